@@ -1,0 +1,91 @@
+/** JetStream and core NATS as the application sees them. Nothing here is a record: all of it can be rebuilt. */
+import type { JobEventType } from '../../domain/job.ts';
+import type { JobId } from '../../domain/job-id.ts';
+
+export interface WorkMessage {
+  readonly jobId: JobId;
+  readonly tenant: string;
+  readonly queue: string;
+  /** Attempts granted before; with the id it makes the message id, so that a second publish is recognised. */
+  readonly attempt: number;
+}
+
+/** A CloudEvent about a job; `id` = `<jobId>.<seq>`. */
+export interface JobEvent {
+  readonly jobId: JobId;
+  readonly seq: number;
+  readonly type: JobEventType;
+  readonly tenant: string;
+  readonly queue: string;
+  readonly atMs: number;
+  readonly traceparent?: string;
+  /** JSON-ready facts: state, handler, attempt, failure reason. Never payloads. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface Publisher {
+  /** Resolves when JetStream has it; rejects BROKER_UNAVAILABLE. Publishing again is harmless. */
+  publishWork(message: WorkMessage): Promise<void>;
+  publishEvent(event: JobEvent): Promise<void>;
+  /** Final word on a WORK message, fire and forget: a lost one is repaired by redelivery. */
+  acknowledge(ackTo: string): void;
+  /** Identity of the streams (creation times); changes when JetStream was wiped. Undefined while unknown. */
+  streams(): string | undefined;
+  /** Called with the new identity once the streams were found gone and made anew. */
+  onStreamsReplaced(listener: (streams: string) => void): () => void;
+}
+
+export interface WorkDelivery {
+  readonly message: WorkMessage;
+  readonly ackTo: string;
+  /** 1 for the first delivery. */
+  readonly deliveries: number;
+}
+
+/** One pull consumer: a queue at one level. */
+export interface WorkSource {
+  /**
+   * Asks for up to `batch` messages. Resolves with what there is at once, or, when there is nothing, with the first
+   * messages that arrive within `expiresMs` (empty after that). Rejects BROKER_UNAVAILABLE.
+   */
+  pull(input: {
+    readonly tenant: string;
+    readonly queue: string;
+    readonly batch: number;
+    readonly expiresMs: number;
+    readonly signal: AbortSignal;
+  }): Promise<readonly WorkDelivery[]>;
+  /** The message will not be handled here; give it to someone else now. */
+  giveBack(ackTo: string): void;
+  /** Creates the consumer if it is missing, verifies it if it is there. */
+  ensureQueue(tenant: string, queue: string): Promise<void>;
+  /** Messages waiting in the consumer. */
+  depth(tenant: string, queue: string): Promise<number>;
+}
+
+export interface ProgressNote {
+  readonly jobId: JobId;
+  readonly attempt: number;
+  /** 0..1 */
+  readonly fraction: number;
+  readonly note: string;
+}
+
+/** Live, lossy feeds: what is missed is found in the shard. */
+export interface LiveFeed {
+  publishProgress(tenant: string, queue: string, note: ProgressNote): void;
+  /** Calls back on every event or progress note of the job until the returned function is called. */
+  watchJob(
+    job: { readonly jobId: JobId; readonly tenant: string; readonly queue: string },
+    listener: (
+      change:
+        | { readonly kind: 'event'; readonly seq: number }
+        | { readonly kind: 'progress'; readonly progress: ProgressNote },
+    ) => void,
+  ): () => void;
+}
+
+export interface BusHealth {
+  readonly connected: boolean;
+  readonly server?: string;
+}

@@ -1,0 +1,101 @@
+/**
+ * The record of the cluster. Two adapters (`sqlite`, `cassandra`) pass one contract suite.
+ *
+ * Fencing: a shard has an epoch in the store. Whoever raised it last is the owner; every write of a former owner is
+ * refused (`deposed`) or loses. Jobs of a shard lie in partitions of one minute of creation (`bucket`), each with its own
+ * copy of the epoch and a count of commits, so that one conditional batch per partition is a whole group commit.
+ */
+import type { JobRecord } from '../../domain/job.ts';
+import type { JobId } from '../../domain/job-id.ts';
+
+export interface Partition {
+  readonly shard: number;
+  /** Creation minute: `floor(createdAtMs / 60000)`. */
+  readonly bucket: number;
+}
+
+/** Which dispatches and events are surely in JetStream. A new owner publishes again what is younger. */
+export interface Watermark {
+  /** Identity of the streams it speaks of (their creation times); other streams make it worthless. */
+  readonly streams: string;
+  /** All WORK messages of jobs that became QUEUED before this instant were acknowledged by JetStream. */
+  readonly dispatchedThroughMs: number;
+  /** All events that happened before this instant were acknowledged by JetStream. */
+  readonly eventsThroughMs: number;
+}
+
+export interface ShardGrant {
+  readonly epoch: number;
+  readonly watermark?: Watermark;
+}
+
+export interface IdempotencyEntry {
+  /** Scope and key, hashed; at most 64 characters. */
+  readonly keyHash: string;
+  readonly jobId: JobId;
+  readonly contentHash: string;
+  readonly expiresAtMs: number;
+}
+
+export interface CommitGroup {
+  readonly partition: Partition;
+  readonly epoch: number;
+  /** The count that the partition has now; the commit makes it one more. */
+  readonly commits: number;
+  /** The newest record of each job that was decided since the last group; at most `commitGroupMax`. */
+  readonly records: readonly JobRecord[];
+  /** Durable no later than the records that they refer to; an entry without its record is an orphan and means nothing. */
+  readonly keys: readonly IdempotencyEntry[];
+}
+
+/** Rows in one group: above it a group gains nothing and only holds others up. */
+export const commitGroupMax = 500;
+
+/**
+ * `applied`: durable. `deposed`: nothing was written, and this owner must stop.
+ * An outcome that is not known is thrown as TroupeError OUTCOME_UNKNOWN; ask `readCommits` before anything else.
+ */
+export type CommitOutcome = 'applied' | 'deposed';
+
+export type OpenBucketOutcome = { readonly kind: 'opened'; readonly commits: number } | { readonly kind: 'deposed' };
+
+export interface JobListPage {
+  /** Newest first. */
+  readonly records: readonly JobRecord[];
+  /** Continue with `before` = this id; absent at the end. */
+  readonly next?: JobId;
+}
+
+export interface JobStore {
+  /** Raises the epoch of the shard by one. From now on nothing that a former owner does can count. */
+  takeShard(shard: number, owner: string): Promise<ShardGrant>;
+  /** Fenced by epoch: the watermark of a deposed owner is ignored. */
+  saveWatermark(shard: number, epoch: number, watermark: Watermark): Promise<void>;
+
+  /** Buckets of the shard that may hold unfinished jobs or unpublished events, oldest first. */
+  openBuckets(shard: number): Promise<readonly number[]>;
+  /**
+   * Makes the partition writable by this epoch alone, creating it if need be; call it before reading the partition.
+   * The order inside keeps a paused former owner from adding a partition unseen: register the bucket, set its epoch,
+   * then check the shard's epoch once more.
+   */
+  openBucket(partition: Partition, epoch: number): Promise<OpenBucketOutcome>;
+  readBucket(partition: Partition): AsyncIterable<JobRecord>;
+  /** The bucket holds terminal jobs only and every event of it is published: a new owner need not read it. */
+  sealBucket(partition: Partition, epoch: number): Promise<void>;
+
+  commit(group: CommitGroup): Promise<CommitOutcome>;
+  /** Linearizable: what the partition says after every commit that was ever acknowledged or is still under way. */
+  readCommits(partition: Partition): Promise<{ readonly epoch: number; readonly commits: number }>;
+
+  findKey(shard: number, keyHash: string): Promise<IdempotencyEntry | undefined>;
+  /** Sees every applied commit. Undefined when unknown or past retention. */
+  findJob(id: JobId): Promise<JobRecord | undefined>;
+  /** Newest first, `limit` 1..1000; work per page is bounded by the partitions it has to open. */
+  listJobs(query: {
+    readonly queueNo: number;
+    readonly before?: JobId;
+    readonly limit: number;
+    readonly nowMs: number;
+  }): Promise<JobListPage>;
+}

@@ -1,0 +1,52 @@
+/** Who is there, who holds which shard, what is configured. All of it in NATS KV, all of it rebuildable. */
+import type { HandlerManifest } from '../../domain/handler-manifest.ts';
+
+export interface NodeInfo {
+  readonly nodeId: string;
+  /** Grows with each start of the node; a lower one is dead and never comes back. */
+  readonly incarnation: number;
+  readonly roles: readonly ('gateway' | 'shards' | 'workers')[];
+  readonly slots: number;
+  readonly draining: boolean;
+  readonly version: string;
+}
+
+export interface Membership {
+  /** Puts (and with it renews) this node's key. Rejects BROKER_UNAVAILABLE. */
+  announce(node: NodeInfo): Promise<void>;
+  /** Removes this node's key at once. */
+  withdraw(node: NodeInfo): Promise<void>;
+  /** Live nodes as of now, from the local view that a watch keeps; a node unseen for its ttl is left out. */
+  nodes(): readonly NodeInfo[];
+  onChange(listener: () => void): () => void;
+}
+
+export interface LeaseHold {
+  readonly shard: number;
+  readonly holder: string;
+  readonly incarnation: number;
+  /** Revision of the key; names the hold for renewal and release. */
+  readonly revision: number;
+}
+
+/** Liveness only: safety is the epoch in the store. */
+export interface ShardLeases {
+  /** Time to live of a lease that is not renewed. */
+  readonly ttlMs: number;
+  /** Undefined when somebody else holds it. A lease of an older incarnation of the same holder is taken over at once. */
+  acquire(shard: number, holder: string, incarnation: number): Promise<LeaseHold | undefined>;
+  /** Undefined when the lease was lost. Rejects BROKER_UNAVAILABLE when that is not known. */
+  renew(hold: LeaseHold): Promise<LeaseHold | undefined>;
+  release(hold: LeaseHold): Promise<void>;
+}
+
+/** Manifests and queue names that nodes and gateways push to each other. */
+export interface SharedConfig {
+  publishManifest(manifest: HandlerManifest): Promise<void>;
+  manifests(): ReadonlyMap<string, HandlerManifest>;
+  /** Tells everyone that the queue is new or changed; the store has the truth. */
+  touchQueue(tenant: string, queue: string, version: number): Promise<void>;
+  /** `tenant/queue` → version. */
+  queues(): ReadonlyMap<string, number>;
+  onChange(listener: () => void): () => void;
+}

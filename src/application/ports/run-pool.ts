@@ -1,0 +1,62 @@
+/** Where handler code runs: a cell process with threads. No user code ever runs in the caller's process. */
+import type { AttemptOutcome } from '../shard-protocol.ts';
+import type { HandlerManifest } from '../../domain/handler-manifest.ts';
+import type { JobId } from '../../domain/job-id.ts';
+
+/** Input or output as bytes or JSON text; large ones have been fetched already. */
+export type RunPayload =
+  { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
+
+export interface RunRequest {
+  /** Unique in the node: `<jobId>#<token>`. */
+  readonly runId: string;
+  readonly jobId: JobId;
+  readonly attempt: number;
+  readonly handler: string;
+  readonly input: RunPayload;
+  readonly executionTimeoutMs: number;
+  /** Epoch ms: the job's own end, if it has one. */
+  readonly deadlineAtMs?: number;
+  readonly suspect: boolean;
+  readonly traceparent?: string;
+}
+
+export type RunOutcome =
+  { readonly kind: 'succeeded'; readonly output?: RunPayload } | Exclude<AttemptOutcome, { kind: 'succeeded' }>;
+
+export interface RunEvents {
+  /** The handler's first instruction is about to run in its thread. */
+  started(runId: string): void;
+  progress(runId: string, fraction: number, note: string): void;
+  /** Exactly once per accepted run, and only when its code no longer runs. */
+  ended(runId: string, outcome: RunOutcome, durationMs: number): void;
+  log(runId: string, level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+}
+
+export interface RunPoolStats {
+  readonly threads: number;
+  readonly busy: number;
+  /** Accepted and not yet in a thread. */
+  readonly waiting: number;
+  readonly cells: readonly {
+    readonly pid: number | undefined;
+    readonly state: 'starting' | 'up' | 'down';
+    readonly restarts: number;
+  }[];
+}
+
+export interface RunPool {
+  /** Resolves with the manifests of all handlers that could be loaded; those that could not are logged. */
+  start(events: RunEvents): Promise<readonly HandlerManifest[]>;
+  /** At most `capacity()` may be accepted and not ended. Throws MAILBOX_FULL past it. */
+  run(request: RunRequest): void;
+  /** Runs that may be handed over now: free threads plus a short look-ahead that keeps them fed. */
+  capacity(): number;
+  /** Flag, then abort signal, then thread, then process; ends as `stopped`, when the code is gone. */
+  cancel(runId: string): void;
+  stats(): RunPoolStats;
+  /** Manifests changed because handlers were reloaded. */
+  onManifests(listener: (manifests: readonly HandlerManifest[]) => void): () => void;
+  /** Waits up to `graceMs` for runs to end, then ends them as `lost`. */
+  stop(graceMs: number): Promise<void>;
+}

@@ -1,0 +1,108 @@
+/**
+ * What gateways and nodes ask of the owner of a shard. Always in batches of one verb; JSON on the wire. An item fails
+ * alone: its slot in the reply holds the error.
+ */
+import type { WireError } from '../domain/errors.ts';
+import type { Failure, JobRecord, JobSpec, Payload } from '../domain/job.ts';
+import type { JobId } from '../domain/job-id.ts';
+
+export interface SubmitItem {
+  readonly spec: JobSpec;
+  /** Both present when the caller gave an idempotency key. */
+  readonly keyHash?: string;
+  readonly contentHash?: string;
+}
+export interface SubmitResult {
+  readonly record: JobRecord;
+  /** The job existed already under this key. */
+  readonly duplicate: boolean;
+}
+
+export interface ClaimItem {
+  readonly jobId: JobId;
+  readonly node: string;
+  /** Reply subject of the WORK message: the shard acknowledges it once the claim is durable. */
+  readonly ackTo?: string;
+}
+/** `drop`: the message has nothing left to do, acknowledge it. `later`: leave it to redelivery. */
+export type ClaimResult =
+  | {
+      readonly kind: 'granted';
+      readonly token: string;
+      readonly attempt: number;
+      readonly spec: JobSpec;
+      readonly createdAtMs: number;
+      /** Absolute end of the whole job, if it has one. */
+      readonly deadlineAtMs?: number;
+      /** It brought a process down before: run it alone. */
+      readonly suspect: boolean;
+    }
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'later' };
+
+/** How an attempt ended, as the node saw it. `lost`: with its cell, not by its own fault. */
+export type AttemptOutcome =
+  | { readonly kind: 'succeeded'; readonly output?: Payload }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly retryable: boolean }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'lost'; readonly convicted: boolean };
+
+export interface CompleteItem {
+  readonly jobId: JobId;
+  readonly token: string;
+  readonly outcome: AttemptOutcome;
+}
+/** `stale`: another attempt holds the job, or it has ended; the report changed nothing. */
+export type CompleteResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
+
+export interface RunPulse {
+  readonly jobId: JobId;
+  readonly token: string;
+  /** 0..1 */
+  readonly progress?: number;
+  readonly note?: string;
+}
+export interface HeartbeatItem {
+  readonly node: string;
+  readonly runs: readonly RunPulse[];
+}
+export interface HeartbeatResult {
+  /** Runs to end: cancelled ones, and those whose token no longer counts. */
+  readonly stop: readonly { readonly jobId: JobId; readonly token: string; readonly why: 'cancel' | 'stale' }[];
+}
+
+export interface CancelItem {
+  readonly jobId: JobId;
+  readonly reason: string;
+}
+export interface GetItem {
+  readonly jobId: JobId;
+}
+export interface JobView {
+  readonly record: JobRecord;
+  readonly progress?: { readonly fraction: number; readonly note: string };
+}
+
+export interface ShardVerbs {
+  submit: { item: SubmitItem; result: SubmitResult };
+  claim: { item: ClaimItem; result: ClaimResult };
+  complete: { item: CompleteItem; result: CompleteResult };
+  heartbeat: { item: HeartbeatItem; result: HeartbeatResult };
+  cancel: { item: CancelItem; result: JobView };
+  get: { item: GetItem; result: JobView };
+}
+export type ShardVerb = keyof ShardVerbs;
+export const shardVerbs = [
+  'submit',
+  'claim',
+  'complete',
+  'heartbeat',
+  'cancel',
+  'get',
+] as const satisfies readonly ShardVerb[];
+
+export type ItemResult<T> = { readonly ok: T } | { readonly error: WireError };
+
+/** Items in one batch; a batch is also bounded to `batchMaxBytes` so that it fits one NATS message. */
+export const batchMaxItems = 500;
+export const batchMaxBytes = 768 * 1024;

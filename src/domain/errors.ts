@@ -1,0 +1,106 @@
+/**
+ * The one registry of errors that leave a process. A code is the same string in `ErrorInfo.reason`, in logs (`errCode`)
+ * and in the docs. Only `src/gateway/status-mapper.ts` knows how a code looks on gRPC.
+ */
+export const errorRegistry = {
+  INVALID_JOB_SPEC: { retryable: false, message: 'the job is not valid' },
+  INVALID_ARGUMENT: { retryable: false, message: 'the request is not valid' },
+  PAYLOAD_TOO_LARGE: { retryable: false, message: 'the payload is larger than allowed' },
+  UNKNOWN_HANDLER: { retryable: false, message: 'no node has published this handler' },
+  QUEUE_NOT_FOUND: { retryable: false, message: 'there is no such queue' },
+  QUEUE_EXISTS: { retryable: false, message: 'a queue of this name exists already' },
+  QUEUE_VERSION_CONFLICT: { retryable: true, message: 'the queue was changed by someone else meanwhile' },
+  JOB_NOT_FOUND: { retryable: false, message: 'there is no such job, or its retention is over' },
+  IDEMPOTENCY_KEY_REUSED: { retryable: false, message: 'the idempotency key was used for a job with other content' },
+  JOB_STATE_FORBIDS: { retryable: false, message: 'the state of the job does not allow this' },
+  INVALID_PAGE_TOKEN: { retryable: false, message: 'the page token is not one of this list' },
+  INVALID_RESUME_TOKEN: { retryable: false, message: 'the resume token is not one of this job' },
+  BACKLOG_FULL: { retryable: true, message: 'the backlog is at its limit' },
+  MAILBOX_FULL: { retryable: true, message: 'too many requests are waiting' },
+  SHARD_UNAVAILABLE: { retryable: true, message: 'the shard has no owner right now' },
+  STORE_UNAVAILABLE: { retryable: true, message: 'the store does not answer' },
+  BROKER_UNAVAILABLE: { retryable: true, message: 'NATS does not answer' },
+  OUTCOME_UNKNOWN: { retryable: true, message: 'it is not known whether the request was carried out' },
+  SHUTTING_DOWN: { retryable: true, message: 'this process is shutting down' },
+  CALL_DEADLINE_EXCEEDED: { retryable: true, message: 'the deadline of the call has passed' },
+  CALL_CANCELLED: { retryable: false, message: 'the caller cancelled the call' },
+  INTERNAL_ERROR: { retryable: false, message: 'internal error' },
+} as const satisfies Record<string, { retryable: boolean; message: string }>;
+
+export type ErrorCode = keyof typeof errorRegistry;
+
+/** A field of the request that is wrong, by its path in the contract, and why. */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+}
+
+export interface TroupeErrorOptions {
+  /** Replaces the registry's text; no payloads, no secrets. */
+  readonly message?: string;
+  /** Facts for machines: keys lowerCamelCase with their unit. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly violations?: readonly FieldViolation[];
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+}
+
+/** What crosses a process border in place of an error. */
+export interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly violations?: readonly FieldViolation[];
+  readonly retryAfterMs?: number;
+}
+
+export class TroupeError extends Error {
+  override readonly name = 'TroupeError';
+  readonly code: ErrorCode;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly violations: readonly FieldViolation[];
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, options: TroupeErrorOptions = {}) {
+    super(
+      options.message ?? errorRegistry[code].message,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.metadata = options.metadata ?? {};
+    this.violations = options.violations ?? [];
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  get retryable(): boolean {
+    return errorRegistry[this.code].retryable;
+  }
+
+  /** The only catch-all: anything that is not one of ours becomes INTERNAL_ERROR, with the original as its cause. */
+  static from(error: unknown): TroupeError {
+    return error instanceof TroupeError ? error : new TroupeError('INTERNAL_ERROR', { cause: error });
+  }
+
+  toWire(): WireError {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(Object.keys(this.metadata).length > 0 && { metadata: this.metadata }),
+      ...(this.violations.length > 0 && { violations: this.violations }),
+      ...(this.retryAfterMs !== undefined && { retryAfterMs: this.retryAfterMs }),
+    };
+  }
+
+  static fromWire(wire: WireError): TroupeError {
+    return new TroupeError(wire.code, wire);
+  }
+}
+
+/** A broken invariant is a bug: the actor that meets it crashes, and its supervisor decides. */
+export function invariant(condition: unknown, what: string): asserts condition {
+  if (!condition) throw new Error(`invariant broken: ${what}`);
+}
+
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${JSON.stringify(value)}`);
+}

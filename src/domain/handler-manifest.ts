@@ -1,0 +1,19 @@
+/** What the cluster knows of a handler without ever importing it. Published by nodes, read by gateways. */
+export interface HandlerManifest {
+  readonly name: string;
+  readonly version: string;
+  /** `json`: the input is a JSON document that must satisfy `inputSchema`. `bytes`: it is opaque. `any`: either. */
+  readonly inputKind: 'json' | 'bytes' | 'any';
+  /** JSON Schema (2020-12) of a JSON input, if the handler declared one that can be expressed so. */
+  readonly inputSchema?: Readonly<Record<string, unknown>>;
+  readonly executionTimeoutMs?: number;
+  readonly memoryMb?: number;
+  readonly retry?: {
+    readonly maxAttempts?: number;
+    readonly initialMs?: number;
+    readonly coefficient?: number;
+    readonly maxMs?: number;
+  };
+  /** From the cancel flag to the forced end of the thread. */
+  readonly cancelGraceMs?: number;
+}

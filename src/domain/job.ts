@@ -1,0 +1,157 @@
+/**
+ * The job as the cluster remembers it. Records are immutable: each decision makes a new one, so a reader that holds a
+ * record holds a state that was true once. Everything here survives `JSON.parse(JSON.stringify(x))` unchanged, because
+ * the record is stored as one JSON cell (it cannot tear) and crosses processes as JSON.
+ */
+import type { JobId } from './job-id.ts';
+
+export const jobStates = [
+  'SCHEDULED',
+  'QUEUED',
+  'RUNNING',
+  'RETRYING',
+  'CANCELLING',
+  'SUCCEEDED',
+  'FAILED',
+  'CANCELLED',
+  'EXPIRED',
+] as const;
+export type JobState = (typeof jobStates)[number];
+
+export const terminalStates = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED'] as const satisfies readonly JobState[];
+export type TerminalState = (typeof terminalStates)[number];
+
+const terminal: ReadonlySet<JobState> = new Set(terminalStates);
+
+export function isTerminal(state: JobState): state is TerminalState {
+  return terminal.has(state);
+}
+
+export const failureReasons = [
+  'HANDLER_FAILED',
+  'HANDLER_REJECTED',
+  'HANDLER_NOT_FOUND',
+  'INVALID_INPUT',
+  'INVALID_OUTPUT',
+  'ATTEMPT_TIMED_OUT',
+  'DEADLINE_EXCEEDED',
+  'HEARTBEAT_LOST',
+  'NODE_LOST',
+  'OUT_OF_MEMORY',
+  'THREAD_CRASHED',
+  'POISON',
+] as const;
+export type FailureReason = (typeof failureReasons)[number];
+
+/** Why an attempt, or the job, did not succeed. `message` is bounded to 1 KiB and `stack` to 4 KiB by whoever makes it. */
+export interface Failure {
+  readonly reason: FailureReason;
+  readonly message: string;
+  /** The handler's own error code, if it gave one. */
+  readonly code?: string;
+  readonly stack?: string;
+}
+
+/**
+ * Input or output of a job. `json` is the text of a JSON document; `bytes` is opaque. Small ones lie inline in the
+ * record; larger ones are written to the payload store first and referred to (claim check).
+ */
+export type Payload =
+  | { readonly kind: 'json'; readonly json: string }
+  | { readonly kind: 'bytes'; readonly base64: string }
+  | { readonly kind: 'ref'; readonly id: string; readonly bytes: number; readonly encoding: 'json' | 'bytes' };
+
+/** Delays between attempts: full jitter over `min(maxMs, initialMs * coefficient^(failures-1))`. */
+export interface RetryPolicy {
+  /** Attempts that may fail, the first included; 1 means no retry. 1..100 */
+  readonly maxAttempts: number;
+  readonly initialMs: number;
+  readonly coefficient: number;
+  readonly maxMs: number;
+}
+
+/** What the submitter asked for, with every default already filled in by the gateway. */
+export interface JobSpec {
+  readonly tenant: string;
+  readonly queue: string;
+  /** 20-bit number of the queue, issued once at its creation; part of the job's id. */
+  readonly queueNo: number;
+  readonly handler: string;
+  readonly input: Payload;
+  /** Not before this instant (epoch ms). Absent: at once. */
+  readonly runAtMs?: number;
+  /** From QUEUED to the first start. Absent: no limit. */
+  readonly queueTimeoutMs?: number;
+  /** One attempt, from the start in its thread. Never infinite. */
+  readonly executionTimeoutMs: number;
+  /** From submit to the end over all attempts. Absent: no limit. */
+  readonly totalTimeoutMs?: number;
+  readonly retry: RetryPolicy;
+  /** How long the record is kept after creation (the run must end within it). */
+  readonly retentionMs: number;
+  readonly idempotencyKey?: string;
+  /** W3C traceparent of the submitter, handed to the events and the handler. */
+  readonly traceparent?: string;
+}
+
+/** The attempt that holds the job now. A report without this exact token changes nothing. */
+export interface RunLease {
+  readonly token: string;
+  readonly node: string;
+  readonly attempt: number;
+  readonly startedAtMs: number;
+}
+
+export const jobEventTypes = [
+  'scheduled',
+  'queued',
+  'started',
+  'retrying',
+  'cancelling',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+] as const;
+export type JobEventType = (typeof jobEventTypes)[number];
+
+/** One entry of the job's numbered history; `seq` runs 1..n without gaps and is the event's number on NATS. */
+export interface TrailEntry {
+  readonly seq: number;
+  readonly type: JobEventType;
+  readonly atMs: number;
+  readonly attempt: number;
+  readonly reason?: FailureReason;
+}
+
+export interface JobRecord {
+  readonly id: JobId;
+  readonly spec: JobSpec;
+  readonly state: JobState;
+  /** Number of the last event; grows with each transition, so it orders the versions of a record. */
+  readonly seq: number;
+  /** Attempts granted so far: 0 before the first. Never decreases. */
+  readonly attempt: number;
+  /** Attempts that ended by their own fault; compared with `retry.maxAttempts`. */
+  readonly failures: number;
+  /** Attempts lost with their node or cell; not counted as failures. */
+  readonly losses: number;
+  /** Times this job alone brought its process down; three convict it (POISON). */
+  readonly convictions: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  /** SCHEDULED and RETRYING: when it is due. QUEUED: since when it waits. */
+  readonly readyAtMs: number;
+  readonly firstStartedAtMs?: number;
+  readonly finishedAtMs?: number;
+  readonly run?: RunLease;
+  readonly output?: Payload;
+  /** The last failure; on a terminal FAILED, why. */
+  readonly failure?: Failure;
+  readonly cancelReason?: string;
+  /** The newest entries, at most `trailMax`; enough to publish again what a crash may have kept back. */
+  readonly trail: readonly TrailEntry[];
+}
+
+/** Entries kept in `trail`. An attempt makes at most 3, so the last five attempts are whole. */
+export const trailMax = 16;

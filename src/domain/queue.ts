@@ -1,0 +1,33 @@
+/** A queue: where jobs of a tenant wait, and the defaults they get. */
+import type { RetryPolicy } from './job.ts';
+
+export interface QueueSettings {
+  readonly executionTimeoutMs: number;
+  readonly retry: RetryPolicy;
+  /** How long records are kept after creation. */
+  readonly retentionMs: number;
+}
+
+export interface Queue {
+  readonly tenant: string;
+  readonly name: string;
+  /** 20-bit number, issued once and never reused; part of every job id of the queue. */
+  readonly queueNo: number;
+  readonly settings: QueueSettings;
+  /** Grows with each update. */
+  readonly version: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+/** Tokens that become part of NATS subjects: tenants, queues. */
+export const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
+/** Handler names may have dots: `image.thumbnail`. */
+export const handlerNamePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/;
+
+export const defaultTenant = 'default';
+export const defaultQueueSettings: QueueSettings = {
+  executionTimeoutMs: 5 * 60_000,
+  retry: { maxAttempts: 3, initialMs: 1_000, coefficient: 2, maxMs: 60_000 },
+  retentionMs: 7 * 24 * 3_600_000,
+};
