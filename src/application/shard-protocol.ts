@@ -40,12 +40,15 @@ export type ClaimResult =
   | { readonly kind: 'drop' }
   | { readonly kind: 'later' };
 
-/** How an attempt ended, as the node saw it. `lost`: with its cell, not by its own fault. */
+/**
+ * How an attempt ended, as the node saw it. `lost`: with its cell. `suspect`: it was in a thread when the cell died;
+ * `convicted`: it was alone in it. `stopped`: ended on request, and its code no longer runs.
+ */
 export type AttemptOutcome =
   | { readonly kind: 'succeeded'; readonly output?: Payload }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly retryable: boolean }
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'lost'; readonly convicted: boolean };
+  | { readonly kind: 'lost'; readonly convicted: boolean; readonly suspect?: boolean };
 
 export interface CompleteItem {
   readonly jobId: JobId;

@@ -1,0 +1,64 @@
+/**
+ * The job's life as a table. Every change of state anywhere is one of these edges; `docs/state-machine.md` is generated
+ * from it. `transitions.ts` decides which edge a command takes and what the record then holds.
+ */
+import type { JobEventType, JobState } from './job.ts';
+
+export type CommandKind = 'accept' | 'due' | 'claim' | 'succeed' | 'fail' | 'stopped' | 'lose' | 'cancel' | 'expire';
+
+export interface Edge {
+  /** Absent: the job does not exist yet. */
+  readonly from?: JobState;
+  readonly command: CommandKind;
+  readonly to: JobState;
+  /** The event that listeners get. */
+  readonly event: JobEventType;
+  /** When this edge is taken, for readers. */
+  readonly when: string;
+}
+
+export const edges = [
+  { command: 'accept', to: 'SCHEDULED', event: 'scheduled', when: 'submitted with a start time in the future' },
+  { command: 'accept', to: 'QUEUED', event: 'queued', when: 'submitted to run now' },
+
+  { from: 'SCHEDULED', command: 'due', to: 'QUEUED', event: 'queued', when: 'its start time has come' },
+  { from: 'SCHEDULED', command: 'cancel', to: 'CANCELLED', event: 'cancelled', when: 'cancelled before its time' },
+  { from: 'SCHEDULED', command: 'expire', to: 'EXPIRED', event: 'expired', when: 'total timeout before any start' },
+
+  { from: 'QUEUED', command: 'claim', to: 'RUNNING', event: 'started', when: 'a node with a free thread claims it' },
+  { from: 'QUEUED', command: 'cancel', to: 'CANCELLED', event: 'cancelled', when: 'cancelled while waiting' },
+  { from: 'QUEUED', command: 'expire', to: 'EXPIRED', event: 'expired', when: 'queue or total timeout, never started' },
+  { from: 'QUEUED', command: 'expire', to: 'FAILED', event: 'failed', when: 'total timeout after an attempt' },
+
+  { from: 'RUNNING', command: 'succeed', to: 'SUCCEEDED', event: 'succeeded', when: 'the handler returned' },
+  { from: 'RUNNING', command: 'fail', to: 'RETRYING', event: 'retrying', when: 'failed, retryable, attempts are left' },
+  { from: 'RUNNING', command: 'fail', to: 'FAILED', event: 'failed', when: 'failed for good' },
+  { from: 'RUNNING', command: 'stopped', to: 'QUEUED', event: 'queued', when: 'its node gave it back; not counted' },
+  { from: 'RUNNING', command: 'lose', to: 'QUEUED', event: 'queued', when: 'lost with its node or cell; not counted' },
+  { from: 'RUNNING', command: 'lose', to: 'RETRYING', event: 'retrying', when: 'brought its process down while alone' },
+  { from: 'RUNNING', command: 'lose', to: 'FAILED', event: 'failed', when: 'POISON, or lost too often' },
+  { from: 'RUNNING', command: 'cancel', to: 'CANCELLING', event: 'cancelling', when: 'cancelled while running' },
+
+  { from: 'RETRYING', command: 'due', to: 'QUEUED', event: 'queued', when: 'its back-off is over' },
+  { from: 'RETRYING', command: 'cancel', to: 'CANCELLED', event: 'cancelled', when: 'cancelled between attempts' },
+  { from: 'RETRYING', command: 'expire', to: 'FAILED', event: 'failed', when: 'total timeout between attempts' },
+
+  { from: 'CANCELLING', command: 'stopped', to: 'CANCELLED', event: 'cancelled', when: 'its code no longer runs' },
+  {
+    from: 'CANCELLING',
+    command: 'succeed',
+    to: 'CANCELLED',
+    event: 'cancelled',
+    when: 'ended by itself; result dropped',
+  },
+  { from: 'CANCELLING', command: 'fail', to: 'CANCELLED', event: 'cancelled', when: 'ended by itself' },
+  { from: 'CANCELLING', command: 'lose', to: 'CANCELLED', event: 'cancelled', when: 'its node or cell is gone' },
+] as const satisfies readonly Edge[];
+
+const index = new Map<string, Edge>();
+for (const edge of edges as readonly Edge[]) index.set(`${edge.from ?? ''}>${edge.command}>${edge.to}`, edge);
+
+/** Undefined when the table has no such edge. */
+export function edgeOf(from: JobState | undefined, command: CommandKind, to: JobState): Edge | undefined {
+  return index.get(`${from ?? ''}>${command}>${to}`);
+}

@@ -1,0 +1,208 @@
+/**
+ * The decisions about a job: from a record and a command to the next record, or to a refusal. Pure; the table in
+ * `state-machine.ts` is the law, and a move that is not in it is a broken invariant.
+ *
+ * Reports about an attempt carry its token; a token that is not the present one changes nothing. So a stale, repeated
+ * or reordered report is harmless by construction.
+ */
+import { assertNever, invariant } from './errors.ts';
+import type { Failure, JobRecord, JobSpec, JobState, Payload, TrailEntry } from './job.ts';
+import { isTerminal, trailMax } from './job.ts';
+import type { JobId } from './job-id.ts';
+import { retryDelayMs } from './retry-policy.ts';
+import type { CommandKind } from './state-machine.ts';
+import { edgeOf } from './state-machine.ts';
+
+export type JobCommand =
+  | { readonly kind: 'due' }
+  | { readonly kind: 'claim'; readonly node: string; readonly token: string }
+  | { readonly kind: 'succeed'; readonly token: string; readonly output?: Payload }
+  | { readonly kind: 'fail'; readonly token: string; readonly failure: Failure; readonly retryable: boolean }
+  | { readonly kind: 'stopped'; readonly token: string }
+  | { readonly kind: 'lose'; readonly token: string; readonly blame: Blame }
+  | { readonly kind: 'cancel'; readonly reason: string }
+  | { readonly kind: 'expire' };
+
+/** How far a lost attempt is to blame: `none` went down with others, `suspect` was in a thread of the dead process, `convicted` was alone in it. */
+export type Blame = 'none' | 'suspect' | 'convicted';
+
+export type Refusal = 'stale' | 'terminal' | 'not-due' | 'not-claimable' | 'unchanged';
+
+export type Decision =
+  { readonly kind: 'changed'; readonly record: JobRecord } | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** Process deaths that convict a job. */
+export const convictionsMax = 3;
+/** Attempts that may be lost before the job is given up: a bound, not a policy. */
+export const lossesMax = 25;
+
+const refused = (refusal: Refusal): Decision => ({ kind: 'refused', refusal });
+
+export function acceptJob(input: { readonly id: JobId; readonly spec: JobSpec; readonly nowMs: number }): JobRecord {
+  const { id, spec, nowMs } = input;
+  const scheduled = spec.runAtMs !== undefined && spec.runAtMs > nowMs;
+  const entry: TrailEntry = { seq: 1, type: scheduled ? 'scheduled' : 'queued', atMs: nowMs, attempt: 0 };
+  return {
+    id,
+    spec,
+    state: scheduled ? 'SCHEDULED' : 'QUEUED',
+    seq: 1,
+    attempt: 0,
+    failures: 0,
+    losses: 0,
+    convictions: 0,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    readyAtMs: scheduled ? (spec.runAtMs ?? nowMs) : nowMs,
+    trail: [entry],
+  };
+}
+
+/** `random` is uniform in [0, 1) and used for the delay before a retry. */
+export function decide(record: JobRecord, command: JobCommand, nowMs: number, random: number): Decision {
+  if (isTerminal(record.state)) return refused('terminal');
+  switch (command.kind) {
+    case 'due':
+      if (record.state !== 'SCHEDULED' && record.state !== 'RETRYING') return refused('unchanged');
+      return record.readyAtMs > nowMs ? refused('not-due') : move(record, 'due', 'QUEUED', nowMs, { readyAtMs: nowMs });
+    case 'claim':
+      return claim(record, command.node, command.token, nowMs);
+    case 'succeed':
+    case 'fail':
+    case 'stopped':
+    case 'lose':
+      if (record.run?.token !== command.token) return refused('stale');
+      return settle(record, command, nowMs, random);
+    case 'cancel':
+      return cancel(record, command.reason, nowMs);
+    case 'expire':
+      return expire(record, nowMs);
+    default:
+      return assertNever(command);
+  }
+}
+
+function claim(record: JobRecord, node: string, token: string, nowMs: number): Decision {
+  if (record.state !== 'QUEUED') return refused('not-claimable');
+  const attempt = record.attempt + 1;
+  return move(record, 'claim', 'RUNNING', nowMs, {
+    attempt,
+    run: { token, node, attempt, startedAtMs: nowMs },
+    firstStartedAtMs: record.firstStartedAtMs ?? nowMs,
+  });
+}
+
+type Report = Extract<JobCommand, { kind: 'succeed' | 'fail' | 'stopped' | 'lose' }>;
+
+function settle(record: JobRecord, report: Report, nowMs: number, random: number): Decision {
+  if (record.state === 'CANCELLING') return move(record, report.kind, 'CANCELLED', nowMs, {});
+  switch (report.kind) {
+    case 'succeed':
+      return move(record, 'succeed', 'SUCCEEDED', nowMs, report.output === undefined ? {} : { output: report.output });
+    case 'fail':
+      return fail(record, report.failure, report.retryable, nowMs, random);
+    case 'stopped':
+      return lose(record, 'stopped', 'none', nowMs, random);
+    case 'lose':
+      return lose(record, 'lose', report.blame, nowMs, random);
+    default:
+      return assertNever(report);
+  }
+}
+
+function fail(record: JobRecord, failure: Failure, retryable: boolean, nowMs: number, random: number): Decision {
+  const failures = record.failures + 1;
+  const { retry } = record.spec;
+  if (!retryable || failures >= retry.maxAttempts) return move(record, 'fail', 'FAILED', nowMs, { failures, failure });
+  const readyAtMs = nowMs + retryDelayMs(retry, failures, random);
+  return move(record, 'fail', 'RETRYING', nowMs, { failures, failure, readyAtMs });
+}
+
+function lose(record: JobRecord, by: 'stopped' | 'lose', blame: Blame, nowMs: number, random: number): Decision {
+  const losses = record.losses + 1;
+  const convictions =
+    blame === 'convicted' ? record.convictions + 1 : Math.max(record.convictions, blame === 'suspect' ? 1 : 0);
+  if (convictions >= convictionsMax) {
+    const failure: Failure = { reason: 'POISON', message: `brought its process down ${String(convictions)} times` };
+    return move(record, 'lose', 'FAILED', nowMs, { losses, convictions, failure });
+  }
+  if (by === 'lose' && losses >= lossesMax) {
+    const failure: Failure = { reason: 'NODE_LOST', message: `lost with its node ${String(losses)} times` };
+    return move(record, 'lose', 'FAILED', nowMs, { losses, convictions, failure });
+  }
+  if (blame === 'convicted') {
+    const readyAtMs = nowMs + retryDelayMs(record.spec.retry, convictions, random);
+    return move(record, 'lose', 'RETRYING', nowMs, { losses, convictions, readyAtMs });
+  }
+  return move(record, by, 'QUEUED', nowMs, { losses, convictions, readyAtMs: nowMs });
+}
+
+function cancel(record: JobRecord, reason: string, nowMs: number): Decision {
+  if (record.state === 'CANCELLING') return refused('unchanged');
+  const to = record.state === 'RUNNING' ? 'CANCELLING' : 'CANCELLED';
+  return move(record, 'cancel', to, nowMs, { cancelReason: reason });
+}
+
+function expire(record: JobRecord, nowMs: number): Decision {
+  const deadline = nextDeadline(record);
+  if (deadline === undefined || deadline.command !== 'expire' || deadline.atMs > nowMs) return refused('not-due');
+  if (record.attempt === 0) return move(record, 'expire', 'EXPIRED', nowMs, {});
+  const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message: 'the total timeout passed between attempts' };
+  return move(record, 'expire', 'FAILED', nowMs, { failure });
+}
+
+/** When the job must be looked at again if nothing is heard of it. Running jobs are watched by their heartbeats. */
+export function nextDeadline(
+  record: JobRecord,
+): { readonly atMs: number; readonly command: 'due' | 'expire' } | undefined {
+  const { totalTimeoutMs, queueTimeoutMs } = record.spec;
+  const totalAtMs = totalTimeoutMs === undefined ? Infinity : record.createdAtMs + totalTimeoutMs;
+  switch (record.state) {
+    case 'SCHEDULED':
+    case 'RETRYING':
+      return record.readyAtMs <= totalAtMs
+        ? { atMs: record.readyAtMs, command: 'due' }
+        : { atMs: totalAtMs, command: 'expire' };
+    case 'QUEUED': {
+      const queueAtMs =
+        queueTimeoutMs === undefined || record.attempt > 0 ? Infinity : record.readyAtMs + queueTimeoutMs;
+      const atMs = Math.min(totalAtMs, queueAtMs);
+      return Number.isFinite(atMs) ? { atMs, command: 'expire' } : undefined;
+    }
+    case 'RUNNING':
+    case 'CANCELLING':
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'CANCELLED':
+    case 'EXPIRED':
+      return undefined;
+    default:
+      return assertNever(record.state);
+  }
+}
+
+type Change = Partial<Omit<JobRecord, 'id' | 'spec' | 'state' | 'seq' | 'createdAtMs' | 'updatedAtMs' | 'trail'>>;
+
+function move(record: JobRecord, command: CommandKind, to: JobState, nowMs: number, change: Change): Decision {
+  const edge = edgeOf(record.state, command, to);
+  invariant(edge !== undefined, `no edge from ${record.state} by ${command} to ${to}`);
+  const seq = record.seq + 1;
+  // Time of a record never steps back, even when the clock does: history stays readable and watermarks stay true.
+  const atMs = Math.max(nowMs, record.updatedAtMs);
+  const { run, ...kept } = record;
+  const holdsRun = to === 'RUNNING' || to === 'CANCELLING';
+  const attempt = change.attempt ?? record.attempt;
+  const reason = to === 'FAILED' || to === 'RETRYING' ? change.failure?.reason : undefined;
+  const entry: TrailEntry = { seq, type: edge.event, atMs, attempt, ...(reason !== undefined && { reason }) };
+  const next: JobRecord = {
+    ...kept,
+    ...(holdsRun && run !== undefined && { run }),
+    ...change,
+    state: to,
+    seq,
+    updatedAtMs: atMs,
+    ...(isTerminal(to) && { finishedAtMs: atMs }),
+    trail: [...record.trail.slice(-(trailMax - 1)), entry],
+  };
+  return { kind: 'changed', record: next };
+}

@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  bucketOf,
+  composeJobId,
+  createJobIdGenerator,
+  jobIdParts,
+  maxQueueNo,
+  parseJobId,
+} from '../../../src/domain/job-id.ts';
+
+const parts = fc.record({
+  createdAtMs: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+  shard: fc.integer({ min: 0, max: 4095 }),
+  queueNo: fc.integer({ min: 0, max: maxQueueNo }),
+});
+
+describe('job id', () => {
+  it('gives back its parts, whatever they are', () => {
+    fc.assert(
+      fc.property(parts, fc.bigInt({ min: 0n, max: 2n ** 42n - 1n }), (given, unique) => {
+        const id = composeJobId(given, unique);
+        expect(parseJobId(id)).toBe(id);
+        expect(jobIdParts(id)).toEqual(given);
+        expect(bucketOf(id)).toBe(Math.floor(given.createdAtMs / 60_000));
+      }),
+    );
+  });
+
+  it('is a UUID of version 7', () => {
+    const id = composeJobId({ createdAtMs: 1_700_000_000_000, shard: 5, queueNo: 9 }, 7n);
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  it('refuses anything else', () => {
+    for (const text of ['', 'x', '018bcfe5-6800-4005-8000-000000000007', '018BCFE5-6800-7005-8000-000000000007']) {
+      expect(parseJobId(text)).toBeUndefined();
+    }
+  });
+
+  it('never repeats or goes back within a generator, even when the clock does', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 2, maxLength: 200 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (clock, random) => {
+          let i = 0;
+          const next = createJobIdGenerator({ shard: 3, nowMs: () => clock[i++] ?? 0, random: () => random });
+          const ids = clock.map(() => next(12));
+          const sorted = [...new Set(ids)].sort();
+          expect(sorted).toEqual(ids);
+        },
+      ),
+    );
+  });
+});

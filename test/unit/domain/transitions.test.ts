@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { JobRecord } from '../../../src/domain/job.ts';
+import { isTerminal, jobStates, trailMax } from '../../../src/domain/job.ts';
+import { retryDelayMs } from '../../../src/domain/retry-policy.ts';
+import { edgeOf, edges } from '../../../src/domain/state-machine.ts';
+import type { JobCommand } from '../../../src/domain/transitions.ts';
+import { convictionsMax, decide, lossesMax, nextDeadline } from '../../../src/domain/transitions.ts';
+import { testRecord } from '../../support/jobs.ts';
+
+const start = 1_700_000_000_000;
+const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;
+
+function apply(record: JobRecord, ...commands: JobCommand[]): JobRecord {
+  return commands.reduce((now, command) => {
+    const decision = decide(now, command, start + 1, 0.5);
+    if (decision.kind === 'refused') throw new Error(`${command.kind} refused: ${decision.refusal}`);
+    return decision.record;
+  }, record);
+}
+
+const claim = (token: string): JobCommand => ({ kind: 'claim', node: 'n1', token });
+const tokens = ['1.1', '1.2', '1.3', '2.1'];
+const token = fc.constantFrom(...tokens);
+const command: fc.Arbitrary<JobCommand> = fc.oneof(
+  fc.constant<JobCommand>({ kind: 'due' }),
+  token.map(claim),
+  token.map((t): JobCommand => ({ kind: 'succeed', token: t, output: { kind: 'json', json: '1' } })),
+  fc.tuple(token, fc.boolean()).map(([t, retryable]): JobCommand => ({ kind: 'fail', token: t, failure, retryable })),
+  token.map((t): JobCommand => ({ kind: 'stopped', token: t })),
+  fc
+    .tuple(token, fc.constantFrom('none' as const, 'suspect' as const, 'convicted' as const))
+    .map(([t, blame]): JobCommand => ({ kind: 'lose', token: t, blame })),
+  fc.constant<JobCommand>({ kind: 'cancel', reason: 'because' }),
+  fc.constant<JobCommand>({ kind: 'expire' }),
+);
+const step = fc.record({
+  command,
+  afterMs: fc.integer({ min: -5_000, max: 120_000 }),
+  random: fc.double({ min: 0, max: 0.999, noNaN: true }),
+});
+const spec = fc.record({
+  runAtMs: fc.option(fc.integer({ min: start - 10, max: start + 90_000 }), { nil: undefined }),
+  totalTimeoutMs: fc.option(fc.integer({ min: 1, max: 300_000 }), { nil: undefined }),
+  queueTimeoutMs: fc.option(fc.integer({ min: 1, max: 60_000 }), { nil: undefined }),
+});
+
+function present<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+describe('any sequence of commands', () => {
+  it('never leaves a terminal state, never lowers attempt or seq, and follows the table', () => {
+    fc.assert(
+      fc.property(spec, fc.array(step, { maxLength: 60 }), (options, steps) => {
+        let record = testRecord(present(options), { nowMs: start });
+        let nowMs = start;
+        for (const { command: given, afterMs, random } of steps) {
+          nowMs += afterMs;
+          const decision = decide(record, given, nowMs, random);
+          if (isTerminal(record.state)) expect(decision).toEqual({ kind: 'refused', refusal: 'terminal' });
+          if (decision.kind === 'refused') continue;
+          const next = decision.record;
+          expect(edgeOf(record.state, given.kind, next.state)).toBeDefined();
+          expect(next.seq).toBe(record.seq + 1);
+          expect(next.attempt).toBeGreaterThanOrEqual(record.attempt);
+          expect(next.updatedAtMs).toBeGreaterThanOrEqual(record.updatedAtMs);
+          expect(next.trail.length).toBeLessThanOrEqual(trailMax);
+          expect(next.trail.at(-1)?.seq).toBe(next.seq);
+          expect(next.run === undefined).toBe(next.state !== 'RUNNING' && next.state !== 'CANCELLING');
+          expect(next.finishedAtMs === undefined).toBe(!isTerminal(next.state));
+          expect(next.failures).toBeLessThanOrEqual(next.spec.retry.maxAttempts);
+          expect(next.losses).toBeLessThanOrEqual(lossesMax);
+          expect(JSON.parse(JSON.stringify(next))).toEqual(next);
+          record = next;
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('changes nothing when reports of other attempts are mixed in, repeated or reordered', () => {
+    const report = command.filter((c) => 'token' in c && c.kind !== 'claim');
+    fc.assert(
+      fc.property(fc.array(report, { maxLength: 40 }), (reports) => {
+        const running = apply(testRecord({}, { nowMs: start }), claim('current'));
+        for (const stale of reports) {
+          expect(decide(running, stale, start + 5, 0)).toEqual({ kind: 'refused', refusal: 'stale' });
+        }
+      }),
+    );
+  });
+
+  it('reaches a terminal state when its reports come', () => {
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { maxLength: 120 }), (lost) => {
+        let record = testRecord({}, { nowMs: start });
+        let nowMs = start;
+        for (let i = 0; !isTerminal(record.state) && i < 200; i += 1) {
+          nowMs += 120_000;
+          const next: JobCommand =
+            record.state === 'QUEUED'
+              ? claim(`t${String(i)}`)
+              : record.state === 'RUNNING'
+                ? lost[i] === true
+                  ? { kind: 'lose', token: record.run?.token ?? '', blame: 'none' }
+                  : { kind: 'fail', token: record.run?.token ?? '', failure, retryable: true }
+                : { kind: 'due' };
+          const decision = decide(record, next, nowMs, 0.9);
+          if (decision.kind === 'changed') record = decision.record;
+        }
+        expect(record.state).toBe('FAILED');
+      }),
+    );
+  });
+});
+
+describe('decisions', () => {
+  it('counts failures against maxAttempts and losses apart', () => {
+    let record = apply(testRecord(), claim('a'), { kind: 'lose', token: 'a', blame: 'none' }, claim('b'));
+    expect(record).toMatchObject({ attempt: 2, failures: 0, losses: 1 });
+    record = apply(record, { kind: 'fail', token: 'b', failure, retryable: true });
+    expect(record).toMatchObject({ state: 'RETRYING', failures: 1, losses: 1 });
+  });
+
+  it('fails for good when the failure is not retryable', () => {
+    const record = apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: false });
+    expect(record).toMatchObject({ state: 'FAILED', failure });
+  });
+
+  it('convicts a job that brought its process down three times', () => {
+    let record = apply(testRecord(), claim('t0'), { kind: 'lose', token: 't0', blame: 'suspect' });
+    expect(record).toMatchObject({ state: 'QUEUED', convictions: 1 });
+    for (let i = 1; i < convictionsMax; i += 1) {
+      if (record.state === 'RETRYING') {
+        const due = decide(record, { kind: 'due' }, record.readyAtMs, 0);
+        if (due.kind === 'changed') record = due.record;
+      }
+      record = apply(record, claim(`t${String(i)}`), { kind: 'lose', token: `t${String(i)}`, blame: 'convicted' });
+    }
+    expect(record).toMatchObject({ state: 'FAILED', failure: { reason: 'POISON' }, convictions: convictionsMax });
+  });
+
+  it('drops a result that arrives after the cancel', () => {
+    const cancelling = apply(testRecord(), claim('a'), { kind: 'cancel', reason: 'user' });
+    const done = apply(cancelling, { kind: 'succeed', token: 'a', output: { kind: 'json', json: '1' } });
+    expect(done.state).toBe('CANCELLED');
+    expect(done.output).toBeUndefined();
+  });
+
+  it('expires what never started and fails what did', () => {
+    const waiting = testRecord({ totalTimeoutMs: 100 }, { nowMs: start });
+    expect(nextDeadline(waiting)).toEqual({ atMs: start + 100, command: 'expire' });
+    expect(decide(waiting, { kind: 'expire' }, start + 99, 0)).toEqual({ kind: 'refused', refusal: 'not-due' });
+    expect(decide(waiting, { kind: 'expire' }, start + 100, 0)).toMatchObject({ record: { state: 'EXPIRED' } });
+    const lost = apply(waiting, claim('a'), { kind: 'lose', token: 'a', blame: 'none' });
+    expect(decide(lost, { kind: 'expire' }, start + 100, 0)).toMatchObject({
+      record: { state: 'FAILED', failure: { reason: 'DEADLINE_EXCEEDED' } },
+    });
+  });
+
+  it('keeps the delay before a retry within full jitter of the policy', () => {
+    const policy = { maxAttempts: 9, initialMs: 1_000, coefficient: 2, maxMs: 5_000 };
+    expect([1, 2, 3, 4, 9].map((n) => retryDelayMs(policy, n, 0.9999))).toEqual([999, 1_999, 3_999, 4_999, 4_999]);
+    expect(retryDelayMs(policy, 3, 0)).toBe(0);
+  });
+});
+
+describe('the table', () => {
+  it('has no edge out of a terminal state and a way out of every other', () => {
+    for (const state of jobStates) {
+      const out = edges.filter((edge) => 'from' in edge && edge.from === state);
+      expect(out.length > 0).toBe(!isTerminal(state));
+    }
+  });
+});
