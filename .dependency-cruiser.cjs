@@ -1,0 +1,195 @@
+// Who may import whom: the layers of the design as rules. Each rule has a fixture in test/architecture/fixtures that
+// must fail (test/architecture/boundaries.test.ts), so a rule that silently stopped biting is found.
+// Paths are matched from the start (`^src/...`), never by a suffix. Type-only imports count.
+'use strict';
+const path = require('node:path');
+
+const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'];
+/** The composition root wires everything by hand and may import everything. */
+const root = '^src/(compose/|cli/dev(/|[^/]*\\.ts$))';
+
+/** A driver package is known to one adapter alone (its tests, too, may talk to the real thing). */
+function driver(name, packages, homes) {
+  return {
+    name,
+    severity: 'error',
+    comment: `${packages} is imported in ${homes} only.`,
+    from: { path: '^src/', pathNot: homes },
+    to: { path: packages },
+  };
+}
+
+/** `folder` imports from the project only what `allowed` matches. */
+function layer(name, folder, allowed, comment) {
+  return {
+    name,
+    severity: 'error',
+    comment,
+    from: { path: folder, pathNot: root },
+    // src/compose has a rule of its own, for all of src.
+    to: { path: '^src/', pathNot: [allowed, '^src/compose/'] },
+  };
+}
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'A cycle has no layer.',
+      from: { path: '^(src|test|bench|examples)/' },
+      to: { circular: true },
+    },
+    {
+      name: 'imports-resolve',
+      severity: 'error',
+      comment: 'What does not resolve is checked by no other rule.',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'src-needs-no-dev-package',
+      severity: 'error',
+      comment: 'The package must run without development dependencies, and declare what it uses.',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'src-never-imports-test',
+      severity: 'error',
+      comment: 'src/ knows nothing of test, bench, examples, scripts, infra.',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|examples|scripts|infra)/' },
+    },
+
+    layer('domain-imports-domain', '^src/domain/', '^src/domain/', 'The domain is pure.'),
+    {
+      name: 'domain-needs-no-package',
+      severity: 'error',
+      comment: 'The domain has no library and no I/O.',
+      from: { path: '^src/domain/' },
+      to: { dependencyTypes: [...npm, 'core'] },
+    },
+    layer(
+      'application-imports-domain',
+      '^src/application/',
+      '^src/(application|domain)/',
+      'Use cases and ports know the domain only.',
+    ),
+    {
+      name: 'application-needs-no-package',
+      severity: 'error',
+      comment: 'What the application needs from outside is a port (node:crypto for digests excepted).',
+      from: { path: '^src/application/' },
+      to: { dependencyTypes: [...npm, 'core'], pathNot: '^(node:)?crypto$' },
+    },
+    layer(
+      'kernel-knows-no-job',
+      '^src/actors/kernel/',
+      '^src/(actors/kernel/|application/ports/runtime\\.ts$|domain/errors\\.ts$)',
+      'The kernel knows the runtime port and the error registry.',
+    ),
+    layer(
+      'supervisor-knows-no-job',
+      '^src/supervisor/',
+      '^src/(supervisor/|actors/kernel/|application/ports/(runtime|membership)\\.ts$|domain/errors\\.ts$)',
+      'The supervisor restarts children; what they do is none of its business.',
+    ),
+    layer(
+      'actors-import-inward',
+      '^src/actors/(?!kernel/)',
+      '^src/(actors|application|domain|supervisor)/',
+      'Actors reach the world through ports.',
+    ),
+    {
+      name: 'actors-need-no-package',
+      severity: 'error',
+      comment:
+        'Actors and supervisors are driven in virtual time: no library, no I/O (node:crypto for digests excepted).',
+      from: { path: '^src/(actors|supervisor)/' },
+      to: { dependencyTypes: [...npm, 'core'], pathNot: '^(node:)?crypto$' },
+    },
+    layer(
+      'gateway-imports-inward',
+      '^src/gateway/',
+      '^src/(gateway|application|domain|contract)/',
+      'The edge knows use cases and ports, neither actors nor adapters.',
+    ),
+    {
+      name: 'adapters-import-ports',
+      severity: 'error',
+      comment: 'An adapter knows the ports, the domain and its own driver; never another adapter.',
+      from: { path: '^src/adapters/([^/]+)/' },
+      to: {
+        path: '^src/',
+        pathNot: [
+          '^src/adapters/$1/',
+          '^src/domain/',
+          '^src/application/(ports/|shard-protocol\\.ts$)',
+          '^src/(handlers|compose)/',
+        ],
+      },
+    },
+    {
+      name: 'handlers-only-in-piscina',
+      severity: 'error',
+      comment: 'Handler code runs in threads; of the adapters only piscina knows the SDK.',
+      from: { path: '^src/', pathNot: ['^src/(handlers|adapters/piscina)/', root] },
+      to: { path: '^src/handlers/' },
+    },
+    layer(
+      'handlers-import-domain',
+      '^src/handlers/',
+      '^src/(handlers|domain)/',
+      'The handler SDK is loaded in threads, which hold no connections.',
+    ),
+    layer(
+      'client-imports-contract',
+      '^src/client/',
+      '^src/(client|contract|domain)/',
+      'The client speaks the contract and nothing of the server.',
+    ),
+    layer('config-imports-domain', '^src/config/', '^src/(config|domain)/', 'Configuration is values.'),
+    layer(
+      'cli-imports-edges',
+      '^src/cli/',
+      '^src/(cli|config|client|domain)/',
+      'The CLI is a client; only `cli/dev` starts a cluster.',
+    ),
+    {
+      name: 'only-dev-composes',
+      severity: 'error',
+      comment: 'The composition root is the top: nothing below it imports it.',
+      from: { path: '^src/', pathNot: root },
+      to: { path: '^src/compose/' },
+    },
+    layer(
+      'examples-use-the-sdk',
+      '^examples/',
+      '^src/(handlers|client)/',
+      "Samples show what a user's own project can do.",
+    ),
+
+    driver('nats-in-its-adapter', 'node_modules/@nats-io/', '^src/adapters/nats/'),
+    driver('cassandra-in-its-adapter', 'node_modules/cassandra-driver/', '^src/adapters/cassandra/'),
+    driver('sqlite-in-its-adapter', '^(node:)?sqlite$', '^src/adapters/sqlite/'),
+    driver('piscina-in-its-adapter', 'node_modules/piscina/', '^src/adapters/piscina/'),
+    driver('threads-in-piscina', '^(node:)?worker_threads$', '^src/(adapters/(piscina|sqlite)|handlers)/'),
+    driver('grpc-at-the-edge', 'node_modules/(@grpc/|grpc-health-check/)', '^src/(gateway|client)/'),
+    driver('cache-in-gateway', 'node_modules/node-cache/', '^src/gateway/'),
+    driver('metrics-in-telemetry', 'node_modules/prom-client/', '^src/adapters/telemetry/'),
+    driver('logs-in-telemetry', 'node_modules/(pino|pino-pretty)/', '^src/adapters/telemetry/'),
+    driver('commander-in-cli', 'node_modules/commander/', '^src/cli/'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)test/architecture/fixtures/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: path.join(__dirname, 'tsconfig.json') },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types', 'default'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
+    },
+  },
+};

@@ -1,0 +1,121 @@
+// Lint rules. The layer rules (who may import whom) are in .dependency-cruiser.cjs; format is prettier's alone.
+import eslint from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+const core = ['src/domain/**', 'src/application/**', 'src/actors/**', 'src/supervisor/**'];
+
+/** Time and chance are ports (`Clock`, `Random`): tests of the core run in virtual time with a seeded order. */
+const clockGlobals = ['setTimeout', 'setInterval', 'setImmediate', 'performance'].map((name) => ({
+  name,
+  message: 'Time is a port: take a Clock (src/application/ports/runtime.ts).',
+}));
+const clockProperties = [
+  { object: 'Date', property: 'now', message: 'Time is a port: take a Clock.' },
+  { object: 'Math', property: 'random', message: 'Chance is a port: take a Random.' },
+];
+const environment = {
+  object: 'process',
+  property: 'env',
+  message: 'Only src/config reads the environment; take the value as an option.',
+};
+const environmentImport = {
+  name: 'node:process',
+  importNames: ['env'],
+  message: 'Only src/config reads the environment; take the value as an option.',
+};
+const timerImports = ['node:timers', 'node:timers/promises', 'node:perf_hooks'].map((name) => ({
+  name,
+  message: 'Time is a port: take a Clock.',
+}));
+
+export default tseslint.config(
+  {
+    ignores: [
+      'node_modules/**',
+      'dist/**',
+      'coverage/**',
+      '.troupe/**',
+      'docs/**',
+      'infra/**',
+      '**/fixtures/**',
+      '*.cjs',
+      'examples/**/*.js',
+    ],
+  },
+  eslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: false, requireDefaultForNonUnion: true },
+      ],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      // `async` without `await` turns a throw into a rejection, which is what a port that answers by promise owes.
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+    },
+  },
+  {
+    files: ['**/*.{ts,js,mjs}'],
+    rules: {
+      'no-console': 'error',
+      eqeqeq: 'error',
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  { files: ['src/**/*.ts'], rules: { 'max-params': ['error', { max: 4 }] } },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/config/**'],
+    rules: {
+      'no-restricted-properties': ['error', environment],
+      'no-restricted-imports': ['error', { paths: [environmentImport] }],
+    },
+  },
+  {
+    files: core,
+    rules: {
+      'no-restricted-globals': ['error', ...clockGlobals],
+      'no-restricted-properties': ['error', ...clockProperties, environment],
+      'no-restricted-imports': ['error', { paths: [environmentImport, ...timerImports] }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: 'Time is a port: take a Clock.',
+        },
+        { selector: "CallExpression[callee.name='Date']", message: 'Time is a port: take a Clock.' },
+      ],
+    },
+  },
+  { files: ['src/cli/**', 'scripts/**', 'bench/**'], rules: { 'no-console': 'off' } },
+  {
+    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    rules: {
+      // A `describe` is one function; the bound on files holds.
+      'max-lines-per-function': 'off',
+      'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
+      '@typescript-eslint/unbound-method': 'off',
+      '@typescript-eslint/no-unsafe-type-assertion': 'off',
+    },
+  },
+  {
+    files: ['**/*.{js,mjs}'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        setTimeout: 'readonly',
+        clearTimeout: 'readonly',
+      },
+    },
+  },
+);

@@ -1,0 +1,61 @@
+// The layer rules hold in the real tree, and each of them bites: its fixture is refused, and for nothing else.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+interface Violation {
+  readonly rule: { readonly name: string };
+  readonly from: string;
+  readonly to: string;
+}
+interface Report {
+  readonly summary: {
+    readonly violations: readonly Violation[];
+    readonly ruleSetUsed: { readonly forbidden: readonly { readonly name: string }[] };
+  };
+}
+
+const project = fileURLToPath(new URL('../../', import.meta.url));
+const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
+const depcruise = `${project}node_modules/.bin/depcruise`;
+
+function cruise(cwd: string, folders: readonly string[]): Report {
+  const config = `${project}.dependency-cruiser.cjs`;
+  const run = spawnSync(depcruise, ['--config', config, '--output-type', 'json', ...folders], {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  });
+  if (run.stdout === '') throw new Error(`depcruise wrote no report: ${run.stderr}`);
+  return JSON.parse(run.stdout) as Report;
+}
+
+const report = cruise(fixtures, ['src', 'test', 'examples']);
+const rules = report.summary.ruleSetUsed.forbidden.map((rule) => rule.name);
+
+/** `src/gateway/nats-in-its-adapter.ts` is the fixture of the rule `nats-in-its-adapter`. */
+function fixtureOf(violation: Violation): string {
+  return violation.from.replace(/^.*\//, '').replace(/\.ts$/, '');
+}
+
+describe('the layer rules', () => {
+  it.each(rules)('%s refuses its fixture', (rule) => {
+    const found = report.summary.violations.filter((violation) => fixtureOf(violation) === rule);
+    expect(found.map((violation) => violation.rule.name)).toEqual([rule]);
+  });
+
+  it('refuse nothing else in the fixtures', () => {
+    expect(report.summary.violations.map((violation) => violation.rule.name).sort()).toEqual([...rules].sort());
+  });
+
+  it('are all kept by the real tree', () => {
+    const listing = execFileSync('git', ['ls-files', '--', 'src/*.ts', 'test/*.ts', 'bench/*.ts', 'examples/*.ts'], {
+      cwd: project,
+      encoding: 'utf8',
+    });
+    const folders = [...new Set(listing.split('\n').map((file) => file.split('/')[0] ?? ''))].filter(Boolean);
+    expect(folders).toContain('src');
+    const broken = cruise(project, folders).summary.violations;
+    expect(broken.map((violation) => `${violation.rule.name}: ${violation.from} → ${violation.to}`)).toEqual([]);
+  });
+});
