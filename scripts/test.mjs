@@ -1,0 +1,125 @@
+// `npm test`: every check and every suite, in one run, each once. `--quick` leaves out what needs Java or Maven.
+// The last line is `N passed, N failed`: tests plus checks, a check counting as one. Exit code 1 on any failure.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+const isQuick = process.argv.includes('--quick');
+const scratch = mkdtempSync(join(tmpdir(), 'troupe-test-'));
+
+/** @type {{ name: string, passed: number, failed: number, skipped: number, ms: number, note?: string }[]} */
+const results = [];
+
+const checks = [
+  ['format', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
+  ['lint', bin('eslint'), ['--cache', '--cache-location', 'node_modules/.cache/eslint/', '--max-warnings', '0', '.']],
+  ['types', bin('tsc'), ['-p', '.']],
+  ['boundaries', bin('depcruise'), ['src', 'test', 'bench', 'examples']],
+  ['unused', bin('knip'), []],
+  ['proto', bin('buf'), ['lint']],
+  ...generatedDocs(),
+];
+
+const suites = ['unit', 'architecture', 'contract-sqlite', 'contract-cassandra', 'integration', 'e2e'];
+
+/** Every npm script `docs:<page>` generates a page, and with `--check` says whether it is in step. */
+function generatedDocs() {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return Object.entries(scripts)
+    .filter(([name]) => name.startsWith('docs:'))
+    .map(([name, line]) => [name, process.execPath, [...line.split(' ').slice(1), '--check']]);
+}
+
+function run(command, args) {
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, TROUPE_TEST: '1' } });
+}
+
+function runs(command, args) {
+  return spawnSync(command, args, { stdio: 'ignore', timeout: 20_000 }).status === 0;
+}
+
+function record(name, startedAt, counts, note) {
+  results.push({ name, skipped: 0, ...counts, ms: Date.now() - startedAt, note });
+}
+
+function runCheck([name, command, args]) {
+  const startedAt = Date.now();
+  console.log(`\n── ${name}`);
+  const passed = run(command, args).status === 0;
+  console.log(passed ? `ok ${name}` : `FAILED ${name}`);
+  record(name, startedAt, { passed: passed ? 1 : 0, failed: passed ? 0 : 1 });
+}
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A suite that is empty, or fails without a failed test (a crash, an error outside a test), counts as one failure. */
+function runSuite(name) {
+  const startedAt = Date.now();
+  console.log(`\n── ${name}`);
+  const file = join(scratch, `${name}.json`);
+  const { status } = run(bin('vitest'), [
+    ...['run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+  ]);
+  const report = readReport(file);
+  const counts = {
+    passed: report?.numPassedTests ?? 0,
+    failed: report?.numFailedTests ?? 0,
+    skipped: (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0),
+  };
+  const isBroken = counts.failed === 0 && (status !== 0 || counts.passed === 0);
+  if (isBroken) counts.failed = 1;
+  record(name, startedAt, counts, isBroken ? 'the suite itself failed, or ran no test' : undefined);
+}
+
+/** What is missing for a Cassandra of our own, or undefined when there is one to be had. */
+function missingForCassandra() {
+  if (process.env.TROUPE_CASSANDRA) return undefined;
+  const missing = [!runs('java', ['-version']) && 'Java 17', !runs('mvn', ['-v']) && 'Maven'].filter(Boolean);
+  if (missing.length === 0 || runs('docker', ['info'])) return undefined;
+  return (
+    `${missing.join(' and ')} missing: install them (Debian: apt install openjdk-17-jre-headless maven), ` +
+    'or start Docker, or set TROUPE_CASSANDRA=host:port'
+  );
+}
+
+function runCassandraSuite(name) {
+  const lack = missingForCassandra();
+  if (lack === undefined) {
+    runSuite(name);
+    return;
+  }
+  console.log(`\n── ${name}\nFAILED ${name}: ${lack}`);
+  record(name, Date.now(), { passed: 0, failed: 1 }, lack);
+}
+
+function printSummary() {
+  console.log('\n── summary');
+  for (const { name, passed, failed, skipped, ms, note } of results) {
+    const counts = [`${passed} passed`, failed > 0 && `${failed} FAILED`, skipped > 0 && `${skipped} skipped`];
+    const line = `${name.padEnd(20)} ${(ms / 1000).toFixed(1).padStart(6)} s  ${counts.filter(Boolean).join(', ')}`;
+    console.log(note === undefined ? line : `${line} (${note})`);
+  }
+  if (isQuick) console.log('left out: contract-cassandra (test:quick runs nothing that needs Java and Maven)');
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+  console.log(`${(sum('ms') / 1000).toFixed(0)} s in all`);
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
+  return sum('failed') === 0;
+}
+
+for (const check of checks) runCheck(check);
+for (const suite of suites) {
+  if (suite !== 'contract-cassandra') runSuite(suite);
+  else if (!isQuick) runCassandraSuite(suite);
+}
+rmSync(scratch, { recursive: true, force: true });
+process.exitCode = printSummary() ? 0 : 1;

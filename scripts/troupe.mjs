@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+// Entry of `npx troupe`: runs the CLI on a Node that is new enough, in this process if it is, else on the one in
+// node_modules. From a checkout the TypeScript runs as it is; an installed package has no TypeScript, but `dist`.
+import { spawn } from 'child_process';
+import { existsSync } from 'fs';
+import { dirname, join } from 'path';
+import { fileURLToPath } from 'url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const carriedNode = join(root, 'node_modules', 'node', 'bin', 'node');
+const source = join(root, 'src', 'cli', 'main.ts');
+const built = join(root, 'dist', 'src', 'cli', 'main.js');
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const isNewEnough = major > 22 || (major === 22 && minor >= 18);
+
+/** node:sqlite and type stripping announce themselves on every start; users did not choose them and can do nothing. */
+function silenceExperimentalWarnings() {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = (warning, ...rest) => {
+    const type = typeof rest[0] === 'string' ? rest[0] : rest[0]?.type;
+    if (type === 'ExperimentalWarning' || warning?.name === 'ExperimentalWarning') return;
+    emitWarning.call(process, warning, ...rest);
+  };
+}
+
+/** The terminal sends Ctrl-C to both; a signal sent to this process alone is passed on, and the child decides. */
+function runOn(node) {
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  child.on('error', (error) => {
+    process.stderr.write(`troupe: cannot run ${node}: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+}
+
+if (isNewEnough) {
+  silenceExperimentalWarnings();
+  const isCheckout = existsSync(source) && !root.split(/[\\/]/).includes('node_modules');
+  const { runCli } = await import(isCheckout ? source : built);
+  process.exitCode = await runCli(process.argv.slice(2));
+} else if (existsSync(carriedNode)) {
+  runOn(carriedNode);
+} else {
+  process.stderr.write(`troupe: Node ${process.version} is too old; install Node 22.18 or later, or run \`npm ci\`\n`);
+  process.exitCode = 1;
+}
