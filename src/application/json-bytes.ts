@@ -12,7 +12,10 @@ export function jsonBytes(value: unknown): number {
       return 5;
     case 'object':
       return value === null ? 4 : Array.isArray(value) ? arrayBytes(value) : objectBytes(value);
-    default:
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+    case 'undefined':
       return 4;
   }
 }

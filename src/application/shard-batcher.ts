@@ -46,8 +46,8 @@ export interface ShardBatcherOptions {
   readonly maxBytes?: number;
   /** Batches of one lane under way; default 2: one being committed, one gathering at the owner. */
   readonly maxInFlight?: number;
-  /** Runs `flush` when the current turn of the event loop is over; default `setImmediate`. */
-  readonly atTurnEnd?: (flush: () => void) => void;
+  /** Runs `flush` when the current turn of the event loop is over: `setImmediate`, but for tests. */
+  readonly atTurnEnd: (flush: () => void) => void;
 }
 
 const defaultMaxInFlight = 2;
@@ -56,7 +56,7 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
   const parts: LaneParts = {
     client: options.client,
     clock: options.clock,
-    atTurnEnd: options.atTurnEnd ?? ((flush) => void setImmediate(flush)),
+    atTurnEnd: options.atTurnEnd,
     limits: {
       timeoutMs: options.timeoutMs,
       maxQueued: options.maxQueued,
