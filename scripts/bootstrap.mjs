@@ -67,7 +67,9 @@ function install() {
   const node = machineNode() ?? process.execPath;
   const npm = process.env.npm_execpath;
   const options = { cwd: root, stdio: ['ignore', 2, 2] };
-  const run = npm ? spawnSync(node, [npm, 'ci', '--loglevel=error'], options) : spawnSync('npm', ['ci', '--loglevel=error'], options);
+  const run = npm
+    ? spawnSync(node, [npm, 'ci', '--loglevel=error'], options)
+    : spawnSync('npm', ['ci', '--loglevel=error'], options);
   if (run.status !== 0) giveUp('npm ci failed (see above); it needs npm 10 or later and a reachable registry');
 }
 
