@@ -1,0 +1,26 @@
+/** What a handler is given besides its input. The same in a cell's thread and under `runHandler` in a test. */
+
+/** One line each; bounded in rate and length, what is over is counted and said. */
+export interface HandlerLog {
+  debug(text: string): void;
+  info(text: string): void;
+  warn(text: string): void;
+  error(text: string): void;
+}
+
+export interface HandlerContext {
+  readonly jobId: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** When this attempt will be stopped: the sooner of its execution timeout and the job's own end. */
+  readonly deadline: Date;
+  /** Aborts when the attempt is cancelled or out of time. For synchronous loops use `throwIfCancelled`. */
+  readonly signal: AbortSignal;
+  /** W3C trace context of the submitter. */
+  readonly traceparent: string | undefined;
+  readonly log: HandlerLog;
+  /** `fraction` 0..1. Costs no message, so it may be called in a tight loop; notes are sent at most ten times a second. */
+  progress(fraction: number, note?: string): void;
+  /** Throws once the attempt is cancelled or out of time; sees it inside a synchronous loop too. */
+  throwIfCancelled(): void;
+}

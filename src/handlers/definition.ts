@@ -1,0 +1,150 @@
+/**
+ * `defineHandler`: the options a person writes, checked and turned into plain numbers, with errors that name the field.
+ * A definition is recognised by its `~troupe` mark, so that a second copy of this package does no harm.
+ */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { HandlerContext } from './context.ts';
+import { parseDurationMs, parseSizeBytes, type Duration, type Size } from './quantity.ts';
+
+const namePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/;
+const versionPattern = /^[A-Za-z0-9._+-]{1,64}$/;
+const dayMs = 86_400_000;
+const mib = 2 ** 20;
+
+export interface HandlerOptions<In extends StandardSchemaV1, Out extends StandardSchemaV1> {
+  /** `image.thumbnail`: 1..4 tokens of letters, digits, `_`, `-`, joined by dots. */
+  readonly name: string;
+  /** Default `0.0.0`. */
+  readonly version?: string;
+  /** Any Standard Schema, `bytes()` or `bytesOr(schema)`. Without one, `run` gets what was submitted, unchecked. */
+  readonly input?: In;
+  /** Checked before the result is recorded; a result that fails it is INVALID_OUTPUT. */
+  readonly output?: Out;
+  /** One attempt, from its start in the thread; 10 ms .. 7 days. Without it the queue's default counts. */
+  readonly executionTimeout?: Duration;
+  /** Heap of the thread; 32 MiB .. 64 GiB. */
+  readonly memory?: Size;
+  readonly retry?: {
+    /** Attempts that may fail, the first included; 1..100. */
+    readonly maxAttempts?: number;
+    readonly backoff?: { readonly initial?: Duration; readonly max?: Duration; readonly coefficient?: number };
+  };
+  /** From the request to stop until the thread is ended by force; 0 .. 10 min, default 1 s. */
+  readonly cancelGrace?: Duration;
+  /** A `Uint8Array` is recorded as bytes, anything else as JSON, `undefined` as no output. */
+  run(
+    input: StandardSchemaV1.InferOutput<In>,
+    ctx: HandlerContext,
+  ): StandardSchemaV1.InferInput<Out> | Promise<StandardSchemaV1.InferInput<Out>>;
+}
+
+export interface Handler<
+  In extends StandardSchemaV1 = StandardSchemaV1,
+  Out extends StandardSchemaV1 = StandardSchemaV1,
+> {
+  readonly '~troupe': 1;
+  readonly name: string;
+  readonly version: string;
+  readonly input: In | undefined;
+  readonly output: Out | undefined;
+  readonly executionTimeoutMs: number | undefined;
+  readonly memoryMb: number | undefined;
+  readonly retry: {
+    readonly maxAttempts?: number;
+    readonly initialMs?: number;
+    readonly coefficient?: number;
+    readonly maxMs?: number;
+  };
+  readonly cancelGraceMs: number | undefined;
+  run(
+    input: StandardSchemaV1.InferOutput<In>,
+    ctx: HandlerContext,
+  ): StandardSchemaV1.InferInput<Out> | Promise<StandardSchemaV1.InferInput<Out>>;
+}
+
+/** As it comes out of a file: its types are known to nobody. */
+export type AnyHandler = Omit<Handler, 'run'> & { run(input: unknown, ctx: HandlerContext): unknown };
+
+export class HandlerDefinitionError extends TypeError {
+  override readonly name = 'HandlerDefinitionError';
+}
+
+export function defineHandler<
+  In extends StandardSchemaV1 = StandardSchemaV1,
+  Out extends StandardSchemaV1 = StandardSchemaV1,
+>(options: HandlerOptions<In, Out>): Handler<In, Out> {
+  const check = checker(String(options.name));
+  check.that(
+    namePattern.test(options.name),
+    'name',
+    options.name,
+    'letters, digits, _ and -, up to 4 tokens with dots',
+  );
+  const version = options.version ?? '0.0.0';
+  check.that(versionPattern.test(version), 'version', version, 'up to 64 letters, digits and . _ + -');
+  check.that(typeof options.run === 'function', 'run', options.run, 'a function');
+  check.schema('input', options.input);
+  check.schema('output', options.output);
+  const backoff = options.retry?.backoff ?? {};
+  return {
+    '~troupe': 1,
+    name: options.name,
+    version,
+    input: options.input,
+    output: options.output,
+    executionTimeoutMs: check.duration('executionTimeout', options.executionTimeout, 10, 7 * dayMs),
+    memoryMb: check.megabytes('memory', options.memory),
+    retry: definedOnly({
+      maxAttempts: check.number('retry.maxAttempts', options.retry?.maxAttempts, 1, 100, true),
+      initialMs: check.duration('retry.backoff.initial', backoff.initial, 1, dayMs),
+      coefficient: check.number('retry.backoff.coefficient', backoff.coefficient, 1, 100, false),
+      maxMs: check.duration('retry.backoff.max', backoff.max, 1, 7 * dayMs),
+    }),
+    cancelGraceMs: check.duration('cancelGrace', options.cancelGrace, 0, 600_000),
+    run: options.run.bind(options),
+  };
+}
+
+export function isHandler(value: unknown): value is AnyHandler {
+  return typeof value === 'object' && value !== null && '~troupe' in value && value['~troupe'] === 1;
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+function definedOnly<T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+function checker(handler: string) {
+  const that = (ok: boolean, field: string, value: unknown, expected: string): void => {
+    if (ok) return;
+    const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+    throw new HandlerDefinitionError(`handler "${handler}": ${field}: ${shown} is not valid; expected ${expected}`);
+  };
+  return {
+    that,
+    schema(field: string, value: unknown): void {
+      const ok = value === undefined || (value !== null && '~standard' in Object(value));
+      that(ok, field, value, 'a Standard Schema (zod, valibot, arktype), bytes() or bytesOr()');
+    },
+    duration(field: string, value: Duration | undefined, minMs: number, maxMs: number): number | undefined {
+      if (value === undefined) return undefined;
+      const ms = parseDurationMs(value);
+      const inRange = ms !== undefined && ms >= minMs && ms <= maxMs;
+      that(inRange, field, value, `a duration of ${minMs} ms to ${maxMs} ms, such as "250ms", "30s", "5m" or "2h"`);
+      return ms;
+    },
+    megabytes(field: string, value: Size | undefined): number | undefined {
+      if (value === undefined) return undefined;
+      const megabytes = (parseSizeBytes(value) ?? Number.NaN) / mib;
+      that(megabytes >= 32 && megabytes <= 65_536, field, value, 'a size of 32MiB to 64GiB, such as "512MiB"');
+      return Math.ceil(megabytes);
+    },
+    number(field: string, value: number | undefined, min: number, max: number, whole: boolean): number | undefined {
+      if (value === undefined) return undefined;
+      const inRange = value >= min && value <= max && (!whole || Number.isInteger(value));
+      that(inRange, field, value, `a ${whole ? 'whole number' : 'number'} of ${min} to ${max}`);
+      return value;
+    },
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * One run of a handler on one payload, with every way it can end turned into data: nothing is thrown over a thread's
+ * port, because classes and own fields of errors do not survive it. Used by the cell's threads and by `runHandler`.
+ */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Failure, FailureReason } from '../domain/job.ts';
+import type { HandlerContext } from './context.ts';
+import type { AnyHandler } from './definition.ts';
+import { fateOf } from './handler-error.ts';
+import { inputKindOf } from './schema.ts';
+
+export type HandlerPayload =
+  { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
+
+/** `interrupted`: it noticed that it should stop, and did. */
+export type Execution =
+  | { readonly kind: 'succeeded'; readonly output?: HandlerPayload }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly retryable: boolean }
+  | { readonly kind: 'interrupted' };
+
+const messageMaxChars = 1_000;
+const stackMaxChars = 4_000;
+
+export async function executeHandler(
+  handler: AnyHandler,
+  payload: HandlerPayload,
+  ctx: HandlerContext,
+  onStart: () => void = () => undefined,
+): Promise<Execution> {
+  const input = await acceptInput(handler, payload);
+  if ('failed' in input) return input.failed;
+  let result: unknown;
+  try {
+    onStart();
+    result = await handler.run(input.value, ctx);
+  } catch (thrown) {
+    return executionOfThrown(thrown);
+  }
+  return encodeOutput(handler, result);
+}
+
+type Accepted = { readonly value: unknown } | { readonly failed: Execution };
+
+async function acceptInput(handler: AnyHandler, payload: HandlerPayload): Promise<Accepted> {
+  const kind = inputKindOf(handler.input);
+  if (kind !== 'any' && kind !== payload.kind) {
+    return { failed: refused('INVALID_INPUT', `input: expected ${kind}, got ${payload.kind}`) };
+  }
+  const decoded = decode(payload);
+  if ('failed' in decoded || handler.input === undefined) return decoded;
+  return validate(handler.input, decoded.value, 'INVALID_INPUT', 'input');
+}
+
+function decode(payload: HandlerPayload): Accepted {
+  if (payload.kind === 'bytes') return { value: payload.bytes };
+  try {
+    return { value: JSON.parse(payload.json) as unknown };
+  } catch (error) {
+    return { failed: refused('INVALID_INPUT', `input: not a JSON document: ${describeThrown(error)}`) };
+  }
+}
+
+async function validate(
+  schema: StandardSchemaV1,
+  value: unknown,
+  reason: 'INVALID_INPUT' | 'INVALID_OUTPUT',
+  root: string,
+): Promise<Accepted> {
+  try {
+    let result = schema['~standard'].validate(value);
+    if (result instanceof Promise) result = await result;
+    if (result.issues === undefined) return { value: result.value };
+    const lines = result.issues.slice(0, 8).map((found) => `${pathOf(root, found)}: ${found.message}`);
+    return { failed: refused(reason, lines.join('; ')) };
+  } catch (error) {
+    return { failed: refused(reason, `${root}: the schema itself threw: ${describeThrown(error)}`) };
+  }
+}
+
+function pathOf(root: string, found: StandardSchemaV1.Issue): string {
+  const keys = (found.path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
+  return [root, ...keys.map(String)].join('.');
+}
+
+async function encodeOutput(handler: AnyHandler, result: unknown): Promise<Execution> {
+  let output = result;
+  if (handler.output !== undefined) {
+    const checked = await validate(handler.output, result, 'INVALID_OUTPUT', 'output');
+    if ('failed' in checked) return checked.failed;
+    output = checked.value;
+  }
+  if (output === undefined) return { kind: 'succeeded' };
+  if (output instanceof Uint8Array) return { kind: 'succeeded', output: { kind: 'bytes', bytes: output } };
+  try {
+    // With a schema the result has been checked; without one, refuse what JSON would drop or flatten silently.
+    const json = JSON.stringify(output, handler.output === undefined ? strictly : undefined) as string | undefined;
+    if (json === undefined) return refused('INVALID_OUTPUT', `output: a ${typeof output} cannot be recorded`);
+    return { kind: 'succeeded', output: { kind: 'json', json } };
+  } catch (error) {
+    return refused('INVALID_OUTPUT', `output: cannot be recorded as JSON: ${describeThrown(error)}`);
+  }
+}
+
+function strictly(key: string, value: unknown): unknown {
+  const lost =
+    typeof value === 'function' || typeof value === 'symbol' || value instanceof Map || value instanceof Set
+      ? Object.prototype.toString.call(value).slice(8, -1)
+      : ArrayBuffer.isView(value) || value instanceof ArrayBuffer
+        ? 'binary value inside an object'
+        : undefined;
+  if (lost !== undefined) throw new TypeError(`${key === '' ? 'the result' : `"${key}"`} is a ${lost}`);
+  return value;
+}
+
+/** By the fate the error carries, else retryable unless it says `retryable: false`. */
+export function executionOfThrown(thrown: unknown): Execution {
+  const fate = fateOf(thrown);
+  if (fate === 'cancelled') return { kind: 'interrupted' };
+  const fields: { code?: unknown; retryable?: unknown; stack?: unknown } =
+    typeof thrown === 'object' && thrown !== null ? thrown : {};
+  const retryable = fate === undefined ? fields.retryable !== false : fate === 'fail';
+  const failure: Failure = {
+    reason: fate === 'reject' ? 'HANDLER_REJECTED' : 'HANDLER_FAILED',
+    message: describeThrown(thrown),
+    ...(typeof fields.code === 'string' && { code: fields.code.slice(0, 100) }),
+    ...(typeof fields.stack === 'string' && { stack: fields.stack.slice(0, stackMaxChars) }),
+  };
+  return { kind: 'failed', failure, retryable };
+}
+
+/** What was thrown in one bounded text, whatever it was; never throws itself. */
+export function describeThrown(thrown: unknown): string {
+  try {
+    const text = thrown instanceof Error ? thrown.message || thrown.name : `${String(thrown)} was thrown`;
+    return text.slice(0, messageMaxChars);
+  } catch {
+    return 'a value that cannot be shown was thrown';
+  }
+}
+
+function refused(reason: FailureReason, message: string): Execution {
+  return { kind: 'failed', failure: { reason, message: message.slice(0, messageMaxChars) }, retryable: false };
+}

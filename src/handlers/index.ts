@@ -1,0 +1,8 @@
+/** The SDK for handler authors: `import { defineHandler } from 'troupe/handlers'`. */
+export type { HandlerContext, HandlerLog } from './context.ts';
+export { defineHandler, HandlerDefinitionError } from './definition.ts';
+export type { Handler, HandlerOptions } from './definition.ts';
+export { fail, HandlerError, reject } from './handler-error.ts';
+export type { HandlerErrorOptions } from './handler-error.ts';
+export type { Duration, Size } from './quantity.ts';
+export { bytes, bytesOr } from './schema.ts';

@@ -1,0 +1,33 @@
+/** What the cluster learns of a handler: plain data, made in a boot thread from the definition. */
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
+import type { HandlerManifest } from '../domain/handler-manifest.ts';
+import type { AnyHandler } from './definition.ts';
+import { inputKindOf, jsonPartOf } from './schema.ts';
+
+export function manifestOf(handler: AnyHandler): HandlerManifest {
+  const inputSchema = jsonSchemaOf(jsonPartOf(handler.input));
+  return {
+    name: handler.name,
+    version: handler.version,
+    inputKind: inputKindOf(handler.input),
+    ...(inputSchema !== undefined && { inputSchema }),
+    ...(handler.executionTimeoutMs !== undefined && { executionTimeoutMs: handler.executionTimeoutMs }),
+    ...(handler.memoryMb !== undefined && { memoryMb: handler.memoryMb }),
+    ...(Object.keys(handler.retry).length > 0 && { retry: handler.retry }),
+    ...(handler.cancelGraceMs !== undefined && { cancelGraceMs: handler.cancelGraceMs }),
+  };
+}
+
+/**
+ * By Standard JSON Schema, which zod 4 implements. Undefined when the library does not speak it, or the schema cannot
+ * be said in JSON Schema (transforms, custom checks): then only the thread validates.
+ */
+function jsonSchemaOf(schema: StandardSchemaV1 | undefined): Readonly<Record<string, unknown>> | undefined {
+  if (schema === undefined) return undefined;
+  const standard: StandardSchemaV1['~standard'] & Partial<StandardJSONSchemaV1['~standard']> = schema['~standard'];
+  try {
+    return standard.jsonSchema?.input({ target: 'draft-2020-12' });
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+/** For authors of handlers: runs one in the test's own thread, with the validation and the outcomes of a real run. */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Failure } from '../domain/job.ts';
+import type { HandlerContext } from './context.ts';
+import type { AnyHandler, Handler } from './definition.ts';
+import { executeHandler, type HandlerPayload } from './execution.ts';
+import { cancelled } from './handler-error.ts';
+
+export interface RunHandlerOptions {
+  readonly jobId?: string;
+  readonly attempt?: number;
+  readonly deadline?: Date;
+  /** Aborting it is what a cancel is in the cluster. */
+  readonly signal?: AbortSignal;
+  readonly traceparent?: string;
+}
+
+export interface RunHandlerNotes {
+  readonly progress: readonly { readonly fraction: number; readonly note: string | undefined }[];
+  readonly logs: readonly { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly text: string }[];
+}
+
+/** `output` has been through JSON, unless it is bytes: it is what a client would get. */
+export type RunHandlerResult<Output> = RunHandlerNotes &
+  (
+    | { readonly kind: 'succeeded'; readonly output: Output }
+    | { readonly kind: 'failed'; readonly failure: Failure; readonly retryable: boolean }
+    | { readonly kind: 'cancelled' }
+  );
+
+export async function runHandler<In extends StandardSchemaV1, Out extends StandardSchemaV1>(
+  handler: Handler<In, Out>,
+  input: StandardSchemaV1.InferInput<In>,
+  options: RunHandlerOptions = {},
+): Promise<RunHandlerResult<StandardSchemaV1.InferOutput<Out>>> {
+  const progress: RunHandlerNotes['progress'][number][] = [];
+  const logs: RunHandlerNotes['logs'][number][] = [];
+  const signal = options.signal ?? new AbortController().signal;
+  const log = (level: (typeof logs)[number]['level']) => (text: string) => void logs.push({ level, text });
+  const ctx: HandlerContext = {
+    jobId: options.jobId ?? '00000000-0000-7000-8000-000000000000',
+    attempt: options.attempt ?? 1,
+    deadline: options.deadline ?? new Date(Date.now() + (handler.executionTimeoutMs ?? 300_000)),
+    signal,
+    traceparent: options.traceparent,
+    log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+    progress: (fraction, note) => void progress.push({ fraction, note }),
+    throwIfCancelled() {
+      if (signal.aborted) throw cancelled('the attempt was cancelled');
+    },
+  };
+  const execution = await executeHandler(handler as unknown as AnyHandler, encode(input), ctx);
+  switch (execution.kind) {
+    case 'succeeded':
+      return { kind: 'succeeded', output: decode<StandardSchemaV1.InferOutput<Out>>(execution.output), progress, logs };
+    case 'failed':
+      return { ...execution, progress, logs };
+    case 'interrupted':
+      return { kind: 'cancelled', progress, logs };
+  }
+}
+
+function encode(input: unknown): HandlerPayload {
+  return input instanceof Uint8Array
+    ? { kind: 'bytes', bytes: input }
+    : { kind: 'json', json: JSON.stringify(input ?? null) };
+}
+
+function decode<Output>(output: HandlerPayload | undefined): Output {
+  if (output === undefined) return undefined as Output;
+  return (output.kind === 'bytes' ? output.bytes : JSON.parse(output.json)) as Output;
+}
