@@ -1,0 +1,83 @@
+/**
+ * Gives the space of expired rows back. Reads leave expired rows out anyway, so the sweep is never urgent: it deletes at
+ * most `sweepRows` rows per transaction, pauses between two, and rests when nothing is left.
+ */
+import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+/** Some milliseconds of work on the caller's thread. */
+const sweepRows = 500;
+const pauseMs = 100;
+const restMs = 60_000;
+
+interface QueueBucketRow {
+  readonly queueNo: number;
+  readonly bucket: number;
+  readonly shard: number;
+}
+
+/** One small batch. Returns true when there may be more. */
+export function createSweepStep(database: SqliteDatabase, clock: Clock): () => boolean {
+  const expiredMinute = database.prepare(
+    `SELECT queue_no AS queueNo, bucket, shard FROM queue_buckets WHERE expires_at <= ? ORDER BY expires_at LIMIT 1`,
+  );
+  const deleteJobs = database.prepare(
+    `DELETE FROM jobs WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3 AND id IN (
+       SELECT id FROM jobs WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3 AND expires_at <= ?4 LIMIT ?5)`,
+  );
+  const deleteMinute = database.prepare('DELETE FROM queue_buckets WHERE queue_no = ? AND bucket = ? AND shard = ?');
+  // A partition that is still open, or holds jobs of another queue, keeps its fence.
+  const deletePartition = database.prepare(
+    `DELETE FROM partitions WHERE shard = ?1 AND bucket = ?2
+       AND NOT EXISTS (SELECT 1 FROM jobs WHERE shard = ?1 AND bucket = ?2)
+       AND NOT EXISTS (SELECT 1 FROM open_buckets WHERE shard = ?1 AND bucket = ?2)`,
+  );
+  const deleteKeys = database.prepare(
+    `DELETE FROM idempotency_keys WHERE (shard, key_hash) IN (
+       SELECT shard, key_hash FROM idempotency_keys WHERE expires_at <= ? LIMIT ?)`,
+  );
+  const deletePayloads = database.prepare(
+    `DELETE FROM payload_parts WHERE rowid IN (SELECT rowid FROM payload_parts WHERE expires_at <= ? LIMIT ?)`,
+  );
+  /** A part may be 1 MiB: few of them are as much work as many rows. */
+  const sweepParts = 16;
+
+  const sweepJobs = (nowMs: number): boolean => {
+    const minute = expiredMinute.get(nowMs) as unknown as QueueBucketRow | undefined;
+    if (minute === undefined) return false;
+    const { queueNo, bucket, shard } = minute;
+    if (Number(deleteJobs.run(shard, bucket, queueNo, nowMs, sweepRows).changes) < sweepRows) {
+      deleteMinute.run(queueNo, bucket, shard);
+      deletePartition.run(shard, bucket);
+    }
+    return true;
+  };
+
+  return () =>
+    database.write('sweep', () => {
+      const nowMs = clock.nowMs();
+      const jobsLeft = sweepJobs(nowMs);
+      const keysLeft = Number(deleteKeys.run(nowMs, sweepRows).changes) === sweepRows;
+      const partsLeft = Number(deletePayloads.run(nowMs, sweepParts).changes) === sweepParts;
+      return jobsLeft || keysLeft || partsLeft;
+    });
+}
+
+/** Sweeps until the returned function is called. */
+export function startExpirySweep(database: SqliteDatabase, clock: Clock, log: Logger): () => void {
+  const step = createSweepStep(database, clock);
+  let cancel: () => void;
+  const tick = (): void => {
+    let more = false;
+    try {
+      more = step();
+    } catch (error) {
+      log.warn({ err: error }, 'sweep of expired rows failed, will try again');
+    }
+    cancel = clock.setTimer(more ? pauseMs : restMs, tick);
+  };
+  cancel = clock.setTimer(pauseMs, tick);
+  return () => {
+    cancel();
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * The hot path: one group of records in one transaction, under the condition that the partition still has the caller's
+ * epoch and count. Either the condition holds and every row of the group is there, or nothing has changed.
+ */
+import { jobIdParts, type JobIdParts } from '../../domain/job-id.ts';
+import { invariant } from '../../domain/errors.ts';
+import { bucketMs } from '../../domain/job-id.ts';
+import { commitGroupMax, type CommitGroup, type CommitOutcome } from '../../application/ports/job-store.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+/** Queue and partition pairs known to be registered; at this many the memory is dropped and filled again. */
+const registeredMax = 10_000;
+
+interface PreparedRow {
+  readonly id: string;
+  readonly queueNo: number;
+  readonly expiresAtMs: number;
+  readonly record: string;
+}
+
+/** Everything that can fail for the caller's fault, done before the file is locked. */
+function prepareRows(group: CommitGroup): readonly PreparedRow[] {
+  const { shard, bucket } = group.partition;
+  invariant(group.records.length <= commitGroupMax, 'a group has at most commitGroupMax records');
+  return group.records.map((record) => {
+    const parts: JobIdParts = jobIdParts(record.id);
+    invariant(
+      parts.shard === shard && Math.floor(parts.createdAtMs / bucketMs) === bucket,
+      'every record of a group lies in its partition',
+    );
+    return {
+      id: record.id,
+      queueNo: parts.queueNo,
+      expiresAtMs: parts.createdAtMs + record.spec.retentionMs,
+      record: JSON.stringify(record),
+    };
+  });
+}
+
+export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup) => CommitOutcome {
+  const fence = database.prepare(
+    'UPDATE partitions SET commits = commits + 1 WHERE shard = ? AND bucket = ? AND epoch = ? AND commits = ?',
+  );
+  const present = database.prepare('SELECT epoch FROM partitions WHERE shard = ? AND bucket = ?');
+  const putJob = database.prepare(
+    `INSERT INTO jobs (shard, bucket, queue_no, id, expires_at, record) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET expires_at = excluded.expires_at, record = excluded.record`,
+  );
+  const putKey = database.prepare(
+    `INSERT INTO idempotency_keys (shard, key_hash, epoch, job_id, content_hash, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, job_id = excluded.job_id,
+       content_hash = excluded.content_hash, expires_at = excluded.expires_at
+     WHERE excluded.epoch >= epoch`,
+  );
+  const putQueueBucket = database.prepare(
+    `INSERT INTO queue_buckets (queue_no, bucket, shard, expires_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)`,
+  );
+  /** `queue/bucket/shard` to the expiry that is registered for it. */
+  const registered = new Map<string, number>();
+
+  /** The latest expiry per queue, rounded up to the end of the minute so that it changes with the retention only. */
+  const unregistered = (group: CommitGroup, rows: readonly PreparedRow[]): Map<number, number> => {
+    const latest = new Map<number, number>();
+    for (const row of rows) {
+      const expiresAtMs = Math.ceil(row.expiresAtMs / bucketMs) * bucketMs;
+      if (expiresAtMs > (latest.get(row.queueNo) ?? 0)) latest.set(row.queueNo, expiresAtMs);
+    }
+    for (const [queueNo, expiresAtMs] of latest) {
+      if ((registered.get(registryKey(queueNo, group)) ?? 0) >= expiresAtMs) latest.delete(queueNo);
+    }
+    return latest;
+  };
+
+  return (group) => {
+    const { shard, bucket } = group.partition;
+    const rows = prepareRows(group);
+    const queues = unregistered(group, rows);
+    const outcome = database.write('commit', (): CommitOutcome => {
+      if (fence.run(shard, bucket, group.epoch, group.commits).changes !== 1) {
+        const epoch = present.get(shard, bucket)?.['epoch'];
+        invariant(epoch !== group.epoch, 'the owner of a partition knows its count of commits');
+        return 'deposed';
+      }
+      for (const [queueNo, expiresAtMs] of queues) putQueueBucket.run(queueNo, bucket, shard, expiresAtMs);
+      for (const row of rows) putJob.run(shard, bucket, row.queueNo, row.id, row.expiresAtMs, row.record);
+      for (const key of group.keys) {
+        putKey.run(shard, key.keyHash, group.epoch, key.jobId, key.contentHash, key.expiresAtMs);
+      }
+      return 'applied';
+    });
+    if (outcome === 'applied') {
+      if (registered.size > registeredMax) registered.clear();
+      for (const [queueNo, expiresAtMs] of queues) registered.set(registryKey(queueNo, group), expiresAtMs);
+    }
+    return outcome;
+  };
+}
+
+function registryKey(queueNo: number, group: CommitGroup): string {
+  return `${String(queueNo)}/${String(group.partition.bucket)}/${String(group.partition.shard)}`;
+}

@@ -1,0 +1,97 @@
+/**
+ * The schema, version by version. A version once released is never edited; a change is a new entry at the end. The
+ * whole climb is one transaction, so processes that start together take turns and the second finds nothing to do.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { TroupeError } from '../../domain/errors.ts';
+import { inTransaction } from './sqlite-database.ts';
+
+/** "TRUP": marks the file as ours. */
+const applicationId = 0x54525550;
+
+/**
+ * `jobs` is clustered as in Cassandra: partition (shard, bucket), then queue, then id, which sorts by time. A group
+ * commit touches a handful of neighbouring pages. Columns before `record` are read without following long records.
+ */
+const version1 = `
+  CREATE TABLE jobs (
+    shard INTEGER NOT NULL, bucket INTEGER NOT NULL, queue_no INTEGER NOT NULL, id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL, record TEXT NOT NULL,
+    PRIMARY KEY (shard, bucket, queue_no, id)
+  ) WITHOUT ROWID, STRICT;
+  CREATE TABLE partitions (
+    shard INTEGER NOT NULL, bucket INTEGER NOT NULL, epoch INTEGER NOT NULL, commits INTEGER NOT NULL,
+    PRIMARY KEY (shard, bucket)
+  ) WITHOUT ROWID, STRICT;
+  CREATE TABLE shards (
+    shard INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL, watermark TEXT
+  ) STRICT;
+  CREATE TABLE open_buckets (
+    shard INTEGER NOT NULL, bucket INTEGER NOT NULL, PRIMARY KEY (shard, bucket)
+  ) WITHOUT ROWID, STRICT;
+  CREATE TABLE queue_buckets (
+    queue_no INTEGER NOT NULL, bucket INTEGER NOT NULL, shard INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+    PRIMARY KEY (queue_no, bucket, shard)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX queue_buckets_by_expiry ON queue_buckets (expires_at);
+  CREATE TABLE idempotency_keys (
+    shard INTEGER NOT NULL, key_hash TEXT NOT NULL, epoch INTEGER NOT NULL, job_id TEXT NOT NULL,
+    content_hash TEXT NOT NULL, expires_at INTEGER NOT NULL,
+    PRIMARY KEY (shard, key_hash)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
+  CREATE TABLE payload_parts (
+    id TEXT NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL, total_bytes INTEGER NOT NULL,
+    sha256 BLOB NOT NULL, expires_at INTEGER NOT NULL, bytes BLOB NOT NULL,
+    PRIMARY KEY (id, part)
+  ) STRICT;
+  CREATE INDEX payload_parts_by_expiry ON payload_parts (expires_at);
+  CREATE TABLE queues (
+    queue_no INTEGER PRIMARY KEY AUTOINCREMENT CHECK (queue_no <= 1048575),
+    tenant TEXT NOT NULL, name TEXT NOT NULL, settings TEXT NOT NULL, version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+    UNIQUE (tenant, name)
+  ) STRICT;
+  CREATE TABLE cluster (
+    scope INTEGER PRIMARY KEY CHECK (scope = 0), cluster_id TEXT NOT NULL, shard_count INTEGER NOT NULL
+  ) STRICT;
+`;
+
+const migrations: readonly string[] = [version1];
+
+/** What this code knows; a file of a later version is refused, because an older program could damage it. */
+export const schemaVersion = migrations.length;
+
+function pragma(file: DatabaseSync, name: 'user_version' | 'application_id'): number {
+  const row = file.prepare(`PRAGMA ${name}`).get();
+  return Number(row?.[name] ?? 0);
+}
+
+function refuse(message: string): never {
+  throw new TroupeError('INTERNAL_ERROR', { message });
+}
+
+/** Refuses a file that is not ours and one that a newer Troupe has written. */
+function checkFile(file: DatabaseSync, path: string): number {
+  const version = pragma(file, 'user_version');
+  const ours = pragma(file, 'application_id') === applicationId;
+  const tables = Number(file.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'] ?? 0);
+  if (!ours && (version !== 0 || tables > 0)) refuse(`${path} is the database of another program`);
+  if (version > schemaVersion) {
+    refuse(
+      `${path} has schema version ${String(version)}, this Troupe knows ${String(schemaVersion)}: use a newer Troupe`,
+    );
+  }
+  return version;
+}
+
+export function migrateSchema(file: DatabaseSync, path: string): { readonly from: number; readonly to: number } {
+  if (checkFile(file, path) === schemaVersion) return { from: schemaVersion, to: schemaVersion };
+  return inTransaction(file, () => {
+    // Again, now that no other process can be climbing.
+    const from = checkFile(file, path);
+    for (const step of migrations.slice(from)) file.exec(step);
+    file.exec(`PRAGMA application_id = ${String(applicationId)}; PRAGMA user_version = ${String(schemaVersion)};`);
+    return { from, to: schemaVersion };
+  });
+}

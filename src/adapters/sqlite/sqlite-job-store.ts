@@ -1,0 +1,136 @@
+/** `JobStore` on SQLite. A row past its retention is as good as gone: every read leaves it out. */
+import type { JobRecord } from '../../domain/job.ts';
+import { bucketMs, jobIdParts, type JobId } from '../../domain/job-id.ts';
+import { listNewestFirst, type ListedMinute } from '../../application/ports/job-listing.ts';
+import type { IdempotencyEntry, JobListPage, JobStore, Partition } from '../../application/ports/job-store.ts';
+import type { Clock } from '../../application/ports/runtime.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { createShardFence } from './shard-fence.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+/** Rows read at a time when a bucket is loaded: some milliseconds, then other work gets its turn. */
+const pageRows = 500;
+/** Partitions of a queue looked up at a time when listing. */
+const minutesPage = 128;
+
+interface RecordRow {
+  readonly record: string;
+}
+interface BucketRow extends RecordRow {
+  readonly queueNo: number;
+  readonly id: string;
+}
+interface QueueBucketRow {
+  readonly bucket: number;
+  readonly shard: number;
+}
+
+function parseRecord(row: RecordRow): JobRecord {
+  return JSON.parse(row.record) as JobRecord;
+}
+
+type JobReads = Pick<JobStore, 'readBucket' | 'findKey' | 'findJob' | 'listJobs'>;
+
+function createBucketReads(
+  database: SqliteDatabase,
+  clock: Clock,
+): Pick<JobReads, 'readBucket' | 'findKey' | 'findJob'> {
+  const page = database.prepare(
+    `SELECT queue_no AS queueNo, id, record FROM jobs
+     WHERE shard = ? AND bucket = ? AND (queue_no, id) > (?, ?) AND expires_at > ? ORDER BY queue_no, id LIMIT ?`,
+  );
+  const one = database.prepare(
+    'SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id = ? AND expires_at > ?',
+  );
+  const key = database.prepare(
+    `SELECT key_hash AS keyHash, job_id AS jobId, content_hash AS contentHash, expires_at AS expiresAtMs
+     FROM idempotency_keys WHERE shard = ? AND key_hash = ? AND expires_at > ?`,
+  );
+  return {
+    async *readBucket({ shard, bucket }: Partition): AsyncIterable<JobRecord> {
+      let last: { readonly queueNo: number; readonly id: string } = { queueNo: -1, id: '' };
+      for (;;) {
+        const { queueNo, id } = last;
+        const rows = database.read('read_bucket', () =>
+          page.all(shard, bucket, queueNo, id, clock.nowMs(), pageRows),
+        ) as unknown as readonly BucketRow[];
+        yield* rows.map(parseRecord);
+        const newest = rows.at(-1);
+        if (newest === undefined || rows.length < pageRows) return;
+        last = newest;
+      }
+    },
+    async findKey(shard, keyHash) {
+      const row = database.read('find_key', () => key.get(shard, keyHash, clock.nowMs()));
+      // The driver's rows have no prototype; callers get a plain object.
+      return row === undefined ? undefined : { ...(row as unknown as IdempotencyEntry) };
+    },
+    async findJob(id) {
+      const { shard, createdAtMs, queueNo } = jobIdParts(id);
+      const bucket = Math.floor(createdAtMs / bucketMs);
+      const row = database.read('find_job', () => one.get(shard, bucket, queueNo, id, clock.nowMs()));
+      return row === undefined ? undefined : parseRecord(row as unknown as RecordRow);
+    },
+  };
+}
+
+function createListing(database: SqliteDatabase): JobStore['listJobs'] {
+  const partitions = database.prepare(
+    `SELECT bucket, shard FROM queue_buckets
+     WHERE queue_no = ? AND (bucket, shard) < (?, ?) AND expires_at > ? ORDER BY bucket DESC, shard DESC LIMIT ?`,
+  );
+  const rows = database.prepare(
+    `SELECT record FROM jobs
+     WHERE shard = ? AND bucket = ? AND queue_no = ? AND id < ? AND expires_at > ? ORDER BY id DESC LIMIT ?`,
+  );
+  /** Above every id: ids are lower-case hexadecimal. */
+  const aboveAll = 'g';
+
+  async function* minutes(queueNo: number, newest: number, nowMs: number): AsyncIterable<ListedMinute> {
+    let last: QueueBucketRow = { bucket: newest + 1, shard: -1 };
+    let minute: { readonly bucket: number; readonly shards: number[] } | undefined;
+    for (;;) {
+      const { bucket, shard } = last;
+      const found = database.read('list_minutes', () =>
+        partitions.all(queueNo, bucket, shard, nowMs, minutesPage),
+      ) as unknown as readonly QueueBucketRow[];
+      for (const row of found) {
+        if (minute?.bucket === row.bucket) {
+          minute.shards.push(row.shard);
+        } else {
+          if (minute !== undefined) yield minute;
+          minute = { bucket: row.bucket, shards: [row.shard] };
+        }
+        last = row;
+      }
+      if (found.length < minutesPage) break;
+    }
+    if (minute !== undefined) yield minute;
+  }
+
+  return (query): Promise<JobListPage> =>
+    listNewestFirst(
+      {
+        minutes: (newest) => minutes(query.queueNo, newest, query.nowMs),
+        async rows(bucket: number, shard: number, before: JobId | undefined, limit: number) {
+          const found = database.read('list_rows', () =>
+            rows.all(shard, bucket, query.queueNo, before ?? aboveAll, query.nowMs, limit),
+          ) as unknown as readonly RecordRow[];
+          return found.map(parseRecord);
+        },
+      },
+      query,
+    );
+}
+
+export function createSqliteJobStore(database: SqliteDatabase, clock: Clock): JobStore {
+  const commitGroup = createGroupCommit(database);
+  return {
+    ...createShardFence(database),
+    ...createBucketReads(database, clock),
+    listJobs: createListing(database),
+    async commit(group) {
+      return commitGroup(group);
+    },
+  };
+}

@@ -1,0 +1,59 @@
+/** `PayloadStore` on SQLite: parts of `payloadPartBytes`, each naming the whole it belongs to. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { TroupeError } from '../../domain/errors.ts';
+import type { Clock } from '../../application/ports/runtime.ts';
+import { payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+interface PartRow {
+  readonly parts: number;
+  readonly totalBytes: number;
+  readonly sha256: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+function digest(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+/** Undefined when parts are missing; a payload that is there but was changed is an error, never data. */
+function assemble(id: string, rows: readonly PartRow[]): Uint8Array | undefined {
+  const first = rows[0];
+  if (first === undefined || rows.length !== first.parts) return undefined;
+  const whole = rows.length === 1 ? first.bytes : Buffer.concat(rows.map((row) => row.bytes));
+  if (whole.byteLength !== first.totalBytes || !timingSafeEqual(digest(whole), first.sha256)) {
+    throw new TroupeError('INTERNAL_ERROR', {
+      message: 'a payload in the store is damaged',
+      metadata: { payloadId: id },
+    });
+  }
+  return new Uint8Array(whole.buffer, whole.byteOffset, whole.byteLength);
+}
+
+export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock): PayloadStore {
+  const put = database.prepare(
+    `INSERT INTO payload_parts (id, part, parts, total_bytes, sha256, expires_at, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET parts = excluded.parts, total_bytes = excluded.total_bytes, sha256 = excluded.sha256,
+       expires_at = max(expires_at, excluded.expires_at), bytes = excluded.bytes`,
+  );
+  const read = database.prepare(
+    `SELECT parts, total_bytes AS totalBytes, sha256, bytes FROM payload_parts
+     WHERE id = ? AND expires_at > ? ORDER BY part`,
+  );
+  return {
+    async putPayload({ id, bytes, expiresAtMs }) {
+      const parts = Math.max(1, Math.ceil(bytes.byteLength / payloadPartBytes));
+      const sha256 = digest(bytes);
+      database.write('put_payload', () => {
+        for (let part = 0; part < parts; part += 1) {
+          const slice = bytes.subarray(part * payloadPartBytes, (part + 1) * payloadPartBytes);
+          put.run(id, part, parts, bytes.byteLength, sha256, expiresAtMs, slice);
+        }
+      });
+    },
+    async getPayload(id) {
+      const rows = database.read('get_payload', () => read.all(id, clock.nowMs()));
+      return assemble(id, rows as unknown as readonly PartRow[]);
+    },
+  };
+}

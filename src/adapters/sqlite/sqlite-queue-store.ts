@@ -1,0 +1,66 @@
+/** `QueueStore` on SQLite. AUTOINCREMENT issues the queue numbers: each once, also after a queue would be gone. */
+import { invariant } from '../../domain/errors.ts';
+import { maxQueueNo } from '../../domain/job-id.ts';
+import type { Queue, QueueSettings } from '../../domain/queue.ts';
+import type { QueueStore } from '../../application/ports/queue-store.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+
+interface QueueRow {
+  readonly tenant: string;
+  readonly name: string;
+  readonly queueNo: number;
+  readonly settings: string;
+  readonly version: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+const columns = `tenant, name, queue_no AS queueNo, settings, version, created_at AS createdAtMs, updated_at AS updatedAtMs`;
+
+function toQueue(row: unknown): Queue {
+  const fields = row as QueueRow;
+  return { ...fields, settings: JSON.parse(fields.settings) as QueueSettings };
+}
+
+export function createSqliteQueueStore(database: SqliteDatabase): QueueStore {
+  const insert = database.prepare(
+    `INSERT INTO queues (tenant, name, settings, version, created_at, updated_at) VALUES (?, ?, ?, 1, ?, ?) RETURNING ${columns}`,
+  );
+  const find = database.prepare(`SELECT ${columns} FROM queues WHERE tenant = ? AND name = ?`);
+  const listOfTenant = database.prepare(`SELECT ${columns} FROM queues WHERE tenant = ? ORDER BY name`);
+  const listAll = database.prepare(`SELECT ${columns} FROM queues ORDER BY tenant, name`);
+  const update = database.prepare(
+    `UPDATE queues SET settings = ?, version = version + 1, updated_at = ?
+     WHERE tenant = ? AND name = ? AND version = ? RETURNING ${columns}`,
+  );
+  return {
+    async createQueue({ tenant, name, settings, nowMs }) {
+      return database.write('create_queue', () => {
+        const taken = find.get(tenant, name);
+        if (taken !== undefined) return { outcome: 'exists' as const, queue: toQueue(taken) };
+        const queue = toQueue(insert.get(tenant, name, JSON.stringify(settings), nowMs, nowMs));
+        invariant(queue.queueNo <= maxQueueNo, 'a queue number fits 20 bits');
+        return { outcome: 'created' as const, queue };
+      });
+    },
+    async findQueue(tenant, name) {
+      const row = database.read('find_queue', () => find.get(tenant, name));
+      return row === undefined ? undefined : toQueue(row);
+    },
+    async listQueues(tenant) {
+      const rows = database.read('list_queues', () =>
+        tenant === undefined ? listAll.all() : listOfTenant.all(tenant),
+      );
+      return rows.map(toQueue);
+    },
+    async updateQueue({ tenant, name, settings, expectedVersion, nowMs }) {
+      return database.write('update_queue', () => {
+        const row = update.get(JSON.stringify(settings), nowMs, tenant, name, expectedVersion);
+        if (row !== undefined) return { outcome: 'updated' as const, queue: toQueue(row) };
+        const present = find.get(tenant, name);
+        if (present === undefined) return { outcome: 'missing' as const };
+        return { outcome: 'conflict' as const, queue: toQueue(present) };
+      });
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * The embedded store: everything in one file, for one machine. The file may be shared by several processes; the same
+ * fencing as in Cassandra holds between them.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
+import type { ClusterFacts, Store } from '../../application/ports/store.ts';
+import { createStoreMeasures } from '../../application/ports/store-measures.ts';
+import { startExpirySweep } from './expiry-sweep.ts';
+import { migrateSchema } from './schema-migrations.ts';
+import { createSqliteDatabase, openDatabaseFile, type SqliteDatabase } from './sqlite-database.ts';
+import { createSqliteJobStore } from './sqlite-job-store.ts';
+import { createSqlitePayloadStore } from './sqlite-payload-store.ts';
+import { createSqliteQueueStore } from './sqlite-queue-store.ts';
+
+export interface SqliteStoreOptions {
+  /** The database file; its folder is made if need be. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+function createFacts(database: SqliteDatabase): Store['agreeFacts'] {
+  const propose = database.prepare(
+    'INSERT INTO cluster (scope, cluster_id, shard_count) VALUES (0, ?, ?) ON CONFLICT DO NOTHING',
+  );
+  const agreed = database.prepare(
+    'SELECT cluster_id AS clusterId, shard_count AS shardCount FROM cluster WHERE scope = 0',
+  );
+  return async (proposal) => {
+    const facts = database.write('agree_facts', () => {
+      propose.run(proposal.clusterId, proposal.shardCount);
+      return agreed.get();
+    });
+    return { ...(facts as unknown as ClusterFacts) };
+  };
+}
+
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { path, clock, telemetry } = options;
+  const log = options.log.child({ component: 'sqlite' });
+  const file = openDatabaseFile(path);
+  try {
+    const { from, to } = migrateSchema(file, path);
+    if (from !== to) log.info({ path, fromVersion: from, toVersion: to }, 'schema migrated');
+    const database = createSqliteDatabase(file, createStoreMeasures('sqlite', clock, telemetry));
+    const alive = database.prepare('SELECT 1 FROM cluster');
+    const stopSweep = startExpirySweep(database, clock, log);
+    return {
+      kind: 'sqlite',
+      jobs: createSqliteJobStore(database, clock),
+      queues: createSqliteQueueStore(database),
+      payloads: createSqlitePayloadStore(database, clock),
+      agreeFacts: createFacts(database),
+      async ping() {
+        database.read('ping', () => alive.all());
+      },
+      async close() {
+        stopSweep();
+        database.close();
+      },
+    };
+  } catch (error) {
+    file.close();
+    throw error instanceof TroupeError ? error : new TroupeError('INTERNAL_ERROR', { cause: error });
+  }
+}

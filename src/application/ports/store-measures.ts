@@ -1,0 +1,60 @@
+/** What every store reports of its own work: one histogram and one counter, labelled by store and query. */
+import { TroupeError } from '../../domain/errors.ts';
+import type { Clock, Telemetry } from './runtime.ts';
+
+/** Runs one query of the store, times it and counts its error. */
+export interface StoreMeasures {
+  query<T>(name: string, work: () => Promise<T>): Promise<T>;
+  querySync<T>(name: string, work: () => T): T;
+}
+
+/** Seconds: from a read out of memory to the timeout of a request. */
+const durationBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+export function createStoreMeasures(store: string, clock: Clock, telemetry: Telemetry): StoreMeasures {
+  const durations = telemetry.histogram({
+    name: 'troupe_store_query_duration_seconds',
+    help: 'Time of one query of the store, as its caller sees it.',
+    labelNames: ['store', 'query'],
+    buckets: durationBuckets,
+  });
+  const errors = telemetry.counter({
+    name: 'troupe_store_errors_total',
+    help: 'Queries of the store that failed, by error code.',
+    labelNames: ['store', 'query', 'code'],
+  });
+  const labels = new Map<string, { readonly store: string; readonly query: string }>();
+  const labelsOf = (query: string): { readonly store: string; readonly query: string } => {
+    let known = labels.get(query);
+    if (known === undefined) labels.set(query, (known = { store, query }));
+    return known;
+  };
+  const settle = (query: string, startedAtMs: number, failure?: { readonly error: unknown }): void => {
+    durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, labelsOf(query));
+    if (failure !== undefined) errors.add(1, { store, query, code: TroupeError.from(failure.error).code });
+  };
+  return {
+    async query(name, work) {
+      const startedAtMs = clock.monotonicMs();
+      try {
+        const result = await work();
+        settle(name, startedAtMs);
+        return result;
+      } catch (error) {
+        settle(name, startedAtMs, { error });
+        throw error;
+      }
+    },
+    querySync(name, work) {
+      const startedAtMs = clock.monotonicMs();
+      try {
+        const result = work();
+        settle(name, startedAtMs);
+        return result;
+      } catch (error) {
+        settle(name, startedAtMs, { error });
+        throw error;
+      }
+    },
+  };
+}
