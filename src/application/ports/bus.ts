@@ -6,8 +6,13 @@ export interface WorkMessage {
   readonly jobId: JobId;
   readonly tenant: string;
   readonly queue: string;
-  /** Attempts granted before; with the id it makes the message id, so that a second publish is recognised. */
+  /** Attempts granted before. */
   readonly attempt: number;
+  /**
+   * Epoch of the owner that dispatches. Message id = `<jobId>.<attempt>.<generation>`: a repeated publish of one owner
+   * is recognised, while a new owner's is not swallowed because of a message that its predecessor's node holds unacked.
+   */
+  readonly generation: number;
 }
 
 /** A CloudEvent about a job; `id` = `<jobId>.<seq>`. */

@@ -1,0 +1,50 @@
+/** Keys this owner has seen or looked up; the store knows the rest. Bounded: the oldest are forgotten first. */
+import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
+
+export class IdempotencyKeys {
+  readonly #entries = new Map<string, IdempotencyEntry>();
+  /** Submits that wait until the store has been asked about their key. */
+  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get(keyHash: string, nowMs: number): IdempotencyEntry | undefined {
+    const entry = this.#entries.get(keyHash);
+    return entry !== undefined && entry.expiresAtMs > nowMs ? entry : undefined;
+  }
+
+  set(entry: IdempotencyEntry): void {
+    this.#entries.delete(entry.keyHash);
+    this.#entries.set(entry.keyHash, entry);
+    if (this.#entries.size <= this.#max) return;
+    const oldest = this.#entries.keys().next();
+    if (oldest.done !== true) this.#entries.delete(oldest.value);
+  }
+
+  /** True for the first one who waits: it must ask the store and then call `release`. */
+  wait(keyHash: string, then: () => void): boolean {
+    const waiting = this.#waiting.get(keyHash);
+    if (waiting !== undefined) {
+      waiting.push(then);
+      return false;
+    }
+    this.#waiting.set(keyHash, [then]);
+    return true;
+  }
+
+  release(keyHash: string): void {
+    const waiting = this.#waiting.get(keyHash) ?? [];
+    this.#waiting.delete(keyHash);
+    for (const then of waiting) then();
+  }
+
+  expire(nowMs: number): void {
+    for (const [keyHash, entry] of this.#entries) {
+      if (entry.expiresAtMs > nowMs) break;
+      this.#entries.delete(keyHash);
+    }
+  }
+}

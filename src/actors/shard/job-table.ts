@@ -1,0 +1,100 @@
+/**
+ * The jobs a shard holds in memory: all that are not terminal, and a bounded number of recent terminal ones.
+ *
+ * `current` is what was decided last, `durable` what the store surely has. Decisions look at `current`; every answer to
+ * a reader is `durable`, so that no crash can take back what somebody saw.
+ */
+import type { JobRecord, JobState } from '../../domain/job.ts';
+import { isTerminal, jobStates } from '../../domain/job.ts';
+import type { JobId } from '../../domain/job-id.ts';
+
+export interface JobEntry {
+  current: JobRecord;
+  durable: JobRecord | undefined;
+  /** Events up to this number were handed to the outbox. */
+  publishedSeq: number;
+  /** Monotonic ms of the last heartbeat of the present run. */
+  heardMs: number;
+  progress: { readonly fraction: number; readonly note: string } | undefined;
+}
+
+export class JobTable {
+  readonly #live = new Map<JobId, JobEntry>();
+  readonly #recent = new Map<JobId, JobRecord>();
+  readonly #running = new Set<JobEntry>();
+  readonly #counts = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
+  readonly #recentMax: number;
+
+  constructor(recentMax: number) {
+    this.#recentMax = recentMax;
+  }
+
+  /** Jobs that are not terminal, or whose end is not durable yet. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get counts(): Readonly<Record<JobState, number>> {
+    return this.#counts;
+  }
+
+  get(id: JobId): JobEntry | undefined {
+    return this.#live.get(id);
+  }
+
+  /** The durable record of a job that ended a short while ago. */
+  recent(id: JobId): JobRecord | undefined {
+    return this.#recent.get(id);
+  }
+
+  entries(): IterableIterator<JobEntry> {
+    return this.#live.values();
+  }
+
+  /** Jobs in RUNNING or CANCELLING. */
+  running(): ReadonlySet<JobEntry> {
+    return this.#running;
+  }
+
+  add(
+    record: JobRecord,
+    options: { readonly durable: boolean; readonly publishedSeq: number; readonly nowMs: number },
+  ): JobEntry {
+    const entry: JobEntry = {
+      current: record,
+      durable: options.durable ? record : undefined,
+      publishedSeq: options.publishedSeq,
+      heardMs: options.nowMs,
+      progress: undefined,
+    };
+    this.#live.set(record.id, entry);
+    this.#counts[record.state] += 1;
+    this.#index(entry);
+    return entry;
+  }
+
+  replace(entry: JobEntry, record: JobRecord): void {
+    this.#counts[entry.current.state] -= 1;
+    this.#counts[record.state] += 1;
+    entry.current = record;
+    this.#index(entry);
+  }
+
+  /** The end of the job is durable: it leaves, its record stays for late readers for a while. */
+  retire(entry: JobEntry, record: JobRecord): void {
+    this.#counts[record.state] -= 1;
+    this.#live.delete(record.id);
+    this.#running.delete(entry);
+    this.#recent.set(record.id, record);
+    if (this.#recent.size <= this.#recentMax) return;
+    const oldest = this.#recent.keys().next();
+    if (oldest.done !== true) this.#recent.delete(oldest.value);
+  }
+
+  #index(entry: JobEntry): void {
+    const { state } = entry.current;
+    if (state === 'RUNNING' || state === 'CANCELLING') this.#running.add(entry);
+    else this.#running.delete(entry);
+    if (isTerminal(state)) entry.progress = undefined;
+  }
+}

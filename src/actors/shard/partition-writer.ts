@@ -1,0 +1,153 @@
+/**
+ * Group commit for one partition (shard, creation minute). Decisions gather while a flush is in flight; the next flush
+ * takes them all. Modes: opening (the partition is being fenced, decisions gather) → idle → flushing → idle … ; `fatal`
+ * is final: the owner is deposed or the store's answer could not be learnt, and the shard must start again from the store.
+ *
+ * A flush whose outcome is unknown is settled by a linearizable read of the commit count before anything else is written.
+ */
+import type { IdempotencyEntry, JobStore, Partition } from '../../application/ports/job-store.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import type { JobId } from '../../domain/job-id.ts';
+
+interface Pending {
+  record: JobRecord;
+  key: IdempotencyEntry | undefined;
+  readonly done: ((record: JobRecord) => void)[];
+}
+
+/** One flush on its way: what it carries and whom to tell. */
+interface Flight {
+  readonly items: readonly Pending[];
+  readonly keys: readonly IdempotencyEntry[];
+}
+
+export type FlushResult = 'applied' | 'deposed';
+
+export interface PartitionWriterOptions {
+  readonly store: JobStore;
+  readonly partition: Partition;
+  readonly epoch: number;
+  readonly groupMaxRecords: number;
+  /** Commits known from opening; undefined: the writer opens the partition with its first flush. */
+  readonly commits?: number;
+  /** Waits before a try that follows STORE_UNAVAILABLE; gives up when it rejects. */
+  readonly pause: (tries: number) => Promise<void>;
+}
+
+export class PartitionWriter {
+  readonly partition: Partition;
+  readonly #options: PartitionWriterOptions;
+  readonly #pending = new Map<JobId, Pending>();
+  #flight: Flight | undefined;
+  #commits: number | undefined;
+
+  constructor(options: PartitionWriterOptions) {
+    this.#options = options;
+    this.partition = options.partition;
+    this.#commits = options.commits;
+  }
+
+  /** Decisions not yet durable. */
+  get backlog(): number {
+    return this.#pending.size + (this.#flight?.items.length ?? 0);
+  }
+
+  /** Records in the flush under way. */
+  get inFlight(): number {
+    return this.#flight?.items.length ?? 0;
+  }
+
+  get dirty(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  /** Time of the oldest decision that is not durable yet. */
+  oldestAtMs(): number {
+    let oldest = Infinity;
+    for (const { record } of this.#flight?.items ?? []) oldest = Math.min(oldest, record.updatedAtMs);
+    for (const { record } of this.#pending.values()) oldest = Math.min(oldest, record.updatedAtMs);
+    return oldest;
+  }
+
+  /** `done` is called with the record that became durable: this one, or a newer one of the same job. */
+  add(record: JobRecord, done?: (record: JobRecord) => void, key?: IdempotencyEntry): void {
+    const present = this.#pending.get(record.id);
+    if (present === undefined) {
+      this.#pending.set(record.id, { record, key, done: done === undefined ? [] : [done] });
+      return;
+    }
+    present.record = record;
+    present.key ??= key;
+    if (done !== undefined) present.done.push(done);
+  }
+
+  /** Starts the next flush; undefined when there is nothing to write or one is in flight. */
+  flush(): Promise<FlushResult> | undefined {
+    if (this.#flight !== undefined || this.#pending.size === 0) return undefined;
+    const items: Pending[] = [];
+    const keys: IdempotencyEntry[] = [];
+    for (const [id, pending] of this.#pending) {
+      if (items.length === this.#options.groupMaxRecords) break;
+      this.#pending.delete(id);
+      items.push(pending);
+      if (pending.key !== undefined) keys.push(pending.key);
+    }
+    this.#flight = { items, keys };
+    return this.#write(this.#flight);
+  }
+
+  /** The flush was applied: tells everyone who waited for it. Returns the records that are durable now. */
+  landed(): readonly JobRecord[] {
+    const items = this.#flight?.items ?? [];
+    this.#flight = undefined;
+    for (const { record, done } of items) for (const tell of done) tell(record);
+    return items.map(({ record }) => record);
+  }
+
+  async #write(flight: Flight): Promise<FlushResult> {
+    if (this.#commits === undefined) {
+      const opened = await this.#retry(() => this.#options.store.openBucket(this.partition, this.#options.epoch));
+      if (opened.kind === 'deposed') return 'deposed';
+      this.#commits = opened.commits;
+    }
+    const commits = this.#commits;
+    const group = {
+      partition: this.partition,
+      epoch: this.#options.epoch,
+      commits,
+      records: flight.items.map(({ record }) => record),
+      keys: flight.keys,
+    };
+    const outcome = await this.#retry(async () => {
+      try {
+        return await this.#options.store.commit(group);
+      } catch (error) {
+        if (!(error instanceof TroupeError) || error.code !== 'OUTCOME_UNKNOWN') throw error;
+        return this.#learnOutcome(commits);
+      }
+    });
+    if (outcome === 'applied') this.#commits = commits + 1;
+    return outcome;
+  }
+
+  async #learnOutcome(commits: number): Promise<FlushResult> {
+    const seen = await this.#retry(() => this.#options.store.readCommits(this.partition));
+    if (seen.epoch !== this.#options.epoch) return 'deposed';
+    if (seen.commits === commits + 1) return 'applied';
+    throw new TroupeError('STORE_UNAVAILABLE', { message: 'the group was not written; it is tried again' });
+  }
+
+  /** Tries again only where nothing was done; everything else goes up. */
+  async #retry<T>(attempt: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const harmless = error instanceof TroupeError && ['STORE_UNAVAILABLE', 'OUTCOME_UNKNOWN'].includes(error.code);
+        if (!harmless) throw error;
+        await this.#options.pause(tries);
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * A shard: the only writer of its jobs. Starting it means taking the shard over and reading it from the store, so a
+ * crash costs a restart and nothing else. Every decision is made in memory, gathered into a group commit, and only when
+ * that is durable answered and published (a claim alone is answered at once: see DESIGN 3.4).
+ */
+import type { ShardHandler } from '../../application/ports/shard-link.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import type { ActorContext, ActorDefinition, Behavior } from '../kernel/actor.ts';
+import { ShardCore } from './shard-core.ts';
+import type { ShardServices } from './shard-services.ts';
+import { takeOver } from './take-over.ts';
+
+interface Batch {
+  readonly kind: 'batch';
+  readonly verb: ShardVerb;
+  readonly items: readonly ShardVerbs[ShardVerb]['item'][];
+  readonly answer: (results: readonly ItemResult<ShardVerbs[ShardVerb]['result']>[]) => void;
+}
+
+export type ShardMessage =
+  | Batch
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'flushed'; readonly bucket: number; readonly outcome: PromiseSettledResult<'applied' | 'deposed'> }
+  | { readonly kind: 'continue'; readonly run: () => void }
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'deadline' }
+  | { readonly kind: 'streams-replaced' }
+  /** Graceful hand-over: stop taking, flush, publish what can be published within the grace, then stop. */
+  | { readonly kind: 'hand-over'; readonly done: () => void };
+
+const tickMs = 1_000;
+
+export function shardActor(shard: number, services: ShardServices): ActorDefinition<ShardMessage> {
+  return {
+    kind: 'shard',
+    mailboxCapacity: services.limits.mailboxCapacity,
+    start: (context) => startShard(shard, services, context),
+  };
+}
+
+async function startShard(
+  shard: number,
+  services: ShardServices,
+  context: ActorContext<ShardMessage>,
+): Promise<Behavior<ShardMessage>> {
+  const beganMs = context.clock.monotonicMs();
+  const taken = await takeOver(services.store, shard, services.nodeId);
+  const core = new ShardCore(shard, services, context, taken);
+  const stopServing = services.server.serveShard(shard, handlerOf(context));
+  const stopListening = services.publisher.onStreamsReplaced(() => context.self.tell({ kind: 'streams-replaced' }));
+  context.setTimer('tick', tickMs, { kind: 'tick' });
+  const tookMs = Math.round(context.clock.monotonicMs() - beganMs);
+  context.log.info(
+    { event: 'shard.taken', shard, epoch: taken.grant.epoch, jobs: core.size, tookMs },
+    'shard taken over',
+  );
+
+  return {
+    receive(message) {
+      switch (message.kind) {
+        case 'batch':
+          core.batch(message.verb, message.items, message.answer);
+          break;
+        case 'flush':
+          core.flush();
+          break;
+        case 'flushed':
+          core.flushed(message.bucket, message.outcome);
+          break;
+        case 'continue':
+          message.run();
+          break;
+        case 'tick':
+          core.tick();
+          context.setTimer('tick', tickMs, { kind: 'tick' });
+          break;
+        case 'deadline':
+          core.deadlinesDue();
+          break;
+        case 'streams-replaced':
+          core.republishAll();
+          break;
+        case 'hand-over':
+          stopServing();
+          core.handOver(message.done);
+          break;
+      }
+    },
+    onStop() {
+      stopServing();
+      stopListening();
+      core.stop();
+    },
+  };
+}
+
+/** How the outside asks: a full mailbox refuses at once, nothing was done then. */
+function handlerOf(context: ActorContext<ShardMessage>): ShardHandler {
+  return <V extends ShardVerb>(verb: V, items: readonly ShardVerbs[V]['item'][]) =>
+    new Promise<readonly ItemResult<ShardVerbs[V]['result']>[]>((resolve, reject) => {
+      const answer = resolve as Batch['answer'];
+      if (context.self.tell({ kind: 'batch', verb, items, answer })) return;
+      reject(new TroupeError('MAILBOX_FULL', { retryAfterMs: 200, metadata: { path: context.self.path } }));
+    });
+}

@@ -1,0 +1,348 @@
+/**
+ * The working memory of a shard: jobs, open partitions, deadlines, outbox; and the one way a decision takes:
+ * decide → table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
+ */
+import { jobEventOf } from '../../application/job-events.ts';
+import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { isTerminal } from '../../domain/job.ts';
+import type { JobId } from '../../domain/job-id.ts';
+import { bucketMs, bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
+import type { Decision, JobCommand } from '../../domain/transitions.ts';
+import { decide, nextDeadline } from '../../domain/transitions.ts';
+import type { ActorContext } from '../kernel/actor.ts';
+import { BatchReply } from './batch-reply.ts';
+import { DeadlineHeap } from './deadline-heap.ts';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import type { JobEntry } from './job-table.ts';
+import { JobTable } from './job-table.ts';
+import { Outbox } from './outbox.ts';
+import { PartitionWriter } from './partition-writer.ts';
+import type { ShardMessage } from './shard-actor.ts';
+import type { ShardServices } from './shard-services.ts';
+import { performVerb } from './shard-verbs.ts';
+import type { TakenShard } from './take-over.ts';
+
+/** Events and dispatches this much older than the watermark are published again: clocks may have stepped. */
+const watermarkMarginMs = 5_000;
+/** A partition is sealed when no clock can still want to add to it. */
+const sealAfterMs = 3 * bucketMs;
+const outboxRetryMs = 500;
+const handOverGraceMs = 3_000;
+
+export class ShardCore {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly services: ShardServices;
+  readonly context: ActorContext<ShardMessage>;
+  readonly table: JobTable;
+  readonly keys: IdempotencyKeys;
+  readonly nextId: (queueNo: number) => JobId;
+  readonly #writers = new Map<number, PartitionWriter>();
+  readonly #deadlines = new DeadlineHeap();
+  readonly #outbox: Outbox;
+  readonly #open = new Set<{ abandon(): void }>();
+  #deadlineAtMs = Infinity;
+  #flushAsked = false;
+  #lastNowMs = 0;
+  #handedOver: { readonly done: () => void; readonly untilMs: number } | undefined;
+
+  constructor(shard: number, services: ShardServices, context: ActorContext<ShardMessage>, taken: TakenShard) {
+    this.shard = shard;
+    this.epoch = taken.grant.epoch;
+    this.services = services;
+    this.context = context;
+    this.table = new JobTable(services.limits.recentMax);
+    this.keys = new IdempotencyKeys(services.limits.recentMax * 4);
+    this.nextId = createJobIdGenerator({ shard, nowMs: () => this.nowMs(), random: context.random });
+    this.#outbox = new Outbox({
+      publisher: services.publisher,
+      clock: context.clock,
+      windowMax: services.limits.outboxWindowMax,
+      retryMs: outboxRetryMs,
+    });
+    this.#load(taken);
+    this.#outbox.pump();
+    this.#armDeadline();
+  }
+
+  get size(): number {
+    return this.table.size;
+  }
+
+  /** Decisions that wait for the store. */
+  get undurable(): number {
+    let sum = 0;
+    for (const writer of this.#writers.values()) sum += writer.backlog;
+    return sum;
+  }
+
+  /** Never steps back, so that what was decided later is never stamped earlier. */
+  nowMs(): number {
+    this.#lastNowMs = Math.max(this.#lastNowMs, this.context.clock.nowMs());
+    return this.#lastNowMs;
+  }
+
+  batch(
+    verb: ShardVerb,
+    items: readonly ShardVerbs[ShardVerb]['item'][],
+    answer: (results: readonly ItemResult<ShardVerbs[ShardVerb]['result']>[]) => void,
+  ): void {
+    const reply: BatchReply<ShardVerbs[ShardVerb]['result']> = new BatchReply(items.length, (results) => {
+      this.#open.delete(reply);
+      answer(results);
+    });
+    if (items.length === 0) return;
+    this.#open.add(reply);
+    performVerb(this, verb, items, reply);
+    this.askFlush();
+  }
+
+  /** A new job. `done` when it is durable. */
+  accept(record: JobRecord, done: () => void, key?: IdempotencyEntry): void {
+    const entry = this.table.add(record, { durable: false, publishedSeq: 0, nowMs: this.context.clock.monotonicMs() });
+    this.#writer(bucketOf(record.id)).add(record, done, key);
+    this.#watchDeadline(entry);
+  }
+
+  /** Makes a decision about a job; when it changed something it is on its way to the store. */
+  decide(entry: JobEntry, command: JobCommand, done?: (record: JobRecord) => void): Decision {
+    const decision = decide(entry.current, command, this.nowMs(), this.context.random());
+    if (decision.kind === 'refused') return decision;
+    this.table.replace(entry, decision.record);
+    this.#writer(bucketOf(decision.record.id)).add(decision.record, done);
+    this.#watchDeadline(entry);
+    return decision;
+  }
+
+  /** Calls back once everything decided about the job so far is durable. */
+  whenDurable(entry: JobEntry, done: (record: JobRecord) => void): void {
+    if (entry.durable === entry.current) done(entry.current);
+    else this.#writer(bucketOf(entry.current.id)).add(entry.current, done);
+  }
+
+  /** All messages that wait now are decided before the flush starts: that is what makes groups. */
+  askFlush(): void {
+    if (this.#flushAsked) return;
+    this.#flushAsked = this.context.self.tell({ kind: 'flush' });
+    if (!this.#flushAsked) this.flush();
+  }
+
+  flush(): void {
+    this.#flushAsked = false;
+    for (const [bucket, writer] of this.#writers) this.#flushWriter(bucket, writer);
+  }
+
+  flushed(bucket: number, outcome: PromiseSettledResult<'applied' | 'deposed'>): void {
+    const writer = this.#writers.get(bucket);
+    if (outcome.status === 'rejected') throw outcome.reason;
+    if (outcome.value === 'deposed' || writer === undefined) {
+      throw new TroupeError('SHARD_UNAVAILABLE', { message: 'deposed: another owner holds the shard' });
+    }
+    for (const record of writer.landed()) this.#durable(record);
+    this.#outbox.pump();
+    if (writer.dirty) this.askFlush();
+    this.#checkHandOver();
+  }
+
+  tick(): void {
+    const nowMs = this.nowMs();
+    this.#loseSilentRuns();
+    this.#sealPartitions(nowMs);
+    this.keys.expire(nowMs);
+    this.#saveWatermark(nowMs);
+    for (const [state, count] of Object.entries(this.table.counts)) {
+      this.services.metrics.jobs.set(count, { shard: String(this.shard), state });
+    }
+    this.services.metrics.outbox.set(this.#outbox.size, { shard: String(this.shard) });
+    this.context.describe({ epoch: this.epoch, jobs: this.size, undurable: this.undurable, outbox: this.#outbox.size });
+    this.askFlush();
+    this.#checkHandOver();
+  }
+
+  deadlinesDue(): void {
+    const nowMs = this.nowMs();
+    for (let id = this.#deadlines.popDue(nowMs); id !== undefined; id = this.#deadlines.popDue(nowMs)) {
+      const entry = this.table.get(id);
+      const deadline = entry === undefined ? undefined : nextDeadline(entry.current);
+      if (entry === undefined || deadline === undefined || deadline.atMs > nowMs) continue;
+      this.decide(entry, { kind: deadline.command });
+    }
+    this.#deadlineAtMs = Infinity;
+    this.#armDeadline();
+    this.askFlush();
+  }
+
+  /** JetStream was wiped: every queued job is dispatched again. A message too many is refused at its claim. */
+  republishAll(): void {
+    for (const entry of this.table.entries()) if (entry.durable?.state === 'QUEUED') this.#dispatch(entry.durable);
+    this.#outbox.pump();
+  }
+
+  handOver(done: () => void): void {
+    this.#handedOver = { done, untilMs: this.context.clock.monotonicMs() + handOverGraceMs };
+    this.flush();
+    this.#checkHandOver();
+  }
+
+  stop(): void {
+    this.#outbox.stop();
+    for (const reply of this.#open) reply.abandon();
+    this.#open.clear();
+  }
+
+  #load(taken: TakenShard): void {
+    const { watermark } = taken.grant;
+    const known = watermark !== undefined && watermark.streams === this.services.publisher.streams();
+    const eventsFromMs = watermark === undefined ? 0 : watermark.eventsThroughMs - watermarkMarginMs;
+    const dispatchFromMs = known ? watermark.dispatchedThroughMs - watermarkMarginMs : 0;
+    const heardMs = this.context.clock.monotonicMs();
+    for (const { bucket, commits, records } of taken.partitions) {
+      this.#writers.set(bucket, this.#createWriter(bucket, commits));
+      for (const record of records) {
+        this.#lastNowMs = Math.max(this.#lastNowMs, Math.min(record.updatedAtMs, this.context.clock.nowMs()));
+        for (const entry of record.trail) {
+          if (entry.atMs >= eventsFromMs) this.#outbox.addEvent(jobEventOf(record, entry), bucket);
+        }
+        if (isTerminal(record.state)) continue;
+        const entry = this.table.add(record, { durable: true, publishedSeq: record.seq, nowMs: heardMs });
+        if (record.state === 'QUEUED' && record.readyAtMs >= dispatchFromMs) this.#dispatch(record);
+        this.#watchDeadline(entry);
+      }
+    }
+  }
+
+  #durable(record: JobRecord): void {
+    const bucket = bucketOf(record.id);
+    const entry = this.table.get(record.id);
+    if (entry === undefined) return;
+    for (const mark of record.trail) {
+      if (mark.seq <= entry.publishedSeq) continue;
+      this.#outbox.addEvent(jobEventOf(record, mark), bucket);
+      this.services.metrics.transitions.add(1, { event: mark.type });
+    }
+    const newlyQueued = record.state === 'QUEUED' && record.seq > entry.publishedSeq;
+    entry.publishedSeq = Math.max(entry.publishedSeq, record.seq);
+    entry.durable = record;
+    if (newlyQueued) this.#dispatch(record);
+    if (isTerminal(record.state)) this.table.retire(entry, record);
+    else if (record.state === 'CANCELLING' && record.run !== undefined) {
+      this.services.stopRun(record.run.node, { jobId: record.id, token: record.run.token, why: 'cancel' });
+    }
+  }
+
+  #dispatch(record: JobRecord): void {
+    const { tenant, queue } = record.spec;
+    const message = { jobId: record.id, tenant, queue, attempt: record.attempt, generation: this.epoch };
+    this.#outbox.addWork(message, record.readyAtMs, bucketOf(record.id));
+  }
+
+  #writer(bucket: number): PartitionWriter {
+    const present = this.#writers.get(bucket);
+    if (present !== undefined) return present;
+    const made = this.#createWriter(bucket);
+    this.#writers.set(bucket, made);
+    return made;
+  }
+
+  #createWriter(bucket: number, commits?: number): PartitionWriter {
+    const { store, limits } = this.services;
+    return new PartitionWriter({
+      store,
+      partition: { shard: this.shard, bucket },
+      epoch: this.epoch,
+      groupMaxRecords: limits.groupMaxRecords,
+      ...(commits !== undefined && { commits }),
+      pause: (tries) =>
+        new Promise((resolve) => {
+          this.context.clock.setTimer(Math.min(2_000, 50 * 2 ** Math.min(tries, 6)), resolve);
+        }),
+    });
+  }
+
+  #flushWriter(bucket: number, writer: PartitionWriter): void {
+    const flight = writer.flush();
+    if (flight === undefined) return;
+    const { metrics } = this.services;
+    const beganMs = this.context.clock.monotonicMs();
+    const records = writer.inFlight;
+    const timed = flight.then((outcome) => {
+      metrics.commitSeconds.observe((this.context.clock.monotonicMs() - beganMs) / 1_000);
+      metrics.commitRecords.observe(records);
+      return outcome;
+    });
+    this.context.pipeToSelf(timed, (outcome) => ({ kind: 'flushed', bucket, outcome }));
+  }
+
+  #watchDeadline(entry: JobEntry): void {
+    const deadline = nextDeadline(entry.current);
+    if (deadline === undefined) return;
+    this.#deadlines.push(deadline.atMs, entry.current.id);
+    this.#armDeadline();
+  }
+
+  #armDeadline(): void {
+    const atMs = this.#deadlines.nextAtMs;
+    if (atMs === undefined || atMs >= this.#deadlineAtMs) return;
+    this.#deadlineAtMs = atMs;
+    // Timers are 32 bits wide; a far deadline is armed again when this one fires.
+    const delayMs = Math.min(Math.max(0, atMs - this.nowMs()), 3_600_000);
+    this.context.setTimer('deadline', delayMs, { kind: 'deadline' });
+  }
+
+  #loseSilentRuns(): void {
+    const silentSinceMs = this.context.clock.monotonicMs() - this.services.limits.runLostAfterMs;
+    for (const entry of [...this.table.running()]) {
+      const { run } = entry.current;
+      if (run === undefined || entry.heardMs > silentSinceMs) continue;
+      this.context.log.warn(
+        { event: 'attempt.lost', jobId: entry.current.id, attempt: run.attempt, node: run.node },
+        'node of a run was not heard of in time',
+      );
+      this.decide(entry, { kind: 'lose', token: run.token, blame: 'none' });
+    }
+  }
+
+  #sealPartitions(nowMs: number): void {
+    const sealable = [...this.#writers.keys()].filter((bucket) => (bucket + 1) * bucketMs + sealAfterMs < nowMs);
+    if (sealable.length === 0) return;
+    const used = new Set<number>();
+    for (const entry of this.table.entries()) used.add(bucketOf(entry.current.id));
+    for (const bucket of sealable) {
+      const writer = this.#writers.get(bucket);
+      if (writer === undefined || writer.backlog > 0 || used.has(bucket) || this.#outbox.pendingOf(bucket) > 0)
+        continue;
+      this.#writers.delete(bucket);
+      this.services.store.sealBucket(writer.partition, this.epoch).catch((error: unknown) => {
+        this.context.log.debug({ err: error, bucket }, 'bucket not sealed; the next owner reads it once more');
+      });
+    }
+  }
+
+  #saveWatermark(nowMs: number): void {
+    const streams = this.services.publisher.streams();
+    if (streams === undefined) return;
+    let undurableMs = Infinity;
+    for (const writer of this.#writers.values()) undurableMs = Math.min(undurableMs, writer.oldestAtMs());
+    const watermark = {
+      streams,
+      dispatchedThroughMs: Math.min(nowMs, undurableMs, this.#outbox.oldestAtMs('work')),
+      eventsThroughMs: Math.min(nowMs, undurableMs, this.#outbox.oldestAtMs('event')),
+    };
+    this.services.store.saveWatermark(this.shard, this.epoch, watermark).catch((error: unknown) => {
+      this.context.log.debug({ err: error }, 'watermark not saved; a take-over publishes more than it must');
+    });
+  }
+
+  #checkHandOver(): void {
+    const order = this.#handedOver;
+    if (order === undefined) return;
+    const late = this.context.clock.monotonicMs() >= order.untilMs;
+    if (!late && (this.undurable > 0 || this.#outbox.size > 0)) return;
+    this.#handedOver = undefined;
+    this.#saveWatermark(this.nowMs());
+    order.done();
+  }
+}

@@ -1,0 +1,91 @@
+/** What a shard actor is given: ports, limits, instruments. */
+import type { Publisher } from '../../application/ports/bus.ts';
+import type { JobStore } from '../../application/ports/job-store.ts';
+import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
+import type { ShardServer } from '../../application/ports/shard-link.ts';
+import type { JobId } from '../../domain/job-id.ts';
+
+export interface StopRun {
+  readonly jobId: JobId;
+  readonly token: string;
+  readonly why: 'cancel' | 'stale';
+}
+
+export interface ShardLimits {
+  /** Unfinished jobs per shard; past it submits get BACKLOG_FULL. */
+  readonly backlogMax: number;
+  /** Decisions that may wait for the store; past it submits get MAILBOX_FULL. */
+  readonly undurableMax: number;
+  readonly groupMaxRecords: number;
+  /** Ended jobs kept in memory for late readers. */
+  readonly recentMax: number;
+  readonly outboxWindowMax: number;
+  readonly mailboxCapacity: number;
+  /** A run whose node was not heard for so long is lost. */
+  readonly runLostAfterMs: number;
+}
+
+export const defaultShardLimits: ShardLimits = {
+  backlogMax: 200_000,
+  undurableMax: 20_000,
+  groupMaxRecords: 500,
+  recentMax: 2_000,
+  outboxWindowMax: 512,
+  mailboxCapacity: 4_096,
+  runLostAfterMs: 10_000,
+};
+
+export interface ShardServices {
+  readonly nodeId: string;
+  readonly store: JobStore;
+  readonly publisher: Publisher;
+  readonly server: ShardServer;
+  readonly limits: ShardLimits;
+  readonly metrics: ShardMetrics;
+  /** Tells a node at once; heartbeats repeat it, so that a lost message costs 2 s. */
+  readonly stopRun: (node: string, stop: StopRun) => void;
+}
+
+export interface ShardMetrics {
+  readonly jobs: Gauge;
+  readonly commitSeconds: Histogram;
+  readonly commitRecords: Histogram;
+  readonly waitSeconds: Histogram;
+  readonly transitions: Counter;
+  readonly outbox: Gauge;
+}
+
+export function createShardMetrics(telemetry: Telemetry): ShardMetrics {
+  return {
+    jobs: telemetry.gauge({
+      name: 'troupe_jobs',
+      help: 'Unfinished jobs by state and shard.',
+      labelNames: ['shard', 'state'],
+    }),
+    commitSeconds: telemetry.histogram({
+      name: 'troupe_commit_duration_seconds',
+      help: 'Time of one group commit.',
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    }),
+    commitRecords: telemetry.histogram({
+      name: 'troupe_commit_group_records',
+      help: 'Records in one group commit.',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
+    }),
+    waitSeconds: telemetry.histogram({
+      name: 'troupe_job_start_latency_seconds',
+      help: 'From QUEUED to the claim.',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 300],
+    }),
+    transitions: telemetry.counter({
+      name: 'troupe_job_transitions_total',
+      help: 'Transitions made durable, by event.',
+      labelNames: ['event'],
+    }),
+    outbox: telemetry.gauge({
+      name: 'troupe_outbox_tasks',
+      help: 'Durable facts that JetStream does not have yet.',
+      labelNames: ['shard'],
+    }),
+  };
+}
