@@ -60,8 +60,8 @@ export interface WorkSource {
     readonly expiresMs: number;
     readonly signal: AbortSignal;
   }): Promise<readonly WorkDelivery[]>;
-  /** The message will not be handled here; give it to someone else now. */
-  giveBack(ackTo: string): void;
+  /** The message will not be handled here; give it to someone else, after `delayMs` (default: now). */
+  giveBack(ackTo: string, delayMs?: number): void;
   /** Creates the consumer if it is missing, verifies it if it is there. */
   ensureQueue(tenant: string, queue: string): Promise<void>;
   /** Messages waiting in the consumer. */

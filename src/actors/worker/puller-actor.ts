@@ -1,0 +1,178 @@
+/**
+ * Keeps the node's free slots filled from one queue. Modes:
+ *   burst → slots are reserved, then as many messages asked for as there are at once; full answer: burst again,
+ *   else → doorbell: wait for one message without holding a slot, so that idle queues cost the busy ones nothing;
+ *   a message that rings while no slot is free is kept (one per queue) until there is one → burst.
+ */
+import type { WorkDelivery } from '../../application/ports/bus.ts';
+import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/actor.ts';
+import type { RunsMessage } from './runs-actor.ts';
+import type { WorkerServices } from './worker-services.ts';
+
+type Deliveries = readonly WorkDelivery[];
+
+export type PullerMessage =
+  | { readonly kind: 'room' }
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'keep-over' }
+  | { readonly kind: 'burst'; readonly reserved: number; readonly outcome: PromiseSettledResult<Deliveries> }
+  | { readonly kind: 'rung'; readonly outcome: PromiseSettledResult<Deliveries> };
+
+export interface PulledQueue {
+  readonly tenant: string;
+  readonly name: string;
+}
+
+const retryMs = 500;
+/** A kept message goes back well before JetStream would deliver it again by itself. */
+const keepMs = 10_000;
+
+export function pullerActor(
+  queue: PulledQueue,
+  services: WorkerServices,
+  runs: ActorRef<RunsMessage>,
+): ActorDefinition<PullerMessage> {
+  return {
+    kind: 'puller',
+    mailboxCapacity: 16,
+    start: (context) => new Puller(queue, services, runs, context),
+  };
+}
+
+class Puller implements Behavior<PullerMessage> {
+  readonly #queue: PulledQueue;
+  readonly #services: WorkerServices;
+  readonly #runs: ActorRef<RunsMessage>;
+  readonly #context: ActorContext<PullerMessage>;
+  readonly #abort = new AbortController();
+  readonly #stopListening: () => void;
+  /** A pull is under way, or a retry is set. */
+  #busy = false;
+  #woken = false;
+  #kept: WorkDelivery | undefined;
+  #delivered = 0;
+
+  constructor(
+    queue: PulledQueue,
+    services: WorkerServices,
+    runs: ActorRef<RunsMessage>,
+    context: ActorContext<PullerMessage>,
+  ) {
+    this.#queue = queue;
+    this.#services = services;
+    this.#runs = runs;
+    this.#context = context;
+    this.#stopListening = services.slots.onRoom(() => {
+      if (!this.#woken && (!this.#busy || this.#kept !== undefined)) this.#woken = context.self.tell({ kind: 'room' });
+    });
+    this.#burst();
+  }
+
+  receive(message: PullerMessage): void {
+    switch (message.kind) {
+      case 'room':
+        this.#woken = false;
+        this.#next();
+        break;
+      case 'retry':
+        this.#busy = false;
+        this.#next();
+        break;
+      case 'keep-over':
+        if (this.#kept !== undefined) this.#services.source.giveBack(this.#kept.ackTo);
+        this.#kept = undefined;
+        break;
+      case 'burst':
+        this.#burstOver(message.reserved, message.outcome);
+        break;
+      case 'rung':
+        this.#rung(message.outcome);
+        break;
+    }
+  }
+
+  onStop(): void {
+    this.#stopListening();
+    this.#abort.abort();
+    if (this.#kept !== undefined) this.#services.source.giveBack(this.#kept.ackTo);
+  }
+
+  #next(): void {
+    if (this.#kept !== undefined && this.#services.slots.reserve(1) === 1) {
+      const kept = this.#kept;
+      this.#kept = undefined;
+      this.#context.cancelTimer('keep');
+      this.#deliver([kept]);
+    }
+    if (!this.#busy && this.#kept === undefined) this.#burst();
+  }
+
+  #burst(): void {
+    const { slots, limits } = this.#services;
+    const reserved = slots.reserve(limits.pullMax);
+    if (reserved === 0) return;
+    this.#pull(reserved, 0, (outcome) => ({ kind: 'burst', reserved, outcome }));
+  }
+
+  #burstOver(reserved: number, outcome: PromiseSettledResult<Deliveries>): void {
+    this.#busy = false;
+    if (outcome.status === 'rejected') {
+      this.#services.slots.release(reserved);
+      this.#failed(outcome.reason);
+      return;
+    }
+    const deliveries = outcome.value;
+    this.#deliver(deliveries);
+    // Doorbell before release: the freed slots wake every puller, this one included, and it must not burst in a circle.
+    if (deliveries.length < reserved) this.#doorbell();
+    this.#services.slots.release(reserved - deliveries.length);
+    if (!this.#busy) this.#next();
+  }
+
+  #doorbell(): void {
+    this.#pull(1, this.#services.limits.pullExpiresMs, (outcome) => ({ kind: 'rung', outcome }));
+  }
+
+  #rung(outcome: PromiseSettledResult<Deliveries>): void {
+    this.#busy = false;
+    if (outcome.status === 'rejected') {
+      this.#failed(outcome.reason);
+      return;
+    }
+    const [first] = outcome.value;
+    if (first === undefined) {
+      this.#doorbell();
+      return;
+    }
+    this.#kept = first;
+    this.#next();
+    if (this.#kept !== undefined) this.#context.setTimer('keep', keepMs, { kind: 'keep-over' });
+  }
+
+  #pull(
+    batch: number,
+    expiresMs: number,
+    toMessage: (outcome: PromiseSettledResult<Deliveries>) => PullerMessage,
+  ): void {
+    this.#busy = true;
+    const { tenant, name } = this.#queue;
+    const pull = this.#services.source.pull({ tenant, queue: name, batch, expiresMs, signal: this.#abort.signal });
+    this.#context.pipeToSelf(pull, toMessage);
+  }
+
+  /** The slots of the deliveries pass to the runs. */
+  #deliver(deliveries: Deliveries): void {
+    if (deliveries.length === 0) return;
+    this.#delivered += deliveries.length;
+    this.#context.describe({ delivered: this.#delivered });
+    if (this.#runs.tell({ kind: 'deliver', deliveries })) return;
+    for (const { ackTo } of deliveries) this.#services.source.giveBack(ackTo);
+    this.#services.slots.release(deliveries.length);
+  }
+
+  #failed(error: unknown): void {
+    this.#context.log.debug({ err: error }, 'pull failed');
+    this.#busy = true;
+    this.#context.setTimer('retry', retryMs, { kind: 'retry' });
+  }
+}

@@ -1,0 +1,298 @@
+/** The node's runs and what happens to each; the actor in `runs-actor.ts` only passes messages in. */
+import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
+import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts';
+import type { ClaimResult, HeartbeatResult, RunPulse } from '../../application/shard-protocol.ts';
+import { assertNever, TroupeError } from '../../domain/errors.ts';
+import type { JobId } from '../../domain/job-id.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
+import type { ActorContext } from '../kernel/actor.ts';
+import { attemptOutcome, runInput } from './run-outcome.ts';
+import type { RunsMessage } from './runs-actor.ts';
+import type { WorkerServices } from './worker-services.ts';
+
+type Grant = Extract<ClaimResult, { kind: 'granted' }>;
+type Phase = 'fetching' | 'handed' | 'running' | 'reporting';
+
+interface Run {
+  readonly runId: string;
+  readonly jobId: JobId;
+  readonly shard: number;
+  readonly grant: Grant;
+  phase: Phase;
+  progress: Pick<ProgressNote, 'fraction' | 'note'> | undefined;
+  outcome: RunOutcome | undefined;
+  reports: number;
+  /** Another attempt holds the job: nothing is reported. */
+  superseded: boolean;
+  cancelled: boolean;
+}
+
+/** A message whose shard does not answer goes back for this long, plus as much again at random. */
+const giveBackDelayMs = 1_000;
+const reportRetryMaxMs = 2_000;
+
+export function runIdOf(jobId: string, token: string): string {
+  return `${jobId}#${token}`;
+}
+
+export class RunRegistry {
+  readonly #services: WorkerServices;
+  readonly #context: ActorContext<RunsMessage>;
+  readonly #runs = new Map<string, Run>();
+  readonly #counts: Record<Phase | 'claiming', number> = {
+    claiming: 0,
+    fetching: 0,
+    handed: 0,
+    running: 0,
+    reporting: 0,
+  };
+  #drained: (() => void) | undefined;
+
+  constructor(services: WorkerServices, context: ActorContext<RunsMessage>) {
+    this.#services = services;
+    this.#context = context;
+  }
+
+  /** The delivery holds a reserved slot; it is released when the run is handed over or does not come about. */
+  claim(delivery: WorkDelivery): void {
+    const { jobId } = delivery.message;
+    const { shard } = jobIdParts(jobId);
+    this.#counts.claiming += 1;
+    const claimed = this.#services.batcher.call(shard, 'claim', {
+      jobId,
+      node: this.#services.nodeId,
+      ackTo: delivery.ackTo,
+    });
+    this.#then(claimed, (outcome) => {
+      this.#counts.claiming -= 1;
+      if (outcome.status === 'rejected') {
+        const delayMs = Math.round(giveBackDelayMs * (1 + this.#context.random()));
+        this.#services.source.giveBack(delivery.ackTo, delayMs);
+        this.#services.slots.release(1);
+        this.#context.log.debug({ err: outcome.reason, jobId }, 'claim not answered; message given back');
+        this.#checkDrained();
+        return;
+      }
+      this.#claimed(delivery, shard, outcome.value);
+    });
+  }
+
+  started(runId: string): void {
+    const run = this.#runs.get(runId);
+    if (run?.phase === 'handed') this.#enter(run, 'running');
+  }
+
+  progress(runId: string, progress: Pick<ProgressNote, 'fraction' | 'note'>): void {
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    run.progress = progress;
+    const { tenant, queue } = run.grant.spec;
+    this.#services.live.publishProgress(tenant, queue, { jobId: run.jobId, attempt: run.grant.attempt, ...progress });
+  }
+
+  ended(runId: string, outcome: RunOutcome, durationMs: number): void {
+    this.#services.slots.changed();
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    const { metrics } = this.#services;
+    metrics.runSeconds.observe(durationMs / 1_000, { handler: run.grant.spec.handler });
+    metrics.ended.add(1, { outcome: outcome.kind });
+    this.#finish(run, outcome);
+  }
+
+  stopRun(runId: string, why: 'cancel' | 'stale'): void {
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    if (why === 'stale') run.superseded = true;
+    if (run.phase === 'reporting') {
+      if (run.superseded) this.#forget(run);
+      return;
+    }
+    if (run.phase === 'fetching' || run.cancelled) {
+      run.cancelled = true;
+      return;
+    }
+    run.cancelled = true;
+    this.#services.pool.cancel(runId);
+  }
+
+  /** Tells the shard how the run ended; again and again until it has taken it. */
+  report(runId: string): void {
+    const run = this.#runs.get(runId);
+    if (run?.outcome === undefined) return;
+    const { jobId, shard, grant } = run;
+    const place = {
+      payloads: this.#services.payloads,
+      limits: this.#services.limits,
+      payloadId: `${jobId}/${grant.token}/output`,
+      expiresAtMs: grant.createdAtMs + grant.spec.retentionMs,
+    };
+    const small = run.outcome.kind !== 'succeeded' || run.outcome.output === undefined;
+    const outcome = run.outcome;
+    const reported = small
+      ? this.#services.batcher.call(shard, 'complete', { jobId, token: grant.token, outcome: outcome as never })
+      : attemptOutcome(outcome, place).then((made) =>
+          this.#services.batcher.call(shard, 'complete', { jobId, token: grant.token, outcome: made }),
+        );
+    this.#then(reported, (answer) => {
+      if (answer.status === 'fulfilled') this.#forget(run);
+      else this.#reportFailed(run, TroupeError.from(answer.reason));
+    });
+  }
+
+  beat(): void {
+    const perShard = new Map<number, RunPulse[]>();
+    for (const { jobId, shard, grant, progress, superseded } of this.#runs.values()) {
+      if (superseded) continue;
+      const pulses = perShard.get(shard) ?? [];
+      if (pulses.length === 0) perShard.set(shard, pulses);
+      const seen = progress === undefined ? {} : { progress: progress.fraction, note: progress.note };
+      pulses.push({ jobId, token: grant.token, ...seen });
+    }
+    for (const [shard, runs] of perShard) {
+      const heard = this.#services.batcher.call(shard, 'heartbeat', { node: this.#services.nodeId, runs });
+      this.#then(heard, (answer) => {
+        if (answer.status === 'fulfilled') this.#obey(answer.value);
+      });
+    }
+    for (const [phase, count] of Object.entries(this.#counts)) this.#services.metrics.runs.set(count, { phase });
+    this.#context.describe({ ...this.#counts, slotsFree: this.#services.slots.free });
+  }
+
+  drain(done: () => void): void {
+    this.#drained = done;
+    this.#checkDrained();
+  }
+
+  #claimed(delivery: WorkDelivery, shard: number, result: ClaimResult): void {
+    switch (result.kind) {
+      case 'granted': {
+        const { jobId } = delivery.message;
+        const runId = runIdOf(jobId, result.token);
+        const run: Run = {
+          runId,
+          jobId,
+          shard,
+          grant: result,
+          phase: 'fetching',
+          progress: undefined,
+          outcome: undefined,
+          reports: 0,
+          superseded: false,
+          cancelled: false,
+        };
+        this.#runs.set(runId, run);
+        this.#counts.fetching += 1;
+        this.#fetch(run);
+        break;
+      }
+      case 'drop':
+        this.#services.publisher.acknowledge(delivery.ackTo);
+        this.#services.slots.release(1);
+        break;
+      case 'later':
+        this.#services.source.giveBack(delivery.ackTo, giveBackDelayMs);
+        this.#services.slots.release(1);
+        break;
+      default:
+        assertNever(result);
+    }
+    this.#checkDrained();
+  }
+
+  #fetch(run: Run): void {
+    const { input } = run.grant.spec;
+    if (input.kind === 'json') {
+      this.#handOver(run, input);
+      return;
+    }
+    this.#then(runInput(run.grant.spec, this.#services.payloads), (fetched) => {
+      if (fetched.status === 'fulfilled' && fetched.value !== undefined) {
+        this.#handOver(run, fetched.value);
+        return;
+      }
+      this.#services.slots.release(1);
+      const gone = { reason: 'INVALID_INPUT', message: 'the input is no longer in the payload store' } as const;
+      // A store that does not answer is not the job's fault: the attempt is given back uncounted.
+      this.#finish(
+        run,
+        fetched.status === 'fulfilled' ? { kind: 'failed', retryable: false, failure: gone } : { kind: 'stopped' },
+      );
+    });
+  }
+
+  #handOver(run: Run, input: RunPayload): void {
+    const { spec, attempt, deadlineAtMs, suspect } = run.grant;
+    if (run.cancelled) {
+      this.#services.slots.release(1);
+      this.#finish(run, { kind: 'stopped' });
+      return;
+    }
+    this.#enter(run, 'handed');
+    this.#services.pool.run({
+      runId: run.runId,
+      jobId: run.jobId,
+      attempt,
+      handler: spec.handler,
+      input,
+      executionTimeoutMs: spec.executionTimeoutMs,
+      ...(deadlineAtMs !== undefined && { deadlineAtMs }),
+      suspect,
+      ...(spec.traceparent !== undefined && { traceparent: spec.traceparent }),
+    });
+    this.#services.slots.release(1);
+  }
+
+  #finish(run: Run, outcome: RunOutcome): void {
+    if (run.superseded) {
+      this.#forget(run);
+      return;
+    }
+    run.outcome = outcome;
+    this.#enter(run, 'reporting');
+    this.report(run.runId);
+  }
+
+  #reportFailed(run: Run, error: TroupeError): void {
+    if (!error.retryable) {
+      this.#context.log.error({ err: error, errCode: error.code, runId: run.runId }, 'outcome of a run was refused');
+      this.#forget(run);
+      return;
+    }
+    run.reports += 1;
+    const delayMs = Math.min(reportRetryMaxMs, 100 * 2 ** run.reports) * (0.5 + this.#context.random() / 2);
+    this.#context.setTimer(`report:${run.runId}`, delayMs, { kind: 'report', runId: run.runId });
+  }
+
+  #obey(result: HeartbeatResult): void {
+    for (const { jobId, token, why } of result.stop) this.stopRun(runIdOf(jobId, token), why);
+  }
+
+  #enter(run: Run, phase: Phase): void {
+    this.#counts[run.phase] -= 1;
+    this.#counts[phase] += 1;
+    run.phase = phase;
+  }
+
+  #forget(run: Run): void {
+    if (!this.#runs.delete(run.runId)) return;
+    this.#counts[run.phase] -= 1;
+    this.#context.cancelTimer(`report:${run.runId}`);
+    this.#checkDrained();
+  }
+
+  #checkDrained(): void {
+    if (this.#drained === undefined || this.#runs.size > 0 || this.#counts.claiming > 0) return;
+    this.#drained();
+    this.#drained = undefined;
+  }
+
+  #then<T>(promise: Promise<T>, act: (outcome: PromiseSettledResult<T>) => void): void {
+    this.#context.pipeToSelf(promise, (outcome) => ({
+      kind: 'continue',
+      run: () => {
+        act(outcome);
+      },
+    }));
+  }
+}

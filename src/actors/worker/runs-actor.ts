@@ -1,0 +1,85 @@
+/**
+ * The runs of a node. Each goes claiming → fetching → handed → running → reporting and is then forgotten:
+ * a run is a temporary thing, never restarted here; retries are the shard's decision.
+ *
+ * Every run that was granted is named in each heartbeat until a shard has taken its outcome, so a new owner of the
+ * shard neither gives it to someone else nor forgets it.
+ */
+import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
+import type { RunEvents, RunOutcome } from '../../application/ports/run-pool.ts';
+import type { ActorContext, ActorDefinition, Behavior } from '../kernel/actor.ts';
+import { RunRegistry } from './run-registry.ts';
+import type { WorkerServices } from './worker-services.ts';
+
+export type RunsMessage =
+  | { readonly kind: 'deliver'; readonly deliveries: readonly WorkDelivery[] }
+  | { readonly kind: 'started'; readonly runId: string }
+  | { readonly kind: 'progress'; readonly runId: string; readonly note: Pick<ProgressNote, 'fraction' | 'note'> }
+  | { readonly kind: 'ended'; readonly runId: string; readonly outcome: RunOutcome; readonly durationMs: number }
+  | { readonly kind: 'stop-run'; readonly runId: string; readonly why: 'cancel' | 'stale' }
+  | { readonly kind: 'report'; readonly runId: string }
+  | { readonly kind: 'continue'; readonly run: () => void }
+  | { readonly kind: 'beat' }
+  /** Calls back once no run is left. */
+  | { readonly kind: 'drain'; readonly done: () => void };
+
+/** One message per run and phase may wait, and the pool is bounded far below this. */
+const mailboxCapacity = 65_536;
+
+export function runsActor(services: WorkerServices): ActorDefinition<RunsMessage> {
+  return {
+    kind: 'runs',
+    mailboxCapacity,
+    start: (context) => startRuns(services, context),
+  };
+}
+
+function startRuns(services: WorkerServices, context: ActorContext<RunsMessage>): Behavior<RunsMessage> {
+  const registry = new RunRegistry(services, context);
+  const { heartbeatMs } = services.limits;
+  context.setTimer('beat', heartbeatMs, { kind: 'beat' });
+  return {
+    receive(message) {
+      switch (message.kind) {
+        case 'deliver':
+          for (const delivery of message.deliveries) registry.claim(delivery);
+          break;
+        case 'started':
+          registry.started(message.runId);
+          break;
+        case 'progress':
+          registry.progress(message.runId, message.note);
+          break;
+        case 'ended':
+          registry.ended(message.runId, message.outcome, message.durationMs);
+          break;
+        case 'stop-run':
+          registry.stopRun(message.runId, message.why);
+          break;
+        case 'report':
+          registry.report(message.runId);
+          break;
+        case 'continue':
+          message.run();
+          break;
+        case 'beat':
+          registry.beat();
+          context.setTimer('beat', heartbeatMs, { kind: 'beat' });
+          break;
+        case 'drain':
+          registry.drain(message.done);
+          break;
+      }
+    },
+  };
+}
+
+/** The run pool's voice, as messages. */
+export function runEventsTo(tell: (message: RunsMessage) => boolean, log: RunEvents['log']): RunEvents {
+  return {
+    started: (runId) => void tell({ kind: 'started', runId }),
+    progress: (runId, fraction, note) => void tell({ kind: 'progress', runId, note: { fraction, note } }),
+    ended: (runId, outcome, durationMs) => void tell({ kind: 'ended', runId, outcome, durationMs }),
+    log,
+  };
+}

@@ -1,0 +1,66 @@
+/** What the actors of a worker node are given. */
+import type { LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
+import type { PayloadStore } from '../../application/ports/payload-store.ts';
+import type { RunPool } from '../../application/ports/run-pool.ts';
+import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
+import type { ShardBatcher } from '../../application/shard-batcher.ts';
+import type { SlotLedger } from './slot-ledger.ts';
+
+export interface WorkerServices {
+  readonly nodeId: string;
+  readonly pool: RunPool;
+  readonly slots: SlotLedger;
+  readonly batcher: ShardBatcher;
+  readonly source: WorkSource;
+  readonly publisher: Pick<Publisher, 'acknowledge'>;
+  readonly live: Pick<LiveFeed, 'publishProgress'>;
+  readonly payloads: PayloadStore;
+  readonly limits: WorkerLimits;
+  readonly metrics: WorkerMetrics;
+}
+
+export interface WorkerLimits {
+  /** Outputs up to this size lie inline in the record. */
+  readonly inlineMaxBytes: number;
+  /** A larger output fails the attempt (INVALID_OUTPUT). */
+  readonly outputMaxBytes: number;
+  /** Ended runs whose outcome no shard has taken yet; past it the node pulls no more. */
+  readonly unreportedMax: number;
+  readonly heartbeatMs: number;
+  /** Messages asked for at once. */
+  readonly pullMax: number;
+  /** How long one pull waits for a message. */
+  readonly pullExpiresMs: number;
+}
+
+export const defaultWorkerLimits: WorkerLimits = {
+  inlineMaxBytes: 1_024,
+  outputMaxBytes: 16 * 1_048_576,
+  unreportedMax: 10_000,
+  heartbeatMs: 2_000,
+  pullMax: 256,
+  pullExpiresMs: 5_000,
+};
+
+export interface WorkerMetrics {
+  readonly runs: Gauge;
+  readonly runSeconds: Histogram;
+  readonly ended: Counter;
+}
+
+export function createWorkerMetrics(telemetry: Telemetry): WorkerMetrics {
+  return {
+    runs: telemetry.gauge({ name: 'troupe_runs', help: 'Runs of this node by phase.', labelNames: ['phase'] }),
+    runSeconds: telemetry.histogram({
+      name: 'troupe_run_duration_seconds',
+      help: 'Time of one attempt in its thread.',
+      labelNames: ['handler'],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800],
+    }),
+    ended: telemetry.counter({
+      name: 'troupe_runs_ended_total',
+      help: 'Attempts that ended on this node, by outcome.',
+      labelNames: ['outcome'],
+    }),
+  };
+}
