@@ -19,10 +19,21 @@ export type StopReason =
 export type Signal = { readonly kind: 'terminated'; readonly ref: ActorRef<never>; readonly reason: StopReason };
 
 export interface Behavior<M> {
-  /** A throw or rejection crashes the actor; its supervisor decides what then. */
+  /**
+   * For an actor that is useful only once something else is: messages are handled at once, but its supervisor counts it as
+   * up (and starts the next sibling) when this resolves. A rejection crashes the actor.
+   */
+  readonly ready?: Promise<void>;
+  /**
+   * A throw or rejection crashes the actor; its supervisor decides what then. The message that did it is not tried again;
+   * those that wait (also stashed ones) are handled by the next life, or are dead letters if there is none.
+   */
   receive(message: M): void | Promise<void>;
   onSignal?(signal: Signal): void | Promise<void>;
-  /** Runs once, after the last message and after all children have stopped, also after a crash. */
+  /**
+   * Runs once, after the last message and after all children have stopped, also after a crash. If it throws, a normal stop
+   * becomes a failed one. Skipped only when the actor is abandoned past its `shutdownMs`.
+   */
   onStop?(reason: StopReason): void | Promise<void>;
 }
 
@@ -31,8 +42,39 @@ export interface ActorDefinition<M> {
   readonly kind: string;
   /** Messages that may wait; there is no default, so an unbounded mailbox cannot be written. */
   readonly mailboxCapacity: number;
+  /**
+   * How long an ending (the message in hand, the children, `onStop`) may take; past it the actor is abandoned: what still
+   * runs can no longer reach the system. Without it only a parent's deadline limits it.
+   */
+  readonly shutdownMs?: number;
   /** Called at each (re)start. */
   start(context: ActorContext<M>): Behavior<M> | Promise<Behavior<M>>;
+}
+
+/** What a supervisor hears of a child's lives. `ended` comes after its children have stopped and `onStop` has run. */
+export type LifeEvent = { readonly kind: 'up' } | { readonly kind: 'ended'; readonly reason: StopReason };
+
+/**
+ * A child whose lives its parent begins and ends. The ref stays valid across lives; between them messages wait in the
+ * mailbox, up to its bound. Without a life until `start`.
+ */
+export interface SupervisedChild<C> {
+  readonly ref: ActorRef<C>;
+  /** Begins a life; there must be none. */
+  start(): void;
+  /** Ends the current life, if there is one; `ended` tells when it is over. */
+  end(): void;
+  /** Only without a life: waiting and later messages become dead letters, watchers are told. `start` opens it again. */
+  close(as: 'stopped' | 'quarantined', reason: StopReason): void;
+  /** Ends the life if there is one, without an event, and frees the name when it is over. */
+  remove(): void;
+}
+
+export interface SupervisedOptions<M> {
+  /** Replaces the definition's `shutdownMs`; `undefined`: no deadline of its own. */
+  readonly shutdownMs: number | undefined;
+  /** Life events come as messages, exempt from the bound. */
+  toMessage(event: LifeEvent): M;
 }
 
 export interface ActorContext<M> {
@@ -40,8 +82,18 @@ export interface ActorContext<M> {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** A child; names are unique among siblings. Children stop before their parent does, newest first. */
+  /**
+   * A child; names are unique among siblings. Children stop before their parent does, newest first, one after the other.
+   * If it crashes it stops (`watch` tells); for restarts use `supervise` of `src/supervisor`.
+   */
   spawn<C>(name: string, definition: ActorDefinition<C>): ActorRef<C>;
+  /** For supervisors: a child that may live several times. */
+  spawnSupervised<C>(name: string, definition: ActorDefinition<C>, options: SupervisedOptions<M>): SupervisedChild<C>;
+  /**
+   * A lasting address: each message goes to the actor that is at this path then, else it is a dead letter (`no_actor`).
+   * Absolute (`/queues/mail`) or a sibling (`../runs`). The type is the caller's claim.
+   */
+  refAt<C>(path: string): ActorRef<C>;
   /** Asks the actor to stop; watchers hear of it when it has. */
   stop(ref: ActorRef<never>): void;
   /** Stops this actor after the current message. */

@@ -1,0 +1,64 @@
+/**
+ * Messages that nobody will handle: each is counted with its reason, and the last ones are kept for whoever investigates
+ * (their tag only: payloads are not ours to keep).
+ */
+import type { Clock, Telemetry } from '../../application/ports/runtime.ts';
+import type { EventBus } from './events.ts';
+import { RingBuffer } from './ring-buffer.ts';
+
+export type DeadLetterReason =
+  | 'mailbox_full'
+  | 'stash_full'
+  /** The actor has stopped, or stopped while the message waited. */
+  | 'stopped'
+  | 'quarantined'
+  /** Sent to a path where no actor is. */
+  | 'no_actor';
+
+export interface DeadLetter {
+  readonly path: string;
+  readonly reason: DeadLetterReason;
+  /** `kind` or `type` of the message, else its JavaScript type. */
+  readonly messageTag: string;
+  readonly atMs: number;
+}
+
+export interface DeadLetters {
+  record(path: string, reason: DeadLetterReason, message: unknown): void;
+  readonly total: number;
+  /** Oldest first, at most 256. */
+  recent(): readonly DeadLetter[];
+}
+
+const KEPT = 256;
+
+export function createDeadLetters(clock: Clock, telemetry: Telemetry, events: EventBus): DeadLetters {
+  const counter = telemetry.counter({
+    name: 'troupe_dead_letters_total',
+    help: 'Messages between actors that nobody handled, by reason.',
+    labelNames: ['reason'],
+  });
+  const kept = new RingBuffer<DeadLetter>(KEPT);
+  let total = 0;
+  return {
+    get total() {
+      return total;
+    },
+    record(path, reason, message) {
+      total++;
+      counter.add(1, { reason });
+      if (kept.size === KEPT) kept.shift();
+      kept.push({ path, reason, messageTag: tagOf(message), atMs: clock.nowMs() });
+      if (events.hasListeners) events.publish({ type: 'dead_letter', path, reason, message });
+    },
+    recent: () => kept.toArray(),
+  };
+}
+
+function tagOf(message: unknown): string {
+  if (typeof message === 'object' && message !== null) {
+    if ('kind' in message && typeof message.kind === 'string') return message.kind;
+    if ('type' in message && typeof message.type === 'string') return message.type;
+  }
+  return typeof message;
+}

@@ -1,0 +1,21 @@
+/** The public face of the actor kernel. */
+export type {
+  ActorContext,
+  ActorDefinition,
+  ActorRef,
+  Behavior,
+  LifeEvent,
+  Signal,
+  StopReason,
+  SupervisedChild,
+  SupervisedOptions,
+} from './actor.ts';
+export { ask } from './ask.ts';
+export type { AskOptions } from './ask.ts';
+export type { DeadLetter, DeadLetterReason } from './dead-letters.ts';
+export type { SystemEvent, SystemListener } from './events.ts';
+export { createTurnScheduler } from './scheduler.ts';
+export type { Runnable, Scheduler } from './scheduler.ts';
+export { createActorSystem } from './system.ts';
+export type { ActorSystem, ActorSystemOptions } from './system.ts';
+export type { ActorState, TreeNode } from './tree.ts';

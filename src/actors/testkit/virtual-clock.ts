@@ -1,0 +1,51 @@
+/** Time that stands still until a test moves it. Timers of the same instant fire in the order they were set. */
+import type { Clock } from '../../application/ports/runtime.ts';
+
+interface PendingTimer {
+  readonly dueMs: number;
+  fire(): void;
+}
+
+export interface VirtualClock extends Clock {
+  /** Monotonic ms of the earliest timer. */
+  nextTimerMs(): number | undefined;
+  readonly pendingTimers: number;
+  /** Moves to `monotonicMs`, firing on the way only the earliest timer, if it is due by then; false if none was. */
+  step(monotonicMs: number): boolean;
+}
+
+export function createVirtualClock(epochMs = Date.UTC(2026, 0, 1)): VirtualClock {
+  const timers = new Set<PendingTimer>();
+  let elapsedMs = 0;
+
+  const earliest = (): PendingTimer | undefined => {
+    let first: PendingTimer | undefined;
+    for (const timer of timers) if (first === undefined || timer.dueMs < first.dueMs) first = timer;
+    return first;
+  };
+
+  return {
+    nowMs: () => epochMs + elapsedMs,
+    monotonicMs: () => elapsedMs,
+    setTimer(delayMs, fire) {
+      const timer: PendingTimer = { dueMs: elapsedMs + Math.max(0, delayMs), fire };
+      timers.add(timer);
+      return () => void timers.delete(timer);
+    },
+    nextTimerMs: () => earliest()?.dueMs,
+    get pendingTimers() {
+      return timers.size;
+    },
+    step(monotonicMs) {
+      const first = earliest();
+      if (first === undefined || first.dueMs > monotonicMs) {
+        elapsedMs = Math.max(elapsedMs, monotonicMs);
+        return false;
+      }
+      elapsedMs = Math.max(elapsedMs, first.dueMs);
+      timers.delete(first);
+      first.fire();
+      return true;
+    },
+  };
+}
