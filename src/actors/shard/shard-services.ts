@@ -44,6 +44,8 @@ export interface ShardServices {
   readonly metrics: ShardMetrics;
   /** Tells a node at once; heartbeats repeat it, so that a lost message costs 2 s. */
   readonly stopRun: (node: string, stop: StopRun) => void;
+  /** False when the lease may have run out: then nothing is answered from memory alone. */
+  readonly leaseIsSure: () => boolean;
 }
 
 export interface ShardMetrics {

@@ -270,6 +270,8 @@ function cancel(core: ShardCore, item: CancelItem, slot: number, reply: Reply): 
 }
 
 function view(core: ShardCore, jobId: JobRecord['id']): JobView {
+  // A paused former owner must not answer with what it remembers; the store knows better.
+  if (!core.services.leaseIsSure()) throw new TroupeError('SHARD_UNAVAILABLE', { message: 'the lease is not sure' });
   const entry: JobEntry | undefined = core.table.get(jobId);
   const record = entry === undefined ? core.table.recent(jobId) : entry.durable;
   if (record === undefined) throw notFound(jobId);
