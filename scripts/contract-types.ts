@@ -1,0 +1,66 @@
+/**
+ * Makes `src/contract/messages.ts` from `proto/troupe`: one interface per message, as the codec decodes it. A test
+ * compares the file with what this makes, so it is never edited by hand. Run: `node scripts/contract-types.ts`.
+ */
+import { writeFileSync } from 'node:fs';
+import protobuf from 'protobufjs';
+import { loadContractRoot } from '../src/contract/root.ts';
+
+const scalars: Readonly<Record<string, string>> = {
+  string: 'string',
+  bytes: 'Uint8Array',
+  bool: 'boolean',
+  double: 'number',
+  int32: 'number',
+  uint32: 'number',
+  int64: 'Int64',
+};
+
+const head = `/**
+ * The messages of the contract as the codec decodes them. Made by scripts/contract-types.ts from proto/; do not edit.
+ * An absent message is null; of a oneof only the member that is set is an own property.
+ */
+
+/** 64-bit numbers: plain when encoding, an object with toNumber() when decoded. */
+export type Int64 = number | { toNumber(): number };
+`;
+
+/** Beside the project's own messages: those that they hold. */
+const borrowed: ReadonlySet<string> = new Set([
+  '.google.rpc.Status',
+  '.google.protobuf.Any',
+  '.google.protobuf.Duration',
+  '.google.protobuf.Timestamp',
+]);
+
+export function contractTypes(): string {
+  const types: protobuf.Type[] = [];
+  const visit = (node: protobuf.ReflectionObject): void => {
+    const { fullName } = node;
+    if (node instanceof protobuf.Type && (fullName.startsWith('.troupe.') || borrowed.has(fullName))) types.push(node);
+    if (node instanceof protobuf.Namespace) node.nestedArray.forEach(visit);
+  };
+  visit(loadContractRoot());
+  return head + types.map(interfaceOf).join('');
+}
+
+function interfaceOf(type: protobuf.Type): string {
+  const oneofs = type.oneofsArray.filter((oneof) => !oneof.name.startsWith('_'));
+  const names = oneofs.map((oneof) => {
+    const members = oneof.fieldsArray.map((field) => `'${field.name}'`).join(' | ');
+    return `  readonly ${oneof.name}?: ${members};\n`;
+  });
+  return `\nexport interface ${type.name} {\n${type.fieldsArray.map(memberOf).join('')}${names.join('')}}\n`;
+}
+
+function memberOf(field: protobuf.Field): string {
+  const resolved = field.resolvedType instanceof protobuf.Type ? field.resolvedType.name : undefined;
+  const base = resolved ?? scalars[field.type] ?? (field.resolvedType ? 'number' : undefined);
+  if (base === undefined) throw new Error(`no TypeScript type for ${field.type}`);
+  if (field.repeated) return `  readonly ${field.name}: readonly ${base}[];\n`;
+  if (field.partOf && !field.partOf.name.startsWith('_')) return `  readonly ${field.name}?: ${base};\n`;
+  const nullable = resolved !== undefined || field.partOf !== null;
+  return `  readonly ${field.name}: ${base}${nullable ? ' | null' : ''};\n`;
+}
+
+if (import.meta.main) writeFileSync(new URL('../src/contract/messages.ts', import.meta.url), contractTypes());

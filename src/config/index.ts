@@ -1,0 +1,9 @@
+/** Configuration: the schema, the loader, the only reader of the environment. */
+export { ConfigError } from './config-error.ts';
+export type { ConfigProblem } from './config-error.ts';
+export { findConfigFile } from './config-file.ts';
+export { readEnvironment } from './environment.ts';
+export type { Environment } from './environment.ts';
+export { loadConfig } from './load-config.ts';
+export type { ConfigSources } from './load-config.ts';
+export type { Config, ConfigInput } from './schema.ts';

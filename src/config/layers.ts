@@ -1,0 +1,145 @@
+/**
+ * Where values come from. Each layer sets keys by path; a later layer overrules an earlier one, key by key, and every
+ * key remembers who set it last.
+ */
+import { parse as parseYaml } from 'yaml';
+import type { ConfigProblem } from './config-error.ts';
+import type { Environment } from './environment.ts';
+import { configKeys, variablePrefix } from './keys.ts';
+import type { ConfigKey, KeyShape } from './keys.ts';
+
+type Tree = Record<string, unknown>;
+
+export interface LayeredValues {
+  readonly tree: Tree;
+  /** Path of a key → who set it. */
+  readonly sources: Map<string, string>;
+  readonly problems: ConfigProblem[];
+}
+
+const keysByPath: ReadonlyMap<string, ConfigKey> = new Map(configKeys.map((key) => [key.path, key]));
+const keysByVariable: ReadonlyMap<string, ConfigKey> = new Map(configKeys.map((key) => [key.variable, key]));
+
+/** Variables with our prefix that are no keys: a shorter name of one, and what the tests read. */
+const aliases: ReadonlyMap<string, string> = new Map([['TROUPE_NATS_SERVER', 'nats.serverPath']]);
+const foreignVariables: ReadonlySet<string> = new Set(['TROUPE_CASSANDRA', 'TROUPE_CONFIG', 'TROUPE_ADDRESS']);
+/** Kubernetes puts such variables into every pod beside a service named `troupe-…`; they are none of ours. */
+const serviceLinkName = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP)(_.+)?)$/;
+const serviceLinkValue = /^(tcp|udp):\/\//;
+
+export function emptyLayers(): LayeredValues {
+  return { tree: {}, sources: new Map(), problems: [] };
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function setAt(tree: Tree, path: string, value: unknown): void {
+  const names = path.split('.');
+  const last = names.pop() ?? '';
+  let node = tree;
+  for (const name of names) {
+    const child = node[name];
+    const next = isTree(child) ? child : {};
+    node[name] = next;
+    node = next;
+  }
+  node[last] = value;
+}
+
+/** Text that is not of the shape is kept as text: the schema then says what it wanted. */
+function fromText(text: string, shape: KeyShape): unknown {
+  switch (shape) {
+    case 'number':
+      return /^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text;
+    case 'boolean':
+      return (
+        new Map<string, unknown>([
+          ['true', true],
+          ['1', true],
+          ['false', false],
+          ['0', false],
+        ]).get(text.trim().toLowerCase()) ?? text
+      );
+    case 'list':
+      return splitList(text);
+    case 'map':
+      return Object.fromEntries(
+        splitList(text).map((pair) => {
+          const [name = '', value = ''] = pair.split('=');
+          return [name.trim(), fromText(value, 'number')];
+        }),
+      );
+    case 'text':
+      return text;
+  }
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+/** Keys that are not ours stay in the tree, so that the schema refuses them by name. */
+export function addTree(layers: LayeredValues, tree: unknown, source: string, prefix = ''): void {
+  if (!isTree(tree)) {
+    layers.problems.push({ path: '', source, message: 'must be a map of keys' });
+    return;
+  }
+  for (const [name, value] of Object.entries(tree)) {
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    const isSection = configKeys.some((key) => key.path.startsWith(`${path}.`));
+    if (value === undefined) continue;
+    if (isSection && isTree(value)) {
+      addTree(layers, value, source, path);
+    } else {
+      setAt(layers.tree, path, value);
+      layers.sources.set(path, source);
+    }
+  }
+}
+
+/** YAML; JSON is YAML. An empty file is an empty configuration. */
+export function addFile(layers: LayeredValues, text: string, source: string): void {
+  try {
+    const tree: unknown = parseYaml(text, { logLevel: 'error' });
+    if (tree !== null && tree !== undefined) addTree(layers, tree, source);
+  } catch (error) {
+    const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    layers.problems.push({ path: '', source, message: `is neither YAML nor JSON: ${message}` });
+  }
+}
+
+export function addEnvironment(layers: LayeredValues, environment: Environment): void {
+  for (const [variable, text] of Object.entries(environment)) {
+    if (!variable.startsWith(variablePrefix) || text === undefined || text === '') continue;
+    if (foreignVariables.has(variable) || serviceLinkName.test(variable) || serviceLinkValue.test(text)) continue;
+    const source = `environment ${variable}`;
+    const aliasOf = aliases.get(variable);
+    const key = aliasOf === undefined ? keysByVariable.get(variable) : keysByPath.get(aliasOf);
+    if (key === undefined) {
+      layers.problems.push({ path: '', source, message: 'there is no such key' });
+    } else if (aliasOf === undefined || environment[key.variable] === undefined) {
+      setAt(layers.tree, key.path, fromText(text, key.shape));
+      layers.sources.set(key.path, source);
+    }
+  }
+}
+
+/** Flags by the path of their key; text is read as from the environment, anything else is taken as it is. */
+export function addFlags(layers: LayeredValues, flags: Readonly<Record<string, unknown>>): void {
+  for (const [path, value] of Object.entries(flags)) {
+    if (value === undefined) continue;
+    const source = `flag ${path}`;
+    const key = keysByPath.get(path);
+    if (key === undefined) {
+      layers.problems.push({ path: '', source, message: 'there is no such key' });
+      continue;
+    }
+    setAt(layers.tree, path, typeof value === 'string' ? fromText(value, key.shape) : value);
+    layers.sources.set(path, source);
+  }
+}

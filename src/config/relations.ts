@@ -1,0 +1,92 @@
+/** What must hold between keys, not only for each of them. Each relation names the keys it speaks of. */
+import type { Config } from './schema.ts';
+
+export interface Relation {
+  readonly keys: readonly string[];
+  /** What must hold, for the reference. */
+  readonly rule: string;
+  /** Undefined when it holds; else what is wrong, with the values. */
+  readonly check: (config: Config) => string | undefined;
+}
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+function requires(holds: boolean, complaint: string): string | undefined {
+  return holds ? undefined : complaint;
+}
+
+export const relations: readonly Relation[] = [
+  {
+    keys: ['shards.leaseTtlMs', 'shards.leaseRenewalMs'],
+    rule: '`shards.leaseTtlMs` is more than twice `shards.leaseRenewalMs`',
+    check: ({ shards }) =>
+      requires(
+        shards.leaseTtlMs > 2 * shards.leaseRenewalMs,
+        `must be more than twice shards.leaseRenewalMs (${shards.leaseTtlMs} is not more than 2 × ${shards.leaseRenewalMs})`,
+      ),
+  },
+  {
+    keys: ['limits.executionTimeoutMinMs', 'limits.executionTimeoutMaxMs'],
+    rule: '`limits.executionTimeoutMinMs` is at most `limits.executionTimeoutMaxMs`',
+    check: ({ limits }) =>
+      requires(
+        limits.executionTimeoutMinMs <= limits.executionTimeoutMaxMs,
+        `must be at most limits.executionTimeoutMaxMs (${limits.executionTimeoutMinMs} > ${limits.executionTimeoutMaxMs})`,
+      ),
+  },
+  {
+    keys: ['limits.retentionMaxMs', 'limits.executionTimeoutMaxMs'],
+    rule: '`limits.retentionMaxMs` is at least `limits.executionTimeoutMaxMs`: a run ends within the retention of its job',
+    check: ({ limits }) =>
+      requires(
+        limits.retentionMaxMs >= limits.executionTimeoutMaxMs,
+        `must be at least limits.executionTimeoutMaxMs (${limits.retentionMaxMs} < ${limits.executionTimeoutMaxMs})`,
+      ),
+  },
+  {
+    keys: ['limits.payloadInlineMaxBytes', 'gateway.payloadMaxBytes'],
+    rule: '`limits.payloadInlineMaxBytes` is at most `gateway.payloadMaxBytes`',
+    check: ({ limits, gateway }) =>
+      requires(
+        limits.payloadInlineMaxBytes <= gateway.payloadMaxBytes,
+        `must be at most gateway.payloadMaxBytes (${limits.payloadInlineMaxBytes} > ${gateway.payloadMaxBytes})`,
+      ),
+  },
+  {
+    keys: ['workers.cancelGraceMs', 'shutdown.graceMs'],
+    rule: '`workers.cancelGraceMs` is at most `shutdown.graceMs`',
+    check: ({ workers, shutdown }) =>
+      requires(
+        workers.cancelGraceMs <= shutdown.graceMs,
+        `must be at most shutdown.graceMs (${workers.cancelGraceMs} > ${shutdown.graceMs})`,
+      ),
+  },
+  {
+    keys: ['gateway.tls.certPath', 'gateway.tls.keyPath'],
+    rule: '`gateway.tls.certPath` and `gateway.tls.keyPath` come together or not at all',
+    check: ({ gateway: { tls } }) =>
+      requires(
+        (tls.certPath === undefined) === (tls.keyPath === undefined),
+        'must come together with gateway.tls.keyPath, or neither of them',
+      ),
+  },
+  {
+    keys: ['gateway.host', 'gateway.insecure', 'gateway.tls.certPath'],
+    rule: '`gateway.host` is loopback, or `gateway.tls` is set, or `gateway.insecure` is true',
+    check: ({ gateway }) =>
+      requires(
+        loopback.test(gateway.host) || gateway.tls.certPath !== undefined || gateway.insecure,
+        `must be loopback without TLS (${gateway.host} is not): set gateway.tls.certPath and gateway.tls.keyPath, ` +
+          'or gateway.insecure (--insecure) if it is meant',
+      ),
+  },
+  {
+    keys: ['store.cassandra.username', 'store.cassandra.password'],
+    rule: '`store.cassandra.username` and `store.cassandra.password` come together or not at all',
+    check: ({ store: { cassandra } }) =>
+      requires(
+        (cassandra.username === undefined) === (cassandra.password === undefined),
+        'must come together with store.cassandra.password, or neither of them',
+      ),
+  },
+];

@@ -1,0 +1,151 @@
+// Precedence, complete reporting, refusal of the unknown, relations, frozen results.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { commitGroupMax } from '../../../src/application/ports/job-store.ts';
+import { ConfigError, loadConfig } from '../../../src/config/index.ts';
+import type { ConfigProblem, ConfigSources } from '../../../src/config/index.ts';
+import { configKeys } from '../../../src/config/keys.ts';
+
+function problemsOf(sources: ConfigSources): readonly ConfigProblem[] {
+  try {
+    loadConfig(sources);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('loadConfig', () => {
+  it('has a default for everything', () => {
+    const config = loadConfig();
+    expect(config.gateway).toMatchObject({ host: '127.0.0.1', port: 50_051, insecure: false });
+    expect(config.store.kind).toBe('sqlite');
+    expect(config.roles).toEqual(['gateway', 'shards', 'workers']);
+  });
+
+  it('lets flags overrule the environment, that the file, that a preset, that the default', () => {
+    const env = { TROUPE_GATEWAY_PORT: '3', TROUPE_HTTP_PORT: '3', TROUPE_SHARDS_COUNT: '3' };
+    const config = loadConfig({
+      flags: { 'gateway.port': '4', 'http.port': undefined },
+      env,
+      fileText: 'gateway: {port: 2}\nhttp: {port: 2}\nlimits: {batchMaxJobs: 2}',
+      presets: { gateway: { port: 1, inFlightMax: 1 }, limits: { batchMaxJobs: 1 } },
+    });
+    expect(config.gateway.port).toBe(4);
+    expect(config.http.port).toBe(3);
+    expect(config.limits.batchMaxJobs).toBe(2);
+    expect(config.gateway.inFlightMax).toBe(1);
+    expect(config.workers.memoryMb).toBe(512);
+  });
+
+  it('reads lists, maps, booleans and numbers from the environment', () => {
+    const config = loadConfig({
+      env: {
+        TROUPE_STORE_CASSANDRA_CONTACT_POINTS: '10.0.0.1, 10.0.0.2:9043',
+        TROUPE_STORE_CASSANDRA_REPLICATION: 'eu-1=3,eu-2=2',
+        TROUPE_GATEWAY_REFLECTION: 'true',
+        TROUPE_NATS_REPLICAS: '3',
+      },
+    });
+    expect(config.store.cassandra.contactPoints).toEqual(['10.0.0.1', '10.0.0.2:9043']);
+    expect(config.store.cassandra.replication).toEqual({ 'eu-1': 3, 'eu-2': 2 });
+    expect(config.gateway.reflection).toBe(true);
+    expect(config.nats.replicas).toBe(3);
+  });
+
+  it('reads a file of JSON as well', () => {
+    expect(loadConfig({ fileText: '{"gateway": {"port": 7}}' }).gateway.port).toBe(7);
+    expect(loadConfig({ fileText: '' }).gateway.port).toBe(50_051);
+  });
+
+  it('reports every problem at once, with its key and who set it', () => {
+    const problems = problemsOf({
+      flags: { 'gateway.port': '70000', 'no.such': 1 },
+      env: { TROUPE_SHARDS_COUNT: 'many', TROUPE_GATEWAY_PROT: '1' },
+      fileText: 'store: {kind: mysql}\nlog: {colour: red}\nroles: [gateway, cook]\ncolour: red',
+      fileName: 'troupe.config.yaml',
+    });
+    expect(problems.map(({ path, source }) => [path, source]).sort()).toEqual(
+      [
+        ['', 'environment TROUPE_GATEWAY_PROT'],
+        ['', 'flag no.such'],
+        ['colour', 'troupe.config.yaml'],
+        ['gateway.port', 'flag gateway.port'],
+        ['log.colour', 'troupe.config.yaml'],
+        ['roles.1', 'troupe.config.yaml'],
+        ['shards.count', 'environment TROUPE_SHARDS_COUNT'],
+        ['store.kind', 'troupe.config.yaml'],
+      ].sort(),
+    );
+  });
+
+  it('checks relations beside broken keys, and leaves out those that speak of a broken key', () => {
+    const problems = problemsOf({
+      fileText: 'shards: {leaseTtlMs: 2000, leaseRenewalMs: 1000}\nlimits: {retentionMaxMs: soon}\nroles: [cook]',
+    });
+    expect(problems.map(({ path }) => path).sort()).toEqual(['limits.retentionMaxMs', 'roles.0', 'shards.leaseTtlMs']);
+  });
+
+  it.each([
+    ['shards: {leaseTtlMs: 4000, leaseRenewalMs: 2000}', 'shards.leaseTtlMs'],
+    ['limits: {executionTimeoutMinMs: 5000, executionTimeoutMaxMs: 4000}', 'limits.executionTimeoutMinMs'],
+    ['limits: {retentionMaxMs: 60000}', 'limits.retentionMaxMs'],
+    ['limits: {payloadInlineMaxBytes: 2048}\ngateway: {payloadMaxBytes: 1024}', 'limits.payloadInlineMaxBytes'],
+    ['workers: {cancelGraceMs: 21000}', 'workers.cancelGraceMs'],
+    ['gateway: {tls: {certPath: a.pem}}', 'gateway.tls.certPath'],
+    ['gateway: {host: 0.0.0.0}', 'gateway.host'],
+    ['store: {cassandra: {username: me}}', 'store.cassandra.username'],
+  ])('refuses %s', (fileText, path) => {
+    expect(problemsOf({ fileText }).map((problem) => problem.path)).toEqual([path]);
+  });
+
+  it('takes another address than loopback with TLS, or when told to', () => {
+    expect(problemsOf({ flags: { 'gateway.host': '0.0.0.0', 'gateway.insecure': true } })).toEqual([]);
+    const tls = 'gateway: {host: 0.0.0.0, tls: {certPath: a.pem, keyPath: b.pem}}';
+    expect(problemsOf({ fileText: tls })).toEqual([]);
+  });
+
+  it('says what is wrong with a file that is no map, or no YAML', () => {
+    expect(problemsOf({ fileText: '- a\n- b' })).toMatchObject([{ source: 'file', message: 'must be a map of keys' }]);
+    expect(problemsOf({ fileText: 'a: [' })[0]?.message).toMatch(/neither YAML nor JSON/);
+  });
+
+  it('ignores what Kubernetes adds for services, and takes the short name of the broker binary', () => {
+    const config = loadConfig({
+      env: {
+        TROUPE_GATEWAY_SERVICE_HOST: '10.0.0.1',
+        TROUPE_GATEWAY_PORT: 'tcp://10.0.0.1:50051',
+        TROUPE_GATEWAY_PORT_50051_TCP_ADDR: '10.0.0.1',
+        TROUPE_NATS_SERVER: '/opt/nats-server',
+      },
+    });
+    expect(config.gateway.port).toBe(50_051);
+    expect(config.nats.serverPath).toBe('/opt/nats-server');
+  });
+
+  it('is frozen to the bottom and never prints a secret', () => {
+    const config = loadConfig({ env: { TROUPE_STORE_CASSANDRA_USERNAME: 'me', TROUPE_STORE_CASSANDRA_PASSWORD: 'x' } });
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.store.cassandra.contactPoints)).toBe(true);
+    const broken = { TROUPE_STORE_CASSANDRA_PASSWORD: 'hunter2' };
+    expect(() => loadConfig({ env: broken })).toThrow(ConfigError);
+    expect(() => loadConfig({ env: broken })).not.toThrow(/hunter2/);
+  });
+
+  it('never throws anything but a ConfigError, whatever the text', () => {
+    const variables = configKeys.map((key) => key.variable);
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...variables), fc.string()), fc.string(), (env, fileText) => {
+        expect(Array.isArray(problemsOf({ env, fileText }))).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('knows the same largest group as the store port', () => {
+    const key = configKeys.find(({ path }) => path === 'shards.groupMaxRecords');
+    expect(key?.defaultValue).toBe(commitGroupMax);
+    expect(problemsOf({ flags: { 'shards.groupMaxRecords': commitGroupMax + 1 } })).toHaveLength(1);
+  });
+});
