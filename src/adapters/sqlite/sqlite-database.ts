@@ -10,8 +10,8 @@ import { TroupeError } from '../../domain/errors.ts';
 import type { StoreMeasures } from '../../application/ports/store-measures.ts';
 import { translateCommitError, translateSqliteError } from './sqlite-error.ts';
 
-/** Another writer holds the file for about a millisecond; this long means that it hangs. */
-const busyTimeoutMs = 5_000;
+/** Another writer holds the file for about a millisecond. Waiting stops this thread, so it must end well before a lease does. */
+const busyTimeoutMs = 2_000;
 /** A record of about 2,000 bytes still fits a page; measured no slower than 4,096 and better for long records. */
 const pageBytes = 8_192;
 /** Pages in the log before a checkpoint: 32 MiB, so that hot pages are copied back once for many commits. */
@@ -28,7 +28,7 @@ export interface SqliteDatabase {
   close(): void;
 }
 
-export function openDatabaseFile(path: string): DatabaseSync {
+export function openDatabaseFile(path: string, maxPages?: number): DatabaseSync {
   try {
     mkdirSync(dirname(path), { recursive: true });
     const file = new DatabaseSync(path, { timeout: busyTimeoutMs });
@@ -36,6 +36,7 @@ export function openDatabaseFile(path: string): DatabaseSync {
     file.exec(
       `PRAGMA wal_autocheckpoint = ${String(checkpointPages)}; PRAGMA cache_size = -${String(cacheKib)}; PRAGMA temp_store = MEMORY;`,
     );
+    if (maxPages !== undefined) file.exec(`PRAGMA max_page_count = ${String(maxPages)}`);
     return file;
   } catch (error) {
     throw translateSqliteError(error);

@@ -19,6 +19,8 @@ export interface SqliteStoreOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
+  /** Pages of 8 KiB that this process lets the file grow to; past it writes fail as on a full disk. Default: no limit. */
+  readonly maxPages?: number;
 }
 
 function createFacts(database: SqliteDatabase): Store['agreeFacts'] {
@@ -40,7 +42,7 @@ function createFacts(database: SqliteDatabase): Store['agreeFacts'] {
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, clock, telemetry } = options;
   const log = options.log.child({ component: 'sqlite' });
-  const file = openDatabaseFile(path);
+  const file = openDatabaseFile(path, options.maxPages);
   try {
     const { from, to } = migrateSchema(file, path);
     if (from !== to) log.info({ path, fromVersion: from, toVersion: to }, 'schema migrated');

@@ -1,0 +1,54 @@
+/** What is past its retention is gone for every reader, and takes nothing with it. */
+import { describe, expect, it } from 'vitest';
+import { bucketMs } from '../../src/domain/job-id.ts';
+import { bucketAgo, freshQueueNo, freshShard, PartitionOwner, readAll, recordIn } from '../support/stores.ts';
+import type { StoreUnderTest } from './store-contract.ts';
+
+const shortMs = 3_000;
+const patience = { timeout: 10_000, interval: 100 };
+
+export function describeExpiry(use: () => StoreUnderTest): void {
+  describe('expiry', () => {
+    it('takes a job from every read and leaves its neighbours and the partition alone', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const partition = { shard: freshShard(), bucket: bucketAgo(0) };
+      const owner = await PartitionOwner.take(first, partition);
+      // Retention counts from creation; this job was created at the start of its minute.
+      const retentionMs = Date.now() + shortMs - partition.bucket * bucketMs;
+      const brief = recordIn(partition, { queueNo, retentionMs });
+      const lasting = recordIn(partition, { queueNo });
+      const expiresAtMs = Date.now() + shortMs;
+      const key = { keyHash: brief.id, jobId: brief.id, contentHash: 'c', expiresAtMs };
+      expect(await owner.commit([brief, lasting], [key])).toBe('applied');
+      expect(await second.jobs.findJob(brief.id)).toEqual(brief);
+      expect(await second.jobs.findKey(partition.shard, key.keyHash)).toEqual(key);
+
+      await expect.poll(() => second.jobs.findJob(brief.id), patience).toBeUndefined();
+      await expect.poll(() => second.jobs.findKey(partition.shard, key.keyHash), patience).toBeUndefined();
+      expect(Date.now()).toBeGreaterThanOrEqual(expiresAtMs - 1);
+      expect(await readAll(second, partition)).toEqual([lasting]);
+      expect(await second.jobs.listJobs({ queueNo, limit: 10, nowMs: Date.now() })).toEqual({ records: [lasting] });
+      expect(await owner.commit([{ ...lasting, attempt: 1 }])).toBe('applied');
+      expect(await second.jobs.readCommits(partition)).toEqual({ epoch: owner.epoch, commits: 2 });
+    });
+
+    it('does not let a record live for ever that was past its retention when it was written', async () => {
+      const { first, second } = use();
+      const partition = { shard: freshShard(), bucket: bucketAgo(10) };
+      const owner = await PartitionOwner.take(first, partition);
+      const late = recordIn(partition, { retentionMs: 60_000 });
+      expect(await owner.commit([late])).toBe('applied');
+      await expect.poll(() => second.jobs.findJob(late.id), patience).toBeUndefined();
+      expect(await owner.commit([recordIn(partition)])).toBe('applied');
+    });
+
+    it('takes a payload', async () => {
+      const { first, second } = use();
+      const expiresAtMs = Date.now() + 2_000;
+      await first.payloads.putPayload({ id: 'brief-payload', bytes: new Uint8Array(10), expiresAtMs });
+      expect(await second.payloads.getPayload('brief-payload')).toHaveLength(10);
+      await expect.poll(() => second.payloads.getPayload('brief-payload'), patience).toBeUndefined();
+    });
+  });
+}

@@ -1,0 +1,118 @@
+/** Newest first, every job once, a page token that stays true under inserts, and bounded work per page. */
+import { describe, expect, it } from 'vitest';
+import { listPartitionsMax } from '../../src/application/ports/job-listing.ts';
+import type { JobListPage } from '../../src/application/ports/job-store.ts';
+import type { Store } from '../../src/application/ports/store.ts';
+import type { JobId } from '../../src/domain/job-id.ts';
+import { bucketAgo, freshQueueNo, freshShard, PartitionOwner, recordIn, recordsIn } from '../support/stores.ts';
+import type { StoreUnderTest } from './store-contract.ts';
+
+const dayMinutes = 24 * 60;
+
+function page(store: Store, queueNo: number, limit: number, before?: JobId): Promise<JobListPage> {
+  return store.jobs.listJobs({ queueNo, limit, nowMs: Date.now(), ...(before !== undefined && { before }) });
+}
+
+async function allPages(store: Store, queueNo: number, limit: number): Promise<{ ids: JobId[]; pages: JobListPage[] }> {
+  const pages: JobListPage[] = [];
+  let before: JobId | undefined;
+  do {
+    const found = await page(store, queueNo, limit, before);
+    expect(found.records.length).toBeLessThanOrEqual(limit);
+    pages.push(found);
+    before = found.next;
+  } while (before !== undefined && pages.length < 1_000);
+  return { ids: pages.flatMap((found) => found.records.map((record) => record.id)), pages };
+}
+
+function newestFirst(ids: readonly JobId[]): JobId[] {
+  return ids.toSorted((a, b) => (a < b ? 1 : -1));
+}
+
+/** Jobs of the queue in several shards, minutes and days, with those of other queues between them. */
+async function spread(store: Store, queueNo: number): Promise<JobId[]> {
+  const shards = [freshShard(), freshShard(), freshShard()];
+  const ids: JobId[] = [];
+  for (const minutesAgo of [0, 1, 2, 90, dayMinutes, dayMinutes + 1, 3 * dayMinutes]) {
+    for (const shard of shards) {
+      const partition = { shard, bucket: bucketAgo(minutesAgo) };
+      const owner = await PartitionOwner.take(store, partition);
+      const atMs = (n: number) => (n * 7_001) % 60_000;
+      const records = Array.from({ length: 5 }, (_, n) => recordIn(partition, { queueNo, atMs: atMs(n + shard) }));
+      await owner.commit([...records, ...recordsIn(partition, 3, { queueNo: queueNo + 500_000 })]);
+      ids.push(...records.map((record) => record.id));
+    }
+  }
+  return ids;
+}
+
+export function describeListing(use: () => StoreUnderTest): void {
+  describe('a list of jobs', () => {
+    it('is newest first and complete over shards, minutes and days, at any page size', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const expected = newestFirst(await spread(first, queueNo));
+      expect(expected).toHaveLength(105);
+      for (const limit of [1, 7, 104, 105, 1_000]) {
+        const { ids, pages } = await allPages(second, queueNo, limit);
+        expect(ids).toEqual(expected);
+        expect(pages).toHaveLength(Math.ceil(105 / limit));
+      }
+    });
+
+    it('shows the newest state of each job', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const partition = { shard: freshShard(), bucket: bucketAgo(0) };
+      const owner = await PartitionOwner.take(first, partition);
+      const record = recordIn(partition, { queueNo });
+      await owner.commit([record]);
+      const done = { ...record, state: 'SUCCEEDED' as const, seq: 3 };
+      await owner.commit([done]);
+      expect(await page(second, queueNo, 10)).toEqual({ records: [done] });
+    });
+
+    it('continues where it was although newer jobs arrive and older ones change', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const partition = { shard: freshShard(), bucket: bucketAgo(1) };
+      const owner = await PartitionOwner.take(first, partition);
+      const records = recordsIn(partition, 30, { queueNo, atMs: 500 });
+      await owner.commit(records);
+      const head = await page(second, queueNo, 10);
+      await owner.commit([
+        ...recordsIn(partition, 20, { queueNo, atMs: 600 }),
+        ...records.slice(0, 5).map((record) => ({ ...record, attempt: 1 })),
+      ]);
+      const tail = await page(second, queueNo, 20, head.next);
+      expect([...head.records, ...tail.records].map((record) => record.id)).toEqual(
+        newestFirst(records.map((record) => record.id)),
+      );
+      expect(tail.next).toBeUndefined();
+      expect(tail.records.filter((record) => record.attempt === 1)).toHaveLength(5);
+    });
+
+    it('of a queue without jobs is empty', async () => {
+      expect(await page(use().first, freshQueueNo(), 10)).toEqual({ records: [] });
+    });
+
+    it('opens a bounded number of partitions per page and still finds everything', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const shard = freshShard();
+      const { epoch } = await first.jobs.takeShard(shard, 'a');
+      const buckets = Array.from({ length: listPartitionsMax + 16 }, (_, n) => bucketAgo(n * 3));
+      const ids = await Promise.all(
+        buckets.map(async (bucket) => {
+          const owner = await PartitionOwner.open(first, { shard, bucket }, epoch);
+          const record = recordIn({ shard, bucket }, { queueNo });
+          await owner.commit([record]);
+          return record.id;
+        }),
+      );
+      const { ids: found, pages } = await allPages(second, queueNo, 1_000);
+      expect(found).toEqual(newestFirst(ids));
+      expect(pages.map((one) => one.records.length)).toEqual([listPartitionsMax, 16]);
+    });
+  });
+}

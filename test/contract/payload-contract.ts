@@ -1,0 +1,52 @@
+/** A payload is whole, unchanged, or not there. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { payloadPartBytes } from '../../src/application/ports/payload-store.ts';
+import type { StoreUnderTest } from './store-contract.ts';
+
+const laterMs = (): number => Date.now() + 600_000;
+
+export function describePayloads(use: () => StoreUnderTest): void {
+  describe('a payload', () => {
+    const sizes = [0, 1, 5_000, payloadPartBytes, payloadPartBytes + 1, 3 * payloadPartBytes + 17];
+    it.each(sizes)('of %i bytes comes back as it was', async (size) => {
+      const { first, second } = use();
+      const id = randomUUID();
+      const bytes = randomBytes(size);
+      await first.payloads.putPayload({ id, bytes, expiresAtMs: laterMs() });
+      const found = await second.payloads.getPayload(id);
+      expect(found).toBeInstanceOf(Uint8Array);
+      expect(found !== undefined && bytes.equals(found)).toBe(true);
+    });
+
+    it('may be written again', async () => {
+      const { first, second } = use();
+      const id = randomUUID();
+      const bytes = randomBytes(2 * payloadPartBytes);
+      const expiresAtMs = laterMs();
+      await Promise.all([first, second, first].map((store) => store.payloads.putPayload({ id, bytes, expiresAtMs })));
+      const found = await second.payloads.getPayload(id);
+      expect(found !== undefined && bytes.equals(found)).toBe(true);
+    });
+
+    it('that nobody wrote is undefined', async () => {
+      expect(await use().first.payloads.getPayload(randomUUID())).toBeUndefined();
+    });
+
+    it('with a part missing is undefined', async () => {
+      const { harness, first } = use();
+      const id = randomUUID();
+      await first.payloads.putPayload({ id, bytes: randomBytes(2 * payloadPartBytes), expiresAtMs: laterMs() });
+      await harness.damagePayload(id, 'drop-last-part');
+      expect(await first.payloads.getPayload(id)).toBeUndefined();
+    });
+
+    it('with a changed part is an error', async () => {
+      const { harness, first } = use();
+      const id = randomUUID();
+      await first.payloads.putPayload({ id, bytes: randomBytes(2 * payloadPartBytes), expiresAtMs: laterMs() });
+      await harness.damagePayload(id, 'change-last-part');
+      await expect(first.payloads.getPayload(id)).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+    });
+  });
+}

@@ -1,0 +1,178 @@
+/** What only SQLite has: a file that others may hold, fill, replace or leave behind, and space to give back. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import type { Clock } from '../../src/application/ports/runtime.ts';
+import type { Store } from '../../src/application/ports/store.ts';
+import {
+  bucketAgo,
+  makeSqliteHarness,
+  PartitionOwner,
+  readAll,
+  realClock,
+  recordIn,
+  recordsIn,
+  storeRuntime,
+} from '../support/stores.ts';
+
+const writerScript = new URL('../support/sqlite-writer.ts', import.meta.url).pathname;
+const partition = { shard: 1, bucket: bucketAgo(0) };
+
+describe('a sqlite file', () => {
+  let harness: ReturnType<typeof makeSqliteHarness>;
+  const children: ChildProcess[] = [];
+
+  beforeEach(() => {
+    harness = makeSqliteHarness();
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    await harness.dispose();
+  });
+
+  /** A process that commits groups to `shard` and prints each acknowledged one. */
+  function startWriter(shard: number): { readonly child: ChildProcess; readonly acknowledged: string[][] } {
+    const child = spawn(process.execPath, [writerScript, harness.path, String(shard), String(partition.bucket)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    const acknowledged: string[][] = [];
+    createInterface({ input: child.stdout }).on('line', (line) => acknowledged.push(JSON.parse(line) as string[]));
+    return { child, acknowledged };
+  }
+
+  it('keeps every acknowledged group when its writer is killed in the middle', async () => {
+    const { child, acknowledged } = startWriter(1);
+    await expect.poll(() => acknowledged.length, { timeout: 10_000, interval: 5 }).toBeGreaterThan(20);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+
+    const store = await harness.open();
+    const rows = new Set((await readAll(store, partition)).map((record) => String(record.id)));
+    for (const group of acknowledged) expect(group.filter((id) => !rows.has(id))).toEqual([]);
+    const { commits } = await store.jobs.readCommits(partition);
+    // The last group may have been durable without its line having got out.
+    expect(commits - acknowledged.length).toBeOneOf([0, 1]);
+    expect(rows.size).toBe(commits * 10);
+  });
+
+  it('serves several processes that write at once', async () => {
+    const writers = [1, 2, 3].map(startWriter);
+    const enough = () => Math.min(...writers.map((writer) => writer.acknowledged.length));
+    await expect.poll(enough, { timeout: 15_000, interval: 20 }).toBeGreaterThan(10);
+    for (const { child } of writers) child.kill('SIGKILL');
+    await Promise.all(writers.map(({ child }) => once(child, 'close')));
+    const store = await harness.open();
+    for (const [n, { acknowledged }] of writers.entries()) {
+      const rows = new Set((await readAll(store, { ...partition, shard: n + 1 })).map((record) => String(record.id)));
+      expect(acknowledged.flat().filter((id) => !rows.has(id))).toEqual([]);
+    }
+  });
+
+  it('is given its schema once by clients that open it together, and opened as it is later', async () => {
+    const stores = await Promise.all([harness.open(), harness.open(), harness.open()]);
+    expect(stores.map((store) => store.kind)).toEqual(['sqlite', 'sqlite', 'sqlite']);
+    const file = new DatabaseSync(harness.path);
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1 });
+    expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+    file.close();
+  });
+
+  it('of a newer version is refused and left alone', async () => {
+    await (await harness.open()).close();
+    const file = new DatabaseSync(harness.path);
+    file.exec('PRAGMA user_version = 99');
+    file.close();
+    await expect(harness.open()).rejects.toThrow(/schema version 99.*use a newer Troupe/);
+  });
+
+  it('of another program is refused and left alone', async () => {
+    const file = new DatabaseSync(harness.path);
+    file.exec('CREATE TABLE other (x)');
+    file.close();
+    await expect(harness.open()).rejects.toThrow(/another program/);
+    rmSync(harness.path);
+    writeFileSync(
+      harness.path,
+      'this is a text file, long enough to be read as a header of one hundred bytes or more.\n'.repeat(4),
+    );
+    await expect(harness.open()).rejects.toMatchObject({ code: 'INTERNAL_ERROR' });
+  });
+
+  it('that another process holds locked is unavailable, and nothing was done', { timeout: 20_000 }, async () => {
+    const store = await harness.open();
+    const owner = await PartitionOwner.take(store, partition);
+    const other = new DatabaseSync(harness.path);
+    other.exec('BEGIN IMMEDIATE');
+    await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    other.exec('ROLLBACK');
+    other.close();
+    expect(await owner.commit([recordIn(partition)])).toBe('applied');
+  });
+
+  it('that is full keeps whole groups only, and goes on when there is room', async () => {
+    const store = await harness.open();
+    const owner = await PartitionOwner.take(store, partition);
+    // The limit of pages belongs to a connection; a full disk looks the same to SQLite (SQLITE_FULL).
+    const limited = await openSqliteStore({ path: harness.path, ...storeRuntime, maxPages: 200 });
+    const writer = await PartitionOwner.open(limited, partition, owner.epoch);
+    let applied = 0;
+    const fill = async (): Promise<void> => {
+      for (; applied < 1_000; applied += 1) await writer.commit(recordsIn(partition, 100));
+    };
+    await expect(fill()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await limited.close();
+    expect(applied).toBeGreaterThan(0);
+    expect(await readAll(store, partition)).toHaveLength(applied * 100);
+    owner.commits = applied;
+    expect(await owner.commit(recordsIn(partition, 100))).toBe('applied');
+  });
+
+  it('gets the space of expired rows back, a little at a time', async () => {
+    let nowMs = partition.bucket * 60_000;
+    const timers: (() => void)[] = [];
+    const clock: Clock = {
+      ...realClock,
+      nowMs: () => nowMs,
+      setTimer: (_delayMs, fire) => {
+        timers.push(fire);
+        return () => undefined;
+      },
+    };
+    const store: Store = await openSqliteStore({ path: harness.path, ...storeRuntime, clock });
+    const owner = await PartitionOwner.take(store, partition);
+    const lasting = recordIn(partition, { queueNo: 2 });
+    const expiresAtMs = nowMs + 60_000;
+    for (let n = 0; n < 3; n += 1) {
+      const records = recordsIn(partition, 400, { retentionMs: 60_000 });
+      const keys = records.map(({ id }) => ({ keyHash: id, jobId: id, contentHash: 'c', expiresAtMs }));
+      await owner.commit(n === 0 ? [...records, lasting] : records, keys);
+    }
+    await store.payloads.putPayload({ id: 'p', bytes: new Uint8Array(3 << 20), expiresAtMs });
+    const sweep = (): void =>
+      timers.splice(0).forEach((fire) => {
+        fire();
+      });
+    const file = new DatabaseSync(harness.path, { timeout: 5_000 });
+    const count = (table: string) => file.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'];
+
+    sweep();
+    expect(count('jobs')).toBe(1_201);
+    nowMs += 200_000;
+    sweep();
+    expect(count('jobs')).toBe(701);
+    for (let n = 0; n < 10; n += 1) sweep();
+    expect(['jobs', 'idempotency_keys', 'payload_parts', 'queue_buckets', 'partitions'].map(count)).toEqual([
+      1, 0, 0, 1, 1,
+    ]);
+    expect(await readAll(store, partition)).toEqual([lasting]);
+    expect(await owner.commit([lasting])).toBe('applied');
+    file.close();
+    await store.close();
+    sweep();
+  });
+});

@@ -1,0 +1,4 @@
+import { describeStoreContract } from './store-contract.ts';
+import { makeSqliteHarness } from '../support/stores.ts';
+
+describeStoreContract('sqlite', makeSqliteHarness);

@@ -1,0 +1,43 @@
+/**
+ * What every store owes the cluster, run on each adapter over the real thing. Clients opened on the same data play the
+ * processes of a cluster. No test knows which adapter it runs on.
+ */
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { Store } from '../../src/application/ports/store.ts';
+import type { StoreHarness } from '../support/stores.ts';
+import { describeExpiry } from './expiry-contract.ts';
+import { describeFencing } from './fencing-contract.ts';
+import { describeGroups } from './group-contract.ts';
+import { describeListing } from './listing-contract.ts';
+import { describePayloads } from './payload-contract.ts';
+import { describeQueuesAndFacts } from './queue-contract.ts';
+
+/** Two processes, and the harness to open more. */
+export interface StoreUnderTest {
+  readonly harness: StoreHarness;
+  readonly first: Store;
+  readonly second: Store;
+}
+
+export function describeStoreContract(name: string, make: () => StoreHarness | Promise<StoreHarness>): void {
+  describe(`${name} store`, () => {
+    let current: StoreUnderTest | undefined;
+    const use = (): StoreUnderTest => {
+      if (current === undefined) throw new Error('the store was not opened');
+      return current;
+    };
+    beforeAll(async () => {
+      const harness = await make();
+      current = { harness, first: await harness.open(), second: await harness.open() };
+    });
+    afterAll(async () => {
+      await current?.harness.dispose();
+    });
+    describeFencing(use);
+    describeGroups(use);
+    describeListing(use);
+    describeExpiry(use);
+    describePayloads(use);
+    describeQueuesAndFacts(use);
+  });
+}

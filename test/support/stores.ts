@@ -1,0 +1,188 @@
+/** What the tests of a store need around it: real time, no log, no measures, and records of a given shard and minute. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import type { CommitGroup, Partition } from '../../src/application/ports/job-store.ts';
+import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
+import type { Store } from '../../src/application/ports/store.ts';
+import { TroupeError } from '../../src/domain/errors.ts';
+import type { JobRecord } from '../../src/domain/job.ts';
+import { bucketMs } from '../../src/domain/job-id.ts';
+import { testRecord } from './jobs.ts';
+
+export const realClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimer(delayMs, fire) {
+    const timer = setTimeout(fire, delayMs);
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+export const silentLog: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLog,
+};
+
+export const noTelemetry: Telemetry = {
+  counter: () => ({ add: () => undefined }),
+  gauge: () => ({ set: () => undefined }),
+  histogram: () => ({ observe: () => undefined }),
+};
+
+export const storeRuntime = { clock: realClock, log: silentLog, telemetry: noTelemetry };
+
+/** A store whose network the test can cut. */
+export interface LossyStore {
+  readonly store: Store;
+  /** Until healed: `reply` lets requests in and no answer out, `request` lets nothing in. */
+  lose(what: 'reply' | 'request'): void;
+  heal(): Promise<void>;
+}
+
+/** One set of data, and ways to it. */
+export interface StoreHarness {
+  /** One more client of the same data, closed with the harness. */
+  open(): Promise<Store>;
+  openLossy(): Promise<LossyStore>;
+  /** Harms a stored payload behind the store's back. */
+  damagePayload(id: string, how: 'drop-last-part' | 'change-last-part'): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** No network lies before SQLite, so the loss is put where a network would be: around the port. */
+function lossyCommits(store: Store): LossyStore {
+  let losing: 'reply' | 'request' | undefined;
+  const commit = async (group: CommitGroup) => {
+    const lost = losing;
+    if (lost === 'request') throw new TroupeError('OUTCOME_UNKNOWN');
+    const outcome = await store.jobs.commit(group);
+    if (lost === 'reply') throw new TroupeError('OUTCOME_UNKNOWN');
+    return outcome;
+  };
+  return {
+    store: { ...store, jobs: { ...store.jobs, commit } },
+    lose(what) {
+      losing = what;
+    },
+    async heal() {
+      losing = undefined;
+    },
+  };
+}
+
+export function makeSqliteHarness(): StoreHarness & { readonly path: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'troupe-sqlite-'));
+  const path = join(folder, 'troupe.db');
+  const stores: Store[] = [];
+  const open = async (): Promise<Store> => {
+    const store = await openSqliteStore({ path, ...storeRuntime });
+    stores.push(store);
+    return store;
+  };
+  return {
+    path,
+    open,
+    openLossy: async () => lossyCommits(await open()),
+    async damagePayload(id, how) {
+      const file = new DatabaseSync(path, { timeout: 5_000 });
+      const last = 'id = ? AND part = (SELECT max(part) FROM payload_parts WHERE id = ?)';
+      if (how === 'drop-last-part') file.prepare(`DELETE FROM payload_parts WHERE ${last}`).run(id, id);
+      else file.prepare(`UPDATE payload_parts SET bytes = zeroblob(length(bytes)) WHERE ${last}`).run(id, id);
+      file.close();
+    },
+    async dispose() {
+      for (const store of stores) await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+let lastShard = 0;
+/** Number 1 is the one of records whose queue does not matter. */
+let lastQueueNo = 1;
+let lastUnique = 0n;
+
+/** A shard that no other test of this file uses. */
+export function freshShard(): number {
+  lastShard += 1;
+  return lastShard;
+}
+
+export function freshQueueNo(): number {
+  lastQueueNo += 1;
+  return lastQueueNo;
+}
+
+export function bucketAgo(minutes: number): number {
+  return Math.floor(Date.now() / bucketMs) - minutes;
+}
+
+/** A QUEUED job of this partition; ids are strictly increasing within a millisecond. */
+export function recordIn(
+  { shard, bucket }: Partition,
+  options: { readonly queueNo?: number; readonly atMs?: number; readonly retentionMs?: number } = {},
+): JobRecord {
+  lastUnique += 1n;
+  return testRecord(
+    { queueNo: options.queueNo ?? 1, retentionMs: options.retentionMs ?? 7 * 24 * 3_600_000 },
+    { nowMs: bucket * bucketMs + (options.atMs ?? 0), shard, unique: lastUnique },
+  );
+}
+
+export function recordsIn(
+  partition: Partition,
+  count: number,
+  options?: Parameters<typeof recordIn>[1],
+): readonly JobRecord[] {
+  return Array.from({ length: count }, () => recordIn(partition, options));
+}
+
+/** The owner of one partition in a test: knows its epoch and its count of commits. */
+export class PartitionOwner {
+  readonly store: Store;
+  readonly partition: Partition;
+  readonly epoch: number;
+  commits: number;
+
+  private constructor(store: Store, partition: Partition, epoch: number, commits: number) {
+    this.store = store;
+    this.partition = partition;
+    this.epoch = epoch;
+    this.commits = commits;
+  }
+
+  static async take(store: Store, partition: Partition): Promise<PartitionOwner> {
+    const { epoch } = await store.jobs.takeShard(partition.shard, 'test-node');
+    return PartitionOwner.open(store, partition, epoch);
+  }
+
+  static async open(store: Store, partition: Partition, epoch: number): Promise<PartitionOwner> {
+    const opened = await store.jobs.openBucket(partition, epoch);
+    if (opened.kind !== 'opened') throw new Error('deposed while opening');
+    return new PartitionOwner(store, partition, epoch, opened.commits);
+  }
+
+  group(records: readonly JobRecord[], keys: CommitGroup['keys'] = []): CommitGroup {
+    return { partition: this.partition, epoch: this.epoch, commits: this.commits, records, keys };
+  }
+
+  async commit(records: readonly JobRecord[], keys: CommitGroup['keys'] = []): Promise<'applied' | 'deposed'> {
+    const outcome = await this.store.jobs.commit(this.group(records, keys));
+    if (outcome === 'applied') this.commits += 1;
+    return outcome;
+  }
+}
+
+export async function readAll(store: Store, partition: Partition): Promise<readonly JobRecord[]> {
+  const records: JobRecord[] = [];
+  for await (const record of store.jobs.readBucket(partition)) records.push(record);
+  return records;
+}
