@@ -1,0 +1,125 @@
+/**
+ * Logger on pino. JSON lines on standard output, written asynchronously while the process lives; `flush` (and the end of
+ * the process) writes what is still in memory, so the last words before an exit are not lost.
+ * The pretty form writes at once: a terminal is read by a person.
+ */
+import { destination, pino, stdSerializers } from 'pino';
+import type { DestinationStream, Logger as PinoLogger } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { Logger } from '../../application/ports/runtime.ts';
+import { TroupeError } from '../../domain/errors.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly pretty: boolean;
+  /** On every line: node, version, ... */
+  readonly bindings?: Readonly<Record<string, unknown>>;
+  /** Where lines go; standard output when absent. */
+  readonly write?: (line: string) => void;
+}
+
+export interface FlushableLogger extends Logger {
+  /** Writes what is in memory, synchronously. Call it last. */
+  flush(): void;
+}
+
+/** Names of fields that never reach a log, at the top and one level down. */
+export const redactedFields = [
+  'password',
+  'token',
+  'authorization',
+  'secret',
+  'credentials',
+  'input',
+  'output',
+  'payload',
+] as const;
+
+/** Lines gather up to this before they are written; a lost machine loses at most so much. */
+const bufferBytes = 4_096;
+
+function serializeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const plain = stdSerializers.err(error);
+  return error instanceof TroupeError ? { ...plain, errCode: error.code, metadata: error.metadata } : plain;
+}
+
+function prettyDestination(write: (line: string) => void, isTerminal: boolean): DestinationStream {
+  const format = prettyFactory({ colorize: isTerminal, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
+  return { write: (line) => write(format(line)) };
+}
+
+class PinoAdapter implements Logger {
+  readonly #pino: PinoLogger;
+
+  constructor(instance: PinoLogger) {
+    this.#pino = instance;
+  }
+
+  debug(fields: Readonly<Record<string, unknown>>, message: string): void {
+    this.#pino.debug(fields, message);
+  }
+  info(fields: Readonly<Record<string, unknown>>, message: string): void {
+    this.#pino.info(fields, message);
+  }
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void {
+    this.#pino.warn(fields, message);
+  }
+  error(fields: Readonly<Record<string, unknown>>, message: string): void {
+    this.#pino.error(fields, message);
+  }
+  child(bindings: Readonly<Record<string, unknown>>): Logger {
+    return new PinoAdapter(this.#pino.child(bindings));
+  }
+}
+
+class FlushablePino extends PinoAdapter implements FlushableLogger {
+  readonly #flush: () => void;
+
+  constructor(instance: PinoLogger, flush: () => void) {
+    super(instance);
+    this.#flush = flush;
+  }
+
+  flush(): void {
+    this.#flush();
+  }
+}
+
+/** The stream that lines go to, and how to empty it. */
+function openDestination(options: LoggerOptions): { stream: DestinationStream; flush: () => void } {
+  const { write } = options;
+  if (options.pretty) {
+    const stream = prettyDestination(write ?? ((line) => process.stdout.write(line)), process.stdout.isTTY);
+    return { stream, flush: () => undefined };
+  }
+  if (write !== undefined) return { stream: { write }, flush: () => undefined };
+  const stream = destination({ fd: 1, sync: false, minLength: bufferBytes, periodicFlush: 250 });
+  const flush = (): void => {
+    try {
+      stream.flushSync();
+    } catch {
+      // Not open yet, or the reader has gone: there is nowhere left to say so.
+    }
+  };
+  process.once('exit', flush);
+  return { stream, flush };
+}
+
+export function createLogger(options: LoggerOptions): FlushableLogger {
+  const { stream, flush } = openDestination(options);
+  const instance = pino(
+    {
+      level: options.level,
+      base: options.bindings ?? {},
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
+      redact: { paths: redactedFields.flatMap((field) => [field, `*.${field}`]), censor: '[redacted]' },
+    },
+    stream,
+  );
+  return new FlushablePino(instance, flush);
+}
