@@ -1,0 +1,57 @@
+/** The one place where errors of the client and codes of the server become ours. */
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { InvalidArgumentError, RequestError } from '@nats-io/transport-node';
+import { TroupeError } from '../../domain/errors.ts';
+
+/** Error codes of the JetStream API that decide something here. */
+export const apiCodes = {
+  streamNotFound: 10059,
+  consumerNotFound: 10014,
+  consumerExists: 10148,
+  streamNameInUse: 10058,
+  wrongLastSequence: 10071,
+  wrongLastSequenceUnknown: 10164,
+  messageNotFound: 10037,
+  storeFailed: 10077,
+} as const;
+
+export function apiCodeOf(error: unknown): number | undefined {
+  return error instanceof JetStreamApiError ? error.code : undefined;
+}
+
+/** A compare-and-set that lost. */
+export function isRevisionConflict(error: unknown): boolean {
+  const code = apiCodeOf(error);
+  return code === apiCodes.wrongLastSequence || code === apiCodes.wrongLastSequenceUnknown;
+}
+
+/** The stream or bucket is not there: nobody listens on its subjects, or the API says so. */
+export function isMissingAsset(error: unknown): boolean {
+  if (error instanceof RequestError) return error.isNoResponders();
+  if (apiCodeOf(error) === apiCodes.streamNotFound) return true;
+  // The client wraps "no responders" of a JetStream call in an error that it does not export.
+  return error instanceof Error && error.cause instanceof RequestError && error.cause.isNoResponders();
+}
+
+export function brokerUnavailable(message: string, cause?: unknown): TroupeError {
+  return new TroupeError('BROKER_UNAVAILABLE', { message, retryAfterMs: 500, ...(cause !== undefined && { cause }) });
+}
+
+export function brokerError(error: unknown): TroupeError {
+  if (error instanceof TroupeError) return error;
+  if (error instanceof InvalidArgumentError) return new TroupeError('INTERNAL_ERROR', { cause: error });
+  return brokerUnavailable('NATS does not answer', error);
+}
+
+/**
+ * What JetStream said instead of a PubAck. A full stream and a failed disk share the code 10077, and only the text
+ * tells them apart (pinned by a test on the real server); both may be tried again.
+ */
+export function publishRefused(error: { readonly err_code?: number; readonly description?: string }): TroupeError {
+  const description = error.description ?? 'no description';
+  const metadata = { natsErrorCode: String(error.err_code ?? 0) };
+  if (error.err_code === apiCodes.storeFailed && /^maximum (messages|bytes)/.test(description)) {
+    return new TroupeError('BACKLOG_FULL', { message: 'the WORK stream is full', metadata, retryAfterMs: 1_000 });
+  }
+  return new TroupeError('BROKER_UNAVAILABLE', { message: `JetStream refused: ${description}`, metadata });
+}

@@ -1,0 +1,132 @@
+/**
+ * The adapter's one entry: connects, checks the server, creates or verifies the topology, and hands out the ports.
+ * Everything it opens is closed by `close`.
+ */
+import type { BusHealth, LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
+import type { Membership, ShardLeases, SharedConfig } from '../../application/ports/membership.ts';
+import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
+import type { ShardClient, ShardServer } from '../../application/ports/shard-link.ts';
+import { KeyBucket } from './key-bucket.ts';
+import { defaultNatsLimits } from './limits.ts';
+import type { NatsLimits } from './limits.ts';
+import { openLink } from './link.ts';
+import type { NatsLink } from './link.ts';
+import { NatsLiveFeed } from './live-feed.ts';
+import { NatsMembership } from './membership.ts';
+import { natsNames } from './names.ts';
+import type { NatsNames } from './names.ts';
+import { NatsNodeLink } from './node-link.ts';
+import type { NodeHandler } from './node-link.ts';
+import { NatsPublisher } from './publisher.ts';
+import { ReplyMux } from './reply-mux.ts';
+import { Requester } from './request-reply.ts';
+import { checkServerVersion } from './server-version.ts';
+import { NatsShardLeases } from './shard-leases.ts';
+import { NatsShardClient, NatsShardServer } from './shard-link.ts';
+import { NatsSharedConfig } from './shared-config.ts';
+import { StreamGuard } from './stream-guard.ts';
+import { Topology } from './topology.ts';
+import type { Difference } from './topology.ts';
+import { NatsWorkSource } from './work-source.ts';
+
+export interface ConnectNatsOptions {
+  readonly servers: readonly string[];
+  /** Shown in the server's connection list. */
+  readonly name: string;
+  /** First token of every subject; `troupe` unless clusters share a server. */
+  readonly subjectRoot?: string;
+  /** Of streams and buckets: 1 for one server, 3 for a cluster. */
+  readonly replicas?: number;
+  readonly limits?: Partial<NatsLimits>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+export interface NatsBus {
+  readonly publisher: Publisher;
+  readonly work: WorkSource;
+  readonly live: LiveFeed;
+  readonly membership: Membership;
+  readonly leases: ShardLeases;
+  readonly config: SharedConfig;
+  readonly shardClient: ShardClient;
+  readonly shardServer: ShardServer;
+  /** Where existing streams, buckets and consumers differ from what is wanted; they were left as they are. */
+  differences(): readonly Difference[];
+  health(): BusHealth;
+  requestNode(nodeId: string, verb: string, payload: unknown, timeoutMs: number): Promise<unknown>;
+  serveNode(nodeId: string, handler: NodeHandler): () => void;
+  close(): Promise<void>;
+}
+
+export async function connectNats(options: ConnectNatsOptions): Promise<NatsBus> {
+  const limits = { ...defaultNatsLimits, ...options.limits };
+  const { clock, log } = options;
+  const link = await openLink({ ...options, connectTimeoutMs: limits.connectTimeoutMs });
+  try {
+    const version = link.connection.info?.version ?? 'unknown';
+    if (checkServerVersion(version) === 'old') log.warn({ version }, 'nats-server is older than recommended');
+    const names = natsNames(options.subjectRoot ?? 'troupe');
+    const topology = new Topology({ link, names, limits, replicas: options.replicas ?? 1, log });
+    const guard = new StreamGuard({ link, topology, clock, log, checkMs: limits.identityCheckMs });
+    await guard.start();
+    return assemble(options, { link, names, limits, topology, guard });
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}
+
+interface Ground {
+  readonly link: NatsLink;
+  readonly names: NatsNames;
+  readonly limits: NatsLimits;
+  readonly topology: Topology;
+  readonly guard: StreamGuard;
+}
+
+function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
+  const { link, names, limits, topology, guard } = ground;
+  const { clock } = options;
+  const mux = new ReplyMux(link, clock);
+  const requester = new Requester(link, mux, limits.requestsWaiting);
+  const membership = new NatsMembership({
+    link,
+    guard,
+    clock,
+    bucket: openBucket(options, ground, names.nodesBucket),
+    ttlMs: limits.nodeTtlMs,
+  });
+  const config = new NatsSharedConfig(openBucket(options, ground, names.configBucket), guard);
+  const nodeLink = new NatsNodeLink({ link, requester, names, maxInProgress: limits.requestsInProgress });
+  return {
+    publisher: new NatsPublisher({ ...ground, mux, telemetry: options.telemetry }),
+    work: new NatsWorkSource({ ...options, ...ground }),
+    live: new NatsLiveFeed(link, names),
+    membership,
+    leases: new NatsShardLeases(openBucket(options, ground, names.leasesBucket), limits.leaseTtlMs),
+    config,
+    shardClient: new NatsShardClient(requester, names),
+    shardServer: new NatsShardServer(link, names, limits.requestsInProgress),
+    differences: () => topology.differences,
+    health: () => ({ connected: link.connected, ...(link.server !== undefined && { server: link.server }) }),
+    requestNode: (nodeId, verb, payload, timeoutMs) => nodeLink.request(nodeId, verb, payload, timeoutMs),
+    serveNode: (nodeId, handler) => nodeLink.serve(nodeId, handler),
+    close: async () => {
+      guard.close();
+      membership.close();
+      config.close();
+      await link.close();
+    },
+  };
+}
+
+/** Reads and writes of keys must be over well within a lease. */
+const keyTimeoutMs = 2_000;
+
+function openBucket(options: ConnectNatsOptions, ground: Ground, bucket: string): KeyBucket {
+  const { link, guard, limits } = ground;
+  const timeoutMs = Math.min(limits.apiTimeoutMs, keyTimeoutMs);
+  return new KeyBucket({ link, guard, clock: options.clock, log: options.log, bucket, timeoutMs });
+}

@@ -1,0 +1,169 @@
+/**
+ * One KV bucket: reads and writes with our errors, bounded in time, failing at once when the link goes; and a watch that
+ * is opened anew after a reconnect, after the bucket was made anew and whenever it ends.
+ */
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import type { KV, KvEntry, KvWatchEntry } from '@nats-io/kv';
+import type { QueuedIterator } from '@nats-io/transport-node';
+import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import { brokerError, brokerUnavailable, isMissingAsset, isRevisionConflict } from './broker-error.ts';
+import type { NatsLink } from './link.ts';
+import type { StreamGuard } from './stream-guard.ts';
+
+export interface KeyBucketOptions {
+  readonly link: NatsLink;
+  readonly guard: StreamGuard;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly bucket: string;
+  readonly timeoutMs: number;
+}
+
+/** What a watch tells: `value` is undefined when the key was deleted. */
+export interface KeyChange {
+  readonly key: string;
+  readonly value: string | undefined;
+  readonly revision: number;
+}
+
+export interface StoredKey {
+  readonly value: string | undefined;
+  readonly revision: number;
+}
+
+const watchRetryMs = 500;
+
+export class KeyBucket {
+  readonly #options: KeyBucketOptions;
+  #opening: Promise<KV> | undefined;
+
+  constructor(options: KeyBucketOptions) {
+    this.#options = options;
+  }
+
+  put(key: string, value: string): Promise<number> {
+    return this.#run((kv) => kv.put(key, value));
+  }
+
+  /** Undefined when the key's revision is another one. 0: the key must not exist. */
+  async update(key: string, value: string, revision: number): Promise<number | undefined> {
+    try {
+      return await this.#run((kv) => kv.put(key, value, { previousSeq: revision }));
+    } catch (error) {
+      if (isRevisionConflict(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async get(key: string): Promise<StoredKey | undefined> {
+    const entry = await this.#run<KvEntry | null>((kv) => kv.get(key));
+    if (entry === null) return undefined;
+    return { value: entry.operation === 'PUT' ? entry.string() : undefined, revision: entry.revision };
+  }
+
+  /** False when the key's revision is another one by now. */
+  async delete(key: string, revision?: number): Promise<boolean> {
+    try {
+      await this.#run((kv) => kv.delete(key, revision === undefined ? {} : { previousSeq: revision }));
+      return true;
+    } catch (error) {
+      if (isRevisionConflict(error)) return false;
+      throw error;
+    }
+  }
+
+  /** All keys as they are and then each change; after an interruption everything is told again. */
+  watch(onChange: (change: KeyChange) => void): () => void {
+    const watch = new KeyWatch(this.#options, () => this.#kv(), onChange);
+    return () => watch.close();
+  }
+
+  /** Revision conflicts pass as they are; everything else becomes ours. */
+  async #run<T>(operation: (kv: KV) => Promise<T>): Promise<T> {
+    const { link, guard } = this.#options;
+    let stopListening: () => void = () => undefined;
+    const linkLost = new Promise<never>((_, reject) => {
+      stopListening = link.onDown(() => reject(brokerUnavailable('the link to NATS was lost')));
+    });
+    try {
+      link.assertConnected();
+      return await Promise.race([this.#kv().then(operation), linkLost]);
+    } catch (error) {
+      if (isRevisionConflict(error)) throw error;
+      if (isMissingAsset(error)) guard.suspect();
+      throw brokerError(error);
+    } finally {
+      stopListening();
+    }
+  }
+
+  async #kv(): Promise<KV> {
+    const client = jetstream(this.#options.link.connection, { timeout: this.#options.timeoutMs });
+    this.#opening ??= new Kvm(client).open(this.#options.bucket).catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+}
+
+class KeyWatch {
+  readonly #options: KeyBucketOptions;
+  readonly #open: () => Promise<KV>;
+  readonly #onChange: (change: KeyChange) => void;
+  readonly #stopListening: readonly (() => void)[];
+  #entries: QueuedIterator<KvWatchEntry> | undefined;
+  #generation = 0;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(options: KeyBucketOptions, open: () => Promise<KV>, onChange: (change: KeyChange) => void) {
+    this.#options = options;
+    this.#open = open;
+    this.#onChange = onChange;
+    this.#stopListening = [
+      options.link.onUp(() => this.#restart()),
+      options.link.onDown(() => this.#stop()),
+      options.guard.onRepair(async () => this.#restart()),
+    ];
+    this.#restart();
+  }
+
+  close(): void {
+    for (const stop of this.#stopListening) stop();
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#generation += 1;
+    this.#cancelTimer();
+    this.#entries?.stop();
+    this.#entries = undefined;
+  }
+
+  #restart(): void {
+    this.#stop();
+    if (this.#options.link.connected) void this.#run(this.#generation);
+  }
+
+  async #run(generation: number): Promise<void> {
+    try {
+      const entries = await (await this.#open()).watch();
+      if (generation !== this.#generation) {
+        entries.stop();
+        return;
+      }
+      this.#entries = entries;
+      for await (const entry of entries) {
+        if (generation !== this.#generation) return;
+        const value = entry.operation === 'PUT' ? entry.string() : undefined;
+        this.#onChange({ key: entry.key, value, revision: entry.revision });
+      }
+    } catch (error) {
+      this.#options.log.debug({ err: error, bucket: this.#options.bucket }, 'watch ended with an error');
+      if (isMissingAsset(error)) this.#options.guard.suspect();
+    }
+    if (generation !== this.#generation) return;
+    this.#cancelTimer = this.#options.clock.setTimer(watchRetryMs, () => this.#restart());
+  }
+}

@@ -1,0 +1,51 @@
+/** Every bound and time of the NATS adapter in one place. Times in ms, sizes in bytes. */
+export interface NatsLimits {
+  /** Most messages in WORK; past it a publish is refused with BACKLOG_FULL. */
+  readonly workMaxMessages: number;
+  readonly workMaxBytes: number;
+  readonly eventsMaxBytes: number;
+  readonly eventsMaxAgeMs: number;
+  /** A WORK message that is not acknowledged within this comes again. */
+  readonly ackWaitMs: number;
+  /** Messages of one queue that may be out, claimed but not yet acknowledged. */
+  readonly maxAckPending: number;
+  /** Backstop against a message that nobody ever acknowledges; hand-backs count too. */
+  readonly maxDeliver: number;
+  readonly nodeTtlMs: number;
+  readonly leaseTtlMs: number;
+  /** JetStream publishes without an answer yet. */
+  readonly publishesInFlight: number;
+  /** Publishes that wait behind those; past it BACKLOG_FULL. */
+  readonly publishesWaiting: number;
+  readonly publishTimeoutMs: number;
+  /** JetStream API calls: create, info, KV. */
+  readonly apiTimeoutMs: number;
+  /** Requests of one shard or node that may be in progress; past it MAILBOX_FULL. */
+  readonly requestsInProgress: number;
+  /** Requests of this process that wait for an answer; past it MAILBOX_FULL. */
+  readonly requestsWaiting: number;
+  /** How long the first connection may take. */
+  readonly connectTimeoutMs: number;
+  /** How often the streams' identity is looked at. */
+  readonly identityCheckMs: number;
+}
+
+export const defaultNatsLimits: NatsLimits = {
+  workMaxMessages: 2_000_000,
+  workMaxBytes: 2 * 1024 ** 3,
+  eventsMaxBytes: 4 * 1024 ** 3,
+  eventsMaxAgeMs: 72 * 3_600_000,
+  ackWaitMs: 30_000,
+  maxAckPending: 10_000,
+  maxDeliver: 20,
+  nodeTtlMs: 6_000,
+  leaseTtlMs: 6_000,
+  publishesInFlight: 1_024,
+  publishesWaiting: 16_384,
+  publishTimeoutMs: 5_000,
+  apiTimeoutMs: 5_000,
+  requestsInProgress: 1_024,
+  requestsWaiting: 4_096,
+  connectTimeoutMs: 15_000,
+  identityCheckMs: 3_000,
+};

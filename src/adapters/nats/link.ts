@@ -1,0 +1,148 @@
+/**
+ * The connection. Once made it reconnects for ever: being away is a state that callers see (`connected`), never a crash.
+ * While away nothing is handed to the client, because its outbound buffer has no bound and is emptied at each dial.
+ */
+import { connect } from '@nats-io/transport-node';
+import type { NatsConnection, Payload, PublishOptions } from '@nats-io/transport-node';
+import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { brokerUnavailable } from './broker-error.ts';
+
+export interface LinkOptions {
+  readonly servers: readonly string[];
+  readonly name: string;
+  readonly connectTimeoutMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class NatsLink {
+  readonly connection: NatsConnection;
+  readonly #log: Logger;
+  readonly #downListeners = new Set<() => void>();
+  readonly #upListeners = new Set<() => void>();
+  #connected = true;
+  #closed = false;
+
+  constructor(connection: NatsConnection, log: Logger) {
+    this.connection = connection;
+    this.#log = log;
+    void this.#follow();
+  }
+
+  get connected(): boolean {
+    return this.#connected && !this.#closed;
+  }
+
+  get server(): string | undefined {
+    return this.connected ? this.connection.getServer() : undefined;
+  }
+
+  get maxPayload(): number {
+    return this.connection.info?.max_payload ?? 1024 * 1024;
+  }
+
+  /** Both return a function that ends the listening. */
+  onDown(listener: () => void): () => void {
+    this.#downListeners.add(listener);
+    return () => this.#downListeners.delete(listener);
+  }
+
+  onUp(listener: () => void): () => void {
+    this.#upListeners.add(listener);
+    return () => this.#upListeners.delete(listener);
+  }
+
+  assertConnected(): void {
+    if (this.#closed) throw new TroupeError('SHUTTING_DOWN', { message: 'the NATS connection was closed' });
+    if (!this.#connected) throw brokerUnavailable('not connected to NATS');
+  }
+
+  /** False when away: the message is dropped. */
+  trySend(subject: string, data?: Payload, options?: PublishOptions): boolean {
+    if (!this.connected) return false;
+    this.connection.publish(subject, data, options);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    const wasConnected = this.#connected;
+    this.#goDown();
+    this.#closed = true;
+    if (wasConnected) await this.connection.drain().catch(() => undefined);
+    await this.connection.close();
+  }
+
+  async #follow(): Promise<void> {
+    for await (const status of this.connection.status()) {
+      switch (status.type) {
+        case 'disconnect':
+          this.#log.warn({ server: status.server }, 'nats link lost');
+          this.#goDown();
+          break;
+        case 'reconnect':
+          this.#log.info({ server: status.server }, 'nats link is back');
+          this.#goUp();
+          break;
+        case 'error':
+          this.#log.warn({ err: status.error }, 'nats server reported an error');
+          break;
+        case 'ldm':
+          this.#log.info({ server: status.server }, 'nats server is draining');
+          break;
+        case 'close':
+          this.#goDown();
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  #goDown(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    for (const listener of [...this.#downListeners]) listener();
+  }
+
+  #goUp(): void {
+    if (this.#connected || this.#closed) return;
+    this.#connected = true;
+    for (const listener of [...this.#upListeners]) listener();
+  }
+}
+
+/** Tries until `connectTimeoutMs` is over: the server may still be starting. */
+export async function openLink(options: LinkOptions): Promise<NatsLink> {
+  const { clock } = options;
+  const endMs = clock.monotonicMs() + options.connectTimeoutMs;
+  for (;;) {
+    const leftMs = Math.max(endMs - clock.monotonicMs(), 200);
+    try {
+      return new NatsLink(await dial(options, leftMs), options.log);
+    } catch (error) {
+      if (clock.monotonicMs() + 200 >= endMs) {
+        const servers = options.servers.join(', ');
+        throw brokerUnavailable(`no NATS server answered at ${servers} within ${options.connectTimeoutMs} ms`, error);
+      }
+      await new Promise<void>((resolve) => clock.setTimer(200, resolve));
+    }
+  }
+}
+
+function dial(options: LinkOptions, timeoutMs: number): Promise<NatsConnection> {
+  return connect({
+    servers: [...options.servers],
+    name: options.name,
+    timeout: Math.min(timeoutMs, 5_000),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    reconnectJitterTLS: 500,
+    pingInterval: 20_000,
+    maxPingOut: 2,
+    noAsyncTraces: true,
+    ignoreAuthErrorAbort: true,
+  });
+}

@@ -1,0 +1,53 @@
+/** Events and progress as they pass, over core NATS: nothing is kept, what is missed is found in the shard. */
+import type { Msg } from '@nats-io/transport-node';
+import type { LiveFeed, ProgressNote } from '../../application/ports/bus.ts';
+import type { NatsLink } from './link.ts';
+import type { NatsNames } from './names.ts';
+
+type Listener = Parameters<LiveFeed['watchJob']>[1];
+
+export class NatsLiveFeed implements LiveFeed {
+  readonly #link: NatsLink;
+  readonly #names: NatsNames;
+
+  constructor(link: NatsLink, names: NatsNames) {
+    this.#link = link;
+    this.#names = names;
+  }
+
+  publishProgress(tenant: string, queue: string, note: ProgressNote): void {
+    this.#link.trySend(this.#names.progressSubject(tenant, queue, note.jobId), JSON.stringify(note));
+  }
+
+  /** The client renews both subscriptions after a reconnect. */
+  watchJob(job: Parameters<LiveFeed['watchJob']>[0], listener: Listener): () => void {
+    const { connection } = this.#link;
+    const events = connection.subscribe(this.#names.eventSubject(job.tenant, job.queue, '*', job.jobId), {
+      callback: (error, message) => {
+        const seq = error === null ? Number(message.headers?.get('ce-sequence')) : 0;
+        if (Number.isInteger(seq) && seq > 0) listener({ kind: 'event', seq });
+      },
+    });
+    const progress = connection.subscribe(this.#names.progressSubject(job.tenant, job.queue, job.jobId), {
+      callback: (error, message) => {
+        const note = error === null ? readNote(message) : undefined;
+        if (note !== undefined) listener({ kind: 'progress', progress: note });
+      },
+    });
+    return () => {
+      events.unsubscribe();
+      progress.unsubscribe();
+    };
+  }
+}
+
+function readNote(message: Msg): ProgressNote | undefined {
+  try {
+    const note = message.json<Partial<ProgressNote> | null>();
+    if (typeof note?.jobId !== 'string' || typeof note.attempt !== 'number') return undefined;
+    if (typeof note.fraction !== 'number' || typeof note.note !== 'string') return undefined;
+    return { jobId: note.jobId, attempt: note.attempt, fraction: note.fraction, note: note.note };
+  } catch {
+    return undefined;
+  }
+}

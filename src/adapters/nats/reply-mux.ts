@@ -1,0 +1,94 @@
+/**
+ * Requests over one inbox. Cheaper than the client's: no timer, no promise race and no stack trace per request, one
+ * sweep for all deadlines. Everything pending fails at once when the link is lost, so nothing ever hangs.
+ */
+import { createInbox } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, Payload } from '@nats-io/transport-node';
+import type { Clock } from '../../application/ports/runtime.ts';
+import type { NatsLink } from './link.ts';
+
+export type ReplyFailure = 'timeout' | 'linkLost' | 'noResponders';
+
+export interface PendingReply {
+  onReply(message: Msg): void;
+  onFailure(failure: ReplyFailure): void;
+}
+
+interface Entry {
+  readonly pending: PendingReply;
+  readonly deadlineMs: number;
+}
+
+/** A deadline is noticed at most this late. */
+const sweepMs = 50;
+
+export class ReplyMux {
+  readonly #link: NatsLink;
+  readonly #clock: Clock;
+  readonly #prefix: string;
+  readonly #entries = new Map<number, Entry>();
+  #nextId = 0;
+  #sweeping = false;
+  #nowMs: number;
+
+  constructor(link: NatsLink, clock: Clock) {
+    this.#link = link;
+    this.#clock = clock;
+    this.#nowMs = clock.monotonicMs();
+    this.#prefix = `${createInbox()}.`;
+    link.connection.subscribe(`${this.#prefix}*`, { callback: (_error, message) => this.#receive(message) });
+    link.onDown(() => this.#failAll('linkLost'));
+  }
+
+  get pending(): number {
+    return this.#entries.size;
+  }
+
+  /** The caller has checked that the link is up. Throws what the client throws on an oversized message. */
+  send(
+    target: { readonly subject: string; readonly headers?: MsgHdrs; readonly timeoutMs: number },
+    data: Payload,
+    pending: PendingReply,
+  ): void {
+    if (!this.#sweeping) this.#startSweep();
+    const id = this.#nextId;
+    this.#nextId += 1;
+    const reply = this.#prefix + String(id);
+    const options = target.headers === undefined ? { reply } : { reply, headers: target.headers };
+    this.#link.connection.publish(target.subject, data, options);
+    // The time is that of the last sweep, so a deadline is early by up to one sweep; one more makes it never early.
+    this.#entries.set(id, { pending, deadlineMs: this.#nowMs + target.timeoutMs + sweepMs });
+  }
+
+  #receive(message: Msg): void {
+    const id = Number(message.subject.slice(this.#prefix.length));
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    this.#entries.delete(id);
+    if (message.data.length === 0 && message.headers?.code === 503) entry.pending.onFailure('noResponders');
+    else entry.pending.onReply(message);
+  }
+
+  #startSweep(): void {
+    this.#sweeping = true;
+    this.#nowMs = this.#clock.monotonicMs();
+    this.#clock.setTimer(sweepMs, () => this.#sweep());
+  }
+
+  #sweep(): void {
+    this.#sweeping = false;
+    this.#nowMs = this.#clock.monotonicMs();
+    for (const [id, entry] of this.#entries) {
+      if (entry.deadlineMs > this.#nowMs) continue;
+      this.#entries.delete(id);
+      entry.pending.onFailure('timeout');
+    }
+    if (this.#entries.size > 0 && !this.#sweeping) this.#startSweep();
+  }
+
+  #failAll(failure: ReplyFailure): void {
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const entry of entries) entry.pending.onFailure(failure);
+  }
+}

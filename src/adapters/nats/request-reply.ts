@@ -1,0 +1,141 @@
+/**
+ * JSON requests and answers over core NATS, used by the shard link and the node link. An answer is either
+ * `{"results":…}` of the asker's shape or `{"error":WireError}` for the request as a whole.
+ */
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import { TroupeError } from '../../domain/errors.ts';
+import type { ErrorCode, WireError } from '../../domain/errors.ts';
+import { errorRegistry } from '../../domain/errors.ts';
+import type { NatsLink } from './link.ts';
+import type { ReplyFailure, ReplyMux } from './reply-mux.ts';
+
+export interface Request {
+  readonly subject: string;
+  readonly body: string;
+  readonly timeoutMs: number;
+  /** What to say when nobody listens; nothing was done then. */
+  readonly nobody: string;
+}
+
+export class Requester {
+  readonly #link: NatsLink;
+  readonly #mux: ReplyMux;
+  readonly #maxWaiting: number;
+  #waiting = 0;
+
+  constructor(link: NatsLink, mux: ReplyMux, maxWaiting: number) {
+    this.#link = link;
+    this.#mux = mux;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  async ask(request: Request): Promise<Record<string, unknown>> {
+    this.#link.assertConnected();
+    if (this.#waiting >= this.#maxWaiting) {
+      throw new TroupeError('MAILBOX_FULL', { message: 'too many requests wait for an answer', retryAfterMs: 100 });
+    }
+    const data = Buffer.from(request.body);
+    if (data.length > this.#link.maxPayload)
+      throw new TroupeError('PAYLOAD_TOO_LARGE', { metadata: sizes(data, this.#link) });
+    this.#waiting += 1;
+    try {
+      return readAnswer(await this.#send(request, data));
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  #send(request: Request, data: Uint8Array): Promise<Msg> {
+    return new Promise((resolve, reject) => {
+      this.#mux.send({ subject: request.subject, timeoutMs: request.timeoutMs }, data, {
+        onReply: resolve,
+        onFailure: (failure) => reject(failureError(failure, request)),
+      });
+    });
+  }
+}
+
+function sizes(data: Uint8Array, link: NatsLink): Record<string, string> {
+  return { payloadBytes: String(data.length), payloadMaxBytes: String(link.maxPayload) };
+}
+
+function failureError(failure: ReplyFailure, request: Request): TroupeError {
+  switch (failure) {
+    case 'noResponders':
+      return new TroupeError('SHARD_UNAVAILABLE', { message: request.nobody, retryAfterMs: 250 });
+    case 'timeout':
+      return new TroupeError('OUTCOME_UNKNOWN', { message: `no answer within ${request.timeoutMs} ms` });
+    case 'linkLost':
+      return new TroupeError('OUTCOME_UNKNOWN', { message: 'the link to NATS was lost before the answer came' });
+  }
+}
+
+function readAnswer(message: Msg): Record<string, unknown> {
+  let answer: Record<string, unknown>;
+  try {
+    answer = asObject(message.json());
+  } catch (error) {
+    throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the answer is not readable', cause: error });
+  }
+  const { error } = answer as { error?: unknown };
+  if (error !== undefined) throw TroupeError.fromWire(readWireError(error));
+  return answer;
+}
+
+export function asObject(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('not a JSON object');
+  return value as Record<string, unknown>;
+}
+
+function readWireError(value: unknown): WireError {
+  const wire = value as Partial<WireError> | null;
+  if (typeof wire?.code !== 'string' || !isErrorCode(wire.code)) {
+    return { code: 'INTERNAL_ERROR', message: 'the answer holds an unknown error' };
+  }
+  return { ...wire, code: wire.code, message: wire.message ?? errorRegistry[wire.code].message };
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorRegistry, code);
+}
+
+export interface ServeOptions {
+  readonly link: NatsLink;
+  /** Ends in `.*`: the last token is the verb. */
+  readonly subject: string;
+  readonly maxInProgress: number;
+  /** Resolves to the JSON text of the answer; a rejection becomes an error answer. */
+  answer(verb: string, message: Msg): Promise<string>;
+}
+
+/** Answers requests until the returned function is called; past the bound they are refused at once, not queued. */
+export function serve(options: ServeOptions): () => void {
+  const { link } = options;
+  let inProgress = 0;
+  const respond = (message: Msg, body: string): void => {
+    if (message.reply !== undefined && message.reply !== '') link.trySend(message.reply, body);
+  };
+  const handle = async (message: Msg): Promise<void> => {
+    inProgress += 1;
+    try {
+      const verb = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+      respond(message, await options.answer(verb, message));
+    } catch (error) {
+      respond(message, errorAnswer(TroupeError.from(error)));
+    } finally {
+      inProgress -= 1;
+    }
+  };
+  const subscription: Subscription = link.connection.subscribe(options.subject, {
+    callback: (error, message) => {
+      if (error !== null) return;
+      if (inProgress < options.maxInProgress) void handle(message);
+      else respond(message, errorAnswer(new TroupeError('MAILBOX_FULL', { retryAfterMs: 100 })));
+    },
+  });
+  return () => subscription.unsubscribe();
+}
+
+function errorAnswer(error: TroupeError): string {
+  return JSON.stringify({ error: error.toWire() });
+}

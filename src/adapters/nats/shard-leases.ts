@@ -1,0 +1,81 @@
+/**
+ * Shard leases: one KV key per shard in a bucket with a ttl; every step is one compare-and-set on the key's revision.
+ * Liveness only. The server removes an expired key within about a second after its ttl (measured; it sweeps with the
+ * oldest message, never before), so a shard is free at the latest ttl + 2 s after the last renewal.
+ *
+ * A renewal that finds the key gone (expired and free, or the bucket was wiped) takes it again; one that finds another
+ * holder is lost. A renewal whose answer was lost finds its own value under a newer revision and goes on from there.
+ */
+import type { LeaseHold, ShardLeases } from '../../application/ports/membership.ts';
+import type { KeyBucket } from './key-bucket.ts';
+
+interface LeaseValue {
+  readonly holder: string;
+  readonly incarnation: number;
+}
+
+export class NatsShardLeases implements ShardLeases {
+  readonly ttlMs: number;
+  readonly #bucket: KeyBucket;
+
+  constructor(bucket: KeyBucket, ttlMs: number) {
+    this.#bucket = bucket;
+    this.ttlMs = ttlMs;
+  }
+
+  async acquire(shard: number, holder: string, incarnation: number): Promise<LeaseHold | undefined> {
+    const wanted = { holder, incarnation };
+    const created = await this.#write(shard, wanted, 0);
+    if (created !== undefined) return created;
+    const found = await this.#bucket.get(keyOf(shard));
+    const revision = found?.revision ?? 0;
+    if (found?.value !== undefined) {
+      const value = readLease(found.value);
+      const ours = value?.holder === holder && value.incarnation <= incarnation;
+      if (value !== undefined && !ours) return undefined;
+    }
+    return this.#write(shard, wanted, revision);
+  }
+
+  async renew(hold: LeaseHold): Promise<LeaseHold | undefined> {
+    const renewed = await this.#write(hold.shard, hold, hold.revision);
+    if (renewed !== undefined) return renewed;
+    const found = await this.#bucket.get(keyOf(hold.shard));
+    if (found === undefined) return this.#write(hold.shard, hold, 0);
+    if (found.value === undefined || !isHeldBy(hold, found.value)) return undefined;
+    return this.#write(hold.shard, hold, found.revision);
+  }
+
+  async release(hold: LeaseHold): Promise<void> {
+    if (await this.#bucket.delete(keyOf(hold.shard), hold.revision)) return;
+    const found = await this.#bucket.get(keyOf(hold.shard));
+    if (found?.value !== undefined && isHeldBy(hold, found.value)) {
+      await this.#bucket.delete(keyOf(hold.shard), found.revision);
+    }
+  }
+
+  async #write(shard: number, value: LeaseValue, revision: number): Promise<LeaseHold | undefined> {
+    const { holder, incarnation } = value;
+    const written = await this.#bucket.update(keyOf(shard), JSON.stringify({ holder, incarnation }), revision);
+    return written === undefined ? undefined : { shard, holder, incarnation, revision: written };
+  }
+}
+
+function keyOf(shard: number): string {
+  return `shard.${shard}`;
+}
+
+function isHeldBy(hold: LeaseValue, text: string): boolean {
+  const value = readLease(text);
+  return value?.holder === hold.holder && value.incarnation === hold.incarnation;
+}
+
+function readLease(text: string): LeaseValue | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<LeaseValue> | null;
+    if (typeof value?.holder !== 'string' || typeof value.incarnation !== 'number') return undefined;
+    return { holder: value.holder, incarnation: value.incarnation };
+  } catch {
+    return undefined;
+  }
+}

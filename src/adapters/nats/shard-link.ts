@@ -1,0 +1,116 @@
+/**
+ * The way to the owner of a shard and back: `<root>.shard.<n>.<verb>` with `{"items":[…]}` and `{"results":[…]}`.
+ * Only the owner listens, so nobody listening means that nothing was done.
+ */
+import type { Msg } from '@nats-io/transport-node';
+import type { ShardClient, ShardHandler, ShardServer } from '../../application/ports/shard-link.ts';
+import { batchMaxItems, shardVerbs } from '../../application/shard-protocol.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import type { NatsLink } from './link.ts';
+import type { NatsNames } from './names.ts';
+import { asObject, serve } from './request-reply.ts';
+import type { Requester } from './request-reply.ts';
+
+export class NatsShardClient implements ShardClient {
+  readonly #requester: Requester;
+  readonly #names: NatsNames;
+
+  constructor(requester: Requester, names: NatsNames) {
+    this.#requester = requester;
+    this.#names = names;
+  }
+
+  async call<V extends ShardVerb>(
+    shard: number,
+    verb: V,
+    items: readonly ShardVerbs[V]['item'][],
+    timeoutMs: number,
+  ): Promise<readonly ItemResult<ShardVerbs[V]['result']>[]> {
+    const answer = await this.#requester.ask({
+      subject: this.#names.shardSubject(shard, verb),
+      body: JSON.stringify({ items }),
+      timeoutMs,
+      nobody: `shard ${shard} has no owner right now`,
+    });
+    const { results } = answer as { results?: unknown };
+    if (!Array.isArray(results) || results.length !== items.length) {
+      throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the answer of the shard has another number of results' });
+    }
+    return results as readonly ItemResult<ShardVerbs[V]['result']>[];
+  }
+}
+
+export class NatsShardServer implements ShardServer {
+  readonly #link: NatsLink;
+  readonly #names: NatsNames;
+  readonly #maxInProgress: number;
+
+  constructor(link: NatsLink, names: NatsNames, maxInProgress: number) {
+    this.#link = link;
+    this.#names = names;
+    this.#maxInProgress = maxInProgress;
+  }
+
+  serveShard(shard: number, handler: ShardHandler): () => void {
+    return serve({
+      link: this.#link,
+      subject: this.#names.shardSubject(shard, '*'),
+      maxInProgress: this.#maxInProgress,
+      answer: async (verb, message) => {
+        if (!isShardVerb(verb)) throw new TroupeError('INVALID_ARGUMENT', { message: 'a shard has no such verb' });
+        const results = await handler(verb, readItems(message));
+        return fitResults(results, this.#link.maxPayload);
+      },
+    });
+  }
+}
+
+function isShardVerb(verb: string): verb is ShardVerb {
+  return shardVerbs.some((known) => known === verb);
+}
+
+/** Shape only: items come from our own processes, and the shard checks what it decides on. */
+function readItems<V extends ShardVerb>(message: Msg): readonly ShardVerbs[V]['item'][] {
+  let items: unknown;
+  try {
+    ({ items } = asObject(message.json()) as { items?: unknown });
+  } catch (error) {
+    throw new TroupeError('INVALID_ARGUMENT', { message: 'the request is not JSON', cause: error });
+  }
+  if (
+    !Array.isArray(items) ||
+    items.length > batchMaxItems ||
+    !items.every((item) => typeof item === 'object' && item)
+  ) {
+    throw new TroupeError('INVALID_ARGUMENT', { message: `the request holds no list of up to ${batchMaxItems} items` });
+  }
+  return items as readonly ShardVerbs[V]['item'][];
+}
+
+const wrapBytes = '{"results":[]}'.length;
+
+/**
+ * The answer's text, at most `maxBytes`. When it would be longer, the largest results are replaced by an error of their
+ * item: PAYLOAD_TOO_LARGE when not even alone it would fit, else OUTCOME_UNKNOWN (it was carried out, ask again with
+ * fewer items). The other items keep their answers.
+ */
+export function fitResults(results: readonly ItemResult<unknown>[], maxBytes: number): string {
+  const texts = results.map((result) => JSON.stringify(result));
+  const whole = `{"results":[${texts.join(',')}]}`;
+  if (whole.length * 3 <= maxBytes || Buffer.byteLength(whole) <= maxBytes) return whole;
+  const sizes = texts.map((text) => Buffer.byteLength(text) + 1);
+  let total = wrapBytes + sizes.reduce((sum, size) => sum + size, 0);
+  const largestFirst = sizes.map((_, index) => index).sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0));
+  for (const index of largestFirst) {
+    if (total <= maxBytes) break;
+    const size = sizes[index] ?? 0;
+    const code = size + wrapBytes > maxBytes ? 'PAYLOAD_TOO_LARGE' : 'OUTCOME_UNKNOWN';
+    const message = 'the result does not fit into the answer';
+    const text = JSON.stringify({ error: new TroupeError(code, { message }).toWire() });
+    if (text.length + 1 >= size) break;
+    texts[index] = text;
+    total += text.length + 1 - size;
+  }
+  return `{"results":[${texts.join(',')}]}`;
+}

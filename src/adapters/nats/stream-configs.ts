@@ -1,0 +1,104 @@
+/** What each JetStream asset must look like. Only the fields named here are created so and verified. */
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  ReplayPolicy,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { StoreCompression } from '@nats-io/jetstream';
+import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
+import type { NatsLimits } from './limits.ts';
+import { consumerName } from './names.ts';
+import type { NatsNames } from './names.ts';
+
+export type DesiredStream = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
+export type DesiredConsumer = Partial<ConsumerConfig> & { readonly durable_name: string };
+
+const workDuplicateWindowMs = 30_000;
+const eventsDuplicateWindowMs = 120_000;
+
+export function desiredStreams(names: NatsNames, limits: NatsLimits, replicas: number): readonly DesiredStream[] {
+  return [
+    workStream(names, limits, replicas),
+    eventsStream(names, limits, replicas),
+    bucketStream(names.nodesBucket, replicas, limits.nodeTtlMs),
+    bucketStream(names.leasesBucket, replicas, limits.leaseTtlMs),
+    bucketStream(names.configBucket, replicas, undefined),
+  ];
+}
+
+/** `discard: new`: a full work queue refuses, it never drops a job silently. */
+function workStream(names: NatsNames, limits: NatsLimits, replicas: number): DesiredStream {
+  return {
+    name: names.workStream,
+    description: 'Jobs that wait for a free slot',
+    subjects: [names.workSubjects],
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_msgs: limits.workMaxMessages,
+    max_bytes: limits.workMaxBytes,
+    max_msg_size: 128 * 1024,
+    duplicate_window: nanos(workDuplicateWindowMs),
+    allow_direct: true,
+    num_replicas: replicas,
+  };
+}
+
+/** The transform cuts the job id off: stored subjects stay few, live subscribers still see the id. */
+function eventsStream(names: NatsNames, limits: NatsLimits, replicas: number): DesiredStream {
+  const stored = [1, 2, 3].map((wildcard) => `{{wildcard(${wildcard})}}`).join('.');
+  return {
+    name: names.eventsStream,
+    description: 'What happened to jobs, as CloudEvents',
+    subjects: [names.eventSubjects],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
+    max_age: nanos(limits.eventsMaxAgeMs),
+    max_bytes: limits.eventsMaxBytes,
+    compression: StoreCompression.S2,
+    duplicate_window: nanos(Math.min(eventsDuplicateWindowMs, limits.eventsMaxAgeMs)),
+    subject_transform: { src: names.eventSubjects, dest: `${names.root}.events.${stored}` },
+    allow_direct: true,
+    num_replicas: replicas,
+  };
+}
+
+/** A KV bucket as the clients lay it out. Reads go to the leader (no direct get): a lease must read its own writes. */
+function bucketStream(bucket: string, replicas: number, ttlMs: number | undefined): DesiredStream {
+  return {
+    name: `KV_${bucket}`,
+    subjects: [`$KV.${bucket}.>`],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_msgs_per_subject: 1,
+    max_bytes: 64 * 1024 * 1024,
+    allow_rollup_hdrs: true,
+    allow_direct: false,
+    num_replicas: replicas,
+    ...(ttlMs !== undefined && {
+      max_age: nanos(ttlMs),
+      duplicate_window: nanos(Math.min(ttlMs, workDuplicateWindowMs)),
+    }),
+  };
+}
+
+/** Literal filter, explicit ack, no backoff list (it would replace the ack wait). */
+export function desiredConsumer(names: NatsNames, limits: NatsLimits, tenant: string, queue: string): DesiredConsumer {
+  return {
+    durable_name: consumerName(tenant, queue),
+    filter_subject: names.workSubject(tenant, queue),
+    deliver_policy: DeliverPolicy.All,
+    replay_policy: ReplayPolicy.Instant,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(limits.ackWaitMs),
+    max_ack_pending: limits.maxAckPending,
+    max_deliver: limits.maxDeliver,
+    max_waiting: 4_096,
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * Creates the streams, buckets and consumers that are missing and verifies those that are there. An existing asset is
+ * never changed: a difference is reported, and an operator decides. Safe when several processes do it at once.
+ */
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream';
+import type { Logger } from '../../application/ports/runtime.ts';
+import { apiCodeOf, apiCodes, brokerError } from './broker-error.ts';
+import type { NatsLimits } from './limits.ts';
+import type { NatsLink } from './link.ts';
+import { consumerName } from './names.ts';
+import type { NatsNames } from './names.ts';
+import { desiredConsumer, desiredStreams } from './stream-configs.ts';
+import type { DesiredConsumer, DesiredStream } from './stream-configs.ts';
+
+export interface Difference {
+  readonly asset: string;
+  readonly field: string;
+  readonly wanted: string;
+  readonly found: string;
+}
+
+/** Creation times: they change exactly when the asset was made anew. */
+export interface StreamIdentity {
+  /** WORK and EVENTS. */
+  readonly streams: string;
+  readonly buckets: string;
+}
+
+export interface TopologyOptions {
+  readonly link: NatsLink;
+  readonly names: NatsNames;
+  readonly limits: NatsLimits;
+  readonly replicas: number;
+  readonly log: Logger;
+}
+
+export class Topology {
+  readonly #options: TopologyOptions;
+  readonly #desired: readonly DesiredStream[];
+  readonly #differences = new Map<string, Difference>();
+  #manager: JetStreamManager | undefined;
+
+  constructor(options: TopologyOptions) {
+    this.#options = options;
+    this.#desired = desiredStreams(options.names, options.limits, options.replicas);
+  }
+
+  get differences(): readonly Difference[] {
+    return [...this.#differences.values()];
+  }
+
+  async ensureStreams(): Promise<StreamIdentity> {
+    const infos = await Promise.all(this.#desired.map((desired) => this.#ensureStream(desired)));
+    const [work, events, ...buckets] = infos.map((info) => info.created);
+    return { streams: `${work ?? ''} ${events ?? ''}`, buckets: buckets.join(' ') };
+  }
+
+  async ensureConsumer(tenant: string, queue: string): Promise<void> {
+    const { names, limits } = this.#options;
+    const desired = desiredConsumer(names, limits, tenant, queue);
+    const asset = `${names.workStream}/${desired.durable_name}`;
+    try {
+      const info = await this.#createConsumer(desired);
+      this.#compare(asset, desired, info.config);
+    } catch (error) {
+      throw brokerError(error);
+    }
+  }
+
+  async consumerInfo(tenant: string, queue: string): Promise<ConsumerInfo> {
+    try {
+      return await (await this.manager()).consumers.info(this.#options.names.workStream, consumerName(tenant, queue));
+    } catch (error) {
+      throw brokerError(error);
+    }
+  }
+
+  async manager(): Promise<JetStreamManager> {
+    this.#options.link.assertConnected();
+    this.#manager ??= await jetstreamManager(this.#options.link.connection, {
+      checkAPI: false,
+      timeout: this.#options.limits.apiTimeoutMs,
+    });
+    return this.#manager;
+  }
+
+  async #ensureStream(desired: DesiredStream): Promise<StreamInfo> {
+    try {
+      const info = (await this.#findStream(desired.name)) ?? (await this.#createStream(desired));
+      this.#compare(desired.name, desired, info.config);
+      return info;
+    } catch (error) {
+      throw brokerError(error);
+    }
+  }
+
+  async #findStream(name: string): Promise<StreamInfo | undefined> {
+    try {
+      return await (await this.manager()).streams.info(name);
+    } catch (error) {
+      if (apiCodeOf(error) === apiCodes.streamNotFound) return undefined;
+      throw error;
+    }
+  }
+
+  async #createStream(desired: DesiredStream): Promise<StreamInfo> {
+    const { streams } = await this.manager();
+    try {
+      const info = await streams.add({ ...desired });
+      this.#options.log.info({ stream: desired.name }, 'stream created');
+      return info;
+    } catch (error) {
+      // Somebody else was faster, with another configuration: theirs stands, and the difference is reported.
+      if (apiCodeOf(error) === apiCodes.streamNameInUse) return await streams.info(desired.name);
+      throw error;
+    }
+  }
+
+  async #createConsumer(desired: DesiredConsumer): Promise<ConsumerInfo> {
+    const { consumers } = await this.manager();
+    const stream = this.#options.names.workStream;
+    try {
+      return await consumers.add(stream, { ...desired });
+    } catch (error) {
+      if (apiCodeOf(error) === apiCodes.consumerExists) return await consumers.info(stream, desired.durable_name);
+      throw error;
+    }
+  }
+
+  #compare(asset: string, desired: object, found: object): void {
+    const actual = new Map<string, unknown>(Object.entries(found));
+    for (const [field, wanted] of Object.entries(desired)) {
+      const key = `${asset}.${field}`;
+      const difference = { asset, field, wanted: canonical(wanted), found: canonical(actual.get(field)) };
+      if (difference.wanted === difference.found) {
+        this.#differences.delete(key);
+        continue;
+      }
+      if (!this.#differences.has(key))
+        this.#options.log.warn(difference, 'asset differs from what is wanted, left as is');
+      this.#differences.set(key, difference);
+    }
+  }
+}
+
+/** Absent, false, empty and `none` are the same to the server, which leaves out what is not set. */
+function canonical(value: unknown): string {
+  if (value === undefined || value === false || value === '' || value === 'none') return '-';
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return JSON.stringify(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(entries);
+}

@@ -1,0 +1,186 @@
+/**
+ * Pulling work over the core request protocol, one inbox for all pulls of the process. A message goes to the oldest open
+ * pull of its consumer, whichever request it answers; when none is open (aborted, timed out) it is given back at once,
+ * so nothing is ever lost or kept in here.
+ */
+import { createInbox } from '@nats-io/transport-node';
+import type { Msg } from '@nats-io/transport-node';
+import type { WorkDelivery, WorkSource } from '../../application/ports/bus.ts';
+import type { Clock, Counter, Logger, Telemetry } from '../../application/ports/runtime.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { parseJobId } from '../../domain/job-id.ts';
+import { deliveriesOf } from './ack-subject.ts';
+import { brokerUnavailable } from './broker-error.ts';
+import type { NatsLink } from './link.ts';
+import { consumerName } from './names.ts';
+import type { NatsNames } from './names.ts';
+import { Pull } from './pull.ts';
+import type { PullInput } from './pull.ts';
+import type { StreamGuard } from './stream-guard.ts';
+import type { Topology } from './topology.ts';
+
+export interface WorkSourceOptions {
+  readonly link: NatsLink;
+  readonly topology: Topology;
+  readonly guard: StreamGuard;
+  readonly names: NatsNames;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+const nakPayload = Buffer.from('-NAK');
+const termPayload = Buffer.from('+TERM not a job');
+const maxOpenPulls = 4_096;
+
+export class NatsWorkSource implements WorkSource {
+  readonly #options: WorkSourceOptions;
+  readonly #inbox = `${createInbox()}.`;
+  readonly #open = new Map<number, Pull>();
+  readonly #byKey = new Map<string, Pull[]>();
+  readonly #known = new Map<string, { readonly tenant: string; readonly queue: string }>();
+  readonly #handedBack: Counter;
+  #nextId = 0;
+
+  constructor(options: WorkSourceOptions) {
+    this.#options = options;
+    this.#handedBack = options.telemetry.counter({
+      name: 'troupe_nats_late_deliveries_total',
+      help: 'Work messages given back because no pull was waiting for them any more.',
+    });
+    options.link.connection.subscribe(`${this.#inbox}*`, { callback: (_error, message) => this.#receive(message) });
+    options.link.onDown(() => this.#failAll());
+    options.guard.onRepair(async () => {
+      await Promise.all([...this.#known.values()].map((one) => this.ensureQueue(one.tenant, one.queue)));
+    });
+  }
+
+  async pull(input: PullInput): Promise<readonly WorkDelivery[]> {
+    this.#options.link.assertConnected();
+    if (input.signal.aborted || input.batch < 1) return [];
+    if (this.#open.size >= maxOpenPulls) throw new TroupeError('MAILBOX_FULL', { message: 'too many pulls are open' });
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId;
+      this.#nextId += 1;
+      const key = consumerName(input.tenant, input.queue);
+      const pull = new Pull({ id, key, input }, this.#hooks, this.#options.clock, { resolve, reject });
+      this.#open.set(id, pull);
+      const siblings = this.#byKey.get(key);
+      if (siblings === undefined) this.#byKey.set(key, [pull]);
+      else siblings.push(pull);
+      pull.request();
+    });
+  }
+
+  giveBack(ackTo: string): void {
+    this.#options.link.trySend(ackTo, nakPayload);
+  }
+
+  async ensureQueue(tenant: string, queue: string): Promise<void> {
+    this.#known.set(consumerName(tenant, queue), { tenant, queue });
+    await this.#options.topology.ensureConsumer(tenant, queue);
+  }
+
+  async depth(tenant: string, queue: string): Promise<number> {
+    return (await this.#options.topology.consumerInfo(tenant, queue)).num_pending;
+  }
+
+  readonly #hooks = {
+    request: (pull: Pull, body: string): void => {
+      const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#options.names.workStream}.${pull.key}`;
+      this.#options.link.trySend(subject, body, { reply: this.#inbox + String(pull.id) });
+    },
+    giveBack: (ackTo: string): void => this.giveBack(ackTo),
+    over: (pull: Pull): void => this.#forget(pull),
+  };
+
+  #forget(pull: Pull): void {
+    this.#open.delete(pull.id);
+    const rest = this.#byKey.get(pull.key)?.filter((other) => other !== pull) ?? [];
+    if (rest.length === 0) this.#byKey.delete(pull.key);
+    else this.#byKey.set(pull.key, rest);
+  }
+
+  #receive(message: Msg): void {
+    if (message.subject.startsWith(this.#inbox)) this.#receiveStatus(message);
+    else this.#receiveWork(message);
+  }
+
+  #receiveWork(message: Msg): void {
+    const ackTo = message.reply ?? '';
+    const delivery = readDelivery(message, ackTo);
+    if (delivery === undefined) {
+      this.#options.log.error({ subject: message.subject }, 'a work message is not one of ours, it was removed');
+      this.#options.link.trySend(ackTo, termPayload);
+      return;
+    }
+    const pull = this.#byKey.get(consumerName(delivery.message.tenant, delivery.message.queue))?.[0];
+    if (pull !== undefined) {
+      pull.take(delivery);
+      return;
+    }
+    this.#handedBack.add();
+    this.giveBack(ackTo);
+  }
+
+  #receiveStatus(message: Msg): void {
+    const pull = this.#open.get(Number(message.subject.slice(this.#inbox.length)));
+    if (pull === undefined) return;
+    const code = message.headers?.code ?? 0;
+    switch (code) {
+      case 100:
+        pull.heard();
+        break;
+      case 404:
+      case 408:
+        pull.ended();
+        break;
+      case 409:
+        // Leadership change, server shutdown, batch completed: ask again. A deleted consumer shows as 503 then.
+        pull.ended();
+        break;
+      case 503:
+        void this.#repair(pull);
+        break;
+      default:
+        this.#options.log.error({ code, description: message.headers?.description }, 'a pull was refused');
+        pull.fail(new TroupeError('INTERNAL_ERROR', { message: `the pull was refused with status ${code}` }));
+        break;
+    }
+  }
+
+  /** Nobody answers for the consumer: it, its stream or JetStream itself is gone. */
+  async #repair(pull: Pull): Promise<void> {
+    this.#options.guard.suspect();
+    try {
+      await this.#options.topology.ensureConsumer(pull.input.tenant, pull.input.queue);
+      pull.ended();
+    } catch (error) {
+      pull.fail(brokerUnavailable('the consumer of the queue is missing', error));
+    }
+  }
+
+  #failAll(): void {
+    for (const pull of [...this.#open.values()]) pull.fail(brokerUnavailable('the link to NATS was lost'));
+  }
+}
+
+/** `<root>.work.<tenant>.<queue>.<level>` with `{"jobId","attempt","generation"}`. */
+function readDelivery(message: Msg, ackTo: string): WorkDelivery | undefined {
+  const [, , tenant, queue] = message.subject.split('.');
+  if (tenant === undefined || queue === undefined) return undefined;
+  try {
+    const body = message.json<Readonly<Record<'jobId' | 'attempt' | 'generation', unknown>> | null>();
+    if (typeof body?.jobId !== 'string' || !isCount(body.attempt) || !isCount(body.generation)) return undefined;
+    const jobId = parseJobId(body.jobId);
+    if (jobId === undefined) return undefined;
+    const { attempt, generation } = body;
+    return { message: { jobId, tenant, queue, attempt, generation }, ackTo, deliveries: deliveriesOf(ackTo) };
+  } catch {
+    return undefined;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0;
+}

@@ -1,0 +1,130 @@
+/** A real nats-server per test file, on a free port, with a store of its own; and buses connected to it. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectNats } from '../../src/adapters/nats/connect-nats.ts';
+import type { ConnectNatsOptions, NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import { findNatsServer } from '../../src/adapters/nats/server/find-nats-server.ts';
+import { startNatsServer } from '../../src/adapters/nats/server/start-nats-server.ts';
+import type { NatsServerHandle } from '../../src/adapters/nats/server/start-nats-server.ts';
+import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
+import { createJobIdGenerator } from '../../src/domain/job-id.ts';
+import type { JobId } from '../../src/domain/job-id.ts';
+
+export const natsTestClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimer(delayMs, fire) {
+    const timer = setTimeout(fire, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+const ignore = (): void => undefined;
+
+/** Says nothing unless TROUPE_TEST_LOG is set. */
+export const natsTestLog: Logger = {
+  debug: ignore,
+  info: ignore,
+  warn: (fields, message) => note('warn', message, fields),
+  error: (fields, message) => note('error', message, fields),
+  child: () => natsTestLog,
+};
+
+function note(level: string, message: string, fields: object): void {
+  if (process.env['TROUPE_TEST_LOG'] !== undefined)
+    process.stderr.write(`${level} ${message} ${JSON.stringify(fields)}\n`);
+}
+
+export const natsTestTelemetry: Telemetry = {
+  counter: () => ({ add: ignore }),
+  gauge: () => ({ set: ignore }),
+  histogram: () => ({ observe: ignore }),
+};
+
+/** Shared by all tests and by `troupe dev`: the binary is built once per machine. */
+export function natsCacheDir(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'troupe', 'bin');
+}
+
+export async function natsServerPath(): Promise<string> {
+  const explicitPath = process.env['TROUPE_NATS_SERVER'];
+  const binary = await findNatsServer({
+    cacheDir: natsCacheDir(),
+    log: natsTestLog,
+    allowInstall: true,
+    ...(explicitPath !== undefined && { explicitPath }),
+  });
+  return binary.path;
+}
+
+export interface TestNats {
+  readonly url: string;
+  readonly port: number;
+  readonly storeDir: string;
+  /** Of the running server; changes with a restart. */
+  pid(): number;
+  kill(): Promise<void>;
+  /** Starts again on the same port; with `wipe` everything JetStream knew is gone. */
+  restart(options?: { readonly wipe?: boolean }): Promise<void>;
+  connect(options?: Partial<ConnectNatsOptions>): Promise<NatsBus>;
+  /** Closes every bus made by `connect`, stops the server and removes its store. */
+  stop(): Promise<void>;
+}
+
+export async function startTestNats(options: { readonly syncInterval?: string } = {}): Promise<TestNats> {
+  const path = await natsServerPath();
+  const storeDir = await mkdtemp(join(tmpdir(), 'troupe-nats-'));
+  const start = (port: number): Promise<NatsServerHandle> =>
+    startNatsServer({ path, storeDir, port, syncInterval: '10s', log: natsTestLog, ...options });
+  let server = await start(0);
+  const buses = new Set<NatsBus>();
+  return {
+    url: server.url,
+    port: server.port,
+    storeDir,
+    pid: () => server.pid,
+    kill: () => server.kill(),
+    async restart({ wipe = false } = {}) {
+      await server.kill();
+      if (wipe) await rm(join(storeDir, 'jetstream'), { recursive: true, force: true });
+      server = await start(server.port);
+    },
+    async connect(more = {}) {
+      const bus = await connectNats({
+        servers: [server.url],
+        name: 'test',
+        clock: natsTestClock,
+        log: natsTestLog,
+        telemetry: natsTestTelemetry,
+        ...more,
+      });
+      buses.add(bus);
+      return bus;
+    },
+    async stop() {
+      await Promise.all([...buses].map((bus) => bus.close()));
+      await server.stop();
+      await rm(storeDir, { recursive: true, force: true });
+    },
+  };
+}
+
+const nextId = createJobIdGenerator({ shard: 1, nowMs: () => Date.now(), random: () => Math.random() });
+
+export function testJobId(): JobId {
+  return nextId(1);
+}
+
+/** Resolves once `condition` holds; fails with what `describe` says when it does not within `timeoutMs`. */
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 10_000,
+  describe: () => string = () => condition.toString(),
+): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${describe()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
