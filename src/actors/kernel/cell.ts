@@ -185,7 +185,7 @@ export class ActorCell<M> implements Cell<M>, Runnable {
     const message = this.#inHand;
     invariant(message !== NONE, `only a message in hand can be stashed (${this.path})`);
     this.#inHand = NONE;
-    if (!this.#mailbox.stash(message as M)) this.#refuse('stash_full', message as M);
+    if (!this.#mailbox.stash(message)) this.#refuse('stash_full', message);
   }
 
   unstashAll(): void {

@@ -22,6 +22,7 @@ const TURN_MS = 2;
 /** The same bound for clocks that do not move. */
 const TURN_BATCHES = 64;
 
+/* eslint-disable no-restricted-globals -- this is the port's one real implementation */
 /** Round robin over ready actors in turns of the event loop (`setImmediate`). */
 export function createTurnScheduler(clock: Pick<Clock, 'monotonicMs'>): Scheduler {
   const ready = new RingBuffer<Runnable>(Number.MAX_SAFE_INTEGER); // at most one entry per actor

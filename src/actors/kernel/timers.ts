@@ -16,7 +16,7 @@ export interface TimerSink<M> {
 export class KeyedTimers<M> {
   readonly #clock: Clock;
   readonly #sink: TimerSink<M>;
-  readonly #timers = new Map<string, { readonly timer: KeyedTimer<M>; cancel(): void }>();
+  readonly #timers = new Map<string, { readonly timer: KeyedTimer<M>; readonly cancel: () => void }>();
 
   constructor(clock: Clock, sink: TimerSink<M>) {
     this.#clock = clock;

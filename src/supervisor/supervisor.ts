@@ -1,0 +1,251 @@
+/**
+ * The supervisor: an actor that starts, watches and restarts its children by the rules of its spec, and fails itself when
+ * they fail too often. It runs no code but its own, and knows nothing of what its children do.
+ *
+ * It is up when all its children are, so a sibling that comes after it can rely on the whole subtree.
+ */
+import type { ActorContext, ActorDefinition, Behavior, LifeEvent, StopReason } from '../actors/kernel/index.ts';
+import { TroupeError, assertNever } from '../domain/errors.ts';
+import { backoffDelayMs } from './backoff.ts';
+import { decide } from './decision.ts';
+import { restartsInWindow } from './intensity.ts';
+import type { RestartHistory } from './intensity.ts';
+import type { OrderReply, StartChildReply, SupervisorMessage } from './messages.ts';
+import { Roster } from './roster.ts';
+import type { Child } from './roster.ts';
+import { compileChild, compileSpec } from './spec.ts';
+import type { ChildSpec, CompiledChildSpec, CompiledSpec, SupervisorSpec } from './spec.ts';
+import { affectedBy } from './strategy.ts';
+
+/** What it tells itself, besides orders from outside. */
+type Message =
+  | SupervisorMessage
+  | { readonly kind: 'childLife'; readonly name: string; readonly event: LifeEvent }
+  | { readonly kind: 'backoffOver'; readonly name: string };
+
+export function supervise(spec: SupervisorSpec): ActorDefinition<SupervisorMessage> {
+  const compiled = compileSpec(spec);
+  const definition: ActorDefinition<Message> = {
+    kind: compiled.kind,
+    mailboxCapacity: compiled.mailboxCapacity,
+    start: (context) => new Supervisor(context, compiled),
+  };
+  return definition;
+}
+
+class Supervisor implements Behavior<Message> {
+  readonly ready: Promise<undefined>;
+  readonly #context: ActorContext<Message>;
+  readonly #spec: CompiledSpec;
+  readonly #roster: Roster;
+  readonly #markReady: () => void;
+  /** Restarts that count against the supervisor itself. */
+  #restarts: RestartHistory = [];
+  #escalated = false;
+
+  constructor(context: ActorContext<Message>, spec: CompiledSpec) {
+    this.#context = context;
+    this.#spec = spec;
+    this.#roster = new Roster(spec.strategy);
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    this.ready = promise;
+    this.#markReady = () => {
+      resolve(undefined);
+    };
+    for (const child of spec.children) this.#add(child);
+    this.#bringIntoLine();
+  }
+
+  receive(message: Message): void {
+    this.#carryOut(message);
+    this.#bringIntoLine();
+  }
+
+  #carryOut(message: Message): void {
+    switch (message.kind) {
+      case 'childLife':
+        this.#childLife(message.name, message.event);
+        return;
+      case 'backoffOver': {
+        const child = this.#roster.get(message.name);
+        if (child !== undefined) child.delayed = false;
+        return;
+      }
+      case 'startChild':
+        message.reply?.tell(this.#startChild(message.spec));
+        return;
+      case 'stopChild':
+        this.#stopChild(message);
+        return;
+      case 'restartChild':
+        message.reply?.tell(this.#restartChild(message.name));
+        return;
+      case 'resume':
+        message.reply?.tell(this.#resume(message.name));
+        return;
+      case 'listChildren':
+        message.reply.tell(this.#roster.inOrder().map((child) => this.#roster.statusOf(child)));
+        return;
+      default:
+        assertNever(message);
+    }
+  }
+
+  #bringIntoLine(): void {
+    if (this.#escalated) return;
+    if (this.#roster.reconcile()) this.#markReady();
+    this.#context.describe({
+      strategy: this.#spec.strategy,
+      children: this.#roster.size,
+      restartsInWindow: restartsInWindow(this.#restarts, this.#spec.intensity, this.#nowMs()).length,
+      maxRestarts: this.#spec.intensity.maxRestarts,
+    });
+  }
+
+  #nowMs(): number {
+    return this.#context.clock.monotonicMs();
+  }
+
+  #add(spec: CompiledChildSpec): Child['handle'] {
+    const handle = this.#context.spawnSupervised(spec.name, spec.definition, {
+      shutdownMs: spec.shutdownMs,
+      toMessage: (event) => ({ kind: 'childLife', name: spec.name, event }),
+    });
+    this.#roster.add(spec, handle);
+    return handle;
+  }
+
+  // --- the lives of children -------------------------------------------------------------------------------------------
+
+  #childLife(name: string, event: LifeEvent): void {
+    const child = this.#roster.get(name);
+    if (child === undefined) return;
+    if (event.kind === 'up') {
+      if (child.phase === 'starting') child.phase = 'up';
+      return;
+    }
+    child.phase = 'down';
+    if (child.marked) child.marked = false;
+    else this.#ended(child, event.reason);
+  }
+
+  #ended(child: Child, reason: StopReason): void {
+    const { spec } = child;
+    const ownBudget = spec.onExhausted === 'quarantine';
+    const history = ownBudget ? child.restarts : this.#restarts;
+    const directive = decide(spec, history, { failed: reason.kind === 'failed' }, this.#nowMs());
+    switch (directive.kind) {
+      case 'forget':
+        child.wanted = 'gone';
+        return;
+      case 'retire':
+        child.wanted = 'retired';
+        child.handle.close('stopped', reason);
+        return;
+      case 'restart':
+        if (!ownBudget) this.#restarts = directive.history;
+        child.restarts = [...restartsInWindow(child.restarts, spec.intensity, this.#nowMs()), this.#nowMs()];
+        this.#takeDownWith(child);
+        this.#delay(child);
+        return;
+      case 'quarantine':
+        child.wanted = 'quarantined';
+        child.handle.close('quarantined', reason);
+        this.#takeDownWith(child);
+        this.#context.log.error({ child: spec.name, ...spec.intensity }, 'child quarantined: it failed too often');
+        return;
+      case 'escalate':
+        this.#escalate(child, reason);
+        return;
+      default:
+        assertNever(directive);
+    }
+  }
+
+  #takeDownWith(failed: Child): void {
+    for (const child of affectedBy(this.#spec.strategy, this.#roster.inOrder(), failed)) {
+      if (child !== failed) this.#roster.takeDown(child);
+    }
+  }
+
+  #delay(child: Child): void {
+    const { backoff, name } = child.spec;
+    if (backoff === undefined) return;
+    const delayMs = backoffDelayMs(backoff, child.restarts.length, this.#context.random);
+    child.delayed = true;
+    this.#context.setTimer(`backoff:${name}`, delayMs, { kind: 'backoffOver', name });
+    this.#context.log.info({ child: name, delayMs }, 'child restarts after its backoff');
+  }
+
+  #escalate(child: Child, reason: StopReason): void {
+    this.#escalated = true;
+    const { maxRestarts, windowMs } = this.#spec.intensity;
+    this.#context.fail(
+      new TroupeError('INTERNAL_ERROR', {
+        message: 'children failed more often than their supervisor allows',
+        metadata: { child: child.spec.name, maxRestarts: String(maxRestarts), windowMs: String(windowMs) },
+        ...(reason.kind === 'failed' && { cause: reason.error }),
+      }),
+    );
+  }
+
+  // --- orders ----------------------------------------------------------------------------------------------------------
+
+  #startChild(spec: ChildSpec): StartChildReply {
+    if (this.#roster.get(spec.name) !== undefined) return refused(`there is a child named ${spec.name} already`);
+    if (this.#roster.size >= this.#spec.maxChildren) {
+      return {
+        ok: false,
+        error: new TroupeError('BACKLOG_FULL', { message: 'the supervisor has all children it may' }),
+      };
+    }
+    try {
+      return { ok: true, ref: this.#add(compileChild(spec, this.#spec)).ref };
+    } catch (error) {
+      return {
+        ok: false,
+        error: new TroupeError('INVALID_ARGUMENT', { message: 'the child spec is wrong', cause: error }),
+      };
+    }
+  }
+
+  #stopChild(order: Extract<SupervisorMessage, { kind: 'stopChild' }>): void {
+    const child = this.#roster.get(order.name);
+    if (child === undefined || child.wanted === 'gone') {
+      order.reply?.tell(refused(`there is no child named ${order.name}, or it is stopping already`));
+      return;
+    }
+    child.wanted = 'gone';
+    child.marked = child.phase !== 'down';
+    child.stopReply = order.reply;
+    this.#context.cancelTimer(`backoff:${order.name}`);
+  }
+
+  #restartChild(name: string): OrderReply {
+    const child = this.#roster.get(name);
+    if (child === undefined || child.wanted === 'gone') return refused(`there is no child named ${name}`);
+    if (child.spec.restart === 'temporary') return refused(`${name} is temporary: it has one life`);
+    child.wanted = 'up';
+    child.marked = child.phase !== 'down';
+    this.#endDelay(child);
+    return { ok: true };
+  }
+
+  #resume(name: string): OrderReply {
+    const child = this.#roster.get(name);
+    if (child?.wanted !== 'quarantined') return refused(`there is no child named ${name} in quarantine`);
+    child.wanted = 'up';
+    child.restarts = [];
+    this.#endDelay(child);
+    return { ok: true };
+  }
+
+  #endDelay(child: Child): void {
+    child.delayed = false;
+    this.#context.cancelTimer(`backoff:${child.spec.name}`);
+  }
+}
+
+function refused(message: string): { readonly ok: false; readonly error: TroupeError } {
+  return { ok: false, error: new TroupeError('INVALID_ARGUMENT', { message }) };
+}
