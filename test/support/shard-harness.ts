@@ -1,0 +1,157 @@
+/**
+ * A shard actor in virtual time on a real embedded store, with a store that can be told to fail and a publisher that
+ * records. `start` again is a crash and a take-over.
+ */
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import type { JobEvent, Publisher, WorkMessage } from '../../src/application/ports/bus.ts';
+import type { JobStore } from '../../src/application/ports/job-store.ts';
+import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
+import type { Store } from '../../src/application/ports/store.ts';
+import type { ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
+import { shardActor } from '../../src/actors/shard/shard-actor.ts';
+import type { ShardMessage } from '../../src/actors/shard/shard-actor.ts';
+import { createShardMetrics, defaultShardLimits } from '../../src/actors/shard/shard-services.ts';
+import type { StopRun } from '../../src/actors/shard/shard-services.ts';
+import type { ActorRef } from '../../src/actors/kernel/index.ts';
+import { createTestKit } from '../../src/actors/testkit/index.ts';
+import type { TestKit } from '../../src/actors/testkit/index.ts';
+import { TroupeError } from '../../src/domain/errors.ts';
+import { silentLog } from './stores.ts';
+
+/** What the next commits shall do; past the end of the list they succeed. */
+export type CommitFate = 'ok' | 'done-but-unknown' | 'lost-and-unknown' | 'unavailable';
+
+export interface ShardHarness {
+  readonly kit: TestKit;
+  readonly store: Store;
+  readonly fates: CommitFate[];
+  readonly work: WorkMessage[];
+  readonly events: JobEvent[];
+  readonly acks: string[];
+  readonly stops: (StopRun & { readonly node: string })[];
+  broker: 'up' | 'down';
+  lease: boolean;
+  streams: string;
+  start(): Promise<ActorRef<ShardMessage>>;
+  stop(): Promise<void>;
+  replaceStreams(): void;
+  call<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']): Promise<ShardVerbs[V]['result']>;
+  /** Without waiting for the answer. */
+  send<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']): Promise<ShardVerbs[V]['result']>;
+  close(): Promise<void>;
+}
+
+export const harnessShard = 3;
+
+export async function createShardHarness(options: { readonly seed?: number } = {}): Promise<ShardHarness> {
+  const kit = createTestKit(options.seed === undefined ? {} : { seed: options.seed });
+  const path = join(tmpdir(), `troupe-shard-${randomUUID()}.db`);
+  const store = await openSqliteStore({ path, clock: kit.clock, log: silentLog, telemetry: kit.telemetry });
+  let handler: ShardHandler | undefined;
+  let running: ActorRef<ShardMessage> | undefined;
+  let lives = 0;
+  const listeners = new Set<(streams: string) => void>();
+
+  const harness: ShardHarness = {
+    kit,
+    store,
+    fates: [],
+    work: [],
+    events: [],
+    acks: [],
+    stops: [],
+    broker: 'up',
+    lease: true,
+    streams: 'one',
+    async start() {
+      await harness.stop();
+      lives += 1;
+      const ref = kit.system.spawn(`shard-${String(lives)}`, shardActor(harnessShard, services()));
+      running = ref;
+      await kit.settle();
+      return ref;
+    },
+    async stop() {
+      if (running !== undefined) kit.system.stop(running);
+      running = undefined;
+      await kit.settle();
+    },
+    replaceStreams() {
+      harness.streams = `${harness.streams}'`;
+      for (const listener of listeners) listener(harness.streams);
+    },
+    call: (verb, item) => kit.outcome(harness.send(verb, item), 1_000),
+    async send<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']) {
+      if (handler === undefined) throw new TroupeError('SHARD_UNAVAILABLE');
+      const [result] = await handler(verb, [item]);
+      if (result === undefined) throw new Error('no result');
+      if ('error' in result) throw TroupeError.fromWire(result.error);
+      return result.ok as ShardVerbs[V]['result'];
+    },
+    async close() {
+      await harness.stop();
+      await store.close();
+      for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+    },
+  };
+
+  function services(): Parameters<typeof shardActor>[1] {
+    return {
+      nodeId: 'owner',
+      store: faulty(store.jobs, harness.fates),
+      publisher,
+      server: {
+        serveShard(_shard, given) {
+          handler = given;
+          return () => {
+            if (handler === given) handler = undefined;
+          };
+        },
+      },
+      limits: { ...defaultShardLimits, recentMax: 50 },
+      metrics: createShardMetrics(kit.telemetry),
+      stopRun: (node, stop) => harness.stops.push({ ...stop, node }),
+      leaseIsSure: () => harness.lease,
+    };
+  }
+
+  async function publish(then: () => void): Promise<void> {
+    await Promise.resolve();
+    if (harness.broker === 'down') throw new TroupeError('BROKER_UNAVAILABLE');
+    then();
+  }
+  const publisher: Publisher = {
+    publishWork: (message) => publish(() => harness.work.push(message)),
+    publishEvent: (event) => publish(() => harness.events.push(event)),
+    acknowledge: (ackTo) => harness.acks.push(ackTo),
+    streams: () => harness.streams,
+    onStreamsReplaced(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  return harness;
+}
+
+function faulty(jobs: JobStore, fates: CommitFate[]): JobStore {
+  return new Proxy(jobs, {
+    get(target, name) {
+      if (name !== 'commit') {
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      }
+      return async (group: Parameters<JobStore['commit']>[0]) => {
+        const fate = fates.shift() ?? 'ok';
+        if (fate === 'unavailable') throw new TroupeError('STORE_UNAVAILABLE');
+        if (fate === 'lost-and-unknown') throw new TroupeError('OUTCOME_UNKNOWN');
+        const outcome = await target.commit(group);
+        if (fate === 'done-but-unknown') throw new TroupeError('OUTCOME_UNKNOWN');
+        return outcome;
+      };
+    },
+  });
+}

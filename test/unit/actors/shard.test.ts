@@ -1,0 +1,235 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
+import type { JobSpec } from '../../../src/domain/job.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+import { testSpec } from '../../support/jobs.ts';
+import type { ShardHarness } from '../../support/shard-harness.ts';
+import { createShardHarness, harnessShard } from '../../support/shard-harness.ts';
+
+const job = (overrides: Partial<JobSpec> = {}): SubmitItem => ({ spec: testSpec(overrides) });
+const keyed = (keyHash: string, contentHash = 'content'): SubmitItem => ({ ...job(), keyHash, contentHash });
+
+describe('a shard', () => {
+  let shard: ShardHarness;
+
+  beforeEach(async () => {
+    shard = await createShardHarness();
+    await shard.start();
+  });
+  afterEach(async () => {
+    await shard.close();
+  });
+
+  async function running(overrides: Partial<JobSpec> = {}): Promise<{ jobId: JobId; token: string }> {
+    const { record } = await shard.call('submit', job(overrides));
+    const grant = await shard.call('claim', { jobId: record.id, node: 'n1', ackTo: 'ack' });
+    if (grant.kind !== 'granted') throw new Error(`claim: ${grant.kind}`);
+    return { jobId: record.id, token: grant.token };
+  }
+  it('answers a submit when it is durable, then publishes the work and the event', async () => {
+    const { record, duplicate } = await shard.call('submit', job());
+    expect(duplicate).toBe(false);
+    expect(await shard.store.jobs.findJob(record.id)).toEqual(record);
+    await shard.kit.settle();
+    expect(shard.work).toMatchObject([{ jobId: record.id, attempt: 0 }]);
+    expect(shard.events).toMatchObject([{ jobId: record.id, seq: 1, type: 'queued' }]);
+    expect(await shard.call('get', { jobId: record.id })).toEqual({ record });
+  });
+
+  it('puts what arrives together into one commit', async () => {
+    const before = await shard.call('submit', job());
+    const commits = async (): Promise<number> => {
+      const { bucket } = { bucket: Math.floor(before.record.createdAtMs / 60_000) };
+      return (await shard.store.jobs.readCommits({ shard: harnessShard, bucket })).commits;
+    };
+    const first = await commits();
+    await shard.kit.outcome(Promise.all(Array.from({ length: 100 }, () => shard.send('submit', job()))));
+    expect(await commits()).toBe(first + 1);
+  });
+
+  it('gives the same job for the same key, also to those who ask at once, also after a take-over', async () => {
+    const [one, two] = await shard.kit.outcome(
+      Promise.all([shard.send('submit', keyed('k')), shard.send('submit', keyed('k'))]),
+    );
+    expect(two.record.id).toBe(one.record.id);
+    expect([one.duplicate, two.duplicate]).toEqual([false, true]);
+    await shard.start();
+    expect(await shard.call('submit', keyed('k'))).toMatchObject({ duplicate: true, record: { id: one.record.id } });
+    await expect(shard.call('submit', keyed('k', 'other'))).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+  });
+
+  it('grants a claim once and acknowledges the message only when the claim is durable', async () => {
+    const { record } = await shard.call('submit', job());
+    shard.fates.push('unavailable');
+    const claim = { jobId: record.id, node: 'n1', ackTo: 'ack-1' };
+    expect(await shard.call('claim', claim)).toMatchObject({ kind: 'granted', attempt: 1 });
+    expect(shard.acks).toEqual([]);
+    await shard.kit.advance(1_000);
+    expect(shard.acks).toEqual(['ack-1']);
+    expect(await shard.call('claim', { ...claim, ackTo: 'ack-2' })).toEqual({ kind: 'drop' });
+  });
+
+  it('records the outcome of the attempt that holds the token, and of no other', async () => {
+    const { jobId, token } = await running();
+    const output = { kind: 'json', json: '42' } as const;
+    const stale = await shard.call('complete', { jobId, token: '9.9', outcome: { kind: 'succeeded', output } });
+    expect(stale).toEqual({ kind: 'stale' });
+    expect(await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded', output } })).toEqual({
+      kind: 'recorded',
+      state: 'SUCCEEDED',
+    });
+    expect(await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } })).toEqual({ kind: 'stale' });
+    expect(await shard.store.jobs.findJob(jobId)).toMatchObject({ state: 'SUCCEEDED', output });
+    await shard.kit.settle();
+    expect(shard.events.map((event) => event.type)).toEqual(['queued', 'started', 'succeeded']);
+  });
+
+  it('dispatches a failed job again when its back-off is over', async () => {
+    const { jobId, token } = await running();
+    const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;
+    await shard.call('complete', { jobId, token, outcome: { kind: 'failed', failure, retryable: true } });
+    await shard.kit.advance(2_000);
+    expect(shard.work.map((message) => message.attempt)).toEqual([0, 1]);
+    expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'QUEUED', failures: 1 } });
+  });
+
+  it('holds a scheduled job until its time', async () => {
+    const runAtMs = shard.kit.clock.nowMs() + 90_000;
+    const { record } = await shard.call('submit', job({ runAtMs }));
+    expect(record.state).toBe('SCHEDULED');
+    await shard.kit.advance(89_000);
+    expect(shard.work).toEqual([]);
+    await shard.kit.advance(1_500);
+    expect(shard.work).toMatchObject([{ jobId: record.id }]);
+  });
+
+  it('cancels what runs in two steps: told to the node, then CANCELLED when its code is gone', async () => {
+    const { jobId, token } = await running();
+    expect(await shard.call('cancel', { jobId, reason: 'user' })).toMatchObject({ record: { state: 'CANCELLING' } });
+    expect(shard.stops).toEqual([{ node: 'n1', jobId, token, why: 'cancel' }]);
+    const beat = await shard.call('heartbeat', { node: 'n1', runs: [{ jobId, token }] });
+    expect(beat.stop).toEqual([{ jobId, token, why: 'cancel' }]);
+    await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } });
+    expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'CANCELLED' } });
+    expect(await shard.call('cancel', { jobId, reason: 'again' })).toMatchObject({ record: { state: 'CANCELLED' } });
+  });
+
+  it('refuses to cancel what has ended otherwise', async () => {
+    const { jobId, token } = await running();
+    await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
+    await expect(shard.call('cancel', { jobId, reason: 'late' })).rejects.toMatchObject({ code: 'JOB_STATE_FORBIDS' });
+  });
+
+  it('gives the job of a silent node to another, uncounted, and refuses the first one afterwards', async () => {
+    const { jobId, token } = await running();
+    for (let i = 0; i < 5; i += 1) {
+      await shard.kit.advance(4_000);
+      await shard.call('heartbeat', { node: 'n1', runs: [{ jobId, token }] });
+    }
+    expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'RUNNING' } });
+    await shard.kit.advance(12_000);
+    expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'QUEUED', losses: 1, failures: 0 } });
+    expect(shard.work.map((message) => message.attempt)).toEqual([0, 1]);
+    const beat = await shard.call('heartbeat', { node: 'n1', runs: [{ jobId, token }] });
+    expect(beat.stop).toEqual([{ jobId, token, why: 'stale' }]);
+  });
+
+  it('learns unknown outcomes before it answers', async () => {
+    shard.fates.push('done-but-unknown', 'lost-and-unknown', 'unavailable');
+    const accepted = await shard.kit.outcome(shard.send('submit', job()), 10_000);
+    const second = await shard.kit.outcome(shard.send('submit', job()), 10_000);
+    for (const { record } of [accepted, second]) {
+      expect(await shard.store.jobs.findJob(record.id)).toEqual(record);
+    }
+  });
+
+  it('stops when it is deposed, and tells its callers that the outcome is unknown', async () => {
+    await shard.store.jobs.takeShard(harnessShard, 'usurper');
+    const bucketOpen = await shard.call('submit', job()).catch((error: unknown) => error);
+    expect(bucketOpen).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    expect(shard.kit.events.some((event) => event.type === 'crashed')).toBe(true);
+    await expect(shard.call('submit', job())).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
+  });
+
+  it('accepts while NATS is away and dispatches when it is back', async () => {
+    shard.broker = 'down';
+    const { record } = await shard.call('submit', job());
+    await shard.kit.advance(5_000);
+    expect(shard.work).toEqual([]);
+    shard.broker = 'up';
+    await shard.kit.advance(1_000);
+    expect(shard.work).toMatchObject([{ jobId: record.id }]);
+    expect(shard.events).toMatchObject([{ jobId: record.id, seq: 1 }]);
+  });
+
+  it('publishes after a crash between commit and publish what the crash kept back', async () => {
+    shard.broker = 'down';
+    const { record } = await shard.call('submit', job());
+    await shard.stop();
+    shard.broker = 'up';
+    await shard.start();
+    expect(shard.work).toMatchObject([{ jobId: record.id }]);
+    expect(shard.events).toMatchObject([{ jobId: record.id, seq: 1 }]);
+  });
+
+  it('does not publish a whole backlog again at a take-over when the watermark says it is there', async () => {
+    await shard.call('submit', job());
+    await shard.kit.advance(60_000);
+    await shard.start();
+    expect(shard.work).toHaveLength(1);
+    expect(shard.events).toHaveLength(1);
+  });
+
+  it('dispatches everything again when JetStream was wiped', async () => {
+    await shard.call('submit', job());
+    await shard.kit.advance(60_000);
+    shard.replaceStreams();
+    await shard.kit.settle();
+    expect(shard.work).toHaveLength(2);
+    await shard.kit.advance(2_000);
+    shard.streams = 'other, while nobody owned the shard';
+    await shard.start();
+    expect(shard.work).toHaveLength(3);
+  });
+
+  it('keeps the order of the events of a job when publishing fails in between', async () => {
+    const { jobId, token } = await running();
+    shard.broker = 'down';
+    await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
+    await shard.kit.advance(700);
+    shard.broker = 'up';
+    await shard.kit.advance(700);
+    expect(shard.events.map((event) => event.seq)).toEqual([1, 2, 3]);
+  });
+
+  it('does not answer reads from memory when its lease may be over', async () => {
+    const { record } = await shard.call('submit', job());
+    shard.lease = false;
+    await expect(shard.call('get', { jobId: record.id })).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
+  });
+
+  it('hands over when everything is durable and published', async () => {
+    await shard.call('submit', job());
+    let done = false;
+    const actor = await shard.start();
+    actor.tell({ kind: 'hand-over', done: () => (done = true) });
+    await shard.kit.settle();
+    expect(done).toBe(true);
+    await expect(shard.call('submit', job())).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
+  });
+
+  it('expires a job that waited past its queue timeout', async () => {
+    const { record } = await shard.call('submit', job({ queueTimeoutMs: 5_000 }));
+    await shard.kit.advance(6_000);
+    expect(await shard.call('get', { jobId: record.id })).toMatchObject({ record: { state: 'EXPIRED' } });
+    expect(await shard.call('claim', { jobId: record.id, node: 'n1' })).toEqual({ kind: 'drop' });
+  });
+
+  it('seals partitions that are over, so that the next owner does not read them', async () => {
+    const { jobId, token } = await running();
+    await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
+    expect(await shard.store.jobs.openBuckets(harnessShard)).toHaveLength(1);
+    await shard.kit.advance(6 * 60_000);
+    expect(await shard.store.jobs.openBuckets(harnessShard)).toEqual([]);
+  });
+});
