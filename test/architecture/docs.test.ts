@@ -1,0 +1,53 @@
+// Docs that can be wrong by machine are checked by machine: the index of decisions, links, the changelog's form.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const project = fileURLToPath(new URL('../../', import.meta.url));
+const pages = execFileSync('git', ['ls-files', '--', '*.md'], { cwd: project, encoding: 'utf8' })
+  .split('\n')
+  .filter((page) => page !== '' && existsSync(join(project, page)));
+
+function read(page: string): string {
+  return readFileSync(join(project, page), 'utf8');
+}
+
+describe('the decisions', () => {
+  const decisions = readdirSync(join(project, 'docs/adr')).filter((name) => name !== 'README.md');
+  const index = read('docs/adr/README.md');
+
+  it('are numbered without gaps', () => {
+    const numbers = decisions.map((name) => Number(/^(\d{4})-[a-z0-9-]+\.md$/.exec(name)?.[1])).sort((a, b) => a - b);
+    expect(numbers).toEqual(numbers.map((_number, at) => at + 1));
+    expect(numbers.length).toBeGreaterThan(0);
+  });
+
+  it.each(decisions)('%s is in the index with its title and status', (name) => {
+    const text = read(`docs/adr/${name}`);
+    const title = /^# \d{4}: (.+)$/m.exec(text)?.[1];
+    const status = /^\| Status \| (.+?) \|$/m.exec(text)?.[1];
+    expect(status).toMatch(/^(proposed|accepted|rejected|superseded by \d{4})$/);
+    expect(index).toContain(`| [${name.slice(0, 4)}](${name}) | ${title ?? '?'} | ${status ?? '?'} |`);
+    for (const part of ['## Context', '## Decision', '## Consequences']) expect(text).toContain(part);
+  });
+
+  it('are all there that the index names', () => {
+    const named = [...index.matchAll(/\]\((\d{4}-[^)]+)\)/g)].map((match) => match[1] ?? '');
+    expect(named.filter((name) => !decisions.includes(name))).toEqual([]);
+  });
+});
+
+describe('the pages', () => {
+  it.each(pages)('%s links to what is there', (page) => {
+    const text = read(page).replaceAll(/```[\s\S]*?```/g, '');
+    const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '');
+    const local = targets.filter((target) => !/^([a-z]+:|#)/.test(target)).map((target) => target.replace(/#.*$/, ''));
+    expect(local.filter((target) => !existsSync(join(project, dirname(page), target)))).toEqual([]);
+  });
+
+  it('include a changelog with an entry for what is to come', () => {
+    expect(read('CHANGELOG.md')).toMatch(/^## \[Unreleased\]$/m);
+  });
+});
