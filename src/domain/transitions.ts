@@ -36,6 +36,12 @@ export const convictionsMax = 3;
 /** Attempts that may be lost before the job is given up: a bound, not a policy. */
 export const lossesMax = 25;
 
+/** When a decision is made, and the chance it may use. */
+interface Moment {
+  readonly nowMs: number;
+  readonly random: number;
+}
+
 const refused = (refusal: Refusal): Decision => ({ kind: 'refused', refusal });
 
 export function acceptJob(input: { readonly id: JobId; readonly spec: JobSpec; readonly nowMs: number }): JobRecord {
@@ -64,7 +70,8 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
   switch (command.kind) {
     case 'due':
       if (record.state !== 'SCHEDULED' && record.state !== 'RETRYING') return refused('unchanged');
-      return record.readyAtMs > nowMs ? refused('not-due') : move(record, 'due', 'QUEUED', nowMs, { readyAtMs: nowMs });
+      if (record.readyAtMs > nowMs) return refused('not-due');
+      return move(record, { by: 'due', to: 'QUEUED', nowMs }, { readyAtMs: nowMs });
     case 'claim':
       return claim(record, command.node, command.token, nowMs);
     case 'succeed':
@@ -72,7 +79,7 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
     case 'stopped':
     case 'lose':
       if (record.run?.token !== command.token) return refused('stale');
-      return settle(record, command, nowMs, random);
+      return settle(record, command, { nowMs, random });
     case 'cancel':
       return cancel(record, command.reason, nowMs);
     case 'expire':
@@ -85,70 +92,88 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
 function claim(record: JobRecord, node: string, token: string, nowMs: number): Decision {
   if (record.state !== 'QUEUED') return refused('not-claimable');
   const attempt = record.attempt + 1;
-  return move(record, 'claim', 'RUNNING', nowMs, {
-    attempt,
-    run: { token, node, attempt, startedAtMs: nowMs },
-    firstStartedAtMs: record.firstStartedAtMs ?? nowMs,
-  });
+  return move(
+    record,
+    { by: 'claim', to: 'RUNNING', nowMs },
+    {
+      attempt,
+      run: { token, node, attempt, startedAtMs: nowMs },
+      firstStartedAtMs: record.firstStartedAtMs ?? nowMs,
+    },
+  );
 }
 
 type Report = Extract<JobCommand, { kind: 'succeed' | 'fail' | 'stopped' | 'lose' }>;
 
-function settle(record: JobRecord, report: Report, nowMs: number, random: number): Decision {
-  if (record.state === 'CANCELLING') return move(record, report.kind, 'CANCELLED', nowMs, {});
+function settle(record: JobRecord, report: Report, at: Moment): Decision {
+  const { nowMs } = at;
+  if (record.state === 'CANCELLING') return move(record, { by: report.kind, to: 'CANCELLED', nowMs }, {});
   switch (report.kind) {
     case 'succeed':
-      return move(record, 'succeed', 'SUCCEEDED', nowMs, report.output === undefined ? {} : { output: report.output });
+      return move(
+        record,
+        { by: 'succeed', to: 'SUCCEEDED', nowMs },
+        report.output === undefined ? {} : { output: report.output },
+      );
     case 'fail':
-      return fail(record, report.failure, report.retryable, nowMs, random);
+      return fail(record, report, at);
     case 'stopped':
-      return lose(record, 'stopped', 'none', nowMs, random);
+      return lose(record, { by: 'stopped', blame: 'none' }, at);
     case 'lose':
-      return lose(record, 'lose', report.blame, nowMs, random);
+      return lose(record, { by: 'lose', blame: report.blame }, at);
     default:
       return assertNever(report);
   }
 }
 
-function fail(record: JobRecord, failure: Failure, retryable: boolean, nowMs: number, random: number): Decision {
+function fail(
+  record: JobRecord,
+  { failure, retryable }: { readonly failure: Failure; readonly retryable: boolean },
+  { nowMs, random }: Moment,
+): Decision {
   const failures = record.failures + 1;
   const { retry } = record.spec;
-  if (!retryable || failures >= retry.maxAttempts) return move(record, 'fail', 'FAILED', nowMs, { failures, failure });
+  if (!retryable || failures >= retry.maxAttempts)
+    return move(record, { by: 'fail', to: 'FAILED', nowMs }, { failures, failure });
   const readyAtMs = nowMs + retryDelayMs(retry, failures, random);
-  return move(record, 'fail', 'RETRYING', nowMs, { failures, failure, readyAtMs });
+  return move(record, { by: 'fail', to: 'RETRYING', nowMs }, { failures, failure, readyAtMs });
 }
 
-function lose(record: JobRecord, by: 'stopped' | 'lose', blame: Blame, nowMs: number, random: number): Decision {
+function lose(
+  record: JobRecord,
+  { by, blame }: { readonly by: 'stopped' | 'lose'; readonly blame: Blame },
+  { nowMs, random }: Moment,
+): Decision {
   const losses = record.losses + 1;
   const convictions =
     blame === 'convicted' ? record.convictions + 1 : Math.max(record.convictions, blame === 'suspect' ? 1 : 0);
   if (convictions >= convictionsMax) {
     const failure: Failure = { reason: 'POISON', message: `brought its process down ${String(convictions)} times` };
-    return move(record, 'lose', 'FAILED', nowMs, { losses, convictions, failure });
+    return move(record, { by: 'lose', to: 'FAILED', nowMs }, { losses, convictions, failure });
   }
   if (by === 'lose' && losses >= lossesMax) {
     const failure: Failure = { reason: 'NODE_LOST', message: `lost with its node ${String(losses)} times` };
-    return move(record, 'lose', 'FAILED', nowMs, { losses, convictions, failure });
+    return move(record, { by: 'lose', to: 'FAILED', nowMs }, { losses, convictions, failure });
   }
   if (blame === 'convicted') {
     const readyAtMs = nowMs + retryDelayMs(record.spec.retry, convictions, random);
-    return move(record, 'lose', 'RETRYING', nowMs, { losses, convictions, readyAtMs });
+    return move(record, { by: 'lose', to: 'RETRYING', nowMs }, { losses, convictions, readyAtMs });
   }
-  return move(record, by, 'QUEUED', nowMs, { losses, convictions, readyAtMs: nowMs });
+  return move(record, { by, to: 'QUEUED', nowMs }, { losses, convictions, readyAtMs: nowMs });
 }
 
 function cancel(record: JobRecord, reason: string, nowMs: number): Decision {
   if (record.state === 'CANCELLING') return refused('unchanged');
   const to = record.state === 'RUNNING' ? 'CANCELLING' : 'CANCELLED';
-  return move(record, 'cancel', to, nowMs, { cancelReason: reason });
+  return move(record, { by: 'cancel', to, nowMs }, { cancelReason: reason });
 }
 
 function expire(record: JobRecord, nowMs: number): Decision {
   const deadline = nextDeadline(record);
   if (deadline === undefined || deadline.command !== 'expire' || deadline.atMs > nowMs) return refused('not-due');
-  if (record.attempt === 0) return move(record, 'expire', 'EXPIRED', nowMs, {});
+  if (record.attempt === 0) return move(record, { by: 'expire', to: 'EXPIRED', nowMs }, {});
   const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message: 'the total timeout passed between attempts' };
-  return move(record, 'expire', 'FAILED', nowMs, { failure });
+  return move(record, { by: 'expire', to: 'FAILED', nowMs }, { failure });
 }
 
 /** When the job must be looked at again if nothing is heard of it. Running jobs are watched by their heartbeats. */
@@ -183,9 +208,15 @@ export function nextDeadline(
 
 type Change = Partial<Omit<JobRecord, 'id' | 'spec' | 'state' | 'seq' | 'createdAtMs' | 'updatedAtMs' | 'trail'>>;
 
-function move(record: JobRecord, command: CommandKind, to: JobState, nowMs: number, change: Change): Decision {
-  const edge = edgeOf(record.state, command, to);
-  invariant(edge !== undefined, `no edge from ${record.state} by ${command} to ${to}`);
+interface Step {
+  readonly by: CommandKind;
+  readonly to: JobState;
+  readonly nowMs: number;
+}
+
+function move(record: JobRecord, { by, to, nowMs }: Step, change: Change): Decision {
+  const edge = edgeOf(record.state, by, to);
+  invariant(edge !== undefined, `no edge from ${record.state} by ${by} to ${to}`);
   const seq = record.seq + 1;
   // Time of a record never steps back, even when the clock does: history stays readable and watermarks stay true.
   const atMs = Math.max(nowMs, record.updatedAtMs);

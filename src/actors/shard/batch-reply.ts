@@ -2,6 +2,12 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { ItemResult } from '../../application/shard-protocol.ts';
 
+/** The place of one item's result. */
+export interface Slot<T> {
+  ok(value: T): void;
+  fail(error: TroupeError): void;
+}
+
 export class BatchReply<T> {
   readonly #results: (ItemResult<T> | undefined)[];
   readonly #answer: (results: readonly ItemResult<T>[]) => void;
@@ -14,12 +20,15 @@ export class BatchReply<T> {
     if (size === 0) answer([]);
   }
 
-  ok(slot: number, value: T): void {
-    this.#set(slot, { ok: value });
-  }
-
-  fail(slot: number, error: TroupeError): void {
-    this.#set(slot, { error: error.toWire() });
+  slot(index: number): Slot<T> {
+    return {
+      ok: (value) => {
+        this.#set(index, { ok: value });
+      },
+      fail: (error) => {
+        this.#set(index, { error: error.toWire() });
+      },
+    };
   }
 
   /** The shard stops: what has no result yet may or may not have been carried out. */

@@ -15,171 +15,60 @@ import { assertNever, TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import type { JobCommand } from '../../domain/transitions.ts';
-import { acceptJob } from '../../domain/transitions.ts';
-import type { BatchReply } from './batch-reply.ts';
+import type { BatchReply, Slot } from './batch-reply.ts';
+import { notFound, withRecord } from './job-lookup.ts';
+import { submit } from './submit-verb.ts';
 import type { JobEntry } from './job-table.ts';
 import type { ShardCore } from './shard-core.ts';
 
 type AnyResult = ShardVerbs[ShardVerb]['result'];
-type Reply = BatchReply<AnyResult>;
 
-export function performVerb(core: ShardCore, verb: ShardVerb, items: readonly unknown[], reply: Reply): void {
-  items.forEach((item, slot) => {
+export function performVerb(
+  core: ShardCore,
+  verb: ShardVerb,
+  items: readonly unknown[],
+  reply: BatchReply<AnyResult>,
+): void {
+  items.forEach((item, index) => {
+    const slot = reply.slot(index);
     try {
-      perform(core, verb, item, slot, reply);
+      perform(core, verb, item, slot);
     } catch (error) {
-      reply.fail(slot, TroupeError.from(error));
+      slot.fail(TroupeError.from(error));
     }
   });
 }
 
 /** The wire is trusted here: only gateways and nodes of this cluster can reach it. */
-function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: number, reply: Reply): void {
+function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<AnyResult>): void {
   switch (verb) {
     case 'submit':
-      submit(core, item as SubmitItem, slot, reply);
+      submit(core, item as SubmitItem, slot);
       break;
     case 'claim':
-      claim(core, item as ClaimItem, slot, reply);
+      claim(core, item as ClaimItem, slot);
       break;
     case 'complete':
-      complete(core, item as CompleteItem, slot, reply);
+      complete(core, item as CompleteItem, slot);
       break;
     case 'heartbeat':
-      reply.ok(slot, heartbeat(core, item as HeartbeatItem));
+      slot.ok(heartbeat(core, item as HeartbeatItem));
       break;
     case 'cancel':
-      cancel(core, item as CancelItem, slot, reply);
+      cancel(core, item as CancelItem, slot);
       break;
     case 'get':
-      reply.ok(slot, view(core, (item as GetItem).jobId));
+      slot.ok(view(core, (item as GetItem).jobId));
       break;
     default:
       assertNever(verb);
   }
 }
 
-function submit(core: ShardCore, item: SubmitItem, slot: number, reply: Reply): void {
-  const { limits } = core.services;
-  const shard = String(core.shard);
-  if (core.size >= limits.backlogMax) {
-    throw new TroupeError('BACKLOG_FULL', {
-      retryAfterMs: 5_000,
-      metadata: { shard, backlogMax: String(limits.backlogMax) },
-    });
-  }
-  if (core.undurable >= limits.undurableMax) {
-    throw new TroupeError('MAILBOX_FULL', { retryAfterMs: 500, metadata: { shard } });
-  }
-  if (item.keyHash === undefined || item.contentHash === undefined) {
-    acceptNew(core, item, slot, reply);
-    return;
-  }
-  submitWithKey(core, item, item.keyHash, item.contentHash, slot, reply);
-}
-
-function acceptNew(core: ShardCore, item: SubmitItem, slot: number, reply: Reply): void {
-  const { spec } = item;
-  const nowMs = core.nowMs();
-  const record = acceptJob({ id: core.nextId(spec.queueNo), spec, nowMs });
-  if (item.keyHash === undefined || item.contentHash === undefined) {
-    core.accept(record, () => {
-      reply.ok(slot, { record, duplicate: false });
-    });
-    return;
-  }
-  const key = {
-    keyHash: item.keyHash,
-    contentHash: item.contentHash,
-    jobId: record.id,
-    expiresAtMs: nowMs + spec.retentionMs,
-  };
-  core.keys.set(key);
-  core.accept(
-    record,
-    () => {
-      reply.ok(slot, { record, duplicate: false });
-    },
-    key,
-  );
-}
-
-function submitWithKey(
-  core: ShardCore,
-  item: SubmitItem,
-  keyHash: string,
-  contentHash: string,
-  slot: number,
-  reply: Reply,
-): void {
-  const known = core.keys.get(keyHash, core.nowMs());
-  if (known !== undefined) {
-    answerKnownKey(core, known.contentHash === contentHash, known.jobId, slot, reply);
-    return;
-  }
-  const again = (): void => {
-    const entry = core.keys.get(keyHash, core.nowMs());
-    if (entry === undefined) acceptNew(core, item, slot, reply);
-    else answerKnownKey(core, entry.contentHash === contentHash, entry.jobId, slot, reply);
-  };
-  if (!core.keys.wait(keyHash, again)) return;
-  core.context.pipeToSelf(lookUpKey(core, keyHash), (outcome) => ({
-    kind: 'continue',
-    run: () => {
-      // The store could not be asked: crash, and the callers learn that the outcome is unknown (nothing was done).
-      if (outcome.status === 'rejected') throw outcome.reason;
-      if (outcome.value !== undefined) core.keys.set(outcome.value);
-      core.keys.release(keyHash);
-      core.askFlush();
-    },
-  }));
-}
-
-/** An entry whose job was never committed is an orphan of a crash: the key is free. */
-async function lookUpKey(core: ShardCore, keyHash: string): Promise<ReturnType<typeof core.keys.get>> {
-  const entry = await core.services.store.findKey(core.shard, keyHash);
-  if (entry === undefined) return undefined;
-  if (core.table.get(entry.jobId) !== undefined || core.table.recent(entry.jobId) !== undefined) return entry;
-  return (await core.services.store.findJob(entry.jobId)) === undefined ? undefined : entry;
-}
-
-function answerKnownKey(core: ShardCore, same: boolean, jobId: JobRecord['id'], slot: number, reply: Reply): void {
-  if (!same) reply.fail(slot, new TroupeError('IDEMPOTENCY_KEY_REUSED', { metadata: { jobId } }));
-  else withRecord(core, jobId, slot, reply, (record) => reply.ok(slot, { record, duplicate: true }));
-}
-
-/** Continues with the durable record of the job, from memory or from the store. */
-function withRecord(
-  core: ShardCore,
-  jobId: JobRecord['id'],
-  slot: number,
-  reply: Reply,
-  then: (record: JobRecord) => void,
-): void {
-  const entry = core.table.get(jobId);
-  if (entry !== undefined) {
-    core.whenDurable(entry, then);
-    return;
-  }
-  const recent = core.table.recent(jobId);
-  if (recent !== undefined) {
-    then(recent);
-    return;
-  }
-  core.context.pipeToSelf(core.services.store.findJob(jobId), (outcome) => ({
-    kind: 'continue',
-    run: () => {
-      if (outcome.status === 'rejected') reply.fail(slot, TroupeError.from(outcome.reason));
-      else if (outcome.value === undefined) reply.fail(slot, notFound(jobId));
-      else then(outcome.value);
-    },
-  }));
-}
-
-function claim(core: ShardCore, item: ClaimItem, slot: number, reply: Reply): void {
+function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   const entry = core.table.get(item.jobId);
   if (entry === undefined) {
-    reply.ok(slot, { kind: 'drop' });
+    slot.ok({ kind: 'drop' });
     return;
   }
   const { readyAtMs } = entry.current;
@@ -190,14 +79,14 @@ function claim(core: ShardCore, item: ClaimItem, slot: number, reply: Reply): vo
     if (ackTo !== undefined) core.services.publisher.acknowledge(ackTo);
   });
   if (decision.kind === 'refused') {
-    reply.ok(slot, { kind: 'drop' });
+    slot.ok({ kind: 'drop' });
     return;
   }
   const { record } = decision;
   entry.heardMs = core.context.clock.monotonicMs();
   core.services.metrics.waitSeconds.observe((core.nowMs() - readyAtMs) / 1_000);
   const { totalTimeoutMs } = record.spec;
-  reply.ok(slot, {
+  slot.ok({
     kind: 'granted',
     token,
     attempt: record.attempt,
@@ -208,15 +97,15 @@ function claim(core: ShardCore, item: ClaimItem, slot: number, reply: Reply): vo
   });
 }
 
-function complete(core: ShardCore, item: CompleteItem, slot: number, reply: Reply): void {
+function complete(core: ShardCore, item: CompleteItem, slot: Slot<AnyResult>): void {
   const entry = core.table.get(item.jobId);
   const decision =
     entry === undefined
       ? undefined
       : core.decide(entry, commandOf(item), (record) => {
-          reply.ok(slot, { kind: 'recorded', state: record.state });
+          slot.ok({ kind: 'recorded', state: record.state });
         });
-  if (decision === undefined || decision.kind === 'refused') reply.ok(slot, { kind: 'stale' });
+  if (decision === undefined || decision.kind === 'refused') slot.ok({ kind: 'stale' });
 }
 
 function commandOf({ token, outcome }: CompleteItem): JobCommand {
@@ -252,20 +141,20 @@ function heartbeat(core: ShardCore, item: HeartbeatItem): HeartbeatResult {
   return { stop };
 }
 
-function cancel(core: ShardCore, item: CancelItem, slot: number, reply: Reply): void {
+function cancel(core: ShardCore, item: CancelItem, slot: Slot<AnyResult>): void {
   const entry = core.table.get(item.jobId);
   if (entry === undefined || isTerminal(entry.current.state)) {
-    withRecord(core, item.jobId, slot, reply, (record) => {
-      if (record.state === 'CANCELLED') reply.ok(slot, { record });
-      else reply.fail(slot, stateForbids(record));
+    withRecord(core, item.jobId, slot, (record) => {
+      if (record.state === 'CANCELLED') slot.ok({ record });
+      else slot.fail(stateForbids(record));
     });
     return;
   }
   core.decide(entry, { kind: 'cancel', reason: item.reason });
   core.whenDurable(entry, (record) => {
     // The record that became durable may be a later one, in which the run has ended meanwhile.
-    if (isTerminal(record.state) && record.state !== 'CANCELLED') reply.fail(slot, stateForbids(record));
-    else reply.ok(slot, { record });
+    if (isTerminal(record.state) && record.state !== 'CANCELLED') slot.fail(stateForbids(record));
+    else slot.ok({ record });
   });
 }
 
@@ -276,10 +165,6 @@ function view(core: ShardCore, jobId: JobRecord['id']): JobView {
   const record = entry === undefined ? core.table.recent(jobId) : entry.durable;
   if (record === undefined) throw notFound(jobId);
   return { record, ...(entry?.progress !== undefined && { progress: entry.progress }) };
-}
-
-function notFound(jobId: string): TroupeError {
-  return new TroupeError('JOB_NOT_FOUND', { metadata: { jobId } });
 }
 
 function stateForbids(record: JobRecord): TroupeError {

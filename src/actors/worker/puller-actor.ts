@@ -126,7 +126,7 @@ class Puller implements Behavior<PullerMessage> {
     // Doorbell before release: the freed slots wake every puller, this one included, and it must not burst in a circle.
     if (deliveries.length < reserved) this.#doorbell();
     this.#services.slots.release(reserved - deliveries.length);
-    if (!this.#busy) this.#next();
+    if (deliveries.length === reserved) this.#next();
   }
 
   #doorbell(): void {
@@ -145,8 +145,8 @@ class Puller implements Behavior<PullerMessage> {
       return;
     }
     this.#kept = first;
+    this.#context.setTimer('keep', keepMs, { kind: 'keep-over' });
     this.#next();
-    if (this.#kept !== undefined) this.#context.setTimer('keep', keepMs, { kind: 'keep-over' });
   }
 
   #pull(

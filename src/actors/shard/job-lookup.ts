@@ -1,0 +1,36 @@
+/** Finding the durable record of a job: in memory, among the recently ended, in the store. */
+import { TroupeError } from '../../domain/errors.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import type { Slot } from './batch-reply.ts';
+import type { ShardCore } from './shard-core.ts';
+
+export function notFound(jobId: string): TroupeError {
+  return new TroupeError('JOB_NOT_FOUND', { metadata: { jobId } });
+}
+
+/** Continues with the record, or fails the slot. */
+export function withRecord(
+  core: ShardCore,
+  jobId: JobRecord['id'],
+  slot: Pick<Slot<never>, 'fail'>,
+  then: (record: JobRecord) => void,
+): void {
+  const entry = core.table.get(jobId);
+  if (entry !== undefined) {
+    core.whenDurable(entry, then);
+    return;
+  }
+  const recent = core.table.recent(jobId);
+  if (recent !== undefined) {
+    then(recent);
+    return;
+  }
+  core.context.pipeToSelf(core.services.store.findJob(jobId), (outcome) => ({
+    kind: 'continue',
+    run: () => {
+      if (outcome.status === 'rejected') slot.fail(TroupeError.from(outcome.reason));
+      else if (outcome.value === undefined) slot.fail(notFound(jobId));
+      else then(outcome.value);
+    },
+  }));
+}

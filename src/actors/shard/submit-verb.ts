@@ -1,0 +1,81 @@
+/** Accepting jobs: limits, and one job for one idempotency key. */
+import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
+import type { SubmitItem, SubmitResult } from '../../application/shard-protocol.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { acceptJob } from '../../domain/transitions.ts';
+import type { Slot } from './batch-reply.ts';
+import { withRecord } from './job-lookup.ts';
+import type { ShardCore } from './shard-core.ts';
+
+interface Key {
+  readonly keyHash: string;
+  readonly contentHash: string;
+}
+
+export function submit(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>): void {
+  const { limits } = core.services;
+  const shard = String(core.shard);
+  if (core.size >= limits.backlogMax) {
+    const metadata = { shard, backlogMax: String(limits.backlogMax) };
+    throw new TroupeError('BACKLOG_FULL', { retryAfterMs: 5_000, metadata });
+  }
+  if (core.undurable >= limits.undurableMax) {
+    throw new TroupeError('MAILBOX_FULL', { retryAfterMs: 500, metadata: { shard } });
+  }
+  const { keyHash, contentHash } = item;
+  if (keyHash === undefined || contentHash === undefined) acceptNew(core, item, slot);
+  else submitWithKey(core, item, { keyHash, contentHash }, slot);
+}
+
+function acceptNew(core: ShardCore, { spec }: SubmitItem, slot: Slot<SubmitResult>, key?: Key): void {
+  const nowMs = core.nowMs();
+  const record = acceptJob({ id: core.nextId(spec.queueNo), spec, nowMs });
+  const entry = key && { ...key, jobId: record.id, expiresAtMs: nowMs + spec.retentionMs };
+  if (entry !== undefined) core.keys.set(entry);
+  const done = (): void => {
+    slot.ok({ record, duplicate: false });
+  };
+  core.accept(record, done, entry);
+}
+
+function submitWithKey(core: ShardCore, item: SubmitItem, key: Key, slot: Slot<SubmitResult>): void {
+  const decideNow = (): boolean => {
+    const entry = core.keys.get(key.keyHash, core.nowMs());
+    if (entry !== undefined) answerKnownKey(core, entry, key, slot);
+    return entry !== undefined;
+  };
+  if (decideNow()) return;
+  const again = (): void => {
+    if (!decideNow()) acceptNew(core, item, slot, key);
+  };
+  if (!core.keys.wait(key.keyHash, again)) return;
+  core.context.pipeToSelf(lookUpKey(core, key.keyHash), (outcome) => ({
+    kind: 'continue',
+    run: () => {
+      // The store could not be asked: crash, and the callers learn that the outcome is unknown (nothing was done).
+      if (outcome.status === 'rejected') throw outcome.reason;
+      if (outcome.value !== undefined) core.keys.set(outcome.value);
+      core.keys.release(key.keyHash);
+      core.askFlush();
+    },
+  }));
+}
+
+/** An entry whose job was never committed is an orphan of a crash: the key is free. */
+async function lookUpKey(core: ShardCore, keyHash: string): Promise<IdempotencyEntry | undefined> {
+  const entry = await core.services.store.findKey(core.shard, keyHash);
+  if (entry === undefined) return undefined;
+  if (core.table.get(entry.jobId) !== undefined || core.table.recent(entry.jobId) !== undefined) return entry;
+  return (await core.services.store.findJob(entry.jobId)) === undefined ? undefined : entry;
+}
+
+function answerKnownKey(core: ShardCore, entry: IdempotencyEntry, key: Key, slot: Slot<SubmitResult>): void {
+  const { jobId } = entry;
+  if (entry.contentHash !== key.contentHash) {
+    slot.fail(new TroupeError('IDEMPOTENCY_KEY_REUSED', { metadata: { jobId } }));
+    return;
+  }
+  withRecord(core, jobId, slot, (record) => {
+    slot.ok({ record, duplicate: true });
+  });
+}
