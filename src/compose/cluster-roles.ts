@@ -1,0 +1,192 @@
+/** The actors of a node: its membership, the shards it keeps, the work it does. */
+import type { RunPool } from '../application/ports/run-pool.ts';
+import type { ShardBatcher } from '../application/shard-batcher.ts';
+import type { ShardRouter } from '../application/shard-router.ts';
+import type { Store } from '../application/ports/store.ts';
+import type { NodeInfo } from '../application/ports/membership.ts';
+import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import type { ActorRef, ActorSystem } from '../actors/kernel/index.ts';
+import type { KeeperMessage } from '../actors/shard/keeper-actor.ts';
+import { keeperActor } from '../actors/shard/keeper-actor.ts';
+import { createShardMetrics, defaultShardLimits } from '../actors/shard/shard-services.ts';
+import type { StopRun } from '../actors/shard/shard-services.ts';
+import { membershipActor } from '../actors/node/membership-actor.ts';
+import type { MembershipMessage } from '../actors/node/membership-actor.ts';
+import { runIdOf } from '../actors/worker/run-registry.ts';
+import { runEventsTo } from '../actors/worker/runs-actor.ts';
+import type { RunsMessage } from '../actors/worker/runs-actor.ts';
+import { workersSupervisor } from '../actors/worker/queue-watch-actor.ts';
+import { createWorkerMetrics, defaultWorkerLimits } from '../actors/worker/worker-services.ts';
+import { SlotLedger } from '../actors/worker/slot-ledger.ts';
+import type { Config } from '../config/index.ts';
+import type { HandlerManifest } from '../domain/handler-manifest.ts';
+import { supervise } from '../supervisor/index.ts';
+import type { ChildSpec } from '../supervisor/index.ts';
+import type { ProcessRuntime } from './runtime.ts';
+
+export interface ClusterParts {
+  readonly config: Config;
+  readonly runtime: ProcessRuntime;
+  readonly system: ActorSystem;
+  readonly bus: NatsBus;
+  readonly store: Store;
+  readonly router: ShardRouter;
+  readonly batcher: ShardBatcher;
+  readonly node: NodeInfo;
+  readonly shardCount: number;
+  /** Present on nodes that work. */
+  readonly pool?: RunPool;
+}
+
+export interface ClusterRoles {
+  readonly manifests: readonly HandlerManifest[];
+  /** Settles when the root of the tree has given up: the process cannot go on. */
+  readonly failed: Promise<unknown>;
+  /** Takes nothing new, lets runs end within the grace, hands the shards over. */
+  drain(graceMs: number): Promise<void>;
+}
+
+const root = 'node';
+
+export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRoles> {
+  const { system, node, bus } = parts;
+  const slots = parts.pool && new SlotLedger(parts.pool);
+  const runs = system.refAt<RunsMessage>(`/${root}/workers/runs`);
+  const manifests = await startPool(parts, runs);
+  const stopRun = (to: string, stop: StopRun): void => {
+    if (to === node.nodeId) runs.tell({ kind: 'stop-run', runId: runIdOf(stop.jobId, stop.token), why: stop.why });
+    else bus.requestNode(to, 'stop', stop, 1_000).catch(() => undefined);
+  };
+  const stopServing = bus.serveNode(node.nodeId, (verb, payload) => {
+    if (verb === 'stop') stopRun(node.nodeId, payload as StopRun);
+    return Promise.resolve(null);
+  });
+  const ref = system.spawn(
+    root,
+    supervise({
+      strategy: 'one-for-one',
+      intensity: { maxRestarts: 5, windowMs: 300_000 },
+      kind: 'root',
+      children: children(parts, { slots, stopRun }),
+    }),
+  );
+  return {
+    manifests,
+    failed: system.whenStopped(ref),
+    drain: (graceMs) => drain(parts, { slots, runs, stopServing }, graceMs),
+  };
+}
+
+async function startPool(parts: ClusterParts, runs: ActorRef<RunsMessage>): Promise<readonly HandlerManifest[]> {
+  const { pool, bus, runtime } = parts;
+  if (pool === undefined) return [];
+  const log = runtime.log.child({ component: 'handler' });
+  const events = runEventsTo(
+    (message) => runs.tell(message),
+    (runId, level, text) => {
+      log[level]({ runId }, text);
+    },
+  );
+  const publish = (manifests: readonly HandlerManifest[]): Promise<unknown> =>
+    Promise.all(manifests.map((manifest) => bus.config.publishManifest(manifest)));
+  const manifests = await pool.start(events);
+  await publish(manifests);
+  pool.onManifests((changed) => {
+    publish(changed).catch((error: unknown) => {
+      runtime.log.warn({ err: error }, 'manifests not published');
+    });
+  });
+  return manifests;
+}
+
+interface Wiring {
+  readonly slots: SlotLedger | undefined;
+  readonly stopRun: (node: string, stop: StopRun) => void;
+}
+
+function children(parts: ClusterParts, { slots, stopRun }: Wiring): ChildSpec[] {
+  const { config, runtime, bus, store, router, batcher, node, pool } = parts;
+  const specs: ChildSpec[] = [
+    {
+      name: 'membership',
+      definition: membershipActor(node, bus.membership, config.shards.leaseRenewalMs),
+      restart: 'permanent',
+      shutdownMs: 2_000,
+    },
+  ];
+  if (node.roles.includes('shards')) {
+    const keeper = keeperActor({
+      nodeId: node.nodeId,
+      incarnation: node.incarnation,
+      shardCount: parts.shardCount,
+      store: store.jobs,
+      publisher: bus.publisher,
+      server: router,
+      leases: bus.leases,
+      membership: bus.membership,
+      limits: {
+        ...defaultShardLimits,
+        backlogMax: config.shards.backlogMax,
+        groupMaxRecords: config.shards.groupMaxRecords,
+      },
+      metrics: createShardMetrics(runtime.telemetry),
+      stopRun,
+    });
+    specs.push({ name: 'shards', definition: keeper, restart: 'permanent', shutdownMs: 5_000 });
+  }
+  if (pool !== undefined && slots !== undefined) {
+    const workers = workersSupervisor(
+      {
+        nodeId: node.nodeId,
+        pool,
+        slots,
+        batcher,
+        source: bus.work,
+        publisher: bus.publisher,
+        live: bus.live,
+        payloads: store.payloads,
+        limits: { ...defaultWorkerLimits, outputMaxBytes: config.gateway.payloadMaxBytes },
+        metrics: createWorkerMetrics(runtime.telemetry),
+      },
+      bus.config,
+    );
+    specs.push({ name: 'workers', definition: workers, restart: 'permanent', shutdownMs: 'infinity' });
+  }
+  return specs;
+}
+
+interface Draining {
+  readonly slots: SlotLedger | undefined;
+  readonly runs: ActorRef<RunsMessage>;
+  readonly stopServing: () => void;
+}
+
+/** Work first, shards last: the outcomes of the last runs still find their owner, often in this very process. */
+async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining, graceMs: number): Promise<void> {
+  const { system, pool, node, runtime } = parts;
+  slots?.close();
+  if (pool !== undefined) {
+    await pool.stop(graceMs);
+    await settledWithin(runtime, 5_000, (done) => runs.tell({ kind: 'drain', done }));
+  }
+  system.refAt<MembershipMessage>(`/${root}/membership`).tell({ kind: 'drain' });
+  if (node.roles.includes('shards')) {
+    const keeper = system.refAt<KeeperMessage>(`/${root}/shards`);
+    await settledWithin(runtime, 5_000, (done) => keeper.tell({ kind: 'drain', done }));
+  }
+  stopServing();
+}
+
+function settledWithin(runtime: ProcessRuntime, ms: number, ask: (done: () => void) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = runtime.clock.setTimer(ms, () => {
+      runtime.log.warn({ waitedMs: ms }, 'drain took too long; what is left is taken over by others');
+      resolve();
+    });
+    const done = (): void => {
+      cancel();
+      resolve();
+    };
+    if (!ask(done)) done();
+  });
+}

@@ -1,0 +1,42 @@
+/** Opens the store that the configuration names, and agrees with the cluster on its fixed facts. */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { openCassandraStore } from '../adapters/cassandra/cassandra-store.ts';
+import { openSqliteStore } from '../adapters/sqlite/sqlite-store.ts';
+import type { ClusterFacts, Store } from '../application/ports/store.ts';
+import type { Config } from '../config/index.ts';
+import type { ProcessRuntime } from './runtime.ts';
+
+export interface OpenedStore {
+  readonly store: Store;
+  readonly facts: ClusterFacts;
+}
+
+export async function openStore(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
+  const store = await open(config, runtime);
+  try {
+    const proposal = { clusterId: randomUUID(), shardCount: config.shards.count };
+    const facts = await store.agreeFacts(proposal);
+    if (facts.shardCount !== config.shards.count) {
+      runtime.log.info(
+        { event: 'cluster.facts', shardCount: facts.shardCount, configured: config.shards.count },
+        'the number of shards was fixed when the cluster was created; the configured one is not used',
+      );
+    }
+    return { store, facts };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function open(config: Config, { clock, log, telemetry }: ProcessRuntime): Promise<Store> {
+  if (config.store.kind === 'cassandra') {
+    const { contactPoints, localDataCenter, keyspace, replication } = config.store.cassandra;
+    return openCassandraStore({ contactPoints, localDataCenter, keyspace, replication, clock, log, telemetry });
+  }
+  const path = config.store.sqlite.path ?? join(config.dataDir, 'troupe.db');
+  mkdirSync(dirname(path), { recursive: true });
+  return openSqliteStore({ path, clock, log, telemetry });
+}
