@@ -1,0 +1,21 @@
+/** Who calls, and until when the answer is wanted. */
+import { TroupeError } from '../domain/errors.ts';
+
+export interface CallContext {
+  readonly tenant: string;
+  readonly requestId: string;
+  /** Epoch ms; absent: no deadline. */
+  readonly deadlineAtMs?: number;
+  /** Aborted when the caller has gone. */
+  readonly signal?: AbortSignal;
+  /** W3C traceparent. */
+  readonly traceparent?: string;
+}
+
+/** Refuses a call that nobody waits for any more, before anything is stored. */
+export function ensureAwaited(context: CallContext, nowMs: number): void {
+  if (context.signal?.aborted === true) throw new TroupeError('CALL_CANCELLED');
+  if (context.deadlineAtMs !== undefined && context.deadlineAtMs <= nowMs) {
+    throw new TroupeError('CALL_DEADLINE_EXCEEDED', { metadata: { outcome: 'none' } });
+  }
+}

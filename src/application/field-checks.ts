@@ -1,0 +1,34 @@
+/** Collects everything that is wrong with a request, each by its path in the contract, so that callers fix it in one go. */
+import type { FieldViolation } from '../domain/errors.ts';
+
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+  /** How people read the bounds: `1 ms to 7 days`. */
+  readonly text: string;
+  readonly integer?: boolean;
+}
+
+export class FieldChecks {
+  readonly violations: FieldViolation[] = [];
+
+  add(field: string, description: string): void {
+    this.violations.push({ field, description });
+  }
+
+  pattern(field: string, value: string, pattern: RegExp): void {
+    if (!pattern.test(value)) this.add(field, value === '' ? 'is required' : `must match ${pattern.source}`);
+  }
+
+  /** Absent is fine. */
+  range(field: string, value: number | undefined, range: Range): void {
+    if (value === undefined) return;
+    const wrongKind = !Number.isFinite(value) || (range.integer === true && !Number.isInteger(value));
+    if (wrongKind || value < range.min || value > range.max) this.add(field, `must be ${range.text}`);
+  }
+
+  /** Counts UTF-16 units: cheap, and never more than a few bytes each. */
+  length(field: string, value: string, max: number): void {
+    if (value.length > max) this.add(field, `must have at most ${String(max)} characters`);
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Digests behind idempotency keys. The content is what the caller asked for, not what defaults made of it: a repeated
+ * call stays the same call although a queue's defaults changed in between.
+ */
+import { hash } from 'node:crypto';
+import type { JobRequest } from './job-request.ts';
+
+export interface JobFingerprint {
+  /** 43 characters. */
+  readonly keyHash: string;
+  readonly contentHash: string;
+}
+
+/** Undefined without a key. */
+export function fingerprint(tenant: string, request: JobRequest): JobFingerprint | undefined {
+  if (request.idempotencyKey === '') return undefined;
+  return {
+    keyHash: hash('sha256', `${tenant}\0${request.idempotencyKey}`, 'base64url'),
+    contentHash: hash('sha256', canonicalText(request), 'base64url'),
+  };
+}
+
+function canonicalText(request: JobRequest): string {
+  const { input, retry } = request;
+  const inputDigest =
+    input === undefined
+      ? ['json', hash('sha256', 'null', 'base64url')]
+      : [input.kind, hash('sha256', input.kind === 'json' ? input.json : input.bytes, 'base64url')];
+  return JSON.stringify([
+    request.handler,
+    request.queue === '' ? 'default' : request.queue,
+    inputDigest,
+    request.runAtMs ?? null,
+    request.queueTimeoutMs ?? null,
+    request.executionTimeoutMs ?? null,
+    request.totalTimeoutMs ?? null,
+    request.retentionMs ?? null,
+    [retry?.maxAttempts ?? null, retry?.initialMs ?? null, retry?.coefficient ?? null, retry?.maxMs ?? null],
+  ]);
+}

@@ -1,0 +1,31 @@
+/** What a caller asks for, before anything is known to be valid. Absent fields get their defaults later. */
+import type { RetryPolicy } from '../domain/job.ts';
+
+export type RequestPayload =
+  { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
+
+export interface JobRequest {
+  readonly handler: string;
+  /** Empty: the queue `default`. */
+  readonly queue: string;
+  /** Absent: the JSON document `null`. */
+  readonly input?: RequestPayload | undefined;
+  readonly runAtMs?: number | undefined;
+  readonly queueTimeoutMs?: number | undefined;
+  readonly executionTimeoutMs?: number | undefined;
+  readonly totalTimeoutMs?: number | undefined;
+  readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined;
+  readonly retentionMs?: number | undefined;
+  /** Empty: none. */
+  readonly idempotencyKey: string;
+}
+
+export interface AcceptedJob {
+  readonly jobId: string;
+  readonly state: string;
+  readonly duplicate: boolean;
+}
+
+export function payloadBytes(payload: RequestPayload): number {
+  return payload.kind === 'json' ? Buffer.byteLength(payload.json) : payload.bytes.byteLength;
+}

@@ -1,0 +1,130 @@
+/** Queues: made and changed in the store first, then told to everyone. */
+import { TroupeError } from '../domain/errors.ts';
+import { defaultQueueSettings, namePattern } from '../domain/queue.ts';
+import type { Queue, QueueSettings } from '../domain/queue.ts';
+import { ensureAwaited } from './call-context.ts';
+import type { CallContext } from './call-context.ts';
+import { FieldChecks } from './field-checks.ts';
+import type { JobRequest } from './job-request.ts';
+import { parseQueuePageToken, queuePageToken } from './page-token.ts';
+import type { QueueStore } from './ports/queue-store.ts';
+import type { Clock } from './ports/runtime.ts';
+import type { QueueCatalog } from './queue-catalog.ts';
+import { checkRetry, executionTimeoutRange, mergeRetry, retentionRange } from './settings-checks.ts';
+
+const pageSizeMax = 1_000;
+const pageSizeDefault = 100;
+
+/** What is absent keeps its value, or gets its default. */
+export interface SettingsRequest {
+  readonly executionTimeoutMs?: number | undefined;
+  readonly retry?: JobRequest['retry'];
+  readonly retentionMs?: number | undefined;
+}
+
+export interface QueuePage {
+  readonly queues: readonly Queue[];
+  readonly nextPageToken: string;
+}
+
+export interface ManageQueues {
+  create(context: CallContext, name: string, settings: SettingsRequest): Promise<Queue>;
+  get(context: CallContext, name: string): Promise<Queue>;
+  list(context: CallContext, query: { readonly pageSize: number; readonly pageToken: string }): Promise<QueuePage>;
+  update(
+    context: CallContext,
+    change: { readonly name: string; readonly version: number; readonly settings: SettingsRequest },
+  ): Promise<Queue>;
+}
+
+export interface ManageQueuesParts {
+  readonly store: QueueStore;
+  readonly catalog: QueueCatalog;
+  readonly clock: Clock;
+}
+
+export function createManageQueues({ store, catalog, clock }: ManageQueuesParts): ManageQueues {
+  async function create(context: CallContext, name: string, request: SettingsRequest): Promise<Queue> {
+    ensureAwaited(context, clock.nowMs());
+    check(name, request);
+    const settings = merge(request, defaultQueueSettings);
+    const { outcome, queue } = await store.createQueue({
+      tenant: context.tenant,
+      name,
+      settings,
+      nowMs: clock.nowMs(),
+    });
+    // Also when it exists: its maker may have died before it told the others.
+    await catalog.announce(queue);
+    if (outcome === 'exists') throw new TroupeError('QUEUE_EXISTS', { metadata: { queue: name } });
+    return queue;
+  }
+
+  /** Reads the store: settings are shown as they are, not as they were. */
+  async function get(context: CallContext, name: string): Promise<Queue> {
+    ensureAwaited(context, clock.nowMs());
+    check(name, {});
+    const queue = await store.findQueue(context.tenant, name);
+    if (!queue) throw queueNotFound(name);
+    return queue;
+  }
+
+  async function list(
+    context: CallContext,
+    query: { readonly pageSize: number; readonly pageToken: string },
+  ): Promise<QueuePage> {
+    ensureAwaited(context, clock.nowMs());
+    const after = query.pageToken === '' ? '' : parseQueuePageToken(query.pageToken);
+    const size = query.pageSize === 0 ? pageSizeDefault : Math.min(query.pageSize, pageSizeMax);
+    const rest = (await store.listQueues(context.tenant)).filter((queue) => queue.name > after);
+    const queues = rest.slice(0, size);
+    const last = queues.at(-1);
+    return { queues, nextPageToken: rest.length > size && last ? queuePageToken(last.name) : '' };
+  }
+
+  async function update(
+    context: CallContext,
+    change: { readonly name: string; readonly version: number; readonly settings: SettingsRequest },
+  ): Promise<Queue> {
+    const { name, version: expectedVersion } = change;
+    ensureAwaited(context, clock.nowMs());
+    check(name, change.settings, expectedVersion);
+    const present = await store.findQueue(context.tenant, name);
+    if (!present) throw queueNotFound(name);
+    const settings = merge(change.settings, present.settings);
+    const { tenant } = context;
+    const result = await store.updateQueue({ tenant, name, settings, expectedVersion, nowMs: clock.nowMs() });
+    if (result.outcome === 'missing' || (result.outcome === 'updated' && !result.queue)) throw queueNotFound(name);
+    if (result.outcome === 'conflict' || !result.queue) throw versionConflict(name, result.queue ?? present);
+    await catalog.announce(result.queue);
+    return result.queue;
+  }
+
+  return { create, get, list, update };
+}
+
+function check(name: string, settings: SettingsRequest, version?: number): void {
+  const checks = new FieldChecks();
+  checks.pattern('name', name, namePattern);
+  if (version === 0) checks.add('version', 'is required');
+  checks.range('settings.execution_timeout', settings.executionTimeoutMs, executionTimeoutRange);
+  checks.range('settings.retention', settings.retentionMs, retentionRange);
+  checkRetry(checks, 'settings.retry', settings.retry);
+  if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+}
+
+function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
+  return {
+    executionTimeoutMs: request.executionTimeoutMs ?? base.executionTimeoutMs,
+    retry: mergeRetry([request.retry], base.retry),
+    retentionMs: request.retentionMs ?? base.retentionMs,
+  };
+}
+
+function queueNotFound(queue: string): TroupeError {
+  return new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue } });
+}
+
+function versionConflict(name: string, present: Queue): TroupeError {
+  return new TroupeError('QUEUE_VERSION_CONFLICT', { metadata: { queue: name, version: String(present.version) } });
+}

@@ -1,0 +1,60 @@
+/**
+ * Tokens that clients hand back. They hold all there is to know, so no server keeps anything for them; they are checked
+ * against what they are used for, and they are no secret: they say nothing that the client has not seen.
+ */
+import { TroupeError } from '../domain/errors.ts';
+import { jobIdParts, parseJobId } from '../domain/job-id.ts';
+import type { JobId } from '../domain/job-id.ts';
+
+export function jobPageToken(before: JobId): string {
+  return encode('j1', before);
+}
+
+/** The id that the next page begins before; it names the queue, so a token of another queue is found out. */
+export function parseJobPageToken(token: string, queueNo: number): JobId {
+  const id = parseJobId(decode('j1', token) ?? '');
+  if (!id || jobIdParts(id).queueNo !== queueNo) throw invalidPageToken();
+  return id;
+}
+
+export function queuePageToken(after: string): string {
+  return encode('q1', after);
+}
+
+export function parseQueuePageToken(token: string): string {
+  const name = decode('q1', token);
+  if (name === undefined) throw invalidPageToken();
+  return name;
+}
+
+export function resumeToken(jobId: JobId, seq: number): string {
+  return encode('r1', `${jobId}.${String(seq)}`);
+}
+
+/** The number of the last change that the client has seen. */
+export function parseResumeToken(token: string, jobId: string): number {
+  const [id, seqText = ''] = (decode('r1', token) ?? '').split('.');
+  const seq = Number(seqText);
+  if (id !== jobId || !/^[1-9][0-9]{0,9}$/.test(seqText)) {
+    throw new TroupeError('INVALID_RESUME_TOKEN', {
+      violations: [{ field: 'resume_token', description: 'is not one of this job' }],
+    });
+  }
+  return seq;
+}
+
+function encode(kind: string, text: string): string {
+  return Buffer.from(`${kind}.${text}`).toString('base64url');
+}
+
+function decode(kind: string, token: string): string | undefined {
+  const text = Buffer.from(token, 'base64url').toString();
+  // Only what this process would have made itself: no second spelling of a token.
+  if (!text.startsWith(`${kind}.`) || Buffer.from(text).toString('base64url') !== token) return undefined;
+  return text.slice(kind.length + 1);
+}
+
+function invalidPageToken(): TroupeError {
+  const violations = [{ field: 'page_token', description: 'is not one of this list' }];
+  return new TroupeError('INVALID_PAGE_TOKEN', { violations });
+}

@@ -1,0 +1,88 @@
+/**
+ * Queues as this process knows them: read from the store once, kept until the shared configuration tells of another
+ * version or `maxAgeMs` has passed (should that news be lost). At most `maxQueues` are kept.
+ */
+import type { Queue } from '../domain/queue.ts';
+import type { WorkSource } from './ports/bus.ts';
+import type { SharedConfig } from './ports/membership.ts';
+import type { QueueStore } from './ports/queue-store.ts';
+import type { Clock, Logger } from './ports/runtime.ts';
+
+export interface QueueCatalog {
+  /** Without waiting, if it is known. */
+  known(tenant: string, name: string): Queue | undefined;
+  find(tenant: string, name: string): Promise<Queue | undefined>;
+  /** Takes over what the caller has just written, and tells the others; trouble in telling is logged and made good later. */
+  announce(queue: Queue): Promise<void>;
+}
+
+export interface QueueCatalogParts {
+  readonly store: QueueStore;
+  readonly config: Pick<SharedConfig, 'queues' | 'touchQueue'>;
+  readonly work: Pick<WorkSource, 'ensureQueue'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const maxAgeMs = 60_000;
+const maxQueues = 10_000;
+
+interface Entry {
+  readonly queue: Queue;
+  readonly readAtMs: number;
+}
+
+export function createQueueCatalog(parts: QueueCatalogParts): QueueCatalog {
+  const { store, config, work, clock, log } = parts;
+  const entries = new Map<string, Entry>();
+  const reads = new Map<string, Promise<Queue | undefined>>();
+
+  function keep(queue: Queue): void {
+    const key = `${queue.tenant}/${queue.name}`;
+    entries.delete(key);
+    entries.set(key, { queue, readAtMs: clock.monotonicMs() });
+    const oldest = entries.keys().next();
+    if (entries.size > maxQueues && oldest.done !== true) entries.delete(oldest.value);
+  }
+
+  function known(tenant: string, name: string): Queue | undefined {
+    const key = `${tenant}/${name}`;
+    const entry = entries.get(key);
+    if (!entry || clock.monotonicMs() - entry.readAtMs > maxAgeMs) return undefined;
+    const newestVersion = config.queues().get(key) ?? 0;
+    return newestVersion > entry.queue.version ? undefined : entry.queue;
+  }
+
+  async function announce(queue: Queue): Promise<void> {
+    keep(queue);
+    try {
+      await work.ensureQueue(queue.tenant, queue.name);
+      await config.touchQueue(queue.tenant, queue.name, queue.version);
+    } catch (error) {
+      log.warn({ err: error, tenant: queue.tenant, queue: queue.name }, 'queue not announced, will be at its next use');
+    }
+  }
+
+  async function read(tenant: string, name: string): Promise<Queue | undefined> {
+    const queue = await store.findQueue(tenant, name);
+    if (queue) {
+      keep(queue);
+      // Its maker may have lost the broker between the store and the news.
+      if (!config.queues().has(`${tenant}/${name}`)) void announce(queue);
+    }
+    return queue;
+  }
+
+  function find(tenant: string, name: string): Promise<Queue | undefined> {
+    const present = known(tenant, name);
+    if (present) return Promise.resolve(present);
+    const key = `${tenant}/${name}`;
+    const underWay = reads.get(key);
+    if (underWay) return underWay;
+    const started = read(tenant, name).finally(() => reads.delete(key));
+    reads.set(key, started);
+    return started;
+  }
+
+  return { known, find, announce };
+}

@@ -1,0 +1,38 @@
+/** Bounds and merging of what jobs and queues have in common: timeouts, retention, retries. */
+import type { RetryPolicy } from '../domain/job.ts';
+import type { FieldChecks, Range } from './field-checks.ts';
+import type { JobRequest } from './job-request.ts';
+
+const minuteMs = 60_000;
+const dayMs = 24 * 3_600_000;
+
+export const executionTimeoutRange: Range = { min: 1, max: 7 * dayMs, text: '1 ms to 7 days' };
+export const retentionRange: Range = { min: minuteMs, max: 365 * dayMs, text: '1 minute to 365 days' };
+const attemptsRange: Range = { min: 1, max: 100, text: 'a whole number from 1 to 100', integer: true };
+const delayRange: Range = { min: 1, max: dayMs, text: '1 ms to 1 day' };
+const coefficientRange: Range = { min: 1, max: 10, text: '1 to 10' };
+
+/** `prefix` is the path of the retry message in the contract. */
+export function checkRetry(checks: FieldChecks, prefix: string, retry: JobRequest['retry']): void {
+  if (!retry) return;
+  checks.range(`${prefix}.max_attempts`, retry.maxAttempts, attemptsRange);
+  checks.range(`${prefix}.initial_delay`, retry.initialMs, delayRange);
+  checks.range(`${prefix}.coefficient`, retry.coefficient, coefficientRange);
+  checks.range(`${prefix}.max_delay`, retry.maxMs, delayRange);
+  if (retry.initialMs !== undefined && retry.maxMs !== undefined && retry.maxMs < retry.initialMs) {
+    checks.add(`${prefix}.max_delay`, 'must not be less than initial_delay');
+  }
+}
+
+/** The first layer that says something wins. An initial delay above an inherited most lifts it. */
+export function mergeRetry(layers: readonly JobRequest['retry'][], base: RetryPolicy): RetryPolicy {
+  const pick = <K extends keyof RetryPolicy>(key: K): RetryPolicy[K] =>
+    layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? base[key];
+  const initialMs = pick('initialMs');
+  return {
+    maxAttempts: pick('maxAttempts'),
+    initialMs,
+    coefficient: pick('coefficient'),
+    maxMs: Math.max(pick('maxMs'), initialMs),
+  };
+}

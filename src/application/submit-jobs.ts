@@ -1,0 +1,120 @@
+/**
+ * Accepts jobs: check, place the payload, send to the owner of a shard. Nothing is stored for a request that is refused
+ * here; a payload whose job the shard then refuses is an orphan that expires by itself.
+ */
+import { randomUUID } from 'node:crypto';
+import { TroupeError } from '../domain/errors.ts';
+import type { Payload } from '../domain/job.ts';
+import { defaultQueueName } from './queue-names.ts';
+import { ensureAwaited } from './call-context.ts';
+import type { CallContext } from './call-context.ts';
+import { fingerprint } from './job-fingerprint.ts';
+import type { JobFingerprint } from './job-fingerprint.ts';
+import type { AcceptedJob, JobRequest } from './job-request.ts';
+import { inlinePayload, resolveJob } from './job-resolution.ts';
+import type { Resolution } from './job-resolution.ts';
+import type { InputValidator } from './ports/input-validator.ts';
+import type { SharedConfig } from './ports/membership.ts';
+import type { PayloadStore } from './ports/payload-store.ts';
+import type { Clock } from './ports/runtime.ts';
+import type { QueueCatalog } from './queue-catalog.ts';
+import type { ShardBatcher } from './shard-batcher.ts';
+import type { ShardChoice } from './shard-choice.ts';
+import type { SubmitItem, SubmitResult } from './shard-protocol.ts';
+
+/** Larger inputs go to the payload store. */
+export const inlineMaxBytes = 1_024;
+/** Jobs in one SubmitJobs call. */
+export const submitBatchMax = 1_000;
+/** Shards that a job without a key is offered to while owners are away. */
+const shardAttempts = 3;
+/** A payload outlives its job by this, whatever the clocks of gateway and shard say. */
+const payloadMarginMs = 3_600_000;
+
+export interface SubmitParts {
+  readonly batcher: ShardBatcher;
+  readonly shards: ShardChoice;
+  readonly catalog: QueueCatalog;
+  readonly config: Pick<SharedConfig, 'manifests'>;
+  readonly payloads: PayloadStore;
+  readonly validator: InputValidator;
+  readonly clock: Clock;
+  /** Hard limit of one input. */
+  readonly payloadMaxBytes: number;
+}
+
+export type SubmitOutcome = { readonly ok: AcceptedJob } | { readonly error: TroupeError };
+
+export interface SubmitJobs {
+  one(context: CallContext, request: JobRequest): Promise<AcceptedJob>;
+  /** Each for itself; rejects only when the batch as a whole is not valid. */
+  many(context: CallContext, requests: readonly JobRequest[]): Promise<readonly SubmitOutcome[]>;
+}
+
+export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
+  const { batcher, shards, catalog, clock } = parts;
+
+  async function one(context: CallContext, request: JobRequest): Promise<AcceptedJob> {
+    const nowMs = clock.nowMs();
+    ensureAwaited(context, nowMs);
+    const queueName = request.queue === '' ? defaultQueueName : request.queue;
+    const { tenant } = context;
+    const queue = catalog.known(tenant, queueName) ?? (await catalog.find(tenant, queueName));
+    const resolution = resolveJob(request, {
+      tenant,
+      queueName,
+      queue,
+      manifest: parts.config.manifests().get(request.handler),
+      nowMs,
+      payloadMaxBytes: parts.payloadMaxBytes,
+      validator: parts.validator,
+      traceparent: context.traceparent,
+    });
+    const print = fingerprint(tenant, request);
+    const small = resolution.inputBytes <= inlineMaxBytes;
+    const input = small ? inlinePayload(resolution.input) : await store(resolution, print, nowMs);
+    const { record, duplicate } = await send(context, { spec: { ...resolution.spec, input }, ...print });
+    return { jobId: record.id, state: record.state, duplicate };
+  }
+
+  /** The same keyed request gets the same payload id, so that a repeated call writes nothing new. */
+  async function store(resolution: Resolution, print: JobFingerprint | undefined, nowMs: number): Promise<Payload> {
+    const { input, inputBytes, spec } = resolution;
+    const id = print ? `in-${print.keyHash}-${print.contentHash}` : `in-${randomUUID()}`;
+    const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
+    await parts.payloads.putPayload({ id, bytes, expiresAtMs: nowMs + spec.retentionMs + payloadMarginMs });
+    return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
+  }
+
+  async function send(context: CallContext, item: SubmitItem): Promise<SubmitResult> {
+    const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
+    if (item.keyHash !== undefined) return batcher.call(shards.ofKey(item.keyHash), 'submit', item, deadline);
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await batcher.call(shards.any(attempt), 'submit', item, deadline);
+      } catch (error) {
+        // Nobody listened, so nothing was done: another shard may have the job.
+        const away = error instanceof TroupeError && error.code === 'SHARD_UNAVAILABLE';
+        if (!away || attempt + 1 >= shardAttempts) throw error;
+      }
+    }
+  }
+
+  async function many(context: CallContext, requests: readonly JobRequest[]): Promise<readonly SubmitOutcome[]> {
+    ensureAwaited(context, clock.nowMs());
+    if (requests.length === 0 || requests.length > submitBatchMax) {
+      const description = `must hold 1 to ${String(submitBatchMax)} jobs, not ${String(requests.length)}`;
+      throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'requests', description }] });
+    }
+    return Promise.all(
+      requests.map((request) =>
+        one(context, request).then(
+          (ok) => ({ ok }),
+          (error: unknown) => ({ error: TroupeError.from(error) }),
+        ),
+      ),
+    );
+  }
+
+  return { one, many };
+}

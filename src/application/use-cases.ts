@@ -1,0 +1,67 @@
+/** All that the edge can do, wired from the ports it needs. */
+import { createCancelJob } from './cancel-job.ts';
+import type { CancelJob } from './cancel-job.ts';
+import { createGetJob } from './get-job.ts';
+import type { GetJob } from './get-job.ts';
+import { createJobReader } from './job-reader.ts';
+import { createListJobs } from './list-jobs.ts';
+import type { ListJobs } from './list-jobs.ts';
+import { createManageQueues } from './manage-queues.ts';
+import type { ManageQueues } from './manage-queues.ts';
+import type { LiveFeed, WorkSource } from './ports/bus.ts';
+import type { InputValidator } from './ports/input-validator.ts';
+import type { JobCache } from './ports/job-cache.ts';
+import type { SharedConfig } from './ports/membership.ts';
+import type { Clock, Logger, Random } from './ports/runtime.ts';
+import type { Store } from './ports/store.ts';
+import { createQueueCatalog } from './queue-catalog.ts';
+import type { ShardBatcher } from './shard-batcher.ts';
+import { createShardChoice } from './shard-choice.ts';
+import { createSubmitJobs } from './submit-jobs.ts';
+import type { SubmitJobs } from './submit-jobs.ts';
+import { createWatchJob } from './watch-job.ts';
+import type { WatchJob } from './watch-job.ts';
+
+export interface UseCases {
+  readonly submit: SubmitJobs;
+  readonly getJob: GetJob;
+  readonly listJobs: ListJobs;
+  readonly cancelJob: CancelJob;
+  readonly watchJob: WatchJob;
+  readonly queues: ManageQueues;
+}
+
+export interface UseCaseParts {
+  readonly batcher: ShardBatcher;
+  readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads'>;
+  readonly config: Pick<SharedConfig, 'manifests' | 'queues' | 'touchQueue'>;
+  readonly work: Pick<WorkSource, 'ensureQueue'>;
+  readonly feed: LiveFeed;
+  readonly cache: JobCache;
+  readonly validator: InputValidator;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly shardCount: number;
+  /** Shards that this process serves now; of a gateway without shards always empty. */
+  readonly localShards: () => readonly number[];
+  /** Hard limit of one input. */
+  readonly payloadMaxBytes: number;
+}
+
+export function createUseCases(parts: UseCaseParts): UseCases {
+  const { batcher, store, config, clock, cache, shardCount } = parts;
+  const { payloads } = store;
+  const catalog = createQueueCatalog({ store: store.queues, config, work: parts.work, clock, log: parts.log });
+  const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
+  const shards = createShardChoice({ shardCount, localShards: parts.localShards, clock, random: parts.random });
+  const { validator, payloadMaxBytes } = parts;
+  return {
+    submit: createSubmitJobs({ batcher, shards, catalog, config, payloads, validator, clock, payloadMaxBytes }),
+    getJob: createGetJob({ reader, payloads, clock }),
+    listJobs: createListJobs({ store: store.jobs, catalog, clock }),
+    cancelJob: createCancelJob({ reader, batcher, clock }),
+    watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock }),
+    queues: createManageQueues({ store: store.queues, catalog, clock }),
+  };
+}

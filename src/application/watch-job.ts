@@ -1,0 +1,101 @@
+/**
+ * Follows one job: its present view, then each newer one, up to the final one.
+ *
+ * Live news only say that something changed; what changed is read from the job itself. So lost, doubled or reordered
+ * news cost nothing but time, and a poll finds what no news told. Bounded: a reader that is slow skips views, nothing
+ * queues up for it. Views never go back (by `seq`).
+ */
+import { isTerminal } from '../domain/job.ts';
+import { ensureAwaited } from './call-context.ts';
+import type { CallContext } from './call-context.ts';
+import { openOutput } from './get-job.ts';
+import type { FullJob } from './get-job.ts';
+import type { JobReader } from './job-reader.ts';
+import { parseResumeToken, resumeToken } from './page-token.ts';
+import type { LiveFeed, ProgressNote } from './ports/bus.ts';
+import type { PayloadStore } from './ports/payload-store.ts';
+import type { Clock } from './ports/runtime.ts';
+import { createWakeUp } from './wake-up.ts';
+
+/** Without any news the job is read again after this. */
+const pollMs = 5_000;
+/** News were ahead of what could be read: read again after this, then twice this, up to `pollMs`. */
+const lagFloorMs = 50;
+/** Most progress notes of a job that are passed on: one in this time. */
+const progressGapMs = 100;
+
+export interface WatchJobParts {
+  readonly reader: JobReader;
+  readonly feed: LiveFeed;
+  readonly payloads: PayloadStore;
+  readonly clock: Clock;
+}
+
+export interface WatchUpdate {
+  /** The last one has its output. */
+  readonly job: FullJob;
+  readonly resumeToken: string;
+}
+
+export type WatchJob = (context: CallContext, jobId: string, token: string) => AsyncGenerator<WatchUpdate, void>;
+
+export function createWatchJob(parts: WatchJobParts): WatchJob {
+  const { reader, feed, clock } = parts;
+
+  return async function* watchJob(context, jobId, token) {
+    ensureAwaited(context, clock.nowMs());
+    const first = await reader.read(context.tenant, jobId);
+    const { id, spec } = first.record;
+    let seenSeq = token === '' ? 0 : parseResumeToken(token, id);
+    let toldSeq = 0;
+    let readAtMs = clock.monotonicMs();
+    let note: ProgressNote | undefined;
+    const wakeUp = createWakeUp(clock, context.signal);
+    const unsubscribe = feed.watchJob({ jobId: id, tenant: spec.tenant, queue: spec.queue }, (change) => {
+      if (change.kind === 'event') toldSeq = Math.max(toldSeq, change.seq);
+      else note = change.progress;
+      wakeUp.wake();
+    });
+    try {
+      let { record } = first;
+      let lagMs = lagFloorMs;
+      let due = true;
+      for (;;) {
+        ensureAwaited(context, clock.nowMs());
+        if (due) {
+          const view = isTerminal(record.state) ? first : await reader.read(context.tenant, id);
+          readAtMs = clock.monotonicMs();
+          if (view.record.seq > seenSeq || isTerminal(view.record.state)) {
+            ({ record } = view);
+            seenSeq = record.seq;
+            note = undefined;
+            yield await update(view);
+            if (isTerminal(record.state)) return;
+          }
+        } else if (note) {
+          const { fraction, note: text } = note;
+          note = undefined;
+          yield await update({ record, progress: { fraction, note: text } });
+          await wakeUp.sleep(progressGapMs, { deaf: true });
+        }
+        if (toldSeq > seenSeq && due) {
+          await wakeUp.sleep(lagMs, { deaf: true });
+          lagMs = Math.min(lagMs * 2, pollMs);
+        } else {
+          lagMs = lagFloorMs;
+          await wakeUp.sleep(Math.max(0, readAtMs + pollMs - clock.monotonicMs()));
+        }
+        due = toldSeq > seenSeq || clock.monotonicMs() - readAtMs >= pollMs;
+      }
+    } finally {
+      unsubscribe();
+      wakeUp.close();
+    }
+  };
+
+  async function update(view: FullJob): Promise<WatchUpdate> {
+    const { record } = view;
+    const output = isTerminal(record.state) ? await openOutput(parts.payloads, record) : undefined;
+    return { job: { ...view, ...(output && { output }) }, resumeToken: resumeToken(record.id, record.seq) };
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Encodes and decodes the contract straight to and from bytes: protobufjs compiles one function per message from the
+ * .proto files, without the detour over plain objects that proto-loader takes. Names are camelCase here.
+ */
+import type protobuf from 'protobufjs';
+import type * as wire from './messages.ts';
+import { loadContractRoot } from './root.ts';
+
+/** What may be encoded: every field may be absent. */
+export type Init<T> = T extends Uint8Array
+  ? T
+  : T extends readonly (infer U)[]
+    ? readonly Init<U>[]
+    : T extends object
+      ? { readonly [K in keyof T]?: Init<T[K]> | undefined }
+      : T;
+
+export interface MessageCodec<T> {
+  readonly encode: (message: Init<T>) => Buffer;
+  /** Throws on bytes that are not this message. */
+  readonly decode: (bytes: Uint8Array) => T;
+}
+
+/** One method as grpc-js wants it. */
+export interface MethodCodec<Request, Response> {
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  readonly requestSerialize: (message: Init<Request>) => Buffer;
+  readonly requestDeserialize: (bytes: Buffer) => Request;
+  readonly responseSerialize: (message: Init<Response>) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => Response;
+}
+
+export type JobsContract = {
+  readonly SubmitJob: MethodCodec<wire.SubmitJobRequest, wire.SubmitJobResponse>;
+  readonly SubmitJobs: MethodCodec<wire.SubmitJobsRequest, wire.SubmitJobsResponse>;
+  readonly GetJob: MethodCodec<wire.GetJobRequest, wire.GetJobResponse>;
+  readonly ListJobs: MethodCodec<wire.ListJobsRequest, wire.ListJobsResponse>;
+  readonly CancelJob: MethodCodec<wire.CancelJobRequest, wire.CancelJobResponse>;
+  readonly WatchJob: MethodCodec<wire.WatchJobRequest, wire.WatchJobResponse>;
+};
+
+export type QueuesContract = {
+  readonly CreateQueue: MethodCodec<wire.CreateQueueRequest, wire.CreateQueueResponse>;
+  readonly GetQueue: MethodCodec<wire.GetQueueRequest, wire.GetQueueResponse>;
+  readonly ListQueues: MethodCodec<wire.ListQueuesRequest, wire.ListQueuesResponse>;
+  readonly UpdateQueue: MethodCodec<wire.UpdateQueueRequest, wire.UpdateQueueResponse>;
+};
+
+export interface Contract {
+  readonly jobs: JobsContract;
+  readonly queues: QueuesContract;
+  message<T>(fullName: string): MessageCodec<T>;
+}
+
+export function loadContract(): Contract {
+  const root = loadContractRoot();
+  return {
+    // The types were generated from the same files; a test compares them.
+    jobs: serviceCodec(root, 'troupe.v1.Jobs') as unknown as JobsContract,
+    queues: serviceCodec(root, 'troupe.v1.Queues') as unknown as QueuesContract,
+    message: (fullName) => messageCodec(root.lookupType(fullName)),
+  };
+}
+
+function serviceCodec(root: protobuf.Root, name: string): Record<string, MethodCodec<unknown, unknown>> {
+  const service = root.lookupService(name);
+  return Object.fromEntries(service.methodsArray.map((method) => [method.name, methodCodec(root, name, method)]));
+}
+
+function methodCodec(root: protobuf.Root, service: string, method: protobuf.Method): MethodCodec<unknown, unknown> {
+  const request = messageCodec<unknown>(method.resolvedRequestType ?? root.lookupType(method.requestType));
+  const response = messageCodec<unknown>(method.resolvedResponseType ?? root.lookupType(method.responseType));
+  return {
+    path: `/${service}/${method.name}`,
+    requestStream: method.requestStream === true,
+    responseStream: method.responseStream === true,
+    requestSerialize: request.encode,
+    requestDeserialize: request.decode,
+    responseSerialize: response.encode,
+    responseDeserialize: response.decode,
+  };
+}
+
+function messageCodec<T>(type: protobuf.Type): MessageCodec<T> {
+  return {
+    // In Node the writer of protobufjs makes Buffers.
+    encode: (message) => type.encode(message as Record<string, unknown>).finish() as Buffer,
+    decode: (bytes) => type.decode(bytes) as unknown as T,
+  };
+}

@@ -1,0 +1,71 @@
+/** `google.rpc.Status` with its details: what the trailer `grpc-status-details-bin` holds. Both ends use this. */
+import type { Contract, Init, MessageCodec } from './codec.ts';
+import type { Duration, Status } from './messages.ts';
+
+export const statusTrailer = 'grpc-status-details-bin';
+export const errorDomain = 'troupe';
+
+export interface DetailMessages {
+  readonly ErrorInfo: {
+    readonly reason: string;
+    readonly domain: string;
+    readonly metadata: Readonly<Record<string, string>>;
+  };
+  readonly BadRequest: {
+    readonly fieldViolations: readonly { readonly field: string; readonly description: string }[];
+  };
+  readonly RetryInfo: { readonly retryDelay: Duration | null };
+  readonly ResourceInfo: { readonly resourceType: string; readonly resourceName: string; readonly description: string };
+  readonly PreconditionFailure: {
+    readonly violations: readonly { readonly type: string; readonly subject: string; readonly description: string }[];
+  };
+  readonly QuotaFailure: { readonly violations: readonly { readonly subject: string; readonly description: string }[] };
+  readonly RequestInfo: { readonly requestId: string };
+}
+export type DetailName = keyof DetailMessages;
+export type Detail = {
+  readonly [N in DetailName]: { readonly name: N; readonly value: DetailMessages[N] };
+}[DetailName];
+
+const detailNames = [
+  'ErrorInfo',
+  'BadRequest',
+  'RetryInfo',
+  'ResourceInfo',
+  'PreconditionFailure',
+  'QuotaFailure',
+  'RequestInfo',
+] as const satisfies readonly DetailName[];
+
+export interface StatusCodec {
+  /** The message form, as it lies in answers to batches. */
+  pack(status: { readonly code: number; readonly message: string; readonly details: readonly Detail[] }): Init<Status>;
+  /** Details of kinds that are not known here are left out. */
+  unpack(status: Status): readonly Detail[];
+  readonly status: MessageCodec<Status>;
+}
+
+const typeUrlPrefix = 'type.googleapis.com/google.rpc.';
+
+export function createStatusCodec(contract: Contract): StatusCodec {
+  const codecs = new Map<string, MessageCodec<unknown>>(
+    detailNames.map((name) => [name, contract.message<unknown>(`google.rpc.${name}`)]),
+  );
+  return {
+    status: contract.message<Status>('google.rpc.Status'),
+    pack: ({ code, message, details }) => ({
+      code,
+      message,
+      details: details.flatMap(({ name, value }) => {
+        const codec = codecs.get(name);
+        return codec ? [{ type_url: typeUrlPrefix + name, value: codec.encode(value) }] : [];
+      }),
+    }),
+    unpack: (status) =>
+      status.details.flatMap((any) => {
+        const name = any.type_url.slice(typeUrlPrefix.length);
+        const codec = any.type_url.startsWith(typeUrlPrefix) ? codecs.get(name) : undefined;
+        return codec ? [{ name, value: codec.decode(any.value) } as Detail] : [];
+      }),
+  };
+}

@@ -1,0 +1,55 @@
+/** Numbers of the contract's enums for the words of the domain. A new word does not compile until it has a number. */
+import { failureReasons, jobEventTypes, jobStates } from '../domain/job.ts';
+import type { FailureReason, JobEventType, JobState } from '../domain/job.ts';
+
+export const jobStateCodes = {
+  SCHEDULED: 1,
+  QUEUED: 2,
+  RUNNING: 3,
+  RETRYING: 4,
+  CANCELLING: 5,
+  SUCCEEDED: 6,
+  FAILED: 7,
+  CANCELLED: 8,
+  EXPIRED: 9,
+} as const satisfies Record<JobState, number>;
+
+export const failureReasonCodes = {
+  HANDLER_FAILED: 1,
+  HANDLER_REJECTED: 2,
+  HANDLER_NOT_FOUND: 3,
+  INVALID_INPUT: 4,
+  INVALID_OUTPUT: 5,
+  ATTEMPT_TIMED_OUT: 6,
+  DEADLINE_EXCEEDED: 7,
+  HEARTBEAT_LOST: 8,
+  NODE_LOST: 9,
+  OUT_OF_MEMORY: 10,
+  THREAD_CRASHED: 11,
+  POISON: 12,
+} as const satisfies Record<FailureReason, number>;
+
+export const jobEventTypeCodes = {
+  scheduled: 1,
+  queued: 2,
+  started: 3,
+  retrying: 4,
+  cancelling: 5,
+  succeeded: 6,
+  failed: 7,
+  cancelled: 8,
+  expired: 9,
+} as const satisfies Record<JobEventType, number>;
+
+/** Undefined for a number that this version does not know. */
+export function jobStateOf(code: number): JobState | undefined {
+  return jobStates.find((state) => jobStateCodes[state] === code);
+}
+
+export function failureReasonOf(code: number): FailureReason | undefined {
+  return failureReasons.find((reason) => failureReasonCodes[reason] === code);
+}
+
+export function jobEventTypeOf(code: number): JobEventType | undefined {
+  return jobEventTypes.find((type) => jobEventTypeCodes[type] === code);
+}

@@ -1,0 +1,215 @@
+/**
+ * The messages of the contract as the codec decodes them. Made by scripts/contract-types.ts from proto/; do not edit.
+ * An absent message is null; of a oneof only the member that is set is an own property.
+ */
+
+/** 64-bit numbers: plain when encoding, an object with toNumber() when decoded. */
+export type Int64 = number | { toNumber(): number };
+
+export interface SubmitJobRequest {
+  readonly job: JobSpec | null;
+  readonly idempotencyKey: string;
+}
+
+export interface SubmitJobResponse {
+  readonly jobId: string;
+  readonly state: number;
+  readonly duplicate: boolean;
+}
+
+export interface SubmitJobsRequest {
+  readonly requests: readonly SubmitJobRequest[];
+}
+
+export interface SubmitOutcome {
+  readonly accepted?: SubmitJobResponse;
+  readonly error?: Status;
+  readonly outcome?: 'accepted' | 'error';
+}
+
+export interface SubmitJobsResponse {
+  readonly outcomes: readonly SubmitOutcome[];
+}
+
+export interface GetJobRequest {
+  readonly jobId: string;
+}
+
+export interface GetJobResponse {
+  readonly job: Job | null;
+}
+
+export interface ListJobsRequest {
+  readonly queue: string;
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
+export interface ListJobsResponse {
+  readonly jobs: readonly Job[];
+  readonly nextPageToken: string;
+}
+
+export interface CancelJobRequest {
+  readonly jobId: string;
+  readonly reason: string;
+}
+
+export interface CancelJobResponse {
+  readonly job: Job | null;
+}
+
+export interface WatchJobRequest {
+  readonly jobId: string;
+  readonly resumeToken: string;
+}
+
+export interface WatchJobResponse {
+  readonly job: Job | null;
+  readonly resumeToken: string;
+}
+
+export interface Payload {
+  readonly json?: string;
+  readonly data?: Uint8Array;
+  readonly kind?: 'json' | 'data';
+}
+
+export interface RetryPolicy {
+  readonly maxAttempts: number | null;
+  readonly initialDelay: Duration | null;
+  readonly coefficient: number | null;
+  readonly maxDelay: Duration | null;
+}
+
+export interface JobSpec {
+  readonly handler: string;
+  readonly queue: string;
+  readonly input: Payload | null;
+  readonly runTime: Timestamp | null;
+  readonly queueTimeout: Duration | null;
+  readonly executionTimeout: Duration | null;
+  readonly totalTimeout: Duration | null;
+  readonly retry: RetryPolicy | null;
+  readonly retention: Duration | null;
+}
+
+export interface JobFailure {
+  readonly reason: number;
+  readonly message: string;
+  readonly code: string;
+  readonly stack: string;
+}
+
+export interface JobProgress {
+  readonly fraction: number;
+  readonly note: string;
+}
+
+export interface JobRun {
+  readonly attempt: number;
+  readonly node: string;
+  readonly startTime: Timestamp | null;
+}
+
+export interface JobEvent {
+  readonly seq: number;
+  readonly type: number;
+  readonly time: Timestamp | null;
+  readonly attempt: number;
+  readonly reason: number;
+}
+
+export interface Job {
+  readonly id: string;
+  readonly spec: JobSpec | null;
+  readonly state: number;
+  readonly seq: number;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly losses: number;
+  readonly createTime: Timestamp | null;
+  readonly updateTime: Timestamp | null;
+  readonly readyTime: Timestamp | null;
+  readonly firstStartTime: Timestamp | null;
+  readonly finishTime: Timestamp | null;
+  readonly expireTime: Timestamp | null;
+  readonly run: JobRun | null;
+  readonly progress: JobProgress | null;
+  readonly output: Payload | null;
+  readonly failure: JobFailure | null;
+  readonly cancelReason: string;
+  readonly history: readonly JobEvent[];
+}
+
+export interface QueueSettings {
+  readonly executionTimeout: Duration | null;
+  readonly retry: RetryPolicy | null;
+  readonly retention: Duration | null;
+}
+
+export interface Queue {
+  readonly name: string;
+  readonly settings: QueueSettings | null;
+  readonly version: number;
+  readonly createTime: Timestamp | null;
+  readonly updateTime: Timestamp | null;
+}
+
+export interface CreateQueueRequest {
+  readonly name: string;
+  readonly settings: QueueSettings | null;
+}
+
+export interface CreateQueueResponse {
+  readonly queue: Queue | null;
+}
+
+export interface GetQueueRequest {
+  readonly name: string;
+}
+
+export interface GetQueueResponse {
+  readonly queue: Queue | null;
+}
+
+export interface ListQueuesRequest {
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
+export interface ListQueuesResponse {
+  readonly queues: readonly Queue[];
+  readonly nextPageToken: string;
+}
+
+export interface UpdateQueueRequest {
+  readonly name: string;
+  readonly version: number;
+  readonly settings: QueueSettings | null;
+}
+
+export interface UpdateQueueResponse {
+  readonly queue: Queue | null;
+}
+
+export interface Any {
+  readonly type_url: string;
+  readonly value: Uint8Array;
+}
+
+export interface Duration {
+  readonly seconds: Int64;
+  readonly nanos: number;
+}
+
+export interface Timestamp {
+  readonly seconds: Int64;
+  readonly nanos: number;
+}
+
+export interface Status {
+  readonly code: number;
+  readonly message: string;
+  readonly details: readonly Any[];
+}

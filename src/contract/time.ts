@@ -1,0 +1,31 @@
+/** Durations and times of the contract are milliseconds inside: durations rounded up, times rounded down. */
+import type { Duration, Int64, Timestamp } from './messages.ts';
+
+interface TimeParts {
+  readonly seconds: number;
+  readonly nanos: number;
+}
+
+export function toTime(ms: number): TimeParts {
+  const seconds = Math.floor(ms / 1_000);
+  return { seconds, nanos: Math.round((ms - seconds * 1_000) * 1_000_000) };
+}
+
+/** Undefined stays undefined, so that optional fields stay absent. */
+export function toOptionalTime(ms: number | undefined): TimeParts | undefined {
+  return ms === undefined ? undefined : toTime(ms);
+}
+
+export function durationMs(duration: Duration | null | undefined): number | undefined {
+  if (!duration) return undefined;
+  return numberOf(duration.seconds) * 1_000 + Math.ceil(duration.nanos / 1_000_000);
+}
+
+export function timestampMs(timestamp: Timestamp | null | undefined): number | undefined {
+  if (!timestamp) return undefined;
+  return numberOf(timestamp.seconds) * 1_000 + Math.floor(timestamp.nanos / 1_000_000);
+}
+
+function numberOf(value: Int64): number {
+  return typeof value === 'number' ? value : value.toNumber();
+}

@@ -1,0 +1,58 @@
+/** Checks inputs with ajv against the JSON Schema (2020-12) of the handler. Schemas are compiled once per manifest. */
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import type { InputValidator, SchemaViolation } from '../application/ports/input-validator.ts';
+import type { Logger } from '../application/ports/runtime.ts';
+import type { HandlerManifest } from '../domain/handler-manifest.ts';
+
+/** Violations that one answer names; an array of a million wrong items needs no million lines. */
+const violationsMax = 50;
+
+interface Compiled {
+  readonly schema: object;
+  /** Undefined: the schema cannot be compiled here; the node still checks with the handler's own. */
+  readonly validate: ValidateFunction | undefined;
+}
+
+export function createInputValidator(log: Logger): InputValidator {
+  // By handler name, so that it holds as many as there are handlers, however often they are published.
+  const compiled = new Map<string, Compiled>();
+
+  function compile(manifest: HandlerManifest, schema: object): Compiled {
+    try {
+      // One instance per schema: `$id`s of handlers cannot collide, and a replaced schema leaves nothing behind.
+      const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, logger: false });
+      return { schema, validate: ajv.compile(schema) };
+    } catch (error) {
+      log.warn(
+        { err: error, handler: manifest.name },
+        'schema of handler not usable, inputs are checked by nodes only',
+      );
+      return { schema, validate: undefined };
+    }
+  }
+
+  return {
+    validate(manifest, input) {
+      const schema = manifest.inputSchema;
+      if (!schema) return [];
+      let entry = compiled.get(manifest.name);
+      if (entry?.schema !== schema) {
+        entry = compile(manifest, schema);
+        compiled.set(manifest.name, entry);
+      }
+      if (!entry.validate || entry.validate(input)) return [];
+      return (entry.validate.errors ?? []).slice(0, violationsMax).map(toViolation);
+    },
+  };
+}
+
+/** A missing or surplus property is named itself, not the object around it. */
+function toViolation(error: ErrorObject): SchemaViolation {
+  const params = error.params as Readonly<Record<string, unknown>>;
+  const named = params['missingProperty'] ?? params['additionalProperty'] ?? params['unevaluatedProperty'];
+  const description = error.message ?? 'does not satisfy the schema';
+  if (typeof named !== 'string') return { pointer: error.instancePath, description };
+  const pointer = `${error.instancePath}/${named.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return { pointer, description: params['missingProperty'] === undefined ? 'is not allowed' : 'is required' };
+}

@@ -1,0 +1,77 @@
+/**
+ * Finished jobs in memory. They never change, so an entry is never wrong; it goes by age, or when the cache is full, the
+ * oldest first (node-cache bounds age and number, the bytes are counted here).
+ */
+import NodeCache from 'node-cache';
+import { jsonBytes } from '../application/json-bytes.ts';
+import type { JobCache } from '../application/ports/job-cache.ts';
+import type { Telemetry } from '../application/ports/runtime.ts';
+import { isTerminal } from '../domain/job.ts';
+import type { JobRecord } from '../domain/job.ts';
+
+export interface JobCacheOptions {
+  readonly telemetry: Telemetry;
+  /** Default: 10 minutes, never longer than the job is kept. */
+  readonly ttlMs?: number;
+  /** Default: 50,000. */
+  readonly maxJobs?: number;
+  /** Bytes of the records as JSON. Default: 64 MiB. */
+  readonly maxBytes?: number;
+  /** Epoch ms. */
+  readonly nowMs: () => number;
+}
+
+interface Entry {
+  readonly record: JobRecord;
+  readonly bytes: number;
+}
+
+export interface ClosableJobCache extends JobCache {
+  readonly bytes: () => number;
+  /** Stops the sweep of aged entries. */
+  close(): void;
+}
+
+const sweepSeconds = 60;
+
+export function createJobCache(options: JobCacheOptions): ClosableJobCache {
+  const ttlMs = options.ttlMs ?? 600_000;
+  const maxJobs = options.maxJobs ?? 50_000;
+  const maxBytes = options.maxBytes ?? 64 * 1_048_576;
+  const cache = new NodeCache({ useClones: false, checkperiod: sweepSeconds, deleteOnExpire: true });
+  const requests = options.telemetry.counter({
+    name: 'troupe_cache_requests_total',
+    help: 'Look-ups in a cache of the gateway by their result.',
+    labelNames: ['cache', 'result'],
+  });
+  /** Bytes by id, in order of entry. */
+  const order = new Map<string, number>();
+  let bytes = 0;
+
+  cache.on('del', (id: string) => {
+    bytes -= order.get(id) ?? 0;
+    order.delete(id);
+  });
+
+  return {
+    get(id) {
+      const entry = cache.get<Entry>(id);
+      requests.add(1, { cache: 'jobs', result: entry ? 'hit' : 'miss' });
+      return entry?.record;
+    },
+    put(record) {
+      const entry = { record, bytes: jsonBytes(record) };
+      const leftMs = Math.min(ttlMs, record.createdAtMs + record.spec.retentionMs - options.nowMs());
+      if (!isTerminal(record.state) || leftMs <= 0 || entry.bytes > maxBytes || order.has(record.id)) return;
+      cache.set(record.id, entry, leftMs / 1_000);
+      order.set(record.id, entry.bytes);
+      bytes += entry.bytes;
+      for (const id of order.keys()) {
+        if (bytes <= maxBytes && order.size <= maxJobs) break;
+        cache.del(id);
+      }
+    },
+    bytes: () => bytes,
+    close: () => cache.close(),
+  };
+}

@@ -1,0 +1,137 @@
+/** Jobs and queues between the contract and the inside. What a client has no use for (tokens, hashes) never leaves. */
+import type { FullJob } from '../application/get-job.ts';
+import type { JobRequest, RequestPayload } from '../application/job-request.ts';
+import type { SettingsRequest } from '../application/manage-queues.ts';
+import type { Init } from '../contract/codec.ts';
+import { failureReasonCodes, jobEventTypeCodes, jobStateCodes } from '../contract/job-codes.ts';
+import type * as wire from '../contract/messages.ts';
+import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
+import type { Failure, JobRecord, JobSpec, RetryPolicy, TrailEntry } from '../domain/job.ts';
+import type { Queue } from '../domain/queue.ts';
+
+export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
+  const { job, idempotencyKey } = request;
+  if (!job) return { handler: '', queue: '', idempotencyKey };
+  return {
+    handler: job.handler,
+    queue: job.queue,
+    input: fromPayload(job.input),
+    runAtMs: timestampMs(job.runTime),
+    queueTimeoutMs: durationMs(job.queueTimeout),
+    executionTimeoutMs: durationMs(job.executionTimeout),
+    totalTimeoutMs: durationMs(job.totalTimeout),
+    retry: fromRetry(job.retry),
+    retentionMs: durationMs(job.retention),
+    idempotencyKey,
+  };
+}
+
+export function fromSettings(settings: wire.QueueSettings | null): SettingsRequest {
+  return {
+    executionTimeoutMs: durationMs(settings?.executionTimeout),
+    retry: fromRetry(settings?.retry),
+    retentionMs: durationMs(settings?.retention),
+  };
+}
+
+function fromPayload(payload: wire.Payload | null): RequestPayload | undefined {
+  if (payload?.kind === 'data') return { kind: 'bytes', bytes: payload.data ?? new Uint8Array() };
+  return payload?.kind === 'json' ? { kind: 'json', json: payload.json ?? '' } : undefined;
+}
+
+function fromRetry(retry: wire.RetryPolicy | null | undefined): JobRequest['retry'] {
+  if (!retry) return undefined;
+  return {
+    maxAttempts: retry.maxAttempts ?? undefined,
+    initialMs: durationMs(retry.initialDelay),
+    coefficient: retry.coefficient ?? undefined,
+    maxMs: durationMs(retry.maxDelay),
+  };
+}
+
+/** Payloads are sent as far as the view holds them opened; the history on demand. */
+export function toJob(view: FullJob, options: { readonly history: boolean } = { history: false }): Init<wire.Job> {
+  const { record, progress } = view;
+  return {
+    id: record.id,
+    spec: { ...toSpec(record.spec), input: toPayload(view.input) },
+    state: jobStateCodes[record.state],
+    seq: record.seq,
+    attempt: record.attempt,
+    failures: record.failures,
+    losses: record.losses,
+    createTime: toTime(record.createdAtMs),
+    updateTime: toTime(record.updatedAtMs),
+    readyTime: toTime(record.readyAtMs),
+    firstStartTime: toOptionalTime(record.firstStartedAtMs),
+    finishTime: toOptionalTime(record.finishedAtMs),
+    expireTime: toTime(record.createdAtMs + record.spec.retentionMs),
+    run: toRun(record),
+    progress,
+    output: toPayload(view.output),
+    failure: record.failure && toFailure(record.failure),
+    cancelReason: record.cancelReason,
+    history: options.history ? record.trail.map(toEvent) : undefined,
+  };
+}
+
+export function toQueue(queue: Queue): Init<wire.Queue> {
+  const { settings } = queue;
+  return {
+    name: queue.name,
+    settings: {
+      executionTimeout: toTime(settings.executionTimeoutMs),
+      retry: toRetry(settings.retry),
+      retention: toTime(settings.retentionMs),
+    },
+    version: queue.version,
+    createTime: toTime(queue.createdAtMs),
+    updateTime: toTime(queue.updatedAtMs),
+  };
+}
+
+function toSpec(spec: JobSpec): Init<wire.JobSpec> {
+  return {
+    handler: spec.handler,
+    queue: spec.queue,
+    runTime: toOptionalTime(spec.runAtMs),
+    queueTimeout: toOptionalTime(spec.queueTimeoutMs),
+    executionTimeout: toTime(spec.executionTimeoutMs),
+    totalTimeout: toOptionalTime(spec.totalTimeoutMs),
+    retry: toRetry(spec.retry),
+    retention: toTime(spec.retentionMs),
+  };
+}
+
+function toRetry(retry: RetryPolicy): Init<wire.RetryPolicy> {
+  return {
+    maxAttempts: retry.maxAttempts,
+    initialDelay: toTime(retry.initialMs),
+    coefficient: retry.coefficient,
+    maxDelay: toTime(retry.maxMs),
+  };
+}
+
+function toPayload(payload: RequestPayload | undefined): Init<wire.Payload> | undefined {
+  if (!payload) return undefined;
+  return payload.kind === 'json' ? { json: payload.json } : { data: payload.bytes };
+}
+
+function toRun({ run }: JobRecord): Init<wire.JobRun> | undefined {
+  return run && { attempt: run.attempt, node: run.node, startTime: toTime(run.startedAtMs) };
+}
+
+function toFailure(failure: Failure): Init<wire.JobFailure> {
+  const { reason, message, code, stack } = failure;
+  return { reason: failureReasonCodes[reason], message, code, stack };
+}
+
+function toEvent(entry: TrailEntry): Init<wire.JobEvent> {
+  return {
+    seq: entry.seq,
+    type: jobEventTypeCodes[entry.type],
+    time: toTime(entry.atMs),
+    attempt: entry.attempt,
+    reason: entry.reason && failureReasonCodes[entry.reason],
+  };
+}

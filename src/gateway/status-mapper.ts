@@ -1,0 +1,114 @@
+/**
+ * The only place that knows gRPC status codes. Every error becomes one status with `google.rpc` details, in the trailer
+ * `grpc-status-details-bin` or as the outcome of one item of a batch. What went wrong inside is for the log alone.
+ */
+import { Metadata, status as grpc } from '@grpc/grpc-js';
+import type { Init } from '../contract/codec.ts';
+import { errorDomain, statusTrailer } from '../contract/error-details.ts';
+import type { Detail, StatusCodec } from '../contract/error-details.ts';
+import type { Status } from '../contract/messages.ts';
+import { toTime } from '../contract/time.ts';
+import type { ErrorCode, TroupeError } from '../domain/errors.ts';
+
+/** Which detail beside ErrorInfo tells the rest. RetryInfo is added wherever a retry makes sense. */
+type Extra = 'field' | 'job' | 'queue' | 'precondition' | 'quota' | 'request' | 'none';
+
+interface Mapping {
+  readonly status: grpc;
+  readonly extra: Extra;
+  /** How long to wait before another try when the error itself does not say. */
+  readonly retryAfterMs?: number;
+  /** What is known of the effect: `none` happened, or it is `unknown`. Absent where the code alone says it. */
+  readonly outcome?: 'none' | 'unknown';
+}
+
+export const statusTable = {
+  INVALID_JOB_SPEC: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
+  INVALID_ARGUMENT: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
+  // Not RESOURCE_EXHAUSTED: clients repeat that.
+  PAYLOAD_TOO_LARGE: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
+  // Depends on what is deployed, so it may be right a minute later; a repeat at once is not.
+  UNKNOWN_HANDLER: { status: grpc.FAILED_PRECONDITION, extra: 'precondition' },
+  QUEUE_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'queue' },
+  QUEUE_EXISTS: { status: grpc.ALREADY_EXISTS, extra: 'queue' },
+  QUEUE_VERSION_CONFLICT: { status: grpc.ABORTED, extra: 'queue', retryAfterMs: 100 },
+  JOB_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'job' },
+  IDEMPOTENCY_KEY_REUSED: { status: grpc.ALREADY_EXISTS, extra: 'job' },
+  JOB_STATE_FORBIDS: { status: grpc.FAILED_PRECONDITION, extra: 'precondition' },
+  INVALID_PAGE_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
+  INVALID_RESUME_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
+  BACKLOG_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
+  MAILBOX_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 100, outcome: 'none' },
+  SHARD_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 500, outcome: 'none' },
+  STORE_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
+  BROKER_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
+  OUTCOME_UNKNOWN: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 500, outcome: 'unknown' },
+  SHUTTING_DOWN: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 100, outcome: 'none' },
+  CALL_DEADLINE_EXCEEDED: { status: grpc.DEADLINE_EXCEEDED, extra: 'none' },
+  CALL_CANCELLED: { status: grpc.CANCELLED, extra: 'none' },
+  INTERNAL_ERROR: { status: grpc.INTERNAL, extra: 'request' },
+} as const satisfies Record<ErrorCode, Mapping>;
+
+export interface GrpcFailure {
+  readonly code: grpc;
+  readonly details: string;
+  readonly metadata: Metadata;
+}
+
+export interface StatusMapper {
+  toStatus(error: TroupeError, requestId: string): Init<Status>;
+  toFailure(error: TroupeError, requestId: string): GrpcFailure;
+}
+
+export function createStatusMapper(codec: StatusCodec): StatusMapper {
+  function toStatus(error: TroupeError, requestId: string): Init<Status> {
+    const mapping: Mapping = statusTable[error.code];
+    const details = detailsOf(error, mapping, requestId);
+    return codec.pack({ code: mapping.status, message: error.message, details });
+  }
+  return {
+    toStatus,
+    toFailure(error, requestId) {
+      const metadata = new Metadata();
+      metadata.set('x-request-id', requestId);
+      metadata.set(statusTrailer, codec.status.encode(toStatus(error, requestId)));
+      return { code: statusTable[error.code].status, details: error.message, metadata };
+    },
+  };
+}
+
+function detailsOf(error: TroupeError, mapping: Mapping, requestId: string): readonly Detail[] {
+  const outcome = mapping.outcome === undefined ? {} : { outcome: mapping.outcome };
+  const metadata = error.code === 'INTERNAL_ERROR' ? {} : { ...outcome, ...error.metadata };
+  const details: Detail[] = [{ name: 'ErrorInfo', value: { reason: error.code, domain: errorDomain, metadata } }];
+  const retryAfterMs = error.retryAfterMs ?? mapping.retryAfterMs;
+  if (retryAfterMs !== undefined) details.push({ name: 'RetryInfo', value: { retryDelay: toTime(retryAfterMs) } });
+  const extra = extraOf(error, mapping.extra, requestId);
+  return extra ? [...details, extra] : details;
+}
+
+function extraOf(error: TroupeError, extra: Extra, requestId: string): Detail | undefined {
+  const { message: description, metadata } = error;
+  const { jobId = '', queue = '', handler } = metadata as Partial<Record<'jobId' | 'queue' | 'handler', string>>;
+  switch (extra) {
+    case 'field':
+      return { name: 'BadRequest', value: { fieldViolations: error.violations } };
+    case 'job':
+      return { name: 'ResourceInfo', value: { resourceType: 'job', resourceName: jobId, description } };
+    case 'queue':
+      return { name: 'ResourceInfo', value: { resourceType: 'queue', resourceName: queue, description } };
+    case 'precondition': {
+      const violation = { type: error.code, subject: handler ?? jobId, description };
+      return { name: 'PreconditionFailure', value: { violations: [violation] } };
+    }
+    case 'quota':
+      return {
+        name: 'QuotaFailure',
+        value: { violations: [{ subject: queue === '' ? 'gateway' : queue, description }] },
+      };
+    case 'request':
+      return { name: 'RequestInfo', value: { requestId } };
+    case 'none':
+      return undefined;
+  }
+}
