@@ -26,6 +26,15 @@ export const relations: readonly Relation[] = [
       ),
   },
   {
+    keys: ['shards.runLostAfterMs', 'workers.heartbeatMs'],
+    rule: '`shards.runLostAfterMs` is more than twice `workers.heartbeatMs`',
+    check: ({ shards, workers }) =>
+      requires(
+        shards.runLostAfterMs > 2 * workers.heartbeatMs,
+        `must be more than twice workers.heartbeatMs (${shards.runLostAfterMs} is not more than 2 × ${workers.heartbeatMs})`,
+      ),
+  },
+  {
     keys: ['limits.executionTimeoutMinMs', 'limits.executionTimeoutMaxMs'],
     rule: '`limits.executionTimeoutMinMs` is at most `limits.executionTimeoutMaxMs`',
     check: ({ limits }) =>

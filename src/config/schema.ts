@@ -177,10 +177,15 @@ const shards = z.strictObject({
     unit: 'ms',
     consequence: 'Must fit more than twice into `leaseTtlMs`, so that one lost renewal costs nothing.',
   }),
-  backlogMax: key(count(1, 10_000_000).default(250_000), {
+  backlogMax: key(count(1, 10_000_000).default(200_000), {
     meaning: 'Unfinished jobs that one shard may hold.',
     unit: 'jobs',
     consequence: 'They are held in memory, about 1 KiB each; past it submits are refused with BACKLOG_FULL.',
+  }),
+  runLostAfterMs: key(millis(500, 120_000).default(10_000), {
+    meaning: 'A run whose node was not heard for so long is taken for lost, and its job runs again.',
+    unit: 'ms',
+    consequence: 'Shorter: a dead node costs less time. Longer: a node that only stalls does not run its jobs twice.',
   }),
   groupMaxRecords: key(count(1, groupRecordsLimit).default(groupRecordsLimit), {
     meaning: 'Records in one group commit.',
@@ -190,6 +195,16 @@ const shards = z.strictObject({
 });
 
 const workers = z.strictObject({
+  cells: key(count(1, 64).default(1), {
+    meaning: 'Processes that the threads of this node are spread over.',
+    unit: 'processes',
+    consequence: 'A handler that kills its process takes the runs beside it along; each process costs about 50 MiB.',
+  }),
+  heartbeatMs: key(millis(100, 30_000).default(2_000), {
+    meaning: 'How often this node tells the shards which runs it holds.',
+    unit: 'ms',
+    consequence: 'Must fit more than twice into `shards.runLostAfterMs`.',
+  }),
   threads: key(count(0, 1_024).default(0), {
     meaning: 'Worker threads of this node; 0 is one for each core.',
     unit: 'threads',
@@ -201,7 +216,7 @@ const workers = z.strictObject({
     consequence: 'Loaded in threads only. A module that does not load is logged, and the others are served.',
     defaultNote: 'none',
   }),
-  lookaheadMs: key(millis(0, 1_000).default(20), {
+  lookaheadMs: key(millis(0, 1_000).default(50), {
     meaning: 'Work fetched ahead of a free thread, measured in expected run time.',
     unit: 'ms',
     consequence: 'Keeps threads fed when jobs are short; more of it keeps jobs from other nodes that are free.',
@@ -211,7 +226,7 @@ const workers = z.strictObject({
     unit: 'MiB',
     consequence: 'A handler that needs more ends with OUT_OF_MEMORY. Plan `threads` times this.',
   }),
-  cancelGraceMs: key(millis(0, 300_000).default(2_000), {
+  cancelGraceMs: key(millis(0, 300_000).default(1_000), {
     meaning: 'From the signal to stop until the thread is terminated.',
     unit: 'ms',
     consequence: 'Handlers use it to tidy up; a loop that does not look costs its thread after it.',

@@ -89,6 +89,7 @@ describe('loadConfig', () => {
 
   it.each([
     ['shards: {leaseTtlMs: 4000, leaseRenewalMs: 2000}', 'shards.leaseTtlMs'],
+    ['shards: {runLostAfterMs: 4000}', 'shards.runLostAfterMs'],
     ['limits: {executionTimeoutMinMs: 5000, executionTimeoutMaxMs: 4000}', 'limits.executionTimeoutMinMs'],
     ['limits: {retentionMaxMs: 60000}', 'limits.retentionMaxMs'],
     ['limits: {payloadInlineMaxBytes: 2048}\ngateway: {payloadMaxBytes: 1024}', 'limits.payloadInlineMaxBytes'],
