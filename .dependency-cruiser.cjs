@@ -144,6 +144,12 @@ module.exports = {
       'The handler SDK is loaded in threads, which hold no connections.',
     ),
     layer(
+      'contract-imports-domain',
+      '^src/contract/',
+      '^src/(contract|domain)/',
+      'The wire and its mapping are shared by server and client, and know neither.',
+    ),
+    layer(
       'client-imports-contract',
       '^src/client/',
       '^src/(client|contract|domain)/',

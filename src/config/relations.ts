@@ -62,6 +62,15 @@ export const relations: readonly Relation[] = [
       ),
   },
   {
+    keys: ['gateway.payloadMaxBytes', 'gateway.bytesInFlightMax'],
+    rule: '`gateway.payloadMaxBytes` is at most `gateway.bytesInFlightMax`',
+    check: ({ gateway }) =>
+      requires(
+        gateway.payloadMaxBytes <= gateway.bytesInFlightMax,
+        `must be at most gateway.bytesInFlightMax (${gateway.payloadMaxBytes} > ${gateway.bytesInFlightMax})`,
+      ),
+  },
+  {
     keys: ['workers.cancelGraceMs', 'shutdown.graceMs'],
     rule: '`workers.cancelGraceMs` is at most `shutdown.graceMs`',
     check: ({ workers, shutdown }) =>

@@ -140,10 +140,20 @@ const gateway = z.strictObject({
     unit: 'bytes',
     consequence: 'Larger is refused with PAYLOAD_TOO_LARGE. Each call in flight may hold this much memory.',
   }),
-  inFlightMax: key(count(1, 1_000_000).default(4_096), {
-    meaning: 'Calls in progress in this gateway; streams are not counted.',
-    unit: 'calls',
-    consequence: 'Past it calls are refused with RESOURCE_EXHAUSTED and RetryInfo.',
+  jobsInFlightMax: key(count(1, 1_000_000).default(20_000), {
+    meaning: 'Jobs of submits that are not answered yet.',
+    unit: 'jobs',
+    consequence: 'Past it submits are refused with RESOURCE_EXHAUSTED and RetryInfo.',
+  }),
+  bytesInFlightMax: key(count(1_048_576, 64 * 1_073_741_824).default(128 * 1_048_576), {
+    meaning: 'Inputs of those jobs, together.',
+    unit: 'bytes',
+    consequence: 'They are held in memory; past it submits are refused with RESOURCE_EXHAUSTED and RetryInfo.',
+  }),
+  watchesMax: key(count(1, 1_000_000).default(10_000), {
+    meaning: 'Watches open at once.',
+    unit: 'streams',
+    consequence: 'Past it a watch is refused with RESOURCE_EXHAUSTED and RetryInfo.',
   }),
 });
 

@@ -30,12 +30,12 @@ describe('loadConfig', () => {
       flags: { 'gateway.port': '4', 'http.port': undefined },
       env,
       fileText: 'gateway: {port: 2}\nhttp: {port: 2}\nlimits: {batchMaxJobs: 2}',
-      presets: { gateway: { port: 1, inFlightMax: 1 }, limits: { batchMaxJobs: 1 } },
+      presets: { gateway: { port: 1, watchesMax: 1 }, limits: { batchMaxJobs: 1 } },
     });
     expect(config.gateway.port).toBe(4);
     expect(config.http.port).toBe(3);
     expect(config.limits.batchMaxJobs).toBe(2);
-    expect(config.gateway.inFlightMax).toBe(1);
+    expect(config.gateway.watchesMax).toBe(1);
     expect(config.workers.memoryMb).toBe(512);
   });
 
@@ -93,6 +93,7 @@ describe('loadConfig', () => {
     ['limits: {executionTimeoutMinMs: 5000, executionTimeoutMaxMs: 4000}', 'limits.executionTimeoutMinMs'],
     ['limits: {retentionMaxMs: 60000}', 'limits.retentionMaxMs'],
     ['limits: {payloadInlineMaxBytes: 2048}\ngateway: {payloadMaxBytes: 1024}', 'limits.payloadInlineMaxBytes'],
+    ['gateway: {payloadMaxBytes: 200000000}', 'gateway.payloadMaxBytes'],
     ['workers: {cancelGraceMs: 21000}', 'workers.cancelGraceMs'],
     ['gateway: {tls: {certPath: a.pem}}', 'gateway.tls.certPath'],
     ['gateway: {host: 0.0.0.0}', 'gateway.host'],
