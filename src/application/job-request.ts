@@ -1,5 +1,5 @@
 /** What a caller asks for, before anything is known to be valid. Absent fields get their defaults later. */
-import type { RetryPolicy } from '../domain/job.ts';
+import type { JobState, RetryPolicy } from '../domain/job.ts';
 
 export type RequestPayload =
   { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
@@ -22,7 +22,7 @@ export interface JobRequest {
 
 export interface AcceptedJob {
   readonly jobId: string;
-  readonly state: string;
+  readonly state: JobState;
   readonly duplicate: boolean;
 }
 

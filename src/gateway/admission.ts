@@ -1,0 +1,55 @@
+/** How much one process takes on at a time; past it callers are sent away at once, with the time to come back. */
+import { TroupeError } from '../domain/errors.ts';
+
+export interface AdmissionLimits {
+  /** Jobs of submits that are not answered yet. */
+  readonly maxJobs: number;
+  /** Bytes of their inputs. */
+  readonly maxBytes: number;
+  /** Open watches. */
+  readonly maxWatches: number;
+}
+
+export interface Admission {
+  /** Runs `work` within the limits of submits. */
+  submit<T>(load: { readonly jobs: number; readonly bytes: number }, work: () => Promise<T>): Promise<T>;
+  /** Throws past the limit; the returned function gives the place back. */
+  watch(): () => void;
+  readonly jobs: () => number;
+  readonly watches: () => number;
+}
+
+export function createAdmission(limits: AdmissionLimits): Admission {
+  let jobs = 0;
+  let bytes = 0;
+  let watches = 0;
+
+  function full(what: string, max: number): TroupeError {
+    return new TroupeError('MAILBOX_FULL', { message: `too many ${what} under way`, metadata: { limit: String(max) } });
+  }
+
+  return {
+    async submit(load, work) {
+      // One submit alone is always admitted: its own size is bounded by the message limit.
+      if (jobs > 0 && jobs + load.jobs > limits.maxJobs) throw full('jobs', limits.maxJobs);
+      if (bytes > 0 && bytes + load.bytes > limits.maxBytes) throw full('bytes', limits.maxBytes);
+      jobs += load.jobs;
+      bytes += load.bytes;
+      try {
+        return await work();
+      } finally {
+        jobs -= load.jobs;
+        bytes -= load.bytes;
+      }
+    },
+    watch() {
+      if (watches >= limits.maxWatches) throw full('watches', limits.maxWatches);
+      watches += 1;
+      return () => {
+        watches -= 1;
+      };
+    },
+    jobs: () => jobs,
+    watches: () => watches,
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * What every call has around it: who and until when, a request id, measures, a log line, and errors as statuses. One
+ * wrapper rather than a chain of interceptors, because this is paid on each call.
+ */
+import { randomUUID } from 'node:crypto';
+import { Metadata, status as grpc } from '@grpc/grpc-js';
+import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { CallContext } from '../application/call-context.ts';
+import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
+import type { Init } from '../contract/codec.ts';
+import { TroupeError } from '../domain/errors.ts';
+import { defaultTenant } from '../domain/queue.ts';
+import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
+
+export interface CallScope {
+  unary<Request, Response>(
+    method: string,
+    handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
+  ): handleUnaryCall<Request, Init<Response>>;
+  /** Writes as fast as the client reads, and stops the source when the client has gone. */
+  stream<Request, Response>(
+    method: string,
+    handle: (request: Request, context: CallContext) => AsyncIterable<Init<Response>>,
+  ): handleServerStreamingCall<Request, Init<Response>>;
+  /** Ends all streams with SHUTTING_DOWN, so that their clients go on elsewhere. */
+  readonly endStreams: () => void;
+}
+
+export interface CallScopeParts {
+  readonly mapper: StatusMapper;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+interface IncomingCall {
+  readonly metadata: Metadata;
+  getDeadline(): Date | number;
+}
+
+const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
+const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+export function createCallScope(parts: CallScopeParts): CallScope {
+  const { mapper, clock, log, telemetry } = parts;
+  const streams = new Set<AbortController>();
+  const { requests, durations } = instruments(telemetry);
+
+  function failureOf(method: string, thrown: unknown, requestId: string): GrpcFailure {
+    const error = TroupeError.from(thrown);
+    const failure = mapper.toFailure(error, requestId);
+    requests.add(1, { method, code: grpc[failure.code] });
+    const fields = { event: 'call.failed', method, requestId, errCode: error.code };
+    if (error.code === 'INTERNAL_ERROR') log.error({ ...fields, err: error.cause ?? error }, 'call failed');
+    else log.debug({ ...fields, detail: error.message }, 'call failed');
+    return failure;
+  }
+
+  function unary<Request, Response>(
+    method: string,
+    handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
+  ): handleUnaryCall<Request, Init<Response>> {
+    return (call, callback) => {
+      const startedAtMs = clock.monotonicMs();
+      const context = contextOf(call);
+      const over = (): void => durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
+      handle(call.request, context).then(
+        (response) => {
+          over();
+          requests.add(1, { method, code: 'OK' });
+          callback(null, response, trailers(context));
+        },
+        (error: unknown) => {
+          over();
+          callback(failureOf(method, error, context.requestId));
+        },
+      );
+    };
+  }
+
+  function stream<Request, Response>(
+    method: string,
+    handle: (request: Request, context: CallContext) => AsyncIterable<Init<Response>>,
+  ): handleServerStreamingCall<Request, Init<Response>> {
+    return (call) => {
+      const controller = new AbortController();
+      streams.add(controller);
+      call.once('cancelled', () => controller.abort(new TroupeError('CALL_CANCELLED')));
+      const context = { ...contextOf(call), signal: controller.signal };
+      pump(call, handle(call.request, context), controller.signal)
+        .then(
+          () => {
+            requests.add(1, { method, code: 'OK' });
+            call.end(trailers(context));
+          },
+          (error: unknown) => {
+            const reason: unknown = controller.signal.aborted ? controller.signal.reason : error;
+            call.emit('error', failureOf(method, reason, context.requestId));
+          },
+        )
+        .finally(() => streams.delete(controller));
+    };
+  }
+
+  function endStreams(): void {
+    for (const controller of streams) controller.abort(new TroupeError('SHUTTING_DOWN'));
+  }
+
+  return { unary, stream, endStreams };
+}
+
+function instruments(telemetry: Telemetry): { readonly requests: Counter; readonly durations: Histogram } {
+  return {
+    requests: telemetry.counter({
+      name: 'troupe_grpc_requests_total',
+      help: 'Finished calls by method and status code.',
+      labelNames: ['method', 'code'],
+    }),
+    durations: telemetry.histogram({
+      name: 'troupe_grpc_request_duration_seconds',
+      help: 'Duration of unary calls inside the gateway.',
+      labelNames: ['method'],
+    }),
+  };
+}
+
+async function pump<Request, Response>(
+  call: ServerWritableStream<Request, Init<Response>>,
+  source: AsyncIterable<Init<Response>>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const message of source) {
+    if (signal.aborted) break;
+    if (!call.write(message)) await drained(call, signal);
+  }
+}
+
+/** Until the client has read what was written, or has gone. */
+function drained(call: NodeJS.EventEmitter, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const over = (): void => {
+      call.off('drain', over);
+      signal.removeEventListener('abort', over);
+      resolve();
+    };
+    call.once('drain', over);
+    signal.addEventListener('abort', over);
+    if (signal.aborted) over();
+  });
+}
+
+/** The tenant is the one of the open gateway: there are no tokens yet that could name another. */
+function contextOf(call: IncomingCall): CallContext {
+  const deadline = call.getDeadline();
+  const deadlineAtMs = typeof deadline === 'number' ? deadline : deadline.getTime();
+  const traceparent = headerOf(call.metadata, 'traceparent', traceparentPattern);
+  return {
+    tenant: defaultTenant,
+    requestId: headerOf(call.metadata, 'x-request-id', requestIdPattern) ?? randomUUID(),
+    ...(Number.isFinite(deadlineAtMs) && { deadlineAtMs }),
+    ...(traceparent !== undefined && { traceparent }),
+  };
+}
+
+/** What does not look right is as good as absent. */
+function headerOf(metadata: Metadata, name: string, pattern: RegExp): string | undefined {
+  const value = metadata.get(name)[0];
+  return typeof value === 'string' && pattern.test(value) ? value : undefined;
+}
+
+function trailers(context: CallContext): Metadata {
+  const metadata = new Metadata();
+  metadata.set('x-request-id', context.requestId);
+  return metadata;
+}

@@ -1,0 +1,94 @@
+/**
+ * HTTP for probes and scrapers, never for users: `/healthz` (the process runs), `/readyz` (it can serve; else why not),
+ * `/metrics` (Prometheus text).
+ */
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { listenError } from './listen-error.ts';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not; empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+export interface HttpEdgeOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly health: () => Readiness | Promise<Readiness>;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+export interface HttpEdge {
+  /** Rejects with ListenError. */
+  start(): Promise<{ readonly port: number }>;
+  stop(): Promise<void>;
+}
+
+/** Probes are short; whoever dawdles is cut. */
+const requestTimeoutMs = 10_000;
+
+export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
+  const { host } = options;
+  const server = createServer(
+    { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs },
+    (request, response) => {
+      const path = (request.url ?? '/').split('?')[0] ?? '/';
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        send(response, 405, 'text/plain', 'only GET\n');
+        return;
+      }
+      answer(path, response).catch(() => {
+        send(response, 500, 'text/plain', 'internal error\n');
+      });
+    },
+  );
+  server.maxConnections = 256;
+
+  async function answer(path: string, response: ServerResponse): Promise<void> {
+    switch (path) {
+      case '/healthz':
+        send(response, 200, 'text/plain', 'ok\n');
+        return;
+      case '/readyz': {
+        const { ready, reasons } = await options.health();
+        send(response, ready ? 200 : 503, 'application/json', `${JSON.stringify({ ready, reasons })}\n`);
+        return;
+      }
+      case '/metrics': {
+        const { contentType, body } = await options.metrics();
+        send(response, 200, contentType, body);
+        return;
+      }
+      default:
+        send(response, 404, 'text/plain', 'there are /healthz, /readyz and /metrics\n');
+    }
+  }
+
+  return {
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', (error) => {
+          reject(listenError(error, { host, port: options.port }));
+        });
+        server.listen(options.port, host, () => {
+          // Of a TCP server the address is an object.
+          resolve({ port: (server.address() as AddressInfo).port });
+        });
+      }),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function send(response: ServerResponse, status: number, contentType: string, body: string): void {
+  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' });
+  response.end(body);
+}

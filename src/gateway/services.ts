@@ -1,0 +1,104 @@
+/** The methods of the contract: each maps a request, calls its use case, and maps the answer. */
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { payloadBytes } from '../application/job-request.ts';
+import type { JobRequest } from '../application/job-request.ts';
+import type { UseCases } from '../application/use-cases.ts';
+import type { Init } from '../contract/codec.ts';
+import { jobStateCodes } from '../contract/job-codes.ts';
+import type * as wire from '../contract/messages.ts';
+import type { Admission } from './admission.ts';
+import type { CallScope } from './call-scope.ts';
+import { fromSettings, fromSubmitRequest, toJob, toQueue } from './job-mapper.ts';
+import type { StatusMapper } from './status-mapper.ts';
+import type { AcceptedJob } from '../application/job-request.ts';
+
+export interface ServiceParts {
+  readonly useCases: UseCases;
+  readonly scope: CallScope;
+  readonly admission: Admission;
+  readonly mapper: StatusMapper;
+}
+
+export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
+  const { useCases, scope, admission, mapper } = parts;
+  return {
+    SubmitJob: scope.unary<wire.SubmitJobRequest, wire.SubmitJobResponse>('SubmitJob', async (request, context) => {
+      const job = fromSubmitRequest(request);
+      return admission.submit(loadOf([job]), async () => toAccepted(await useCases.submit.one(context, job)));
+    }),
+
+    SubmitJobs: scope.unary<wire.SubmitJobsRequest, wire.SubmitJobsResponse>('SubmitJobs', async (request, context) => {
+      const jobs = request.requests.map(fromSubmitRequest);
+      const outcomes = await admission.submit(loadOf(jobs), () => useCases.submit.many(context, jobs));
+      return {
+        outcomes: outcomes.map((outcome) =>
+          'ok' in outcome
+            ? { accepted: toAccepted(outcome.ok) }
+            : { error: mapper.toStatus(outcome.error, context.requestId) },
+        ),
+      };
+    }),
+
+    GetJob: scope.unary<wire.GetJobRequest, wire.GetJobResponse>('GetJob', async (request, context) => ({
+      job: toJob(await useCases.getJob(context, request.jobId), { history: true }),
+    })),
+
+    ListJobs: scope.unary<wire.ListJobsRequest, wire.ListJobsResponse>('ListJobs', async (request, context) => {
+      const { records, nextPageToken } = await useCases.listJobs(context, request);
+      return { jobs: records.map((record) => toJob({ record })), nextPageToken };
+    }),
+
+    CancelJob: scope.unary<wire.CancelJobRequest, wire.CancelJobResponse>('CancelJob', async (request, context) => ({
+      job: toJob(await useCases.cancelJob(context, request.jobId, request.reason)),
+    })),
+
+    WatchJob: scope.stream<wire.WatchJobRequest, wire.WatchJobResponse>('WatchJob', async function* (request, context) {
+      const leave = admission.watch();
+      try {
+        for await (const update of useCases.watchJob(context, request.jobId, request.resumeToken)) {
+          yield { job: toJob(update.job), resumeToken: update.resumeToken };
+        }
+      } finally {
+        leave();
+      }
+    }),
+  };
+}
+
+export function queuesService({ useCases: { queues }, scope }: ServiceParts): UntypedServiceImplementation {
+  return {
+    CreateQueue: scope.unary<wire.CreateQueueRequest, wire.CreateQueueResponse>(
+      'CreateQueue',
+      async (request, context) => ({
+        queue: toQueue(await queues.create(context, request.name, fromSettings(request.settings))),
+      }),
+    ),
+
+    GetQueue: scope.unary<wire.GetQueueRequest, wire.GetQueueResponse>('GetQueue', async (request, context) => ({
+      queue: toQueue(await queues.get(context, request.name)),
+    })),
+
+    ListQueues: scope.unary<wire.ListQueuesRequest, wire.ListQueuesResponse>('ListQueues', async (request, context) => {
+      const page = await queues.list(context, request);
+      return { queues: page.queues.map(toQueue), nextPageToken: page.nextPageToken };
+    }),
+
+    UpdateQueue: scope.unary<wire.UpdateQueueRequest, wire.UpdateQueueResponse>(
+      'UpdateQueue',
+      async (request, context) => {
+        const { name, version } = request;
+        return {
+          queue: toQueue(await queues.update(context, { name, version, settings: fromSettings(request.settings) })),
+        };
+      },
+    ),
+  };
+}
+
+function toAccepted({ jobId, state, duplicate }: AcceptedJob): Init<wire.SubmitJobResponse> {
+  return { jobId, state: jobStateCodes[state], duplicate };
+}
+
+function loadOf(jobs: readonly JobRequest[]): { readonly jobs: number; readonly bytes: number } {
+  return { jobs: jobs.length, bytes: jobs.reduce((sum, { input }) => sum + (input ? payloadBytes(input) : 0), 0) };
+}
