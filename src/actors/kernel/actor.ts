@@ -64,8 +64,10 @@ export interface SupervisedChild<C> {
   start(): void;
   /** Ends the current life, if there is one; `ended` tells when it is over. */
   end(): void;
-  /** Only without a life: waiting and later messages become dead letters, watchers are told. `start` opens it again. */
+  /** Only without a life: waiting and later messages become dead letters, watchers are told. */
   close(as: 'stopped' | 'quarantined', reason: StopReason): void;
+  /** Takes back `close`: messages wait again for the next life. `start` does it too. */
+  open(): void;
   /** Ends the life if there is one, without an event, and frees the name when it is over. */
   remove(): void;
 }

@@ -201,7 +201,7 @@ export class ActorCell<M> implements Cell<M>, Runnable {
 
   begin(): void {
     invariant(this.#life === undefined && !this.#removing, `one life at a time (${this.path})`);
-    this.#closed = undefined;
+    this.open();
     this.#lives++;
     if (this.#lives > 1) this.#kernel.restarts.add(1, { kind: this.kind });
     this.#life = this.#newLife();
@@ -374,6 +374,10 @@ export class ActorCell<M> implements Cell<M>, Runnable {
     for (const life of this.#watchers) life.cell.enqueue({ kind: 'terminated', life, cell: this, reason });
     this.#watchers.clear();
     this.#kernel.events.publish({ type: as, path: this.path, kind: this.kind, reason });
+  }
+
+  open(): void {
+    if (!this.#removed) this.#closed = undefined;
   }
 
   remove(reason: StopReason, deadlineMs?: number): void {

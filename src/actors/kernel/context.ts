@@ -53,6 +53,9 @@ export class LifeContext<M> implements ActorContext<M> {
       close: (as, reason) => {
         cell.close(as, reason);
       },
+      open: () => {
+        cell.open();
+      },
       remove: () => {
         cell.remove(shutdown);
       },

@@ -41,6 +41,7 @@ export interface Cell<M> extends ActorRef<M> {
   /** Ends for good: no further life, the name is freed. */
   remove(reason: StopReason, deadlineMs?: number): void;
   close(as: 'stopped' | 'quarantined', reason: StopReason): void;
+  open(): void;
   abandon(): void;
   wake(): void;
   enqueue(item: SystemItem<M>): void;

@@ -52,8 +52,8 @@ export function createWorkerMetrics(telemetry: Telemetry): WorkerMetrics {
   return {
     runs: telemetry.gauge({ name: 'troupe_runs', help: 'Runs of this node by phase.', labelNames: ['phase'] }),
     runSeconds: telemetry.histogram({
-      name: 'troupe_run_duration_seconds',
-      help: 'Time of one attempt in its thread.',
+      name: 'troupe_attempt_duration_seconds',
+      help: 'Time of one attempt, by handler.',
       labelNames: ['handler'],
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800],
     }),
