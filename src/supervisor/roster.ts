@@ -62,17 +62,28 @@ export class Roster {
   /** A sibling's failure takes it down; it comes back unless it is temporary. */
   takeDown(child: Child): void {
     if (child.spec.restart === 'temporary') child.wanted = 'gone';
-    else if (child.wanted === 'retired') child.wanted = 'up';
+    else if (child.wanted === 'retired') this.want(child);
     child.marked = child.phase !== 'down';
   }
 
-  /** Takes every step that can be taken now; true once the first start is complete. */
+  /** It is to be up (again): messages wait for it from now on. */
+  want(child: Child): void {
+    child.wanted = 'up';
+    child.handle.open();
+  }
+
+  /** Takes every step that can be taken now; true once the first start is complete, as far as quarantines let it. */
   reconcile(): boolean {
     this.#endMarked();
     this.#removeGone();
     this.#startWanted();
-    this.#booted ||= this.inOrder().every((child) => !isAwaited(child));
+    this.#booted ||= this.#isAtRest();
     return this.#booted;
+  }
+
+  #isAtRest(): boolean {
+    const isEnding = this.inOrder().some((child) => child.marked);
+    return !isEnding && this.#notHeldBack().every((child) => !isAwaited(child));
   }
 
   #endMarked(): void {
@@ -98,17 +109,23 @@ export class Roster {
 
   #startWanted(): void {
     const binding = this.#strategy !== 'one-for-one';
-    const children = this.inOrder();
-    if (binding && children.some((child) => child.marked)) return;
-    if (this.#strategy === 'one-for-all' && children.some((child) => child.wanted === 'quarantined')) return;
+    if (binding && this.inOrder().some((child) => child.marked)) return;
+    const children = this.#notHeldBack();
     for (const child of children) {
       if (child.wanted === 'up' && child.phase === 'down' && !child.delayed) {
         child.phase = 'starting';
         child.handle.start();
       }
-      if (binding && child.wanted === 'quarantined') return;
       if ((binding || !this.#booted) && isAwaited(child)) return;
     }
+  }
+
+  /** A quarantined child holds back those that are of no use without it. */
+  #notHeldBack(): Child[] {
+    const children = this.inOrder();
+    const quarantined = children.findIndex((child) => child.wanted === 'quarantined');
+    if (quarantined < 0 || this.#strategy === 'one-for-one') return children;
+    return this.#strategy === 'one-for-all' ? [] : children.slice(0, quarantined);
   }
 
   statusOf(child: Child): ChildStatus {

@@ -4,7 +4,14 @@
  *
  * It is up when all its children are, so a sibling that comes after it can rely on the whole subtree.
  */
-import type { ActorContext, ActorDefinition, Behavior, LifeEvent, StopReason } from '../actors/kernel/index.ts';
+import type {
+  ActorContext,
+  ActorDefinition,
+  ActorRef,
+  Behavior,
+  LifeEvent,
+  StopReason,
+} from '../actors/kernel/index.ts';
 import { TroupeError, assertNever } from '../domain/errors.ts';
 import { backoffDelayMs } from './backoff.ts';
 import { decide } from './decision.ts';
@@ -72,16 +79,16 @@ class Supervisor implements Behavior<Message> {
         return;
       }
       case 'startChild':
-        message.reply?.tell(this.#startChild(message.spec));
+        answer(message.reply, this.#startChild(message.spec));
         return;
       case 'stopChild':
         this.#stopChild(message);
         return;
       case 'restartChild':
-        message.reply?.tell(this.#restartChild(message.name));
+        answer(message.reply, this.#restartChild(message.name));
         return;
       case 'resume':
-        message.reply?.tell(this.#resume(message.name));
+        answer(message.reply, this.#resume(message.name));
         return;
       case 'listChildren':
         message.reply.tell(this.#roster.inOrder().map((child) => this.#roster.statusOf(child)));
@@ -225,7 +232,7 @@ class Supervisor implements Behavior<Message> {
     const child = this.#roster.get(name);
     if (child === undefined || child.wanted === 'gone') return refused(`there is no child named ${name}`);
     if (child.spec.restart === 'temporary') return refused(`${name} is temporary: it has one life`);
-    child.wanted = 'up';
+    this.#roster.want(child);
     child.marked = child.phase !== 'down';
     this.#endDelay(child);
     return { ok: true };
@@ -234,7 +241,7 @@ class Supervisor implements Behavior<Message> {
   #resume(name: string): OrderReply {
     const child = this.#roster.get(name);
     if (child?.wanted !== 'quarantined') return refused(`there is no child named ${name} in quarantine`);
-    child.wanted = 'up';
+    this.#roster.want(child);
     child.restarts = [];
     this.#endDelay(child);
     return { ok: true };
@@ -244,6 +251,11 @@ class Supervisor implements Behavior<Message> {
     child.delayed = false;
     this.#context.cancelTimer(`backoff:${child.spec.name}`);
   }
+}
+
+/** Not `reply?.tell(order())`: without a reply that would not carry out the order. */
+function answer<R>(reply: ActorRef<R> | undefined, result: R): void {
+  reply?.tell(result);
 }
 
 function refused(message: string): { readonly ok: false; readonly error: TroupeError } {
