@@ -34,11 +34,11 @@ export function cloudEventAttributes(event: JobEvent, root: string): readonly (r
   return attributes;
 }
 
-/** The whole header block of the message, `Nats-Msg-Id` first. */
-export function cloudEventHeaderText(event: JobEvent, root: string): string {
-  let text = `NATS/1.0\r\nNats-Msg-Id: ${cloudEventId(event)}\r\n`;
+/** The header lines of the message, `Nats-Msg-Id` first. */
+export function cloudEventHeaders(event: JobEvent, root: string): string {
+  let text = `Nats-Msg-Id: ${cloudEventId(event)}\r\n`;
   for (const [name, value] of cloudEventAttributes(event, root)) text += `${name}: ${percentEncode(value)}\r\n`;
-  return `${text}\r\n`;
+  return text;
 }
 
 export function percentEncode(value: string): string {

@@ -94,7 +94,12 @@ export class NatsLink {
         case 'close':
           this.#goDown();
           break;
-        default:
+        case 'forceReconnect':
+        case 'ping':
+        case 'reconnecting':
+        case 'slowConsumer':
+        case 'staleConnection':
+        case 'update':
           break;
       }
     }

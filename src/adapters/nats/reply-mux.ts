@@ -50,7 +50,7 @@ export class ReplyMux {
     data: Payload,
     pending: PendingReply,
   ): void {
-    if (!this.#sweeping) this.#startSweep();
+    this.#armSweep();
     const id = this.#nextId;
     this.#nextId += 1;
     const reply = this.#prefix + String(id);
@@ -69,7 +69,8 @@ export class ReplyMux {
     else entry.pending.onReply(message);
   }
 
-  #startSweep(): void {
+  #armSweep(): void {
+    if (this.#sweeping) return;
     this.#sweeping = true;
     this.#nowMs = this.#clock.monotonicMs();
     this.#clock.setTimer(sweepMs, () => this.#sweep());
@@ -83,7 +84,7 @@ export class ReplyMux {
       this.#entries.delete(id);
       entry.pending.onFailure('timeout');
     }
-    if (this.#entries.size > 0 && !this.#sweeping) this.#startSweep();
+    if (this.#entries.size > 0) this.#armSweep();
   }
 
   #failAll(failure: ReplyFailure): void {

@@ -131,10 +131,10 @@ interface Start {
 }
 
 async function waitUntilReady(start: Start): Promise<{ readonly port: number; readonly pid: number }> {
-  let gone = false;
-  void start.exited.then(() => (gone = true));
+  const gone = new AbortController();
+  void start.exited.then(() => gone.abort());
   const endMs = performance.now() + startTimeoutMs;
-  while (!gone && performance.now() < endMs) {
+  while (!gone.signal.aborted && performance.now() < endMs) {
     const port = await readPort(start.storeDir);
     const pid = Number(await readFile(start.pidFile, 'utf8').catch(() => ''));
     if (port !== undefined && pid > 0 && (await accepts(start.host, port))) return { port, pid };
@@ -142,7 +142,7 @@ async function waitUntilReady(start: Start): Promise<{ readonly port: number; re
   }
   const lines = (await readFile(start.logFile, 'utf8').catch(() => '')).trimEnd().split('\n').slice(-3).join(' | ');
   throw new TroupeError('BROKER_UNAVAILABLE', {
-    message: `nats-server did not start${gone ? '' : ` within ${startTimeoutMs} ms`}: ${lines}`,
+    message: `nats-server did not start${gone.signal.aborted ? '' : ` within ${startTimeoutMs} ms`}: ${lines}`,
   });
 }
 

@@ -1,0 +1,242 @@
+/**
+ * The way into one stream. Keeps the order, bounds what is in flight and what waits, and chooses how to send:
+ *
+ * - few messages: one by one, each with its own confirmation (least latency);
+ * - many at once (a group commit publishes in one go, or a backlog): as one JetStream atomic batch, confirmed once. That
+ *   costs this process a third per message, and a server that syncs always syncs once per batch. While a batch is out
+ *   everything gathers for the next one, so a batch that is refused (a duplicate id, a full stream) is repeated one by
+ *   one before anything later goes out, and each message gets its own verdict.
+ */
+import { MsgHdrsImpl, nuid } from '@nats-io/transport-node';
+import type { Msg } from '@nats-io/transport-node';
+import { TroupeError } from '../../domain/errors.ts';
+import { brokerUnavailable, publishRefused } from './broker-error.ts';
+import type { NatsLimits } from './limits.ts';
+import type { NatsLink } from './link.ts';
+import { readPubAck } from './pub-ack.ts';
+import type { PendingReply, ReplyFailure, ReplyMux } from './reply-mux.ts';
+
+export interface LaneOptions {
+  readonly link: NatsLink;
+  readonly mux: ReplyMux;
+  readonly limits: NatsLimits;
+  /** The stream may be gone or another one than before. */
+  suspect(): void;
+  /** A publish was not confirmed. */
+  refused(error: TroupeError): void;
+}
+
+export interface LaneMessage {
+  readonly subject: string;
+  /** Header lines, each with its line end. */
+  readonly headers: string;
+  readonly body: string;
+}
+
+interface Entry {
+  readonly message: LaneMessage;
+  readonly resolve: () => void;
+  readonly reject: (error: TroupeError) => void;
+}
+
+const headerStart = 'NATS/1.0\r\n';
+const fullRetryMs = 250;
+/** The server takes 1,000; smaller ones keep the pauses short. */
+const batchMax = 500;
+
+export class PublishLane {
+  readonly #options: LaneOptions;
+  readonly #headers = new ReadyHeaders();
+  readonly #batchPrefix = nuid.next();
+  #waiting: Entry[] = [];
+  #head = 0;
+  #inFlight = 0;
+  #batchOut = false;
+  /** Entries at the head that were in a refused batch and go one by one. */
+  #singly = 0;
+  #batches = 0;
+  #pumpSoon = false;
+  #lastSeq = 0;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    options.link.onDown(() => this.#pump());
+  }
+
+  /** The stream was made anew and counts from 1 again. */
+  restart(): void {
+    this.#lastSeq = 0;
+  }
+
+  publish(message: LaneMessage): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const entry = { message, resolve, reject };
+      const refusal = this.#refusal(message);
+      if (refusal !== undefined) {
+        this.#refuse(entry, refusal);
+        return;
+      }
+      this.#waiting.push(entry);
+      if (this.#pumpSoon) return;
+      this.#pumpSoon = true;
+      // After the caller's whole group is in.
+      queueMicrotask(() => {
+        this.#pumpSoon = false;
+        this.#pump();
+      });
+    });
+  }
+
+  #refusal(message: LaneMessage): TroupeError | undefined {
+    const { link, limits } = this.#options;
+    if (!link.connected) return brokerUnavailable('not connected to NATS');
+    if (this.#waiting.length - this.#head >= limits.publishesWaiting) {
+      const text = 'too many publishes wait for JetStream';
+      return new TroupeError('BACKLOG_FULL', { message: text, retryAfterMs: fullRetryMs });
+    }
+    const mostBytes = message.headers.length + message.body.length * 3 + batchHeaderBytes;
+    if (mostBytes > link.maxPayload) {
+      const bytes = message.headers.length + Buffer.byteLength(message.body) + batchHeaderBytes;
+      if (bytes > link.maxPayload) return new TroupeError('PAYLOAD_TOO_LARGE');
+    }
+    return undefined;
+  }
+
+  #pump(): void {
+    const { link, limits } = this.#options;
+    while (this.#head < this.#waiting.length) {
+      const ready = this.#waiting.length - this.#head;
+      if (!link.connected) {
+        for (const entry of this.#take(ready)) this.#refuse(entry, brokerUnavailable(failureText.linkLost));
+        this.#singly = 0;
+      } else if (this.#batchOut) {
+        return;
+      } else if (this.#singly === 0 && ready >= limits.publishBatchFrom) {
+        this.#sendBatch(this.#take(Math.min(ready, batchMax)));
+      } else if (this.#inFlight < limits.publishesInFlight) {
+        if (this.#singly > 0) this.#singly -= 1;
+        for (const entry of this.#take(1)) this.#sendOne(entry);
+      } else {
+        return;
+      }
+    }
+  }
+
+  #take(count: number): Entry[] {
+    const taken = this.#waiting.slice(this.#head, this.#head + count);
+    this.#head += taken.length;
+    if (this.#head === this.#waiting.length) {
+      this.#waiting = [];
+      this.#head = 0;
+    } else if (this.#head >= batchMax) {
+      this.#waiting = this.#waiting.slice(this.#head);
+      this.#head = 0;
+    }
+    return taken;
+  }
+
+  #sendOne(entry: Entry): void {
+    this.#inFlight += 1;
+    this.#send(entry.message, '', {
+      onReply: (message) => {
+        this.#inFlight -= 1;
+        this.#settle(entry, this.#read(message));
+        this.#pump();
+      },
+      onFailure: (failure) => {
+        this.#inFlight -= 1;
+        this.#settle(entry, this.#failureError(failure));
+        this.#pump();
+      },
+    });
+  }
+
+  #sendBatch(entries: Entry[]): void {
+    this.#batchOut = true;
+    this.#batches += 1;
+    const id = `${this.#batchPrefix}${this.#batches}`;
+    for (const [index, entry] of entries.entries()) {
+      const place = `Nats-Batch-Id: ${id}\r\nNats-Batch-Sequence: ${index + 1}\r\n`;
+      if (index + 1 < entries.length) this.#send(entry.message, place);
+      else this.#send(entry.message, `${place}Nats-Batch-Commit: 1\r\n`, this.#batchReply(entries));
+    }
+  }
+
+  #batchReply(entries: Entry[]): PendingReply {
+    return {
+      onReply: (message) => {
+        this.#batchOut = false;
+        const error = this.#read(message);
+        if (error === undefined) {
+          for (const entry of entries) entry.resolve();
+        } else {
+          this.#waiting = [...entries, ...this.#waiting.slice(this.#head)];
+          this.#head = 0;
+          this.#singly = entries.length;
+        }
+        this.#pump();
+      },
+      onFailure: (failure) => {
+        this.#batchOut = false;
+        const error = this.#failureError(failure);
+        for (const entry of entries) this.#settle(entry, error);
+        this.#pump();
+      },
+    };
+  }
+
+  #send(message: LaneMessage, place: string, pending?: PendingReply): void {
+    const { link, mux, limits } = this.#options;
+    this.#headers.text = `${headerStart}${place}${message.headers}\r\n`;
+    const data = Buffer.from(message.body);
+    if (pending === undefined) link.connection.publish(message.subject, data, { headers: this.#headers });
+    else {
+      const target = { subject: message.subject, headers: this.#headers, timeoutMs: limits.publishTimeoutMs };
+      mux.send(target, data, pending);
+    }
+  }
+
+  #read(message: Msg): TroupeError | undefined {
+    const ack = readPubAck(message.data);
+    if (typeof ack !== 'number') return publishRefused(ack);
+    // 0: the id was known, nothing was stored. A stream that counts backwards is another stream than before.
+    if (ack > 0) {
+      if (ack < this.#lastSeq) this.#options.suspect();
+      this.#lastSeq = ack;
+    }
+    return undefined;
+  }
+
+  #failureError(failure: ReplyFailure): TroupeError {
+    if (failure !== 'linkLost') this.#options.suspect();
+    return brokerUnavailable(failureText[failure]);
+  }
+
+  #settle(entry: Entry, error: TroupeError | undefined): void {
+    if (error === undefined) entry.resolve();
+    else this.#refuse(entry, error);
+  }
+
+  #refuse(entry: Entry, error: TroupeError): void {
+    this.#options.refused(error);
+    entry.reject(error);
+  }
+}
+
+/** Room for the header start, the end of the block and the place in a batch. */
+const batchHeaderBytes = 160;
+
+const failureText = {
+  timeout: 'JetStream did not confirm in time',
+  linkLost: 'the link to NATS was lost before JetStream confirmed',
+  noResponders: 'no stream takes this subject',
+} as const satisfies Record<ReplyFailure, string>;
+
+/** A header block that is already text; the client encodes it synchronously within `publish`, so one serves all. */
+class ReadyHeaders extends MsgHdrsImpl {
+  text = '';
+
+  override encode(): Uint8Array {
+    return Buffer.from(this.text, 'latin1');
+  }
+}
