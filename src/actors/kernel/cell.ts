@@ -2,209 +2,47 @@
  * The lasting part of an actor: its mailbox and its lives, one after the other.
  *
  * Invariants: one message, signal, start or stop hook at a time, also across lives (only an abandoned life may still run,
- * cut off). A synchronous hook costs no promise. Ending: the message in hand, then the children (newest first), then
+ * cut off). Ending: the message in hand, then the children (newest first), then
  * `onStop`, then the news. What is waiting is handled by the next life, or becomes dead letters.
  */
 import { invariant } from '../../domain/errors.ts';
 import type { ActorContext, ActorDefinition, Behavior, StopReason } from './actor.ts';
 import { LifeContext } from './context.ts';
-import type { DeadLetterReason } from './dead-letters.ts';
-import { Mailbox } from './mailbox.ts';
-import type { Cell, Kernel, Life, Owner, SystemItem } from './parts.ts';
-import { RingBuffer } from './ring-buffer.ts';
-import type { Runnable } from './scheduler.ts';
+import { MessageLoop } from './message-loop.ts';
+import type { Cell, Kernel, Life, Owner } from './parts.ts';
 import { KeyedTimers } from './timers.ts';
-import type { KeyedTimer } from './timers.ts';
 import type { ActorState, TreeNode } from './tree.ts';
 
-/** Marks that no message is in hand: a message may be `undefined`. */
-const NONE = Symbol('no message');
-
-export class ActorCell<M> implements Cell<M>, Runnable {
+export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
   readonly path: string;
   readonly name: string;
   readonly kind: string;
-  readonly #kernel: Kernel;
   readonly #definition: ActorDefinition<M>;
   readonly #owner: Owner;
-  readonly #mailbox: Mailbox<M>;
-  /** Bounded by what the actor has started itself, see `SystemItem`. */
-  readonly #system = new RingBuffer<SystemItem<M>>(Number.MAX_SAFE_INTEGER);
   readonly #watchers = new Set<Life<unknown>>();
   readonly #closedListeners: ((reason: StopReason) => void)[] = [];
-  #life: Life<M> | undefined;
   #lives = 0;
-  #handled = 0;
   #lastError: string | undefined;
-  #inHand: M | typeof NONE = NONE;
-  /** Waits for a promise of the current life. */
-  #busy = false;
-  /** The scheduler knows of it. */
-  #scheduled = false;
-  #closed: { readonly as: 'stopped' | 'quarantined'; readonly reason: StopReason } | undefined;
   #removing = false;
   #removed = false;
 
   constructor(kernel: Kernel, name: string, definition: ActorDefinition<M>, owner: Owner) {
     const capacity = definition.mailboxCapacity;
     invariant(Number.isSafeInteger(capacity) && capacity > 0, `a mailbox has a bound (${definition.kind} ${name})`);
-    this.#kernel = kernel;
+    super(kernel, capacity);
     this.#definition = definition;
     this.#owner = owner;
     this.name = name;
     this.kind = definition.kind;
     this.path = owner.parent === undefined ? '' : `${owner.parent.cell.path}/${name}`;
-    this.#mailbox = new Mailbox(capacity);
   }
-
-  get life(): Life<M> | undefined {
-    return this.#life;
-  }
-
-  tell(message: M): boolean {
-    if (this.#closed !== undefined) return this.#refuse(this.#closed.as, message);
-    if (!this.#mailbox.push(message)) return this.#refuse('mailbox_full', message);
-    if (!this.#scheduled) this.wake();
-    return true;
-  }
-
-  #refuse(reason: DeadLetterReason, message: M): boolean {
-    this.#kernel.deadLetters.record(this.path, reason, message);
-    return false;
-  }
-
-  enqueue(item: SystemItem<M>): void {
-    if (item.life !== this.#life) return;
-    this.#system.push(item);
-    this.wake();
-  }
-
-  wake(): void {
-    if (this.#scheduled || this.#busy || this.#life === undefined) return;
-    this.#scheduled = true;
-    this.#kernel.scheduler.schedule(this);
-  }
-
-  // --- running -------------------------------------------------------------------------------------------------------
-
-  run(batch: number): boolean {
-    for (let n = 0; n < batch; n++) {
-      if (!this.#step()) {
-        this.#scheduled = false;
-        return false;
-      }
-    }
-    return true;
-  }
-
-  /** False when there is nothing to do before something else happens. */
-  #step(): boolean {
-    const life = this.#life;
-    if (life === undefined || this.#busy) return false;
-    if (life.endReason !== undefined) return this.#endStep(life, life.endReason);
-    if (life.stage === 'new') {
-      this.#start(life);
-      return true;
-    }
-    const item = this.#system.shift();
-    if (item !== undefined) {
-      this.#handle(life, item);
-      return true;
-    }
-    if (this.#mailbox.size === 0) return false;
-    this.#receive(life, this.#mailbox.next());
-    return true;
-  }
-
-  #receive(life: Life<M>, message: M): void {
-    this.#handled++;
-    this.#inHand = message;
-    try {
-      const result = (life.behavior as Behavior<M>).receive(message);
-      if (result === undefined) this.#inHand = NONE;
-      else this.#await(life, result, undefined);
-    } catch (error) {
-      this.#inHand = NONE;
-      this.end({ kind: 'failed', error });
-    }
-  }
-
-  #handle(life: Life<M>, item: SystemItem<M>): void {
-    try {
-      switch (item.kind) {
-        case 'timer':
-          if (life.timers.take(item.timer)) this.#receive(life, item.timer.message);
-          return;
-        case 'message':
-          this.#receive(life, item.message());
-          return;
-        case 'nobody':
-          this.#signal(life, { kind: 'terminated', ref: item.ref, reason: { kind: 'normal' } });
-          return;
-        case 'terminated': {
-          const ref = life.watching.get(item.cell);
-          // not watched any more: the news came too late
-          if (ref === undefined) return;
-          life.watching.delete(item.cell);
-          this.#signal(life, { kind: 'terminated', ref, reason: item.reason });
-          return;
-        }
-      }
-    } catch (error) {
-      this.end({ kind: 'failed', error });
-    }
-  }
-
-  #signal(life: Life<M>, signal: Parameters<NonNullable<Behavior<M>['onSignal']>>[0]): void {
-    const result = life.behavior?.onSignal?.(signal);
-    if (result !== undefined) this.#await(life, result, undefined);
-  }
-
-  /** The actor handles nothing else until the promise settles; `done` runs then, also after a failure. */
-  #await(life: Life<M>, promise: Promise<void>, done: (() => void) | undefined): void {
-    this.#busy = true;
-    const settled = (failure: StopReason | undefined): void => {
-      if (this.#life !== life) return; // abandoned meanwhile
-      this.#busy = false;
-      this.#inHand = NONE;
-      if (failure !== undefined) this.end(failure);
-      done?.();
-      this.wake();
-    };
-    Promise.resolve(promise).then(
-      () => {
-        settled(undefined);
-      },
-      (error: unknown) => {
-        settled({ kind: 'failed', error });
-      },
-    );
-  }
-
-  stashCurrent(): void {
-    const message = this.#inHand;
-    invariant(message !== NONE, `only a message in hand can be stashed (${this.path})`);
-    this.#inHand = NONE;
-    if (!this.#mailbox.stash(message)) this.#refuse('stash_full', message);
-  }
-
-  unstashAll(): void {
-    this.#mailbox.unstashAll();
-    this.wake();
-  }
-
-  timerFired(life: Life<M>, timer: KeyedTimer<M>): void {
-    this.enqueue({ kind: 'timer', life, timer });
-  }
-
-  // --- lives ---------------------------------------------------------------------------------------------------------
 
   begin(): void {
-    invariant(this.#life === undefined && !this.#removing, `one life at a time (${this.path})`);
+    invariant(this.life === undefined && !this.#removing, `one life at a time (${this.path})`);
     this.open();
     this.#lives++;
-    if (this.#lives > 1) this.#kernel.restarts.add(1, { kind: this.kind });
-    this.#life = this.#newLife();
+    if (this.#lives > 1) this.kernel.restarts.add(1, { kind: this.kind });
+    this.life = this.#newLife();
     this.wake();
   }
 
@@ -212,7 +50,7 @@ export class ActorCell<M> implements Cell<M>, Runnable {
     const life: Life<M> = {
       number: this.#lives,
       cell: this,
-      timers: new KeyedTimers<M>(this.#kernel.clock, {
+      timers: new KeyedTimers<M>(this.kernel.clock, {
         timerFired: (timer) => {
           this.enqueue({ kind: 'timer', life, timer });
         },
@@ -224,17 +62,18 @@ export class ActorCell<M> implements Cell<M>, Runnable {
       stage: 'new',
       up: false,
       endReason: undefined,
+      toStop: undefined,
       cancelDeadline: undefined,
     };
     return life;
   }
 
-  #start(life: Life<M>): void {
+  protected override startLife(life: Life<M>): void {
     life.stage = 'starting';
-    const context: ActorContext<M> = new LifeContext<M>(this.#kernel, life);
+    const context: ActorContext<M> = new LifeContext<M>(this.kernel, life);
     try {
       const started = this.#definition.start(context);
-      if (started instanceof Promise) this.#await(life, this.#startLater(life, started), undefined);
+      if (started instanceof Promise) this.awaitThen(life, this.#startLater(life, started), undefined);
       else this.#started(life, started);
     } catch (error) {
       this.end({ kind: 'failed', error });
@@ -243,7 +82,7 @@ export class ActorCell<M> implements Cell<M>, Runnable {
 
   async #startLater(life: Life<M>, started: Promise<Behavior<M>>): Promise<void> {
     const behavior = await started;
-    if (this.#life === life) this.#started(life, behavior);
+    if (this.life === life) this.#started(life, behavior);
     // abandoned while it started: what it has acquired is released all the same
     else await behavior.onStop?.(life.endReason ?? { kind: 'shutdown' });
   }
@@ -260,21 +99,21 @@ export class ActorCell<M> implements Cell<M>, Runnable {
         this.#isUp(life);
       },
       (error: unknown) => {
-        if (this.#life === life) this.end({ kind: 'failed', error });
+        if (this.life === life) this.end({ kind: 'failed', error });
       },
     );
   }
 
   #isUp(life: Life<M>): void {
-    if (this.#life !== life || life.endReason !== undefined) return;
+    if (this.life !== life || life.endReason !== undefined) return;
     life.up = true;
     const type = life.number === 1 ? 'started' : 'restarted';
-    this.#kernel.events.publish({ type, path: this.path, kind: this.kind, life: life.number });
+    this.kernel.events.publish({ type, path: this.path, kind: this.kind, life: life.number });
     this.#owner.onLife?.({ kind: 'up' });
   }
 
-  end(reason: StopReason, deadlineMs?: number): void {
-    const life = this.#life;
+  override end(reason: StopReason, deadlineMs?: number): void {
+    const life = this.life;
     if (life === undefined) return;
     if (reason.kind === 'failed') this.#noteFailure(life, reason.error);
     if (life.endReason === undefined) {
@@ -291,31 +130,34 @@ export class ActorCell<M> implements Cell<M>, Runnable {
 
   #noteFailure(life: Life<M>, error: unknown): void {
     this.#lastError = error instanceof Error ? error.message : String(error);
-    this.#kernel.crashes.add(1, { kind: this.kind });
-    this.#kernel.log.error({ err: error, actor: this.path, kind: this.kind, life: life.number }, 'actor crashed');
-    this.#kernel.events.publish({ type: 'crashed', path: this.path, kind: this.kind, life: life.number, error });
+    this.kernel.crashes.add(1, { kind: this.kind });
+    this.kernel.log.error({ err: error, actor: this.path, kind: this.kind, life: life.number }, 'actor crashed');
+    this.kernel.events.publish({ type: 'crashed', path: this.path, kind: this.kind, life: life.number, error });
   }
 
   #armDeadline(life: Life<M>, deadlineMs: number | undefined): void {
     life.cancelDeadline?.();
     if (deadlineMs === undefined) return;
-    life.cancelDeadline = this.#kernel.clock.setTimer(deadlineMs, () => {
-      if (this.#life === life) this.abandon();
+    life.cancelDeadline = this.kernel.clock.setTimer(deadlineMs, () => {
+      if (this.life === life) this.abandon();
     });
   }
 
-  #endStep(life: Life<M>, reason: StopReason): boolean {
-    const newest = [...life.children.values()].at(-1);
+  protected override endStep(life: Life<M>, reason: StopReason): boolean {
+    life.toStop ??= [...life.children.values()];
+    const newest = life.toStop.at(-1);
     if (newest !== undefined) {
       life.stage = 'ending';
       newest.remove({ kind: 'shutdown' });
-      return !life.children.has(newest.name);
+      if (life.children.has(newest.name)) return false;
+      life.toStop.pop();
+      return true;
     }
     life.stage = 'finalizing';
     try {
       const stopped = life.behavior?.onStop?.(reason);
       if (stopped !== undefined) {
-        this.#await(life, stopped, () => {
+        this.awaitThen(life, stopped, () => {
           this.#complete(life);
         });
         return false;
@@ -328,24 +170,24 @@ export class ActorCell<M> implements Cell<M>, Runnable {
   }
 
   childRemoved(child: Cell<unknown>): void {
-    this.#life?.children.delete(child.name);
+    this.life?.children.delete(child.name);
     this.wake();
   }
 
   abandon(): void {
-    const life = this.#life;
+    const life = this.life;
     if (life === undefined) return;
     life.endReason ??= { kind: 'shutdown' };
     for (const child of [...life.children.values()].reverse()) {
       child.abandon();
       child.remove({ kind: 'shutdown' });
     }
-    this.#kernel.abandoned.add(1, { kind: this.kind });
-    this.#kernel.log.warn(
+    this.kernel.abandoned.add(1, { kind: this.kind });
+    this.kernel.log.warn(
       { actor: this.path, kind: this.kind, life: life.number },
       'actor abandoned: it did not stop in time',
     );
-    this.#kernel.events.publish({ type: 'abandoned', path: this.path, kind: this.kind });
+    this.kernel.events.publish({ type: 'abandoned', path: this.path, kind: this.kind });
     this.#complete(life);
   }
 
@@ -355,11 +197,7 @@ export class ActorCell<M> implements Cell<M>, Runnable {
     life.cancelDeadline?.();
     life.timers.clear();
     for (const target of life.watching.keys()) target.removeWatcher(life);
-    this.#system.clear();
-    this.#mailbox.unstashAll();
-    this.#inHand = NONE;
-    this.#busy = false;
-    this.#life = undefined;
+    this.reset();
     if (this.#owner.onLife !== undefined && !this.#removing) this.#owner.onLife({ kind: 'ended', reason });
     else this.#closeForGood(reason);
   }
@@ -367,22 +205,22 @@ export class ActorCell<M> implements Cell<M>, Runnable {
   // --- the end of the name ---------------------------------------------------------------------------------------------
 
   close(as: 'stopped' | 'quarantined', reason: StopReason): void {
-    invariant(this.#life === undefined, `only an actor without a life can be closed (${this.path})`);
-    if (this.#closed !== undefined) return;
-    this.#closed = { as, reason };
-    while (this.#mailbox.size > 0) this.#refuse(as, this.#mailbox.next());
+    invariant(this.life === undefined, `only an actor without a life can be closed (${this.path})`);
+    if (this.closed !== undefined) return;
+    this.closed = { as, reason };
+    while (this.mailbox.size > 0) this.refuse(as, this.mailbox.next());
     for (const life of this.#watchers) life.cell.enqueue({ kind: 'terminated', life, cell: this, reason });
     this.#watchers.clear();
-    this.#kernel.events.publish({ type: as, path: this.path, kind: this.kind, reason });
+    this.kernel.events.publish({ type: as, path: this.path, kind: this.kind, reason });
   }
 
   open(): void {
-    if (!this.#removed) this.#closed = undefined;
+    if (!this.#removed) this.closed = undefined;
   }
 
   remove(reason: StopReason, deadlineMs?: number): void {
     this.#removing = true;
-    if (this.#life !== undefined) this.end(reason, deadlineMs);
+    if (this.life !== undefined) this.end(reason, deadlineMs);
     else this.#closeForGood(reason);
   }
 
@@ -395,13 +233,13 @@ export class ActorCell<M> implements Cell<M>, Runnable {
   }
 
   onClosed(listener: (reason: StopReason) => void): void {
-    if (this.#removed) listener(this.#closed?.reason ?? { kind: 'normal' });
+    if (this.#removed) listener(this.closed?.reason ?? { kind: 'normal' });
     else this.#closedListeners.push(listener);
   }
 
   addWatcher(life: Life<unknown>): void {
-    if (this.#closed === undefined) this.#watchers.add(life);
-    else life.cell.enqueue({ kind: 'terminated', life, cell: this, reason: this.#closed.reason });
+    if (this.closed === undefined) this.#watchers.add(life);
+    else life.cell.enqueue({ kind: 'terminated', life, cell: this, reason: this.closed.reason });
   }
 
   removeWatcher(life: Life<unknown>): void {
@@ -413,20 +251,20 @@ export class ActorCell<M> implements Cell<M>, Runnable {
       path: this.path,
       kind: this.kind,
       state: this.#state(),
-      mailboxSize: this.#mailbox.size,
-      mailboxCapacity: this.#mailbox.capacity,
-      stashed: this.#mailbox.stashedSize,
-      messagesHandled: this.#handled,
+      mailboxSize: this.mailbox.size,
+      mailboxCapacity: this.mailbox.capacity,
+      stashed: this.mailbox.stashedSize,
+      messagesHandled: this.handled,
       restarts: Math.max(0, this.#lives - 1),
       lastError: this.#lastError,
-      facts: this.#life?.facts ?? {},
+      facts: this.life?.facts ?? {},
     };
   }
 
   #state(): ActorState {
-    if (this.#closed !== undefined) return this.#closed.as;
-    if (this.#life === undefined) return 'waiting';
-    if (this.#life.endReason !== undefined) return 'stopping';
-    return this.#life.up ? 'running' : 'starting';
+    if (this.closed !== undefined) return this.closed.as;
+    if (this.life === undefined) return 'waiting';
+    if (this.life.endReason !== undefined) return 'stopping';
+    return this.life.up ? 'running' : 'starting';
   }
 }

@@ -70,6 +70,8 @@ export interface Life<M> {
   /** `start` has settled and `ready` too. */
   up: boolean;
   endReason: StopReason | undefined;
+  /** Children that an ending has still to stop; the newest is last. */
+  toStop: Cell<unknown>[] | undefined;
   cancelDeadline: (() => void) | undefined;
 }
 

@@ -47,7 +47,7 @@ export class OtpReference {
   }
 
   /** The top has failed, and with it everything. */
-  get isDown(): boolean {
+  isDown(): boolean {
     return this.root.state === 'down';
   }
 

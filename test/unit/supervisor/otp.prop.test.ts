@@ -90,7 +90,7 @@ describe('supervision against a reference of the rules', () => {
         await kit.settle();
 
         for (const order of script) {
-          if (reference.isDown) break;
+          if (reference.isDown()) break;
           if (order.do === 'wait') {
             await kit.advance(order.ms);
             reference.nowMs += order.ms;
@@ -113,7 +113,7 @@ describe('supervision against a reference of the rules', () => {
             reference.end(path, order.do !== 'stop');
           }
           expect(real.trace).toEqual(reference.trace);
-          if (!reference.isDown) expect(statesOf(kit.system)).toEqual(reference.states());
+          if (!reference.isDown()) expect(statesOf(kit.system)).toEqual(reference.states());
         }
         if (reference.upWorkers().length === 0 && !('/top' in statesOf(kit.system)))
           expect(kit.system.tree()).toEqual([]);

@@ -29,7 +29,7 @@ function worker(path: string, script: TreeScript): ActorDefinition<WorkerOrder> 
     kind: 'worker',
     mailboxCapacity: 8,
     async start(context) {
-      if (script.asynchronous) await null;
+      if (script.asynchronous) await Promise.resolve();
       begin();
       return {
         receive(order) {
@@ -39,7 +39,7 @@ function worker(path: string, script: TreeScript): ActorDefinition<WorkerOrder> 
           return undefined;
         },
         async onStop() {
-          if (script.asynchronous) await null;
+          if (script.asynchronous) await Promise.resolve();
           script.trace.push(`-${path}`);
         },
       };
