@@ -1,0 +1,178 @@
+import { connect } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import type { JobEvent, WorkMessage } from '../../src/application/ports/bus.ts';
+import type { TroupeError } from '../../src/domain/errors.ts';
+import { eventually, startTestNats, testJobId } from '../support/nats.ts';
+import type { TestNats } from '../support/nats.ts';
+
+function work(attempt = 0): WorkMessage {
+  return { jobId: testJobId(), tenant: 'acme', queue: 'thumbs', attempt, generation: 1 };
+}
+
+function event(seq: number, jobId = testJobId()): JobEvent {
+  return { jobId, seq, type: 'queued', tenant: 'acme', queue: 'thumbs', atMs: 1_795_428_476_591, data: { jobId, seq } };
+}
+
+describe('publisher', () => {
+  let nats: TestNats;
+  let plain: NatsConnection;
+  let jsm: JetStreamManager;
+
+  beforeAll(async () => {
+    nats = await startTestNats();
+    plain = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+    jsm = await jetstreamManager(plain);
+  });
+  afterAll(async () => {
+    await plain.close();
+    await nats.stop();
+  });
+
+  const stored = async (stream: string): Promise<number> => (await jsm.streams.info(stream)).state.messages;
+
+  test('stores a message once, however often it is published, alone and in batches', async () => {
+    const bus = await nats.connect({ subjectRoot: 'dedupe', limits: { publishBatchFrom: 4 } });
+    const once = work();
+    await bus.publisher.publishWork(once);
+    await bus.publisher.publishWork(once);
+    expect(await stored('DEDUPE_WORK')).toBe(1);
+
+    const group = [once, ...Array.from({ length: 20 }, () => work())];
+    await Promise.all(group.map((message) => bus.publisher.publishWork(message)));
+    await Promise.all(group.map((message) => bus.publisher.publishWork(message)));
+    expect(await stored('DEDUPE_WORK')).toBe(21);
+
+    await bus.publisher.publishWork({ ...once, generation: 2 });
+    expect(await stored('DEDUPE_WORK')).toBe(22);
+  });
+
+  test('keeps the order of publishing, batches and single messages mixed', async () => {
+    const bus = await nats.connect({ subjectRoot: 'order', limits: { publishBatchFrom: 8, publishesInFlight: 16 } });
+    const jobId = testJobId();
+    const all: Promise<void>[] = [];
+    let seq = 0;
+    for (const size of [1, 5, 30, 3, 900, 1, 2, 70]) {
+      for (let index = 0; index < size; index += 1) all.push(bus.publisher.publishEvent(event((seq += 1), jobId)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(all);
+    const read = await readEvents(plain, 'ORDER_EVENTS', seq);
+    expect(read.map((message) => Number(message.headers?.get('ce-sequence')))).toEqual(
+      Array.from({ length: seq }, (_, index) => index + 1),
+    );
+  });
+
+  test('an event is a CloudEvent for a plain client: live with the job id, stored without', async () => {
+    const bus = await nats.connect({ subjectRoot: 'cloud' });
+    const jobId = testJobId();
+    const live: Msg[] = [];
+    plain.subscribe('cloud.events.acme.>', { callback: (_error, message) => void live.push(message) });
+    await plain.flush();
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await bus.publisher.publishEvent({ ...event(3, jobId), type: 'succeeded', traceparent });
+    await eventually(() => live.length === 1);
+
+    const [message] = live;
+    expect(message?.subject).toBe(`cloud.events.acme.thumbs.succeeded.${jobId}`);
+    const headers = Object.fromEntries([...(message?.headers ?? [])].map(([name, values]) => [name, values[0]]));
+    expect(headers).toEqual({
+      'Nats-Msg-Id': `${jobId}.3`,
+      'ce-specversion': '1.0',
+      'ce-id': `${jobId}.3`,
+      'ce-source': '/cloud/acme/thumbs',
+      'ce-type': 'troupe.job.succeeded',
+      'ce-subject': jobId,
+      'ce-time': '2026-11-23T10:07:56.591Z',
+      'ce-sequence': '0000000003',
+      'ce-datacontenttype': 'application/json',
+      'ce-traceparent': traceparent,
+      traceparent,
+    });
+    expect(message?.json()).toEqual({ jobId, seq: 3 });
+    const [kept] = await readEvents(plain, 'CLOUD_EVENTS', 1);
+    expect(kept?.subject).toBe('cloud.events.acme.thumbs.succeeded');
+    expect(kept?.headers?.get('ce-subject')).toBe(jobId);
+  });
+
+  test('a full WORK stream refuses with BACKLOG_FULL, in a batch each message for itself', async () => {
+    const bus = await nats.connect({ subjectRoot: 'full', limits: { workMaxMessages: 10, publishBatchFrom: 4 } });
+    const outcomes = await Promise.allSettled(Array.from({ length: 30 }, () => bus.publisher.publishWork(work())));
+    expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(10);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'BACKLOG_FULL' });
+    }
+    expect(await stored('FULL_WORK')).toBe(10);
+  });
+
+  test('past the bound of what may wait a publish is refused at once', async () => {
+    const limits = { publishesInFlight: 4, publishesWaiting: 6, publishBatchFrom: 1_000 };
+    const bus = await nats.connect({ subjectRoot: 'bound', limits });
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => bus.publisher.publishWork(work())));
+    expect(outcomes.map((outcome) => outcome.status)).toEqual([
+      ...Array.from({ length: 6 }, () => 'fulfilled'),
+      ...Array.from({ length: 14 }, () => 'rejected'),
+    ]);
+    expect((outcomes[19] as PromiseRejectedResult).reason).toMatchObject({ code: 'BACKLOG_FULL' });
+  });
+
+  test('kill -9 and restart while publishing: everything settles, everything confirmed is there', async () => {
+    const bus = await nats.connect({ subjectRoot: 'crash' });
+    const confirmed = new Set<string>();
+    const refused: TroupeError[] = [];
+    let seq = 0;
+    let stop = false;
+    const publishers = Array.from({ length: 200 }, async () => {
+      while (!stop) {
+        const next = event((seq += 1));
+        try {
+          await bus.publisher.publishEvent(next);
+          confirmed.add(`${next.jobId}.${next.seq}`);
+        } catch (error) {
+          refused.push(error as TroupeError);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      }
+    });
+    await eventually(() => confirmed.size > 1_000);
+    await nats.kill();
+    await eventually(() => !bus.health().connected);
+    const startMs = performance.now();
+    await expect(bus.publisher.publishWork(work())).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    expect(performance.now() - startMs).toBeLessThan(50);
+    const before = confirmed.size;
+    await nats.restart();
+    await eventually(() => confirmed.size > before + 500);
+    stop = true;
+    await Promise.all(publishers);
+
+    expect(refused.length).toBeGreaterThan(0);
+    for (const error of refused) expect(error.code).toBe('BROKER_UNAVAILABLE');
+    const total = await stored('CRASH_EVENTS');
+    const ids = new Set(
+      (await readEvents(plain, 'CRASH_EVENTS', total)).map((message) => message.headers?.get('ce-id')),
+    );
+    expect([...confirmed].filter((id) => !ids.has(id))).toEqual([]);
+  });
+
+  test('after close everything is refused', async () => {
+    const bus: NatsBus = await nats.connect({ subjectRoot: 'closed' });
+    await bus.close();
+    await expect(bus.publisher.publishWork(work())).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    await expect(bus.leases.acquire(1, 'a', 1)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+  });
+});
+
+/** As any subscriber would: a consumer over the stored stream. */
+async function readEvents(connection: NatsConnection, stream: string, count: number): Promise<Msg[]> {
+  const consumer = await jetstream(connection).consumers.get(stream);
+  const messages: Msg[] = [];
+  for await (const message of await consumer.consume()) {
+    messages.push(message as unknown as Msg);
+    if (messages.length >= count) break;
+  }
+  return messages;
+}
