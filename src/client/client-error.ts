@@ -1,0 +1,119 @@
+/** What a call of the client rejects with: the status of the gateway, taken apart, or trouble on the way to it. */
+import { status as grpc } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
+import { statusTrailer } from '../contract/error-details.ts';
+import type { Detail, StatusCodec } from '../contract/error-details.ts';
+import type { Status } from '../contract/messages.ts';
+import { durationMs } from '../contract/time.ts';
+import { errorRegistry } from '../domain/errors.ts';
+import type { ErrorCode, FieldViolation } from '../domain/errors.ts';
+
+/** A code of the gateway (docs/reference/errors.md), or one that only a client can see. */
+export type ClientErrorCode = ErrorCode | 'GATEWAY_UNAVAILABLE' | 'UNEXPECTED_STATUS';
+
+export interface ClientErrorFacts {
+  readonly code: ClientErrorCode;
+  readonly message: string;
+  /** Name of the gRPC status. */
+  readonly status: string;
+  readonly retryable: boolean;
+  /** What is known of the effect of the call. */
+  readonly outcome: 'none' | 'unknown';
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly violations?: readonly FieldViolation[];
+  readonly retryAfterMs?: number | undefined;
+  readonly requestId?: string | undefined;
+  readonly cause?: unknown;
+}
+
+export class TroupeClientError extends Error {
+  override readonly name = 'TroupeClientError';
+  readonly code: ClientErrorCode;
+  readonly status: string;
+  readonly retryable: boolean;
+  readonly outcome: 'none' | 'unknown';
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly violations: readonly FieldViolation[];
+  readonly retryAfterMs: number | undefined;
+  /** Names the call in the gateway's log. */
+  readonly requestId: string | undefined;
+
+  constructor(facts: ClientErrorFacts) {
+    super(facts.message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.code = facts.code;
+    this.status = facts.status;
+    this.retryable = facts.retryable;
+    this.outcome = facts.outcome;
+    this.metadata = facts.metadata ?? {};
+    this.violations = facts.violations ?? [];
+    this.retryAfterMs = facts.retryAfterMs;
+    this.requestId = facts.requestId;
+  }
+}
+
+/** Of one item of a batch. */
+export function errorOfStatus(codec: StatusCodec, status: Status): TroupeClientError {
+  return fromDetails(status.code, status.message, codec.unpack(status), {});
+}
+
+export function errorOfCall(codec: StatusCodec, error: ServiceError): TroupeClientError {
+  // An error made before the call began has no metadata, whatever the types say.
+  const metadata = error.metadata as ServiceError['metadata'] | undefined;
+  const trailer = metadata?.get(statusTrailer)[0];
+  const requestId = metadata?.get('x-request-id')[0];
+  const details = trailer instanceof Buffer ? codec.unpack(codec.status.decode(trailer)) : [];
+  return fromDetails(error.code, error.details, details, {
+    requestId: typeof requestId === 'string' ? requestId : undefined,
+    cause: error,
+  });
+}
+
+function fromDetails(
+  status: number,
+  message: string,
+  details: readonly Detail[],
+  more: Pick<ClientErrorFacts, 'requestId' | 'cause'>,
+): TroupeClientError {
+  const facts = { message, status: status in grpc ? grpc[status] : 'UNKNOWN', ...more };
+  const info = details.find((detail) => detail.name === 'ErrorInfo')?.value;
+  const reason = info?.reason;
+  if (!info || !isErrorCode(reason)) return new TroupeClientError({ ...facts, ...withoutDetails(status) });
+  const retryInfo = details.find((detail) => detail.name === 'RetryInfo')?.value;
+  const badRequest = details.find((detail) => detail.name === 'BadRequest')?.value;
+  const { metadata } = info;
+  return new TroupeClientError({
+    ...facts,
+    code: reason,
+    retryable: errorRegistry[reason].retryable,
+    // What the gateway refused outright had no effect; where it is in doubt it says so.
+    outcome: metadata['outcome'] === 'unknown' || reason === 'INTERNAL_ERROR' ? 'unknown' : 'none',
+    metadata,
+    violations: (badRequest?.fieldViolations ?? []).map(({ field, description }) => ({ field, description })),
+    retryAfterMs: durationMs(retryInfo?.retryDelay),
+  });
+}
+
+/** No word from the gateway itself: the connection, or the library, ended the call, and nobody knows how far it got. */
+function withoutDetails(status: number): Pick<ClientErrorFacts, 'code' | 'retryable' | 'outcome'> {
+  const known = new Map<number, Pick<ClientErrorFacts, 'code' | 'retryable'>>([
+    [grpc.UNAVAILABLE, { code: 'GATEWAY_UNAVAILABLE', retryable: true }],
+    [grpc.DEADLINE_EXCEEDED, { code: 'CALL_DEADLINE_EXCEEDED', retryable: true }],
+    [grpc.CANCELLED, { code: 'CALL_CANCELLED', retryable: false }],
+  ]);
+  return { ...(known.get(status) ?? { code: 'UNEXPECTED_STATUS', retryable: false }), outcome: 'unknown' };
+}
+
+/** The call was never sent. */
+export function notConnected(address: string): TroupeClientError {
+  return new TroupeClientError({
+    code: 'GATEWAY_UNAVAILABLE',
+    message: `no gateway answers at ${address}`,
+    status: grpc[grpc.UNAVAILABLE],
+    retryable: true,
+    outcome: 'none',
+  });
+}
+
+function isErrorCode(reason: string | undefined): reason is ErrorCode {
+  return reason !== undefined && Object.hasOwn(errorRegistry, reason);
+}

@@ -1,0 +1,147 @@
+/** One channel to a gateway: calls with deadlines and signals in, decoded answers or TroupeClientError out. */
+import { Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
+import type { ChannelCredentials, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import type { Init, MethodCodec } from '../contract/codec.ts';
+import type { StatusCodec } from '../contract/error-details.ts';
+import { errorOfCall, notConnected } from './client-error.ts';
+
+export interface ConnectionOptions {
+  /** `host:port` of a gateway, or any target that gRPC can resolve. */
+  readonly address: string;
+  /** Absent: plain text. `ca`: PEM of the authority; absent: those of the system. */
+  readonly tls?: { readonly ca?: Buffer };
+  /** Largest answer; default 32 MiB. */
+  readonly maxReceiveBytes?: number;
+  /** Deadline of a call that names none; default 15,000. */
+  readonly timeoutMs?: number;
+}
+
+export interface CallSettings {
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** W3C traceparent, handed to the handler. */
+  readonly traceparent?: string | undefined;
+}
+
+export interface Connection {
+  unary<Request, Response>(
+    method: MethodCodec<Request, Response>,
+    request: Init<Request>,
+    settings?: CallSettings,
+  ): Promise<Response>;
+  /** Without a deadline, unless one is set. */
+  stream<Request, Response>(
+    method: MethodCodec<Request, Response>,
+    request: Init<Request>,
+    settings?: CallSettings,
+  ): AsyncGenerator<Response, void>;
+  close(): void;
+}
+
+const defaultTimeoutMs = 15_000;
+const defaultMaxReceiveBytes = 32 * 1_048_576;
+
+export function openConnection(options: ConnectionOptions, codec: StatusCodec): Connection {
+  const client = new Client(options.address, channelCredentials(options), {
+    'grpc.enable_channelz': 0,
+    'grpc.max_receive_message_length': options.maxReceiveBytes ?? defaultMaxReceiveBytes,
+    'grpc.max_reconnect_backoff_ms': 2_000,
+    'grpc.initial_reconnect_backoff_ms': 200,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+  });
+
+  const channel = client.getChannel();
+
+  /**
+   * Begins no call before there is a connection: so a call that fails for want of one has surely had no effect, and may
+   * be repeated whatever it is.
+   */
+  async function connected(deadlineMs: number): Promise<void> {
+    for (;;) {
+      const state = channel.getConnectivityState(true);
+      if (state === connectivityState.READY) return;
+      const hopeless = state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN;
+      if (hopeless || Date.now() >= deadlineMs) throw notConnected(options.address);
+      // Its outcome, change or deadline, is looked at above.
+      await new Promise((resolve) => {
+        channel.watchConnectivityState(state, deadlineMs, resolve);
+      });
+    }
+  }
+
+  async function unary<Request, Response>(
+    method: MethodCodec<Request, Response>,
+    request: Init<Request>,
+    settings: CallSettings = {},
+  ): Promise<Response> {
+    const { signal } = settings;
+    signal?.throwIfAborted();
+    const deadline = Date.now() + (settings.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
+    if (channel.getConnectivityState(true) !== connectivityState.READY) await connected(deadline);
+    return new Promise((resolve, reject) => {
+      const call = client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        metadataOf(settings),
+        { deadline },
+        (error, response) => {
+          signal?.removeEventListener('abort', cancel);
+          if (error) reject(errorOfCall(codec, error));
+          // Without an error there is an answer.
+          else resolve(response as Response);
+        },
+      );
+      const cancel = (): void => call.cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  async function* stream<Request, Response>(
+    method: MethodCodec<Request, Response>,
+    request: Init<Request>,
+    settings: CallSettings = {},
+  ): AsyncGenerator<Response, void> {
+    const { signal, timeoutMs } = settings;
+    signal?.throwIfAborted();
+    await connected(Date.now() + (timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs));
+    const call: ClientReadableStream<Response> = client.makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      metadataOf(settings),
+      timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
+    );
+    const cancel = (): void => call.cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    // The iterator ends with the first error; what the cancel below adds must not be thrown at nobody.
+    call.on('error', () => undefined);
+    try {
+      for await (const message of call) yield message as Response;
+    } catch (error) {
+      throw isServiceError(error) ? errorOfCall(codec, error) : error;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      call.cancel();
+    }
+  }
+
+  return { unary, stream, close: () => client.close() };
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number';
+}
+
+function channelCredentials({ tls }: ConnectionOptions): ChannelCredentials {
+  return tls ? credentials.createSsl(tls.ca) : credentials.createInsecure();
+}
+
+function metadataOf({ traceparent }: CallSettings): Metadata {
+  const metadata = new Metadata();
+  if (traceparent !== undefined) metadata.set('traceparent', traceparent);
+  return metadata;
+}

@@ -1,0 +1,212 @@
+/**
+ * The TypeScript client of Troupe.
+ *
+ *     const troupe = connect({ address: '127.0.0.1:50051' });
+ *     const { jobId } = await troupe.submit('image.thumbnail', { width: 200 });
+ *     const job = await troupe.wait(jobId);
+ *
+ * Everything rejects with TroupeClientError. Calls that may be repeated are repeated (see `retry`); a submit without a
+ * key only while it is certain that nothing happened yet.
+ */
+import { randomUUID } from 'node:crypto';
+import { loadContract } from '../contract/codec.ts';
+import type { Contract, Init } from '../contract/codec.ts';
+import { createStatusCodec } from '../contract/error-details.ts';
+import type { StatusCodec } from '../contract/error-details.ts';
+import type * as wire from '../contract/messages.ts';
+import { errorOfStatus } from './client-error.ts';
+import { openConnection } from './connection.ts';
+import type { CallSettings, Connection, ConnectionOptions } from './connection.ts';
+import { fromJob, fromSubmitResponse, toSubmitRequest } from './job-mapper.ts';
+import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts';
+import { createQueuesClient } from './queues-client.ts';
+import type { QueuesClient } from './queues-client.ts';
+import { createBackoff, mayRepeat, withRetries } from './retry.ts';
+import type { Backoff, RetryOptions } from './retry.ts';
+import { chunks, createSubmitCoalescer, requestBytes } from './submit-coalescer.ts';
+import type { ItemOutcome } from './submit-coalescer.ts';
+import { watchJob } from './watch.ts';
+import type { WatchedJob, WatchOptions } from './watch.ts';
+
+export { TroupeClientError } from './client-error.ts';
+export type { ClientErrorCode } from './client-error.ts';
+export type { CallSettings } from './connection.ts';
+export type * from './job-types.ts';
+export type { QueuesClient } from './queues-client.ts';
+export type { RetryOptions } from './retry.ts';
+export type { WatchedJob, WatchOptions } from './watch.ts';
+
+export interface ClientOptions extends ConnectionOptions {
+  readonly retry?: RetryOptions;
+  /** Submits of one turn of the event loop travel as one call; default true. */
+  readonly coalesce?: boolean;
+  /** Default of `idempotent` for every submit; default false. */
+  readonly idempotent?: boolean;
+}
+
+/** One per draft of `submitMany`, in order. */
+export type SubmitOutcome = { readonly ok: SubmittedJob } | { readonly error: unknown };
+
+export interface ListOptions {
+  /** Default: `default`. */
+  readonly queue?: string;
+  /** Ends after so many; default: at the end of the queue. */
+  readonly limit?: number;
+}
+
+export interface TroupeClient {
+  /** `input`: a JSON value, or bytes as Uint8Array; undefined is null. */
+  submit(handler: string, input?: unknown, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
+  /** Any number of jobs; resolves with one outcome per draft. */
+  submitMany(drafts: readonly JobDraft[], settings?: CallSettings): Promise<readonly SubmitOutcome[]>;
+  get(jobId: string, settings?: CallSettings): Promise<JobInfo>;
+  /** Newest first; pages are fetched as they are needed. */
+  list(options?: ListOptions): AsyncGenerator<JobInfo, void>;
+  cancel(jobId: string, reason?: string, settings?: CallSettings): Promise<JobInfo>;
+  /** Up to and with the final state; goes on by itself when the connection breaks. */
+  watch(jobId: string, options?: WatchOptions): AsyncGenerator<WatchedJob, void>;
+  /** Resolves with the final job, whatever its state. */
+  wait(jobId: string, options?: Pick<WatchOptions, 'signal'>): Promise<JobInfo>;
+  readonly queues: QueuesClient;
+  close(): void;
+}
+
+/** The gateway takes 1,000 jobs in a call; smaller ones keep it answering others in between. */
+const batchLimits = { maxJobs: 500, maxBytes: 4 * 1_048_576 };
+const listPageSize = 100;
+
+export function connect(options: ClientOptions): TroupeClient {
+  const contract = loadContract();
+  const codec = createStatusCodec(contract);
+  const connection = openConnection(options, codec);
+  const backoff = createBackoff(options.retry ?? {});
+  const submitting = createSubmitting({ contract, codec, connection, backoff, options });
+  const { jobs } = contract;
+
+  async function* list(listOptions: ListOptions = {}): AsyncGenerator<JobInfo, void> {
+    let left = listOptions.limit ?? Number.POSITIVE_INFINITY;
+    let pageToken = '';
+    do {
+      const request = { queue: listOptions.queue, pageSize: Math.min(listPageSize, left), pageToken };
+      const page = await withRetries(backoff, 'always', undefined, () => connection.unary(jobs.ListJobs, request));
+      for (const job of page.jobs) {
+        yield fromJob(job);
+        left -= 1;
+      }
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '' && left > 0);
+  }
+
+  async function get(jobId: string, settings: CallSettings = {}): Promise<JobInfo> {
+    const call = (): Promise<wire.GetJobResponse> => connection.unary(jobs.GetJob, { jobId }, settings);
+    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
+  }
+
+  async function cancel(jobId: string, reason = '', settings: CallSettings = {}): Promise<JobInfo> {
+    const call = (): Promise<wire.CancelJobResponse> => connection.unary(jobs.CancelJob, { jobId, reason }, settings);
+    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
+  }
+
+  const watch = (jobId: string, watchOptions: WatchOptions = {}): AsyncGenerator<WatchedJob, void> =>
+    watchJob({ connection, contract, backoff }, jobId, watchOptions);
+
+  async function wait(jobId: string, waitOptions: Pick<WatchOptions, 'signal'> = {}): Promise<JobInfo> {
+    for await (const { job } of watch(jobId, waitOptions)) {
+      if (job.final) return job;
+    }
+    // A watch ends with the final state; a gateway that ends it without one is asked.
+    return get(jobId, waitOptions);
+  }
+
+  const queues = createQueuesClient({ connection, contract, backoff });
+  return { ...submitting, get, list, cancel, watch, wait, queues, close: () => connection.close() };
+}
+
+function jobOf({ job }: { readonly job: wire.Job | null }): JobInfo {
+  if (!job) throw new Error('the gateway answered without a job');
+  return fromJob(job);
+}
+
+interface SubmittingParts {
+  readonly contract: Contract;
+  readonly codec: StatusCodec;
+  readonly connection: Connection;
+  readonly backoff: Backoff;
+  readonly options: ClientOptions;
+}
+
+function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' | 'submitMany'> {
+  const { contract, codec, connection, backoff, options } = parts;
+  const { SubmitJob, SubmitJobs } = contract.jobs;
+
+  async function sendBatch(
+    requests: readonly Init<wire.SubmitJobRequest>[],
+    settings: CallSettings = {},
+  ): Promise<readonly ItemOutcome<SubmittedJob>[]> {
+    const [only] = requests;
+    if (only && requests.length === 1) {
+      return [{ ok: fromSubmitResponse(await connection.unary(SubmitJob, only, settings)) }];
+    }
+    const { outcomes } = await connection.unary(SubmitJobs, { requests }, settings);
+    return outcomes.map(({ accepted, error }) =>
+      accepted
+        ? { ok: fromSubmitResponse(accepted) }
+        : { error: error ? errorOfStatus(codec, error) : new Error('the gateway answered without an outcome') },
+    );
+  }
+
+  const coalesced = createSubmitCoalescer(sendBatch, batchLimits);
+
+  function keyOf(job: JobOptions): string | undefined {
+    return job.idempotencyKey ?? ((job.idempotent ?? options.idempotent) === true ? randomUUID() : undefined);
+  }
+
+  async function submit(handler: string, input?: unknown, job: JobOptions & CallSettings = {}): Promise<SubmittedJob> {
+    const key = keyOf(job);
+    const request = toSubmitRequest({ ...job, handler, input }, key);
+    const { timeoutMs, signal, traceparent } = job;
+    // What has settings of its own is a call of its own.
+    const alone =
+      options.coalesce === false || timeoutMs !== undefined || signal !== undefined || traceparent !== undefined;
+    return withRetries(backoff, key === undefined ? 'if-not-done' : 'always', signal, async () =>
+      alone
+        ? fromSubmitResponse(await connection.unary(SubmitJob, request, { timeoutMs, signal, traceparent }))
+        : coalesced(request),
+    );
+  }
+
+  async function submitMany(
+    drafts: readonly JobDraft[],
+    settings: CallSettings = {},
+  ): Promise<readonly SubmitOutcome[]> {
+    const items = drafts.map((draft, index) => {
+      const key = keyOf(draft);
+      return { index, request: toSubmitRequest(draft, key), keyed: key !== undefined };
+    });
+    const outcomes = new Array<SubmitOutcome>(drafts.length);
+    let open = items;
+    for (let attempt = 1; open.length > 0; attempt += 1) {
+      let retryAfterMs = 0;
+      const again: typeof open = [];
+      for (const chunk of chunks(open, batchLimits, (item) => requestBytes(item.request))) {
+        const results = await sendBatch(
+          chunk.map((item) => item.request),
+          settings,
+        ).catch((error: unknown) => chunk.map(() => ({ error })));
+        chunk.forEach((item, position) => {
+          const outcome = results[position] ?? { error: new Error('the gateway answered with fewer outcomes') };
+          outcomes[item.index] = outcome;
+          if (!('error' in outcome) || attempt >= backoff.maxAttempts) return;
+          if (!mayRepeat(outcome.error, item.keyed ? 'always' : 'if-not-done')) return;
+          retryAfterMs = Math.max(retryAfterMs, outcome.error.retryAfterMs ?? 0);
+          again.push(item);
+        });
+      }
+      open = again;
+      if (open.length > 0) await backoff.pause(attempt, retryAfterMs, settings.signal);
+    }
+    return outcomes;
+  }
+
+  return { submit, submitMany };
+}

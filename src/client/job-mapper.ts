@@ -1,0 +1,172 @@
+/** Between the messages of the contract and the types of the client. */
+import type { Init } from '../contract/codec.ts';
+import { failureReasonOf, jobEventTypeOf, jobStateOf } from '../contract/job-codes.ts';
+import type * as wire from '../contract/messages.ts';
+import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
+import { isTerminal } from '../domain/job.ts';
+import type { RetryPolicy } from '../domain/job.ts';
+import type {
+  JobDraft,
+  JobEventInfo,
+  JobFailureInfo,
+  JobInfo,
+  QueueInfo,
+  QueueSettingsInput,
+  SubmittedJob,
+} from './job-types.ts';
+
+export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefined): Init<wire.SubmitJobRequest> {
+  return {
+    job: {
+      handler: draft.handler,
+      queue: draft.queue,
+      input: toPayload(draft.input),
+      runTime: draft.runAt && toTime(draft.runAt.getTime()),
+      queueTimeout: toOptionalTime(draft.queueTimeoutMs),
+      executionTimeout: toOptionalTime(draft.executionTimeoutMs),
+      totalTimeout: toOptionalTime(draft.totalTimeoutMs),
+      retry: toRetry(draft.retry),
+      retention: toOptionalTime(draft.retentionMs),
+    },
+    idempotencyKey,
+  };
+}
+
+/** Throws TypeError on what JSON cannot say. */
+function toPayload(input: unknown): Init<wire.Payload> | undefined {
+  if (input === undefined) return undefined;
+  if (input instanceof Uint8Array) return { data: input };
+  const json = JSON.stringify(input) as string | undefined;
+  if (json === undefined) throw new TypeError('the input of a job must be a JSON value or a Uint8Array');
+  return { json };
+}
+
+export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSettings> {
+  return {
+    executionTimeout: toOptionalTime(settings.executionTimeoutMs),
+    retry: toRetry(settings.retry),
+    retention: toOptionalTime(settings.retentionMs),
+  };
+}
+
+function toRetry(retry: Partial<RetryPolicy> | undefined): Init<wire.RetryPolicy> | undefined {
+  if (!retry) return undefined;
+  return {
+    maxAttempts: retry.maxAttempts,
+    initialDelay: toOptionalTime(retry.initialMs),
+    coefficient: retry.coefficient,
+    maxDelay: toOptionalTime(retry.maxMs),
+  };
+}
+
+export function fromSubmitResponse({ jobId, state, duplicate }: wire.SubmitJobResponse): SubmittedJob {
+  return { jobId, state: jobStateOf(state) ?? 'UNKNOWN', duplicate };
+}
+
+export function fromJob(job: wire.Job): JobInfo {
+  const { spec } = job;
+  const state = jobStateOf(job.state) ?? 'UNKNOWN';
+  return {
+    id: job.id,
+    handler: spec?.handler ?? '',
+    queue: spec?.queue ?? '',
+    state,
+    final: state !== 'UNKNOWN' && isTerminal(state),
+    seq: job.seq,
+    attempt: job.attempt,
+    failures: job.failures,
+    losses: job.losses,
+    createdAt: dateOf(job.createTime),
+    updatedAt: dateOf(job.updateTime),
+    readyAt: dateOf(job.readyTime),
+    expiresAt: dateOf(job.expireTime),
+    executionTimeoutMs: durationMs(spec?.executionTimeout) ?? 0,
+    retry: fromRetry(spec?.retry),
+    retentionMs: durationMs(spec?.retention) ?? 0,
+    history: job.history.map(fromEvent),
+    ...optionalParts(job),
+  };
+}
+
+type Optional =
+  | 'firstStartedAt'
+  | 'finishedAt'
+  | 'runAt'
+  | 'queueTimeoutMs'
+  | 'totalTimeoutMs'
+  | 'run'
+  | 'progress'
+  | 'input'
+  | 'output'
+  | 'failure'
+  | 'cancelReason';
+
+function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
+  const { spec, run, progress, failure } = job;
+  const queueTimeoutMs = durationMs(spec?.queueTimeout);
+  const totalTimeoutMs = durationMs(spec?.totalTimeout);
+  return {
+    ...(job.firstStartTime && { firstStartedAt: dateOf(job.firstStartTime) }),
+    ...(job.finishTime && { finishedAt: dateOf(job.finishTime) }),
+    ...(spec?.runTime && { runAt: dateOf(spec.runTime) }),
+    ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
+    ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
+    ...(run && { run: { attempt: run.attempt, node: run.node, startedAt: dateOf(run.startTime) } }),
+    ...(progress && { progress: { fraction: progress.fraction, note: progress.note } }),
+    ...(spec?.input && { input: fromPayload(spec.input) }),
+    ...(job.output && { output: fromPayload(job.output) }),
+    ...(failure && { failure: fromFailure(failure) }),
+    ...(job.cancelReason !== '' && { cancelReason: job.cancelReason }),
+  };
+}
+
+function fromPayload(payload: wire.Payload): unknown {
+  if (payload.kind === 'data') return payload.data;
+  return payload.kind === 'json' ? (JSON.parse(payload.json ?? 'null') as unknown) : null;
+}
+
+function fromFailure(failure: wire.JobFailure): JobFailureInfo {
+  return {
+    reason: failureReasonOf(failure.reason) ?? 'UNKNOWN',
+    message: failure.message,
+    ...(failure.code !== '' && { code: failure.code }),
+    ...(failure.stack !== '' && { stack: failure.stack }),
+  };
+}
+
+function fromEvent(event: wire.JobEvent): JobEventInfo {
+  return {
+    seq: event.seq,
+    type: jobEventTypeOf(event.type) ?? 'unknown',
+    at: dateOf(event.time),
+    attempt: event.attempt,
+    ...(event.reason !== 0 && { reason: failureReasonOf(event.reason) ?? 'UNKNOWN' }),
+  };
+}
+
+export function fromQueue(queue: wire.Queue): QueueInfo {
+  return {
+    name: queue.name,
+    settings: {
+      executionTimeoutMs: durationMs(queue.settings?.executionTimeout) ?? 0,
+      retry: fromRetry(queue.settings?.retry),
+      retentionMs: durationMs(queue.settings?.retention) ?? 0,
+    },
+    version: queue.version,
+    createdAt: dateOf(queue.createTime),
+    updatedAt: dateOf(queue.updateTime),
+  };
+}
+
+function fromRetry(retry: wire.RetryPolicy | null | undefined): RetryPolicy {
+  return {
+    maxAttempts: retry?.maxAttempts ?? 1,
+    initialMs: durationMs(retry?.initialDelay) ?? 0,
+    coefficient: retry?.coefficient ?? 1,
+    maxMs: durationMs(retry?.maxDelay) ?? 0,
+  };
+}
+
+function dateOf(time: wire.Timestamp | null): Date {
+  return new Date(timestampMs(time) ?? 0);
+}

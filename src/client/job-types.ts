@@ -1,0 +1,112 @@
+/** Jobs and queues as TypeScript programs see them: names as words, times as Dates, durations in milliseconds. */
+import type { FailureReason, JobEventType, JobState, RetryPolicy } from '../domain/job.ts';
+
+/** `UNKNOWN`: a state of a newer gateway. */
+export type ClientJobState = JobState | 'UNKNOWN';
+
+export interface JobFailureInfo {
+  readonly reason: FailureReason | 'UNKNOWN';
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string;
+}
+
+export interface JobEventInfo {
+  readonly seq: number;
+  readonly type: JobEventType | 'unknown';
+  readonly at: Date;
+  readonly attempt: number;
+  readonly reason?: FailureReason | 'UNKNOWN';
+}
+
+export interface JobInfo {
+  readonly id: string;
+  readonly handler: string;
+  readonly queue: string;
+  readonly state: ClientJobState;
+  /** Nothing about it changes any more. */
+  readonly final: boolean;
+  readonly seq: number;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly losses: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly readyAt: Date;
+  readonly firstStartedAt?: Date;
+  readonly finishedAt?: Date;
+  readonly expiresAt: Date;
+  readonly runAt?: Date;
+  readonly queueTimeoutMs?: number;
+  readonly executionTimeoutMs: number;
+  readonly totalTimeoutMs?: number;
+  readonly retry: RetryPolicy;
+  readonly retentionMs: number;
+  readonly run?: { readonly attempt: number; readonly node: string; readonly startedAt: Date };
+  readonly progress?: { readonly fraction: number; readonly note: string };
+  /** A JSON value, or bytes. Only `get` has it. */
+  readonly input?: unknown;
+  /** A JSON value, or bytes. `get`, `wait` and the last word of `watch` have it. */
+  readonly output?: unknown;
+  readonly failure?: JobFailureInfo;
+  readonly cancelReason?: string;
+  /** Only `get` has it. */
+  readonly history: readonly JobEventInfo[];
+}
+
+export interface QueueSettingsInfo {
+  readonly executionTimeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly retentionMs: number;
+}
+
+export interface QueueInfo {
+  readonly name: string;
+  readonly settings: QueueSettingsInfo;
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** What is absent keeps its value or gets its default. */
+export interface QueueSettingsInput {
+  readonly executionTimeoutMs?: number;
+  readonly retry?: Partial<RetryPolicy>;
+  readonly retentionMs?: number;
+}
+
+export interface JobOptions {
+  /** Default: `default`. */
+  readonly queue?: string;
+  /** Not before this time. */
+  readonly runAt?: Date;
+  /** From ready to the first start. */
+  readonly queueTimeoutMs?: number;
+  /** One attempt. */
+  readonly executionTimeoutMs?: number;
+  /** From submission to the end. */
+  readonly totalTimeoutMs?: number;
+  readonly retry?: Partial<RetryPolicy>;
+  readonly retentionMs?: number;
+  /** Same key and same content: same job. Makes the submit safe to repeat. */
+  readonly idempotencyKey?: string;
+  /**
+   * Makes up a key, so that the client may repeat the submit also when it is not known whether the first try arrived.
+   * Costs the cluster one more look-up and one more row per job; default false, or what `connect` was told.
+   */
+  readonly idempotent?: boolean;
+}
+
+/** One job of `submitMany`. */
+export interface JobDraft extends JobOptions {
+  readonly handler: string;
+  /** JSON value, or bytes as Uint8Array; absent: null. */
+  readonly input?: unknown;
+}
+
+export interface SubmittedJob {
+  readonly jobId: string;
+  readonly state: ClientJobState;
+  /** The key was known: this is the earlier job. */
+  readonly duplicate: boolean;
+}

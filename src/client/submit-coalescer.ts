@@ -1,0 +1,80 @@
+/**
+ * Concurrent submits of one turn of the event loop travel as one SubmitJobs call: a call costs far more than a job in
+ * it. Nothing waits longer than to the end of the turn; order is kept; each submit has its own outcome.
+ */
+import type { Init } from '../contract/codec.ts';
+import type * as wire from '../contract/messages.ts';
+
+export type ItemOutcome<T> = { readonly ok: T } | { readonly error: unknown };
+
+/** Sends some requests as one call: one outcome per request, in order; rejects when the call as a whole failed. */
+export type SendBatch<T> = (requests: readonly Init<wire.SubmitJobRequest>[]) => Promise<readonly ItemOutcome<T>[]>;
+
+interface Waiting<T> {
+  readonly request: Init<wire.SubmitJobRequest>;
+  readonly bytes: number;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface CoalescerLimits {
+  readonly maxJobs: number;
+  readonly maxBytes: number;
+}
+
+export function createSubmitCoalescer<T>(
+  send: SendBatch<T>,
+  limits: CoalescerLimits,
+): (request: Init<wire.SubmitJobRequest>) => Promise<T> {
+  let waiting: Waiting<T>[] = [];
+
+  function flush(): void {
+    const all = waiting;
+    waiting = [];
+    for (const batch of chunks(all, limits, (item) => item.bytes)) void deliver(batch);
+  }
+
+  async function deliver(batch: readonly Waiting<T>[]): Promise<void> {
+    try {
+      const outcomes = await send(batch.map((item) => item.request));
+      batch.forEach((item, index) => {
+        const outcome = outcomes[index];
+        if (outcome && 'ok' in outcome) item.resolve(outcome.ok);
+        else item.reject(outcome?.error ?? new Error('the gateway answered with fewer outcomes than requests'));
+      });
+    } catch (error) {
+      for (const item of batch) item.reject(error);
+    }
+  }
+
+  return (request) =>
+    new Promise((resolve, reject) => {
+      if (waiting.length === 0) setImmediate(flush);
+      waiting.push({ request, bytes: requestBytes(request), resolve, reject });
+    });
+}
+
+/** Runs of the items, each within the limits; an item above them is alone. */
+export function chunks<I>(items: readonly I[], limits: CoalescerLimits, bytesOf: (item: I) => number): I[][] {
+  const all: I[][] = [];
+  let chunk: I[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const itemBytes = bytesOf(item);
+    if (chunk.length > 0 && (chunk.length === limits.maxJobs || bytes + itemBytes > limits.maxBytes)) {
+      all.push(chunk);
+      chunk = [];
+      bytes = 0;
+    }
+    chunk.push(item);
+    bytes += itemBytes;
+  }
+  if (chunk.length > 0) all.push(chunk);
+  return all;
+}
+
+/** At most what the request takes on the wire: three bytes per UTF-16 unit, and an envelope. */
+export function requestBytes(request: Init<wire.SubmitJobRequest>): number {
+  const input = request.job?.input;
+  return 512 + (input?.json?.length ?? 0) * 3 + (input?.data?.byteLength ?? 0);
+}

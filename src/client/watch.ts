@@ -1,0 +1,45 @@
+/** Follows a job over broken connections: each new stream begins after the last message of the one before. */
+import type { Contract } from '../contract/codec.ts';
+import type { Connection } from './connection.ts';
+import { fromJob } from './job-mapper.ts';
+import type { JobInfo } from './job-types.ts';
+import { mayRepeat } from './retry.ts';
+import type { Backoff } from './retry.ts';
+
+export interface WatchOptions {
+  readonly signal?: AbortSignal;
+  /** From an earlier watch of the same job: what it said is not repeated. */
+  readonly resumeToken?: string;
+}
+
+export interface WatchedJob {
+  readonly job: JobInfo;
+  /** Continues after this one, also in another process. */
+  readonly resumeToken: string;
+}
+
+export async function* watchJob(
+  parts: { readonly connection: Connection; readonly contract: Contract; readonly backoff: Backoff },
+  jobId: string,
+  options: WatchOptions,
+): AsyncGenerator<WatchedJob, void> {
+  const { connection, contract, backoff } = parts;
+  const { signal } = options;
+  let resumeToken = options.resumeToken ?? '';
+  let failures = 0;
+  for (;;) {
+    try {
+      const stream = connection.stream(contract.jobs.WatchJob, { jobId, resumeToken }, { signal });
+      for await (const message of stream) {
+        failures = 0;
+        ({ resumeToken } = message);
+        if (message.job) yield { job: fromJob(message.job), resumeToken };
+      }
+      return;
+    } catch (error) {
+      failures += 1;
+      if (failures >= backoff.maxAttempts || !mayRepeat(error, 'always')) throw error;
+      await backoff.pause(failures, error.retryAfterMs, signal);
+    }
+  }
+}
