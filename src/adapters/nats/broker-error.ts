@@ -40,6 +40,13 @@ export function brokerUnavailable(message: string, cause?: unknown): TroupeError
 export function brokerError(error: unknown): TroupeError {
   if (error instanceof TroupeError) return error;
   if (error instanceof InvalidArgumentError) return new TroupeError('INTERNAL_ERROR', { cause: error });
+  if (error instanceof JetStreamApiError) {
+    return new TroupeError('BROKER_UNAVAILABLE', {
+      message: `JetStream refused: ${error.message}`,
+      metadata: { natsErrorCode: String(error.code) },
+      cause: error,
+    });
+  }
   return brokerUnavailable('NATS does not answer', error);
 }
 

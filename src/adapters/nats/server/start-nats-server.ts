@@ -117,6 +117,8 @@ function configuration(
     'jetstream {',
     `  store_dir: ${text(options.storeDir)}`,
     `  sync_interval: ${options.syncInterval ?? 'always'}`,
+    // The streams bound themselves; their bounds are reserved against this, and a small disk must not refuse a start.
+    '  max_file_store: 1TB',
     '}',
     '',
   ].join('\n');

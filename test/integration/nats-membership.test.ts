@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { NodeInfo } from '../../src/application/ports/membership.ts';
+import { eventually, startTestNats } from '../support/nats.ts';
+import type { TestNats } from '../support/nats.ts';
+
+function node(nodeId: string, incarnation = 1): NodeInfo {
+  return { nodeId, incarnation, roles: ['workers'], slots: 2, draining: false, version: '1' };
+}
+
+describe('membership, leases and shared configuration', () => {
+  let nats: TestNats;
+
+  beforeAll(async () => {
+    nats = await startTestNats();
+  });
+  afterAll(async () => {
+    await nats.stop();
+  });
+
+  describe('membership', () => {
+    test('an announced node is seen by all, a withdrawn one is gone at once', async () => {
+      const [a, b] = await Promise.all([nats.connect({ subjectRoot: 'seen' }), nats.connect({ subjectRoot: 'seen' })]);
+      let changes = 0;
+      b.membership.onChange(() => (changes += 1));
+      await a.membership.announce(node('host.one:1'));
+      await eventually(() => b.membership.nodes().length === 1);
+      expect(b.membership.nodes()).toEqual([node('host.one:1')]);
+      await eventually(() => changes === 1);
+      await a.membership.announce(node('host.one:1'));
+      await a.membership.announce({ ...node('host.one:1'), draining: true });
+      await eventually(() => b.membership.nodes()[0]?.draining === true);
+      expect(changes).toBe(2);
+      await a.membership.withdraw(node('host.one:1'));
+      await eventually(() => b.membership.nodes().length === 0);
+      expect(changes).toBe(3);
+    });
+
+    test('of several incarnations only the newest is shown', async () => {
+      const bus = await nats.connect({ subjectRoot: 'incarnations' });
+      await bus.membership.announce(node('a', 5));
+      await bus.membership.announce(node('a', 4));
+      await bus.membership.announce(node('b', 1));
+      await eventually(() => bus.membership.nodes().length === 2);
+      const shown = bus.membership.nodes().map((one) => `${one.nodeId}#${one.incarnation}`);
+      expect(shown.sort()).toEqual(['a#5', 'b#1']);
+    });
+
+    test('a node that stops announcing is left out after its ttl, one that goes on is not', async () => {
+      const limits = { nodeTtlMs: 800 };
+      const bus = await nats.connect({ subjectRoot: 'expiry', limits });
+      const watcher = await nats.connect({ subjectRoot: 'expiry', limits });
+      await bus.membership.announce(node('dead'));
+      await eventually(() => watcher.membership.nodes().some((one) => one.nodeId === 'dead'));
+      const lastMs = performance.now();
+      let notified = 0;
+      watcher.membership.onChange(() => (notified += 1));
+      await eventually(async () => {
+        await bus.membership.announce(node('alive'));
+        return !watcher.membership.nodes().some((one) => one.nodeId === 'dead');
+      }, 5_000);
+      const tookMs = performance.now() - lastMs;
+      expect(tookMs).toBeGreaterThan(700);
+      expect(tookMs).toBeLessThan(2_000);
+      expect(watcher.membership.nodes().map((one) => one.nodeId)).toEqual(['alive']);
+      await eventually(() => notified >= 2);
+    });
+  });
+
+  describe('leases', () => {
+    test('of all who ask at once exactly one gets the shard', async () => {
+      const buses = await Promise.all([1, 2, 3, 4].map(() => nats.connect({ subjectRoot: 'race' })));
+      for (let shard = 0; shard < 20; shard += 1) {
+        const holds = await Promise.all(buses.map((bus, index) => bus.leases.acquire(shard, `node-${index}`, 1)));
+        expect(holds.filter((hold) => hold !== undefined)).toHaveLength(1);
+      }
+    });
+
+    test('a renewed lease stays, an older revision of it still renews, another holder gets nothing', async () => {
+      const bus = await nats.connect({ subjectRoot: 'renew', limits: { leaseTtlMs: 1_000 } });
+      const first = await bus.leases.acquire(3, 'a', 1);
+      if (first === undefined) throw new Error('not acquired');
+      let hold = first;
+      const endMs = performance.now() + 2_500;
+      while (performance.now() < endMs) {
+        const renewed = await bus.leases.renew(hold);
+        if (renewed === undefined) throw new Error('lost');
+        expect(renewed.revision).toBeGreaterThan(hold.revision);
+        hold = renewed;
+        expect(await bus.leases.acquire(3, 'b', 9)).toBeUndefined();
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      // As if the answers of all renewals had been lost.
+      expect(await bus.leases.renew(first)).toMatchObject({ holder: 'a', incarnation: 1 });
+    });
+
+    test('a lease that is not renewed is free within ttl + 2 s, never before its ttl', async () => {
+      const bus = await nats.connect({ subjectRoot: 'free', limits: { leaseTtlMs: 1_000 } });
+      const startMs = performance.now();
+      const hold = await bus.leases.acquire(1, 'a', 1);
+      expect(hold).toBeDefined();
+      let taken = await bus.leases.acquire(1, 'b', 1);
+      while (taken === undefined && performance.now() - startMs < 4_000) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        taken = await bus.leases.acquire(1, 'b', 1);
+      }
+      const tookMs = performance.now() - startMs;
+      expect(taken).toMatchObject({ holder: 'b' });
+      expect(tookMs).toBeGreaterThanOrEqual(990);
+      expect(tookMs).toBeLessThan(3_000);
+      if (hold !== undefined) expect(await bus.leases.renew(hold)).toBeUndefined();
+    });
+
+    test('a new incarnation takes over at once, the old one has lost, a yet older one gets nothing', async () => {
+      const [old, young] = await Promise.all([
+        nats.connect({ subjectRoot: 'take' }),
+        nats.connect({ subjectRoot: 'take' }),
+      ]);
+      const hold = await old.leases.acquire(2, 'a', 7);
+      expect(await young.leases.acquire(2, 'a', 8)).toMatchObject({ incarnation: 8 });
+      if (hold === undefined) throw new Error('not acquired');
+      expect(await old.leases.renew(hold)).toBeUndefined();
+      expect(await old.leases.acquire(2, 'a', 7)).toBeUndefined();
+      await old.leases.release(hold);
+      expect(await old.leases.acquire(2, 'b', 1)).toBeUndefined();
+    });
+
+    test('a released lease is free at once and cannot be renewed', async () => {
+      const bus = await nats.connect({ subjectRoot: 'release' });
+      const hold = await bus.leases.acquire(4, 'a', 1);
+      if (hold === undefined) throw new Error('not acquired');
+      await bus.leases.renew(hold);
+      await bus.leases.release(hold);
+      expect(await bus.leases.renew(hold)).toBeUndefined();
+      expect(await bus.leases.acquire(4, 'b', 1)).toMatchObject({ holder: 'b' });
+    });
+  });
+
+  test('manifests and queue versions reach everyone, late comers too', async () => {
+    const bus = await nats.connect({ subjectRoot: 'config' });
+    const manifest = { name: 'image.thumb-nail', version: '1.2.0', inputKind: 'json' } as const;
+    await bus.config.publishManifest(manifest);
+    await bus.config.touchQueue('acme', 'thumbs', 3);
+    await bus.config.touchQueue('acme', 'thumbs', 4);
+    expect(bus.config.manifests().get('image.thumb-nail')).toEqual(manifest);
+    const late = await nats.connect({ subjectRoot: 'config' });
+    await eventually(() => late.config.queues().get('acme/thumbs') === 4);
+    await eventually(() => late.config.manifests().has('image.thumb-nail'));
+    let changes = 0;
+    late.config.onChange(() => (changes += 1));
+    await bus.config.touchQueue('acme', 'thumbs', 5);
+    await eventually(() => changes === 1);
+    expect(late.config.queues().get('acme/thumbs')).toBe(5);
+  });
+});
