@@ -1,0 +1,59 @@
+/**
+ * The protocol between the node process and a cell. One frame per turn of the event loop each way, holding everything
+ * that happened in it. A run is a number here: its key, unique in the pool.
+ */
+import type { HandlerManifest } from '../../domain/handler-manifest.ts';
+import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts';
+import type { LogLevel, Sources } from './thread-messages.ts';
+
+export interface CellSetup {
+  readonly threads: number;
+  readonly memoryMb: number;
+  readonly cancelGraceMs: number;
+  /** Files to import, as URLs. */
+  readonly files: readonly string[];
+  readonly sources: Sources;
+}
+
+export interface RunCommand {
+  readonly kind: 'run';
+  readonly key: number;
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly handler: string;
+  readonly input: RunPayload;
+  readonly executionTimeoutMs: number;
+  readonly deadlineAtMs?: number;
+  readonly traceparent?: string;
+}
+
+export type CellCommand =
+  | { readonly kind: 'setup'; readonly setup: CellSetup }
+  | RunCommand
+  | { readonly kind: 'cancel'; readonly key: number };
+
+/** A handler file that is not served, and why. `url` of the file. */
+export interface HandlerProblem {
+  readonly url: string;
+  readonly reason: string;
+}
+export interface LoadedHandler {
+  readonly url: string;
+  readonly manifest: HandlerManifest;
+}
+
+export type CellEvent =
+  /** Sent before the file is imported, so that the parent knows which one killed the process. */
+  | { readonly kind: 'importing'; readonly url: string }
+  | { readonly kind: 'up'; readonly handlers: readonly LoadedHandler[]; readonly problems: readonly HandlerProblem[] }
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** Nothing to say, but alive. */
+  | { readonly kind: 'pulse' }
+  | { readonly kind: 'started'; readonly key: number }
+  | { readonly kind: 'progress'; readonly key: number; readonly fraction: number; readonly note: string }
+  | { readonly kind: 'log'; readonly key: number; readonly level: LogLevel; readonly text: string }
+  | { readonly kind: 'ended'; readonly key: number; readonly outcome: RunOutcome; readonly durationMs: number }
+  /** The thread does not end: only the death of the process will, and then this is the run's outcome. */
+  | { readonly kind: 'stuck'; readonly key: number; readonly outcome: RunOutcome };
+
+export const pulseEveryMs = 1_000;

@@ -1,0 +1,28 @@
+/** What the pool counts. */
+import type { Counter, Histogram, Telemetry } from '../../application/ports/runtime.ts';
+
+export interface CellMeasures {
+  readonly runs: Counter;
+  readonly runDuration: Histogram;
+  readonly cellExits: Counter;
+}
+
+export function cellMeasures(telemetry: Telemetry): CellMeasures {
+  return {
+    runs: telemetry.counter({
+      name: 'troupe_runs_total',
+      help: 'Runs that ended on this node, by outcome: succeeded, stopped, lost, or the reason of the failure.',
+      labelNames: ['outcome'],
+    }),
+    runDuration: telemetry.histogram({
+      name: 'troupe_run_duration_seconds',
+      help: 'From the start of a run in its thread to its end.',
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1_800],
+    }),
+    cellExits: telemetry.counter({
+      name: 'troupe_cell_exits_total',
+      help: 'Cell processes that ended: `died` by themselves, `killed` by this node.',
+      labelNames: ['cause'],
+    }),
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * One forked cell as its parent sees it: frames both ways, one per turn; what it prints becomes log lines; a cell that
+ * gives no sign of life is ended. It is told apart from its successor: nothing arrives after `onExit`.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import { pulseEveryMs, type CellCommand, type CellEvent, type CellSetup } from './cell-frames.ts';
+import { entryPath } from './entry-path.ts';
+import { LineBuffer } from './output-capture.ts';
+
+/** Counted in ticks of the parent's own loop, so that a pause of the parent is not taken for silence of the cell. */
+const silentTicksMax = 10;
+const lastFramesMaxMs = 1_000;
+const outputLinesMax = 200;
+const outputLineMaxChars = 500;
+
+export interface CellExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why the parent ended it, if it did. */
+  readonly killedFor: string | undefined;
+  /** The last lines it printed, such as V8's reason to abort. */
+  readonly lastLines: readonly string[];
+}
+
+export interface CellProcessOptions {
+  readonly setup: CellSetup;
+  readonly env: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onEvent: (event: CellEvent) => void;
+  readonly onExit: (exit: CellExit) => void;
+}
+
+export class CellProcess {
+  readonly #options: CellProcessOptions;
+  readonly #child: ChildProcess;
+  readonly #lastLines: string[] = [];
+  #outbox: CellCommand[] = [];
+  #silentTicks = 0;
+  #stopWatch: () => void = () => undefined;
+  #killedFor: string | undefined;
+  #linesLeft = outputLinesMax;
+  #gone = false;
+  readonly exited: Promise<void>;
+
+  constructor(options: CellProcessOptions) {
+    this.#options = options;
+    this.#child = fork(entryPath('cell-main'), [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...options.env },
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
+    this.exited = new Promise((resolve) => {
+      // `exit` may come before the last frames have been read; `close` of the pipes does not cover the IPC channel.
+      const disconnected = new Promise<void>((done) => this.#child.once('disconnect', done));
+      const lastFrames = (): Promise<void> =>
+        Promise.race([disconnected, new Promise<void>((done) => options.clock.setTimer(lastFramesMaxMs, done))]);
+      this.#child.once('error', (error) => this.#finish({ code: null, signal: null }, error.message, resolve));
+      this.#child.once('exit', (code, signal) => {
+        void lastFrames().then(() => this.#finish({ code, signal }, undefined, resolve));
+      });
+    });
+    this.#child.on('message', (frame) => this.#receive(frame as readonly CellEvent[]));
+    this.#readLines(this.#child.stdout);
+    this.#readLines(this.#child.stderr);
+    this.send({ kind: 'setup', setup: options.setup });
+    this.#watch();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  send(command: CellCommand): void {
+    this.#outbox.push(command);
+    if (this.#outbox.length === 1) setImmediate(() => this.#flush());
+  }
+
+  /** At once and without asking: no code in it may be trusted to end. */
+  kill(why: string): void {
+    if (this.#gone || this.#killedFor !== undefined) return;
+    this.#killedFor = why;
+    this.#child.kill('SIGKILL');
+  }
+
+  #flush(): void {
+    const frame = this.#outbox;
+    this.#outbox = [];
+    if (this.#child.connected) this.#child.send(frame, () => undefined);
+  }
+
+  #receive(frame: readonly CellEvent[]): void {
+    this.#silentTicks = 0;
+    for (const event of frame) {
+      if (this.#gone) return;
+      if (event.kind !== 'pulse') this.#options.onEvent(event);
+    }
+  }
+
+  #watch(): void {
+    this.#stopWatch = this.#options.clock.setTimer(pulseEveryMs, () => {
+      this.#silentTicks += 1;
+      this.#linesLeft = outputLinesMax;
+      if (this.#silentTicks >= silentTicksMax) this.kill(`no sign of life for ${silentTicksMax} s`);
+      this.#watch();
+    });
+  }
+
+  #readLines(stream: NodeJS.ReadableStream | null): void {
+    const lines = new LineBuffer((line) => this.#logLine(line.slice(0, outputLineMaxChars)));
+    stream?.on('data', (chunk: Buffer) => lines.push(chunk));
+    stream?.on('end', () => lines.flush());
+    stream?.on('error', () => undefined);
+  }
+
+  #logLine(line: string): void {
+    if (line.trim() === '') return;
+    this.#lastLines.push(line);
+    if (this.#lastLines.length > 20) this.#lastLines.shift();
+    this.#linesLeft -= 1;
+    if (this.#linesLeft >= 0) this.#options.log.debug({ pid: this.pid, line }, 'cell printed');
+  }
+
+  #finish(exit: Pick<CellExit, 'code' | 'signal'>, error: string | undefined, done: () => void): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#stopWatch();
+    const killedFor = this.#killedFor ?? error;
+    this.#options.onExit({ ...exit, killedFor, lastLines: this.#lastLines });
+    done();
+  }
+}

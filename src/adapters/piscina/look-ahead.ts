@@ -1,0 +1,34 @@
+/**
+ * How many runs beyond the free threads a cell should hold, so that a thread never waits for the round trip to its
+ * node: about `lookaheadMs` of work per thread by a moving average. Long runs get none, because what waits behind a
+ * long run could be run elsewhere. Unknown durations count as long.
+ */
+export const lookAheadMaxRuns = 256;
+
+/** Growing durations are believed sooner than shrinking ones: too much look-ahead hurts more than too little. */
+const weightUp = 0.3;
+const weightDown = 0.1;
+const dispatchCostMs = 0.1;
+
+export class LookAhead {
+  readonly #threads: number;
+  readonly #lookaheadMs: number;
+  #averageMs: number | undefined;
+
+  constructor(options: { readonly threads: number; readonly lookaheadMs: number }) {
+    this.#threads = options.threads;
+    this.#lookaheadMs = options.lookaheadMs;
+  }
+
+  observe(durationMs: number): void {
+    const costMs = durationMs + dispatchCostMs;
+    this.#averageMs ??= costMs;
+    this.#averageMs += (costMs - this.#averageMs) * (costMs > this.#averageMs ? weightUp : weightDown);
+  }
+
+  runs(): number {
+    if (this.#averageMs === undefined) return 0;
+    const perThread = Math.floor(this.#lookaheadMs / this.#averageMs);
+    return Math.min(lookAheadMaxRuns, perThread * this.#threads);
+  }
+}

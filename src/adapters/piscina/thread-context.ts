@@ -1,0 +1,140 @@
+/** `ctx` inside a thread: reads and writes the run's slot, sends notes and logs at a bounded rate. */
+import type { HandlerContext, HandlerLog } from '../../handlers/context.ts';
+import { cancelled } from '../../handlers/handler-error.ts';
+import type { RunSlot } from './run-slot.ts';
+import type { LogLevel, RunTask, ThreadNote } from './thread-messages.ts';
+
+const noteEveryMs = 100;
+const noteMaxChars = 200;
+const signalPollMs = 20;
+const lineMaxChars = 2_000;
+/** Lines of one run: a burst, then a steady rate. What is over is counted and said at the end. */
+const logBurst = 200;
+const logPerSecond = 50;
+
+type Post = (note: ThreadNote) => void;
+
+/** Of one run. After `close()` whatever its left-over code still calls has no effect. */
+export class RunVoice {
+  readonly #key: number;
+  readonly #post: Post;
+  #closed = false;
+  #tokens = logBurst;
+  #refilledAtMs = performance.now();
+  #dropped = 0;
+  #notedAtMs = Number.NEGATIVE_INFINITY;
+  #pendingNote: string | undefined;
+
+  constructor(key: number, post: Post) {
+    this.#key = key;
+    this.#post = post;
+  }
+
+  line(level: LogLevel, text: string): void {
+    if (this.#closed) return;
+    const nowMs = performance.now();
+    this.#tokens = Math.min(logBurst, this.#tokens + ((nowMs - this.#refilledAtMs) / 1_000) * logPerSecond);
+    this.#refilledAtMs = nowMs;
+    if (this.#tokens < 1) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#tokens -= 1;
+    this.#post({ kind: 'log', key: this.#key, level, text: text.slice(0, lineMaxChars) });
+  }
+
+  note(text: string): void {
+    if (this.#closed) return;
+    this.#pendingNote = text.slice(0, noteMaxChars);
+    const nowMs = performance.now();
+    if (nowMs - this.#notedAtMs >= noteEveryMs) this.#sendNote(nowMs);
+  }
+
+  close(): void {
+    if (this.#pendingNote !== undefined) this.#sendNote(performance.now());
+    if (this.#dropped > 0) {
+      const text = `${this.#dropped} further log lines were dropped`;
+      this.#post({ kind: 'log', key: this.#key, level: 'warn', text });
+    }
+    this.#closed = true;
+  }
+
+  #sendNote(nowMs: number): void {
+    this.#post({ kind: 'note', key: this.#key, text: this.#pendingNote ?? '' });
+    this.#pendingNote = undefined;
+    this.#notedAtMs = nowMs;
+  }
+}
+
+/** The abort signal costs a timer, so it exists only for handlers that ask for it. */
+class LazySignal {
+  readonly #slot: RunSlot;
+  #controller: AbortController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(slot: RunSlot) {
+    this.#slot = slot;
+  }
+
+  get(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      this.#timer = setInterval(() => this.poll(), signalPollMs).unref();
+    }
+    this.poll();
+    return this.#controller.signal;
+  }
+
+  poll(): void {
+    if (this.#controller === undefined || !this.#slot.stopRequested()) return;
+    clearInterval(this.#timer);
+    this.#controller.abort(cancelled('the attempt was stopped'));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+export function createThreadContext(
+  task: RunTask,
+  slot: RunSlot,
+  voice: RunVoice,
+): { readonly ctx: HandlerContext; close(): void } {
+  const signal = new LazySignal(slot);
+  let open = true;
+  const log: HandlerLog = {
+    debug: (text) => voice.line('debug', String(text)),
+    info: (text) => voice.line('info', String(text)),
+    warn: (text) => voice.line('warn', String(text)),
+    error: (text) => voice.line('error', String(text)),
+  };
+  const ctx: HandlerContext = {
+    jobId: task.jobId,
+    attempt: task.attempt,
+    deadline: new Date(task.deadlineAtMs),
+    traceparent: task.traceparent,
+    log,
+    get signal() {
+      return signal.get();
+    },
+    progress(fraction, note) {
+      if (!open) return;
+      slot.setProgress(fraction);
+      if (note !== undefined) voice.note(String(note));
+    },
+    throwIfCancelled() {
+      if (!open) return;
+      slot.beat();
+      if (slot.stopRequested()) throw cancelled('the attempt was stopped');
+    },
+  };
+  return {
+    ctx,
+    close() {
+      open = false;
+      signal.close();
+      voice.close();
+    },
+  };
+}

@@ -1,0 +1,3 @@
+import { defineHandler } from 'troupe/handlers';
+
+export default defineHandler({ name: 'noop', run: () => undefined });
