@@ -112,6 +112,7 @@ export interface ServeOptions {
 export function serve(options: ServeOptions): () => void {
   const { link } = options;
   let inProgress = 0;
+  let stopped = false;
   const respond = (message: Msg, body: string): void => {
     if (message.reply !== undefined && message.reply !== '') link.trySend(message.reply, body);
   };
@@ -129,11 +130,16 @@ export function serve(options: ServeOptions): () => void {
   const subscription: Subscription = link.connection.subscribe(options.subject, {
     callback: (error, message) => {
       if (error !== null) return;
-      if (inProgress < options.maxInProgress) void handle(message);
+      if (stopped) respond(message, errorAnswer(new TroupeError('SHARD_UNAVAILABLE', { retryAfterMs: 250 })));
+      else if (inProgress < options.maxInProgress) void handle(message);
       else respond(message, errorAnswer(new TroupeError('MAILBOX_FULL', { retryAfterMs: 100 })));
     },
   });
-  return () => subscription.unsubscribe();
+  return () => {
+    stopped = true;
+    // Requests that were under way to us are still answered (with a refusal) until the server has heard of the end.
+    subscription.drain().catch(() => undefined);
+  };
 }
 
 function errorAnswer(error: TroupeError): string {
