@@ -53,6 +53,11 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
     return false;
   }
 
+  /** A ref in a log or a message that is made JSON is its path. */
+  toJSON(): string {
+    return this.path;
+  }
+
   enqueue(item: SystemItem<M>): void {
     if (item.life !== this.life) return;
     this.#system.push(item);

@@ -1,0 +1,75 @@
+/** The real scheduler: actors that never run dry must not keep the event loop, nor each other, from running. */
+import { expect, test } from 'vitest';
+import { createActorSystem, createTurnScheduler } from '../../../src/actors/kernel/index.ts';
+import type { ActorRef, Runnable } from '../../../src/actors/kernel/index.ts';
+import {
+  createRecordingLogger,
+  createRecordingTelemetry,
+  createVirtualClock,
+} from '../../../src/actors/testkit/index.ts';
+import { actor } from './definitions.ts';
+
+function realSystem() {
+  const clock = createVirtualClock(); // it stands still: the bound by count must do
+  const system = createActorSystem({
+    clock,
+    random: Math.random,
+    log: createRecordingLogger([]),
+    telemetry: createRecordingTelemetry(),
+  });
+  return { clock, system };
+}
+
+test('an endless conversation leaves the event loop its turns', async () => {
+  const { system } = realSystem();
+  let handled = 0;
+  const player = actor<ActorRef<never>>((context) => ({
+    receive(from) {
+      handled++;
+      (from as ActorRef<unknown>).tell(context.self);
+    },
+  }));
+  const left = system.spawn('left', player);
+  const right = system.spawn('right', player);
+  left.tell(right as ActorRef<never>);
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(handled).toBeGreaterThan(100);
+  expect(handled).toBeLessThan(20_000);
+  await system.terminate(1_000);
+});
+
+test('a busy actor does not starve another', async () => {
+  const { system } = realSystem();
+  const order: string[] = [];
+  const busy = system.spawn(
+    'busy',
+    actor<number>(() => ({ receive: () => void order.push('busy') }), { mailboxCapacity: 1_000 }),
+  );
+  const other = system.spawn(
+    'other',
+    actor<number>(() => ({ receive: () => void order.push('other') })),
+  );
+  for (let n = 0; n < 1_000; n++) busy.tell(n);
+  other.tell(0);
+  while (order.length < 1_001) await new Promise((resolve) => setImmediate(resolve));
+  expect(order.indexOf('other')).toBeLessThan(100);
+  await system.terminate(1_000);
+});
+
+test('by time: a slow batch ends the turn', async () => {
+  const clock = createVirtualClock();
+  const scheduler = createTurnScheduler(clock);
+  const ran: number[] = [];
+  const slow = (n: number): Runnable => ({
+    run() {
+      ran.push(n);
+      clock.step(clock.monotonicMs() + 5);
+      return false;
+    },
+  });
+  for (const n of [1, 2, 3]) scheduler.schedule(slow(n));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(ran).toEqual([1]);
+  while (ran.length < 3) await new Promise((resolve) => setImmediate(resolve));
+  expect(ran).toEqual([1, 2, 3]);
+});
