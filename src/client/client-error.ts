@@ -74,7 +74,7 @@ function fromDetails(
   details: readonly Detail[],
   more: Pick<ClientErrorFacts, 'requestId' | 'cause'>,
 ): TroupeClientError {
-  const facts = { message, status: status in grpc ? grpc[status] : 'UNKNOWN', ...more };
+  const facts = { message, status: grpc[status] ?? 'UNKNOWN', ...more };
   const info = details.find((detail) => detail.name === 'ErrorInfo')?.value;
   const reason = info?.reason;
   if (!info || !isErrorCode(reason)) return new TroupeClientError({ ...facts, ...withoutDetails(status) });

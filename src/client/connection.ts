@@ -1,6 +1,6 @@
 /** One channel to a gateway: calls with deadlines and signals in, decoded answers or TroupeClientError out. */
 import { Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
-import type { ChannelCredentials, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import type { Channel, ChannelCredentials, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { Init, MethodCodec } from '../contract/codec.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import { errorOfCall, notConnected } from './client-error.ts';
@@ -53,23 +53,6 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
 
   const channel = client.getChannel();
 
-  /**
-   * Begins no call before there is a connection: so a call that fails for want of one has surely had no effect, and may
-   * be repeated whatever it is.
-   */
-  async function connected(deadlineMs: number): Promise<void> {
-    for (;;) {
-      const state = channel.getConnectivityState(true);
-      if (state === connectivityState.READY) return;
-      const hopeless = state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN;
-      if (hopeless || Date.now() >= deadlineMs) throw notConnected(options.address);
-      // Its outcome, change or deadline, is looked at above.
-      await new Promise((resolve) => {
-        channel.watchConnectivityState(state, deadlineMs, resolve);
-      });
-    }
-  }
-
   async function unary<Request, Response>(
     method: MethodCodec<Request, Response>,
     request: Init<Request>,
@@ -78,7 +61,8 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     const { signal } = settings;
     signal?.throwIfAborted();
     const deadline = Date.now() + (settings.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
-    if (channel.getConnectivityState(true) !== connectivityState.READY) await connected(deadline);
+    if (channel.getConnectivityState(true) !== connectivityState.READY)
+      await connected(channel, options.address, deadline);
     return new Promise((resolve, reject) => {
       const call = client.makeUnaryRequest(
         method.path,
@@ -106,7 +90,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
   ): AsyncGenerator<Response, void> {
     const { signal, timeoutMs } = settings;
     signal?.throwIfAborted();
-    await connected(Date.now() + (timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs));
+    await connected(channel, options.address, Date.now() + (timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs));
     const call: ClientReadableStream<Response> = client.makeServerStreamRequest(
       method.path,
       method.requestSerialize,
@@ -130,6 +114,27 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
   }
 
   return { unary, stream, close: () => client.close() };
+}
+
+/**
+ * Begins no call before there is a connection: so a call that fails for want of one has surely had no effect, and may
+ * be repeated whatever it is.
+ */
+async function connected(
+  channel: Pick<Channel, 'getConnectivityState' | 'watchConnectivityState'>,
+  address: string,
+  deadlineMs: number,
+): Promise<void> {
+  for (;;) {
+    const state = channel.getConnectivityState(true);
+    if (state === connectivityState.READY) return;
+    const hopeless = state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN;
+    if (hopeless || Date.now() >= deadlineMs) throw notConnected(address);
+    // Its outcome, change or deadline, is looked at above.
+    await new Promise((resolve) => {
+      channel.watchConnectivityState(state, deadlineMs, resolve);
+    });
+  }
 }
 
 function isServiceError(error: unknown): error is ServiceError {
