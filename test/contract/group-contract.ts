@@ -119,13 +119,15 @@ export function describeGroups(use: () => StoreUnderTest): void {
       const partition = freshPartition();
       const { store, lose, heal } = await lossyStore();
       const owner = await PartitionOwner.take(store, partition);
+      const before = recordIn(partition);
+      await owner.commit([before]);
       const records = recordsIn(partition, 5);
       lose('reply');
       await expect(owner.commit(records)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
       await heal();
-      await expect.poll(() => second.jobs.readCommits(partition)).toEqual({ epoch: owner.epoch, commits: 1 });
-      expect(byId(await readAll(second, partition))).toEqual(byId(records));
-      owner.commits = 1;
+      expect(await second.jobs.readCommits(partition)).toEqual({ epoch: owner.epoch, commits: 2 });
+      expect(byId(await readAll(second, partition))).toEqual(byId([before, ...records]));
+      owner.commits = 2;
       expect(await owner.commit([recordIn(partition)])).toBe('applied');
     });
 
@@ -134,14 +136,16 @@ export function describeGroups(use: () => StoreUnderTest): void {
       const partition = freshPartition();
       const { store, lose, heal } = await lossyStore();
       const owner = await PartitionOwner.take(store, partition);
+      const before = recordIn(partition);
+      await owner.commit([before]);
       const records = recordsIn(partition, 5);
       lose('request');
       await expect(owner.commit(records)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
       await heal();
-      expect(await second.jobs.readCommits(partition)).toEqual({ epoch: owner.epoch, commits: 0 });
-      expect(await readAll(second, partition)).toEqual([]);
+      expect(await second.jobs.readCommits(partition)).toEqual({ epoch: owner.epoch, commits: 1 });
+      expect(await readAll(second, partition)).toEqual([before]);
       expect(await owner.commit(records)).toBe('applied');
-      expect(byId(await readAll(second, partition))).toEqual(byId(records));
+      expect(byId(await readAll(second, partition))).toEqual(byId([before, ...records]));
     });
   });
 }

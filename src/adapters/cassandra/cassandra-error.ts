@@ -1,0 +1,65 @@
+/**
+ * Foreign errors of cassandra-driver become ours here and nowhere else, by class and response code. What decides is
+ * whether the request may have been carried out: only for a conditional write does that matter to the caller, since all
+ * others can be repeated.
+ */
+import { errors, types } from 'cassandra-driver';
+import { TroupeError } from '../../domain/errors.ts';
+import type { StatementMode } from './cql-statement.ts';
+
+/** The server refused before it did anything. */
+const refusedCodes: ReadonlySet<number> = new Set([
+  types.responseErrorCodes.unavailableException,
+  types.responseErrorCodes.overloaded,
+  types.responseErrorCodes.isBootstrapping,
+]);
+
+/** The server began and cannot say how it ended. */
+const undecidedCodes: ReadonlySet<number> = new Set([
+  types.responseErrorCodes.writeTimeout,
+  types.responseErrorCodes.readTimeout,
+  types.responseErrorCodes.readFailure,
+  types.responseErrorCodes.writeFailure,
+  types.responseErrorCodes.truncateError,
+  types.responseErrorCodes.serverError,
+]);
+
+type Verdict = 'not-done' | 'undecided' | 'rejected';
+
+/** The driver tried each of these hosts; it goes on to the next one only before a request was written. */
+function verdictOfHosts(innerErrors: Readonly<Record<string, unknown>>): Verdict {
+  return Object.values(innerErrors).every((inner) => verdictOf(inner) === 'not-done') ? 'not-done' : 'undecided';
+}
+
+function verdictOf(error: unknown): Verdict {
+  if (error instanceof errors.NoHostAvailableError) {
+    return verdictOfHosts((error.innerErrors ?? {}) as Readonly<Record<string, unknown>>);
+  }
+  if (error instanceof errors.ResponseError) {
+    if (refusedCodes.has(error.code)) return 'not-done';
+    return undecidedCodes.has(error.code) ? 'undecided' : 'rejected';
+  }
+  if (error instanceof errors.BusyConnectionError) return 'not-done';
+  if (error instanceof errors.OperationTimedOutError) return 'undecided';
+  if (error instanceof Error && 'isSocketError' in error) {
+    return 'requestNotWritten' in error && error.requestNotWritten === true ? 'not-done' : 'undecided';
+  }
+  // Connection refused and the like: there was no connection to send it on.
+  if (error instanceof Error && 'syscall' in error) return 'not-done';
+  return 'rejected';
+}
+
+export function translateCassandraError(error: unknown, mode: StatementMode): unknown {
+  if (error instanceof TroupeError) return error;
+  const verdict = verdictOf(error);
+  switch (verdict) {
+    case 'not-done':
+      return new TroupeError('STORE_UNAVAILABLE', { message: 'Cassandra does not answer', cause: error });
+    case 'undecided':
+      return mode === 'conditional'
+        ? new TroupeError('OUTCOME_UNKNOWN', { message: 'Cassandra did not say whether it was done', cause: error })
+        : new TroupeError('STORE_UNAVAILABLE', { message: 'Cassandra did not answer in time', cause: error });
+    case 'rejected':
+      return new TroupeError('INTERNAL_ERROR', { message: 'Cassandra rejected the statement', cause: error });
+  }
+}

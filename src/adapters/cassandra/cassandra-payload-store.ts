@@ -1,0 +1,54 @@
+/** `PayloadStore` on Cassandra: parts of `payloadPartBytes`, each a partition that names the whole it belongs to. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { TroupeError } from '../../domain/errors.ts';
+import { payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
+import type { Clock } from '../../application/ports/runtime.ts';
+import type { CqlClient } from './cql-client.ts';
+import { forEachBounded } from './in-flight-limit.ts';
+import { putPart, readPart, type PartRow } from './tables/payload-parts.ts';
+import { ttlSeconds } from './time-to-live.ts';
+
+/** Parts on the wire at once: 4 MiB. */
+const partsInFlightMax = 4;
+
+function digest(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+function checked(id: string, first: PartRow, bytes: Buffer): Uint8Array {
+  if (BigInt(bytes.byteLength) !== first.total_bytes || !timingSafeEqual(digest(bytes), first.sha256)) {
+    throw new TroupeError('INTERNAL_ERROR', {
+      message: 'a payload in the store is damaged',
+      metadata: { payloadId: id },
+    });
+  }
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+export function createCassandraPayloadStore(client: CqlClient, clock: Clock): PayloadStore {
+  const read = async (id: string, part: number): Promise<PartRow | undefined> =>
+    (await client.rows(readPart, [id, part])).at(0);
+  return {
+    async putPayload({ id, bytes, expiresAtMs }) {
+      const parts = Math.max(1, Math.ceil(bytes.byteLength / payloadPartBytes));
+      const total = BigInt(bytes.byteLength);
+      const sha256 = digest(bytes);
+      const ttl = ttlSeconds(expiresAtMs, clock.nowMs());
+      await forEachBounded([...Array(parts).keys()], partsInFlightMax, (part) => {
+        const slice = bytes.subarray(part * payloadPartBytes, (part + 1) * payloadPartBytes);
+        const cell = Buffer.from(slice.buffer, slice.byteOffset, slice.byteLength);
+        return client.rows(putPart, [id, part, parts, total, sha256, cell, ttl]);
+      });
+    },
+    async getPayload(id) {
+      const first = await read(id, 0);
+      if (first === undefined) return undefined;
+      const found: (Buffer | undefined)[] = [first.bytes ?? Buffer.alloc(0)];
+      await forEachBounded([...Array(first.parts - 1).keys()], partsInFlightMax, async (index) => {
+        found[index + 1] = (await read(id, index + 1))?.bytes ?? undefined;
+      });
+      const whole = found.filter((bytes) => bytes !== undefined);
+      return whole.length === first.parts ? checked(id, first, Buffer.concat(whole)) : undefined;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/** `QueueStore` on Cassandra. Name and number are issued together, by one conditional batch. */
+import { randomUUID } from 'node:crypto';
+import { types } from 'cassandra-driver';
+import { TroupeError } from '../../domain/errors.ts';
+import { maxQueueNo } from '../../domain/job-id.ts';
+import type { Queue, QueueSettings } from '../../domain/queue.ts';
+import type { QueueStore } from '../../application/ports/queue-store.ts';
+import type { Clock } from '../../application/ports/runtime.ts';
+import type { CqlClient } from './cql-client.ts';
+import type { CqlStatement } from './cql-statement.ts';
+import * as queues from './tables/queues.ts';
+import { repeatUndecided } from './undecided.ts';
+
+function toQueue(row: queues.QueueRow): Queue {
+  return {
+    tenant: row.tenant,
+    name: row.name,
+    queueNo: row.queue_no,
+    settings: JSON.parse(row.settings) as QueueSettings,
+    version: row.version,
+    createdAtMs: Number(row.created_at),
+    updatedAtMs: Number(row.updated_at),
+  };
+}
+
+function createQueueCreation(client: CqlClient, clock: Clock): QueueStore['createQueue'] {
+  return ({ tenant, name, settings, nowMs }) => {
+    // Tells an own creation whose answer was lost from that of a rival.
+    const creator = types.Uuid.fromString(randomUUID());
+    return repeatUndecided(clock, async () => {
+      const present = (await client.rows(queues.readQueueSerially, [tenant, name])).at(0);
+      if (present !== undefined) {
+        const own = present.created_by.equals(creator);
+        return { outcome: own ? ('created' as const) : ('exists' as const), queue: toQueue(present) };
+      }
+      const last = (await client.rows(queues.readLastQueueNo, [])).at(0);
+      const lastNo = last?.last_queue_no ?? null;
+      const queueNo = (lastNo ?? 0) + 1;
+      if (queueNo > maxQueueNo) throw new TroupeError('INTERNAL_ERROR', { message: 'all queue numbers are issued' });
+      const atMs = BigInt(nowMs);
+      const text = JSON.stringify(settings);
+      const { applied } = await client.conditionalBatch([
+        { statement: queues.issueQueueNo, params: [queueNo, lastNo] },
+        { statement: queues.insertQueue, params: [tenant, name, queueNo, text, atMs, atMs, creator] },
+      ]);
+      if (!applied) return undefined;
+      const queue: Queue = { tenant, name, queueNo, settings, version: 1, createdAtMs: nowMs, updatedAtMs: nowMs };
+      return { outcome: 'created' as const, queue };
+    });
+  };
+}
+
+function createQueueUpdate(client: CqlClient, clock: Clock): QueueStore['updateQueue'] {
+  return ({ tenant, name, settings, expectedVersion, nowMs }) => {
+    const text = JSON.stringify(settings);
+    const version = expectedVersion + 1;
+    let undecided = false;
+    return repeatUndecided(clock, async () => {
+      const present = (await client.rows(queues.readQueueSerially, [tenant, name])).at(0);
+      if (present === undefined) return { outcome: 'missing' as const };
+      if (present.version !== expectedVersion) {
+        // Ours, if an attempt ended with an unknown outcome and exactly its content is there.
+        const own =
+          undecided && present.version === version && present.settings === text && Number(present.updated_at) === nowMs;
+        return { outcome: own ? ('updated' as const) : ('conflict' as const), queue: toQueue(present) };
+      }
+      const params = [text, version, BigInt(nowMs), tenant, name, expectedVersion];
+      const { applied } = await client.conditional(queues.replaceSettings, params).catch((error: unknown) => {
+        undecided = true;
+        throw error;
+      });
+      if (!applied) return undefined;
+      return { outcome: 'updated' as const, queue: { ...toQueue(present), settings, version, updatedAtMs: nowMs } };
+    });
+  };
+}
+
+export function createCassandraQueueStore(client: CqlClient, clock: Clock): QueueStore {
+  const list = async (
+    statement: CqlStatement<queues.QueueRow>,
+    params: readonly unknown[],
+  ): Promise<readonly Queue[]> => {
+    const found: Queue[] = [];
+    for await (const page of client.pages(statement, params)) {
+      // A partition in which numbers but no queues were issued shows as one row without a name.
+      found.push(...page.filter((row) => (row.name as string | null) !== null).map(toQueue));
+    }
+    return found;
+  };
+  return {
+    createQueue: createQueueCreation(client, clock),
+    updateQueue: createQueueUpdate(client, clock),
+    async findQueue(tenant, name) {
+      const row = (await client.rows(queues.readQueue, [tenant, name])).at(0);
+      return row === undefined ? undefined : toQueue(row);
+    },
+    listQueues: (tenant) =>
+      tenant === undefined ? list(queues.readAllQueues, []) : list(queues.readQueuesOfTenant, [tenant]),
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * The store of a cluster: a Cassandra ring. Opening it creates the keyspace if it is missing, brings the schema up to
+ * date, and warns about settings of the ring that this store depends on.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
+import type { Store } from '../../application/ports/store.ts';
+import { createStoreMeasures } from '../../application/ports/store-measures.ts';
+import { createCassandraPayloadStore } from './cassandra-payload-store.ts';
+import { createCassandraQueueStore } from './cassandra-queue-store.ts';
+import { connectCqlClient, type CqlClient, type CqlClientOptions } from './cql-client.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { createJobReads } from './job-reads.ts';
+import { createQueueRegister } from './queue-register.ts';
+import { warnAboutSettings } from './ring-settings.ts';
+import { migrateKeyspace } from './schema-migrations.ts';
+import { createShardFence } from './shard-fence.ts';
+import { proposeFacts, readFacts, readScope } from './tables/cluster.ts';
+import { createKeyspace, readKeyspace } from './tables/keyspace.ts';
+import { createPartitionExpiries } from './time-to-live.ts';
+import { repeatUndecided } from './undecided.ts';
+import { createWriteTimestamps } from './write-timestamps.ts';
+
+export interface CassandraStoreOptions {
+  /** `host:port`, at least one. */
+  readonly contactPoints: readonly string[];
+  readonly localDataCenter: string;
+  readonly keyspace: string;
+  /** Copies per data centre, used when the keyspace is created. Default: one in the local one. */
+  readonly replication?: Readonly<Record<string, number>>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  /** One request; above the server's own timeouts (2 s), so that it answers first. Default 4,000. */
+  readonly requestTimeoutMs?: number;
+}
+
+/** Becomes part of statements as text, so nothing else may pass. */
+const namePattern = /^[a-z][a-z0-9_]{0,47}$/;
+const dataCenterPattern = /^[A-Za-z0-9_-]{1,64}$/;
+const defaultRequestTimeoutMs = 4_000;
+
+async function ensureKeyspace(options: CassandraStoreOptions, clientOptions: CqlClientOptions): Promise<void> {
+  const { keyspace, localDataCenter } = options;
+  const replication = options.replication ?? { [localDataCenter]: 1 };
+  const names = Object.keys(replication);
+  if (!namePattern.test(keyspace) || names.length === 0 || !names.every((name) => dataCenterPattern.test(name))) {
+    throw new TroupeError('INVALID_ARGUMENT', {
+      message: `keyspace '${keyspace}' or data centre '${names.join(', ')}' is not a valid name`,
+    });
+  }
+  const client = await connectCqlClient(clientOptions);
+  try {
+    // Looked up first: a service account need not be allowed to create what is there.
+    if ((await client.rows(readKeyspace, [keyspace])).length > 0) return;
+    await client.changeSchema(createKeyspace(keyspace, replication));
+  } finally {
+    await client.close();
+  }
+}
+
+function createFacts(client: CqlClient, clock: Clock): Store['agreeFacts'] {
+  return (proposal) =>
+    repeatUndecided(clock, async () => {
+      const rows = await client.rows(readFacts, []);
+      const facts = rows.at(0);
+      if (facts !== undefined) return { clusterId: facts.cluster_id, shardCount: facts.shard_count };
+      await client.conditional(proposeFacts, [proposal.clusterId, proposal.shardCount]);
+      return undefined;
+    });
+}
+
+function assemble(client: CqlClient, clock: Clock): Store {
+  const timestamps = createWriteTimestamps(clock);
+  const expiries = createPartitionExpiries();
+  const register = createQueueRegister(client);
+  return {
+    kind: 'cassandra',
+    jobs: {
+      ...createShardFence({ client, clock, timestamps, expiries }),
+      ...createJobReads(client, clock),
+      commit: createGroupCommit({ client, clock, timestamps, expiries, register }),
+    },
+    queues: createCassandraQueueStore(client, clock),
+    payloads: createCassandraPayloadStore(client, clock),
+    agreeFacts: createFacts(client, clock),
+    async ping(timeoutMs) {
+      await client.rows(readScope, [], timeoutMs);
+    },
+    close: () => client.close(),
+  };
+}
+
+export async function openCassandraStore(options: CassandraStoreOptions): Promise<Store> {
+  const { contactPoints, localDataCenter, keyspace, clock } = options;
+  const log = options.log.child({ component: 'cassandra' });
+  const clientOptions: CqlClientOptions = {
+    contactPoints,
+    localDataCenter,
+    requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
+    measures: createStoreMeasures('cassandra', clock, options.telemetry),
+  };
+  await ensureKeyspace(options, clientOptions);
+  const client = await connectCqlClient({ ...clientOptions, keyspace });
+  try {
+    await warnAboutSettings(client, log);
+    await migrateKeyspace(client, keyspace, clock, log);
+    return assemble(client, clock);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The one way to Cassandra: prepared statements in the modes of `cql-statement.ts`, measured, limited, with errors
+ * translated. Rows come back as plain column objects that the caller types.
+ */
+import { Client, policies, types, type QueryOptions } from 'cassandra-driver';
+import { TroupeError } from '../../domain/errors.ts';
+import type { StoreMeasures } from '../../application/ports/store-measures.ts';
+import { translateCassandraError } from './cassandra-error.ts';
+import type { CqlStatement, StatementMode } from './cql-statement.ts';
+import { createInFlightLimit } from './in-flight-limit.ts';
+
+/** Past this a node only queues; the server runs 128 requests at once by default. */
+const inFlightMax = 512;
+const waitingMax = 8_192;
+const pageRows = 500;
+/** A change of the schema waits for every node. */
+const schemaTimeoutMs = 30_000;
+
+export interface CqlClientOptions {
+  /** `host:port` */
+  readonly contactPoints: readonly string[];
+  readonly localDataCenter: string;
+  readonly keyspace?: string;
+  readonly requestTimeoutMs: number;
+  readonly measures: StoreMeasures;
+}
+
+export interface BatchItem<R = unknown> {
+  readonly statement: CqlStatement<R>;
+  readonly params: readonly unknown[];
+}
+
+export interface CqlClient {
+  /** The first page of rows: for statements that return few. */
+  rows<R>(statement: CqlStatement<R>, params: readonly unknown[], timeoutMs?: number): Promise<readonly R[]>;
+  /** All rows, a page at a time. */
+  pages<R>(statement: CqlStatement<R>, params: readonly unknown[]): AsyncIterable<readonly R[]>;
+  /**
+   * One conditional batch in one partition: a single round of consensus. The first statement names the partition and
+   * the measures. `current` is the row that refused it.
+   */
+  conditionalBatch<R>(
+    items: readonly [BatchItem<R>, ...BatchItem[]],
+  ): Promise<{ readonly applied: boolean; readonly current: R | undefined }>;
+  conditional<R>(
+    statement: CqlStatement<R>,
+    params: readonly unknown[],
+  ): Promise<{ readonly applied: boolean; readonly current: R | undefined }>;
+  /** DDL; resolves when all live nodes agree. */
+  changeSchema(cql: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+const localQuorum = types.consistencies.localQuorum;
+const localSerial = types.consistencies.localSerial;
+const noRetry = new policies.retry.FallthroughRetryPolicy();
+const retryOnce = new policies.retry.RetryPolicy();
+
+const optionsByMode: Readonly<Record<StatementMode, QueryOptions>> = {
+  read: { consistency: localQuorum, isIdempotent: true, retry: retryOnce },
+  nodeRead: { consistency: types.consistencies.localOne, isIdempotent: true, retry: retryOnce },
+  serialRead: { consistency: localSerial, isIdempotent: true, retry: retryOnce },
+  write: { consistency: localQuorum, isIdempotent: true, retry: retryOnce },
+  conditional: { consistency: localQuorum, serialConsistency: localSerial, isIdempotent: false, retry: noRetry },
+};
+
+function createDriver(options: CqlClientOptions): Client {
+  const port = Number(options.contactPoints[0]?.split(':').at(-1));
+  return new Client({
+    contactPoints: [...options.contactPoints],
+    localDataCenter: options.localDataCenter,
+    protocolOptions: { port },
+    ...(options.keyspace !== undefined && { keyspace: options.keyspace }),
+    pooling: { coreConnectionsPerHost: { [types.distance.local]: 2, [types.distance.remote]: 1 } },
+    socketOptions: { readTimeout: options.requestTimeoutMs, connectTimeout: options.requestTimeoutMs },
+    encoding: { useBigIntAsLong: true },
+    monitorReporting: { enabled: false },
+    queryOptions: { prepare: true, captureStackTrace: false, fetchSize: pageRows },
+  });
+}
+
+function verdict<R>(
+  _statement: CqlStatement<R>,
+  result: types.ResultSet,
+): { readonly applied: boolean; readonly current: R | undefined } {
+  const row = result.rows.at(0) as Row | undefined;
+  return { applied: row?.['[applied]'] === true, current: row as R | undefined };
+}
+
+export async function connectCqlClient(options: CqlClientOptions): Promise<CqlClient> {
+  const driver = createDriver(options);
+  const limit = createInFlightLimit({ inFlightMax, waitingMax });
+  let closing: Promise<void> | undefined;
+
+  /** Measures the wait for a place too: that is what the caller sees. */
+  const send = <T>(name: string, mode: StatementMode, request: () => Promise<T>): Promise<T> => {
+    if (closing !== undefined) {
+      return Promise.reject(new TroupeError('SHUTTING_DOWN', { message: 'the store is closed' }));
+    }
+    return options.measures.query(name, async () => {
+      try {
+        return await limit.run(request);
+      } catch (error) {
+        throw translateCassandraError(error, mode);
+      }
+    });
+  };
+  const execute = (
+    statement: CqlStatement,
+    params: readonly unknown[],
+    more?: QueryOptions,
+  ): Promise<types.ResultSet> =>
+    send(statement.name, statement.mode, () =>
+      driver.execute(statement.cql, params as unknown[], { ...optionsByMode[statement.mode], prepare: true, ...more }),
+    );
+
+  try {
+    await driver.connect();
+  } catch (error) {
+    await driver.shutdown().catch(() => undefined);
+    const where = options.contactPoints.join(', ');
+    throw new TroupeError('STORE_UNAVAILABLE', { message: `Cassandra does not answer at ${where}`, cause: error });
+  }
+  return {
+    async rows<R>(statement: CqlStatement<R>, params: readonly unknown[], timeoutMs?: number) {
+      const more = timeoutMs === undefined ? undefined : { readTimeout: timeoutMs, retry: noRetry };
+      return (await execute(statement, params, more)).rows as unknown as readonly R[];
+    },
+    async *pages<R>(statement: CqlStatement<R>, params: readonly unknown[]): AsyncIterable<readonly R[]> {
+      let more: QueryOptions | undefined;
+      do {
+        const page = await execute(statement, params, more);
+        yield page.rows as unknown as readonly R[];
+        // Typed as always there; null after the last page.
+        const pageState = page.pageState as string | null;
+        more = pageState === null ? undefined : { pageState };
+      } while (more !== undefined);
+    },
+    async conditionalBatch<R>(items: readonly [BatchItem<R>, ...BatchItem[]]) {
+      const queries = items.map((item) => ({ query: item.statement.cql, params: item.params as unknown[] }));
+      const batchOptions = { ...optionsByMode.conditional, prepare: true, logged: false };
+      const { statement } = items[0];
+      return verdict(statement, await send(statement.name, 'conditional', () => driver.batch(queries, batchOptions)));
+    },
+    async conditional<R>(statement: CqlStatement<R>, params: readonly unknown[]) {
+      return verdict(statement, await execute(statement, params));
+    },
+    async changeSchema(cql) {
+      const result = await send('change_schema', 'write', () =>
+        driver.execute(cql, [], { prepare: false, isIdempotent: true, readTimeout: schemaTimeoutMs }),
+      );
+      if (!(result.info as { readonly isSchemaInAgreement?: boolean }).isSchemaInAgreement) {
+        throw new TroupeError('STORE_UNAVAILABLE', { message: 'the Cassandra nodes do not agree on the schema' });
+      }
+    },
+    close() {
+      return (closing ??= driver.shutdown());
+    },
+  };
+}

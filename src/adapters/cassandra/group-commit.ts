@@ -1,0 +1,110 @@
+/**
+ * The hot path: one group of records as one conditional batch in one partition, that is one round of consensus and one
+ * mutation. Before it, plainly and harmless if the batch is then refused: idempotency keys, and where the queue's jobs
+ * lie.
+ *
+ * The batch is built of two prepared statements. Measured against one prepared BATCH text per group size and against
+ * blob cells: no difference, the server is the limit and the driver takes a fifth of a core.
+ */
+import { types } from 'cassandra-driver';
+import { invariant, TroupeError } from '../../domain/errors.ts';
+import { bucketMs, jobIdParts } from '../../domain/job-id.ts';
+import {
+  commitGroupMax,
+  type CommitGroup,
+  type CommitOutcome,
+  type IdempotencyEntry,
+} from '../../application/ports/job-store.ts';
+import type { Clock } from '../../application/ports/runtime.ts';
+import type { BatchItem, CqlClient } from './cql-client.ts';
+import { forEachBounded } from './in-flight-limit.ts';
+import type { QueueRegister } from './queue-register.ts';
+import { putKey } from './tables/idempotency-keys.ts';
+import { advancePartition, putJob } from './tables/jobs.ts';
+import { fenceTtlSeconds, ttlSeconds, type PartitionExpiries } from './time-to-live.ts';
+import type { WriteTimestamps } from './write-timestamps.ts';
+
+/** Keys of one group written at a time. */
+const keyWritesMax = 32;
+
+interface PreparedGroup {
+  readonly items: readonly BatchItem[];
+  /** Latest end per queue number. */
+  readonly queues: ReadonlyMap<number, number>;
+  readonly expiresAtMs: number;
+}
+
+function prepareGroup(group: CommitGroup, nowMs: number): PreparedGroup {
+  const { shard, bucket } = group.partition;
+  invariant(group.records.length <= commitGroupMax, 'a group has at most commitGroupMax records');
+  const queues = new Map<number, number>();
+  let latestMs = 0;
+  const items = group.records.map((record): BatchItem => {
+    const { shard: ownShard, createdAtMs, queueNo } = jobIdParts(record.id);
+    invariant(
+      ownShard === shard && Math.floor(createdAtMs / bucketMs) === bucket,
+      'every record of a group lies in its partition',
+    );
+    const expiresAtMs = createdAtMs + record.spec.retentionMs;
+    latestMs = Math.max(latestMs, expiresAtMs);
+    if (expiresAtMs > (queues.get(queueNo) ?? 0)) queues.set(queueNo, expiresAtMs);
+    const id = types.Uuid.fromString(record.id);
+    const params = [shard, bucket, queueNo, id, JSON.stringify(record), ttlSeconds(expiresAtMs, nowMs)];
+    return { statement: putJob, params };
+  });
+  return { items, queues, expiresAtMs: latestMs };
+}
+
+export interface GroupCommitParts {
+  readonly client: CqlClient;
+  readonly clock: Clock;
+  readonly timestamps: WriteTimestamps;
+  readonly expiries: PartitionExpiries;
+  readonly register: QueueRegister;
+}
+
+/** What goes wrong before the batch has changed nothing that counts. */
+async function harmless(writes: Promise<unknown>): Promise<void> {
+  try {
+    await writes;
+  } catch (error) {
+    if (error instanceof TroupeError && error.code !== 'OUTCOME_UNKNOWN') throw error;
+    throw new TroupeError('STORE_UNAVAILABLE', { cause: error });
+  }
+}
+
+export function createGroupCommit(parts: GroupCommitParts): (group: CommitGroup) => Promise<CommitOutcome> {
+  const { client, clock, timestamps, expiries, register } = parts;
+
+  const writeKey = (group: CommitGroup, key: IdempotencyEntry, nowMs: number): Promise<unknown> => {
+    const { shard } = group.partition;
+    const jobId = types.Uuid.fromString(key.jobId);
+    const ttl = ttlSeconds(key.expiresAtMs, nowMs);
+    const timestamp = timestamps(shard, group.epoch);
+    const params = [shard, key.keyHash, jobId, key.contentHash, BigInt(key.expiresAtMs), timestamp, ttl];
+    return client.rows(putKey, params);
+  };
+
+  return async (group) => {
+    const { partition, epoch, commits } = group;
+    const nowMs = clock.nowMs();
+    const prepared = prepareGroup(group, nowMs);
+    if (group.keys.length > 0) {
+      await harmless(forEachBounded(group.keys, keyWritesMax, (key) => writeKey(group, key, nowMs)));
+    }
+    const registering = register(partition, prepared.queues, nowMs);
+    if (registering !== undefined) await harmless(registering);
+
+    const expiresAtMs = expiries.raised(partition, prepared.expiresAtMs, nowMs);
+    const fence = [fenceTtlSeconds(expiresAtMs, nowMs), epoch, commits + 1, BigInt(expiresAtMs)];
+    const condition = [partition.shard, partition.bucket, epoch, commits];
+    const first = { statement: advancePartition, params: [...fence, ...condition] };
+    const { applied, current } = await client.conditionalBatch([first, ...prepared.items]);
+    if (applied) {
+      expiries.remember(partition, expiresAtMs);
+      return 'applied';
+    }
+    invariant(current?.epoch !== epoch, 'the owner of a partition knows its count of commits');
+    return 'deposed';
+  };
+}

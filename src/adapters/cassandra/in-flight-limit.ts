@@ -1,0 +1,55 @@
+/** At most so many requests on the wire and so many waiting for their turn, first come first served. */
+import { TroupeError } from '../../domain/errors.ts';
+
+export interface InFlightLimit {
+  run<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export function createInFlightLimit(options: {
+  readonly inFlightMax: number;
+  readonly waitingMax: number;
+}): InFlightLimit {
+  let inFlight = 0;
+  const waiting: (() => void)[] = [];
+  const leave = (): void => {
+    const next = waiting.shift();
+    // The place is handed over, so nobody can slip in between.
+    if (next === undefined) inFlight -= 1;
+    else next();
+  };
+  return {
+    async run(work) {
+      if (inFlight < options.inFlightMax) {
+        inFlight += 1;
+      } else {
+        if (waiting.length >= options.waitingMax) {
+          throw new TroupeError('MAILBOX_FULL', { message: 'too many requests wait for the store' });
+        }
+        await new Promise<void>((resolve) => waiting.push(resolve));
+      }
+      try {
+        return await work();
+      } finally {
+        leave();
+      }
+    },
+  };
+}
+
+/** `work` on every item, at most `width` at a time; the first failure is thrown once all that began have ended. */
+export async function forEachBounded<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let item = items[next]; next < items.length; item = items[next]) {
+      next += 1;
+      if (item !== undefined) await work(item);
+    }
+  };
+  const lanes = Array.from({ length: Math.min(width, items.length) }, lane);
+  const outcomes = await Promise.allSettled(lanes);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+}

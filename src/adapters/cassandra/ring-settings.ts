@@ -1,0 +1,40 @@
+/** Settings of the ring that this store's speed or truth depends on. A deviation is said once, at the start. */
+import type { Logger } from '../../application/ports/runtime.ts';
+import type { CqlClient } from './cql-client.ts';
+import { readSettings } from './tables/ring.ts';
+
+interface Expectation {
+  readonly holds: (value: string) => boolean;
+  readonly why: string;
+}
+
+const expectations: Readonly<Record<string, Expectation>> = {
+  paxos_variant: {
+    holds: (value) => value === 'v2',
+    why: 'v1 needs twice the round trips per group commit',
+  },
+  user_timestamps_enabled: {
+    holds: (value) => value === 'true',
+    why: 'keys, watermarks and open buckets are fenced by their timestamps, and writing them will fail',
+  },
+  commitlog_sync: {
+    holds: (value) => value !== 'periodic',
+    why: 'acknowledged commits may be lost when all replicas lose power within 10 s; group or batch keeps them',
+  },
+};
+
+export async function warnAboutSettings(client: CqlClient, log: Logger): Promise<void> {
+  let rows: readonly { readonly name: string; readonly value: string | null }[];
+  try {
+    rows = await client.rows(readSettings, []);
+  } catch (error) {
+    // Other servers of the protocol have no such table, or keep it to operators.
+    log.debug({ err: error }, 'settings of the ring cannot be read');
+    return;
+  }
+  for (const { name, value } of rows) {
+    const expectation = expectations[name];
+    if (expectation === undefined || value === null || expectation.holds(value)) continue;
+    log.warn({ setting: name, value, why: expectation.why }, 'setting of the ring is not as expected');
+  }
+}

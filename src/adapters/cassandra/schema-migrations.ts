@@ -1,0 +1,132 @@
+/**
+ * The schema, version by version. A version once released is never edited; a change is a new entry at the end.
+ *
+ * Processes that start together take turns by a lock with a lease. The statements are idempotent and each version is
+ * recorded conditionally, so even a process that lost its lease while it was at work spoils nothing.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { TroupeError } from '../../domain/errors.ts';
+import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import type { CqlClient } from './cql-client.ts';
+import { createCluster } from './tables/cluster.ts';
+import { createIdempotencyKeys } from './tables/idempotency-keys.ts';
+import { createJobs } from './tables/jobs.ts';
+import { readTable } from './tables/keyspace.ts';
+import { createOpenBuckets } from './tables/open-buckets.ts';
+import { createPayloadParts } from './tables/payload-parts.ts';
+import { createQueueBuckets, createQueueDays } from './tables/queue-buckets.ts';
+import { createQueues } from './tables/queues.ts';
+import * as migrations from './tables/schema-migrations.ts';
+import { createShardWatermarks } from './tables/shard-watermarks.ts';
+import { createShards } from './tables/shards.ts';
+
+const versions: readonly (readonly string[])[] = [
+  [
+    createJobs,
+    createShards,
+    createShardWatermarks,
+    createOpenBuckets,
+    createQueueBuckets,
+    createQueueDays,
+    createIdempotencyKeys,
+    createPayloadParts,
+    createQueues,
+    createCluster,
+  ],
+];
+
+/** What this code knows; a keyspace of a later version is refused, because an older program could damage it. */
+export const schemaVersion = versions.length;
+
+/** Longer than the slowest statement may take; each statement renews it. */
+const leaseSeconds = 60;
+const lockWaitMs = 3 * leaseSeconds * 1_000;
+const lockPollMs = 250;
+
+/** A UUID of version 8 from the keyspace's name. */
+function tableIdOf(keyspace: string): string {
+  const hex = createHash('sha256').update(`${keyspace}.schema_migrations`).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** Looked up first: a service account need not be allowed to create what is there. */
+async function ensureMigrationTable(client: CqlClient, keyspace: string): Promise<void> {
+  if ((await client.rows(readTable, [keyspace, 'schema_migrations'])).length > 0) return;
+  await client.changeSchema(migrations.createSchemaMigrations(tableIdOf(keyspace)));
+}
+
+async function presentVersion(client: CqlClient): Promise<number> {
+  const rows = await client.rows(migrations.readVersions, []);
+  return Math.max(0, ...rows.map((row) => row.version ?? 0));
+}
+
+function refuseNewer(keyspace: string, version: number): void {
+  if (version <= schemaVersion) return;
+  throw new TroupeError('INTERNAL_ERROR', {
+    message: `keyspace ${keyspace} has schema version ${String(version)}, this Troupe knows ${String(schemaVersion)}: use a newer Troupe`,
+  });
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimer(ms, resolve));
+}
+
+/** Waits for its turn; false when meanwhile another process has done the work. */
+async function acquireLock(client: CqlClient, holder: string, clock: Clock): Promise<boolean> {
+  const deadlineMs = clock.monotonicMs() + lockWaitMs;
+  for (;;) {
+    try {
+      if ((await client.conditional(migrations.takeLock, [leaseSeconds, holder])).applied) return true;
+    } catch (error) {
+      // Whether it was done shows in the renewal.
+      if (!(error instanceof TroupeError) || error.code !== 'OUTCOME_UNKNOWN') throw error;
+      if (await holdsLock(client, holder)) return true;
+    }
+    if ((await presentVersion(client)) >= schemaVersion) return false;
+    if (clock.monotonicMs() > deadlineMs) {
+      throw new TroupeError('STORE_UNAVAILABLE', {
+        message: 'another process has been changing the schema for too long',
+      });
+    }
+    await pause(clock, lockPollMs);
+  }
+}
+
+async function holdsLock(client: CqlClient, holder: string): Promise<boolean> {
+  return (await client.conditional(migrations.renewLock, [leaseSeconds, holder, holder])).applied;
+}
+
+async function climb(client: CqlClient, holder: string, from: number, clock: Clock): Promise<void> {
+  for (const [index, statements] of versions.entries()) {
+    if (index < from) continue;
+    for (const statement of statements) {
+      if (!(await holdsLock(client, holder))) {
+        throw new TroupeError('STORE_UNAVAILABLE', { message: 'the lock of the schema was lost: start again' });
+      }
+      await client.changeSchema(statement);
+    }
+    await client.conditional(migrations.recordVersion, [index + 1, BigInt(clock.nowMs())]);
+  }
+}
+
+export async function migrateKeyspace(client: CqlClient, keyspace: string, clock: Clock, log: Logger): Promise<void> {
+  await ensureMigrationTable(client, keyspace);
+  const before = await presentVersion(client);
+  refuseNewer(keyspace, before);
+  if (before === schemaVersion) return;
+  const holder = randomUUID();
+  if (!(await acquireLock(client, holder, clock))) {
+    refuseNewer(keyspace, await presentVersion(client));
+    return;
+  }
+  try {
+    const from = await presentVersion(client);
+    refuseNewer(keyspace, from);
+    await climb(client, holder, from, clock);
+    if (from < schemaVersion) log.info({ keyspace, fromVersion: from, toVersion: schemaVersion }, 'schema migrated');
+  } finally {
+    await client.conditional(migrations.releaseLock, [holder]).catch((error: unknown) => {
+      log.warn({ err: error, leaseSeconds }, 'lock of the schema not released, it expires by itself');
+    });
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Who owns a shard, and which of its partitions are open.
+ *
+ * Why `openBucket` goes register, raise, look, in this order. Let O be a former owner that paused anywhere in it, and N
+ * its successor, which first raises the shard's epoch and then reads `open_buckets`.
+ * - O looked before N raised: then O had registered before that too, so N finds the bucket in `open_buckets`, raises its
+ *   epoch, and from then on O's commits are refused; those before are read by N.
+ * - O looks after N raised: then O sees the higher epoch and never uses the partition. What it left behind is an empty
+ *   partition of a lower epoch, which N raises if it ever needs that minute.
+ * So there is no order of events in which O commits into a partition that N does not know. Looking first would not do:
+ * O could look, pause, and register after N had read.
+ */
+import { randomUUID } from 'node:crypto';
+import { invariant } from '../../domain/errors.ts';
+import type {
+  JobStore,
+  OpenBucketOutcome,
+  Partition,
+  ShardGrant,
+  Watermark,
+} from '../../application/ports/job-store.ts';
+import type { Clock } from '../../application/ports/runtime.ts';
+import type { CqlClient } from './cql-client.ts';
+import { repeatUndecided } from './undecided.ts';
+import { createPartition, raisePartition, readPartition, type PartitionRow } from './tables/jobs.ts';
+import { deleteBucket, readBuckets, registerBucket } from './tables/open-buckets.ts';
+import { putWatermark, readWatermark } from './tables/shard-watermarks.ts';
+import { createShard, raiseShard, readShard } from './tables/shards.ts';
+import { fenceTtlSeconds, longestTtlSeconds, type PartitionExpiries } from './time-to-live.ts';
+import type { WriteTimestamps } from './write-timestamps.ts';
+
+/** Until its first commit a partition has no rows; a day is longer than any owner takes to make one. */
+const emptyPartitionMs = 24 * 3_600_000;
+
+type ShardFence = Pick<
+  JobStore,
+  'takeShard' | 'saveWatermark' | 'openBuckets' | 'openBucket' | 'sealBucket' | 'readCommits'
+>;
+
+export interface ShardFenceParts {
+  readonly client: CqlClient;
+  readonly clock: Clock;
+  readonly timestamps: WriteTimestamps;
+  readonly expiries: PartitionExpiries;
+}
+
+function createTakeShard(client: CqlClient, clock: Clock): JobStore['takeShard'] {
+  const raise = async (shard: number, owner: string): Promise<number> => {
+    // Unique, so that after an unknown outcome this very call finds itself in the row.
+    const holder = `${owner}/${randomUUID()}`;
+    return repeatUndecided(clock, async () => {
+      const present = (await client.rows(readShard, [shard])).at(0);
+      if (present?.owner === holder && present.epoch !== null) return present.epoch;
+      const epoch = (present?.epoch ?? 0) + 1;
+      const { applied } =
+        epoch === 1
+          ? await client.conditional(createShard, [shard, holder])
+          : await client.conditional(raiseShard, [epoch, holder, shard, epoch - 1]);
+      return applied ? epoch : undefined;
+    });
+  };
+  return async (shard, owner): Promise<ShardGrant> => {
+    const epoch = await raise(shard, owner);
+    const row = (await client.rows(readWatermark, [shard])).at(0);
+    const text = row?.watermark ?? undefined;
+    return text === undefined ? { epoch } : { epoch, watermark: JSON.parse(text) as Watermark };
+  };
+}
+
+function createOpenBucket({ client, clock, timestamps, expiries }: ShardFenceParts): JobStore['openBucket'] {
+  /** The row as it is once the partition has this epoch or a higher one. */
+  const raise = ({ shard, bucket }: Partition, epoch: number): Promise<PartitionRow> =>
+    repeatUndecided(clock, async () => {
+      const present = (await client.rows(readPartition, [shard, bucket])).at(0);
+      const nowMs = clock.nowMs();
+      if (present === undefined || present.epoch === null) {
+        const expiresAtMs = nowMs + emptyPartitionMs;
+        const ttl = fenceTtlSeconds(expiresAtMs, nowMs);
+        const params = [ttl, epoch, BigInt(expiresAtMs), shard, bucket];
+        const { applied } = await client.conditional(createPartition, params);
+        return applied ? { epoch, commits: 0, expires_at: BigInt(expiresAtMs) } : undefined;
+      }
+      if (present.epoch >= epoch) return present;
+      // The former owner may go on committing until this is applied: `epoch <`, not `commits =`, so it cannot starve us.
+      const ttl = fenceTtlSeconds(Number(present.expires_at ?? 0n), nowMs);
+      await client.conditional(raisePartition, [ttl, epoch, shard, bucket, epoch]);
+      return undefined;
+    });
+
+  return async (partition, epoch): Promise<OpenBucketOutcome> => {
+    const { shard, bucket } = partition;
+    await client.rows(registerBucket, [shard, bucket, timestamps(shard, epoch), longestTtlSeconds]);
+    const row = await raise(partition, epoch);
+    if (row.epoch !== epoch) return { kind: 'deposed' };
+    const owner = (await client.rows(readShard, [shard])).at(0);
+    const shardEpoch = owner?.epoch ?? 0;
+    invariant(shardEpoch >= epoch, 'an epoch was granted before it is used');
+    if (shardEpoch > epoch) return { kind: 'deposed' };
+    expiries.remember(partition, Number(row.expires_at ?? 0n));
+    return { kind: 'opened', commits: row.commits ?? 0 };
+  };
+}
+
+export function createShardFence(parts: ShardFenceParts): ShardFence {
+  const { client, clock, timestamps, expiries } = parts;
+  return {
+    takeShard: createTakeShard(client, clock),
+    openBucket: createOpenBucket(parts),
+    async saveWatermark(shard, epoch, watermark) {
+      await client.rows(putWatermark, [shard, JSON.stringify(watermark), timestamps(shard, epoch)]);
+    },
+    async openBuckets(shard) {
+      const buckets: number[] = [];
+      for await (const page of client.pages(readBuckets, [shard])) {
+        buckets.push(...page.map((row) => row.bucket));
+      }
+      return buckets;
+    },
+    async sealBucket(partition, epoch) {
+      const { shard, bucket } = partition;
+      await client.rows(deleteBucket, [timestamps(shard, epoch), shard, bucket]);
+      expiries.forget(partition);
+    },
+    async readCommits({ shard, bucket }) {
+      const row = (await client.rows(readPartition, [shard, bucket])).at(0);
+      return { epoch: row?.epoch ?? 0, commits: row?.commits ?? 0 };
+    },
+  };
+}

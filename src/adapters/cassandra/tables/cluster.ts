@@ -1,0 +1,27 @@
+/** `cluster`: the facts that all processes must agree on. One row, written once, no TTL. */
+import type { CqlStatement } from '../cql-statement.ts';
+
+export const createCluster = `CREATE TABLE IF NOT EXISTS cluster (
+  scope int PRIMARY KEY, cluster_id text, shard_count int
+)`;
+
+/** LOCAL_QUORUM + LOCAL_SERIAL. Not idempotent for the driver; whoever reads afterwards sees who was first. */
+export const proposeFacts: CqlStatement = {
+  name: 'agree_facts',
+  cql: `INSERT INTO cluster (scope, cluster_id, shard_count) VALUES (0, ?, ?) IF NOT EXISTS`,
+  mode: 'conditional',
+};
+
+/** LOCAL_SERIAL, idempotent. */
+export const readFacts: CqlStatement<{ readonly cluster_id: string; readonly shard_count: number }> = {
+  name: 'read_facts',
+  cql: `SELECT cluster_id, shard_count FROM cluster WHERE scope = 0`,
+  mode: 'serialRead',
+};
+
+/** LOCAL_QUORUM, idempotent: does the store answer? */
+export const readScope: CqlStatement = {
+  name: 'ping',
+  cql: `SELECT scope FROM cluster WHERE scope = 0`,
+  mode: 'read',
+};

@@ -1,0 +1,9 @@
+/** `system_views.settings`: a virtual table, answered by the coordinator about itself. */
+import type { CqlStatement } from '../cql-statement.ts';
+
+/** One node's own settings, idempotent. */
+export const readSettings: CqlStatement<{ readonly name: string; readonly value: string | null }> = {
+  name: 'read_settings',
+  cql: `SELECT name, value FROM system_views.settings WHERE name IN ('paxos_variant', 'user_timestamps_enabled', 'commitlog_sync')`,
+  mode: 'nodeRead',
+};

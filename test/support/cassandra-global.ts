@@ -1,0 +1,66 @@
+/**
+ * One real Cassandra per test run, shared by all files that need one; each makes its own keyspace in it. With
+ * TROUPE_CASSANDRA=host:port a running one is used instead. Without Java and Maven (or Docker) the run fails and says
+ * what to install: a suite that silently skips proves nothing.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { dataCenter } from '../../src/adapters/cassandra/process/cassandra-config.ts';
+import { provisionCassandra } from '../../src/adapters/cassandra/process/cassandra-install.ts';
+import { startCassandra, type CassandraProcess } from '../../src/adapters/cassandra/process/cassandra-process.ts';
+import { silentLog } from './stores.ts';
+
+export interface SharedCassandra {
+  readonly contactPoints: readonly string[];
+  readonly localDataCenter: string;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    cassandra: SharedCassandra;
+  }
+}
+
+/** Where the download is kept between runs. */
+export function cassandraCacheDir(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'troupe');
+}
+
+/** A port that nobody listens on right now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+let running: { readonly node: CassandraProcess; readonly dataDir: string } | undefined;
+
+export async function setup(project: TestProject): Promise<void> {
+  const given = process.env['TROUPE_CASSANDRA'];
+  if (given !== undefined) {
+    const localDataCenter = process.env['TROUPE_CASSANDRA_DC'] ?? dataCenter;
+    project.provide('cassandra', { contactPoints: given.split(','), localDataCenter });
+    return;
+  }
+  const install = await provisionCassandra({ cacheDir: cassandraCacheDir(), log: silentLog });
+  const dataDir = await mkdtemp(join(tmpdir(), 'troupe-cassandra-'));
+  const [nativePort, storagePort] = [await freePort(), await freePort()];
+  const node = await startCassandra({ install, dataDir, nativePort, storagePort, heapMb: 768 });
+  running = { node, dataDir };
+  project.provide('cassandra', { contactPoints: node.contactPoints, localDataCenter: node.localDataCenter });
+}
+
+export async function teardown(): Promise<void> {
+  if (running === undefined) return;
+  const { node, dataDir } = running;
+  running = undefined;
+  // Nothing of it is needed again, so there is no point in an orderly flush.
+  await node.kill();
+  await rm(dataDir, { recursive: true, force: true });
+}

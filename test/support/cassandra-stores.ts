@@ -1,0 +1,129 @@
+/** A keyspace of its own in the shared Cassandra, ways into it, and a network that can be cut. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Client } from 'cassandra-driver';
+import { openCassandraStore } from '../../src/adapters/cassandra/cassandra-store.ts';
+import type { Store } from '../../src/application/ports/store.ts';
+import type { SharedCassandra } from './cassandra-global.ts';
+import { storeRuntime, type LossyStore, type StoreHarness } from './stores.ts';
+
+/** What the lossy client waits for an answer before it gives up. */
+const lossyTimeoutMs = 1_500;
+
+/** A TCP proxy that swallows one direction on demand. */
+async function startLossyProxy(target: string): Promise<{
+  readonly contactPoint: string;
+  lose(what: 'reply' | 'request' | undefined): void;
+  close(): Promise<void>;
+}> {
+  const [host = '', port = ''] = target.split(':');
+  let losing: 'reply' | 'request' | undefined;
+  const sockets = new Set<Socket>();
+  const track = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy());
+  };
+  const server = createServer((inner) => {
+    const outer = connect(Number(port), host);
+    track(inner);
+    track(outer);
+    inner.on('data', (bytes) => {
+      if (losing !== 'request') outer.write(bytes);
+    });
+    outer.on('data', (bytes) => {
+      if (losing !== 'reply') inner.write(bytes);
+    });
+    inner.on('close', () => outer.destroy());
+    outer.on('close', () => inner.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    contactPoint: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    lose(what) {
+      losing = what;
+    },
+    async close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+export function freshKeyspace(): string {
+  return `troupe_test_${randomBytes(6).toString('hex')}`;
+}
+
+/** The bare driver, for what a test does behind the store's back. */
+export async function connectDriver(cassandra: SharedCassandra): Promise<Client> {
+  const { contactPoints, localDataCenter } = cassandra;
+  const port = Number(contactPoints[0]?.split(':').at(-1));
+  const driver = new Client({
+    contactPoints: [...contactPoints],
+    localDataCenter,
+    protocolOptions: { port },
+    encoding: { useBigIntAsLong: true },
+    monitorReporting: { enabled: false },
+    socketOptions: { readTimeout: 30_000 },
+  });
+  await driver.connect();
+  return driver;
+}
+
+export async function makeCassandraHarness(
+  cassandra: SharedCassandra,
+): Promise<StoreHarness & { readonly keyspace: string; readonly driver: Client }> {
+  const keyspace = freshKeyspace();
+  const driver = await connectDriver(cassandra);
+  const endings: (() => Promise<void>)[] = [];
+  const openAt = async (contactPoints: readonly string[], requestTimeoutMs?: number): Promise<Store> => {
+    const store = await openCassandraStore({
+      contactPoints,
+      localDataCenter: cassandra.localDataCenter,
+      keyspace,
+      ...storeRuntime,
+      ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
+    });
+    endings.push(() => store.close());
+    return store;
+  };
+  return {
+    keyspace,
+    driver,
+    open: () => openAt(cassandra.contactPoints),
+    async openLossy(): Promise<LossyStore> {
+      const proxy = await startLossyProxy(cassandra.contactPoints[0] ?? '');
+      const store = await openAt([proxy.contactPoint], lossyTimeoutMs);
+      endings.push(proxy.close);
+      return {
+        store,
+        lose: (what) => {
+          proxy.lose(what);
+        },
+        async heal() {
+          proxy.lose(undefined);
+          await store.ping(lossyTimeoutMs);
+        },
+      };
+    },
+    async damagePayload(id, how) {
+      const table = `${keyspace}.payload_parts`;
+      const read = `SELECT parts, bytes FROM ${table} WHERE id = ? AND part = ?`;
+      const first = (await driver.execute(read, [id, 0], { prepare: true })).first();
+      const last = Number(first.get('parts')) - 1;
+      if (how === 'drop-last-part') {
+        await driver.execute(`DELETE FROM ${table} WHERE id = ? AND part = ?`, [id, last], { prepare: true });
+      } else {
+        const { length } = (await driver.execute(read, [id, last], { prepare: true })).first().get('bytes') as Buffer;
+        const change = `UPDATE ${table} SET bytes = ? WHERE id = ? AND part = ?`;
+        await driver.execute(change, [Buffer.alloc(length), id, last], { prepare: true });
+      }
+    },
+    async dispose() {
+      for (const end of endings) await end();
+      await driver.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`);
+      await driver.shutdown();
+    },
+  };
+}
