@@ -12,6 +12,16 @@ export interface ActorRef<M> {
   tell(message: M): boolean;
 }
 
+/** Why nobody will handle a message. */
+export type DeadLetterReason =
+  | 'mailbox_full'
+  | 'stash_full'
+  /** The actor has stopped, or stopped while the message waited. */
+  | 'stopped'
+  | 'quarantined'
+  /** Sent to a path where no actor is. */
+  | 'no_actor';
+
 export type StopReason =
   { readonly kind: 'normal' } | { readonly kind: 'shutdown' } | { readonly kind: 'failed'; readonly error: unknown };
 

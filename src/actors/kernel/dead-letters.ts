@@ -3,17 +3,9 @@
  * (their tag only: payloads are not ours to keep).
  */
 import type { Clock, Telemetry } from '../../application/ports/runtime.ts';
+import type { DeadLetterReason } from './actor.ts';
 import type { EventBus } from './events.ts';
 import { RingBuffer } from './ring-buffer.ts';
-
-export type DeadLetterReason =
-  | 'mailbox_full'
-  | 'stash_full'
-  /** The actor has stopped, or stopped while the message waited. */
-  | 'stopped'
-  | 'quarantined'
-  /** Sent to a path where no actor is. */
-  | 'no_actor';
 
 export interface DeadLetter {
   readonly path: string;

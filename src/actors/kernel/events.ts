@@ -1,7 +1,6 @@
 /** What the system tells about itself: lives and deaths of actors. Listeners are observers and can disturb nobody. */
 import type { Logger } from '../../application/ports/runtime.ts';
-import type { StopReason } from './actor.ts';
-import type { DeadLetterReason } from './dead-letters.ts';
+import type { DeadLetterReason, StopReason } from './actor.ts';
 
 export type SystemEvent =
   /** A life is up; `life` counts from 1. */

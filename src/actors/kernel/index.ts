@@ -4,6 +4,7 @@ export type {
   ActorDefinition,
   ActorRef,
   Behavior,
+  DeadLetterReason,
   LifeEvent,
   Signal,
   StopReason,
@@ -12,7 +13,7 @@ export type {
 } from './actor.ts';
 export { ask } from './ask.ts';
 export type { AskOptions } from './ask.ts';
-export type { DeadLetter, DeadLetterReason } from './dead-letters.ts';
+export type { DeadLetter } from './dead-letters.ts';
 export type { SystemEvent, SystemListener } from './events.ts';
 export { createTurnScheduler } from './scheduler.ts';
 export type { Runnable, Scheduler } from './scheduler.ts';

@@ -5,8 +5,7 @@
  * keeps the actor busy until it settles; a synchronous one costs no promise.
  */
 import { invariant } from '../../domain/errors.ts';
-import type { ActorRef, Behavior, Signal, StopReason } from './actor.ts';
-import type { DeadLetterReason } from './dead-letters.ts';
+import type { ActorRef, Behavior, DeadLetterReason, Signal, StopReason } from './actor.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Kernel, Life, SystemItem } from './parts.ts';
 import { RingBuffer } from './ring-buffer.ts';
