@@ -2,6 +2,7 @@
 export { ConfigError } from './config-error.ts';
 export type { ConfigProblem } from './config-error.ts';
 export { findConfigFile } from './config-file.ts';
+export { cacheFolder } from './cache-folder.ts';
 export { readEnvironment } from './environment.ts';
 export type { Environment } from './environment.ts';
 export { loadConfig } from './load-config.ts';

@@ -89,6 +89,10 @@ const nats = z.strictObject({
     meaning: 'First token of every subject, and prefix of every stream and bucket.',
     consequence: 'Two clusters on one NATS need two roots.',
   }),
+  port: key(port.default(4_222), {
+    meaning: 'Port of the nats-server that `troupe dev` starts.',
+    consequence: '4222 is where `nats sub` looks by itself; 0 takes any free port and prints it.',
+  }),
   serverPath: key(path.optional(), {
     meaning: 'The nats-server binary that `troupe dev` starts. `TROUPE_NATS_SERVER` is read as well.',
     consequence: 'Absent: looked for on the PATH, in the cache, and fetched if it is nowhere.',

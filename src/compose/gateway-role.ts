@@ -1,0 +1,89 @@
+/** The edge of a process: gRPC for users, HTTP for probes and scrapers. */
+import { readFileSync } from 'node:fs';
+import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import type { ShardBatcher } from '../application/shard-batcher.ts';
+import type { ShardRouter } from '../application/shard-router.ts';
+import type { Store } from '../application/ports/store.ts';
+import { createUseCases } from '../application/use-cases.ts';
+import type { UseCases } from '../application/use-cases.ts';
+import type { Config } from '../config/index.ts';
+import { createHttpEdge } from '../gateway/http-edge.ts';
+import type { HttpEdge, Readiness } from '../gateway/http-edge.ts';
+import { createInputValidator } from '../gateway/input-validator.ts';
+import { createJobCache } from '../gateway/job-cache.ts';
+import { createGateway } from '../gateway/server.ts';
+import type { Gateway } from '../gateway/server.ts';
+import type { ProcessRuntime } from './runtime.ts';
+
+export interface GatewayParts {
+  readonly config: Config;
+  readonly runtime: ProcessRuntime;
+  readonly bus: NatsBus;
+  readonly store: Store;
+  readonly router: ShardRouter;
+  readonly batcher: ShardBatcher;
+  readonly shardCount: number;
+}
+
+export interface GatewayRole {
+  readonly gateway: Gateway;
+  readonly useCases: UseCases;
+  close(): void;
+}
+
+export function createGatewayRole(parts: GatewayParts): GatewayRole {
+  const { config, bus, store, router, batcher, shardCount } = parts;
+  const { clock, random, log, telemetry } = parts.runtime;
+  const cache = createJobCache({ telemetry, nowMs: () => clock.nowMs() });
+  const useCases = createUseCases({
+    batcher,
+    store,
+    config: bus.config,
+    work: bus.work,
+    feed: bus.live,
+    cache,
+    validator: createInputValidator(log),
+    clock,
+    random,
+    log,
+    shardCount,
+    localShards: () => router.local(),
+    payloadMaxBytes: config.gateway.payloadMaxBytes,
+  });
+  const { host, port, tls, insecure, reflection, payloadMaxBytes } = config.gateway;
+  const { jobsInFlightMax, bytesInFlightMax, watchesMax } = config.gateway;
+  const gateway = createGateway({
+    useCases,
+    host,
+    port,
+    limits: {
+      payloadMaxBytes,
+      maxJobsInFlight: jobsInFlightMax,
+      maxBytesInFlight: bytesInFlightMax,
+      maxWatches: watchesMax,
+    },
+    reflection,
+    ...(tls.certPath !== undefined &&
+      tls.keyPath !== undefined && { tls: { cert: readFileSync(tls.certPath), key: readFileSync(tls.keyPath) } }),
+    insecure,
+    log: log.child({ component: 'gateway' }),
+    telemetry,
+    clock,
+  });
+  return {
+    gateway,
+    useCases,
+    close: () => {
+      cache.close();
+    },
+  };
+}
+
+export function createProbes(config: Config, runtime: ProcessRuntime, readiness: () => Promise<Readiness>): HttpEdge {
+  return createHttpEdge({
+    host: config.http.host,
+    port: config.http.port,
+    health: readiness,
+    metrics: async () => ({ contentType: runtime.telemetry.contentType, body: await runtime.telemetry.metricsText() }),
+  });
+}

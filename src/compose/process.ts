@@ -1,0 +1,182 @@
+/**
+ * One process of the cluster with the roles its configuration names. Start: store, NATS, actors, then the edge, so that
+ * nobody is invited before there is something to serve; stop: the same backwards.
+ */
+import { availableParallelism } from 'node:os';
+import { createActorSystem } from '../actors/kernel/index.ts';
+import type { TreeNode } from '../actors/kernel/index.ts';
+import { connectNats } from '../adapters/nats/connect-nats.ts';
+import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import { createCellPool } from '../adapters/piscina/cell-pool.ts';
+import type { RunPool } from '../application/ports/run-pool.ts';
+import type { NodeInfo } from '../application/ports/membership.ts';
+import { createShardBatcher } from '../application/shard-batcher.ts';
+import { createShardRouter } from '../application/shard-router.ts';
+import type { ShardRouter } from '../application/shard-router.ts';
+import type { Config } from '../config/index.ts';
+import { defaultQueueSettings, defaultTenant } from '../domain/queue.ts';
+import type { Readiness } from '../gateway/http-edge.ts';
+import { startClusterRoles } from './cluster-roles.ts';
+import { createGatewayRole, createProbes } from './gateway-role.ts';
+import { nodeIdentity } from './node-identity.ts';
+import { createRuntime } from './runtime.ts';
+import type { ProcessRuntime } from './runtime.ts';
+import { openStore } from './store.ts';
+import type { OpenedStore } from './store.ts';
+
+export interface TroupeProcess {
+  readonly nodeId: string;
+  /** Undefined without the gateway role. */
+  readonly gatewayPort: number | undefined;
+  readonly httpPort: number;
+  readonly threads: number;
+  readonly handlers: readonly string[];
+  /** Settles when the process cannot go on: its supervision tree has given up. */
+  readonly failed: Promise<unknown>;
+  tree(): readonly TreeNode[];
+  /** Drains within the configured grace, then closes everything. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Waits for a batch of requests to a shard; long enough for a take-over to fail it first. */
+const shardTimeoutMs = 10_000;
+const batcherQueuedMax = 20_000;
+const terminateMs = 5_000;
+
+export async function startProcess(config: Config, version: string): Promise<TroupeProcess> {
+  const opened: (() => Promise<void> | void)[] = [];
+  try {
+    return await start(config, version, opened);
+  } catch (error) {
+    for (const close of opened.reverse()) await Promise.resolve(close()).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function start(config: Config, version: string, opened: (() => Promise<void> | void)[]): Promise<TroupeProcess> {
+  const identity = nodeIdentity(config, Date.now());
+  const runtime = createRuntime(config, identity.nodeId);
+  const { clock, random, log, telemetry } = runtime;
+  opened.push(() => {
+    log.flush();
+  });
+  const { store, facts } = await openStore(config, runtime);
+  opened.push(() => store.close());
+  const bus = await connectBus(config, runtime, identity.nodeId);
+  opened.push(() => bus.close());
+
+  const router = createShardRouter({
+    call: (shard, verb, items, timeoutMs) => bus.shardClient.call(shard, verb, items, timeoutMs),
+    serveShard: (shard, handler) => bus.shardServer.serveShard(shard, handler),
+  });
+  const atTurnEnd = (flush: () => void): void => void setImmediate(flush);
+  const batcher = createShardBatcher({
+    client: router,
+    clock,
+    timeoutMs: shardTimeoutMs,
+    maxQueued: batcherQueuedMax,
+    atTurnEnd,
+  });
+  const system = createActorSystem({ clock, random, log, telemetry });
+  opened.push(() => system.terminate(terminateMs));
+
+  const threads = config.workers.threads === 0 ? availableParallelism() : config.workers.threads;
+  const pool = config.roles.includes('workers') ? createPool(config, runtime, threads) : undefined;
+  if (pool !== undefined) opened.push(() => pool.stop(0));
+  const node: NodeInfo = {
+    ...identity,
+    roles: config.roles,
+    slots: pool === undefined ? 0 : threads,
+    draining: false,
+    version,
+  };
+  const shared = { config, runtime, bus, store, router, batcher, shardCount: facts.shardCount };
+  const roles = await startClusterRoles({ ...shared, system, node, ...(pool !== undefined && { pool }) });
+  await ensureDefaultQueue({ store, facts }, bus, runtime);
+
+  const edge = config.roles.includes('gateway') ? createGatewayRole(shared) : undefined;
+  if (edge !== undefined) {
+    opened.push(() => {
+      edge.close();
+    });
+  }
+  const gatewayPort = (await edge?.gateway.start())?.port;
+  if (edge !== undefined) opened.push(() => edge.gateway.stop(0));
+  let draining = false;
+  const probes = createProbes(config, runtime, () => readiness({ bus, store, router, draining, config }));
+  const { port: httpPort } = await probes.start();
+  opened.push(() => probes.stop());
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    draining = true;
+    const { graceMs } = config.shutdown;
+    await edge?.gateway.stop(graceMs);
+    await roles.drain(graceMs);
+    batcher.close();
+    for (const close of opened.reverse()) await close();
+  };
+  return {
+    nodeId: identity.nodeId,
+    gatewayPort,
+    httpPort,
+    threads,
+    handlers: roles.manifests.map(({ name }) => name),
+    failed: roles.failed,
+    tree: () => system.tree(),
+    stop: () => (stopped ??= stop()),
+  };
+}
+
+function connectBus(config: Config, { clock, log, telemetry }: ProcessRuntime, nodeId: string): Promise<NatsBus> {
+  const { servers, subjectRoot, replicas } = config.nats;
+  const { leaseTtlMs } = config.shards;
+  return connectNats({
+    servers,
+    name: `troupe ${nodeId}`,
+    subjectRoot,
+    replicas,
+    limits: { leaseTtlMs, nodeTtlMs: leaseTtlMs },
+    clock,
+    log,
+    telemetry,
+  });
+}
+
+function createPool(config: Config, { clock, log, telemetry }: ProcessRuntime, threads: number): RunPool {
+  const { handlerDirs, lookaheadMs, memoryMb, cancelGraceMs, cells } = config.workers;
+  return createCellPool({ handlerDirs, threads, lookaheadMs, memoryMb, cancelGraceMs, cells, clock, log, telemetry });
+}
+
+/** There is always a queue to submit to; it is created once per cluster. */
+async function ensureDefaultQueue({ store }: OpenedStore, bus: NatsBus, { clock }: ProcessRuntime): Promise<void> {
+  await store.queues.createQueue({
+    tenant: defaultTenant,
+    name: 'default',
+    settings: defaultQueueSettings,
+    nowMs: clock.nowMs(),
+  });
+  // The store has the truth; nodes learn of the queues from the shared configuration, which a wiped NATS has lost.
+  for (const { tenant, name, version } of await store.queues.listQueues()) {
+    await bus.work.ensureQueue(tenant, name);
+    await bus.config.touchQueue(tenant, name, version);
+  }
+}
+
+const pingMs = 1_000;
+
+async function readiness(parts: {
+  readonly bus: NatsBus;
+  readonly store: OpenedStore['store'];
+  readonly router: ShardRouter;
+  readonly draining: boolean;
+  readonly config: Config;
+}): Promise<Readiness> {
+  const reasons: string[] = [];
+  if (parts.draining) reasons.push('shutting down');
+  if (!parts.bus.health().connected) reasons.push('NATS does not answer');
+  await parts.store.ping(pingMs).catch(() => reasons.push('the store does not answer'));
+  if (parts.config.roles.includes('shards') && parts.router.local().length === 0)
+    reasons.push('no shard is served yet');
+  return { ready: reasons.length === 0, reasons };
+}

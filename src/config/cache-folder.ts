@@ -1,0 +1,9 @@
+/** Where programs that Troupe fetches are kept between runs and projects. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Environment } from './environment.ts';
+
+export function cacheFolder(env: Environment): string {
+  const base = env['XDG_CACHE_HOME'];
+  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'troupe');
+}
