@@ -1,0 +1,59 @@
+/** What every command of the client side is given. */
+import type { Command } from 'commander';
+import { readFileSync } from 'node:fs';
+import { connect } from '../client/index.ts';
+import type { TroupeClient } from '../client/index.ts';
+import { UsageError } from './exit-code.ts';
+import type { Terminal } from './terminal.ts';
+
+export const defaultAddress = '127.0.0.1:50051';
+
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** Aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal;
+  readonly nowMs: () => number;
+  /** `TROUPE_ADDRESS`, if it is set. */
+  readonly environmentAddress: string | undefined;
+  /** Takes the exit code of the command. */
+  readonly done: (exitCode: number) => void;
+}
+
+interface GlobalFlags {
+  readonly address?: string;
+  readonly json?: boolean;
+  readonly tls?: boolean;
+  readonly ca?: string;
+}
+
+export interface Session {
+  readonly client: TroupeClient;
+  readonly isJson: boolean;
+}
+
+function readAuthority(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(`--ca ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Runs `work` with a client of its own, and closes it whatever happens. */
+export async function withSession<T>(
+  context: CommandContext,
+  command: Command,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const flags: GlobalFlags = command.optsWithGlobals();
+  const address = flags.address ?? context.environmentAddress ?? defaultAddress;
+  const ca = flags.ca === undefined ? undefined : readAuthority(flags.ca);
+  const useTls = flags.tls === true || ca !== undefined;
+  // A submit that is repeated must not make a second job: nobody watches a command as closely as a program its calls.
+  const client = connect({ address, idempotent: true, ...(useTls && { tls: { ...(ca && { ca }) } }) });
+  try {
+    return await work({ client, isJson: flags.json === true });
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,108 @@
+/** `troupe queues create|get|list|update`. */
+import type { Command } from 'commander';
+import type { QueueInfo, QueueSettingsInput } from '../../client/index.ts';
+import { withSession } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
+import { durationText, relativeText } from '../duration-text.ts';
+import { exitCodes, UsageError } from '../exit-code.ts';
+import { countFlag, durationFlag, given, numberFlag } from '../flag-values.ts';
+import { documentLine } from '../job-document.ts';
+import { tableText } from '../text-table.ts';
+
+interface SettingsFlags {
+  readonly executionTimeout?: number;
+  readonly retention?: number;
+  readonly maxAttempts?: number;
+  readonly initialDelay?: number;
+  readonly coefficient?: number;
+  readonly maxDelay?: number;
+}
+
+function withSettingsFlags(command: Command): Command {
+  return command
+    .option('--execution-timeout <duration>', 'longest run of one attempt', durationFlag('execution-timeout'))
+    .option('--retention <duration>', 'how long jobs are kept after their creation', durationFlag('retention'))
+    .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
+    .option('--initial-delay <duration>', 'before the second attempt', durationFlag('initial-delay'))
+    .option('--coefficient <number>', 'growth of the delay, 1 to 10', numberFlag('coefficient'))
+    .option('--max-delay <duration>', 'longest delay', durationFlag('max-delay'));
+}
+
+function settingsOf(flags: SettingsFlags): QueueSettingsInput {
+  const retry = given({
+    maxAttempts: flags.maxAttempts,
+    initialMs: flags.initialDelay,
+    coefficient: flags.coefficient,
+    maxMs: flags.maxDelay,
+  });
+  return {
+    ...given({ executionTimeoutMs: flags.executionTimeout, retentionMs: flags.retention }),
+    ...(Object.keys(retry).length > 0 && { retry }),
+  };
+}
+
+function queueTable(queues: readonly QueueInfo[], nowMs: number): string {
+  const rows = queues.map(({ name, settings: { executionTimeoutMs, retry, retentionMs }, version, updatedAt }) => [
+    name,
+    durationText(executionTimeoutMs),
+    `${retry.maxAttempts}`,
+    `${durationText(retry.initialMs)} × ${retry.coefficient} ≤ ${durationText(retry.maxMs)}`,
+    durationText(retentionMs),
+    `${version}`,
+    relativeText(updatedAt.getTime(), nowMs),
+  ]);
+  return tableText(['QUEUE', 'TIMEOUT', 'ATTEMPTS', 'DELAYS', 'RETENTION', 'VERSION', 'CHANGED'], rows);
+}
+
+function print(context: CommandContext, isJson: boolean, queues: readonly QueueInfo[]): void {
+  const text = isJson ? queues.map(documentLine).join('') : queueTable(queues, context.nowMs());
+  context.terminal.out(text);
+}
+
+function addUpdateCommand(queues: Command, context: CommandContext): void {
+  withSettingsFlags(queues.command('update <name>'))
+    .description('change what jobs get that are submitted from now on')
+    .option('--if-version <number>', 'refuse if it is no longer at this version', countFlag('if-version', 1, 2 ** 31))
+    .action(async (name: string, flags: SettingsFlags & { readonly ifVersion?: number }, command: Command) => {
+      const settings = settingsOf(flags);
+      if (Object.keys(settings).length === 0) throw new UsageError('nothing to change: give at least one setting');
+      await withSession(context, command, async ({ client, isJson }) => {
+        const version = flags.ifVersion ?? (await client.queues.get(name)).version;
+        print(context, isJson, [await client.queues.update(name, version, settings)]);
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+export function addQueueCommands(program: Command, context: CommandContext): void {
+  const queues = program.command('queues').description('make, show and change queues');
+  withSettingsFlags(queues.command('create <name>'))
+    .description('make a queue; what is not given gets its default')
+    .action(async (name: string, flags: SettingsFlags, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        print(context, isJson, [await client.queues.create(name, settingsOf(flags))]);
+      });
+      context.done(exitCodes.ok);
+    });
+  queues
+    .command('get <name>')
+    .description('show a queue')
+    .action(async (name: string, _flags: unknown, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        print(context, isJson, [await client.queues.get(name)]);
+      });
+      context.done(exitCodes.ok);
+    });
+  queues
+    .command('list')
+    .description('show all queues')
+    .action(async (_flags: unknown, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        const all: QueueInfo[] = [];
+        for await (const queue of client.queues.list()) all.push(queue);
+        print(context, isJson, all);
+      });
+      context.done(exitCodes.ok);
+    });
+  addUpdateCommand(queues, context);
+}

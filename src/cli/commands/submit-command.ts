@@ -1,0 +1,172 @@
+/** `troupe submit`: one job, or one for each of many files; with `--wait` or `--watch` it stays until they have ended. */
+import type { Command } from 'commander';
+import type { JobDraft, JobInfo, SubmittedJob } from '../../client/index.ts';
+import { withSession } from '../command-context.ts';
+import type { CommandContext, Session } from '../command-context.ts';
+import { explainError } from '../explain-error.ts';
+import { exitCodeOf, exitCodes } from '../exit-code.ts';
+import { countFlag, durationFlag, given, timeFlag } from '../flag-values.ts';
+import { followJobs } from '../follow-jobs.ts';
+import type { FollowedJob } from '../follow-jobs.ts';
+import { documentLine, jobDocument } from '../job-document.ts';
+import { planInputs } from '../job-input.ts';
+import type { PlannedInput } from '../job-input.ts';
+import { exitCodeOfStates } from '../job-text.ts';
+import { OutputFolder } from '../output-file.ts';
+
+interface SubmitFlags {
+  readonly each?: string;
+  readonly inputFile?: string;
+  readonly as?: string;
+  readonly queue?: string;
+  readonly key?: string;
+  readonly runAt?: Date;
+  readonly delay?: number;
+  readonly queueTimeout?: number;
+  readonly executionTimeout?: number;
+  readonly totalTimeout?: number;
+  readonly retention?: number;
+  readonly maxAttempts?: number;
+  readonly wait?: boolean;
+  readonly watch?: boolean;
+  readonly outputDir?: string;
+}
+
+/** Files are read and sent in groups of so many, or so much: what a command holds in memory at once. */
+const groupJobsMax = 200;
+const groupBytesMax = 32 * 1_048_576;
+
+function* groupsOf(inputs: readonly PlannedInput[]): Generator<readonly PlannedInput[]> {
+  let group: PlannedInput[] = [];
+  let bytes = 0;
+  for (const input of inputs) {
+    if (group.length === groupJobsMax || (group.length > 0 && bytes + input.bytes > groupBytesMax)) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(input);
+    bytes += input.bytes;
+  }
+  if (group.length > 0) yield group;
+}
+
+function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs: number): JobDraft {
+  const value = input.read();
+  // One key for each file, so that the same command given again makes no second job of any of them.
+  const key = flags.key === undefined || flags.each === undefined ? flags.key : `${flags.key}:${input.label}`;
+  return {
+    handler,
+    ...(value !== undefined && { input: value }),
+    ...given({
+      queue: flags.queue,
+      runAt: flags.delay === undefined ? flags.runAt : new Date(nowMs + flags.delay),
+      queueTimeoutMs: flags.queueTimeout,
+      executionTimeoutMs: flags.executionTimeout,
+      totalTimeoutMs: flags.totalTimeout,
+      retentionMs: flags.retention,
+      idempotencyKey: key,
+      retry: flags.maxAttempts === undefined ? undefined : { maxAttempts: flags.maxAttempts },
+    }),
+  };
+}
+
+interface Submitted {
+  readonly accepted: readonly FollowedJob[];
+  readonly firstError: unknown;
+}
+
+/** Says what became of each job as soon as it is known. */
+async function submitAll(
+  context: CommandContext,
+  session: Session,
+  handler: string,
+  plan: { readonly inputs: readonly PlannedInput[]; readonly flags: SubmitFlags },
+): Promise<Submitted> {
+  const accepted: FollowedJob[] = [];
+  let firstError: unknown;
+  const stays = plan.flags.wait === true || plan.flags.watch === true;
+  const report = (input: PlannedInput, job: SubmittedJob): void => {
+    accepted.push({ id: job.jobId, label: plan.inputs.length === 1 ? job.jobId : input.label });
+    if (stays) return;
+    if (session.isJson) context.terminal.out(documentLine({ ...job, label: input.label }));
+    else context.terminal.out(`${job.jobId}\n`);
+  };
+  for (const group of groupsOf(plan.inputs)) {
+    const drafts = group.map((input) => draftOf(handler, input, plan.flags, context.nowMs()));
+    const outcomes = await session.client.submitMany(drafts, { signal: context.signal });
+    for (const [at, outcome] of outcomes.entries()) {
+      const input = group[at];
+      if (input === undefined) continue;
+      if ('ok' in outcome) {
+        report(input, outcome.ok);
+      } else {
+        firstError ??= outcome.error;
+        const label = plan.inputs.length === 1 ? '' : `${input.label}: `;
+        context.terminal.err(`troupe: ${label}${explainError(outcome.error)}\n`);
+      }
+    }
+  }
+  return { accepted, firstError };
+}
+
+async function follow(
+  context: CommandContext,
+  session: Session,
+  jobs: readonly FollowedJob[],
+  flags: SubmitFlags,
+): Promise<readonly JobInfo[]> {
+  const { terminal, signal, nowMs } = context;
+  const folder = flags.outputDir === undefined ? undefined : new OutputFolder(flags.outputDir);
+  return followJobs({
+    ...{ client: session.client, jobs, terminal, signal, nowMs },
+    quiet: flags.watch !== true,
+    onEnd: (job, followed) => {
+      const path = job.output === undefined ? undefined : folder?.save(followed.label, job.output);
+      if (session.isJson) terminal.out(documentLine({ ...jobDocument(job), ...(path && { outputFile: path }) }));
+      else if (path !== undefined) terminal.out(`${path}\n`);
+      else if (flags.watch !== true) terminal.out(`${job.id}  ${job.state}\n`);
+    },
+  });
+}
+
+async function submit(
+  context: CommandContext,
+  session: Session,
+  handler: string,
+  plan: { readonly inputs: readonly PlannedInput[]; readonly flags: SubmitFlags },
+): Promise<number> {
+  const { accepted, firstError } = await submitAll(context, session, handler, plan);
+  const refused = firstError === undefined ? exitCodes.ok : exitCodeOf(firstError);
+  if (plan.flags.wait !== true && plan.flags.watch !== true) return refused;
+  const ended = await follow(context, session, accepted, plan.flags);
+  return refused === exitCodes.ok ? exitCodeOfStates(ended.map((job) => job.state)) : refused;
+}
+
+export function addSubmitCommand(program: Command, context: CommandContext): void {
+  program
+    .command('submit <handler> [json]')
+    .description('submit a job with this input, or one job for each of many files')
+    .option('--each <glob>', "one job for each file that matches: --each 'photos/*.jpg'")
+    .option('--input-file <file>', 'input from a file, or - for standard input')
+    .option('--as <form>', 'json or bytes: how a file is sent (default: .json files as json, others as bytes)')
+    .option('--queue <name>', 'queue to wait in (default)')
+    .option('--key <key>', 'idempotency key: submitting again gives the same job; with --each it is made one per file')
+    .option('--run-at <time>', 'not before this time', timeFlag('run-at'))
+    .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))
+    .option('--queue-timeout <duration>', 'expire it if it has not started after', durationFlag('queue-timeout'))
+    .option('--execution-timeout <duration>', 'longest run of one attempt', durationFlag('execution-timeout'))
+    .option('--total-timeout <duration>', 'longest time over all attempts', durationFlag('total-timeout'))
+    .option('--retention <duration>', 'how long it is kept', durationFlag('retention'))
+    .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
+    .option('--wait', 'stay until it has ended; the exit code tells how')
+    .option('--watch', 'the same, and show how it fares')
+    .option('--output-dir <dir>', 'write outputs there (with --wait or --watch)')
+    .action(async (handler: string, json: string | undefined, flags: SubmitFlags, command: Command) => {
+      const chosen = flags.outputDir === undefined || flags.watch === true ? flags : { ...flags, wait: true };
+      const inputs = await planInputs(json, flags, context.terminal);
+      context.done(
+        await withSession(context, command, (session) => submit(context, session, handler, { inputs, flags: chosen })),
+      );
+    });
+}

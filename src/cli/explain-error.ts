@@ -1,0 +1,35 @@
+/** An error as one or a few lines for people: what is wrong, where, and what to do about it. */
+import { TroupeClientError } from '../client/index.ts';
+import type { ClientErrorCode } from '../client/index.ts';
+
+const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
+  [
+    'GATEWAY_UNAVAILABLE',
+    'is a cluster running there? `npm start` starts one; --address or TROUPE_ADDRESS names another',
+  ],
+  ['UNKNOWN_HANDLER', 'no node has published this handler; `troupe dev --handlers DIR` runs your own'],
+  ['QUEUE_NOT_FOUND', '`troupe queues list` shows the queues, `troupe queues create NAME` makes one'],
+  ['QUEUE_VERSION_CONFLICT', '`troupe queues get NAME` shows what it is now'],
+]);
+
+export function explainError(error: unknown): string {
+  if (!(error instanceof TroupeClientError)) return error instanceof Error ? error.message : String(error);
+  const doubt = error.outcome === 'unknown' && error.code !== 'GATEWAY_UNAVAILABLE' ? ' (it may have been done)' : '';
+  const retry = error.retryAfterMs === undefined ? '' : ` (try again in ${error.retryAfterMs} ms)`;
+  const request = error.code === 'INTERNAL_ERROR' && error.requestId !== undefined ? ` [${error.requestId}]` : '';
+  const lines = [
+    `${error.code}: ${error.message}${doubt}${retry}${request}`,
+    ...error.violations.map(({ field, description }) => `  ${field}: ${description}`),
+  ];
+  const hint = hints.get(error.code);
+  return [...lines, ...(hint === undefined ? [] : [`  ${hint}`])].join('\n');
+}
+
+/** For `--json`: the same facts for machines. */
+export function errorDocument(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof TroupeClientError)) {
+    return { error: { code: 'CLI_ERROR', message: error instanceof Error ? error.message : String(error) } };
+  }
+  const { code, message, status, retryable, outcome, metadata, violations, retryAfterMs, requestId } = error;
+  return { error: { code, message, status, retryable, outcome, metadata, violations, retryAfterMs, requestId } };
+}

@@ -1,0 +1,44 @@
+/** Texts of flags to values; what is wrong is said with the name of the flag. */
+import { parseDurationMs } from './duration-text.ts';
+import { UsageError } from './exit-code.ts';
+
+export function durationFlag(name: string): (text: string) => number {
+  return (text) => {
+    const ms = parseDurationMs(text);
+    if (ms === undefined) throw new UsageError(`--${name} ${text}: write a duration such as 250ms, 90s, 5m, 1h30m, 7d`);
+    return ms;
+  };
+}
+
+export function countFlag(name: string, min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new UsageError(`--${name} ${text}: must be a whole number from ${min} to ${max}`);
+    }
+    return value;
+  };
+}
+
+export function timeFlag(name: string): (text: string) => Date {
+  return (text) => {
+    const at = new Date(text);
+    if (Number.isNaN(at.getTime()))
+      throw new UsageError(`--${name} ${text}: write a time such as 2030-01-31T08:00:00Z`);
+    return at;
+  };
+}
+
+export function numberFlag(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`--${name} ${text}: must be a number`);
+    return value;
+  };
+}
+
+/** Only what was given: an absent flag is an absent key. */
+export function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const present = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

@@ -1,0 +1,105 @@
+/**
+ * Follows jobs to their end and shows how they fare: bars on a terminal, a line for each end elsewhere.
+ * At most `watchesMax` are watched at once; the others wait their turn, and lose nothing by it.
+ */
+import type { JobInfo, TroupeClient } from '../client/index.ts';
+import { jobRow, stateText } from './job-text.ts';
+import { ProgressBars } from './progress-bars.ts';
+import type { ProgressRow } from './progress-bars.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface FollowedJob {
+  readonly id: string;
+  /** For people: the file it was made from, or its id. */
+  readonly label: string;
+}
+
+export interface FollowOptions {
+  readonly client: TroupeClient;
+  readonly jobs: readonly FollowedJob[];
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  readonly nowMs: () => number;
+  /** No bars, no lines. */
+  readonly quiet: boolean;
+  readonly onChange?: (job: JobInfo, followed: FollowedJob) => void;
+  readonly onEnd: (job: JobInfo, followed: FollowedJob) => void;
+}
+
+const watchesMax = 32;
+const rowsMax = 8;
+
+class Board {
+  readonly #options: FollowOptions;
+  readonly #bars: ProgressBars;
+  readonly #rows = new Map<string, ProgressRow>();
+  #ended = 0;
+  #unsuccessful = 0;
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+    this.#bars = new ProgressBars(options.terminal);
+  }
+
+  change(job: JobInfo, followed: FollowedJob): void {
+    this.#rows.set(followed.id, jobRow(followed.label, job, this.#options.nowMs()));
+    this.#show();
+  }
+
+  end(job: JobInfo, followed: FollowedJob): void {
+    this.#rows.delete(followed.id);
+    this.#ended += 1;
+    if (job.state !== 'SUCCEEDED') this.#unsuccessful += 1;
+    if (!this.#options.quiet) this.#bars.print(`${followed.label}  ${stateText(job, this.#options.nowMs())}\n`);
+    this.#show();
+  }
+
+  close(): void {
+    this.#bars.clear();
+  }
+
+  #show(): void {
+    if (this.#options.quiet) return;
+    const { jobs } = this.#options;
+    const running = [...this.#rows.values()].filter((row) => row.fraction !== undefined).slice(0, rowsMax);
+    const others = jobs.length === 1 ? [...this.#rows.values()].filter((row) => row.fraction === undefined) : [];
+    const total: ProgressRow = {
+      label: `${this.#ended} of ${jobs.length} done`,
+      fraction: this.#ended / jobs.length,
+      note: this.#unsuccessful === 0 ? '' : `${this.#unsuccessful} not succeeded`,
+    };
+    this.#bars.show([...running, ...others, ...(jobs.length > 1 ? [total] : [])]);
+  }
+}
+
+async function followOne(options: FollowOptions, board: Board, followed: FollowedJob): Promise<JobInfo> {
+  const { client, signal } = options;
+  for await (const { job } of client.watch(followed.id, { signal })) {
+    if (job.final) return job;
+    options.onChange?.(job, followed);
+    board.change(job, followed);
+  }
+  // A watch ends with the final state; a gateway that ends it without one is asked.
+  return client.wait(followed.id, { signal });
+}
+
+/** The final jobs, in the order of `jobs`. Rejects with the first error, and when `signal` is aborted. */
+export async function followJobs(options: FollowOptions): Promise<readonly JobInfo[]> {
+  const board = new Board(options);
+  const ended = new Map<string, JobInfo>();
+  const waiting = options.jobs.values();
+  const lane = async (): Promise<void> => {
+    for (const followed of waiting) {
+      const job = await followOne(options, board, followed);
+      ended.set(followed.id, job);
+      options.onEnd(job, followed);
+      board.end(job, followed);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(watchesMax, options.jobs.length) }, lane));
+  } finally {
+    board.close();
+  }
+  return options.jobs.flatMap(({ id }) => ended.get(id) ?? []);
+}

@@ -1,0 +1,80 @@
+/** Input of jobs from the command line: JSON text, a file, standard input, or one job for each of many files. */
+import { globSync, readFileSync, statSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import { UsageError } from './exit-code.ts';
+import type { Terminal } from './terminal.ts';
+
+export type InputForm = 'json' | 'bytes';
+
+/** A job to be: its input is read when its turn comes, so that a thousand pictures are not in memory at once. */
+export interface PlannedInput {
+  /** For people, and for the names of output files. */
+  readonly label: string;
+  readonly bytes: number;
+  /** A JSON value, or bytes; undefined is none. */
+  read(): unknown;
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${where} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function toInput(bytes: Buffer, form: InputForm, where: string): unknown {
+  return form === 'json' ? parseJson(bytes.toString('utf8'), where) : bytes;
+}
+
+function sizeOf(file: string): number {
+  try {
+    const found = statSync(file);
+    if (found.isFile()) return found.size;
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  throw new UsageError(`${file} is not a file`);
+}
+
+/** `.json` files are JSON, all others are bytes, unless `form` says otherwise. */
+function fileInput(file: string, form: InputForm | undefined): PlannedInput {
+  const chosen = form ?? (extname(file).toLowerCase() === '.json' ? 'json' : 'bytes');
+  return { label: basename(file), bytes: sizeOf(file), read: () => toInput(readFileSync(file), chosen, file) };
+}
+
+export interface InputFlags {
+  readonly each?: string;
+  readonly inputFile?: string;
+  readonly as?: string;
+}
+
+function formOf(text: string | undefined): InputForm | undefined {
+  if (text === undefined || text === 'json' || text === 'bytes') return text;
+  throw new UsageError(`--as ${text}: must be json or bytes`);
+}
+
+/** Exactly one source of input, or none: then the input is the JSON document `null`. */
+export async function planInputs(
+  json: string | undefined,
+  flags: InputFlags,
+  terminal: Terminal,
+): Promise<readonly PlannedInput[]> {
+  const given = [json, flags.each, flags.inputFile].filter((source) => source !== undefined);
+  if (given.length > 1) throw new UsageError('give the input once: as JSON, with --input-file, or with --each');
+  const form = formOf(flags.as);
+  if (flags.each !== undefined) {
+    const files = globSync(flags.each).sort();
+    if (files.length === 0) throw new UsageError(`no file matches ${flags.each}`);
+    return files.map((file) => fileInput(file, form));
+  }
+  if (flags.inputFile === '-') {
+    const bytes = await terminal.readStdin();
+    const input = toInput(bytes, form ?? 'json', 'standard input');
+    return [{ label: 'stdin', bytes: bytes.byteLength, read: () => input }];
+  }
+  if (flags.inputFile !== undefined) return [fileInput(flags.inputFile, form)];
+  if (json === undefined) return [{ label: 'job', bytes: 0, read: () => undefined }];
+  const input = parseJson(json, 'the input');
+  return [{ label: 'job', bytes: Buffer.byteLength(json), read: () => input }];
+}

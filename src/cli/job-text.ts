@@ -1,0 +1,100 @@
+/** Jobs as people read them. */
+import type { ClientJobState, JobInfo } from '../client/index.ts';
+import { durationText, relativeText } from './duration-text.ts';
+import { exitCodes } from './exit-code.ts';
+import type { ProgressRow } from './progress-bars.ts';
+import { tableText } from './text-table.ts';
+
+const outputTextMax = 2_000;
+
+export function exitCodeOfState(state: ClientJobState): number {
+  if (state === 'CANCELLED') return exitCodes.jobCancelled;
+  return state === 'FAILED' || state === 'EXPIRED' ? exitCodes.jobFailed : exitCodes.ok;
+}
+
+/** The worst of several: a failure before a cancel before success. */
+export function exitCodeOfStates(states: readonly ClientJobState[]): number {
+  const codes = new Set(states.map(exitCodeOfState));
+  if (codes.has(exitCodes.jobFailed)) return exitCodes.jobFailed;
+  return codes.has(exitCodes.jobCancelled) ? exitCodes.jobCancelled : exitCodes.ok;
+}
+
+function failureText(job: JobInfo): string {
+  return job.failure === undefined ? '' : `: ${job.failure.reason} ${job.failure.message.split('\n')[0] ?? ''}`;
+}
+
+function runningText({ progress }: JobInfo): string {
+  return progress === undefined ? 'RUNNING' : `RUNNING ${Math.round(progress.fraction * 100)}% ${progress.note}`.trim();
+}
+
+function succeededText({ firstStartedAt, finishedAt }: JobInfo): string {
+  if (firstStartedAt === undefined || finishedAt === undefined) return 'SUCCEEDED';
+  return `SUCCEEDED after ${durationText(finishedAt.getTime() - firstStartedAt.getTime())}`;
+}
+
+/** `SUCCEEDED after 1.2s`, `RUNNING 40% tile 3 of 8`, `RETRYING in 4s: HANDLER_FAILED no such file` */
+export function stateText(job: JobInfo, nowMs: number): string {
+  switch (job.state) {
+    case 'SCHEDULED':
+    case 'RETRYING':
+      return `${job.state} ${relativeText(job.readyAt.getTime(), nowMs)}${failureText(job)}`;
+    case 'QUEUED':
+    case 'CANCELLING':
+    case 'UNKNOWN':
+      return job.state;
+    case 'RUNNING':
+      return runningText(job);
+    case 'SUCCEEDED':
+      return succeededText(job);
+    case 'FAILED':
+    case 'EXPIRED':
+      return `${job.state}${failureText(job)}`;
+    case 'CANCELLED':
+      return job.cancelReason === undefined ? 'CANCELLED' : `CANCELLED: ${job.cancelReason}`;
+  }
+}
+
+function outputText(output: unknown): string | undefined {
+  if (output === undefined) return undefined;
+  if (output instanceof Uint8Array) return `${output.byteLength} bytes (get them with --output FILE)`;
+  const text = JSON.stringify(output);
+  return text.length <= outputTextMax ? text : `${text.slice(0, outputTextMax)}… (all of it with --output FILE)`;
+}
+
+/** One job with everything that is known, one fact a line. */
+export function jobText(job: JobInfo, nowMs: number): string {
+  const ago = (at: Date | undefined): string | undefined =>
+    at === undefined ? undefined : `${at.toISOString()}  (${relativeText(at.getTime(), nowMs)})`;
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ['job', job.id],
+    ['state', stateText(job, nowMs)],
+    ['handler', job.handler],
+    ['queue', job.queue],
+    ['attempt', `${job.attempt} (${job.failures} failed, ${job.losses} lost)`],
+    ['node', job.run?.node],
+    ['created', ago(job.createdAt)],
+    ['due', job.final ? undefined : ago(job.readyAt)],
+    ['started', ago(job.firstStartedAt)],
+    ['finished', ago(job.finishedAt)],
+    ['output', outputText(job.output)],
+    ['stack', job.failure?.stack?.replaceAll('\n', '\n          ')],
+  ];
+  return facts.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(9)} ${text}\n`])).join('');
+}
+
+export function jobTable(jobs: readonly JobInfo[], nowMs: number): string {
+  const rows = jobs.map((job) => [
+    job.id,
+    job.handler,
+    job.attempt.toString(),
+    relativeText(job.createdAt.getTime(), nowMs),
+    stateText(job, nowMs),
+  ]);
+  return tableText(['JOB', 'HANDLER', 'ATTEMPT', 'CREATED', 'STATE'], rows);
+}
+
+export function jobRow(label: string, job: JobInfo, nowMs: number): ProgressRow {
+  if (job.state !== 'RUNNING') return { label, note: stateText(job, nowMs) };
+  const { fraction, note } = job.progress ?? { fraction: 0, note: `on ${job.run?.node ?? 'a node'}` };
+  return { label, fraction, note };
+}

@@ -1,0 +1,101 @@
+/**
+ * The command `troupe`. Results go to standard output, everything else to standard error; the exit code tells what
+ * became of it (exit-code.ts). `dev` starts a cluster; all other commands are clients of one.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { readEnvironment } from '../config/index.ts';
+import { defaultAddress } from './command-context.ts';
+import type { CommandContext } from './command-context.ts';
+import { addDevCommand } from './commands/dev-command.ts';
+import { addCancelCommand, addGetCommand, addListCommand, addWatchCommand } from './commands/job-commands.ts';
+import { addQueueCommands } from './commands/queue-commands.ts';
+import { addSubmitCommand } from './commands/submit-command.ts';
+import { errorDocument, explainError } from './explain-error.ts';
+import { exitCodeHelp, exitCodeOf, exitCodes } from './exit-code.ts';
+import { documentLine } from './job-document.ts';
+import { processTerminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Beside the sources and beside the built files alike. */
+function packageVersion(): string {
+  const file = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url));
+  for (const url of file) {
+    try {
+      return (JSON.parse(readFileSync(url, 'utf8')) as { readonly version: string }).version;
+    } catch {
+      // The next place.
+    }
+  }
+  return 'unknown';
+}
+
+function buildProgram(context: CommandContext): Command {
+  const { terminal } = context;
+  const program = new Command('troupe')
+    .description('Runs CPU-heavy jobs on a cluster of Node.js machines.')
+    .version(packageVersion(), '-V, --version')
+    .option('--address <host:port>', `gateway to talk to (TROUPE_ADDRESS, else ${defaultAddress})`)
+    .option('--tls', 'talk TLS, with the authorities of this system')
+    .option('--ca <file>', 'talk TLS, with the authority in this PEM file')
+    .option('--json', 'one JSON document a line')
+    .addHelpText('after', exitCodeHelp)
+    .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
+    .exitOverride();
+  addDevCommand(program, terminal, context.done);
+  addSubmitCommand(program, context);
+  addGetCommand(program, context);
+  addWatchCommand(program, context);
+  addListCommand(program, context);
+  addCancelCommand(program, context);
+  addQueueCommands(program, context);
+  return program;
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && !(error instanceof CommanderError);
+}
+
+export interface CliOptions {
+  readonly terminal?: Terminal;
+  readonly signal?: AbortSignal;
+}
+
+/** Resolves with the exit code. `argv` begins with the name of the command. */
+export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<number> {
+  const terminal = options.terminal ?? processTerminal();
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    stop.abort();
+  };
+  // `dev` drains in its own way; a client has nothing to drain.
+  if (argv[0] !== 'dev') process.once('SIGINT', interrupt);
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
+  let exitCode: number = exitCodes.ok;
+  const context: CommandContext = {
+    terminal,
+    signal,
+    nowMs: () => Date.now(),
+    environmentAddress: readEnvironment()['TROUPE_ADDRESS'],
+    done: (code) => {
+      exitCode = code;
+    },
+  };
+  const program = buildProgram(context);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (isAbort(error, signal)) return exitCodes.interrupted;
+    // Commander has said it already.
+    if (!(error instanceof CommanderError)) {
+      const isJson = program.opts<{ readonly json?: boolean }>().json === true;
+      terminal.err(isJson ? documentLine(errorDocument(error)) : `troupe: ${explainError(error)}\n`);
+    }
+    return exitCodeOf(error);
+  } finally {
+    process.off('SIGINT', interrupt);
+  }
+}
+
+if (import.meta.main) process.exitCode = await runCli(process.argv.slice(2));

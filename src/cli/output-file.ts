@@ -1,0 +1,44 @@
+/** Outputs of jobs as files: bytes as they are, JSON as text. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const signatures: readonly (readonly [readonly number[], string])[] = [
+  [[0x89, 0x50, 0x4e, 0x47], '.png'],
+  [[0xff, 0xd8, 0xff], '.jpg'],
+  [[0x47, 0x49, 0x46, 0x38], '.gif'],
+  [[0x25, 0x50, 0x44, 0x46], '.pdf'],
+  [[0x50, 0x4b, 0x03, 0x04], '.zip'],
+  [[0x1f, 0x8b], '.gz'],
+];
+
+function extensionOf(output: unknown): string {
+  if (!(output instanceof Uint8Array)) return '.json';
+  return signatures.find(([bytes]) => bytes.every((byte, at) => output[at] === byte))?.[1] ?? '.bin';
+}
+
+export function writeOutput(path: string, output: unknown): void {
+  writeFileSync(path, output instanceof Uint8Array ? output : `${JSON.stringify(output, undefined, 2)}\n`);
+}
+
+/** Names files after their inputs; of two inputs with one name the second gets a number. */
+export class OutputFolder {
+  readonly #folder: string;
+  readonly #taken = new Set<string>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+  }
+
+  /** The path of the file that was written. */
+  save(label: string, output: unknown): string {
+    const stem = label.replace(/\.[^.]*$/, '').replaceAll(/[^\w.-]+/g, '_') || 'output';
+    const extension = extensionOf(output);
+    let name = `${stem}${extension}`;
+    for (let number = 2; this.#taken.has(name); number += 1) name = `${stem}-${number}${extension}`;
+    this.#taken.add(name);
+    const path = join(this.#folder, name);
+    writeOutput(path, output);
+    return path;
+  }
+}

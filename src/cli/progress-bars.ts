@@ -1,0 +1,83 @@
+/**
+ * Bars that are drawn in place, on a terminal only. The rows below the cursor's start are ours: each drawing goes back
+ * up and writes all of them again, at most ten times a second, so that a thousand updates cost ten writes.
+ */
+import type { Terminal } from './terminal.ts';
+
+export interface ProgressRow {
+  readonly label: string;
+  /** 0..1; undefined draws no bar. */
+  readonly fraction?: number;
+  readonly note: string;
+}
+
+const redrawMs = 100;
+const barWidth = 24;
+const labelWidth = 28;
+
+function clip(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+function barText(fraction: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, fraction)) * barWidth);
+  return `${'█'.repeat(full)}${'░'.repeat(barWidth - full)} ${Math.round(fraction * 100)
+    .toString()
+    .padStart(3)}%`;
+}
+
+export function rowText(row: ProgressRow, columns: number): string {
+  const label = clip(row.label, labelWidth).padEnd(labelWidth);
+  const bar = row.fraction === undefined ? '' : `${barText(row.fraction)}  `;
+  // Control characters in a handler's note would move the cursor.
+  const note = row.note.replaceAll(/\p{Cc}+/gu, ' ');
+  return clip(`${label} ${bar}${note}`, columns - 1);
+}
+
+export class ProgressBars {
+  readonly #terminal: Terminal;
+  #rows: readonly ProgressRow[] = [];
+  #drawn = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  /** Shows these rows, soon. Without a terminal it does nothing. */
+  show(rows: readonly ProgressRow[]): void {
+    if (!this.#terminal.isErrTerminal) return;
+    this.#rows = rows;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#draw();
+    }, redrawMs);
+  }
+
+  /** Writes lines above the bars. */
+  print(text: string): void {
+    this.#erase();
+    this.#terminal.err(text);
+    if (this.#timer === undefined) this.#draw();
+  }
+
+  /** Removes the bars; nothing is drawn after it until the next `show`. */
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#rows = [];
+    this.#erase();
+  }
+
+  #draw(): void {
+    this.#erase();
+    if (this.#rows.length === 0) return;
+    this.#terminal.err(this.#rows.map((row) => `${rowText(row, this.#terminal.columns)}\n`).join(''));
+    this.#drawn = this.#rows.length;
+  }
+
+  #erase(): void {
+    if (this.#drawn > 0) this.#terminal.err(`\u001B[${this.#drawn}A\u001B[0J`);
+    this.#drawn = 0;
+  }
+}
