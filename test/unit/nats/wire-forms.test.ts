@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { consumerName, escapeToken, natsNames, unescapeToken } from '../../../src/adapters/nats/names.ts';
+import { readPubAck } from '../../../src/adapters/nats/pub-ack.ts';
+import { fitResults } from '../../../src/adapters/nats/shard-link.ts';
+
+describe('names', () => {
+  test('any text becomes one subject token and back', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const token = escapeToken(text);
+        expect(token).toMatch(/^[A-Za-z0-9_=-]*$/);
+        expect(unescapeToken(token)).toBe(text);
+      }),
+    );
+  });
+
+  test('two queues never share a consumer', () => {
+    expect(consumerName('a', 'b_2')).not.toBe(consumerName('a_b', '2'));
+  });
+
+  test('a root that is not one token is refused', () => {
+    for (const root of ['', 'a.b', 'a*', 'a b', '>']) expect(() => natsNames(root)).toThrow('subject root');
+  });
+});
+
+describe('PubAck', () => {
+  const read = (text: string) => readPubAck(Buffer.from(`xx${text}`).subarray(2));
+
+  test('gives the sequence, 0 for a duplicate, or the error', () => {
+    expect(read('{"stream":"TROUPE_WORK", "seq":12}')).toBe(12);
+    expect(read('{"stream":"S","domain":"d","seq":9007199254}')).toBe(9_007_199_254);
+    expect(read('{"stream":"S", "seq":12,"duplicate": true}')).toBe(0);
+    expect(read('{"stream":"S", "seq":12,"batch":"b","count":3}')).toBe(12);
+    expect(read('{"seq":4,"stream":"S","duplicate":true}')).toBe(0);
+    expect(
+      read('{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"S","seq":0}'),
+    ).toMatchObject({ err_code: 10077 });
+    expect(read('garbage')).toMatchObject({ description: 'the answer is not a PubAck' });
+  });
+});
+
+describe('results of a shard in one message', () => {
+  test('always fit when errors do, keep their order, and lose nothing that fits', () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 4_000 }), { maxLength: 20 });
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 4_000, max: 20_000 }), (lengths, maxBytes) => {
+        const results = lengths.map((length, index) => ({ ok: `${index}:${'é'.repeat(length)}` }));
+        const text = fitResults(results, maxBytes);
+        expect(Buffer.byteLength(text)).toBeLessThanOrEqual(maxBytes);
+        const { results: read } = JSON.parse(text) as { results: ({ ok: string } | { error: { code: string } })[] };
+        expect(read).toHaveLength(results.length);
+        for (const [index, result] of read.entries()) {
+          if ('ok' in result) expect(result).toEqual(results[index]);
+          else expect(['OUTCOME_UNKNOWN', 'PAYLOAD_TOO_LARGE']).toContain(result.error.code);
+        }
+        if (Buffer.byteLength(JSON.stringify({ results })) <= maxBytes) expect(read).toEqual(results);
+      }),
+    );
+  });
+});
