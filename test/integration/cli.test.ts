@@ -1,0 +1,216 @@
+// `troupe` against a real gateway on a real socket: what it prints, where, and the exit codes.
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/main.ts';
+import { recordedTerminal } from '../support/recorded-terminal.ts';
+import { openEdge, until } from './gateway-edge.ts';
+import type { Edge } from './gateway-edge.ts';
+
+let edge: Edge;
+let folder: string;
+
+beforeAll(async () => {
+  edge = await openEdge();
+  folder = mkdtempSync(join(tmpdir(), 'troupe-cli-'));
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await edge.close();
+});
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function troupe(args: readonly string[], options: { stdin?: string; signal?: AbortSignal } = {}): Promise<Ran> {
+  const { signal, ...terminalOptions } = options;
+  const terminal = recordedTerminal(terminalOptions);
+  const address = `127.0.0.1:${edge.port}`;
+  const code = await runCli([...args, '--address', address], { terminal, ...(signal && { signal }) });
+  return { code, ...terminal.written };
+}
+
+function documents(out: string): Record<string, unknown>[] {
+  return out
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+async function submitted(...more: readonly string[]): Promise<string> {
+  const { code, out } = await troupe(['submit', 'test.echo', '{"a":1}', ...more]);
+  expect(code).toBe(0);
+  return out.trim();
+}
+
+async function end(id: string, how: 'succeed' | 'reject', output?: object): Promise<void> {
+  const { run } = await edge.apply(id, { kind: 'claim', node: 'n1', token: `t-${id}` });
+  const token = run?.token ?? '';
+  if (how === 'succeed') {
+    await edge.apply(id, { kind: 'succeed', token, output: { kind: 'json', json: JSON.stringify(output) } });
+  } else {
+    const failure = { reason: 'HANDLER_REJECTED', message: 'no such picture' } as const;
+    await edge.apply(id, { kind: 'fail', token, failure, retryable: false });
+  }
+}
+
+describe('troupe submit and get', () => {
+  it('prints the id alone, and the job in words or as JSON', async () => {
+    const id = await submitted();
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    const words = await troupe(['get', id]);
+    expect(words.code).toBe(0);
+    expect(words.out).toMatch(/^state +QUEUED$/m);
+    const { out } = await troupe(['get', id, '--json']);
+    expect(documents(out)).toMatchObject([{ id, state: 'QUEUED', handler: 'test.echo', input: { a: 1 } }]);
+  });
+
+  it('reads input from standard input and from files', async () => {
+    const piped = await troupe(['submit', 'test.echo', '--input-file', '-', '--json'], { stdin: '{"b":2}' });
+    const [job] = documents(piped.out);
+    const { out } = await troupe(['get', String(job?.['jobId']), '--json']);
+    expect(documents(out)[0]?.['input']).toEqual({ b: 2 });
+    const file = join(folder, 'picture.raw');
+    writeFileSync(file, Buffer.from([1, 2, 3]));
+    const { out: fileOut } = await troupe(['submit', 'test.echo', '--input-file', file]);
+    const shown = await troupe(['get', fileOut.trim(), '--json']);
+    expect(documents(shown.out)[0]?.['input']).toEqual({ bytes: 3 });
+  });
+
+  it('makes one job for each file, each with a key of its own, so that giving it again makes no more', async () => {
+    for (const name of ['one.json', 'two.json', 'three.json']) writeFileSync(join(folder, name), '{}');
+    const args = ['submit', 'test.echo', '--each', join(folder, '*.json'), '--key', 'run-1', '--json'];
+    const first = documents((await troupe(args)).out);
+    expect(first.map((job) => job['label'])).toEqual(['one.json', 'three.json', 'two.json']);
+    const again = documents((await troupe(args)).out);
+    expect(again.map((job) => job['jobId'])).toEqual(first.map((job) => job['jobId']));
+    expect(again.every((job) => job['duplicate'])).toBe(true);
+  });
+
+  it.each([
+    [['submit', 'test.echo', '{a'], 2, /is not JSON/],
+    [['submit', 'test.echo', '{}', '--delay', '5'], 2, /--delay 5: write a duration/],
+    [['submit', 'test.echo', '--each', '/nowhere/*.jpg'], 2, /no file matches/],
+    [['submit', 'test.echo', '{}', '--input-file', 'x'], 2, /give the input once/],
+    [['submit', 'test.resize', '{"width":0}'], 2, /INVALID_JOB_SPEC[\s\S]*width/],
+    [['submit', 'no.such', '{}'], 4, /UNKNOWN_HANDLER/],
+    [['submit', 'test.echo', '{}', '--queue', 'none'], 4, /QUEUE_NOT_FOUND/],
+    [['get', '01890000-0000-7000-8000-000000000000'], 4, /JOB_NOT_FOUND/],
+    [['get'], 2, /missing required argument/],
+    [['dance'], 2, /unknown command/],
+  ])('%j ends with %i', async (args, code, text) => {
+    const ran = await troupe(args);
+    expect(ran.code).toBe(code);
+    expect(ran.err).toMatch(text);
+    expect(ran.out).toBe('');
+  });
+
+  it('says what is wrong as JSON when told to', async () => {
+    const { err } = await troupe(['get', '01890000-0000-7000-8000-000000000000', '--json']);
+    expect(documents(err)).toMatchObject([{ error: { code: 'JOB_NOT_FOUND', retryable: false } }]);
+  });
+
+  it('ends with 3 when nothing listens', async () => {
+    const terminal = recordedTerminal();
+    const code = await runCli(['get', 'x', '--address', '127.0.0.1:1'], { terminal });
+    expect(code).toBe(3);
+    expect(terminal.written.err).toMatch(/npm start/);
+  });
+});
+
+describe('troupe watch, wait and cancel', () => {
+  it('follows a job to its end and ends as the job did', async () => {
+    const id = await submitted();
+    const watching = troupe(['watch', id, '--json']);
+    await until('a watch is open', () => edge.watchers() > 0);
+    await end(id, 'succeed', { answer: 42 });
+    const { code, out } = await watching;
+    expect(code).toBe(0);
+    expect(documents(out).at(-1)).toMatchObject({ id, state: 'SUCCEEDED', output: { answer: 42 } });
+  });
+
+  it('ends with 1 when a job failed, and says why', async () => {
+    const waiting = troupe(['submit', 'test.echo', '{}', '--key', 'will-fail', '--watch']);
+    await until('it is watched', () => edge.watchers() > 0);
+    const { out } = await troupe(['submit', 'test.echo', '{}', '--key', 'will-fail']);
+    await end(out.trim(), 'reject');
+    const { code, err } = await waiting;
+    expect(code).toBe(1);
+    expect(err).toContain('FAILED: HANDLER_REJECTED no such picture');
+  });
+
+  it('writes outputs to files', async () => {
+    const outputs = join(folder, 'outputs');
+    const waiting = troupe(['submit', 'test.echo', '{}', '--key', 'has-output', '--output-dir', outputs]);
+    await until('it is watched', () => edge.watchers() > 0);
+    const { out } = await troupe(['submit', 'test.echo', '{}', '--key', 'has-output']);
+    const id = out.trim();
+    await end(id, 'succeed', { answer: 42 });
+    expect((await waiting).code).toBe(0);
+    expect(readdirSync(outputs)).toEqual([`${id}.json`]);
+    expect(JSON.parse(readFileSync(join(outputs, `${id}.json`), 'utf8'))).toEqual({ answer: 42 });
+    const copy = join(folder, 'copy.json');
+    expect((await troupe(['get', id, '--output', copy])).code).toBe(0);
+    expect(JSON.parse(readFileSync(copy, 'utf8'))).toEqual({ answer: 42 });
+  });
+
+  it('cancels, says so to those who watch, and refuses what has ended', async () => {
+    const id = await submitted();
+    const watching = troupe(['watch', id]);
+    await until('a watch is open', () => edge.watchers() > 0);
+    const { code, out } = await troupe(['cancel', id, '--reason', 'not needed', '--wait']);
+    expect(code).toBe(0);
+    expect(out).toBe(`${id}  CANCELLED: not needed\n`);
+    expect((await watching).code).toBe(6);
+    const done = await submitted();
+    await end(done, 'succeed', {});
+    expect(await troupe(['cancel', done])).toMatchObject({ code: 5, out: '' });
+  });
+
+  it('stops waiting when it is interrupted, and leaves the job alone', async () => {
+    const id = await submitted();
+    const stop = new AbortController();
+    const watching = troupe(['watch', id], { signal: stop.signal });
+    await until('a watch is open', () => edge.watchers() > 0);
+    stop.abort();
+    expect((await watching).code).toBe(130);
+    expect((await troupe(['get', id])).out).toContain('QUEUED');
+    await until('the watch is closed', () => edge.watchers() === 0);
+  });
+});
+
+describe('troupe list and queues', () => {
+  it('makes, shows, changes and lists queues', async () => {
+    const created = await troupe(['queues', 'create', 'pictures', '--max-attempts', '7', '--json']);
+    expect(documents(created.out)).toMatchObject([
+      { name: 'pictures', version: 1, settings: { retry: { maxAttempts: 7 } } },
+    ]);
+    const updated = await troupe(['queues', 'update', 'pictures', '--execution-timeout', '90s', '--json']);
+    expect(documents(updated.out)).toMatchObject([
+      { version: 2, settings: { executionTimeoutMs: 90_000, retry: { maxAttempts: 7 } } },
+    ]);
+    expect((await troupe(['queues', 'get', 'pictures'])).out).toMatch(/pictures +1m 30s +7 /);
+    expect((await troupe(['queues', 'list'])).out).toMatch(/^default .*\n^pictures /m);
+    const args = ['queues', 'update', 'pictures', '--retention', '1d', '--if-version', '1'];
+    expect(await troupe(args)).toMatchObject({ code: 5 });
+    expect(await troupe(['queues', 'create', 'pictures'])).toMatchObject({ code: 5 });
+    expect(await troupe(['queues', 'update', 'pictures'])).toMatchObject({ code: 2 });
+  });
+
+  it('lists newest first, up to the limit', async () => {
+    await troupe(['queues', 'create', 'listed']);
+    const ids: string[] = [];
+    for (let number = 0; number < 3; number += 1) ids.push(await submitted('--queue', 'listed'));
+    const { out } = await troupe(['list', '--queue', 'listed', '--limit', '2', '--json']);
+    expect(documents(out)).toHaveLength(2);
+    expect(ids).toEqual(expect.arrayContaining(documents(out).map((job) => job['id'])));
+    const table = await troupe(['list', '--queue', 'listed']);
+    expect(table.out.split('\n')[0]).toMatch(/^JOB +HANDLER +ATTEMPT +CREATED +STATE$/);
+    expect(await troupe(['list', '--queue', 'default', '--limit', '0'])).toMatchObject({ code: 2 });
+  });
+});

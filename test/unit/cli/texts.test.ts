@@ -1,0 +1,149 @@
+// Durations, tables, bars, exit codes: what people and scripts read.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { JobInfo } from '../../../src/client/index.ts';
+import { TroupeClientError } from '../../../src/client/index.ts';
+import { durationText, parseDurationMs, relativeText } from '../../../src/cli/duration-text.ts';
+import { exitCodeOf, exitCodes, UsageError } from '../../../src/cli/exit-code.ts';
+import { explainError } from '../../../src/cli/explain-error.ts';
+import { exitCodeOfStates, jobRow, jobText, stateText } from '../../../src/cli/job-text.ts';
+import { ProgressBars, rowText } from '../../../src/cli/progress-bars.ts';
+import { tableText } from '../../../src/cli/text-table.ts';
+import { jobStates } from '../../../src/domain/job.ts';
+import { ConfigError } from '../../../src/config/index.ts';
+import { errorRegistry } from '../../../src/domain/errors.ts';
+import type { ErrorCode } from '../../../src/domain/errors.ts';
+import { recordedTerminal } from '../../support/recorded-terminal.ts';
+
+const nowMs = Date.parse('2030-01-01T00:00:00Z');
+
+function job(parts: Partial<JobInfo> = {}): JobInfo {
+  const at = new Date(nowMs - 5_000);
+  return {
+    ...{ id: 'j', handler: 'test.echo', queue: 'default', state: 'QUEUED', final: false, seq: 1, attempt: 0 },
+    ...{ failures: 0, losses: 0, createdAt: at, updatedAt: at, readyAt: at, expiresAt: at },
+    ...{ executionTimeoutMs: 1, retentionMs: 1, history: [] },
+    retry: { maxAttempts: 3, initialMs: 1, coefficient: 2, maxMs: 2 },
+    ...parts,
+  };
+}
+
+function clientError(code: ErrorCode | 'GATEWAY_UNAVAILABLE', message = 'no'): TroupeClientError {
+  return new TroupeClientError({ code, message, status: 'X', retryable: false, outcome: 'none' });
+}
+
+describe('durations', () => {
+  it.each([
+    ['250ms', 250],
+    ['90s', 90_000],
+    ['1h30m', 5_400_000],
+    ['0.5s', 500],
+    ['7d', 604_800_000],
+  ])('reads %s', (text, ms) => {
+    expect(parseDurationMs(text)).toBe(ms);
+  });
+
+  it.each(['', '5', 'five', '5 s', '-5s', '5sx', '1h30'])('refuses %j', (text) => {
+    expect(parseDurationMs(text)).toBeUndefined();
+  });
+
+  it('reads back what it writes, to the second', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 60_000, max: 30 * 86_400_000 }), (ms) => {
+        const back = parseDurationMs(durationText(ms).replaceAll(' ', '')) ?? Number.NaN;
+        expect(back).toBeLessThanOrEqual(ms);
+        expect(ms - back).toBeLessThan(ms < 3_600_000 ? 1_000 : ms < 86_400_000 ? 60_000 : 3_600_000);
+      }),
+    );
+  });
+
+  it('speaks of past and future', () => {
+    expect(relativeText(nowMs - 3_000, nowMs)).toBe('3s ago');
+    expect(relativeText(nowMs + 90_000, nowMs)).toBe('in 1m 30s');
+    expect(relativeText(nowMs + 10, nowMs)).toBe('now');
+  });
+});
+
+describe('texts about jobs', () => {
+  it.each(jobStates)('has words for %s', (state) => {
+    expect(stateText(job({ state }), nowMs)).toMatch(new RegExp(`^${state}`));
+    expect(jobText(job({ state }), nowMs)).toContain(state);
+  });
+
+  it('says why a job failed and how far it is', () => {
+    const failure = { reason: 'HANDLER_FAILED', message: 'no such file\nsecond line' } as const;
+    expect(stateText(job({ state: 'FAILED', failure }), nowMs)).toBe('FAILED: HANDLER_FAILED no such file');
+    const progress = { fraction: 0.404, note: 'tile 3' };
+    expect(stateText(job({ state: 'RUNNING', progress }), nowMs)).toBe('RUNNING 40% tile 3');
+    expect(jobRow('a', job({ state: 'RUNNING', progress }), nowMs)).toEqual({ label: 'a', ...progress });
+    expect(jobRow('a', job(), nowMs).fraction).toBeUndefined();
+  });
+
+  it('aligns columns without blanks at the end', () => {
+    expect(tableText(['A', 'LONG'], [['xxx', 'y']])).toBe('A    LONG\nxxx  y\n');
+  });
+});
+
+describe('exit codes', () => {
+  it('tell the worst of several jobs', () => {
+    expect(exitCodeOfStates(['SUCCEEDED', 'SUCCEEDED'])).toBe(exitCodes.ok);
+    expect(exitCodeOfStates(['SUCCEEDED', 'CANCELLED'])).toBe(exitCodes.jobCancelled);
+    expect(exitCodeOfStates(['CANCELLED', 'EXPIRED'])).toBe(exitCodes.jobFailed);
+  });
+
+  it.each(Object.keys(errorRegistry) as ErrorCode[])('has one for %s that is not success', (code) => {
+    expect(Object.values(exitCodes)).toContain(exitCodeOf(clientError(code)));
+    expect(exitCodeOf(clientError(code))).not.toBe(exitCodes.ok);
+  });
+
+  it('tell usage from trouble', () => {
+    expect(exitCodeOf(new UsageError('x'))).toBe(exitCodes.usage);
+    expect(exitCodeOf(new ConfigError([]))).toBe(exitCodes.usage);
+    expect(exitCodeOf(clientError('GATEWAY_UNAVAILABLE'))).toBe(exitCodes.unreachable);
+    expect(exitCodeOf(clientError('JOB_NOT_FOUND'))).toBe(exitCodes.notFound);
+    expect(exitCodeOf(new Error('bug'))).toBe(exitCodes.internal);
+  });
+
+  it('come with an explanation that names the field', () => {
+    const error = new TroupeClientError({
+      ...{ code: 'INVALID_JOB_SPEC', message: 'the job is not valid', status: 'INVALID_ARGUMENT' },
+      ...{ retryable: false, outcome: 'none' },
+      violations: [{ field: 'job.input.width', description: 'must be at least 1' }],
+    });
+    expect(explainError(error)).toBe('INVALID_JOB_SPEC: the job is not valid\n  job.input.width: must be at least 1');
+    expect(explainError(clientError('GATEWAY_UNAVAILABLE'))).toContain('npm start');
+  });
+});
+
+describe('progress bars', () => {
+  it('fit the width of the terminal, whatever a handler says', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.double({ min: 0, max: 1, noNaN: true }), fc.string(), (label, fraction, note) => {
+        const text = rowText({ label, fraction, note }, 80);
+        expect(text.length).toBeLessThan(80);
+        expect(text).not.toMatch(/\p{Cc}/u);
+      }),
+    );
+  });
+
+  it('draw nothing where there is no terminal', () => {
+    const terminal = recordedTerminal();
+    const bars = new ProgressBars(terminal);
+    bars.show([{ label: 'a', note: 'b' }]);
+    bars.print('line\n');
+    bars.clear();
+    expect(terminal.written.err).toBe('line\n');
+  });
+
+  it('draw in place on a terminal, and leave nothing behind', async () => {
+    const terminal = recordedTerminal({ isTerminal: true });
+    const bars = new ProgressBars(terminal);
+    bars.show([
+      { label: 'a', fraction: 0.5, note: 'x' },
+      { label: 'b', note: 'y' },
+    ]);
+    await expect.poll(() => terminal.written.err).toMatch(/█{12}░{12} {2}50% {2}x\nb +y\n$/);
+    bars.clear();
+    expect(terminal.written.err.endsWith('\u001B[2A\u001B[0J')).toBe(true);
+  });
+});
