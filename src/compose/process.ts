@@ -11,6 +11,7 @@ import { createCellPool } from '../adapters/piscina/cell-pool.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import type { NodeInfo } from '../application/ports/membership.ts';
 import { createShardBatcher } from '../application/shard-batcher.ts';
+import type { ShardBatcher } from '../application/shard-batcher.ts';
 import { createShardRouter } from '../application/shard-router.ts';
 import type { ShardRouter } from '../application/shard-router.ts';
 import type { Config } from '../config/index.ts';
@@ -33,6 +34,7 @@ export interface TroupeProcess {
   readonly handlers: readonly string[];
   /** Settles when the process cannot go on: its supervision tree has given up. */
   readonly failed: Promise<unknown>;
+  readiness(): Promise<Readiness>;
   tree(): readonly TreeNode[];
   /** Drains within the configured grace, then closes everything. Safe to call twice. */
   stop(): Promise<void>;
@@ -65,18 +67,7 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
   const bus = await connectBus(config, runtime, identity.nodeId);
   opened.push(() => bus.close());
 
-  const router = createShardRouter({
-    call: (shard, verb, items, timeoutMs) => bus.shardClient.call(shard, verb, items, timeoutMs),
-    serveShard: (shard, handler) => bus.shardServer.serveShard(shard, handler),
-  });
-  const atTurnEnd = (flush: () => void): void => void setImmediate(flush);
-  const batcher = createShardBatcher({
-    client: router,
-    clock,
-    timeoutMs: shardTimeoutMs,
-    maxQueued: batcherQueuedMax,
-    atTurnEnd,
-  });
+  const { router, batcher } = createShardLinks(bus, runtime);
   const system = createActorSystem({ clock, random, log, telemetry });
   opened.push(() => system.terminate(terminateMs));
 
@@ -103,7 +94,8 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
   const gatewayPort = (await edge?.gateway.start())?.port;
   if (edge !== undefined) opened.push(() => edge.gateway.stop(0));
   let draining = false;
-  const probes = createProbes(config, runtime, () => readiness({ bus, store, router, draining, config }));
+  const ready = (): Promise<Readiness> => readiness({ bus, store, router, draining, config });
+  const probes = createProbes(config, runtime, ready);
   const { port: httpPort } = await probes.start();
   opened.push(() => probes.stop());
 
@@ -123,9 +115,25 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
     threads,
     handlers: roles.manifests.map(({ name }) => name),
     failed: roles.failed,
+    readiness: ready,
     tree: () => system.tree(),
     stop: () => (stopped ??= stop()),
   };
+}
+
+function createShardLinks(bus: NatsBus, { clock }: ProcessRuntime): { router: ShardRouter; batcher: ShardBatcher } {
+  const router = createShardRouter({
+    call: (shard, verb, items, timeoutMs) => bus.shardClient.call(shard, verb, items, timeoutMs),
+    serveShard: (shard, handler) => bus.shardServer.serveShard(shard, handler),
+  });
+  const batcher = createShardBatcher({
+    client: router,
+    clock,
+    timeoutMs: shardTimeoutMs,
+    maxQueued: batcherQueuedMax,
+    atTurnEnd: (flush) => void setImmediate(flush),
+  });
+  return { router, batcher };
 }
 
 function connectBus(config: Config, { clock, log, telemetry }: ProcessRuntime, nodeId: string): Promise<NatsBus> {
