@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { findConfigFile, loadConfig, readEnvironment } from '../../config/index.ts';
 import type { Config, ConfigInput } from '../../config/index.ts';
 import { UsageError } from '../exit-code.ts';
+import { given } from '../flag-values.ts';
 import type { Terminal } from '../terminal.ts';
 
 export interface DevOptions {
@@ -45,8 +46,7 @@ function splitSetting(setting: string): [string, string] {
 }
 
 function flagValues(flags: DevFlags): Readonly<Record<string, unknown>> {
-  return {
-    ...Object.fromEntries((flags.set ?? []).map(splitSetting)),
+  const named = {
     'store.kind': flags.store,
     'workers.handlerDirs': flags.handlers,
     'gateway.host': flags.host,
@@ -60,6 +60,7 @@ function flagValues(flags: DevFlags): Readonly<Record<string, unknown>> {
     'gateway.insecure': flags.insecure,
     'log.level': flags.logLevel,
   };
+  return { ...Object.fromEntries((flags.set ?? []).map(splitSetting)), ...given(named) };
 }
 
 /** One machine and a person in front of it; said in the introduction of the configuration reference. */
@@ -77,7 +78,7 @@ export function devConfig(flags: DevFlags, terminal: Terminal): Config {
   return loadConfig({
     env,
     presets: devPresets(terminal),
-    flags: Object.fromEntries(Object.entries(flagValues(flags)).filter(([, value]) => value !== undefined)),
+    flags: flagValues(flags),
     ...(file !== undefined && { fileText: file.text, fileName: file.path }),
   });
 }

@@ -51,5 +51,6 @@ describe('devConfig', () => {
 
   it('lets a flag win over --set, whichever comes first', () => {
     expect(devConfig({ samples: true, port: '1', set: ['gateway.port=2'] }, terminal).gateway.port).toBe(1);
+    expect(devConfig({ samples: true, set: ['gateway.port=2'] }, terminal).gateway.port).toBe(2);
   });
 });
