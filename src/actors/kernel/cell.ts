@@ -195,7 +195,6 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
     const reason = life.endReason ?? { kind: 'shutdown' };
     life.stage = 'over';
     life.cancelDeadline?.();
-    life.timers.clear();
     for (const target of life.watching.keys()) target.removeWatcher(life);
     this.reset();
     if (this.#owner.onLife !== undefined && !this.#removing) this.#owner.onLife({ kind: 'ended', reason });

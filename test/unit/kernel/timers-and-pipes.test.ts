@@ -141,6 +141,23 @@ describe('pipeToSelf', () => {
     expect(log).toEqual(['2:still here']);
   });
 
+  test('so is an outcome that was waiting when the life ended', async () => {
+    const kit = createTestKit();
+    const log: string[] = [];
+    const tell = await obedient(kit, log);
+    const held = gate();
+    tell(async (context) => {
+      context.pipeToSelf(Promise.resolve(), () => 'stale');
+      await held.opened;
+      throw new Error('crash');
+    });
+    await kit.settle();
+    held.open();
+    tell('still here');
+    await kit.settle();
+    expect(log).toEqual(['2:still here']);
+  });
+
   test('its function runs in the turn of the actor, never inside another message', async () => {
     const kit = createTestKit();
     const log: string[] = [];

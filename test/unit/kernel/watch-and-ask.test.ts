@@ -109,6 +109,36 @@ describe('watch', () => {
     expect(signals).toMatchObject([{ kind: 'terminated', ref: a, reason: { kind: 'failed' } }]);
   });
 
+  test('a watcher that has restarted hears nothing of what its former life watched', async () => {
+    const kit = createTestKit();
+    const signals: Signal[] = [];
+    const a = kit.system.spawn('a', mortal);
+    const forgetful = actor<string>((context) => ({
+      receive(message) {
+        if (message === 'crash') throw new Error('crash');
+        context.watch(a);
+      },
+      onSignal: (signal) => void signals.push(signal),
+    }));
+    kit.system.spawn(
+      'sup',
+      supervise({
+        strategy: 'one-for-one',
+        intensity: { maxRestarts: 1, windowMs: 1_000 },
+        children: [{ name: 'watcher', definition: forgetful, restart: 'permanent', shutdownMs: 100 }],
+      }),
+    );
+    await kit.settle();
+    const ref = kit.system.refAt<string>('/sup/watcher');
+    ref.tell('watch');
+    ref.tell('crash');
+    await kit.settle();
+    a.tell('stop');
+    await kit.settle();
+    expect(signals).toEqual([]);
+    expect(kit.telemetry.counted('troupe_actor_crashes_total')).toBe(1);
+  });
+
   test('whenStopped settles at once for one that has stopped or never was', async () => {
     const kit = createTestKit();
     const a = kit.system.spawn('a', mortal);
@@ -155,6 +185,7 @@ describe('ask', () => {
     const ref = kit.system.spawn<ActorRef<string>>('a', { ...collector<ActorRef<string>>([]), mailboxCapacity: 1 });
     const waiting = askFor(kit, ref);
     const refused = await askFor(kit, ref).catch((error: unknown) => error);
+    expect(kit.clock.pendingTimers).toBe(1); // of the one that waits
     expect(refused).toBeInstanceOf(TroupeError);
     expect(refused).toMatchObject({ code: 'MAILBOX_FULL', retryable: true });
     await expect(kit.outcome(waiting, 100)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });

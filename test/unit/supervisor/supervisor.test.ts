@@ -110,29 +110,35 @@ describe('start and stop', () => {
     const kit = createTestKit();
     const log: string[] = [];
     const held = gate();
+    const heldAgain = gate();
     const stuck = actor<string>((context) => {
       log.push('+stuck');
       return {
         async receive(message) {
+          if (message === 'hang again') await heldAgain.opened;
           if (message !== 'hang') return void log.push(message);
           await held.opened;
           context.setTimer('t', 1, 'from the abandoned life');
           context.fail(new Error('from the abandoned life'));
+          throw new Error('from the abandoned life');
         },
       };
     });
     const sup = superviseIn(kit, [child('stuck', log, { definition: stuck, shutdownMs: 100 })]);
     await kit.settle();
     const ref = kit.system.refAt<string>('/sup/stuck');
-    ref.tell('hang');
-    ref.tell('waits');
+    for (const message of ['hang', 'hang again', 'waits']) ref.tell(message);
     await kit.settle();
     await order<OrderReply>(kit, sup, (reply) => ({ kind: 'restartChild', name: 'stuck', reply }));
     await kit.advance(100);
     held.open();
     await kit.advance(1_000);
-    expect(log).toEqual(['+stuck', '+stuck', 'waits']);
+    expect(log).toEqual(['+stuck', '+stuck']);
+    heldAgain.open();
+    await kit.settle();
+    expect(log).toEqual(['+stuck', '+stuck', 'hang again', 'waits']);
     expect(stateOf(kit, '/sup/stuck')).toBe('running');
+    expect(kit.telemetry.counted('troupe_actor_crashes_total')).toBe(0);
   });
 });
 
@@ -264,6 +270,42 @@ describe('quarantine', () => {
     a.tell('crash');
     await kit.settle();
     expect(stateOf(kit, '/sup/a')).toBe('running'); // its budget is fresh
+  });
+
+  test('held back by a quarantine a supervisor counts as up, but only when those it takes down have ended', async () => {
+    const kit = createTestKit();
+    const log: string[] = [];
+    const held = gate();
+    const slow = child('slow', log, {
+      definition: actor<string>(() => ({ receive: () => undefined, onStop: () => held.opened })),
+    });
+    const broken = child('broken', log, {
+      onExhausted: 'quarantine',
+      intensity: { maxRestarts: 0, windowMs: 1 },
+      definition: actor<string>(() => Promise.reject(new Error('no'))),
+    });
+    const inner = supervise({
+      strategy: 'one-for-all',
+      intensity: { maxRestarts: 1, windowMs: 1_000 },
+      children: [slow, broken],
+    });
+    superviseIn(kit, [
+      { name: 'inner', definition: inner, restart: 'permanent', shutdownMs: 'infinity' },
+      child('after', log),
+    ]);
+    await kit.settle();
+    expect([stateOf(kit, '/sup/inner/slow'), stateOf(kit, '/sup/inner/broken'), log]).toEqual([
+      'stopping',
+      'quarantined',
+      [],
+    ]);
+    held.open();
+    await kit.settle();
+    expect([stateOf(kit, '/sup/inner/slow'), stateOf(kit, '/sup/inner'), log]).toEqual([
+      'waiting',
+      'running',
+      ['+after'],
+    ]);
   });
 
   test('it can be stopped for good, and the name used again', async () => {
