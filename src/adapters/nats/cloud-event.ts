@@ -16,29 +16,26 @@ export function cloudEventId(event: { readonly jobId: string; readonly seq: numb
   return `${event.jobId}.${event.seq}`;
 }
 
-/** In the order in which they go on the wire. */
-export function cloudEventAttributes(event: JobEvent, root: string): readonly (readonly [string, string])[] {
-  const attributes: (readonly [string, string])[] = [
-    ['ce-specversion', '1.0'],
-    ['ce-id', cloudEventId(event)],
-    ['ce-source', `/${root}/${event.tenant}/${event.queue}`],
-    ['ce-type', `troupe.job.${event.type}`],
-    ['ce-subject', event.jobId],
-    ['ce-time', new Date(event.atMs).toISOString()],
-    ['ce-sequence', String(event.seq).padStart(sequenceDigits, '0')],
-    ['ce-datacontenttype', 'application/json'],
-  ];
-  if (event.traceparent !== undefined) {
-    attributes.push(['ce-traceparent', event.traceparent], ['traceparent', event.traceparent]);
-  }
-  return attributes;
-}
-
-/** The header lines of the message, `Nats-Msg-Id` first. */
+/**
+ * The header lines of the message, `Nats-Msg-Id` first. One text rather than a list of attributes: this runs several
+ * times a job. Ids, types and times are plain by construction; only the rest may need encoding.
+ */
 export function cloudEventHeaders(event: JobEvent, root: string): string {
-  let text = `Nats-Msg-Id: ${cloudEventId(event)}\r\n`;
-  for (const [name, value] of cloudEventAttributes(event, root)) text += `${name}: ${percentEncode(value)}\r\n`;
-  return text;
+  const id = cloudEventId(event);
+  const headers = `Nats-Msg-Id: ${id}\r
+ce-specversion: 1.0\r
+ce-id: ${id}\r
+ce-source: ${percentEncode(`/${root}/${event.tenant}/${event.queue}`)}\r
+ce-type: troupe.job.${event.type}\r
+ce-subject: ${event.jobId}\r
+ce-time: ${new Date(event.atMs).toISOString()}\r
+ce-sequence: ${String(event.seq).padStart(sequenceDigits, '0')}\r
+ce-datacontenttype: application/json\r
+`;
+  if (event.traceparent === undefined) return headers;
+  // Twice: for readers of CloudEvents (its tracing extension) and for tracing libraries of NATS.
+  const traceparent = percentEncode(event.traceparent);
+  return `${headers}ce-traceparent: ${traceparent}\r\ntraceparent: ${traceparent}\r\n`;
 }
 
 export function percentEncode(value: string): string {

@@ -1,12 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cloudEventAttributes, cloudEventHeaders, percentEncode } from '../../../src/adapters/nats/cloud-event.ts';
+import { cloudEventHeaders, percentEncode } from '../../../src/adapters/nats/cloud-event.ts';
 import type { JobEvent } from '../../../src/application/ports/bus.ts';
 import { composeJobId } from '../../../src/domain/job-id.ts';
 import { jobEventTypes } from '../../../src/domain/job.ts';
 
 const jobId = composeJobId({ createdAtMs: 1_795_428_476_591, shard: 3, queueNo: 9 }, 77n);
 const event: JobEvent = { jobId, seq: 12, type: 'retrying', tenant: 'acme', queue: 'thumbs', atMs: 0, data: {} };
+
+function attributesOf(one: JobEvent): Map<string, string> {
+  const lines = cloudEventHeaders(one, 'troupe').trimEnd().split('\r\n');
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)]));
+}
 
 describe('a job event as a CloudEvent', () => {
   test('has the required attributes and ours, in the binary mode', () => {
@@ -27,20 +32,19 @@ describe('a job event as a CloudEvent', () => {
   });
 
   test('carries the trace for CloudEvents readers and for tracing libraries', () => {
-    const attributes = new Map(cloudEventAttributes({ ...event, traceparent: '00-a-b-01' }, 'troupe'));
+    const attributes = attributesOf({ ...event, traceparent: '00-a-b-01' });
     expect(attributes.get('ce-traceparent')).toBe('00-a-b-01');
     expect(attributes.get('traceparent')).toBe('00-a-b-01');
   });
 
   test('names every kind of event', () => {
     for (const type of jobEventTypes) {
-      expect(new Map(cloudEventAttributes({ ...event, type }, 'x')).get('ce-type')).toBe(`troupe.job.${type}`);
+      expect(attributesOf({ ...event, type }).get('ce-type')).toBe(`troupe.job.${type}`);
     }
   });
 
   test('the sequence sorts as text as it does as a number', () => {
-    const sequence = (seq: number): string =>
-      new Map(cloudEventAttributes({ ...event, seq }, 'x')).get('ce-sequence') ?? '';
+    const sequence = (seq: number): string => attributesOf({ ...event, seq }).get('ce-sequence') ?? '';
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e9 }), fc.integer({ min: 1, max: 1e9 }), (a, b) => {
         expect(sequence(a) < sequence(b)).toBe(a < b);
