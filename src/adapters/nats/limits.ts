@@ -9,7 +9,7 @@ export interface NatsLimits {
   readonly ackWaitMs: number;
   /** Messages of one queue that may be out, claimed but not yet acknowledged. */
   readonly maxAckPending: number;
-  /** Backstop against a message that nobody ever acknowledges; hand-backs count too. */
+  /** -1: no limit. The claim ends a message's life; a limit would strand a job whose shard was away for long. */
   readonly maxDeliver: number;
   readonly nodeTtlMs: number;
   readonly leaseTtlMs: number;
@@ -42,7 +42,7 @@ export const defaultNatsLimits: NatsLimits = {
   eventsMaxAgeMs: 72 * 3_600_000,
   ackWaitMs: 30_000,
   maxAckPending: 10_000,
-  maxDeliver: 20,
+  maxDeliver: -1,
   nodeTtlMs: 6_000,
   leaseTtlMs: 6_000,
   publishesInFlight: 1_024,

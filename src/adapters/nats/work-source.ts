@@ -72,8 +72,9 @@ export class NatsWorkSource implements WorkSource {
     });
   }
 
-  giveBack(ackTo: string): void {
-    this.#options.link.trySend(ackTo, nakPayload);
+  giveBack(ackTo: string, delayMs = 0): void {
+    const payload = delayMs === 0 ? nakPayload : `-NAK {"delay":${String(delayMs * 1_000_000)}}`;
+    this.#options.link.trySend(ackTo, payload);
   }
 
   async ensureQueue(tenant: string, queue: string): Promise<void> {
