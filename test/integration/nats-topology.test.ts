@@ -54,7 +54,7 @@ describe('topology', () => {
       filter_subject: 'first.work.acme.thumbs.2',
       ack_policy: 'explicit',
       ack_wait: 30e9,
-      max_deliver: 20,
+      max_deliver: -1,
     });
     expect(consumer.config.backoff).toBeUndefined();
   });
