@@ -35,6 +35,7 @@ export interface Connection {
     request: Init<Request>,
     settings?: CallSettings,
   ): AsyncGenerator<Response, void>;
+  /** Open streams end with CALL_CANCELLED; calls under way get their answers. */
   close(): void;
 }
 
@@ -42,16 +43,9 @@ const defaultTimeoutMs = 15_000;
 const defaultMaxReceiveBytes = 32 * 1_048_576;
 
 export function openConnection(options: ConnectionOptions, codec: StatusCodec): Connection {
-  const client = new Client(options.address, channelCredentials(options), {
-    'grpc.enable_channelz': 0,
-    'grpc.max_receive_message_length': options.maxReceiveBytes ?? defaultMaxReceiveBytes,
-    'grpc.max_reconnect_backoff_ms': 2_000,
-    'grpc.initial_reconnect_backoff_ms': 200,
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 10_000,
-  });
-
+  const client = openChannel(options);
   const channel = client.getChannel();
+  const streams = new Set<ClientReadableStream<unknown>>();
 
   async function unary<Request, Response>(
     method: MethodCodec<Request, Response>,
@@ -101,6 +95,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     );
     const cancel = (): void => call.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
+    streams.add(call);
     // The iterator ends with the first error; what the cancel below adds must not be thrown at nobody.
     call.on('error', () => undefined);
     try {
@@ -109,11 +104,17 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
       throw isServiceError(error) ? errorOfCall(codec, error) : error;
     } finally {
       signal?.removeEventListener('abort', cancel);
+      streams.delete(call);
       call.cancel();
     }
   }
 
-  return { unary, stream, close: () => client.close() };
+  function close(): void {
+    for (const call of streams) call.cancel();
+    client.close();
+  }
+
+  return { unary, stream, close };
 }
 
 /**
@@ -139,6 +140,17 @@ async function connected(
 
 function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && typeof error.code === 'number';
+}
+
+function openChannel(options: ConnectionOptions): Client {
+  return new Client(options.address, channelCredentials(options), {
+    'grpc.enable_channelz': 0,
+    'grpc.max_receive_message_length': options.maxReceiveBytes ?? defaultMaxReceiveBytes,
+    'grpc.max_reconnect_backoff_ms': 2_000,
+    'grpc.initial_reconnect_backoff_ms': 200,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+  });
 }
 
 function channelCredentials({ tls }: ConnectionOptions): ChannelCredentials {

@@ -24,6 +24,8 @@ export interface CallScope {
   ): handleServerStreamingCall<Request, Init<Response>>;
   /** Ends all streams with SHUTTING_DOWN, so that their clients go on elsewhere. */
   readonly endStreams: () => void;
+  /** Answers all unary calls under way with OUTCOME_UNKNOWN: whatever they do, nobody will be told. */
+  readonly cutCalls: () => void;
 }
 
 export interface CallScopeParts {
@@ -44,6 +46,8 @@ const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 export function createCallScope(parts: CallScopeParts): CallScope {
   const { mapper, clock, log, telemetry } = parts;
   const streams = new Set<AbortController>();
+  /** Of each unary call under way, what fails it. */
+  const calls = new Set<(error: unknown) => void>();
   const { requests, durations } = instruments(telemetry);
 
   function failureOf(method: string, thrown: unknown, requestId: string): GrpcFailure {
@@ -63,18 +67,18 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     return (call, callback) => {
       const startedAtMs = clock.monotonicMs();
       const context = contextOf(call);
-      const over = (): void => durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
-      handle(call.request, context).then(
-        (response) => {
-          over();
-          requests.add(1, { method, code: 'OK' });
-          callback(null, response, trailers(context));
-        },
-        (error: unknown) => {
-          over();
-          callback(failureOf(method, error, context.requestId));
-        },
-      );
+      const fail = (error: unknown): void => {
+        if (!calls.delete(fail)) return;
+        durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
+        callback(failureOf(method, error, context.requestId));
+      };
+      calls.add(fail);
+      handle(call.request, context).then((response) => {
+        if (!calls.delete(fail)) return;
+        durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
+        requests.add(1, { method, code: 'OK' });
+        callback(null, response, trailers(context));
+      }, fail);
     };
   }
 
@@ -106,7 +110,11 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     for (const controller of streams) controller.abort(new TroupeError('SHUTTING_DOWN'));
   }
 
-  return { unary, stream, endStreams };
+  function cutCalls(): void {
+    for (const fail of calls) fail(new TroupeError('OUTCOME_UNKNOWN', { message: 'the gateway stopped meanwhile' }));
+  }
+
+  return { unary, stream, endStreams, cutCalls };
 }
 
 function instruments(telemetry: Telemetry): { readonly requests: Counter; readonly durations: Histogram } {

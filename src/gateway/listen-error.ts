@@ -33,19 +33,19 @@ export function listenError(cause: unknown, address: { readonly host: string; re
   return new ListenError(code === 'EADDRINUSE' ? 'PORT_TAKEN' : 'ADDRESS_UNUSABLE', address, cause);
 }
 
-/** grpc-js keeps the system's code to itself, so the address is tried once more to learn it. */
-export function explainListenFailure(host: string, port: number, fallback: unknown): Promise<ListenError> {
-  return new Promise((resolve) => {
-    const probe = createServer();
+/**
+ * Rejects with the reason why nothing can listen there. Asked before grpc-js is, which prints a line of its own and
+ * keeps the system's code to itself.
+ */
+export async function ensureListenable(host: string, port: number): Promise<void> {
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
     probe.once('error', (error) => {
-      resolve(listenError(error, { host, port }));
+      reject(listenError(error, { host, port }));
     });
-    probe.listen(port, host, () => {
-      probe.close(() => {
-        resolve(listenError(fallback, { host, port }));
-      });
-    });
+    probe.listen(port, host, resolve);
   });
+  await new Promise((resolve) => probe.close(resolve));
 }
 
 export function isLoopback(host: string): boolean {

@@ -14,7 +14,8 @@ import { createStatusCodec } from '../contract/error-details.ts';
 import { protoDir, protoFiles } from '../contract/root.ts';
 import { createAdmission } from './admission.ts';
 import { createCallScope } from './call-scope.ts';
-import { explainListenFailure, isLoopback, ListenError } from './listen-error.ts';
+import type { CallScope } from './call-scope.ts';
+import { ensureListenable, isLoopback, listenError, ListenError } from './listen-error.ts';
 import { jobsService, queuesService } from './services.ts';
 import { createStatusMapper } from './status-mapper.ts';
 
@@ -60,21 +61,25 @@ export interface Gateway {
 const envelopeMaxBytes = 1_048_576;
 const keepaliveTimeMs = 30_000;
 const keepaliveTimeoutMs = 10_000;
+/** From the end of the grace to the end of connections: time for the last statuses to leave. */
+const cutMs = 200;
 
 export function createGateway(options: GatewayOptions): Gateway {
   const { host, log, clock } = options;
-  const { server, health, endStreams, jobsInFlight } = buildServer(options);
+  const { server, health, scope, jobsInFlight } = buildServer(options);
+  let target: string | undefined;
   let stopped: Promise<void> | undefined;
 
   async function start(): Promise<{ readonly port: number }> {
-    const address = `${host.includes(':') ? `[${host}]` : host}:${String(options.port)}`;
     const credentials = credentialsOf(options);
+    await ensureListenable(host, options.port);
     const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(address, credentials, (error, bound) => {
-        if (error) explainListenFailure(host, options.port, error).then(reject, reject);
+      server.bindAsync(targetOf(host, options.port), credentials, (error, bound) => {
+        if (error) reject(listenError(error, options));
         else resolve(bound);
       });
     });
+    target = targetOf(host, port);
     setServing(true);
     log.info({ event: 'gateway.started', host, port }, 'gateway listens');
     return { port };
@@ -85,20 +90,22 @@ export function createGateway(options: GatewayOptions): Gateway {
     for (const service of ['', 'troupe.v1.Jobs', 'troupe.v1.Queues']) health.setStatus(service, status);
   }
 
+  /** Destroying connections is left to `drain`: without channelz `forceShutdown` finds none. */
   async function drain(graceMs: number): Promise<void> {
     setServing(false);
-    endStreams();
+    scope.endStreams();
+    const cancelTimer = clock.setTimer(graceMs, () => {
+      log.warn({ event: 'gateway.forced', jobs: jobsInFlight() }, 'calls did not end within the grace, cut');
+      scope.cutCalls();
+    });
+    if (target !== undefined) server.drain(target, graceMs + cutMs);
     await new Promise<void>((resolve) => {
-      const cancelTimer = clock.setTimer(graceMs, () => {
-        log.warn({ event: 'gateway.forced', jobs: jobsInFlight() }, 'calls did not end within the grace, cut');
-        server.forceShutdown();
-        resolve();
-      });
       server.tryShutdown(() => {
-        cancelTimer();
         resolve();
       });
     });
+    cancelTimer();
+    server.forceShutdown();
     log.info({ event: 'gateway.stopped' }, 'gateway stopped');
   }
 
@@ -110,6 +117,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   return { start, setServing, stop };
 }
 
+function targetOf(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+}
+
 function credentialsOf({ tls, insecure, host, port }: GatewayOptions): ServerCredentials {
   if (tls) return ServerCredentials.createSsl(null, [{ cert_chain: tls.cert, private_key: tls.key }]);
   if (!insecure && !isLoopback(host)) throw new ListenError('INSECURE_ADDRESS', { host, port });
@@ -119,7 +130,7 @@ function credentialsOf({ tls, insecure, host, port }: GatewayOptions): ServerCre
 interface BuiltServer {
   readonly server: Server;
   readonly health: HealthImplementation;
-  readonly endStreams: () => void;
+  readonly scope: CallScope;
   readonly jobsInFlight: () => number;
 }
 
@@ -149,5 +160,5 @@ function buildServer(options: GatewayOptions): BuiltServer {
     const description = loadSync([...protoFiles], { includeDirs: [protoDir], keepCase: true });
     new ReflectionService(description).addToServer(server);
   }
-  return { server, health, endStreams: scope.endStreams, jobsInFlight: admission.jobs };
+  return { server, health, scope, jobsInFlight: admission.jobs };
 }

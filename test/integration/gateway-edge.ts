@@ -1,0 +1,278 @@
+/**
+ * The edge of a cluster for its own tests: the real gateway on a real socket, real use cases, a real embedded store. What
+ * lies behind the ports is short: shards that decide with the real domain and commit to the store, a feed in memory,
+ * and a configuration that the test fills. `hold` and `fates` make shards slow or absent.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createPrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
+import type { PrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
+import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import { createShardBatcher } from '../../src/application/shard-batcher.ts';
+import type { LiveFeed } from '../../src/application/ports/bus.ts';
+import type { ShardClient } from '../../src/application/ports/shard-link.ts';
+import type { Store } from '../../src/application/ports/store.ts';
+import type { ItemResult, JobView, SubmitItem, SubmitResult } from '../../src/application/shard-protocol.ts';
+import { createUseCases } from '../../src/application/use-cases.ts';
+import { connect } from '../../src/client/index.ts';
+import type { ClientOptions, TroupeClient } from '../../src/client/index.ts';
+import { TroupeError } from '../../src/domain/errors.ts';
+import type { HandlerManifest } from '../../src/domain/handler-manifest.ts';
+import type { JobRecord } from '../../src/domain/job.ts';
+import { bucketOf, createJobIdGenerator, jobIdParts } from '../../src/domain/job-id.ts';
+import type { JobId } from '../../src/domain/job-id.ts';
+import { defaultQueueSettings } from '../../src/domain/queue.ts';
+import { acceptJob, decide } from '../../src/domain/transitions.ts';
+import type { JobCommand } from '../../src/domain/transitions.ts';
+import { createInputValidator } from '../../src/gateway/input-validator.ts';
+import { createJobCache } from '../../src/gateway/job-cache.ts';
+import { createGateway } from '../../src/gateway/server.ts';
+import type { Gateway, GatewayOptions } from '../../src/gateway/server.ts';
+import { realClock, silentLog } from '../support/stores.ts';
+
+const shardCount = 4;
+export const payloadMaxBytes = 64 * 1_024;
+
+export interface Edge {
+  readonly port: number;
+  readonly gateway: Gateway;
+  readonly store: Store;
+  readonly telemetry: PrometheusTelemetry;
+  readonly manifests: Map<string, HandlerManifest>;
+  /** Jobs by id, as the shards have them. */
+  readonly records: Map<JobId, JobRecord>;
+  /** Verbs asked of the shards so far, one per batch, with the number of items. */
+  readonly batches: { readonly verb: string; readonly items: number }[];
+  /** What the next batches meet instead of an owner. */
+  readonly fates: ('SHARD_UNAVAILABLE' | 'OUTCOME_UNKNOWN')[];
+  /** While set, batches wait for it. */
+  hold: Promise<void> | undefined;
+  watchers(): number;
+  /** Decides about a job as its shard would, and tells the feed. */
+  apply(id: string, command: JobCommand): Promise<JobRecord>;
+  progress(id: string, fraction: number, note: string): void;
+  client(options?: Partial<ClientOptions>): TroupeClient;
+  /** Another gateway of the same cluster. */
+  openGateway(options?: Partial<GatewayOptions>): Promise<{ readonly gateway: Gateway; readonly port: number }>;
+  close(): Promise<void>;
+}
+
+/** One shard owner for all shards: an item at a time, durable before it is answered. */
+function createOwner(store: Store, records: Map<JobId, JobRecord>) {
+  const generators = Array.from({ length: shardCount }, (_, shard) =>
+    createJobIdGenerator({ shard, nowMs: () => Date.now(), random: Math.random }),
+  );
+  const commits = new Map<string, { epoch: number; commits: number }>();
+  const epochs = new Map<number, Promise<number>>();
+  const keys = new Map<string, { jobId: JobId; contentHash: string }>();
+
+  async function save(record: JobRecord): Promise<void> {
+    const partition = { shard: jobIdParts(record.id).shard, bucket: bucketOf(record.id) };
+    const name = `${String(partition.shard)}/${String(partition.bucket)}`;
+    let state = commits.get(name);
+    if (!state) {
+      const { shard } = partition;
+      const taking = epochs.get(shard) ?? store.jobs.takeShard(shard, 'edge').then(({ epoch }) => epoch);
+      epochs.set(shard, taking);
+      const epoch = await taking;
+      const opened = await store.jobs.openBucket(partition, epoch);
+      if (opened.kind === 'deposed') throw new Error('the only owner was deposed');
+      state = { epoch, commits: opened.commits };
+      commits.set(name, state);
+    }
+    const outcome = await store.jobs.commit({ partition, ...state, records: [record], keys: [] });
+    if (outcome !== 'applied') throw new Error('the only owner was deposed');
+    state.commits += 1;
+    records.set(record.id, record);
+  }
+
+  async function submit(shard: number, item: SubmitItem): Promise<SubmitResult> {
+    const known = item.keyHash === undefined ? undefined : keys.get(item.keyHash);
+    if (known) {
+      const record = records.get(known.jobId);
+      if (known.contentHash !== item.contentHash || !record) {
+        throw new TroupeError('IDEMPOTENCY_KEY_REUSED', { metadata: { jobId: known.jobId } });
+      }
+      return { record, duplicate: true };
+    }
+    const id = generators[shard]?.(item.spec.queueNo);
+    if (!id) throw new Error('no such shard');
+    const record = acceptJob({ id, spec: item.spec, nowMs: Date.now() });
+    await save(record);
+    if (item.keyHash !== undefined) keys.set(item.keyHash, { jobId: id, contentHash: item.contentHash ?? '' });
+    return { record, duplicate: false };
+  }
+
+  async function command(id: JobId, order: JobCommand): Promise<JobRecord> {
+    const record = records.get(id);
+    if (!record) throw new TroupeError('JOB_NOT_FOUND', { metadata: { jobId: id } });
+    const decision = decide(record, order, Date.now(), 0.5);
+    if (decision.kind === 'refused') return record;
+    await save(decision.record);
+    return decision.record;
+  }
+
+  return { submit, command };
+}
+
+export async function openEdge(): Promise<Edge> {
+  const folder = mkdtempSync(join(tmpdir(), 'troupe-edge-'));
+  const telemetry = createPrometheusTelemetry();
+  const store = await openSqliteStore({ path: join(folder, 'troupe.db'), clock: realClock, log: silentLog, telemetry });
+  const records = new Map<JobId, JobRecord>();
+  const owner = createOwner(store, records);
+  const listeners = new Map<string, Set<Parameters<LiveFeed['watchJob']>[1]>>();
+  const versions = new Map<string, number>();
+  const manifests = new Map<string, HandlerManifest>();
+  const clients: TroupeClient[] = [];
+  const gateways: Gateway[] = [];
+
+  async function oneItem(shard: number, verb: string, item: unknown): Promise<unknown> {
+    if (verb === 'submit') return owner.submit(shard, item as SubmitItem);
+    const { jobId, reason = '' } = item as { jobId: JobId; reason?: string };
+    const before = records.get(jobId);
+    const record = await owner.command(jobId, verb === 'cancel' ? { kind: 'cancel', reason } : { kind: 'due' });
+    if (record !== before) tell(record);
+    return { record } satisfies JobView;
+  }
+
+  function tell(record: JobRecord): void {
+    for (const listener of listeners.get(record.id) ?? []) listener({ kind: 'event', seq: record.seq });
+  }
+
+  const shards: ShardClient = {
+    call: (async (shard: number, verb: string, items: readonly unknown[]) => {
+      edge.batches.push({ verb, items: items.length });
+      await edge.hold;
+      const fate = edge.fates.shift();
+      if (fate) throw new TroupeError(fate);
+      const results: ItemResult<unknown>[] = [];
+      for (const item of items) {
+        results.push(
+          await oneItem(shard, verb, item).then(
+            (ok) => ({ ok }),
+            (error: unknown) => ({ error: TroupeError.from(error).toWire() }),
+          ),
+        );
+      }
+      return results;
+    }) as ShardClient['call'],
+  };
+  const feed: LiveFeed = {
+    publishProgress: () => undefined,
+    watchJob({ jobId }, listener) {
+      const ofJob = listeners.get(jobId) ?? new Set();
+      listeners.set(jobId, ofJob.add(listener));
+      return () => ofJob.delete(listener);
+    },
+  };
+  const useCases = createUseCases({
+    batcher: createShardBatcher({
+      client: shards,
+      clock: realClock,
+      timeoutMs: 5_000,
+      maxQueued: 10_000,
+      atTurnEnd: setImmediate,
+    }),
+    store,
+    config: {
+      manifests: () => manifests,
+      queues: () => versions,
+      touchQueue: async (tenant, queue, version) => void versions.set(`${tenant}/${queue}`, version),
+    },
+    work: { ensureQueue: async () => undefined },
+    feed,
+    cache: createJobCache({ telemetry, nowMs: () => Date.now() }),
+    validator: createInputValidator(silentLog),
+    clock: realClock,
+    random: Math.random,
+    log: silentLog,
+    shardCount,
+    localShards: () => [],
+    payloadMaxBytes,
+  });
+
+  async function openGateway(options: Partial<GatewayOptions> = {}) {
+    const gateway = createGateway({
+      useCases,
+      host: '127.0.0.1',
+      port: 0,
+      limits: { payloadMaxBytes },
+      reflection: true,
+      insecure: false,
+      log: silentLog,
+      telemetry,
+      clock: realClock,
+      ...options,
+    });
+    gateways.push(gateway);
+    return { gateway, ...(await gateway.start()) };
+  }
+
+  const { gateway, port } = await openGateway();
+  const edge: Edge = {
+    port,
+    gateway,
+    store,
+    telemetry,
+    manifests,
+    records,
+    batches: [],
+    fates: [],
+    hold: undefined,
+    watchers: () => [...listeners.values()].reduce((sum, ofJob) => sum + ofJob.size, 0),
+    async apply(id, order) {
+      const record = await owner.command(id as JobId, order);
+      tell(record);
+      return record;
+    },
+    progress(id, fraction, note) {
+      const progress = { jobId: id as JobId, attempt: 1, fraction, note };
+      for (const listener of listeners.get(id) ?? []) listener({ kind: 'progress', progress });
+    },
+    client(options = {}) {
+      const client = connect({ address: `127.0.0.1:${String(port)}`, ...options });
+      clients.push(client);
+      return client;
+    },
+    openGateway,
+    async close() {
+      for (const client of clients) client.close();
+      await Promise.all(gateways.map((each) => each.stop(500)));
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await store.queues.createQueue({
+    tenant: 'default',
+    name: 'default',
+    settings: defaultQueueSettings,
+    nowMs: Date.now(),
+  });
+  manifests.set('test.echo', { name: 'test.echo', version: '1.0.0', inputKind: 'any' });
+  manifests.set('test.resize', {
+    name: 'test.resize',
+    version: '1.0.0',
+    inputKind: 'json',
+    inputSchema: {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      type: 'object',
+      properties: { width: { type: 'integer', minimum: 1 }, name: { type: 'string' } },
+      required: ['width'],
+      additionalProperties: false,
+    },
+    executionTimeoutMs: 7_000,
+    retry: { maxAttempts: 9 },
+  });
+  return edge;
+}
+
+/** Waits for a condition and says what was last seen when it does not come. */
+export async function until(what: string, holds: () => boolean, timeoutMs = 5_000): Promise<void> {
+  const endMs = Date.now() + timeoutMs;
+  while (!holds()) {
+    if (Date.now() > endMs) throw new Error(`did not happen within ${String(timeoutMs)} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
