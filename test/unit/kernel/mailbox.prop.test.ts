@@ -4,8 +4,9 @@ import { expect, test } from 'vitest';
 import { Mailbox } from '../../../src/actors/kernel/mailbox.ts';
 
 test('behaves like three arrays with two bounds', () => {
-  const operations = fc.array(fc.constantFrom('push', 'push', 'handle', 'stash', 'stash', 'unstash'), {
+  const operations = fc.array(fc.constantFrom('push', 'push', 'handle', 'stash', 'stash', 'stash a timer', 'unstash'), {
     maxLength: 100,
+    size: 'max',
   });
   fc.assert(
     fc.property(operations, fc.integer({ min: 1, max: 6 }), (script, capacity) => {
@@ -21,6 +22,11 @@ test('behaves like three arrays with two bounds', () => {
         } else if (operation === 'unstash') {
           mailbox.unstashAll();
           takenBack.unshift(...stashed.splice(0));
+        } else if (operation === 'stash a timer') {
+          // what bypasses the mailbox may be stashed too, and makes no room first
+          const fits = stashed.length + takenBack.length < capacity;
+          expect(mailbox.stash(n)).toBe(fits);
+          if (fits) stashed.push(n);
         } else if (mailbox.size > 0) {
           const next = takenBack.length > 0 ? takenBack.shift() : arrived.shift();
           const message = mailbox.next();

@@ -234,6 +234,7 @@ test('every message is handled or a dead letter, whatever crashes and stops', as
     fc.constantFrom('work', 'work', 'work', 'crash', 'crash later', 'stash', 'unstash', 'stop', 'settle'),
     {
       maxLength: 60,
+      size: 'max',
     },
   );
   const property = fc.asyncProperty(

@@ -4,7 +4,10 @@ import { expect, test } from 'vitest';
 import { RingBuffer } from '../../../src/actors/kernel/ring-buffer.ts';
 
 test('behaves like a bounded array', () => {
-  const operations = fc.array(fc.constantFrom('push', 'push', 'unshift', 'shift', 'pop', 'clear'), { maxLength: 200 });
+  const operations = fc.array(fc.constantFrom('push', 'push', 'unshift', 'shift', 'pop', 'clear'), {
+    maxLength: 200,
+    size: 'max',
+  });
   fc.assert(
     fc.property(operations, fc.integer({ min: 1, max: 40 }), (script, capacity) => {
       const ring = new RingBuffer<number>(capacity);

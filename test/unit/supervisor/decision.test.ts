@@ -19,7 +19,7 @@ describe('intensity', () => {
 
   test('whatever comes when: never more than maxRestarts in any window, and no refusal without that many', () => {
     const property = fc.property(
-      fc.array(fc.nat(60), { maxLength: 100 }),
+      fc.array(fc.nat(60), { maxLength: 100, size: 'max' }),
       fc.integer({ min: 0, max: 5 }),
       fc.integer({ min: 1, max: 100 }),
       (gaps, maxRestarts, windowMs) => {

@@ -63,7 +63,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(120) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resume' as const), who: fc.nat(100) }) },
 );
-const steps = fc.array(step, { minLength: 1, maxLength: 12 });
+const steps = fc.array(step, { minLength: 1, maxLength: 12, size: 'max' });
 
 function pick<T>(from: readonly T[], who: number): T | undefined {
   return from[who % from.length];
