@@ -49,6 +49,14 @@ function verdictOf(error: unknown): Verdict {
   return 'rejected';
 }
 
+const invalidCode: number = types.responseErrorCodes.invalid;
+
+/** The server knows no such keyspace or table (yet). Asked only where nothing else can be wrong with the statement. */
+export function isUnknownName(error: unknown): boolean {
+  const foreign = error instanceof TroupeError ? error.cause : error;
+  return foreign instanceof errors.ResponseError && foreign.code === invalidCode;
+}
+
 export function translateCassandraError(error: unknown, mode: StatementMode): unknown {
   if (error instanceof TroupeError) return error;
   const verdict = verdictOf(error);

@@ -2,7 +2,7 @@
  * The store of a cluster: a Cassandra ring. Opening it creates the keyspace if it is missing, brings the schema up to
  * date, and warns about settings of the ring that this store depends on.
  */
-import { TroupeError } from '../../domain/errors.ts';
+import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { Store } from '../../application/ports/store.ts';
 import { createStoreMeasures } from '../../application/ports/store-measures.ts';
@@ -16,7 +16,7 @@ import { warnAboutSettings } from './ring-settings.ts';
 import { migrateKeyspace } from './schema-migrations.ts';
 import { createShardFence } from './shard-fence.ts';
 import { proposeFacts, readFacts, readScope } from './tables/cluster.ts';
-import { createKeyspace, readKeyspace } from './tables/keyspace.ts';
+import { createKeyspace } from './tables/keyspace.ts';
 import { createPartitionExpiries } from './time-to-live.ts';
 import { repeatUndecided } from './undecided.ts';
 import { createWriteTimestamps } from './write-timestamps.ts';
@@ -40,7 +40,15 @@ const namePattern = /^[a-z][a-z0-9_]{0,47}$/;
 const dataCenterPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const defaultRequestTimeoutMs = 4_000;
 
-async function ensureKeyspace(options: CassandraStoreOptions, clientOptions: CqlClientOptions): Promise<void> {
+/** As long as a new keyspace may take to be known everywhere. */
+const keyspaceWaitMs = 30_000;
+const keyspacePollMs = 100;
+
+/**
+ * Tries to use it first and creates it only if it is not there: a service account need not be allowed to. Tries again
+ * after a while, because a keyspace that another process has just created is not known everywhere at once.
+ */
+async function connectKeyspace(options: CassandraStoreOptions, clientOptions: CqlClientOptions): Promise<CqlClient> {
   const { keyspace, localDataCenter } = options;
   const replication = options.replication ?? { [localDataCenter]: 1 };
   const names = Object.keys(replication);
@@ -49,13 +57,21 @@ async function ensureKeyspace(options: CassandraStoreOptions, clientOptions: Cql
       message: `keyspace '${keyspace}' or data centre '${names.join(', ')}' is not a valid name`,
     });
   }
-  const client = await connectCqlClient(clientOptions);
-  try {
-    // Looked up first: a service account need not be allowed to create what is there.
-    if ((await client.rows(readKeyspace, [keyspace])).length > 0) return;
-    await client.changeSchema(createKeyspace(keyspace, replication));
-  } finally {
-    await client.close();
+  const deadlineMs = options.clock.monotonicMs() + keyspaceWaitMs;
+  for (;;) {
+    const client = await connectCqlClient({ ...clientOptions, keyspace });
+    if (client !== 'unknown-keyspace') return client;
+    if (options.clock.monotonicMs() > deadlineMs) {
+      throw new TroupeError('STORE_UNAVAILABLE', { message: `keyspace ${keyspace} does not appear` });
+    }
+    const maker = await connectCqlClient(clientOptions);
+    invariant(maker !== 'unknown-keyspace', 'a client without a keyspace has none to miss');
+    try {
+      await maker.changeSchema(createKeyspace(keyspace, replication));
+    } finally {
+      await maker.close();
+    }
+    await new Promise<void>((resolve) => options.clock.setTimer(keyspacePollMs, resolve));
   }
 }
 
@@ -100,8 +116,7 @@ export async function openCassandraStore(options: CassandraStoreOptions): Promis
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     measures: createStoreMeasures('cassandra', clock, options.telemetry),
   };
-  await ensureKeyspace(options, clientOptions);
-  const client = await connectCqlClient({ ...clientOptions, keyspace });
+  const client = await connectKeyspace(options, clientOptions);
   try {
     await warnAboutSettings(client, log);
     await migrateKeyspace(client, keyspace, clock, log);

@@ -5,7 +5,7 @@
 import { Client, policies, types, type QueryOptions } from 'cassandra-driver';
 import { TroupeError } from '../../domain/errors.ts';
 import type { StoreMeasures } from '../../application/ports/store-measures.ts';
-import { translateCassandraError } from './cassandra-error.ts';
+import { isUnknownName, translateCassandraError } from './cassandra-error.ts';
 import type { CqlStatement, StatementMode } from './cql-statement.ts';
 import { createInFlightLimit } from './in-flight-limit.ts';
 
@@ -15,6 +15,8 @@ const waitingMax = 8_192;
 const pageRows = 500;
 /** A change of the schema waits for every node. */
 const schemaTimeoutMs = 30_000;
+/** Between two attempts to reach a server that is away. */
+const reconnectMaxMs = 1_000;
 
 export interface CqlClientOptions {
   /** `host:port` */
@@ -76,6 +78,8 @@ function createDriver(options: CqlClientOptions): Client {
     pooling: { coreConnectionsPerHost: { [types.distance.local]: 2, [types.distance.remote]: 1 } },
     socketOptions: { readTimeout: options.requestTimeoutMs, connectTimeout: options.requestTimeoutMs },
     encoding: { useBigIntAsLong: true },
+    // The driver's own policy ends at ten minutes: that long a server would be back and not be used.
+    policies: { reconnection: new policies.reconnection.ExponentialReconnectionPolicy(100, reconnectMaxMs) },
     monitorReporting: { enabled: false },
     queryOptions: { prepare: true, captureStackTrace: false, fetchSize: pageRows },
   });
@@ -89,7 +93,8 @@ function verdict<R>(
   return { applied: row?.['[applied]'] === true, current: row as R | undefined };
 }
 
-export async function connectCqlClient(options: CqlClientOptions): Promise<CqlClient> {
+/** `unknown-keyspace`: the server answers, the keyspace is not there. */
+export async function connectCqlClient(options: CqlClientOptions): Promise<CqlClient | 'unknown-keyspace'> {
   const driver = createDriver(options);
   const limit = createInFlightLimit({ inFlightMax, waitingMax });
   let closing: Promise<void> | undefined;
@@ -120,6 +125,7 @@ export async function connectCqlClient(options: CqlClientOptions): Promise<CqlCl
     await driver.connect();
   } catch (error) {
     await driver.shutdown().catch(() => undefined);
+    if (isUnknownName(error)) return 'unknown-keyspace';
     const where = options.contactPoints.join(', ');
     throw new TroupeError('STORE_UNAVAILABLE', { message: `Cassandra does not answer at ${where}`, cause: error });
   }

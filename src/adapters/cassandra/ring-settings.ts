@@ -23,7 +23,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   },
 };
 
-export async function warnAboutSettings(client: CqlClient, log: Logger): Promise<void> {
+export async function warnAboutSettings(client: Pick<CqlClient, 'rows'>, log: Logger): Promise<void> {
   let rows: readonly { readonly name: string; readonly value: string | null }[];
   try {
     rows = await client.rows(readSettings, []);

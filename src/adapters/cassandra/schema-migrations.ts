@@ -7,11 +7,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import { isUnknownName } from './cassandra-error.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createCluster } from './tables/cluster.ts';
 import { createIdempotencyKeys } from './tables/idempotency-keys.ts';
 import { createJobs } from './tables/jobs.ts';
-import { readTable } from './tables/keyspace.ts';
 import { createOpenBuckets } from './tables/open-buckets.ts';
 import { createPayloadParts } from './tables/payload-parts.ts';
 import { createQueueBuckets, createQueueDays } from './tables/queue-buckets.ts';
@@ -49,15 +49,26 @@ function tableIdOf(keyspace: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-/** Looked up first: a service account need not be allowed to create what is there. */
-async function ensureMigrationTable(client: CqlClient, keyspace: string): Promise<void> {
-  if ((await client.rows(readTable, [keyspace, 'schema_migrations'])).length > 0) return;
-  await client.changeSchema(migrations.createSchemaMigrations(tableIdOf(keyspace)));
-}
-
 async function presentVersion(client: CqlClient): Promise<number> {
   const rows = await client.rows(migrations.readVersions, []);
   return Math.max(0, ...rows.map((row) => row.version ?? 0));
+}
+
+/**
+ * Asks first, and creates only what is not there: a service account need not be allowed to. Asks again after a while,
+ * because a table that another process has just created is not known everywhere at once.
+ */
+async function ensureMigrationTable(client: CqlClient, keyspace: string, clock: Clock): Promise<number> {
+  const deadlineMs = clock.monotonicMs() + lockWaitMs;
+  for (;;) {
+    try {
+      return await presentVersion(client);
+    } catch (error) {
+      if (!isUnknownName(error) || clock.monotonicMs() > deadlineMs) throw error;
+    }
+    await client.changeSchema(migrations.createSchemaMigrations(tableIdOf(keyspace)));
+    await pause(clock, lockPollMs);
+  }
 }
 
 function refuseNewer(keyspace: string, version: number): void {
@@ -110,8 +121,7 @@ async function climb(client: CqlClient, holder: string, from: number, clock: Clo
 }
 
 export async function migrateKeyspace(client: CqlClient, keyspace: string, clock: Clock, log: Logger): Promise<void> {
-  await ensureMigrationTable(client, keyspace);
-  const before = await presentVersion(client);
+  const before = await ensureMigrationTable(client, keyspace, clock);
   refuseNewer(keyspace, before);
   if (before === schemaVersion) return;
   const holder = randomUUID();
