@@ -1,0 +1,99 @@
+/**
+ * The system under test, started as a user starts it: `troupe dev` in a folder of its own, with its nats-server (and its
+ * Cassandra) as children, on free ports. Where it listens is read from what it prints.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
+import type { Teardown } from './teardown.ts';
+
+export type StoreKind = 'sqlite' | 'cassandra';
+
+export interface SystemOptions {
+  readonly store: StoreKind;
+  /** Made by the caller, who also removes it. */
+  readonly dataDir: string;
+  /** CPU profiles of all its processes go here when it stops. */
+  readonly profileDir: string | undefined;
+  readonly teardown: Teardown;
+}
+
+export interface SystemUnderTest {
+  readonly pid: number;
+  /** `host:port` of the gateway. */
+  readonly address: string;
+  readonly natsUrl: string;
+  /** Of Cassandra; undefined with the embedded store. */
+  readonly cassandraPort: number | undefined;
+  /** Resolves once it has drained and ended. */
+  stop(): Promise<void>;
+}
+
+const entry = fileURLToPath(new URL('../../scripts/troupe.mjs', import.meta.url));
+const handlers = fileURLToPath(new URL('../handlers/', import.meta.url));
+/** The first start of a Cassandra on a busy machine is what takes so long. */
+const readyTimeoutMs = 180_000;
+const stopTimeoutMs = 60_000;
+
+export async function startSystem(options: SystemOptions): Promise<SystemUnderTest> {
+  const { store, dataDir, profileDir, teardown } = options;
+  const cassandraPort = store === 'cassandra' ? await freePort() : undefined;
+  const profiling = profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir];
+  const settings = {
+    'nats.port': 0,
+    ...(cassandraPort && { 'store.cassandra.contactPoints': `127.0.0.1:${cassandraPort}` }),
+  };
+  const child = spawn(
+    process.execPath,
+    [
+      ...[...profiling, entry, 'dev', '--no-samples', '--store', store, '--handlers', handlers, '--data-dir', dataDir],
+      ...['--port', '0', '--http-port', '0', '--log-level', 'warn'],
+      ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'], detached: true, cwd: dataDir },
+  );
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+    await ended;
+    clearTimeout(timer);
+  };
+  teardown.add(stop);
+  const banner = await readBanner(child, join(dataDir, 'troupe.log'));
+  return { pid: child.pid ?? 0, ...banner, cassandraPort, stop };
+}
+
+/** Everything it writes goes to a file; what it says once it is ready is looked for on the way. */
+function readBanner(
+  child: ChildProcess,
+  logPath: string,
+): Promise<{ readonly address: string; readonly natsUrl: string }> {
+  const log = createWriteStream(logPath);
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const fail = (why: string): void => reject(new Error(`troupe dev ${why}:\n${text.slice(-2_000)}`));
+    const timer = setTimeout(() => fail(`was not ready within ${readyTimeoutMs} ms`), readyTimeoutMs);
+    const read = (chunk: Buffer): void => {
+      log.write(chunk);
+      if (text.length < 64_000) text += chunk.toString();
+      const address = /^ {2}gRPC +(\S+)$/m.exec(text)?.[1];
+      const natsUrl = /^ {2}NATS +(\S+)$/m.exec(text)?.[1];
+      if (address === undefined || natsUrl === undefined) return;
+      clearTimeout(timer);
+      resolve({ address, natsUrl });
+    };
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
+    child.once('error', (error) => fail(error.message));
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      log.end();
+      fail(`ended with ${signal ?? `code ${String(code)}`}`);
+    });
+  });
+}

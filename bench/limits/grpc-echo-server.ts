@@ -1,0 +1,19 @@
+/** A gRPC server that answers what it was asked, with the options of the gateway; in a process of its own. */
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
+import { echoChannelOptions, loadEchoService } from './grpc-echo-service.ts';
+import type { Items } from './grpc-echo-service.ts';
+
+const server = new Server(echoChannelOptions);
+server.addService(loadEchoService(), {
+  Echo: (call: ServerUnaryCall<Items, Items>, answer: sendUnaryData<Items>) => answer(null, call.request),
+  EchoStream: (call: ServerDuplexStream<Items, Items>) => {
+    call.on('data', (items: Items) => call.write(items));
+    call.on('end', () => call.end());
+  },
+});
+server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => {
+  if (error) throw error;
+  process.send?.({ port });
+});
+process.once('disconnect', () => process.exit());

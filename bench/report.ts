@@ -1,0 +1,145 @@
+/** The figures of one store as rows: what was measured, what the limit is, and whether the mark is met. */
+import type { MemoryReading } from './harness/process-memory.ts';
+import type { Percentiles, Sample } from './harness/statistics.ts';
+import type { StoreKind } from './harness/system.ts';
+import { pathLimit } from './limits/path-limit.ts';
+import type { PathLimit, ThroughputName } from './limits/path-limit.ts';
+import { limitRows } from './limits/raw-limits.ts';
+import type { LimitRow, RawLimits } from './limits/raw-limits.ts';
+import type { WorkloadResults } from './workloads/workload-results.ts';
+
+export interface StoreResults {
+  readonly store: StoreKind;
+  readonly limits: RawLimits;
+  readonly workloads: WorkloadResults;
+  readonly idleMemory: MemoryReading;
+}
+
+export interface FigureRow {
+  readonly name: string;
+  readonly figure: string;
+  readonly limit: string;
+  readonly ratio: number | undefined;
+  readonly mark: string;
+  /** Undefined: there is no mark. */
+  readonly met: boolean | undefined;
+}
+
+const throughputMark = 0.4;
+const cpuMark = { sqlite: 0.9, cassandra: 0.8 } as const;
+const startMark = 4;
+
+const throughputTitles: Readonly<Record<ThroughputName, string>> = {
+  W1: 'W1 submit, one by one, 64 callers',
+  W2: 'W2 submit, batches of 500',
+  W3: 'W3 drain of no-op jobs',
+};
+
+export function figureRows({ store, limits, workloads, idleMemory }: StoreResults): readonly FigureRow[] {
+  const { W1, W2, W3, W4, W5, memoryAfterW3 } = workloads;
+  return [
+    ...throughputRows({ W1, W2, W3 }, limits),
+    ...(W4 === undefined ? [] : latencyRows(W4, limits)),
+    ...(W5 === undefined ? [] : [cpuRow(W5, store)]),
+    ...(memoryAfterW3 === undefined ? [] : memoryRows(idleMemory, memoryAfterW3)),
+  ];
+}
+
+function throughputRows(figures: Record<ThroughputName, Sample | undefined>, limits: RawLimits): FigureRow[] {
+  return (['W1', 'W2', 'W3'] as const).flatMap((name) => {
+    const sample = figures[name];
+    if (sample === undefined) return [];
+    const limit: PathLimit = pathLimit(name, limits);
+    const ratio = sample.median / limit.jobsPerSecond;
+    return [
+      {
+        name: throughputTitles[name],
+        figure: `${spread(sample)} jobs/s`,
+        limit: `${whole(limit.jobsPerSecond)} jobs/s (${limit.resource})`,
+        ratio,
+        mark: `≥ ${throughputMark}`,
+        met: ratio >= throughputMark,
+      },
+    ];
+  });
+}
+
+function latencyRows(result: NonNullable<WorkloadResults['W4']>, limits: RawLimits): FigureRow[] {
+  const idle = limits.store.idleCommitMs.p50;
+  const row = (name: string, times: Percentiles, isMarked = false): FigureRow => ({
+    name,
+    figure: percentiles(times),
+    limit: `${idle.toFixed(2)} ms (idle commit)`,
+    ratio: times.p50 / idle,
+    mark: isMarked ? `≤ ${startMark}` : '',
+    met: isMarked ? times.p50 <= startMark * idle : undefined,
+  });
+  return [
+    row('W4 submit to acknowledged', result.acknowledged),
+    row('W4 submit to handler start', result.started, true),
+    row('W4 submit to completion seen', result.completed),
+  ];
+}
+
+function cpuRow({ troupeMs, bareMs, ratio }: NonNullable<WorkloadResults['W5']>, store: StoreKind): FigureRow {
+  const mark = cpuMark[store];
+  return {
+    name: 'W5 CPU jobs of 20 ms on all cores',
+    figure: `${spread(troupeMs)} ms`,
+    limit: `${spread(bareMs)} ms (bare Piscina)`,
+    ratio,
+    mark: `≥ ${mark}`,
+    met: ratio >= mark,
+  };
+}
+
+function memoryRows(idle: MemoryReading, after: MemoryReading): FigureRow[] {
+  const row = (name: string, { totalMb, processes }: MemoryReading): FigureRow => ({
+    name,
+    figure: `${whole(totalMb)} MiB in ${processes.length} processes`,
+    limit: '',
+    ratio: undefined,
+    mark: '',
+    met: undefined,
+  });
+  return [row('W6 resident memory, idle', idle), row('W6 resident memory, after W3', after)];
+}
+
+export function reportTables(results: StoreResults): string {
+  const figures = figureRows(results).map(({ name, figure, limit, ratio, mark, met }) => [
+    name,
+    figure,
+    limit,
+    ratio === undefined ? '' : ratio.toFixed(2),
+    mark,
+    met === undefined ? '' : met ? 'pass' : 'miss',
+  ]);
+  const limits = limitRows(results.limits).map((row) => [row.name, limitFigure(row)]);
+  return [
+    table(['Raw limit', 'Median (least to most)'], limits),
+    table(['Workload', 'Median (least to most)', 'Limit of its path', 'Ratio', 'Mark', ''], figures),
+  ].join('\n\n');
+}
+
+function limitFigure({ unit, value }: LimitRow): string {
+  return 'p50' in value ? percentiles(value) : `${spread(value)} ${unit}`;
+}
+
+function percentiles({ p50, p95, p99 }: Percentiles): string {
+  return `p50 ${p50.toFixed(2)}, p95 ${p95.toFixed(2)}, p99 ${p99.toFixed(2)} ms`;
+}
+
+function spread({ median, min, max, runs }: Sample): string {
+  return runs.length === 1 ? whole(median) : `${whole(median)} (${whole(min)} to ${whole(max)})`;
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,67 @@
+/**
+ * W1, W2, W3: a backlog of no-op jobs is made while all threads are busy (W1: one by one by concurrent callers; W2: in
+ * batches), then the threads are released and the backlog drains (W3) until the last job is recorded.
+ */
+import { inFlight } from '../harness/statistics.ts';
+import { serveTask } from '../harness/task.ts';
+import { occupyWorkers } from './busy-workers.ts';
+import { EventTally } from './event-tally.ts';
+import { acceptedId, benchQueue, inSession, payload } from './session.ts';
+import type { Session, Target } from './session.ts';
+
+export interface BacklogInput extends Target {
+  readonly jobs: number;
+  /** Jobs in one call of the load generator: 1 is W1. */
+  readonly batch: number;
+  readonly callers: number;
+  readonly threads: number;
+  readonly folder: string;
+}
+
+export interface BacklogResult {
+  readonly submittedPerSecond: number;
+  readonly drainedPerSecond: number;
+}
+
+const drainTimeoutMs = 300_000;
+
+async function submitAll({ client }: Session, { jobs, batch, callers }: BacklogInput): Promise<Set<string>> {
+  const ids = new Set<string>();
+  const draft = { handler: 'bench.noop', queue: benchQueue, input: payload };
+  await inFlight(Math.ceil(jobs / batch), callers, async () => {
+    if (batch === 1) {
+      ids.add((await client.submit('bench.noop', payload, { queue: benchQueue })).jobId);
+      return;
+    }
+    for (const outcome of await client.submitMany(Array.from({ length: batch }, () => draft))) {
+      ids.add(acceptedId(outcome));
+    }
+  });
+  return ids;
+}
+
+async function run(input: BacklogInput): Promise<BacklogResult> {
+  return inSession(input, async (session) => {
+    const recorded = new EventTally({ connection: session.nats, queue: benchQueue, event: 'succeeded' });
+    const workers = await occupyWorkers(session, input);
+
+    const submitStartMs = performance.now();
+    const ids = await submitAll(session, input);
+    const submitMs = performance.now() - submitStartMs;
+
+    if (recorded.count > 0) throw new Error('jobs ran while all threads were held');
+    await workers.release();
+    const drainStartMs = performance.now();
+    await recorded.reached(ids.size, drainTimeoutMs);
+    const drainMs = performance.now() - drainStartMs;
+
+    const lost = [...ids].filter((id) => !recorded.has(id));
+    if (lost.length > 0) throw new Error(`${lost.length} accepted jobs did not finish, e.g. ${String(lost[0])}`);
+    return {
+      submittedPerSecond: (ids.size * 1_000) / submitMs,
+      drainedPerSecond: (ids.size * 1_000) / drainMs,
+    };
+  });
+}
+
+serveTask(run);

@@ -1,0 +1,99 @@
+/**
+ * W4: jobs arrive at a fixed rate whatever the system does. Each time is taken from the instant a job was due, not from
+ * when the generator got round to it, so a system (or a generator) that stalls cannot hide it. All clocks are the one of
+ * this machine: the acknowledgement and the event are seen here, the start is told by the handler itself.
+ */
+import { Worker } from 'node:worker_threads';
+import { inFlight, percentilesOf } from '../harness/statistics.ts';
+import type { Percentiles } from '../harness/statistics.ts';
+import { serveTask } from '../harness/task.ts';
+import { EventTally } from './event-tally.ts';
+import { benchQueue, inSession, payload } from './session.ts';
+import type { Session, Target } from './session.ts';
+
+export interface OpenLoopInput extends Target {
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
+/** All in milliseconds since the job was due. */
+export interface OpenLoopResult {
+  readonly sent: Percentiles;
+  readonly acknowledged: Percentiles;
+  readonly started: Percentiles;
+  readonly completed: Percentiles;
+}
+
+interface Times {
+  readonly sent: number[];
+  readonly acknowledged: number[];
+  readonly completed: Map<string, number>;
+  readonly ids: string[];
+}
+
+const leadMs = 500;
+const settleTimeoutMs = 60_000;
+const getsInFlight = 16;
+
+function clockMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** Calls `submit(index)` when job `index` is due; resolves when all of them have settled. */
+async function paced(perSecond: number, count: number, submit: (index: number, dueMs: number) => Promise<void>) {
+  const startAtMs = clockMs() + leadMs;
+  const pacer = new Worker(new URL('./pacer.ts', import.meta.url), { workerData: { perSecond, count, startAtMs } });
+  const open: Promise<void>[] = [];
+  await new Promise<void>((resolve, reject) => {
+    pacer.once('error', reject);
+    pacer.once('exit', () => resolve());
+    pacer.on('message', (index: number) => open.push(submit(index, startAtMs + (index * 1_000) / perSecond)));
+  });
+  await Promise.all(open);
+}
+
+async function run(input: OpenLoopInput): Promise<OpenLoopResult> {
+  return inSession(input, async (session) => {
+    const warmUp = Math.min(input.perSecond * 2, 400);
+    await drive(session, input.perSecond, warmUp);
+    return drive(session, input.perSecond, input.perSecond * input.seconds);
+  });
+}
+
+async function drive(session: Session, perSecond: number, count: number): Promise<OpenLoopResult> {
+  const times: Times = { sent: [], acknowledged: [], completed: new Map(), ids: [] };
+  const due: number[] = [];
+  const recorded = new EventTally({
+    connection: session.nats,
+    queue: benchQueue,
+    event: 'succeeded',
+    onJob: (jobId) => times.completed.set(jobId, clockMs()),
+  });
+  await session.nats.flush();
+  await paced(perSecond, count, async (index, dueMs) => {
+    due[index] = dueMs;
+    times.sent[index] = clockMs() - dueMs;
+    const { jobId } = await session.client.submit('bench.noop', payload, { queue: benchQueue });
+    times.acknowledged[index] = clockMs() - dueMs;
+    times.ids[index] = jobId;
+  });
+  await recorded.reached(count, settleTimeoutMs);
+  recorded.close();
+
+  const started: number[] = [];
+  await inFlight(count, getsInFlight, async (index) => {
+    const { output, state } = await session.client.get(times.ids[index] ?? '');
+    if (typeof output !== 'number') throw new Error(`job ${String(times.ids[index])} is ${state} without its start`);
+    started[index] = output - (due[index] ?? Number.NaN);
+  });
+  return {
+    sent: percentilesOf(times.sent),
+    acknowledged: percentilesOf(times.acknowledged),
+    started: percentilesOf(started),
+    completed: percentilesOf(
+      times.ids.map((id, index) => (times.completed.get(id) ?? Number.NaN) - (due[index] ?? Number.NaN)),
+    ),
+  };
+}
+
+serveTask(run);

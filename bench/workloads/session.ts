@@ -1,0 +1,47 @@
+/** How every workload reaches the system: our client to the gateway, a stock NATS client to the events. */
+import { connect as connectNats } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { connect } from '../../src/client/index.ts';
+import { TroupeClientError } from '../../src/client/index.ts';
+import type { SubmitOutcome, TroupeClient } from '../../src/client/index.ts';
+
+export interface Target {
+  readonly address: string;
+  readonly natsUrl: string;
+}
+
+export interface Session {
+  readonly client: TroupeClient;
+  readonly nats: NatsConnection;
+}
+
+export const benchQueue = 'bench';
+export const holdQueue = 'hold';
+
+/** 300 bytes as JSON. */
+export const payload = { text: 'x'.repeat(289) };
+
+export async function inSession<T>(target: Target, work: (session: Session) => Promise<T>): Promise<T> {
+  const client = connect({ address: target.address });
+  const nats = await connectNats({ servers: target.natsUrl, name: 'bench' });
+  try {
+    for (const queue of [benchQueue, holdQueue]) await ensureQueue(client, queue);
+    return await work({ client, nats });
+  } finally {
+    client.close();
+    await nats.close();
+  }
+}
+
+async function ensureQueue(client: TroupeClient, queue: string): Promise<void> {
+  try {
+    await client.queues.create(queue);
+  } catch (error) {
+    if (!(error instanceof TroupeClientError) || error.status !== 'ALREADY_EXISTS') throw error;
+  }
+}
+
+export function acceptedId(outcome: SubmitOutcome): string {
+  if ('error' in outcome) throw outcome.error;
+  return outcome.ok.jobId;
+}

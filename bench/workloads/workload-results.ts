@@ -1,0 +1,124 @@
+/** Runs the workloads against one system, each in a process of its own, as often as their length allows. */
+import type { WorkloadName } from '../options.ts';
+import { median, sampleOf } from '../harness/statistics.ts';
+import type { Sample } from '../harness/statistics.ts';
+import { memoryOf } from '../harness/process-memory.ts';
+import type { MemoryReading } from '../harness/process-memory.ts';
+import type { SystemUnderTest } from '../harness/system.ts';
+import { runTask } from '../harness/task.ts';
+import type { Teardown } from '../harness/teardown.ts';
+import type { BurnInput, BurnResult } from '../limits/piscina-burn.ts';
+import type { BacklogInput, BacklogResult } from './backlog.ts';
+import type { CpuJobsInput } from './cpu-jobs.ts';
+import type { OpenLoopInput, OpenLoopResult } from './open-loop.ts';
+
+export interface WorkloadsInput {
+  readonly system: SystemUnderTest;
+  readonly only: ReadonlySet<WorkloadName>;
+  readonly quick: boolean;
+  readonly threads: number;
+  readonly folder: string;
+  readonly teardown: Teardown;
+}
+
+export interface CpuResult {
+  readonly troupeMs: Sample;
+  readonly bareMs: Sample;
+  /** 1: as fast as bare Piscina. */
+  readonly ratio: number;
+}
+
+/** Absent: not asked for. */
+export interface WorkloadResults {
+  /** Jobs per second. */
+  readonly W1?: Sample;
+  readonly W2?: Sample;
+  readonly W3?: Sample;
+  readonly W4?: OpenLoopResult;
+  readonly W5?: CpuResult;
+  readonly memoryAfterW3?: MemoryReading;
+}
+
+const timeoutMs = 600_000;
+const cpuJobMs = 20;
+/** Servers that are not ours. */
+export const serverPrograms = /nats-server|java|^sh$/;
+
+export async function runWorkloads(input: WorkloadsInput, say: (line: string) => void): Promise<WorkloadResults> {
+  const { only } = input;
+  const backlog = only.has('W1') || only.has('W2') || only.has('W3') || only.has('W6');
+  const { memory, ...throughput } = backlog ? await backlogs(input, say) : { memory: undefined };
+  return {
+    ...throughput,
+    ...(only.has('W4') && { W4: await openLoop(input, say) }),
+    ...(only.has('W5') && { W5: await cpuJobs(input, say) }),
+    ...(memory && only.has('W6') && { memoryAfterW3: memory }),
+  };
+}
+
+function run<O>(input: WorkloadsInput, file: string, task: unknown): Promise<O> {
+  return runTask<O>(new URL(file, import.meta.url), task, { teardown: input.teardown, timeoutMs });
+}
+
+interface Throughput extends Pick<WorkloadResults, 'W1' | 'W2' | 'W3'> {
+  readonly memory: MemoryReading;
+}
+
+/** W1 and W2 each make a backlog, and every backlog is drained: so W3 has as many runs as both. */
+async function backlogs(input: WorkloadsInput, say: (line: string) => void): Promise<Throughput> {
+  const { system, only, quick, threads, folder } = input;
+  const jobs = quick ? 1_000 : 10_000;
+  const common = { address: system.address, natsUrl: system.natsUrl, threads, folder };
+  const measure = async (name: string, batch: number, callers: number, count = jobs): Promise<BacklogResult> => {
+    const task: BacklogInput = { ...common, jobs: count, batch, callers };
+    const result = await run<BacklogResult>(input, './backlog.ts', task);
+    say(`  ${name} ${perSecond(result.submittedPerSecond)} submitted, ${perSecond(result.drainedPerSecond)} drained`);
+    return result;
+  };
+  await measure('warm-up', 1, 64, jobs / 5);
+  const singly: BacklogResult[] = [];
+  const batches: BacklogResult[] = [];
+  for (let round = 0; round < (quick ? 1 : 3); round += 1) {
+    if (only.has('W1') || !only.has('W2')) singly.push(await measure('W1+W3', 1, 64));
+    if (only.has('W2')) batches.push(await measure('W2+W3', 500, 4));
+  }
+  const submitted = (results: readonly BacklogResult[]): Sample =>
+    sampleOf(results.map(({ submittedPerSecond }) => submittedPerSecond));
+  const drained = [...singly, ...batches].map(({ drainedPerSecond }) => drainedPerSecond);
+  return {
+    ...(only.has('W1') && { W1: submitted(singly) }),
+    ...(only.has('W2') && { W2: submitted(batches) }),
+    ...(only.has('W3') && { W3: sampleOf(drained) }),
+    memory: await memoryOf(system.pid, serverPrograms),
+  };
+}
+
+async function openLoop(input: WorkloadsInput, say: (line: string) => void): Promise<OpenLoopResult> {
+  const { address, natsUrl } = input.system;
+  const task: OpenLoopInput = { address, natsUrl, perSecond: 200, seconds: input.quick ? 2 : 20 };
+  const result = await run<OpenLoopResult>(input, './open-loop.ts', task);
+  say(`  W4 start p50 ${result.started.p50.toFixed(2)} ms, completed p50 ${result.completed.p50.toFixed(2)} ms`);
+  return result;
+}
+
+/** Troupe and bare Piscina in turn, so that whatever else the machine does meets both. */
+async function cpuJobs(input: WorkloadsInput, say: (line: string) => void): Promise<CpuResult> {
+  const { system, quick, threads } = input;
+  const jobs = quick ? 40 : 400;
+  const burnTask = (rounds: number): BurnInput => ({ jobs, threads, rounds, jobMs: cpuJobMs });
+  const { rounds } = await run<BurnResult>(input, '../limits/piscina-burn.ts', burnTask(0));
+  const bareMs: number[] = [];
+  const troupeMs: number[] = [];
+  for (let round = 0; round < (quick ? 1 : 3); round += 1) {
+    bareMs.push((await run<BurnResult>(input, '../limits/piscina-burn.ts', burnTask(rounds))).wallMs);
+    const task: CpuJobsInput = { address: system.address, natsUrl: system.natsUrl, jobs, rounds, threads };
+    troupeMs.push((await run<{ readonly wallMs: number }>(input, './cpu-jobs.ts', task)).wallMs);
+    say(`  W5 bare ${(bareMs.at(-1) ?? 0).toFixed(0)} ms, troupe ${(troupeMs.at(-1) ?? 0).toFixed(0)} ms`);
+  }
+  const ratio = median(bareMs) / median(troupeMs);
+  return { troupeMs: sampleOf(troupeMs), bareMs: sampleOf(bareMs), ratio };
+}
+
+function perSecond(value: number): string {
+  return `${Math.round(value).toLocaleString('en')}/s`;
+}
