@@ -73,7 +73,7 @@ export function defineHandler<
   In extends StandardSchemaV1 = StandardSchemaV1,
   Out extends StandardSchemaV1 = StandardSchemaV1,
 >(options: HandlerOptions<In, Out>): Handler<In, Out> {
-  const check = checker(String(options.name));
+  const check = checker(options.name);
   check.that(
     namePattern.test(options.name),
     'name',
@@ -82,7 +82,7 @@ export function defineHandler<
   );
   const version = options.version ?? '0.0.0';
   check.that(versionPattern.test(version), 'version', version, 'up to 64 letters, digits and . _ + -');
-  check.that(typeof options.run === 'function', 'run', options.run, 'a function');
+  check.that(typeof options.run === 'function', 'run', typeof options.run, 'a function');
   check.schema('input', options.input);
   check.schema('output', options.output);
   const backoff = options.retry?.backoff ?? {};
@@ -95,9 +95,9 @@ export function defineHandler<
     executionTimeoutMs: check.duration('executionTimeout', options.executionTimeout, 10, 7 * dayMs),
     memoryMb: check.megabytes('memory', options.memory),
     retry: definedOnly({
-      maxAttempts: check.number('retry.maxAttempts', options.retry?.maxAttempts, 1, 100, true),
+      maxAttempts: check.number('retry.maxAttempts', options.retry?.maxAttempts, { min: 1, max: 100, whole: true }),
       initialMs: check.duration('retry.backoff.initial', backoff.initial, 1, dayMs),
-      coefficient: check.number('retry.backoff.coefficient', backoff.coefficient, 1, 100, false),
+      coefficient: check.number('retry.backoff.coefficient', backoff.coefficient, { min: 1, max: 100, whole: false }),
       maxMs: check.duration('retry.backoff.max', backoff.max, 1, 7 * dayMs),
     }),
     cancelGraceMs: check.duration('cancelGrace', options.cancelGrace, 0, 600_000),
@@ -113,6 +113,12 @@ type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
 function definedOnly<T extends object>(fields: T): Defined<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+interface NumberRange {
+  readonly min: number;
+  readonly max: number;
+  readonly whole: boolean;
 }
 
 function checker(handler: string) {
@@ -140,8 +146,9 @@ function checker(handler: string) {
       that(megabytes >= 32 && megabytes <= 65_536, field, value, 'a size of 32MiB to 64GiB, such as "512MiB"');
       return Math.ceil(megabytes);
     },
-    number(field: string, value: number | undefined, min: number, max: number, whole: boolean): number | undefined {
+    number(field: string, value: number | undefined, range: NumberRange): number | undefined {
       if (value === undefined) return undefined;
+      const { min, max, whole } = range;
       const inRange = value >= min && value <= max && (!whole || Number.isInteger(value));
       that(inRange, field, value, `a ${whole ? 'whole number' : 'number'} of ${min} to ${max}`);
       return value;

@@ -42,7 +42,7 @@ export function bytesOr<Json extends StandardSchemaV1>(
       version: 1,
       vendor: 'troupe',
       validate(value) {
-        return isBytes(value) ? { value } : (json['~standard'].validate(value) as StandardSchemaV1.Result<Out>);
+        return isBytes(value) ? { value } : json['~standard'].validate(value);
       },
     },
   };

@@ -2,7 +2,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Failure } from '../domain/job.ts';
 import type { HandlerContext } from './context.ts';
-import type { AnyHandler, Handler } from './definition.ts';
+import type { Handler } from './definition.ts';
 import { executeHandler, type HandlerPayload } from './execution.ts';
 import { cancelled } from './handler-error.ts';
 
@@ -49,10 +49,15 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
       if (signal.aborted) throw cancelled('the attempt was cancelled');
     },
   };
-  const execution = await executeHandler(handler as unknown as AnyHandler, encode(input), ctx);
+  const execution = await executeHandler(handler, encode(input), ctx);
   switch (execution.kind) {
     case 'succeeded':
-      return { kind: 'succeeded', output: decode<StandardSchemaV1.InferOutput<Out>>(execution.output), progress, logs };
+      return {
+        kind: 'succeeded',
+        output: decode(execution.output) as StandardSchemaV1.InferOutput<Out>,
+        progress,
+        logs,
+      };
     case 'failed':
       return { ...execution, progress, logs };
     case 'interrupted':
@@ -66,7 +71,6 @@ function encode(input: unknown): HandlerPayload {
     : { kind: 'json', json: JSON.stringify(input ?? null) };
 }
 
-function decode<Output>(output: HandlerPayload | undefined): Output {
-  if (output === undefined) return undefined as Output;
-  return (output.kind === 'bytes' ? output.bytes : JSON.parse(output.json)) as Output;
+function decode(output: HandlerPayload | undefined): unknown {
+  return output?.kind === 'json' ? JSON.parse(output.json) : output?.bytes;
 }

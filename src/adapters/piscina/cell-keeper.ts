@@ -25,6 +25,7 @@ export interface CellLoad {
 export interface CellKeeperOptions {
   readonly setup: CellSetup;
   readonly env: Readonly<Record<string, string>>;
+  readonly silenceMaxMs: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onStarted: (run: PoolRun) => void;
@@ -126,11 +127,12 @@ export class CellKeeper {
   #fork(): void {
     this.#state = 'starting';
     this.#importing = undefined;
-    const { setup, env, clock, log } = this.#options;
+    const { setup, env, silenceMaxMs, clock, log } = this.#options;
     const deadly = new Set(this.#deadly.map(({ url }) => url));
     this.#process = new CellProcess({
       setup: { ...setup, files: setup.files.filter((url) => !deadly.has(url)) },
       env,
+      silenceMaxMs,
       clock,
       log,
       onEvent: (event) => this.#onEvent(event),

@@ -29,6 +29,8 @@ export interface CellPoolOptions {
   readonly memoryMb?: number;
   /** From a request to stop until the thread is ended, unless a handler says otherwise; default 1,000. */
   readonly cancelGraceMs?: number;
+  /** A cell that says nothing for this long is ended; default 10,000. It says something every second. */
+  readonly silenceMaxMs?: number;
   /** Processes the threads are spread over; default 1. */
   readonly cells?: number;
   /** Environment of the cells; threads get none. Default none. */
@@ -162,7 +164,8 @@ class CellPool implements RunPool {
     }
     const waiting = await this.#quarantine.close('stopping');
     for (const run of waiting) this.#onEnded(run, { kind: 'lost', convicted: false }, 0);
-    await Promise.all([this.#generation, ...this.#others].map((generation) => generation?.close('stopping')));
+    const generations = this.#generation === undefined ? [] : [this.#generation];
+    await Promise.all([...generations, ...this.#others].map((generation) => generation.close('stopping')));
   }
 
   #open(files: HandlerFiles): CellGeneration {
@@ -173,6 +176,7 @@ class CellPool implements RunPool {
   #keeperOptions(): Omit<CellKeeperOptions, 'setup'> {
     return {
       env: this.#options.env ?? {},
+      silenceMaxMs: this.#options.silenceMaxMs ?? 10_000,
       clock: this.#options.clock,
       log: this.#log,
       onStarted: (run) => {

@@ -8,8 +8,6 @@ import { pulseEveryMs, type CellCommand, type CellEvent, type CellSetup } from '
 import { entryPath } from './entry-path.ts';
 import { LineBuffer } from './output-capture.ts';
 
-/** Counted in ticks of the parent's own loop, so that a pause of the parent is not taken for silence of the cell. */
-const silentTicksMax = 10;
 const lastFramesMaxMs = 1_000;
 const outputLinesMax = 200;
 const outputLineMaxChars = 500;
@@ -26,6 +24,8 @@ export interface CellExit {
 export interface CellProcessOptions {
   readonly setup: CellSetup;
   readonly env: Readonly<Record<string, string>>;
+  /** Without any frame for this long the cell is taken for hung. */
+  readonly silenceMaxMs: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onEvent: (event: CellEvent) => void;
@@ -101,9 +101,11 @@ export class CellProcess {
 
   #watch(): void {
     this.#stopWatch = this.#options.clock.setTimer(pulseEveryMs, () => {
+      // Counted in ticks of the parent's own loop, so that a pause of the parent is not taken for silence of the cell.
       this.#silentTicks += 1;
       this.#linesLeft = outputLinesMax;
-      if (this.#silentTicks >= silentTicksMax) this.kill(`no sign of life for ${silentTicksMax} s`);
+      const { silenceMaxMs } = this.#options;
+      if (this.#silentTicks * pulseEveryMs > silenceMaxMs) this.kill(`no sign of life for ${silenceMaxMs} ms`);
       this.#watch();
     });
   }

@@ -63,12 +63,15 @@ export class CellThreads {
       concurrentTasksPerWorker: 1,
       maxQueue: 0,
       recordTiming: false,
+      // An idle thread that blocks in Atomics.wait keeps a stale loop time: the next run's timers would fire early.
+      atomics: 'disabled',
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: options.memoryMb },
       workerData: { slots: this.#memory, sources: options.sources, handlers: options.handlers },
-      loadBalancer: (_task, workers) => workers.find((worker) => worker.id === this.#chosen?.id) ?? null,
+      loadBalancer: (_task, workers) => this.#place(workers),
     });
-    this.#pool.on('workerCreate', (created: { readonly id: number }) => this.#adopt(created.id));
+    // Piscina tells of a replacement just before it counts it as ready.
+    this.#pool.on('workerCreate', ({ id }: { readonly id: number }) => queueMicrotask(() => this.#adopt(id)));
     this.#pool.on('workerDestroy', (destroyed: { readonly id: number }) => this.#withdraw(destroyed.id));
     this.#pool.on('error', () => undefined); // an idle thread died: `#adopt` listens itself
     this.#pool.on('message', (message: unknown) => {
@@ -98,14 +101,26 @@ export class CellThreads {
   async #send(thread: CellThread, task: ThreadTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
     thread.slot.assign(task.key);
     this.#chosen = thread;
-    const pending: Promise<ThreadResult> = this.#pool.run(
-      task,
-      transfer === undefined ? undefined : { transferList: transfer },
-    );
-    this.#chosen = undefined;
+    const options = transfer === undefined ? undefined : { transferList: transfer };
+    const pending = this.#pool.run(task, options) as Promise<ThreadResult>;
+    this.#assertPlaced();
     const result = await pending;
     this.#release(thread);
     return result;
+  }
+
+  /** A task that waited inside Piscina would be given to any thread: rather end the cell. */
+  #assertPlaced(): void {
+    if (this.#chosen === undefined) return;
+    setImmediate(() => {
+      throw new Error('invariant broken: an idle thread is ready in Piscina');
+    });
+  }
+
+  #place<W extends { readonly id: number }>(workers: readonly W[]): W | null {
+    const worker = workers.find(({ id }) => id === this.#chosen?.id);
+    if (worker !== undefined) this.#chosen = undefined;
+    return worker ?? null;
   }
 
   #release(thread: CellThread): void {

@@ -38,7 +38,7 @@ export function captureOutput(emit: (level: LogLevel, line: string) => void): ()
     const write = (chunk: unknown, encodingOrDone?: unknown, done?: unknown): boolean => {
       buffer.push(chunk);
       const callback = typeof encodingOrDone === 'function' ? encodingOrDone : done;
-      if (typeof callback === 'function') queueMicrotask(() => Reflect.apply(callback, undefined, []));
+      if (typeof callback === 'function') queueMicrotask(() => void Reflect.apply(callback, undefined, []));
       return true;
     };
     Object.defineProperty(stream, 'write', { value: write, configurable: true, writable: true });

@@ -30,7 +30,7 @@ export class RunVoice {
     this.#post = post;
   }
 
-  line(level: LogLevel, text: string): void {
+  line(level: LogLevel, text: unknown): void {
     if (this.#closed) return;
     const nowMs = performance.now();
     this.#tokens = Math.min(logBurst, this.#tokens + ((nowMs - this.#refilledAtMs) / 1_000) * logPerSecond);
@@ -40,12 +40,12 @@ export class RunVoice {
       return;
     }
     this.#tokens -= 1;
-    this.#post({ kind: 'log', key: this.#key, level, text: text.slice(0, lineMaxChars) });
+    this.#post({ kind: 'log', key: this.#key, level, text: String(text).slice(0, lineMaxChars) });
   }
 
-  note(text: string): void {
+  note(text: unknown): void {
     if (this.#closed) return;
-    this.#pendingNote = text.slice(0, noteMaxChars);
+    this.#pendingNote = String(text).slice(0, noteMaxChars);
     const nowMs = performance.now();
     if (nowMs - this.#notedAtMs >= noteEveryMs) this.#sendNote(nowMs);
   }
@@ -100,14 +100,14 @@ export function createThreadContext(
   task: RunTask,
   slot: RunSlot,
   voice: RunVoice,
-): { readonly ctx: HandlerContext; close(): void } {
+): { readonly ctx: HandlerContext; readonly close: () => void } {
   const signal = new LazySignal(slot);
   let open = true;
   const log: HandlerLog = {
-    debug: (text) => voice.line('debug', String(text)),
-    info: (text) => voice.line('info', String(text)),
-    warn: (text) => voice.line('warn', String(text)),
-    error: (text) => voice.line('error', String(text)),
+    debug: (text) => voice.line('debug', text),
+    info: (text) => voice.line('info', text),
+    warn: (text) => voice.line('warn', text),
+    error: (text) => voice.line('error', text),
   };
   const ctx: HandlerContext = {
     jobId: task.jobId,
@@ -121,7 +121,7 @@ export function createThreadContext(
     progress(fraction, note) {
       if (!open) return;
       slot.setProgress(fraction);
-      if (note !== undefined) voice.note(String(note));
+      if (note !== undefined) voice.note(note);
     },
     throwIfCancelled() {
       if (!open) return;

@@ -1,0 +1,101 @@
+/** Cancel, timeout and deadline: the flag, the grace, the thread, the process; and when the code is really gone. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
+
+let zoo: Harness;
+
+beforeAll(async () => {
+  zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
+});
+afterAll(async () => {
+  await zoo.stop();
+});
+
+async function startedThenCancelled(handler: string) {
+  const run = zoo.run(handler);
+  await run.started;
+  const atMs = performance.now();
+  zoo.pool.cancel(run.runId);
+  const { outcome } = await run.ended;
+  return { outcome, afterMs: performance.now() - atMs };
+}
+
+describe('cancel', () => {
+  it.each(['polite', 'waits'])('is noticed by a handler that looks: %s', async (handler) => {
+    const { outcome, afterMs } = await startedThenCancelled(handler);
+    expect(outcome).toEqual({ kind: 'stopped' });
+    expect(afterMs).toBeLessThan(1_000); // its grace is 30 s
+  });
+
+  it.each([
+    ['endless', 200],
+    ['never', 100],
+  ])('ends by force a handler that does not look: %s', async (handler, graceMs) => {
+    const { outcome, afterMs } = await startedThenCancelled(handler);
+    expect(outcome).toEqual({ kind: 'stopped' });
+    expect(afterMs).toBeGreaterThanOrEqual(graceMs * 0.9);
+    expect(afterMs).toBeLessThan(graceMs + 2_000);
+  });
+
+  it('takes out a run that still waits, without it ever starting', async () => {
+    const busy = [zoo.run('sleeps', { ms: 300 }), zoo.run('sleeps', { ms: 300 })];
+    await Promise.all(busy.map((run) => run.started));
+    const waiting = zoo.run('sleeps', { ms: 300 });
+    let didStart = false;
+    void waiting.started.then(() => (didStart = true));
+    zoo.pool.cancel(waiting.runId);
+    expect((await waiting.ended).outcome).toEqual({ kind: 'stopped' });
+    expect(didStart).toBe(false);
+    for (const run of busy) expect((await run.ended).outcome.kind).toBe('succeeded');
+  });
+
+  it('of an unknown or ended run does nothing', async () => {
+    const run = zoo.run('noop');
+    await run.ended;
+    zoo.pool.cancel(run.runId);
+    zoo.pool.cancel('nobody');
+    expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
+    expect(run.ends).toBe(1);
+  });
+});
+
+describe('time', () => {
+  it('ends an attempt that runs too long, retryable', async () => {
+    const { outcome, tookMs } = await zoo.run('endless', {}, { executionTimeoutMs: 150 }).ended;
+    expect(outcome).toMatchObject({ kind: 'failed', retryable: true, failure: { reason: 'ATTEMPT_TIMED_OUT' } });
+    expect(tookMs).toBeGreaterThanOrEqual(150);
+    expect(tookMs).toBeLessThan(150 + 200 + 2_000);
+  });
+
+  it('counts the execution timeout from the start in the thread, not from the hand-over', async () => {
+    const busy = [zoo.run('sleeps', { ms: 500 }), zoo.run('sleeps', { ms: 500 })];
+    const patient = zoo.run('sleeps', { ms: 100 }, { executionTimeoutMs: 400 });
+    expect((await patient.ended).outcome.kind).toBe('succeeded');
+    await Promise.all(busy.map((run) => run.ended));
+  });
+
+  it('ends a run at the deadline of its job, for good', async () => {
+    const { outcome } = await zoo.run('endless', {}, { deadlineAtMs: Date.now() + 150 }).ended;
+    expect(outcome).toMatchObject({ kind: 'failed', retryable: false, failure: { reason: 'DEADLINE_EXCEEDED' } });
+  });
+
+  it('does not start a run whose deadline has passed', async () => {
+    const run = zoo.run('noop', {}, { deadlineAtMs: Date.now() - 1 });
+    expect((await run.ended).outcome).toMatchObject({ failure: { reason: 'DEADLINE_EXCEEDED' } });
+  });
+});
+
+describe('a thread in native code', () => {
+  it('costs the process, and the neighbour one uncounted attempt', async () => {
+    const neighbour = zoo.run('sleeps', { ms: 20_000 });
+    const native = zoo.run('native');
+    await Promise.all([neighbour.started, native.started]);
+    const atMs = performance.now();
+    zoo.pool.cancel(native.runId);
+    expect((await native.ended).outcome).toEqual({ kind: 'stopped' });
+    expect(performance.now() - atMs).toBeLessThan(100 + 2_000);
+    expect((await neighbour.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+    await eventually('the cell is up again', () => zoo.pool.capacity() >= 2);
+    expect(zoo.pool.stats().cells[0]?.restarts).toBe(1);
+  });
+});

@@ -1,0 +1,134 @@
+/** A real cell pool for tests: a promise per run, and everything it said on the way. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { createCellPool, type CellPoolOptions } from '../../../src/adapters/piscina/cell-pool.ts';
+import type { RunOutcome, RunPayload, RunPool, RunRequest } from '../../../src/application/ports/run-pool.ts';
+import type { Clock, Logger, Telemetry } from '../../../src/application/ports/runtime.ts';
+import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+
+export const zooDir = fileURLToPath(new URL('./zoo', import.meta.url));
+
+export interface LogEntry {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface Ended {
+  readonly outcome: RunOutcome;
+  readonly durationMs: number;
+  /** From `run()` to `ended`. */
+  readonly tookMs: number;
+}
+
+export interface StartedRun {
+  readonly runId: string;
+  readonly started: Promise<unknown>;
+  readonly ended: Promise<Ended>;
+  readonly progress: { readonly fraction: number; readonly note: string }[];
+  readonly lines: { readonly level: string; readonly text: string }[];
+  /** How often `ended` was called: must be 1 in the end. */
+  ends: number;
+}
+
+export interface Harness {
+  readonly pool: RunPool;
+  readonly manifests: readonly HandlerManifest[];
+  readonly log: readonly LogEntry[];
+  run(handler: string, input?: unknown, more?: Partial<RunRequest>): StartedRun;
+  stop(): Promise<void>;
+}
+
+export async function startPool(
+  options: Partial<CellPoolOptions> & { readonly handlerDirs: readonly string[] },
+): Promise<Harness> {
+  const log: LogEntry[] = [];
+  const runs = new Map<string, StartedRun & { onStarted(): void; onEnded(ended: Ended): void; atMs: number }>();
+  const pool = createCellPool({ threads: 2, clock: realClock, log: recorder(log), telemetry: noTelemetry, ...options });
+  const manifests = await pool.start({
+    started: (runId) => runs.get(runId)?.onStarted(),
+    progress: (runId, fraction, note) => runs.get(runId)?.progress.push({ fraction, note }),
+    log: (runId, level, text) => runs.get(runId)?.lines.push({ level, text }),
+    ended(runId, outcome, durationMs) {
+      const run = runs.get(runId);
+      if (run === undefined) throw new Error(`ended an unknown run ${runId}`);
+      run.ends += 1;
+      run.onEnded({ outcome, durationMs, tookMs: performance.now() - run.atMs });
+    },
+  });
+  let count = 0;
+  return {
+    pool,
+    manifests,
+    log,
+    run(handler, input = {}, more = {}) {
+      count += 1;
+      const runId = `${handler}#${count}`;
+      const started = Promise.withResolvers<undefined>();
+      const ended = Promise.withResolvers<Ended>();
+      const run = {
+        runId,
+        started: started.promise,
+        ended: ended.promise,
+        progress: [],
+        lines: [],
+        ends: 0,
+        onStarted: () => started.resolve(undefined),
+        onEnded: ended.resolve,
+        atMs: performance.now(),
+      };
+      runs.set(runId, run);
+      pool.run({
+        runId,
+        jobId: `job-${count}` as JobId,
+        attempt: 1,
+        handler,
+        input: payloadOf(input),
+        executionTimeoutMs: 30_000,
+        suspect: false,
+        ...more,
+      });
+      return run;
+    },
+    stop: () => pool.stop(0),
+  };
+}
+
+function payloadOf(input: unknown): RunPayload {
+  return input instanceof Uint8Array ? { kind: 'bytes', bytes: input } : { kind: 'json', json: JSON.stringify(input) };
+}
+
+/** Looks until it holds; the deadline is for failing, not for waiting. */
+export async function eventually(what: string, holds: () => boolean, withinMs = 10_000): Promise<void> {
+  const endMs = performance.now() + withinMs;
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await sleep(10);
+  }
+}
+
+const realClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimer(delayMs, fire) {
+    const timer = setTimeout(fire, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+const nothing = { add: () => undefined, set: () => undefined, observe: () => undefined };
+const noTelemetry: Telemetry = { counter: () => nothing, gauge: () => nothing, histogram: () => nothing };
+
+function recorder(entries: LogEntry[]): Logger {
+  const at = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) =>
+    void entries.push({ level, message, fields });
+  const log: Logger = {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: () => log,
+  };
+  return log;
+}

@@ -1,0 +1,10 @@
+import { defineHandler } from 'troupe/handlers';
+
+/** Fills the heap with many small objects: the thread dies, the process lives. */
+export default defineHandler({
+  name: 'hoards',
+  run() {
+    let chain: { readonly next: unknown } = { next: undefined };
+    for (;;) chain = { next: chain };
+  },
+});

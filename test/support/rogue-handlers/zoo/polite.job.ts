@@ -1,0 +1,13 @@
+import { defineHandler } from 'troupe/handlers';
+
+/** A synchronous loop that reports and notices that it should stop. */
+export default defineHandler({
+  name: 'polite',
+  cancelGrace: '30s',
+  run(_input, ctx) {
+    for (let step = 0; ; step += 1) {
+      ctx.progress((step % 1_000) / 1_000);
+      ctx.throwIfCancelled();
+    }
+  },
+});
