@@ -158,6 +158,33 @@ describe('publisher', () => {
     expect([...confirmed].filter((id) => !ids.has(id))).toEqual([]);
   });
 
+  test('a frozen server: publishes and pulls end in their time, nothing is stored twice', async () => {
+    const bus = await nats.connect({ subjectRoot: 'frozen', limits: { publishTimeoutMs: 300 } });
+    await bus.work.ensureQueue('acme', 'thumbs');
+    const message = work();
+    process.kill(nats.pid(), 'SIGSTOP');
+    try {
+      const startMs = performance.now();
+      const pull = bus.work.pull({
+        tenant: 'acme',
+        queue: 'thumbs',
+        batch: 1,
+        expiresMs: 300,
+        signal: new AbortController().signal,
+      });
+      await expect(bus.publisher.publishWork(message)).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+      expect(performance.now() - startMs).toBeLessThan(1_000);
+      expect(await pull).toEqual([]);
+      const other = nats.connect({ subjectRoot: 'frozen', limits: { connectTimeoutMs: 300 } });
+      await expect(other).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    } finally {
+      process.kill(nats.pid(), 'SIGCONT');
+    }
+    await bus.publisher.publishWork(message);
+    await bus.publisher.publishWork(message);
+    expect(await stored('FROZEN_WORK')).toBe(1);
+  });
+
   test('after close everything is refused', async () => {
     const bus: NatsBus = await nats.connect({ subjectRoot: 'closed' });
     await bus.close();

@@ -70,6 +70,8 @@ describe('topology', () => {
       { asset: 'KEPT_WORK', field: 'max_msgs', wanted: '88', found: '77' },
       { asset: 'KEPT_WORK/acme=thumbs=2', field: 'ack_wait', wanted: '6000000000', found: '5000000000' },
     ]);
+    const third = await nats.connect({ subjectRoot: 'kept', limits: { leaseTtlMs: 9_000 } });
+    expect(third.leases.ttlMs).toBe(6_000);
     expect((await jsm.streams.info('KEPT_WORK')).config.max_msgs).toBe(77);
     expect((await jsm.consumers.info('KEPT_WORK', 'acme=thumbs=2')).config.ack_wait).toBe(5e9);
   });

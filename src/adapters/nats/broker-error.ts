@@ -13,6 +13,8 @@ export const apiCodes = {
   wrongLastSequenceUnknown: 10164,
   messageNotFound: 10037,
   storeFailed: 10077,
+  noPeers: 10005,
+  temporarilyUnavailable: 10008,
 } as const;
 
 export function apiCodeOf(error: unknown): number | undefined {
@@ -31,6 +33,13 @@ export function isMissingAsset(error: unknown): boolean {
   if (apiCodeOf(error) === apiCodes.streamNotFound) return true;
   // The client wraps "no responders" of a JetStream call in an error that it does not export.
   return error instanceof Error && error.cause instanceof RequestError && error.cause.isNoResponders();
+}
+
+/** JetStream is starting, or its cluster has not found together yet. */
+export function isNotReady(error: unknown): boolean {
+  if (!(error instanceof TroupeError) || error.code !== 'BROKER_UNAVAILABLE') return false;
+  const code = error.metadata['natsErrorCode'];
+  return code === undefined || code === String(apiCodes.noPeers) || code === String(apiCodes.temporarilyUnavailable);
 }
 
 export function brokerUnavailable(message: string, cause?: unknown): TroupeError {

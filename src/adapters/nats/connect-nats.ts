@@ -6,6 +6,7 @@ import type { BusHealth, LiveFeed, Publisher, WorkSource } from '../../applicati
 import type { Membership, ShardLeases, SharedConfig } from '../../application/ports/membership.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { ShardClient, ShardServer } from '../../application/ports/shard-link.ts';
+import { isNotReady } from './broker-error.ts';
 import { KeyBucket } from './key-bucket.ts';
 import { defaultNatsLimits } from './limits.ts';
 import type { NatsLimits } from './limits.ts';
@@ -70,13 +71,29 @@ export async function connectNats(options: ConnectNatsOptions): Promise<NatsBus>
     const names = natsNames(options.subjectRoot ?? 'troupe');
     const topology = new Topology({ link, names, limits, replicas: options.replicas ?? 1, log });
     const guard = new StreamGuard({ link, topology, clock, log, checkMs: limits.identityCheckMs });
-    await guard.start();
+    await startGuard(guard, clock, limits.connectTimeoutMs);
     return assemble(options, { link, names, limits, topology, guard });
   } catch (error) {
     await link.close();
     throw error;
   }
 }
+
+/** JetStream may need longer than the server itself: a cluster has to find its leader first. */
+async function startGuard(guard: StreamGuard, clock: Clock, timeoutMs: number): Promise<void> {
+  const endMs = clock.monotonicMs() + timeoutMs;
+  for (;;) {
+    try {
+      await guard.start();
+      return;
+    } catch (error) {
+      if (!isNotReady(error) || clock.monotonicMs() + startRetryMs >= endMs) throw error;
+      await new Promise<void>((resolve) => clock.setTimer(startRetryMs, resolve));
+    }
+  }
+}
+
+const startRetryMs = 250;
 
 interface Ground {
   readonly link: NatsLink;
@@ -96,7 +113,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     guard,
     clock,
     bucket: openBucket(options, ground, names.nodesBucket),
-    ttlMs: limits.nodeTtlMs,
+    ttlMs: topology.ttlMs(names.nodesBucket),
   });
   const config = new NatsSharedConfig(openBucket(options, ground, names.configBucket), guard);
   const nodeLink = new NatsNodeLink({ link, requester, names, maxInProgress: limits.requestsInProgress });
@@ -105,7 +122,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     work: new NatsWorkSource({ ...options, ...ground }),
     live: new NatsLiveFeed(link, names),
     membership,
-    leases: new NatsShardLeases(openBucket(options, ground, names.leasesBucket), limits.leaseTtlMs),
+    leases: new NatsShardLeases(openBucket(options, ground, names.leasesBucket), topology.ttlMs(names.leasesBucket)),
     config,
     shardClient: new NatsShardClient(requester, names),
     shardServer: new NatsShardServer(link, names, limits.requestsInProgress),

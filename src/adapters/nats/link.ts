@@ -16,16 +16,20 @@ export interface LinkOptions {
   readonly log: Logger;
 }
 
+const drainMs = 2_000;
+
 export class NatsLink {
   readonly connection: NatsConnection;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #downListeners = new Set<() => void>();
   readonly #upListeners = new Set<() => void>();
   #connected = true;
   #closed = false;
 
-  constructor(connection: NatsConnection, log: Logger) {
+  constructor(connection: NatsConnection, clock: Clock, log: Logger) {
     this.connection = connection;
+    this.#clock = clock;
     this.#log = log;
     void this.#follow();
   }
@@ -70,8 +74,13 @@ export class NatsLink {
     const wasConnected = this.#connected;
     this.#goDown();
     this.#closed = true;
-    if (wasConnected) await this.connection.drain().catch(() => undefined);
+    // A frozen server must not hold up the end.
+    if (wasConnected) await Promise.race([this.connection.drain().catch(() => undefined), this.#afterMs(drainMs)]);
     await this.connection.close();
+  }
+
+  #afterMs(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.setTimer(delayMs, resolve));
   }
 
   async #follow(): Promise<void> {
@@ -125,7 +134,7 @@ export async function openLink(options: LinkOptions): Promise<NatsLink> {
   for (;;) {
     const leftMs = Math.max(endMs - clock.monotonicMs(), 200);
     try {
-      return new NatsLink(await dial(options, leftMs), options.log);
+      return new NatsLink(await dial(options, leftMs), clock, options.log);
     } catch (error) {
       if (clock.monotonicMs() + 200 >= endMs) {
         const servers = options.servers.join(', ');

@@ -43,6 +43,7 @@ const headerStart = 'NATS/1.0\r\n';
 const fullRetryMs = 250;
 /** The server takes 1,000; smaller ones keep the pauses short. */
 const batchMax = 500;
+const batchMaxCharacters = 2 * 1024 * 1024;
 
 export class PublishLane {
   readonly #options: LaneOptions;
@@ -112,7 +113,7 @@ export class PublishLane {
       } else if (this.#batchOut) {
         return;
       } else if (this.#singly === 0 && ready >= limits.publishBatchFrom) {
-        this.#sendBatch(this.#take(Math.min(ready, batchMax)));
+        this.#sendBatch(this.#take(this.#batchSize()));
       } else if (this.#inFlight < limits.publishesInFlight) {
         if (this.#singly > 0) this.#singly -= 1;
         for (const entry of this.#take(1)) this.#sendOne(entry);
@@ -120,6 +121,18 @@ export class PublishLane {
         return;
       }
     }
+  }
+
+  #batchSize(): number {
+    let count = 0;
+    let characters = 0;
+    for (let index = this.#head; count < batchMax && characters < batchMaxCharacters; index += 1) {
+      const entry = this.#waiting[index];
+      if (entry === undefined) break;
+      characters += entry.message.headers.length + entry.message.body.length;
+      count += 1;
+    }
+    return count;
   }
 
   #take(count: number): Entry[] {

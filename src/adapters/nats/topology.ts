@@ -39,6 +39,7 @@ export class Topology {
   readonly #options: TopologyOptions;
   readonly #desired: readonly DesiredStream[];
   readonly #differences = new Map<string, Difference>();
+  readonly #maxAgeMs = new Map<string, number>();
   #manager: JetStreamManager | undefined;
 
   constructor(options: TopologyOptions) {
@@ -54,6 +55,11 @@ export class Topology {
     const infos = await Promise.all(this.#desired.map((desired) => this.#ensureStream(desired)));
     const [work, events, ...buckets] = infos.map((info) => info.created);
     return { streams: `${work ?? ''} ${events ?? ''}`, buckets: buckets.join(' ') };
+  }
+
+  /** Time to live of a bucket's keys as it is, whatever was wanted. */
+  ttlMs(bucket: string): number {
+    return this.#maxAgeMs.get(`KV_${bucket}`) ?? 0;
   }
 
   async ensureConsumer(tenant: string, queue: string): Promise<void> {
@@ -89,6 +95,7 @@ export class Topology {
     try {
       const info = (await this.#findStream(desired.name)) ?? (await this.#createStream(desired));
       this.#compare(desired.name, desired, info.config);
+      this.#maxAgeMs.set(desired.name, info.config.max_age / 1e6);
       return info;
     } catch (error) {
       throw brokerError(error);
