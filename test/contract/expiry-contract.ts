@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { bucketMs } from '../../src/domain/job-id.ts';
 import { bucketAgo, freshQueueNo, freshShard, PartitionOwner, readAll, recordIn } from '../support/stores.ts';
-import type { StoreUnderTest } from './store-contract.ts';
+import type { StoreUnderTest } from '../support/stores.ts';
 
 const shortMs = 3_000;
 const patience = { timeout: 10_000, interval: 100 };

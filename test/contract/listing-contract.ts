@@ -5,7 +5,7 @@ import type { JobListPage } from '../../src/application/ports/job-store.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { bucketAgo, freshQueueNo, freshShard, PartitionOwner, recordIn, recordsIn } from '../support/stores.ts';
-import type { StoreUnderTest } from './store-contract.ts';
+import type { StoreUnderTest } from '../support/stores.ts';
 
 const dayMinutes = 24 * 60;
 

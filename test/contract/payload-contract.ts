@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { payloadPartBytes } from '../../src/application/ports/payload-store.ts';
-import type { StoreUnderTest } from './store-contract.ts';
+import type { StoreUnderTest } from '../support/stores.ts';
 
 const laterMs = (): number => Date.now() + 600_000;
 

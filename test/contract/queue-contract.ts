@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { maxQueueNo } from '../../src/domain/job-id.ts';
 import { defaultQueueSettings, type QueueSettings } from '../../src/domain/queue.ts';
-import type { StoreUnderTest } from './store-contract.ts';
+import type { StoreUnderTest } from '../support/stores.ts';
 
 function queueNamed(tenant: string, name: string) {
   return { tenant, name, settings: defaultQueueSettings, nowMs: Date.now() };

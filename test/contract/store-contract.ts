@@ -3,21 +3,13 @@
  * processes of a cluster. No test knows which adapter it runs on.
  */
 import { afterAll, beforeAll, describe } from 'vitest';
-import type { Store } from '../../src/application/ports/store.ts';
-import type { StoreHarness } from '../support/stores.ts';
+import type { StoreHarness, StoreUnderTest } from '../support/stores.ts';
 import { describeExpiry } from './expiry-contract.ts';
 import { describeFencing } from './fencing-contract.ts';
 import { describeGroups } from './group-contract.ts';
 import { describeListing } from './listing-contract.ts';
 import { describePayloads } from './payload-contract.ts';
 import { describeQueuesAndFacts } from './queue-contract.ts';
-
-/** Two processes, and the harness to open more. */
-export interface StoreUnderTest {
-  readonly harness: StoreHarness;
-  readonly first: Store;
-  readonly second: Store;
-}
 
 export function describeStoreContract(name: string, make: () => StoreHarness | Promise<StoreHarness>): void {
   describe(`${name} store`, () => {

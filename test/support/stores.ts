@@ -57,6 +57,13 @@ export interface StoreHarness {
   dispose(): Promise<void>;
 }
 
+/** Two processes of a cluster, and the harness to start more. */
+export interface StoreUnderTest {
+  readonly harness: StoreHarness;
+  readonly first: Store;
+  readonly second: Store;
+}
+
 /** No network lies before SQLite, so the loss is put where a network would be: around the port. */
 function lossyCommits(store: Store): LossyStore {
   let losing: 'reply' | 'request' | undefined;

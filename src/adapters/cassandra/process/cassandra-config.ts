@@ -46,8 +46,8 @@ paxos_variant: v2
 auto_snapshot: false
 snapshot_before_compaction: false
 hinted_handoff_enabled: true
-concurrent_reads: 8
-concurrent_writes: 8
+concurrent_reads: 16
+concurrent_writes: 32
 concurrent_counter_writes: 2
 concurrent_compactors: 1
 memtable_flush_writers: 1
