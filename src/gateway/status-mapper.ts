@@ -8,7 +8,8 @@ import { errorDomain, statusTrailer } from '../contract/error-details.ts';
 import type { Detail, StatusCodec } from '../contract/error-details.ts';
 import type { Status } from '../contract/messages.ts';
 import { toTime } from '../contract/time.ts';
-import type { ErrorCode, TroupeError } from '../domain/errors.ts';
+import { TroupeError } from '../domain/errors.ts';
+import type { ErrorCode } from '../domain/errors.ts';
 
 /** Which detail beside ErrorInfo tells the rest. RetryInfo is added wherever a retry makes sense. */
 type Extra = 'field' | 'job' | 'queue' | 'precondition' | 'quota' | 'request' | 'none';
@@ -48,6 +49,11 @@ export const statusTable = {
   CALL_CANCELLED: { status: grpc.CANCELLED, extra: 'none' },
   INTERNAL_ERROR: { status: grpc.INTERNAL, extra: 'request' },
 } as const satisfies Record<ErrorCode, Mapping>;
+
+/** Names of the details that an error of this code carries, for the reference. */
+export function detailsNamed(code: ErrorCode): readonly string[] {
+  return detailsOf(new TroupeError(code), statusTable[code], '').map((detail) => detail.name);
+}
 
 export interface GrpcFailure {
   readonly code: grpc;

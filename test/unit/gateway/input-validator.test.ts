@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
+import { createInputValidator } from '../../../src/gateway/input-validator.ts';
+import { silentLog } from '../../support/stores.ts';
+
+const manifest = (inputSchema: Record<string, unknown>): HandlerManifest => ({
+  name: 'test.any',
+  version: '1',
+  inputKind: 'json',
+  inputSchema,
+});
+
+describe('input validator', () => {
+  it('names the place by a JSON pointer, with odd names escaped', () => {
+    const validator = createInputValidator(silentLog);
+    const schema = {
+      type: 'object',
+      properties: { list: { type: 'array', items: { type: 'integer' } }, 'a/b~c': { type: 'string' } },
+      required: ['a/b~c'],
+      additionalProperties: false,
+    };
+    expect(validator.validate(manifest(schema), { list: [1, 'x'], more: 1 })).toEqual([
+      { pointer: '/a~1b~0c', description: 'is required' },
+      { pointer: '/more', description: 'is not allowed' },
+      { pointer: '/list/1', description: 'must be integer' },
+    ]);
+    expect(validator.validate(manifest(schema), { 'a/b~c': '' })).toEqual([]);
+    expect(validator.validate(manifest({ type: 'string' }), 1)).toEqual([
+      { pointer: '', description: 'must be string' },
+    ]);
+  });
+
+  it('follows a handler that publishes another schema', () => {
+    const validator = createInputValidator(silentLog);
+    expect(validator.validate(manifest({ type: 'string' }), 'x')).toEqual([]);
+    expect(validator.validate(manifest({ type: 'number' }), 'x')).toHaveLength(1);
+  });
+
+  it('is bounded in what it names', () => {
+    const validator = createInputValidator(silentLog);
+    const input = Array.from({ length: 10_000 }, () => 'x');
+    expect(validator.validate(manifest({ type: 'array', items: { type: 'number' } }), input)).toHaveLength(50);
+  });
+
+  it('lets pass what it has no usable schema for', () => {
+    const validator = createInputValidator(silentLog);
+    expect(validator.validate(manifest({ type: 'no such type' }), 1)).toEqual([]);
+    expect(validator.validate({ name: 'x', version: '1', inputKind: 'any' }, 1)).toEqual([]);
+  });
+});
