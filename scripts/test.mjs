@@ -35,7 +35,7 @@ function generatedDocs() {
 }
 
 function run(command, args) {
-  return spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, TROUPE_TEST: '1' } });
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit' });
 }
 
 function runs(command, args) {

@@ -1,7 +1,7 @@
 /** The keys of the schema, one by one: path, environment variable, how text becomes a value, documentation. */
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
-import type { KeyNotes } from './schema.ts';
+import type { KeyNotes } from './schema-key.ts';
 
 /** How the text of a variable or flag becomes a value. */
 export type KeyShape = 'text' | 'number' | 'boolean' | 'list' | 'map';

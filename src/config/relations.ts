@@ -26,42 +26,6 @@ export const relations: readonly Relation[] = [
       ),
   },
   {
-    keys: ['shards.runLostAfterMs', 'workers.heartbeatMs'],
-    rule: '`shards.runLostAfterMs` is more than twice `workers.heartbeatMs`',
-    check: ({ shards, workers }) =>
-      requires(
-        shards.runLostAfterMs > 2 * workers.heartbeatMs,
-        `must be more than twice workers.heartbeatMs (${shards.runLostAfterMs} is not more than 2 × ${workers.heartbeatMs})`,
-      ),
-  },
-  {
-    keys: ['limits.executionTimeoutMinMs', 'limits.executionTimeoutMaxMs'],
-    rule: '`limits.executionTimeoutMinMs` is at most `limits.executionTimeoutMaxMs`',
-    check: ({ limits }) =>
-      requires(
-        limits.executionTimeoutMinMs <= limits.executionTimeoutMaxMs,
-        `must be at most limits.executionTimeoutMaxMs (${limits.executionTimeoutMinMs} > ${limits.executionTimeoutMaxMs})`,
-      ),
-  },
-  {
-    keys: ['limits.retentionMaxMs', 'limits.executionTimeoutMaxMs'],
-    rule: '`limits.retentionMaxMs` is at least `limits.executionTimeoutMaxMs`: a run ends within the retention of its job',
-    check: ({ limits }) =>
-      requires(
-        limits.retentionMaxMs >= limits.executionTimeoutMaxMs,
-        `must be at least limits.executionTimeoutMaxMs (${limits.retentionMaxMs} < ${limits.executionTimeoutMaxMs})`,
-      ),
-  },
-  {
-    keys: ['limits.payloadInlineMaxBytes', 'gateway.payloadMaxBytes'],
-    rule: '`limits.payloadInlineMaxBytes` is at most `gateway.payloadMaxBytes`',
-    check: ({ limits, gateway }) =>
-      requires(
-        limits.payloadInlineMaxBytes <= gateway.payloadMaxBytes,
-        `must be at most gateway.payloadMaxBytes (${limits.payloadInlineMaxBytes} > ${gateway.payloadMaxBytes})`,
-      ),
-  },
-  {
     keys: ['gateway.payloadMaxBytes', 'gateway.bytesInFlightMax'],
     rule: '`gateway.payloadMaxBytes` is at most `gateway.bytesInFlightMax`',
     check: ({ gateway }) =>
@@ -96,15 +60,6 @@ export const relations: readonly Relation[] = [
         loopback.test(gateway.host) || gateway.tls.certPath !== undefined || gateway.insecure,
         `must be loopback without TLS (${gateway.host} is not): set gateway.tls.certPath and gateway.tls.keyPath, ` +
           'or gateway.insecure (--insecure) if it is meant',
-      ),
-  },
-  {
-    keys: ['store.cassandra.username', 'store.cassandra.password'],
-    rule: '`store.cassandra.username` and `store.cassandra.password` come together or not at all',
-    check: ({ store: { cassandra } }) =>
-      requires(
-        (cassandra.username === undefined) === (cassandra.password === undefined),
-        'must come together with store.cassandra.password, or neither of them',
       ),
   },
 ];
