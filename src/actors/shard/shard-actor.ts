@@ -16,6 +16,7 @@ interface Batch {
   readonly verb: ShardVerb;
   readonly items: readonly ShardVerbs[ShardVerb]['item'][];
   readonly answer: (results: readonly ItemResult<ShardVerbs[ShardVerb]['result']>[]) => void;
+  readonly refuse: (error: TroupeError) => void;
 }
 
 export type ShardMessage =
@@ -47,7 +48,8 @@ async function startShard(
   const beganMs = context.clock.monotonicMs();
   const taken = await takeOver(services.store, shard, services.nodeId);
   const core = new ShardCore(shard, services, context, taken);
-  const stopServing = services.server.serveShard(shard, handlerOf(context));
+  const waiting = new Set<Batch>();
+  const stopServing = services.server.serveShard(shard, handlerOf(context, waiting));
   const stopListening = services.publisher.onStreamsReplaced(() => context.self.tell({ kind: 'streams-replaced' }));
   context.setTimer('tick', tickMs, { kind: 'tick' });
   const tookMs = Math.round(context.clock.monotonicMs() - beganMs);
@@ -60,6 +62,7 @@ async function startShard(
     receive(message) {
       switch (message.kind) {
         case 'batch':
+          waiting.delete(message);
           core.batch(message.verb, message.items, message.answer);
           break;
         case 'flush':
@@ -91,16 +94,19 @@ async function startShard(
       stopServing();
       stopListening();
       core.stop();
+      // What still lies in the mailbox was not looked at: nothing was done.
+      for (const batch of waiting)
+        batch.refuse(new TroupeError('SHARD_UNAVAILABLE', { metadata: { shard: String(shard) } }));
     },
   };
 }
 
-/** How the outside asks: a full mailbox refuses at once, nothing was done then. */
-function handlerOf(context: ActorContext<ShardMessage>): ShardHandler {
+/** How the outside asks: a full mailbox refuses at once, nothing was done then. Every batch is answered or refused. */
+function handlerOf(context: ActorContext<ShardMessage>, waiting: Set<Batch>): ShardHandler {
   return <V extends ShardVerb>(verb: V, items: readonly ShardVerbs[V]['item'][]) =>
     new Promise<readonly ItemResult<ShardVerbs[V]['result']>[]>((resolve, reject) => {
-      const answer = resolve as Batch['answer'];
-      if (context.self.tell({ kind: 'batch', verb, items, answer })) return;
-      reject(new TroupeError('MAILBOX_FULL', { retryAfterMs: 200, metadata: { path: context.self.path } }));
+      const batch: Batch = { kind: 'batch', verb, items, answer: resolve as Batch['answer'], refuse: reject };
+      if (context.self.tell(batch)) waiting.add(batch);
+      else reject(new TroupeError('MAILBOX_FULL', { retryAfterMs: 200, metadata: { path: context.self.path } }));
     });
 }
