@@ -1,8 +1,6 @@
 import { defineHandler, fail, reject } from 'troupe/handlers';
 import { z } from 'zod';
 
-const nothing: unknown = undefined;
-
 /** Throws in the way it is told. */
 export default defineHandler({
   name: 'throws',
@@ -13,7 +11,8 @@ export default defineHandler({
       case 'error':
         throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' });
       case 'undefined':
-        return Promise.reject(nothing);
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- that is what is tried here
+        return Promise.reject(undefined);
       case 'fail':
         throw fail('upstream is away', { code: 'UPSTREAM' });
       case 'reject':
