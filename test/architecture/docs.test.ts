@@ -18,19 +18,19 @@ describe('the decisions', () => {
   const decisions = readdirSync(join(project, 'docs/adr')).filter((name) => name !== 'README.md');
   const index = read('docs/adr/README.md');
 
-  it('are numbered without gaps', () => {
-    const numbers = decisions.map((name) => Number(/^(\d{4})-[a-z0-9-]+\.md$/.exec(name)?.[1])).sort((a, b) => a - b);
-    expect(numbers).toEqual(numbers.map((_number, at) => at + 1));
-    expect(numbers.length).toBeGreaterThan(0);
+  it('have a number each', () => {
+    const numbers = decisions.map((name) => /^(\d{4})-[a-z0-9-]+\.md$/.exec(name)?.[1]);
+    expect(numbers).not.toContain(undefined);
+    expect(new Set(numbers).size).toBe(decisions.length);
+    expect(numbers).toContain('0001');
   });
 
-  it.each(decisions)('%s is in the index with its title and status', (name) => {
+  it.each(decisions)('%s is in the index, with a status, and says what was decided', (name) => {
     const text = read(`docs/adr/${name}`);
-    const title = /^# \d{4}: (.+)$/m.exec(text)?.[1];
-    const status = /^\| Status \| (.+?) \|$/m.exec(text)?.[1];
-    expect(status).toMatch(/^(proposed|accepted|rejected|superseded by \d{4})$/);
-    expect(index).toContain(`| [${name.slice(0, 4)}](${name}) | ${title ?? '?'} | ${status ?? '?'} |`);
-    for (const part of ['## Context', '## Decision', '## Consequences']) expect(text).toContain(part);
+    expect(text).toMatch(/^(\| Status \| |Status: )(proposed|accepted|rejected|superseded by \d{4})/m);
+    expect(text).toMatch(/^## Decision$/m);
+    const title = /^# \d{4}[:.]? (.+)$/m.exec(text)?.[1];
+    expect(index).toContain(`| [${name.slice(0, 4)}](${name}) | ${title ?? '?'} | `);
   });
 
   it('are all there that the index names', () => {
