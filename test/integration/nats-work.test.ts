@@ -98,6 +98,34 @@ describe('work source', () => {
     expect(first).not.toBe(second);
   });
 
+  test('a steady stream of messages given back with a delay does not keep any of them from coming again', async () => {
+    const bus = await open('later', { ackWaitMs: 20_000 });
+    await publish(bus, 1_000);
+    const endMs = performance.now() + 1_500;
+    let again = 0;
+    while (performance.now() < endMs) {
+      const [one] = await pull(bus, 1, 0);
+      if (one !== undefined && one.deliveries > 1) again += 1;
+      if (one !== undefined) bus.work.giveBack(one.ackTo, 200);
+    }
+    expect(again).toBeGreaterThan(20);
+  });
+
+  test('what waits to be given back goes back at once when the bus closes', async () => {
+    const bus = await open('leaving', { ackWaitMs: 20_000 });
+    const other = await nats.connect({ subjectRoot: 'leaving' });
+    const ids = await publish(bus, 3);
+    for (const { ackTo } of await pull(bus, 3, 1_000)) bus.work.giveBack(ackTo, 10_000);
+    expect(await pull(other, 3, 0)).toEqual([]);
+    await bus.close();
+    const got = new Set<string>();
+    await eventually(async () => {
+      for (const id of idsOf(await pull(other, 3, 500))) got.add(id);
+      return got.size === 3;
+    }, 5_000);
+    expect([...got].sort()).toEqual([...ids].sort());
+  });
+
   test('a message that nobody acknowledges comes again after the ack wait', async () => {
     const bus = await open('redeliver', { ackWaitMs: 500 });
     const ids = await publish(bus, 1);

@@ -116,10 +116,11 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     ttlMs: topology.ttlMs(names.nodesBucket),
   });
   const config = new NatsSharedConfig(openBucket(options, ground, names.configBucket), guard);
+  const work = new NatsWorkSource({ ...options, ...ground });
   const nodeLink = new NatsNodeLink({ link, requester, names, maxInProgress: limits.requestsInProgress });
   return {
     publisher: new NatsPublisher({ ...ground, mux, telemetry: options.telemetry }),
-    work: new NatsWorkSource({ ...options, ...ground }),
+    work,
     live: new NatsLiveFeed(link, names),
     membership,
     leases: new NatsShardLeases(openBucket(options, ground, names.leasesBucket), topology.ttlMs(names.leasesBucket)),
@@ -134,6 +135,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
       guard.close();
       membership.close();
       config.close();
+      work.close();
       await link.close();
     },
   };

@@ -11,6 +11,8 @@ import { TroupeError } from '../../domain/errors.ts';
 import { parseJobId } from '../../domain/job-id.ts';
 import { deliveriesOf } from './ack-subject.ts';
 import { brokerUnavailable } from './broker-error.ts';
+import { HandBack } from './hand-back.ts';
+import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import { consumerName } from './names.ts';
 import type { NatsNames } from './names.ts';
@@ -24,6 +26,7 @@ export interface WorkSourceOptions {
   readonly topology: Topology;
   readonly guard: StreamGuard;
   readonly names: NatsNames;
+  readonly limits: NatsLimits;
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
@@ -39,11 +42,13 @@ export class NatsWorkSource implements WorkSource {
   readonly #open = new Map<number, Pull>();
   readonly #byKey = new Map<string, Pull[]>();
   readonly #known = new Map<string, { readonly tenant: string; readonly queue: string }>();
+  readonly #handBack: HandBack;
   readonly #handedBack: Counter;
   #nextId = 0;
 
   constructor(options: WorkSourceOptions) {
     this.#options = options;
+    this.#handBack = new HandBack(options.clock, options.limits.ackWaitMs, (ackTo) => this.giveBack(ackTo));
     this.#handedBack = options.telemetry.counter({
       name: 'troupe_nats_late_deliveries_total',
       help: 'Work messages given back because no pull was waiting for them any more.',
@@ -73,8 +78,13 @@ export class NatsWorkSource implements WorkSource {
   }
 
   giveBack(ackTo: string, delayMs = 0): void {
-    const payload = delayMs === 0 ? nakPayload : `-NAK {"delay":${String(delayMs * 1_000_000)}}`;
-    this.#options.link.trySend(ackTo, payload);
+    if (delayMs > 0) this.#handBack.after(delayMs, ackTo);
+    else this.#options.link.trySend(ackTo, nakPayload);
+  }
+
+  /** Before the link closes. */
+  close(): void {
+    this.#handBack.close();
   }
 
   async ensureQueue(tenant: string, queue: string): Promise<void> {

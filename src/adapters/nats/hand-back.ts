@@ -1,0 +1,41 @@
+/**
+ * Messages that go back later. They wait here and are given back with a plain NAK: JetStream's own delayed NAK re-arms
+ * the consumer's only timer each time, so a steady stream of them (seen at 400/s on 2.15.2) stops every redelivery.
+ * Bounded; what is not held, or is lost with this process, comes again by its ack wait.
+ */
+import type { Clock } from '../../application/ports/runtime.ts';
+
+const maxHeld = 10_000;
+/** Later than this share of the ack wait, a NAK could hit the next delivery instead of ours. */
+const ackWaitShare = 0.8;
+
+export class HandBack {
+  readonly #clock: Clock;
+  readonly #ackWaitMs: number;
+  readonly #send: (ackTo: string) => void;
+  readonly #held = new Map<string, () => void>();
+
+  constructor(clock: Clock, ackWaitMs: number, send: (ackTo: string) => void) {
+    this.#clock = clock;
+    this.#ackWaitMs = ackWaitMs;
+    this.#send = send;
+  }
+
+  after(delayMs: number, ackTo: string): void {
+    if (delayMs >= this.#ackWaitMs * ackWaitShare || this.#held.size >= maxHeld || this.#held.has(ackTo)) return;
+    const cancel = this.#clock.setTimer(delayMs, () => {
+      this.#held.delete(ackTo);
+      this.#send(ackTo);
+    });
+    this.#held.set(ackTo, cancel);
+  }
+
+  /** Everything that is held goes back now: others may have it. */
+  close(): void {
+    for (const [ackTo, cancel] of this.#held) {
+      cancel();
+      this.#send(ackTo);
+    }
+    this.#held.clear();
+  }
+}
