@@ -1,0 +1,140 @@
+/** The worker actors of a node in virtual time: a work source, a run pool and shards that the test plays. */
+import { workersSupervisor } from '../../src/actors/worker/queue-watch-actor.ts';
+import type { RunsMessage } from '../../src/actors/worker/runs-actor.ts';
+import { SlotLedger } from '../../src/actors/worker/slot-ledger.ts';
+import { createWorkerMetrics, defaultWorkerLimits } from '../../src/actors/worker/worker-services.ts';
+import type { ActorRef } from '../../src/actors/kernel/index.ts';
+import { createTestKit } from '../../src/actors/testkit/index.ts';
+import type { TestKit } from '../../src/actors/testkit/index.ts';
+import type { ProgressNote, WorkDelivery } from '../../src/application/ports/bus.ts';
+import type { RunRequest } from '../../src/application/ports/run-pool.ts';
+import type { CompleteItem, HeartbeatItem, ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
+import { TroupeError } from '../../src/domain/errors.ts';
+import type { JobSpec } from '../../src/domain/job.ts';
+import type { JobId } from '../../src/domain/job-id.ts';
+import { composeJobId } from '../../src/domain/job-id.ts';
+import { testSpec } from './jobs.ts';
+
+interface OpenPull {
+  readonly batch: number;
+  readonly expiresMs: number;
+  resolve(deliveries: readonly WorkDelivery[]): void;
+}
+
+export interface WorkerHarness {
+  readonly kit: TestKit;
+  readonly slots: SlotLedger;
+  readonly runs: ActorRef<RunsMessage>;
+  readonly pulls: OpenPull[];
+  readonly handed: RunRequest[];
+  readonly cancelled: string[];
+  readonly completed: CompleteItem[];
+  readonly beats: HeartbeatItem[];
+  readonly acks: string[];
+  readonly givenBack: { readonly ackTo: string; readonly delayMs: number | undefined }[];
+  readonly notes: ProgressNote[];
+  threads: number;
+  shards: 'up' | 'away';
+  claim: 'granted' | 'drop';
+  spec: JobSpec;
+  stop: { readonly jobId: JobId; readonly token: string; readonly why: 'cancel' | 'stale' }[];
+  /** Puts a message into the queue: the oldest open pull gets it. */
+  offer(unique: number): Promise<WorkDelivery>;
+  end(runId: string, outcome?: RunOutcomeLike): Promise<void>;
+}
+type RunOutcomeLike = Extract<RunsMessage, { kind: 'ended' }>['outcome'];
+
+export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
+  const kit = createTestKit();
+  const ended = new Set<string>();
+  const pool = {
+    start: () => Promise.resolve([]),
+    run: (request: RunRequest) => void harness.handed.push(request),
+    capacity: () => harness.threads - (harness.handed.length - ended.size),
+    cancel: (runId: string) => void harness.cancelled.push(runId),
+    stats: () => ({ threads, busy: 0, waiting: 0, cells: [] }),
+    onManifests: () => () => undefined,
+    stop: () => Promise.resolve(),
+  };
+  const slots = new SlotLedger(pool);
+  const harness: WorkerHarness = {
+    kit,
+    slots,
+    runs: kit.system.refAt<RunsMessage>('/workers/runs'),
+    ...{ pulls: [], handed: [], cancelled: [], completed: [], beats: [], acks: [], givenBack: [], notes: [], stop: [] },
+    threads,
+    shards: 'up',
+    claim: 'granted',
+    spec: testSpec(),
+    async offer(unique) {
+      const delivery = deliveryOf(unique);
+      harness.pulls.shift()?.resolve([delivery]);
+      await kit.settle();
+      return delivery;
+    },
+    async end(runId, outcome = { kind: 'succeeded' }) {
+      ended.add(runId);
+      harness.runs.tell({ kind: 'ended', runId, outcome, durationMs: 5 });
+      await kit.settle();
+    },
+  };
+
+  async function callShard(verb: ShardVerb, item: unknown): Promise<unknown> {
+    await Promise.resolve();
+    if (harness.shards === 'away') throw new TroupeError('SHARD_UNAVAILABLE');
+    switch (verb) {
+      case 'claim':
+        return harness.claim === 'drop' ? { kind: 'drop' } : grantOf(harness.spec);
+      case 'complete':
+        harness.completed.push(item as CompleteItem);
+        return { kind: 'recorded', state: 'SUCCEEDED' };
+      case 'heartbeat':
+        harness.beats.push(item as HeartbeatItem);
+        return { stop: harness.stop };
+      default:
+        throw new Error(`not expected of a worker: ${verb}`);
+    }
+  }
+  kit.system.spawn(
+    'workers',
+    workersSupervisor(
+      {
+        nodeId: 'n1',
+        pool,
+        slots,
+        batcher: {
+          call: <V extends ShardVerb>(_shard: number, verb: V, item: ShardVerbs[V]['item']) =>
+            callShard(verb, item) as Promise<ShardVerbs[V]['result']>,
+          queued: () => 0,
+          close: () => undefined,
+        },
+        source: {
+          pull: ({ batch, expiresMs }) => new Promise((resolve) => harness.pulls.push({ batch, expiresMs, resolve })),
+          giveBack: (ackTo, delayMs) => void harness.givenBack.push({ ackTo, delayMs }),
+          ensureQueue: () => Promise.resolve(),
+          depth: () => Promise.resolve(0),
+        },
+        publisher: { acknowledge: (ackTo) => void harness.acks.push(ackTo) },
+        live: { publishProgress: (_tenant, _queue, note) => void harness.notes.push(note) },
+        payloads: { putPayload: () => Promise.resolve(), getPayload: () => Promise.resolve(undefined) },
+        limits: defaultWorkerLimits,
+        metrics: createWorkerMetrics(kit.telemetry),
+      },
+      { queues: () => new Map([['default/default', 1]]), onChange: () => () => undefined },
+    ),
+  );
+  await kit.settle();
+  return harness;
+}
+
+export const harnessToken = '1.1';
+
+function grantOf(spec: JobSpec): ShardVerbs['claim']['result'] {
+  return { kind: 'granted', token: harnessToken, attempt: 1, spec, createdAtMs: 1, suspect: false };
+}
+
+function deliveryOf(unique: number): WorkDelivery {
+  const jobId = composeJobId({ createdAtMs: 1, shard: 0, queueNo: 1 }, BigInt(unique));
+  const message = { jobId, tenant: 'default', queue: 'default', attempt: 0, generation: 1 };
+  return { message, ackTo: `ack-${String(unique)}`, deliveries: 1 };
+}

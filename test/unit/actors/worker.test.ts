@@ -1,0 +1,147 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { runIdOf } from '../../../src/actors/worker/run-registry.ts';
+import { testSpec } from '../../support/jobs.ts';
+import type { WorkerHarness } from '../../support/worker-harness.ts';
+import { createWorkerHarness, harnessToken } from '../../support/worker-harness.ts';
+
+describe('the workers of a node', () => {
+  let worker: WorkerHarness;
+
+  beforeEach(async () => {
+    worker = await createWorkerHarness();
+  });
+
+  /** The first pull asks for what is there at once and finds nothing: from then on the doorbell waits. */
+  async function idle(): Promise<void> {
+    worker.pulls.shift()?.resolve([]);
+    await worker.kit.settle();
+  }
+  async function running(unique: number): Promise<string> {
+    const { message } = await worker.offer(unique);
+    await worker.kit.settle();
+    return runIdOf(message.jobId, harnessToken);
+  }
+
+  it('reserve their free slots before they ask for work, and hold none while they wait', async () => {
+    expect(worker.pulls).toMatchObject([{ batch: 2, expiresMs: 0 }]);
+    expect(worker.slots.free).toBe(0);
+    await idle();
+    expect(worker.pulls).toMatchObject([{ batch: 1, expiresMs: 5_000 }]);
+    expect(worker.slots.free).toBe(2);
+  });
+
+  it('ask for nothing while there is no room, and for as much as there is when there is some', async () => {
+    await idle();
+    await worker.offer(1);
+    await idle();
+    await worker.offer(2);
+    expect(worker.handed).toHaveLength(2);
+    expect(worker.pulls).toEqual([]);
+    await worker.end(worker.handed[0]?.runId ?? '');
+    expect(worker.pulls).toMatchObject([{ batch: 1, expiresMs: 0 }]);
+  });
+
+  it('keep a message that rang when others had taken the slots, until there is one', async () => {
+    await idle();
+    expect(worker.slots.reserve(2)).toBe(2);
+    await worker.offer(1);
+    expect(worker.handed).toEqual([]);
+    worker.slots.release(2);
+    await worker.kit.settle();
+    expect(worker.handed).toHaveLength(1);
+  });
+
+  it('give it back when none becomes free in time', async () => {
+    await idle();
+    worker.slots.reserve(2);
+    await worker.offer(1);
+    await worker.kit.advance(11_000);
+    expect(worker.handed).toEqual([]);
+    expect(worker.givenBack).toEqual([{ ackTo: 'ack-1', delayMs: undefined }]);
+  });
+
+  it('give a message back, later, when its shard is away', async () => {
+    await idle();
+    worker.shards = 'away';
+    await worker.offer(1);
+    expect(worker.givenBack).toMatchObject([{ ackTo: 'ack-1' }]);
+    expect(worker.givenBack[0]?.delayMs).toBeGreaterThanOrEqual(1_000);
+    expect(worker.slots.free + worker.slots.reserved).toBe(2);
+  });
+
+  it('acknowledge a message that has nothing left to do', async () => {
+    await idle();
+    worker.claim = 'drop';
+    await worker.offer(1);
+    expect(worker.acks).toEqual(['ack-1']);
+    expect(worker.handed).toEqual([]);
+  });
+
+  it('report an outcome until a shard has taken it, and name the run in heartbeats until then', async () => {
+    await idle();
+    const runId = await running(1);
+    worker.shards = 'away';
+    await worker.end(runId);
+    expect(worker.completed).toEqual([]);
+    await worker.kit.advance(6_000);
+    worker.shards = 'up';
+    await worker.kit.advance(4_000);
+    expect(worker.completed).toMatchObject([{ token: harnessToken, outcome: { kind: 'succeeded' } }]);
+    worker.beats.length = 0;
+    await worker.kit.advance(4_000);
+    expect(worker.beats).toEqual([]);
+  });
+
+  it('carry progress to listeners at once and to the shard with the heartbeat', async () => {
+    await idle();
+    const runId = await running(1);
+    worker.runs.tell({ kind: 'started', runId });
+    worker.runs.tell({ kind: 'progress', runId, note: { fraction: 0.5, note: 'half' } });
+    await worker.kit.advance(2_500);
+    expect(worker.notes).toMatchObject([{ fraction: 0.5, note: 'half', attempt: 1 }]);
+    expect(worker.beats.at(-1)?.runs).toMatchObject([{ progress: 0.5, note: 'half' }]);
+  });
+
+  it('stop a run that was cancelled and report that its code is gone', async () => {
+    await idle();
+    const { message } = await worker.offer(1);
+    const runId = runIdOf(message.jobId, harnessToken);
+    worker.stop = [{ jobId: message.jobId, token: harnessToken, why: 'cancel' }];
+    await worker.kit.advance(2_500);
+    expect(worker.cancelled).toEqual([runId]);
+    await worker.end(runId, { kind: 'stopped' });
+    expect(worker.completed).toMatchObject([{ outcome: { kind: 'stopped' } }]);
+  });
+
+  it('stop a run whose token no longer counts and report nothing', async () => {
+    await idle();
+    const { message } = await worker.offer(1);
+    const runId = runIdOf(message.jobId, harnessToken);
+    worker.stop = [{ jobId: message.jobId, token: harnessToken, why: 'stale' }];
+    await worker.kit.advance(2_500);
+    await worker.end(runId);
+    expect(worker.completed).toEqual([]);
+  });
+
+  it('fail a job whose input is gone, without a thread', async () => {
+    await idle();
+    worker.spec = testSpec({ input: { kind: 'ref', id: 'gone', bytes: 9, encoding: 'bytes' } });
+    await worker.offer(1);
+    await worker.kit.settle();
+    expect(worker.handed).toEqual([]);
+    expect(worker.completed).toMatchObject([{ outcome: { kind: 'failed', failure: { reason: 'INVALID_INPUT' } } }]);
+    expect(worker.slots.free + worker.slots.reserved).toBe(2);
+  });
+
+  it('are drained when the last outcome is reported', async () => {
+    await idle();
+    const runId = await running(1);
+    let drained = false;
+    worker.slots.close();
+    worker.runs.tell({ kind: 'drain', done: () => (drained = true) });
+    await worker.kit.settle();
+    expect(drained).toBe(false);
+    await worker.end(runId);
+    expect(drained).toBe(true);
+  });
+});
