@@ -48,6 +48,16 @@ describe('a run that kills its cell', () => {
     expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
   });
 
+  it('does not touch the runs of another cell', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 2, cells: 2 });
+    expect(zoo.pool.stats().cells).toHaveLength(2);
+    const elsewhere = zoo.run('sleeps', { ms: 800 });
+    await elsewhere.started;
+    expect((await zoo.run('kills').ended).outcome).toEqual({ kind: 'lost', convicted: true });
+    expect(zoo.pool.capacity()).toBe(0);
+    expect((await elsewhere.ended).outcome.kind).toBe('succeeded');
+  });
+
   it('leaves what is handed over during the restart waiting, not lost', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
     expect((await zoo.run('kills').ended).outcome).toEqual({ kind: 'lost', convicted: true });
