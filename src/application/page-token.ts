@@ -33,14 +33,14 @@ export function resumeToken(jobId: JobId, seq: number): string {
 
 /** The number of the last change that the client has seen. */
 export function parseResumeToken(token: string, jobId: string): number {
-  const [id, seqText = ''] = (decode('r1', token) ?? '').split('.');
-  const seq = Number(seqText);
-  if (id !== jobId || !/^[1-9][0-9]{0,9}$/.test(seqText)) {
+  const text = decode('r1', token) ?? '';
+  const seq = /^[1-9][0-9]{0,9}$/.exec(text.slice(jobId.length + 1))?.[0];
+  if (seq === undefined || !text.startsWith(`${jobId}.`)) {
     throw new TroupeError('INVALID_RESUME_TOKEN', {
       violations: [{ field: 'resume_token', description: 'is not one of this job' }],
     });
   }
-  return seq;
+  return Number(seq);
 }
 
 function encode(kind: string, text: string): string {

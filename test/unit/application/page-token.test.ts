@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  jobPageToken,
+  parseJobPageToken,
+  parseQueuePageToken,
+  parseResumeToken,
+  queuePageToken,
+  resumeToken,
+} from '../../../src/application/page-token.ts';
+import { composeJobId } from '../../../src/domain/job-id.ts';
+
+const id = composeJobId({ createdAtMs: 1_700_000_000_000, shard: 3, queueNo: 17 }, 5n);
+const other = composeJobId({ createdAtMs: 1_700_000_000_000, shard: 3, queueNo: 18 }, 5n);
+
+describe('tokens', () => {
+  it('come back as what they stand for', () => {
+    expect(parseJobPageToken(jobPageToken(id), 17)).toBe(id);
+    expect(parseQueuePageToken(queuePageToken('thumbs'))).toBe('thumbs');
+    expect(parseResumeToken(resumeToken(id, 12), id)).toBe(12);
+  });
+
+  it('are good for what they were made for only', () => {
+    expect(() => parseJobPageToken(jobPageToken(other), 17)).toThrow('page token');
+    expect(() => parseResumeToken(resumeToken(other, 1), id)).toThrow('resume token');
+    expect(() => parseQueuePageToken(jobPageToken(id))).toThrow('page token');
+    expect(() => parseJobPageToken(resumeToken(id, 1), 17)).toThrow('page token');
+  });
+
+  it('are never made up', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        for (const token of [text, Buffer.from(text).toString('base64url')]) {
+          expect(() => parseJobPageToken(token, 17)).toThrow('page token');
+          expect(() => parseResumeToken(token, id)).toThrow('resume token');
+        }
+      }),
+    );
+    for (const seq of [0, -1, 1.5, Number.NaN])
+      expect(() => parseResumeToken(resumeToken(id, seq), id)).toThrow('resume');
+  });
+});

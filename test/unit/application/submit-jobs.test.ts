@@ -1,0 +1,200 @@
+/** What a submit sends and stores, and where. */
+import { describe, expect, it } from 'vitest';
+import type { CallContext } from '../../../src/application/call-context.ts';
+import type { JobRequest } from '../../../src/application/job-request.ts';
+import { createQueueCatalog } from '../../../src/application/queue-catalog.ts';
+import { createShardBatcher } from '../../../src/application/shard-batcher.ts';
+import { createShardChoice } from '../../../src/application/shard-choice.ts';
+import { createSubmitJobs } from '../../../src/application/submit-jobs.ts';
+import type { ShardClient } from '../../../src/application/ports/shard-link.ts';
+import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import type { ErrorCode } from '../../../src/domain/errors.ts';
+import { defaultQueueSettings } from '../../../src/domain/queue.ts';
+import type { Queue } from '../../../src/domain/queue.ts';
+import { testRecord } from '../../support/jobs.ts';
+import { silentLog } from '../../support/stores.ts';
+import { createManualClock } from './manual-clock.ts';
+
+const context: CallContext = { tenant: 'default', requestId: 'r' };
+const echo: JobRequest = { handler: 'test.echo', queue: '', idempotencyKey: '' };
+
+function setUp(options: { readonly local?: readonly number[]; readonly away?: number } = {}) {
+  const clock = createManualClock();
+  const sent: { shard: number; items: readonly SubmitItem[] }[] = [];
+  const stored = new Map<string, Uint8Array>();
+  const versions = new Map([['default/default', 1]]);
+  let reads = 0;
+  let away = options.away ?? 0;
+  let queue: Queue = {
+    tenant: 'default',
+    name: 'default',
+    queueNo: 7,
+    settings: defaultQueueSettings,
+    version: 1,
+    createdAtMs: 0,
+    updatedAtMs: 0,
+  };
+  const call = async (shard: number, _verb: string, items: readonly SubmitItem[]) => {
+    sent.push({ shard, items });
+    if (away > 0) {
+      away -= 1;
+      throw new TroupeError('SHARD_UNAVAILABLE');
+    }
+    return items.map((item) => ({ ok: { record: testRecord(item.spec), duplicate: false } }));
+  };
+  const catalog = createQueueCatalog({
+    store: {
+      createQueue: async () => ({ outcome: 'exists', queue }),
+      findQueue: async (_tenant, name) => {
+        reads += 1;
+        return name === 'default' ? queue : undefined;
+      },
+      listQueues: async () => [queue],
+      updateQueue: async () => ({ outcome: 'missing' }),
+    },
+    config: { queues: () => versions, touchQueue: async () => undefined },
+    work: { ensureQueue: async () => undefined },
+    clock,
+    log: silentLog,
+  });
+  const submit = createSubmitJobs({
+    batcher: createShardBatcher({
+      client: { call: call },
+      clock,
+      timeoutMs: 1_000,
+      maxQueued: 2_000,
+      atTurnEnd: setImmediate,
+    }),
+    shards: createShardChoice({ shardCount: 8, localShards: () => options.local ?? [], clock, random: () => 0.3 }),
+    catalog,
+    config: {
+      manifests: () =>
+        new Map([
+          ['test.echo', { name: 'test.echo', version: '1', inputKind: 'any' as const }],
+          ['test.bytes', { name: 'test.bytes', version: '1', inputKind: 'bytes' as const, executionTimeoutMs: 9 }],
+        ]),
+    },
+    payloads: {
+      putPayload: async ({ id, bytes }) => void stored.set(id, bytes),
+      getPayload: async () => undefined,
+    },
+    validator: { validate: () => [] },
+    clock,
+    payloadMaxBytes: 10_000,
+  });
+  return {
+    clock,
+    sent,
+    stored,
+    submit,
+    reads: () => reads,
+    changeQueue(): void {
+      queue = { ...queue, version: 2, settings: { ...queue.settings, executionTimeoutMs: 123 } };
+      versions.set('default/default', 2);
+    },
+  };
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | undefined> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => TroupeError.from(error).code,
+  );
+}
+
+describe('submit', () => {
+  it('sends a batch without keys to one shard, of this process if it has any', async () => {
+    const remote = setUp();
+    await remote.submit.many(
+      context,
+      Array.from({ length: 600 }, () => echo),
+    );
+    expect(new Set(remote.sent.map(({ shard }) => shard)).size).toBe(1);
+    const local = setUp({ local: [2, 5] });
+    const shards = new Set<number>();
+    for (let turn = 0; turn < 10; turn += 1) {
+      await local.submit.one(context, echo);
+      local.clock.advance(50);
+    }
+    for (const { shard } of local.sent) shards.add(shard);
+    expect([...shards].sort()).toEqual([2, 5]);
+  });
+
+  it('sends a key always to the same shard, and spreads keys', async () => {
+    const { submit, sent, clock } = setUp({ local: [1] });
+    for (const idempotencyKey of ['a', 'a', 'b', 'c', 'd', 'e', 'f', 'g']) {
+      await submit.one(context, { ...echo, idempotencyKey });
+      clock.advance(1_000);
+    }
+    expect(sent[0]?.shard).toBe(sent[1]?.shard);
+    expect(new Set(sent.map(({ shard }) => shard)).size).toBeGreaterThan(2);
+    expect(sent[0]?.items[0]?.keyHash).toMatch(/^[\w-]{43}$/);
+    expect(sent[0]?.items[0]).toEqual(sent[1]?.items[0]);
+  });
+
+  it('tries three shards for a job without a key, one for a job with a key', async () => {
+    const three = setUp({ local: [1], away: 2 });
+    await three.submit.one(context, echo);
+    expect(new Set(three.sent.map(({ shard }) => shard)).size).toBe(3);
+    expect(await codeOf(setUp({ away: 3 }).submit.one(context, echo))).toBe('SHARD_UNAVAILABLE');
+    const keyed = setUp({ away: 1 });
+    expect(await codeOf(keyed.submit.one(context, { ...echo, idempotencyKey: 'k' }))).toBe('SHARD_UNAVAILABLE');
+    expect(keyed.sent).toHaveLength(1);
+  });
+
+  it('keeps inputs up to 1 KiB in the record and stores larger ones first', async () => {
+    const { submit, sent, stored } = setUp();
+    const json = (bytes: number): JobRequest => ({
+      ...echo,
+      input: { kind: 'json', json: `"${'x'.repeat(bytes - 2)}"` },
+    });
+    await submit.one(context, json(1_024));
+    expect(stored.size).toBe(0);
+    await submit.one(context, json(1_025));
+    const input = sent[1]?.items[0]?.spec.input;
+    expect(input).toMatchObject({ kind: 'ref', bytes: 1_025, encoding: 'json' });
+    expect(stored.get(input?.kind === 'ref' ? input.id : '')?.byteLength).toBe(1_025);
+    await submit.one(context, { ...echo, input: { kind: 'bytes', bytes: Buffer.from([1, 2, 255]) } });
+    expect(sent[2]?.items[0]?.spec.input).toEqual({ kind: 'bytes', base64: 'AQL/' });
+  });
+
+  it('stores the payload of a repeated keyed submit under the same id', async () => {
+    const { submit, stored } = setUp();
+    const request: JobRequest = { ...echo, idempotencyKey: 'k', input: { kind: 'bytes', bytes: Buffer.alloc(2_000) } };
+    await submit.one(context, request);
+    await submit.one(context, request);
+    expect(stored.size).toBe(1);
+    await submit.one(context, { ...request, input: { kind: 'bytes', bytes: Buffer.alloc(2_000, 1) } });
+    expect(stored.size).toBe(2);
+  });
+
+  it('stores and sends nothing for what it refuses', async () => {
+    const { submit, sent, stored, clock } = setUp();
+    const big = { kind: 'bytes', bytes: Buffer.alloc(2_000) } as const;
+    const refused: [CallContext, JobRequest, ErrorCode][] = [
+      [context, { ...echo, input: { kind: 'bytes', bytes: Buffer.alloc(10_001) } }, 'PAYLOAD_TOO_LARGE'],
+      [context, { ...echo, handler: 'test.none', input: big }, 'UNKNOWN_HANDLER'],
+      [context, { ...echo, queue: 'none', input: big }, 'QUEUE_NOT_FOUND'],
+      [context, { ...echo, executionTimeoutMs: 0, input: big }, 'INVALID_JOB_SPEC'],
+      [context, { ...echo, handler: 'test.bytes', input: { kind: 'json', json: '1' } }, 'INVALID_JOB_SPEC'],
+      [context, { ...echo, input: { kind: 'json', json: '{' } }, 'INVALID_JOB_SPEC'],
+      [{ ...context, deadlineAtMs: clock.nowMs() }, { ...echo, input: big }, 'CALL_DEADLINE_EXCEEDED'],
+      [{ ...context, signal: AbortSignal.abort() }, { ...echo, input: big }, 'CALL_CANCELLED'],
+    ];
+    for (const [caller, request, code] of refused) expect(await codeOf(submit.one(caller, request))).toBe(code);
+    expect([sent, stored.size]).toEqual([[], 0]);
+  });
+
+  it('takes the defaults of a queue as they are now, reading it once for each version', async () => {
+    const { submit, sent, reads, changeQueue } = setUp();
+    await Promise.all([submit.one(context, echo), submit.one(context, echo)]);
+    await submit.one(context, echo);
+    expect(reads()).toBe(1);
+    changeQueue();
+    await submit.one(context, echo);
+    expect(reads()).toBe(2);
+    const timeouts = sent.flatMap(({ items }) => items.map((item) => item.spec.executionTimeoutMs));
+    expect(timeouts).toEqual([300_000, 300_000, 300_000, 123]);
+  });
+});

@@ -1,0 +1,213 @@
+/** Watching in virtual time: what is told when, whatever becomes of the news. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { CallContext } from '../../../src/application/call-context.ts';
+import type { LiveFeed } from '../../../src/application/ports/bus.ts';
+import { createWatchJob } from '../../../src/application/watch-job.ts';
+import type { WatchUpdate } from '../../../src/application/watch-job.ts';
+import { isTerminal } from '../../../src/domain/job.ts';
+import type { JobRecord } from '../../../src/domain/job.ts';
+import { decide } from '../../../src/domain/transitions.ts';
+import type { JobCommand } from '../../../src/domain/transitions.ts';
+import { testRecord } from '../../support/jobs.ts';
+import { createManualClock } from './manual-clock.ts';
+
+/** Long enough for every promise that is settled now to be acted on. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function setUp(signal?: AbortSignal) {
+  const clock = createManualClock();
+  let record = testRecord({}, { nowMs: clock.nowMs() });
+  /** What readers see; behind `record` when a stale replica answers. */
+  let shown = record;
+  let reads = 0;
+  const listeners = new Set<Parameters<LiveFeed['watchJob']>[1]>();
+  const watchJob = createWatchJob({
+    clock,
+    reader: {
+      read: async () => {
+        reads += 1;
+        return { record: shown };
+      },
+    },
+    feed: {
+      publishProgress: () => undefined,
+      watchJob: (_job, listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    payloads: { putPayload: async () => undefined, getPayload: async () => undefined },
+  });
+  const context: CallContext = { tenant: 'default', requestId: 'r', ...(signal && { signal }) };
+  const seen: WatchUpdate[] = [];
+  let ended = false;
+  function start(token = ''): Promise<void> {
+    return (async () => {
+      try {
+        for await (const update of watchJob(context, record.id, token)) seen.push(update);
+      } finally {
+        ended = true;
+      }
+    })();
+  }
+  return {
+    clock,
+    listeners,
+    seen,
+    start,
+    ended: () => ended,
+    reads: () => reads,
+    states: () => seen.map(({ job }) => job.record.state),
+    change(command: JobCommand, options: { readonly told?: boolean; readonly shown?: boolean } = {}): void {
+      const decision = decide(record, command, clock.nowMs(), 0.5);
+      if (decision.kind === 'changed') ({ record } = decision);
+      if (options.shown !== false) shown = record;
+      if (options.told !== false) for (const listener of listeners) listener({ kind: 'event', seq: record.seq });
+    },
+    show(): void {
+      shown = record;
+    },
+    progress(fraction: number): void {
+      const progress = { jobId: record.id, attempt: 1, fraction, note: '' };
+      for (const listener of listeners) listener({ kind: 'progress', progress });
+    },
+    newest: (): JobRecord => record,
+  };
+}
+
+const claim: JobCommand = { kind: 'claim', node: 'n', token: 't' };
+const succeed: JobCommand = { kind: 'succeed', token: 't' };
+
+describe('watch', () => {
+  it('finds by itself what no news told', async () => {
+    const watch = setUp();
+    const done = watch.start();
+    await settle();
+    watch.change(claim, { told: false });
+    watch.clock.advance(4_999);
+    await settle();
+    expect(watch.states()).toEqual(['QUEUED']);
+    watch.clock.advance(1);
+    await settle();
+    expect(watch.states()).toEqual(['QUEUED', 'RUNNING']);
+    watch.change(succeed);
+    await done;
+    expect(watch.states()).toEqual(['QUEUED', 'RUNNING', 'SUCCEEDED']);
+    expect([watch.listeners.size, watch.clock.timers()]).toEqual([0, 0]);
+  });
+
+  it('reads again, ever more slowly, while news are ahead of what can be read', async () => {
+    const watch = setUp();
+    const done = watch.start();
+    await settle();
+    watch.change(claim, { shown: false });
+    await settle();
+    const before = watch.reads();
+    for (let step = 0; step < 100; step += 1) {
+      watch.clock.advance(50);
+      await settle();
+    }
+    expect(watch.reads() - before).toBeLessThan(10);
+    expect(watch.states()).toEqual(['QUEUED']);
+    watch.show();
+    watch.clock.advance(5_000);
+    await settle();
+    expect(watch.states()).toEqual(['QUEUED', 'RUNNING']);
+    watch.change(succeed);
+    watch.clock.advance(5_000);
+    await done;
+  });
+
+  it('passes progress on without reading, at most one note in 100 ms, and still polls', async () => {
+    const watch = setUp();
+    const done = watch.start();
+    await settle();
+    watch.change(claim);
+    await settle();
+    const reads = watch.reads();
+    for (let step = 1; step <= 400; step += 1) {
+      watch.progress(step / 1_000);
+      watch.clock.advance(10);
+      await settle();
+    }
+    const notes = watch.seen.filter(({ job }) => job.progress);
+    expect(notes.length).toBeGreaterThan(20);
+    expect(notes.length).toBeLessThanOrEqual(41);
+    expect(watch.reads()).toBe(reads);
+    watch.change(succeed, { told: false });
+    for (let step = 0; step < 600 && !watch.ended(); step += 1) {
+      watch.progress(0.9);
+      watch.clock.advance(10);
+      await settle();
+    }
+    await done;
+    expect(watch.states().at(-1)).toBe('SUCCEEDED');
+  });
+
+  it('ends with the call, and leaves nothing behind', async () => {
+    const controller = new AbortController();
+    const watch = setUp(controller.signal);
+    const done = watch.start();
+    await settle();
+    controller.abort();
+    await expect(done).rejects.toMatchObject({ code: 'CALL_CANCELLED' });
+    expect([watch.listeners.size, watch.clock.timers()]).toEqual([0, 0]);
+  });
+
+  it('keeps nothing for a reader that is slow: it gets the newest view', async () => {
+    const watch = setUp();
+    const done = watch.start();
+    await settle();
+    watch.change(claim);
+    for (let round = 0; round < 50; round += 1) watch.progress(round / 50);
+    watch.change({ kind: 'stopped', token: 't' });
+    watch.change({ ...claim, token: 't2' });
+    await settle();
+    expect(watch.states()).toEqual(['QUEUED', 'RUNNING']);
+    expect(watch.seen.at(-1)?.job.record.attempt).toBe(2);
+    watch.change({ kind: 'succeed', token: 't2' });
+    await done;
+  });
+
+  it('never goes back and ends with the final state, whatever is lost, late or doubled', async () => {
+    const step = fc.record({
+      command: fc.constantFrom<JobCommand>(
+        claim,
+        { kind: 'stopped', token: 't' },
+        { kind: 'cancel', reason: '' },
+        succeed,
+      ),
+      told: fc.boolean(),
+      shown: fc.boolean(),
+      twice: fc.boolean(),
+      advanceMs: fc.nat(6_000),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.nat(3), async (steps, resumeAt) => {
+        const watch = setUp();
+        for (const early of steps.slice(0, resumeAt)) watch.change(early.command);
+        const done = watch.start();
+        for (const { command, told, shown, twice, advanceMs } of steps.slice(resumeAt)) {
+          watch.change(command, { told, shown });
+          if (twice) watch.change({ kind: 'due' });
+          watch.clock.advance(advanceMs);
+          await settle();
+        }
+        if (!isTerminal(watch.newest().state)) watch.change({ kind: 'cancel', reason: '' });
+        if (!isTerminal(watch.newest().state)) watch.change({ kind: 'stopped', token: 't' });
+        watch.show();
+        for (let round = 0; round < 20 && !watch.ended(); round += 1) {
+          watch.clock.advance(5_000);
+          await settle();
+        }
+        await done;
+        const seqs = watch.seen.map(({ job }) => job.record.seq);
+        expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
+        expect(watch.seen.at(-1)?.job.record).toEqual(watch.newest());
+        expect([watch.listeners.size, watch.clock.timers()]).toEqual([0, 0]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
