@@ -6,12 +6,10 @@ import { TroupeError } from '../../domain/errors.ts';
 /** Error codes of the JetStream API that decide something here. */
 export const apiCodes = {
   streamNotFound: 10059,
-  consumerNotFound: 10014,
   consumerExists: 10148,
   streamNameInUse: 10058,
   wrongLastSequence: 10071,
   wrongLastSequenceUnknown: 10164,
-  messageNotFound: 10037,
   storeFailed: 10077,
   noPeers: 10005,
   temporarilyUnavailable: 10008,

@@ -51,13 +51,8 @@ export function consumerName(tenant: string, queue: string): string {
 }
 
 const freeCharacter = /[^A-Za-z0-9_-]/gu;
-const escaped = /=([0-9A-F]+)=/g;
 
 /** Injective: `image.thumbnail` becomes `image=2E=thumbnail`. */
 export function escapeToken(text: string): string {
   return text.replace(freeCharacter, (character) => `=${(character.codePointAt(0) ?? 0).toString(16).toUpperCase()}=`);
-}
-
-export function unescapeToken(token: string): string {
-  return token.replace(escaped, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)));
 }

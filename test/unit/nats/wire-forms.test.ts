@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { consumerName, escapeToken, natsNames, unescapeToken } from '../../../src/adapters/nats/names.ts';
+import { consumerName, escapeToken, natsNames } from '../../../src/adapters/nats/names.ts';
 import { readPubAck } from '../../../src/adapters/nats/pub-ack.ts';
 import { fitResults } from '../../../src/adapters/nats/shard-link.ts';
+
+function unescapeToken(token: string): string {
+  return token.replace(/=([0-9A-F]+)=/g, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)));
+}
 
 describe('names', () => {
   test('any text becomes one subject token and back', () => {
