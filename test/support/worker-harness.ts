@@ -91,7 +91,9 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       case 'heartbeat':
         harness.beats.push(item as HeartbeatItem);
         return { stop: harness.stop };
-      default:
+      case 'submit':
+      case 'cancel':
+      case 'get':
         throw new Error(`not expected of a worker: ${verb}`);
     }
   }

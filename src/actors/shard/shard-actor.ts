@@ -105,7 +105,7 @@ async function startShard(
 function handlerOf(context: ActorContext<ShardMessage>, waiting: Set<Batch>): ShardHandler {
   return <V extends ShardVerb>(verb: V, items: readonly ShardVerbs[V]['item'][]) =>
     new Promise<readonly ItemResult<ShardVerbs[V]['result']>[]>((resolve, reject) => {
-      const batch: Batch = { kind: 'batch', verb, items, answer: resolve as Batch['answer'], refuse: reject };
+      const batch: Batch = { kind: 'batch', verb, items, answer: resolve, refuse: reject };
       if (context.self.tell(batch)) waiting.add(batch);
       else reject(new TroupeError('MAILBOX_FULL', { retryAfterMs: 200, metadata: { path: context.self.path } }));
     });
