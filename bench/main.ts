@@ -8,7 +8,8 @@ import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { memoryOf } from './harness/process-memory.ts';
+import { otherLoad } from './harness/other-load.ts';
+import { memoryOf } from './harness/process-tree.ts';
 import { startSystem } from './harness/system.ts';
 import type { StoreKind, SystemUnderTest } from './harness/system.ts';
 import type { StoreAddress } from './harness/store-handle.ts';
@@ -18,7 +19,7 @@ import { readOptions, usage, UsageError } from './options.ts';
 import type { BenchOptions } from './options.ts';
 import { figureRows, reportTables } from './report.ts';
 import type { StoreResults } from './report.ts';
-import { runWorkloads, serverPrograms } from './workloads/workload-results.ts';
+import { runWorkloads } from './workloads/workload-results.ts';
 
 const resultsDir = fileURLToPath(new URL('./results/', import.meta.url));
 /** What starts a system up is over by then. */
@@ -41,17 +42,19 @@ async function benchStore(store: StoreKind, options: BenchOptions, teardown: Tea
   teardown.add(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
   const dataDir = join(folder, 'troupe');
   await mkdir(dataDir);
+  const before = await otherLoad();
   say(`${store}: starting troupe dev`);
   const profileDir = options.profileDir === undefined ? undefined : resolve(options.profileDir, store);
   const system = await startSystem({ store, dataDir, profileDir, teardown });
   await sleep(settleMs);
-  const idleMemory = await memoryOf(system.pid, serverPrograms);
+  const idleMemory = await memoryOf(system.pid);
   say(`${store}: raw limits`);
   const address = storeAddress(store, folder, system);
   const limits = await measureLimits({ natsUrl: system.natsUrl, store: address, threads, quick, teardown }, say);
   say(`${store}: workloads`);
   const workloads = await runWorkloads({ system, only, quick, threads, folder, teardown }, say);
-  return { store, limits, workloads, idleMemory };
+  await system.stop();
+  return { store, limits, workloads, idleMemory, otherLoad: [before, await otherLoad()] };
 }
 
 async function keep(results: StoreResults, quick: boolean): Promise<string> {

@@ -1,5 +1,5 @@
 /** The figures of one store as rows: what was measured, what the limit is, and whether the mark is met. */
-import type { MemoryReading } from './harness/process-memory.ts';
+import type { MemoryReading } from './harness/process-tree.ts';
 import type { Percentiles, Sample } from './harness/statistics.ts';
 import type { StoreKind } from './harness/system.ts';
 import { pathLimit } from './limits/path-limit.ts';
@@ -13,6 +13,8 @@ export interface StoreResults {
   readonly limits: RawLimits;
   readonly workloads: WorkloadResults;
   readonly idleMemory: MemoryReading;
+  /** Share of the machine that something else used, before and after. */
+  readonly otherLoad: readonly [number, number];
 }
 
 export interface FigureRow {
@@ -115,10 +117,28 @@ export function reportTables(results: StoreResults): string {
     met === undefined ? '' : met ? 'pass' : 'miss',
   ]);
   const limits = limitRows(results.limits).map((row) => [row.name, limitFigure(row)]);
+  const costs = Object.entries(results.workloads.cpu ?? {}).map(([name, cost]) => [
+    name,
+    ...[cost.node, cost.cells, cost.nats, cost.cassandra, cost.load].map(whole),
+  ]);
   return [
+    otherLoadLine(results.otherLoad),
     table(['Raw limit', 'Median (least to most)'], limits),
     table(['Workload', 'Median (least to most)', 'Limit of its path', 'Ratio', 'Mark', ''], figures),
+    ...(costs.length === 0
+      ? []
+      : [table(['CPU µs per job', 'node', 'cells', 'nats-server', 'Cassandra', 'load generator'], costs)]),
   ].join('\n\n');
+}
+
+/** A tenth of the machine gone is within what runs differ by anyway. */
+const quietLoad = 0.1;
+
+function otherLoadLine([before, after]: readonly [number, number]): string {
+  const shares = `${whole(before * 100)} % before, ${whole(after * 100)} % after`;
+  return Math.max(before, after) < quietLoad
+    ? `Machine otherwise idle (${shares}).`
+    : `Something else used the machine (${shares}): rates and times are worse than they need be.`;
 }
 
 function limitFigure({ unit, value }: LimitRow): string {

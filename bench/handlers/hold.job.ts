@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-const pollMs = 5;
+const pollMs = 10;
 
 export default defineHandler({
   name: 'bench.hold',

@@ -4,6 +4,7 @@
  * Started by hand (`node bench/limits/piscina-dispatch.ts`) a file takes its input as JSON argument, and prints.
  */
 import { fork } from 'node:child_process';
+import type { Serializable } from 'node:child_process';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Teardown } from './teardown.ts';
@@ -26,8 +27,8 @@ export function serveTask(work: (input: never) => Promise<unknown>): void {
   };
   // The parent is gone: nobody waits for the result.
   process.once('disconnect', () => process.exit());
-  process.once('message', (input: never) => {
-    work(input).then(
+  process.once('message', (input: Serializable) => {
+    work(input as never).then(
       (ok) => reply({ ok }),
       (error: unknown) => reply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
     );
@@ -60,7 +61,7 @@ export async function runTask<O>(file: URL, input: unknown, { teardown, timeoutM
       child.once('exit', (code, signal) => {
         reject(new Error(`${file.pathname} ended with ${signal ?? `code ${String(code)}`} and no result`));
       });
-      child.send(input as object);
+      child.send(input as Serializable);
     });
   } finally {
     clearTimeout(timer);

@@ -5,6 +5,8 @@
 import { inFlight } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';
 import { occupyWorkers } from './busy-workers.ts';
+import { withCpuCost } from './cpu-cost.ts';
+import type { CpuCost } from './cpu-cost.ts';
 import { EventTally } from './event-tally.ts';
 import { acceptedId, benchQueue, inSession, payload } from './session.ts';
 import type { Session, Target } from './session.ts';
@@ -15,12 +17,16 @@ export interface BacklogInput extends Target {
   readonly batch: number;
   readonly callers: number;
   readonly threads: number;
+  /** To see what it spends. */
+  readonly systemPid: number;
   readonly folder: string;
 }
 
 export interface BacklogResult {
   readonly submittedPerSecond: number;
   readonly drainedPerSecond: number;
+  readonly submitCost: CpuCost;
+  readonly drainCost: CpuCost;
 }
 
 const drainTimeoutMs = 300_000;
@@ -45,21 +51,22 @@ async function run(input: BacklogInput): Promise<BacklogResult> {
     const recorded = new EventTally({ connection: session.nats, queue: benchQueue, event: 'succeeded' });
     const workers = await occupyWorkers(session, input);
 
-    const submitStartMs = performance.now();
-    const ids = await submitAll(session, input);
-    const submitMs = performance.now() - submitStartMs;
+    const submitted = await withCpuCost(input.systemPid, input.jobs, () => submitAll(session, input));
+    const ids = submitted.result;
 
     if (recorded.count > 0) throw new Error('jobs ran while all threads were held');
-    await workers.release();
-    const drainStartMs = performance.now();
-    await recorded.reached(ids.size, drainTimeoutMs);
-    const drainMs = performance.now() - drainStartMs;
+    const drained = await withCpuCost(input.systemPid, ids.size, async () => {
+      await workers.release();
+      await recorded.reached(ids.size, drainTimeoutMs);
+    });
 
     const lost = [...ids].filter((id) => !recorded.has(id));
     if (lost.length > 0) throw new Error(`${lost.length} accepted jobs did not finish, e.g. ${String(lost[0])}`);
     return {
-      submittedPerSecond: (ids.size * 1_000) / submitMs,
-      drainedPerSecond: (ids.size * 1_000) / drainMs,
+      submittedPerSecond: (ids.size * 1_000) / submitted.tookMs,
+      drainedPerSecond: (ids.size * 1_000) / drained.tookMs,
+      submitCost: submitted.cpu,
+      drainCost: drained.cpu,
     };
   });
 }

@@ -2,13 +2,14 @@
 import type { WorkloadName } from '../options.ts';
 import { median, sampleOf } from '../harness/statistics.ts';
 import type { Sample } from '../harness/statistics.ts';
-import { memoryOf } from '../harness/process-memory.ts';
-import type { MemoryReading } from '../harness/process-memory.ts';
+import { memoryOf } from '../harness/process-tree.ts';
+import type { MemoryReading } from '../harness/process-tree.ts';
 import type { SystemUnderTest } from '../harness/system.ts';
 import { runTask } from '../harness/task.ts';
 import type { Teardown } from '../harness/teardown.ts';
 import type { BurnInput, BurnResult } from '../limits/piscina-burn.ts';
 import type { BacklogInput, BacklogResult } from './backlog.ts';
+import type { CpuCost } from './cpu-cost.ts';
 import type { CpuJobsInput } from './cpu-jobs.ts';
 import type { OpenLoopInput, OpenLoopResult } from './open-loop.ts';
 
@@ -37,12 +38,12 @@ export interface WorkloadResults {
   readonly W4?: OpenLoopResult;
   readonly W5?: CpuResult;
   readonly memoryAfterW3?: MemoryReading;
+  /** Microseconds of CPU per job. */
+  readonly cpu?: Readonly<Partial<Record<'W1' | 'W2' | 'W3', CpuCost>>>;
 }
 
 const timeoutMs = 600_000;
 const cpuJobMs = 20;
-/** Servers that are not ours. */
-export const serverPrograms = /nats-server|java|^sh$/;
 
 export async function runWorkloads(input: WorkloadsInput, say: (line: string) => void): Promise<WorkloadResults> {
   const { only } = input;
@@ -60,7 +61,7 @@ function run<O>(input: WorkloadsInput, file: string, task: unknown): Promise<O> 
   return runTask<O>(new URL(file, import.meta.url), task, { teardown: input.teardown, timeoutMs });
 }
 
-interface Throughput extends Pick<WorkloadResults, 'W1' | 'W2' | 'W3'> {
+interface Throughput extends Pick<WorkloadResults, 'W1' | 'W2' | 'W3' | 'cpu'> {
   readonly memory: MemoryReading;
 }
 
@@ -68,7 +69,7 @@ interface Throughput extends Pick<WorkloadResults, 'W1' | 'W2' | 'W3'> {
 async function backlogs(input: WorkloadsInput, say: (line: string) => void): Promise<Throughput> {
   const { system, only, quick, threads, folder } = input;
   const jobs = quick ? 1_000 : 10_000;
-  const common = { address: system.address, natsUrl: system.natsUrl, threads, folder };
+  const common = { address: system.address, natsUrl: system.natsUrl, systemPid: system.pid, threads, folder };
   const measure = async (name: string, batch: number, callers: number, count = jobs): Promise<BacklogResult> => {
     const task: BacklogInput = { ...common, jobs: count, batch, callers };
     const result = await run<BacklogResult>(input, './backlog.ts', task);
@@ -89,7 +90,12 @@ async function backlogs(input: WorkloadsInput, say: (line: string) => void): Pro
     ...(only.has('W1') && { W1: submitted(singly) }),
     ...(only.has('W2') && { W2: submitted(batches) }),
     ...(only.has('W3') && { W3: sampleOf(drained) }),
-    memory: await memoryOf(system.pid, serverPrograms),
+    cpu: {
+      ...(only.has('W1') && { W1: medianCost(singly.map(({ submitCost }) => submitCost)) }),
+      ...(only.has('W2') && { W2: medianCost(batches.map(({ submitCost }) => submitCost)) }),
+      ...(only.has('W3') && { W3: medianCost([...singly, ...batches].map(({ drainCost }) => drainCost)) }),
+    },
+    memory: await memoryOf(system.pid),
   };
 }
 
@@ -117,6 +123,11 @@ async function cpuJobs(input: WorkloadsInput, say: (line: string) => void): Prom
   }
   const ratio = median(bareMs) / median(troupeMs);
   return { troupeMs: sampleOf(troupeMs), bareMs: sampleOf(bareMs), ratio };
+}
+
+function medianCost(costs: readonly CpuCost[]): CpuCost {
+  const of = (part: keyof CpuCost): number => median(costs.map((cost) => cost[part]));
+  return { node: of('node'), cells: of('cells'), nats: of('nats'), cassandra: of('cassandra'), load: of('load') };
 }
 
 function perSecond(value: number): string {
