@@ -67,7 +67,15 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
   const epochs = new Map<number, Promise<number>>();
   const keys = new Map<string, { jobId: JobId; contentHash: string }>();
 
-  async function save(record: JobRecord): Promise<void> {
+  /** One commit after the other: batches of one lane may be under way together. */
+  let lastCommit: Promise<void> = Promise.resolve();
+  function save(record: JobRecord): Promise<void> {
+    const commit = lastCommit.then(() => commitOne(record));
+    lastCommit = commit.catch(() => undefined);
+    return commit;
+  }
+
+  async function commitOne(record: JobRecord): Promise<void> {
     const partition = { shard: jobIdParts(record.id).shard, bucket: bucketOf(record.id) };
     const name = `${String(partition.shard)}/${String(partition.bucket)}`;
     let state = commits.get(name);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { createJobReader } from '../../../src/application/job-reader.ts';
-import type { JobReaderParts } from '../../../src/application/job-reader.ts';
 import type { JobView } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';

@@ -6,7 +6,6 @@ import { createQueueCatalog } from '../../../src/application/queue-catalog.ts';
 import { createShardBatcher } from '../../../src/application/shard-batcher.ts';
 import { createShardChoice } from '../../../src/application/shard-choice.ts';
 import { createSubmitJobs } from '../../../src/application/submit-jobs.ts';
-import type { ShardClient } from '../../../src/application/ports/shard-link.ts';
 import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { ErrorCode } from '../../../src/domain/errors.ts';
