@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { connect } from '../client/index.ts';
-import type { TroupeClient } from '../client/index.ts';
+import type { ClientOptions, TroupeClient } from '../client/index.ts';
 import { UsageError } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -39,6 +39,14 @@ function readAuthority(path: string): Buffer {
   }
 }
 
+function open(options: ClientOptions): TroupeClient {
+  try {
+    return connect(options);
+  } catch (error) {
+    throw new UsageError(`address ${options.address}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 /** Runs `work` with a client of its own, and closes it whatever happens. */
 export async function withSession<T>(
   context: CommandContext,
@@ -50,7 +58,7 @@ export async function withSession<T>(
   const ca = flags.ca === undefined ? undefined : readAuthority(flags.ca);
   const useTls = flags.tls === true || ca !== undefined;
   // A submit that is repeated must not make a second job: nobody watches a command as closely as a program its calls.
-  const client = connect({ address, idempotent: true, ...(useTls && { tls: { ...(ca && { ca }) } }) });
+  const client = open({ address, idempotent: true, ...(useTls && { tls: { ...(ca && { ca }) } }) });
   try {
     return await work({ client, isJson: flags.json === true });
   } finally {

@@ -21,7 +21,7 @@ export function parseDurationMs(text: string): number | undefined {
 /** At most two units: `1h 30m`, `12.3s`, `45ms`. */
 export function durationText(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)}ms`;
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)}s`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1).replace('.0', '')}s`;
   const pairs = [
     [86_400_000, 'd', 3_600_000, 'h'],
     [3_600_000, 'h', 60_000, 'm'],
@@ -35,6 +35,6 @@ export function durationText(ms: number): string {
 export function relativeText(atMs: number, nowMs: number): string {
   const distanceMs = Math.abs(nowMs - atMs);
   if (distanceMs < 1_000) return 'now';
-  const text = durationText(Math.round(distanceMs / 1_000) * 1_000).replace('.0s', 's');
+  const text = durationText(Math.round(distanceMs / 1_000) * 1_000);
   return atMs > nowMs ? `in ${text}` : `${text} ago`;
 }

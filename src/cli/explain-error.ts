@@ -7,7 +7,7 @@ const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
     'GATEWAY_UNAVAILABLE',
     'is a cluster running there? `npm start` starts one; --address or TROUPE_ADDRESS names another',
   ],
-  ['UNKNOWN_HANDLER', 'no node has published this handler; `troupe dev --handlers DIR` runs your own'],
+  ['UNKNOWN_HANDLER', '`troupe dev --handlers DIR` runs your own'],
   ['QUEUE_NOT_FOUND', '`troupe queues list` shows the queues, `troupe queues create NAME` makes one'],
   ['QUEUE_VERSION_CONFLICT', '`troupe queues get NAME` shows what it is now'],
 ]);

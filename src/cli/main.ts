@@ -76,7 +76,8 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     terminal,
     signal,
     nowMs: () => Date.now(),
-    environmentAddress: readEnvironment()['TROUPE_ADDRESS'],
+    // Set to nothing is not set.
+    environmentAddress: readEnvironment()['TROUPE_ADDRESS'] || undefined,
     done: (code) => {
       exitCode = code;
     },

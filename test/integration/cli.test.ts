@@ -115,6 +115,12 @@ describe('troupe submit and get', () => {
     expect(documents(err)).toMatchObject([{ error: { code: 'JOB_NOT_FOUND', retryable: false } }]);
   });
 
+  it('ends with 2 when the address is none', async () => {
+    const terminal = recordedTerminal();
+    expect(await runCli(['get', 'x', '--address', ''], { terminal })).toBe(2);
+    expect(terminal.written.err).toMatch(/address : /);
+  });
+
   it('ends with 3 when nothing listens', async () => {
     const terminal = recordedTerminal();
     const code = await runCli(['get', 'x', '--address', '127.0.0.1:1'], { terminal });
