@@ -67,15 +67,7 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
   const epochs = new Map<number, Promise<number>>();
   const keys = new Map<string, { jobId: JobId; contentHash: string }>();
 
-  /** One commit after the other: batches of one lane may be under way together. */
-  let lastCommit: Promise<void> = Promise.resolve();
-  function save(record: JobRecord): Promise<void> {
-    const commit = lastCommit.then(() => commitOne(record));
-    lastCommit = commit.catch(() => undefined);
-    return commit;
-  }
-
-  async function commitOne(record: JobRecord): Promise<void> {
+  async function save(record: JobRecord): Promise<void> {
     const partition = { shard: jobIdParts(record.id).shard, bucket: bucketOf(record.id) };
     const name = `${String(partition.shard)}/${String(partition.bucket)}`;
     let state = commits.get(name);
@@ -121,7 +113,18 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
     return decision.record;
   }
 
-  return { submit, command };
+  /** One decision after the other: batches may be under way together, and what one decides the next one must see. */
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(decide: () => Promise<T>): Promise<T> {
+    const decided = last.then(decide);
+    last = decided.catch(() => undefined);
+    return decided;
+  }
+
+  return {
+    submit: (shard: number, item: SubmitItem) => inTurn(() => submit(shard, item)),
+    command: (id: JobId, order: JobCommand) => inTurn(() => command(id, order)),
+  };
 }
 
 export async function openEdge(): Promise<Edge> {
