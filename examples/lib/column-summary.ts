@@ -1,0 +1,116 @@
+/** What is known of one column after all its values went by, in memory that does not grow with the rows. */
+
+/** Distinct values counted exactly; later ones are only known to exist. */
+const distinctMax = 10_000;
+const countedMaxChars = 200;
+
+export type ColumnType = 'empty' | 'integer' | 'number' | 'boolean' | 'date' | 'text';
+
+export interface ColumnReport {
+  readonly name: string;
+  readonly type: ColumnType;
+  /** Rows that have a value in this column. */
+  readonly count: number;
+  readonly empty: number;
+  readonly min: number | string | null;
+  readonly max: number | string | null;
+  /** Of numeric columns. */
+  readonly mean: number | null;
+  /** Of the population. */
+  readonly stddev: number | null;
+  readonly distinct: number;
+  /** More than could be counted: `distinct` is a lower bound and `top` covers the values seen first. */
+  readonly distinctIsBounded: boolean;
+  readonly top: readonly { readonly value: string; readonly count: number }[];
+}
+
+const integerPattern = /^[+-]?\d{1,15}$/;
+const numberPattern = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const booleanPattern = /^(true|false|yes|no)$/i;
+const datePattern = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
+
+export class ColumnSummary {
+  readonly #name: string;
+  readonly #kinds = { integer: 0, number: 0, boolean: 0, date: 0, text: 0 };
+  readonly #counts = new Map<string, number>();
+  #empty = 0;
+  #distinctIsBounded = false;
+  #numbers = 0;
+  #mean = 0;
+  #squares = 0;
+  #least = Number.POSITIVE_INFINITY;
+  #most = Number.NEGATIVE_INFINITY;
+  #first: string | undefined;
+  #last: string | undefined;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  add(raw: string): void {
+    const value = raw.trim();
+    if (value === '') {
+      this.#empty += 1;
+      return;
+    }
+    const kind = kindOf(value);
+    this.#kinds[kind] += 1;
+    if (kind === 'integer' || kind === 'number') this.#addNumber(Number(value));
+    if (this.#first === undefined || value < this.#first) this.#first = value.slice(0, countedMaxChars);
+    if (this.#last === undefined || value > this.#last) this.#last = value.slice(0, countedMaxChars);
+    this.#tally(value.slice(0, countedMaxChars));
+  }
+
+  report(topValues: number): ColumnReport {
+    const type = this.#type();
+    const numeric = type === 'integer' || type === 'number';
+    const top = [...this.#counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, topValues);
+    return {
+      name: this.#name,
+      type,
+      count: Object.values(this.#kinds).reduce((sum, count) => sum + count, 0),
+      empty: this.#empty,
+      min: (numeric ? this.#least : this.#first) ?? null,
+      max: (numeric ? this.#most : this.#last) ?? null,
+      mean: numeric ? this.#mean : null,
+      stddev: numeric ? Math.sqrt(this.#squares / this.#numbers) : null,
+      distinct: this.#counts.size,
+      distinctIsBounded: this.#distinctIsBounded,
+      top: top.map(([value, count]) => ({ value, count })),
+    };
+  }
+
+  /** Welford: stable in one pass. */
+  #addNumber(value: number): void {
+    this.#numbers += 1;
+    const delta = value - this.#mean;
+    this.#mean += delta / this.#numbers;
+    this.#squares += delta * (value - this.#mean);
+    this.#least = Math.min(this.#least, value);
+    this.#most = Math.max(this.#most, value);
+  }
+
+  #tally(value: string): void {
+    const seen = this.#counts.get(value);
+    if (seen !== undefined || this.#counts.size < distinctMax) this.#counts.set(value, (seen ?? 0) + 1);
+    else this.#distinctIsBounded = true;
+  }
+
+  /** The narrowest type that all values have. */
+  #type(): ColumnType {
+    const { integer, number, boolean, date, text } = this.#kinds;
+    const kinds = [integer + number, boolean, date, text].filter((count) => count > 0).length;
+    if (kinds === 0) return 'empty';
+    if (kinds > 1 || text > 0) return 'text';
+    if (boolean > 0) return 'boolean';
+    if (date > 0) return 'date';
+    return number > 0 ? 'number' : 'integer';
+  }
+}
+
+function kindOf(value: string): Exclude<ColumnType, 'empty'> {
+  if (integerPattern.test(value)) return 'integer';
+  if (numberPattern.test(value)) return 'number';
+  if (booleanPattern.test(value)) return 'boolean';
+  return datePattern.test(value) ? 'date' : 'text';
+}
