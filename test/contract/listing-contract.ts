@@ -92,6 +92,18 @@ export function describeListing(use: () => StoreUnderTest): void {
       expect(tail.records.filter((record) => record.attempt === 1)).toHaveLength(5);
     });
 
+    it('may be as long as the longest page, from one busy minute', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const partition = { shard: freshShard(), bucket: bucketAgo(0) };
+      const owner = await PartitionOwner.take(first, partition);
+      const groups = [500, 500, 200].map((size) => recordsIn(partition, size, { queueNo }));
+      for (const group of groups) await owner.commit(group);
+      const { ids, pages } = await allPages(second, queueNo, 1_000);
+      expect(ids).toEqual(newestFirst(groups.flat().map((record) => record.id)));
+      expect(pages.map((one) => one.records.length)).toEqual([1_000, 200]);
+    });
+
     it('of a queue without jobs is empty', async () => {
       expect(await page(use().first, freshQueueNo(), 10)).toEqual({ records: [] });
     });

@@ -3,7 +3,7 @@
  * translated. Rows come back as plain column objects that the caller types.
  */
 import { Client, policies, types, type QueryOptions } from 'cassandra-driver';
-import { TroupeError } from '../../domain/errors.ts';
+import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { StoreMeasures } from '../../application/ports/store-measures.ts';
 import { isUnknownName, translateCassandraError } from './cassandra-error.ts';
 import type { CqlStatement, StatementMode } from './cql-statement.ts';
@@ -12,7 +12,10 @@ import { createInFlightLimit } from './in-flight-limit.ts';
 /** Past this a node only queues; the server runs 128 requests at once by default. */
 const inFlightMax = 512;
 const waitingMax = 8_192;
+/** Rows of a page when all are read. */
 const pageRows = 500;
+/** Rows of a statement that is not read in pages: a page of a list and one more. */
+const rowsMax = 2_000;
 /** A change of the schema waits for every node. */
 const schemaTimeoutMs = 30_000;
 /** Between two attempts to reach a server that is away. */
@@ -33,7 +36,7 @@ export interface BatchItem<R = unknown> {
 }
 
 export interface CqlClient {
-  /** The first page of rows: for statements that return few. */
+  /** For statements that return at most `rowsMax` rows; more is a bug of the caller. */
   rows<R>(statement: CqlStatement<R>, params: readonly unknown[], timeoutMs?: number): Promise<readonly R[]>;
   /** All rows, a page at a time. */
   pages<R>(statement: CqlStatement<R>, params: readonly unknown[]): AsyncIterable<readonly R[]>;
@@ -93,6 +96,18 @@ function verdict<R>(
   return { applied: row?.['[applied]'] === true, current: row as R | undefined };
 }
 
+async function connectDriver(driver: Client, options: CqlClientOptions): Promise<'connected' | 'unknown-keyspace'> {
+  try {
+    await driver.connect();
+    return 'connected';
+  } catch (error) {
+    await driver.shutdown().catch(() => undefined);
+    if (isUnknownName(error)) return 'unknown-keyspace';
+    const where = options.contactPoints.join(', ');
+    throw new TroupeError('STORE_UNAVAILABLE', { message: `Cassandra does not answer at ${where}`, cause: error });
+  }
+}
+
 /** `unknown-keyspace`: the server answers, the keyspace is not there. */
 export async function connectCqlClient(options: CqlClientOptions): Promise<CqlClient | 'unknown-keyspace'> {
   const driver = createDriver(options);
@@ -121,18 +136,15 @@ export async function connectCqlClient(options: CqlClientOptions): Promise<CqlCl
       driver.execute(statement.cql, params as unknown[], { ...optionsByMode[statement.mode], prepare: true, ...more }),
     );
 
-  try {
-    await driver.connect();
-  } catch (error) {
-    await driver.shutdown().catch(() => undefined);
-    if (isUnknownName(error)) return 'unknown-keyspace';
-    const where = options.contactPoints.join(', ');
-    throw new TroupeError('STORE_UNAVAILABLE', { message: `Cassandra does not answer at ${where}`, cause: error });
-  }
+  if ((await connectDriver(driver, options)) === 'unknown-keyspace') return 'unknown-keyspace';
   return {
     async rows<R>(statement: CqlStatement<R>, params: readonly unknown[], timeoutMs?: number) {
-      const more = timeoutMs === undefined ? undefined : { readTimeout: timeoutMs, retry: noRetry };
-      return (await execute(statement, params, more)).rows as unknown as readonly R[];
+      const more = timeoutMs === undefined ? {} : { readTimeout: timeoutMs, retry: noRetry };
+      const result = await execute(statement, params, { ...more, fetchSize: rowsMax });
+      // Typed as always there; null or absent after the last page.
+      const pageState = result.pageState as string | null | undefined;
+      invariant(pageState === null || pageState === undefined, `statement ${statement.name} returns few rows`);
+      return ((result.rows as readonly unknown[] | undefined) ?? []) as readonly R[];
     },
     async *pages<R>(statement: CqlStatement<R>, params: readonly unknown[]): AsyncIterable<readonly R[]> {
       let more: QueryOptions | undefined;
