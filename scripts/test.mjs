@@ -16,7 +16,8 @@ const results = [];
 
 const checks = [
   ['format', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
-  ['lint', bin('eslint'), ['--cache', '--cache-location', 'node_modules/.cache/eslint/', '--max-warnings', '0', '.']],
+  // Without its cache: a file's findings depend on the types of the files that it imports.
+  ['lint', bin('eslint'), ['--max-warnings', '0', '.']],
   ['types', bin('tsc'), ['-p', '.']],
   ['boundaries', bin('depcruise'), ['src', 'test', 'bench', 'examples']],
   ['unused', bin('knip'), []],
