@@ -32,7 +32,7 @@ function say(line: string): void {
 function storeAddress(kind: StoreKind, folder: string, system: SystemUnderTest): StoreAddress {
   if (kind === 'sqlite') return { kind, path: join(folder, 'limit.db') };
   const contactPoints = [`127.0.0.1:${String(system.cassandraPort)}`];
-  return { kind, contactPoints, localDataCenter: 'datacenter1', keyspace: 'limit' };
+  return { kind, contactPoints, localDataCenter: 'datacenter1', keyspace: 'troupe_limit' };
 }
 
 async function benchStore(store: StoreKind, options: BenchOptions, teardown: Teardown): Promise<StoreResults> {

@@ -7,6 +7,7 @@ import { fork } from 'node:child_process';
 import type { Serializable } from 'node:child_process';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import type { Teardown } from './teardown.ts';
 
 type Reply = { readonly ok: unknown } | { readonly error: string };
@@ -30,7 +31,7 @@ export function serveTask(work: (input: never) => Promise<unknown>): void {
   process.once('message', (input: Serializable) => {
     work(input as never).then(
       (ok) => reply({ ok }),
-      (error: unknown) => reply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      (error: unknown) => reply({ error: inspect(error) }),
     );
   });
 }
