@@ -108,7 +108,12 @@ describe('a sqlite file', () => {
     const owner = await PartitionOwner.take(store, partition);
     const other = new DatabaseSync(harness.path);
     other.exec('BEGIN IMMEDIATE');
+    let turns = 0;
+    const turning = setInterval(() => (turns += 1), 10);
     await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    clearInterval(turning);
+    // The wait did not stop the process.
+    expect(turns).toBeGreaterThan(50);
     other.exec('ROLLBACK');
     other.close();
     expect(await owner.commit([recordIn(partition)])).toBe('applied');
@@ -153,19 +158,20 @@ describe('a sqlite file', () => {
       await owner.commit(n === 0 ? [...records, lasting] : records, keys);
     }
     await store.payloads.putPayload({ id: 'p', bytes: new Uint8Array(3 << 20), expiresAtMs });
-    const sweep = (): void =>
-      timers.splice(0).forEach((fire) => {
-        fire();
-      });
+    /** Fires the sweep and waits until it has asked for its next turn. */
+    const sweep = async (): Promise<void> => {
+      for (const fire of timers.splice(0)) fire();
+      await expect.poll(() => timers.length, { interval: 1 }).toBe(1);
+    };
     const file = new DatabaseSync(harness.path, { timeout: 5_000 });
     const count = (table: string) => file.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'];
 
-    sweep();
+    await sweep();
     expect(count('jobs')).toBe(1_201);
     nowMs += 200_000;
-    sweep();
+    await sweep();
     expect(count('jobs')).toBe(701);
-    for (let n = 0; n < 10; n += 1) sweep();
+    for (let n = 0; n < 10; n += 1) await sweep();
     expect(['jobs', 'idempotency_keys', 'payload_parts', 'queue_buckets', 'partitions'].map(count)).toEqual([
       1, 0, 0, 1, 1,
     ]);
@@ -173,6 +179,9 @@ describe('a sqlite file', () => {
     expect(await owner.commit([lasting])).toBe('applied');
     file.close();
     await store.close();
-    sweep();
+    // A turn that was due already finds the store closed, and asks for no other.
+    for (const fire of timers.splice(0)) fire();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(timers).toEqual([]);
   });
 });

@@ -17,7 +17,7 @@ interface QueueBucketRow {
 }
 
 /** One small batch. Returns true when there may be more. */
-export function createSweepStep(database: SqliteDatabase, clock: Clock): () => boolean {
+export function createSweepStep(database: SqliteDatabase, clock: Clock): () => Promise<boolean> {
   const expiredMinute = database.prepare(
     `SELECT queue_no AS queueNo, bucket, shard FROM queue_buckets WHERE expires_at <= ? ORDER BY expires_at LIMIT 1`,
   );
@@ -66,18 +66,23 @@ export function createSweepStep(database: SqliteDatabase, clock: Clock): () => b
 /** Sweeps until the returned function is called. */
 export function startExpirySweep(database: SqliteDatabase, clock: Clock, log: Logger): () => void {
   const step = createSweepStep(database, clock);
-  let cancel: () => void;
-  const tick = (): void => {
-    let more = false;
-    try {
-      more = step();
-    } catch (error) {
-      log.warn({ err: error }, 'sweep of expired rows failed, will try again');
-    }
-    cancel = clock.setTimer(more ? pauseMs : restMs, tick);
+  let stopped = false;
+  let cancel: () => void = () => undefined;
+  const again = (delayMs: number): void => {
+    if (!stopped) cancel = clock.setTimer(delayMs, tick);
   };
-  cancel = clock.setTimer(pauseMs, tick);
+  const tick = (): void => {
+    step().then(
+      (more) => again(more ? pauseMs : restMs),
+      (error: unknown) => {
+        if (!stopped) log.warn({ err: error }, 'sweep of expired rows failed, will try again');
+        again(restMs);
+      },
+    );
+  };
+  again(pauseMs);
   return () => {
+    stopped = true;
     cancel();
   };
 }

@@ -37,7 +37,7 @@ function prepareRows(group: CommitGroup): readonly PreparedRow[] {
   });
 }
 
-export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup) => CommitOutcome {
+export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup) => Promise<CommitOutcome> {
   const fence = database.prepare(
     'UPDATE partitions SET commits = commits + 1 WHERE shard = ? AND bucket = ? AND epoch = ? AND commits = ?',
   );
@@ -72,11 +72,11 @@ export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup
     return latest;
   };
 
-  return (group) => {
+  return async (group) => {
     const { shard, bucket } = group.partition;
     const rows = prepareRows(group);
     const queues = unregistered(group, rows);
-    const outcome = database.write('commit', (): CommitOutcome => {
+    const outcome = await database.write('commit', (): CommitOutcome => {
       if (fence.run(shard, bucket, group.epoch, group.commits).changes !== 1) {
         const epoch = present.get(shard, bucket)?.['epoch'];
         invariant(epoch !== group.epoch, 'the owner of a partition knows its count of commits');

@@ -54,7 +54,7 @@ export function createShardFence(database: SqliteDatabase): ShardFence {
 
   return {
     async takeShard(shard, owner): Promise<ShardGrant> {
-      const row = database.write('take_shard', () => take.get(shard, owner)) as {
+      const row = (await database.write('take_shard', () => take.get(shard, owner))) as {
         readonly epoch: number;
         readonly watermark: string | null;
       };
@@ -62,20 +62,22 @@ export function createShardFence(database: SqliteDatabase): ShardFence {
       return { epoch: row.epoch, watermark: JSON.parse(row.watermark) as Watermark };
     },
     async saveWatermark(shard, epoch, watermark) {
-      database.write('save_watermark', () => saveWatermark.run(JSON.stringify(watermark), shard, epoch));
+      await database.write('save_watermark', () => saveWatermark.run(JSON.stringify(watermark), shard, epoch));
     },
     async openBuckets(shard) {
-      const rows = database.read('open_buckets', () => openBuckets.all(shard)) as unknown as { bucket: number }[];
+      const rows = (await database.read('open_buckets', () => openBuckets.all(shard))) as unknown as {
+        bucket: number;
+      }[];
       return rows.map((row) => row.bucket);
     },
     async openBucket(partition, epoch) {
       return database.write('open_bucket', () => open(partition, epoch));
     },
     async sealBucket({ shard, bucket }, epoch) {
-      database.write('seal_bucket', () => seal.run(shard, bucket, epoch));
+      await database.write('seal_bucket', () => seal.run(shard, bucket, epoch));
     },
     async readCommits(partition) {
-      const row = database.read('read_commits', () => readPartition(partition));
+      const row = await database.read('read_commits', () => readPartition(partition));
       return row ?? { epoch: 0, commits: 0 };
     },
   };

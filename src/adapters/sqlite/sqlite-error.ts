@@ -37,6 +37,12 @@ export function sqliteResultCode(error: unknown): number | undefined {
   return error.errcode & 0xff;
 }
 
+/** Another process has the file: the statement has not begun. */
+export function isLocked(error: unknown): boolean {
+  const foreign = error instanceof TroupeError ? error.cause : error;
+  return sqliteResultCode(foreign) === sqlite.busy;
+}
+
 export function translateSqliteError(error: unknown): unknown {
   const code = sqliteResultCode(error);
   if (code === undefined || error instanceof TroupeError) return error;

@@ -51,9 +51,9 @@ function createBucketReads(
       let last: { readonly queueNo: number; readonly id: string } = { queueNo: -1, id: '' };
       for (;;) {
         const { queueNo, id } = last;
-        const rows = database.read('read_bucket', () =>
+        const rows = (await database.read('read_bucket', () =>
           page.all(shard, bucket, queueNo, id, clock.nowMs(), pageRows),
-        ) as unknown as readonly BucketRow[];
+        )) as unknown as readonly BucketRow[];
         yield* rows.map(parseRecord);
         const newest = rows.at(-1);
         if (newest === undefined || rows.length < pageRows) return;
@@ -61,14 +61,14 @@ function createBucketReads(
       }
     },
     async findKey(shard, keyHash) {
-      const row = database.read('find_key', () => key.get(shard, keyHash, clock.nowMs()));
+      const row = await database.read('find_key', () => key.get(shard, keyHash, clock.nowMs()));
       // The driver's rows have no prototype; callers get a plain object.
       return row === undefined ? undefined : { ...(row as unknown as IdempotencyEntry) };
     },
     async findJob(id) {
       const { shard, createdAtMs, queueNo } = jobIdParts(id);
       const bucket = Math.floor(createdAtMs / bucketMs);
-      const row = database.read('find_job', () => one.get(shard, bucket, queueNo, id, clock.nowMs()));
+      const row = await database.read('find_job', () => one.get(shard, bucket, queueNo, id, clock.nowMs()));
       return row === undefined ? undefined : parseRecord(row as unknown as RecordRow);
     },
   };
@@ -91,9 +91,9 @@ function createListing(database: SqliteDatabase): JobStore['listJobs'] {
     let minute: { readonly bucket: number; readonly shards: number[] } | undefined;
     for (;;) {
       const { bucket, shard } = last;
-      const found = database.read('list_minutes', () =>
+      const found = (await database.read('list_minutes', () =>
         partitions.all(queueNo, bucket, shard, nowMs, minutesPage),
-      ) as unknown as readonly QueueBucketRow[];
+      )) as unknown as readonly QueueBucketRow[];
       for (const row of found) {
         if (minute?.bucket === row.bucket) {
           minute.shards.push(row.shard);
@@ -113,9 +113,9 @@ function createListing(database: SqliteDatabase): JobStore['listJobs'] {
       {
         minutes: (newest) => minutes(query.queueNo, newest, query.nowMs),
         async rows(bucket: number, shard: number, before: JobId | undefined, limit: number) {
-          const found = database.read('list_rows', () =>
+          const found = (await database.read('list_rows', () =>
             rows.all(shard, bucket, query.queueNo, before ?? aboveAll, query.nowMs, limit),
-          ) as unknown as readonly RecordRow[];
+          )) as unknown as readonly RecordRow[];
           return found.map(parseRecord);
         },
       },
@@ -124,13 +124,10 @@ function createListing(database: SqliteDatabase): JobStore['listJobs'] {
 }
 
 export function createSqliteJobStore(database: SqliteDatabase, clock: Clock): JobStore {
-  const commitGroup = createGroupCommit(database);
   return {
     ...createShardFence(database),
     ...createBucketReads(database, clock),
     listJobs: createListing(database),
-    async commit(group) {
-      return commitGroup(group);
-    },
+    commit: createGroupCommit(database),
   };
 }

@@ -44,7 +44,7 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
     async putPayload({ id, bytes, expiresAtMs }) {
       const parts = Math.max(1, Math.ceil(bytes.byteLength / payloadPartBytes));
       const sha256 = digest(bytes);
-      database.write('put_payload', () => {
+      await database.write('put_payload', () => {
         for (let part = 0; part < parts; part += 1) {
           const slice = bytes.subarray(part * payloadPartBytes, (part + 1) * payloadPartBytes);
           put.run(id, part, parts, bytes.byteLength, sha256, expiresAtMs, slice);
@@ -52,7 +52,7 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
       });
     },
     async getPayload(id) {
-      const rows = database.read('get_payload', () => read.all(id, clock.nowMs()));
+      const rows = await database.read('get_payload', () => read.all(id, clock.nowMs()));
       return assemble(id, rows as unknown as readonly PartRow[]);
     },
   };

@@ -44,11 +44,11 @@ export function createSqliteQueueStore(database: SqliteDatabase): QueueStore {
       });
     },
     async findQueue(tenant, name) {
-      const row = database.read('find_queue', () => find.get(tenant, name));
+      const row = await database.read('find_queue', () => find.get(tenant, name));
       return row === undefined ? undefined : toQueue(row);
     },
     async listQueues(tenant) {
-      const rows = database.read('list_queues', () =>
+      const rows = await database.read('list_queues', () =>
         tenant === undefined ? listAll.all() : listOfTenant.all(tenant),
       );
       return rows.map(toQueue);

@@ -31,7 +31,7 @@ function createFacts(database: SqliteDatabase): Store['agreeFacts'] {
     'SELECT cluster_id AS clusterId, shard_count AS shardCount FROM cluster WHERE scope = 0',
   );
   return async (proposal) => {
-    const facts = database.write('agree_facts', () => {
+    const facts = await database.write('agree_facts', () => {
       propose.run(proposal.clusterId, proposal.shardCount);
       return agreed.get();
     });
@@ -46,7 +46,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   try {
     const { from, to } = migrateSchema(file, path);
     if (from !== to) log.info({ path, fromVersion: from, toVersion: to }, 'schema migrated');
-    const database = createSqliteDatabase(file, createStoreMeasures('sqlite', clock, telemetry));
+    const database = createSqliteDatabase(file, clock, createStoreMeasures('sqlite', clock, telemetry));
     const alive = database.prepare('SELECT 1 FROM cluster');
     const stopSweep = startExpirySweep(database, clock, log);
     return {
@@ -56,7 +56,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       payloads: createSqlitePayloadStore(database, clock),
       agreeFacts: createFacts(database),
       async ping() {
-        database.read('ping', () => alive.all());
+        await database.read('ping', () => alive.all());
       },
       async close() {
         stopSweep();

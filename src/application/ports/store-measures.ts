@@ -5,7 +5,6 @@ import type { Clock, Telemetry } from './runtime.ts';
 /** Runs one query of the store, times it and counts its error. */
 export interface StoreMeasures {
   query<T>(name: string, work: () => Promise<T>): Promise<T>;
-  querySync<T>(name: string, work: () => T): T;
 }
 
 /** Seconds: from a read out of memory to the timeout of a request. */
@@ -38,17 +37,6 @@ export function createStoreMeasures(store: string, clock: Clock, telemetry: Tele
       const startedAtMs = clock.monotonicMs();
       try {
         const result = await work();
-        settle(name, startedAtMs);
-        return result;
-      } catch (error) {
-        settle(name, startedAtMs, { error });
-        throw error;
-      }
-    },
-    querySync(name, work) {
-      const startedAtMs = clock.monotonicMs();
-      try {
-        const result = work();
         settle(name, startedAtMs);
         return result;
       } catch (error) {
