@@ -22,6 +22,7 @@ const checks = [
   ['boundaries', bin('depcruise'), ['src', 'test', 'bench', 'examples']],
   ['unused', bin('knip'), []],
   ['proto', bin('buf'), ['lint']],
+  ['proto compatibility', process.execPath, ['scripts/proto-breaking.mjs']],
   ...generatedDocs(),
 ];
 
