@@ -34,6 +34,10 @@ interface Run {
   fraction: number;
   note: string;
   noted: boolean;
+  /** Notes heard so far. */
+  heard: number;
+  /** Has come, but not all of its notes have. */
+  result: ThreadResult | undefined;
 }
 
 export interface CellRunsOptions {
@@ -70,6 +74,8 @@ export class CellRuns {
       fraction: 0,
       note: '',
       noted: false,
+      heard: 0,
+      result: undefined,
     });
     this.pump();
   }
@@ -94,6 +100,8 @@ export class CellRuns {
       run.note = note.text;
       run.noted = true;
     }
+    run.heard += 1;
+    if (run.result !== undefined) this.#onResult(run, run.result);
   }
 
   /** Gives waiting runs to idle threads. */
@@ -135,7 +143,10 @@ export class CellRuns {
     );
   }
 
-  #onResult(run: Run, { execution, durationMs }: ThreadResult): void {
+  #onResult(run: Run, result: ThreadResult): void {
+    run.result = result;
+    if (run.heard < result.notes) return;
+    const { execution, durationMs } = result;
     this.#announceStart(run);
     if (run.stop !== undefined) this.#end(run, run.stop.outcome, durationMs);
     else if (execution.kind !== 'interrupted') this.#end(run, execution, durationMs);
@@ -233,7 +244,7 @@ export class CellRuns {
   /** One step of the ladder, if it is time. */
   #enforce(run: Run, nowMs: number): void {
     const { command, thread } = run;
-    if (thread === undefined) return;
+    if (thread === undefined || run.result !== undefined) return;
     if (run.stop === undefined) {
       if (isPastDeadline(run)) this.#requestStop(run, deadlineExceeded());
       else if (run.takenAtMs === undefined && nowMs - run.assignedAtMs > takeMaxMs) this.#terminate(run, thread, nowMs);

@@ -17,8 +17,9 @@ type Post = (note: ThreadNote) => void;
 /** Of one run. After `close()` whatever its left-over code still calls has no effect. */
 export class RunVoice {
   readonly #key: number;
-  readonly #post: Post;
+  readonly #send: Post;
   #closed = false;
+  #sent = 0;
   #tokens = logBurst;
   #refilledAtMs = performance.now();
   #dropped = 0;
@@ -27,7 +28,11 @@ export class RunVoice {
 
   constructor(key: number, post: Post) {
     this.#key = key;
-    this.#post = post;
+    this.#send = post;
+  }
+
+  get sent(): number {
+    return this.#sent;
   }
 
   line(level: LogLevel, text: unknown): void {
@@ -57,6 +62,11 @@ export class RunVoice {
       this.#post({ kind: 'log', key: this.#key, level: 'warn', text });
     }
     this.#closed = true;
+  }
+
+  #post(note: ThreadNote): void {
+    this.#sent += 1;
+    this.#send(note);
   }
 
   #sendNote(nowMs: number): void {

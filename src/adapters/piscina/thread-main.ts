@@ -23,13 +23,18 @@ export async function runTask(task: ThreadTask): Promise<ThreadResult> {
   const startedAtMs = performance.now();
   const slot = new RunSlot(setup.slots, task.slot);
   slot.enter(slotPhases.taken);
-  const execution = task.kind === 'warm' ? await warm() : await run(task, slot);
-  return { execution, durationMs: performance.now() - startedAtMs };
+  if (task.kind === 'warm') {
+    await warm();
+    return { execution: { kind: 'succeeded' }, durationMs: 0, notes: 0 };
+  }
+  const own = new RunVoice(task.key, post);
+  const execution = await run(task, slot, own);
+  return { execution, durationMs: performance.now() - startedAtMs, notes: own.sent };
 }
 
-async function run(task: RunTask, slot: RunSlot): Promise<Execution> {
-  voice = new RunVoice(task.key, post);
-  const { ctx, close } = createThreadContext(task, slot, voice);
+async function run(task: RunTask, slot: RunSlot, own: RunVoice): Promise<Execution> {
+  voice = own;
+  const { ctx, close } = createThreadContext(task, slot, own);
   try {
     const handler = await load(task.handler);
     const execution = await executeHandler(handler, task.input, ctx, () => slot.enter(slotPhases.running));
@@ -46,9 +51,8 @@ async function run(task: RunTask, slot: RunSlot): Promise<Execution> {
   }
 }
 
-async function warm(): Promise<Execution> {
+async function warm(): Promise<void> {
   for (const name of setup.handlers.keys()) await load(name).catch(() => undefined);
-  return { kind: 'succeeded' };
 }
 
 async function load(name: string): Promise<AnyHandler> {

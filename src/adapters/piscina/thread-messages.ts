@@ -36,6 +36,8 @@ export type ThreadTask = RunTask | WarmTask;
 export interface ThreadResult {
   readonly execution: Execution;
   readonly durationMs: number;
+  /** How many `ThreadNote`s it sent: they take another port, and may come after the result. */
+  readonly notes: number;
 }
 
 /** Sent while a task runs; bounded in rate by the thread. */
