@@ -18,6 +18,9 @@ export interface WatchedJob {
   readonly resumeToken: string;
 }
 
+/** A watch that has begun outlasts the restart of a gateway: so many times the tries of a single call. */
+const patience = 6;
+
 export async function* watchJob(
   parts: { readonly connection: Connection; readonly contract: Contract; readonly backoff: Backoff },
   jobId: string,
@@ -27,18 +30,21 @@ export async function* watchJob(
   const { signal } = options;
   let resumeToken = options.resumeToken ?? '';
   let failures = 0;
+  let begun = false;
   for (;;) {
     try {
       const stream = connection.stream(contract.jobs.WatchJob, { jobId, resumeToken }, { signal });
       for await (const message of stream) {
         failures = 0;
+        begun = true;
         ({ resumeToken } = message);
         if (message.job) yield { job: fromJob(message.job), resumeToken };
       }
       return;
     } catch (error) {
       failures += 1;
-      if (failures >= backoff.maxAttempts || !mayRepeat(error, 'always')) throw error;
+      const attempts = begun && backoff.maxAttempts > 1 ? backoff.maxAttempts * patience : backoff.maxAttempts;
+      if (failures >= attempts || !mayRepeat(error, 'always')) throw error;
       await backoff.pause(failures, error.retryAfterMs, signal);
     }
   }
