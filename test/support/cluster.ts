@@ -1,0 +1,185 @@
+/**
+ * A cluster of real processes for tests: one nats-server, any number of `troupe dev`, one store that they share. Every
+ * cluster has folders, ports and a subject root of its own; `stop` ends every process it started, frozen ones included.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startNodeProcess, signalPid } from './cluster-node.ts';
+import type { LogLine, TestNode } from './cluster-node.ts';
+import { startTestNats } from './nats.ts';
+import type { TestNats } from './nats.ts';
+
+export type { TestNode } from './cluster-node.ts';
+
+export const clusterHandlersDir = fileURLToPath(new URL('./cluster-handlers', import.meta.url));
+
+export interface NodeOptions {
+  readonly roles?: readonly ('gateway' | 'shards' | 'workers')[];
+  readonly threads?: number;
+  /** Default: the handlers of these tests. */
+  readonly handlerDirs?: readonly string[];
+  /** `host:port` instead of the cluster's server: a proxy in front of it. */
+  readonly nats?: string;
+  /** Keys of the configuration. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  /** A port that a former process had. */
+  readonly port?: number;
+}
+
+export interface TestCluster {
+  readonly dir: string;
+  readonly root: string;
+  readonly sqlitePath: string;
+  readonly broker: TestNats;
+  startNode(name: string, options?: NodeOptions): Promise<TestNode>;
+  /** Started again under its name and in its folder, with the options it had. */
+  restartNode(node: TestNode, options?: NodeOptions): Promise<TestNode>;
+  /** Who took this shard last, by what the nodes have said. */
+  ownerOf(shard: number): { readonly node: TestNode; readonly epoch: number } | undefined;
+  freezeNats(): void;
+  thawNats(): void;
+  killNats(): Promise<void>;
+  restartNats(): Promise<void>;
+  wipeNats(): Promise<void>;
+  waitFor<T>(what: string, condition: Condition<T>, withinMs: number): Promise<NonNullable<T>>;
+  stop(): Promise<void>;
+}
+
+type Falsy = false | undefined | null;
+export type Condition<T> = () => T | Falsy | Promise<T | Falsy>;
+
+export interface ClusterOptions {
+  /** Settings for every node: the store, for one. */
+  readonly settings?: NodeOptions['settings'];
+}
+
+const pollMs = 20;
+
+export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
+  const dir = await mkdtemp(join(tmpdir(), 'troupe-e2e-'));
+  const broker = await startTestNats();
+  return new Cluster(dir, broker, options);
+}
+
+/** Resolves with what `condition` found; a rejection of it counts as "not yet". On timeout it says what `state` sees. */
+export async function waitFor<T>(
+  what: string,
+  condition: Condition<T>,
+  withinMs: number,
+  state: () => string = () => '',
+): Promise<NonNullable<T>> {
+  const endMs = performance.now() + withinMs;
+  let trouble: unknown;
+  for (;;) {
+    try {
+      const found = await condition();
+      trouble = undefined;
+      if (found !== false && found !== undefined && found !== null) return found as NonNullable<T>;
+    } catch (error) {
+      trouble = error;
+    }
+    if (performance.now() > endMs) {
+      const last = trouble === undefined ? '' : `; last: ${String(trouble)}`;
+      throw new Error(`not within ${withinMs} ms: ${what}${last}\n${state()}`, { cause: trouble });
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+class Cluster implements TestCluster {
+  readonly dir: string;
+  readonly root: string;
+  readonly sqlitePath: string;
+  readonly broker: TestNats;
+  readonly #options: ClusterOptions;
+  readonly #nodes: { readonly node: TestNode; readonly options: NodeOptions }[] = [];
+
+  constructor(dir: string, broker: TestNats, options: ClusterOptions) {
+    this.dir = dir;
+    this.broker = broker;
+    this.root = `t${String(broker.port)}`;
+    this.sqlitePath = join(dir, 'shared.db');
+    this.#options = options;
+  }
+
+  async startNode(name: string, options: NodeOptions = {}): Promise<TestNode> {
+    const cwd = join(this.dir, name);
+    await mkdir(cwd, { recursive: true });
+    const node = await startNodeProcess({ name, cwd, args: this.#args(name, options) });
+    this.#nodes.push({ node, options });
+    return node;
+  }
+
+  async restartNode(node: TestNode, more: NodeOptions = {}): Promise<TestNode> {
+    const former = this.#nodes.findLast((known) => known.node === node)?.options;
+    const port = node.address === undefined ? {} : { port: Number(node.address.split(':').at(-1)) };
+    return this.startNode(node.name, { ...former, ...port, ...more });
+  }
+
+  ownerOf(shard: number): { readonly node: TestNode; readonly epoch: number } | undefined {
+    let owner: { readonly node: TestNode; readonly epoch: number } | undefined;
+    for (const { node } of this.#nodes) {
+      for (const line of node.lines) {
+        if (line.event !== 'shard.taken' || line.shard !== shard) continue;
+        const epoch = line.epoch ?? 0;
+        if (owner === undefined || epoch > owner.epoch) owner = { node, epoch };
+      }
+    }
+    return owner;
+  }
+
+  freezeNats = (): void => signalPid(this.broker.pid(), 'SIGSTOP');
+  thawNats = (): void => signalPid(this.broker.pid(), 'SIGCONT');
+  killNats = (): Promise<void> => this.broker.kill();
+  restartNats = (): Promise<void> => this.broker.restart();
+  wipeNats = (): Promise<void> => this.broker.restart({ wipe: true });
+
+  waitFor<T>(what: string, condition: Condition<T>, withinMs: number): Promise<NonNullable<T>> {
+    return waitFor(what, condition, withinMs, () => this.#describe());
+  }
+
+  async stop(): Promise<void> {
+    this.thawNats();
+    await Promise.all(this.#nodes.map(({ node }) => (node.isAlive ? node.stop() : undefined)));
+    await this.broker.stop();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  #args(name: string, options: NodeOptions): string[] {
+    const settings = {
+      'nats.subjectRoot': this.root,
+      'store.sqlite.path': this.sqlitePath,
+      'shutdown.graceMs': 3_000,
+      ...this.#options.settings,
+      ...options.settings,
+    };
+    const handlers = options.handlerDirs ?? [clusterHandlersDir];
+    return [
+      '--no-samples',
+      ...['--node-id', name],
+      ...['--data-dir', join(this.dir, name, 'data')],
+      ...['--nats', options.nats ?? `127.0.0.1:${String(this.broker.port)}`],
+      ...['--port', String(options.port ?? 0)],
+      ...['--http-port', '0'],
+      ...['--threads', String(options.threads ?? 2)],
+      ...(options.roles === undefined ? [] : ['--roles', options.roles.join(',')]),
+      ...handlers.flatMap((path) => ['--handlers', path]),
+      ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${String(value)}`]),
+    ];
+  }
+
+  #describe(): string {
+    const tail = (lines: readonly LogLine[]): string =>
+      lines
+        .slice(-12)
+        .map((line) => `    ${line.text.slice(0, 300)}`)
+        .join('\n');
+    return this.#nodes
+      .map(
+        ({ node }) => `  ${node.name} pid ${String(node.pid)} ${node.isAlive ? 'alive' : 'gone'}\n${tail(node.lines)}`,
+      )
+      .join('\n');
+  }
+}

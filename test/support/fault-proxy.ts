@@ -1,0 +1,75 @@
+/**
+ * A TCP proxy that can hold one direction back: what was sent is on its way and has not arrived. `drop` ends the
+ * connections and what they held, as the death of a machine does.
+ */
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+
+export type Direction = 'to-server' | 'to-client';
+
+export interface FaultProxy {
+  /** `127.0.0.1:port` */
+  readonly address: string;
+  hold(direction: Direction): void;
+  /** Bytes held back now. */
+  held(): number;
+  release(): void;
+  /** Closes every connection without passing on what is held; new ones are passed on freely. */
+  drop(): void;
+  close(): Promise<void>;
+}
+
+interface Pair {
+  readonly inner: Socket;
+  readonly outer: Socket;
+  readonly kept: { readonly to: Socket; readonly bytes: Buffer }[];
+}
+
+export async function startFaultProxy(target: string): Promise<FaultProxy> {
+  const [host = '', port = ''] = target.split(':');
+  const pairs = new Set<Pair>();
+  const holding = new Set<Direction>();
+  const server = createServer((inner) => {
+    const outer = connect(Number(port), host);
+    const pair: Pair = { inner, outer, kept: [] };
+    pairs.add(pair);
+    const pass = (direction: Direction, to: Socket) => (bytes: Buffer) => {
+      if (holding.has(direction)) pair.kept.push({ to, bytes });
+      else to.write(bytes);
+    };
+    inner.on('data', pass('to-server', outer));
+    outer.on('data', pass('to-client', inner));
+    const end = (): void => {
+      pairs.delete(pair);
+      inner.destroy();
+      outer.destroy();
+    };
+    for (const socket of [inner, outer]) socket.on('close', end).on('error', end);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const drop = (): void => {
+    holding.clear();
+    for (const { inner, outer } of [...pairs]) {
+      inner.destroy();
+      outer.destroy();
+    }
+    pairs.clear();
+  };
+  return {
+    address: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    hold: (direction) => void holding.add(direction),
+    held: () => [...pairs].reduce((sum, { kept }) => sum + kept.reduce((bytes, one) => bytes + one.bytes.length, 0), 0),
+    release() {
+      holding.clear();
+      for (const { kept } of pairs) for (const { to, bytes } of kept.splice(0)) to.write(bytes);
+    },
+    drop,
+    async close() {
+      drop();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

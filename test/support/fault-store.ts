@@ -1,0 +1,45 @@
+/** The database file of a cluster seen from outside, and a lock on it that keeps every writer waiting. */
+import { DatabaseSync } from 'node:sqlite';
+import type { JobRecord } from '../../src/domain/job.ts';
+
+export interface StoreView {
+  /** What is durable of a job. */
+  job(id: string): JobRecord | undefined;
+  jobs(): readonly JobRecord[];
+  payloads(): number;
+  keys(): number;
+  queues(): number;
+  /** No commit can be made until it is unlocked; readers go on. */
+  lock(): void;
+  unlock(): void;
+  close(): void;
+}
+
+export function openStoreView(path: string): StoreView {
+  const reader = new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
+  const writer = new DatabaseSync(path, { timeout: 10_000 });
+  const count = (table: string): number => Number(reader.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n']);
+  const parse = (row: { readonly record?: unknown } | undefined): JobRecord | undefined =>
+    typeof row?.record === 'string' ? (JSON.parse(row.record) as JobRecord) : undefined;
+  return {
+    job: (id) => parse(reader.prepare('SELECT record FROM jobs WHERE id = ?').get(id)),
+    jobs: () =>
+      reader
+        .prepare('SELECT record FROM jobs')
+        .all()
+        .flatMap((row) => parse(row) ?? []),
+    payloads: () => Number(reader.prepare('SELECT count(DISTINCT id) AS n FROM payload_parts').get()?.['n']),
+    keys: () => count('idempotency_keys'),
+    queues: () => count('queues'),
+    lock: () => {
+      writer.exec('BEGIN IMMEDIATE');
+    },
+    unlock: () => {
+      if (writer.isTransaction) writer.exec('ROLLBACK');
+    },
+    close: () => {
+      reader.close();
+      writer.close();
+    },
+  };
+}
