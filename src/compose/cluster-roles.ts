@@ -14,7 +14,7 @@ import { membershipActor } from '../actors/node/membership-actor.ts';
 import type { MembershipMessage } from '../actors/node/membership-actor.ts';
 import { runIdOf } from '../actors/worker/run-registry.ts';
 import { runEventsTo } from '../actors/worker/runs-actor.ts';
-import type { RunsMessage } from '../actors/worker/runs-actor.ts';
+import type { RunsMessage } from '../actors/worker/runs-message.ts';
 import { workersSupervisor } from '../actors/worker/queue-watch-actor.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../actors/worker/worker-services.ts';
 import { SlotLedger } from '../actors/worker/slot-ledger.ts';

@@ -13,7 +13,7 @@ import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
-import type { ShardMessage } from '../../src/actors/shard/shard-actor.ts';
+import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
 import { createShardMetrics, defaultShardLimits } from '../../src/actors/shard/shard-services.ts';
 import type { StopRun } from '../../src/actors/shard/shard-services.ts';
 import type { ActorRef } from '../../src/actors/kernel/index.ts';

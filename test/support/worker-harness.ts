@@ -1,6 +1,6 @@
 /** The worker actors of a node in virtual time: a work source, a run pool and shards that the test plays. */
 import { workersSupervisor } from '../../src/actors/worker/queue-watch-actor.ts';
-import type { RunsMessage } from '../../src/actors/worker/runs-actor.ts';
+import type { RunsMessage } from '../../src/actors/worker/runs-message.ts';
 import { SlotLedger } from '../../src/actors/worker/slot-ledger.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../../src/actors/worker/worker-services.ts';
 import type { ActorRef } from '../../src/actors/kernel/index.ts';

@@ -10,7 +10,7 @@ import type { LeaseHold, Membership, ShardLeases } from '../../application/ports
 import { suggestOwner } from '../../supervisor/placement.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior, Signal } from '../kernel/actor.ts';
 import { shardActor } from './shard-actor.ts';
-import type { ShardMessage } from './shard-actor.ts';
+import type { ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 
 export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure'> {

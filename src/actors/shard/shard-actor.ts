@@ -8,27 +8,10 @@ import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/shard-
 import { TroupeError } from '../../domain/errors.ts';
 import type { ActorContext, ActorDefinition, Behavior } from '../kernel/actor.ts';
 import { ShardCore } from './shard-core.ts';
+import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
+import { performVerb } from './shard-verbs.ts';
 import { takeOver } from './take-over.ts';
-
-interface Batch {
-  readonly kind: 'batch';
-  readonly verb: ShardVerb;
-  readonly items: readonly ShardVerbs[ShardVerb]['item'][];
-  readonly answer: (results: readonly ItemResult<ShardVerbs[ShardVerb]['result']>[]) => void;
-  readonly refuse: (error: TroupeError) => void;
-}
-
-export type ShardMessage =
-  | Batch
-  | { readonly kind: 'flush' }
-  | { readonly kind: 'flushed'; readonly bucket: number; readonly outcome: PromiseSettledResult<'applied' | 'deposed'> }
-  | { readonly kind: 'continue'; readonly run: () => void }
-  | { readonly kind: 'tick' }
-  | { readonly kind: 'deadline' }
-  | { readonly kind: 'streams-replaced' }
-  /** Graceful hand-over: stop taking, flush, publish what can be published within the grace, then stop. */
-  | { readonly kind: 'hand-over'; readonly done: () => void };
 
 const tickMs = 1_000;
 
@@ -63,7 +46,8 @@ async function startShard(
       switch (message.kind) {
         case 'batch':
           waiting.delete(message);
-          core.batch(message.verb, message.items, message.answer);
+          performVerb(core, message.verb, message.items, core.openReply(message.items.length, message.answer));
+          core.askFlush();
           break;
         case 'flush':
           core.flush();

@@ -4,7 +4,7 @@
  */
 import { jobEventOf } from '../../application/job-events.ts';
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
-import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import type { ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { isTerminal } from '../../domain/job.ts';
@@ -20,9 +20,8 @@ import type { JobEntry } from './job-table.ts';
 import { JobTable } from './job-table.ts';
 import { Outbox } from './outbox.ts';
 import { PartitionWriter } from './partition-writer.ts';
-import type { ShardMessage } from './shard-actor.ts';
+import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
-import { performVerb } from './shard-verbs.ts';
 import type { TakenShard } from './take-over.ts';
 
 /** Events and dispatches this much older than the watermark are published again: clocks may have stepped. */
@@ -85,19 +84,14 @@ export class ShardCore {
     return this.#lastNowMs;
   }
 
-  batch(
-    verb: ShardVerb,
-    items: readonly ShardVerbs[ShardVerb]['item'][],
-    answer: (results: readonly ItemResult<ShardVerbs[ShardVerb]['result']>[]) => void,
-  ): void {
-    const reply: BatchReply<ShardVerbs[ShardVerb]['result']> = new BatchReply(items.length, (results) => {
+  /** Results of one batch; what is still open when the shard stops is answered then. */
+  openReply(size: number, answer: Batch['answer']): BatchReply<ShardVerbs[ShardVerb]['result']> {
+    const reply: BatchReply<ShardVerbs[ShardVerb]['result']> = new BatchReply(size, (results) => {
       this.#open.delete(reply);
       answer(results);
     });
-    if (items.length === 0) return;
-    this.#open.add(reply);
-    performVerb(this, verb, items, reply);
-    this.askFlush();
+    if (size > 0) this.#open.add(reply);
+    return reply;
   }
 
   /** A new job. `done` when it is durable. */

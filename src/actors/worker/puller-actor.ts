@@ -6,7 +6,7 @@
  */
 import type { WorkDelivery } from '../../application/ports/bus.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/actor.ts';
-import type { RunsMessage } from './runs-actor.ts';
+import type { RunsMessage } from './runs-message.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 type Deliveries = readonly WorkDelivery[];

@@ -5,7 +5,7 @@ import type { ChildSpec, SupervisorMessage } from '../../supervisor/index.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/index.ts';
 import { pullerActor } from './puller-actor.ts';
 import type { PulledQueue } from './puller-actor.ts';
-import type { RunsMessage } from './runs-actor.ts';
+import type { RunsMessage } from './runs-message.ts';
 import { runsActor } from './runs-actor.ts';
 import type { WorkerServices } from './worker-services.ts';
 

@@ -7,7 +7,7 @@ import type { JobId } from '../../domain/job-id.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/actor.ts';
 import { attemptOutcome, runInput } from './run-outcome.ts';
-import type { RunsMessage } from './runs-actor.ts';
+import type { RunsMessage } from './runs-message.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 type Grant = Extract<ClaimResult, { kind: 'granted' }>;

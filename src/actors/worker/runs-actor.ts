@@ -5,23 +5,11 @@
  * Every run that was granted is named in each heartbeat until a shard has taken its outcome, so a new owner of the
  * shard neither gives it to someone else nor forgets it.
  */
-import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
-import type { RunEvents, RunOutcome } from '../../application/ports/run-pool.ts';
+import type { RunEvents } from '../../application/ports/run-pool.ts';
 import type { ActorContext, ActorDefinition, Behavior } from '../kernel/actor.ts';
 import { RunRegistry } from './run-registry.ts';
+import type { RunsMessage } from './runs-message.ts';
 import type { WorkerServices } from './worker-services.ts';
-
-export type RunsMessage =
-  | { readonly kind: 'deliver'; readonly deliveries: readonly WorkDelivery[] }
-  | { readonly kind: 'started'; readonly runId: string }
-  | { readonly kind: 'progress'; readonly runId: string; readonly note: Pick<ProgressNote, 'fraction' | 'note'> }
-  | { readonly kind: 'ended'; readonly runId: string; readonly outcome: RunOutcome; readonly durationMs: number }
-  | { readonly kind: 'stop-run'; readonly runId: string; readonly why: 'cancel' | 'stale' }
-  | { readonly kind: 'report'; readonly runId: string }
-  | { readonly kind: 'continue'; readonly run: () => void }
-  | { readonly kind: 'beat' }
-  /** Calls back once no run is left. */
-  | { readonly kind: 'drain'; readonly done: () => void };
 
 /** One message per run and phase may wait, and the pool is bounded far below this. */
 const mailboxCapacity = 65_536;

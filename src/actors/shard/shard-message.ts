@@ -1,0 +1,24 @@
+/** What a shard actor is told: batches from outside, and its own flushes, timers and orders. */
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import type { TroupeError } from '../../domain/errors.ts';
+
+export type ShardResult = ItemResult<ShardVerbs[ShardVerb]['result']>;
+
+export interface Batch {
+  readonly kind: 'batch';
+  readonly verb: ShardVerb;
+  readonly items: readonly ShardVerbs[ShardVerb]['item'][];
+  readonly answer: (results: readonly ShardResult[]) => void;
+  readonly refuse: (error: TroupeError) => void;
+}
+
+export type ShardMessage =
+  | Batch
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'flushed'; readonly bucket: number; readonly outcome: PromiseSettledResult<'applied' | 'deposed'> }
+  | { readonly kind: 'continue'; readonly run: () => void }
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'deadline' }
+  | { readonly kind: 'streams-replaced' }
+  /** Graceful hand-over: stop taking, flush, publish what can be published within the grace, then stop. */
+  | { readonly kind: 'hand-over'; readonly done: () => void };

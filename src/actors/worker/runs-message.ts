@@ -1,0 +1,15 @@
+/** What the `runs` actor of a node is told. */
+import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
+import type { RunOutcome } from '../../application/ports/run-pool.ts';
+
+export type RunsMessage =
+  | { readonly kind: 'deliver'; readonly deliveries: readonly WorkDelivery[] }
+  | { readonly kind: 'started'; readonly runId: string }
+  | { readonly kind: 'progress'; readonly runId: string; readonly note: Pick<ProgressNote, 'fraction' | 'note'> }
+  | { readonly kind: 'ended'; readonly runId: string; readonly outcome: RunOutcome; readonly durationMs: number }
+  | { readonly kind: 'stop-run'; readonly runId: string; readonly why: 'cancel' | 'stale' }
+  | { readonly kind: 'report'; readonly runId: string }
+  | { readonly kind: 'continue'; readonly run: () => void }
+  | { readonly kind: 'beat' }
+  /** Calls back once no run is left. */
+  | { readonly kind: 'drain'; readonly done: () => void };
