@@ -1,4 +1,5 @@
 /** How much one process takes on at a time; past it callers are sent away at once, with the time to come back. */
+import type { Telemetry } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 
 export interface AdmissionLimits {
@@ -19,10 +20,16 @@ export interface Admission {
   readonly watches: () => number;
 }
 
-export function createAdmission(limits: AdmissionLimits): Admission {
+export function createAdmission(telemetry: Telemetry, limits: AdmissionLimits): Admission {
   let jobs = 0;
   let bytes = 0;
   let watches = 0;
+  const jobsGauge = telemetry.gauge({
+    name: 'troupe_gateway_jobs_in_flight',
+    help: 'Jobs of submits that are not answered yet.',
+  });
+  const watchesGauge = telemetry.gauge({ name: 'troupe_gateway_watches_open', help: 'Open watches.' });
+  watchesGauge.set(0);
 
   function full(what: string, max: number): TroupeError {
     return new TroupeError('MAILBOX_FULL', { message: `too many ${what} under way`, metadata: { limit: String(max) } });
@@ -35,18 +42,22 @@ export function createAdmission(limits: AdmissionLimits): Admission {
       if (bytes > 0 && bytes + load.bytes > limits.maxBytes) throw full('bytes', limits.maxBytes);
       jobs += load.jobs;
       bytes += load.bytes;
+      jobsGauge.set(jobs);
       try {
         return await work();
       } finally {
         jobs -= load.jobs;
         bytes -= load.bytes;
+        jobsGauge.set(jobs);
       }
     },
     watch() {
       if (watches >= limits.maxWatches) throw full('watches', limits.maxWatches);
       watches += 1;
+      watchesGauge.set(watches);
       return () => {
         watches -= 1;
+        watchesGauge.set(watches);
       };
     },
     jobs: () => jobs,

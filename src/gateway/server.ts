@@ -6,7 +6,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
+import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import type { Clock, Logger, Telemetry } from '../application/ports/runtime.ts';
 import type { UseCases } from '../application/use-cases.ts';
 import { loadContract } from '../contract/codec.ts';
@@ -139,7 +139,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const contract = loadContract();
   const mapper = createStatusMapper(createStatusCodec(contract));
   const scope = createCallScope({ mapper, clock, log, telemetry });
-  const admission = createAdmission({
+  const admission = createAdmission(telemetry, {
     maxJobs: limits.maxJobsInFlight ?? 20_000,
     maxBytes: limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576),
     maxWatches: limits.maxWatches ?? 10_000,
@@ -157,8 +157,9 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const health = new HealthImplementation();
   health.addToServer(server);
   if (options.reflection) {
-    const description = loadSync([...protoFiles], { includeDirs: [protoDir], keepCase: true });
-    new ReflectionService(description).addToServer(server);
+    const contractFiles = loadSync([...protoFiles], { includeDirs: [protoDir], keepCase: true });
+    const healthFiles = loadSync(healthProtoPath, { keepCase: true });
+    new ReflectionService({ ...contractFiles, ...healthFiles }).addToServer(server);
   }
   return { server, health, scope, jobsInFlight: admission.jobs };
 }

@@ -200,6 +200,7 @@ describe('limits', () => {
     const [first] = await Promise.all(admitted);
     const watch = client.watch(first?.jobId ?? '');
     await watch.next();
+    expect(await edge.telemetry.metricsText()).toContain('troupe_gateway_watches_open 1');
     await expect(client.watch(first?.jobId ?? '').next()).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
     await watch.return();
     await until('unsubscribed', () => edge.watchers() === 0);
@@ -211,7 +212,9 @@ describe('starting and stopping', () => {
   it('answers health checks by service, and reflection', async () => {
     const health = await grpcHealth(edge.port);
     expect(health).toEqual(['SERVING', 'SERVING', 'SERVING']);
-    expect(await reflectedServices(edge.port)).toEqual(expect.arrayContaining(['troupe.v1.Jobs', 'troupe.v1.Queues']));
+    expect(await reflectedServices(edge.port)).toEqual(
+      expect.arrayContaining(['troupe.v1.Jobs', 'troupe.v1.Queues', 'grpc.health.v1.Health']),
+    );
     const closed = await edge.openGateway({ reflection: false });
     await expect(reflectedServices(closed.port)).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
     closed.gateway.setServing(false);
