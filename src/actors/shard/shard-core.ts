@@ -9,7 +9,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { isTerminal } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
-import { bucketMs, bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
+import { bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
 import type { Decision, JobCommand } from '../../domain/transitions.ts';
 import { decide, nextDeadline } from '../../domain/transitions.ts';
 import type { ActorContext } from '../kernel/actor.ts';
@@ -19,15 +19,13 @@ import { IdempotencyKeys } from './idempotency-keys.ts';
 import type { JobEntry } from './job-table.ts';
 import { JobTable } from './job-table.ts';
 import { Outbox } from './outbox.ts';
-import { PartitionWriter } from './partition-writer.ts';
+import { PartitionSet } from './partition-set.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 import type { TakenShard } from './take-over.ts';
 
 /** Events and dispatches this much older than the watermark are published again: clocks may have stepped. */
 const watermarkMarginMs = 5_000;
-/** A partition is sealed when no clock can still want to add to it. */
-const sealAfterMs = 3 * bucketMs;
 const outboxRetryMs = 500;
 const handOverGraceMs = 3_000;
 
@@ -39,7 +37,7 @@ export class ShardCore {
   readonly table: JobTable;
   readonly keys: IdempotencyKeys;
   readonly nextId: (queueNo: number) => JobId;
-  readonly #writers = new Map<number, PartitionWriter>();
+  readonly #partitions: PartitionSet;
   readonly #deadlines = new DeadlineHeap();
   readonly #outbox: Outbox;
   readonly #open = new Set<{ abandon(): void }>();
@@ -53,6 +51,7 @@ export class ShardCore {
     this.epoch = taken.grant.epoch;
     this.services = services;
     this.context = context;
+    this.#partitions = new PartitionSet(shard, this.epoch, services, context);
     this.table = new JobTable(services.limits.recentMax);
     this.keys = new IdempotencyKeys(services.limits.recentMax * 4);
     this.nextId = createJobIdGenerator({ shard, nowMs: () => this.nowMs(), random: context.random });
@@ -73,9 +72,7 @@ export class ShardCore {
 
   /** Decisions that wait for the store. */
   get undurable(): number {
-    let sum = 0;
-    for (const writer of this.#writers.values()) sum += writer.backlog;
-    return sum;
+    return this.#partitions.undurable;
   }
 
   /** Never steps back, so that what was decided later is never stamped earlier. */
@@ -97,7 +94,7 @@ export class ShardCore {
   /** A new job. `done` when it is durable. */
   accept(record: JobRecord, done: () => void, key?: IdempotencyEntry): void {
     const entry = this.table.add(record, { durable: false, publishedSeq: 0, nowMs: this.context.clock.monotonicMs() });
-    this.#writer(bucketOf(record.id)).add(record, done, key);
+    this.#partitions.of(record).add(record, done, key);
     this.#watchDeadline(entry);
   }
 
@@ -106,7 +103,7 @@ export class ShardCore {
     const decision = decide(entry.current, command, this.nowMs(), this.context.random());
     if (decision.kind === 'refused') return decision;
     this.table.replace(entry, decision.record);
-    this.#writer(bucketOf(decision.record.id)).add(decision.record, done);
+    this.#partitions.of(decision.record).add(decision.record, done);
     this.#watchDeadline(entry);
     return decision;
   }
@@ -114,7 +111,7 @@ export class ShardCore {
   /** Calls back once everything decided about the job so far is durable. */
   whenDurable(entry: JobEntry, done: (record: JobRecord) => void): void {
     if (entry.durable === entry.current) done(entry.current);
-    else this.#writer(bucketOf(entry.current.id)).add(entry.current, done);
+    else this.#partitions.of(entry.current).add(entry.current, done);
   }
 
   /** All messages that wait now are decided before the flush starts: that is what makes groups. */
@@ -126,11 +123,11 @@ export class ShardCore {
 
   flush(): void {
     this.#flushAsked = false;
-    for (const [bucket, writer] of this.#writers) this.#flushWriter(bucket, writer);
+    this.#partitions.flush();
   }
 
   flushed(bucket: number, outcome: PromiseSettledResult<'applied' | 'deposed'>): void {
-    const writer = this.#writers.get(bucket);
+    const writer = this.#partitions.at(bucket);
     if (outcome.status === 'rejected') throw outcome.reason;
     if (outcome.value === 'deposed' || writer === undefined) {
       throw new TroupeError('SHARD_UNAVAILABLE', { message: 'deposed: another owner holds the shard' });
@@ -144,7 +141,7 @@ export class ShardCore {
   tick(): void {
     const nowMs = this.nowMs();
     this.#loseSilentRuns();
-    this.#sealPartitions(nowMs);
+    this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.expire(nowMs);
     this.#saveWatermark(nowMs);
     for (const [state, count] of Object.entries(this.table.counts)) {
@@ -194,7 +191,7 @@ export class ShardCore {
     const dispatchFromMs = known ? watermark.dispatchedThroughMs - watermarkMarginMs : 0;
     const heardMs = this.context.clock.monotonicMs();
     for (const { bucket, commits, records } of taken.partitions) {
-      this.#writers.set(bucket, this.#createWriter(bucket, commits));
+      this.#partitions.adopt(bucket, commits);
       for (const record of records) {
         this.#lastNowMs = Math.max(this.#lastNowMs, Math.min(record.updatedAtMs, this.context.clock.nowMs()));
         for (const entry of record.trail) {
@@ -233,43 +230,6 @@ export class ShardCore {
     this.#outbox.addWork(message, record.readyAtMs, bucketOf(record.id));
   }
 
-  #writer(bucket: number): PartitionWriter {
-    const present = this.#writers.get(bucket);
-    if (present !== undefined) return present;
-    const made = this.#createWriter(bucket);
-    this.#writers.set(bucket, made);
-    return made;
-  }
-
-  #createWriter(bucket: number, commits?: number): PartitionWriter {
-    const { store, limits } = this.services;
-    return new PartitionWriter({
-      store,
-      partition: { shard: this.shard, bucket },
-      epoch: this.epoch,
-      groupMaxRecords: limits.groupMaxRecords,
-      ...(commits !== undefined && { commits }),
-      pause: (tries) =>
-        new Promise((resolve) => {
-          this.context.clock.setTimer(Math.min(2_000, 50 * 2 ** Math.min(tries, 6)), resolve);
-        }),
-    });
-  }
-
-  #flushWriter(bucket: number, writer: PartitionWriter): void {
-    const flight = writer.flush();
-    if (flight === undefined) return;
-    const { metrics } = this.services;
-    const beganMs = this.context.clock.monotonicMs();
-    const records = writer.inFlight;
-    const timed = flight.then((outcome) => {
-      metrics.commitSeconds.observe((this.context.clock.monotonicMs() - beganMs) / 1_000);
-      metrics.commitRecords.observe(records);
-      return outcome;
-    });
-    this.context.pipeToSelf(timed, (outcome) => ({ kind: 'flushed', bucket, outcome }));
-  }
-
   #watchDeadline(entry: JobEntry): void {
     const deadline = nextDeadline(entry.current);
     if (deadline === undefined) return;
@@ -299,27 +259,17 @@ export class ShardCore {
     }
   }
 
-  #sealPartitions(nowMs: number): void {
-    const sealable = [...this.#writers.keys()].filter((bucket) => (bucket + 1) * bucketMs + sealAfterMs < nowMs);
-    if (sealable.length === 0) return;
+  /** Unfinished jobs, or facts that JetStream does not have yet. */
+  #bucketsInUse(): (bucket: number) => boolean {
     const used = new Set<number>();
     for (const entry of this.table.entries()) used.add(bucketOf(entry.current.id));
-    for (const bucket of sealable) {
-      const writer = this.#writers.get(bucket);
-      if (writer === undefined || writer.backlog > 0 || used.has(bucket) || this.#outbox.pendingOf(bucket) > 0)
-        continue;
-      this.#writers.delete(bucket);
-      this.services.store.sealBucket(writer.partition, this.epoch).catch((error: unknown) => {
-        this.context.log.debug({ err: error, bucket }, 'bucket not sealed; the next owner reads it once more');
-      });
-    }
+    return (bucket) => used.has(bucket) || this.#outbox.pendingOf(bucket) > 0;
   }
 
   #saveWatermark(nowMs: number): void {
     const streams = this.services.publisher.streams();
     if (streams === undefined) return;
-    let undurableMs = Infinity;
-    for (const writer of this.#writers.values()) undurableMs = Math.min(undurableMs, writer.oldestAtMs());
+    const undurableMs = this.#partitions.oldestAtMs();
     const watermark = {
       streams,
       dispatchedThroughMs: Math.min(nowMs, undurableMs, this.#outbox.oldestAtMs('work')),
