@@ -52,7 +52,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
   const { system, node, bus } = parts;
   const slots = parts.pool && new SlotLedger(parts.pool);
   const runs = system.refAt<RunsMessage>(`/${root}/workers/runs`);
-  const manifests = await startPool(parts, runs);
+  const manifests = await startPool(parts, runs, () => slots?.changed());
   const stopRun = (to: string, stop: StopRun): void => {
     if (to === node.nodeId) runs.tell({ kind: 'stop-run', runId: runIdOf(stop.jobId, stop.token), why: stop.why });
     else bus.requestNode(to, 'stop', stop, 1_000).catch(() => undefined);
@@ -77,7 +77,11 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
   };
 }
 
-async function startPool(parts: ClusterParts, runs: ActorRef<RunsMessage>): Promise<readonly HandlerManifest[]> {
+async function startPool(
+  parts: ClusterParts,
+  runs: ActorRef<RunsMessage>,
+  room: () => void,
+): Promise<readonly HandlerManifest[]> {
   const { pool, bus, runtime } = parts;
   if (pool === undefined) return [];
   const log = runtime.log.child({ component: 'handler' });
@@ -89,7 +93,7 @@ async function startPool(parts: ClusterParts, runs: ActorRef<RunsMessage>): Prom
   );
   const publish = (manifests: readonly HandlerManifest[]): Promise<unknown> =>
     Promise.all(manifests.map((manifest) => bus.config.publishManifest(manifest)));
-  const manifests = await pool.start(events);
+  const manifests = await pool.start({ ...events, room });
   await publish(manifests);
   pool.onManifests((changed) => {
     publish(changed).catch((error: unknown) => {

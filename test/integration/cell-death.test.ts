@@ -26,7 +26,7 @@ describe('a run that kills its cell', () => {
     const killer = zoo.run('kills');
     const waiting = zoo.run('noop');
     for (const run of [neighbour, killer]) {
-      expect((await run.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+      expect((await run.ended).outcome).toEqual({ kind: 'lost', convicted: false, suspect: true });
     }
     expect(['lost', 'succeeded']).toContain((await waiting.ended).outcome.kind);
 

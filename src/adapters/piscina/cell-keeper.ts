@@ -1,6 +1,7 @@
 /**
  * Keeps one cell alive: starts it, starts it again after a death (backoff 0.2 s doubling to 30 s), and accounts for the
- * runs it held. Runs that a dead cell held end as `lost`; only a run that was alone in it is convicted.
+ * runs it held. Runs that a dead cell held end as `lost`: one that was alone in it is convicted, those that may have been
+ * in a thread are suspects, the rest only waited.
  *   starting → up ⇄ down → closed        `drain`: no restart, closed when its last run has ended
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
@@ -232,11 +233,14 @@ export class CellKeeper {
   #endAll(conviction: 'alone' | undefined): void {
     const unsent = new Set(this.#unsent);
     const sent = [...this.#runs.values()].filter((run) => !unsent.has(run));
-    const convicted = conviction === 'alone' && sent.length === 1;
+    const died = conviction === 'alone';
+    const convicted = died && sent.length === 1;
     const nowMs = this.#options.clock.monotonicMs();
-    for (const run of sent) {
+    for (const [place, run] of sent.entries()) {
+      // A cell takes runs in order, and its word that one has started may have died with it.
+      const suspect = died && !convicted && (run.startedAtMs !== undefined || place < this.threads);
       const durationMs = run.startedAtMs === undefined ? 0 : nowMs - run.startedAtMs;
-      this.#end(run, run.stuckOutcome ?? { kind: 'lost', convicted }, durationMs);
+      this.#end(run, run.stuckOutcome ?? { kind: 'lost', convicted, ...(suspect && { suspect }) }, durationMs);
     }
   }
 

@@ -186,7 +186,7 @@ class CellPool implements RunPool {
       onProgress: (run, fraction, note) => this.#events?.progress(run.request.runId, fraction, note),
       onLog: (run, level, text) => this.#events?.log(run.request.runId, level, text),
       onEnded: (run, outcome, durationMs) => this.#onEnded(run, outcome, durationMs),
-      onUp: () => undefined,
+      onUp: () => this.#events?.room?.(),
       onDeath: (exit) => {
         this.#measures.cellExits.add(1, { cause: exit.killedFor === undefined ? 'died' : 'killed' });
         if (exit.killedFor === 'drained' || exit.killedFor === 'stopping') return;
@@ -268,5 +268,6 @@ class CellPool implements RunPool {
     }
     this.#log.info({ handlers: next.manifests.map(({ name, version }) => `${name}@${version}`) }, 'handlers reloaded');
     for (const listener of this.#listeners) listener(next.manifests);
+    this.#events?.room?.();
   }
 }

@@ -31,6 +31,8 @@ export interface RunEvents {
   /** Exactly once per accepted run, and only when its code no longer runs. */
   ended(runId: string, outcome: RunOutcome, durationMs: number): void;
   log(runId: string, level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+  /** `capacity()` grew without a run having ended: a cell that had died is up again. */
+  room?(): void;
 }
 
 export interface RunPoolStats {
