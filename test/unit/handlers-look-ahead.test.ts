@@ -14,14 +14,15 @@ describe('look-ahead', () => {
   });
 
   it('is about 50 ms of work per thread', () => {
-    expect(after(Array.from({ length: 50 }, () => 20))).toBe(4);
-    expect(
-      after(
-        Array.from({ length: 50 }, () => 20),
-        8,
-      ),
-    ).toBe(16);
-    expect(after(Array.from({ length: 50 }, () => 5))).toBe(18);
+    const of = (durationMs: number): number[] => Array.from({ length: 50 }, () => durationMs);
+    expect(after(of(20))).toBe(5);
+    expect(after(of(20), 8)).toBe(20);
+    expect(after(of(5))).toBe(20);
+  });
+
+  it('is one run while a thread will soon be free for it', () => {
+    expect(after([150])).toBe(1);
+    expect(after([3_000], 16)).toBe(1);
   });
 
   it('is bounded for runs that take no time', () => {
@@ -29,8 +30,8 @@ describe('look-ahead', () => {
   });
 
   it('is nothing for long runs, and soon so when they grow long', () => {
-    expect(after([100])).toBe(0);
-    expect(after([...Array.from({ length: 50 }, () => 0), 1_000])).toBe(0);
+    expect(after([500])).toBe(0);
+    expect(after([...Array.from({ length: 50 }, () => 0), 5_000])).toBe(0);
   });
 
   it('grows again when they grow short', () => {

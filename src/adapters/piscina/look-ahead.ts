@@ -1,7 +1,8 @@
 /**
  * How many runs beyond the free threads a cell should hold, so that a thread never waits for the round trip to its
- * node: about `lookaheadMs` of work per thread by a moving average. Long runs get none, because what waits behind a
- * long run could be run elsewhere. Unknown durations count as long.
+ * node: about `lookaheadMs` of work per thread by a moving average, and still one run as long as some thread can be
+ * expected to be free for it within four times that. Long runs get none, because what waits behind a long run could be
+ * run elsewhere. Unknown durations count as long.
  */
 export const lookAheadMaxRuns = 256;
 
@@ -9,6 +10,8 @@ export const lookAheadMaxRuns = 256;
 const weightUp = 0.3;
 const weightDown = 0.1;
 const dispatchCostMs = 0.1;
+/** Of a run that is the only one ahead, against `lookaheadMs`. */
+const patience = 4;
 
 export class LookAhead {
   readonly #threads: number;
@@ -28,7 +31,7 @@ export class LookAhead {
 
   runs(): number {
     if (this.#averageMs === undefined) return 0;
-    const perThread = Math.floor(this.#lookaheadMs / this.#averageMs);
-    return Math.min(lookAheadMaxRuns, perThread * this.#threads);
+    const runs = (this.#lookaheadMs * this.#threads) / this.#averageMs;
+    return runs * patience < 1 ? 0 : Math.min(lookAheadMaxRuns, Math.ceil(runs));
   }
 }
