@@ -1,6 +1,6 @@
 /**
  * Reads the present view of a job: finished jobs from the cache, others from the owner of their shard, and from the
- * store while that owner is away.
+ * store while that owner is away or when it no longer has the job in memory.
  *
  * Reads of one job are shared, but never with a read that began earlier: whoever asks while one is under way gets the
  * one after it. So every answer is at least as new as its question, and a job costs at most two reads at a time.
@@ -81,8 +81,16 @@ export function createJobReader(parts: JobReaderParts): JobReader {
   return { read };
 }
 
-/** The owner could not answer; a read may go elsewhere. */
-const awayCodes: ReadonlySet<string> = new Set(['SHARD_UNAVAILABLE', 'OUTCOME_UNKNOWN', 'BROKER_UNAVAILABLE']);
+/**
+ * The owner could not answer, or does not have the job in memory, as with all that ended before it took the shard over
+ * and with all but the newest that ended since: the store knows.
+ */
+const awayCodes: ReadonlySet<string> = new Set([
+  'SHARD_UNAVAILABLE',
+  'OUTCOME_UNKNOWN',
+  'BROKER_UNAVAILABLE',
+  'JOB_NOT_FOUND',
+]);
 
 export function jobNotFound(jobId: string): TroupeError {
   return new TroupeError('JOB_NOT_FOUND', { metadata: { jobId } });
