@@ -56,6 +56,7 @@ export default defineConfig({
         hookTimeout: 60_000,
         workers: 1,
       }),
+      project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 60_000, workers: 1 }),
       project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000, workers: 1 }),
     ],
   },
