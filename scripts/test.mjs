@@ -1,6 +1,6 @@
 // `npm test`: every check and every suite, in one run, each once. `--quick` leaves out what needs Java or Maven.
 // The last line is `N passed, N failed`: tests plus checks, a check counting as one. Exit code 1 on any failure.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ const checks = [
   ...generatedDocs(),
 ];
 
-const suites = ['unit', 'architecture', 'contract-sqlite', 'contract-cassandra', 'integration', 'e2e'];
+const suites = ['unit', 'architecture', 'contract-sqlite', 'contract-cassandra', 'integration', 'chaos', 'e2e'];
 
 /** Every npm script `docs:<page>` generates a page, and with `--check` says whether it is in step. */
 function generatedDocs() {
@@ -36,8 +36,27 @@ function generatedDocs() {
     .map(([name, line]) => [name, process.execPath, [...line.split(' ').slice(1), '--check']]);
 }
 
+/** The step under way: a signal to this process is its signal, too, so that it stops what it started. */
+let step;
+let isStopped = false;
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    step?.kill(signal);
+    process.exitCode = 130;
+    isStopped = true;
+  });
+}
+
+/** Resolves with the exit code. */
 function run(command, args) {
-  return spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  return new Promise((resolve) => {
+    step = spawn(command, args, { cwd: root, stdio: 'inherit' });
+    step.on('error', (error) => {
+      console.error(error.message);
+      resolve(1);
+    });
+    step.on('exit', (code) => resolve(code ?? 1));
+  });
 }
 
 function runs(command, args) {
@@ -48,10 +67,10 @@ function record(name, startedAt, counts, note) {
   results.push({ name, skipped: 0, ...counts, ms: Date.now() - startedAt, note });
 }
 
-function runCheck([name, command, args]) {
+async function runCheck([name, command, args]) {
   const startedAt = Date.now();
   console.log(`\n── ${name}`);
-  const passed = run(command, args).status === 0;
+  const passed = (await run(command, args)) === 0;
   console.log(passed ? `ok ${name}` : `FAILED ${name}`);
   record(name, startedAt, { passed: passed ? 1 : 0, failed: passed ? 0 : 1 });
 }
@@ -65,11 +84,11 @@ function readReport(file) {
 }
 
 /** A suite that is empty, or fails without a failed test (a crash, an error outside a test), counts as one failure. */
-function runSuite(name) {
+async function runSuite(name) {
   const startedAt = Date.now();
   console.log(`\n── ${name}`);
   const file = join(scratch, `${name}.json`);
-  const { status } = run(bin('vitest'), [
+  const status = await run(bin('vitest'), [
     ...['run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
   ]);
   const report = readReport(file);
@@ -94,10 +113,10 @@ function missingForCassandra() {
   );
 }
 
-function runCassandraSuite(name) {
+async function runCassandraSuite(name) {
   const lack = missingForCassandra();
   if (lack === undefined) {
-    runSuite(name);
+    await runSuite(name);
     return;
   }
   console.log(`\n── ${name}\nFAILED ${name}: ${lack}`);
@@ -118,10 +137,13 @@ function printSummary() {
   return sum('failed') === 0;
 }
 
-for (const check of checks) runCheck(check);
+for (const check of checks) {
+  if (!isStopped) await runCheck(check);
+}
 for (const suite of suites) {
-  if (suite !== 'contract-cassandra') runSuite(suite);
-  else if (!isQuick) runCassandraSuite(suite);
+  if (isStopped || (isQuick && suite === 'contract-cassandra')) continue;
+  await (suite === 'contract-cassandra' ? runCassandraSuite(suite) : runSuite(suite));
 }
 rmSync(scratch, { recursive: true, force: true });
-process.exitCode = printSummary() ? 0 : 1;
+const isGood = printSummary();
+process.exitCode ??= isGood ? 0 : 1;
