@@ -55,8 +55,8 @@ describe('job reader', () => {
     expect((await second).record).toBe(record);
   });
 
-  it('asks the store while the owner is away, and only then', async () => {
-    for (const code of ['SHARD_UNAVAILABLE', 'OUTCOME_UNKNOWN', 'BROKER_UNAVAILABLE'] as const) {
+  it('asks the store while the owner is away or does not have the job in memory, and only then', async () => {
+    for (const code of ['SHARD_UNAVAILABLE', 'OUTCOME_UNKNOWN', 'BROKER_UNAVAILABLE', 'JOB_NOT_FOUND'] as const) {
       const { reader, asked } = setUp(record);
       const read = reader.read('default', record.id);
       await settle();
@@ -66,8 +66,8 @@ describe('job reader', () => {
     const { reader, asked } = setUp(record);
     const read = reader.read('default', record.id);
     await settle();
-    asked[0]?.fail(new TroupeError('JOB_NOT_FOUND'));
-    await expect(read).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+    asked[0]?.fail(new TroupeError('MAILBOX_FULL'));
+    await expect(read).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
   });
 
   it('says of a job of another tenant that it is not there, cached or not', async () => {
