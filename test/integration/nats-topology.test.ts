@@ -53,7 +53,7 @@ describe('topology', () => {
     expect(consumer.config).toMatchObject({
       filter_subject: 'first.work.acme.thumbs.2',
       ack_policy: 'explicit',
-      ack_wait: 30e9,
+      ack_wait: 15e9,
       max_deliver: -1,
     });
     expect(consumer.config.backoff).toBeUndefined();

@@ -79,7 +79,9 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     if (ackTo !== undefined) core.services.publisher.acknowledge(ackTo);
   });
   if (decision.kind === 'refused') {
-    slot.ok({ kind: 'drop' });
+    // While the store still says QUEUED, this message may be the last that knows of the job: a crash now, and without it
+    // nobody would run the job. It goes back until what was decided is durable.
+    slot.ok({ kind: entry.durable?.state === 'QUEUED' ? 'later' : 'drop' });
     return;
   }
   const { record } = decision;

@@ -25,7 +25,7 @@ export interface PulledQueue {
 
 const retryMs = 500;
 /** A kept message goes back well before JetStream would deliver it again by itself. */
-const keepMs = 10_000;
+const keepMs = 5_000;
 
 export function pullerActor(
   queue: PulledQueue,

@@ -40,7 +40,7 @@ export const defaultNatsLimits: NatsLimits = {
   workMaxBytes: 2 * 1024 ** 3,
   eventsMaxBytes: 4 * 1024 ** 3,
   eventsMaxAgeMs: 72 * 3_600_000,
-  ackWaitMs: 30_000,
+  ackWaitMs: 15_000,
   maxAckPending: 10_000,
   maxDeliver: -1,
   nodeTtlMs: 6_000,
