@@ -42,6 +42,8 @@ export interface TestNode {
   stop(): Promise<number | null>;
   /** Pids of the processes below it. */
   children(): readonly number[];
+  /** SIGKILL of it and of everything below it: the end of a test. */
+  discard(): Promise<void>;
 }
 
 export interface NodeCommand {
@@ -151,6 +153,11 @@ function nodeOf(name: string, child: ChildProcess, { said, lines, exited }: Know
       return code;
     },
     children: () => descendants(pid),
+    async discard() {
+      if (!alive.has(child)) return;
+      killTree(pid);
+      await exited;
+    },
   };
 }
 

@@ -142,7 +142,7 @@ class Cluster implements TestCluster {
 
   async stop(): Promise<void> {
     this.thawNats();
-    await Promise.all(this.#nodes.map(({ node }) => (node.isAlive ? node.stop() : undefined)));
+    await Promise.all(this.#nodes.map(({ node }) => node.discard()));
     await this.broker.stop();
     await rm(this.dir, { recursive: true, force: true });
   }
