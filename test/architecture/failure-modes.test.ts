@@ -1,0 +1,36 @@
+// docs/operating/failure-modes.md promises a test for every row: each must exist, under the very name that is written there.
+import { readFileSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const project = fileURLToPath(new URL('../../', import.meta.url));
+const page = readFileSync(`${project}docs/operating/failure-modes.md`, 'utf8');
+const rows = page
+  .split('\n')
+  .filter((line) => line.startsWith('| ') && !line.startsWith('| ---'))
+  .map((line) => line.split('|').map((cell) => cell.trim()));
+const named = rows.filter((cells) => cells.at(-2) !== 'test').map((cells) => cells.at(-2) ?? '');
+
+/** Names of the tests of one file, as they are written in it. */
+function testsIn(file: string): readonly string[] {
+  const folder = ['chaos', 'e2e'].find((name) => readdirSync(`${project}test/${name}`).includes(file));
+  if (folder === undefined) return [];
+  const text = readFileSync(`${project}test/${folder}/${file}`, 'utf8');
+  return [...text.matchAll(/\bit(?:\.each\([\s\S]*?\]\))?\(\s*'((?:[^'\\]|\\.)*)'/g)].map((match) => match[1] ?? '');
+}
+
+describe('the failure modes', () => {
+  it('are many', () => {
+    expect(named.length).toBeGreaterThan(20);
+  });
+
+  it.each(named)('%s', (cell) => {
+    const [, file = '', name = ''] = /^`([a-z-]+\.test\.ts)`: (.+)$/.exec(cell) ?? [];
+    expect(testsIn(file)).toContain(name);
+  });
+
+  it('have a row for every gap that a test holds open', () => {
+    const rowsOfGaps = named.filter((cell) => cell.startsWith('`gaps.test.ts`: ')).map((cell) => cell.slice(16).trim());
+    expect(rowsOfGaps.sort()).toEqual([...testsIn('gaps.test.ts')].sort());
+  });
+});

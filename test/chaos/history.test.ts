@@ -1,0 +1,72 @@
+// The checker of the other tests must catch what it is there for: a good history with one fault in it each.
+import { describe, expect, it } from 'vitest';
+import { History } from '../support/cluster-history.ts';
+import type { EventSighting, Execution } from '../support/cluster-history.ts';
+
+interface Story {
+  readonly history: History;
+  events: EventSighting[];
+  executions: Execution[];
+}
+
+const view = (id: string, state: 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED', seq: number, output?: unknown) => ({
+  ...{ id, state, seq },
+  ...(output !== undefined && { output }),
+});
+const event = (jobId: string, seq: number, type: string): EventSighting => ({
+  jobId,
+  seq,
+  type,
+  id: `${jobId}.${seq}`,
+});
+const ran = (jobId: string, what: Execution['what']): Execution => ({ what, jobId, attempt: 1, pid: 1, atMs: 0 });
+
+function good(): Story {
+  const history = new History();
+  history.accepted('j', 'k');
+  history.saw('watch', view('j', 'QUEUED', 1));
+  history.saw('watch', view('j', 'RUNNING', 2));
+  history.saw('watch', view('j', 'SUCCEEDED', 3, 42));
+  history.saw('get', view('j', 'SUCCEEDED', 3, 42));
+  history.saw('final', view('j', 'SUCCEEDED', 3, 42));
+  const events = [event('j', 1, 'queued'), event('j', 2, 'started'), event('j', 3, 'succeeded')];
+  return { history, events, executions: [ran('j', 'start'), ran('j', 'end')] };
+}
+
+const faults: readonly (readonly [string, (story: Story) => void, RegExp])[] = [
+  ['a job that was accepted and is nowhere', ({ history }) => history.accepted('lost', 'k2'), /lost was accepted/],
+  ['two jobs for one key', ({ history }) => history.accepted('j2', 'k'), /key k made 2 jobs/],
+  ['another end for another reader', ({ history }) => history.saw('get', view('j', 'FAILED', 3)), /ended in/],
+  ['an end that changed later', ({ history }) => history.saw('get', view('j', 'SUCCEEDED', 4, 42)), /ended in/],
+  ['a result that changed', ({ history }) => history.saw('get', view('j', 'SUCCEEDED', 3, 43)), /2 results/],
+  ['a watch that went back', ({ history }) => history.saw('watch', view('j', 'RUNNING', 2)), /went back/],
+  [
+    'an event that is missing',
+    (story) => (story.events = story.events.filter(({ seq }) => seq !== 2)),
+    /where 2 was due/,
+  ],
+  ['events out of order', (story) => story.events.reverse(), /was due/],
+  ['no event of the end', (story) => story.events.pop(), /no event tells the end/],
+  ['an event after the end', (story) => story.events.push(event('j', 4, 'queued')), /after the end/],
+  [
+    'another event under the same id',
+    (story) => story.events.push(event('j', 3, 'failed')),
+    /was succeeded and failed/,
+  ],
+  ['a run of a job that nobody submitted', (story) => story.executions.push(ran('ghost', 'start')), /never accepted/],
+  ['a success that nothing ran for', (story) => (story.executions = []), /without a run/],
+];
+
+describe('the check of a history', () => {
+  it('finds nothing in a good one, nor in one whose events came twice', () => {
+    const { history, events, executions } = good();
+    expect(history.check({ events: events.flatMap((one) => [one, one]), executions })).toEqual([]);
+  });
+
+  it.each(faults)('finds %s', (_what, spoil, complaint) => {
+    const story = good();
+    spoil(story);
+    const { history, events, executions } = story;
+    expect(history.check({ events, executions }).join('\n')).toMatch(complaint);
+  });
+});
