@@ -69,7 +69,7 @@ export async function startNodeProcess(command: NodeCommand): Promise<TestNode> 
   alive.add(child);
   const lines: LogLine[] = [];
   const said = new Map<string, string>();
-  const ready = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<undefined>();
   const exited = new Promise<Awaited<TestNode['exited']>>((resolve) => {
     child.once('exit', (code, signal) => {
       alive.delete(child);
@@ -85,7 +85,7 @@ export async function startNodeProcess(command: NodeCommand): Promise<TestNode> 
     keep(text);
     const [, key, value] = /^ {2}(gRPC|HTTP|NATS|store) +(\S+)/.exec(text) ?? [];
     if (key !== undefined && value !== undefined) said.set(key, value);
-    if (key === 'store') ready.resolve();
+    if (key === 'store') ready.resolve(undefined);
   });
   const tail = (): string =>
     lines

@@ -76,12 +76,12 @@ export async function waitFor<T>(
     try {
       const found = await condition();
       trouble = undefined;
-      if (found !== false && found !== undefined && found !== null) return found as NonNullable<T>;
+      if (found !== false && found !== undefined && found !== null) return found;
     } catch (error) {
       trouble = error;
     }
     if (performance.now() > endMs) {
-      const last = trouble === undefined ? '' : `; last: ${String(trouble)}`;
+      const last = trouble instanceof Error ? `; last: ${trouble.message}` : '';
       throw new Error(`not within ${withinMs} ms: ${what}${last}\n${state()}`, { cause: trouble });
     }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
