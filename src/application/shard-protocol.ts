@@ -42,12 +42,14 @@ export type ClaimResult =
 
 /**
  * How an attempt ended, as the node saw it. `lost`: with its cell. `suspect`: it was in a thread when the cell died;
- * `convicted`: it was alone in it. `stopped`: ended on request, and its code no longer runs.
+ * `convicted`: it was alone in it. `stopped`: ended on request, and its code no longer runs. `returned`: it never began,
+ * because the threads were busy for longer than thought.
  */
 export type AttemptOutcome =
   | { readonly kind: 'succeeded'; readonly output?: Payload }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly retryable: boolean }
   | { readonly kind: 'stopped' }
+  | { readonly kind: 'returned' }
   | { readonly kind: 'lost'; readonly convicted: boolean; readonly suspect?: boolean };
 
 export interface CompleteItem {

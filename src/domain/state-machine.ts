@@ -4,7 +4,8 @@
  */
 import type { JobEventType, JobState } from './job.ts';
 
-export type CommandKind = 'accept' | 'due' | 'claim' | 'succeed' | 'fail' | 'stopped' | 'lose' | 'cancel' | 'expire';
+export type CommandKind =
+  'accept' | 'due' | 'claim' | 'succeed' | 'fail' | 'stopped' | 'return' | 'lose' | 'cancel' | 'expire';
 
 export interface Edge {
   /** Absent: the job does not exist yet. */
@@ -34,6 +35,7 @@ export const edges = [
   { from: 'RUNNING', command: 'fail', to: 'RETRYING', event: 'retrying', when: 'failed, retryable, attempts are left' },
   { from: 'RUNNING', command: 'fail', to: 'FAILED', event: 'failed', when: 'failed for good' },
   { from: 'RUNNING', command: 'stopped', to: 'QUEUED', event: 'queued', when: 'its node gave it back; not counted' },
+  { from: 'RUNNING', command: 'return', to: 'QUEUED', event: 'queued', when: 'it waited for a thread and never began' },
   { from: 'RUNNING', command: 'lose', to: 'QUEUED', event: 'queued', when: 'lost with its node or cell; not counted' },
   { from: 'RUNNING', command: 'lose', to: 'RETRYING', event: 'retrying', when: 'brought its process down while alone' },
   { from: 'RUNNING', command: 'lose', to: 'FAILED', event: 'failed', when: 'POISON, or lost too often' },
@@ -52,6 +54,7 @@ export const edges = [
     when: 'ended by itself; result dropped',
   },
   { from: 'CANCELLING', command: 'fail', to: 'CANCELLED', event: 'cancelled', when: 'ended by itself' },
+  { from: 'CANCELLING', command: 'return', to: 'CANCELLED', event: 'cancelled', when: 'it never began' },
   { from: 'CANCELLING', command: 'lose', to: 'CANCELLED', event: 'cancelled', when: 'its node or cell is gone' },
 ] as const satisfies readonly Edge[];
 

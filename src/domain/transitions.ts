@@ -19,6 +19,7 @@ export type JobCommand =
   | { readonly kind: 'succeed'; readonly token: string; readonly output?: Payload }
   | { readonly kind: 'fail'; readonly token: string; readonly failure: Failure; readonly retryable: boolean }
   | { readonly kind: 'stopped'; readonly token: string }
+  | { readonly kind: 'return'; readonly token: string }
   | { readonly kind: 'lose'; readonly token: string; readonly blame: Blame }
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'expire' };
@@ -77,6 +78,7 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
     case 'succeed':
     case 'fail':
     case 'stopped':
+    case 'return':
     case 'lose':
       if (record.run?.token !== command.token) return refused('stale');
       return settle(record, command, { nowMs, random });
@@ -103,7 +105,7 @@ function claim(record: JobRecord, node: string, token: string, nowMs: number): D
   );
 }
 
-type Report = Extract<JobCommand, { kind: 'succeed' | 'fail' | 'stopped' | 'lose' }>;
+type Report = Extract<JobCommand, { kind: 'succeed' | 'fail' | 'stopped' | 'return' | 'lose' }>;
 
 function settle(record: JobRecord, report: Report, at: Moment): Decision {
   const { nowMs } = at;
@@ -119,6 +121,8 @@ function settle(record: JobRecord, report: Report, at: Moment): Decision {
       return fail(record, report, at);
     case 'stopped':
       return lose(record, { by: 'stopped', blame: 'none' }, at);
+    case 'return':
+      return giveBack(record, nowMs);
     case 'lose':
       return lose(record, { by: 'lose', blame: report.blame }, at);
     default:
@@ -162,6 +166,13 @@ function lose(
   return move(record, { by, to: 'QUEUED', nowMs }, { losses, convictions, readyAtMs: nowMs });
 }
 
+/** As if it had never been claimed, but for the number of the attempt, which never decreases. */
+function giveBack(record: JobRecord, nowMs: number): Decision {
+  const { firstStartedAtMs, ...unstarted } = record;
+  const beganBefore = firstStartedAtMs !== undefined && firstStartedAtMs < (record.run?.startedAtMs ?? 0);
+  return move(beganBefore ? record : unstarted, { by: 'return', to: 'QUEUED', nowMs }, {});
+}
+
 function cancel(record: JobRecord, reason: string, nowMs: number): Decision {
   if (record.state === 'CANCELLING') return refused('unchanged');
   const to = record.state === 'RUNNING' ? 'CANCELLING' : 'CANCELLED';
@@ -171,7 +182,7 @@ function cancel(record: JobRecord, reason: string, nowMs: number): Decision {
 function expire(record: JobRecord, nowMs: number): Decision {
   const deadline = nextDeadline(record);
   if (deadline === undefined || deadline.command !== 'expire' || deadline.atMs > nowMs) return refused('not-due');
-  if (record.attempt === 0) return move(record, { by: 'expire', to: 'EXPIRED', nowMs }, {});
+  if (record.firstStartedAtMs === undefined) return move(record, { by: 'expire', to: 'EXPIRED', nowMs }, {});
   const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message: 'the total timeout passed between attempts' };
   return move(record, { by: 'expire', to: 'FAILED', nowMs }, { failure });
 }
@@ -190,7 +201,9 @@ export function nextDeadline(
         : { atMs: totalAtMs, command: 'expire' };
     case 'QUEUED': {
       const queueAtMs =
-        queueTimeoutMs === undefined || record.attempt > 0 ? Infinity : record.readyAtMs + queueTimeoutMs;
+        queueTimeoutMs === undefined || record.firstStartedAtMs !== undefined
+          ? Infinity
+          : record.readyAtMs + queueTimeoutMs;
       const atMs = Math.min(totalAtMs, queueAtMs);
       return Number.isFinite(atMs) ? { atMs, command: 'expire' } : undefined;
     }

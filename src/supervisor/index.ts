@@ -3,7 +3,7 @@ export { backoffDelayMs } from './backoff.ts';
 export type { Backoff } from './backoff.ts';
 export { decide } from './decision.ts';
 export type { DecisionRules, Directive, Ending, OnExhausted, RestartPolicy } from './decision.ts';
-export { addRestart, restartsInWindow } from './intensity.ts';
+export { addRestart } from './intensity.ts';
 export type { Intensity, RestartHistory } from './intensity.ts';
 export type { ChildStatus, OrderReply, StartChildReply, SupervisorMessage } from './messages.ts';
 export type { ChildSpec, SupervisorSpec } from './spec.ts';

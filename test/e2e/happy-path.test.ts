@@ -195,7 +195,9 @@ describe('attempts and times', () => {
       10_000,
     );
     const waited = await run('test.echo', 1, { queueTimeoutMs: 200 });
-    expect(waited).toMatchObject({ state: 'EXPIRED', attempt: 0 });
+    // It may have been claimed ahead of a thread and given back; it never began.
+    expect(waited.state).toBe('EXPIRED');
+    expect(waited.firstStartedAt).toBeUndefined();
     held.open();
     for (const { jobId } of filling) expect((await troupe.wait(jobId)).state).toBe('SUCCEEDED');
     const retried = await run(

@@ -118,6 +118,8 @@ function commandOf({ token, outcome }: CompleteItem): JobCommand {
       return { kind: 'fail', token, failure: outcome.failure, retryable: outcome.retryable };
     case 'stopped':
       return { kind: 'stopped', token };
+    case 'returned':
+      return { kind: 'return', token };
     case 'lost': {
       const blame = outcome.convicted ? 'convicted' : outcome.suspect === true ? 'suspect' : 'none';
       return { kind: 'lose', token, blame };

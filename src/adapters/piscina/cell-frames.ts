@@ -10,6 +10,8 @@ export interface CellSetup {
   readonly threads: number;
   readonly memoryMb: number;
   readonly cancelGraceMs: number;
+  /** A run that waited longer for a thread is given back: some other node may have one. */
+  readonly waitMaxMs: number;
   /** Files to import, as URLs. */
   readonly files: readonly string[];
   readonly sources: Sources;

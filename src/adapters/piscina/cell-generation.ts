@@ -11,6 +11,7 @@ export interface GenerationOptions {
   readonly cells: number;
   readonly memoryMb: number;
   readonly cancelGraceMs: number;
+  readonly waitMaxMs: number;
   readonly keeper: Omit<CellKeeperOptions, 'setup'>;
 }
 
@@ -91,8 +92,9 @@ export class CellGeneration {
   }
 
   #keeper(threads: number): CellKeeper {
-    const { files, memoryMb, cancelGraceMs, keeper } = this.#options;
-    const setup: CellSetup = { threads, memoryMb, cancelGraceMs, files: files.handlers, sources: files.sources };
+    const { files, memoryMb, cancelGraceMs, waitMaxMs, keeper } = this.#options;
+    const { handlers, sources } = files;
+    const setup: CellSetup = { threads, memoryMb, cancelGraceMs, waitMaxMs, files: handlers, sources };
     return new CellKeeper({ ...keeper, setup });
   }
 }

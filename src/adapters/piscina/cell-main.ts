@@ -46,7 +46,8 @@ async function setUp(setup: CellSetup): Promise<void> {
     onIdle: () => runs?.pump(),
     onNote: (note) => runs?.hear(note),
   });
-  runs = new CellRuns({ threads, emit, graceMsOf: (handler) => graceMs.get(handler) ?? setup.cancelGraceMs });
+  const graceMsOf = (handler: string): number => graceMs.get(handler) ?? setup.cancelGraceMs;
+  runs = new CellRuns({ threads, emit, graceMsOf, waitMaxMs: setup.waitMaxMs });
   await threads.started;
   emit({ kind: 'up', handlers, problems });
   watchThreads(threads, setup.threads);

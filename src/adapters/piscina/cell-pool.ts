@@ -170,7 +170,9 @@ class CellPool implements RunPool {
 
   #open(files: HandlerFiles): CellGeneration {
     const { threads, cells = 1, memoryMb = 512, cancelGraceMs = 1_000 } = this.#options;
-    return new CellGeneration({ files, threads, cells, memoryMb, cancelGraceMs, keeper: this.#keeperOptions() });
+    const { waitMaxMs } = this.#lookAhead;
+    const keeper = this.#keeperOptions();
+    return new CellGeneration({ files, threads, cells, memoryMb, cancelGraceMs, waitMaxMs, keeper });
   }
 
   #keeperOptions(): Omit<CellKeeperOptions, 'setup'> {
@@ -202,6 +204,7 @@ class CellPool implements RunPool {
       this.#busy -= 1;
       this.#lookAhead.observe(durationMs);
     }
+    if (outcome.kind === 'returned') this.#lookAhead.forget();
     const kind = outcome.kind === 'failed' ? outcome.failure.reason : outcome.kind;
     this.#measures.runs.add(1, { outcome: kind });
     this.#measures.runDuration.observe(durationMs / 1_000);

@@ -22,6 +22,7 @@ const requeuesMax = 2;
 
 interface Run {
   readonly command: RunCommand;
+  readonly acceptedAtMs: number;
   requeues: number;
   thread: CellThread | undefined;
   assignedAtMs: number;
@@ -42,6 +43,7 @@ interface Run {
 
 export interface CellRunsOptions {
   readonly threads: CellThreads;
+  readonly waitMaxMs: number;
   readonly graceMsOf: (handler: string) => number;
   readonly emit: (event: CellEvent) => void;
 }
@@ -63,6 +65,7 @@ export class CellRuns {
   run(command: RunCommand): void {
     this.#waiting.push({
       command,
+      acceptedAtMs: performance.now(),
       requeues: 0,
       thread: undefined,
       assignedAtMs: 0,
@@ -224,7 +227,17 @@ export class CellRuns {
       if (sampling) this.#sample(run);
       starting ||= !run.started;
     }
+    this.#returnOverdue(nowMs);
     if (this.#active.size > 0) this.#arm(starting);
+  }
+
+  /** What runs now is longer than what the look-ahead was sized by. */
+  #returnOverdue(nowMs: number): void {
+    for (let head = this.#waiting[0]; head !== undefined; head = this.#waiting[0]) {
+      if (nowMs - head.acceptedAtMs <= this.#options.waitMaxMs) return;
+      this.#waiting.shift();
+      this.#end(head, { kind: 'returned' });
+    }
   }
 
   #observe(run: Run, nowMs: number): void {

@@ -12,6 +12,8 @@ const weightDown = 0.1;
 const dispatchCostMs = 0.1;
 /** Of a run that is the only one ahead, against `lookaheadMs`. */
 const patience = 4;
+/** Shorter waits are not worth a second trip. */
+const waitMinMs = 100;
 
 export class LookAhead {
   readonly #threads: number;
@@ -27,6 +29,16 @@ export class LookAhead {
     const costMs = durationMs + dispatchCostMs;
     this.#averageMs ??= costMs;
     this.#averageMs += (costMs - this.#averageMs) * (costMs > this.#averageMs ? weightUp : weightDown);
+  }
+
+  /** A run waited too long: what runs now is longer than what ended so far. None until something ends. */
+  forget(): void {
+    this.#averageMs = undefined;
+  }
+
+  /** How long a run may wait for a thread before it is given back. */
+  get waitMaxMs(): number {
+    return Math.max(waitMinMs, this.#lookaheadMs * patience);
   }
 
   runs(): number {

@@ -28,6 +28,7 @@ const command: fc.Arbitrary<JobCommand> = fc.oneof(
   token.map((t): JobCommand => ({ kind: 'succeed', token: t, output: { kind: 'json', json: '1' } })),
   fc.tuple(token, fc.boolean()).map(([t, retryable]): JobCommand => ({ kind: 'fail', token: t, failure, retryable })),
   token.map((t): JobCommand => ({ kind: 'stopped', token: t })),
+  token.map((t): JobCommand => ({ kind: 'return', token: t })),
   fc
     .tuple(token, fc.constantFrom('none' as const, 'suspect' as const, 'convicted' as const))
     .map(([t, blame]): JobCommand => ({ kind: 'lose', token: t, blame })),
@@ -128,6 +129,18 @@ describe('decisions', () => {
   it('fails for good when the failure is not retryable', () => {
     const record = apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: false });
     expect(record).toMatchObject({ state: 'FAILED', failure });
+  });
+
+  it('takes a run that never began back as if it had not been claimed', () => {
+    const waiting = testRecord({ queueTimeoutMs: 1_000 }, { nowMs: start });
+    const back = apply(waiting, claim('a'), { kind: 'return', token: 'a' });
+    expect(back).toMatchObject({ state: 'QUEUED', attempt: 1, failures: 0, losses: 0, readyAtMs: start });
+    expect(back.firstStartedAtMs).toBeUndefined();
+    expect(decide(back, { kind: 'expire' }, start + 1_000, 0)).toMatchObject({ record: { state: 'EXPIRED' } });
+    const lost = apply(waiting, claim('a'), { kind: 'lose', token: 'a', blame: 'none' });
+    const again = decide(lost, claim('b'), start + 5, 0);
+    const returned = again.kind === 'changed' && decide(again.record, { kind: 'return', token: 'b' }, start + 6, 0);
+    expect(returned).toMatchObject({ record: { firstStartedAtMs: start + 1 } });
   });
 
   it('convicts a job that brought its process down three times', () => {

@@ -1,0 +1,25 @@
+/** What a node took ahead and cannot run soon goes back, so that another node can. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { eventually, startPool, zooDir } from '../support/rogue-handlers/harness.ts';
+import type { Harness } from '../support/rogue-handlers/harness.ts';
+
+let cells: Harness;
+beforeEach(async () => {
+  cells = await startPool({ handlerDirs: [zooDir], threads: 1 });
+});
+afterEach(async () => {
+  await cells.stop();
+});
+
+it('a run that waits behind a long one is given back unbegun, and no more is taken ahead until something ends', async () => {
+  for (let i = 0; i < 20; i += 1) await cells.run('noop').ended;
+  expect(cells.pool.capacity()).toBeGreaterThan(1);
+  const long = cells.run('endless', {}, { executionTimeoutMs: 1_500 });
+  await long.started;
+  const behind = cells.run('noop');
+  expect((await behind.ended).outcome).toEqual({ kind: 'returned' });
+  expect(behind.ends).toBe(1);
+  expect(cells.pool.capacity()).toBe(0);
+  await long.ended;
+  await eventually('there is room again', () => cells.pool.capacity() > 0);
+});
