@@ -1,4 +1,5 @@
 /** What a node does: shards, workers, how it stops and what it says. */
+import { maxShards } from '../domain/job-id.ts';
 import { z } from 'zod';
 import { key, path, wholeNumber } from './schema-key.ts';
 
@@ -6,7 +7,7 @@ import { key, path, wholeNumber } from './schema-key.ts';
 const groupRecordsLimit = 500;
 
 export const shardsSection = z.strictObject({
-  count: key(wholeNumber(1, 4_096).default(64), {
+  count: key(wholeNumber(1, maxShards).default(64), {
     meaning: 'Shards of the cluster, fixed when it is created and checked when a node joins.',
     unit: 'shards',
     consequence: 'The most nodes that can share the work of deciding; many idle shards make small commits.',
