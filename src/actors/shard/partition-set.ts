@@ -58,8 +58,11 @@ export class PartitionSet {
     return this.#writers.get(bucket);
   }
 
-  flush(): void {
-    for (const [bucket, writer] of this.#writers) this.#flushOne(bucket, writer);
+  /** Starts the flushes that somebody waits for; with `all` the others too. */
+  flush(all: boolean): void {
+    for (const [bucket, writer] of this.#writers) {
+      if (all || writer.urgent) this.#flushOne(bucket, writer);
+    }
   }
 
   /** Lets go of partitions that are over: too old to grow, and `inUse` says that nothing of them is left to do. */

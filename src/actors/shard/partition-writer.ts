@@ -40,6 +40,8 @@ export class PartitionWriter {
   readonly #options: PartitionWriterOptions;
   readonly #pending = new Map<JobId, Pending>();
   #flight: Flight | undefined;
+  /** Somebody waits for a decision that is pending. */
+  #urgent = false;
   #commits: number | undefined;
 
   constructor(options: PartitionWriterOptions) {
@@ -62,6 +64,11 @@ export class PartitionWriter {
     return this.#pending.size > 0;
   }
 
+  /** Whether the pending decisions should be written now; without it they may wait for company for a short while. */
+  get urgent(): boolean {
+    return this.#urgent;
+  }
+
   /** Time of the oldest decision that is not durable yet. */
   oldestAtMs(): number {
     let oldest = Infinity;
@@ -72,6 +79,16 @@ export class PartitionWriter {
 
   /** `done` is called with the record that became durable: this one, or a newer one of the same job. */
   add(record: JobRecord, done?: (record: JobRecord) => void, key?: IdempotencyEntry): void {
+    this.#urgent = true;
+    this.#add(record, done, key);
+  }
+
+  /** A decision that nobody waits for. */
+  addLazily(record: JobRecord, done: (record: JobRecord) => void): void {
+    this.#add(record, done);
+  }
+
+  #add(record: JobRecord, done?: (record: JobRecord) => void, key?: IdempotencyEntry): void {
     const present = this.#pending.get(record.id);
     if (present === undefined) {
       this.#pending.set(record.id, { record, key, done: done === undefined ? [] : [done] });
@@ -93,6 +110,7 @@ export class PartitionWriter {
       items.push(pending);
       if (pending.key !== undefined) keys.push(pending.key);
     }
+    if (this.#pending.size === 0) this.#urgent = false;
     this.#flight = { items, keys };
     return this.#write(this.#flight);
   }

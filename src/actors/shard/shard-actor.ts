@@ -37,7 +37,7 @@ async function startShard(
   context.setTimer('tick', tickMs, { kind: 'tick' });
   const tookMs = Math.round(context.clock.monotonicMs() - beganMs);
   context.log.info(
-    { event: 'shard.taken', shard, epoch: taken.grant.epoch, jobs: core.size, tookMs },
+    { event: 'shard.taken', shard, epoch: taken.grant.epoch, jobs: core.table.size, tookMs },
     'shard taken over',
   );
 
@@ -51,6 +51,9 @@ async function startShard(
           break;
         case 'flush':
           core.flush();
+          break;
+        case 'flush-soon':
+          core.flushRest();
           break;
         case 'flushed':
           core.flushed(message.bucket, message.outcome);

@@ -14,7 +14,7 @@ import type { Decision, JobCommand } from '../../domain/transitions.ts';
 import { decide, nextDeadline } from '../../domain/transitions.ts';
 import type { ActorContext } from '../kernel/actor.ts';
 import { BatchReply } from './batch-reply.ts';
-import { DeadlineHeap } from './deadline-heap.ts';
+import { DeadlineWatch } from './deadline-watch.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import type { JobEntry } from './job-table.ts';
 import { JobTable } from './job-table.ts';
@@ -28,6 +28,8 @@ import type { TakenShard } from './take-over.ts';
 const watermarkMarginMs = 5_000;
 const outboxRetryMs = 500;
 const handOverGraceMs = 3_000;
+/** How long a grant may wait for company before it is written. */
+const grantFlushMs = 10;
 
 export class ShardCore {
   readonly shard: number;
@@ -38,11 +40,11 @@ export class ShardCore {
   readonly keys: IdempotencyKeys;
   readonly nextId: (queueNo: number) => JobId;
   readonly #partitions: PartitionSet;
-  readonly #deadlines = new DeadlineHeap();
+  readonly #deadlines: DeadlineWatch;
   readonly #outbox: Outbox;
   readonly #open = new Set<{ abandon(): void }>();
-  #deadlineAtMs = Infinity;
   #flushAsked = false;
+  #flushingSoon = false;
   #lastNowMs = 0;
   #handedOver: { readonly done: () => void; readonly untilMs: number } | undefined;
 
@@ -51,6 +53,7 @@ export class ShardCore {
     this.epoch = taken.grant.epoch;
     this.services = services;
     this.context = context;
+    this.#deadlines = new DeadlineWatch(context, () => this.nowMs());
     this.#partitions = new PartitionSet(shard, this.epoch, services, context);
     this.table = new JobTable(services.limits.recentMax);
     this.keys = new IdempotencyKeys(services.limits.recentMax * 4);
@@ -63,11 +66,6 @@ export class ShardCore {
     });
     this.#load(taken);
     this.#outbox.pump();
-    this.#armDeadline();
-  }
-
-  get size(): number {
-    return this.table.size;
   }
 
   /** Decisions that wait for the store. */
@@ -95,7 +93,7 @@ export class ShardCore {
   accept(record: JobRecord, done: () => void, key?: IdempotencyEntry): void {
     const entry = this.table.add(record, { durable: false, publishedSeq: 0, nowMs: this.context.clock.monotonicMs() });
     this.#partitions.of(record).add(record, done, key);
-    this.#watchDeadline(entry);
+    this.#deadlines.watch(entry.current);
   }
 
   /** Makes a decision about a job; when it changed something it is on its way to the store. */
@@ -104,7 +102,20 @@ export class ShardCore {
     if (decision.kind === 'refused') return decision;
     this.table.replace(entry, decision.record);
     this.#partitions.of(decision.record).add(decision.record, done);
-    this.#watchDeadline(entry);
+    this.#deadlines.watch(entry.current);
+    return decision;
+  }
+
+  /**
+   * Gives the job to a node. Nobody waits until that is durable, so it waits a moment for company: often for the job's own
+   * outcome, and then both are one row.
+   */
+  grant(entry: JobEntry, command: Extract<JobCommand, { kind: 'claim' }>, done: () => void): Decision {
+    const decision = decide(entry.current, command, this.nowMs(), this.context.random());
+    if (decision.kind === 'refused') return decision;
+    this.table.replace(entry, decision.record);
+    this.#partitions.of(decision.record).addLazily(decision.record, done);
+    this.#flushSoon();
     return decision;
   }
 
@@ -121,9 +132,9 @@ export class ShardCore {
     if (!this.#flushAsked) this.flush();
   }
 
-  flush(): void {
+  flush(all = false): void {
     this.#flushAsked = false;
-    this.#partitions.flush();
+    this.#partitions.flush(all);
   }
 
   flushed(bucket: number, outcome: PromiseSettledResult<'applied' | 'deposed'>): void {
@@ -134,7 +145,8 @@ export class ShardCore {
     }
     for (const record of writer.landed()) this.#durable(record);
     this.#outbox.pump();
-    if (writer.dirty) this.askFlush();
+    if (writer.urgent) this.askFlush();
+    else if (writer.dirty) this.#flushSoon();
     this.#checkHandOver();
   }
 
@@ -148,21 +160,25 @@ export class ShardCore {
       this.services.metrics.jobs.set(count, { shard: String(this.shard), state });
     }
     this.services.metrics.outbox.set(this.#outbox.size, { shard: String(this.shard) });
-    this.context.describe({ epoch: this.epoch, jobs: this.size, undurable: this.undurable, outbox: this.#outbox.size });
+    this.context.describe({
+      epoch: this.epoch,
+      jobs: this.table.size,
+      undurable: this.undurable,
+      outbox: this.#outbox.size,
+    });
     this.askFlush();
     this.#checkHandOver();
   }
 
   deadlinesDue(): void {
     const nowMs = this.nowMs();
-    for (let id = this.#deadlines.popDue(nowMs); id !== undefined; id = this.#deadlines.popDue(nowMs)) {
+    this.#deadlines.due(nowMs, (id) => {
       const entry = this.table.get(id);
       const deadline = entry === undefined ? undefined : nextDeadline(entry.current);
-      if (entry === undefined || deadline === undefined || deadline.atMs > nowMs) continue;
-      this.decide(entry, { kind: deadline.command });
-    }
-    this.#deadlineAtMs = Infinity;
-    this.#armDeadline();
+      if (entry !== undefined && deadline !== undefined && deadline.atMs <= nowMs) {
+        this.decide(entry, { kind: deadline.command });
+      }
+    });
     this.askFlush();
   }
 
@@ -172,9 +188,15 @@ export class ShardCore {
     this.#outbox.pump();
   }
 
+  /** The time of what could wait is over. */
+  flushRest(): void {
+    this.#flushingSoon = false;
+    this.flush(true);
+  }
+
   handOver(done: () => void): void {
     this.#handedOver = { done, untilMs: this.context.clock.monotonicMs() + handOverGraceMs };
-    this.flush();
+    this.flush(true);
     this.#checkHandOver();
   }
 
@@ -200,7 +222,7 @@ export class ShardCore {
         if (isTerminal(record.state)) continue;
         const entry = this.table.add(record, { durable: true, publishedSeq: record.seq, nowMs: heardMs });
         if (record.state === 'QUEUED' && record.readyAtMs >= dispatchFromMs) this.#dispatch(record);
-        this.#watchDeadline(entry);
+        this.#deadlines.watch(entry.current);
       }
     }
   }
@@ -230,20 +252,10 @@ export class ShardCore {
     this.#outbox.addWork(message, record.readyAtMs, bucketOf(record.id));
   }
 
-  #watchDeadline(entry: JobEntry): void {
-    const deadline = nextDeadline(entry.current);
-    if (deadline === undefined) return;
-    this.#deadlines.push(deadline.atMs, entry.current.id);
-    this.#armDeadline();
-  }
-
-  #armDeadline(): void {
-    const atMs = this.#deadlines.nextAtMs;
-    if (atMs === undefined || atMs >= this.#deadlineAtMs) return;
-    this.#deadlineAtMs = atMs;
-    // Timers are 32 bits wide; a far deadline is armed again when this one fires.
-    const delayMs = Math.min(Math.max(0, atMs - this.nowMs()), 3_600_000);
-    this.context.setTimer('deadline', delayMs, { kind: 'deadline' });
+  #flushSoon(): void {
+    if (this.#flushingSoon) return;
+    this.#flushingSoon = true;
+    this.context.setTimer('flush-soon', grantFlushMs, { kind: 'flush-soon' });
   }
 
   #loseSilentRuns(): void {

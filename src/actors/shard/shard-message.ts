@@ -15,6 +15,7 @@ export interface Batch {
 export type ShardMessage =
   | Batch
   | { readonly kind: 'flush' }
+  | { readonly kind: 'flush-soon' }
   | { readonly kind: 'flushed'; readonly bucket: number; readonly outcome: PromiseSettledResult<'applied' | 'deposed'> }
   | { readonly kind: 'continue'; readonly run: () => void }
   | { readonly kind: 'tick' }

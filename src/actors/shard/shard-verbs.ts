@@ -75,7 +75,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   const token = `${String(core.epoch)}.${String(entry.current.attempt + 1)}`;
   const { ackTo } = item;
   // The WORK message is acknowledged only when the claim is durable: a crash before that leads to a redelivery.
-  const decision = core.decide(entry, { kind: 'claim', node: item.node, token }, () => {
+  const decision = core.grant(entry, { kind: 'claim', node: item.node, token }, () => {
     if (ackTo !== undefined) core.services.publisher.acknowledge(ackTo);
   });
   if (decision.kind === 'refused') {

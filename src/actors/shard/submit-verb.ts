@@ -15,7 +15,7 @@ interface Key {
 export function submit(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>): void {
   const { limits } = core.services;
   const shard = String(core.shard);
-  if (core.size >= limits.backlogMax) {
+  if (core.table.size >= limits.backlogMax) {
     const metadata = { shard, backlogMax: String(limits.backlogMax) };
     throw new TroupeError('BACKLOG_FULL', { retryAfterMs: 5_000, metadata });
   }
