@@ -9,5 +9,3 @@ export function burn({ rounds }: { readonly rounds: number }): number {
   }
   return x;
 }
-
-export default burn;

@@ -31,7 +31,7 @@ function calibrate(jobMs: number): number {
 async function measure({ jobs, threads, rounds, jobMs }: BurnInput): Promise<BurnResult> {
   if (rounds === 0) return { rounds: calibrate(jobMs), wallMs: 0 };
   const filename = new URL('../handlers/burn.ts', import.meta.url).href;
-  const pool = new Piscina({ filename, minThreads: threads, maxThreads: threads });
+  const pool = new Piscina({ filename, name: 'burn', minThreads: threads, maxThreads: threads });
   try {
     const round = (count: number): Promise<unknown> =>
       Promise.all(Array.from({ length: count }, () => pool.run({ rounds })));
