@@ -140,4 +140,29 @@ describe('on Cassandra', () => {
     },
     testMs,
   );
+
+  it(
+    'one of two nodes stalls past its lease under load: it records nothing afterwards and serves again',
+    async () => {
+      await accepted(60);
+      const former = [0, 1, 2, 3].filter((shard) => cluster.ownerOf(shard)?.node === nodes.a);
+      nodes.a.freeze();
+      await cluster.waitFor(
+        'b owns all',
+        () => former.every((shard) => cluster.ownerOf(shard)?.node === nodes.b),
+        30_000,
+      );
+      const taken = new Map(former.map((shard) => [shard, cluster.ownerOf(shard)?.epoch ?? 0]));
+      await accepted(60);
+      nodes.a.thaw();
+      await cluster.waitFor(
+        'it owns shards again',
+        () => former.every((shard) => (cluster.ownerOf(shard)?.epoch ?? 0) > (taken.get(shard) ?? 0)),
+        30_000,
+      );
+      await accepted(30);
+      await everythingEndedOnce([nodes.a, nodes.b]);
+    },
+    testMs,
+  );
 });

@@ -12,6 +12,8 @@ export interface StoreView {
   /** No commit can be made until it is unlocked; readers go on. */
   lock(): void;
   unlock(): void;
+  /** Somebody is in the middle of a commit, and stays there. */
+  isLocked(): boolean;
   close(): void;
 }
 
@@ -36,6 +38,18 @@ export function openStoreView(path: string): StoreView {
     },
     unlock: () => {
       if (writer.isTransaction) writer.exec('ROLLBACK');
+    },
+    isLocked: () => {
+      writer.exec('PRAGMA busy_timeout = 500');
+      try {
+        writer.exec('BEGIN IMMEDIATE');
+        writer.exec('ROLLBACK');
+        return false;
+      } catch {
+        return true;
+      } finally {
+        writer.exec('PRAGMA busy_timeout = 10000');
+      }
     },
     close: () => {
       reader.close();
