@@ -67,6 +67,7 @@ export async function startNodeProcess(command: NodeCommand): Promise<TestNode> 
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   alive.add(child);
+  watch(child);
   const lines: LogLine[] = [];
   const said = new Map<string, string>();
   const ready = Promise.withResolvers<undefined>();
@@ -103,6 +104,17 @@ export async function startNodeProcess(command: NodeCommand): Promise<TestNode> 
     clearTimeout(late);
   }
   return nodeOf(command.name, child, { said, lines, exited });
+}
+
+/** Ends the process when this one is gone, even by SIGKILL: the kernel closes the pipe that the watchdog reads. */
+function watch(child: ChildProcess): void {
+  const script = 'read -r _; kill -KILL "$1" 2>/dev/null';
+  const watchdog = spawn('sh', ['-c', script, 'watchdog', String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  watchdog.unref();
+  child.once('exit', () => watchdog.kill('SIGKILL'));
 }
 
 interface Known {
