@@ -54,7 +54,7 @@ export interface SubmitJobs {
 export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
   const { batcher, shards, catalog, clock } = parts;
 
-  async function one(context: CallContext, request: JobRequest): Promise<AcceptedJob> {
+  async function one(context: CallContext, request: JobRequest, shard?: number): Promise<AcceptedJob> {
     const nowMs = clock.nowMs();
     ensureAwaited(context, nowMs);
     const queueName = request.queue === '' ? defaultQueueName : request.queue;
@@ -73,7 +73,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     const print = fingerprint(tenant, request);
     const small = resolution.inputBytes <= inlineMaxBytes;
     const input = small ? inlinePayload(resolution.input) : await store(resolution, print, nowMs);
-    const { record, duplicate } = await send(context, { spec: { ...resolution.spec, input }, ...print });
+    const { record, duplicate } = await send(context, { spec: { ...resolution.spec, input }, ...print }, shard);
     return { jobId: record.id, state: record.state, duplicate };
   }
 
@@ -86,16 +86,19 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
   }
 
-  async function send(context: CallContext, item: SubmitItem): Promise<SubmitResult> {
+  async function send(context: CallContext, item: SubmitItem, preferred?: number): Promise<SubmitResult> {
     const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
     if (item.keyHash !== undefined) return batcher.call(shards.ofKey(item.keyHash), 'submit', item, deadline);
     for (let attempt = 0; ; attempt += 1) {
+      const shard = shards.begin(attempt, preferred);
       try {
-        return await batcher.call(shards.any(attempt), 'submit', item, deadline);
+        return await batcher.call(shard, 'submit', item, deadline);
       } catch (error) {
         // Nobody listened, so nothing was done: another shard may have the job.
         const away = error instanceof TroupeError && error.code === 'SHARD_UNAVAILABLE';
         if (!away || attempt + 1 >= shardAttempts) throw error;
+      } finally {
+        shards.ended(shard);
       }
     }
   }
@@ -106,9 +109,11 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
       const description = `must hold 1 to ${String(submitBatchMax)} jobs, not ${String(requests.length)}`;
       throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'requests', description }] });
     }
+    // Together, so that they share commits.
+    const shard = shards.peek();
     return Promise.all(
       requests.map((request) =>
-        one(context, request).then(
+        one(context, request, shard).then(
           (ok) => ({ ok }),
           (error: unknown) => ({ error: TroupeError.from(error) }),
         ),
@@ -116,5 +121,5 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     );
   }
 
-  return { one, many };
+  return { one: (context, request) => one(context, request), many };
 }

@@ -81,10 +81,11 @@ export class PartitionSet {
   }
 
   #flushOne(bucket: number, writer: PartitionWriter): void {
+    const { metrics } = this.#services;
+    // An embedded store writes before it returns its promise.
+    const beganMs = this.#context.clock.monotonicMs();
     const flight = writer.flush();
     if (flight === undefined) return;
-    const { metrics } = this.#services;
-    const beganMs = this.#context.clock.monotonicMs();
     const records = writer.inFlight;
     const timed = flight.then((outcome) => {
       metrics.commitSeconds.observe((this.#context.clock.monotonicMs() - beganMs) / 1_000);

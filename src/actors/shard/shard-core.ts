@@ -23,9 +23,8 @@ import { PartitionSet } from './partition-set.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 import type { TakenShard } from './take-over.ts';
+import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
 
-/** Events and dispatches this much older than the watermark are published again: clocks may have stepped. */
-const watermarkMarginMs = 5_000;
 const outboxRetryMs = 500;
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */
@@ -42,6 +41,7 @@ export class ShardCore {
   readonly #partitions: PartitionSet;
   readonly #deadlines: DeadlineWatch;
   readonly #outbox: Outbox;
+  readonly #watermark: WatermarkKeeper;
   readonly #open = new Set<{ abandon(): void }>();
   #flushAsked = false;
   #flushingSoon = false;
@@ -63,6 +63,11 @@ export class ShardCore {
       clock: context.clock,
       windowMax: services.limits.outboxWindowMax,
       retryMs: outboxRetryMs,
+    });
+    this.#watermark = new WatermarkKeeper({
+      ...{ shard, epoch: this.epoch, services, context },
+      partitions: this.#partitions,
+      outbox: this.#outbox,
     });
     this.#load(taken);
     this.#outbox.pump();
@@ -155,7 +160,7 @@ export class ShardCore {
     this.#loseSilentRuns();
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.expire(nowMs);
-    this.#saveWatermark(nowMs);
+    this.#watermark.saveIfDue(nowMs);
     for (const [state, count] of Object.entries(this.table.counts)) {
       this.services.metrics.jobs.set(count, { shard: String(this.shard), state });
     }
@@ -228,6 +233,7 @@ export class ShardCore {
   }
 
   #durable(record: JobRecord): void {
+    this.#watermark.active(this.#lastNowMs);
     const bucket = bucketOf(record.id);
     const entry = this.table.get(record.id);
     if (entry === undefined) return;
@@ -278,27 +284,13 @@ export class ShardCore {
     return (bucket) => used.has(bucket) || this.#outbox.pendingOf(bucket) > 0;
   }
 
-  #saveWatermark(nowMs: number): void {
-    const streams = this.services.publisher.streams();
-    if (streams === undefined) return;
-    const undurableMs = this.#partitions.oldestAtMs();
-    const watermark = {
-      streams,
-      dispatchedThroughMs: Math.min(nowMs, undurableMs, this.#outbox.oldestAtMs('work')),
-      eventsThroughMs: Math.min(nowMs, undurableMs, this.#outbox.oldestAtMs('event')),
-    };
-    this.services.store.saveWatermark(this.shard, this.epoch, watermark).catch((error: unknown) => {
-      this.context.log.debug({ err: error }, 'watermark not saved; a take-over publishes more than it must');
-    });
-  }
-
   #checkHandOver(): void {
     const order = this.#handedOver;
     if (order === undefined) return;
     const late = this.context.clock.monotonicMs() >= order.untilMs;
     if (!late && (this.undurable > 0 || this.#outbox.size > 0)) return;
     this.#handedOver = undefined;
-    this.#saveWatermark(this.nowMs());
+    this.#watermark.save(this.nowMs());
     order.done();
   }
 }

@@ -32,7 +32,7 @@ export const defaultShardLimits: ShardLimits = {
   recentMax: 2_000,
   outboxWindowMax: 512,
   mailboxCapacity: 4_096,
-  runLostAfterMs: 10_000,
+  runLostAfterMs: 7_000,
 };
 
 export interface ShardServices {

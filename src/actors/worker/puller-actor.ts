@@ -24,8 +24,8 @@ export interface PulledQueue {
 }
 
 const retryMs = 500;
-/** A kept message goes back well before JetStream would deliver it again by itself. */
-const keepMs = 5_000;
+/** Another node may have a slot: a kept message goes back soon. */
+const keepMs = 1_000;
 
 export function pullerActor(
   queue: PulledQueue,

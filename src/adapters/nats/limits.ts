@@ -47,7 +47,7 @@ export const defaultNatsLimits: NatsLimits = {
   leaseTtlMs: 6_000,
   publishesInFlight: 1_024,
   publishesWaiting: 16_384,
-  publishBatchFrom: 64,
+  publishBatchFrom: 12,
   publishTimeoutMs: 5_000,
   apiTimeoutMs: 5_000,
   requestsInProgress: 1_024,
