@@ -3,11 +3,11 @@
  * Ending a run: stop flag → grace → the thread is ended → after a second more the parent is told to end the process.
  * `ended` is sent exactly once per run.
  */
-import type { FailureReason } from '../../domain/job.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import { describeThrown } from '../../handlers/execution.ts';
 import type { CellEvent, RunCommand } from './cell-frames.ts';
 import type { CellThread, CellThreads } from './cell-threads.ts';
+import { deadlineExceeded, failed, timedOut } from './run-endings.ts';
 import { slotPhases } from './run-slot.ts';
 import type { ThreadNote, ThreadResult, ThreadTask } from './thread-messages.ts';
 
@@ -291,18 +291,6 @@ export class CellRuns {
 
 function isPastDeadline({ command }: Run): boolean {
   return command.deadlineAtMs !== undefined && Date.now() >= command.deadlineAtMs;
-}
-
-function failed(reason: FailureReason, message: string, retryable: boolean): RunOutcome {
-  return { kind: 'failed', failure: { reason, message }, retryable };
-}
-
-function deadlineExceeded(): RunOutcome {
-  return failed('DEADLINE_EXCEEDED', 'the time of the whole job is over', false);
-}
-
-function timedOut(executionTimeoutMs: number): RunOutcome {
-  return failed('ATTEMPT_TIMED_OUT', `the attempt ran longer than ${executionTimeoutMs} ms`, true);
 }
 
 /** What came in a frame is a view into the whole frame; a clone would take all of it along. */

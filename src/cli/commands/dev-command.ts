@@ -6,15 +6,6 @@ import { UsageError } from '../exit-code.ts';
 import { given } from '../flag-values.ts';
 import type { Terminal } from '../terminal.ts';
 
-export interface DevOptions {
-  readonly config: Config;
-  /** Submit the sample jobs when the cluster is ready. */
-  readonly samples: boolean;
-  /** Run the samples to their end, print what became of them, stop. */
-  readonly demo: boolean;
-  readonly terminal: Terminal;
-}
-
 interface DevFlags {
   readonly config?: string;
   readonly store?: string;
