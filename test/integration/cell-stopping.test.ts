@@ -5,7 +5,8 @@ import { eventually, startPool, zooDir, type Harness } from '../support/rogue-ha
 let zoo: Harness;
 
 beforeAll(async () => {
-  zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
+  // Patient with runs that wait for a thread: what happens to them is what some of these tests are about.
+  zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96, lookaheadMs: 1_000 });
 });
 afterAll(async () => {
   await zoo.stop();

@@ -13,6 +13,8 @@ import type { Sources } from './thread-messages.ts';
 export interface BootSetup {
   readonly files: readonly string[];
   readonly sources: Sources;
+  /** One Int32: counts the `importing` reports that are surely out of this process. */
+  readonly told: SharedArrayBuffer;
 }
 
 /** `url` is the handler's file. */
@@ -22,14 +24,25 @@ export type BootReport =
   | { readonly kind: 'broken'; readonly url: string; readonly reason: string }
   | { readonly kind: 'finished' };
 
+/** Past it the parent is stuck, and the import goes on unannounced. */
+const toldMaxMs = 5_000;
+
 const setup = workerData as BootSetup;
+const told = new Int32Array(setup.told);
 installModuleHooks(setup.sources);
 
 for (const url of setup.files) {
-  report({ kind: 'importing', url });
+  announce(url);
   report(await importHandler(url));
 }
 report({ kind: 'finished' });
+
+/** The import may kill the process: whoever has to know which file it was must know before. */
+function announce(url: string): void {
+  const before = Atomics.load(told, 0);
+  report({ kind: 'importing', url });
+  Atomics.wait(told, 0, before, toldMaxMs);
+}
 
 async function importHandler(url: string): Promise<BootReport> {
   try {

@@ -17,14 +17,17 @@ let runs: CellRuns | undefined;
 
 function emit(event: CellEvent): void {
   outbox.push(event);
-  if (outbox.length === 1) setImmediate(flush);
+  if (outbox.length === 1) setImmediate(() => void flush());
 }
 
-function flush(): void {
-  if (outbox.length === 0) return;
+/** Resolves when the frame is written: the parent will read it, whatever becomes of this process. */
+function flush(): Promise<void> {
   const frame = outbox;
   outbox = [];
-  process.send?.(frame, undefined, undefined, () => undefined);
+  return new Promise((resolve) => {
+    if (frame.length === 0) resolve();
+    else process.send?.(frame, undefined, undefined, () => resolve());
+  });
 }
 
 async function setUp(setup: CellSetup): Promise<void> {
@@ -34,7 +37,7 @@ async function setUp(setup: CellSetup): Promise<void> {
     memoryMb: setup.memoryMb,
     onImporting(url) {
       emit({ kind: 'importing', url });
-      flush();
+      return flush();
     },
   });
   const graceMs = new Map(handlers.map(({ manifest }) => [manifest.name, graceOf(manifest, setup)]));
@@ -73,8 +76,7 @@ function watchThreads(threads: CellThreads, wanted: number): void {
 
 function fail(reason: string): void {
   emit({ kind: 'failed', reason });
-  flush();
-  setImmediate(() => process.kill(process.pid, 'SIGKILL'));
+  void flush().then(() => process.kill(process.pid, 'SIGKILL'));
 }
 
 function obey(command: CellCommand): void {

@@ -14,7 +14,8 @@ export interface BootOptions {
   readonly files: readonly string[];
   readonly sources: Sources;
   readonly memoryMb: number;
-  readonly onImporting: (url: string) => void;
+  /** Resolves when the news is out of this process; the import waits for it. */
+  readonly onImporting: (url: string) => Promise<void>;
 }
 export interface BootResult {
   readonly handlers: readonly LoadedHandler[];
@@ -27,7 +28,6 @@ export async function bootHandlers(options: BootOptions): Promise<BootResult> {
   let remaining = options.files;
   while (remaining.length > 0) {
     const broken = await importInThread({ ...options, files: remaining }, (report) => {
-      if (report.kind === 'importing') options.onImporting(report.url);
       if (report.kind === 'broken') problems.push(report);
       if (report.kind === 'imported') addUnique(handlers, problems, report);
     });
@@ -50,7 +50,12 @@ async function importInThread(
   options: BootOptions,
   onReport: (report: BootReport) => void,
 ): Promise<HandlerProblem | undefined> {
-  const setup: BootSetup = { files: options.files, sources: options.sources };
+  const told = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const goOn = (): void => {
+    Atomics.add(new Int32Array(told), 0, 1);
+    Atomics.notify(new Int32Array(told), 0);
+  };
+  const setup: BootSetup = { files: options.files, sources: options.sources, told };
   const worker = new Worker(entryPath('boot-thread'), {
     workerData: setup,
     env: {},
@@ -69,7 +74,10 @@ async function importInThread(
     worker.on('message', (report: BootReport) => {
       onReport(report);
       finished ||= report.kind === 'finished';
-      if (report.kind === 'importing') importing = report.url;
+      if (report.kind === 'importing') {
+        importing = report.url;
+        options.onImporting(report.url).then(goOn, goOn);
+      }
       clearTimeout(timer);
       if (finished) void worker.terminate();
       else timer = setTimeout(giveUp, importMaxMs);
