@@ -35,6 +35,8 @@ export interface ShardHarness {
   readonly stops: (StopRun & { readonly node: string })[];
   broker: 'up' | 'down';
   lease: boolean;
+  /** Whether keys can be looked up. */
+  keys: 'up' | 'down';
   streams: string;
   start(): Promise<ActorRef<ShardMessage>>;
   stop(): Promise<void>;
@@ -66,6 +68,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     stops: [],
     broker: 'up',
     lease: true,
+    keys: 'up',
     streams: 'one',
     async start() {
       await harness.stop();
@@ -102,7 +105,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
   function services(): Parameters<typeof shardActor>[1] {
     return {
       nodeId: 'owner',
-      store: faulty(store.jobs, harness.fates),
+      store: faulty(store.jobs, harness),
       publisher,
       server: {
         serveShard(_shard, given) {
@@ -137,15 +140,18 @@ export async function createShardHarness(options: { readonly seed?: number } = {
   return harness;
 }
 
-function faulty(jobs: JobStore, fates: CommitFate[]): JobStore {
+function faulty(jobs: JobStore, harness: Pick<ShardHarness, 'fates' | 'keys'>): JobStore {
   return new Proxy(jobs, {
     get(target, name) {
+      if (name === 'findKey' && harness.keys === 'down') {
+        return () => Promise.reject(new TroupeError('STORE_UNAVAILABLE'));
+      }
       if (name !== 'commit') {
         const member: unknown = Reflect.get(target, name, target);
         return typeof member === 'function' ? (member.bind(target) as unknown) : member;
       }
       return async (group: Parameters<JobStore['commit']>[0]) => {
-        const fate = fates.shift() ?? 'ok';
+        const fate = harness.fates.shift() ?? 'ok';
         if (fate === 'unavailable') throw new TroupeError('STORE_UNAVAILABLE');
         if (fate === 'lost-and-unknown') throw new TroupeError('OUTCOME_UNKNOWN');
         const outcome = await target.commit(group);

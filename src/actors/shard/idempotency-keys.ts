@@ -1,10 +1,11 @@
 /** Keys this owner has seen or looked up; the store knows the rest. Bounded: the oldest are forgotten first. */
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
+import type { TroupeError } from '../../domain/errors.ts';
 
 export class IdempotencyKeys {
   readonly #entries = new Map<string, IdempotencyEntry>();
   /** Submits that wait until the store has been asked about their key. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Map<string, ((trouble?: TroupeError) => void)[]>();
   readonly #max: number;
 
   constructor(max: number) {
@@ -25,7 +26,7 @@ export class IdempotencyKeys {
   }
 
   /** True for the first one who waits: it must ask the store and then call `release`. */
-  wait(keyHash: string, then: () => void): boolean {
+  wait(keyHash: string, then: (trouble?: TroupeError) => void): boolean {
     const waiting = this.#waiting.get(keyHash);
     if (waiting !== undefined) {
       waiting.push(then);
@@ -35,10 +36,11 @@ export class IdempotencyKeys {
     return true;
   }
 
-  release(keyHash: string): void {
+  /** `trouble`: the store could not be asked. */
+  release(keyHash: string, trouble?: TroupeError): void {
     const waiting = this.#waiting.get(keyHash) ?? [];
     this.#waiting.delete(keyHash);
-    for (const then of waiting) then();
+    for (const then of waiting) then(trouble);
   }
 
   expire(nowMs: number): void {

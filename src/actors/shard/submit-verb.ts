@@ -45,20 +45,24 @@ function submitWithKey(core: ShardCore, item: SubmitItem, key: Key, slot: Slot<S
     return entry !== undefined;
   };
   if (decideNow()) return;
-  const again = (): void => {
-    if (!decideNow()) acceptNew(core, item, slot, key);
+  const again = (trouble?: TroupeError): void => {
+    if (trouble !== undefined) slot.fail(trouble);
+    else if (!decideNow()) acceptNew(core, item, slot, key);
   };
   if (!core.keys.wait(key.keyHash, again)) return;
   core.context.pipeToSelf(lookUpKey(core, key.keyHash), (outcome) => ({
     kind: 'continue',
     run: () => {
-      // The store could not be asked: crash, and the callers learn that the outcome is unknown (nothing was done).
-      if (outcome.status === 'rejected') throw outcome.reason;
-      if (outcome.value !== undefined) core.keys.set(outcome.value);
-      core.keys.release(key.keyHash);
+      if (outcome.status === 'fulfilled' && outcome.value !== undefined) core.keys.set(outcome.value);
+      // Without an answer nothing is done: those who wait are told, and may come again.
+      core.keys.release(key.keyHash, outcome.status === 'rejected' ? unanswered(outcome.reason) : undefined);
       core.askFlush();
     },
   }));
+}
+
+function unanswered(reason: unknown): TroupeError {
+  return new TroupeError('STORE_UNAVAILABLE', { cause: reason, retryAfterMs: 1_000, metadata: { outcome: 'none' } });
 }
 
 /** An entry whose job was never committed is an orphan of a crash: the key is free. */

@@ -58,6 +58,15 @@ describe('a shard', () => {
     await expect(shard.call('submit', keyed('k', 'other'))).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
   });
 
+  it('refuses a key that it cannot look up, and goes on', async () => {
+    shard.keys = 'down';
+    await expect(shard.call('submit', keyed('k'))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    const { record } = await shard.call('submit', job());
+    expect(record.state).toBe('QUEUED');
+    shard.keys = 'up';
+    expect(await shard.call('submit', keyed('k'))).toMatchObject({ duplicate: false });
+  });
+
   it('grants a claim once and acknowledges the message only when the claim is durable', async () => {
     const { record } = await shard.call('submit', job());
     shard.fates.push('unavailable');
