@@ -84,7 +84,9 @@ async function holdThreads(client: TroupeClient, node: TestNode): Promise<readon
     history.accepted(jobId, idempotencyKey);
     expect(owned(node)).toContain(shardOf(jobId));
     await cluster.waitFor('it has started', () => readLedger(ledger).some((run) => run.jobId === jobId), 15_000);
-    const job = await client.get(jobId);
+    // Readers see the run once the grant is durable, a moment after the start.
+    let job = await client.get(jobId);
+    await cluster.waitFor('its run is seen', async () => (job = await client.get(jobId)).run !== undefined, 5_000);
     if (job.run?.node === node.name) return [job];
   }
   throw new Error(`no job ran on ${node.name}`);

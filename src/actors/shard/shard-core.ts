@@ -28,7 +28,7 @@ import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
 const outboxRetryMs = 500;
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */
-const grantFlushMs = 10;
+const grantFlushMs = 50;
 
 export class ShardCore {
   readonly shard: number;
