@@ -182,6 +182,7 @@ describe('a person with curl', () => {
       'troupe_grpc_requests_total',
       'troupe_outbox_tasks',
       'troupe_runs{',
+      'troupe_queue_depth{',
     ];
     // Some are set by the first heartbeat and the first tick of a shard.
     const missing = async (): Promise<readonly string[]> => {

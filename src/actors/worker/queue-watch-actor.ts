@@ -11,6 +11,7 @@ import type { WorkerServices } from './worker-services.ts';
 
 export type QueueWatchMessage =
   | { readonly kind: 'look' }
+  | { readonly kind: 'measured'; readonly queue: PulledQueue; readonly outcome: PromiseSettledResult<number> }
   | { readonly kind: 'ready'; readonly queue: PulledQueue; readonly outcome: PromiseSettledResult<void> };
 
 /** News of the configuration come by a watch; this is for when one was lost. */
@@ -65,7 +66,14 @@ function startWatch(
       const ensured = services.source.ensureQueue(tenant, name);
       context.pipeToSelf(ensured, (outcome) => ({ kind: 'ready', queue: { tenant, name }, outcome }));
     }
+    for (const key of started) measure(key);
     context.setTimer('look', lookEveryMs, { kind: 'look' });
+  }
+
+  function measure(key: string): void {
+    const [tenant = '', name = ''] = key.split('/');
+    const depth = services.source.depth(tenant, name);
+    context.pipeToSelf(depth, (outcome) => ({ kind: 'measured', queue: { tenant, name }, outcome }));
   }
 
   function ready(queue: PulledQueue, outcome: PromiseSettledResult<void>): void {
@@ -76,12 +84,26 @@ function startWatch(
       return;
     }
     queues.tell({ kind: 'startChild', spec: pullerSpec(queue, services, runs) });
+    measure(`${queue.tenant}/${queue.name}`);
   }
 
   return {
     receive(message) {
-      if (message.kind === 'look') look();
-      else ready(message.queue, message.outcome);
+      switch (message.kind) {
+        case 'look':
+          look();
+          break;
+        case 'measured':
+          if (message.outcome.status === 'rejected') break;
+          services.metrics.queueDepth.set(message.outcome.value, {
+            tenant: message.queue.tenant,
+            queue: message.queue.name,
+          });
+          break;
+        case 'ready':
+          ready(message.queue, message.outcome);
+          break;
+      }
     },
     onStop: stopListening,
   };

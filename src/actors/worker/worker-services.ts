@@ -44,12 +44,18 @@ export const defaultWorkerLimits: WorkerLimits = {
 
 export interface WorkerMetrics {
   readonly runs: Gauge;
+  readonly queueDepth: Gauge;
   readonly runSeconds: Histogram;
   readonly ended: Counter;
 }
 
 export function createWorkerMetrics(telemetry: Telemetry): WorkerMetrics {
   return {
+    queueDepth: telemetry.gauge({
+      name: 'troupe_queue_depth',
+      help: 'Messages of a queue that wait in JetStream, as this node saw it last.',
+      labelNames: ['tenant', 'queue'],
+    }),
     runs: telemetry.gauge({ name: 'troupe_runs', help: 'Runs of this node by phase.', labelNames: ['phase'] }),
     runSeconds: telemetry.histogram({
       name: 'troupe_attempt_duration_seconds',
