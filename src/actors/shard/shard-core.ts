@@ -103,12 +103,10 @@ export class ShardCore {
 
   /** Makes a decision about a job; when it changed something it is on its way to the store. */
   decide(entry: JobEntry, command: JobCommand, done?: (record: JobRecord) => void): Decision {
-    const decision = decide(entry.current, command, this.nowMs(), this.context.random());
-    if (decision.kind === 'refused') return decision;
-    this.table.replace(entry, decision.record);
-    this.#partitions.of(decision.record).add(decision.record, done);
-    this.#deadlines.watch(entry.current);
-    return decision;
+    return this.#decide(entry, command, (record) => {
+      this.#partitions.of(record).add(record, done);
+      this.#deadlines.watch(record);
+    });
   }
 
   /**
@@ -116,11 +114,18 @@ export class ShardCore {
    * outcome, and then both are one row.
    */
   grant(entry: JobEntry, command: Extract<JobCommand, { kind: 'claim' }>, done: () => void): Decision {
+    return this.#decide(entry, command, (record) => {
+      this.#partitions.of(record).addLazily(record, done);
+      this.#flushSoon();
+    });
+  }
+
+  #decide(entry: JobEntry, command: JobCommand, write: (record: JobRecord) => void): Decision {
     const decision = decide(entry.current, command, this.nowMs(), this.context.random());
-    if (decision.kind === 'refused') return decision;
-    this.table.replace(entry, decision.record);
-    this.#partitions.of(decision.record).addLazily(decision.record, done);
-    this.#flushSoon();
+    if (decision.kind === 'changed') {
+      this.table.replace(entry, decision.record);
+      write(decision.record);
+    }
     return decision;
   }
 

@@ -127,13 +127,9 @@ export class RunRegistry {
       payloadId: `${jobId}/${grant.token}/output`,
       expiresAtMs: grant.createdAtMs + grant.spec.retentionMs,
     };
-    const small = run.outcome.kind !== 'succeeded' || run.outcome.output === undefined;
-    const outcome = run.outcome;
-    const reported = small
-      ? this.#services.batcher.call(shard, 'complete', { jobId, token: grant.token, outcome: outcome as never })
-      : attemptOutcome(outcome, place).then((made) =>
-          this.#services.batcher.call(shard, 'complete', { jobId, token: grant.token, outcome: made }),
-        );
+    const reported = attemptOutcome(run.outcome, place).then((outcome) =>
+      this.#services.batcher.call(shard, 'complete', { jobId, token: grant.token, outcome }),
+    );
     this.#then(reported, (answer) => {
       if (answer.status === 'fulfilled') this.#forget(run);
       else this.#reportFailed(run, TroupeError.from(answer.reason));
