@@ -51,10 +51,12 @@ export const workersSection = z.strictObject({
     consequence: 'Loaded in threads only. A module that does not load is logged, and the others are served.',
     defaultNote: 'none',
   }),
-  lookaheadMs: key(wholeNumber(0, 1_000).default(50), {
+  lookaheadMs: key(wholeNumber(0, 1_000).default(200), {
     meaning: 'Work fetched ahead of a free thread, measured in expected run time.',
     unit: 'ms',
-    consequence: 'Keeps threads fed when jobs are short; more of it keeps jobs from other nodes that are free.',
+    consequence:
+      'Keeps threads fed when jobs are short, and lets the outcomes of a busy node wait for company for half of it, so that ' +
+      'they share a commit; more of it keeps jobs from other nodes that are free.',
   }),
   memoryMb: key(wholeNumber(32, 65_536).default(512), {
     meaning: 'Heap of one thread, unless the handler states its own.',

@@ -12,6 +12,8 @@ export interface CellSetup {
   readonly cancelGraceMs: number;
   /** A run that waited longer for a thread is given back: some other node may have one. */
   readonly waitMaxMs: number;
+  /** How long starts and successes may wait for company while runs wait for a thread. */
+  readonly gatherMs: number;
   /** Files to import, as URLs. */
   readonly files: readonly string[];
   readonly sources: Sources;

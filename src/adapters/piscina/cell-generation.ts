@@ -12,6 +12,7 @@ export interface GenerationOptions {
   readonly memoryMb: number;
   readonly cancelGraceMs: number;
   readonly waitMaxMs: number;
+  readonly gatherMs: number;
   readonly keeper: Omit<CellKeeperOptions, 'setup'>;
 }
 
@@ -92,9 +93,9 @@ export class CellGeneration {
   }
 
   #keeper(threads: number): CellKeeper {
-    const { files, memoryMb, cancelGraceMs, waitMaxMs, keeper } = this.#options;
+    const { files, memoryMb, cancelGraceMs, waitMaxMs, gatherMs, keeper } = this.#options;
     const { handlers, sources } = files;
-    const setup: CellSetup = { threads, memoryMb, cancelGraceMs, waitMaxMs, files: handlers, sources };
+    const setup: CellSetup = { threads, memoryMb, cancelGraceMs, waitMaxMs, gatherMs, files: handlers, sources };
     return new CellKeeper({ ...keeper, setup });
   }
 }

@@ -8,6 +8,7 @@ import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { CellEvent, CellSetup, HandlerProblem, LoadedHandler } from './cell-frames.ts';
+import { heldEndsMax } from './cell-outbox.ts';
 import { CellProcess, type CellExit } from './cell-process.ts';
 import { commandOf, type PoolRun } from './pool-run.ts';
 
@@ -237,8 +238,8 @@ export class CellKeeper {
     const convicted = died && sent.length === 1;
     const nowMs = this.#options.clock.monotonicMs();
     for (const [place, run] of sent.entries()) {
-      // A cell takes runs in order, and its word that one has started may have died with it.
-      const suspect = died && !convicted && (run.startedAtMs !== undefined || place < this.threads);
+      // A cell takes runs in order, and its word that some have ended and others begun may have died with it.
+      const suspect = died && !convicted && (run.startedAtMs !== undefined || place < this.threads + heldEndsMax);
       const durationMs = run.startedAtMs === undefined ? 0 : nowMs - run.startedAtMs;
       this.#end(run, run.stuckOutcome ?? { kind: 'lost', convicted, ...(suspect && { suspect }) }, durationMs);
     }

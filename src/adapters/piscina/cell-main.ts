@@ -5,6 +5,7 @@
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import { describeThrown } from '../../handlers/execution.ts';
 import { pulseEveryMs, type CellCommand, type CellEvent, type CellSetup } from './cell-frames.ts';
+import { CellOutbox } from './cell-outbox.ts';
 import { CellRuns } from './cell-runs.ts';
 import { CellThreads } from './cell-threads.ts';
 import { bootHandlers } from './handler-boot.ts';
@@ -12,22 +13,17 @@ import { bootHandlers } from './handler-boot.ts';
 /** Pulses with threads missing, after which the cell is started anew. */
 const missingPulsesMax = 10;
 
-let outbox: CellEvent[] = [];
 let runs: CellRuns | undefined;
+const outbox = new CellOutbox({
+  send: (frame) =>
+    new Promise((resolve) => {
+      process.send?.(frame, undefined, undefined, () => resolve());
+    }),
+  patienceMs: () => runs?.patienceMs ?? 0,
+});
 
 function emit(event: CellEvent): void {
-  outbox.push(event);
-  if (outbox.length === 1) setImmediate(() => void flush());
-}
-
-/** Resolves when the frame is written: the parent will read it, whatever becomes of this process. */
-function flush(): Promise<void> {
-  const frame = outbox;
-  outbox = [];
-  return new Promise((resolve) => {
-    if (frame.length === 0) resolve();
-    else process.send?.(frame, undefined, undefined, () => resolve());
-  });
+  outbox.emit(event);
 }
 
 async function setUp(setup: CellSetup): Promise<void> {
@@ -37,7 +33,7 @@ async function setUp(setup: CellSetup): Promise<void> {
     memoryMb: setup.memoryMb,
     onImporting(url) {
       emit({ kind: 'importing', url });
-      return flush();
+      return outbox.flush();
     },
   });
   const graceMs = new Map(handlers.map(({ manifest }) => [manifest.name, graceOf(manifest, setup)]));
@@ -50,7 +46,7 @@ async function setUp(setup: CellSetup): Promise<void> {
     onNote: (note) => runs?.hear(note),
   });
   const graceMsOf = (handler: string): number => graceMs.get(handler) ?? setup.cancelGraceMs;
-  runs = new CellRuns({ threads, emit, graceMsOf, waitMaxMs: setup.waitMaxMs });
+  runs = new CellRuns({ threads, emit, graceMsOf, waitMaxMs: setup.waitMaxMs, gatherMs: setup.gatherMs });
   await threads.started;
   emit({ kind: 'up', handlers, problems });
   watchThreads(threads, setup.threads);
@@ -76,7 +72,7 @@ function watchThreads(threads: CellThreads, wanted: number): void {
 
 function fail(reason: string): void {
   emit({ kind: 'failed', reason });
-  void flush().then(() => process.kill(process.pid, 'SIGKILL'));
+  void outbox.flush().then(() => process.kill(process.pid, 'SIGKILL'));
 }
 
 function obey(command: CellCommand): void {

@@ -23,7 +23,7 @@ export interface CellPoolOptions {
   readonly handlerDirs: readonly string[];
   /** Over all cells. */
   readonly threads: number;
-  /** Work kept ready beyond the free threads; default 50. */
+  /** Work kept ready beyond the free threads; default 200. */
   readonly lookaheadMs?: number;
   /** Heap of a thread, unless a handler asks for more; default 512. */
   readonly memoryMb?: number;
@@ -74,7 +74,7 @@ class CellPool implements RunPool {
   constructor(options: CellPoolOptions) {
     this.#options = options;
     this.#log = options.log.child({ component: 'cells' });
-    this.#lookAhead = new LookAhead({ threads: options.threads, lookaheadMs: options.lookaheadMs ?? 50 });
+    this.#lookAhead = new LookAhead({ threads: options.threads, lookaheadMs: options.lookaheadMs ?? 200 });
     this.#measures = cellMeasures(options.telemetry);
     this.#quarantine = new Quarantine({ clock: options.clock, open: () => this.#generation?.quarantine() });
     this.#watch = new HandlerWatch({ clock: options.clock, onChange: () => void this.#reload() });
@@ -119,7 +119,7 @@ class CellPool implements RunPool {
     if (threads === 0) return 0;
     // The run in quarantine has a thread of its own; suspects that wait for it count like any other run.
     const apart = this.#quarantine.size > 0 ? 1 : 0;
-    return Math.max(0, threads + this.#lookAhead.runs() - (this.#runs.size - apart));
+    return this.#lookAhead.room(threads, this.#runs.size - apart);
   }
 
   cancel(runId: string): void {
@@ -170,9 +170,9 @@ class CellPool implements RunPool {
 
   #open(files: HandlerFiles): CellGeneration {
     const { threads, cells = 1, memoryMb = 512, cancelGraceMs = 1_000 } = this.#options;
-    const { waitMaxMs } = this.#lookAhead;
+    const { waitMaxMs, gatherMs } = this.#lookAhead;
     const keeper = this.#keeperOptions();
-    return new CellGeneration({ files, threads, cells, memoryMb, cancelGraceMs, waitMaxMs, keeper });
+    return new CellGeneration({ files, threads, cells, memoryMb, cancelGraceMs, waitMaxMs, gatherMs, keeper });
   }
 
   #keeperOptions(): Omit<CellKeeperOptions, 'setup'> {

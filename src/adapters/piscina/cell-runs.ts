@@ -6,6 +6,7 @@
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import { describeThrown } from '../../handlers/execution.ts';
 import type { CellEvent, RunCommand } from './cell-frames.ts';
+import { isPastDeadline, newRun, type Run } from './cell-run.ts';
 import type { CellThread, CellThreads } from './cell-threads.ts';
 import { deadlineExceeded, failed, timedOut } from './run-endings.ts';
 import { slotPhases } from './run-slot.ts';
@@ -20,30 +21,10 @@ const exitMaxMs = 1_000;
 const takeMaxMs = 5_000;
 const requeuesMax = 2;
 
-interface Run {
-  readonly command: RunCommand;
-  readonly acceptedAtMs: number;
-  requeues: number;
-  thread: CellThread | undefined;
-  assignedAtMs: number;
-  takenAtMs: number | undefined;
-  started: boolean;
-  /** It has been asked to stop, and this is how it will end. */
-  stop: { outcome: RunOutcome; readonly atMs: number } | undefined;
-  terminatedAtMs: number | undefined;
-  stuck: boolean;
-  fraction: number;
-  note: string;
-  noted: boolean;
-  /** Notes heard so far. */
-  heard: number;
-  /** Has come, but not all of its notes have. */
-  result: ThreadResult | undefined;
-}
-
 export interface CellRunsOptions {
   readonly threads: CellThreads;
   readonly waitMaxMs: number;
+  readonly gatherMs: number;
   readonly graceMsOf: (handler: string) => number;
   readonly emit: (event: CellEvent) => void;
 }
@@ -63,23 +44,7 @@ export class CellRuns {
   }
 
   run(command: RunCommand): void {
-    this.#waiting.push({
-      command,
-      acceptedAtMs: performance.now(),
-      requeues: 0,
-      thread: undefined,
-      assignedAtMs: 0,
-      takenAtMs: undefined,
-      started: false,
-      stop: undefined,
-      terminatedAtMs: undefined,
-      stuck: false,
-      fraction: 0,
-      note: '',
-      noted: false,
-      heard: 0,
-      result: undefined,
-    });
+    this.#waiting.push(newRun(command, performance.now()));
     this.pump();
   }
 
@@ -105,6 +70,15 @@ export class CellRuns {
     }
     run.heard += 1;
     if (run.result !== undefined) this.#onResult(run, run.result);
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** How long starts and successes may wait for company: not at all unless the threads have more to do. */
+  get patienceMs(): number {
+    return this.#waiting.length > 0 ? this.#options.gatherMs : 0;
   }
 
   /** Gives waiting runs to idle threads. */
@@ -139,7 +113,7 @@ export class CellRuns {
     run.thread = thread;
     run.assignedAtMs = performance.now();
     this.#active.set(command.key, run);
-    this.#arm(true);
+    this.#arm(this.#waiting.length === 0);
     result.then(
       (done) => this.#onResult(run, done),
       (error: unknown) => void this.#onThreadDied(run, thread, error),
@@ -228,7 +202,7 @@ export class CellRuns {
       starting ||= !run.started;
     }
     this.#returnOverdue(nowMs);
-    if (this.#active.size > 0) this.#arm(starting);
+    if (this.#active.size > 0) this.#arm(starting && this.#waiting.length === 0);
   }
 
   /** What runs now is longer than what the look-ahead was sized by. */
@@ -287,10 +261,6 @@ export class CellRuns {
     run.noted = false;
     this.#options.emit({ kind: 'progress', key: run.command.key, fraction, note: run.note });
   }
-}
-
-function isPastDeadline({ command }: Run): boolean {
-  return command.deadlineAtMs !== undefined && Date.now() >= command.deadlineAtMs;
 }
 
 /** What came in a frame is a view into the whole frame; a clone would take all of it along. */

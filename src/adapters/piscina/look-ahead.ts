@@ -1,8 +1,9 @@
 /**
- * How many runs beyond the free threads a cell should hold, so that a thread never waits for the round trip to its
- * node: about `lookaheadMs` of work per thread by a moving average, and still one run as long as some thread can be
- * expected to be free for it within four times that. Long runs get none, because what waits behind a long run could be
- * run elsewhere. Unknown durations count as long.
+ * How many runs a cell should hold beyond its threads, so that a thread never waits for the round trip to its node:
+ * about `lookaheadMs` of work per thread by a moving average. Long runs get none, because what waits behind a long run
+ * could be run elsewhere. Unknown durations count as long.
+ *
+ * It is refilled in bulk, when half of it is used up: one pull, one claim and one commit for many runs.
  */
 export const lookAheadMaxRuns = 256;
 
@@ -10,8 +11,6 @@ export const lookAheadMaxRuns = 256;
 const weightUp = 0.3;
 const weightDown = 0.1;
 const dispatchCostMs = 0.1;
-/** Of a run that is the only one ahead, against `lookaheadMs`. */
-const patience = 4;
 /** Shorter waits are not worth a second trip. */
 const waitMinMs = 100;
 
@@ -38,12 +37,23 @@ export class LookAhead {
 
   /** How long a run may wait for a thread before it is given back. */
   get waitMaxMs(): number {
-    return Math.max(waitMinMs, this.#lookaheadMs * patience);
+    return Math.max(waitMinMs, this.#lookaheadMs * 2);
+  }
+
+  /** How long outcomes may wait for company: the other half of the look-ahead feeds the threads meanwhile. */
+  get gatherMs(): number {
+    return Math.floor(this.#lookaheadMs / 2);
   }
 
   runs(): number {
     if (this.#averageMs === undefined) return 0;
-    const runs = (this.#lookaheadMs * this.#threads) / this.#averageMs;
-    return runs * patience < 1 ? 0 : Math.min(lookAheadMaxRuns, Math.ceil(runs));
+    return Math.min(lookAheadMaxRuns, Math.floor((this.#lookaheadMs * this.#threads) / this.#averageMs));
+  }
+
+  /** Runs to take now, with `threads` up and `held` runs in them or ahead of them. */
+  room(threads: number, held: number): number {
+    const ahead = this.runs();
+    const room = threads + ahead - held;
+    return room * 2 < ahead ? 0 : Math.max(0, room);
   }
 }
