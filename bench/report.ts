@@ -67,19 +67,20 @@ function throughputRows(figures: Record<ThroughputName, Sample | undefined>, lim
 }
 
 function latencyRows(result: NonNullable<WorkloadResults['W4']>, limits: RawLimits): FigureRow[] {
-  const idle = limits.store.idleCommitMs.p50;
-  const row = (name: string, times: Percentiles, isMarked = false): FigureRow => ({
+  const commit = limits.store.idleCommitMs.p50;
+  const callAndCommit = limits.grpc.idleUnaryMs.p50 + commit;
+  const row = (name: string, times: Percentiles, limitMs: number, what: string, mark?: number): FigureRow => ({
     name,
     figure: percentiles(times),
-    limit: `${idle.toFixed(2)} ms (idle commit)`,
-    ratio: times.p50 / idle,
-    mark: isMarked ? `≤ ${startMark}` : '',
-    met: isMarked ? times.p50 <= startMark * idle : undefined,
+    limit: `${limitMs.toFixed(2)} ms (${what})`,
+    ratio: times.p50 / limitMs,
+    mark: mark === undefined ? '' : `≤ ${mark}`,
+    met: mark === undefined ? undefined : times.p50 <= mark * limitMs,
   });
   return [
-    row('W4 submit to acknowledged', result.acknowledged),
-    row('W4 submit to handler start', result.started, true),
-    row('W4 submit to completion seen', result.completed),
+    row('W4 submit to acknowledged', result.acknowledged, callAndCommit, 'idle call + idle commit'),
+    row('W4 submit to handler start', result.started, commit, 'idle commit', startMark),
+    row('W4 submit to completion seen', result.completed, callAndCommit + commit, 'idle call + 2 idle commits'),
   ];
 }
 

@@ -7,20 +7,24 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { ServiceDefinition } from '@grpc/grpc-js';
-import { inFlight, ratesOf } from '../harness/statistics.ts';
-import type { Sample } from '../harness/statistics.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inFlight, percentilesOf, ratesOf } from '../harness/statistics.ts';
+import type { Percentiles, Sample } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';
 import { echoChannelOptions, loadEchoService } from './grpc-echo-service.ts';
 import type { Items } from './grpc-echo-service.ts';
 
 export interface GrpcInput {
   readonly calls: number;
+  readonly idleCalls: number;
   readonly runs: number;
 }
 
 export interface GrpcLimits {
   /** Calls per second. */
   readonly unary: Sample;
+  /** Of single calls with `idlePauseMs` of nothing between two. */
+  readonly idleUnaryMs: Percentiles;
   /** Messages per second, there and back. */
   readonly stream: Sample;
   /** Items per second. */
@@ -29,6 +33,7 @@ export interface GrpcLimits {
 }
 
 const callers = 64;
+const idlePauseMs = 5;
 /** As W1 with its 64 callers: while one call is answered the others gather for the next. */
 const batchesInFlight = 2;
 
@@ -81,7 +86,19 @@ function streamOf(client: Client, service: ServiceDefinition): (messages: number
     });
 }
 
-async function measure({ calls, runs }: GrpcInput): Promise<GrpcLimits> {
+async function idleCalls(unary: (message: Items) => Promise<Items>, count: number): Promise<Percentiles> {
+  const message = messageOf(1);
+  const tookMs: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    await sleep(idlePauseMs);
+    const startedMs = performance.now();
+    await unary(message);
+    tookMs.push(performance.now() - startedMs);
+  }
+  return percentilesOf(tookMs);
+}
+
+async function measure({ calls, idleCalls: idleCount, runs }: GrpcInput): Promise<GrpcLimits> {
   const server = fork(fileURLToPath(new URL('./grpc-echo-server.ts', import.meta.url)));
   try {
     const [{ port }] = (await once(server, 'message')) as [{ port: number }];
@@ -97,6 +114,7 @@ async function measure({ calls, runs }: GrpcInput): Promise<GrpcLimits> {
     };
     const result = {
       unary: await ratesOf(runs, calls, () => inFlight(calls, callers, () => unary(one))),
+      idleUnaryMs: await idleCalls(unary, idleCount),
       stream: await ratesOf(runs, calls * 2, () => stream(calls * 2)),
       itemsBy64: await items(64),
       itemsBy500: await items(500),

@@ -47,7 +47,11 @@ export async function measureLimits(input: LimitsInput, say: (line: string) => v
       idleCommits: sized(200),
       runs,
     } satisfies StoreCommitInput),
-    grpc: await measure<GrpcLimits>('grpc-echo.ts', { calls: sized(10_000), runs } satisfies GrpcInput),
+    grpc: await measure<GrpcLimits>('grpc-echo.ts', {
+      calls: sized(10_000),
+      idleCalls: sized(400),
+      runs,
+    } satisfies GrpcInput),
     piscina: await measure<{ readonly tasks: Sample }>('piscina-dispatch.ts', {
       tasks: sized(50_000),
       threads,
@@ -74,6 +78,7 @@ export function limitRows({ jetstream, store, grpc, piscina }: RawLimits): reado
     { name: 'Group commit of 200 rows, four owners', unit: 'rows/s', value: store.groupsOf200ByFour },
     { name: 'Idle commit of one row', unit: 'ms', value: store.idleCommitMs },
     { name: 'gRPC unary echo, 64 callers', unit: 'calls/s', value: grpc.unary },
+    { name: 'gRPC unary echo, one call at a time', unit: 'ms', value: grpc.idleUnaryMs },
     { name: 'gRPC bidirectional echo', unit: 'messages/s', value: grpc.stream },
     { name: 'gRPC unary echo of 64 items', unit: 'items/s', value: grpc.itemsBy64 },
     { name: 'gRPC unary echo of 500 items', unit: 'items/s', value: grpc.itemsBy500 },
