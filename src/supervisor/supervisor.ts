@@ -10,6 +10,7 @@ import type {
   ActorRef,
   Behavior,
   LifeEvent,
+  RestartBudget,
   StopReason,
 } from '../actors/kernel/index.ts';
 import { TroupeError, assertNever } from '../domain/errors.ts';
@@ -117,9 +118,17 @@ class Supervisor implements Behavior<Message> {
     const handle = this.#context.spawnSupervised(spec.name, spec.definition, {
       shutdownMs: spec.shutdownMs,
       toMessage: (event) => ({ kind: 'childLife', name: spec.name, event }),
+      budget: () => this.#budgetOf(spec),
     });
     this.#roster.add(spec, handle);
     return handle;
+  }
+
+  /** A child without a budget of its own draws on the supervisor's. */
+  #budgetOf({ name, onExhausted, intensity }: CompiledChildSpec): RestartBudget {
+    const own = onExhausted === 'quarantine';
+    const history = own ? (this.#roster.get(name)?.restarts ?? []) : this.#restarts;
+    return { inWindow: restartsInWindow(history, intensity, this.#nowMs()).length, limit: intensity.maxRestarts };
   }
 
   // --- the lives of children -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
  * Every mailbox is bounded; a message that is refused becomes a counted dead letter with a reason, never silence.
  */
 import type { Clock, Logger, Random } from '../../application/ports/runtime.ts';
+import type { RestartBudget } from './tree.ts';
 
 export interface ActorRef<M> {
   readonly path: string;
@@ -87,6 +88,8 @@ export interface SupervisedOptions<M> {
   readonly shutdownMs: number | undefined;
   /** Life events come as messages, exempt from the bound. */
   toMessage(event: LifeEvent): M;
+  /** Asked whenever someone looks at the tree. */
+  readonly budget: (() => RestartBudget) | undefined;
 }
 
 export interface ActorContext<M> {

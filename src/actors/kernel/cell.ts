@@ -13,6 +13,9 @@ import type { Cell, Kernel, Life, Owner } from './parts.ts';
 import { KeyedTimers } from './timers.ts';
 import type { ActorState, TreeNode } from './tree.ts';
 
+/** Of an error's text, for the tree: the log has all of it. */
+const lastErrorMaxChars = 500;
+
 export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
   readonly path: string;
   readonly name: string;
@@ -22,7 +25,7 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
   readonly #watchers = new Set<Life<unknown>>();
   readonly #closedListeners: ((reason: StopReason) => void)[] = [];
   #lives = 0;
-  #lastError: string | undefined;
+  #lastError: { readonly text: string; readonly atMs: number } | undefined;
   #removing = false;
   #removed = false;
 
@@ -49,6 +52,7 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
   #newLife(): Life<M> {
     const life: Life<M> = {
       number: this.#lives,
+      beganMs: this.kernel.clock.monotonicMs(),
       cell: this,
       timers: new KeyedTimers<M>(this.kernel.clock, {
         timerFired: (timer) => {
@@ -129,7 +133,8 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
   }
 
   #noteFailure(life: Life<M>, error: unknown): void {
-    this.#lastError = error instanceof Error ? error.message : String(error);
+    const text = error instanceof Error ? error.message : String(error);
+    this.#lastError = { text: text.slice(0, lastErrorMaxChars), atMs: this.kernel.clock.nowMs() };
     this.kernel.crashes.add(1, { kind: this.kind });
     this.kernel.log.error({ err: error, actor: this.path, kind: this.kind, life: life.number }, 'actor crashed');
     this.kernel.events.publish({ type: 'crashed', path: this.path, kind: this.kind, life: life.number, error });
@@ -254,8 +259,12 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
       mailboxCapacity: this.mailbox.capacity,
       stashed: this.mailbox.stashedSize,
       messagesHandled: this.handled,
+      busyMs: this.busyMs,
+      upMs: this.life && this.kernel.clock.monotonicMs() - this.life.beganMs,
       restarts: Math.max(0, this.#lives - 1),
-      lastError: this.#lastError,
+      budget: this.#owner.budget?.(),
+      lastError: this.#lastError?.text,
+      lastErrorAtMs: this.#lastError?.atMs,
       facts: this.life?.facts ?? {},
     };
   }

@@ -2,7 +2,7 @@
 import type { Clock, Logger, Random } from '../../application/ports/runtime.ts';
 import { invariant } from '../../domain/errors.ts';
 import type { ActorContext, ActorDefinition, ActorRef, SupervisedChild, SupervisedOptions } from './actor.ts';
-import type { Cell, Kernel, Life } from './parts.ts';
+import type { Cell, Kernel, Life, Owner } from './parts.ts';
 
 const shutdown = { kind: 'shutdown' } as const;
 
@@ -31,16 +31,24 @@ export class LifeContext<M> implements ActorContext<M> {
   }
 
   spawn<C>(name: string, definition: ActorDefinition<C>): ActorRef<C> {
-    const cell = this.#addChild(name, definition, definition.shutdownMs, undefined);
+    const cell = this.#addChild(name, definition, {
+      shutdownMs: definition.shutdownMs,
+      onLife: undefined,
+      budget: undefined,
+    });
     cell.begin();
     return cell;
   }
 
   spawnSupervised<C>(name: string, definition: ActorDefinition<C>, options: SupervisedOptions<M>): SupervisedChild<C> {
     const life = this.#life;
-    const cell = this.#addChild(name, definition, options.shutdownMs, (event) => {
-      if (isOver(life)) return;
-      life.cell.enqueue({ kind: 'message', life, message: () => options.toMessage(event) });
+    const cell = this.#addChild(name, definition, {
+      shutdownMs: options.shutdownMs,
+      onLife: (event) => {
+        if (isOver(life)) return;
+        life.cell.enqueue({ kind: 'message', life, message: () => options.toMessage(event) });
+      },
+      budget: options.budget,
     });
     return {
       ref: cell,
@@ -62,17 +70,12 @@ export class LifeContext<M> implements ActorContext<M> {
     };
   }
 
-  #addChild<C>(
-    name: string,
-    definition: ActorDefinition<C>,
-    shutdownMs: number | undefined,
-    onLife: ((event: Parameters<SupervisedOptions<M>['toMessage']>[0]) => void) | undefined,
-  ): Cell<C> {
+  #addChild<C>(name: string, definition: ActorDefinition<C>, owner: Omit<Owner, 'parent'>): Cell<C> {
     const life = this.#life;
     invariant(!isEnding(life), `an actor that is stopping has no new children (${life.cell.path}/${name})`);
     invariant(/^[^/]+$/.test(name) && !name.startsWith('..'), `an actor's name has no slash (${name})`);
     invariant(!life.children.has(name), `an actor's name is unique among siblings (${life.cell.path}/${name})`);
-    const cell = this.#kernel.createCell(name, definition, { parent: life, shutdownMs, onLife });
+    const cell = this.#kernel.createCell(name, definition, { parent: life, ...owner });
     life.children.set(name, cell);
     return cell;
   }

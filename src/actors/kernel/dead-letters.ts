@@ -17,7 +17,8 @@ export interface DeadLetter {
 
 export interface DeadLetters {
   record(path: string, reason: DeadLetterReason, message: unknown): void;
-  readonly total: number;
+  /** All there ever were, by reason. */
+  counts(): Readonly<Record<DeadLetterReason, number>>;
   /** Oldest first, at most 256. */
   recent(): readonly DeadLetter[];
 }
@@ -31,13 +32,17 @@ export function createDeadLetters(clock: Clock, telemetry: Telemetry, events: Ev
     labelNames: ['reason'],
   });
   const kept = new RingBuffer<DeadLetter>(KEPT);
-  let total = 0;
+  const counts: Record<DeadLetterReason, number> = {
+    mailbox_full: 0,
+    stash_full: 0,
+    stopped: 0,
+    quarantined: 0,
+    no_actor: 0,
+  };
   return {
-    get total() {
-      return total;
-    },
+    counts: () => ({ ...counts }),
     record(path, reason, message) {
-      total++;
+      counts[reason]++;
       counter.add(1, { reason });
       if (kept.size === KEPT) kept.shift();
       kept.push({ path, reason, messageTag: tagOf(message), atMs: clock.nowMs() });

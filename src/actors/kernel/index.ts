@@ -19,4 +19,4 @@ export { createTurnScheduler } from './scheduler.ts';
 export type { Runnable, Scheduler } from './scheduler.ts';
 export { createActorSystem } from './system.ts';
 export type { ActorSystem, ActorSystemOptions } from './system.ts';
-export type { ActorState, TreeNode } from './tree.ts';
+export type { ActorState, RestartBudget, TreeNode } from './tree.ts';

@@ -17,6 +17,7 @@ const NONE = Symbol('no message');
 export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
   abstract readonly path: string;
   life: Life<M> | undefined;
+  busyMs = 0;
   protected readonly kernel: Kernel;
   protected readonly mailbox: Mailbox<M>;
   protected handled = 0;

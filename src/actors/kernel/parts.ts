@@ -5,7 +5,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import type { EventBus } from './events.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { KeyedTimer, KeyedTimers } from './timers.ts';
-import type { TreeNode } from './tree.ts';
+import type { RestartBudget, TreeNode } from './tree.ts';
 
 export interface Kernel {
   readonly clock: Clock;
@@ -29,6 +29,7 @@ export interface Owner {
   readonly shutdownMs: number | undefined;
   /** With it the cell is supervised: it begins no life by itself and survives the end of one. */
   readonly onLife: ((event: LifeEvent) => void) | undefined;
+  readonly budget: (() => RestartBudget) | undefined;
 }
 
 /** An actor as long as its name is taken: mailbox, statistics, at most one life at a time. */
@@ -58,6 +59,8 @@ export interface Cell<M> extends ActorRef<M> {
 /** One incarnation. Whatever refers to a life that is over is dropped. */
 export interface Life<M> {
   readonly number: number;
+  /** Monotonic. */
+  readonly beganMs: number;
   readonly cell: Cell<M>;
   readonly timers: KeyedTimers<M>;
   /** In order of their spawning. */

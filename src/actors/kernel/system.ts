@@ -1,7 +1,7 @@
 /** The actor system of a process: the root of the tree, the services its actors share, its orderly end. */
 import type { Clock, Logger, Random, Telemetry } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import type { ActorContext, ActorDefinition, ActorRef, StopReason } from './actor.ts';
+import type { ActorContext, ActorDefinition, ActorRef, DeadLetterReason, StopReason } from './actor.ts';
 import { ActorCell } from './cell.ts';
 import { LifeContext } from './context.ts';
 import { createDeadLetters } from './dead-letters.ts';
@@ -35,8 +35,10 @@ export interface ActorSystem {
   terminate(deadlineMs: number): Promise<void>;
   /** Parents before their children, siblings in order of spawning. */
   tree(): TreeNode[];
-  /** The last ones, oldest first. */
+  /** The last 256, oldest first. */
   deadLetters(): readonly DeadLetter[];
+  /** All there ever were, by reason. */
+  deadLetterCounts(): Readonly<Record<DeadLetterReason, number>>;
   subscribe(listener: SystemListener): () => void;
 }
 
@@ -69,6 +71,7 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
       }),
     tree: () => (root.life === undefined ? [] : nodesBelow(root.life)),
     deadLetters: () => kernel.deadLetters.recent(),
+    deadLetterCounts: () => kernel.deadLetters.counts(),
     subscribe: (listener) => kernel.events.subscribe(listener),
   };
 }
@@ -107,6 +110,8 @@ function createKernel(options: ActorSystemOptions): Kernel & { setRoot(root: Cel
   });
 }
 
+const noOwner = { parent: undefined, shutdownMs: undefined, onLife: undefined, budget: undefined };
+
 /** The root has no behavior of its own: it is there so that the top of the tree follows the same rules as the rest. */
 function spawnRoot(kernel: Kernel): { root: Cell<unknown>; context: ActorContext<unknown> } {
   const definition: ActorDefinition<unknown> = {
@@ -114,7 +119,7 @@ function spawnRoot(kernel: Kernel): { root: Cell<unknown>; context: ActorContext
     mailboxCapacity: 1,
     start: () => ({ receive: () => undefined }),
   };
-  const root = kernel.createCell('', definition, { parent: undefined, shutdownMs: undefined, onLife: undefined });
+  const root = kernel.createCell('', definition, noOwner);
   root.begin();
   return { root, context: new LifeContext<unknown>(kernel, root.life as Life<unknown>) };
 }

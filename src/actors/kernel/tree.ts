@@ -10,6 +10,12 @@ export type ActorState =
   | 'quarantined'
   | 'stopped';
 
+/** How many more failures the supervisor puts up with. */
+export interface RestartBudget {
+  readonly inWindow: number;
+  readonly limit: number;
+}
+
 export interface TreeNode {
   readonly path: string;
   readonly kind: string;
@@ -18,7 +24,16 @@ export interface TreeNode {
   readonly mailboxCapacity: number;
   readonly stashed: number;
   readonly messagesHandled: number;
+  /** Time it has held the thread; what it awaits is not counted. */
+  readonly busyMs: number;
+  /** Of the present life; undefined between two. */
+  readonly upMs: number | undefined;
+  /** Since the actor was made. */
   readonly restarts: number;
+  /** Of a child of a supervisor. */
+  readonly budget: RestartBudget | undefined;
+  /** At most 500 characters. */
   readonly lastError: string | undefined;
+  readonly lastErrorAtMs: number | undefined;
   readonly facts: Readonly<Record<string, string | number | boolean>>;
 }

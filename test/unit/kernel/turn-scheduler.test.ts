@@ -61,6 +61,7 @@ test('by time: a slow batch ends the turn', async () => {
   const scheduler = createTurnScheduler(clock);
   const ran: number[] = [];
   const slow = (n: number): Runnable => ({
+    busyMs: 0,
     run() {
       ran.push(n);
       clock.step(clock.monotonicMs() + 5);
@@ -72,4 +73,23 @@ test('by time: a slow batch ends the turn', async () => {
   expect(ran).toEqual([1]);
   while (ran.length < 3) await new Promise((resolve) => setImmediate(resolve));
   expect(ran).toEqual([1, 2, 3]);
+});
+
+test('the time a batch took is booked on the one who took it', async () => {
+  const clock = createVirtualClock();
+  const scheduler = createTurnScheduler(clock);
+  const taking = (ms: number): Runnable & { runs: number } => ({
+    busyMs: 0,
+    runs: 0,
+    run() {
+      this.runs += 1;
+      clock.step(clock.monotonicMs() + ms);
+      return this.runs < 2;
+    },
+  });
+  const [quick, slow] = [taking(1), taking(7)];
+  scheduler.schedule(quick);
+  scheduler.schedule(slow);
+  while (slow.runs < 2) await new Promise((resolve) => setImmediate(resolve));
+  expect([quick.busyMs, slow.busyMs]).toEqual([2, 14]);
 });
