@@ -54,6 +54,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'UNKNOWN_HANDLER':
     case 'QUEUE_NOT_FOUND':
     case 'JOB_NOT_FOUND':
+    case 'RUN_NOT_FOUND':
       return exitCodes.notFound;
     case 'QUEUE_EXISTS':
     case 'QUEUE_VERSION_CONFLICT':
@@ -61,6 +62,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'JOB_STATE_FORBIDS':
     case 'BACKLOG_FULL':
     case 'MAILBOX_FULL':
+    case 'PROFILE_BUSY':
       return exitCodes.refused;
     case 'CALL_CANCELLED':
       return exitCodes.interrupted;

@@ -13,6 +13,8 @@ export const errorRegistry = {
   JOB_NOT_FOUND: { retryable: false, message: 'there is no such job, or its retention is over' },
   IDEMPOTENCY_KEY_REUSED: { retryable: false, message: 'the idempotency key was used for a job with other content' },
   JOB_STATE_FORBIDS: { retryable: false, message: 'the state of the job does not allow this' },
+  RUN_NOT_FOUND: { retryable: false, message: 'there is no such run on this node, or it does not run now' },
+  PROFILE_BUSY: { retryable: true, message: 'another profile is being taken in the same cell' },
   INVALID_PAGE_TOKEN: { retryable: false, message: 'the page token is not one of this list' },
   INVALID_RESUME_TOKEN: { retryable: false, message: 'the resume token is not one of this job' },
   BACKLOG_FULL: { retryable: true, message: 'the backlog is at its limit' },

@@ -16,6 +16,8 @@ const advice = {
   JOB_NOT_FOUND: 'Check the id; a job is gone when its retention is over.',
   IDEMPOTENCY_KEY_REUSED: 'Use one key for one job. `jobId` is the job that has it.',
   JOB_STATE_FORBIDS: 'Nothing: the job has ended. `state` says how.',
+  RUN_NOT_FOUND: 'Look at the state of the job; only what runs can be profiled.',
+  PROFILE_BUSY: 'Repeat when the other profile is done; one takes 60 s at most.',
   INVALID_PAGE_TOKEN: 'Begin the list anew.',
   INVALID_RESUME_TOKEN: 'Watch without a token.',
   BACKLOG_FULL: 'Wait as long as RetryInfo says, or add workers.',

@@ -36,6 +36,8 @@ export const statusTable = {
   JOB_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'job' },
   IDEMPOTENCY_KEY_REUSED: { status: grpc.ALREADY_EXISTS, extra: 'job' },
   JOB_STATE_FORBIDS: { status: grpc.FAILED_PRECONDITION, extra: 'precondition' },
+  RUN_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'job' },
+  PROFILE_BUSY: { status: grpc.RESOURCE_EXHAUSTED, extra: 'none', retryAfterMs: 5_000, outcome: 'none' },
   INVALID_PAGE_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   INVALID_RESUME_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   BACKLOG_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },

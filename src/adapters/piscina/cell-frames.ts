@@ -34,7 +34,8 @@ export interface RunCommand {
 export type CellCommand =
   | { readonly kind: 'setup'; readonly setup: CellSetup }
   | RunCommand
-  | { readonly kind: 'cancel'; readonly key: number };
+  | { readonly kind: 'cancel'; readonly key: number }
+  | { readonly kind: 'profile'; readonly key: number; readonly durationMs: number };
 
 /** A handler file that is not served, and why. `url` of the file. */
 export interface HandlerProblem {
@@ -45,6 +46,11 @@ export interface LoadedHandler {
   readonly url: string;
   readonly manifest: HandlerManifest;
 }
+
+/** A profile comes in parts, so that no frame grows large; `failed` ends it too. */
+export type ProfileEvent =
+  | { readonly kind: 'profile-part'; readonly key: number; readonly text: string; readonly last: boolean }
+  | { readonly kind: 'profile-failed'; readonly key: number; readonly why: 'not-running' | 'too-large' };
 
 export type CellEvent =
   /** Sent before the file is imported, so that the parent knows which one killed the process. */
@@ -58,6 +64,7 @@ export type CellEvent =
   | { readonly kind: 'log'; readonly key: number; readonly level: LogLevel; readonly text: string }
   | { readonly kind: 'ended'; readonly key: number; readonly outcome: RunOutcome; readonly durationMs: number }
   /** The thread does not end: only the death of the process will, and then this is the run's outcome. */
+  | ProfileEvent
   | { readonly kind: 'stuck'; readonly key: number; readonly outcome: RunOutcome };
 
 export const pulseEveryMs = 1_000;

@@ -7,9 +7,10 @@
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import type { CellEvent, CellSetup, HandlerProblem, LoadedHandler } from './cell-frames.ts';
+import type { CellEvent, CellSetup, HandlerProblem, LoadedHandler, ProfileEvent } from './cell-frames.ts';
 import { heldEndsMax } from './cell-outbox.ts';
 import { CellProcess, type CellExit } from './cell-process.ts';
+import { CellProfiles } from './run-profile.ts';
 import { commandOf, type PoolRun } from './pool-run.ts';
 
 const backoffMinMs = 200;
@@ -44,6 +45,7 @@ export class CellKeeper {
   /** Files whose import killed the process; not imported again in this generation. */
   readonly #deadly: HandlerProblem[] = [];
   readonly #loaded = Promise.withResolvers<CellLoad>();
+  readonly #profiles = new CellProfiles();
   #process: CellProcess | undefined;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   #importing: string | undefined;
@@ -97,6 +99,13 @@ export class CellKeeper {
       this.#unsent.splice(at, 1);
       this.#end(run, { kind: 'stopped' }, 0);
     }
+  }
+
+  /** Rejects with RUN_NOT_FOUND, PROFILE_BUSY, PAYLOAD_TOO_LARGE. */
+  async profile(run: PoolRun, durationMs: number): Promise<string> {
+    const profile = this.#profiles.begin(run.key);
+    this.#process?.send({ kind: 'profile', key: run.key, durationMs });
+    return profile;
   }
 
   /** No new runs; closes after the last one. Returns those that had not been sent: they belong to the successor. */
@@ -155,6 +164,10 @@ export class CellKeeper {
         return;
       case 'pulse':
         return;
+      case 'profile-part':
+      case 'profile-failed':
+        this.#profiles.hear(event);
+        return;
       case 'started':
       case 'progress':
       case 'log':
@@ -164,7 +177,7 @@ export class CellKeeper {
     }
   }
 
-  #onRunEvent(event: Extract<CellEvent, { readonly key: number }>): void {
+  #onRunEvent(event: Exclude<Extract<CellEvent, { readonly key: number }>, ProfileEvent>): void {
     const run = this.#runs.get(event.key);
     if (run === undefined) return;
     switch (event.kind) {
@@ -201,6 +214,7 @@ export class CellKeeper {
   #onExit(exit: CellExit): void {
     const wasUp = this.#state === 'up';
     this.#state = 'down';
+    this.#profiles.abandon();
     this.#endAll(exit.killedFor === undefined && wasUp ? 'alone' : undefined);
     this.#options.onDeath(exit);
     if (this.#draining) {

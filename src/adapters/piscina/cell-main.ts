@@ -86,6 +86,9 @@ function obey(command: CellCommand): void {
     case 'cancel':
       runs?.cancel(command.key);
       return;
+    case 'profile':
+      runs?.profile(command.key, command.durationMs);
+      return;
   }
 }
 

@@ -15,6 +15,7 @@ import { HandlerWatch } from './handler-watch.ts';
 import { LookAhead, lookAheadMaxRuns } from './look-ahead.ts';
 import { cellMeasures, type CellMeasures } from './cell-measures.ts';
 import type { PoolRun } from './pool-run.ts';
+import { checkProfile } from './run-profile.ts';
 import { Quarantine } from './quarantine.ts';
 
 const keyMax = 2 ** 30;
@@ -139,6 +140,14 @@ class CellPool implements RunPool {
       waiting: this.#runs.size - this.#busy,
       cells: keepers.filter((keeper) => !keeper.closed).map(({ pid, state, restarts }) => ({ pid, state, restarts })),
     };
+  }
+
+  async profile(runId: string, { durationMs }: { readonly durationMs: number }): Promise<string> {
+    checkProfile(durationMs);
+    const placed = this.#runs.get(runId);
+    const keeper = placed?.keeper === 'quarantine' ? this.#quarantine.keeper : placed?.keeper;
+    if (placed?.run.startedAtMs === undefined || keeper === undefined) throw new TroupeError('RUN_NOT_FOUND');
+    return keeper.profile(placed.run, durationMs);
   }
 
   onManifests(listener: (manifests: readonly HandlerManifest[]) => void): () => void {

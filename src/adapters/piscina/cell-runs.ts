@@ -10,6 +10,7 @@ import { isPastDeadline, newRun, type Run } from './cell-run.ts';
 import type { CellThread, CellThreads } from './cell-threads.ts';
 import { deadlineExceeded, failed, timedOut } from './run-endings.ts';
 import { slotPhases } from './run-slot.ts';
+import { ThreadProfiler } from './thread-profiler.ts';
 import type { ThreadNote, ThreadResult, ThreadTask } from './thread-messages.ts';
 
 const startPollMs = 1;
@@ -32,6 +33,7 @@ export interface CellRunsOptions {
 export class CellRuns {
   readonly #threads: CellThreads;
   readonly #options: CellRunsOptions;
+  readonly #profiler: ThreadProfiler;
   readonly #waiting: Run[] = [];
   readonly #active = new Map<number, Run>();
   #timer: NodeJS.Timeout | undefined;
@@ -41,6 +43,7 @@ export class CellRuns {
   constructor(options: CellRunsOptions) {
     this.#options = options;
     this.#threads = options.threads;
+    this.#profiler = new ThreadProfiler(options.emit);
   }
 
   run(command: RunCommand): void {
@@ -70,6 +73,14 @@ export class CellRuns {
     }
     run.heard += 1;
     if (run.result !== undefined) this.#onResult(run, run.result);
+  }
+
+  /** Only of what runs now: a profile of a waiting run would be one of its predecessor. */
+  profile(key: number, durationMs: number): void {
+    const run = this.#active.get(key);
+    const free = run?.thread !== undefined && run.started && run.result === undefined && run.stop === undefined;
+    if (free && run.thread !== undefined) void this.#profiler.profile(key, run.thread, durationMs);
+    else this.#options.emit({ kind: 'profile-failed', key, why: 'not-running' });
   }
 
   get waiting(): number {

@@ -7,6 +7,7 @@ import { Piscina } from 'piscina';
 import type { Worker } from 'node:worker_threads';
 import { entryPath } from './entry-path.ts';
 import { createSlotMemory, RunSlot } from './run-slot.ts';
+import type { ThreadProfile } from './thread-profiler.ts';
 import { isThreadNote, type Sources, type ThreadNote, type ThreadResult, type ThreadTask } from './thread-messages.ts';
 
 const warmMaxMs = 10_000;
@@ -29,6 +30,8 @@ export interface CellThread {
   readonly exited: Promise<number>;
   /** What it died of, if it was an error. */
   error: unknown;
+  /** It is being profiled. */
+  profile: ThreadProfile | undefined;
 }
 
 export class CellThreads {
@@ -95,7 +98,8 @@ export class CellThreads {
   }
 
   terminate(thread: CellThread): void {
-    void thread.worker.terminate();
+    const free = thread.profile?.finish() ?? Promise.resolve();
+    void free.then(() => thread.worker.terminate());
   }
 
   async #send(thread: CellThread, task: ThreadTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
@@ -105,6 +109,7 @@ export class CellThreads {
     const pending = this.#pool.run(task, options) as Promise<ThreadResult>;
     this.#assertPlaced();
     const result = await pending;
+    if (thread.profile !== undefined) await thread.profile.finish();
     this.#release(thread);
     return result;
   }
@@ -138,7 +143,7 @@ export class CellThreads {
       onExit = resolve;
     });
     const slot = new RunSlot(this.#memory, slotIndex);
-    const thread: CellThread = { id, slotIndex, slot, worker, exited, error: undefined };
+    const thread: CellThread = { id, slotIndex, slot, worker, exited, error: undefined, profile: undefined };
     worker.on('error', (error: unknown) => {
       thread.error = error ?? new Error(`${String(error)} was thrown`);
     });

@@ -47,6 +47,10 @@ export interface RunPoolStats {
   }[];
 }
 
+export const profileMinMs = 1_000;
+export const profileMaxMs = 60_000;
+export const profileMaxBytes = 16 * 1_048_576;
+
 export interface RunPool {
   /** Resolves with the manifests of all handlers that could be loaded; those that could not are logged. */
   start(events: RunEvents): Promise<readonly HandlerManifest[]>;
@@ -57,6 +61,13 @@ export interface RunPool {
   /** Flag, then abort signal, then thread, then process; ends as `stopped`, when the code is gone. */
   cancel(runId: string): void;
   stats(): RunPoolStats;
+  /**
+   * A CPU profile of the run's thread, as the JSON text of a `.cpuprofile`: `profileMinMs` to `profileMaxMs` of the run, in
+   * the middle of a synchronous loop too. Ends early when the run ends. One at a time in each cell.
+   * Throws INVALID_ARGUMENT (field `duration`), RUN_NOT_FOUND (unknown, not running, or gone before it could be read),
+   * PROFILE_BUSY, PAYLOAD_TOO_LARGE past `profileMaxBytes`.
+   */
+  profile(runId: string, options: { readonly durationMs: number }): Promise<string>;
   /** Manifests changed because handlers were reloaded. */
   onManifests(listener: (manifests: readonly HandlerManifest[]) => void): () => void;
   /** Waits up to `graceMs` for runs to end, then ends them as `lost`. */
