@@ -2,9 +2,8 @@
  * `troupe dev`: a whole cluster in this process, with its nats-server (and Cassandra) as children. Stays until Ctrl-C,
  * which drains; a second Ctrl-C ends at once. With `demo` it runs the samples to their end and stops.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createLogger } from '../adapters/telemetry/logger.ts';
 import { connect } from '../client/index.ts';
 import type { TroupeClient } from '../client/index.ts';
@@ -18,8 +17,8 @@ import type { DevOptions } from './dev/dev-options.ts';
 import { runSamples } from './dev/run-samples.ts';
 import { sampleJobs } from './dev/samples.ts';
 import { exitCodes } from './exit-code.ts';
+import { aborted, packageRoot, packageVersion, stopSignal } from './process-life.ts';
 
-const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
 const examplesDir = join(packageRoot, 'examples');
 const sampleDataDir = join(examplesDir, 'data');
 const readyTimeoutMs = 30_000;
@@ -65,12 +64,7 @@ interface Running {
 
 async function stay(options: DevOptions, running: Running): Promise<number> {
   const { troupe, stop } = running;
-  const stopped = new Promise<'stopped'>((resolve) => {
-    stop.addEventListener('abort', () => {
-      resolve('stopped');
-    });
-    if (stop.aborted) resolve('stopped');
-  });
+  const stopped = aborted(stop);
   if (options.demo || (options.samples && wantsSamples(running))) {
     const ended = await Promise.race([stopped, sampleBatch(options, running)]);
     if (ended === 'stopped') return options.demo ? exitCodes.interrupted : exitCodes.ok;
@@ -165,23 +159,6 @@ async function untilReady(troupe: TroupeProcess, stop: AbortSignal): Promise<voi
       throw new Error(`not ready after ${String(readyTimeoutMs)} ms: ${reasons.join('; ')}`);
     await new Promise((resolve) => setTimeout(resolve, readyPollMs));
   }
-}
-
-/** The first SIGINT or SIGTERM asks to stop; the next one does not ask. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
-    controller.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return controller.signal;
-}
-
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
-  return version;
 }
 
 function relativePath(path: string): string {

@@ -1,8 +1,7 @@
 /**
  * The command `troupe`. Results go to standard output, everything else to standard error; the exit code tells what
- * became of it (exit-code.ts). `dev` starts a cluster; all other commands are clients of one.
+ * became of it (exit-code.ts). `dev` starts a cluster, `serve` one process of it; all other commands are clients.
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../config/index.ts';
 import { defaultAddress } from './command-context.ts';
@@ -10,25 +9,14 @@ import type { CommandContext } from './command-context.ts';
 import { addDevCommand } from './commands/dev-command.ts';
 import { addCancelCommand, addGetCommand, addListCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
+import { addServeCommand } from './commands/serve-command.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
 import { errorDocument, explainError } from './explain-error.ts';
 import { exitCodeHelp, exitCodeOf, exitCodes } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
+import { packageVersion } from './process-life.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Beside the sources and beside the built files alike. */
-function packageVersion(): string {
-  const file = ['../../package.json', '../../../package.json'].map((path) => new URL(path, import.meta.url));
-  for (const url of file) {
-    try {
-      return (JSON.parse(readFileSync(url, 'utf8')) as { readonly version: string }).version;
-    } catch {
-      // The next place.
-    }
-  }
-  return 'unknown';
-}
 
 function buildProgram(context: CommandContext): Command {
   const { terminal } = context;
@@ -43,6 +31,7 @@ function buildProgram(context: CommandContext): Command {
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .exitOverride();
   addDevCommand(program, terminal, context.done);
+  addServeCommand(program, context.done);
   addSubmitCommand(program, context);
   addGetCommand(program, context);
   addWatchCommand(program, context);
@@ -68,8 +57,8 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   const interrupt = (): void => {
     stop.abort();
   };
-  // `dev` drains in its own way; a client has nothing to drain.
-  if (argv[0] !== 'dev') process.once('SIGINT', interrupt);
+  // A process of the cluster drains in its own way; a client has nothing to drain.
+  if (argv[0] !== 'dev' && argv[0] !== 'serve') process.once('SIGINT', interrupt);
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   let exitCode: number = exitCodes.ok;
   const context: CommandContext = {

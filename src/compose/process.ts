@@ -17,6 +17,7 @@ import type { ShardRouter } from '../application/shard-router.ts';
 import type { Config } from '../config/index.ts';
 import { defaultQueueSettings, defaultTenant } from '../domain/queue.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
+import { natsAccess } from './access.ts';
 import { startClusterRoles } from './cluster-roles.ts';
 import { createGatewayRole, createProbes } from './gateway-role.ts';
 import { nodeIdentity } from './node-identity.ts';
@@ -142,6 +143,7 @@ function connectBus(config: Config, { clock, log, telemetry }: ProcessRuntime, n
   return connectNats({
     servers,
     name: `troupe ${nodeId}`,
+    ...natsAccess(config.nats),
     subjectRoot,
     replicas,
     limits: { leaseTtlMs, nodeTtlMs: leaseTtlMs },

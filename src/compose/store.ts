@@ -6,6 +6,7 @@ import { openCassandraStore } from '../adapters/cassandra/cassandra-store.ts';
 import { openSqliteStore } from '../adapters/sqlite/sqlite-store.ts';
 import type { ClusterFacts, Store } from '../application/ports/store.ts';
 import type { Config } from '../config/index.ts';
+import { cassandraAccess } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 export interface OpenedStore {
@@ -34,7 +35,8 @@ export async function openStore(config: Config, runtime: ProcessRuntime): Promis
 async function open(config: Config, { clock, log, telemetry }: ProcessRuntime): Promise<Store> {
   if (config.store.kind === 'cassandra') {
     const { contactPoints, localDataCenter, keyspace, replication } = config.store.cassandra;
-    return openCassandraStore({ contactPoints, localDataCenter, keyspace, replication, clock, log, telemetry });
+    const access = cassandraAccess(config.store.cassandra);
+    return openCassandraStore({ contactPoints, localDataCenter, keyspace, access, replication, clock, log, telemetry });
   }
   const path = config.store.sqlite.path ?? join(config.dataDir, 'troupe.db');
   mkdirSync(dirname(path), { recursive: true });

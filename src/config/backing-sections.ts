@@ -1,6 +1,6 @@
 /** What Troupe stands on: the store and NATS. */
 import { z } from 'zod';
-import { key, path, port, token, wholeNumber } from './schema-key.ts';
+import { clientTls, key, path, port, token, wholeNumber } from './schema-key.ts';
 
 const endpoint = z.string().regex(/^[^\s:]+(:\d{1,5})?$|^\[[0-9a-fA-F:]+\](:\d{1,5})?$/, 'must be host or host:port');
 const natsUrl = z.string().regex(/^((nats|tls|ws|wss):\/\/)?[^\s/]+$/, 'must be host:port or nats://host:port');
@@ -39,6 +39,17 @@ export const storeSection = z.strictObject({
           consequence: 'Two clusters on one ring need two keyspaces.',
         },
       ),
+      user: key(z.string().min(1).optional(), {
+        meaning: 'Role to log in as, with the password in `passwordPath`.',
+        consequence: 'It needs to read and write the keyspace, and to create it and its tables if they are not there.',
+        defaultNote: 'no login',
+      }),
+      passwordPath: key(path.optional(), {
+        meaning: 'File with the password of `user`; white space at its end is left out.',
+        consequence: 'Read when the process starts.',
+        defaultNote: 'no login',
+      }),
+      tls: clientTls('the ring'),
       replication: key(z.record(z.string().min(1), wholeNumber(1, 9)).default({ datacenter1: 1 }), {
         meaning: 'Replicas in each data centre, used once, when the keyspace is created.',
         consequence: 'Below 3 the loss of one machine stops the cluster, and of its disk loses jobs.',
@@ -53,6 +64,22 @@ export const natsSection = z.strictObject({
     consequence: 'Empty: `troupe dev` starts a nats-server of its own. Name several so that any of them may be away.',
     defaultNote: 'none',
   }),
+  credsPath: key(path.optional(), {
+    meaning: 'Credentials file (JWT and seed) of this process, as `nsc` writes it.',
+    consequence: 'Read again at each connection, so that it may be exchanged while the process runs.',
+    defaultNote: 'none',
+  }),
+  user: key(z.string().min(1).optional(), {
+    meaning: 'User to log in as, with the password in `passwordPath`.',
+    consequence: 'For servers without operator and accounts; else `credsPath`.',
+    defaultNote: 'no login',
+  }),
+  passwordPath: key(path.optional(), {
+    meaning: 'File with the password of `user`; white space at its end is left out.',
+    consequence: 'Read again at each connection, so that it may be exchanged while the process runs.',
+    defaultNote: 'no login',
+  }),
+  tls: clientTls('the NATS servers'),
   subjectRoot: key(token.default('troupe'), {
     meaning: 'First token of every subject, and prefix of every stream and bucket.',
     consequence: 'Two clusters on one NATS need two roots.',

@@ -15,6 +15,45 @@ function requires(holds: boolean, complaint: string): string | undefined {
   return holds ? undefined : complaint;
 }
 
+type ClientTls = Config['nats']['tls'];
+
+function clientTlsRelation(section: string, tlsOf: (config: Config) => ClientTls): Relation {
+  const [ca, cert, key] = ['caPath', 'certPath', 'keyPath'].map((name) => `${section}.tls.${name}`) as [
+    string,
+    string,
+    string,
+  ];
+  return {
+    keys: [cert, key, ca],
+    rule: `\`${cert}\` and \`${key}\` come together, and with \`${ca}\``,
+    check: (config) => {
+      const { caPath, certPath, keyPath } = tlsOf(config);
+      if (certPath === undefined && keyPath === undefined) return undefined;
+      return requires(
+        certPath !== undefined && keyPath !== undefined && caPath !== undefined,
+        `must come together with ${key} and ${ca}`,
+      );
+    },
+  };
+}
+
+function loginRelation(
+  section: string,
+  loginOf: (config: Config) => { readonly user?: string | undefined; readonly passwordPath?: string | undefined },
+): Relation {
+  return {
+    keys: [`${section}.user`, `${section}.passwordPath`],
+    rule: `\`${section}.user\` and \`${section}.passwordPath\` come together or not at all`,
+    check: (config) => {
+      const { user, passwordPath } = loginOf(config);
+      return requires(
+        (user === undefined) === (passwordPath === undefined),
+        `must come together with ${section}.passwordPath, or neither of them`,
+      );
+    },
+  };
+}
+
 export const relations: readonly Relation[] = [
   {
     keys: ['shards.leaseTtlMs', 'shards.leaseRenewalMs'],
@@ -61,5 +100,15 @@ export const relations: readonly Relation[] = [
         `must be loopback without TLS (${gateway.host} is not): set gateway.tls.certPath and gateway.tls.keyPath, ` +
           'or gateway.insecure (--insecure) if it is meant',
       ),
+  },
+  loginRelation('nats', ({ nats }) => nats),
+  loginRelation('store.cassandra', ({ store }) => store.cassandra),
+  clientTlsRelation('nats', ({ nats }) => nats.tls),
+  clientTlsRelation('store.cassandra', ({ store }) => store.cassandra.tls),
+  {
+    keys: ['nats.credsPath', 'nats.user'],
+    rule: '`nats.credsPath` and `nats.user` exclude each other',
+    check: ({ nats }) =>
+      requires(nats.credsPath === undefined || nats.user === undefined, 'must not come together with nats.user'),
   },
 ];

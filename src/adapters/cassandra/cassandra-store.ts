@@ -8,7 +8,7 @@ import type { Store } from '../../application/ports/store.ts';
 import { createStoreMeasures } from '../../application/ports/store-measures.ts';
 import { createCassandraPayloadStore } from './cassandra-payload-store.ts';
 import { createCassandraQueueStore } from './cassandra-queue-store.ts';
-import { connectCqlClient, type CqlClient, type CqlClientOptions } from './cql-client.ts';
+import { connectCqlClient, type CassandraAccess, type CqlClient, type CqlClientOptions } from './cql-client.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createJobReads } from './job-reads.ts';
 import { createQueueRegister } from './queue-register.ts';
@@ -26,6 +26,8 @@ export interface CassandraStoreOptions {
   readonly contactPoints: readonly string[];
   readonly localDataCenter: string;
   readonly keyspace: string;
+  /** Login and TLS. */
+  readonly access?: CassandraAccess;
   /** Copies per data centre, used when the keyspace is created. Default: one in the local one. */
   readonly replication?: Readonly<Record<string, number>>;
   readonly clock: Clock;
@@ -113,6 +115,7 @@ export async function openCassandraStore(options: CassandraStoreOptions): Promis
   const clientOptions: CqlClientOptions = {
     contactPoints,
     localDataCenter,
+    ...(options.access !== undefined && { access: options.access }),
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     measures: createStoreMeasures('cassandra', clock, options.telemetry),
   };

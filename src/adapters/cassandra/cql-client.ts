@@ -2,7 +2,7 @@
  * The one way to Cassandra: prepared statements in the modes of `cql-statement.ts`, measured, limited, with errors
  * translated. Rows come back as plain column objects that the caller types.
  */
-import { Client, policies, types, type QueryOptions } from 'cassandra-driver';
+import { auth, Client, policies, types, type ClientOptions, type QueryOptions } from 'cassandra-driver';
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { StoreMeasures } from '../../application/ports/store-measures.ts';
 import { isUnknownName, translateCassandraError } from './cassandra-error.ts';
@@ -21,11 +21,18 @@ const schemaTimeoutMs = 30_000;
 /** Between two attempts to reach a server that is away. */
 const reconnectMaxMs = 1_000;
 
+/** What the ring asks for before it talks; PEM texts. */
+export interface CassandraAccess {
+  readonly login?: { readonly user: string; readonly password: string };
+  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
+}
+
 export interface CqlClientOptions {
   /** `host:port` */
   readonly contactPoints: readonly string[];
   readonly localDataCenter: string;
   readonly keyspace?: string;
+  readonly access?: CassandraAccess;
   readonly requestTimeoutMs: number;
   readonly measures: StoreMeasures;
 }
@@ -71,12 +78,21 @@ const optionsByMode: Readonly<Record<StatementMode, QueryOptions>> = {
   conditional: { consistency: localQuorum, serialConsistency: localSerial, isIdempotent: false, retry: noRetry },
 };
 
+function accessOptions({ login, tls }: CassandraAccess): ClientOptions {
+  return {
+    ...(login !== undefined && { authProvider: new auth.PlainTextAuthProvider(login.user, login.password) }),
+    // The driver turns verification off unless it is told not to.
+    ...(tls !== undefined && { sslOptions: { ...tls, rejectUnauthorized: true } }),
+  };
+}
+
 function createDriver(options: CqlClientOptions): Client {
   const port = Number(options.contactPoints[0]?.split(':').at(-1));
   return new Client({
     contactPoints: [...options.contactPoints],
     localDataCenter: options.localDataCenter,
     protocolOptions: { port },
+    ...accessOptions(options.access ?? {}),
     ...(options.keyspace !== undefined && { keyspace: options.keyspace }),
     pooling: { coreConnectionsPerHost: { [types.distance.local]: 2, [types.distance.remote]: 1 } },
     socketOptions: { readTimeout: options.requestTimeoutMs, connectTimeout: options.requestTimeoutMs },

@@ -11,7 +11,8 @@ import { KeyBucket } from './key-bucket.ts';
 import { defaultNatsLimits } from './limits.ts';
 import type { NatsLimits } from './limits.ts';
 import { openLink } from './link.ts';
-import type { NatsLink } from './link.ts';
+import type { NatsLink, NatsTls } from './link.ts';
+import type { NatsLogin } from './login.ts';
 import { NatsLiveFeed } from './live-feed.ts';
 import { NatsMembership } from './membership.ts';
 import { natsNames } from './names.ts';
@@ -34,6 +35,8 @@ export interface ConnectNatsOptions {
   readonly servers: readonly string[];
   /** Shown in the server's connection list. */
   readonly name: string;
+  readonly login?: NatsLogin;
+  readonly tls?: NatsTls;
   /** First token of every subject; `troupe` unless clusters share a server. */
   readonly subjectRoot?: string;
   /** Of streams and buckets: 1 for one server, 3 for a cluster. */

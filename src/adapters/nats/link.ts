@@ -2,15 +2,22 @@
  * The connection. Once made it reconnects for ever: being away is a state that callers see (`connected`), never a crash.
  * While away nothing is handed to the client, because its outbound buffer has no bound and is emptied at each dial.
  */
-import { connect } from '@nats-io/transport-node';
-import type { NatsConnection, Payload, PublishOptions } from '@nats-io/transport-node';
+import { AuthorizationError, connect } from '@nats-io/transport-node';
+import type { NatsConnection, Payload, PublishOptions, TlsOptions } from '@nats-io/transport-node';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { brokerUnavailable } from './broker-error.ts';
+import { loginOf } from './login.ts';
+import type { NatsLogin } from './login.ts';
+
+export type NatsTls = Pick<TlsOptions, 'caFile' | 'certFile' | 'keyFile'>;
 
 export interface LinkOptions {
   readonly servers: readonly string[];
   readonly name: string;
+  readonly login?: NatsLogin;
+  /** PEM files; the client reads them at each dial. Absent: no TLS, unless the server insists. */
+  readonly tls?: NatsTls;
   readonly connectTimeoutMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -136,9 +143,14 @@ export async function openLink(options: LinkOptions): Promise<NatsLink> {
     try {
       return new NatsLink(await dial(options, leftMs), clock, options.log);
     } catch (error) {
+      const servers = options.servers.join(', ');
+      const why = error instanceof Error ? error.message : String(error);
+      if (error instanceof AuthorizationError) {
+        throw brokerUnavailable(`NATS at ${servers} does not let this process in: ${why}`, error);
+      }
       if (clock.monotonicMs() + 200 >= endMs) {
-        const servers = options.servers.join(', ');
-        throw brokerUnavailable(`no NATS server answered at ${servers} within ${options.connectTimeoutMs} ms`, error);
+        const waitedMs = options.connectTimeoutMs;
+        throw brokerUnavailable(`no NATS server answered at ${servers} within ${waitedMs} ms: ${why}`, error);
       }
       await new Promise<void>((resolve) => clock.setTimer(200, resolve));
     }
@@ -149,6 +161,8 @@ function dial(options: LinkOptions, timeoutMs: number): Promise<NatsConnection> 
   return connect({
     servers: [...options.servers],
     name: options.name,
+    ...(options.login !== undefined && { authenticator: loginOf(options.login) }),
+    ...(options.tls !== undefined && { tls: options.tls }),
     timeout: Math.min(timeoutMs, 5_000),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,

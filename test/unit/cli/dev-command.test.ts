@@ -9,17 +9,16 @@ const terminal = recordedTerminal({ isTerminal: true });
 
 describe('devConfig', () => {
   it('suits one machine and a person in front of it', () => {
-    const config = devConfig({ samples: true }, terminal);
+    const config = devConfig({}, terminal);
     expect(config.shards.count).toBe(4);
     expect(config.gateway).toMatchObject({ reflection: true, host: '127.0.0.1' });
     expect(config.log).toEqual({ level: 'warn', pretty: true });
-    expect(devConfig({ samples: true }, recordedTerminal()).log).toEqual({ level: 'info', pretty: false });
+    expect(devConfig({}, recordedTerminal()).log).toEqual({ level: 'info', pretty: false });
   });
 
   it('takes every flag, and any key', () => {
     const config = devConfig(
       {
-        samples: true,
         store: 'cassandra',
         handlers: ['a', 'b'],
         port: '0',
@@ -44,13 +43,13 @@ describe('devConfig', () => {
   });
 
   it('refuses what is no key and no value', () => {
-    expect(() => devConfig({ samples: true, set: ['no.such=1'] }, terminal)).toThrow(ConfigError);
-    expect(() => devConfig({ samples: true, set: ['shards.count'] }, terminal)).toThrow(UsageError);
-    expect(() => devConfig({ samples: true, host: '0.0.0.0' }, terminal)).toThrow(/--insecure/);
+    expect(() => devConfig({ set: ['no.such=1'] }, terminal)).toThrow(ConfigError);
+    expect(() => devConfig({ set: ['shards.count'] }, terminal)).toThrow(UsageError);
+    expect(() => devConfig({ host: '0.0.0.0' }, terminal)).toThrow(/--insecure/);
   });
 
   it('lets a flag win over --set, whichever comes first', () => {
-    expect(devConfig({ samples: true, port: '1', set: ['gateway.port=2'] }, terminal).gateway.port).toBe(1);
-    expect(devConfig({ samples: true, set: ['gateway.port=2'] }, terminal).gateway.port).toBe(2);
+    expect(devConfig({ port: '1', set: ['gateway.port=2'] }, terminal).gateway.port).toBe(1);
+    expect(devConfig({ set: ['gateway.port=2'] }, terminal).gateway.port).toBe(2);
   });
 });

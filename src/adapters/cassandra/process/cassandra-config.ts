@@ -8,6 +8,8 @@ export interface CassandraNodeOptions {
   readonly heapMb: number;
   /** How long an acknowledgement waits for others to share its fsync. */
   readonly commitLogWindowMs: number;
+  /** Lines for its yaml beyond those that this project needs, such as authentication. */
+  readonly moreSettings?: string;
 }
 
 export const dataCenter = 'datacenter1';
@@ -65,7 +67,7 @@ key_cache_size: 0MiB
 user_defined_functions_enabled: false
 materialized_views_enabled: false
 sasi_indexes_enabled: false
-`;
+${options.moreSettings ?? ''}`;
 }
 
 export const logbackXml = `<configuration>

@@ -150,6 +150,7 @@ export async function startCassandra(input: {
   readonly heapMb: number;
   /** Default 1 ms: an idle conditional commit waits for it about three times, and a longer one gained no throughput. */
   readonly commitLogWindowMs?: number;
+  readonly moreSettings?: string;
 }): Promise<CassandraProcess> {
   const { install, commitLogWindowMs = 1, ...rest } = input;
   const options: CassandraNodeOptions = { ...rest, commitLogWindowMs };

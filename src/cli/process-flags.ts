@@ -1,0 +1,82 @@
+/** Flags of the commands that start a process of the cluster (`dev`, `serve`), and the configuration they make. */
+import type { Command } from 'commander';
+import { findConfigFile, loadConfig, readEnvironment } from '../config/index.ts';
+import type { Config, ConfigInput } from '../config/index.ts';
+import { UsageError } from './exit-code.ts';
+import { given } from './flag-values.ts';
+
+export interface ProcessFlags {
+  readonly config?: string;
+  readonly store?: string;
+  readonly handlers?: readonly string[];
+  readonly host?: string;
+  readonly port?: string;
+  readonly httpPort?: string;
+  readonly dataDir?: string;
+  readonly threads?: string;
+  readonly roles?: string;
+  readonly nodeId?: string;
+  readonly nats?: string;
+  readonly insecure?: boolean;
+  readonly logLevel?: string;
+  readonly set?: readonly string[];
+}
+
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+export function addProcessFlags(command: Command): Command {
+  return command
+    .option('--store <kind>', 'sqlite (one file in the data folder) or cassandra')
+    .option('--handlers <dir>', 'folder with your handlers; reloaded when they change; may be repeated', collect)
+    .option('--port <number>', 'gRPC port (50051; 0: any free one)')
+    .option('--host <address>', 'gRPC address (127.0.0.1)')
+    .option('--http-port <number>', 'port of /healthz, /readyz, /metrics (8080)')
+    .option('--data-dir <dir>', 'folder for everything that is kept (.troupe)')
+    .option('--threads <number>', 'worker threads (one for each core)')
+    .option('--roles <list>', 'gateway,shards,workers: what this process does')
+    .option('--node-id <name>', 'name of this process in the cluster')
+    .option('--nats <servers>', 'the NATS to use: host:port,host:port')
+    .option('--insecure', 'allow an address other than loopback without TLS')
+    .option('--log-level <level>', 'debug, info, warn, error, silent')
+    .option('--config <file>', 'configuration file (troupe.config.yaml, .yml or .json)')
+    .option('--set <key=value>', 'any key of the configuration; may be repeated', collect);
+}
+
+/** `--set gateway.port=0` → `['gateway.port', '0']` */
+function splitSetting(setting: string): [string, string] {
+  const at = setting.indexOf('=');
+  if (at < 1) throw new UsageError(`--set ${setting}: write it as key=value`);
+  return [setting.slice(0, at), setting.slice(at + 1)];
+}
+
+function flagValues(flags: ProcessFlags): Readonly<Record<string, unknown>> {
+  const named = {
+    'store.kind': flags.store,
+    'workers.handlerDirs': flags.handlers,
+    'gateway.host': flags.host,
+    'gateway.port': flags.port,
+    'http.port': flags.httpPort,
+    dataDir: flags.dataDir,
+    'workers.threads': flags.threads,
+    roles: flags.roles,
+    nodeId: flags.nodeId,
+    'nats.servers': flags.nats,
+    'gateway.insecure': flags.insecure,
+    'log.level': flags.logLevel,
+  };
+  return { ...Object.fromEntries((flags.set ?? []).map(splitSetting)), ...given(named) };
+}
+
+/** Flags over environment over file over presets. Throws ConfigError with everything that is wrong. */
+export function processConfig(flags: ProcessFlags, presets: ConfigInput = {}): Config {
+  const env = readEnvironment();
+  const file = findConfigFile(process.cwd(), flags.config ?? env['TROUPE_CONFIG']);
+  return loadConfig({
+    env,
+    presets,
+    flags: flagValues(flags),
+    ...(file !== undefined && { fileText: file.text, fileName: file.path }),
+  });
+}
