@@ -53,6 +53,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
     capacity: () => harness.threads - (harness.handed.length - ended.size),
     cancel: (runId: string) => void harness.cancelled.push(runId),
     stats: () => ({ threads, busy: 0, waiting: 0, cells: [] }),
+    runs: () => [],
     profile: () => Promise.reject(new Error('not expected of a worker: profile')),
     onManifests: () => () => undefined,
     stop: () => Promise.resolve(),

@@ -52,13 +52,30 @@ export type ProfileEvent =
   | { readonly kind: 'profile-part'; readonly key: number; readonly text: string; readonly last: boolean }
   | { readonly kind: 'profile-failed'; readonly key: number; readonly why: 'not-running' | 'too-large' };
 
+export interface RunVitals {
+  readonly key: number;
+  readonly thread: number;
+  /** Since its thread gave the last sign of life; to the second. */
+  readonly quietMs: number;
+}
+
+export interface CellVitals {
+  readonly rssBytes: number;
+  /** Of the cell's own loop, over the last second; 0..1. */
+  readonly eventLoopUtilization: number;
+  /** Threads that could not be ended. */
+  readonly leaked: number;
+  /** One per busy thread. */
+  readonly runs: readonly RunVitals[];
+}
+
 export type CellEvent =
   /** Sent before the file is imported, so that the parent knows which one killed the process. */
   | { readonly kind: 'importing'; readonly url: string }
   | { readonly kind: 'up'; readonly handlers: readonly LoadedHandler[]; readonly problems: readonly HandlerProblem[] }
   | { readonly kind: 'failed'; readonly reason: string }
-  /** Nothing to say, but alive. */
-  | { readonly kind: 'pulse' }
+  /** Alive, and how it fares. */
+  | { readonly kind: 'pulse'; readonly vitals: CellVitals }
   | { readonly kind: 'started'; readonly key: number }
   | { readonly kind: 'progress'; readonly key: number; readonly fraction: number; readonly note: string }
   | { readonly kind: 'log'; readonly key: number; readonly level: LogLevel; readonly text: string }

@@ -7,7 +7,7 @@
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import type { CellEvent, CellSetup, HandlerProblem, LoadedHandler, ProfileEvent } from './cell-frames.ts';
+import type { CellEvent, CellSetup, CellVitals, HandlerProblem, LoadedHandler, ProfileEvent } from './cell-frames.ts';
 import { heldEndsMax } from './cell-outbox.ts';
 import { CellProcess, type CellExit } from './cell-process.ts';
 import { CellProfiles } from './run-profile.ts';
@@ -47,6 +47,7 @@ export class CellKeeper {
   readonly #loaded = Promise.withResolvers<CellLoad>();
   readonly #profiles = new CellProfiles();
   #process: CellProcess | undefined;
+  #vitals: CellVitals | undefined;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   #importing: string | undefined;
   /** Accepted while the cell was not up. */
@@ -83,6 +84,11 @@ export class CellKeeper {
   }
   get closed(): boolean {
     return this.#state === 'closed';
+  }
+
+  /** As the cell last told; undefined while it is not up, or has not told yet. */
+  get vitals(): CellVitals | undefined {
+    return this.#state === 'up' ? this.#vitals : undefined;
   }
 
   run(run: PoolRun): void {
@@ -137,6 +143,7 @@ export class CellKeeper {
 
   #fork(): void {
     this.#state = 'starting';
+    this.#vitals = undefined;
     this.#importing = undefined;
     const { setup, env, silenceMaxMs, clock, log } = this.#options;
     const deadly = new Set(this.#deadly.map(({ url }) => url));
@@ -163,6 +170,7 @@ export class CellKeeper {
         this.#options.log.error({ pid: this.pid, reason: event.reason }, 'cell cannot work');
         return;
       case 'pulse':
+        this.#vitals = event.vitals;
         return;
       case 'profile-part':
       case 'profile-failed':
@@ -186,6 +194,8 @@ export class CellKeeper {
         this.#options.onStarted(run);
         return;
       case 'progress':
+        run.fraction = event.fraction;
+        run.note = event.note;
         this.#options.onProgress(run, event.fraction, event.note);
         return;
       case 'log':

@@ -4,7 +4,7 @@
  */
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import { describeThrown } from '../../handlers/execution.ts';
-import { pulseEveryMs, type CellCommand, type CellEvent, type CellSetup } from './cell-frames.ts';
+import { pulseEveryMs, type CellCommand, type CellEvent, type CellSetup, type CellVitals } from './cell-frames.ts';
 import { CellOutbox } from './cell-outbox.ts';
 import { CellRuns } from './cell-runs.ts';
 import { CellThreads } from './cell-threads.ts';
@@ -70,6 +70,18 @@ function watchThreads(threads: CellThreads, wanted: number): void {
   }, pulseEveryMs);
 }
 
+let loopAtLastPulse = performance.eventLoopUtilization();
+
+function vitals(): CellVitals {
+  const before = loopAtLastPulse;
+  loopAtLastPulse = performance.eventLoopUtilization();
+  return {
+    rssBytes: process.memoryUsage.rss(),
+    eventLoopUtilization: performance.eventLoopUtilization(loopAtLastPulse, before).utilization,
+    ...(runs?.vitals() ?? { leaked: 0, runs: [] }),
+  };
+}
+
 function fail(reason: string): void {
   emit({ kind: 'failed', reason });
   void outbox.flush().then(() => process.kill(process.pid, 'SIGKILL'));
@@ -99,4 +111,4 @@ process.on('message', (frame: readonly CellCommand[]) => {
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 // A terminal's Ctrl-C reaches the whole process group; when to stop is the parent's decision.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-setInterval(() => emit({ kind: 'pulse' }), pulseEveryMs);
+setInterval(() => emit({ kind: 'pulse', vitals: vitals() }), pulseEveryMs);

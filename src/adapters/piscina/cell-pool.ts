@@ -3,7 +3,14 @@
  * Invariants: a run accepted ends exactly once; none is handed to Piscina before a thread is free; `capacity()` is what
  * the threads can take now plus a look-ahead measured in time.
  */
-import type { RunEvents, RunOutcome, RunPool, RunPoolStats, RunRequest } from '../../application/ports/run-pool.ts';
+import type {
+  RunEvents,
+  RunOutcome,
+  RunPool,
+  RunPoolStats,
+  RunRequest,
+  RunView,
+} from '../../application/ports/run-pool.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
@@ -15,6 +22,7 @@ import { HandlerWatch } from './handler-watch.ts';
 import { LookAhead, lookAheadMaxRuns } from './look-ahead.ts';
 import { cellMeasures, type CellMeasures } from './cell-measures.ts';
 import type { PoolRun } from './pool-run.ts';
+import { cellStats, runView } from './pool-views.ts';
 import { checkProfile } from './run-profile.ts';
 import { Quarantine } from './quarantine.ts';
 
@@ -101,7 +109,14 @@ class CellPool implements RunPool {
     const limit = this.#options.threads + lookAheadMaxRuns;
     if (this.#stopping !== undefined) throw new TroupeError('SHUTTING_DOWN');
     if (this.#runs.size >= limit) throw new TroupeError('MAILBOX_FULL', { metadata: { limit: String(limit) } });
-    const run: PoolRun = { key: this.#nextKey, request, startedAtMs: undefined, stuckOutcome: undefined };
+    const run: PoolRun = {
+      key: this.#nextKey,
+      request,
+      startedAtMs: undefined,
+      fraction: 0,
+      note: '',
+      stuckOutcome: undefined,
+    };
     this.#nextKey = (this.#nextKey % keyMax) + 1;
     const keeper = this.#generation?.choose();
     if (keeper === undefined || this.#generation?.knows(request.handler) !== true) {
@@ -138,8 +153,15 @@ class CellPool implements RunPool {
       threads: this.#options.threads,
       busy: this.#busy,
       waiting: this.#runs.size - this.#busy,
-      cells: keepers.filter((keeper) => !keeper.closed).map(({ pid, state, restarts }) => ({ pid, state, restarts })),
+      cells: keepers.filter((keeper) => !keeper.closed).map(cellStats),
     };
+  }
+
+  runs(): readonly RunView[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...this.#runs.values()].map(({ run, keeper }) =>
+      runView(run, keeper === 'quarantine' ? this.#quarantine.keeper : keeper, nowMs),
+    );
   }
 
   async profile(runId: string, { durationMs }: { readonly durationMs: number }): Promise<string> {

@@ -95,7 +95,7 @@ export class CellProcess {
     this.#silentTicks = 0;
     for (const event of frame) {
       if (this.#gone) return;
-      if (event.kind !== 'pulse') this.#options.onEvent(event);
+      this.#options.onEvent(event);
     }
   }
 

@@ -21,6 +21,9 @@ export interface Run {
   noted: boolean;
   /** Notes heard so far. */
   heard: number;
+  /** Signs of life at the last look, and when there was a new one. */
+  signs: number;
+  signAtMs: number;
   /** Has come, but not all of its notes have. */
   result: ThreadResult | undefined;
 }
@@ -41,6 +44,8 @@ export function newRun(command: RunCommand, nowMs: number): Run {
     note: '',
     noted: false,
     heard: 0,
+    signs: 0,
+    signAtMs: 0,
     result: undefined,
   };
 }

@@ -5,7 +5,7 @@
  */
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import { describeThrown } from '../../handlers/execution.ts';
-import type { CellEvent, RunCommand } from './cell-frames.ts';
+import type { CellEvent, CellVitals, RunCommand } from './cell-frames.ts';
 import { isPastDeadline, newRun, type Run } from './cell-run.ts';
 import type { CellThread, CellThreads } from './cell-threads.ts';
 import { deadlineExceeded, failed, timedOut } from './run-endings.ts';
@@ -81,6 +81,22 @@ export class CellRuns {
     const free = run?.thread !== undefined && run.started && run.result === undefined && run.stop === undefined;
     if (free && run.thread !== undefined) void this.#profiler.profile(key, run.thread, durationMs);
     else this.#options.emit({ kind: 'profile-failed', key, why: 'not-running' });
+  }
+
+  /** Asked once a second. */
+  vitals(): Pick<CellVitals, 'leaked' | 'runs'> {
+    const nowMs = performance.now();
+    const active = [...this.#active.values()];
+    return {
+      leaked: active.filter(({ stuck }) => stuck).length,
+      runs: active.flatMap((run) => {
+        if (run.thread === undefined || !run.started) return [];
+        const signs = run.thread.slot.pulse + run.heard;
+        if (signs !== run.signs || run.signAtMs === 0) run.signAtMs = nowMs;
+        run.signs = signs;
+        return [{ key: run.command.key, thread: run.thread.id, quietMs: Math.round(nowMs - run.signAtMs) }];
+      }),
+    };
   }
 
   get waiting(): number {

@@ -7,6 +7,8 @@ export interface PoolRun {
   readonly request: RunRequest;
   /** Monotonic; undefined until its handler has started. */
   startedAtMs: number | undefined;
+  fraction: number;
+  note: string;
   /** It does not end by itself: this is its outcome once its process is gone. */
   stuckOutcome: RunOutcome | undefined;
 }

@@ -44,7 +44,36 @@ export interface RunPoolStats {
     readonly pid: number | undefined;
     readonly state: 'starting' | 'up' | 'down';
     readonly restarts: number;
+    /** Threads that it may run. */
+    readonly threads: number;
+    readonly busy: number;
+    /** Threads that could not be ended. */
+    readonly leaked: number;
+    /** 0 until the cell has told. */
+    readonly rssBytes: number;
+    /** Of the cell's own loop, over the last second; 0..1. */
+    readonly eventLoopUtilization: number;
   }[];
+}
+
+/** An accepted run that has not ended. */
+export interface RunView {
+  readonly runId: string;
+  readonly jobId: JobId;
+  readonly attempt: number;
+  readonly handler: string;
+  readonly executionTimeoutMs: number;
+  readonly deadlineAtMs?: number;
+  readonly suspect: boolean;
+  /** 0..1 */
+  readonly progress: number;
+  readonly note: string;
+  /** Absent: it waits for a thread. */
+  readonly startedAgoMs?: number;
+  readonly cellPid?: number;
+  readonly thread?: number;
+  /** Since its thread gave a sign of life; to the second. */
+  readonly pulseAgoMs?: number;
 }
 
 export const profileMinMs = 1_000;
@@ -61,6 +90,8 @@ export interface RunPool {
   /** Flag, then abort signal, then thread, then process; ends as `stopped`, when the code is gone. */
   cancel(runId: string): void;
   stats(): RunPoolStats;
+  /** In the order they were accepted. */
+  runs(): readonly RunView[];
   /**
    * A CPU profile of the run's thread, as the JSON text of a `.cpuprofile`: `profileMinMs` to `profileMaxMs` of the run, in
    * the middle of a synchronous loop too. Ends early when the run ends. One at a time in each cell.
