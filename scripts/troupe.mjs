@@ -9,7 +9,7 @@ import { fileURLToPath } from 'url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const carriedNode = join(root, 'node_modules', 'node', 'bin', 'node');
 const source = join(root, 'src', 'cli', 'main.ts');
-const built = join(root, 'dist', 'src', 'cli', 'main.js');
+const built = join(root, 'dist', 'cli', 'main.js');
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const isNewEnough = major > 22 || (major === 22 && minor >= 18);

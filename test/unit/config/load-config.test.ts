@@ -93,6 +93,12 @@ describe('loadConfig', () => {
     ['workers: {cancelGraceMs: 21000}', 'workers.cancelGraceMs'],
     ['gateway: {tls: {certPath: a.pem}}', 'gateway.tls.certPath'],
     ['gateway: {host: 0.0.0.0}', 'gateway.host'],
+    ['nats: {user: a}', 'nats.user'],
+    ['nats: {passwordPath: a}', 'nats.user'],
+    ['nats: {user: a, passwordPath: b, credsPath: c}', 'nats.credsPath'],
+    ['nats: {tls: {certPath: a, keyPath: b}}', 'nats.tls.certPath'],
+    ['store: {cassandra: {user: a}}', 'store.cassandra.user'],
+    ['store: {cassandra: {tls: {caPath: a, certPath: b}}}', 'store.cassandra.tls.certPath'],
   ])('refuses %s', (fileText, path) => {
     expect(problemsOf({ fileText }).map((problem) => problem.path)).toEqual([path]);
   });

@@ -1,0 +1,41 @@
+// `npm run package`: the npm package in `build/package`, ready for `npm pack` or `npm publish`. Node runs no TypeScript
+// below node_modules, so an installed Troupe is compiled; a checkout runs as it is, and its `exports` name the sources.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const target = join(root, 'build', 'package');
+/** Only the examples need them, and those stay in the repository. */
+const exampleDependencies = new Set(['jpeg-js', 'pngjs']);
+
+const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+
+rmSync(target, { recursive: true, force: true });
+mkdirSync(target, { recursive: true });
+const compiled = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+if (compiled.status !== 0) process.exit(1);
+for (const file of ['proto', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
+  cpSync(join(root, file), join(target, file), { recursive: true });
+}
+mkdirSync(join(target, 'scripts'));
+cpSync(join(root, 'scripts', 'troupe.mjs'), join(target, 'scripts', 'troupe.mjs'));
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { name, version, description, license, type, engines, bin } = manifest;
+const exports = Object.fromEntries(
+  Object.entries(manifest.exports).map(([path, file]) => [path, file.endsWith('.ts') ? built(file) : file]),
+);
+const dependencies = Object.fromEntries(
+  Object.entries(manifest.dependencies).filter(([dependency]) => !exampleDependencies.has(dependency)),
+);
+const published = { name, version, description, license, type, engines, bin, exports, dependencies };
+writeFileSync(join(target, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`);
+console.log(`${name} ${version} is in ${target}`);
+
+/** `./src/handlers/index.ts` → its compiled form and its types. */
+function built(file) {
+  const stem = file.replace('./src/', './dist/').replace(/\.ts$/, '');
+  return { types: `${stem}.d.ts`, default: `${stem}.js` };
+}

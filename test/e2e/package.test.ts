@@ -1,0 +1,112 @@
+/** The published package in a project of its own: a handler in TypeScript, typed against it; a cluster; a job through the CLI. */
+import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, natsServerPath } from '../support/nats.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const modules = join(root, 'node_modules');
+const readyMs = 30_000;
+
+let project: string;
+let cluster: ChildProcess | undefined;
+
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'troupe-package-'));
+  execFileSync(process.execPath, [join(root, 'scripts/package.mjs')], { stdio: 'pipe' });
+  const own = join(project, 'node_modules');
+  mkdirSync(own);
+  // As an installer would lay them out; the dependencies are those of this checkout.
+  for (const name of readdirSync(modules)) {
+    if (!name.startsWith('.') && name !== 'troupe') symlinkSync(join(modules, name), join(own, name));
+  }
+  cpSync(join(root, 'build', 'package'), join(own, 'troupe'), { recursive: true });
+  writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }\n');
+  mkdirSync(join(project, 'handlers'));
+  writeFileSync(
+    join(project, 'handlers', 'greet.job.ts'),
+    `import { defineHandler } from 'troupe/handlers';
+import { z } from 'zod';
+export default defineHandler({
+  name: 'greet', version: '1.0.0',
+  input: z.object({ name: z.string() }),
+  run: ({ name }, ctx) => ({ greeting: 'hello ' + name, attempt: ctx.attempt }),
+});
+`,
+  );
+});
+afterAll(() => {
+  cluster?.kill('SIGKILL');
+  rmSync(project, { recursive: true, force: true, maxRetries: 5 });
+});
+
+const troupe = (): string => join(project, 'node_modules/troupe/scripts/troupe.mjs');
+
+function cli(...args: string[]): string {
+  return execFileSync(process.execPath, [troupe(), ...args], { cwd: project, encoding: 'utf8' });
+}
+
+describe('the package', () => {
+  it('types what users import', () => {
+    writeFileSync(
+      join(project, 'use.ts'),
+      `import { connect } from 'troupe/client';
+import { createActorSystem } from 'troupe/actors';
+import { createTestKit } from 'troupe/actors/testkit';
+import { supervise } from 'troupe/supervisor';
+export const used = [connect, createActorSystem, createTestKit, supervise];
+// @ts-expect-error the types are there: a number is no address
+export const refused = () => connect({ address: 1 });
+`,
+    );
+    const config = {
+      compilerOptions: { module: 'NodeNext', strict: true, noEmit: true, skipLibCheck: true, types: ['node'] },
+    };
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ ...config, include: ['use.ts', 'handlers'] }));
+    execFileSync(process.execPath, [join(modules, 'typescript/bin/tsc'), '-p', project], {
+      stdio: 'pipe',
+      encoding: 'utf8',
+    });
+  });
+
+  it('runs a cluster below node_modules, with a handler in TypeScript', async () => {
+    expect(cli('--version').trim()).toMatch(/^\d+\.\d+\.\d+$/);
+    const args = [
+      'dev',
+      '--no-samples',
+      '--handlers',
+      'handlers',
+      '--port',
+      '0',
+      '--http-port',
+      '0',
+      '--set',
+      'nats.port=0',
+    ];
+    cluster = spawn(process.execPath, [troupe(), ...args], {
+      cwd: project,
+      env: { ...process.env, TROUPE_NATS_SERVER: await natsServerPath() },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let text = '';
+    for (const stream of [cluster.stdout, cluster.stderr])
+      stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const address = (): string | undefined => /^ {2}gRPC +(\S+)$/m.exec(text)?.[1];
+    await eventually(
+      () => address() !== undefined || cluster?.exitCode !== null,
+      readyMs,
+      () => text,
+    );
+    const job = JSON.parse(
+      cli('--address', address() ?? '', '--json', 'submit', 'greet', '{"name":"you"}', '--wait'),
+    ) as object;
+    expect(job).toMatchObject({ state: 'SUCCEEDED', output: { greeting: 'hello you', attempt: 1 } });
+    const ended = new Promise((resolve) => cluster?.once('exit', resolve));
+    cluster.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  });
+});
