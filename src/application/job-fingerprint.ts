@@ -26,6 +26,7 @@ function canonicalText(request: JobRequest): string {
     input === undefined
       ? ['json', hash('sha256', 'null', 'base64url')]
       : [input.kind, hash('sha256', input.kind === 'json' ? input.json : input.bytes, 'base64url')];
+  const version = request.handlerVersion === undefined ? [] : [request.handlerVersion];
   return JSON.stringify([
     request.handler,
     request.queue === '' ? 'default' : request.queue,
@@ -36,5 +37,6 @@ function canonicalText(request: JobRequest): string {
     request.totalTimeoutMs ?? null,
     request.retentionMs ?? null,
     [retry?.maxAttempts ?? null, retry?.initialMs ?? null, retry?.coefficient ?? null, retry?.maxMs ?? null],
+    ...version,
   ]);
 }

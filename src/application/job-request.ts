@@ -6,6 +6,8 @@ export type RequestPayload =
 
 export interface JobRequest {
   readonly handler: string;
+  /** `1.4.0`, or at least: `>=1.4`. Absent: any that accepts the input. */
+  readonly handlerVersion?: string | undefined;
   /** Empty: the queue `default`. */
   readonly queue: string;
   /** Absent: the JSON document `null`. */

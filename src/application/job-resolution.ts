@@ -3,11 +3,15 @@
  * handler before queue). Pure. All that is wrong is reported at once; only then what is not there.
  */
 import { TroupeError } from '../domain/errors.ts';
+import type { FieldViolation } from '../domain/errors.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
+import { isVersionNeed, needText, versionNeedText } from '../domain/handler-need.ts';
 import type { JobSpec, Payload } from '../domain/job.ts';
 import { defaultQueueSettings, handlerNamePattern, namePattern } from '../domain/queue.ts';
 import type { Queue } from '../domain/queue.ts';
 import { FieldChecks } from './field-checks.ts';
+import type { HandlerChoice } from './handler-choice.ts';
+import { versionFor } from './handler-choice.ts';
 import { parseJson } from './json-input.ts';
 import { payloadBytes } from './job-request.ts';
 import type { JobRequest, RequestPayload } from './job-request.ts';
@@ -27,7 +31,7 @@ export interface ResolutionFacts {
   readonly tenant: string;
   readonly queueName: string;
   readonly queue: Queue | undefined;
-  readonly manifest: HandlerManifest | undefined;
+  readonly choice: HandlerChoice | undefined;
   readonly nowMs: number;
   readonly payloadMaxBytes: number;
   readonly validator: InputValidator;
@@ -42,17 +46,21 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   if (inputBytes > facts.payloadMaxBytes) throw payloadTooLarge(inputBytes, facts.payloadMaxBytes);
   const checks = new FieldChecks();
   checks.pattern('job.handler', request.handler, handlerNamePattern);
+  const asked = request.handlerVersion;
+  if (asked !== undefined && !isVersionNeed(asked)) checks.add('job.handler_version', `must be ${versionNeedText}`);
   checks.pattern('job.queue', facts.queueName, namePattern);
   checks.length('idempotency_key', request.idempotencyKey, idempotencyKeyMax);
   const retentionMs = request.retentionMs ?? facts.queue?.settings.retentionMs ?? defaultQueueSettings.retentionMs;
   checkTimes(checks, request, retentionMs, facts.nowMs);
   checkRetry(checks, 'job.retry', request.retry);
-  checkInput(checks, input, facts);
+  const problemsWith = inputChecker(input, facts.validator);
+  for (const { field, description } of problemsWith(facts.choice?.manifests[0])) checks.add(field, description);
   if (checks.violations.length > 0) throw new TroupeError('INVALID_JOB_SPEC', { violations: checks.violations });
-  const { queue, manifest } = facts;
+  const { queue, choice } = facts;
   if (!queue) throw new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue: facts.queueName } });
-  if (!manifest) throw new TroupeError('UNKNOWN_HANDLER', { metadata: { handler: request.handler } });
-  return { spec: fillIn(request, queue, manifest, facts), input, inputBytes };
+  if (!choice) throw unknownHandler(request);
+  const version = versionFor(choice, asked, (manifest) => problemsWith(manifest).length === 0);
+  return { spec: fillIn(request, { queue, manifest: choice.manifests[0], version }, facts), input, inputBytes };
 }
 
 function checkTimes(checks: FieldChecks, request: JobRequest, retentionMs: number, nowMs: number): void {
@@ -66,29 +74,41 @@ function checkTimes(checks: FieldChecks, request: JobRequest, retentionMs: numbe
   }
 }
 
-function checkInput(checks: FieldChecks, input: RequestPayload, facts: ResolutionFacts): void {
-  const { manifest } = facts;
+/** What is wrong with the input for one version of the handler; the text is parsed once for all of them. */
+function inputChecker(
+  input: RequestPayload,
+  validator: InputValidator,
+): (manifest: HandlerManifest | undefined) => readonly FieldViolation[] {
   if (input.kind === 'bytes') {
-    if (manifest?.inputKind === 'json') checks.add('job.input.data', 'the handler takes JSON');
-    return;
+    const refused = [{ field: 'job.input.data', description: 'the handler takes JSON' }];
+    return (manifest) => (manifest?.inputKind === 'json' ? refused : []);
   }
-  if (manifest?.inputKind === 'bytes') {
-    checks.add('job.input.json', 'the handler takes bytes');
-    return;
-  }
-  const parsed = parseJson(input.json);
-  if (!parsed.ok) checks.add('job.input.json', parsed.why);
-  else if (manifest?.inputSchema) {
-    for (const { pointer, description } of facts.validator.validate(manifest, parsed.value)) {
-      checks.add(`job.input.json${pointer}`, description);
-    }
-  }
+  let parsed: ReturnType<typeof parseJson> | undefined;
+  return (manifest) => {
+    if (manifest?.inputKind === 'bytes') return [{ field: 'job.input.json', description: 'the handler takes bytes' }];
+    parsed ??= parseJson(input.json);
+    if (!parsed.ok) return [{ field: 'job.input.json', description: parsed.why }];
+    if (!manifest?.inputSchema) return [];
+    const violations = validator.validate(manifest, parsed.value);
+    return violations.map(({ pointer, description }) => ({ field: `job.input.json${pointer}`, description }));
+  };
+}
+
+function unknownHandler({ handler, handlerVersion: version }: JobRequest): TroupeError {
+  if (version === undefined) return new TroupeError('UNKNOWN_HANDLER', { metadata: { handler } });
+  const message = `no node has published the handler ${needText({ handler, version })}`;
+  return new TroupeError('UNKNOWN_HANDLER', { message, metadata: { handler, handlerVersion: version } });
+}
+
+interface Found {
+  readonly queue: Queue;
+  readonly manifest: HandlerManifest;
+  readonly version: string | undefined;
 }
 
 function fillIn(
   request: JobRequest,
-  queue: Queue,
-  manifest: HandlerManifest,
+  { queue, manifest, version }: Found,
   facts: ResolutionFacts,
 ): Omit<JobSpec, 'input'> {
   const { settings } = queue;
@@ -97,6 +117,7 @@ function fillIn(
     queue: queue.name,
     queueNo: queue.queueNo,
     handler: request.handler,
+    ...(version !== undefined && { handlerVersion: version }),
     ...(request.runAtMs !== undefined && request.runAtMs > facts.nowMs && { runAtMs: request.runAtMs }),
     ...(request.queueTimeoutMs !== undefined && { queueTimeoutMs: request.queueTimeoutMs }),
     executionTimeoutMs: request.executionTimeoutMs ?? manifest.executionTimeoutMs ?? settings.executionTimeoutMs,

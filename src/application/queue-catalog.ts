@@ -19,7 +19,7 @@ export interface QueueCatalog {
 export interface QueueCatalogParts {
   readonly store: QueueStore;
   readonly config: Pick<SharedConfig, 'queues' | 'touchQueue'>;
-  readonly work: Pick<WorkSource, 'ensureQueue'>;
+  readonly work: Pick<WorkSource, 'ensureStrand'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -56,7 +56,7 @@ export function createQueueCatalog(parts: QueueCatalogParts): QueueCatalog {
   async function announce(queue: Queue): Promise<void> {
     keep(queue);
     try {
-      await work.ensureQueue(queue.tenant, queue.name);
+      await work.ensureStrand({ tenant: queue.tenant, queue: queue.name });
       await config.touchQueue(queue.tenant, queue.name, queue.version);
     } catch (error) {
       log.warn({ err: error, tenant: queue.tenant, queue: queue.name }, 'queue not announced, will be at its next use');

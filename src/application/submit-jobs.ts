@@ -8,6 +8,9 @@ import type { Payload } from '../domain/job.ts';
 import { defaultQueueName } from './queue-names.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
+import { chooseHandler } from './handler-choice.ts';
+import type { HandlerChoice } from './handler-choice.ts';
+import type { HandlerFleet } from './handler-fleet.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { JobFingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
@@ -35,7 +38,8 @@ export interface SubmitParts {
   readonly batcher: ShardBatcher;
   readonly shards: ShardChoice;
   readonly catalog: QueueCatalog;
-  readonly config: Pick<SharedConfig, 'manifests'>;
+  readonly config: Pick<SharedConfig, 'manifestsOf'>;
+  readonly fleet: Pick<HandlerFleet, 'versionsOf'>;
   readonly payloads: PayloadStore;
   readonly validator: InputValidator;
   readonly clock: Clock;
@@ -64,7 +68,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
       tenant,
       queueName,
       queue,
-      manifest: parts.config.manifests().get(request.handler),
+      choice: choiceOf(request),
       nowMs,
       payloadMaxBytes: parts.payloadMaxBytes,
       validator: parts.validator,
@@ -75,6 +79,10 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     const input = small ? inlinePayload(resolution.input) : await store(resolution, print, nowMs);
     const { record, duplicate } = await send(context, { spec: { ...resolution.spec, input }, ...print }, shard);
     return { jobId: record.id, state: record.state, duplicate };
+  }
+
+  function choiceOf({ handler, handlerVersion }: JobRequest): HandlerChoice | undefined {
+    return chooseHandler(parts.config.manifestsOf(handler), handlerVersion, () => parts.fleet.versionsOf(handler));
   }
 
   /** The same keyed request gets the same payload id, so that a repeated call writes nothing new. */

@@ -1,6 +1,7 @@
 /** All that the edge can do, wired from the ports it needs. */
 import { createCancelJob } from './cancel-job.ts';
 import type { CancelJob } from './cancel-job.ts';
+import type { HandlerFleet } from './handler-fleet.ts';
 import { createGetJob } from './get-job.ts';
 import type { GetJob } from './get-job.ts';
 import { createJobReader } from './job-reader.ts';
@@ -34,8 +35,9 @@ export interface UseCases {
 export interface UseCaseParts {
   readonly batcher: ShardBatcher;
   readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads'>;
-  readonly config: Pick<SharedConfig, 'manifests' | 'queues' | 'touchQueue'>;
-  readonly work: Pick<WorkSource, 'ensureQueue'>;
+  readonly config: Pick<SharedConfig, 'manifestsOf' | 'queues' | 'touchQueue'>;
+  readonly fleet: Pick<HandlerFleet, 'versionsOf'>;
+  readonly work: Pick<WorkSource, 'ensureStrand'>;
   readonly feed: LiveFeed;
   readonly cache: JobCache;
   readonly validator: InputValidator;
@@ -55,9 +57,9 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const catalog = createQueueCatalog({ store: store.queues, config, work: parts.work, clock, log: parts.log });
   const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
   const shards = createShardChoice({ shardCount, localShards: parts.localShards, clock, random: parts.random });
-  const { validator, payloadMaxBytes } = parts;
+  const { fleet, validator, payloadMaxBytes } = parts;
   return {
-    submit: createSubmitJobs({ batcher, shards, catalog, config, payloads, validator, clock, payloadMaxBytes }),
+    submit: createSubmitJobs({ batcher, shards, catalog, config, fleet, payloads, validator, clock, payloadMaxBytes }),
     getJob: createGetJob({ reader, payloads, clock }),
     listJobs: createListJobs({ store: store.jobs, catalog, clock }),
     cancelJob: createCancelJob({ reader, batcher, clock }),

@@ -68,7 +68,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['job', job.id],
     ['state', stateText(job, nowMs)],
-    ['handler', job.handler],
+    ['handler', job.handlerVersion === undefined ? job.handler : `${job.handler}@${job.handlerVersion}`],
     ['queue', job.queue],
     ['attempt', `${job.attempt} (${job.failures} failed, ${job.losses} lost)`],
     ['node', job.run?.node],

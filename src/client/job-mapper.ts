@@ -19,6 +19,7 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
   return {
     job: {
       handler: draft.handler,
+      handlerVersion: draft.handlerVersion,
       queue: draft.queue,
       input: toPayload(draft.input),
       runTime: draft.runAt && toTime(draft.runAt.getTime()),
@@ -89,6 +90,7 @@ export function fromJob(job: wire.Job): JobInfo {
 }
 
 type Optional =
+  | 'handlerVersion'
   | 'firstStartedAt'
   | 'finishedAt'
   | 'runAt'
@@ -106,6 +108,7 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
   const queueTimeoutMs = durationMs(spec?.queueTimeout);
   const totalTimeoutMs = durationMs(spec?.totalTimeout);
   return {
+    ...(spec !== null && spec.handlerVersion !== '' && { handlerVersion: spec.handlerVersion }),
     ...(job.firstStartTime && { firstStartedAt: dateOf(job.firstStartTime) }),
     ...(job.finishTime && { finishedAt: dateOf(job.finishTime) }),
     ...(spec?.runTime && { runAt: dateOf(spec.runTime) }),

@@ -22,6 +22,8 @@ export interface JobEventInfo {
 export interface JobInfo {
   readonly id: string;
   readonly handler: string;
+  /** The version it needs: `1.4.0`, or at least: `>=1.4`. Absent: any. */
+  readonly handlerVersion?: string;
   readonly queue: string;
   readonly state: ClientJobState;
   /** Nothing about it changes any more. */
@@ -76,6 +78,8 @@ export interface QueueSettingsInput {
 }
 
 export interface JobOptions {
+  /** Version of the handler: exactly (`1.4.0`) or at least (`>=1.4`). Default: any that accepts the input. */
+  readonly handlerVersion?: string;
   /** Default: `default`. */
   readonly queue?: string;
   /** Not before this time. */

@@ -1,4 +1,5 @@
 /** The actors of a node: its membership, the shards it keeps, the work it does. */
+import { HandlerFleet } from '../application/handler-fleet.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import type { ShardBatcher } from '../application/shard-batcher.ts';
 import type { ShardRouter } from '../application/shard-router.ts';
@@ -12,6 +13,7 @@ import { createShardMetrics, defaultShardLimits } from '../actors/shard/shard-se
 import type { StopRun } from '../actors/shard/shard-services.ts';
 import { membershipActor } from '../actors/node/membership-actor.ts';
 import type { MembershipMessage } from '../actors/node/membership-actor.ts';
+import { NodeHandlers } from '../actors/worker/node-handlers.ts';
 import { runIdOf } from '../actors/worker/run-registry.ts';
 import { runEventsTo } from '../actors/worker/runs-actor.ts';
 import type { RunsMessage } from '../actors/worker/runs-message.ts';
@@ -32,7 +34,7 @@ export interface ClusterParts {
   readonly store: Store;
   readonly router: ShardRouter;
   readonly batcher: ShardBatcher;
-  readonly node: NodeInfo;
+  readonly node: Omit<NodeInfo, 'handlers'>;
   readonly shardCount: number;
   /** Present on nodes that work. */
   readonly pool?: RunPool;
@@ -50,9 +52,10 @@ const root = 'node';
 
 export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRoles> {
   const { system, node, bus } = parts;
+  const handlers = new NodeHandlers();
   const slots = parts.pool && new SlotLedger(parts.pool);
   const runs = system.refAt<RunsMessage>(`/${root}/workers/runs`);
-  const manifests = await startPool(parts, runs, () => slots?.changed());
+  const manifests = await startPool(parts, { runs, handlers, room: () => slots?.changed() });
   const stopRun = (to: string, stop: StopRun): void => {
     if (to === node.nodeId) runs.tell({ kind: 'stop-run', runId: runIdOf(stop.jobId, stop.token), why: stop.why });
     else bus.requestNode(to, 'stop', stop, 1_000).catch(() => undefined);
@@ -67,7 +70,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
       strategy: 'one-for-one',
       intensity: { maxRestarts: 5, windowMs: 300_000 },
       kind: 'root',
-      children: children(parts, { slots, stopRun }),
+      children: children(parts, { slots, handlers, stopRun }),
     }),
   );
   return {
@@ -77,12 +80,18 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
   };
 }
 
+interface PoolWiring {
+  readonly runs: ActorRef<RunsMessage>;
+  readonly handlers: NodeHandlers;
+  readonly room: () => void;
+}
+
+/** A handler is announced as live only after its manifest is out: gateways know what to check inputs against. */
 async function startPool(
   parts: ClusterParts,
-  runs: ActorRef<RunsMessage>,
-  room: () => void,
+  { runs, handlers, room }: PoolWiring,
 ): Promise<readonly HandlerManifest[]> {
-  const { pool, bus, runtime } = parts;
+  const { pool, bus, runtime, system } = parts;
   if (pool === undefined) return [];
   const log = runtime.log.child({ component: 'handler' });
   const events = runEventsTo(
@@ -95,25 +104,33 @@ async function startPool(
     Promise.all(manifests.map((manifest) => bus.config.publishManifest(manifest)));
   const manifests = await pool.start({ ...events, room });
   await publish(manifests);
+  handlers.replace(manifests);
   pool.onManifests((changed) => {
-    publish(changed).catch((error: unknown) => {
-      runtime.log.warn({ err: error }, 'manifests not published');
-    });
+    handlers.replace(changed);
+    publish(changed)
+      .catch((error: unknown) => {
+        runtime.log.warn({ err: error }, 'manifests not published');
+      })
+      .finally(() => {
+        const membership = system.refAt<MembershipMessage>(`/${root}/membership`);
+        membership.tell({ kind: 'handlers', handlers: handlers.list() });
+      });
   });
   return manifests;
 }
 
 interface Wiring {
   readonly slots: SlotLedger | undefined;
+  readonly handlers: NodeHandlers;
   readonly stopRun: (node: string, stop: StopRun) => void;
 }
 
-function children(parts: ClusterParts, { slots, stopRun }: Wiring): ChildSpec[] {
+function children(parts: ClusterParts, { slots, handlers, stopRun }: Wiring): ChildSpec[] {
   const { config, runtime, bus, store, router, batcher, node, pool } = parts;
   const specs: ChildSpec[] = [
     {
       name: 'membership',
-      definition: membershipActor(node, bus.membership, config.shards.leaseRenewalMs),
+      definition: membershipActor({ ...node, handlers: handlers.list() }, bus.membership, config.shards.leaseRenewalMs),
       restart: 'permanent',
       shutdownMs: 2_000,
     },
@@ -144,6 +161,7 @@ function children(parts: ClusterParts, { slots, stopRun }: Wiring): ChildSpec[] 
         nodeId: node.nodeId,
         pool,
         slots,
+        handlers,
         batcher,
         source: bus.work,
         publisher: bus.publisher,
@@ -153,6 +171,7 @@ function children(parts: ClusterParts, { slots, stopRun }: Wiring): ChildSpec[] 
         metrics: createWorkerMetrics(runtime.telemetry),
       },
       bus.config,
+      new HandlerFleet(bus.membership),
     );
     specs.push({ name: 'workers', definition: workers, restart: 'permanent', shutdownMs: 'infinity' });
   }

@@ -4,6 +4,7 @@ import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import type { ShardBatcher } from '../application/shard-batcher.ts';
 import type { ShardRouter } from '../application/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
+import { HandlerFleet } from '../application/handler-fleet.ts';
 import { createUseCases } from '../application/use-cases.ts';
 import type { UseCases } from '../application/use-cases.ts';
 import type { Config } from '../config/index.ts';
@@ -39,6 +40,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     batcher,
     store,
     config: bus.config,
+    fleet: new HandlerFleet(bus.membership),
     work: bus.work,
     feed: bus.live,
     cache,

@@ -9,7 +9,6 @@ import { connectNats } from '../adapters/nats/connect-nats.ts';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import { createCellPool } from '../adapters/piscina/cell-pool.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
-import type { NodeInfo } from '../application/ports/membership.ts';
 import { createShardBatcher } from '../application/shard-batcher.ts';
 import type { ShardBatcher } from '../application/shard-batcher.ts';
 import { createShardRouter } from '../application/shard-router.ts';
@@ -75,7 +74,7 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
   const threads = config.workers.threads === 0 ? availableParallelism() : config.workers.threads;
   const pool = config.roles.includes('workers') ? createPool(config, runtime, threads) : undefined;
   if (pool !== undefined) opened.push(() => pool.stop(0));
-  const node: NodeInfo = {
+  const node = {
     ...identity,
     roles: config.roles,
     slots: pool === undefined ? 0 : threads,
@@ -168,7 +167,7 @@ async function ensureDefaultQueue({ store }: OpenedStore, bus: NatsBus, { clock 
   });
   // The store has the truth; nodes learn of the queues from the shared configuration, which a wiped NATS has lost.
   for (const { tenant, name, version } of await store.queues.listQueues()) {
-    await bus.work.ensureQueue(tenant, name);
+    await bus.work.ensureStrand({ tenant, queue: name });
     await bus.config.touchQueue(tenant, name, version);
   }
 }

@@ -92,6 +92,7 @@ export interface JobSpec {
   readonly totalTimeout: Duration | null;
   readonly retry: RetryPolicy | null;
   readonly retention: Duration | null;
+  readonly handlerVersion: string;
 }
 
 export interface JobFailure {

@@ -77,6 +77,8 @@ export interface JobSpec {
   /** 20-bit number of the queue, issued once at its creation; part of the job's id. */
   readonly queueNo: number;
   readonly handler: string;
+  /** The version it needs: `1.4.0`, or at least: `>=1.4`. Absent: any. */
+  readonly handlerVersion?: string;
   readonly input: Payload;
   /** Not before this instant (epoch ms). Absent: at once. */
   readonly runAtMs?: number;

@@ -1,4 +1,4 @@
-/** Checks inputs with ajv against the JSON Schema (2020-12) of the handler. Schemas are compiled once per manifest. */
+/** Checks inputs with ajv against the JSON Schema (2020-12) of the handler. Schemas are compiled once each. */
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { InputValidator, SchemaViolation } from '../application/ports/input-validator.ts';
@@ -9,26 +9,25 @@ import type { HandlerManifest } from '../domain/handler-manifest.ts';
 const violationsMax = 50;
 
 interface Compiled {
-  readonly schema: object;
   /** Undefined: the schema cannot be compiled here; the node still checks with the handler's own. */
   readonly validate: ValidateFunction | undefined;
 }
 
 export function createInputValidator(log: Logger): InputValidator {
-  // By handler name, so that it holds as many as there are handlers, however often they are published.
-  const compiled = new Map<string, Compiled>();
+  // By the schema itself: versions of a handler live side by side, and what nobody publishes any more is forgotten.
+  const compiled = new WeakMap<object, Compiled>();
 
   function compile(manifest: HandlerManifest, schema: object): Compiled {
     try {
       // One instance per schema: `$id`s of handlers cannot collide, and a replaced schema leaves nothing behind.
       const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, logger: false });
-      return { schema, validate: ajv.compile(schema) };
+      return { validate: ajv.compile(schema) };
     } catch (error) {
       log.warn(
-        { err: error, handler: manifest.name },
+        { err: error, handler: manifest.name, version: manifest.version },
         'schema of handler not usable, inputs are checked by nodes only',
       );
-      return { schema, validate: undefined };
+      return { validate: undefined };
     }
   }
 
@@ -36,11 +35,8 @@ export function createInputValidator(log: Logger): InputValidator {
     validate(manifest, input) {
       const schema = manifest.inputSchema;
       if (!schema) return [];
-      let entry = compiled.get(manifest.name);
-      if (entry?.schema !== schema) {
-        entry = compile(manifest, schema);
-        compiled.set(manifest.name, entry);
-      }
+      const entry = compiled.get(schema) ?? compile(manifest, schema);
+      compiled.set(schema, entry);
       if (!entry.validate || entry.validate(input)) return [];
       return (entry.validate.errors ?? []).slice(0, violationsMax).map(toViolation);
     },

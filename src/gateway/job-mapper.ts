@@ -14,6 +14,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
   if (!job) return { handler: '', queue: '', idempotencyKey };
   return {
     handler: job.handler,
+    handlerVersion: job.handlerVersion === '' ? undefined : job.handlerVersion,
     queue: job.queue,
     input: fromPayload(job.input),
     runAtMs: timestampMs(job.runTime),
@@ -93,6 +94,7 @@ export function toQueue(queue: Queue): Init<wire.Queue> {
 function toSpec(spec: JobSpec): Init<wire.JobSpec> {
   return {
     handler: spec.handler,
+    handlerVersion: spec.handlerVersion,
     queue: spec.queue,
     runTime: toOptionalTime(spec.runAtMs),
     queueTimeout: toOptionalTime(spec.queueTimeoutMs),

@@ -169,6 +169,6 @@ describe('hot reload', () => {
     await rm(join(dir, 'b.job.ts'));
     await eventually('b is gone', () => announced.at(-1)?.length === 1);
     expect(announced).toHaveLength(1);
-    expect(await resultOf(pool, 'b')).toMatchObject({ failure: { reason: 'HANDLER_NOT_FOUND' } });
+    expect(await resultOf(pool, 'b')).toEqual({ kind: 'returned' });
   });
 });

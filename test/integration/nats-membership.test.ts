@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import { versionsMax } from '../../src/adapters/nats/shared-config.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import { eventually, startTestNats } from '../support/nats.ts';
 import type { TestNats } from '../support/nats.ts';
 
 function node(nodeId: string, incarnation = 1): NodeInfo {
-  return { nodeId, incarnation, roles: ['workers'], slots: 2, draining: false, version: '1' };
+  return { nodeId, incarnation, roles: ['workers'], slots: 2, handlers: [], draining: false, version: '1' };
 }
 
 describe('membership, leases and shared configuration', () => {
@@ -141,14 +143,32 @@ describe('membership, leases and shared configuration', () => {
     await bus.config.publishManifest(manifest);
     await bus.config.touchQueue('acme', 'thumbs', 3);
     await bus.config.touchQueue('acme', 'thumbs', 4);
-    expect(bus.config.manifests().get('image.thumb-nail')).toEqual(manifest);
+    expect(bus.config.manifestsOf('image.thumb-nail')).toEqual([manifest]);
     const late = await nats.connect({ subjectRoot: 'config' });
     await eventually(() => late.config.queues().get('acme/thumbs') === 4);
-    await eventually(() => late.config.manifests().has('image.thumb-nail'));
+    await eventually(() => late.config.manifestsOf('image.thumb-nail').length === 1);
     let changes = 0;
     late.config.onChange(() => (changes += 1));
     await bus.config.touchQueue('acme', 'thumbs', 5);
     await eventually(() => changes === 1);
     expect(late.config.queues().get('acme/thumbs')).toBe(5);
+  });
+
+  test('versions of a handler lie side by side; of many the oldest published goes', async () => {
+    const [bus, other] = await Promise.all([
+      nats.connect({ subjectRoot: 'versions' }),
+      nats.connect({ subjectRoot: 'versions' }),
+    ]);
+    const versions = Array.from({ length: versionsMax + 2 }, (_, n) => `1.${n}.0`);
+    const publish = (version: string): Promise<void> =>
+      bus.config.publishManifest({ name: 'image.thumb', version, inputKind: 'json' });
+    const seen = (on: NatsBus): string[] => on.config.manifestsOf('image.thumb').map(({ version }) => version);
+    await publish('1.0.0');
+    await other.config.publishManifest({ name: 'image.thumb', version: '1.1.0', inputKind: 'any' });
+    await eventually(() => seen(bus).length === 2);
+    expect(seen(bus)).toEqual(['1.0.0', '1.1.0']);
+    for (const version of versions.slice(2)) await publish(version);
+    await eventually(() => seen(bus).length === versionsMax && seen(other).length === versionsMax);
+    expect(seen(other)).toEqual(versions.slice(2));
   });
 });

@@ -10,7 +10,15 @@ import { eventually, startTestNats, testJobId } from '../support/nats.ts';
 import type { TestNats } from '../support/nats.ts';
 
 function work(attempt = 0): WorkMessage {
-  return { jobId: testJobId(), tenant: 'acme', queue: 'thumbs', attempt, generation: 1 };
+  return {
+    jobId: testJobId(),
+    tenant: 'acme',
+    queue: 'thumbs',
+    attempt,
+    generation: 1,
+    need: { handler: 'test.echo' },
+    strand: 'main',
+  };
 }
 
 function event(seq: number, jobId = testJobId()): JobEvent {
@@ -160,14 +168,13 @@ describe('publisher', () => {
 
   test('a frozen server: publishes and pulls end in their time, nothing is stored twice', async () => {
     const bus = await nats.connect({ subjectRoot: 'frozen', limits: { publishTimeoutMs: 300 } });
-    await bus.work.ensureQueue('acme', 'thumbs');
+    await bus.work.ensureStrand({ tenant: 'acme', queue: 'thumbs' });
     const message = work();
     process.kill(nats.pid(), 'SIGSTOP');
     try {
       const startMs = performance.now();
       const pull = bus.work.pull({
-        tenant: 'acme',
-        queue: 'thumbs',
+        strand: { tenant: 'acme', queue: 'thumbs' },
         batch: 1,
         expiresMs: 300,
         signal: new AbortController().signal,

@@ -4,7 +4,15 @@ import { TroupeError } from '../../src/domain/errors.ts';
 import { eventually, startTestNats, testJobId } from '../support/nats.ts';
 import type { TestNats } from '../support/nats.ts';
 
-const node = { nodeId: 'n1', incarnation: 3, roles: ['workers'], slots: 2, draining: false, version: '1' } as const;
+const node = {
+  nodeId: 'n1',
+  incarnation: 3,
+  roles: ['workers'],
+  slots: 2,
+  handlers: [],
+  draining: false,
+  version: '1',
+} as const;
 
 describe('JetStream is wiped while it is used', () => {
   let nats: TestNats;
@@ -20,7 +28,7 @@ describe('JetStream is wiped while it is used', () => {
   });
 
   test('everything is made anew, own keys come back, listeners hear the new identity, work flows again', async () => {
-    await bus.work.ensureQueue('acme', 'thumbs');
+    await bus.work.ensureStrand({ tenant: 'acme', queue: 'thumbs' });
     await bus.config.publishManifest({ name: 'image.thumb', version: '1.0.0', inputKind: 'json' });
     await bus.config.touchQueue('acme', 'thumbs', 4);
     await bus.membership.announce(node);
@@ -50,7 +58,9 @@ describe('JetStream is wiped while it is used', () => {
     expect(bus.differences()).toEqual([]);
 
     const late = await nats.connect();
-    await eventually(() => late.config.manifests().has('image.thumb') && late.config.queues().get('acme/thumbs') === 4);
+    await eventually(
+      () => late.config.manifestsOf('image.thumb').length === 1 && late.config.queues().get('acme/thumbs') === 4,
+    );
     await eventually(() => late.membership.nodes().some((one) => one.incarnation === 3));
     await eventually(() => other.membership.nodes().some((one) => one.incarnation === 3));
     expect(await bus.leases.renew(hold)).toMatchObject({ holder: 'n1' });
@@ -81,11 +91,13 @@ describe('JetStream is wiped while it is used', () => {
       }
     };
     const publish = async (): Promise<void> => {
-      const message = { jobId: testJobId(), tenant: 'acme', queue: 'thumbs', attempt: 0, generation: 1 };
-      await target.publisher.publishWork(message);
+      const need = { handler: 'test.echo' };
+      const place = { tenant: 'acme', queue: 'thumbs', strand: 'main' } as const;
+      await target.publisher.publishWork({ ...place, jobId: testJobId(), attempt: 0, generation: 1, need });
     };
     const pull = async (): Promise<void> => {
-      const input = { tenant: 'acme', queue: 'thumbs', batch: 20, expiresMs: 3_000, signal: abort.signal };
+      const strand = { tenant: 'acme', queue: 'thumbs' };
+      const input = { strand, batch: 20, expiresMs: 3_000, signal: abort.signal };
       for (const delivery of await target.work.pull(input)) {
         pulled.add(delivery.message.jobId);
         target.publisher.acknowledge(delivery.ackTo);

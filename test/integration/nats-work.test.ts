@@ -4,10 +4,12 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deliveriesOf } from '../../src/adapters/nats/ack-subject.ts';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
-import type { WorkDelivery } from '../../src/application/ports/bus.ts';
+import type { WorkDelivery, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { eventually, startTestNats, testJobId } from '../support/nats.ts';
 import type { TestNats } from '../support/nats.ts';
+
+const thumbs = { tenant: 'acme', queue: 'thumbs' };
 
 describe('work source', () => {
   let nats: TestNats;
@@ -24,24 +26,25 @@ describe('work source', () => {
 
   async function open(subjectRoot: string, limits = {}): Promise<NatsBus> {
     const bus = await nats.connect({ subjectRoot, limits });
-    await bus.work.ensureQueue('acme', 'thumbs');
+    await bus.work.ensureStrand(thumbs);
     return bus;
   }
 
-  async function publish(bus: NatsBus, count: number): Promise<JobId[]> {
+  async function publish(
+    bus: NatsBus,
+    count: number,
+    to: Pick<WorkMessage, 'need' | 'strand'> = { need: { handler: 'test.echo' }, strand: 'main' },
+  ): Promise<JobId[]> {
     const ids = Array.from({ length: count }, () => testJobId());
     await Promise.all(
-      ids.map((jobId) =>
-        bus.publisher.publishWork({ jobId, tenant: 'acme', queue: 'thumbs', attempt: 0, generation: 7 }),
-      ),
+      ids.map((jobId) => bus.publisher.publishWork({ ...thumbs, attempt: 0, generation: 7, jobId, ...to })),
     );
     return ids;
   }
 
   function pull(bus: NatsBus, batch: number, expiresMs: number, signal?: AbortSignal) {
     return bus.work.pull({
-      tenant: 'acme',
-      queue: 'thumbs',
+      strand: thumbs,
       batch,
       expiresMs,
       signal: signal ?? new AbortController().signal,
@@ -187,12 +190,51 @@ describe('work source', () => {
     expect(idsOf(await pull(bus, 1, 5_000))).toEqual(ids);
   });
 
-  test('depth counts what waits', async () => {
+  test('strands tells what waits in each, what is taken and not acknowledged included', async () => {
     const bus = await open('depth');
+    const need = { handler: 'image.thumb-nail', version: '>=1.4' };
     await publish(bus, 7);
-    expect(await bus.work.depth('acme', 'thumbs')).toBe(7);
-    await pull(bus, 2, 1_000);
-    expect(await bus.work.depth('acme', 'thumbs')).toBe(5);
+    await publish(bus, 2, { need, strand: 'own' });
+    await publish(bus, 1, { need: { handler: 'image.thumb-nail' }, strand: 'own' });
+    const [first] = await pull(bus, 2, 1_000);
+    bus.publisher.acknowledge(first?.ackTo ?? '');
+    await eventually(async () => (await bus.work.strands()).some(({ messages }) => messages === 6));
+    const seen = await bus.work.strands();
+    expect([...seen].sort((a, b) => b.messages - a.messages)).toEqual([
+      { ...thumbs, messages: 6 },
+      { ...thumbs, need, messages: 2 },
+      { ...thumbs, need: { handler: 'image.thumb-nail' }, messages: 1 },
+    ]);
+  });
+
+  test('an own strand is pulled by itself, and a message moves to it without being taken for a repetition', async () => {
+    const bus = await open('own');
+    const need = { handler: 'image.thumb-nail', version: '1.4.0' };
+    const [jobId] = await publish(bus, 1, { need, strand: 'main' });
+    const [main] = await pull(bus, 5, 1_000);
+    expect(main?.message).toMatchObject({ jobId, need, strand: 'main' });
+    if (main === undefined) throw new Error('nothing came');
+    await bus.publisher.publishWork({ ...main.message, strand: 'own' });
+    bus.publisher.acknowledge(main.ackTo);
+    const strand = { ...thumbs, need };
+    await bus.work.ensureStrand(strand);
+    const { signal } = new AbortController();
+    const [own, ...more] = await bus.work.pull({ strand, batch: 5, expiresMs: 2_000, signal });
+    expect(own?.message).toMatchObject({ jobId, need, strand: 'own' });
+    expect(more).toEqual([]);
+    expect(await pull(bus, 5, 0)).toEqual([]);
+  });
+
+  test('the consumer of an own strand goes when nobody pulls, its messages stay and are found by the next pull', async () => {
+    const bus = await open('idle', { ownStrandIdleMs: 300 });
+    const need = { handler: 'image.thumb-nail' };
+    const ids = await publish(bus, 1, { need, strand: 'own' });
+    const strand = { ...thumbs, need };
+    await bus.work.ensureStrand(strand);
+    const jsm = await jetstreamManager(plain);
+    await eventually(async () => (await jsm.consumers.list('IDLE_WORK').next()).length === 1, 20_000);
+    const { signal } = new AbortController();
+    expect(idsOf(await bus.work.pull({ strand, batch: 1, expiresMs: 10_000, signal }))).toEqual(ids);
   });
 
   test('a lost link rejects open pulls at once; after the restart the same messages come', async () => {

@@ -118,6 +118,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
       limits: { ...defaultShardLimits, recentMax: 50 },
       metrics: createShardMetrics(kit.telemetry),
       stopRun: (node, stop) => harness.stops.push({ ...stop, node }),
+      everyNodeHas: ({ version }) => version === undefined,
       leaseIsSure: () => harness.lease,
     };
   }

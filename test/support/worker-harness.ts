@@ -1,12 +1,13 @@
 /** The worker actors of a node in virtual time: a work source, a run pool and shards that the test plays. */
 import { workersSupervisor } from '../../src/actors/worker/queue-watch-actor.ts';
 import type { RunsMessage } from '../../src/actors/worker/runs-message.ts';
+import { NodeHandlers } from '../../src/actors/worker/node-handlers.ts';
 import { SlotLedger } from '../../src/actors/worker/slot-ledger.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../../src/actors/worker/worker-services.ts';
 import type { ActorRef } from '../../src/actors/kernel/index.ts';
 import { createTestKit } from '../../src/actors/testkit/index.ts';
 import type { TestKit } from '../../src/actors/testkit/index.ts';
-import type { ProgressNote, WorkDelivery } from '../../src/application/ports/bus.ts';
+import type { ProgressNote, Strand, StrandDepth, WorkDelivery, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { RunRequest } from '../../src/application/ports/run-pool.ts';
 import type { CompleteItem, HeartbeatItem, ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
@@ -16,6 +17,7 @@ import { composeJobId } from '../../src/domain/job-id.ts';
 import { testSpec } from './jobs.ts';
 
 interface OpenPull {
+  readonly strand: Strand;
   readonly batch: number;
   readonly expiresMs: number;
   resolve(deliveries: readonly WorkDelivery[]): void;
@@ -24,6 +26,7 @@ interface OpenPull {
 export interface WorkerHarness {
   readonly kit: TestKit;
   readonly slots: SlotLedger;
+  readonly handlers: NodeHandlers;
   readonly runs: ActorRef<RunsMessage>;
   readonly pulls: OpenPull[];
   readonly handed: RunRequest[];
@@ -33,13 +36,17 @@ export interface WorkerHarness {
   readonly acks: string[];
   readonly givenBack: { readonly ackTo: string; readonly delayMs: number | undefined }[];
   readonly notes: ProgressNote[];
+  /** Messages that went on to their own strand. */
+  readonly moved: WorkMessage[];
+  /** What the stream says of its strands. */
+  waiting: readonly StrandDepth[];
   threads: number;
   shards: 'up' | 'away';
   claim: 'granted' | 'drop';
   spec: JobSpec;
   stop: { readonly jobId: JobId; readonly token: string; readonly why: 'cancel' | 'stale' }[];
   /** Puts a message into the queue: the oldest open pull gets it. */
-  offer(unique: number): Promise<WorkDelivery>;
+  offer(unique: number, message?: Partial<WorkMessage>): Promise<WorkDelivery>;
   end(runId: string, outcome?: RunOutcomeLike): Promise<void>;
 }
 type RunOutcomeLike = Extract<RunsMessage, { kind: 'ended' }>['outcome'];
@@ -59,17 +66,30 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
     stop: () => Promise.resolve(),
   };
   const slots = new SlotLedger(pool);
+  const handlers = new NodeHandlers();
+  handlers.replace([{ name: 'test.echo', version: '1.4.0' }]);
   const harness: WorkerHarness = {
     kit,
     slots,
     runs: kit.system.refAt<RunsMessage>('/workers/runs'),
-    ...{ pulls: [], handed: [], cancelled: [], completed: [], beats: [], acks: [], givenBack: [], notes: [], stop: [] },
+    ...{
+      pulls: [],
+      handed: [],
+      cancelled: [],
+      completed: [],
+      beats: [],
+      acks: [],
+      givenBack: [],
+      notes: [],
+      moved: [],
+    },
+    ...{ waiting: [], stop: [], handlers },
     threads,
     shards: 'up',
     claim: 'granted',
     spec: testSpec(),
-    async offer(unique) {
-      const delivery = deliveryOf(unique);
+    async offer(unique, message) {
+      const delivery = deliveryOf(unique, message);
       harness.pulls.shift()?.resolve([delivery]);
       await kit.settle();
       return delivery;
@@ -106,6 +126,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
         nodeId: 'n1',
         pool,
         slots,
+        handlers: harness.handlers,
         batcher: {
           call: <V extends ShardVerb>(_shard: number, verb: V, item: ShardVerbs[V]['item']) =>
             callShard(verb, item) as Promise<ShardVerbs[V]['result']>,
@@ -113,18 +134,27 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
           close: () => undefined,
         },
         source: {
-          pull: ({ batch, expiresMs }) => new Promise((resolve) => harness.pulls.push({ batch, expiresMs, resolve })),
+          pull: ({ strand, batch, expiresMs }) =>
+            new Promise((resolve) => harness.pulls.push({ strand, batch, expiresMs, resolve })),
           giveBack: (ackTo, delayMs) => void harness.givenBack.push({ ackTo, delayMs }),
-          ensureQueue: () => Promise.resolve(),
-          depth: () => Promise.resolve(0),
+          ensureStrand: () => Promise.resolve(),
+          strands: () => Promise.resolve(harness.waiting),
         },
-        publisher: { acknowledge: (ackTo) => void harness.acks.push(ackTo) },
+        publisher: {
+          acknowledge: (ackTo) => void harness.acks.push(ackTo),
+          publishWork: (message) => {
+            if (harness.shards === 'away') return Promise.reject(new TroupeError('BROKER_UNAVAILABLE'));
+            harness.moved.push(message);
+            return Promise.resolve();
+          },
+        },
         live: { publishProgress: (_tenant, _queue, note) => void harness.notes.push(note) },
         payloads: { putPayload: () => Promise.resolve(), getPayload: () => Promise.resolve(undefined) },
         limits: defaultWorkerLimits,
         metrics: createWorkerMetrics(kit.telemetry),
       },
       { queues: () => new Map([['default/default', 1]]), onChange: () => () => undefined },
+      { someNodeHas: ({ handler }) => handler !== 'test.nowhere' },
     ),
   );
   await kit.settle();
@@ -137,8 +167,9 @@ function grantOf(spec: JobSpec): ShardVerbs['claim']['result'] {
   return { kind: 'granted', token: harnessToken, attempt: 1, spec, createdAtMs: 1, suspect: false };
 }
 
-function deliveryOf(unique: number): WorkDelivery {
+function deliveryOf(unique: number, more: Partial<WorkMessage> = {}): WorkDelivery {
   const jobId = composeJobId({ createdAtMs: 1, shard: 0, queueNo: 1 }, BigInt(unique));
-  const message = { jobId, tenant: 'default', queue: 'default', attempt: 0, generation: 1 };
+  const place = { tenant: 'default', queue: 'default', strand: 'main' } as const;
+  const message = { ...place, jobId, attempt: 0, generation: 1, need: { handler: 'test.echo' }, ...more };
   return { message, ackTo: `ack-${String(unique)}`, deliveries: 1 };
 }

@@ -5,6 +5,8 @@ import type { ActorContext, ActorDefinition, Behavior } from '../kernel/index.ts
 export type MembershipMessage =
   | { readonly kind: 'announce' }
   | { readonly kind: 'announced'; readonly outcome: PromiseSettledResult<void> }
+  /** The handlers of this node are others now. */
+  | { readonly kind: 'handlers'; readonly handlers: NodeInfo['handlers'] }
   /** From now on the node is announced as leaving: no shard is placed on it. */
   | { readonly kind: 'drain' };
 
@@ -42,6 +44,10 @@ function startMembership(
           if (message.outcome.status === 'rejected') {
             context.log.debug({ err: message.outcome.reason }, 'node not announced; tried again');
           }
+          break;
+        case 'handlers':
+          present = { ...present, handlers: message.handlers };
+          announce();
           break;
         case 'drain':
           present = { ...present, draining: true };

@@ -6,6 +6,7 @@
  * While NATS does not answer the leases cannot be renewed; the shards go on, because the epoch in the store decides, but
  * they no longer answer reads from memory (`leaseIsSure`), since somebody else may be the owner by then.
  */
+import { HandlerFleet } from '../../application/handler-fleet.ts';
 import type { LeaseHold, Membership, ShardLeases } from '../../application/ports/membership.ts';
 import { suggestOwner } from '../../supervisor/placement.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior, Signal } from '../kernel/actor.ts';
@@ -13,7 +14,7 @@ import { shardActor } from './shard-actor.ts';
 import type { ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 
-export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure'> {
+export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'everyNodeHas'> {
   readonly incarnation: number;
   readonly shardCount: number;
   readonly leases: ShardLeases;
@@ -64,6 +65,7 @@ export function keeperActor(services: KeeperServices): ActorDefinition<KeeperMes
 class Keeper implements Behavior<KeeperMessage> {
   readonly #services: KeeperServices;
   readonly #context: ActorContext<KeeperMessage>;
+  readonly #fleet: HandlerFleet;
   readonly #held = new Map<number, Held>();
   readonly #acquiring = new Set<number>();
   readonly #byRef = new Map<string, number>();
@@ -73,6 +75,7 @@ class Keeper implements Behavior<KeeperMessage> {
   constructor(services: KeeperServices, context: ActorContext<KeeperMessage>) {
     this.#services = services;
     this.#context = context;
+    this.#fleet = new HandlerFleet(services.membership);
     this.#stopListening = services.membership.onChange(() => context.self.tell({ kind: 'tick' }));
     this.#tick();
   }
@@ -176,7 +179,11 @@ class Keeper implements Behavior<KeeperMessage> {
     if (held?.phase !== 'waiting') return;
     held.phase = 'up';
     held.startedMs = this.#context.clock.monotonicMs();
-    const services: ShardServices = { ...this.#services, leaseIsSure: () => this.#leaseIsSure(shard) };
+    const services: ShardServices = {
+      ...this.#services,
+      leaseIsSure: () => this.#leaseIsSure(shard),
+      everyNodeHas: (need) => this.#fleet.everyNodeHas(need),
+    };
     const name = `shard:${String(shard)}`;
     held.ref = this.#context.spawn(name, shardActor(shard, services));
     this.#byRef.set(held.ref.path, shard);

@@ -258,9 +258,12 @@ export class ShardCore {
   }
 
   #dispatch(record: JobRecord): void {
-    const { tenant, queue } = record.spec;
-    const message = { jobId: record.id, tenant, queue, attempt: record.attempt, generation: this.epoch };
-    this.#outbox.addWork(message, record.readyAtMs, bucketOf(record.id));
+    const { tenant, queue, handler, handlerVersion: version } = record.spec;
+    const need = version === undefined ? { handler } : { handler, version };
+    const strand = this.services.everyNodeHas(need) ? 'main' : 'own';
+    const { id: jobId, attempt } = record;
+    const message = { jobId, tenant, queue, attempt, generation: this.epoch, need, strand } as const;
+    this.#outbox.addWork(message, record.readyAtMs, bucketOf(jobId));
   }
 
   #flushSoon(): void {

@@ -3,6 +3,7 @@ import type { Publisher } from '../../application/ports/bus.ts';
 import type { JobStore } from '../../application/ports/job-store.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
 import type { ShardServer } from '../../application/ports/shard-link.ts';
+import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
 export interface StopRun {
@@ -44,6 +45,8 @@ export interface ShardServices {
   readonly metrics: ShardMetrics;
   /** Tells a node at once; heartbeats repeat it, so that a lost message costs 2 s. */
   readonly stopRun: (node: string, stop: StopRun) => void;
+  /** Whether any node that works could run it: then any may take it. */
+  readonly everyNodeHas: (need: HandlerNeed) => boolean;
   /** False when the lease may have run out: then nothing is answered from memory alone. */
   readonly leaseIsSure: () => boolean;
 }

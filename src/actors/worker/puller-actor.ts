@@ -1,10 +1,10 @@
 /**
- * Keeps the node's free slots filled from one queue. Modes:
+ * Keeps the node's free slots filled from one strand of a queue. Modes:
  *   burst → slots are reserved, then as many messages asked for as there are at once; full answer: burst again,
  *   else → doorbell: wait for one message without holding a slot, so that idle queues cost the busy ones nothing;
  *   a message that rings while no slot is free is kept (one per queue) until there is one → burst.
  */
-import type { WorkDelivery } from '../../application/ports/bus.ts';
+import type { Strand, WorkDelivery } from '../../application/ports/bus.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/actor.ts';
 import type { RunsMessage } from './runs-message.ts';
 import type { WorkerServices } from './worker-services.ts';
@@ -18,29 +18,24 @@ export type PullerMessage =
   | { readonly kind: 'burst'; readonly reserved: number; readonly outcome: PromiseSettledResult<Deliveries> }
   | { readonly kind: 'rung'; readonly outcome: PromiseSettledResult<Deliveries> };
 
-export interface PulledQueue {
-  readonly tenant: string;
-  readonly name: string;
-}
-
 const retryMs = 500;
 /** Another node may have a slot: a kept message goes back soon. */
 const keepMs = 1_000;
 
 export function pullerActor(
-  queue: PulledQueue,
+  strand: Strand,
   services: WorkerServices,
   runs: ActorRef<RunsMessage>,
 ): ActorDefinition<PullerMessage> {
   return {
     kind: 'puller',
     mailboxCapacity: 16,
-    start: (context) => new Puller(queue, services, runs, context),
+    start: (context) => new Puller(strand, services, runs, context),
   };
 }
 
 class Puller implements Behavior<PullerMessage> {
-  readonly #queue: PulledQueue;
+  readonly #strand: Strand;
   readonly #services: WorkerServices;
   readonly #runs: ActorRef<RunsMessage>;
   readonly #context: ActorContext<PullerMessage>;
@@ -53,12 +48,12 @@ class Puller implements Behavior<PullerMessage> {
   #delivered = 0;
 
   constructor(
-    queue: PulledQueue,
+    strand: Strand,
     services: WorkerServices,
     runs: ActorRef<RunsMessage>,
     context: ActorContext<PullerMessage>,
   ) {
-    this.#queue = queue;
+    this.#strand = strand;
     this.#services = services;
     this.#runs = runs;
     this.#context = context;
@@ -155,8 +150,8 @@ class Puller implements Behavior<PullerMessage> {
     toMessage: (outcome: PromiseSettledResult<Deliveries>) => PullerMessage,
   ): void {
     this.#busy = true;
-    const { tenant, name } = this.#queue;
-    const pull = this.#services.source.pull({ tenant, queue: name, batch, expiresMs, signal: this.#abort.signal });
+    const { signal } = this.#abort;
+    const pull = this.#services.source.pull({ strand: this.#strand, batch, expiresMs, signal });
     this.#context.pipeToSelf(pull, toMessage);
   }
 

@@ -1,32 +1,58 @@
-/** Starts a puller for every queue that the shared configuration names. Queues are never forgotten while the node runs. */
+/**
+ * Starts a puller for the main strand of every queue that the shared configuration names, and one for every own strand
+ * that holds messages and whose need this node meets. Queues are never forgotten while the node runs; the puller of an own
+ * strand ends when the strand has been empty for a while, or the node no longer meets the need.
+ *
+ * Which own strands there are is read from the stream itself, so that nobody has to announce them and nothing can be
+ * forgotten by a crash. What no live node can run is said once, and measured.
+ */
+import type { HandlerFleet } from '../../application/handler-fleet.ts';
+import type { Strand, StrandDepth } from '../../application/ports/bus.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
+import type { HandlerNeed } from '../../domain/handler-need.ts';
+import { needText } from '../../domain/handler-need.ts';
 import { supervise } from '../../supervisor/index.ts';
 import type { ChildSpec, SupervisorMessage } from '../../supervisor/index.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/index.ts';
 import { pullerActor } from './puller-actor.ts';
-import type { PulledQueue } from './puller-actor.ts';
 import type { RunsMessage } from './runs-message.ts';
 import { runsActor } from './runs-actor.ts';
 import type { WorkerServices } from './worker-services.ts';
 
+type Outcome<T> = PromiseSettledResult<T>;
+
 export type QueueWatchMessage =
   | { readonly kind: 'look' }
-  | { readonly kind: 'measured'; readonly queue: PulledQueue; readonly outcome: PromiseSettledResult<number> }
-  | { readonly kind: 'ready'; readonly queue: PulledQueue; readonly outcome: PromiseSettledResult<void> };
+  | { readonly kind: 'seen'; readonly outcome: Outcome<readonly StrandDepth[]> }
+  | { readonly kind: 'ready'; readonly strand: Strand; readonly outcome: Outcome<void> };
 
-/** News of the configuration come by a watch; this is for when one was lost. */
-const lookEveryMs = 5_000;
+/** News of queues come by a watch, own strands are found by looking: so long a first job of a need may wait. */
+const lookEveryMs = 1_000;
+/** An own strand that was empty for so many looks in a row. */
+const idleLooks = 30;
+/** Own strands pulled at a time; what is beyond waits until one of them is idle. */
+export const ownStrandsMax = 256;
 const pullerStopMs = 1_000;
 
 type WatchedConfig = Pick<SharedConfig, 'queues' | 'onChange'>;
+type WatchedFleet = Pick<HandlerFleet, 'someNodeHas'>;
 
 /**
  * The worker half of a node: `runs`, then the pullers below `queues`, then their watch. A later one relies on the earlier
  * ones, so what follows a failed child is started again with it.
  */
-export function workersSupervisor(services: WorkerServices, config: WatchedConfig): ActorDefinition<SupervisorMessage> {
+export function workersSupervisor(
+  services: WorkerServices,
+  config: WatchedConfig,
+  fleet: WatchedFleet,
+): ActorDefinition<SupervisorMessage> {
   const intensity = { maxRestarts: 10, windowMs: 60_000 };
   const queues = supervise({ strategy: 'one-for-one', intensity, kind: 'queues', children: [], maxChildren: 10_000 });
+  const watch: ActorDefinition<QueueWatchMessage> = {
+    kind: 'queue-watch',
+    mailboxCapacity: 1_024,
+    start: (context) => new QueueWatch(services, { config, fleet }, context),
+  };
   return supervise({
     strategy: 'rest-for-one',
     intensity: { maxRestarts: 3, windowMs: 60_000 },
@@ -34,86 +60,174 @@ export function workersSupervisor(services: WorkerServices, config: WatchedConfi
     children: [
       { name: 'runs', definition: runsActor(services), restart: 'permanent', shutdownMs: 5_000 },
       { name: 'queues', definition: queues, restart: 'permanent', shutdownMs: 'infinity' },
-      { name: 'queue-watch', definition: queueWatchActor(services, config), restart: 'permanent', shutdownMs: 1_000 },
+      { name: 'queue-watch', definition: watch, restart: 'permanent', shutdownMs: 1_000 },
     ],
   });
 }
 
-function queueWatchActor(services: WorkerServices, config: WatchedConfig): ActorDefinition<QueueWatchMessage> {
-  return {
-    kind: 'queue-watch',
-    mailboxCapacity: 1_024,
-    start: (context) => startWatch(services, config, context),
-  };
-}
+class QueueWatch implements Behavior<QueueWatchMessage> {
+  readonly #services: WorkerServices;
+  readonly #config: WatchedConfig;
+  readonly #fleet: WatchedFleet;
+  readonly #context: ActorContext<QueueWatchMessage>;
+  readonly #queues: ActorRef<SupervisorMessage>;
+  readonly #runs: ActorRef<RunsMessage>;
+  /** Strands with a puller, or about to have one; of own ones how often in a row they were seen empty. */
+  readonly #pulled = new Map<string, { readonly strand: Strand; emptyLooks: number }>();
+  readonly #measured = new Map<string, { readonly tenant: string; readonly queue: string }>();
+  readonly #unserved = new Map<string, Strand & { readonly need: HandlerNeed }>();
+  readonly #stopListening: readonly (() => void)[];
+  #looking = false;
 
-function startWatch(
-  services: WorkerServices,
-  config: WatchedConfig,
-  context: ActorContext<QueueWatchMessage>,
-): Behavior<QueueWatchMessage> {
-  const queues = context.refAt<SupervisorMessage>('../queues');
-  const runs = context.refAt<RunsMessage>('../runs');
-  const started = new Set<string>();
-  const stopListening = config.onChange(() => context.self.tell({ kind: 'look' }));
-  context.self.tell({ kind: 'look' });
+  constructor(
+    services: WorkerServices,
+    { config, fleet }: { readonly config: WatchedConfig; readonly fleet: WatchedFleet },
+    context: ActorContext<QueueWatchMessage>,
+  ) {
+    this.#services = services;
+    this.#config = config;
+    this.#fleet = fleet;
+    this.#context = context;
+    this.#queues = context.refAt('../queues');
+    this.#runs = context.refAt('../runs');
+    const look = (): void => void context.self.tell({ kind: 'look' });
+    this.#stopListening = [config.onChange(look), services.handlers.onChange(look)];
+    look();
+  }
 
-  function look(): void {
-    for (const key of config.queues().keys()) {
-      if (started.has(key)) continue;
-      const [tenant = '', name = ''] = key.split('/');
-      started.add(key);
-      const ensured = services.source.ensureQueue(tenant, name);
-      context.pipeToSelf(ensured, (outcome) => ({ kind: 'ready', queue: { tenant, name }, outcome }));
+  receive(message: QueueWatchMessage): void {
+    switch (message.kind) {
+      case 'look':
+        this.#look();
+        break;
+      case 'seen':
+        this.#looking = false;
+        if (message.outcome.status === 'fulfilled') this.#seen(message.outcome.value);
+        break;
+      case 'ready':
+        this.#ready(message.strand, message.outcome);
+        break;
     }
-    for (const key of started) measure(key);
-    context.setTimer('look', lookEveryMs, { kind: 'look' });
   }
 
-  function measure(key: string): void {
-    const [tenant = '', name = ''] = key.split('/');
-    const depth = services.source.depth(tenant, name);
-    context.pipeToSelf(depth, (outcome) => ({ kind: 'measured', queue: { tenant, name }, outcome }));
+  onStop(): void {
+    for (const stop of this.#stopListening) stop();
   }
 
-  function ready(queue: PulledQueue, outcome: PromiseSettledResult<void>): void {
+  #look(): void {
+    for (const key of this.#config.queues().keys()) {
+      const [tenant = '', queue = ''] = key.split('/');
+      this.#pull({ tenant, queue });
+    }
+    this.#context.setTimer('look', lookEveryMs, { kind: 'look' });
+    if (this.#looking) return;
+    this.#looking = true;
+    this.#context.pipeToSelf(this.#services.source.strands(), (outcome) => ({ kind: 'seen', outcome }));
+  }
+
+  #seen(depths: readonly StrandDepth[]): void {
+    this.#measure(depths);
+    const waiting = new Set<string>();
+    for (const { tenant, queue, need, messages } of depths) {
+      if (need === undefined || messages === 0) continue;
+      waiting.add(nameOf({ tenant, queue, need }));
+      this.#tellUnserved({ tenant, queue, need }, messages);
+      if (this.#services.handlers.meet(need) && this.#ownPullers() < ownStrandsMax) this.#pull({ tenant, queue, need });
+    }
+    for (const [name, strand] of this.#unserved) if (!waiting.has(name)) this.#served(name, strand);
+    for (const [name, pulled] of this.#pulled) {
+      const { need } = pulled.strand;
+      if (need === undefined) continue;
+      pulled.emptyLooks = waiting.has(name) ? 0 : pulled.emptyLooks + 1;
+      if (pulled.emptyLooks > idleLooks || !this.#services.handlers.meet(need)) this.#leave(name);
+    }
+  }
+
+  #ownPullers(): number {
+    let own = 0;
+    for (const { strand } of this.#pulled.values()) if (strand.need !== undefined) own += 1;
+    return own;
+  }
+
+  #pull(strand: Strand): void {
+    const name = nameOf(strand);
+    if (this.#pulled.has(name)) return;
+    this.#pulled.set(name, { strand, emptyLooks: 0 });
+    this.#context.pipeToSelf(this.#services.source.ensureStrand(strand), (outcome) => ({
+      kind: 'ready',
+      strand,
+      outcome,
+    }));
+  }
+
+  #ready(strand: Strand, outcome: Outcome<void>): void {
+    const name = nameOf(strand);
     if (outcome.status === 'rejected') {
       // Tried again at the next look.
-      started.delete(`${queue.tenant}/${queue.name}`);
-      context.log.warn({ err: outcome.reason, queue: queue.name }, 'consumer of a queue is not ready');
+      this.#pulled.delete(name);
+      this.#context.log.warn({ err: outcome.reason, queue: strand.queue }, 'consumer of a queue is not ready');
       return;
     }
-    queues.tell({ kind: 'startChild', spec: pullerSpec(queue, services, runs) });
-    measure(`${queue.tenant}/${queue.name}`);
+    if (this.#pulled.has(name)) {
+      this.#queues.tell({ kind: 'startChild', spec: pullerSpec(name, strand, this.#services, this.#runs) });
+    }
   }
 
-  return {
-    receive(message) {
-      switch (message.kind) {
-        case 'look':
-          look();
-          break;
-        case 'measured':
-          if (message.outcome.status === 'rejected') break;
-          services.metrics.queueDepth.set(message.outcome.value, {
-            tenant: message.queue.tenant,
-            queue: message.queue.name,
-          });
-          break;
-        case 'ready':
-          ready(message.queue, message.outcome);
-          break;
-      }
-    },
-    onStop: stopListening,
-  };
+  #leave(name: string): void {
+    this.#pulled.delete(name);
+    this.#queues.tell({ kind: 'stopChild', name });
+  }
+
+  /** Queues without a message are not in the list: they were emptied. */
+  #measure(depths: readonly StrandDepth[]): void {
+    const sums = new Map<string, number>();
+    for (const { tenant, queue, messages } of depths) {
+      const key = `${tenant}/${queue}`;
+      this.#measured.set(key, { tenant, queue });
+      sums.set(key, (sums.get(key) ?? 0) + messages);
+    }
+    for (const [key, labels] of this.#measured) {
+      this.#services.metrics.queueDepth.set(sums.get(key) ?? 0, { ...labels });
+      if (!sums.has(key)) this.#measured.delete(key);
+    }
+  }
+
+  #tellUnserved(strand: Strand & { readonly need: HandlerNeed }, messages: number): void {
+    const name = nameOf(strand);
+    if (this.#fleet.someNodeHas(strand.need)) {
+      this.#served(name, strand);
+      return;
+    }
+    const labels = unservedLabels(strand);
+    if (!this.#unserved.has(name)) {
+      this.#unserved.set(name, strand);
+      this.#context.log.warn(
+        { event: 'handler.missing', ...labels, jobs: messages },
+        'no live node can run these jobs',
+      );
+    }
+    this.#services.metrics.unserved.set(messages, labels);
+  }
+
+  #served(name: string, strand: Strand & { readonly need: HandlerNeed }): void {
+    if (!this.#unserved.delete(name)) return;
+    this.#services.metrics.unserved.set(0, unservedLabels(strand));
+  }
+}
+
+function unservedLabels({ tenant, queue, need }: Strand & { readonly need: HandlerNeed }): Record<string, string> {
+  return { tenant, queue, handler: need.handler, version: need.version ?? 'any' };
+}
+
+function nameOf({ tenant, queue, need }: Strand): string {
+  return need === undefined ? `${tenant}.${queue}` : `${tenant}.${queue}:${needText(need)}`;
 }
 
 /** A queue whose puller fails too often is quarantined and shown; the others go on. */
-function pullerSpec(queue: PulledQueue, services: WorkerServices, runs: ActorRef<RunsMessage>): ChildSpec {
+function pullerSpec(name: string, strand: Strand, services: WorkerServices, runs: ActorRef<RunsMessage>): ChildSpec {
   return {
-    name: `${queue.tenant}.${queue.name}`,
-    definition: pullerActor(queue, services, runs),
+    name,
+    definition: pullerActor(strand, services, runs),
     restart: 'permanent',
     shutdownMs: pullerStopMs,
     onExhausted: 'quarantine',

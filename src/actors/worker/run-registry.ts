@@ -55,7 +55,11 @@ export class RunRegistry {
 
   /** The delivery holds a reserved slot; it is released when the run is handed over or does not come about. */
   claim(delivery: WorkDelivery): void {
-    const { jobId } = delivery.message;
+    const { jobId, need } = delivery.message;
+    if (!this.#services.handlers.meet(need)) {
+      this.#passOn(delivery);
+      return;
+    }
     const { shard } = jobIdParts(jobId);
     this.#counts.claiming += 1;
     const claimed = this.#services.batcher.call(shard, 'claim', {
@@ -74,6 +78,27 @@ export class RunRegistry {
         return;
       }
       this.#claimed(delivery, shard, outcome.value);
+    });
+  }
+
+  /**
+   * Nothing is claimed for what this node cannot run. From the main strand it moves, once, to the need's own, which only
+   * nodes that meet it pull; the old message is acknowledged when the new one is there, and a copy too many is refused at
+   * its claim.
+   */
+  #passOn({ message, ackTo }: WorkDelivery): void {
+    this.#services.slots.release(1);
+    const { source, publisher } = this.#services;
+    const later = (): void => {
+      source.giveBack(ackTo, giveBackDelayMs);
+    };
+    if (message.strand === 'own') {
+      later();
+      return;
+    }
+    this.#then(publisher.publishWork({ ...message, strand: 'own' }), (moved) => {
+      if (moved.status === 'fulfilled') publisher.acknowledge(ackTo);
+      else later();
     });
   }
 

@@ -4,15 +4,17 @@ import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
 import type { ShardBatcher } from '../../application/shard-batcher.ts';
+import type { NodeHandlers } from './node-handlers.ts';
 import type { SlotLedger } from './slot-ledger.ts';
 
 export interface WorkerServices {
   readonly nodeId: string;
   readonly pool: RunPool;
   readonly slots: SlotLedger;
+  readonly handlers: NodeHandlers;
   readonly batcher: ShardBatcher;
   readonly source: WorkSource;
-  readonly publisher: Pick<Publisher, 'acknowledge'>;
+  readonly publisher: Pick<Publisher, 'acknowledge' | 'publishWork'>;
   readonly live: Pick<LiveFeed, 'publishProgress'>;
   readonly payloads: PayloadStore;
   readonly limits: WorkerLimits;
@@ -45,6 +47,7 @@ export const defaultWorkerLimits: WorkerLimits = {
 export interface WorkerMetrics {
   readonly runs: Gauge;
   readonly queueDepth: Gauge;
+  readonly unserved: Gauge;
   readonly runSeconds: Histogram;
   readonly ended: Counter;
 }
@@ -53,8 +56,13 @@ export function createWorkerMetrics(telemetry: Telemetry): WorkerMetrics {
   return {
     queueDepth: telemetry.gauge({
       name: 'troupe_queue_depth',
-      help: 'Messages of a queue that wait in JetStream, as this node saw it last.',
+      help: 'Messages of a queue in JetStream, taken ones not yet acknowledged included, as this node saw it last.',
       labelNames: ['tenant', 'queue'],
+    }),
+    unserved: telemetry.gauge({
+      name: 'troupe_jobs_unserved',
+      help: 'Jobs that wait for a handler, or a version of it, that no live node has.',
+      labelNames: ['tenant', 'queue', 'handler', 'version'],
     }),
     runs: telemetry.gauge({ name: 'troupe_runs', help: 'Runs of this node by phase.', labelNames: ['phase'] }),
     runSeconds: telemetry.histogram({

@@ -11,6 +11,8 @@ export interface NatsLimits {
   readonly maxAckPending: number;
   /** -1: no limit. The claim ends a message's life; a limit would strand a job whose shard was away for long. */
   readonly maxDeliver: number;
+  /** The consumer of a need's own strand goes when nobody has pulled from it for so long. */
+  readonly ownStrandIdleMs: number;
   readonly nodeTtlMs: number;
   readonly leaseTtlMs: number;
   /** JetStream publishes without an answer yet. */
@@ -43,6 +45,7 @@ export const defaultNatsLimits: NatsLimits = {
   ackWaitMs: 15_000,
   maxAckPending: 10_000,
   maxDeliver: -1,
+  ownStrandIdleMs: 300_000,
   nodeTtlMs: 6_000,
   leaseTtlMs: 6_000,
   publishesInFlight: 1_024,

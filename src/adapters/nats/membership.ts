@@ -129,6 +129,7 @@ function readNode(text: string): NodeInfo | undefined {
       incarnation: node.incarnation,
       roles: node.roles ?? [],
       slots: node.slots ?? 0,
+      handlers: node.handlers ?? [],
       draining: node.draining ?? false,
       version: node.version ?? '',
     };

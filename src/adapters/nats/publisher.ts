@@ -50,11 +50,15 @@ export class NatsPublisher implements Publisher {
   }
 
   publishWork(message: WorkMessage): Promise<void> {
-    const { jobId, attempt, generation } = message;
+    const { jobId, attempt, generation, tenant, queue, need, strand } = message;
+    const own = strand === 'own';
+    // The same message may move from the main strand to its own: that is no repetition.
     return this.#work.publish({
-      subject: this.#options.names.workSubject(message.tenant, message.queue),
-      headers: `Nats-Msg-Id: ${jobId}.${attempt}.${generation}\r\n`,
-      body: `{"jobId":"${jobId}","attempt":${attempt},"generation":${generation}}`,
+      subject: this.#options.names.workSubject(own ? { tenant, queue, need } : { tenant, queue }),
+      headers: `Nats-Msg-Id: ${jobId}.${attempt}.${generation}${own ? '.own' : ''}\r\n`,
+      body: `{"jobId":"${jobId}","attempt":${attempt},"generation":${generation},"handler":"${need.handler}"${
+        need.version === undefined ? '' : `,"version":"${need.version}"`
+      }}`,
     });
   }
 

@@ -5,13 +5,12 @@
  * message, wait) follows when the server declined the one-shot early. Ends: batch full, server says it is over, linger
  * after the first message, time over, abort, lost link.
  */
-import type { WorkDelivery } from '../../application/ports/bus.ts';
+import type { Strand, WorkDelivery } from '../../application/ports/bus.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 
 export interface PullInput {
-  readonly tenant: string;
-  readonly queue: string;
+  readonly strand: Strand;
   readonly batch: number;
   readonly expiresMs: number;
   readonly signal: AbortSignal;

@@ -1,6 +1,9 @@
 /**
- * Manifests (`handler.<name>`) and queue versions (`queue.<tenant>.<queue>`) in KV, seen by everyone through a watch.
- * Whatever this process published is published again when the bucket was lost.
+ * Manifests (`handler.<name>.<version>`) and queue versions (`queue.<tenant>.<queue>`) in KV, seen by everyone through a
+ * watch. Whatever this process published is published again when the bucket was lost.
+ *
+ * Versions of a handler lie side by side, since nodes with different ones live at once during a deploy. The newest
+ * published of each handler are kept; who publishes one more removes the oldest.
  */
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
@@ -8,10 +11,20 @@ import type { KeyBucket, KeyChange } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
+/** Versions of one handler that are remembered. */
+export const versionsMax = 16;
+
+interface Published {
+  readonly manifest: HandlerManifest;
+  readonly revision: number;
+}
+
 export class NatsSharedConfig implements SharedConfig {
   readonly #bucket: KeyBucket;
   readonly #own = new Map<string, string>();
-  readonly #manifests = new Map<string, HandlerManifest>();
+  /** By name, then by key. */
+  readonly #manifests = new Map<string, Map<string, Published>>();
+  readonly #lists = new Map<string, readonly HandlerManifest[]>();
   readonly #texts = new Map<string, string>();
   readonly #queues = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
@@ -26,11 +39,15 @@ export class NatsSharedConfig implements SharedConfig {
   }
 
   async publishManifest(manifest: HandlerManifest): Promise<void> {
-    await this.#publish(`handler.${escapeToken(manifest.name)}`, JSON.stringify(manifest));
+    const { name, version } = manifest;
+    await this.#publish(`handler.${escapeToken(name)}.${escapeToken(version)}`, JSON.stringify(manifest));
+    const oldestFirst = [...(this.#manifests.get(name) ?? [])].sort(([, a], [, b]) => a.revision - b.revision);
+    const surplus = oldestFirst.slice(0, -versionsMax).map(([key]) => key);
+    await Promise.all(surplus.map((key) => this.#bucket.delete(key)));
   }
 
-  manifests(): ReadonlyMap<string, HandlerManifest> {
-    return this.#manifests;
+  manifestsOf(handler: string): readonly HandlerManifest[] {
+    return this.#lists.get(handler) ?? [];
   }
 
   async touchQueue(tenant: string, queue: string, version: number): Promise<void> {
@@ -53,28 +70,40 @@ export class NatsSharedConfig implements SharedConfig {
   /** Shown here at once: who has published reads it back without waiting for the watch. */
   async #publish(key: string, value: string): Promise<void> {
     this.#own.set(key, value);
-    await this.#bucket.put(key, value);
-    this.#apply({ key, value, revision: 0 });
+    const revision = await this.#bucket.put(key, value);
+    this.#apply({ key, value, revision });
   }
 
-  #apply(change: KeyChange): void {
-    const { key, value } = change;
-    if (value === undefined || this.#texts.get(key) === value) return;
-    const changed = key.startsWith('handler.') ? this.#applyManifest(value) : this.#applyQueue(key, value);
+  #apply({ key, value, revision }: KeyChange): void {
+    if (value === undefined ? !this.#texts.has(key) : this.#texts.get(key) === value) return;
+    const changed = key.startsWith('handler.')
+      ? this.#applyManifest(key, value, revision)
+      : value !== undefined && this.#applyQueue(key, value);
     if (!changed) return;
-    this.#texts.set(key, value);
+    if (value === undefined) this.#texts.delete(key);
+    else this.#texts.set(key, value);
     for (const listener of [...this.#listeners]) listener();
   }
 
-  #applyManifest(text: string): boolean {
-    try {
-      const manifest = JSON.parse(text) as HandlerManifest | null;
-      if (typeof manifest?.name !== 'string' || typeof manifest.version !== 'string') return false;
-      this.#manifests.set(manifest.name, manifest);
+  #applyManifest(key: string, text: string | undefined, revision: number): boolean {
+    if (text === undefined) {
+      for (const [name, versions] of this.#manifests) if (versions.delete(key)) this.#list(name, versions);
       return true;
-    } catch {
-      return false;
     }
+    const manifest = readManifest(text);
+    if (manifest === undefined) return false;
+    const versions = this.#manifests.get(manifest.name) ?? new Map<string, Published>();
+    versions.set(key, { manifest, revision });
+    this.#manifests.set(manifest.name, versions);
+    this.#list(manifest.name, versions);
+    return true;
+  }
+
+  #list(name: string, versions: ReadonlyMap<string, Published>): void {
+    this.#lists.set(
+      name,
+      [...versions.values()].map(({ manifest }) => manifest),
+    );
   }
 
   /** Versions only grow, whatever order the news comes in. */
@@ -86,5 +115,14 @@ export class NatsSharedConfig implements SharedConfig {
     if (version <= (this.#queues.get(name) ?? -1)) return false;
     this.#queues.set(name, version);
     return true;
+  }
+}
+
+function readManifest(text: string): HandlerManifest | undefined {
+  try {
+    const manifest = JSON.parse(text) as HandlerManifest | null;
+    return typeof manifest?.name === 'string' && typeof manifest.version === 'string' ? manifest : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -11,6 +11,7 @@ import { StoreCompression } from '@nats-io/jetstream';
 import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import type { NatsLimits } from './limits.ts';
+import type { Strand } from '../../application/ports/bus.ts';
 import { consumerName } from './names.ts';
 import type { NatsNames } from './names.ts';
 
@@ -90,11 +91,15 @@ function bucketStream(bucket: string, replicas: number, ttlMs: number | undefine
   };
 }
 
-/** Literal filter, explicit ack, no backoff list (it would replace the ack wait). */
-export function desiredConsumer(names: NatsNames, limits: NatsLimits, tenant: string, queue: string): DesiredConsumer {
+/**
+ * Literal filter, explicit ack, no backoff list (it would replace the ack wait). Consumers of own strands go by themselves
+ * when nobody pulls any more, so that needs of the past leave nothing behind; the messages stay in the stream.
+ */
+export function desiredConsumer(names: NatsNames, limits: NatsLimits, strand: Strand): DesiredConsumer {
   return {
-    durable_name: consumerName(tenant, queue),
-    filter_subject: names.workSubject(tenant, queue),
+    durable_name: consumerName(strand),
+    filter_subject: names.workSubject(strand),
+    ...(strand.need !== undefined && { inactive_threshold: nanos(limits.ownStrandIdleMs) }),
     deliver_policy: DeliverPolicy.All,
     replay_policy: ReplayPolicy.Instant,
     ack_policy: AckPolicy.Explicit,

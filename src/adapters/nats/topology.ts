@@ -4,11 +4,11 @@
  */
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream';
+import type { Strand } from '../../application/ports/bus.ts';
 import type { Logger } from '../../application/ports/runtime.ts';
 import { apiCodeOf, apiCodes, brokerError } from './broker-error.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
-import { consumerName } from './names.ts';
 import type { NatsNames } from './names.ts';
 import { desiredConsumer, desiredStreams } from './stream-configs.ts';
 import type { DesiredConsumer, DesiredStream } from './stream-configs.ts';
@@ -62,9 +62,9 @@ export class Topology {
     return this.#maxAgeMs.get(`KV_${bucket}`) ?? 0;
   }
 
-  async ensureConsumer(tenant: string, queue: string): Promise<void> {
+  async ensureConsumer(strand: Strand): Promise<void> {
     const { names, limits } = this.#options;
-    const desired = desiredConsumer(names, limits, tenant, queue);
+    const desired = desiredConsumer(names, limits, strand);
     const asset = `${names.workStream}/${desired.durable_name}`;
     try {
       const info = await this.#createConsumer(desired);
@@ -74,9 +74,12 @@ export class Topology {
     }
   }
 
-  async consumerInfo(tenant: string, queue: string): Promise<ConsumerInfo> {
+  /** Subjects of the work stream that hold messages, and how many. */
+  async workSubjects(): Promise<ReadonlyMap<string, number>> {
+    const { workStream, workSubjects } = this.#options.names;
     try {
-      return await (await this.manager()).consumers.info(this.#options.names.workStream, consumerName(tenant, queue));
+      const { state } = await (await this.manager()).streams.info(workStream, { subjects_filter: workSubjects });
+      return new Map(Object.entries(state.subjects ?? {}));
     } catch (error) {
       throw brokerError(error);
     }

@@ -5,7 +5,7 @@
  */
 import { createInbox } from '@nats-io/transport-node';
 import type { Msg } from '@nats-io/transport-node';
-import type { WorkDelivery, WorkSource } from '../../application/ports/bus.ts';
+import type { Strand, StrandDepth, WorkDelivery, WorkSource } from '../../application/ports/bus.ts';
 import type { Clock, Counter, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { parseJobId } from '../../domain/job-id.ts';
@@ -14,7 +14,7 @@ import { brokerUnavailable } from './broker-error.ts';
 import { HandBack } from './hand-back.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
-import { consumerName } from './names.ts';
+import { consumerName, strandOf } from './names.ts';
 import type { NatsNames } from './names.ts';
 import { Pull } from './pull.ts';
 import type { PullInput } from './pull.ts';
@@ -41,7 +41,7 @@ export class NatsWorkSource implements WorkSource {
   readonly #inbox = `${createInbox()}.`;
   readonly #open = new Map<number, Pull>();
   readonly #byKey = new Map<string, Pull[]>();
-  readonly #known = new Map<string, { readonly tenant: string; readonly queue: string }>();
+  readonly #known = new Map<string, Strand>();
   readonly #handBack: HandBack;
   readonly #handedBack: Counter;
   #nextId = 0;
@@ -56,7 +56,7 @@ export class NatsWorkSource implements WorkSource {
     options.link.connection.subscribe(`${this.#inbox}*`, { callback: (_error, message) => this.#receive(message) });
     options.link.onDown(() => this.#failAll());
     options.guard.onRepair(async () => {
-      await Promise.all([...this.#known.values()].map((one) => this.ensureQueue(one.tenant, one.queue)));
+      await Promise.all([...this.#known.values()].map((strand) => this.ensureStrand(strand)));
     });
   }
 
@@ -67,7 +67,7 @@ export class NatsWorkSource implements WorkSource {
     return new Promise((resolve, reject) => {
       const id = this.#nextId;
       this.#nextId += 1;
-      const key = consumerName(input.tenant, input.queue);
+      const key = consumerName(input.strand);
       const pull = new Pull({ id, key, input }, this.#hooks, this.#options.clock, { resolve, reject });
       this.#open.set(id, pull);
       const siblings = this.#byKey.get(key);
@@ -87,13 +87,19 @@ export class NatsWorkSource implements WorkSource {
     this.#handBack.close();
   }
 
-  async ensureQueue(tenant: string, queue: string): Promise<void> {
-    this.#known.set(consumerName(tenant, queue), { tenant, queue });
-    await this.#options.topology.ensureConsumer(tenant, queue);
+  async ensureStrand(strand: Strand): Promise<void> {
+    // Own strands come and go; a pull that finds its consumer gone makes it anew.
+    if (strand.need === undefined) this.#known.set(consumerName(strand), strand);
+    await this.#options.topology.ensureConsumer(strand);
   }
 
-  async depth(tenant: string, queue: string): Promise<number> {
-    return (await this.#options.topology.consumerInfo(tenant, queue)).num_pending;
+  async strands(): Promise<readonly StrandDepth[]> {
+    const found: StrandDepth[] = [];
+    for (const [subject, messages] of await this.#options.topology.workSubjects()) {
+      const strand = strandOf(subject);
+      if (strand !== undefined) found.push({ ...strand, messages });
+    }
+    return found;
   }
 
   readonly #hooks = {
@@ -125,7 +131,8 @@ export class NatsWorkSource implements WorkSource {
       this.#options.link.trySend(ackTo, termPayload);
       return;
     }
-    const pull = this.#byKey.get(consumerName(delivery.message.tenant, delivery.message.queue))?.[0];
+    const { tenant, queue, need, strand } = delivery.message;
+    const pull = this.#byKey.get(consumerName(strand === 'own' ? { tenant, queue, need } : { tenant, queue }))?.[0];
     if (pull !== undefined) {
       pull.take(delivery);
       return;
@@ -164,7 +171,7 @@ export class NatsWorkSource implements WorkSource {
   async #repair(pull: Pull): Promise<void> {
     this.#options.guard.suspect();
     try {
-      await this.#options.topology.ensureConsumer(pull.input.tenant, pull.input.queue);
+      await this.#options.topology.ensureConsumer(pull.input.strand);
       pull.ended();
     } catch (error) {
       pull.fail(brokerUnavailable('the consumer of the queue is missing', error));
@@ -178,19 +185,25 @@ export class NatsWorkSource implements WorkSource {
 
 /** `<root>.work.<tenant>.<queue>.<level>` with `{"jobId","attempt","generation"}`. */
 function readDelivery(message: Msg, ackTo: string): WorkDelivery | undefined {
-  const [, , tenant, queue] = message.subject.split('.');
-  if (tenant === undefined || queue === undefined) return undefined;
+  const place = strandOf(message.subject);
+  if (place === undefined) return undefined;
   try {
-    const body = message.json<Readonly<Record<'jobId' | 'attempt' | 'generation', unknown>> | null>();
+    const body = message.json<Readonly<Record<WorkField, unknown>> | null>();
     if (typeof body?.jobId !== 'string' || !isCount(body.attempt) || !isCount(body.generation)) return undefined;
     const jobId = parseJobId(body.jobId);
-    if (jobId === undefined) return undefined;
-    const { attempt, generation } = body;
-    return { message: { jobId, tenant, queue, attempt, generation }, ackTo, deliveries: deliveriesOf(ackTo) };
+    const { attempt, generation, handler, version } = body;
+    if (jobId === undefined || typeof handler !== 'string') return undefined;
+    const need = typeof version === 'string' ? { handler, version } : { handler };
+    const { tenant, queue } = place;
+    const strand = place.need === undefined ? 'main' : 'own';
+    const work = { jobId, tenant, queue, attempt, generation, need, strand } as const;
+    return { message: work, ackTo, deliveries: deliveriesOf(ackTo) };
   } catch {
     return undefined;
   }
 }
+
+type WorkField = 'jobId' | 'attempt' | 'generation' | 'handler' | 'version';
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0;

@@ -244,11 +244,9 @@ class CellPool implements RunPool {
     if (this.#runs.size === 0) this.#onEmpty();
   }
 
-  /** Another node may have it, or this one again after a reload. Not from inside `run`: callers expect news later. */
+  /** A reload took the handler away after the node had claimed it. Not from inside `run`: callers expect news later. */
   #refuse(run: PoolRun): void {
-    const message = `this node has no handler "${run.request.handler}"`;
-    const failure = { reason: 'HANDLER_NOT_FOUND', message } as const;
-    setImmediate(() => this.#events?.ended(run.request.runId, { kind: 'failed', failure, retryable: true }, 0));
+    setImmediate(() => this.#events?.ended(run.request.runId, { kind: 'returned' }, 0));
   }
 
   #report({ url, reason }: HandlerProblem): void {

@@ -1,5 +1,6 @@
 /** JetStream and core NATS as the application sees them. Nothing here is a record: all of it can be rebuilt. */
 import type { JobEventType } from '../../domain/job.ts';
+import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
 export interface WorkMessage {
@@ -13,6 +14,25 @@ export interface WorkMessage {
    * is recognised, while a new owner's is not swallowed because of a message that its predecessor's node holds unacked.
    */
   readonly generation: number;
+  readonly need: HandlerNeed;
+  /**
+   * A queue's `main` strand is pulled by every node; the need's `own` strand only by nodes that meet it. A job goes to
+   * the main one while every node could run it.
+   */
+  readonly strand: 'main' | 'own';
+}
+
+/** A subject and a consumer of its own: all of a queue that any node may take, or what needs one handler. */
+export interface Strand {
+  readonly tenant: string;
+  readonly queue: string;
+  /** Absent: the main strand. */
+  readonly need?: HandlerNeed;
+}
+
+/** Messages of a strand, taken ones not yet acknowledged included. */
+export interface StrandDepth extends Strand {
+  readonly messages: number;
 }
 
 /** A CloudEvent about a job; `id` = `<jobId>.<seq>`. */
@@ -47,15 +67,14 @@ export interface WorkDelivery {
   readonly deliveries: number;
 }
 
-/** One pull consumer: a queue at one level. */
+/** One pull consumer per strand. */
 export interface WorkSource {
   /**
    * Asks for up to `batch` messages. Resolves with what there is at once, or, when there is nothing, with the first
    * messages that arrive within `expiresMs` (empty after that). Rejects BROKER_UNAVAILABLE.
    */
   pull(input: {
-    readonly tenant: string;
-    readonly queue: string;
+    readonly strand: Strand;
     readonly batch: number;
     readonly expiresMs: number;
     readonly signal: AbortSignal;
@@ -63,9 +82,9 @@ export interface WorkSource {
   /** The message will not be handled here; give it to someone else, after `delayMs` (default: now). */
   giveBack(ackTo: string, delayMs?: number): void;
   /** Creates the consumer if it is missing, verifies it if it is there. */
-  ensureQueue(tenant: string, queue: string): Promise<void>;
-  /** Messages waiting in the consumer. */
-  depth(tenant: string, queue: string): Promise<number>;
+  ensureStrand(strand: Strand): Promise<void>;
+  /** Every strand that holds messages: the truth of what waits, own strands that nobody has announced included. */
+  strands(): Promise<readonly StrandDepth[]>;
 }
 
 export interface ProgressNote {

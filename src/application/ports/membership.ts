@@ -1,5 +1,6 @@
 /** Who is there, who holds which shard, what is configured. All of it in NATS KV, all of it rebuildable. */
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
+import type { HandlerVersion } from '../../domain/handler-need.ts';
 
 export interface NodeInfo {
   readonly nodeId: string;
@@ -7,6 +8,8 @@ export interface NodeInfo {
   readonly incarnation: number;
   readonly roles: readonly ('gateway' | 'shards' | 'workers')[];
   readonly slots: number;
+  /** What a node that works can run: one version of each. */
+  readonly handlers: readonly HandlerVersion[];
   readonly draining: boolean;
   readonly version: string;
 }
@@ -42,8 +45,10 @@ export interface ShardLeases {
 
 /** Manifests and queue names that nodes and gateways push to each other. */
 export interface SharedConfig {
+  /** Versions of a handler lie side by side; of one handler the newest published are kept, a bounded number. */
   publishManifest(manifest: HandlerManifest): Promise<void>;
-  manifests(): ReadonlyMap<string, HandlerManifest>;
+  /** All known versions of the handler, in no order. */
+  manifestsOf(handler: string): readonly HandlerManifest[];
   /** Tells everyone that the queue is new or changed; the store has the truth. */
   touchQueue(tenant: string, queue: string, version: number): Promise<void>;
   /** `tenant/queue` → version. */

@@ -18,6 +18,7 @@ interface SubmitFlags {
   readonly each?: string;
   readonly inputFile?: string;
   readonly as?: string;
+  readonly handlerVersion?: string;
   readonly queue?: string;
   readonly key?: string;
   readonly runAt?: Date;
@@ -59,6 +60,7 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
     handler,
     ...(value !== undefined && { input: value }),
     ...given({
+      handlerVersion: flags.handlerVersion,
       queue: flags.queue,
       runAt: flags.delay === undefined ? flags.runAt : new Date(nowMs + flags.delay),
       queueTimeoutMs: flags.queueTimeout,
@@ -150,6 +152,7 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .option('--each <glob>', "one job for each file that matches: --each 'photos/*.jpg'")
     .option('--input-file <file>', 'input from a file, or - for standard input')
     .option('--as <form>', 'json or bytes: how a file is sent (default: .json files as json, others as bytes)')
+    .option('--handler-version <version>', 'run it on this version only (1.4.0), or on at least this one (>=1.4)')
     .option('--queue <name>', 'queue to wait in (default)')
     .option('--key <key>', 'idempotency key: submitting again gives the same job; with --each it is made one per file')
     .option('--run-at <time>', 'not before this time', timeFlag('run-at'))

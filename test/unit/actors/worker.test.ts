@@ -144,4 +144,63 @@ describe('the workers of a node', () => {
     await worker.end(runId);
     expect(drained).toBe(true);
   });
+
+  it('never claim what they cannot run: it moves to its own strand, once, and the slot is free at once', async () => {
+    await idle();
+    const need = { handler: 'test.echo', version: '>=1.5' };
+    const { message } = await worker.offer(1, { need });
+    expect(worker.moved).toEqual([{ ...message, strand: 'own' }]);
+    expect(worker.acks).toEqual(['ack-1']);
+    expect([worker.handed, worker.slots.free, worker.pulls.length]).toEqual([[], 1, 1]);
+    await idle();
+    expect(worker.slots.free).toBe(2);
+  });
+
+  it('give it back when it cannot move, and what came from its own strand after the handler went', async () => {
+    await idle();
+    worker.shards = 'away';
+    await worker.offer(1, { need: { handler: 'test.other' } });
+    await idle();
+    worker.shards = 'up';
+    await worker.offer(2, { need: { handler: 'test.other' }, strand: 'own' });
+    expect(worker.givenBack).toEqual([
+      { ackTo: 'ack-1', delayMs: 1_000 },
+      { ackTo: 'ack-2', delayMs: 1_000 },
+    ]);
+    expect([worker.moved, worker.acks, worker.handed]).toEqual([[], [], []]);
+  });
+
+  it('pull own strands that hold messages for them, until they have been empty for a while', async () => {
+    await idle();
+    const place = { tenant: 'default', queue: 'default' };
+    const need = { handler: 'test.echo', version: '1.4.0' };
+    worker.waiting = [
+      { ...place, messages: 3 },
+      { ...place, need, messages: 1 },
+      { ...place, need: { handler: 'test.echo', version: '1.5.0' }, messages: 1 },
+      { ...place, need: { handler: 'test.nowhere' }, messages: 2 },
+    ];
+    await worker.kit.advance(2_000);
+    expect(worker.pulls.map(({ strand }) => strand)).toEqual([place, { ...place, need }]);
+    const pullers = (): string[] =>
+      worker.kit.system
+        .tree()
+        .filter(({ kind, state }) => kind === 'puller' && state === 'running')
+        .map(({ path }) => path);
+    expect(pullers()).toEqual(['/workers/queues/default.default', '/workers/queues/default.default:test.echo@1.4.0']);
+    worker.waiting = [];
+    await worker.kit.advance(40_000);
+    expect(pullers()).toEqual(['/workers/queues/default.default']);
+  });
+
+  it('leave an own strand as soon as the handler is another one', async () => {
+    await idle();
+    const need = { handler: 'test.echo', version: '1.4.0' };
+    worker.waiting = [{ tenant: 'default', queue: 'default', need, messages: 1 }];
+    await worker.kit.advance(2_000);
+    expect(worker.pulls.length).toBe(2);
+    worker.handlers.replace([{ name: 'test.echo', version: '1.5.0' }]);
+    await worker.kit.settle();
+    expect(worker.kit.system.tree().filter(({ path }) => path.includes('1.4.0'))).toEqual([]);
+  });
 });

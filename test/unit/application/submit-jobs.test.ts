@@ -1,6 +1,7 @@
 /** What a submit sends and stores, and where. */
 import { describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../src/application/call-context.ts';
+import { fingerprint } from '../../../src/application/job-fingerprint.ts';
 import type { JobRequest } from '../../../src/application/job-request.ts';
 import { createQueueCatalog } from '../../../src/application/queue-catalog.ts';
 import { createShardBatcher } from '../../../src/application/shard-batcher.ts';
@@ -10,6 +11,7 @@ import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { ErrorCode } from '../../../src/domain/errors.ts';
 import { defaultQueueSettings } from '../../../src/domain/queue.ts';
+import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import type { Queue } from '../../../src/domain/queue.ts';
 import { testRecord } from '../../support/jobs.ts';
 import { silentLog } from '../../support/stores.ts';
@@ -42,6 +44,15 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     }
     return items.map((item) => ({ ok: { record: testRecord(item.spec), duplicate: false } }));
   };
+  const manifests: readonly HandlerManifest[] = [
+    { name: 'test.echo', version: '1', inputKind: 'any' },
+    { name: 'test.bytes', version: '1', inputKind: 'bytes', executionTimeoutMs: 9 },
+    { name: 'test.grown', version: '0.9.0', inputKind: 'any', executionTimeoutMs: 900 },
+    { name: 'test.grown', version: '1', inputKind: 'bytes', executionTimeoutMs: 1_000 },
+    { name: 'test.grown', version: '2.1.0', inputKind: 'json', executionTimeoutMs: 2_100 },
+    { name: 'test.grown', version: '2.0.0', inputKind: 'json', executionTimeoutMs: 2_000 },
+    { name: 'test.grown', version: '3.0.0', inputKind: 'bytes', executionTimeoutMs: 3_000 },
+  ];
   const catalog = createQueueCatalog({
     store: {
       createQueue: async () => ({ outcome: 'exists', queue }),
@@ -53,7 +64,7 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
       updateQueue: async () => ({ outcome: 'missing' }),
     },
     config: { queues: () => versions, touchQueue: async () => undefined },
-    work: { ensureQueue: async () => undefined },
+    work: { ensureStrand: async () => undefined },
     clock,
     log: silentLog,
   });
@@ -68,12 +79,9 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     shards: createShardChoice({ shardCount: 8, localShards: () => options.local ?? [], clock, random: () => 0.3 }),
     catalog,
     config: {
-      manifests: () =>
-        new Map([
-          ['test.echo', { name: 'test.echo', version: '1', inputKind: 'any' as const }],
-          ['test.bytes', { name: 'test.bytes', version: '1', inputKind: 'bytes' as const, executionTimeoutMs: 9 }],
-        ]),
+      manifestsOf: (handler) => manifests.filter(({ name }) => name === handler),
     },
+    fleet: { versionsOf: () => ['1', '2.0.0', '2.1.0'] },
     payloads: {
       putPayload: async ({ id, bytes }) => void stored.set(id, bytes),
       getPayload: async () => undefined,
@@ -195,5 +203,53 @@ describe('submit', () => {
     expect(reads()).toBe(2);
     const timeouts = sent.flatMap(({ items }) => items.map((item) => item.spec.executionTimeoutMs));
     expect(timeouts).toEqual([300_000, 300_000, 300_000, 123]);
+  });
+
+  describe('with versions 1, 2.0.0 and 2.1.0 live, and 0.9.0 and 3.0.0 gone', () => {
+    const text = { kind: 'json', json: '1' } as const;
+    const bytes = { kind: 'bytes', bytes: Buffer.alloc(1) } as const;
+    const grown = { ...echo, handler: 'test.grown' };
+    /** What is recorded with the job: the version it needs, and the defaults of the one that spoke. */
+    async function recorded(request: JobRequest): Promise<readonly [string | undefined, number | undefined]> {
+      const { submit, sent } = setUp();
+      await submit.one(context, request);
+      const spec = sent[0]?.items[0]?.spec;
+      return [spec?.handlerVersion, spec?.executionTimeoutMs];
+    }
+
+    it('the newest live one speaks, and the job stays away from those that would refuse its input', async () => {
+      expect(await recorded({ ...grown, input: text })).toEqual(['>=2.0.0', 2_100]);
+      expect(await codeOf(setUp().submit.one(context, { ...grown, input: bytes }))).toBe('INVALID_JOB_SPEC');
+    });
+
+    it.each([
+      ['2.0.0', text, ['2.0.0', 2_000]],
+      ['1', bytes, ['1', 1_000]],
+      ['>=2.0', text, ['>=2.0', 2_100]],
+      ['>=2.1', text, ['>=2.1', 2_100]],
+    ] as const)('one that asks for %s gets it', async (handlerVersion, input, wanted) => {
+      expect(await recorded({ ...grown, handlerVersion, input })).toEqual(wanted);
+    });
+
+    it('what is not live any more is waited for, what nobody ever published is refused', async () => {
+      expect(await recorded({ ...grown, handlerVersion: '0.9.0', input: text })).toEqual(['0.9.0', 900]);
+      expect(await recorded({ ...grown, handlerVersion: '>=3', input: bytes })).toEqual(['>=3', 3_000]);
+      const { submit } = setUp();
+      await expect(submit.one(context, { ...grown, handlerVersion: '>=4', input: text })).rejects.toMatchObject({
+        code: 'UNKNOWN_HANDLER',
+        message: 'no node has published the handler test.grown@>=4',
+        metadata: { handler: 'test.grown', handlerVersion: '>=4' },
+      });
+      await expect(submit.one(context, { ...grown, handlerVersion: '^1', input: text })).rejects.toMatchObject({
+        code: 'INVALID_JOB_SPEC',
+        violations: [{ field: 'job.handler_version' }],
+      });
+    });
+
+    it('a key with another version is another content; without one it is what it was', () => {
+      const print = (more: object): unknown => fingerprint('t', { ...echo, idempotencyKey: 'k', ...more })?.contentHash;
+      expect(print({ handlerVersion: '1' })).not.toBe(print({}));
+      expect(print({})).toBe('wP1SA2_FkErCIlyCSRP8jev-Zzit0lHiw9VavDeF94k');
+    });
   });
 });

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { consumerName, escapeToken, natsNames } from '../../../src/adapters/nats/names.ts';
+import { consumerName, escapeToken, natsNames, strandOf } from '../../../src/adapters/nats/names.ts';
 import { readPubAck } from '../../../src/adapters/nats/pub-ack.ts';
+import { handlerNamePattern } from '../../../src/domain/queue.ts';
 import { fitResults } from '../../../src/adapters/nats/shard-link.ts';
 
 function unescapeToken(token: string): string {
@@ -19,8 +20,33 @@ describe('names', () => {
     );
   });
 
-  test('two queues never share a consumer', () => {
-    expect(consumerName('a', 'b_2')).not.toBe(consumerName('a_b', '2'));
+  test('a work subject says its strand', () => {
+    const names = natsNames('root');
+    const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+    const handler = fc.stringMatching(handlerNamePattern);
+    const version = fc.option(fc.oneof(fc.stringMatching(/^[A-Za-z0-9._+-]{1,64}$/), fc.constant('>=1.4')));
+    fc.assert(
+      fc.property(token, token, fc.option(fc.tuple(handler, version)), (tenant, queue, needed) => {
+        const [name = '', least] = needed ?? [];
+        const need = { handler: name, ...(typeof least === 'string' && { version: least }) };
+        const strand = needed === null ? { tenant, queue } : { tenant, queue, need };
+        expect(names.workSubject(strand).split('.')).toHaveLength(5);
+        expect(strandOf(names.workSubject(strand))).toEqual(strand);
+        expect(consumerName(strand).length).toBeLessThan(256);
+      }),
+    );
+    expect(strandOf('root.work.a.b.3')).toBeUndefined();
+  });
+
+  test('two strands never share a consumer', () => {
+    const names = [
+      { tenant: 'a', queue: 'b_2' },
+      { tenant: 'a_b', queue: '2' },
+      { tenant: 'a', queue: 'b', need: { handler: 'x' } },
+      { tenant: 'a', queue: 'b', need: { handler: 'x', version: '1' } },
+      { tenant: 'a', queue: 'b' },
+    ].map(consumerName);
+    expect(new Set(names).size).toBe(names.length);
   });
 
   test('a root that is not one token is refused', () => {

@@ -1,0 +1,28 @@
+/** The handlers that this node has now: what it may take work for. Changes when handler files are reloaded. */
+import type { HandlerNeed, HandlerVersion } from '../../domain/handler-need.ts';
+import { meetsNeed } from '../../domain/handler-need.ts';
+
+export class NodeHandlers {
+  readonly #byName = new Map<string, HandlerVersion>();
+  readonly #listeners = new Set<() => void>();
+
+  replace(handlers: readonly HandlerVersion[]): void {
+    this.#byName.clear();
+    for (const { name, version } of handlers) this.#byName.set(name, { name, version });
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  list(): readonly HandlerVersion[] {
+    return [...this.#byName.values()];
+  }
+
+  meet(need: HandlerNeed): boolean {
+    const have = this.#byName.get(need.handler);
+    return have !== undefined && meetsNeed(have, need);
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
