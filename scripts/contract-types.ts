@@ -57,6 +57,7 @@ function memberOf(field: protobuf.Field): string {
   const resolved = field.resolvedType instanceof protobuf.Type ? field.resolvedType.name : undefined;
   const base = resolved ?? scalars[field.type] ?? (field.resolvedType ? 'number' : undefined);
   if (base === undefined) throw new Error(`no TypeScript type for ${field.type}`);
+  if (field instanceof protobuf.MapField) return `  readonly ${field.name}: Readonly<Record<string, ${base}>>;\n`;
   if (field.repeated) return `  readonly ${field.name}: readonly ${base}[];\n`;
   if (field.partOf && !field.partOf.name.startsWith('_')) return `  readonly ${field.name}?: ${base};\n`;
   const nullable = resolved !== undefined || field.partOf !== null;

@@ -27,6 +27,8 @@ function canonicalText(request: JobRequest): string {
       ? ['json', hash('sha256', 'null', 'base64url')]
       : [input.kind, hash('sha256', input.kind === 'json' ? input.json : input.bytes, 'base64url')];
   const version = request.handlerVersion === undefined ? [] : [request.handlerVersion];
+  const labelled = Object.entries(request.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const labels = labelled.length === 0 ? [] : [labelled];
   return JSON.stringify([
     request.handler,
     request.queue === '' ? 'default' : request.queue,
@@ -38,5 +40,6 @@ function canonicalText(request: JobRequest): string {
     request.retentionMs ?? null,
     [retry?.maxAttempts ?? null, retry?.initialMs ?? null, retry?.coefficient ?? null, retry?.maxMs ?? null],
     ...version,
+    ...labels,
   ]);
 }

@@ -1,5 +1,6 @@
 /** What a caller asks for, before anything is known to be valid. Absent fields get their defaults later. */
 import type { JobState, RetryPolicy } from '../domain/job.ts';
+import type { Labels } from '../domain/labels.ts';
 
 export type RequestPayload =
   { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
@@ -18,6 +19,7 @@ export interface JobRequest {
   readonly totalTimeoutMs?: number | undefined;
   readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined;
   readonly retentionMs?: number | undefined;
+  readonly labels?: Labels | undefined;
   /** Empty: none. */
   readonly idempotencyKey: string;
 }

@@ -7,6 +7,7 @@ import type { FieldViolation } from '../domain/errors.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { isVersionNeed, needText, versionNeedText } from '../domain/handler-need.ts';
 import type { JobSpec, Payload } from '../domain/job.ts';
+import { checkLabels } from '../domain/labels.ts';
 import { defaultQueueSettings, handlerNamePattern, namePattern } from '../domain/queue.ts';
 import type { Queue } from '../domain/queue.ts';
 import { FieldChecks } from './field-checks.ts';
@@ -51,6 +52,7 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   checks.pattern('job.queue', facts.queueName, namePattern);
   checks.length('idempotency_key', request.idempotencyKey, idempotencyKeyMax);
   const retentionMs = request.retentionMs ?? facts.queue?.settings.retentionMs ?? defaultQueueSettings.retentionMs;
+  for (const { key, description } of checkLabels(request.labels ?? {})) checks.add(`job.labels[${key}]`, description);
   checkTimes(checks, request, retentionMs, facts.nowMs);
   checkRetry(checks, 'job.retry', request.retry);
   const problemsWith = inputChecker(input, facts.validator);
@@ -125,6 +127,7 @@ function fillIn(
     retry: mergeRetry([request.retry, manifest.retry], settings.retry),
     retentionMs: request.retentionMs ?? settings.retentionMs,
     ...(request.idempotencyKey !== '' && { idempotencyKey: request.idempotencyKey }),
+    ...(request.labels !== undefined && Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(facts.traceparent !== undefined && { traceparent: facts.traceparent }),
   };
 }

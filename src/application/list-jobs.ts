@@ -1,8 +1,10 @@
-/** Jobs of one queue, newest first, straight from the store. */
+/** Jobs of one queue that a filter asks for, newest or oldest first, straight from the store. */
 import { TroupeError } from '../domain/errors.ts';
 import type { JobRecord } from '../domain/job.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
+import { checkFilter, filterDigest, matcherOf } from './job-filter.ts';
+import type { JobFilter } from './job-filter.ts';
 import { jobPageToken, parseJobPageToken } from './page-token.ts';
 import type { JobStore } from './ports/job-store.ts';
 import type { Clock } from './ports/runtime.ts';
@@ -24,24 +26,38 @@ export interface ListJobsParts {
   readonly clock: Clock;
 }
 
-export type ListJobs = (
-  context: CallContext,
-  query: { readonly queue: string; readonly pageSize: number; readonly pageToken: string },
-) => Promise<JobPage>;
+export interface ListJobsQuery extends JobFilter {
+  /** Empty: the queue `default`. */
+  readonly queue: string;
+  /** 0: 50. */
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
+export type ListJobs = (context: CallContext, query: ListJobsQuery) => Promise<JobPage>;
 
 export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJobs {
   return async (context, query) => {
     ensureAwaited(context, clock.nowMs());
+    checkFilter(query);
     const name = query.queue === '' ? defaultQueueName : query.queue;
     const queue = await catalog.find(context.tenant, name);
     if (!queue) throw new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue: name } });
-    const before = query.pageToken === '' ? undefined : parseJobPageToken(query.pageToken, queue.queueNo);
+    const { queueNo } = queue;
+    const { createdFromMs, createdBeforeMs } = query;
+    const digest = filterDigest(query);
+    const cursor = query.pageToken === '' ? undefined : parseJobPageToken(query.pageToken, { queueNo, digest });
+    const matches = matcherOf(query);
     const page = await store.listJobs({
-      queueNo: queue.queueNo,
+      queueNo,
+      order: query.oldestFirst ? 'oldest' : 'newest',
       limit: query.pageSize === 0 ? pageSizeDefault : Math.min(query.pageSize, pageSizeMax),
       nowMs: clock.nowMs(),
-      ...(before && { before }),
+      ...(cursor && { cursor }),
+      ...(createdFromMs !== undefined && { createdFromMs }),
+      ...(createdBeforeMs !== undefined && { createdBeforeMs }),
+      ...(matches && { matches }),
     });
-    return { records: page.records, nextPageToken: page.next ? jobPageToken(page.next) : '' };
+    return { records: page.records, nextPageToken: page.next ? jobPageToken(page.next, digest) : '' };
   };
 }

@@ -6,14 +6,18 @@ import { TroupeError } from '../domain/errors.ts';
 import { jobIdParts, parseJobId } from '../domain/job-id.ts';
 import type { JobId } from '../domain/job-id.ts';
 
-export function jobPageToken(before: JobId): string {
-  return encode('j1', before);
+/** `digest` stands for what is listed, and in which order. */
+export function jobPageToken(cursor: JobId, digest: string): string {
+  return encode('j2', `${digest}.${cursor}`);
 }
 
-/** The id that the next page begins before; it names the queue, so a token of another queue is found out. */
-export function parseJobPageToken(token: string, queueNo: number): JobId {
-  const id = parseJobId(decode('j1', token) ?? '');
-  if (!id || jobIdParts(id).queueNo !== queueNo) throw invalidPageToken();
+/** The id after which the next page begins; it names the queue, so a token of another list or queue is found out. */
+export function parseJobPageToken(token: string, list: { readonly queueNo: number; readonly digest: string }): JobId {
+  const text = decode('j2', token) ?? '';
+  const id = parseJobId(text.slice(list.digest.length + 1));
+  const isOfThisList =
+    text.startsWith(`${list.digest}.`) && id !== undefined && jobIdParts(id).queueNo === list.queueNo;
+  if (!isOfThisList) throw invalidPageToken();
   return id;
 }
 

@@ -1,4 +1,6 @@
 /** Texts of flags to values; what is wrong is said with the name of the flag. */
+import { jobStates } from '../domain/job.ts';
+import type { JobState } from '../domain/job.ts';
 import { parseDurationMs } from './duration-text.ts';
 import { UsageError } from './exit-code.ts';
 
@@ -35,6 +37,23 @@ export function numberFlag(name: string): (text: string) => number {
     if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`--${name} ${text}: must be a number`);
     return value;
   };
+}
+
+/** Collects `--label team=blue --label urgent=yes`. */
+export function labelFlag(
+  text: string,
+  former: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new UsageError(`--label ${text}: write it as name=value`);
+  return { ...former, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** Collects `--state FAILED --state EXPIRED`. */
+export function stateFlag(text: string, former: readonly JobState[] = []): readonly JobState[] {
+  const state = jobStates.find((known) => known === text.toUpperCase());
+  if (state === undefined) throw new UsageError(`--state ${text}: must be one of ${jobStates.join(', ')}`);
+  return [...former, state];
 }
 
 /** Only what was given: an absent flag is an absent key. */

@@ -61,6 +61,11 @@ function outputText(output: unknown): string | undefined {
   return text.length <= outputTextMax ? text : `${text.slice(0, outputTextMax)}… (all of it with --output FILE)`;
 }
 
+function labelsText({ labels }: JobInfo): string | undefined {
+  const texts = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return texts.length === 0 ? undefined : texts.join(' ');
+}
+
 /** One job with everything that is known, one fact a line. */
 export function jobText(job: JobInfo, nowMs: number): string {
   const ago = (at: Date | undefined): string | undefined =>
@@ -70,6 +75,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['state', stateText(job, nowMs)],
     ['handler', job.handlerVersion === undefined ? job.handler : `${job.handler}@${job.handlerVersion}`],
     ['queue', job.queue],
+    ['labels', labelsText(job)],
     ['attempt', `${job.attempt} (${job.failures} failed, ${job.losses} lost)`],
     ['node', job.run?.node],
     ['created', ago(job.createdAt)],

@@ -17,8 +17,8 @@ import type * as wire from '../contract/messages.ts';
 import { errorOfStatus } from './client-error.ts';
 import { openConnection } from './connection.ts';
 import type { CallSettings, Connection, ConnectionOptions } from './connection.ts';
-import { fromJob, fromSubmitResponse, toSubmitRequest } from './job-mapper.ts';
-import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts';
+import { fromJob, fromSubmitResponse, toListRequest, toSubmitRequest } from './job-mapper.ts';
+import type { JobDraft, JobInfo, JobOptions, ListOptions, SubmittedJob } from './job-types.ts';
 import { createQueuesClient } from './queues-client.ts';
 import type { QueuesClient } from './queues-client.ts';
 import { createBackoff, mayRepeat, withRetries } from './retry.ts';
@@ -47,20 +47,13 @@ export interface ClientOptions extends ConnectionOptions {
 /** One per draft of `submitMany`, in order. */
 export type SubmitOutcome = { readonly ok: SubmittedJob } | { readonly error: unknown };
 
-export interface ListOptions {
-  /** Default: `default`. */
-  readonly queue?: string;
-  /** Ends after so many; default: at the end of the queue. */
-  readonly limit?: number;
-}
-
 export interface TroupeClient {
   /** `input`: a JSON value, or bytes as Uint8Array; undefined is null. */
   submit(handler: string, input?: unknown, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
   /** Any number of jobs; resolves with one outcome per draft. */
   submitMany(drafts: readonly JobDraft[], settings?: CallSettings): Promise<readonly SubmitOutcome[]>;
   get(jobId: string, settings?: CallSettings): Promise<JobInfo>;
-  /** Newest first; pages are fetched as they are needed. */
+  /** Newest first, unless told otherwise; pages are fetched as they are needed. */
   list(options?: ListOptions): AsyncGenerator<JobInfo, void>;
   cancel(jobId: string, reason?: string, settings?: CallSettings): Promise<JobInfo>;
   /** Up to and with the final state; goes on by itself when the connection breaks. */
@@ -87,7 +80,7 @@ export function connect(options: ClientOptions): TroupeClient {
     let left = listOptions.limit ?? Number.POSITIVE_INFINITY;
     let pageToken = '';
     do {
-      const request = { queue: listOptions.queue, pageSize: Math.min(listPageSize, left), pageToken };
+      const request = { ...toListRequest(listOptions), pageSize: Math.min(listPageSize, left), pageToken };
       const page = await withRetries(backoff, 'always', undefined, () => connection.unary(jobs.ListJobs, request));
       for (const job of page.jobs) {
         yield fromJob(job);

@@ -1,6 +1,6 @@
 /** Between the messages of the contract and the types of the client. */
 import type { Init } from '../contract/codec.ts';
-import { failureReasonOf, jobEventTypeOf, jobStateOf } from '../contract/job-codes.ts';
+import { failureReasonOf, jobEventTypeOf, jobStateCodes, jobStateOf } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { isTerminal } from '../domain/job.ts';
@@ -10,6 +10,7 @@ import type {
   JobEventInfo,
   JobFailureInfo,
   JobInfo,
+  ListOptions,
   QueueInfo,
   QueueSettingsInput,
   SubmittedJob,
@@ -28,8 +29,21 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
       totalTimeout: toOptionalTime(draft.totalTimeoutMs),
       retry: toRetry(draft.retry),
       retention: toOptionalTime(draft.retentionMs),
+      labels: draft.labels,
     },
     idempotencyKey,
+  };
+}
+
+export function toListRequest(list: ListOptions): Init<wire.ListJobsRequest> {
+  return {
+    queue: list.queue,
+    states: list.states?.map((state) => jobStateCodes[state]),
+    handler: list.handler,
+    labels: list.labels,
+    createdFrom: list.createdFrom && toTime(list.createdFrom.getTime()),
+    createdBefore: list.createdBefore && toTime(list.createdBefore.getTime()),
+    oldestFirst: list.oldestFirst,
   };
 }
 
@@ -84,6 +98,7 @@ export function fromJob(job: wire.Job): JobInfo {
     executionTimeoutMs: durationMs(spec?.executionTimeout) ?? 0,
     retry: fromRetry(spec?.retry),
     retentionMs: durationMs(spec?.retention) ?? 0,
+    labels: spec?.labels ?? {},
     history: job.history.map(fromEvent),
     ...optionalParts(job),
   };

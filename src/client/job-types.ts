@@ -44,6 +44,7 @@ export interface JobInfo {
   readonly totalTimeoutMs?: number;
   readonly retry: RetryPolicy;
   readonly retentionMs: number;
+  readonly labels: Readonly<Record<string, string>>;
   readonly run?: { readonly attempt: number; readonly node: string; readonly startedAt: Date };
   readonly progress?: { readonly fraction: number; readonly note: string };
   /** A JSON value, or bytes. Only `get` has it. */
@@ -92,6 +93,8 @@ export interface JobOptions {
   readonly totalTimeoutMs?: number;
   readonly retry?: Partial<RetryPolicy>;
   readonly retentionMs?: number;
+  /** To find the job by: at most 16. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Same key and same content: same job. Makes the submit safe to repeat. */
   readonly idempotencyKey?: string;
   /**
@@ -113,4 +116,21 @@ export interface SubmittedJob {
   readonly state: ClientJobState;
   /** The key was known: this is the earlier job. */
   readonly duplicate: boolean;
+}
+
+/** Which jobs of a queue to list. */
+export interface ListOptions {
+  /** Default: `default`. */
+  readonly queue?: string;
+  /** Ends after so many; default: at the end of the queue. */
+  readonly limit?: number;
+  /** In one of these states; default: any. */
+  readonly states?: readonly JobState[];
+  readonly handler?: string;
+  /** With all of these labels. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly createdFrom?: Date;
+  /** Not this instant itself. */
+  readonly createdBefore?: Date;
+  readonly oldestFirst?: boolean;
 }

@@ -43,6 +43,12 @@ export interface ListJobsRequest {
   readonly queue: string;
   readonly pageSize: number;
   readonly pageToken: string;
+  readonly states: readonly number[];
+  readonly handler: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdFrom: Timestamp | null;
+  readonly createdBefore: Timestamp | null;
+  readonly oldestFirst: boolean;
 }
 
 export interface ListJobsResponse {
@@ -93,6 +99,7 @@ export interface JobSpec {
   readonly retry: RetryPolicy | null;
   readonly retention: Duration | null;
   readonly handlerVersion: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface JobFailure {
@@ -194,17 +201,17 @@ export interface UpdateQueueResponse {
   readonly queue: Queue | null;
 }
 
+export interface Timestamp {
+  readonly seconds: Int64;
+  readonly nanos: number;
+}
+
 export interface Any {
   readonly type_url: string;
   readonly value: Uint8Array;
 }
 
 export interface Duration {
-  readonly seconds: Int64;
-  readonly nanos: number;
-}
-
-export interface Timestamp {
   readonly seconds: Int64;
   readonly nanos: number;
 }

@@ -18,7 +18,8 @@ export const bucketMs = 60_000;
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const uniqueBits = 42n;
-const uniqueMask = (1n << uniqueBits) - 1n;
+/** Largest unique part. */
+export const maxUnique = (1n << uniqueBits) - 1n;
 
 export function isJobId(text: string): text is JobId {
   return pattern.test(text);
@@ -43,7 +44,7 @@ export function bucketOf(id: JobId): number {
 }
 
 export function composeJobId(parts: JobIdParts, unique: bigint): JobId {
-  const tail = (BigInt(parts.queueNo) << uniqueBits) | (unique & uniqueMask);
+  const tail = (BigInt(parts.queueNo) << uniqueBits) | (unique & maxUnique);
   const ms = parts.createdAtMs.toString(16).padStart(12, '0');
   const shard = parts.shard.toString(16).padStart(3, '0');
   const rest = ((0b10n << 62n) | tail).toString(16).padStart(16, '0');

@@ -4,6 +4,7 @@
  * the record is stored as one JSON cell (it cannot tear) and crosses processes as JSON.
  */
 import type { JobId } from './job-id.ts';
+import type { Labels } from './labels.ts';
 
 export const jobStates = [
   'SCHEDULED',
@@ -92,6 +93,8 @@ export interface JobSpec {
   /** How long the record is kept after creation (the run must end within it). */
   readonly retentionMs: number;
   readonly idempotencyKey?: string;
+  /** Absent: none. */
+  readonly labels?: Labels;
   /** W3C traceparent of the submitter, handed to the events and the handler. */
   readonly traceparent?: string;
 }

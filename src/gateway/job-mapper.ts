@@ -1,12 +1,14 @@
 /** Jobs and queues between the contract and the inside. What a client has no use for (tokens, hashes) never leaves. */
 import type { FullJob } from '../application/get-job.ts';
 import type { JobRequest, RequestPayload } from '../application/job-request.ts';
+import type { ListJobsQuery } from '../application/list-jobs.ts';
 import type { SettingsRequest } from '../application/manage-queues.ts';
 import type { Init } from '../contract/codec.ts';
-import { failureReasonCodes, jobEventTypeCodes, jobStateCodes } from '../contract/job-codes.ts';
+import { failureReasonCodes, jobEventTypeCodes, jobStateCodes, jobStateOf } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
-import type { Failure, JobRecord, JobSpec, RetryPolicy, TrailEntry } from '../domain/job.ts';
+import { TroupeError } from '../domain/errors.ts';
+import type { Failure, JobRecord, JobSpec, JobState, RetryPolicy, TrailEntry } from '../domain/job.ts';
 import type { Queue } from '../domain/queue.ts';
 
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
@@ -23,8 +25,26 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     totalTimeoutMs: durationMs(job.totalTimeout),
     retry: fromRetry(job.retry),
     retentionMs: durationMs(job.retention),
+    labels: job.labels,
     idempotencyKey,
   };
+}
+
+export function fromListRequest(request: wire.ListJobsRequest): ListJobsQuery {
+  const { queue, pageSize, pageToken, handler, labels, oldestFirst } = request;
+  return {
+    ...{ queue, pageSize, pageToken, handler, labels, oldestFirst },
+    states: request.states.map(knownState),
+    createdFromMs: timestampMs(request.createdFrom),
+    createdBeforeMs: timestampMs(request.createdBefore),
+  };
+}
+
+function knownState(code: number, index: number): JobState {
+  const state = jobStateOf(code);
+  if (state !== undefined) return state;
+  const violations = [{ field: `states[${index}]`, description: `there is no state ${code}` }];
+  throw new TroupeError('INVALID_ARGUMENT', { violations });
 }
 
 export function fromSettings(settings: wire.QueueSettings | null): SettingsRequest {
@@ -102,6 +122,7 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     totalTimeout: toOptionalTime(spec.totalTimeoutMs),
     retry: toRetry(spec.retry),
     retention: toTime(spec.retentionMs),
+    labels: spec.labels,
   };
 }
 

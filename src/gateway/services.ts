@@ -8,7 +8,7 @@ import { jobStateCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import type { Admission } from './admission.ts';
 import type { CallScope } from './call-scope.ts';
-import { fromSettings, fromSubmitRequest, toJob, toQueue } from './job-mapper.ts';
+import { fromListRequest, fromSettings, fromSubmitRequest, toJob, toQueue } from './job-mapper.ts';
 import type { StatusMapper } from './status-mapper.ts';
 import type { AcceptedJob } from '../application/job-request.ts';
 
@@ -44,7 +44,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     })),
 
     ListJobs: scope.unary<wire.ListJobsRequest, wire.ListJobsResponse>('ListJobs', async (request, context) => {
-      const { records, nextPageToken } = await useCases.listJobs(context, request);
+      const { records, nextPageToken } = await useCases.listJobs(context, fromListRequest(request));
       return { jobs: records.map((record) => toJob({ record })), nextPageToken };
     }),
 

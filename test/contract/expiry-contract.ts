@@ -28,7 +28,9 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       await expect.poll(() => second.jobs.findKey(partition.shard, key.keyHash), patience).toBeUndefined();
       expect(Date.now()).toBeGreaterThanOrEqual(expiresAtMs - 1);
       expect(await readAll(second, partition)).toEqual([lasting]);
-      expect(await second.jobs.listJobs({ queueNo, limit: 10, nowMs: Date.now() })).toEqual({ records: [lasting] });
+      expect(await second.jobs.listJobs({ queueNo, order: 'newest', limit: 10, nowMs: Date.now() })).toEqual({
+        records: [lasting],
+      });
       expect(await owner.commit([{ ...lasting, attempt: 1 }])).toBe('applied');
       expect(await second.jobs.readCommits(partition)).toEqual({ epoch: owner.epoch, commits: 2 });
     });

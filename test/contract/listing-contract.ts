@@ -1,27 +1,36 @@
 /** Newest first, every job once, a page token that stays true under inserts, and bounded work per page. */
 import { describe, expect, it } from 'vitest';
 import { listPartitionsMax } from '../../src/application/ports/job-listing.ts';
-import type { JobListPage } from '../../src/application/ports/job-store.ts';
+import type { JobListPage, JobListQuery } from '../../src/application/ports/job-store.ts';
 import type { Store } from '../../src/application/ports/store.ts';
+import type { JobRecord } from '../../src/domain/job.ts';
+import { jobIdParts } from '../../src/domain/job-id.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { bucketAgo, freshQueueNo, freshShard, PartitionOwner, recordIn, recordsIn } from '../support/stores.ts';
 import type { StoreUnderTest } from '../support/stores.ts';
 
 const dayMinutes = 24 * 60;
 
-function page(store: Store, queueNo: number, limit: number, before?: JobId): Promise<JobListPage> {
-  return store.jobs.listJobs({ queueNo, limit, nowMs: Date.now(), ...(before !== undefined && { before }) });
+type Asked = Partial<Omit<JobListQuery, 'queueNo' | 'limit'>>;
+
+function page(store: Store, queueNo: number, limit: number, asked: Asked = {}): Promise<JobListPage> {
+  return store.jobs.listJobs({ queueNo, order: 'newest', limit, nowMs: Date.now(), ...asked });
 }
 
-async function allPages(store: Store, queueNo: number, limit: number): Promise<{ ids: JobId[]; pages: JobListPage[] }> {
+async function allPages(
+  store: Store,
+  queueNo: number,
+  limit: number,
+  asked: Asked = {},
+): Promise<{ ids: JobId[]; pages: JobListPage[] }> {
   const pages: JobListPage[] = [];
-  let before: JobId | undefined;
+  let cursor: JobId | undefined;
   do {
-    const found = await page(store, queueNo, limit, before);
+    const found = await page(store, queueNo, limit, { ...asked, ...(cursor !== undefined && { cursor }) });
     expect(found.records.length).toBeLessThanOrEqual(limit);
     pages.push(found);
-    before = found.next;
-  } while (before !== undefined && pages.length < 1_000);
+    cursor = found.next;
+  } while (cursor !== undefined && pages.length < 1_000);
   return { ids: pages.flatMap((found) => found.records.map((record) => record.id)), pages };
 }
 
@@ -60,6 +69,35 @@ export function describeListing(use: () => StoreUnderTest): void {
       }
     });
 
+    it('is oldest first just as well, and takes a range of time to the millisecond', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const oldest = newestFirst(await spread(first, queueNo)).toReversed();
+      for (const limit of [7, 104, 1_000]) {
+        expect((await allPages(second, queueNo, limit, { order: 'oldest' })).ids).toEqual(oldest);
+      }
+      const at = (position: number): number => jobIdParts(oldest[position] ?? ('' as JobId)).createdAtMs;
+      const range = { createdFromMs: at(20), createdBeforeMs: at(80) };
+      const inside = oldest.filter((id) => {
+        const { createdAtMs } = jobIdParts(id);
+        return createdAtMs >= range.createdFromMs && createdAtMs < range.createdBeforeMs;
+      });
+      expect(inside.length).toBeGreaterThan(10);
+      expect((await allPages(second, queueNo, 9, { order: 'oldest', ...range })).ids).toEqual(inside);
+      expect((await allPages(second, queueNo, 9, range)).ids).toEqual(inside.toReversed());
+      expect((await page(second, queueNo, 9, { createdFromMs: at(0) + 10 * 86_400_000 })).records).toEqual([]);
+    });
+
+    it('leaves out what does not match, in either order', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const all = newestFirst(await spread(first, queueNo));
+      const wanted = all.filter((_, n) => n % 10 === 3);
+      const matches = ({ id }: JobRecord): boolean => wanted.includes(id);
+      expect((await allPages(second, queueNo, 3, { matches })).ids).toEqual(wanted);
+      expect((await allPages(second, queueNo, 3, { matches, order: 'oldest' })).ids).toEqual(wanted.toReversed());
+    });
+
     it('shows the newest state of each job', async () => {
       const { first, second } = use();
       const queueNo = freshQueueNo();
@@ -84,7 +122,7 @@ export function describeListing(use: () => StoreUnderTest): void {
         ...recordsIn(partition, 20, { queueNo, atMs: 600 }),
         ...records.slice(0, 5).map((record) => ({ ...record, attempt: 1 })),
       ]);
-      const tail = await page(second, queueNo, 20, head.next);
+      const tail = await page(second, queueNo, 20, { ...(head.next !== undefined && { cursor: head.next }) });
       expect([...head.records, ...tail.records].map((record) => record.id)).toEqual(
         newestFirst(records.map((record) => record.id)),
       );

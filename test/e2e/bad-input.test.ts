@@ -232,6 +232,15 @@ describe('a question is refused:', () => {
     ['a page token of nobody', () => jobs.unary('ListJobs', { page_token: 'bm90IGEgdG9rZW4' }), invalidArgument],
     ['a page token that is garbage', () => jobs.unary('ListJobs', { page_token: '\u0000ä' }), invalidArgument],
     ['a queue that is not there', () => jobs.unary('ListJobs', { queue: 'nowhere' }), notFound],
+    ['a state that is none', () => jobs.unary('ListJobs', { states: [99] }), invalidArgument],
+    ['a handler name that is none', () => jobs.unary('ListJobs', { handler: 'a b' }), invalidArgument],
+    // The entries of a map, as a client without generated code sees them.
+    ['a label that is none', () => jobs.unary('ListJobs', { labels: [{ key: '-', value: 'x' }] }), invalidArgument],
+    [
+      'a range of time that is empty',
+      () => jobs.unary('ListJobs', { created_from: { seconds: 20 }, created_before: { seconds: 20 } }),
+      invalidArgument,
+    ],
     ['an id that is none', () => jobs.unary('GetJob', { job_id: '42' }), invalidArgument],
     ['no id', () => jobs.unary('GetJob', {}), invalidArgument],
     ['the id of no job', () => jobs.unary('GetJob', { job_id: '01960000-0000-7000-8000-000000000000' }), notFound],
@@ -248,14 +257,15 @@ describe('a question is refused:', () => {
     expect(await stored()).toEqual(before);
   });
 
-  it('the page token of another queue', async () => {
+  it('the page token of another list', async () => {
     await troupe.queues.create('paged');
     await troupe.submitMany(Array.from({ length: 3 }, () => ({ handler: 'test.echo', queue: 'paged' })));
     const { next_page_token: nextPageToken } = await jobs.unary('ListJobs', { queue: 'paged', page_size: 1 });
     expect(nextPageToken).not.toBe('');
-    expect(await refusedBy(() => jobs.unary('ListJobs', { page_token: nextPageToken }))).toMatchObject({
-      code: invalidArgument,
-    });
+    for (const other of [{}, { queue: 'paged', oldest_first: true }, { queue: 'paged', handler: 'test.echo' }]) {
+      const refused = await refusedBy(() => jobs.unary('ListJobs', { ...other, page_token: nextPageToken }));
+      expect(refused).toMatchObject({ code: invalidArgument });
+    }
   });
 
   it('the resume token of another job', async () => {

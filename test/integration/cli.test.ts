@@ -215,8 +215,36 @@ describe('troupe list and queues', () => {
     const { out } = await troupe(['list', '--queue', 'listed', '--limit', '2', '--json']);
     expect(documents(out)).toHaveLength(2);
     expect(ids).toEqual(expect.arrayContaining(documents(out).map((job) => job['id'])));
+    const [first = ''] = ids.toSorted();
+    expect(documents((await troupe(['list', '--queue', 'listed', '--oldest', '--json'])).out)[0]).toMatchObject({
+      id: first,
+    });
     const table = await troupe(['list', '--queue', 'listed']);
     expect(table.out.split('\n')[0]).toMatch(/^JOB +HANDLER +ATTEMPT +CREATED +STATE$/);
     expect(await troupe(['list', '--queue', 'default', '--limit', '0'])).toMatchObject({ code: 2 });
+  });
+
+  it('finds jobs by label, handler, state and time', async () => {
+    await troupe(['queues', 'create', 'labelled']);
+    const blue = await submitted('--queue', 'labelled', '--label', 'team=blue', '--label', 'urgent=yes');
+    await submitted('--queue', 'labelled', '--label', 'team=red');
+    const found = async (...flags: string[]): Promise<unknown[]> => {
+      const { out } = await troupe(['list', '--queue', 'labelled', '--json', ...flags]);
+      return documents(out).map((job) => job['id']);
+    };
+    expect(await found('--label', 'team=blue')).toEqual([blue]);
+    expect(await found('--label', 'team=blue', '--label', 'urgent=no')).toEqual([]);
+    expect(await found('--handler', 'no.such')).toEqual([]);
+    expect(await found('--state', 'cancelled')).toEqual([]);
+    expect(await found('--from', '2001-01-01T00:00:00Z')).toHaveLength(2);
+    expect(await found('--before', '2001-01-01T00:00:00Z')).toEqual([]);
+    expect((await troupe(['get', blue])).out).toMatch(/^labels +team=blue urgent=yes$/m);
+    for (const bad of [
+      ['--state', 'gone'],
+      ['--label', 'team'],
+      ['--label', '-=x'],
+    ]) {
+      expect(await troupe(['list', ...bad])).toMatchObject({ code: 2 });
+    }
   });
 });

@@ -2,14 +2,14 @@
 import { types } from 'cassandra-driver';
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts, type JobId } from '../../domain/job-id.ts';
-import { listNewestFirst, type ListedMinute } from '../../application/ports/job-listing.ts';
-import type { JobStore, Partition } from '../../application/ports/job-store.ts';
+import { listJobs, type ListedMinute, type ListingSource } from '../../application/ports/job-listing.ts';
+import type { JobStore, ListOrder, Partition } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { dayOf } from './queue-register.ts';
 import { readKey } from './tables/idempotency-keys.ts';
-import { readJob, readNewest, readNewestBefore, readRows, type RecordRow } from './tables/jobs.ts';
-import { readQueueBuckets, readQueueDays } from './tables/queue-buckets.ts';
+import { readJob, readNewest, readOldest, readRows, type RecordRow } from './tables/jobs.ts';
+import { readNewestBuckets, readOldestBuckets, readQueueDays } from './tables/queue-buckets.ts';
 
 /** The largest value of a CQL int: year 6053 in minutes. */
 const bucketMax = 2 ** 31 - 1;
@@ -21,12 +21,19 @@ function parseRecords(rows: readonly RecordRow[]): readonly JobRecord[] {
 type JobReads = Pick<JobStore, 'readBucket' | 'findKey' | 'findJob' | 'listJobs'>;
 
 /** Minutes of the queue by day: days without jobs cost nothing, and there are at most 400 with. */
-async function* minutesOf(client: CqlClient, queueNo: number, newest: number): AsyncIterable<ListedMinute> {
-  const bucket = Math.min(newest, bucketMax);
+async function* minutesOf(
+  client: CqlClient,
+  queueNo: number,
+  order: ListOrder,
+  range: { readonly oldest: number; readonly newest: number },
+): AsyncIterable<ListedMinute> {
+  const { oldest } = range;
+  const newest = Math.min(range.newest, bucketMax);
+  const buckets = order === 'newest' ? readNewestBuckets : readOldestBuckets;
   let minute: { readonly bucket: number; readonly shards: number[] } | undefined;
-  const days = await client.rows(readQueueDays, [queueNo, dayOf(bucket)]);
-  for (const { day } of days) {
-    for await (const page of client.pages(readQueueBuckets, [queueNo, day, bucket])) {
+  const days = await client.rows(readQueueDays, [queueNo, dayOf(oldest), dayOf(newest)]);
+  for (const { day } of order === 'newest' ? days : days.toReversed()) {
+    for await (const page of client.pages(buckets, [queueNo, day, oldest, newest])) {
       for (const row of page) {
         if (minute?.bucket === row.bucket) {
           minute.shards.push(row.shard);
@@ -59,16 +66,15 @@ export function createJobReads(client: CqlClient, clock: Clock): JobReads {
     },
     listJobs(query) {
       const { queueNo } = query;
-      const source = {
-        minutes: (newest: number) => minutesOf(client, queueNo, newest),
-        async rows(bucket: number, shard: number, before: JobId | undefined, limit: number) {
-          const found = await (before === undefined
-            ? client.rows(readNewest, [shard, bucket, queueNo, limit])
-            : client.rows(readNewestBefore, [shard, bucket, queueNo, types.Uuid.fromString(before), limit]));
-          return parseRecords(found);
+      const source: ListingSource = {
+        minutes: (order, oldest, newest) => minutesOf(client, queueNo, order, { oldest, newest }),
+        async rows({ bucket, shard }, range, order, limit) {
+          const [above, below] = [types.Uuid.fromString(range.above), types.Uuid.fromString(range.below)];
+          const statement = order === 'newest' ? readNewest : readOldest;
+          return parseRecords(await client.rows(statement, [shard, bucket, queueNo, above, below, limit]));
         },
       };
-      return listNewestFirst(source, query);
+      return listJobs(source, query);
     },
   };
 }

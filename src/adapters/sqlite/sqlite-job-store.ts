@@ -1,8 +1,8 @@
 /** `JobStore` on SQLite. A row past its retention is as good as gone: every read leaves it out. */
 import type { JobRecord } from '../../domain/job.ts';
-import { bucketMs, jobIdParts, type JobId } from '../../domain/job-id.ts';
-import { listNewestFirst, type ListedMinute } from '../../application/ports/job-listing.ts';
-import type { IdempotencyEntry, JobListPage, JobStore, Partition } from '../../application/ports/job-store.ts';
+import { bucketMs, jobIdParts, maxShards } from '../../domain/job-id.ts';
+import { listJobs } from '../../application/ports/job-listing.ts';
+import type { IdempotencyEntry, JobListQuery, JobStore, Partition } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createShardFence } from './shard-fence.ts';
@@ -75,24 +75,30 @@ function createBucketReads(
 }
 
 function createListing(database: SqliteDatabase): JobStore['listJobs'] {
-  const partitions = database.prepare(
-    `SELECT bucket, shard FROM queue_buckets
-     WHERE queue_no = ? AND (bucket, shard) < (?, ?) AND expires_at > ? ORDER BY bucket DESC, shard DESC LIMIT ?`,
-  );
-  const rows = database.prepare(
-    `SELECT record FROM jobs
-     WHERE shard = ? AND bucket = ? AND queue_no = ? AND id < ? AND expires_at > ? ORDER BY id DESC LIMIT ?`,
-  );
-  /** Above every id: ids are lower-case hexadecimal. */
-  const aboveAll = 'g';
+  const partitions = (step: '<' | '>', direction: 'ASC' | 'DESC') =>
+    database.prepare(
+      `SELECT bucket, shard FROM queue_buckets
+       WHERE queue_no = ? AND (bucket, shard) ${step} (?, ?) AND bucket BETWEEN ? AND ? AND expires_at > ?
+       ORDER BY bucket ${direction}, shard ${direction} LIMIT ?`,
+    );
+  const rows = (direction: 'ASC' | 'DESC') =>
+    database.prepare(
+      `SELECT record FROM jobs
+       WHERE shard = ? AND bucket = ? AND queue_no = ? AND id > ? AND id < ? AND expires_at > ?
+       ORDER BY id ${direction} LIMIT ?`,
+    );
+  const newest = { partitions: partitions('<', 'DESC'), rows: rows('DESC') };
+  const oldest = { partitions: partitions('>', 'ASC'), rows: rows('ASC') };
 
-  async function* minutes(queueNo: number, newest: number, nowMs: number): AsyncIterable<ListedMinute> {
-    let last: QueueBucketRow = { bucket: newest + 1, shard: -1 };
+  async function* minutes({ queueNo, nowMs, order }: JobListQuery, from: number, to: number) {
+    const statement = order === 'newest' ? newest.partitions : oldest.partitions;
+    let last: QueueBucketRow =
+      order === 'newest' ? { bucket: to + 1, shard: -1 } : { bucket: from - 1, shard: maxShards };
     let minute: { readonly bucket: number; readonly shards: number[] } | undefined;
     for (;;) {
       const { bucket, shard } = last;
       const found = (await database.read('list_minutes', () =>
-        partitions.all(queueNo, bucket, shard, nowMs, minutesPage),
+        statement.all(queueNo, bucket, shard, from, to, nowMs, minutesPage),
       )) as unknown as readonly QueueBucketRow[];
       for (const row of found) {
         if (minute?.bucket === row.bucket) {
@@ -108,13 +114,14 @@ function createListing(database: SqliteDatabase): JobStore['listJobs'] {
     if (minute !== undefined) yield minute;
   }
 
-  return (query): Promise<JobListPage> =>
-    listNewestFirst(
+  return (query) =>
+    listJobs(
       {
-        minutes: (newest) => minutes(query.queueNo, newest, query.nowMs),
-        async rows(bucket: number, shard: number, before: JobId | undefined, limit: number) {
+        minutes: (_order, from, to) => minutes(query, from, to),
+        async rows({ bucket, shard }, { above, below }, order, limit) {
+          const statement = order === 'newest' ? newest.rows : oldest.rows;
           const found = (await database.read('list_rows', () =>
-            rows.all(shard, bucket, query.queueNo, before ?? aboveAll, query.nowMs, limit),
+            statement.all(shard, bucket, query.queueNo, above, below, query.nowMs, limit),
           )) as unknown as readonly RecordRow[];
           return found.map(parseRecord);
         },

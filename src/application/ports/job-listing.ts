@@ -1,17 +1,24 @@
 /**
- * A page of a queue's jobs, newest first, the same in every store: minute by minute backwards, the shards of one minute
+ * A page of a queue's jobs, the same in every store: minute by minute, forwards or backwards, the shards of one minute
  * merged by id. Ids sort by time, so an id is the whole page token and a page never shifts under inserts.
  *
- * Bound: a page opens at most `listPartitionsMax` partitions, except that the first minute it meets is always read
- * whole (at most one partition per shard). A page may therefore come back short, even empty, with `next` set.
+ * Bounds: a page opens at most `listPartitionsMax` partitions, except that the first minute it meets is always opened
+ * whole (at most one partition per shard), and looks at no more than `listRowsMax` rows. A page may therefore come back
+ * short, even empty, with `next` set.
  */
 import type { JobRecord } from '../../domain/job.ts';
-import { bucketMs, bucketOf, composeJobId, type JobId } from '../../domain/job-id.ts';
-import type { JobListPage } from './job-store.ts';
+import { bucketMs, bucketOf, composeJobId, maxQueueNo, maxShards, maxUnique, type JobId } from '../../domain/job-id.ts';
+import type { JobListPage, JobListQuery, ListOrder } from './job-store.ts';
 
 export const listPartitionsMax = 64;
+/** Some of them may not be asked for: a filter is applied after reading. */
+export const listRowsMax = 5_000;
 /** Listing looks no further back; no retention is longer. */
 export const retentionMaxMs = 400 * 24 * 3_600_000;
+
+const lastMs = 2 ** 48 - 1;
+const chunkMax = 500;
+const chunkMin = 16;
 
 /** The shards in which the queue has rows of one minute. */
 export interface ListedMinute {
@@ -19,22 +26,53 @@ export interface ListedMinute {
   readonly shards: readonly number[];
 }
 
+/** Exclusive on both sides. */
+export interface IdRange {
+  readonly above: JobId;
+  readonly below: JobId;
+}
+
 export interface ListingSource {
-  /** Minutes of the queue, newest first, none after `newest`. */
-  minutes(newest: number): AsyncIterable<ListedMinute>;
-  /** Rows of the queue in one partition, newest first; older than `before` if given. */
-  rows(bucket: number, shard: number, before: JobId | undefined, limit: number): Promise<readonly JobRecord[]>;
+  /** Minutes of the queue from `oldest` to `newest`, both included, in this order. */
+  minutes(order: ListOrder, oldest: number, newest: number): AsyncIterable<ListedMinute>;
+  /** Rows of the queue in one partition, in this order. */
+  rows(
+    partition: { readonly bucket: number; readonly shard: number },
+    range: IdRange,
+    order: ListOrder,
+    limit: number,
+  ): Promise<readonly JobRecord[]>;
 }
 
-/** Every id that the queue has in this minute or later is at or above it, every one before is below. */
-function firstIdOf(bucket: number, queueNo: number): JobId {
-  return composeJobId({ createdAtMs: bucket * bucketMs, shard: 0, queueNo }, 0n);
+/** At or below every id that the queue has from this millisecond on, above every one before. */
+function firstIdAt(atMs: number, queueNo: number): JobId {
+  return composeJobId({ createdAtMs: atMs, shard: 0, queueNo }, 0n);
 }
 
-function newestBucket(queueNo: number, before: JobId | undefined): number {
-  if (before === undefined) return Math.floor((2 ** 48 - 1) / bucketMs);
-  const bucket = bucketOf(before);
-  return before <= firstIdOf(bucket, queueNo) ? bucket - 1 : bucket;
+/** At or above every id that the queue has up to this millisecond, below every one after. */
+function lastIdAt(atMs: number, queueNo: number): JobId {
+  return composeJobId({ createdAtMs: atMs, shard: maxShards - 1, queueNo }, maxUnique);
+}
+
+/** All that the query may see; an empty range has `above` at or past `below`. */
+function rangeOf({ order, cursor, createdFromMs, createdBeforeMs, nowMs }: JobListQuery): IdRange {
+  const fromMs = Math.max(createdFromMs ?? 0, nowMs - retentionMaxMs, 1);
+  const beforeMs = Math.min(createdBeforeMs ?? lastMs, lastMs);
+  // Of no queue in particular: exclusive bounds that lie between the milliseconds.
+  const above = lastIdAt(fromMs - 1, maxQueueNo);
+  const below = firstIdAt(Math.max(beforeMs, 0), 0);
+  if (cursor === undefined) return { above, below };
+  if (order === 'newest') return { above, below: cursor < below ? cursor : below };
+  return { above: cursor > above ? cursor : above, below };
+}
+
+/** The minutes in which the range may have rows; a bound that lies on the edge of a minute does not open it. */
+function minutesOf({ above, below }: IdRange, queueNo: number): { readonly oldest: number; readonly newest: number } {
+  const [first, last] = [bucketOf(above), bucketOf(below)];
+  return {
+    oldest: above >= lastIdAt((first + 1) * bucketMs - 1, queueNo) ? first + 1 : first,
+    newest: below <= firstIdAt(last * bucketMs, queueNo) ? last - 1 : last,
+  };
 }
 
 /** One shard's rows of a minute, fetched in chunks as the merge eats them. */
@@ -45,59 +83,75 @@ interface Cursor {
   exhausted: boolean;
 }
 
-/** The newest `need` rows of one minute. */
-async function mergeMinute(
+function comesFirst(order: ListOrder, left: JobId, right: JobId): boolean {
+  return order === 'newest' ? left > right : left < right;
+}
+
+function beyond(order: ListOrder, range: IdRange, last: JobId | undefined): IdRange {
+  if (last === undefined) return range;
+  return order === 'newest' ? { ...range, below: last } : { ...range, above: last };
+}
+
+/** The rows of one minute in order; `chunk` of each shard at a time. */
+async function* merged(
   source: ListingSource,
   minute: ListedMinute,
-  before: JobId | undefined,
-  need: number,
-): Promise<JobRecord[]> {
-  const chunk = Math.min(need, Math.max(16, Math.ceil((2 * need) / minute.shards.length)));
+  { range, order, chunk }: { readonly range: IdRange; readonly order: ListOrder; readonly chunk: number },
+): AsyncIterable<JobRecord> {
   const refill = async (cursor: Cursor): Promise<void> => {
-    cursor.rows = await source.rows(minute.bucket, cursor.shard, cursor.rows.at(-1)?.id ?? before, chunk);
+    const partition = { bucket: minute.bucket, shard: cursor.shard };
+    cursor.rows = await source.rows(partition, beyond(order, range, cursor.rows.at(-1)?.id), order, chunk);
     cursor.at = 0;
     cursor.exhausted = cursor.rows.length < chunk;
   };
   const cursors = minute.shards.map((shard): Cursor => ({ shard, rows: [], at: 0, exhausted: false }));
   await Promise.all(cursors.map(refill));
-  const merged: JobRecord[] = [];
-  while (merged.length < need) {
+  for (;;) {
     let best: Cursor | undefined;
     let bestRow: JobRecord | undefined;
     for (const cursor of cursors) {
       const row = cursor.rows[cursor.at];
-      if (row !== undefined && (bestRow === undefined || row.id > bestRow.id)) {
+      if (row !== undefined && (bestRow === undefined || comesFirst(order, row.id, bestRow.id))) {
         best = cursor;
         bestRow = row;
       }
     }
-    if (best === undefined || bestRow === undefined) break;
-    merged.push(bestRow);
+    if (best === undefined || bestRow === undefined) return;
+    yield bestRow;
     best.at += 1;
     if (best.at === best.rows.length && !best.exhausted) await refill(best);
   }
-  return merged;
 }
 
-export async function listNewestFirst(
-  source: ListingSource,
-  query: { readonly queueNo: number; readonly before?: JobId; readonly limit: number; readonly nowMs: number },
-): Promise<JobListPage> {
-  const { queueNo, before, limit } = query;
-  const oldest = Math.floor((query.nowMs - retentionMaxMs) / bucketMs);
+/** Past everything that the queue has in this minute, in the direction of the list. */
+function edgeOf(bucket: number, queueNo: number, order: ListOrder): JobId {
+  return order === 'newest' ? firstIdAt(bucket * bucketMs, queueNo) : lastIdAt((bucket + 1) * bucketMs - 1, queueNo);
+}
+
+export async function listJobs(source: ListingSource, query: JobListQuery): Promise<JobListPage> {
+  const { queueNo, limit, order, matches } = query;
+  const range = rangeOf(query);
   const records: JobRecord[] = [];
+  if (range.above >= range.below) return { records };
   let opened = 0;
+  let looked = 0;
   let lastRead: number | undefined;
-  for await (const minute of source.minutes(newestBucket(queueNo, before))) {
-    if (minute.bucket < oldest) break;
+  const { oldest, newest } = minutesOf(range, queueNo);
+  for await (const minute of source.minutes(order, oldest, newest)) {
     if (lastRead !== undefined && opened + minute.shards.length > listPartitionsMax) {
-      return { records, next: firstIdOf(lastRead, queueNo) };
+      return { records, next: edgeOf(lastRead, queueNo, order) };
     }
     // One more than asked for tells whether there is a next page.
-    for (const record of await mergeMinute(source, minute, before, limit + 1 - records.length)) {
-      const last = records.at(-1);
-      if (records.length === limit && last !== undefined) return { records, next: last.id };
-      records.push(record);
+    const want = matches === undefined ? limit + 1 - records.length : listRowsMax - looked;
+    const chunk = Math.min(Math.max(chunkMin, Math.ceil((2 * want) / minute.shards.length)), want, chunkMax);
+    for await (const record of merged(source, minute, { range, order, chunk })) {
+      looked += 1;
+      if (matches === undefined || matches(record)) {
+        const last = records.at(-1);
+        if (records.length === limit && last !== undefined) return { records, next: last.id };
+        records.push(record);
+      }
+      if (looked === listRowsMax) return { records, next: record.id };
     }
     opened += minute.shards.length;
     lastRead = minute.bucket;

@@ -59,10 +59,27 @@ export type CommitOutcome = 'applied' | 'deposed';
 
 export type OpenBucketOutcome = { readonly kind: 'opened'; readonly commits: number } | { readonly kind: 'deposed' };
 
+export type ListOrder = 'newest' | 'oldest';
+
+export interface JobListQuery {
+  readonly queueNo: number;
+  /** Which comes first. */
+  readonly order: ListOrder;
+  /** Only what comes after this id, in the order of the list. */
+  readonly cursor?: JobId;
+  /** 1..1000 */
+  readonly limit: number;
+  readonly nowMs: number;
+  readonly createdFromMs?: number;
+  /** Not this instant itself. */
+  readonly createdBeforeMs?: number;
+  /** Absent: all. */
+  readonly matches?: (record: JobRecord) => boolean;
+}
+
 export interface JobListPage {
-  /** Newest first. */
   readonly records: readonly JobRecord[];
-  /** Continue with `before` = this id; absent at the end. */
+  /** Continue with `cursor` = this id; absent at the end. */
   readonly next?: JobId;
 }
 
@@ -91,11 +108,6 @@ export interface JobStore {
   findKey(shard: number, keyHash: string): Promise<IdempotencyEntry | undefined>;
   /** Sees every applied commit. Undefined when unknown or past retention. */
   findJob(id: JobId): Promise<JobRecord | undefined>;
-  /** Newest first, `limit` 1..1000; work per page is bounded by the partitions it has to open. */
-  listJobs(query: {
-    readonly queueNo: number;
-    readonly before?: JobId;
-    readonly limit: number;
-    readonly nowMs: number;
-  }): Promise<JobListPage>;
+  /** Jobs of one queue; work per page is bounded by the partitions it has to open and the rows it looks at. */
+  listJobs(query: JobListQuery): Promise<JobListPage>;
 }

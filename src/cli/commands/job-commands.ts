@@ -1,10 +1,11 @@
 /** `troupe get`, `watch`, `list`, `cancel`. */
 import type { Command } from 'commander';
-import type { JobInfo } from '../../client/index.ts';
+import type { JobInfo, ListOptions } from '../../client/index.ts';
+import type { JobState } from '../../domain/job.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { UsageError, exitCodes } from '../exit-code.ts';
-import { countFlag } from '../flag-values.ts';
+import { countFlag, given, labelFlag, stateFlag, timeFlag } from '../flag-values.ts';
 import { followJobs } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { exitCodeOfStates, jobTable, jobText, stateText } from '../job-text.ts';
@@ -59,6 +60,27 @@ export function addWatchCommand(program: Command, context: CommandContext): void
 interface ListFlags {
   readonly queue?: string;
   readonly limit: number;
+  readonly state?: readonly JobState[];
+  readonly handler?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly from?: Date;
+  readonly before?: Date;
+  readonly oldest?: boolean;
+}
+
+function listOptions(flags: ListFlags): ListOptions {
+  return {
+    limit: flags.limit,
+    ...given({
+      queue: flags.queue,
+      states: flags.state,
+      handler: flags.handler,
+      labels: flags.label,
+      createdFrom: flags.from,
+      createdBefore: flags.before,
+      oldestFirst: flags.oldest,
+    }),
+  };
 }
 
 export function addListCommand(program: Command, context: CommandContext): void {
@@ -66,18 +88,23 @@ export function addListCommand(program: Command, context: CommandContext): void 
     .command('list')
     .description('show the jobs of a queue, newest first')
     .option('--queue <name>', 'the queue (default)')
+    .option('--state <state>', 'only jobs in this state; may be repeated', stateFlag)
+    .option('--handler <name>', 'only jobs of this handler')
+    .option('--label <name=value>', 'only jobs with this label; may be repeated', labelFlag)
+    .option('--from <time>', 'only jobs created at this time or later', timeFlag('from'))
+    .option('--before <time>', 'only jobs created before this time', timeFlag('before'))
+    .option('--oldest', 'oldest first')
     .option('--limit <count>', 'most jobs to show', countFlag('limit', 1, 1_000_000), 20)
     .action(async (flags: ListFlags, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
-        const { queue, limit } = flags;
-        const jobs = client.list({ limit, ...(queue !== undefined && { queue }) });
+        const jobs = client.list(listOptions(flags));
         if (isJson) {
           for await (const job of jobs) context.terminal.out(documentLine(jobDocument(job)));
           return;
         }
         const page: JobInfo[] = [];
         for await (const job of jobs) page.push(job);
-        if (page.length === 0) context.terminal.err(`no jobs in queue ${queue ?? 'default'}\n`);
+        if (page.length === 0) context.terminal.err(`no such jobs in queue ${flags.queue ?? 'default'}\n`);
         else context.terminal.out(jobTable(page, context.nowMs()));
       });
       context.done(exitCodes.ok);

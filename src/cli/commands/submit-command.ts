@@ -5,7 +5,7 @@ import { withSession } from '../command-context.ts';
 import type { CommandContext, Session } from '../command-context.ts';
 import { explainError } from '../explain-error.ts';
 import { exitCodeOf, exitCodes } from '../exit-code.ts';
-import { countFlag, durationFlag, given, timeFlag } from '../flag-values.ts';
+import { countFlag, durationFlag, given, labelFlag, timeFlag } from '../flag-values.ts';
 import { followJobs } from '../follow-jobs.ts';
 import type { FollowedJob } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
@@ -21,6 +21,7 @@ interface SubmitFlags {
   readonly handlerVersion?: string;
   readonly queue?: string;
   readonly key?: string;
+  readonly label?: Readonly<Record<string, string>>;
   readonly runAt?: Date;
   readonly delay?: number;
   readonly queueTimeout?: number;
@@ -68,6 +69,7 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
       totalTimeoutMs: flags.totalTimeout,
       retentionMs: flags.retention,
       idempotencyKey: key,
+      labels: flags.label,
       retry: flags.maxAttempts === undefined ? undefined : { maxAttempts: flags.maxAttempts },
     }),
   };
@@ -155,6 +157,7 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .option('--handler-version <version>', 'run it on this version only (1.4.0), or on at least this one (>=1.4)')
     .option('--queue <name>', 'queue to wait in (default)')
     .option('--key <key>', 'idempotency key: submitting again gives the same job; with --each it is made one per file')
+    .option('--label <name=value>', 'to find the job by; may be repeated', labelFlag)
     .option('--run-at <time>', 'not before this time', timeFlag('run-at'))
     .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))
     .option('--queue-timeout <duration>', 'expire it if it has not started after', durationFlag('queue-timeout'))

@@ -13,25 +13,29 @@ import { composeJobId } from '../../../src/domain/job-id.ts';
 const id = composeJobId({ createdAtMs: 1_700_000_000_000, shard: 3, queueNo: 17 }, 5n);
 const other = composeJobId({ createdAtMs: 1_700_000_000_000, shard: 3, queueNo: 18 }, 5n);
 
+const list = { queueNo: 17, digest: 'd' };
+
 describe('tokens', () => {
   it('come back as what they stand for', () => {
-    expect(parseJobPageToken(jobPageToken(id), 17)).toBe(id);
+    expect(parseJobPageToken(jobPageToken(id, 'd'), list)).toBe(id);
     expect(parseQueuePageToken(queuePageToken('thumbs'))).toBe('thumbs');
     expect(parseResumeToken(resumeToken(id, 12), id)).toBe(12);
   });
 
   it('are good for what they were made for only', () => {
-    expect(() => parseJobPageToken(jobPageToken(other), 17)).toThrow('page token');
+    expect(() => parseJobPageToken(jobPageToken(other, 'd'), list)).toThrow('page token');
+    expect(() => parseJobPageToken(jobPageToken(id, 'e'), list)).toThrow('page token');
+    expect(() => parseJobPageToken(jobPageToken(id, ''), list)).toThrow('page token');
     expect(() => parseResumeToken(resumeToken(other, 1), id)).toThrow('resume token');
-    expect(() => parseQueuePageToken(jobPageToken(id))).toThrow('page token');
-    expect(() => parseJobPageToken(resumeToken(id, 1), 17)).toThrow('page token');
+    expect(() => parseQueuePageToken(jobPageToken(id, 'd'))).toThrow('page token');
+    expect(() => parseJobPageToken(resumeToken(id, 1), list)).toThrow('page token');
   });
 
   it('are never made up', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         for (const token of [text, Buffer.from(text).toString('base64url')]) {
-          expect(() => parseJobPageToken(token, 17)).toThrow('page token');
+          expect(() => parseJobPageToken(token, list)).toThrow('page token');
           expect(() => parseResumeToken(token, id)).toThrow('resume token');
         }
       }),

@@ -77,16 +77,16 @@ export const readJob: CqlStatement<RecordRow> = {
   mode: 'read',
 };
 
-/** LOCAL_QUORUM, idempotent: the newest rows of one queue in the partition, at most a page of a list. */
+/** LOCAL_QUORUM, idempotent: rows of one queue in the partition, newest first, at most a page of a list. */
 export const readNewest: CqlStatement<RecordRow> = {
   name: 'list_rows',
-  cql: `SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? LIMIT ?`,
+  cql: `SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id > ? AND id < ? LIMIT ?`,
   mode: 'read',
 };
 
-/** As `readNewest`, older than an id. */
-export const readNewestBefore: CqlStatement<RecordRow> = {
+/** As `readNewest`, oldest first. */
+export const readOldest: CqlStatement<RecordRow> = {
   name: 'list_rows',
-  cql: `SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id < ? LIMIT ?`,
+  cql: `SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id > ? AND id < ? ORDER BY queue_no DESC, id ASC LIMIT ?`,
   mode: 'read',
 };

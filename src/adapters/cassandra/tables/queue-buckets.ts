@@ -6,6 +6,11 @@
  */
 import type { CqlStatement } from '../cql-statement.ts';
 
+export interface QueueBucketRow {
+  readonly bucket: number;
+  readonly shard: number;
+}
+
 export const createQueueBuckets = `CREATE TABLE IF NOT EXISTS queue_buckets (
   queue_no int, day int, bucket int, shard int, PRIMARY KEY ((queue_no, day), bucket, shard)
 ) WITH CLUSTERING ORDER BY (bucket DESC, shard ASC)
@@ -32,16 +37,23 @@ export const putQueueDay: CqlStatement = {
   mode: 'write',
 };
 
-/** LOCAL_QUORUM, idempotent, in pages. */
-export const readQueueBuckets: CqlStatement<{ readonly bucket: number; readonly shard: number }> = {
+/** LOCAL_QUORUM, idempotent, in pages; newest first. */
+export const readNewestBuckets: CqlStatement<QueueBucketRow> = {
   name: 'list_minutes',
-  cql: `SELECT bucket, shard FROM queue_buckets WHERE queue_no = ? AND day = ? AND bucket <= ?`,
+  cql: `SELECT bucket, shard FROM queue_buckets WHERE queue_no = ? AND day = ? AND bucket >= ? AND bucket <= ?`,
   mode: 'read',
 };
 
-/** LOCAL_QUORUM, idempotent. */
+/** As `readNewestBuckets`, oldest first. */
+export const readOldestBuckets: CqlStatement<QueueBucketRow> = {
+  name: 'list_minutes',
+  cql: `SELECT bucket, shard FROM queue_buckets WHERE queue_no = ? AND day = ? AND bucket >= ? AND bucket <= ? ORDER BY bucket ASC, shard DESC`,
+  mode: 'read',
+};
+
+/** LOCAL_QUORUM, idempotent; newest first, at most 400 rows. */
 export const readQueueDays: CqlStatement<{ readonly day: number }> = {
   name: 'list_days',
-  cql: `SELECT day FROM queue_days WHERE queue_no = ? AND day <= ?`,
+  cql: `SELECT day FROM queue_days WHERE queue_no = ? AND day >= ? AND day <= ?`,
   mode: 'read',
 };

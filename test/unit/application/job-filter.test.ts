@@ -1,0 +1,56 @@
+/** What a list shows, what is wrong with a filter, and when two filters are the same. */
+import { describe, expect, it } from 'vitest';
+import { checkFilter, filterDigest, matcherOf } from '../../../src/application/job-filter.ts';
+import type { JobFilter } from '../../../src/application/job-filter.ts';
+import { checkLabels, labelsMax } from '../../../src/domain/labels.ts';
+import type { TroupeError } from '../../../src/domain/errors.ts';
+import { testRecord } from '../../support/jobs.ts';
+
+const none: JobFilter = { states: [], handler: '', labels: {}, oldestFirst: false };
+
+describe('a filter', () => {
+  it('that asks for nothing looks at nothing', () => {
+    expect(matcherOf(none)).toBeUndefined();
+  });
+
+  it('must hold in all its parts', () => {
+    const record = testRecord({ handler: 'a.b', labels: { team: 'blue', size: 'xl' } });
+    const cases: [Partial<JobFilter>, boolean][] = [
+      [{ states: ['FAILED', 'QUEUED'] }, true],
+      [{ states: ['FAILED'] }, false],
+      [{ handler: 'a.b', labels: { team: 'blue' } }, true],
+      [{ handler: 'a.b', labels: { team: 'blue', size: 's' } }, false],
+      [{ labels: { toString: 'x' } }, false],
+    ];
+    for (const [filter, matches] of cases) expect(matcherOf({ ...none, ...filter })?.(record)).toBe(matches);
+    expect(matcherOf({ ...none, labels: { team: 'blue' } })?.(testRecord())).toBe(false);
+  });
+
+  it('is refused with every field that is wrong', () => {
+    const bad = { handler: 'a b', labels: { '': 'x', ok: 'y'.repeat(129) }, createdFromMs: 5, createdBeforeMs: 5 };
+    const refuse = (): void => {
+      checkFilter({ ...none, ...bad });
+    };
+    expect(refuse).toThrow();
+    try {
+      refuse();
+    } catch (error) {
+      const fields = (error as TroupeError).violations.map(({ field }) => field);
+      expect(fields).toEqual(['handler', 'labels[]', 'labels[ok]', 'created_before']);
+    }
+  });
+
+  it('has the same digest however it is written, and another for another list', () => {
+    const one = filterDigest({ ...none, states: ['FAILED', 'QUEUED'], labels: { a: '1', b: '2' } });
+    expect(filterDigest({ ...none, states: ['QUEUED', 'FAILED', 'FAILED'], labels: { b: '2', a: '1' } })).toBe(one);
+    const others = [{}, { oldestFirst: true }, { handler: 'a' }, { createdFromMs: 1 }, { createdBeforeMs: 1 }];
+    const digests = others.map((other) => filterDigest({ ...none, ...other }));
+    expect(new Set([one, ...digests]).size).toBe(others.length + 1);
+  });
+});
+
+it('labels are few', () => {
+  const labels = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`l${n}`, 'v']));
+  expect(checkLabels(labels(labelsMax))).toEqual([]);
+  expect(checkLabels(labels(labelsMax + 1))).toMatchObject([{ key: 'l16' }]);
+});
