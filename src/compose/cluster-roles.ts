@@ -42,13 +42,17 @@ export interface ClusterParts {
 
 export interface ClusterRoles {
   readonly manifests: readonly HandlerManifest[];
-  /** Settles when the root of the tree has given up: the process cannot go on. */
+  /** Settles when the root of the tree has given up, or a newer process has this node's id: this one cannot go on. */
   readonly failed: Promise<unknown>;
   /** Takes nothing new, lets runs end within the grace, hands the shards over. */
   drain(graceMs: number): Promise<void>;
 }
 
 const root = 'node';
+/** After the grace, for handlers that tidy up when they are stopped; those that take longer are killed. */
+const stopMaxMs = 3_000;
+const reportMaxMs = 5_000;
+const shardsMaxMs = 8_000;
 
 export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRoles> {
   const { system, node, bus } = parts;
@@ -64,18 +68,26 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
     if (verb === 'stop') stopRun(node.nodeId, payload as StopRun);
     return Promise.resolve(null);
   });
+  const keeper = system.refAt<KeeperMessage>(`/${root}/shards`);
+  const replaced = Promise.withResolvers<unknown>();
   const ref = system.spawn(
     root,
     supervise({
       strategy: 'one-for-one',
       intensity: { maxRestarts: 5, windowMs: 300_000 },
       kind: 'root',
-      children: children(parts, { slots, handlers, stopRun }),
+      children: children(parts, {
+        ...{ slots, handlers, stopRun },
+        onRejoined: (incarnation) => {
+          if (node.roles.includes('shards')) keeper.tell({ kind: 'rejoined', incarnation });
+        },
+        onReplaced: () => replaced.resolve(undefined),
+      }),
     }),
   );
   return {
     manifests,
-    failed: system.whenStopped(ref),
+    failed: Promise.race([system.whenStopped(ref), replaced.promise]),
     drain: (graceMs) => drain(parts, { slots, runs, stopServing }, graceMs),
   };
 }
@@ -123,14 +135,22 @@ interface Wiring {
   readonly slots: SlotLedger | undefined;
   readonly handlers: NodeHandlers;
   readonly stopRun: (node: string, stop: StopRun) => void;
+  readonly onRejoined: (incarnation: number) => void;
+  readonly onReplaced: () => void;
 }
 
-function children(parts: ClusterParts, { slots, handlers, stopRun }: Wiring): ChildSpec[] {
+function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, onReplaced }: Wiring): ChildSpec[] {
   const { config, runtime, bus, store, router, batcher, node, pool } = parts;
   const specs: ChildSpec[] = [
     {
       name: 'membership',
-      definition: membershipActor({ ...node, handlers: handlers.list() }, bus.membership, config.shards.leaseRenewalMs),
+      definition: membershipActor({
+        node: { ...node, handlers: handlers.list() },
+        membership: bus.membership,
+        announceEveryMs: config.shards.leaseRenewalMs,
+        onRejoined,
+        onReplaced,
+      }),
       restart: 'permanent',
       shutdownMs: 2_000,
     },
@@ -184,32 +204,59 @@ interface Draining {
   readonly stopServing: () => void;
 }
 
-/** Work first, shards last: the outcomes of the last runs still find their owner, often in this very process. */
+/**
+ * The one way a node leaves. It takes nothing new and says so, which also moves its shards to the others, a few at a time;
+ * a node without others keeps them, so that the outcomes of its last runs still find their owner, and gives them up last.
+ */
 async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining, graceMs: number): Promise<void> {
   const { system, pool, node, runtime } = parts;
+  const began = runtime.clock.monotonicMs();
+  runtime.log.info({ event: 'node.draining', nodeId: node.nodeId, graceMs }, 'node drains');
   slots?.close();
-  if (pool !== undefined) {
-    await pool.stop(graceMs);
-    await settledWithin(runtime, 5_000, (done) => runs.tell({ kind: 'drain', done }));
-  }
   system.refAt<MembershipMessage>(`/${root}/membership`).tell({ kind: 'drain' });
+  if (pool !== undefined) await drainRuns(runtime, pool, runs, graceMs);
   if (node.roles.includes('shards')) {
     const keeper = system.refAt<KeeperMessage>(`/${root}/shards`);
-    await settledWithin(runtime, 5_000, (done) => keeper.tell({ kind: 'drain', done }));
+    const released = settlement(runtime, (done) => keeper.tell({ kind: 'drain', done }));
+    if (!(await released(shardsMaxMs))) runtime.log.warn({}, 'shards not handed over in time; others take them over');
   }
   stopServing();
+  const tookMs = Math.round(runtime.clock.monotonicMs() - began);
+  runtime.log.info({ event: 'node.drained', nodeId: node.nodeId, tookMs }, 'node is drained');
 }
 
-function settledWithin(runtime: ProcessRuntime, ms: number, ask: (done: () => void) => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = runtime.clock.setTimer(ms, () => {
-      runtime.log.warn({ waitedMs: ms }, 'drain took too long; what is left is taken over by others');
-      resolve();
+/** Runs end by themselves within the grace; then they are stopped as a cancel does; then their process is killed. */
+async function drainRuns(
+  runtime: ProcessRuntime,
+  pool: RunPool,
+  runs: ActorRef<RunsMessage>,
+  graceMs: number,
+): Promise<void> {
+  const ended = settlement(runtime, (done) => runs.tell({ kind: 'drain', done }));
+  if (!(await ended(graceMs))) {
+    runs.tell({ kind: 'stop-all' });
+    await ended(stopMaxMs);
+  }
+  await pool.stop(0);
+  if (!(await ended(reportMaxMs)))
+    runtime.log.warn({}, 'outcomes not reported in time; their jobs run again elsewhere');
+}
+
+/** Asks once; what is returned waits for the answer, and tells whether it came in time. */
+function settlement(
+  runtime: ProcessRuntime,
+  ask: (done: () => void) => boolean,
+): (withinMs: number) => Promise<boolean> {
+  const answer = Promise.withResolvers<true>();
+  const done = (): void => answer.resolve(true);
+  if (!ask(done)) done();
+  return async (withinMs) => {
+    let cancel: () => void = () => undefined;
+    const late = new Promise<false>((resolve) => {
+      cancel = runtime.clock.setTimer(withinMs, () => resolve(false));
     });
-    const done = (): void => {
-      cancel();
-      resolve();
-    };
-    if (!ask(done)) done();
-  });
+    const inTime = await Promise.race([answer.promise, late]);
+    cancel();
+    return inTime;
+  };
 }

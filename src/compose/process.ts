@@ -77,6 +77,7 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
   const node = {
     ...identity,
     roles: config.roles,
+    weight: config.shards.weight === 0 ? availableParallelism() : config.shards.weight,
     slots: pool === undefined ? 0 : threads,
     draining: false,
     version,
@@ -103,8 +104,7 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
   const stop = async (): Promise<void> => {
     draining = true;
     const { graceMs } = config.shutdown;
-    await edge?.gateway.stop(graceMs);
-    await roles.drain(graceMs);
+    await Promise.all([edge?.gateway.stop(graceMs), roles.drain(graceMs)]);
     batcher.close();
     for (const close of opened.reverse()) await close();
   };

@@ -12,6 +12,11 @@ export const shardsSection = z.strictObject({
     unit: 'shards',
     consequence: 'The most nodes that can share the work of deciding; many idle shards make small commits.',
   }),
+  weight: key(wholeNumber(0, 1_024).default(0), {
+    meaning: "This node's share of the shards, compared with the weights of the others; 0 is one for each core.",
+    consequence: 'A node of twice the weight owns twice the shards.',
+    defaultNote: '0: all cores',
+  }),
   leaseTtlMs: key(wholeNumber(1_000, 60_000).default(6_000), {
     meaning: 'How long a shard stays with an owner that no longer renews its lease.',
     unit: 'ms',

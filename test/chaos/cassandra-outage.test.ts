@@ -152,14 +152,19 @@ describe('on Cassandra', () => {
         () => former.every((shard) => cluster.ownerOf(shard)?.node === nodes.b),
         30_000,
       );
-      const taken = new Map(former.map((shard) => [shard, cluster.ownerOf(shard)?.epoch ?? 0]));
+      const taken = new Map([0, 1, 2, 3].map((shard) => [shard, cluster.ownerOf(shard)?.epoch ?? 0]));
       await accepted(60);
       nodes.a.thaw();
       await cluster.waitFor(
-        'it owns shards again',
-        () => former.every((shard) => (cluster.ownerOf(shard)?.epoch ?? 0) > (taken.get(shard) ?? 0)),
+        'it owns its share again, under new epochs',
+        () =>
+          [...taken].filter(([shard, epoch]) => {
+            const owner = cluster.ownerOf(shard);
+            return owner?.node === nodes.a && owner.epoch > epoch;
+          }).length === former.length,
         30_000,
       );
+      expect(nodes.a.lines.filter(({ event }) => event === 'node.rejoined')).toHaveLength(1);
       await accepted(30);
       await everythingEndedOnce([nodes.a, nodes.b]);
     },

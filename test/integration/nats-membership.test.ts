@@ -6,7 +6,7 @@ import { eventually, startTestNats } from '../support/nats.ts';
 import type { TestNats } from '../support/nats.ts';
 
 function node(nodeId: string, incarnation = 1): NodeInfo {
-  return { nodeId, incarnation, roles: ['workers'], slots: 2, handlers: [], draining: false, version: '1' };
+  return { nodeId, incarnation, roles: ['workers'], weight: 1, slots: 2, handlers: [], draining: false, version: '1' };
 }
 
 describe('membership, leases and shared configuration', () => {
@@ -68,7 +68,59 @@ describe('membership, leases and shared configuration', () => {
     });
   });
 
+  describe('an incarnation', () => {
+    test('whose key had run out is told so, and never comes back; a new one may', async () => {
+      const bus = await nats.connect({ subjectRoot: 'back', limits: { nodeTtlMs: 800 } });
+      const watcher = await nats.connect({ subjectRoot: 'back', limits: { nodeTtlMs: 800 } });
+      expect(await bus.membership.announce(node('a', 1))).toBe('present');
+      expect(await bus.membership.announce(node('a', 1))).toBe('present');
+      await eventually(async () => (await bus.membership.announce(node('b', 1))) === 'present' && watched() === 'b#1');
+      expect(await bus.membership.announce(node('a', 1))).toBe('expired');
+      expect(await bus.membership.announce(node('a', 2))).toBe('present');
+      await eventually(() => watched() === 'a#2 b#1');
+      expect(await bus.membership.announce(node('a', 1))).toBe('replaced');
+
+      function watched(): string {
+        const shown = watcher.membership.nodes().map(({ nodeId, incarnation }) => `${nodeId}#${String(incarnation)}`);
+        return shown.sort().join(' ');
+      }
+    });
+
+    test('of whose node a newer one is there, in another process, is told so', async () => {
+      const [old, young] = await Promise.all([
+        nats.connect({ subjectRoot: 'twice' }),
+        nats.connect({ subjectRoot: 'twice' }),
+      ]);
+      await old.membership.announce(node('a', 1));
+      await young.membership.announce(node('a', 2));
+      await eventually(async () => (await old.membership.announce(node('a', 1))) === 'replaced');
+      expect(await young.membership.announce(node('a', 2))).toBe('present');
+    });
+  });
+
   describe('leases', () => {
+    test('who holds what is seen by all: taken, handed over, run out; a renewal is no news', async () => {
+      const limits = { leaseTtlMs: 1_000 };
+      const bus = await nats.connect({ subjectRoot: 'holders', limits });
+      const watcher = await nats.connect({ subjectRoot: 'holders', limits });
+      let news = 0;
+      watcher.leases.onChange(() => (news += 1));
+      const [one, two] = [await bus.leases.acquire(1, 'a', 1), await bus.leases.acquire(2, 'b.x', 1)];
+      if (one === undefined || two === undefined) throw new Error('not acquired');
+      await eventually(() => watcher.leases.holders().size === 2);
+      expect([...watcher.leases.holders()].sort()).toEqual([
+        [1, 'a'],
+        [2, 'b.x'],
+      ]);
+      const before = news;
+      const renewed = await bus.leases.renew(two);
+      await bus.leases.release(one);
+      await eventually(() => !watcher.leases.holders().has(1));
+      expect([renewed?.holder, news]).toEqual(['b.x', before + 1]);
+      await eventually(() => watcher.leases.holders().size === 0, 6_000);
+      await eventually(() => news === before + 2);
+    });
+
     test('of all who ask at once exactly one gets the shard', async () => {
       const buses = await Promise.all([1, 2, 3, 4].map(() => nats.connect({ subjectRoot: 'race' })));
       for (let shard = 0; shard < 20; shard += 1) {

@@ -8,6 +8,7 @@ const node = {
   nodeId: 'n1',
   incarnation: 3,
   roles: ['workers'],
+  weight: 1,
   slots: 2,
   handlers: [],
   draining: false,

@@ -1,64 +1,112 @@
-/** Keeps this node's key in the membership alive; without it others take the node for dead. */
-import type { Membership, NodeInfo } from '../../application/ports/membership.ts';
+/**
+ * Keeps this node's key in the membership alive; without it others take the node for dead. An incarnation whose key had run
+ * out never returns: the node goes on as a new one, and tells `onRejoined`, whose leases belong to the new one from then
+ * on. (Runs need nothing of the kind: each is known by its token.) A node of whose id a newer incarnation is there ends.
+ */
+import type { Announced, Membership, NodeInfo } from '../../application/ports/membership.ts';
 import type { ActorContext, ActorDefinition, Behavior } from '../kernel/index.ts';
 
 export type MembershipMessage =
   | { readonly kind: 'announce' }
-  | { readonly kind: 'announced'; readonly outcome: PromiseSettledResult<void> }
+  | { readonly kind: 'announced'; readonly incarnation: number; readonly outcome: PromiseSettledResult<Announced> }
   /** The handlers of this node are others now. */
   | { readonly kind: 'handlers'; readonly handlers: NodeInfo['handlers'] }
   /** From now on the node is announced as leaving: no shard is placed on it. */
   | { readonly kind: 'drain' };
 
-export function membershipActor(
-  node: NodeInfo,
-  membership: Pick<Membership, 'announce' | 'withdraw'>,
-  announceEveryMs: number,
-): ActorDefinition<MembershipMessage> {
+export interface MembershipOptions {
+  readonly node: NodeInfo;
+  readonly membership: Pick<Membership, 'announce' | 'withdraw'>;
+  readonly announceEveryMs: number;
+  readonly onRejoined: (incarnation: number) => void;
+  readonly onReplaced: () => void;
+}
+
+export function membershipActor(options: MembershipOptions): ActorDefinition<MembershipMessage> {
   return {
     kind: 'membership',
     mailboxCapacity: 64,
-    start: (context) => startMembership(node, membership, announceEveryMs, context),
+    start: (context) => new MembershipKeeper(options, context),
   };
 }
 
-function startMembership(
-  node: NodeInfo,
-  membership: Pick<Membership, 'announce' | 'withdraw'>,
-  announceEveryMs: number,
-  context: ActorContext<MembershipMessage>,
-): Behavior<MembershipMessage> {
-  let present = node;
-  const announce = (): void => {
-    context.pipeToSelf(membership.announce(present), (outcome) => ({ kind: 'announced', outcome }));
-    context.setTimer('announce', announceEveryMs, { kind: 'announce' });
-  };
-  announce();
-  return {
-    receive(message) {
-      switch (message.kind) {
-        case 'announce':
-          announce();
-          break;
-        case 'announced':
-          if (message.outcome.status === 'rejected') {
-            context.log.debug({ err: message.outcome.reason }, 'node not announced; tried again');
-          }
-          break;
-        case 'handlers':
-          present = { ...present, handlers: message.handlers };
-          announce();
-          break;
-        case 'drain':
-          present = { ...present, draining: true };
-          announce();
-          break;
+class MembershipKeeper implements Behavior<MembershipMessage> {
+  readonly #options: MembershipOptions;
+  readonly #context: ActorContext<MembershipMessage>;
+  #present: NodeInfo;
+
+  constructor(options: MembershipOptions, context: ActorContext<MembershipMessage>) {
+    this.#options = options;
+    this.#context = context;
+    this.#present = options.node;
+    this.#announce();
+  }
+
+  receive(message: MembershipMessage): void {
+    switch (message.kind) {
+      case 'announce':
+        this.#announce();
+        break;
+      case 'announced':
+        this.#announced(message.incarnation, message.outcome);
+        break;
+      case 'handlers':
+        this.#become({ handlers: message.handlers });
+        break;
+      case 'drain':
+        this.#become({ draining: true });
+        break;
+    }
+  }
+
+  async onStop(): Promise<void> {
+    await this.#options.membership.withdraw(this.#present).catch((error: unknown) => {
+      this.#context.log.debug({ err: error }, 'membership not withdrawn; it runs out');
+    });
+  }
+
+  #become(change: Partial<NodeInfo>): void {
+    this.#present = { ...this.#present, ...change };
+    this.#announce();
+  }
+
+  #announce(): void {
+    const { incarnation } = this.#present;
+    this.#context.describe({ incarnation, draining: this.#present.draining });
+    this.#context.pipeToSelf(this.#options.membership.announce(this.#present), (outcome) => ({
+      kind: 'announced',
+      incarnation,
+      outcome,
+    }));
+    this.#context.setTimer('announce', this.#options.announceEveryMs, { kind: 'announce' });
+  }
+
+  #announced(incarnation: number, outcome: PromiseSettledResult<Announced>): void {
+    if (outcome.status === 'rejected') {
+      this.#context.log.debug({ err: outcome.reason }, 'node not announced; tried again');
+      return;
+    }
+    // Of an incarnation that is no longer ours: the answer came late.
+    if (incarnation !== this.#present.incarnation) return;
+    const { nodeId } = this.#present;
+    switch (outcome.value) {
+      case 'present':
+        break;
+      case 'expired': {
+        const next = Math.max(this.#context.clock.nowMs(), incarnation + 1);
+        const fields = { event: 'node.rejoined', nodeId, former: incarnation, incarnation: next };
+        this.#context.log.warn(fields, 'this node was taken for dead; it is back as a new incarnation');
+        this.#options.onRejoined(next);
+        this.#become({ incarnation: next });
+        break;
       }
-    },
-    async onStop() {
-      await membership.withdraw(present).catch((error: unknown) => {
-        context.log.debug({ err: error }, 'membership not withdrawn; it runs out');
-      });
-    },
-  };
+      case 'replaced':
+        this.#context.log.error(
+          { event: 'node.replaced', nodeId, incarnation },
+          'a newer process runs under this node id; this one ends',
+        );
+        this.#options.onReplaced();
+        break;
+    }
+  }
 }

@@ -1,14 +1,15 @@
 /**
  * Decides which shards this node runs: acquires the leases of the shards that placement suggests, starts their actors,
- * renews, hands over what belongs elsewhere. Per shard: absent → acquiring → up → (handing-over →) absent; a shard actor
- * that crashes is started again after a back-off, as long as the lease holds: its start is a take-over from the store.
+ * renews, hands over what belongs elsewhere, a few at a time. Per shard: absent → acquiring → up → (handing-over →) absent;
+ * a shard actor that crashes is started again after a back-off, as long as the lease holds: its start is a take-over from
+ * the store. A draining node keeps its shards while there is nobody else to have them.
  *
  * While NATS does not answer the leases cannot be renewed; the shards go on, because the epoch in the store decides, but
  * they no longer answer reads from memory (`leaseIsSure`), since somebody else may be the owner by then.
  */
 import { HandlerFleet } from '../../application/handler-fleet.ts';
-import type { LeaseHold, Membership, ShardLeases } from '../../application/ports/membership.ts';
-import { suggestOwner } from '../../supervisor/placement.ts';
+import type { LeaseHold, Membership, NodeInfo, ShardLeases } from '../../application/ports/membership.ts';
+import { placeShards } from '../../supervisor/placement.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior, Signal } from '../kernel/actor.ts';
 import { shardActor } from './shard-actor.ts';
 import type { ShardMessage } from './shard-message.ts';
@@ -32,6 +33,8 @@ export type KeeperMessage =
       readonly outcome: Outcome<LeaseHold | undefined>;
     }
   | { readonly kind: 'handed-over'; readonly shard: number }
+  /** Others took this node for dead; its leases belong to this incarnation from now on. */
+  | { readonly kind: 'rejoined'; readonly incarnation: number }
   | { readonly kind: 'start'; readonly shard: number }
   /** Gives every shard away; `done` when the last lease is released. */
   | { readonly kind: 'drain'; readonly done: () => void };
@@ -47,6 +50,8 @@ interface Held {
 }
 
 const tickMs = 500;
+/** Shards that one node hands over at the same time: the others are served meanwhile. */
+export const handOversMax = 4;
 /** Crashes in a row double the wait before the next start, from here to there. */
 const backoffMs = { first: 200, most: 10_000 } as const;
 /** A shard that ran so long has recovered. */
@@ -69,14 +74,27 @@ class Keeper implements Behavior<KeeperMessage> {
   readonly #held = new Map<number, Held>();
   readonly #acquiring = new Set<number>();
   readonly #byRef = new Map<string, number>();
-  readonly #stopListening: () => void;
+  /** Actors told to stop that have not ended: a shard of the same name waits for them. */
+  readonly #ending = new Map<string, number>();
+  readonly #stopListening: readonly (() => void)[];
+  #incarnation: number;
+  #tickAsked = false;
+  /** This node as it was announced last: a key that nobody could hear of in time does not make it leave. */
+  #self: NodeInfo | undefined;
+  /** Undefined: the view has changed since. */
+  #target: readonly (string | undefined)[] | undefined;
   #draining: (() => void) | undefined;
 
   constructor(services: KeeperServices, context: ActorContext<KeeperMessage>) {
     this.#services = services;
     this.#context = context;
     this.#fleet = new HandlerFleet(services.membership);
-    this.#stopListening = services.membership.onChange(() => context.self.tell({ kind: 'tick' }));
+    this.#incarnation = services.incarnation;
+    const changed = (): void => {
+      this.#target = undefined;
+      this.#askTick();
+    };
+    this.#stopListening = [services.membership.onChange(changed), services.leases.onChange(changed)];
     this.#tick();
   }
 
@@ -94,6 +112,10 @@ class Keeper implements Behavior<KeeperMessage> {
       case 'handed-over':
         this.#giveAway(message.shard);
         break;
+      case 'rejoined':
+        this.#incarnation = message.incarnation;
+        for (const held of this.#held.values()) held.hold = { ...held.hold, incarnation: message.incarnation };
+        break;
       case 'start':
         this.#start(message.shard);
         break;
@@ -105,6 +127,12 @@ class Keeper implements Behavior<KeeperMessage> {
   }
 
   onSignal(signal: Signal): void {
+    const ended = this.#ending.get(signal.ref.path);
+    if (ended !== undefined) {
+      this.#ending.delete(signal.ref.path);
+      this.#start(ended);
+      return;
+    }
     const shard = this.#byRef.get(signal.ref.path);
     if (shard === undefined) return;
     this.#byRef.delete(signal.ref.path);
@@ -126,32 +154,55 @@ class Keeper implements Behavior<KeeperMessage> {
   }
 
   onStop(): void {
-    this.#stopListening();
+    for (const stop of this.#stopListening) stop();
+  }
+
+  #askTick(): void {
+    if (!this.#tickAsked) this.#tickAsked = this.#context.self.tell({ kind: 'tick' });
   }
 
   #tick(): void {
-    const owners = this.#services.membership
-      .nodes()
-      .filter((node) => node.roles.includes('shards') && !node.draining)
-      .map((node) => node.nodeId);
+    this.#tickAsked = false;
+    const target = this.#suggested();
+    const holders = this.#services.leases.holders();
+    const others = new Set(this.#services.membership.nodes().map(({ nodeId }) => nodeId));
+    others.delete(this.#services.nodeId);
+    let handingOver = [...this.#held.values()].filter(({ phase }) => phase === 'handing-over').length;
     for (let shard = 0; shard < this.#services.shardCount; shard += 1) {
-      const mine = this.#draining === undefined && suggestOwner(shard, owners) === this.#services.nodeId;
+      const wanted = target[shard];
+      const mine = this.#draining === undefined && wanted === this.#services.nodeId;
+      const stays = mine || (this.#draining === undefined && wanted === undefined);
       const held = this.#held.get(shard);
       if (held === undefined) {
-        if (mine) this.#acquire(shard);
-      } else if (mine) this.#renewInTime(shard, held);
-      else this.#handOver(shard, held);
+        // A live holder is about to hand it over: its release is heard.
+        if (mine && !others.has(holders.get(shard) ?? '')) this.#acquire(shard);
+      } else if (!stays && held.phase !== 'handing-over' && handingOver < handOversMax) {
+        handingOver += 1;
+        this.#handOver(shard, held);
+      } else if (held.phase !== 'handing-over') this.#renewInTime(shard, held);
     }
     this.#context.describe({ shards: this.#held.size });
     this.#context.setTimer('tick', tickMs, { kind: 'tick' });
     this.#checkDrained();
   }
 
+  #suggested(): readonly (string | undefined)[] {
+    const { membership, leases, shardCount } = this.#services;
+    if (this.#target !== undefined) return this.#target;
+    const seen = membership.nodes();
+    this.#self = seen.find(({ nodeId }) => nodeId === this.#services.nodeId) ?? this.#self;
+    const others = seen.filter(({ nodeId }) => nodeId !== this.#services.nodeId);
+    const nodes = this.#self === undefined ? others : [...others, this.#self];
+    const candidates = nodes.filter((node) => node.roles.includes('shards') && !node.draining);
+    this.#target = placeShards(shardCount, candidates, leases.holders());
+    return this.#target;
+  }
+
   #acquire(shard: number): void {
     if (this.#acquiring.has(shard)) return;
     this.#acquiring.add(shard);
-    const { leases, nodeId, incarnation } = this.#services;
-    this.#context.pipeToSelf(leases.acquire(shard, nodeId, incarnation), (outcome) => ({
+    const { leases, nodeId } = this.#services;
+    this.#context.pipeToSelf(leases.acquire(shard, nodeId, this.#incarnation), (outcome) => ({
       kind: 'acquired',
       shard,
       outcome,
@@ -176,7 +227,8 @@ class Keeper implements Behavior<KeeperMessage> {
 
   #start(shard: number): void {
     const held = this.#held.get(shard);
-    if (held?.phase !== 'waiting') return;
+    const name = `shard:${String(shard)}`;
+    if (held?.phase !== 'waiting' || [...this.#ending.values()].includes(shard)) return;
     held.phase = 'up';
     held.startedMs = this.#context.clock.monotonicMs();
     const services: ShardServices = {
@@ -184,7 +236,6 @@ class Keeper implements Behavior<KeeperMessage> {
       leaseIsSure: () => this.#leaseIsSure(shard),
       everyNodeHas: (need) => this.#fleet.everyNodeHas(need),
     };
-    const name = `shard:${String(shard)}`;
     held.ref = this.#context.spawn(name, shardActor(shard, services));
     this.#byRef.set(held.ref.path, shard);
     this.#context.watch(held.ref);
@@ -229,15 +280,18 @@ class Keeper implements Behavior<KeeperMessage> {
     this.#context.log.warn({ shard }, 'lease lost; the shard stops here');
     this.#held.delete(shard);
     this.#context.cancelTimer(`start:${String(shard)}`);
-    if (held.ref !== undefined) {
-      this.#byRef.delete(held.ref.path);
-      this.#context.stop(held.ref);
-    }
+    this.#stop(shard, held);
     this.#checkDrained();
   }
 
+  #stop(shard: number, { ref }: Held): void {
+    if (ref === undefined) return;
+    this.#byRef.delete(ref.path);
+    this.#ending.set(ref.path, shard);
+    this.#context.stop(ref);
+  }
+
   #handOver(shard: number, held: Held): void {
-    if (held.phase === 'handing-over') return;
     const { ref } = held;
     held.phase = 'handing-over';
     this.#context.cancelTimer(`start:${String(shard)}`);
@@ -252,15 +306,13 @@ class Keeper implements Behavior<KeeperMessage> {
   #giveAway(shard: number): void {
     const held = this.#held.get(shard);
     if (held === undefined) return;
-    if (held.ref !== undefined) {
-      this.#byRef.delete(held.ref.path);
-      this.#context.stop(held.ref);
-    }
+    this.#stop(shard, held);
     this.#held.delete(shard);
     this.#services.leases.release(held.hold).catch((error: unknown) => {
       this.#context.log.debug({ err: error, shard }, 'lease not released; it runs out');
     });
-    this.#checkDrained();
+    // The next one, if some wait for their turn.
+    this.#askTick();
   }
 
   #checkDrained(): void {

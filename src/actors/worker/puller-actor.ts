@@ -2,7 +2,8 @@
  * Keeps the node's free slots filled from one strand of a queue. Modes:
  *   burst → slots are reserved, then as many messages asked for as there are at once; full answer: burst again,
  *   else → doorbell: wait for one message without holding a slot, so that idle queues cost the busy ones nothing;
- *   a message that rings while no slot is free is kept (one per queue) until there is one → burst.
+ *   a message that rings while no slot is free is kept (one per queue) until there is one → burst;
+ *   the node drains → what is kept or still comes goes back at once, nothing is asked for any more.
  */
 import type { Strand, WorkDelivery } from '../../application/ports/bus.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/actor.ts';
@@ -58,7 +59,8 @@ class Puller implements Behavior<PullerMessage> {
     this.#runs = runs;
     this.#context = context;
     this.#stopListening = services.slots.onRoom(() => {
-      if (!this.#woken && (!this.#busy || this.#kept !== undefined)) this.#woken = context.self.tell({ kind: 'room' });
+      if (!this.#woken && (!this.#busy || this.#kept !== undefined || services.slots.closed))
+        this.#woken = context.self.tell({ kind: 'room' });
     });
     this.#burst();
   }
@@ -88,11 +90,14 @@ class Puller implements Behavior<PullerMessage> {
 
   onStop(): void {
     this.#stopListening();
-    this.#abort.abort();
-    if (this.#kept !== undefined) this.#services.source.giveBack(this.#kept.ackTo);
+    this.#leave();
   }
 
   #next(): void {
+    if (this.#services.slots.closed) {
+      this.#leave();
+      return;
+    }
     if (this.#kept !== undefined && this.#services.slots.reserve(1) === 1) {
       const kept = this.#kept;
       this.#kept = undefined;
@@ -100,6 +105,13 @@ class Puller implements Behavior<PullerMessage> {
       this.#deliver([kept]);
     }
     if (!this.#busy && this.#kept === undefined) this.#burst();
+  }
+
+  #leave(): void {
+    this.#abort.abort();
+    if (this.#kept !== undefined) this.#services.source.giveBack(this.#kept.ackTo);
+    this.#kept = undefined;
+    this.#context.cancelTimer('keep');
   }
 
   #burst(): void {
@@ -125,6 +137,7 @@ class Puller implements Behavior<PullerMessage> {
   }
 
   #doorbell(): void {
+    if (this.#services.slots.closed) return;
     this.#pull(1, this.#services.limits.pullExpiresMs, (outcome) => ({ kind: 'rung', outcome }));
   }
 

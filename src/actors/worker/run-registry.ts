@@ -46,6 +46,7 @@ export class RunRegistry {
     running: 0,
     reporting: 0,
   };
+  #draining = false;
   #drained: (() => void) | undefined;
 
   constructor(services: WorkerServices, context: ActorContext<RunsMessage>) {
@@ -125,7 +126,7 @@ export class RunRegistry {
     this.#finish(run, outcome);
   }
 
-  stopRun(runId: string, why: 'cancel' | 'stale'): void {
+  stopRun(runId: string, why: 'cancel' | 'stale' | 'drain'): void {
     const run = this.#runs.get(runId);
     if (run === undefined) return;
     if (why === 'stale') run.superseded = true;
@@ -180,9 +181,16 @@ export class RunRegistry {
     this.#context.describe({ ...this.#counts, slotsFree: this.#services.slots.free });
   }
 
+  /** What is granted from now on goes back unbegun. Calls back once no run is left. */
   drain(done: () => void): void {
+    this.#draining = true;
     this.#drained = done;
     this.#checkDrained();
+  }
+
+  /** The grace is over: what still runs is asked to end, then ended, and is given back uncounted. */
+  stopAll(): void {
+    for (const runId of [...this.#runs.keys()]) this.stopRun(runId, 'drain');
   }
 
   #claimed(delivery: WorkDelivery, shard: number, result: ClaimResult): void {
@@ -244,9 +252,9 @@ export class RunRegistry {
 
   #handOver(run: Run, input: RunPayload): void {
     const { spec, attempt, deadlineAtMs, suspect } = run.grant;
-    if (run.cancelled) {
+    if (run.cancelled || this.#draining) {
       this.#services.slots.release(1);
-      this.#finish(run, { kind: 'stopped' });
+      this.#finish(run, { kind: run.cancelled ? 'stopped' : 'returned' });
       return;
     }
     this.#enter(run, 'handed');

@@ -57,6 +57,9 @@ function startRuns(services: WorkerServices, context: ActorContext<RunsMessage>)
         case 'drain':
           registry.drain(message.done);
           break;
+        case 'stop-all':
+          registry.stopAll();
+          break;
       }
     },
   };

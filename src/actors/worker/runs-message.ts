@@ -11,5 +11,6 @@ export type RunsMessage =
   | { readonly kind: 'report'; readonly runId: string }
   | { readonly kind: 'continue'; readonly run: () => void }
   | { readonly kind: 'beat' }
-  /** Calls back once no run is left. */
+  | { readonly kind: 'stop-all' }
+  /** Nothing begins any more. Calls back once no run is left. */
   | { readonly kind: 'drain'; readonly done: () => void };

@@ -35,10 +35,17 @@ export class SlotLedger {
     this.changed();
   }
 
-  /** The pool may have room again. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The pool may have room again. Who was woken first is last the next time: no queue stands in the way of another. */
   changed(): void {
     if (this.free === 0) return;
-    for (const wake of this.#wakers) wake();
+    const [first] = this.#wakers;
+    for (const wake of [...this.#wakers]) wake();
+    if (first === undefined || !this.#wakers.delete(first)) return;
+    this.#wakers.add(first);
   }
 
   onRoom(wake: () => void): () => void {
@@ -46,8 +53,9 @@ export class SlotLedger {
     return () => this.#wakers.delete(wake);
   }
 
-  /** No place is given out any more: the node drains. */
+  /** No place is given out any more: the node drains. Whoever waits for one is told. */
   close(): void {
     this.#closed = true;
+    for (const wake of [...this.#wakers]) wake();
   }
 }

@@ -118,6 +118,13 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     bucket: openBucket(options, ground, names.nodesBucket),
     ttlMs: topology.ttlMs(names.nodesBucket),
   });
+  const leases = new NatsShardLeases({
+    link,
+    guard,
+    clock,
+    bucket: openBucket(options, ground, names.leasesBucket),
+    ttlMs: topology.ttlMs(names.leasesBucket),
+  });
   const config = new NatsSharedConfig(openBucket(options, ground, names.configBucket), guard);
   const work = new NatsWorkSource({ ...options, ...ground });
   const nodeLink = new NatsNodeLink({ link, requester, names, maxInProgress: limits.requestsInProgress });
@@ -126,7 +133,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     work,
     live: new NatsLiveFeed(link, names),
     membership,
-    leases: new NatsShardLeases(openBucket(options, ground, names.leasesBucket), topology.ttlMs(names.leasesBucket)),
+    leases,
     config,
     shardClient: new NatsShardClient(requester, names),
     shardServer: new NatsShardServer(link, names, limits.requestsInProgress),
@@ -137,6 +144,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     close: async () => {
       guard.close();
       membership.close();
+      leases.close();
       config.close();
       work.close();
       await link.close();

@@ -1,118 +1,92 @@
 /**
- * Who is there: one key per incarnation, renewed by `announce`, gone by itself after its ttl. A key that expires tells
- * no watcher, so the view also forgets what it has not seen renewed for a ttl of the local clock.
- *
- * While the link is down nobody can be heard, so the view stands still; afterwards everyone gets one ttl to be heard of.
- * A node that died before this process looked may be shown for up to one ttl too long.
+ * Who is there: one key per incarnation, renewed by `announce`, gone by itself after its ttl. Each renewal is one
+ * compare-and-set on the key's revision, so a node whose key had expired, and which others took for dead, is told so
+ * instead of coming back unseen.
  */
-import type { Membership, NodeInfo } from '../../application/ports/membership.ts';
-import type { Clock } from '../../application/ports/runtime.ts';
-import type { KeyBucket, KeyChange } from './key-bucket.ts';
-import type { NatsLink } from './link.ts';
+import type { Announced, Membership, NodeInfo } from '../../application/ports/membership.ts';
+import type { KeyBucket } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
-import type { StreamGuard } from './stream-guard.ts';
+import { SeenKeys } from './seen-keys.ts';
+import type { SeenKeysOptions } from './seen-keys.ts';
 
-export interface MembershipOptions {
-  readonly link: NatsLink;
-  readonly guard: StreamGuard;
-  readonly bucket: KeyBucket;
-  readonly clock: Clock;
-  readonly ttlMs: number;
-}
-
-interface Seen {
+/** What this process announced: the revision of its key, 0 if there is none yet, and when it was surely there. */
+interface Own {
   readonly node: NodeInfo;
-  readonly text: string;
   readonly revision: number;
-  seenMs: number;
+  readonly sentMs: number;
 }
 
 export class NatsMembership implements Membership {
-  readonly #options: MembershipOptions;
-  readonly #seen = new Map<string, Seen>();
-  readonly #announced = new Map<string, NodeInfo>();
-  readonly #listeners = new Set<() => void>();
-  readonly #stopWatch: () => void;
-  #cancelTimer: () => void = () => undefined;
+  readonly #bucket: KeyBucket;
+  readonly #seen: SeenKeys<NodeInfo>;
+  readonly #options: Pick<SeenKeysOptions<NodeInfo>, 'clock' | 'ttlMs'>;
+  readonly #own = new Map<string, Own>();
 
-  constructor(options: MembershipOptions) {
+  constructor(options: Omit<SeenKeysOptions<NodeInfo>, 'read'>) {
     this.#options = options;
-    options.link.onUp(() => this.#grantTtl());
+    this.#bucket = options.bucket;
+    this.#seen = new SeenKeys({ ...options, read: (_key, text) => readNode(text) });
     options.guard.onRepair(async () => {
-      // Revisions start again in a new bucket.
-      this.#grantTtl(0);
-      await Promise.all([...this.#announced.values()].map((node) => this.announce(node)));
+      // The bucket is a new one: nobody was declared dead, the keys are just not there yet.
+      const own = [...this.#own.values()];
+      for (const { node } of own)
+        this.#own.set(keyOf(node), { node, revision: 0, sentMs: options.clock.monotonicMs() });
+      await Promise.all(own.map(({ node }) => this.announce(node)));
     });
-    this.#stopWatch = options.bucket.watch((change) => this.#apply(change));
-    this.#scheduleSweep();
   }
 
-  async announce(node: NodeInfo): Promise<void> {
-    this.#announced.set(keyOf(node), node);
-    await this.#options.bucket.put(keyOf(node), JSON.stringify(node));
+  async announce(node: NodeInfo): Promise<Announced> {
+    const key = keyOf(node);
+    if (this.#isReplaced(node)) return 'replaced';
+    const sentMs = this.#options.clock.monotonicMs();
+    const known = this.#own.get(key) ?? { node, revision: 0, sentMs };
+    // The server may be late in taking the key away; the others have forgotten it by then.
+    const isLate = known.revision > 0 && sentMs - known.sentMs > this.#options.ttlMs;
+    this.#own.set(key, { ...known, node });
+    const revision = isLate ? undefined : await this.#renew(node, known.revision);
+    if (revision === undefined) {
+      this.#own.delete(key);
+      return 'expired';
+    }
+    if (this.#own.has(key)) this.#own.set(key, { node, revision, sentMs });
+    return 'present';
   }
 
   async withdraw(node: NodeInfo): Promise<void> {
-    this.#announced.delete(keyOf(node));
-    await this.#options.bucket.delete(keyOf(node));
+    this.#own.delete(keyOf(node));
+    await this.#bucket.delete(keyOf(node));
   }
 
   nodes(): readonly NodeInfo[] {
     const newest = new Map<string, NodeInfo>();
-    for (const seen of this.#seen.values()) {
-      if (this.#isExpired(seen)) continue;
-      const known = newest.get(seen.node.nodeId);
-      if (known === undefined || known.incarnation < seen.node.incarnation) newest.set(seen.node.nodeId, seen.node);
+    for (const node of this.#seen.values()) {
+      const known = newest.get(node.nodeId);
+      if (known === undefined || known.incarnation < node.incarnation) newest.set(node.nodeId, node);
     }
     return [...newest.values()];
   }
 
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#seen.onChange(listener);
   }
 
   close(): void {
-    this.#stopWatch();
-    this.#cancelTimer();
+    this.#seen.close();
   }
 
-  #apply(change: KeyChange): void {
-    const known = this.#seen.get(change.key);
-    if (known !== undefined && change.revision <= known.revision) return;
-    if (change.value === undefined) {
-      if (this.#seen.delete(change.key)) this.#notify();
-      return;
-    }
-    const node = readNode(change.value);
-    if (node === undefined) return;
-    const seenMs = this.#options.clock.monotonicMs();
-    this.#seen.set(change.key, { node, text: change.value, revision: change.revision, seenMs });
-    if (known?.text !== change.value) this.#notify();
+  /** Undefined when the key is gone. A revision of ours that is not known is that of a write whose answer was lost. */
+  async #renew(node: NodeInfo, revision: number): Promise<number | undefined> {
+    const key = keyOf(node);
+    const text = JSON.stringify(node);
+    const renewed = await this.#bucket.update(key, text, revision);
+    if (renewed !== undefined) return renewed;
+    const found = await this.#bucket.get(key);
+    return found?.value === undefined ? undefined : this.#bucket.update(key, text, found.revision);
   }
 
-  #isExpired(seen: Seen): boolean {
-    return this.#options.link.connected && this.#options.clock.monotonicMs() - seen.seenMs > this.#options.ttlMs;
-  }
-
-  #grantTtl(revision?: number): void {
-    const seenMs = this.#options.clock.monotonicMs();
-    for (const [key, seen] of this.#seen) this.#seen.set(key, { ...seen, seenMs, revision: revision ?? seen.revision });
-  }
-
-  #scheduleSweep(): void {
-    this.#cancelTimer = this.#options.clock.setTimer(Math.max(this.#options.ttlMs / 8, 50), () => {
-      let gone = false;
-      for (const [key, seen] of this.#seen) {
-        if (this.#isExpired(seen)) gone = this.#seen.delete(key) || gone;
-      }
-      if (gone) this.#notify();
-      this.#scheduleSweep();
-    });
-  }
-
-  #notify(): void {
-    for (const listener of [...this.#listeners]) listener();
+  #isReplaced({ nodeId, incarnation }: NodeInfo): boolean {
+    for (const seen of this.#seen.values()) if (seen.nodeId === nodeId && seen.incarnation > incarnation) return true;
+    return false;
   }
 }
 
@@ -128,6 +102,7 @@ function readNode(text: string): NodeInfo | undefined {
       nodeId: node.nodeId,
       incarnation: node.incarnation,
       roles: node.roles ?? [],
+      weight: node.weight ?? 1,
       slots: node.slots ?? 0,
       handlers: node.handlers ?? [],
       draining: node.draining ?? false,

@@ -8,19 +8,38 @@
  */
 import type { LeaseHold, ShardLeases } from '../../application/ports/membership.ts';
 import type { KeyBucket } from './key-bucket.ts';
+import { SeenKeys } from './seen-keys.ts';
+import type { SeenKeysOptions } from './seen-keys.ts';
 
 interface LeaseValue {
   readonly holder: string;
   readonly incarnation: number;
 }
 
+const expiryMarginMs = 2_000;
+
 export class NatsShardLeases implements ShardLeases {
   readonly ttlMs: number;
   readonly #bucket: KeyBucket;
+  readonly #seen: SeenKeys<readonly [shard: number, holder: string]>;
 
-  constructor(bucket: KeyBucket, ttlMs: number) {
-    this.#bucket = bucket;
-    this.ttlMs = ttlMs;
+  constructor(options: Omit<SeenKeysOptions<never>, 'read'>) {
+    this.#bucket = options.bucket;
+    this.ttlMs = options.ttlMs;
+    // The server may take a key away that much later than its ttl.
+    this.#seen = new SeenKeys({ ...options, ttlMs: options.ttlMs + expiryMarginMs, read: readHolder });
+  }
+
+  holders(): ReadonlyMap<number, string> {
+    return new Map(this.#seen.values());
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#seen.onChange(listener);
+  }
+
+  close(): void {
+    this.#seen.close();
   }
 
   async acquire(shard: number, holder: string, incarnation: number): Promise<LeaseHold | undefined> {
@@ -63,6 +82,12 @@ export class NatsShardLeases implements ShardLeases {
 
 function keyOf(shard: number): string {
   return `shard.${shard}`;
+}
+
+function readHolder(key: string, text: string): readonly [number, string] | undefined {
+  const shard = /^shard\.(\d+)$/.exec(key)?.[1];
+  const lease = readLease(text);
+  return shard === undefined || lease === undefined ? undefined : [Number(shard), lease.holder];
 }
 
 function isHeldBy(hold: LeaseValue, text: string): boolean {

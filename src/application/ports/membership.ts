@@ -4,9 +4,11 @@ import type { HandlerVersion } from '../../domain/handler-need.ts';
 
 export interface NodeInfo {
   readonly nodeId: string;
-  /** Grows with each start of the node; a lower one is dead and never comes back. */
+  /** Grows with each start of the node, and when it was taken for dead; a lower one is dead and never comes back. */
   readonly incarnation: number;
   readonly roles: readonly ('gateway' | 'shards' | 'workers')[];
+  /** Its share of the shards, compared with that of others. */
+  readonly weight: number;
   readonly slots: number;
   /** What a node that works can run: one version of each. */
   readonly handlers: readonly HandlerVersion[];
@@ -14,9 +16,15 @@ export interface NodeInfo {
   readonly version: string;
 }
 
+/**
+ * `expired`: the key of this incarnation had run out, others took it for dead; it may come back as a new one.
+ * `replaced`: a newer incarnation of the node is there; this one must end.
+ */
+export type Announced = 'present' | 'expired' | 'replaced';
+
 export interface Membership {
   /** Puts (and with it renews) this node's key. Rejects BROKER_UNAVAILABLE. */
-  announce(node: NodeInfo): Promise<void>;
+  announce(node: NodeInfo): Promise<Announced>;
   /** Removes this node's key at once. */
   withdraw(node: NodeInfo): Promise<void>;
   /** Live nodes as of now, from the local view that a watch keeps; a node unseen for its ttl is left out. */
@@ -41,6 +49,10 @@ export interface ShardLeases {
   /** Undefined when the lease was lost. Rejects BROKER_UNAVAILABLE when that is not known. */
   renew(hold: LeaseHold): Promise<LeaseHold | undefined>;
   release(hold: LeaseHold): Promise<void>;
+  /** Shard → node that holds its lease, from the local view that a watch keeps. */
+  holders(): ReadonlyMap<number, string>;
+  /** Called when a lease was taken, released or has run out; not for renewals. */
+  onChange(listener: () => void): () => void;
 }
 
 /** Manifests and queue names that nodes and gateways push to each other. */

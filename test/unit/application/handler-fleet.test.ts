@@ -4,7 +4,17 @@ import type { NodeInfo } from '../../../src/application/ports/membership.ts';
 
 function node(nodeId: string, versions: Readonly<Record<string, string>>, more: Partial<NodeInfo> = {}): NodeInfo {
   const handlers = Object.entries(versions).map(([name, version]) => ({ name, version }));
-  return { nodeId, incarnation: 1, roles: ['workers'], slots: 1, draining: false, version: '1', handlers, ...more };
+  return {
+    nodeId,
+    incarnation: 1,
+    roles: ['workers'],
+    weight: 1,
+    slots: 1,
+    draining: false,
+    version: '1',
+    handlers,
+    ...more,
+  };
 }
 
 function fleetOf(nodes: readonly NodeInfo[]) {
