@@ -22,11 +22,11 @@ export interface JobFilter {
 
 export function checkFilter(filter: JobFilter): void {
   const checks = new FieldChecks();
-  if (filter.handler !== '') checks.pattern('handler', filter.handler, handlerNamePattern);
-  for (const { key, description } of checkLabels(filter.labels)) checks.add(`labels[${key}]`, description);
+  if (filter.handler !== '') checks.pattern('filter.handler', filter.handler, handlerNamePattern);
+  for (const { key, description } of checkLabels(filter.labels)) checks.add(`filter.labels[${key}]`, description);
   const { createdFromMs, createdBeforeMs } = filter;
   if (createdFromMs !== undefined && createdBeforeMs !== undefined && createdFromMs >= createdBeforeMs) {
-    checks.add('created_before', 'must be later than created_from');
+    checks.add('filter.created_before', 'must be later than created_from');
   }
   if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
 }

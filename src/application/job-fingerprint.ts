@@ -41,5 +41,6 @@ function canonicalText(request: JobRequest): string {
     [retry?.maxAttempts ?? null, retry?.initialMs ?? null, retry?.coefficient ?? null, retry?.maxMs ?? null],
     ...version,
     ...labels,
+    ...(request.retryOf === undefined ? [] : [request.retryOf]),
   ]);
 }

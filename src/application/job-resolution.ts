@@ -128,6 +128,7 @@ function fillIn(
     retentionMs: request.retentionMs ?? settings.retentionMs,
     ...(request.idempotencyKey !== '' && { idempotencyKey: request.idempotencyKey }),
     ...(request.labels !== undefined && Object.keys(request.labels).length > 0 && { labels: request.labels }),
+    ...(request.retryOf !== undefined && { retryOf: request.retryOf }),
     ...(facts.traceparent !== undefined && { traceparent: facts.traceparent }),
   };
 }

@@ -21,6 +21,17 @@ export function parseJobPageToken(token: string, list: { readonly queueNo: numbe
   return id;
 }
 
+/** Of an operation over many jobs: what it was about is fixed when it begins. */
+export function bulkPageToken(createdBeforeMs: number, pageToken: string): string {
+  return encode('b1', `${String(createdBeforeMs)}.${pageToken}`);
+}
+
+export function parseBulkPageToken(token: string): { readonly createdBeforeMs: number; readonly pageToken: string } {
+  const [, createdBeforeMs, pageToken] = /^([0-9]{1,15})\.(.+)$/.exec(decode('b1', token) ?? '') ?? [];
+  if (createdBeforeMs === undefined || pageToken === undefined) throw invalidPageToken();
+  return { createdBeforeMs: Number(createdBeforeMs), pageToken };
+}
+
 export function queuePageToken(after: string): string {
   return encode('q1', after);
 }

@@ -1,4 +1,6 @@
 /** All that the edge can do, wired from the ports it needs. */
+import { createCancelJobs } from './cancel-jobs.ts';
+import type { CancelJobs } from './cancel-jobs.ts';
 import { createCancelJob } from './cancel-job.ts';
 import type { CancelJob } from './cancel-job.ts';
 import type { HandlerFleet } from './handler-fleet.ts';
@@ -16,6 +18,10 @@ import type { SharedConfig } from './ports/membership.ts';
 import type { Clock, Logger, Random } from './ports/runtime.ts';
 import type { Store } from './ports/store.ts';
 import { createQueueCatalog } from './queue-catalog.ts';
+import { createRedriveJobs } from './redrive-jobs.ts';
+import type { RedriveJobs } from './redrive-jobs.ts';
+import { createRetryJob } from './retry-job.ts';
+import type { RetryJob } from './retry-job.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
 import { createShardChoice } from './shard-choice.ts';
 import { createSubmitJobs } from './submit-jobs.ts';
@@ -29,6 +35,9 @@ export interface UseCases {
   readonly listJobs: ListJobs;
   readonly cancelJob: CancelJob;
   readonly watchJob: WatchJob;
+  readonly retryJob: RetryJob;
+  readonly redriveJobs: RedriveJobs;
+  readonly cancelJobs: CancelJobs;
   readonly queues: ManageQueues;
 }
 
@@ -58,11 +67,20 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
   const shards = createShardChoice({ shardCount, localShards: parts.localShards, clock, random: parts.random });
   const { fleet, validator, payloadMaxBytes } = parts;
+  const submitParts = { batcher, shards, catalog, config, fleet, payloads, validator, clock, payloadMaxBytes };
+  const submit = createSubmitJobs(submitParts);
+  const getJob = createGetJob({ reader, payloads, clock });
+  const listJobs = createListJobs({ store: store.jobs, catalog, clock });
+  const cancelJob = createCancelJob({ reader, batcher, clock });
+  const retryJob = createRetryJob({ getJob, submit });
   return {
-    submit: createSubmitJobs({ batcher, shards, catalog, config, fleet, payloads, validator, clock, payloadMaxBytes }),
-    getJob: createGetJob({ reader, payloads, clock }),
-    listJobs: createListJobs({ store: store.jobs, catalog, clock }),
-    cancelJob: createCancelJob({ reader, batcher, clock }),
+    submit,
+    getJob,
+    listJobs,
+    cancelJob,
+    retryJob,
+    redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
+    cancelJobs: createCancelJobs({ listJobs, cancelJob, clock }),
     watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock }),
     queues: createManageQueues({ store: store.queues, catalog, clock }),
   };

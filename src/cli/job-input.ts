@@ -15,7 +15,7 @@ export interface PlannedInput {
   read(): unknown;
 }
 
-function parseJson(text: string, where: string): unknown {
+export function parseJsonInput(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -24,7 +24,7 @@ function parseJson(text: string, where: string): unknown {
 }
 
 function toInput(bytes: Buffer, form: InputForm, where: string): unknown {
-  return form === 'json' ? parseJson(bytes.toString('utf8'), where) : bytes;
+  return form === 'json' ? parseJsonInput(bytes.toString('utf8'), where) : bytes;
 }
 
 function sizeOf(file: string): number {
@@ -75,6 +75,6 @@ export async function planInputs(
   }
   if (flags.inputFile !== undefined) return [fileInput(flags.inputFile, form)];
   if (json === undefined) return [{ label: 'job', bytes: 0, read: () => undefined }];
-  const input = parseJson(json, 'the input');
+  const input = parseJsonInput(json, 'the input');
   return [{ label: 'job', bytes: Buffer.byteLength(json), read: () => input }];
 }

@@ -7,7 +7,8 @@ import { readEnvironment } from '../config/index.ts';
 import { defaultAddress } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
 import { addDevCommand } from './commands/dev-command.ts';
-import { addCancelCommand, addGetCommand, addListCommand, addWatchCommand } from './commands/job-commands.ts';
+import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands/bulk-commands.ts';
+import { addGetCommand, addListCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
 import { addServeCommand } from './commands/serve-command.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
@@ -37,6 +38,8 @@ function buildProgram(context: CommandContext): Command {
   addWatchCommand(program, context);
   addListCommand(program, context);
   addCancelCommand(program, context);
+  addRetryCommand(program, context);
+  addRedriveCommand(program, context);
   addQueueCommands(program, context);
   return program;
 }

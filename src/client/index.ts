@@ -16,9 +16,11 @@ import type { StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
 import { errorOfStatus } from './client-error.ts';
 import { openConnection } from './connection.ts';
+import { createBulkClient } from './bulk.ts';
+import type { BulkClient } from './bulk.ts';
 import type { CallSettings, Connection, ConnectionOptions } from './connection.ts';
-import { fromJob, fromSubmitResponse, toListRequest, toSubmitRequest } from './job-mapper.ts';
-import type { JobDraft, JobInfo, JobOptions, ListOptions, SubmittedJob } from './job-types.ts';
+import { fromJob, fromSubmitResponse, toFilter, toPayload, toSubmitRequest } from './job-mapper.ts';
+import type { JobDraft, JobInfo, JobOptions, ListOptions, RetryJobOptions, SubmittedJob } from './job-types.ts';
 import { createQueuesClient } from './queues-client.ts';
 import type { QueuesClient } from './queues-client.ts';
 import { createBackoff, mayRepeat, withRetries } from './retry.ts';
@@ -47,7 +49,7 @@ export interface ClientOptions extends ConnectionOptions {
 /** One per draft of `submitMany`, in order. */
 export type SubmitOutcome = { readonly ok: SubmittedJob } | { readonly error: unknown };
 
-export interface TroupeClient {
+export interface TroupeClient extends BulkClient {
   /** `input`: a JSON value, or bytes as Uint8Array; undefined is null. */
   submit(handler: string, input?: unknown, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
   /** Any number of jobs; resolves with one outcome per draft. */
@@ -55,6 +57,8 @@ export interface TroupeClient {
   get(jobId: string, settings?: CallSettings): Promise<JobInfo>;
   /** Newest first, unless told otherwise; pages are fetched as they are needed. */
   list(options?: ListOptions): AsyncGenerator<JobInfo, void>;
+  /** Submits an ended job again, as a new one. */
+  retry(jobId: string, options?: RetryJobOptions & CallSettings): Promise<SubmittedJob>;
   cancel(jobId: string, reason?: string, settings?: CallSettings): Promise<JobInfo>;
   /** Up to and with the final state; goes on by itself when the connection breaks. */
   watch(jobId: string, options?: WatchOptions): AsyncGenerator<WatchedJob, void>;
@@ -80,7 +84,13 @@ export function connect(options: ClientOptions): TroupeClient {
     let left = listOptions.limit ?? Number.POSITIVE_INFINITY;
     let pageToken = '';
     do {
-      const request = { ...toListRequest(listOptions), pageSize: Math.min(listPageSize, left), pageToken };
+      const request = {
+        queue: listOptions.queue,
+        filter: toFilter(listOptions),
+        oldestFirst: listOptions.oldestFirst,
+        pageSize: Math.min(listPageSize, left),
+        pageToken,
+      };
       const page = await withRetries(backoff, 'always', undefined, () => connection.unary(jobs.ListJobs, request));
       for (const job of page.jobs) {
         yield fromJob(job);
@@ -100,6 +110,15 @@ export function connect(options: ClientOptions): TroupeClient {
     return jobOf(await withRetries(backoff, 'always', settings.signal, call));
   }
 
+  async function retry(jobId: string, again: RetryJobOptions & CallSettings = {}): Promise<SubmittedJob> {
+    const { input, timeoutMs, signal, traceparent } = again;
+    const key = again.idempotencyKey ?? (options.idempotent === true ? randomUUID() : undefined);
+    const request = { jobId, input: toPayload(input), idempotencyKey: key };
+    return withRetries(backoff, key === undefined ? 'if-not-done' : 'always', signal, async () =>
+      fromSubmitResponse(await connection.unary(jobs.RetryJob, request, { timeoutMs, signal, traceparent })),
+    );
+  }
+
   const watch = (jobId: string, watchOptions: WatchOptions = {}): AsyncGenerator<WatchedJob, void> =>
     watchJob({ connection, contract, backoff }, jobId, watchOptions);
 
@@ -112,7 +131,9 @@ export function connect(options: ClientOptions): TroupeClient {
   }
 
   const queues = createQueuesClient({ connection, contract, backoff });
-  return { ...submitting, get, list, cancel, watch, wait, queues, close: () => connection.close() };
+  const bulk = createBulkClient({ connection, contract, codec, backoff });
+  const calls = { get, list, retry, cancel, watch, wait, queues };
+  return { ...submitting, ...calls, ...bulk, close: () => connection.close() };
 }
 
 function jobOf({ job }: { readonly job: wire.Job | null }): JobInfo {

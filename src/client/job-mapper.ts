@@ -9,8 +9,8 @@ import type {
   JobDraft,
   JobEventInfo,
   JobFailureInfo,
+  JobFilterOptions,
   JobInfo,
-  ListOptions,
   QueueInfo,
   QueueSettingsInput,
   SubmittedJob,
@@ -35,20 +35,18 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
   };
 }
 
-export function toListRequest(list: ListOptions): Init<wire.ListJobsRequest> {
+export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
   return {
-    queue: list.queue,
-    states: list.states?.map((state) => jobStateCodes[state]),
-    handler: list.handler,
-    labels: list.labels,
-    createdFrom: list.createdFrom && toTime(list.createdFrom.getTime()),
-    createdBefore: list.createdBefore && toTime(list.createdBefore.getTime()),
-    oldestFirst: list.oldestFirst,
+    states: filter.states?.map((state) => jobStateCodes[state]),
+    handler: filter.handler,
+    labels: filter.labels,
+    createdFrom: filter.createdFrom && toTime(filter.createdFrom.getTime()),
+    createdBefore: filter.createdBefore && toTime(filter.createdBefore.getTime()),
   };
 }
 
 /** Throws TypeError on what JSON cannot say. */
-function toPayload(input: unknown): Init<wire.Payload> | undefined {
+export function toPayload(input: unknown): Init<wire.Payload> | undefined {
   if (input === undefined) return undefined;
   if (input instanceof Uint8Array) return { data: input };
   const json = JSON.stringify(input) as string | undefined;
@@ -116,7 +114,8 @@ type Optional =
   | 'input'
   | 'output'
   | 'failure'
-  | 'cancelReason';
+  | 'cancelReason'
+  | 'retryOf';
 
 function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
   const { spec, run, progress, failure } = job;
@@ -134,6 +133,7 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
     ...(spec?.input && { input: fromPayload(spec.input) }),
     ...(job.output && { output: fromPayload(job.output) }),
     ...(failure && { failure: fromFailure(failure) }),
+    ...(job.retryOf !== '' && { retryOf: job.retryOf }),
     ...(job.cancelReason !== '' && { cancelReason: job.cancelReason }),
   };
 }

@@ -1,4 +1,5 @@
 /** Jobs and queues as TypeScript programs see them: names as words, times as Dates, durations in milliseconds. */
+import type { TroupeClientError } from './client-error.ts';
 import type { FailureReason, JobEventType, JobState, RetryPolicy } from '../domain/job.ts';
 
 /** `UNKNOWN`: a state of a newer gateway. */
@@ -53,6 +54,8 @@ export interface JobInfo {
   readonly output?: unknown;
   readonly failure?: JobFailureInfo;
   readonly cancelReason?: string;
+  /** The ended job that this one repeats. */
+  readonly retryOf?: string;
   /** Only `get` has it. */
   readonly history: readonly JobEventInfo[];
 }
@@ -118,13 +121,11 @@ export interface SubmittedJob {
   readonly duplicate: boolean;
 }
 
-/** Which jobs of a queue to list. */
-export interface ListOptions {
+/** Which jobs of a queue; what is absent is not asked for. */
+export interface JobFilterOptions {
   /** Default: `default`. */
   readonly queue?: string;
-  /** Ends after so many; default: at the end of the queue. */
-  readonly limit?: number;
-  /** In one of these states; default: any. */
+  /** In one of these states. */
   readonly states?: readonly JobState[];
   readonly handler?: string;
   /** With all of these labels. */
@@ -132,5 +133,35 @@ export interface ListOptions {
   readonly createdFrom?: Date;
   /** Not this instant itself. */
   readonly createdBefore?: Date;
+}
+
+export interface ListOptions extends JobFilterOptions {
+  /** Ends after so many; default: at the end of the queue. */
+  readonly limit?: number;
   readonly oldestFirst?: boolean;
+}
+
+export interface RetryJobOptions {
+  /** In place of the old input: a JSON value, or bytes as Uint8Array. */
+  readonly input?: unknown;
+  readonly idempotencyKey?: string;
+}
+
+export interface BulkOptions extends JobFilterOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface RedriveOptions extends BulkOptions {
+  /** 1 to 10,000; default 100. */
+  readonly perSecond?: number;
+  /** Name of the operation; with the same one no job is submitted again twice. Default: made up. */
+  readonly redriveId?: string;
+}
+
+/** What an operation over many jobs has done since it said something the last time. */
+export interface BulkProgress {
+  readonly done: number;
+  readonly refused: number;
+  /** Why, for some of those that were refused. */
+  readonly failures: readonly { readonly jobId: string; readonly error: TroupeClientError }[];
 }

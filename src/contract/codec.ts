@@ -38,6 +38,9 @@ export type JobsContract = {
   readonly GetJob: MethodCodec<wire.GetJobRequest, wire.GetJobResponse>;
   readonly ListJobs: MethodCodec<wire.ListJobsRequest, wire.ListJobsResponse>;
   readonly CancelJob: MethodCodec<wire.CancelJobRequest, wire.CancelJobResponse>;
+  readonly RetryJob: MethodCodec<wire.RetryJobRequest, wire.RetryJobResponse>;
+  readonly RedriveJobs: MethodCodec<wire.RedriveJobsRequest, wire.RedriveJobsResponse>;
+  readonly CancelJobs: MethodCodec<wire.CancelJobsRequest, wire.CancelJobsResponse>;
   readonly WatchJob: MethodCodec<wire.WatchJobRequest, wire.WatchJobResponse>;
 };
 

@@ -43,12 +43,16 @@ export interface ListJobsRequest {
   readonly queue: string;
   readonly pageSize: number;
   readonly pageToken: string;
+  readonly filter: JobFilter | null;
+  readonly oldestFirst: boolean;
+}
+
+export interface JobFilter {
   readonly states: readonly number[];
   readonly handler: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly createdFrom: Timestamp | null;
   readonly createdBefore: Timestamp | null;
-  readonly oldestFirst: boolean;
 }
 
 export interface ListJobsResponse {
@@ -73,6 +77,53 @@ export interface WatchJobRequest {
 export interface WatchJobResponse {
   readonly job: Job | null;
   readonly resumeToken: string;
+}
+
+export interface RetryJobRequest {
+  readonly jobId: string;
+  readonly input: Payload | null;
+  readonly idempotencyKey: string;
+}
+
+export interface RetryJobResponse {
+  readonly jobId: string;
+  readonly state: number;
+  readonly duplicate: boolean;
+}
+
+export interface RedriveJobsRequest {
+  readonly queue: string;
+  readonly filter: JobFilter | null;
+  readonly ratePerSecond: number;
+  readonly redriveId: string;
+  readonly pageToken: string;
+}
+
+export interface BulkFailure {
+  readonly jobId: string;
+  readonly error: Status | null;
+}
+
+export interface RedriveJobsResponse {
+  readonly redriven: number;
+  readonly refused: number;
+  readonly failures: readonly BulkFailure[];
+  readonly redriveId: string;
+  readonly pageToken: string;
+}
+
+export interface CancelJobsRequest {
+  readonly queue: string;
+  readonly filter: JobFilter | null;
+  readonly reason: string;
+  readonly pageToken: string;
+}
+
+export interface CancelJobsResponse {
+  readonly cancelled: number;
+  readonly refused: number;
+  readonly failures: readonly BulkFailure[];
+  readonly pageToken: string;
 }
 
 export interface Payload {
@@ -148,6 +199,7 @@ export interface Job {
   readonly failure: JobFailure | null;
   readonly cancelReason: string;
   readonly history: readonly JobEvent[];
+  readonly retryOf: string;
 }
 
 export interface QueueSettings {

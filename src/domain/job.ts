@@ -95,6 +95,8 @@ export interface JobSpec {
   readonly idempotencyKey?: string;
   /** Absent: none. */
   readonly labels?: Labels;
+  /** The ended job that this one repeats. */
+  readonly retryOf?: JobId;
   /** W3C traceparent of the submitter, handed to the events and the handler. */
   readonly traceparent?: string;
 }

@@ -1,7 +1,9 @@
 /** Jobs and queues between the contract and the inside. What a client has no use for (tokens, hashes) never leaves. */
 import type { FullJob } from '../application/get-job.ts';
+import type { BulkQuery } from '../application/bulk-jobs.ts';
 import type { JobRequest, RequestPayload } from '../application/job-request.ts';
 import type { ListJobsQuery } from '../application/list-jobs.ts';
+import type { RetryRequest } from '../application/retry-job.ts';
 import type { SettingsRequest } from '../application/manage-queues.ts';
 import type { Init } from '../contract/codec.ts';
 import { failureReasonCodes, jobEventTypeCodes, jobStateCodes, jobStateOf } from '../contract/job-codes.ts';
@@ -31,20 +33,29 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
 }
 
 export function fromListRequest(request: wire.ListJobsRequest): ListJobsQuery {
-  const { queue, pageSize, pageToken, handler, labels, oldestFirst } = request;
+  const { queue, pageSize, pageToken, oldestFirst } = request;
+  return { ...fromFilter(request.filter), queue, pageSize, pageToken, oldestFirst };
+}
+
+export function fromFilter(filter: wire.JobFilter | null): BulkQuery['filter'] {
   return {
-    ...{ queue, pageSize, pageToken, handler, labels, oldestFirst },
-    states: request.states.map(knownState),
-    createdFromMs: timestampMs(request.createdFrom),
-    createdBeforeMs: timestampMs(request.createdBefore),
+    states: filter?.states.map(knownState) ?? [],
+    handler: filter?.handler ?? '',
+    labels: filter?.labels ?? {},
+    createdFromMs: timestampMs(filter?.createdFrom),
+    createdBeforeMs: timestampMs(filter?.createdBefore),
   };
 }
 
 function knownState(code: number, index: number): JobState {
   const state = jobStateOf(code);
   if (state !== undefined) return state;
-  const violations = [{ field: `states[${index}]`, description: `there is no state ${code}` }];
+  const violations = [{ field: `filter.states[${index}]`, description: `there is no state ${code}` }];
   throw new TroupeError('INVALID_ARGUMENT', { violations });
+}
+
+export function fromRetryRequest({ jobId, input, idempotencyKey }: wire.RetryJobRequest): RetryRequest {
+  return { jobId, input: fromPayload(input), idempotencyKey };
 }
 
 export function fromSettings(settings: wire.QueueSettings | null): SettingsRequest {
@@ -92,6 +103,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     output: toPayload(view.output),
     failure: record.failure && toFailure(record.failure),
     cancelReason: record.cancelReason,
+    retryOf: record.spec.retryOf,
     history: options.history ? record.trail.map(toEvent) : undefined,
   };
 }

@@ -8,7 +8,8 @@ import { jobStateCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import type { Admission } from './admission.ts';
 import type { CallScope } from './call-scope.ts';
-import { fromListRequest, fromSettings, fromSubmitRequest, toJob, toQueue } from './job-mapper.ts';
+import { bulkMethods } from './bulk-methods.ts';
+import { fromListRequest, fromRetryRequest, fromSettings, fromSubmitRequest, toJob, toQueue } from './job-mapper.ts';
 import type { StatusMapper } from './status-mapper.ts';
 import type { AcceptedJob } from '../application/job-request.ts';
 
@@ -51,6 +52,14 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     CancelJob: scope.unary<wire.CancelJobRequest, wire.CancelJobResponse>('CancelJob', async (request, context) => ({
       job: toJob(await useCases.cancelJob(context, request.jobId, request.reason)),
     })),
+
+    RetryJob: scope.unary<wire.RetryJobRequest, wire.RetryJobResponse>('RetryJob', async (request, context) => {
+      const retry = fromRetryRequest(request);
+      const bytes = retry.input ? payloadBytes(retry.input) : 0;
+      return admission.submit({ jobs: 1, bytes }, async () => toAccepted(await useCases.retryJob(context, retry)));
+    }),
+
+    ...bulkMethods(parts),
 
     WatchJob: scope.stream<wire.WatchJobRequest, wire.WatchJobResponse>('WatchJob', async function* (request, context) {
       const leave = admission.watch();

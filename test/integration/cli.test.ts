@@ -224,6 +224,26 @@ describe('troupe list and queues', () => {
     expect(await troupe(['list', '--queue', 'default', '--limit', '0'])).toMatchObject({ code: 2 });
   });
 
+  it('submits ended jobs again, one by one and by filter, and cancels by filter', async () => {
+    await troupe(['queues', 'create', 'again']);
+    const id = await submitted('--queue', 'again');
+    expect(await troupe(['retry', id])).toMatchObject({ code: 5, err: expect.stringContaining('QUEUED') as string });
+    await end(id, 'reject');
+    const again = (await troupe(['retry', id, '--input', '{"a":2}'])).out.trim();
+    expect(documents((await troupe(['get', again, '--json'])).out)).toMatchObject([{ retryOf: id, input: { a: 2 } }]);
+    expect((await troupe(['redrive', '--queue', 'again'])).out).toBe('1 submitted again, 0 refused\n');
+    const cancelled = await troupe(['cancel', '--queue', 'again', '--reason', 'enough', '--json']);
+    expect(documents(cancelled.out)).toEqual([{ done: 2, refused: 0 }]);
+    for (const bad of [
+      ['cancel'],
+      ['cancel', id, '--queue', 'again'],
+      ['retry', id, '--input', '{'],
+      ['redrive', '--rate', '0'],
+    ]) {
+      expect(await troupe(bad)).toMatchObject({ code: 2 });
+    }
+  });
+
   it('finds jobs by label, handler, state and time', async () => {
     await troupe(['queues', 'create', 'labelled']);
     const blue = await submitted('--queue', 'labelled', '--label', 'team=blue', '--label', 'urgent=yes');

@@ -1,14 +1,15 @@
-/** `troupe get`, `watch`, `list`, `cancel`. */
+/** `troupe get`, `watch`, `list`. */
 import type { Command } from 'commander';
-import type { JobInfo, ListOptions } from '../../client/index.ts';
-import type { JobState } from '../../domain/job.ts';
+import type { JobInfo } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { UsageError, exitCodes } from '../exit-code.ts';
-import { countFlag, given, labelFlag, stateFlag, timeFlag } from '../flag-values.ts';
+import { addFilterFlags, filterOf } from '../filter-flags.ts';
+import type { FilterFlags } from '../filter-flags.ts';
+import { countFlag } from '../flag-values.ts';
 import { followJobs } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
-import { exitCodeOfStates, jobTable, jobText, stateText } from '../job-text.ts';
+import { exitCodeOfStates, jobTable, jobText } from '../job-text.ts';
 import { writeOutput } from '../output-file.ts';
 
 function print(context: CommandContext, isJson: boolean, job: JobInfo): void {
@@ -57,47 +58,19 @@ export function addWatchCommand(program: Command, context: CommandContext): void
     });
 }
 
-interface ListFlags {
-  readonly queue?: string;
+interface ListFlags extends FilterFlags {
   readonly limit: number;
-  readonly state?: readonly JobState[];
-  readonly handler?: string;
-  readonly label?: Readonly<Record<string, string>>;
-  readonly from?: Date;
-  readonly before?: Date;
   readonly oldest?: boolean;
 }
 
-function listOptions(flags: ListFlags): ListOptions {
-  return {
-    limit: flags.limit,
-    ...given({
-      queue: flags.queue,
-      states: flags.state,
-      handler: flags.handler,
-      labels: flags.label,
-      createdFrom: flags.from,
-      createdBefore: flags.before,
-      oldestFirst: flags.oldest,
-    }),
-  };
-}
-
 export function addListCommand(program: Command, context: CommandContext): void {
-  program
-    .command('list')
-    .description('show the jobs of a queue, newest first')
-    .option('--queue <name>', 'the queue (default)')
-    .option('--state <state>', 'only jobs in this state; may be repeated', stateFlag)
-    .option('--handler <name>', 'only jobs of this handler')
-    .option('--label <name=value>', 'only jobs with this label; may be repeated', labelFlag)
-    .option('--from <time>', 'only jobs created at this time or later', timeFlag('from'))
-    .option('--before <time>', 'only jobs created before this time', timeFlag('before'))
+  const list = program.command('list').description('show the jobs of a queue, newest first');
+  addFilterFlags(list)
     .option('--oldest', 'oldest first')
     .option('--limit <count>', 'most jobs to show', countFlag('limit', 1, 1_000_000), 20)
     .action(async (flags: ListFlags, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
-        const jobs = client.list(listOptions(flags));
+        const jobs = client.list({ ...filterOf(flags), limit: flags.limit, oldestFirst: flags.oldest === true });
         if (isJson) {
           for await (const job of jobs) context.terminal.out(documentLine(jobDocument(job)));
           return;
@@ -109,30 +82,4 @@ export function addListCommand(program: Command, context: CommandContext): void 
       });
       context.done(exitCodes.ok);
     });
-}
-
-export function addCancelCommand(program: Command, context: CommandContext): void {
-  program
-    .command('cancel <job...>')
-    .description('cancel jobs; with --wait until their code no longer runs')
-    .option('--reason <text>', 'kept with the job')
-    .option('--wait', 'stay until the jobs have ended')
-    .action(
-      async (
-        ids: readonly string[],
-        flags: { readonly reason?: string; readonly wait?: boolean },
-        command: Command,
-      ) => {
-        await withSession(context, command, async ({ client, isJson }) => {
-          const { signal } = context;
-          for (const id of ids) {
-            const asked = await client.cancel(id, flags.reason, { signal });
-            const job = flags.wait === true && !asked.final ? await client.wait(id, { signal }) : asked;
-            const line = `${job.id}  ${stateText(job, context.nowMs())}\n`;
-            context.terminal.out(isJson ? documentLine(jobDocument(job)) : line);
-          }
-        });
-        context.done(exitCodes.ok);
-      },
-    );
 }

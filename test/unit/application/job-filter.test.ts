@@ -36,7 +36,7 @@ describe('a filter', () => {
       refuse();
     } catch (error) {
       const fields = (error as TroupeError).violations.map(({ field }) => field);
-      expect(fields).toEqual(['handler', 'labels[]', 'labels[ok]', 'created_before']);
+      expect(fields).toEqual(['filter.handler', 'filter.labels[]', 'filter.labels[ok]', 'filter.created_before']);
     }
   });
 

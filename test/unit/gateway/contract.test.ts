@@ -38,11 +38,21 @@ describe('the contract', () => {
   it('names methods as the codec does', () => {
     const { jobs, queues } = loadContract();
     expect(Object.values(jobs).map((method) => method.path)).toEqual(
-      ['SubmitJob', 'SubmitJobs', 'GetJob', 'ListJobs', 'CancelJob', 'WatchJob'].map(
-        (name) => `/troupe.v1.Jobs/${name}`,
-      ),
+      [
+        'SubmitJob',
+        'SubmitJobs',
+        'RetryJob',
+        'RedriveJobs',
+        'CancelJobs',
+        'GetJob',
+        'ListJobs',
+        'CancelJob',
+        'WatchJob',
+      ].map((name) => `/troupe.v1.Jobs/${name}`),
     );
-    expect(Object.values(jobs).filter((method) => method.responseStream)).toEqual([jobs.WatchJob]);
+    expect(Object.values(jobs).filter((method) => method.responseStream)).toEqual([
+      ...[jobs.RedriveJobs, jobs.CancelJobs, jobs.WatchJob],
+    ]);
     expect(Object.keys(queues)).toEqual(['CreateQueue', 'GetQueue', 'ListQueues', 'UpdateQueue']);
   });
 

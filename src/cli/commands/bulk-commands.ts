@@ -1,0 +1,121 @@
+/** `troupe retry`, `redrive`, `cancel`: ended jobs again, and jobs that shall not run. */
+import type { Command } from 'commander';
+import type { BulkProgress, TroupeClient } from '../../client/index.ts';
+import { withSession } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
+import { explainError } from '../explain-error.ts';
+import { exitCodes, UsageError } from '../exit-code.ts';
+import { addFilterFlags, filterOf } from '../filter-flags.ts';
+import type { FilterFlags } from '../filter-flags.ts';
+import { countFlag, given } from '../flag-values.ts';
+import { documentLine, jobDocument } from '../job-document.ts';
+import { parseJsonInput } from '../job-input.ts';
+import { stateText } from '../job-text.ts';
+
+/** Exit code 5 when any job was refused. */
+async function follow(
+  context: CommandContext,
+  steps: AsyncIterable<BulkProgress>,
+  said: { readonly what: string; readonly isJson: boolean },
+): Promise<number> {
+  const { terminal } = context;
+  let done = 0;
+  let refused = 0;
+  for await (const step of steps) {
+    done += step.done;
+    refused += step.refused;
+    for (const { jobId, error } of step.failures) terminal.err(`troupe: ${jobId}: ${explainError(error)}\n`);
+    if (!said.isJson && terminal.isErrTerminal) terminal.err(`${done} ${said.what}, ${refused} refused ...\r`);
+  }
+  terminal.out(said.isJson ? documentLine({ done, refused }) : `${done} ${said.what}, ${refused} refused\n`);
+  return refused === 0 ? exitCodes.ok : exitCodes.refused;
+}
+
+export function addRetryCommand(program: Command, context: CommandContext): void {
+  program
+    .command('retry <job...>')
+    .description('submit jobs that have ended again, as new jobs; prints their ids')
+    .option('--input <json>', 'in place of the old input')
+    .action(async (ids: readonly string[], flags: { readonly input?: string }, command: Command) => {
+      const input = flags.input === undefined ? {} : { input: parseJsonInput(flags.input, '--input') };
+      await withSession(context, command, async ({ client, isJson }) => {
+        for (const id of ids) {
+          const again = await client.retry(id, { ...input, signal: context.signal });
+          context.terminal.out(isJson ? documentLine({ ...again, retryOf: id }) : `${again.jobId}\n`);
+        }
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+interface RedriveFlags extends FilterFlags {
+  readonly rate?: number;
+  readonly redriveId?: string;
+}
+
+export function addRedriveCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('redrive')
+    .description(
+      'submit all jobs of a queue that have failed again, at a rate (FAILED and EXPIRED, unless --state says)',
+    );
+  addFilterFlags(command)
+    .option('--rate <count>', 'most jobs in a second (100)', countFlag('rate', 1, 10_000))
+    .option('--redrive-id <name>', 'name of the operation; with the same name no job is submitted twice')
+    .action(async (flags: RedriveFlags, self: Command) => {
+      const { signal } = context;
+      const more = given({ perSecond: flags.rate, redriveId: flags.redriveId });
+      const code = await withSession(context, self, ({ client, isJson }) =>
+        follow(context, client.redrive({ ...filterOf(flags), ...more, signal }), { what: 'submitted again', isJson }),
+      );
+      context.done(code);
+    });
+}
+
+interface CancelFlags extends FilterFlags {
+  readonly reason?: string;
+  readonly wait?: boolean;
+}
+
+async function cancelEach(
+  context: CommandContext,
+  session: { readonly client: TroupeClient; readonly isJson: boolean },
+  ids: readonly string[],
+  flags: CancelFlags,
+): Promise<void> {
+  const { client, isJson } = session;
+  const { signal } = context;
+  for (const id of ids) {
+    const asked = await client.cancel(id, flags.reason, { signal });
+    const job = flags.wait === true && !asked.final ? await client.wait(id, { signal }) : asked;
+    const line = `${job.id}  ${stateText(job, context.nowMs())}\n`;
+    context.terminal.out(isJson ? documentLine(jobDocument(job)) : line);
+  }
+}
+
+export function addCancelCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('cancel [job...]')
+    .description(
+      'cancel jobs, or all open jobs of a queue that the flags choose; with --wait until their code no longer runs',
+    );
+  addFilterFlags(command)
+    .option('--reason <text>', 'kept with the job')
+    .option('--wait', 'stay until the jobs have ended')
+    .action(async (ids: readonly string[], flags: CancelFlags, self: Command) => {
+      const chosen = Object.keys(filterOf(flags)).length > 0;
+      if (chosen === ids.length > 0)
+        throw new UsageError('cancel takes ids of jobs, or --queue and what else chooses jobs');
+      if (chosen && flags.wait === true) throw new UsageError('--wait takes ids of jobs');
+      const code = await withSession(context, self, async (session) => {
+        if (!chosen) {
+          await cancelEach(context, session, ids, flags);
+          return exitCodes.ok;
+        }
+        const more = given({ reason: flags.reason });
+        const steps = session.client.cancelMany({ ...filterOf(flags), ...more, signal: context.signal });
+        return follow(context, steps, { what: 'cancelled', isJson: session.isJson });
+      });
+      context.done(code);
+    });
+}

@@ -1,0 +1,79 @@
+/** Operations over many jobs, over broken connections: each new call goes on after the last message of the one before. */
+import { randomUUID } from 'node:crypto';
+import type { Contract, MethodCodec } from '../contract/codec.ts';
+import type { StatusCodec } from '../contract/error-details.ts';
+import type * as wire from '../contract/messages.ts';
+import { errorOfStatus, TroupeClientError } from './client-error.ts';
+import type { Connection } from './connection.ts';
+import { toFilter } from './job-mapper.ts';
+import type { BulkOptions, BulkProgress, RedriveOptions } from './job-types.ts';
+import { mayRepeat } from './retry.ts';
+import type { Backoff } from './retry.ts';
+
+export interface BulkClient {
+  /** Submits again every ended job (FAILED and EXPIRED, unless `states` says otherwise) of a queue. */
+  redrive(options?: RedriveOptions): AsyncGenerator<BulkProgress, void>;
+  /** Cancels every open job of a queue. */
+  cancelMany(options?: BulkOptions & { readonly reason?: string }): AsyncGenerator<BulkProgress, void>;
+}
+
+export interface BulkParts {
+  readonly connection: Connection;
+  readonly contract: Contract;
+  readonly codec: StatusCodec;
+  readonly backoff: Backoff;
+}
+
+interface Step {
+  readonly refused: number;
+  readonly failures: readonly wire.BulkFailure[];
+  readonly pageToken: string;
+}
+
+export function createBulkClient({ connection, contract, codec, backoff }: BulkParts): BulkClient {
+  async function* follow<Request extends { readonly pageToken: string }, Response extends Step>(
+    method: MethodCodec<Request, Response>,
+    request: Parameters<MethodCodec<Request, Response>['requestSerialize']>[0],
+    doneOf: (step: Response) => number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<BulkProgress, void> {
+    let pageToken = '';
+    for (let failed = 0; ;) {
+      try {
+        for await (const step of connection.stream(method, { ...request, pageToken }, { signal })) {
+          failed = 0;
+          ({ pageToken } = step);
+          yield { done: doneOf(step), refused: step.refused, failures: step.failures.map(toFailure) };
+        }
+        return;
+      } catch (error) {
+        failed += 1;
+        if (failed >= backoff.maxAttempts || !mayRepeat(error, 'always')) throw error;
+        await backoff.pause(failed, error.retryAfterMs, signal);
+      }
+    }
+  }
+
+  function toFailure({ jobId, error }: wire.BulkFailure): BulkProgress['failures'][number] {
+    const unknown = { code: 'UNEXPECTED_STATUS', message: 'no reason was given', status: 'UNKNOWN' } as const;
+    return {
+      jobId,
+      error: error
+        ? errorOfStatus(codec, error)
+        : new TroupeClientError({ ...unknown, retryable: false, outcome: 'unknown' }),
+    };
+  }
+
+  return {
+    redrive(options = {}) {
+      // Named here, so that a call that was cut off before its first word is continued, too, and not begun anew.
+      const redriveId = options.redriveId ?? randomUUID();
+      const request = { queue: options.queue, filter: toFilter(options), ratePerSecond: options.perSecond, redriveId };
+      return follow(contract.jobs.RedriveJobs, request, ({ redriven }) => redriven, options.signal);
+    },
+    cancelMany(options = {}) {
+      const request = { queue: options.queue, filter: toFilter(options), reason: options.reason };
+      return follow(contract.jobs.CancelJobs, request, ({ cancelled }) => cancelled, options.signal);
+    },
+  };
+}

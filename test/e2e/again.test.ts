@@ -1,0 +1,117 @@
+// Ended jobs again, and many at once, in a whole cluster: retry, redrive, cancel by filter; nothing that ended changes.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BulkProgress, JobInfo, TroupeClient } from '../../src/client/index.ts';
+import { startCluster } from '../support/cluster.ts';
+import type { TestCluster } from '../support/cluster.ts';
+
+let cluster: TestCluster;
+let troupe: TroupeClient;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  troupe = (await cluster.startNode('one', { threads: 2 })).client();
+});
+afterAll(() => cluster.stop());
+
+async function totals(steps: AsyncIterable<BulkProgress>): Promise<{ done: number; refused: number }> {
+  let [done, refused] = [0, 0];
+  for await (const step of steps) {
+    done += step.done;
+    refused += step.refused;
+  }
+  return { done, refused };
+}
+
+async function listed(options: Parameters<TroupeClient['list']>[0]): Promise<JobInfo[]> {
+  const jobs: JobInfo[] = [];
+  for await (const job of troupe.list(options)) jobs.push(job);
+  return jobs;
+}
+
+const once = { maxAttempts: 1, initialMs: 1, maxMs: 1 };
+
+describe('a job that has ended', () => {
+  it('is submitted again as a new one, with another input if need be, and stays as it ended', async () => {
+    const { jobId } = await troupe.submit('test.echo', { a: 1 });
+    const first = await troupe.wait(jobId);
+    const again = await troupe.retry(jobId, { input: { a: 2 }, idempotencyKey: 'k' });
+    const told = await troupe.retry(jobId, { input: { a: 2 }, idempotencyKey: 'k' });
+    expect(told).toMatchObject({ jobId: again.jobId, duplicate: true });
+    const second = await troupe.wait(again.jobId);
+    expect(second).toMatchObject({ state: 'SUCCEEDED', output: { a: 2 }, retryOf: jobId });
+    expect(await troupe.get(jobId)).toMatchObject({ state: first.state, output: { a: 1 }, seq: first.seq });
+    await expect(troupe.retry('01960000-0000-7000-8000-000000000000')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+  });
+
+  it('while it has not: refused', async () => {
+    const { jobId } = await troupe.submit('test.echo', 1, { runAt: new Date(Date.now() + 60_000) });
+    await expect(troupe.retry(jobId)).rejects.toMatchObject({ code: 'JOB_STATE_FORBIDS' });
+  });
+
+  it('all of them: each once, however often the operation is told', async () => {
+    await troupe.queues.create('redrive');
+    const gate = join(cluster.dir, 'redrive.gate');
+    const drafts = Array.from({ length: 230 }, (_, n) => ({
+      ...{ handler: 'test.gated', queue: 'redrive', input: { gate, n }, retry: once },
+      labels: { batch: n < 220 ? 'night' : 'day' },
+    }));
+    await troupe.submitMany(drafts);
+    const failed = { queue: 'redrive', states: ['FAILED'] as const };
+    await cluster.waitFor('all have failed', async () => (await listed(failed)).length === 230, 30_000);
+    writeFileSync(gate, '');
+    const redrive = () => troupe.redrive({ ...failed, labels: { batch: 'night' }, redriveId: 'r1', perSecond: 2_000 });
+    const before = new Date();
+    expect(await totals(redrive())).toEqual({ done: 220, refused: 0 });
+    expect(
+      await totals(troupe.redrive({ ...failed, labels: { batch: 'night' }, redriveId: 'r1', createdBefore: before })),
+    ).toEqual({
+      ...{ done: 220, refused: 0 },
+    });
+    const succeeded = { queue: 'redrive', states: ['SUCCEEDED'] as const };
+    await cluster.waitFor('their copies have ended', async () => (await listed(succeeded)).length >= 220, 30_000);
+    const copies = await listed({ queue: 'redrive', createdFrom: before });
+    const originals = new Set((await listed(failed)).map(({ id }) => id));
+    expect(copies).toHaveLength(220);
+    expect(new Set(copies.map(({ retryOf }) => retryOf)).size).toBe(220);
+    for (const { retryOf, labels } of copies)
+      expect([originals.has(retryOf ?? ''), labels]).toEqual([true, { batch: 'night' }]);
+  });
+});
+
+it('cancels by filter what has not ended, and leaves the rest alone', async () => {
+  await troupe.queues.create('cancel');
+  const runAt = new Date(Date.now() + 3_600_000);
+  const draft = (team: string) => ({ handler: 'test.echo', queue: 'cancel', runAt, labels: { team } });
+  await troupe.submitMany([...Array.from({ length: 120 }, () => draft('blue')), draft('red')]);
+  const done = await troupe.submit('test.echo', 1, { queue: 'cancel', labels: { team: 'blue' } });
+  await troupe.wait(done.jobId);
+  const cancelled = await totals(
+    troupe.cancelMany({ queue: 'cancel', labels: { team: 'blue' }, reason: 'not needed' }),
+  );
+  expect(cancelled).toEqual({ done: 120, refused: 0 });
+  const left = await listed({ queue: 'cancel', states: ['SCHEDULED', 'SUCCEEDED'] });
+  expect(left.map(({ state, labels }) => [state, labels['team']]).sort()).toEqual([
+    ['SCHEDULED', 'red'],
+    ['SUCCEEDED', 'blue'],
+  ]);
+  const [first] = await listed({ queue: 'cancel', states: ['CANCELLED'], limit: 1 });
+  expect(first).toMatchObject({ cancelReason: 'not needed' });
+});
+
+it('refuses what makes no sense, by field', async () => {
+  const fields = async (steps: AsyncIterable<unknown>): Promise<unknown> => {
+    try {
+      for await (const _ of steps);
+    } catch (error) {
+      return (error as { violations: readonly { field: string }[] }).violations.map(({ field }) => field);
+    }
+    return [];
+  };
+  expect(await fields(troupe.redrive({ states: ['RUNNING'], perSecond: 20_000, redriveId: 'a b' }))).toEqual([
+    ...['redrive_id', 'rate_per_second', 'filter.states[0]'],
+  ]);
+  expect(await fields(troupe.cancelMany({ states: ['QUEUED', 'FAILED'] }))).toEqual(['filter.states[1]']);
+  expect(await fields(troupe.cancelMany({ handler: 'a b' }))).toEqual(['filter.handler']);
+});
