@@ -34,7 +34,7 @@ const ignored = ['**/node_modules/**', '**/fixtures/**'];
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['test/unit/**/*.test.ts'], { testTimeout: 5_000, hookTimeout: 10_000, workers: 2 }),
+      project('unit', ['test/unit/**/*.test.ts'], { testTimeout: 30_000, hookTimeout: 30_000, workers: 2 }),
       project('architecture', ['test/architecture/**/*.test.ts'], {
         testTimeout: 60_000,
         hookTimeout: 60_000,
