@@ -36,6 +36,8 @@ export type ClaimResult =
       readonly deadlineAtMs?: number;
       /** It brought a process down before: run it alone. */
       readonly suspect: boolean;
+      /** Heap it needs at least: it ran out of memory with less. */
+      readonly memoryMb?: number;
     }
   | { readonly kind: 'drop' }
   | { readonly kind: 'later' };
@@ -47,7 +49,13 @@ export type ClaimResult =
  */
 export type AttemptOutcome =
   | { readonly kind: 'succeeded'; readonly output?: Payload }
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly retryable: boolean }
+  | {
+      readonly kind: 'failed';
+      readonly failure: Failure;
+      readonly retryable: boolean;
+      /** It ran out of memory, and may run again at once with this heap: not a failure. */
+      readonly nextMemoryMb?: number;
+    }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'returned' }
   | { readonly kind: 'lost'; readonly convicted: boolean; readonly suspect?: boolean };

@@ -153,8 +153,13 @@ function connectBus(config: Config, { clock, log, telemetry }: ProcessRuntime, n
 }
 
 function createPool(config: Config, { clock, log, telemetry }: ProcessRuntime, threads: number): RunPool {
-  const { handlerDirs, lookaheadMs, memoryMb, cancelGraceMs, cells } = config.workers;
-  return createCellPool({ handlerDirs, threads, lookaheadMs, memoryMb, cancelGraceMs, cells, clock, log, telemetry });
+  const { handlerDirs, lookaheadMs, cancelGraceMs, cells } = config.workers;
+  const { memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax } = config.workers;
+  return createCellPool({
+    ...{ handlerDirs, threads, lookaheadMs, cancelGraceMs, cells },
+    ...{ memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax },
+    ...{ clock, log, telemetry },
+  });
 }
 
 /** There is always a queue to submit to; it is created once per cluster. */

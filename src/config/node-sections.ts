@@ -68,6 +68,23 @@ export const workersSection = z.strictObject({
     unit: 'MiB',
     consequence: 'A handler that needs more ends with OUT_OF_MEMORY. Plan `threads` times this.',
   }),
+  memoryMaxMb: key(wholeNumber(32, 65_536).default(4_096), {
+    meaning: 'Largest heap of one thread that a handler may ask for.',
+    unit: 'MiB',
+    consequence: 'A handler that asks for more is not served by this node; repeats after OUT_OF_MEMORY end here.',
+  }),
+  cellRssMaxMb: key(wholeNumber(0, 1_048_576).default(0), {
+    meaning: 'Resident memory of one cell process, buffers included; 0 is 80 % of the memory there is, over the cells.',
+    unit: 'MiB',
+    consequence: 'Past it the run that holds most ends with OUT_OF_MEMORY; a cell that stays above it is replaced.',
+    defaultNote: '0: 80 % over the cells',
+  }),
+  cellRunsMax: key(wholeNumber(0, 1_000_000_000).default(0), {
+    meaning: 'Runs after which a cell process is replaced by a new one.',
+    unit: 'runs',
+    consequence: 'Helps against libraries that leak. No run is lost; the new process starts beside the old one.',
+    defaultNote: '0: never',
+  }),
   cancelGraceMs: key(wholeNumber(0, 300_000).default(1_000), {
     meaning: 'From the signal to stop until the thread is terminated.',
     unit: 'ms',

@@ -83,6 +83,24 @@ export const relations: readonly Relation[] = [
       ),
   },
   {
+    keys: ['workers.memoryMb', 'workers.memoryMaxMb'],
+    rule: '`workers.memoryMb` is at most `workers.memoryMaxMb`',
+    check: ({ workers }) =>
+      requires(
+        workers.memoryMb <= workers.memoryMaxMb,
+        `must be at most workers.memoryMaxMb (${workers.memoryMb} > ${workers.memoryMaxMb})`,
+      ),
+  },
+  {
+    keys: ['workers.cellRssMaxMb', 'workers.memoryMb'],
+    rule: '`workers.cellRssMaxMb` is 0, or at least 256 MiB and more than `workers.memoryMb`',
+    check: ({ workers: { cellRssMaxMb, memoryMb } }) =>
+      requires(
+        cellRssMaxMb === 0 || (cellRssMaxMb >= 256 && cellRssMaxMb > memoryMb),
+        `must be 0, or at least 256 and more than workers.memoryMb (${cellRssMaxMb}, with workers.memoryMb ${memoryMb})`,
+      ),
+  },
+  {
     keys: ['gateway.tls.certPath', 'gateway.tls.keyPath'],
     rule: '`gateway.tls.certPath` and `gateway.tls.keyPath` come together or not at all',
     check: ({ gateway: { tls } }) =>

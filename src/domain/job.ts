@@ -145,6 +145,10 @@ export interface JobRecord {
   readonly losses: number;
   /** Times this job alone brought its process down; three convict it (POISON). */
   readonly convictions: number;
+  /** Heap that its next attempt needs at least, after one ran out of memory in a smaller class. */
+  readonly memoryMb?: number;
+  /** Attempts that ran out of memory and were repeated in a larger class; not counted as failures. Absent: none. */
+  readonly oomRetries?: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   /** SCHEDULED and RETRYING: when it is due. QUEUED: since when it waits. */

@@ -9,6 +9,7 @@ import { assertNever, invariant } from './errors.ts';
 import type { Failure, JobRecord, JobSpec, JobState, Payload, TrailEntry } from './job.ts';
 import { isTerminal, trailMax } from './job.ts';
 import type { JobId } from './job-id.ts';
+import { oomRetriesMax } from './memory-class.ts';
 import { retryDelayMs } from './retry-policy.ts';
 import type { CommandKind } from './state-machine.ts';
 import { edgeOf } from './state-machine.ts';
@@ -17,7 +18,14 @@ export type JobCommand =
   | { readonly kind: 'due' }
   | { readonly kind: 'claim'; readonly node: string; readonly token: string }
   | { readonly kind: 'succeed'; readonly token: string; readonly output?: Payload }
-  | { readonly kind: 'fail'; readonly token: string; readonly failure: Failure; readonly retryable: boolean }
+  | {
+      readonly kind: 'fail';
+      readonly token: string;
+      readonly failure: Failure;
+      readonly retryable: boolean;
+      /** It ran out of memory, and there is this larger class to try. */
+      readonly nextMemoryMb?: number;
+    }
   | { readonly kind: 'stopped'; readonly token: string }
   | { readonly kind: 'return'; readonly token: string }
   | { readonly kind: 'lose'; readonly token: string; readonly blame: Blame }
@@ -130,11 +138,13 @@ function settle(record: JobRecord, report: Report, at: Moment): Decision {
   }
 }
 
-function fail(
-  record: JobRecord,
-  { failure, retryable }: { readonly failure: Failure; readonly retryable: boolean },
-  { nowMs, random }: Moment,
-): Decision {
+function fail(record: JobRecord, report: Extract<Report, { kind: 'fail' }>, { nowMs, random }: Moment): Decision {
+  const { failure, retryable, nextMemoryMb = 0 } = report;
+  const oomRetries = (record.oomRetries ?? 0) + 1;
+  if (nextMemoryMb > (record.memoryMb ?? 0) && oomRetries <= oomRetriesMax) {
+    const change = { failure, memoryMb: nextMemoryMb, oomRetries, readyAtMs: nowMs };
+    return move(record, { by: 'fail', to: 'RETRYING', nowMs }, change);
+  }
   const failures = record.failures + 1;
   const { retry } = record.spec;
   if (!retryable || failures >= retry.maxAttempts)

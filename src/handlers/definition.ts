@@ -22,8 +22,13 @@ export interface HandlerOptions<In extends StandardSchemaV1, Out extends Standar
   readonly output?: Out;
   /** One attempt, from its start in the thread; 10 ms .. 7 days. Without it the queue's default counts. */
   readonly executionTimeout?: Duration;
-  /** Heap of the thread; 32 MiB .. 64 GiB. */
+  /** Heap of the thread; 32 MiB .. 64 GiB, rounded up to a memory class. Default: `workers.memoryMb` of the node. */
   readonly memory?: Size;
+  /**
+   * An attempt that runs out of memory is repeated at once in the next memory class, up to this one; it counts as no
+   * failure. At least `memory`. Default: no such repeat, OUT_OF_MEMORY is a failure like others.
+   */
+  readonly memoryMax?: Size;
   readonly retry?: {
     /** Attempts that may fail, the first included; 1..100. */
     readonly maxAttempts?: number;
@@ -49,6 +54,7 @@ export interface Handler<
   readonly output: Out | undefined;
   readonly executionTimeoutMs: number | undefined;
   readonly memoryMb: number | undefined;
+  readonly memoryMaxMb: number | undefined;
   readonly retry: {
     readonly maxAttempts?: number;
     readonly initialMs?: number;
@@ -85,6 +91,9 @@ export function defineHandler<
   check.that(typeof options.run === 'function', 'run', typeof options.run, 'a function');
   check.schema('input', options.input);
   check.schema('output', options.output);
+  const memoryMb = check.megabytes('memory', options.memory);
+  const memoryMaxMb = check.megabytes('memoryMax', options.memoryMax);
+  check.that((memoryMaxMb ?? Infinity) >= (memoryMb ?? 0), 'memoryMax', options.memoryMax, 'at least `memory`');
   const backoff = options.retry?.backoff ?? {};
   return {
     '~troupe': 1,
@@ -93,7 +102,8 @@ export function defineHandler<
     input: options.input,
     output: options.output,
     executionTimeoutMs: check.duration('executionTimeout', options.executionTimeout, 10, 7 * dayMs),
-    memoryMb: check.megabytes('memory', options.memory),
+    memoryMb,
+    memoryMaxMb,
     retry: definedOnly({
       maxAttempts: check.number('retry.maxAttempts', options.retry?.maxAttempts, { min: 1, max: 100, whole: true }),
       initialMs: check.duration('retry.backoff.initial', backoff.initial, 1, dayMs),

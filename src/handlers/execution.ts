@@ -21,18 +21,27 @@ export type Execution =
 const messageMaxChars = 1_000;
 const stackMaxChars = 4_000;
 
+export interface ExecutionHooks {
+  /** Its first instruction is about to run. */
+  onStart?(): void;
+  /** It has returned its result or a promise of it, and nothing has looked at that yet. */
+  onReturn?(): void;
+}
+
 export async function executeHandler(
   handler: AnyHandler,
   payload: HandlerPayload,
   ctx: HandlerContext,
-  onStart: () => void = () => undefined,
+  hooks: ExecutionHooks = {},
 ): Promise<Execution> {
   const input = await acceptInput(handler, payload);
   if ('failed' in input) return input.failed;
   let result: unknown;
   try {
-    onStart();
-    result = await handler.run(input.value, ctx);
+    hooks.onStart?.();
+    const returned = handler.run(input.value, ctx);
+    hooks.onReturn?.();
+    result = await returned;
   } catch (thrown) {
     return executionOfThrown(thrown);
   }

@@ -13,6 +13,7 @@ export function manifestOf(handler: AnyHandler): HandlerManifest {
     ...(inputSchema !== undefined && { inputSchema }),
     ...(handler.executionTimeoutMs !== undefined && { executionTimeoutMs: handler.executionTimeoutMs }),
     ...(handler.memoryMb !== undefined && { memoryMb: handler.memoryMb }),
+    ...(handler.memoryMaxMb !== undefined && { memoryMaxMb: handler.memoryMaxMb }),
     ...(Object.keys(handler.retry).length > 0 && { retry: handler.retry }),
     ...(handler.cancelGraceMs !== undefined && { cancelGraceMs: handler.cancelGraceMs }),
   };

@@ -59,7 +59,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
     run: (request: RunRequest) => void harness.handed.push(request),
     capacity: () => harness.threads - (harness.handed.length - ended.size),
     cancel: (runId: string) => void harness.cancelled.push(runId),
-    stats: () => ({ threads, busy: 0, waiting: 0, cells: [] }),
+    stats: () => ({ threads, busy: 0, waiting: 0, leaked: 0, rssBytes: 0, cells: [] }),
     runs: () => [],
     profile: () => Promise.reject(new Error('not expected of a worker: profile')),
     onManifests: () => () => undefined,

@@ -96,6 +96,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     createdAtMs: record.createdAtMs,
     ...(totalTimeoutMs !== undefined && { deadlineAtMs: record.createdAtMs + totalTimeoutMs }),
     suspect: record.convictions > 0,
+    ...(record.memoryMb !== undefined && { memoryMb: record.memoryMb }),
   });
 }
 
@@ -115,7 +116,7 @@ function commandOf({ token, outcome }: CompleteItem): JobCommand {
     case 'succeeded':
       return { kind: 'succeed', token, ...(outcome.output !== undefined && { output: outcome.output }) };
     case 'failed':
-      return { kind: 'fail', token, failure: outcome.failure, retryable: outcome.retryable };
+      return { ...outcome, kind: 'fail', token };
     case 'stopped':
       return { kind: 'stopped', token };
     case 'returned':

@@ -251,7 +251,7 @@ export class RunRegistry {
   }
 
   #handOver(run: Run, input: RunPayload): void {
-    const { spec, attempt, deadlineAtMs, suspect } = run.grant;
+    const { spec, attempt, deadlineAtMs, suspect, memoryMb } = run.grant;
     if (run.cancelled || this.#draining) {
       this.#services.slots.release(1);
       this.#finish(run, { kind: run.cancelled ? 'stopped' : 'returned' });
@@ -267,6 +267,7 @@ export class RunRegistry {
       executionTimeoutMs: spec.executionTimeoutMs,
       ...(deadlineAtMs !== undefined && { deadlineAtMs }),
       suspect,
+      ...(memoryMb !== undefined && { memoryMb }),
       ...(spec.traceparent !== undefined && { traceparent: spec.traceparent }),
     });
     this.#services.slots.release(1);

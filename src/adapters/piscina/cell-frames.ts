@@ -4,11 +4,15 @@
  */
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts';
+import type { MemoryBounds } from '../../domain/memory-class.ts';
 import type { LogLevel, Sources } from './thread-messages.ts';
 
 export interface CellSetup {
   readonly threads: number;
-  readonly memoryMb: number;
+  /** Default and largest memory class. */
+  readonly memory: MemoryBounds;
+  /** Past this resident memory of the process, a run is ended. */
+  readonly rssMaxBytes: number;
   readonly cancelGraceMs: number;
   /** A run that waited longer for a thread is given back: some other node may have one. */
   readonly waitMaxMs: number;
@@ -29,6 +33,7 @@ export interface RunCommand {
   readonly executionTimeoutMs: number;
   readonly deadlineAtMs?: number;
   readonly traceparent?: string;
+  readonly memoryMb?: number;
 }
 
 export type CellCommand =
@@ -36,6 +41,25 @@ export type CellCommand =
   | RunCommand
   | { readonly kind: 'cancel'; readonly key: number }
   | { readonly kind: 'profile'; readonly key: number; readonly durationMs: number };
+
+export interface RunVitals {
+  readonly key: number;
+  readonly thread: number;
+  /** Since its thread gave the last sign of life; to the second. */
+  readonly quietMs: number;
+}
+
+export interface CellVitals {
+  readonly rssBytes: number;
+  /** Of the cell's own loop, over the last second; 0..1. */
+  readonly eventLoopUtilization: number;
+  /** Idle ones of every memory class included. */
+  readonly threadsAlive: number;
+  /** Threads that could not be ended. */
+  readonly leaked: number;
+  /** One per busy thread. */
+  readonly runs: readonly RunVitals[];
+}
 
 /** A handler file that is not served, and why. `url` of the file. */
 export interface HandlerProblem {
@@ -52,29 +76,12 @@ export type ProfileEvent =
   | { readonly kind: 'profile-part'; readonly key: number; readonly text: string; readonly last: boolean }
   | { readonly kind: 'profile-failed'; readonly key: number; readonly why: 'not-running' | 'too-large' };
 
-export interface RunVitals {
-  readonly key: number;
-  readonly thread: number;
-  /** Since its thread gave the last sign of life; to the second. */
-  readonly quietMs: number;
-}
-
-export interface CellVitals {
-  readonly rssBytes: number;
-  /** Of the cell's own loop, over the last second; 0..1. */
-  readonly eventLoopUtilization: number;
-  /** Threads that could not be ended. */
-  readonly leaked: number;
-  /** One per busy thread. */
-  readonly runs: readonly RunVitals[];
-}
-
 export type CellEvent =
   /** Sent before the file is imported, so that the parent knows which one killed the process. */
   | { readonly kind: 'importing'; readonly url: string }
   | { readonly kind: 'up'; readonly handlers: readonly LoadedHandler[]; readonly problems: readonly HandlerProblem[] }
   | { readonly kind: 'failed'; readonly reason: string }
-  /** Alive, and how it fares. */
+  /** Once a second: alive, and how it fares. */
   | { readonly kind: 'pulse'; readonly vitals: CellVitals }
   | { readonly kind: 'started'; readonly key: number }
   | { readonly kind: 'progress'; readonly key: number; readonly fraction: number; readonly note: string }

@@ -1,24 +1,18 @@
 /**
  * Keeps one cell alive: starts it, starts it again after a death (backoff 0.2 s doubling to 30 s), and accounts for the
- * runs it held. Runs that a dead cell held end as `lost`: one that was alone in it is convicted, those that may have been
- * in a thread are suspects, the rest only waited.
- *   starting → up ⇄ down → closed        `drain`: no restart, closed when its last run has ended
+ * runs it held. When the cell is no longer fit it says so once, and goes on until it is drained.
+ *   starting → up ⇄ down → closed        `drain`: no restart, closed when its last run has ended, or what is left is stuck
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import { TroupeError } from '../../domain/errors.ts';
+import { newFitness, nextFitness, type UnfitReason } from './cell-fitness.ts';
 import type { CellEvent, CellSetup, CellVitals, HandlerProblem, LoadedHandler, ProfileEvent } from './cell-frames.ts';
-import { heldEndsMax } from './cell-outbox.ts';
-import { CellProcess, type CellExit } from './cell-process.ts';
+import { lossesOf } from './cell-losses.ts';
+import { CellProcess, describeExit, type CellExit } from './cell-process.ts';
+import { commandOf, ownOutput, type PoolRun, type RunHome } from './pool-run.ts';
+import { RestartPauses } from './restart-pauses.ts';
 import { CellProfiles } from './run-profile.ts';
-import { commandOf, type PoolRun } from './pool-run.ts';
-
-const backoffMinMs = 200;
-const backoffMaxMs = 30_000;
-/** Up this long, a cell has earned a fast restart. */
-const healthyAfterMs = 60_000;
-/** Deaths without ever having been up, after which the first start is given up. */
-const firstStartsMax = 5;
 
 export interface CellLoad {
   readonly handlers: readonly LoadedHandler[];
@@ -29,6 +23,10 @@ export interface CellKeeperOptions {
   readonly setup: CellSetup;
   readonly env: Readonly<Record<string, string>>;
   readonly silenceMaxMs: number;
+  /** Runs after which the cell is replaced; 0: never. */
+  readonly runsMax: number;
+  /** How long the neighbours of a stuck run have in a draining cell; then they are lost, and run again elsewhere. */
+  readonly stuckDrainMaxMs: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onStarted: (run: PoolRun) => void;
@@ -37,27 +35,31 @@ export interface CellKeeperOptions {
   readonly onEnded: (run: PoolRun, outcome: RunOutcome, durationMs: number) => void;
   readonly onDeath: (exit: CellExit) => void;
   readonly onUp: () => void;
+  /** It should be replaced; said once. */
+  readonly onUnfit: (keeper: CellKeeper, why: UnfitReason) => void;
 }
 
-export class CellKeeper {
+export class CellKeeper implements RunHome {
   readonly #options: CellKeeperOptions;
   readonly #runs = new Map<number, PoolRun>();
   /** Files whose import killed the process; not imported again in this generation. */
   readonly #deadly: HandlerProblem[] = [];
   readonly #loaded = Promise.withResolvers<CellLoad>();
   readonly #profiles = new CellProfiles();
+  readonly #pauses = new RestartPauses();
   #process: CellProcess | undefined;
-  #vitals: CellVitals | undefined;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   #importing: string | undefined;
   /** Accepted while the cell was not up. */
   #unsent: PoolRun[] = [];
-  #everUp = false;
   #upAtMs = 0;
-  #backoffMs = backoffMinMs;
-  #failedStarts = 0;
+  #stuck = 0;
   #cancelRestart: () => void = () => undefined;
+  #cancelDrainEnd: (() => void) | undefined;
   #draining = false;
+  #ended = 0;
+  #fitness = newFitness;
+  #vitals: CellVitals | undefined;
   restarts = 0;
 
   constructor(options: CellKeeperOptions) {
@@ -73,7 +75,8 @@ export class CellKeeper {
   get pid(): number | undefined {
     return this.#process?.pid;
   }
-  get state(): 'starting' | 'up' | 'down' {
+  get state(): 'starting' | 'up' | 'draining' | 'down' {
+    if (this.#state === 'up' && this.#draining) return 'draining';
     return this.#state === 'closed' ? 'down' : this.#state;
   }
   get threads(): number {
@@ -82,16 +85,16 @@ export class CellKeeper {
   get size(): number {
     return this.#runs.size;
   }
-  get closed(): boolean {
-    return this.#state === 'closed';
-  }
-
   /** As the cell last told; undefined while it is not up, or has not told yet. */
   get vitals(): CellVitals | undefined {
     return this.#state === 'up' ? this.#vitals : undefined;
   }
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
 
   run(run: PoolRun): void {
+    run.home = this;
     this.#runs.set(run.key, run);
     if (this.#state === 'up') this.#process?.send(commandOf(run));
     else this.#unsent.push(run);
@@ -121,6 +124,7 @@ export class CellKeeper {
     this.#unsent = [];
     for (const run of unsent) this.#runs.delete(run.key);
     if (this.#runs.size === 0) void this.close('drained');
+    else this.#endStuck();
     return unsent;
   }
 
@@ -136,8 +140,9 @@ export class CellKeeper {
 
   #closeNow(): void {
     this.#state = 'closed';
+    this.#cancelDrainEnd?.();
     this.#unsent = [];
-    this.#endAll(undefined);
+    this.#endAll(false);
     this.#loaded.reject(new TroupeError('SHUTTING_DOWN'));
   }
 
@@ -170,7 +175,7 @@ export class CellKeeper {
         this.#options.log.error({ pid: this.pid, reason: event.reason }, 'cell cannot work');
         return;
       case 'pulse':
-        this.#vitals = event.vitals;
+        this.#onPulse(event.vitals);
         return;
       case 'profile-part':
       case 'profile-failed':
@@ -205,16 +210,27 @@ export class CellKeeper {
         this.#end(run, ownOutput(event.outcome), event.durationMs);
         return;
       case 'stuck':
+        if (run.stuckOutcome === undefined) this.#stuck += 1;
         run.stuckOutcome = event.outcome;
-        this.#process?.kill('a thread could not be ended');
+        this.#endStuck();
     }
+  }
+
+  #onPulse(vitals: CellVitals): void {
+    this.#vitals = vitals;
+    const { setup, clock, runsMax } = this.#options;
+    const seen = { vitals, runs: this.#ended, nowMs: clock.monotonicMs() };
+    this.#fitness = nextFitness(this.#fitness, seen, { ...setup, runsMax });
+    const { unfit } = this.#fitness;
+    if (this.#state === 'up' && !this.#draining && unfit !== undefined) this.#options.onUnfit(this, unfit);
   }
 
   #onUp({ handlers, problems }: CellLoad): void {
     this.#state = 'up';
-    this.#everUp = true;
     this.#importing = undefined;
     this.#upAtMs = this.#options.clock.monotonicMs();
+    this.#fitness = newFitness;
+    this.#ended = 0;
     this.#loaded.resolve({ handlers, problems: [...this.#deadly, ...problems] });
     for (const run of this.#unsent) this.#process?.send(commandOf(run));
     this.#unsent = [];
@@ -225,7 +241,7 @@ export class CellKeeper {
     const wasUp = this.#state === 'up';
     this.#state = 'down';
     this.#profiles.abandon();
-    this.#endAll(exit.killedFor === undefined && wasUp ? 'alone' : undefined);
+    this.#endAll(exit.killedFor === undefined && wasUp);
     this.#options.onDeath(exit);
     if (this.#draining) {
       this.#closeNow();
@@ -236,53 +252,45 @@ export class CellKeeper {
       this.#fork();
       return;
     }
-    this.#restartLater(wasUp, exit);
+    this.#restartLater(wasUp ? this.#options.clock.monotonicMs() - this.#upAtMs : undefined, exit);
   }
 
-  #restartLater(wasUp: boolean, exit: CellExit): void {
-    const { clock } = this.#options;
-    this.#failedStarts = wasUp ? 0 : this.#failedStarts + 1;
-    if (!this.#everUp && this.#failedStarts >= firstStartsMax) {
+  #restartLater(upForMs: number | undefined, exit: CellExit): void {
+    const pauseMs = this.#pauses.next(upForMs);
+    if (pauseMs === undefined) {
       const message = `a cell process cannot be started: ${describeExit(exit)}`;
       this.#loaded.reject(new TroupeError('INTERNAL_ERROR', { message }));
       this.#closeNow();
       return;
     }
-    if (wasUp && clock.monotonicMs() - this.#upAtMs >= healthyAfterMs) this.#backoffMs = backoffMinMs;
     this.restarts += 1;
-    this.#cancelRestart = clock.setTimer(this.#backoffMs, () => this.#fork());
-    this.#backoffMs = Math.min(backoffMaxMs, this.#backoffMs * 2);
+    this.#cancelRestart = this.#options.clock.setTimer(pauseMs, () => this.#fork());
+  }
+
+  /** Only the end of the process ends a stuck run: at once when nothing else is in it, else when the neighbours are done. */
+  #endStuck(): void {
+    if (this.#stuck === 0) return;
+    const kill = (): void => this.#process?.kill('a thread could not be ended');
+    if (this.#stuck === this.#runs.size) kill();
+    else if (this.#draining) this.#cancelDrainEnd ??= this.#options.clock.setTimer(this.#options.stuckDrainMaxMs, kill);
   }
 
   /** Every run that had been sent is lost with its process. */
-  #endAll(conviction: 'alone' | undefined): void {
+  #endAll(died: boolean): void {
     const unsent = new Set(this.#unsent);
     const sent = [...this.#runs.values()].filter((run) => !unsent.has(run));
-    const died = conviction === 'alone';
-    const convicted = died && sent.length === 1;
     const nowMs = this.#options.clock.monotonicMs();
-    for (const [place, run] of sent.entries()) {
-      // A cell takes runs in order, and its word that some have ended and others begun may have died with it.
-      const suspect = died && !convicted && (run.startedAtMs !== undefined || place < this.threads + heldEndsMax);
-      const durationMs = run.startedAtMs === undefined ? 0 : nowMs - run.startedAtMs;
-      this.#end(run, run.stuckOutcome ?? { kind: 'lost', convicted, ...(suspect && { suspect }) }, durationMs);
+    for (const { run, outcome } of lossesOf(sent, { died, threads: this.threads })) {
+      this.#end(run, outcome, run.startedAtMs === undefined ? 0 : nowMs - run.startedAtMs);
     }
   }
 
   #end(run: PoolRun, outcome: RunOutcome, durationMs: number): void {
     this.#runs.delete(run.key);
+    this.#ended += 1;
+    if (run.stuckOutcome !== undefined) this.#stuck -= 1;
     this.#options.onEnded(run, outcome, durationMs);
     if (this.#draining && this.#runs.size === 0) void this.close('drained');
+    else if (this.#state === 'up') this.#endStuck();
   }
-}
-
-export function describeExit(exit: CellExit): string {
-  if (exit.killedFor !== undefined) return `ended by its parent: ${exit.killedFor}`;
-  return exit.signal === null ? `exit code ${exit.code ?? 'unknown'}` : `signal ${exit.signal}`;
-}
-
-/** Bytes that came in a frame are a view into it; a small output must not keep a large frame alive. */
-function ownOutput(outcome: RunOutcome): RunOutcome {
-  if (outcome.kind !== 'succeeded' || outcome.output?.kind !== 'bytes') return outcome;
-  return { kind: 'succeeded', output: { kind: 'bytes', bytes: new Uint8Array(outcome.output.bytes) } };
 }

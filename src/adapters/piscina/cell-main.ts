@@ -2,18 +2,18 @@
  * The process of a cell. Its main loop runs no user code, only its threads do; so it always answers, and when it does
  * not the parent ends it. It never outlives its parent.
  */
-import type { HandlerManifest } from '../../domain/handler-manifest.ts';
+import { performance } from 'node:perf_hooks';
 import { describeThrown } from '../../handlers/execution.ts';
 import { pulseEveryMs, type CellCommand, type CellEvent, type CellSetup, type CellVitals } from './cell-frames.ts';
+import { CellMemory } from './cell-memory.ts';
 import { CellOutbox } from './cell-outbox.ts';
 import { CellRuns } from './cell-runs.ts';
 import { CellThreads } from './cell-threads.ts';
 import { bootHandlers } from './handler-boot.ts';
-
-/** Pulses with threads missing, after which the cell is started anew. */
-const missingPulsesMax = 10;
+import { HandlerLimits, problemOfMemory } from './handler-limits.ts';
 
 let runs: CellRuns | undefined;
+let threads: CellThreads | undefined;
 const outbox = new CellOutbox({
   send: (frame) =>
     new Promise((resolve) => {
@@ -27,59 +27,31 @@ function emit(event: CellEvent): void {
 }
 
 async function setUp(setup: CellSetup): Promise<void> {
-  const { handlers, problems } = await bootHandlers({
+  const booted = await bootHandlers({
     files: setup.files,
     sources: setup.sources,
-    memoryMb: setup.memoryMb,
+    memoryMb: setup.memory.defaultMb,
     onImporting(url) {
       emit({ kind: 'importing', url });
       return outbox.flush();
     },
   });
-  const graceMs = new Map(handlers.map(({ manifest }) => [manifest.name, graceOf(manifest, setup)]));
-  const threads = new CellThreads({
+  const tooLarge = booted.handlers.flatMap((handler) => problemOfMemory(handler, setup.memory.maxMb) ?? []);
+  const handlers = booted.handlers.filter(({ url }) => !tooLarge.some((problem) => problem.url === url));
+  threads = new CellThreads({
     threads: setup.threads,
-    memoryMb: memoryOf(setup, handlers),
+    defaultMb: setup.memory.defaultMb,
     sources: setup.sources,
     handlers: new Map(handlers.map(({ manifest, url }) => [manifest.name, url])),
-    onIdle: () => runs?.pump(),
-    onNote: (note) => runs?.hear(note),
+    onRoom: () => runs?.pump(),
+    onNote: (thread, note) => runs?.hear(thread, note),
+    onFailing: fail,
   });
-  const graceMsOf = (handler: string): number => graceMs.get(handler) ?? setup.cancelGraceMs;
-  runs = new CellRuns({ threads, emit, graceMsOf, waitMaxMs: setup.waitMaxMs, gatherMs: setup.gatherMs });
+  const limits = new HandlerLimits(setup, handlers);
+  runs = new CellRuns({ threads, emit, limits, waitMaxMs: setup.waitMaxMs, gatherMs: setup.gatherMs });
+  new CellMemory(runs, threads, setup.rssMaxBytes).watch();
   await threads.started;
-  emit({ kind: 'up', handlers, problems });
-  watchThreads(threads, setup.threads);
-}
-
-function graceOf(manifest: HandlerManifest, setup: CellSetup): number {
-  return manifest.cancelGraceMs ?? setup.cancelGraceMs;
-}
-
-/** One memory class for now: large enough for the handler that asks for most. */
-function memoryOf(setup: CellSetup, handlers: readonly { readonly manifest: HandlerManifest }[]): number {
-  return Math.max(setup.memoryMb, ...handlers.map(({ manifest }) => manifest.memoryMb ?? 0));
-}
-
-/** Piscina gives up replacing threads once one died before it was ready; only a new process helps then. */
-function watchThreads(threads: CellThreads, wanted: number): void {
-  let missing = 0;
-  setInterval(() => {
-    missing = threads.live < wanted ? missing + 1 : 0;
-    if (missing >= missingPulsesMax) fail('threads die before they are ready');
-  }, pulseEveryMs);
-}
-
-let loopAtLastPulse = performance.eventLoopUtilization();
-
-function vitals(): CellVitals {
-  const before = loopAtLastPulse;
-  loopAtLastPulse = performance.eventLoopUtilization();
-  return {
-    rssBytes: process.memoryUsage.rss(),
-    eventLoopUtilization: performance.eventLoopUtilization(loopAtLastPulse, before).utilization,
-    ...(runs?.vitals() ?? { leaked: 0, runs: [] }),
-  };
+  emit({ kind: 'up', handlers, problems: [...booted.problems, ...tooLarge] });
 }
 
 function fail(reason: string): void {
@@ -104,6 +76,20 @@ function obey(command: CellCommand): void {
   }
 }
 
+let loopAtLastPulse = performance.eventLoopUtilization();
+
+function vitals(): CellVitals {
+  const before = loopAtLastPulse;
+  loopAtLastPulse = performance.eventLoopUtilization();
+  return {
+    rssBytes: process.memoryUsage.rss(),
+    eventLoopUtilization: performance.eventLoopUtilization(loopAtLastPulse, before).utilization,
+    threadsAlive: threads?.live ?? 0,
+    leaked: threads?.leaked ?? 0,
+    runs: runs?.vitals() ?? [],
+  };
+}
+
 process.on('message', (frame: readonly CellCommand[]) => {
   for (const command of frame) obey(command);
 });
@@ -111,4 +97,7 @@ process.on('message', (frame: readonly CellCommand[]) => {
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 // A terminal's Ctrl-C reaches the whole process group; when to stop is the parent's decision.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-setInterval(() => emit({ kind: 'pulse', vitals: vitals() }), pulseEveryMs);
+setInterval(() => {
+  threads?.tend();
+  emit({ kind: 'pulse', vitals: vitals() });
+}, pulseEveryMs);

@@ -1,10 +1,13 @@
 /** What the pool counts. */
-import type { Counter, Histogram, Telemetry } from '../../application/ports/runtime.ts';
+import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
 
 export interface CellMeasures {
   readonly runs: Counter;
   readonly runDuration: Histogram;
   readonly cellExits: Counter;
+  readonly recycled: Counter;
+  readonly threads: Gauge;
+  readonly rss: Gauge;
 }
 
 export function cellMeasures(telemetry: Telemetry): CellMeasures {
@@ -24,5 +27,16 @@ export function cellMeasures(telemetry: Telemetry): CellMeasures {
       help: 'Cell processes that ended: `died` by themselves, `killed` by this node.',
       labelNames: ['cause'],
     }),
+    recycled: telemetry.counter({
+      name: 'troupe_cells_recycled_total',
+      help: 'Cell processes that were replaced while they worked: `leaked threads`, `memory`, or `runs`.',
+      labelNames: ['why'],
+    }),
+    threads: telemetry.gauge({
+      name: 'troupe_threads',
+      help: 'Threads of this node: `configured`, `busy` with a run, `leaked` (told to end, and still there).',
+      labelNames: ['state'],
+    }),
+    rss: telemetry.gauge({ name: 'troupe_cells_resident_bytes', help: 'Resident memory of the cell processes.' }),
   };
 }

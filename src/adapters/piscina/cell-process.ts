@@ -134,3 +134,8 @@ export class CellProcess {
     done();
   }
 }
+
+export function describeExit(exit: CellExit): string {
+  if (exit.killedFor !== undefined) return `ended by its parent: ${exit.killedFor}`;
+  return exit.signal === null ? `exit code ${exit.code ?? 'unknown'}` : `signal ${exit.signal}`;
+}

@@ -1,11 +1,12 @@
 /** What a cell knows of one run, from its command to its end. */
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { RunCommand } from './cell-frames.ts';
-import type { CellThread } from './cell-threads.ts';
-import type { ThreadResult } from './thread-messages.ts';
+import type { CellThread } from './cell-thread.ts';
+import type { RunTask, ThreadResult } from './thread-messages.ts';
 
 export interface Run {
   readonly command: RunCommand;
+  readonly memoryMb: number;
   readonly acceptedAtMs: number;
   requeues: number;
   thread: CellThread | undefined;
@@ -14,7 +15,6 @@ export interface Run {
   started: boolean;
   /** It has been asked to stop, and this is how it will end. */
   stop: { outcome: RunOutcome; readonly atMs: number } | undefined;
-  terminatedAtMs: number | undefined;
   stuck: boolean;
   fraction: number;
   note: string;
@@ -25,12 +25,13 @@ export interface Run {
   signs: number;
   signAtMs: number;
   /** Has come, but not all of its notes have. */
-  result: ThreadResult | undefined;
+  result: { readonly result: ThreadResult; readonly atMs: number } | undefined;
 }
 
-export function newRun(command: RunCommand, nowMs: number): Run {
+export function newRun(command: RunCommand, memoryMb: number, nowMs: number): Run {
   return {
     command,
+    memoryMb,
     acceptedAtMs: nowMs,
     requeues: 0,
     thread: undefined,
@@ -38,7 +39,6 @@ export function newRun(command: RunCommand, nowMs: number): Run {
     takenAtMs: undefined,
     started: false,
     stop: undefined,
-    terminatedAtMs: undefined,
     stuck: false,
     fraction: 0,
     note: '',
@@ -52,4 +52,22 @@ export function newRun(command: RunCommand, nowMs: number): Run {
 
 export function isPastDeadline({ command }: Run): boolean {
   return command.deadlineAtMs !== undefined && Date.now() >= command.deadlineAtMs;
+}
+
+/** What its thread is told; bytes are a copy of their own, to be handed over and not copied again. */
+export function taskOf({ command }: Run): { readonly task: RunTask; readonly transfer?: ArrayBuffer[] } {
+  const { jobId, attempt, handler, input, executionTimeoutMs, deadlineAtMs, traceparent } = command;
+  const timeoutAtMs = Date.now() + executionTimeoutMs;
+  const told = {
+    kind: 'run',
+    jobId,
+    attempt,
+    handler,
+    deadlineAtMs: Math.min(timeoutAtMs, deadlineAtMs ?? timeoutAtMs),
+    traceparent,
+  } as const;
+  if (input.kind === 'json') return { task: { ...told, input } };
+  // What came in a frame is a view into the whole frame; it is kept in case the run has to be assigned again.
+  const bytes = new Uint8Array(input.bytes);
+  return { task: { ...told, input: { kind: 'bytes', bytes } }, transfer: [bytes.buffer] };
 }

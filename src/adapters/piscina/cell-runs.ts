@@ -1,32 +1,37 @@
 /**
  * The runs of one cell: first in, first out in front of the threads, then one thread each, until the code is gone.
- * Ending a run: stop flag → grace → the thread is ended → after a second more the parent is told to end the process.
+ * Ending a run: stop flag → grace → the thread is ended → after a second more the parent is told that it is stuck.
  * `ended` is sent exactly once per run.
  */
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
-import { describeThrown } from '../../handlers/execution.ts';
-import type { CellEvent, CellVitals, RunCommand } from './cell-frames.ts';
-import { isPastDeadline, newRun, type Run } from './cell-run.ts';
-import type { CellThread, CellThreads } from './cell-threads.ts';
-import { deadlineExceeded, failed, timedOut } from './run-endings.ts';
+import type { CellEvent, RunCommand, RunVitals } from './cell-frames.ts';
+import { isPastDeadline, newRun, taskOf, type Run } from './cell-run.ts';
+import type { CellThread } from './cell-thread.ts';
+import { exitMaxMs, type CellThreads } from './cell-threads.ts';
+import type { HandlerLimits } from './handler-limits.ts';
+import { deadlineExceeded, failed, processFull, threadDied, timedOut } from './run-endings.ts';
 import { slotPhases } from './run-slot.ts';
 import { ThreadProfiler } from './thread-profiler.ts';
-import type { ThreadNote, ThreadResult, ThreadTask } from './thread-messages.ts';
+import type { ThreadNote, ThreadResult } from './thread-messages.ts';
+import { WaitingRuns } from './waiting-runs.ts';
 
 const startPollMs = 1;
 const tickMs = 50;
 const sampleEveryMs = 100;
-/** From ending the thread until its exit. */
-const exitMaxMs = 1_000;
 /** A thread that does not take its task is blocked by what an earlier run left behind. */
 const takeMaxMs = 5_000;
 const requeuesMax = 2;
+/** Notes come by another way than the result, and a handler may have closed that way. */
+const notesMaxMs = 1_000;
+/** Notes of one run: what `ctx` bounds itself to is far below; more comes from a handler that posts by itself. */
+const notesBurst = 1_000;
+const notesPerSecond = 500;
 
 export interface CellRunsOptions {
   readonly threads: CellThreads;
   readonly waitMaxMs: number;
   readonly gatherMs: number;
-  readonly graceMsOf: (handler: string) => number;
+  readonly limits: HandlerLimits;
   readonly emit: (event: CellEvent) => void;
 }
 
@@ -34,8 +39,9 @@ export class CellRuns {
   readonly #threads: CellThreads;
   readonly #options: CellRunsOptions;
   readonly #profiler: ThreadProfiler;
-  readonly #waiting: Run[] = [];
+  readonly #waiting = new WaitingRuns();
   readonly #active = new Map<number, Run>();
+  readonly #byThread = new Map<CellThread, Run>();
   #timer: NodeJS.Timeout | undefined;
   #timerIsShort = false;
   #sampledAtMs = 0;
@@ -47,7 +53,8 @@ export class CellRuns {
   }
 
   run(command: RunCommand): void {
-    this.#waiting.push(newRun(command, performance.now()));
+    const memoryMb = this.#options.limits.memoryMb(command.handler, command.memoryMb);
+    this.#waiting.add(newRun(command, memoryMb, performance.now()));
     this.pump();
   }
 
@@ -57,22 +64,23 @@ export class CellRuns {
       this.#requestStop(run, { kind: 'stopped' });
       return;
     }
-    const at = this.#waiting.findIndex((waiting) => waiting.command.key === key);
-    const [waiting] = at < 0 ? [] : this.#waiting.splice(at, 1);
+    const waiting = this.#waiting.take(key);
     if (waiting !== undefined) this.#end(waiting, { kind: 'stopped' });
   }
 
-  hear(note: ThreadNote): void {
-    const run = this.#active.get(note.key);
+  hear(thread: CellThread, note: ThreadNote): void {
+    const run = this.#byThread.get(thread);
     if (run === undefined) return;
+    const { key } = run.command;
     if (note.kind === 'log') {
-      this.#options.emit(note);
+      this.#options.emit({ ...note, key });
     } else {
       run.note = note.text;
       run.noted = true;
     }
     run.heard += 1;
-    if (run.result !== undefined) this.#onResult(run, run.result);
+    if (run.result !== undefined) this.#onResult(run, run.result.result);
+    else if (run.heard > notesBurst) this.#boundNotes(run, thread);
   }
 
   /** Only of what runs now: a profile of a waiting run would be one of its predecessor. */
@@ -83,88 +91,79 @@ export class CellRuns {
     else this.#options.emit({ kind: 'profile-failed', key, why: 'not-running' });
   }
 
-  /** Asked once a second. */
-  vitals(): Pick<CellVitals, 'leaked' | 'runs'> {
-    const nowMs = performance.now();
-    const active = [...this.#active.values()];
-    return {
-      leaked: active.filter(({ stuck }) => stuck).length,
-      runs: active.flatMap((run) => {
-        if (run.thread === undefined || !run.started) return [];
-        const signs = run.thread.slot.pulse + run.heard;
-        if (signs !== run.signs || run.signAtMs === 0) run.signAtMs = nowMs;
-        run.signs = signs;
-        return [{ key: run.command.key, thread: run.thread.id, quietMs: Math.round(nowMs - run.signAtMs) }];
-      }),
-    };
+  /** Those in a thread that have not been asked to stop. */
+  get inThreads(): readonly Run[] {
+    return [...this.#active.values()].filter((run) => run.thread !== undefined && run.stop === undefined);
   }
 
-  get waiting(): number {
-    return this.#waiting.length;
+  /** At once, without grace: each moment takes more memory. */
+  endForMemory(run: Run, rssMaxBytes: number): void {
+    if (run.stop !== undefined || run.thread === undefined) return;
+    this.#requestStop(run, processFull(run.command.handler, rssMaxBytes));
+    this.#threads.terminate(run.thread);
+  }
+
+  /** Asked once a second. */
+  vitals(): readonly RunVitals[] {
+    const nowMs = performance.now();
+    return [...this.#active.values()].flatMap((run) => {
+      if (run.thread === undefined || !run.started) return [];
+      const signs = run.thread.slot.pulse + run.heard;
+      if (signs !== run.signs || run.signAtMs === 0) run.signAtMs = nowMs;
+      run.signs = signs;
+      return [{ key: run.command.key, thread: run.thread.id, quietMs: Math.round(nowMs - run.signAtMs) }];
+    });
   }
 
   /** How long starts and successes may wait for company: not at all unless the threads have more to do. */
   get patienceMs(): number {
-    return this.#waiting.length > 0 ? this.#options.gatherMs : 0;
+    return this.#waiting.size > 0 ? this.#options.gatherMs : 0;
   }
 
   /** Gives waiting runs to idle threads. */
   pump(): void {
-    while (this.#waiting.length > 0 && this.#threads.hasIdle()) {
-      const run = this.#waiting.shift();
-      if (run === undefined) return;
-      if (isPastDeadline(run)) this.#end(run, deadlineExceeded());
-      else this.#assign(run);
-    }
+    this.#waiting.pump(this.#threads, {
+      assign: (run, thread) => this.#assign(run, thread),
+      late: (run) => this.#end(run, deadlineExceeded()),
+    });
   }
 
-  #assign(run: Run): void {
-    const { command } = run;
-    const input = command.input.kind === 'bytes' ? ownCopy(command.input.bytes) : undefined;
-    const timeoutAtMs = Date.now() + command.executionTimeoutMs;
-    const { thread, result } = this.#threads.assign(
-      (slot): ThreadTask => ({
-        kind: 'run',
-        key: command.key,
-        slot,
-        jobId: command.jobId,
-        attempt: command.attempt,
-        handler: command.handler,
-        input: input === undefined ? command.input : { kind: 'bytes', bytes: input },
-        deadlineAtMs: Math.min(timeoutAtMs, command.deadlineAtMs ?? timeoutAtMs),
-        traceparent: command.traceparent,
-      }),
-      // Handed over, not copied; kept if the run may have to be assigned again.
-      input === undefined ? undefined : [input.buffer],
-    );
+  #assign(run: Run, thread: CellThread): void {
+    const { task, transfer } = taskOf(run);
     run.thread = thread;
     run.assignedAtMs = performance.now();
-    this.#active.set(command.key, run);
-    this.#arm(this.#waiting.length === 0);
-    result.then(
+    this.#active.set(run.command.key, run);
+    this.#byThread.set(thread, run);
+    this.#arm(this.#waiting.size === 0);
+    this.#threads.run(thread, task, transfer).then(
       (done) => this.#onResult(run, done),
       (error: unknown) => void this.#onThreadDied(run, thread, error),
     );
   }
 
   #onResult(run: Run, result: ThreadResult): void {
-    run.result = result;
+    run.result ??= { result, atMs: performance.now() };
     if (run.heard < result.notes) return;
-    const { execution, durationMs } = result;
+    this.#settle(run, result);
+  }
+
+  #settle(run: Run, { execution, durationMs, tampered }: ThreadResult): void {
+    const { thread } = run;
+    if (thread === undefined || !this.#active.has(run.command.key)) return;
     this.#announceStart(run);
     if (run.stop !== undefined) this.#end(run, run.stop.outcome, durationMs);
     else if (execution.kind !== 'interrupted') this.#end(run, execution, durationMs);
     else this.#end(run, failed('HANDLER_FAILED', 'the handler stopped without having been asked to', true), durationMs);
+    this.#threads.release(thread, !tampered);
   }
 
   async #onThreadDied(run: Run, thread: CellThread, error: unknown): Promise<void> {
-    run.terminatedAtMs ??= performance.now();
-    const died = this.#outcomeOfDeath(run, error);
+    const died = threadDied(run.command.handler, run.memoryMb, error, this.#options.limits);
     const untouched = thread.slot.phase === slotPhases.assigned;
-    run.stop ??= untouched ? undefined : { outcome: died, atMs: run.terminatedAtMs };
+    run.stop ??= untouched ? undefined : { outcome: died, atMs: performance.now() };
     const code = await thread.exited;
     if (run.stop === undefined) {
-      this.#assignAgain(run);
+      this.#assignAgain(run, thread);
     } else if (run.stop.outcome === died && thread.error === undefined) {
       this.#end(run, failed('THREAD_CRASHED', `the handler ended its thread with exit code ${code}`, true));
     } else {
@@ -172,23 +171,16 @@ export class CellRuns {
     }
   }
 
-  #outcomeOfDeath(run: Run, error: unknown): RunOutcome {
-    const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-    return code === 'ERR_WORKER_OUT_OF_MEMORY'
-      ? failed('OUT_OF_MEMORY', `the handler "${run.command.handler}" used more memory than its thread has`, true)
-      : failed('THREAD_CRASHED', `an error outside of the handler's own promise: ${describeThrown(error)}`, true);
-  }
-
   /** Its thread died of something else before the run began. */
-  #assignAgain(run: Run): void {
+  #assignAgain(run: Run, thread: CellThread): void {
     this.#active.delete(run.command.key);
+    this.#byThread.delete(thread);
     run.requeues += 1;
     run.thread = undefined;
-    run.terminatedAtMs = undefined;
     if (run.requeues > requeuesMax) {
       this.#end(run, failed('THREAD_CRASHED', 'no thread lived long enough to take the run', true));
     } else {
-      this.#waiting.unshift(run);
+      this.#waiting.addFirst(run);
       this.pump();
     }
   }
@@ -202,9 +194,17 @@ export class CellRuns {
     run.thread?.slot.requestStop();
   }
 
+  #boundNotes(run: Run, thread: CellThread): void {
+    const seconds = (performance.now() - run.assignedAtMs) / 1_000;
+    if (run.heard <= notesBurst + notesPerSecond * seconds) return;
+    this.#requestStop(run, failed('THREAD_CRASHED', 'the handler flooded its cell with messages', true));
+    this.#threads.terminate(thread);
+  }
+
   #end(run: Run, outcome: RunOutcome, durationMs?: number): void {
     const { key } = run.command;
     if (this.#active.delete(key)) this.#sample(run);
+    if (run.thread !== undefined) this.#byThread.delete(run.thread);
     const ranMs = run.takenAtMs === undefined ? 0 : performance.now() - run.takenAtMs;
     this.#options.emit({ kind: 'ended', key, outcome, durationMs: durationMs ?? ranMs });
   }
@@ -228,17 +228,11 @@ export class CellRuns {
       if (sampling) this.#sample(run);
       starting ||= !run.started;
     }
-    this.#returnOverdue(nowMs);
-    if (this.#active.size > 0) this.#arm(starting && this.#waiting.length === 0);
-  }
-
-  /** What runs now is longer than what the look-ahead was sized by. */
-  #returnOverdue(nowMs: number): void {
-    for (let head = this.#waiting[0]; head !== undefined; head = this.#waiting[0]) {
-      if (nowMs - head.acceptedAtMs <= this.#options.waitMaxMs) return;
-      this.#waiting.shift();
-      this.#end(head, { kind: 'returned' });
+    // What runs now is longer than what the look-ahead was sized by.
+    for (const run of this.#waiting.overdue(nowMs, this.#options.waitMaxMs, this.#threads)) {
+      this.#end(run, { kind: 'returned' });
     }
+    if (this.#active.size > 0) this.#arm(starting && this.#waiting.size === 0);
   }
 
   #observe(run: Run, nowMs: number): void {
@@ -258,27 +252,25 @@ export class CellRuns {
   /** One step of the ladder, if it is time. */
   #enforce(run: Run, nowMs: number): void {
     const { command, thread } = run;
-    if (thread === undefined || run.result !== undefined) return;
+    if (thread === undefined) return;
+    if (run.result !== undefined) {
+      if (nowMs - run.result.atMs > notesMaxMs) this.#settle(run, run.result.result);
+      return;
+    }
     if (run.stop === undefined) {
       if (isPastDeadline(run)) this.#requestStop(run, deadlineExceeded());
-      else if (run.takenAtMs === undefined && nowMs - run.assignedAtMs > takeMaxMs) this.#terminate(run, thread, nowMs);
+      else if (run.takenAtMs === undefined && nowMs - run.assignedAtMs > takeMaxMs) this.#threads.terminate(thread);
       else if (run.takenAtMs !== undefined && nowMs - run.takenAtMs >= command.executionTimeoutMs) {
         this.#requestStop(run, timedOut(command.executionTimeoutMs));
       }
-    } else if (nowMs - run.stop.atMs >= this.#options.graceMsOf(command.handler)) {
-      this.#terminate(run, thread, nowMs);
+    } else if (nowMs - run.stop.atMs >= this.#options.limits.graceMs(command.handler)) {
+      this.#threads.terminate(thread);
     }
-    if (run.terminatedAtMs !== undefined && !run.stuck && nowMs - run.terminatedAtMs >= exitMaxMs) {
+    if (thread.terminatedAtMs !== undefined && !run.stuck && nowMs - thread.terminatedAtMs >= exitMaxMs) {
       run.stuck = true;
       const outcome = run.stop?.outcome ?? { kind: 'lost', convicted: false };
       this.#options.emit({ kind: 'stuck', key: command.key, outcome });
     }
-  }
-
-  #terminate(run: Run, thread: CellThread, nowMs: number): void {
-    if (run.terminatedAtMs !== undefined) return;
-    run.terminatedAtMs = nowMs;
-    this.#threads.terminate(thread);
   }
 
   #sample(run: Run): void {
@@ -288,9 +280,4 @@ export class CellRuns {
     run.noted = false;
     this.#options.emit({ kind: 'progress', key: run.command.key, fraction, note: run.note });
   }
-}
-
-/** What came in a frame is a view into the whole frame; a clone would take all of it along. */
-function ownCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes);
 }

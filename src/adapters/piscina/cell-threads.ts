@@ -1,183 +1,184 @@
 /**
- * Piscina as the cell uses it: one task per thread, handed only to a thread known to be idle, so nothing ever waits
- * inside Piscina. It chooses the thread itself (as Piscina's load balancer), so that a task can be ended by ending
- * exactly its thread, with no AbortController per task; Piscina then replaces the thread.
+ * The threads of a cell, by memory class. Threads of the default class are there from the start and replaced when they
+ * end; those of other classes come when a run needs one and go when they are idle or their memory is needed. At most
+ * `threads` of them run at once; one that does not end when it is told to keeps its place (it is leaked).
  */
-import { Piscina } from 'piscina';
-import type { Worker } from 'node:worker_threads';
-import { entryPath } from './entry-path.ts';
-import { createSlotMemory, RunSlot } from './run-slot.ts';
-import type { ThreadProfile } from './thread-profiler.ts';
-import { isThreadNote, type Sources, type ThreadNote, type ThreadResult, type ThreadTask } from './thread-messages.ts';
+import { CellThread, type CellThreadOptions } from './cell-thread.ts';
+import type { ThreadResult, ThreadTask } from './thread-messages.ts';
+import { displacedBy, outlived } from './thread-roster.ts';
 
-const warmMaxMs = 10_000;
+/** From ending a thread until its exit; after it the thread counts as leaked. */
+export const exitMaxMs = 1_000;
+/** Starts that may fail in a row before the cell is given up. */
+const failedStartsMax = 10;
 
-export interface CellThreadsOptions {
+export interface CellThreadsOptions extends Omit<CellThreadOptions, 'memoryMb'> {
   readonly threads: number;
-  readonly memoryMb: number;
-  readonly sources: Sources;
-  readonly handlers: ReadonlyMap<string, string>;
-  readonly onIdle: () => void;
-  readonly onNote: (note: ThreadNote) => void;
-}
-
-export interface CellThread {
-  readonly id: number;
-  readonly slotIndex: number;
-  readonly slot: RunSlot;
-  readonly worker: Worker;
-  /** Resolves with the exit code once no code runs in it any more. */
-  readonly exited: Promise<number>;
-  /** What it died of, if it was an error. */
-  error: unknown;
-  /** It is being profiled. */
-  profile: ThreadProfile | undefined;
+  readonly defaultMb: number;
+  /** A thread is free, or may be had now. */
+  readonly onRoom: () => void;
+  readonly onFailing: (reason: string) => void;
 }
 
 export class CellThreads {
   readonly #options: CellThreadsOptions;
-  readonly #pool: Piscina;
-  readonly #memory: SharedArrayBuffer;
-  readonly #freeSlots: number[];
-  readonly #live = new Map<number, CellThread>();
-  readonly #idle: CellThread[] = [];
-  #chosen: CellThread | undefined;
-  #warming = true;
-  #starting: number;
-  #onStarted: () => void = () => undefined;
-  /** All threads are up, with every handler imported as far as it can be. */
-  readonly started: Promise<void>;
+  /** Not told to end yet. */
+  readonly #live = new Set<CellThread>();
+  /** Told to end, and not gone. */
+  readonly #ending = new Set<CellThread>();
+  readonly #running = new Set<CellThread>();
+  readonly #idle = new Map<number, CellThread[]>();
+  readonly #starting = new Map<number, number>();
+  #leakedIdle = 0;
+  #warm = true;
+  #failedStarts = 0;
+  /** The first threads are up, with every handler imported as far as it can be. */
+  readonly started: Promise<unknown>;
 
   constructor(options: CellThreadsOptions) {
     this.#options = options;
-    this.#starting = options.threads;
-    this.started = new Promise((resolve) => {
-      this.#onStarted = resolve;
-    });
-    // A thread that ends may still hold its slot when its replacement is ready.
-    const slots = options.threads * 2;
-    this.#memory = createSlotMemory(slots);
-    this.#freeSlots = Array.from({ length: slots }, (_, index) => index);
-    this.#pool = new Piscina({
-      filename: entryPath('thread-main'),
-      name: 'runTask',
-      minThreads: options.threads,
-      maxThreads: options.threads,
-      concurrentTasksPerWorker: 1,
-      maxQueue: 0,
-      recordTiming: false,
-      // An idle thread that blocks in Atomics.wait keeps a stale loop time: the next run's timers would fire early.
-      atomics: 'disabled',
-      env: {},
-      resourceLimits: { maxOldGenerationSizeMb: options.memoryMb },
-      workerData: { slots: this.#memory, sources: options.sources, handlers: options.handlers },
-      loadBalancer: (_task, workers) => this.#place(workers),
-    });
-    // Piscina tells of a replacement just before it counts it as ready.
-    this.#pool.on('workerCreate', ({ id }: { readonly id: number }) => queueMicrotask(() => this.#adopt(id)));
-    this.#pool.on('workerDestroy', (destroyed: { readonly id: number }) => this.#withdraw(destroyed.id));
-    this.#pool.on('error', () => undefined); // an idle thread died: `#adopt` listens itself
-    this.#pool.on('message', (message: unknown) => {
-      if (isThreadNote(message)) options.onNote(message);
-    });
+    const first = Array.from({ length: options.threads }, () => this.#open(options.defaultMb));
+    this.started = Promise.allSettled(first.map((thread) => thread.ready));
   }
 
+  /** Runs that may be taken up now. */
+  get room(): number {
+    return this.#options.threads - this.#running.size - this.#leakedIdle;
+  }
   get live(): number {
     return this.#live.size;
   }
-
-  hasIdle(): boolean {
-    return this.#idle.length > 0;
+  get running(): ReadonlySet<CellThread> {
+    return this.#running;
+  }
+  /** Told to end longer ago than any JavaScript needs for it. */
+  get leaked(): number {
+    return this.#leakedOf((thread) => this.#ending.has(thread));
   }
 
-  /** Hands a task to an idle thread. The result rejects when the thread dies; see its `exited` and `error`. */
-  assign(makeTask: (slotIndex: number) => ThreadTask, transfer?: ArrayBuffer[]) {
-    const thread = this.#idle.pop();
-    if (thread === undefined) throw new Error('invariant broken: a task is assigned only when a thread is idle');
-    return { thread, result: this.#send(thread, makeTask(thread.slotIndex), transfer) };
+  /** An idle thread of this class; it is the caller's until it is released or gone. */
+  take(memoryMb: number): CellThread | undefined {
+    if (this.room <= 0) return undefined;
+    const thread = this.#idle.get(memoryMb)?.pop();
+    if (thread !== undefined) this.#running.add(thread);
+    return thread;
   }
 
+  /** So many runs wait for a thread of this class. */
+  want(memoryMb: number, runs: number): void {
+    // Those that run and those that start are together no more than may run.
+    while ((this.#starting.get(memoryMb) ?? 0) < runs && this.#startingAll() < this.room) this.#open(memoryMb);
+  }
+
+  /** The result rejects when the thread dies; see its `exited` and `error`. */
+  run(thread: CellThread, task: ThreadTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
+    return thread.run(task, transfer);
+  }
+
+  /** After its run, if it lives: it may be given another, or ends when the run left it unfit for one. */
+  release(thread: CellThread, fit: boolean): void {
+    if (!fit) this.terminate(thread);
+    if (!this.#live.has(thread) || !this.#running.delete(thread)) return;
+    this.#toIdle(thread);
+  }
+
+  /** It is gone when `exited` says so, and is replaced. */
   terminate(thread: CellThread): void {
-    const free = thread.profile?.finish() ?? Promise.resolve();
-    void free.then(() => thread.worker.terminate());
+    thread.terminate();
+    if (!this.#live.delete(thread)) return;
+    this.#ending.add(thread);
+    this.#dropIdle(thread);
   }
 
-  async #send(thread: CellThread, task: ThreadTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
-    thread.slot.assign(task.key);
-    this.#chosen = thread;
-    const options = transfer === undefined ? undefined : { transferList: transfer };
-    const pending = this.#pool.run(task, options) as Promise<ThreadResult>;
-    this.#assertPlaced();
-    const result = await pending;
-    if (thread.profile !== undefined) await thread.profile.finish();
-    this.#release(thread);
-    return result;
+  /** All idle ones, with whatever they hold; resolves when each is gone. */
+  endIdle(): readonly Promise<unknown>[] {
+    const idle = this.#allIdle();
+    for (const thread of idle) this.terminate(thread);
+    return idle.map((thread) => thread.exited);
   }
 
-  /** A task that waited inside Piscina would be given to any thread: rather end the cell. */
-  #assertPlaced(): void {
-    if (this.#chosen === undefined) return;
-    setImmediate(() => {
-      throw new Error('invariant broken: an idle thread is ready in Piscina');
-    });
+  /** Once a second: what has been idle for long ends, what is missing is opened. */
+  tend(): void {
+    for (const thread of outlived(performance.now(), this.#allIdle(), this.#options.defaultMb)) this.terminate(thread);
+    this.#leakedIdle = this.#leakedOf((thread) => !this.#running.has(thread));
+    this.#fillUp();
+    this.#options.onRoom();
   }
 
-  #place<W extends { readonly id: number }>(workers: readonly W[]): W | null {
-    const worker = workers.find(({ id }) => id === this.#chosen?.id);
-    if (worker !== undefined) this.#chosen = undefined;
-    return worker ?? null;
+  #open(memoryMb: number): CellThread {
+    const { threads, defaultMb } = this.#options;
+    for (const idle of displacedBy(memoryMb, this.#live, this.#allIdle(), { threads, defaultMb })) this.terminate(idle);
+    const thread = new CellThread({ ...this.#options, memoryMb }, this.#warm);
+    this.#live.add(thread);
+    this.#starting.set(memoryMb, (this.#starting.get(memoryMb) ?? 0) + 1);
+    void this.#settleStart(thread, this.#warm);
+    void thread.exited.then(() => this.#gone(thread));
+    return thread;
   }
 
-  #release(thread: CellThread): void {
-    if (!this.#live.has(thread.id)) return;
-    this.#idle.push(thread);
-    this.#options.onIdle();
-  }
-
-  #adopt(id: number): void {
-    const worker = this.#pool.threads.find((candidate) => candidate.threadId === id);
-    const slotIndex = this.#freeSlots.shift();
-    if (worker === undefined || slotIndex === undefined) return;
-    let onExit: (code: number) => void = () => undefined;
-    const exited = new Promise<number>((resolve) => {
-      onExit = resolve;
-    });
-    const slot = new RunSlot(this.#memory, slotIndex);
-    const thread: CellThread = { id, slotIndex, slot, worker, exited, error: undefined, profile: undefined };
-    worker.on('error', (error: unknown) => {
-      thread.error = error ?? new Error(`${String(error)} was thrown`);
-    });
-    worker.on('exit', (code) => {
-      this.#withdraw(id);
-      this.#freeSlots.push(slotIndex);
-      onExit(code);
-    });
-    this.#live.set(id, thread);
-    void this.#warm(thread);
-  }
-
-  #withdraw(id: number): void {
-    const thread = this.#live.get(id);
-    if (thread === undefined) return;
-    this.#live.delete(id);
-    const at = this.#idle.indexOf(thread);
-    if (at >= 0) this.#idle.splice(at, 1);
-  }
-
-  /** If importing the handlers kills or blocks a thread once, later threads start cold. */
-  async #warm(thread: CellThread): Promise<void> {
-    if (this.#warming) {
-      const timer = setTimeout(() => this.terminate(thread), warmMaxMs);
-      try {
-        await this.#send(thread, { kind: 'warm', key: 0, slot: thread.slotIndex });
-      } catch {
-        this.#warming = false;
-      }
-      clearTimeout(timer);
-    } else {
-      this.#release(thread);
+  async #settleStart(thread: CellThread, warm: boolean): Promise<void> {
+    const { memoryMb } = thread;
+    let up = true;
+    try {
+      await thread.ready;
+    } catch {
+      up = false;
     }
-    this.#starting -= 1;
-    if (this.#starting === 0) this.#onStarted();
+    this.#starting.set(memoryMb, (this.#starting.get(memoryMb) ?? 1) - 1);
+    // If importing the handlers kills or blocks a thread once, later threads start cold.
+    this.#warm &&= up;
+    if (up) this.#failedStarts = 0;
+    else if (!warm) this.#failedStarts += 1;
+    if (this.#failedStarts >= failedStartsMax) this.#options.onFailing('threads die before they are ready');
+    if (up && this.#live.has(thread)) this.#toIdle(thread);
+  }
+
+  #toIdle(thread: CellThread): void {
+    thread.idleSinceMs = performance.now();
+    const idle = this.#idle.get(thread.memoryMb);
+    if (idle === undefined) this.#idle.set(thread.memoryMb, [thread]);
+    else idle.push(thread);
+    this.#options.onRoom();
+  }
+
+  #dropIdle(thread: CellThread): void {
+    const idle = this.#idle.get(thread.memoryMb) ?? [];
+    const at = idle.indexOf(thread);
+    if (at >= 0) idle.splice(at, 1);
+  }
+
+  #gone(thread: CellThread): void {
+    this.#live.delete(thread);
+    this.#ending.delete(thread);
+    this.#running.delete(thread);
+    this.#dropIdle(thread);
+    // After failed starts it is `tend` that tries again: no faster than once a second.
+    if (this.#failedStarts === 0) this.#fillUp();
+    this.#options.onRoom();
+  }
+
+  #fillUp(): void {
+    const { threads, defaultMb } = this.#options;
+    const missing = threads - this.#ending.size - this.#live.size;
+    for (let opened = 0; opened < missing; opened += 1) this.#open(defaultMb);
+  }
+
+  #leakedOf(counts: (thread: CellThread) => boolean): number {
+    const sinceMs = performance.now() - exitMaxMs;
+    let leaked = 0;
+    for (const thread of this.#ending) {
+      if ((thread.terminatedAtMs ?? Infinity) <= sinceMs && counts(thread)) leaked += 1;
+    }
+    return leaked;
+  }
+
+  #startingAll(): number {
+    let starting = 0;
+    for (const ofClass of this.#starting.values()) starting += ofClass;
+    return starting;
+  }
+
+  #allIdle(): CellThread[] {
+    return [...this.#idle.values()].flat();
   }
 }

@@ -1,16 +1,29 @@
 /** A run the pool has accepted, from `run()` to `ended`. */
 import type { RunOutcome, RunRequest } from '../../application/ports/run-pool.ts';
-import type { RunCommand } from './cell-frames.ts';
+import type { CellVitals, RunCommand } from './cell-frames.ts';
+
+/** Who has the run now. */
+export interface RunHome {
+  readonly pid: number | undefined;
+  readonly vitals: CellVitals | undefined;
+  cancel(run: PoolRun): void;
+  profile(run: PoolRun, durationMs: number): Promise<string>;
+}
 
 export interface PoolRun {
   readonly key: number;
   readonly request: RunRequest;
+  home: RunHome | undefined;
   /** Monotonic; undefined until its handler has started. */
   startedAtMs: number | undefined;
   fraction: number;
   note: string;
   /** It does not end by itself: this is its outcome once its process is gone. */
   stuckOutcome: RunOutcome | undefined;
+}
+
+export function newPoolRun(key: number, request: RunRequest): PoolRun {
+  return { key, request, home: undefined, startedAtMs: undefined, fraction: 0, note: '', stuckOutcome: undefined };
 }
 
 export function commandOf({ key, request }: PoolRun): RunCommand {
@@ -23,6 +36,13 @@ export function commandOf({ key, request }: PoolRun): RunCommand {
     input: request.input,
     executionTimeoutMs: request.executionTimeoutMs,
     ...(request.deadlineAtMs !== undefined && { deadlineAtMs: request.deadlineAtMs }),
+    ...(request.memoryMb !== undefined && { memoryMb: request.memoryMb }),
     ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
   };
+}
+
+/** Bytes that came in a frame are a view into it; a small output must not keep a large frame alive. */
+export function ownOutput(outcome: RunOutcome): RunOutcome {
+  if (outcome.kind !== 'succeeded' || outcome.output?.kind !== 'bytes') return outcome;
+  return { kind: 'succeeded', output: { kind: 'bytes', bytes: new Uint8Array(outcome.output.bytes) } };
 }

@@ -3,45 +3,53 @@
  * culprit is convicted. The cell is started when needed and ended when it has been idle for a while.
  */
 import type { Clock } from '../../application/ports/runtime.ts';
+import { TroupeError } from '../../domain/errors.ts';
 import type { CellKeeper } from './cell-keeper.ts';
-import type { PoolRun } from './pool-run.ts';
+import type { PoolRun, RunHome } from './pool-run.ts';
 
 const idleMaxMs = 30_000;
 
-export class Quarantine {
-  readonly #clock: Clock;
-  readonly #open: () => CellKeeper | undefined;
+export interface QuarantineOptions {
+  readonly clock: Clock;
+  readonly open: () => CellKeeper | undefined;
+  /** A run that only waited was cancelled. */
+  readonly onWithdrawn: (run: PoolRun) => void;
+}
+
+export class Quarantine implements RunHome {
+  /** Of the runs that wait. */
+  readonly pid = undefined;
+  readonly vitals = undefined;
+  readonly #options: QuarantineOptions;
   readonly #waiting: PoolRun[] = [];
   #keeper: CellKeeper | undefined;
   #current: PoolRun | undefined;
   #cancelIdle: () => void = () => undefined;
 
-  constructor(options: { readonly clock: Clock; readonly open: () => CellKeeper | undefined }) {
-    this.#clock = options.clock;
-    this.#open = options.open;
+  constructor(options: QuarantineOptions) {
+    this.#options = options;
   }
 
   get size(): number {
     return this.#waiting.length + (this.#current === undefined ? 0 : 1);
   }
-  get keeper(): CellKeeper | undefined {
-    return this.#keeper;
-  }
 
   run(run: PoolRun): void {
+    run.home = this;
     this.#waiting.push(run);
     this.#next();
   }
 
-  /** True when it only waited and is out now. */
-  withdraw(run: PoolRun): boolean {
+  /** Of a run that waits; the one in the cell is the cell's. */
+  cancel(run: PoolRun): void {
     const at = this.#waiting.indexOf(run);
-    if (at >= 0) this.#waiting.splice(at, 1);
-    return at >= 0;
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#options.onWithdrawn(run);
   }
 
-  cancel(run: PoolRun): void {
-    if (run === this.#current) this.#keeper?.cancel(run);
+  profile(): Promise<string> {
+    return Promise.reject(new TroupeError('RUN_NOT_FOUND'));
   }
 
   ended(run: PoolRun): void {
@@ -53,6 +61,7 @@ export class Quarantine {
   /** New code: the cell is ended once it is free, the next suspect gets a new one. */
   retire(): void {
     for (const unsent of this.#keeper?.drain() ?? []) {
+      unsent.home = this;
       this.#waiting.unshift(unsent);
       this.#current = undefined;
     }
@@ -72,10 +81,10 @@ export class Quarantine {
     if (this.#current !== undefined) return;
     const run = this.#waiting.shift();
     if (run === undefined) {
-      this.#cancelIdle = this.#clock.setTimer(idleMaxMs, () => this.retire());
+      this.#cancelIdle = this.#options.clock.setTimer(idleMaxMs, () => this.retire());
       return;
     }
-    if (this.#keeper === undefined || this.#keeper.closed) this.#keeper = this.#open();
+    if (this.#keeper === undefined || this.#keeper.closed) this.#keeper = this.#options.open();
     this.#current = run;
     this.#keeper?.run(run);
   }

@@ -2,12 +2,11 @@
 import type { HandlerContext, HandlerLog } from '../../handlers/context.ts';
 import { cancelled } from '../../handlers/handler-error.ts';
 import type { RunSlot } from './run-slot.ts';
-import type { LogLevel, RunTask, ThreadNote } from './thread-messages.ts';
+import { noteMaxChars, type LogLevel, type RunTask, type ThreadNote } from './thread-messages.ts';
 
 const noteEveryMs = 100;
-const noteMaxChars = 200;
+const progressMaxChars = 200;
 const signalPollMs = 20;
-const lineMaxChars = 2_000;
 /** Lines of one run: a burst, then a steady rate. What is over is counted and said at the end. */
 const logBurst = 200;
 const logPerSecond = 50;
@@ -16,19 +15,20 @@ type Post = (note: ThreadNote) => void;
 
 /** Of one run. After `close()` whatever its left-over code still calls has no effect. */
 export class RunVoice {
-  readonly #key: number;
   readonly #send: Post;
+  readonly #now: () => number;
   #closed = false;
   #sent = 0;
   #tokens = logBurst;
-  #refilledAtMs = performance.now();
+  #refilledAtMs: number;
   #dropped = 0;
   #notedAtMs = Number.NEGATIVE_INFINITY;
   #pendingNote: string | undefined;
 
-  constructor(key: number, post: Post) {
-    this.#key = key;
+  constructor(post: Post, now: () => number) {
     this.#send = post;
+    this.#now = now;
+    this.#refilledAtMs = now();
   }
 
   get sent(): number {
@@ -37,7 +37,7 @@ export class RunVoice {
 
   line(level: LogLevel, text: unknown): void {
     if (this.#closed) return;
-    const nowMs = performance.now();
+    const nowMs = this.#now();
     this.#tokens = Math.min(logBurst, this.#tokens + ((nowMs - this.#refilledAtMs) / 1_000) * logPerSecond);
     this.#refilledAtMs = nowMs;
     if (this.#tokens < 1) {
@@ -45,21 +45,21 @@ export class RunVoice {
       return;
     }
     this.#tokens -= 1;
-    this.#post({ kind: 'log', key: this.#key, level, text: String(text).slice(0, lineMaxChars) });
+    this.#post({ kind: 'log', level, text: String(text).slice(0, noteMaxChars) });
   }
 
   note(text: unknown): void {
     if (this.#closed) return;
-    this.#pendingNote = String(text).slice(0, noteMaxChars);
-    const nowMs = performance.now();
+    this.#pendingNote = String(text).slice(0, progressMaxChars);
+    const nowMs = this.#now();
     if (nowMs - this.#notedAtMs >= noteEveryMs) this.#sendNote(nowMs);
   }
 
   close(): void {
-    if (this.#pendingNote !== undefined) this.#sendNote(performance.now());
+    if (this.#pendingNote !== undefined) this.#sendNote(this.#now());
     if (this.#dropped > 0) {
       const text = `${this.#dropped} further log lines were dropped`;
-      this.#post({ kind: 'log', key: this.#key, level: 'warn', text });
+      this.#post({ kind: 'log', level: 'warn', text });
     }
     this.#closed = true;
   }
@@ -70,7 +70,7 @@ export class RunVoice {
   }
 
   #sendNote(nowMs: number): void {
-    this.#post({ kind: 'note', key: this.#key, text: this.#pendingNote ?? '' });
+    this.#post({ kind: 'note', text: this.#pendingNote ?? '' });
     this.#pendingNote = undefined;
     this.#notedAtMs = nowMs;
   }

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isHandler, type AnyHandler } from '../../handlers/definition.ts';
 import { executeHandler, executionOfThrown, type Execution } from '../../handlers/execution.ts';
+import { IntrinsicsGuard } from './intrinsics-guard.ts';
 import { installModuleHooks } from './module-hooks.ts';
 import { captureOutput } from './output-capture.ts';
 import { RunSlot, slotPhases } from './run-slot.ts';
@@ -13,42 +14,69 @@ import { createThreadContext, RunVoice } from './thread-context.ts';
 import type { RunTask, ThreadNote, ThreadResult, ThreadSetup, ThreadTask } from './thread-messages.ts';
 
 const setup = workerData as ThreadSetup;
+const slot = new RunSlot(setup.slot);
 const loaded = new Map<string, AnyHandler>();
+const post: (note: ThreadNote) => void = parentPort?.postMessage.bind(parentPort) ?? (() => undefined);
+const now = performance.now.bind(performance);
+let guard: IntrinsicsGuard | undefined;
 let voice: RunVoice | undefined;
 
 installModuleHooks(setup.sources);
 const flushOutput = captureOutput((level, line) => voice?.line(level, line));
 
 export async function runTask(task: ThreadTask): Promise<ThreadResult> {
-  const startedAtMs = performance.now();
-  const slot = new RunSlot(setup.slots, task.slot);
+  const startedAtMs = now();
   slot.enter(slotPhases.taken);
-  if (task.kind === 'warm') {
-    await warm();
-    return { execution: { kind: 'succeeded' }, durationMs: 0, notes: 0 };
+  if (task.kind === 'start') {
+    if (task.warm) await warm();
+    return result({ execution: { kind: 'succeeded' }, durationMs: 0, notes: 0, tampered: false });
   }
-  const own = new RunVoice(task.key, post);
-  const execution = await run(task, slot, own);
-  return { execution, durationMs: performance.now() - startedAtMs, notes: own.sent };
+  const own = new RunVoice(post, now);
+  const { execution, tampered } = await run(task, own);
+  return result({ execution, durationMs: now() - startedAtMs, notes: own.sent, tampered });
 }
 
-async function run(task: RunTask, slot: RunSlot, own: RunVoice): Promise<Execution> {
+/** Without a prototype: a `then` that a handler gave to all objects would be asked for it. */
+function result(fields: ThreadResult): ThreadResult {
+  return { __proto__: null, ...fields } as ThreadResult;
+}
+
+async function run(
+  task: RunTask,
+  own: RunVoice,
+): Promise<{ readonly execution: Execution; readonly tampered: boolean }> {
   voice = own;
   const { ctx, close } = createThreadContext(task, slot, own);
+  let execution: Execution;
+  let startedAtMs = now();
+  let changed: string | undefined;
   try {
     const handler = await load(task.handler);
-    const execution = await executeHandler(handler, task.input, ctx, () => slot.enter(slotPhases.running));
+    // What a handler's own modules add when they are imported is theirs to add.
+    const intrinsics = (guard ??= new IntrinsicsGuard());
+    execution = await executeHandler(handler, task.input, ctx, {
+      onStart() {
+        startedAtMs = now();
+        slot.enter(slotPhases.running);
+      },
+      onReturn() {
+        changed = intrinsics.whenReturned();
+      },
+    });
     // One turn of the event loop: a rejection nobody handles ends the thread now, while it is still this run's own.
     await nextTurn();
-    return ownBytes(execution);
+    execution = ownBytes(execution);
   } catch (thrown) {
-    return executionOfThrown(thrown);
-  } finally {
-    slot.enter(slotPhases.done);
-    flushOutput();
-    close();
-    voice = undefined;
+    execution = executionOfThrown(thrown);
   }
+  const later = guard?.afterRun(now() - startedAtMs);
+  changed ??= later;
+  if (changed !== undefined) own.line('warn', `the handler changed ${changed}; its thread is not used again`);
+  slot.enter(slotPhases.done);
+  flushOutput();
+  close();
+  voice = undefined;
+  return { execution, tampered: changed !== undefined };
 }
 
 async function warm(): Promise<void> {
@@ -60,6 +88,8 @@ async function load(name: string): Promise<AnyHandler> {
   if (known !== undefined) return known;
   const url = setup.handlers.get(name);
   if (url === undefined) throw new Error(`this cell has no handler "${name}"`);
+  // Its modules may add to what JavaScript provides: then the guard begins anew.
+  guard = undefined;
   const exports = (await import(url)) as { readonly default?: unknown };
   if (!isHandler(exports.default)) throw new Error(`${url} has no default export made by defineHandler`);
   loaded.set(name, exports.default);
@@ -72,8 +102,4 @@ function ownBytes(execution: Execution): Execution {
   const { bytes } = execution.output;
   const whole = bytes.byteLength === bytes.buffer.byteLength;
   return { kind: 'succeeded', output: { kind: 'bytes', bytes: whole ? bytes : new Uint8Array(bytes) } };
-}
-
-function post(note: ThreadNote): void {
-  parentPort?.postMessage(note);
 }

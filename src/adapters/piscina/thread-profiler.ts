@@ -4,7 +4,7 @@
  */
 import { profileMaxBytes } from '../../application/ports/run-pool.ts';
 import type { ProfileEvent } from './cell-frames.ts';
-import type { CellThread } from './cell-threads.ts';
+import type { CellThread } from './cell-thread.ts';
 import { ThreadInspector } from './thread-inspector.ts';
 
 const partMaxChars = 256 * 1_024;

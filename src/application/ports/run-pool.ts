@@ -18,6 +18,8 @@ export interface RunRequest {
   /** Epoch ms: the job's own end, if it has one. */
   readonly deadlineAtMs?: number;
   readonly suspect: boolean;
+  /** Heap it needs at least, whatever its handler asks for. */
+  readonly memoryMb?: number;
   readonly traceparent?: string;
 }
 
@@ -40,20 +42,28 @@ export interface RunPoolStats {
   readonly busy: number;
   /** Accepted and not yet in a thread. */
   readonly waiting: number;
-  readonly cells: readonly {
-    readonly pid: number | undefined;
-    readonly state: 'starting' | 'up' | 'down';
-    readonly restarts: number;
-    /** Threads that it may run. */
-    readonly threads: number;
-    readonly busy: number;
-    /** Threads that could not be ended. */
-    readonly leaked: number;
-    /** 0 until the cell has told. */
-    readonly rssBytes: number;
-    /** Of the cell's own loop, over the last second; 0..1. */
-    readonly eventLoopUtilization: number;
-  }[];
+  /** Threads that could not be ended; the node has so many fewer. */
+  readonly leaked: number;
+  readonly rssBytes: number;
+  readonly cells: readonly CellStats[];
+}
+
+export interface CellStats {
+  readonly pid: number | undefined;
+  /** `draining`: it ends after its last run. */
+  readonly state: 'starting' | 'up' | 'draining' | 'down';
+  readonly restarts: number;
+  /** Threads that it may run. */
+  readonly threads: number;
+  /** Threads that it has, idle ones of every memory class included. */
+  readonly threadsAlive: number;
+  readonly busy: number;
+  /** Threads that could not be ended. */
+  readonly leaked: number;
+  /** 0 until the cell has told. */
+  readonly rssBytes: number;
+  /** Of the cell's own loop, over the last second; 0..1. */
+  readonly eventLoopUtilization: number;
 }
 
 /** An accepted run that has not ended. */

@@ -1,12 +1,18 @@
+import { parentPort } from 'node:worker_threads';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Reports progress, notes and prints without any measure. */
+/** Reports progress, notes and prints without any measure; or posts to its cell by itself. */
 export default defineHandler({
   name: 'floods',
-  input: z.object({ times: z.int() }),
-  run({ times }, ctx) {
+  input: z.object({ times: z.int(), raw: z.boolean().default(false) }),
+  async run({ times, raw }, ctx) {
     for (let time = 1; time <= times; time += 1) {
+      if (raw) {
+        parentPort?.postMessage({ kind: 'note', text: `raw ${time}` });
+        if (time % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve));
+        continue;
+      }
       ctx.progress(time / times, `step ${time}`);
       ctx.log.info(`line ${time}`);
       process.stdout.write(`printed ${time}\n`);

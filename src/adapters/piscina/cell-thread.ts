@@ -1,0 +1,108 @@
+/**
+ * One thread for its whole life: a Piscina pool of one, which is given a task only when it has none, so nothing ever waits
+ * inside Piscina. Pools of one, because a pool cannot be resized, and because threads then share nothing: each has its
+ * own slot memory, and what it says is known to be its own.
+ *   starting → idle ⇄ running → ended        a thread that does not end when it is told to is `leaked`
+ */
+import type { Worker } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { entryPath } from './entry-path.ts';
+import { createSlotMemory, RunSlot } from './run-slot.ts';
+import type { ThreadProfile } from './thread-profiler.ts';
+import { isThreadNote } from './thread-messages.ts';
+import type { Sources, ThreadNote, ThreadResult, ThreadSetup, ThreadTask } from './thread-messages.ts';
+
+/** Past it, importing the handlers is taken for blocked. */
+const warmMaxMs = 10_000;
+
+export interface CellThreadOptions {
+  readonly memoryMb: number;
+  readonly sources: Sources;
+  /** Handler name → URL of its file. */
+  readonly handlers: ReadonlyMap<string, string>;
+  readonly onNote: (thread: CellThread, note: ThreadNote) => void;
+}
+
+export class CellThread {
+  readonly id: number;
+  readonly memoryMb: number;
+  readonly slot: RunSlot;
+  readonly #pool: Piscina;
+  readonly worker: Worker;
+  /** Rejects when it ended before it could take a task. */
+  readonly ready: Promise<void>;
+  /** Resolves with the exit code once no code runs in it any more. */
+  readonly exited: Promise<number>;
+  /** What it died of, if it was an error. */
+  error: unknown;
+  /** It is being profiled. */
+  profile: ThreadProfile | undefined;
+  /** It was told to end, at this moment. */
+  terminatedAtMs: number | undefined;
+  /** When it became idle. */
+  idleSinceMs = 0;
+
+  /** `warm`: it imports every handler first, so that the first job finds it warm. */
+  constructor(options: CellThreadOptions, warm: boolean) {
+    const { memoryMb, sources, handlers, onNote } = options;
+    this.memoryMb = memoryMb;
+    const slot = createSlotMemory();
+    this.slot = new RunSlot(slot);
+    const setup: ThreadSetup = { slot, sources, handlers };
+    this.#pool = new Piscina({
+      filename: entryPath('thread-main'),
+      name: 'runTask',
+      // Made for its first task, and not made again.
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: Infinity,
+      concurrentTasksPerWorker: 1,
+      maxQueue: 0,
+      recordTiming: false,
+      // An idle thread that blocks in Atomics.wait keeps a stale loop time: the next run's timers would fire early.
+      atomics: 'disabled',
+      env: {},
+      resourceLimits: { maxOldGenerationSizeMb: memoryMb },
+      workerData: setup,
+    });
+    this.#pool.on('error', () => undefined); // it died while idle: `exited` tells
+    this.#pool.on('message', (message: unknown) => {
+      if (isThreadNote(message)) onNote(this, message);
+    });
+    const started = this.#pool.run({ kind: 'start', warm });
+    const [worker] = this.#pool.threads;
+    if (worker === undefined) throw new Error('invariant broken: the first task makes the thread');
+    this.worker = worker;
+    this.id = worker.threadId;
+    this.exited = new Promise((resolve) => worker.once('exit', resolve));
+    worker.on('error', (error: unknown) => {
+      this.error = error ?? new Error(`${String(error)} was thrown`);
+    });
+    this.ready = this.#whenStarted(started);
+  }
+
+  /** Only when it is idle. Rejects when the thread dies; see `exited` and `error`. */
+  async run(task: ThreadTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
+    this.slot.clear();
+    const options = transfer === undefined ? undefined : { transferList: transfer };
+    const result = (await this.#pool.run(task, options)) as ThreadResult;
+    if (this.profile !== undefined) await this.profile.finish();
+    return result;
+  }
+
+  terminate(): void {
+    if (this.terminatedAtMs !== undefined) return;
+    this.terminatedAtMs = performance.now();
+    const free = this.profile?.finish() ?? Promise.resolve();
+    void free.then(() => this.worker.terminate());
+  }
+
+  async #whenStarted(started: Promise<unknown>): Promise<void> {
+    const timer = setTimeout(() => this.terminate(), warmMaxMs);
+    try {
+      await started;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * What JavaScript itself provides, as it was when the thread had loaded its handlers. A run that changes it (a prototype, a
+ * global function) would change it for every later run of its thread, and for the thread's own protocol: so it is looked
+ * at after each run, put back, and the thread is not used again. Protection from accidents, not a border against attackers.
+ * The whole look takes 40 µs: after short runs only what the protocol itself uses is looked at, but for one in 64.
+ *
+ * Nothing here may rely on what a handler can replace: functions are kept from the start, loops use indices.
+ */
+import { MessagePort } from 'node:worker_threads';
+
+const { ownKeys, getOwnPropertyDescriptor, defineProperty, deleteProperty, get, getPrototypeOf } = Reflect;
+
+interface Kept {
+  readonly name: string;
+  readonly owner: object;
+  readonly keys: readonly PropertyKey[];
+  readonly values: readonly unknown[];
+  readonly descriptors: readonly PropertyDescriptor[];
+}
+
+const globalNames = [
+  ...['Object', 'Function', 'Array', 'Promise', 'Map', 'Set', 'WeakMap', 'Symbol', 'String', 'Number', 'Boolean'],
+  ...['RegExp', 'Date', 'ArrayBuffer', 'SharedArrayBuffer', 'Uint8Array', 'Int32Array', 'DataView', 'Buffer'],
+  ...['AbortController', 'AbortSignal', 'EventTarget', 'JSON', 'Math', 'Reflect', 'Atomics', 'performance', 'process'],
+  ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
+  ...['queueMicrotask', 'structuredClone'],
+] as const;
+
+/** Their `prototype` and their own functions are watched too. */
+const classNames: ReadonlySet<string> = new Set([
+  ...['Object', 'Function', 'Array', 'Promise', 'Map', 'Set', 'WeakMap', 'String', 'Number', 'RegExp', 'Date'],
+  ...['ArrayBuffer', 'Uint8Array', 'Int32Array', 'Symbol', 'EventTarget', 'AbortSignal'],
+]);
+const namespaceNames: ReadonlySet<string> = new Set(['JSON', 'Math', 'Reflect', 'Atomics']);
+
+const wholeAfterMs = 5;
+const wholeEveryRuns = 64;
+
+const own = globalThis;
+const { Array: arrays, Atomics: atomics, JSON: json, Promise: promises, performance: clock } = own;
+const { clearInterval: stopInterval, clearTimeout: stopTimeout, setInterval: every, setTimeout: after } = own;
+const { add, load, store } = atomics;
+const { parse, stringify } = json;
+const { prototype: promise } = promises;
+const { prototype: array } = arrays;
+const { prototype: port } = MessagePort;
+// eslint-disable-next-line @typescript-eslint/unbound-method -- only compared, never called
+const [then, concat, push, postMessage] = [promise.then, array.concat, array.push, port.postMessage];
+
+/** Fixed names, so that it costs next to nothing. */
+function quickLook(): boolean {
+  for (const _ in {}) return false;
+  return (
+    promise.then === then &&
+    promise.constructor === promises &&
+    array.concat === concat &&
+    array.push === push &&
+    atomics.add === add &&
+    atomics.load === load &&
+    atomics.store === store &&
+    json.parse === parse &&
+    json.stringify === stringify &&
+    port.postMessage === postMessage &&
+    own.Promise === promises &&
+    own.performance === clock &&
+    own.setTimeout === after &&
+    own.clearTimeout === stopTimeout &&
+    own.setInterval === every &&
+    own.clearInterval === stopInterval
+  );
+}
+
+export class IntrinsicsGuard {
+  readonly #kept: readonly Kept[];
+  #runs = 0;
+
+  constructor() {
+    const kept: Kept[] = [
+      keep('globalThis', globalThis, globalNames),
+      keep('MessagePort.prototype', MessagePort.prototype),
+    ];
+    for (const name of globalNames) {
+      const value: unknown = Reflect.get(globalThis, name);
+      if (namespaceNames.has(name)) kept.push(keep(name, objectOf(value)));
+      if (typeof value !== 'function' || !classNames.has(name)) continue;
+      kept.push(keep(name, value), keep(`${name}.prototype`, objectOf(value.prototype)));
+    }
+    const arrayIterator = objectOf(getPrototypeOf([][Symbol.iterator]()));
+    kept.push(
+      keep('ArrayIterator.prototype', arrayIterator),
+      keep('TypedArray.prototype', objectOf(getPrototypeOf(Uint8Array.prototype))),
+    );
+    this.#kept = kept;
+  }
+
+  /** Before anything looks at what the handler returned. */
+  whenReturned(): string | undefined {
+    return quickLook() ? undefined : this.#restore();
+  }
+
+  /** After a run: the first thing found changed, with all of it put back as far as it lets itself be. */
+  afterRun(durationMs: number): string | undefined {
+    this.#runs += 1;
+    const short = durationMs < wholeAfterMs && this.#runs % wholeEveryRuns !== 0;
+    return short && quickLook() ? undefined : this.#restore();
+  }
+
+  #restore(): string | undefined {
+    let found: string | undefined;
+    for (let at = 0; at < this.#kept.length; at += 1) {
+      const kept = this.#kept[at];
+      if (kept === undefined || isAsKept(kept)) continue;
+      found ??= kept.name;
+      putBack(kept);
+    }
+    return found;
+  }
+}
+
+function objectOf(value: unknown): object {
+  if ((typeof value === 'object' && value !== null) || typeof value === 'function') return value;
+  throw new Error('invariant broken: every watched global is an object');
+}
+
+function keep(name: string, owner: object, only?: readonly string[]): Kept {
+  const keys = only ?? ownKeys(owner);
+  const descriptors = keys.map((key) => getOwnPropertyDescriptor(owner, key) ?? {});
+  // Some globals are made when they are first asked for; getters of prototypes are not for prototypes to answer.
+  const values = keys.map((key, at) =>
+    only === undefined ? (descriptors[at]?.value as unknown) : (get(owner, key) as unknown),
+  );
+  return { name, owner, keys, descriptors, values };
+}
+
+function isAsKept({ name, owner, keys, values }: Kept): boolean {
+  if (name !== 'globalThis' && ownKeys(owner).length !== keys.length) return false;
+  for (let at = 0; at < keys.length; at += 1) {
+    const value = values[at];
+    const key = keys[at];
+    if (
+      value !== undefined &&
+      key !== undefined &&
+      (owner as Record<PropertyKey, unknown>)[key] !== value &&
+      value === value
+    )
+      return false;
+  }
+  return true;
+}
+
+function putBack({ name, owner, keys, descriptors }: Kept): void {
+  if (name !== 'globalThis') {
+    const present = ownKeys(owner);
+    for (let at = 0; at < present.length; at += 1) {
+      const key = present[at];
+      let known = false;
+      for (let index = 0; index < keys.length && !known; index += 1) known = keys[index] === key;
+      if (!known && key !== undefined) deleteProperty(owner, key);
+    }
+  }
+  for (let at = 0; at < keys.length; at += 1) {
+    const key = keys[at];
+    const descriptor = descriptors[at];
+    if (key !== undefined && descriptor !== undefined) defineProperty(owner, key, descriptor);
+  }
+}

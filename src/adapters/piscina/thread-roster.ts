@@ -1,0 +1,48 @@
+/**
+ * Which threads of a cell are for which memory class: pure bookkeeping. Bounds: at most `threads` run at once, over all
+ * classes; at most twice as many exist; and idle threads never make the cell larger than it would be with all of its
+ * threads in the largest class that is needed.
+ */
+export interface RosterThread {
+  readonly memoryMb: number;
+  readonly idleSinceMs: number;
+}
+
+/** How long a thread outside of the default class is kept idle. */
+const idleMaxMs = 30_000;
+
+export interface RosterBounds {
+  readonly threads: number;
+  readonly defaultMb: number;
+}
+
+/** Idle threads to be ended, longest idle first, before one of `memoryMb` is opened. */
+export function displacedBy<T extends RosterThread>(
+  memoryMb: number,
+  all: Iterable<T>,
+  idle: readonly T[],
+  bounds: RosterBounds,
+): readonly T[] {
+  let count = 1;
+  let heapMb = memoryMb;
+  let largestMb = Math.max(memoryMb, bounds.defaultMb);
+  for (const thread of all) {
+    count += 1;
+    heapMb += thread.memoryMb;
+    largestMb = Math.max(largestMb, thread.memoryMb);
+  }
+  const displaced: T[] = [];
+  const candidates = idle.filter((thread) => thread.memoryMb !== memoryMb);
+  for (const thread of candidates.sort((a, b) => a.idleSinceMs - b.idleSinceMs)) {
+    if (count <= bounds.threads * 2 && heapMb <= bounds.threads * largestMb) break;
+    count -= 1;
+    heapMb -= thread.memoryMb;
+    displaced.push(thread);
+  }
+  return displaced;
+}
+
+/** Idle threads that nobody has needed for a while. */
+export function outlived<T extends RosterThread>(nowMs: number, idle: readonly T[], defaultMb: number): readonly T[] {
+  return idle.filter(({ memoryMb, idleSinceMs }) => memoryMb !== defaultMb && nowMs - idleSinceMs >= idleMaxMs);
+}

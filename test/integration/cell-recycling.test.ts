@@ -1,0 +1,89 @@
+/** Cells that are no longer fit are replaced while they work: nothing is lost, and the node has its threads again. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually, startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
+
+let zoo: Harness;
+
+afterEach(async () => {
+  await zoo.stop();
+});
+
+describe('a thread in native code', () => {
+  it('is counted as leaked; its cell is replaced at once, its neighbours end well, then it is ended with the old cell', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
+    const neighbour = zoo.run('sleeps', { ms: 6_000 });
+    const native = zoo.run('native');
+    await Promise.all([neighbour.started, native.started]);
+    const atMs = performance.now();
+    zoo.pool.cancel(native.runId);
+    await eventually('the leak is seen', () => zoo.pool.stats().leaked === 1);
+    expect(zoo.pool.capacity()).toBeLessThan(2);
+    await eventually('there is a new cell with all threads', () =>
+      zoo.pool.stats().cells.some((cell) => cell.state === 'up' && cell.leaked === 0),
+    );
+    const backMs = performance.now() - atMs;
+    expect(backMs).toBeLessThan(10_000);
+    process.stderr.write(`measured: all threads back ${Math.round(backMs)} ms after the cancel of a native call\n`);
+    expect(
+      zoo.pool
+        .stats()
+        .cells.map(({ state }) => state)
+        .sort(),
+    ).toEqual(['draining', 'up']);
+    expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
+    expect((await neighbour.ended).outcome.kind).toBe('succeeded');
+    expect((await native.ended).outcome).toEqual({ kind: 'stopped' });
+    await eventually('the old cell is gone', () => zoo.pool.stats().cells.length === 1);
+    expect(zoo.pool.stats().leaked).toBe(0);
+  });
+
+  it('waits for its neighbours only so long; then they are lost uncounted', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96, stuckDrainMaxMs: 500 });
+    const neighbour = zoo.run('sleeps', { ms: 60_000 });
+    const native = zoo.run('native', {}, { executionTimeoutMs: 300 });
+    await neighbour.started;
+    expect((await native.ended).outcome).toMatchObject({ failure: { reason: 'ATTEMPT_TIMED_OUT' } });
+    expect((await neighbour.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+  });
+
+  it('alone in its cell, costs it at once', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
+    const native = zoo.run('native');
+    await native.started;
+    const atMs = performance.now();
+    zoo.pool.cancel(native.runId);
+    expect((await native.ended).outcome).toEqual({ kind: 'stopped' });
+    expect(performance.now() - atMs).toBeLessThan(100 + 2_000);
+    await eventually('the cell is up again', () => zoo.pool.capacity() >= 2);
+    expect(zoo.pool.stats().cells[0]?.restarts).toBe(1);
+  });
+});
+
+describe('a cell', () => {
+  it('is replaced after so many runs, under load, and no run is lost', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96, cellRunsMax: 100 });
+    const first = zoo.pool.stats().cells[0]?.pid;
+    const long = zoo.run('sleeps', { ms: 3_000 });
+    await long.started;
+    let runs = 0;
+    const replaced = (): boolean => zoo.pool.stats().cells.some(({ pid, state }) => state === 'up' && pid !== first);
+    while (!replaced()) {
+      const some = Array.from({ length: 10 }, () => zoo.run('noop'));
+      for (const run of some) expect((await run.ended).outcome.kind).toBe('succeeded');
+      runs += some.length;
+    }
+    expect(runs).toBeGreaterThanOrEqual(100);
+    expect((await long.ended).outcome.kind).toBe('succeeded');
+    await eventually('the old cell is gone', () => zoo.pool.stats().cells.every(({ pid }) => pid !== first));
+    expect(zoo.log.some(({ message }) => message === 'cell died')).toBe(false);
+  });
+
+  it('that stays above its memory, although nothing in it can be ended for that, is replaced', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96, cellRssMaxMb: 40 });
+    const first = zoo.pool.stats().cells[0]?.pid;
+    await eventually('a new cell took over', () =>
+      zoo.pool.stats().cells.some(({ pid, state }) => pid !== first && state === 'up'),
+    );
+    expect(zoo.log.find(({ message }) => message === 'cell is replaced')?.fields).toMatchObject({ why: 'memory' });
+  });
+});

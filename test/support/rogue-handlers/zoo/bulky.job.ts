@@ -1,0 +1,9 @@
+import { defineHandler } from 'troupe/handlers';
+import { z } from 'zod';
+
+/** Returns many bytes. */
+export default defineHandler({
+  name: 'bulky',
+  input: z.object({ mb: z.number() }),
+  run: ({ mb }) => new Uint8Array(mb * 2 ** 20).fill(7),
+});

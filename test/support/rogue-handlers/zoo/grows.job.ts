@@ -1,0 +1,10 @@
+import { defineHandler } from 'troupe/handlers';
+
+/** Takes memory that no heap limit counts: ArrayBuffers, written to so that they are really there. */
+export default defineHandler({
+  name: 'grows',
+  run() {
+    const all: Uint8Array[] = [];
+    for (;;) all.push(new Uint8Array(8 * 2 ** 20).fill(all.length + 1));
+  },
+});

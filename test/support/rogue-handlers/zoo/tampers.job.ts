@@ -1,0 +1,53 @@
+import { MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { defineHandler } from 'troupe/handlers';
+import { z } from 'zod';
+
+const nothing = (): undefined => undefined;
+
+/** Puts its own functions in place of what everything in its thread is built on, then goes on as if nothing were. */
+export default defineHandler({
+  name: 'tampers',
+  input: z.object({ what: z.enum(['objects', 'arrays', 'promises', 'globals', 'atomics', 'ports', 'shared memory']) }),
+  run({ what }, ctx) {
+    switch (what) {
+      case 'objects':
+        Object.assign(Object.prototype, { kind: 'log', then: nothing, taskId: 1, key: 1, text: 'forged' });
+        break;
+      case 'arrays':
+        for (const name of ['push', 'concat', 'map', 'shift', 'slice'] as const)
+          Array.prototype[name] = nothing as never;
+        Array.prototype[Symbol.iterator] = nothing as never;
+        break;
+      case 'promises':
+        Promise.prototype.then = nothing as never;
+        Promise.prototype.constructor = nothing;
+        break;
+      case 'globals':
+        Object.assign(globalThis, {
+          performance: undefined,
+          setTimeout: nothing,
+          setImmediate: nothing,
+          Promise: nothing,
+        });
+        JSON.parse = nothing as never;
+        break;
+      case 'atomics':
+        Atomics.load = (() => 1) as never;
+        Atomics.store = Atomics.add = nothing as never;
+        break;
+      case 'ports':
+        for (let time = 0; time < 10; time += 1)
+          parentPort?.postMessage({ kind: 'ended', key: time, outcome: { kind: 'stopped' } });
+        MessagePort.prototype.postMessage = nothing as never;
+        break;
+      case 'shared memory': {
+        const { slot } = workerData as { readonly slot: SharedArrayBuffer };
+        new Int32Array(slot).fill(3);
+        break;
+      }
+    }
+    ctx.progress(0.5, 'half way');
+    ctx.log.info('still here');
+    return { tampered: what };
+  },
+});
