@@ -11,7 +11,7 @@ afterEach(async () => {
 describe('a thread in native code', () => {
   it('is counted as leaked; its cell is replaced at once, its neighbours end well, then it is ended with the old cell', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
-    const neighbour = zoo.run('sleeps', { ms: 6_000 });
+    const neighbour = zoo.run('sleeps', { ms: 15_000 });
     const native = zoo.run('native');
     await Promise.all([neighbour.started, native.started]);
     const atMs = performance.now();

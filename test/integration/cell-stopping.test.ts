@@ -1,6 +1,6 @@
 /** Cancel, timeout and deadline: the flag, the grace, the thread, the process; and when the code is really gone. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
+import { startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
 
 let zoo: Harness;
 
@@ -83,20 +83,5 @@ describe('time', () => {
   it('does not start a run whose deadline has passed', async () => {
     const run = zoo.run('noop', {}, { deadlineAtMs: Date.now() - 1 });
     expect((await run.ended).outcome).toMatchObject({ failure: { reason: 'DEADLINE_EXCEEDED' } });
-  });
-});
-
-describe('a thread in native code', () => {
-  it('costs the process, and the neighbour one uncounted attempt', async () => {
-    const neighbour = zoo.run('sleeps', { ms: 20_000 });
-    const native = zoo.run('native');
-    await Promise.all([neighbour.started, native.started]);
-    const atMs = performance.now();
-    zoo.pool.cancel(native.runId);
-    expect((await native.ended).outcome).toEqual({ kind: 'stopped' });
-    expect(performance.now() - atMs).toBeLessThan(100 + 2_000);
-    expect((await neighbour.ended).outcome).toEqual({ kind: 'lost', convicted: false });
-    await eventually('the cell is up again', () => zoo.pool.capacity() >= 2);
-    expect(zoo.pool.stats().cells[0]?.restarts).toBe(1);
   });
 });
