@@ -11,6 +11,11 @@ export interface JobFingerprint {
   readonly contentHash: string;
 }
 
+/** By which the shard of a unique key is found. */
+export function uniqueHash(tenant: string, key: string): string {
+  return hash('sha256', `${tenant}\0unique\0${key}`, 'base64url');
+}
+
 /** Undefined without a key. */
 export function fingerprint(tenant: string, request: JobRequest): JobFingerprint | undefined {
   if (request.idempotencyKey === '') return undefined;
@@ -41,6 +46,7 @@ function canonicalText(request: JobRequest): string {
     [retry?.maxAttempts ?? null, retry?.initialMs ?? null, retry?.coefficient ?? null, retry?.maxMs ?? null],
     ...version,
     ...labels,
+    ...(request.unique === undefined ? [] : [[request.unique.key, request.unique.onConflict]]),
     ...(request.retryOf === undefined ? [] : [request.retryOf]),
   ]);
 }

@@ -1,5 +1,5 @@
 /** What a caller asks for, before anything is known to be valid. Absent fields get their defaults later. */
-import type { JobState, RetryPolicy } from '../domain/job.ts';
+import type { JobState, RetryPolicy, UniqueKey } from '../domain/job.ts';
 import type { JobId } from '../domain/job-id.ts';
 import type { Labels } from '../domain/labels.ts';
 
@@ -21,6 +21,7 @@ export interface JobRequest {
   readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined;
   readonly retentionMs?: number | undefined;
   readonly labels?: Labels | undefined;
+  readonly unique?: UniqueKey | undefined;
   /** The ended job that this one repeats. */
   readonly retryOf?: JobId | undefined;
   /** Empty: none. */

@@ -21,6 +21,7 @@ import { checkRetry, executionTimeoutRange, mergeRetry, retentionRange } from '.
 
 /** Most characters of an idempotency key. */
 const idempotencyKeyMax = 256;
+const uniqueKeyMax = 256;
 
 export interface Resolution {
   readonly spec: Omit<JobSpec, 'input'>;
@@ -50,6 +51,10 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   const asked = request.handlerVersion;
   if (asked !== undefined && !isVersionNeed(asked)) checks.add('job.handler_version', `must be ${versionNeedText}`);
   checks.pattern('job.queue', facts.queueName, namePattern);
+  if (request.unique !== undefined) {
+    if (request.unique.key === '') checks.add('job.unique.key', 'is required');
+    checks.length('job.unique.key', request.unique.key, uniqueKeyMax);
+  }
   checks.length('idempotency_key', request.idempotencyKey, idempotencyKeyMax);
   const retentionMs = request.retentionMs ?? facts.queue?.settings.retentionMs ?? defaultQueueSettings.retentionMs;
   for (const { key, description } of checkLabels(request.labels ?? {})) checks.add(`job.labels[${key}]`, description);
@@ -128,6 +133,7 @@ function fillIn(
     retentionMs: request.retentionMs ?? settings.retentionMs,
     ...(request.idempotencyKey !== '' && { idempotencyKey: request.idempotencyKey }),
     ...(request.labels !== undefined && Object.keys(request.labels).length > 0 && { labels: request.labels }),
+    ...(request.unique !== undefined && { unique: request.unique }),
     ...(request.retryOf !== undefined && { retryOf: request.retryOf }),
     ...(facts.traceparent !== undefined && { traceparent: facts.traceparent }),
   };

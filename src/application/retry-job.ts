@@ -42,6 +42,7 @@ function requestAgain({ id, spec }: JobRecord, input: RequestPayload | undefined
     retry: spec.retry,
     retentionMs: spec.retentionMs,
     labels: spec.labels,
+    unique: spec.unique,
     retryOf: id,
     idempotencyKey,
   };

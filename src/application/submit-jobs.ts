@@ -11,7 +11,7 @@ import type { CallContext } from './call-context.ts';
 import { chooseHandler } from './handler-choice.ts';
 import type { HandlerChoice } from './handler-choice.ts';
 import type { HandlerFleet } from './handler-fleet.ts';
-import { fingerprint } from './job-fingerprint.ts';
+import { fingerprint, uniqueHash } from './job-fingerprint.ts';
 import type { JobFingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { inlinePayload, resolveJob } from './job-resolution.ts';
@@ -96,7 +96,8 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
 
   async function send(context: CallContext, item: SubmitItem, preferred?: number): Promise<SubmitResult> {
     const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
-    if (item.keyHash !== undefined) return batcher.call(shards.ofKey(item.keyHash), 'submit', item, deadline);
+    const home = homeOf(item);
+    if (home !== undefined) return batcher.call(shards.ofKey(home), 'submit', item, deadline);
     for (let attempt = 0; ; attempt += 1) {
       const shard = shards.begin(attempt, preferred);
       try {
@@ -130,4 +131,9 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
   }
 
   return { one: (context, request) => one(context, request), many };
+}
+
+/** One shard decides about a unique key; an idempotency key given with it lies there as well. */
+function homeOf({ spec, keyHash }: SubmitItem): string | undefined {
+  return spec.unique === undefined ? keyHash : uniqueHash(spec.tenant, spec.unique.key);
 }

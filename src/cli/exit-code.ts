@@ -59,6 +59,8 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'QUEUE_EXISTS':
     case 'QUEUE_VERSION_CONFLICT':
     case 'IDEMPOTENCY_KEY_REUSED':
+    case 'UNIQUE_KEY_TAKEN':
+    case 'REPLACEMENT_PENDING':
     case 'JOB_STATE_FORBIDS':
     case 'BACKLOG_FULL':
     case 'MAILBOX_FULL':

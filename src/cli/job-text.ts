@@ -76,6 +76,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['handler', job.handlerVersion === undefined ? job.handler : `${job.handler}@${job.handlerVersion}`],
     ['queue', job.queue],
     ['labels', labelsText(job)],
+    ['unique', job.uniqueKey],
     ['retry of', job.retryOf],
     ['attempt', `${job.attempt} (${job.failures} failed, ${job.losses} lost)`],
     ['node', job.run?.node],

@@ -1,6 +1,12 @@
 /** Between the messages of the contract and the types of the client. */
 import type { Init } from '../contract/codec.ts';
-import { failureReasonOf, jobEventTypeOf, jobStateCodes, jobStateOf } from '../contract/job-codes.ts';
+import {
+  failureReasonOf,
+  jobEventTypeOf,
+  jobStateCodes,
+  jobStateOf,
+  uniqueConflictCodes,
+} from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { isTerminal } from '../domain/job.ts';
@@ -30,9 +36,14 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
       retry: toRetry(draft.retry),
       retention: toOptionalTime(draft.retentionMs),
       labels: draft.labels,
+      unique: toUnique(draft),
     },
     idempotencyKey,
   };
+}
+
+function toUnique({ uniqueKey, onConflict = 'reject' }: JobDraft): Init<wire.UniqueKey> | undefined {
+  return uniqueKey === undefined ? undefined : { key: uniqueKey, onConflict: uniqueConflictCodes[onConflict] };
 }
 
 export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
@@ -115,7 +126,8 @@ type Optional =
   | 'output'
   | 'failure'
   | 'cancelReason'
-  | 'retryOf';
+  | 'retryOf'
+  | 'uniqueKey';
 
 function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
   const { spec, run, progress, failure } = job;
@@ -133,6 +145,7 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
     ...(spec?.input && { input: fromPayload(spec.input) }),
     ...(job.output && { output: fromPayload(job.output) }),
     ...(failure && { failure: fromFailure(failure) }),
+    ...(spec?.unique && { uniqueKey: spec.unique.key }),
     ...(job.retryOf !== '' && { retryOf: job.retryOf }),
     ...(job.cancelReason !== '' && { cancelReason: job.cancelReason }),
   };

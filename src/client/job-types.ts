@@ -1,6 +1,6 @@
 /** Jobs and queues as TypeScript programs see them: names as words, times as Dates, durations in milliseconds. */
 import type { TroupeClientError } from './client-error.ts';
-import type { FailureReason, JobEventType, JobState, RetryPolicy } from '../domain/job.ts';
+import type { FailureReason, JobEventType, JobState, RetryPolicy, UniqueConflict } from '../domain/job.ts';
 
 /** `UNKNOWN`: a state of a newer gateway. */
 export type ClientJobState = JobState | 'UNKNOWN';
@@ -46,6 +46,7 @@ export interface JobInfo {
   readonly retry: RetryPolicy;
   readonly retentionMs: number;
   readonly labels: Readonly<Record<string, string>>;
+  readonly uniqueKey?: string;
   readonly run?: { readonly attempt: number; readonly node: string; readonly startedAt: Date };
   readonly progress?: { readonly fraction: number; readonly note: string };
   /** A JSON value, or bytes. Only `get` has it. */
@@ -98,6 +99,10 @@ export interface JobOptions {
   readonly retentionMs?: number;
   /** To find the job by: at most 16. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** At most one unfinished job has this key. */
+  readonly uniqueKey?: string;
+  /** What becomes of this submit while another job has it; default `reject`. */
+  readonly onConflict?: UniqueConflict;
   /** Same key and same content: same job. Makes the submit safe to repeat. */
   readonly idempotencyKey?: string;
   /**

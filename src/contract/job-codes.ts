@@ -1,6 +1,6 @@
 /** Numbers of the contract's enums for the words of the domain. A new word does not compile until it has a number. */
-import { failureReasons, jobEventTypes, jobStates } from '../domain/job.ts';
-import type { FailureReason, JobEventType, JobState } from '../domain/job.ts';
+import { failureReasons, jobEventTypes, jobStates, uniqueConflicts } from '../domain/job.ts';
+import type { FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
 
 export const jobStateCodes = {
   SCHEDULED: 1,
@@ -40,6 +40,18 @@ export const jobEventTypeCodes = {
   cancelled: 8,
   expired: 9,
 } as const satisfies Record<JobEventType, number>;
+
+export const uniqueConflictCodes = {
+  reject: 1,
+  'return-existing': 2,
+  'replace-waiting': 3,
+  replace: 4,
+} as const satisfies Record<UniqueConflict, number>;
+
+/** 0, as in a message that does not say: `reject`. Undefined for a number that this version does not know. */
+export function uniqueConflictOf(code: number): UniqueConflict | undefined {
+  return code === 0 ? 'reject' : uniqueConflicts.find((conflict) => uniqueConflictCodes[conflict] === code);
+}
 
 /** Undefined for a number that this version does not know. */
 export function jobStateOf(code: number): JobState | undefined {

@@ -151,6 +151,12 @@ export interface JobSpec {
   readonly retention: Duration | null;
   readonly handlerVersion: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly unique: UniqueKey | null;
+}
+
+export interface UniqueKey {
+  readonly key: string;
+  readonly onConflict: number;
 }
 
 export interface JobFailure {

@@ -71,6 +71,16 @@ export interface RetryPolicy {
   readonly maxMs: number;
 }
 
+/** What becomes of a submit whose unique key an unfinished job holds. */
+export const uniqueConflicts = ['reject', 'return-existing', 'replace-waiting', 'replace'] as const;
+export type UniqueConflict = (typeof uniqueConflicts)[number];
+
+/** At most one unfinished job of a tenant has this key. */
+export interface UniqueKey {
+  readonly key: string;
+  readonly onConflict: UniqueConflict;
+}
+
 /** What the submitter asked for, with every default already filled in by the gateway. */
 export interface JobSpec {
   readonly tenant: string;
@@ -93,6 +103,7 @@ export interface JobSpec {
   /** How long the record is kept after creation (the run must end within it). */
   readonly retentionMs: number;
   readonly idempotencyKey?: string;
+  readonly unique?: UniqueKey;
   /** Absent: none. */
   readonly labels?: Labels;
   /** The ended job that this one repeats. */

@@ -14,6 +14,8 @@ const advice = {
   QUEUE_EXISTS: 'Use it, or change it (`Queues.UpdateQueue`).',
   QUEUE_VERSION_CONFLICT: 'Get the queue, decide again, repeat with its version.',
   JOB_NOT_FOUND: 'Check the id; a job is gone when its retention is over.',
+  UNIQUE_KEY_TAKEN: 'Wait until `jobId` has ended, or submit with another `on_conflict`.',
+  REPLACEMENT_PENDING: 'Repeat the submit: its cancel is under way, and `jobId` ends when its code no longer runs.',
   IDEMPOTENCY_KEY_REUSED: 'Use one key for one job. `jobId` is the job that has it.',
   JOB_STATE_FORBIDS: 'Nothing: the job has ended. `state` says how.',
   RUN_NOT_FOUND: 'Look at the state of the job; only what runs can be profiled.',

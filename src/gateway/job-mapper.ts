@@ -6,11 +6,18 @@ import type { ListJobsQuery } from '../application/list-jobs.ts';
 import type { RetryRequest } from '../application/retry-job.ts';
 import type { SettingsRequest } from '../application/manage-queues.ts';
 import type { Init } from '../contract/codec.ts';
-import { failureReasonCodes, jobEventTypeCodes, jobStateCodes, jobStateOf } from '../contract/job-codes.ts';
+import {
+  failureReasonCodes,
+  jobEventTypeCodes,
+  jobStateCodes,
+  jobStateOf,
+  uniqueConflictCodes,
+  uniqueConflictOf,
+} from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { TroupeError } from '../domain/errors.ts';
-import type { Failure, JobRecord, JobSpec, JobState, RetryPolicy, TrailEntry } from '../domain/job.ts';
+import type { Failure, JobRecord, JobSpec, JobState, RetryPolicy, TrailEntry, UniqueKey } from '../domain/job.ts';
 import type { Queue } from '../domain/queue.ts';
 
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
@@ -28,6 +35,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     retry: fromRetry(job.retry),
     retentionMs: durationMs(job.retention),
     labels: job.labels,
+    unique: fromUnique(job.unique),
     idempotencyKey,
   };
 }
@@ -56,6 +64,14 @@ function knownState(code: number, index: number): JobState {
 
 export function fromRetryRequest({ jobId, input, idempotencyKey }: wire.RetryJobRequest): RetryRequest {
   return { jobId, input: fromPayload(input), idempotencyKey };
+}
+
+function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {
+  if (!unique) return undefined;
+  const onConflict = uniqueConflictOf(unique.onConflict);
+  if (onConflict !== undefined) return { key: unique.key, onConflict };
+  const violations = [{ field: 'job.unique.on_conflict', description: `there is no way ${unique.onConflict}` }];
+  throw new TroupeError('INVALID_JOB_SPEC', { violations });
 }
 
 export function fromSettings(settings: wire.QueueSettings | null): SettingsRequest {
@@ -135,6 +151,7 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     retry: toRetry(spec.retry),
     retention: toTime(spec.retentionMs),
     labels: spec.labels,
+    unique: spec.unique && { key: spec.unique.key, onConflict: uniqueConflictCodes[spec.unique.onConflict] },
   };
 }
 

@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BulkProgress, JobInfo, TroupeClient } from '../../src/client/index.ts';
+import type { UniqueConflict } from '../../src/domain/job.ts';
 import { startCluster } from '../support/cluster.ts';
+import { readLedger } from '../support/cluster-history.ts';
 import type { TestCluster } from '../support/cluster.ts';
 
 let cluster: TestCluster;
@@ -100,6 +102,28 @@ it('cancels by filter what has not ended, and leaves the rest alone', async () =
   expect(first).toMatchObject({ cancelReason: 'not needed' });
 });
 
+it('keeps one unfinished job for a unique key, and replaces a running one once its code is gone', async () => {
+  const [gate, ledger] = [join(cluster.dir, 'unique.gate'), join(cluster.dir, 'unique.ledger')];
+  const submit = (onConflict: UniqueConflict) =>
+    troupe.submit('test.hold', { gate, ledger }, { uniqueKey: 'report-7', onConflict });
+  const first = await submit('reject');
+  await cluster.waitFor('it runs', async () => (await troupe.get(first.jobId)).state === 'RUNNING', 10_000);
+  const refusal = { code: 'UNIQUE_KEY_TAKEN', status: 'ALREADY_EXISTS', metadata: { jobId: first.jobId } };
+  await expect(submit('reject')).rejects.toMatchObject(refusal);
+  await expect(submit('replace-waiting')).rejects.toMatchObject(refusal);
+  expect(await submit('return-existing')).toMatchObject({ jobId: first.jobId, duplicate: true });
+  const second = await submit('replace');
+  expect(await troupe.get(first.jobId)).toMatchObject({ state: 'CANCELLED', uniqueKey: 'report-7' });
+  expect(readLedger(ledger).filter(({ jobId }) => jobId === first.jobId)).toMatchObject([
+    { what: 'start' },
+    { what: 'stopped' },
+  ]);
+  writeFileSync(gate, '');
+  expect(await troupe.wait(second.jobId)).toMatchObject({ state: 'SUCCEEDED' });
+  const third = await submit('reject');
+  expect(await troupe.wait(third.jobId)).toMatchObject({ state: 'SUCCEEDED' });
+});
+
 it('refuses what makes no sense, by field', async () => {
   const fields = async (steps: AsyncIterable<unknown>): Promise<unknown> => {
     try {
@@ -114,4 +138,7 @@ it('refuses what makes no sense, by field', async () => {
   ]);
   expect(await fields(troupe.cancelMany({ states: ['QUEUED', 'FAILED'] }))).toEqual(['filter.states[1]']);
   expect(await fields(troupe.cancelMany({ handler: 'a b' }))).toEqual(['filter.handler']);
+  await expect(troupe.submit('test.echo', 1, { uniqueKey: 'x'.repeat(257) })).rejects.toMatchObject({
+    violations: [{ field: 'job.unique.key' }],
+  });
 });

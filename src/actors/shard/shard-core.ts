@@ -22,7 +22,9 @@ import { Outbox } from './outbox.ts';
 import { PartitionSet } from './partition-set.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
+import { loseSilentRuns } from './silent-runs.ts';
 import type { TakenShard } from './take-over.ts';
+import { UniqueKeys } from './unique-keys.ts';
 import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
 
 const outboxRetryMs = 500;
@@ -37,6 +39,7 @@ export class ShardCore {
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
   readonly keys: IdempotencyKeys;
+  readonly unique = new UniqueKeys();
   readonly nextId: (queueNo: number) => JobId;
   readonly #partitions: PartitionSet;
   readonly #deadlines: DeadlineWatch;
@@ -97,6 +100,7 @@ export class ShardCore {
   /** A new job. `done` when it is durable. */
   accept(record: JobRecord, done: () => void, key?: IdempotencyEntry): void {
     const entry = this.table.add(record, { durable: false, publishedSeq: 0, nowMs: this.context.clock.monotonicMs() });
+    this.unique.hold(record);
     this.#partitions.of(record).add(record, done, key);
     this.#deadlines.watch(entry.current);
   }
@@ -162,9 +166,10 @@ export class ShardCore {
 
   tick(): void {
     const nowMs = this.nowMs();
-    this.#loseSilentRuns();
+    loseSilentRuns(this);
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.expire(nowMs);
+    this.unique.expire(this.context.clock.monotonicMs());
     this.#watermark.saveIfDue(nowMs);
     for (const [state, count] of Object.entries(this.table.counts)) {
       this.services.metrics.jobs.set(count, { shard: String(this.shard), state });
@@ -231,6 +236,7 @@ export class ShardCore {
         }
         if (isTerminal(record.state)) continue;
         const entry = this.table.add(record, { durable: true, publishedSeq: record.seq, nowMs: heardMs });
+        this.unique.hold(record);
         if (record.state === 'QUEUED' && record.readyAtMs >= dispatchFromMs) this.#dispatch(record);
         this.#deadlines.watch(entry.current);
       }
@@ -251,8 +257,10 @@ export class ShardCore {
     entry.publishedSeq = Math.max(entry.publishedSeq, record.seq);
     entry.durable = record;
     if (newlyQueued) this.#dispatch(record);
-    if (isTerminal(record.state)) this.table.retire(entry, record);
-    else if (record.state === 'CANCELLING' && record.run !== undefined) {
+    if (isTerminal(record.state)) {
+      this.table.retire(entry, record);
+      this.unique.free(record);
+    } else if (record.state === 'CANCELLING' && record.run !== undefined) {
       this.services.stopRun(record.run.node, { jobId: record.id, token: record.run.token, why: 'cancel' });
     }
   }
@@ -270,19 +278,6 @@ export class ShardCore {
     if (this.#flushingSoon) return;
     this.#flushingSoon = true;
     this.context.setTimer('flush-soon', grantFlushMs, { kind: 'flush-soon' });
-  }
-
-  #loseSilentRuns(): void {
-    const silentSinceMs = this.context.clock.monotonicMs() - this.services.limits.runLostAfterMs;
-    for (const entry of [...this.table.running()]) {
-      const { run } = entry.current;
-      if (run === undefined || entry.heardMs > silentSinceMs) continue;
-      this.context.log.warn(
-        { event: 'attempt.lost', jobId: entry.current.id, attempt: run.attempt, node: run.node },
-        'node of a run was not heard of in time',
-      );
-      this.decide(entry, { kind: 'lose', token: run.token, blame: 'none' });
-    }
   }
 
   /** Unfinished jobs, or facts that JetStream does not have yet. */

@@ -1,4 +1,4 @@
-/** Accepting jobs: limits, and one job for one idempotency key. */
+/** Accepting jobs: limits, one job for one idempotency key, one unfinished job for one unique key. */
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { SubmitItem, SubmitResult } from '../../application/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
@@ -6,6 +6,7 @@ import { acceptJob } from '../../domain/transitions.ts';
 import type { Slot } from './batch-reply.ts';
 import { withRecord } from './job-lookup.ts';
 import type { ShardCore } from './shard-core.ts';
+import { meetHolder } from './unique-conflict.ts';
 
 interface Key {
   readonly keyHash: string;
@@ -27,7 +28,18 @@ export function submit(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResul
   else submitWithKey(core, item, { keyHash, contentHash }, slot);
 }
 
-function acceptNew(core: ShardCore, { spec }: SubmitItem, slot: Slot<SubmitResult>, key?: Key): void {
+function acceptNew(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>, key?: Key): void {
+  const { spec } = item;
+  const holder = spec.unique === undefined ? undefined : core.unique.holderOf(item);
+  if (holder !== undefined && spec.unique !== undefined) {
+    // From the beginning: meanwhile a repeat of this very submit may have been accepted.
+    const again = (): void => {
+      if (key === undefined) acceptNew(core, item, slot);
+      else submitWithKey(core, item, key, slot);
+    };
+    meetHolder(core, { item, holder, onConflict: spec.unique.onConflict, slot, again });
+    return;
+  }
   const nowMs = core.nowMs();
   const record = acceptJob({ id: core.nextId(spec.queueNo), spec, nowMs });
   const entry = key && { ...key, jobId: record.id, expiresAtMs: nowMs + spec.retentionMs };

@@ -1,6 +1,9 @@
 /** `troupe submit`: one job, or one for each of many files; with `--wait` or `--watch` it stays until they have ended. */
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { JobDraft, JobInfo, SubmittedJob } from '../../client/index.ts';
+import { uniqueConflicts } from '../../domain/job.ts';
+import type { UniqueConflict } from '../../domain/job.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext, Session } from '../command-context.ts';
 import { explainError } from '../explain-error.ts';
@@ -21,6 +24,8 @@ interface SubmitFlags {
   readonly handlerVersion?: string;
   readonly queue?: string;
   readonly key?: string;
+  readonly uniqueKey?: string;
+  readonly onConflict?: UniqueConflict;
   readonly label?: Readonly<Record<string, string>>;
   readonly runAt?: Date;
   readonly delay?: number;
@@ -69,6 +74,8 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
       totalTimeoutMs: flags.totalTimeout,
       retentionMs: flags.retention,
       idempotencyKey: key,
+      uniqueKey: flags.uniqueKey,
+      onConflict: flags.onConflict,
       labels: flags.label,
       retry: flags.maxAttempts === undefined ? undefined : { maxAttempts: flags.maxAttempts },
     }),
@@ -157,6 +164,12 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .option('--handler-version <version>', 'run it on this version only (1.4.0), or on at least this one (>=1.4)')
     .option('--queue <name>', 'queue to wait in (default)')
     .option('--key <key>', 'idempotency key: submitting again gives the same job; with --each it is made one per file')
+    .option('--unique-key <key>', 'at most one unfinished job has this key')
+    .addOption(
+      new Option('--on-conflict <way>', 'what to do while another job has the unique key (reject)').choices(
+        uniqueConflicts,
+      ),
+    )
     .option('--label <name=value>', 'to find the job by; may be repeated', labelFlag)
     .option('--run-at <time>', 'not before this time', timeFlag('run-at'))
     .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))

@@ -4,7 +4,12 @@ import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { loadContract } from '../../../src/contract/codec.ts';
-import { failureReasonCodes, jobEventTypeCodes, jobStateCodes } from '../../../src/contract/job-codes.ts';
+import {
+  failureReasonCodes,
+  jobEventTypeCodes,
+  jobStateCodes,
+  uniqueConflictCodes,
+} from '../../../src/contract/job-codes.ts';
 import { loadContractRoot } from '../../../src/contract/root.ts';
 import { durationMs, timestampMs, toTime } from '../../../src/contract/time.ts';
 import type { Duration, SubmitJobsRequest } from '../../../src/contract/messages.ts';
@@ -30,6 +35,11 @@ describe('the contract', () => {
 
   it('has the words of the domain, with the same numbers', () => {
     expect(words('JobState', 'JOB_STATE_')).toEqual(jobStateCodes);
+    const conflicts = Object.entries(uniqueConflictCodes).map(([way, code]) => [
+      way.toUpperCase().replaceAll('-', '_'),
+      code,
+    ]);
+    expect(words('UniqueConflict', 'UNIQUE_CONFLICT_')).toEqual(Object.fromEntries(conflicts));
     expect(words('FailureReason', 'FAILURE_REASON_')).toEqual(failureReasonCodes);
     const upper = Object.entries(jobEventTypeCodes).map(([type, code]) => [type.toUpperCase(), code]);
     expect(words('JobEventType', 'JOB_EVENT_TYPE_')).toEqual(Object.fromEntries(upper));

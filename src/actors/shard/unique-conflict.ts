@@ -1,0 +1,74 @@
+/** What becomes of a submit whose unique key an unfinished job holds. */
+import type { SubmitItem, SubmitResult } from '../../application/shard-protocol.ts';
+import { assertNever, invariant, TroupeError } from '../../domain/errors.ts';
+import { isTerminal } from '../../domain/job.ts';
+import type { UniqueConflict } from '../../domain/job.ts';
+import type { JobId } from '../../domain/job-id.ts';
+import type { Slot } from './batch-reply.ts';
+import type { JobEntry } from './job-table.ts';
+import type { ShardCore } from './shard-core.ts';
+
+/** For the end of the holder to be durable, and for its code to stop. Less than callers wait for a batch. */
+const replaceMaxMs = 5_000;
+
+interface Conflict {
+  readonly item: SubmitItem;
+  readonly holder: JobId;
+  readonly onConflict: UniqueConflict;
+  readonly slot: Slot<SubmitResult>;
+  /** The key is free, or somebody else has it now. */
+  readonly again: () => void;
+}
+
+export function meetHolder(core: ShardCore, conflict: Conflict): void {
+  const { holder, onConflict, slot } = conflict;
+  const entry = core.table.get(holder);
+  invariant(entry !== undefined, 'the holder of a unique key is an unfinished job');
+  // Its end is decided, whatever this submit wants: only not durable yet.
+  if (isTerminal(entry.current.state)) {
+    waitForEnd(core, conflict);
+    return;
+  }
+  switch (onConflict) {
+    case 'reject':
+      slot.fail(taken(entry));
+      return;
+    case 'return-existing':
+      core.whenDurable(entry, (record) => {
+        slot.ok({ record, duplicate: true });
+      });
+      return;
+    case 'replace-waiting':
+      if (entry.current.run === undefined) replace(core, conflict, entry);
+      else slot.fail(taken(entry));
+      return;
+    case 'replace':
+      replace(core, conflict, entry);
+      return;
+    default:
+      assertNever(onConflict);
+  }
+}
+
+function replace(core: ShardCore, conflict: Conflict, entry: JobEntry): void {
+  core.decide(entry, { kind: 'cancel', reason: 'replaced by a job with the same unique key' });
+  waitForEnd(core, conflict);
+}
+
+function waitForEnd(core: ShardCore, { item, holder, slot, again }: Conflict): void {
+  core.unique.whenFree(item, {
+    untilMs: core.context.clock.monotonicMs() + replaceMaxMs,
+    then(outcome) {
+      if (outcome === 'free') {
+        again();
+        core.askFlush();
+        return;
+      }
+      slot.fail(new TroupeError('REPLACEMENT_PENDING', { metadata: { jobId: holder } }));
+    },
+  });
+}
+
+function taken({ current: { id, state } }: JobEntry): TroupeError {
+  return new TroupeError('UNIQUE_KEY_TAKEN', { metadata: { jobId: id, state } });
+}
