@@ -1,6 +1,6 @@
 /**
- * Makes `src/contract/messages.ts` from `proto/troupe`: one interface per message, as the codec decodes it. A test
- * compares the file with what this makes, so it is never edited by hand. Run: `node scripts/contract-types.ts`.
+ * Makes `src/contract/*messages.ts` from `proto/troupe`: one interface per message, as the codec decodes it. A test
+ * compares the files with what this makes, so they are never edited by hand. Run: `node scripts/contract-types.ts`.
  */
 import { writeFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
@@ -33,7 +33,11 @@ const borrowed: ReadonlySet<string> = new Set([
   '.google.protobuf.Timestamp',
 ]);
 
-export function contractTypes(): string {
+/** What is in this file is of interest to few; the rest is one file. */
+const apart = { proto: 'troupe/v1/cluster.proto', file: 'cluster-messages.ts' };
+
+/** File name → text. */
+export function contractTypes(): Readonly<Record<string, string>> {
   const types: protobuf.Type[] = [];
   const visit = (node: protobuf.ReflectionObject): void => {
     const { fullName } = node;
@@ -41,10 +45,32 @@ export function contractTypes(): string {
     if (node instanceof protobuf.Namespace) node.nestedArray.forEach(visit);
   };
   visit(loadContractRoot());
-  return head + types.map(interfaceOf).join('');
+  const isApart = (type: protobuf.Type): boolean => type.filename?.endsWith(apart.proto) === true;
+  const cluster = types.filter(isApart);
+  return {
+    'messages.ts': `${head}\nexport type * from './${apart.file}';\n${textOf(types.filter((type) => !isApart(type)))}`,
+    [apart.file]: apartHead(cluster) + textOf(cluster),
+  };
+}
+
+function textOf(types: readonly protobuf.Type[]): string {
+  return types.map(interfaceOf).join('');
+}
+
+function apartHead(types: readonly protobuf.Type[]): string {
+  const own = new Set(types.map(({ name }) => name));
+  const fields = types.flatMap((type) => type.fieldsArray);
+  const used = fields.flatMap(({ resolvedType, type }) => {
+    if (resolvedType instanceof protobuf.Type) return own.has(resolvedType.name) ? [] : [resolvedType.name];
+    return scalars[type] === 'Int64' ? ['Int64'] : [];
+  });
+  const names = [...new Set(used)].sort().join(', ');
+  const what = 'The messages of the service Cluster. Made by scripts/contract-types.ts from proto/; do not edit.';
+  return `/** ${what} */\nimport type { ${names} } from './messages.ts';\n`;
 }
 
 function interfaceOf(type: protobuf.Type): string {
+  if (type.fieldsArray.length === 0) return `\nexport type ${type.name} = Readonly<Record<string, never>>;\n`;
   const oneofs = type.oneofsArray.filter((oneof) => !oneof.name.startsWith('_'));
   const names = oneofs.map((oneof) => {
     const members = oneof.fieldsArray.map((field) => `'${field.name}'`).join(' | ');
@@ -64,4 +90,8 @@ function memberOf(field: protobuf.Field): string {
   return `  readonly ${field.name}: ${base}${nullable ? ' | null' : ''};\n`;
 }
 
-if (import.meta.main) writeFileSync(new URL('../src/contract/messages.ts', import.meta.url), contractTypes());
+if (import.meta.main) {
+  for (const [file, text] of Object.entries(contractTypes())) {
+    writeFileSync(new URL(`../src/contract/${file}`, import.meta.url), text);
+  }
+}

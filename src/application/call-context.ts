@@ -10,6 +10,8 @@ export interface CallContext {
   readonly signal?: AbortSignal;
   /** W3C traceparent. */
   readonly traceparent?: string;
+  /** What the caller showed to be let in. Never logged. */
+  readonly bearerToken?: string;
 }
 
 /** Refuses a call that nobody waits for any more, before anything is stored. */

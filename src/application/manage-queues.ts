@@ -10,6 +10,7 @@ import { parseQueuePageToken, queuePageToken } from './page-token.ts';
 import type { QueueStore } from './ports/queue-store.ts';
 import type { Clock } from './ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
+import type { QueueView, QueueViews } from './queue-views.ts';
 import { checkRetry, executionTimeoutRange, mergeRetry, retentionRange } from './settings-checks.ts';
 
 const pageSizeMax = 1_000;
@@ -23,28 +24,29 @@ export interface SettingsRequest {
 }
 
 export interface QueuePage {
-  readonly queues: readonly Queue[];
+  readonly queues: readonly QueueView[];
   readonly nextPageToken: string;
 }
 
 export interface ManageQueues {
-  create(context: CallContext, name: string, settings: SettingsRequest): Promise<Queue>;
-  get(context: CallContext, name: string): Promise<Queue>;
+  create(context: CallContext, name: string, settings: SettingsRequest): Promise<QueueView>;
+  get(context: CallContext, name: string): Promise<QueueView>;
   list(context: CallContext, query: { readonly pageSize: number; readonly pageToken: string }): Promise<QueuePage>;
   update(
     context: CallContext,
     change: { readonly name: string; readonly version: number; readonly settings: SettingsRequest },
-  ): Promise<Queue>;
+  ): Promise<QueueView>;
 }
 
 export interface ManageQueuesParts {
   readonly store: QueueStore;
   readonly catalog: QueueCatalog;
+  readonly views: QueueViews;
   readonly clock: Clock;
 }
 
-export function createManageQueues({ store, catalog, clock }: ManageQueuesParts): ManageQueues {
-  async function create(context: CallContext, name: string, request: SettingsRequest): Promise<Queue> {
+export function createManageQueues({ store, catalog, views, clock }: ManageQueuesParts): ManageQueues {
+  async function create(context: CallContext, name: string, request: SettingsRequest): Promise<QueueView> {
     ensureAwaited(context, clock.nowMs());
     check(name, request);
     const settings = merge(request, defaultQueueSettings);
@@ -57,16 +59,14 @@ export function createManageQueues({ store, catalog, clock }: ManageQueuesParts)
     // Also when it exists: its maker may have died before it told the others.
     await catalog.announce(queue);
     if (outcome === 'exists') throw new TroupeError('QUEUE_EXISTS', { metadata: { queue: name } });
-    return queue;
+    return views.of(queue);
   }
 
   /** Reads the store: settings are shown as they are, not as they were. */
-  async function get(context: CallContext, name: string): Promise<Queue> {
+  async function get(context: CallContext, name: string): Promise<QueueView> {
     ensureAwaited(context, clock.nowMs());
     check(name, {});
-    const queue = await store.findQueue(context.tenant, name);
-    if (!queue) throw queueNotFound(name);
-    return queue;
+    return views.find(context.tenant, name);
   }
 
   async function list(
@@ -79,13 +79,16 @@ export function createManageQueues({ store, catalog, clock }: ManageQueuesParts)
     const rest = (await store.listQueues(context.tenant)).filter((queue) => queue.name > after);
     const queues = rest.slice(0, size);
     const last = queues.at(-1);
-    return { queues, nextPageToken: rest.length > size && last ? queuePageToken(last.name) : '' };
+    return {
+      queues: queues.map((queue) => views.of(queue)),
+      nextPageToken: rest.length > size && last ? queuePageToken(last.name) : '',
+    };
   }
 
   async function update(
     context: CallContext,
     change: { readonly name: string; readonly version: number; readonly settings: SettingsRequest },
-  ): Promise<Queue> {
+  ): Promise<QueueView> {
     const { name, version: expectedVersion } = change;
     ensureAwaited(context, clock.nowMs());
     check(name, change.settings, expectedVersion);
@@ -97,7 +100,7 @@ export function createManageQueues({ store, catalog, clock }: ManageQueuesParts)
     if (result.outcome === 'missing' || (result.outcome === 'updated' && !result.queue)) throw queueNotFound(name);
     if (result.outcome === 'conflict' || !result.queue) throw versionConflict(name, result.queue ?? present);
     await catalog.announce(result.queue);
-    return result.queue;
+    return views.of(result.queue);
   }
 
   return { create, get, list, update };

@@ -4,6 +4,13 @@ import type { CancelJobs } from './cancel-jobs.ts';
 import { createCancelJob } from './cancel-job.ts';
 import type { CancelJob } from './cancel-job.ts';
 import type { HandlerFleet } from './handler-fleet.ts';
+import { NodesAsker } from './cluster/ask-nodes.ts';
+import { createSeeCluster } from './cluster/see-cluster.ts';
+import type { SeeCluster } from './cluster/see-cluster.ts';
+import { createSteerCluster } from './cluster/steer-cluster.ts';
+import type { SteerCluster } from './cluster/steer-cluster.ts';
+import { createWatchTree } from './cluster/watch-tree.ts';
+import type { WatchTree } from './cluster/watch-tree.ts';
 import { createGetJob } from './get-job.ts';
 import type { GetJob } from './get-job.ts';
 import { createJobReader } from './job-reader.ts';
@@ -11,10 +18,13 @@ import { createListJobs } from './list-jobs.ts';
 import type { ListJobs } from './list-jobs.ts';
 import { createManageQueues } from './manage-queues.ts';
 import type { ManageQueues } from './manage-queues.ts';
+import type { Authorizer } from './ports/authorizer.ts';
 import type { LiveFeed, WorkSource } from './ports/bus.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import type { JobCache } from './ports/job-cache.ts';
-import type { SharedConfig } from './ports/membership.ts';
+import type { Membership, SharedConfig } from './ports/membership.ts';
+import type { NodeClient } from './ports/node-link.ts';
+import type { QueueQuarantines } from './ports/queue-quarantines.ts';
 import type { Clock, Logger, Random } from './ports/runtime.ts';
 import type { Store } from './ports/store.ts';
 import { createQueueCatalog } from './queue-catalog.ts';
@@ -22,6 +32,7 @@ import { createRedriveJobs } from './redrive-jobs.ts';
 import type { RedriveJobs } from './redrive-jobs.ts';
 import { createRetryJob } from './retry-job.ts';
 import type { RetryJob } from './retry-job.ts';
+import { createQueueViews } from './queue-views.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
 import { createShardChoice } from './shard-choice.ts';
 import { createSubmitJobs } from './submit-jobs.ts';
@@ -39,6 +50,9 @@ export interface UseCases {
   readonly redriveJobs: RedriveJobs;
   readonly cancelJobs: CancelJobs;
   readonly queues: ManageQueues;
+  readonly seeCluster: SeeCluster;
+  readonly watchTree: WatchTree;
+  readonly steerCluster: SteerCluster;
 }
 
 export interface UseCaseParts {
@@ -56,6 +70,12 @@ export interface UseCaseParts {
   readonly shardCount: number;
   /** Shards that this process serves now; of a gateway without shards always empty. */
   readonly localShards: () => readonly number[];
+  readonly cluster: {
+    readonly nodes: NodeClient;
+    readonly membership: Pick<Membership, 'nodes'>;
+    readonly quarantines: QueueQuarantines;
+    readonly authorizer: Authorizer;
+  };
   /** Hard limit of one input. */
   readonly payloadMaxBytes: number;
 }
@@ -73,6 +93,10 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const listJobs = createListJobs({ store: store.jobs, catalog, clock });
   const cancelJob = createCancelJob({ reader, batcher, clock });
   const retryJob = createRetryJob({ getJob, submit });
+  const { nodes, membership, quarantines, authorizer } = parts.cluster;
+  const asker = new NodesAsker({ nodes, membership, clock, log: parts.log });
+  const queueViews = createQueueViews({ store: store.queues, quarantines, membership });
+  const seeCluster = createSeeCluster({ asker, shardCount, clock });
   return {
     submit,
     getJob,
@@ -82,6 +106,9 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
     cancelJobs: createCancelJobs({ listJobs, cancelJob, clock }),
     watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock }),
-    queues: createManageQueues({ store: store.queues, catalog, clock }),
+    queues: createManageQueues({ store: store.queues, catalog, views: queueViews, clock }),
+    seeCluster,
+    watchTree: createWatchTree({ see: seeCluster, clock }),
+    steerCluster: createSteerCluster({ asker, authorizer, quarantines, queueViews, reader, clock }),
   };
 }

@@ -15,6 +15,8 @@ export interface CommandContext {
   readonly nowMs: () => number;
   /** `TROUPE_ADDRESS`, if it is set. */
   readonly environmentAddress: string | undefined;
+  /** `TROUPE_TOKEN`, if it is set. */
+  readonly environmentToken: string | undefined;
   /** Takes the exit code of the command. */
   readonly done: (exitCode: number) => void;
 }
@@ -24,6 +26,8 @@ interface GlobalFlags {
   readonly json?: boolean;
   readonly tls?: boolean;
   readonly ca?: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
 }
 
 export interface Session {
@@ -31,11 +35,11 @@ export interface Session {
   readonly isJson: boolean;
 }
 
-function readAuthority(path: string): Buffer {
+function readFlagFile(flag: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new UsageError(`--ca ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--${flag} ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -55,10 +59,13 @@ export async function withSession<T>(
 ): Promise<T> {
   const flags: GlobalFlags = command.optsWithGlobals();
   const address = flags.address ?? context.environmentAddress ?? defaultAddress;
-  const ca = flags.ca === undefined ? undefined : readAuthority(flags.ca);
+  const ca = flags.ca === undefined ? undefined : readFlagFile('ca', flags.ca);
+  const tokenOfFile = flags.tokenFile && readFlagFile('token-file', flags.tokenFile).toString('utf8').trim();
+  const token = flags.token ?? tokenOfFile ?? context.environmentToken;
   const useTls = flags.tls === true || ca !== undefined;
   // A submit that is repeated must not make a second job: nobody watches a command as closely as a program its calls.
-  const client = open({ address, idempotent: true, ...(useTls && { tls: { ...(ca && { ca }) } }) });
+  const access = { ...(token !== undefined && { token }) };
+  const client = open({ address, idempotent: true, ...access, ...(useTls && { tls: { ...(ca && { ca }) } }) });
   try {
     return await work({ client, isJson: flags.json === true });
   } finally {

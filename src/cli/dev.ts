@@ -47,7 +47,8 @@ export async function runDev(options: DevOptions): Promise<number> {
       });
       return await stay(options, { troupe, config: services.config, stop });
     } finally {
-      if (stop.aborted) say('stopping: running jobs may end, the rest stays in the store ...');
+      if (stop.aborted || troupe.drainAsked.aborted)
+        say('stopping: running jobs may end, the rest stays in the store ...');
       await troupe.stop();
     }
   } finally {
@@ -64,7 +65,7 @@ interface Running {
 
 async function stay(options: DevOptions, running: Running): Promise<number> {
   const { troupe, stop } = running;
-  const stopped = aborted(stop);
+  const stopped = aborted(AbortSignal.any([stop, troupe.drainAsked]));
   if (options.demo || (options.samples && wantsSamples(running))) {
     const ended = await Promise.race([stopped, sampleBatch(options, running)]);
     if (ended === 'stopped') return options.demo ? exitCodes.interrupted : exitCodes.ok;

@@ -23,8 +23,8 @@ Exit codes:
   1    the job FAILED or EXPIRED
   2    wrong usage, invalid input or configuration
   3    the cluster cannot be reached, or did not answer in time; try again
-  4    no such job, queue or handler
-  5    refused: the state of the job forbids it, a key or name is taken, a limit is reached
+  4    no such job, queue, handler, node or actor
+  5    refused: the state of the job forbids it, a key or name is taken, a limit is reached, a token is needed
   6    the job was CANCELLED
   70   internal error
   130  interrupted
@@ -44,6 +44,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'INVALID_RESUME_TOKEN':
       return exitCodes.usage;
     case 'SHARD_UNAVAILABLE':
+    case 'NODE_SILENT':
     case 'STORE_UNAVAILABLE':
     case 'BROKER_UNAVAILABLE':
     case 'OUTCOME_UNKNOWN':
@@ -55,6 +56,8 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'QUEUE_NOT_FOUND':
     case 'JOB_NOT_FOUND':
     case 'RUN_NOT_FOUND':
+    case 'NODE_NOT_FOUND':
+    case 'ACTOR_NOT_FOUND':
       return exitCodes.notFound;
     case 'QUEUE_EXISTS':
     case 'QUEUE_VERSION_CONFLICT':
@@ -65,6 +68,8 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'BACKLOG_FULL':
     case 'MAILBOX_FULL':
     case 'PROFILE_BUSY':
+    case 'UNAUTHENTICATED':
+    case 'PERMISSION_DENIED':
       return exitCodes.refused;
     case 'CALL_CANCELLED':
       return exitCodes.interrupted;

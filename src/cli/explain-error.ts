@@ -9,6 +9,9 @@ const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
   ],
   ['UNKNOWN_HANDLER', '`troupe dev --handlers DIR` runs your own'],
   ['QUEUE_NOT_FOUND', '`troupe queues list` shows the queues, `troupe queues create NAME` makes one'],
+  ['NODE_NOT_FOUND', '`troupe nodes` shows the nodes'],
+  ['ACTOR_NOT_FOUND', '`troupe ps` shows the paths'],
+  ['UNAUTHENTICATED', 'give it with --token-file FILE, --token TEXT or TROUPE_TOKEN'],
   ['QUEUE_VERSION_CONFLICT', '`troupe queues get NAME` shows what it is now'],
 ]);
 

@@ -6,9 +6,18 @@ import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../config/index.ts';
 import { defaultAddress } from './command-context.ts';
 import type { CommandContext } from './command-context.ts';
+import {
+  addDeadLettersCommand,
+  addInspectCommand,
+  addNodesCommand,
+  addPsCommand,
+  addShardsCommand,
+  addTreeCommand,
+} from './commands/cluster-commands.ts';
 import { addDevCommand } from './commands/dev-command.ts';
 import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands/bulk-commands.ts';
 import { addGetCommand, addListCommand, addWatchCommand } from './commands/job-commands.ts';
+import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
 import { addServeCommand } from './commands/serve-command.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
@@ -27,6 +36,8 @@ function buildProgram(context: CommandContext): Command {
     .option('--address <host:port>', `gateway to talk to (TROUPE_ADDRESS, else ${defaultAddress})`)
     .option('--tls', 'talk TLS, with the authorities of this system')
     .option('--ca <file>', 'talk TLS, with the authority in this PEM file')
+    .option('--token <text>', 'token of the operator (TROUPE_TOKEN; better: --token-file)')
+    .option('--token-file <file>', 'file with that token')
     .option('--json', 'one JSON document a line')
     .addHelpText('after', exitCodeHelp)
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
@@ -41,6 +52,15 @@ function buildProgram(context: CommandContext): Command {
   addRetryCommand(program, context);
   addRedriveCommand(program, context);
   addQueueCommands(program, context);
+  addPsCommand(program, context);
+  addTreeCommand(program, context);
+  addNodesCommand(program, context);
+  addShardsCommand(program, context);
+  addInspectCommand(program, context);
+  addDeadLettersCommand(program, context);
+  addDrainCommand(program, context);
+  addQuarantineCommands(program, context);
+  addProfileCommand(program, context);
   return program;
 }
 
@@ -70,6 +90,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     nowMs: () => Date.now(),
     // Set to nothing is not set.
     environmentAddress: readEnvironment()['TROUPE_ADDRESS'] || undefined,
+    environmentToken: readEnvironment()['TROUPE_TOKEN'] || undefined,
     done: (code) => {
       exitCode = code;
     },

@@ -17,7 +17,10 @@ export async function runServe(config: Config): Promise<number> {
   const { nodeId, gatewayPort, httpPort, threads, handlers } = troupe;
   log.info({ event: 'process.started', nodeId, gatewayPort, httpPort, threads, handlers }, 'process started');
   try {
-    const outcome = await Promise.race([aborted(stop), troupe.failed.then(() => 'failed' as const)]);
+    const outcome = await Promise.race([
+      aborted(AbortSignal.any([stop, troupe.drainAsked])),
+      troupe.failed.then(() => 'failed' as const),
+    ]);
     if (outcome === 'stopped') return exitCodes.ok;
     log.error({ event: 'process.failed', nodeId }, 'this process cannot go on');
     return exitCodes.internal;

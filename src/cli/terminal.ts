@@ -10,6 +10,8 @@ export interface Terminal {
   /** Whether the rest does: only then are bars drawn. */
   readonly isErrTerminal: boolean;
   readonly columns: number;
+  /** Of the terminal that results go to, as it is now. */
+  outSize(): { readonly columns: number; readonly rows: number };
   /** All of standard input. */
   readStdin(): Promise<Buffer>;
 }
@@ -41,6 +43,7 @@ export function processTerminal(): Terminal {
     isOutTerminal: stdout.isTTY,
     isErrTerminal: stderr.isTTY,
     columns: stderr.isTTY ? stderr.columns : 80,
+    outSize: () => (stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : { columns: 80, rows: 24 }),
     readStdin: readAll,
   };
 }

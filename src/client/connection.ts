@@ -10,6 +10,8 @@ export interface ConnectionOptions {
   readonly address: string;
   /** Absent: plain text. `ca`: PEM of the authority; absent: those of the system. */
   readonly tls?: { readonly ca?: Buffer };
+  /** The operator's token: `authorization: Bearer`, on every call. */
+  readonly token?: string;
   /** Largest answer; default 32 MiB. */
   readonly maxReceiveBytes?: number;
   /** Deadline of a call that names none; default 15,000. */
@@ -63,7 +65,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        metadataOf(settings),
+        metadataOf(settings, options.token),
         { deadline },
         (error, response) => {
           signal?.removeEventListener('abort', cancel);
@@ -90,7 +92,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      metadataOf(settings),
+      metadataOf(settings, options.token),
       timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
     );
     const cancel = (): void => call.cancel();
@@ -157,8 +159,9 @@ function channelCredentials({ tls }: ConnectionOptions): ChannelCredentials {
   return tls ? credentials.createSsl(tls.ca) : credentials.createInsecure();
 }
 
-function metadataOf({ traceparent }: CallSettings): Metadata {
+function metadataOf({ traceparent }: CallSettings, token: string | undefined): Metadata {
   const metadata = new Metadata();
+  if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
   if (traceparent !== undefined) metadata.set('traceparent', traceparent);
   return metadata;
 }

@@ -14,6 +14,8 @@ import type { Contract, Init } from '../contract/codec.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
+import { createClusterClient } from './cluster-client.ts';
+import type { ClusterClient } from './cluster-client.ts';
 import { errorOfStatus } from './client-error.ts';
 import { openConnection } from './connection.ts';
 import { createBulkClient } from './bulk.ts';
@@ -32,6 +34,8 @@ import type { WatchedJob, WatchOptions } from './watch.ts';
 
 export { TroupeClientError } from './client-error.ts';
 export type { ClientErrorCode } from './client-error.ts';
+export type { ClusterClient } from './cluster-client.ts';
+export type * from './cluster-types.ts';
 export type { CallSettings } from './connection.ts';
 export type * from './job-types.ts';
 export type { QueuesClient } from './queues-client.ts';
@@ -65,6 +69,7 @@ export interface TroupeClient extends BulkClient {
   /** Resolves with the final job, whatever its state. */
   wait(jobId: string, options?: Pick<WatchOptions, 'signal'>): Promise<JobInfo>;
   readonly queues: QueuesClient;
+  readonly cluster: ClusterClient;
   close(): void;
 }
 
@@ -133,7 +138,8 @@ export function connect(options: ClientOptions): TroupeClient {
   const queues = createQueuesClient({ connection, contract, backoff });
   const bulk = createBulkClient({ connection, contract, codec, backoff });
   const calls = { get, list, retry, cancel, watch, wait, queues };
-  return { ...submitting, ...calls, ...bulk, close: () => connection.close() };
+  const cluster = createClusterClient({ connection, contract, backoff });
+  return { ...submitting, ...calls, ...bulk, cluster, close: () => connection.close() };
 }
 
 function jobOf({ job }: { readonly job: wire.Job | null }): JobInfo {

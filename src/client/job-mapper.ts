@@ -186,6 +186,11 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
     version: queue.version,
     createdAt: dateOf(queue.createTime),
     updatedAt: dateOf(queue.updateTime),
+    quarantines: queue.quarantines.map(({ node, reason, time }) => ({
+      ...(node !== '' && { node }),
+      reason,
+      since: dateOf(time),
+    })),
   };
 }
 

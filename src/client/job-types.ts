@@ -67,12 +67,21 @@ export interface QueueSettingsInfo {
   readonly retentionMs: number;
 }
 
+export interface QueueQuarantineInfo {
+  /** Absent: no node hands the queue out. */
+  readonly node?: string;
+  readonly reason: string;
+  readonly since: Date;
+}
+
 export interface QueueInfo {
   readonly name: string;
   readonly settings: QueueSettingsInfo;
   readonly version: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** Why its jobs wait, if they do. */
+  readonly quarantines: readonly QueueQuarantineInfo[];
 }
 
 /** What is absent keeps its value or gets its default. */

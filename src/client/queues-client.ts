@@ -56,7 +56,7 @@ export function createQueuesClient(parts: {
   };
 }
 
-function queueOf({ queue }: { readonly queue: wire.Queue | null }): QueueInfo {
+export function queueOf({ queue }: { readonly queue: wire.Queue | null }): QueueInfo {
   if (!queue) throw new Error('the gateway answered without a queue');
   return fromQueue(queue);
 }

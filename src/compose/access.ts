@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { CassandraAccess } from '../adapters/cassandra/cql-client.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
 import type { NatsLogin } from '../adapters/nats/login.ts';
-import { ConfigError } from '../config/index.ts';
+import { ConfigError, operatorTokenPattern } from '../config/index.ts';
 import type { Config } from '../config/index.ts';
 
 export function natsAccess({ credsPath, user, passwordPath, tls }: Config['nats']): {
@@ -35,6 +35,13 @@ export function cassandraAccess({ user, passwordPath, tls }: Config['store']['ca
     ...(user !== undefined && password !== undefined && { login: { user, password } }),
     ...(ca !== undefined && { tls: { ca, ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) } }),
   };
+}
+
+export function operatorToken(gateway: Config['gateway']): string | undefined {
+  const token = gateway.operatorToken ?? readNamed('gateway.operatorTokenPath', gateway.operatorTokenPath)?.trimEnd();
+  if (token === undefined || operatorTokenPattern.test(token)) return token;
+  const message = 'must hold a token of 16 to 512 visible ASCII characters';
+  throw new ConfigError([{ path: 'gateway.operatorTokenPath', source: gateway.operatorTokenPath ?? '', message }]);
 }
 
 function readNamed(key: string, path: string | undefined): string | undefined {

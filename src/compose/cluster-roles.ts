@@ -1,16 +1,18 @@
 /** The actors of a node: its membership, the shards it keeps, the work it does. */
 import { HandlerFleet } from '../application/handler-fleet.ts';
+import { createGatedWorkSource } from '../application/gated-work-source.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import type { ShardBatcher } from '../application/shard-batcher.ts';
 import type { ShardRouter } from '../application/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
 import type { NodeInfo } from '../application/ports/membership.ts';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
-import type { ActorRef, ActorSystem } from '../actors/kernel/index.ts';
+import type { ActorDefinition, ActorRef, ActorSystem } from '../actors/kernel/index.ts';
 import type { KeeperMessage } from '../actors/shard/keeper-actor.ts';
 import { keeperActor } from '../actors/shard/keeper-actor.ts';
 import { createShardMetrics, defaultShardLimits } from '../actors/shard/shard-services.ts';
 import type { StopRun } from '../actors/shard/shard-services.ts';
+import type { AdminMessage } from '../actors/node/admin-actor.ts';
 import { membershipActor } from '../actors/node/membership-actor.ts';
 import type { MembershipMessage } from '../actors/node/membership-actor.ts';
 import { NodeHandlers } from '../actors/worker/node-handlers.ts';
@@ -24,6 +26,8 @@ import type { Config } from '../config/index.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { supervise } from '../supervisor/index.ts';
 import type { ChildSpec } from '../supervisor/index.ts';
+import type { DrainOrder } from './drain-order.ts';
+import { nodeAdmin, serveNode } from './node-admin.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 export interface ClusterParts {
@@ -36,6 +40,8 @@ export interface ClusterParts {
   readonly batcher: ShardBatcher;
   readonly node: Omit<NodeInfo, 'handlers'>;
   readonly shardCount: number;
+  readonly startedAtMs: number;
+  readonly order: DrainOrder;
   /** Present on nodes that work. */
   readonly pool?: RunPool;
 }
@@ -53,6 +59,7 @@ const root = 'node';
 const stopMaxMs = 3_000;
 const reportMaxMs = 5_000;
 const shardsMaxMs = 8_000;
+export const adminPath = `/${root}/admin`;
 
 export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRoles> {
   const { system, node, bus } = parts;
@@ -64,9 +71,12 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
     if (to === node.nodeId) runs.tell({ kind: 'stop-run', runId: runIdOf(stop.jobId, stop.token), why: stop.why });
     else bus.requestNode(to, 'stop', stop, 1_000).catch(() => undefined);
   };
-  const stopServing = bus.serveNode(node.nodeId, (verb, payload) => {
-    if (verb === 'stop') stopRun(node.nodeId, payload as StopRun);
-    return Promise.resolve(null);
+  const admin = system.refAt<AdminMessage>(adminPath);
+  const stopServing = serveNode({
+    ...{ bus, node, admin, startedAtMs: parts.startedAtMs, clock: parts.runtime.clock },
+    stopRun: (stop) => {
+      stopRun(node.nodeId, stop);
+    },
   });
   const keeper = system.refAt<KeeperMessage>(`/${root}/shards`);
   const replaced = Promise.withResolvers<unknown>();
@@ -142,6 +152,8 @@ interface Wiring {
 function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, onReplaced }: Wiring): ChildSpec[] {
   const { config, runtime, bus, store, router, batcher, node, pool } = parts;
   const specs: ChildSpec[] = [
+    // First, so that it sees the others start.
+    { name: 'admin', definition: adminOf(parts, slots), restart: 'permanent', shutdownMs: 1_000 },
     {
       name: 'membership',
       definition: membershipActor({
@@ -183,7 +195,9 @@ function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, o
         slots,
         handlers,
         batcher,
-        source: bus.work,
+        source: createGatedWorkSource({
+          ...{ source: bus.work, quarantines: bus.quarantines, nodeId: node.nodeId, clock: runtime.clock },
+        }),
         publisher: bus.publisher,
         live: bus.live,
         payloads: store.payloads,
@@ -196,6 +210,20 @@ function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, o
     specs.push({ name: 'workers', definition: workers, restart: 'permanent', shutdownMs: 'infinity' });
   }
   return specs;
+}
+
+function adminOf(parts: ClusterParts, slots: SlotLedger | undefined): ActorDefinition<AdminMessage> {
+  const { node, system, bus, pool, startedAtMs, order } = parts;
+  return nodeAdmin({
+    ...{ node, system, pool, startedAtMs },
+    isDraining: () => order.draining,
+    quarantines: bus.quarantines,
+    slotsFree: () => slots?.free ?? 0,
+    handlers: () => parts.pool?.manifests() ?? [],
+    drain: () => {
+      order.ask();
+    },
+  });
 }
 
 interface Draining {

@@ -1,6 +1,7 @@
 /** The edge of a process: gRPC for users, HTTP for probes and scrapers. */
 import { readFileSync } from 'node:fs';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import type { NodeClient } from '../application/ports/node-link.ts';
 import type { ShardBatcher } from '../application/shard-batcher.ts';
 import type { ShardRouter } from '../application/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
@@ -12,8 +13,10 @@ import { createHttpEdge } from '../gateway/http-edge.ts';
 import type { HttpEdge, Readiness } from '../gateway/http-edge.ts';
 import { createInputValidator } from '../gateway/input-validator.ts';
 import { createJobCache } from '../gateway/job-cache.ts';
+import { createOperatorAuthorizer } from '../gateway/operator-authorizer.ts';
 import { createGateway } from '../gateway/server.ts';
 import type { Gateway } from '../gateway/server.ts';
+import { operatorToken } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
 export interface GatewayParts {
@@ -24,6 +27,7 @@ export interface GatewayParts {
   readonly router: ShardRouter;
   readonly batcher: ShardBatcher;
   readonly shardCount: number;
+  readonly nodes: NodeClient;
 }
 
 export interface GatewayRole {
@@ -51,6 +55,12 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     shardCount,
     localShards: () => router.local(),
     payloadMaxBytes: config.gateway.payloadMaxBytes,
+    cluster: {
+      nodes: parts.nodes,
+      membership: bus.membership,
+      quarantines: bus.quarantines,
+      authorizer: createOperatorAuthorizer({ operatorToken: operatorToken(config.gateway), host: config.gateway.host }),
+    },
   });
   const { host, port, tls, insecure, reflection, payloadMaxBytes } = config.gateway;
   const { jobsInFlightMax, bytesInFlightMax, watchesMax } = config.gateway;

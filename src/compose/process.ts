@@ -17,8 +17,10 @@ import type { Config } from '../config/index.ts';
 import { defaultQueueSettings, defaultTenant } from '../domain/queue.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
 import { natsAccess } from './access.ts';
-import { startClusterRoles } from './cluster-roles.ts';
+import { adminPath, startClusterRoles } from './cluster-roles.ts';
+import { DrainOrder } from './drain-order.ts';
 import { createGatewayRole, createProbes } from './gateway-role.ts';
+import { createNodeClient } from './node-admin.ts';
 import { nodeIdentity } from './node-identity.ts';
 import { createRuntime } from './runtime.ts';
 import type { ProcessRuntime } from './runtime.ts';
@@ -36,6 +38,8 @@ export interface TroupeProcess {
   readonly failed: Promise<unknown>;
   readiness(): Promise<Readiness>;
   tree(): readonly TreeNode[];
+  /** Aborted when an operator has asked this node to drain: whoever started the process stops it then. */
+  readonly drainAsked: AbortSignal;
   /** Drains within the configured grace, then closes everything. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -83,10 +87,13 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
     version,
   };
   const shared = { config, runtime, bus, store, router, batcher, shardCount: facts.shardCount };
-  const roles = await startClusterRoles({ ...shared, system, node, ...(pool !== undefined && { pool }) });
+  const order = new DrainOrder(log);
+  const startedAtMs = clock.nowMs();
+  const roles = await startClusterRoles({ ...shared, system, node, order, startedAtMs, ...(pool && { pool }) });
   await ensureDefaultQueue({ store, facts }, bus, runtime);
 
-  const edge = config.roles.includes('gateway') ? createGatewayRole(shared) : undefined;
+  const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });
+  const edge = config.roles.includes('gateway') ? createGatewayRole({ ...shared, nodes }) : undefined;
   if (edge !== undefined) {
     opened.push(() => {
       edge.close();
@@ -94,15 +101,14 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
   }
   const gatewayPort = (await edge?.gateway.start())?.port;
   if (edge !== undefined) opened.push(() => edge.gateway.stop(0));
-  let draining = false;
-  const ready = (): Promise<Readiness> => readiness({ bus, store, router, draining, config });
+  const ready = (): Promise<Readiness> => readiness({ bus, store, router, draining: order.draining, config });
   const probes = createProbes(config, runtime, ready);
   const { port: httpPort } = await probes.start();
   opened.push(() => probes.stop());
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    draining = true;
+    order.begin();
     const { graceMs } = config.shutdown;
     await Promise.all([edge?.gateway.stop(graceMs), roles.drain(graceMs)]);
     batcher.close();
@@ -117,6 +123,7 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
     failed: roles.failed,
     readiness: ready,
     tree: () => system.tree(),
+    drainAsked: order.asked,
     stop: () => (stopped ??= stop()),
   };
 }

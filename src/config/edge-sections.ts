@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { key, path, port, wholeNumber } from './schema-key.ts';
 
+export const operatorTokenPattern = /^[\x21-\x7e]{16,512}$/;
+
 export const gatewaySection = z.strictObject({
   host: key(z.string().min(1).default('127.0.0.1'), {
     meaning: 'Address the gRPC server listens on.',
@@ -26,6 +28,17 @@ export const gatewaySection = z.strictObject({
   insecure: key(z.boolean().default(false), {
     meaning: 'Allows an address other than loopback without TLS.',
     consequence: 'Everyone who reaches the port can submit, read and cancel jobs.',
+  }),
+  operatorToken: key(z.string().regex(operatorTokenPattern, 'must be 16 to 512 visible ASCII characters').optional(), {
+    meaning: 'What operators show to drain nodes, stop and resume queues, and profile runs.',
+    consequence:
+      'Without it those calls are open on loopback and refused on any other address. Better kept in a file: `operatorTokenPath`.',
+    defaultNote: 'none',
+  }),
+  operatorTokenPath: key(path.optional(), {
+    meaning: 'File with that token; white space at its end is left out.',
+    consequence: 'Read when the process starts. In place of `operatorToken`.',
+    defaultNote: 'none',
   }),
   reflection: key(z.boolean().default(false), {
     meaning: 'Serves gRPC reflection, so that clients need no generated code.',

@@ -5,6 +5,7 @@ export { findConfigFile } from './config-file.ts';
 export { cacheFolder } from './cache-folder.ts';
 export { readEnvironment } from './environment.ts';
 export type { Environment } from './environment.ts';
+export { operatorTokenPattern } from './edge-sections.ts';
 export { loadConfig } from './load-config.ts';
 export type { ConfigSources } from './load-config.ts';
 export type { Config, ConfigInput } from './schema.ts';

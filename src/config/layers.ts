@@ -22,7 +22,12 @@ const keysByVariable: ReadonlyMap<string, ConfigKey> = new Map(configKeys.map((k
 
 /** Variables with our prefix that are no keys: a shorter name of one, and what the tests read. */
 const aliases: ReadonlyMap<string, string> = new Map([['TROUPE_NATS_SERVER', 'nats.serverPath']]);
-const foreignVariables: ReadonlySet<string> = new Set(['TROUPE_CASSANDRA', 'TROUPE_CONFIG', 'TROUPE_ADDRESS']);
+const foreignVariables: ReadonlySet<string> = new Set([
+  'TROUPE_CASSANDRA',
+  'TROUPE_CONFIG',
+  'TROUPE_ADDRESS',
+  'TROUPE_TOKEN',
+]);
 /** Kubernetes puts such variables into every pod beside a service named `troupe-…`; they are none of ours. */
 const serviceLinkName = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP)(_.+)?)$/;
 const serviceLinkValue = /^(tcp|udp):\/\//;

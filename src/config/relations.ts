@@ -110,6 +110,15 @@ export const relations: readonly Relation[] = [
       ),
   },
   {
+    keys: ['gateway.operatorToken', 'gateway.operatorTokenPath'],
+    rule: '`gateway.operatorToken` and `gateway.operatorTokenPath` are not given both',
+    check: ({ gateway }) =>
+      requires(
+        gateway.operatorToken === undefined || gateway.operatorTokenPath === undefined,
+        'must not be given together with gateway.operatorTokenPath',
+      ),
+  },
+  {
     keys: ['gateway.host', 'gateway.insecure', 'gateway.tls.certPath'],
     rule: '`gateway.host` is loopback, or `gateway.tls` is set, or `gateway.insecure` is true',
     check: ({ gateway }) =>

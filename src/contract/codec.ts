@@ -51,9 +51,23 @@ export type QueuesContract = {
   readonly UpdateQueue: MethodCodec<wire.UpdateQueueRequest, wire.UpdateQueueResponse>;
 };
 
+export type ClusterContract = {
+  readonly ListNodes: MethodCodec<wire.ListNodesRequest, wire.ListNodesResponse>;
+  readonly ListShards: MethodCodec<wire.ListShardsRequest, wire.ListShardsResponse>;
+  readonly GetTree: MethodCodec<wire.GetTreeRequest, wire.GetTreeResponse>;
+  readonly WatchTree: MethodCodec<wire.WatchTreeRequest, wire.WatchTreeResponse>;
+  readonly Inspect: MethodCodec<wire.InspectRequest, wire.InspectResponse>;
+  readonly ListDeadLetters: MethodCodec<wire.ListDeadLettersRequest, wire.ListDeadLettersResponse>;
+  readonly DrainNode: MethodCodec<wire.DrainNodeRequest, wire.DrainNodeResponse>;
+  readonly QuarantineQueue: MethodCodec<wire.QuarantineQueueRequest, wire.QuarantineQueueResponse>;
+  readonly ResumeQueue: MethodCodec<wire.ResumeQueueRequest, wire.ResumeQueueResponse>;
+  readonly ProfileRun: MethodCodec<wire.ProfileRunRequest, wire.ProfileRunResponse>;
+};
+
 export interface Contract {
   readonly jobs: JobsContract;
   readonly queues: QueuesContract;
+  readonly cluster: ClusterContract;
   message<T>(fullName: string): MessageCodec<T>;
 }
 
@@ -63,6 +77,7 @@ export function loadContract(): Contract {
     // The types were generated from the same files; a test compares them.
     jobs: serviceCodec(root, 'troupe.v1.Jobs') as unknown as JobsContract,
     queues: serviceCodec(root, 'troupe.v1.Queues') as unknown as QueuesContract,
+    cluster: serviceCodec(root, 'troupe.v1.Cluster') as unknown as ClusterContract,
     message: (fullName) => messageCodec(root.lookupType(fullName)),
   };
 }

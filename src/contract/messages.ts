@@ -6,6 +6,8 @@
 /** 64-bit numbers: plain when encoding, an object with toNumber() when decoded. */
 export type Int64 = number | { toNumber(): number };
 
+export type * from './cluster-messages.ts';
+
 export interface SubmitJobRequest {
   readonly job: JobSpec | null;
   readonly idempotencyKey: string;
@@ -214,12 +216,19 @@ export interface QueueSettings {
   readonly retention: Duration | null;
 }
 
+export interface QueueQuarantine {
+  readonly node: string;
+  readonly reason: string;
+  readonly time: Timestamp | null;
+}
+
 export interface Queue {
   readonly name: string;
   readonly settings: QueueSettings | null;
   readonly version: number;
   readonly createTime: Timestamp | null;
   readonly updateTime: Timestamp | null;
+  readonly quarantines: readonly QueueQuarantine[];
 }
 
 export interface CreateQueueRequest {

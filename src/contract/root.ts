@@ -6,7 +6,12 @@ import protobuf from 'protobufjs';
 export const protoDir = fileURLToPath(new URL('../../proto/', import.meta.url));
 
 /** Every file that is served, for reflection as well. */
-export const protoFiles = ['troupe/v1/jobs.proto', 'troupe/v1/queues.proto', 'google/rpc/error_details.proto'] as const;
+export const protoFiles = [
+  'troupe/v1/jobs.proto',
+  'troupe/v1/queues.proto',
+  'troupe/v1/cluster.proto',
+  'google/rpc/error_details.proto',
+] as const;
 
 export function loadContractRoot(): protobuf.Root {
   const root = new protobuf.Root();

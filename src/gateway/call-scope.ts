@@ -41,6 +41,8 @@ interface IncomingCall {
 }
 
 const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
+/** As in RFC 6750; longer than any token of ours is none. */
+const bearerPattern = /^bearer +[\x21-\x7e]{1,512}$/i;
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export function createCallScope(parts: CallScopeParts): CallScope {
@@ -162,11 +164,13 @@ function contextOf(call: IncomingCall): CallContext {
   const deadline = call.getDeadline();
   const deadlineAtMs = typeof deadline === 'number' ? deadline : deadline.getTime();
   const traceparent = headerOf(call.metadata, 'traceparent', traceparentPattern);
+  const bearerToken = headerOf(call.metadata, 'authorization', bearerPattern)?.replace(/^bearer +/i, '');
   return {
     tenant: defaultTenant,
     requestId: headerOf(call.metadata, 'x-request-id', requestIdPattern) ?? randomUUID(),
     ...(Number.isFinite(deadlineAtMs) && { deadlineAtMs }),
     ...(traceparent !== undefined && { traceparent }),
+    ...(bearerToken !== undefined && { bearerToken }),
   };
 }
 

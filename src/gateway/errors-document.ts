@@ -20,6 +20,12 @@ const advice = {
   JOB_STATE_FORBIDS: 'Nothing: the job has ended. `state` says how.',
   RUN_NOT_FOUND: 'Look at the state of the job; only what runs can be profiled.',
   PROFILE_BUSY: 'Repeat when the other profile is done; one takes 60 s at most.',
+  NODE_NOT_FOUND: 'Look at `Cluster.ListNodes`; a node that ended is gone.',
+  NODE_SILENT: 'Repeat: nothing was done. A node that stays silent is taken out of the cluster within 10 s.',
+  ACTOR_NOT_FOUND: 'Look at `Cluster.GetTree`; actors come and go.',
+  UNAUTHENTICATED: 'Send `authorization: Bearer <token>` with the token that `gateway.operatorToken` holds.',
+  PERMISSION_DENIED:
+    'Configure `gateway.operatorToken` (or `gateway.operatorTokenPath`), or call a gateway on loopback.',
   INVALID_PAGE_TOKEN: 'Begin the list anew.',
   INVALID_RESUME_TOKEN: 'Watch without a token.',
   BACKLOG_FULL: 'Wait as long as RetryInfo says, or add workers.',

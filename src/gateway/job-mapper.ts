@@ -5,6 +5,7 @@ import type { JobRequest, RequestPayload } from '../application/job-request.ts';
 import type { ListJobsQuery } from '../application/list-jobs.ts';
 import type { RetryRequest } from '../application/retry-job.ts';
 import type { SettingsRequest } from '../application/manage-queues.ts';
+import type { QueueView } from '../application/queue-views.ts';
 import type { Init } from '../contract/codec.ts';
 import {
   failureReasonCodes,
@@ -18,7 +19,6 @@ import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { Failure, JobRecord, JobSpec, JobState, RetryPolicy, TrailEntry, UniqueKey } from '../domain/job.ts';
-import type { Queue } from '../domain/queue.ts';
 
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
   const { job, idempotencyKey } = request;
@@ -124,7 +124,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
   };
 }
 
-export function toQueue(queue: Queue): Init<wire.Queue> {
+export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
   const { settings } = queue;
   return {
     name: queue.name,
@@ -136,6 +136,7 @@ export function toQueue(queue: Queue): Init<wire.Queue> {
     version: queue.version,
     createTime: toTime(queue.createdAtMs),
     updateTime: toTime(queue.updatedAtMs),
+    quarantines: quarantines.map(({ node, reason, sinceMs }) => ({ node, reason, time: toTime(sinceMs) })),
   };
 }
 

@@ -13,6 +13,7 @@ import { loadContract } from '../contract/codec.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import { protoDir, protoFiles } from '../contract/root.ts';
 import { createAdmission } from './admission.ts';
+import { clusterService } from './cluster-service.ts';
 import { createCallScope } from './call-scope.ts';
 import type { CallScope } from './call-scope.ts';
 import { ensureListenable, isLoopback, listenError, ListenError } from './listen-error.ts';
@@ -87,7 +88,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function setServing(serving: boolean): void {
     const status = serving && !stopped ? 'SERVING' : 'NOT_SERVING';
-    for (const service of ['', 'troupe.v1.Jobs', 'troupe.v1.Queues']) health.setStatus(service, status);
+    for (const service of ['', 'troupe.v1.Jobs', 'troupe.v1.Queues', 'troupe.v1.Cluster'])
+      health.setStatus(service, status);
   }
 
   /** Destroying connections is left to `drain`: without channelz `forceShutdown` finds none. */
@@ -154,6 +156,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const parts = { useCases, scope, admission, mapper };
   server.addService(contract.jobs, jobsService(parts));
   server.addService(contract.queues, queuesService(parts));
+  server.addService(contract.cluster, clusterService(parts));
   const health = new HealthImplementation();
   health.addToServer(server);
   if (options.reflection) {

@@ -11,8 +11,15 @@ import { toTime } from '../contract/time.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 
+/** Named by the metadata of the error. */
+type Resource = 'job' | 'queue' | 'node' | 'actor';
+const resourceKeys = { job: 'jobId', queue: 'queue', node: 'node', actor: 'path' } as const satisfies Record<
+  Resource,
+  string
+>;
+
 /** Which detail beside ErrorInfo tells the rest. RetryInfo is added wherever a retry makes sense. */
-type Extra = 'field' | 'job' | 'queue' | 'precondition' | 'quota' | 'request' | 'none';
+type Extra = 'field' | Resource | 'precondition' | 'quota' | 'request' | 'none';
 
 interface Mapping {
   readonly status: grpc;
@@ -40,6 +47,11 @@ export const statusTable = {
   JOB_STATE_FORBIDS: { status: grpc.FAILED_PRECONDITION, extra: 'precondition' },
   RUN_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'job' },
   PROFILE_BUSY: { status: grpc.RESOURCE_EXHAUSTED, extra: 'none', retryAfterMs: 5_000, outcome: 'none' },
+  NODE_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'node' },
+  NODE_SILENT: { status: grpc.UNAVAILABLE, extra: 'node', retryAfterMs: 1_000, outcome: 'none' },
+  ACTOR_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'actor' },
+  UNAUTHENTICATED: { status: grpc.UNAUTHENTICATED, extra: 'none' },
+  PERMISSION_DENIED: { status: grpc.PERMISSION_DENIED, extra: 'none' },
   INVALID_PAGE_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   INVALID_RESUME_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   BACKLOG_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
@@ -104,9 +116,12 @@ function extraOf(error: TroupeError, extra: Extra, requestId: string): Detail | 
     case 'field':
       return { name: 'BadRequest', value: { fieldViolations: error.violations } };
     case 'job':
-      return { name: 'ResourceInfo', value: { resourceType: 'job', resourceName: jobId, description } };
     case 'queue':
-      return { name: 'ResourceInfo', value: { resourceType: 'queue', resourceName: queue, description } };
+    case 'node':
+    case 'actor': {
+      const resourceName = metadata[resourceKeys[extra]] ?? '';
+      return { name: 'ResourceInfo', value: { resourceType: extra, resourceName, description } };
+    }
     case 'precondition': {
       const violation = { type: error.code, subject: handler ?? jobId, description };
       return { name: 'PreconditionFailure', value: { violations: [violation] } };

@@ -10,7 +10,10 @@ import { createPrometheusTelemetry } from '../../src/adapters/telemetry/promethe
 import type { PrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createShardBatcher } from '../../src/application/shard-batcher.ts';
+import type { NodeVerb, NodeVerbs } from '../../src/application/node-protocol.ts';
+import type { Authorizer } from '../../src/application/ports/authorizer.ts';
 import type { LiveFeed } from '../../src/application/ports/bus.ts';
+import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import type { ShardClient } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { ItemResult, JobView, SubmitItem, SubmitResult } from '../../src/application/shard-protocol.ts';
@@ -27,12 +30,16 @@ import { acceptJob, decide } from '../../src/domain/transitions.ts';
 import type { JobCommand } from '../../src/domain/transitions.ts';
 import { createInputValidator } from '../../src/gateway/input-validator.ts';
 import { createJobCache } from '../../src/gateway/job-cache.ts';
+import { createOperatorAuthorizer } from '../../src/gateway/operator-authorizer.ts';
 import { createGateway } from '../../src/gateway/server.ts';
 import type { Gateway, GatewayOptions } from '../../src/gateway/server.ts';
+import { memoryQuarantines } from '../support/queue-marks.ts';
 import { realClock, silentLog } from '../support/stores.ts';
 
 const shardCount = 4;
 export const payloadMaxBytes = 64 * 1_024;
+
+type NodeAnswers = { readonly [V in NodeVerb]?: (question: NodeVerbs[V]['ask']) => NodeVerbs[V]['answer'] };
 
 export interface Edge {
   readonly port: number;
@@ -46,6 +53,10 @@ export interface Edge {
   readonly batches: { readonly verb: string; readonly items: number }[];
   /** What the next batches meet instead of an owner. */
   readonly fates: ('SHARD_UNAVAILABLE' | 'OUTCOME_UNKNOWN')[];
+  /** Members of the cluster by id; a verb that has no answer meets silence. */
+  readonly nodes: Map<string, { readonly info: NodeInfo; readonly answers: NodeAnswers }>;
+  readonly quarantines: ReturnType<typeof memoryQuarantines>;
+  authorizer: Authorizer;
   /** While set, batches wait for it. */
   hold: Promise<void> | undefined;
   watchers(): number;
@@ -136,6 +147,8 @@ export async function openEdge(): Promise<Edge> {
   const listeners = new Map<string, Set<Parameters<LiveFeed['watchJob']>[1]>>();
   const versions = new Map<string, number>();
   const manifests = new Map<string, HandlerManifest>();
+  const nodes: Edge['nodes'] = new Map();
+  const quarantines = memoryQuarantines();
   const clients: TroupeClient[] = [];
   const gateways: Gateway[] = [];
 
@@ -202,6 +215,18 @@ export async function openEdge(): Promise<Edge> {
     log: silentLog,
     shardCount,
     localShards: () => [],
+    cluster: {
+      nodes: {
+        ask: async (nodeId, verb, question) => {
+          const answer = nodes.get(nodeId)?.answers[verb];
+          if (answer === undefined) throw new TroupeError('NODE_SILENT');
+          return answer(question);
+        },
+      },
+      membership: { nodes: () => [...nodes.values()].map(({ info }) => info) },
+      quarantines,
+      authorizer: { demand: (role, caller) => edge.authorizer.demand(role, caller) },
+    },
     payloadMaxBytes,
   });
 
@@ -233,6 +258,9 @@ export async function openEdge(): Promise<Edge> {
     batches: [],
     fates: [],
     hold: undefined,
+    nodes,
+    quarantines,
+    authorizer: createOperatorAuthorizer({ operatorToken: undefined, host: '127.0.0.1' }),
     watchers: () => [...listeners.values()].reduce((sum, ofJob) => sum + ofJob.size, 0),
     async apply(id, order) {
       const record = await owner.command(id as JobId, order);

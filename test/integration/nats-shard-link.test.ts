@@ -171,7 +171,7 @@ describe('shard link', () => {
     });
     await expect(client.requestNode('host.a:1', 'fail', null, 2_000)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
     await expect(client.requestNode('nobody', 'drain', null, 2_000)).rejects.toMatchObject({
-      code: 'SHARD_UNAVAILABLE',
+      code: 'NODE_SILENT',
     });
     stop();
   });

@@ -17,6 +17,7 @@ export function recordedTerminal(
     isOutTerminal: isTerminal,
     isErrTerminal: isTerminal,
     columns: 100,
+    outSize: () => ({ columns: 160, rows: 12 }),
     readStdin: async () => Buffer.from(stdin),
   };
 }

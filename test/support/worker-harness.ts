@@ -61,6 +61,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
     cancel: (runId: string) => void harness.cancelled.push(runId),
     stats: () => ({ threads, busy: 0, waiting: 0, leaked: 0, rssBytes: 0, cells: [] }),
     runs: () => [],
+    manifests: () => [],
     profile: () => Promise.reject(new Error('not expected of a worker: profile')),
     onManifests: () => () => undefined,
     stop: () => Promise.resolve(),

@@ -98,3 +98,10 @@ export class JobTable {
     if (isTerminal(state)) entry.progress = undefined;
   }
 }
+
+/** For the tree view: `jobs.QUEUED`, those that are 0 left out. */
+export function jobFacts(counts: Readonly<Record<JobState, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(counts).flatMap(([state, count]) => (count === 0 ? [] : [[`jobs.${state}`, count]])),
+  );
+}

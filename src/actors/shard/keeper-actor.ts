@@ -181,7 +181,7 @@ class Keeper implements Behavior<KeeperMessage> {
         this.#handOver(shard, held);
       } else if (held.phase !== 'handing-over') this.#renewInTime(shard, held);
     }
-    this.#context.describe({ shards: this.#held.size });
+    this.#context.describe(this.#facts());
     this.#context.setTimer('tick', tickMs, { kind: 'tick' });
     this.#checkDrained();
   }
@@ -196,6 +196,13 @@ class Keeper implements Behavior<KeeperMessage> {
     const candidates = nodes.filter((node) => node.roles.includes('shards') && !node.draining);
     this.#target = placeShards(shardCount, candidates, leases.holders());
     return this.#target;
+  }
+
+  /** `lease.<shard>`: when it was renewed, monotonic. */
+  #facts(): Readonly<Record<string, number>> {
+    const facts: Record<string, number> = { shards: this.#held.size };
+    for (const [shard, { renewedMs }] of this.#held) facts[`lease.${String(shard)}`] = Math.round(renewedMs);
+    return facts;
   }
 
   #acquire(shard: number): void {

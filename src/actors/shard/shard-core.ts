@@ -17,7 +17,7 @@ import { BatchReply } from './batch-reply.ts';
 import { DeadlineWatch } from './deadline-watch.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import type { JobEntry } from './job-table.ts';
-import { JobTable } from './job-table.ts';
+import { jobFacts, JobTable } from './job-table.ts';
 import { Outbox } from './outbox.ts';
 import { PartitionSet } from './partition-set.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
@@ -49,6 +49,8 @@ export class ShardCore {
   #flushAsked = false;
   #flushingSoon = false;
   #lastNowMs = 0;
+  /** Monotonic. */
+  #committedMs: number | undefined;
   #handedOver: { readonly done: () => void; readonly untilMs: number } | undefined;
 
   constructor(shard: number, services: ShardServices, context: ActorContext<ShardMessage>, taken: TakenShard) {
@@ -157,6 +159,7 @@ export class ShardCore {
     if (outcome.value === 'deposed' || writer === undefined) {
       throw new TroupeError('SHARD_UNAVAILABLE', { message: 'deposed: another owner holds the shard' });
     }
+    this.#committedMs = this.context.clock.monotonicMs();
     for (const record of writer.landed()) this.#durable(record);
     this.#outbox.pump();
     if (writer.urgent) this.askFlush();
@@ -180,6 +183,8 @@ export class ShardCore {
       jobs: this.table.size,
       undurable: this.undurable,
       outbox: this.#outbox.size,
+      ...(this.#committedMs !== undefined && { committedMs: Math.round(this.#committedMs) }),
+      ...jobFacts(this.table.counts),
     });
     this.askFlush();
     this.#checkHandOver();

@@ -5,6 +5,7 @@
 import type { BusHealth, LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
 import type { Membership, ShardLeases, SharedConfig } from '../../application/ports/membership.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
+import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { ShardClient, ShardServer } from '../../application/ports/shard-link.ts';
 import { isNotReady } from './broker-error.ts';
 import { KeyBucket } from './key-bucket.ts';
@@ -18,7 +19,8 @@ import { NatsMembership } from './membership.ts';
 import { natsNames } from './names.ts';
 import type { NatsNames } from './names.ts';
 import { NatsNodeLink } from './node-link.ts';
-import type { NodeHandler } from './node-link.ts';
+import type { NodeFace, NodeHandler } from './node-link.ts';
+import { NatsQueueMarks } from './queue-marks.ts';
 import { NatsPublisher } from './publisher.ts';
 import { ReplyMux } from './reply-mux.ts';
 import { Requester } from './request-reply.ts';
@@ -54,13 +56,14 @@ export interface NatsBus {
   readonly membership: Membership;
   readonly leases: ShardLeases;
   readonly config: SharedConfig;
+  readonly quarantines: QueueQuarantines;
   readonly shardClient: ShardClient;
   readonly shardServer: ShardServer;
   /** Where existing streams, buckets and consumers differ from what is wanted; they were left as they are. */
   differences(): readonly Difference[];
   health(): BusHealth;
   requestNode(nodeId: string, verb: string, payload: unknown, timeoutMs: number): Promise<unknown>;
-  serveNode(nodeId: string, handler: NodeHandler): () => void;
+  serveNode(nodeId: string, handler: NodeHandler, face?: NodeFace): () => void;
   close(): Promise<void>;
 }
 
@@ -127,7 +130,8 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
   });
   const config = new NatsSharedConfig(openBucket(options, ground, names.configBucket), guard);
   const work = new NatsWorkSource({ ...options, ...ground });
-  const nodeLink = new NatsNodeLink({ link, requester, names, maxInProgress: limits.requestsInProgress });
+  const nodeLink = new NatsNodeLink({ link, requester, names, maxInProgress: limits.requestsInProgress, clock });
+  const quarantines = new NatsQueueMarks(openBucket(options, ground, names.configBucket), guard);
   return {
     publisher: new NatsPublisher({ ...ground, mux, telemetry: options.telemetry }),
     work,
@@ -135,17 +139,19 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     membership,
     leases,
     config,
+    quarantines,
     shardClient: new NatsShardClient(requester, names),
     shardServer: new NatsShardServer(link, names, limits.requestsInProgress),
     differences: () => topology.differences,
     health: () => ({ connected: link.connected, ...(link.server !== undefined && { server: link.server }) }),
     requestNode: (nodeId, verb, payload, timeoutMs) => nodeLink.request(nodeId, verb, payload, timeoutMs),
-    serveNode: (nodeId, handler) => nodeLink.serve(nodeId, handler),
+    serveNode: (nodeId, handler, face) => nodeLink.serve(nodeId, handler, face),
     close: async () => {
       guard.close();
       membership.close();
       leases.close();
       config.close();
+      quarantines.close();
       work.close();
       await link.close();
     },

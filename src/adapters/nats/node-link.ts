@@ -1,10 +1,16 @@
-/** Requests to one node by its id (`<root>.node.<id>.<verb>`): cancel, drain, tree, stats. JSON both ways. */
+/** Requests to one node by its id (`<root>.node.<id>.<verb>`): stop a run, and what `NodeVerbs` has. JSON both ways. */
+import type { Msg } from '@nats-io/transport-node';
+import type { Clock } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { NatsLink } from './link.ts';
+import { escapeToken } from './names.ts';
 import type { NatsNames } from './names.ts';
 import { asObject, serve } from './request-reply.ts';
 import type { Requester } from './request-reply.ts';
+import { serveFace } from './service-face.ts';
+import type { ServiceFace } from './service-face.ts';
 
+export type NodeFace = Pick<ServiceFace, 'version' | 'metadata' | 'startedAtMs'>;
 export type NodeHandler = (verb: string, payload: unknown) => Promise<unknown>;
 
 export class NatsNodeLink {
@@ -12,48 +18,80 @@ export class NatsNodeLink {
   readonly #requester: Requester;
   readonly #names: NatsNames;
   readonly #maxInProgress: number;
+  readonly #clock: Clock;
 
   constructor(options: {
     readonly link: NatsLink;
     readonly requester: Requester;
     readonly names: NatsNames;
     readonly maxInProgress: number;
+    readonly clock: Clock;
   }) {
     this.#link = options.link;
     this.#requester = options.requester;
     this.#names = options.names;
     this.#maxInProgress = options.maxInProgress;
+    this.#clock = options.clock;
   }
 
-  /** Rejects SHARD_UNAVAILABLE when no such node listens (nothing was done), OUTCOME_UNKNOWN after `timeoutMs`. */
+  /** Rejects NODE_SILENT when no such node listens (nothing was done), OUTCOME_UNKNOWN after `timeoutMs`. */
   async request(nodeId: string, verb: string, payload: unknown, timeoutMs: number): Promise<unknown> {
     const answer = await this.#requester.ask({
       subject: this.#names.nodeSubject(nodeId, verb),
       body: JSON.stringify({ payload }),
       timeoutMs,
-      nobody: `node ${nodeId} does not listen`,
+      nobody: { code: 'NODE_SILENT', message: `node ${nodeId} does not answer` },
     });
     return (answer as { results?: unknown }).results;
   }
 
-  serve(nodeId: string, handler: NodeHandler): () => void {
-    return serve({
+  /** With `face` stock tools see the node as a service, with counts of what it was asked. */
+  serve(nodeId: string, handler: NodeHandler, face?: NodeFace): () => void {
+    const subject = this.#names.nodeSubject(nodeId, '*');
+    const counts = { requests: 0, errors: 0, lastError: '', processingMs: 0 };
+    const stopServing = serve({
       link: this.#link,
-      subject: this.#names.nodeSubject(nodeId, '*'),
+      subject,
       maxInProgress: this.#maxInProgress,
       answer: async (verb, message) => {
-        let payload: unknown;
+        const beganMs = this.#clock.monotonicMs();
         try {
-          ({ payload } = asObject(message.json()) as { payload?: unknown });
+          return await this.#answer(verb, message, handler);
         } catch (error) {
-          throw new TroupeError('INVALID_ARGUMENT', { message: 'the request is not JSON', cause: error });
+          counts.errors += 1;
+          counts.lastError = TroupeError.from(error).code;
+          throw error;
+        } finally {
+          counts.requests += 1;
+          counts.processingMs += this.#clock.monotonicMs() - beganMs;
         }
-        const text = JSON.stringify({ results: (await handler(verb, payload)) ?? null });
-        if (Buffer.byteLength(text) > this.#link.maxPayload) {
-          throw new TroupeError('PAYLOAD_TOO_LARGE', { message: 'the answer of the node is too large' });
-        }
-        return text;
       },
     });
+    if (face === undefined) return stopServing;
+    const { root } = this.#names;
+    const endpoint = { name: 'node', subject };
+    const stopFace = serveFace(
+      this.#link,
+      { ...face, name: `${root}-node`, id: escapeToken(nodeId), description: 'A node of Troupe', endpoint },
+      () => counts,
+    );
+    return () => {
+      stopFace();
+      stopServing();
+    };
+  }
+
+  async #answer(verb: string, message: Msg, handler: NodeHandler): Promise<string> {
+    let payload: unknown;
+    try {
+      ({ payload } = asObject(message.json()) as { payload?: unknown });
+    } catch (error) {
+      throw new TroupeError('INVALID_ARGUMENT', { message: 'the request is not JSON', cause: error });
+    }
+    const text = JSON.stringify({ results: (await handler(verb, payload)) ?? null });
+    if (Buffer.byteLength(text) > this.#link.maxPayload) {
+      throw new TroupeError('PAYLOAD_TOO_LARGE', { message: 'the answer of the node is too large' });
+    }
+    return text;
   }
 }

@@ -14,7 +14,7 @@ export interface Request {
   readonly body: string;
   readonly timeoutMs: number;
   /** What to say when nobody listens; nothing was done then. */
-  readonly nobody: string;
+  readonly nobody: { readonly code: 'SHARD_UNAVAILABLE' | 'NODE_SILENT'; readonly message: string };
 }
 
 export class Requester {
@@ -62,7 +62,7 @@ function sizes(data: Uint8Array, link: NatsLink): Record<string, string> {
 function failureError(failure: ReplyFailure, request: Request): TroupeError {
   switch (failure) {
     case 'noResponders':
-      return new TroupeError('SHARD_UNAVAILABLE', { message: request.nobody, retryAfterMs: 250 });
+      return new TroupeError(request.nobody.code, { message: request.nobody.message, retryAfterMs: 250 });
     case 'timeout':
       return new TroupeError('OUTCOME_UNKNOWN', { message: `no answer within ${request.timeoutMs} ms` });
     case 'linkLost':

@@ -31,7 +31,7 @@ export class NatsShardClient implements ShardClient {
       subject: this.#names.shardSubject(shard, verb),
       body: JSON.stringify({ items }),
       timeoutMs,
-      nobody: `shard ${shard} has no owner right now`,
+      nobody: { code: 'SHARD_UNAVAILABLE', message: `shard ${shard} has no owner right now` },
     });
     const { results } = answer as { results?: unknown };
     if (!Array.isArray(results) || results.length !== items.length) {

@@ -126,6 +126,10 @@ class CellPool implements RunPool {
     return run.home.profile(run, durationMs);
   }
 
+  manifests(): readonly HandlerManifest[] {
+    return this.#generation?.manifests ?? [];
+  }
+
   onManifests(listener: (manifests: readonly HandlerManifest[]) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

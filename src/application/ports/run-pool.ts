@@ -109,6 +109,8 @@ export interface RunPool {
    * PROFILE_BUSY, PAYLOAD_TOO_LARGE past `profileMaxBytes`.
    */
   profile(runId: string, options: { readonly durationMs: number }): Promise<string>;
+  /** Of the handlers that are loaded now. */
+  manifests(): readonly HandlerManifest[];
   /** Manifests changed because handlers were reloaded. */
   onManifests(listener: (manifests: readonly HandlerManifest[]) => void): () => void;
   /** Waits up to `graceMs` for runs to end, then ends them as `lost`. */

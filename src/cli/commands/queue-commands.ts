@@ -42,16 +42,21 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
 }
 
 function queueTable(queues: readonly QueueInfo[], nowMs: number): string {
-  const rows = queues.map(({ name, settings: { executionTimeoutMs, retry, retentionMs }, version, updatedAt }) => [
-    name,
-    durationText(executionTimeoutMs),
-    `${retry.maxAttempts}`,
-    `${durationText(retry.initialMs)} × ${retry.coefficient} ≤ ${durationText(retry.maxMs)}`,
-    durationText(retentionMs),
-    `${version}`,
-    relativeText(updatedAt.getTime(), nowMs),
-  ]);
-  return tableText(['QUEUE', 'TIMEOUT', 'ATTEMPTS', 'DELAYS', 'RETENTION', 'VERSION', 'CHANGED'], rows);
+  const rows = queues.map(
+    ({ name, settings: { executionTimeoutMs, retry, retentionMs }, version, updatedAt, quarantines }) => [
+      name,
+      durationText(executionTimeoutMs),
+      `${retry.maxAttempts}`,
+      `${durationText(retry.initialMs)} × ${retry.coefficient} ≤ ${durationText(retry.maxMs)}`,
+      durationText(retentionMs),
+      `${version}`,
+      relativeText(updatedAt.getTime(), nowMs),
+      quarantines
+        .map(({ node, reason }) => `quarantined${node === undefined ? '' : ` on ${node}`}: ${reason}`)
+        .join('; '),
+    ],
+  );
+  return tableText(['QUEUE', 'TIMEOUT', 'ATTEMPTS', 'DELAYS', 'RETENTION', 'VERSION', 'CHANGED', 'STATE'], rows);
 }
 
 function print(context: CommandContext, isJson: boolean, queues: readonly QueueInfo[]): void {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { actorStateCodes, nodeStateCodes, shardStateCodes } from '../../../src/contract/cluster-codes.ts';
 import { loadContract } from '../../../src/contract/codec.ts';
 import {
   failureReasonCodes,
@@ -29,8 +30,10 @@ function words(enumName: string, prefix: string): Record<string, number> {
 
 describe('the contract', () => {
   it('has its types in step', () => {
-    const path = new URL('../../../src/contract/messages.ts', import.meta.url);
-    expect(readFileSync(path, 'utf8'), 'run `npm run proto:types`').toBe(contractTypes());
+    for (const [file, text] of Object.entries(contractTypes())) {
+      const path = new URL(`../../../src/contract/${file}`, import.meta.url);
+      expect(readFileSync(path, 'utf8'), 'run `npm run proto:types`').toBe(text);
+    }
   });
 
   it('has the words of the domain, with the same numbers', () => {
@@ -42,11 +45,16 @@ describe('the contract', () => {
     expect(words('UniqueConflict', 'UNIQUE_CONFLICT_')).toEqual(Object.fromEntries(conflicts));
     expect(words('FailureReason', 'FAILURE_REASON_')).toEqual(failureReasonCodes);
     const upper = Object.entries(jobEventTypeCodes).map(([type, code]) => [type.toUpperCase(), code]);
+    const spoken = (codes: Readonly<Record<string, number>>): Record<string, number> =>
+      Object.fromEntries(Object.entries(codes).map(([word, code]) => [word.toUpperCase(), code]));
+    expect(words('NodeState', 'NODE_STATE_')).toEqual(spoken(nodeStateCodes));
+    expect(words('ShardState', 'SHARD_STATE_')).toEqual(spoken(shardStateCodes));
+    expect(words('ActorState', 'ACTOR_STATE_')).toEqual(spoken(actorStateCodes));
     expect(words('JobEventType', 'JOB_EVENT_TYPE_')).toEqual(Object.fromEntries(upper));
   });
 
   it('names methods as the codec does', () => {
-    const { jobs, queues } = loadContract();
+    const { jobs, queues, cluster } = loadContract();
     expect(Object.values(jobs).map((method) => method.path)).toEqual(
       [
         'SubmitJob',
@@ -63,6 +71,8 @@ describe('the contract', () => {
     expect(Object.values(jobs).filter((method) => method.responseStream)).toEqual([
       ...[jobs.RedriveJobs, jobs.CancelJobs, jobs.WatchJob],
     ]);
+    const streams = Object.values(cluster).filter((method) => method.responseStream);
+    expect(streams).toEqual([cluster.WatchTree, cluster.ProfileRun]);
     expect(Object.keys(queues)).toEqual(['CreateQueue', 'GetQueue', 'ListQueues', 'UpdateQueue']);
   });
 

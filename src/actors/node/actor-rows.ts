@@ -1,0 +1,147 @@
+/**
+ * The rows of a node's tree: its actors, and beside them what is no actor but worth seeing: the node itself (`/`), its cells
+ * (`/node/cells/...`) and its runs (`/node/workers/runs/...`). Pure.
+ */
+import { isWithin, treeMaxBytes } from '../../application/node-protocol.ts';
+import type { ActorRow, NodeReport, TreeReport } from '../../application/node-protocol.ts';
+import type { RunPoolStats, RunView } from '../../application/ports/run-pool.ts';
+import type { TreeNode } from '../kernel/index.ts';
+import type { Activity } from './activity-meter.ts';
+import { queueOfPath, runsPath } from './node-paths.ts';
+import { isInstantFact } from './shard-reports.ts';
+
+export interface RowSources {
+  readonly tree: readonly TreeNode[];
+  readonly node: NodeReport;
+  readonly cells: RunPoolStats['cells'];
+  readonly runs: readonly RunView[];
+  readonly nowMs: number;
+  readonly activityOf: (node: TreeNode) => Activity;
+  /** Why the queue is held back on this node, if it is. */
+  readonly heldFor: (tenant: string, queue: string) => string | undefined;
+}
+
+const blank = {
+  restarts: 0,
+  restartsInWindow: 0,
+  mailboxSize: 0,
+  mailboxCapacity: 0,
+  stashed: 0,
+  messages: 0,
+  messageRate: 0,
+  busyMs: 0,
+  busyShare: 0,
+  facts: {},
+} as const;
+
+export function actorRows(sources: RowSources): readonly ActorRow[] {
+  const rows: ActorRow[] = [nodeRow(sources.node)];
+  for (const actor of sources.tree) {
+    rows.push(actorRow(actor, sources));
+    if (actor.path === runsPath) rows.push(...sources.runs.map((run) => runRow(run, sources.nowMs)));
+  }
+  return [...rows, ...sources.cells.map((cell, index) => cellRow(cell, index))];
+}
+
+/** Those at and below `path`, as many as fit. */
+export function boundedTree(rows: readonly ActorRow[], path: string, maxBytes = treeMaxBytes): TreeReport {
+  const wanted = rows.filter((row) => isWithin(row.path, path));
+  let bytes = 0;
+  let count = 0;
+  for (const row of wanted) {
+    // Three bytes a character at most, as all text here is short and mostly ASCII: measured, not guessed.
+    bytes += Buffer.byteLength(JSON.stringify(row)) + 1;
+    if (bytes > maxBytes) break;
+    count += 1;
+  }
+  return { rows: wanted.slice(0, count), omitted: wanted.length - count };
+}
+
+export function nodeRow(node: NodeReport): ActorRow {
+  const { slotsFree, slotsTotal, runs, shards, vitals, version } = node;
+  return {
+    ...blank,
+    path: '/',
+    kind: 'node',
+    state: node.draining ? 'draining' : 'running',
+    startedAtMs: node.startedAtMs,
+    facts: {
+      version,
+      roles: node.roles.join(','),
+      ...(slotsTotal > 0 && { slotsTotal: String(slotsTotal), slotsFree: String(slotsFree), runs: String(runs) }),
+      shards: String(shards),
+      loop: vitals.eventLoopUtilization.toFixed(2),
+      rssMiB: String(Math.round(vitals.rssBytes / 1_048_576)),
+    },
+  };
+}
+
+function actorRow(actor: TreeNode, sources: RowSources): ActorRow {
+  const { messageRate, busyShare } = sources.activityOf(actor);
+  const queue = queueOfPath(actor.path);
+  const heldFor = queue && sources.heldFor(queue.tenant, queue.name);
+  const facts = shownFacts(actor);
+  return {
+    path: actor.path,
+    kind: actor.kind,
+    state: heldFor === undefined ? actor.state : 'quarantined',
+    ...(actor.upMs !== undefined && { startedAtMs: Math.round(sources.nowMs - actor.upMs) }),
+    restarts: actor.restarts,
+    restartsInWindow: actor.budget?.inWindow ?? 0,
+    ...(actor.budget !== undefined && { restartLimit: actor.budget.limit }),
+    mailboxSize: actor.mailboxSize,
+    mailboxCapacity: actor.mailboxCapacity,
+    stashed: actor.stashed,
+    messages: actor.messagesHandled,
+    messageRate,
+    busyMs: actor.busyMs,
+    busyShare,
+    ...(actor.lastError !== undefined && { lastError: actor.lastError }),
+    ...(actor.lastErrorAtMs !== undefined && { lastErrorAtMs: actor.lastErrorAtMs }),
+    facts: heldFor === undefined ? facts : { ...facts, quarantine: heldFor },
+  };
+}
+
+/** Instants of this process's own clock say nothing to anyone else; `shardReports` makes ages of them. */
+function shownFacts({ facts }: TreeNode): Readonly<Record<string, string>> {
+  const shown = Object.entries(facts).filter(([name]) => !isInstantFact(name));
+  return Object.fromEntries(shown.map(([name, value]) => [name, String(value)]));
+}
+
+function runRow(run: RunView, nowMs: number): ActorRow {
+  const { jobId, attempt, handler, startedAgoMs, pulseAgoMs, cellPid, thread, progress, note, suspect } = run;
+  const startedAtMs = startedAgoMs === undefined ? undefined : Math.round(nowMs - startedAgoMs);
+  const ownEndMs = startedAtMs === undefined ? undefined : startedAtMs + run.executionTimeoutMs;
+  const endsMs = [ownEndMs, run.deadlineAtMs].filter((atMs) => atMs !== undefined);
+  return {
+    ...blank,
+    path: `${runsPath}/run:${jobId}#${String(attempt)}`,
+    kind: 'run',
+    state: startedAtMs === undefined ? 'waiting' : 'running',
+    ...(startedAtMs !== undefined && { startedAtMs }),
+    run: {
+      jobId,
+      attempt,
+      handler,
+      ...(cellPid !== undefined && { cellPid }),
+      ...(thread !== undefined && { thread }),
+      progress,
+      note,
+      ...(pulseAgoMs !== undefined && { pulseAtMs: Math.round(nowMs - pulseAgoMs) }),
+      ...(startedAtMs !== undefined && endsMs.length > 0 && { deadlineAtMs: Math.min(...endsMs) }),
+      suspect,
+    },
+  };
+}
+
+function cellRow(cell: RunPoolStats['cells'][number], index: number): ActorRow {
+  const { pid, state, restarts, rssBytes, eventLoopUtilization, threads, busy, leaked } = cell;
+  return {
+    ...blank,
+    path: `/node/cells/cell:${String(index)}`,
+    kind: 'cell',
+    state: state === 'up' ? 'running' : state === 'down' ? 'waiting' : 'starting',
+    restarts,
+    cell: { ...(pid !== undefined && { pid }), rssBytes, eventLoopUtilization, threads, busy, leaked },
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * Answers what is asked of this node (`NodeVerbs`), and keeps what the answers need: how busy the actors were lately, what
+ * happened to them, profiles to be fetched. It looks on and disturbs nobody: everything it keeps is bounded.
+ *
+ * It also minds the quarantines of queues. A queue whose own actor failed too often is marked for this node, so that all can
+ * see it and it stays so after a restart; once the marks of a queue are gone its actors are resumed.
+ */
+import { ask } from '../kernel/index.ts';
+import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/index.ts';
+import type { NodeVerb, NodeVerbs } from '../../application/node-protocol.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { markEveryMs } from './activity-meter.ts';
+import { NodeView } from './node-view.ts';
+import type { AdminServices } from './node-view.ts';
+import { QueueWarden } from './queue-warden.ts';
+import { ProfileDesk } from './profile-desk.ts';
+import { answerOf } from './admin-verbs.ts';
+
+type Reply = ActorRef<PromiseSettledResult<NodeVerbs[NodeVerb]['answer']>>;
+
+export type AdminMessage =
+  | { readonly kind: 'ask'; readonly verb: NodeVerb; readonly question: unknown; readonly reply: Reply }
+  | { readonly kind: 'mark' }
+  | { readonly kind: 'quarantines-changed' }
+  | { readonly kind: 'marked'; readonly key: string; readonly outcome: PromiseSettledResult<void> };
+
+/** Questions that may wait; past it they are refused at once. */
+const mailboxCapacity = 256;
+
+export function adminActor(services: AdminServices): ActorDefinition<AdminMessage> {
+  return { kind: 'admin', mailboxCapacity, start: (context) => startAdmin(services, context) };
+}
+
+function startAdmin(services: AdminServices, context: ActorContext<AdminMessage>): Behavior<AdminMessage> {
+  const { clock } = context;
+  const view = new NodeView(services, clock);
+  const warden = new QueueWarden(services, context);
+  const profiles = new ProfileDesk(() => clock.monotonicMs());
+  const stopEvents = services.system.subscribe((event) => {
+    view.events.note(event);
+    if (event.type === 'quarantined') warden.failed(event.path, event.reason);
+  });
+  const stopChanges = services.quarantines.onChange(() => context.self.tell({ kind: 'quarantines-changed' }));
+  const mark = (): void => {
+    view.mark();
+    profiles.expire();
+    warden.mend();
+    context.setTimer('mark', markEveryMs, { kind: 'mark' });
+  };
+  mark();
+
+  return {
+    receive(message) {
+      switch (message.kind) {
+        case 'ask':
+          settle(answerOf(message.verb, message.question, { services, view, profiles }), message.reply);
+          break;
+        case 'mark':
+          mark();
+          break;
+        case 'quarantines-changed':
+          warden.mend();
+          break;
+        case 'marked':
+          warden.marked(message.key, message.outcome);
+          break;
+      }
+    },
+    onStop() {
+      stopEvents();
+      stopChanges();
+    },
+  };
+}
+
+/** A profile takes a minute: the actor goes on meanwhile. Whose answer nobody takes any more is no concern of its. */
+function settle(answer: Promise<NodeVerbs[NodeVerb]['answer']>, reply: Reply): void {
+  answer.then(
+    (value) => reply.tell({ status: 'fulfilled', value }),
+    (reason: unknown) => reply.tell({ status: 'rejected', reason }),
+  );
+}
+
+/** The way in for the outside of the actor system. */
+export async function askAdmin(
+  admin: ActorRef<AdminMessage>,
+  verb: NodeVerb,
+  question: unknown,
+  options: Parameters<typeof ask>[2],
+): Promise<NodeVerbs[NodeVerb]['answer']> {
+  const outcome = await ask<AdminMessage, PromiseSettledResult<NodeVerbs[NodeVerb]['answer']>>(
+    admin,
+    (reply) => ({ kind: 'ask', verb, question, reply }),
+    options,
+  );
+  if (outcome.status === 'rejected') throw TroupeError.from(outcome.reason);
+  return outcome.value;
+}

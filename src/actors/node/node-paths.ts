@@ -1,0 +1,16 @@
+/** Where things are in the tree of a node, for those that look at it from outside. */
+export const keeperPath = '/node/shards';
+export const runsPath = '/node/workers/runs';
+export const queuesPath = '/node/workers/queues';
+
+/** A child of the queues' supervisor is named `<tenant>.<queue>`, with more behind it if the queue has several pullers. */
+export function queueOfPath(path: string): { readonly tenant: string; readonly name: string } | undefined {
+  if (!path.startsWith(`${queuesPath}/`)) return undefined;
+  const [tenant, name] = path.slice(queuesPath.length + 1).split(/[.:/]/);
+  return tenant === undefined || name === undefined ? undefined : { tenant, name };
+}
+
+export function shardOfPath(path: string): number | undefined {
+  const [, number] = new RegExp(`^${keeperPath}/shard:(\\d+)$`).exec(path) ?? [];
+  return number === undefined ? undefined : Number(number);
+}

@@ -1,0 +1,84 @@
+/** This node as it is now, put together from everyone who knows a part of it. */
+import type { ActorRow, NodeReport, NodeVitals, ShardReport } from '../../application/node-protocol.ts';
+import type { NodeInfo } from '../../application/ports/membership.ts';
+import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
+import type { RunPool } from '../../application/ports/run-pool.ts';
+import type { Clock } from '../../application/ports/runtime.ts';
+import type { HandlerManifest } from '../../domain/handler-manifest.ts';
+import type { ActorSystem } from '../kernel/index.ts';
+import { ActivityMeter } from './activity-meter.ts';
+import { actorRows } from './actor-rows.ts';
+import { EventLog } from './event-log.ts';
+import { shardReports } from './shard-reports.ts';
+
+export interface AdminServices {
+  readonly node: Omit<NodeInfo, 'handlers'>;
+  readonly startedAtMs: number;
+  readonly system: Pick<ActorSystem, 'tree' | 'deadLetters' | 'deadLetterCounts' | 'subscribe'>;
+  readonly quarantines: QueueQuarantines;
+  /** Present on nodes that work. */
+  readonly pool: Pick<RunPool, 'stats' | 'runs' | 'profile'> | undefined;
+  readonly slotsFree: () => number;
+  readonly handlers: () => readonly Pick<HandlerManifest, 'name' | 'version'>[];
+  readonly vitals: () => NodeVitals;
+  readonly isDraining: () => boolean;
+  /** Ends the process as SIGTERM would. */
+  readonly drain: () => void;
+}
+
+export class NodeView {
+  readonly events: EventLog;
+  readonly #services: AdminServices;
+  readonly #clock: Clock;
+  readonly #meter = new ActivityMeter();
+
+  constructor(services: AdminServices, clock: Clock) {
+    this.#services = services;
+    this.#clock = clock;
+    this.events = new EventLog(() => clock.nowMs());
+  }
+
+  /** Every `markEveryMs`: what happens until the next two calls is what rates tell. */
+  mark(): void {
+    this.#meter.mark(this.#services.system.tree(), this.#clock.monotonicMs());
+  }
+
+  report(): NodeReport {
+    const { node, startedAtMs, pool } = this.#services;
+    const stats = pool?.stats();
+    const handlers = this.#services.handlers().map(({ name, version }) => ({ name, version }));
+    return {
+      nodeId: node.nodeId,
+      incarnation: node.incarnation,
+      roles: node.roles,
+      version: node.version,
+      draining: this.#services.isDraining(),
+      startedAtMs,
+      slotsTotal: stats?.threads ?? 0,
+      slotsFree: this.#services.slotsFree(),
+      runs: stats === undefined ? 0 : stats.busy + stats.waiting,
+      handlers: handlers.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      shards: this.shards().length,
+      vitals: this.#services.vitals(),
+    };
+  }
+
+  shards(): readonly ShardReport[] {
+    return shardReports(this.#services.system.tree(), this.#clock.monotonicMs());
+  }
+
+  rows(): readonly ActorRow[] {
+    const { system, node, pool, quarantines } = this.#services;
+    const monotonicMs = this.#clock.monotonicMs();
+    return actorRows({
+      tree: system.tree(),
+      node: this.report(),
+      cells: pool?.stats().cells ?? [],
+      runs: pool?.runs() ?? [],
+      nowMs: this.#clock.nowMs(),
+      activityOf: (actor) => this.#meter.activityOf(actor, monotonicMs),
+      heldFor: (tenant, queue) =>
+        quarantines.of(tenant, queue).find((mark) => mark.node === undefined || mark.node === node.nodeId)?.reason,
+    });
+  }
+}

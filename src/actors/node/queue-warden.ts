@@ -1,0 +1,69 @@
+/**
+ * Quarantines of queues on this node, both ways: a queue that its own supervisor gave up on gets a mark that everyone sees;
+ * a queue whose marks are gone has its actors resumed. What could not be written because NATS is away is tried again.
+ */
+import { namePattern } from '../../domain/queue.ts';
+import type { SupervisorMessage } from '../../supervisor/index.ts';
+import type { QueueMark } from '../../application/ports/queue-quarantines.ts';
+import type { ActorContext, StopReason } from '../kernel/index.ts';
+import type { AdminMessage } from './admin-actor.ts';
+import { textOf } from './event-log.ts';
+import { queueOfPath, queuesPath } from './node-paths.ts';
+import type { AdminServices } from './node-view.ts';
+
+export class QueueWarden {
+  readonly #services: AdminServices;
+  readonly #context: ActorContext<AdminMessage>;
+  /** Marks that are not written yet, by queue: at most one per queue of this node. */
+  readonly #unwritten = new Map<string, QueueMark>();
+  readonly #writing = new Set<string>();
+
+  constructor(services: AdminServices, context: ActorContext<AdminMessage>) {
+    this.#services = services;
+    this.#context = context;
+  }
+
+  failed(path: string, reason: StopReason): void {
+    const queue = queueOfPath(path);
+    if (queue === undefined || !namePattern.test(queue.name)) return;
+    const why = reason.kind === 'failed' ? textOf(reason.error) : 'it stopped again and again';
+    this.#unwritten.set(`${queue.tenant}/${queue.name}`, {
+      tenant: queue.tenant,
+      queue: queue.name,
+      node: this.#services.node.nodeId,
+      reason: `its actor failed too often: ${why}`.slice(0, 256),
+      sinceMs: this.#context.clock.nowMs(),
+    });
+    this.#write();
+  }
+
+  marked(key: string, outcome: PromiseSettledResult<void>): void {
+    this.#writing.delete(key);
+    if (outcome.status === 'fulfilled') this.#unwritten.delete(key);
+    else this.#context.log.warn({ err: outcome.reason, queue: key }, 'quarantine of a queue not written; tried again');
+  }
+
+  /** Brings both into line; called whenever the marks have changed, and every now and then. */
+  mend(): void {
+    this.#write();
+    const queues = this.#context.refAt<SupervisorMessage>(queuesPath);
+    for (const { path, state } of this.#services.system.tree()) {
+      const queue = state === 'quarantined' ? queueOfPath(path) : undefined;
+      if (queue === undefined || this.#isHeld(queue)) continue;
+      queues.tell({ kind: 'resume', name: path.slice(queuesPath.length + 1) });
+    }
+  }
+
+  #isHeld({ tenant, name }: { readonly tenant: string; readonly name: string }): boolean {
+    if (this.#unwritten.has(`${tenant}/${name}`)) return true;
+    return this.#services.quarantines.of(tenant, name).some(({ node }) => node === this.#services.node.nodeId);
+  }
+
+  #write(): void {
+    for (const [key, mark] of this.#unwritten) {
+      if (this.#writing.has(key)) continue;
+      this.#writing.add(key);
+      this.#context.pipeToSelf(this.#services.quarantines.put(mark), (outcome) => ({ kind: 'marked', key, outcome }));
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/** What the keeper and its shards say of themselves in the tree, as one report per shard that this node holds. Pure. */
+import type { ShardReport } from '../../application/node-protocol.ts';
+import { jobStates } from '../../domain/job.ts';
+import type { JobState } from '../../domain/job.ts';
+import type { TreeNode } from '../kernel/index.ts';
+import { keeperPath, shardOfPath } from './node-paths.ts';
+
+export function isInstantFact(name: string): boolean {
+  return name === 'committedMs' || name.startsWith('lease.');
+}
+
+export function shardReports(tree: readonly TreeNode[], monotonicMs: number): readonly ShardReport[] {
+  const keeper = tree.find(({ path }) => path === keeperPath);
+  const actors = new Map(
+    tree.flatMap((actor) => {
+      const shard = shardOfPath(actor.path);
+      return shard === undefined ? [] : [[shard, actor] as const];
+    }),
+  );
+  const leases = Object.entries(keeper?.facts ?? {}).flatMap(([name, renewedMs]) =>
+    name.startsWith('lease.') ? [[Number(name.slice('lease.'.length)), Number(renewedMs)] as const] : [],
+  );
+  return leases.map(([shard, renewedMs]) => reportOf(shard, actors.get(shard), monotonicMs - renewedMs, monotonicMs));
+}
+
+function reportOf(shard: number, actor: TreeNode | undefined, leaseAgeMs: number, monotonicMs: number): ShardReport {
+  const facts = actor?.facts ?? {};
+  const count = (name: string): number => Number(facts[name] ?? 0);
+  const jobs: Partial<Record<JobState, number>> = {};
+  for (const state of jobStates) if (count(`jobs.${state}`) > 0) jobs[state] = count(`jobs.${state}`);
+  const committedMs = facts['committedMs'];
+  return {
+    shard,
+    state: facts['epoch'] === undefined ? 'opening' : 'owned',
+    epoch: count('epoch'),
+    leaseAgeMs: Math.max(0, Math.round(leaseAgeMs)),
+    jobs,
+    backlog: count('jobs'),
+    undurable: count('undurable'),
+    outbox: count('outbox'),
+    ...(committedMs !== undefined && { lastCommitAgeMs: Math.max(0, Math.round(monotonicMs - Number(committedMs))) }),
+  };
+}

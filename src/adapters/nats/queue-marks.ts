@@ -1,0 +1,103 @@
+/**
+ * Quarantines of queues in the `config` bucket: `quarantine.<tenant>.<queue>` for all nodes, with `.<node>` behind it for
+ * one. Seen by every process through a watch; when the bucket was lost, everyone writes again what he knows and nobody else
+ * has written before.
+ */
+import type { QueueMark, QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
+import type { KeyBucket, KeyChange } from './key-bucket.ts';
+import { escapeToken } from './names.ts';
+import type { StreamGuard } from './stream-guard.ts';
+
+const prefix = 'quarantine.';
+
+interface Known {
+  /** Undefined: taken away. */
+  readonly mark: QueueMark | undefined;
+  readonly revision: number;
+}
+
+export class NatsQueueMarks implements QueueQuarantines {
+  readonly #bucket: KeyBucket;
+  readonly #known = new Map<string, Known>();
+  readonly #listeners = new Set<() => void>();
+  readonly #stopWatch: () => void;
+
+  constructor(bucket: KeyBucket, guard: StreamGuard) {
+    this.#bucket = bucket;
+    guard.onRepair(() => this.#restore());
+    this.#stopWatch = bucket.watch((change) => this.#apply(change));
+  }
+
+  async put(mark: QueueMark): Promise<void> {
+    const key = keyOf(mark.tenant, mark.queue, mark.node);
+    const value = JSON.stringify(mark);
+    const revision = await this.#bucket.put(key, value);
+    // Shown here at once: who has written reads it back without waiting for the watch.
+    this.#apply({ key, value, revision });
+  }
+
+  async clear(tenant: string, queue: string): Promise<void> {
+    const keys = this.of(tenant, queue).map(({ node }) => keyOf(tenant, queue, node));
+    for (const key of keys) {
+      await this.#bucket.delete(key);
+      const revision = this.#known.get(key)?.revision ?? 0;
+      this.#apply({ key, value: undefined, revision: revision + 1 });
+    }
+  }
+
+  of(tenant: string, queue: string): readonly QueueMark[] {
+    const all = keyOf(tenant, queue);
+    const marks: QueueMark[] = [];
+    for (const [key, { mark }] of this.#known) {
+      if (mark === undefined) continue;
+      if (key === all) marks.unshift(mark);
+      else if (key.startsWith(`${all}.`)) marks.push(mark);
+    }
+    return marks;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#stopWatch();
+  }
+
+  /** News may come late and twice: the newest revision wins. */
+  #apply({ key, value, revision }: KeyChange): void {
+    if (!key.startsWith(prefix)) return;
+    const known = this.#known.get(key);
+    if (known !== undefined && revision <= known.revision) return;
+    const mark = value === undefined ? undefined : readMark(value);
+    this.#known.set(key, { mark, revision });
+    if (mark === undefined && known?.mark === undefined) return;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Revisions start again in a new bucket. */
+  async #restore(): Promise<void> {
+    const marks = [...this.#known].filter(([, { mark }]) => mark !== undefined);
+    for (const [key, { mark }] of this.#known) {
+      if (mark === undefined) this.#known.delete(key);
+      else this.#known.set(key, { mark, revision: 0 });
+    }
+    await Promise.all(marks.map(([key, { mark }]) => this.#bucket.update(key, JSON.stringify(mark), 0)));
+  }
+}
+
+function keyOf(tenant: string, queue: string, node?: string): string {
+  return `${prefix}${tenant}.${queue}${node === undefined ? '' : `.${escapeToken(node)}`}`;
+}
+
+function readMark(text: string): QueueMark | undefined {
+  try {
+    const mark = JSON.parse(text) as Partial<QueueMark> | null;
+    if (typeof mark?.tenant !== 'string' || typeof mark.queue !== 'string') return undefined;
+    const { tenant, queue, node, reason = '', sinceMs = 0 } = mark;
+    return { tenant, queue, ...(typeof node === 'string' && { node }), reason, sinceMs };
+  } catch {
+    return undefined;
+  }
+}

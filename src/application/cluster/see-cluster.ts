@@ -1,0 +1,180 @@
+/** What can be seen of the cluster: nodes, shards, actors, dead letters. Everything is asked of the nodes when it is wanted. */
+import { TroupeError } from '../../domain/errors.ts';
+import { namePattern } from '../../domain/queue.ts';
+import { ensureAwaited } from '../call-context.ts';
+import type { CallContext } from '../call-context.ts';
+import { FieldChecks } from '../field-checks.ts';
+import type { ActorReport, ActorRow, DeadLetterReport, NodeReport, ShardReport } from '../node-protocol.ts';
+import type { NodeInfo } from '../ports/membership.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { NodeAnswer, NodesAsker } from './ask-nodes.ts';
+
+export type SeenNode = NodeAnswer<NodeReport>;
+
+export type SeenShard =
+  | { readonly number: number; readonly node: string; readonly report: ShardReport }
+  /** `unknown`: some node did not answer, and may own it. */
+  | { readonly number: number; readonly report: undefined; readonly state: 'unowned' | 'unknown' };
+
+export interface SeenActor {
+  readonly node: string;
+  readonly row: ActorRow;
+}
+
+export interface SeenTree {
+  readonly actors: readonly SeenActor[];
+  readonly omitted: number;
+}
+
+export interface TreeQuery {
+  /** Empty: all. */
+  readonly node: string;
+  /** Empty: all. */
+  readonly path: string;
+}
+
+export interface SeenReports {
+  readonly reports: readonly { readonly node: string; readonly report: ActorReport }[];
+  readonly silentNodes: readonly string[];
+}
+
+export interface SeenDeadLetters {
+  /** Newest first. */
+  readonly letters: readonly { readonly node: string; readonly letter: DeadLetterReport }[];
+  readonly counts: readonly { readonly node: string; readonly reason: string; readonly count: number }[];
+  readonly silentNodes: readonly string[];
+}
+
+export interface SeeCluster {
+  nodes(context: CallContext): Promise<readonly SeenNode[]>;
+  shards(
+    context: CallContext,
+  ): Promise<{ readonly shards: readonly SeenShard[]; readonly silentNodes: readonly string[] }>;
+  tree(context: CallContext, query: TreeQuery): Promise<SeenTree>;
+  inspect(context: CallContext, query: TreeQuery): Promise<SeenReports>;
+  deadLetters(context: CallContext, query: TreeQuery & { readonly limit: number }): Promise<SeenDeadLetters>;
+}
+
+const limitDefault = 100;
+const limitMax = 1_000;
+const pathMaxChars = 512;
+
+export function createSeeCluster(parts: {
+  readonly asker: NodesAsker;
+  readonly shardCount: number;
+  readonly clock: Clock;
+}): SeeCluster {
+  const { asker, shardCount, clock } = parts;
+
+  return {
+    async nodes(context) {
+      ensureAwaited(context, clock.nowMs());
+      return asker.askAll(context, asker.members(), 'describe', null);
+    },
+
+    async shards(context) {
+      ensureAwaited(context, clock.nowMs());
+      const owners = asker.members().filter(({ roles }) => roles.includes('shards'));
+      const answers = await asker.askAll(context, owners, 'shards', null);
+      const silentNodes = silentOf(answers);
+      const held = newestOwners(answers);
+      const ownerless = silentNodes.length > 0 ? 'unknown' : 'unowned';
+      const shards = Array.from({ length: shardCount }, (_, number): SeenShard => {
+        const owner = held.get(number);
+        return owner === undefined ? { number, report: undefined, state: ownerless } : { number, ...owner };
+      });
+      return { shards, silentNodes };
+    },
+
+    async tree(context, query) {
+      ensureAwaited(context, clock.nowMs());
+      const path = checkedPath(query);
+      const answers = await asker.askAll(context, asker.members(query.node), 'tree', { path });
+      return {
+        actors: answers.flatMap(({ node, answer }) =>
+          (answer?.rows ?? [silentRow(node)]).map((row) => ({ node: node.nodeId, row })),
+        ),
+        omitted: answers.reduce((sum, { answer }) => sum + (answer?.omitted ?? 0), 0),
+      };
+    },
+
+    async inspect(context, query) {
+      ensureAwaited(context, clock.nowMs());
+      const path = checkedPath(query, { required: true });
+      const answers = await asker.askAll(context, asker.members(query.node), 'inspect', { path });
+      const reports = answers.flatMap(({ node, answer }) =>
+        answer === undefined || answer === null ? [] : [{ node: node.nodeId, report: answer }],
+      );
+      const silentNodes = silentOf(answers);
+      if (reports.length > 0) return { reports, silentNodes };
+      const silent = silentNodes.length === 0 ? {} : { silentNodes: silentNodes.join(',') };
+      throw new TroupeError('ACTOR_NOT_FOUND', { metadata: { path, ...silent } });
+    },
+
+    async deadLetters(context, query) {
+      ensureAwaited(context, clock.nowMs());
+      const path = checkedPath(query);
+      const limit = query.limit === 0 ? limitDefault : Math.min(query.limit, limitMax);
+      const answers = await asker.askAll(context, asker.members(query.node), 'dead-letters', { path, limit });
+      const letters = answers.flatMap(({ node, answer }) =>
+        (answer?.letters ?? []).map((letter) => ({ node: node.nodeId, letter })),
+      );
+      return {
+        letters: letters.sort((a, b) => b.letter.atMs - a.letter.atMs).slice(0, limit),
+        counts: answers.flatMap(({ node, answer }) =>
+          Object.entries(answer?.counts ?? {}).flatMap(([reason, count]) =>
+            count === 0 ? [] : [{ node: node.nodeId, reason, count }],
+          ),
+        ),
+        silentNodes: silentOf(answers),
+      };
+    },
+  };
+}
+
+function checkedPath({ node, path }: TreeQuery, { required } = { required: false }): string {
+  const checks = new FieldChecks();
+  if (node !== '') checks.pattern('node', node, namePattern);
+  if (path === '' && required) checks.add('path', 'is required');
+  if (path !== '' && !path.startsWith('/')) checks.add('path', 'must begin with /');
+  checks.length('path', path, pathMaxChars);
+  if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+  return path === '' ? '/' : path;
+}
+
+function silentOf(answers: readonly NodeAnswer<unknown>[]): readonly string[] {
+  return answers.filter(({ answer }) => answer === undefined).map(({ node }) => node.nodeId);
+}
+
+/** Two may believe that they own a shard for a moment; the store lets only the higher epoch write. */
+function newestOwners(
+  answers: readonly NodeAnswer<readonly ShardReport[]>[],
+): ReadonlyMap<number, { readonly node: string; readonly report: ShardReport }> {
+  const held = new Map<number, { readonly node: string; readonly report: ShardReport }>();
+  for (const { node, answer } of answers) {
+    for (const report of answer ?? []) {
+      const other = held.get(report.shard);
+      if (other === undefined || other.report.epoch < report.epoch)
+        held.set(report.shard, { node: node.nodeId, report });
+    }
+  }
+  return held;
+}
+
+function silentRow(node: NodeInfo): ActorRow {
+  return {
+    path: '/',
+    kind: 'node',
+    state: 'silent',
+    restarts: 0,
+    restartsInWindow: 0,
+    mailboxSize: 0,
+    mailboxCapacity: 0,
+    stashed: 0,
+    messages: 0,
+    messageRate: 0,
+    busyMs: 0,
+    busyShare: 0,
+    facts: { version: node.version, roles: node.roles.join(',') },
+  };
+}

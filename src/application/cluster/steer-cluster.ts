@@ -1,0 +1,123 @@
+/** What changes the cluster, or shows the code that it runs: for operators only. */
+import { TroupeError } from '../../domain/errors.ts';
+import { namePattern } from '../../domain/queue.ts';
+import { ensureAwaited } from '../call-context.ts';
+import type { CallContext } from '../call-context.ts';
+import { FieldChecks } from '../field-checks.ts';
+import type { Range } from '../field-checks.ts';
+import type { JobReader } from '../job-reader.ts';
+import type { QueueView, QueueViews } from '../queue-views.ts';
+import type { NodeReport } from '../node-protocol.ts';
+import type { Authorizer } from '../ports/authorizer.ts';
+import type { NodeInfo } from '../ports/membership.ts';
+import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
+import { profileMaxMs, profileMinMs } from '../ports/run-pool.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { NodesAsker } from './ask-nodes.ts';
+
+const profileDefaultMs = 5_000;
+const profileRange: Range = { min: profileMinMs, max: profileMaxMs, text: '1 s to 60 s' };
+/** Beyond the time of the profile itself: to begin it, end it and bring it here. */
+const profileSlackMs = 15_000;
+const partMaxMs = 5_000;
+const drainMaxMs = 3_000;
+const reasonMax = 256;
+
+export interface SteerCluster {
+  /** Resolves when the drain has begun. */
+  drain(context: CallContext, node: string): Promise<{ readonly node: NodeInfo; readonly answer: NodeReport }>;
+  quarantine(context: CallContext, order: { readonly queue: string; readonly reason: string }): Promise<QueueView>;
+  resume(context: CallContext, queue: string): Promise<QueueView>;
+  /** Parts of a `.cpuprofile`, in order. */
+  profile(
+    context: CallContext,
+    order: { readonly jobId: string; readonly durationMs: number | undefined },
+  ): AsyncGenerator<Uint8Array, void>;
+}
+
+export interface SteerClusterParts {
+  readonly asker: NodesAsker;
+  readonly authorizer: Authorizer;
+  readonly quarantines: QueueQuarantines;
+  readonly queueViews: QueueViews;
+  readonly reader: JobReader;
+  readonly clock: Clock;
+}
+
+export function createSteerCluster(parts: SteerClusterParts): SteerCluster {
+  const { asker, authorizer, quarantines, queueViews, clock } = parts;
+
+  function admit(context: CallContext): void {
+    ensureAwaited(context, clock.nowMs());
+    authorizer.demand('operator', context);
+  }
+
+  return {
+    async drain(context, nodeId) {
+      admit(context);
+      check((checks) => {
+        checks.pattern('node', nodeId, namePattern);
+      });
+      const [node] = asker.members(nodeId);
+      if (node === undefined) throw new TroupeError('NODE_NOT_FOUND', { metadata: { node: nodeId } });
+      return { node, answer: await asker.ask(nodeId, 'drain', null, asker.timeoutMs(context, drainMaxMs)) };
+    },
+
+    async quarantine(context, { queue, reason }) {
+      admit(context);
+      check((checks) => {
+        checks.pattern('queue', queue, namePattern);
+        if (reason === '') checks.add('reason', 'is required');
+        checks.length('reason', reason, reasonMax);
+      });
+      const { tenant } = context;
+      await queueViews.find(tenant, queue);
+      await quarantines.put({ tenant, queue, reason, sinceMs: clock.nowMs() });
+      return queueViews.find(tenant, queue);
+    },
+
+    async resume(context, queue) {
+      admit(context);
+      check((checks) => {
+        checks.pattern('queue', queue, namePattern);
+      });
+      await queueViews.find(context.tenant, queue);
+      await quarantines.clear(context.tenant, queue);
+      return queueViews.find(context.tenant, queue);
+    },
+
+    async *profile(context, { jobId, durationMs = profileDefaultMs }) {
+      admit(context);
+      check((checks) => {
+        checks.range('duration', durationMs, profileRange);
+      });
+      const run = await runningRun(parts, context, jobId);
+      const timeoutMs = asker.timeoutMs(context, durationMs + profileSlackMs);
+      const question = { jobId: run.jobId, token: run.token, durationMs };
+      const { profileId, parts: count } = await asker.ask(run.node, 'profile', question, timeoutMs);
+      for (let part = 0; part < count; part += 1) {
+        ensureAwaited(context, clock.nowMs());
+        const { base64 } = await asker.ask(run.node, 'profile-part', { profileId, part }, partMaxMs);
+        yield Buffer.from(base64, 'base64');
+      }
+    },
+  };
+}
+
+function check(look: (checks: FieldChecks) => void): void {
+  const checks = new FieldChecks();
+  look(checks);
+  if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+}
+
+async function runningRun({ reader }: SteerClusterParts, context: CallContext, jobId: string) {
+  const { record } = await reader.read(context.tenant, jobId);
+  const { run, state, id } = record;
+  if (state !== 'RUNNING' || run === undefined) {
+    throw new TroupeError('JOB_STATE_FORBIDS', {
+      message: `the job is ${state}; only one that runs can be profiled`,
+      metadata: { jobId: id, state },
+    });
+  }
+  return { jobId: id, token: run.token, node: run.node };
+}

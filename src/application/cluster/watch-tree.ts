@@ -1,0 +1,100 @@
+/**
+ * The tree again and again, as what changed since it was last told. Bounded: it holds one tree per watch, asks the nodes
+ * only after the reader has taken the message before, and watches of the same thing share what was asked a moment ago.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import { ensureAwaited } from '../call-context.ts';
+import type { CallContext } from '../call-context.ts';
+import { FieldChecks } from '../field-checks.ts';
+import type { Range } from '../field-checks.ts';
+import type { Clock } from '../ports/runtime.ts';
+import { createWakeUp } from '../wake-up.ts';
+import type { SeeCluster, SeenActor, SeenTree, TreeQuery } from './see-cluster.ts';
+
+const intervalDefaultMs = 1_000;
+const intervalRange: Range = { min: 250, max: 60_000, text: '250 ms to 1 minute' };
+/** What was asked this long ago is as good as new to another watch. */
+const sharedMs = 200;
+/** Different things that are shared; more of them are asked for each watch. */
+const sharedMax = 64;
+
+export interface TreeChange {
+  readonly changed: readonly SeenActor[];
+  readonly gone: readonly { readonly node: string; readonly path: string }[];
+  readonly omitted: number;
+}
+
+export type WatchTree = (
+  context: CallContext,
+  query: TreeQuery & { readonly intervalMs: number | undefined },
+) => AsyncGenerator<TreeChange, void>;
+
+export function createWatchTree(parts: { readonly see: Pick<SeeCluster, 'tree'>; readonly clock: Clock }): WatchTree {
+  const { clock } = parts;
+  const read = sharedReads(parts);
+
+  return async function* watchTree(context, query) {
+    const checks = new FieldChecks();
+    checks.range('interval', query.intervalMs, intervalRange);
+    if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+    const intervalMs = query.intervalMs ?? intervalDefaultMs;
+    const wakeUp = createWakeUp(clock, context.signal);
+    try {
+      let told: ReadonlyMap<string, string> | undefined;
+      for (;;) {
+        ensureAwaited(context, clock.nowMs());
+        const tree = await read(context, query);
+        const { change, now } = difference(told, tree);
+        if (told === undefined || change.changed.length > 0 || change.gone.length > 0) yield change;
+        told = now;
+        await wakeUp.sleep(intervalMs);
+      }
+    } finally {
+      wakeUp.close();
+    }
+  };
+}
+
+function sharedReads(parts: { readonly see: Pick<SeeCluster, 'tree'>; readonly clock: Clock }) {
+  const { see, clock } = parts;
+  const shared = new Map<string, { readonly askedMs: number; readonly tree: Promise<SeenTree> }>();
+
+  return (context: CallContext, { node, path }: TreeQuery): Promise<SeenTree> => {
+    const nowMs = clock.monotonicMs();
+    for (const [key, { askedMs }] of shared) if (nowMs - askedMs >= sharedMs) shared.delete(key);
+    const key = `${node} ${path}`;
+    const known = shared.get(key);
+    if (known !== undefined) return known.tree;
+    // The deadline of one must not cut short what others wait for.
+    const { tenant, requestId } = context;
+    const tree = see.tree({ tenant, requestId }, { node, path });
+    if (shared.size < sharedMax) shared.set(key, { askedMs: nowMs, tree });
+    return tree;
+  };
+}
+
+/** A row is told by its text: whatever is new in it makes it another. */
+function difference(
+  told: ReadonlyMap<string, string> | undefined,
+  { actors, omitted }: SeenTree,
+): { readonly change: TreeChange; readonly now: ReadonlyMap<string, string> } {
+  const now = new Map<string, string>();
+  const changed: SeenActor[] = [];
+  for (const actor of actors) {
+    const key = keyOf(actor.node, actor.row.path);
+    const text = JSON.stringify(actor.row);
+    now.set(key, text);
+    if (told?.get(key) !== text) changed.push(actor);
+  }
+  const gone = [...(told?.keys() ?? [])].filter((key) => !now.has(key)).map(fromKey);
+  return { change: { changed, gone, omitted }, now };
+}
+
+function keyOf(node: string, path: string): string {
+  return `${node} ${path}`;
+}
+
+function fromKey(key: string): { readonly node: string; readonly path: string } {
+  const at = key.indexOf(' ');
+  return { node: key.slice(0, at), path: key.slice(at + 1) };
+}

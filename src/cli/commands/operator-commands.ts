@@ -1,0 +1,97 @@
+/** `troupe drain`, `quarantine`, `resume`, `profile`: what needs the operator's token. */
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { QueueInfo } from '../../client/index.ts';
+import { withSession } from '../command-context.ts';
+import type { CommandContext, Session } from '../command-context.ts';
+import { exitCodes, UsageError } from '../exit-code.ts';
+import { documentLine } from '../job-document.ts';
+
+const waitPollMs = 500;
+const profileMaxSeconds = 60;
+
+export function addDrainCommand(program: Command, context: CommandContext): void {
+  program
+    .command('drain <node>')
+    .description('make a node end as SIGTERM would: runs may end, shards are handed over, nothing is lost')
+    .option('--wait', 'stay until the node has left the cluster')
+    .action(async (node: string, flags: { readonly wait?: boolean }, command: Command) => {
+      await withSession(context, command, async (session) => {
+        const drained = await session.client.cluster.drainNode(node);
+        if (flags.wait === true) await untilGone(context, session, node);
+        const line = flags.wait === true ? `${node} has left\n` : `${node} drains\n`;
+        context.terminal.out(session.isJson ? documentLine(drained) : line);
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+/** It may come back under its name at once: then it is another incarnation. */
+async function untilGone(context: CommandContext, { client }: Session, node: string): Promise<void> {
+  const { signal } = context;
+  const former = (await client.cluster.nodes()).find(({ id }) => id === node)?.incarnation;
+  for (;;) {
+    const present = (await client.cluster.nodes()).find(({ id }) => id === node)?.incarnation;
+    if (present === undefined || present !== former) return;
+    await sleep(waitPollMs, undefined, { signal });
+  }
+}
+
+function stateLine({ name, quarantines }: QueueInfo): string {
+  if (quarantines.length === 0) return `${name} is handed out\n`;
+  return quarantines
+    .map(({ node, reason }) => `${name} is not handed out on ${node ?? 'any node'}: ${reason}\n`)
+    .join('');
+}
+
+export function addQuarantineCommands(program: Command, context: CommandContext): void {
+  program
+    .command('quarantine <queue>')
+    .description('hand out no job of a queue until it is resumed; its jobs wait, none is lost')
+    .requiredOption('--reason <text>', 'shown to everyone who wonders')
+    .action(async (queue: string, { reason }: { readonly reason: string }, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        const stopped = await client.cluster.quarantineQueue(queue, reason);
+        context.terminal.out(isJson ? documentLine(stopped) : stateLine(stopped));
+      });
+      context.done(exitCodes.ok);
+    });
+  program
+    .command('resume <queue>')
+    .description('hand out the jobs of a queue again')
+    .action(async (queue: string, _flags: unknown, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        const resumed = await client.cluster.resumeQueue(queue);
+        context.terminal.out(isJson ? documentLine(resumed) : stateLine(resumed));
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+function secondsFlag(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds < 1 || seconds > profileMaxSeconds) {
+    throw new UsageError(`--seconds ${text}: must be a number from 1 to ${profileMaxSeconds}`);
+  }
+  return seconds;
+}
+
+export function addProfileCommand(program: Command, context: CommandContext): void {
+  program
+    .command('profile <job>')
+    .description('a CPU profile of a running job, to be opened in the developer tools of Chrome')
+    .option('--seconds <number>', 'how long, 1 to 60', secondsFlag, 5)
+    .option('--output <file>', 'where to (JOB.cpuprofile)')
+    .action(async (job: string, flags: { readonly seconds: number; readonly output?: string }, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        const durationMs = Math.round(flags.seconds * 1_000);
+        const profile = await client.cluster.profileRun(job, { durationMs, signal: context.signal });
+        const path = flags.output ?? `${job}.cpuprofile`;
+        writeFileSync(path, profile);
+        const said = { job, path, bytes: profile.byteLength };
+        context.terminal.out(isJson ? documentLine(said) : `${path}  ${profile.byteLength} bytes\n`);
+      });
+      context.done(exitCodes.ok);
+    });
+}

@@ -1,0 +1,38 @@
+/**
+ * A table that is drawn over itself on the terminal's second screen, as `top` does; leaving it gives the first one back.
+ * It shows what fits, and says how much does not.
+ */
+import { tableText } from './text-table.ts';
+import type { Terminal } from './terminal.ts';
+
+const enter = '\u001B[?1049h\u001B[?25l';
+const leave = '\u001B[?25h\u001B[?1049l';
+const home = '\u001B[H';
+const clearLine = '\u001B[K';
+const clearBelow = '\u001B[J';
+
+export class LiveTable {
+  readonly #terminal: Terminal;
+  #open = false;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  draw(title: string, header: readonly string[], rows: readonly (readonly string[])[]): void {
+    const { columns, rows: height } = this.#terminal.outSize();
+    // Title, header, and a line for what does not fit.
+    const room = Math.max(1, height - 3);
+    const hidden = Math.max(0, rows.length - room);
+    const table = tableText(header, rows.slice(0, room)).trimEnd().split('\n');
+    const lines = [title, ...table, ...(hidden > 0 ? [`... ${hidden} more`] : [])];
+    const clipped = lines.map((line) => line.slice(0, columns) + clearLine);
+    this.#terminal.out(`${this.#open ? '' : enter}${home}${clipped.join('\r\n')}${clearBelow}`);
+    this.#open = true;
+  }
+
+  close(): void {
+    if (this.#open) this.#terminal.out(leave);
+    this.#open = false;
+  }
+}

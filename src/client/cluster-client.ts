@@ -1,0 +1,155 @@
+/** The cluster, for those who run it. Calls that change something need the operator's token, unless the gateway is local. */
+import type { Contract } from '../contract/codec.ts';
+import { toOptionalTime } from '../contract/time.ts';
+import { fromActor, fromDeadLetters, fromNode, fromReport, fromShard } from './cluster-mapper.ts';
+import type {
+  ActorInfo,
+  ActorReportInfo,
+  DeadLettersInfo,
+  NodeInfo,
+  ShardInfo,
+  TreeInfo,
+  TreeOptions,
+} from './cluster-types.ts';
+import type { Connection } from './connection.ts';
+import { queueOf } from './queues-client.ts';
+import type { QueueInfo } from './job-types.ts';
+import { withRetries } from './retry.ts';
+import type { Backoff } from './retry.ts';
+
+export interface ClusterClient {
+  nodes(): Promise<readonly NodeInfo[]>;
+  shards(): Promise<{ readonly shards: readonly ShardInfo[]; readonly silentNodes: readonly string[] }>;
+  tree(options?: TreeOptions): Promise<TreeInfo>;
+  /** The whole tree at once, then again after each change; what a slow reader misses is not kept for it. */
+  watchTree(
+    options?: TreeOptions & { readonly intervalMs?: number; readonly signal?: AbortSignal },
+  ): AsyncGenerator<TreeInfo, void>;
+  /** One report per node that has an actor at the path. Rejects ACTOR_NOT_FOUND when none has. */
+  inspect(path: string, options?: Pick<TreeOptions, 'node'>): Promise<readonly ActorReportInfo[]>;
+  deadLetters(options?: TreeOptions & { readonly limit?: number }): Promise<DeadLettersInfo>;
+  /** Resolves when the drain has begun. */
+  drainNode(node: string): Promise<NodeInfo>;
+  quarantineQueue(queue: string, reason: string): Promise<QueueInfo>;
+  resumeQueue(queue: string): Promise<QueueInfo>;
+  /** Of a running job: the content of a `.cpuprofile` file. */
+  profileRun(
+    jobId: string,
+    options?: { readonly durationMs?: number; readonly signal?: AbortSignal },
+  ): Promise<Uint8Array>;
+}
+
+/** Past the time of the profile itself. */
+const profileSlackMs = 25_000;
+const profileMaxMs = 60_000;
+
+export function createClusterClient(parts: {
+  readonly connection: Connection;
+  readonly contract: Contract;
+  readonly backoff: Backoff;
+}): ClusterClient {
+  const { connection, backoff } = parts;
+  const { cluster } = parts.contract;
+  /** Looking twice is looking once. */
+  const look = <T>(call: () => Promise<T>): Promise<T> => withRetries(backoff, 'always', undefined, call);
+
+  return {
+    async nodes() {
+      return (await look(() => connection.unary(cluster.ListNodes, {}))).nodes.map(fromNode);
+    },
+
+    async shards() {
+      const { shards, silentNodes } = await look(() => connection.unary(cluster.ListShards, {}));
+      return { shards: shards.map(fromShard), silentNodes };
+    },
+
+    async tree(options = {}) {
+      const { actors, omitted } = await look(() => connection.unary(cluster.GetTree, options));
+      return { actors: actors.map(fromActor), omitted };
+    },
+
+    async *watchTree({ intervalMs, signal, ...query } = {}) {
+      const request = { ...query, interval: toOptionalTime(intervalMs) };
+      let known: ReadonlyMap<string, ActorInfo> = new Map();
+      for await (const change of connection.stream(cluster.WatchTree, request, { signal })) {
+        known = merged(known, change.changed.map(fromActor), change.gone);
+        yield { actors: [...known.values()], omitted: change.omitted };
+      }
+    },
+
+    async inspect(path, { node } = {}) {
+      const { actors } = await look(() => connection.unary(cluster.Inspect, { path, node }));
+      return actors.flatMap((report) => fromReport(report) ?? []);
+    },
+
+    async deadLetters(options = {}) {
+      return fromDeadLetters(await look(() => connection.unary(cluster.ListDeadLetters, options)));
+    },
+
+    async drainNode(node) {
+      const answer = await look(() => connection.unary(cluster.DrainNode, { node }));
+      if (answer.node === null) throw new Error('the gateway answered without a node');
+      return fromNode(answer.node);
+    },
+
+    async quarantineQueue(queue, reason) {
+      return queueOf(await look(() => connection.unary(cluster.QuarantineQueue, { queue, reason })));
+    },
+
+    async resumeQueue(queue) {
+      return queueOf(await look(() => connection.unary(cluster.ResumeQueue, { queue })));
+    },
+
+    async profileRun(jobId, { durationMs, signal } = {}) {
+      const request = { jobId, duration: toOptionalTime(durationMs) };
+      const timeoutMs = Math.min(durationMs ?? 0, profileMaxMs) + profileSlackMs;
+      const chunks: Uint8Array[] = [];
+      for await (const { part } of connection.stream(cluster.ProfileRun, request, { signal, timeoutMs })) {
+        chunks.push(part);
+      }
+      return Buffer.concat(chunks);
+    },
+  };
+}
+
+/** New rows come in the order of the tree, each behind the one it followed there, as far as that is known. */
+function merged(
+  known: ReadonlyMap<string, ActorInfo>,
+  changed: readonly ActorInfo[],
+  gone: readonly { readonly node: string; readonly path: string }[],
+): ReadonlyMap<string, ActorInfo> {
+  const rows = new Map(known);
+  for (const { node, path } of gone) rows.delete(`${node} ${path}`);
+  const fresh = changed.filter(({ node, path }) => !rows.has(`${node} ${path}`));
+  for (const actor of changed) rows.set(`${actor.node} ${actor.path}`, actor);
+  return fresh.length === 0 ? rows : inTreeOrder(rows);
+}
+
+/** By node, then each actor before those below it, siblings in the order they were first seen. */
+function inTreeOrder(rows: ReadonlyMap<string, ActorInfo>): ReadonlyMap<string, ActorInfo> {
+  const below = new Map<string, [string, ActorInfo][]>();
+  const parentOf = ({ node, path }: ActorInfo): string => {
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+      const parent = `${node} ${path.slice(0, at)}`;
+      if (rows.has(parent)) return parent;
+    }
+    return path !== '/' && rows.has(`${node} /`) ? `${node} /` : '';
+  };
+  for (const row of rows) {
+    const parent = parentOf(row[1]);
+    const siblings = below.get(parent) ?? [];
+    if (siblings.length === 0) below.set(parent, siblings);
+    siblings.push(row);
+  }
+  const ordered = new Map<string, ActorInfo>();
+  const visit = (parent: string): void => {
+    for (const [key, actor] of below.get(parent) ?? []) {
+      ordered.set(key, actor);
+      visit(key);
+    }
+  };
+  const tops = below.get('') ?? [];
+  tops.sort(([, a], [, b]) => (a.node < b.node ? -1 : a.node > b.node ? 1 : 0));
+  visit('');
+  return ordered;
+}

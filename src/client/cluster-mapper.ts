@@ -1,0 +1,121 @@
+/** Nodes, shards and actors from the contract to the client's own types. */
+import { actorStateOf, nodeStateOf, shardStateOf } from '../contract/cluster-codes.ts';
+import { jobStateOf } from '../contract/job-codes.ts';
+import type * as wire from '../contract/messages.ts';
+import { durationMs, timestampMs } from '../contract/time.ts';
+import type {
+  ActorEventInfo,
+  ActorInfo,
+  ActorReportInfo,
+  CellInfo,
+  DeadLetterInfo,
+  DeadLettersInfo,
+  NodeInfo,
+  RunInfo,
+  ShardInfo,
+} from './cluster-types.ts';
+
+export function fromNode(node: wire.Node): NodeInfo {
+  // Field by field: what has its default is no own property of a decoded message.
+  const { id, roles, version, slotsTotal, slotsFree, runs, shards, eventLoopUtilization, machineLoad } = node;
+  return {
+    ...{ id, roles, version, slotsTotal, slotsFree, runs, shards, eventLoopUtilization, machineLoad },
+    incarnation: numberOf(node.incarnation),
+    state: nodeStateOf(node.state) ?? 'unspecified',
+    ...dateOf('startedAt', node.startTime),
+    handlers: node.handlers.map(({ name, version: of }) => ({ name, version: of })),
+    rssBytes: numberOf(node.rssBytes),
+  };
+}
+
+export function fromShard(shard: wire.Shard): ShardInfo {
+  const leaseAgeMs = durationMs(shard.leaseAge);
+  const lastCommitAgeMs = durationMs(shard.lastCommitAge);
+  return {
+    number: shard.number,
+    state: shardStateOf(shard.state) ?? 'unspecified',
+    ...(shard.node !== '' && { node: shard.node }),
+    epoch: numberOf(shard.epoch),
+    ...(leaseAgeMs !== undefined && { leaseAgeMs }),
+    jobs: shard.jobs.map(({ state, jobs }) => ({ state: jobStateOf(state) ?? 'UNKNOWN', jobs: numberOf(jobs) })),
+    backlog: numberOf(shard.backlog),
+    undurable: numberOf(shard.undurable),
+    outbox: numberOf(shard.outbox),
+    ...(lastCommitAgeMs !== undefined && { lastCommitAgeMs }),
+  };
+}
+
+export function fromActor(actor: wire.Actor): ActorInfo {
+  const { node, path, kind, state, restarts, restartsInWindow, restartLimit, messageRate, busyShare } = actor;
+  return {
+    ...{ node, path, kind, restarts, restartsInWindow, messageRate, busyShare },
+    state: actorStateOf(state) ?? 'unspecified',
+    ...dateOf('startedAt', actor.startTime),
+    ...(restartLimit !== null && { restartLimit }),
+    mailboxSize: actor.mailboxSize,
+    mailboxCapacity: actor.mailboxCapacity,
+    stashed: actor.stashed,
+    messages: numberOf(actor.messages),
+    busyMs: durationMs(actor.busyTime) ?? 0,
+    ...(actor.lastError !== '' && { lastError: actor.lastError }),
+    ...dateOf('lastErrorAt', actor.lastErrorTime),
+    facts: { ...actor.facts },
+    ...(actor.detail === 'run' && actor.run !== undefined && { run: fromRun(actor.run) }),
+    ...(actor.detail === 'cell' && actor.cell !== undefined && { cell: fromCell(actor.cell) }),
+  };
+}
+
+function fromRun(run: wire.RunDetail): RunInfo {
+  const { jobId, attempt, handler, cellPid, thread, progress, note, suspect } = run;
+  return {
+    ...{ jobId, attempt, handler, progress, note, suspect },
+    ...(cellPid !== null && { cellPid }),
+    ...(thread !== null && { thread }),
+    ...dateOf('pulseAt', run.pulseTime),
+    ...dateOf('deadline', run.deadline),
+  };
+}
+
+function fromCell({ pid, rssBytes, eventLoopUtilization, threads, busy, leaked }: wire.CellDetail): CellInfo {
+  return {
+    ...(pid !== null && { pid }),
+    rssBytes: numberOf(rssBytes),
+    ...{ eventLoopUtilization, threads, busy, leaked },
+  };
+}
+
+export function fromReport(report: wire.ActorReport): ActorReportInfo | undefined {
+  if (report.actor === null) return undefined;
+  return {
+    actor: fromActor(report.actor),
+    children: report.children.map(fromActor),
+    events: report.events.map(fromEvent),
+    deadLetters: report.deadLetters.map(fromDeadLetter),
+  };
+}
+
+function fromEvent({ time, path, type, life, error }: wire.ActorEvent): ActorEventInfo {
+  return { at: new Date(timestampMs(time) ?? 0), path, type, life, ...(error !== '' && { error }) };
+}
+
+export function fromDeadLetters(answer: wire.ListDeadLettersResponse): DeadLettersInfo {
+  return {
+    letters: answer.deadLetters.map(fromDeadLetter),
+    counts: answer.counts.map(({ node, reason, count }) => ({ node, reason, count: numberOf(count) })),
+    silentNodes: answer.silentNodes,
+  };
+}
+
+function fromDeadLetter({ node, path, reason, message, time }: wire.DeadLetter): DeadLetterInfo {
+  return { node, path, reason, message, at: new Date(timestampMs(time) ?? 0) };
+}
+
+function dateOf<N extends string>(name: N, time: wire.Timestamp | null): { readonly [K in N]?: Date } {
+  const ms = timestampMs(time);
+  // The one key that the type names.
+  return (ms === undefined ? {} : { [name]: new Date(ms) }) as { readonly [K in N]?: Date };
+}
+
+function numberOf(value: wire.Int64): number {
+  return typeof value === 'number' ? value : value.toNumber();
+}

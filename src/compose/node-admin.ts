@@ -1,0 +1,66 @@
+/** The verbs of this node, from the broker to its actors and back, and the way to the verbs of all nodes. */
+import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import { createProcessVitals } from '../adapters/system/process-vitals.ts';
+import { adminActor, askAdmin } from '../actors/node/admin-actor.ts';
+import type { AdminMessage } from '../actors/node/admin-actor.ts';
+import type { ActorDefinition, ActorRef } from '../actors/kernel/index.ts';
+import type { AdminServices } from '../actors/node/node-view.ts';
+import type { StopRun } from '../actors/shard/shard-services.ts';
+import { isNodeVerb } from '../application/node-protocol.ts';
+import type { NodeVerb, NodeVerbs } from '../application/node-protocol.ts';
+import type { NodeInfo } from '../application/ports/membership.ts';
+import type { NodeClient } from '../application/ports/node-link.ts';
+import type { Clock } from '../application/ports/runtime.ts';
+import { TroupeError } from '../domain/errors.ts';
+
+/** A profile takes a minute and is brought together after it; who asks has a shorter limit where one is due. */
+const answerMaxMs = 90_000;
+
+export function nodeAdmin(services: Omit<AdminServices, 'vitals'>): ActorDefinition<AdminMessage> {
+  return adminActor({ ...services, vitals: createProcessVitals() });
+}
+
+export interface ServedNode {
+  readonly bus: Pick<NatsBus, 'serveNode'>;
+  readonly node: Omit<NodeInfo, 'handlers'>;
+  readonly startedAtMs: number;
+  readonly clock: Clock;
+  readonly admin: ActorRef<AdminMessage>;
+  readonly stopRun: (stop: StopRun) => void;
+}
+
+export function serveNode({ bus, node, startedAtMs, clock, admin, stopRun }: ServedNode): () => void {
+  const metadata = { nodeId: node.nodeId, incarnation: String(node.incarnation), roles: node.roles.join(',') };
+  return bus.serveNode(
+    node.nodeId,
+    async (verb, payload) => {
+      if (verb === 'stop') {
+        stopRun(payload as StopRun);
+        return null;
+      }
+      if (!isNodeVerb(verb)) throw new TroupeError('INVALID_ARGUMENT', { message: `a node has no verb ${verb}` });
+      return askAdmin(admin, verb, payload, { timeoutMs: answerMaxMs, clock });
+    },
+    { version: node.version, metadata, startedAtMs },
+  );
+}
+
+/** To the node of this process without the broker: it can be looked at while NATS is away. */
+export function createNodeClient(parts: {
+  readonly bus: Pick<NatsBus, 'requestNode'>;
+  readonly ownId: string;
+  readonly admin: ActorRef<AdminMessage>;
+  readonly clock: Clock;
+}): NodeClient {
+  const { bus, ownId, admin, clock } = parts;
+  return {
+    async ask<V extends NodeVerb>(nodeId: string, verb: V, question: NodeVerbs[V]['ask'], timeoutMs: number) {
+      const answer =
+        nodeId === ownId
+          ? await askAdmin(admin, verb, question, { timeoutMs, clock })
+          : await bus.requestNode(nodeId, verb, question, timeoutMs);
+      // The verb says what its answer is: both ends are ours.
+      return answer as NodeVerbs[V]['answer'];
+    },
+  };
+}
