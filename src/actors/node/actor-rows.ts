@@ -3,7 +3,7 @@
  * (`/node/cells/...`) and its runs (`/node/workers/runs/...`). Pure.
  */
 import { isWithin, treeMaxBytes } from '../../application/node-protocol.ts';
-import type { ActorRow, NodeReport, TreeReport } from '../../application/node-protocol.ts';
+import type { ActorRow, ActorRowState, NodeReport, TreeReport } from '../../application/node-protocol.ts';
 import type { RunPoolStats, RunView } from '../../application/ports/run-pool.ts';
 import type { TreeNode } from '../kernel/index.ts';
 import type { Activity } from './activity-meter.ts';
@@ -134,13 +134,20 @@ function runRow(run: RunView, nowMs: number): ActorRow {
   };
 }
 
+const cellStates = {
+  starting: 'starting',
+  up: 'running',
+  draining: 'stopping',
+  down: 'waiting',
+} as const satisfies Record<RunPoolStats['cells'][number]['state'], ActorRowState>;
+
 function cellRow(cell: RunPoolStats['cells'][number], index: number): ActorRow {
   const { pid, state, restarts, rssBytes, eventLoopUtilization, threads, busy, leaked } = cell;
   return {
     ...blank,
     path: `/node/cells/cell:${String(index)}`,
     kind: 'cell',
-    state: state === 'up' ? 'running' : state === 'down' ? 'waiting' : 'starting',
+    state: cellStates[state],
     restarts,
     cell: { ...(pid !== undefined && { pid }), rssBytes, eventLoopUtilization, threads, busy, leaked },
   };

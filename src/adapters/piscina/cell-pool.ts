@@ -127,7 +127,7 @@ class CellPool implements RunPool {
   }
 
   manifests(): readonly HandlerManifest[] {
-    return this.#generation?.manifests ?? [];
+    return this.#generations.current?.manifests ?? [];
   }
 
   onManifests(listener: (manifests: readonly HandlerManifest[]) => void): () => void {

@@ -180,7 +180,7 @@ test('a profile is handed over in parts, and kept for a minute and not longer', 
   const text = `{"nodes":"${'ä'.repeat(profilePartBytes)}"}`;
   const asked: string[] = [];
   const pool = {
-    stats: () => ({ threads: 1, busy: 0, waiting: 0, cells: [] }),
+    stats: () => ({ threads: 1, busy: 0, waiting: 0, leaked: 0, rssBytes: 0, cells: [] }),
     runs: () => [],
     profile: async (runId: string) => {
       asked.push(runId);
@@ -255,6 +255,7 @@ test('the rows of a node: itself, its actors, runs below those who mind them, ce
     state: 'up',
     restarts: 1,
     threads: 2,
+    threadsAlive: 2,
     busy: 1,
     leaked: 0,
     rssBytes: 5,
