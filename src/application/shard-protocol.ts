@@ -56,6 +56,8 @@ export type AttemptOutcome =
       /** It ran out of memory, and may run again at once with this heap: not a failure. */
       readonly nextMemoryMb?: number;
     }
+  /** Its handler asks to run later. */
+  | { readonly kind: 'snoozed'; readonly delayMs: number }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'returned' }
   | { readonly kind: 'lost'; readonly convicted: boolean; readonly suspect?: boolean };

@@ -172,6 +172,7 @@ function fromEvent(event: wire.JobEvent): JobEventInfo {
     at: dateOf(event.time),
     attempt: event.attempt,
     ...(event.reason !== 0 && { reason: failureReasonOf(event.reason) ?? 'UNKNOWN' }),
+    ...(event.node !== '' && { node: event.node }),
   };
 }
 

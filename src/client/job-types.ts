@@ -18,6 +18,8 @@ export interface JobEventInfo {
   readonly at: Date;
   readonly attempt: number;
   readonly reason?: FailureReason | 'UNKNOWN';
+  /** Of `started`: where. */
+  readonly node?: string;
 }
 
 export interface JobInfo {

@@ -185,6 +185,7 @@ export interface JobEvent {
   readonly time: Timestamp | null;
   readonly attempt: number;
   readonly reason: number;
+  readonly node: string;
 }
 
 export interface Job {

@@ -140,6 +140,8 @@ export interface TrailEntry {
   readonly atMs: number;
   readonly attempt: number;
   readonly reason?: FailureReason;
+  /** Of `started`: where. */
+  readonly node?: string;
 }
 
 export interface JobRecord {

@@ -5,7 +5,7 @@
 import type { JobEventType, JobState } from './job.ts';
 
 export type CommandKind =
-  'accept' | 'due' | 'claim' | 'succeed' | 'fail' | 'stopped' | 'return' | 'lose' | 'cancel' | 'expire';
+  'accept' | 'due' | 'claim' | 'succeed' | 'fail' | 'snooze' | 'stopped' | 'return' | 'lose' | 'cancel' | 'expire';
 
 export interface Edge {
   /** Absent: the job does not exist yet. */
@@ -25,6 +25,7 @@ export const edges = [
   { from: 'SCHEDULED', command: 'due', to: 'QUEUED', event: 'queued', when: 'its start time has come' },
   { from: 'SCHEDULED', command: 'cancel', to: 'CANCELLED', event: 'cancelled', when: 'cancelled before its time' },
   { from: 'SCHEDULED', command: 'expire', to: 'EXPIRED', event: 'expired', when: 'total timeout before any start' },
+  { from: 'SCHEDULED', command: 'expire', to: 'FAILED', event: 'failed', when: 'total timeout after an attempt' },
 
   { from: 'QUEUED', command: 'claim', to: 'RUNNING', event: 'started', when: 'a node with a free thread claims it' },
   { from: 'QUEUED', command: 'cancel', to: 'CANCELLED', event: 'cancelled', when: 'cancelled while waiting' },
@@ -34,6 +35,14 @@ export const edges = [
   { from: 'RUNNING', command: 'succeed', to: 'SUCCEEDED', event: 'succeeded', when: 'the handler returned' },
   { from: 'RUNNING', command: 'fail', to: 'RETRYING', event: 'retrying', when: 'failed, retryable, attempts are left' },
   { from: 'RUNNING', command: 'fail', to: 'FAILED', event: 'failed', when: 'failed for good' },
+  {
+    from: 'RUNNING',
+    command: 'snooze',
+    to: 'SCHEDULED',
+    event: 'scheduled',
+    when: 'put off by its handler; not counted',
+  },
+  { from: 'RUNNING', command: 'snooze', to: 'FAILED', event: 'failed', when: 'put off past its retention' },
   { from: 'RUNNING', command: 'stopped', to: 'QUEUED', event: 'queued', when: 'its node gave it back; not counted' },
   { from: 'RUNNING', command: 'return', to: 'QUEUED', event: 'queued', when: 'it waited for a thread and never began' },
   { from: 'RUNNING', command: 'lose', to: 'QUEUED', event: 'queued', when: 'lost with its node or cell; not counted' },
@@ -54,6 +63,7 @@ export const edges = [
     when: 'ended by itself; result dropped',
   },
   { from: 'CANCELLING', command: 'fail', to: 'CANCELLED', event: 'cancelled', when: 'ended by itself' },
+  { from: 'CANCELLING', command: 'snooze', to: 'CANCELLED', event: 'cancelled', when: 'ended by itself' },
   { from: 'CANCELLING', command: 'return', to: 'CANCELLED', event: 'cancelled', when: 'it never began' },
   { from: 'CANCELLING', command: 'lose', to: 'CANCELLED', event: 'cancelled', when: 'its node or cell is gone' },
 ] as const satisfies readonly Edge[];

@@ -26,6 +26,7 @@ export type JobCommand =
       /** It ran out of memory, and there is this larger class to try. */
       readonly nextMemoryMb?: number;
     }
+  | { readonly kind: 'snooze'; readonly token: string; readonly delayMs: number }
   | { readonly kind: 'stopped'; readonly token: string }
   | { readonly kind: 'return'; readonly token: string }
   | { readonly kind: 'lose'; readonly token: string; readonly blame: Blame }
@@ -85,6 +86,7 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
       return claim(record, command.node, command.token, nowMs);
     case 'succeed':
     case 'fail':
+    case 'snooze':
     case 'stopped':
     case 'return':
     case 'lose':
@@ -113,7 +115,7 @@ function claim(record: JobRecord, node: string, token: string, nowMs: number): D
   );
 }
 
-type Report = Extract<JobCommand, { kind: 'succeed' | 'fail' | 'stopped' | 'return' | 'lose' }>;
+type Report = Extract<JobCommand, { kind: 'succeed' | 'fail' | 'snooze' | 'stopped' | 'return' | 'lose' }>;
 
 function settle(record: JobRecord, report: Report, at: Moment): Decision {
   const { nowMs } = at;
@@ -127,6 +129,8 @@ function settle(record: JobRecord, report: Report, at: Moment): Decision {
       );
     case 'fail':
       return fail(record, report, at);
+    case 'snooze':
+      return snooze(record, report.delayMs, nowMs);
     case 'stopped':
       return lose(record, { by: 'stopped', blame: 'none' }, at);
     case 'return':
@@ -151,6 +155,16 @@ function fail(record: JobRecord, report: Extract<Report, { kind: 'fail' }>, { no
     return move(record, { by: 'fail', to: 'FAILED', nowMs }, { failures, failure });
   const readyAtMs = nowMs + retryDelayMs(retry, failures, random);
   return move(record, { by: 'fail', to: 'RETRYING', nowMs }, { failures, failure, readyAtMs });
+}
+
+/** Not counted: the handler had nothing to complain about. The number of the attempt grows all the same. */
+function snooze(record: JobRecord, delayMs: number, nowMs: number): Decision {
+  const readyAtMs = nowMs + delayMs;
+  if (readyAtMs < record.createdAtMs + record.spec.retentionMs) {
+    return move(record, { by: 'snooze', to: 'SCHEDULED', nowMs }, { readyAtMs });
+  }
+  const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message: 'its handler put it off past its retention' };
+  return move(record, { by: 'snooze', to: 'FAILED', nowMs }, { failure });
 }
 
 function lose(
@@ -247,7 +261,12 @@ function move(record: JobRecord, { by, to, nowMs }: Step, change: Change): Decis
   const holdsRun = to === 'RUNNING' || to === 'CANCELLING';
   const attempt = change.attempt ?? record.attempt;
   const reason = to === 'FAILED' || to === 'RETRYING' ? change.failure?.reason : undefined;
-  const entry: TrailEntry = { seq, type: edge.event, atMs, attempt, ...(reason !== undefined && { reason }) };
+  const node = to === 'RUNNING' ? change.run?.node : undefined;
+  const entry: TrailEntry = {
+    ...{ seq, type: edge.event, atMs, attempt },
+    ...(reason !== undefined && { reason }),
+    ...(node !== undefined && { node }),
+  };
   const next: JobRecord = {
     ...kept,
     ...(holdsRun && run !== undefined && { run }),

@@ -186,5 +186,6 @@ function toEvent(entry: TrailEntry): Init<wire.JobEvent> {
     time: toTime(entry.atMs),
     attempt: entry.attempt,
     reason: entry.reason && failureReasonCodes[entry.reason],
+    node: entry.node,
   };
 }

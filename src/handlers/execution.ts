@@ -6,7 +6,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Failure, FailureReason } from '../domain/job.ts';
 import type { HandlerContext } from './context.ts';
 import type { AnyHandler } from './definition.ts';
-import { fateOf } from './handler-error.ts';
+import { fateOf, snoozeMsOf } from './handler-error.ts';
 import { inputKindOf } from './schema.ts';
 
 export type HandlerPayload =
@@ -16,6 +16,7 @@ export type HandlerPayload =
 export type Execution =
   | { readonly kind: 'succeeded'; readonly output?: HandlerPayload }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly retryable: boolean }
+  | { readonly kind: 'snoozed'; readonly delayMs: number }
   | { readonly kind: 'interrupted' };
 
 const messageMaxChars = 1_000;
@@ -125,6 +126,8 @@ function strictly(key: string, value: unknown): unknown {
 export function executionOfThrown(thrown: unknown): Execution {
   const fate = fateOf(thrown);
   if (fate === 'cancelled') return { kind: 'interrupted' };
+  const delayMs = snoozeMsOf(thrown);
+  if (delayMs !== undefined) return { kind: 'snoozed', delayMs };
   const fields: { code?: unknown; retryable?: unknown; stack?: unknown } =
     typeof thrown === 'object' && thrown !== null ? thrown : {};
   const retryable = fate === undefined ? fields.retryable !== false : fate === 'fail';

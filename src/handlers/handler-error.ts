@@ -2,10 +2,18 @@
  * What a handler throws to say more than "it failed". Recognised by a registered symbol, not by class, so that a
  * handler that brings its own copy of this package is understood as well.
  */
+import { parseDurationMs } from './quantity.ts';
+import type { Duration } from './quantity.ts';
+
 const fateKey = Symbol.for('troupe.handler.fate');
 
-/** `fail`: try again. `reject`: never try again. `cancelled`: it stopped because it was asked to. */
-export type Fate = 'fail' | 'reject' | 'cancelled';
+/**
+ * `fail`: try again. `reject`: never try again. `snooze`: run it later, nothing went wrong. `cancelled`: it stopped
+ * because it was asked to.
+ */
+export type Fate = 'fail' | 'reject' | 'snooze' | 'cancelled';
+
+const fates: readonly Fate[] = ['fail', 'reject', 'snooze', 'cancelled'];
 
 export interface HandlerErrorOptions {
   /** The handler's own code, kept in the failure of the job. */
@@ -35,6 +43,41 @@ export function reject(message: string, options: HandlerErrorOptions = {}): Hand
   return new HandlerError('reject', message, options);
 }
 
+/** Carries how long. */
+const delayKey = Symbol.for('troupe.handler.delay');
+const snoozeMinMs = 100;
+const snoozeMaxMs = 365 * 86_400_000;
+
+export class Snooze extends HandlerError {
+  override readonly name = 'Snooze';
+  readonly [delayKey]: number;
+
+  constructor(delayMs: number) {
+    super('snooze', `put off for ${String(delayMs)} ms`);
+    this[delayKey] = delayMs;
+  }
+}
+
+/**
+ * Ends the attempt and lets the job run again later: `throw snooze('10m')`. Counts as no failure; 100 ms to 365 days,
+ * within the job's retention and total timeout.
+ */
+export function snooze(delay: Duration): Snooze {
+  const delayMs = parseDurationMs(delay);
+  if (delayMs === undefined || delayMs < snoozeMinMs || delayMs > snoozeMaxMs) {
+    throw new TypeError(`snooze(${String(delay)}): must be 100ms to 365d`);
+  }
+  return new Snooze(delayMs);
+}
+
+/** Undefined unless it is a snooze that `snooze` could have made. */
+export function snoozeMsOf(thrown: unknown): number | undefined {
+  if (fateOf(thrown) !== 'snooze') return undefined;
+  const delayMs: unknown = Reflect.get(thrown as object, delayKey);
+  const isValid = typeof delayMs === 'number' && delayMs >= snoozeMinMs && delayMs <= snoozeMaxMs;
+  return isValid ? delayMs : undefined;
+}
+
 /** What `ctx.throwIfCancelled()` throws. */
 export function cancelled(message: string): HandlerError {
   return new HandlerError('cancelled', message);
@@ -43,5 +86,5 @@ export function cancelled(message: string): HandlerError {
 export function fateOf(thrown: unknown): Fate | undefined {
   if (typeof thrown !== 'object' || thrown === null) return undefined;
   const fate: unknown = Reflect.get(thrown, fateKey);
-  return fate === 'fail' || fate === 'reject' || fate === 'cancelled' ? fate : undefined;
+  return fates.find((known) => known === fate);
 }

@@ -2,7 +2,7 @@
 export type { HandlerContext, HandlerLog } from './context.ts';
 export { defineHandler, HandlerDefinitionError } from './definition.ts';
 export type { Handler, HandlerOptions } from './definition.ts';
-export { fail, HandlerError, reject } from './handler-error.ts';
+export { fail, HandlerError, reject, Snooze, snooze } from './handler-error.ts';
 export type { HandlerErrorOptions } from './handler-error.ts';
 export type { Duration, Size } from './quantity.ts';
 export { bytes, bytesOr } from './schema.ts';

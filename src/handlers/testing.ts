@@ -25,6 +25,7 @@ export type RunHandlerResult<Output> = RunHandlerNotes &
   (
     | { readonly kind: 'succeeded'; readonly output: Output }
     | { readonly kind: 'failed'; readonly failure: Failure; readonly retryable: boolean }
+    | { readonly kind: 'snoozed'; readonly delayMs: number }
     | { readonly kind: 'cancelled' }
   );
 
@@ -59,6 +60,8 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
         logs,
       };
     case 'failed':
+      return { ...execution, progress, logs };
+    case 'snoozed':
       return { ...execution, progress, logs };
     case 'interrupted':
       return { kind: 'cancelled', progress, logs };

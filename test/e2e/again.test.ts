@@ -124,6 +124,19 @@ it('keeps one unfinished job for a unique key, and replaces a running one once i
   expect(await troupe.wait(third.jobId)).toMatchObject({ state: 'SUCCEEDED' });
 });
 
+it('runs a job later that its handler puts off, and counts no failure', async () => {
+  const { jobId } = await troupe.submit('test.snoozes', { times: 2, delay: '300ms' }, { retry: once });
+  const job = await troupe.wait(jobId);
+  expect(job).toMatchObject({ state: 'SUCCEEDED', attempt: 3, failures: 0, losses: 0 });
+  const { history } = await troupe.get(jobId);
+  const started = history.filter(({ type }) => type === 'started');
+  expect(started.map(({ attempt, node }) => [attempt, node])).toEqual([1, 2, 3].map((attempt) => [attempt, 'one']));
+  const gaps = started.slice(1).map(({ at }, n) => at.getTime() - (started[n]?.at.getTime() ?? 0));
+  for (const gapMs of gaps) expect(gapMs).toBeGreaterThanOrEqual(300);
+  const bad = await troupe.submit('test.snoozes', { times: 1, delay: 'tomorrow' }, { retry: once });
+  expect(await troupe.wait(bad.jobId)).toMatchObject({ state: 'FAILED', failure: { reason: 'HANDLER_FAILED' } });
+});
+
 it('refuses what makes no sense, by field', async () => {
   const fields = async (steps: AsyncIterable<unknown>): Promise<unknown> => {
     try {

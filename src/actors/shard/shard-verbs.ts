@@ -117,6 +117,8 @@ function commandOf({ token, outcome }: CompleteItem): JobCommand {
       return { kind: 'succeed', token, ...(outcome.output !== undefined && { output: outcome.output }) };
     case 'failed':
       return { ...outcome, kind: 'fail', token };
+    case 'snoozed':
+      return { kind: 'snooze', token, delayMs: outcome.delayMs };
     case 'stopped':
       return { kind: 'stopped', token };
     case 'returned':

@@ -27,6 +27,9 @@ const command: fc.Arbitrary<JobCommand> = fc.oneof(
   token.map(claim),
   token.map((t): JobCommand => ({ kind: 'succeed', token: t, output: { kind: 'json', json: '1' } })),
   fc.tuple(token, fc.boolean()).map(([t, retryable]): JobCommand => ({ kind: 'fail', token: t, failure, retryable })),
+  fc
+    .tuple(token, fc.integer({ min: 100, max: 4_000_000 }))
+    .map(([t, delayMs]): JobCommand => ({ kind: 'snooze', token: t, delayMs })),
   token.map((t): JobCommand => ({ kind: 'stopped', token: t })),
   token.map((t): JobCommand => ({ kind: 'return', token: t })),
   fc
@@ -129,6 +132,34 @@ describe('decisions', () => {
   it('fails for good when the failure is not retryable', () => {
     const record = apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: false });
     expect(record).toMatchObject({ state: 'FAILED', failure });
+  });
+
+  it('puts off a run that its handler snoozes: not before its time, no failure, within retention and total timeout', () => {
+    const submitted = testRecord({ totalTimeoutMs: 60_000 }, { nowMs: start });
+    const snoozed = apply(submitted, claim('a'), { kind: 'snooze', token: 'a', delayMs: 10_000 });
+    const readyAtMs = start + 1 + 10_000;
+    expect(snoozed).toMatchObject({ state: 'SCHEDULED', attempt: 1, failures: 0, losses: 0, readyAtMs });
+    expect(snoozed.run).toBeUndefined();
+    expect(decide(snoozed, { kind: 'due' }, readyAtMs - 1, 0)).toMatchObject({ refusal: 'not-due' });
+    expect(decide(snoozed, { kind: 'due' }, readyAtMs, 0)).toMatchObject({ record: { state: 'QUEUED' } });
+    expect(decide(snoozed, { kind: 'succeed', token: 'a' }, start + 2, 0)).toMatchObject({ refusal: 'stale' });
+
+    const long = apply(submitted, claim('a'), { kind: 'snooze', token: 'a', delayMs: 100_000 });
+    const failure = { reason: 'DEADLINE_EXCEEDED' };
+    expect(nextDeadline(long)).toEqual({ command: 'expire', atMs: start + 60_000 });
+    expect(decide(long, { kind: 'expire' }, start + 60_000, 0)).toMatchObject({ record: { state: 'FAILED', failure } });
+    const past = apply(submitted, claim('a'), { kind: 'snooze', token: 'a', delayMs: submitted.spec.retentionMs });
+    expect(past).toMatchObject({ state: 'FAILED', failure });
+  });
+
+  it('says in its history where each attempt ran', () => {
+    const record = apply(testRecord(), claim('a'), { kind: 'lose', token: 'a', blame: 'none' }, claim('b'));
+    expect(record.trail.map(({ type, attempt, node }) => [type, attempt, node])).toEqual([
+      ['queued', 0, undefined],
+      ['started', 1, 'n1'],
+      ['queued', 1, undefined],
+      ['started', 2, 'n1'],
+    ]);
   });
 
   it('takes a run that never began back as if it had not been claimed', () => {
