@@ -10,6 +10,7 @@ import type { ActorContext, ActorDefinition, Behavior } from '../kernel/actor.ts
 import { ShardCore } from './shard-core.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
+import { loseSilentRuns } from './silent-runs.ts';
 import { performVerb } from './shard-verbs.ts';
 import { takeOver } from './take-over.ts';
 
@@ -68,6 +69,7 @@ async function startShard(
           message.run();
           break;
         case 'tick':
+          loseSilentRuns(core);
           core.tick();
           context.setTimer('tick', tickMs, { kind: 'tick' });
           break;

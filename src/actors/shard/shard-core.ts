@@ -22,7 +22,6 @@ import { Outbox } from './outbox.ts';
 import { PartitionSet } from './partition-set.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
-import { loseSilentRuns } from './silent-runs.ts';
 import type { TakenShard } from './take-over.ts';
 import { UniqueKeys } from './unique-keys.ts';
 import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
@@ -174,7 +173,6 @@ export class ShardCore {
 
   tick(): void {
     const nowMs = this.nowMs();
-    loseSilentRuns(this);
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.expire(nowMs);
     this.unique.expire(this.context.clock.monotonicMs());
