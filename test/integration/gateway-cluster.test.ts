@@ -208,6 +208,49 @@ describe('a queue in quarantine', () => {
   });
 });
 
+describe('who may steer', () => {
+  it('nobody, where others can reach a gateway that has no token: it says what to configure', async () => {
+    join('n1', { drain: () => reportOf('n1') });
+    expect((await client.cluster.drainNode('n1')).id).toBe('n1');
+    edge.authorizer = createOperatorAuthorizer({ operatorToken: undefined, host: '0.0.0.0' });
+    const refused = client.cluster.drainNode('n1').catch((error: unknown) => error);
+    expect(await refused).toMatchObject({ code: 'PERMISSION_DENIED', status: 'PERMISSION_DENIED', retryable: false });
+    expect(String(await refused)).toContain('gateway.operatorToken');
+  });
+
+  it('who has the token, in the header that all tools know', async () => {
+    join('n1', { drain: () => reportOf('n1') });
+    edge.authorizer = createOperatorAuthorizer({ operatorToken: 'open-sesame-open', host: '0.0.0.0' });
+    await expect(client.cluster.drainNode('n1')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    const operator = edge.client({ token: 'open-sesame-open' });
+    expect((await operator.cluster.drainNode('n1')).state).toBe('live');
+  });
+});
+
+describe('a gateway full of watches', () => {
+  it('refuses one more tree, and takes it when one has gone', async () => {
+    join('n1', { tree: () => ({ rows: [row('/')], omitted: 0 }) });
+    const { port } = await edge.openGateway({ limits: { payloadMaxBytes: 65_536, maxWatches: 1 } });
+    const other = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 } });
+    const first = other.cluster.watchTree();
+    await first.next();
+    await expect(other.cluster.watchTree().next()).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await first.return();
+    let taken = false;
+    const again = async (): Promise<void> => {
+      while (!taken)
+        taken = await other.cluster
+          .watchTree()
+          .next()
+          .then(
+            () => true,
+            () => false,
+          );
+    };
+    await Promise.all([again(), until('there is room again', () => taken)]);
+  });
+});
+
 describe('the command line', () => {
   it('draws the rows over each other on a terminal, and gives the screen back', async () => {
     join('n1', {

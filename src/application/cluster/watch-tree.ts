@@ -57,18 +57,19 @@ export function createWatchTree(parts: { readonly see: Pick<SeeCluster, 'tree'>;
 
 function sharedReads(parts: { readonly see: Pick<SeeCluster, 'tree'>; readonly clock: Clock }) {
   const { see, clock } = parts;
-  const shared = new Map<string, { readonly askedMs: number; readonly tree: Promise<SeenTree> }>();
+  const shared = new Map<string, Promise<SeenTree>>();
 
   return (context: CallContext, { node, path }: TreeQuery): Promise<SeenTree> => {
-    const nowMs = clock.monotonicMs();
-    for (const [key, { askedMs }] of shared) if (nowMs - askedMs >= sharedMs) shared.delete(key);
     const key = `${node} ${path}`;
     const known = shared.get(key);
-    if (known !== undefined) return known.tree;
+    if (known !== undefined) return known;
     // The deadline of one must not cut short what others wait for.
     const { tenant, requestId } = context;
     const tree = see.tree({ tenant, requestId }, { node, path });
-    if (shared.size < sharedMax) shared.set(key, { askedMs: nowMs, tree });
+    if (shared.size < sharedMax) {
+      shared.set(key, tree);
+      clock.setTimer(sharedMs, () => shared.delete(key));
+    }
     return tree;
   };
 }

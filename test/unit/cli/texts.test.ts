@@ -1,13 +1,15 @@
 // Durations, tables, bars, exit codes: what people and scripts read.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JobInfo } from '../../../src/client/index.ts';
+import type { ActorInfo, JobInfo } from '../../../src/client/index.ts';
 import { TroupeClientError } from '../../../src/client/index.ts';
+import { infoText, psTable, shardTable } from '../../../src/cli/cluster-text.ts';
 import { durationText, parseDurationMs, relativeText } from '../../../src/cli/duration-text.ts';
 import { exitCodeOf, exitCodes, UsageError } from '../../../src/cli/exit-code.ts';
 import { explainError } from '../../../src/cli/explain-error.ts';
 import { exitCodeOfStates, jobRow, jobText, stateText } from '../../../src/cli/job-text.ts';
 import { ProgressBars, rowText } from '../../../src/cli/progress-bars.ts';
+import { treeText } from '../../../src/cli/tree-text.ts';
 import { tableText } from '../../../src/cli/text-table.ts';
 import { jobStates } from '../../../src/domain/job.ts';
 import { ConfigError } from '../../../src/config/index.ts';
@@ -145,5 +147,70 @@ describe('progress bars', () => {
     await expect.poll(() => terminal.written.err).toMatch(/█{12}░{12} {2}50% {2}x\nb +y\n$/);
     bars.clear();
     expect(terminal.written.err.endsWith('\u001B[2A\u001B[0J')).toBe(true);
+  });
+});
+
+describe('the cluster', () => {
+  function actor(path: string, parts: Partial<ActorInfo> = {}): ActorInfo {
+    return {
+      ...{ node: 'n1', path, kind: 'shard', state: 'running', startedAt: new Date(nowMs - 90_000), restarts: 0 },
+      ...{ restartsInWindow: 0, mailboxSize: 1, mailboxCapacity: 64, stashed: 0, messages: 9, messageRate: 2.25 },
+      ...{ busyMs: 3, busyShare: 0.034, facts: {} },
+      ...parts,
+    };
+  }
+
+  it('is a table with a row for each actor, and its last error without its control characters', () => {
+    const failed = actor('/node/b', {
+      ...{
+        restartsInWindow: 2,
+        restartLimit: 5,
+        lastError: 'no\u001B[2J way\nat x',
+        lastErrorAt: new Date(nowMs - 4_000),
+      },
+    });
+    const [header, first, second] = psTable([actor('/node/a'), failed], nowMs).split('\n');
+    expect(header).toMatch(/^NODE +PATH +STATE +UP +RST +MBOX +RATE +BUSY +INFO$/);
+    expect(first).toMatch(/^n1 +\/node\/a +running +1m 30s +- +1\/64 +2\.3\/s +3%$/);
+    expect(second).toMatch(/^n1 +\/node\/b +running +1m 30s +2\/5 .* error: no \[2J way \(4s ago\)$/);
+  });
+
+  it('has rows of runs and cells that are no actors', () => {
+    const run = { jobId: 'j', attempt: 2, handler: 'h', thread: 3, progress: 0.43, note: 'tile 4', suspect: true };
+    const row = actor('/r', {
+      mailboxCapacity: 0,
+      run: { ...run, pulseAt: new Date(nowMs - 200), deadline: new Date(nowMs + 9_000) },
+    });
+    expect(infoText(row, nowMs)).toBe('h  thread 3  43%  tile 4  pulse 200ms  ends in 9s  suspect');
+    const cell = { pid: 7, rssBytes: 2_097_152, eventLoopUtilization: 0.5, threads: 2, busy: 1, leaked: 1 };
+    expect(infoText(actor('/c', { cell }), nowMs)).toBe('pid 7  rss 2 MiB  loop 50%  busy 1/2  leaked 1');
+  });
+
+  it('is drawn as a tree, node by node', () => {
+    const rows = [
+      actor('/', { kind: 'node' }),
+      actor('/node', { kind: 'root' }),
+      actor('/node/shards', { kind: 'keeper' }),
+      actor('/node/shards/shard:1'),
+      actor('/node/workers', { kind: 'workers', state: 'waiting' }),
+      actor('/', { node: 'n2', kind: 'node', state: 'silent' }),
+    ];
+    expect(treeText(rows, nowMs)).toBe(
+      [
+        'n1  running',
+        '└─ node (root)  running',
+        '   ├─ shards (keeper)  running',
+        '   │  └─ shard:1  running',
+        '   └─ workers  waiting',
+        '',
+        'n2  silent',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('shows shards without an owner as such', () => {
+    const empty = { epoch: 0, jobs: [], backlog: 0, undurable: 0, outbox: 0 };
+    expect(shardTable([{ number: 3, state: 'unowned', ...empty }])).toMatch(/^3 +unowned +- +- +- +0 +0 +0 +-$/m);
   });
 });

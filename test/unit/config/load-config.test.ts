@@ -95,6 +95,7 @@ describe('loadConfig', () => {
     ['workers: {cellRssMaxMb: 100}', 'workers.cellRssMaxMb'],
     ['workers: {memoryMb: 2048, cellRssMaxMb: 1024}', 'workers.cellRssMaxMb'],
     ['gateway: {tls: {certPath: a.pem}}', 'gateway.tls.certPath'],
+    ['gateway: {operatorToken: 0123456789abcdef, operatorTokenPath: f}', 'gateway.operatorToken'],
     ['gateway: {host: 0.0.0.0}', 'gateway.host'],
     ['nats: {user: a}', 'nats.user'],
     ['nats: {passwordPath: a}', 'nats.user'],
@@ -151,5 +152,17 @@ describe('loadConfig', () => {
     const key = configKeys.find(({ path }) => path === 'shards.groupMaxRecords');
     expect(key?.defaultValue).toBe(commitGroupMax);
     expect(problemsOf({ flags: { 'shards.groupMaxRecords': commitGroupMax + 1 } })).toHaveLength(1);
+  });
+});
+
+describe('the token of the operator', () => {
+  it('has 16 to 512 visible characters, and is not repeated when it has not', () => {
+    for (const token of ['too-short', 'has a blank in its middle', 'x'.repeat(513)]) {
+      const [problem] = problemsOf({ flags: { 'gateway.operatorToken': token } });
+      expect(problem).toMatchObject({ path: 'gateway.operatorToken' });
+      expect(JSON.stringify(problem)).not.toContain(token);
+    }
+    const config = loadConfig({ flags: { 'gateway.operatorToken': 'x'.repeat(16) } });
+    expect(config.gateway.operatorToken).toHaveLength(16);
   });
 });
