@@ -57,6 +57,11 @@ export default defineConfig({
         workers: 1,
       }),
       project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 60_000, workers: 1 }),
+      project('simulation', ['test/simulation/**/*.test.ts'], {
+        testTimeout: 300_000,
+        hookTimeout: 20_000,
+        workers: 2,
+      }),
       project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000, workers: 1 }),
     ],
   },

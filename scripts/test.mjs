@@ -26,7 +26,16 @@ const checks = [
   ...generatedDocs(),
 ];
 
-const suites = ['unit', 'architecture', 'contract-sqlite', 'contract-cassandra', 'integration', 'chaos', 'e2e'];
+const suites = [
+  'unit',
+  'architecture',
+  'simulation',
+  'contract-sqlite',
+  'contract-cassandra',
+  'integration',
+  'chaos',
+  'e2e',
+];
 
 /** Every npm script `docs:<page>` generates a page, and with `--check` says whether it is in step. */
 function generatedDocs() {

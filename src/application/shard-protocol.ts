@@ -21,6 +21,8 @@ export interface SubmitResult {
 export interface ClaimItem {
   readonly jobId: JobId;
   readonly node: string;
+  /** Epoch of the owner that dispatched the WORK message: an owner of a lower one has been deposed. */
+  readonly generation: number;
   /** Reply subject of the WORK message: the shard acknowledges it once the claim is durable. */
   readonly ackTo?: string;
 }

@@ -27,6 +27,19 @@ export function describeFencing(use: () => StoreUnderTest): void {
     });
   });
 
+  describe('an owner that asks', () => {
+    it('is told whether the shard is still its own', async () => {
+      const { first, second } = use();
+      const shard = freshShard();
+      expect(await first.jobs.ownsShard(shard, 1)).toBe(false);
+      const old = await first.jobs.takeShard(shard, 'old');
+      expect(await first.jobs.ownsShard(shard, old.epoch)).toBe(true);
+      const present = await second.jobs.takeShard(shard, 'new');
+      expect(await first.jobs.ownsShard(shard, old.epoch)).toBe(false);
+      expect(await first.jobs.ownsShard(shard, present.epoch)).toBe(true);
+    });
+  });
+
   describe('a deposed owner', () => {
     it('cannot commit: nothing of its group is written', async () => {
       const { first, second } = use();

@@ -48,6 +48,7 @@ export interface ShardHarness {
 }
 
 export const harnessShard = 3;
+export const harnessBacklogMax = 300;
 
 export async function createShardHarness(options: { readonly seed?: number } = {}): Promise<ShardHarness> {
   const kit = createTestKit(options.seed === undefined ? {} : { seed: options.seed });
@@ -115,7 +116,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
           };
         },
       },
-      limits: { ...defaultShardLimits, recentMax: 50 },
+      limits: { ...defaultShardLimits, recentMax: 50, backlogMax: harnessBacklogMax },
       metrics: createShardMetrics(kit.telemetry),
       stopRun: (node, stop) => harness.stops.push({ ...stop, node }),
       everyNodeHas: ({ version }) => version === undefined,

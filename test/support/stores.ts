@@ -65,7 +65,7 @@ export interface StoreUnderTest {
 }
 
 /** No network lies before SQLite, so the loss is put where a network would be: around the port. */
-function lossyCommits(store: Store): LossyStore {
+export function lossyCommits(store: Store): LossyStore {
   let losing: 'reply' | 'request' | undefined;
   const commit = async (group: CommitGroup) => {
     const lost = losing;

@@ -5,7 +5,8 @@
  * the store. A draining node keeps its shards while there is nobody else to have them.
  *
  * While NATS does not answer the leases cannot be renewed; the shards go on, because the epoch in the store decides, but
- * they no longer answer reads from memory (`leaseIsSure`), since somebody else may be the owner by then.
+ * they no longer answer reads from memory (`leaseIsSure`), since somebody else may be the owner by then, and one that
+ * crashes is not started again before its lease is sure.
  */
 import { HandlerFleet } from '../../application/handler-fleet.ts';
 import type { LeaseHold, Membership, NodeInfo, ShardLeases } from '../../application/ports/membership.ts';
@@ -25,9 +26,8 @@ export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'eve
 type Outcome<T> = PromiseSettledResult<T>;
 export type KeeperMessage =
   | { readonly kind: 'tick' }
-  | { readonly kind: 'acquired'; readonly shard: number; readonly outcome: Outcome<LeaseHold | undefined> }
   | {
-      readonly kind: 'renewed';
+      readonly kind: 'acquired' | 'renewed';
       readonly shard: number;
       readonly sentMs: number;
       readonly outcome: Outcome<LeaseHold | undefined>;
@@ -56,7 +56,7 @@ export const handOversMax = 4;
 const backoffMs = { first: 200, most: 10_000 } as const;
 /** A shard that ran so long has recovered. */
 const healthyAfterMs = 60_000;
-/** Clocks and the server's own expiry may be this late. */
+/** Clocks and the server's own expiry may be this late; of a short lease a quarter. */
 const leaseMarginMs = 1_000;
 
 export function keeperActor(services: KeeperServices): ActorDefinition<KeeperMessage> {
@@ -104,7 +104,7 @@ class Keeper implements Behavior<KeeperMessage> {
         this.#tick();
         break;
       case 'acquired':
-        this.#acquired(message.shard, message.outcome);
+        this.#acquired(message.shard, message.sentMs, message.outcome);
         break;
       case 'renewed':
         this.#renewed(message.shard, message.sentMs, message.outcome);
@@ -209,25 +209,27 @@ class Keeper implements Behavior<KeeperMessage> {
     if (this.#acquiring.has(shard)) return;
     this.#acquiring.add(shard);
     const { leases, nodeId } = this.#services;
+    const sentMs = this.#context.clock.monotonicMs();
     this.#context.pipeToSelf(leases.acquire(shard, nodeId, this.#incarnation), (outcome) => ({
       kind: 'acquired',
       shard,
+      sentMs,
       outcome,
     }));
   }
 
-  #acquired(shard: number, outcome: Outcome<LeaseHold | undefined>): void {
+  /** The lease runs from when it was asked for: the answer may have come late, or this process stood still meanwhile. */
+  #acquired(shard: number, sentMs: number, outcome: Outcome<LeaseHold | undefined>): void {
     this.#acquiring.delete(shard);
     if (outcome.status === 'rejected' || outcome.value === undefined) return;
-    const nowMs = this.#context.clock.monotonicMs();
     this.#held.set(shard, {
       hold: outcome.value,
       phase: 'waiting',
       ref: undefined,
-      renewedMs: nowMs,
+      renewedMs: sentMs,
       renewing: false,
       crashes: 0,
-      startedMs: nowMs,
+      startedMs: sentMs,
     });
     this.#start(shard);
   }
@@ -236,6 +238,11 @@ class Keeper implements Behavior<KeeperMessage> {
     const held = this.#held.get(shard);
     const name = `shard:${String(shard)}`;
     if (held?.phase !== 'waiting' || [...this.#ending.values()].includes(shard)) return;
+    if (!this.#leaseIsSure(shard)) {
+      // Somebody else may be the owner by now; a start would take the shard from him.
+      this.#context.setTimer(`start:${String(shard)}`, tickMs, { kind: 'start', shard });
+      return;
+    }
     held.phase = 'up';
     held.startedMs = this.#context.clock.monotonicMs();
     const services: ShardServices = {
@@ -251,7 +258,8 @@ class Keeper implements Behavior<KeeperMessage> {
   #leaseIsSure(shard: number): boolean {
     const held = this.#held.get(shard);
     if (held === undefined) return false;
-    return this.#context.clock.monotonicMs() < held.renewedMs + this.#services.leases.ttlMs - leaseMarginMs;
+    const { ttlMs } = this.#services.leases;
+    return this.#context.clock.monotonicMs() < held.renewedMs + ttlMs - Math.min(leaseMarginMs, ttlMs / 4);
   }
 
   #renewInTime(shard: number, held: Held): void {

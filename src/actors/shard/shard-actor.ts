@@ -10,7 +10,6 @@ import type { ActorContext, ActorDefinition, Behavior } from '../kernel/actor.ts
 import { ShardCore } from './shard-core.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
-import { loseSilentRuns } from './silent-runs.ts';
 import { performVerb } from './shard-verbs.ts';
 import { takeOver } from './take-over.ts';
 
@@ -33,7 +32,6 @@ async function startShard(
   const taken = await takeOver(services.store, shard, services.nodeId);
   const core = new ShardCore(shard, services, context, taken);
   const waiting = new Set<Batch>();
-  let handingOver = false;
   const stopServing = services.server.serveShard(shard, handlerOf(context, waiting));
   const stopListening = services.publisher.onStreamsReplaced(() => context.self.tell({ kind: 'streams-replaced' }));
   context.setTimer('tick', tickMs, { kind: 'tick' });
@@ -48,11 +46,6 @@ async function startShard(
       switch (message.kind) {
         case 'batch':
           waiting.delete(message);
-          if (handingOver) {
-            // A grant given now could start a run that the next owner does not know of.
-            message.refuse(unavailable(shard));
-            break;
-          }
           performVerb(core, message.verb, message.items, core.openReply(message.items.length, message.answer));
           core.askFlush();
           break;
@@ -69,7 +62,6 @@ async function startShard(
           message.run();
           break;
         case 'tick':
-          loseSilentRuns(core);
           core.tick();
           context.setTimer('tick', tickMs, { kind: 'tick' });
           break;
@@ -80,7 +72,6 @@ async function startShard(
           core.republishAll();
           break;
         case 'hand-over':
-          handingOver = true;
           stopServing();
           core.handOver(message.done);
           break;
@@ -91,13 +82,10 @@ async function startShard(
       stopListening();
       core.stop();
       // What still lies in the mailbox was not looked at: nothing was done.
-      for (const batch of waiting) batch.refuse(unavailable(shard));
+      for (const batch of waiting)
+        batch.refuse(new TroupeError('SHARD_UNAVAILABLE', { metadata: { shard: String(shard) } }));
     },
   };
-}
-
-function unavailable(shard: number): TroupeError {
-  return new TroupeError('SHARD_UNAVAILABLE', { metadata: { shard: String(shard) } });
 }
 
 /** How the outside asks: a full mailbox refuses at once, nothing was done then. Every batch is answered or refused. */

@@ -5,7 +5,6 @@
 import { jobEventOf } from '../../application/job-events.ts';
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
-import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { isTerminal } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
@@ -19,9 +18,11 @@ import { IdempotencyKeys } from './idempotency-keys.ts';
 import type { JobEntry } from './job-table.ts';
 import { jobFacts, JobTable } from './job-table.ts';
 import { Outbox } from './outbox.ts';
+import { deposed, OwnershipProof } from './ownership-proof.ts';
 import { PartitionSet } from './partition-set.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
+import { SilentRuns } from './silent-runs.ts';
 import type { TakenShard } from './take-over.ts';
 import { UniqueKeys } from './unique-keys.ts';
 import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
@@ -45,6 +46,8 @@ export class ShardCore {
   readonly #outbox: Outbox;
   readonly #watermark: WatermarkKeeper;
   readonly #open = new Set<{ abandon(): void }>();
+  readonly #ownership: OwnershipProof;
+  readonly #silentRuns: SilentRuns;
   #flushAsked = false;
   #flushingSoon = false;
   #lastNowMs = 0;
@@ -67,17 +70,14 @@ export class ShardCore {
       clock: context.clock,
       windowMax: services.limits.outboxWindowMax,
       retryMs: outboxRetryMs,
-      onIdleBucket: () => {
-        // What a hand-over waits for; not to be found out by the next tick only.
-        if (this.#handedOver === undefined) return;
-        context.self.tell({ kind: 'continue', run: () => this.#checkHandOver() });
-      },
     });
     this.#watermark = new WatermarkKeeper({
       ...{ shard, epoch: this.epoch, services, context },
       partitions: this.#partitions,
       outbox: this.#outbox,
     });
+    this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
+    this.#silentRuns = new SilentRuns(this);
     this.#load(taken);
     this.#outbox.pump();
   }
@@ -161,9 +161,10 @@ export class ShardCore {
     const writer = this.#partitions.at(bucket);
     if (outcome.status === 'rejected') throw outcome.reason;
     if (outcome.value === 'deposed' || writer === undefined) {
-      throw new TroupeError('SHARD_UNAVAILABLE', { message: 'deposed: another owner holds the shard' });
+      throw deposed();
     }
     this.#committedMs = this.context.clock.monotonicMs();
+    this.#ownership.committed();
     for (const record of writer.landed()) this.#durable(record);
     this.#outbox.pump();
     if (writer.urgent) this.askFlush();
@@ -173,6 +174,8 @@ export class ShardCore {
 
   tick(): void {
     const nowMs = this.nowMs();
+    this.#silentRuns.lose();
+    this.#ownership.askIfDue();
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.expire(nowMs);
     this.unique.expire(this.context.clock.monotonicMs());

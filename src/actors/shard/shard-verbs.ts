@@ -66,6 +66,11 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
 }
 
 function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
+  // Dispatched by a successor, whose jobs are not known here: its message must not be dropped.
+  if (item.generation > core.epoch) {
+    slot.ok({ kind: 'later' });
+    return;
+  }
   const entry = core.table.get(item.jobId);
   if (entry === undefined) {
     slot.ok({ kind: 'drop' });

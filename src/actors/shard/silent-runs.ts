@@ -1,15 +1,34 @@
 /** Runs whose node has not been heard of for too long are lost: their jobs wait again, uncounted. */
 import type { ShardCore } from './shard-core.ts';
 
-export function loseSilentRuns(core: ShardCore): void {
-  const silentSinceMs = core.context.clock.monotonicMs() - core.services.limits.runLostAfterMs;
-  for (const entry of [...core.table.running()]) {
-    const { run } = entry.current;
-    if (run === undefined || entry.heardMs > silentSinceMs) continue;
-    core.context.log.warn(
-      { event: 'attempt.lost', jobId: entry.current.id, attempt: run.attempt, node: run.node },
-      'node of a run was not heard of in time',
-    );
-    core.decide(entry, { kind: 'lose', token: run.token, blame: 'none' });
+/** Ticks are a second apart. */
+const stalledAfterMs = 2_000;
+
+export class SilentRuns {
+  readonly #core: ShardCore;
+  #lookedMs: number;
+
+  constructor(core: ShardCore) {
+    this.#core = core;
+    this.#lookedMs = core.context.clock.monotonicMs();
+  }
+
+  /** At every tick. */
+  lose(): void {
+    const core = this.#core;
+    const nowMs = core.context.clock.monotonicMs();
+    // This process stood still: the silence was its own, and what came meanwhile is not handled yet.
+    if (nowMs - this.#lookedMs > stalledAfterMs) for (const entry of core.table.running()) entry.heardMs = nowMs;
+    this.#lookedMs = nowMs;
+    const silentSinceMs = nowMs - core.services.limits.runLostAfterMs;
+    for (const entry of [...core.table.running()]) {
+      const { run } = entry.current;
+      if (run === undefined || entry.heardMs > silentSinceMs) continue;
+      core.context.log.warn(
+        { event: 'attempt.lost', jobId: entry.current.id, attempt: run.attempt, node: run.node },
+        'node of a run was not heard of in time',
+      );
+      core.decide(entry, { kind: 'lose', token: run.token, blame: 'none' });
+    }
   }
 }

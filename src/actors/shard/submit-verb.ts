@@ -14,18 +14,22 @@ interface Key {
 }
 
 export function submit(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>): void {
+  const refusal = refusalWhenFull(core);
+  if (refusal !== undefined) throw refusal;
+  const { keyHash, contentHash } = item;
+  if (keyHash === undefined || contentHash === undefined) acceptNew(core, item, slot);
+  else submitWithKey(core, item, { keyHash, contentHash }, slot);
+}
+
+function refusalWhenFull(core: ShardCore): TroupeError | undefined {
   const { limits } = core.services;
   const shard = String(core.shard);
   if (core.table.size >= limits.backlogMax) {
     const metadata = { shard, backlogMax: String(limits.backlogMax) };
-    throw new TroupeError('BACKLOG_FULL', { retryAfterMs: 5_000, metadata });
+    return new TroupeError('BACKLOG_FULL', { retryAfterMs: 5_000, metadata });
   }
-  if (core.undurable >= limits.undurableMax) {
-    throw new TroupeError('MAILBOX_FULL', { retryAfterMs: 500, metadata: { shard } });
-  }
-  const { keyHash, contentHash } = item;
-  if (keyHash === undefined || contentHash === undefined) acceptNew(core, item, slot);
-  else submitWithKey(core, item, { keyHash, contentHash }, slot);
+  if (core.undurable < limits.undurableMax) return undefined;
+  return new TroupeError('MAILBOX_FULL', { retryAfterMs: 500, metadata: { shard } });
 }
 
 function acceptNew(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>, key?: Key): void {
@@ -58,8 +62,11 @@ function submitWithKey(core: ShardCore, item: SubmitItem, key: Key, slot: Slot<S
   };
   if (decideNow()) return;
   const again = (trouble?: TroupeError): void => {
-    if (trouble !== undefined) slot.fail(trouble);
-    else if (!decideNow()) acceptNew(core, item, slot, key);
+    if (trouble === undefined && decideNow()) return;
+    // Others were accepted while the store was asked.
+    const refusal = trouble ?? refusalWhenFull(core);
+    if (refusal === undefined) acceptNew(core, item, slot, key);
+    else slot.fail(refusal);
   };
   if (!core.keys.wait(key.keyHash, again)) return;
   core.context.pipeToSelf(lookUpKey(core, key.keyHash), (outcome) => ({

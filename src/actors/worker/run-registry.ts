@@ -56,7 +56,7 @@ export class RunRegistry {
 
   /** The delivery holds a reserved slot; it is released when the run is handed over or does not come about. */
   claim(delivery: WorkDelivery): void {
-    const { jobId, need } = delivery.message;
+    const { jobId, generation, need } = delivery.message;
     if (!this.#services.handlers.meet(need)) {
       this.#passOn(delivery);
       return;
@@ -66,6 +66,7 @@ export class RunRegistry {
     const claimed = this.#services.batcher.call(shard, 'claim', {
       jobId,
       node: this.#services.nodeId,
+      generation,
       ackTo: delivery.ackTo,
     });
     this.#then(claimed, (outcome) => {

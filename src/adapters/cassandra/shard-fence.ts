@@ -34,7 +34,7 @@ const emptyPartitionMs = 24 * 3_600_000;
 
 type ShardFence = Pick<
   JobStore,
-  'takeShard' | 'saveWatermark' | 'openBuckets' | 'openBucket' | 'sealBucket' | 'readCommits'
+  'takeShard' | 'ownsShard' | 'saveWatermark' | 'openBuckets' | 'openBucket' | 'sealBucket' | 'readCommits'
 >;
 
 export interface ShardFenceParts {
@@ -106,6 +106,10 @@ export function createShardFence(parts: ShardFenceParts): ShardFence {
   return {
     takeShard: createTakeShard(client, clock),
     openBucket: createOpenBucket(parts),
+    async ownsShard(shard, epoch) {
+      const owner = (await client.rows(readShard, [shard])).at(0);
+      return owner?.epoch === epoch;
+    },
     async saveWatermark(shard, epoch, watermark) {
       await client.rows(putWatermark, [shard, JSON.stringify(watermark), timestamps(shard, epoch)]);
     },

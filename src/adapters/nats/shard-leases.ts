@@ -3,8 +3,9 @@
  * Liveness only. The server removes an expired key within about a second after its ttl (measured; it sweeps with the
  * oldest message, never before), so a shard is free at the latest ttl + 2 s after the last renewal.
  *
- * A renewal that finds the key gone (expired and free, or the bucket was wiped) takes it again; one that finds another
- * holder is lost. A renewal whose answer was lost finds its own value under a newer revision and goes on from there.
+ * A renewal that finds another holder is lost, and so is one that finds the key gone (expired, or the bucket was wiped):
+ * somebody may have had the shard in between and given it back, and then its jobs are no longer as this owner knows them.
+ * A renewal whose answer was lost finds its own value under a newer revision and goes on from there.
  */
 import type { LeaseHold, ShardLeases } from '../../application/ports/membership.ts';
 import type { KeyBucket } from './key-bucket.ts';
@@ -60,8 +61,7 @@ export class NatsShardLeases implements ShardLeases {
     const renewed = await this.#write(hold.shard, hold, hold.revision);
     if (renewed !== undefined) return renewed;
     const found = await this.#bucket.get(keyOf(hold.shard));
-    if (found === undefined) return this.#write(hold.shard, hold, 0);
-    if (found.value === undefined || !isHeldBy(hold, found.value)) return undefined;
+    if (found?.value === undefined || !isHeldBy(hold, found.value)) return undefined;
     return this.#write(hold.shard, hold, found.revision);
   }
 

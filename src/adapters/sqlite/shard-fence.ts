@@ -16,7 +16,7 @@ interface PartitionRow {
 
 type ShardFence = Pick<
   JobStore,
-  'takeShard' | 'saveWatermark' | 'openBuckets' | 'openBucket' | 'sealBucket' | 'readCommits'
+  'takeShard' | 'ownsShard' | 'saveWatermark' | 'openBuckets' | 'openBucket' | 'sealBucket' | 'readCommits'
 >;
 
 export function createShardFence(database: SqliteDatabase): ShardFence {
@@ -60,6 +60,10 @@ export function createShardFence(database: SqliteDatabase): ShardFence {
       };
       if (row.watermark === null) return { epoch: row.epoch };
       return { epoch: row.epoch, watermark: JSON.parse(row.watermark) as Watermark };
+    },
+    async ownsShard(shard, epoch) {
+      const row = await database.read('owns_shard', () => shardEpoch.get(shard));
+      return row?.['epoch'] === epoch;
     },
     async saveWatermark(shard, epoch, watermark) {
       await database.write('save_watermark', () => saveWatermark.run(JSON.stringify(watermark), shard, epoch));

@@ -86,6 +86,8 @@ export interface JobListPage {
 export interface JobStore {
   /** Raises the epoch of the shard by one. From now on nothing that a former owner does can count. */
   takeShard(shard: number, owner: string): Promise<ShardGrant>;
+  /** Linearizable: the shard's epoch is still this one. An owner that writes nothing learns only so that it was deposed. */
+  ownsShard(shard: number, epoch: number): Promise<boolean>;
   /** Fenced by epoch: the watermark of a deposed owner is ignored. */
   saveWatermark(shard: number, epoch: number, watermark: Watermark): Promise<void>;
 

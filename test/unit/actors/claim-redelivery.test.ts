@@ -19,7 +19,7 @@ describe('a message that comes again before the claim is durable', () => {
     // Long past the margin of the watermark: a take-over will not dispatch it by itself.
     await shard.kit.advance(60_000);
     shard.fates.push(...new Array<'unavailable'>(20).fill('unavailable'));
-    const claim = { jobId: record.id, node: 'n1' };
+    const claim = { jobId: record.id, node: 'n1', generation: 1 };
     expect(await shard.call('claim', { ...claim, ackTo: 'first' })).toMatchObject({ kind: 'granted' });
     await shard.kit.advance(5_000);
     expect(await shard.call('claim', { ...claim, ackTo: 'first-again' })).toEqual({ kind: 'later' });

@@ -26,7 +26,7 @@ describe('a unique key', () => {
   });
 
   async function start(jobId: JobId): Promise<string> {
-    const grant = await shard.call('claim', { jobId, node: 'n1' });
+    const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1 });
     if (grant.kind !== 'granted') throw new Error(grant.kind);
     return grant.token;
   }

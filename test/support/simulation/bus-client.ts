@@ -1,0 +1,334 @@
+/**
+ * The bus as one process of the simulated cluster sees it: all its ports over one link. Requests to shards and nodes,
+ * pulls and publishes keep the times and the errors of the real adapter.
+ */
+import type { JobEvent, LiveFeed, Publisher, WorkDelivery, WorkSource } from '../../../src/application/ports/bus.ts';
+import type { ShardClient, ShardHandler, ShardServer } from '../../../src/application/ports/shard-link.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../../src/application/shard-protocol.ts';
+import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
+import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import { BusLeases } from './bus-leases.ts';
+import type { BusLink } from './bus-link.ts';
+import { BusMembership } from './bus-membership.ts';
+import { strandName } from './bus-server.ts';
+import type { Answer, BusServer, LiveChange, Peer, ShardRequest } from './bus-server.ts';
+
+const publishTimeoutMs = 5_000;
+const pullGraceMs = 1_000;
+const identityCheckMs = 3_000;
+
+type Listener = Parameters<LiveFeed['watchJob']>[1];
+type NodeHandler = Parameters<NatsBus['serveNode']>[1];
+
+export class BusClient {
+  readonly link: BusLink;
+  readonly membership: BusMembership;
+  readonly leases: BusLeases;
+  readonly #server: BusServer;
+  readonly #peer: Peer;
+  readonly #handlers = new Map<number, ShardHandler>();
+  readonly #watchers = new Map<string, Set<Listener>>();
+  readonly #replaced = new Set<(streams: string) => void>();
+  #nodeHandler: NodeHandler | undefined;
+  #streams: string;
+  #told = 0;
+
+  constructor(link: BusLink, server: BusServer) {
+    this.link = link;
+    this.#server = server;
+    this.#streams = server.identity;
+    this.membership = new BusMembership(link, server);
+    this.leases = new BusLeases(link, server);
+    this.#peer = this.#makePeer();
+    server.join(this.#peer);
+    link.onUp(() => {
+      link.wire.sendSurely(() => {
+        server.tellKeys(this.#peer);
+      });
+      this.#look();
+    });
+    this.#lookLater();
+  }
+
+  readonly publisher: Publisher = {
+    publishWork: (message) =>
+      this.#publish(() => {
+        this.#server.publishWork(message);
+      }),
+    publishEvent: (event: JobEvent) =>
+      this.#publish(() => {
+        this.#server.publishEvent(event);
+      }),
+    acknowledge: (ackTo) => {
+      this.link.send(() => {
+        this.#server.acknowledge(ackTo);
+      });
+    },
+    streams: () => this.#streams,
+    onStreamsReplaced: (listener) => {
+      this.#replaced.add(listener);
+      return () => this.#replaced.delete(listener);
+    },
+  };
+
+  readonly work: WorkSource = {
+    pull: (input) => this.#pull(input),
+    giveBack: (ackTo, delayMs = 0) => {
+      const send = (): void => {
+        this.link.send(() => {
+          this.#server.giveBack(ackTo);
+        });
+      };
+      if (delayMs > 0) this.link.host.clock.setTimer(delayMs, send);
+      else send();
+    },
+    ensureStrand: async () => {
+      this.link.assertConnected();
+    },
+    strands: () => this.link.call(() => this.#server.strands(), { timeoutMs: publishTimeoutMs }),
+  };
+
+  readonly live: LiveFeed = {
+    publishProgress: (_tenant, _queue, note) => {
+      this.link.send(() => {
+        this.#server.publishProgress(note);
+      });
+    },
+    watchJob: ({ jobId }, listener) => {
+      const listeners = this.#watchers.get(jobId) ?? new Set();
+      this.#watchers.set(jobId, listeners.add(listener));
+      return () => void listeners.delete(listener);
+    },
+  };
+
+  readonly shardClient: ShardClient = {
+    call: <V extends ShardVerb>(
+      shard: number,
+      verb: V,
+      items: readonly ShardVerbs[V]['item'][],
+      timeoutMs: number,
+    ): Promise<readonly ItemResult<ShardVerbs[V]['result']>[]> =>
+      this.#ask({ shard, verb, items }, timeoutMs) as Promise<readonly ItemResult<ShardVerbs[V]['result']>[]>,
+  };
+
+  readonly shardServer: ShardServer = {
+    serveShard: (shard, handler) => {
+      this.#handlers.set(shard, handler);
+      this.#tellShards();
+      return () => {
+        if (this.#handlers.get(shard) === handler) this.#handlers.delete(shard);
+        this.#tellShards();
+      };
+    },
+  };
+
+  /** The whole adapter, for what the composition root wires. */
+  bus(manifest: HandlerManifest, queue: string): NatsBus {
+    const { publisher, work, live, membership, leases, shardClient, shardServer, link } = this;
+    return {
+      ...{ publisher, work, live, membership, leases, shardClient, shardServer },
+      config: {
+        publishManifest: () => Promise.resolve(),
+        manifestsOf: (handler) => (handler === manifest.name ? [manifest] : []),
+        touchQueue: () => Promise.resolve(),
+        queues: () => new Map([[queue, 1]]),
+        onChange: () => () => undefined,
+      },
+      quarantines: {
+        put: () => Promise.resolve(),
+        clear: () => Promise.resolve(),
+        of: () => [],
+        onChange: () => () => undefined,
+      },
+      differences: () => [],
+      health: () => ({ connected: link.connected }),
+      requestNode: async (nodeId, verb, payload) => {
+        link.assertConnected();
+        link.send(() => {
+          this.#server.requestNode(nodeId, verb, payload);
+        });
+      },
+      serveNode: (_nodeId, handler) => {
+        this.#nodeHandler = handler;
+        return () => {
+          this.#nodeHandler = undefined;
+        };
+      },
+      close: async () => {
+        link.close();
+      },
+    };
+  }
+
+  #publish(serve: () => void): Promise<void> {
+    return this.link.call(serve, { timeoutMs: publishTimeoutMs, mayDouble: true });
+  }
+
+  async #pull(input: Parameters<WorkSource['pull']>[0]): Promise<readonly WorkDelivery[]> {
+    this.link.assertConnected();
+    if (input.signal.aborted || input.batch < 1) return [];
+    const { link } = this;
+    const name = strandName(input.strand);
+    return new Promise((resolve, reject) => {
+      let isOpen = true;
+      const close = (): void => {
+        isOpen = false;
+        cancelTimer();
+        done();
+        input.signal.removeEventListener('abort', nothing);
+      };
+      const nothing = (): void => {
+        close();
+        resolve([]);
+      };
+      const done = link.orFail(() => {
+        close();
+        reject(new TroupeError('BROKER_UNAVAILABLE'));
+      });
+      const cancelTimer = link.host.clock.setTimer(input.expiresMs + pullGraceMs, nothing);
+      input.signal.addEventListener('abort', nothing, { once: true });
+      const take = (deliveries: readonly WorkDelivery[]): void => {
+        if (isOpen) {
+          close();
+          resolve(deliveries);
+        } else for (const { ackTo } of deliveries) this.work.giveBack(ackTo);
+      };
+      link.send(() => {
+        this.#server.queue(name).pull({
+          host: link.host,
+          batch: input.batch,
+          waitMs: input.expiresMs,
+          deliver: (handed) => {
+            const deliveries = handed.map(({ seq, message, deliveries: count }): WorkDelivery => ({
+              message,
+              ackTo: this.#server.ackTo(name, seq, count),
+              deliveries: count,
+            }));
+            link.wire.receive(() => {
+              take(deliveries);
+            });
+          },
+        });
+      });
+    });
+  }
+
+  async #ask(request: ShardRequest, timeoutMs: number): Promise<unknown> {
+    const { link } = this;
+    link.assertConnected();
+    return new Promise((resolve, reject) => {
+      const unknown = (): void => {
+        settle({ error: new TroupeError('OUTCOME_UNKNOWN') });
+      };
+      const cancelTimer = link.host.clock.setTimer(timeoutMs, unknown);
+      const done = link.orFail(unknown);
+      const settle = (answer: Answer): void => {
+        cancelTimer();
+        done();
+        if ('error' in answer) reject(answer.error);
+        else resolve(answer.value);
+      };
+      const answer = (given: Answer): void => {
+        link.wire.receive(() => {
+          settle(given);
+        });
+      };
+      link.wire.send(
+        () => {
+          if (this.#server.request(request, answer)) return;
+          answer({ error: new TroupeError('SHARD_UNAVAILABLE', { retryAfterMs: 250 }) });
+        },
+        { mayDouble: true },
+      );
+    });
+  }
+
+  /** What the server hears of the shards served here; an older word never counts after a newer one. */
+  #tellShards(): void {
+    this.#told += 1;
+    const told = this.#told;
+    const shards = new Set(this.#handlers.keys());
+    this.link.wire.sendSurely(() => {
+      if (told < this.#heard) return;
+      this.#heard = told;
+      this.#peer.shards = shards;
+    });
+  }
+  #heard = 0;
+
+  #makePeer(): Peer {
+    const { wire, host } = this.link;
+    return {
+      host,
+      shards: new Set(),
+      serveShard: (request, answer) => {
+        wire.receive(() => {
+          this.#serve(request).then(
+            (value) => {
+              wire.send(() => {
+                answer({ value });
+              });
+            },
+            (error: unknown) => {
+              wire.send(() => {
+                answer({ error: TroupeError.from(error) });
+              });
+            },
+          );
+        });
+      },
+      serveNode: (verb, payload) => {
+        wire.receive(() => void this.#nodeHandler?.(verb, payload));
+      },
+      nodeChanged: (key, node, revision) => {
+        if (wire.isCut) return;
+        wire.receiveSurely(() => {
+          this.membership.seen.apply(key, node, revision);
+        });
+      },
+      leaseChanged: (key, lease, revision) => {
+        if (wire.isCut) return;
+        wire.receiveSurely(() => {
+          this.leases.seen.apply(key, lease, revision);
+        });
+      },
+      live: ({ jobId, change }: LiveChange) => {
+        if (!this.#watchers.has(jobId)) return;
+        wire.receive(() => {
+          for (const listener of this.#watchers.get(jobId) ?? []) listener(change);
+        });
+      },
+    };
+  }
+
+  async #serve({ shard, verb, items }: ShardRequest): Promise<unknown> {
+    const handler = this.#handlers.get(shard);
+    if (handler === undefined) throw new TroupeError('SHARD_UNAVAILABLE', { retryAfterMs: 250 });
+    return handler(verb, items as never[]);
+  }
+
+  #lookLater(): void {
+    this.link.host.clock.setTimer(identityCheckMs, () => {
+      this.#look();
+      this.#lookLater();
+    });
+  }
+
+  #look(): void {
+    if (!this.link.connected) return;
+    this.link
+      .call(() => this.#server.identity, { timeoutMs: publishTimeoutMs })
+      .then((streams) => this.#repair(streams))
+      .catch(() => undefined);
+  }
+
+  /** Keys first, then whoever publishes. */
+  async #repair(streams: string): Promise<void> {
+    if (streams === this.#streams) return;
+    this.leases.seen.replaced();
+    await this.membership.replaced();
+    this.#streams = streams;
+    for (const listener of [...this.#replaced]) listener(streams);
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The connection of one host to the modelled bus. A cut is noticed after a while; then `connected` is false, what was
+ * asked and not answered has failed, and nothing more is asked until it is whole again.
+ */
+import { TroupeError } from '../../../src/domain/errors.ts';
+import type { Host } from './host.ts';
+import type { CallOptions, Wire } from './wire.ts';
+
+export class BusLink {
+  readonly wire: Wire;
+  readonly #pending = new Set<() => void>();
+  readonly #upListeners: (() => void)[] = [];
+  #connected = true;
+  #closed = false;
+
+  constructor(wire: Wire) {
+    this.wire = wire;
+  }
+
+  get host(): Host {
+    return this.wire.host;
+  }
+
+  get connected(): boolean {
+    return this.#connected && !this.#closed;
+  }
+
+  onUp(listener: () => void): void {
+    this.#upListeners.push(listener);
+  }
+
+  /** What the client library notices of a cut, and of its end. */
+  noticeCut(): void {
+    if (!this.#connected || !this.wire.isCut) return;
+    this.#connected = false;
+    for (const fail of [...this.#pending]) fail();
+    this.#pending.clear();
+  }
+
+  noticeMended(): void {
+    if (this.#connected || this.wire.isCut) return;
+    this.#connected = true;
+    for (const listener of this.#upListeners) listener();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const fail of [...this.#pending]) fail();
+    this.#pending.clear();
+  }
+
+  assertConnected(): void {
+    if (this.#closed) throw new TroupeError('SHUTTING_DOWN');
+    if (!this.#connected) throw new TroupeError('BROKER_UNAVAILABLE');
+  }
+
+  /** Fire and forget; nothing while away. */
+  send(arrive: () => void): void {
+    if (this.connected) this.wire.send(arrive);
+  }
+
+  /** Called if the link goes before the returned function is. */
+  orFail(fail: () => void): () => void {
+    this.#pending.add(fail);
+    return () => {
+      this.#pending.delete(fail);
+    };
+  }
+
+  /** A JetStream request: every doubt is BROKER_UNAVAILABLE. */
+  async call<T>(serve: () => T, options: Pick<CallOptions<T>, 'timeoutMs' | 'mayDouble'>): Promise<T> {
+    this.assertConnected();
+    const away = (): TroupeError => new TroupeError('BROKER_UNAVAILABLE');
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const done = this.orFail(() => {
+      reject(away());
+    });
+    this.wire.call({ ...options, serve, unanswered: away, refused: away }).then(resolve, reject);
+    try {
+      return await promise;
+    } finally {
+      done();
+    }
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The modelled NATS: work queues, the log of events, KV buckets for nodes and leases, and core subjects for shards and
+ * nodes. All of it can be wiped. It knows hosts only by the ways back to them.
+ */
+import type { JobEvent, ProgressNote, Strand, StrandDepth, WorkMessage } from '../../../src/application/ports/bus.ts';
+import type { NodeInfo } from '../../../src/application/ports/membership.ts';
+import type { Random } from '../../../src/application/ports/runtime.ts';
+import type { ShardVerb } from '../../../src/application/shard-protocol.ts';
+import { needText } from '../../../src/domain/handler-need.ts';
+import type { LeaseValue } from './bus-leases.ts';
+import type { Host } from './host.ts';
+import { KeyStore } from './key-store.ts';
+import type { Timeline } from './timeline.ts';
+import { WorkQueue } from './work-queue.ts';
+
+export interface LiveChange {
+  readonly jobId: string;
+  readonly change:
+    { readonly kind: 'event'; readonly seq: number } | { readonly kind: 'progress'; readonly progress: ProgressNote };
+}
+
+export interface ShardRequest {
+  readonly shard: number;
+  readonly verb: ShardVerb;
+  readonly items: readonly unknown[];
+}
+
+export type Answer = { readonly value: unknown } | { readonly error: Error };
+
+/** A connected process, as the server sees it. */
+export interface Peer {
+  readonly host: Host;
+  /** Shards it listens for, as far as the server has heard. */
+  shards: ReadonlySet<number>;
+  serveShard(request: ShardRequest, answer: (answer: Answer) => void): void;
+  serveNode(verb: string, payload: unknown): void;
+  nodeChanged(key: string, node: NodeInfo | undefined, revision: number): void;
+  leaseChanged(key: string, lease: LeaseValue | undefined, revision: number): void;
+  live(change: LiveChange): void;
+}
+
+const eventsDuplicateWindowMs = 120_000;
+
+export class BusServer {
+  readonly timeline: Timeline;
+  readonly leases: KeyStore<LeaseValue>;
+  readonly nodes: KeyStore<NodeInfo>;
+  readonly #queues = new Map<string, WorkQueue>();
+  readonly #strands = new Map<string, Strand>();
+  readonly #peers = new Map<string, Peer>();
+  #events: JobEvent[] = [];
+  readonly #eventIds = new Map<string, number>();
+  #generation = 1;
+  /** Called for each event that is stored, duplicates left out. */
+  onEvent: (event: JobEvent) => void = () => undefined;
+
+  constructor(timeline: Timeline, random: Random) {
+    this.timeline = timeline;
+    this.leases = new KeyStore(timeline, random, (key, lease, revision) => {
+      for (const peer of this.#peers.values()) peer.leaseChanged(key, lease, revision);
+    });
+    this.nodes = new KeyStore(timeline, random, (key, node, revision) => {
+      for (const peer of this.#peers.values()) peer.nodeChanged(key, node, revision);
+    });
+  }
+
+  get identity(): string {
+    return `streams-${String(this.#generation)}`;
+  }
+
+  join(peer: Peer): void {
+    this.#peers.set(peer.host.name, peer);
+    peer.host.onKilled(() => {
+      this.#peers.delete(peer.host.name);
+      for (const queue of this.#queues.values()) queue.forget(peer.host);
+    });
+    this.tellKeys(peer);
+  }
+
+  /** Shards that a process listens for. */
+  shardsOf(hostName: string): readonly number[] {
+    return [...(this.#peers.get(hostName)?.shards ?? [])];
+  }
+
+  /** Everything that the buckets hold, to a watch that begins. */
+  tellKeys(peer: Peer): void {
+    for (const [key, { value, revision }] of this.nodes.present()) peer.nodeChanged(key, value, revision);
+    for (const [key, { value, revision }] of this.leases.present()) peer.leaseChanged(key, value, revision);
+  }
+
+  queue(name: string): WorkQueue {
+    let queue = this.#queues.get(name);
+    if (queue === undefined) this.#queues.set(name, (queue = new WorkQueue(this.timeline)));
+    return queue;
+  }
+
+  publishWork(message: WorkMessage): void {
+    const { tenant, queue, need, strand } = message;
+    const found: Strand = strand === 'own' ? { tenant, queue, need } : { tenant, queue };
+    this.#strands.set(strandName(found), found);
+    this.queue(strandName(found)).publish(message);
+  }
+
+  strands(): readonly StrandDepth[] {
+    return [...this.#strands].flatMap(([name, strand]) => {
+      const messages = this.queue(name).depth;
+      return messages === 0 ? [] : [{ ...strand, messages }];
+    });
+  }
+
+  publishEvent(event: JobEvent): void {
+    for (const peer of this.#peers.values()) {
+      peer.live({ jobId: event.jobId, change: { kind: 'event', seq: event.seq } });
+    }
+    const id = `${event.jobId}.${String(event.seq)}`;
+    const storedMs = this.#eventIds.get(id);
+    if (storedMs !== undefined && this.timeline.nowMs - storedMs < eventsDuplicateWindowMs) return;
+    this.#eventIds.set(id, this.timeline.nowMs);
+    this.#events.push(event);
+    this.onEvent(event);
+  }
+
+  publishProgress(progress: ProgressNote): void {
+    const change = { kind: 'progress', progress } as const;
+    for (const peer of this.#peers.values()) peer.live({ jobId: progress.jobId, change });
+  }
+
+  /** What the durable subscriber has not read yet. */
+  takeEvents(): readonly JobEvent[] {
+    return this.#events.splice(0);
+  }
+
+  acknowledge(ackTo: string): void {
+    this.#delivery(ackTo, (queue, seq) => {
+      queue.acknowledge(seq);
+    });
+  }
+
+  giveBack(ackTo: string): void {
+    this.#delivery(ackTo, (queue, seq) => {
+      queue.giveBack(seq);
+    });
+  }
+
+  ackTo(queue: string, seq: number, deliveries: number): string {
+    return [String(this.#generation), queue, String(seq), String(deliveries)].join(':');
+  }
+
+  /** Whoever listens gets it, a former owner too; the first answer counts. False: nobody listens. */
+  request(request: ShardRequest, answer: (answer: Answer) => void): boolean {
+    let isHeard = false;
+    for (const peer of this.#peers.values()) {
+      if (!peer.shards.has(request.shard)) continue;
+      isHeard = true;
+      peer.serveShard(request, answer);
+    }
+    return isHeard;
+  }
+
+  requestNode(nodeId: string, verb: string, payload: unknown): void {
+    for (const peer of this.#peers.values()) if (peer.host.name.startsWith(`${nodeId}#`)) peer.serveNode(verb, payload);
+  }
+
+  /** JetStream has lost its disk: streams, consumers and buckets begin anew. */
+  wipe(): void {
+    this.#generation += 1;
+    for (const queue of this.#queues.values()) queue.close();
+    this.#queues.clear();
+    this.#strands.clear();
+    this.#events = [];
+    this.#eventIds.clear();
+    this.leases.clear();
+    this.nodes.clear();
+  }
+
+  #delivery(ackTo: string, act: (queue: WorkQueue, seq: number) => void): void {
+    const [generation, queue = '', seq] = ackTo.split(':');
+    if (Number(generation) === this.#generation) act(this.queue(queue), Number(seq));
+  }
+}
+
+export function strandName({ tenant, queue, need }: Strand): string {
+  return need === undefined ? `${tenant}/${queue}` : `${tenant}/${queue}/${needText(need)}`;
+}

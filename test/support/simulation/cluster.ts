@@ -1,0 +1,264 @@
+/** The simulated cluster: its nodes, its services, and what may be done to them. */
+import { loadConfig } from '../../../src/config/index.ts';
+import { defaultQueueSettings, defaultTenant } from '../../../src/domain/queue.ts';
+import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
+import { BusServer } from './bus-server.ts';
+import { Executions } from './executions.ts';
+import { RecordWatch } from './record-watch.ts';
+import { SimNode } from './sim-node.ts';
+import type { ClusterGround, NodePorts } from './sim-node.ts';
+import { StoreData } from './store-data.ts';
+import { StoreExtras } from './store-extras.ts';
+import { Subscriber } from './subscriber.ts';
+import { calmWeather } from './wire.ts';
+import type { Weather } from './wire.ts';
+import { skewMostMs, Witness } from './witness.ts';
+import type { World } from './world.ts';
+
+export interface ClusterShape {
+  readonly nodes: number;
+  readonly shards: number;
+  readonly threads: number;
+  readonly backlogMax: number;
+}
+
+/** How long a client library needs to notice that a connection is gone, or back. */
+const noticeMostMs = 3_000;
+const restartMs = 400;
+const drainGraceMs = 2_000;
+
+export const simulatedHandler: HandlerManifest = { name: 'sim.work', version: '1.0.0', inputKind: 'json' };
+
+export class Cluster {
+  readonly world: World;
+  readonly nodes: SimNode[] = [];
+  readonly storeWeather: Weather = calmWeather();
+  readonly busWeather: Weather = calmWeather();
+  readonly data = new StoreData();
+  readonly extras = new StoreExtras();
+  readonly server: BusServer;
+  readonly executions: Executions;
+  readonly records: RecordWatch;
+  readonly subscriber: Subscriber;
+  readonly witness: Witness;
+  /** Faults may strike. */
+  isStormy = true;
+  readonly #ground: ClusterGround;
+  readonly #shape: ClusterShape;
+  readonly #random;
+  /** They stop in order; a second fault would only end them sooner. */
+  readonly #leaving = new Set<SimNode>();
+  #incarnation = 0;
+
+  constructor(world: World, shape: ClusterShape, change: (cluster: Cluster, ports: NodePorts) => void) {
+    this.world = world;
+    this.#shape = shape;
+    this.#random = world.random();
+    this.server = new BusServer(world.timeline, world.random());
+    this.executions = new Executions(world);
+    const { executions, extras } = this;
+    const { backlogMax } = shape;
+    this.records = new RecordWatch({ world, executions, extras, backlogMax });
+    this.data.onCommit((group, before) => {
+      this.records.committed(group, before);
+    });
+    this.subscriber = new Subscriber(world, this.server, this.records);
+    this.witness = new Witness(world, this.records);
+    const queue = { tenant: defaultTenant, name: 'default', settings: defaultQueueSettings, nowMs: 0 };
+    this.extras.createQueue(queue);
+    this.#ground = {
+      ...{ world, executions, extras },
+      ...{ data: this.data, server: this.server, storeWeather: this.storeWeather, busWeather: this.busWeather },
+      config: loadConfig({ flags: { 'shards.backlogMax': backlogMax, 'shards.groupMaxRecords': 4 } }),
+      shardCount: shape.shards,
+      queue: `${queue.tenant}/${queue.name}`,
+      manifest: simulatedHandler,
+      change: (ports) => {
+        this.#observe(ports);
+        change(this, ports);
+      },
+    };
+  }
+
+  begin(): void {
+    for (let index = 0; index < this.#shape.nodes; index += 1) this.#startNode(index);
+  }
+
+  crash(index: number, downMs: number): void {
+    const node = this.#standing(index);
+    if (node === undefined) return;
+    this.world.note('FAULT', `${node.nodeId} is killed, back in ${String(Math.round(downMs))} ms`);
+    node.host.kill();
+    this.#startLater(index, downMs);
+  }
+
+  drain(index: number, downMs: number): void {
+    const node = this.#standing(index);
+    if (node === undefined) return;
+    this.world.note('FAULT', `${node.nodeId} is stopped in order`);
+    this.#leaving.add(node);
+    node.drain(drainGraceMs, () => {
+      this.world.note('FAULT', `${node.nodeId} has ended`);
+      if (node.host.state === 'dead') return;
+      node.host.kill();
+      this.#startLater(index, downMs);
+    });
+  }
+
+  pause(index: number, { forMs, withCells }: { readonly forMs: number; readonly withCells: boolean }): void {
+    const node = this.#standing(index);
+    if (node === undefined) return;
+    this.world.note('FAULT', `${node.nodeId} is paused for ${String(Math.round(forMs))} ms`);
+    node.host.pause();
+    if (withCells) node.cells.pause();
+    this.world.timeline.at(forMs, () => {
+      this.world.note('FAULT', `${node.nodeId} goes on`);
+      node.host.resume();
+      node.cells.resume();
+    });
+  }
+
+  cutFromBus(index: number, forMs: number): void {
+    const node = this.#standing(index);
+    if (node === undefined) return;
+    this.world.note('FAULT', `${node.nodeId} is cut from the bus for ${String(Math.round(forMs))} ms`);
+    node.link.wire.cut();
+    this.#later(node, this.#random() * noticeMostMs, () => {
+      node.link.noticeCut();
+    });
+    this.world.timeline.at(forMs, () => {
+      this.#mend(node);
+    });
+  }
+
+  cutFromStore(index: number, forMs: number): void {
+    const node = this.#standing(index);
+    if (node === undefined) return;
+    this.world.note('FAULT', `${node.nodeId} is cut from the store for ${String(Math.round(forMs))} ms`);
+    node.storeWire.cut();
+    this.world.timeline.at(forMs, () => {
+      node.storeWire.mend();
+    });
+  }
+
+  wipeBus(): void {
+    this.world.note('FAULT', 'the bus loses everything');
+    this.server.wipe();
+    this.subscriber.wiped();
+    this.witness.leasesLost();
+  }
+
+  /** Faults end: everything is whole and up. */
+  heal(): void {
+    this.world.note('FAULT', 'all faults end');
+    this.isStormy = false;
+    Object.assign(this.storeWeather, calmWeather());
+    Object.assign(this.busWeather, calmWeather());
+    for (const node of this.nodes) {
+      this.#mend(node);
+      node.storeWire.mend();
+      node.host.resume();
+      node.cells.resume();
+    }
+  }
+
+  #mend(node: SimNode): void {
+    if (!node.link.wire.isCut) return;
+    node.link.wire.mend();
+    this.#later(node, this.#random() * 500, () => {
+      node.link.noticeMended();
+    });
+  }
+
+  #later(node: SimNode, delayMs: number, act: () => void): void {
+    node.host.clock.setTimer(delayMs, act);
+  }
+
+  #standing(index: number): SimNode | undefined {
+    const node = this.nodes[index];
+    return node?.host.state === 'up' && !this.#leaving.has(node) ? node : undefined;
+  }
+
+  #startLater(index: number, downMs: number): void {
+    this.world.timeline.at(restartMs + (this.isStormy ? downMs : 0), () => {
+      this.#startNode(index);
+    });
+  }
+
+  #startNode(index: number): void {
+    this.#incarnation += 1;
+    const nodeId = `n${String(index + 1)}`;
+    const skewMs = Math.round((this.#random() * 2 - 1) * skewMostMs);
+    const options = { nodeId, incarnation: this.#incarnation, threads: this.#shape.threads, skewMs };
+    const node = new SimNode(this.#ground, options);
+    this.nodes[index] = node;
+    this.world.note(nodeId, `starts, incarnation ${String(this.#incarnation)}`);
+    node.start(() => {
+      if (node.host.state === 'dead') return;
+      this.world.note(nodeId, 'has given up, it is started again');
+      node.host.kill();
+      this.#startLater(index, 1_000);
+    });
+  }
+
+  /** What the checks must know of a node: which shards it took when, and whose runs it heard of. */
+  #observe(ports: NodePorts): void {
+    const { host, store, router } = ports;
+    const { records } = this;
+    ports.store = {
+      ...store,
+      jobs: {
+        ...store.jobs,
+        takeShard: async (shard, owner) => {
+          const grant = await store.jobs.takeShard(shard, owner);
+          records.tookShard(shard, grant.epoch, host);
+          return grant;
+        },
+      },
+    };
+    ports.router = {
+      ...router,
+      serveShard: (shard, handler) =>
+        router.serveShard(shard, async (verb, items) => {
+          const results = await handler(verb, items);
+          results.forEach((result, index) => {
+            if (!('ok' in result)) return;
+            this.#heard(host, items[index], result.ok);
+          });
+          return results;
+        }),
+    };
+  }
+
+  #heard(host: SimNode['host'], item: unknown, answer: unknown): void {
+    if (isGrant(answer) && isClaim(item)) this.records.heard(host, `${item.jobId}#${answer.token}`);
+    if (!isBeat(item) || !isOrders(answer)) return;
+    const stale = new Set(
+      answer.stop.flatMap(({ token, jobId, why }) => (why === 'stale' ? [`${jobId}#${token}`] : [])),
+    );
+    for (const { jobId, token } of item.runs) {
+      const runId = `${jobId}#${token}`;
+      if (!stale.has(runId)) this.records.heard(host, runId);
+    }
+  }
+}
+
+function isGrant(answer: unknown): answer is { readonly token: string } {
+  return typeof answer === 'object' && answer !== null && 'token' in answer && 'attempt' in answer;
+}
+
+function isClaim(item: unknown): item is { readonly jobId: string } {
+  return typeof item === 'object' && item !== null && 'jobId' in item;
+}
+
+function isBeat(
+  item: unknown,
+): item is { readonly runs: readonly { readonly jobId: string; readonly token: string }[] } {
+  return typeof item === 'object' && item !== null && 'runs' in item;
+}
+
+function isOrders(
+  answer: unknown,
+): answer is { readonly stop: readonly { readonly jobId: string; readonly token: string; readonly why: string }[] } {
+  return typeof answer === 'object' && answer !== null && 'stop' in answer;
+}

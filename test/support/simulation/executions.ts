@@ -1,0 +1,111 @@
+/** Every run of a handler in the simulated cluster: what it was asked to do, when its code ran, how it ended. */
+import type { Random } from '../../../src/application/ports/runtime.ts';
+import type { RunOutcome, RunRequest } from '../../../src/application/ports/run-pool.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+import type { World } from './world.ts';
+
+export interface Execution {
+  readonly runId: string;
+  readonly jobId: JobId;
+  readonly attempt: number;
+  readonly host: string;
+  readonly startedMs: number;
+  endedMs: number | undefined;
+  how: RunOutcome['kind'] | 'killed' | undefined;
+}
+
+/** What the input of a simulated job asks of its handler. */
+export interface JobScript {
+  readonly n: number;
+  /** Until the end of an attempt, at most. */
+  readonly longMs: number;
+  readonly failRate: number;
+  readonly rejectRate: number;
+  readonly killRate: number;
+  /** Bytes of the output. */
+  readonly outputBytes: number;
+}
+
+/** What the output says of itself, for the check of who recorded it. */
+export interface JobOutput {
+  readonly runId: string;
+  readonly attempt: number;
+}
+
+export class Executions {
+  readonly #world: World;
+  readonly #byRun = new Map<string, Execution>();
+  readonly #byJob = new Map<JobId, Execution[]>();
+  #scale = 1;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** From now on handlers are done soon. */
+  hurry(): void {
+    this.#scale = 0.2;
+  }
+
+  started({ runId, jobId, attempt, host }: RunRequest & { readonly host: string }): void {
+    const execution: Execution = {
+      ...{ runId, jobId, attempt, host },
+      startedMs: this.#world.nowMs,
+      endedMs: undefined,
+      how: undefined,
+    };
+    this.#world.note(host, `code starts: ${runId}`);
+    this.#byRun.set(runId, execution);
+    const ofJob = this.#byJob.get(jobId);
+    if (ofJob === undefined) this.#byJob.set(jobId, [execution]);
+    else ofJob.push(execution);
+  }
+
+  ended(runId: string, how: NonNullable<Execution['how']>): void {
+    const execution = this.#byRun.get(runId);
+    if (execution?.endedMs !== undefined || execution === undefined) return;
+    execution.endedMs = this.#world.nowMs;
+    execution.how = how;
+    this.#world.note(execution.host, `code gone: ${runId} ${how}`);
+  }
+
+  overfilled(host: string): void {
+    this.#world.violation(10, `the pool of ${host} was given more runs than it has room for`);
+  }
+
+  of(jobId: JobId): readonly Execution[] {
+    return this.#byJob.get(jobId) ?? [];
+  }
+
+  get(runId: string): Execution | undefined {
+    return this.#byRun.get(runId);
+  }
+
+  all(): readonly Execution[] {
+    return [...this.#byRun.values()];
+  }
+
+  running(jobId: JobId): readonly Execution[] {
+    return this.of(jobId).filter(({ endedMs }) => endedMs === undefined);
+  }
+
+  script(request: RunRequest, random: Random): { outcome: RunOutcome | 'kills-cell'; durationMs: number } {
+    const script = scriptOf(request);
+    const durationMs = 2 + random() * script.longMs * this.#scale;
+    const dice = random();
+    const failure = { reason: 'HANDLER_FAILED', message: 'as its script says' } as const;
+    if (dice < script.failRate) return { durationMs, outcome: { kind: 'failed', failure, retryable: true } };
+    if (dice < script.failRate + script.rejectRate) {
+      return { durationMs, outcome: { kind: 'failed', failure, retryable: false } };
+    }
+    if (dice < script.failRate + script.rejectRate + script.killRate) return { durationMs, outcome: 'kills-cell' };
+    const output: JobOutput = { runId: request.runId, attempt: request.attempt };
+    const json = JSON.stringify({ ...output, fill: 'x'.repeat(script.outputBytes) });
+    return { durationMs, outcome: { kind: 'succeeded', output: { kind: 'json', json } } };
+  }
+}
+
+function scriptOf({ input }: RunRequest): JobScript {
+  const text = input.kind === 'json' ? input.json : Buffer.from(input.bytes).toString('utf8');
+  return JSON.parse(text) as JobScript;
+}

@@ -1,0 +1,98 @@
+/**
+ * A process of the simulated cluster. Whatever happens in it comes through `run`: while it is paused (SIGSTOP) it waits,
+ * and after a kill nothing of it ever happens again. What it has sent before is on its way.
+ */
+import type { Clock, Random } from '../../../src/application/ports/runtime.ts';
+import type { Scheduler } from '../../../src/actors/kernel/index.ts';
+import { createSeededRandom } from '../../../src/actors/testkit/index.ts';
+import type { Timeline } from './timeline.ts';
+
+/** The wall clock of the run's first instant: a new minute, and with it a new partition, begins in the midst of it. */
+export const epochMs = Date.UTC(2026, 0, 1, 0, 0, 48);
+
+/** Two ticks of a shard. */
+const noticedPauseMs = 2_000;
+
+export interface HostOptions {
+  readonly name: string;
+  readonly timeline: Timeline;
+  readonly seed: number;
+  /** How far its wall clock is ahead. */
+  readonly skewMs: number;
+}
+
+export class Host {
+  readonly name: string;
+  readonly timeline: Timeline;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  state: 'up' | 'paused' | 'dead' = 'up';
+  /** Monotonic time when it last went on after a pause that it could notice, or began. */
+  awakeSinceMs: number;
+  #pausedMs = 0;
+  readonly #held: (() => void)[] = [];
+  readonly #killed: (() => void)[] = [];
+
+  constructor({ name, timeline, seed, skewMs }: HostOptions) {
+    this.name = name;
+    this.timeline = timeline;
+    this.awakeSinceMs = timeline.nowMs;
+    this.random = createSeededRandom(seed);
+    this.clock = {
+      nowMs: () => Math.floor(epochMs + skewMs + timeline.nowMs),
+      monotonicMs: () => timeline.nowMs,
+      setTimer: (delayMs, fire) =>
+        timeline.at(delayMs, () => {
+          this.run(fire);
+        }),
+    };
+    this.scheduler = {
+      schedule: (task) => {
+        const step = (): void => {
+          this.run(() => {
+            if (task.run(1)) timeline.soon(step);
+          });
+        };
+        timeline.soon(step);
+      },
+    };
+  }
+
+  run(task: () => void): void {
+    if (this.state === 'up') task();
+    else if (this.state === 'paused') this.#held.push(task);
+  }
+
+  /** At the end of the present turn of its event loop. */
+  soon(task: () => void): void {
+    this.timeline.soon(() => {
+      this.run(task);
+    });
+  }
+
+  pause(): void {
+    if (this.state !== 'up') return;
+    this.state = 'paused';
+    this.#pausedMs = this.timeline.nowMs;
+  }
+
+  /** Everything that came meanwhile is there at once, in any order. */
+  resume(): void {
+    if (this.state !== 'paused') return;
+    this.state = 'up';
+    if (this.timeline.nowMs - this.#pausedMs > noticedPauseMs) this.awakeSinceMs = this.timeline.nowMs;
+    for (const task of this.#held.splice(0)) this.soon(task);
+  }
+
+  kill(): void {
+    if (this.state === 'dead') return;
+    this.state = 'dead';
+    this.#held.length = 0;
+    for (const listener of this.#killed) listener();
+  }
+
+  onKilled(listener: () => void): void {
+    this.#killed.push(listener);
+  }
+}

@@ -1,0 +1,321 @@
+/**
+ * Seeded bugs: each breaks one rule of the cluster by changing the ports that a node is built on, and the checks must
+ * find it out. What is broken lies in the test alone; the code under test knows nothing of it.
+ */
+import { jobEventOf } from '../../../src/application/job-events.ts';
+import type { JobStore } from '../../../src/application/ports/job-store.ts';
+import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
+import type { ShardHandler } from '../../../src/application/ports/shard-link.ts';
+import type { ClaimItem, CompleteItem, SubmitItem } from '../../../src/application/shard-protocol.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import type { JobRecord } from '../../../src/domain/job.ts';
+import type { Cluster } from './cluster.ts';
+import type { FaultKind } from './nemesis.ts';
+import { passOn } from './pool-model.ts';
+import type { NodePorts } from './sim-node.ts';
+
+type Change = (cluster: Cluster, ports: NodePorts) => void;
+
+export interface Mutation {
+  /** Promises of which at least one must be found broken. */
+  readonly breaks: readonly number[];
+  /** By one of the seeds from 1 to here. */
+  readonly within: number;
+  /** Where it shows only in some kinds of faults: these and no others, on a cluster that has more work than threads. */
+  readonly faults?: readonly FaultKind[];
+  readonly change: Change;
+}
+
+export const mutations: Readonly<Record<string, Mutation>> = {
+  'a commit is acknowledged before it is written': {
+    breaks: [1, 6, 7],
+    within: 5,
+    change: onStore((jobs) => ({
+      async commit(group) {
+        jobs.commit(group).catch(() => undefined);
+        return 'applied';
+      },
+    })),
+  },
+  'a commit of unknown outcome is taken for written': {
+    breaks: [1, 6, 7],
+    within: 60,
+    change: onStore((jobs) => ({
+      commit: (group) =>
+        jobs.commit(group).catch((error: unknown) => {
+          if (error instanceof TroupeError && error.code === 'OUTCOME_UNKNOWN') return 'applied';
+          throw error;
+        }),
+    })),
+  },
+  'the epoch of a commit is not checked': {
+    breaks: [2],
+    within: 100,
+    faults: ['pause', 'cut from bus'],
+    change: onStore((jobs, { data }) => ({
+      async commit(group) {
+        const outcome = await jobs.commit(group);
+        if (outcome === 'deposed') data.write(group);
+        return 'applied';
+      },
+    })),
+  },
+  'a partition is read before it is fenced': {
+    breaks: [1, 2, 6],
+    within: 300,
+    faults: ['cut from bus', 'store weather'],
+    change: onStore((jobs, _cluster, { host }) => {
+      const early = new Map<string, readonly JobRecord[]>();
+      const keyOf = ({ shard, bucket }: { readonly shard: number; readonly bucket: number }): string =>
+        `${String(shard)}/${String(bucket)}`;
+      return {
+        async openBucket(partition, epoch) {
+          const records: JobRecord[] = [];
+          for await (const record of jobs.readBucket(partition)) records.push(record);
+          early.set(keyOf(partition), records);
+          // Long enough that the former owner does something meanwhile.
+          await new Promise<void>((resolve) => host.clock.setTimer(300, resolve));
+          return jobs.openBucket(partition, epoch);
+        },
+        async *readBucket(partition) {
+          yield* early.get(keyOf(partition)) ?? [];
+        },
+      };
+    }),
+  },
+  'a take-over forgets the oldest partition': {
+    breaks: [2],
+    within: 20,
+    change: onStore((jobs) => ({
+      openBuckets: async (shard) => (await jobs.openBuckets(shard)).slice(1),
+    })),
+  },
+  'a partition is sealed while jobs are in it': {
+    breaks: [2],
+    within: 20,
+    change: onStore((jobs) => ({
+      async openBucket(partition, epoch) {
+        const opened = await jobs.openBucket(partition, epoch);
+        await jobs.sealBucket(partition, epoch);
+        return opened;
+      },
+    })),
+  },
+  'the watermark runs ahead': {
+    breaks: [2, 6],
+    within: 60,
+    change: onStore((jobs) => ({
+      saveWatermark: (shard, epoch, watermark) => {
+        const aheadMs = 60_000;
+        return jobs.saveWatermark(shard, epoch, {
+          ...watermark,
+          dispatchedThroughMs: watermark.dispatchedThroughMs + aheadMs,
+          eventsThroughMs: watermark.eventsThroughMs + aheadMs,
+        });
+      },
+    })),
+  },
+  'jobs are read from a stale replica': {
+    breaks: [7],
+    within: 40,
+    change: onStore((jobs, { records }) => ({
+      async findJob(id) {
+        const record = await jobs.findJob(id);
+        return record && (records.version(id, record.seq - 1) ?? records.version(id, record.seq - 2) ?? record);
+      },
+    })),
+  },
+  'a token is not checked': {
+    breaks: [3],
+    within: 100,
+    faults: ['pause', 'crash'],
+    change: onHandler((handler, { records }) => {
+      const granted = new Map<string, string>();
+      return async (verb, items) => {
+        const forged =
+          verb === 'complete'
+            ? items.map((item) => {
+                const { jobId } = item as CompleteItem;
+                const token = granted.get(jobId) ?? records.newest(jobId)?.run?.token;
+                return token === undefined ? item : { ...item, token };
+              })
+            : items;
+        const results = await handler(verb, forged);
+        results.forEach((result, index) => {
+          if ('ok' in result && 'token' in result.ok) granted.set((items[index] as ClaimItem).jobId, result.ok.token);
+        });
+        return results;
+      };
+    }),
+  },
+  'idempotency keys are not looked at': {
+    breaks: [4],
+    within: 20,
+    change: onHandler((handler) => (verb, items) => {
+      if (verb !== 'submit') return handler(verb, items);
+      return handler(
+        verb,
+        items.map((item) => {
+          const { keyHash: _keyHash, contentHash: _contentHash, ...rest } = item as SubmitItem;
+          return rest;
+        }),
+      );
+    }),
+  },
+  'the start time of a job is ignored': {
+    breaks: [9],
+    within: 20,
+    change: onHandler((handler) => (verb, items) => {
+      if (verb !== 'submit') return handler(verb, items);
+      return handler(
+        verb,
+        items.map((item) => {
+          const { spec, ...rest } = item as SubmitItem;
+          const { runAtMs: _runAtMs, ...early } = spec;
+          return { ...rest, spec: early };
+        }),
+      );
+    }),
+  },
+  'events are told before the commit': {
+    breaks: [6],
+    within: 5,
+    change: (cluster, ports) => {
+      const { publisher } = ports.bus;
+      onStore((jobs) => ({
+        commit(group) {
+          for (const record of group.records) {
+            for (const entry of record.trail) publisher.publishEvent(jobEventOf(record, entry)).catch(() => undefined);
+          }
+          return jobs.commit(group);
+        },
+      }))(cluster, ports);
+    },
+  },
+  'an event does not wait for the one before it': {
+    breaks: [6],
+    within: 5,
+    change: (_cluster, ports) => {
+      const { publisher } = ports.bus;
+      const { clock, random } = ports.host;
+      const send = (event: Parameters<typeof publisher.publishEvent>[0]): void => {
+        clock.setTimer(random() * 300, () => {
+          publisher.publishEvent(event).catch(() => {
+            send(event);
+          });
+        });
+      };
+      ports.bus = {
+        ...ports.bus,
+        publisher: {
+          ...publisher,
+          async publishEvent(event) {
+            send(event);
+          },
+        },
+      };
+    },
+  },
+  'a lost event is not repeated': {
+    breaks: [6],
+    within: 60,
+    change: (_cluster, ports) => {
+      const { publisher } = ports.bus;
+      ports.bus = {
+        ...ports.bus,
+        publisher: { ...publisher, publishEvent: (event) => publisher.publishEvent(event).catch(() => undefined) },
+      };
+    },
+  },
+  'a wiped bus is not noticed': {
+    breaks: [2],
+    within: 300,
+    faults: ['wiped bus'],
+    change: (_cluster, ports) => {
+      const { publisher } = ports.bus;
+      ports.bus = { ...ports.bus, publisher: { ...publisher, onStreamsReplaced: () => () => undefined } };
+    },
+  },
+  'a lease counts for longer than it lasts': {
+    breaks: [7],
+    within: 800,
+    faults: ['cut from bus', 'pause'],
+    change: (_cluster, ports) => {
+      const { leases } = ports.bus;
+      ports.bus = {
+        ...ports.bus,
+        leases: {
+          ttlMs: leases.ttlMs * 10,
+          acquire: (shard, holder, incarnation) => leases.acquire(shard, holder, incarnation),
+          renew: (hold) => leases.renew(hold),
+          release: (hold) => leases.release(hold),
+          holders: () => leases.holders(),
+          onChange: (listener) => leases.onChange(listener),
+        },
+      };
+    },
+  },
+  'a run is called stopped while its code goes on': {
+    breaks: [5],
+    within: 20,
+    change: (_cluster, ports) => {
+      const { pool } = ports;
+      let events: RunEvents | undefined;
+      ports.pool = {
+        ...passOn(pool),
+        start(given) {
+          events = given;
+          return pool.start(given);
+        },
+        cancel: (runId) => events?.ended(runId, { kind: 'stopped' }, 1),
+      };
+    },
+  },
+  'a node takes more runs than it has room for': {
+    breaks: [10],
+    within: 40,
+    change: (_cluster, ports) => {
+      const { pool } = ports;
+      ports.pool = { ...passOn(pool), capacity: () => pool.capacity() + 2 };
+    },
+  },
+  'a work message is acknowledged before its claim is durable': {
+    breaks: [2],
+    within: 300,
+    faults: ['crash'],
+    change: (cluster, ports) => {
+      // Claims take long to become durable, so that something can come in between.
+      onStore((jobs, _cluster, { host }) => ({
+        async commit(group) {
+          await new Promise<void>((resolve) => host.clock.setTimer(400, resolve));
+          return jobs.commit(group);
+        },
+      }))(cluster, ports);
+      onHandler((handler) => async (verb, items) => {
+        const results = await handler(verb, items);
+        results.forEach((result, index) => {
+          const { ackTo } = items[index] as ClaimItem;
+          if (verb === 'claim' && 'ok' in result && ackTo !== undefined) ports.bus.publisher.acknowledge(ackTo);
+        });
+        return results;
+      })(cluster, ports);
+    },
+  },
+};
+
+function onStore(change: (jobs: JobStore, cluster: Cluster, ports: NodePorts) => Partial<JobStore>): Change {
+  return (cluster, ports) => {
+    const { store } = ports;
+    ports.store = { ...store, jobs: { ...store.jobs, ...change(store.jobs, cluster, ports) } };
+  };
+}
+
+function onHandler(change: (handler: ShardHandler, cluster: Cluster) => ShardHandler): Change {
+  return (cluster, ports) => {
+    const { router } = ports;
+    ports.router = {
+      ...router,
+      serveShard: (shard, handler) => router.serveShard(shard, change(handler, cluster)),
+    };
+  };
+}

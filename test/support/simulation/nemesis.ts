@@ -1,0 +1,107 @@
+/**
+ * The faults of one run: which kinds there are, and when each strikes whom, all by the seed. A run has few kinds of many,
+ * so that each is met alone, in pairs, and in crowds.
+ */
+import type { Random } from '../../../src/application/ports/runtime.ts';
+import type { Cluster } from './cluster.ts';
+import type { Weather } from './wire.ts';
+import { calmWeather } from './wire.ts';
+
+export const faultKinds = [
+  'crash',
+  'drain',
+  'pause',
+  'cell crash',
+  'cut from bus',
+  'cut from store',
+  'store weather',
+  'bus weather',
+  'wiped bus',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** Faults that strike in one run. */
+const strikesMax = 8;
+
+export class Nemesis {
+  readonly #cluster: Cluster;
+  readonly #random: Random;
+  readonly kinds: readonly FaultKind[];
+
+  /** `kinds`: which there are, if not the seed shall say. */
+  constructor(cluster: Cluster, random: Random, kinds?: readonly FaultKind[]) {
+    this.#cluster = cluster;
+    this.#random = random;
+    const chosen = kinds ?? faultKinds.filter(() => random() < 0.35);
+    this.kinds = kinds === undefined && chosen.length === 0 ? ['crash'] : chosen;
+  }
+
+  /** Plans all strikes within the given time. */
+  plan(withinMs: number): void {
+    if (this.kinds.length === 0) return;
+    const strikes = 1 + Math.floor(this.#random() * strikesMax);
+    for (let strike = 0; strike < strikes; strike += 1) {
+      const kind = this.kinds[Math.floor(this.#random() * this.kinds.length)] ?? 'crash';
+      const atMs = 1_500 + this.#random() * withinMs;
+      this.#cluster.world.timeline.at(atMs, () => {
+        this.#strike(kind);
+      });
+    }
+  }
+
+  #strike(kind: FaultKind): void {
+    if (!this.#cluster.isStormy) return;
+    const { length } = this.#cluster.nodes;
+    const index = Math.floor(this.#random() * length);
+    const cluster = this.#cluster;
+    switch (kind) {
+      case 'crash':
+        cluster.crash(index, this.#between(300, 12_000));
+        break;
+      case 'drain':
+        cluster.drain(index, this.#between(300, 5_000));
+        break;
+      case 'pause':
+        cluster.pause(index, { forMs: this.#between(300, 14_000), withCells: this.#random() < 0.5 });
+        break;
+      case 'cell crash':
+        cluster.nodes[index]?.pool.crashCell();
+        break;
+      case 'cut from bus':
+        cluster.cutFromBus(index, this.#between(500, 14_000));
+        break;
+      case 'cut from store':
+        cluster.cutFromStore(index, this.#between(500, 10_000));
+        break;
+      case 'store weather':
+        this.#storm(cluster.storeWeather);
+        break;
+      case 'bus weather':
+        this.#storm(cluster.busWeather);
+        break;
+      case 'wiped bus':
+        cluster.wipeBus();
+        break;
+    }
+  }
+
+  #storm(weather: Weather): void {
+    const rate = (): number => (this.#random() < 0.5 ? 0 : this.#random() * 0.3);
+    const storm: Weather = {
+      lossRate: rate(),
+      slowRate: rate(),
+      slowMs: this.#between(50, 4_000),
+      doubleRate: rate(),
+      refusalRate: rate(),
+    };
+    this.#cluster.world.note('FAULT', `weather ${JSON.stringify(storm)}`);
+    Object.assign(weather, storm);
+    this.#cluster.world.timeline.at(this.#between(1_000, 10_000), () => {
+      Object.assign(weather, calmWeather());
+    });
+  }
+
+  #between(leastMs: number, mostMs: number): number {
+    return leastMs + this.#random() * (mostMs - leastMs);
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The modelled run pool of a node: cells with threads in which handlers take their time, succeed, fail, or bring their
+ * cell down. Cells are processes of their own: a pause of the node may leave them running, its death ends them.
+ */
+import type { RunEvents, RunOutcome, RunPool, RunRequest } from '../../../src/application/ports/run-pool.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
+import type { Executions } from './executions.ts';
+import type { Host } from './host.ts';
+
+interface Run {
+  readonly request: RunRequest;
+  inThread: boolean;
+  startedMs: number;
+  cancelEnd: (() => void) | undefined;
+}
+
+export interface PoolOptions {
+  /** The node's own process. */
+  readonly host: Host;
+  /** The processes that run the handlers. */
+  readonly cells: Host;
+  readonly threads: number;
+  readonly manifest: HandlerManifest;
+  readonly executions: Executions;
+}
+
+const lookAhead = 1;
+const cancelGraceMs = 1_500;
+const ipcMs = 2;
+
+export class PoolModel implements RunPool {
+  readonly #options: PoolOptions;
+  readonly #runs = new Map<string, Run>();
+  #events: RunEvents | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    options.host.onKilled(() => {
+      options.cells.kill();
+      for (const [runId, run] of this.#runs) if (run.inThread) options.executions.ended(runId, 'killed');
+    });
+  }
+
+  start(events: RunEvents): Promise<readonly HandlerManifest[]> {
+    this.#events = events;
+    return Promise.resolve([this.#options.manifest]);
+  }
+
+  run(request: RunRequest): void {
+    if (this.capacity() <= 0) {
+      this.#options.executions.overfilled(this.#options.host.name);
+      throw new TroupeError('MAILBOX_FULL');
+    }
+    this.#runs.set(request.runId, { request, inThread: false, startedMs: 0, cancelEnd: undefined });
+    this.#fill();
+  }
+
+  capacity(): number {
+    return this.#options.threads + lookAhead - this.#runs.size;
+  }
+
+  cancel(runId: string): void {
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    if (run.inThread) {
+      this.#later(this.#options.cells.random() * cancelGraceMs, () => {
+        this.#end(runId, { kind: 'stopped' });
+      });
+    } else this.#end(runId, { kind: 'stopped' });
+  }
+
+  stats(): ReturnType<RunPool['stats']> {
+    return { threads: this.#options.threads, busy: 0, waiting: 0, leaked: 0, rssBytes: 0, cells: [] };
+  }
+
+  runs(): ReturnType<RunPool['runs']> {
+    return [];
+  }
+
+  profile(): Promise<string> {
+    return Promise.reject(new TroupeError('INVALID_ARGUMENT', { message: 'modelled threads have no profile' }));
+  }
+
+  manifests(): readonly HandlerManifest[] {
+    return [this.#options.manifest];
+  }
+
+  onManifests(): () => void {
+    return () => undefined;
+  }
+
+  /** A cell dies of something that has nothing to do with the jobs. */
+  crashCell(): void {
+    this.#loseAll(undefined);
+  }
+
+  stop(graceMs: number): Promise<void> {
+    const { clock } = this.#options.host;
+    const untilMs = clock.monotonicMs() + graceMs;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.#runs.size > 0 && clock.monotonicMs() < untilMs) {
+          clock.setTimer(50, look);
+          return;
+        }
+        for (const runId of [...this.#runs.keys()]) this.#end(runId, { kind: 'lost', convicted: false });
+        resolve();
+      };
+      look();
+    });
+  }
+
+  #fill(): void {
+    const { threads } = this.#options;
+    const busy = [...this.#runs.values()].filter(({ inThread }) => inThread).length;
+    const waiting = [...this.#runs.values()].filter(({ inThread }) => !inThread);
+    for (const run of waiting.slice(0, Math.max(0, threads - busy))) this.#begin(run);
+  }
+
+  #begin(run: Run): void {
+    const { cells, host, executions } = this.#options;
+    const { request } = run;
+    run.inThread = true;
+    run.startedMs = cells.clock.monotonicMs();
+    executions.started({ ...request, host: host.name });
+    this.#toNode(() => this.#events?.started(request.runId));
+    const { outcome, durationMs } = executions.script(request, cells.random);
+    this.#later(durationMs / 2, () => {
+      if (this.#runs.get(request.runId) !== run) return;
+      this.#toNode(() => this.#events?.progress(request.runId, 0.5, 'half'));
+    });
+    const isTooLong = durationMs > request.executionTimeoutMs;
+    const failure = { reason: 'ATTEMPT_TIMED_OUT', message: 'too long' } as const;
+    this.#later(Math.min(durationMs, request.executionTimeoutMs), () => {
+      if (this.#runs.get(request.runId) !== run) return;
+      if (isTooLong) this.#end(request.runId, { kind: 'failed', failure, retryable: true });
+      else if (outcome === 'kills-cell') this.#loseAll(run);
+      else this.#end(request.runId, outcome);
+    });
+  }
+
+  /** The culprit is known only when it ran alone as a suspect. */
+  #loseAll(culprit: Run | undefined): void {
+    for (const [runId, run] of [...this.#runs]) {
+      const convicted = run === culprit && run.request.suspect;
+      this.#end(runId, { kind: 'lost', convicted, suspect: run.inThread });
+    }
+  }
+
+  /** The code is gone; the node hears of it a moment later. */
+  #end(runId: string, outcome: RunOutcome): void {
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    this.#runs.delete(runId);
+    if (run.inThread) this.#options.executions.ended(runId, outcome.kind);
+    const durationMs = this.#options.cells.clock.monotonicMs() - run.startedMs;
+    this.#toNode(() => this.#events?.ended(runId, outcome, durationMs));
+    this.#fill();
+  }
+
+  #later(delayMs: number, act: () => void): void {
+    this.#options.cells.clock.setTimer(delayMs, act);
+  }
+
+  #toNode(tell: () => void): void {
+    const { host } = this.#options;
+    host.timeline.at(ipcMs, () => {
+      host.run(tell);
+    });
+  }
+}
+
+/** The same pool, to be given with some of its members changed. */
+export function passOn(pool: RunPool): RunPool {
+  return {
+    start: (events) => pool.start(events),
+    run: (request) => {
+      pool.run(request);
+    },
+    capacity: () => pool.capacity(),
+    cancel: (runId) => {
+      pool.cancel(runId);
+    },
+    stats: () => pool.stats(),
+    runs: () => pool.runs(),
+    profile: (runId, options) => pool.profile(runId, options),
+    manifests: () => pool.manifests(),
+    onManifests: (listener) => pool.onManifests(listener),
+    stop: (graceMs) => pool.stop(graceMs),
+  };
+}

@@ -1,0 +1,200 @@
+/**
+ * Looks at every commit that the store applies: a job moves along the edges of its state machine only, an end is final,
+ * a result comes from the attempt that held the job, and CANCELLED means that its code is gone.
+ */
+import type { CommitGroup } from '../../../src/application/ports/job-store.ts';
+import { defaultShardLimits } from '../../../src/actors/shard/shard-services.ts';
+import type { JobRecord, JobState, Payload, TrailEntry } from '../../../src/domain/job.ts';
+import { isTerminal } from '../../../src/domain/job.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+import { jobIdParts } from '../../../src/domain/job-id.ts';
+import { edges } from '../../../src/domain/state-machine.ts';
+import type { Executions, JobOutput } from './executions.ts';
+import type { Host } from './host.ts';
+import type { StoreExtras } from './store-extras.ts';
+import { epochMs } from './host.ts';
+import type { World } from './world.ts';
+
+export interface RecordWatchParts {
+  readonly world: World;
+  readonly executions: Executions;
+  readonly extras: StoreExtras;
+  readonly backlogMax: number;
+}
+
+interface Owner {
+  readonly host: Host;
+  readonly sinceMs: number;
+}
+
+/** Less the moments between a decision and its commit. */
+const silenceMs = defaultShardLimits.runLostAfterMs - 1;
+
+export class RecordWatch {
+  /** When each event became durable, by job and number. */
+  readonly durableAtMs = new Map<JobId, Map<number, number>>();
+  readonly #parts: RecordWatchParts;
+  readonly #versions = new Map<JobId, Map<number, JobRecord>>();
+  readonly #newest = new Map<JobId, JobRecord>();
+  readonly #unfinished = new Map<number, number>();
+  readonly #owners = new Map<string, Owner>();
+  /** `<host>/<runId>`: when that owner last heard of the run. */
+  readonly #heardMs = new Map<string, number>();
+
+  constructor(parts: RecordWatchParts) {
+    this.#parts = parts;
+  }
+
+  tookShard(shard: number, epoch: number, host: Host): void {
+    this.#owners.set(`${String(shard)}/${String(epoch)}`, { host, sinceMs: this.#parts.world.nowMs });
+  }
+
+  /** A shard of this host has granted the run, or was told that it goes on. */
+  heard(host: Host, runId: string): void {
+    this.#heardMs.set(`${host.name}/${runId}`, this.#parts.world.nowMs);
+  }
+
+  newest(id: JobId): JobRecord | undefined {
+    return this.#newest.get(id);
+  }
+
+  all(): readonly JobRecord[] {
+    return [...this.#newest.values()];
+  }
+
+  /** The record that was durable under this number; undefined if there never was one. */
+  version(id: JobId, seq: number): JobRecord | undefined {
+    return this.#versions.get(id)?.get(seq);
+  }
+
+  committed(group: CommitGroup, before: ReadonlyMap<JobId, JobRecord>): void {
+    for (const record of group.records) {
+      const { world } = this.#parts;
+      const present = before.get(record.id);
+      if (world.isTraced)
+        world.note('store', `${record.id} ${record.state}@${String(record.seq)} epoch ${String(group.epoch)}`);
+      if (present !== undefined && isTerminal(present.state)) this.#checkUnchanged(present, record);
+      else this.#checkSteps(present, record);
+      if (present?.state !== record.state) {
+        if (record.state === 'SUCCEEDED') this.#checkResult(group, present, record);
+        if (record.state === 'CANCELLED') this.#checkCodeGone(group, present, record);
+      }
+      this.#keep(present, record);
+    }
+  }
+
+  #keep(present: JobRecord | undefined, record: JobRecord): void {
+    const { world, backlogMax } = this.#parts;
+    const versions = this.#versions.get(record.id) ?? new Map<number, JobRecord>();
+    this.#versions.set(record.id, versions.set(record.seq, record));
+    this.#newest.set(record.id, record);
+    const durable = this.durableAtMs.get(record.id) ?? new Map<number, number>();
+    this.durableAtMs.set(record.id, durable);
+    for (const { seq } of record.trail) if (!durable.has(seq)) durable.set(seq, world.nowMs);
+    const { shard } = jobIdParts(record.id);
+    const change = Number(!isTerminal(record.state)) - Number(present !== undefined && !isTerminal(present.state));
+    const unfinished = (this.#unfinished.get(shard) ?? 0) + change;
+    this.#unfinished.set(shard, unfinished);
+    if (unfinished > backlogMax) {
+      world.violation(
+        10,
+        `shard ${String(shard)} holds ${String(unfinished)} unfinished jobs, ${String(backlogMax)} are allowed`,
+      );
+    }
+  }
+
+  #checkUnchanged(present: JobRecord, record: JobRecord): void {
+    const isSame = present === record || JSON.stringify(present) === JSON.stringify(record);
+    if (!isSame)
+      this.#parts.world.violation(2, `${record.id} had ended as ${inShort(present)}, now it is ${inShort(record)}`);
+  }
+
+  #checkSteps(present: JobRecord | undefined, record: JobRecord): void {
+    const { world } = this.#parts;
+    const wrong = (what: string): void => {
+      world.violation(2, `${record.id} ${what}: from ${inShort(present)} to ${inShort(record)}`);
+    };
+    if (present !== undefined && record.seq < present.seq) wrong('went back');
+    if (present !== undefined && record.attempt < present.attempt) wrong('forgot an attempt');
+    let state: JobState | undefined = present?.state;
+    let seq = present?.seq ?? 0;
+    for (const entry of record.trail) {
+      if (entry.seq <= seq) {
+        const known = present?.trail.find((other) => other.seq === entry.seq);
+        if (known !== undefined && known.type !== entry.type) wrong(`rewrote its event ${String(entry.seq)}`);
+        continue;
+      }
+      if (entry.seq !== seq + 1 && record.trail[0] !== entry) wrong('skipped a number');
+      const next = edgeFrom(state, entry);
+      if (next === undefined) wrong(`has no way from ${state ?? 'nothing'} by ${entry.type}`);
+      if (entry.type === 'queued' && present !== undefined && state === present.state)
+        this.#checkNotEarly(present, entry);
+      state = next;
+      seq = entry.seq;
+    }
+    if (state !== record.state || seq !== record.seq) wrong('says another state than its trail');
+  }
+
+  #checkNotEarly(present: JobRecord, entry: TrailEntry): void {
+    if (present.state !== 'SCHEDULED' && present.state !== 'RETRYING') return;
+    if (entry.atMs >= present.readyAtMs) return;
+    this.#parts.world.violation(
+      9,
+      `${present.id} was queued ${String(present.readyAtMs - entry.atMs)} ms before its time`,
+    );
+  }
+
+  #checkResult(group: CommitGroup, present: JobRecord | undefined, record: JobRecord): void {
+    const { world, executions } = this.#parts;
+    const output = outputOf(record.output, this.#parts.extras);
+    if (output === undefined) {
+      world.violation(3, `${record.id} succeeded without an output`);
+      return;
+    }
+    const run = executions.get(output.runId);
+    if (run?.how !== 'succeeded')
+      world.violation(3, `${record.id} succeeded by ${output.runId}, which has not succeeded`);
+    const holders = [present?.run?.token, `${String(group.epoch)}.${String(record.attempt)}`];
+    const isHolder = holders.some((token) => output.runId === `${record.id}#${token ?? ''}`);
+    if (output.attempt !== record.attempt || !isHolder) {
+      world.violation(3, `${record.id}: attempt ${String(record.attempt)} recorded the result of ${output.runId}`);
+    }
+  }
+
+  /** Code that the owner knows of and has heard of may not run any more; what was overtaken ends at its next heartbeat. */
+  #checkCodeGone({ epoch, partition }: CommitGroup, present: JobRecord | undefined, record: JobRecord): void {
+    const { world, executions } = this.#parts;
+    const owner = this.#owners.get(`${String(partition.shard)}/${String(epoch)}`);
+    if (owner === undefined) return;
+    for (const run of executions.running(record.id)) {
+      const isKnown =
+        run.runId === `${record.id}#${present?.run?.token ?? ''}` ||
+        run.runId.startsWith(`${record.id}#${String(epoch)}.`);
+      if (!isKnown || run.attempt !== record.attempt) continue;
+      const heardMs = this.#heardMs.get(`${owner.host.name}/${run.runId}`) ?? 0;
+      const sinceMs = Math.max(heardMs, owner.sinceMs, owner.host.awakeSinceMs);
+      if (world.nowMs - sinceMs >= silenceMs) continue;
+      world.violation(
+        5,
+        `${record.id} is CANCELLED while ${run.host} runs its code, heard of ${String(Math.round(world.nowMs - sinceMs))} ms ago`,
+      );
+    }
+  }
+}
+
+function edgeFrom(from: JobState | undefined, { type }: TrailEntry): JobState | undefined {
+  const edge = edges.find((one) => ('from' in one ? one.from : undefined) === from && one.event === type);
+  return edge?.to;
+}
+
+function outputOf(output: Payload | undefined, extras: StoreExtras): JobOutput | undefined {
+  if (output === undefined) return undefined;
+  if (output.kind === 'json') return JSON.parse(output.json) as JobOutput;
+  if (output.kind === 'bytes') return undefined;
+  const bytes = extras.payload(output.id, epochMs);
+  return bytes === undefined ? undefined : (JSON.parse(Buffer.from(bytes).toString('utf8')) as JobOutput);
+}
+
+function inShort(record: JobRecord | undefined): string {
+  return record === undefined ? 'nothing' : `${record.state}@${String(record.seq)}`;
+}

@@ -1,0 +1,20 @@
+/** A share of the seeds as a test. Two files run two shares, so that two cores have something to do. */
+import { describe, expect, it } from 'vitest';
+import { report } from './replay.ts';
+import { simulate } from './simulation.ts';
+
+export const seedsInAll = 2_000;
+
+export function describeSeeds(first: number, last: number): void {
+  describe(`a cluster under faults, seeds ${String(first)} to ${String(last)}`, () => {
+    it('keeps its promises', async () => {
+      let runs = 0;
+      for (let seed = first; seed <= last; seed += 1) {
+        const verdict = await simulate(seed);
+        if (verdict.violations.length > 0) expect.fail(await report(verdict));
+        runs += verdict.runs;
+      }
+      expect(runs).toBeGreaterThan(last - first);
+    });
+  });
+}

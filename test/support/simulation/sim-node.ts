@@ -1,0 +1,250 @@
+/**
+ * One process of the simulated cluster: the real composition of a node (membership, keeper, shards, workers) and the real
+ * use cases of its gateway, on modelled store, bus and run pool. A restart is a new `SimNode` of the same name.
+ */
+import { createActorSystem } from '../../../src/actors/kernel/index.ts';
+import { HandlerFleet } from '../../../src/application/handler-fleet.ts';
+import { createShardBatcher } from '../../../src/application/shard-batcher.ts';
+import type { ShardBatcher } from '../../../src/application/shard-batcher.ts';
+import { createShardRouter } from '../../../src/application/shard-router.ts';
+import type { ShardRouter } from '../../../src/application/shard-router.ts';
+import type { RunPool } from '../../../src/application/ports/run-pool.ts';
+import type { Store } from '../../../src/application/ports/store.ts';
+import { createCancelJob } from '../../../src/application/cancel-job.ts';
+import { createGetJob } from '../../../src/application/get-job.ts';
+import { createJobReader } from '../../../src/application/job-reader.ts';
+import { createQueueCatalog } from '../../../src/application/queue-catalog.ts';
+import { createShardChoice } from '../../../src/application/shard-choice.ts';
+import { createSubmitJobs } from '../../../src/application/submit-jobs.ts';
+import type { UseCases } from '../../../src/application/use-cases.ts';
+import { createWatchJob } from '../../../src/application/watch-job.ts';
+import { DrainOrder } from '../../../src/compose/drain-order.ts';
+import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
+import { startClusterRoles } from '../../../src/compose/cluster-roles.ts';
+import type { ClusterRoles } from '../../../src/compose/cluster-roles.ts';
+import type { Config } from '../../../src/config/index.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
+import type { JobRecord } from '../../../src/domain/job.ts';
+import { noTelemetry } from '../stores.ts';
+import { BusClient } from './bus-client.ts';
+import { BusLink } from './bus-link.ts';
+import type { BusServer } from './bus-server.ts';
+import type { Executions } from './executions.ts';
+import { Host } from './host.ts';
+import { PoolModel } from './pool-model.ts';
+import type { StoreData } from './store-data.ts';
+import type { StoreExtras } from './store-extras.ts';
+import { openModelStore } from './store-model.ts';
+import { Wire } from './wire.ts';
+import type { Weather } from './wire.ts';
+import type { World } from './world.ts';
+
+/** The ports of a node, as a mutation may change them before the node is built on them. */
+export interface NodePorts {
+  readonly host: Host;
+  store: Store;
+  bus: NatsBus;
+  pool: RunPool;
+  router: ShardRouter;
+}
+
+/** What is common to all nodes of a run. */
+export interface ClusterGround {
+  readonly world: World;
+  readonly config: Config;
+  readonly shardCount: number;
+  readonly queue: string;
+  readonly manifest: HandlerManifest;
+  readonly data: StoreData;
+  readonly extras: StoreExtras;
+  readonly server: BusServer;
+  readonly executions: Executions;
+  readonly storeWeather: Weather;
+  readonly busWeather: Weather;
+  /** Observers first, then a seeded bug, if there is one. */
+  readonly change: (ports: NodePorts) => void;
+}
+
+/** Those that clients of the simulation call. */
+export type SimUseCases = Pick<UseCases, 'submit' | 'getJob' | 'cancelJob' | 'watchJob'>;
+
+export interface SimNodeOptions {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  readonly threads: number;
+  readonly skewMs: number;
+}
+
+const storeTimeoutMs = 2_000;
+const shardTimeoutMs = 10_000;
+
+export class SimNode {
+  readonly nodeId: string;
+  readonly host: Host;
+  readonly cells: Host;
+  readonly storeWire: Wire;
+  readonly link: BusLink;
+  readonly pool: PoolModel;
+  readonly batcher: ShardBatcher;
+  readonly useCases: SimUseCases;
+  readonly #ground: ClusterGround;
+  readonly #ports: NodePorts;
+  readonly #start: () => Promise<ClusterRoles>;
+  readonly #terminate: () => Promise<void>;
+  #roles: ClusterRoles | undefined;
+
+  constructor(ground: ClusterGround, options: SimNodeOptions) {
+    const { world } = ground;
+    const { nodeId, incarnation, skewMs } = options;
+    this.#ground = ground;
+    this.nodeId = nodeId;
+    const name = `${nodeId}#${String(incarnation)}`;
+    this.host = new Host({ name, timeline: world.timeline, seed: world.nextSeed(), skewMs });
+    this.cells = new Host({ name: `${name} cells`, timeline: world.timeline, seed: world.nextSeed(), skewMs });
+    this.storeWire = new Wire(this.host, ground.storeWeather, world.random());
+    this.link = new BusLink(new Wire(this.host, ground.busWeather, world.random()));
+    const client = new BusClient(this.link, ground.server);
+    const bus = client.bus(ground.manifest, ground.queue);
+    const { threads } = options;
+    const { manifest, executions } = ground;
+    this.pool = new PoolModel({ host: this.host, cells: this.cells, threads, manifest, executions });
+    this.#ports = {
+      host: this.host,
+      store: this.#openStore(),
+      bus,
+      pool: this.pool,
+      router: createShardRouter(link(bus)),
+    };
+    ground.change(this.#ports);
+    this.batcher = this.#createBatcher();
+    this.useCases = this.#createUseCases();
+    const { clock, random, scheduler } = this.host;
+    const log = Object.assign(world.log(nodeId), { flush: () => undefined });
+    const telemetry = { ...noTelemetry, metricsText: () => Promise.resolve(''), contentType: '' };
+    const system = createActorSystem({ clock, random, log, telemetry, scheduler });
+    system.subscribe((event) => {
+      if (event.type === 'crashed') this.#crashed(event);
+    });
+    const node = { nodeId, incarnation, weight: 1, slots: threads, draining: false, version: '1' };
+    this.#terminate = () => system.terminate(5_000);
+    this.#start = () =>
+      startClusterRoles({
+        config: ground.config,
+        runtime: { clock, random, log, telemetry },
+        system,
+        bus: this.#ports.bus,
+        store: this.#ports.store,
+        router: this.#ports.router,
+        batcher: this.batcher,
+        node: { ...node, roles: ['gateway', 'shards', 'workers'] },
+        shardCount: ground.shardCount,
+        startedAtMs: clock.nowMs(),
+        order: new DrainOrder(log),
+        pool: this.#ports.pool,
+      });
+  }
+
+  /** `onFailed`: the process cannot go on, its supervision tree has given up. */
+  start(onFailed: () => void): void {
+    this.host.run(() => {
+      void this.#start().then((roles) => {
+        this.#roles = roles;
+        void roles.failed.then(onFailed);
+      });
+    });
+  }
+
+  /** An orderly stop; calls back when the process has ended. */
+  drain(graceMs: number, done: () => void): void {
+    this.host.run(() => {
+      const drained = this.#roles?.drain(graceMs) ?? Promise.resolve();
+      void drained
+        .then(() => {
+          this.batcher.close();
+          return this.#terminate();
+        })
+        .then(() => this.#ports.bus.close())
+        .then(done);
+    });
+  }
+
+  /** A shard may crash and start again from the store; whatever else crashes is a bug. */
+  #crashed({ kind, path, error }: { readonly kind: string; readonly path: string; readonly error: unknown }): void {
+    const isPlanned = error instanceof TroupeError && error.code !== 'INTERNAL_ERROR';
+    const isLateCommit = error instanceof Error && error.message.includes('knows its count of commits');
+    if (kind === 'shard' && (isPlanned || isLateCommit)) return;
+    const why = error instanceof Error ? error.message : String(error);
+    this.#ground.world.violation(8, `${this.nodeId}: ${path} crashed: ${why}`);
+  }
+
+  #openStore(): Store {
+    const { data, extras } = this.#ground;
+    const isWrite = (name: string): boolean => !/^(read|find|look|list|open buckets)/.test(name);
+    return openModelStore({
+      data,
+      extras,
+      clock: this.host.clock,
+      transport: (name, serve) =>
+        this.storeWire.call({
+          serve,
+          timeoutMs: storeTimeoutMs,
+          unanswered: () => new TroupeError(isWrite(name) ? 'OUTCOME_UNKNOWN' : 'STORE_UNAVAILABLE'),
+          refused: () => new TroupeError('STORE_UNAVAILABLE'),
+        }),
+    });
+  }
+
+  #createBatcher(): ShardBatcher {
+    const { router } = this.#ports;
+    const { clock } = this.host;
+    return createShardBatcher({
+      client: router,
+      clock,
+      timeoutMs: shardTimeoutMs,
+      maxQueued: 100,
+      atTurnEnd: (flush) => {
+        this.host.soon(flush);
+      },
+    });
+  }
+
+  #createUseCases(): SimUseCases {
+    const { store, bus, router } = this.#ports;
+    const { clock, random } = this.host;
+    const { batcher } = this;
+    const { world, shardCount } = this.#ground;
+    const cached = new Map<string, JobRecord>();
+    const { config } = bus;
+    const { payloads } = store;
+    const catalog = createQueueCatalog({
+      store: store.queues,
+      config,
+      work: bus.work,
+      clock,
+      log: world.log(this.nodeId),
+    });
+    const cache = {
+      get: (id: string) => cached.get(id),
+      put: (record: JobRecord) => void cached.set(record.id, record),
+    };
+    const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
+    const shards = createShardChoice({ shardCount, localShards: () => router.local(), clock, random });
+    const fleet = new HandlerFleet(bus.membership);
+    const validator = { validate: () => [] };
+    const checks = { fleet, validator, payloadMaxBytes: 1_048_576 };
+    return {
+      submit: createSubmitJobs({ batcher, shards, catalog, config, payloads, clock, ...checks }),
+      getJob: createGetJob({ reader, payloads, clock }),
+      cancelJob: createCancelJob({ reader, batcher, clock }),
+      watchJob: createWatchJob({ reader, feed: bus.live, payloads, clock }),
+    };
+  }
+}
+
+function link(bus: NatsBus): Parameters<typeof createShardRouter>[0] {
+  return {
+    call: (shard, verb, items, timeoutMs) => bus.shardClient.call(shard, verb, items, timeoutMs),
+    serveShard: (shard, handler) => bus.shardServer.serveShard(shard, handler),
+  };
+}

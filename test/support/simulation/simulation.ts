@@ -1,0 +1,165 @@
+/**
+ * One simulated run: a cluster of a shape that the seed decides, under load and faults; then the faults end, the cluster
+ * settles, and everything it owes is checked. The same seed gives the same run, to the last message.
+ */
+import type { Random } from '../../../src/application/ports/runtime.ts';
+import { isTerminal } from '../../../src/domain/job.ts';
+import { Cluster } from './cluster.ts';
+import type { ClusterShape } from './cluster.ts';
+import type { NodePorts } from './sim-node.ts';
+import { Nemesis } from './nemesis.ts';
+import type { FaultKind } from './nemesis.ts';
+import { SimClients } from './sim-clients.ts';
+import { simulatedHandler } from './cluster.ts';
+import { Timeliness } from './timeliness.ts';
+import { World } from './world.ts';
+import type { Finding } from './world.ts';
+
+export interface SimulateOptions {
+  readonly trace?: (line: string) => void;
+  /** Only these strike, in a storm of them on a busy cluster; by default the seed decides. */
+  readonly faults?: readonly FaultKind[];
+  /** A seeded bug: changes what a node is built on. */
+  readonly change?: (cluster: Cluster, ports: NodePorts) => void;
+}
+
+export interface Verdict {
+  readonly seed: number;
+  /** Empty: every promise was kept. */
+  readonly findings: readonly Finding[];
+  /** The same in words. */
+  readonly violations: readonly string[];
+  readonly scenario: Scenario['kind'];
+  readonly faults: readonly FaultKind[];
+  readonly jobs: number;
+  readonly runs: number;
+  readonly steps: number;
+  readonly virtualMs: number;
+  /** From the end of the faults until every job had ended and every event was told. */
+  readonly settledMs: number;
+}
+
+/** After the faults: leases run out, silent runs are found, messages come again, retries are made. */
+const settleMostMs = 120_000;
+/** Whatever is still on its way may do harm. */
+const stragglersMs = 3_000;
+const lookEveryMs = 500;
+
+export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Verdict> {
+  const world = new World({ seed, ...(options.trace !== undefined && { trace: options.trace }) });
+  const random = world.random();
+  const scenario = scenarioOf(random, options.faults === undefined ? undefined : 'busy');
+  const { shape, stormMs } = scenario;
+  const cluster = new Cluster(world, shape, options.change ?? (() => undefined));
+  const nemesis = new Nemesis(cluster, world.random(), scenario.kind === 'one crash' ? [] : options.faults);
+  const timeliness = scenario.kind === 'one crash' ? new Timeliness(cluster, world.random()) : undefined;
+  const { witness } = cluster;
+  const clients = new SimClients({
+    ...{ world, witness, nodes: () => cluster.nodes },
+    handler: simulatedHandler.name,
+    longMs: scenario.longMs,
+  });
+  world.note('seed', `${String(seed)}: ${JSON.stringify(scenario)}, faults: ${nemesis.kinds.join(', ')}`);
+  let settledMs = 0;
+  try {
+    cluster.begin();
+    clients.begin(scenario.actEveryMs);
+    nemesis.plan(stormMs * 0.9);
+    timeliness?.plan(4_000 + random() * 4_000);
+    await world.timeline.run(stormMs);
+    clients.stop();
+    cluster.heal();
+    cluster.executions.hurry();
+    settledMs = await settle(cluster, clients);
+    await world.timeline.run(world.nowMs + stragglersMs);
+    await settle(cluster, clients);
+    checkEnd(cluster, clients);
+    timeliness?.check();
+  } catch (error) {
+    world.violation(0, `the run broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  }
+  return {
+    seed,
+    findings: world.findings,
+    violations: world.findings.map(({ promise, what }) => `promise ${String(promise)}: ${what}`),
+    scenario: scenario.kind,
+    faults: nemesis.kinds,
+    jobs: cluster.records.all().length,
+    runs: cluster.executions.all().length,
+    steps: world.timeline.steps,
+    virtualMs: Math.round(world.nowMs),
+    settledMs,
+  };
+}
+
+/**
+ * `storm`: half a minute of faults. `busy`: the same with more work than threads, so that jobs wait. `long`: minutes in
+ * which partitions are sealed, with faults and work far apart. `one crash`: a node dies in fair weather, and what it did
+ * must go on elsewhere in time.
+ */
+interface Scenario {
+  readonly kind: 'storm' | 'busy' | 'long' | 'one crash';
+  readonly shape: ClusterShape;
+  readonly stormMs: number;
+  readonly actEveryMs: number;
+  /** The usual longest run of a handler. */
+  readonly longMs: number;
+}
+
+function scenarioOf(random: Random, only: Scenario['kind'] | undefined): Scenario {
+  const shape: ClusterShape = {
+    nodes: 1 + Math.floor(random() * 4),
+    shards: 2 + Math.floor(random() * 2),
+    threads: 2,
+    backlogMax: random() < 0.2 ? 6 : 200,
+  };
+  const actEveryMs = 150 + random() * 500;
+  const longMs = 200 + random() * 2_500;
+  const stormMs = 8_000 + random() * 22_000;
+  const dice = random();
+  const kind = only ?? (dice < 0.05 ? 'long' : dice < 0.1 ? 'one crash' : dice < 0.2 ? 'busy' : 'storm');
+  switch (kind) {
+    case 'storm':
+      return { kind, shape, stormMs, actEveryMs, longMs };
+    case 'busy':
+      return { kind, shape: { ...shape, threads: 1, backlogMax: 200 }, stormMs, actEveryMs: 120, longMs: 2_500 };
+    case 'long':
+      return { kind, shape, stormMs: stormMs * 12, actEveryMs: actEveryMs * 10, longMs };
+    case 'one crash': {
+      const roomy: ClusterShape = { ...shape, nodes: 3, threads: 8, backlogMax: 200 };
+      return { kind, shape: roomy, stormMs: 32_000, actEveryMs: 400, longMs };
+    }
+  }
+}
+
+async function settle(cluster: Cluster, clients: SimClients): Promise<number> {
+  const { world, records, subscriber } = cluster;
+  const healedMs = world.nowMs;
+  const isSettled = (): boolean =>
+    clients.unanswered === 0 && records.all().every(({ state }) => isTerminal(state)) && subscriber.hasAll();
+  while (world.nowMs < healedMs + settleMostMs && !isSettled()) await world.timeline.run(world.nowMs + lookEveryMs);
+  return Math.round(world.nowMs - healedMs);
+}
+
+function checkEnd(cluster: Cluster, clients: SimClients): void {
+  const { world, records, subscriber, witness, executions } = cluster;
+  subscriber.read();
+  subscriber.checkComplete();
+  if (clients.unanswered > 0) {
+    world.violation(9, `${String(clients.unanswered)} submits were never answered after the faults had ended`);
+  }
+  witness.checkStarts(executions);
+  for (const id of witness.accepted) {
+    const record = records.newest(id);
+    if (record === undefined) world.violation(1, `${id} was accepted and is gone`);
+    else witness.saw('final', record, 0);
+  }
+  for (const record of records.all()) {
+    if (!isTerminal(record.state))
+      world.violation(2, `${record.id} never ended: ${record.state}@${String(record.seq)}`);
+  }
+  for (const { runId, host, endedMs } of executions.all()) {
+    if (endedMs === undefined) world.violation(5, `the code of ${runId} still runs on ${host}`);
+  }
+  for (const what of witness.history.check()) world.violation(2, what);
+}

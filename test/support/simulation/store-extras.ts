@@ -1,0 +1,72 @@
+/** The rest of what the modelled store holds: queues, payloads, the facts of the cluster. */
+import { createHash } from 'node:crypto';
+import type { PayloadStore } from '../../../src/application/ports/payload-store.ts';
+import type { QueueStore } from '../../../src/application/ports/queue-store.ts';
+import type { ClusterFacts } from '../../../src/application/ports/store.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import type { Queue } from '../../../src/domain/queue.ts';
+
+interface StoredPayload {
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+  readonly expiresAtMs: number;
+}
+
+export class StoreExtras {
+  readonly queues = new Map<string, Queue>();
+  readonly payloads = new Map<string, StoredPayload>();
+  #facts: ClusterFacts | undefined;
+
+  agree(proposal: ClusterFacts): ClusterFacts {
+    this.#facts ??= proposal;
+    return this.#facts;
+  }
+
+  createQueue(input: Parameters<QueueStore['createQueue']>[0]): Awaited<ReturnType<QueueStore['createQueue']>> {
+    const { tenant, name, settings, nowMs } = input;
+    const present = this.queues.get(`${tenant}/${name}`);
+    if (present !== undefined) return { outcome: 'exists', queue: present };
+    const queueNo = this.queues.size + 1;
+    const queue = { tenant, name, queueNo, settings, version: 1, createdAtMs: nowMs, updatedAtMs: nowMs };
+    this.queues.set(`${tenant}/${name}`, queue);
+    return { outcome: 'created', queue };
+  }
+
+  listQueues(tenant?: string): readonly Queue[] {
+    const listed = [...this.queues.values()].filter((queue) => tenant === undefined || queue.tenant === tenant);
+    return listed.sort((a, b) => (`${a.tenant}/${a.name}` < `${b.tenant}/${b.name}` ? -1 : 1));
+  }
+
+  updateQueue(input: Parameters<QueueStore['updateQueue']>[0]): Awaited<ReturnType<QueueStore['updateQueue']>> {
+    const key = `${input.tenant}/${input.name}`;
+    const present = this.queues.get(key);
+    if (present === undefined) return { outcome: 'missing' };
+    if (present.version !== input.expectedVersion) return { outcome: 'conflict', queue: present };
+    const queue = { ...present, settings: input.settings, version: present.version + 1, updatedAtMs: input.nowMs };
+    this.queues.set(key, queue);
+    return { outcome: 'updated', queue };
+  }
+
+  putPayload({ id, bytes, expiresAtMs }: Parameters<PayloadStore['putPayload']>[0]): void {
+    this.payloads.set(id, { bytes: Uint8Array.from(bytes), digest: digestOf(bytes), expiresAtMs });
+  }
+
+  payload(id: string, nowMs: number): Uint8Array | undefined {
+    const stored = this.payloads.get(id);
+    if (stored === undefined || stored.expiresAtMs <= nowMs) return undefined;
+    if (digestOf(stored.bytes) !== stored.digest) {
+      throw new TroupeError('INTERNAL_ERROR', { message: 'the payload is damaged' });
+    }
+    return stored.bytes;
+  }
+
+  damage(id: string, how: 'drop-last-part' | 'change-last-part'): void {
+    const stored = this.payloads.get(id);
+    if (how === 'drop-last-part') this.payloads.delete(id);
+    else stored?.bytes.fill(0);
+  }
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

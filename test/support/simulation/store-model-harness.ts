@@ -1,0 +1,22 @@
+/** The modelled store for the contract suite: no wire before it, so a loss is put around the port. */
+import { lossyCommits, realClock } from '../stores.ts';
+import type { StoreHarness } from '../stores.ts';
+import { StoreData } from './store-data.ts';
+import { StoreExtras } from './store-extras.ts';
+import { openModelStore } from './store-model.ts';
+import type { Store } from '../../../src/application/ports/store.ts';
+
+export function makeModelHarness(): StoreHarness {
+  const data = new StoreData();
+  const extras = new StoreExtras();
+  const open = async (): Promise<Store> =>
+    openModelStore({ data, extras, clock: realClock, transport: async (_name, serve) => serve() });
+  return {
+    open,
+    openLossy: async () => lossyCommits(await open()),
+    async damagePayload(id, how) {
+      extras.damage(id, how);
+    },
+    dispose: () => Promise.resolve(),
+  };
+}

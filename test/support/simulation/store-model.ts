@@ -1,0 +1,143 @@
+/**
+ * A client of the modelled store. Operations that take several rounds with a ring take as many here, each over the
+ * transport, so that faults and other owners get in between. It passes the contract suite of the real stores.
+ */
+import { listJobs } from '../../../src/application/ports/job-listing.ts';
+import type { CommitGroup, JobListPage, JobStore, Partition } from '../../../src/application/ports/job-store.ts';
+import type { Clock } from '../../../src/application/ports/runtime.ts';
+import type { Store } from '../../../src/application/ports/store.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import type { JobRecord } from '../../../src/domain/job.ts';
+import { checkGroup } from './store-data.ts';
+import type { StoreData, WriteStamp } from './store-data.ts';
+import type { StoreExtras } from './store-extras.ts';
+
+/** One round with the store. */
+export type Transport = <T>(name: string, serve: () => T) => Promise<T>;
+
+export interface ModelStoreParts {
+  readonly data: StoreData;
+  readonly extras: StoreExtras;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly transport: Transport;
+}
+
+export function openModelStore(parts: ModelStoreParts): Store {
+  let isClosed = false;
+  const { extras, clock } = parts;
+  const transport: Transport = (name, serve) =>
+    isClosed ? Promise.reject(new TroupeError('SHUTTING_DOWN')) : parts.transport(name, serve);
+  return {
+    kind: 'cassandra',
+    jobs: createJobs({ ...parts, transport }),
+    queues: {
+      createQueue: (input) => transport('create queue', () => extras.createQueue(input)),
+      findQueue: (tenant, name) => transport('find queue', () => extras.queues.get(`${tenant}/${name}`)),
+      listQueues: (tenant) => transport('list queues', () => extras.listQueues(tenant)),
+      updateQueue: (input) => transport('update queue', () => extras.updateQueue(input)),
+    },
+    payloads: {
+      putPayload: (input) =>
+        transport('put payload', () => {
+          extras.putPayload(input);
+        }),
+      getPayload: (id) => transport('get payload', () => extras.payload(id, clock.nowMs())),
+    },
+    agreeFacts: (proposal) => transport('agree facts', () => extras.agree(proposal)),
+    ping: () => transport('ping', () => undefined),
+    async close() {
+      isClosed = true;
+    },
+  };
+}
+
+function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
+  let order = 0;
+  const stamp = (epoch: number): WriteStamp => ({ epoch, order: (order += 1) });
+
+  /** What goes wrong before the batch has changed nothing that counts. */
+  const plainly = async (name: string, write: () => void): Promise<void> => {
+    try {
+      await transport(name, write);
+    } catch (error) {
+      throw new TroupeError('STORE_UNAVAILABLE', { cause: error });
+    }
+  };
+
+  return {
+    async takeShard(shard) {
+      const epoch = await transport('raise shard', () => data.raiseShard(shard));
+      const watermark = await transport('read watermark', () => data.watermark(shard));
+      return watermark === undefined ? { epoch } : { epoch, watermark };
+    },
+    ownsShard: (shard, epoch) => transport('look at owner', () => data.shardEpoch(shard) === epoch),
+    saveWatermark: (shard, epoch, watermark) =>
+      transport('save watermark', () => {
+        data.putWatermark(shard, epoch, watermark);
+      }),
+    openBuckets: (shard) => transport('open buckets', () => data.openBuckets(shard)),
+    async openBucket(partition, epoch) {
+      const registered = stamp(epoch);
+      await transport('register bucket', () => {
+        data.register(partition, registered, true);
+      });
+      const raised = await transport('raise partition', () => data.raisePartition(partition, epoch));
+      if (raised.epoch !== epoch) return { kind: 'deposed' };
+      const owner = await transport('look at shard', () => data.shardEpoch(partition.shard));
+      return owner > epoch ? { kind: 'deposed' } : { kind: 'opened', commits: raised.commits };
+    },
+    async *readBucket(partition: Partition): AsyncIterable<JobRecord> {
+      yield* await transport('read bucket', () => data.rows(partition, clock.nowMs()).map(({ record }) => record));
+    },
+    sealBucket(partition, epoch) {
+      const sealed = stamp(epoch);
+      return transport('seal bucket', () => {
+        data.register(partition, sealed, false);
+      });
+    },
+    async commit(group: CommitGroup) {
+      checkGroup(group);
+      const { shard } = group.partition;
+      for (const entry of group.keys) {
+        await plainly('put key', () => {
+          data.putKey(shard, group.epoch, entry);
+        });
+      }
+      return transport('commit', () => data.commit(group));
+    },
+    readCommits: (partition) => transport('read commits', () => data.partition(partition)),
+    findKey: (shard, keyHash) => transport('find key', () => data.key(shard, keyHash, clock.nowMs())),
+    findJob: (id) => transport('find job', () => data.job(id, clock.nowMs())),
+    listJobs: (query) => list(data, transport, query),
+  };
+}
+
+type Query = Parameters<JobStore['listJobs']>[0];
+
+function list(data: StoreData, transport: Transport, query: Query): Promise<JobListPage> {
+  const { queueNo, nowMs } = query;
+  const rowsOf = ({ bucket, shard }: Partition): readonly JobRecord[] =>
+    data.rows({ shard, bucket }, nowMs).flatMap((row) => (row.queueNo === queueNo ? [row.record] : []));
+  const minutes = new Map<number, number[]>();
+  for (const partition of data.filled()) {
+    if (rowsOf(partition).length === 0) continue;
+    minutes.set(partition.bucket, [...(minutes.get(partition.bucket) ?? []), partition.shard]);
+  }
+  return listJobs(
+    {
+      async *minutes(order, oldest, newest) {
+        const listed = [...minutes].map(([bucket, shards]) => ({ bucket, shards }));
+        const within = listed.filter(({ bucket }) => bucket >= oldest && bucket <= newest);
+        yield* within.sort((a, b) => (order === 'newest' ? b.bucket - a.bucket : a.bucket - b.bucket));
+      },
+      rows: (partition, { above, below }, order, limit) =>
+        transport('list rows', () =>
+          rowsOf(partition)
+            .filter(({ id }) => id > above && id < below)
+            .sort((a, b) => (a.id < b.id === (order === 'oldest') ? -1 : 1))
+            .slice(0, limit),
+        ),
+    },
+    query,
+  );
+}

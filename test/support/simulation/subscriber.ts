@@ -1,0 +1,102 @@
+/** A durable subscriber of the modelled EVENTS stream, and what it is owed: every event, in order, durable before it is told. */
+import type { JobEvent } from '../../../src/application/ports/bus.ts';
+import type { JobEventType } from '../../../src/domain/job.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+import type { BusServer } from './bus-server.ts';
+import type { RecordWatch } from './record-watch.ts';
+import type { World } from './world.ts';
+
+interface Received {
+  seq: number;
+  readonly types: Map<number, JobEventType>;
+}
+
+const readEveryMs = 150;
+
+export class Subscriber {
+  readonly #world: World;
+  readonly #server: BusServer;
+  readonly #records: RecordWatch;
+  readonly #received = new Map<JobId, Received>();
+  #wipedMs = -1;
+
+  constructor(world: World, server: BusServer, records: RecordWatch) {
+    this.#world = world;
+    this.#server = server;
+    this.#records = records;
+    server.onEvent = (event) => {
+      this.#checkDurable(event);
+    };
+    this.#readLater();
+  }
+
+  /** JetStream has lost what this subscriber had not read. */
+  wiped(): void {
+    this.#wipedMs = this.#world.nowMs;
+  }
+
+  get wipedMs(): number {
+    return this.#wipedMs;
+  }
+
+  read(): void {
+    for (const event of this.#server.takeEvents()) this.#receive(event);
+  }
+
+  /** Nothing is missing any more. */
+  hasAll(): boolean {
+    return this.#missing().length === 0;
+  }
+
+  checkComplete(): void {
+    for (const what of this.#missing()) this.#world.violation(6, what);
+  }
+
+  #missing(): readonly string[] {
+    return this.#records.all().flatMap((record) => {
+      const received = this.#received.get(record.id);
+      const missing: string[] = [];
+      for (let seq = 1; seq <= record.seq; seq += 1) {
+        if (received?.types.has(seq) === true || this.#mayBeLost(record.id, seq)) continue;
+        missing.push(`event ${String(seq)} of ${record.id} never came`);
+      }
+      return missing;
+    });
+  }
+
+  #readLater(): void {
+    this.#world.timeline.at(readEveryMs, () => {
+      this.read();
+      this.#readLater();
+    });
+  }
+
+  #receive({ jobId, seq, type }: JobEvent): void {
+    const received = this.#received.get(jobId) ?? { seq: 0, types: new Map<number, JobEventType>() };
+    this.#received.set(jobId, received);
+    const known = received.types.get(seq);
+    if (known !== undefined) {
+      if (known !== type) this.#world.violation(6, `event ${String(seq)} of ${jobId} was ${known} and then ${type}`);
+      return;
+    }
+    received.types.set(seq, type);
+    for (let between = received.seq + 1; between < seq; between += 1) {
+      if (!received.types.has(between) && !this.#mayBeLost(jobId, between)) {
+        this.#world.violation(6, `event ${String(seq)} of ${jobId} came before event ${String(between)}`);
+      }
+    }
+    received.seq = Math.max(received.seq, seq);
+  }
+
+  #mayBeLost(jobId: JobId, seq: number): boolean {
+    return (this.#records.durableAtMs.get(jobId)?.get(seq) ?? Infinity) <= this.#wipedMs;
+  }
+
+  #checkDurable({ jobId, seq, type }: JobEvent): void {
+    const entry = this.#records.newest(jobId)?.trail.find((one) => one.seq === seq);
+    const isDurable = this.#records.durableAtMs.get(jobId)?.has(seq) === true;
+    if (!isDurable || (entry !== undefined && entry.type !== type)) {
+      this.#world.violation(6, `event ${String(seq)} (${type}) of ${jobId} was told before it was durable`);
+    }
+  }
+}

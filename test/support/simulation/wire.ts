@@ -1,0 +1,150 @@
+/**
+ * The way between a host and a service (store or bus) and back. Messages take time and overtake each other; while faults
+ * are on they may be lost, late, doubled, or answered by a refusal; while the wire is cut nothing passes.
+ */
+import type { Random } from '../../../src/application/ports/runtime.ts';
+import type { Host } from './host.ts';
+
+/** Chances per message or call. All zero: a healthy network. */
+export interface Weather {
+  /** A message vanishes. */
+  lossRate: number;
+  /** A message takes up to `slowMs` instead of some milliseconds. */
+  slowRate: number;
+  slowMs: number;
+  /** A request arrives twice. */
+  doubleRate: number;
+  /** The service refuses, and has done nothing. */
+  refusalRate: number;
+}
+
+export function calmWeather(): Weather {
+  return { lossRate: 0, slowRate: 0, slowMs: 0, doubleRate: 0, refusalRate: 0 };
+}
+
+export interface CallOptions<T> {
+  /** Runs at the service. */
+  readonly serve: () => T;
+  readonly timeoutMs: number;
+  /** What the caller gets when no answer came in time. */
+  readonly unanswered: () => Error;
+  /** What the caller gets when the service refuses: nothing was done. Absent: it never does. */
+  readonly refused?: () => Error;
+  readonly mayDouble?: boolean;
+}
+
+export class Wire {
+  readonly host: Host;
+  readonly #weather: Weather;
+  readonly #random: Random;
+  #cut = false;
+  /** Kept back by a cut, to arrive when it is over. */
+  #stuck: (() => void)[] = [];
+
+  constructor(host: Host, weather: Weather, random: Random) {
+    this.host = host;
+    this.#weather = weather;
+    this.#random = random;
+  }
+
+  get isCut(): boolean {
+    return this.#cut;
+  }
+
+  cut(): void {
+    this.#cut = true;
+  }
+
+  mend(): void {
+    this.#cut = false;
+    for (const task of this.#stuck.splice(0)) this.host.timeline.at(this.#delayMs(), task);
+  }
+
+  /** From the host to the service. */
+  send(arrive: () => void, options: { readonly mayDouble?: boolean } = {}): void {
+    this.#pass(arrive);
+    if (options.mayDouble === true && this.#happens(this.#weather.doubleRate)) this.#pass(arrive);
+  }
+
+  /** From the service to the host. */
+  receive(arrive: () => void): void {
+    this.#pass(() => {
+      this.host.run(arrive);
+    });
+  }
+
+  /** Never lost: arrives when the wire is whole. */
+  sendSurely(arrive: () => void): void {
+    if (this.#cut) this.#stuck.push(arrive);
+    else this.host.timeline.at(this.#delayMs(), arrive);
+  }
+
+  receiveSurely(arrive: () => void): void {
+    this.sendSurely(() => {
+      this.host.run(arrive);
+    });
+  }
+
+  /** A request and its answer. What `serve` throws is the answer. */
+  call<T>(options: CallOptions<T>): Promise<T> {
+    const { serve, refused } = options;
+    return new Promise((resolve, reject) => {
+      let isOpen = true;
+      const settle = (act: () => void): void => {
+        if (!isOpen) return;
+        isOpen = false;
+        cancel();
+        act();
+      };
+      const cancel = this.host.clock.setTimer(options.timeoutMs, () => {
+        settle(() => {
+          reject(options.unanswered());
+        });
+      });
+      if (refused !== undefined && this.#happens(this.#weather.refusalRate)) {
+        this.receive(() => {
+          settle(() => {
+            reject(refused());
+          });
+        });
+        return;
+      }
+      const arrive = (): void => {
+        const answer = outcomeOf(serve);
+        this.receive(() => {
+          settle(() => {
+            if ('error' in answer) reject(answer.error);
+            else resolve(answer.value);
+          });
+        });
+      };
+      this.send(arrive, { mayDouble: options.mayDouble ?? false });
+    });
+  }
+
+  #pass(arrive: () => void): void {
+    if (this.#cut) {
+      if (this.#random() < 0.3) this.#stuck.push(arrive);
+      return;
+    }
+    if (this.#happens(this.#weather.lossRate)) return;
+    this.host.timeline.at(this.#delayMs(), arrive);
+  }
+
+  #delayMs(): number {
+    const quickMs = 0.2 + this.#random() * 2;
+    return this.#happens(this.#weather.slowRate) ? quickMs + this.#random() * this.#weather.slowMs : quickMs;
+  }
+
+  #happens(rate: number): boolean {
+    return rate > 0 && this.#random() < rate;
+  }
+}
+
+function outcomeOf<T>(serve: () => T): { readonly value: T } | { readonly error: Error } {
+  try {
+    return { value: serve() };
+  } catch (error) {
+    return { error: error instanceof Error ? error : new Error(String(error)) };
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What clients saw, checked at the moment they see it: an answer speaks of what is durable, reads never go back for
+ * anybody, a key leads to one job, an end is the same for all. The whole is checked once more by `History` at the end.
+ */
+import type { JobRecord } from '../../../src/domain/job.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+import { History } from '../cluster-history.ts';
+import type { Observer } from '../cluster-history.ts';
+import type { Executions } from './executions.ts';
+import { epochMs } from './host.ts';
+import type { RecordWatch } from './record-watch.ts';
+import type { World } from './world.ts';
+
+/** How far the clock of a node is off, at most. */
+export const skewMostMs = 300;
+
+export class Witness {
+  readonly history = new History();
+  readonly accepted = new Set<JobId>();
+  readonly #world: World;
+  readonly #records: RecordWatch;
+  readonly #seenSeq = new Map<JobId, number>();
+  readonly #contentOfKey = new Map<string, { readonly jobId: JobId; readonly content: string }>();
+  /** By the clock of whatever gateway. */
+  readonly #runAtMs = new Map<JobId, number>();
+  #leasesLostMs = -Infinity;
+
+  constructor(world: World, records: RecordWatch) {
+    this.#world = world;
+    this.#records = records;
+  }
+
+  /** No code runs before the time that its caller has set. */
+  checkStarts(executions: Executions): void {
+    for (const [id, runAtMs] of this.#runAtMs) {
+      for (const { runId, startedMs } of executions.of(id)) {
+        const earlyMs = runAtMs - (epochMs + startedMs);
+        if (earlyMs > skewMostMs * 2)
+          this.#world.violation(9, `${runId} began ${String(Math.round(earlyMs))} ms early`);
+      }
+    }
+  }
+
+  /** For as long as a lease, a former owner may believe in one that JetStream has lost. */
+  leasesLost(): void {
+    this.#leasesLostMs = this.#world.nowMs;
+  }
+
+  /** What anybody has seen of the job so far: whoever asks from now on must see at least that. */
+  seenSeq(id: JobId): number {
+    return this.#seenSeq.get(id) ?? 0;
+  }
+
+  submitted(answer: {
+    readonly jobId: JobId;
+    readonly state: string;
+    readonly key: string;
+    readonly content: string;
+    readonly runAtMs: number | undefined;
+  }): void {
+    const { jobId, key, content, runAtMs } = answer;
+    if (runAtMs !== undefined) this.#runAtMs.set(jobId, runAtMs);
+    this.accepted.add(jobId);
+    this.history.accepted(jobId, key);
+    if (this.#records.newest(jobId) === undefined) {
+      this.#world.violation(1, `${jobId} was accepted and is not durable`);
+    }
+    const first = this.#contentOfKey.get(key);
+    this.#contentOfKey.set(key, first ?? { jobId, content });
+    if (first !== undefined && first.content !== content) {
+      this.#world.violation(4, `key ${key} took other content for ${first.jobId}`);
+    }
+    if (first !== undefined && first.jobId !== jobId) {
+      this.#world.violation(4, `key ${key} made ${first.jobId} and ${jobId}`);
+    }
+  }
+
+  refusedKey(key: string, content: string): void {
+    const first = this.#contentOfKey.get(key);
+    if (first?.content === content) this.#world.violation(4, `key ${key} was refused the content it was used with`);
+  }
+
+  notFound(id: JobId): void {
+    this.#world.violation(7, `${id} was accepted and is not found`);
+  }
+
+  /** `sinceSeq`: what had been seen when the question was asked. */
+  saw(by: Observer, record: JobRecord, sinceSeq: number): void {
+    const { id, state, seq } = record;
+    const durable = this.#records.version(id, seq);
+    if (durable?.state !== state || durable.updatedAtMs !== record.updatedAtMs) {
+      this.#world.violation(7, `${by} saw ${id} as ${state}@${String(seq)}, which was never durable`);
+    }
+    if (seq < sinceSeq && !this.#mayBeOld()) {
+      this.#world.violation(7, `${by} saw ${id} at ${String(seq)} after somebody had seen ${String(sinceSeq)}`);
+    }
+    this.#seenSeq.set(id, Math.max(seq, this.seenSeq(id)));
+    const { output } = record;
+    this.history.saw(by, { id, state, seq, ...(output !== undefined && { output }) });
+  }
+
+  #mayBeOld(): boolean {
+    return this.#world.nowMs - this.#leasesLostMs < 6_000;
+  }
+}

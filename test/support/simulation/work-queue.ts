@@ -1,0 +1,128 @@
+/**
+ * One pull consumer of the modelled JetStream: first in, first out, at least once. A message that is not acknowledged
+ * within its wait comes again; an acknowledgement or a hand-back of any of its deliveries counts.
+ */
+import type { WorkMessage } from '../../../src/application/ports/bus.ts';
+import type { Host } from './host.ts';
+import type { Timeline } from './timeline.ts';
+
+export interface QueuedDelivery {
+  readonly seq: number;
+  readonly message: WorkMessage;
+  readonly deliveries: number;
+}
+
+interface Stored {
+  readonly seq: number;
+  readonly message: WorkMessage;
+  deliveries: number;
+  cancelWait: (() => void) | undefined;
+}
+
+interface WaitingPull {
+  readonly host: Host;
+  readonly deliver: (deliveries: readonly QueuedDelivery[]) => void;
+  readonly cancel: () => void;
+}
+
+const ackWaitMs = 15_000;
+const duplicateWindowMs = 30_000;
+
+export class WorkQueue {
+  readonly #timeline: Timeline;
+  readonly #stored = new Map<number, Stored>();
+  #ready: Stored[] = [];
+  #pulls: WaitingPull[] = [];
+  readonly #published = new Map<string, number>();
+  #seq = 0;
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline;
+  }
+
+  /** Taken ones not yet acknowledged included. */
+  get depth(): number {
+    return this.#stored.size;
+  }
+
+  publish(message: WorkMessage): void {
+    const id = `${message.jobId}.${String(message.attempt)}.${String(message.generation)}`;
+    const publishedMs = this.#published.get(id);
+    if (publishedMs !== undefined && this.#timeline.nowMs - publishedMs < duplicateWindowMs) return;
+    this.#published.set(id, this.#timeline.nowMs);
+    this.#seq += 1;
+    const stored: Stored = { seq: this.#seq, message, deliveries: 0, cancelWait: undefined };
+    this.#stored.set(stored.seq, stored);
+    this.#offer(stored);
+  }
+
+  pull(request: {
+    readonly host: Host;
+    readonly batch: number;
+    readonly waitMs: number;
+    readonly deliver: WaitingPull['deliver'];
+  }): void {
+    const { host, deliver } = request;
+    const taken = this.#ready.splice(0, request.batch);
+    if (taken.length > 0 || request.waitMs <= 0) {
+      deliver(taken.map((stored) => this.#handOut(stored)));
+      return;
+    }
+    const cancel = this.#timeline.at(request.waitMs, () => {
+      this.#pulls = this.#pulls.filter((other) => other !== pull);
+      deliver([]);
+    });
+    const pull: WaitingPull = { host, deliver, cancel };
+    this.#pulls.push(pull);
+  }
+
+  acknowledge(seq: number): void {
+    const stored = this.#stored.get(seq);
+    stored?.cancelWait?.();
+    this.#stored.delete(seq);
+    this.#ready = this.#ready.filter((other) => other !== stored);
+  }
+
+  giveBack(seq: number): void {
+    const stored = this.#stored.get(seq);
+    if (stored?.cancelWait === undefined) return;
+    stored.cancelWait();
+    stored.cancelWait = undefined;
+    this.#offer(stored);
+  }
+
+  /** Its process is gone: the server sees the connection close. */
+  forget(host: Host): void {
+    for (const pull of this.#pulls) if (pull.host === host) pull.cancel();
+    this.#pulls = this.#pulls.filter((pull) => pull.host !== host);
+  }
+
+  /** Everybody who waits is told that there is nothing. */
+  close(): void {
+    for (const stored of this.#stored.values()) stored.cancelWait?.();
+    for (const pull of this.#pulls) {
+      pull.cancel();
+      pull.deliver([]);
+    }
+    this.#pulls = [];
+  }
+
+  #offer(stored: Stored): void {
+    const pull = this.#pulls.shift();
+    if (pull === undefined) {
+      this.#ready.push(stored);
+      return;
+    }
+    pull.cancel();
+    pull.deliver([this.#handOut(stored)]);
+  }
+
+  #handOut(stored: Stored): QueuedDelivery {
+    stored.deliveries += 1;
+    stored.cancelWait = this.#timeline.at(ackWaitMs, () => {
+      stored.cancelWait = undefined;
+      this.#offer(stored);
+    });
+    return { seq: stored.seq, message: stored.message, deliveries: stored.deliveries };
+  }
+}

@@ -1,0 +1,80 @@
+/** What all parts of one simulated run share: time, chance by purpose, the trace, what went wrong. */
+import type { Logger, Random } from '../../../src/application/ports/runtime.ts';
+import { createSeededRandom } from '../../../src/actors/testkit/index.ts';
+import { Timeline } from './timeline.ts';
+
+/** A promise of the design that was broken; 0: the run itself could not go on. */
+export interface Finding {
+  readonly promise: number;
+  readonly what: string;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Gets a line for everything that happens; without it nothing is written down. */
+  readonly trace?: (line: string) => void;
+}
+
+/** A run that is broken goes on being broken: the first findings say enough. */
+const findingsMax = 20;
+
+export class World {
+  readonly seed: number;
+  readonly timeline: Timeline;
+  readonly findings: Finding[] = [];
+  readonly #trace: ((line: string) => void) | undefined;
+  #purposes = 0;
+
+  constructor({ seed, trace }: WorldOptions) {
+    this.seed = seed;
+    this.#trace = trace;
+    this.timeline = new Timeline(this.random());
+  }
+
+  get nowMs(): number {
+    return this.timeline.nowMs;
+  }
+
+  /** A stream of its own for each purpose, so that one more draw here changes nothing there. */
+  random(): Random {
+    return createSeededRandom(this.nextSeed());
+  }
+
+  nextSeed(): number {
+    this.#purposes += 1;
+    return Math.imul(this.seed ^ 0x9e37_79b9, 0x85eb_ca6b) ^ Math.imul(this.#purposes, 0xc2b2_ae35);
+  }
+
+  note(who: string, what: string): void {
+    this.#trace?.(`${(this.nowMs / 1_000).toFixed(3).padStart(8)} s  ${who.padEnd(8)} ${what}`);
+  }
+
+  get isTraced(): boolean {
+    return this.#trace !== undefined;
+  }
+
+  violation(promise: number, what: string): void {
+    this.note('CHECK', `promise ${String(promise)} broken: ${what}`);
+    if (this.findings.length >= findingsMax) return;
+    this.findings.push({ promise, what: `${what} (at ${(this.nowMs / 1_000).toFixed(3)} s)` });
+  }
+
+  log(who: string): Logger {
+    const write =
+      (level: string) =>
+      (fields: Readonly<Record<string, unknown>>, message: string): void => {
+        if (!this.isTraced) return;
+        const { err, ...rest } = fields;
+        const why = err instanceof Error ? ` ${err.message}` : '';
+        this.note(who, `${level}: ${message}${why} ${JSON.stringify(rest)}`);
+      };
+    const log: Logger = {
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+      child: () => log,
+    };
+    return log;
+  }
+}
