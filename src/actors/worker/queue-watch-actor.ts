@@ -74,7 +74,6 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   readonly #runs: ActorRef<RunsMessage>;
   /** Strands with a puller, or about to have one; of own ones how often in a row they were seen empty. */
   readonly #pulled = new Map<string, { readonly strand: Strand; emptyLooks: number }>();
-  readonly #measured = new Map<string, { readonly tenant: string; readonly queue: string }>();
   readonly #unserved = new Map<string, Strand & { readonly need: HandlerNeed }>();
   readonly #stopListening: readonly (() => void)[];
   #looking = false;
@@ -178,17 +177,16 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     this.#queues.tell({ kind: 'stopChild', name });
   }
 
-  /** Queues without a message are not in the list: they were emptied. */
+  /** A queue without a message is not in the list, and measures 0. */
   #measure(depths: readonly StrandDepth[]): void {
-    const sums = new Map<string, number>();
+    const sums = new Map([...this.#config.queues().keys()].map((key) => [key, 0]));
     for (const { tenant, queue, messages } of depths) {
       const key = `${tenant}/${queue}`;
-      this.#measured.set(key, { tenant, queue });
       sums.set(key, (sums.get(key) ?? 0) + messages);
     }
-    for (const [key, labels] of this.#measured) {
-      this.#services.metrics.queueDepth.set(sums.get(key) ?? 0, { ...labels });
-      if (!sums.has(key)) this.#measured.delete(key);
+    for (const [key, messages] of sums) {
+      const [tenant = '', queue = ''] = key.split('/');
+      this.#services.metrics.queueDepth.set(messages, { tenant, queue });
     }
   }
 
