@@ -32,6 +32,7 @@ async function startShard(
   const taken = await takeOver(services.store, shard, services.nodeId);
   const core = new ShardCore(shard, services, context, taken);
   const waiting = new Set<Batch>();
+  let handingOver = false;
   const stopServing = services.server.serveShard(shard, handlerOf(context, waiting));
   const stopListening = services.publisher.onStreamsReplaced(() => context.self.tell({ kind: 'streams-replaced' }));
   context.setTimer('tick', tickMs, { kind: 'tick' });
@@ -46,6 +47,11 @@ async function startShard(
       switch (message.kind) {
         case 'batch':
           waiting.delete(message);
+          if (handingOver) {
+            // A grant given now could start a run that the next owner does not know of.
+            message.refuse(unavailable(shard));
+            break;
+          }
           performVerb(core, message.verb, message.items, core.openReply(message.items.length, message.answer));
           core.askFlush();
           break;
@@ -72,6 +78,7 @@ async function startShard(
           core.republishAll();
           break;
         case 'hand-over':
+          handingOver = true;
           stopServing();
           core.handOver(message.done);
           break;
@@ -82,10 +89,13 @@ async function startShard(
       stopListening();
       core.stop();
       // What still lies in the mailbox was not looked at: nothing was done.
-      for (const batch of waiting)
-        batch.refuse(new TroupeError('SHARD_UNAVAILABLE', { metadata: { shard: String(shard) } }));
+      for (const batch of waiting) batch.refuse(unavailable(shard));
     },
   };
+}
+
+function unavailable(shard: number): TroupeError {
+  return new TroupeError('SHARD_UNAVAILABLE', { metadata: { shard: String(shard) } });
 }
 
 /** How the outside asks: a full mailbox refuses at once, nothing was done then. Every batch is answered or refused. */

@@ -70,6 +70,11 @@ export class ShardCore {
       clock: context.clock,
       windowMax: services.limits.outboxWindowMax,
       retryMs: outboxRetryMs,
+      onIdleBucket: () => {
+        // What a hand-over waits for; not to be found out by the next tick only.
+        if (this.#handedOver === undefined) return;
+        context.self.tell({ kind: 'continue', run: () => this.#checkHandOver() });
+      },
     });
     this.#watermark = new WatermarkKeeper({
       ...{ shard, epoch: this.epoch, services, context },

@@ -23,7 +23,7 @@ export interface LinkOptions {
   readonly log: Logger;
 }
 
-const drainMs = 2_000;
+const flushMaxMs = 2_000;
 
 export class NatsLink {
   readonly connection: NatsConnection;
@@ -81,13 +81,18 @@ export class NatsLink {
     const wasConnected = this.#connected;
     this.#goDown();
     this.#closed = true;
-    // A frozen server must not hold up the end.
-    if (wasConnected) await Promise.race([this.connection.drain().catch(() => undefined), this.#afterMs(drainMs)]);
+    if (wasConnected) await this.#flush();
     await this.connection.close();
   }
 
-  #afterMs(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.#clock.setTimer(delayMs, resolve));
+  /** What was said last reaches the server; a frozen one must not hold up the end. */
+  async #flush(): Promise<void> {
+    let cancel: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#clock.setTimer(flushMaxMs, resolve);
+    });
+    await Promise.race([this.connection.flush().catch(() => undefined), late]);
+    cancel();
   }
 
   async #follow(): Promise<void> {
