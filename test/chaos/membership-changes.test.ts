@@ -185,7 +185,7 @@ describe('under load', () => {
 });
 
 describe('a node cut off from NATS for longer than its lease', () => {
-  it.each(['late', 'never'] as const)(
+  it.each(['late', 'never'])(
     'loses its shards and its runs, uncounted, and rejoins by itself; what it said meanwhile arrives %s',
     async (arrives) => {
       const proxy = await startFaultProxy(`127.0.0.1:${String(cluster.broker.port)}`);

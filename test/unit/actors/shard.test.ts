@@ -259,4 +259,32 @@ describe('a shard', () => {
     await shard.kit.advance(6 * 60_000);
     expect(await shard.store.jobs.openBuckets(harnessShard)).toEqual([]);
   });
+
+  it('takes nothing once it hands over: a grant given then could start a run that the next owner knows nothing of', async () => {
+    const { record } = await shard.call('submit', job());
+    const ref = await shard.start();
+    let handedOver = false;
+    ref.tell({ kind: 'hand-over', done: () => (handedOver = true) });
+    // Behind the order in the mailbox.
+    const claimed = shard.send('claim', { jobId: record.id, node: 'n1', ackTo: 'ack' });
+    await expect(shard.kit.outcome(claimed)).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
+    await shard.kit.settle();
+    expect(handedOver).toBe(true);
+    expect(await shard.store.jobs.findJob(record.id)).toMatchObject({ state: 'QUEUED', attempt: 0 });
+  });
+
+  it('a hand-over is over as soon as NATS has what it is told, not a tick later', async () => {
+    shard.broker = 'down';
+    await shard.call('submit', job());
+    await shard.kit.advance(1_000);
+    const ref = await shard.start();
+    let handedOverMs = 0;
+    const beganMs = shard.kit.clock.monotonicMs();
+    ref.tell({ kind: 'hand-over', done: () => (handedOverMs = shard.kit.clock.monotonicMs()) });
+    await shard.kit.settle();
+    shard.broker = 'up';
+    await shard.kit.advance(500);
+    expect(handedOverMs).toBeGreaterThan(0);
+    expect(handedOverMs - beganMs).toBeLessThanOrEqual(500);
+  });
 });

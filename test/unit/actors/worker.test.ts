@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { SlotLedger } from '../../../src/actors/worker/slot-ledger.ts';
 import { runIdOf } from '../../../src/actors/worker/run-registry.ts';
 import { testSpec } from '../../support/jobs.ts';
 import type { WorkerHarness } from '../../support/worker-harness.ts';
@@ -202,5 +203,53 @@ describe('the workers of a node', () => {
     worker.handlers.replace([{ name: 'test.echo', version: '1.5.0' }]);
     await worker.kit.settle();
     expect(worker.kit.system.tree().filter(({ path }) => path.includes('1.4.0'))).toEqual([]);
+  });
+
+  it('that drain ask for nothing, and give back at once what they kept and what is granted too late', async () => {
+    await idle();
+    worker.slots.reserve(2);
+    await worker.offer(1);
+    await worker.kit.settle();
+    worker.slots.close();
+    await worker.kit.settle();
+    expect(worker.givenBack).toEqual([{ ackTo: 'ack-1', delayMs: undefined }]);
+    let drained = false;
+    worker.runs.tell({ kind: 'drain', done: () => (drained = true) });
+    const late = (await worker.offer(2)).message;
+    worker.runs.tell({ kind: 'deliver', deliveries: [{ message: late, ackTo: 'ack-2', deliveries: 1 }] });
+    await worker.kit.settle();
+    expect(worker.handed).toEqual([]);
+    expect(worker.completed).toEqual([{ jobId: late.jobId, token: harnessToken, outcome: { kind: 'returned' } }]);
+    expect(drained).toBe(true);
+    await worker.kit.advance(20_000);
+    expect(worker.pulls).toEqual([]);
+  });
+
+  it('stop what still runs when the grace is over, and report it as stopped', async () => {
+    await idle();
+    const runId = await running(1);
+    let drained = false;
+    worker.runs.tell({ kind: 'drain', done: () => (drained = true) });
+    worker.runs.tell({ kind: 'stop-all' });
+    await worker.kit.settle();
+    expect([worker.cancelled, drained]).toEqual([[runId], false]);
+    await worker.end(runId, { kind: 'stopped' });
+    expect(worker.completed).toMatchObject([{ outcome: { kind: 'stopped' } }]);
+    expect(drained).toBe(true);
+  });
+
+  it('wake who waits for a slot in turn', () => {
+    const slots = new SlotLedger({ capacity: () => 1 });
+    const woken: string[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      slots.onRoom(() => {
+        if (slots.reserve(1) === 1) woken.push(name);
+      });
+    }
+    for (let n = 0; n < 6; n += 1) {
+      slots.changed();
+      if (slots.reserved > 0) slots.release(1);
+    }
+    expect(new Set(woken.slice(0, 3))).toEqual(new Set(['a', 'b', 'c']));
   });
 });
