@@ -4,7 +4,7 @@ import type { BulkFailure } from '../application/bulk-jobs.ts';
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { fromFilter } from './job-mapper.ts';
-import type { ServiceParts } from './services.ts';
+import type { ServiceParts } from './service-parts.ts';
 
 export function bulkMethods({ useCases, scope, admission, mapper }: ServiceParts): UntypedServiceImplementation {
   const toFailures = (failures: readonly BulkFailure[], requestId: string): Init<wire.BulkFailure>[] =>

@@ -1,24 +1,13 @@
 /** The methods of the contract: each maps a request, calls its use case, and maps the answer. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { payloadBytes } from '../application/job-request.ts';
-import type { JobRequest } from '../application/job-request.ts';
-import type { UseCases } from '../application/use-cases.ts';
+import type { AcceptedJob, JobRequest } from '../application/job-request.ts';
 import type { Init } from '../contract/codec.ts';
 import { jobStateCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
-import type { Admission } from './admission.ts';
-import type { CallScope } from './call-scope.ts';
 import { bulkMethods } from './bulk-methods.ts';
 import { fromListRequest, fromRetryRequest, fromSettings, fromSubmitRequest, toJob, toQueue } from './job-mapper.ts';
-import type { StatusMapper } from './status-mapper.ts';
-import type { AcceptedJob } from '../application/job-request.ts';
-
-export interface ServiceParts {
-  readonly useCases: UseCases;
-  readonly scope: CallScope;
-  readonly admission: Admission;
-  readonly mapper: StatusMapper;
-}
+import type { ServiceParts } from './service-parts.ts';
 
 export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
   const { useCases, scope, admission, mapper } = parts;

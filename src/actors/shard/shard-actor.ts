@@ -10,6 +10,7 @@ import type { ActorContext, ActorDefinition, Behavior } from '../kernel/actor.ts
 import { ShardCore } from './shard-core.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
+import { SilentRuns } from './silent-runs.ts';
 import { performVerb } from './shard-verbs.ts';
 import { takeOver } from './take-over.ts';
 
@@ -31,6 +32,7 @@ async function startShard(
   const beganMs = context.clock.monotonicMs();
   const taken = await takeOver(services.store, shard, services.nodeId);
   const core = new ShardCore(shard, services, context, taken);
+  const silentRuns = new SilentRuns(core);
   const waiting = new Set<Batch>();
   let handingOver = false;
   const stopServing = services.server.serveShard(shard, handlerOf(context, waiting));
@@ -68,6 +70,7 @@ async function startShard(
           message.run();
           break;
         case 'tick':
+          silentRuns.lose();
           core.tick();
           context.setTimer('tick', tickMs, { kind: 'tick' });
           break;

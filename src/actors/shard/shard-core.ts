@@ -22,7 +22,6 @@ import { deposed, OwnershipProof } from './ownership-proof.ts';
 import { PartitionSet } from './partition-set.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
-import { SilentRuns } from './silent-runs.ts';
 import type { TakenShard } from './take-over.ts';
 import { UniqueKeys } from './unique-keys.ts';
 import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
@@ -47,7 +46,6 @@ export class ShardCore {
   readonly #watermark: WatermarkKeeper;
   readonly #open = new Set<{ abandon(): void }>();
   readonly #ownership: OwnershipProof;
-  readonly #silentRuns: SilentRuns;
   #flushAsked = false;
   #flushingSoon = false;
   #lastNowMs = 0;
@@ -82,7 +80,6 @@ export class ShardCore {
       outbox: this.#outbox,
     });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
-    this.#silentRuns = new SilentRuns(this);
     this.#load(taken);
     this.#outbox.pump();
   }
@@ -179,7 +176,6 @@ export class ShardCore {
 
   tick(): void {
     const nowMs = this.nowMs();
-    this.#silentRuns.lose();
     this.#ownership.askIfDue();
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.expire(nowMs);

@@ -1,0 +1,12 @@
+/** What the methods of every service are made of. */
+import type { UseCases } from '../application/use-cases.ts';
+import type { Admission } from './admission.ts';
+import type { CallScope } from './call-scope.ts';
+import type { StatusMapper } from './status-mapper.ts';
+
+export interface ServiceParts {
+  readonly useCases: UseCases;
+  readonly scope: CallScope;
+  readonly admission: Admission;
+  readonly mapper: StatusMapper;
+}
