@@ -266,7 +266,7 @@ describe('a shard', () => {
     let handedOver = false;
     ref.tell({ kind: 'hand-over', done: () => (handedOver = true) });
     // Behind the order in the mailbox.
-    const claimed = shard.send('claim', { jobId: record.id, node: 'n1', ackTo: 'ack' });
+    const claimed = shard.send('claim', { jobId: record.id, node: 'n1', generation: 1, ackTo: 'ack' });
     await expect(shard.kit.outcome(claimed)).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
     await shard.kit.settle();
     expect(handedOver).toBe(true);
