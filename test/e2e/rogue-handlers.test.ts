@@ -1,5 +1,6 @@
-// Handlers that misbehave, in a whole cluster: the outcome that the user sees, and that the neighbours finish.
-import { readFileSync } from 'node:fs';
+// Handlers that misbehave, in a whole cluster: all that the user and the operator see of each, that neighbours finish, and
+// that the node has all of its threads back. The table is test/support/rogue-handlers/rogues.ts.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,14 +8,19 @@ import type { JobInfo, TroupeClient } from '../../src/client/index.ts';
 import { clusterHandlersDir, startCluster } from '../support/cluster.ts';
 import type { TestCluster, TestNode } from '../support/cluster.ts';
 import { readLedger } from '../support/cluster-history.ts';
+import { brokenFiles, rogues, type Rogue } from '../support/rogue-handlers/rogues.ts';
 
-const zooDir = fileURLToPath(new URL('../support/rogue-handlers/zoo', import.meta.url));
-const once = { maxAttempts: 1, initialMs: 10, maxMs: 20 };
+const support = (folder: string): string =>
+  fileURLToPath(new URL(`../support/rogue-handlers/${folder}`, import.meta.url));
+const delays = { initialMs: 10, maxMs: 20 };
+const threads = 2;
 /** `test.spin`: what it is given to end by itself. */
 const spinGraceMs = 300;
+const givenBackMax = 3;
+/** From the end of the rogue until all threads of the node run jobs again. */
+const capacityBackMs = 10_000;
 
-/** Which of both depends on who hears of the stray error first, the run or the end of its thread. */
-const crashed: unknown = expect.stringMatching(/HANDLER_FAILED|THREAD_CRASHED/);
+const table = rogues.map((rogue) => [rogue.what, rogue] as const);
 
 let cluster: TestCluster;
 let node: TestNode;
@@ -23,9 +29,13 @@ let ledger: string;
 
 beforeAll(async () => {
   cluster = await startCluster();
+  const broken = join(cluster.dir, 'broken');
+  mkdirSync(broken);
+  for (const [file, { source }] of Object.entries(brokenFiles)) writeFileSync(join(broken, file), source);
   node = await cluster.startNode('one', {
-    handlerDirs: [clusterHandlersDir, zooDir],
-    settings: { 'workers.memoryMb': 128 },
+    handlerDirs: [clusterHandlersDir, support('zoo'), support('broken'), broken],
+    threads,
+    settings: { 'workers.memoryMb': 128, 'workers.cellRssMaxMb': 1_000 },
   });
   troupe = node.client();
   ledger = join(cluster.dir, 'neighbours.ledger');
@@ -37,7 +47,7 @@ async function run(
   input: unknown = {},
   more: Parameters<TroupeClient['submit']>[2] = {},
 ): Promise<JobInfo> {
-  const { jobId } = await troupe.submit(handler, input, { retry: once, ...more });
+  const { jobId } = await troupe.submit(handler, input, { retry: { ...delays, maxAttempts: 1 }, ...more });
   return troupe.wait(jobId);
 }
 
@@ -57,30 +67,64 @@ async function amongNeighbours(rogue: () => Promise<JobInfo>): Promise<JobInfo> 
   return job;
 }
 
+/** All of this name, over their labels. */
+async function metric(name: string, labels = ''): Promise<number> {
+  const text = await (await fetch(`${node.httpUrl}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) && line.includes(labels));
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+let meetings = 0;
+
+/** Jobs that end only if as many run at once as the node has threads. How long that took. */
+async function allThreadsRun(): Promise<number> {
+  const fromMs = performance.now();
+  meetings += 1;
+  const folder = join(cluster.dir, `meeting-${String(meetings)}`);
+  mkdirSync(folder);
+  const names = Array.from({ length: threads }, (_, n) => `guest-${String(n)}`);
+  const jobs = await Promise.all(names.map((name) => run('meets', { folder, name, of: threads })));
+  for (const job of jobs) expect(job).toMatchObject({ state: 'SUCCEEDED', failures: 0 });
+  return performance.now() - fromMs;
+}
+
 describe('a handler that', () => {
-  it.each([
-    ['throws', 'throws', { what: 'error' }, { reason: 'HANDLER_FAILED', code: 'ENOSPC', message: 'the disk is full' }],
-    ['rejects with nothing', 'throws', { what: 'undefined' }, { reason: 'HANDLER_FAILED' }],
-    ['says that no retry helps', 'throws', { what: 'reject' }, { reason: 'HANDLER_REJECTED', code: 'NOT_AN_IMAGE' }],
-    ['throws in a timer', 'strays', { what: 'timer' }, { reason: crashed }],
-    ['leaves a rejection', 'strays', { what: 'late rejection' }, { reason: crashed }],
-    ['exits the process', 'exits', {}, { reason: 'THREAD_CRASHED' }],
-    ['fills its heap', 'hoards', {}, { reason: 'OUT_OF_MEMORY' }],
-    ['returns what cannot be recorded', 'uncloneable', { what: 'function' }, { reason: 'INVALID_OUTPUT' }],
-  ])('%s: FAILED, and its neighbours finish', async (_what, handler, input, failure) => {
-    const job = await amongNeighbours(() => run(handler, input));
-    expect(job).toMatchObject({ state: 'FAILED', failure });
+  it.each([...table])('%s: ends as the table says, and costs nobody else', async (_what, rogue) => {
+    const outcome = `outcome="${rogue.counted.outcome}"`;
+    const countedBefore = await metric('troupe_runs_total', outcome);
+    const exitsBefore = await metric('troupe_cell_exits_total');
+    const job = await amongNeighbours(() => runRogue(rogue));
+    expect(job).toMatchObject({
+      state: rogue.state,
+      ...(rogue.reason !== undefined && { failure: { reason: rogue.reason } }),
+      failures: rogue.failures,
+      losses: rogue.losses,
+    });
+    if (rogue.message !== undefined) expect(job.failure?.message).toMatch(rogue.message);
+    // An attempt that waited too long for a busy thread is given back unbegun: it has a number, and counts for nothing.
+    expect(job.attempt).toBeGreaterThanOrEqual(rogue.attempts);
+    expect(job.attempt).toBeLessThanOrEqual(rogue.attempts + givenBackMax);
+    const backMs = await allThreadsRun();
+    expect(backMs).toBeLessThan(capacityBackMs);
+    expect(await metric('troupe_threads', 'state="leaked"')).toBe(0);
+    const counted = (await metric('troupe_runs_total', outcome)) - countedBefore;
+    // Neighbours that went down with it, or succeeded, are counted as well.
+    expect(counted).toBeGreaterThanOrEqual(rogue.counted.runs);
+    const exits = (await metric('troupe_cell_exits_total')) - exitsBefore;
+    if (rogue.cell === undefined) expect(exits).toBe(0);
+    else expect(exits).toBeGreaterThanOrEqual(1);
+    expect(node.isAlive).toBe(true);
+    process.stderr.write(`measured: ${rogue.what}: all threads run jobs ${Math.round(backMs)} ms after its end\n`);
   });
 
-  it.each([
-    ['kills its process', 'kills'],
-    ['makes V8 abort', 'explodes'],
-  ])('%s: FAILED with POISON after three deaths, and its neighbours finish', async (_what, handler) => {
-    const job = await amongNeighbours(() => run(handler, {}, { retry: { ...once, maxAttempts: 9 } }));
-    expect(job).toMatchObject({ state: 'FAILED', failure: { reason: 'POISON' } });
-    expect(job.attempt).toBeLessThanOrEqual(4);
-    expect(node.isAlive).toBe(true);
-  });
+  it.each([...Object.entries(brokenFiles)])(
+    'cannot be loaded, %s: is named in the log, refused at the gateway, and the others are served',
+    async (file, broken) => {
+      const line = node.lines.find(({ msg, text }) => msg === 'handler file not loaded' && text.includes(file));
+      expect(line?.text).toMatch(broken.reason);
+      await expect(troupe.submit(broken.handler, {})).rejects.toMatchObject({ code: 'UNKNOWN_HANDLER' });
+    },
+  );
 
   it('loops for ever: its execution timeout ends it, and its code', async () => {
     const clock = join(cluster.dir, 'timeout.clock');
@@ -125,6 +169,11 @@ describe('a handler that', () => {
     expect(readLedger(ledger).length).toBeGreaterThan(0);
   });
 });
+
+function runRogue({ handler, input = {}, maxAttempts = 2, executionTimeoutMs }: Rogue): Promise<JobInfo> {
+  const limits = executionTimeoutMs === undefined ? {} : { executionTimeoutMs };
+  return run(handler, input, { retry: { ...delays, maxAttempts }, ...limits });
+}
 
 /** The loop wrote the time until its last moment: that was before the job had ended, and it writes no more. */
 async function codeIsGone(clock: string, job: JobInfo): Promise<void> {

@@ -53,7 +53,9 @@ describe('a thread in native code', () => {
     const atMs = performance.now();
     zoo.pool.cancel(native.runId);
     expect((await native.ended).outcome).toEqual({ kind: 'stopped' });
-    expect(performance.now() - atMs).toBeLessThan(100 + 2_000);
+    const tookMs = performance.now() - atMs;
+    expect(tookMs).toBeLessThan(100 + 2_000);
+    process.stderr.write(`measured: cancel of a native call alone in its cell ${Math.round(tookMs)} ms\n`);
     await eventually('the cell is up again', () => zoo.pool.capacity() >= 2);
     expect(zoo.pool.stats().cells[0]?.restarts).toBe(1);
   });

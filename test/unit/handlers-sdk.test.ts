@@ -49,6 +49,10 @@ describe('defineHandler', () => {
     );
     expect(wrong({ memory: '12 elephants' })).toThrow(/memory: "12 elephants" .* such as "512MiB"/);
     expect(wrong({ memory: '1MiB' })).toThrow(/memory/);
+    expect(wrong({ memoryMax: 'all of it' })).toThrow(/memoryMax: "all of it" .* such as "512MiB"/);
+    expect(wrong({ memory: '1GiB', memoryMax: '512MiB' })).toThrow(
+      'handler "x.y": memoryMax: "512MiB" is not valid; expected at least `memory`',
+    );
     expect(wrong({ retry: { maxAttempts: 0 } })).toThrow(/retry\.maxAttempts: 0/);
     expect(wrong({ retry: { backoff: { initial: 'soon' } } })).toThrow(/retry\.backoff\.initial/);
     expect(wrong({ retry: { backoff: { coefficient: 0.5 } } })).toThrow(/retry\.backoff\.coefficient/);

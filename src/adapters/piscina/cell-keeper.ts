@@ -222,7 +222,8 @@ export class CellKeeper implements RunHome {
     const seen = { vitals, runs: this.#ended, nowMs: clock.monotonicMs() };
     this.#fitness = nextFitness(this.#fitness, seen, { ...setup, runsMax });
     const { unfit } = this.#fitness;
-    if (this.#state === 'up' && !this.#draining && unfit !== undefined) this.#options.onUnfit(this, unfit);
+    const ending = this.#draining || (this.#stuck > 0 && this.#stuck === this.#runs.size);
+    if (this.#state === 'up' && !ending && unfit !== undefined) this.#options.onUnfit(this, unfit);
   }
 
   #onUp({ handlers, problems }: CellLoad): void {

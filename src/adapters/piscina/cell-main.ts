@@ -24,6 +24,8 @@ const outbox = new CellOutbox({
 
 function emit(event: CellEvent): void {
   outbox.emit(event);
+  // The parent decides by the leak whether to replace this cell: it need not wait for the next second.
+  if (event.kind === 'stuck') outbox.emit({ kind: 'pulse', vitals: vitals() });
 }
 
 async function setUp(setup: CellSetup): Promise<void> {

@@ -1,0 +1,192 @@
+/** The zoo as a table: how each rogue is started, and all that is expected of it in a whole cluster. */
+
+export interface Rogue {
+  /** After "a handler that". */
+  readonly what: string;
+  readonly handler: string;
+  readonly input?: unknown;
+  readonly executionTimeoutMs?: number;
+  /** Default 2, so that a retry is seen. */
+  readonly maxAttempts?: number;
+  readonly state: 'SUCCEEDED' | 'FAILED';
+  readonly reason?: string;
+  /** In the failure's message. */
+  readonly message?: RegExp;
+  readonly attempts: number;
+  readonly failures: number;
+  readonly losses: number;
+  /** Runs of this outcome that `troupe_runs_total` counts. */
+  readonly counted: { readonly outcome: string; readonly runs: number };
+  /** What becomes of the cell: it lives, dies of itself, or is ended by its node. */
+  readonly cell?: 'lives' | 'died' | 'killed';
+}
+
+const failsTwice = { state: 'FAILED', attempts: 2, failures: 2, losses: 0 } as const;
+const failsOnce = { state: 'FAILED', attempts: 1, failures: 1, losses: 0 } as const;
+const succeeds = { state: 'SUCCEEDED', attempts: 1, failures: 0, losses: 0 } as const;
+const counted = (outcome: string, runs = 2) => ({ reason: outcome, counted: { outcome, runs } }) as const;
+
+/**
+ * A process that dies takes the run along as a suspect (one loss that convicts it of nothing but the suspicion, which
+ * counts as the first of three), then alone, twice.
+ */
+const convicted: Omit<Rogue, 'what' | 'handler'> = {
+  ...{ state: 'FAILED', reason: 'POISON', attempts: 3, failures: 0, losses: 3, maxAttempts: 9 },
+  ...{ counted: { outcome: 'lost', runs: 3 }, cell: 'died', message: /brought its process down 3 times/ },
+};
+
+export const rogues: readonly Rogue[] = [
+  {
+    what: 'throws',
+    handler: 'throws',
+    input: { what: 'error' },
+    ...failsTwice,
+    ...counted('HANDLER_FAILED'),
+    message: /the disk is full/,
+  },
+  {
+    what: 'rejects with undefined',
+    handler: 'throws',
+    input: { what: 'undefined' },
+    ...failsTwice,
+    ...counted('HANDLER_FAILED'),
+    message: /undefined was thrown/,
+  },
+  {
+    what: 'rejects for good',
+    handler: 'throws',
+    input: { what: 'reject' },
+    ...failsOnce,
+    ...counted('HANDLER_REJECTED', 1),
+  },
+  { what: 'exits the process', handler: 'exits', ...failsTwice, ...counted('THREAD_CRASHED'), message: /exit code 3/ },
+  {
+    what: 'loops for ever',
+    handler: 'endless',
+    executionTimeoutMs: 400,
+    ...failsTwice,
+    ...counted('ATTEMPT_TIMED_OUT'),
+  },
+  { what: 'never settles', handler: 'never', executionTimeoutMs: 300, ...failsTwice, ...counted('ATTEMPT_TIMED_OUT') },
+  {
+    what: 'blocks in native code',
+    handler: 'native',
+    executionTimeoutMs: 300,
+    maxAttempts: 1,
+    ...failsOnce,
+    ...counted('ATTEMPT_TIMED_OUT', 1),
+    cell: 'killed',
+  },
+  {
+    what: 'fills its heap with small objects',
+    handler: 'hoards',
+    ...failsTwice,
+    ...counted('OUT_OF_MEMORY'),
+    message: /\(128 MiB\)$/,
+  },
+  {
+    what: 'needs more heap, and may have it',
+    handler: 'needs',
+    input: { mb: 180 },
+    maxAttempts: 1,
+    ...succeeds,
+    attempts: 2,
+    counted: { outcome: 'OUT_OF_MEMORY', runs: 1 },
+  },
+  { what: 'grows one huge array until V8 aborts', handler: 'explodes', ...convicted },
+  { what: 'kills its process', handler: 'kills', ...convicted },
+  {
+    what: 'hoards ArrayBuffers',
+    handler: 'grows',
+    ...failsTwice,
+    ...counted('OUT_OF_MEMORY'),
+    message: /reached its 1000 MiB/,
+  },
+  {
+    what: 'leaves a rejection unhandled',
+    handler: 'strays',
+    input: { what: 'rejection' },
+    ...failsTwice,
+    ...counted('THREAD_CRASHED'),
+    message: /nobody awaits me/,
+  },
+  {
+    what: 'throws in a timer',
+    handler: 'strays',
+    input: { what: 'timer' },
+    ...failsTwice,
+    ...counted('THREAD_CRASHED'),
+    message: /nobody catches me/,
+  },
+  {
+    what: 'returns a function',
+    handler: 'uncloneable',
+    input: { what: 'function' },
+    ...failsOnce,
+    ...counted('INVALID_OUTPUT', 1),
+  },
+  {
+    what: 'returns a cycle',
+    handler: 'uncloneable',
+    input: { what: 'cycle' },
+    ...failsOnce,
+    ...counted('INVALID_OUTPUT', 1),
+  },
+  {
+    what: 'dies when its thread imports it',
+    handler: 'dies-in-thread',
+    ...failsTwice,
+    ...counted('THREAD_CRASHED'),
+    message: /exit code 9/,
+  },
+  {
+    what: 'floods progress, notes and output',
+    handler: 'floods',
+    input: { times: 100_000 },
+    ...succeeds,
+    counted: { outcome: 'succeeded', runs: 1 },
+  },
+  {
+    what: 'floods its cell with messages of its own',
+    handler: 'floods',
+    input: { times: 10_000_000, raw: true },
+    ...failsTwice,
+    ...counted('THREAD_CRASHED'),
+    message: /flooded/,
+  },
+  // The pool carries it; the node refuses to record it.
+  {
+    what: 'returns 100 MB',
+    handler: 'bulky',
+    input: { mb: 100 },
+    ...failsOnce,
+    reason: 'INVALID_OUTPUT',
+    counted: { outcome: 'succeeded', runs: 1 },
+    message: /104857600 bytes/,
+  },
+  ...['objects', 'arrays', 'promises', 'globals', 'atomics', 'ports', 'shared memory'].map((what): Rogue => ({
+    what: `tampers with ${what}`,
+    handler: 'tampers',
+    input: { what },
+    ...succeeds,
+    counted: { outcome: 'succeeded', runs: 1 },
+  })),
+];
+
+/** Files that cannot be served, and what the log says of each. */
+export const brokenFiles: Readonly<
+  Record<string, { readonly source: string; readonly handler: string; readonly reason: RegExp }>
+> = {
+  'misspelt.job.ts': {
+    source:
+      "import { defineHandler } from 'troupe/handlers';\nexport default defineHandler({ name: 'misspelt', run: () => {{{ });\n",
+    handler: 'misspelt',
+    reason: /Expected|Unexpected|syntax/i,
+  },
+  'dies-at-import.job.ts': {
+    source:
+      "import { defineHandler } from 'troupe/handlers';\nprocess.exit(9);\nexport default defineHandler({ name: 'dies-at-import', run: () => 1 });\n",
+    handler: 'dies-at-import',
+    reason: /its import ended the thread/,
+  },
+};
