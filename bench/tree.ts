@@ -1,0 +1,59 @@
+/**
+ * What it costs a node to be looked at: noting the counters of 10,000 actors (every two seconds), and putting together the
+ * whole tree (when someone asks). Prints medians and asserts none: `node bench/tree.ts`.
+ */
+import { performance } from 'node:perf_hooks';
+import { ActivityMeter } from '../src/actors/node/activity-meter.ts';
+import { actorRows, boundedTree } from '../src/actors/node/actor-rows.ts';
+import { createActorSystem } from '../src/actors/kernel/index.ts';
+import type { ActorSystem } from '../src/actors/kernel/index.ts';
+import type { Logger, Telemetry } from '../src/application/ports/runtime.ts';
+import { createSystemClock } from '../src/adapters/system/system-clock.ts';
+
+const actors = 10_000;
+const rounds = 21;
+const nothing = (): void => undefined;
+const log: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => log };
+const telemetry: Telemetry = {
+  counter: () => ({ add: nothing }),
+  gauge: () => ({ set: nothing }),
+  histogram: () => ({ observe: nothing }),
+};
+const node = {
+  ...{ nodeId: 'n1', incarnation: 1, roles: ['workers'], version: '1.0.0', draining: false, startedAtMs: 1 },
+  ...{ slotsTotal: 2, slotsFree: 2, runs: 0, handlers: [], shards: 0 },
+  vitals: { eventLoopUtilization: 0, rssBytes: 0, machineLoad: 0 },
+};
+
+function medianMs(work: () => void): number {
+  const times = Array.from({ length: rounds }, () => {
+    const beganMs = performance.now();
+    work();
+    return performance.now() - beganMs;
+  });
+  return times.sort((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0;
+}
+
+async function manyActors(): Promise<ActorSystem> {
+  const system = createActorSystem({ clock: createSystemClock(), random: Math.random, log, telemetry });
+  for (let n = 0; n < actors; n += 1) {
+    system.spawn(`queue-${String(n)}`, { kind: 'puller', mailboxCapacity: 16, start: () => ({ receive: nothing }) });
+  }
+  while (system.tree().some(({ state }) => state !== 'running')) await new Promise((resolve) => setImmediate(resolve));
+  return system;
+}
+
+const system = await manyActors();
+const meter = new ActivityMeter();
+const markMs = medianMs(() => {
+  meter.mark(system.tree(), performance.now());
+});
+const treeMs = medianMs(() => {
+  const nowMs = performance.now();
+  const activityOf = (actor: ReturnType<ActorSystem['tree']>[number]) => meter.activityOf(actor, nowMs);
+  const sources = { tree: system.tree(), node, cells: [], runs: [], nowMs, activityOf, heldFor: () => undefined };
+  boundedTree(actorRows(sources), '/');
+});
+console.log(`counters of ${String(actors)} actors noted   ${markMs.toFixed(1)} ms`);
+console.log(`their whole tree put together     ${treeMs.toFixed(1)} ms`);
+await system.terminate(10_000);
