@@ -87,6 +87,24 @@ describe('a shard', () => {
     expect(await shard.call('claim', { ...claim, ackTo: 'ack-2' })).toEqual({ kind: 'drop' });
   });
 
+  it('that has nothing to write learns within seconds that it was deposed', async () => {
+    await shard.store.jobs.takeShard(harnessShard, 'successor');
+    await shard.kit.advance(7_000);
+    await expect(shard.call('submit', job())).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
+  });
+
+  it('does not take its own standstill for the silence of a node', async () => {
+    const { jobId } = await running();
+    await shard.kit.advance(1_000);
+    // Timers fire, but nothing is handled: as in a process that was suspended.
+    const awakeMs = shard.kit.clock.monotonicMs() + 30_000;
+    while (shard.kit.clock.step(awakeMs));
+    await shard.kit.advance(5_000);
+    expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'RUNNING' } });
+    await shard.kit.advance(5_000);
+    expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'QUEUED' } });
+  });
+
   it('leaves a message alone that a later owner has dispatched: it may be the only word on a job not known here', async () => {
     const theirs = composeJobId({ createdAtMs: shard.kit.clock.nowMs(), shard: harnessShard, queueNo: 1 }, 7n);
     const claim = { jobId: theirs, node: 'n1', ackTo: 'ack-1' };
