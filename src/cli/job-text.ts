@@ -67,6 +67,10 @@ function labelsText({ labels }: JobInfo): string | undefined {
 }
 
 /** One job with everything that is known, one fact a line. */
+function attemptsText({ failures, losses, oomRetries }: JobInfo): string {
+  return `${failures} failed, ${losses} lost${oomRetries > 0 ? `, ${oomRetries} repeated with more memory` : ''}`;
+}
+
 export function jobText(job: JobInfo, nowMs: number): string {
   const ago = (at: Date | undefined): string | undefined =>
     at === undefined ? undefined : `${at.toISOString()}  (${relativeText(at.getTime(), nowMs)})`;
@@ -78,7 +82,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['labels', labelsText(job)],
     ['unique', job.uniqueKey],
     ['retry of', job.retryOf],
-    ['attempt', `${job.attempt} (${job.failures} failed, ${job.losses} lost)`],
+    ['attempt', `${job.attempt} (${attemptsText(job)})`],
     ['node', job.run?.node],
     ['created', ago(job.createdAt)],
     ['due', job.final ? undefined : ago(job.readyAt)],

@@ -100,6 +100,7 @@ export function fromJob(job: wire.Job): JobInfo {
     attempt: job.attempt,
     failures: job.failures,
     losses: job.losses,
+    oomRetries: job.oomRetries,
     createdAt: dateOf(job.createTime),
     updatedAt: dateOf(job.updateTime),
     readyAt: dateOf(job.readyTime),

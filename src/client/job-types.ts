@@ -35,6 +35,8 @@ export interface JobInfo {
   readonly attempt: number;
   readonly failures: number;
   readonly losses: number;
+  /** Attempts that ran out of memory and were repeated with more; they cost no retry. */
+  readonly oomRetries: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly readyAt: Date;

@@ -209,6 +209,7 @@ export interface Job {
   readonly cancelReason: string;
   readonly history: readonly JobEvent[];
   readonly retryOf: string;
+  readonly oomRetries: number;
 }
 
 export interface QueueSettings {

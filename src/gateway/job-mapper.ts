@@ -108,6 +108,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     attempt: record.attempt,
     failures: record.failures,
     losses: record.losses,
+    oomRetries: record.oomRetries ?? 0,
     createTime: toTime(record.createdAtMs),
     updateTime: toTime(record.updatedAtMs),
     readyTime: toTime(record.readyAtMs),

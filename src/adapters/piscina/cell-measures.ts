@@ -24,7 +24,7 @@ export function cellMeasures(telemetry: Telemetry): CellMeasures {
     }),
     cellExits: telemetry.counter({
       name: 'troupe_cell_exits_total',
-      help: 'Cell processes that ended: `died` by themselves, `killed` by this node.',
+      help: 'Cell processes that ended: `died` by themselves, `killed` by this node, `closed` in order with no run left.',
       labelNames: ['cause'],
     }),
     recycled: telemetry.counter({

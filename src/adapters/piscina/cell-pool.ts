@@ -193,8 +193,9 @@ class CellPool implements RunPool {
   }
 
   #onDeath(exit: CellExit): void {
-    this.#measures.cellExits.add(1, { cause: exit.killedFor === undefined ? 'died' : 'killed' });
-    if (exit.killedFor === 'drained' || exit.killedFor === 'stopping') return;
+    const inOrder = exit.killedFor === 'drained' || exit.killedFor === 'stopping';
+    this.#measures.cellExits.add(1, { cause: inOrder ? 'closed' : exit.killedFor === undefined ? 'died' : 'killed' });
+    if (inOrder) return;
     const lines = exit.lastLines.slice(-5);
     this.#log.error({ why: describeExit(exit), exitCode: exit.code, signal: exit.signal, lines }, 'cell died');
   }

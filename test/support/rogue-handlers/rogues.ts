@@ -14,7 +14,11 @@ export interface Rogue {
   readonly message?: RegExp;
   readonly attempts: number;
   readonly failures: number;
+  /** Default `failures`: where V8 may also end the thread in good order before it aborts the process. */
+  readonly failuresMax?: number;
   readonly losses: number;
+  /** Default 0. */
+  readonly oomRetries?: number;
   /** Runs of this outcome that `troupe_runs_total` counts. */
   readonly counted: { readonly outcome: string; readonly runs: number };
   /** What becomes of the cell: it lives, dies of itself, or is ended by its node. */
@@ -91,9 +95,10 @@ export const rogues: readonly Rogue[] = [
     maxAttempts: 1,
     ...succeeds,
     attempts: 2,
+    oomRetries: 1,
     counted: { outcome: 'OUT_OF_MEMORY', runs: 1 },
   },
-  { what: 'grows one huge array until V8 aborts', handler: 'explodes', ...convicted },
+  { what: 'grows one huge array until V8 aborts', handler: 'explodes', ...convicted, failuresMax: 4 },
   { what: 'kills its process', handler: 'kills', ...convicted },
   {
     what: 'hoards ArrayBuffers',
