@@ -1,5 +1,5 @@
 // One project per kind of test, so that `npm test` can name what a machine lacks. No retries: a flake is a bug.
-// Two workers at most, and one where a test file starts processes of its own: a laptop has few cores.
+// Two workers at most: a laptop has few cores. One for whole clusters on which a person looks (e2e).
 import { defineConfig } from 'vitest/config';
 
 interface Bounds {
@@ -48,15 +48,15 @@ export default defineConfig({
       project(
         'contract-cassandra',
         [cassandra],
-        { testTimeout: 60_000, hookTimeout: 120_000, workers: 1 },
+        { testTimeout: 60_000, hookTimeout: 120_000, workers: 2 },
         { globalSetup: ['test/support/cassandra-global.ts'] },
       ),
       project('integration', ['test/integration/**/*.test.ts'], {
         testTimeout: 60_000,
         hookTimeout: 60_000,
-        workers: 1,
+        workers: 2,
       }),
-      project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 60_000, workers: 1 }),
+      project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 60_000, workers: 2 }),
       project('simulation', ['test/simulation/**/*.test.ts'], {
         testTimeout: 300_000,
         hookTimeout: 20_000,

@@ -97,6 +97,8 @@ function fromDetails(
 function withoutDetails(status: number): Pick<ClientErrorFacts, 'code' | 'retryable' | 'outcome'> {
   const known = new Map<number, Pick<ClientErrorFacts, 'code' | 'retryable'>>([
     [grpc.UNAVAILABLE, { code: 'GATEWAY_UNAVAILABLE', retryable: true }],
+    // A stream that was reset; the gateway's own internal errors come with details.
+    [grpc.INTERNAL, { code: 'GATEWAY_UNAVAILABLE', retryable: true }],
     [grpc.DEADLINE_EXCEEDED, { code: 'CALL_DEADLINE_EXCEEDED', retryable: true }],
     [grpc.CANCELLED, { code: 'CALL_CANCELLED', retryable: false }],
   ]);

@@ -232,13 +232,17 @@ describe('a question is refused:', () => {
     ['a page token of nobody', () => jobs.unary('ListJobs', { page_token: 'bm90IGEgdG9rZW4' }), invalidArgument],
     ['a page token that is garbage', () => jobs.unary('ListJobs', { page_token: '\u0000ä' }), invalidArgument],
     ['a queue that is not there', () => jobs.unary('ListJobs', { queue: 'nowhere' }), notFound],
-    ['a state that is none', () => jobs.unary('ListJobs', { states: [99] }), invalidArgument],
-    ['a handler name that is none', () => jobs.unary('ListJobs', { handler: 'a b' }), invalidArgument],
+    ['a state that is none', () => jobs.unary('ListJobs', { filter: { states: [99] } }), invalidArgument],
+    ['a handler name that is none', () => jobs.unary('ListJobs', { filter: { handler: 'a b' } }), invalidArgument],
     // The entries of a map, as a client without generated code sees them.
-    ['a label that is none', () => jobs.unary('ListJobs', { labels: [{ key: '-', value: 'x' }] }), invalidArgument],
+    [
+      'a label that is none',
+      () => jobs.unary('ListJobs', { filter: { labels: [{ key: '-', value: 'x' }] } }),
+      invalidArgument,
+    ],
     [
       'a range of time that is empty',
-      () => jobs.unary('ListJobs', { created_from: { seconds: 20 }, created_before: { seconds: 20 } }),
+      () => jobs.unary('ListJobs', { filter: { created_from: { seconds: 20 }, created_before: { seconds: 20 } } }),
       invalidArgument,
     ],
     ['an id that is none', () => jobs.unary('GetJob', { job_id: '42' }), invalidArgument],
@@ -262,7 +266,11 @@ describe('a question is refused:', () => {
     await troupe.submitMany(Array.from({ length: 3 }, () => ({ handler: 'test.echo', queue: 'paged' })));
     const { next_page_token: nextPageToken } = await jobs.unary('ListJobs', { queue: 'paged', page_size: 1 });
     expect(nextPageToken).not.toBe('');
-    for (const other of [{}, { queue: 'paged', oldest_first: true }, { queue: 'paged', handler: 'test.echo' }]) {
+    for (const other of [
+      {},
+      { queue: 'paged', oldest_first: true },
+      { queue: 'paged', filter: { handler: 'test.echo' } },
+    ]) {
       const refused = await refusedBy(() => jobs.unary('ListJobs', { ...other, page_token: nextPageToken }));
       expect(refused).toMatchObject({ code: invalidArgument });
     }

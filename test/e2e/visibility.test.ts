@@ -87,8 +87,11 @@ describe('what is shown', () => {
     const { jobId, open } = await hold('seen');
     const runOf = async () => (await client.cluster.tree()).actors.find(({ run }) => run?.jobId === jobId);
     const row = await cluster.waitFor(
-      'its thread has told',
-      async () => (await runOf())?.run?.pulseAt && runOf(),
+      'its thread has told how far it is',
+      async () => {
+        const seen = await runOf();
+        return seen?.run?.pulseAt !== undefined && seen.run.progress > 0 && seen;
+      },
       withinMs,
     );
     expect(row).toMatchObject({
