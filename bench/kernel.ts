@@ -5,34 +5,20 @@
 import { performance } from 'node:perf_hooks';
 import { ask, createActorSystem } from '../src/actors/kernel/index.ts';
 import type { ActorRef, ActorSystem } from '../src/actors/kernel/index.ts';
-import type { Clock, Logger, Telemetry } from '../src/application/ports/runtime.ts';
+import { createSystemClock } from '../src/adapters/system/system-clock.ts';
+import { noTelemetry, silentLog } from './harness/silent.ts';
 
 const ROUNDS = 3;
 
-const clock: Clock = {
-  nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  setTimer(delayMs, fire) {
-    const timer = setTimeout(fire, delayMs);
-    return () => {
-      clearTimeout(timer);
-    };
-  },
-};
+const clock = createSystemClock();
 const nothing = (): void => undefined;
-const log: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => log };
-const telemetry: Telemetry = {
-  counter: () => ({ add: nothing }),
-  gauge: () => ({ set: nothing }),
-  histogram: () => ({ observe: nothing }),
-};
 
 interface Ball {
   readonly from: ActorRef<Ball>;
 }
 
 function createSystem(): ActorSystem {
-  return createActorSystem({ clock, random: Math.random, log, telemetry });
+  return createActorSystem({ clock, random: Math.random, log: silentLog, telemetry: noTelemetry });
 }
 
 async function perSecond(messages: number, work: () => Promise<void>): Promise<number> {

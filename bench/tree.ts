@@ -7,18 +7,12 @@ import { ActivityMeter } from '../src/actors/node/activity-meter.ts';
 import { actorRows, boundedTree } from '../src/actors/node/actor-rows.ts';
 import { createActorSystem } from '../src/actors/kernel/index.ts';
 import type { ActorSystem } from '../src/actors/kernel/index.ts';
-import type { Logger, Telemetry } from '../src/application/ports/runtime.ts';
 import { createSystemClock } from '../src/adapters/system/system-clock.ts';
+import { noTelemetry, silentLog } from './harness/silent.ts';
 
 const actors = 10_000;
 const rounds = 21;
 const nothing = (): void => undefined;
-const log: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => log };
-const telemetry: Telemetry = {
-  counter: () => ({ add: nothing }),
-  gauge: () => ({ set: nothing }),
-  histogram: () => ({ observe: nothing }),
-};
 const node = {
   ...{ nodeId: 'n1', incarnation: 1, roles: ['workers'], version: '1.0.0', draining: false, startedAtMs: 1 },
   ...{ slotsTotal: 2, slotsFree: 2, runs: 0, handlers: [], shards: 0 },
@@ -35,7 +29,12 @@ function medianMs(work: () => void): number {
 }
 
 async function manyActors(): Promise<ActorSystem> {
-  const system = createActorSystem({ clock: createSystemClock(), random: Math.random, log, telemetry });
+  const system = createActorSystem({
+    clock: createSystemClock(),
+    random: Math.random,
+    log: silentLog,
+    telemetry: noTelemetry,
+  });
   for (let n = 0; n < actors; n += 1) {
     system.spawn(`queue-${String(n)}`, { kind: 'puller', mailboxCapacity: 16, start: () => ({ receive: nothing }) });
   }

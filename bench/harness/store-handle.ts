@@ -2,8 +2,8 @@
 import { openCassandraStore } from '../../src/adapters/cassandra/cassandra-store.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createSystemClock } from '../../src/adapters/system/system-clock.ts';
-import type { Logger, Telemetry } from '../../src/application/ports/runtime.ts';
 import type { Store } from '../../src/application/ports/store.ts';
+import { noTelemetry, silentLog } from './silent.ts';
 
 export type StoreAddress =
   | { readonly kind: 'sqlite'; readonly path: string }
@@ -13,20 +13,6 @@ export type StoreAddress =
       readonly localDataCenter: string;
       readonly keyspace: string;
     };
-
-const nothing = (): void => undefined;
-export const silentLog: Logger = {
-  debug: nothing,
-  info: nothing,
-  warn: nothing,
-  error: nothing,
-  child: () => silentLog,
-};
-const noTelemetry: Telemetry = {
-  counter: () => ({ add: nothing }),
-  gauge: () => ({ set: nothing }),
-  histogram: () => ({ observe: nothing }),
-};
 
 export function openStoreAt(address: StoreAddress): Promise<Store> {
   const runtime = { clock: createSystemClock(), log: silentLog, telemetry: noTelemetry };

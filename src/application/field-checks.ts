@@ -1,5 +1,6 @@
 /** Collects everything that is wrong with a request, each by its path in the contract, so that callers fix it in one go. */
-import type { FieldViolation } from '../domain/errors.ts';
+import { TroupeError } from '../domain/errors.ts';
+import type { ErrorCode, FieldViolation } from '../domain/errors.ts';
 
 export interface Range {
   readonly min: number;
@@ -30,5 +31,10 @@ export class FieldChecks {
   /** Counts UTF-16 units: cheap, and never more than a few bytes each. */
   length(field: string, value: string, max: number): void {
     if (value.length > max) this.add(field, `must have at most ${String(max)} characters`);
+  }
+
+  /** Throws one error with all violations, if there are any. */
+  ensureNone(code: ErrorCode = 'INVALID_ARGUMENT'): void {
+    if (this.violations.length > 0) throw new TroupeError(code, { violations: this.violations });
   }
 }

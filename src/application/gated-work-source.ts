@@ -3,6 +3,7 @@
  * and one that waits already is broken off when the quarantine comes. What it got at that very moment goes back.
  */
 import type { WorkDelivery, WorkSource } from './ports/bus.ts';
+import { holdsBack } from './ports/queue-quarantines.ts';
 import type { QueueQuarantines } from './ports/queue-quarantines.ts';
 import type { Clock } from './ports/runtime.ts';
 
@@ -20,7 +21,7 @@ export function createGatedWorkSource(parts: GateParts): WorkSource {
   const { source, quarantines, nodeId } = parts;
 
   function isHeld({ strand }: Pull): boolean {
-    return quarantines.of(strand.tenant, strand.queue).some(({ node }) => node === undefined || node === nodeId);
+    return quarantines.of(strand.tenant, strand.queue).some((mark) => holdsBack(mark, nodeId));
   }
 
   async function pull(input: Pull): Promise<readonly WorkDelivery[]> {

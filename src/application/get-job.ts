@@ -27,12 +27,13 @@ export function createGetJob(parts: GetJobParts): GetJob {
     ensureAwaited(context, parts.clock.nowMs());
     const view = await parts.reader.read(context.tenant, jobId);
     const { record } = view;
-    const [input, output] = await Promise.all([
-      openPayload(parts.payloads, record, record.spec.input),
-      openOutput(parts.payloads, record),
-    ]);
+    const [input, output] = await Promise.all([openInput(parts.payloads, record), openOutput(parts.payloads, record)]);
     return { ...view, input, ...(output && { output }) };
   };
+}
+
+export function openInput(payloads: PayloadStore, record: JobRecord): Promise<RequestPayload> {
+  return openPayload(payloads, record, record.spec.input);
 }
 
 export async function openOutput(payloads: PayloadStore, record: JobRecord): Promise<RequestPayload | undefined> {

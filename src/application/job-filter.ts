@@ -1,6 +1,5 @@
 /** Which jobs of a queue a list shows, checked; and its digest, by which a page token knows its list. */
 import { hash } from 'node:crypto';
-import { TroupeError } from '../domain/errors.ts';
 import { checkLabels } from '../domain/labels.ts';
 import type { Labels } from '../domain/labels.ts';
 import type { JobRecord, JobState } from '../domain/job.ts';
@@ -28,7 +27,7 @@ export function checkFilter(filter: JobFilter): void {
   if (createdFromMs !== undefined && createdBeforeMs !== undefined && createdFromMs >= createdBeforeMs) {
     checks.add('filter.created_before', 'must be later than created_from');
   }
-  if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+  checks.ensureNone();
 }
 
 /** Undefined: every job matches, and nothing need be looked at to know it. */

@@ -62,7 +62,7 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   checkRetry(checks, 'job.retry', request.retry);
   const problemsWith = inputChecker(input, facts.validator);
   for (const { field, description } of problemsWith(facts.choice?.manifests[0])) checks.add(field, description);
-  if (checks.violations.length > 0) throw new TroupeError('INVALID_JOB_SPEC', { violations: checks.violations });
+  checks.ensureNone('INVALID_JOB_SPEC');
   const { queue, choice } = facts;
   if (!queue) throw new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue: facts.queueName } });
   if (!choice) throw unknownHandler(request);

@@ -113,7 +113,7 @@ function check(name: string, settings: SettingsRequest, version?: number): void 
   checks.range('settings.execution_timeout', settings.executionTimeoutMs, executionTimeoutRange);
   checks.range('settings.retention', settings.retentionMs, retentionRange);
   checkRetry(checks, 'settings.retry', settings.retry);
-  if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+  checks.ensureNone();
 }
 
 function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {

@@ -84,6 +84,20 @@ export interface ActorRow {
   readonly cell?: CellFacts;
 }
 
+/** What a row says that has no actor behind it. */
+export const actorless = {
+  restarts: 0,
+  restartsInWindow: 0,
+  mailboxSize: 0,
+  mailboxCapacity: 0,
+  stashed: 0,
+  messages: 0,
+  messageRate: 0,
+  busyMs: 0,
+  busyShare: 0,
+  facts: {},
+} as const satisfies Partial<ActorRow>;
+
 export interface TreeReport {
   readonly rows: readonly ActorRow[];
   /** Rows past `treeMaxBytes`. */

@@ -3,7 +3,6 @@
  * an operation that is continued, or told twice, makes no second copy.
  */
 import { randomUUID } from 'node:crypto';
-import { TroupeError } from '../domain/errors.ts';
 import { isTerminal, terminalStates } from '../domain/job.ts';
 import { namePattern } from '../domain/queue.ts';
 import { forEachJob } from './bulk-jobs.ts';
@@ -35,8 +34,7 @@ export function createRedriveJobs(parts: BulkParts & { readonly retryJob: RetryJ
     const steps = forEachJob(parts, context, query, {
       states: ['FAILED', 'EXPIRED'],
       perSecond,
-      act: ({ id }) =>
-        parts.retryJob(context, { jobId: id, idempotencyKey: `redrive:${redriveId}:${id}`, input: undefined }),
+      act: (record) => parts.retryJob.again(context, record, { idempotencyKey: `redrive:${redriveId}:${record.id}` }),
     });
     for await (const step of steps) yield { ...step, redriveId };
   };
@@ -50,5 +48,5 @@ function check({ filter, pageToken, redriveId: given }: RedriveQuery, redriveId:
   filter.states.forEach((state, index) => {
     if (!isTerminal(state)) checks.add(`filter.states[${index}]`, `must be one of ${terminalStates.join(', ')}`);
   });
-  if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+  checks.ensureNone();
 }

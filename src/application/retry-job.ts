@@ -2,9 +2,13 @@
 import { TroupeError } from '../domain/errors.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { JobRecord } from '../domain/job.ts';
+import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
-import type { GetJob } from './get-job.ts';
+import { openInput } from './get-job.ts';
+import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest, RequestPayload } from './job-request.ts';
+import type { PayloadStore } from './ports/payload-store.ts';
+import type { Clock } from './ports/runtime.ts';
 import type { SubmitJobs } from './submit-jobs.ts';
 
 export interface RetryRequest {
@@ -15,22 +19,41 @@ export interface RetryRequest {
   readonly idempotencyKey: string;
 }
 
-export type RetryJob = (context: CallContext, request: RetryRequest) => Promise<AcceptedJob>;
+export interface RetryJob {
+  one(context: CallContext, request: RetryRequest): Promise<AcceptedJob>;
+  /** For who has read the job already. */
+  again(context: CallContext, record: JobRecord, request: Omit<RetryRequest, 'jobId'>): Promise<AcceptedJob>;
+}
 
-export function createRetryJob(parts: { readonly getJob: GetJob; readonly submit: SubmitJobs }): RetryJob {
-  return async (context, { jobId, input, idempotencyKey }) => {
-    const { record, input: former } = await parts.getJob(context, jobId);
+export interface RetryJobParts {
+  readonly reader: JobReader;
+  readonly payloads: PayloadStore;
+  readonly submit: SubmitJobs;
+  readonly clock: Clock;
+}
+
+export function createRetryJob({ reader, payloads, submit, clock }: RetryJobParts): RetryJob {
+  const again: RetryJob['again'] = async (context, record, { input, idempotencyKey }) => {
     const { id, state } = record;
     if (!isTerminal(state)) {
       const message = `the job is ${state}: only one that has ended can be submitted again`;
       throw new TroupeError('JOB_STATE_FORBIDS', { message, metadata: { jobId: id, state } });
     }
-    return parts.submit.one(context, requestAgain(record, input ?? former, idempotencyKey));
+    return submit.one(context, requestAgain(record, input ?? (await openInput(payloads, record)), idempotencyKey));
+  };
+
+  return {
+    again,
+    async one(context, request) {
+      ensureAwaited(context, clock.nowMs());
+      const { record } = await reader.read(context.tenant, request.jobId);
+      return again(context, record, request);
+    },
   };
 }
 
 /** Everything but the time it was due; what was said explicitly or filled in then is explicit now. */
-function requestAgain({ id, spec }: JobRecord, input: RequestPayload | undefined, idempotencyKey: string): JobRequest {
+function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotencyKey: string): JobRequest {
   return {
     handler: spec.handler,
     handlerVersion: spec.handlerVersion,

@@ -92,7 +92,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const getJob = createGetJob({ reader, payloads, clock });
   const listJobs = createListJobs({ store: store.jobs, catalog, clock });
   const cancelJob = createCancelJob({ reader, batcher, clock });
-  const retryJob = createRetryJob({ getJob, submit });
+  const retryJob = createRetryJob({ reader, payloads, submit, clock });
   const { nodes, membership, quarantines, authorizer } = parts.cluster;
   const asker = new NodesAsker({ nodes, membership, clock, log: parts.log });
   const queueViews = createQueueViews({ store: store.queues, quarantines, membership });

@@ -1,4 +1,4 @@
-/** Operations over many jobs, over broken connections: each new call goes on after the last message of the one before. */
+/** Operations over many jobs, over broken connections. */
 import { randomUUID } from 'node:crypto';
 import type { Contract, MethodCodec } from '../contract/codec.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
@@ -7,7 +7,7 @@ import { errorOfStatus, TroupeClientError } from './client-error.ts';
 import type { Connection } from './connection.ts';
 import { toFilter } from './job-mapper.ts';
 import type { BulkOptions, BulkProgress, RedriveOptions } from './job-types.ts';
-import { mayRepeat } from './retry.ts';
+import { resumedStream } from './resumed-stream.ts';
 import type { Backoff } from './retry.ts';
 
 export interface BulkClient {
@@ -37,20 +37,13 @@ export function createBulkClient({ connection, contract, codec, backoff }: BulkP
     doneOf: (step: Response) => number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<BulkProgress, void> {
-    let pageToken = '';
-    for (let failed = 0; ;) {
-      try {
-        for await (const step of connection.stream(method, { ...request, pageToken }, { signal })) {
-          failed = 0;
-          ({ pageToken } = step);
-          yield { done: doneOf(step), refused: step.refused, failures: step.failures.map(toFailure) };
-        }
-        return;
-      } catch (error) {
-        failed += 1;
-        if (failed >= backoff.maxAttempts || !mayRepeat(error, 'always')) throw error;
-        await backoff.pause(failed, error.retryAfterMs, signal);
-      }
+    const steps = resumedStream(backoff, {
+      open: (pageToken) => connection.stream(method, { ...request, pageToken }, { signal }),
+      tokenOf: ({ pageToken }) => pageToken,
+      signal,
+    });
+    for await (const step of steps) {
+      yield { done: doneOf(step), refused: step.refused, failures: step.failures.map(toFailure) };
     }
   }
 

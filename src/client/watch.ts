@@ -1,9 +1,9 @@
-/** Follows a job over broken connections: each new stream begins after the last message of the one before. */
+/** Follows a job over broken connections. */
 import type { Contract } from '../contract/codec.ts';
 import type { Connection } from './connection.ts';
 import { fromJob } from './job-mapper.ts';
 import type { JobInfo } from './job-types.ts';
-import { mayRepeat } from './retry.ts';
+import { resumedStream } from './resumed-stream.ts';
 import type { Backoff } from './retry.ts';
 
 export interface WatchOptions {
@@ -28,24 +28,12 @@ export async function* watchJob(
 ): AsyncGenerator<WatchedJob, void> {
   const { connection, contract, backoff } = parts;
   const { signal } = options;
-  let resumeToken = options.resumeToken ?? '';
-  let failures = 0;
-  let begun = false;
-  for (;;) {
-    try {
-      const stream = connection.stream(contract.jobs.WatchJob, { jobId, resumeToken }, { signal });
-      for await (const message of stream) {
-        failures = 0;
-        begun = true;
-        ({ resumeToken } = message);
-        if (message.job) yield { job: fromJob(message.job), resumeToken };
-      }
-      return;
-    } catch (error) {
-      failures += 1;
-      const attempts = begun && backoff.maxAttempts > 1 ? backoff.maxAttempts * patience : backoff.maxAttempts;
-      if (failures >= attempts || !mayRepeat(error, 'always')) throw error;
-      await backoff.pause(failures, error.retryAfterMs, signal);
-    }
-  }
+  const updates = resumedStream(backoff, {
+    open: (resumeToken) => connection.stream(contract.jobs.WatchJob, { jobId, resumeToken }, { signal }),
+    tokenOf: ({ resumeToken }) => resumeToken,
+    token: options.resumeToken,
+    patience,
+    signal,
+  });
+  for await (const { job, resumeToken } of updates) if (job) yield { job: fromJob(job), resumeToken };
 }

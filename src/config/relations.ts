@@ -37,20 +37,15 @@ function clientTlsRelation(section: string, tlsOf: (config: Config) => ClientTls
   };
 }
 
-function loginRelation(
-  section: string,
-  loginOf: (config: Config) => { readonly user?: string | undefined; readonly passwordPath?: string | undefined },
-): Relation {
+function togetherRelation(one: string, other: string, valuesOf: (config: Config) => readonly unknown[]): Relation {
   return {
-    keys: [`${section}.user`, `${section}.passwordPath`],
-    rule: `\`${section}.user\` and \`${section}.passwordPath\` come together or not at all`,
-    check: (config) => {
-      const { user, passwordPath } = loginOf(config);
-      return requires(
-        (user === undefined) === (passwordPath === undefined),
-        `must come together with ${section}.passwordPath, or neither of them`,
-      );
-    },
+    keys: [one, other],
+    rule: `\`${one}\` and \`${other}\` come together or not at all`,
+    check: (config) =>
+      requires(
+        new Set(valuesOf(config).map((value) => value === undefined)).size === 1,
+        `must come together with ${other}, or neither of them`,
+      ),
   };
 }
 
@@ -100,15 +95,10 @@ export const relations: readonly Relation[] = [
         `must be 0, or at least 256 and more than workers.memoryMb (${cellRssMaxMb}, with workers.memoryMb ${memoryMb})`,
       ),
   },
-  {
-    keys: ['gateway.tls.certPath', 'gateway.tls.keyPath'],
-    rule: '`gateway.tls.certPath` and `gateway.tls.keyPath` come together or not at all',
-    check: ({ gateway: { tls } }) =>
-      requires(
-        (tls.certPath === undefined) === (tls.keyPath === undefined),
-        'must come together with gateway.tls.keyPath, or neither of them',
-      ),
-  },
+  togetherRelation('gateway.tls.certPath', 'gateway.tls.keyPath', ({ gateway: { tls } }) => [
+    tls.certPath,
+    tls.keyPath,
+  ]),
   {
     keys: ['gateway.operatorToken', 'gateway.operatorTokenPath'],
     rule: '`gateway.operatorToken` and `gateway.operatorTokenPath` are not given both',
@@ -128,8 +118,11 @@ export const relations: readonly Relation[] = [
           'or gateway.insecure (--insecure) if it is meant',
       ),
   },
-  loginRelation('nats', ({ nats }) => nats),
-  loginRelation('store.cassandra', ({ store }) => store.cassandra),
+  togetherRelation('nats.user', 'nats.passwordPath', ({ nats }) => [nats.user, nats.passwordPath]),
+  togetherRelation('store.cassandra.user', 'store.cassandra.passwordPath', ({ store: { cassandra } }) => [
+    cassandra.user,
+    cassandra.passwordPath,
+  ]),
   clientTlsRelation('nats', ({ nats }) => nats.tls),
   clientTlsRelation('store.cassandra', ({ store }) => store.cassandra.tls),
   {

@@ -14,8 +14,11 @@ export interface AdmissionLimits {
 export interface Admission {
   /** Runs `work` within the limits of submits. */
   submit<T>(load: { readonly jobs: number; readonly bytes: number }, work: () => Promise<T>): Promise<T>;
-  /** Throws past the limit; the returned function gives the place back. */
-  watch(): () => void;
+  /** Takes a place from when the first message is asked for to the end, and opens the source in it. Throws past the limit. */
+  watch<Item, Message>(
+    open: () => AsyncIterable<Item>,
+    toMessage: (item: Item) => Message,
+  ): AsyncGenerator<Message, void>;
   readonly jobs: () => number;
   readonly watches: () => number;
 }
@@ -51,14 +54,16 @@ export function createAdmission(telemetry: Telemetry, limits: AdmissionLimits): 
         jobsGauge.set(jobs);
       }
     },
-    watch() {
+    async *watch(open, toMessage) {
       if (watches >= limits.maxWatches) throw full('watches', limits.maxWatches);
       watches += 1;
       watchesGauge.set(watches);
-      return () => {
+      try {
+        for await (const item of open()) yield toMessage(item);
+      } finally {
         watches -= 1;
         watchesGauge.set(watches);
-      };
+      }
     },
     jobs: () => jobs,
     watches: () => watches,

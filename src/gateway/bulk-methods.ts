@@ -13,34 +13,28 @@ export function bulkMethods({ useCases, scope, admission, mapper }: ServiceParts
   return {
     RedriveJobs: scope.stream<wire.RedriveJobsRequest, wire.RedriveJobsResponse>(
       'RedriveJobs',
-      async function* (request, context) {
-        const leave = admission.watch();
-        try {
-          const { queue, pageToken, redriveId, ratePerSecond: perSecond } = request;
-          const query = { queue, pageToken, redriveId, perSecond, filter: fromFilter(request.filter) };
-          for await (const { done, failures, ...step } of useCases.redriveJobs(context, query)) {
-            yield { ...step, redriven: done, failures: toFailures(failures, context.requestId) };
-          }
-        } finally {
-          leave();
-        }
-      },
+      ({ filter, queue, pageToken, redriveId, ratePerSecond: perSecond }, context) =>
+        admission.watch(
+          () => useCases.redriveJobs(context, { queue, pageToken, redriveId, perSecond, filter: fromFilter(filter) }),
+          ({ done, failures, ...step }) => ({
+            ...step,
+            redriven: done,
+            failures: toFailures(failures, context.requestId),
+          }),
+        ),
     ),
 
     CancelJobs: scope.stream<wire.CancelJobsRequest, wire.CancelJobsResponse>(
       'CancelJobs',
-      async function* (request, context) {
-        const leave = admission.watch();
-        try {
-          const { queue, pageToken, reason } = request;
-          const query = { queue, pageToken, reason, filter: fromFilter(request.filter) };
-          for await (const { done, failures, ...step } of useCases.cancelJobs(context, query)) {
-            yield { ...step, cancelled: done, failures: toFailures(failures, context.requestId) };
-          }
-        } finally {
-          leave();
-        }
-      },
+      ({ filter, queue, pageToken, reason }, context) =>
+        admission.watch(
+          () => useCases.cancelJobs(context, { queue, pageToken, reason, filter: fromFilter(filter) }),
+          ({ done, failures, ...step }) => ({
+            ...step,
+            cancelled: done,
+            failures: toFailures(failures, context.requestId),
+          }),
+        ),
     ),
   };
 }

@@ -28,17 +28,11 @@ export function clusterService({ useCases, scope, admission }: ServiceParts): Un
 
     WatchTree: scope.stream<wire.WatchTreeRequest, wire.WatchTreeResponse>(
       'WatchTree',
-      async function* (request, context) {
-        const leave = admission.watch();
-        try {
-          const { node, path, interval } = request;
-          for await (const change of watchTree(context, { node, path, intervalMs: durationMs(interval) })) {
-            yield { ...change, changed: change.changed.map(toActor) };
-          }
-        } finally {
-          leave();
-        }
-      },
+      ({ node, path, interval }, context) =>
+        admission.watch(
+          () => watchTree(context, { node, path, intervalMs: durationMs(interval) }),
+          (change) => ({ ...change, changed: change.changed.map(toActor) }),
+        ),
     ),
 
     Inspect: scope.unary<wire.InspectRequest, wire.InspectResponse>('Inspect', async (request, context) =>
@@ -66,15 +60,11 @@ export function clusterService({ useCases, scope, admission }: ServiceParts): Un
 
     ProfileRun: scope.stream<wire.ProfileRunRequest, wire.ProfileRunResponse>(
       'ProfileRun',
-      async function* (request, context) {
-        const leave = admission.watch();
-        try {
-          const order = { jobId: request.jobId, durationMs: durationMs(request.duration) };
-          for await (const part of steerCluster.profile(context, order)) yield { part };
-        } finally {
-          leave();
-        }
-      },
+      ({ jobId, duration }, context) =>
+        admission.watch(
+          () => steerCluster.profile(context, { jobId, durationMs: durationMs(duration) }),
+          (part) => ({ part }),
+        ),
     ),
   };
 }

@@ -45,21 +45,17 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     RetryJob: scope.unary<wire.RetryJobRequest, wire.RetryJobResponse>('RetryJob', async (request, context) => {
       const retry = fromRetryRequest(request);
       const bytes = retry.input ? payloadBytes(retry.input) : 0;
-      return admission.submit({ jobs: 1, bytes }, async () => toAccepted(await useCases.retryJob(context, retry)));
+      return admission.submit({ jobs: 1, bytes }, async () => toAccepted(await useCases.retryJob.one(context, retry)));
     }),
 
     ...bulkMethods(parts),
 
-    WatchJob: scope.stream<wire.WatchJobRequest, wire.WatchJobResponse>('WatchJob', async function* (request, context) {
-      const leave = admission.watch();
-      try {
-        for await (const update of useCases.watchJob(context, request.jobId, request.resumeToken)) {
-          yield { job: toJob(update.job), resumeToken: update.resumeToken };
-        }
-      } finally {
-        leave();
-      }
-    }),
+    WatchJob: scope.stream<wire.WatchJobRequest, wire.WatchJobResponse>('WatchJob', (request, context) =>
+      admission.watch(
+        () => useCases.watchJob(context, request.jobId, request.resumeToken),
+        ({ job, resumeToken }) => ({ job: toJob(job), resumeToken }),
+      ),
+    ),
   };
 }
 

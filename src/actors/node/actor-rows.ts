@@ -2,7 +2,7 @@
  * The rows of a node's tree: its actors, and beside them what is no actor but worth seeing: the node itself (`/`), its cells
  * (`/node/cells/...`) and its runs (`/node/workers/runs/...`). Pure.
  */
-import { isWithin, treeMaxBytes } from '../../application/node-protocol.ts';
+import { actorless, isWithin, treeMaxBytes } from '../../application/node-protocol.ts';
 import type { ActorRow, ActorRowState, NodeReport, TreeReport } from '../../application/node-protocol.ts';
 import type { RunPoolStats, RunView } from '../../application/ports/run-pool.ts';
 import type { TreeNode } from '../kernel/index.ts';
@@ -20,19 +20,6 @@ export interface RowSources {
   /** Why the queue is held back on this node, if it is. */
   readonly heldFor: (tenant: string, queue: string) => string | undefined;
 }
-
-const blank = {
-  restarts: 0,
-  restartsInWindow: 0,
-  mailboxSize: 0,
-  mailboxCapacity: 0,
-  stashed: 0,
-  messages: 0,
-  messageRate: 0,
-  busyMs: 0,
-  busyShare: 0,
-  facts: {},
-} as const;
 
 export function actorRows(sources: RowSources): readonly ActorRow[] {
   const rows: ActorRow[] = [nodeRow(sources.node)];
@@ -60,7 +47,7 @@ export function boundedTree(rows: readonly ActorRow[], path: string, maxBytes = 
 export function nodeRow(node: NodeReport): ActorRow {
   const { slotsFree, slotsTotal, runs, shards, vitals, version } = node;
   return {
-    ...blank,
+    ...actorless,
     path: '/',
     kind: 'node',
     state: node.draining ? 'draining' : 'running',
@@ -114,7 +101,7 @@ function runRow(run: RunView, nowMs: number): ActorRow {
   const ownEndMs = startedAtMs === undefined ? undefined : startedAtMs + run.executionTimeoutMs;
   const endsMs = [ownEndMs, run.deadlineAtMs].filter((atMs) => atMs !== undefined);
   return {
-    ...blank,
+    ...actorless,
     path: `${runsPath}/run:${jobId}#${String(attempt)}`,
     kind: 'run',
     state: startedAtMs === undefined ? 'waiting' : 'running',
@@ -144,7 +131,7 @@ const cellStates = {
 function cellRow(cell: RunPoolStats['cells'][number], index: number): ActorRow {
   const { pid, state, restarts, rssBytes, eventLoopUtilization, threads, busy, leaked } = cell;
   return {
-    ...blank,
+    ...actorless,
     path: `/node/cells/cell:${String(index)}`,
     kind: 'cell',
     state: cellStates[state],

@@ -1,11 +1,12 @@
 /** This node as it is now, put together from everyone who knows a part of it. */
 import type { ActorRow, NodeReport, NodeVitals, ShardReport } from '../../application/node-protocol.ts';
 import type { NodeInfo } from '../../application/ports/membership.ts';
+import { holdsBack } from '../../application/ports/queue-quarantines.ts';
 import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
-import type { ActorSystem } from '../kernel/index.ts';
+import type { ActorSystem, TreeNode } from '../kernel/index.ts';
 import { ActivityMeter } from './activity-meter.ts';
 import { actorRows } from './actor-rows.ts';
 import { EventLog } from './event-log.ts';
@@ -44,6 +45,29 @@ export class NodeView {
   }
 
   report(): NodeReport {
+    return this.#report(this.#services.system.tree());
+  }
+
+  shards(): readonly ShardReport[] {
+    return this.#shards(this.#services.system.tree());
+  }
+
+  rows(): readonly ActorRow[] {
+    const { system, node, pool, quarantines } = this.#services;
+    const monotonicMs = this.#clock.monotonicMs();
+    const tree = system.tree();
+    return actorRows({
+      tree,
+      node: this.#report(tree),
+      cells: pool?.stats().cells ?? [],
+      runs: pool?.runs() ?? [],
+      nowMs: this.#clock.nowMs(),
+      activityOf: (actor) => this.#meter.activityOf(actor, monotonicMs),
+      heldFor: (tenant, queue) => quarantines.of(tenant, queue).find((mark) => holdsBack(mark, node.nodeId))?.reason,
+    });
+  }
+
+  #report(tree: readonly TreeNode[]): NodeReport {
     const { node, startedAtMs, pool } = this.#services;
     const stats = pool?.stats();
     const handlers = this.#services.handlers().map(({ name, version }) => ({ name, version }));
@@ -58,27 +82,12 @@ export class NodeView {
       slotsFree: this.#services.slotsFree(),
       runs: stats === undefined ? 0 : stats.busy + stats.waiting,
       handlers: handlers.sort((a, b) => (a.name < b.name ? -1 : 1)),
-      shards: this.shards().length,
+      shards: this.#shards(tree).length,
       vitals: this.#services.vitals(),
     };
   }
 
-  shards(): readonly ShardReport[] {
-    return shardReports(this.#services.system.tree(), this.#clock.monotonicMs());
-  }
-
-  rows(): readonly ActorRow[] {
-    const { system, node, pool, quarantines } = this.#services;
-    const monotonicMs = this.#clock.monotonicMs();
-    return actorRows({
-      tree: system.tree(),
-      node: this.report(),
-      cells: pool?.stats().cells ?? [],
-      runs: pool?.runs() ?? [],
-      nowMs: this.#clock.nowMs(),
-      activityOf: (actor) => this.#meter.activityOf(actor, monotonicMs),
-      heldFor: (tenant, queue) =>
-        quarantines.of(tenant, queue).find((mark) => mark.node === undefined || mark.node === node.nodeId)?.reason,
-    });
+  #shards(tree: readonly TreeNode[]): readonly ShardReport[] {
+    return shardReports(tree, this.#clock.monotonicMs());
   }
 }

@@ -3,6 +3,7 @@
  * compare-and-set on the key's revision, so a node whose key had expired, and which others took for dead, is told so
  * instead of coming back unseen.
  */
+import { newestIncarnations } from '../../application/ports/membership.ts';
 import type { Announced, Membership, NodeInfo } from '../../application/ports/membership.ts';
 import type { KeyBucket } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
@@ -58,12 +59,7 @@ export class NatsMembership implements Membership {
   }
 
   nodes(): readonly NodeInfo[] {
-    const newest = new Map<string, NodeInfo>();
-    for (const node of this.#seen.values()) {
-      const known = newest.get(node.nodeId);
-      if (known === undefined || known.incarnation < node.incarnation) newest.set(node.nodeId, node);
-    }
-    return [...newest.values()];
+    return newestIncarnations(this.#seen.values());
   }
 
   onChange(listener: () => void): () => void {

@@ -135,7 +135,7 @@ export class CellRuns {
     this.#active.set(run.command.key, run);
     this.#byThread.set(thread, run);
     this.#arm(this.#waiting.size === 0);
-    this.#threads.run(thread, task, transfer).then(
+    thread.run(task, transfer).then(
       (done) => this.#onResult(run, done),
       (error: unknown) => void this.#onThreadDied(run, thread, error),
     );

@@ -4,7 +4,6 @@
  * `threads` of them run at once; one that does not end when it is told to keeps its place (it is leaked).
  */
 import { CellThread, type CellThreadOptions } from './cell-thread.ts';
-import type { ThreadResult, ThreadTask } from './thread-messages.ts';
 import { displacedBy, outlived } from './thread-roster.ts';
 
 /** From ending a thread until its exit; after it the thread counts as leaked. */
@@ -68,11 +67,6 @@ export class CellThreads {
   want(memoryMb: number, runs: number): void {
     // Those that run and those that start are together no more than may run.
     while ((this.#starting.get(memoryMb) ?? 0) < runs && this.#startingAll() < this.room) this.#open(memoryMb);
-  }
-
-  /** The result rejects when the thread dies; see its `exited` and `error`. */
-  run(thread: CellThread, task: ThreadTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
-    return thread.run(task, transfer);
   }
 
   /** After its run, if it lives: it may be given another, or ends when the run left it unfit for one. */

@@ -4,6 +4,7 @@ import { namePattern } from '../../domain/queue.ts';
 import { ensureAwaited } from '../call-context.ts';
 import type { CallContext } from '../call-context.ts';
 import { FieldChecks } from '../field-checks.ts';
+import { actorless } from '../node-protocol.ts';
 import type { ActorReport, ActorRow, DeadLetterReport, NodeReport, ShardReport } from '../node-protocol.ts';
 import type { NodeInfo } from '../ports/membership.ts';
 import type { Clock } from '../ports/runtime.ts';
@@ -138,7 +139,7 @@ function checkedPath({ node, path }: TreeQuery, { required } = { required: false
   if (path === '' && required) checks.add('path', 'is required');
   if (path !== '' && !path.startsWith('/')) checks.add('path', 'must begin with /');
   checks.length('path', path, pathMaxChars);
-  if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+  checks.ensureNone();
   return path === '' ? '/' : path;
 }
 
@@ -163,18 +164,10 @@ function newestOwners(
 
 function silentRow(node: NodeInfo): ActorRow {
   return {
+    ...actorless,
     path: '/',
     kind: 'node',
     state: 'silent',
-    restarts: 0,
-    restartsInWindow: 0,
-    mailboxSize: 0,
-    mailboxCapacity: 0,
-    stashed: 0,
-    messages: 0,
-    messageRate: 0,
-    busyMs: 0,
-    busyShare: 0,
     facts: { version: node.version, roles: node.roles.join(',') },
   };
 }

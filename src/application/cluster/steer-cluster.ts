@@ -107,7 +107,7 @@ export function createSteerCluster(parts: SteerClusterParts): SteerCluster {
 function check(look: (checks: FieldChecks) => void): void {
   const checks = new FieldChecks();
   look(checks);
-  if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+  checks.ensureNone();
 }
 
 async function runningRun({ reader }: SteerClusterParts, context: CallContext, jobId: string) {

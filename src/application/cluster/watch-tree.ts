@@ -2,7 +2,6 @@
  * The tree again and again, as what changed since it was last told. Bounded: it holds one tree per watch, asks the nodes
  * only after the reader has taken the message before, and watches of the same thing share what was asked a moment ago.
  */
-import { TroupeError } from '../../domain/errors.ts';
 import { ensureAwaited } from '../call-context.ts';
 import type { CallContext } from '../call-context.ts';
 import { FieldChecks } from '../field-checks.ts';
@@ -36,7 +35,7 @@ export function createWatchTree(parts: { readonly see: Pick<SeeCluster, 'tree'>;
   return async function* watchTree(context, query) {
     const checks = new FieldChecks();
     checks.range('interval', query.intervalMs, intervalRange);
-    if (checks.violations.length > 0) throw new TroupeError('INVALID_ARGUMENT', { violations: checks.violations });
+    checks.ensureNone();
     const intervalMs = query.intervalMs ?? intervalDefaultMs;
     const wakeUp = createWakeUp(clock, context.signal);
     try {

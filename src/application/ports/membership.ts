@@ -16,6 +16,16 @@ export interface NodeInfo {
   readonly version: string;
 }
 
+/** One of each node: lower incarnations are dead. */
+export function newestIncarnations(nodes: Iterable<NodeInfo>): readonly NodeInfo[] {
+  const newest = new Map<string, NodeInfo>();
+  for (const node of nodes) {
+    const known = newest.get(node.nodeId);
+    if (known === undefined || known.incarnation < node.incarnation) newest.set(node.nodeId, node);
+  }
+  return [...newest.values()];
+}
+
 /**
  * `expired`: the key of this incarnation had run out, others took it for dead; it may come back as a new one.
  * `replaced`: a newer incarnation of the node is there; this one must end.

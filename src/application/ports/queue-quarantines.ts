@@ -11,6 +11,11 @@ export interface QueueMark {
   readonly sinceMs: number;
 }
 
+/** Whether it holds its queue back on this node. */
+export function holdsBack({ node }: QueueMark, nodeId: string): boolean {
+  return node === undefined || node === nodeId;
+}
+
 export interface QueueQuarantines {
   /** Replaces the mark of the same queue and node. Rejects BROKER_UNAVAILABLE. */
   put(mark: QueueMark): Promise<void>;

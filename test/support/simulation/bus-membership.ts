@@ -1,4 +1,5 @@
 /** Who is there, as one host sees it, and its own key: the steps of the real one, each its own round with the server. */
+import { newestIncarnations } from '../../../src/application/ports/membership.ts';
 import type { Announced, Membership, NodeInfo } from '../../../src/application/ports/membership.ts';
 import type { BusLink } from './bus-link.ts';
 import { BusSeenKeys } from './bus-seen-keys.ts';
@@ -47,12 +48,7 @@ export class BusMembership implements Membership {
   }
 
   nodes(): readonly NodeInfo[] {
-    const newest = new Map<string, NodeInfo>();
-    for (const [, node] of this.seen.values()) {
-      const known = newest.get(node.nodeId);
-      if (known === undefined || known.incarnation < node.incarnation) newest.set(node.nodeId, node);
-    }
-    return [...newest.values()];
+    return newestIncarnations(this.seen.values().map(([, node]) => node));
   }
 
   onChange(listener: () => void): () => void {

@@ -151,31 +151,12 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'idempotency keys are not looked at': {
     breaks: [4],
     within: 20,
-    change: onHandler((handler) => (verb, items) => {
-      if (verb !== 'submit') return handler(verb, items);
-      return handler(
-        verb,
-        items.map((item) => {
-          const { keyHash: _keyHash, contentHash: _contentHash, ...rest } = item as SubmitItem;
-          return rest;
-        }),
-      );
-    }),
+    change: onSubmits(({ keyHash: _keyHash, contentHash: _contentHash, ...rest }) => rest),
   },
   'the start time of a job is ignored': {
     breaks: [9],
     within: 20,
-    change: onHandler((handler) => (verb, items) => {
-      if (verb !== 'submit') return handler(verb, items);
-      return handler(
-        verb,
-        items.map((item) => {
-          const { spec, ...rest } = item as SubmitItem;
-          const { runAtMs: _runAtMs, ...early } = spec;
-          return { ...rest, spec: early };
-        }),
-      );
-    }),
+    change: onSubmits(({ spec: { runAtMs: _runAtMs, ...early }, ...rest }) => ({ ...rest, spec: early })),
   },
   'events are told before the commit': {
     breaks: [6],
@@ -318,4 +299,11 @@ function onHandler(change: (handler: ShardHandler, cluster: Cluster) => ShardHan
       serveShard: (shard, handler) => router.serveShard(shard, change(handler, cluster)),
     };
   };
+}
+
+function onSubmits(change: (item: SubmitItem) => SubmitItem): Change {
+  return onHandler(
+    (handler) => (verb, items) =>
+      handler(verb, verb === 'submit' ? items.map((item) => change(item as SubmitItem)) : items),
+  );
 }
