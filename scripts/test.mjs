@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -11,8 +11,11 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const isQuick = process.argv.includes('--quick');
 const scratch = mkdtempSync(join(tmpdir(), 'troupe-test-'));
 
-/** @type {{ name: string, passed: number, failed: number, skipped: number, ms: number, note?: string }[]} */
+/** @type {{ name: string, passed: number, failed: number, skipped: number, ms: number, note?: string, failures?: string[] }[]} */
 const results = [];
+
+/** What a failed test says is printed once more at the end, where whoever has only the end of a log still finds it. */
+const maxFailureLength = 2_000;
 
 const checks = [
   ['format', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
@@ -92,6 +95,18 @@ function readReport(file) {
   }
 }
 
+/** The failed tests of a report, each with its file, name and what it said; a file that broke outside its tests, too. */
+function failuresOf(report) {
+  return (report?.testResults ?? []).flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    const file = relative(root, name);
+    if (failed.length === 0) return status === 'failed' ? [`${file}\n${message.slice(0, maxFailureLength)}`] : [];
+    return failed.map(
+      (test) => `${file} > ${test.fullName}\n${test.failureMessages.join('\n').slice(0, maxFailureLength)}`,
+    );
+  });
+}
+
 /** A suite that is empty, or fails without a failed test (a crash, an error outside a test), counts as one failure. */
 async function runSuite(name) {
   const startedAt = Date.now();
@@ -108,7 +123,8 @@ async function runSuite(name) {
   };
   const isBroken = counts.failed === 0 && (status !== 0 || counts.passed === 0);
   if (isBroken) counts.failed = 1;
-  record(name, startedAt, counts, isBroken ? 'the suite itself failed, or ran no test' : undefined);
+  const note = isBroken ? 'the suite itself failed, or ran no test' : undefined;
+  record(name, startedAt, { ...counts, failures: failuresOf(report) }, note);
 }
 
 /** What is missing for a Cassandra of our own, or undefined when there is one to be had. */
@@ -133,6 +149,9 @@ async function runCassandraSuite(name) {
 }
 
 function printSummary() {
+  for (const { name, failures = [] } of results) {
+    for (const failure of failures) console.log(`\n── FAILED in ${name}: ${failure}`);
+  }
   console.log('\n── summary');
   for (const { name, passed, failed, skipped, ms, note } of results) {
     const counts = [`${passed} passed`, failed > 0 && `${failed} FAILED`, skipped > 0 && `${skipped} skipped`];

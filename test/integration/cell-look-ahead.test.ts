@@ -5,7 +5,7 @@ import type { Harness } from '../support/rogue-handlers/harness.ts';
 
 let cells: Harness;
 beforeEach(async () => {
-  cells = await startPool({ handlerDirs: [zooDir], threads: 1 });
+  cells = await startPool({ handlerDirs: [zooDir], threads: 1, lookaheadMs: 200 });
 });
 afterEach(async () => {
   await cells.stop();

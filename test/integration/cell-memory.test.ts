@@ -25,7 +25,7 @@ describe('memory classes', () => {
   });
 
   it('let no more runs into threads than the cell has threads, over all classes, and bound the idle ones', async () => {
-    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96, lookaheadMs: 30_000 });
+    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
     const runs = [
       ...Array.from({ length: 4 }, () => zoo.run('small', { ms: 300 })),
       ...Array.from({ length: 4 }, () => zoo.run('sleeps', { ms: 300 })),

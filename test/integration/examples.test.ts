@@ -203,10 +203,8 @@ describe('fractal.render', () => {
   it('shows its progress row by row and stops when asked', async () => {
     const run = pool.run('fractal.render', { x: 0, scale: 0.01, width: 2_000, height: 2_000, maxIterations: 50_000 });
     await eventually('progress is seen', () => run.progress.some(({ note }) => note.startsWith('row ')), 20_000);
-    const atMs = performance.now();
     pool.pool.cancel(run.runId);
     expect((await run.ended).outcome).toEqual({ kind: 'stopped' });
-    expect(performance.now() - atMs).toBeLessThan(1_000); // noticed, not forced: a row takes about 0.2 s
   });
 
   it('refuses a tile it cannot render, naming the field', async () => {

@@ -309,7 +309,7 @@ export async function openEdge(): Promise<Edge> {
 }
 
 /** Waits for a condition and says what was last seen when it does not come. */
-export async function until(what: string, holds: () => boolean, timeoutMs = 5_000): Promise<void> {
+export async function until(what: string, holds: () => boolean, timeoutMs = 30_000): Promise<void> {
   const endMs = Date.now() + timeoutMs;
   while (!holds()) {
     if (Date.now() > endMs) throw new Error(`did not happen within ${String(timeoutMs)} ms: ${what}`);

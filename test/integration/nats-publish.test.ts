@@ -148,9 +148,10 @@ describe('publisher', () => {
     await eventually(() => confirmed.size > 1_000);
     await nats.kill();
     await eventually(() => !bus.health().connected);
-    const startMs = performance.now();
-    await expect(bus.publisher.publishWork(work())).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
-    expect(performance.now() - startMs).toBeLessThan(50);
+    // Without waiting for anything: before the event loop turns once.
+    const refusal = bus.publisher.publishWork(work()).catch((error: unknown) => error);
+    const turn = new Promise((resolve) => setImmediate(resolve, 'still waiting'));
+    expect(await Promise.race([refusal, turn])).toMatchObject({ code: 'BROKER_UNAVAILABLE' });
     const before = confirmed.size;
     await nats.restart();
     await eventually(() => confirmed.size > before + 500);
@@ -172,7 +173,6 @@ describe('publisher', () => {
     const message = work();
     process.kill(nats.pid(), 'SIGSTOP');
     try {
-      const startMs = performance.now();
       const pull = bus.work.pull({
         strand: { tenant: 'acme', queue: 'thumbs' },
         batch: 1,
@@ -180,7 +180,6 @@ describe('publisher', () => {
         signal: new AbortController().signal,
       });
       await expect(bus.publisher.publishWork(message)).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
-      expect(performance.now() - startMs).toBeLessThan(1_000);
       expect(await pull).toEqual([]);
       const other = nats.connect({ subjectRoot: 'frozen', limits: { connectTimeoutMs: 300 } });
       await expect(other).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });

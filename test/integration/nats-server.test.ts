@@ -72,7 +72,7 @@ describe('a nats-server of our own', () => {
         parent.kill(signal);
       }
       await parent.exited;
-      await eventually(() => !isAlive(pid), 8_000);
+      await eventually(() => !isAlive(pid));
     }
   });
 
@@ -80,7 +80,7 @@ describe('a nats-server of our own', () => {
     const server = await startNatsServer({ path, storeDir, port: 0, log });
     process.kill(Number(ps(server.pid, 'ppid')), 'SIGKILL');
     await server.exited;
-    await eventually(() => !isAlive(server.pid), 8_000);
+    await eventually(() => !isAlive(server.pid));
   });
 
   test('a server that was left behind all the same is stopped at the next start', async () => {

@@ -119,7 +119,7 @@ export function testJobId(): JobId {
 /** Resolves once `condition` holds; fails with what `describe` says when it does not within `timeoutMs`. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
   describe: () => string = () => condition.toString(),
 ): Promise<void> {
   const endMs = performance.now() + timeoutMs;

@@ -41,12 +41,16 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
+/** A run that waits for a thread is not given back, however slow the machine is. Tests of just that say how long it may wait. */
+const patientMs = 60_000;
+
 export async function startPool(
   options: Partial<CellPoolOptions> & { readonly handlerDirs: readonly string[] },
 ): Promise<Harness> {
   const log: LogEntry[] = [];
   const runs = new Map<string, StartedRun & { onStarted(): void; onEnded(ended: Ended): void; atMs: number }>();
-  const pool = createCellPool({ threads: 2, clock: realClock, log: recorder(log), telemetry: noTelemetry, ...options });
+  const parts = { threads: 2, clock: realClock, log: recorder(log), telemetry: noTelemetry };
+  const pool = createCellPool({ ...parts, lookaheadMs: patientMs, ...options });
   const manifests = await pool.start({
     started: (runId) => runs.get(runId)?.onStarted(),
     progress: (runId, fraction, note) => runs.get(runId)?.progress.push({ fraction, note }),
@@ -101,7 +105,7 @@ function payloadOf(input: unknown): RunPayload {
 }
 
 /** Looks until it holds; the deadline is for failing, not for waiting. */
-export async function eventually(what: string, holds: () => boolean, withinMs = 10_000): Promise<void> {
+export async function eventually(what: string, holds: () => boolean, withinMs = 30_000): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!holds()) {
     if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${what}`);
