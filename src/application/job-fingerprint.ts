@@ -34,6 +34,7 @@ function canonicalText(request: JobRequest): string {
   const version = request.handlerVersion === undefined ? [] : [request.handlerVersion];
   const labelled = Object.entries(request.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const labels = labelled.length === 0 ? [] : [labelled];
+  const codes = retry?.nonRetryableCodes;
   return JSON.stringify([
     request.handler,
     request.queue === '' ? 'default' : request.queue,
@@ -48,5 +49,6 @@ function canonicalText(request: JobRequest): string {
     ...labels,
     ...(request.unique === undefined ? [] : [[request.unique.key, request.unique.onConflict]]),
     ...(request.retryOf === undefined ? [] : [request.retryOf]),
+    ...(codes === undefined ? [] : [{ nonRetryableCodes: codes }]),
   ]);
 }

@@ -62,7 +62,7 @@ function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotenc
     queueTimeoutMs: spec.queueTimeoutMs,
     executionTimeoutMs: spec.executionTimeoutMs,
     totalTimeoutMs: spec.totalTimeoutMs,
-    retry: spec.retry,
+    retry: { ...spec.retry, nonRetryableCodes: spec.retry.nonRetryableCodes ?? [] },
     retentionMs: spec.retentionMs,
     labels: spec.labels,
     unique: spec.unique,

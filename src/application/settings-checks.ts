@@ -1,5 +1,6 @@
 /** Bounds and merging of what jobs and queues have in common: timeouts, retention, retries. */
 import type { RetryPolicy } from '../domain/job.ts';
+import { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';
 import type { FieldChecks, Range } from './field-checks.ts';
 import type { JobRequest } from './job-request.ts';
 
@@ -22,17 +23,25 @@ export function checkRetry(checks: FieldChecks, prefix: string, retry: JobReques
   if (retry.initialMs !== undefined && retry.maxMs !== undefined && retry.maxMs < retry.initialMs) {
     checks.add(`${prefix}.max_delay`, 'must not be less than initial_delay');
   }
+  checkCodes(checks, `${prefix}.non_retryable_codes`, retry.nonRetryableCodes ?? []);
 }
 
-/** The first layer that says something wins. An initial delay above an inherited most lifts it. */
+function checkCodes(checks: FieldChecks, field: string, codes: readonly string[]): void {
+  if (codes.length > nonRetryableCodesMax) checks.add(field, `must be at most ${String(nonRetryableCodesMax)} codes`);
+  else codes.forEach((code, at) => checks.pattern(`${field}[${String(at)}]`, code, errorCodePattern));
+}
+
+/** The first layer that says something wins; an empty list says something. An initial delay above an inherited most lifts it. */
 export function mergeRetry(layers: readonly JobRequest['retry'][], base: RetryPolicy): RetryPolicy {
   const pick = <K extends keyof RetryPolicy>(key: K): RetryPolicy[K] =>
     layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? base[key];
   const initialMs = pick('initialMs');
+  const nonRetryableCodes = pick('nonRetryableCodes') ?? [];
   return {
     maxAttempts: pick('maxAttempts'),
     initialMs,
     coefficient: pick('coefficient'),
     maxMs: Math.max(pick('maxMs'), initialMs),
+    ...(nonRetryableCodes.length > 0 && { nonRetryableCodes }),
   };
 }

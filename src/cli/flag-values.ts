@@ -49,6 +49,11 @@ export function labelFlag(
   return { ...former, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
+/** Collects `--non-retryable-code ENOENT --non-retryable-code NO_CARD`; `none` is the empty list. */
+export function codesFlag(text: string, former: readonly string[] = []): readonly string[] {
+  return text === 'none' ? [] : [...former, text];
+}
+
 /** Collects `--state FAILED --state EXPIRED`. */
 export function stateFlag(text: string, former: readonly JobState[] = []): readonly JobState[] {
   const state = jobStates.find((known) => known === text.toUpperCase());

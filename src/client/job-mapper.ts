@@ -5,6 +5,7 @@ import {
   jobEventTypeOf,
   jobStateCodes,
   jobStateOf,
+  noCodes,
   uniqueConflictCodes,
 } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
@@ -80,6 +81,7 @@ function toRetry(retry: Partial<RetryPolicy> | undefined): Init<wire.RetryPolicy
     initialDelay: toOptionalTime(retry.initialMs),
     coefficient: retry.coefficient,
     maxDelay: toOptionalTime(retry.maxMs),
+    nonRetryableCodes: retry.nonRetryableCodes?.length === 0 ? [noCodes] : retry.nonRetryableCodes,
   };
 }
 
@@ -202,6 +204,7 @@ function fromRetry(retry: wire.RetryPolicy | null | undefined): RetryPolicy {
     initialMs: durationMs(retry?.initialDelay) ?? 0,
     coefficient: retry?.coefficient ?? 1,
     maxMs: durationMs(retry?.maxDelay) ?? 0,
+    ...(retry && retry.nonRetryableCodes.length > 0 && { nonRetryableCodes: retry.nonRetryableCodes }),
   };
 }
 

@@ -48,6 +48,9 @@ export const uniqueConflictCodes = {
   replace: 4,
 } as const satisfies Record<UniqueConflict, number>;
 
+/** In place of codes in `non_retryable_codes`: none, where none given means those of the next layer. */
+export const noCodes = '-';
+
 /** 0, as in a message that does not say: `reject`. Undefined for a number that this version does not know. */
 export function uniqueConflictOf(code: number): UniqueConflict | undefined {
   return code === 0 ? 'reject' : uniqueConflicts.find((conflict) => uniqueConflictCodes[conflict] === code);

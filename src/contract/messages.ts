@@ -139,6 +139,7 @@ export interface RetryPolicy {
   readonly initialDelay: Duration | null;
   readonly coefficient: number | null;
   readonly maxDelay: Duration | null;
+  readonly nonRetryableCodes: readonly string[];
 }
 
 export interface JobSpec {

@@ -16,6 +16,7 @@ export interface HandlerManifest {
     readonly initialMs?: number;
     readonly coefficient?: number;
     readonly maxMs?: number;
+    readonly nonRetryableCodes?: readonly string[];
   };
   /** From the cancel flag to the forced end of the thread. */
   readonly cancelGraceMs?: number;

@@ -69,6 +69,8 @@ export interface RetryPolicy {
   readonly initialMs: number;
   readonly coefficient: number;
   readonly maxMs: number;
+  /** The handler's own error codes that no retry follows. Absent: none. */
+  readonly nonRetryableCodes?: readonly string[];
 }
 
 /** What becomes of a submit whose unique key an unfinished job holds. */

@@ -1,5 +1,14 @@
-/** When the next attempt of a failed job may start. */
-import type { RetryPolicy } from './job.ts';
+/** Whether a failed attempt may be followed by another, as far as the policy says, and when that one may start. */
+import type { Failure, RetryPolicy } from './job.ts';
+
+/** An error code of a handler that a policy can name; what Node, HTTP clients and databases use fits. */
+export const errorCodePattern = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/;
+export const nonRetryableCodesMax = 32;
+
+/** The policy names the code that the handler gave its error. */
+export function isNonRetryable({ nonRetryableCodes = [] }: RetryPolicy, { code }: Failure): boolean {
+  return code !== undefined && nonRetryableCodes.includes(code);
+}
 
 /** Upper bound of the delay after the `failures`-th failed attempt (1-based). */
 export function backoffCeilingMs(policy: RetryPolicy, failures: number): number {

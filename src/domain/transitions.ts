@@ -10,7 +10,7 @@ import type { Failure, JobRecord, JobSpec, JobState, Payload, TrailEntry } from 
 import { isTerminal, trailMax } from './job.ts';
 import type { JobId } from './job-id.ts';
 import { oomRetriesMax } from './memory-class.ts';
-import { retryDelayMs } from './retry-policy.ts';
+import { isNonRetryable, retryDelayMs } from './retry-policy.ts';
 import type { CommandKind } from './state-machine.ts';
 import { edgeOf } from './state-machine.ts';
 
@@ -151,7 +151,7 @@ function fail(record: JobRecord, report: Extract<Report, { kind: 'fail' }>, { no
   }
   const failures = record.failures + 1;
   const { retry } = record.spec;
-  if (!retryable || failures >= retry.maxAttempts)
+  if (!retryable || isNonRetryable(retry, failure) || failures >= retry.maxAttempts)
     return move(record, { by: 'fail', to: 'FAILED', nowMs }, { failures, failure });
   const readyAtMs = nowMs + retryDelayMs(retry, failures, random);
   return move(record, { by: 'fail', to: 'RETRYING', nowMs }, { failures, failure, readyAtMs });

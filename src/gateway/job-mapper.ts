@@ -12,6 +12,7 @@ import {
   jobEventTypeCodes,
   jobStateCodes,
   jobStateOf,
+  noCodes,
   uniqueConflictCodes,
   uniqueConflictOf,
 } from '../contract/job-codes.ts';
@@ -94,7 +95,14 @@ function fromRetry(retry: wire.RetryPolicy | null | undefined): JobRequest['retr
     initialMs: durationMs(retry.initialDelay),
     coefficient: retry.coefficient ?? undefined,
     maxMs: durationMs(retry.maxDelay),
+    nonRetryableCodes: fromCodes(retry.nonRetryableCodes),
   };
+}
+
+/** A list cannot be absent in the contract: empty is that, and `-` alone is the empty list. */
+function fromCodes(codes: readonly string[]): readonly string[] | undefined {
+  if (codes.length === 0) return undefined;
+  return codes.length === 1 && codes[0] === noCodes ? [] : codes;
 }
 
 /** Payloads are sent as far as the view holds them opened; the history on demand. */
@@ -163,6 +171,7 @@ function toRetry(retry: RetryPolicy): Init<wire.RetryPolicy> {
     initialDelay: toTime(retry.initialMs),
     coefficient: retry.coefficient,
     maxDelay: toTime(retry.maxMs),
+    nonRetryableCodes: retry.nonRetryableCodes,
   };
 }
 

@@ -3,6 +3,7 @@
  * A definition is recognised by its `~troupe` mark, so that a second copy of this package does no harm.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';
 import type { HandlerContext } from './context.ts';
 import { parseDurationMs, parseSizeBytes, type Duration, type Size } from './quantity.ts';
 
@@ -33,6 +34,8 @@ export interface HandlerOptions<In extends StandardSchemaV1, Out extends Standar
     /** Attempts that may fail, the first included; 1..100. */
     readonly maxAttempts?: number;
     readonly backoff?: { readonly initial?: Duration; readonly max?: Duration; readonly coefficient?: number };
+    /** Codes of errors that are never retried, such as `ENOENT`; at most 32. An empty list undoes that of the queue. */
+    readonly nonRetryable?: readonly string[];
   };
   /** From the request to stop until the thread is ended by force; 0 .. 10 min, default 1 s. */
   readonly cancelGrace?: Duration;
@@ -60,6 +63,7 @@ export interface Handler<
     readonly initialMs?: number;
     readonly coefficient?: number;
     readonly maxMs?: number;
+    readonly nonRetryableCodes?: readonly string[];
   };
   readonly cancelGraceMs: number | undefined;
   run(
@@ -109,6 +113,7 @@ export function defineHandler<
       initialMs: check.duration('retry.backoff.initial', backoff.initial, 1, dayMs),
       coefficient: check.number('retry.backoff.coefficient', backoff.coefficient, { min: 1, max: 100, whole: false }),
       maxMs: check.duration('retry.backoff.max', backoff.max, 1, 7 * dayMs),
+      nonRetryableCodes: check.codes('retry.nonRetryable', options.retry?.nonRetryable),
     }),
     cancelGraceMs: check.duration('cancelGrace', options.cancelGrace, 0, 600_000),
     run: options.run.bind(options),
@@ -155,6 +160,15 @@ function checker(handler: string) {
       const megabytes = (parseSizeBytes(value) ?? Number.NaN) / mib;
       that(megabytes >= 32 && megabytes <= 65_536, field, value, 'a size of 32MiB to 64GiB, such as "512MiB"');
       return Math.ceil(megabytes);
+    },
+    codes(field: string, value: readonly string[] | undefined): readonly string[] | undefined {
+      if (value === undefined) return undefined;
+      const isList = Array.isArray(value) && value.length <= nonRetryableCodesMax;
+      that(isList, field, value, `a list of at most ${nonRetryableCodesMax} codes`);
+      value.forEach((code, at) => {
+        that(errorCodePattern.test(code), `${field}[${at}]`, code, '1 to 64 letters, digits and . _ : / -');
+      });
+      return value;
     },
     number(field: string, value: number | undefined, range: NumberRange): number | undefined {
       if (value === undefined) return undefined;

@@ -202,6 +202,14 @@ describe('troupe list and queues', () => {
     ]);
     expect((await troupe(['queues', 'get', 'pictures'])).out).toMatch(/pictures +1m 30s +7 /);
     expect((await troupe(['queues', 'list'])).out).toMatch(/^default .*\n^pictures /m);
+    const codes = ['--non-retryable-code', 'ENOENT', '--non-retryable-code', 'NO_CARD'];
+    const picky = await troupe(['queues', 'update', 'pictures', ...codes, '--json']);
+    expect(documents(picky.out)[0]).toMatchObject({
+      settings: { retry: { nonRetryableCodes: ['ENOENT', 'NO_CARD'] } },
+    });
+    const job = await submitted('--queue', 'pictures', '--non-retryable-code', 'none');
+    const shown = documents((await troupe(['get', job, '--json'])).out);
+    expect(shown[0]?.['retry']).toEqual({ maxAttempts: 7, initialMs: 1_000, coefficient: 2, maxMs: 60_000 });
     const args = ['queues', 'update', 'pictures', '--retention', '1d', '--if-version', '1'];
     expect(await troupe(args)).toMatchObject({ code: 5 });
     expect(await troupe(['queues', 'create', 'pictures'])).toMatchObject({ code: 5 });

@@ -258,6 +258,42 @@ describe('queues', () => {
   });
 });
 
+describe('codes that are not retried', () => {
+  const codesOf = async (jobId: string) => (await client.get(jobId)).retry.nonRetryableCodes;
+  const submitted = async (queue: string, handler: string, nonRetryableCodes?: readonly string[]) =>
+    codesOf(
+      (await client.submit(handler, 1, { queue, ...(nonRetryableCodes && { retry: { nonRetryableCodes } }) })).jobId,
+    );
+
+  it('come from the job, else the handler, else the queue; an empty list is one too', async () => {
+    const made = await client.queues.create('codes', { retry: { nonRetryableCodes: ['OF_QUEUE', 'ENOENT'] } });
+    expect(made.settings.retry).toMatchObject({ maxAttempts: 3, nonRetryableCodes: ['OF_QUEUE', 'ENOENT'] });
+    expect(await submitted('codes', 'test.echo')).toEqual(['OF_QUEUE', 'ENOENT']);
+    expect(await submitted('codes', 'test.picky')).toEqual(['OF_HANDLER']);
+    expect(await submitted('codes', 'test.picky', ['OF_JOB'])).toEqual(['OF_JOB']);
+    expect(await submitted('codes', 'test.picky', [])).toBeUndefined();
+    const kept = await client.queues.update('codes', 1, { retry: { maxAttempts: 7 } });
+    expect(kept.settings.retry).toMatchObject({ maxAttempts: 7, nonRetryableCodes: ['OF_QUEUE', 'ENOENT'] });
+    const cleared = await client.queues.update('codes', 2, { retry: { nonRetryableCodes: [] } });
+    expect(cleared.settings.retry).not.toHaveProperty('nonRetryableCodes');
+    expect(await submitted('codes', 'test.echo')).toBeUndefined();
+  });
+
+  it('a job that is submitted again keeps what it had, also when that was none', async () => {
+    const { jobId } = await client.submit('test.picky', 1, { retry: { nonRetryableCodes: [] } });
+    await succeed(jobId, 1);
+    expect(await codesOf((await client.retry(jobId)).jobId)).toBeUndefined();
+  });
+
+  it('are part of what an idempotency key stands for', async () => {
+    const options = { idempotencyKey: 'codes', retry: { nonRetryableCodes: ['A'] } };
+    const first = await client.submit('test.echo', 1, options);
+    expect(await client.submit('test.echo', 1, options)).toMatchObject({ jobId: first.jobId, duplicate: true });
+    const other = { ...options, retry: { nonRetryableCodes: ['B'] } };
+    await expect(client.submit('test.echo', 1, other)).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+  });
+});
+
 describe('bad input: refused, and nothing stored', () => {
   async function refused(run: () => Promise<unknown>): Promise<unknown> {
     const jobs = edge.records.size;
@@ -330,6 +366,20 @@ describe('bad input: refused, and nothing stored', () => {
       'job.run_time',
       'job.total_timeout',
     ]);
+  });
+
+  it('codes that are none, or too many', async () => {
+    const violations = async (nonRetryableCodes: readonly string[]) => {
+      const error = await refused(() => client.submit('test.echo', 1, { retry: { nonRetryableCodes } }));
+      return (error as { violations: { field: string }[] }).violations.map(({ field }) => field);
+    };
+    const field = 'job.retry.non_retryable_codes';
+    expect(await violations(['OK', '', 'a b', '-', 'A'.repeat(65)])).toEqual(
+      [1, 2, 3, 4].map((at) => `${field}[${at}]`),
+    );
+    expect(await violations(Array.from({ length: 33 }, (_, at) => `C${at}`))).toEqual([field]);
+    const most = Array.from({ length: 32 }, (_, at) => `${at}`.padEnd(64, '.'));
+    await expect(client.submit('test.echo', 1, { retry: { nonRetryableCodes: most } })).resolves.toBeDefined();
   });
 
   it('an input over the limit', async () => {

@@ -56,6 +56,12 @@ describe('defineHandler', () => {
     expect(wrong({ retry: { maxAttempts: 0 } })).toThrow(/retry\.maxAttempts: 0/);
     expect(wrong({ retry: { backoff: { initial: 'soon' } } })).toThrow(/retry\.backoff\.initial/);
     expect(wrong({ retry: { backoff: { coefficient: 0.5 } } })).toThrow(/retry\.backoff\.coefficient/);
+    expect(wrong({ retry: { nonRetryable: 'ENOENT' } })).toThrow(
+      /retry\.nonRetryable: "ENOENT" .* a list of at most 32/,
+    );
+    expect(wrong({ retry: { nonRetryable: Array(33).fill('A') } })).toThrow(/a list of at most 32/);
+    expect(wrong({ retry: { nonRetryable: ['ENOENT', 'no card'] } })).toThrow(/retry\.nonRetryable\[1\]: "no card"/);
+    expect(wrong({ retry: { nonRetryable: ['A'.repeat(65)] } })).toThrow(/retry\.nonRetryable\[0\]/);
     expect(wrong({ cancelGrace: '1 week' })).toThrow(/cancelGrace/);
     expect(wrong({ input: { type: 'object' } })).toThrow(/input: .* Standard Schema/);
     expect(wrong({ run: 'fast' })).toThrow(/run/);
@@ -78,13 +84,13 @@ describe('defineHandler', () => {
       name: 'a.b',
       input: z.object({ size: z.number().default(3), tag: z.string() }),
       memory: '100MB',
-      retry: { backoff: { max: '5m' } },
+      retry: { backoff: { max: '5m' }, nonRetryable: ['ENOENT'] },
       run,
     });
     const manifest = manifestOf(handler);
     expect(JSON.parse(JSON.stringify(manifest))).toEqual(manifest);
     expect(manifest).toMatchObject({ name: 'a.b', version: '0.0.0', inputKind: 'json', memoryMb: 96 });
-    expect(manifest.retry).toEqual({ maxMs: 300_000 });
+    expect(manifest.retry).toEqual({ maxMs: 300_000, nonRetryableCodes: ['ENOENT'] });
     expect(manifest.inputSchema).toMatchObject({ required: ['tag'] });
   });
 

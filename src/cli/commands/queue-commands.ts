@@ -5,7 +5,7 @@ import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { durationText, relativeText } from '../duration-text.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
-import { countFlag, durationFlag, given, numberFlag } from '../flag-values.ts';
+import { codesFlag, countFlag, durationFlag, given, numberFlag } from '../flag-values.ts';
 import { documentLine } from '../job-document.ts';
 import { tableText } from '../text-table.ts';
 
@@ -16,6 +16,7 @@ interface SettingsFlags {
   readonly initialDelay?: number;
   readonly coefficient?: number;
   readonly maxDelay?: number;
+  readonly nonRetryableCode?: readonly string[];
 }
 
 function withSettingsFlags(command: Command): Command {
@@ -25,7 +26,8 @@ function withSettingsFlags(command: Command): Command {
     .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
     .option('--initial-delay <duration>', 'before the second attempt', durationFlag('initial-delay'))
     .option('--coefficient <number>', 'growth of the delay, 1 to 10', numberFlag('coefficient'))
-    .option('--max-delay <duration>', 'longest delay', durationFlag('max-delay'));
+    .option('--max-delay <duration>', 'longest delay', durationFlag('max-delay'))
+    .option('--non-retryable-code <code>', 'error code that is never retried, or none; may be repeated', codesFlag);
 }
 
 function settingsOf(flags: SettingsFlags): QueueSettingsInput {
@@ -34,6 +36,7 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
     initialMs: flags.initialDelay,
     coefficient: flags.coefficient,
     maxMs: flags.maxDelay,
+    nonRetryableCodes: flags.nonRetryableCode,
   });
   return {
     ...given({ executionTimeoutMs: flags.executionTimeout, retentionMs: flags.retention }),

@@ -8,7 +8,7 @@ import { withSession } from '../command-context.ts';
 import type { CommandContext, Session } from '../command-context.ts';
 import { explainError } from '../explain-error.ts';
 import { exitCodeOf, exitCodes } from '../exit-code.ts';
-import { countFlag, durationFlag, given, labelFlag, timeFlag } from '../flag-values.ts';
+import { codesFlag, countFlag, durationFlag, given, labelFlag, timeFlag } from '../flag-values.ts';
 import { followJobs } from '../follow-jobs.ts';
 import type { FollowedJob } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
@@ -34,6 +34,7 @@ interface SubmitFlags {
   readonly totalTimeout?: number;
   readonly retention?: number;
   readonly maxAttempts?: number;
+  readonly nonRetryableCode?: readonly string[];
   readonly wait?: boolean;
   readonly watch?: boolean;
   readonly outputDir?: string;
@@ -61,6 +62,7 @@ function* groupsOf(inputs: readonly PlannedInput[]): Generator<readonly PlannedI
 function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs: number): JobDraft {
   const value = input.read();
   // One key for each file, so that the same command given again makes no second job of any of them.
+  const retry = given({ maxAttempts: flags.maxAttempts, nonRetryableCodes: flags.nonRetryableCode });
   const key = flags.key === undefined || flags.each === undefined ? flags.key : `${flags.key}:${input.label}`;
   return {
     handler,
@@ -77,7 +79,7 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
       uniqueKey: flags.uniqueKey,
       onConflict: flags.onConflict,
       labels: flags.label,
-      retry: flags.maxAttempts === undefined ? undefined : { maxAttempts: flags.maxAttempts },
+      retry: Object.keys(retry).length === 0 ? undefined : retry,
     }),
   };
 }
@@ -178,6 +180,7 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .option('--total-timeout <duration>', 'longest time over all attempts', durationFlag('total-timeout'))
     .option('--retention <duration>', 'how long it is kept', durationFlag('retention'))
     .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
+    .option('--non-retryable-code <code>', 'error code that is never retried, or none; may be repeated', codesFlag)
     .option('--wait', 'stay until it has ended; the exit code tells how')
     .option('--watch', 'the same, and show how it fares')
     .option('--output-dir <dir>', 'write outputs there (with --wait or --watch)')

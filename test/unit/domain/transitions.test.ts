@@ -6,7 +6,7 @@ import { retryDelayMs } from '../../../src/domain/retry-policy.ts';
 import { edgeOf, edges } from '../../../src/domain/state-machine.ts';
 import type { JobCommand } from '../../../src/domain/transitions.ts';
 import { convictionsMax, decide, lossesMax, nextDeadline } from '../../../src/domain/transitions.ts';
-import { testRecord } from '../../support/jobs.ts';
+import { testRecord, testSpec } from '../../support/jobs.ts';
 
 const start = 1_700_000_000_000;
 const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;
@@ -132,6 +132,22 @@ describe('decisions', () => {
   it('fails for good when the failure is not retryable', () => {
     const record = apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: false });
     expect(record).toMatchObject({ state: 'FAILED', failure });
+  });
+
+  it('fails for good when the policy names the code of the error, and counts that failure', () => {
+    const retry = { ...testSpec().retry, nonRetryableCodes: ['NO_CARD', 'ENOENT'] };
+    const ended = (code?: string) => {
+      const failed: JobCommand = {
+        ...{ kind: 'fail', token: 'a', retryable: true },
+        failure: { ...failure, ...(code !== undefined && { code }) },
+      };
+      return apply(testRecord({ retry }), claim('a'), failed);
+    };
+    expect(ended('ENOENT')).toMatchObject({ state: 'FAILED', failures: 1, failure: { code: 'ENOENT' } });
+    for (const code of ['enoent', 'ENOENT2', undefined]) expect(ended(code).state).toBe('RETRYING');
+    expect(apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: true }).state).toBe(
+      'RETRYING',
+    );
   });
 
   it('puts off a run that its handler snoozes: not before its time, no failure, within retention and total timeout', () => {
