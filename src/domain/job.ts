@@ -5,6 +5,7 @@
  */
 import type { JobId } from './job-id.ts';
 import type { Labels } from './labels.ts';
+import type { Priority } from './priority.ts';
 
 export const jobStates = [
   'SCHEDULED',
@@ -92,6 +93,8 @@ export interface JobSpec {
   readonly handler: string;
   /** The version it needs: `1.4.0`, or at least: `>=1.4`. Absent: any. */
   readonly handlerVersion?: string;
+  /** Absent: the default one. */
+  readonly priority?: Priority;
   readonly input: Payload;
   /** Not before this instant (epoch ms). Absent: at once. */
   readonly runAtMs?: number;

@@ -7,6 +7,8 @@
 import type { JobRecord, JobState } from '../../domain/job.ts';
 import { isTerminal, jobStates } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import type { QueuePlace } from './queue-book.ts';
+import { QueueBooks } from './queue-book.ts';
 
 export interface JobEntry {
   current: JobRecord;
@@ -16,9 +18,11 @@ export interface JobEntry {
   /** Monotonic ms of the last heartbeat of the present run. */
   heardMs: number;
   progress: { readonly fraction: number; readonly note: string } | undefined;
+  readonly place: QueuePlace;
 }
 
 export class JobTable {
+  readonly queues = new QueueBooks();
   readonly #live = new Map<JobId, JobEntry>();
   readonly #recent = new Map<JobId, JobRecord>();
   readonly #running = new Set<JobEntry>();
@@ -66,9 +70,12 @@ export class JobTable {
       publishedSeq: options.publishedSeq,
       heardMs: options.nowMs,
       progress: undefined,
+      place: this.queues.placeOf(record),
     };
     this.#live.set(record.id, entry);
     this.#counts[record.state] += 1;
+    if (options.durable) this.queues.restore(entry);
+    else this.queues.enter(entry);
     this.#index(entry);
     return entry;
   }
@@ -76,6 +83,7 @@ export class JobTable {
   replace(entry: JobEntry, record: JobRecord): void {
     this.#counts[entry.current.state] -= 1;
     this.#counts[record.state] += 1;
+    this.queues.move(entry, record);
     entry.current = record;
     this.#index(entry);
   }

@@ -179,6 +179,7 @@ export class ShardCore {
     this.#ownership.askIfDue();
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.expire(nowMs);
+    this.table.queues.sweep(nowMs);
     this.unique.expire(this.context.clock.monotonicMs());
     this.#watermark.saveIfDue(nowMs);
     for (const [state, count] of Object.entries(this.table.counts)) {
@@ -253,6 +254,7 @@ export class ShardCore {
         this.#deadlines.watch(entry.current);
       }
     }
+    this.table.queues.sort();
   }
 
   #durable(record: JobRecord): void {
