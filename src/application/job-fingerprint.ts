@@ -50,5 +50,6 @@ function canonicalText(request: JobRequest): string {
     ...(request.unique === undefined ? [] : [[request.unique.key, request.unique.onConflict]]),
     ...(request.retryOf === undefined ? [] : [request.retryOf]),
     ...(codes === undefined ? [] : [{ nonRetryableCodes: codes }]),
+    ...(request.priority === undefined ? [] : [{ priority: request.priority }]),
   ]);
 }

@@ -20,6 +20,8 @@ export interface JobRequest {
   readonly totalTimeoutMs?: number | undefined;
   readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined;
   readonly retentionMs?: number | undefined;
+  /** Absent: the default one. */
+  readonly priority?: number | undefined;
   readonly labels?: Labels | undefined;
   readonly unique?: UniqueKey | undefined;
   /** The ended job that this one repeats. */

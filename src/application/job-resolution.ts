@@ -8,6 +8,7 @@ import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { isVersionNeed, needText, versionNeedText } from '../domain/handler-need.ts';
 import type { JobSpec, Payload } from '../domain/job.ts';
 import { checkLabels } from '../domain/labels.ts';
+import { isPriority } from '../domain/priority.ts';
 import { defaultQueueSettings, handlerNamePattern, namePattern } from '../domain/queue.ts';
 import type { Queue } from '../domain/queue.ts';
 import { FieldChecks } from './field-checks.ts';
@@ -19,6 +20,7 @@ import type { JobRequest, RequestPayload } from './job-request.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import { checkRetry, executionTimeoutRange, mergeRetry, retentionRange } from './settings-checks.ts';
 
+const priorityRange = { min: 0, max: 4, text: '0 (lowest) to 4' };
 /** Most characters of an idempotency key. */
 const idempotencyKeyMax = 256;
 const uniqueKeyMax = 256;
@@ -59,6 +61,7 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   const retentionMs = request.retentionMs ?? facts.queue?.settings.retentionMs ?? defaultQueueSettings.retentionMs;
   for (const { key, description } of checkLabels(request.labels ?? {})) checks.add(`job.labels[${key}]`, description);
   checkTimes(checks, request, retentionMs, facts.nowMs);
+  checks.range('job.priority', request.priority, priorityRange);
   checkRetry(checks, 'job.retry', request.retry);
   const problemsWith = inputChecker(input, facts.validator);
   for (const { field, description } of problemsWith(facts.choice?.manifests[0])) checks.add(field, description);
@@ -134,6 +137,7 @@ function fillIn(
     ...(request.idempotencyKey !== '' && { idempotencyKey: request.idempotencyKey }),
     ...(request.labels !== undefined && Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(request.unique !== undefined && { unique: request.unique }),
+    ...(request.priority !== undefined && isPriority(request.priority) && { priority: request.priority }),
     ...(request.retryOf !== undefined && { retryOf: request.retryOf }),
     ...(facts.traceparent !== undefined && { traceparent: facts.traceparent }),
   };

@@ -66,6 +66,7 @@ function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotenc
     retentionMs: spec.retentionMs,
     labels: spec.labels,
     unique: spec.unique,
+    priority: spec.priority,
     retryOf: id,
     idempotencyKey,
   };

@@ -37,6 +37,7 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
       retry: toRetry(draft.retry),
       retention: toOptionalTime(draft.retentionMs),
       labels: draft.labels,
+      priority: draft.priority,
       unique: toUnique(draft),
     },
     idempotencyKey,
@@ -111,6 +112,7 @@ export function fromJob(job: wire.Job): JobInfo {
     retry: fromRetry(spec?.retry),
     retentionMs: durationMs(spec?.retention) ?? 0,
     labels: spec?.labels ?? {},
+    priority: spec?.priority ?? 0,
     history: job.history.map(fromEvent),
     ...optionalParts(job),
   };

@@ -50,6 +50,8 @@ export interface JobInfo {
   readonly retry: RetryPolicy;
   readonly retentionMs: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** 0 (lowest) to 4. */
+  readonly priority: number;
   readonly uniqueKey?: string;
   readonly run?: { readonly attempt: number; readonly node: string; readonly startedAt: Date };
   readonly progress?: { readonly fraction: number; readonly note: string };
@@ -110,6 +112,8 @@ export interface JobOptions {
   readonly totalTimeoutMs?: number;
   readonly retry?: Partial<RetryPolicy>;
   readonly retentionMs?: number;
+  /** 0 (lowest) to 4; default 2. */
+  readonly priority?: number;
   /** To find the job by: at most 16. */
   readonly labels?: Readonly<Record<string, string>>;
   /** At most one unfinished job has this key. */

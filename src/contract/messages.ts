@@ -155,6 +155,7 @@ export interface JobSpec {
   readonly handlerVersion: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly unique: UniqueKey | null;
+  readonly priority: number | null;
 }
 
 export interface UniqueKey {

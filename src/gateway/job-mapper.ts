@@ -19,6 +19,7 @@ import {
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { TroupeError } from '../domain/errors.ts';
+import { defaultPriority } from '../domain/priority.ts';
 import type { Failure, JobRecord, JobSpec, JobState, RetryPolicy, TrailEntry, UniqueKey } from '../domain/job.ts';
 
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
@@ -37,6 +38,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     retentionMs: durationMs(job.retention),
     labels: job.labels,
     unique: fromUnique(job.unique),
+    priority: job.priority ?? undefined,
     idempotencyKey,
   };
 }
@@ -161,6 +163,7 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     retry: toRetry(spec.retry),
     retention: toTime(spec.retentionMs),
     labels: spec.labels,
+    priority: spec.priority ?? defaultPriority,
     unique: spec.unique && { key: spec.unique.key, onConflict: uniqueConflictCodes[spec.unique.onConflict] },
   };
 }

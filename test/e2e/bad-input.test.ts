@@ -115,6 +115,13 @@ const refusals: readonly Refused[] = [
     field: 'job.input.json/bytes',
   },
   {
+    what: 'a priority that is none',
+    call: () => troupe.submit('test.echo', 1, { priority: 5 }),
+    status: 'INVALID_ARGUMENT',
+    code: 'INVALID_JOB_SPEC',
+    field: 'job.priority',
+  },
+  {
     what: 'bytes for a handler that takes JSON',
     call: () => troupe.submit('test.sized', new Uint8Array(4)),
     status: 'INVALID_ARGUMENT',

@@ -280,11 +280,12 @@ export class ShardCore {
   }
 
   #dispatch(record: JobRecord): void {
-    const { tenant, queue, handler, handlerVersion: version } = record.spec;
+    const { tenant, queue, handler, handlerVersion: version, priority: level } = record.spec;
     const need = version === undefined ? { handler } : { handler, version };
     const strand = this.services.everyNodeHas(need) ? 'main' : 'own';
     const { id: jobId, attempt } = record;
-    const message = { jobId, tenant, queue, attempt, generation: this.epoch, need, strand } as const;
+    const place = { tenant, queue, ...(level !== undefined && { level }) };
+    const message = { ...place, jobId, attempt, generation: this.epoch, need, strand } as const;
     this.#outbox.addWork(message, record.readyAtMs, bucketOf(jobId));
   }
 

@@ -8,6 +8,7 @@
 import type { Strand, WorkDelivery } from '../../application/ports/bus.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/actor.ts';
 import type { RunsMessage } from './runs-message.ts';
+import type { Turn } from './slot-ledger.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 type Deliveries = readonly WorkDelivery[];
@@ -41,7 +42,7 @@ class Puller implements Behavior<PullerMessage> {
   readonly #runs: ActorRef<RunsMessage>;
   readonly #context: ActorContext<PullerMessage>;
   readonly #abort = new AbortController();
-  readonly #stopListening: () => void;
+  readonly #turn: Turn;
   /** A pull is under way, or a retry is set. */
   #busy = false;
   #woken = false;
@@ -58,7 +59,7 @@ class Puller implements Behavior<PullerMessage> {
     this.#services = services;
     this.#runs = runs;
     this.#context = context;
-    this.#stopListening = services.slots.onRoom(() => {
+    this.#turn = services.slots.wait(strand, () => {
       if (!this.#woken && (!this.#busy || this.#kept !== undefined || services.slots.closed))
         this.#woken = context.self.tell({ kind: 'room' });
     });
@@ -89,7 +90,7 @@ class Puller implements Behavior<PullerMessage> {
   }
 
   onStop(): void {
-    this.#stopListening();
+    this.#turn.leave();
     this.#leave();
   }
 
@@ -171,6 +172,7 @@ class Puller implements Behavior<PullerMessage> {
   /** The slots of the deliveries pass to the runs. */
   #deliver(deliveries: Deliveries): void {
     if (deliveries.length === 0) return;
+    this.#turn.took(deliveries.length);
     this.#delivered += deliveries.length;
     this.#context.describe({ delivered: this.#delivered });
     if (this.#runs.tell({ kind: 'deliver', deliveries })) return;

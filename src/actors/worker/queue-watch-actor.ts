@@ -1,9 +1,10 @@
 /**
- * Starts a puller for the main strand of every queue that the shared configuration names, and one for every own strand
- * that holds messages and whose need this node meets. Queues are never forgotten while the node runs; the puller of an own
- * strand ends when the strand has been empty for a while, or the node no longer meets the need.
+ * Starts a puller for the main strand of every queue that the shared configuration names, one for each further level of
+ * a queue once it holds messages, and one for every own strand that holds messages and whose need this node meets. Queues
+ * and levels are never forgotten while the node runs; the puller of an own strand ends when the strand has been empty for
+ * a while, or the node no longer meets the need.
  *
- * Which own strands there are is read from the stream itself, so that nobody has to announce them and nothing can be
+ * Which levels and own strands there are is read from the stream itself, so that nobody has to announce them and nothing can be
  * forgotten by a crash. What no live node can run is said once, and measured.
  */
 import type { HandlerFleet } from '../../application/handler-fleet.ts';
@@ -26,7 +27,7 @@ export type QueueWatchMessage =
   | { readonly kind: 'seen'; readonly outcome: Outcome<readonly StrandDepth[]> }
   | { readonly kind: 'ready'; readonly strand: Strand; readonly outcome: Outcome<void> };
 
-/** News of queues come by a watch, own strands are found by looking: so long a first job of a need may wait. */
+/** News of queues come by a watch, levels and own strands are found by looking: so long the first job of one may wait. */
 const lookEveryMs = 1_000;
 /** An own strand that was empty for so many looks in a row. */
 const idleLooks = 30;
@@ -127,11 +128,17 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   #seen(depths: readonly StrandDepth[]): void {
     this.#measure(depths);
     const waiting = new Set<string>();
-    for (const { tenant, queue, need, messages } of depths) {
-      if (need === undefined || messages === 0) continue;
-      waiting.add(nameOf({ tenant, queue, need }));
-      this.#tellUnserved({ tenant, queue, need }, messages);
-      if (this.#services.handlers.meet(need) && this.#ownPullers() < ownStrandsMax) this.#pull({ tenant, queue, need });
+    for (const { messages, ...strand } of depths) {
+      if (messages === 0) continue;
+      const { need } = strand;
+      if (need === undefined) {
+        // That of the default level is pulled as soon as there is a queue, and no other queue is.
+        if (strand.level !== undefined) this.#pull(strand);
+        continue;
+      }
+      waiting.add(nameOf(strand));
+      this.#tellUnserved({ ...strand, need }, messages);
+      if (this.#services.handlers.meet(need) && this.#ownPullers() < ownStrandsMax) this.#pull(strand);
     }
     for (const [name, strand] of this.#unserved) if (!waiting.has(name)) this.#served(name, strand);
     for (const [name, pulled] of this.#pulled) {
@@ -217,8 +224,9 @@ function unservedLabels({ tenant, queue, need }: Strand & { readonly need: Handl
   return { tenant, queue, handler: need.handler, version: need.version ?? 'any' };
 }
 
-function nameOf({ tenant, queue, need }: Strand): string {
-  return need === undefined ? `${tenant}.${queue}` : `${tenant}.${queue}:${needText(need)}`;
+function nameOf({ tenant, queue, level, need }: Strand): string {
+  const main = level === undefined ? `${tenant}.${queue}` : `${tenant}.${queue}^${String(level)}`;
+  return need === undefined ? main : `${main}:${needText(need)}`;
 }
 
 /** A queue whose puller fails too often is quarantined and shown; the others go on. */

@@ -1,12 +1,25 @@
 /**
  * The places for runs on this node. A puller reserves places first and only then asks for messages; a place passes to
- * the run pool when the run is handed over, and is free again when its code is gone.
+ * the run pool when the run is handed over, and is free again when its code is gone. Who waits for room is told in fair
+ * order: tenants alike, the queues of a tenant alike, the strands of a queue by the weight of their level.
  */
+import type { Strand } from '../../application/ports/bus.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
+import { needText } from '../../domain/handler-need.ts';
+import { defaultPriority, priorityWeights } from '../../domain/priority.ts';
+import { FairOrder } from './fair-order.ts';
+import type { FairShare } from './fair-order.ts';
+
+/** How one strand waits for room. */
+export interface Turn {
+  /** It has got so many jobs; the others come first for as long as that is worth. */
+  took(jobs: number): void;
+  leave(): void;
+}
 
 export class SlotLedger {
   readonly #pool: Pick<RunPool, 'capacity'>;
-  readonly #wakers = new Set<() => void>();
+  readonly #wakers = new FairOrder<() => void>();
   #reserved = 0;
   #closed = false;
 
@@ -39,23 +52,39 @@ export class SlotLedger {
     return this.#closed;
   }
 
-  /** The pool may have room again. Who was woken first is last the next time: no queue stands in the way of another. */
+  /** The pool may have room again: who comes first may take it all. */
   changed(): void {
-    if (this.free === 0) return;
-    const [first] = this.#wakers;
-    for (const wake of [...this.#wakers]) wake();
-    if (first === undefined || !this.#wakers.delete(first)) return;
-    this.#wakers.add(first);
+    if (this.free > 0) this.#wakeAll();
   }
 
-  onRoom(wake: () => void): () => void {
-    this.#wakers.add(wake);
-    return () => this.#wakers.delete(wake);
+  /** `wake` is called whenever there is room, or none will ever be again. */
+  wait(strand: Strand, wake: () => void): Turn {
+    const path = placeOf(strand);
+    const leave = this.#wakers.add(path, wake);
+    return {
+      leave,
+      took: (jobs) => {
+        this.#wakers.served(path, jobs);
+      },
+    };
   }
 
   /** No place is given out any more: the node drains. Whoever waits for one is told. */
   close(): void {
     this.#closed = true;
-    for (const wake of [...this.#wakers]) wake();
+    this.#wakeAll();
   }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#wakers.order()]) wake();
+  }
+}
+
+function placeOf({ tenant, queue, level = defaultPriority, need }: Strand): readonly FairShare[] {
+  const name = need === undefined ? String(level) : `${String(level)}:${needText(need)}`;
+  return [
+    { name: tenant, weight: 1 },
+    { name: queue, weight: 1 },
+    { name, weight: priorityWeights[level] },
+  ];
 }

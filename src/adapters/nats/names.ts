@@ -5,12 +5,9 @@
 import { hash } from 'node:crypto';
 import type { Strand } from '../../application/ports/bus.ts';
 import { invariant } from '../../domain/errors.ts';
-import type { HandlerNeed } from '../../domain/handler-need.ts';
 import { needText } from '../../domain/handler-need.ts';
+import { defaultPriority, isPriority } from '../../domain/priority.ts';
 import { namePattern } from '../../domain/queue.ts';
-
-/** The one level of today; more levels are more consumers. */
-export const workLevel = '2';
 
 export interface NatsNames {
   readonly root: string;
@@ -41,7 +38,7 @@ export function natsNames(root: string): NatsNames {
     configBucket: `${root}_config`,
     workSubjects: `${root}.work.*.*.*`,
     eventSubjects: `${root}.events.*.*.*.*`,
-    workSubject: ({ tenant, queue, need }) => `${root}.work.${tenant}.${queue}.${levelToken(need)}`,
+    workSubject: (strand) => `${root}.work.${strand.tenant}.${strand.queue}.${levelToken(strand)}`,
     eventSubject: (tenant, queue, event, jobId) => `${root}.events.${tenant}.${queue}.${event}.${jobId}`,
     progressSubject: (tenant, queue, jobId) => `${root}.progress.${tenant}.${queue}.${jobId}`,
     shardSubject: (shard, verb) => `${root}.shard.${shard}.${verb}`,
@@ -50,24 +47,26 @@ export function natsNames(root: string): NatsNames {
 }
 
 /** `=` cannot be part of a tenant or queue, so the name says both without doubt. Names are short: a need is hashed. */
-export function consumerName({ tenant, queue, need }: Strand): string {
-  const main = `${tenant}=${queue}=${workLevel}`;
+export function consumerName({ tenant, queue, level = defaultPriority, need }: Strand): string {
+  const main = `${tenant}=${queue}=${level}`;
   return need === undefined ? main : `${main}=${hash('sha256', needText(need), 'base64url').slice(0, 22)}`;
 }
 
 /** The last token of a work subject: the level alone is the main strand, with a need behind it that need's own. */
-function levelToken(need: HandlerNeed | undefined): string {
-  return need === undefined ? workLevel : escapeToken(`${workLevel}:${needText(need)}`);
+function levelToken({ level = defaultPriority, need }: Strand): string {
+  return need === undefined ? String(level) : escapeToken(`${level}:${needText(need)}`);
 }
 
 /** Undefined for a subject that is none of ours. */
 export function strandOf(workSubject: string): Strand | undefined {
-  const [, , tenant, queue, level] = workSubject.split('.');
-  if (tenant === undefined || queue === undefined || level === undefined) return undefined;
-  if (level === workLevel) return { tenant, queue };
-  const [, handler, version] = /^2:([^@]+)(?:@(.+))?$/.exec(unescapeToken(level)) ?? [];
-  if (handler === undefined) return undefined;
-  return { tenant, queue, need: { handler, ...(version !== undefined && { version }) } };
+  const [, , tenant, queue, token] = workSubject.split('.');
+  if (tenant === undefined || queue === undefined || token === undefined) return undefined;
+  const [, digit, handler, version] = /^(\d)(?::([^@]+)(?:@(.+))?)?$/.exec(unescapeToken(token)) ?? [];
+  const level = Number(digit);
+  if (digit === undefined || !isPriority(level)) return undefined;
+  const place = { tenant, queue, ...(level !== defaultPriority && { level }) };
+  if (handler === undefined) return place;
+  return { ...place, need: { handler, ...(version !== undefined && { version }) } };
 }
 
 const freeCharacter = /[^A-Za-z0-9_-]/gu;

@@ -3,6 +3,7 @@
  * harmless, so every doubt (timeout, lost link) is simply a rejection.
  */
 import type { JobEvent, Publisher, WorkMessage } from '../../application/ports/bus.ts';
+import { strandOfWork } from '../../application/ports/bus.ts';
 import type { Telemetry } from '../../application/ports/runtime.ts';
 import { cloudEventHeaders } from './cloud-event.ts';
 import type { NatsLimits } from './limits.ts';
@@ -50,11 +51,11 @@ export class NatsPublisher implements Publisher {
   }
 
   publishWork(message: WorkMessage): Promise<void> {
-    const { jobId, attempt, generation, tenant, queue, need, strand } = message;
+    const { jobId, attempt, generation, need, strand } = message;
     const own = strand === 'own';
     // The same message may move from the main strand to its own: that is no repetition.
     return this.#work.publish({
-      subject: this.#options.names.workSubject(own ? { tenant, queue, need } : { tenant, queue }),
+      subject: this.#options.names.workSubject(strandOfWork(message)),
       headers: `Nats-Msg-Id: ${jobId}.${attempt}.${generation}${own ? '.own' : ''}\r\n`,
       body: `{"jobId":"${jobId}","attempt":${attempt},"generation":${generation},"handler":"${need.handler}"${
         need.version === undefined ? '' : `,"version":"${need.version}"`

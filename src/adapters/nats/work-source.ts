@@ -5,6 +5,7 @@
  */
 import { createInbox } from '@nats-io/transport-node';
 import type { Msg } from '@nats-io/transport-node';
+import { strandOfWork } from '../../application/ports/bus.ts';
 import type { Strand, StrandDepth, WorkDelivery, WorkSource } from '../../application/ports/bus.ts';
 import type { Clock, Counter, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
@@ -88,7 +89,7 @@ export class NatsWorkSource implements WorkSource {
   }
 
   async ensureStrand(strand: Strand): Promise<void> {
-    // Own strands come and go; a pull that finds its consumer gone makes it anew.
+    // Those of needs come and go; a pull that finds its consumer gone makes it anew.
     if (strand.need === undefined) this.#known.set(consumerName(strand), strand);
     await this.#options.topology.ensureConsumer(strand);
   }
@@ -131,8 +132,7 @@ export class NatsWorkSource implements WorkSource {
       this.#options.link.trySend(ackTo, termPayload);
       return;
     }
-    const { tenant, queue, need, strand } = delivery.message;
-    const pull = this.#byKey.get(consumerName(strand === 'own' ? { tenant, queue, need } : { tenant, queue }))?.[0];
+    const pull = this.#byKey.get(consumerName(strandOfWork(delivery.message)))?.[0];
     if (pull !== undefined) {
       pull.take(delivery);
       return;
@@ -194,9 +194,8 @@ function readDelivery(message: Msg, ackTo: string): WorkDelivery | undefined {
     const { attempt, generation, handler, version } = body;
     if (jobId === undefined || typeof handler !== 'string') return undefined;
     const need = typeof version === 'string' ? { handler, version } : { handler };
-    const { tenant, queue } = place;
     const strand = place.need === undefined ? 'main' : 'own';
-    const work = { jobId, tenant, queue, attempt, generation, need, strand } as const;
+    const work = { ...place, jobId, attempt, generation, need, strand } as const;
     return { message: work, ackTo, deliveries: deliveriesOf(ackTo) };
   } catch {
     return undefined;

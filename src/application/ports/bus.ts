@@ -1,6 +1,7 @@
 /** JetStream and core NATS as the application sees them. Nothing here is a record: all of it can be rebuilt. */
 import type { JobEventType } from '../../domain/job.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
+import type { Priority } from '../../domain/priority.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
 export interface WorkMessage {
@@ -20,14 +21,23 @@ export interface WorkMessage {
    * the main one while every node could run it.
    */
   readonly strand: 'main' | 'own';
+  /** Absent: the default one. */
+  readonly level?: Priority;
 }
 
-/** A subject and a consumer of its own: all of a queue that any node may take, or what needs one handler. */
+/** A subject and a consumer of its own: all of one level of a queue that any node may take, or what needs one handler. */
 export interface Strand {
   readonly tenant: string;
   readonly queue: string;
-  /** Absent: the main strand. */
+  /** Absent: the default one. */
+  readonly level?: Priority;
+  /** Absent: the main strand of the level. */
   readonly need?: HandlerNeed;
+}
+
+/** The strand in which a message waits. */
+export function strandOfWork({ tenant, queue, level, need, strand }: WorkMessage): Strand {
+  return { tenant, queue, ...(level !== undefined && { level }), ...(strand === 'own' && { need }) };
 }
 
 /** Messages of a strand, taken ones not yet acknowledged included. */

@@ -26,6 +26,7 @@ interface SubmitFlags {
   readonly key?: string;
   readonly uniqueKey?: string;
   readonly onConflict?: UniqueConflict;
+  readonly priority?: number;
   readonly label?: Readonly<Record<string, string>>;
   readonly runAt?: Date;
   readonly delay?: number;
@@ -78,6 +79,7 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
       idempotencyKey: key,
       uniqueKey: flags.uniqueKey,
       onConflict: flags.onConflict,
+      priority: flags.priority,
       labels: flags.label,
       retry: Object.keys(retry).length === 0 ? undefined : retry,
     }),
@@ -172,6 +174,7 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
         uniqueConflicts,
       ),
     )
+    .option('--priority <level>', '0 (lowest) to 4 (2)', countFlag('priority', 0, 4))
     .option('--label <name=value>', 'to find the job by; may be repeated', labelFlag)
     .option('--run-at <time>', 'not before this time', timeFlag('run-at'))
     .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))

@@ -3,10 +3,12 @@
  * nodes. All of it can be wiped. It knows hosts only by the ways back to them.
  */
 import type { JobEvent, ProgressNote, Strand, StrandDepth, WorkMessage } from '../../../src/application/ports/bus.ts';
+import { strandOfWork } from '../../../src/application/ports/bus.ts';
 import type { NodeInfo } from '../../../src/application/ports/membership.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { ShardVerb } from '../../../src/application/shard-protocol.ts';
 import { needText } from '../../../src/domain/handler-need.ts';
+import { defaultPriority } from '../../../src/domain/priority.ts';
 import type { LeaseValue } from './bus-leases.ts';
 import type { Host } from './host.ts';
 import { KeyStore } from './key-store.ts';
@@ -95,8 +97,7 @@ export class BusServer {
   }
 
   publishWork(message: WorkMessage): void {
-    const { tenant, queue, need, strand } = message;
-    const found: Strand = strand === 'own' ? { tenant, queue, need } : { tenant, queue };
+    const found = strandOfWork(message);
     this.#strands.set(strandName(found), found);
     this.queue(strandName(found)).publish(message);
   }
@@ -179,6 +180,7 @@ export class BusServer {
   }
 }
 
-export function strandName({ tenant, queue, need }: Strand): string {
-  return need === undefined ? `${tenant}/${queue}` : `${tenant}/${queue}/${needText(need)}`;
+export function strandName({ tenant, queue, level = defaultPriority, need }: Strand): string {
+  const main = `${tenant}/${queue}/${String(level)}`;
+  return need === undefined ? main : `${main}/${needText(need)}`;
 }

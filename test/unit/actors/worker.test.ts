@@ -241,9 +241,11 @@ describe('the workers of a node', () => {
   it('wake who waits for a slot in turn', () => {
     const slots = new SlotLedger({ capacity: () => 1 });
     const woken: string[] = [];
-    for (const name of ['a', 'b', 'c']) {
-      slots.onRoom(() => {
-        if (slots.reserve(1) === 1) woken.push(name);
+    for (const queue of ['a', 'b', 'c']) {
+      const turn = slots.wait({ tenant: 't', queue }, () => {
+        if (slots.reserve(1) !== 1) return;
+        turn.took(1);
+        woken.push(queue);
       });
     }
     for (let n = 0; n < 6; n += 1) {

@@ -249,6 +249,7 @@ describe('submit', () => {
     it('a key with another version is another content; without one it is what it was', () => {
       const print = (more: object): unknown => fingerprint('t', { ...echo, idempotencyKey: 'k', ...more })?.contentHash;
       expect(print({ handlerVersion: '1' })).not.toBe(print({}));
+      expect(print({ priority: 2 })).not.toBe(print({}));
       expect(print({})).toBe('wP1SA2_FkErCIlyCSRP8jev-Zzit0lHiw9VavDeF94k');
     });
   });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { consumerName, escapeToken, natsNames, strandOf } from '../../../src/adapters/nats/names.ts';
 import { readPubAck } from '../../../src/adapters/nats/pub-ack.ts';
+import { defaultPriority, priorities } from '../../../src/domain/priority.ts';
 import { handlerNamePattern } from '../../../src/domain/queue.ts';
 import { fitResults } from '../../../src/adapters/nats/shard-link.ts';
 
@@ -23,19 +24,21 @@ describe('names', () => {
   test('a work subject says its strand', () => {
     const names = natsNames('root');
     const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+    const level = fc.constantFrom(...priorities);
     const handler = fc.stringMatching(handlerNamePattern);
     const version = fc.option(fc.oneof(fc.stringMatching(/^[A-Za-z0-9._+-]{1,64}$/), fc.constant('>=1.4')));
     fc.assert(
-      fc.property(token, token, fc.option(fc.tuple(handler, version)), (tenant, queue, needed) => {
+      fc.property(token, token, level, fc.option(fc.tuple(handler, version)), (tenant, queue, asked, needed) => {
         const [name = '', least] = needed ?? [];
         const need = { handler: name, ...(typeof least === 'string' && { version: least }) };
-        const strand = needed === null ? { tenant, queue } : { tenant, queue, need };
+        const place = { tenant, queue, ...(asked !== defaultPriority && { level: asked }) };
+        const strand = needed === null ? place : { ...place, need };
         expect(names.workSubject(strand).split('.')).toHaveLength(5);
         expect(strandOf(names.workSubject(strand))).toEqual(strand);
         expect(consumerName(strand).length).toBeLessThan(256);
       }),
     );
-    expect(strandOf('root.work.a.b.3')).toBeUndefined();
+    expect(strandOf('root.work.a.b.5')).toBeUndefined();
   });
 
   test('two strands never share a consumer', () => {
@@ -45,6 +48,8 @@ describe('names', () => {
       { tenant: 'a', queue: 'b', need: { handler: 'x' } },
       { tenant: 'a', queue: 'b', need: { handler: 'x', version: '1' } },
       { tenant: 'a', queue: 'b' },
+      { tenant: 'a', queue: 'b', level: 3 } as const,
+      { tenant: 'a', queue: 'b', level: 3, need: { handler: 'x' } } as const,
     ].map(consumerName);
     expect(new Set(names).size).toBe(names.length);
   });

@@ -1,0 +1,65 @@
+/**
+ * Whose turn it is when there is less room than work: a tree (tenant, queue, strand) in which the children of each node
+ * share by weight. Start-time fair queueing: what a child has taken, divided by its weight, is its tag; the lowest tag is
+ * next; who was idle starts at the time of now, so that idleness saves nothing up and costs nothing. Pure but for its state.
+ */
+export interface FairShare {
+  readonly name: string;
+  /** Above 0. */
+  readonly weight: number;
+}
+
+interface Child<Leaf> {
+  readonly weight: number;
+  readonly node: FairOrder<Leaf>;
+  tag: number;
+}
+
+export class FairOrder<Leaf> {
+  readonly #children = new Map<string, Child<Leaf>>();
+  /** The tag of what was served last. */
+  #now = 0;
+  #leaf: Leaf | undefined;
+
+  /** Each part of the path is a child of the one before. Answers how to take it out again. */
+  add(path: readonly FairShare[], leaf: Leaf): () => void {
+    const [first, ...rest] = path;
+    if (first === undefined) {
+      this.#leaf = leaf;
+      return () => (this.#leaf = undefined);
+    }
+    let child = this.#children.get(first.name);
+    if (child === undefined) {
+      child = { weight: first.weight, node: new FairOrder<Leaf>(), tag: this.#now };
+      this.#children.set(first.name, child);
+    }
+    const { node } = child;
+    const remove = node.add(rest, leaf);
+    return () => {
+      remove();
+      if (node.#isEmpty) this.#children.delete(first.name);
+    };
+  }
+
+  /** What the leaf at the path has taken. */
+  served(path: readonly FairShare[], amount: number): void {
+    const [first, ...rest] = path;
+    const child = first && this.#children.get(first.name);
+    if (child === undefined) return;
+    this.#now = Math.max(child.tag, this.#now);
+    child.tag = this.#now + amount / child.weight;
+    child.node.served(rest, amount);
+  }
+
+  /** All leaves, the one whose turn it is first; of equal ones the heavier, then the one that was added first. */
+  *order(): Generator<Leaf> {
+    if (this.#leaf !== undefined) yield this.#leaf;
+    const tagOf = (child: Child<Leaf>): number => Math.max(child.tag, this.#now);
+    const byTag = [...this.#children.values()].sort((a, b) => tagOf(a) - tagOf(b) || b.weight - a.weight);
+    for (const { node } of byTag) yield* node.order();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#children.size === 0 && this.#leaf === undefined;
+  }
+}

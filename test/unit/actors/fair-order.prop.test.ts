@@ -1,0 +1,115 @@
+/** Shares of a flood, and bounds on waiting, for any tree of weights. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FairOrder } from '../../../src/actors/worker/fair-order.ts';
+import type { FairShare } from '../../../src/actors/worker/fair-order.ts';
+import { priorities, priorityWeights } from '../../../src/domain/priority.ts';
+
+function served(order: FairOrder<string>, paths: ReadonlyMap<string, readonly FairShare[]>, turns: number): string[] {
+  return Array.from({ length: turns }, () => {
+    const [next = ''] = order.order();
+    order.served(paths.get(next) ?? [], 1);
+    return next;
+  });
+}
+
+function flood(paths: ReadonlyMap<string, readonly FairShare[]>, turns: number): string[] {
+  const order = new FairOrder<string>();
+  for (const [name, path] of paths) order.add(path, name);
+  return served(order, paths, turns);
+}
+
+const levelPaths = new Map(
+  priorities.map((level) => [String(level), [{ name: String(level), weight: priorityWeights[level] }]] as const),
+);
+
+/** Most turns of others between two of this one, the wait for its first included. */
+function longestWait(turns: readonly string[], name: string): number {
+  const at = turns.flatMap((turn, index) => (turn === name ? [index] : []));
+  return Math.max(...at.map((index, nth) => index - (at[nth - 1] ?? -1) - 1), turns.length - (at.at(-1) ?? -1) - 1);
+}
+
+describe('levels', () => {
+  it('share a flood by weight, the highest first', () => {
+    const turns = flood(levelPaths, 3_100);
+    expect(turns[0]).toBe('4');
+    const shares = priorities.map((level) => turns.filter((turn) => turn === String(level)).length);
+    expect(shares).toEqual([100, 200, 400, 800, 1_600]);
+  });
+
+  it('the lowest waits for 34 starts of others at most under a flood of all, 17 under one of the highest', () => {
+    expect(longestWait(flood(levelPaths, 3_100), '0')).toBeLessThanOrEqual(34);
+    const two = new Map([...levelPaths].filter(([name]) => name === '0' || name === '4'));
+    expect(longestWait(flood(two, 3_100), '0')).toBeLessThanOrEqual(17);
+  });
+});
+
+describe('a fair order', () => {
+  const weights = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 8 });
+
+  it('gives each child its share of a flood, to within one turn of each other', () => {
+    fc.assert(
+      fc.property(weights, (each) => {
+        const paths = new Map(each.map((weight, index) => [`c${index}`, [{ name: `c${index}`, weight }]] as const));
+        const sum = each.reduce((total, weight) => total + weight, 0);
+        const turns = flood(paths, sum * 5);
+        each.forEach((weight, index) => {
+          const count = turns.filter((turn) => turn === `c${index}`).length;
+          expect(Math.abs(count - weight * 5)).toBeLessThanOrEqual(each.length);
+        });
+      }),
+    );
+  });
+
+  it('starves nobody: no child waits longer than its share of all weights, and one turn of each other', () => {
+    fc.assert(
+      fc.property(weights, (each) => {
+        const paths = new Map(each.map((weight, index) => [`c${index}`, [{ name: `c${index}`, weight }]] as const));
+        const sum = each.reduce((total, weight) => total + weight, 0);
+        const turns = flood(paths, sum * 6);
+        each.forEach((weight, index) => {
+          const bound = Math.ceil((sum - weight) / weight) + each.length;
+          expect(longestWait(turns, `c${index}`)).toBeLessThanOrEqual(bound);
+        });
+      }),
+    );
+  });
+
+  it('shares among groups first: a queue with many strands gets no more than one with one', () => {
+    const path = (queue: string, strand: string): readonly FairShare[] => [
+      { name: queue, weight: 1 },
+      { name: strand, weight: 4 },
+    ];
+    const paths = new Map([
+      ...Array.from({ length: 9 }, (_, index) => [`many${index}`, path('many', String(index))] as const),
+      ['single', path('single', 'a')] as const,
+    ]);
+    const turns = flood(paths, 900);
+    expect(turns.filter((turn) => turn === 'single')).toHaveLength(450);
+  });
+
+  it('lets idleness save nothing up', () => {
+    const order = new FairOrder<string>();
+    const paths = new Map(['a', 'b'].map((name) => [name, [{ name, weight: 1 }]] as const));
+    order.add(paths.get('a') ?? [], 'a');
+    served(order, paths, 1_000);
+    order.add(paths.get('b') ?? [], 'b');
+    const turns = served(order, paths, 10);
+    expect(turns.filter((turn) => turn === 'b')).toHaveLength(5);
+  });
+
+  it('takes out what leaves, and the groups that it leaves empty', () => {
+    const order = new FairOrder<string>();
+    const leave = order.add(
+      [
+        { name: 'g', weight: 1 },
+        { name: 'x', weight: 1 },
+      ],
+      'x',
+    );
+    order.add([{ name: 'h', weight: 1 }], 'h');
+    expect([...order.order()]).toEqual(['x', 'h']);
+    leave();
+    expect([...order.order()]).toEqual(['h']);
+  });
+});
