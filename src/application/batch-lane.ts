@@ -45,6 +45,7 @@ const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = 
   complete: () => 256,
   heartbeat: () => 256,
   cancel: () => 16_384,
+  erase: () => 16_384,
   get: () => 16_384,
 };
 

@@ -22,7 +22,7 @@ export interface JobReader {
 export interface JobReaderParts {
   readonly batcher: ShardBatcher;
   readonly store: Pick<JobStore, 'findJob'>;
-  readonly cache: JobCache;
+  readonly cache: Pick<JobCache, 'get' | 'put'>;
   readonly shardCount: number;
 }
 

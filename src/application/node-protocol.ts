@@ -2,7 +2,7 @@
  * What a node can be asked about itself, and by whom it is steered: verbs of `troupe.node.<id>.<verb>`, JSON both ways.
  * Times are epoch ms of the node's own clock. An answer has to fit into one message of the broker: see `treeMaxBytes`.
  */
-import type { JobState } from '../domain/job.ts';
+import type { JobRecord, JobState } from '../domain/job.ts';
 
 export interface NodeReport {
   readonly nodeId: string;
@@ -158,6 +158,8 @@ export interface NodeVerbs {
   readonly inspect: Exchange<{ readonly path: string }, ActorReport | null>;
   readonly 'dead-letters': Exchange<{ readonly path: string; readonly limit: number }, DeadLettersReport>;
   readonly drain: Exchange<null, NodeReport>;
+  /** Of gateways: the record takes the place of the copy they may keep. */
+  readonly 'forget-payloads': Exchange<JobRecord, null>;
   /** Answers when the profile is complete; it is then fetched part by part within `profileKeptMs`. */
   readonly profile: Exchange<
     { readonly jobId: string; readonly token: string; readonly durationMs: number },
@@ -174,6 +176,7 @@ const nodeVerbSet: Readonly<Record<NodeVerb, true>> = {
   inspect: true,
   'dead-letters': true,
   drain: true,
+  'forget-payloads': true,
   profile: true,
   'profile-part': true,
 };

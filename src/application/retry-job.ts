@@ -33,13 +33,20 @@ export interface RetryJobParts {
 }
 
 export function createRetryJob({ reader, payloads, submit, clock }: RetryJobParts): RetryJob {
+  async function inputOf(record: JobRecord): Promise<RequestPayload> {
+    const input = await openInput(payloads, record);
+    if (input.kind !== 'gone') return input;
+    const message = `the input of the job is gone (${input.why}): give another one`;
+    throw new TroupeError('PAYLOAD_GONE', { message, metadata: { jobId: record.id, why: input.why } });
+  }
+
   const again: RetryJob['again'] = async (context, record, { input, idempotencyKey }) => {
     const { id, state } = record;
     if (!isTerminal(state)) {
       const message = `the job is ${state}: only one that has ended can be submitted again`;
       throw new TroupeError('JOB_STATE_FORBIDS', { message, metadata: { jobId: id, state } });
     }
-    return submit.one(context, requestAgain(record, input ?? (await openInput(payloads, record)), idempotencyKey));
+    return submit.one(context, requestAgain(record, input ?? (await inputOf(record)), idempotencyKey));
   };
 
   return {

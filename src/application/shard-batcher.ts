@@ -71,6 +71,7 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     complete: new Map(),
     heartbeat: new Map(),
     cancel: new Map(),
+    erase: new Map(),
     get: new Map(),
   };
   let closed = false;

@@ -92,6 +92,10 @@ export interface CancelItem {
   readonly jobId: JobId;
   readonly reason: string;
 }
+/** Of an ended job: takes what lies inline out of the record. Answers the record as it is then. */
+export interface EraseItem {
+  readonly jobId: JobId;
+}
 export interface GetItem {
   readonly jobId: JobId;
 }
@@ -106,6 +110,7 @@ export interface ShardVerbs {
   complete: { item: CompleteItem; result: CompleteResult };
   heartbeat: { item: HeartbeatItem; result: HeartbeatResult };
   cancel: { item: CancelItem; result: JobView };
+  erase: { item: EraseItem; result: JobView };
   get: { item: GetItem; result: JobView };
 }
 export type ShardVerb = keyof ShardVerbs;
@@ -115,6 +120,7 @@ export const shardVerbs = [
   'complete',
   'heartbeat',
   'cancel',
+  'erase',
   'get',
 ] as const satisfies readonly ShardVerb[];
 

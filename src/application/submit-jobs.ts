@@ -78,6 +78,8 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     const small = resolution.inputBytes <= inlineMaxBytes;
     const input = small ? inlinePayload(resolution.input) : await store(resolution, print, nowMs);
     const { record, duplicate } = await send(context, { spec: { ...resolution.spec, input }, ...print }, shard);
+    // The repeat of a submit whose job has been erased since wrote the payload once more.
+    if (record.payloadsErasedAtMs !== undefined && input.kind === 'ref') await parts.payloads.deletePayload(input.id);
     return { jobId: record.id, state: record.state, duplicate };
   }
 

@@ -11,6 +11,8 @@ import { createSteerCluster } from './cluster/steer-cluster.ts';
 import type { SteerCluster } from './cluster/steer-cluster.ts';
 import { createWatchTree } from './cluster/watch-tree.ts';
 import type { WatchTree } from './cluster/watch-tree.ts';
+import { createDeleteJob } from './delete-job.ts';
+import type { DeleteJob } from './delete-job.ts';
 import { createGetJob } from './get-job.ts';
 import type { GetJob } from './get-job.ts';
 import { createJobReader } from './job-reader.ts';
@@ -45,6 +47,7 @@ export interface UseCases {
   readonly getJob: GetJob;
   readonly listJobs: ListJobs;
   readonly cancelJob: CancelJob;
+  readonly deleteJob: DeleteJob;
   readonly watchJob: WatchJob;
   readonly retryJob: RetryJob;
   readonly redriveJobs: RedriveJobs;
@@ -102,6 +105,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     getJob,
     listJobs,
     cancelJob,
+    deleteJob: createDeleteJob({ reader, batcher, payloads, cache, asker, clock }),
     retryJob,
     redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
     cancelJobs: createCancelJobs({ listJobs, cancelJob, clock }),

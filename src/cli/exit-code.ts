@@ -64,6 +64,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'IDEMPOTENCY_KEY_REUSED':
     case 'UNIQUE_KEY_TAKEN':
     case 'REPLACEMENT_PENDING':
+    case 'PAYLOAD_GONE':
     case 'JOB_STATE_FORBIDS':
     case 'BACKLOG_FULL':
     case 'MAILBOX_FULL':

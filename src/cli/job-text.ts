@@ -88,7 +88,8 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['due', job.final ? undefined : ago(job.readyAt)],
     ['started', ago(job.firstStartedAt)],
     ['finished', ago(job.finishedAt)],
-    ['output', outputText(job.output)],
+    ['erased', ago(job.payloadsErasedAt)],
+    ['output', job.outputGone === undefined ? outputText(job.output) : `gone: ${job.outputGone}`],
     ['stack', job.failure?.stack?.replaceAll('\n', '\n          ')],
   ];
   return facts.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(9)} ${text}\n`])).join('');

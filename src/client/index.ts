@@ -64,6 +64,8 @@ export interface TroupeClient extends BulkClient {
   /** Submits an ended job again, as a new one. */
   retry(jobId: string, options?: RetryJobOptions & CallSettings): Promise<SubmittedJob>;
   cancel(jobId: string, reason?: string, settings?: CallSettings): Promise<JobInfo>;
+  /** Erases input and output of an ended job, at once and durably; the rest of it stays. */
+  delete(jobId: string, settings?: CallSettings): Promise<JobInfo>;
   /** Up to and with the final state; goes on by itself when the connection breaks. */
   watch(jobId: string, options?: WatchOptions): AsyncGenerator<WatchedJob, void>;
   /** Resolves with the final job, whatever its state. */
@@ -115,6 +117,11 @@ export function connect(options: ClientOptions): TroupeClient {
     return jobOf(await withRetries(backoff, 'always', settings.signal, call));
   }
 
+  async function erase(jobId: string, settings: CallSettings = {}): Promise<JobInfo> {
+    const call = (): Promise<wire.DeleteJobResponse> => connection.unary(jobs.DeleteJob, { jobId }, settings);
+    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
+  }
+
   async function retry(jobId: string, again: RetryJobOptions & CallSettings = {}): Promise<SubmittedJob> {
     const { input, timeoutMs, signal, traceparent } = again;
     const key = again.idempotencyKey ?? (options.idempotent === true ? randomUUID() : undefined);
@@ -137,7 +144,7 @@ export function connect(options: ClientOptions): TroupeClient {
 
   const queues = createQueuesClient({ connection, contract, backoff });
   const bulk = createBulkClient({ connection, contract, codec, backoff });
-  const calls = { get, list, retry, cancel, watch, wait, queues };
+  const calls = { get, list, retry, cancel, delete: erase, watch, wait, queues };
   const cluster = createClusterClient({ connection, contract, backoff });
   return { ...submitting, ...calls, ...bulk, cluster, close: () => connection.close() };
 }

@@ -2,6 +2,7 @@
 import type { Init } from '../contract/codec.ts';
 import {
   failureReasonOf,
+  goneReasonOf,
   jobEventTypeOf,
   jobStateCodes,
   jobStateOf,
@@ -10,6 +11,7 @@ import {
 } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
+import type { GoneReason } from '../domain/erasure.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/job.ts';
 import type {
@@ -128,7 +130,10 @@ type Optional =
   | 'run'
   | 'progress'
   | 'input'
+  | 'inputGone'
   | 'output'
+  | 'outputGone'
+  | 'payloadsErasedAt'
   | 'failure'
   | 'cancelReason'
   | 'retryOf'
@@ -147,13 +152,20 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
     ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
     ...(run && { run: { attempt: run.attempt, node: run.node, startedAt: dateOf(run.startTime) } }),
     ...(progress && { progress: { fraction: progress.fraction, note: progress.note } }),
-    ...(spec?.input && { input: fromPayload(spec.input) }),
-    ...(job.output && { output: fromPayload(job.output) }),
+    ...(spec?.input &&
+      (spec.input.kind === 'gone' ? { inputGone: goneOf(spec.input) } : { input: fromPayload(spec.input) })),
+    ...(job.output &&
+      (job.output.kind === 'gone' ? { outputGone: goneOf(job.output) } : { output: fromPayload(job.output) })),
+    ...(job.payloadsErasedTime && { payloadsErasedAt: dateOf(job.payloadsErasedTime) }),
     ...(failure && { failure: fromFailure(failure) }),
     ...(spec?.unique && { uniqueKey: spec.unique.key }),
     ...(job.retryOf !== '' && { retryOf: job.retryOf }),
     ...(job.cancelReason !== '' && { cancelReason: job.cancelReason }),
   };
+}
+
+function goneOf({ gone }: wire.Payload): GoneReason | 'unknown' {
+  return goneReasonOf(gone ?? 0) ?? 'unknown';
 }
 
 function fromPayload(payload: wire.Payload): unknown {

@@ -1,5 +1,6 @@
 /** Jobs and queues as TypeScript programs see them: names as words, times as Dates, durations in milliseconds. */
 import type { TroupeClientError } from './client-error.ts';
+import type { GoneReason } from '../domain/erasure.ts';
 import type { FailureReason, JobEventType, JobState, RetryPolicy, UniqueConflict } from '../domain/job.ts';
 
 /** `UNKNOWN`: a state of a newer gateway. */
@@ -59,6 +60,12 @@ export interface JobInfo {
   readonly input?: unknown;
   /** A JSON value, or bytes. `get`, `wait` and the last word of `watch` have it. */
   readonly output?: unknown;
+  /** Why there is no input any more. Only `get` has it. */
+  readonly inputGone?: GoneReason | 'unknown';
+  /** Why there is no output any more, where there was one. Where `output` would be. */
+  readonly outputGone?: GoneReason | 'unknown';
+  /** When `delete` erased input and output. */
+  readonly payloadsErasedAt?: Date;
   readonly failure?: JobFailureInfo;
   readonly cancelReason?: string;
   /** The ended job that this one repeats. */

@@ -1,6 +1,7 @@
 /** The actors of a node: its membership, the shards it keeps, the work it does. */
 import { HandlerFleet } from '../application/handler-fleet.ts';
 import { createGatedWorkSource } from '../application/gated-work-source.ts';
+import type { JobCache } from '../application/ports/job-cache.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import type { ShardBatcher } from '../application/shard-batcher.ts';
 import type { ShardRouter } from '../application/shard-router.ts';
@@ -42,6 +43,8 @@ export interface ClusterParts {
   readonly shardCount: number;
   readonly startedAtMs: number;
   readonly order: DrainOrder;
+  /** Of the gateway of this process, if it is one. */
+  readonly cache: JobCache | undefined;
   /** Present on nodes that work. */
   readonly pool?: RunPool;
 }
@@ -213,13 +216,14 @@ function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, o
 }
 
 function adminOf(parts: ClusterParts, slots: SlotLedger | undefined): ActorDefinition<AdminMessage> {
-  const { node, system, bus, pool, startedAtMs, order } = parts;
+  const { node, system, bus, pool, startedAtMs, order, cache } = parts;
   return nodeAdmin({
     ...{ node, system, pool, startedAtMs },
     isDraining: () => order.draining,
     quarantines: bus.quarantines,
     slotsFree: () => slots?.free ?? 0,
     handlers: () => parts.pool?.manifests() ?? [],
+    replaceCopy: (record) => cache?.replace(record),
     drain: () => {
       order.ask();
     },

@@ -1,6 +1,7 @@
 /** The edge of a process: gRPC for users, HTTP for probes and scrapers. */
 import { readFileSync } from 'node:fs';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import type { JobCache } from '../application/ports/job-cache.ts';
 import type { NodeClient } from '../application/ports/node-link.ts';
 import type { ShardBatcher } from '../application/shard-batcher.ts';
 import type { ShardRouter } from '../application/shard-router.ts';
@@ -12,7 +13,6 @@ import type { Config } from '../config/index.ts';
 import { createHttpEdge } from '../gateway/http-edge.ts';
 import type { HttpEdge, Readiness } from '../gateway/http-edge.ts';
 import { createInputValidator } from '../gateway/input-validator.ts';
-import { createJobCache } from '../gateway/job-cache.ts';
 import { createOperatorAuthorizer } from '../gateway/operator-authorizer.ts';
 import { createGateway } from '../gateway/server.ts';
 import type { Gateway } from '../gateway/server.ts';
@@ -28,18 +28,17 @@ export interface GatewayParts {
   readonly batcher: ShardBatcher;
   readonly shardCount: number;
   readonly nodes: NodeClient;
+  readonly cache: JobCache;
 }
 
 export interface GatewayRole {
   readonly gateway: Gateway;
   readonly useCases: UseCases;
-  close(): void;
 }
 
 export function createGatewayRole(parts: GatewayParts): GatewayRole {
-  const { config, bus, store, router, batcher, shardCount } = parts;
+  const { config, bus, store, router, batcher, shardCount, cache } = parts;
   const { clock, random, log, telemetry } = parts.runtime;
-  const cache = createJobCache({ telemetry, nowMs: () => clock.nowMs() });
   const useCases = createUseCases({
     batcher,
     store,
@@ -82,13 +81,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     telemetry,
     clock,
   });
-  return {
-    gateway,
-    useCases,
-    close: () => {
-      cache.close();
-    },
-  };
+  return { gateway, useCases };
 }
 
 export function createProbes(config: Config, runtime: ProcessRuntime, readiness: () => Promise<Readiness>): HttpEdge {

@@ -16,6 +16,7 @@ import type { ShardRouter } from '../application/shard-router.ts';
 import type { Config } from '../config/index.ts';
 import { defaultQueueSettings, defaultTenant } from '../domain/queue.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
+import { createJobCache } from '../gateway/job-cache.ts';
 import { natsAccess } from './access.ts';
 import { adminPath, startClusterRoles } from './cluster-roles.ts';
 import { DrainOrder } from './drain-order.ts';
@@ -89,16 +90,15 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
   const shared = { config, runtime, bus, store, router, batcher, shardCount: facts.shardCount };
   const order = new DrainOrder(log);
   const startedAtMs = clock.nowMs();
-  const roles = await startClusterRoles({ ...shared, system, node, order, startedAtMs, ...(pool && { pool }) });
+  const cache = config.roles.includes('gateway')
+    ? createJobCache({ telemetry, nowMs: () => clock.nowMs() })
+    : undefined;
+  opened.push(() => cache?.close());
+  const roles = await startClusterRoles({ ...shared, system, node, order, startedAtMs, cache, ...(pool && { pool }) });
   await ensureDefaultQueue({ store, facts }, bus, runtime);
 
   const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });
-  const edge = config.roles.includes('gateway') ? createGatewayRole({ ...shared, nodes }) : undefined;
-  if (edge !== undefined) {
-    opened.push(() => {
-      edge.close();
-    });
-  }
+  const edge = cache && createGatewayRole({ ...shared, nodes, cache });
   const gatewayPort = (await edge?.gateway.start())?.port;
   if (edge !== undefined) opened.push(() => edge.gateway.stop(0));
   const ready = (): Promise<Readiness> => readiness({ bus, store, router, draining: order.draining, config });

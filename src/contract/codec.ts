@@ -41,6 +41,7 @@ export type JobsContract = {
   readonly RetryJob: MethodCodec<wire.RetryJobRequest, wire.RetryJobResponse>;
   readonly RedriveJobs: MethodCodec<wire.RedriveJobsRequest, wire.RedriveJobsResponse>;
   readonly CancelJobs: MethodCodec<wire.CancelJobsRequest, wire.CancelJobsResponse>;
+  readonly DeleteJob: MethodCodec<wire.DeleteJobRequest, wire.DeleteJobResponse>;
   readonly WatchJob: MethodCodec<wire.WatchJobRequest, wire.WatchJobResponse>;
 };
 

@@ -71,6 +71,14 @@ export interface CancelJobResponse {
   readonly job: Job | null;
 }
 
+export interface DeleteJobRequest {
+  readonly jobId: string;
+}
+
+export interface DeleteJobResponse {
+  readonly job: Job | null;
+}
+
 export interface WatchJobRequest {
   readonly jobId: string;
   readonly resumeToken: string;
@@ -131,7 +139,8 @@ export interface CancelJobsResponse {
 export interface Payload {
   readonly json?: string;
   readonly data?: Uint8Array;
-  readonly kind?: 'json' | 'data';
+  readonly gone?: number;
+  readonly kind?: 'json' | 'data' | 'gone';
 }
 
 export interface RetryPolicy {
@@ -212,6 +221,7 @@ export interface Job {
   readonly history: readonly JobEvent[];
   readonly retryOf: string;
   readonly oomRetries: number;
+  readonly payloadsErasedTime: Timestamp | null;
 }
 
 export interface QueueSettings {

@@ -56,12 +56,14 @@ export interface Failure {
 
 /**
  * Input or output of a job. `json` is the text of a JSON document; `bytes` is opaque. Small ones lie inline in the
- * record; larger ones are written to the payload store first and referred to (claim check).
+ * record; larger ones are written to the payload store first and referred to (claim check). `erased` is what DeleteJob
+ * leaves of either.
  */
 export type Payload =
   | { readonly kind: 'json'; readonly json: string }
   | { readonly kind: 'bytes'; readonly base64: string }
-  | { readonly kind: 'ref'; readonly id: string; readonly bytes: number; readonly encoding: 'json' | 'bytes' };
+  | { readonly kind: 'ref'; readonly id: string; readonly bytes: number; readonly encoding: 'json' | 'bytes' }
+  | { readonly kind: 'erased' };
 
 /** Delays between attempts: full jitter over `min(maxMs, initialMs * coefficient^(failures-1))`. */
 export interface RetryPolicy {
@@ -178,6 +180,8 @@ export interface JobRecord {
   /** The last failure; on a terminal FAILED, why. */
   readonly failure?: Failure;
   readonly cancelReason?: string;
+  /** When somebody had input and output erased; state, number and outcome stay as they were. */
+  readonly payloadsErasedAtMs?: number;
   /** The newest entries, at most `trailMax`; enough to publish again what a crash may have kept back. */
   readonly trail: readonly TrailEntry[];
 }

@@ -1,6 +1,6 @@
 /**
- * Finished jobs in memory. They never change, so an entry is never wrong; it goes by age, or when the cache is full, the
- * oldest first (node-cache bounds age and number, the bytes are counted here).
+ * Finished jobs in memory. They change only when their payloads are erased, and then the entry is replaced; it goes by
+ * age, or when the cache is full, the oldest first (node-cache bounds age and number, the bytes are counted here).
  */
 import NodeCache from 'node-cache';
 import { jsonBytes } from '../application/json-bytes.ts';
@@ -53,23 +53,29 @@ export function createJobCache(options: JobCacheOptions): ClosableJobCache {
     order.delete(id);
   });
 
+  function add(record: JobRecord): void {
+    const entry = { record, bytes: jsonBytes(record) };
+    const leftMs = Math.min(ttlMs, record.createdAtMs + record.spec.retentionMs - options.nowMs());
+    if (!isTerminal(record.state) || leftMs <= 0 || entry.bytes > maxBytes || order.has(record.id)) return;
+    cache.set(record.id, entry, leftMs / 1_000);
+    order.set(record.id, entry.bytes);
+    bytes += entry.bytes;
+    for (const id of order.keys()) {
+      if (bytes <= maxBytes && order.size <= maxJobs) break;
+      cache.del(id);
+    }
+  }
+
   return {
     get(id) {
       const entry = cache.get<Entry>(id);
       requests.add(1, { cache: 'jobs', result: entry ? 'hit' : 'miss' });
       return entry?.record;
     },
-    put(record) {
-      const entry = { record, bytes: jsonBytes(record) };
-      const leftMs = Math.min(ttlMs, record.createdAtMs + record.spec.retentionMs - options.nowMs());
-      if (!isTerminal(record.state) || leftMs <= 0 || entry.bytes > maxBytes || order.has(record.id)) return;
-      cache.set(record.id, entry, leftMs / 1_000);
-      order.set(record.id, entry.bytes);
-      bytes += entry.bytes;
-      for (const id of order.keys()) {
-        if (bytes <= maxBytes && order.size <= maxJobs) break;
-        cache.del(id);
-      }
+    put: add,
+    replace(record) {
+      cache.del(record.id);
+      add(record);
     },
     bytes: () => bytes,
     close: () => cache.close(),

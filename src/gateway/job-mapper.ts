@@ -1,5 +1,5 @@
 /** Jobs and queues between the contract and the inside. What a client has no use for (tokens, hashes) never leaves. */
-import type { FullJob } from '../application/get-job.ts';
+import type { FullJob, OpenedPayload } from '../application/get-job.ts';
 import type { BulkQuery } from '../application/bulk-jobs.ts';
 import type { JobRequest, RequestPayload } from '../application/job-request.ts';
 import type { ListJobsQuery } from '../application/list-jobs.ts';
@@ -9,6 +9,7 @@ import type { QueueView } from '../application/queue-views.ts';
 import type { Init } from '../contract/codec.ts';
 import {
   failureReasonCodes,
+  goneReasonCodes,
   jobEventTypeCodes,
   jobStateCodes,
   jobStateOf,
@@ -131,6 +132,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     failure: record.failure && toFailure(record.failure),
     cancelReason: record.cancelReason,
     retryOf: record.spec.retryOf,
+    payloadsErasedTime: toOptionalTime(record.payloadsErasedAtMs),
     history: options.history ? record.trail.map(toEvent) : undefined,
   };
 }
@@ -178,9 +180,17 @@ function toRetry(retry: RetryPolicy): Init<wire.RetryPolicy> {
   };
 }
 
-function toPayload(payload: RequestPayload | undefined): Init<wire.Payload> | undefined {
-  if (!payload) return undefined;
-  return payload.kind === 'json' ? { json: payload.json } : { data: payload.bytes };
+function toPayload(payload: OpenedPayload | undefined): Init<wire.Payload> | undefined {
+  switch (payload?.kind) {
+    case undefined:
+      return undefined;
+    case 'json':
+      return { json: payload.json };
+    case 'bytes':
+      return { data: payload.bytes };
+    case 'gone':
+      return { gone: goneReasonCodes[payload.why] };
+  }
 }
 
 function toRun({ run }: JobRecord): Init<wire.JobRun> | undefined {

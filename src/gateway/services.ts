@@ -42,6 +42,10 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
       job: toJob(await useCases.cancelJob(context, request.jobId, request.reason)),
     })),
 
+    DeleteJob: scope.unary<wire.DeleteJobRequest, wire.DeleteJobResponse>('DeleteJob', async (request, context) => ({
+      job: toJob(await useCases.deleteJob(context, request.jobId)),
+    })),
+
     RetryJob: scope.unary<wire.RetryJobRequest, wire.RetryJobResponse>('RetryJob', async (request, context) => {
       const retry = fromRetryRequest(request);
       const bytes = retry.input ? payloadBytes(retry.input) : 0;

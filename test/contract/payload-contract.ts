@@ -33,6 +33,21 @@ export function describePayloads(use: () => StoreUnderTest): void {
       expect(await use().first.payloads.getPayload(randomUUID())).toBeUndefined();
     });
 
+    it('that was deleted is undefined for everyone, and may be deleted again', async () => {
+      const { first, second } = use();
+      const id = randomUUID();
+      const other = randomUUID();
+      const bytes = randomBytes(18 * payloadPartBytes);
+      const expiresAtMs = laterMs();
+      await Promise.all([id, other].map((each) => first.payloads.putPayload({ id: each, bytes, expiresAtMs })));
+      await second.payloads.deletePayload(id);
+      expect(await first.payloads.getPayload(id)).toBeUndefined();
+      await first.payloads.deletePayload(id);
+      await first.payloads.deletePayload(randomUUID());
+      const left = await second.payloads.getPayload(other);
+      expect(left !== undefined && bytes.equals(left)).toBe(true);
+    });
+
     it('with a part missing is undefined', async () => {
       const { harness, first } = use();
       const id = randomUUID();

@@ -26,6 +26,7 @@ import type { JobRecord } from '../../src/domain/job.ts';
 import { bucketOf, createJobIdGenerator, jobIdParts } from '../../src/domain/job-id.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { defaultQueueSettings } from '../../src/domain/queue.ts';
+import { eraseJob } from '../../src/domain/erasure.ts';
 import { acceptJob, decide } from '../../src/domain/transitions.ts';
 import type { JobCommand } from '../../src/domain/transitions.ts';
 import { createInputValidator } from '../../src/gateway/input-validator.ts';
@@ -132,7 +133,16 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
     return decided;
   }
 
+  async function erase(id: JobId): Promise<JobRecord> {
+    const record = records.get(id);
+    if (!record) throw new TroupeError('JOB_NOT_FOUND', { metadata: { jobId: id } });
+    const erased = eraseJob(record, Date.now());
+    await save(erased);
+    return erased;
+  }
+
   return {
+    erase: (id: JobId) => inTurn(() => erase(id)),
     submit: (shard: number, item: SubmitItem) => inTurn(() => submit(shard, item)),
     command: (id: JobId, order: JobCommand) => inTurn(() => command(id, order)),
   };
@@ -155,6 +165,7 @@ export async function openEdge(): Promise<Edge> {
   async function oneItem(shard: number, verb: string, item: unknown): Promise<unknown> {
     if (verb === 'submit') return owner.submit(shard, item as SubmitItem);
     const { jobId, reason = '' } = item as { jobId: JobId; reason?: string };
+    if (verb === 'erase') return { record: await owner.erase(jobId) } satisfies JobView;
     const before = records.get(jobId);
     const record = await owner.command(jobId, verb === 'cancel' ? { kind: 'cancel', reason } : { kind: 'due' });
     if (record !== before) tell(record);

@@ -116,6 +116,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
         return { stop: harness.stop };
       case 'submit':
       case 'cancel':
+      case 'erase':
       case 'get':
         throw new Error(`not expected of a worker: ${verb}`);
     }
@@ -150,7 +151,11 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
           },
         },
         live: { publishProgress: (_tenant, _queue, note) => void harness.notes.push(note) },
-        payloads: { putPayload: () => Promise.resolve(), getPayload: () => Promise.resolve(undefined) },
+        payloads: {
+          putPayload: () => Promise.resolve(),
+          getPayload: () => Promise.resolve(undefined),
+          deletePayload: () => Promise.resolve(),
+        },
         limits: defaultWorkerLimits,
         metrics: createWorkerMetrics(kit.telemetry),
       },

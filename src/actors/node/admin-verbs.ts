@@ -43,6 +43,9 @@ export async function answerOf(
     case 'drain':
       services.drain();
       return { ...view.report(), draining: true };
+    case 'forget-payloads':
+      services.replaceCopy(question as NodeVerbs['forget-payloads']['ask']);
+      return null;
     case 'profile':
       return profile(question as NodeVerbs['profile']['ask'], parts);
     case 'profile-part': {

@@ -6,6 +6,7 @@ import type { QueueQuarantines } from '../../application/ports/queue-quarantines
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
+import type { JobRecord } from '../../domain/job.ts';
 import type { ActorSystem, TreeNode } from '../kernel/index.ts';
 import { ActivityMeter } from './activity-meter.ts';
 import { actorRows } from './actor-rows.ts';
@@ -23,6 +24,8 @@ export interface AdminServices {
   readonly handlers: () => readonly Pick<HandlerManifest, 'name' | 'version'>[];
   readonly vitals: () => NodeVitals;
   readonly isDraining: () => boolean;
+  /** The payloads of this job were erased; does nothing on a node that keeps no copies. */
+  readonly replaceCopy: (record: JobRecord) => void;
   /** Ends the process as SIGTERM would. */
   readonly drain: () => void;
 }

@@ -93,6 +93,11 @@ export class JobTable {
     this.#counts[record.state] -= 1;
     this.#live.delete(record.id);
     this.#running.delete(entry);
+    this.remember(record);
+  }
+
+  /** The durable record of an ended job, in place of what was known of it. */
+  remember(record: JobRecord): void {
     this.#recent.set(record.id, record);
     if (this.#recent.size <= this.#recentMax) return;
     const oldest = this.#recent.keys().next();

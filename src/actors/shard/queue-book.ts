@@ -216,6 +216,8 @@ function inputBytes(input: Payload): number {
       return Buffer.byteLength(input.base64, 'base64');
     case 'ref':
       return input.bytes;
+    case 'erased':
+      return 0;
     default:
       return assertNever(input);
   }

@@ -9,6 +9,7 @@ import type { JobRecord } from '../../domain/job.ts';
 import { isTerminal } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
+import { eraseJob } from '../../domain/erasure.ts';
 import type { Decision, JobCommand } from '../../domain/transitions.ts';
 import { decide, nextDeadline } from '../../domain/transitions.ts';
 import type { ActorContext } from '../kernel/actor.ts';
@@ -46,6 +47,8 @@ export class ShardCore {
   readonly #watermark: WatermarkKeeper;
   readonly #open = new Set<{ abandon(): void }>();
   readonly #ownership: OwnershipProof;
+  /** Ended jobs whose payloads are being erased; at most as many as decisions may wait for the store. */
+  readonly #erasing = new Map<JobId, JobRecord>();
   #flushAsked = false;
   #flushingSoon = false;
   #lastNowMs = 0;
@@ -129,6 +132,22 @@ export class ShardCore {
     return this.#decide(entry, command, (record) => {
       this.#partitions.of(record).addLazily(record, done);
       this.#flushSoon();
+    });
+  }
+
+  /** Of an ended job: the same record without its payloads. `done` when that is durable; the first time counts. */
+  erase(record: JobRecord, done: (erased: JobRecord) => void): void {
+    const present = this.table.recent(record.id) ?? record;
+    if (present.payloadsErasedAtMs !== undefined) {
+      done(present);
+      return;
+    }
+    const erased = this.#erasing.get(record.id) ?? eraseJob(present, this.nowMs());
+    this.#erasing.set(record.id, erased);
+    this.#partitions.of(erased).add(erased, () => {
+      this.#erasing.delete(record.id);
+      this.table.remember(erased);
+      done(erased);
     });
   }
 

@@ -3,6 +3,7 @@ import type {
   CancelItem,
   ClaimItem,
   CompleteItem,
+  EraseItem,
   GetItem,
   HeartbeatItem,
   HeartbeatResult,
@@ -16,6 +17,7 @@ import { isTerminal } from '../../domain/job.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import type { JobCommand } from '../../domain/transitions.ts';
 import type { BatchReply, Slot } from './batch-reply.ts';
+import { erase } from './erase-verb.ts';
 import { notFound, withRecord } from './job-lookup.ts';
 import { submit } from './submit-verb.ts';
 import type { JobEntry } from './job-table.ts';
@@ -56,6 +58,9 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
       break;
     case 'cancel':
       cancel(core, item as CancelItem, slot);
+      break;
+    case 'erase':
+      erase(core, item as EraseItem, slot);
       break;
     case 'get':
       slot.ok(view(core, (item as GetItem).jobId));

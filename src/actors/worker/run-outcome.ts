@@ -50,6 +50,7 @@ export async function runInput(spec: JobSpec, payloads: PayloadStore): Promise<R
   const { input } = spec;
   if (input.kind === 'json') return input;
   if (input.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(input.base64, 'base64') };
+  if (input.kind === 'erased') return undefined;
   const bytes = await payloads.getPayload(input.id);
   if (bytes === undefined) return undefined;
   return input.encoding === 'json'

@@ -5,11 +5,13 @@ import { payloadPartBytes, type PayloadStore } from '../../application/ports/pay
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { forEachBounded } from './in-flight-limit.ts';
-import { putPart, readPart, type PartRow } from './tables/payload-parts.ts';
+import { deletePart, putPart, readPart, readWritten, type PartRow } from './tables/payload-parts.ts';
 import { ttlSeconds } from './time-to-live.ts';
 
 /** Parts on the wire at once: 4 MiB. */
 const partsInFlightMax = 4;
+/** The parts of a payload are written within this, and by one clock. */
+const writtenWithinMicros = 60_000_000n;
 
 function digest(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
@@ -29,6 +31,17 @@ export function createCassandraPayloadStore(client: CqlClient, clock: Clock): Pa
   const read = async (id: string, part: number): Promise<PartRow | undefined> =>
     (await client.rows(readPart, [id, part])).at(0);
   return {
+    async deletePayload(id) {
+      const first = (await client.rows(readWritten, [id, 0])).at(0);
+      if (first === undefined) return;
+      const nowMicros = BigInt(Math.floor(clock.nowMs())) * 1_000n;
+      const afterWrite = first.written_at + writtenWithinMicros;
+      const timestamp = nowMicros > afterWrite ? nowMicros : afterWrite;
+      const rest = [...Array(first.parts - 1).keys()].map((index) => index + 1);
+      await forEachBounded(rest, partsInFlightMax, (part) => client.rows(deletePart, [timestamp, id, part]));
+      // The first part goes last: it tells a repeated call how many there are.
+      await client.rows(deletePart, [timestamp, id, 0]);
+    },
     async putPayload({ id, bytes, expiresAtMs }) {
       const parts = Math.max(1, Math.ceil(bytes.byteLength / payloadPartBytes));
       const total = BigInt(bytes.byteLength);

@@ -5,6 +5,9 @@ import type { Clock } from '../../application/ports/runtime.ts';
 import { payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
+/** Parts deleted in one transaction, which holds up the thread and every other writer. */
+const deletedTogether = 16;
+
 interface PartRow {
   readonly parts: number;
   readonly totalBytes: number;
@@ -40,7 +43,21 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
     `SELECT parts, total_bytes AS totalBytes, sha256, bytes FROM payload_parts
      WHERE id = ? AND expires_at > ? ORDER BY part`,
   );
+  // The first part goes last: a reader finds the payload whole or not at all.
+  const remove = database.prepare(
+    `DELETE FROM payload_parts WHERE rowid IN (
+       SELECT rowid FROM payload_parts WHERE id = ? ORDER BY part DESC LIMIT ?)`,
+  );
   return {
+    async deletePayload(id) {
+      let left = true;
+      while (left) {
+        left = await database.write(
+          'delete_payload',
+          () => Number(remove.run(id, deletedTogether).changes) === deletedTogether,
+        );
+      }
+    },
     async putPayload({ id, bytes, expiresAtMs }) {
       const parts = Math.max(1, Math.ceil(bytes.byteLength / payloadPartBytes));
       const sha256 = digest(bytes);

@@ -9,4 +9,6 @@ export interface PayloadStore {
   putPayload(input: { readonly id: string; readonly bytes: Uint8Array; readonly expiresAtMs: number }): Promise<void>;
   /** Undefined when unknown, incomplete or expired. */
   getPayload(id: string): Promise<Uint8Array | undefined>;
+  /** Durable when it resolves, harmless when there is nothing, safe to repeat when it was cut off. */
+  deletePayload(id: string): Promise<void>;
 }

@@ -30,6 +30,7 @@ export function addGetCommand(program: Command, context: CommandContext): void {
           if (at > 0 && !isJson) context.terminal.out('\n');
           print(context, isJson, job);
           if (output === undefined) continue;
+          if (job.outputGone !== undefined) throw new UsageError(`the output of job ${id} is gone: ${job.outputGone}`);
           if (job.output === undefined) throw new UsageError(`job ${id} is ${job.state} and has no output`);
           writeOutput(output, job.output);
         }

@@ -190,7 +190,7 @@ function edgeFrom(from: JobState | undefined, { type }: TrailEntry): JobState | 
 function outputOf(output: Payload | undefined, extras: StoreExtras): JobOutput | undefined {
   if (output === undefined) return undefined;
   if (output.kind === 'json') return JSON.parse(output.json) as JobOutput;
-  if (output.kind === 'bytes') return undefined;
+  if (output.kind !== 'ref') return undefined;
   const bytes = extras.payload(output.id, epochMs);
   return bytes === undefined ? undefined : (JSON.parse(Buffer.from(bytes).toString('utf8')) as JobOutput);
 }

@@ -141,6 +141,7 @@ export class SimNode {
         shardCount: ground.shardCount,
         startedAtMs: clock.nowMs(),
         order: new DrainOrder(log),
+        cache: undefined,
         pool: this.#ports.pool,
       });
   }

@@ -60,6 +60,10 @@ export class StoreExtras {
     return stored.bytes;
   }
 
+  deletePayload(id: string): void {
+    this.payloads.delete(id);
+  }
+
   damage(id: string, how: 'drop-last-part' | 'change-last-part'): void {
     const stored = this.payloads.get(id);
     if (how === 'drop-last-part') this.payloads.delete(id);

@@ -42,6 +42,10 @@ export function openModelStore(parts: ModelStoreParts): Store {
           extras.putPayload(input);
         }),
       getPayload: (id) => transport('get payload', () => extras.payload(id, clock.nowMs())),
+      deletePayload: (id) =>
+        transport('delete payload', () => {
+          extras.deletePayload(id);
+        }),
     },
     agreeFacts: (proposal) => transport('agree facts', () => extras.agree(proposal)),
     ping: () => transport('ping', () => undefined),

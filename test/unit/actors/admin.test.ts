@@ -36,6 +36,7 @@ async function adminOf(kit: TestKit, more: Partial<AdminServices> = {}) {
     ],
     vitals: () => ({ eventLoopUtilization: 0.5, rssBytes: 1, machineLoad: 2 }),
     isDraining: () => false,
+    replaceCopy: () => undefined,
     drain: () => (drains += 1),
     ...more,
   };

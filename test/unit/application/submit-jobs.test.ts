@@ -85,6 +85,7 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     payloads: {
       putPayload: async ({ id, bytes }) => void stored.set(id, bytes),
       getPayload: async () => undefined,
+      deletePayload: async (id) => void stored.delete(id),
     },
     validator: { validate: () => [] },
     clock,

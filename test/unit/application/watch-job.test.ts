@@ -37,7 +37,11 @@ function setUp(signal?: AbortSignal) {
         return () => listeners.delete(listener);
       },
     },
-    payloads: { putPayload: async () => undefined, getPayload: async () => undefined },
+    payloads: {
+      putPayload: async () => undefined,
+      getPayload: async () => undefined,
+      deletePayload: async () => undefined,
+    },
   });
   const context: CallContext = { tenant: 'default', requestId: 'r', ...(signal && { signal }) };
   const seen: WatchUpdate[] = [];

@@ -7,6 +7,7 @@ import { actorStateCodes, nodeStateCodes, shardStateCodes } from '../../../src/c
 import { loadContract } from '../../../src/contract/codec.ts';
 import {
   failureReasonCodes,
+  goneReasonCodes,
   jobEventTypeCodes,
   jobStateCodes,
   uniqueConflictCodes,
@@ -43,6 +44,8 @@ describe('the contract', () => {
       code,
     ]);
     expect(words('UniqueConflict', 'UNIQUE_CONFLICT_')).toEqual(Object.fromEntries(conflicts));
+    const gone = Object.entries(goneReasonCodes).map(([why, code]) => [why.toUpperCase(), code]);
+    expect(words('PayloadGone', 'PAYLOAD_GONE_')).toEqual(Object.fromEntries(gone));
     expect(words('FailureReason', 'FAILURE_REASON_')).toEqual(failureReasonCodes);
     const upper = Object.entries(jobEventTypeCodes).map(([type, code]) => [type.toUpperCase(), code]);
     const spoken = (codes: Readonly<Record<string, number>>): Record<string, number> =>
@@ -65,6 +68,7 @@ describe('the contract', () => {
         'GetJob',
         'ListJobs',
         'CancelJob',
+        'DeleteJob',
         'WatchJob',
       ].map((name) => `/troupe.v1.Jobs/${name}`),
     );

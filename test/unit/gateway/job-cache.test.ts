@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { jsonBytes } from '../../../src/application/json-bytes.ts';
+import { eraseJob } from '../../../src/domain/erasure.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { createJobCache } from '../../../src/gateway/job-cache.ts';
 import type { ClosableJobCache, JobCacheOptions } from '../../../src/gateway/job-cache.ts';
@@ -29,6 +30,17 @@ function finished(unique: number): JobRecord {
 }
 
 describe('cache of finished jobs', () => {
+  it('keeps the record whose payloads were erased, also when an older one comes after it', () => {
+    const jobs = open();
+    const record = finished(1);
+    const erased = eraseJob(record, nowMs);
+    jobs.put(record);
+    jobs.replace(erased);
+    jobs.put(record);
+    expect(jobs.get(record.id)).toBe(erased);
+    expect(jobs.bytes()).toBe(jsonBytes(erased));
+  });
+
   it('gives back what it was given, and counts', () => {
     const jobs = open();
     const record = finished(1);

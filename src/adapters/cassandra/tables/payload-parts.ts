@@ -1,6 +1,9 @@
 /**
  * `payload_parts`: payloads too large for a record, in parts of at most 1 MiB. A partition is one part. Every part says
  * how many there are and what the whole is, so a payload counts only when all of it is there.
+ *
+ * Deletes are rare (DeleteJob) and hit whole partitions, so no read ever walks over tombstones. The bytes leave the disks
+ * with their file, at the latest when its window has expired.
  */
 import type { CqlStatement } from '../cql-statement.ts';
 
@@ -29,4 +32,24 @@ export const readPart: CqlStatement<PartRow> = {
   name: 'get_payload',
   cql: `SELECT parts, total_bytes, sha256, bytes FROM payload_parts WHERE id = ? AND part = ?`,
   mode: 'read',
+};
+
+export interface WrittenRow {
+  readonly parts: number;
+  /** Microseconds, by the clock of who wrote it. */
+  readonly written_at: bigint;
+}
+
+/** LOCAL_QUORUM, idempotent: when a part was written. */
+export const readWritten: CqlStatement<WrittenRow> = {
+  name: 'delete_payload',
+  cql: `SELECT parts, writetime(sha256) AS written_at FROM payload_parts WHERE id = ? AND part = ?`,
+  mode: 'read',
+};
+
+/** LOCAL_QUORUM, idempotent. The timestamp is later than that of the write, whosoever clock was ahead. */
+export const deletePart: CqlStatement = {
+  name: 'delete_payload',
+  cql: `DELETE FROM payload_parts USING TIMESTAMP ? WHERE id = ? AND part = ?`,
+  mode: 'write',
 };

@@ -1,0 +1,37 @@
+/**
+ * Erases what lies inline in the record of an ended job: the record is written again through the group commit of its
+ * partition, with state, number and outcome unchanged. Opens the partition once more if it was sealed; the next tick
+ * seals it again.
+ */
+import type { EraseItem, JobView } from '../../application/shard-protocol.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { isTerminal } from '../../domain/job.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import type { Slot } from './batch-reply.ts';
+import { withRecord } from './job-lookup.ts';
+import type { ShardCore } from './shard-core.ts';
+
+export function erase(core: ShardCore, { jobId }: EraseItem, slot: Slot<JobView>): void {
+  if (core.undurable >= core.services.limits.undurableMax) {
+    throw new TroupeError('MAILBOX_FULL', { retryAfterMs: 500, metadata: { shard: String(core.shard) } });
+  }
+  const entry = core.table.get(jobId);
+  if (entry !== undefined && !isTerminal(entry.current.state)) throw notEnded(entry.current);
+  withRecord(core, jobId, slot, (record) => {
+    if (!isTerminal(record.state)) {
+      slot.fail(notEnded(record));
+      return;
+    }
+    core.erase(record, (erased) => {
+      slot.ok({ record: erased });
+    });
+    core.askFlush();
+  });
+}
+
+function notEnded({ id, state }: JobRecord): TroupeError {
+  return new TroupeError('JOB_STATE_FORBIDS', {
+    message: `the job is ${state}: cancel it first, only the payloads of an ended job are erased`,
+    metadata: { jobId: id, state, allowedStates: 'SUCCEEDED,FAILED,CANCELLED,EXPIRED' },
+  });
+}

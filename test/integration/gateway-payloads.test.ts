@@ -1,0 +1,113 @@
+// Payloads through a real gateway on a real socket: what is erased is gone for every reader.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { NodeInfo } from '../../src/application/ports/membership.ts';
+import { payloadIds } from '../../src/domain/erasure.ts';
+import type { JobRecord, Payload } from '../../src/domain/job.ts';
+import type { JobId } from '../../src/domain/job-id.ts';
+import type { TroupeClient } from '../../src/client/index.ts';
+import { runCli } from '../../src/cli/main.ts';
+import { recordedTerminal } from '../support/recorded-terminal.ts';
+import { openEdge } from './gateway-edge.ts';
+import type { Edge } from './gateway-edge.ts';
+
+let edge: Edge;
+let troupe: TroupeClient;
+
+beforeAll(async () => {
+  edge = await openEdge();
+  troupe = edge.client();
+});
+afterAll(() => edge.close());
+
+const large = { text: 'x'.repeat(2_000) };
+
+async function succeed(jobId: string, output?: Payload): Promise<void> {
+  await edge.apply(jobId, { kind: 'claim', node: 'n1', token: 't' });
+  await edge.apply(jobId, { kind: 'succeed', token: 't', ...(output && { output }) });
+}
+
+async function ended(input: unknown): Promise<{ readonly jobId: string; readonly stored: readonly string[] }> {
+  const { jobId } = await troupe.submit('test.echo', input);
+  await succeed(jobId, { kind: 'json', json: '{"answer":42}' });
+  const record = edge.records.get(jobId as JobId);
+  return { jobId, stored: record === undefined ? [] : payloadIds(record) };
+}
+
+describe('delete', () => {
+  it('erases inline and stored payloads and says so, and nothing else of the job changes', async () => {
+    const { jobId, stored } = await ended(large);
+    const before = await troupe.get(jobId);
+    expect([before.input, before.output]).toEqual([large, { answer: 42 }]);
+    const deleted = await troupe.delete(jobId);
+    const { payloadsErasedAt, inputGone, outputGone, ...rest } = await troupe.get(jobId);
+    const { input: _input, output: _output, ...kept } = before;
+    expect(rest).toEqual(kept);
+    expect([inputGone, outputGone, payloadsErasedAt]).toEqual(['erased', 'erased', deleted.payloadsErasedAt]);
+    expect(await edge.store.payloads.getPayload(stored[0] ?? '')).toBeUndefined();
+    expect(await troupe.delete(jobId)).toMatchObject({ payloadsErasedAt });
+    expect(await troupe.wait(jobId)).toMatchObject({ state: 'SUCCEEDED', outputGone: 'erased' });
+  });
+
+  it('is refused before the end, and for a job that is not there', async () => {
+    const { jobId } = await troupe.submit('test.echo', large);
+    await expect(troupe.delete(jobId)).rejects.toMatchObject({
+      ...{ code: 'JOB_STATE_FORBIDS', metadata: { state: 'QUEUED' } },
+      message: expect.stringContaining('cancel it first') as string,
+    });
+    expect(await troupe.get(jobId)).toMatchObject({ input: large });
+    const nobody = '01960000-0000-7000-8000-000000000000';
+    await expect(troupe.delete(nobody)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+    await expect(troupe.delete('x')).rejects.toMatchObject({ violations: [{ field: 'job_id' }] });
+  });
+
+  it('that was cut off says that payloads are missing, and is finished by the next one', async () => {
+    const { jobId, stored } = await ended(large);
+    await troupe.get(jobId);
+    for (const id of stored) await edge.store.payloads.deletePayload(id);
+    expect(await troupe.get(jobId)).toMatchObject({ inputGone: 'missing', output: { answer: 42 } });
+    await troupe.delete(jobId);
+    expect(await troupe.get(jobId)).toMatchObject({ inputGone: 'erased', outputGone: 'erased' });
+  });
+
+  it('makes every gateway drop its copy, also when the call before did not get so far', async () => {
+    const told: JobRecord[] = [];
+    const info = (nodeId: string, roles: NodeInfo['roles']): NodeInfo => ({
+      ...{ nodeId, roles, incarnation: 1, weight: 1, slots: 0, draining: false, version: '1', handlers: [] },
+    });
+    const answers = { 'forget-payloads': (record: JobRecord) => (told.push(record), null) };
+    edge.nodes.set('g2', { info: info('g2', ['gateway']), answers });
+    edge.nodes.set('silent', { info: info('silent', ['gateway']), answers: {} });
+    edge.nodes.set('w1', { info: info('w1', ['workers']), answers });
+    const { jobId } = await ended(1);
+    await troupe.delete(jobId);
+    await troupe.delete(jobId);
+    edge.nodes.clear();
+    expect(told).toMatchObject([1, 2].map(() => ({ id: jobId, output: { kind: 'erased' } })));
+  });
+
+  it('leaves nothing to repeat but with a new input, and a repeated submit brings nothing back', async () => {
+    const submit = () => troupe.submit('test.echo', large, { idempotencyKey: 'erased' });
+    const { jobId } = await submit();
+    await succeed(jobId);
+    const [stored = ''] = payloadIds(edge.records.get(jobId as JobId) ?? ({} as JobRecord));
+    await troupe.delete(jobId);
+    await expect(troupe.retry(jobId)).rejects.toMatchObject({ code: 'PAYLOAD_GONE', metadata: { why: 'erased' } });
+    expect(await troupe.retry(jobId, { input: 1 })).toMatchObject({ duplicate: false });
+    expect(await submit()).toMatchObject({ jobId, duplicate: true });
+    expect(await edge.store.payloads.getPayload(stored)).toBeUndefined();
+  });
+
+  it('has a verb of the command', async () => {
+    const { jobId } = await ended(1);
+    const run = async (...args: readonly string[]) => {
+      const terminal = recordedTerminal({});
+      const code = await runCli([...args, '--address', `127.0.0.1:${edge.port}`], { terminal });
+      return { code, ...terminal.written };
+    };
+    expect(await run('delete', jobId)).toMatchObject({ code: 0, out: `${jobId}  SUCCEEDED, payloads erased\n` });
+    expect((await run('get', jobId)).out).toMatch(/^output +gone: erased$/m);
+    expect(await run('get', jobId, '--output', '/dev/null')).toMatchObject({ code: 2 });
+    const open = await troupe.submit('test.echo', 1);
+    expect((await run('delete', open.jobId)).code).toBe(5);
+  });
+});
