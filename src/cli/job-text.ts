@@ -66,11 +66,26 @@ function labelsText({ labels }: JobInfo): string | undefined {
   return texts.length === 0 ? undefined : texts.join(' ');
 }
 
-/** One job with everything that is known, one fact a line. */
+/** `#2 failed after 1.2s on node-a: HANDLER_FAILED ENOENT no such file`, `#3 runs since 4s ago on node-b` */
+function attemptText(attempt: JobInfo['attempts'][number], nowMs: number): string {
+  const { number, node, startedAt, endedAt, outcome = 'unknown', reason, message, code } = attempt;
+  const how =
+    endedAt === undefined
+      ? `runs since ${relativeText(startedAt.getTime(), nowMs)}`
+      : `${outcome} after ${durationText(endedAt.getTime() - startedAt.getTime())}`;
+  const why = [reason, code, message?.split('\n')[0]].filter((word) => word !== undefined).join(' ');
+  return `#${number} ${how}${node === undefined ? '' : ` on ${node}`}${why === '' ? '' : `: ${why}`}`;
+}
+
+function linesText(lines: readonly string[]): string | undefined {
+  return lines.length === 0 ? undefined : lines.join('\n          ');
+}
+
 function attemptsText({ failures, losses, oomRetries }: JobInfo): string {
   return `${failures} failed, ${losses} lost${oomRetries > 0 ? `, ${oomRetries} repeated with more memory` : ''}`;
 }
 
+/** One job with everything that is known, one fact a line. */
 export function jobText(job: JobInfo, nowMs: number): string {
   const ago = (at: Date | undefined): string | undefined =>
     at === undefined ? undefined : `${at.toISOString()}  (${relativeText(at.getTime(), nowMs)})`;
@@ -90,7 +105,8 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['finished', ago(job.finishedAt)],
     ['erased', ago(job.payloadsErasedAt)],
     ['output', job.outputGone === undefined ? outputText(job.output) : `gone: ${job.outputGone}`],
-    ['stack', job.failure?.stack?.replaceAll('\n', '\n          ')],
+    ['attempts', linesText(job.attempts.map((attempt) => attemptText(attempt, nowMs)))],
+    ['stack', linesText(job.failure?.stack?.split('\n') ?? [])],
   ];
   return facts.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(9)} ${text}\n`])).join('');
 }

@@ -1,6 +1,7 @@
 /** Between the messages of the contract and the types of the client. */
 import type { Init } from '../contract/codec.ts';
 import {
+  attemptOutcomeOf,
   failureReasonOf,
   goneReasonOf,
   jobEventTypeOf,
@@ -15,6 +16,7 @@ import type { GoneReason } from '../domain/erasure.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/job.ts';
 import type {
+  JobAttemptInfo,
   JobDraft,
   JobEventInfo,
   JobFailureInfo,
@@ -116,6 +118,7 @@ export function fromJob(job: wire.Job): JobInfo {
     labels: spec?.labels ?? {},
     priority: spec?.priority ?? 0,
     history: job.history.map(fromEvent),
+    attempts: job.attempts.map(fromAttempt),
     ...optionalParts(job),
   };
 }
@@ -190,6 +193,21 @@ function fromEvent(event: wire.JobEvent): JobEventInfo {
     attempt: event.attempt,
     ...(event.reason !== 0 && { reason: failureReasonOf(event.reason) ?? 'UNKNOWN' }),
     ...(event.node !== '' && { node: event.node }),
+  };
+}
+
+function fromAttempt(attempt: wire.JobAttempt): JobAttemptInfo {
+  return {
+    number: attempt.number,
+    ...(attempt.node !== '' && { node: attempt.node }),
+    startedAt: dateOf(attempt.startTime),
+    ...(attempt.endTime && {
+      endedAt: dateOf(attempt.endTime),
+      outcome: attemptOutcomeOf(attempt.outcome) ?? 'unknown',
+    }),
+    ...(attempt.reason !== 0 && { reason: failureReasonOf(attempt.reason) ?? 'UNKNOWN' }),
+    ...(attempt.message !== '' && { message: attempt.message }),
+    ...(attempt.code !== '' && { code: attempt.code }),
   };
 }
 

@@ -1,7 +1,14 @@
 /** Jobs and queues as TypeScript programs see them: names as words, times as Dates, durations in milliseconds. */
 import type { TroupeClientError } from './client-error.ts';
 import type { GoneReason } from '../domain/erasure.ts';
-import type { FailureReason, JobEventType, JobState, RetryPolicy, UniqueConflict } from '../domain/job.ts';
+import type {
+  AttemptOutcome,
+  FailureReason,
+  JobEventType,
+  JobState,
+  RetryPolicy,
+  UniqueConflict,
+} from '../domain/job.ts';
 
 /** `UNKNOWN`: a state of a newer gateway. */
 export type ClientJobState = JobState | 'UNKNOWN';
@@ -21,6 +28,19 @@ export interface JobEventInfo {
   readonly reason?: FailureReason | 'UNKNOWN';
   /** Of `started`: where. */
   readonly node?: string;
+}
+
+export interface JobAttemptInfo {
+  readonly number: number;
+  readonly node?: string;
+  readonly startedAt: Date;
+  /** Absent: it runs. */
+  readonly endedAt?: Date;
+  /** Absent: it runs. `given-back`: by its node, which drains or had no thread for it. */
+  readonly outcome?: AttemptOutcome | 'unknown';
+  readonly reason?: FailureReason | 'UNKNOWN';
+  readonly message?: string;
+  readonly code?: string;
 }
 
 export interface JobInfo {
@@ -72,6 +92,8 @@ export interface JobInfo {
   readonly retryOf?: string;
   /** Only `get` has it. */
   readonly history: readonly JobEventInfo[];
+  /** The newest, oldest first, at most 10. Only `get` has it. */
+  readonly attempts: readonly JobAttemptInfo[];
 }
 
 export interface QueueSettingsInfo {

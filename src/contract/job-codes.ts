@@ -1,8 +1,8 @@
 /** Numbers of the contract's enums for the words of the domain. A new word does not compile until it has a number. */
 import { goneReasons } from '../domain/erasure.ts';
 import type { GoneReason } from '../domain/erasure.ts';
-import { failureReasons, jobEventTypes, jobStates, uniqueConflicts } from '../domain/job.ts';
-import type { FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
+import { attemptOutcomes, failureReasons, jobEventTypes, jobStates, uniqueConflicts } from '../domain/job.ts';
+import type { AttemptOutcome, FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
 
 export const jobStateCodes = {
   SCHEDULED: 1,
@@ -43,6 +43,15 @@ export const jobEventTypeCodes = {
   expired: 9,
 } as const satisfies Record<JobEventType, number>;
 
+export const attemptOutcomeCodes = {
+  succeeded: 1,
+  failed: 2,
+  snoozed: 3,
+  cancelled: 4,
+  lost: 5,
+  'given-back': 6,
+} as const satisfies Record<AttemptOutcome, number>;
+
 export const uniqueConflictCodes = {
   reject: 1,
   'return-existing': 2,
@@ -76,4 +85,8 @@ export function failureReasonOf(code: number): FailureReason | undefined {
 
 export function jobEventTypeOf(code: number): JobEventType | undefined {
   return jobEventTypes.find((type) => jobEventTypeCodes[type] === code);
+}
+
+export function attemptOutcomeOf(code: number): AttemptOutcome | undefined {
+  return attemptOutcomes.find((outcome) => attemptOutcomeCodes[outcome] === code);
 }

@@ -199,6 +199,17 @@ export interface JobEvent {
   readonly node: string;
 }
 
+export interface JobAttempt {
+  readonly number: number;
+  readonly node: string;
+  readonly startTime: Timestamp | null;
+  readonly endTime: Timestamp | null;
+  readonly outcome: number;
+  readonly reason: number;
+  readonly message: string;
+  readonly code: string;
+}
+
 export interface Job {
   readonly id: string;
   readonly spec: JobSpec | null;
@@ -221,6 +232,7 @@ export interface Job {
   readonly history: readonly JobEvent[];
   readonly retryOf: string;
   readonly oomRetries: number;
+  readonly attempts: readonly JobAttempt[];
   readonly payloadsErasedTime: Timestamp | null;
 }
 

@@ -140,6 +140,10 @@ export const jobEventTypes = [
 ] as const;
 export type JobEventType = (typeof jobEventTypes)[number];
 
+/** How an attempt ended. `given-back`: by its node, which drains or had no thread for it. */
+export const attemptOutcomes = ['succeeded', 'failed', 'snoozed', 'cancelled', 'lost', 'given-back'] as const;
+export type AttemptOutcome = (typeof attemptOutcomes)[number];
+
 /** One entry of the job's numbered history; `seq` runs 1..n without gaps and is the event's number on NATS. */
 export interface TrailEntry {
   readonly seq: number;
@@ -149,6 +153,11 @@ export interface TrailEntry {
   readonly reason?: FailureReason;
   /** Of `started`: where. */
   readonly node?: string;
+  /** Of the entry that ended an attempt. Absent in records from before it was noted. */
+  readonly outcome?: AttemptOutcome;
+  /** Of a failure that ended an attempt: the first 200 characters. */
+  readonly message?: string;
+  readonly code?: string;
 }
 
 export interface JobRecord {
@@ -186,5 +195,8 @@ export interface JobRecord {
   readonly trail: readonly TrailEntry[];
 }
 
-/** Entries kept in `trail`. An attempt makes at most 3, so the last five attempts are whole. */
-export const trailMax = 16;
+/**
+ * Entries kept in `trail`. An attempt makes at most 3, so the last ten attempts are whole; with the words of ten failures
+ * they take about 6 KB of the record.
+ */
+export const trailMax = 32;

@@ -13,6 +13,7 @@ import { oomRetriesMax } from './memory-class.ts';
 import { isNonRetryable, retryDelayMs } from './retry-policy.ts';
 import type { CommandKind } from './state-machine.ts';
 import { edgeOf } from './state-machine.ts';
+import { failureEntry, outcomeBy } from './trail.ts';
 
 export type JobCommand =
   | { readonly kind: 'due' }
@@ -260,12 +261,11 @@ function move(record: JobRecord, { by, to, nowMs }: Step, change: Change): Decis
   const { run, ...kept } = record;
   const holdsRun = to === 'RUNNING' || to === 'CANCELLING';
   const attempt = change.attempt ?? record.attempt;
-  const reason = to === 'FAILED' || to === 'RETRYING' ? change.failure?.reason : undefined;
   const node = to === 'RUNNING' ? change.run?.node : undefined;
   const entry: TrailEntry = {
     ...{ seq, type: edge.event, atMs, attempt },
-    ...(reason !== undefined && { reason }),
     ...(node !== undefined && { node }),
+    ...failureEntry(change.failure, outcomeBy(by, record.state)),
   };
   const next: JobRecord = {
     ...kept,

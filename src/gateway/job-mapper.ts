@@ -8,6 +8,7 @@ import type { SettingsRequest } from '../application/manage-queues.ts';
 import type { QueueView } from '../application/queue-views.ts';
 import type { Init } from '../contract/codec.ts';
 import {
+  attemptOutcomeCodes,
   failureReasonCodes,
   goneReasonCodes,
   jobEventTypeCodes,
@@ -22,6 +23,8 @@ import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/tim
 import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
 import type { Failure, JobRecord, JobSpec, JobState, RetryPolicy, TrailEntry, UniqueKey } from '../domain/job.ts';
+import { attemptsOf } from '../domain/trail.ts';
+import type { Attempt } from '../domain/trail.ts';
 
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
   const { job, idempotencyKey } = request;
@@ -134,6 +137,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     retryOf: record.spec.retryOf,
     payloadsErasedTime: toOptionalTime(record.payloadsErasedAtMs),
     history: options.history ? record.trail.map(toEvent) : undefined,
+    attempts: options.history ? attemptsOf(record).map(toAttempt) : undefined,
   };
 }
 
@@ -210,5 +214,18 @@ function toEvent(entry: TrailEntry): Init<wire.JobEvent> {
     attempt: entry.attempt,
     reason: entry.reason && failureReasonCodes[entry.reason],
     node: entry.node,
+  };
+}
+
+function toAttempt(attempt: Attempt): Init<wire.JobAttempt> {
+  return {
+    number: attempt.number,
+    node: attempt.node,
+    startTime: toTime(attempt.startedAtMs),
+    endTime: toOptionalTime(attempt.endedAtMs),
+    outcome: attempt.outcome && attemptOutcomeCodes[attempt.outcome],
+    reason: attempt.reason && failureReasonCodes[attempt.reason],
+    message: attempt.message,
+    code: attempt.code,
   };
 }

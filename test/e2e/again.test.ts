@@ -137,6 +137,22 @@ it('runs a job later that its handler puts off, and counts no failure', async ()
   expect(await troupe.wait(bad.jobId)).toMatchObject({ state: 'FAILED', failure: { reason: 'HANDLER_FAILED' } });
 });
 
+it('tells each attempt: when it began and ended, where, how and why; and retries no code that is named', async () => {
+  const retry = { maxAttempts: 3, initialMs: 1, maxMs: 1 };
+  const { jobId } = await troupe.submit('test.flaky', { failures: 1 }, { retry });
+  expect(await troupe.wait(jobId)).toMatchObject({ state: 'SUCCEEDED', attempts: [] });
+  const { attempts } = await troupe.get(jobId);
+  expect(attempts).toMatchObject([
+    ...[{ number: 1, node: 'one', outcome: 'failed', reason: 'HANDLER_FAILED', code: 'FLAKY', message: /1 of 1/ }],
+    { number: 2, node: 'one', outcome: 'succeeded' },
+  ]);
+  const times = attempts.flatMap(({ startedAt, endedAt }) => [startedAt.getTime(), endedAt?.getTime() ?? NaN]);
+  expect(times).toEqual([...times].sort((a, b) => a - b));
+  const named = { ...retry, nonRetryableCodes: ['FLAKY'] };
+  const given = await troupe.submit('test.flaky', { failures: 1 }, { retry: named });
+  expect(await troupe.wait(given.jobId)).toMatchObject({ state: 'FAILED', attempt: 1, failure: { code: 'FLAKY' } });
+});
+
 it('refuses what makes no sense, by field', async () => {
   const fields = async (steps: AsyncIterable<unknown>): Promise<unknown> => {
     try {

@@ -24,7 +24,7 @@ function job(parts: Partial<JobInfo> = {}): JobInfo {
   return {
     ...{ id: 'j', handler: 'test.echo', queue: 'default', state: 'QUEUED', final: false, seq: 1, attempt: 0 },
     ...{ failures: 0, losses: 0, oomRetries: 0, createdAt: at, updatedAt: at, readyAt: at, expiresAt: at },
-    ...{ executionTimeoutMs: 1, retentionMs: 1, priority: 2, labels: {}, history: [] },
+    ...{ executionTimeoutMs: 1, retentionMs: 1, priority: 2, labels: {}, history: [], attempts: [] },
     retry: { maxAttempts: 3, initialMs: 1, coefficient: 2, maxMs: 2 },
     ...parts,
   };
@@ -79,6 +79,28 @@ describe('texts about jobs', () => {
     expect(stateText(job({ state: 'RUNNING', progress }), nowMs)).toBe('RUNNING 40% tile 3');
     expect(jobRow('a', job({ state: 'RUNNING', progress }), nowMs)).toEqual({ label: 'a', ...progress });
     expect(jobRow('a', job(), nowMs).fraction).toBeUndefined();
+  });
+
+  it('tells each attempt in a line: how it ended, after how long, where and why; or since when it runs', () => {
+    const [startedAt, endedAt] = [new Date(nowMs - 5_000), new Date(nowMs - 3_500)];
+    const failed = { reason: 'HANDLER_FAILED', code: 'ENOENT', message: 'no such file\nsecond line' } as const;
+    const text = jobText(
+      job({
+        attempts: [
+          { number: 1, node: 'a', startedAt, endedAt, outcome: 'failed', ...failed },
+          { number: 2, startedAt, endedAt, outcome: 'lost' },
+          { number: 3, node: 'b', startedAt },
+        ],
+      }),
+      nowMs,
+    );
+    expect(text).toContain(
+      [
+        'attempts  #1 failed after 1.5s on a: HANDLER_FAILED ENOENT no such file',
+        '          #2 lost after 1.5s',
+        '          #3 runs since 5s ago on b\n',
+      ].join('\n'),
+    );
   });
 
   it('aligns columns without blanks at the end', () => {
