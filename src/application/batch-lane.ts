@@ -46,6 +46,7 @@ const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = 
   heartbeat: () => 256,
   cancel: () => 16_384,
   erase: () => 16_384,
+  reschedule: () => 16_384,
   get: () => 16_384,
 };
 

@@ -17,6 +17,7 @@ import { versionFor } from './handler-choice.ts';
 import { parseJson } from './json-input.ts';
 import { payloadBytes } from './job-request.ts';
 import type { JobRequest, RequestPayload } from './job-request.ts';
+import { retentionMaxMs } from './ports/job-listing.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import { checkRetry, executionTimeoutRange, mergeRetry, retentionRange } from './settings-checks.ts';
 
@@ -24,6 +25,8 @@ const priorityRange = { min: 0, max: 4, text: '0 (lowest) to 4' };
 /** Most characters of an idempotency key. */
 const idempotencyKeyMax = 256;
 const uniqueKeyMax = 256;
+/** How far ahead a job may be due. */
+const aheadMaxMs = 365 * 24 * 3_600_000;
 
 export interface Resolution {
   readonly spec: Omit<JobSpec, 'input'>;
@@ -58,9 +61,9 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
     checks.length('job.unique.key', request.unique.key, uniqueKeyMax);
   }
   checks.length('idempotency_key', request.idempotencyKey, idempotencyKeyMax);
-  const retentionMs = request.retentionMs ?? facts.queue?.settings.retentionMs ?? defaultQueueSettings.retentionMs;
+  const retentionMs = retentionOf(request, facts);
   for (const { key, description } of checkLabels(request.labels ?? {})) checks.add(`job.labels[${key}]`, description);
-  checkTimes(checks, request, retentionMs, facts.nowMs);
+  checkTimes(checks, request, { retentionMs, nowMs: facts.nowMs });
   checks.range('job.priority', request.priority, priorityRange);
   checkRetry(checks, 'job.retry', request.retry);
   const problemsWith = inputChecker(input, facts.validator);
@@ -70,16 +73,30 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   if (!queue) throw new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue: facts.queueName } });
   if (!choice) throw unknownHandler(request);
   const version = versionFor(choice, asked, (manifest) => problemsWith(manifest).length === 0);
-  return { spec: fillIn(request, { queue, manifest: choice.manifests[0], version }, facts), input, inputBytes };
+  const found = { queue, manifest: choice.manifests[0], version, retentionMs };
+  return { spec: fillIn(request, found, facts), input, inputBytes };
 }
 
-function checkTimes(checks: FieldChecks, request: JobRequest, retentionMs: number, nowMs: number): void {
+/** What the submitter says counts from the creation; the queue's is added to a time that lies ahead. */
+function retentionOf(request: JobRequest, { queue, nowMs }: ResolutionFacts): number {
+  if (request.retentionMs !== undefined) return request.retentionMs;
+  const { retentionMs } = queue?.settings ?? defaultQueueSettings;
+  return Math.min(retentionMs + Math.max(0, (request.runAtMs ?? nowMs) - nowMs), retentionMaxMs);
+}
+
+function checkTimes(
+  checks: FieldChecks,
+  request: JobRequest,
+  { retentionMs, nowMs }: { readonly retentionMs: number; readonly nowMs: number },
+): void {
   checks.range('job.retention', request.retentionMs, retentionRange);
   checks.range('job.execution_timeout', request.executionTimeoutMs, executionTimeoutRange);
   const withinRetention = { min: 1, max: retentionMs, text: `1 ms to the retention (${String(retentionMs)} ms)` };
   checks.range('job.queue_timeout', request.queueTimeoutMs, withinRetention);
   checks.range('job.total_timeout', request.totalTimeoutMs, withinRetention);
-  if (request.runAtMs !== undefined && request.runAtMs >= nowMs + retentionMs) {
+  const aheadMs = (request.runAtMs ?? nowMs) - nowMs;
+  if (aheadMs > aheadMaxMs) checks.add('job.run_time', 'must lie within the next 365 days');
+  else if (aheadMs >= retentionMs) {
     checks.add('job.run_time', `must lie within the retention (${String(retentionMs)} ms from now)`);
   }
 }
@@ -114,11 +131,12 @@ interface Found {
   readonly queue: Queue;
   readonly manifest: HandlerManifest;
   readonly version: string | undefined;
+  readonly retentionMs: number;
 }
 
 function fillIn(
   request: JobRequest,
-  { queue, manifest, version }: Found,
+  { queue, manifest, version, retentionMs }: Found,
   facts: ResolutionFacts,
 ): Omit<JobSpec, 'input'> {
   const { settings } = queue;
@@ -133,7 +151,7 @@ function fillIn(
     executionTimeoutMs: request.executionTimeoutMs ?? manifest.executionTimeoutMs ?? settings.executionTimeoutMs,
     ...(request.totalTimeoutMs !== undefined && { totalTimeoutMs: request.totalTimeoutMs }),
     retry: mergeRetry([request.retry, manifest.retry], settings.retry),
-    retentionMs: request.retentionMs ?? settings.retentionMs,
+    retentionMs,
     ...(request.idempotencyKey !== '' && { idempotencyKey: request.idempotencyKey }),
     ...(request.labels !== undefined && Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(request.unique !== undefined && { unique: request.unique }),

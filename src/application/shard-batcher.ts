@@ -72,6 +72,7 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     heartbeat: new Map(),
     cancel: new Map(),
     erase: new Map(),
+    reschedule: new Map(),
     get: new Map(),
   };
   let closed = false;

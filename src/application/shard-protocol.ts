@@ -96,6 +96,11 @@ export interface CancelItem {
 export interface EraseItem {
   readonly jobId: JobId;
 }
+export interface RescheduleItem {
+  readonly jobId: JobId;
+  /** Absent, or over: now. */
+  readonly runAtMs?: number;
+}
 export interface GetItem {
   readonly jobId: JobId;
 }
@@ -111,6 +116,7 @@ export interface ShardVerbs {
   heartbeat: { item: HeartbeatItem; result: HeartbeatResult };
   cancel: { item: CancelItem; result: JobView };
   erase: { item: EraseItem; result: JobView };
+  reschedule: { item: RescheduleItem; result: JobView };
   get: { item: GetItem; result: JobView };
 }
 export type ShardVerb = keyof ShardVerbs;
@@ -121,6 +127,7 @@ export const shardVerbs = [
   'heartbeat',
   'cancel',
   'erase',
+  'reschedule',
   'get',
 ] as const satisfies readonly ShardVerb[];
 

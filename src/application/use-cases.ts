@@ -32,6 +32,8 @@ import type { Store } from './ports/store.ts';
 import { createQueueCatalog } from './queue-catalog.ts';
 import { createRedriveJobs } from './redrive-jobs.ts';
 import type { RedriveJobs } from './redrive-jobs.ts';
+import { createRescheduleJob } from './reschedule-job.ts';
+import type { RescheduleJob } from './reschedule-job.ts';
 import { createRetryJob } from './retry-job.ts';
 import type { RetryJob } from './retry-job.ts';
 import { createQueueViews } from './queue-views.ts';
@@ -48,6 +50,7 @@ export interface UseCases {
   readonly listJobs: ListJobs;
   readonly cancelJob: CancelJob;
   readonly deleteJob: DeleteJob;
+  readonly rescheduleJob: RescheduleJob;
   readonly watchJob: WatchJob;
   readonly retryJob: RetryJob;
   readonly redriveJobs: RedriveJobs;
@@ -106,6 +109,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     listJobs,
     cancelJob,
     deleteJob: createDeleteJob({ reader, batcher, payloads, cache, asker, clock }),
+    rescheduleJob: createRescheduleJob({ reader, batcher, clock }),
     retryJob,
     redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
     cancelJobs: createCancelJobs({ listJobs, cancelJob, clock }),

@@ -16,7 +16,7 @@ import {
 } from './commands/cluster-commands.ts';
 import { addDevCommand } from './commands/dev-command.ts';
 import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands/bulk-commands.ts';
-import { addGetCommand, addListCommand, addWatchCommand } from './commands/job-commands.ts';
+import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addDeleteCommand } from './commands/payload-commands.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
@@ -51,6 +51,7 @@ function buildProgram(context: CommandContext): Command {
   addListCommand(program, context);
   addCancelCommand(program, context);
   addDeleteCommand(program, context);
+  addRescheduleCommand(program, context);
   addRetryCommand(program, context);
   addRedriveCommand(program, context);
   addQueueCommands(program, context);

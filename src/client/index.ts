@@ -14,6 +14,7 @@ import type { Contract, Init } from '../contract/codec.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
+import { toTime } from '../contract/time.ts';
 import { createClusterClient } from './cluster-client.ts';
 import type { ClusterClient } from './cluster-client.ts';
 import { errorOfStatus } from './client-error.ts';
@@ -63,6 +64,8 @@ export interface TroupeClient extends BulkClient {
   list(options?: ListOptions): AsyncGenerator<JobInfo, void>;
   /** Submits an ended job again, as a new one. */
   retry(jobId: string, options?: RetryJobOptions & CallSettings): Promise<SubmittedJob>;
+  /** Another time for a job that waits for its time (SCHEDULED, RETRYING); a time in the past is now. */
+  reschedule(jobId: string, when: Date | 'now', settings?: CallSettings): Promise<JobInfo>;
   cancel(jobId: string, reason?: string, settings?: CallSettings): Promise<JobInfo>;
   /** Erases input and output of an ended job, at once and durably; the rest of it stays. */
   delete(jobId: string, settings?: CallSettings): Promise<JobInfo>;
@@ -122,6 +125,12 @@ export function connect(options: ClientOptions): TroupeClient {
     return jobOf(await withRetries(backoff, 'always', settings.signal, call));
   }
 
+  async function reschedule(jobId: string, when: Date | 'now', settings: CallSettings = {}): Promise<JobInfo> {
+    const request = when === 'now' ? { jobId, now: true } : { jobId, runTime: toTime(when.getTime()) };
+    const call = (): Promise<wire.RescheduleJobResponse> => connection.unary(jobs.RescheduleJob, request, settings);
+    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
+  }
+
   async function retry(jobId: string, again: RetryJobOptions & CallSettings = {}): Promise<SubmittedJob> {
     const { input, timeoutMs, signal, traceparent } = again;
     const key = again.idempotencyKey ?? (options.idempotent === true ? randomUUID() : undefined);
@@ -144,7 +153,7 @@ export function connect(options: ClientOptions): TroupeClient {
 
   const queues = createQueuesClient({ connection, contract, backoff });
   const bulk = createBulkClient({ connection, contract, codec, backoff });
-  const calls = { get, list, retry, cancel, delete: erase, watch, wait, queues };
+  const calls = { get, list, retry, reschedule, cancel, delete: erase, watch, wait, queues };
   const cluster = createClusterClient({ connection, contract, backoff });
   return { ...submitting, ...calls, ...bulk, cluster, close: () => connection.close() };
 }

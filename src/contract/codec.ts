@@ -37,6 +37,7 @@ export type JobsContract = {
   readonly SubmitJobs: MethodCodec<wire.SubmitJobsRequest, wire.SubmitJobsResponse>;
   readonly GetJob: MethodCodec<wire.GetJobRequest, wire.GetJobResponse>;
   readonly ListJobs: MethodCodec<wire.ListJobsRequest, wire.ListJobsResponse>;
+  readonly RescheduleJob: MethodCodec<wire.RescheduleJobRequest, wire.RescheduleJobResponse>;
   readonly CancelJob: MethodCodec<wire.CancelJobRequest, wire.CancelJobResponse>;
   readonly RetryJob: MethodCodec<wire.RetryJobRequest, wire.RetryJobResponse>;
   readonly RedriveJobs: MethodCodec<wire.RedriveJobsRequest, wire.RedriveJobsResponse>;

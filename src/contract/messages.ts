@@ -79,6 +79,17 @@ export interface DeleteJobResponse {
   readonly job: Job | null;
 }
 
+export interface RescheduleJobRequest {
+  readonly jobId: string;
+  readonly runTime?: Timestamp;
+  readonly now?: boolean;
+  readonly when?: 'runTime' | 'now';
+}
+
+export interface RescheduleJobResponse {
+  readonly job: Job | null;
+}
+
 export interface WatchJobRequest {
   readonly jobId: string;
   readonly resumeToken: string;

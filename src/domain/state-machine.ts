@@ -5,7 +5,18 @@
 import type { JobEventType, JobState } from './job.ts';
 
 export type CommandKind =
-  'accept' | 'due' | 'claim' | 'succeed' | 'fail' | 'snooze' | 'stopped' | 'return' | 'lose' | 'cancel' | 'expire';
+  | 'accept'
+  | 'due'
+  | 'reschedule'
+  | 'claim'
+  | 'succeed'
+  | 'fail'
+  | 'snooze'
+  | 'stopped'
+  | 'return'
+  | 'lose'
+  | 'cancel'
+  | 'expire';
 
 export interface Edge {
   /** Absent: the job does not exist yet. */
@@ -23,6 +34,8 @@ export const edges = [
   { command: 'accept', to: 'QUEUED', event: 'queued', when: 'submitted to run now' },
 
   { from: 'SCHEDULED', command: 'due', to: 'QUEUED', event: 'queued', when: 'its start time has come' },
+  { from: 'SCHEDULED', command: 'reschedule', to: 'SCHEDULED', event: 'scheduled', when: 'moved to another time' },
+  { from: 'SCHEDULED', command: 'reschedule', to: 'QUEUED', event: 'queued', when: 'told to run now' },
   { from: 'SCHEDULED', command: 'cancel', to: 'CANCELLED', event: 'cancelled', when: 'cancelled before its time' },
   { from: 'SCHEDULED', command: 'expire', to: 'EXPIRED', event: 'expired', when: 'total timeout before any start' },
   { from: 'SCHEDULED', command: 'expire', to: 'FAILED', event: 'failed', when: 'total timeout after an attempt' },
@@ -51,6 +64,20 @@ export const edges = [
   { from: 'RUNNING', command: 'cancel', to: 'CANCELLING', event: 'cancelling', when: 'cancelled while running' },
 
   { from: 'RETRYING', command: 'due', to: 'QUEUED', event: 'queued', when: 'its back-off is over' },
+  {
+    from: 'RETRYING',
+    command: 'reschedule',
+    to: 'SCHEDULED',
+    event: 'scheduled',
+    when: 'its next attempt is moved to another time',
+  },
+  {
+    from: 'RETRYING',
+    command: 'reschedule',
+    to: 'QUEUED',
+    event: 'queued',
+    when: 'its next attempt is told to run now',
+  },
   { from: 'RETRYING', command: 'cancel', to: 'CANCELLED', event: 'cancelled', when: 'cancelled between attempts' },
   { from: 'RETRYING', command: 'expire', to: 'FAILED', event: 'failed', when: 'total timeout between attempts' },
 

@@ -46,6 +46,7 @@ export function outcomeBy(command: CommandKind, from: JobState): AttemptOutcome 
       return 'lost';
     case 'accept':
     case 'due':
+    case 'reschedule':
     case 'claim':
     case 'cancel':
     case 'expire':

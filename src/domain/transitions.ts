@@ -17,6 +17,8 @@ import { failureEntry, outcomeBy } from './trail.ts';
 
 export type JobCommand =
   | { readonly kind: 'due' }
+  /** Another time for what waits for its time; one that is over is now. */
+  | { readonly kind: 'reschedule'; readonly readyAtMs: number }
   | { readonly kind: 'claim'; readonly node: string; readonly token: string }
   | { readonly kind: 'succeed'; readonly token: string; readonly output?: Payload }
   | {
@@ -37,7 +39,7 @@ export type JobCommand =
 /** How far a lost attempt is to blame: `none` went down with others, `suspect` was in a thread of the dead process, `convicted` was alone in it. */
 export type Blame = 'none' | 'suspect' | 'convicted';
 
-export type Refusal = 'stale' | 'terminal' | 'not-due' | 'not-claimable' | 'unchanged';
+export type Refusal = 'stale' | 'terminal' | 'not-due' | 'not-waiting' | 'not-claimable' | 'unchanged';
 
 export type Decision =
   { readonly kind: 'changed'; readonly record: JobRecord } | { readonly kind: 'refused'; readonly refusal: Refusal };
@@ -83,6 +85,8 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
       if (record.state !== 'SCHEDULED' && record.state !== 'RETRYING') return refused('unchanged');
       if (record.readyAtMs > nowMs) return refused('not-due');
       return move(record, { by: 'due', to: 'QUEUED', nowMs }, { readyAtMs: nowMs });
+    case 'reschedule':
+      return reschedule(record, command.readyAtMs, nowMs);
     case 'claim':
       return claim(record, command.node, command.token, nowMs);
     case 'succeed':
@@ -100,6 +104,16 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
     default:
       return assertNever(command);
   }
+}
+
+/** Of a job that waits for a slot already, only `now` makes sense: it is as it should be. */
+function reschedule(record: JobRecord, readyAtMs: number, nowMs: number): Decision {
+  const isNow = readyAtMs <= nowMs;
+  if (record.state === 'QUEUED' && isNow) return refused('unchanged');
+  if (record.state !== 'SCHEDULED' && record.state !== 'RETRYING') return refused('not-waiting');
+  if (isNow) return move(record, { by: 'reschedule', to: 'QUEUED', nowMs }, { readyAtMs: nowMs });
+  if (record.state === 'SCHEDULED' && record.readyAtMs === readyAtMs) return refused('unchanged');
+  return move(record, { by: 'reschedule', to: 'SCHEDULED', nowMs }, { readyAtMs });
 }
 
 function claim(record: JobRecord, node: string, token: string, nowMs: number): Decision {

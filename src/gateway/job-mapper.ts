@@ -3,6 +3,7 @@ import type { FullJob, OpenedPayload } from '../application/get-job.ts';
 import type { BulkQuery } from '../application/bulk-jobs.ts';
 import type { JobRequest, RequestPayload } from '../application/job-request.ts';
 import type { ListJobsQuery } from '../application/list-jobs.ts';
+import type { NewTime } from '../application/reschedule-job.ts';
 import type { RetryRequest } from '../application/retry-job.ts';
 import type { SettingsRequest } from '../application/manage-queues.ts';
 import type { QueueView } from '../application/queue-views.ts';
@@ -71,6 +72,12 @@ function knownState(code: number, index: number): JobState {
 
 export function fromRetryRequest({ jobId, input, idempotencyKey }: wire.RetryJobRequest): RetryRequest {
   return { jobId, input: fromPayload(input), idempotencyKey };
+}
+
+export function fromWhen(request: wire.RescheduleJobRequest): NewTime {
+  if (request.when === 'now') return request.now === true ? 'now' : undefined;
+  const atMs = timestampMs(request.runTime);
+  return atMs === undefined ? undefined : { atMs };
 }
 
 function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {

@@ -6,7 +6,15 @@ import type { Init } from '../contract/codec.ts';
 import { jobStateCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { bulkMethods } from './bulk-methods.ts';
-import { fromListRequest, fromRetryRequest, fromSettings, fromSubmitRequest, toJob, toQueue } from './job-mapper.ts';
+import {
+  fromListRequest,
+  fromRetryRequest,
+  fromSettings,
+  fromSubmitRequest,
+  fromWhen,
+  toJob,
+  toQueue,
+} from './job-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
@@ -45,6 +53,13 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     DeleteJob: scope.unary<wire.DeleteJobRequest, wire.DeleteJobResponse>('DeleteJob', async (request, context) => ({
       job: toJob(await useCases.deleteJob(context, request.jobId)),
     })),
+
+    RescheduleJob: scope.unary<wire.RescheduleJobRequest, wire.RescheduleJobResponse>(
+      'RescheduleJob',
+      async (request, context) => ({
+        job: toJob(await useCases.rescheduleJob(context, request.jobId, fromWhen(request))),
+      }),
+    ),
 
     RetryJob: scope.unary<wire.RetryJobRequest, wire.RetryJobResponse>('RetryJob', async (request, context) => {
       const retry = fromRetryRequest(request);

@@ -45,6 +45,19 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       expect(await owner.commit([recordIn(partition)])).toBe('applied');
     });
 
+    it('keeps a job that was made a year ago for today, and finds it again at a take-over', async () => {
+      const { first, second } = use();
+      const dayMs = 24 * 3_600_000;
+      const partition = { shard: freshShard(), bucket: bucketAgo(365 * 24 * 60) };
+      const owner = await PartitionOwner.take(first, partition);
+      const old = recordIn(partition, { runAtMs: Date.now() + dayMs, retentionMs: 372 * dayMs });
+      expect(await owner.commit([old])).toBe('applied');
+      await second.jobs.takeShard(partition.shard, 'successor');
+      expect(await second.jobs.openBuckets(partition.shard)).toEqual([partition.bucket]);
+      expect(await readAll(second, partition)).toEqual([old]);
+      expect(await second.jobs.findJob(old.id)).toEqual(old);
+    });
+
     it('takes a payload', async () => {
       const { first, second } = use();
       const expiresAtMs = Date.now() + 2_000;

@@ -153,6 +153,24 @@ it('tells each attempt: when it began and ended, where, how and why; and retries
   expect(await troupe.wait(given.jobId)).toMatchObject({ state: 'FAILED', attempt: 1, failure: { code: 'FLAKY' } });
 });
 
+it('runs at the time that was said last: moved ahead, moved away, and never at the old time', async () => {
+  const inMs = (ms: number) => new Date(Date.now() + ms);
+  const [early, late] = [
+    await troupe.submit('test.echo', 1, { runAt: inMs(3_600_000) }),
+    await troupe.submit('test.echo', 2, { runAt: inMs(1_500) }),
+  ];
+  const oldTime = inMs(1_500);
+  expect(await troupe.reschedule(late.jobId, inMs(3_600_000))).toMatchObject({ state: 'SCHEDULED' });
+  await troupe.reschedule(early.jobId, 'now');
+  expect(await troupe.wait(early.jobId)).toMatchObject({ state: 'SUCCEEDED' });
+  await expect(troupe.reschedule(early.jobId, 'now')).rejects.toMatchObject({
+    ...{ code: 'JOB_STATE_FORBIDS', metadata: { state: 'SUCCEEDED' } },
+  });
+  await cluster.waitFor('the old time is over', async () => inMs(-500) > oldTime, 10_000);
+  expect(await troupe.get(late.jobId)).toMatchObject({ state: 'SCHEDULED', attempt: 0 });
+  expect(await troupe.cancel(late.jobId)).toMatchObject({ state: 'CANCELLED' });
+});
+
 it('refuses what makes no sense, by field', async () => {
   const fields = async (steps: AsyncIterable<unknown>): Promise<unknown> => {
     try {

@@ -178,6 +178,18 @@ describe('troupe watch, wait and cancel', () => {
     expect(await troupe(['cancel', done])).toMatchObject({ code: 5, out: '' });
   });
 
+  it('moves what waits for its time', async () => {
+    const id = await submitted('--delay', '1h');
+    const moved = await troupe(['reschedule', id, '--delay', '2h']);
+    expect(moved).toMatchObject({ code: 0, out: expect.stringMatching(`^${id}  SCHEDULED.*in 2h`) as unknown });
+    const at = new Date(Date.now() + 3 * 3_600_000).toISOString();
+    const [job] = documents((await troupe(['reschedule', id, '--at', at, '--json'])).out);
+    expect(job).toMatchObject({ id, readyAt: at });
+    expect((await troupe(['reschedule', id, '--delay', '30d'])).err).toContain('run_time');
+    expect(await troupe(['reschedule', id, '--now'])).toMatchObject({ code: 0, out: `${id}  QUEUED\n` });
+    expect((await troupe(['reschedule', id, '--now', '--delay', '1m'])).err).toContain('give one of');
+  });
+
   it('stops waiting when it is interrupted, and leaves the job alone', async () => {
     const id = await submitted();
     const stop = new AbortController();

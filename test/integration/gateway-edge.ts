@@ -148,6 +148,11 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
   };
 }
 
+function commandOf(verb: string, { reason, readyAtMs }: { reason: string; readyAtMs: number }): JobCommand {
+  if (verb === 'cancel') return { kind: 'cancel', reason };
+  return verb === 'reschedule' ? { kind: 'reschedule', readyAtMs } : { kind: 'due' };
+}
+
 export async function openEdge(): Promise<Edge> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-edge-'));
   const telemetry = createPrometheusTelemetry();
@@ -164,10 +169,10 @@ export async function openEdge(): Promise<Edge> {
 
   async function oneItem(shard: number, verb: string, item: unknown): Promise<unknown> {
     if (verb === 'submit') return owner.submit(shard, item as SubmitItem);
-    const { jobId, reason = '' } = item as { jobId: JobId; reason?: string };
+    const { jobId, reason = '', runAtMs = 0 } = item as { jobId: JobId; reason?: string; runAtMs?: number };
     if (verb === 'erase') return { record: await owner.erase(jobId) } satisfies JobView;
     const before = records.get(jobId);
-    const record = await owner.command(jobId, verb === 'cancel' ? { kind: 'cancel', reason } : { kind: 'due' });
+    const record = await owner.command(jobId, commandOf(verb, { reason, readyAtMs: runAtMs }));
     if (record !== before) tell(record);
     return { record } satisfies JobView;
   }

@@ -218,6 +218,32 @@ describe('cancel', () => {
   });
 });
 
+describe('another time', () => {
+  it('is given to what waits for its time; what is wrong is told by its field or its state', async () => {
+    const aheadMs = (ms: number) => new Date(Date.now() + ms);
+    const { jobId } = await client.submit('test.echo', 1, { runAt: aheadMs(60_000) });
+    const at = aheadMs(120_000);
+    expect(await client.reschedule(jobId, at)).toMatchObject({ state: 'SCHEDULED', readyAt: at });
+    await expect(client.reschedule(jobId, aheadMs(8 * 86_400_000))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      violations: [{ field: 'run_time' }],
+    });
+    expect(await client.reschedule(jobId, 'now')).toMatchObject({ state: 'QUEUED' });
+  });
+
+  it('lies within the next 365 days, and the job is kept for as long as its queue says after it', async () => {
+    const dayMs = 86_400_000;
+    const runAt = new Date(Date.now() + 365 * dayMs);
+    const { jobId } = await client.submit('test.echo', 1, { runAt });
+    const { expiresAt } = await client.get(jobId);
+    expect(Math.abs(expiresAt.getTime() - runAt.getTime() - 7 * dayMs)).toBeLessThan(60_000);
+    const tooFar = client.submit('test.echo', 1, { runAt: new Date(runAt.getTime() + 60_000) });
+    await expect(tooFar).rejects.toMatchObject({ violations: [{ field: 'job.run_time' }] });
+    const tooShort = client.submit('test.echo', 1, { runAt, retentionMs: 364 * dayMs });
+    await expect(tooShort).rejects.toMatchObject({ violations: [{ field: 'job.run_time' }] });
+  });
+});
+
 describe('queues', () => {
   it('makes, shows, lists and changes them, one change at a time', async () => {
     const made = await client.queues.create('thumbs', { executionTimeoutMs: 1_000, retry: { maxAttempts: 1 } });
@@ -349,7 +375,7 @@ describe('bad input: refused, and nothing stored', () => {
         executionTimeoutMs: -5,
         totalTimeoutMs: 8 * 86_400_000,
         retentionMs: 1_000,
-        runAt: new Date(Date.now() + 10 * 86_400_000),
+        runAt: new Date(Date.now() + 366 * 86_400_000),
         retry: { maxAttempts: 0, coefficient: 50 },
         idempotencyKey: 'k'.repeat(257),
       }),

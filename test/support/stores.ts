@@ -8,7 +8,7 @@ import type { CommitGroup, Partition } from '../../src/application/ports/job-sto
 import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
-import type { JobRecord } from '../../src/domain/job.ts';
+import type { JobRecord, JobSpec } from '../../src/domain/job.ts';
 import { bucketMs } from '../../src/domain/job-id.ts';
 import { testRecord } from './jobs.ts';
 
@@ -135,12 +135,12 @@ export function bucketAgo(minutes: number): number {
 /** A QUEUED job of this partition; ids are strictly increasing within a millisecond. */
 export function recordIn(
   { shard, bucket }: Partition,
-  options: { readonly queueNo?: number; readonly atMs?: number; readonly retentionMs?: number } = {},
+  { atMs = 0, ...spec }: Partial<JobSpec> & { readonly atMs?: number } = {},
 ): JobRecord {
   lastUnique += 1n;
   return testRecord(
-    { queueNo: options.queueNo ?? 1, retentionMs: options.retentionMs ?? 7 * 24 * 3_600_000 },
-    { nowMs: bucket * bucketMs + (options.atMs ?? 0), shard, unique: lastUnique },
+    { retentionMs: 7 * 24 * 3_600_000, ...spec },
+    { nowMs: bucket * bucketMs + atMs, shard, unique: lastUnique },
   );
 }
 

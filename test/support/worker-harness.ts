@@ -117,6 +117,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       case 'submit':
       case 'cancel':
       case 'erase':
+      case 'reschedule':
       case 'get':
         throw new Error(`not expected of a worker: ${verb}`);
     }

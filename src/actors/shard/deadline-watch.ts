@@ -1,4 +1,7 @@
-/** One timer for all deadlines of a shard: set to the earliest, never further than a timer can be wide. */
+/**
+ * One timer for all deadlines of a shard: set to the earliest, never further than a timer can be wide. A job has one
+ * place in the heap, and another only when its deadline comes nearer: a job that is moved again and again takes no room.
+ */
 import type { JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { nextDeadline } from '../../domain/transitions.ts';
@@ -11,26 +14,37 @@ const timerMaxMs = 3_600_000;
 
 export class DeadlineWatch {
   readonly #heap = new DeadlineHeap();
-  readonly #context: ActorContext<ShardMessage>;
+  /** The nearest place of each job in the heap. */
+  readonly #nearestAtMs = new Map<JobId, number>();
+  readonly #context: Pick<ActorContext<ShardMessage>, 'setTimer'>;
   readonly #nowMs: () => number;
   #armedAtMs = Infinity;
 
-  constructor(context: ActorContext<ShardMessage>, nowMs: () => number) {
+  constructor(context: Pick<ActorContext<ShardMessage>, 'setTimer'>, nowMs: () => number) {
     this.#context = context;
     this.#nowMs = nowMs;
   }
 
-  /** The record is the newest of its job; deadlines of older ones are found out to be over when they come. */
+  /** Places taken. */
+  get size(): number {
+    return this.#heap.size;
+  }
+
+  /** The record is the newest of its job. What is due by then is found out when a place in the heap comes up. */
   watch(record: JobRecord): void {
     const deadline = nextDeadline(record);
-    if (deadline === undefined) return;
+    if (deadline === undefined || (this.#nearestAtMs.get(record.id) ?? Infinity) <= deadline.atMs) return;
+    this.#nearestAtMs.set(record.id, deadline.atMs);
     this.#heap.push(deadline.atMs, record.id);
     this.#arm();
   }
 
-  /** Calls back for each job whose deadline may have come. */
+  /** Calls back for each job whose deadline may have come; one that is due later must be watched again. */
   due(nowMs: number, each: (jobId: JobId) => void): void {
-    for (let id = this.#heap.popDue(nowMs); id !== undefined; id = this.#heap.popDue(nowMs)) each(id);
+    for (let id = this.#heap.popDue(nowMs); id !== undefined; id = this.#heap.popDue(nowMs)) {
+      if ((this.#nearestAtMs.get(id) ?? Infinity) <= nowMs) this.#nearestAtMs.delete(id);
+      each(id);
+    }
     this.#armedAtMs = Infinity;
     this.#arm();
   }

@@ -6,7 +6,7 @@ import { jobEventOf } from '../../application/job-events.ts';
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
 import type { JobRecord } from '../../domain/job.ts';
-import { isTerminal } from '../../domain/job.ts';
+import { isTerminal, trailMax } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
 import { eraseJob } from '../../domain/erasure.ts';
@@ -31,6 +31,8 @@ const outboxRetryMs = 500;
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */
 const grantFlushMs = 50;
+/** Of the events that a record remembers, those kept for what an attempt makes by itself. */
+const spareEvents = 6;
 
 export class ShardCore {
   readonly shard: number;
@@ -166,6 +168,16 @@ export class ShardCore {
     else this.#partitions.of(entry.current).add(entry.current, done);
   }
 
+  /**
+   * Whether the record remembers every event that a crash now could keep back, with room for the events that nobody has
+   * to ask for.
+   */
+  mayAddEvent({ current: { trail }, publishedSeq }: JobEntry): boolean {
+    const newestToGo = trail[trail.length - (trailMax - spareEvents)];
+    if (newestToGo === undefined) return true;
+    return newestToGo.seq <= publishedSeq && newestToGo.atMs < this.#outbox.oldestAtMs('event');
+  }
+
   /** All messages that wait now are decided before the flush starts: that is what makes groups. */
   askFlush(): void {
     if (this.#flushAsked) return;
@@ -224,6 +236,9 @@ export class ShardCore {
       const deadline = entry === undefined ? undefined : nextDeadline(entry.current);
       if (entry !== undefined && deadline !== undefined && deadline.atMs <= nowMs) {
         this.decide(entry, { kind: deadline.command });
+      } else if (entry !== undefined) {
+        // Its time was moved to a later one meanwhile.
+        this.#deadlines.watch(entry.current);
       }
     });
     this.askFlush();

@@ -8,13 +8,14 @@ import type {
   HeartbeatItem,
   HeartbeatResult,
   JobView,
+  RescheduleItem,
   ShardVerb,
   ShardVerbs,
   SubmitItem,
 } from '../../application/shard-protocol.ts';
 import { assertNever, TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
-import type { JobRecord } from '../../domain/job.ts';
+import type { JobRecord, JobState } from '../../domain/job.ts';
 import type { JobCommand } from '../../domain/transitions.ts';
 import type { BatchReply, Slot } from './batch-reply.ts';
 import { erase } from './erase-verb.ts';
@@ -24,6 +25,8 @@ import type { JobEntry } from './job-table.ts';
 import type { ShardCore } from './shard-core.ts';
 
 type AnyResult = ShardVerbs[ShardVerb]['result'];
+
+const cancellable: readonly JobState[] = ['SCHEDULED', 'QUEUED', 'RUNNING', 'RETRYING', 'CANCELLING'];
 
 export function performVerb(
   core: ShardCore,
@@ -61,6 +64,9 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
       break;
     case 'erase':
       erase(core, item as EraseItem, slot);
+      break;
+    case 'reschedule':
+      reschedule(core, item as RescheduleItem, slot);
       break;
     case 'get':
       slot.ok(view(core, (item as GetItem).jobId));
@@ -163,14 +169,35 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<AnyResult>): void 
   if (entry === undefined || isTerminal(entry.current.state)) {
     withRecord(core, item.jobId, slot, (record) => {
       if (record.state === 'CANCELLED') slot.ok({ record });
-      else slot.fail(stateForbids(record));
+      else slot.fail(stateForbids(record, cancellable));
     });
     return;
   }
   core.decide(entry, { kind: 'cancel', reason: item.reason });
   core.whenDurable(entry, (record) => {
     // The record that became durable may be a later one, in which the run has ended meanwhile.
-    if (isTerminal(record.state) && record.state !== 'CANCELLED') slot.fail(stateForbids(record));
+    if (isTerminal(record.state) && record.state !== 'CANCELLED') slot.fail(stateForbids(record, cancellable));
+    else slot.ok({ record });
+  });
+}
+
+function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slot: Slot<AnyResult>): void {
+  const entry = core.table.get(jobId);
+  const refuse = (record: JobRecord): void => {
+    slot.fail(stateForbids(record, ['SCHEDULED', 'RETRYING']));
+  };
+  if (entry === undefined) {
+    withRecord(core, jobId, slot, refuse);
+    return;
+  }
+  // A caller without patience could move a job faster than JetStream takes its events, past what the record remembers.
+  if (!core.mayAddEvent(entry)) {
+    throw new TroupeError('MAILBOX_FULL', { message: 'its last events are not published yet', retryAfterMs: 1_000 });
+  }
+  const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs });
+  const isRefused = decision.kind === 'refused' && decision.refusal !== 'unchanged';
+  core.whenDurable(entry, (record) => {
+    if (isRefused) refuse(record);
     else slot.ok({ record });
   });
 }
@@ -184,9 +211,9 @@ function view(core: ShardCore, jobId: JobRecord['id']): JobView {
   return { record, ...(entry?.progress !== undefined && { progress: entry.progress }) };
 }
 
-function stateForbids(record: JobRecord): TroupeError {
+function stateForbids({ id: jobId, state }: JobRecord, allowed: readonly JobState[]): TroupeError {
   return new TroupeError('JOB_STATE_FORBIDS', {
-    message: `the job has ended already: ${record.state}`,
-    metadata: { jobId: record.id, state: record.state, allowedStates: 'SCHEDULED,QUEUED,RUNNING,RETRYING,CANCELLING' },
+    message: isTerminal(state) ? `the job has ended already: ${state}` : `the job is ${state}`,
+    metadata: { jobId, state, allowedStates: allowed.join(',') },
   });
 }

@@ -1,4 +1,4 @@
-/** `troupe get`, `watch`, `list`. */
+/** `troupe get`, `watch`, `list`, `reschedule`. */
 import type { Command } from 'commander';
 import type { JobInfo } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
@@ -6,10 +6,10 @@ import type { CommandContext } from '../command-context.ts';
 import { UsageError, exitCodes } from '../exit-code.ts';
 import { addFilterFlags, filterOf } from '../filter-flags.ts';
 import type { FilterFlags } from '../filter-flags.ts';
-import { countFlag } from '../flag-values.ts';
+import { countFlag, durationFlag, timeFlag } from '../flag-values.ts';
 import { followJobs } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
-import { exitCodeOfStates, jobTable, jobText } from '../job-text.ts';
+import { exitCodeOfStates, jobTable, jobText, stateText } from '../job-text.ts';
 import { writeOutput } from '../output-file.ts';
 
 function print(context: CommandContext, isJson: boolean, job: JobInfo): void {
@@ -80,6 +80,43 @@ export function addListCommand(program: Command, context: CommandContext): void 
         for await (const job of jobs) page.push(job);
         if (page.length === 0) context.terminal.err(`no such jobs in queue ${flags.queue ?? 'default'}\n`);
         else context.terminal.out(jobTable(page, context.nowMs()));
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+interface RescheduleFlags {
+  readonly at?: Date;
+  readonly delay?: number;
+  readonly now?: boolean;
+}
+
+function newTimeOf({ at, delay, now }: RescheduleFlags, nowMs: number): Date | 'now' {
+  const times = [
+    at,
+    delay === undefined ? undefined : new Date(nowMs + delay),
+    now === true ? ('now' as const) : undefined,
+  ];
+  const [when, more] = times.filter((time) => time !== undefined);
+  if (when === undefined || more !== undefined) throw new UsageError('give one of --at, --delay and --now');
+  return when;
+}
+
+export function addRescheduleCommand(program: Command, context: CommandContext): void {
+  program
+    .command('reschedule <job...>')
+    .description('give jobs that wait for their time another one')
+    .option('--at <time>', 'not before this time', timeFlag('at'))
+    .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))
+    .option('--now', 'at once')
+    .action(async (ids: readonly string[], flags: RescheduleFlags, command: Command) => {
+      const when = newTimeOf(flags, context.nowMs());
+      await withSession(context, command, async ({ client, isJson }) => {
+        for (const id of ids) {
+          const job = await client.reschedule(id, when, { signal: context.signal });
+          const line = `${job.id}  ${stateText(job, context.nowMs())}\n`;
+          context.terminal.out(isJson ? documentLine(jobDocument(job)) : line);
+        }
       });
       context.done(exitCodes.ok);
     });

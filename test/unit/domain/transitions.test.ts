@@ -12,11 +12,13 @@ const start = 1_700_000_000_000;
 const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;
 
 function apply(record: JobRecord, ...commands: JobCommand[]): JobRecord {
-  return commands.reduce((now, command) => {
-    const decision = decide(now, command, start + 1, 0.5);
-    if (decision.kind === 'refused') throw new Error(`${command.kind} refused: ${decision.refusal}`);
-    return decision.record;
-  }, record);
+  return commands.reduce((now, command) => applyAt(now, command, start + 1), record);
+}
+
+function applyAt(record: JobRecord, command: JobCommand, nowMs: number): JobRecord {
+  const decision = decide(record, command, nowMs, 0.5);
+  if (decision.kind === 'refused') throw new Error(`${command.kind} refused: ${decision.refusal}`);
+  return decision.record;
 }
 
 const claim = (token: string): JobCommand => ({ kind: 'claim', node: 'n1', token });
@@ -24,6 +26,9 @@ const tokens = ['1.1', '1.2', '1.3', '2.1'];
 const token = fc.constantFrom(...tokens);
 const command: fc.Arbitrary<JobCommand> = fc.oneof(
   fc.constant<JobCommand>({ kind: 'due' }),
+  fc
+    .integer({ min: -10, max: 200_000 })
+    .map((aheadMs): JobCommand => ({ kind: 'reschedule', readyAtMs: start + aheadMs })),
   token.map(claim),
   token.map((t): JobCommand => ({ kind: 'succeed', token: t, output: { kind: 'json', json: '1' } })),
   fc.tuple(token, fc.boolean()).map(([t, retryable]): JobCommand => ({ kind: 'fail', token: t, failure, retryable })),
@@ -118,6 +123,68 @@ describe('any sequence of commands', () => {
         expect(record.state).toBe('FAILED');
       }),
     );
+  });
+});
+
+describe('a job that is moved', () => {
+  const moves = fc.array(
+    fc.record({ atMs: fc.integer({ min: 0, max: 50_000 }), toMs: fc.integer({ min: 0, max: 90_000 }) }),
+    {
+      maxLength: 20,
+    },
+  );
+
+  it('becomes QUEUED at the time that was said last, never before it, and never at an older one', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60_000 }), moves, (firstMs, given) => {
+        let record = testRecord({ runAtMs: start + firstMs }, { nowMs: start });
+        let dueMs = firstMs;
+        const fire = (untilMs: number): void => {
+          const deadline = nextDeadline(record);
+          if (record.state !== 'SCHEDULED' || dueMs > untilMs) return;
+          expect(deadline).toEqual({ command: 'due', atMs: start + dueMs });
+          expect(decide(record, { kind: 'due' }, start + dueMs - 1, 0)).toMatchObject({ refusal: 'not-due' });
+          record = applyAt(record, { kind: 'due' }, start + dueMs);
+        };
+        for (const { atMs, toMs } of given.toSorted((a, b) => a.atMs - b.atMs)) {
+          fire(atMs);
+          const decision = decide(record, { kind: 'reschedule', readyAtMs: start + toMs }, start + atMs, 0);
+          if (record.state === 'QUEUED') {
+            expect(decision).toEqual({ kind: 'refused', refusal: toMs <= atMs ? 'unchanged' : 'not-waiting' });
+            continue;
+          }
+          if (decision.kind === 'changed') record = decision.record;
+          dueMs = Math.max(toMs, atMs);
+          expect(record).toMatchObject({ state: toMs <= atMs ? 'QUEUED' : 'SCHEDULED', readyAtMs: start + dueMs });
+        }
+        fire(Infinity);
+        expect(record).toMatchObject({ state: 'QUEUED', readyAtMs: start + dueMs });
+      }),
+    );
+  });
+
+  it('between attempts waits SCHEDULED and keeps its count; running or ended it is refused', () => {
+    const failed = apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: true });
+    const moved = apply(failed, { kind: 'reschedule', readyAtMs: start + 30_000 });
+    expect(moved).toMatchObject({ state: 'SCHEDULED', failures: 1, attempt: 1, readyAtMs: start + 30_000 });
+    expect(apply(failed, { kind: 'reschedule', readyAtMs: 0 })).toMatchObject({ state: 'QUEUED', failures: 1 });
+    const running = apply(testRecord(), claim('a'));
+    const ended = apply(running, { kind: 'succeed', token: 'a' });
+    const order = { kind: 'reschedule', readyAtMs: 0 } as const;
+    expect(decide(running, order, start, 0)).toMatchObject({ refusal: 'not-waiting' });
+    expect(decide(ended, order, start, 0)).toMatchObject({ refusal: 'terminal' });
+  });
+
+  it('past its total timeout expires then; its queue timeout counts from its new time', () => {
+    const options = { runAtMs: start + 1_000, totalTimeoutMs: 60_000, queueTimeoutMs: 5_000 };
+    const late = apply(testRecord(options, { nowMs: start }), { kind: 'reschedule', readyAtMs: start + 90_000 });
+    expect(nextDeadline(late)).toEqual({ command: 'expire', atMs: start + 60_000 });
+    const soon = applyAt(
+      apply(late, { kind: 'reschedule', readyAtMs: start + 20_000 }),
+      { kind: 'due' },
+      start + 20_000,
+    );
+    expect(nextDeadline(soon)).toEqual({ command: 'expire', atMs: start + 25_000 });
   });
 });
 

@@ -69,6 +69,7 @@ describe('the contract', () => {
         'ListJobs',
         'CancelJob',
         'DeleteJob',
+        'RescheduleJob',
         'WatchJob',
       ].map((name) => `/troupe.v1.Jobs/${name}`),
     );
