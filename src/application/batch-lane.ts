@@ -41,8 +41,9 @@ interface Entry<V extends ShardVerb> {
 /** Bytes that the answer to one item may take, by the bounds of a record (inline payloads, failure, trail). */
 const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = {
   submit: (itemBytes) => itemBytes + 1_024,
-  claim: () => 4_096,
+  claim: () => 6_144,
   complete: () => 256,
+  checkpoint: () => 256,
   heartbeat: () => 256,
   cancel: () => 16_384,
   erase: () => 16_384,

@@ -69,6 +69,7 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     submit: new Map(),
     claim: new Map(),
     complete: new Map(),
+    checkpoint: new Map(),
     heartbeat: new Map(),
     cancel: new Map(),
     erase: new Map(),

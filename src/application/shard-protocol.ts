@@ -3,7 +3,7 @@
  * alone: its slot in the reply holds the error.
  */
 import type { WireError } from '../domain/errors.ts';
-import type { Failure, JobRecord, JobSpec, Payload } from '../domain/job.ts';
+import type { Checkpoint, Failure, JobRecord, JobSpec, Payload } from '../domain/job.ts';
 import type { JobId } from '../domain/job-id.ts';
 
 export interface SubmitItem {
@@ -40,6 +40,8 @@ export type ClaimResult =
       readonly suspect: boolean;
       /** Heap it needs at least: it ran out of memory with less. */
       readonly memoryMb?: number;
+      /** What an earlier attempt saved last. */
+      readonly checkpoint?: Payload;
     }
   | { readonly kind: 'drop' }
   | { readonly kind: 'later' };
@@ -71,6 +73,16 @@ export interface CompleteItem {
 }
 /** `stale`: another attempt holds the job, or it has ended; the report changed nothing. */
 export type CompleteResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
+
+/** Its bytes lie in the payload store already, unless they are few. */
+export interface CheckpointItem extends Pick<Checkpoint, 'payload' | 'bytes' | 'number'> {
+  readonly jobId: JobId;
+  readonly token: string;
+}
+/** `recorded`: this one, or a later one of the attempt, is durable. */
+export interface CheckpointResult {
+  readonly kind: 'recorded' | 'stale';
+}
 
 export interface RunPulse {
   readonly jobId: JobId;
@@ -113,6 +125,7 @@ export interface ShardVerbs {
   submit: { item: SubmitItem; result: SubmitResult };
   claim: { item: ClaimItem; result: ClaimResult };
   complete: { item: CompleteItem; result: CompleteResult };
+  checkpoint: { item: CheckpointItem; result: CheckpointResult };
   heartbeat: { item: HeartbeatItem; result: HeartbeatResult };
   cancel: { item: CancelItem; result: JobView };
   erase: { item: EraseItem; result: JobView };
@@ -124,6 +137,7 @@ export const shardVerbs = [
   'submit',
   'claim',
   'complete',
+  'checkpoint',
   'heartbeat',
   'cancel',
   'erase',

@@ -99,6 +99,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['retry of', job.retryOf],
     ['attempt', `${job.attempt} (${attemptsText(job)})`],
     ['node', job.run?.node],
+    ['saved', job.checkpoint && `${ago(job.checkpoint.at) ?? ''}  by attempt ${job.checkpoint.attempt}`],
     ['created', ago(job.createdAt)],
     ['due', job.final ? undefined : ago(job.readyAt)],
     ['started', ago(job.firstStartedAt)],

@@ -17,6 +17,7 @@ import { isTerminal } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/job.ts';
 import type {
   JobAttemptInfo,
+  JobCheckpointInfo,
   JobDraft,
   JobEventInfo,
   JobFailureInfo,
@@ -132,6 +133,7 @@ type Optional =
   | 'totalTimeoutMs'
   | 'run'
   | 'progress'
+  | 'checkpoint'
   | 'input'
   | 'inputGone'
   | 'output'
@@ -143,7 +145,7 @@ type Optional =
   | 'uniqueKey';
 
 function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
-  const { spec, run, progress, failure } = job;
+  const { spec, run, progress, checkpoint, failure } = job;
   const queueTimeoutMs = durationMs(spec?.queueTimeout);
   const totalTimeoutMs = durationMs(spec?.totalTimeout);
   return {
@@ -160,6 +162,7 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
     ...(job.output &&
       (job.output.kind === 'gone' ? { outputGone: goneOf(job.output) } : { output: fromPayload(job.output) })),
     ...(job.payloadsErasedTime && { payloadsErasedAt: dateOf(job.payloadsErasedTime) }),
+    ...(checkpoint && { checkpoint: fromCheckpoint(checkpoint) }),
     ...(failure && { failure: fromFailure(failure) }),
     ...(spec?.unique && { uniqueKey: spec.unique.key }),
     ...(job.retryOf !== '' && { retryOf: job.retryOf }),
@@ -174,6 +177,10 @@ function goneOf({ gone }: wire.Payload): GoneReason | 'unknown' {
 function fromPayload(payload: wire.Payload): unknown {
   if (payload.kind === 'data') return payload.data;
   return payload.kind === 'json' ? (JSON.parse(payload.json ?? 'null') as unknown) : null;
+}
+
+function fromCheckpoint({ attempt, time, sizeBytes }: wire.JobCheckpoint): JobCheckpointInfo {
+  return { attempt, at: dateOf(time), sizeBytes };
 }
 
 function fromFailure(failure: wire.JobFailure): JobFailureInfo {

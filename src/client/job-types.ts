@@ -13,6 +13,13 @@ import type {
 /** `UNKNOWN`: a state of a newer gateway. */
 export type ClientJobState = JobState | 'UNKNOWN';
 
+/** That an attempt has saved its work; what it saved is for its handler alone. */
+export interface JobCheckpointInfo {
+  readonly attempt: number;
+  readonly at: Date;
+  readonly sizeBytes: number;
+}
+
 export interface JobFailureInfo {
   readonly reason: FailureReason | 'UNKNOWN';
   readonly message: string;
@@ -76,6 +83,8 @@ export interface JobInfo {
   readonly uniqueKey?: string;
   readonly run?: { readonly attempt: number; readonly node: string; readonly startedAt: Date };
   readonly progress?: { readonly fraction: number; readonly note: string };
+  /** The newest one of any attempt. */
+  readonly checkpoint?: JobCheckpointInfo;
   /** A JSON value, or bytes. Only `get` has it. */
   readonly input?: unknown;
   /** A JSON value, or bytes. `get`, `wait` and the last word of `watch` have it. */

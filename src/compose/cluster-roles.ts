@@ -17,7 +17,7 @@ import type { AdminMessage } from '../actors/node/admin-actor.ts';
 import { membershipActor } from '../actors/node/membership-actor.ts';
 import type { MembershipMessage } from '../actors/node/membership-actor.ts';
 import { NodeHandlers } from '../actors/worker/node-handlers.ts';
-import { runIdOf } from '../actors/worker/run-registry.ts';
+import { runIdOf } from '../actors/worker/node-run.ts';
 import { runEventsTo } from '../actors/worker/runs-actor.ts';
 import type { RunsMessage } from '../actors/worker/runs-message.ts';
 import { workersSupervisor } from '../actors/worker/queue-watch-actor.ts';

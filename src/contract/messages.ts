@@ -195,6 +195,12 @@ export interface JobProgress {
   readonly note: string;
 }
 
+export interface JobCheckpoint {
+  readonly attempt: number;
+  readonly time: Timestamp | null;
+  readonly sizeBytes: number;
+}
+
 export interface JobRun {
   readonly attempt: number;
   readonly node: string;
@@ -245,6 +251,7 @@ export interface Job {
   readonly oomRetries: number;
   readonly attempts: readonly JobAttempt[];
   readonly payloadsErasedTime: Timestamp | null;
+  readonly checkpoint: JobCheckpoint | null;
 }
 
 export interface QueueSettings {

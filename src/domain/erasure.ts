@@ -1,5 +1,5 @@
 /**
- * Erasing what an ended job was given and what it returned. Not a transition: state, number, history and outcome stay,
+ * Erasing what an ended job was given, saved and returned. Not a transition: state, number, history and outcome stay,
  * so a reader sees the same job before and after, only without its payloads.
  */
 import { invariant } from './errors.ts';
@@ -21,11 +21,12 @@ export function eraseJob(record: JobRecord, nowMs: number): JobRecord {
     ...record,
     spec: { ...record.spec, input: erased },
     ...(record.output !== undefined && { output: erased }),
+    ...(record.checkpoint !== undefined && { checkpoint: { ...record.checkpoint, payload: erased } }),
     payloadsErasedAtMs: Math.max(nowMs, record.updatedAtMs),
   };
 }
 
 /** Ids in the payload store of all that the record refers to. */
-export function payloadIds({ spec, output }: JobRecord): readonly string[] {
-  return [spec.input, output].flatMap((payload) => (payload?.kind === 'ref' ? [payload.id] : []));
+export function payloadIds({ spec, output, checkpoint }: JobRecord): readonly string[] {
+  return [spec.input, output, checkpoint?.payload].flatMap((payload) => (payload?.kind === 'ref' ? [payload.id] : []));
 }

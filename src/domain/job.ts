@@ -119,6 +119,19 @@ export interface JobSpec {
   readonly traceparent?: string;
 }
 
+/** Of one checkpoint, as JSON text or as bytes. */
+export const checkpointMaxBytes = 1_048_576;
+
+/** What an attempt saved of its work, for the next attempt to go on from. */
+export interface Checkpoint {
+  readonly payload: Payload;
+  readonly bytes: number;
+  readonly attempt: number;
+  /** Within its attempt: only a later one takes its place. */
+  readonly number: number;
+  readonly atMs: number;
+}
+
 /** The attempt that holds the job now. A report without this exact token changes nothing. */
 export interface RunLease {
   readonly token: string;
@@ -185,6 +198,8 @@ export interface JobRecord {
   readonly firstStartedAtMs?: number;
   readonly finishedAtMs?: number;
   readonly run?: RunLease;
+  /** The newest one, of whichever attempt; absent: none. */
+  readonly checkpoint?: Checkpoint;
   readonly output?: Payload;
   /** The last failure; on a terminal FAILED, why. */
   readonly failure?: Failure;

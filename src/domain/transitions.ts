@@ -6,7 +6,7 @@
  * or reordered report is harmless by construction.
  */
 import { assertNever, invariant } from './errors.ts';
-import type { Failure, JobRecord, JobSpec, JobState, Payload, TrailEntry } from './job.ts';
+import type { Checkpoint, Failure, JobRecord, JobSpec, JobState, Payload, TrailEntry } from './job.ts';
 import { isTerminal, trailMax } from './job.ts';
 import type { JobId } from './job-id.ts';
 import { oomRetriesMax } from './memory-class.ts';
@@ -34,7 +34,8 @@ export type JobCommand =
   | { readonly kind: 'return'; readonly token: string }
   | { readonly kind: 'lose'; readonly token: string; readonly blame: Blame }
   | { readonly kind: 'cancel'; readonly reason: string }
-  | { readonly kind: 'expire' };
+  | { readonly kind: 'expire' }
+  | ({ readonly kind: 'checkpoint'; readonly token: string } & Pick<Checkpoint, 'payload' | 'bytes' | 'number'>);
 
 /** How far a lost attempt is to blame: `none` went down with others, `suspect` was in a thread of the dead process, `convicted` was alone in it. */
 export type Blame = 'none' | 'suspect' | 'convicted';
@@ -101,6 +102,8 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
       return cancel(record, command.reason, nowMs);
     case 'expire':
       return expire(record, nowMs);
+    case 'checkpoint':
+      return keepCheckpoint(record, command, nowMs);
     default:
       return assertNever(command);
   }
@@ -224,6 +227,23 @@ function expire(record: JobRecord, nowMs: number): Decision {
   if (record.firstStartedAtMs === undefined) return move(record, { by: 'expire', to: 'EXPIRED', nowMs }, {});
   const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message: 'the total timeout passed between attempts' };
   return move(record, { by: 'expire', to: 'FAILED', nowMs }, { failure });
+}
+
+/**
+ * No edge of the table and no event: a run may save often, and the trail has to last for its transitions. A cancelled job
+ * has no next attempt that could use it.
+ */
+function keepCheckpoint(
+  record: JobRecord,
+  { token, payload, bytes, number }: Extract<JobCommand, { kind: 'checkpoint' }>,
+  nowMs: number,
+): Decision {
+  const { run, attempt, checkpoint: present } = record;
+  if (record.state !== 'RUNNING' || run?.token !== token) return refused('stale');
+  if (present?.attempt === attempt && present.number >= number) return refused('unchanged');
+  const atMs = Math.max(nowMs, record.updatedAtMs);
+  const checkpoint = { payload, bytes, attempt, number, atMs };
+  return { kind: 'changed', record: { ...record, checkpoint, updatedAtMs: atMs } };
 }
 
 /** When the job must be looked at again if nothing is heard of it. Running jobs are watched by their heartbeats. */

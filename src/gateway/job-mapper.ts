@@ -23,9 +23,18 @@ import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
-import type { Failure, JobRecord, JobSpec, JobState, RetryPolicy, TrailEntry, UniqueKey } from '../domain/job.ts';
 import { attemptsOf } from '../domain/trail.ts';
 import type { Attempt } from '../domain/trail.ts';
+import type {
+  Checkpoint,
+  Failure,
+  JobRecord,
+  JobSpec,
+  JobState,
+  RetryPolicy,
+  TrailEntry,
+  UniqueKey,
+} from '../domain/job.ts';
 
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
   const { job, idempotencyKey } = request;
@@ -138,6 +147,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     expireTime: toTime(record.createdAtMs + record.spec.retentionMs),
     run: toRun(record),
     progress,
+    checkpoint: record.checkpoint && toCheckpoint(record.checkpoint),
     output: toPayload(view.output),
     failure: record.failure && toFailure(record.failure),
     cancelReason: record.cancelReason,
@@ -206,6 +216,10 @@ function toPayload(payload: OpenedPayload | undefined): Init<wire.Payload> | und
 
 function toRun({ run }: JobRecord): Init<wire.JobRun> | undefined {
   return run && { attempt: run.attempt, node: run.node, startTime: toTime(run.startedAtMs) };
+}
+
+function toCheckpoint({ attempt, atMs, bytes }: Checkpoint): Init<wire.JobCheckpoint> {
+  return { attempt, time: toTime(atMs), sizeBytes: bytes };
 }
 
 function toFailure(failure: Failure): Init<wire.JobFailure> {

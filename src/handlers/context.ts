@@ -21,6 +21,14 @@ export interface HandlerContext {
   readonly log: HandlerLog;
   /** `fraction` 0..1. Costs no message, so it may be called in a tight loop; notes are sent at most ten times a second. */
   progress(fraction: number, note?: string): void;
+  /**
+   * Saves a `Uint8Array` or a JSON value, at most 1 MiB, for the next attempt, should there be one. Resolves when it, or a
+   * later one, is durable. It may be called as often as one likes: one is under way at a time, the newest follows, at most
+   * ten in a second and 1 MiB in a second. Throws at once on a value that cannot be saved.
+   */
+  checkpoint(value: unknown): Promise<void>;
+  /** What an earlier attempt saved last; undefined when none did. */
+  readonly lastCheckpoint: unknown;
   /** Throws once the attempt is cancelled or out of time; sees it inside a synchronous loop too. */
   throwIfCancelled(): void;
 }

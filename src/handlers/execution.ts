@@ -8,6 +8,7 @@ import type { HandlerContext } from './context.ts';
 import type { AnyHandler } from './definition.ts';
 import { fateOf, snoozeMsOf } from './handler-error.ts';
 import { inputKindOf } from './schema.ts';
+import { strictJson } from './strict-json.ts';
 
 export type HandlerPayload =
   { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
@@ -103,23 +104,13 @@ async function encodeOutput(handler: AnyHandler, result: unknown): Promise<Execu
   if (output instanceof Uint8Array) return { kind: 'succeeded', output: { kind: 'bytes', bytes: output } };
   try {
     // With a schema the result has been checked; without one, refuse what JSON would drop or flatten silently.
-    const json = JSON.stringify(output, handler.output === undefined ? strictly : undefined) as string | undefined;
+    const json =
+      handler.output === undefined ? strictJson(output, 'the result') : (JSON.stringify(output) as string | undefined);
     if (json === undefined) return refused('INVALID_OUTPUT', `output: a ${typeof output} cannot be recorded`);
     return { kind: 'succeeded', output: { kind: 'json', json } };
   } catch (error) {
     return refused('INVALID_OUTPUT', `output: cannot be recorded as JSON: ${describeThrown(error)}`);
   }
-}
-
-function strictly(key: string, value: unknown): unknown {
-  const lost =
-    typeof value === 'function' || typeof value === 'symbol' || value instanceof Map || value instanceof Set
-      ? Object.prototype.toString.call(value).slice(8, -1)
-      : ArrayBuffer.isView(value) || value instanceof ArrayBuffer
-        ? 'binary value inside an object'
-        : undefined;
-  if (lost !== undefined) throw new TypeError(`${key === '' ? 'the result' : `"${key}"`} is a ${lost}`);
-  return value;
 }
 
 /** By the fate the error carries, else retryable unless it says `retryable: false`. */

@@ -1,6 +1,7 @@
 /** For authors of handlers: runs one in the test's own thread, with the validation and the outcomes of a real run. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Failure } from '../domain/job.ts';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 import type { HandlerContext } from './context.ts';
 import type { Handler } from './definition.ts';
 import { executeHandler, type HandlerPayload } from './execution.ts';
@@ -13,11 +14,15 @@ export interface RunHandlerOptions {
   /** Aborting it is what a cancel is in the cluster. */
   readonly signal?: AbortSignal;
   readonly traceparent?: string;
+  /** What an earlier attempt is to have saved. */
+  readonly lastCheckpoint?: unknown;
 }
 
 export interface RunHandlerNotes {
   readonly progress: readonly { readonly fraction: number; readonly note: string | undefined }[];
   readonly logs: readonly { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly text: string }[];
+  /** As the next attempt would get them. */
+  readonly checkpoints: readonly unknown[];
 }
 
 /** `output` has been through JSON, unless it is bytes: it is what a client would get. */
@@ -36,6 +41,7 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
 ): Promise<RunHandlerResult<StandardSchemaV1.InferOutput<Out>>> {
   const progress: RunHandlerNotes['progress'][number][] = [];
   const logs: RunHandlerNotes['logs'][number][] = [];
+  const checkpoints: unknown[] = [];
   const signal = options.signal ?? new AbortController().signal;
   const log = (level: (typeof logs)[number]['level']) => (text: string) => void logs.push({ level, text });
   const ctx: HandlerContext = {
@@ -46,25 +52,29 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
     traceparent: options.traceparent,
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     progress: (fraction, note) => void progress.push({ fraction, note }),
+    checkpoint(value) {
+      checkpoints.push(decodeCheckpoint(encodeCheckpoint(value).payload));
+      return Promise.resolve();
+    },
+    lastCheckpoint: options.lastCheckpoint,
     throwIfCancelled() {
       if (signal.aborted) throw cancelled('the attempt was cancelled');
     },
   };
   const execution = await executeHandler(handler, encode(input), ctx);
+  const notes = { progress, logs, checkpoints };
   switch (execution.kind) {
     case 'succeeded':
       return {
         kind: 'succeeded',
         output: decode(execution.output) as StandardSchemaV1.InferOutput<Out>,
-        progress,
-        logs,
+        ...notes,
       };
     case 'failed':
-      return { ...execution, progress, logs };
     case 'snoozed':
-      return { ...execution, progress, logs };
+      return { ...execution, ...notes };
     case 'interrupted':
-      return { kind: 'cancelled', progress, logs };
+      return { kind: 'cancelled', ...notes };
   }
 }
 

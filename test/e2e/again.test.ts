@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BulkProgress, JobInfo, TroupeClient } from '../../src/client/index.ts';
 import type { UniqueConflict } from '../../src/domain/job.ts';
-import { startCluster } from '../support/cluster.ts';
+import { checkpointHandlersDir, startCluster } from '../support/cluster.ts';
 import { readLedger } from '../support/cluster-history.ts';
-import type { TestCluster } from '../support/cluster.ts';
+import type { TestCluster, TestNode } from '../support/cluster.ts';
 
 let cluster: TestCluster;
 let troupe: TroupeClient;
@@ -169,6 +169,26 @@ it('runs at the time that was said last: moved ahead, moved away, and never at t
   await cluster.waitFor('the old time is over', async () => inMs(-500) > oldTime, 10_000);
   expect(await troupe.get(late.jobId)).toMatchObject({ state: 'SCHEDULED', attempt: 0 });
   expect(await troupe.cancel(late.jobId)).toMatchObject({ state: 'CANCELLED' });
+});
+
+it('goes on from its last checkpoint when its node is drained under it', async () => {
+  const [gate, ledger] = [join(cluster.dir, 'steps.gate'), join(cluster.dir, 'steps.ledger')];
+  const start = (name: string): Promise<TestNode> =>
+    cluster.startNode(name, {
+      ...{ roles: ['workers'], threads: 1, handlerDirs: [checkpointHandlersDir] },
+      settings: { 'shutdown.graceMs': 1_000 },
+    });
+  const first = await start('two');
+  const { jobId } = await troupe.submit('test.steps', { gate, ledger, steps: 4 }, { retry: once });
+  await cluster.waitFor('it has saved three steps', () => readLedger(ledger).length === 1, 20_000);
+  expect(await troupe.get(jobId)).toMatchObject({ state: 'RUNNING', checkpoint: { attempt: 1 } });
+  await first.stop();
+  writeFileSync(gate, '');
+  await start('three');
+  const found = ['1.0', '1.1', '1.2', '1.stopped'];
+  expect(await troupe.wait(jobId)).toMatchObject({
+    ...{ state: 'SUCCEEDED', attempt: 2, failures: 0, losses: 1, output: { attempt: 2, found, done: found } },
+  });
 });
 
 it('refuses what makes no sense, by field', async () => {

@@ -15,6 +15,8 @@ export type { TestNode } from './cluster-node.ts';
 
 export const clusterHandlersDir = fileURLToPath(new URL('./cluster-handlers', import.meta.url));
 
+export const checkpointHandlersDir = fileURLToPath(new URL('./checkpoint-handlers', import.meta.url));
+
 export interface NodeOptions {
   readonly roles?: readonly ('gateway' | 'shards' | 'workers')[];
   readonly threads?: number;

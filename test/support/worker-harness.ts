@@ -9,9 +9,16 @@ import { createTestKit } from '../../src/actors/testkit/index.ts';
 import type { TestKit } from '../../src/actors/testkit/index.ts';
 import type { ProgressNote, Strand, StrandDepth, WorkDelivery, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { RunRequest } from '../../src/application/ports/run-pool.ts';
-import type { CompleteItem, HeartbeatItem, ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
+import type {
+  CheckpointItem,
+  CheckpointResult,
+  CompleteItem,
+  HeartbeatItem,
+  ShardVerb,
+  ShardVerbs,
+} from '../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
-import type { JobSpec } from '../../src/domain/job.ts';
+import type { JobSpec, Payload } from '../../src/domain/job.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { composeJobId } from '../../src/domain/job-id.ts';
 import { testSpec } from './jobs.ts';
@@ -32,6 +39,10 @@ export interface WorkerHarness {
   readonly handed: RunRequest[];
   readonly cancelled: string[];
   readonly completed: CompleteItem[];
+  readonly checkpoints: CheckpointItem[];
+  /** What the pool was told of them. */
+  readonly checkpointed: { readonly number: number; readonly saved: boolean }[];
+  readonly payloads: Map<string, Uint8Array>;
   readonly beats: HeartbeatItem[];
   readonly acks: string[];
   readonly givenBack: { readonly ackTo: string; readonly delayMs: number | undefined }[];
@@ -42,8 +53,11 @@ export interface WorkerHarness {
   waiting: readonly StrandDepth[];
   threads: number;
   shards: 'up' | 'away';
+  checkpoint: CheckpointResult['kind'];
   claim: 'granted' | 'drop';
   spec: JobSpec;
+  /** Of the next grants. */
+  lastCheckpoint: Payload | undefined;
   stop: { readonly jobId: JobId; readonly token: string; readonly why: 'cancel' | 'stale' }[];
   /** Puts a message into the queue: the oldest open pull gets it. */
   offer(unique: number, message?: Partial<WorkMessage>): Promise<WorkDelivery>;
@@ -59,6 +73,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
     run: (request: RunRequest) => void harness.handed.push(request),
     capacity: () => harness.threads - (harness.handed.length - ended.size),
     cancel: (runId: string) => void harness.cancelled.push(runId),
+    checkpointed: (_runId: string, number: number, saved: boolean) => void harness.checkpointed.push({ number, saved }),
     stats: () => ({ threads, busy: 0, waiting: 0, leaked: 0, rssBytes: 0, cells: [] }),
     runs: () => [],
     manifests: () => [],
@@ -78,6 +93,8 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       handed: [],
       cancelled: [],
       completed: [],
+      checkpoints: [],
+      checkpointed: [],
       beats: [],
       acks: [],
       givenBack: [],
@@ -87,8 +104,11 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
     ...{ waiting: [], stop: [], handlers },
     threads,
     shards: 'up',
+    checkpoint: 'recorded',
     claim: 'granted',
     spec: testSpec(),
+    payloads: new Map(),
+    lastCheckpoint: undefined,
     async offer(unique, message) {
       const delivery = deliveryOf(unique, message);
       harness.pulls.shift()?.resolve([delivery]);
@@ -107,13 +127,16 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
     if (harness.shards === 'away') throw new TroupeError('SHARD_UNAVAILABLE');
     switch (verb) {
       case 'claim':
-        return harness.claim === 'drop' ? { kind: 'drop' } : grantOf(harness.spec);
+        return harness.claim === 'drop' ? { kind: 'drop' } : grantOf(harness);
       case 'complete':
         harness.completed.push(item as CompleteItem);
         return { kind: 'recorded', state: 'SUCCEEDED' };
       case 'heartbeat':
         harness.beats.push(item as HeartbeatItem);
         return { stop: harness.stop };
+      case 'checkpoint':
+        harness.checkpoints.push(item as CheckpointItem);
+        return { kind: harness.checkpoint };
       case 'submit':
       case 'cancel':
       case 'erase':
@@ -153,9 +176,15 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
         },
         live: { publishProgress: (_tenant, _queue, note) => void harness.notes.push(note) },
         payloads: {
-          putPayload: () => Promise.resolve(),
-          getPayload: () => Promise.resolve(undefined),
-          deletePayload: () => Promise.resolve(),
+          deletePayload: (id) => {
+            harness.payloads.delete(id);
+            return Promise.resolve();
+          },
+          putPayload: ({ id, bytes }) => {
+            harness.payloads.set(id, bytes);
+            return Promise.resolve();
+          },
+          getPayload: (id) => Promise.resolve(harness.payloads.get(id)),
         },
         limits: defaultWorkerLimits,
         metrics: createWorkerMetrics(kit.telemetry),
@@ -170,8 +199,12 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
 
 export const harnessToken = '1.1';
 
-function grantOf(spec: JobSpec): ShardVerbs['claim']['result'] {
-  return { kind: 'granted', token: harnessToken, attempt: 1, spec, createdAtMs: 1, suspect: false };
+function grantOf({
+  spec,
+  lastCheckpoint: checkpoint,
+}: Pick<WorkerHarness, 'spec' | 'lastCheckpoint'>): ShardVerbs['claim']['result'] {
+  const grant = { kind: 'granted', token: harnessToken, attempt: 1, spec, createdAtMs: 1, suspect: false } as const;
+  return { ...grant, ...(checkpoint !== undefined && { checkpoint }) };
 }
 
 function deliveryOf(unique: number, more: Partial<WorkMessage> = {}): WorkDelivery {

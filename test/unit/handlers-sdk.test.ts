@@ -129,6 +129,23 @@ describe('runHandler', () => {
       output: { attempt: 2, result: 0.25 },
       progress: [{ fraction: 0.5, note: 'half way' }],
       logs: [{ level: 'info', text: 'dividing' }],
+      checkpoints: [],
+    });
+  });
+
+  it('plays the attempt before, and lists what is saved for the next', async () => {
+    const adds = defineHandler({
+      name: 'adds',
+      async run(_input, ctx) {
+        const sum = Number(ctx.lastCheckpoint ?? 0) + 1;
+        await ctx.checkpoint({ sum });
+        void ctx.checkpoint(new Uint8Array([sum]));
+        return sum;
+      },
+    });
+    expect(await runHandler(adds, null)).toMatchObject({ output: 1 });
+    expect(await runHandler(adds, null, { lastCheckpoint: 4 })).toMatchObject({
+      ...{ output: 5, checkpoints: [{ sum: 5 }, new Uint8Array([5])] },
     });
   });
 

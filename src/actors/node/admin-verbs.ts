@@ -8,7 +8,7 @@ import type {
   NodeVerbs,
 } from '../../application/node-protocol.ts';
 import { assertNever, TroupeError } from '../../domain/errors.ts';
-import { runIdOf } from '../worker/run-registry.ts';
+import { runIdOf } from '../worker/node-run.ts';
 import { boundedTree } from './actor-rows.ts';
 import type { AdminServices, NodeView } from './node-view.ts';
 import type { ProfileDesk } from './profile-desk.ts';

@@ -1,6 +1,7 @@
 /** What callers may ask of a shard. Each item is decided alone; its slot is answered when the decision is durable. */
 import type {
   CancelItem,
+  CheckpointItem,
   ClaimItem,
   CompleteItem,
   EraseItem,
@@ -55,6 +56,9 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
       break;
     case 'complete':
       complete(core, item as CompleteItem, slot);
+      break;
+    case 'checkpoint':
+      checkpoint(core, item as CheckpointItem, slot);
       break;
     case 'heartbeat':
       slot.ok(heartbeat(core, item as HeartbeatItem));
@@ -113,6 +117,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     ...(totalTimeoutMs !== undefined && { deadlineAtMs: record.createdAtMs + totalTimeoutMs }),
     suspect: record.convictions > 0,
     ...(record.memoryMb !== undefined && { memoryMb: record.memoryMb }),
+    ...(record.checkpoint !== undefined && { checkpoint: record.checkpoint.payload }),
   });
 }
 
@@ -146,6 +151,18 @@ function commandOf({ token, outcome }: CompleteItem): JobCommand {
     default:
       return assertNever(outcome);
   }
+}
+
+function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: Slot<AnyResult>): void {
+  const entry = core.table.get(jobId);
+  const recorded = (): void => {
+    slot.ok({ kind: 'recorded' });
+  };
+  const decision = entry && core.decide(entry, { kind: 'checkpoint', ...item }, recorded);
+  if (decision?.kind === 'changed') return;
+  // This one again, or one that a later one has overtaken: it is as good as recorded once that one is durable.
+  if (entry !== undefined && decision?.refusal === 'unchanged') core.whenDurable(entry, recorded);
+  else slot.ok({ kind: 'stale' });
 }
 
 function heartbeat(core: ShardCore, item: HeartbeatItem): HeartbeatResult {

@@ -1,44 +1,27 @@
 /** The node's runs and what happens to each; the actor in `runs-actor.ts` only passes messages in. */
 import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
-import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts';
+import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { ClaimResult, HeartbeatResult, RunPulse } from '../../application/shard-protocol.ts';
 import { assertNever, TroupeError } from '../../domain/errors.ts';
-import type { JobId } from '../../domain/job-id.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/actor.ts';
-import { attemptOutcome, runInput } from './run-outcome.ts';
+import { CheckpointSaver } from './checkpoint-saver.ts';
+import type { OfferedCheckpoint } from './checkpoint-saver.ts';
+import { checkpointItem, dropSuperseded, newRun, placeOf, requestOf, runIdOf } from './node-run.ts';
+import type { NodeRun, Phase } from './node-run.ts';
+import { attemptOutcome, fetchPayloads } from './run-payloads.ts';
+import type { RunPayloads } from './run-payloads.ts';
 import type { RunsMessage } from './runs-message.ts';
 import type { WorkerServices } from './worker-services.ts';
-
-type Grant = Extract<ClaimResult, { kind: 'granted' }>;
-type Phase = 'fetching' | 'handed' | 'running' | 'reporting';
-
-interface Run {
-  readonly runId: string;
-  readonly jobId: JobId;
-  readonly shard: number;
-  readonly grant: Grant;
-  phase: Phase;
-  progress: Pick<ProgressNote, 'fraction' | 'note'> | undefined;
-  outcome: RunOutcome | undefined;
-  reports: number;
-  /** Another attempt holds the job: nothing is reported. */
-  superseded: boolean;
-  cancelled: boolean;
-}
 
 /** A message whose shard does not answer goes back for this long, plus as much again at random. */
 const giveBackDelayMs = 1_000;
 const reportRetryMaxMs = 2_000;
 
-export function runIdOf(jobId: string, token: string): string {
-  return `${jobId}#${token}`;
-}
-
 export class RunRegistry {
   readonly #services: WorkerServices;
   readonly #context: ActorContext<RunsMessage>;
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new Map<string, NodeRun>();
   readonly #counts: Record<Phase | 'claiming', number> = {
     claiming: 0,
     fetching: 0,
@@ -79,7 +62,7 @@ export class RunRegistry {
         this.#checkDrained();
         return;
       }
-      this.#claimed(delivery, shard, outcome.value);
+      this.#claimed(delivery, outcome.value);
     });
   }
 
@@ -117,6 +100,13 @@ export class RunRegistry {
     this.#services.live.publishProgress(tenant, queue, { jobId: run.jobId, attempt: run.grant.attempt, ...progress });
   }
 
+  checkpoint(runId: string, checkpoint: OfferedCheckpoint): void {
+    const run = this.#runs.get(runId);
+    if (run === undefined || run.superseded) return;
+    run.checkpoints ??= this.#checkpointsOf(run);
+    run.checkpoints.offer(checkpoint);
+  }
+
   ended(runId: string, outcome: RunOutcome, durationMs: number): void {
     this.#services.slots.changed();
     const run = this.#runs.get(runId);
@@ -148,13 +138,7 @@ export class RunRegistry {
     const run = this.#runs.get(runId);
     if (run?.outcome === undefined) return;
     const { jobId, shard, grant } = run;
-    const place = {
-      payloads: this.#services.payloads,
-      limits: this.#services.limits,
-      payloadId: `${jobId}/${grant.token}/output`,
-      expiresAtMs: grant.createdAtMs + grant.spec.retentionMs,
-    };
-    const reported = attemptOutcome(run.outcome, place).then((outcome) =>
+    const reported = attemptOutcome(run.outcome, placeOf(run, 'output', this.#services)).then((outcome) =>
       this.#services.batcher.call(shard, 'complete', { jobId, token: grant.token, outcome }),
     );
     this.#then(reported, (answer) => {
@@ -194,24 +178,11 @@ export class RunRegistry {
     for (const runId of [...this.#runs.keys()]) this.stopRun(runId, 'drain');
   }
 
-  #claimed(delivery: WorkDelivery, shard: number, result: ClaimResult): void {
+  #claimed(delivery: WorkDelivery, result: ClaimResult): void {
     switch (result.kind) {
       case 'granted': {
-        const { jobId } = delivery.message;
-        const runId = runIdOf(jobId, result.token);
-        const run: Run = {
-          runId,
-          jobId,
-          shard,
-          grant: result,
-          phase: 'fetching',
-          progress: undefined,
-          outcome: undefined,
-          reports: 0,
-          superseded: false,
-          cancelled: false,
-        };
-        this.#runs.set(runId, run);
+        const run = newRun(delivery.message.jobId, result);
+        this.#runs.set(run.runId, run);
         this.#counts.fetching += 1;
         this.#fetch(run);
         break;
@@ -230,14 +201,14 @@ export class RunRegistry {
     this.#checkDrained();
   }
 
-  #fetch(run: Run): void {
-    const { input } = run.grant.spec;
-    if (input.kind === 'json') {
-      this.#handOver(run, input);
+  #fetch(run: NodeRun): void {
+    const { spec, checkpoint } = run.grant;
+    if (spec.input.kind === 'json' && checkpoint === undefined) {
+      this.#handOver(run, { input: spec.input });
       return;
     }
-    this.#then(runInput(run.grant.spec, this.#services.payloads), (fetched) => {
-      if (fetched.status === 'fulfilled' && fetched.value !== undefined) {
+    this.#then(fetchPayloads(run.grant, this.#services.payloads), (fetched) => {
+      if (fetched.status === 'fulfilled' && fetched.value.input !== undefined) {
         this.#handOver(run, fetched.value);
         return;
       }
@@ -251,40 +222,54 @@ export class RunRegistry {
     });
   }
 
-  #handOver(run: Run, input: RunPayload): void {
-    const { spec, attempt, deadlineAtMs, suspect, memoryMb } = run.grant;
+  #handOver(run: NodeRun, { input, checkpoint }: RunPayloads): void {
+    if (input === undefined) return;
     if (run.cancelled || this.#draining) {
       this.#services.slots.release(1);
       this.#finish(run, { kind: run.cancelled ? 'stopped' : 'returned' });
       return;
     }
     this.#enter(run, 'handed');
-    this.#services.pool.run({
-      runId: run.runId,
-      jobId: run.jobId,
-      attempt,
-      handler: spec.handler,
-      input,
-      executionTimeoutMs: spec.executionTimeoutMs,
-      ...(deadlineAtMs !== undefined && { deadlineAtMs }),
-      suspect,
-      ...(memoryMb !== undefined && { memoryMb }),
-      ...(spec.traceparent !== undefined && { traceparent: spec.traceparent }),
-    });
+    this.#services.pool.run(requestOf(run, input, checkpoint));
     this.#services.slots.release(1);
   }
 
-  #finish(run: Run, outcome: RunOutcome): void {
+  #finish(run: NodeRun, outcome: RunOutcome): void {
     if (run.superseded) {
       this.#forget(run);
       return;
     }
     run.outcome = outcome;
     this.#enter(run, 'reporting');
-    this.report(run.runId);
+    const report = (): void => {
+      this.report(run.runId);
+    };
+    // What it saved last is recorded while its token still counts; a job that is done needs it no more.
+    if (run.checkpoints === undefined || outcome.kind === 'succeeded') report();
+    else run.checkpoints.end(report);
   }
 
-  #reportFailed(run: Run, error: TroupeError): void {
+  #checkpointsOf(run: NodeRun): CheckpointSaver {
+    const { shard, runId } = run;
+    return new CheckpointSaver({
+      save: async (checkpoint) => {
+        const item = await checkpointItem(run, checkpoint, this.#services);
+        return this.#services.batcher.call(shard, 'checkpoint', item);
+      },
+      settled: (number, saved) => {
+        if (saved) dropSuperseded(run, number, this.#services);
+        this.#services.pool.checkpointed(runId, number, saved);
+      },
+      then: (promise, act) => {
+        this.#then(promise, act);
+      },
+      later: (delayMs, act) => {
+        this.#context.setTimer(`checkpoint:${runId}`, delayMs, { kind: 'continue', run: act });
+      },
+    });
+  }
+
+  #reportFailed(run: NodeRun, error: TroupeError): void {
     if (!error.retryable) {
       this.#context.log.error({ err: error, errCode: error.code, runId: run.runId }, 'outcome of a run was refused');
       this.#forget(run);
@@ -299,16 +284,17 @@ export class RunRegistry {
     for (const { jobId, token, why } of result.stop) this.stopRun(runIdOf(jobId, token), why);
   }
 
-  #enter(run: Run, phase: Phase): void {
+  #enter(run: NodeRun, phase: Phase): void {
     this.#counts[run.phase] -= 1;
     this.#counts[phase] += 1;
     run.phase = phase;
   }
 
-  #forget(run: Run): void {
+  #forget(run: NodeRun): void {
     if (!this.#runs.delete(run.runId)) return;
     this.#counts[run.phase] -= 1;
     this.#context.cancelTimer(`report:${run.runId}`);
+    this.#context.cancelTimer(`checkpoint:${run.runId}`);
     this.#checkDrained();
   }
 

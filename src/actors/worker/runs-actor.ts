@@ -38,6 +38,9 @@ function startRuns(services: WorkerServices, context: ActorContext<RunsMessage>)
         case 'progress':
           registry.progress(message.runId, message.note);
           break;
+        case 'checkpoint':
+          registry.checkpoint(message.runId, message.checkpoint);
+          break;
         case 'ended':
           registry.ended(message.runId, message.outcome, message.durationMs);
           break;
@@ -70,6 +73,7 @@ export function runEventsTo(tell: (message: RunsMessage) => boolean, log: RunEve
   return {
     started: (runId) => void tell({ kind: 'started', runId }),
     progress: (runId, fraction, note) => void tell({ kind: 'progress', runId, note: { fraction, note } }),
+    checkpoint: (runId, number, payload) => void tell({ kind: 'checkpoint', runId, checkpoint: { number, payload } }),
     ended: (runId, outcome, durationMs) => void tell({ kind: 'ended', runId, outcome, durationMs }),
     log,
   };

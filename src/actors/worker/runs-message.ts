@@ -1,11 +1,13 @@
 /** What the `runs` actor of a node is told. */
 import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
+import type { OfferedCheckpoint } from './checkpoint-saver.ts';
 
 export type RunsMessage =
   | { readonly kind: 'deliver'; readonly deliveries: readonly WorkDelivery[] }
   | { readonly kind: 'started'; readonly runId: string }
   | { readonly kind: 'progress'; readonly runId: string; readonly note: Pick<ProgressNote, 'fraction' | 'note'> }
+  | { readonly kind: 'checkpoint'; readonly runId: string; readonly checkpoint: OfferedCheckpoint }
   | { readonly kind: 'ended'; readonly runId: string; readonly outcome: RunOutcome; readonly durationMs: number }
   | { readonly kind: 'stop-run'; readonly runId: string; readonly why: 'cancel' | 'stale' }
   | { readonly kind: 'report'; readonly runId: string }

@@ -34,12 +34,14 @@ export interface RunCommand {
   readonly deadlineAtMs?: number;
   readonly traceparent?: string;
   readonly memoryMb?: number;
+  readonly checkpoint?: RunPayload;
 }
 
 export type CellCommand =
   | { readonly kind: 'setup'; readonly setup: CellSetup }
   | RunCommand
   | { readonly kind: 'cancel'; readonly key: number }
+  | { readonly kind: 'checkpointed'; readonly key: number; readonly number: number; readonly saved: boolean }
   | { readonly kind: 'profile'; readonly key: number; readonly durationMs: number };
 
 export interface RunVitals {
@@ -86,6 +88,7 @@ export type CellEvent =
   | { readonly kind: 'started'; readonly key: number }
   | { readonly kind: 'progress'; readonly key: number; readonly fraction: number; readonly note: string }
   | { readonly kind: 'log'; readonly key: number; readonly level: LogLevel; readonly text: string }
+  | { readonly kind: 'checkpoint'; readonly key: number; readonly number: number; readonly payload: RunPayload }
   | { readonly kind: 'ended'; readonly key: number; readonly outcome: RunOutcome; readonly durationMs: number }
   /** The thread does not end: only the death of the process will, and then this is the run's outcome. */
   | ProfileEvent

@@ -4,13 +4,13 @@
  *   starting → up ⇄ down → closed        `drain`: no restart, closed when its last run has ended, or what is left is stuck
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
-import type { RunOutcome } from '../../application/ports/run-pool.ts';
+import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { newFitness, nextFitness, type UnfitReason } from './cell-fitness.ts';
 import type { CellEvent, CellSetup, CellVitals, HandlerProblem, LoadedHandler, ProfileEvent } from './cell-frames.ts';
 import { lossesOf } from './cell-losses.ts';
 import { CellProcess, describeExit, type CellExit } from './cell-process.ts';
-import { commandOf, ownOutput, type PoolRun, type RunHome } from './pool-run.ts';
+import { commandOf, ownBytes, ownOutput, type PoolRun, type RunHome } from './pool-run.ts';
 import { RestartPauses } from './restart-pauses.ts';
 import { CellProfiles } from './run-profile.ts';
 
@@ -32,6 +32,7 @@ export interface CellKeeperOptions {
   readonly onStarted: (run: PoolRun) => void;
   readonly onProgress: (run: PoolRun, fraction: number, note: string) => void;
   readonly onLog: (run: PoolRun, level: 'debug' | 'info' | 'warn' | 'error', text: string) => void;
+  readonly onCheckpoint: (run: PoolRun, number: number, payload: RunPayload) => void;
   readonly onEnded: (run: PoolRun, outcome: RunOutcome, durationMs: number) => void;
   readonly onDeath: (exit: CellExit) => void;
   readonly onUp: () => void;
@@ -110,6 +111,10 @@ export class CellKeeper implements RunHome {
     }
   }
 
+  checkpointed({ key }: PoolRun, number: number, saved: boolean): void {
+    this.#process?.send({ kind: 'checkpointed', key, number, saved });
+  }
+
   /** Rejects with RUN_NOT_FOUND, PROFILE_BUSY, PAYLOAD_TOO_LARGE. */
   async profile(run: PoolRun, durationMs: number): Promise<string> {
     const profile = this.#profiles.begin(run.key);
@@ -184,6 +189,7 @@ export class CellKeeper implements RunHome {
       case 'started':
       case 'progress':
       case 'log':
+      case 'checkpoint':
       case 'ended':
       case 'stuck':
         this.#onRunEvent(event);
@@ -205,6 +211,9 @@ export class CellKeeper implements RunHome {
         return;
       case 'log':
         this.#options.onLog(run, event.level, event.text);
+        return;
+      case 'checkpoint':
+        this.#options.onCheckpoint(run, event.number, ownBytes(event.payload));
         return;
       case 'ended':
         this.#end(run, ownOutput(event.outcome), event.durationMs);

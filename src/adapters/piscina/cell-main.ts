@@ -72,6 +72,9 @@ function obey(command: CellCommand): void {
     case 'cancel':
       runs?.cancel(command.key);
       return;
+    case 'checkpointed':
+      runs?.checkpointed(command.key, command.number, command.saved);
+      return;
     case 'profile':
       runs?.profile(command.key, command.durationMs);
       return;

@@ -109,6 +109,11 @@ class CellPool implements RunPool {
     run?.home?.cancel(run);
   }
 
+  checkpointed(runId: string, number: number, saved: boolean): void {
+    const run = this.#runs.get(runId);
+    run?.home?.checkpointed(run, number, saved);
+  }
+
   stats(): RunPoolStats {
     const { threads } = this.#options;
     return poolStats(this.#generations.keepers, { threads, busy: this.#busy, held: this.#runs.size });
@@ -186,6 +191,7 @@ class CellPool implements RunPool {
       },
       onProgress: (run, fraction, note) => this.#events?.progress(run.request.runId, fraction, note),
       onLog: (run, level, text) => this.#events?.log(run.request.runId, level, text),
+      onCheckpoint: (run, number, payload) => this.#events?.checkpoint(run.request.runId, number, payload),
       onEnded: (run, outcome, durationMs) => this.#onEnded(run, outcome, durationMs),
       onUp: () => this.#events?.room?.(),
       onDeath: (exit) => this.#onDeath(exit),

@@ -56,7 +56,7 @@ export function isPastDeadline({ command }: Run): boolean {
 
 /** What its thread is told; bytes are a copy of their own, to be handed over and not copied again. */
 export function taskOf({ command }: Run): { readonly task: RunTask; readonly transfer?: ArrayBuffer[] } {
-  const { jobId, attempt, handler, input, executionTimeoutMs, deadlineAtMs, traceparent } = command;
+  const { jobId, attempt, handler, input, executionTimeoutMs, deadlineAtMs, traceparent, checkpoint } = command;
   const timeoutAtMs = Date.now() + executionTimeoutMs;
   const told = {
     kind: 'run',
@@ -65,6 +65,7 @@ export function taskOf({ command }: Run): { readonly task: RunTask; readonly tra
     handler,
     deadlineAtMs: Math.min(timeoutAtMs, deadlineAtMs ?? timeoutAtMs),
     traceparent,
+    checkpoint,
   } as const;
   if (input.kind === 'json') return { task: { ...told, input } };
   // What came in a frame is a view into the whole frame; it is kept in case the run has to be assigned again.

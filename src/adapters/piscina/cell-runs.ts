@@ -72,15 +72,19 @@ export class CellRuns {
     const run = this.#byThread.get(thread);
     if (run === undefined) return;
     const { key } = run.command;
-    if (note.kind === 'log') {
-      this.#options.emit({ ...note, key });
-    } else {
+    if (note.kind === 'note') {
       run.note = note.text;
       run.noted = true;
+    } else {
+      this.#options.emit({ ...note, key });
     }
     run.heard += 1;
     if (run.result !== undefined) this.#onResult(run, run.result.result);
     else if (run.heard > notesBurst) this.#boundNotes(run, thread);
+  }
+
+  checkpointed(key: number, number: number, saved: boolean): void {
+    this.#active.get(key)?.thread?.slot.settleCheckpoint(number, saved);
   }
 
   /** Only of what runs now: a profile of a waiting run would be one of its predecessor. */

@@ -1,5 +1,5 @@
 /** A run the pool has accepted, from `run()` to `ended`. */
-import type { RunOutcome, RunRequest } from '../../application/ports/run-pool.ts';
+import type { RunOutcome, RunPayload, RunRequest } from '../../application/ports/run-pool.ts';
 import type { CellVitals, RunCommand } from './cell-frames.ts';
 
 /** Who has the run now. */
@@ -7,6 +7,7 @@ export interface RunHome {
   readonly pid: number | undefined;
   readonly vitals: CellVitals | undefined;
   cancel(run: PoolRun): void;
+  checkpointed(run: PoolRun, number: number, saved: boolean): void;
   profile(run: PoolRun, durationMs: number): Promise<string>;
 }
 
@@ -37,12 +38,17 @@ export function commandOf({ key, request }: PoolRun): RunCommand {
     executionTimeoutMs: request.executionTimeoutMs,
     ...(request.deadlineAtMs !== undefined && { deadlineAtMs: request.deadlineAtMs }),
     ...(request.memoryMb !== undefined && { memoryMb: request.memoryMb }),
+    ...(request.checkpoint !== undefined && { checkpoint: request.checkpoint }),
     ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
   };
 }
 
-/** Bytes that came in a frame are a view into it; a small output must not keep a large frame alive. */
+/** Bytes that came in a frame are a view into it; a small payload must not keep a large frame alive. */
+export function ownBytes(payload: RunPayload): RunPayload {
+  return payload.kind === 'json' ? payload : { kind: 'bytes', bytes: new Uint8Array(payload.bytes) };
+}
+
 export function ownOutput(outcome: RunOutcome): RunOutcome {
-  if (outcome.kind !== 'succeeded' || outcome.output?.kind !== 'bytes') return outcome;
-  return { kind: 'succeeded', output: { kind: 'bytes', bytes: new Uint8Array(outcome.output.bytes) } };
+  if (outcome.kind !== 'succeeded' || outcome.output === undefined) return outcome;
+  return { kind: 'succeeded', output: ownBytes(outcome.output) };
 }

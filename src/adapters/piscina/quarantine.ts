@@ -48,6 +48,10 @@ export class Quarantine implements RunHome {
     this.#options.onWithdrawn(run);
   }
 
+  checkpointed(): void {
+    throw new Error('invariant broken: a run that waits has saved nothing');
+  }
+
   profile(): Promise<string> {
     return Promise.reject(new TroupeError('RUN_NOT_FOUND'));
   }

@@ -3,13 +3,15 @@
  * thread has memory of its own, so that none can touch another's. The cell clears it before a task and writes `stop`; the
  * thread writes the rest. The functions of `Atomics` are kept from the start: a handler may put others in their place.
  */
-const { add, load, store } = Atomics;
+const { add, load, notify, store, waitAsync } = Atomics;
 
 const slotInts = 8;
 const fieldPhase = 0;
 const fieldStop = 1;
 const fieldPulse = 2;
 const fieldProgress = 3;
+const fieldSettled = 4;
+const fieldRefused = 5;
 
 /** `assigned`: sent to the thread. `taken`: the thread has it, loads and validates. `running`: the handler runs. */
 export const slotPhases = { assigned: 0, taken: 1, running: 2, done: 3 } as const;
@@ -58,6 +60,24 @@ export class RunSlot {
   /** Thread: true once it should stop. */
   stopRequested(): boolean {
     return load(this.#ints, fieldStop) !== 0;
+  }
+
+  /** Cell: this checkpoint is durable, or never will be. */
+  settleCheckpoint(number: number, saved: boolean): void {
+    if (!saved) store(this.#ints, fieldRefused, number);
+    store(this.#ints, fieldSettled, number);
+    notify(this.#ints, fieldSettled);
+  }
+
+  /** Thread: the checkpoint that was settled last, 0 for none. */
+  get settled(): { readonly number: number; readonly saved: boolean } {
+    const number = load(this.#ints, fieldSettled);
+    return { number, saved: load(this.#ints, fieldRefused) !== number };
+  }
+
+  /** Thread: until another checkpoint than this one has been settled last. Keeps nothing alive. */
+  async otherSettled(number: number): Promise<void> {
+    await waitAsync(this.#ints, fieldSettled, number).value;
   }
 
   beat(): void {

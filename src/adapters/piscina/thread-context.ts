@@ -1,8 +1,10 @@
-/** `ctx` inside a thread: reads and writes the run's slot, sends notes and logs at a bounded rate. */
+/** `ctx` inside a thread: reads and writes the run's slot, sends notes, logs and checkpoints at a bounded rate. */
+import { decodeCheckpoint } from '../../handlers/checkpoint.ts';
 import type { HandlerContext, HandlerLog } from '../../handlers/context.ts';
 import { cancelled } from '../../handlers/handler-error.ts';
 import type { RunSlot } from './run-slot.ts';
-import { noteMaxChars, type LogLevel, type RunTask, type ThreadNote } from './thread-messages.ts';
+import { ThreadCheckpoints } from './thread-checkpoints.ts';
+import { noteMaxChars, type CheckpointNote, type LogLevel, type RunTask, type ThreadNote } from './thread-messages.ts';
 
 const noteEveryMs = 100;
 const progressMaxChars = 200;
@@ -46,6 +48,10 @@ export class RunVoice {
     }
     this.#tokens -= 1;
     this.#post({ kind: 'log', level, text: String(text).slice(0, noteMaxChars) });
+  }
+
+  checkpoint(note: CheckpointNote): void {
+    if (!this.#closed) this.#post(note);
   }
 
   note(text: unknown): void {
@@ -110,8 +116,10 @@ export function createThreadContext(
   task: RunTask,
   slot: RunSlot,
   voice: RunVoice,
-): { readonly ctx: HandlerContext; readonly close: () => void } {
+): { readonly ctx: HandlerContext; readonly close: (ended: { readonly succeeded: boolean }) => void } {
   const signal = new LazySignal(slot);
+  const checkpoints = new ThreadCheckpoints(slot, (note) => voice.checkpoint(note), performance.now.bind(performance));
+  let last: { readonly value: unknown } | undefined;
   let open = true;
   const log: HandlerLog = {
     debug: (text) => voice.line('debug', text),
@@ -133,6 +141,11 @@ export function createThreadContext(
       slot.setProgress(fraction);
       if (note !== undefined) voice.note(note);
     },
+    checkpoint: (value) => checkpoints.save(value),
+    get lastCheckpoint() {
+      last ??= { value: decodeCheckpoint(task.checkpoint) };
+      return last.value;
+    },
     throwIfCancelled() {
       if (!open) return;
       slot.beat();
@@ -141,9 +154,10 @@ export function createThreadContext(
   };
   return {
     ctx,
-    close() {
+    close({ succeeded }) {
       open = false;
       signal.close();
+      checkpoints.close(!succeeded);
       voice.close();
     },
   };

@@ -74,7 +74,7 @@ async function run(
   if (changed !== undefined) own.line('warn', `the handler changed ${changed}; its thread is not used again`);
   slot.enter(slotPhases.done);
   flushOutput();
-  close();
+  close({ succeeded: execution.kind === 'succeeded' });
   voice = undefined;
   return { execution, tampered: changed !== undefined };
 }

@@ -1,4 +1,5 @@
 /** What a cell and its threads say to each other. Plain data only: it is cloned. A thread runs one task at a time. */
+import { checkpointMaxBytes } from '../../domain/job.ts';
 import type { Execution, HandlerPayload } from '../../handlers/execution.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -22,6 +23,8 @@ export interface RunTask {
   /** Epoch ms. */
   readonly deadlineAtMs: number;
   readonly traceparent: string | undefined;
+  /** What an earlier attempt saved last. */
+  readonly checkpoint: HandlerPayload | undefined;
 }
 /** The first of each thread. `warm`: it imports every handler, so that the first job finds it warm. */
 export interface StartTask {
@@ -39,17 +42,35 @@ export interface ThreadResult {
   readonly tampered: boolean;
 }
 
+/** Numbers of a run only grow. */
+export interface CheckpointNote {
+  readonly kind: 'checkpoint';
+  readonly number: number;
+  readonly payload: HandlerPayload;
+}
+
 /** Sent while a task runs; bounded in rate by the thread. */
 export type ThreadNote =
   | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string }
-  | { readonly kind: 'note'; readonly text: string };
+  | { readonly kind: 'note'; readonly text: string }
+  | CheckpointNote;
 
 const levels: ReadonlySet<unknown> = new Set<LogLevel>(['debug', 'info', 'warn', 'error']);
 export const noteMaxChars = 2_000;
 
 /** A handler can post to the cell by itself: nothing but this is listened to. */
 export function isThreadNote(message: unknown): message is ThreadNote {
-  if (typeof message !== 'object' || message === null || !('kind' in message) || !('text' in message)) return false;
+  if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
+  if (message.kind === 'checkpoint') return isCheckpoint(message);
+  if (!('text' in message)) return false;
   if (typeof message.text !== 'string' || message.text.length > noteMaxChars) return false;
   return message.kind === 'note' || (message.kind === 'log' && 'level' in message && levels.has(message.level));
+}
+
+function isCheckpoint(message: object): message is CheckpointNote {
+  if (!('number' in message) || !Number.isSafeInteger(message.number)) return false;
+  if (!('payload' in message) || typeof message.payload !== 'object' || message.payload === null) return false;
+  const { kind, json, bytes } = message.payload as { kind?: unknown; json?: unknown; bytes?: unknown };
+  if (kind === 'json') return typeof json === 'string' && Buffer.byteLength(json) <= checkpointMaxBytes;
+  return kind === 'bytes' && bytes instanceof Uint8Array && bytes.byteLength <= checkpointMaxBytes;
 }

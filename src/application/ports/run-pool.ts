@@ -20,6 +20,8 @@ export interface RunRequest {
   readonly suspect: boolean;
   /** Heap it needs at least, whatever its handler asks for. */
   readonly memoryMb?: number;
+  /** What an earlier attempt saved last. */
+  readonly checkpoint?: RunPayload;
   readonly traceparent?: string;
 }
 
@@ -33,6 +35,8 @@ export interface RunEvents {
   /** Exactly once per accepted run, and only when its code no longer runs. */
   ended(runId: string, outcome: RunOutcome, durationMs: number): void;
   log(runId: string, level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+  /** The handler asks to save this; answered by `checkpointed`. Numbers of a run only grow. At most `checkpointMaxBytes`. */
+  checkpoint(runId: string, number: number, payload: RunPayload): void;
   /** `capacity()` grew without a run having ended: a cell that had died is up again. */
   room?(): void;
 }
@@ -99,6 +103,8 @@ export interface RunPool {
   capacity(): number;
   /** Flag, then abort signal, then thread, then process; ends as `stopped`, when the code is gone. */
   cancel(runId: string): void;
+  /** The checkpoint is durable, or (not `saved`) never will be. */
+  checkpointed(runId: string, number: number, saved: boolean): void;
   stats(): RunPoolStats;
   /** In the order they were accepted. */
   runs(): readonly RunView[];

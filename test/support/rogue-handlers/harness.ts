@@ -28,6 +28,7 @@ export interface StartedRun {
   readonly started: Promise<unknown>;
   readonly ended: Promise<Ended>;
   readonly progress: { readonly fraction: number; readonly note: string }[];
+  readonly checkpoints: RunPayload[];
   readonly lines: { readonly level: string; readonly text: string }[];
   /** How often `ended` was called: must be 1 in the end. */
   ends: number;
@@ -55,6 +56,10 @@ export async function startPool(
     started: (runId) => runs.get(runId)?.onStarted(),
     progress: (runId, fraction, note) => runs.get(runId)?.progress.push({ fraction, note }),
     log: (runId, level, text) => runs.get(runId)?.lines.push({ level, text }),
+    checkpoint(runId, number, payload) {
+      runs.get(runId)?.checkpoints.push(payload);
+      pool.checkpointed(runId, number, true);
+    },
     ended(runId, outcome, durationMs) {
       const run = runs.get(runId);
       if (run === undefined) throw new Error(`ended an unknown run ${runId}`);
@@ -77,6 +82,7 @@ export async function startPool(
         started: started.promise,
         ended: ended.promise,
         progress: [],
+        checkpoints: [],
         lines: [],
         ends: 0,
         onStarted: () => started.resolve(undefined),

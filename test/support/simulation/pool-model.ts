@@ -70,6 +70,8 @@ export class PoolModel implements RunPool {
     } else this.#end(runId, { kind: 'stopped' });
   }
 
+  checkpointed(): void {}
+
   stats(): ReturnType<RunPool['stats']> {
     return { threads: this.#options.threads, busy: 0, waiting: 0, leaked: 0, rssBytes: 0, cells: [] };
   }
@@ -181,6 +183,9 @@ export function passOn(pool: RunPool): RunPool {
     capacity: () => pool.capacity(),
     cancel: (runId) => {
       pool.cancel(runId);
+    },
+    checkpointed: (runId, number, saved) => {
+      pool.checkpointed(runId, number, saved);
     },
     stats: () => pool.stats(),
     runs: () => pool.runs(),

@@ -127,6 +127,29 @@ describe('a shard', () => {
     expect(shard.events.map((event) => event.type)).toEqual(['queued', 'started', 'succeeded']);
   });
 
+  it('hands the newest checkpoint to the next attempt, over a crash of its owner too; a stale token saves nothing', async () => {
+    const { jobId, token } = await running();
+    const payload = (n: number) => ({ number: n, bytes: 1, payload: { kind: 'json', json: String(n) } as const });
+    shard.fates.push('unavailable');
+    const first = shard.send('checkpoint', { jobId, token, ...payload(1) });
+    await shard.kit.settle();
+    expect(await shard.store.jobs.findJob(jobId)).not.toHaveProperty('checkpoint');
+    expect(await shard.kit.outcome(first, 1_000)).toEqual({ kind: 'recorded' });
+    const { seq } = (await shard.call('get', { jobId })).record;
+    expect(await shard.call('checkpoint', { jobId, token, ...payload(2) })).toEqual({ kind: 'recorded' });
+    expect(await shard.call('checkpoint', { jobId, token, ...payload(1) })).toEqual({ kind: 'recorded' });
+    expect(await shard.call('checkpoint', { jobId, token: '9.9', ...payload(3) })).toEqual({ kind: 'stale' });
+    expect(await shard.store.jobs.findJob(jobId)).toMatchObject({ seq, checkpoint: { attempt: 1, number: 2 } });
+    await shard.start();
+    await shard.kit.advance(12_000);
+    const claim = { jobId, node: 'n2', generation: 2, ackTo: 'ack' };
+    expect(await shard.call('claim', claim)).toMatchObject({
+      ...{ kind: 'granted', attempt: 2, checkpoint: { kind: 'json', json: '2' } },
+    });
+    expect(await shard.call('checkpoint', { jobId, token, ...payload(4) })).toEqual({ kind: 'stale' });
+    expect(new Set(shard.events.map(({ seq: number }) => number))).toEqual(new Set([1, 2, 3]));
+  });
+
   it('dispatches a failed job again when its back-off is over', async () => {
     const { jobId, token } = await running();
     const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;

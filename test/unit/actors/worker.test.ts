@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SlotLedger } from '../../../src/actors/worker/slot-ledger.ts';
-import { runIdOf } from '../../../src/actors/worker/run-registry.ts';
+import { runIdOf } from '../../../src/actors/worker/node-run.ts';
 import { testSpec } from '../../support/jobs.ts';
 import type { WorkerHarness } from '../../support/worker-harness.ts';
 import { createWorkerHarness, harnessToken } from '../../support/worker-harness.ts';
@@ -101,6 +101,70 @@ describe('the workers of a node', () => {
     await worker.kit.advance(2_500);
     expect(worker.notes).toMatchObject([{ fraction: 0.5, note: 'half', attempt: 1 }]);
     expect(worker.beats.at(-1)?.runs).toMatchObject([{ progress: 0.5, note: 'half' }]);
+  });
+
+  it('save checkpoints one at a time, of those that wait the newest, and say which are durable', async () => {
+    await idle();
+    const runId = await running(1);
+    const save = (number: number, length = 1) => {
+      const payload = { kind: 'json', json: JSON.stringify('x'.repeat(length)) } as const;
+      worker.runs.tell({ kind: 'checkpoint', runId, checkpoint: { number, payload } });
+    };
+    save(1, 2_000);
+    for (const number of [2, 3, 4]) save(number);
+    await worker.kit.settle();
+    expect(worker.checkpoints.map(({ number, bytes, payload }) => [number, bytes, payload.kind])).toEqual([
+      [1, 2_002, 'ref'],
+      [4, 3, 'json'],
+    ]);
+    const id = `${worker.handed[0]?.jobId ?? ''}/1.1/checkpoint-1`;
+    expect(worker.checkpoints[0]?.payload).toEqual({ kind: 'ref', id, bytes: 2_002, encoding: 'json' });
+    expect([...worker.payloads.keys()]).toEqual([]);
+    worker.shards = 'away';
+    save(5);
+    await worker.kit.advance(5_000);
+    worker.shards = 'up';
+    await worker.kit.advance(3_000);
+    worker.checkpoint = 'stale';
+    save(6);
+    await worker.kit.settle();
+    const saved = worker.checkpointed.map((settled) => [settled.number, settled.saved]);
+    expect(saved).toEqual([1, 4, 5].map((number) => [number, true]).concat([[6, false]]));
+  });
+
+  it('report the end of a run only when what it saved last is recorded, or has been tried once more', async () => {
+    await idle();
+    for (const shards of ['up', 'away'] as const) {
+      const runId = await running(shards === 'up' ? 1 : 2);
+      worker.runs.tell({ kind: 'checkpoint', runId, checkpoint: { number: 1, payload: { kind: 'json', json: '1' } } });
+      worker.shards = shards;
+      await worker.end(runId, { kind: 'stopped' });
+      worker.shards = 'up';
+      await worker.kit.advance(5_000);
+    }
+    expect(worker.checkpoints).toHaveLength(1);
+    expect(worker.checkpointed.map(({ saved }) => saved)).toEqual([true, false]);
+    expect(worker.completed.map(({ outcome }) => outcome.kind)).toEqual(['stopped', 'stopped']);
+  });
+
+  it('hand a run what an earlier attempt saved', async () => {
+    await idle();
+    worker.payloads.set('saved', Buffer.from('{"at":7}'));
+    worker.lastCheckpoint = { kind: 'ref', id: 'saved', bytes: 8, encoding: 'json' };
+    await worker.offer(1);
+    await idle();
+    worker.lastCheckpoint = { kind: 'bytes', base64: 'AQI=' };
+    await worker.offer(2);
+    await worker.kit.settle();
+    expect(worker.handed.map(({ checkpoint }) => checkpoint)).toEqual([
+      { kind: 'json', json: '{"at":7}' },
+      { kind: 'bytes', bytes: Buffer.from([1, 2]) },
+    ]);
+    const [first] = worker.handed;
+    const payload = { kind: 'json', json: '8' } as const;
+    worker.runs.tell({ kind: 'checkpoint', runId: first?.runId ?? '', checkpoint: { number: 1, payload } });
+    await worker.kit.settle();
+    expect([...worker.payloads.keys()]).toEqual([]);
   });
 
   it('stop a run that was cancelled and report that its code is gone', async () => {

@@ -21,6 +21,9 @@ function applyAt(record: JobRecord, command: JobCommand, nowMs: number): JobReco
   return decision.record;
 }
 
+const saved = (token: string, number: number): JobCommand => {
+  return { kind: 'checkpoint', token, number, bytes: 1, payload: { kind: 'json', json: String(number) } };
+};
 const claim = (token: string): JobCommand => ({ kind: 'claim', node: 'n1', token });
 const tokens = ['1.1', '1.2', '1.3', '2.1'];
 const token = fc.constantFrom(...tokens);
@@ -42,6 +45,7 @@ const command: fc.Arbitrary<JobCommand> = fc.oneof(
     .map(([t, blame]): JobCommand => ({ kind: 'lose', token: t, blame })),
   fc.constant<JobCommand>({ kind: 'cancel', reason: 'because' }),
   fc.constant<JobCommand>({ kind: 'expire' }),
+  fc.tuple(token, fc.integer({ min: 1, max: 3 })).map(([t, number]) => saved(t, number)),
 );
 const step = fc.record({
   command,
@@ -72,17 +76,25 @@ describe('any sequence of commands', () => {
           if (isTerminal(record.state)) expect(decision).toEqual({ kind: 'refused', refusal: 'terminal' });
           if (decision.kind === 'refused') continue;
           const next = decision.record;
+          expect(next.updatedAtMs).toBeGreaterThanOrEqual(record.updatedAtMs);
+          expect(JSON.parse(JSON.stringify(next))).toEqual(next);
+          if (given.kind === 'checkpoint') {
+            const { checkpoint: _, updatedAtMs: __, ...rest } = next;
+            expect(record).toMatchObject(rest);
+            expect(next.checkpoint).toMatchObject({ attempt: next.attempt, number: given.number });
+            record = next;
+            continue;
+          }
+          expect(next.checkpoint).toEqual(record.checkpoint);
           expect(edgeOf(record.state, given.kind, next.state)).toBeDefined();
           expect(next.seq).toBe(record.seq + 1);
           expect(next.attempt).toBeGreaterThanOrEqual(record.attempt);
-          expect(next.updatedAtMs).toBeGreaterThanOrEqual(record.updatedAtMs);
           expect(next.trail.length).toBeLessThanOrEqual(trailMax);
           expect(next.trail.at(-1)?.seq).toBe(next.seq);
           expect(next.run === undefined).toBe(next.state !== 'RUNNING' && next.state !== 'CANCELLING');
           expect(next.finishedAtMs === undefined).toBe(!isTerminal(next.state));
           expect(next.failures).toBeLessThanOrEqual(next.spec.retry.maxAttempts);
           expect(next.losses).toBeLessThanOrEqual(lossesMax);
-          expect(JSON.parse(JSON.stringify(next))).toEqual(next);
           record = next;
         }
       }),
@@ -268,6 +280,19 @@ describe('decisions', () => {
       record = apply(record, claim(`t${String(i)}`), { kind: 'lose', token: `t${String(i)}`, blame: 'convicted' });
     }
     expect(record).toMatchObject({ state: 'FAILED', failure: { reason: 'POISON' }, convictions: convictionsMax });
+  });
+
+  it('keeps the newest checkpoint of the newest attempt that saved one', () => {
+    const first = apply(testRecord(), claim('a'), saved('a', 2));
+    expect(first.checkpoint).toMatchObject({ attempt: 1, number: 2, payload: { json: '2' } });
+    expect(decide(first, saved('a', 1), start, 0)).toEqual({ kind: 'refused', refusal: 'unchanged' });
+    expect(decide(first, saved('a', 2), start, 0)).toEqual({ kind: 'refused', refusal: 'unchanged' });
+    const second = apply(first, { kind: 'stopped', token: 'a' }, claim('b'));
+    expect(second.checkpoint).toEqual(first.checkpoint);
+    expect(decide(second, saved('a', 3), start, 0)).toEqual({ kind: 'refused', refusal: 'stale' });
+    expect(apply(second, saved('b', 1)).checkpoint).toMatchObject({ attempt: 2, number: 1 });
+    const cancelling = apply(second, { kind: 'cancel', reason: 'user' });
+    expect(decide(cancelling, saved('b', 1), start, 0)).toEqual({ kind: 'refused', refusal: 'stale' });
   });
 
   it('drops a result that arrives after the cancel', () => {

@@ -1,0 +1,99 @@
+/** One run of this node, from its grant until a shard has taken its outcome. */
+import type { ProgressNote } from '../../application/ports/bus.ts';
+import type { RunOutcome, RunPayload, RunRequest } from '../../application/ports/run-pool.ts';
+import type { CheckpointItem, ClaimResult } from '../../application/shard-protocol.ts';
+import type { JobId } from '../../domain/job-id.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
+import type { CheckpointSaver, OfferedCheckpoint } from './checkpoint-saver.ts';
+import { bytesOf, placed } from './run-payloads.ts';
+import type { PayloadPlace } from './run-payloads.ts';
+import type { WorkerServices } from './worker-services.ts';
+
+export type Grant = Extract<ClaimResult, { kind: 'granted' }>;
+export type Phase = 'fetching' | 'handed' | 'running' | 'reporting';
+
+export interface NodeRun {
+  readonly runId: string;
+  readonly jobId: JobId;
+  readonly shard: number;
+  readonly grant: Grant;
+  phase: Phase;
+  progress: Pick<ProgressNote, 'fraction' | 'note'> | undefined;
+  /** Since it saved its first checkpoint. */
+  checkpoints: CheckpointSaver | undefined;
+  /** Checkpoints in the payload store, oldest first; number 0 is that of an earlier attempt. */
+  stored: readonly { readonly number: number; readonly id: string }[];
+  outcome: RunOutcome | undefined;
+  reports: number;
+  /** Another attempt holds the job: nothing is reported. */
+  superseded: boolean;
+  cancelled: boolean;
+}
+
+export function runIdOf(jobId: string, token: string): string {
+  return `${jobId}#${token}`;
+}
+
+export function newRun(jobId: JobId, grant: Grant): NodeRun {
+  return {
+    runId: runIdOf(jobId, grant.token),
+    jobId,
+    shard: jobIdParts(jobId).shard,
+    grant,
+    phase: 'fetching',
+    progress: undefined,
+    checkpoints: undefined,
+    stored: grant.checkpoint?.kind === 'ref' ? [{ number: 0, id: grant.checkpoint.id }] : [],
+    outcome: undefined,
+    reports: 0,
+    superseded: false,
+    cancelled: false,
+  };
+}
+
+export function requestOf(run: NodeRun, input: RunPayload, checkpoint: RunPayload | undefined): RunRequest {
+  const { spec, attempt, deadlineAtMs, suspect, memoryMb } = run.grant;
+  return {
+    runId: run.runId,
+    jobId: run.jobId,
+    attempt,
+    handler: spec.handler,
+    input,
+    executionTimeoutMs: spec.executionTimeoutMs,
+    ...(deadlineAtMs !== undefined && { deadlineAtMs }),
+    suspect,
+    ...(memoryMb !== undefined && { memoryMb }),
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(spec.traceparent !== undefined && { traceparent: spec.traceparent }),
+  };
+}
+
+/** Where a payload of the run lies in the store if it is large; kept as long as the job. */
+export function placeOf(
+  { jobId, grant }: NodeRun,
+  name: string,
+  { payloads, limits }: Pick<WorkerServices, 'payloads' | 'limits'>,
+): PayloadPlace {
+  const expiresAtMs = grant.createdAtMs + grant.spec.retentionMs;
+  return { payloads, limits, payloadId: `${jobId}/${grant.token}/${name}`, expiresAtMs };
+}
+
+/** As the shard records it; its bytes are durable by then. */
+export async function checkpointItem(
+  run: NodeRun,
+  { number, payload }: OfferedCheckpoint,
+  services: Pick<WorkerServices, 'payloads' | 'limits'>,
+): Promise<CheckpointItem> {
+  const place = placeOf(run, `checkpoint-${String(number)}`, services);
+  const { jobId, grant } = run;
+  const bytes = bytesOf(payload);
+  if (bytes > services.limits.inlineMaxBytes) run.stored = [...run.stored, { number, id: place.payloadId }];
+  return { jobId, token: grant.token, number, bytes, payload: await placed(payload, place) };
+}
+
+/** The record refers to this checkpoint now: earlier ones are only in the way. One that is left behind ends with the job. */
+export function dropSuperseded(run: NodeRun, number: number, { payloads }: Pick<WorkerServices, 'payloads'>): void {
+  const superseded = run.stored.filter((stored) => stored.number < number);
+  run.stored = run.stored.filter((stored) => stored.number >= number);
+  for (const { id } of superseded) payloads.deletePayload(id).catch(() => undefined);
+}

@@ -1,0 +1,82 @@
+/** Payloads on their way to and from a run: small ones lie in the record, large ones go to the payload store first. */
+import type { PayloadStore } from '../../application/ports/payload-store.ts';
+import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts';
+import type { AttemptOutcome, ClaimResult } from '../../application/shard-protocol.ts';
+import type { Payload } from '../../domain/job.ts';
+
+export interface OutputLimits {
+  readonly inlineMaxBytes: number;
+  readonly outputMaxBytes: number;
+}
+
+export interface PayloadPlace {
+  readonly payloads: PayloadStore;
+  readonly limits: OutputLimits;
+  /** Unique to the attempt: two attempts may return different bytes. */
+  readonly payloadId: string;
+  readonly expiresAtMs: number;
+}
+
+/** Rejects when the payload store does not answer; the caller tries again. */
+export async function attemptOutcome(outcome: RunOutcome, place: PayloadPlace): Promise<AttemptOutcome> {
+  if (outcome.kind !== 'succeeded') return outcome;
+  if (outcome.output === undefined) return { kind: 'succeeded' };
+  const bytes = bytesOf(outcome.output);
+  if (bytes > place.limits.outputMaxBytes) {
+    const message = `the output has ${String(bytes)} bytes, ${String(place.limits.outputMaxBytes)} are allowed`;
+    return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
+  }
+  return { kind: 'succeeded', output: await placed(outcome.output, place) };
+}
+
+/** In the form that a record can hold; durable where it is only referred to. */
+export async function placed(payload: RunPayload, place: PayloadPlace): Promise<Payload> {
+  const bytes = bytesOf(payload);
+  if (bytes <= place.limits.inlineMaxBytes) return inline(payload);
+  await place.payloads.putPayload({
+    id: place.payloadId,
+    bytes: payload.kind === 'json' ? Buffer.from(payload.json) : payload.bytes,
+    expiresAtMs: place.expiresAtMs,
+  });
+  return { kind: 'ref', id: place.payloadId, bytes, encoding: payload.kind };
+}
+
+export function bytesOf(payload: RunPayload): number {
+  return payload.kind === 'json' ? Buffer.byteLength(payload.json) : payload.bytes.byteLength;
+}
+
+function inline(payload: RunPayload): Payload {
+  return payload.kind === 'json'
+    ? { kind: 'json', json: payload.json }
+    : { kind: 'bytes', base64: Buffer.from(payload.bytes).toString('base64') };
+}
+
+/** What a run is given. */
+export interface RunPayloads {
+  /** Undefined: the payload store no longer has it. */
+  readonly input: RunPayload | undefined;
+  readonly checkpoint?: RunPayload | undefined;
+}
+
+export async function fetchPayloads(
+  { spec, checkpoint }: Pick<Extract<ClaimResult, { kind: 'granted' }>, 'spec' | 'checkpoint'>,
+  payloads: PayloadStore,
+): Promise<RunPayloads> {
+  const [input, saved] = await Promise.all([
+    opened(spec.input, payloads),
+    checkpoint === undefined ? undefined : opened(checkpoint, payloads),
+  ]);
+  return { input, checkpoint: saved };
+}
+
+/** As the run pool wants it. Undefined when the payload store no longer has it. */
+async function opened(payload: Payload, payloads: PayloadStore): Promise<RunPayload | undefined> {
+  if (payload.kind === 'json') return payload;
+  if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
+  if (payload.kind === 'erased') return undefined;
+  const bytes = await payloads.getPayload(payload.id);
+  if (bytes === undefined) return undefined;
+  return payload.encoding === 'json'
+    ? { kind: 'json', json: Buffer.from(bytes).toString('utf8') }
+    : { kind: 'bytes', bytes };
+}

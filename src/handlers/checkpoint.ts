@@ -1,0 +1,26 @@
+/** What `ctx.checkpoint` takes, checked when it is called: the handler may change the value right afterwards. */
+import { checkpointMaxBytes } from '../domain/job.ts';
+import type { HandlerPayload } from './execution.ts';
+import { strictJson } from './strict-json.ts';
+
+/** Throws TypeError on what JSON cannot say, RangeError on what is too large. */
+export function encodeCheckpoint(value: unknown): { readonly payload: HandlerPayload; readonly bytes: number } {
+  if (value instanceof Uint8Array) {
+    ensureFits(value.byteLength);
+    return { payload: { kind: 'bytes', bytes: new Uint8Array(value) }, bytes: value.byteLength };
+  }
+  const json = strictJson(value, 'the checkpoint');
+  if (json === undefined) throw new TypeError(`checkpoint: ${typeof value} cannot be saved`);
+  const bytes = Buffer.byteLength(json);
+  ensureFits(bytes);
+  return { payload: { kind: 'json', json }, bytes };
+}
+
+export function decodeCheckpoint(payload: HandlerPayload | undefined): unknown {
+  return payload?.kind === 'json' ? (JSON.parse(payload.json) as unknown) : payload?.bytes;
+}
+
+function ensureFits(bytes: number): void {
+  if (bytes <= checkpointMaxBytes) return;
+  throw new RangeError(`checkpoint: has ${bytes} bytes, ${checkpointMaxBytes} are allowed`);
+}

@@ -1,0 +1,32 @@
+/** Goes on from where an earlier attempt was; waits at the gate before its last step, and saves once more when it is stopped there. */
+import { defineHandler } from 'troupe/handlers';
+import { z } from 'zod';
+import { note, untilOpen } from '../cluster-handlers/ledger.ts';
+
+const padding = 'x'.repeat(20_000);
+
+export default defineHandler({
+  name: 'test.steps',
+  cancelGrace: '10s',
+  input: z.object({ gate: z.string(), ledger: z.string(), steps: z.int().min(1) }),
+  async run({ gate, ledger, steps }, ctx) {
+    const found =
+      z
+        .object({ done: z.array(z.string()) })
+        .optional()
+        .parse(ctx.lastCheckpoint)?.done ?? [];
+    const done = [...found];
+    while (done.length < steps - 1) {
+      done.push(`${String(ctx.attempt)}.${String(done.length)}`);
+      await ctx.checkpoint({ done, padding });
+    }
+    note(ledger, ctx, 'start');
+    try {
+      await untilOpen(gate, ctx);
+    } catch (error) {
+      void ctx.checkpoint({ done: [...done, `${String(ctx.attempt)}.stopped`], padding });
+      throw error;
+    }
+    return { attempt: ctx.attempt, found, done };
+  },
+});
