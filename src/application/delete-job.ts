@@ -3,7 +3,7 @@
  * which says so; then the copies that gateways keep. A crash in between leaves payloads that are gone and a record that
  * does not say so yet: readers are told that they are missing, and the same call again finishes the work.
  */
-import { payloadIds } from '../domain/erasure.ts';
+import { payloadIds } from '../domain/payload-life.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { JobRecord } from '../domain/job.ts';

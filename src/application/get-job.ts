@@ -1,5 +1,6 @@
 /** A job with its payloads, wherever they lie. */
-import type { GoneReason } from '../domain/erasure.ts';
+import { payloadsExpireAtMs } from '../domain/payload-life.ts';
+import type { GoneReason } from '../domain/payload-life.ts';
 import type { JobRecord, Payload } from '../domain/job.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
@@ -29,23 +30,37 @@ export function createGetJob(parts: GetJobParts): GetJob {
     ensureAwaited(context, parts.clock.nowMs());
     const view = await parts.reader.read(context.tenant, jobId);
     const { record } = view;
-    const [input, output] = await Promise.all([openInput(parts.payloads, record), openOutput(parts.payloads, record)]);
+    const { payloads } = parts;
+    const nowMs = parts.clock.nowMs();
+    const opened = [openInput(payloads, record, nowMs), openOutput(payloads, record, nowMs)] as const;
+    const [input, output] = await Promise.all(opened);
     return { ...view, input, ...(output && { output }) };
   };
 }
 
-export function openInput(payloads: PayloadStore, record: JobRecord): Promise<OpenedPayload> {
-  return openPayload(payloads, record.spec.input);
+export function openInput(payloads: PayloadStore, record: JobRecord, nowMs: number): Promise<OpenedPayload> {
+  return openPayload(payloads, { record, payload: record.spec.input, nowMs });
 }
 
-export async function openOutput(payloads: PayloadStore, record: JobRecord): Promise<OpenedPayload | undefined> {
-  return record.output && openPayload(payloads, record.output);
+export async function openOutput(
+  payloads: PayloadStore,
+  record: JobRecord,
+  nowMs: number,
+): Promise<OpenedPayload | undefined> {
+  return record.output && openPayload(payloads, { record, payload: record.output, nowMs });
 }
 
-async function openPayload(payloads: PayloadStore, payload: Payload): Promise<OpenedPayload> {
+interface Opening {
+  readonly record: JobRecord;
+  readonly payload: Payload;
+  readonly nowMs: number;
+}
+
+async function openPayload(payloads: PayloadStore, { record, payload, nowMs }: Opening): Promise<OpenedPayload> {
+  if (payload.kind === 'erased') return { kind: 'gone', why: 'erased' };
+  if (nowMs >= (payloadsExpireAtMs(record) ?? Infinity)) return { kind: 'gone', why: 'expired' };
   if (payload.kind === 'json') return payload;
   if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
-  if (payload.kind === 'erased') return { kind: 'gone', why: 'erased' };
   const bytes = await payloads.getPayload(payload.id);
   if (!bytes) return { kind: 'gone', why: 'missing' };
   return payload.encoding === 'json' ? { kind: 'json', json: Buffer.from(bytes).toString() } : { kind: 'bytes', bytes };

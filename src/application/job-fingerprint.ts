@@ -50,6 +50,7 @@ function canonicalText(request: JobRequest): string {
     ...(request.unique === undefined ? [] : [[request.unique.key, request.unique.onConflict]]),
     ...(request.retryOf === undefined ? [] : [request.retryOf]),
     ...(codes === undefined ? [] : [{ nonRetryableCodes: codes }]),
+    ...(request.payloadRetentionMs === undefined ? [] : [{ payloadRetentionMs: request.payloadRetentionMs }]),
     ...(request.priority === undefined ? [] : [{ priority: request.priority }]),
   ]);
 }

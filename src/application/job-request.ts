@@ -20,6 +20,7 @@ export interface JobRequest {
   readonly totalTimeoutMs?: number | undefined;
   readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined;
   readonly retentionMs?: number | undefined;
+  readonly payloadRetentionMs?: number | undefined;
   /** Absent: the default one. */
   readonly priority?: number | undefined;
   readonly labels?: Labels | undefined;

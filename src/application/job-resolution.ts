@@ -19,7 +19,13 @@ import { payloadBytes } from './job-request.ts';
 import type { JobRequest, RequestPayload } from './job-request.ts';
 import { retentionMaxMs } from './ports/job-listing.ts';
 import type { InputValidator } from './ports/input-validator.ts';
-import { checkRetry, executionTimeoutRange, mergeRetry, retentionRange } from './settings-checks.ts';
+import {
+  checkPayloadRetention,
+  checkRetry,
+  executionTimeoutRange,
+  mergeRetry,
+  retentionRange,
+} from './settings-checks.ts';
 
 const priorityRange = { min: 0, max: 4, text: '0 (lowest) to 4' };
 /** Most characters of an idempotency key. */
@@ -61,9 +67,9 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
     checks.length('job.unique.key', request.unique.key, uniqueKeyMax);
   }
   checks.length('idempotency_key', request.idempotencyKey, idempotencyKeyMax);
-  const retentionMs = retentionOf(request, facts);
+  const kept = keptOf(request, facts);
   for (const { key, description } of checkLabels(request.labels ?? {})) checks.add(`job.labels[${key}]`, description);
-  checkTimes(checks, request, { retentionMs, nowMs: facts.nowMs });
+  checkTimes(checks, request, kept, facts.nowMs);
   checks.range('job.priority', request.priority, priorityRange);
   checkRetry(checks, 'job.retry', request.retry);
   const problemsWith = inputChecker(input, facts.validator);
@@ -73,22 +79,31 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   if (!queue) throw new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue: facts.queueName } });
   if (!choice) throw unknownHandler(request);
   const version = versionFor(choice, asked, (manifest) => problemsWith(manifest).length === 0);
-  const found = { queue, manifest: choice.manifests[0], version, retentionMs };
+  const found = { queue, manifest: choice.manifests[0], version, kept };
   return { spec: fillIn(request, found, facts), input, inputBytes };
 }
 
-/** What the submitter says counts from the creation; the queue's is added to a time that lies ahead. */
-function retentionOf(request: JobRequest, { queue, nowMs }: ResolutionFacts): number {
-  if (request.retentionMs !== undefined) return request.retentionMs;
-  const { retentionMs } = queue?.settings ?? defaultQueueSettings;
-  return Math.min(retentionMs + Math.max(0, (request.runAtMs ?? nowMs) - nowMs), retentionMaxMs);
+interface Kept {
+  readonly retentionMs: number;
+  /** At most as long. */
+  readonly payloadRetentionMs: number;
 }
 
-function checkTimes(
-  checks: FieldChecks,
-  request: JobRequest,
-  { retentionMs, nowMs }: { readonly retentionMs: number; readonly nowMs: number },
-): void {
+/** What the submitter says counts from the creation; what the queue says is added to a time that lies ahead. */
+function keptOf(request: JobRequest, { queue, nowMs }: ResolutionFacts): Kept {
+  const settings = queue?.settings ?? defaultQueueSettings;
+  const aheadMs = Math.max(0, (request.runAtMs ?? nowMs) - nowMs);
+  const retentionMs = request.retentionMs ?? Math.min(settings.retentionMs + aheadMs, retentionMaxMs);
+  const ofQueueMs = settings.payloadRetentionMs === undefined ? retentionMs : settings.payloadRetentionMs + aheadMs;
+  return { retentionMs, payloadRetentionMs: Math.min(request.payloadRetentionMs ?? ofQueueMs, retentionMs) };
+}
+
+function checkTimes(checks: FieldChecks, request: JobRequest, kept: Kept, nowMs: number): void {
+  const { retentionMs, payloadRetentionMs } = kept;
+  checkPayloadRetention(checks, 'job.payload_retention', {
+    retentionMs,
+    payloadRetentionMs: request.payloadRetentionMs,
+  });
   checks.range('job.retention', request.retentionMs, retentionRange);
   checks.range('job.execution_timeout', request.executionTimeoutMs, executionTimeoutRange);
   const withinRetention = { min: 1, max: retentionMs, text: `1 ms to the retention (${String(retentionMs)} ms)` };
@@ -98,6 +113,8 @@ function checkTimes(
   if (aheadMs > aheadMaxMs) checks.add('job.run_time', 'must lie within the next 365 days');
   else if (aheadMs >= retentionMs) {
     checks.add('job.run_time', `must lie within the retention (${String(retentionMs)} ms from now)`);
+  } else if (aheadMs >= payloadRetentionMs) {
+    checks.add('job.run_time', `must lie within the payload retention (${String(payloadRetentionMs)} ms from now)`);
   }
 }
 
@@ -131,12 +148,12 @@ interface Found {
   readonly queue: Queue;
   readonly manifest: HandlerManifest;
   readonly version: string | undefined;
-  readonly retentionMs: number;
+  readonly kept: Kept;
 }
 
 function fillIn(
   request: JobRequest,
-  { queue, manifest, version, retentionMs }: Found,
+  { queue, manifest, version, kept }: Found,
   facts: ResolutionFacts,
 ): Omit<JobSpec, 'input'> {
   const { settings } = queue;
@@ -151,7 +168,8 @@ function fillIn(
     executionTimeoutMs: request.executionTimeoutMs ?? manifest.executionTimeoutMs ?? settings.executionTimeoutMs,
     ...(request.totalTimeoutMs !== undefined && { totalTimeoutMs: request.totalTimeoutMs }),
     retry: mergeRetry([request.retry, manifest.retry], settings.retry),
-    retentionMs,
+    retentionMs: kept.retentionMs,
+    ...(kept.payloadRetentionMs < kept.retentionMs && { payloadRetentionMs: kept.payloadRetentionMs }),
     ...(request.idempotencyKey !== '' && { idempotencyKey: request.idempotencyKey }),
     ...(request.labels !== undefined && Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(request.unique !== undefined && { unique: request.unique }),

@@ -11,7 +11,13 @@ import type { QueueStore } from './ports/queue-store.ts';
 import type { Clock } from './ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
 import type { QueueView, QueueViews } from './queue-views.ts';
-import { checkRetry, executionTimeoutRange, mergeRetry, retentionRange } from './settings-checks.ts';
+import {
+  checkPayloadRetention,
+  checkRetry,
+  executionTimeoutRange,
+  mergeRetry,
+  retentionRange,
+} from './settings-checks.ts';
 
 const pageSizeMax = 1_000;
 const pageSizeDefault = 100;
@@ -21,6 +27,7 @@ export interface SettingsRequest {
   readonly executionTimeoutMs?: number | undefined;
   readonly retry?: JobRequest['retry'];
   readonly retentionMs?: number | undefined;
+  readonly payloadRetentionMs?: number | undefined;
 }
 
 export interface QueuePage {
@@ -117,10 +124,16 @@ function check(name: string, settings: SettingsRequest, version?: number): void 
 }
 
 function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
+  const retentionMs = request.retentionMs ?? base.retentionMs;
+  const payloadRetentionMs = request.payloadRetentionMs ?? base.payloadRetentionMs;
+  const checks = new FieldChecks();
+  checkPayloadRetention(checks, 'settings.payload_retention', { retentionMs, payloadRetentionMs });
+  checks.ensureNone();
   return {
     executionTimeoutMs: request.executionTimeoutMs ?? base.executionTimeoutMs,
     retry: mergeRetry([request.retry], base.retry),
-    retentionMs: request.retentionMs ?? base.retentionMs,
+    retentionMs,
+    ...(payloadRetentionMs !== undefined && { payloadRetentionMs }),
   };
 }
 

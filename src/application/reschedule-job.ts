@@ -2,6 +2,7 @@
 import { TroupeError } from '../domain/errors.ts';
 import { jobIdParts } from '../domain/job-id.ts';
 import type { JobRecord } from '../domain/job.ts';
+import { payloadsKeptMs } from '../domain/payload-life.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
 import type { JobReader } from './job-reader.ts';
@@ -33,11 +34,12 @@ export function createRescheduleJob({ reader, batcher, clock }: RescheduleJobPar
   };
 }
 
-/** The record and its payloads are gone when its retention is over, and so would be the job. */
-function ensureKept({ createdAtMs, spec: { retentionMs } }: JobRecord, atMs: number): void {
-  const expiresAtMs = createdAtMs + retentionMs;
+/** Its input is gone when the retention is over, and so would be the job. */
+function ensureKept({ createdAtMs, spec }: JobRecord, atMs: number): void {
+  const expiresAtMs = createdAtMs + payloadsKeptMs(spec);
   if (atMs < expiresAtMs) return;
-  throw invalid(`must lie before the end of the job's retention, ${new Date(expiresAtMs).toISOString()}`);
+  const what = spec.payloadRetentionMs === undefined ? 'retention' : 'payload retention';
+  throw invalid(`must lie before the end of the job's ${what}, ${new Date(expiresAtMs).toISOString()}`);
 }
 
 function invalid(description: string): TroupeError {

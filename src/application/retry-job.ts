@@ -34,7 +34,7 @@ export interface RetryJobParts {
 
 export function createRetryJob({ reader, payloads, submit, clock }: RetryJobParts): RetryJob {
   async function inputOf(record: JobRecord): Promise<RequestPayload> {
-    const input = await openInput(payloads, record);
+    const input = await openInput(payloads, record, clock.nowMs());
     if (input.kind !== 'gone') return input;
     const message = `the input of the job is gone (${input.why}): give another one`;
     throw new TroupeError('PAYLOAD_GONE', { message, metadata: { jobId: record.id, why: input.why } });
@@ -71,6 +71,7 @@ function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotenc
     totalTimeoutMs: spec.totalTimeoutMs,
     retry: { ...spec.retry, nonRetryableCodes: spec.retry.nonRetryableCodes ?? [] },
     retentionMs: spec.retentionMs,
+    payloadRetentionMs: spec.payloadRetentionMs,
     labels: spec.labels,
     unique: spec.unique,
     priority: spec.priority,

@@ -13,6 +13,20 @@ const attemptsRange: Range = { min: 1, max: 100, text: 'a whole number from 1 to
 const delayRange: Range = { min: 1, max: dayMs, text: '1 ms to 1 day' };
 const coefficientRange: Range = { min: 1, max: 10, text: '1 to 10' };
 
+/** A violation of `field` when payloads were to be kept longer than their job. */
+export function checkPayloadRetention(
+  checks: FieldChecks,
+  field: string,
+  {
+    payloadRetentionMs,
+    retentionMs,
+  }: { readonly payloadRetentionMs?: number | undefined; readonly retentionMs: number },
+): void {
+  const max = Math.min(retentionMs, retentionRange.max);
+  const text = `1 minute to the retention (${String(retentionMs)} ms)`;
+  checks.range(field, payloadRetentionMs, { min: retentionRange.min, max, text });
+}
+
 /** `prefix` is the path of the retry message in the contract. */
 export function checkRetry(checks: FieldChecks, prefix: string, retry: JobRequest['retry']): void {
   if (!retry) return;

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { TroupeError } from '../domain/errors.ts';
 import type { Payload } from '../domain/job.ts';
+import { inlineLimit, payloadsKeptMs } from '../domain/payload-life.ts';
 import { defaultQueueName } from './queue-names.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
@@ -18,6 +19,7 @@ import { inlinePayload, resolveJob } from './job-resolution.ts';
 import type { Resolution } from './job-resolution.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import type { SharedConfig } from './ports/membership.ts';
+import { payloadMarginMs } from './ports/payload-store.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
 import type { Clock } from './ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
@@ -31,8 +33,6 @@ export const inlineMaxBytes = 1_024;
 export const submitBatchMax = 1_000;
 /** Shards that a job without a key is offered to while owners are away. */
 const shardAttempts = 3;
-/** A payload outlives its job by this, whatever the clocks of gateway and shard say. */
-const payloadMarginMs = 3_600_000;
 
 export interface SubmitParts {
   readonly batcher: ShardBatcher;
@@ -75,7 +75,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
       traceparent: context.traceparent,
     });
     const print = fingerprint(tenant, request);
-    const small = resolution.inputBytes <= inlineMaxBytes;
+    const small = resolution.inputBytes <= inlineLimit(resolution.spec, inlineMaxBytes);
     const input = small ? inlinePayload(resolution.input) : await store(resolution, print, nowMs);
     const { record, duplicate } = await send(context, { spec: { ...resolution.spec, input }, ...print }, shard);
     // The repeat of a submit whose job has been erased since wrote the payload once more.
@@ -92,7 +92,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     const { input, inputBytes, spec } = resolution;
     const id = print ? `in-${print.keyHash}-${print.contentHash}` : `in-${randomUUID()}`;
     const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
-    await parts.payloads.putPayload({ id, bytes, expiresAtMs: nowMs + spec.retentionMs + payloadMarginMs });
+    await parts.payloads.putPayload({ id, bytes, expiresAtMs: nowMs + payloadsKeptMs(spec) + payloadMarginMs });
     return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
   }
 

@@ -95,7 +95,7 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
 
   async function update(view: FullJob): Promise<WatchUpdate> {
     const { record } = view;
-    const output = isTerminal(record.state) ? await openOutput(parts.payloads, record) : undefined;
+    const output = isTerminal(record.state) ? await openOutput(parts.payloads, record, clock.nowMs()) : undefined;
     return { job: { ...view, ...(output && { output }) }, resumeToken: resumeToken(record.id, record.seq) };
   }
 }

@@ -105,6 +105,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['started', ago(job.firstStartedAt)],
     ['finished', ago(job.finishedAt)],
     ['erased', ago(job.payloadsErasedAt)],
+    ['payloads', job.payloadsExpireAt && `kept until ${ago(job.payloadsExpireAt) ?? ''}`],
     ['output', job.outputGone === undefined ? outputText(job.output) : `gone: ${job.outputGone}`],
     ['attempts', linesText(job.attempts.map((attempt) => attemptText(attempt, nowMs)))],
     ['stack', linesText(job.failure?.stack?.split('\n') ?? [])],

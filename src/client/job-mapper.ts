@@ -12,7 +12,7 @@ import {
 } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
-import type { GoneReason } from '../domain/erasure.ts';
+import type { GoneReason } from '../domain/payload-life.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/job.ts';
 import type {
@@ -41,6 +41,7 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
       totalTimeout: toOptionalTime(draft.totalTimeoutMs),
       retry: toRetry(draft.retry),
       retention: toOptionalTime(draft.retentionMs),
+      payloadRetention: toOptionalTime(draft.payloadRetentionMs),
       labels: draft.labels,
       priority: draft.priority,
       unique: toUnique(draft),
@@ -77,6 +78,7 @@ export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSetting
     executionTimeout: toOptionalTime(settings.executionTimeoutMs),
     retry: toRetry(settings.retry),
     retention: toOptionalTime(settings.retentionMs),
+    payloadRetention: toOptionalTime(settings.payloadRetentionMs),
   };
 }
 
@@ -116,6 +118,7 @@ export function fromJob(job: wire.Job): JobInfo {
     executionTimeoutMs: durationMs(spec?.executionTimeout) ?? 0,
     retry: fromRetry(spec?.retry),
     retentionMs: durationMs(spec?.retention) ?? 0,
+    payloadRetentionMs: durationMs(spec?.payloadRetention) ?? durationMs(spec?.retention) ?? 0,
     labels: spec?.labels ?? {},
     priority: spec?.priority ?? 0,
     history: job.history.map(fromEvent),
@@ -139,6 +142,7 @@ type Optional =
   | 'output'
   | 'outputGone'
   | 'payloadsErasedAt'
+  | 'payloadsExpireAt'
   | 'failure'
   | 'cancelReason'
   | 'retryOf'
@@ -161,6 +165,7 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
       (spec.input.kind === 'gone' ? { inputGone: goneOf(spec.input) } : { input: fromPayload(spec.input) })),
     ...(job.output &&
       (job.output.kind === 'gone' ? { outputGone: goneOf(job.output) } : { output: fromPayload(job.output) })),
+    ...(job.payloadsExpireTime && { payloadsExpireAt: dateOf(job.payloadsExpireTime) }),
     ...(job.payloadsErasedTime && { payloadsErasedAt: dateOf(job.payloadsErasedTime) }),
     ...(checkpoint && { checkpoint: fromCheckpoint(checkpoint) }),
     ...(failure && { failure: fromFailure(failure) }),
@@ -225,6 +230,7 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
       executionTimeoutMs: durationMs(queue.settings?.executionTimeout) ?? 0,
       retry: fromRetry(queue.settings?.retry),
       retentionMs: durationMs(queue.settings?.retention) ?? 0,
+      payloadRetentionMs: durationMs(queue.settings?.payloadRetention) ?? durationMs(queue.settings?.retention) ?? 0,
     },
     version: queue.version,
     createdAt: dateOf(queue.createTime),

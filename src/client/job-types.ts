@@ -1,6 +1,6 @@
 /** Jobs and queues as TypeScript programs see them: names as words, times as Dates, durations in milliseconds. */
 import type { TroupeClientError } from './client-error.ts';
-import type { GoneReason } from '../domain/erasure.ts';
+import type { GoneReason } from '../domain/payload-life.ts';
 import type {
   AttemptOutcome,
   FailureReason,
@@ -77,6 +77,8 @@ export interface JobInfo {
   readonly totalTimeoutMs?: number;
   readonly retry: RetryPolicy;
   readonly retentionMs: number;
+  /** How long input and output are kept after creation. */
+  readonly payloadRetentionMs: number;
   readonly labels: Readonly<Record<string, string>>;
   /** 0 (lowest) to 4. */
   readonly priority: number;
@@ -93,6 +95,8 @@ export interface JobInfo {
   readonly inputGone?: GoneReason | 'unknown';
   /** Why there is no output any more, where there was one. Where `output` would be. */
   readonly outputGone?: GoneReason | 'unknown';
+  /** From then on input and output are gone. Absent: kept as long as the job. */
+  readonly payloadsExpireAt?: Date;
   /** When `delete` erased input and output. */
   readonly payloadsErasedAt?: Date;
   readonly failure?: JobFailureInfo;
@@ -109,6 +113,8 @@ export interface QueueSettingsInfo {
   readonly executionTimeoutMs: number;
   readonly retry: RetryPolicy;
   readonly retentionMs: number;
+  /** How long input and output are kept after creation. */
+  readonly payloadRetentionMs: number;
 }
 
 export interface QueueQuarantineInfo {
@@ -133,6 +139,8 @@ export interface QueueSettingsInput {
   readonly executionTimeoutMs?: number;
   readonly retry?: Partial<RetryPolicy>;
   readonly retentionMs?: number;
+  /** How long input and output are kept after creation; at most the retention. Default: of the queue, else the retention. */
+  readonly payloadRetentionMs?: number;
 }
 
 export interface JobOptions {
@@ -150,6 +158,8 @@ export interface JobOptions {
   readonly totalTimeoutMs?: number;
   readonly retry?: Partial<RetryPolicy>;
   readonly retentionMs?: number;
+  /** How long input and output are kept after creation; at most the retention. Default: of the queue, else the retention. */
+  readonly payloadRetentionMs?: number;
   /** 0 (lowest) to 4; default 2. */
   readonly priority?: number;
   /** To find the job by: at most 16. */

@@ -1,6 +1,6 @@
 /** Numbers of the contract's enums for the words of the domain. A new word does not compile until it has a number. */
-import { goneReasons } from '../domain/erasure.ts';
-import type { GoneReason } from '../domain/erasure.ts';
+import { goneReasons } from '../domain/payload-life.ts';
+import type { GoneReason } from '../domain/payload-life.ts';
 import { attemptOutcomes, failureReasons, jobEventTypes, jobStates, uniqueConflicts } from '../domain/job.ts';
 import type { AttemptOutcome, FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
 
@@ -62,7 +62,7 @@ export const uniqueConflictCodes = {
 /** In place of codes in `non_retryable_codes`: none, where none given means those of the next layer. */
 export const noCodes = '-';
 
-export const goneReasonCodes = { erased: 1, missing: 2 } as const satisfies Record<GoneReason, number>;
+export const goneReasonCodes = { erased: 1, missing: 2, expired: 3 } as const satisfies Record<GoneReason, number>;
 
 /** Undefined for a number that this version does not know. */
 export function goneReasonOf(code: number): GoneReason | undefined {

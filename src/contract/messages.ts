@@ -176,6 +176,7 @@ export interface JobSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly unique: UniqueKey | null;
   readonly priority: number | null;
+  readonly payloadRetention: Duration | null;
 }
 
 export interface UniqueKey {
@@ -251,6 +252,7 @@ export interface Job {
   readonly oomRetries: number;
   readonly attempts: readonly JobAttempt[];
   readonly payloadsErasedTime: Timestamp | null;
+  readonly payloadsExpireTime: Timestamp | null;
   readonly checkpoint: JobCheckpoint | null;
 }
 
@@ -258,6 +260,7 @@ export interface QueueSettings {
   readonly executionTimeout: Duration | null;
   readonly retry: RetryPolicy | null;
   readonly retention: Duration | null;
+  readonly payloadRetention: Duration | null;
 }
 
 export interface QueueQuarantine {

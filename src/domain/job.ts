@@ -109,6 +109,8 @@ export interface JobSpec {
   readonly retry: RetryPolicy;
   /** How long the record is kept after creation (the run must end within it). */
   readonly retentionMs: number;
+  /** How long input and output are kept after creation; less than `retentionMs`. Absent: as long as the record. */
+  readonly payloadRetentionMs?: number;
   readonly idempotencyKey?: string;
   readonly unique?: UniqueKey;
   /** Absent: none. */

@@ -6,6 +6,8 @@ export interface QueueSettings {
   readonly retry: RetryPolicy;
   /** How long records are kept after creation. */
   readonly retentionMs: number;
+  /** How long inputs and outputs are kept after creation, at most `retentionMs`. Absent: as long as the records. */
+  readonly payloadRetentionMs?: number;
 }
 
 export interface Queue {

@@ -11,6 +11,7 @@ import { isTerminal, trailMax } from './job.ts';
 import type { JobId } from './job-id.ts';
 import { oomRetriesMax } from './memory-class.ts';
 import { isNonRetryable, retryDelayMs } from './retry-policy.ts';
+import { payloadsKeptMs } from './payload-life.ts';
 import type { CommandKind } from './state-machine.ts';
 import { edgeOf } from './state-machine.ts';
 import { failureEntry, outcomeBy } from './trail.ts';
@@ -178,10 +179,13 @@ function fail(record: JobRecord, report: Extract<Report, { kind: 'fail' }>, { no
 /** Not counted: the handler had nothing to complain about. The number of the attempt grows all the same. */
 function snooze(record: JobRecord, delayMs: number, nowMs: number): Decision {
   const readyAtMs = nowMs + delayMs;
-  if (readyAtMs < record.createdAtMs + record.spec.retentionMs) {
+  if (readyAtMs < record.createdAtMs + payloadsKeptMs(record.spec)) {
     return move(record, { by: 'snooze', to: 'SCHEDULED', nowMs }, { readyAtMs });
   }
-  const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message: 'its handler put it off past its retention' };
+  const failure: Failure = {
+    reason: 'DEADLINE_EXCEEDED',
+    message: 'its handler put it off past the retention of its input',
+  };
   return move(record, { by: 'snooze', to: 'FAILED', nowMs }, { failure });
 }
 

@@ -21,6 +21,7 @@ import {
 } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
+import { payloadsExpireAtMs, payloadsKeptMs } from '../domain/payload-life.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
 import { attemptsOf } from '../domain/trail.ts';
@@ -50,6 +51,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     totalTimeoutMs: durationMs(job.totalTimeout),
     retry: fromRetry(job.retry),
     retentionMs: durationMs(job.retention),
+    payloadRetentionMs: durationMs(job.payloadRetention),
     labels: job.labels,
     unique: fromUnique(job.unique),
     priority: job.priority ?? undefined,
@@ -102,6 +104,7 @@ export function fromSettings(settings: wire.QueueSettings | null): SettingsReque
     executionTimeoutMs: durationMs(settings?.executionTimeout),
     retry: fromRetry(settings?.retry),
     retentionMs: durationMs(settings?.retention),
+    payloadRetentionMs: durationMs(settings?.payloadRetention),
   };
 }
 
@@ -153,6 +156,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     cancelReason: record.cancelReason,
     retryOf: record.spec.retryOf,
     payloadsErasedTime: toOptionalTime(record.payloadsErasedAtMs),
+    payloadsExpireTime: toOptionalTime(payloadsExpireAtMs(record)),
     history: options.history ? record.trail.map(toEvent) : undefined,
     attempts: options.history ? attemptsOf(record).map(toAttempt) : undefined,
   };
@@ -166,6 +170,7 @@ export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
       executionTimeout: toTime(settings.executionTimeoutMs),
       retry: toRetry(settings.retry),
       retention: toTime(settings.retentionMs),
+      payloadRetention: toTime(settings.payloadRetentionMs ?? settings.retentionMs),
     },
     version: queue.version,
     createTime: toTime(queue.createdAtMs),
@@ -185,6 +190,7 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     totalTimeout: toOptionalTime(spec.totalTimeoutMs),
     retry: toRetry(spec.retry),
     retention: toTime(spec.retentionMs),
+    payloadRetention: toTime(payloadsKeptMs(spec)),
     labels: spec.labels,
     priority: spec.priority ?? defaultPriority,
     unique: spec.unique && { key: spec.unique.key, onConflict: uniqueConflictCodes[spec.unique.onConflict] },

@@ -26,7 +26,7 @@ import type { JobRecord } from '../../src/domain/job.ts';
 import { bucketOf, createJobIdGenerator, jobIdParts } from '../../src/domain/job-id.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { defaultQueueSettings } from '../../src/domain/queue.ts';
-import { eraseJob } from '../../src/domain/erasure.ts';
+import { eraseJob } from '../../src/domain/payload-life.ts';
 import { acceptJob, decide } from '../../src/domain/transitions.ts';
 import type { JobCommand } from '../../src/domain/transitions.ts';
 import { createInputValidator } from '../../src/gateway/input-validator.ts';

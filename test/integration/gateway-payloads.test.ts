@@ -1,10 +1,10 @@
 // Payloads through a real gateway on a real socket: what is erased is gone for every reader.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
-import { payloadIds } from '../../src/domain/erasure.ts';
+import { payloadIds } from '../../src/domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../src/domain/job.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
-import type { TroupeClient } from '../../src/client/index.ts';
+import type { JobOptions, TroupeClient } from '../../src/client/index.ts';
 import { runCli } from '../../src/cli/main.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 import { openEdge } from './gateway-edge.ts';
@@ -109,5 +109,46 @@ describe('delete', () => {
     expect(await run('get', jobId, '--output', '/dev/null')).toMatchObject({ code: 2 });
     const open = await troupe.submit('test.echo', 1);
     expect((await run('delete', open.jobId)).code).toBe(5);
+  });
+});
+
+describe('a payload retention', () => {
+  const hourMs = 3_600_000;
+
+  it('comes from the job, else from the queue, and is never longer than the retention', async () => {
+    const settings = { retentionMs: 24 * hourMs, payloadRetentionMs: hourMs };
+    expect(await troupe.queues.create('short', settings)).toMatchObject({ settings });
+    const kept = async (options: JobOptions) => {
+      const { jobId } = await troupe.submit('test.echo', 1, { queue: 'short', ...options });
+      const { payloadRetentionMs, payloadsExpireAt, createdAt } = await troupe.get(jobId);
+      return [payloadRetentionMs, payloadsExpireAt && payloadsExpireAt.getTime() - createdAt.getTime()];
+    };
+    expect(await kept({})).toEqual([hourMs, hourMs]);
+    expect(await kept({ payloadRetentionMs: 2 * hourMs })).toEqual([2 * hourMs, 2 * hourMs]);
+    expect(await kept({ retentionMs: hourMs / 2 })).toEqual([hourMs / 2, undefined]);
+    expect(await kept({ queue: 'default' })).toEqual([168 * hourMs, undefined]);
+    const runAt = new Date(Date.now() + 30 * hourMs);
+    const [aheadMs] = await kept({ runAt });
+    expect(aheadMs).toBeGreaterThan(30 * hourMs);
+    expect(aheadMs).toBeLessThanOrEqual(31 * hourMs);
+    const late = { violations: [{ field: 'job.run_time' }] };
+    await expect(kept({ runAt, payloadRetentionMs: hourMs })).rejects.toMatchObject(late);
+    const tooLong = { violations: [{ field: 'settings.payload_retention' }] };
+    await expect(troupe.queues.create('bad', { payloadRetentionMs: 169 * hourMs })).rejects.toMatchObject(tooLong);
+    await expect(troupe.queues.update('short', 1, { retentionMs: hourMs / 2 })).rejects.toMatchObject(tooLong);
+    await expect(troupe.submit('test.echo', 1, { payloadRetentionMs: 169 * hourMs })).rejects.toMatchObject({
+      violations: [{ field: 'job.payload_retention' }],
+    });
+  });
+
+  it('that is over leaves the job without its payloads, which is no error', async () => {
+    const { jobId } = await troupe.submit('test.echo', 1, { payloadRetentionMs: hourMs });
+    await succeed(jobId, { kind: 'json', json: '1' });
+    const record = edge.records.get(jobId as JobId);
+    if (record) edge.records.set(record.id, { ...record, createdAtMs: record.createdAtMs - hourMs });
+    const gone = { state: 'SUCCEEDED', inputGone: 'expired', outputGone: 'expired' };
+    expect(await troupe.get(jobId)).toMatchObject(gone);
+    expect(await troupe.wait(jobId)).toMatchObject({ outputGone: 'expired' });
+    await expect(troupe.retry(jobId)).rejects.toMatchObject({ code: 'PAYLOAD_GONE', metadata: { why: 'expired' } });
   });
 });

@@ -9,7 +9,7 @@ import type { JobRecord } from '../../domain/job.ts';
 import { isTerminal, trailMax } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
-import { eraseJob } from '../../domain/erasure.ts';
+import { eraseJob } from '../../domain/payload-life.ts';
 import type { Decision, JobCommand } from '../../domain/transitions.ts';
 import { decide, nextDeadline } from '../../domain/transitions.ts';
 import type { ActorContext } from '../kernel/actor.ts';

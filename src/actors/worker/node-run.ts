@@ -1,7 +1,9 @@
 /** One run of this node, from its grant until a shard has taken its outcome. */
 import type { ProgressNote } from '../../application/ports/bus.ts';
+import { payloadMarginMs } from '../../application/ports/payload-store.ts';
 import type { RunOutcome, RunPayload, RunRequest } from '../../application/ports/run-pool.ts';
 import type { CheckpointItem, ClaimResult } from '../../application/shard-protocol.ts';
+import { inlineLimit, payloadsKeptMs } from '../../domain/payload-life.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { CheckpointSaver, OfferedCheckpoint } from './checkpoint-saver.ts';
@@ -68,14 +70,16 @@ export function requestOf(run: NodeRun, input: RunPayload, checkpoint: RunPayloa
   };
 }
 
-/** Where a payload of the run lies in the store if it is large; kept as long as the job. */
+/** Where a payload of the run lies if not in the record, and how long it is kept. */
 export function placeOf(
   { jobId, grant }: NodeRun,
   name: string,
   { payloads, limits }: Pick<WorkerServices, 'payloads' | 'limits'>,
 ): PayloadPlace {
-  const expiresAtMs = grant.createdAtMs + grant.spec.retentionMs;
-  return { payloads, limits, payloadId: `${jobId}/${grant.token}/${name}`, expiresAtMs };
+  const { spec, createdAtMs } = grant;
+  const expiresAtMs = createdAtMs + payloadsKeptMs(spec) + payloadMarginMs;
+  const payloadId = `${jobId}/${grant.token}/${name}`;
+  return { payloads, limits, payloadId, expiresAtMs, inlineMaxBytes: inlineLimit(spec, limits.inlineMaxBytes) };
 }
 
 /** As the shard records it; its bytes are durable by then. */
@@ -87,7 +91,7 @@ export async function checkpointItem(
   const place = placeOf(run, `checkpoint-${String(number)}`, services);
   const { jobId, grant } = run;
   const bytes = bytesOf(payload);
-  if (bytes > services.limits.inlineMaxBytes) run.stored = [...run.stored, { number, id: place.payloadId }];
+  if (bytes > place.inlineMaxBytes) run.stored = [...run.stored, { number, id: place.payloadId }];
   return { jobId, token: grant.token, number, bytes, payload: await placed(payload, place) };
 }
 

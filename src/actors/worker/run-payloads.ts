@@ -4,14 +4,11 @@ import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts
 import type { AttemptOutcome, ClaimResult } from '../../application/shard-protocol.ts';
 import type { Payload } from '../../domain/job.ts';
 
-export interface OutputLimits {
-  readonly inlineMaxBytes: number;
-  readonly outputMaxBytes: number;
-}
-
 export interface PayloadPlace {
   readonly payloads: PayloadStore;
-  readonly limits: OutputLimits;
+  readonly limits: { readonly outputMaxBytes: number };
+  /** What is larger lies in the store. */
+  readonly inlineMaxBytes: number;
   /** Unique to the attempt: two attempts may return different bytes. */
   readonly payloadId: string;
   readonly expiresAtMs: number;
@@ -32,7 +29,7 @@ export async function attemptOutcome(outcome: RunOutcome, place: PayloadPlace): 
 /** In the form that a record can hold; durable where it is only referred to. */
 export async function placed(payload: RunPayload, place: PayloadPlace): Promise<Payload> {
   const bytes = bytesOf(payload);
-  if (bytes <= place.limits.inlineMaxBytes) return inline(payload);
+  if (bytes <= place.inlineMaxBytes) return inline(payload);
   await place.payloads.putPayload({
     id: place.payloadId,
     bytes: payload.kind === 'json' ? Buffer.from(payload.json) : payload.bytes,

@@ -4,6 +4,9 @@
  */
 export const payloadPartBytes = 1 << 20;
 
+/** In the store a payload outlives its time by this, whatever the clocks of the parts of a cluster say. */
+export const payloadMarginMs = 60_000;
+
 export interface PayloadStore {
   /** Idempotent: the same id has the same bytes. Durable when it resolves. */
   putPayload(input: { readonly id: string; readonly bytes: Uint8Array; readonly expiresAtMs: number }): Promise<void>;

@@ -12,6 +12,7 @@ import { tableText } from '../text-table.ts';
 interface SettingsFlags {
   readonly executionTimeout?: number;
   readonly retention?: number;
+  readonly payloadRetention?: number;
   readonly maxAttempts?: number;
   readonly initialDelay?: number;
   readonly coefficient?: number;
@@ -23,6 +24,11 @@ function withSettingsFlags(command: Command): Command {
   return command
     .option('--execution-timeout <duration>', 'longest run of one attempt', durationFlag('execution-timeout'))
     .option('--retention <duration>', 'how long jobs are kept after their creation', durationFlag('retention'))
+    .option(
+      '--payload-retention <duration>',
+      'how long their inputs and outputs are kept (as long as they)',
+      durationFlag('payload-retention'),
+    )
     .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
     .option('--initial-delay <duration>', 'before the second attempt', durationFlag('initial-delay'))
     .option('--coefficient <number>', 'growth of the delay, 1 to 10', numberFlag('coefficient'))
@@ -39,7 +45,11 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
     nonRetryableCodes: flags.nonRetryableCode,
   });
   return {
-    ...given({ executionTimeoutMs: flags.executionTimeout, retentionMs: flags.retention }),
+    ...given({
+      executionTimeoutMs: flags.executionTimeout,
+      retentionMs: flags.retention,
+      payloadRetentionMs: flags.payloadRetention,
+    }),
     ...(Object.keys(retry).length > 0 && { retry }),
   };
 }

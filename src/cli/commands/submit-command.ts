@@ -34,6 +34,7 @@ interface SubmitFlags {
   readonly executionTimeout?: number;
   readonly totalTimeout?: number;
   readonly retention?: number;
+  readonly payloadRetention?: number;
   readonly maxAttempts?: number;
   readonly nonRetryableCode?: readonly string[];
   readonly wait?: boolean;
@@ -76,6 +77,7 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
       executionTimeoutMs: flags.executionTimeout,
       totalTimeoutMs: flags.totalTimeout,
       retentionMs: flags.retention,
+      payloadRetentionMs: flags.payloadRetention,
       idempotencyKey: key,
       uniqueKey: flags.uniqueKey,
       onConflict: flags.onConflict,
@@ -182,6 +184,11 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .option('--execution-timeout <duration>', 'longest run of one attempt', durationFlag('execution-timeout'))
     .option('--total-timeout <duration>', 'longest time over all attempts', durationFlag('total-timeout'))
     .option('--retention <duration>', 'how long it is kept', durationFlag('retention'))
+    .option(
+      '--payload-retention <duration>',
+      'how long its input and output are kept (as long as it)',
+      durationFlag('payload-retention'),
+    )
     .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
     .option('--non-retryable-code <code>', 'error code that is never retried, or none; may be repeated', codesFlag)
     .option('--wait', 'stay until it has ended; the exit code tells how')

@@ -24,6 +24,7 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
   const clock = createManualClock();
   const sent: { shard: number; items: readonly SubmitItem[] }[] = [];
   const stored = new Map<string, Uint8Array>();
+  const expiries = new Map<string, number>();
   const versions = new Map([['default/default', 1]]);
   let reads = 0;
   let away = options.away ?? 0;
@@ -83,7 +84,10 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     },
     fleet: { versionsOf: () => ['1', '2.0.0', '2.1.0'] },
     payloads: {
-      putPayload: async ({ id, bytes }) => void stored.set(id, bytes),
+      putPayload: async ({ id, bytes, expiresAtMs }) => {
+        stored.set(id, bytes);
+        expiries.set(id, expiresAtMs);
+      },
       getPayload: async () => undefined,
       deletePayload: async (id) => void stored.delete(id),
     },
@@ -95,6 +99,7 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     clock,
     sent,
     stored,
+    expiries,
     submit,
     reads: () => reads,
     changeQueue(): void {
@@ -165,6 +170,27 @@ describe('submit', () => {
     expect(stored.get(input?.kind === 'ref' ? input.id : '')?.byteLength).toBe(1_025);
     await submit.one(context, { ...echo, input: { kind: 'bytes', bytes: Buffer.from([1, 2, 255]) } });
     expect(sent[2]?.items[0]?.spec.input).toEqual({ kind: 'bytes', base64: 'AQL/' });
+  });
+
+  it('stores small inputs too when they are to go before their job, and refuses to keep them longer', async () => {
+    const { submit, sent, stored, expiries, clock } = setUp();
+    const keptMs = 3_600_000;
+    const kept = (payloadRetentionMs: number, more: Partial<JobRequest> = {}): Promise<unknown> =>
+      submit.one(context, { ...echo, input: { kind: 'json', json: '1' }, payloadRetentionMs, ...more });
+    await kept(keptMs);
+    const spec = sent[0]?.items[0]?.spec;
+    expect(spec).toMatchObject({ input: { kind: 'ref', bytes: 1 }, payloadRetentionMs: keptMs });
+    expect([...expiries.values()]).toEqual([clock.nowMs() + keptMs + 60_000]);
+    await kept(keptMs, { retentionMs: keptMs });
+    expect([sent[1]?.items[0]?.spec.payloadRetentionMs, stored.size]).toEqual([undefined, 1]);
+    const fieldsOf = async (refused: Promise<unknown>): Promise<unknown> =>
+      refused.then(
+        () => undefined,
+        (error: unknown) => TroupeError.from(error).violations.map(({ field }) => field),
+      );
+    expect(await fieldsOf(kept(keptMs + 1, { retentionMs: keptMs }))).toEqual(['job.payload_retention']);
+    expect(await fieldsOf(kept(59_999))).toEqual(['job.payload_retention']);
+    expect(await fieldsOf(kept(keptMs, { runAtMs: clock.nowMs() + keptMs }))).toEqual(['job.run_time']);
   });
 
   it('stores the payload of a repeated keyed submit under the same id', async () => {
@@ -251,6 +277,7 @@ describe('submit', () => {
       const print = (more: object): unknown => fingerprint('t', { ...echo, idempotencyKey: 'k', ...more })?.contentHash;
       expect(print({ handlerVersion: '1' })).not.toBe(print({}));
       expect(print({ priority: 2 })).not.toBe(print({}));
+      expect(print({ payloadRetentionMs: 60_000 })).not.toBe(print({}));
       expect(print({})).toBe('wP1SA2_FkErCIlyCSRP8jev-Zzit0lHiw9VavDeF94k');
     });
   });

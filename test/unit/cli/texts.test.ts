@@ -24,7 +24,15 @@ function job(parts: Partial<JobInfo> = {}): JobInfo {
   return {
     ...{ id: 'j', handler: 'test.echo', queue: 'default', state: 'QUEUED', final: false, seq: 1, attempt: 0 },
     ...{ failures: 0, losses: 0, oomRetries: 0, createdAt: at, updatedAt: at, readyAt: at, expiresAt: at },
-    ...{ executionTimeoutMs: 1, retentionMs: 1, priority: 2, labels: {}, history: [], attempts: [] },
+    ...{
+      executionTimeoutMs: 1,
+      retentionMs: 1,
+      payloadRetentionMs: 1,
+      priority: 2,
+      labels: {},
+      history: [],
+      attempts: [],
+    },
     retry: { maxAttempts: 3, initialMs: 1, coefficient: 2, maxMs: 2 },
     ...parts,
   };

@@ -245,6 +245,9 @@ describe('decisions', () => {
     expect(decide(long, { kind: 'expire' }, start + 60_000, 0)).toMatchObject({ record: { state: 'FAILED', failure } });
     const past = apply(submitted, claim('a'), { kind: 'snooze', token: 'a', delayMs: submitted.spec.retentionMs });
     expect(past).toMatchObject({ state: 'FAILED', failure });
+    const brief = testRecord({ payloadRetentionMs: 60_000 }, { nowMs: start });
+    const inputGone = apply(brief, claim('a'), { kind: 'snooze', token: 'a', delayMs: 60_000 });
+    expect(inputGone).toMatchObject({ state: 'FAILED', failure });
   });
 
   it('says in its history where each attempt ran', () => {

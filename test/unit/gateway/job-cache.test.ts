@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { jsonBytes } from '../../../src/application/json-bytes.ts';
-import { eraseJob } from '../../../src/domain/erasure.ts';
+import { eraseJob } from '../../../src/domain/payload-life.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { createJobCache } from '../../../src/gateway/job-cache.ts';
 import type { ClosableJobCache, JobCacheOptions } from '../../../src/gateway/job-cache.ts';

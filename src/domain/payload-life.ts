@@ -1,0 +1,48 @@
+/**
+ * How long a job keeps what it was given, has saved and returned: until its payload retention is over, or until somebody has
+ * them erased. Erasing is not a transition: state, number, history and outcome stay, so a reader sees the same job before
+ * and after, only without its payloads.
+ */
+import { invariant } from './errors.ts';
+import type { JobRecord, JobSpec } from './job.ts';
+import { isTerminal } from './job.ts';
+
+const erased = { kind: 'erased' } as const;
+
+/**
+ * Why there is no payload any more. `expired`: its retention is over. `missing`: it should be in the store and is not, as
+ * after a DeleteJob that was cut off between the payloads and the record.
+ */
+export const goneReasons = ['erased', 'missing', 'expired'] as const;
+export type GoneReason = (typeof goneReasons)[number];
+
+/** From the creation of the job on. */
+export function payloadsKeptMs(spec: Pick<JobSpec, 'payloadRetentionMs' | 'retentionMs'>): number {
+  return spec.payloadRetentionMs ?? spec.retentionMs;
+}
+
+/** What lies in the record lives as long as it: with a retention of their own even small payloads lie beside it. */
+export function inlineLimit(spec: Pick<JobSpec, 'payloadRetentionMs'>, inlineMaxBytes: number): number {
+  return spec.payloadRetentionMs === undefined ? inlineMaxBytes : -1;
+}
+
+/** Undefined: as long as the job itself. */
+export function payloadsExpireAtMs({ createdAtMs, spec }: JobRecord): number | undefined {
+  return spec.payloadRetentionMs === undefined ? undefined : createdAtMs + spec.payloadRetentionMs;
+}
+
+export function eraseJob(record: JobRecord, nowMs: number): JobRecord {
+  invariant(isTerminal(record.state), 'only the payloads of an ended job are erased');
+  return {
+    ...record,
+    spec: { ...record.spec, input: erased },
+    ...(record.output !== undefined && { output: erased }),
+    ...(record.checkpoint !== undefined && { checkpoint: { ...record.checkpoint, payload: erased } }),
+    payloadsErasedAtMs: Math.max(nowMs, record.updatedAtMs),
+  };
+}
+
+/** Ids in the payload store of all that the record refers to. */
+export function payloadIds({ spec, output, checkpoint }: JobRecord): readonly string[] {
+  return [spec.input, output, checkpoint?.payload].flatMap((payload) => (payload?.kind === 'ref' ? [payload.id] : []));
+}

@@ -1,0 +1,41 @@
+// Where the output of a run lies, and until when.
+import { expect, it } from 'vitest';
+import { newRun, placeOf } from '../../../src/actors/worker/node-run.ts';
+import { attemptOutcome } from '../../../src/actors/worker/run-payloads.ts';
+import { defaultWorkerLimits } from '../../../src/actors/worker/worker-services.ts';
+import { payloadMarginMs } from '../../../src/application/ports/payload-store.ts';
+import { testRecord, testSpec } from '../../support/jobs.ts';
+
+const createdAtMs = 1_000;
+
+async function place(json: string, payloadRetentionMs?: number) {
+  const puts: { id: string; expiresAtMs: number }[] = [];
+  const payloads = {
+    putPayload: async ({ id, expiresAtMs }: { id: string; expiresAtMs: number }) => void puts.push({ id, expiresAtMs }),
+    getPayload: async () => undefined,
+    deletePayload: async () => undefined,
+  };
+  const spec = testSpec({ ...(payloadRetentionMs !== undefined && { payloadRetentionMs }) });
+  const { id } = testRecord();
+  const run = newRun(id, { kind: 'granted', token: 't', attempt: 1, spec, createdAtMs, suspect: false });
+  const limits = { ...defaultWorkerLimits, inlineMaxBytes: 4 };
+  const outcome = { kind: 'succeeded', output: { kind: 'json', json } } as const;
+  return {
+    id: `${id}/t/output`,
+    outcome: await attemptOutcome(outcome, placeOf(run, 'output', { payloads, limits })),
+    puts,
+  };
+}
+
+it('a small output lies in the record, a larger one beside it, as long as the record', async () => {
+  expect(await place('"ab"')).toMatchObject({ outcome: { output: { kind: 'json', json: '"ab"' } }, puts: [] });
+  const { id, outcome, puts } = await place('"abc"');
+  expect(outcome).toMatchObject({ output: { kind: 'ref', id, bytes: 5, encoding: 'json' } });
+  expect(puts).toEqual([{ id, expiresAtMs: createdAtMs + testSpec().retentionMs + payloadMarginMs }]);
+});
+
+it('with a retention of its own a small one lies beside the record too, no longer than that', async () => {
+  const { id, outcome, puts } = await place('1', 60_000);
+  expect(outcome).toMatchObject({ output: { kind: 'ref', bytes: 1 } });
+  expect(puts).toEqual([{ id, expiresAtMs: createdAtMs + 60_000 + payloadMarginMs }]);
+});
