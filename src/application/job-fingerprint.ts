@@ -49,6 +49,7 @@ function canonicalText(request: JobRequest): string {
     ...labels,
     ...(request.unique === undefined ? [] : [[request.unique.key, request.unique.onConflict]]),
     ...(request.retryOf === undefined ? [] : [request.retryOf]),
+    ...(request.heartbeatTimeoutMs === undefined ? [] : [{ heartbeatTimeoutMs: request.heartbeatTimeoutMs }]),
     ...(codes === undefined ? [] : [{ nonRetryableCodes: codes }]),
     ...(request.payloadRetentionMs === undefined ? [] : [{ payloadRetentionMs: request.payloadRetentionMs }]),
     ...(request.priority === undefined ? [] : [{ priority: request.priority }]),

@@ -17,6 +17,8 @@ export interface JobRequest {
   readonly runAtMs?: number | undefined;
   readonly queueTimeoutMs?: number | undefined;
   readonly executionTimeoutMs?: number | undefined;
+  /** 0: none, whatever handler and queue say. */
+  readonly heartbeatTimeoutMs?: number | undefined;
   readonly totalTimeoutMs?: number | undefined;
   readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined;
   readonly retentionMs?: number | undefined;

@@ -20,9 +20,11 @@ import type { JobRequest, RequestPayload } from './job-request.ts';
 import { retentionMaxMs } from './ports/job-listing.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import {
+  checkHeartbeat,
   checkPayloadRetention,
   checkRetry,
   executionTimeoutRange,
+  mergeHeartbeat,
   mergeRetry,
   retentionRange,
 } from './settings-checks.ts';
@@ -70,6 +72,7 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   const kept = keptOf(request, facts);
   for (const { key, description } of checkLabels(request.labels ?? {})) checks.add(`job.labels[${key}]`, description);
   checkTimes(checks, request, kept, facts.nowMs);
+  checkHeartbeat(checks, 'job.heartbeat_timeout', request.heartbeatTimeoutMs, executionTimeoutOf(request, facts));
   checks.range('job.priority', request.priority, priorityRange);
   checkRetry(checks, 'job.retry', request.retry);
   const problemsWith = inputChecker(input, facts.validator);
@@ -118,6 +121,11 @@ function checkTimes(checks: FieldChecks, request: JobRequest, kept: Kept, nowMs:
   }
 }
 
+function executionTimeoutOf(request: JobRequest, { choice, queue }: ResolutionFacts): number {
+  const settings = queue?.settings ?? defaultQueueSettings;
+  return request.executionTimeoutMs ?? choice?.manifests[0].executionTimeoutMs ?? settings.executionTimeoutMs;
+}
+
 /** What is wrong with the input for one version of the handler; the text is parsed once for all of them. */
 function inputChecker(
   input: RequestPayload,
@@ -157,6 +165,9 @@ function fillIn(
   facts: ResolutionFacts,
 ): Omit<JobSpec, 'input'> {
   const { settings } = queue;
+  const executionTimeoutMs = executionTimeoutOf(request, facts);
+  const heartbeats = [request, manifest, settings].map((layer) => layer.heartbeatTimeoutMs);
+  const heartbeatTimeoutMs = mergeHeartbeat(heartbeats, executionTimeoutMs);
   return {
     tenant: facts.tenant,
     queue: queue.name,
@@ -165,7 +176,8 @@ function fillIn(
     ...(version !== undefined && { handlerVersion: version }),
     ...(request.runAtMs !== undefined && request.runAtMs > facts.nowMs && { runAtMs: request.runAtMs }),
     ...(request.queueTimeoutMs !== undefined && { queueTimeoutMs: request.queueTimeoutMs }),
-    executionTimeoutMs: request.executionTimeoutMs ?? manifest.executionTimeoutMs ?? settings.executionTimeoutMs,
+    executionTimeoutMs,
+    ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
     ...(request.totalTimeoutMs !== undefined && { totalTimeoutMs: request.totalTimeoutMs }),
     retry: mergeRetry([request.retry, manifest.retry], settings.retry),
     retentionMs: kept.retentionMs,

@@ -12,9 +12,11 @@ import type { Clock } from './ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
 import type { QueueView, QueueViews } from './queue-views.ts';
 import {
+  checkHeartbeat,
   checkPayloadRetention,
   checkRetry,
   executionTimeoutRange,
+  mergeHeartbeat,
   mergeRetry,
   retentionRange,
 } from './settings-checks.ts';
@@ -25,6 +27,8 @@ const pageSizeDefault = 100;
 /** What is absent keeps its value, or gets its default. */
 export interface SettingsRequest {
   readonly executionTimeoutMs?: number | undefined;
+  /** 0: none. */
+  readonly heartbeatTimeoutMs?: number | undefined;
   readonly retry?: JobRequest['retry'];
   readonly retentionMs?: number | undefined;
   readonly payloadRetentionMs?: number | undefined;
@@ -123,14 +127,19 @@ function check(name: string, settings: SettingsRequest, version?: number): void 
   checks.ensureNone();
 }
 
+/** Throws INVALID_ARGUMENT when the request does not go with what it leaves as it is. */
 function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
+  const executionTimeoutMs = request.executionTimeoutMs ?? base.executionTimeoutMs;
   const retentionMs = request.retentionMs ?? base.retentionMs;
   const payloadRetentionMs = request.payloadRetentionMs ?? base.payloadRetentionMs;
   const checks = new FieldChecks();
+  checkHeartbeat(checks, 'settings.heartbeat_timeout', request.heartbeatTimeoutMs, executionTimeoutMs);
   checkPayloadRetention(checks, 'settings.payload_retention', { retentionMs, payloadRetentionMs });
   checks.ensureNone();
+  const heartbeatTimeoutMs = mergeHeartbeat([request.heartbeatTimeoutMs, base.heartbeatTimeoutMs], executionTimeoutMs);
   return {
-    executionTimeoutMs: request.executionTimeoutMs ?? base.executionTimeoutMs,
+    executionTimeoutMs,
+    ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
     retry: mergeRetry([request.retry], base.retry),
     retentionMs,
     ...(payloadRetentionMs !== undefined && { payloadRetentionMs }),

@@ -68,6 +68,7 @@ function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotenc
     input,
     queueTimeoutMs: spec.queueTimeoutMs,
     executionTimeoutMs: spec.executionTimeoutMs,
+    heartbeatTimeoutMs: spec.heartbeatTimeoutMs ?? 0,
     totalTimeoutMs: spec.totalTimeoutMs,
     retry: { ...spec.retry, nonRetryableCodes: spec.retry.nonRetryableCodes ?? [] },
     retentionMs: spec.retentionMs,

@@ -1,4 +1,5 @@
 /** Bounds and merging of what jobs and queues have in common: timeouts, retention, retries. */
+import { heartbeatMinMs } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/job.ts';
 import { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';
 import type { FieldChecks, Range } from './field-checks.ts';
@@ -25,6 +26,19 @@ export function checkPayloadRetention(
   const max = Math.min(retentionMs, retentionRange.max);
   const text = `1 minute to the retention (${String(retentionMs)} ms)`;
   checks.range(field, payloadRetentionMs, { min: retentionRange.min, max, text });
+}
+
+/** 0 is said by who wants none. */
+export function checkHeartbeat(checks: FieldChecks, field: string, ms: number | undefined, executionMs: number): void {
+  if (ms === 0) return;
+  const text = `1 s to the execution timeout (${String(executionMs)} ms), or 0 for none`;
+  checks.range(field, ms, { min: heartbeatMinMs, max: executionMs, text });
+}
+
+/** The first layer that says something wins. What is inherited and longer than the execution timeout has no meaning. */
+export function mergeHeartbeat(layers: readonly (number | undefined)[], executionMs: number): number | undefined {
+  const ms = layers.find((layer) => layer !== undefined) ?? 0;
+  return ms === 0 || ms > executionMs ? undefined : ms;
 }
 
 /** `prefix` is the path of the retry message in the contract. */

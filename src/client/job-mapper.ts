@@ -38,6 +38,7 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
       runTime: draft.runAt && toTime(draft.runAt.getTime()),
       queueTimeout: toOptionalTime(draft.queueTimeoutMs),
       executionTimeout: toOptionalTime(draft.executionTimeoutMs),
+      heartbeatTimeout: toOptionalTime(draft.heartbeatTimeoutMs),
       totalTimeout: toOptionalTime(draft.totalTimeoutMs),
       retry: toRetry(draft.retry),
       retention: toOptionalTime(draft.retentionMs),
@@ -76,6 +77,7 @@ export function toPayload(input: unknown): Init<wire.Payload> | undefined {
 export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSettings> {
   return {
     executionTimeout: toOptionalTime(settings.executionTimeoutMs),
+    heartbeatTimeout: toOptionalTime(settings.heartbeatTimeoutMs),
     retry: toRetry(settings.retry),
     retention: toOptionalTime(settings.retentionMs),
     payloadRetention: toOptionalTime(settings.payloadRetentionMs),
@@ -133,6 +135,7 @@ type Optional =
   | 'finishedAt'
   | 'runAt'
   | 'queueTimeoutMs'
+  | 'heartbeatTimeoutMs'
   | 'totalTimeoutMs'
   | 'run'
   | 'progress'
@@ -152,6 +155,7 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
   const { spec, run, progress, checkpoint, failure } = job;
   const queueTimeoutMs = durationMs(spec?.queueTimeout);
   const totalTimeoutMs = durationMs(spec?.totalTimeout);
+  const heartbeatTimeoutMs = durationMs(spec?.heartbeatTimeout);
   return {
     ...(spec !== null && spec.handlerVersion !== '' && { handlerVersion: spec.handlerVersion }),
     ...(job.firstStartTime && { firstStartedAt: dateOf(job.firstStartTime) }),
@@ -159,6 +163,7 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
     ...(spec?.runTime && { runAt: dateOf(spec.runTime) }),
     ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
     ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
+    ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
     ...(run && { run: { attempt: run.attempt, node: run.node, startedAt: dateOf(run.startTime) } }),
     ...(progress && { progress: { fraction: progress.fraction, note: progress.note } }),
     ...(spec?.input &&
@@ -224,10 +229,12 @@ function fromAttempt(attempt: wire.JobAttempt): JobAttemptInfo {
 }
 
 export function fromQueue(queue: wire.Queue): QueueInfo {
+  const heartbeatTimeoutMs = durationMs(queue.settings?.heartbeatTimeout);
   return {
     name: queue.name,
     settings: {
       executionTimeoutMs: durationMs(queue.settings?.executionTimeout) ?? 0,
+      ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
       retry: fromRetry(queue.settings?.retry),
       retentionMs: durationMs(queue.settings?.retention) ?? 0,
       payloadRetentionMs: durationMs(queue.settings?.payloadRetention) ?? durationMs(queue.settings?.retention) ?? 0,

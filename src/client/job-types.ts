@@ -74,6 +74,7 @@ export interface JobInfo {
   readonly runAt?: Date;
   readonly queueTimeoutMs?: number;
   readonly executionTimeoutMs: number;
+  readonly heartbeatTimeoutMs?: number;
   readonly totalTimeoutMs?: number;
   readonly retry: RetryPolicy;
   readonly retentionMs: number;
@@ -111,6 +112,7 @@ export interface JobInfo {
 
 export interface QueueSettingsInfo {
   readonly executionTimeoutMs: number;
+  readonly heartbeatTimeoutMs?: number;
   readonly retry: RetryPolicy;
   readonly retentionMs: number;
   /** How long input and output are kept after creation. */
@@ -137,6 +139,8 @@ export interface QueueInfo {
 /** What is absent keeps its value or gets its default. */
 export interface QueueSettingsInput {
   readonly executionTimeoutMs?: number;
+  /** 0: none. */
+  readonly heartbeatTimeoutMs?: number;
   readonly retry?: Partial<RetryPolicy>;
   readonly retentionMs?: number;
   /** How long input and output are kept after creation; at most the retention. Default: of the queue, else the retention. */
@@ -154,6 +158,8 @@ export interface JobOptions {
   readonly queueTimeoutMs?: number;
   /** One attempt. */
   readonly executionTimeoutMs?: number;
+  /** Longest time of an attempt without a sign of life; 0: none, whatever handler and queue say. */
+  readonly heartbeatTimeoutMs?: number;
   /** From submission to the end. */
   readonly totalTimeoutMs?: number;
   readonly retry?: Partial<RetryPolicy>;

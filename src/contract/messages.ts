@@ -175,6 +175,7 @@ export interface JobSpec {
   readonly handlerVersion: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly unique: UniqueKey | null;
+  readonly heartbeatTimeout: Duration | null;
   readonly priority: number | null;
   readonly payloadRetention: Duration | null;
 }
@@ -260,6 +261,7 @@ export interface QueueSettings {
   readonly executionTimeout: Duration | null;
   readonly retry: RetryPolicy | null;
   readonly retention: Duration | null;
+  readonly heartbeatTimeout: Duration | null;
   readonly payloadRetention: Duration | null;
 }
 

@@ -7,6 +7,8 @@ export interface HandlerManifest {
   /** JSON Schema (2020-12) of a JSON input, if the handler declared one that can be expressed so. */
   readonly inputSchema?: Readonly<Record<string, unknown>>;
   readonly executionTimeoutMs?: number;
+  /** 0: none, whatever the queue says. */
+  readonly heartbeatTimeoutMs?: number;
   /** Heap of its thread, rounded up to a memory class by the node. */
   readonly memoryMb?: number;
   /** Heap up to which an attempt that ran out of memory is repeated in the next class. */

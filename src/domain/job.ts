@@ -86,6 +86,9 @@ export interface UniqueKey {
   readonly onConflict: UniqueConflict;
 }
 
+/** A shorter silence is not told from a busy machine. */
+export const heartbeatMinMs = 1_000;
+
 /** What the submitter asked for, with every default already filled in by the gateway. */
 export interface JobSpec {
   readonly tenant: string;
@@ -104,6 +107,8 @@ export interface JobSpec {
   readonly queueTimeoutMs?: number;
   /** One attempt, from the start in its thread. Never infinite. */
   readonly executionTimeoutMs: number;
+  /** Longest silence of an attempt, from the first instruction of its handler. Absent: no limit. */
+  readonly heartbeatTimeoutMs?: number;
   /** From submit to the end over all attempts. Absent: no limit. */
   readonly totalTimeoutMs?: number;
   readonly retry: RetryPolicy;

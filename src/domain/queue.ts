@@ -3,6 +3,8 @@ import type { RetryPolicy } from './job.ts';
 
 export interface QueueSettings {
   readonly executionTimeoutMs: number;
+  /** Absent: none. */
+  readonly heartbeatTimeoutMs?: number;
   readonly retry: RetryPolicy;
   /** How long records are kept after creation. */
   readonly retentionMs: number;

@@ -228,9 +228,16 @@ function cancel(record: JobRecord, reason: string, nowMs: number): Decision {
 function expire(record: JobRecord, nowMs: number): Decision {
   const deadline = nextDeadline(record);
   if (deadline === undefined || deadline.command !== 'expire' || deadline.atMs > nowMs) return refused('not-due');
-  if (record.firstStartedAtMs === undefined) return move(record, { by: 'expire', to: 'EXPIRED', nowMs }, {});
-  const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message: 'the total timeout passed between attempts' };
-  return move(record, { by: 'expire', to: 'FAILED', nowMs }, { failure });
+  const isStarted = record.firstStartedAtMs !== undefined;
+  const message = `the total timeout passed ${isStarted ? 'between attempts' : 'before the first attempt'}`;
+  const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message };
+  // Without a failure it was the queue timeout.
+  const change = deadline.atMs < totalEndMs(record) ? {} : { failure };
+  return move(record, { by: 'expire', to: isStarted ? 'FAILED' : 'EXPIRED', nowMs }, change);
+}
+
+function totalEndMs({ createdAtMs, spec: { totalTimeoutMs = Infinity } }: JobRecord): number {
+  return createdAtMs + totalTimeoutMs;
 }
 
 /**
@@ -254,8 +261,8 @@ function keepCheckpoint(
 export function nextDeadline(
   record: JobRecord,
 ): { readonly atMs: number; readonly command: 'due' | 'expire' } | undefined {
-  const { totalTimeoutMs, queueTimeoutMs } = record.spec;
-  const totalAtMs = totalTimeoutMs === undefined ? Infinity : record.createdAtMs + totalTimeoutMs;
+  const { queueTimeoutMs } = record.spec;
+  const totalAtMs = totalEndMs(record);
   switch (record.state) {
     case 'SCHEDULED':
     case 'RETRYING':

@@ -48,6 +48,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     runAtMs: timestampMs(job.runTime),
     queueTimeoutMs: durationMs(job.queueTimeout),
     executionTimeoutMs: durationMs(job.executionTimeout),
+    heartbeatTimeoutMs: durationMs(job.heartbeatTimeout),
     totalTimeoutMs: durationMs(job.totalTimeout),
     retry: fromRetry(job.retry),
     retentionMs: durationMs(job.retention),
@@ -102,6 +103,7 @@ function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {
 export function fromSettings(settings: wire.QueueSettings | null): SettingsRequest {
   return {
     executionTimeoutMs: durationMs(settings?.executionTimeout),
+    heartbeatTimeoutMs: durationMs(settings?.heartbeatTimeout),
     retry: fromRetry(settings?.retry),
     retentionMs: durationMs(settings?.retention),
     payloadRetentionMs: durationMs(settings?.payloadRetention),
@@ -168,6 +170,7 @@ export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
     name: queue.name,
     settings: {
       executionTimeout: toTime(settings.executionTimeoutMs),
+      heartbeatTimeout: toOptionalTime(settings.heartbeatTimeoutMs),
       retry: toRetry(settings.retry),
       retention: toTime(settings.retentionMs),
       payloadRetention: toTime(settings.payloadRetentionMs ?? settings.retentionMs),
@@ -187,6 +190,7 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     runTime: toOptionalTime(spec.runAtMs),
     queueTimeout: toOptionalTime(spec.queueTimeoutMs),
     executionTimeout: toTime(spec.executionTimeoutMs),
+    heartbeatTimeout: toOptionalTime(spec.heartbeatTimeoutMs),
     totalTimeout: toOptionalTime(spec.totalTimeoutMs),
     retry: toRetry(spec.retry),
     retention: toTime(spec.retentionMs),

@@ -29,6 +29,8 @@ export interface HandlerContext {
   checkpoint(value: unknown): Promise<void>;
   /** What an earlier attempt saved last; undefined when none did. */
   readonly lastCheckpoint: unknown;
+  /** A sign of life and nothing else, for handlers with a heartbeat timeout. Costs no message. */
+  heartbeat(): void;
   /** Throws once the attempt is cancelled or out of time; sees it inside a synchronous loop too. */
   throwIfCancelled(): void;
 }

@@ -3,6 +3,7 @@
  * A definition is recognised by its `~troupe` mark, so that a second copy of this package does no harm.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { heartbeatMinMs } from '../domain/job.ts';
 import { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';
 import type { HandlerContext } from './context.ts';
 import { parseDurationMs, parseSizeBytes, type Duration, type Size } from './quantity.ts';
@@ -23,6 +24,11 @@ export interface HandlerOptions<In extends StandardSchemaV1, Out extends Standar
   readonly output?: Out;
   /** One attempt, from its start in the thread; 10 ms .. 7 days. Without it the queue's default counts. */
   readonly executionTimeout?: Duration;
+  /**
+   * An attempt that gives no sign of life for so long is ended as HEARTBEAT_LOST: `ctx.progress`, `ctx.throwIfCancelled`,
+   * `ctx.log`, `ctx.checkpoint` and `ctx.heartbeat` are signs. 1 s .. `executionTimeout`, 0 for none. Without it the queue's default counts.
+   */
+  readonly heartbeatTimeout?: Duration;
   /** Heap of the thread; 32 MiB .. 64 GiB, rounded up to a memory class. Default: `workers.memoryMb` of the node. */
   readonly memory?: Size;
   /**
@@ -56,6 +62,7 @@ export interface Handler<
   readonly input: In | undefined;
   readonly output: Out | undefined;
   readonly executionTimeoutMs: number | undefined;
+  readonly heartbeatTimeoutMs: number | undefined;
   readonly memoryMb: number | undefined;
   readonly memoryMaxMb: number | undefined;
   readonly retry: {
@@ -98,6 +105,7 @@ export function defineHandler<
   const memoryMb = check.megabytes('memory', options.memory);
   const memoryMaxMb = check.megabytes('memoryMax', options.memoryMax);
   check.that((memoryMaxMb ?? Infinity) >= (memoryMb ?? 0), 'memoryMax', options.memoryMax, 'at least `memory`');
+  const executionTimeoutMs = check.duration('executionTimeout', options.executionTimeout, 10, 7 * dayMs);
   const backoff = options.retry?.backoff ?? {};
   return {
     '~troupe': 1,
@@ -105,7 +113,8 @@ export function defineHandler<
     version,
     input: options.input,
     output: options.output,
-    executionTimeoutMs: check.duration('executionTimeout', options.executionTimeout, 10, 7 * dayMs),
+    executionTimeoutMs,
+    heartbeatTimeoutMs: check.heartbeat('heartbeatTimeout', options.heartbeatTimeout, executionTimeoutMs ?? 7 * dayMs),
     memoryMb,
     memoryMaxMb,
     retry: definedOnly({
@@ -153,6 +162,14 @@ function checker(handler: string) {
       const ms = parseDurationMs(value);
       const inRange = ms !== undefined && ms >= minMs && ms <= maxMs;
       that(inRange, field, value, `a duration of ${minMs} ms to ${maxMs} ms, such as "250ms", "30s", "5m" or "2h"`);
+      return ms;
+    },
+    heartbeat(field: string, value: Duration | undefined, executionTimeoutMs: number): number | undefined {
+      if (value === undefined) return undefined;
+      const ms = parseDurationMs(value);
+      const inRange = ms === 0 || (ms !== undefined && ms >= heartbeatMinMs && ms <= executionTimeoutMs);
+      const most = `the execution timeout (${executionTimeoutMs} ms)`;
+      that(inRange, field, value, `a duration of ${heartbeatMinMs} ms to ${most}, or 0 for none`);
       return ms;
     },
     megabytes(field: string, value: Size | undefined): number | undefined {

@@ -12,6 +12,7 @@ export function manifestOf(handler: AnyHandler): HandlerManifest {
     inputKind: inputKindOf(handler.input),
     ...(inputSchema !== undefined && { inputSchema }),
     ...(handler.executionTimeoutMs !== undefined && { executionTimeoutMs: handler.executionTimeoutMs }),
+    ...(handler.heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs: handler.heartbeatTimeoutMs }),
     ...(handler.memoryMb !== undefined && { memoryMb: handler.memoryMb }),
     ...(handler.memoryMaxMb !== undefined && { memoryMaxMb: handler.memoryMaxMb }),
     ...(Object.keys(handler.retry).length > 0 && { retry: handler.retry }),

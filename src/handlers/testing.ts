@@ -57,6 +57,7 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
       return Promise.resolve();
     },
     lastCheckpoint: options.lastCheckpoint,
+    heartbeat: () => undefined,
     throwIfCancelled() {
       if (signal.aborted) throw cancelled('the attempt was cancelled');
     },

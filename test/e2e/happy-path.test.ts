@@ -198,6 +198,9 @@ describe('attempts and times', () => {
     // It may have been claimed ahead of a thread and given back; it never began.
     expect(waited.state).toBe('EXPIRED');
     expect(waited.firstStartedAt).toBeUndefined();
+    expect(waited.failure).toBeUndefined();
+    const never = await run('test.echo', 1, { runAt: new Date(Date.now() + 600_000), totalTimeoutMs: 200 });
+    expect(never).toMatchObject({ state: 'EXPIRED', attempt: 0, failure: { reason: 'DEADLINE_EXCEEDED' } });
     held.open();
     for (const { jobId } of filling) expect((await troupe.wait(jobId)).state).toBe('SUCCEEDED');
     const retried = await run(

@@ -180,8 +180,12 @@ describe('a handler that', () => {
   });
 });
 
-function runRogue({ handler, input = {}, maxAttempts = 2, executionTimeoutMs }: Rogue): Promise<JobInfo> {
-  const limits = executionTimeoutMs === undefined ? {} : { executionTimeoutMs };
+function runRogue({ handler, input = {}, maxAttempts = 2, ...rogue }: Rogue): Promise<JobInfo> {
+  const { executionTimeoutMs, heartbeatTimeoutMs } = rogue;
+  const limits = {
+    ...(executionTimeoutMs !== undefined && { executionTimeoutMs }),
+    ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
+  };
   return run(handler, input, { retry: { ...delays, maxAttempts }, ...limits });
 }
 

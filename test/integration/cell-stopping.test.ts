@@ -84,4 +84,35 @@ describe('time', () => {
     const run = zoo.run('noop', {}, { deadlineAtMs: Date.now() - 1 });
     expect((await run.ended).outcome).toMatchObject({ failure: { reason: 'DEADLINE_EXCEEDED' } });
   });
+
+  it('ends a run that waits for a thread past the deadline of its job, before one is free', async () => {
+    const busy = [zoo.run('polite'), zoo.run('polite')];
+    await Promise.all(busy.map((run) => run.started));
+    const late = zoo.run('noop', {}, { deadlineAtMs: Date.now() + 150 });
+    const outcome = { kind: 'failed', retryable: false, failure: { reason: 'DEADLINE_EXCEEDED' } };
+    expect((await late.ended).outcome).toMatchObject(outcome);
+    expect(busy.map(({ ends }) => ends)).toEqual([0, 0]);
+    for (const run of busy) zoo.pool.cancel(run.runId);
+    await Promise.all(busy.map((run) => run.ended));
+    expect(late.ends).toBe(1);
+  });
+
+  it.each(['endless', 'never'])('ends an attempt that gives no sign of life, retryable: %s', async (handler) => {
+    const { outcome, durationMs } = await zoo.run(handler, {}, { heartbeatTimeoutMs: 1_000 }).ended;
+    const message = 'the attempt gave no sign of life for 1000 ms';
+    const failure = { reason: 'HEARTBEAT_LOST', message };
+    expect(outcome).toEqual({ kind: 'failed', retryable: true, failure });
+    expect(durationMs).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('leaves an attempt alone that gives signs, in the middle of a synchronous loop', async () => {
+    const { outcome } = await zoo.run('beats', { ms: 3_000 }, { heartbeatTimeoutMs: 2_000 }).ended;
+    expect(outcome).toMatchObject({ kind: 'succeeded' });
+  });
+
+  it('lets an attempt that has fallen silent end by itself within its grace', async () => {
+    const { outcome } = await zoo.run('waits', {}, { heartbeatTimeoutMs: 1_000 }).ended;
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { reason: 'HEARTBEAT_LOST' } });
+    expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
+  });
 });

@@ -62,6 +62,10 @@ describe('defineHandler', () => {
     expect(wrong({ retry: { nonRetryable: Array(33).fill('A') } })).toThrow(/a list of at most 32/);
     expect(wrong({ retry: { nonRetryable: ['ENOENT', 'no card'] } })).toThrow(/retry\.nonRetryable\[1\]: "no card"/);
     expect(wrong({ retry: { nonRetryable: ['A'.repeat(65)] } })).toThrow(/retry\.nonRetryable\[0\]/);
+    const heartbeat = (heartbeatTimeout: unknown, more: object = {}) => wrong({ heartbeatTimeout, ...more });
+    for (const bad of ['soon', '999ms', -1, '8d']) expect(heartbeat(bad)).toThrow(/heartbeatTimeout: .* 1000 ms to/);
+    expect(heartbeat('31s', { executionTimeout: '30s' })).toThrow(/the execution timeout \(30000 ms\), or 0 for none/);
+    for (const good of ['1s', 0, '30s']) expect(heartbeat(good, { executionTimeout: '30s' })).not.toThrow();
     expect(wrong({ cancelGrace: '1 week' })).toThrow(/cancelGrace/);
     expect(wrong({ input: { type: 'object' } })).toThrow(/input: .* Standard Schema/);
     expect(wrong({ run: 'fast' })).toThrow(/run/);
@@ -84,12 +88,14 @@ describe('defineHandler', () => {
       name: 'a.b',
       input: z.object({ size: z.number().default(3), tag: z.string() }),
       memory: '100MB',
+      heartbeatTimeout: '30s',
       retry: { backoff: { max: '5m' }, nonRetryable: ['ENOENT'] },
       run,
     });
     const manifest = manifestOf(handler);
     expect(JSON.parse(JSON.stringify(manifest))).toEqual(manifest);
     expect(manifest).toMatchObject({ name: 'a.b', version: '0.0.0', inputKind: 'json', memoryMb: 96 });
+    expect(manifest.heartbeatTimeoutMs).toBe(30_000);
     expect(manifest.retry).toEqual({ maxMs: 300_000, nonRetryableCodes: ['ENOENT'] });
     expect(manifest.inputSchema).toMatchObject({ required: ['tag'] });
   });

@@ -62,6 +62,7 @@ export function requestOf(run: NodeRun, input: RunPayload, checkpoint: RunPayloa
     handler: spec.handler,
     input,
     executionTimeoutMs: spec.executionTimeoutMs,
+    ...(spec.heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs: spec.heartbeatTimeoutMs }),
     ...(deadlineAtMs !== undefined && { deadlineAtMs }),
     suspect,
     ...(memoryMb !== undefined && { memoryMb }),

@@ -31,6 +31,7 @@ export interface RunCommand {
   readonly handler: string;
   readonly input: RunPayload;
   readonly executionTimeoutMs: number;
+  readonly heartbeatTimeoutMs?: number;
   readonly deadlineAtMs?: number;
   readonly traceparent?: string;
   readonly memoryMb?: number;

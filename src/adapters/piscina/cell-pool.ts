@@ -25,10 +25,12 @@ import { LookAhead, lookAheadMaxRuns } from './look-ahead.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
 import { poolStats, runView } from './pool-views.ts';
 import { Quarantine } from './quarantine.ts';
+import { deadlineExceeded } from './run-endings.ts';
 import { checkProfile } from './run-profile.ts';
 
 const keyMax = 2 ** 30;
 const measureEveryMs = 1_000;
+const lookForLateEveryMs = 250;
 
 export function createCellPool(options: CellPoolOptions): RunPool {
   return new CellPool(completeOptions(options));
@@ -49,6 +51,7 @@ class CellPool implements RunPool {
   #stopping: Promise<void> | undefined;
   #onEmpty: () => void = () => undefined;
   #stopMeasuring: () => void = () => undefined;
+  #stopLooking: () => void = () => undefined;
 
   constructor(options: CompleteOptions) {
     const { clock, telemetry, threads, lookaheadMs, handlerDirs, watch } = options;
@@ -75,6 +78,7 @@ class CellPool implements RunPool {
     this.#events = events;
     const { manifests } = await this.#generations.start();
     this.#measure();
+    this.#endLate();
     return manifests;
   }
 
@@ -160,6 +164,7 @@ class CellPool implements RunPool {
     for (const run of waiting) this.#onEnded(run, { kind: 'lost', convicted: false }, 0);
     await this.#generations.close('stopping');
     this.#stopMeasuring();
+    this.#stopLooking();
   }
 
   #open(files: HandlerFiles): CellGeneration {
@@ -206,7 +211,8 @@ class CellPool implements RunPool {
     this.#log.error({ why: describeExit(exit), exitCode: exit.code, signal: exit.signal, lines }, 'cell died');
   }
 
-  #onEnded(run: PoolRun, outcome: RunOutcome, durationMs: number): void {
+  #onEnded(run: PoolRun, told: RunOutcome, durationMs: number): void {
+    const outcome = run.late && told.kind === 'stopped' ? deadlineExceeded() : told;
     this.#runs.delete(run.request.runId);
     if (run.startedAtMs !== undefined) {
       this.#busy -= 1;
@@ -219,6 +225,19 @@ class CellPool implements RunPool {
     this.#quarantine.ended(run);
     this.#events?.ended(run.request.runId, outcome, durationMs);
     if (this.#runs.size === 0) this.#onEmpty();
+  }
+
+  /** What waits for a thread past the end of its job, wherever it waits: a cell looks at what has a thread. */
+  #endLate(): void {
+    const { clock } = this.#options;
+    const nowMs = clock.nowMs();
+    for (const run of this.#runs.values()) {
+      const { deadlineAtMs = Infinity } = run.request;
+      if (run.startedAtMs !== undefined || run.late || deadlineAtMs > nowMs) continue;
+      run.late = true;
+      run.home?.cancel(run);
+    }
+    this.#stopLooking = clock.setTimer(lookForLateEveryMs, () => this.#endLate());
   }
 
   /** A reload took the handler away after the node had claimed it. Not from inside `run`: callers expect news later. */

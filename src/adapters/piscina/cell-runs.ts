@@ -5,11 +5,12 @@
  */
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { CellEvent, RunCommand, RunVitals } from './cell-frames.ts';
-import { isPastDeadline, newRun, taskOf, type Run } from './cell-run.ts';
+import { newRun, taskOf, type Run } from './cell-run.ts';
 import type { CellThread } from './cell-thread.ts';
 import { exitMaxMs, type CellThreads } from './cell-threads.ts';
 import type { HandlerLimits } from './handler-limits.ts';
-import { deadlineExceeded, failed, processFull, threadDied, timedOut } from './run-endings.ts';
+import { deadlineExceeded, failed, processFull, threadDied } from './run-endings.ts';
+import { limitPassed, lookForSigns } from './run-limits.ts';
 import { slotPhases } from './run-slot.ts';
 import { ThreadProfiler } from './thread-profiler.ts';
 import type { ThreadNote, ThreadResult } from './thread-messages.ts';
@@ -18,6 +19,8 @@ import { WaitingRuns } from './waiting-runs.ts';
 const startPollMs = 1;
 const tickMs = 50;
 const sampleEveryMs = 100;
+/** A tick that comes so late says that this process did not run, and its threads perhaps not either. */
+const stoodStillMs = 1_000;
 /** A thread that does not take its task is blocked by what an earlier run left behind. */
 const takeMaxMs = 5_000;
 const requeuesMax = 2;
@@ -45,6 +48,7 @@ export class CellRuns {
   #timer: NodeJS.Timeout | undefined;
   #timerIsShort = false;
   #sampledAtMs = 0;
+  #armedAtMs = 0;
 
   constructor(options: CellRunsOptions) {
     this.#options = options;
@@ -112,9 +116,7 @@ export class CellRuns {
     const nowMs = performance.now();
     return [...this.#active.values()].flatMap((run) => {
       if (run.thread === undefined || !run.started) return [];
-      const signs = run.thread.slot.pulse + run.heard;
-      if (signs !== run.signs || run.signAtMs === 0) run.signAtMs = nowMs;
-      run.signs = signs;
+      lookForSigns(run, nowMs);
       return [{ key: run.command.key, thread: run.thread.id, quietMs: Math.round(nowMs - run.signAtMs) }];
     });
   }
@@ -217,6 +219,7 @@ export class CellRuns {
     if (this.#timer !== undefined && (this.#timerIsShort || !short)) return;
     clearTimeout(this.#timer);
     this.#timerIsShort = short;
+    this.#armedAtMs = performance.now();
     this.#timer = setTimeout(() => this.#tick(), short ? startPollMs : tickMs);
   }
 
@@ -225,9 +228,11 @@ export class CellRuns {
     const nowMs = performance.now();
     const sampling = nowMs - this.#sampledAtMs >= sampleEveryMs;
     if (sampling) this.#sampledAtMs = nowMs;
+    const stoodStill = nowMs - this.#armedAtMs > stoodStillMs;
     let starting = false;
     for (const run of this.#active.values()) {
       this.#observe(run, nowMs);
+      lookForSigns(run, nowMs, stoodStill);
       this.#enforce(run, nowMs);
       if (sampling) this.#sample(run);
       starting ||= !run.started;
@@ -250,6 +255,7 @@ export class CellRuns {
     run.takenAtMs ??= run.assignedAtMs;
     if (run.started) return;
     run.started = true;
+    run.signAtMs = performance.now();
     this.#options.emit({ kind: 'started', key: run.command.key });
   }
 
@@ -262,11 +268,9 @@ export class CellRuns {
       return;
     }
     if (run.stop === undefined) {
-      if (isPastDeadline(run)) this.#requestStop(run, deadlineExceeded());
+      const passed = limitPassed(run, nowMs);
+      if (passed !== undefined) this.#requestStop(run, passed);
       else if (run.takenAtMs === undefined && nowMs - run.assignedAtMs > takeMaxMs) this.#threads.terminate(thread);
-      else if (run.takenAtMs !== undefined && nowMs - run.takenAtMs >= command.executionTimeoutMs) {
-        this.#requestStop(run, timedOut(command.executionTimeoutMs));
-      }
     } else if (nowMs - run.stop.atMs >= this.#options.limits.graceMs(command.handler)) {
       this.#threads.terminate(thread);
     }

@@ -21,10 +21,15 @@ export interface PoolRun {
   note: string;
   /** It does not end by itself: this is its outcome once its process is gone. */
   stuckOutcome: RunOutcome | undefined;
+  /** It waited past the end of its job, and was told to stop for that. */
+  late: boolean;
 }
 
 export function newPoolRun(key: number, request: RunRequest): PoolRun {
-  return { key, request, home: undefined, startedAtMs: undefined, fraction: 0, note: '', stuckOutcome: undefined };
+  return {
+    ...{ key, request, home: undefined, startedAtMs: undefined, fraction: 0, note: '' },
+    ...{ stuckOutcome: undefined, late: false },
+  };
 }
 
 export function commandOf({ key, request }: PoolRun): RunCommand {
@@ -36,6 +41,7 @@ export function commandOf({ key, request }: PoolRun): RunCommand {
     handler: request.handler,
     input: request.input,
     executionTimeoutMs: request.executionTimeoutMs,
+    ...(request.heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs: request.heartbeatTimeoutMs }),
     ...(request.deadlineAtMs !== undefined && { deadlineAtMs: request.deadlineAtMs }),
     ...(request.memoryMb !== undefined && { memoryMb: request.memoryMb }),
     ...(request.checkpoint !== undefined && { checkpoint: request.checkpoint }),

@@ -16,6 +16,10 @@ export function timedOut(executionTimeoutMs: number): RunOutcome {
   return failed('ATTEMPT_TIMED_OUT', `the attempt ran longer than ${executionTimeoutMs} ms`, true);
 }
 
+export function heartbeatLost(heartbeatTimeoutMs: number): RunOutcome {
+  return failed('HEARTBEAT_LOST', `the attempt gave no sign of life for ${heartbeatTimeoutMs} ms`, true);
+}
+
 /** Of a run whose thread died with this error. */
 export function threadDied(handler: string, memoryMb: number, error: unknown, limits: HandlerLimits): RunOutcome {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;

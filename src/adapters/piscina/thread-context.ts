@@ -121,12 +121,15 @@ export function createThreadContext(
   const checkpoints = new ThreadCheckpoints(slot, (note) => voice.checkpoint(note), performance.now.bind(performance));
   let last: { readonly value: unknown } | undefined;
   let open = true;
-  const log: HandlerLog = {
-    debug: (text) => voice.line('debug', text),
-    info: (text) => voice.line('info', text),
-    warn: (text) => voice.line('warn', text),
-    error: (text) => voice.line('error', text),
+  const heartbeat = (): void => {
+    if (open) slot.beat();
   };
+  // Lines past the rate are not sent, and are signs of life all the same.
+  const line = (level: LogLevel) => (text: string) => {
+    heartbeat();
+    voice.line(level, text);
+  };
+  const log: HandlerLog = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
   const ctx: HandlerContext = {
     jobId: task.jobId,
     attempt: task.attempt,
@@ -141,11 +144,15 @@ export function createThreadContext(
       slot.setProgress(fraction);
       if (note !== undefined) voice.note(note);
     },
-    checkpoint: (value) => checkpoints.save(value),
+    checkpoint(value) {
+      heartbeat();
+      return checkpoints.save(value);
+    },
     get lastCheckpoint() {
       last ??= { value: decodeCheckpoint(task.checkpoint) };
       return last.value;
     },
+    heartbeat,
     throwIfCancelled() {
       if (!open) return;
       slot.beat();

@@ -15,6 +15,8 @@ export interface RunRequest {
   readonly handler: string;
   readonly input: RunPayload;
   readonly executionTimeoutMs: number;
+  /** Longest time without a sign of life, from the handler's first instruction. Absent: no limit. */
+  readonly heartbeatTimeoutMs?: number;
   /** Epoch ms: the job's own end, if it has one. */
   readonly deadlineAtMs?: number;
   readonly suspect: boolean;

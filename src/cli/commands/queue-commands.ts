@@ -11,6 +11,7 @@ import { tableText } from '../text-table.ts';
 
 interface SettingsFlags {
   readonly executionTimeout?: number;
+  readonly heartbeatTimeout?: number;
   readonly retention?: number;
   readonly payloadRetention?: number;
   readonly maxAttempts?: number;
@@ -23,6 +24,11 @@ interface SettingsFlags {
 function withSettingsFlags(command: Command): Command {
   return command
     .option('--execution-timeout <duration>', 'longest run of one attempt', durationFlag('execution-timeout'))
+    .option(
+      '--heartbeat-timeout <duration>',
+      'longest silence of an attempt, 0s for none',
+      durationFlag('heartbeat-timeout'),
+    )
     .option('--retention <duration>', 'how long jobs are kept after their creation', durationFlag('retention'))
     .option(
       '--payload-retention <duration>',
@@ -47,6 +53,7 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
   return {
     ...given({
       executionTimeoutMs: flags.executionTimeout,
+      heartbeatTimeoutMs: flags.heartbeatTimeout,
       retentionMs: flags.retention,
       payloadRetentionMs: flags.payloadRetention,
     }),

@@ -32,6 +32,7 @@ interface SubmitFlags {
   readonly delay?: number;
   readonly queueTimeout?: number;
   readonly executionTimeout?: number;
+  readonly heartbeatTimeout?: number;
   readonly totalTimeout?: number;
   readonly retention?: number;
   readonly payloadRetention?: number;
@@ -75,6 +76,7 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
       runAt: flags.delay === undefined ? flags.runAt : new Date(nowMs + flags.delay),
       queueTimeoutMs: flags.queueTimeout,
       executionTimeoutMs: flags.executionTimeout,
+      heartbeatTimeoutMs: flags.heartbeatTimeout,
       totalTimeoutMs: flags.totalTimeout,
       retentionMs: flags.retention,
       payloadRetentionMs: flags.payloadRetention,
@@ -182,6 +184,11 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))
     .option('--queue-timeout <duration>', 'expire it if it has not started after', durationFlag('queue-timeout'))
     .option('--execution-timeout <duration>', 'longest run of one attempt', durationFlag('execution-timeout'))
+    .option(
+      '--heartbeat-timeout <duration>',
+      'longest silence of an attempt, 0s for none',
+      durationFlag('heartbeat-timeout'),
+    )
     .option('--total-timeout <duration>', 'longest time over all attempts', durationFlag('total-timeout'))
     .option('--retention <duration>', 'how long it is kept', durationFlag('retention'))
     .option(

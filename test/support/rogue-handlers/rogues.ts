@@ -6,6 +6,7 @@ export interface Rogue {
   readonly handler: string;
   readonly input?: unknown;
   readonly executionTimeoutMs?: number;
+  readonly heartbeatTimeoutMs?: number;
   /** Default 2, so that a retry is seen. */
   readonly maxAttempts?: number;
   readonly state: 'SUCCEEDED' | 'FAILED';
@@ -70,6 +71,14 @@ export const rogues: readonly Rogue[] = [
     executionTimeoutMs: 400,
     ...failsTwice,
     ...counted('ATTEMPT_TIMED_OUT'),
+  },
+  {
+    what: 'gives no sign of life',
+    handler: 'endless',
+    heartbeatTimeoutMs: 1_000,
+    maxAttempts: 1,
+    ...failsOnce,
+    ...counted('HEARTBEAT_LOST', 1),
   },
   { what: 'never settles', handler: 'never', executionTimeoutMs: 300, ...failsTwice, ...counted('ATTEMPT_TIMED_OUT') },
   {

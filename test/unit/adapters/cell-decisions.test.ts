@@ -104,6 +104,7 @@ describe('when a cell dies', () => {
     fraction: 0,
     note: '',
     stuckOutcome: undefined,
+    late: false,
   });
 
   it('of itself, a run alone in it is convicted; of many, those that may have been in a thread are suspects', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JobRecord } from '../../../src/domain/job.ts';
+import type { JobRecord, JobSpec } from '../../../src/domain/job.ts';
 import { isTerminal, jobStates, trailMax } from '../../../src/domain/job.ts';
 import { retryDelayMs } from '../../../src/domain/retry-policy.ts';
 import { edgeOf, edges } from '../../../src/domain/state-machine.ts';
@@ -109,6 +109,24 @@ describe('any sequence of commands', () => {
         const running = apply(testRecord({}, { nowMs: start }), claim('current'));
         for (const stale of reports) {
           expect(decide(running, stale, start + 5, 0)).toEqual({ kind: 'refused', refusal: 'stale' });
+        }
+      }),
+    );
+  });
+
+  it('once cancel was asked for, ends in CANCELLED and nowhere else, without a result, when its attempt is over', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        let record = apply(testRecord({ totalTimeoutMs: 1 }, { nowMs: start }), claim('1.1'), {
+          kind: 'cancel',
+          reason: 'r',
+        });
+        for (const { command: given, afterMs, random } of steps) {
+          const decision = decide(record, given, start + 10 + afterMs, random);
+          if (decision.kind === 'refused') continue;
+          expect([given.kind, 'token' in given && given.token]).toEqual([given.kind, '1.1']);
+          record = decision.record;
+          expect([record.state, record.output, record.cancelReason]).toEqual(['CANCELLED', undefined, 'r']);
         }
       }),
     );
@@ -314,6 +332,19 @@ describe('decisions', () => {
     expect(decide(lost, { kind: 'expire' }, start + 100, 0)).toMatchObject({
       record: { state: 'FAILED', failure: { reason: 'DEADLINE_EXCEEDED' } },
     });
+  });
+
+  it('says of what expires which of the two it was: with a failure it was the total timeout', () => {
+    const ended = (overrides: Partial<JobSpec>): unknown => {
+      const decision = decide(testRecord(overrides, { nowMs: start }), { kind: 'expire' }, start + 5_000, 0);
+      return decision.kind === 'changed' ? [decision.record.state, decision.record.failure?.reason] : decision;
+    };
+    expect(ended({ queueTimeoutMs: 1_000 })).toEqual(['EXPIRED', undefined]);
+    expect(ended({ queueTimeoutMs: 1_000, totalTimeoutMs: 2_000 })).toEqual(['EXPIRED', undefined]);
+    for (const queueTimeoutMs of [2_000, 3_000]) {
+      expect(ended({ queueTimeoutMs, totalTimeoutMs: 2_000 })).toEqual(['EXPIRED', 'DEADLINE_EXCEEDED']);
+    }
+    expect(ended({ runAtMs: start + 9_000, totalTimeoutMs: 2_000 })).toEqual(['EXPIRED', 'DEADLINE_EXCEEDED']);
   });
 
   it('keeps the delay before a retry within full jitter of the policy', () => {
