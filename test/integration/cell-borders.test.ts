@@ -114,7 +114,7 @@ describe('a handler that floods its cell by itself', () => {
     const { outcome } = await zoo.run('floods', { times: 10_000_000, raw: true }).ended;
     expect(outcome).toMatchObject({
       kind: 'failed',
-      failure: { reason: 'THREAD_CRASHED', message: expect.stringMatching(/flooded/) },
+      failure: { reason: 'THREAD_CRASHED', message: 'the handler flooded its cell with messages' },
     });
     expect((await neighbour.ended).outcome.kind).toBe('succeeded');
   });

@@ -307,10 +307,6 @@ export async function openEdge(): Promise<Edge> {
     nowMs: Date.now(),
   });
   manifests.set('test.echo', { name: 'test.echo', version: '1.0.0', inputKind: 'any' });
-  manifests.set('test.picky', {
-    ...{ name: 'test.picky', version: '1.0.0', inputKind: 'any' },
-    retry: { nonRetryableCodes: ['OF_HANDLER'] },
-  });
   manifests.set('test.resize', {
     name: 'test.resize',
     version: '1.0.0',

@@ -1,6 +1,6 @@
 /** Jobs through the gateway with the project's own client: what is promised, and what is refused. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { JobOptions, TroupeClient } from '../../src/client/index.ts';
+import type { TroupeClient } from '../../src/client/index.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { openEdge, payloadMaxBytes, until } from './gateway-edge.ts';
 import type { Edge } from './gateway-edge.ts';
@@ -16,8 +16,6 @@ afterAll(() => edge.close());
 beforeEach(() => {
   edge.batches.length = 0;
 });
-
-const manifest = { version: '1.0.0', inputKind: 'any' } as const;
 
 async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
@@ -286,93 +284,6 @@ describe('queues', () => {
   });
 });
 
-describe('codes that are not retried', () => {
-  const codesOf = async (jobId: string) => (await client.get(jobId)).retry.nonRetryableCodes;
-  const submitted = async (queue: string, handler: string, nonRetryableCodes?: readonly string[]) =>
-    codesOf(
-      (await client.submit(handler, 1, { queue, ...(nonRetryableCodes && { retry: { nonRetryableCodes } }) })).jobId,
-    );
-
-  it('come from the job, else the handler, else the queue; an empty list is one too', async () => {
-    const made = await client.queues.create('codes', { retry: { nonRetryableCodes: ['OF_QUEUE', 'ENOENT'] } });
-    expect(made.settings.retry).toMatchObject({ maxAttempts: 3, nonRetryableCodes: ['OF_QUEUE', 'ENOENT'] });
-    expect(await submitted('codes', 'test.echo')).toEqual(['OF_QUEUE', 'ENOENT']);
-    expect(await submitted('codes', 'test.picky')).toEqual(['OF_HANDLER']);
-    expect(await submitted('codes', 'test.picky', ['OF_JOB'])).toEqual(['OF_JOB']);
-    expect(await submitted('codes', 'test.picky', [])).toBeUndefined();
-    const kept = await client.queues.update('codes', 1, { retry: { maxAttempts: 7 } });
-    expect(kept.settings.retry).toMatchObject({ maxAttempts: 7, nonRetryableCodes: ['OF_QUEUE', 'ENOENT'] });
-    const cleared = await client.queues.update('codes', 2, { retry: { nonRetryableCodes: [] } });
-    expect(cleared.settings.retry).not.toHaveProperty('nonRetryableCodes');
-    expect(await submitted('codes', 'test.echo')).toBeUndefined();
-  });
-
-  it('a job that is submitted again keeps what it had, also when that was none', async () => {
-    const { jobId } = await client.submit('test.picky', 1, { retry: { nonRetryableCodes: [] } });
-    await succeed(jobId, 1);
-    expect(await codesOf((await client.retry(jobId)).jobId)).toBeUndefined();
-  });
-
-  it('are part of what an idempotency key stands for', async () => {
-    const options = { idempotencyKey: 'codes', retry: { nonRetryableCodes: ['A'] } };
-    const first = await client.submit('test.echo', 1, options);
-    expect(await client.submit('test.echo', 1, options)).toMatchObject({ jobId: first.jobId, duplicate: true });
-    const other = { ...options, retry: { nonRetryableCodes: ['B'] } };
-    await expect(client.submit('test.echo', 1, other)).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
-  });
-});
-
-describe('heartbeat timeouts', () => {
-  const minute = 60_000;
-  const given = async (queue: string, handler: string, options: JobOptions = {}) =>
-    (await client.get((await client.submit(handler, { width: 3 }, { queue, ...options })).jobId)).heartbeatTimeoutMs;
-
-  it('come from the job, else the handler, else the queue, unless longer than the attempt may be; 0 is none', async () => {
-    edge.manifests.set('test.pulses', { ...manifest, name: 'test.pulses', heartbeatTimeoutMs: 5_000 });
-    edge.manifests.set('test.silent', { ...manifest, name: 'test.silent', heartbeatTimeoutMs: 0 });
-    const made = await client.queues.create('pulse', { heartbeatTimeoutMs: minute });
-    expect(made.settings).toMatchObject({ executionTimeoutMs: 5 * minute, heartbeatTimeoutMs: minute });
-    expect(await given('pulse', 'test.echo')).toBe(minute);
-    expect(await given('pulse', 'test.pulses')).toBe(5_000);
-    expect(await given('pulse', 'test.silent')).toBeUndefined();
-    expect(await given('pulse', 'test.pulses', { heartbeatTimeoutMs: 1_000 })).toBe(1_000);
-    expect(await given('pulse', 'test.pulses', { heartbeatTimeoutMs: 0 })).toBeUndefined();
-    expect(await given('pulse', 'test.echo', { executionTimeoutMs: 30_000 })).toBeUndefined();
-    expect(await given('default', 'test.echo')).toBeUndefined();
-    const longer = await client.queues.update('pulse', 1, { retentionMs: 3 * minute });
-    expect(longer.settings).toMatchObject({ heartbeatTimeoutMs: minute });
-    const none = await client.queues.update('pulse', 2, { heartbeatTimeoutMs: 0 });
-    expect(none.settings).not.toHaveProperty('heartbeatTimeoutMs');
-  });
-
-  it('a job that is submitted again keeps what it had, also when that was none', async () => {
-    const { jobId } = await client.submit('test.pulses', 1, { heartbeatTimeoutMs: 0 });
-    await succeed(jobId, 1);
-    expect((await client.get((await client.retry(jobId)).jobId)).heartbeatTimeoutMs).toBeUndefined();
-  });
-
-  it('out of 1 s to the execution timeout are refused', async () => {
-    const refused = {
-      violations: [
-        { field: 'job.heartbeat_timeout', description: expect.stringMatching(/1 s to the execution timeout/) },
-      ],
-    };
-    for (const heartbeatTimeoutMs of [1, 999, 5 * minute + 1, -1]) {
-      await expect(client.submit('test.echo', 1, { heartbeatTimeoutMs })).rejects.toMatchObject(refused);
-    }
-    const options = { executionTimeoutMs: 2_000, heartbeatTimeoutMs: 2_001 };
-    await expect(client.submit('test.echo', 1, options)).rejects.toMatchObject(refused);
-    await expect(client.submit('test.echo', 1, { ...options, heartbeatTimeoutMs: 2_000 })).resolves.toBeDefined();
-    await expect(client.queues.create('fast', options)).rejects.toMatchObject({
-      violations: [{ field: 'settings.heartbeat_timeout' }],
-    });
-    await expect(client.queues.get('fast')).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
-    await expect(client.queues.update('pulse', 3, { heartbeatTimeoutMs: 6 * minute })).rejects.toMatchObject({
-      violations: [{ field: 'settings.heartbeat_timeout' }],
-    });
-  });
-});
-
 describe('bad input: refused, and nothing stored', () => {
   async function refused(run: () => Promise<unknown>): Promise<unknown> {
     const jobs = edge.records.size;
@@ -445,20 +356,6 @@ describe('bad input: refused, and nothing stored', () => {
       'job.run_time',
       'job.total_timeout',
     ]);
-  });
-
-  it('codes that are none, or too many', async () => {
-    const violations = async (nonRetryableCodes: readonly string[]) => {
-      const error = await refused(() => client.submit('test.echo', 1, { retry: { nonRetryableCodes } }));
-      return (error as { violations: { field: string }[] }).violations.map(({ field }) => field);
-    };
-    const field = 'job.retry.non_retryable_codes';
-    expect(await violations(['OK', '', 'a b', '-', 'A'.repeat(65)])).toEqual(
-      [1, 2, 3, 4].map((at) => `${field}[${at}]`),
-    );
-    expect(await violations(Array.from({ length: 33 }, (_, at) => `C${at}`))).toEqual([field]);
-    const most = Array.from({ length: 32 }, (_, at) => `${at}`.padEnd(64, '.'));
-    await expect(client.submit('test.echo', 1, { retry: { nonRetryableCodes: most } })).resolves.toBeDefined();
   });
 
   it('an input over the limit', async () => {

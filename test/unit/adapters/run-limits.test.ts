@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RunCommand } from '../../../src/adapters/piscina/cell-frames.ts';
 import { newRun, type Run } from '../../../src/adapters/piscina/cell-run.ts';
-import type { CellThread } from '../../../src/adapters/piscina/cell-thread.ts';
 import { limitPassed, lookForSigns } from '../../../src/adapters/piscina/run-limits.ts';
 import { createSlotMemory, RunSlot } from '../../../src/adapters/piscina/run-slot.ts';
 import { createThreadContext, RunVoice } from '../../../src/adapters/piscina/thread-context.ts';
@@ -14,8 +13,7 @@ function startedRun(limits: Partial<RunCommand> = {}): { readonly run: Run; read
   const command = { kind: 'run', key: 1, jobId: 'j', attempt: 1, handler: 'h', input } as const;
   const run = newRun({ ...command, executionTimeoutMs: 60_000, ...limits }, 64, 0);
   const slot = new RunSlot(createSlotMemory());
-  run.thread = { slot } as CellThread;
-  Object.assign(run, { takenAtMs: 0, started: true, signAtMs: 0 });
+  Object.assign(run, { thread: { slot }, takenAtMs: 0, started: true, signAtMs: 0 });
   return { run, slot };
 }
 
