@@ -3,6 +3,7 @@
  * call stays the same call although a queue's defaults changed in between.
  */
 import { hash } from 'node:crypto';
+import type { UniqueKey } from '../domain/job.ts';
 import type { JobRequest } from './job-request.ts';
 
 export interface JobFingerprint {
@@ -23,6 +24,11 @@ export function fingerprint(tenant: string, request: JobRequest): JobFingerprint
     keyHash: hash('sha256', `${tenant}\0${request.idempotencyKey}`, 'base64url'),
     contentHash: hash('sha256', canonicalText(request), 'base64url'),
   };
+}
+
+/** A window only where there is one: a repeat of an older version's submit stays the same content. */
+function uniqueParts({ key, onConflict, windowMs }: UniqueKey): readonly unknown[] {
+  return windowMs === undefined ? [key, onConflict] : [key, onConflict, windowMs];
 }
 
 function canonicalText(request: JobRequest): string {
@@ -47,7 +53,7 @@ function canonicalText(request: JobRequest): string {
     [retry?.maxAttempts ?? null, retry?.initialMs ?? null, retry?.coefficient ?? null, retry?.maxMs ?? null],
     ...version,
     ...labels,
-    ...(request.unique === undefined ? [] : [[request.unique.key, request.unique.onConflict]]),
+    ...(request.unique === undefined ? [] : [uniqueParts(request.unique)]),
     ...(request.retryOf === undefined ? [] : [request.retryOf]),
     ...(request.heartbeatTimeoutMs === undefined ? [] : [{ heartbeatTimeoutMs: request.heartbeatTimeoutMs }]),
     ...(codes === undefined ? [] : [{ nonRetryableCodes: codes }]),

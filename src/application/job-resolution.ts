@@ -111,6 +111,8 @@ function checkTimes(checks: FieldChecks, request: JobRequest, kept: Kept, nowMs:
   checks.range('job.execution_timeout', request.executionTimeoutMs, executionTimeoutRange);
   const withinRetention = { min: 1, max: retentionMs, text: `1 ms to the retention (${String(retentionMs)} ms)` };
   checks.range('job.queue_timeout', request.queueTimeoutMs, withinRetention);
+  const window = { ...withinRetention, min: 1_000, text: `1 s to the retention (${String(retentionMs)} ms)` };
+  checks.range('job.unique.window', request.unique?.windowMs, window);
   checks.range('job.total_timeout', request.totalTimeoutMs, withinRetention);
   const aheadMs = (request.runAtMs ?? nowMs) - nowMs;
   if (aheadMs > aheadMaxMs) checks.add('job.run_time', 'must lie within the next 365 days');

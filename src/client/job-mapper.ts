@@ -51,8 +51,10 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
   };
 }
 
-function toUnique({ uniqueKey, onConflict = 'reject' }: JobDraft): Init<wire.UniqueKey> | undefined {
-  return uniqueKey === undefined ? undefined : { key: uniqueKey, onConflict: uniqueConflictCodes[onConflict] };
+function toUnique(draft: JobDraft): Init<wire.UniqueKey> | undefined {
+  const { uniqueKey, uniqueWindowMs, onConflict = 'reject' } = draft;
+  if (uniqueKey === undefined) return undefined;
+  return { key: uniqueKey, onConflict: uniqueConflictCodes[onConflict], window: toOptionalTime(uniqueWindowMs) };
 }
 
 export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
@@ -149,7 +151,8 @@ type Optional =
   | 'failure'
   | 'cancelReason'
   | 'retryOf'
-  | 'uniqueKey';
+  | 'uniqueKey'
+  | 'uniqueWindowMs';
 
 function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
   const { spec, run, progress, checkpoint, failure } = job;
@@ -175,6 +178,7 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
     ...(checkpoint && { checkpoint: fromCheckpoint(checkpoint) }),
     ...(failure && { failure: fromFailure(failure) }),
     ...(spec?.unique && { uniqueKey: spec.unique.key }),
+    ...(spec?.unique?.window && { uniqueWindowMs: durationMs(spec.unique.window) ?? 0 }),
     ...(job.retryOf !== '' && { retryOf: job.retryOf }),
     ...(job.cancelReason !== '' && { cancelReason: job.cancelReason }),
   };

@@ -84,6 +84,7 @@ export interface JobInfo {
   /** 0 (lowest) to 4. */
   readonly priority: number;
   readonly uniqueKey?: string;
+  readonly uniqueWindowMs?: number;
   readonly run?: { readonly attempt: number; readonly node: string; readonly startedAt: Date };
   readonly progress?: { readonly fraction: number; readonly note: string };
   /** The newest one of any attempt. */
@@ -172,6 +173,8 @@ export interface JobOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** At most one unfinished job has this key. */
   readonly uniqueKey?: string;
+  /** Held so long from the submit on, also when the job ends earlier. 1 s to the retention. Default: until its end. */
+  readonly uniqueWindowMs?: number;
   /** What becomes of this submit while another job has it; default `reject`. */
   readonly onConflict?: UniqueConflict;
   /** Same key and same content: same job. Makes the submit safe to repeat. */

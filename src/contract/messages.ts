@@ -183,6 +183,7 @@ export interface JobSpec {
 export interface UniqueKey {
   readonly key: string;
   readonly onConflict: number;
+  readonly window: Duration | null;
 }
 
 export interface JobFailure {

@@ -12,7 +12,7 @@ export const errorRegistry = {
   QUEUE_VERSION_CONFLICT: { retryable: true, message: 'the queue was changed by someone else meanwhile' },
   JOB_NOT_FOUND: { retryable: false, message: 'there is no such job, or its retention is over' },
   IDEMPOTENCY_KEY_REUSED: { retryable: false, message: 'the idempotency key was used for a job with other content' },
-  UNIQUE_KEY_TAKEN: { retryable: false, message: 'an unfinished job has this unique key' },
+  UNIQUE_KEY_TAKEN: { retryable: false, message: 'another job has this unique key' },
   REPLACEMENT_PENDING: { retryable: true, message: 'the job that has the unique key is being cancelled' },
   PAYLOAD_GONE: { retryable: false, message: 'the payload was erased, or its retention is over' },
   JOB_STATE_FORBIDS: { retryable: false, message: 'the state of the job does not allow this' },

@@ -76,13 +76,15 @@ export interface RetryPolicy {
   readonly nonRetryableCodes?: readonly string[];
 }
 
-/** What becomes of a submit whose unique key an unfinished job holds. */
+/** What becomes of a submit whose unique key another job holds. */
 export const uniqueConflicts = ['reject', 'return-existing', 'replace-waiting', 'replace'] as const;
 export type UniqueConflict = (typeof uniqueConflicts)[number];
 
-/** At most one unfinished job of a tenant has this key. */
+/** At most one unfinished job of a tenant has this key, and no other one for a window after it was accepted. */
 export interface UniqueKey {
   readonly key: string;
+  /** Held for so long also when the job ends earlier, unless it is cancelled. Absent: until the end. */
+  readonly windowMs?: number;
   readonly onConflict: UniqueConflict;
 }
 

@@ -95,7 +95,8 @@ export function fromWhen(request: wire.RescheduleJobRequest): NewTime {
 function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {
   if (!unique) return undefined;
   const onConflict = uniqueConflictOf(unique.onConflict);
-  if (onConflict !== undefined) return { key: unique.key, onConflict };
+  const windowMs = durationMs(unique.window);
+  if (onConflict !== undefined) return { key: unique.key, onConflict, ...(windowMs !== undefined && { windowMs }) };
   const violations = [{ field: 'job.unique.on_conflict', description: `there is no way ${unique.onConflict}` }];
   throw new TroupeError('INVALID_JOB_SPEC', { violations });
 }
@@ -197,8 +198,12 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     payloadRetention: toTime(payloadsKeptMs(spec)),
     labels: spec.labels,
     priority: spec.priority ?? defaultPriority,
-    unique: spec.unique && { key: spec.unique.key, onConflict: uniqueConflictCodes[spec.unique.onConflict] },
+    unique: spec.unique && toUnique(spec.unique),
   };
+}
+
+function toUnique({ key, onConflict, windowMs }: UniqueKey): Init<wire.UniqueKey> {
+  return { key, onConflict: uniqueConflictCodes[onConflict], window: toOptionalTime(windowMs) };
 }
 
 function toRetry(retry: RetryPolicy): Init<wire.RetryPolicy> {

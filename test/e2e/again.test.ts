@@ -9,11 +9,13 @@ import { readLedger } from '../support/cluster-history.ts';
 import type { TestCluster, TestNode } from '../support/cluster.ts';
 
 let cluster: TestCluster;
+let node: TestNode;
 let troupe: TroupeClient;
 
 beforeAll(async () => {
   cluster = await startCluster();
-  troupe = (await cluster.startNode('one', { threads: 2 })).client();
+  node = await cluster.startNode('one', { threads: 2 });
+  troupe = node.client();
 });
 afterAll(() => cluster.stop());
 
@@ -217,4 +219,21 @@ it('refuses what makes no sense, by field', async () => {
   await expect(troupe.submit('test.echo', 1, { uniqueKey: 'x'.repeat(257) })).rejects.toMatchObject({
     violations: [{ field: 'job.unique.key' }],
   });
+});
+
+it('holds a unique key for its window, over the end of its job and the death of its owner', async () => {
+  const submit = (client: TroupeClient, uniqueWindowMs: number) =>
+    client.submit('test.echo', 1, { uniqueKey: 'hourly', uniqueWindowMs });
+  await expect(submit(troupe, 999)).rejects.toMatchObject({ violations: [{ field: 'job.unique.window' }] });
+  const { jobId } = await submit(troupe, 3_600_000);
+  expect(await troupe.wait(jobId)).toMatchObject({ state: 'SUCCEEDED', uniqueWindowMs: 3_600_000 });
+  const refusal = { code: 'UNIQUE_KEY_TAKEN', metadata: { jobId, state: 'SUCCEEDED' } };
+  await expect(submit(troupe, 3_600_000)).rejects.toMatchObject(refusal);
+  await node.kill();
+  const successor = (await cluster.restartNode(node)).client();
+  const repeated = async (): Promise<unknown> => {
+    const error: unknown = await submit(successor, 1_000).catch((cause: unknown) => cause);
+    return (error as { code?: string }).code === 'UNIQUE_KEY_TAKEN' && error;
+  };
+  expect(await cluster.waitFor('the key is answered for', repeated, 30_000)).toMatchObject(refusal);
 });

@@ -1,6 +1,7 @@
 /** Keys this owner has seen or looked up; the store knows the rest. Bounded: the oldest are forgotten first. */
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { TroupeError } from '../../domain/errors.ts';
+import type { JobId } from '../../domain/job-id.ts';
 
 export class IdempotencyKeys {
   readonly #entries = new Map<string, IdempotencyEntry>();
@@ -23,6 +24,11 @@ export class IdempotencyKeys {
     if (this.#entries.size <= this.#max) return;
     const oldest = this.#entries.keys().next();
     if (oldest.done !== true) this.#entries.delete(oldest.value);
+  }
+
+  /** The entry of this key, if it is about this job. */
+  forget(keyHash: string, jobId: JobId): void {
+    if (this.#entries.get(keyHash)?.jobId === jobId) this.#entries.delete(keyHash);
   }
 
   /** True for the first one who waits: it must ask the store and then call `release`. */

@@ -12,7 +12,7 @@ import type { JobId } from '../../domain/job-id.ts';
 
 interface Pending {
   record: JobRecord;
-  key: IdempotencyEntry | undefined;
+  keys: readonly IdempotencyEntry[];
   readonly done: ((record: JobRecord) => void)[];
 }
 
@@ -78,9 +78,9 @@ export class PartitionWriter {
   }
 
   /** `done` is called with the record that became durable: this one, or a newer one of the same job. */
-  add(record: JobRecord, done?: (record: JobRecord) => void, key?: IdempotencyEntry): void {
+  add(record: JobRecord, done?: (record: JobRecord) => void, keys?: readonly IdempotencyEntry[]): void {
     this.#urgent = true;
-    this.#add(record, done, key);
+    this.#add(record, done, keys);
   }
 
   /** A decision that nobody waits for. */
@@ -88,14 +88,14 @@ export class PartitionWriter {
     this.#add(record, done);
   }
 
-  #add(record: JobRecord, done?: (record: JobRecord) => void, key?: IdempotencyEntry): void {
+  #add(record: JobRecord, done?: (record: JobRecord) => void, keys: readonly IdempotencyEntry[] = []): void {
     const present = this.#pending.get(record.id);
     if (present === undefined) {
-      this.#pending.set(record.id, { record, key, done: done === undefined ? [] : [done] });
+      this.#pending.set(record.id, { record, keys, done: done === undefined ? [] : [done] });
       return;
     }
     present.record = record;
-    present.key ??= key;
+    if (keys.length > 0) present.keys = [...present.keys, ...keys];
     if (done !== undefined) present.done.push(done);
   }
 
@@ -108,7 +108,7 @@ export class PartitionWriter {
       if (items.length === this.#options.groupMaxRecords) break;
       this.#pending.delete(id);
       items.push(pending);
-      if (pending.key !== undefined) keys.push(pending.key);
+      keys.push(...pending.keys);
     }
     if (this.#pending.size === 0) this.#urgent = false;
     this.#flight = { items, keys };

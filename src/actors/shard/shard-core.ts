@@ -25,6 +25,7 @@ import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 import type { TakenShard } from './take-over.ts';
 import { UniqueKeys } from './unique-keys.ts';
+import { UniqueWindows } from './unique-windows.ts';
 import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
 
 const outboxRetryMs = 500;
@@ -42,6 +43,7 @@ export class ShardCore {
   readonly table: JobTable;
   readonly keys: IdempotencyKeys;
   readonly unique = new UniqueKeys();
+  readonly windows: UniqueWindows;
   readonly nextId: (queueNo: number) => JobId;
   readonly #partitions: PartitionSet;
   readonly #deadlines: DeadlineWatch;
@@ -67,6 +69,8 @@ export class ShardCore {
     this.#partitions = new PartitionSet(shard, this.epoch, services, context);
     this.table = new JobTable(services.limits.recentMax);
     this.keys = new IdempotencyKeys(services.limits.recentMax * 4);
+    const { store, limits } = services;
+    this.windows = new UniqueWindows({ shard, store, nowMs: () => this.nowMs(), max: limits.recentMax * 4 });
     this.nextId = createJobIdGenerator({ shard, nowMs: () => this.nowMs(), random: context.random });
     this.#outbox = new Outbox({
       publisher: services.publisher,
@@ -111,10 +115,10 @@ export class ShardCore {
   }
 
   /** A new job. `done` when it is durable. */
-  accept(record: JobRecord, done: () => void, key?: IdempotencyEntry): void {
+  accept(record: JobRecord, done: () => void, keys: readonly IdempotencyEntry[] = []): void {
     const entry = this.table.add(record, { durable: false, publishedSeq: 0, nowMs: this.context.clock.monotonicMs() });
     this.unique.hold(record);
-    this.#partitions.of(record).add(record, done, key);
+    this.#partitions.of(record).add(record, done, keys);
     this.#deadlines.watch(entry.current);
   }
 
@@ -210,6 +214,7 @@ export class ShardCore {
     this.#ownership.askIfDue();
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.expire(nowMs);
+    this.windows.expire(nowMs);
     this.table.queues.sweep(nowMs);
     this.unique.expire(this.context.clock.monotonicMs());
     this.#watermark.saveIfDue(nowMs);
@@ -307,6 +312,7 @@ export class ShardCore {
     if (newlyQueued) this.#dispatch(record);
     if (isTerminal(record.state)) {
       this.table.retire(entry, record);
+      this.windows.ended(record);
       this.unique.free(record);
     } else if (record.state === 'CANCELLING' && record.run !== undefined) {
       this.services.stopRun(record.run.node, { jobId: record.id, token: record.run.token, why: 'cancel' });

@@ -1,10 +1,11 @@
-/** What becomes of a submit whose unique key an unfinished job holds. */
+/** What becomes of a submit whose unique key another job holds: an unfinished one, or one whose window is not over. */
 import type { SubmitItem, SubmitResult } from '../../application/shard-protocol.ts';
 import { assertNever, invariant, TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
-import type { UniqueConflict } from '../../domain/job.ts';
+import type { JobRecord, UniqueConflict } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { Slot } from './batch-reply.ts';
+import { withRecord } from './job-lookup.ts';
 import type { JobEntry } from './job-table.ts';
 import type { ShardCore } from './shard-core.ts';
 
@@ -31,7 +32,7 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
   }
   switch (onConflict) {
     case 'reject':
-      slot.fail(taken(entry));
+      slot.fail(taken(entry.current));
       return;
     case 'return-existing':
       core.whenDurable(entry, (record) => {
@@ -40,7 +41,7 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
       return;
     case 'replace-waiting':
       if (entry.current.run === undefined) replace(core, conflict, entry);
-      else slot.fail(taken(entry));
+      else slot.fail(taken(entry.current));
       return;
     case 'replace':
       replace(core, conflict, entry);
@@ -48,6 +49,19 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
     default:
       assertNever(onConflict);
   }
+}
+
+/** The holder has ended within its window: there is nothing left to replace in the place where it waited. */
+export function meetFormer(
+  core: ShardCore,
+  holder: JobId,
+  onConflict: Exclude<UniqueConflict, 'replace'>,
+  slot: Slot<SubmitResult>,
+): void {
+  withRecord(core, holder, slot, (record) => {
+    if (onConflict === 'return-existing') slot.ok({ record, duplicate: true });
+    else slot.fail(taken(record));
+  });
 }
 
 function replace(core: ShardCore, conflict: Conflict, entry: JobEntry): void {
@@ -69,6 +83,8 @@ function waitForEnd(core: ShardCore, { item, holder, slot, again }: Conflict): v
   });
 }
 
-function taken({ current: { id, state } }: JobEntry): TroupeError {
-  return new TroupeError('UNIQUE_KEY_TAKEN', { metadata: { jobId: id, state } });
+function taken({ id: jobId, state, createdAtMs, spec: { unique } }: JobRecord): TroupeError {
+  const windowEnd = unique?.windowMs === undefined ? undefined : new Date(createdAtMs + unique.windowMs).toISOString();
+  const metadata = { jobId, state, ...(windowEnd !== undefined && { windowEndTime: windowEnd }) };
+  return new TroupeError('UNIQUE_KEY_TAKEN', { metadata });
 }

@@ -29,6 +29,7 @@ export interface ShardGrant {
   readonly watermark?: Watermark;
 }
 
+/** Which job has a key: an idempotency key, or a unique key for its window (then without content). */
 export interface IdempotencyEntry {
   /** Scope and key, hashed; at most 64 characters. */
   readonly keyHash: string;

@@ -25,6 +25,7 @@ interface SubmitFlags {
   readonly queue?: string;
   readonly key?: string;
   readonly uniqueKey?: string;
+  readonly uniqueWindow?: number;
   readonly onConflict?: UniqueConflict;
   readonly priority?: number;
   readonly label?: Readonly<Record<string, string>>;
@@ -82,6 +83,7 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
       payloadRetentionMs: flags.payloadRetention,
       idempotencyKey: key,
       uniqueKey: flags.uniqueKey,
+      uniqueWindowMs: flags.uniqueWindow,
       onConflict: flags.onConflict,
       priority: flags.priority,
       labels: flags.label,
@@ -173,6 +175,7 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .option('--queue <name>', 'queue to wait in (default)')
     .option('--key <key>', 'idempotency key: submitting again gives the same job; with --each it is made one per file')
     .option('--unique-key <key>', 'at most one unfinished job has this key')
+    .option('--unique-window <duration>', 'hold the unique key so long, whatever ends', durationFlag('unique-window'))
     .addOption(
       new Option('--on-conflict <way>', 'what to do while another job has the unique key (reject)').choices(
         uniqueConflicts,
