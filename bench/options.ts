@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import type { StoreKind } from './harness/system.ts';
 
-export const workloadNames = ['W1', 'W2', 'W3', 'W4', 'W5', 'W6'] as const;
+export const workloadNames = ['W1', 'W2', 'W3', 'W4', 'W5', 'W6', 'W7'] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 export interface BenchOptions {

@@ -30,6 +30,7 @@ export interface FigureRow {
 const throughputMark = 0.4;
 const cpuMark = { sqlite: 0.9, cassandra: 0.8 } as const;
 const startMark = 4;
+const keysMark = 0.8;
 
 const throughputTitles: Readonly<Record<ThroughputName, string>> = {
   W1: 'W1 submit, one by one, 64 callers',
@@ -38,11 +39,12 @@ const throughputTitles: Readonly<Record<ThroughputName, string>> = {
 };
 
 export function figureRows({ store, limits, workloads, idleMemory }: StoreResults): readonly FigureRow[] {
-  const { W1, W2, W3, W4, W5, memoryAfterW3 } = workloads;
+  const { W1, W2, W3, W4, W5, W7, memoryAfterW3 } = workloads;
   return [
     ...throughputRows({ W1, W2, W3 }, limits),
     ...(W4 === undefined ? [] : latencyRows(W4, limits)),
     ...(W5 === undefined ? [] : [cpuRow(W5, store)]),
+    ...(W7 === undefined ? [] : keyRows(W7)),
     ...(memoryAfterW3 === undefined ? [] : memoryRows(idleMemory, memoryAfterW3)),
   ];
 }
@@ -94,6 +96,21 @@ function cpuRow({ troupeMs, bareMs, ratio }: NonNullable<WorkloadResults['W5']>,
     mark: `≥ ${mark}`,
     met: ratio >= mark,
   };
+}
+
+function keyRows({ none, ...keyed }: NonNullable<WorkloadResults['W7']>): FigureRow[] {
+  const titles = { idempotency: 'idempotency keys', unique: 'unique keys', window: 'unique keys with a window' };
+  return (['idempotency', 'unique', 'window'] as const).map((kind) => {
+    const ratio = keyed[kind].median / none.median;
+    return {
+      name: `W7 submit as W1, ${titles[kind]}`,
+      figure: `${spread(keyed[kind])} jobs/s`,
+      limit: `${spread(none)} jobs/s (without keys)`,
+      ratio,
+      mark: `≥ ${keysMark}`,
+      met: ratio >= keysMark,
+    };
+  });
 }
 
 function memoryRows(idle: MemoryReading, after: MemoryReading): FigureRow[] {

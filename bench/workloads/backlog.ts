@@ -2,6 +2,8 @@
  * W1, W2, W3: a backlog of no-op jobs is made while all threads are busy (W1: one by one by concurrent callers; W2: in
  * batches), then the threads are released and the backlog drains (W3) until the last job is recorded.
  */
+import { randomUUID } from 'node:crypto';
+import type { JobOptions } from '../../src/client/index.ts';
 import { inFlight } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';
 import { occupyWorkers } from './busy-workers.ts';
@@ -11,11 +13,19 @@ import { EventTally } from './event-tally.ts';
 import { acceptedId, benchQueue, inSession, payload } from './session.ts';
 import type { Session, Target } from './session.ts';
 
+/** `idempotency` and `unique`: a key of its own for each job. */
+export type KeyKind = 'none' | 'idempotency' | 'unique' | 'window';
+
+/** Of the unique keys that are held for a window. */
+const windowMs = 3_600_000;
+
 export interface BacklogInput extends Target {
   readonly jobs: number;
   /** Jobs in one call of the load generator: 1 is W1. */
   readonly batch: number;
   readonly callers: number;
+  /** What each job is given; W7 compares. */
+  readonly keys: KeyKind;
   readonly threads: number;
   /** To see what it spends. */
   readonly systemPid: number;
@@ -31,15 +41,31 @@ export interface BacklogResult {
 
 const drainTimeoutMs = 300_000;
 
-async function submitAll({ client }: Session, { jobs, batch, callers }: BacklogInput): Promise<Set<string>> {
+function keyOf(kind: KeyKind): Partial<JobOptions> {
+  const key = randomUUID();
+  switch (kind) {
+    case 'none':
+      return {};
+    case 'idempotency':
+      return { idempotencyKey: key };
+    case 'unique':
+      return { uniqueKey: key };
+    case 'window':
+      return { uniqueKey: key, uniqueWindowMs: windowMs };
+  }
+}
+
+async function submitAll({ client }: Session, { jobs, batch, callers, keys }: BacklogInput): Promise<Set<string>> {
   const ids = new Set<string>();
   const draft = { handler: 'bench.noop', queue: benchQueue, input: payload };
   await inFlight(Math.ceil(jobs / batch), callers, async () => {
     if (batch === 1) {
-      ids.add((await client.submit('bench.noop', payload, { queue: benchQueue })).jobId);
+      ids.add((await client.submit('bench.noop', payload, { queue: benchQueue, ...keyOf(keys) })).jobId);
       return;
     }
-    for (const outcome of await client.submitMany(Array.from({ length: batch }, () => draft))) {
+    for (const outcome of await client.submitMany(
+      Array.from({ length: batch }, () => ({ ...draft, ...keyOf(keys) })),
+    )) {
       ids.add(acceptedId(outcome));
     }
   });

@@ -8,7 +8,7 @@ import type { SystemUnderTest } from '../harness/system.ts';
 import { runTask } from '../harness/task.ts';
 import type { Teardown } from '../harness/teardown.ts';
 import type { BurnInput, BurnResult } from '../limits/piscina-burn.ts';
-import type { BacklogInput, BacklogResult } from './backlog.ts';
+import type { BacklogInput, BacklogResult, KeyKind } from './backlog.ts';
 import type { CpuCost } from './cpu-cost.ts';
 import type { CpuJobsInput } from './cpu-jobs.ts';
 import type { OpenLoopInput, OpenLoopResult } from './open-loop.ts';
@@ -29,6 +29,9 @@ export interface CpuResult {
   readonly ratio: number;
 }
 
+/** Jobs submitted per second, by the keys they had. */
+export type KeysResult = Readonly<Record<KeyKind, Sample>>;
+
 /** Absent: not asked for. */
 export interface WorkloadResults {
   /** Jobs per second. */
@@ -37,6 +40,7 @@ export interface WorkloadResults {
   readonly W3?: Sample;
   readonly W4?: OpenLoopResult;
   readonly W5?: CpuResult;
+  readonly W7?: KeysResult;
   readonly memoryAfterW3?: MemoryReading;
   /** Microseconds of CPU per job. */
   readonly cpu?: Readonly<Partial<Record<'W1' | 'W2' | 'W3', CpuCost>>>;
@@ -53,6 +57,7 @@ export async function runWorkloads(input: WorkloadsInput, say: (line: string) =>
     ...throughput,
     ...(only.has('W4') && { W4: await openLoop(input, say) }),
     ...(only.has('W5') && { W5: await cpuJobs(input, say) }),
+    ...(only.has('W7') && { W7: await keyed(input, say) }),
     ...(memory && only.has('W6') && { memoryAfterW3: memory }),
   };
 }
@@ -71,7 +76,7 @@ async function backlogs(input: WorkloadsInput, say: (line: string) => void): Pro
   const jobs = quick ? 1_000 : 10_000;
   const common = { address: system.address, natsUrl: system.natsUrl, systemPid: system.pid, threads, folder };
   const measure = async (name: string, batch: number, callers: number, count = jobs): Promise<BacklogResult> => {
-    const task: BacklogInput = { ...common, jobs: count, batch, callers };
+    const task: BacklogInput = { ...common, jobs: count, batch, callers, keys: 'none' };
     const result = await run<BacklogResult>(input, './backlog.ts', task);
     say(`  ${name} ${perSecond(result.submittedPerSecond)} submitted, ${perSecond(result.drainedPerSecond)} drained`);
     return result;
@@ -96,6 +101,28 @@ async function backlogs(input: WorkloadsInput, say: (line: string) => void): Pro
       ...(only.has('W3') && { W3: medianCost([...singly, ...batches].map(({ drainCost }) => drainCost)) }),
     },
     memory: await memoryOf(system.pid),
+  };
+}
+
+/** Each kind of key in turn, so that whatever else the machine does meets all of them. */
+async function keyed(input: WorkloadsInput, say: (line: string) => void): Promise<KeysResult> {
+  const { system, quick, threads, folder } = input;
+  const common = { address: system.address, natsUrl: system.natsUrl, systemPid: system.pid, threads, folder };
+  const rates: Record<KeyKind, number[]> = { none: [], idempotency: [], unique: [], window: [] };
+  const kinds = Object.keys(rates) as KeyKind[];
+  for (let round = 0; round <= (quick ? 1 : 3); round += 1) {
+    for (const keys of kinds) {
+      const task: BacklogInput = { ...common, jobs: quick ? 1_000 : 5_000, batch: 1, callers: 64, keys };
+      const { submittedPerSecond } = await run<BacklogResult>(input, './backlog.ts', task);
+      // The first round warms up.
+      if (round > 0) rates[keys].push(submittedPerSecond);
+    }
+  }
+  say(`  W7 ${kinds.map((kind) => `${kind} ${perSecond(median(rates[kind]))}`).join(', ')}`);
+  const { none, idempotency, unique, window } = rates;
+  return {
+    ...{ none: sampleOf(none), idempotency: sampleOf(idempotency) },
+    ...{ unique: sampleOf(unique), window: sampleOf(window) },
   };
 }
 
