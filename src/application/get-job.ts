@@ -50,6 +50,12 @@ export async function openOutput(
   return record.output && openPayload(payloads, { record, payload: record.output, nowMs });
 }
 
+/** By the record alone; undefined while its payloads should be there. */
+export function goneSince(record: JobRecord, nowMs: number): GoneReason | undefined {
+  if (record.payloadsErasedAtMs !== undefined) return 'erased';
+  return nowMs >= (payloadsExpireAtMs(record) ?? Infinity) ? 'expired' : undefined;
+}
+
 interface Opening {
   readonly record: JobRecord;
   readonly payload: Payload;
@@ -57,8 +63,9 @@ interface Opening {
 }
 
 async function openPayload(payloads: PayloadStore, { record, payload, nowMs }: Opening): Promise<OpenedPayload> {
+  const why = goneSince(record, nowMs);
+  if (why !== undefined) return { kind: 'gone', why };
   if (payload.kind === 'erased') return { kind: 'gone', why: 'erased' };
-  if (nowMs >= (payloadsExpireAtMs(record) ?? Infinity)) return { kind: 'gone', why: 'expired' };
   if (payload.kind === 'json') return payload;
   if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
   const bytes = await payloads.getPayload(payload.id);

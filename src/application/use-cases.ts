@@ -13,6 +13,8 @@ import { createWatchTree } from './cluster/watch-tree.ts';
 import type { WatchTree } from './cluster/watch-tree.ts';
 import { createDeleteJob } from './delete-job.ts';
 import type { DeleteJob } from './delete-job.ts';
+import { createDownloadPayload } from './download-payload.ts';
+import type { DownloadPayload } from './download-payload.ts';
 import { createGetJob } from './get-job.ts';
 import type { GetJob } from './get-job.ts';
 import { createJobReader } from './job-reader.ts';
@@ -50,6 +52,7 @@ export interface UseCases {
   readonly listJobs: ListJobs;
   readonly cancelJob: CancelJob;
   readonly deleteJob: DeleteJob;
+  readonly downloadPayload: DownloadPayload;
   readonly rescheduleJob: RescheduleJob;
   readonly watchJob: WatchJob;
   readonly retryJob: RetryJob;
@@ -108,6 +111,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     getJob,
     listJobs,
     cancelJob,
+    downloadPayload: createDownloadPayload({ reader, payloads, clock }),
     deleteJob: createDeleteJob({ reader, batcher, payloads, cache, asker, clock }),
     rescheduleJob: createRescheduleJob({ reader, batcher, clock }),
     retryJob,

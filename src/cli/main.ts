@@ -18,7 +18,7 @@ import { addDevCommand } from './commands/dev-command.ts';
 import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands/bulk-commands.ts';
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
-import { addDeleteCommand } from './commands/payload-commands.ts';
+import { addDeleteCommand, addOutputCommand } from './commands/payload-commands.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
 import { addServeCommand } from './commands/serve-command.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
@@ -50,6 +50,7 @@ function buildProgram(context: CommandContext): Command {
   addWatchCommand(program, context);
   addListCommand(program, context);
   addCancelCommand(program, context);
+  addOutputCommand(program, context);
   addDeleteCommand(program, context);
   addRescheduleCommand(program, context);
   addRetryCommand(program, context);

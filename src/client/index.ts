@@ -22,6 +22,8 @@ import { openConnection } from './connection.ts';
 import { createBulkClient } from './bulk.ts';
 import type { BulkClient } from './bulk.ts';
 import type { CallSettings, Connection, ConnectionOptions } from './connection.ts';
+import { downloadPayload } from './download.ts';
+import type { DownloadOptions } from './download.ts';
 import { fromJob, fromSubmitResponse, toFilter, toPayload, toSubmitRequest } from './job-mapper.ts';
 import type { JobDraft, JobInfo, JobOptions, ListOptions, RetryJobOptions, SubmittedJob } from './job-types.ts';
 import { createQueuesClient } from './queues-client.ts';
@@ -38,6 +40,7 @@ export type { ClientErrorCode } from './client-error.ts';
 export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
 export type { CallSettings } from './connection.ts';
+export type { DownloadOptions } from './download.ts';
 export type * from './job-types.ts';
 export type { QueuesClient } from './queues-client.ts';
 export type { RetryOptions } from './retry.ts';
@@ -67,6 +70,8 @@ export interface TroupeClient extends BulkClient {
   /** Another time for a job that waits for its time (SCHEDULED, RETRYING); a time in the past is now. */
   reschedule(jobId: string, when: Date | 'now', settings?: CallSettings): Promise<JobInfo>;
   cancel(jobId: string, reason?: string, settings?: CallSettings): Promise<JobInfo>;
+  /** Its output, or its input, piece by piece: JSON as text in UTF-8. Throws at the end if what came is not what was stored. */
+  download(jobId: string, options?: DownloadOptions): AsyncGenerator<Uint8Array, void>;
   /** Erases input and output of an ended job, at once and durably; the rest of it stays. */
   delete(jobId: string, settings?: CallSettings): Promise<JobInfo>;
   /** Up to and with the final state; goes on by itself when the connection breaks. */
@@ -151,9 +156,12 @@ export function connect(options: ClientOptions): TroupeClient {
     return get(jobId, waitOptions);
   }
 
+  const download = (jobId: string, downloadOptions: DownloadOptions = {}): AsyncGenerator<Uint8Array, void> =>
+    downloadPayload({ connection, contract, backoff }, jobId, downloadOptions);
+
   const queues = createQueuesClient({ connection, contract, backoff });
   const bulk = createBulkClient({ connection, contract, codec, backoff });
-  const calls = { get, list, retry, reschedule, cancel, delete: erase, watch, wait, queues };
+  const calls = { get, list, retry, reschedule, cancel, delete: erase, download, watch, wait, queues };
   const cluster = createClusterClient({ connection, contract, backoff });
   return { ...submitting, ...calls, ...bulk, cluster, close: () => connection.close() };
 }

@@ -42,6 +42,7 @@ export type JobsContract = {
   readonly RetryJob: MethodCodec<wire.RetryJobRequest, wire.RetryJobResponse>;
   readonly RedriveJobs: MethodCodec<wire.RedriveJobsRequest, wire.RedriveJobsResponse>;
   readonly CancelJobs: MethodCodec<wire.CancelJobsRequest, wire.CancelJobsResponse>;
+  readonly DownloadPayload: MethodCodec<wire.DownloadPayloadRequest, wire.DownloadPayloadResponse>;
   readonly DeleteJob: MethodCodec<wire.DeleteJobRequest, wire.DeleteJobResponse>;
   readonly WatchJob: MethodCodec<wire.WatchJobRequest, wire.WatchJobResponse>;
 };

@@ -64,6 +64,8 @@ export const noCodes = '-';
 
 export const goneReasonCodes = { erased: 1, missing: 2, expired: 3 } as const satisfies Record<GoneReason, number>;
 
+export const payloadChoiceCodes = { output: 1, input: 2 } as const;
+
 /** Undefined for a number that this version does not know. */
 export function goneReasonOf(code: number): GoneReason | undefined {
   return goneReasons.find((reason) => goneReasonCodes[reason] === code);

@@ -71,6 +71,24 @@ export interface CancelJobResponse {
   readonly job: Job | null;
 }
 
+export interface DownloadPayloadRequest {
+  readonly jobId: string;
+  readonly payload: number;
+  readonly offset: number;
+}
+
+export interface PayloadSummary {
+  readonly size: number;
+  readonly sha256: Uint8Array;
+  readonly json: boolean;
+}
+
+export interface DownloadPayloadResponse {
+  readonly summary: PayloadSummary | null;
+  readonly offset: number;
+  readonly chunk: Uint8Array;
+}
+
 export interface DeleteJobRequest {
   readonly jobId: string;
 }

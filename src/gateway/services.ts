@@ -15,6 +15,7 @@ import {
   toJob,
   toQueue,
 } from './job-mapper.ts';
+import { payloadMethods } from './payload-methods.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
@@ -68,6 +69,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     }),
 
     ...bulkMethods(parts),
+    ...payloadMethods(parts),
 
     WatchJob: scope.stream<wire.WatchJobRequest, wire.WatchJobResponse>('WatchJob', (request, context) =>
       admission.watch(

@@ -1,5 +1,5 @@
 /** A payload is whole, unchanged, or not there. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { payloadPartBytes } from '../../src/application/ports/payload-store.ts';
 import type { StoreUnderTest } from '../support/stores.ts';
@@ -31,6 +31,34 @@ export function describePayloads(use: () => StoreUnderTest): void {
 
     it('that nobody wrote is undefined', async () => {
       expect(await use().first.payloads.getPayload(randomUUID())).toBeUndefined();
+    });
+
+    it.each([0, 1, 2_000_000])(
+      'is read piece by piece, also from byte %i on, and says what the whole is',
+      async (offset) => {
+        const { first, second } = use();
+        const id = randomUUID();
+        const bytes = randomBytes(2 * payloadPartBytes + 5);
+        await first.payloads.putPayload({ id, bytes, expiresAtMs: laterMs() });
+        const opened = await second.payloads.openPayload(id);
+        expect(opened?.bytes).toBe(bytes.byteLength);
+        expect(Buffer.from(opened?.sha256 ?? [])).toEqual(createHash('sha256').update(bytes).digest());
+        const pieces: Uint8Array[] = [];
+        for await (const piece of opened?.readFrom(offset) ?? []) pieces.push(piece);
+        expect(Math.max(...pieces.map((piece) => piece.byteLength))).toBeLessThanOrEqual(payloadPartBytes);
+        expect(Buffer.concat(pieces).equals(bytes.subarray(offset))).toBe(true);
+        expect(await second.payloads.openPayload(randomUUID())).toBeUndefined();
+      },
+    );
+
+    it('that goes while it is read ends in PAYLOAD_GONE', async () => {
+      const { first } = use();
+      const id = randomUUID();
+      await first.payloads.putPayload({ id, bytes: randomBytes(3 * payloadPartBytes), expiresAtMs: laterMs() });
+      const pieces = (await first.payloads.openPayload(id))?.readFrom(0)[Symbol.asyncIterator]();
+      expect((await pieces?.next())?.done).toBe(false);
+      await first.payloads.deletePayload(id);
+      await expect(pieces?.next()).rejects.toMatchObject({ code: 'PAYLOAD_GONE' });
     });
 
     it('that was deleted is undefined for everyone, and may be deleted again', async () => {

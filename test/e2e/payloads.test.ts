@@ -50,6 +50,15 @@ const gone = {
   payloadsErasedAt: expect.any(Date) as Date,
 };
 
+it('come as a stream from any gateway, larger than a chunk', async () => {
+  const input = { text: 'x'.repeat(700_000) };
+  const jobId = await ended(input);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of other.download(jobId)) pieces.push(piece);
+  expect(pieces.length).toBeGreaterThan(2);
+  expect(JSON.parse(Buffer.concat(pieces).toString())).toEqual(input);
+});
+
 it('with a retention of their own lie beside the record, however small', async () => {
   const { jobId } = await troupe.submit('test.echo', 1, { payloadRetentionMs: 3_600_000 });
   const job = await troupe.wait(jobId);

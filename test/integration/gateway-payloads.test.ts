@@ -1,10 +1,14 @@
 // Payloads through a real gateway on a real socket: what is erased is gone for every reader.
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import { payloadIds } from '../../src/domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../src/domain/job.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
-import type { JobOptions, TroupeClient } from '../../src/client/index.ts';
+import type { DownloadOptions, JobOptions, TroupeClient } from '../../src/client/index.ts';
 import { runCli } from '../../src/cli/main.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 import { openEdge } from './gateway-edge.ts';
@@ -109,6 +113,109 @@ describe('delete', () => {
     expect(await run('get', jobId, '--output', '/dev/null')).toMatchObject({ code: 2 });
     const open = await troupe.submit('test.echo', 1);
     expect((await run('delete', open.jobId)).code).toBe(5);
+  });
+});
+
+describe('download', () => {
+  async function downloaded(jobId: string, options: DownloadOptions = {}): Promise<Buffer> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of troupe.download(jobId, options)) pieces.push(piece);
+    expect(pieces.every(({ byteLength }) => byteLength <= 256 * 1_024)).toBe(true);
+    return Buffer.concat(pieces);
+  }
+
+  async function endedWith(bytes: Buffer): Promise<string> {
+    const { jobId } = await troupe.submit('test.echo', large);
+    const id = `out-${jobId}`;
+    await edge.store.payloads.putPayload({ id, bytes, expiresAtMs: Date.now() + 600_000 });
+    await succeed(jobId, { kind: 'ref', id, bytes: bytes.byteLength, encoding: 'bytes' });
+    return jobId;
+  }
+
+  it('brings inputs and outputs of any size, byte for byte', async () => {
+    const bytes = randomBytes(3_000_001);
+    const jobId = await endedWith(bytes);
+    expect((await downloaded(jobId)).equals(bytes)).toBe(true);
+    expect(JSON.parse((await downloaded(jobId, { payload: 'input' })).toString())).toEqual(large);
+    const small = await ended(1);
+    expect((await downloaded(small.jobId)).toString()).toBe('{"answer":42}');
+    expect((await downloaded(small.jobId, { payload: 'input' })).toString()).toBe('1');
+    expect((await downloaded(await endedWith(Buffer.alloc(0)))).byteLength).toBe(0);
+  });
+
+  it('goes on where a broken connection left it, also through another gateway', async () => {
+    const bytes = randomBytes(2_500_000);
+    const jobId = await endedWith(bytes);
+    const { gateway, port } = await edge.openGateway();
+    const client = edge.client({ address: `127.0.0.1:${port}`, retry: { initialMs: 1 } });
+    const pieces: Uint8Array[] = [];
+    for await (const piece of client.download(jobId)) {
+      pieces.push(piece);
+      if (pieces.length !== 3) continue;
+      await gateway.stop(0);
+      await edge.openGateway({ port });
+    }
+    expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+  });
+
+  it('holds no more than some parts in memory for a reader that is slow', async () => {
+    let read = 0;
+    const { payloads } = edge.store;
+    const openPayload = payloads.openPayload.bind(payloads);
+    const jobId = await endedWith(Buffer.alloc(24 * 1_048_576));
+    Object.assign(payloads, {
+      openPayload: async (id: string) => {
+        const opened = await openPayload(id);
+        return (
+          opened && {
+            ...opened,
+            async *readFrom(offset: number) {
+              for await (const piece of opened.readFrom(offset)) {
+                read += 1;
+                yield piece;
+              }
+            },
+          }
+        );
+      },
+    });
+    const pieces = troupe.download(jobId);
+    for (let taken = 0; taken < 4; taken += 1) await pieces.next();
+    const held = read;
+    let rest = 0;
+    for await (const piece of pieces) rest += piece.byteLength;
+    Object.assign(payloads, { openPayload });
+    expect(held).toBeLessThan(12);
+    expect([read, rest > 20 * 1_048_576]).toEqual([24, true]);
+  });
+
+  it('is refused with the reason when there is nothing to bring', async () => {
+    const { jobId } = await troupe.submit('test.echo', 1);
+    await expect(downloaded(jobId)).rejects.toMatchObject({ code: 'JOB_STATE_FORBIDS', metadata: { state: 'QUEUED' } });
+    const erased = await ended(large);
+    await troupe.delete(erased.jobId);
+    const gone = { code: 'PAYLOAD_GONE', metadata: { why: 'erased' } };
+    await expect(downloaded(erased.jobId)).rejects.toMatchObject(gone);
+    const lost = await ended(large);
+    for (const id of lost.stored) await edge.store.payloads.deletePayload(id);
+    await expect(downloaded(lost.jobId, { payload: 'input' })).rejects.toMatchObject({ metadata: { why: 'missing' } });
+    await expect(downloaded('01960000-0000-7000-8000-000000000000')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+  });
+
+  it('has a verb of the command, which leaves no half file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'troupe-output-'));
+    const run = async (...args: readonly string[]) => {
+      const terminal = recordedTerminal({});
+      return runCli(['output', ...args, '--address', `127.0.0.1:${edge.port}`], { terminal });
+    };
+    const bytes = randomBytes(1_500_000);
+    const [file, none] = [join(folder, 'o'), join(folder, 'none')];
+    expect(await run(await endedWith(bytes), '--to', file)).toBe(0);
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+    const { jobId } = await troupe.submit('test.echo', 1);
+    expect(await run(jobId, '--to', none)).toBe(5);
+    expect(readdirSync(folder)).toEqual(['o']);
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -185,6 +185,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
             return Promise.resolve();
           },
           getPayload: (id) => Promise.resolve(harness.payloads.get(id)),
+          openPayload: () => Promise.resolve(undefined),
         },
         limits: defaultWorkerLimits,
         metrics: createWorkerMetrics(kit.telemetry),

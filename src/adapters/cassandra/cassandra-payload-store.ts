@@ -1,11 +1,11 @@
 /** `PayloadStore` on Cassandra: parts of `payloadPartBytes`, each a partition that names the whole it belongs to. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import { payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
+import { partsFrom, payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { forEachBounded } from './in-flight-limit.ts';
-import { deletePart, putPart, readPart, readWritten, type PartRow } from './tables/payload-parts.ts';
+import { deletePart, putPart, readHead, readPart, readWritten, type PartRow } from './tables/payload-parts.ts';
 import { ttlSeconds } from './time-to-live.ts';
 
 /** Parts on the wire at once: 4 MiB. */
@@ -52,6 +52,14 @@ export function createCassandraPayloadStore(client: CqlClient, clock: Clock): Pa
         const cell = Buffer.from(slice.buffer, slice.byteOffset, slice.byteLength);
         return client.rows(putPart, [id, part, parts, total, sha256, cell, ttl]);
       });
+    },
+    async openPayload(id) {
+      const head = (await client.rows(readHead, [id])).at(0);
+      if (head === undefined) return undefined;
+      const bytes = Number(head.total_bytes);
+      const part = async (number: number): Promise<Uint8Array | undefined> =>
+        (await read(id, number))?.bytes ?? undefined;
+      return { bytes, sha256: head.sha256, readFrom: (offset) => partsFrom(offset, bytes, part) };
     },
     async getPayload(id) {
       const first = await read(id, 0);

@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
-import { payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
+import { partsFrom, payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Parts deleted in one transaction, which holds up the thread and every other writer. */
@@ -43,6 +43,10 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
     `SELECT parts, total_bytes AS totalBytes, sha256, bytes FROM payload_parts
      WHERE id = ? AND expires_at > ? ORDER BY part`,
   );
+  const headOf = database.prepare(
+    `SELECT total_bytes AS totalBytes, sha256 FROM payload_parts WHERE id = ? AND part = 0 AND expires_at > ?`,
+  );
+  const onePart = database.prepare(`SELECT bytes FROM payload_parts WHERE id = ? AND part = ? AND expires_at > ?`);
   // The first part goes last: a reader finds the payload whole or not at all.
   const remove = database.prepare(
     `DELETE FROM payload_parts WHERE rowid IN (
@@ -67,6 +71,16 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
           put.run(id, part, parts, bytes.byteLength, sha256, expiresAtMs, slice);
         }
       });
+    },
+    async openPayload(id) {
+      const row = await database.read('open_payload', () => headOf.get(id, clock.nowMs()));
+      if (row === undefined) return undefined;
+      const { totalBytes, sha256 } = row as unknown as Omit<PartRow, 'bytes'>;
+      const part = async (number: number): Promise<Uint8Array | undefined> => {
+        const found = await database.read('read_payload', () => onePart.get(id, number, clock.nowMs()));
+        return (found as unknown as PartRow | undefined)?.bytes;
+      };
+      return { bytes: totalBytes, sha256, readFrom: (offset) => partsFrom(offset, totalBytes, part) };
     },
     async getPayload(id) {
       const rows = await database.read('get_payload', () => read.all(id, clock.nowMs()));

@@ -2,6 +2,8 @@
  * Payloads too large for the record. Written before the commit that refers to them and never changed, so an orphan is
  * harmless and a reference is never dangling before retention. Up to 1 MiB is one part; more is an object of many parts.
  */
+import { TroupeError } from '../../domain/errors.ts';
+
 export const payloadPartBytes = 1 << 20;
 
 /** In the store a payload outlives its time by this, whatever the clocks of the parts of a cluster say. */
@@ -12,6 +14,32 @@ export interface PayloadStore {
   putPayload(input: { readonly id: string; readonly bytes: Uint8Array; readonly expiresAtMs: number }): Promise<void>;
   /** Undefined when unknown, incomplete or expired. */
   getPayload(id: string): Promise<Uint8Array | undefined>;
+  /** For readers that do not want it in memory as a whole. Undefined when unknown or expired. */
+  openPayload(id: string): Promise<StoredPayload | undefined>;
   /** Durable when it resolves, harmless when there is nothing, safe to repeat when it was cut off. */
   deletePayload(id: string): Promise<void>;
+}
+
+export interface StoredPayload {
+  readonly bytes: number;
+  /** Of the whole: what was read is not checked against it, the reader may do that. */
+  readonly sha256: Uint8Array;
+  /** Piece by piece, none larger than `payloadPartBytes`, one of them in memory at a time. Rejects PAYLOAD_GONE when it goes meanwhile. */
+  readFrom(offset: number): AsyncIterable<Uint8Array>;
+}
+
+/** What adapters read a payload with: its parts from the one that holds this byte on. */
+export async function* partsFrom(
+  offset: number,
+  bytes: number,
+  readPart: (part: number) => Promise<Uint8Array | undefined>,
+): AsyncGenerator<Uint8Array, void> {
+  for (let at = offset; at < bytes;) {
+    const part = Math.floor(at / payloadPartBytes);
+    const found = await readPart(part);
+    if (found === undefined) throw new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } });
+    const end = Math.min((part + 1) * payloadPartBytes, bytes);
+    yield found.subarray(at - part * payloadPartBytes);
+    at = end;
+  }
 }

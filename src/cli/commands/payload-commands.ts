@@ -1,9 +1,40 @@
-/** `troupe delete`: what jobs were given and have returned. */
+/** `troupe output`, `delete`: what jobs were given and have returned. */
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { exitCodes } from '../exit-code.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
+
+/** The file is there when all of it is. */
+async function saveTo(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const partial = `${file}.part`;
+  try {
+    await pipeline(Readable.from(pieces), createWriteStream(partial));
+    await rename(partial, file);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+export function addOutputCommand(program: Command, context: CommandContext): void {
+  program
+    .command('output <job>')
+    .description('write the output of a job to a file as it was stored, however large it is')
+    .requiredOption('--to <file>', 'the file; written beside it first, as FILE.part')
+    .option('--input', 'what the job was given in place of its output')
+    .action(async (id: string, flags: { readonly to: string; readonly input?: boolean }, command: Command) => {
+      const payload = flags.input === true ? 'input' : 'output';
+      await withSession(context, command, ({ client }) =>
+        saveTo(flags.to, client.download(id, { payload, signal: context.signal })),
+      );
+      context.done(exitCodes.ok);
+    });
+}
 
 export function addDeleteCommand(program: Command, context: CommandContext): void {
   program

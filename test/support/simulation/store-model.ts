@@ -42,6 +42,7 @@ export function openModelStore(parts: ModelStoreParts): Store {
           extras.putPayload(input);
         }),
       getPayload: (id) => transport('get payload', () => extras.payload(id, clock.nowMs())),
+      openPayload: () => Promise.reject(new Error('nobody downloads in the simulation')),
       deletePayload: (id) =>
         transport('delete payload', () => {
           extras.deletePayload(id);

@@ -13,6 +13,7 @@ async function place(json: string, payloadRetentionMs?: number) {
   const payloads = {
     putPayload: async ({ id, expiresAtMs }: { id: string; expiresAtMs: number }) => void puts.push({ id, expiresAtMs }),
     getPayload: async () => undefined,
+    openPayload: async () => undefined,
     deletePayload: async () => undefined,
   };
   const spec = testSpec({ ...(payloadRetentionMs !== undefined && { payloadRetentionMs }) });

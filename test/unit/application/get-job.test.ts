@@ -16,6 +16,7 @@ async function opened(record: JobRecord, nowMs: number, payloads: ReadonlyMap<st
     payloads: {
       putPayload: async () => undefined,
       getPayload: async (id) => payloads.get(id),
+      openPayload: async () => undefined,
       deletePayload: async () => undefined,
     },
     clock,

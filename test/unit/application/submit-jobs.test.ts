@@ -89,6 +89,7 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
         expiries.set(id, expiresAtMs);
       },
       getPayload: async () => undefined,
+      openPayload: async () => undefined,
       deletePayload: async (id) => void stored.delete(id),
     },
     validator: { validate: () => [] },

@@ -40,6 +40,7 @@ function setUp(signal?: AbortSignal) {
     payloads: {
       putPayload: async () => undefined,
       getPayload: async () => undefined,
+      openPayload: async () => undefined,
       deletePayload: async () => undefined,
     },
   });

@@ -10,6 +10,7 @@ import {
   goneReasonCodes,
   jobEventTypeCodes,
   jobStateCodes,
+  payloadChoiceCodes,
   uniqueConflictCodes,
 } from '../../../src/contract/job-codes.ts';
 import { loadContractRoot } from '../../../src/contract/root.ts';
@@ -46,6 +47,10 @@ describe('the contract', () => {
     expect(words('UniqueConflict', 'UNIQUE_CONFLICT_')).toEqual(Object.fromEntries(conflicts));
     const gone = Object.entries(goneReasonCodes).map(([why, code]) => [why.toUpperCase(), code]);
     expect(words('PayloadGone', 'PAYLOAD_GONE_')).toEqual(Object.fromEntries(gone));
+    expect(words('PayloadChoice', 'PAYLOAD_CHOICE_')).toEqual({
+      OUTPUT: payloadChoiceCodes.output,
+      INPUT: payloadChoiceCodes.input,
+    });
     expect(words('FailureReason', 'FAILURE_REASON_')).toEqual(failureReasonCodes);
     const upper = Object.entries(jobEventTypeCodes).map(([type, code]) => [type.toUpperCase(), code]);
     const spoken = (codes: Readonly<Record<string, number>>): Record<string, number> =>
@@ -68,13 +73,14 @@ describe('the contract', () => {
         'GetJob',
         'ListJobs',
         'CancelJob',
+        'DownloadPayload',
         'DeleteJob',
         'RescheduleJob',
         'WatchJob',
       ].map((name) => `/troupe.v1.Jobs/${name}`),
     );
     expect(Object.values(jobs).filter((method) => method.responseStream)).toEqual([
-      ...[jobs.RedriveJobs, jobs.CancelJobs, jobs.WatchJob],
+      ...[jobs.RedriveJobs, jobs.CancelJobs, jobs.DownloadPayload, jobs.WatchJob],
     ]);
     const streams = Object.values(cluster).filter((method) => method.responseStream);
     expect(streams).toEqual([cluster.WatchTree, cluster.ProfileRun]);

@@ -34,6 +34,13 @@ export const readPart: CqlStatement<PartRow> = {
   mode: 'read',
 };
 
+/** LOCAL_QUORUM, idempotent: what the whole is. */
+export const readHead: CqlStatement<Omit<PartRow, 'bytes'>> = {
+  name: 'open_payload',
+  cql: `SELECT parts, total_bytes, sha256 FROM payload_parts WHERE id = ? AND part = 0`,
+  mode: 'read',
+};
+
 export interface WrittenRow {
   readonly parts: number;
   /** Microseconds, by the clock of who wrote it. */
