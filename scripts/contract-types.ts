@@ -33,8 +33,11 @@ const borrowed: ReadonlySet<string> = new Set([
   '.google.protobuf.Timestamp',
 ]);
 
-/** What is in this file is of interest to few; the rest is one file. */
-const apart = { proto: 'troupe/v1/cluster.proto', file: 'cluster-messages.ts' };
+/** Files of their own; the rest is one file, which hands these on. */
+const apart = [
+  { proto: 'troupe/v1/cluster.proto', file: 'cluster-messages.ts', service: 'Cluster' },
+  { proto: 'troupe/v1/queues.proto', file: 'queue-messages.ts', service: 'Queues' },
+] as const;
 
 /** File name → text. */
 export function contractTypes(): Readonly<Record<string, string>> {
@@ -45,11 +48,15 @@ export function contractTypes(): Readonly<Record<string, string>> {
     if (node instanceof protobuf.Namespace) node.nestedArray.forEach(visit);
   };
   visit(loadContractRoot());
-  const isApart = (type: protobuf.Type): boolean => type.filename?.endsWith(apart.proto) === true;
-  const cluster = types.filter(isApart);
+  const files = apart.map(({ proto, file, service }) => {
+    const own = types.filter(({ filename }) => filename?.endsWith(proto) === true);
+    return { file, own, text: apartHead(service, own) + textOf(own) };
+  });
+  const rest = types.filter((type) => !files.some(({ own }) => own.includes(type)));
+  const handedOn = files.map(({ file }) => `export type * from './${file}';\n`).join('');
   return {
-    'messages.ts': `${head}\nexport type * from './${apart.file}';\n${textOf(types.filter((type) => !isApart(type)))}`,
-    [apart.file]: apartHead(cluster) + textOf(cluster),
+    'messages.ts': `${head}\n${handedOn}${textOf(rest)}`,
+    ...Object.fromEntries(files.map(({ file, text }) => [file, text])),
   };
 }
 
@@ -57,7 +64,7 @@ function textOf(types: readonly protobuf.Type[]): string {
   return types.map(interfaceOf).join('');
 }
 
-function apartHead(types: readonly protobuf.Type[]): string {
+function apartHead(service: string, types: readonly protobuf.Type[]): string {
   const own = new Set(types.map(({ name }) => name));
   const fields = types.flatMap((type) => type.fieldsArray);
   const used = fields.flatMap(({ resolvedType, type }) => {
@@ -65,7 +72,7 @@ function apartHead(types: readonly protobuf.Type[]): string {
     return scalars[type] === 'Int64' ? ['Int64'] : [];
   });
   const names = [...new Set(used)].sort().join(', ');
-  const what = 'The messages of the service Cluster. Made by scripts/contract-types.ts from proto/; do not edit.';
+  const what = `The messages of the service ${service}. Made by scripts/contract-types.ts from proto/; do not edit.`;
   return `/** ${what} */\nimport type { ${names} } from './messages.ts';\n`;
 }
 

@@ -49,6 +49,8 @@ const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = 
   erase: () => 16_384,
   reschedule: () => 16_384,
   get: () => 16_384,
+  queueStats: () => 4_096,
+  place: () => 256,
 };
 
 const retryAfterFloorMs = 20;

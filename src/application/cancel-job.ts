@@ -18,10 +18,20 @@ export interface CancelJobParts {
   readonly clock: Clock;
 }
 
-export type CancelJob = (context: CallContext, jobId: string, reason: string) => Promise<JobView>;
+export interface CancelOptions {
+  /** Rejects JOB_STATE_FORBIDS when an attempt holds it. */
+  readonly unlessRunning: boolean;
+}
+
+export type CancelJob = (
+  context: CallContext,
+  jobId: string,
+  reason: string,
+  options?: CancelOptions,
+) => Promise<JobView>;
 
 export function createCancelJob({ reader, batcher, clock }: CancelJobParts): CancelJob {
-  return async (context, jobId, reason) => {
+  return async (context, jobId, reason, options) => {
     ensureAwaited(context, clock.nowMs());
     if (reason.length > reasonMax) {
       const description = `must have at most ${String(reasonMax)} characters`;
@@ -31,9 +41,10 @@ export function createCancelJob({ reader, batcher, clock }: CancelJobParts): Can
     const seen = await reader.read(context.tenant, jobId);
     const { id } = seen.record;
     const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
+    const unlessRunning = options?.unlessRunning === true ? { unlessRunning: true } : {};
     const view = isTerminal(seen.record.state)
       ? seen
-      : await batcher.call(jobIdParts(id).shard, 'cancel', { jobId: id, reason }, deadline);
+      : await batcher.call(jobIdParts(id).shard, 'cancel', { jobId: id, reason, ...unlessRunning }, deadline);
     refuseEnded(view.record);
     return view;
   };

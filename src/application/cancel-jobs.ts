@@ -1,11 +1,16 @@
-/** Cancels every job that a filter finds. A job that ended meanwhile is counted as refused. */
+/**
+ * Cancels every job that a filter finds. One that ended meanwhile is counted as refused; so is one that began to run
+ * meanwhile, when the filter is for such as do not run.
+ */
 import { TroupeError } from '../domain/errors.ts';
 import { isTerminal, jobStates } from '../domain/job.ts';
+import type { JobState } from '../domain/job.ts';
 import { forEachJob } from './bulk-jobs.ts';
 import type { BulkParts, BulkQuery, BulkStep } from './bulk-jobs.ts';
 import type { CallContext } from './call-context.ts';
 import type { CancelJob } from './cancel-job.ts';
 
+const runs: ReadonlySet<JobState> = new Set(['RUNNING', 'CANCELLING']);
 const openStates = jobStates.filter((state) => !isTerminal(state));
 
 export interface CancelJobsQuery extends BulkQuery {
@@ -21,9 +26,10 @@ export function createCancelJobs(parts: BulkParts & { readonly cancelJob: Cancel
       const violations = [{ field: `filter.states[${ended}]`, description: `must be one of ${openStates.join(', ')}` }];
       throw new TroupeError('INVALID_ARGUMENT', { violations });
     }
+    const unlessRunning = query.filter.states.length > 0 && !query.filter.states.some((state) => runs.has(state));
     yield* forEachJob(parts, context, query, {
       states: openStates,
-      act: ({ id }) => parts.cancelJob(context, id, query.reason),
+      act: ({ id }) => parts.cancelJob(context, id, query.reason, { unlessRunning }),
     });
   };
 }

@@ -4,6 +4,7 @@ import type { GoneReason } from '../domain/payload-life.ts';
 import type { JobRecord, Payload } from '../domain/job.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
+import type { ExplainJob, JobWaiting } from './explain-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { RequestPayload } from './job-request.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
@@ -15,26 +16,37 @@ export type OpenedPayload = RequestPayload | { readonly kind: 'gone'; readonly w
 export interface FullJob extends JobView {
   readonly input?: OpenedPayload;
   readonly output?: OpenedPayload;
+  /** Only when it was asked for, and the job waits. */
+  readonly waiting?: JobWaiting;
 }
 
 export interface GetJobParts {
   readonly reader: JobReader;
   readonly payloads: PayloadStore;
+  readonly explain: ExplainJob;
   readonly clock: Clock;
 }
 
-export type GetJob = (context: CallContext, jobId: string) => Promise<FullJob>;
+export interface GetJobOptions {
+  /** Also why it does not run, if it waits. */
+  readonly explain: boolean;
+}
+
+export type GetJob = (context: CallContext, jobId: string, options?: GetJobOptions) => Promise<FullJob>;
 
 export function createGetJob(parts: GetJobParts): GetJob {
-  return async (context, jobId) => {
+  return async (context, jobId, options) => {
     ensureAwaited(context, parts.clock.nowMs());
     const view = await parts.reader.read(context.tenant, jobId);
     const { record } = view;
     const { payloads } = parts;
     const nowMs = parts.clock.nowMs();
-    const opened = [openInput(payloads, record, nowMs), openOutput(payloads, record, nowMs)] as const;
-    const [input, output] = await Promise.all(opened);
-    return { ...view, input, ...(output && { output }) };
+    const [input, output, waiting] = await Promise.all([
+      openInput(payloads, record, nowMs),
+      openOutput(payloads, record, nowMs),
+      options?.explain === true ? parts.explain(record) : undefined,
+    ]);
+    return { ...view, input, ...(output && { output }), ...(waiting && { waiting }) };
   };
 }
 

@@ -59,5 +59,6 @@ function canonicalText(request: JobRequest): string {
     ...(codes === undefined ? [] : [{ nonRetryableCodes: codes }]),
     ...(request.payloadRetentionMs === undefined ? [] : [{ payloadRetentionMs: request.payloadRetentionMs }]),
     ...(request.priority === undefined ? [] : [{ priority: request.priority }]),
+    ...(request.refuseLate === true ? [{ refuseLate: true }] : []),
   ]);
 }

@@ -27,6 +27,7 @@ export interface JobRequest {
   readonly priority?: number | undefined;
   readonly labels?: Labels | undefined;
   readonly unique?: UniqueKey | undefined;
+  readonly refuseLate?: boolean | undefined;
   /** The ended job that this one repeats. */
   readonly retryOf?: JobId | undefined;
   /** Empty: none. */

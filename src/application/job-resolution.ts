@@ -37,6 +37,7 @@ const uniqueKeyMax = 256;
 const aheadMaxMs = 365 * 24 * 3_600_000;
 
 export interface Resolution {
+  readonly queue: Queue;
   readonly spec: Omit<JobSpec, 'input'>;
   readonly input: RequestPayload;
   readonly inputBytes: number;
@@ -83,7 +84,7 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   if (!choice) throw unknownHandler(request);
   const version = versionFor(choice, asked, (manifest) => problemsWith(manifest).length === 0);
   const found = { queue, manifest: choice.manifests[0], version, kept };
-  return { spec: fillIn(request, found, facts), input, inputBytes };
+  return { spec: fillIn(request, found, facts), queue, input, inputBytes };
 }
 
 interface Kept {
@@ -188,6 +189,7 @@ function fillIn(
     ...(request.labels !== undefined && Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(request.unique !== undefined && { unique: request.unique }),
     ...(request.priority !== undefined && isPriority(request.priority) && { priority: request.priority }),
+    ...(request.refuseLate === true && { refuseLate: true }),
     ...(request.retryOf !== undefined && { retryOf: request.retryOf }),
     ...(facts.traceparent !== undefined && { traceparent: facts.traceparent }),
   };

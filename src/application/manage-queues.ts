@@ -10,6 +10,7 @@ import { parseQueuePageToken, queuePageToken } from './page-token.ts';
 import type { QueueStore } from './ports/queue-store.ts';
 import type { Clock } from './ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
+import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
 import type { QueueView, QueueViews } from './queue-views.ts';
 import {
   checkHeartbeat,
@@ -18,6 +19,8 @@ import {
   executionTimeoutRange,
   mergeHeartbeat,
   mergeRetry,
+  maxBytesRange,
+  maxDepthRange,
   retentionRange,
 } from './settings-checks.ts';
 
@@ -32,6 +35,9 @@ export interface SettingsRequest {
   readonly retry?: JobRequest['retry'];
   readonly retentionMs?: number | undefined;
   readonly payloadRetentionMs?: number | undefined;
+  /** 0: no limit. */
+  readonly maxDepth?: number | undefined;
+  readonly maxBytes?: number | undefined;
 }
 
 export interface QueuePage {
@@ -42,6 +48,7 @@ export interface QueuePage {
 export interface ManageQueues {
   create(context: CallContext, name: string, settings: SettingsRequest): Promise<QueueView>;
   get(context: CallContext, name: string): Promise<QueueView>;
+  stats(context: CallContext, name: string): Promise<ClusterQueueStats>;
   list(context: CallContext, query: { readonly pageSize: number; readonly pageToken: string }): Promise<QueuePage>;
   update(
     context: CallContext,
@@ -53,10 +60,11 @@ export interface ManageQueuesParts {
   readonly store: QueueStore;
   readonly catalog: QueueCatalog;
   readonly views: QueueViews;
+  readonly stats: QueueStatsReader;
   readonly clock: Clock;
 }
 
-export function createManageQueues({ store, catalog, views, clock }: ManageQueuesParts): ManageQueues {
+export function createManageQueues({ store, catalog, views, stats, clock }: ManageQueuesParts): ManageQueues {
   async function create(context: CallContext, name: string, request: SettingsRequest): Promise<QueueView> {
     ensureAwaited(context, clock.nowMs());
     check(name, request);
@@ -78,6 +86,14 @@ export function createManageQueues({ store, catalog, views, clock }: ManageQueue
     ensureAwaited(context, clock.nowMs());
     check(name, {});
     return views.find(context.tenant, name);
+  }
+
+  async function statsOf(context: CallContext, name: string): Promise<ClusterQueueStats> {
+    ensureAwaited(context, clock.nowMs());
+    check(name, {});
+    const { tenant } = context;
+    if ((await catalog.find(tenant, name)) === undefined) throw queueNotFound(name);
+    return stats.read(tenant, name);
   }
 
   async function list(
@@ -114,7 +130,7 @@ export function createManageQueues({ store, catalog, views, clock }: ManageQueue
     return views.of(result.queue);
   }
 
-  return { create, get, list, update };
+  return { create, get, stats: statsOf, list, update };
 }
 
 function check(name: string, settings: SettingsRequest, version?: number): void {
@@ -123,6 +139,8 @@ function check(name: string, settings: SettingsRequest, version?: number): void 
   if (version === 0) checks.add('version', 'is required');
   checks.range('settings.execution_timeout', settings.executionTimeoutMs, executionTimeoutRange);
   checks.range('settings.retention', settings.retentionMs, retentionRange);
+  checks.range('settings.max_depth', settings.maxDepth, maxDepthRange);
+  checks.range('settings.max_bytes', settings.maxBytes, maxBytesRange);
   checkRetry(checks, 'settings.retry', settings.retry);
   checks.ensureNone();
 }
@@ -143,7 +161,18 @@ function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
     retry: mergeRetry([request.retry], base.retry),
     retentionMs,
     ...(payloadRetentionMs !== undefined && { payloadRetentionMs }),
+    ...limit('maxDepth', request, base),
+    ...limit('maxBytes', request, base),
   };
+}
+
+function limit(
+  name: 'maxDepth' | 'maxBytes',
+  request: SettingsRequest,
+  base: QueueSettings,
+): Pick<QueueSettings, typeof name> {
+  const max = request[name] ?? base[name] ?? 0;
+  return max === 0 ? {} : { [name]: max };
 }
 
 function queueNotFound(queue: string): TroupeError {

@@ -75,6 +75,7 @@ function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotenc
     payloadRetentionMs: spec.payloadRetentionMs,
     labels: spec.labels,
     unique: spec.unique,
+    refuseLate: spec.refuseLate,
     priority: spec.priority,
     retryOf: id,
     idempotencyKey,

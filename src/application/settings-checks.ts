@@ -10,6 +10,13 @@ const dayMs = 24 * 3_600_000;
 
 export const executionTimeoutRange: Range = { min: 1, max: 7 * dayMs, text: '1 ms to 7 days' };
 export const retentionRange: Range = { min: minuteMs, max: 365 * dayMs, text: '1 minute to 365 days' };
+export const maxDepthRange: Range = {
+  min: 0,
+  max: 100_000_000,
+  text: 'a whole number from 0 to 100,000,000',
+  integer: true,
+};
+export const maxBytesRange: Range = { min: 0, max: 2 ** 50, text: 'a whole number from 0 to 2^50', integer: true };
 const attemptsRange: Range = { min: 1, max: 100, text: 'a whole number from 1 to 100', integer: true };
 const delayRange: Range = { min: 1, max: dayMs, text: '1 ms to 1 day' };
 const coefficientRange: Range = { min: 1, max: 10, text: '1 to 10' };

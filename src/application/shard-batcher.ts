@@ -75,6 +75,8 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     erase: new Map(),
     reschedule: new Map(),
     get: new Map(),
+    queueStats: new Map(),
+    place: new Map(),
   };
   let closed = false;
 

@@ -5,6 +5,7 @@
 import type { WireError } from '../domain/errors.ts';
 import type { Checkpoint, Failure, JobRecord, JobSpec, Payload } from '../domain/job.ts';
 import type { JobId } from '../domain/job-id.ts';
+import type { QueueStats } from '../domain/queue-stats.ts';
 
 export interface SubmitItem {
   readonly spec: JobSpec;
@@ -102,6 +103,8 @@ export interface HeartbeatResult {
 
 export interface CancelItem {
   readonly jobId: JobId;
+  /** Not if an attempt holds it. */
+  readonly unlessRunning?: boolean;
   readonly reason: string;
 }
 /** Of an ended job: takes what lies inline out of the record. Answers the record as it is then. */
@@ -121,6 +124,22 @@ export interface JobView {
   readonly progress?: { readonly fraction: number; readonly note: string };
 }
 
+export interface QueueStatsItem {
+  readonly tenant: string;
+  readonly queue: string;
+}
+
+export interface PlaceItem {
+  readonly jobId: JobId;
+}
+/** Of a QUEUED job in its shard and priority; empty when it is not there, or not QUEUED. */
+export interface PlaceResult {
+  /** Jobs that became QUEUED before it; not counted beyond 10,000. */
+  readonly before?: number;
+  /** Jobs that are QUEUED, itself included. */
+  readonly waiting?: number;
+}
+
 export interface ShardVerbs {
   submit: { item: SubmitItem; result: SubmitResult };
   claim: { item: ClaimItem; result: ClaimResult };
@@ -131,6 +150,8 @@ export interface ShardVerbs {
   erase: { item: EraseItem; result: JobView };
   reschedule: { item: RescheduleItem; result: JobView };
   get: { item: GetItem; result: JobView };
+  queueStats: { item: QueueStatsItem; result: QueueStats };
+  place: { item: PlaceItem; result: PlaceResult };
 }
 export type ShardVerb = keyof ShardVerbs;
 export const shardVerbs = [
@@ -143,6 +164,8 @@ export const shardVerbs = [
   'erase',
   'reschedule',
   'get',
+  'queueStats',
+  'place',
 ] as const satisfies readonly ShardVerb[];
 
 export type ItemResult<T> = { readonly ok: T } | { readonly error: WireError };

@@ -17,12 +17,14 @@ import type { JobFingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { inlinePayload, resolveJob } from './job-resolution.ts';
 import type { Resolution } from './job-resolution.ts';
+import type { LateCheck } from './late-check.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import type { SharedConfig } from './ports/membership.ts';
 import { payloadMarginMs } from './ports/payload-store.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
 import type { Clock } from './ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
+import type { QueueRoom } from './queue-room.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
 import type { ShardChoice } from './shard-choice.ts';
 import type { SubmitItem, SubmitResult } from './shard-protocol.ts';
@@ -38,6 +40,8 @@ export interface SubmitParts {
   readonly batcher: ShardBatcher;
   readonly shards: ShardChoice;
   readonly catalog: QueueCatalog;
+  readonly room: QueueRoom;
+  readonly lateCheck: LateCheck;
   readonly config: Pick<SharedConfig, 'manifestsOf'>;
   readonly fleet: Pick<HandlerFleet, 'versionsOf'>;
   readonly payloads: PayloadStore;
@@ -45,6 +49,12 @@ export interface SubmitParts {
   readonly clock: Clock;
   /** Hard limit of one input. */
   readonly payloadMaxBytes: number;
+}
+
+interface CheckedJob {
+  readonly request: JobRequest;
+  readonly resolution: Resolution;
+  readonly nowMs: number;
 }
 
 export type SubmitOutcome = { readonly ok: AcceptedJob } | { readonly error: TroupeError };
@@ -68,32 +78,30 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
       tenant,
       queueName,
       queue,
-      choice: choiceOf(request),
+      choice: choiceOf(parts, request),
       nowMs,
       payloadMaxBytes: parts.payloadMaxBytes,
       validator: parts.validator,
       traceparent: context.traceparent,
     });
-    const print = fingerprint(tenant, request);
+    await parts.lateCheck(resolution.spec);
+    const leave = await parts.room.enter(resolution.queue, resolution.inputBytes);
+    try {
+      return await accept(context, { request, resolution, nowMs }, shard);
+    } finally {
+      leave();
+    }
+  }
+
+  async function accept(context: CallContext, checked: CheckedJob, shard?: number): Promise<AcceptedJob> {
+    const { request, resolution, nowMs } = checked;
+    const print = fingerprint(context.tenant, request);
     const small = resolution.inputBytes <= inlineLimit(resolution.spec, inlineMaxBytes);
-    const input = small ? inlinePayload(resolution.input) : await store(resolution, print, nowMs);
+    const input = small ? inlinePayload(resolution.input) : await storeInput(parts.payloads, resolution, print, nowMs);
     const { record, duplicate } = await send(context, { spec: { ...resolution.spec, input }, ...print }, shard);
     // The repeat of a submit whose job has been erased since wrote the payload once more.
     if (record.payloadsErasedAtMs !== undefined && input.kind === 'ref') await parts.payloads.deletePayload(input.id);
     return { jobId: record.id, state: record.state, duplicate };
-  }
-
-  function choiceOf({ handler, handlerVersion }: JobRequest): HandlerChoice | undefined {
-    return chooseHandler(parts.config.manifestsOf(handler), handlerVersion, () => parts.fleet.versionsOf(handler));
-  }
-
-  /** The same keyed request gets the same payload id, so that a repeated call writes nothing new. */
-  async function store(resolution: Resolution, print: JobFingerprint | undefined, nowMs: number): Promise<Payload> {
-    const { input, inputBytes, spec } = resolution;
-    const id = print ? `in-${print.keyHash}-${print.contentHash}` : `in-${randomUUID()}`;
-    const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
-    await parts.payloads.putPayload({ id, bytes, expiresAtMs: nowMs + payloadsKeptMs(spec) + payloadMarginMs });
-    return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
   }
 
   async function send(context: CallContext, item: SubmitItem, preferred?: number): Promise<SubmitResult> {
@@ -133,6 +141,24 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
   }
 
   return { one: (context, request) => one(context, request), many };
+}
+
+function choiceOf({ config, fleet }: SubmitParts, request: JobRequest): HandlerChoice | undefined {
+  const { handler, handlerVersion } = request;
+  return chooseHandler(config.manifestsOf(handler), handlerVersion, () => fleet.versionsOf(handler));
+}
+
+/** The same keyed request gets the same payload id, so that a repeated call writes nothing new. */
+async function storeInput(
+  payloads: PayloadStore,
+  { input, inputBytes, spec }: Resolution,
+  print: JobFingerprint | undefined,
+  nowMs: number,
+): Promise<Payload> {
+  const id = print ? `in-${print.keyHash}-${print.contentHash}` : `in-${randomUUID()}`;
+  const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
+  await payloads.putPayload({ id, bytes, expiresAtMs: nowMs + payloadsKeptMs(spec) + payloadMarginMs });
+  return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
 }
 
 /** One shard decides about a unique key; an idempotency key given with it lies there as well. */

@@ -15,9 +15,11 @@ import { createDeleteJob } from './delete-job.ts';
 import type { DeleteJob } from './delete-job.ts';
 import { createDownloadPayload } from './download-payload.ts';
 import type { DownloadPayload } from './download-payload.ts';
+import { createExplainJob } from './explain-job.ts';
 import { createGetJob } from './get-job.ts';
 import type { GetJob } from './get-job.ts';
 import { createJobReader } from './job-reader.ts';
+import { createLateCheck } from './late-check.ts';
 import { createListJobs } from './list-jobs.ts';
 import type { ListJobs } from './list-jobs.ts';
 import { createManageQueues } from './manage-queues.ts';
@@ -38,6 +40,8 @@ import { createRescheduleJob } from './reschedule-job.ts';
 import type { RescheduleJob } from './reschedule-job.ts';
 import { createRetryJob } from './retry-job.ts';
 import type { RetryJob } from './retry-job.ts';
+import { createQueueRoom } from './queue-room.ts';
+import { createQueueStatsReader } from './queue-stats.ts';
 import { createQueueViews } from './queue-views.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
 import { createShardChoice } from './shard-choice.ts';
@@ -68,7 +72,7 @@ export interface UseCaseParts {
   readonly batcher: ShardBatcher;
   readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads'>;
   readonly config: Pick<SharedConfig, 'manifestsOf' | 'queues' | 'touchQueue'>;
-  readonly fleet: Pick<HandlerFleet, 'versionsOf'>;
+  readonly fleet: Pick<HandlerFleet, 'versionsOf' | 'someNodeHas'>;
   readonly work: Pick<WorkSource, 'ensureStrand'>;
   readonly feed: LiveFeed;
   readonly cache: JobCache;
@@ -95,14 +99,29 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const catalog = createQueueCatalog({ store: store.queues, config, work: parts.work, clock, log: parts.log });
   const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
   const shards = createShardChoice({ shardCount, localShards: parts.localShards, clock, random: parts.random });
-  const { fleet, validator, payloadMaxBytes } = parts;
-  const submitParts = { batcher, shards, catalog, config, fleet, payloads, validator, clock, payloadMaxBytes };
+  const { fleet, validator, payloadMaxBytes, random } = parts;
+  const { nodes, membership, quarantines, authorizer } = parts.cluster;
+  const queueStats = createQueueStatsReader({ batcher, shardCount, clock });
+  const room = createQueueRoom({ stats: queueStats, clock, random });
+  const submitParts = {
+    room,
+    lateCheck: createLateCheck({ stats: queueStats, clock, random }),
+    batcher,
+    shards,
+    catalog,
+    config,
+    fleet,
+    payloads,
+    validator,
+    clock,
+    payloadMaxBytes,
+  };
   const submit = createSubmitJobs(submitParts);
-  const getJob = createGetJob({ reader, payloads, clock });
+  const explain = createExplainJob({ batcher, stats: queueStats, quarantines, fleet, clock });
+  const getJob = createGetJob({ reader, payloads, explain, clock });
   const listJobs = createListJobs({ store: store.jobs, catalog, clock });
   const cancelJob = createCancelJob({ reader, batcher, clock });
   const retryJob = createRetryJob({ reader, payloads, submit, clock });
-  const { nodes, membership, quarantines, authorizer } = parts.cluster;
   const asker = new NodesAsker({ nodes, membership, clock, log: parts.log });
   const queueViews = createQueueViews({ store: store.queues, quarantines, membership });
   const seeCluster = createSeeCluster({ asker, shardCount, clock });
@@ -118,7 +137,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
     cancelJobs: createCancelJobs({ listJobs, cancelJob, clock }),
     watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock }),
-    queues: createManageQueues({ store: store.queues, catalog, views: queueViews, clock }),
+    queues: createManageQueues({ store: store.queues, catalog, views: queueViews, stats: queueStats, clock }),
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, authorizer, quarantines, queueViews, reader, clock }),

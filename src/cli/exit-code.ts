@@ -67,6 +67,8 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'PAYLOAD_GONE':
     case 'JOB_STATE_FORBIDS':
     case 'BACKLOG_FULL':
+    case 'QUEUE_FULL':
+    case 'WOULD_BE_LATE':
     case 'MAILBOX_FULL':
     case 'PROFILE_BUSY':
     case 'UNAUTHENTICATED':

@@ -85,6 +85,13 @@ function attemptsText({ failures, losses, oomRetries }: JobInfo): string {
   return `${failures} failed, ${losses} lost${oomRetries > 0 ? `, ${oomRetries} repeated with more memory` : ''}`;
 }
 
+function waitingText({ waiting }: JobInfo): string | undefined {
+  if (waiting === undefined) return undefined;
+  const { reason, detail, eta } = waiting;
+  const when = eta && `; starts in about ${durationText(eta.p50Ms)}, 90% within ${durationText(eta.p90Ms)}`;
+  return `${reason}: ${detail}${when ?? ''}`;
+}
+
 /** One job with everything that is known, one fact a line. */
 export function jobText(job: JobInfo, nowMs: number): string {
   const ago = (at: Date | undefined): string | undefined =>
@@ -92,6 +99,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['job', job.id],
     ['state', stateText(job, nowMs)],
+    ['waits', waitingText(job)],
     ['handler', job.handlerVersion === undefined ? job.handler : `${job.handler}@${job.handlerVersion}`],
     ['queue', job.queue],
     ['labels', labelsText(job)],

@@ -1,6 +1,7 @@
 /** Nodes, shards and actors from the contract to the client's own types. */
 import { actorStateOf, nodeStateOf, shardStateOf } from '../contract/cluster-codes.ts';
 import { jobStateOf } from '../contract/job-codes.ts';
+import { numberOf } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
 import type {
@@ -114,8 +115,4 @@ function dateOf<N extends string>(name: N, time: wire.Timestamp | null): { reado
   const ms = timestampMs(time);
   // The one key that the type names.
   return (ms === undefined ? {} : { [name]: new Date(ms) }) as { readonly [K in N]?: Date };
-}
-
-function numberOf(value: wire.Int64): number {
-  return typeof value === 'number' ? value : value.toNumber();
 }

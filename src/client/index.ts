@@ -42,6 +42,7 @@ export type * from './cluster-types.ts';
 export type { CallSettings } from './connection.ts';
 export type { DownloadOptions } from './download.ts';
 export type * from './job-types.ts';
+export type { DurationQuantiles, QueueStatsInfo } from './queue-stats.ts';
 export type { QueuesClient } from './queues-client.ts';
 export type { RetryOptions } from './retry.ts';
 export type { WatchedJob, WatchOptions } from './watch.ts';
@@ -62,7 +63,8 @@ export interface TroupeClient extends BulkClient {
   submit(handler: string, input?: unknown, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
   /** Any number of jobs; resolves with one outcome per draft. */
   submitMany(drafts: readonly JobDraft[], settings?: CallSettings): Promise<readonly SubmitOutcome[]>;
-  get(jobId: string, settings?: CallSettings): Promise<JobInfo>;
+  /** With `explain` also why it does not run, if it waits. */
+  get(jobId: string, options?: CallSettings & { readonly explain?: boolean }): Promise<JobInfo>;
   /** Newest first, unless told otherwise; pages are fetched as they are needed. */
   list(options?: ListOptions): AsyncGenerator<JobInfo, void>;
   /** Submits an ended job again, as a new one. */
@@ -115,8 +117,9 @@ export function connect(options: ClientOptions): TroupeClient {
     } while (pageToken !== '' && left > 0);
   }
 
-  async function get(jobId: string, settings: CallSettings = {}): Promise<JobInfo> {
-    const call = (): Promise<wire.GetJobResponse> => connection.unary(jobs.GetJob, { jobId }, settings);
+  async function get(jobId: string, asked: CallSettings & { readonly explain?: boolean } = {}): Promise<JobInfo> {
+    const { explain, ...settings } = asked;
+    const call = (): Promise<wire.GetJobResponse> => connection.unary(jobs.GetJob, { jobId, explain }, settings);
     return jobOf(await withRetries(backoff, 'always', settings.signal, call));
   }
 

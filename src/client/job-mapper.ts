@@ -9,7 +9,9 @@ import {
   jobStateOf,
   noCodes,
   uniqueConflictCodes,
+  waitingReasonOf,
 } from '../contract/job-codes.ts';
+import { presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
@@ -23,7 +25,9 @@ import type {
   JobFailureInfo,
   JobFilterOptions,
   JobInfo,
+  JobWaitingInfo,
   QueueInfo,
+  QueueSettingsInfo,
   QueueSettingsInput,
   SubmittedJob,
 } from './job-types.ts';
@@ -45,6 +49,7 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
       payloadRetention: toOptionalTime(draft.payloadRetentionMs),
       labels: draft.labels,
       priority: draft.priority,
+      refuseLate: draft.refuseLate,
       unique: toUnique(draft),
     },
     idempotencyKey,
@@ -83,6 +88,8 @@ export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSetting
     retry: toRetry(settings.retry),
     retention: toOptionalTime(settings.retentionMs),
     payloadRetention: toOptionalTime(settings.payloadRetentionMs),
+    maxDepth: settings.maxDepth,
+    maxBytes: settings.maxBytes,
   };
 }
 
@@ -152,7 +159,8 @@ type Optional =
   | 'cancelReason'
   | 'retryOf'
   | 'uniqueKey'
-  | 'uniqueWindowMs';
+  | 'uniqueWindowMs'
+  | 'waiting';
 
 function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
   const { spec, run, progress, checkpoint, failure } = job;
@@ -180,6 +188,7 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
     ...(spec?.unique && { uniqueKey: spec.unique.key }),
     ...(spec?.unique?.window && { uniqueWindowMs: durationMs(spec.unique.window) ?? 0 }),
     ...(job.retryOf !== '' && { retryOf: job.retryOf }),
+    ...(job.waiting && { waiting: fromWaiting(job.waiting) }),
     ...(job.cancelReason !== '' && { cancelReason: job.cancelReason }),
   };
 }
@@ -232,6 +241,22 @@ function fromAttempt(attempt: wire.JobAttempt): JobAttemptInfo {
   };
 }
 
+function fromWaiting({ reason, detail, ahead, etaP50, etaP90 }: wire.JobWaiting): JobWaitingInfo {
+  const [p50Ms, p90Ms] = [durationMs(etaP50), durationMs(etaP90)];
+  return {
+    reason: waitingReasonOf(reason) ?? 'UNKNOWN',
+    detail,
+    ...(typeof ahead === 'number' && { ahead }),
+    ...(p50Ms !== undefined && p90Ms !== undefined && { eta: { p50Ms, p90Ms } }),
+  };
+}
+
+function limitsOf(settings: wire.QueueSettings | null): Pick<QueueSettingsInfo, 'maxDepth' | 'maxBytes'> {
+  const maxDepth = settings?.maxDepth;
+  const maxBytes = presentNumber(settings, 'maxBytes');
+  return { ...(typeof maxDepth === 'number' && { maxDepth }), ...(maxBytes !== undefined && { maxBytes }) };
+}
+
 export function fromQueue(queue: wire.Queue): QueueInfo {
   const heartbeatTimeoutMs = durationMs(queue.settings?.heartbeatTimeout);
   return {
@@ -242,6 +267,7 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
       retry: fromRetry(queue.settings?.retry),
       retentionMs: durationMs(queue.settings?.retention) ?? 0,
       payloadRetentionMs: durationMs(queue.settings?.payloadRetention) ?? durationMs(queue.settings?.retention) ?? 0,
+      ...limitsOf(queue.settings),
     },
     version: queue.version,
     createdAt: dateOf(queue.createTime),

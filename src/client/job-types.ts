@@ -9,6 +9,7 @@ import type {
   RetryPolicy,
   UniqueConflict,
 } from '../domain/job.ts';
+import type { WaitingReason } from '../domain/why-waiting.ts';
 
 /** `UNKNOWN`: a state of a newer gateway. */
 export type ClientJobState = JobState | 'UNKNOWN';
@@ -48,6 +49,16 @@ export interface JobAttemptInfo {
   readonly reason?: FailureReason | 'UNKNOWN';
   readonly message?: string;
   readonly code?: string;
+}
+
+/** Why a job does not run. Estimates of one moment. */
+export interface JobWaitingInfo {
+  readonly reason: WaitingReason | 'UNKNOWN';
+  readonly detail: string;
+  /** Jobs that start before it. Absent: not known. */
+  readonly ahead?: number;
+  /** From now to its start. Absent: not known, or somebody must do something first. */
+  readonly eta?: { readonly p50Ms: number; readonly p90Ms: number };
 }
 
 export interface JobInfo {
@@ -105,6 +116,8 @@ export interface JobInfo {
   readonly cancelReason?: string;
   /** The ended job that this one repeats. */
   readonly retryOf?: string;
+  /** Only `get` with `explain` has it, of a job that waits. */
+  readonly waiting?: JobWaitingInfo;
   /** Only `get` has it. */
   readonly history: readonly JobEventInfo[];
   /** The newest, oldest first, at most 10. Only `get` has it. */
@@ -118,6 +131,10 @@ export interface QueueSettingsInfo {
   readonly retentionMs: number;
   /** How long input and output are kept after creation. */
   readonly payloadRetentionMs: number;
+  /** Unfinished jobs that do not run. Absent: no limit. */
+  readonly maxDepth?: number;
+  /** Of the inputs of those. Absent: no limit. */
+  readonly maxBytes?: number;
 }
 
 export interface QueueQuarantineInfo {
@@ -146,6 +163,10 @@ export interface QueueSettingsInput {
   readonly retentionMs?: number;
   /** How long input and output are kept after creation; at most the retention. Default: of the queue, else the retention. */
   readonly payloadRetentionMs?: number;
+  /** 0: no limit. */
+  readonly maxDepth?: number;
+  /** 0: no limit. */
+  readonly maxBytes?: number;
 }
 
 export interface JobOptions {
@@ -169,6 +190,8 @@ export interface JobOptions {
   readonly payloadRetentionMs?: number;
   /** 0 (lowest) to 4; default 2. */
   readonly priority?: number;
+  /** Refuse it (WOULD_BE_LATE) rather than accept it when it would more likely than not miss its timeout. */
+  readonly refuseLate?: boolean;
   /** To find the job by: at most 16. */
   readonly labels?: Readonly<Record<string, string>>;
   /** At most one unfinished job has this key. */

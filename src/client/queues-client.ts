@@ -4,12 +4,16 @@ import type * as wire from '../contract/messages.ts';
 import type { Connection } from './connection.ts';
 import { fromQueue, toSettings } from './job-mapper.ts';
 import type { QueueInfo, QueueSettingsInput } from './job-types.ts';
+import { fromQueueStats } from './queue-stats.ts';
+import type { QueueStatsInfo } from './queue-stats.ts';
 import { withRetries } from './retry.ts';
 import type { Backoff } from './retry.ts';
 
 export interface QueuesClient {
   create(name: string, settings?: QueueSettingsInput): Promise<QueueInfo>;
   get(name: string): Promise<QueueInfo>;
+  /** What is going on in it now, over the whole cluster; at most 1 s old. */
+  stats(name: string): Promise<QueueStatsInfo>;
   /** By name. */
   list(): AsyncGenerator<QueueInfo, void>;
   /** Rejects QUEUE_VERSION_CONFLICT when the queue is no longer at `version`: get it and decide again. */
@@ -46,6 +50,13 @@ export function createQueuesClient(parts: {
       return queueOf(
         await withRetries(backoff, 'always', undefined, () => connection.unary(queues.GetQueue, { name })),
       );
+    },
+    async stats(name) {
+      const { stats } = await withRetries(backoff, 'always', undefined, () =>
+        connection.unary(queues.GetQueueStats, { name }),
+      );
+      if (!stats) throw new Error('the gateway answered without statistics');
+      return fromQueueStats(stats);
     },
     async update(name, version, settings) {
       const request = { name, version, settings: toSettings(settings) };

@@ -52,6 +52,7 @@ export type QueuesContract = {
   readonly GetQueue: MethodCodec<wire.GetQueueRequest, wire.GetQueueResponse>;
   readonly ListQueues: MethodCodec<wire.ListQueuesRequest, wire.ListQueuesResponse>;
   readonly UpdateQueue: MethodCodec<wire.UpdateQueueRequest, wire.UpdateQueueResponse>;
+  readonly GetQueueStats: MethodCodec<wire.GetQueueStatsRequest, wire.GetQueueStatsResponse>;
 };
 
 export type ClusterContract = {

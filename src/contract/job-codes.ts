@@ -3,6 +3,8 @@ import { goneReasons } from '../domain/payload-life.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
 import { attemptOutcomes, failureReasons, jobEventTypes, jobStates, uniqueConflicts } from '../domain/job.ts';
 import type { AttemptOutcome, FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
+import { waitingReasons } from '../domain/why-waiting.ts';
+import type { WaitingReason } from '../domain/why-waiting.ts';
 
 export const jobStateCodes = {
   SCHEDULED: 1,
@@ -69,6 +71,22 @@ export const payloadChoiceCodes = { output: 1, input: 2 } as const;
 /** Undefined for a number that this version does not know. */
 export function goneReasonOf(code: number): GoneReason | undefined {
   return goneReasons.find((reason) => goneReasonCodes[reason] === code);
+}
+
+export const waitingReasonCodes = {
+  DUE_LATER: 1,
+  BACKING_OFF: 2,
+  QUEUE_PAUSED: 3,
+  QUEUE_QUARANTINED: 4,
+  RATE_LIMITED: 5,
+  QUEUE_LIMIT: 6,
+  KEY_LIMIT: 7,
+  NO_NODE_HAS_HANDLER: 8,
+  BEHIND_OTHERS: 9,
+} as const satisfies Record<WaitingReason, number>;
+
+export function waitingReasonOf(code: number): WaitingReason | undefined {
+  return waitingReasons.find((reason) => waitingReasonCodes[reason] === code);
 }
 
 /** 0, as in a message that does not say: `reject`. Undefined for a number that this version does not know. */

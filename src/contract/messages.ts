@@ -7,6 +7,7 @@
 export type Int64 = number | { toNumber(): number };
 
 export type * from './cluster-messages.ts';
+export type * from './queue-messages.ts';
 
 export interface SubmitJobRequest {
   readonly job: JobSpec | null;
@@ -35,6 +36,7 @@ export interface SubmitJobsResponse {
 
 export interface GetJobRequest {
   readonly jobId: string;
+  readonly explain: boolean;
 }
 
 export interface GetJobResponse {
@@ -196,6 +198,7 @@ export interface JobSpec {
   readonly heartbeatTimeout: Duration | null;
   readonly priority: number | null;
   readonly payloadRetention: Duration | null;
+  readonly refuseLate: boolean;
 }
 
 export interface UniqueKey {
@@ -271,69 +274,18 @@ export interface Job {
   readonly retryOf: string;
   readonly oomRetries: number;
   readonly attempts: readonly JobAttempt[];
+  readonly waiting: JobWaiting | null;
   readonly payloadsErasedTime: Timestamp | null;
   readonly payloadsExpireTime: Timestamp | null;
   readonly checkpoint: JobCheckpoint | null;
 }
 
-export interface QueueSettings {
-  readonly executionTimeout: Duration | null;
-  readonly retry: RetryPolicy | null;
-  readonly retention: Duration | null;
-  readonly heartbeatTimeout: Duration | null;
-  readonly payloadRetention: Duration | null;
-}
-
-export interface QueueQuarantine {
-  readonly node: string;
-  readonly reason: string;
-  readonly time: Timestamp | null;
-}
-
-export interface Queue {
-  readonly name: string;
-  readonly settings: QueueSettings | null;
-  readonly version: number;
-  readonly createTime: Timestamp | null;
-  readonly updateTime: Timestamp | null;
-  readonly quarantines: readonly QueueQuarantine[];
-}
-
-export interface CreateQueueRequest {
-  readonly name: string;
-  readonly settings: QueueSettings | null;
-}
-
-export interface CreateQueueResponse {
-  readonly queue: Queue | null;
-}
-
-export interface GetQueueRequest {
-  readonly name: string;
-}
-
-export interface GetQueueResponse {
-  readonly queue: Queue | null;
-}
-
-export interface ListQueuesRequest {
-  readonly pageSize: number;
-  readonly pageToken: string;
-}
-
-export interface ListQueuesResponse {
-  readonly queues: readonly Queue[];
-  readonly nextPageToken: string;
-}
-
-export interface UpdateQueueRequest {
-  readonly name: string;
-  readonly version: number;
-  readonly settings: QueueSettings | null;
-}
-
-export interface UpdateQueueResponse {
-  readonly queue: Queue | null;
+export interface JobWaiting {
+  readonly reason: number;
+  readonly ahead: number | null;
+  readonly etaP50: Duration | null;
+  readonly etaP90: Duration | null;
+  readonly detail: string;
 }
 
 export interface Timestamp {

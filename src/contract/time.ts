@@ -1,5 +1,6 @@
 /** Durations and times of the contract are milliseconds inside: durations rounded up, times rounded down. */
-import type { Duration, Int64, Timestamp } from './messages.ts';
+import { numberOf } from './int64.ts';
+import type { Duration, Timestamp } from './messages.ts';
 
 interface TimeParts {
   readonly seconds: number;
@@ -24,8 +25,4 @@ export function durationMs(duration: Duration | null | undefined): number | unde
 export function timestampMs(timestamp: Timestamp | null | undefined): number | undefined {
   if (!timestamp) return undefined;
   return numberOf(timestamp.seconds) * 1_000 + Math.floor(timestamp.nanos / 1_000_000);
-}
-
-function numberOf(value: Int64): number {
-  return typeof value === 'number' ? value : value.toNumber();
 }

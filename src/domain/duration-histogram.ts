@@ -89,6 +89,14 @@ export function quantileMs(weights: DurationWeights, share: number): number | un
   return within(weights.length - 1, 1);
 }
 
+/** Undefined when nothing was observed. Each bucket counts by its middle. */
+export function meanMs(weights: DurationWeights): number | undefined {
+  const total = totalOf(weights);
+  return total === 0
+    ? undefined
+    : weights.reduce((sum, weight, bucket) => sum + weight * within(bucket, 0.5), 0) / total;
+}
+
 function within(bucket: number, part: number): number {
   return bucket === 0 ? part : 2 ** ((bucket - 1 + part) / perOctave);
 }

@@ -122,6 +122,8 @@ export interface JobSpec {
   readonly unique?: UniqueKey;
   /** Absent: none. */
   readonly labels?: Labels;
+  /** Refuse it rather than accept it when it would miss its deadline. */
+  readonly refuseLate?: true;
   /** The ended job that this one repeats. */
   readonly retryOf?: JobId;
   /** W3C traceparent of the submitter, handed to the events and the handler. */

@@ -10,6 +10,10 @@ export interface QueueSettings {
   readonly retentionMs: number;
   /** How long inputs and outputs are kept after creation, at most `retentionMs`. Absent: as long as the records. */
   readonly payloadRetentionMs?: number;
+  /** Unfinished jobs that do not run, over the cluster; submits past it are refused. Absent: no limit. */
+  readonly maxDepth?: number;
+  /** Bytes of the inputs of those. Absent: no limit. */
+  readonly maxBytes?: number;
 }
 
 export interface Queue {

@@ -30,6 +30,9 @@ const advice = {
   INVALID_PAGE_TOKEN: 'Begin the list anew.',
   INVALID_RESUME_TOKEN: 'Watch without a token.',
   BACKLOG_FULL: 'Wait as long as RetryInfo says, or add workers.',
+  QUEUE_FULL: 'Wait as long as RetryInfo says; `limit` names the setting (`max_depth` or `max_bytes`).',
+  WOULD_BE_LATE:
+    'Wait as long as RetryInfo says, give it more time (`field` names the timeout), or submit without `refuse_late`.',
   MAILBOX_FULL: 'Wait as long as RetryInfo says; send less at once.',
   SHARD_UNAVAILABLE: 'Repeat: nothing was done. A new owner answers within 15 s.',
   STORE_UNAVAILABLE: 'Repeat: nothing was done.',

@@ -1,5 +1,6 @@
 /** Jobs and queues between the contract and the inside. What a client has no use for (tokens, hashes) never leaves. */
 import type { FullJob, OpenedPayload } from '../application/get-job.ts';
+import type { JobWaiting } from '../application/explain-job.ts';
 import type { BulkQuery } from '../application/bulk-jobs.ts';
 import type { JobRequest, RequestPayload } from '../application/job-request.ts';
 import type { ListJobsQuery } from '../application/list-jobs.ts';
@@ -18,7 +19,9 @@ import {
   noCodes,
   uniqueConflictCodes,
   uniqueConflictOf,
+  waitingReasonCodes,
 } from '../contract/job-codes.ts';
+import { presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { payloadsExpireAtMs, payloadsKeptMs } from '../domain/payload-life.ts';
@@ -56,6 +59,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     labels: job.labels,
     unique: fromUnique(job.unique),
     priority: job.priority ?? undefined,
+    refuseLate: job.refuseLate,
     idempotencyKey,
   };
 }
@@ -108,6 +112,8 @@ export function fromSettings(settings: wire.QueueSettings | null): SettingsReque
     retry: fromRetry(settings?.retry),
     retentionMs: durationMs(settings?.retention),
     payloadRetentionMs: durationMs(settings?.payloadRetention),
+    maxDepth: settings?.maxDepth ?? undefined,
+    maxBytes: presentNumber(settings, 'maxBytes'),
   };
 }
 
@@ -160,8 +166,19 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     retryOf: record.spec.retryOf,
     payloadsErasedTime: toOptionalTime(record.payloadsErasedAtMs),
     payloadsExpireTime: toOptionalTime(payloadsExpireAtMs(record)),
+    waiting: view.waiting && toWaiting(view.waiting),
     history: options.history ? record.trail.map(toEvent) : undefined,
     attempts: options.history ? attemptsOf(record).map(toAttempt) : undefined,
+  };
+}
+
+function toWaiting({ reason, detail, ahead, eta }: JobWaiting): Init<wire.JobWaiting> {
+  return {
+    reason: waitingReasonCodes[reason],
+    detail,
+    ahead,
+    etaP50: toOptionalTime(eta?.p50Ms),
+    etaP90: toOptionalTime(eta?.p90Ms),
   };
 }
 
@@ -175,6 +192,8 @@ export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
       retry: toRetry(settings.retry),
       retention: toTime(settings.retentionMs),
       payloadRetention: toTime(settings.payloadRetentionMs ?? settings.retentionMs),
+      maxDepth: settings.maxDepth,
+      maxBytes: settings.maxBytes,
     },
     version: queue.version,
     createTime: toTime(queue.createdAtMs),
@@ -198,6 +217,7 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     payloadRetention: toTime(payloadsKeptMs(spec)),
     labels: spec.labels,
     priority: spec.priority ?? defaultPriority,
+    refuseLate: spec.refuseLate,
     unique: spec.unique && toUnique(spec.unique),
   };
 }

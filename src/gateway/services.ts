@@ -16,6 +16,7 @@ import {
   toQueue,
 } from './job-mapper.ts';
 import { payloadMethods } from './payload-methods.ts';
+import { toQueueStats } from './queue-stats-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
@@ -39,7 +40,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     }),
 
     GetJob: scope.unary<wire.GetJobRequest, wire.GetJobResponse>('GetJob', async (request, context) => ({
-      job: toJob(await useCases.getJob(context, request.jobId), { history: true }),
+      job: toJob(await useCases.getJob(context, request.jobId, { explain: request.explain }), { history: true }),
     })),
 
     ListJobs: scope.unary<wire.ListJobsRequest, wire.ListJobsResponse>('ListJobs', async (request, context) => {
@@ -92,6 +93,11 @@ export function queuesService({ useCases: { queues }, scope }: ServiceParts): Un
     GetQueue: scope.unary<wire.GetQueueRequest, wire.GetQueueResponse>('GetQueue', async (request, context) => ({
       queue: toQueue(await queues.get(context, request.name)),
     })),
+
+    GetQueueStats: scope.unary<wire.GetQueueStatsRequest, wire.GetQueueStatsResponse>(
+      'GetQueueStats',
+      async (request, context) => ({ stats: toQueueStats(await queues.stats(context, request.name)) }),
+    ),
 
     ListQueues: scope.unary<wire.ListQueuesRequest, wire.ListQueuesResponse>('ListQueues', async (request, context) => {
       const page = await queues.list(context, request);

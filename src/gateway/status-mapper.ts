@@ -56,6 +56,8 @@ export const statusTable = {
   INVALID_PAGE_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   INVALID_RESUME_TOKEN: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   BACKLOG_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
+  QUEUE_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
+  WOULD_BE_LATE: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
   MAILBOX_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 100, outcome: 'none' },
   SHARD_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 500, outcome: 'none' },
   STORE_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },

@@ -104,6 +104,40 @@ it('cancels by filter what has not ended, and leaves the rest alone', async () =
   expect(first).toMatchObject({ cancelReason: 'not needed' });
 });
 
+it('tells why a job waits and what its queue does; a purge takes what waits and leaves what runs', async () => {
+  await troupe.queues.create('purge');
+  const gate = join(cluster.dir, 'purge.gate');
+  const held = { handler: 'test.hold', queue: 'purge', input: { gate, ledger: join(cluster.dir, 'purge.ledger') } };
+  const runAt = new Date(Date.now() + 3_600_000);
+  await troupe.submitMany([...Array.from({ length: 20 }, () => held), { ...held, runAt }]);
+  let purged: { readonly done: number };
+  const settled = async () => {
+    const { running, dueLater, silentShards } = await troupe.queues.stats('purge');
+    return running >= 2 && dueLater === 1 && silentShards === 0;
+  };
+  try {
+    await cluster.waitFor('jobs run', settled, 30_000);
+    // One that waited when it was listed may have been given to the node since.
+    const explained = async () => {
+      const [last] = await listed({ queue: 'purge', states: ['QUEUED'], limit: 1 });
+      const { waiting } = await troupe.get(last?.id ?? '', { explain: true });
+      return waiting?.reason === 'BEHIND_OTHERS' && waiting.ahead !== undefined;
+    };
+    await cluster.waitFor('the last one is behind others', explained, 30_000);
+    const [later] = await listed({ queue: 'purge', states: ['SCHEDULED'] });
+    expect(await troupe.get(later?.id ?? '', { explain: true })).toMatchObject({ waiting: { reason: 'DUE_LATER' } });
+    purged = await totals(troupe.cancelMany({ queue: 'purge', states: ['SCHEDULED', 'QUEUED', 'RETRYING'] }));
+  } finally {
+    writeFileSync(gate, '');
+  }
+  const ended = async () => (await listed({ queue: 'purge' })).every(({ final }) => final);
+  await cluster.waitFor('what ran has ended', ended, 30_000);
+  const states = (await listed({ queue: 'purge' })).map(({ state }) => state);
+  expect(states.filter((state) => state === 'CANCELLED')).toHaveLength(purged.done);
+  expect(states.filter((state) => state === 'SUCCEEDED')).toHaveLength(21 - purged.done);
+  expect(21 - purged.done).toBeGreaterThanOrEqual(2);
+});
+
 it('keeps one unfinished job for a unique key, and replaces a running one once its code is gone', async () => {
   const [gate, ledger] = [join(cluster.dir, 'unique.gate'), join(cluster.dir, 'unique.ledger')];
   const submit = (onConflict: UniqueConflict) =>

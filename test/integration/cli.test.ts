@@ -213,6 +213,7 @@ describe('troupe list and queues', () => {
       { version: 2, settings: { executionTimeoutMs: 90_000, retry: { maxAttempts: 7 } } },
     ]);
     expect((await troupe(['queues', 'get', 'pictures'])).out).toMatch(/pictures +1m 30s +7 /);
+    expect((await troupe(['queues', 'stats', 'pictures'])).out).toMatch(/^waiting +0\n/m);
     expect((await troupe(['queues', 'list'])).out).toMatch(/^default .*\n^pictures /m);
     const codes = ['--non-retryable-code', 'ENOENT', '--non-retryable-code', 'NO_CARD'];
     const picky = await troupe(['queues', 'update', 'pictures', ...codes, '--json']);
@@ -226,6 +227,11 @@ describe('troupe list and queues', () => {
     expect(documents(pulsing.out)[0]).toMatchObject({ settings: { heartbeatTimeoutMs: 30_000 } });
     const args = ['queues', 'update', 'pictures', '--retention', '1d', '--if-version', '1'];
     expect(await troupe(args)).toMatchObject({ code: 5 });
+    expect((await troupe(['get', job, '--why'])).out).toMatch(/^waits +BEHIND_OTHERS: /m);
+    const limited = await troupe(['queues', 'update', 'pictures', '--max-depth', '9', '--max-bytes', '99', '--json']);
+    expect(documents(limited.out)[0]).toMatchObject({ settings: { maxDepth: 9, maxBytes: 99 } });
+    expect((await troupe(['queues', 'purge', 'pictures'])).out).toBe('1 cancelled, 0 refused\n');
+    expect((await troupe(['get', job])).out).toContain('CANCELLED: the queue was purged');
     expect(await troupe(['queues', 'create', 'pictures'])).toMatchObject({ code: 5 });
     expect(await troupe(['queues', 'update', 'pictures'])).toMatchObject({ code: 2 });
   });

@@ -16,7 +16,15 @@ import type { LiveFeed } from '../../src/application/ports/bus.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import type { ShardClient } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
-import type { ItemResult, JobView, SubmitItem, SubmitResult } from '../../src/application/shard-protocol.ts';
+import type {
+  ItemResult,
+  JobView,
+  QueueStatsItem,
+  SubmitItem,
+  SubmitResult,
+} from '../../src/application/shard-protocol.ts';
+import type { QueueStats } from '../../src/domain/queue-stats.ts';
+import { noStats } from '../../src/domain/queue-stats.ts';
 import { createUseCases } from '../../src/application/use-cases.ts';
 import { connect } from '../../src/client/index.ts';
 import type { ClientOptions, TroupeClient } from '../../src/client/index.ts';
@@ -153,6 +161,19 @@ function commandOf(verb: string, { reason, readyAtMs }: { reason: string; readyA
   return verb === 'reschedule' ? { kind: 'reschedule', readyAtMs } : { kind: 'due' };
 }
 
+function statsOf(records: ReadonlyMap<JobId, JobRecord>, shard: number, asked: QueueStatsItem): QueueStats {
+  const ofQueue = [...records.values()].filter(
+    ({ id, spec }) => jobIdParts(id).shard === shard && spec.tenant === asked.tenant && spec.queue === asked.queue,
+  );
+  const inState = (state: JobRecord['state']): number => ofQueue.filter((record) => record.state === state).length;
+  return {
+    ...noStats,
+    waiting: [0, 0, inState('QUEUED'), 0, 0],
+    later: inState('SCHEDULED'),
+    running: inState('RUNNING'),
+  };
+}
+
 export async function openEdge(): Promise<Edge> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-edge-'));
   const telemetry = createPrometheusTelemetry();
@@ -169,6 +190,8 @@ export async function openEdge(): Promise<Edge> {
 
   async function oneItem(shard: number, verb: string, item: unknown): Promise<unknown> {
     if (verb === 'submit') return owner.submit(shard, item as SubmitItem);
+    if (verb === 'place') return {};
+    if (verb === 'queueStats') return statsOf(records, shard, item as QueueStatsItem);
     const { jobId, reason = '', runAtMs = 0 } = item as { jobId: JobId; reason?: string; runAtMs?: number };
     if (verb === 'erase') return { record: await owner.erase(jobId) } satisfies JobView;
     const before = records.get(jobId);
@@ -221,7 +244,7 @@ export async function openEdge(): Promise<Edge> {
       queues: () => versions,
       touchQueue: async (tenant, queue, version) => void versions.set(`${tenant}/${queue}`, version),
     },
-    fleet: { versionsOf: () => [] },
+    fleet: { versionsOf: () => [], someNodeHas: () => true },
     work: { ensureStrand: async () => undefined },
     feed,
     cache: createJobCache({ telemetry, nowMs: () => Date.now() }),
@@ -325,9 +348,9 @@ export async function openEdge(): Promise<Edge> {
 }
 
 /** Waits for a condition and says what was last seen when it does not come. */
-export async function until(what: string, holds: () => boolean, timeoutMs = 30_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const endMs = Date.now() + timeoutMs;
-  while (!holds()) {
+  while (!(await holds())) {
     if (Date.now() > endMs) throw new Error(`did not happen within ${String(timeoutMs)} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

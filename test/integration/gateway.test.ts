@@ -244,46 +244,6 @@ describe('another time', () => {
   });
 });
 
-describe('queues', () => {
-  it('makes, shows, lists and changes them, one change at a time', async () => {
-    const made = await client.queues.create('thumbs', { executionTimeoutMs: 1_000, retry: { maxAttempts: 1 } });
-    expect(made).toMatchObject({ name: 'thumbs', version: 1, settings: { executionTimeoutMs: 1_000 } });
-    expect(made.settings.retry).toEqual({ maxAttempts: 1, initialMs: 1_000, coefficient: 2, maxMs: 60_000 });
-    await expect(client.queues.create('thumbs')).rejects.toMatchObject({
-      code: 'QUEUE_EXISTS',
-      status: 'ALREADY_EXISTS',
-    });
-    const changed = await client.queues.update('thumbs', 1, { retentionMs: 60_000 });
-    expect(changed).toMatchObject({ version: 2, settings: { executionTimeoutMs: 1_000, retentionMs: 60_000 } });
-    await expect(client.queues.update('thumbs', 1, {})).rejects.toMatchObject({
-      code: 'QUEUE_VERSION_CONFLICT',
-      status: 'ABORTED',
-    });
-    expect(await client.queues.get('thumbs')).toEqual(changed);
-    const { jobId } = await client.submit('test.echo', 1, { queue: 'thumbs' });
-    expect(await client.get(jobId)).toMatchObject({ executionTimeoutMs: 1_000, retentionMs: 60_000 });
-    const names: string[] = [];
-    for await (const queue of client.queues.list()) names.push(queue.name);
-    expect(names).toContain('thumbs');
-    expect(names).toEqual([...names].sort());
-  });
-
-  it('refuses bad settings by their names', async () => {
-    await expect(
-      client.queues.create('bad name', { executionTimeoutMs: 0, retry: { maxAttempts: 101, initialMs: 5, maxMs: 1 } }),
-    ).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      violations: [
-        { field: 'name' },
-        { field: 'settings.execution_timeout' },
-        { field: 'settings.retry.max_attempts' },
-        { field: 'settings.retry.max_delay' },
-      ],
-    });
-    await expect(client.queues.get('absent')).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND', status: 'NOT_FOUND' });
-  });
-});
-
 describe('bad input: refused, and nothing stored', () => {
   async function refused(run: () => Promise<unknown>): Promise<unknown> {
     const jobs = edge.records.size;

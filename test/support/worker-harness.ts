@@ -142,6 +142,8 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       case 'erase':
       case 'reschedule':
       case 'get':
+      case 'queueStats':
+      case 'place':
         throw new Error(`not expected of a worker: ${verb}`);
     }
   }

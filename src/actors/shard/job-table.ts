@@ -7,6 +7,7 @@
 import type { JobRecord, JobState } from '../../domain/job.ts';
 import { isTerminal, jobStates } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import { RateMeter } from '../../domain/rate-meter.ts';
 import type { QueuePlace } from './queue-book.ts';
 import { QueueBooks } from './queue-book.ts';
 
@@ -23,6 +24,10 @@ export interface JobEntry {
 
 export class JobTable {
   readonly queues = new QueueBooks();
+  /** Decisions that became durable. */
+  readonly landed = new RateMeter();
+  /** Jobs whose end became durable. */
+  readonly ends = new RateMeter();
   readonly #live = new Map<JobId, JobEntry>();
   readonly #recent = new Map<JobId, JobRecord>();
   readonly #running = new Set<JobEntry>();
@@ -90,6 +95,7 @@ export class JobTable {
 
   /** The end of the job is durable: it leaves, its record stays for late readers for a while. */
   retire(entry: JobEntry, record: JobRecord): void {
+    this.ends.add(record.updatedAtMs);
     this.#counts[record.state] -= 1;
     this.#live.delete(record.id);
     this.#running.delete(entry);

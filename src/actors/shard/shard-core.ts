@@ -202,7 +202,9 @@ export class ShardCore {
     }
     this.#committedMs = this.context.clock.monotonicMs();
     this.#ownership.committed();
-    for (const record of writer.landed()) this.#durable(record);
+    const landed = writer.landed();
+    for (const record of landed) this.#durable(record);
+    this.table.landed.add(this.nowMs(), landed.length);
     this.#outbox.pump();
     if (writer.urgent) this.askFlush();
     else if (writer.dirty) this.#flushSoon();

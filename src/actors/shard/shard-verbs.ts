@@ -9,6 +9,8 @@ import type {
   HeartbeatItem,
   HeartbeatResult,
   JobView,
+  PlaceItem,
+  QueueStatsItem,
   RescheduleItem,
   ShardVerb,
   ShardVerbs,
@@ -21,6 +23,7 @@ import type { JobCommand } from '../../domain/transitions.ts';
 import type { BatchReply, Slot } from './batch-reply.ts';
 import { erase } from './erase-verb.ts';
 import { notFound, withRecord } from './job-lookup.ts';
+import { place, queueStats } from './queue-verbs.ts';
 import { submit } from './submit-verb.ts';
 import type { JobEntry } from './job-table.ts';
 import type { ShardCore } from './shard-core.ts';
@@ -74,6 +77,12 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
       break;
     case 'get':
       slot.ok(view(core, (item as GetItem).jobId));
+      break;
+    case 'place':
+      slot.ok(place(core, item as PlaceItem));
+      break;
+    case 'queueStats':
+      slot.ok(queueStats(core, item as QueueStatsItem));
       break;
     default:
       assertNever(verb);
@@ -188,6 +197,10 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<AnyResult>): void 
       if (record.state === 'CANCELLED') slot.ok({ record });
       else slot.fail(stateForbids(record, cancellable));
     });
+    return;
+  }
+  if (item.unlessRunning === true && entry.current.run !== undefined) {
+    slot.fail(stateForbids(entry.current, ['SCHEDULED', 'QUEUED', 'RETRYING']));
     return;
   }
   core.decide(entry, { kind: 'cancel', reason: item.reason });

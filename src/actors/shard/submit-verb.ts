@@ -3,6 +3,7 @@ import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { SubmitItem, SubmitResult } from '../../application/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { UniqueKey } from '../../domain/job.ts';
+import { retryAfterMs } from '../../domain/retry-after.ts';
 import { acceptJob } from '../../domain/transitions.ts';
 import type { Slot } from './batch-reply.ts';
 import { withRecord } from './job-lookup.ts';
@@ -39,10 +40,23 @@ function refusalWhenFull(core: ShardCore): TroupeError | undefined {
   const shard = String(core.shard);
   if (core.table.size >= limits.backlogMax) {
     const metadata = { shard, backlogMax: String(limits.backlogMax) };
-    return new TroupeError('BACKLOG_FULL', { retryAfterMs: 5_000, metadata });
+    const excess = core.table.size - limits.backlogMax + roomAgain(limits.backlogMax);
+    const perSecond = core.table.ends.perSecond(core.nowMs());
+    return new TroupeError('BACKLOG_FULL', { retryAfterMs: retryAfter(core, excess, perSecond), metadata });
   }
   if (core.undurable < limits.undurableMax) return undefined;
-  return new TroupeError('MAILBOX_FULL', { retryAfterMs: 500, metadata: { shard } });
+  const excess = core.undurable - limits.undurableMax + roomAgain(limits.undurableMax);
+  const perSecond = core.table.landed.perSecond(core.nowMs());
+  return new TroupeError('MAILBOX_FULL', { retryAfterMs: retryAfter(core, excess, perSecond), metadata: { shard } });
+}
+
+/** Callers are asked back when a hundredth is free: not for the one place that the first of them would take. */
+function roomAgain(max: number): number {
+  return Math.ceil(max / 100);
+}
+
+function retryAfter(core: ShardCore, excess: number, perSecond: number): number {
+  return retryAfterMs({ excess, perSecond, random: core.context.random() });
 }
 
 function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false): void {

@@ -1,9 +1,9 @@
 /** `troupe retry`, `redrive`, `cancel`: ended jobs again, and jobs that shall not run. */
 import type { Command } from 'commander';
-import type { BulkProgress, TroupeClient } from '../../client/index.ts';
+import type { TroupeClient } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
-import { explainError } from '../explain-error.ts';
+import { followBulk } from '../follow-bulk.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
 import { addFilterFlags, filterOf } from '../filter-flags.ts';
 import type { FilterFlags } from '../filter-flags.ts';
@@ -11,25 +11,6 @@ import { countFlag, given } from '../flag-values.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { parseJsonInput } from '../job-input.ts';
 import { stateText } from '../job-text.ts';
-
-/** Exit code 5 when any job was refused. */
-async function follow(
-  context: CommandContext,
-  steps: AsyncIterable<BulkProgress>,
-  said: { readonly what: string; readonly isJson: boolean },
-): Promise<number> {
-  const { terminal } = context;
-  let done = 0;
-  let refused = 0;
-  for await (const step of steps) {
-    done += step.done;
-    refused += step.refused;
-    for (const { jobId, error } of step.failures) terminal.err(`troupe: ${jobId}: ${explainError(error)}\n`);
-    if (!said.isJson && terminal.isErrTerminal) terminal.err(`${done} ${said.what}, ${refused} refused ...\r`);
-  }
-  terminal.out(said.isJson ? documentLine({ done, refused }) : `${done} ${said.what}, ${refused} refused\n`);
-  return refused === 0 ? exitCodes.ok : exitCodes.refused;
-}
 
 export function addRetryCommand(program: Command, context: CommandContext): void {
   program
@@ -66,7 +47,10 @@ export function addRedriveCommand(program: Command, context: CommandContext): vo
       const { signal } = context;
       const more = given({ perSecond: flags.rate, redriveId: flags.redriveId });
       const code = await withSession(context, self, ({ client, isJson }) =>
-        follow(context, client.redrive({ ...filterOf(flags), ...more, signal }), { what: 'submitted again', isJson }),
+        followBulk(context, client.redrive({ ...filterOf(flags), ...more, signal }), {
+          what: 'submitted again',
+          isJson,
+        }),
       );
       context.done(code);
     });
@@ -114,7 +98,7 @@ export function addCancelCommand(program: Command, context: CommandContext): voi
         }
         const more = given({ reason: flags.reason });
         const steps = session.client.cancelMany({ ...filterOf(flags), ...more, signal: context.signal });
-        return follow(context, steps, { what: 'cancelled', isJson: session.isJson });
+        return followBulk(context, steps, { what: 'cancelled', isJson: session.isJson });
       });
       context.done(code);
     });

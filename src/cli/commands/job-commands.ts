@@ -16,17 +16,23 @@ function print(context: CommandContext, isJson: boolean, job: JobInfo): void {
   context.terminal.out(isJson ? documentLine(jobDocument(job)) : jobText(job, context.nowMs()));
 }
 
+interface GetFlags {
+  readonly output?: string;
+  readonly why?: boolean;
+}
+
 export function addGetCommand(program: Command, context: CommandContext): void {
   program
     .command('get <job...>')
     .description('show jobs as they are now, with their outputs')
     .option('--output <file>', 'write the output of the job to this file')
-    .action(async (ids: readonly string[], flags: { readonly output?: string }, command: Command) => {
-      const { output } = flags;
+    .option('--why', 'also why it does not run, how many start before it, and when it should')
+    .action(async (ids: readonly string[], flags: GetFlags, command: Command) => {
+      const { output, why: explain = false } = flags;
       if (output !== undefined && ids.length > 1) throw new UsageError('--output takes one job');
       await withSession(context, command, async ({ client, isJson }) => {
         for (const [at, id] of ids.entries()) {
-          const job = await client.get(id, { signal: context.signal });
+          const job = await client.get(id, { signal: context.signal, explain });
           if (at > 0 && !isJson) context.terminal.out('\n');
           print(context, isJson, job);
           if (output === undefined) continue;

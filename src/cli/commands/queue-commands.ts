@@ -1,4 +1,4 @@
-/** `troupe queues create|get|list|update`. */
+/** `troupe queues create|get|stats|list|update|purge`. */
 import type { Command } from 'commander';
 import type { QueueInfo, QueueSettingsInput } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
@@ -6,7 +6,9 @@ import type { CommandContext } from '../command-context.ts';
 import { durationText, relativeText } from '../duration-text.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
 import { codesFlag, countFlag, durationFlag, given, numberFlag } from '../flag-values.ts';
+import { followBulk } from '../follow-bulk.ts';
 import { documentLine } from '../job-document.ts';
+import { statsText } from '../queue-text.ts';
 import { tableText } from '../text-table.ts';
 
 interface SettingsFlags {
@@ -14,6 +16,8 @@ interface SettingsFlags {
   readonly heartbeatTimeout?: number;
   readonly retention?: number;
   readonly payloadRetention?: number;
+  readonly maxDepth?: number;
+  readonly maxBytes?: number;
   readonly maxAttempts?: number;
   readonly initialDelay?: number;
   readonly coefficient?: number;
@@ -35,6 +39,8 @@ function withSettingsFlags(command: Command): Command {
       'how long their inputs and outputs are kept (as long as they)',
       durationFlag('payload-retention'),
     )
+    .option('--max-depth <count>', 'most jobs that wait, 0 for any number', countFlag('max-depth', 0, 100_000_000))
+    .option('--max-bytes <count>', 'most bytes of their inputs, 0 for any number', countFlag('max-bytes', 0, 2 ** 50))
     .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
     .option('--initial-delay <duration>', 'before the second attempt', durationFlag('initial-delay'))
     .option('--coefficient <number>', 'growth of the delay, 1 to 10', numberFlag('coefficient'))
@@ -56,6 +62,8 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
       heartbeatTimeoutMs: flags.heartbeatTimeout,
       retentionMs: flags.retention,
       payloadRetentionMs: flags.payloadRetention,
+      maxDepth: flags.maxDepth,
+      maxBytes: flags.maxBytes,
     }),
     ...(Object.keys(retry).length > 0 && { retry }),
   };
@@ -99,6 +107,37 @@ function addUpdateCommand(queues: Command, context: CommandContext): void {
     });
 }
 
+/** Cancels what waits; what runs by then goes on. */
+function addPurgeCommand(queues: Command, context: CommandContext): void {
+  queues
+    .command('purge <name>')
+    .description('cancel all jobs of a queue that wait: SCHEDULED, QUEUED and RETRYING; what runs goes on')
+    .option('--reason <text>', 'kept with the jobs')
+    .action(async (queue: string, { reason = 'the queue was purged' }: { reason?: string }, command: Command) => {
+      const { signal } = context;
+      const code = await withSession(context, command, ({ client, isJson }) =>
+        followBulk(context, client.cancelMany({ queue, states: ['SCHEDULED', 'QUEUED', 'RETRYING'], reason, signal }), {
+          what: 'cancelled',
+          isJson,
+        }),
+      );
+      context.done(code);
+    });
+}
+
+function addStatsCommand(queues: Command, context: CommandContext): void {
+  queues
+    .command('stats <name>')
+    .description('show what is going on in a queue: how many wait, since when, how fast they start and end')
+    .action(async (name: string, _flags: unknown, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        const stats = await client.queues.stats(name);
+        context.terminal.out(isJson ? documentLine(stats) : statsText(name, stats));
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
 export function addQueueCommands(program: Command, context: CommandContext): void {
   const queues = program.command('queues').description('make, show and change queues');
   withSettingsFlags(queues.command('create <name>'))
@@ -118,6 +157,7 @@ export function addQueueCommands(program: Command, context: CommandContext): voi
       });
       context.done(exitCodes.ok);
     });
+  addStatsCommand(queues, context);
   queues
     .command('list')
     .description('show all queues')
@@ -130,4 +170,5 @@ export function addQueueCommands(program: Command, context: CommandContext): voi
       context.done(exitCodes.ok);
     });
   addUpdateCommand(queues, context);
+  addPurgeCommand(queues, context);
 }

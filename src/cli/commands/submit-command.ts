@@ -28,6 +28,7 @@ interface SubmitFlags {
   readonly uniqueWindow?: number;
   readonly onConflict?: UniqueConflict;
   readonly priority?: number;
+  readonly refuseLate?: boolean;
   readonly label?: Readonly<Record<string, string>>;
   readonly runAt?: Date;
   readonly delay?: number;
@@ -86,6 +87,7 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
       uniqueWindowMs: flags.uniqueWindow,
       onConflict: flags.onConflict,
       priority: flags.priority,
+      refuseLate: flags.refuseLate,
       labels: flags.label,
       retry: Object.keys(retry).length === 0 ? undefined : retry,
     }),
@@ -181,6 +183,7 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
         uniqueConflicts,
       ),
     )
+    .option('--refuse-late', 'refuse it when it would more likely than not miss its timeout')
     .option('--priority <level>', '0 (lowest) to 4 (2)', countFlag('priority', 0, 4))
     .option('--label <name=value>', 'to find the job by; may be repeated', labelFlag)
     .option('--run-at <time>', 'not before this time', timeFlag('run-at'))

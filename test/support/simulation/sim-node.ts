@@ -11,8 +11,12 @@ import type { ShardRouter } from '../../../src/application/shard-router.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
 import { createCancelJob } from '../../../src/application/cancel-job.ts';
+import { createExplainJob } from '../../../src/application/explain-job.ts';
 import { createGetJob } from '../../../src/application/get-job.ts';
 import { createJobReader } from '../../../src/application/job-reader.ts';
+import { createLateCheck } from '../../../src/application/late-check.ts';
+import { createQueueRoom } from '../../../src/application/queue-room.ts';
+import { createQueueStatsReader } from '../../../src/application/queue-stats.ts';
 import { createQueueCatalog } from '../../../src/application/queue-catalog.ts';
 import { createShardChoice } from '../../../src/application/shard-choice.ts';
 import { createSubmitJobs } from '../../../src/application/submit-jobs.ts';
@@ -232,11 +236,17 @@ export class SimNode {
     const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
     const shards = createShardChoice({ shardCount, localShards: () => router.local(), clock, random });
     const fleet = new HandlerFleet(bus.membership);
+    const stats = createQueueStatsReader({ batcher, shardCount, clock });
+    const explain = createExplainJob({ batcher, stats, fleet, clock, quarantines: { of: () => [] } });
+    const admission = {
+      room: createQueueRoom({ stats, clock, random }),
+      lateCheck: createLateCheck({ stats, clock, random }),
+    };
     const validator = { validate: () => [] };
-    const checks = { fleet, validator, payloadMaxBytes: 1_048_576 };
+    const checks = { ...admission, fleet, validator, payloadMaxBytes: 1_048_576 };
     return {
       submit: createSubmitJobs({ batcher, shards, catalog, config, payloads, clock, ...checks }),
-      getJob: createGetJob({ reader, payloads, clock }),
+      getJob: createGetJob({ reader, payloads, explain, clock }),
       cancelJob: createCancelJob({ reader, batcher, clock }),
       watchJob: createWatchJob({ reader, feed: bus.live, payloads, clock }),
     };

@@ -13,6 +13,7 @@ async function opened(record: JobRecord, nowMs: number, payloads: ReadonlyMap<st
   const clock = { ...createManualClock(), nowMs: () => nowMs };
   const getJob = createGetJob({
     reader: { read: async () => ({ record }) },
+    explain: async () => undefined,
     payloads: {
       putPayload: async () => undefined,
       getPayload: async (id) => payloads.get(id),

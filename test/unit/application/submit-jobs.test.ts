@@ -93,6 +93,8 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
       deletePayload: async (id) => void stored.delete(id),
     },
     validator: { validate: () => [] },
+    room: { enter: async () => () => undefined },
+    lateCheck: async () => undefined,
     clock,
     payloadMaxBytes: 10_000,
   });

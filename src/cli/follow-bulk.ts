@@ -1,0 +1,25 @@
+/** An operation over many jobs, told to the terminal as it goes on. */
+import type { BulkProgress } from '../client/index.ts';
+import type { CommandContext } from './command-context.ts';
+import { explainError } from './explain-error.ts';
+import { exitCodes } from './exit-code.ts';
+import { documentLine } from './job-document.ts';
+
+/** Exit code 5 when any job was refused. */
+export async function followBulk(
+  context: CommandContext,
+  steps: AsyncIterable<BulkProgress>,
+  said: { readonly what: string; readonly isJson: boolean },
+): Promise<number> {
+  const { terminal } = context;
+  let done = 0;
+  let refused = 0;
+  for await (const step of steps) {
+    done += step.done;
+    refused += step.refused;
+    for (const { jobId, error } of step.failures) terminal.err(`troupe: ${jobId}: ${explainError(error)}\n`);
+    if (!said.isJson && terminal.isErrTerminal) terminal.err(`${done} ${said.what}, ${refused} refused ...\r`);
+  }
+  terminal.out(said.isJson ? documentLine({ done, refused }) : `${done} ${said.what}, ${refused} refused\n`);
+  return refused === 0 ? exitCodes.ok : exitCodes.refused;
+}

@@ -1,0 +1,16 @@
+/** 64-bit numbers of the contract, as far as a double holds them exactly. */
+import type { Int64 } from './messages.ts';
+
+export function numberOf(value: Int64): number {
+  return typeof value === 'number' ? value : value.toNumber();
+}
+
+/** Of an optional field. An absent one is decoded as 0 all the same; only one that is there is an own property. */
+export function presentNumber<Name extends string>(
+  message: Readonly<Record<Name, Int64 | null>> | null,
+  name: Name,
+): number | undefined {
+  const value = message?.[name];
+  if (message === null || value === null || value === undefined) return undefined;
+  return Object.hasOwn(message, name) ? numberOf(value) : undefined;
+}

@@ -1,0 +1,28 @@
+/** Whether a job would more likely than not miss its deadline if it were accepted now. */
+import { quantileMs } from './duration-histogram.ts';
+import type { JobSpec } from './job.ts';
+import { defaultPriority } from './priority.ts';
+import type { QueueStats } from './queue-stats.ts';
+import { estimateInBacklog, hasBacklog, jobsAhead } from './start-estimate.ts';
+
+export interface LateStart {
+  /** The field of the contract that would be missed. */
+  readonly field: 'job.queue_timeout' | 'job.total_timeout';
+  readonly timeoutMs: number;
+  /** Half of the jobs like this one would take longer. */
+  readonly estimateMs: number;
+}
+
+/** Undefined: it should make it, or nothing is known; a job that waits for its time is not judged by the jobs of now. */
+export function lateStart(spec: Omit<JobSpec, 'input'>, stats: QueueStats, nowMs: number): LateStart | undefined {
+  const { priority = defaultPriority, queueTimeoutMs, totalTimeoutMs, runAtMs = 0 } = spec;
+  if (runAtMs > nowMs || !hasBacklog(stats, nowMs)) return undefined;
+  const waitMs = estimateInBacklog(stats, jobsAhead(priority, stats.waiting[priority] ?? 0, stats.waiting))?.p50Ms;
+  if (waitMs === undefined) return undefined;
+  if (queueTimeoutMs !== undefined && waitMs > queueTimeoutMs) {
+    return { field: 'job.queue_timeout', timeoutMs: queueTimeoutMs, estimateMs: waitMs };
+  }
+  const endMs = waitMs + (quantileMs(stats.runs, 0.5) ?? 0);
+  if (totalTimeoutMs === undefined || endMs <= totalTimeoutMs) return undefined;
+  return { field: 'job.total_timeout', timeoutMs: totalTimeoutMs, estimateMs: endMs };
+}

@@ -1,0 +1,29 @@
+/** Whether a queue has room for one job more, by the limits of its settings. */
+import type { QueueSettings } from './queue.ts';
+
+/** Unfinished jobs that do not run, and the bytes of their inputs. */
+export interface QueueLoad {
+  readonly jobs: number;
+  readonly bytes: number;
+}
+
+export interface FullQueue {
+  /** As the setting is called in the contract. */
+  readonly limit: 'max_depth' | 'max_bytes';
+  readonly max: number;
+  readonly held: number;
+  /** Jobs that must start before there is room. */
+  readonly excessJobs: number;
+}
+
+export type QueueLimits = Pick<QueueSettings, 'maxDepth' | 'maxBytes'>;
+
+/** Undefined: there is room. */
+export function fullQueue({ jobs, bytes }: QueueLoad, jobBytes: number, limits: QueueLimits): FullQueue | undefined {
+  const { maxDepth = Infinity, maxBytes = Infinity } = limits;
+  if (jobs >= maxDepth) return { limit: 'max_depth', max: maxDepth, held: jobs, excessJobs: jobs - maxDepth + 1 };
+  const excessBytes = bytes + jobBytes - maxBytes;
+  if (excessBytes <= 0) return undefined;
+  const averageBytes = Math.max(1, bytes / Math.max(1, jobs));
+  return { limit: 'max_bytes', max: maxBytes, held: bytes, excessJobs: Math.ceil(excessBytes / averageBytes) };
+}

@@ -1,0 +1,82 @@
+/** Why a job does not run. Of several reasons the one that somebody must do something about comes first. */
+import type { JobState } from './job.ts';
+
+export const waitingReasons = [
+  'DUE_LATER',
+  'BACKING_OFF',
+  'QUEUE_PAUSED',
+  'QUEUE_QUARANTINED',
+  'RATE_LIMITED',
+  'QUEUE_LIMIT',
+  'KEY_LIMIT',
+  'NO_NODE_HAS_HANDLER',
+  'BEHIND_OTHERS',
+] as const;
+export type WaitingReason = (typeof waitingReasons)[number];
+
+/** What is absent does not hold the job back, or is not known. Texts are for people. */
+export interface WaitingFacts {
+  readonly state: JobState;
+  /** Words of who paused the queue. */
+  readonly paused?: string | undefined;
+  /** Words of who, or what, took the queue out of use on all nodes. */
+  readonly quarantined?: string | undefined;
+  /** What it needs, while no live node has it. */
+  readonly missingHandler?: string | undefined;
+  /** Which limit holds it back, such as `2 of 2 run`. */
+  readonly keyLimit?: string | undefined;
+  readonly queueLimit?: string | undefined;
+  readonly rateLimit?: string | undefined;
+  /** Jobs that start before it. */
+  readonly ahead?: number | undefined;
+}
+
+export interface WhyWaiting {
+  readonly reason: WaitingReason;
+  readonly detail: string;
+}
+
+/** Undefined for a job that runs or has ended. */
+export function whyWaiting(facts: WaitingFacts): WhyWaiting | undefined {
+  switch (facts.state) {
+    case 'SCHEDULED':
+      return { reason: 'DUE_LATER', detail: 'its time has not come' };
+    case 'RETRYING':
+      return {
+        reason: 'BACKING_OFF',
+        detail: 'its last attempt failed, and the pause before the next one is not over',
+      };
+    case 'QUEUED':
+      return whyQueued(facts);
+    case 'RUNNING':
+    case 'CANCELLING':
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'CANCELLED':
+    case 'EXPIRED':
+      return undefined;
+  }
+}
+
+function whyQueued(facts: WaitingFacts): WhyWaiting {
+  const { paused, quarantined, missingHandler, keyLimit, queueLimit, rateLimit, ahead } = facts;
+  if (paused !== undefined) return { reason: 'QUEUE_PAUSED', detail: withWords('its queue is paused', paused) };
+  if (quarantined !== undefined) {
+    return { reason: 'QUEUE_QUARANTINED', detail: withWords('its queue is in quarantine', quarantined) };
+  }
+  if (missingHandler !== undefined) {
+    return { reason: 'NO_NODE_HAS_HANDLER', detail: `no live node has ${missingHandler}` };
+  }
+  if (keyLimit !== undefined) return { reason: 'KEY_LIMIT', detail: withWords('its key is at its limit', keyLimit) };
+  if (queueLimit !== undefined) {
+    return { reason: 'QUEUE_LIMIT', detail: withWords('its queue is at its limit', queueLimit) };
+  }
+  if (rateLimit !== undefined)
+    return { reason: 'RATE_LIMITED', detail: withWords('its queue is at its rate', rateLimit) };
+  if (ahead === undefined) return { reason: 'BEHIND_OTHERS', detail: 'it waits for a free slot' };
+  return { reason: 'BEHIND_OTHERS', detail: ahead === 0 ? 'it is next' : `about ${String(ahead)} start before it` };
+}
+
+function withWords(what: string, words: string): string {
+  return words === '' ? what : `${what}: ${words}`;
+}
