@@ -51,6 +51,8 @@ const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = 
   get: () => 16_384,
   queueStats: () => 4_096,
   place: () => 256,
+  allot: () => 256,
+  limitUse: () => 65_536,
 };
 
 const retryAfterFloorMs = 20;

@@ -6,7 +6,7 @@ import { jobIdParts } from '../domain/job-id.ts';
 import { defaultPriority } from '../domain/priority.ts';
 import type { StartEstimate } from '../domain/start-estimate.ts';
 import { estimateStart, jobsAhead } from '../domain/start-estimate.ts';
-import type { WhyWaiting } from '../domain/why-waiting.ts';
+import type { WaitingFacts, WhyWaiting } from '../domain/why-waiting.ts';
 import { whyWaiting } from '../domain/why-waiting.ts';
 import type { HandlerFleet } from './handler-fleet.ts';
 import type { QueueQuarantines } from './ports/queue-quarantines.ts';
@@ -14,7 +14,7 @@ import type { Clock } from './ports/runtime.ts';
 import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
 import { statsPatienceMs } from './queue-stats.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
-import type { PlaceResult } from './shard-protocol.ts';
+import type { HeldBy, PlaceResult } from './shard-protocol.ts';
 
 export interface JobWaiting extends WhyWaiting {
   /** Absent: not known. */
@@ -54,12 +54,29 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
       state: record.state,
       quarantined: quarantines.of(tenant, queue).find(({ node }) => node === undefined)?.reason,
       missingHandler: fleet.someNodeHas(need) ? undefined : needText(need),
+      ...limitsOf(place.heldBy),
       ahead,
     });
     if (why === undefined) return undefined;
     const eta = etaOf(why, record, { stats: answer.stats, ahead, nowMs: clock.nowMs() });
     return { ...why, ...(ahead !== undefined && { ahead }), ...(eta !== undefined && { eta }) };
   };
+}
+
+/** No words are known of them. */
+function limitsOf(heldBy: HeldBy | undefined): Pick<WaitingFacts, 'paused' | 'keyLimit' | 'queueLimit' | 'rateLimit'> {
+  switch (heldBy) {
+    case undefined:
+      return {};
+    case 'pause':
+      return { paused: '' };
+    case 'key':
+      return { keyLimit: '' };
+    case 'running':
+      return { queueLimit: '' };
+    case 'rate':
+      return { rateLimit: '' };
+  }
 }
 
 /** Its place in its shard, stretched to all shards: jobs are spread over them evenly, or nearly so. */

@@ -60,5 +60,7 @@ function canonicalText(request: JobRequest): string {
     ...(request.payloadRetentionMs === undefined ? [] : [{ payloadRetentionMs: request.payloadRetentionMs }]),
     ...(request.priority === undefined ? [] : [{ priority: request.priority }]),
     ...(request.refuseLate === true ? [{ refuseLate: true }] : []),
+    ...(request.concurrencyKey === undefined ? [] : [{ concurrencyKey: request.concurrencyKey }]),
+    ...(request.fairnessKey === undefined ? [] : [{ fairnessKey: request.fairnessKey }]),
   ]);
 }

@@ -25,6 +25,8 @@ export interface JobRequest {
   readonly payloadRetentionMs?: number | undefined;
   /** Absent: the default one. */
   readonly priority?: number | undefined;
+  readonly concurrencyKey?: string | undefined;
+  readonly fairnessKey?: string | undefined;
   readonly labels?: Labels | undefined;
   readonly unique?: UniqueKey | undefined;
   readonly refuseLate?: boolean | undefined;

@@ -4,6 +4,7 @@
  */
 import { TroupeError } from '../domain/errors.ts';
 import type { FieldViolation } from '../domain/errors.ts';
+import { concurrencyKeyMax, fairnessKeyMax } from '../domain/flow-rule.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { isVersionNeed, needText, versionNeedText } from '../domain/handler-need.ts';
 import type { JobSpec, Payload } from '../domain/job.ts';
@@ -75,6 +76,8 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   checkTimes(checks, request, kept, facts.nowMs);
   checkHeartbeat(checks, 'job.heartbeat_timeout', request.heartbeatTimeoutMs, executionTimeoutOf(request, facts));
   checks.range('job.priority', request.priority, priorityRange);
+  checks.length('job.concurrency_key', request.concurrencyKey ?? '', concurrencyKeyMax);
+  checks.length('job.fairness_key', request.fairnessKey ?? '', fairnessKeyMax);
   checkRetry(checks, 'job.retry', request.retry);
   const problemsWith = inputChecker(input, facts.validator);
   for (const { field, description } of problemsWith(facts.choice?.manifests[0])) checks.add(field, description);
@@ -188,6 +191,8 @@ function fillIn(
     ...(request.idempotencyKey !== '' && { idempotencyKey: request.idempotencyKey }),
     ...(request.labels !== undefined && Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(request.unique !== undefined && { unique: request.unique }),
+    ...(request.concurrencyKey !== undefined && { concurrencyKey: request.concurrencyKey }),
+    ...(request.fairnessKey !== undefined && { fairnessKey: request.fairnessKey }),
     ...(request.priority !== undefined && isPriority(request.priority) && { priority: request.priority }),
     ...(request.refuseLate === true && { refuseLate: true }),
     ...(request.retryOf !== undefined && { retryOf: request.retryOf }),

@@ -5,6 +5,8 @@ import type { Queue, QueueSettings } from '../domain/queue.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
 import { FieldChecks } from './field-checks.ts';
+import { checkFlow, mergeFlow } from './flow-request.ts';
+import type { FlowRequest } from './flow-request.ts';
 import type { JobRequest } from './job-request.ts';
 import { parseQueuePageToken, queuePageToken } from './page-token.ts';
 import type { QueueStore } from './ports/queue-store.ts';
@@ -38,6 +40,7 @@ export interface SettingsRequest {
   /** 0: no limit. */
   readonly maxDepth?: number | undefined;
   readonly maxBytes?: number | undefined;
+  readonly flow?: FlowRequest | undefined;
 }
 
 export interface QueuePage {
@@ -142,6 +145,7 @@ function check(name: string, settings: SettingsRequest, version?: number): void 
   checks.range('settings.max_depth', settings.maxDepth, maxDepthRange);
   checks.range('settings.max_bytes', settings.maxBytes, maxBytesRange);
   checkRetry(checks, 'settings.retry', settings.retry);
+  checkFlow(checks, 'settings.flow', settings.flow);
   checks.ensureNone();
 }
 
@@ -155,6 +159,7 @@ function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
   checkPayloadRetention(checks, 'settings.payload_retention', { retentionMs, payloadRetentionMs });
   checks.ensureNone();
   const heartbeatTimeoutMs = mergeHeartbeat([request.heartbeatTimeoutMs, base.heartbeatTimeoutMs], executionTimeoutMs);
+  const flow = mergeFlow(request.flow, base.flow);
   return {
     executionTimeoutMs,
     ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
@@ -163,6 +168,7 @@ function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
     ...(payloadRetentionMs !== undefined && { payloadRetentionMs }),
     ...limit('maxDepth', request, base),
     ...limit('maxBytes', request, base),
+    ...(flow !== undefined && { flow }),
   };
 }
 

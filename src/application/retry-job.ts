@@ -77,6 +77,8 @@ function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotenc
     unique: spec.unique,
     refuseLate: spec.refuseLate,
     priority: spec.priority,
+    concurrencyKey: spec.concurrencyKey,
+    fairnessKey: spec.fairnessKey,
     retryOf: id,
     idempotencyKey,
   };

@@ -77,6 +77,8 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     get: new Map(),
     queueStats: new Map(),
     place: new Map(),
+    allot: new Map(),
+    limitUse: new Map(),
   };
   let closed = false;
 

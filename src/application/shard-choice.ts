@@ -26,6 +26,11 @@ export interface ShardChoiceOptions {
   readonly spillJobs?: number;
 }
 
+/** Of a digest as base64url. */
+export function shardOfKey(keyHash: string, shardCount: number): number {
+  return Buffer.from(keyHash.slice(0, 8), 'base64url').readUInt32BE(0) % shardCount;
+}
+
 const defaultStickyMs = 5_000;
 const defaultSpillJobs = 128;
 
@@ -53,7 +58,7 @@ export function createShardChoice(options: ShardChoiceOptions): ShardChoice {
   }
 
   return {
-    ofKey: (keyHash) => Buffer.from(keyHash.slice(0, 8), 'base64url').readUInt32BE(0) % shardCount,
+    ofKey: (keyHash) => shardOfKey(keyHash, shardCount),
     begin(attempt, preferred) {
       const shard = preferred !== undefined && attempt === 0 ? preferred : next(attempt);
       underWay[shard] = (underWay[shard] ?? 0) + 1;

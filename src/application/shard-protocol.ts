@@ -2,6 +2,7 @@
  * What gateways and nodes ask of the owner of a shard. Always in batches of one verb; JSON on the wire. An item fails
  * alone: its slot in the reply holds the error.
  */
+import type { Allotment, AllotmentAsk } from '../domain/allotment.ts';
 import type { WireError } from '../domain/errors.ts';
 import type { Checkpoint, Failure, JobRecord, JobSpec, Payload } from '../domain/job.ts';
 import type { JobId } from '../domain/job-id.ts';
@@ -27,7 +28,10 @@ export interface ClaimItem {
   /** Reply subject of the WORK message: the shard acknowledges it once the claim is durable. */
   readonly ackTo?: string;
 }
-/** `drop`: the message has nothing left to do, acknowledge it. `later`: leave it to redelivery. */
+/**
+ * `drop`: the message has nothing left to do, acknowledge it. `later`: leave it to redelivery. `held`: the queue may start
+ * no job now; the shard acknowledges the message itself, and sends another when the job's turn comes.
+ */
 export type ClaimResult =
   | {
       readonly kind: 'granted';
@@ -45,7 +49,8 @@ export type ClaimResult =
       readonly checkpoint?: Payload;
     }
   | { readonly kind: 'drop' }
-  | { readonly kind: 'later' };
+  | { readonly kind: 'later' }
+  | { readonly kind: 'held' };
 
 /**
  * How an attempt ended, as the node saw it. `lost`: with its cell. `suspect`: it was in a thread when the cell died;
@@ -138,6 +143,39 @@ export interface PlaceResult {
   readonly before?: number;
   /** Jobs that are QUEUED, itself included. */
   readonly waiting?: number;
+  /** What holds it back there; absent: nothing. */
+  readonly heldBy?: HeldBy;
+}
+
+/** `pause`: its queue. `running`: the most that may run. `rate`: the starts per second. `key`: its concurrency key. */
+export type HeldBy = 'pause' | 'running' | 'rate' | 'key';
+
+/** A question of one shard to the home of a limit: how much of it may be used there? See `domain/allotment.ts`. */
+export interface AllotItem extends AllotmentAsk {
+  readonly tenant: string;
+  readonly queue: string;
+  /** Of a concurrency key. Absent: of the queue. */
+  readonly key?: string;
+}
+export interface AllotResult {
+  readonly allotment: Allotment;
+  /** Of the home: an answer of a former owner counts no more once a later one was heard. */
+  readonly epoch: number;
+}
+
+/** What a shard uses of limits; a grant that it had of a former home is over with the answer. */
+export interface LimitUseItem {
+  readonly home: number;
+  readonly epoch: number;
+}
+export interface LimitUse {
+  readonly tenant: string;
+  readonly queue: string;
+  readonly key?: string;
+  readonly using: number;
+}
+export interface LimitUseResult {
+  readonly uses: readonly LimitUse[];
 }
 
 export interface ShardVerbs {
@@ -152,6 +190,8 @@ export interface ShardVerbs {
   get: { item: GetItem; result: JobView };
   queueStats: { item: QueueStatsItem; result: QueueStats };
   place: { item: PlaceItem; result: PlaceResult };
+  allot: { item: AllotItem; result: AllotResult };
+  limitUse: { item: LimitUseItem; result: LimitUseResult };
 }
 export type ShardVerb = keyof ShardVerbs;
 export const shardVerbs = [
@@ -166,6 +206,8 @@ export const shardVerbs = [
   'get',
   'queueStats',
   'place',
+  'allot',
+  'limitUse',
 ] as const satisfies readonly ShardVerb[];
 
 export type ItemResult<T> = { readonly ok: T } | { readonly error: WireError };

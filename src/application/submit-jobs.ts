@@ -15,6 +15,7 @@ import type { HandlerFleet } from './handler-fleet.ts';
 import { fingerprint, uniqueHash } from './job-fingerprint.ts';
 import type { JobFingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
+import { limitHash } from './limit-home.ts';
 import { inlinePayload, resolveJob } from './job-resolution.ts';
 import type { Resolution } from './job-resolution.ts';
 import type { LateCheck } from './late-check.ts';
@@ -109,7 +110,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
     const home = homeOf(item);
     if (home !== undefined) return batcher.call(shards.ofKey(home), 'submit', item, deadline);
     for (let attempt = 0; ; attempt += 1) {
-      const shard = shards.begin(attempt, preferred);
+      const shard = shards.begin(attempt, limitShardOf(item, shards) ?? preferred);
       try {
         return await batcher.call(shard, 'submit', item, deadline);
       } catch (error) {
@@ -159,6 +160,12 @@ async function storeInput(
   const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
   await payloads.putPayload({ id, bytes, expiresAtMs: nowMs + payloadsKeptMs(spec) + payloadMarginMs });
   return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
+}
+
+/** At the home of the limit of its concurrency key a job needs no other shard's word to start. */
+function limitShardOf({ spec }: SubmitItem, shards: Pick<ShardChoice, 'ofKey'>): number | undefined {
+  const { tenant, queue, concurrencyKey: key } = spec;
+  return key === undefined ? undefined : shards.ofKey(limitHash({ tenant, queue, key }));
 }
 
 /** One shard decides about a unique key; an idempotency key given with it lies there as well. */

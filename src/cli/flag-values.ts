@@ -61,6 +61,23 @@ export function stateFlag(text: string, former: readonly JobState[] = []): reado
   return [...former, state];
 }
 
+/** `10` or `10:50`: starts per second, and how many may come at once. */
+export function rateFlag(text: string): { readonly perSecond: number; readonly burst?: number } {
+  const [, perSecond, burst] = /^(\d+(?:\.\d+)?)(?::(\d+))?$/.exec(text) ?? [];
+  if (perSecond === undefined) throw new UsageError(`--rate ${text}: write starts per second, such as 10 or 10:50`);
+  return { perSecond: Number(perSecond), ...(burst !== undefined && { burst: Number(burst) }) };
+}
+
+/** Collects `--fairness-weight gold=5 --fairness-weight silver=2`. */
+export function weightFlag(
+  text: string,
+  former: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const [, key, weight] = /^(.+)=(\d+)$/.exec(text) ?? [];
+  if (key === undefined) throw new UsageError(`--fairness-weight ${text}: write it as key=weight`);
+  return { ...former, [key]: Number(weight) };
+}
+
 /** Only what was given: an absent flag is an absent key. */
 export function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const present = Object.entries(values).filter(([, value]) => value !== undefined);

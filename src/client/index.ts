@@ -41,6 +41,7 @@ export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
 export type { CallSettings } from './connection.ts';
 export type { DownloadOptions } from './download.ts';
+export type * from './flow.ts';
 export type * from './job-types.ts';
 export type { DurationQuantiles, QueueStatsInfo } from './queue-stats.ts';
 export type { QueuesClient } from './queues-client.ts';

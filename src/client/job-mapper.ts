@@ -17,6 +17,7 @@ import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/tim
 import type { GoneReason } from '../domain/payload-life.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/job.ts';
+import { fromFlow, toFlow } from './flow.ts';
 import type {
   JobAttemptInfo,
   JobCheckpointInfo,
@@ -50,6 +51,8 @@ export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefi
       labels: draft.labels,
       priority: draft.priority,
       refuseLate: draft.refuseLate,
+      concurrencyKey: draft.concurrencyKey,
+      fairnessKey: draft.fairnessKey,
       unique: toUnique(draft),
     },
     idempotencyKey,
@@ -90,6 +93,7 @@ export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSetting
     payloadRetention: toOptionalTime(settings.payloadRetentionMs),
     maxDepth: settings.maxDepth,
     maxBytes: settings.maxBytes,
+    flow: settings.flow && toFlow(settings.flow),
   };
 }
 
@@ -160,7 +164,9 @@ type Optional =
   | 'retryOf'
   | 'uniqueKey'
   | 'uniqueWindowMs'
-  | 'waiting';
+  | 'waiting'
+  | 'concurrencyKey'
+  | 'fairnessKey';
 
 function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
   const { spec, run, progress, checkpoint, failure } = job;
@@ -185,6 +191,8 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
     ...(job.payloadsErasedTime && { payloadsErasedAt: dateOf(job.payloadsErasedTime) }),
     ...(checkpoint && { checkpoint: fromCheckpoint(checkpoint) }),
     ...(failure && { failure: fromFailure(failure) }),
+    ...(spec && spec.concurrencyKey !== '' && { concurrencyKey: spec.concurrencyKey }),
+    ...(spec && spec.fairnessKey !== '' && { fairnessKey: spec.fairnessKey }),
     ...(spec?.unique && { uniqueKey: spec.unique.key }),
     ...(spec?.unique?.window && { uniqueWindowMs: durationMs(spec.unique.window) ?? 0 }),
     ...(job.retryOf !== '' && { retryOf: job.retryOf }),
@@ -268,6 +276,7 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
       retentionMs: durationMs(queue.settings?.retention) ?? 0,
       payloadRetentionMs: durationMs(queue.settings?.payloadRetention) ?? durationMs(queue.settings?.retention) ?? 0,
       ...limitsOf(queue.settings),
+      flow: fromFlow(queue.settings?.flow),
     },
     version: queue.version,
     createdAt: dateOf(queue.createTime),

@@ -1,4 +1,5 @@
 /** Jobs and queues as TypeScript programs see them: names as words, times as Dates, durations in milliseconds. */
+import type { FlowInfo, FlowInput } from './flow.ts';
 import type { TroupeClientError } from './client-error.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
 import type {
@@ -94,6 +95,8 @@ export interface JobInfo {
   readonly labels: Readonly<Record<string, string>>;
   /** 0 (lowest) to 4. */
   readonly priority: number;
+  readonly concurrencyKey?: string;
+  readonly fairnessKey?: string;
   readonly uniqueKey?: string;
   readonly uniqueWindowMs?: number;
   readonly run?: { readonly attempt: number; readonly node: string; readonly startedAt: Date };
@@ -135,6 +138,7 @@ export interface QueueSettingsInfo {
   readonly maxDepth?: number;
   /** Of the inputs of those. Absent: no limit. */
   readonly maxBytes?: number;
+  readonly flow: FlowInfo;
 }
 
 export interface QueueQuarantineInfo {
@@ -167,6 +171,7 @@ export interface QueueSettingsInput {
   readonly maxDepth?: number;
   /** 0: no limit. */
   readonly maxBytes?: number;
+  readonly flow?: FlowInput;
 }
 
 export interface JobOptions {
@@ -192,6 +197,10 @@ export interface JobOptions {
   readonly priority?: number;
   /** Refuse it (WOULD_BE_LATE) rather than accept it when it would more likely than not miss its timeout. */
   readonly refuseLate?: boolean;
+  /** Jobs of the queue with the same one run a bounded number at a time: one, unless the queue says otherwise. */
+  readonly concurrencyKey?: string;
+  /** Jobs of the queue with different ones take turns while they wait. */
+  readonly fairnessKey?: string;
   /** To find the job by: at most 16. */
   readonly labels?: Readonly<Record<string, string>>;
   /** At most one unfinished job has this key. */

@@ -1,6 +1,7 @@
 /** Queues of the tenant: made, seen and changed. */
 import type { Contract } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
+import { TroupeClientError } from './client-error.ts';
 import type { Connection } from './connection.ts';
 import { fromQueue, toSettings } from './job-mapper.ts';
 import type { QueueInfo, QueueSettingsInput } from './job-types.ts';
@@ -18,7 +19,13 @@ export interface QueuesClient {
   list(): AsyncGenerator<QueueInfo, void>;
   /** Rejects QUEUE_VERSION_CONFLICT when the queue is no longer at `version`: get it and decide again. */
   update(name: string, version: number, settings: QueueSettingsInput): Promise<QueueInfo>;
+  /** No job of it starts until it is resumed; what runs goes on. Whatever version it is at. */
+  pause(name: string): Promise<QueueInfo>;
+  resume(name: string): Promise<QueueInfo>;
 }
+
+/** Others may change the queue between the look and the change. */
+const conflictsMax = 5;
 
 export function createQueuesClient(parts: {
   readonly connection: Connection;
@@ -38,17 +45,39 @@ export function createQueuesClient(parts: {
     } while (pageToken !== '');
   }
 
+  async function get(name: string): Promise<QueueInfo> {
+    return queueOf(await withRetries(backoff, 'always', undefined, () => connection.unary(queues.GetQueue, { name })));
+  }
+
+  async function update(name: string, version: number, settings: QueueSettingsInput): Promise<QueueInfo> {
+    const request = { name, version, settings: toSettings(settings) };
+    return queueOf(
+      await withRetries(backoff, 'if-not-done', undefined, () => connection.unary(queues.UpdateQueue, request)),
+    );
+  }
+
+  async function setPaused(name: string, paused: boolean): Promise<QueueInfo> {
+    for (let tries = 1; ; tries += 1) {
+      const { version } = await get(name);
+      try {
+        return await update(name, version, { flow: { paused } });
+      } catch (error) {
+        const overtaken = error instanceof TroupeClientError && error.code === 'QUEUE_VERSION_CONFLICT';
+        if (!overtaken || tries === conflictsMax) throw error;
+      }
+    }
+  }
+
   return {
     list,
+    get,
+    update,
+    pause: (name) => setPaused(name, true),
+    resume: (name) => setPaused(name, false),
     async create(name, settings = {}) {
       const request = { name, settings: toSettings(settings) };
       return queueOf(
         await withRetries(backoff, 'if-not-done', undefined, () => connection.unary(queues.CreateQueue, request)),
-      );
-    },
-    async get(name) {
-      return queueOf(
-        await withRetries(backoff, 'always', undefined, () => connection.unary(queues.GetQueue, { name })),
       );
     },
     async stats(name) {
@@ -57,12 +86,6 @@ export function createQueuesClient(parts: {
       );
       if (!stats) throw new Error('the gateway answered without statistics');
       return fromQueueStats(stats);
-    },
-    async update(name, version, settings) {
-      const request = { name, version, settings: toSettings(settings) };
-      return queueOf(
-        await withRetries(backoff, 'if-not-done', undefined, () => connection.unary(queues.UpdateQueue, request)),
-      );
     },
   };
 }

@@ -1,4 +1,5 @@
 /** The actors of a node: its membership, the shards it keeps, the work it does. */
+import { createFlowRules } from '../application/flow-rules.ts';
 import { HandlerFleet } from '../application/handler-fleet.ts';
 import { createGatedWorkSource } from '../application/gated-work-source.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
@@ -171,12 +172,20 @@ function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, o
     },
   ];
   if (node.roles.includes('shards')) {
+    const flowRules = createFlowRules({
+      store: store.queues,
+      config: bus.config,
+      clock: runtime.clock,
+      log: runtime.log,
+    });
     const keeper = keeperActor({
       nodeId: node.nodeId,
       incarnation: node.incarnation,
       shardCount: parts.shardCount,
       store: store.jobs,
       publisher: bus.publisher,
+      flowRules,
+      peers: batcher,
       server: router,
       leases: bus.leases,
       membership: bus.membership,

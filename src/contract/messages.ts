@@ -199,6 +199,8 @@ export interface JobSpec {
   readonly priority: number | null;
   readonly payloadRetention: Duration | null;
   readonly refuseLate: boolean;
+  readonly concurrencyKey: string;
+  readonly fairnessKey: string;
 }
 
 export interface UniqueKey {

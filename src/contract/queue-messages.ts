@@ -9,6 +9,20 @@ export interface QueueSettings {
   readonly payloadRetention: Duration | null;
   readonly maxDepth: number | null;
   readonly maxBytes: Int64 | null;
+  readonly flow: FlowRule | null;
+}
+
+export interface FlowRule {
+  readonly paused: boolean | null;
+  readonly maxRunning: number | null;
+  readonly maxRunningPerKey: number | null;
+  readonly rate: RateLimit | null;
+  readonly fairnessWeights: Readonly<Record<string, number>>;
+}
+
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number | null;
 }
 
 export interface QueueQuarantine {

@@ -102,6 +102,10 @@ export interface JobSpec {
   readonly handlerVersion?: string;
   /** Absent: the default one. */
   readonly priority?: Priority;
+  /** Jobs of a queue with the same one run a bounded number at a time. */
+  readonly concurrencyKey?: string;
+  /** Jobs of a queue with different ones take turns. */
+  readonly fairnessKey?: string;
   readonly input: Payload;
   /** Not before this instant (epoch ms). Absent: at once. */
   readonly runAtMs?: number;

@@ -1,4 +1,5 @@
 /** A queue: where jobs of a tenant wait, and the defaults they get. */
+import type { FlowRule } from './flow-rule.ts';
 import type { RetryPolicy } from './job.ts';
 
 export interface QueueSettings {
@@ -14,6 +15,8 @@ export interface QueueSettings {
   readonly maxDepth?: number;
   /** Bytes of the inputs of those. Absent: no limit. */
   readonly maxBytes?: number;
+  /** Absent: nothing holds its jobs back. */
+  readonly flow?: FlowRule;
 }
 
 export interface Queue {

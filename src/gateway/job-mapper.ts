@@ -6,6 +6,7 @@ import type { JobRequest, RequestPayload } from '../application/job-request.ts';
 import type { ListJobsQuery } from '../application/list-jobs.ts';
 import type { NewTime } from '../application/reschedule-job.ts';
 import type { RetryRequest } from '../application/retry-job.ts';
+import type { FlowRequest } from '../application/flow-request.ts';
 import type { SettingsRequest } from '../application/manage-queues.ts';
 import type { QueueView } from '../application/queue-views.ts';
 import type { Init } from '../contract/codec.ts';
@@ -60,6 +61,8 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     unique: fromUnique(job.unique),
     priority: job.priority ?? undefined,
     refuseLate: job.refuseLate,
+    concurrencyKey: job.concurrencyKey === '' ? undefined : job.concurrencyKey,
+    fairnessKey: job.fairnessKey === '' ? undefined : job.fairnessKey,
     idempotencyKey,
   };
 }
@@ -114,6 +117,18 @@ export function fromSettings(settings: wire.QueueSettings | null): SettingsReque
     payloadRetentionMs: durationMs(settings?.payloadRetention),
     maxDepth: settings?.maxDepth ?? undefined,
     maxBytes: presentNumber(settings, 'maxBytes'),
+    flow: fromFlow(settings?.flow),
+  };
+}
+
+function fromFlow(flow: wire.FlowRule | null | undefined): FlowRequest | undefined {
+  if (!flow) return undefined;
+  return {
+    paused: flow.paused ?? undefined,
+    maxRunning: flow.maxRunning ?? undefined,
+    maxRunningPerKey: flow.maxRunningPerKey ?? undefined,
+    rate: flow.rate ? { perSecond: flow.rate.perSecond, burst: flow.rate.burst ?? undefined } : undefined,
+    fairnessWeights: flow.fairnessWeights,
   };
 }
 
@@ -194,6 +209,7 @@ export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
       payloadRetention: toTime(settings.payloadRetentionMs ?? settings.retentionMs),
       maxDepth: settings.maxDepth,
       maxBytes: settings.maxBytes,
+      flow: settings.flow,
     },
     version: queue.version,
     createTime: toTime(queue.createdAtMs),
@@ -219,6 +235,8 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     priority: spec.priority ?? defaultPriority,
     refuseLate: spec.refuseLate,
     unique: spec.unique && toUnique(spec.unique),
+    concurrencyKey: spec.concurrencyKey,
+    fairnessKey: spec.fairnessKey,
   };
 }
 

@@ -1,37 +1,43 @@
-// Who comes first, and what holds jobs back, in a whole cluster with one thread.
+// Who comes first, and what holds jobs back, in a whole cluster with two threads.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { startCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
+import type { TestNode } from '../support/cluster-node.ts';
 import { readLedger } from '../support/cluster-history.ts';
 
 let cluster: TestCluster;
+let node: TestNode;
 let troupe: TroupeClient;
 
 beforeAll(async () => {
   cluster = await startCluster();
-  troupe = (await cluster.startNode('one', { threads: 1, settings: { 'workers.lookaheadMs': 0 } })).client();
+  node = await cluster.startNode('one', { threads: 2, settings: { 'workers.lookaheadMs': 0 } });
+  troupe = node.client();
 });
 afterAll(() => cluster.stop());
 
-/** Takes the only thread until `open` is called. */
-async function threadHeld(name: string): Promise<{ open(): Promise<void> }> {
+/** Takes the threads until `open` is called. */
+async function threadsHeld(name: string): Promise<{ open(): Promise<void> }> {
   const gate = join(cluster.dir, `${name}.gate`);
-  const { jobId } = await troupe.submit('test.hold', { gate, ledger: join(cluster.dir, `${name}.held`) });
-  await cluster.waitFor('it holds the thread', async () => (await troupe.get(jobId)).progress !== undefined, 10_000);
+  const input = { gate, ledger: join(cluster.dir, `${name}.held`) };
+  const held = [await troupe.submit('test.hold', input), await troupe.submit('test.hold', input)];
+  for (const { jobId } of held) {
+    await cluster.waitFor('it holds its thread', async () => (await troupe.get(jobId)).progress !== undefined, 10_000);
+  }
   return {
     async open() {
       writeFileSync(gate, '');
-      await troupe.wait(jobId);
+      for (const { jobId } of held) await troupe.wait(jobId);
     },
   };
 }
 
 it('starts the higher levels first, and the lowest before the flood is over', async () => {
   const ledger = join(cluster.dir, 'levels.ledger');
-  const held = await threadHeld('levels');
+  const held = await threadsHeld('levels');
   const levels = [0, 2, 4] as const;
   const drafts = levels.flatMap((priority) =>
     Array.from({ length: 20 }, (_, n) => ({ handler: 'test.work', input: { n, ms: 1, ledger }, priority })),
@@ -59,4 +65,77 @@ it('starts the higher levels first, and the lowest before the flood is over', as
   expect(mean(places(2))).toBeLessThan(mean(places(0)));
   // One of each weight in turn: the first of the lowest is not kept back until the others have ended.
   expect(places(0)[0]).toBeLessThan(40);
+});
+
+it('keeps what a paused queue holds over the death of its owner', async () => {
+  await troupe.queues.create('weekly');
+  const held = await threadsHeld('weekly');
+  const ledger = join(cluster.dir, 'weekly.ledger');
+  const submit = () => troupe.submit('test.work', { n: 1, ms: 1, ledger }, { queue: 'weekly' });
+  // Its message is out before the pause; the other one's never is.
+  const jobs = [await submit()];
+  await troupe.queues.pause('weekly');
+  jobs.push(await submit());
+  await node.kill();
+  await cluster.restartNode(node);
+  await held.open();
+  for (const { jobId } of jobs) expect((await troupe.get(jobId)).state).toBe('QUEUED');
+  await troupe.queues.resume('weekly');
+  await allOf(jobs.map(({ jobId }) => jobId));
+});
+
+/** The most runs of these jobs at a time, as their handlers wrote it down. */
+function mostAtOnce(ledger: string): number {
+  let [now, most] = [0, 0];
+  for (const { what } of readLedger(ledger).toSorted((a, b) => a.atMs - b.atMs)) {
+    now += what === 'start' ? 1 : -1;
+    most = Math.max(most, now);
+  }
+  return most;
+}
+
+async function allOf(ids: readonly string[]): Promise<void> {
+  for (const id of ids) expect((await troupe.wait(id)).state).toBe('SUCCEEDED');
+}
+
+it('starts nothing of a paused queue until it is resumed', async () => {
+  await troupe.queues.create('nightly');
+  expect((await troupe.queues.pause('nightly')).settings.flow.paused).toBe(true);
+  const ledger = join(cluster.dir, 'paused.ledger');
+  const submit = (queue: string) => troupe.submit('test.work', { n: 1, ms: 1, ledger }, { queue });
+  const { jobId } = await submit('nightly');
+  // Others run meanwhile, so it is not that nothing does.
+  await allOf([(await submit('default')).jobId]);
+  expect((await troupe.get(jobId)).state).toBe('QUEUED');
+  await troupe.queues.resume('nightly');
+  await allOf([jobId]);
+});
+
+it('runs one job at a time for each concurrency key, over shards', async () => {
+  const ledgers = ['ann', 'bob'].map((key) => ({ key, ledger: join(cluster.dir, `${key}.ledger`) }));
+  const ids: string[] = [];
+  for (let n = 0; n < 6; n += 1) {
+    for (const { key, ledger } of ledgers) {
+      const options = { concurrencyKey: key, idempotencyKey: `${key}-${n}` };
+      ids.push((await troupe.submit('test.work', { n, ms: 30, ledger }, options)).jobId);
+    }
+  }
+  await allOf(ids);
+  for (const { ledger } of ledgers) expect(mostAtOnce(ledger)).toBe(1);
+});
+
+it('runs no more of a queue at a time than it says, and starts no more than its rate', async () => {
+  await troupe.queues.create('single', { flow: { maxRunning: 1, rate: { perSecond: 20, burst: 2 } } });
+  const ledger = join(cluster.dir, 'single.ledger');
+  const ids: string[] = [];
+  for (let n = 0; n < 12; n += 1) {
+    const options = { queue: 'single', idempotencyKey: `single-${n}` };
+    ids.push((await troupe.submit('test.work', { n, ms: 5, ledger }, options)).jobId);
+  }
+  await allOf(ids);
+  expect(mostAtOnce(ledger)).toBe(1);
+  const starts = readLedger(ledger).filter(({ what }) => what === 'start');
+  // Twelve starts: two at once, ten more at twenty a second; they are counted at the shard, a little before the code starts.
+  const tookMs = Math.max(...starts.map(({ atMs }) => atMs)) - Math.min(...starts.map(({ atMs }) => atMs));
+  expect(tookMs).toBeGreaterThan(400);
 });

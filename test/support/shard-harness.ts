@@ -20,6 +20,7 @@ import type { ActorRef } from '../../src/actors/kernel/index.ts';
 import { createTestKit } from '../../src/actors/testkit/index.ts';
 import type { TestKit } from '../../src/actors/testkit/index.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
+import type { FlowRule } from '../../src/domain/flow-rule.ts';
 import { silentLog } from './stores.ts';
 
 /** What the next commits shall do; past the end of the list they succeed. */
@@ -35,9 +36,14 @@ export interface ShardHarness {
   readonly stops: (StopRun & { readonly node: string })[];
   broker: 'up' | 'down';
   lease: boolean;
+  /** Handlers that no live node has. */
+  readonly missing: Set<string>;
   /** Whether keys can be looked up. */
   keys: 'up' | 'down';
   streams: string;
+  /** Of each queue; one that is not named has none. */
+  readonly rules: Map<string, FlowRule>;
+  setRule(queue: string, rule: FlowRule): void;
   start(): Promise<ActorRef<ShardMessage>>;
   stop(): Promise<void>;
   replaceStreams(): void;
@@ -58,6 +64,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
   let running: ActorRef<ShardMessage> | undefined;
   let lives = 0;
   const listeners = new Set<(streams: string) => void>();
+  const ruleListeners = new Set<(tenant: string, queue: string) => void>();
 
   const harness: ShardHarness = {
     kit,
@@ -69,8 +76,14 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     stops: [],
     broker: 'up',
     lease: true,
+    missing: new Set(),
     keys: 'up',
     streams: 'one',
+    rules: new Map(),
+    setRule(queue, rule) {
+      harness.rules.set(queue, rule);
+      for (const listener of ruleListeners) listener('default', queue);
+    },
     async start() {
       await harness.stop();
       lives += 1;
@@ -120,6 +133,21 @@ export async function createShardHarness(options: { readonly seed?: number } = {
       metrics: createShardMetrics(kit.telemetry),
       stopRun: (node, stop) => harness.stops.push({ ...stop, node }),
       everyNodeHas: ({ version }) => version === undefined,
+      someNodeHas: ({ handler: name }) => !harness.missing.has(name),
+      shardCount: 4,
+      flowRules: {
+        prepare: () => Promise.resolve(),
+        ruleOf: (_tenant, queue) => harness.rules.get(queue) ?? {},
+        onChange(listener) {
+          ruleListeners.add(listener);
+          return () => ruleListeners.delete(listener);
+        },
+      },
+      // This shard is at home for all limits; the others use none.
+      peers: {
+        call: async (shard, verb, item) =>
+          verb === 'limitUse' && shard !== harnessShard ? ({ uses: [] } as never) : harness.send(verb, item),
+      },
       leaseIsSure: () => harness.lease,
     };
   }

@@ -144,6 +144,8 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       case 'get':
       case 'queueStats':
       case 'place':
+      case 'allot':
+      case 'limitUse':
         throw new Error(`not expected of a worker: ${verb}`);
     }
   }

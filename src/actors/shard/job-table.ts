@@ -20,6 +20,8 @@ export interface JobEntry {
   heardMs: number;
   progress: { readonly fraction: number; readonly note: string } | undefined;
   readonly place: QueuePlace;
+  /** WORK messages that a gate has sent for it. */
+  dispatches: number;
 }
 
 export class JobTable {
@@ -76,6 +78,7 @@ export class JobTable {
       heardMs: options.nowMs,
       progress: undefined,
       place: this.queues.placeOf(record),
+      dispatches: 0,
     };
     this.#live.set(record.id, entry);
     this.#counts[record.state] += 1;

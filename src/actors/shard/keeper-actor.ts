@@ -16,7 +16,7 @@ import { shardActor } from './shard-actor.ts';
 import type { ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 
-export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'everyNodeHas'> {
+export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'everyNodeHas' | 'someNodeHas'> {
   readonly incarnation: number;
   readonly shardCount: number;
   readonly leases: ShardLeases;
@@ -249,6 +249,7 @@ class Keeper implements Behavior<KeeperMessage> {
       ...this.#services,
       leaseIsSure: () => this.#leaseIsSure(shard),
       everyNodeHas: (need) => this.#fleet.everyNodeHas(need),
+      someNodeHas: (need) => this.#fleet.someNodeHas(need),
     };
     held.ref = this.#context.spawn(name, shardActor(shard, services));
     this.#byRef.set(held.ref.path, shard);

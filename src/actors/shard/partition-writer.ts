@@ -99,6 +99,13 @@ export class PartitionWriter {
     if (done !== undefined) present.done.push(done);
   }
 
+  /** Calls back once the flush under way has landed, if the job is part of it; else answers `false`. */
+  whenLanded(id: JobId, done: (record: JobRecord) => void): boolean {
+    const pending = this.#flight?.items.find(({ record }) => record.id === id);
+    pending?.done.push(done);
+    return pending !== undefined;
+  }
+
   /** Starts the next flush; undefined when there is nothing to write or one is in flight. */
   flush(): Promise<FlushResult> | undefined {
     if (this.#flight !== undefined || this.#pending.size === 0) return undefined;

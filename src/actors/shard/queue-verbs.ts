@@ -17,7 +17,8 @@ export function place(core: ShardCore, { jobId }: PlaceItem): PlaceResult {
     if (id === jobId || before === placesMax) break;
     before += 1;
   }
-  return { before, waiting: level?.size ?? 0 };
+  const heldBy = core.dispatcher.gates.heldBy(entry);
+  return { before, waiting: level?.size ?? 0, ...(heldBy !== undefined && { heldBy }) };
 }
 
 export function queueStats(core: ShardCore, { tenant, queue }: QueueStatsItem): QueueStats {

@@ -30,19 +30,16 @@ async function startShard(
   context: ActorContext<ShardMessage>,
 ): Promise<Behavior<ShardMessage>> {
   const beganMs = context.clock.monotonicMs();
+  await services.flowRules.prepare();
   const taken = await takeOver(services.store, shard, services.nodeId);
   const core = new ShardCore(shard, services, context, taken);
   const silentRuns = new SilentRuns(core);
   const waiting = new Set<Batch>();
   let handingOver = false;
   const stopServing = services.server.serveShard(shard, handlerOf(context, waiting));
-  const stopListening = services.publisher.onStreamsReplaced(() => context.self.tell({ kind: 'streams-replaced' }));
+  const stopListening = listen(services, context);
   context.setTimer('tick', tickMs, { kind: 'tick' });
-  const tookMs = Math.round(context.clock.monotonicMs() - beganMs);
-  context.log.info(
-    { event: 'shard.taken', shard, epoch: taken.grant.epoch, jobs: core.table.size, tookMs },
-    'shard taken over',
-  );
+  tellTaken(core, Math.round(context.clock.monotonicMs() - beganMs));
 
   return {
     receive(message) {
@@ -77,8 +74,11 @@ async function startShard(
         case 'deadline':
           core.deadlinesDue();
           break;
+        case 'flow-rule':
+          core.dispatcher.gates.ruleChanged(message.tenant, message.queue);
+          break;
         case 'streams-replaced':
-          core.republishAll();
+          core.dispatcher.dispatchAll();
           break;
         case 'hand-over':
           handingOver = true;
@@ -94,6 +94,21 @@ async function startShard(
       // What still lies in the mailbox was not looked at: nothing was done.
       for (const batch of waiting) batch.refuse(unavailable(shard));
     },
+  };
+}
+
+function tellTaken({ context, shard, epoch, table }: ShardCore, tookMs: number): void {
+  context.log.info({ event: 'shard.taken', shard, epoch, jobs: table.size, tookMs }, 'shard taken over');
+}
+
+/** To what changes outside of the shard. */
+function listen({ publisher, flowRules }: ShardServices, { self }: ActorContext<ShardMessage>): () => void {
+  const stops = [
+    publisher.onStreamsReplaced(() => self.tell({ kind: 'streams-replaced' })),
+    flowRules.onChange((tenant, queue) => self.tell({ kind: 'flow-rule', tenant, queue })),
+  ];
+  return () => {
+    for (const stop of stops) stop();
   };
 }
 

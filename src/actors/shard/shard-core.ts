@@ -2,7 +2,6 @@
  * The working memory of a shard: jobs, open partitions, deadlines, outbox; and the one way a decision takes:
  * decide → table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
-import { jobEventOf } from '../../application/job-events.ts';
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
 import type { JobRecord } from '../../domain/job.ts';
@@ -13,12 +12,13 @@ import { eraseJob } from '../../domain/payload-life.ts';
 import type { Decision, JobCommand } from '../../domain/transitions.ts';
 import { decide, nextDeadline } from '../../domain/transitions.ts';
 import type { ActorContext } from '../kernel/actor.ts';
+import { Allotter } from './allotter.ts';
 import { BatchReply } from './batch-reply.ts';
 import { DeadlineWatch } from './deadline-watch.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import type { JobEntry } from './job-table.ts';
 import { jobFacts, JobTable } from './job-table.ts';
-import { Outbox } from './outbox.ts';
 import { deposed, OwnershipProof } from './ownership-proof.ts';
 import { PartitionSet } from './partition-set.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
@@ -26,9 +26,7 @@ import type { ShardServices } from './shard-services.ts';
 import type { TakenShard } from './take-over.ts';
 import { UniqueKeys } from './unique-keys.ts';
 import { UniqueWindows } from './unique-windows.ts';
-import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
 
-const outboxRetryMs = 500;
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */
 const grantFlushMs = 50;
@@ -44,11 +42,11 @@ export class ShardCore {
   readonly keys: IdempotencyKeys;
   readonly unique = new UniqueKeys();
   readonly windows: UniqueWindows;
+  readonly dispatcher: Dispatcher;
+  readonly allotter: Allotter;
   readonly nextId: (queueNo: number) => JobId;
   readonly #partitions: PartitionSet;
   readonly #deadlines: DeadlineWatch;
-  readonly #outbox: Outbox;
-  readonly #watermark: WatermarkKeeper;
   readonly #open = new Set<{ abandon(): void }>();
   readonly #ownership: OwnershipProof;
   /** Ended jobs whose payloads are being erased; at most as many as decisions may wait for the store. */
@@ -72,25 +70,18 @@ export class ShardCore {
     const { store, limits } = services;
     this.windows = new UniqueWindows({ shard, store, nowMs: () => this.nowMs(), max: limits.recentMax * 4 });
     this.nextId = createJobIdGenerator({ shard, nowMs: () => this.nowMs(), random: context.random });
-    this.#outbox = new Outbox({
-      publisher: services.publisher,
-      clock: context.clock,
-      windowMax: services.limits.outboxWindowMax,
-      retryMs: outboxRetryMs,
+    this.dispatcher = new Dispatcher({
+      ...{ shard, epoch: this.epoch, services, context, table: this.table, partitions: this.#partitions },
+      nowMs: () => this.nowMs(),
       onIdleBucket: () => {
         // What a hand-over waits for; not to be found out by the next tick only.
         if (this.#handedOver === undefined) return;
         context.self.tell({ kind: 'continue', run: () => this.#checkHandOver() });
       },
     });
-    this.#watermark = new WatermarkKeeper({
-      ...{ shard, epoch: this.epoch, services, context },
-      partitions: this.#partitions,
-      outbox: this.#outbox,
-    });
+    this.allotter = new Allotter({ shard, epoch: this.epoch, services, context });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
     this.#load(taken);
-    this.#outbox.pump();
   }
 
   /** Decisions that wait for the store. */
@@ -160,8 +151,10 @@ export class ShardCore {
   #decide(entry: JobEntry, command: JobCommand, write: (record: JobRecord) => void): Decision {
     const decision = decide(entry.current, command, this.nowMs(), this.context.random());
     if (decision.kind === 'changed') {
+      const before = entry.current;
       this.table.replace(entry, decision.record);
       write(decision.record);
+      this.dispatcher.gates.moved(entry, before);
     }
     return decision;
   }
@@ -179,7 +172,16 @@ export class ShardCore {
   mayAddEvent({ current: { trail }, publishedSeq }: JobEntry): boolean {
     const newestToGo = trail[trail.length - (trailMax - spareEvents)];
     if (newestToGo === undefined) return true;
-    return newestToGo.seq <= publishedSeq && newestToGo.atMs < this.#outbox.oldestAtMs('event');
+    return newestToGo.seq <= publishedSeq && newestToGo.atMs < this.dispatcher.oldestAtMs('event');
+  }
+
+  /**
+   * Calls back with what a reader may see: as much as the store surely has. A write that is under way may have arrived
+   * already, and whoever reads the store sees it: so its end is awaited, or somebody could see an older state after it.
+   */
+  whenReadable(entry: JobEntry, done: (record: JobRecord | undefined) => void): void {
+    const { current, durable } = entry;
+    if (durable === current || !this.#partitions.of(current).whenLanded(current.id, done)) done(durable);
   }
 
   /** All messages that wait now are decided before the flush starts: that is what makes groups. */
@@ -205,7 +207,7 @@ export class ShardCore {
     const landed = writer.landed();
     for (const record of landed) this.#durable(record);
     this.table.landed.add(this.nowMs(), landed.length);
-    this.#outbox.pump();
+    this.dispatcher.pump();
     if (writer.urgent) this.askFlush();
     else if (writer.dirty) this.#flushSoon();
     this.#checkHandOver();
@@ -219,16 +221,16 @@ export class ShardCore {
     this.windows.expire(nowMs);
     this.table.queues.sweep(nowMs);
     this.unique.expire(this.context.clock.monotonicMs());
-    this.#watermark.saveIfDue(nowMs);
+    this.allotter.tick();
+    this.dispatcher.tick(nowMs);
     for (const [state, count] of Object.entries(this.table.counts)) {
       this.services.metrics.jobs.set(count, { shard: String(this.shard), state });
     }
-    this.services.metrics.outbox.set(this.#outbox.size, { shard: String(this.shard) });
     this.context.describe({
       epoch: this.epoch,
       jobs: this.table.size,
       undurable: this.undurable,
-      outbox: this.#outbox.size,
+      outbox: this.dispatcher.backlog,
       ...(this.#committedMs !== undefined && { committedMs: Math.round(this.#committedMs) }),
       ...jobFacts(this.table.counts),
     });
@@ -251,12 +253,6 @@ export class ShardCore {
     this.askFlush();
   }
 
-  /** JetStream was wiped: every queued job is dispatched again. A message too many is refused at its claim. */
-  republishAll(): void {
-    for (const entry of this.table.entries()) if (entry.durable?.state === 'QUEUED') this.#dispatch(entry.durable);
-    this.#outbox.pump();
-  }
-
   /** The time of what could wait is over. */
   flushRest(): void {
     this.#flushingSoon = false;
@@ -270,48 +266,32 @@ export class ShardCore {
   }
 
   stop(): void {
-    this.#outbox.stop();
+    this.dispatcher.stop();
     for (const reply of this.#open) reply.abandon();
     this.#open.clear();
   }
 
-  #load(taken: TakenShard): void {
-    const { watermark } = taken.grant;
-    const known = watermark !== undefined && watermark.streams === this.services.publisher.streams();
-    const eventsFromMs = watermark === undefined ? 0 : watermark.eventsThroughMs - watermarkMarginMs;
-    const dispatchFromMs = known ? watermark.dispatchedThroughMs - watermarkMarginMs : 0;
+  #load({ grant: { watermark }, partitions }: TakenShard): void {
     const heardMs = this.context.clock.monotonicMs();
-    for (const { bucket, commits, records } of taken.partitions) {
+    for (const { bucket, commits, records } of partitions) {
       this.#partitions.adopt(bucket, commits);
       for (const record of records) {
         this.#lastNowMs = Math.max(this.#lastNowMs, Math.min(record.updatedAtMs, this.context.clock.nowMs()));
-        for (const entry of record.trail) {
-          if (entry.atMs >= eventsFromMs) this.#outbox.addEvent(jobEventOf(record, entry), bucket);
-        }
+        this.dispatcher.restoreEvents(record, watermark);
         if (isTerminal(record.state)) continue;
         const entry = this.table.add(record, { durable: true, publishedSeq: record.seq, nowMs: heardMs });
         this.unique.hold(record);
-        if (record.state === 'QUEUED' && record.readyAtMs >= dispatchFromMs) this.#dispatch(record);
         this.#deadlines.watch(entry.current);
       }
     }
     this.table.queues.sort();
+    this.dispatcher.restoreWork(watermark);
   }
 
   #durable(record: JobRecord): void {
-    this.#watermark.active(this.#lastNowMs);
-    const bucket = bucketOf(record.id);
     const entry = this.table.get(record.id);
     if (entry === undefined) return;
-    for (const mark of record.trail) {
-      if (mark.seq <= entry.publishedSeq) continue;
-      this.#outbox.addEvent(jobEventOf(record, mark), bucket);
-      this.services.metrics.transitions.add(1, { event: mark.type });
-    }
-    const newlyQueued = record.state === 'QUEUED' && record.seq > entry.publishedSeq;
-    entry.publishedSeq = Math.max(entry.publishedSeq, record.seq);
-    entry.durable = record;
-    if (newlyQueued) this.#dispatch(record);
+    this.dispatcher.durable(entry, record);
     if (isTerminal(record.state)) {
       this.table.retire(entry, record);
       this.windows.ended(record);
@@ -319,16 +299,6 @@ export class ShardCore {
     } else if (record.state === 'CANCELLING' && record.run !== undefined) {
       this.services.stopRun(record.run.node, { jobId: record.id, token: record.run.token, why: 'cancel' });
     }
-  }
-
-  #dispatch(record: JobRecord): void {
-    const { tenant, queue, handler, handlerVersion: version, priority: level } = record.spec;
-    const need = version === undefined ? { handler } : { handler, version };
-    const strand = this.services.everyNodeHas(need) ? 'main' : 'own';
-    const { id: jobId, attempt } = record;
-    const place = { tenant, queue, ...(level !== undefined && { level }) };
-    const message = { ...place, jobId, attempt, generation: this.epoch, need, strand } as const;
-    this.#outbox.addWork(message, record.readyAtMs, bucketOf(jobId));
   }
 
   #flushSoon(): void {
@@ -341,16 +311,16 @@ export class ShardCore {
   #bucketsInUse(): (bucket: number) => boolean {
     const used = new Set<number>();
     for (const entry of this.table.entries()) used.add(bucketOf(entry.current.id));
-    return (bucket) => used.has(bucket) || this.#outbox.pendingOf(bucket) > 0;
+    return (bucket) => used.has(bucket) || this.dispatcher.backlogOf(bucket) > 0;
   }
 
   #checkHandOver(): void {
     const order = this.#handedOver;
     if (order === undefined) return;
     const late = this.context.clock.monotonicMs() >= order.untilMs;
-    if (!late && (this.undurable > 0 || this.#outbox.size > 0)) return;
+    if (!late && (this.undurable > 0 || this.dispatcher.backlog > 0)) return;
     this.#handedOver = undefined;
-    this.#watermark.save(this.nowMs());
+    this.dispatcher.saveWatermark(this.nowMs());
     order.done();
   }
 }

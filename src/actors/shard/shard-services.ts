@@ -3,6 +3,8 @@ import type { Publisher } from '../../application/ports/bus.ts';
 import type { JobStore } from '../../application/ports/job-store.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
 import type { ShardServer } from '../../application/ports/shard-link.ts';
+import type { FlowRules } from '../../application/flow-rules.ts';
+import type { ShardBatcher } from '../../application/shard-batcher.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
@@ -47,6 +49,14 @@ export interface ShardServices {
   readonly stopRun: (node: string, stop: StopRun) => void;
   /** Whether any node that works could run it: then any may take it. */
   readonly everyNodeHas: (need: HandlerNeed) => boolean;
+  /** Whether there is one at all. */
+  readonly someNodeHas: (need: HandlerNeed) => boolean;
+  /** Of the cluster. */
+  readonly shardCount: number;
+  /** What holds the jobs of a queue back. */
+  readonly flowRules: Pick<FlowRules, 'prepare' | 'ruleOf' | 'onChange'>;
+  /** The way to other shards, and to this one. */
+  readonly peers: Pick<ShardBatcher, 'call'>;
   /** False when the lease may have run out: then nothing is answered from memory alone. */
   readonly leaseIsSure: () => boolean;
 }

@@ -1,5 +1,6 @@
 /** What callers may ask of a shard. Each item is decided alone; its slot is answered when the decision is durable. */
 import type {
+  AllotItem,
   CancelItem,
   CheckpointItem,
   ClaimItem,
@@ -9,6 +10,7 @@ import type {
   HeartbeatItem,
   HeartbeatResult,
   JobView,
+  LimitUseItem,
   PlaceItem,
   QueueStatsItem,
   RescheduleItem,
@@ -76,7 +78,7 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
       reschedule(core, item as RescheduleItem, slot);
       break;
     case 'get':
-      slot.ok(view(core, (item as GetItem).jobId));
+      view(core, (item as GetItem).jobId, slot);
       break;
     case 'place':
       slot.ok(place(core, item as PlaceItem));
@@ -84,6 +86,14 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
     case 'queueStats':
       slot.ok(queueStats(core, item as QueueStatsItem));
       break;
+    case 'allot':
+      slot.ok(core.allotter.ask(item as AllotItem));
+      break;
+    case 'limitUse': {
+      const { home, epoch } = item as LimitUseItem;
+      slot.ok({ uses: core.dispatcher.gates.surrender(home, epoch) });
+      break;
+    }
     default:
       assertNever(verb);
   }
@@ -100,9 +110,15 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     slot.ok({ kind: 'drop' });
     return;
   }
+  const { ackTo } = item;
+  const may = entry.current.state === 'QUEUED' ? core.dispatcher.gates.mayStart(entry) : 'yes';
+  if (may !== 'yes') {
+    if (may === 'held' && ackTo !== undefined) core.dispatcher.acknowledgeHeld(ackTo);
+    slot.ok({ kind: may });
+    return;
+  }
   const { readyAtMs } = entry.current;
   const token = `${String(core.epoch)}.${String(entry.current.attempt + 1)}`;
-  const { ackTo } = item;
   // The WORK message is acknowledged only when the claim is durable: a crash before that leads to a redelivery.
   const decision = core.grant(entry, { kind: 'claim', node: item.node, token }, () => {
     if (ackTo !== undefined) core.services.publisher.acknowledge(ackTo);
@@ -232,13 +248,17 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
   });
 }
 
-function view(core: ShardCore, jobId: JobRecord['id']): JobView {
-  // A paused former owner must not answer with what it remembers; the store knows better.
-  if (!core.services.leaseIsSure()) throw new TroupeError('SHARD_UNAVAILABLE', { message: 'the lease is not sure' });
+function view(core: ShardCore, jobId: JobRecord['id'], slot: Slot<JobView>): void {
   const entry: JobEntry | undefined = core.table.get(jobId);
-  const record = entry === undefined ? core.table.recent(jobId) : entry.durable;
-  if (record === undefined) throw notFound(jobId);
-  return { record, ...(entry?.progress !== undefined && { progress: entry.progress }) };
+  const answer = (record: JobRecord | undefined): void => {
+    // A paused former owner must not answer with what it remembers; the store knows better.
+    if (!core.services.leaseIsSure()) {
+      slot.fail(new TroupeError('SHARD_UNAVAILABLE', { message: 'the lease is not sure' }));
+    } else if (record === undefined) slot.fail(notFound(jobId));
+    else slot.ok({ record, ...(entry?.progress !== undefined && { progress: entry.progress }) });
+  };
+  if (entry === undefined) answer(core.table.recent(jobId));
+  else core.whenReadable(entry, answer);
 }
 
 function stateForbids({ id: jobId, state }: JobRecord, allowed: readonly JobState[]): TroupeError {

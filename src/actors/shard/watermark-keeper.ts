@@ -6,6 +6,7 @@ import type { Watermark } from '../../application/ports/job-store.ts';
 import type { ActorContext } from '../kernel/index.ts';
 import type { Outbox } from './outbox.ts';
 import type { PartitionSet } from './partition-set.ts';
+import type { ShardGates } from './shard-gates.ts';
 import type { ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 
@@ -20,6 +21,7 @@ export interface WatermarkParts {
   readonly context: ActorContext<ShardMessage>;
   readonly partitions: PartitionSet;
   readonly outbox: Outbox;
+  readonly gates: Pick<ShardGates, 'oldestHeldAtMs'>;
 }
 
 export class WatermarkKeeper {
@@ -27,6 +29,7 @@ export class WatermarkKeeper {
   #savedAtMs = 0;
   #coveredMs = 0;
   #activeAtMs = 0;
+  #toAcknowledge: string[] = [];
 
   constructor(parts: WatermarkParts) {
     this.#parts = parts;
@@ -37,25 +40,40 @@ export class WatermarkKeeper {
     this.#activeAtMs = nowMs;
   }
 
+  /**
+   * A message of a job that is held now: nobody needs it any more once the watermark says that the job has to be
+   * dispatched again. Unless that is saved, a successor that finds no gate would wait for this very message.
+   */
+  acknowledgeOnceSaved(ackTo: string): void {
+    this.#toAcknowledge.push(ackTo);
+  }
+
   saveIfDue(nowMs: number): void {
     const isOld = this.#coveredMs <= this.#activeAtMs + watermarkMarginMs;
-    if (isOld && nowMs - this.#savedAtMs >= saveEveryMs) this.save(nowMs);
+    if (this.#toAcknowledge.length > 0) this.save(nowMs);
+    else if (isOld && nowMs - this.#savedAtMs >= saveEveryMs) this.save(nowMs);
   }
 
   save(nowMs: number): void {
-    const { shard, epoch, services, context, partitions, outbox } = this.#parts;
+    const { shard, epoch, services, context, partitions, outbox, gates } = this.#parts;
     const streams = services.publisher.streams();
     if (streams === undefined) return;
     const undurableMs = partitions.oldestAtMs();
     const watermark: Watermark = {
       streams,
-      dispatchedThroughMs: Math.min(nowMs, undurableMs, outbox.oldestAtMs('work')),
+      dispatchedThroughMs: Math.min(nowMs, undurableMs, outbox.oldestAtMs('work'), gates.oldestHeldAtMs()),
       eventsThroughMs: Math.min(nowMs, undurableMs, outbox.oldestAtMs('event')),
     };
     this.#savedAtMs = nowMs;
     this.#coveredMs = Math.min(watermark.dispatchedThroughMs, watermark.eventsThroughMs);
-    services.store.saveWatermark(shard, epoch, watermark).catch((error: unknown) => {
-      context.log.debug({ err: error }, 'watermark not saved; a take-over publishes more than it must');
-    });
+    const held = this.#toAcknowledge.splice(0);
+    services.store.saveWatermark(shard, epoch, watermark).then(
+      () => {
+        for (const ackTo of held) services.publisher.acknowledge(ackTo);
+      },
+      (error: unknown) => {
+        context.log.debug({ err: error }, 'watermark not saved; a take-over publishes more than it must');
+      },
+    );
   }
 }

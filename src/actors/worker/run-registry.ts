@@ -195,6 +195,9 @@ export class RunRegistry {
         this.#services.source.giveBack(delivery.ackTo, giveBackDelayMs);
         this.#services.slots.release(1);
         break;
+      case 'held':
+        this.#services.slots.release(1);
+        break;
       default:
         assertNever(result);
     }

@@ -7,8 +7,8 @@ import type { Strand } from '../../application/ports/bus.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import { needText } from '../../domain/handler-need.ts';
 import { defaultPriority, priorityWeights } from '../../domain/priority.ts';
-import { FairOrder } from './fair-order.ts';
-import type { FairShare } from './fair-order.ts';
+import { FairOrder } from '../../domain/fair-order.ts';
+import type { FairShare } from '../../domain/fair-order.ts';
 
 /** How one strand waits for room. */
 export interface Turn {

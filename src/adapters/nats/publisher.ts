@@ -51,15 +51,15 @@ export class NatsPublisher implements Publisher {
   }
 
   publishWork(message: WorkMessage): Promise<void> {
-    const { jobId, attempt, generation, need, strand } = message;
+    const { jobId, attempt, generation, again, need, strand } = message;
     const own = strand === 'own';
     // The same message may move from the main strand to its own: that is no repetition.
     return this.#work.publish({
       subject: this.#options.names.workSubject(strandOfWork(message)),
-      headers: `Nats-Msg-Id: ${jobId}.${attempt}.${generation}${own ? '.own' : ''}\r\n`,
+      headers: `Nats-Msg-Id: ${jobId}.${attempt}.${generation}${again === undefined ? '' : `+${again}`}${own ? '.own' : ''}\r\n`,
       body: `{"jobId":"${jobId}","attempt":${attempt},"generation":${generation},"handler":"${need.handler}"${
         need.version === undefined ? '' : `,"version":"${need.version}"`
-      }}`,
+      }${again === undefined ? '' : `,"again":${again}`}}`,
     });
   }
 

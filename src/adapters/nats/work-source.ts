@@ -191,18 +191,18 @@ function readDelivery(message: Msg, ackTo: string): WorkDelivery | undefined {
     const body = message.json<Readonly<Record<WorkField, unknown>> | null>();
     if (typeof body?.jobId !== 'string' || !isCount(body.attempt) || !isCount(body.generation)) return undefined;
     const jobId = parseJobId(body.jobId);
-    const { attempt, generation, handler, version } = body;
+    const { attempt, generation, handler, version, again } = body;
     if (jobId === undefined || typeof handler !== 'string') return undefined;
     const need = typeof version === 'string' ? { handler, version } : { handler };
     const strand = place.need === undefined ? 'main' : 'own';
-    const work = { ...place, jobId, attempt, generation, need, strand } as const;
+    const work = { ...place, jobId, attempt, generation, need, strand, ...(isCount(again) && { again }) } as const;
     return { message: work, ackTo, deliveries: deliveriesOf(ackTo) };
   } catch {
     return undefined;
   }
 }
 
-type WorkField = 'jobId' | 'attempt' | 'generation' | 'handler' | 'version';
+type WorkField = 'jobId' | 'attempt' | 'generation' | 'handler' | 'version' | 'again';
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0;

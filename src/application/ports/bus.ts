@@ -15,6 +15,8 @@ export interface WorkMessage {
    * is recognised, while a new owner's is not swallowed because of a message that its predecessor's node holds unacked.
    */
   readonly generation: number;
+  /** Counts up when one owner sends the same attempt again, after a message for it was used up; part of the message id. */
+  readonly again?: number;
   readonly need: HandlerNeed;
   /**
    * A queue's `main` strand is pulled by every node; the need's `own` strand only by nodes that meet it. A job goes to

@@ -1,11 +1,11 @@
-/** `troupe queues create|get|stats|list|update|purge`. */
+/** `troupe queues create|get|stats|list|update|pause|resume|purge`. */
 import type { Command } from 'commander';
-import type { QueueInfo, QueueSettingsInput } from '../../client/index.ts';
+import type { FlowInfo, FlowInput, QueueInfo, QueueSettingsInput } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { durationText, relativeText } from '../duration-text.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
-import { codesFlag, countFlag, durationFlag, given, numberFlag } from '../flag-values.ts';
+import { codesFlag, countFlag, durationFlag, given, numberFlag, rateFlag, weightFlag } from '../flag-values.ts';
 import { followBulk } from '../follow-bulk.ts';
 import { documentLine } from '../job-document.ts';
 import { statsText } from '../queue-text.ts';
@@ -23,6 +23,10 @@ interface SettingsFlags {
   readonly coefficient?: number;
   readonly maxDelay?: number;
   readonly nonRetryableCode?: readonly string[];
+  readonly maxRunning?: number;
+  readonly maxRunningPerKey?: number;
+  readonly rate?: FlowInput['rate'];
+  readonly fairnessWeight?: Readonly<Record<string, number>>;
 }
 
 function withSettingsFlags(command: Command): Command {
@@ -45,7 +49,15 @@ function withSettingsFlags(command: Command): Command {
     .option('--initial-delay <duration>', 'before the second attempt', durationFlag('initial-delay'))
     .option('--coefficient <number>', 'growth of the delay, 1 to 10', numberFlag('coefficient'))
     .option('--max-delay <duration>', 'longest delay', durationFlag('max-delay'))
-    .option('--non-retryable-code <code>', 'error code that is never retried, or none; may be repeated', codesFlag);
+    .option('--non-retryable-code <code>', 'error code that is never retried, or none; may be repeated', codesFlag)
+    .option('--max-running <count>', 'jobs that run at a time; 0: no limit', countFlag('max-running', 0, 1_000_000))
+    .option(
+      '--max-running-per-key <count>',
+      'jobs with the same concurrency key that run at a time',
+      countFlag('max-running-per-key', 0, 100_000),
+    )
+    .option('--rate <per-second[:burst]>', 'starts per second; 0: no limit', rateFlag)
+    .option('--fairness-weight <key=weight>', 'share of a fairness key; may be repeated', weightFlag);
 }
 
 function settingsOf(flags: SettingsFlags): QueueSettingsInput {
@@ -55,6 +67,12 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
     coefficient: flags.coefficient,
     maxMs: flags.maxDelay,
     nonRetryableCodes: flags.nonRetryableCode,
+  });
+  const flow = given({
+    maxRunning: flags.maxRunning,
+    maxRunningPerKey: flags.maxRunningPerKey,
+    rate: flags.rate,
+    fairnessWeights: flags.fairnessWeight,
   });
   return {
     ...given({
@@ -66,12 +84,13 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
       maxBytes: flags.maxBytes,
     }),
     ...(Object.keys(retry).length > 0 && { retry }),
+    ...(Object.keys(flow).length > 0 && { flow }),
   };
 }
 
 function queueTable(queues: readonly QueueInfo[], nowMs: number): string {
   const rows = queues.map(
-    ({ name, settings: { executionTimeoutMs, retry, retentionMs }, version, updatedAt, quarantines }) => [
+    ({ name, settings: { executionTimeoutMs, retry, retentionMs, flow }, version, updatedAt, quarantines }) => [
       name,
       durationText(executionTimeoutMs),
       `${retry.maxAttempts}`,
@@ -79,12 +98,22 @@ function queueTable(queues: readonly QueueInfo[], nowMs: number): string {
       durationText(retentionMs),
       `${version}`,
       relativeText(updatedAt.getTime(), nowMs),
-      quarantines
-        .map(({ node, reason }) => `quarantined${node === undefined ? '' : ` on ${node}`}: ${reason}`)
-        .join('; '),
+      [
+        ...flowTexts(flow),
+        ...quarantines.map(({ node, reason }) => `quarantined${node === undefined ? '' : ` on ${node}`}: ${reason}`),
+      ].join('; '),
     ],
   );
   return tableText(['QUEUE', 'TIMEOUT', 'ATTEMPTS', 'DELAYS', 'RETENTION', 'VERSION', 'CHANGED', 'STATE'], rows);
+}
+
+function flowTexts({ paused, maxRunning, maxRunningPerKey, rate }: FlowInfo): readonly string[] {
+  return [
+    ...(paused ? ['paused'] : []),
+    ...(maxRunning === undefined ? [] : [`at most ${maxRunning} run`]),
+    ...(maxRunningPerKey === undefined ? [] : [`${maxRunningPerKey} per key`]),
+    ...(rate === undefined ? [] : [`${rate.perSecond}/s, at once ${rate.burst}`]),
+  ];
 }
 
 function print(context: CommandContext, isJson: boolean, queues: readonly QueueInfo[]): void {
@@ -138,6 +167,19 @@ function addStatsCommand(queues: Command, context: CommandContext): void {
     });
 }
 
+/** `pause` and `resume`: one setting, whatever version the queue is at. */
+function addPauseCommand(queues: Command, context: CommandContext, verb: 'pause' | 'resume', text: string): void {
+  queues
+    .command(`${verb} <name>`)
+    .description(text)
+    .action(async (name: string, _flags: unknown, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        print(context, isJson, [await client.queues[verb](name)]);
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
 export function addQueueCommands(program: Command, context: CommandContext): void {
   const queues = program.command('queues').description('make, show and change queues');
   withSettingsFlags(queues.command('create <name>'))
@@ -169,6 +211,8 @@ export function addQueueCommands(program: Command, context: CommandContext): voi
       });
       context.done(exitCodes.ok);
     });
+  addPauseCommand(queues, context, 'pause', 'start none of its jobs; what runs goes on');
+  addPauseCommand(queues, context, 'resume', 'start its jobs again');
   addUpdateCommand(queues, context);
   addPurgeCommand(queues, context);
 }

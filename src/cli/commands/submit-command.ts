@@ -29,6 +29,8 @@ interface SubmitFlags {
   readonly onConflict?: UniqueConflict;
   readonly priority?: number;
   readonly refuseLate?: boolean;
+  readonly concurrencyKey?: string;
+  readonly fairnessKey?: string;
   readonly label?: Readonly<Record<string, string>>;
   readonly runAt?: Date;
   readonly delay?: number;
@@ -88,6 +90,8 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
       onConflict: flags.onConflict,
       priority: flags.priority,
       refuseLate: flags.refuseLate,
+      concurrencyKey: flags.concurrencyKey,
+      fairnessKey: flags.fairnessKey,
       labels: flags.label,
       retry: Object.keys(retry).length === 0 ? undefined : retry,
     }),
@@ -185,6 +189,8 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     )
     .option('--refuse-late', 'refuse it when it would more likely than not miss its timeout')
     .option('--priority <level>', '0 (lowest) to 4 (2)', countFlag('priority', 0, 4))
+    .option('--concurrency-key <key>', 'jobs of the queue with the same one run one at a time (see queues update)')
+    .option('--fairness-key <key>', 'jobs of the queue with different ones take turns')
     .option('--label <name=value>', 'to find the job by; may be repeated', labelFlag)
     .option('--run-at <time>', 'not before this time', timeFlag('run-at'))
     .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))

@@ -1,6 +1,7 @@
 /** The simulated cluster: its nodes, its services, and what may be done to them. */
 import { loadConfig } from '../../../src/config/index.ts';
 import { defaultQueueSettings, defaultTenant } from '../../../src/domain/queue.ts';
+import type { FlowRule } from '../../../src/domain/flow-rule.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import { BusServer } from './bus-server.ts';
 import { Executions } from './executions.ts';
@@ -9,6 +10,7 @@ import { SimNode } from './sim-node.ts';
 import type { ClusterGround, NodePorts } from './sim-node.ts';
 import { StoreData } from './store-data.ts';
 import { StoreExtras } from './store-extras.ts';
+import { RunningWatch } from './running-watch.ts';
 import { Subscriber } from './subscriber.ts';
 import { calmWeather } from './wire.ts';
 import type { Weather } from './wire.ts';
@@ -20,6 +22,8 @@ export interface ClusterShape {
   readonly shards: number;
   readonly threads: number;
   readonly backlogMax: number;
+  /** Of the queue. Absent: nothing holds its jobs back. */
+  readonly flow?: FlowRule;
 }
 
 /** How long a client library needs to notice that a connection is gone, or back. */
@@ -59,12 +63,16 @@ export class Cluster {
     const { executions, extras } = this;
     const { backlogMax } = shape;
     this.records = new RecordWatch({ world, executions, extras, backlogMax });
+    const running = new RunningWatch(world, this.executions, shape.flow ?? {});
     this.data.onCommit((group, before) => {
       this.records.committed(group, before);
+      running.committed(group);
     });
     this.subscriber = new Subscriber(world, this.server, this.records);
     this.witness = new Witness(world, this.records);
-    const queue = { tenant: defaultTenant, name: 'default', settings: defaultQueueSettings, nowMs: 0 };
+    const { flow } = shape;
+    const settings = { ...defaultQueueSettings, ...(flow !== undefined && { flow }) };
+    const queue = { tenant: defaultTenant, name: 'default', settings, nowMs: 0 };
     this.extras.createQueue(queue);
     this.#ground = {
       ...{ world, executions, extras },

@@ -81,6 +81,12 @@ export class Executions {
     return this.#byRun.get(runId);
   }
 
+  /** Its code runs at this moment. */
+  isLive(runId: string): boolean {
+    const execution = this.#byRun.get(runId);
+    return execution !== undefined && execution.endedMs === undefined;
+  }
+
   all(): readonly Execution[] {
     return [...this.#byRun.values()];
   }

@@ -6,7 +6,7 @@ import { jobEventOf } from '../../../src/application/job-events.ts';
 import type { JobStore } from '../../../src/application/ports/job-store.ts';
 import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
 import type { ShardHandler } from '../../../src/application/ports/shard-link.ts';
-import type { ClaimItem, CompleteItem, SubmitItem } from '../../../src/application/shard-protocol.ts';
+import type { AllotResult, ClaimItem, CompleteItem, SubmitItem } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { Cluster } from './cluster.ts';
@@ -27,6 +27,19 @@ export interface Mutation {
 }
 
 export const mutations: Readonly<Record<string, Mutation>> = {
+  'the home of a limit gives out twice as much': {
+    breaks: [10],
+    within: 40,
+    change: onHandler((handler) => async (verb, items) => {
+      const results = await handler(verb, items);
+      if (verb !== 'allot') return results;
+      return results.map((result) => {
+        if (!('ok' in result)) return result;
+        const { allotment, epoch } = result.ok as AllotResult;
+        return { ok: { allotment: { ...allotment, running: 2 * (allotment.running ?? 0) }, epoch } };
+      });
+    }),
+  },
   'a commit is acknowledged before it is written': {
     breaks: [1, 6, 7],
     within: 5,

@@ -19,6 +19,8 @@ export interface SimClientsParts {
   readonly nodes: () => readonly SimNode[];
   readonly handler: string;
   readonly longMs: number;
+  /** Whether jobs have keys and levels. */
+  readonly keyed: boolean;
 }
 
 interface Submission {
@@ -103,7 +105,18 @@ export class SimClients {
       executionTimeoutMs: 4_000,
       ...(this.#random() < 0.15 && { runAtMs: nowMs + Math.floor(this.#random() * 8_000) }),
       ...(this.#random() < 0.08 && { queueTimeoutMs: 2_000 + Math.floor(this.#random() * 8_000) }),
+      ...this.#keys(),
       ...(this.#random() < 0.08 && { totalTimeoutMs: 4_000 + Math.floor(this.#random() * 15_000) }),
+    };
+  }
+
+  #keys(): Pick<JobRequest, 'concurrencyKey' | 'fairnessKey' | 'priority'> {
+    if (!this.#parts.keyed) return {};
+    const one = (of: string): string => of[Math.floor(this.#random() * of.length)] ?? '';
+    return {
+      ...(this.#random() < 0.5 && { concurrencyKey: one('xyz') }),
+      ...(this.#random() < 0.5 && { fairnessKey: one('abc') }),
+      priority: Math.floor(this.#random() * 5),
     };
   }
 

@@ -3,6 +3,7 @@
  * settles, and everything it owes is checked. The same seed gives the same run, to the last message.
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
+import type { FlowRule } from '../../../src/domain/flow-rule.ts';
 import { isTerminal } from '../../../src/domain/job.ts';
 import { Cluster } from './cluster.ts';
 import type { ClusterShape } from './cluster.ts';
@@ -58,6 +59,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     ...{ world, witness, nodes: () => cluster.nodes },
     handler: simulatedHandler.name,
     longMs: scenario.longMs,
+    keyed: shape.flow?.maxRunningPerKey !== undefined,
   });
   world.note('seed', `${String(seed)}: ${JSON.stringify(scenario)}, faults: ${nemesis.kinds.join(', ')}`);
   let settledMs = 0;
@@ -112,6 +114,7 @@ function scenarioOf(random: Random, only: Scenario['kind'] | undefined): Scenari
     shards: 2 + Math.floor(random() * 2),
     threads: 2,
     backlogMax: random() < 0.2 ? 6 : 200,
+    ...(random() < 0.3 && { flow: flowOf(random) }),
   };
   const actEveryMs = 150 + random() * 500;
   const longMs = 200 + random() * 2_500;
@@ -130,6 +133,14 @@ function scenarioOf(random: Random, only: Scenario['kind'] | undefined): Scenari
       return { kind, shape: roomy, stormMs: 32_000, actEveryMs: 400, longMs };
     }
   }
+}
+
+/** Tight enough to hold jobs back, wide enough that all of them end in time. */
+function flowOf(random: Random): FlowRule {
+  const dice = random();
+  if (dice < 0.4) return { maxRunning: 2 + Math.floor(random() * 2) };
+  if (dice < 0.6) return { rate: { perSecond: 4, burst: 3 } };
+  return { maxRunningPerKey: 1 + Math.floor(random() * 2), fairnessWeights: { a: 3 } };
 }
 
 async function settle(cluster: Cluster, clients: SimClients): Promise<number> {

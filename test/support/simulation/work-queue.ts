@@ -46,7 +46,7 @@ export class WorkQueue {
   }
 
   publish(message: WorkMessage): void {
-    const id = `${message.jobId}.${String(message.attempt)}.${String(message.generation)}`;
+    const id = `${message.jobId}.${String(message.attempt)}.${String(message.generation)}+${String(message.again ?? 0)}`;
     const publishedMs = this.#published.get(id);
     if (publishedMs !== undefined && this.#timeline.nowMs - publishedMs < duplicateWindowMs) return;
     this.#published.set(id, this.#timeline.nowMs);

@@ -69,6 +69,8 @@ describe('the keeper of a node', () => {
       nodeId: 'me',
       incarnation: 1,
       shardCount,
+      flowRules: { prepare: () => Promise.resolve(), ruleOf: () => ({}), onChange: () => () => undefined },
+      peers: { call: () => Promise.reject(new Error('not expected')) },
       store: store.jobs,
       publisher: {
         publishWork: publish,

@@ -1,5 +1,5 @@
 /**
- * Whose turn it is when there is less room than work: a tree (tenant, queue, strand) in which the children of each node
+ * Whose turn it is when there is less room than work: a tree (tenant, queue, level, …) in which the children of each node
  * share by weight. Start-time fair queueing: what a child has taken, divided by its weight, is its tag; the lowest tag is
  * next; who was idle starts at the time of now, so that idleness saves nothing up and costs nothing. Pure but for its state.
  */
@@ -54,9 +54,34 @@ export class FairOrder<Leaf> {
   /** All leaves, the one whose turn it is first; of equal ones the heavier, then the one that was added first. */
   *order(): Generator<Leaf> {
     if (this.#leaf !== undefined) yield this.#leaf;
-    const tagOf = (child: Child<Leaf>): number => Math.max(child.tag, this.#now);
-    const byTag = [...this.#children.values()].sort((a, b) => tagOf(a) - tagOf(b) || b.weight - a.weight);
+    const byTag = [...this.#children.values()].sort((a, b) => this.#tagOf(a) - this.#tagOf(b) || b.weight - a.weight);
     for (const { node } of byTag) yield* node.order();
+  }
+
+  /** The leaf whose turn it is among those that can take it. One pass over the children of each node on the way. */
+  next(canTake: (leaf: Leaf) => boolean): Leaf | undefined {
+    if (this.#leaf !== undefined && canTake(this.#leaf)) return this.#leaf;
+    const passed = new Set<Child<Leaf>>();
+    while (passed.size < this.#children.size) {
+      let first: Child<Leaf> | undefined;
+      for (const child of this.#children.values()) {
+        if (!passed.has(child) && (first === undefined || this.#isBefore(child, first))) first = child;
+      }
+      if (first === undefined) return undefined;
+      const leaf = first.node.next(canTake);
+      if (leaf !== undefined) return leaf;
+      passed.add(first);
+    }
+    return undefined;
+  }
+
+  #tagOf(child: Child<Leaf>): number {
+    return Math.max(child.tag, this.#now);
+  }
+
+  #isBefore(one: Child<Leaf>, other: Child<Leaf>): boolean {
+    const difference = this.#tagOf(one) - this.#tagOf(other);
+    return difference < 0 || (difference === 0 && one.weight > other.weight);
   }
 
   get #isEmpty(): boolean {

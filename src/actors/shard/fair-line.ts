@@ -1,0 +1,102 @@
+/**
+ * Jobs of one queue in a shard that are held back: a line for each level and fairness key, whose turn it is by weight. A job
+ * that has left by another way (claimed, cancelled) is passed over when its place comes.
+ */
+import { FairOrder } from '../../domain/fair-order.ts';
+import type { FairShare } from '../../domain/fair-order.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { defaultPriority, priorityWeights } from '../../domain/priority.ts';
+import type { JobEntry } from './job-table.ts';
+
+/** Lines of a queue in a shard; fairness keys beyond them share one line for each level. */
+export const linesMax = 1_024;
+/** Of jobs that have gone, before a line is made shorter. */
+const goneMax = 1_024;
+
+interface Line {
+  readonly name: string;
+  readonly path: readonly FairShare[];
+  jobs: JobEntry[];
+  head: number;
+}
+
+export class FairLine {
+  readonly #order = new FairOrder<Line>();
+  readonly #lines = new Map<string, { readonly line: Line; readonly leave: () => void }>();
+  readonly #isHeld: (entry: JobEntry) => boolean;
+  #weights: Readonly<Record<string, number>> = {};
+
+  constructor(isHeld: (entry: JobEntry) => boolean) {
+    this.#isHeld = isHeld;
+  }
+
+  /** A line that is there keeps its weight until it is empty. */
+  setWeights(weights: Readonly<Record<string, number>>): void {
+    this.#weights = weights;
+  }
+
+  push(entry: JobEntry): void {
+    this.#lineOf(entry.current).jobs.push(entry);
+  }
+
+  /** It was taken out before its turn could be used. */
+  pushFront(entry: JobEntry): void {
+    const line = this.#lineOf(entry.current);
+    if (line.head === 0) line.jobs.unshift(entry);
+    else {
+      line.head -= 1;
+      line.jobs[line.head] = entry;
+    }
+  }
+
+  /** Takes out the job whose turn it is. */
+  shift(): JobEntry | undefined {
+    let entry: JobEntry | undefined;
+    const line = this.#order.next((one) => (entry = this.#first(one)) !== undefined);
+    if (line === undefined || entry === undefined) {
+      for (const { line: empty } of this.#lines.values()) this.#drop(empty);
+      return undefined;
+    }
+    line.head += 1;
+    this.#order.served(line.path, 1);
+    if (line.head >= goneMax) {
+      line.jobs = line.jobs.slice(line.head);
+      line.head = 0;
+    }
+    if (line.head === line.jobs.length) this.#drop(line);
+    return entry;
+  }
+
+  #first(line: Line): JobEntry | undefined {
+    for (; line.head < line.jobs.length; line.head += 1) {
+      const entry = line.jobs[line.head];
+      if (entry !== undefined && this.#isHeld(entry)) return entry;
+    }
+    return undefined;
+  }
+
+  #lineOf({ spec }: JobRecord): Line {
+    const level = spec.priority ?? defaultPriority;
+    const own = spec.fairnessKey ?? '';
+    const key = this.#lines.size < linesMax || this.#lines.has(lineName(level, own)) ? own : '';
+    const name = lineName(level, key);
+    const present = this.#lines.get(name);
+    if (present !== undefined) return present.line;
+    const shares = [
+      { name: String(level), weight: priorityWeights[level] },
+      { name: key, weight: this.#weights[key] ?? 1 },
+    ];
+    const line: Line = { name, path: shares, jobs: [], head: 0 };
+    this.#lines.set(name, { line, leave: this.#order.add(shares, line) });
+    return line;
+  }
+
+  #drop({ name }: Line): void {
+    this.#lines.get(name)?.leave();
+    this.#lines.delete(name);
+  }
+}
+
+function lineName(level: number, key: string): string {
+  return `${String(level)}/${key}`;
+}

@@ -1,0 +1,205 @@
+/**
+ * The gates of a shard: one for each queue that has a rule, or jobs with a concurrency or fairness key. All other jobs
+ * are dispatched as soon as they wait, which is what most queues want and costs nothing here.
+ */
+import { homeOfLimit } from '../../application/limit-home.ts';
+import type { AllotItem, AllotResult, HeldBy, LimitUse } from '../../application/shard-protocol.ts';
+import type { FlowRule } from '../../domain/flow-rule.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import type { ActorContext } from '../kernel/index.ts';
+import type { JobEntry, JobTable } from './job-table.ts';
+import { needsGate, QueueGate } from './queue-gate.ts';
+import type { QueueBook } from './queue-book.ts';
+import type { ShardMessage } from './shard-message.ts';
+import type { ShardServices } from './shard-services.ts';
+
+/** Patience with the home of a limit. */
+const askMaxMs = 2_000;
+
+export interface ShardGatesParts {
+  readonly shard: number;
+  readonly services: Pick<ShardServices, 'flowRules' | 'peers' | 'shardCount' | 'someNodeHas'>;
+  readonly context: ActorContext<ShardMessage>;
+  readonly table: JobTable;
+  readonly nowMs: () => number;
+  readonly dispatch: (entry: JobEntry) => void;
+  /** Some were: outside of a flush nobody else sends them out. */
+  readonly dispatched: () => void;
+}
+
+export class ShardGates {
+  readonly #parts: ShardGatesParts;
+  readonly #gates = new Map<QueueBook, QueueGate>();
+  #armedMs = Infinity;
+
+  constructor(parts: ShardGatesParts) {
+    this.#parts = parts;
+  }
+
+  /** The job waits, and the store knows. */
+  ready(entry: JobEntry): void {
+    const gate = this.#gateFor(entry);
+    if (gate === undefined) {
+      this.#parts.dispatch(entry);
+      return;
+    }
+    gate.hold(entry);
+    gate.pump();
+    this.#arm();
+  }
+
+  /** At a take-over. What passes no gate is dispatched by its owner, who knows what may be out already. */
+  restored(entry: JobEntry): 'gated' | 'free' {
+    const gate = this.#gateFor(entry);
+    if (gate !== undefined && entry.current.state === 'QUEUED') gate.hold(entry);
+    return gate === undefined ? 'free' : 'gated';
+  }
+
+  /** All jobs of the take-over are there. */
+  begin(): void {
+    for (const gate of this.#gates.values()) gate.pump();
+    this.#arm();
+  }
+
+  moved(entry: JobEntry, before: JobRecord): void {
+    if (this.#gates.size === 0) return;
+    const gate = this.#gates.get(entry.place.book);
+    if (gate === undefined) return;
+    gate.moved(entry, before);
+    this.#arm();
+  }
+
+  /** `later`: that it waits is not durable yet. `held`: see `QueueGate.mayStart`. */
+  mayStart(entry: JobEntry): 'yes' | 'later' | 'held' {
+    const gate = this.#gates.size === 0 ? undefined : this.#gates.get(entry.place.book);
+    if (gate === undefined) return 'yes';
+    if (entry.durable !== entry.current) return 'later';
+    return gate.mayStart(entry) ? 'yes' : 'held';
+  }
+
+  /** A rule was read, or has changed. */
+  ruleChanged(tenant: string, queue: string): void {
+    const book = this.#parts.table.queues.get(tenant, queue);
+    if (book === undefined) return;
+    const rule = this.#parts.services.flowRules.ruleOf(tenant, queue);
+    const gate = this.#gates.get(book);
+    if (gate !== undefined) this.#setRule(book, gate, rule);
+    else for (const entry of this.#waiting(book)) if (needsGate(rule, entry.current)) this.#gateFor(entry);
+    this.#arm();
+  }
+
+  #setRule(book: QueueBook, gate: QueueGate, rule: FlowRule | undefined): void {
+    gate.setRule(rule);
+    if (gate.isNeeded) return;
+    this.#gates.delete(book);
+    for (const entry of gate.dissolve()) this.#parts.dispatch(entry);
+    this.#parts.dispatched();
+  }
+
+  tick(): void {
+    for (const [book, gate] of this.#gates) {
+      gate.tick();
+      if (gate.isIdle) this.#gates.delete(book);
+    }
+    this.#arm();
+  }
+
+  isGated(entry: JobEntry): boolean {
+    return this.#gates.has(entry.place.book);
+  }
+
+  /** JetStream was wiped. */
+  sendAgain(): void {
+    for (const gate of this.#gates.values()) gate.sendAgain();
+  }
+
+  oldestHeldAtMs(): number {
+    let oldest = Infinity;
+    for (const gate of this.#gates.values()) oldest = Math.min(oldest, gate.oldestHeldAtMs());
+    return oldest;
+  }
+
+  /** Undefined: nothing here holds the job back. */
+  heldBy(entry: JobEntry): HeldBy | undefined {
+    return this.#gates.get(entry.place.book)?.heldBy(entry);
+  }
+
+  /** What is used of the limits that have their home there; see `QueueGate.surrender`. */
+  surrender(home: number, homeEpoch: number): LimitUse[] {
+    const uses: LimitUse[] = [];
+    for (const [{ tenant, queue }, gate] of this.#gates) {
+      const limitOf = (key?: string) => ({ tenant, queue, ...(key !== undefined && { key }) });
+      const isOfHome = (key?: string): boolean => homeOfLimit(limitOf(key), this.#parts.services.shardCount) === home;
+      for (const { key, using } of gate.surrender(isOfHome, homeEpoch)) uses.push({ ...limitOf(key), using });
+    }
+    return uses;
+  }
+
+  #gateFor(entry: JobEntry): QueueGate | undefined {
+    const { book } = entry.place;
+    const present = this.#gates.get(book);
+    if (present !== undefined) return present;
+    const rule = this.#parts.services.flowRules.ruleOf(book.tenant, book.queue);
+    if (!needsGate(rule, entry.current)) return undefined;
+    const { context, nowMs, dispatch, dispatched, services, table } = this.#parts;
+    const gate = new QueueGate(
+      {
+        ...{ book, nowMs, monotonicMs: () => context.clock.monotonicMs() },
+        dispatch: (one) => {
+          one.dispatches += 1;
+          dispatch(one);
+          dispatched();
+        },
+        ask: (question, answered) => {
+          this.#ask(question, answered);
+        },
+        isServed: ({ spec: { handler, handlerVersion: version } }) =>
+          services.someNodeHas(version === undefined ? { handler } : { handler, version }),
+      },
+      rule,
+    );
+    this.#gates.set(book, gate);
+    for (const running of table.running()) if (running.place.book === book) gate.restoreRunning(running);
+    // What was dispatched freely before is held as well: its message starts it only if there is room.
+    for (const one of this.#waiting(book)) gate.hold(one);
+    gate.pump();
+    return gate;
+  }
+
+  *#waiting(book: QueueBook): Generator<JobEntry> {
+    for (const level of book.waiting)
+      for (const entry of level.values()) if (entry.durable?.state === 'QUEUED') yield entry;
+  }
+
+  #ask(question: Omit<AllotItem, 'holder'>, answered: (answer: AllotResult | undefined) => void): void {
+    const { shard, services, context } = this.#parts;
+    const home = homeOfLimit(question, services.shardCount);
+    const deadlineAtMs = context.clock.nowMs() + askMaxMs;
+    const asked = services.peers.call(home, 'allot', { ...question, holder: shard }, { deadlineAtMs });
+    context.pipeToSelf(asked, (outcome) => ({
+      kind: 'continue',
+      run: () => {
+        answered(outcome.status === 'fulfilled' ? outcome.value : undefined);
+        this.#arm();
+      },
+    }));
+  }
+
+  /** One timer for all questions. */
+  #arm(): void {
+    if (this.#gates.size === 0) return;
+    let dueMs = Infinity;
+    for (const gate of this.#gates.values()) dueMs = Math.min(dueMs, gate.askDueMs());
+    const nowMs = this.#parts.context.clock.monotonicMs();
+    if (dueMs === Infinity || (dueMs >= this.#armedMs && this.#armedMs > nowMs)) return;
+    this.#armedMs = dueMs;
+    this.#parts.context.setTimer('gates', Math.max(0, dueMs - nowMs), {
+      kind: 'continue',
+      run: () => {
+        this.#armedMs = Infinity;
+        for (const gate of this.#gates.values()) gate.ask();
+        this.#arm();
+      },
+    });
+  }
+}

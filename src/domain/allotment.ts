@@ -1,0 +1,168 @@
+/**
+ * The book of one limit of the whole cluster, kept by the shard at its home: how much of it each shard (a holder) may use.
+ * Holders ask a few times a second while they need any, and say what they use; the answer holds until they ask again.
+ *
+ * Never more than the limit: what a holder was granted counts as used until it says less, or was not heard of for
+ * `forgetMs`, which is longer than any grant is used without being renewed, and than a take-over of a shard takes.
+ * Starts are tokens: a grant takes them out of the bucket for good, and the bucket is only filled as far as it and what
+ * holders still have stay within the burst, so that in any time t there are at most `burst + rate × t` starts.
+ *
+ * Pure but for its state; times are monotonic ms.
+ */
+import type { RateRule } from './flow-rule.ts';
+
+export interface LimitRule {
+  readonly maxRunning?: number;
+  readonly rate?: RateRule;
+}
+
+export interface AllotmentAsk {
+  /** Its shard. */
+  readonly holder: number;
+  /** Jobs that count now: running, or sent to nodes. It begins no further one before it has the answer. */
+  readonly using: number;
+  /** Jobs that could go at once. */
+  readonly waiting: number;
+  /** Starts granted to it that it has not used. */
+  readonly tokens: number;
+}
+
+export interface Allotment {
+  /** It may begin jobs while it uses fewer. Absent: as many as it likes. */
+  readonly running?: number;
+  /** Further starts. Absent: as many as it likes. */
+  readonly tokens?: number;
+  /** When it is worth asking again, if it still needs more. */
+  readonly againMs: number;
+}
+
+interface Holder {
+  using: number;
+  waiting: number;
+  granted: number;
+  tokens: number;
+  heardMs: number;
+}
+
+/** A holder that was silent for so long uses nothing any more: its shard has a new owner, who has asked. */
+export const forgetMs = 30_000;
+const againMs = { least: 20, usual: 250, most: 1_000 } as const;
+/** What cannot be shared evenly goes around among those who wait. */
+const turnMs = 1_000;
+
+export class AllotmentBook {
+  readonly #holders = new Map<number, Holder>();
+  #rule: LimitRule;
+  #level = 0;
+  #filledMs: number;
+
+  /** `sinceMs`: since when nobody else gave anything out. The bucket was empty then, as far as anybody knows. */
+  constructor(rule: LimitRule, sinceMs: number) {
+    this.#rule = rule;
+    this.#filledMs = sinceMs;
+  }
+
+  setRule(rule: LimitRule): void {
+    this.#rule = rule;
+  }
+
+  /** What a holder had when this home began; what it has asked since is newer. */
+  learn(holder: number, using: number, nowMs: number): void {
+    if (this.#holders.has(holder)) return;
+    this.#holders.set(holder, { using, waiting: 0, granted: using, tokens: 0, heardMs: nowMs });
+  }
+
+  /** `closed`: nothing new is given, because not all holders are known yet. */
+  ask({ holder, using, waiting, tokens }: AllotmentAsk, nowMs: number, closed = false): Allotment {
+    this.#forget(nowMs);
+    const mine = this.#holders.get(holder) ?? { using, waiting, granted: 0, tokens: 0, heardMs: nowMs };
+    this.#holders.set(holder, Object.assign(mine, { using, waiting, tokens, heardMs: nowMs }));
+    if (closed) {
+      mine.granted = Math.max(mine.granted, using);
+      return { running: 0, tokens: 0, againMs: againMs.least };
+    }
+    const running = this.#grantRunning(holder, mine, nowMs);
+    const starts = this.#grantTokens(mine, nowMs);
+    return {
+      ...(running !== undefined && { running }),
+      ...(starts !== undefined && { tokens: starts.granted }),
+      againMs: starts?.againMs ?? againMs.usual,
+    };
+  }
+
+  /** Nobody uses or wants any of it. */
+  isIdle(nowMs: number): boolean {
+    this.#forget(nowMs);
+    return [...this.#holders.values()].every(({ using, waiting, tokens }) => using + waiting + tokens === 0);
+  }
+
+  #grantRunning(holder: number, mine: Holder, nowMs: number): number | undefined {
+    const { maxRunning } = this.#rule;
+    if (maxRunning === undefined) return undefined;
+    let taken = 0;
+    for (const [other, { using, granted }] of this.#holders) {
+      if (other !== holder) taken += Math.max(using, granted);
+    }
+    const demands = [...this.#holders].map(([id, { using, waiting }]) => ({ id, demand: using + waiting }));
+    const share = fairShares(maxRunning, demands, Math.floor(nowMs / turnMs)).get(holder) ?? 0;
+    const running = Math.max(0, Math.min(share, maxRunning - taken));
+    mine.granted = Math.max(mine.using, running);
+    return running;
+  }
+
+  #grantTokens(mine: Holder, nowMs: number): { readonly granted: number; readonly againMs: number } | undefined {
+    const { rate } = this.#rule;
+    if (rate === undefined) return undefined;
+    let held = 0;
+    let wanting = 0;
+    for (const { tokens, waiting } of this.#holders.values()) {
+      held += tokens;
+      if (waiting > tokens) wanting += 1;
+    }
+    const filled = this.#level + ((nowMs - this.#filledMs) * rate.perSecond) / 1_000;
+    this.#level = Math.max(0, Math.min(rate.burst - held, filled));
+    this.#filledMs = nowMs;
+    const wanted = Math.max(0, Math.min(mine.waiting, rate.burst) - mine.tokens);
+    const granted = Math.min(wanted, Math.floor(this.#level), Math.ceil(this.#level / Math.max(1, wanting)));
+    mine.tokens += granted;
+    this.#level -= granted;
+    const nextMs = ((1 - (this.#level % 1)) * 1_000) / rate.perSecond;
+    return { granted, againMs: Math.min(againMs.most, Math.max(againMs.least, Math.ceil(nextMs))) };
+  }
+
+  #forget(nowMs: number): void {
+    for (const [id, { heardMs }] of this.#holders) if (nowMs - heardMs > forgetMs) this.#holders.delete(id);
+  }
+}
+
+/**
+ * Shares a whole number: nobody gets more than it wants, what one leaves goes to the others, and what cannot be divided
+ * goes to others at each turn.
+ */
+export function fairShares(
+  total: number,
+  demands: readonly { readonly id: number; readonly demand: number }[],
+  turn: number,
+): ReadonlyMap<number, number> {
+  const shares = new Map<number, number>();
+  let left = total;
+  let open = demands.filter(({ demand }) => demand > 0);
+  for (;;) {
+    const even = Math.floor(left / Math.max(1, open.length));
+    const content = open.filter(({ demand }) => demand <= even);
+    if (content.length === 0) {
+      const first = open.length === 0 ? 0 : turn % open.length;
+      const rest = left - even * open.length;
+      open.forEach(({ id }, index) => {
+        const place = (index - first + open.length) % open.length;
+        shares.set(id, even + (place < rest ? 1 : 0));
+      });
+      return shares;
+    }
+    for (const { id, demand } of content) {
+      shares.set(id, demand);
+      left -= demand;
+    }
+    open = open.filter(({ demand }) => demand > even);
+  }
+}

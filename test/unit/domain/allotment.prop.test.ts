@@ -1,0 +1,157 @@
+/** Shards that ask, use, finish and lose answers in any order: the limit of the cluster is never passed, and nobody starves. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AllotmentBook, fairShares, forgetMs } from '../../../src/domain/allotment.ts';
+import type { Allotment } from '../../../src/domain/allotment.ts';
+
+const longAgoMs = -1e9;
+
+/** A shard as the protocol has it: begins nothing while it asks, trusts only an answer that came. */
+class Holder {
+  using = 0;
+  tokens = 0;
+  running = 0;
+  readonly id: number;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  ask(book: AllotmentBook, waiting: number, nowMs: number, isLost: boolean): Allotment | undefined {
+    this.running = 0;
+    const { using, tokens, id: holder } = this;
+    const answer = book.ask({ holder, using, waiting, tokens }, nowMs);
+    if (isLost) return undefined;
+    this.running = answer.running ?? Infinity;
+    this.tokens += answer.tokens ?? 0;
+    return answer;
+  }
+
+  /** Begins as many as it may, and wants. */
+  begin(wanted: number, rated: boolean): number {
+    const room = Math.max(0, this.running - this.using);
+    const begun = Math.min(wanted, room, rated ? this.tokens : Infinity);
+    this.using += begun;
+    if (rated) this.tokens -= begun;
+    return begun;
+  }
+}
+
+const steps = fc.array(
+  fc.record({
+    holder: fc.integer({ min: 0, max: 3 }),
+    act: fc.constantFrom('ask', 'ask', 'ask-lost', 'begin', 'begin', 'end'),
+    amount: fc.integer({ min: 0, max: 20 }),
+    afterMs: fc.integer({ min: 0, max: 600 }),
+  }),
+  { maxLength: 300 },
+);
+
+describe('an allotment book', () => {
+  it('never lets more run than the limit, whatever is lost', () => {
+    fc.assert(
+      fc.property(steps, fc.integer({ min: 1, max: 12 }), (script, maxRunning) => {
+        const book = new AllotmentBook({ maxRunning }, 0);
+        const holders = [0, 1, 2, 3].map((id) => new Holder(id));
+        // No longer than a holder may be silent: one that is forgotten has nothing left.
+        const stepMs = (afterMs: number): number => Math.min(afterMs, forgetMs / (script.length + 1));
+        let nowMs = 0;
+        for (const { holder, act, amount, afterMs } of script) {
+          nowMs += stepMs(afterMs);
+          const one = holders[holder];
+          if (one === undefined) continue;
+          if (act === 'ask' || act === 'ask-lost') one.ask(book, amount, nowMs, act === 'ask-lost');
+          else if (act === 'begin') one.begin(amount, false);
+          else one.using = Math.max(0, one.using - amount);
+          expect(holders.reduce((sum, { using }) => sum + using, 0)).toBeLessThanOrEqual(maxRunning);
+        }
+      }),
+    );
+  });
+
+  it('in no stretch of time lets more start than the burst and what the rate gives meanwhile', () => {
+    const rates = fc.record({
+      perSecond: fc.double({ min: 0.5, max: 200, noNaN: true }),
+      burst: fc.integer({ min: 1, max: 30 }),
+    });
+    fc.assert(
+      fc.property(steps, rates, (script, rate) => {
+        const book = new AllotmentBook({ rate }, longAgoMs);
+        const holders = [0, 1, 2, 3].map((id) => new Holder(id));
+        const starts: { readonly atMs: number; readonly count: number }[] = [];
+        let nowMs = 0;
+        for (const { holder, act, amount, afterMs } of script) {
+          nowMs += Math.min(afterMs, forgetMs / (script.length + 1));
+          const one = holders[holder];
+          if (one === undefined) continue;
+          if (act === 'ask' || act === 'ask-lost') one.ask(book, amount, nowMs, act === 'ask-lost');
+          else if (act === 'begin') starts.push({ atMs: nowMs, count: one.begin(amount, true) });
+        }
+        for (let from = 0; from < starts.length; from += 1) {
+          let sum = 0;
+          for (const { atMs, count } of starts.slice(from)) {
+            sum += count;
+            const elapsedMs = atMs - (starts[from]?.atMs ?? 0);
+            expect(sum).toBeLessThanOrEqual(rate.burst + (rate.perSecond * elapsedMs) / 1_000 + 1e-6);
+          }
+        }
+      }),
+    );
+  });
+
+  it('gives one that waits alone all of it, at once', () => {
+    const book = new AllotmentBook({ maxRunning: 7, rate: { perSecond: 1, burst: 5 } }, longAgoMs);
+    expect(book.ask({ holder: 1, using: 0, waiting: 100, tokens: 0 }, 0)).toMatchObject({ running: 7, tokens: 5 });
+  });
+
+  it('lets each of many that wait have a turn, also of a single place', () => {
+    const book = new AllotmentBook({ maxRunning: 1 }, 0);
+    const holders = [0, 1, 2, 3].map((id) => new Holder(id));
+    const turns = new Set<number>();
+    for (let nowMs = 0; nowMs < 10_000; nowMs += 250) {
+      for (const holder of holders) {
+        holder.using = 0;
+        holder.ask(book, 5, nowMs, false);
+        if (holder.begin(1, false) > 0) turns.add(holder.id);
+      }
+    }
+    expect(turns).toEqual(new Set([0, 1, 2, 3]));
+  });
+
+  it('forgets who is silent for long, and keeps what it had until then', () => {
+    const book = new AllotmentBook({ maxRunning: 2 }, 0);
+    book.learn(1, 2, 0);
+    expect(book.ask({ holder: 2, using: 0, waiting: 5, tokens: 0 }, forgetMs)).toMatchObject({ running: 0 });
+    expect(book.ask({ holder: 2, using: 0, waiting: 5, tokens: 0 }, forgetMs + 1)).toMatchObject({ running: 2 });
+    expect(book.isIdle(forgetMs + 1)).toBe(false);
+    expect(book.isIdle(3 * forgetMs)).toBe(true);
+  });
+
+  it('gives nothing new while not all holders are known', () => {
+    const book = new AllotmentBook({ maxRunning: 2, rate: { perSecond: 10, burst: 5 } }, 0);
+    expect(book.ask({ holder: 2, using: 1, waiting: 5, tokens: 0 }, 10, true)).toMatchObject({ running: 0, tokens: 0 });
+  });
+});
+
+describe('fair shares', () => {
+  it('add up to what there is or what is wanted, and differ by one among those who want more', () => {
+    const demands = fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(fc.nat(100), demands, fc.nat(1_000), (total, wanted, turn) => {
+        const shares = fairShares(
+          total,
+          wanted.map((demand, id) => ({ id, demand })),
+          turn,
+        );
+        const got = wanted.map((_, id) => shares.get(id) ?? 0);
+        const sum = (of: readonly number[]): number => of.reduce((one, other) => one + other, 0);
+        expect(sum(got)).toBe(Math.min(total, sum(wanted)));
+        const short = got.filter((share, id) => share < (wanted[id] ?? 0));
+        if (short.length > 0) {
+          expect(Math.max(...short) - Math.min(...short)).toBeLessThanOrEqual(1);
+          expect(Math.max(...got)).toBeLessThanOrEqual(Math.min(...short) + 1);
+        }
+      }),
+    );
+  });
+});
