@@ -3,7 +3,7 @@ import { TroupeError } from '../domain/errors.ts';
 import type { JobRecord } from '../domain/job.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
-import { checkFilter, filterDigest, matcherOf } from './job-filter.ts';
+import { checkFilter, endedOf, filterDigest, matcherOf } from './job-filter.ts';
 import type { JobFilter } from './job-filter.ts';
 import { jobPageToken, parseJobPageToken } from './page-token.ts';
 import type { JobStore } from './ports/job-store.ts';
@@ -48,6 +48,7 @@ export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJo
     const digest = filterDigest(query);
     const cursor = query.pageToken === '' ? undefined : parseJobPageToken(query.pageToken, { queueNo, digest });
     const matches = matcherOf(query);
+    const ended = endedOf(query);
     const page = await store.listJobs({
       queueNo,
       order: query.oldestFirst ? 'oldest' : 'newest',
@@ -56,6 +57,7 @@ export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJo
       ...(cursor && { cursor }),
       ...(createdFromMs !== undefined && { createdFromMs }),
       ...(createdBeforeMs !== undefined && { createdBeforeMs }),
+      ...(ended && { ended }),
       ...(matches && { matches }),
     });
     return { records: page.records, nextPageToken: page.next ? jobPageToken(page.next, digest) : '' };

@@ -1,8 +1,8 @@
 /** The flags by which commands choose jobs of a queue: `list`, `redrive`, `cancel`. */
 import type { Command } from 'commander';
 import type { JobFilterOptions } from '../client/index.ts';
-import type { JobState } from '../domain/job.ts';
-import { given, labelFlag, stateFlag, timeFlag } from './flag-values.ts';
+import type { FailureReason, JobState } from '../domain/job.ts';
+import { given, labelFlag, reasonFlag, stateFlag, timeFlag } from './flag-values.ts';
 
 export interface FilterFlags {
   readonly queue?: string;
@@ -11,6 +11,8 @@ export interface FilterFlags {
   readonly label?: Readonly<Record<string, string>>;
   readonly from?: Date;
   readonly before?: Date;
+  readonly endedFrom?: Date;
+  readonly endedBefore?: Date;
 }
 
 export function addFilterFlags(command: Command): Command {
@@ -20,7 +22,9 @@ export function addFilterFlags(command: Command): Command {
     .option('--handler <name>', 'only jobs of this handler')
     .option('--label <name=value>', 'only jobs with this label; may be repeated', labelFlag)
     .option('--from <time>', 'only jobs created at this time or later', timeFlag('from'))
-    .option('--before <time>', 'only jobs created before this time', timeFlag('before'));
+    .option('--before <time>', 'only jobs created before this time', timeFlag('before'))
+    .option('--ended-from <time>', 'only jobs that ended at this time or later', timeFlag('ended-from'))
+    .option('--ended-before <time>', 'only jobs that ended before this time', timeFlag('ended-before'));
 }
 
 export function filterOf(flags: FilterFlags): JobFilterOptions {
@@ -31,5 +35,21 @@ export function filterOf(flags: FilterFlags): JobFilterOptions {
     labels: flags.label,
     createdFrom: flags.from,
     createdBefore: flags.before,
+    finishedFrom: flags.endedFrom,
+    finishedBefore: flags.endedBefore,
   });
+}
+
+/** Of commands that choose among jobs that have ended. */
+export interface EndedFilterFlags extends FilterFlags {
+  readonly reason?: readonly FailureReason[];
+}
+
+export function addEndedFilterFlags(command: Command): Command {
+  const what = 'only jobs that failed for this reason, such as OUT_OF_MEMORY; may be repeated';
+  return addFilterFlags(command).option('--reason <reason>', what, reasonFlag);
+}
+
+export function endedFilterOf(flags: EndedFilterFlags): JobFilterOptions {
+  return { ...filterOf(flags), ...given({ failureReasons: flags.reason }) };
 }

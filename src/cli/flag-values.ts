@@ -1,6 +1,6 @@
 /** Texts of flags to values; what is wrong is said with the name of the flag. */
-import { jobStates } from '../domain/job.ts';
-import type { JobState } from '../domain/job.ts';
+import { failureReasons, jobStates } from '../domain/job.ts';
+import type { FailureReason, JobState } from '../domain/job.ts';
 import { parseDurationMs } from './duration-text.ts';
 import { UsageError } from './exit-code.ts';
 
@@ -76,6 +76,13 @@ export function weightFlag(
   const [, key, weight] = /^(.+)=(\d+)$/.exec(text) ?? [];
   if (key === undefined) throw new UsageError(`--fairness-weight ${text}: write it as key=weight`);
   return { ...former, [key]: Number(weight) };
+}
+
+/** Collects `--reason POISON --reason OUT_OF_MEMORY`. */
+export function reasonFlag(text: string, former: readonly FailureReason[] = []): readonly FailureReason[] {
+  const reason = failureReasons.find((known) => known === text.toUpperCase());
+  if (reason === undefined) throw new UsageError(`--reason ${text}: must be one of ${failureReasons.join(', ')}`);
+  return [...former, reason];
 }
 
 /** Only what was given: an absent flag is an absent key. */

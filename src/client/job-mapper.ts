@@ -2,6 +2,7 @@
 import type { Init } from '../contract/codec.ts';
 import {
   attemptOutcomeOf,
+  failureReasonCodes,
   failureReasonOf,
   goneReasonOf,
   jobEventTypeOf,
@@ -72,6 +73,9 @@ export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
     labels: filter.labels,
     createdFrom: filter.createdFrom && toTime(filter.createdFrom.getTime()),
     createdBefore: filter.createdBefore && toTime(filter.createdBefore.getTime()),
+    failureReasons: filter.failureReasons?.map((reason) => failureReasonCodes[reason]),
+    finishedFrom: filter.finishedFrom && toTime(filter.finishedFrom.getTime()),
+    finishedBefore: filter.finishedBefore && toTime(filter.finishedBefore.getTime()),
   };
 }
 

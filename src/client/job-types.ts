@@ -244,6 +244,11 @@ export interface JobFilterOptions {
   readonly createdFrom?: Date;
   /** Not this instant itself. */
   readonly createdBefore?: Date;
+  /** Whose last failure was for one of these; without states: FAILED jobs. */
+  readonly failureReasons?: readonly FailureReason[];
+  readonly finishedFrom?: Date;
+  /** Not this instant itself. */
+  readonly finishedBefore?: Date;
 }
 
 export interface ListOptions extends JobFilterOptions {

@@ -57,6 +57,9 @@ export interface JobFilter {
   readonly labels: Readonly<Record<string, string>>;
   readonly createdFrom: Timestamp | null;
   readonly createdBefore: Timestamp | null;
+  readonly failureReasons: readonly number[];
+  readonly finishedFrom: Timestamp | null;
+  readonly finishedBefore: Timestamp | null;
 }
 
 export interface ListJobsResponse {

@@ -13,6 +13,7 @@ import type { Init } from '../contract/codec.ts';
 import {
   attemptOutcomeCodes,
   failureReasonCodes,
+  failureReasonOf,
   goneReasonCodes,
   jobEventTypeCodes,
   jobStateCodes,
@@ -39,6 +40,7 @@ import type {
   RetryPolicy,
   TrailEntry,
   UniqueKey,
+  FailureReason,
 } from '../domain/job.ts';
 
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
@@ -79,7 +81,17 @@ export function fromFilter(filter: wire.JobFilter | null): BulkQuery['filter'] {
     labels: filter?.labels ?? {},
     createdFromMs: timestampMs(filter?.createdFrom),
     createdBeforeMs: timestampMs(filter?.createdBefore),
+    failureReasons: filter?.failureReasons.map(knownReason) ?? [],
+    finishedFromMs: timestampMs(filter?.finishedFrom),
+    finishedBeforeMs: timestampMs(filter?.finishedBefore),
   };
+}
+
+function knownReason(code: number, index: number): FailureReason {
+  const reason = failureReasonOf(code);
+  if (reason !== undefined) return reason;
+  const violations = [{ field: `filter.failure_reasons[${index}]`, description: `there is no reason ${code}` }];
+  throw new TroupeError('INVALID_ARGUMENT', { violations });
 }
 
 function knownState(code: number, index: number): JobState {

@@ -57,6 +57,58 @@ async function spread(store: Store, queueNo: number): Promise<JobId[]> {
 
 export function describeListing(use: () => StoreUnderTest): void {
   describe('a list of jobs', () => {
+    it('of what ended without success is the same as by looking at every job, page by page, in both orders', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const ends = ['FAILED', 'SUCCEEDED', 'CANCELLED', 'QUEUED', 'EXPIRED'] as const;
+      for (const minutesAgo of [0, 3, dayMinutes, 2 * dayMinutes]) {
+        const partition = { shard: freshShard(), bucket: bucketAgo(minutesAgo) };
+        const owner = await PartitionOwner.take(first, partition);
+        const records = recordsIn(partition, 20, { queueNo }).map((record, n): JobRecord => {
+          const reason = n % 2 === 0 ? ('POISON' as const) : ('HANDLER_FAILED' as const);
+          const state = ends[n % ends.length] ?? 'QUEUED';
+          return { ...record, state, ...(state === 'FAILED' && { failure: { reason, message: '' } }) };
+        });
+        await owner.commit(records);
+      }
+      const asks = [
+        { states: ['FAILED'], reasons: [] },
+        { states: ['FAILED'], reasons: ['POISON'] },
+        { states: ['CANCELLED', 'EXPIRED'], reasons: [] },
+      ] as const;
+      for (const ended of asks) {
+        const matches = ({ state, failure }: JobRecord): boolean =>
+          ended.states.some((known) => known === state) &&
+          (ended.reasons.length === 0 || ended.reasons.some((known) => known === failure?.reason));
+        for (const order of ['newest', 'oldest'] as const) {
+          const looked = await allPages(second, queueNo, 100, { order, matches });
+          const told = await allPages(second, queueNo, 3, { order, matches, ended });
+          expect(looked.ids.length).toBeGreaterThan(4);
+          expect(told.ids).toEqual(looked.ids);
+        }
+      }
+    });
+
+    it('does not take a flag for the end of a job whose commit was refused', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const partition = { shard: freshShard(), bucket: bucketAgo(0) };
+      const former = await PartitionOwner.take(first, partition);
+      const job = recordIn(partition, { queueNo });
+      await former.commit([job]);
+      const owner = await PartitionOwner.take(second, partition);
+      expect(await former.commit([{ ...job, state: 'FAILED' }])).toBe('deposed');
+      const failed = {
+        ended: { states: ['FAILED'], reasons: [] },
+        matches: ({ state }: JobRecord) => state === 'FAILED',
+      } as const;
+      expect((await page(second, queueNo, 10, failed)).records).toEqual([]);
+      await owner.commit([{ ...job, state: 'CANCELLED' }]);
+      expect((await page(second, queueNo, 10, failed)).records).toEqual([]);
+      const cancelled = { ended: { states: ['CANCELLED'], reasons: [] } } as const;
+      expect((await page(second, queueNo, 10, cancelled)).records.map(({ id }) => id)).toEqual([job.id]);
+    });
+
     it('is newest first and complete over shards, minutes and days, at any page size', async () => {
       const { first, second } = use();
       const queueNo = freshQueueNo();

@@ -178,6 +178,18 @@ describe('troupe watch, wait and cancel', () => {
     expect(await troupe(['cancel', done])).toMatchObject({ code: 5, out: '' });
   });
 
+  it('finds what failed for a reason', async () => {
+    const id = await submitted();
+    await end(id, 'reject');
+    const found = documents((await troupe(['list', '--reason', 'handler_rejected', '--json'])).out);
+    expect(found.map((job) => job['id'])).toContain(id);
+    expect(found.every((job) => job['state'] === 'FAILED')).toBe(true);
+    expect((await troupe(['list', '--reason', 'POISON', '--json'])).out).toBe('');
+    const soon = new Date(Date.now() + 60_000).toISOString();
+    expect((await troupe(['list', '--state', 'FAILED', '--ended-from', soon, '--json'])).out).toBe('');
+    expect(await troupe(['list', '--reason', 'fate'])).toMatchObject({ code: 2 });
+  });
+
   it('moves what waits for its time', async () => {
     const id = await submitted('--delay', '1h');
     const moved = await troupe(['reschedule', id, '--delay', '2h']);

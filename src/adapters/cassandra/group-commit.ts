@@ -1,7 +1,7 @@
 /**
  * The hot path: one group of records as one conditional batch in one partition, that is one round of consensus and one
- * mutation. Before it, plainly and harmless if the batch is then refused: idempotency keys, and where the queue's jobs
- * lie.
+ * mutation. Before it, plainly and harmless if the batch is then refused: idempotency keys, flags of jobs that end
+ * without success, and where the queue's jobs lie.
  *
  * The batch is built of two prepared statements. Measured against one prepared BATCH text per group size and against
  * blob cells: no difference, the server is the limit and the driver takes a fifth of a core.
@@ -15,16 +15,18 @@ import {
   type CommitOutcome,
   type IdempotencyEntry,
 } from '../../application/ports/job-store.ts';
+import { flagOf, type JobFlag } from '../../application/ports/ended-listing.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { BatchItem, CqlClient } from './cql-client.ts';
 import { forEachBounded } from './in-flight-limit.ts';
-import type { QueueRegister } from './queue-register.ts';
+import { dayOf, type QueueRegister } from './queue-register.ts';
+import { putFlag } from './tables/job-flags.ts';
 import { putKey } from './tables/idempotency-keys.ts';
 import { advancePartition, putJob } from './tables/jobs.ts';
 import { fenceTtlSeconds, ttlSeconds, type PartitionExpiries } from './time-to-live.ts';
 import type { WriteTimestamps } from './write-timestamps.ts';
 
-/** Keys of one group written at a time. */
+/** Keys, and flags, of one group written at a time. */
 const keyWritesMax = 32;
 
 interface PreparedGroup {
@@ -53,6 +55,18 @@ function prepareGroup(group: CommitGroup, nowMs: number): PreparedGroup {
     return { statement: putJob, params };
   });
   return { items, queues, expiresAtMs: latestMs };
+}
+
+interface Flagged {
+  readonly flag: JobFlag;
+  readonly expiresAtMs: number;
+}
+
+function flaggedOf({ records }: CommitGroup): readonly Flagged[] {
+  return records.flatMap((record) => {
+    const flag = flagOf(record);
+    return flag === undefined ? [] : [{ flag, expiresAtMs: record.createdAtMs + record.spec.retentionMs }];
+  });
 }
 
 export interface GroupCommitParts {
@@ -85,12 +99,24 @@ export function createGroupCommit(parts: GroupCommitParts): (group: CommitGroup)
     return client.rows(putKey, params);
   };
 
+  const writeFlag = (group: CommitGroup, { flag, expiresAtMs }: Flagged, nowMs: number): Promise<unknown> => {
+    const day = dayOf(group.partition.bucket);
+    const { queueNo } = jobIdParts(flag.id);
+    const timestamp = timestamps(group.partition.shard, group.epoch);
+    const row = [queueNo, day, types.Uuid.fromString(flag.id), flag.state, flag.reason ?? ''];
+    return client.rows(putFlag, [...row, timestamp, ttlSeconds(expiresAtMs, nowMs)]);
+  };
+
   return async (group) => {
     const { partition, epoch, commits } = group;
     const nowMs = clock.nowMs();
     const prepared = prepareGroup(group, nowMs);
     if (group.keys.length > 0) {
       await harmless(forEachBounded(group.keys, keyWritesMax, (key) => writeKey(group, key, nowMs)));
+    }
+    const flagged = flaggedOf(group);
+    if (flagged.length > 0) {
+      await harmless(forEachBounded(flagged, keyWritesMax, (one) => writeFlag(group, one, nowMs)));
     }
     const registering = register(partition, prepared.queues, nowMs);
     if (registering !== undefined) await harmless(registering);

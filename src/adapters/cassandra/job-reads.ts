@@ -2,10 +2,12 @@
 import { types } from 'cassandra-driver';
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts, type JobId } from '../../domain/job-id.ts';
+import { listEnded } from '../../application/ports/ended-listing.ts';
 import { listJobs, type ListedMinute, type ListingSource } from '../../application/ports/job-listing.ts';
 import type { JobStore, ListOrder, Partition } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
+import { createFlagReads } from './flag-reads.ts';
 import { dayOf } from './queue-register.ts';
 import { readKey } from './tables/idempotency-keys.ts';
 import { readJob, readNewest, readOldest, readRows, type RecordRow } from './tables/jobs.ts';
@@ -48,6 +50,12 @@ async function* minutesOf(
 }
 
 export function createJobReads(client: CqlClient, clock: Clock): JobReads {
+  const findJob: JobReads['findJob'] = async (id) => {
+    const { shard, createdAtMs, queueNo } = jobIdParts(id);
+    const bucket = Math.floor(createdAtMs / bucketMs);
+    const rows = await client.rows(readJob, [shard, bucket, queueNo, types.Uuid.fromString(id)]);
+    return parseRecords(rows).at(0);
+  };
   return {
     async *readBucket({ shard, bucket }: Partition): AsyncIterable<JobRecord> {
       for await (const page of client.pages(readRows, [shard, bucket])) yield* parseRecords(page);
@@ -58,14 +66,12 @@ export function createJobReads(client: CqlClient, clock: Clock): JobReads {
       if (row === undefined || expiresAtMs <= clock.nowMs()) return undefined;
       return { keyHash, jobId: row.job_id.toString() as JobId, contentHash: row.content_hash, expiresAtMs };
     },
-    async findJob(id) {
-      const { shard, createdAtMs, queueNo } = jobIdParts(id);
-      const bucket = Math.floor(createdAtMs / bucketMs);
-      const rows = await client.rows(readJob, [shard, bucket, queueNo, types.Uuid.fromString(id)]);
-      return parseRecords(rows).at(0);
-    },
+    findJob,
     listJobs(query) {
       const { queueNo } = query;
+      if (query.ended !== undefined) {
+        return listEnded({ flags: createFlagReads(client, queueNo), record: findJob }, query);
+      }
       const source: ListingSource = {
         minutes: (order, oldest, newest) => minutesOf(client, queueNo, order, { oldest, newest }),
         async rows({ bucket, shard }, range, order, limit) {

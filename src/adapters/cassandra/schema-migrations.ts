@@ -11,6 +11,7 @@ import { isUnknownName } from './cassandra-error.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createCluster } from './tables/cluster.ts';
 import { createIdempotencyKeys } from './tables/idempotency-keys.ts';
+import { createJobFlags } from './tables/job-flags.ts';
 import { createJobs } from './tables/jobs.ts';
 import { createOpenBuckets } from './tables/open-buckets.ts';
 import { createPayloadParts } from './tables/payload-parts.ts';
@@ -33,6 +34,7 @@ const versions: readonly (readonly string[])[] = [
     createQueues,
     createCluster,
   ],
+  [createJobFlags],
 ];
 
 /** What this code knows; a keyspace of a later version is refused, because an older program could damage it. */

@@ -36,6 +36,10 @@ export function createSweepStep(database: SqliteDatabase, clock: Clock): () => P
     `DELETE FROM idempotency_keys WHERE (shard, key_hash) IN (
        SELECT shard, key_hash FROM idempotency_keys WHERE expires_at <= ? LIMIT ?)`,
   );
+  const deleteFlags = database.prepare(
+    `DELETE FROM job_flags WHERE (queue_no, id) IN (
+       SELECT queue_no, id FROM job_flags WHERE expires_at <= ? LIMIT ?)`,
+  );
   const deletePayloads = database.prepare(
     `DELETE FROM payload_parts WHERE rowid IN (SELECT rowid FROM payload_parts WHERE expires_at <= ? LIMIT ?)`,
   );
@@ -58,8 +62,9 @@ export function createSweepStep(database: SqliteDatabase, clock: Clock): () => P
       const nowMs = clock.nowMs();
       const jobsLeft = sweepJobs(nowMs);
       const keysLeft = Number(deleteKeys.run(nowMs, sweepRows).changes) === sweepRows;
+      const flagsLeft = Number(deleteFlags.run(nowMs, sweepRows).changes) === sweepRows;
       const partsLeft = Number(deletePayloads.run(nowMs, sweepParts).changes) === sweepParts;
-      return jobsLeft || keysLeft || partsLeft;
+      return jobsLeft || keysLeft || flagsLeft || partsLeft;
     });
 }
 

@@ -6,6 +6,7 @@ import { jobIdParts, type JobIdParts } from '../../domain/job-id.ts';
 import { invariant } from '../../domain/errors.ts';
 import { bucketMs } from '../../domain/job-id.ts';
 import { commitGroupMax, type CommitGroup, type CommitOutcome } from '../../application/ports/job-store.ts';
+import { flagOf, type JobFlag } from '../../application/ports/ended-listing.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Queue and partition pairs known to be registered; at this many the memory is dropped and filled again. */
@@ -16,6 +17,7 @@ interface PreparedRow {
   readonly queueNo: number;
   readonly expiresAtMs: number;
   readonly record: string;
+  readonly flag: JobFlag | undefined;
 }
 
 /** Everything that can fail for the caller's fault, done before the file is locked. */
@@ -33,6 +35,7 @@ function prepareRows(group: CommitGroup): readonly PreparedRow[] {
       queueNo: parts.queueNo,
       expiresAtMs: parts.createdAtMs + record.spec.retentionMs,
       record: JSON.stringify(record),
+      flag: flagOf(record),
     };
   });
 }
@@ -51,6 +54,10 @@ export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup
      ON CONFLICT DO UPDATE SET epoch = excluded.epoch, job_id = excluded.job_id,
        content_hash = excluded.content_hash, expires_at = excluded.expires_at
      WHERE excluded.epoch >= epoch`,
+  );
+  const putFlag = database.prepare(
+    `INSERT INTO job_flags (queue_no, id, state, reason, expires_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, expires_at = excluded.expires_at`,
   );
   const putQueueBucket = database.prepare(
     `INSERT INTO queue_buckets (queue_no, bucket, shard, expires_at) VALUES (?, ?, ?, ?)
@@ -83,7 +90,10 @@ export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup
         return 'deposed';
       }
       for (const [queueNo, expiresAtMs] of queues) putQueueBucket.run(queueNo, bucket, shard, expiresAtMs);
-      for (const row of rows) putJob.run(shard, bucket, row.queueNo, row.id, row.expiresAtMs, row.record);
+      for (const { queueNo, id, expiresAtMs, record, flag } of rows) {
+        putJob.run(shard, bucket, queueNo, id, expiresAtMs, record);
+        if (flag !== undefined) putFlag.run(queueNo, id, flag.state, flag.reason, expiresAtMs);
+      }
       for (const key of group.keys) {
         putKey.run(shard, key.keyHash, group.epoch, key.jobId, key.contentHash, key.expiresAtMs);
       }

@@ -57,7 +57,19 @@ const version1 = `
   ) STRICT;
 `;
 
-const migrations: readonly string[] = [version1];
+/** Jobs that ended without success, for lists that look at nothing else; those that are there already are entered. */
+const version2 = `
+  CREATE TABLE job_flags (
+    queue_no INTEGER NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, reason TEXT, expires_at INTEGER NOT NULL,
+    PRIMARY KEY (queue_no, id)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX job_flags_by_expiry ON job_flags (expires_at);
+  INSERT INTO job_flags (queue_no, id, state, reason, expires_at)
+    SELECT queue_no, id, record ->> '$.state', record ->> '$.failure.reason', expires_at FROM jobs
+    WHERE record ->> '$.state' IN ('FAILED', 'CANCELLED', 'EXPIRED');
+`;
+
+const migrations: readonly string[] = [version1, version2];
 
 /** What this code knows; a file of a later version is refused, because an older program could damage it. */
 export const schemaVersion = migrations.length;

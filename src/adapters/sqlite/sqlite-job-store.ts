@@ -4,6 +4,8 @@ import { bucketMs, jobIdParts, maxShards } from '../../domain/job-id.ts';
 import { listJobs } from '../../application/ports/job-listing.ts';
 import type { IdempotencyEntry, JobListQuery, JobStore, Partition } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
+import { listEnded } from '../../application/ports/ended-listing.ts';
+import { createFlagReads } from './flag-reads.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createShardFence } from './shard-fence.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -74,7 +76,8 @@ function createBucketReads(
   };
 }
 
-function createListing(database: SqliteDatabase): JobStore['listJobs'] {
+function createListing(database: SqliteDatabase, findJob: JobStore['findJob']): JobStore['listJobs'] {
+  const flagsOf = createFlagReads(database);
   const partitions = (step: '<' | '>', direction: 'ASC' | 'DESC') =>
     database.prepare(
       `SELECT bucket, shard FROM queue_buckets
@@ -114,8 +117,11 @@ function createListing(database: SqliteDatabase): JobStore['listJobs'] {
     if (minute !== undefined) yield minute;
   }
 
-  return (query) =>
-    listJobs(
+  return (query) => {
+    if (query.ended !== undefined) {
+      return listEnded({ flags: flagsOf(query.queueNo, query.nowMs), record: findJob }, query);
+    }
+    return listJobs(
       {
         minutes: (_order, from, to) => minutes(query, from, to),
         async rows({ bucket, shard }, { above, below }, order, limit) {
@@ -128,13 +134,15 @@ function createListing(database: SqliteDatabase): JobStore['listJobs'] {
       },
       query,
     );
+  };
 }
 
 export function createSqliteJobStore(database: SqliteDatabase, clock: Clock): JobStore {
+  const reads = createBucketReads(database, clock);
   return {
     ...createShardFence(database),
-    ...createBucketReads(database, clock),
-    listJobs: createListing(database),
+    ...reads,
+    listJobs: createListing(database, reads.findJob),
     commit: createGroupCommit(database),
   };
 }

@@ -55,7 +55,7 @@ function lastIdAt(atMs: number, queueNo: number): JobId {
 }
 
 /** All that the query may see; an empty range has `above` at or past `below`. */
-function rangeOf({ order, cursor, createdFromMs, createdBeforeMs, nowMs }: JobListQuery): IdRange {
+export function rangeOf({ order, cursor, createdFromMs, createdBeforeMs, nowMs }: JobListQuery): IdRange {
   const fromMs = Math.max(createdFromMs ?? 0, nowMs - retentionMaxMs, 1);
   const beforeMs = Math.min(createdBeforeMs ?? lastMs, lastMs);
   // Of no queue in particular: exclusive bounds that lie between the milliseconds.

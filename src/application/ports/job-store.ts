@@ -5,8 +5,9 @@
  * refused (`deposed`) or loses. Jobs of a shard lie in partitions of one minute of creation (`bucket`), each with its own
  * copy of the epoch and a count of commits, so that one conditional batch per partition is a whole group commit.
  */
-import type { JobRecord } from '../../domain/job.ts';
+import type { FailureReason, JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import type { EndedState } from './ended-listing.ts';
 
 export interface Partition {
   readonly shard: number;
@@ -74,6 +75,11 @@ export interface JobListQuery {
   readonly createdFromMs?: number;
   /** Not this instant itself. */
   readonly createdBeforeMs?: number;
+  /**
+   * Only jobs that ended so, for one of these reasons (none: any): what `matches` lets through, told so that the store
+   * need not look at the others.
+   */
+  readonly ended?: { readonly states: readonly EndedState[]; readonly reasons: readonly FailureReason[] };
   /** Absent: all. */
   readonly matches?: (record: JobRecord) => boolean;
 }

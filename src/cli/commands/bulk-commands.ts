@@ -5,8 +5,8 @@ import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { followBulk } from '../follow-bulk.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
-import { addFilterFlags, filterOf } from '../filter-flags.ts';
-import type { FilterFlags } from '../filter-flags.ts';
+import { addEndedFilterFlags, addFilterFlags, endedFilterOf, filterOf } from '../filter-flags.ts';
+import type { EndedFilterFlags, FilterFlags } from '../filter-flags.ts';
 import { countFlag, given } from '../flag-values.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { parseJsonInput } from '../job-input.ts';
@@ -29,7 +29,7 @@ export function addRetryCommand(program: Command, context: CommandContext): void
     });
 }
 
-interface RedriveFlags extends FilterFlags {
+interface RedriveFlags extends EndedFilterFlags {
   readonly rate?: number;
   readonly redriveId?: string;
 }
@@ -40,14 +40,14 @@ export function addRedriveCommand(program: Command, context: CommandContext): vo
     .description(
       'submit all jobs of a queue that have failed again, at a rate (FAILED and EXPIRED, unless --state says)',
     );
-  addFilterFlags(command)
+  addEndedFilterFlags(command)
     .option('--rate <count>', 'most jobs in a second (100)', countFlag('rate', 1, 10_000))
     .option('--redrive-id <name>', 'name of the operation; with the same name no job is submitted twice')
     .action(async (flags: RedriveFlags, self: Command) => {
       const { signal } = context;
       const more = given({ perSecond: flags.rate, redriveId: flags.redriveId });
       const code = await withSession(context, self, ({ client, isJson }) =>
-        followBulk(context, client.redrive({ ...filterOf(flags), ...more, signal }), {
+        followBulk(context, client.redrive({ ...endedFilterOf(flags), ...more, signal }), {
           what: 'submitted again',
           isJson,
         }),

@@ -4,8 +4,8 @@ import type { JobInfo } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { UsageError, exitCodes } from '../exit-code.ts';
-import { addFilterFlags, filterOf } from '../filter-flags.ts';
-import type { FilterFlags } from '../filter-flags.ts';
+import { addEndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
+import type { EndedFilterFlags } from '../filter-flags.ts';
 import { countFlag, durationFlag, timeFlag } from '../flag-values.ts';
 import { followJobs } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
@@ -65,19 +65,19 @@ export function addWatchCommand(program: Command, context: CommandContext): void
     });
 }
 
-interface ListFlags extends FilterFlags {
+interface ListFlags extends EndedFilterFlags {
   readonly limit: number;
   readonly oldest?: boolean;
 }
 
 export function addListCommand(program: Command, context: CommandContext): void {
   const list = program.command('list').description('show the jobs of a queue, newest first');
-  addFilterFlags(list)
+  addEndedFilterFlags(list)
     .option('--oldest', 'oldest first')
     .option('--limit <count>', 'most jobs to show', countFlag('limit', 1, 1_000_000), 20)
     .action(async (flags: ListFlags, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
-        const jobs = client.list({ ...filterOf(flags), limit: flags.limit, oldestFirst: flags.oldest === true });
+        const jobs = client.list({ ...endedFilterOf(flags), limit: flags.limit, oldestFirst: flags.oldest === true });
         if (isJson) {
           for await (const job of jobs) context.terminal.out(documentLine(jobDocument(job)));
           return;

@@ -1,0 +1,40 @@
+/** The flags of a queue, day by day: days without jobs cost nothing. */
+import { types } from 'cassandra-driver';
+import { flagPageRows, type EndedSource, type JobFlag } from '../../application/ports/ended-listing.ts';
+import type { FailureReason } from '../../domain/job.ts';
+import { bucketOf, type JobId } from '../../domain/job-id.ts';
+import type { CqlClient } from './cql-client.ts';
+import { dayOf } from './queue-register.ts';
+import { readNewestFlags, readOldestFlags, type FlagRow } from './tables/job-flags.ts';
+import { readQueueDays } from './tables/queue-buckets.ts';
+
+/** The largest value of a CQL int. */
+const dayMax = 2 ** 31 - 1;
+
+function toFlag({ id, state, reason }: FlagRow): JobFlag {
+  return {
+    id: id.toString() as JobId,
+    state: state as JobFlag['state'],
+    reason: reason === '' ? null : (reason as FailureReason),
+  };
+}
+
+export function createFlagReads(client: CqlClient, queueNo: number): EndedSource['flags'] {
+  return async function* flags(range, order) {
+    const statement = order === 'newest' ? readNewestFlags : readOldestFlags;
+    const [first, last] = [dayOf(bucketOf(range.above)), Math.min(dayMax, dayOf(bucketOf(range.below)))];
+    const days = await client.rows(readQueueDays, [queueNo, first, last]);
+    for (const { day } of order === 'newest' ? days : days.toReversed()) {
+      let { above, below } = range;
+      for (;;) {
+        const bounds = [types.Uuid.fromString(above), types.Uuid.fromString(below)];
+        const page = (await client.rows(statement, [queueNo, day, ...bounds, flagPageRows])).map(toFlag);
+        yield page;
+        const end = page.at(-1);
+        if (end === undefined || page.length < flagPageRows) break;
+        if (order === 'newest') below = end.id;
+        else above = end.id;
+      }
+    }
+  };
+}
