@@ -35,6 +35,7 @@ const borrowed: ReadonlySet<string> = new Set([
 
 /** Files of their own; the rest is one file, which hands these on. */
 const apart = [
+  { proto: 'troupe/v1/jobs.proto', file: 'jobs-messages.ts', service: 'Jobs' },
   { proto: 'troupe/v1/cluster.proto', file: 'cluster-messages.ts', service: 'Cluster' },
   { proto: 'troupe/v1/queues.proto', file: 'queue-messages.ts', service: 'Queues' },
 ] as const;

@@ -74,7 +74,7 @@ interface Opening {
   readonly nowMs: number;
 }
 
-async function openPayload(payloads: PayloadStore, { record, payload, nowMs }: Opening): Promise<OpenedPayload> {
+export async function openPayload(payloads: PayloadStore, { record, payload, nowMs }: Opening): Promise<OpenedPayload> {
   const why = goneSince(record, nowMs);
   if (why !== undefined) return { kind: 'gone', why };
   if (payload.kind === 'erased') return { kind: 'gone', why: 'erased' };

@@ -85,7 +85,7 @@ export function createJobReader(parts: JobReaderParts): JobReader {
  * The owner could not answer, or does not have the job in memory, as with all that ended before it took the shard over
  * and with all but the newest that ended since: the store knows.
  */
-const awayCodes: ReadonlySet<string> = new Set([
+export const awayCodes: ReadonlySet<string> = new Set([
   'SHARD_UNAVAILABLE',
   'OUTCOME_UNKNOWN',
   'BROKER_UNAVAILABLE',

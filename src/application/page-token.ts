@@ -5,6 +5,9 @@
 import { TroupeError } from '../domain/errors.ts';
 import { jobIdParts, parseJobId } from '../domain/job-id.ts';
 import type { JobId } from '../domain/job-id.ts';
+import type { LogPosition } from '../domain/job-log.ts';
+
+const tokenNumbers = /^([1-9][0-9]{0,9})(?:\.(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9}))?$/;
 
 /** `digest` stands for what is listed, and in which order. */
 export function jobPageToken(cursor: JobId, digest: string): string {
@@ -42,20 +45,26 @@ export function parseQueuePageToken(token: string): string {
   return name;
 }
 
-export function resumeToken(jobId: JobId, seq: number): string {
-  return encode('r1', `${jobId}.${String(seq)}`);
+/** `log`: the last line that was told, where the watch is about lines too. */
+export function resumeToken(jobId: JobId, seq: number, log?: LogPosition): string {
+  const lines = log === undefined ? [] : [log.attempt, log.number];
+  return encode('r1', [jobId, seq, ...lines].join('.'));
 }
 
-/** The number of the last change that the client has seen. */
-export function parseResumeToken(token: string, jobId: string): number {
+/** The number of the last change that the client has seen, and the last line. */
+export function parseResumeToken(
+  token: string,
+  jobId: string,
+): { readonly seq: number; readonly log: LogPosition | undefined } {
   const text = decode('r1', token) ?? '';
-  const seq = /^[1-9][0-9]{0,9}$/.exec(text.slice(jobId.length + 1))?.[0];
+  const [, seq, attempt, number] = tokenNumbers.exec(text.slice(jobId.length + 1)) ?? [];
   if (seq === undefined || !text.startsWith(`${jobId}.`)) {
     throw new TroupeError('INVALID_RESUME_TOKEN', {
       violations: [{ field: 'resume_token', description: 'is not one of this job' }],
     });
   }
-  return Number(seq);
+  const log = attempt === undefined ? undefined : { attempt: Number(attempt), number: Number(number) };
+  return { seq: Number(seq), log };
 }
 
 function encode(kind: string, text: string): string {

@@ -70,6 +70,8 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     claim: new Map(),
     complete: new Map(),
     checkpoint: new Map(),
+    log: new Map(),
+    'read-log': new Map(),
     heartbeat: new Map(),
     cancel: new Map(),
     erase: new Map(),

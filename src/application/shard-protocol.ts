@@ -5,6 +5,7 @@
 import type { Allotment, AllotmentAsk } from '../domain/allotment.ts';
 import type { WireError } from '../domain/errors.ts';
 import type { Checkpoint, Failure, JobRecord, JobSpec, Payload } from '../domain/job.ts';
+import type { LogLine, LogPosition, StoredLog } from '../domain/job-log.ts';
 import type { JobId } from '../domain/job-id.ts';
 import type { QueueStats } from '../domain/queue-stats.ts';
 
@@ -76,6 +77,8 @@ export interface CompleteItem {
   readonly jobId: JobId;
   readonly token: string;
   readonly outcome: AttemptOutcome;
+  /** All that the attempt has said; absent: nothing. */
+  readonly log?: Payload;
 }
 /** `stale`: another attempt holds the job, or it has ended; the report changed nothing. */
 export type CompleteResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
@@ -88,6 +91,27 @@ export interface CheckpointItem extends Pick<Checkpoint, 'payload' | 'bytes' | '
 /** `recorded`: this one, or a later one of the attempt, is durable. */
 export interface CheckpointResult {
   readonly kind: 'recorded' | 'stale';
+}
+
+/** Lines of one run that its shard does not have yet: all that are kept after number `after`. */
+export interface LogItem {
+  readonly jobId: JobId;
+  readonly token: string;
+  readonly after: number;
+  readonly lines: readonly LogLine[];
+}
+/** `through`: the newest line of the attempt that the shard knows of. */
+export type LogResult = { readonly kind: 'kept'; readonly through: number } | { readonly kind: 'stale' };
+
+export interface ReadLogItem {
+  readonly jobId: JobId;
+  readonly seen: LogPosition;
+}
+export interface ReadLogResult {
+  /** Of attempts that have ended. */
+  readonly stored: readonly StoredLog[];
+  /** Of attempts that are not among those; in order, not necessarily all of them at once. */
+  readonly lines: readonly LogLine[];
 }
 
 export interface RunPulse {
@@ -183,6 +207,8 @@ export interface ShardVerbs {
   claim: { item: ClaimItem; result: ClaimResult };
   complete: { item: CompleteItem; result: CompleteResult };
   checkpoint: { item: CheckpointItem; result: CheckpointResult };
+  log: { item: LogItem; result: LogResult };
+  'read-log': { item: ReadLogItem; result: ReadLogResult };
   heartbeat: { item: HeartbeatItem; result: HeartbeatResult };
   cancel: { item: CancelItem; result: JobView };
   erase: { item: EraseItem; result: JobView };
@@ -199,6 +225,8 @@ export const shardVerbs = [
   'claim',
   'complete',
   'checkpoint',
+  'log',
+  'read-log',
   'heartbeat',
   'cancel',
   'erase',

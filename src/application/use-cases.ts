@@ -34,6 +34,8 @@ import type { QueueQuarantines } from './ports/queue-quarantines.ts';
 import type { Clock, Logger, Random } from './ports/runtime.ts';
 import type { Store } from './ports/store.ts';
 import { createQueueCatalog } from './queue-catalog.ts';
+import { createGetJobLog } from './read-log.ts';
+import type { GetJobLog } from './read-log.ts';
 import { createRedriveJobs } from './redrive-jobs.ts';
 import type { RedriveJobs } from './redrive-jobs.ts';
 import { createRescheduleJob } from './reschedule-job.ts';
@@ -59,6 +61,7 @@ export interface UseCases {
   readonly downloadPayload: DownloadPayload;
   readonly rescheduleJob: RescheduleJob;
   readonly watchJob: WatchJob;
+  readonly getJobLog: GetJobLog;
   readonly retryJob: RetryJob;
   readonly redriveJobs: RedriveJobs;
   readonly cancelJobs: CancelJobs;
@@ -136,7 +139,8 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     retryJob,
     redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
     cancelJobs: createCancelJobs({ listJobs, cancelJob, clock }),
-    watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock }),
+    watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock, batcher }),
+    getJobLog: createGetJobLog({ reader, batcher, payloads, clock }),
     queues: createManageQueues({ store: store.queues, catalog, views: queueViews, stats: queueStats, clock }),
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),

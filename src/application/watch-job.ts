@@ -15,6 +15,9 @@ import { parseResumeToken, resumeToken } from './page-token.ts';
 import type { LiveFeed, ProgressNote } from './ports/bus.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
 import type { Clock } from './ports/runtime.ts';
+import { LogCursor, logStart } from './read-log.ts';
+import type { LogPage } from './read-log.ts';
+import type { ShardBatcher } from './shard-batcher.ts';
 import { createWakeUp } from './wake-up.ts';
 
 /** Without any news the job is read again after this. */
@@ -29,30 +32,48 @@ export interface WatchJobParts {
   readonly feed: LiveFeed;
   readonly payloads: PayloadStore;
   readonly clock: Clock;
+  readonly batcher: ShardBatcher;
 }
 
 export interface WatchUpdate {
   /** The last one has its output. */
   readonly job: FullJob;
   readonly resumeToken: string;
+  /** Only where lines are asked for. */
+  readonly log?: LogPage;
 }
 
-export type WatchJob = (context: CallContext, jobId: string, token: string) => AsyncGenerator<WatchUpdate, void>;
+export interface WatchOptions {
+  /** Empty: from the beginning. */
+  readonly token: string;
+  /** Tell what its attempts say, too. */
+  readonly logs: boolean;
+}
+
+export type WatchJob = (
+  context: CallContext,
+  jobId: string,
+  options: WatchOptions,
+) => AsyncGenerator<WatchUpdate, void>;
 
 export function createWatchJob(parts: WatchJobParts): WatchJob {
   const { reader, feed, clock } = parts;
 
-  return async function* watchJob(context, jobId, token) {
+  return async function* watchJob(context, jobId, { token, logs }) {
     ensureAwaited(context, clock.nowMs());
     const first = await reader.read(context.tenant, jobId);
     const { id, spec } = first.record;
-    let seenSeq = token === '' ? 0 : parseResumeToken(token, id);
+    const from = token === '' ? undefined : parseResumeToken(token, id);
+    const cursor = logs ? new LogCursor(parts, first.record, from?.log ?? logStart) : undefined;
+    let linesDue = logs;
+    let seenSeq = from?.seq ?? 0;
     let toldSeq = 0;
     let readAtMs = clock.monotonicMs();
     let note: ProgressNote | undefined;
     const wakeUp = createWakeUp(clock, context.signal);
     const unsubscribe = feed.watchJob({ jobId: id, tenant: spec.tenant, queue: spec.queue }, (change) => {
       if (change.kind === 'event') toldSeq = Math.max(toldSeq, change.seq);
+      else if (change.kind === 'log') linesDue = logs;
       else note = change.progress;
       wakeUp.wake();
     });
@@ -69,14 +90,22 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
             ({ record } = view);
             seenSeq = record.seq;
             note = undefined;
-            yield await update(view);
+            linesDue = logs;
+            // All that it has said comes with its last word at the latest.
+            yield await update(view, cursor, isTerminal(record.state) ? await cursor?.rest() : undefined);
             if (isTerminal(record.state)) return;
           }
         } else if (note) {
           const { fraction, note: text } = note;
           note = undefined;
-          yield await update({ record, progress: { fraction, note: text } });
+          yield await update({ record, progress: { fraction, note: text } }, cursor);
           await wakeUp.sleep(progressGapMs, { deaf: true });
+        }
+        while (cursor !== undefined && linesDue) {
+          linesDue = false;
+          for (let page = await cursor.next(); page !== undefined; page = await cursor.next()) {
+            yield await update({ record }, cursor, page);
+          }
         }
         if (toldSeq > seenSeq && due) {
           await wakeUp.sleep(lagMs, { deaf: true });
@@ -93,9 +122,10 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
     }
   };
 
-  async function update(view: FullJob): Promise<WatchUpdate> {
+  async function update(view: FullJob, cursor?: LogCursor, log?: LogPage): Promise<WatchUpdate> {
     const { record } = view;
     const output = isTerminal(record.state) ? await openOutput(parts.payloads, record, clock.nowMs()) : undefined;
-    return { job: { ...view, ...(output && { output }) }, resumeToken: resumeToken(record.id, record.seq) };
+    const token = resumeToken(record.id, record.seq, cursor?.seen);
+    return { job: { ...view, ...(output && { output }) }, resumeToken: token, ...(log && { log }) };
   }
 }

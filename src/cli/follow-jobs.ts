@@ -2,7 +2,7 @@
  * Follows jobs to their end and shows how they fare: bars on a terminal, a line for each end elsewhere.
  * At most `watchesMax` are watched at once; the others wait their turn, and lose nothing by it.
  */
-import type { JobInfo, TroupeClient } from '../client/index.ts';
+import type { JobInfo, JobLog, TroupeClient } from '../client/index.ts';
 import { jobRow, stateText } from './job-text.ts';
 import { ProgressBars } from './progress-bars.ts';
 import type { ProgressRow } from './progress-bars.ts';
@@ -24,6 +24,8 @@ export interface FollowOptions {
   readonly quiet: boolean;
   readonly onChange?: (job: JobInfo, followed: FollowedJob) => void;
   readonly onEnd: (job: JobInfo, followed: FollowedJob) => void;
+  /** Makes lines of what its attempts say, to be shown as they come; default: that is not asked for. */
+  readonly logText?: (log: JobLog, followed: FollowedJob) => string;
 }
 
 const watchesMax = 32;
@@ -54,6 +56,11 @@ class Board {
     this.#show();
   }
 
+  print(text: string): void {
+    if (text !== '') this.#bars.print(text);
+    this.#show();
+  }
+
   close(): void {
     this.#bars.clear();
   }
@@ -73,8 +80,9 @@ class Board {
 }
 
 async function followOne(options: FollowOptions, board: Board, followed: FollowedJob): Promise<JobInfo> {
-  const { client, signal } = options;
-  for await (const { job } of client.watch(followed.id, { signal })) {
+  const { client, signal, logText } = options;
+  for await (const { job, log } of client.watch(followed.id, { signal, logs: logText !== undefined })) {
+    if (logText !== undefined) board.print(logText(log, followed));
     if (job.final) return job;
     options.onChange?.(job, followed);
     board.change(job, followed);

@@ -19,6 +19,7 @@ import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addDeleteCommand, addOutputCommand } from './commands/payload-commands.ts';
+import { addLogsCommand } from './commands/log-commands.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
 import { addServeCommand } from './commands/serve-command.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
@@ -48,6 +49,7 @@ function buildProgram(context: CommandContext): Command {
   addSubmitCommand(program, context);
   addGetCommand(program, context);
   addWatchCommand(program, context);
+  addLogsCommand(program, context);
   addListCommand(program, context);
   addCancelCommand(program, context);
   addOutputCommand(program, context);

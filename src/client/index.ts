@@ -24,6 +24,8 @@ import type { BulkClient } from './bulk.ts';
 import type { CallSettings, Connection, ConnectionOptions } from './connection.ts';
 import { downloadPayload } from './download.ts';
 import type { DownloadOptions } from './download.ts';
+import { readLog } from './job-log.ts';
+import type { JobLog } from './job-log.ts';
 import { fromJob, fromSubmitResponse, toFilter, toPayload, toSubmitRequest } from './job-mapper.ts';
 import type { JobDraft, JobInfo, JobOptions, ListOptions, RetryJobOptions, SubmittedJob } from './job-types.ts';
 import { createQueuesClient } from './queues-client.ts';
@@ -42,6 +44,7 @@ export type * from './cluster-types.ts';
 export type { CallSettings } from './connection.ts';
 export type { DownloadOptions } from './download.ts';
 export type * from './flow.ts';
+export type { JobLog, JobLogLine } from './job-log.ts';
 export type * from './job-types.ts';
 export type { DurationQuantiles, QueueStatsInfo } from './queue-stats.ts';
 export type { QueuesClient } from './queues-client.ts';
@@ -78,6 +81,7 @@ export interface TroupeClient extends BulkClient {
   /** Erases input and output of an ended job, at once and durably; the rest of it stays. */
   delete(jobId: string, settings?: CallSettings): Promise<JobInfo>;
   /** Up to and with the final state; goes on by itself when the connection breaks. */
+  log(jobId: string, settings?: CallSettings): Promise<JobLog>;
   watch(jobId: string, options?: WatchOptions): AsyncGenerator<WatchedJob, void>;
   /** Resolves with the final job, whatever its state. */
   wait(jobId: string, options?: Pick<WatchOptions, 'signal'>): Promise<JobInfo>;
@@ -149,6 +153,9 @@ export function connect(options: ClientOptions): TroupeClient {
     );
   }
 
+  const log = (jobId: string, settings: CallSettings = {}): Promise<JobLog> =>
+    readLog({ connection, contract, backoff }, jobId, settings);
+
   const watch = (jobId: string, watchOptions: WatchOptions = {}): AsyncGenerator<WatchedJob, void> =>
     watchJob({ connection, contract, backoff }, jobId, watchOptions);
 
@@ -165,7 +172,7 @@ export function connect(options: ClientOptions): TroupeClient {
 
   const queues = createQueuesClient({ connection, contract, backoff });
   const bulk = createBulkClient({ connection, contract, codec, backoff });
-  const calls = { get, list, retry, reschedule, cancel, delete: erase, download, watch, wait, queues };
+  const calls = { get, list, retry, reschedule, cancel, delete: erase, download, log, watch, wait, queues };
   const cluster = createClusterClient({ connection, contract, backoff });
   return { ...submitting, ...calls, ...bulk, cluster, close: () => connection.close() };
 }

@@ -1,6 +1,8 @@
 /** Follows a job over broken connections. */
 import type { Contract } from '../contract/codec.ts';
 import type { Connection } from './connection.ts';
+import { fromLog } from './job-log.ts';
+import type { JobLog } from './job-log.ts';
 import { fromJob } from './job-mapper.ts';
 import type { JobInfo } from './job-types.ts';
 import { resumedStream } from './resumed-stream.ts';
@@ -10,12 +12,16 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
   /** From an earlier watch of the same job: what it said is not repeated. */
   readonly resumeToken?: string;
+  /** Lines of its attempts, too; default false. */
+  readonly logs?: boolean;
 }
 
 export interface WatchedJob {
   readonly job: JobInfo;
   /** Continues after this one, also in another process. */
   readonly resumeToken: string;
+  /** What its attempts have said since the update before; with `logs` only. */
+  readonly log: JobLog;
 }
 
 /** A watch that has begun outlasts the restart of a gateway: so many times the tries of a single call. */
@@ -29,11 +35,14 @@ export async function* watchJob(
   const { connection, contract, backoff } = parts;
   const { signal } = options;
   const updates = resumedStream(backoff, {
-    open: (resumeToken) => connection.stream(contract.jobs.WatchJob, { jobId, resumeToken }, { signal }),
+    open: (resumeToken) =>
+      connection.stream(contract.jobs.WatchJob, { jobId, resumeToken, includeLogs: options.logs }, { signal }),
     tokenOf: ({ resumeToken }) => resumeToken,
     token: options.resumeToken,
     patience,
     signal,
   });
-  for await (const { job, resumeToken } of updates) if (job) yield { job: fromJob(job), resumeToken };
+  for await (const { job, resumeToken, log } of updates) {
+    if (job) yield { job: fromJob(job), resumeToken, log: fromLog(log) };
+  }
 }

@@ -45,6 +45,7 @@ export type JobsContract = {
   readonly DownloadPayload: MethodCodec<wire.DownloadPayloadRequest, wire.DownloadPayloadResponse>;
   readonly DeleteJob: MethodCodec<wire.DeleteJobRequest, wire.DeleteJobResponse>;
   readonly WatchJob: MethodCodec<wire.WatchJobRequest, wire.WatchJobResponse>;
+  readonly GetJobLog: MethodCodec<wire.GetJobLogRequest, wire.GetJobLogResponse>;
 };
 
 export type QueuesContract = {

@@ -2,6 +2,8 @@
 import { goneReasons } from '../domain/payload-life.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
 import { attemptOutcomes, failureReasons, jobEventTypes, jobStates, uniqueConflicts } from '../domain/job.ts';
+import { logLevels } from '../domain/job-log.ts';
+import type { LogLevel } from '../domain/job-log.ts';
 import type { AttemptOutcome, FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
 import { waitingReasons } from '../domain/why-waiting.ts';
 import type { WaitingReason } from '../domain/why-waiting.ts';
@@ -53,6 +55,8 @@ export const attemptOutcomeCodes = {
   lost: 5,
   'given-back': 6,
 } as const satisfies Record<AttemptOutcome, number>;
+
+export const logLevelCodes = { debug: 1, info: 2, warn: 3, error: 4 } as const satisfies Record<LogLevel, number>;
 
 export const uniqueConflictCodes = {
   reject: 1,
@@ -109,4 +113,8 @@ export function jobEventTypeOf(code: number): JobEventType | undefined {
 
 export function attemptOutcomeOf(code: number): AttemptOutcome | undefined {
   return attemptOutcomes.find((outcome) => attemptOutcomeCodes[outcome] === code);
+}
+
+export function logLevelOf(code: number): LogLevel | undefined {
+  return logLevels.find((level) => logLevelCodes[level] === code);
 }

@@ -215,6 +215,8 @@ export interface JobRecord {
   readonly run?: RunLease;
   /** The newest one, of whichever attempt; absent: none. */
   readonly checkpoint?: Checkpoint;
+  /** Of the newest attempts that ended and had said something, oldest first, at most `storedLogsMax`. */
+  readonly logs?: readonly { readonly attempt: number; readonly payload: Payload }[];
   readonly output?: Payload;
   /** The last failure; on a terminal FAILED, why. */
   readonly failure?: Failure;

@@ -38,11 +38,13 @@ export function eraseJob(record: JobRecord, nowMs: number): JobRecord {
     spec: { ...record.spec, input: erased },
     ...(record.output !== undefined && { output: erased }),
     ...(record.checkpoint !== undefined && { checkpoint: { ...record.checkpoint, payload: erased } }),
+    ...(record.logs !== undefined && { logs: record.logs.map((log) => ({ ...log, payload: erased })) }),
     payloadsErasedAtMs: Math.max(nowMs, record.updatedAtMs),
   };
 }
 
 /** Ids in the payload store of all that the record refers to. */
-export function payloadIds({ spec, output, checkpoint }: JobRecord): readonly string[] {
-  return [spec.input, output, checkpoint?.payload].flatMap((payload) => (payload?.kind === 'ref' ? [payload.id] : []));
+export function payloadIds({ spec, output, checkpoint, logs = [] }: JobRecord): readonly string[] {
+  const payloads = [spec.input, output, checkpoint?.payload, ...logs.map(({ payload }) => payload)];
+  return payloads.flatMap((payload) => (payload?.kind === 'ref' ? [payload.id] : []));
 }

@@ -9,6 +9,7 @@ import { assertNever, invariant } from './errors.ts';
 import type { Checkpoint, Failure, JobRecord, JobSpec, JobState, Payload, TrailEntry } from './job.ts';
 import { isTerminal, trailMax } from './job.ts';
 import type { JobId } from './job-id.ts';
+import { withLog } from './job-log.ts';
 import { oomRetriesMax } from './memory-class.ts';
 import { isNonRetryable, retryDelayMs } from './retry-policy.ts';
 import { payloadsKeptMs } from './payload-life.ts';
@@ -21,22 +22,27 @@ export type JobCommand =
   /** Another time for what waits for its time; one that is over is now. */
   | { readonly kind: 'reschedule'; readonly readyAtMs: number }
   | { readonly kind: 'claim'; readonly node: string; readonly token: string }
-  | { readonly kind: 'succeed'; readonly token: string; readonly output?: Payload }
-  | {
+  | ({ readonly kind: 'succeed'; readonly output?: Payload } & Reported)
+  | ({
       readonly kind: 'fail';
-      readonly token: string;
       readonly failure: Failure;
       readonly retryable: boolean;
       /** It ran out of memory, and there is this larger class to try. */
       readonly nextMemoryMb?: number;
-    }
-  | { readonly kind: 'snooze'; readonly token: string; readonly delayMs: number }
-  | { readonly kind: 'stopped'; readonly token: string }
-  | { readonly kind: 'return'; readonly token: string }
-  | { readonly kind: 'lose'; readonly token: string; readonly blame: Blame }
+    } & Reported)
+  | ({ readonly kind: 'snooze'; readonly delayMs: number } & Reported)
+  | ({ readonly kind: 'stopped' } & Reported)
+  | ({ readonly kind: 'return' } & Reported)
+  | ({ readonly kind: 'lose'; readonly blame: Blame } & Reported)
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'expire' }
   | ({ readonly kind: 'checkpoint'; readonly token: string } & Pick<Checkpoint, 'payload' | 'bytes' | 'number'>);
+
+/** Which attempt has ended, and where what it said lies. */
+interface Reported {
+  readonly token: string;
+  readonly log?: Payload;
+}
 
 /** How far a lost attempt is to blame: `none` went down with others, `suspect` was in a thread of the dead process, `convicted` was alone in it. */
 export type Blame = 'none' | 'suspect' | 'convicted';
@@ -136,7 +142,8 @@ function claim(record: JobRecord, node: string, token: string, nowMs: number): D
 
 type Report = Extract<JobCommand, { kind: 'succeed' | 'fail' | 'snooze' | 'stopped' | 'return' | 'lose' }>;
 
-function settle(record: JobRecord, report: Report, at: Moment): Decision {
+function settle(ended: JobRecord, report: Report, at: Moment): Decision {
+  const record = withLog(ended, report.log);
   const { nowMs } = at;
   if (record.state === 'CANCELLING') return move(record, { by: report.kind, to: 'CANCELLED', nowMs }, {});
   switch (report.kind) {

@@ -17,6 +17,7 @@ import {
 } from './job-mapper.ts';
 import { payloadMethods } from './payload-methods.ts';
 import { toQueueStats } from './queue-stats-mapper.ts';
+import { toLog } from './log-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
@@ -74,10 +75,14 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
 
     WatchJob: scope.stream<wire.WatchJobRequest, wire.WatchJobResponse>('WatchJob', (request, context) =>
       admission.watch(
-        () => useCases.watchJob(context, request.jobId, request.resumeToken),
-        ({ job, resumeToken }) => ({ job: toJob(job), resumeToken }),
+        () => useCases.watchJob(context, request.jobId, { token: request.resumeToken, logs: request.includeLogs }),
+        ({ job, resumeToken, log }) => ({ job: toJob(job), resumeToken, log: log && toLog(log) }),
       ),
     ),
+
+    GetJobLog: scope.unary<wire.GetJobLogRequest, wire.GetJobLogResponse>('GetJobLog', async (request, context) => ({
+      log: toLog(await useCases.getJobLog(context, request.jobId)),
+    })),
   };
 }
 

@@ -236,6 +236,34 @@ it('goes on from its last checkpoint when its node is drained under it', async (
   });
 });
 
+it('tells what attempts say: late watchers from the beginning, resumed ones once, and readers after the end', async () => {
+  const gate = join(cluster.dir, 'talks.gate');
+  const retry = { maxAttempts: 2, initialMs: 1, maxMs: 1 };
+  const { jobId } = await troupe.submit('test.talks', { gate, lines: 3, fails: true }, { retry });
+  const lines = async () => (await troupe.log(jobId)).lines;
+  await cluster.waitFor('two attempts have spoken', async () => (await lines()).length === 6, 10_000);
+  const heard: string[] = [];
+  let resumeToken = '';
+  for await (const { log, resumeToken: token } of troupe.watch(jobId, { logs: true })) {
+    heard.push(...log.lines.map(({ attempt, number, text }) => `${String(attempt)}.${String(number)} ${text}`));
+    resumeToken = token;
+    if (heard.length >= 6) break;
+  }
+  expect(heard).toEqual(
+    [1, 2].flatMap((attempt) => [1, 2, 3].map((n) => `${String(attempt)}.${String(n)} line ${String(n)}`)),
+  );
+  writeFileSync(gate, '');
+  const rest: string[] = [];
+  for await (const { log } of troupe.watch(jobId, { logs: true, resumeToken })) {
+    rest.push(...log.lines.map(({ level, text }) => `${level} ${text}`));
+  }
+  expect(rest).toEqual(['warn the last one']);
+  expect((await lines()).map(({ attempt, number }) => [attempt, number])).toEqual([
+    ...[1, 2, 3].map((number) => [1, number]),
+    ...[1, 2, 3, 4].map((number) => [2, number]),
+  ]);
+});
+
 it('refuses what makes no sense, by field', async () => {
   const fields = async (steps: AsyncIterable<unknown>): Promise<unknown> => {
     try {

@@ -224,6 +224,7 @@ export async function openEdge(): Promise<Edge> {
   };
   const feed: LiveFeed = {
     publishProgress: () => undefined,
+    publishLogNews: () => undefined,
     watchJob({ jobId }, listener) {
       const ofJob = listeners.get(jobId) ?? new Set();
       listeners.set(jobId, ofJob.add(listener));

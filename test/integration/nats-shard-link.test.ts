@@ -174,7 +174,7 @@ describe('shard link', () => {
     stop();
   });
 
-  test('live feed: events and progress of one job, until told to stop', async () => {
+  test('live feed: events, progress and log news of one job, until told to stop', async () => {
     const jobId = testJobId();
     const seen: unknown[] = [];
     const job = { jobId, tenant: 'acme', queue: 'thumbs' };
@@ -186,15 +186,13 @@ describe('shard link', () => {
     await owner.publisher.publishEvent({ ...event, jobId: testJobId(), seq: 9, type: 'queued' });
     const note = { jobId, attempt: 1, fraction: 0.4, note: 'tile 12 of 30' };
     owner.live.publishProgress('acme', 'thumbs', note);
-    await eventually(() => seen.length === 2);
+    owner.live.publishLogNews('acme', 'thumbs', jobId);
+    await eventually(() => seen.length === 3);
     stopSecond();
     stop();
     await owner.publisher.publishEvent({ ...event, jobId, seq: 2, type: 'started' });
     await roundTrip(client);
-    expect(seen).toEqual([
-      { kind: 'event', seq: 1 },
-      { kind: 'progress', progress: note },
-    ]);
+    expect(seen).toEqual([{ kind: 'event', seq: 1 }, { kind: 'progress', progress: note }, { kind: 'log' }]);
   });
 
   test('the link goes while a request is out: OUTCOME_UNKNOWN at once; after the restart all serve again', async () => {

@@ -14,6 +14,7 @@ import type {
   CheckpointResult,
   CompleteItem,
   HeartbeatItem,
+  LogItem,
   ShardVerb,
   ShardVerbs,
 } from '../../src/application/shard-protocol.ts';
@@ -47,6 +48,10 @@ export interface WorkerHarness {
   readonly acks: string[];
   readonly givenBack: { readonly ackTo: string; readonly delayMs: number | undefined }[];
   readonly notes: ProgressNote[];
+  readonly logNews: JobId[];
+  readonly logs: LogItem[];
+  /** What the shard knows of a run's log. */
+  logThrough: number;
   /** Messages that went on to their own strand. */
   readonly moved: WorkMessage[];
   /** What the stream says of its strands. */
@@ -99,6 +104,9 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       acks: [],
       givenBack: [],
       notes: [],
+      logNews: [],
+      logs: [],
+      logThrough: 0,
       moved: [],
     },
     ...{ waiting: [], stop: [], handlers },
@@ -137,6 +145,13 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       case 'checkpoint':
         harness.checkpoints.push(item as CheckpointItem);
         return { kind: harness.checkpoint };
+      case 'log': {
+        const { after, lines } = item as LogItem;
+        harness.logs.push(item as LogItem);
+        if (after <= harness.logThrough) harness.logThrough = lines.at(-1)?.number ?? harness.logThrough;
+        return { kind: 'kept', through: harness.logThrough };
+      }
+      case 'read-log':
       case 'submit':
       case 'cancel':
       case 'erase':
@@ -178,7 +193,10 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
             return Promise.resolve();
           },
         },
-        live: { publishProgress: (_tenant, _queue, note) => void harness.notes.push(note) },
+        live: {
+          publishProgress: (_tenant, _queue, note) => void harness.notes.push(note),
+          publishLogNews: (_tenant, _queue, jobId) => void harness.logNews.push(jobId),
+        },
         payloads: {
           deletePayload: (id) => {
             harness.payloads.delete(id);

@@ -22,6 +22,7 @@ import { jobFacts, JobTable } from './job-table.ts';
 import { deposed, OwnershipProof } from './ownership-proof.ts';
 import { PartitionSet } from './partition-set.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
+import { ShardLogs } from './shard-logs.ts';
 import type { ShardServices } from './shard-services.ts';
 import type { TakenShard } from './take-over.ts';
 import { UniqueKeys } from './unique-keys.ts';
@@ -44,6 +45,7 @@ export class ShardCore {
   readonly windows: UniqueWindows;
   readonly dispatcher: Dispatcher;
   readonly allotter: Allotter;
+  readonly logs = new ShardLogs();
   readonly nextId: (queueNo: number) => JobId;
   readonly #partitions: PartitionSet;
   readonly #deadlines: DeadlineWatch;
@@ -292,6 +294,7 @@ export class ShardCore {
     const entry = this.table.get(record.id);
     if (entry === undefined) return;
     this.dispatcher.durable(entry, record);
+    this.logs.landed(record);
     if (isTerminal(record.state)) {
       this.table.retire(entry, record);
       this.windows.ended(record);

@@ -13,6 +13,8 @@ import type {
   LimitUseItem,
   PlaceItem,
   QueueStatsItem,
+  LogItem,
+  ReadLogItem,
   RescheduleItem,
   ShardVerb,
   ShardVerbs,
@@ -26,6 +28,7 @@ import type { BatchReply, Slot } from './batch-reply.ts';
 import { erase } from './erase-verb.ts';
 import { notFound, withRecord } from './job-lookup.ts';
 import { place, queueStats } from './queue-verbs.ts';
+import { keepLog, readLog } from './log-verbs.ts';
 import { submit } from './submit-verb.ts';
 import type { JobEntry } from './job-table.ts';
 import type { ShardCore } from './shard-core.ts';
@@ -64,6 +67,12 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
       break;
     case 'checkpoint':
       checkpoint(core, item as CheckpointItem, slot);
+      break;
+    case 'log':
+      keepLog(core, item as LogItem, slot);
+      break;
+    case 'read-log':
+      readLog(core, item as ReadLogItem, slot);
       break;
     case 'heartbeat':
       slot.ok(heartbeat(core, item as HeartbeatItem));
@@ -157,21 +166,22 @@ function complete(core: ShardCore, item: CompleteItem, slot: Slot<AnyResult>): v
   if (decision === undefined || decision.kind === 'refused') slot.ok({ kind: 'stale' });
 }
 
-function commandOf({ token, outcome }: CompleteItem): JobCommand {
+function commandOf({ token, outcome, log }: CompleteItem): JobCommand {
+  const reported = { token, ...(log !== undefined && { log }) };
   switch (outcome.kind) {
     case 'succeeded':
-      return { kind: 'succeed', token, ...(outcome.output !== undefined && { output: outcome.output }) };
+      return { kind: 'succeed', ...reported, ...(outcome.output !== undefined && { output: outcome.output }) };
     case 'failed':
-      return { ...outcome, kind: 'fail', token };
+      return { ...outcome, kind: 'fail', ...reported };
     case 'snoozed':
-      return { kind: 'snooze', token, delayMs: outcome.delayMs };
+      return { kind: 'snooze', ...reported, delayMs: outcome.delayMs };
     case 'stopped':
-      return { kind: 'stopped', token };
+      return { kind: 'stopped', ...reported };
     case 'returned':
-      return { kind: 'return', token };
+      return { kind: 'return', ...reported };
     case 'lost': {
       const blame = outcome.convicted ? 'convicted' : outcome.suspect === true ? 'suspect' : 'none';
-      return { kind: 'lose', token, blame };
+      return { kind: 'lose', ...reported, blame };
     }
     default:
       return assertNever(outcome);

@@ -2,13 +2,15 @@
 import type { ProgressNote } from '../../application/ports/bus.ts';
 import { payloadMarginMs } from '../../application/ports/payload-store.ts';
 import type { RunOutcome, RunPayload, RunRequest } from '../../application/ports/run-pool.ts';
-import type { CheckpointItem, ClaimResult } from '../../application/shard-protocol.ts';
 import { inlineLimit, payloadsKeptMs } from '../../domain/payload-life.ts';
+import type { CheckpointItem, ClaimResult, CompleteItem, RunPulse } from '../../application/shard-protocol.ts';
+import { invariant } from '../../domain/errors.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { CheckpointSaver, OfferedCheckpoint } from './checkpoint-saver.ts';
-import { bytesOf, placed } from './run-payloads.ts';
+import { attemptOutcome, bytesOf, placed } from './run-payloads.ts';
 import type { PayloadPlace } from './run-payloads.ts';
+import type { RunLog } from './run-logs.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 export type Grant = Extract<ClaimResult, { kind: 'granted' }>;
@@ -23,6 +25,8 @@ export interface NodeRun {
   progress: Pick<ProgressNote, 'fraction' | 'note'> | undefined;
   /** Since it saved its first checkpoint. */
   checkpoints: CheckpointSaver | undefined;
+  /** Since it said something. */
+  log: RunLog | undefined;
   /** Checkpoints in the payload store, oldest first; number 0 is that of an earlier attempt. */
   stored: readonly { readonly number: number; readonly id: string }[];
   outcome: RunOutcome | undefined;
@@ -45,6 +49,7 @@ export function newRun(jobId: JobId, grant: Grant): NodeRun {
     phase: 'fetching',
     progress: undefined,
     checkpoints: undefined,
+    log: undefined,
     stored: grant.checkpoint?.kind === 'ref' ? [{ number: 0, id: grant.checkpoint.id }] : [],
     outcome: undefined,
     reports: 0,
@@ -101,4 +106,33 @@ export function dropSuperseded(run: NodeRun, number: number, { payloads }: Pick<
   const superseded = run.stored.filter((stored) => stored.number < number);
   run.stored = run.stored.filter((stored) => stored.number >= number);
   for (const { id } of superseded) payloads.deletePayload(id).catch(() => undefined);
+}
+
+/** What the shard is told at the end of the run; large payloads are durable by then. */
+export async function completeItem(
+  run: NodeRun,
+  services: Pick<WorkerServices, 'payloads' | 'limits'>,
+): Promise<CompleteItem> {
+  invariant(run.outcome !== undefined, 'a run is reported when it has ended');
+  const lines = run.log?.log.after(0) ?? [];
+  const [outcome, log] = await Promise.all([
+    attemptOutcome(run.outcome, placeOf(run, 'output', services)),
+    lines.length === 0
+      ? undefined
+      : placed({ kind: 'json', json: JSON.stringify(lines) }, placeOf(run, 'log', services)),
+  ]);
+  return { jobId: run.jobId, token: run.grant.token, outcome, ...(log !== undefined && { log }) };
+}
+
+/** What is told of the runs in a heartbeat; of one that another attempt has overtaken nothing is. */
+export function pulsesByShard(runs: Iterable<NodeRun>): ReadonlyMap<number, readonly RunPulse[]> {
+  const byShard = new Map<number, RunPulse[]>();
+  for (const { jobId, shard, grant, progress, superseded } of runs) {
+    if (superseded) continue;
+    const pulses = byShard.get(shard) ?? [];
+    if (pulses.length === 0) byShard.set(shard, pulses);
+    const seen = progress === undefined ? {} : { progress: progress.fraction, note: progress.note };
+    pulses.push({ jobId, token: grant.token, ...seen });
+  }
+  return byShard;
 }

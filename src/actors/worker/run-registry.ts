@@ -1,16 +1,18 @@
 /** The node's runs and what happens to each; the actor in `runs-actor.ts` only passes messages in. */
 import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
-import type { ClaimResult, HeartbeatResult, RunPulse } from '../../application/shard-protocol.ts';
+import type { ClaimResult, HeartbeatResult } from '../../application/shard-protocol.ts';
 import { assertNever, TroupeError } from '../../domain/errors.ts';
+import type { LogLevel } from '../../domain/job-log.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/actor.ts';
 import { CheckpointSaver } from './checkpoint-saver.ts';
 import type { OfferedCheckpoint } from './checkpoint-saver.ts';
-import { checkpointItem, dropSuperseded, newRun, placeOf, requestOf, runIdOf } from './node-run.ts';
+import { checkpointItem, completeItem, dropSuperseded, newRun, pulsesByShard, requestOf, runIdOf } from './node-run.ts';
 import type { NodeRun, Phase } from './node-run.ts';
-import { attemptOutcome, fetchPayloads } from './run-payloads.ts';
+import { fetchPayloads } from './run-payloads.ts';
 import type { RunPayloads } from './run-payloads.ts';
+import { RunLogs } from './run-logs.ts';
 import type { RunsMessage } from './runs-message.ts';
 import type { WorkerServices } from './worker-services.ts';
 
@@ -29,12 +31,27 @@ export class RunRegistry {
     running: 0,
     reporting: 0,
   };
+  readonly #logs: RunLogs;
   #draining = false;
   #drained: (() => void) | undefined;
 
   constructor(services: WorkerServices, context: ActorContext<RunsMessage>) {
     this.#services = services;
     this.#context = context;
+    this.#logs = new RunLogs({
+      nowMs: () => context.clock.nowMs(),
+      send: ({ jobId, grant, shard }, after, log) =>
+        services.batcher.call(shard, 'log', { jobId, token: grant.token, after, lines: log.after(after) }),
+      onShipped: ({ jobId, grant }) => {
+        services.live.publishLogNews(grant.spec.tenant, grant.spec.queue, jobId);
+      },
+      then: (promise, act) => {
+        this.#then(promise, act);
+      },
+      later: (delayMs, act) => {
+        context.setTimer('logs', delayMs, { kind: 'continue', run: act });
+      },
+    });
   }
 
   /** The delivery holds a reserved slot; it is released when the run is handed over or does not come about. */
@@ -107,6 +124,11 @@ export class RunRegistry {
     run.checkpoints.offer(checkpoint);
   }
 
+  log(runId: string, level: LogLevel, text: string): void {
+    const run = this.#runs.get(runId);
+    if (run !== undefined) this.#logs.add(run, level, text);
+  }
+
   ended(runId: string, outcome: RunOutcome, durationMs: number): void {
     this.#services.slots.changed();
     const run = this.#runs.get(runId);
@@ -137,9 +159,8 @@ export class RunRegistry {
   report(runId: string): void {
     const run = this.#runs.get(runId);
     if (run?.outcome === undefined) return;
-    const { jobId, shard, grant } = run;
-    const reported = attemptOutcome(run.outcome, placeOf(run, 'output', this.#services)).then((outcome) =>
-      this.#services.batcher.call(shard, 'complete', { jobId, token: grant.token, outcome }),
+    const reported = completeItem(run, this.#services).then((item) =>
+      this.#services.batcher.call(run.shard, 'complete', item),
     );
     this.#then(reported, (answer) => {
       if (answer.status === 'fulfilled') this.#forget(run);
@@ -148,15 +169,7 @@ export class RunRegistry {
   }
 
   beat(): void {
-    const perShard = new Map<number, RunPulse[]>();
-    for (const { jobId, shard, grant, progress, superseded } of this.#runs.values()) {
-      if (superseded) continue;
-      const pulses = perShard.get(shard) ?? [];
-      if (pulses.length === 0) perShard.set(shard, pulses);
-      const seen = progress === undefined ? {} : { progress: progress.fraction, note: progress.note };
-      pulses.push({ jobId, token: grant.token, ...seen });
-    }
-    for (const [shard, runs] of perShard) {
+    for (const [shard, runs] of pulsesByShard(this.#runs.values())) {
       const heard = this.#services.batcher.call(shard, 'heartbeat', { node: this.#services.nodeId, runs });
       this.#then(heard, (answer) => {
         if (answer.status === 'fulfilled') this.#obey(answer.value);
@@ -296,6 +309,7 @@ export class RunRegistry {
   #forget(run: NodeRun): void {
     if (!this.#runs.delete(run.runId)) return;
     this.#counts[run.phase] -= 1;
+    this.#logs.forget(run);
     this.#context.cancelTimer(`report:${run.runId}`);
     this.#context.cancelTimer(`checkpoint:${run.runId}`);
     this.#checkDrained();

@@ -41,6 +41,9 @@ function startRuns(services: WorkerServices, context: ActorContext<RunsMessage>)
         case 'checkpoint':
           registry.checkpoint(message.runId, message.checkpoint);
           break;
+        case 'log':
+          registry.log(message.runId, message.level, message.text);
+          break;
         case 'ended':
           registry.ended(message.runId, message.outcome, message.durationMs);
           break;
@@ -75,6 +78,9 @@ export function runEventsTo(tell: (message: RunsMessage) => boolean, log: RunEve
     progress: (runId, fraction, note) => void tell({ kind: 'progress', runId, note: { fraction, note } }),
     checkpoint: (runId, number, payload) => void tell({ kind: 'checkpoint', runId, checkpoint: { number, payload } }),
     ended: (runId, outcome, durationMs) => void tell({ kind: 'ended', runId, outcome, durationMs }),
-    log,
+    log(runId, level, text) {
+      log(runId, level, text);
+      tell({ kind: 'log', runId, level, text });
+    },
   };
 }

@@ -15,7 +15,7 @@ export interface WorkerServices {
   readonly batcher: ShardBatcher;
   readonly source: WorkSource;
   readonly publisher: Pick<Publisher, 'acknowledge' | 'publishWork'>;
-  readonly live: Pick<LiveFeed, 'publishProgress'>;
+  readonly live: Pick<LiveFeed, 'publishProgress' | 'publishLogNews'>;
   readonly payloads: PayloadStore;
   readonly limits: WorkerLimits;
   readonly metrics: WorkerMetrics;

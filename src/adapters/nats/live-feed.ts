@@ -1,8 +1,12 @@
 /** Events and progress as they pass, over core NATS: nothing is kept, what is missed is found in the shard. */
 import type { Msg } from '@nats-io/transport-node';
 import type { LiveFeed, ProgressNote } from '../../application/ports/bus.ts';
+import type { JobId } from '../../domain/job-id.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
+
+/** On the subject of progress, and unlike any note. */
+const logNews = '';
 
 type Listener = Parameters<LiveFeed['watchJob']>[1];
 
@@ -19,6 +23,10 @@ export class NatsLiveFeed implements LiveFeed {
     this.#link.trySend(this.#names.progressSubject(tenant, queue, note.jobId), JSON.stringify(note));
   }
 
+  publishLogNews(tenant: string, queue: string, jobId: JobId): void {
+    this.#link.trySend(this.#names.progressSubject(tenant, queue, jobId), logNews);
+  }
+
   /** The client renews both subscriptions after a reconnect. */
   watchJob(job: Parameters<LiveFeed['watchJob']>[0], listener: Listener): () => void {
     const { connection } = this.#link;
@@ -30,6 +38,7 @@ export class NatsLiveFeed implements LiveFeed {
     });
     const progress = connection.subscribe(this.#names.progressSubject(job.tenant, job.queue, job.jobId), {
       callback: (error, message) => {
+        if (error === null && message.data.length === 0) listener({ kind: 'log' });
         const note = error === null ? readNote(message) : undefined;
         if (note !== undefined) listener({ kind: 'progress', progress: note });
       },

@@ -110,13 +110,16 @@ export interface ProgressNote {
 /** Live, lossy feeds: what is missed is found in the shard. */
 export interface LiveFeed {
   publishProgress(tenant: string, queue: string, note: ProgressNote): void;
+  /** Its shard has lines that it did not have. */
+  publishLogNews(tenant: string, queue: string, jobId: JobId): void;
   /** Calls back on every event or progress note of the job until the returned function is called. */
   watchJob(
     job: { readonly jobId: JobId; readonly tenant: string; readonly queue: string },
     listener: (
       change:
         | { readonly kind: 'event'; readonly seq: number }
-        | { readonly kind: 'progress'; readonly progress: ProgressNote },
+        | { readonly kind: 'progress'; readonly progress: ProgressNote }
+        | { readonly kind: 'log' },
     ) => void,
   ): () => void;
 }

@@ -1,6 +1,6 @@
 /** `troupe get`, `watch`, `list`, `reschedule`. */
 import type { Command } from 'commander';
-import type { JobInfo } from '../../client/index.ts';
+import type { JobInfo, JobLog } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
 import { UsageError, exitCodes } from '../exit-code.ts';
@@ -8,8 +8,10 @@ import { addEndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
 import type { EndedFilterFlags } from '../filter-flags.ts';
 import { countFlag, durationFlag, timeFlag } from '../flag-values.ts';
 import { followJobs } from '../follow-jobs.ts';
+import type { FollowedJob } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { exitCodeOfStates, jobTable, jobText, stateText } from '../job-text.ts';
+import { logLines } from '../log-text.ts';
 import { writeOutput } from '../output-file.ts';
 
 function print(context: CommandContext, isJson: boolean, job: JobInfo): void {
@@ -49,7 +51,8 @@ export function addWatchCommand(program: Command, context: CommandContext): void
   program
     .command('watch <job...>')
     .description('follow jobs to their end; with --json each change is a line')
-    .action(async (ids: readonly string[], _flags: unknown, command: Command) => {
+    .option('--logs', 'show what they say, too; with --json a line for each')
+    .action(async (ids: readonly string[], flags: { readonly logs?: boolean }, command: Command) => {
       const { terminal, signal, nowMs } = context;
       const ended = await withSession(context, command, ({ client, isJson }) => {
         const change = (job: JobInfo): void => terminal.out(documentLine(jobDocument(job)));
@@ -59,6 +62,7 @@ export function addWatchCommand(program: Command, context: CommandContext): void
           quiet: isJson,
           onEnd: isJson ? change : () => undefined,
           ...(isJson && { onChange: change }),
+          ...(flags.logs === true && { logText: (log: JobLog, { id }: FollowedJob) => logLines(log, isJson, id) }),
         });
       });
       context.done(exitCodeOfStates(ended.map((job) => job.state)));

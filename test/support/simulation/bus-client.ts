@@ -92,7 +92,12 @@ export class BusClient {
   readonly live: LiveFeed = {
     publishProgress: (_tenant, _queue, note) => {
       this.link.send(() => {
-        this.#server.publishProgress(note);
+        this.#server.publishLive({ jobId: note.jobId, change: { kind: 'progress', progress: note } });
+      });
+    },
+    publishLogNews: (_tenant, _queue, jobId) => {
+      this.link.send(() => {
+        this.#server.publishLive({ jobId, change: { kind: 'log' } });
       });
     },
     watchJob: ({ jobId }, listener) => {

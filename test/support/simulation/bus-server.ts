@@ -2,7 +2,7 @@
  * The modelled NATS: work queues, the log of events, KV buckets for nodes and leases, and core subjects for shards and
  * nodes. All of it can be wiped. It knows hosts only by the ways back to them.
  */
-import type { JobEvent, ProgressNote, Strand, StrandDepth, WorkMessage } from '../../../src/application/ports/bus.ts';
+import type { JobEvent, LiveFeed, Strand, StrandDepth, WorkMessage } from '../../../src/application/ports/bus.ts';
 import { strandOfWork } from '../../../src/application/ports/bus.ts';
 import type { NodeInfo } from '../../../src/application/ports/membership.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
@@ -17,8 +17,7 @@ import { WorkQueue } from './work-queue.ts';
 
 export interface LiveChange {
   readonly jobId: string;
-  readonly change:
-    { readonly kind: 'event'; readonly seq: number } | { readonly kind: 'progress'; readonly progress: ProgressNote };
+  readonly change: Parameters<Parameters<LiveFeed['watchJob']>[1]>[0];
 }
 
 export interface ShardRequest {
@@ -121,9 +120,8 @@ export class BusServer {
     this.onEvent(event);
   }
 
-  publishProgress(progress: ProgressNote): void {
-    const change = { kind: 'progress', progress } as const;
-    for (const peer of this.#peers.values()) peer.live({ jobId: progress.jobId, change });
+  publishLive(change: LiveChange): void {
+    for (const peer of this.#peers.values()) peer.live(change);
   }
 
   /** What the durable subscriber has not read yet. */

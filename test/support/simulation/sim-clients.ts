@@ -206,7 +206,10 @@ export class SimClients {
     let sinceSeq = this.#parts.witness.seenSeq(id);
     const { nowMs } = node.host.clock;
     const follow = async (useCases: SimUseCases, context: CallContext): Promise<void> => {
-      for await (const { job } of useCases.watchJob({ ...context, deadlineAtMs: nowMs() + 15_000 }, id, '')) {
+      for await (const { job } of useCases.watchJob({ ...context, deadlineAtMs: nowMs() + 15_000 }, id, {
+        token: '',
+        logs: false,
+      })) {
         this.#parts.witness.saw('get', job.record, sinceSeq);
         sinceSeq = Math.max(sinceSeq, job.record.seq);
       }

@@ -248,7 +248,7 @@ export class SimNode {
       submit: createSubmitJobs({ batcher, shards, catalog, config, payloads, clock, ...checks }),
       getJob: createGetJob({ reader, payloads, explain, clock }),
       cancelJob: createCancelJob({ reader, batcher, clock }),
-      watchJob: createWatchJob({ reader, feed: bus.live, payloads, clock }),
+      watchJob: createWatchJob({ reader, batcher, feed: bus.live, payloads, clock }),
     };
   }
 }

@@ -167,6 +167,33 @@ describe('the workers of a node', () => {
     expect([...worker.payloads.keys()]).toEqual([]);
   });
 
+  it('tell what a run says in one piece every 200 ms, again from where its shard stands, and all of it with its end', async () => {
+    await idle();
+    const runId = await running(1);
+    const say = (text: string) => worker.runs.tell({ kind: 'log', runId, level: 'info', text });
+    for (let n = 1; n <= 3; n += 1) say(`line ${String(n)}`);
+    await worker.kit.advance(250);
+    expect(worker.logs.map(({ after, lines }) => [after, lines.length])).toEqual([[0, 3]]);
+    expect(worker.logNews).toHaveLength(1);
+    worker.logThrough = 0;
+    say('line 4');
+    await worker.kit.advance(500);
+    expect(worker.logs.slice(1).map(({ after, lines }) => [after, lines.length])).toEqual([
+      [3, 1],
+      [0, 4],
+    ]);
+    worker.shards = 'away';
+    say('line 5');
+    await worker.kit.advance(1_500);
+    worker.shards = 'up';
+    await worker.kit.advance(2_500);
+    expect(worker.logs.at(-1)?.lines.map(({ number, text }) => [number, text])).toEqual([[5, 'line 5']]);
+    await worker.end(runId, { kind: 'stopped' });
+    const [{ log } = {}] = worker.completed;
+    const told = log?.kind === 'json' ? (JSON.parse(log.json) as { text: string }[]) : [];
+    expect(told.map(({ text }) => text)).toEqual([1, 2, 3, 4, 5].map((n) => `line ${String(n)}`));
+  });
+
   it('stop a run that was cancelled and report that its code is gone', async () => {
     await idle();
     const { message } = await worker.offer(1);

@@ -19,7 +19,7 @@ describe('tokens', () => {
   it('come back as what they stand for', () => {
     expect(parseJobPageToken(jobPageToken(id, 'd'), list)).toBe(id);
     expect(parseQueuePageToken(queuePageToken('thumbs'))).toBe('thumbs');
-    expect(parseResumeToken(resumeToken(id, 12), id)).toBe(12);
+    expect(parseResumeToken(resumeToken(id, 12), id)).toEqual({ seq: 12, log: undefined });
   });
 
   it('are good for what they were made for only', () => {

@@ -9,6 +9,8 @@ import { isTerminal } from '../../../src/domain/job.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { decide } from '../../../src/domain/transitions.ts';
 import type { JobCommand } from '../../../src/domain/transitions.ts';
+import type { ShardBatcher } from '../../../src/application/shard-batcher.ts';
+import type { LogLine, StoredLog } from '../../../src/domain/job-log.ts';
 import { testRecord } from '../../support/jobs.ts';
 import { createManualClock } from './manual-clock.ts';
 
@@ -16,6 +18,13 @@ import { createManualClock } from './manual-clock.ts';
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function setUp(signal?: AbortSignal) {
+  const lines: LogLine[] = [];
+  const stored: StoredLog[] = [];
+  const batcher = {
+    call: async () => ({ stored: [...stored], lines: [...lines] }),
+    queued: () => 0,
+    close: () => undefined,
+  } as unknown as ShardBatcher;
   const clock = createManualClock();
   let record = testRecord({}, { nowMs: clock.nowMs() });
   /** What readers see; behind `record` when a stale replica answers. */
@@ -32,11 +41,13 @@ function setUp(signal?: AbortSignal) {
     },
     feed: {
       publishProgress: () => undefined,
+      publishLogNews: () => undefined,
       watchJob: (_job, listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
     },
+    batcher,
     payloads: {
       putPayload: async () => undefined,
       getPayload: async () => undefined,
@@ -47,10 +58,10 @@ function setUp(signal?: AbortSignal) {
   const context: CallContext = { tenant: 'default', requestId: 'r', ...(signal && { signal }) };
   const seen: WatchUpdate[] = [];
   let ended = false;
-  function start(token = ''): Promise<void> {
+  function start(token = '', logs = false): Promise<void> {
     return (async () => {
       try {
-        for await (const update of watchJob(context, record.id, token)) seen.push(update);
+        for await (const update of watchJob(context, record.id, { token, logs })) seen.push(update);
       } finally {
         ended = true;
       }
@@ -78,11 +89,54 @@ function setUp(signal?: AbortSignal) {
       for (const listener of listeners) listener({ kind: 'progress', progress });
     },
     newest: (): JobRecord => record,
+    say(attempt: number, ...numbers: number[]): void {
+      for (const number of numbers) lines.push({ attempt, number, atMs: 1, level: 'info', text: '' });
+      for (const listener of listeners) listener({ kind: 'log' });
+    },
+    store(attempt: number): void {
+      const ended = lines.filter((line) => line.attempt === attempt);
+      stored.push({ attempt, payload: { kind: 'json', json: JSON.stringify(ended) } });
+      lines.splice(0);
+    },
+    said: () => seen.map(({ log }) => log && [log.lines.map((line) => line.attempt * 100 + line.number), log.skipped]),
   };
 }
 
 const claim: JobCommand = { kind: 'claim', node: 'n', token: 't' };
 const succeed: JobCommand = { kind: 'succeed', token: 't' };
+
+describe('watch with lines', () => {
+  it('tells each line once, in order, what was dropped as a number, and the rest with the last word', async () => {
+    const watch = setUp();
+    const done = watch.start('', true);
+    await settle();
+    watch.change(claim);
+    watch.say(1, 1, 2);
+    await settle();
+    watch.say(1, 7);
+    await settle();
+    watch.store(1);
+    watch.say(2, 1);
+    await settle();
+    const token = watch.seen.at(-1)?.resumeToken ?? '';
+    watch.say(2, 2);
+    watch.store(2);
+    watch.change(succeed);
+    await done;
+    const told = [
+      [[101, 102], 0],
+      [[107], 4],
+      [[201], 0],
+      [[202], 0],
+    ];
+    expect(watch.said().filter((log) => log !== undefined)).toEqual(told);
+    expect(watch.seen.at(-1)).toMatchObject({ job: { record: { state: 'SUCCEEDED' } }, log: { skipped: 0 } });
+    await watch.start(token, true);
+    expect(watch.said().slice(-1)).toEqual([[[202], 0]]);
+    await watch.start('', true);
+    expect(watch.said().slice(-1)).toEqual([[[101, 102, 107, 201, 202], 4]]);
+  });
+});
 
 describe('watch', () => {
   it('finds by itself what no news told', async () => {

@@ -76,6 +76,7 @@ describe('the contract', () => {
         'DownloadPayload',
         'DeleteJob',
         'RescheduleJob',
+        'GetJobLog',
         'WatchJob',
       ].map((name) => `/troupe.v1.Jobs/${name}`),
     );

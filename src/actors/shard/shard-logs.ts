@@ -1,0 +1,92 @@
+/**
+ * What running attempts have said so far, in the memory of the shard: of a job at most its newest two attempts, of the
+ * shard at most `bytesMax`, past which the jobs go that were heard of first. Nothing here is durable: an attempt's log is in
+ * the payload store once the attempt has ended, and its node tells it again to a new owner.
+ */
+import type { JobRecord } from '../../domain/job.ts';
+import type { JobId } from '../../domain/job-id.ts';
+import { isTerminal } from '../../domain/job.ts';
+import { isAfter, JobLog } from '../../domain/job-log.ts';
+import type { LogLine, LogPosition } from '../../domain/job-log.ts';
+
+const attemptsMax = 2;
+/** Of one answer. */
+export const logPageBytes = 64 * 1_024;
+
+export class ShardLogs {
+  readonly #bytesMax: number;
+  readonly #jobs = new Map<JobId, Map<number, JobLog>>();
+  #bytes = 0;
+
+  constructor(bytesMax = 32 * 1_048_576) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The newest line that is known of the attempt after this; the node goes on from there. */
+  add(jobId: JobId, attempt: number, after: number, lines: readonly LogLine[]): number {
+    const known = this.#jobs.get(jobId)?.get(attempt);
+    // Lines in between are missing here: this owner is a new one.
+    if (after > (known?.through ?? 0)) return known?.through ?? 0;
+    const log = known ?? this.#open(jobId, attempt);
+    this.#bytes -= log.bytes;
+    for (const line of lines) log.add(line);
+    this.#bytes += log.bytes;
+    this.#makeRoom(jobId);
+    return log.through;
+  }
+
+  /** In order; at most `logPageBytes`, but at least one line if there is any. */
+  read(jobId: JobId, seen: LogPosition): readonly LogLine[] {
+    const page: LogLine[] = [];
+    let left = logPageBytes;
+    for (const log of this.#jobs.get(jobId)?.values() ?? []) {
+      for (const line of log.after(0)) {
+        if (!isAfter(line, seen)) continue;
+        left -= Buffer.byteLength(line.text);
+        if (left < 0 && page.length > 0) return page;
+        page.push(line);
+      }
+    }
+    return page;
+  }
+
+  /** The record is durable: what it refers to need not be held. */
+  landed(record: JobRecord): void {
+    const attempts = this.#jobs.get(record.id);
+    if (attempts === undefined) return;
+    for (const { attempt } of record.logs ?? []) this.#drop(attempts, attempt);
+    if (isTerminal(record.state)) this.#forget(record.id);
+  }
+
+  #open(jobId: JobId, attempt: number): JobLog {
+    const attempts = this.#jobs.get(jobId) ?? new Map<number, JobLog>();
+    this.#jobs.set(jobId, attempts);
+    const log = new JobLog();
+    attempts.set(attempt, log);
+    const [oldest] = attempts.keys();
+    if (attempts.size > attemptsMax && oldest !== undefined) this.#drop(attempts, oldest);
+    return log;
+  }
+
+  #makeRoom(keep: JobId): void {
+    for (const jobId of this.#jobs.keys()) {
+      if (this.#bytes <= this.#bytesMax) return;
+      if (jobId !== keep) this.#forget(jobId);
+    }
+  }
+
+  #forget(jobId: JobId): void {
+    const attempts = this.#jobs.get(jobId);
+    for (const attempt of [...(attempts?.keys() ?? [])]) if (attempts !== undefined) this.#drop(attempts, attempt);
+    this.#jobs.delete(jobId);
+  }
+
+  #drop(attempts: Map<number, JobLog>, attempt: number): void {
+    this.#bytes -= attempts.get(attempt)?.bytes ?? 0;
+    attempts.delete(attempt);
+  }
+}

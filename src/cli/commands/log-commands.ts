@@ -1,0 +1,26 @@
+/** `troupe logs`: what the attempts of a job have said. */
+import type { Command } from 'commander';
+import type { JobLog } from '../../client/index.ts';
+import { withSession } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
+import { exitCodes } from '../exit-code.ts';
+import { logLines } from '../log-text.ts';
+
+export function addLogsCommand(program: Command, context: CommandContext): void {
+  program
+    .command('logs <job>')
+    .description('show what the attempts of a job have said, as far as it is kept')
+    .option('--follow', 'and what they go on to say, to the end of the job')
+    .action(async (id: string, flags: { readonly follow?: boolean }, command: Command) => {
+      const { terminal, signal } = context;
+      await withSession(context, command, async ({ client, isJson }) => {
+        const print = (log: JobLog): void => terminal.out(logLines(log, isJson, id));
+        if (flags.follow !== true) {
+          print(await client.log(id, { signal }));
+          return;
+        }
+        for await (const { log } of client.watch(id, { signal, logs: true })) print(log);
+      });
+      context.done(exitCodes.ok);
+    });
+}

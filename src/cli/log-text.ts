@@ -1,0 +1,13 @@
+/** Log lines of jobs as people and scripts read them. */
+import type { JobLog } from '../client/index.ts';
+import { documentLine } from './job-document.ts';
+
+/** `12:00:01.250 1 warn  text`: time, attempt, level. What was dropped is said first. */
+export function logLines({ lines, skipped }: JobLog, isJson: boolean, jobId: string): string {
+  if (isJson) return lines.map((line) => documentLine({ jobId, ...line })).join('');
+  const dropped = skipped === 0 ? '' : `... ${skipped} lines were dropped\n`;
+  const texts = lines.map(({ at, attempt, level, text }) => {
+    return `${at.toISOString().slice(11, 23)} ${attempt} ${level.padEnd(5)} ${text}\n`;
+  });
+  return dropped + texts.join('');
+}

@@ -1,0 +1,173 @@
+/** The messages of the service Jobs. Made by scripts/contract-types.ts from proto/; do not edit. */
+import type { Job, JobLog, JobSpec, Payload, Status, Timestamp } from './messages.ts';
+
+export interface SubmitJobRequest {
+  readonly job: JobSpec | null;
+  readonly idempotencyKey: string;
+}
+
+export interface SubmitJobResponse {
+  readonly jobId: string;
+  readonly state: number;
+  readonly duplicate: boolean;
+}
+
+export interface SubmitJobsRequest {
+  readonly requests: readonly SubmitJobRequest[];
+}
+
+export interface SubmitOutcome {
+  readonly accepted?: SubmitJobResponse;
+  readonly error?: Status;
+  readonly outcome?: 'accepted' | 'error';
+}
+
+export interface SubmitJobsResponse {
+  readonly outcomes: readonly SubmitOutcome[];
+}
+
+export interface GetJobRequest {
+  readonly jobId: string;
+  readonly explain: boolean;
+}
+
+export interface GetJobResponse {
+  readonly job: Job | null;
+}
+
+export interface ListJobsRequest {
+  readonly queue: string;
+  readonly pageSize: number;
+  readonly pageToken: string;
+  readonly filter: JobFilter | null;
+  readonly oldestFirst: boolean;
+}
+
+export interface JobFilter {
+  readonly states: readonly number[];
+  readonly handler: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdFrom: Timestamp | null;
+  readonly createdBefore: Timestamp | null;
+  readonly failureReasons: readonly number[];
+  readonly finishedFrom: Timestamp | null;
+  readonly finishedBefore: Timestamp | null;
+}
+
+export interface ListJobsResponse {
+  readonly jobs: readonly Job[];
+  readonly nextPageToken: string;
+}
+
+export interface CancelJobRequest {
+  readonly jobId: string;
+  readonly reason: string;
+}
+
+export interface CancelJobResponse {
+  readonly job: Job | null;
+}
+
+export interface DownloadPayloadRequest {
+  readonly jobId: string;
+  readonly payload: number;
+  readonly offset: number;
+}
+
+export interface PayloadSummary {
+  readonly size: number;
+  readonly sha256: Uint8Array;
+  readonly json: boolean;
+}
+
+export interface DownloadPayloadResponse {
+  readonly summary: PayloadSummary | null;
+  readonly offset: number;
+  readonly chunk: Uint8Array;
+}
+
+export interface DeleteJobRequest {
+  readonly jobId: string;
+}
+
+export interface DeleteJobResponse {
+  readonly job: Job | null;
+}
+
+export interface RescheduleJobRequest {
+  readonly jobId: string;
+  readonly runTime?: Timestamp;
+  readonly now?: boolean;
+  readonly when?: 'runTime' | 'now';
+}
+
+export interface RescheduleJobResponse {
+  readonly job: Job | null;
+}
+
+export interface WatchJobRequest {
+  readonly jobId: string;
+  readonly resumeToken: string;
+  readonly includeLogs: boolean;
+}
+
+export interface WatchJobResponse {
+  readonly job: Job | null;
+  readonly resumeToken: string;
+  readonly log: JobLog | null;
+}
+
+export interface GetJobLogRequest {
+  readonly jobId: string;
+}
+
+export interface GetJobLogResponse {
+  readonly log: JobLog | null;
+}
+
+export interface RetryJobRequest {
+  readonly jobId: string;
+  readonly input: Payload | null;
+  readonly idempotencyKey: string;
+}
+
+export interface RetryJobResponse {
+  readonly jobId: string;
+  readonly state: number;
+  readonly duplicate: boolean;
+}
+
+export interface RedriveJobsRequest {
+  readonly queue: string;
+  readonly filter: JobFilter | null;
+  readonly ratePerSecond: number;
+  readonly redriveId: string;
+  readonly pageToken: string;
+}
+
+export interface BulkFailure {
+  readonly jobId: string;
+  readonly error: Status | null;
+}
+
+export interface RedriveJobsResponse {
+  readonly redriven: number;
+  readonly refused: number;
+  readonly failures: readonly BulkFailure[];
+  readonly redriveId: string;
+  readonly pageToken: string;
+}
+
+export interface CancelJobsRequest {
+  readonly queue: string;
+  readonly filter: JobFilter | null;
+  readonly reason: string;
+  readonly pageToken: string;
+}
+
+export interface CancelJobsResponse {
+  readonly cancelled: number;
+  readonly refused: number;
+  readonly failures: readonly BulkFailure[];
+  readonly pageToken: string;
+}

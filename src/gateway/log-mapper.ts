@@ -1,0 +1,17 @@
+/** Log lines of jobs, in the form of the contract. */
+import type { LogPage } from '../application/read-log.ts';
+import type { Init } from '../contract/codec.ts';
+import { logLevelCodes } from '../contract/job-codes.ts';
+import type * as wire from '../contract/messages.ts';
+import { toTime } from '../contract/time.ts';
+
+export function toLog({ lines, skipped }: LogPage): Init<wire.JobLog> {
+  return {
+    skipped,
+    lines: lines.map(({ attempt, number, atMs, level, text }) => ({
+      ...{ attempt, number, text },
+      time: toTime(atMs),
+      level: logLevelCodes[level],
+    })),
+  };
+}
