@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { TroupeError } from '../../domain/errors.ts';
-import { inTransaction } from './sqlite-database.ts';
+import { inTransaction } from './transaction.ts';
 
 /** "TRUP": marks the file as ours. */
 const applicationId = 0x54525550;

@@ -12,7 +12,8 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { StoreMeasures } from '../../application/ports/store-measures.ts';
-import { isLocked, translateCommitError, translateSqliteError } from './sqlite-error.ts';
+import { isLocked, translateSqliteError } from './sqlite-error.ts';
+import { WriteLane } from './write-lane.ts';
 
 /** The wait inside SQLite, on the thread. Another writer holds the file for about a millisecond. */
 const busyTimeoutMs = 4;
@@ -52,31 +53,6 @@ export function openDatabaseFile(path: string, maxPages?: number): DatabaseSync 
   }
 }
 
-/** Runs `work` in one write transaction of the file. */
-export function inTransaction<T>(file: DatabaseSync, work: () => T): T {
-  try {
-    file.exec('BEGIN IMMEDIATE');
-  } catch (error) {
-    throw translateSqliteError(error);
-  }
-  try {
-    const result = work();
-    commit(file);
-    return result;
-  } catch (error) {
-    if (file.isTransaction) file.exec('ROLLBACK');
-    throw translateSqliteError(error);
-  }
-}
-
-function commit(file: DatabaseSync): void {
-  try {
-    file.exec('COMMIT');
-  } catch (error) {
-    throw translateCommitError(error);
-  }
-}
-
 /** `attempt` again while another process holds the file; the lock was not granted, so nothing was done. */
 async function whileLocked<T>(clock: Clock, attempt: () => T): Promise<T> {
   const deadlineMs = clock.monotonicMs() + lockWaitMs;
@@ -90,26 +66,29 @@ async function whileLocked<T>(clock: Clock, attempt: () => T): Promise<T> {
   }
 }
 
+function whileOpen<T>(file: DatabaseSync, clock: Clock, work: () => T): Promise<T> {
+  return whileLocked(clock, () => {
+    if (!file.isOpen) throw new TroupeError('SHUTTING_DOWN', { message: 'the store is closed' });
+    return work();
+  });
+}
+
 export function createSqliteDatabase(file: DatabaseSync, clock: Clock, measures: StoreMeasures): SqliteDatabase {
   file.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
-  const guarded = <T>(name: string, work: () => T): Promise<T> =>
-    measures.query(name, () =>
-      whileLocked(clock, () => {
-        if (!file.isOpen) throw new TroupeError('SHUTTING_DOWN', { message: 'the store is closed' });
-        return work();
-      }),
-    );
+  const lane = new WriteLane(file, (work) => whileOpen(file, clock, work));
   return {
     prepare: (sql) => file.prepare(sql),
-    write: (name, work) => guarded(name, () => inTransaction(file, work)),
+    write: (name, work) => measures.query(name, () => lane.write(work)),
     read: (name, work) =>
-      guarded(name, () => {
-        try {
-          return work();
-        } catch (error) {
-          throw translateSqliteError(error);
-        }
-      }),
+      measures.query(name, () =>
+        whileOpen(file, clock, () => {
+          try {
+            return work();
+          } catch (error) {
+            throw translateSqliteError(error);
+          }
+        }),
+      ),
     close() {
       if (file.isOpen) file.close();
     },
