@@ -2,8 +2,11 @@
  * A client of the modelled store. Operations that take several rounds with a ring take as many here, each over the
  * transport, so that faults and other owners get in between. It passes the contract suite of the real stores.
  */
+import { createHash } from 'node:crypto';
 import { listJobs } from '../../../src/application/ports/job-listing.ts';
 import type { CommitGroup, JobListPage, JobStore, Partition } from '../../../src/application/ports/job-store.ts';
+import { partsFrom, payloadPartBytes } from '../../../src/application/ports/payload-store.ts';
+import type { StoredPayload } from '../../../src/application/ports/payload-store.ts';
 import type { Clock } from '../../../src/application/ports/runtime.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
@@ -42,7 +45,7 @@ export function openModelStore(parts: ModelStoreParts): Store {
           extras.putPayload(input);
         }),
       getPayload: (id) => transport('get payload', () => extras.payload(id, clock.nowMs())),
-      openPayload: () => Promise.reject(new Error('nobody downloads in the simulation')),
+      openPayload: (id) => openPayload(() => transport('read payload', () => extras.payload(id, clock.nowMs()))),
       deletePayload: (id) =>
         transport('delete payload', () => {
           extras.deletePayload(id);
@@ -54,6 +57,16 @@ export function openModelStore(parts: ModelStoreParts): Store {
       isClosed = true;
     },
   };
+}
+
+/** Each part is read for itself, as from a real store, so that one that goes meanwhile is missed. */
+async function openPayload(read: () => Promise<Uint8Array | undefined>): Promise<StoredPayload | undefined> {
+  const whole = await read();
+  if (whole === undefined) return undefined;
+  const part = async (number: number): Promise<Uint8Array | undefined> =>
+    (await read())?.subarray(number * payloadPartBytes, (number + 1) * payloadPartBytes);
+  const sha256 = createHash('sha256').update(whole).digest();
+  return { bytes: whole.byteLength, sha256, readFrom: (offset) => partsFrom(offset, whole.byteLength, part) };
 }
 
 function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
