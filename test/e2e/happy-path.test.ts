@@ -81,7 +81,8 @@ describe('watching', () => {
     const seen: WatchedJob[] = [];
     for await (const update of troupe.watch(jobId)) {
       seen.push(update);
-      if (update.job.progress !== undefined) held.open();
+      // How far it is may be heard before what it says of it.
+      if (update.job.progress?.note === 'waits at the gate') held.open();
     }
     const seqs = seen.map(({ job }) => job.seq);
     expect(seqs).toEqual([...seqs].sort((a, b) => a - b));

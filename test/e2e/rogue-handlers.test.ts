@@ -103,15 +103,17 @@ describe('a handler that', () => {
     expect(job).toMatchObject({
       state: rogue.state,
       ...(rogue.reason !== undefined && { failure: { reason: rogue.reason } }),
-      losses: rogue.losses,
       oomRetries: rogue.oomRetries ?? 0,
     });
+    const { losses, lossesMax = losses } = rogue;
+    expect(job.losses).toBeGreaterThanOrEqual(losses);
+    expect(job.losses).toBeLessThanOrEqual(lossesMax);
     if (rogue.message !== undefined) expect(job.failure?.message).toMatch(rogue.message);
     // An attempt that waited too long for a busy thread is given back unbegun: it has a number, and counts for nothing.
     const { failures, failuresMax = failures } = rogue;
     expect(job.failures).toBeGreaterThanOrEqual(failures);
     expect(job.failures).toBeLessThanOrEqual(failuresMax);
-    const attempts = rogue.attempts + job.failures - failures;
+    const attempts = rogue.attempts + job.failures - failures + job.losses - losses;
     expect(job.attempt).toBeGreaterThanOrEqual(attempts);
     expect(job.attempt).toBeLessThanOrEqual(attempts + givenBackMax);
     const backMs = await allThreadsRun();
@@ -121,7 +123,7 @@ describe('a handler that', () => {
     // Neighbours that went down with it, or succeeded, are counted as well.
     expect(counted).toBeGreaterThanOrEqual(rogue.counted.runs);
     const exits = (await badExits()) - exitsBefore;
-    if (rogue.cell === undefined) expect(exits).toBe(0);
+    if (rogue.cell === undefined) expect(exits).toBe(job.losses - losses);
     else expect(exits).toBeGreaterThanOrEqual(1);
     expect(node.isAlive).toBe(true);
     process.stderr.write(`measured: ${rogue.what}: all threads run jobs ${Math.round(backMs)} ms after its end\n`);

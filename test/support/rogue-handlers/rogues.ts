@@ -18,6 +18,8 @@ export interface Rogue {
   /** Default `failures`: where V8 may also end the thread in good order before it aborts the process. */
   readonly failuresMax?: number;
   readonly losses: number;
+  /** Where V8 may choose. Absent: exactly `losses`. */
+  readonly lossesMax?: number;
   /** Default 0. */
   readonly oomRetries?: number;
   /** Runs of this outcome that `troupe_runs_total` counts. */
@@ -94,6 +96,8 @@ export const rogues: readonly Rogue[] = [
     what: 'fills its heap with small objects',
     handler: 'hoards',
     ...failsTwice,
+    // V8 may abort the process instead, which costs no failure.
+    lossesMax: 2,
     ...counted('OUT_OF_MEMORY'),
     message: /\(128 MiB\)$/,
   },
