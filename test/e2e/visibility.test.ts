@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { signalPid } from '../support/cluster-node.ts';
+import { stopProcess } from '../support/stopped-process.ts';
 import { startCluster } from '../support/cluster.ts';
 import type { TestCluster, TestNode } from '../support/cluster.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
@@ -148,7 +149,7 @@ describe('what is shown', () => {
   });
 
   it('a node that is stopped is silent, and keeps no answer from coming', async () => {
-    signalPid(south.pid, 'SIGSTOP');
+    await stopProcess(south.pid);
     try {
       const nodes = await client.cluster.nodes();
       expect(nodes.map(({ id, state }) => [id, state])).toEqual([

@@ -7,6 +7,7 @@ import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { JobEvent, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { TroupeError } from '../../src/domain/errors.ts';
 import { eventually, startTestNats, testJobId } from '../support/nats.ts';
+import { stopProcess } from '../support/stopped-process.ts';
 import type { TestNats } from '../support/nats.ts';
 
 function work(attempt = 0): WorkMessage {
@@ -171,7 +172,7 @@ describe('publisher', () => {
     const bus = await nats.connect({ subjectRoot: 'frozen', limits: { publishTimeoutMs: 300 } });
     await bus.work.ensureStrand({ tenant: 'acme', queue: 'thumbs' });
     const message = work();
-    process.kill(nats.pid(), 'SIGSTOP');
+    await stopProcess(nats.pid());
     try {
       const pull = bus.work.pull({
         strand: { tenant: 'acme', queue: 'thumbs' },

@@ -1,0 +1,21 @@
+/** A signal is on its way for a while: until every thread of a process has stopped it may still answer. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { eventually } from './nats.ts';
+
+export async function stopProcess(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  await eventually(() => statesOf(pid).every((state) => state === 'T'));
+}
+
+function statesOf(pid: number): readonly string[] {
+  const tasks = `/proc/${String(pid)}/task`;
+  if (!existsSync(tasks))
+    return [
+      spawnSync('ps', ['-o', 'state=', '-p', String(pid)])
+        .stdout.toString()
+        .slice(0, 1),
+    ];
+  // Behind the name, which may hold anything but ends with the last parenthesis.
+  return readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ').at(-1)?.[0] ?? '');
+}
