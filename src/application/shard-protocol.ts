@@ -148,9 +148,15 @@ export interface RescheduleItem {
 export interface GetItem {
   readonly jobId: JobId;
 }
+export interface JobProgress {
+  /** 0..1 */
+  readonly fraction: number;
+  readonly note: string;
+}
 export interface JobView {
   readonly record: JobRecord;
-  readonly progress?: { readonly fraction: number; readonly note: string };
+  /** Of the attempt that runs. */
+  readonly progress?: JobProgress;
 }
 
 export interface QueueStatsItem {

@@ -6,19 +6,21 @@
  * queues up for it. Views never go back (by `seq`).
  */
 import { isTerminal } from '../domain/job.ts';
+import type { JobRecord } from '../domain/job.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
 import { openOutput } from './get-job.ts';
 import type { FullJob } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import { parseResumeToken, resumeToken } from './page-token.ts';
-import type { LiveFeed, ProgressNote } from './ports/bus.ts';
+import type { LiveFeed } from './ports/bus.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
 import type { Clock } from './ports/runtime.ts';
 import { LogCursor, logStart } from './read-log.ts';
 import type { LogPage } from './read-log.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
 import { createWakeUp } from './wake-up.ts';
+import { WatchedProgress } from './watched-progress.ts';
 
 /** Without any news the job is read again after this. */
 const pollMs = 5_000;
@@ -69,12 +71,14 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
     let seenSeq = from?.seq ?? 0;
     let toldSeq = 0;
     let readAtMs = clock.monotonicMs();
-    let note: ProgressNote | undefined;
+    let quietUntilMs = readAtMs;
+    const progress = new WatchedProgress();
+    const told = { progress, cursor };
     const wakeUp = createWakeUp(clock, context.signal);
     const unsubscribe = feed.watchJob({ jobId: id, tenant: spec.tenant, queue: spec.queue }, (change) => {
       if (change.kind === 'event') toldSeq = Math.max(toldSeq, change.seq);
       else if (change.kind === 'log') linesDue = logs;
-      else note = change.progress;
+      else progress.hear(change.progress);
       wakeUp.wake();
     });
     try {
@@ -86,25 +90,25 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
         if (due) {
           const view = isTerminal(record.state) ? first : await reader.read(context.tenant, id);
           readAtMs = clock.monotonicMs();
+          progress.read(view);
           if (view.record.seq > seenSeq || isTerminal(view.record.state)) {
             ({ record } = view);
             seenSeq = record.seq;
-            note = undefined;
             linesDue = logs;
             // All that it has said comes with its last word at the latest.
-            yield await update(view, cursor, isTerminal(record.state) ? await cursor?.rest() : undefined);
+            const log = isTerminal(record.state) ? await cursor?.rest() : undefined;
+            yield await toUpdate(parts, record, { ...told, log });
             if (isTerminal(record.state)) return;
           }
-        } else if (note) {
-          const { fraction, note: text } = note;
-          note = undefined;
-          yield await update({ record, progress: { fraction, note: text } }, cursor);
-          await wakeUp.sleep(progressGapMs, { deaf: true });
+        }
+        if (progress.isNews(record) && clock.monotonicMs() >= quietUntilMs) {
+          yield await toUpdate(parts, record, told);
+          quietUntilMs = clock.monotonicMs() + progressGapMs;
         }
         while (cursor !== undefined && linesDue) {
           linesDue = false;
-          for (let page = await cursor.next(); page !== undefined; page = await cursor.next()) {
-            yield await update({ record }, cursor, page);
+          for (let log = await cursor.next(); log !== undefined; log = await cursor.next()) {
+            yield await toUpdate(parts, record, { ...told, log });
           }
         }
         if (toldSeq > seenSeq && due) {
@@ -112,7 +116,8 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
           lagMs = Math.min(lagMs * 2, pollMs);
         } else {
           lagMs = lagFloorMs;
-          await wakeUp.sleep(Math.max(0, readAtMs + pollMs - clock.monotonicMs()));
+          const nextAtMs = progress.isNews(record) ? quietUntilMs : readAtMs + pollMs;
+          await wakeUp.sleep(Math.max(0, nextAtMs - clock.monotonicMs()));
         }
         due = toldSeq > seenSeq || clock.monotonicMs() - readAtMs >= pollMs;
       }
@@ -121,11 +126,26 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
       wakeUp.close();
     }
   };
+}
 
-  async function update(view: FullJob, cursor?: LogCursor, log?: LogPage): Promise<WatchUpdate> {
-    const { record } = view;
-    const output = isTerminal(record.state) ? await openOutput(parts.payloads, record, clock.nowMs()) : undefined;
-    const token = resumeToken(record.id, record.seq, cursor?.seen);
-    return { job: { ...view, ...(output && { output }) }, resumeToken: token, ...(log && { log }) };
-  }
+/** What goes with a view. */
+interface Told {
+  readonly progress: WatchedProgress;
+  readonly cursor: LogCursor | undefined;
+  readonly log?: LogPage | undefined;
+}
+
+async function toUpdate(
+  { payloads, clock }: WatchJobParts,
+  record: JobRecord,
+  { progress, cursor, log }: Told,
+): Promise<WatchUpdate> {
+  const output = isTerminal(record.state) ? await openOutput(payloads, record, clock.nowMs()) : undefined;
+  const known = progress.of(record);
+  progress.told(record);
+  return {
+    job: { record, ...(known && { progress: known }), ...(output && { output }) },
+    resumeToken: resumeToken(record.id, record.seq, cursor?.seen),
+    ...(log && { log }),
+  };
 }

@@ -76,7 +76,8 @@ export const workersSection = z.strictObject({
   cellRssMaxMb: key(wholeNumber(0, 1_048_576).default(0), {
     meaning: 'Resident memory of one cell process, buffers included; 0 is 80 % of the memory there is, over the cells.',
     unit: 'MiB',
-    consequence: 'Past it the run that holds most ends with OUT_OF_MEMORY; a cell that stays above it is replaced.',
+    consequence:
+      'Past it the run that holds most ends with OUT_OF_MEMORY if the runs hold half of it; a cell that stays above is replaced.',
     defaultNote: '0: 80 % over the cells',
   }),
   cellRunsMax: key(wholeNumber(0, 1_000_000_000).default(0), {

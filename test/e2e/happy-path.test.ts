@@ -81,12 +81,11 @@ describe('watching', () => {
     const seen: WatchedJob[] = [];
     for await (const update of troupe.watch(jobId)) {
       seen.push(update);
-      if (update.job.progress !== undefined) held.open();
+      if (update.job.progress?.note === 'waits at the gate') held.open();
     }
     const seqs = seen.map(({ job }) => job.seq);
     expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
-    // How far it is may be heard before what it says of it, and the gate is open then.
-    expect(seen.some(({ job }) => job.progress?.fraction === 0.5)).toBe(true);
+    expect(seen.map(({ job }) => job.progress)).toContainEqual({ fraction: 0.5, note: 'waits at the gate' });
     expect(seen.at(-1)?.job).toMatchObject({ state: 'SUCCEEDED', output: 42, final: true });
     const { history } = await troupe.get(jobId);
     expect(history.map(({ seq, type }) => [seq, type])).toEqual([

@@ -105,4 +105,13 @@ describe('a run out of memory', () => {
     await eventually('the memory is given back', () => zoo.pool.stats().rssBytes > 0 && !full());
     expect(zoo.log.some(({ message }) => message === 'cell is replaced')).toBe(false);
   });
+
+  it('that large results have left in the main thread costs no later run', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96, cellRssMaxMb: 256 });
+    for (let round = 0; round < 3; round += 1) {
+      // Its copies on their way may take more than there is: that may cost itself.
+      await zoo.run('bulky', { mb: 100 }).ended;
+      expect((await zoo.run('sleeps', { ms: 1_000 }).ended).outcome.kind).toBe('succeeded');
+    }
+  });
 });

@@ -5,9 +5,10 @@
  * a reader is `durable`, so that no crash can take back what somebody saw.
  */
 import type { JobRecord, JobState } from '../../domain/job.ts';
-import { isTerminal, jobStates } from '../../domain/job.ts';
+import { jobStates } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { RateMeter } from '../../domain/rate-meter.ts';
+import type { JobProgress } from '../../application/shard-protocol.ts';
 import type { QueuePlace } from './queue-book.ts';
 import { QueueBooks } from './queue-book.ts';
 
@@ -18,7 +19,8 @@ export interface JobEntry {
   publishedSeq: number;
   /** Monotonic ms of the last heartbeat of the present run. */
   heardMs: number;
-  progress: { readonly fraction: number; readonly note: string } | undefined;
+  /** Of the present run. */
+  progress: JobProgress | undefined;
   readonly place: QueuePlace;
   /** WORK messages that a gate has sent for it. */
   dispatches: number;
@@ -92,6 +94,7 @@ export class JobTable {
     this.#counts[entry.current.state] -= 1;
     this.#counts[record.state] += 1;
     this.queues.move(entry, record);
+    if (record.run?.token !== entry.current.run?.token) entry.progress = undefined;
     entry.current = record;
     this.#index(entry);
   }
@@ -117,7 +120,6 @@ export class JobTable {
     const { state } = entry.current;
     if (state === 'RUNNING' || state === 'CANCELLING') this.#running.add(entry);
     else this.#running.delete(entry);
-    if (isTerminal(state)) entry.progress = undefined;
   }
 }
 

@@ -1,17 +1,26 @@
 /**
  * Keeps the process of a cell within its memory. Heap limits do not count ArrayBuffers, so the resident memory of the
  * process is watched. Past the bound the idle threads are ended, once, with what runs may have left in them; if that does
- * not help, the run that holds most, before the kernel ends something of its own choice. One at a time: the next look is
- * after that thread is gone.
+ * not help, and it is no garbage, the run that holds most is, before the kernel ends something of its own choice. One at a
+ * time: the next look is after that thread is gone. Where the runs hold too little to be the reason, none is ended: the
+ * parent sees the memory in the pulses, and replaces the cell.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { CellThreads } from './cell-threads.ts';
 import type { CellRuns } from './cell-runs.ts';
 import type { Run } from './cell-run.ts';
+import { culpritOf } from './memory-culprit.ts';
 
 const lookEveryMs = 100;
-/** A thread in native code does not answer; then the newest run is taken to be the one. */
+/** A thread in native code does not answer; it is taken to be the one, the newest if there are more. */
 const answerMaxMs = 250;
 const goneMaxMs = 1_000;
+
+// Of the main thread alone: it is idle when its threads work, and an idle heap is not collected.
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+setFlagsFromString('--no-expose-gc');
 
 export class CellMemory {
   readonly #runs: CellRuns;
@@ -32,7 +41,7 @@ export class CellMemory {
 
   async #look(): Promise<void> {
     if (this.#looking) return;
-    if (!this.#isFull()) {
+    if (this.#rssBytes() <= this.#rssMaxBytes) {
       this.#idleEnded = false;
       return;
     }
@@ -44,30 +53,23 @@ export class CellMemory {
   }
 
   async #endLargest(): Promise<void> {
-    const run = await largest(this.#runs.inThreads);
-    if (run?.thread === undefined || !this.#isFull()) return;
+    collectGarbage();
+    const runs = this.#runs.inThreads;
+    const heldBytes = await Promise.all(runs.map((run) => held(run)));
+    const culprit = culpritOf(heldBytes, { rssBytes: this.#rssBytes(), rssMaxBytes: this.#rssMaxBytes });
+    const run = culprit === undefined ? undefined : runs[culprit];
+    if (run?.thread === undefined) return;
     this.#runs.endForMemory(run, this.#rssMaxBytes);
     await within(goneMaxMs, run.thread.exited);
   }
 
-  #isFull(): boolean {
-    return process.memoryUsage.rss() > this.#rssMaxBytes;
+  #rssBytes(): number {
+    return process.memoryUsage.rss();
   }
-}
-
-/** The last of those that hold most: runs are in order of their start. */
-async function largest(runs: readonly Run[]): Promise<Run | undefined> {
-  const sizes = await Promise.all(runs.map((run) => heldBytes(run)));
-  let found: { readonly run: Run; readonly bytes: number } | undefined;
-  for (const [index, run] of runs.entries()) {
-    const bytes = sizes[index] ?? 0;
-    if (found === undefined || bytes >= found.bytes) found = { run, bytes };
-  }
-  return found?.run;
 }
 
 /** Heap and buffers of its thread; a thread that does not answer counts as the largest. */
-async function heldBytes({ thread }: Run): Promise<number> {
+async function held({ thread }: Run): Promise<number> {
   if (thread === undefined) return 0;
   const asked = thread.worker.getHeapStatistics().then(
     (heap) => heap.used_heap_size + heap.external_memory,

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newFitness, nextFitness, type Fitness } from '../../../src/adapters/piscina/cell-fitness.ts';
 import { lossesOf } from '../../../src/adapters/piscina/cell-losses.ts';
+import { culpritOf } from '../../../src/adapters/piscina/memory-culprit.ts';
 import type { PoolRun } from '../../../src/adapters/piscina/pool-run.ts';
 import { RestartPauses } from '../../../src/adapters/piscina/restart-pauses.ts';
 import { displacedBy, outlived } from '../../../src/adapters/piscina/thread-roster.ts';
@@ -41,6 +42,32 @@ describe('a cell is unfit', () => {
     expect(after([{}], 1_000_000).unfit).toBeUndefined();
     expect(after([{}], 99, { ...bounds, runsMax: 100 }).unfit).toBeUndefined();
     expect(after([{}], 100, { ...bounds, runsMax: 100 }).unfit).toBe('runs');
+  });
+});
+
+describe('a process past its memory', () => {
+  const blamed = (heldBytes: readonly number[], rssBytes = 1_001): number | undefined =>
+    culpritOf(heldBytes, { rssBytes, rssMaxBytes: 1_000 });
+
+  it('costs the run that holds most, the newest of equals; one that does not answer before all', () => {
+    expect(blamed([100, 700, 10])).toBe(1);
+    expect(blamed([300, 300, 10])).toBe(1);
+    expect(blamed([900, Infinity, 10])).toBe(1);
+  });
+
+  it('costs no run while the runs hold less than half of it: what fills it is not theirs, and the cell is replaced', () => {
+    expect(blamed([200, 300])).toBeUndefined();
+    expect(blamed([200, 301])).toBe(1);
+    expect(blamed([])).toBeUndefined();
+  });
+
+  it('costs one in any case when it is more than a tenth past its bound: native memory is in no count', () => {
+    expect(blamed([10, 20], 1_100)).toBeUndefined();
+    expect(blamed([10, 20], 1_101)).toBe(1);
+  });
+
+  it('costs nobody anything once it is within its bound again', () => {
+    expect(blamed([900], 1_000)).toBeUndefined();
   });
 });
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../src/application/call-context.ts';
 import type { LiveFeed } from '../../../src/application/ports/bus.ts';
+import type { JobProgress } from '../../../src/application/shard-protocol.ts';
 import { createWatchJob } from '../../../src/application/watch-job.ts';
 import type { WatchUpdate } from '../../../src/application/watch-job.ts';
 import { isTerminal } from '../../../src/domain/job.ts';
@@ -29,6 +30,7 @@ function setUp(signal?: AbortSignal) {
   let record = testRecord({}, { nowMs: clock.nowMs() });
   /** What readers see; behind `record` when a stale replica answers. */
   let shown = record;
+  let heartbeat: JobProgress | undefined;
   let reads = 0;
   const listeners = new Set<Parameters<LiveFeed['watchJob']>[1]>();
   const watchJob = createWatchJob({
@@ -36,7 +38,7 @@ function setUp(signal?: AbortSignal) {
     reader: {
       read: async () => {
         reads += 1;
-        return { record: shown };
+        return { record: shown, ...(heartbeat && { progress: heartbeat }) };
       },
     },
     feed: {
@@ -84,8 +86,13 @@ function setUp(signal?: AbortSignal) {
     show(): void {
       shown = record;
     },
-    progress(fraction: number): void {
-      const progress = { jobId: record.id, attempt: 1, fraction, note: '' };
+    /** What the shard has heard. */
+    beat(fraction: number, note = ''): void {
+      heartbeat = { fraction, note };
+    },
+    told: () => seen.map(({ job }) => [job.record.attempt, job.progress?.fraction, job.progress?.note]),
+    progress(fraction: number, note = '', attempt = 1): void {
+      const progress = { jobId: record.id, attempt, fraction, note };
       for (const listener of listeners) listener({ kind: 'progress', progress });
     },
     newest: (): JobRecord => record,
@@ -202,6 +209,77 @@ describe('watch', () => {
     }
     await done;
     expect(watch.states().at(-1)).toBe('SUCCEEDED');
+  });
+
+  it('keeps a note that comes before the view of its attempt is read', async () => {
+    const watch = setUp();
+    const done = watch.start();
+    await settle();
+    watch.progress(0.5, 'half');
+    await settle();
+    watch.change(claim);
+    watch.progress(0.6, 'more');
+    await settle();
+    expect(watch.told()).toEqual([
+      [0, undefined, undefined],
+      [1, 0.6, 'more'],
+    ]);
+    watch.change(succeed);
+    await done;
+  });
+
+  it('tells a note that was lost once the shard knows of it, and nothing older than what it told', async () => {
+    const watch = setUp();
+    const done = watch.start();
+    await settle();
+    watch.change(claim);
+    await settle();
+    watch.beat(0.5, 'half');
+    watch.clock.advance(5_000);
+    await settle();
+    watch.clock.advance(2_000);
+    watch.progress(0.8, 'live');
+    await settle();
+    watch.clock.advance(3_000);
+    await settle();
+    const told = [
+      [0, undefined, undefined],
+      [1, undefined, undefined],
+      [1, 0.5, 'half'],
+      [1, 0.8, 'live'],
+    ];
+    expect(watch.told()).toEqual(told);
+    watch.beat(0.9, 'late');
+    watch.clock.advance(5_000);
+    await settle();
+    watch.clock.advance(5_000);
+    await settle();
+    expect(watch.told()).toEqual([...told, [1, 0.9, 'late']]);
+    watch.change(succeed);
+    await done;
+    expect(watch.told().at(-1)).toEqual([1, undefined, undefined]);
+  });
+
+  it('tells nothing of an attempt that is over', async () => {
+    const watch = setUp();
+    const done = watch.start();
+    await settle();
+    watch.change(claim);
+    watch.progress(0.5);
+    await settle();
+    watch.change({ kind: 'stopped', token: 't' });
+    watch.change({ ...claim, token: 't2' });
+    await settle();
+    watch.progress(0.6, 'zombie', 1);
+    watch.clock.advance(100);
+    await settle();
+    expect(watch.told()).toEqual([
+      [0, undefined, undefined],
+      [1, 0.5, ''],
+      [2, undefined, undefined],
+    ]);
+    watch.change({ kind: 'succeed', token: 't2' });
+    await done;
   });
 
   it('ends with the call, and leaves nothing behind', async () => {
