@@ -202,6 +202,16 @@ describe('a shard', () => {
     await expect(shard.call('cancel', { jobId, reason: 'late' })).rejects.toMatchObject({ code: 'JOB_STATE_FORBIDS' });
   });
 
+  it('tells the progress of the present run, nothing of an earlier one', async () => {
+    const { jobId, token } = await running();
+    await shard.call('heartbeat', { node: 'n1', runs: [{ jobId, token, progress: 0.5, note: 'half' }] });
+    expect(await shard.call('get', { jobId })).toMatchObject({ progress: { fraction: 0.5, note: 'half' } });
+    await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } });
+    expect(await shard.call('get', { jobId })).not.toHaveProperty('progress');
+    await shard.call('claim', { jobId, node: 'n2', generation: 1, ackTo: 'ack-2' });
+    expect(await shard.call('get', { jobId })).not.toHaveProperty('progress');
+  });
+
   it('gives the job of a silent node to another, uncounted, and refuses the first one afterwards', async () => {
     const { jobId, token } = await running();
     for (let i = 0; i < 5; i += 1) {
