@@ -1,5 +1,6 @@
 // One project per kind of test, so that `npm test` can name what a machine lacks. No retries: a flake is a bug.
-// Two workers at most: a laptop has few cores. One for whole clusters on which a person looks (e2e).
+// Two workers: a laptop has few cores. Three where tests mostly wait, for leases to end and Cassandras to start; one for
+// whole clusters on which a person looks (e2e).
 import { defineConfig } from 'vitest/config';
 
 interface Bounds {
@@ -56,13 +57,13 @@ export default defineConfig({
         hookTimeout: 60_000,
         workers: 2,
       }),
-      project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 60_000, workers: 2 }),
+      project('chaos', ['test/chaos/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 60_000, workers: 3 }),
       project('simulation', ['test/simulation/**/*.test.ts'], {
         testTimeout: 300_000,
         hookTimeout: 20_000,
         workers: 2,
       }),
-      project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000, workers: 1 }),
+      project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000, workers: 2 }),
     ],
   },
 });

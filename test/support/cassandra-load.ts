@@ -1,0 +1,87 @@
+/** Two nodes on a Cassandra, under load, with everything recorded that callers and subscribers see. */
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { SharedCassandra } from './cassandra-global.ts';
+import { freshKeyspace } from './cassandra-stores.ts';
+import { startCluster } from './cluster.ts';
+import type { TestCluster, TestNode } from './cluster.ts';
+import { subscribeDurable } from './cluster-events.ts';
+import { History, readLedger } from './cluster-history.ts';
+import { startLoad } from './cluster-load.ts';
+import type { Load } from './cluster-load.ts';
+
+/** What a caller may meet while the store or a node is away; each may be repeated. */
+const outageCodes = [
+  'STORE_UNAVAILABLE',
+  'SHARD_UNAVAILABLE',
+  'OUTCOME_UNKNOWN',
+  'CALL_DEADLINE_EXCEEDED',
+  'GATEWAY_UNAVAILABLE',
+  'MAILBOX_FULL',
+  'BROKER_UNAVAILABLE',
+];
+
+export interface LoadedCassandra {
+  readonly cluster: TestCluster;
+  readonly a: TestNode;
+  readonly b: TestNode;
+  readonly load: Load;
+  /** Resolves when so many more jobs were accepted than now. */
+  accepted(more: number): Promise<boolean>;
+  /** Ends the load; every job that was accepted has succeeded, in one execution, with all its events. */
+  everythingEndedOnce(readers: readonly TestNode[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startLoadedCassandra(cassandra: SharedCassandra): Promise<LoadedCassandra> {
+  const cluster = await startCluster({
+    settings: {
+      'store.kind': 'cassandra',
+      'store.cassandra.contactPoints': cassandra.contactPoints.join(','),
+      'store.cassandra.localDataCenter': cassandra.localDataCenter,
+      'store.cassandra.keyspace': freshKeyspace(),
+    },
+  });
+  const a = await cluster.startNode('a');
+  const b = await cluster.startNode('b');
+  const events = await subscribeDurable(cluster.broker.url, cluster.root, 'auditor');
+  const history = new History();
+  const ledger = join(cluster.dir, 'runs.ledger');
+  const load = startLoad({
+    clients: [b, a].map((node) => node.client({ retry: { maxAttempts: 1 } })),
+    history,
+    lanes: 4,
+    gapMs: 25,
+    watchEvery: 7,
+    draft: (n) => ({ handler: 'test.work', input: { n, ms: 5, ledger } }),
+  });
+  return {
+    ...{ cluster, a, b, load },
+    accepted(more) {
+      const goal = load.accepted + more;
+      return cluster.waitFor(`${more} more jobs are accepted`, () => load.accepted >= goal, 60_000);
+    },
+    async everythingEndedOnce(readers) {
+      await load.stop();
+      const jobs = await load.settle(
+        readers.map((node) => node.client()),
+        60_000,
+      );
+      expect(jobs.filter(({ state }) => state !== 'SUCCEEDED')).toEqual([]);
+      expect(load.surprises).toEqual([]);
+      expect([...load.refusals.keys()].filter((code) => !outageCodes.includes(code))).toEqual([]);
+      await cluster.waitFor(
+        'every last event',
+        () => [...history.acked.keys()].every((id) => events.ofJob(id).some(({ type }) => type === 'succeeded')),
+        30_000,
+      );
+      expect(history.check({ events: events.events, executions: readLedger(ledger) })).toEqual([]);
+      process.stderr.write(`measured: ${load.accepted} jobs, refusals ${JSON.stringify([...load.refusals])}\n`);
+    },
+    async stop() {
+      await load.stop();
+      await events.close();
+      await cluster.stop();
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * A cluster in which the gaps between two steps of a job's life (DESIGN 3) are held open from outside, never by code in the
+ * processes: by a proxy that keeps back what one process says, a lock on the database file, a stopped process. What is
+ * durable is read from the file itself.
+ */
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import type { JobInfo, TroupeClient } from '../../src/client/index.ts';
+import { startCluster } from './cluster.ts';
+import type { TestCluster, TestNode } from './cluster.ts';
+import { subscribeDurable } from './cluster-events.ts';
+import type { EventSubscriber } from './cluster-events.ts';
+import { History, readLedger } from './cluster-history.ts';
+import { startFaultProxy } from './fault-proxy.ts';
+import type { FaultProxy } from './fault-proxy.ts';
+import { openStoreView } from './fault-store.ts';
+import type { StoreView } from './fault-store.ts';
+
+type Role = 'gateway' | 'shards' | 'workers';
+
+export class GapCluster {
+  readonly cluster: TestCluster;
+  readonly proxy: FaultProxy;
+  readonly history = new History();
+  readonly ledger: string;
+  readonly gate: string;
+  #events: EventSubscriber | undefined;
+  readonly #views: StoreView[] = [];
+
+  private constructor(cluster: TestCluster, proxy: FaultProxy) {
+    this.cluster = cluster;
+    this.proxy = proxy;
+    this.ledger = join(cluster.dir, 'runs.ledger');
+    this.gate = join(cluster.dir, 'open.gate');
+  }
+
+  static async start(): Promise<GapCluster> {
+    const cluster = await startCluster();
+    return new GapCluster(cluster, await startFaultProxy(`127.0.0.1:${String(cluster.broker.port)}`));
+  }
+
+  /** Those that a durable subscriber has got. */
+  get events(): EventSubscriber {
+    if (this.#events === undefined) throw new Error('no node was started');
+    return this.#events;
+  }
+
+  /** Everything in one process, behind the proxy. */
+  async alone(): Promise<{ readonly node: TestNode; readonly troupe: TroupeClient; readonly view: StoreView }> {
+    const node = await this.cluster.startNode('one', { nats: this.proxy.address });
+    await this.#audit();
+    return { node, troupe: node.client({ retry: { maxAttempts: 1 } }), view: this.#store() };
+  }
+
+  /** One process per role; `behind` alone speaks through the proxy. */
+  async apart(behind: Role): Promise<
+    Readonly<Record<Role, TestNode>> & {
+      readonly troupe: TroupeClient;
+      readonly view: StoreView;
+    }
+  > {
+    const start = (role: Role): Promise<TestNode> =>
+      this.cluster.startNode(role, { roles: [role], ...(role === behind && { nats: this.proxy.address }) });
+    const shards = await start('shards');
+    const workers = await start('workers');
+    const gateway = await start('gateway');
+    await this.#audit();
+    const troupe = gateway.client({ retry: { maxAttempts: 1 } });
+    return { gateway, shards, workers, troupe, view: this.#store() };
+  }
+
+  async submit(troupe: TroupeClient, handler: string, input: unknown, key: string): Promise<string> {
+    const { jobId } = await troupe.submit(handler, input, { idempotencyKey: key });
+    this.history.accepted(jobId, key);
+    return jobId;
+  }
+
+  /** The caller tries again under its key until it is answered. */
+  submitUntilAccepted(troupe: TroupeClient, handler: string, input: unknown, key: string): Promise<string> {
+    return this.cluster.waitFor('the submit is answered', () => this.submit(troupe, handler, input, key), 30_000);
+  }
+
+  /** The end of the job for every observer, and that the run could have been. */
+  async endsOnce(troupe: TroupeClient, jobId: string, state: JobInfo['state']): Promise<JobInfo> {
+    const { events, history } = this;
+    const job = await troupe.wait(jobId, { signal: AbortSignal.timeout(60_000) });
+    history.saw('get', job);
+    expect(job.state).toBe(state);
+    await this.cluster.waitFor('all its events', () => events.ofJob(jobId).some(({ seq }) => seq === job.seq), 15_000);
+    history.saw('final', await troupe.get(jobId));
+    expect(history.check({ events: events.events, executions: readLedger(this.ledger) })).toEqual([]);
+    return job;
+  }
+
+  starts(jobId: string): number {
+    return readLedger(this.ledger).filter((run) => run.jobId === jobId && run.what === 'start').length;
+  }
+
+  ends(jobId: string): number {
+    return readLedger(this.ledger).filter((run) => run.jobId === jobId && run.what === 'end').length;
+  }
+
+  async stop(): Promise<void> {
+    for (const view of this.#views) {
+      view.unlock();
+      view.close();
+    }
+    await this.#events?.close();
+    await this.proxy.close();
+    await this.cluster.stop();
+  }
+
+  #store(): StoreView {
+    const view = openStoreView(this.cluster.sqlitePath);
+    this.#views.push(view);
+    return view;
+  }
+
+  async #audit(): Promise<void> {
+    this.#events = await subscribeDurable(this.cluster.broker.url, this.cluster.root, 'auditor');
+  }
+}
