@@ -3,8 +3,7 @@
  * which says so; then the copies that gateways keep. A crash in between leaves payloads that are gone and a record that
  * does not say so yet: readers are told that they are missing, and the same call again finishes the work.
  */
-import { payloadIds } from '../domain/payload-life.ts';
-import { TroupeError } from '../domain/errors.ts';
+import { notEnded, payloadIds } from '../domain/payload-life.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { JobRecord } from '../domain/job.ts';
 import { jobIdParts } from '../domain/job-id.ts';
@@ -48,9 +47,4 @@ export function createDeleteJob({ reader, batcher, payloads, cache, asker, clock
     await asker.askAll(context, gateways, 'forget-payloads', erased);
     return { record: erased };
   };
-}
-
-function notEnded({ id, state }: JobRecord): TroupeError {
-  const message = `the job is ${state}: cancel it first, only the payloads of an ended job are erased`;
-  return new TroupeError('JOB_STATE_FORBIDS', { message, metadata: { jobId: id, state } });
 }

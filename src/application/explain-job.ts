@@ -1,6 +1,5 @@
 /** Why a job does not run, how many start before it, and when it should: from what shards, nodes and marks say now. */
-import type { HandlerNeed } from '../domain/handler-need.ts';
-import { needText } from '../domain/handler-need.ts';
+import { needOf, needText } from '../domain/handler-need.ts';
 import type { JobRecord } from '../domain/job.ts';
 import { jobIdParts } from '../domain/job-id.ts';
 import { defaultPriority } from '../domain/priority.ts';
@@ -45,11 +44,11 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
   }
 
   return async (record) => {
-    const { tenant, queue, handler, handlerVersion: version } = record.spec;
+    const { tenant, queue } = record.spec;
     if (whyWaiting({ state: record.state }) === undefined) return undefined;
     const [place, answer] = await Promise.all([placeOf(record), stats.read(tenant, queue)]);
     const ahead = aheadOf(record, place, answer);
-    const need: HandlerNeed = version === undefined ? { handler } : { handler, version };
+    const need = needOf(record.spec);
     const why = whyWaiting({
       state: record.state,
       quarantined: quarantines.of(tenant, queue).find(({ node }) => node === undefined)?.reason,

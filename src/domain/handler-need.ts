@@ -2,6 +2,8 @@
  * What a job needs of the node that runs it: a handler by name and, if someone said so, a version. A version is needed
  * exactly (`1.4.0`, any text a handler may call its version) or at least (`>=1.4`). Pure.
  */
+import type { JobSpec } from './job.ts';
+
 export interface HandlerNeed {
   readonly handler: string;
   /** Absent: any version. */
@@ -12,6 +14,11 @@ export interface HandlerNeed {
 export interface HandlerVersion {
   readonly name: string;
   readonly version: string;
+}
+
+/** What the specification of a job asks for. */
+export function needOf({ handler, handlerVersion: version }: Pick<JobSpec, 'handler' | 'handlerVersion'>): HandlerNeed {
+  return version === undefined ? { handler } : { handler, version };
 }
 
 const exactPattern = /^[A-Za-z0-9._+-]{1,64}$/;

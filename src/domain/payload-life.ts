@@ -3,9 +3,9 @@
  * them erased. Erasing is not a transition: state, number, history and outcome stay, so a reader sees the same job before
  * and after, only without its payloads.
  */
-import { invariant } from './errors.ts';
+import { invariant, TroupeError } from './errors.ts';
 import type { JobRecord, JobSpec } from './job.ts';
-import { isTerminal } from './job.ts';
+import { isTerminal, terminalStates } from './job.ts';
 
 const erased = { kind: 'erased' } as const;
 
@@ -29,6 +29,14 @@ export function inlineLimit(spec: Pick<JobSpec, 'payloadRetentionMs'>, inlineMax
 /** Undefined: as long as the job itself. */
 export function payloadsExpireAtMs({ createdAtMs, spec }: JobRecord): number | undefined {
   return spec.payloadRetentionMs === undefined ? undefined : createdAtMs + spec.payloadRetentionMs;
+}
+
+/** Why the payloads of a job cannot be erased yet. */
+export function notEnded({ id: jobId, state }: JobRecord): TroupeError {
+  return new TroupeError('JOB_STATE_FORBIDS', {
+    message: `the job is ${state}: cancel it first, only the payloads of an ended job are erased`,
+    metadata: { jobId, state, allowedStates: terminalStates.join(',') },
+  });
 }
 
 export function eraseJob(record: JobRecord, nowMs: number): JobRecord {

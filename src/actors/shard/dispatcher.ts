@@ -4,6 +4,7 @@
  */
 import { jobEventOf } from '../../application/job-events.ts';
 import type { Watermark } from '../../application/ports/job-store.ts';
+import { needOf } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketOf } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/index.ts';
@@ -145,8 +146,8 @@ export class Dispatcher {
   /** Of a job that the store knows as waiting. */
   #dispatch({ durable: record, dispatches }: JobEntry): void {
     if (record === undefined) return;
-    const { tenant, queue, handler, handlerVersion: version, priority: level } = record.spec;
-    const need = version === undefined ? { handler } : { handler, version };
+    const { tenant, queue, priority: level } = record.spec;
+    const need = needOf(record.spec);
     const strand = this.#parts.services.everyNodeHas(need) ? 'main' : 'own';
     const { id: jobId, attempt } = record;
     const place = { tenant, queue, ...(level !== undefined && { level }) };

@@ -6,7 +6,7 @@
 import type { EraseItem, JobView } from '../../application/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
-import type { JobRecord } from '../../domain/job.ts';
+import { notEnded } from '../../domain/payload-life.ts';
 import type { Slot } from './batch-reply.ts';
 import { withRecord } from './job-lookup.ts';
 import type { ShardCore } from './shard-core.ts';
@@ -26,12 +26,5 @@ export function erase(core: ShardCore, { jobId }: EraseItem, slot: Slot<JobView>
       slot.ok({ record: erased });
     });
     core.askFlush();
-  });
-}
-
-function notEnded({ id, state }: JobRecord): TroupeError {
-  return new TroupeError('JOB_STATE_FORBIDS', {
-    message: `the job is ${state}: cancel it first, only the payloads of an ended job are erased`,
-    metadata: { jobId: id, state, allowedStates: 'SUCCEEDED,FAILED,CANCELLED,EXPIRED' },
   });
 }

@@ -5,6 +5,7 @@
 import { homeOfLimit } from '../../application/limit-home.ts';
 import type { AllotItem, AllotResult, HeldBy, LimitUse } from '../../application/shard-protocol.ts';
 import type { FlowRule } from '../../domain/flow-rule.ts';
+import { needOf } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import type { ActorContext } from '../kernel/index.ts';
 import type { JobEntry, JobTable } from './job-table.ts';
@@ -31,6 +32,7 @@ export class ShardGates {
   readonly #parts: ShardGatesParts;
   readonly #gates = new Map<QueueBook, QueueGate>();
   #armedMs = Infinity;
+  #armAsked = false;
 
   constructor(parts: ShardGatesParts) {
     this.#parts = parts;
@@ -45,7 +47,7 @@ export class ShardGates {
     }
     gate.hold(entry);
     gate.pump();
-    this.#arm();
+    this.#armSoon();
   }
 
   /** At a take-over. What passes no gate is dispatched by its owner, who knows what may be out already. */
@@ -66,7 +68,7 @@ export class ShardGates {
     const gate = this.#gates.get(entry.place.book);
     if (gate === undefined) return;
     gate.moved(entry, before);
-    this.#arm();
+    this.#armSoon();
   }
 
   /** `later`: that it waits is not durable yet. `held`: see `QueueGate.mayStart`. */
@@ -153,8 +155,7 @@ export class ShardGates {
         ask: (question, answered) => {
           this.#ask(question, answered);
         },
-        isServed: ({ spec: { handler, handlerVersion: version } }) =>
-          services.someNodeHas(version === undefined ? { handler } : { handler, version }),
+        isServed: ({ spec }) => services.someNodeHas(needOf(spec)),
       },
       rule,
     );
@@ -183,6 +184,17 @@ export class ShardGates {
         this.#arm();
       },
     }));
+  }
+
+  /** Once for all decisions of a turn: it looks at every key of every gate. */
+  #armSoon(): void {
+    if (this.#armAsked) return;
+    const run = (): void => {
+      this.#armAsked = false;
+      this.#arm();
+    };
+    this.#armAsked = true;
+    if (!this.#parts.context.self.tell({ kind: 'continue', run })) run();
   }
 
   /** One timer for all questions. */

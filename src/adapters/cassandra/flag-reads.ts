@@ -1,6 +1,6 @@
 /** The flags of a queue, day by day: days without jobs cost nothing. */
 import { types } from 'cassandra-driver';
-import { flagPageRows, type EndedSource, type JobFlag } from '../../application/ports/ended-listing.ts';
+import { flagPageRows, flagPages, type EndedSource, type JobFlag } from '../../application/ports/ended-listing.ts';
 import type { FailureReason } from '../../domain/job.ts';
 import { bucketOf, type JobId } from '../../domain/job-id.ts';
 import type { CqlClient } from './cql-client.ts';
@@ -25,16 +25,10 @@ export function createFlagReads(client: CqlClient, queueNo: number): EndedSource
     const [first, last] = [dayOf(bucketOf(range.above)), Math.min(dayMax, dayOf(bucketOf(range.below)))];
     const days = await client.rows(readQueueDays, [queueNo, first, last]);
     for (const { day } of order === 'newest' ? days : days.toReversed()) {
-      let { above, below } = range;
-      for (;;) {
+      yield* flagPages(range, order, async ({ above, below }) => {
         const bounds = [types.Uuid.fromString(above), types.Uuid.fromString(below)];
-        const page = (await client.rows(statement, [queueNo, day, ...bounds, flagPageRows])).map(toFlag);
-        yield page;
-        const end = page.at(-1);
-        if (end === undefined || page.length < flagPageRows) break;
-        if (order === 'newest') below = end.id;
-        else above = end.id;
-      }
+        return (await client.rows(statement, [queueNo, day, ...bounds, flagPageRows])).map(toFlag);
+      });
     }
   };
 }

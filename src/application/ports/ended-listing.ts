@@ -34,6 +34,22 @@ export interface EndedSource {
   record(id: JobId): Promise<JobRecord | undefined>;
 }
 
+/** All flags of the range by pages: `read` gives the first `flagPageRows` at most of what it is asked for. */
+export async function* flagPages(
+  range: IdRange,
+  order: ListOrder,
+  read: (rest: IdRange) => Promise<readonly JobFlag[]>,
+): AsyncGenerator<readonly JobFlag[], void> {
+  let rest = range;
+  for (;;) {
+    const page = await read(rest);
+    yield page;
+    const end = page.at(-1);
+    if (end === undefined || page.length < flagPageRows) return;
+    rest = order === 'newest' ? { ...rest, below: end.id } : { ...rest, above: end.id };
+  }
+}
+
 /** Undefined: nothing to flag. */
 export function flagOf({ id, state, failure }: JobRecord): JobFlag | undefined {
   const ended = endedStates.find((known) => known === state);
