@@ -1,6 +1,7 @@
 /** From a record's history to the events that listeners get. What an event says is fixed the moment it happened. */
+import { invariant } from '../domain/errors.ts';
 import { isTerminal } from '../domain/job.ts';
-import type { JobEventType, JobRecord, TrailEntry } from '../domain/job.ts';
+import type { JobEventType, JobRecord, JobState, TrailEntry } from '../domain/job.ts';
 import type { JobEvent } from './ports/bus.ts';
 
 export function jobEventOf(record: JobRecord, entry: TrailEntry): JobEvent {
@@ -25,6 +26,13 @@ export function jobEventOf(record: JobRecord, entry: TrailEntry): JobEvent {
       ...(newest && isTerminal(record.state) && { failures: record.failures, losses: record.losses }),
     },
   };
+}
+
+/** Each state is reached by events of one type. */
+export function eventTypeInto(state: JobState): JobEventType {
+  const found = Object.entries(stateAfter).find(([, after]) => after === state);
+  invariant(found !== undefined, 'every state has its event');
+  return found[0] as JobEventType;
 }
 
 const stateAfter = {

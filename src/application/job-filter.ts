@@ -43,7 +43,10 @@ export function checkFilter(filter: JobFilter): void {
 }
 
 /** Who asks for a reason and no state means jobs that have failed. */
-function statesOf({ states, failureReasons = [] }: JobFilter): readonly JobState[] {
+export function statesOf({
+  states,
+  failureReasons = [],
+}: Pick<JobFilter, 'states' | 'failureReasons'>): readonly JobState[] {
   return states.length === 0 && failureReasons.length > 0 ? ['FAILED'] : states;
 }
 

@@ -59,12 +59,27 @@ export function parseResumeToken(
   const text = decode('r1', token) ?? '';
   const [, seq, attempt, number] = tokenNumbers.exec(text.slice(jobId.length + 1)) ?? [];
   if (seq === undefined || !text.startsWith(`${jobId}.`)) {
-    throw new TroupeError('INVALID_RESUME_TOKEN', {
-      violations: [{ field: 'resume_token', description: 'is not one of this job' }],
-    });
+    throw invalidResumeToken('is not one of this job');
   }
   const log = attempt === undefined ? undefined : { attempt: Number(attempt), number: Number(number) };
   return { seq: Number(seq), log };
+}
+
+/** How far the kept events of a queue have been read. */
+export interface QueuePosition {
+  /** Identity of the log. */
+  readonly log: string;
+  readonly position: number;
+}
+
+export function queueResumeToken(queueNo: number, { log, position }: QueuePosition): string {
+  return encode('w1', [queueNo, position, log].join('.'));
+}
+
+export function parseQueueResumeToken(token: string, queueNo: number): QueuePosition {
+  const [, no, position, log] = /^([0-9]{1,10})\.([0-9]{1,15})\.(.{1,64})$/.exec(decode('w1', token) ?? '') ?? [];
+  if (log === undefined || Number(no) !== queueNo) throw invalidResumeToken('is not one of this queue');
+  return { log, position: Number(position) };
 }
 
 function encode(kind: string, text: string): string {
@@ -76,6 +91,10 @@ function decode(kind: string, token: string): string | undefined {
   // Only what this process would have made itself: no second spelling of a token.
   if (!text.startsWith(`${kind}.`) || Buffer.from(text).toString('base64url') !== token) return undefined;
   return text.slice(kind.length + 1);
+}
+
+function invalidResumeToken(description: string): TroupeError {
+  return new TroupeError('INVALID_RESUME_TOKEN', { violations: [{ field: 'resume_token', description }] });
 }
 
 function invalidPageToken(): TroupeError {

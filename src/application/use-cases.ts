@@ -26,6 +26,7 @@ import { createManageQueues } from './manage-queues.ts';
 import type { ManageQueues } from './manage-queues.ts';
 import type { Authorizer } from './ports/authorizer.ts';
 import type { LiveFeed, WorkSource } from './ports/bus.ts';
+import type { EventLog } from './ports/event-log.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import type { JobCache } from './ports/job-cache.ts';
 import type { Membership, SharedConfig } from './ports/membership.ts';
@@ -51,6 +52,8 @@ import { createSubmitJobs } from './submit-jobs.ts';
 import type { SubmitJobs } from './submit-jobs.ts';
 import { createWatchJob } from './watch-job.ts';
 import type { WatchJob } from './watch-job.ts';
+import { createWatchJobs } from './watch-jobs.ts';
+import type { WatchJobs } from './watch-jobs.ts';
 
 export interface UseCases {
   readonly submit: SubmitJobs;
@@ -61,6 +64,7 @@ export interface UseCases {
   readonly downloadPayload: DownloadPayload;
   readonly rescheduleJob: RescheduleJob;
   readonly watchJob: WatchJob;
+  readonly watchJobs: WatchJobs;
   readonly getJobLog: GetJobLog;
   readonly retryJob: RetryJob;
   readonly redriveJobs: RedriveJobs;
@@ -78,6 +82,7 @@ export interface UseCaseParts {
   readonly fleet: Pick<HandlerFleet, 'versionsOf' | 'someNodeHas'>;
   readonly work: Pick<WorkSource, 'ensureStrand'>;
   readonly feed: LiveFeed;
+  readonly events: EventLog;
   readonly cache: JobCache;
   readonly validator: InputValidator;
   readonly clock: Clock;
@@ -140,6 +145,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
     cancelJobs: createCancelJobs({ listJobs, cancelJob, clock }),
     watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock, batcher }),
+    watchJobs: createWatchJobs({ reader, events: parts.events, catalog, clock }),
     getJobLog: createGetJobLog({ reader, batcher, payloads, clock }),
     queues: createManageQueues({ store: store.queues, catalog, views: queueViews, stats: queueStats, clock }),
     seeCluster,

@@ -16,6 +16,7 @@ import {
 } from './commands/cluster-commands.ts';
 import { addDevCommand } from './commands/dev-command.ts';
 import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands/bulk-commands.ts';
+import { addFollowCommand } from './commands/follow-command.ts';
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addDeleteCommand, addOutputCommand } from './commands/payload-commands.ts';
@@ -49,6 +50,7 @@ function buildProgram(context: CommandContext): Command {
   addSubmitCommand(program, context);
   addGetCommand(program, context);
   addWatchCommand(program, context);
+  addFollowCommand(program, context);
   addLogsCommand(program, context);
   addListCommand(program, context);
   addCancelCommand(program, context);

@@ -14,7 +14,6 @@ import type { Contract, Init } from '../contract/codec.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
-import { toTime } from '../contract/time.ts';
 import { createClusterClient } from './cluster-client.ts';
 import type { ClusterClient } from './cluster-client.ts';
 import { errorOfStatus } from './client-error.ts';
@@ -24,18 +23,20 @@ import type { BulkClient } from './bulk.ts';
 import type { CallSettings, Connection, ConnectionOptions } from './connection.ts';
 import { downloadPayload } from './download.ts';
 import type { DownloadOptions } from './download.ts';
+import { createJobCalls } from './job-calls.ts';
+import type { JobCalls } from './job-calls.ts';
 import { readLog } from './job-log.ts';
 import type { JobLog } from './job-log.ts';
-import { fromJob, fromSubmitResponse, toFilter, toPayload, toSubmitRequest } from './job-mapper.ts';
-import type { JobDraft, JobInfo, JobOptions, ListOptions, RetryJobOptions, SubmittedJob } from './job-types.ts';
+import { fromSubmitResponse, toSubmitRequest } from './job-mapper.ts';
+import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts';
 import { createQueuesClient } from './queues-client.ts';
 import type { QueuesClient } from './queues-client.ts';
 import { createBackoff, mayRepeat, withRetries } from './retry.ts';
 import type { Backoff, RetryOptions } from './retry.ts';
 import { chunks, createSubmitCoalescer, requestBytes } from './submit-coalescer.ts';
 import type { ItemOutcome } from './submit-coalescer.ts';
-import { watchJob } from './watch.ts';
-import type { WatchedJob, WatchOptions } from './watch.ts';
+import { watchJob, watchJobs } from './watch.ts';
+import type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './watch.ts';
 
 export { TroupeClientError } from './client-error.ts';
 export type { ClientErrorCode } from './client-error.ts';
@@ -49,7 +50,7 @@ export type * from './job-types.ts';
 export type { DurationQuantiles, QueueStatsInfo } from './queue-stats.ts';
 export type { QueuesClient } from './queues-client.ts';
 export type { RetryOptions } from './retry.ts';
-export type { WatchedJob, WatchOptions } from './watch.ts';
+export type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './watch.ts';
 
 export interface ClientOptions extends ConnectionOptions {
   readonly retry?: RetryOptions;
@@ -62,27 +63,19 @@ export interface ClientOptions extends ConnectionOptions {
 /** One per draft of `submitMany`, in order. */
 export type SubmitOutcome = { readonly ok: SubmittedJob } | { readonly error: unknown };
 
-export interface TroupeClient extends BulkClient {
+export interface TroupeClient extends JobCalls, BulkClient {
   /** `input`: a JSON value, or bytes as Uint8Array; undefined is null. */
   submit(handler: string, input?: unknown, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
   /** Any number of jobs; resolves with one outcome per draft. */
   submitMany(drafts: readonly JobDraft[], settings?: CallSettings): Promise<readonly SubmitOutcome[]>;
-  /** With `explain` also why it does not run, if it waits. */
-  get(jobId: string, options?: CallSettings & { readonly explain?: boolean }): Promise<JobInfo>;
-  /** Newest first, unless told otherwise; pages are fetched as they are needed. */
-  list(options?: ListOptions): AsyncGenerator<JobInfo, void>;
-  /** Submits an ended job again, as a new one. */
-  retry(jobId: string, options?: RetryJobOptions & CallSettings): Promise<SubmittedJob>;
-  /** Another time for a job that waits for its time (SCHEDULED, RETRYING); a time in the past is now. */
-  reschedule(jobId: string, when: Date | 'now', settings?: CallSettings): Promise<JobInfo>;
-  cancel(jobId: string, reason?: string, settings?: CallSettings): Promise<JobInfo>;
   /** Its output, or its input, piece by piece: JSON as text in UTF-8. Throws at the end if what came is not what was stored. */
   download(jobId: string, options?: DownloadOptions): AsyncGenerator<Uint8Array, void>;
-  /** Erases input and output of an ended job, at once and durably; the rest of it stays. */
-  delete(jobId: string, settings?: CallSettings): Promise<JobInfo>;
-  /** Up to and with the final state; goes on by itself when the connection breaks. */
+  /** What its attempts have said, as far as it is kept. */
   log(jobId: string, settings?: CallSettings): Promise<JobLog>;
+  /** Up to and with the final state; goes on by itself when the connection breaks. */
   watch(jobId: string, options?: WatchOptions): AsyncGenerator<WatchedJob, void>;
+  /** The jobs of a queue as they change; goes on by itself when the connection breaks, and never ends by itself. */
+  watchJobs(options?: WatchJobsOptions): AsyncGenerator<WatchedJobs, void>;
   /** Resolves with the final job, whatever its state. */
   wait(jobId: string, options?: Pick<WatchOptions, 'signal'>): Promise<JobInfo>;
   readonly queues: QueuesClient;
@@ -92,7 +85,6 @@ export interface TroupeClient extends BulkClient {
 
 /** The gateway takes 1,000 jobs in a call; smaller ones keep it answering others in between. */
 const batchLimits = { maxJobs: 500, maxBytes: 4 * 1_048_576 };
-const listPageSize = 100;
 
 export function connect(options: ClientOptions): TroupeClient {
   const contract = loadContract();
@@ -100,61 +92,13 @@ export function connect(options: ClientOptions): TroupeClient {
   const connection = openConnection(options, codec);
   const backoff = createBackoff(options.retry ?? {});
   const submitting = createSubmitting({ contract, codec, connection, backoff, options });
-  const { jobs } = contract;
-
-  async function* list(listOptions: ListOptions = {}): AsyncGenerator<JobInfo, void> {
-    let left = listOptions.limit ?? Number.POSITIVE_INFINITY;
-    let pageToken = '';
-    do {
-      const request = {
-        queue: listOptions.queue,
-        filter: toFilter(listOptions),
-        oldestFirst: listOptions.oldestFirst,
-        pageSize: Math.min(listPageSize, left),
-        pageToken,
-      };
-      const page = await withRetries(backoff, 'always', undefined, () => connection.unary(jobs.ListJobs, request));
-      for (const job of page.jobs) {
-        yield fromJob(job);
-        left -= 1;
-      }
-      pageToken = page.nextPageToken;
-    } while (pageToken !== '' && left > 0);
-  }
-
-  async function get(jobId: string, asked: CallSettings & { readonly explain?: boolean } = {}): Promise<JobInfo> {
-    const { explain, ...settings } = asked;
-    const call = (): Promise<wire.GetJobResponse> => connection.unary(jobs.GetJob, { jobId, explain }, settings);
-    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
-  }
-
-  async function cancel(jobId: string, reason = '', settings: CallSettings = {}): Promise<JobInfo> {
-    const call = (): Promise<wire.CancelJobResponse> => connection.unary(jobs.CancelJob, { jobId, reason }, settings);
-    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
-  }
-
-  async function erase(jobId: string, settings: CallSettings = {}): Promise<JobInfo> {
-    const call = (): Promise<wire.DeleteJobResponse> => connection.unary(jobs.DeleteJob, { jobId }, settings);
-    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
-  }
-
-  async function reschedule(jobId: string, when: Date | 'now', settings: CallSettings = {}): Promise<JobInfo> {
-    const request = when === 'now' ? { jobId, now: true } : { jobId, runTime: toTime(when.getTime()) };
-    const call = (): Promise<wire.RescheduleJobResponse> => connection.unary(jobs.RescheduleJob, request, settings);
-    return jobOf(await withRetries(backoff, 'always', settings.signal, call));
-  }
-
-  async function retry(jobId: string, again: RetryJobOptions & CallSettings = {}): Promise<SubmittedJob> {
-    const { input, timeoutMs, signal, traceparent } = again;
-    const key = again.idempotencyKey ?? (options.idempotent === true ? randomUUID() : undefined);
-    const request = { jobId, input: toPayload(input), idempotencyKey: key };
-    return withRetries(backoff, key === undefined ? 'if-not-done' : 'always', signal, async () =>
-      fromSubmitResponse(await connection.unary(jobs.RetryJob, request, { timeoutMs, signal, traceparent })),
-    );
-  }
+  const calls = createJobCalls({ connection, contract, backoff, idempotent: options.idempotent ?? false });
 
   const log = (jobId: string, settings: CallSettings = {}): Promise<JobLog> =>
     readLog({ connection, contract, backoff }, jobId, settings);
+
+  const follow = (query: WatchJobsOptions = {}): AsyncGenerator<WatchedJobs, void> =>
+    watchJobs({ connection, contract, backoff }, query);
 
   const watch = (jobId: string, watchOptions: WatchOptions = {}): AsyncGenerator<WatchedJob, void> =>
     watchJob({ connection, contract, backoff }, jobId, watchOptions);
@@ -164,7 +108,7 @@ export function connect(options: ClientOptions): TroupeClient {
       if (job.final) return job;
     }
     // A watch ends with the final state; a gateway that ends it without one is asked.
-    return get(jobId, waitOptions);
+    return calls.get(jobId, waitOptions);
   }
 
   const download = (jobId: string, downloadOptions: DownloadOptions = {}): AsyncGenerator<Uint8Array, void> =>
@@ -172,14 +116,9 @@ export function connect(options: ClientOptions): TroupeClient {
 
   const queues = createQueuesClient({ connection, contract, backoff });
   const bulk = createBulkClient({ connection, contract, codec, backoff });
-  const calls = { get, list, retry, reschedule, cancel, delete: erase, download, log, watch, wait, queues };
+  const streams = { download, log, watch, watchJobs: follow, wait };
   const cluster = createClusterClient({ connection, contract, backoff });
-  return { ...submitting, ...calls, ...bulk, cluster, close: () => connection.close() };
-}
-
-function jobOf({ job }: { readonly job: wire.Job | null }): JobInfo {
-  if (!job) throw new Error('the gateway answered without a job');
-  return fromJob(job);
+  return { ...submitting, ...calls, ...streams, ...bulk, queues, cluster, close: () => connection.close() };
 }
 
 interface SubmittingParts {

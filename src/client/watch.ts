@@ -1,10 +1,10 @@
-/** Follows a job over broken connections. */
+/** Follows a job, or the jobs of a queue, over broken connections. */
 import type { Contract } from '../contract/codec.ts';
 import type { Connection } from './connection.ts';
 import { fromLog } from './job-log.ts';
 import type { JobLog } from './job-log.ts';
-import { fromJob } from './job-mapper.ts';
-import type { JobInfo } from './job-types.ts';
+import { fromJob, toFilter } from './job-mapper.ts';
+import type { JobFilterOptions, JobInfo } from './job-types.ts';
 import { resumedStream } from './resumed-stream.ts';
 import type { Backoff } from './retry.ts';
 
@@ -24,15 +24,34 @@ export interface WatchedJob {
   readonly log: JobLog;
 }
 
+export interface WatchJobsOptions extends JobFilterOptions {
+  readonly signal?: AbortSignal;
+  /** From an earlier watch of the same queue, also by another process; default: from now on. */
+  readonly resumeToken?: string;
+}
+
+export interface WatchedJobs {
+  /** A job that has changed, as it is now; undefined: only how far the watch is, as at its beginning. */
+  readonly job: JobInfo | undefined;
+  readonly resumeToken: string;
+  /** Changes before this one may be missing: the list has them. */
+  readonly gap: boolean;
+}
+
+interface WatchParts {
+  readonly connection: Connection;
+  readonly contract: Contract;
+  readonly backoff: Backoff;
+}
+
 /** A watch that has begun outlasts the restart of a gateway: so many times the tries of a single call. */
 const patience = 6;
 
 export async function* watchJob(
-  parts: { readonly connection: Connection; readonly contract: Contract; readonly backoff: Backoff },
+  { connection, contract, backoff }: WatchParts,
   jobId: string,
   options: WatchOptions,
 ): AsyncGenerator<WatchedJob, void> {
-  const { connection, contract, backoff } = parts;
   const { signal } = options;
   const updates = resumedStream(backoff, {
     open: (resumeToken) =>
@@ -44,5 +63,23 @@ export async function* watchJob(
   });
   for await (const { job, resumeToken, log } of updates) {
     if (job) yield { job: fromJob(job), resumeToken, log: fromLog(log) };
+  }
+}
+
+export async function* watchJobs(
+  { connection, contract, backoff }: WatchParts,
+  options: WatchJobsOptions,
+): AsyncGenerator<WatchedJobs, void> {
+  const { queue, signal } = options;
+  const filter = toFilter(options);
+  const updates = resumedStream(backoff, {
+    open: (resumeToken) => connection.stream(contract.jobs.WatchJobs, { queue, filter, resumeToken }, { signal }),
+    tokenOf: ({ resumeToken }) => resumeToken,
+    token: options.resumeToken,
+    patience,
+    signal,
+  });
+  for await (const { job, resumeToken, gap } of updates) {
+    yield { job: job ? fromJob(job) : undefined, resumeToken, gap };
   }
 }

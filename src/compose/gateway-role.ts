@@ -46,6 +46,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     fleet: new HandlerFleet(bus.membership),
     work: bus.work,
     feed: bus.live,
+    events: bus.events,
     cache,
     validator: createInputValidator(log),
     clock,

@@ -45,6 +45,7 @@ export type JobsContract = {
   readonly DownloadPayload: MethodCodec<wire.DownloadPayloadRequest, wire.DownloadPayloadResponse>;
   readonly DeleteJob: MethodCodec<wire.DeleteJobRequest, wire.DeleteJobResponse>;
   readonly WatchJob: MethodCodec<wire.WatchJobRequest, wire.WatchJobResponse>;
+  readonly WatchJobs: MethodCodec<wire.WatchJobsRequest, wire.WatchJobsResponse>;
   readonly GetJobLog: MethodCodec<wire.GetJobLogRequest, wire.GetJobLogResponse>;
 };
 

@@ -117,6 +117,18 @@ export interface WatchJobResponse {
   readonly log: JobLog | null;
 }
 
+export interface WatchJobsRequest {
+  readonly queue: string;
+  readonly filter: JobFilter | null;
+  readonly resumeToken: string;
+}
+
+export interface WatchJobsResponse {
+  readonly job: Job | null;
+  readonly resumeToken: string;
+  readonly gap: boolean;
+}
+
 export interface GetJobLogRequest {
   readonly jobId: string;
 }

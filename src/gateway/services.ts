@@ -7,6 +7,7 @@ import { jobStateCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { bulkMethods } from './bulk-methods.ts';
 import {
+  fromFilter,
   fromListRequest,
   fromRetryRequest,
   fromSettings,
@@ -77,6 +78,16 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
       admission.watch(
         () => useCases.watchJob(context, request.jobId, { token: request.resumeToken, logs: request.includeLogs }),
         ({ job, resumeToken, log }) => ({ job: toJob(job), resumeToken, log: log && toLog(log) }),
+      ),
+    ),
+
+    WatchJobs: scope.stream<wire.WatchJobsRequest, wire.WatchJobsResponse>('WatchJobs', (request, context) =>
+      admission.watch(
+        () => {
+          const { queue, filter, resumeToken: token } = request;
+          return useCases.watchJobs(context, { queue, filter: fromFilter(filter), token });
+        },
+        ({ record, ...update }) => ({ ...update, job: record && toJob({ record }) }),
       ),
     ),
 

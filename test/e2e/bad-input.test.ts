@@ -292,6 +292,33 @@ describe('a question is refused:', () => {
   });
 });
 
+describe('a watch of a queue', () => {
+  const begin = async (options: Parameters<typeof troupe.watchJobs>[0]) => troupe.watchJobs(options).next();
+
+  it('refuses a queue that is not there', async () => {
+    await expect(begin({ queue: 'nowhere' })).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND', status: 'NOT_FOUND' });
+  });
+
+  it('refuses the resume token of something else, and names the field', async () => {
+    const { value } = await begin({});
+    await troupe.queues.create('token-of-another');
+    const token = value?.resumeToken ?? '';
+    for (const options of [{ queue: 'token-of-another', resumeToken: token }, { resumeToken: 'made-up' }]) {
+      await expect(begin(options)).rejects.toMatchObject({
+        code: 'INVALID_RESUME_TOKEN',
+        violations: [{ field: 'resume_token' }],
+      });
+    }
+  });
+
+  it('refuses a wrong filter, and names the field', async () => {
+    await expect(begin({ handler: '!' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      violations: [{ field: 'filter.handler' }],
+    });
+  });
+});
+
 describe('a client that goes away', () => {
   it('in the middle of a watch: the gateway forgets it, the job goes on', async () => {
     const gate = join(cluster.dir, 'left.gate');

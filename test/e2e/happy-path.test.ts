@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JobInfo, TroupeClient, WatchedJob } from '../../src/client/index.ts';
+import type { JobInfo, TroupeClient, WatchedJob, WatchedJobs } from '../../src/client/index.ts';
 import { startCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { openStoreView } from '../support/fault-store.ts';
@@ -108,6 +108,35 @@ describe('watching', () => {
     for await (const update of troupe.watch(jobId, { resumeToken: token })) later.push(update.job);
     expect(later.filter(({ seq, progress }) => seq <= 2 && progress === undefined)).toEqual([]);
     expect(later.at(-1)?.state).toBe('SUCCEEDED');
+  });
+});
+
+describe('watching a queue', () => {
+  it('tells of the jobs that match, each to its end, and goes on from any message', async () => {
+    await troupe.queues.create('followed');
+    const enough = new AbortController();
+    const options = { queue: 'followed', labels: { batch: '7' }, signal: enough.signal };
+    const watch = troupe.watchJobs(options);
+    const first = await watch.next();
+    expect(first.value).toMatchObject({ job: undefined, gap: false });
+    const draft = (n: number) => ({ handler: 'test.echo', input: n, queue: 'followed' });
+    const outcomes = await troupe.submitMany([
+      ...Array.from({ length: 30 }, (_, n) => ({ ...draft(n), labels: { batch: '7' } })),
+      ...Array.from({ length: 30 }, (_, n) => draft(n)),
+    ]);
+    const wanted = outcomes.slice(0, 30).map((outcome) => ('ok' in outcome ? outcome.ok.jobId : ''));
+    const ended = async (updates: AsyncGenerator<WatchedJobs, void>): Promise<string[]> => {
+      const ids = new Set<string>();
+      for await (const { job } of updates) {
+        if (job?.final === true) ids.add(job.id);
+        if (ids.size === wanted.length) break;
+      }
+      return [...ids].sort();
+    };
+    expect(await ended(watch)).toEqual([...wanted].sort());
+    const again = troupe.watchJobs({ ...options, resumeToken: first.value?.resumeToken ?? '' });
+    expect(await ended(again)).toEqual([...wanted].sort());
+    enough.abort();
   });
 });
 

@@ -202,6 +202,34 @@ describe('troupe watch, wait and cancel', () => {
     expect((await troupe(['reschedule', id, '--now', '--delay', '1m'])).err).toContain('give one of');
   });
 
+  it('follows the jobs of a queue, a line for each change, until it is interrupted; goes on from a token', async () => {
+    async function follow(flags: readonly string[], act: () => Promise<unknown>, shows: RegExp): Promise<string> {
+      const stop = new AbortController();
+      const terminal = recordedTerminal({});
+      const args = ['follow', ...flags, '--address', `127.0.0.1:${edge.port}`];
+      const code = runCli(args, { terminal, signal: stop.signal });
+      await until('it follows', () => edge.followers() > 0);
+      await act();
+      await until('it has told', () => shows.test(terminal.written.out));
+      stop.abort();
+      expect(await code).toBe(130);
+      return terminal.written.out;
+    }
+    let id = '';
+    const submitAndEnd = async (): Promise<void> => {
+      id = await submitted();
+      await end(id, 'succeed', {});
+    };
+    const out = await follow(['--state', 'SUCCEEDED', '--json'], submitAndEnd, /SUCCEEDED/);
+    const [first, change] = documents(out);
+    expect(first).toEqual({ gap: false, resumeToken: expect.any(String) as string });
+    expect(change).toMatchObject({ gap: false, job: { id, state: 'SUCCEEDED' } });
+    const token = String(first?.['resumeToken']);
+    const words = await follow(['--resume', token], () => Promise.resolve(), /SUCCEEDED/);
+    expect(words).toMatch(new RegExp(`^${id}  test.echo  SUCCEEDED`, 'm'));
+    await until('the watches are closed', () => edge.followers() === 0);
+  });
+
   it('stops waiting when it is interrupted, and leaves the job alone', async () => {
     const id = await submitted();
     const stop = new AbortController();

@@ -13,6 +13,7 @@ import { createShardBatcher } from '../../src/application/shard-batcher.ts';
 import type { NodeVerb, NodeVerbs } from '../../src/application/node-protocol.ts';
 import type { Authorizer } from '../../src/application/ports/authorizer.ts';
 import type { LiveFeed } from '../../src/application/ports/bus.ts';
+import type { EventLog, KeptEvent } from '../../src/application/ports/event-log.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import type { ShardClient } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
@@ -69,6 +70,8 @@ export interface Edge {
   /** While set, batches wait for it. */
   hold: Promise<void> | undefined;
   watchers(): number;
+  /** Watches of queues that wait for news. */
+  followers(): number;
   /** Decides about a job as its shard would, and tells the feed. */
   apply(id: string, command: JobCommand): Promise<JobRecord>;
   progress(id: string, fraction: number, note: string): void;
@@ -181,6 +184,8 @@ export async function openEdge(): Promise<Edge> {
   const records = new Map<JobId, JobRecord>();
   const owner = createOwner(store, records);
   const listeners = new Map<string, Set<Parameters<LiveFeed['watchJob']>[1]>>();
+  const kept: KeptEvent[] = [];
+  const next = new Set<() => void>();
   const versions = new Map<string, number>();
   const manifests = new Map<string, HandlerManifest>();
   const nodes: Edge['nodes'] = new Map();
@@ -201,6 +206,10 @@ export async function openEdge(): Promise<Edge> {
   }
 
   function tell(record: JobRecord): void {
+    const { id: jobId, seq, state, spec } = record;
+    kept.push({ position: kept.length + 1, jobId, seq, state, handler: spec.handler });
+    for (const listener of next) listener();
+    next.clear();
     for (const listener of listeners.get(record.id) ?? []) listener({ kind: 'event', seq: record.seq });
   }
 
@@ -231,6 +240,14 @@ export async function openEdge(): Promise<Edge> {
       return () => ofJob.delete(listener);
     },
   };
+  const events: EventLog = {
+    bounds: async () => ({ log: 'one', first: 1, last: kept.length }),
+    read: async ({ after, max }) => kept.slice(after, after + max),
+    onNext(_queue, listener) {
+      next.add(listener);
+      return () => next.delete(listener);
+    },
+  };
   const useCases = createUseCases({
     batcher: createShardBatcher({
       client: shards,
@@ -248,6 +265,7 @@ export async function openEdge(): Promise<Edge> {
     fleet: { versionsOf: () => [], someNodeHas: () => true },
     work: { ensureStrand: async () => undefined },
     feed,
+    events,
     cache: createJobCache({ telemetry, nowMs: () => Date.now() }),
     validator: createInputValidator(silentLog),
     clock: realClock,
@@ -301,6 +319,7 @@ export async function openEdge(): Promise<Edge> {
     nodes,
     quarantines,
     authorizer: createOperatorAuthorizer({ operatorToken: undefined, host: '127.0.0.1' }),
+    followers: () => next.size,
     watchers: () => [...listeners.values()].reduce((sum, ofJob) => sum + ofJob.size, 0),
     async apply(id, order) {
       const record = await owner.command(id as JobId, order);

@@ -1,5 +1,5 @@
 /** The one place where errors of the client and codes of the server become ours. */
-import { JetStreamApiError } from '@nats-io/jetstream';
+import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { InvalidArgumentError, RequestError } from '@nats-io/transport-node';
 import { TroupeError } from '../../domain/errors.ts';
 
@@ -31,6 +31,11 @@ export function isMissingAsset(error: unknown): boolean {
   if (apiCodeOf(error) === apiCodes.streamNotFound) return true;
   // The client wraps "no responders" of a JetStream call in an error that it does not export.
   return error instanceof Error && error.cause instanceof RequestError && error.cause.isNoResponders();
+}
+
+/** A read of a stream found nothing at or after its position. The client does not export this error. */
+export function isNoMessage(error: unknown): boolean {
+  return error instanceof JetStreamError && 'code' in error && error.code === 404;
 }
 
 /** JetStream is starting, or its cluster has not found together yet. */

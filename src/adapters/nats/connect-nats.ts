@@ -3,6 +3,7 @@
  * Everything it opens is closed by `close`.
  */
 import type { BusHealth, LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
+import type { EventLog } from '../../application/ports/event-log.ts';
 import type { Membership, ShardLeases, SharedConfig } from '../../application/ports/membership.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
@@ -14,6 +15,7 @@ import type { NatsLimits } from './limits.ts';
 import { openLink } from './link.ts';
 import type { NatsLink, NatsTls } from './link.ts';
 import type { NatsLogin } from './login.ts';
+import { NatsEventLog } from './event-log.ts';
 import { NatsLiveFeed } from './live-feed.ts';
 import { NatsMembership } from './membership.ts';
 import { natsNames } from './names.ts';
@@ -53,6 +55,7 @@ export interface NatsBus {
   readonly publisher: Publisher;
   readonly work: WorkSource;
   readonly live: LiveFeed;
+  readonly events: EventLog;
   readonly membership: Membership;
   readonly leases: ShardLeases;
   readonly config: SharedConfig;
@@ -136,6 +139,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     publisher: new NatsPublisher({ ...ground, mux, telemetry: options.telemetry }),
     work,
     live: new NatsLiveFeed(link, names),
+    events: new NatsEventLog({ ...ground, clock }),
     membership,
     leases,
     config,

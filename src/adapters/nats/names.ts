@@ -21,6 +21,8 @@ export interface NatsNames {
   workSubject(strand: Strand): string;
   /** What a publisher uses; the stream stores it without the job id. */
   eventSubject(tenant: string, queue: string, event: string, jobId: string): string;
+  /** As the stream keeps it. */
+  keptEventSubject(tenant: string, queue: string, event: string): string;
   progressSubject(tenant: string, queue: string, jobId: string): string;
   shardSubject(shard: number, verb: string): string;
   nodeSubject(nodeId: string, verb: string): string;
@@ -40,6 +42,7 @@ export function natsNames(root: string): NatsNames {
     eventSubjects: `${root}.events.*.*.*.*`,
     workSubject: (strand) => `${root}.work.${strand.tenant}.${strand.queue}.${levelToken(strand)}`,
     eventSubject: (tenant, queue, event, jobId) => `${root}.events.${tenant}.${queue}.${event}.${jobId}`,
+    keptEventSubject: (tenant, queue, event) => `${root}.events.${tenant}.${queue}.${event}`,
     progressSubject: (tenant, queue, jobId) => `${root}.progress.${tenant}.${queue}.${jobId}`,
     shardSubject: (shard, verb) => `${root}.shard.${shard}.${verb}`,
     nodeSubject: (nodeId, verb) => `${root}.node.${escapeToken(nodeId)}.${verb}`,

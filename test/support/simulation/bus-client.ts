@@ -140,6 +140,12 @@ export class BusClient {
         queues: () => new Map([[queue, 1]]),
         onChange: () => () => undefined,
       },
+      // Nobody follows a queue here.
+      events: {
+        bounds: () => Promise.reject(new Error('not simulated')),
+        read: () => Promise.reject(new Error('not simulated')),
+        onNext: () => () => undefined,
+      },
       quarantines: {
         put: () => Promise.resolve(),
         clear: () => Promise.resolve(),

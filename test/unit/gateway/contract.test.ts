@@ -78,6 +78,7 @@ describe('the contract', () => {
         'RescheduleJob',
         'GetJobLog',
         'WatchJob',
+        'WatchJobs',
       ].map((name) => `/troupe.v1.Jobs/${name}`),
     );
     expect(Object.values(jobs).filter((method) => method.responseStream)).toEqual([

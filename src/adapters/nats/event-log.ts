@@ -1,0 +1,102 @@
+/**
+ * The EVENTS stream as a log that anybody reads at his own pace: by direct gets in batches, which leave nothing behind on
+ * the server, and one live message that says when there is more.
+ */
+import type { StoredMsg } from '@nats-io/jetstream';
+import type { EventLog, EventLogBounds, KeptEvent } from '../../application/ports/event-log.ts';
+import type { Clock } from '../../application/ports/runtime.ts';
+import { jobStates } from '../../domain/job.ts';
+import { parseJobId } from '../../domain/job-id.ts';
+import { apiCodeOf, apiCodes, brokerError, brokerUnavailable, isNoMessage } from './broker-error.ts';
+import type { NatsLimits } from './limits.ts';
+import type { NatsLink } from './link.ts';
+import type { NatsNames } from './names.ts';
+import type { StreamGuard } from './stream-guard.ts';
+import type { Topology } from './topology.ts';
+
+/** Of one page: an event is some hundred bytes. */
+const pageMaxBytes = 1_048_576;
+
+export interface NatsEventLogParts {
+  readonly link: NatsLink;
+  readonly names: NatsNames;
+  readonly topology: Topology;
+  readonly guard: StreamGuard;
+  readonly limits: Pick<NatsLimits, 'apiTimeoutMs'>;
+  readonly clock: Clock;
+}
+
+export class NatsEventLog implements EventLog {
+  readonly #parts: NatsEventLogParts;
+
+  constructor(parts: NatsEventLogParts) {
+    this.#parts = parts;
+  }
+
+  async bounds(): Promise<EventLogBounds> {
+    const { topology, names, guard } = this.#parts;
+    try {
+      const { created, state } = await (await topology.manager()).streams.info(names.eventsStream);
+      const first = state.messages === 0 ? state.last_seq + 1 : state.first_seq;
+      return { log: created, first, last: state.last_seq };
+    } catch (error) {
+      if (apiCodeOf(error) === apiCodes.streamNotFound) guard.suspect();
+      throw brokerError(error);
+    }
+  }
+
+  async read({ tenant, queue, type, after, max }: Parameters<EventLog['read']>[0]): Promise<KeptEvent[]> {
+    const { topology, names, limits, clock } = this.#parts;
+    const { direct } = await topology.manager();
+    const page = Promise.withResolvers<KeptEvent[]>();
+    const events: KeptEvent[] = [];
+    const query = {
+      ...{ seq: after + 1, batch: max, max_bytes: pageMaxBytes },
+      next_by_subj: names.keptEventSubject(tenant, queue, type ?? '*'),
+    };
+    // With a callback the client ends its subscription at the end of the batch; its iterator does not.
+    const callback = (done: { readonly err?: Error } | null, message: StoredMsg): void => {
+      if (done === null) events.push(...eventOf(message));
+      else if (done.err === undefined || isNoMessage(done.err)) page.resolve(events);
+      else page.reject(brokerUnavailable('the kept events cannot be read', done.err));
+    };
+    const cancelTimer = clock.setTimer(limits.apiTimeoutMs, () => {
+      page.reject(brokerUnavailable('the kept events did not come in time'));
+    });
+    try {
+      await direct.getBatch(names.eventsStream, { ...query, callback });
+      return await page.promise;
+    } finally {
+      cancelTimer();
+    }
+  }
+
+  onNext({ tenant, queue }: Parameters<EventLog['onNext']>[0], listener: () => void): () => void {
+    const { link, names } = this.#parts;
+    const subscription = link.connection.subscribe(names.eventSubject(tenant, queue, '*', '*'), {
+      max: 1,
+      callback: (error) => {
+        if (error === null) listener();
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+}
+
+/** Nothing of what is none of ours: others may publish to the stream. */
+function eventOf({ seq: position, header, data }: StoredMsg): KeptEvent[] {
+  const jobId = parseJobId(header.get('ce-subject'));
+  const seq = Number(header.get('ce-sequence'));
+  const { handler, state: said } = factsOf(data);
+  const state = jobStates.find((known) => known === said);
+  if (jobId === undefined || !(seq > 0) || state === undefined || typeof handler !== 'string') return [];
+  return [{ position, jobId, seq, handler, state }];
+}
+
+function factsOf(data: Uint8Array): { readonly handler?: unknown; readonly state?: unknown } {
+  try {
+    return (JSON.parse(Buffer.from(data).toString()) as object | null) ?? {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * One reader of a queue's kept events: page after page, then as they come. It holds one page. News only say that there is
+ * something to read, so lost ones cost time; regularly it looks whether what it has not read is still kept.
+ */
+import type { JobId } from '../domain/job-id.ts';
+import { eventTypeInto } from './job-events.ts';
+import { statesOf } from './job-filter.ts';
+import type { JobFilter } from './job-filter.ts';
+import type { QueuePosition } from './page-token.ts';
+import type { EventLog, EventLogBounds, KeptEvent } from './ports/event-log.ts';
+import type { Clock } from './ports/runtime.ts';
+import type { WakeUp } from './wake-up.ts';
+
+/** Without news it looks after this, and says how far it is. */
+const checkMs = 5_000;
+/** From news to the look: more may come, and the log may have the event later than its listeners. */
+const lagFloorMs = 50;
+
+export interface QueueEventsParts {
+  readonly events: EventLog;
+  readonly clock: Clock;
+  readonly wakeUp: WakeUp;
+  readonly place: { readonly tenant: string; readonly queue: string };
+  readonly filter: Pick<JobFilter, 'states' | 'handler' | 'failureReasons'>;
+  readonly pageEvents: number;
+}
+
+export class QueueEvents {
+  readonly #parts: QueueEventsParts;
+  readonly #wanted: (event: KeptEvent) => boolean;
+  readonly #query: Omit<Parameters<EventLog['read']>[0], 'after'>;
+  /** Of the page that was read last: of each job the newest that is wanted, in the order of the log. */
+  changes: readonly KeptEvent[] = [];
+  #log = '';
+  #position = 0;
+  #saidPosition = -1;
+  #gap = false;
+  #checkedAtMs = 0;
+  /** Of all queues at the last check: what is read now holds no less. */
+  #lastAtCheck = 0;
+  #disarm: (() => void) | undefined;
+  /** News say that there is something that has not been found yet. */
+  #expecting = false;
+  #lagMs = lagFloorMs;
+
+  constructor(parts: QueueEventsParts) {
+    const { place, filter, pageEvents } = parts;
+    this.#parts = parts;
+    const states = new Set(statesOf(filter));
+    const { handler } = filter;
+    this.#wanted = (event) =>
+      (handler === '' || event.handler === handler) && (states.size === 0 || states.has(event.state));
+    const [state] = states;
+    this.#query = {
+      ...{ ...place, max: pageEvents },
+      ...(states.size === 1 && state !== undefined && { type: eventTypeInto(state) }),
+    };
+  }
+
+  /** Of all that was read, wanted or not. */
+  get position(): QueuePosition {
+    return { log: this.#log, position: this.#position };
+  }
+
+  /** Absent: at the end, with what happens from now on. */
+  async begin(from: QueuePosition | undefined): Promise<void> {
+    const bounds = await this.#check();
+    this.#log = from?.log ?? bounds.log;
+    this.#position = from?.position ?? bounds.last;
+    this.#lookForGap(bounds);
+  }
+
+  /**
+   * One step: a page, or a wait that news, time and the end of the call cut short. True: how far it is should be told,
+   * and whether there is a gap.
+   */
+  async next(): Promise<boolean> {
+    this.changes = [];
+    const { clock, events, wakeUp } = this.#parts;
+    if (clock.monotonicMs() - this.#checkedAtMs >= checkMs) {
+      this.#lookForGap(await this.#check());
+      if (this.#gap || this.#position !== this.#saidPosition) return true;
+    }
+    const page = await events.read({ ...this.#query, after: this.#position });
+    const last = page.at(-1);
+    if (last !== undefined) {
+      this.#position = last.position;
+      this.changes = newestOfJobs(page.filter(this.#wanted));
+      this.#expecting = false;
+      return false;
+    }
+    this.#position = Math.max(this.#position, this.#lastAtCheck);
+    if (this.#expecting && this.#lagMs < checkMs) {
+      await wakeUp.sleep(this.#lagMs, { deaf: true });
+      this.#lagMs *= 2;
+    } else if (this.#disarm === undefined) {
+      // What came before the listener did is found by the next read.
+      this.#arm();
+    } else {
+      await wakeUp.sleep(Math.max(0, this.#checkedAtMs + checkMs - clock.monotonicMs()));
+      if (this.#expecting) await wakeUp.sleep(lagFloorMs, { deaf: true });
+    }
+    return false;
+  }
+
+  /** What is told with the position: events before it may have been missed. */
+  takeGap(): boolean {
+    const gap = this.#gap;
+    this.#gap = false;
+    this.#saidPosition = this.#position;
+    return gap;
+  }
+
+  close(): void {
+    this.#disarm?.();
+  }
+
+  #arm(): void {
+    const { events, place, wakeUp } = this.#parts;
+    this.#expecting = false;
+    this.#disarm = events.onNext(place, () => {
+      this.#disarm = undefined;
+      this.#expecting = true;
+      this.#lagMs = lagFloorMs;
+      wakeUp.wake();
+    });
+  }
+
+  async #check(): Promise<EventLogBounds> {
+    const bounds = await this.#parts.events.bounds();
+    this.#checkedAtMs = this.#parts.clock.monotonicMs();
+    this.#lastAtCheck = bounds.last;
+    return bounds;
+  }
+
+  #lookForGap({ log, first }: EventLogBounds): void {
+    if (log === this.#log && this.#position >= first - 1) return;
+    this.#gap = true;
+    this.#log = log;
+    this.#position = first - 1;
+  }
+}
+
+function newestOfJobs(events: readonly KeptEvent[]): readonly KeptEvent[] {
+  const newest = new Map<JobId, KeptEvent>();
+  for (const event of events) {
+    newest.delete(event.jobId);
+    newest.set(event.jobId, event);
+  }
+  return [...newest.values()];
+}

@@ -1,0 +1,43 @@
+/** `troupe follow`: the jobs of a queue as they change. */
+import type { Command } from 'commander';
+import type { WatchedJobs } from '../../client/index.ts';
+import { withSession } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
+import { exitCodes } from '../exit-code.ts';
+import { addEndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
+import type { EndedFilterFlags } from '../filter-flags.ts';
+import { given } from '../flag-values.ts';
+import { documentLine, jobDocument } from '../job-document.ts';
+import { stateText } from '../job-text.ts';
+
+interface FollowFlags extends EndedFilterFlags {
+  readonly resume?: string;
+}
+
+export function addFollowCommand(program: Command, context: CommandContext): void {
+  const follow = program
+    .command('follow')
+    .description('the jobs of a queue as they change, a line for each change; Ctrl-C ends it');
+  addEndedFilterFlags(follow)
+    .option('--resume <token>', 'go on after the line that had this resumeToken (with --json)')
+    .action(async (flags: FollowFlags, command: Command) => {
+      const { signal, terminal } = context;
+      await withSession(context, command, async ({ client, isJson }) => {
+        const options = { ...endedFilterOf(flags), ...given({ resumeToken: flags.resume }), signal };
+        for await (const update of client.watchJobs(options)) {
+          if (isJson) terminal.out(updateLine(update));
+          else tell(context, update);
+        }
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+function updateLine({ job, ...update }: WatchedJobs): string {
+  return documentLine({ ...update, ...(job && { job: jobDocument(job) }) });
+}
+
+function tell({ terminal, nowMs }: CommandContext, { job, gap }: WatchedJobs): void {
+  if (gap) terminal.err('changes before this line may be missing: troupe list has them\n');
+  if (job) terminal.out(`${job.id}  ${job.handler}  ${stateText(job, nowMs())}\n`);
+}
