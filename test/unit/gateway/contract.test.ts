@@ -82,7 +82,7 @@ describe('the contract', () => {
       ].map((name) => `/troupe.v1.Jobs/${name}`),
     );
     expect(Object.values(jobs).filter((method) => method.responseStream)).toEqual([
-      ...[jobs.RedriveJobs, jobs.CancelJobs, jobs.DownloadPayload, jobs.WatchJob],
+      ...[jobs.RedriveJobs, jobs.CancelJobs, jobs.DownloadPayload, jobs.WatchJob, jobs.WatchJobs],
     ]);
     const streams = Object.values(cluster).filter((method) => method.responseStream);
     expect(streams).toEqual([cluster.WatchTree, cluster.ProfileRun]);
