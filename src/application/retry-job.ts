@@ -9,6 +9,7 @@ import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest, RequestPayload } from './job-request.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
 import type { Clock } from './ports/runtime.ts';
+import { retentionRange } from './settings-checks.ts';
 import type { SubmitJobs } from './submit-jobs.ts';
 
 export interface RetryRequest {
@@ -59,22 +60,29 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
   };
 }
 
-/** Everything but the time it was due; what was said explicitly or filled in then is explicit now. */
+/**
+ * Everything but the time it was due; what was said explicitly or filled in then is explicit now. A time that lay ahead had
+ * made the retention longer than one may be said to be.
+ */
 function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotencyKey: string): JobRequest {
+  const { unique } = spec;
+  const retentionMs = Math.min(spec.retentionMs, retentionRange.max);
+  const within = (ms: number | undefined): number | undefined => ms && Math.min(ms, retentionMs);
+  const windowMs = within(unique?.windowMs);
   return {
     handler: spec.handler,
     handlerVersion: spec.handlerVersion,
     queue: spec.queue,
     input,
-    queueTimeoutMs: spec.queueTimeoutMs,
+    queueTimeoutMs: within(spec.queueTimeoutMs),
     executionTimeoutMs: spec.executionTimeoutMs,
     heartbeatTimeoutMs: spec.heartbeatTimeoutMs ?? 0,
-    totalTimeoutMs: spec.totalTimeoutMs,
+    totalTimeoutMs: within(spec.totalTimeoutMs),
     retry: { ...spec.retry, nonRetryableCodes: spec.retry.nonRetryableCodes ?? [] },
-    retentionMs: spec.retentionMs,
-    payloadRetentionMs: spec.payloadRetentionMs,
+    retentionMs,
+    payloadRetentionMs: within(spec.payloadRetentionMs),
     labels: spec.labels,
-    unique: spec.unique,
+    unique: unique && { ...unique, ...(windowMs !== undefined && { windowMs }) },
     refuseLate: spec.refuseLate,
     priority: spec.priority,
     concurrencyKey: spec.concurrencyKey,

@@ -216,24 +216,27 @@ it('runs at the time that was said last: moved ahead, moved away, and never at t
   expect(await troupe.cancel(late.jobId)).toMatchObject({ state: 'CANCELLED' });
 });
 
-it('goes on from its last checkpoint when its node is drained under it', async () => {
-  const [gate, ledger] = [join(cluster.dir, 'steps.gate'), join(cluster.dir, 'steps.ledger')];
+it.each([
+  ['drained under it', 'stop', ['1.0', '1.1', '1.2', '1.stopped']],
+  ['killed', 'kill', ['1.0', '1.1', '1.2']],
+] as const)('goes on from its last checkpoint when its node is %s', async (_what, end, found) => {
+  const [gate, ledger] = [join(cluster.dir, `${end}.gate`), join(cluster.dir, `${end}.ledger`)];
   const start = (name: string): Promise<TestNode> =>
     cluster.startNode(name, {
       ...{ roles: ['workers'], threads: 1, handlerDirs: [checkpointHandlersDir] },
       settings: { 'shutdown.graceMs': 1_000 },
     });
-  const first = await start('two');
+  const first = await start(`${end}-first`);
   const { jobId } = await troupe.submit('test.steps', { gate, ledger, steps: 4 }, { retry: once });
   await cluster.waitFor('it has saved three steps', () => readLedger(ledger).length === 1, 20_000);
   expect(await troupe.get(jobId)).toMatchObject({ state: 'RUNNING', checkpoint: { attempt: 1 } });
-  await first.stop();
+  await first[end]();
   writeFileSync(gate, '');
-  await start('three');
-  const found = ['1.0', '1.1', '1.2', '1.stopped'];
+  const second = await start(`${end}-second`);
   expect(await troupe.wait(jobId)).toMatchObject({
     ...{ state: 'SUCCEEDED', attempt: 2, failures: 0, losses: 1, output: { attempt: 2, found, done: found } },
   });
+  await second.stop();
 });
 
 it('tells what attempts say: late watchers from the beginning, resumed ones once, and readers after the end', async () => {

@@ -139,3 +139,49 @@ it('runs no more of a queue at a time than it says, and starts no more than its 
   const tookMs = Math.max(...starts.map(({ atMs }) => atMs)) - Math.min(...starts.map(({ atMs }) => atMs));
   expect(tookMs).toBeGreaterThan(400);
 });
+
+it('refuses what its queue has no room for, by bytes as by jobs, says when to come back, and takes it once there is', async () => {
+  const once = node.client({ retry: { maxAttempts: 1 } });
+  await troupe.queues.create('narrow', { maxBytes: 3_000, flow: { paused: true } });
+  const input = { pad: 'x'.repeat(1_000 - '{"pad":""}'.length) };
+  const submit = () => once.submit('test.echo', input, { queue: 'narrow' });
+  const jobs = [await submit(), await submit(), await submit()];
+  await expect(submit()).rejects.toMatchObject({
+    code: 'QUEUE_FULL',
+    status: 'RESOURCE_EXHAUSTED',
+    metadata: { limit: 'max_bytes', max: '3000', held: '3000' },
+    retryAfterMs: expect.any(Number) as number,
+  });
+  await expect(once.submit('test.echo', 'y'.repeat(4_000), { queue: 'narrow' })).rejects.toMatchObject({
+    code: 'PAYLOAD_TOO_LARGE',
+    violations: [{ field: 'job.input' }],
+  });
+  await troupe.cancel(jobs[0]?.jobId ?? '');
+  jobs.push(await cluster.waitFor('there is room again', submit, 5_000));
+  await troupe.queues.resume('narrow');
+  await allOf(jobs.slice(1).map(({ jobId }) => jobId));
+});
+
+it('refuses a job that would come too late, if it asks for that', async () => {
+  await troupe.queues.create('slow', { flow: { maxRunning: 1 } });
+  const ledger = join(cluster.dir, 'slow.ledger');
+  const drafts = Array.from({ length: 20 }, (_, n) => ({
+    ...{ handler: 'test.work', queue: 'slow', input: { n, ms: 250, ledger } },
+  }));
+  const outcomes = await troupe.submitMany(drafts);
+  const hurried = { queue: 'slow', queueTimeoutMs: 100 };
+  await cluster.waitFor(
+    'a job has waited long, and others have run',
+    async () => {
+      const { oldestAgeMs = 0 } = await troupe.queues.stats('slow');
+      return oldestAgeMs > 1_000 && readLedger(ledger).some(({ what }) => what === 'end');
+    },
+    10_000,
+  );
+  const refused = node.client({ retry: { maxAttempts: 1 } }).submit('test.echo', 1, { ...hurried, refuseLate: true });
+  await expect(refused).rejects.toMatchObject({ code: 'WOULD_BE_LATE', metadata: { field: 'job.queue_timeout' } });
+  // Without being asked to it takes the job, which does come too late.
+  const { jobId } = await troupe.submit('test.echo', 1, hurried);
+  expect((await troupe.wait(jobId)).state).toBe('EXPIRED');
+  await allOf(outcomes.map((outcome) => ('ok' in outcome ? outcome.ok.jobId : '')));
+});
