@@ -81,6 +81,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     log: log.child({ component: 'gateway' }),
     telemetry,
     clock,
+    random,
   });
   return { gateway, useCases };
 }

@@ -1,6 +1,8 @@
 /** How much one process takes on at a time; past it callers are sent away at once, with the time to come back. */
-import type { Telemetry } from '../application/ports/runtime.ts';
+import type { Clock, Random, Telemetry } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
+import { RateMeter } from '../domain/rate-meter.ts';
+import { retryAfterMs } from '../domain/retry-after.ts';
 
 export interface AdmissionLimits {
   /** Jobs of submits that are not answered yet. */
@@ -23,10 +25,17 @@ export interface Admission {
   readonly watches: () => number;
 }
 
-export function createAdmission(telemetry: Telemetry, limits: AdmissionLimits): Admission {
-  let jobs = 0;
-  let bytes = 0;
-  let watches = 0;
+export interface AdmissionParts {
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: AdmissionLimits;
+}
+
+export function createAdmission({ telemetry, limits, ...runtime }: AdmissionParts): Admission {
+  const jobs = new Quota('jobs', limits.maxJobs, runtime);
+  const bytes = new Quota('bytes', limits.maxBytes, runtime);
+  const watches = new Quota('watches', limits.maxWatches, runtime);
   const jobsGauge = telemetry.gauge({
     name: 'troupe_gateway_jobs_in_flight',
     help: 'Jobs of submits that are not answered yet.',
@@ -34,38 +43,74 @@ export function createAdmission(telemetry: Telemetry, limits: AdmissionLimits): 
   const watchesGauge = telemetry.gauge({ name: 'troupe_gateway_watches_open', help: 'Open watches.' });
   watchesGauge.set(0);
 
-  function full(what: string, max: number): TroupeError {
-    return new TroupeError('MAILBOX_FULL', { message: `too many ${what} under way`, metadata: { limit: String(max) } });
-  }
-
   return {
     async submit(load, work) {
       // One submit alone is always admitted: its own size is bounded by the message limit.
-      if (jobs > 0 && jobs + load.jobs > limits.maxJobs) throw full('jobs', limits.maxJobs);
-      if (bytes > 0 && bytes + load.bytes > limits.maxBytes) throw full('bytes', limits.maxBytes);
-      jobs += load.jobs;
-      bytes += load.bytes;
-      jobsGauge.set(jobs);
+      if (jobs.used > 0) jobs.check(load.jobs);
+      if (bytes.used > 0) bytes.check(load.bytes);
+      jobs.take(load.jobs);
+      bytes.take(load.bytes);
+      jobsGauge.set(jobs.used);
       try {
         return await work();
       } finally {
-        jobs -= load.jobs;
-        bytes -= load.bytes;
-        jobsGauge.set(jobs);
+        jobs.giveBack(load.jobs);
+        bytes.giveBack(load.bytes);
+        jobsGauge.set(jobs.used);
       }
     },
     async *watch(open, toMessage) {
-      if (watches >= limits.maxWatches) throw full('watches', limits.maxWatches);
-      watches += 1;
-      watchesGauge.set(watches);
+      watches.check(1);
+      watches.take(1);
+      watchesGauge.set(watches.used);
       try {
         for await (const item of open()) yield toMessage(item);
       } finally {
-        watches -= 1;
-        watchesGauge.set(watches);
+        watches.giveBack(1);
+        watchesGauge.set(watches.used);
       }
     },
-    jobs: () => jobs,
-    watches: () => watches,
+    jobs: () => jobs.used,
+    watches: () => watches.used,
   };
+}
+
+/** So much at a time. Who is refused is told when there should be room, by how quickly what is taken comes back. */
+class Quota {
+  readonly #what: string;
+  readonly #max: number;
+  readonly #runtime: Pick<AdmissionParts, 'clock' | 'random'>;
+  readonly #back = new RateMeter();
+  #used = 0;
+
+  constructor(what: string, max: number, runtime: Pick<AdmissionParts, 'clock' | 'random'>) {
+    this.#what = what;
+    this.#max = max;
+    this.#runtime = runtime;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  check(amount: number): void {
+    const excess = this.#used + amount - this.#max;
+    if (excess <= 0) return;
+    const { clock, random } = this.#runtime;
+    const perSecond = this.#back.perSecond(clock.monotonicMs());
+    throw new TroupeError('MAILBOX_FULL', {
+      message: `too many ${this.#what} under way`,
+      metadata: { limit: String(this.#max) },
+      retryAfterMs: retryAfterMs({ excess, perSecond, random: random() }),
+    });
+  }
+
+  take(amount: number): void {
+    this.#used += amount;
+  }
+
+  giveBack(amount: number): void {
+    this.#used -= amount;
+    this.#back.add(this.#runtime.clock.monotonicMs(), amount);
+  }
 }

@@ -7,7 +7,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
-import type { Clock, Logger, Telemetry } from '../application/ports/runtime.ts';
+import type { Clock, Logger, Random, Telemetry } from '../application/ports/runtime.ts';
 import type { UseCases } from '../application/use-cases.ts';
 import { loadContract } from '../contract/codec.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
@@ -47,6 +47,7 @@ export interface GatewayOptions {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 export interface Gateway {
@@ -137,14 +138,17 @@ interface BuiltServer {
 }
 
 function buildServer(options: GatewayOptions): BuiltServer {
-  const { limits, log, telemetry, clock, useCases } = options;
+  const { limits, log, telemetry, clock, random, useCases } = options;
   const contract = loadContract();
   const mapper = createStatusMapper(createStatusCodec(contract));
   const scope = createCallScope({ mapper, clock, log, telemetry });
-  const admission = createAdmission(telemetry, {
-    maxJobs: limits.maxJobsInFlight ?? 20_000,
-    maxBytes: limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576),
-    maxWatches: limits.maxWatches ?? 10_000,
+  const admission = createAdmission({
+    ...{ telemetry, clock, random },
+    limits: {
+      maxJobs: limits.maxJobsInFlight ?? 20_000,
+      maxBytes: limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576),
+      maxWatches: limits.maxWatches ?? 10_000,
+    },
   });
   const server = new Server({
     'grpc.enable_channelz': 0,

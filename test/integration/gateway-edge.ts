@@ -299,6 +299,7 @@ export async function openEdge(): Promise<Edge> {
       log: silentLog,
       telemetry,
       clock: realClock,
+      random: Math.random,
       ...options,
     });
     gateways.push(gateway);

@@ -1,0 +1,87 @@
+/** How much one gateway takes on, and when it asks those to come back whom it sends away. */
+import { describe, expect, it } from 'vitest';
+import { createAdmission } from '../../../src/gateway/admission.ts';
+import { createManualClock } from '../application/manual-clock.ts';
+import { natsTestTelemetry } from '../../support/nats.ts';
+
+const limits = { maxJobs: 100, maxBytes: 1_000, maxWatches: 2 };
+
+function setUp(random = 0) {
+  const clock = createManualClock();
+  const admission = createAdmission({ telemetry: natsTestTelemetry, clock, random: () => random, limits });
+  /** A submit that is under way until its `end` is called. */
+  function begin(jobs: number, bytes = 0) {
+    const over = Promise.withResolvers<undefined>();
+    return { done: admission.submit({ jobs, bytes }, () => over.promise), end: () => over.resolve(undefined) };
+  }
+  return { clock, admission, begin };
+}
+
+describe('a gateway', () => {
+  it('takes jobs and bytes up to its limits, one submit of any size, and as much again once they are answered', async () => {
+    const { admission, begin } = setUp();
+    const large = begin(500, 5_000);
+    await expect(begin(1).done).rejects.toMatchObject({ code: 'MAILBOX_FULL', metadata: { limit: '100' } });
+    await expect(begin(0, 1).done).rejects.toMatchObject({ code: 'MAILBOX_FULL', metadata: { limit: '100' } });
+    large.end();
+    await large.done;
+    const [most, bytes] = [begin(100, 999), begin(0, 1)];
+    await expect(begin(0, 1).done).rejects.toMatchObject({ metadata: { limit: '1000' } });
+    most.end();
+    bytes.end();
+    await Promise.all([most.done, bytes.done]);
+    expect(admission.jobs()).toBe(0);
+  });
+
+  it('counts a submit that fails as answered', async () => {
+    const { admission } = setUp();
+    await expect(admission.submit({ jobs: 9, bytes: 9 }, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(admission.jobs()).toBe(0);
+  });
+
+  it('asks back when there should be room, by the rate at which jobs are answered; spread, so that not all come at once', async () => {
+    const again: number[] = [];
+    for (const random of [0, 0.999]) {
+      const { clock, begin } = setUp(random);
+      for (let second = 0; second < 600; second += 1) {
+        const { done, end } = begin(10);
+        end();
+        await done;
+        clock.advance(1_000);
+      }
+      const held = begin(100);
+      // Ten a second go, twenty too many are there.
+      const refusal = await begin(20).done.catch((error: unknown) => error as { retryAfterMs: number });
+      again.push(refusal?.retryAfterMs ?? 0);
+      held.end();
+      await held.done;
+    }
+    expect(again[0]).toBeGreaterThan(1_800);
+    expect(again[0]).toBeLessThan(2_200);
+    expect(again[1]).toBeGreaterThan(3_600);
+    expect(again[1]).toBeLessThan(4_400);
+  });
+
+  it('asks to stay away for 5 s while nothing is known', async () => {
+    const { begin } = setUp();
+    begin(100);
+    await expect(begin(1).done).rejects.toMatchObject({ retryAfterMs: 5_000 });
+  });
+
+  it('keeps a place for a watch until it ends, however it ends', async () => {
+    const { admission } = setUp();
+    async function* news() {
+      yield 1;
+      yield 2;
+    }
+    const open = () => admission.watch(news, (item) => item);
+    const [first, second, third] = [open(), open(), open()];
+    await first.next();
+    await second.next();
+    await expect(third.next()).rejects.toMatchObject({ code: 'MAILBOX_FULL', metadata: { limit: '2' } });
+    await first.return();
+    const next = open();
+    expect(await next.next()).toEqual({ value: 1, done: false });
+    expect(admission.watches()).toBe(2);
+  });
+});
