@@ -2,10 +2,10 @@
 import { hash } from 'node:crypto';
 import { checkLabels } from '../domain/labels.ts';
 import type { Labels } from '../domain/labels.ts';
+import { endedStates } from '../domain/job.ts';
 import type { FailureReason, JobRecord, JobState } from '../domain/job.ts';
 import { handlerNamePattern } from '../domain/queue.ts';
 import { FieldChecks } from './field-checks.ts';
-import { endedStates } from './ports/ended-listing.ts';
 import type { JobListQuery } from './ports/job-store.ts';
 
 export interface JobFilter {

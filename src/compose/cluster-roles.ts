@@ -14,7 +14,7 @@ import type { KeeperMessage } from '../actors/shard/keeper-actor.ts';
 import { keeperActor } from '../actors/shard/keeper-actor.ts';
 import { createShardMetrics, defaultShardLimits } from '../actors/shard/shard-services.ts';
 import type { StopRun } from '../actors/shard/shard-services.ts';
-import type { AdminMessage } from '../actors/node/admin-actor.ts';
+import type { AdminMessage } from '../actors/node/admin-message.ts';
 import { membershipActor } from '../actors/node/membership-actor.ts';
 import type { MembershipMessage } from '../actors/node/membership-actor.ts';
 import { NodeHandlers } from '../actors/worker/node-handlers.ts';

@@ -2,7 +2,7 @@
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import { createProcessVitals } from '../adapters/system/process-vitals.ts';
 import { adminActor, askAdmin } from '../actors/node/admin-actor.ts';
-import type { AdminMessage } from '../actors/node/admin-actor.ts';
+import type { AdminMessage } from '../actors/node/admin-message.ts';
 import type { ActorDefinition, ActorRef } from '../actors/kernel/index.ts';
 import type { AdminServices } from '../actors/node/node-view.ts';
 import type { StopRun } from '../actors/shard/shard-services.ts';

@@ -22,6 +22,9 @@ export type JobState = (typeof jobStates)[number];
 
 export const terminalStates = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED'] as const satisfies readonly JobState[];
 export type TerminalState = (typeof terminalStates)[number];
+/** Ended without success. */
+export const endedStates = ['FAILED', 'CANCELLED', 'EXPIRED'] as const satisfies readonly TerminalState[];
+export type EndedState = (typeof endedStates)[number];
 
 const terminal: ReadonlySet<JobState> = new Set(terminalStates);
 

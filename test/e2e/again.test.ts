@@ -216,10 +216,7 @@ it('runs at the time that was said last: moved ahead, moved away, and never at t
   expect(await troupe.cancel(late.jobId)).toMatchObject({ state: 'CANCELLED' });
 });
 
-it.each([
-  ['drained under it', 'stop', ['1.0', '1.1', '1.2', '1.stopped']],
-  ['killed', 'kill', ['1.0', '1.1', '1.2']],
-] as const)('goes on from its last checkpoint when its node is %s', async (_what, end, found) => {
+it.each(['drained', 'killed'])('goes on from its last checkpoint when its node is %s', async (end) => {
   const [gate, ledger] = [join(cluster.dir, `${end}.gate`), join(cluster.dir, `${end}.ledger`)];
   const start = (name: string): Promise<TestNode> =>
     cluster.startNode(name, {
@@ -230,7 +227,8 @@ it.each([
   const { jobId } = await troupe.submit('test.steps', { gate, ledger, steps: 4 }, { retry: once });
   await cluster.waitFor('it has saved three steps', () => readLedger(ledger).length === 1, 20_000);
   expect(await troupe.get(jobId)).toMatchObject({ state: 'RUNNING', checkpoint: { attempt: 1 } });
-  await first[end]();
+  await (end === 'drained' ? first.stop() : first.kill());
+  const found = ['1.0', '1.1', '1.2', ...(end === 'drained' ? ['1.stopped'] : [])];
   writeFileSync(gate, '');
   const second = await start(`${end}-second`);
   expect(await troupe.wait(jobId)).toMatchObject({

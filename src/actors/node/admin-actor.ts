@@ -14,15 +14,8 @@ import { NodeView } from './node-view.ts';
 import type { AdminServices } from './node-view.ts';
 import { QueueWarden } from './queue-warden.ts';
 import { ProfileDesk } from './profile-desk.ts';
+import type { AdminMessage, Reply } from './admin-message.ts';
 import { answerOf } from './admin-verbs.ts';
-
-type Reply = ActorRef<PromiseSettledResult<NodeVerbs[NodeVerb]['answer']>>;
-
-export type AdminMessage =
-  | { readonly kind: 'ask'; readonly verb: NodeVerb; readonly question: unknown; readonly reply: Reply }
-  | { readonly kind: 'mark' }
-  | { readonly kind: 'quarantines-changed' }
-  | { readonly kind: 'marked'; readonly key: string; readonly outcome: PromiseSettledResult<void> };
 
 /** Questions that may wait; past it they are refused at once. */
 const mailboxCapacity = 256;

@@ -8,7 +8,6 @@ import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { entryPath } from './entry-path.ts';
 import { createSlotMemory, RunSlot } from './run-slot.ts';
-import type { ThreadProfile } from './thread-profiler.ts';
 import { isThreadNote } from './thread-messages.ts';
 import type { Sources, ThreadNote, ThreadResult, ThreadSetup, ThreadTask } from './thread-messages.ts';
 
@@ -21,6 +20,12 @@ export interface CellThreadOptions {
   /** Handler name → URL of its file. */
   readonly handlers: ReadonlyMap<string, string>;
   readonly onNote: (thread: CellThread, note: ThreadNote) => void;
+}
+
+/** A recording of what the thread does. */
+interface ThreadProfile {
+  /** Ends it; resolves when the thread is free of it. */
+  finish(): Promise<void>;
 }
 
 export class CellThread {

@@ -13,11 +13,6 @@ const startMaxMs = 5_000;
 /** Well below what a thread that is ended has for its exit. */
 const stopMaxMs = 500;
 
-export interface ThreadProfile {
-  /** Ends the recording; resolves when the thread is free of it. */
-  finish(): Promise<void>;
-}
-
 export class ThreadProfiler {
   readonly #emit: (event: ProfileEvent) => void;
 

@@ -6,14 +6,12 @@
  * Bounds: a page looks at no more than `listRowsMax` rows and reads no more than `endedReadsMax` records, so it may come
  * back short with `next` set.
  */
-import type { FailureReason, JobRecord, TerminalState } from '../../domain/job.ts';
+import { endedStates } from '../../domain/job.ts';
+import type { EndedState, FailureReason, JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { listRowsMax, rangeOf } from './job-listing.ts';
 import type { IdRange } from './job-listing.ts';
 import type { JobListPage, JobListQuery, ListOrder } from './job-store.ts';
-
-export const endedStates = ['FAILED', 'CANCELLED', 'EXPIRED'] as const satisfies readonly TerminalState[];
-export type EndedState = (typeof endedStates)[number];
 
 /** That a job has ended without success, and why. */
 export interface JobFlag {

@@ -5,9 +5,8 @@
  * refused (`deposed`) or loses. Jobs of a shard lie in partitions of one minute of creation (`bucket`), each with its own
  * copy of the epoch and a count of commits, so that one conditional batch per partition is a whole group commit.
  */
-import type { FailureReason, JobRecord } from '../../domain/job.ts';
+import type { EndedState, FailureReason, JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
-import type { EndedState } from './ended-listing.ts';
 
 export interface Partition {
   readonly shard: number;

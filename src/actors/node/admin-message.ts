@@ -1,0 +1,11 @@
+/** What the admin actor of a node is told. */
+import type { NodeVerb, NodeVerbs } from '../../application/node-protocol.ts';
+import type { ActorRef } from '../kernel/index.ts';
+
+export type Reply = ActorRef<PromiseSettledResult<NodeVerbs[NodeVerb]['answer']>>;
+
+export type AdminMessage =
+  | { readonly kind: 'ask'; readonly verb: NodeVerb; readonly question: unknown; readonly reply: Reply }
+  | { readonly kind: 'mark' }
+  | { readonly kind: 'quarantines-changed' }
+  | { readonly kind: 'marked'; readonly key: string; readonly outcome: PromiseSettledResult<void> };
