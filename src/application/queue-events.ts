@@ -7,7 +7,7 @@ import { eventTypeInto } from './job-events.ts';
 import { statesOf } from './job-filter.ts';
 import type { JobFilter } from './job-filter.ts';
 import type { QueuePosition } from './page-token.ts';
-import type { EventLog, EventLogBounds, KeptEvent } from './ports/event-log.ts';
+import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from './ports/event-log.ts';
 import type { Clock } from './ports/runtime.ts';
 import type { WakeUp } from './wake-up.ts';
 
@@ -28,7 +28,7 @@ export interface QueueEventsParts {
 export class QueueEvents {
   readonly #parts: QueueEventsParts;
   readonly #wanted: (event: KeptEvent) => boolean;
-  readonly #query: Omit<Parameters<EventLog['read']>[0], 'after'>;
+  readonly #events: EventsOfQueue;
   /** Of the page that was read last: of each job the newest that is wanted, in the order of the log. */
   changes: readonly KeptEvent[] = [];
   #log = '';
@@ -44,17 +44,14 @@ export class QueueEvents {
   #lagMs = lagFloorMs;
 
   constructor(parts: QueueEventsParts) {
-    const { place, filter, pageEvents } = parts;
+    const { place, filter } = parts;
     this.#parts = parts;
     const states = new Set(statesOf(filter));
     const { handler } = filter;
     this.#wanted = (event) =>
       (handler === '' || event.handler === handler) && (states.size === 0 || states.has(event.state));
     const [state] = states;
-    this.#query = {
-      ...{ ...place, max: pageEvents },
-      ...(states.size === 1 && state !== undefined && { type: eventTypeInto(state) }),
-    };
+    this.#events = { ...place, ...(states.size === 1 && state !== undefined && { type: eventTypeInto(state) }) };
   }
 
   /** Of all that was read, wanted or not. */
@@ -76,12 +73,12 @@ export class QueueEvents {
    */
   async next(): Promise<boolean> {
     this.changes = [];
-    const { clock, events, wakeUp } = this.#parts;
+    const { clock, events, pageEvents, wakeUp } = this.#parts;
     if (clock.monotonicMs() - this.#checkedAtMs >= checkMs) {
       this.#lookForGap(await this.#check());
       if (this.#gap || this.#position !== this.#saidPosition) return true;
     }
-    const page = await events.read({ ...this.#query, after: this.#position });
+    const page = await events.read(this.#events, { after: this.#position, max: pageEvents });
     const last = page.at(-1);
     if (last !== undefined) {
       this.#position = last.position;
@@ -116,9 +113,9 @@ export class QueueEvents {
   }
 
   #arm(): void {
-    const { events, place, wakeUp } = this.#parts;
+    const { events, wakeUp } = this.#parts;
     this.#expecting = false;
-    this.#disarm = events.onNext(place, () => {
+    this.#disarm = events.onNext(this.#events, () => {
       this.#disarm = undefined;
       this.#expecting = true;
       this.#lagMs = lagFloorMs;

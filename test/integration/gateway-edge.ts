@@ -242,7 +242,7 @@ export async function openEdge(): Promise<Edge> {
   };
   const events: EventLog = {
     bounds: async () => ({ log: 'one', first: 1, last: kept.length }),
-    read: async ({ after, max }) => kept.slice(after, after + max),
+    read: async (_events, { after, max }) => kept.slice(after, after + max),
     onNext(_queue, listener) {
       next.add(listener);
       return () => next.delete(listener);

@@ -46,7 +46,7 @@ describe('event log', () => {
 
     const seen = [];
     for (let after = 0; ;) {
-      const page = await bus.events.read({ ...thumbs, after, max: 10 });
+      const page = await bus.events.read(thumbs, { after, max: 10 });
       seen.push(...page);
       if (page.length < 10) break;
       after = page.at(-1)?.position ?? 0;
@@ -55,22 +55,25 @@ describe('event log', () => {
       return { position: 2 * n + 1, jobId, seq, handler: 'test.echo', state: data['state'] };
     });
     expect(seen).toEqual(wanted);
-    expect(await bus.events.read({ ...thumbs, after: 49, max: 10 })).toEqual([]);
-    const ends = await bus.events.read({ ...thumbs, type: 'succeeded', after: 0, max: 100 });
+    expect(await bus.events.read(thumbs, { after: 49, max: 10 })).toEqual([]);
+    const ends = await bus.events.read({ ...thumbs, type: 'succeeded' }, { after: 0, max: 100 });
     expect(ends).toEqual(wanted.filter(({ state }) => state === 'SUCCEEDED'));
     await bus.close();
   });
 
   test('calls back once, at the next event of the queue, until told to stop', async () => {
     const bus = await nats.connect({ subjectRoot: 'news' });
-    let [calls, stopped] = [0, 0];
+    let [calls, stopped, ends] = [0, 0, 0];
+    bus.events.onNext({ ...thumbs, type: 'succeeded' }, () => (ends += 1));
     bus.events.onNext(thumbs, () => (calls += 1));
     bus.events.onNext(thumbs, () => (stopped += 1))();
     await roundTrip(bus);
     await publish(bus, [happened('other', 1), happened('thumbs', 1), happened('thumbs', 1)]);
     await eventually(() => calls > 0);
     await roundTrip(bus);
-    expect([calls, stopped]).toEqual([1, 0]);
+    expect([calls, stopped, ends]).toEqual([1, 0, 0]);
+    await publish(bus, [happened('thumbs', 2)]);
+    await eventually(() => ends === 1);
     await bus.close();
   });
 
@@ -82,7 +85,7 @@ describe('event log', () => {
       callback: (_error, { reply }) => void inboxes.push(reply ?? ''),
     });
     await plain.flush();
-    for (const after of [0, 1]) await bus.events.read({ ...thumbs, after, max: 10 });
+    for (const after of [0, 1]) await bus.events.read(thumbs, { after, max: 10 });
     await plain.flush();
     spy.unsubscribe();
     expect(inboxes).toHaveLength(2);
@@ -101,7 +104,7 @@ describe('event log', () => {
     await plain.flush();
     const event = happened('thumbs', 1);
     await publish(bus, [event]);
-    expect(await bus.events.read({ ...thumbs, after: 0, max: 10 })).toMatchObject([{ jobId: event.jobId }]);
+    expect(await bus.events.read(thumbs, { after: 0, max: 10 })).toMatchObject([{ jobId: event.jobId }]);
     await bus.close();
   });
 
@@ -111,7 +114,7 @@ describe('event log', () => {
     const before = await bus.events.bounds();
     await nats.kill();
     await expect(bus.events.bounds()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
-    await expect(bus.events.read({ ...thumbs, after: 0, max: 1 })).rejects.toMatchObject({
+    await expect(bus.events.read(thumbs, { after: 0, max: 1 })).rejects.toMatchObject({
       code: 'BROKER_UNAVAILABLE',
     });
     await nats.restart({ wipe: true });

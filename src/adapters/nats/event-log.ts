@@ -3,7 +3,7 @@
  * the server, and one live message that says when there is more.
  */
 import type { StoredMsg } from '@nats-io/jetstream';
-import type { EventLog, EventLogBounds, KeptEvent } from '../../application/ports/event-log.ts';
+import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../../application/ports/event-log.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import { jobStates } from '../../domain/job.ts';
 import { parseJobId } from '../../domain/job-id.ts';
@@ -16,6 +16,7 @@ import type { Topology } from './topology.ts';
 
 /** Of one page: an event is some hundred bytes. */
 const pageMaxBytes = 1_048_576;
+const anyType = '*';
 
 export interface NatsEventLogParts {
   readonly link: NatsLink;
@@ -45,14 +46,17 @@ export class NatsEventLog implements EventLog {
     }
   }
 
-  async read({ tenant, queue, type, after, max }: Parameters<EventLog['read']>[0]): Promise<KeptEvent[]> {
+  async read(
+    { tenant, queue, type }: EventsOfQueue,
+    { after, max }: { readonly after: number; readonly max: number },
+  ): Promise<KeptEvent[]> {
     const { topology, names, limits, clock } = this.#parts;
     const { direct } = await topology.manager();
     const page = Promise.withResolvers<KeptEvent[]>();
     const events: KeptEvent[] = [];
     const query = {
       ...{ seq: after + 1, batch: max, max_bytes: pageMaxBytes },
-      next_by_subj: names.keptEventSubject(tenant, queue, type ?? '*'),
+      next_by_subj: names.keptEventSubject(tenant, queue, type ?? anyType),
     };
     // With a callback the client ends its subscription at the end of the batch; its iterator does not.
     const callback = (done: { readonly err?: Error } | null, message: StoredMsg): void => {
@@ -71,9 +75,9 @@ export class NatsEventLog implements EventLog {
     }
   }
 
-  onNext({ tenant, queue }: Parameters<EventLog['onNext']>[0], listener: () => void): () => void {
+  onNext({ tenant, queue, type }: EventsOfQueue, listener: () => void): () => void {
     const { link, names } = this.#parts;
-    const subscription = link.connection.subscribe(names.eventSubject(tenant, queue, '*', '*'), {
+    const subscription = link.connection.subscribe(names.eventSubject(tenant, queue, type ?? anyType, '*'), {
       max: 1,
       callback: (error) => {
         if (error === null) listener();

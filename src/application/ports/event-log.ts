@@ -25,23 +25,18 @@ export interface EventLogBounds {
   readonly last: number;
 }
 
-interface QueueName {
+export interface EventsOfQueue {
   readonly tenant: string;
   readonly queue: string;
+  /** Only these; default: all. */
+  readonly type?: JobEventType;
 }
 
 export interface EventLog {
   /** Rejects BROKER_UNAVAILABLE, as `read` does. */
   bounds(): Promise<EventLogBounds>;
-  /** Events of the queue after this position, oldest first. Fewer than `max` are all there were. */
-  read(
-    query: QueueName & {
-      /** Only these; default: all. */
-      readonly type?: JobEventType;
-      readonly after: number;
-      readonly max: number;
-    },
-  ): Promise<readonly KeptEvent[]>;
-  /** Calls back once, at the next event of the queue, which `read` may give a moment later. Ended by what it returns. */
-  onNext(queue: QueueName, listener: () => void): () => void;
+  /** Those after this position, oldest first. Fewer than `max` are all there were. */
+  read(events: EventsOfQueue, page: { readonly after: number; readonly max: number }): Promise<readonly KeptEvent[]>;
+  /** Calls back once, at the next of them, which `read` may give a moment later. Ended by what it returns. */
+  onNext(events: EventsOfQueue, listener: () => void): () => void;
 }

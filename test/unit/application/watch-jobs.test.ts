@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../src/application/call-context.ts';
 import { jobEventOf } from '../../../src/application/job-events.ts';
-import type { EventLog, KeptEvent } from '../../../src/application/ports/event-log.ts';
+import type { EventLog, EventsOfQueue, KeptEvent } from '../../../src/application/ports/event-log.ts';
 import type { QueueCatalog } from '../../../src/application/queue-catalog.ts';
 import { createWatchJobs } from '../../../src/application/watch-jobs.ts';
 import type { JobsUpdate, WatchJobsQuery } from '../../../src/application/watch-jobs.ts';
@@ -30,20 +30,20 @@ function setUp() {
   const clock = createManualClock();
   const jobs = new Map<JobId, JobRecord>();
   const log = { id: 'one', first: 1, events: [] as KeptEvent[] };
-  const listeners = new Set<() => void>();
+  const listeners = new Map<() => void, EventsOfQueue>();
   let made = 0;
   const counts = { pages: 0, reads: 0, most: 0 };
   const events: EventLog = {
     bounds: async () => ({ log: log.id, first: log.first, last: log.events.length }),
-    async read({ after, max, type }) {
+    async read({ type }, { after, max }) {
       counts.pages += 1;
       const kept = log.events.slice(Math.max(after, log.first - 1));
       const wanted = kept.filter(({ state }) => type === undefined || eventTypes[state] === type);
       counts.most = Math.max(counts.most, Math.min(max, wanted.length));
       return wanted.slice(0, max);
     },
-    onNext(_queue, listener) {
-      listeners.add(listener);
+    onNext(wanted, listener) {
+      listeners.set(listener, wanted);
       return () => listeners.delete(listener);
     },
   };
@@ -71,7 +71,8 @@ function setUp() {
     const { state, handler } = jobEventOf(record, entry).data as { state: JobState; handler: string };
     log.events.push({ position: log.events.length + 1, jobId: record.id, seq: record.seq, handler, state });
     if (options.told === false) return record;
-    for (const listener of [...listeners]) {
+    for (const [listener, { type }] of [...listeners]) {
+      if (type !== undefined && type !== entry.type) continue;
       listeners.delete(listener);
       listener();
     }
@@ -159,6 +160,21 @@ describe('a watch of a queue', () => {
     queue.change(id, succeed);
     await queue.pass(100);
     expect([statesOf(ended), statesOf(others), queue.counts.reads]).toEqual([['SUCCEEDED'], [], 1]);
+  });
+
+  it('is not slowed down by events of a type that it does not want', async () => {
+    const queue = setUp();
+    const ended = queue.follow({ filter: { ...all, states: ['SUCCEEDED'] } });
+    await queue.pass(50);
+    const { id } = queue.submit();
+    queue.change(id, claim);
+    for (let n = 0; n < 20; n += 1) {
+      queue.submit();
+      await queue.pass(100);
+    }
+    queue.change(id, succeed);
+    await queue.pass(100);
+    expect(statesOf(ended)).toEqual(['SUCCEEDED']);
   });
 
   it('tells only jobs with the labels, the reasons and the times asked for', async () => {
