@@ -22,7 +22,7 @@ const failuresMax = 20;
 
 export interface BulkQuery {
   readonly queue: string;
-  readonly filter: Omit<JobFilter, 'oldestFirst'>;
+  readonly filter: JobFilter;
   readonly pageToken: string;
 }
 

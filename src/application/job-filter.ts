@@ -24,7 +24,6 @@ export interface JobFilter {
   readonly finishedFromMs?: number | undefined;
   /** Not this instant itself. */
   readonly finishedBeforeMs?: number | undefined;
-  readonly oldestFirst: boolean;
 }
 
 export function checkFilter(filter: JobFilter): void {
@@ -75,7 +74,7 @@ export function matcherOf(filter: JobFilter): ((record: JobRecord) => boolean) |
 }
 
 /** The same for the same list, whatever the order in which its filter was written. */
-export function filterDigest(filter: JobFilter): string {
+export function filterDigest(filter: JobFilter & { readonly oldestFirst: boolean }): string {
   const { states, handler, labels, createdFromMs, createdBeforeMs, oldestFirst } = filter;
   const { failureReasons = [], finishedFromMs, finishedBeforeMs } = filter;
   const parts = [

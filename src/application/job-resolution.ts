@@ -29,6 +29,7 @@ import {
   mergeRetry,
   retentionRange,
 } from './settings-checks.ts';
+import { queueNotFound } from './queue-names.ts';
 
 const priorityRange = { min: 0, max: 4, text: '0 (lowest) to 4' };
 /** Most characters of an idempotency key. */
@@ -83,7 +84,7 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   for (const { field, description } of problemsWith(facts.choice?.manifests[0])) checks.add(field, description);
   checks.ensureNone('INVALID_JOB_SPEC');
   const { queue, choice } = facts;
-  if (!queue) throw new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue: facts.queueName } });
+  if (!queue) throw queueNotFound(facts.queueName);
   if (!choice) throw unknownHandler(request);
   const version = versionFor(choice, asked, (manifest) => problemsWith(manifest).length === 0);
   const found = { queue, manifest: choice.manifests[0], version, kept };

@@ -1,5 +1,4 @@
 /** Jobs of one queue that a filter asks for, newest or oldest first, straight from the store. */
-import { TroupeError } from '../domain/errors.ts';
 import type { JobRecord } from '../domain/job.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
@@ -8,8 +7,8 @@ import type { JobFilter } from './job-filter.ts';
 import { jobPageToken, parseJobPageToken } from './page-token.ts';
 import type { JobStore } from './ports/job-store.ts';
 import type { Clock } from './ports/runtime.ts';
+import { queueNamed } from './queue-catalog.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
-import { defaultQueueName } from './queue-names.ts';
 
 const pageSizeMax = 1_000;
 const pageSizeDefault = 50;
@@ -27,6 +26,7 @@ export interface ListJobsParts {
 }
 
 export interface ListJobsQuery extends JobFilter {
+  readonly oldestFirst: boolean;
   /** Empty: the queue `default`. */
   readonly queue: string;
   /** 0: 50. */
@@ -40,10 +40,7 @@ export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJo
   return async (context, query) => {
     ensureAwaited(context, clock.nowMs());
     checkFilter(query);
-    const name = query.queue === '' ? defaultQueueName : query.queue;
-    const queue = await catalog.find(context.tenant, name);
-    if (!queue) throw new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue: name } });
-    const { queueNo } = queue;
+    const { queueNo } = await queueNamed(catalog, { tenant: context.tenant, queue: query.queue });
     const { createdFromMs, createdBeforeMs } = query;
     const digest = filterDigest(query);
     const cursor = query.pageToken === '' ? undefined : parseJobPageToken(query.pageToken, { queueNo, digest });

@@ -25,6 +25,7 @@ import {
   maxDepthRange,
   retentionRange,
 } from './settings-checks.ts';
+import { queueNotFound } from './queue-names.ts';
 
 const pageSizeMax = 1_000;
 const pageSizeDefault = 100;
@@ -179,10 +180,6 @@ function limit(
 ): Pick<QueueSettings, typeof name> {
   const max = request[name] ?? base[name] ?? 0;
   return max === 0 ? {} : { [name]: max };
-}
-
-function queueNotFound(queue: string): TroupeError {
-  return new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue } });
 }
 
 function versionConflict(name: string, present: Queue): TroupeError {

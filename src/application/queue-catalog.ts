@@ -7,6 +7,7 @@ import type { WorkSource } from './ports/bus.ts';
 import type { SharedConfig } from './ports/membership.ts';
 import type { QueueStore } from './ports/queue-store.ts';
 import type { Clock, Logger } from './ports/runtime.ts';
+import { defaultQueueName, queueNotFound } from './queue-names.ts';
 
 export interface QueueCatalog {
   /** Without waiting, if it is known. */
@@ -14,6 +15,17 @@ export interface QueueCatalog {
   find(tenant: string, name: string): Promise<Queue | undefined>;
   /** Takes over what the caller has just written, and tells the others; trouble in telling is logged and made good later. */
   announce(queue: Queue): Promise<void>;
+}
+
+/** The queue that a caller names; empty: the default one. Rejects QUEUE_NOT_FOUND. */
+export async function queueNamed(
+  catalog: Pick<QueueCatalog, 'find'>,
+  { tenant, queue }: { readonly tenant: string; readonly queue: string },
+): Promise<Queue> {
+  const name = queue === '' ? defaultQueueName : queue;
+  const found = await catalog.find(tenant, name);
+  if (found === undefined) throw queueNotFound(name);
+  return found;
 }
 
 export interface QueueCatalogParts {

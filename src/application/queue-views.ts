@@ -1,9 +1,9 @@
 /** Queues with what holds them back, as users see them. */
-import { TroupeError } from '../domain/errors.ts';
 import type { Queue } from '../domain/queue.ts';
 import type { Membership } from './ports/membership.ts';
 import type { QueueMark, QueueQuarantines } from './ports/queue-quarantines.ts';
 import type { QueueStore } from './ports/queue-store.ts';
+import { queueNotFound } from './queue-names.ts';
 
 export interface QueueView {
   readonly queue: Queue;
@@ -35,7 +35,7 @@ export function createQueueViews(parts: {
     of,
     async find(tenant, name) {
       const queue = await store.findQueue(tenant, name);
-      if (queue === undefined) throw new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue: name } });
+      if (queue === undefined) throw queueNotFound(name);
       return of(queue);
     },
   };

@@ -16,8 +16,8 @@ import type { JobReader } from './job-reader.ts';
 import { parseQueueResumeToken, queueResumeToken } from './page-token.ts';
 import type { EventLog } from './ports/event-log.ts';
 import type { Clock } from './ports/runtime.ts';
+import { queueNamed } from './queue-catalog.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
-import { defaultQueueName } from './queue-names.ts';
 import { QueueEvents } from './queue-events.ts';
 import { createWakeUp } from './wake-up.ts';
 
@@ -36,7 +36,7 @@ export interface WatchJobsParts {
 export interface WatchJobsQuery {
   /** Empty: the queue `default`. */
   readonly queue: string;
-  readonly filter: Omit<JobFilter, 'oldestFirst'>;
+  readonly filter: JobFilter;
   /** Empty: from now on. */
   readonly token: string;
 }
@@ -62,16 +62,13 @@ export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsPar
     }
   }
 
-  return async function* watchJobs(context, { queue: asked, filter, token }) {
+  return async function* watchJobs(context, { queue, filter, token }) {
     ensureAwaited(context, clock.nowMs());
     const { tenant } = context;
-    checkFilter({ ...filter, oldestFirst: false });
-    const name = asked === '' ? defaultQueueName : asked;
-    const queue = await catalog.find(tenant, name);
-    if (!queue) throw new TroupeError('QUEUE_NOT_FOUND', { metadata: { queue: name } });
-    const { queueNo } = queue;
+    checkFilter(filter);
+    const { queueNo, name } = await queueNamed(catalog, { tenant, queue });
     const from = token === '' ? undefined : parseQueueResumeToken(token, queueNo);
-    const matches = matcherOf({ ...filter, oldestFirst: false }) ?? (() => true);
+    const matches = matcherOf(filter) ?? (() => true);
     const wakeUp = createWakeUp(clock, context.signal);
     const log = new QueueEvents({ events, clock, wakeUp, place: { tenant, queue: name }, filter, pageEvents });
     const told = new Map<JobId, number>();
@@ -101,7 +98,7 @@ export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsPar
   };
 }
 
-function isCreatedIn({ createdAtMs }: JobRecord, filter: WatchJobsQuery['filter']): boolean {
+function isCreatedIn({ createdAtMs }: JobRecord, filter: JobFilter): boolean {
   const { createdFromMs = -Infinity, createdBeforeMs = Infinity } = filter;
   return createdAtMs >= createdFromMs && createdAtMs < createdBeforeMs;
 }

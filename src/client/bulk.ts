@@ -1,14 +1,13 @@
 /** Operations over many jobs, over broken connections. */
+import type { CallParts } from './call-parts.ts';
 import { randomUUID } from 'node:crypto';
-import type { Contract, MethodCodec } from '../contract/codec.ts';
+import type { MethodCodec } from '../contract/codec.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
 import { errorOfStatus, TroupeClientError } from './client-error.ts';
-import type { Connection } from './connection.ts';
 import { toFilter } from './job-mapper.ts';
 import type { BulkOptions, BulkProgress, RedriveOptions } from './job-types.ts';
 import { resumedStream } from './resumed-stream.ts';
-import type { Backoff } from './retry.ts';
 
 export interface BulkClient {
   /** Submits again every ended job (FAILED and EXPIRED, unless `states` says otherwise) of a queue. */
@@ -17,11 +16,8 @@ export interface BulkClient {
   cancelMany(options?: BulkOptions & { readonly reason?: string }): AsyncGenerator<BulkProgress, void>;
 }
 
-export interface BulkParts {
-  readonly connection: Connection;
-  readonly contract: Contract;
+export interface BulkParts extends CallParts {
   readonly codec: StatusCodec;
-  readonly backoff: Backoff;
 }
 
 interface Step {

@@ -1,5 +1,5 @@
 /** The cluster, for those who run it. Calls that change something need the operator's token, unless the gateway is local. */
-import type { Contract } from '../contract/codec.ts';
+import type { CallParts } from './call-parts.ts';
 import { toOptionalTime } from '../contract/time.ts';
 import { fromActor, fromDeadLetters, fromNode, fromReport, fromShard } from './cluster-mapper.ts';
 import type {
@@ -11,11 +11,9 @@ import type {
   TreeInfo,
   TreeOptions,
 } from './cluster-types.ts';
-import type { Connection } from './connection.ts';
 import { queueOf } from './queues-client.ts';
 import type { QueueInfo } from './job-types.ts';
 import { withRetries } from './retry.ts';
-import type { Backoff } from './retry.ts';
 
 export interface ClusterClient {
   nodes(): Promise<readonly NodeInfo[]>;
@@ -43,11 +41,7 @@ export interface ClusterClient {
 const profileSlackMs = 25_000;
 const profileMaxMs = 60_000;
 
-export function createClusterClient(parts: {
-  readonly connection: Connection;
-  readonly contract: Contract;
-  readonly backoff: Backoff;
-}): ClusterClient {
+export function createClusterClient(parts: CallParts): ClusterClient {
   const { connection, backoff } = parts;
   const { cluster } = parts.contract;
   /** Looking twice is looking once. */

@@ -1,11 +1,9 @@
 /** Payloads piece by piece, over broken connections; what arrived is checked against the checksum of the whole. */
+import type { CallParts } from './call-parts.ts';
 import { createHash } from 'node:crypto';
-import type { Contract } from '../contract/codec.ts';
 import { payloadChoiceCodes } from '../contract/job-codes.ts';
 import { TroupeClientError } from './client-error.ts';
-import type { Connection } from './connection.ts';
 import { resumedStream } from './resumed-stream.ts';
-import type { Backoff } from './retry.ts';
 
 export interface DownloadOptions {
   /** Default: `output`. */
@@ -14,7 +12,7 @@ export interface DownloadOptions {
 }
 
 export async function* downloadPayload(
-  parts: { readonly connection: Connection; readonly contract: Contract; readonly backoff: Backoff },
+  parts: CallParts,
   jobId: string,
   { payload = 'output', signal }: DownloadOptions,
 ): AsyncGenerator<Uint8Array, void> {

@@ -8,9 +8,10 @@
  * Everything rejects with TroupeClientError. Calls that may be repeated are repeated (see `retry`); a submit without a
  * key only while it is certain that nothing happened yet.
  */
+import type { CallParts } from './call-parts.ts';
 import { randomUUID } from 'node:crypto';
 import { loadContract } from '../contract/codec.ts';
-import type { Contract, Init } from '../contract/codec.ts';
+import type { Init } from '../contract/codec.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
@@ -20,7 +21,7 @@ import { errorOfStatus } from './client-error.ts';
 import { openConnection } from './connection.ts';
 import { createBulkClient } from './bulk.ts';
 import type { BulkClient } from './bulk.ts';
-import type { CallSettings, Connection, ConnectionOptions } from './connection.ts';
+import type { CallSettings, ConnectionOptions } from './connection.ts';
 import { downloadPayload } from './download.ts';
 import type { DownloadOptions } from './download.ts';
 import { createJobCalls } from './job-calls.ts';
@@ -32,7 +33,7 @@ import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts
 import { createQueuesClient } from './queues-client.ts';
 import type { QueuesClient } from './queues-client.ts';
 import { createBackoff, mayRepeat, withRetries } from './retry.ts';
-import type { Backoff, RetryOptions } from './retry.ts';
+import type { RetryOptions } from './retry.ts';
 import { chunks, createSubmitCoalescer, requestBytes } from './submit-coalescer.ts';
 import type { ItemOutcome } from './submit-coalescer.ts';
 import { watchJob, watchJobs } from './watch.ts';
@@ -91,17 +92,16 @@ export function connect(options: ClientOptions): TroupeClient {
   const codec = createStatusCodec(contract);
   const connection = openConnection(options, codec);
   const backoff = createBackoff(options.retry ?? {});
-  const submitting = createSubmitting({ contract, codec, connection, backoff, options });
-  const calls = createJobCalls({ connection, contract, backoff, idempotent: options.idempotent ?? false });
+  const parts = { connection, contract, backoff };
+  const submitting = createSubmitting({ ...parts, codec, options });
+  const calls = createJobCalls({ ...parts, idempotent: options.idempotent ?? false });
 
-  const log = (jobId: string, settings: CallSettings = {}): Promise<JobLog> =>
-    readLog({ connection, contract, backoff }, jobId, settings);
+  const log = (jobId: string, settings: CallSettings = {}): Promise<JobLog> => readLog(parts, jobId, settings);
 
-  const follow = (query: WatchJobsOptions = {}): AsyncGenerator<WatchedJobs, void> =>
-    watchJobs({ connection, contract, backoff }, query);
+  const follow = (query: WatchJobsOptions = {}): AsyncGenerator<WatchedJobs, void> => watchJobs(parts, query);
 
   const watch = (jobId: string, watchOptions: WatchOptions = {}): AsyncGenerator<WatchedJob, void> =>
-    watchJob({ connection, contract, backoff }, jobId, watchOptions);
+    watchJob(parts, jobId, watchOptions);
 
   async function wait(jobId: string, waitOptions: Pick<WatchOptions, 'signal'> = {}): Promise<JobInfo> {
     for await (const { job } of watch(jobId, waitOptions)) {
@@ -112,20 +112,17 @@ export function connect(options: ClientOptions): TroupeClient {
   }
 
   const download = (jobId: string, downloadOptions: DownloadOptions = {}): AsyncGenerator<Uint8Array, void> =>
-    downloadPayload({ connection, contract, backoff }, jobId, downloadOptions);
+    downloadPayload(parts, jobId, downloadOptions);
 
-  const queues = createQueuesClient({ connection, contract, backoff });
-  const bulk = createBulkClient({ connection, contract, codec, backoff });
+  const queues = createQueuesClient(parts);
+  const bulk = createBulkClient({ ...parts, codec });
   const streams = { download, log, watch, watchJobs: follow, wait };
-  const cluster = createClusterClient({ connection, contract, backoff });
+  const cluster = createClusterClient(parts);
   return { ...submitting, ...calls, ...streams, ...bulk, queues, cluster, close: () => connection.close() };
 }
 
-interface SubmittingParts {
-  readonly contract: Contract;
+interface SubmittingParts extends CallParts {
   readonly codec: StatusCodec;
-  readonly connection: Connection;
-  readonly backoff: Backoff;
   readonly options: ClientOptions;
 }
 

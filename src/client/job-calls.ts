@@ -1,13 +1,12 @@
 /** What the client asks of single jobs, and their lists. */
+import type { CallParts } from './call-parts.ts';
 import { randomUUID } from 'node:crypto';
-import type { Contract } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { toTime } from '../contract/time.ts';
-import type { CallSettings, Connection } from './connection.ts';
+import type { CallSettings } from './connection.ts';
 import { fromJob, fromSubmitResponse, toFilter, toPayload } from './job-mapper.ts';
 import type { JobInfo, ListOptions, RetryJobOptions, SubmittedJob } from './job-types.ts';
 import { withRetries } from './retry.ts';
-import type { Backoff } from './retry.ts';
 
 export interface JobCalls {
   /** With `explain` also why it does not run, if it waits. */
@@ -25,13 +24,12 @@ export interface JobCalls {
 
 const listPageSize = 100;
 
-export function createJobCalls(parts: {
-  readonly connection: Connection;
-  readonly contract: Contract;
-  readonly backoff: Backoff;
+interface JobCallParts extends CallParts {
   /** Default of `idempotencyKey` for a retry: one that is made up. */
   readonly idempotent: boolean;
-}): JobCalls {
+}
+
+export function createJobCalls(parts: JobCallParts): JobCalls {
   const { connection, backoff, idempotent } = parts;
   const { jobs } = parts.contract;
 

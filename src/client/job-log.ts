@@ -1,12 +1,11 @@
 /** What a job's attempts have said, as the client gives it. */
-import type { Contract } from '../contract/codec.ts';
+import type { CallParts } from './call-parts.ts';
 import { logLevelOf } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { timestampMs } from '../contract/time.ts';
 import type { LogLevel } from '../domain/job-log.ts';
-import type { CallSettings, Connection } from './connection.ts';
+import type { CallSettings } from './connection.ts';
 import { withRetries } from './retry.ts';
-import type { Backoff } from './retry.ts';
 
 export interface JobLogLine {
   readonly attempt: number;
@@ -33,11 +32,7 @@ export function fromLog(log: wire.JobLog | null): JobLog {
 }
 
 /** All that is kept of it now. */
-export async function readLog(
-  parts: { readonly connection: Connection; readonly contract: Contract; readonly backoff: Backoff },
-  jobId: string,
-  settings: CallSettings,
-): Promise<JobLog> {
+export async function readLog(parts: CallParts, jobId: string, settings: CallSettings): Promise<JobLog> {
   const { connection, contract, backoff } = parts;
   const answer = await withRetries(backoff, 'always', settings.signal, () =>
     connection.unary(contract.jobs.GetJobLog, { jobId }, settings),

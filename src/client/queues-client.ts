@@ -1,14 +1,12 @@
 /** Queues of the tenant: made, seen and changed. */
-import type { Contract } from '../contract/codec.ts';
+import type { CallParts } from './call-parts.ts';
 import type * as wire from '../contract/messages.ts';
 import { TroupeClientError } from './client-error.ts';
-import type { Connection } from './connection.ts';
 import { fromQueue, toSettings } from './job-mapper.ts';
 import type { QueueInfo, QueueSettingsInput } from './job-types.ts';
 import { fromQueueStats } from './queue-stats.ts';
 import type { QueueStatsInfo } from './queue-stats.ts';
 import { withRetries } from './retry.ts';
-import type { Backoff } from './retry.ts';
 
 export interface QueuesClient {
   create(name: string, settings?: QueueSettingsInput): Promise<QueueInfo>;
@@ -27,11 +25,7 @@ export interface QueuesClient {
 /** Others may change the queue between the look and the change. */
 const conflictsMax = 5;
 
-export function createQueuesClient(parts: {
-  readonly connection: Connection;
-  readonly contract: Contract;
-  readonly backoff: Backoff;
-}): QueuesClient {
+export function createQueuesClient(parts: CallParts): QueuesClient {
   const { connection, backoff } = parts;
   const { queues } = parts.contract;
 

@@ -1,12 +1,10 @@
 /** Follows a job, or the jobs of a queue, over broken connections. */
-import type { Contract } from '../contract/codec.ts';
-import type { Connection } from './connection.ts';
+import type { CallParts } from './call-parts.ts';
 import { fromLog } from './job-log.ts';
 import type { JobLog } from './job-log.ts';
 import { fromJob, toFilter } from './job-mapper.ts';
 import type { JobFilterOptions, JobInfo } from './job-types.ts';
 import { resumedStream } from './resumed-stream.ts';
-import type { Backoff } from './retry.ts';
 
 export interface WatchOptions {
   readonly signal?: AbortSignal;
@@ -38,17 +36,11 @@ export interface WatchedJobs {
   readonly gap: boolean;
 }
 
-interface WatchParts {
-  readonly connection: Connection;
-  readonly contract: Contract;
-  readonly backoff: Backoff;
-}
-
 /** A watch that has begun outlasts the restart of a gateway: so many times the tries of a single call. */
 const patience = 6;
 
 export async function* watchJob(
-  { connection, contract, backoff }: WatchParts,
+  { connection, contract, backoff }: CallParts,
   jobId: string,
   options: WatchOptions,
 ): AsyncGenerator<WatchedJob, void> {
@@ -67,7 +59,7 @@ export async function* watchJob(
 }
 
 export async function* watchJobs(
-  { connection, contract, backoff }: WatchParts,
+  { connection, contract, backoff }: CallParts,
   options: WatchJobsOptions,
 ): AsyncGenerator<WatchedJobs, void> {
   const { queue, signal } = options;

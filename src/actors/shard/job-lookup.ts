@@ -8,6 +8,12 @@ export function notFound(jobId: string): TroupeError {
   return new TroupeError('JOB_NOT_FOUND', { metadata: { jobId } });
 }
 
+/** A paused former owner must not answer with what it remembers; the store knows better. Undefined: this one may. */
+export function ownershipDoubt({ services }: ShardCore): TroupeError | undefined {
+  if (services.leaseIsSure()) return undefined;
+  return new TroupeError('SHARD_UNAVAILABLE', { message: 'the lease is not sure' });
+}
+
 /** Continues with the record, or fails the slot. */
 export function withRecord(
   core: ShardCore,

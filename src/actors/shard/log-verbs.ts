@@ -1,8 +1,7 @@
 /** What nodes tell of their runs' logs, and what watchers ask of them. */
 import type { LogItem, LogResult, ReadLogItem, ReadLogResult } from '../../application/shard-protocol.ts';
-import { TroupeError } from '../../domain/errors.ts';
 import type { Slot } from './batch-reply.ts';
-import { notFound } from './job-lookup.ts';
+import { notFound, ownershipDoubt } from './job-lookup.ts';
 import type { ShardCore } from './shard-core.ts';
 
 export function keepLog(core: ShardCore, { jobId, token, after, lines }: LogItem, slot: Slot<LogResult>): void {
@@ -12,8 +11,8 @@ export function keepLog(core: ShardCore, { jobId, token, after, lines }: LogItem
 }
 
 export function readLog(core: ShardCore, { jobId, seen }: ReadLogItem, slot: Slot<ReadLogResult>): void {
-  // A paused former owner must not answer with what it remembers.
-  if (!core.services.leaseIsSure()) throw new TroupeError('SHARD_UNAVAILABLE', { message: 'the lease is not sure' });
+  const doubt = ownershipDoubt(core);
+  if (doubt !== undefined) throw doubt;
   const entry = core.table.get(jobId);
   const record = entry === undefined ? core.table.recent(jobId) : entry.durable;
   if (record === undefined) throw notFound(jobId);

@@ -26,7 +26,7 @@ import type { JobRecord, JobState } from '../../domain/job.ts';
 import type { JobCommand } from '../../domain/transitions.ts';
 import type { BatchReply, Slot } from './batch-reply.ts';
 import { erase } from './erase-verb.ts';
-import { notFound, withRecord } from './job-lookup.ts';
+import { notFound, ownershipDoubt, withRecord } from './job-lookup.ts';
 import { place, queueStats } from './queue-verbs.ts';
 import { keepLog, readLog } from './log-verbs.ts';
 import { submit } from './submit-verb.ts';
@@ -261,10 +261,9 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
 function view(core: ShardCore, jobId: JobRecord['id'], slot: Slot<JobView>): void {
   const entry: JobEntry | undefined = core.table.get(jobId);
   const answer = (record: JobRecord | undefined): void => {
-    // A paused former owner must not answer with what it remembers; the store knows better.
-    if (!core.services.leaseIsSure()) {
-      slot.fail(new TroupeError('SHARD_UNAVAILABLE', { message: 'the lease is not sure' }));
-    } else if (record === undefined) slot.fail(notFound(jobId));
+    const doubt = ownershipDoubt(core);
+    if (doubt !== undefined) slot.fail(doubt);
+    else if (record === undefined) slot.fail(notFound(jobId));
     else slot.ok({ record, ...(entry?.progress !== undefined && { progress: entry.progress }) });
   };
   if (entry === undefined) answer(core.table.recent(jobId));

@@ -7,7 +7,7 @@ import type { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { testRecord } from '../../support/jobs.ts';
 
-const none: JobFilter = { states: [], handler: '', labels: {}, oldestFirst: false };
+const none: JobFilter & { readonly oldestFirst: boolean } = { states: [], handler: '', labels: {}, oldestFirst: false };
 
 describe('a filter', () => {
   it('that asks for nothing looks at nothing', () => {
