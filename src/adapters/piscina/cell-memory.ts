@@ -28,6 +28,7 @@ export class CellMemory {
   readonly #rssMaxBytes: number;
   #looking = false;
   #idleEnded = false;
+  #leftBytes = 0;
 
   constructor(runs: CellRuns, threads: CellThreads, rssMaxBytes: number) {
     this.#runs = runs;
@@ -43,6 +44,7 @@ export class CellMemory {
     if (this.#looking) return;
     if (this.#rssBytes() <= this.#rssMaxBytes) {
       this.#idleEnded = false;
+      this.#leftBytes = 0;
       return;
     }
     this.#looking = true;
@@ -56,11 +58,13 @@ export class CellMemory {
     collectGarbage();
     const runs = this.#runs.inThreads;
     const heldBytes = await Promise.all(runs.map((run) => held(run)));
-    const culprit = culpritOf(heldBytes, { rssBytes: this.#rssBytes(), rssMaxBytes: this.#rssMaxBytes });
+    const [rssMaxBytes, leftBytes] = [this.#rssMaxBytes, this.#leftBytes];
+    const culprit = culpritOf(heldBytes, { rssBytes: this.#rssBytes(), rssMaxBytes, leftBytes });
     const run = culprit === undefined ? undefined : runs[culprit];
     if (run?.thread === undefined) return;
-    this.#runs.endForMemory(run, this.#rssMaxBytes);
+    this.#runs.endForMemory(run, rssMaxBytes);
     await within(goneMaxMs, run.thread.exited);
+    this.#leftBytes = this.#rssBytes();
   }
 
   #rssBytes(): number {

@@ -11,6 +11,11 @@ import { LineBuffer } from './output-capture.ts';
 const lastFramesMaxMs = 1_000;
 const outputLinesMax = 200;
 const outputLineMaxChars = 500;
+/**
+ * Of glibc; other allocators do not look at it. It would keep the large buffers of an ended thread for later ones, and the
+ * process would look full although no run holds anything: so whatever is larger is given back as soon as it is free.
+ */
+const allocatorEnv = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) };
 
 export interface CellExit {
   readonly code: number | null;
@@ -49,7 +54,7 @@ export class CellProcess {
     this.#child = fork(entryPath('cell-main'), [], {
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...options.env },
+      env: { ...allocatorEnv, ...options.env },
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     this.exited = new Promise((resolve) => {

@@ -46,8 +46,8 @@ describe('a cell is unfit', () => {
 });
 
 describe('a process past its memory', () => {
-  const blamed = (heldBytes: readonly number[], rssBytes = 1_001): number | undefined =>
-    culpritOf(heldBytes, { rssBytes, rssMaxBytes: 1_000 });
+  const blamed = (heldBytes: readonly number[], rssBytes = 1_001, leftBytes = 0): number | undefined =>
+    culpritOf(heldBytes, { rssBytes, rssMaxBytes: 1_000, leftBytes });
 
   it('costs the run that holds most, the newest of equals; one that does not answer before all', () => {
     expect(blamed([100, 700, 10])).toBe(1);
@@ -64,6 +64,14 @@ describe('a process past its memory', () => {
   it('costs one in any case when it is more than a tenth past its bound: native memory is in no count', () => {
     expect(blamed([10, 20], 1_100)).toBeUndefined();
     expect(blamed([10, 20], 1_101)).toBe(1);
+  });
+
+  it('costs no second run for what the first one left: only what comes on top of it counts', () => {
+    expect(blamed([10, 20], 1_500, 1_500)).toBeUndefined();
+    expect(blamed([10, 20], 1_650, 1_500)).toBeUndefined();
+    expect(blamed([10, 20], 1_651, 1_500)).toBe(1);
+    expect(blamed([10, 800], 1_500, 1_500)).toBe(1);
+    expect(blamed([10, 20], 1_101, 900)).toBe(1);
   });
 
   it('costs nobody anything once it is within its bound again', () => {
