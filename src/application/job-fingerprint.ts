@@ -17,12 +17,12 @@ export function uniqueHash(tenant: string, key: string): string {
   return hash('sha256', `${tenant}\0unique\0${key}`, 'base64url');
 }
 
-/** Undefined without a key. */
-export function fingerprint(tenant: string, request: JobRequest): JobFingerprint | undefined {
+/** Undefined without a key. `streamed`: SHA-256 of an input that is not in the request; bytes are the same content either way. */
+export function fingerprint(tenant: string, request: JobRequest, streamed?: Uint8Array): JobFingerprint | undefined {
   if (request.idempotencyKey === '') return undefined;
   return {
     keyHash: hash('sha256', `${tenant}\0${request.idempotencyKey}`, 'base64url'),
-    contentHash: hash('sha256', canonicalText(request), 'base64url'),
+    contentHash: hash('sha256', canonicalText(request, digestOf(request, streamed)), 'base64url'),
   };
 }
 
@@ -31,12 +31,15 @@ function uniqueParts({ key, onConflict, windowMs }: UniqueKey): readonly unknown
   return windowMs === undefined ? [key, onConflict] : [key, onConflict, windowMs];
 }
 
-function canonicalText(request: JobRequest): string {
-  const { input, retry } = request;
-  const inputDigest =
-    input === undefined
-      ? ['json', hash('sha256', 'null', 'base64url')]
-      : [input.kind, hash('sha256', input.kind === 'json' ? input.json : input.bytes, 'base64url')];
+/** The kind of the input, and its SHA-256. */
+function digestOf({ input }: JobRequest, streamed: Uint8Array | undefined): readonly [kind: string, digest: string] {
+  if (streamed !== undefined) return ['bytes', Buffer.from(streamed).toString('base64url')];
+  if (input === undefined) return ['json', hash('sha256', 'null', 'base64url')];
+  return [input.kind, hash('sha256', input.kind === 'json' ? input.json : input.bytes, 'base64url')];
+}
+
+function canonicalText(request: JobRequest, inputDigest: readonly [kind: string, digest: string]): string {
+  const { retry } = request;
   const version = request.handlerVersion === undefined ? [] : [request.handlerVersion];
   const labelled = Object.entries(request.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const labels = labelled.length === 0 ? [] : [labelled];

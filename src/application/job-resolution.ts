@@ -54,13 +54,16 @@ export interface ResolutionFacts {
   readonly payloadMaxBytes: number;
   readonly validator: InputValidator;
   readonly traceparent?: string | undefined;
+  /** Of an input that comes later, as bytes; absent: it is in the request. */
+  readonly streamedBytes?: number | undefined;
 }
 
 const noInput: RequestPayload = { kind: 'json', json: 'null' };
+const laterInput: RequestPayload = { kind: 'bytes', bytes: new Uint8Array() };
 
 export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolution {
-  const input = request.input ?? noInput;
-  const inputBytes = payloadBytes(input);
+  const input = facts.streamedBytes === undefined ? (request.input ?? noInput) : laterInput;
+  const inputBytes = facts.streamedBytes ?? payloadBytes(input);
   if (inputBytes > facts.payloadMaxBytes) throw payloadTooLarge(inputBytes, facts.payloadMaxBytes);
   const checks = new FieldChecks();
   checks.pattern('job.handler', request.handler, handlerNamePattern);

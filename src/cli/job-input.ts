@@ -1,5 +1,5 @@
 /** Input of jobs from the command line: JSON text, a file, standard input, or one job for each of many files. */
-import { globSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, globSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { UsageError } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
@@ -13,7 +13,12 @@ export interface PlannedInput {
   readonly bytes: number;
   /** A JSON value, or bytes; undefined is none. */
   read(): unknown;
+  /** Of a large file of bytes: piece by piece, in place of `read`. */
+  readonly open?: () => AsyncIterable<Uint8Array>;
 }
+
+/** A larger file is sent as it is read. */
+const streamFromBytes = 4 * 1_048_576;
 
 export function parseJsonInput(text: string, where: string): unknown {
   try {
@@ -40,7 +45,14 @@ function sizeOf(file: string): number {
 /** `.json` files are JSON, all others are bytes, unless `form` says otherwise. */
 function fileInput(file: string, form: InputForm | undefined): PlannedInput {
   const chosen = form ?? (extname(file).toLowerCase() === '.json' ? 'json' : 'bytes');
-  return { label: basename(file), bytes: sizeOf(file), read: () => toInput(readFileSync(file), chosen, file) };
+  const bytes = sizeOf(file);
+  const isStreamed = chosen === 'bytes' && bytes > streamFromBytes;
+  return {
+    label: basename(file),
+    bytes,
+    read: () => toInput(readFileSync(file), chosen, file),
+    ...(isStreamed && { open: () => createReadStream(file) as AsyncIterable<Uint8Array> }),
+  };
 }
 
 export interface InputFlags {

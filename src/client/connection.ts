@@ -4,6 +4,7 @@ import type { Channel, ChannelCredentials, ClientReadableStream, ServiceError } 
 import type { Init, MethodCodec } from '../contract/codec.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import { errorOfCall, notConnected } from './client-error.ts';
+import { uploadCall } from './upload-call.ts';
 
 export interface ConnectionOptions {
   /** `host:port` of a gateway, or any target that gRPC can resolve. */
@@ -30,6 +31,12 @@ export interface Connection {
     method: MethodCodec<Request, Response>,
     request: Init<Request>,
     settings?: CallSettings,
+  ): Promise<Response>;
+  /** Sends as fast as the gateway takes them. What the messages throw is what it rejects with. */
+  upload<Request, Response>(
+    method: MethodCodec<Request, Response>,
+    messages: AsyncIterable<Init<Request>>,
+    settings: CallSettings & { readonly timeoutMs: number },
   ): Promise<Response>;
   /** Without a deadline, unless one is set. */
   stream<Request, Response>(
@@ -116,7 +123,27 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     client.close();
   }
 
-  return { unary, stream, close };
+  return { unary, upload: createUpload(client, options, codec), stream, close };
+}
+
+function createUpload(client: Client, options: ConnectionOptions, codec: StatusCodec): Connection['upload'] {
+  return async (method, messages, settings) => {
+    settings.signal?.throwIfAborted();
+    const deadline = Date.now() + settings.timeoutMs;
+    await connected(client.getChannel(), options.address, deadline);
+    const { signal } = settings;
+    try {
+      return await uploadCall(client, {
+        method,
+        messages,
+        metadata: metadataOf(settings, options.token),
+        deadline,
+        signal,
+      });
+    } catch (error) {
+      throw isServiceError(error) ? errorOfCall(codec, error) : error;
+    }
+  };
 }
 
 /**

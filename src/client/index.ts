@@ -36,6 +36,8 @@ import { createBackoff, mayRepeat, withRetries } from './retry.ts';
 import type { RetryOptions } from './retry.ts';
 import { chunks, createSubmitCoalescer, requestBytes } from './submit-coalescer.ts';
 import type { ItemOutcome } from './submit-coalescer.ts';
+import { submitStream } from './upload.ts';
+import type { InputSource } from './upload.ts';
 import { watchJob, watchJobs } from './watch.ts';
 import type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './watch.ts';
 
@@ -51,6 +53,7 @@ export type * from './job-types.ts';
 export type { DurationQuantiles, QueueStatsInfo } from './queue-stats.ts';
 export type { QueuesClient } from './queues-client.ts';
 export type { RetryOptions } from './retry.ts';
+export type { InputSource } from './upload.ts';
 export type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './watch.ts';
 
 export interface ClientOptions extends ConnectionOptions {
@@ -67,6 +70,8 @@ export type SubmitOutcome = { readonly ok: SubmittedJob } | { readonly error: un
 export interface TroupeClient extends JobCalls, BulkClient {
   /** `input`: a JSON value, or bytes as Uint8Array; undefined is null. */
   submit(handler: string, input?: unknown, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
+  /** One whose input is bytes that need not be in memory, and are sent as they are read. */
+  submitStream(handler: string, source: InputSource, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
   /** Any number of jobs; resolves with one outcome per draft. */
   submitMany(drafts: readonly JobDraft[], settings?: CallSettings): Promise<readonly SubmitOutcome[]>;
   /** Its output, or its input, piece by piece: JSON as text in UTF-8. Throws at the end if what came is not what was stored. */
@@ -116,9 +121,16 @@ export function connect(options: ClientOptions): TroupeClient {
 
   const queues = createQueuesClient(parts);
   const bulk = createBulkClient({ ...parts, codec });
-  const streams = { download, log, watch, watchJobs: follow, wait };
+  const upload: TroupeClient['submitStream'] = (handler, source, job = {}) =>
+    submitStream(parts, { handler, source, job, idempotencyKey: keyOf(job, options) });
+
+  const streams = { submitStream: upload, download, log, watch, watchJobs: follow, wait };
   const cluster = createClusterClient(parts);
   return { ...submitting, ...calls, ...streams, ...bulk, queues, cluster, close: () => connection.close() };
+}
+
+function keyOf(job: JobOptions, { idempotent }: ClientOptions): string | undefined {
+  return job.idempotencyKey ?? ((job.idempotent ?? idempotent) === true ? randomUUID() : undefined);
 }
 
 interface SubmittingParts extends CallParts {
@@ -148,12 +160,8 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
 
   const coalesced = createSubmitCoalescer(sendBatch, batchLimits);
 
-  function keyOf(job: JobOptions): string | undefined {
-    return job.idempotencyKey ?? ((job.idempotent ?? options.idempotent) === true ? randomUUID() : undefined);
-  }
-
   async function submit(handler: string, input?: unknown, job: JobOptions & CallSettings = {}): Promise<SubmittedJob> {
-    const key = keyOf(job);
+    const key = keyOf(job, options);
     const request = toSubmitRequest({ ...job, handler, input }, key);
     const { timeoutMs, signal, traceparent } = job;
     // What has settings of its own is a call of its own.
@@ -171,7 +179,7 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
     settings: CallSettings = {},
   ): Promise<readonly SubmitOutcome[]> {
     const items = drafts.map((draft, index) => {
-      const key = keyOf(draft);
+      const key = keyOf(draft, options);
       return { index, request: toSubmitRequest(draft, key), keyed: key !== undefined };
     });
     const outcomes = new Array<SubmitOutcome>(drafts.length);

@@ -34,6 +34,7 @@ export interface MethodCodec<Request, Response> {
 
 export type JobsContract = {
   readonly SubmitJob: MethodCodec<wire.SubmitJobRequest, wire.SubmitJobResponse>;
+  readonly SubmitJobStream: MethodCodec<wire.SubmitJobStreamRequest, wire.SubmitJobStreamResponse>;
   readonly SubmitJobs: MethodCodec<wire.SubmitJobsRequest, wire.SubmitJobsResponse>;
   readonly GetJob: MethodCodec<wire.GetJobRequest, wire.GetJobResponse>;
   readonly ListJobs: MethodCodec<wire.ListJobsRequest, wire.ListJobsResponse>;

@@ -12,6 +12,24 @@ export interface SubmitJobResponse {
   readonly duplicate: boolean;
 }
 
+export interface SubmitJobStreamRequest {
+  readonly open?: StreamedJob;
+  readonly chunk?: Uint8Array;
+  readonly sha256?: Uint8Array;
+  readonly part?: 'open' | 'chunk' | 'sha256';
+}
+
+export interface StreamedJob {
+  readonly submit: SubmitJobRequest | null;
+  readonly inputSize: number;
+}
+
+export interface SubmitJobStreamResponse {
+  readonly jobId: string;
+  readonly state: number;
+  readonly duplicate: boolean;
+}
+
 export interface SubmitJobsRequest {
   readonly requests: readonly SubmitJobRequest[];
 }

@@ -4,12 +4,18 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Metadata, status as grpc } from '@grpc/grpc-js';
-import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type {
+  handleClientStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
 import type { CallContext } from '../application/call-context.ts';
 import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
 import type { Init } from '../contract/codec.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultTenant } from '../domain/queue.ts';
+import { arriving } from './arriving-messages.ts';
 import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 
 export interface CallScope {
@@ -17,6 +23,11 @@ export interface CallScope {
     method: string,
     handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
   ): handleUnaryCall<Request, Init<Response>>;
+  /** Reads as fast as `handle` takes the messages, and fails the call when none comes in time. */
+  upload<Request, Response>(
+    method: string,
+    handle: (messages: AsyncIterable<Request>, context: CallContext) => Promise<Init<Response>>,
+  ): handleClientStreamingCall<Request, Init<Response>>;
   /** Writes as fast as the client reads, and stops the source when the client has gone. */
   stream<Request, Response>(
     method: string,
@@ -46,21 +57,13 @@ const bearerPattern = /^bearer +[\x21-\x7e]{1,512}$/i;
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export function createCallScope(parts: CallScopeParts): CallScope {
-  const { mapper, clock, log, telemetry } = parts;
+  const { clock, telemetry } = parts;
   const streams = new Set<AbortController>();
   /** Of each unary call under way, what fails it. */
   const calls = new Set<(error: unknown) => void>();
   const { requests, durations } = instruments(telemetry);
 
-  function failureOf(method: string, thrown: unknown, requestId: string): GrpcFailure {
-    const error = TroupeError.from(thrown);
-    const failure = mapper.toFailure(error, requestId);
-    requests.add(1, { method, code: grpc[failure.code] });
-    const fields = { event: 'call.failed', method, requestId, errCode: error.code };
-    if (error.code === 'INTERNAL_ERROR') log.error({ ...fields, err: error.cause ?? error }, 'call failed');
-    else log.debug({ ...fields, detail: error.message }, 'call failed');
-    return failure;
-  }
+  const failureOf = createFailures(parts, requests);
 
   function unary<Request, Response>(
     method: string,
@@ -84,29 +87,44 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     };
   }
 
-  function stream<Request, Response>(
+  /** A call that lasts: until it is done, its client has gone, or the gateway stops. */
+  function hold<T>(
+    call: IncomingCall & NodeJS.EventEmitter,
     method: string,
-    handle: (request: Request, context: CallContext) => AsyncIterable<Init<Response>>,
-  ): handleServerStreamingCall<Request, Init<Response>> {
-    return (call) => {
-      const controller = new AbortController();
-      streams.add(controller);
-      call.once('cancelled', () => controller.abort(new TroupeError('CALL_CANCELLED')));
-      const context = { ...contextOf(call), signal: controller.signal };
-      pump(call, handle(call.request, context), controller.signal)
-        .then(
-          () => {
-            requests.add(1, { method, code: 'OK' });
-            call.end(trailers(context));
-          },
-          (error: unknown) => {
-            const reason: unknown = controller.signal.aborted ? controller.signal.reason : error;
-            call.emit('error', failureOf(method, reason, context.requestId));
-          },
-        )
-        .finally(() => streams.delete(controller));
-    };
+    run: (context: CallContext & { readonly signal: AbortSignal }) => Promise<T>,
+    settle: { readonly done: (value: T, last: Metadata) => void; readonly failed: (failure: GrpcFailure) => void },
+  ): void {
+    const controller = new AbortController();
+    streams.add(controller);
+    call.once('cancelled', () => controller.abort(new TroupeError('CALL_CANCELLED')));
+    const context = { ...contextOf(call), signal: controller.signal };
+    run(context)
+      .then(
+        (value) => {
+          requests.add(1, { method, code: 'OK' });
+          settle.done(value, trailers(context));
+        },
+        (error: unknown) => {
+          const reason: unknown = controller.signal.aborted ? controller.signal.reason : error;
+          settle.failed(failureOf(method, reason, context.requestId));
+        },
+      )
+      .finally(() => streams.delete(controller));
   }
+
+  const stream: CallScope['stream'] = (method, handle) => (call) => {
+    hold(call, method, (context) => pump(call, handle(call.request, context), context.signal), {
+      done: (_, last) => call.end(last),
+      failed: (failure) => call.emit('error', failure),
+    });
+  };
+
+  const upload: CallScope['upload'] = (method, handle) => (call, callback) => {
+    hold(call, method, (context) => handle(arriving(call, context.signal, clock), context), {
+      done: (response, last) => callback(null, response, last),
+      failed: callback,
+    });
+  };
 
   function endStreams(): void {
     for (const controller of streams) controller.abort(new TroupeError('SHUTTING_DOWN'));
@@ -116,7 +134,23 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     for (const fail of calls) fail(new TroupeError('OUTCOME_UNKNOWN', { message: 'the gateway stopped meanwhile' }));
   }
 
-  return { unary, stream, endStreams, cutCalls };
+  return { unary, upload, stream, endStreams, cutCalls };
+}
+
+/** Counts and logs what failed a call, and makes its status. */
+function createFailures(
+  { mapper, log }: CallScopeParts,
+  requests: Counter,
+): (method: string, thrown: unknown, requestId: string) => GrpcFailure {
+  return (method, thrown, requestId) => {
+    const error = TroupeError.from(thrown);
+    const failure = mapper.toFailure(error, requestId);
+    requests.add(1, { method, code: grpc[failure.code] });
+    const fields = { event: 'call.failed', method, requestId, errCode: error.code };
+    if (error.code === 'INTERNAL_ERROR') log.error({ ...fields, err: error.cause ?? error }, 'call failed');
+    else log.debug({ ...fields, detail: error.message }, 'call failed');
+    return failure;
+  };
 }
 
 function instruments(telemetry: Telemetry): { readonly requests: Counter; readonly durations: Histogram } {

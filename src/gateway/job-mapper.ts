@@ -2,7 +2,7 @@
 import type { FullJob, OpenedPayload } from '../application/get-job.ts';
 import type { JobWaiting } from '../application/explain-job.ts';
 import type { BulkQuery } from '../application/bulk-jobs.ts';
-import type { JobRequest, RequestPayload } from '../application/job-request.ts';
+import type { AcceptedJob, JobRequest, RequestPayload } from '../application/job-request.ts';
 import type { ListJobsQuery } from '../application/list-jobs.ts';
 import type { NewTime } from '../application/reschedule-job.ts';
 import type { RetryRequest } from '../application/retry-job.ts';
@@ -42,6 +42,10 @@ import type {
   UniqueKey,
   FailureReason,
 } from '../domain/job.ts';
+
+export function toAccepted({ jobId, state, duplicate }: AcceptedJob): Init<wire.SubmitJobResponse> {
+  return { jobId, state: jobStateCodes[state], duplicate };
+}
 
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
   const { job, idempotencyKey } = request;

@@ -1,13 +1,32 @@
-/** Payloads as streams. A download takes the place of a watch while it lasts. */
+/** Payloads as streams. A download takes the place of a watch while it lasts, an upload that of a job with two parts. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { chunkBytes } from '../application/download-payload.ts';
 import type { DownloadQuery } from '../application/download-payload.ts';
+import { payloadPartBytes } from '../application/ports/payload-store.ts';
+import type { InputPiece, StreamedRequest } from '../application/streamed-input.ts';
 import { payloadChoiceCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { TroupeError } from '../domain/errors.ts';
+import { fromSubmitRequest, toAccepted } from './job-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
+
+/** Messages that gRPC reads ahead of who takes them. */
+const readAhead = 16;
+/** The first part, which is stored last, the one that fills, and what has been read ahead. */
+const uploadHeldBytes = 2 * payloadPartBytes + readAhead * chunkBytes;
 
 export function payloadMethods({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   return {
+    SubmitJobStream: scope.upload<wire.SubmitJobStreamRequest, wire.SubmitJobStreamResponse>(
+      'SubmitJobStream',
+      (messages, context) =>
+        admission.submit({ jobs: 1, bytes: uploadHeldBytes }, async () => {
+          const pieces = messages[Symbol.asyncIterator]();
+          const open = openingOf(await pieces.next());
+          return toAccepted(await useCases.submit.streamed(context, open, piecesOf(pieces)));
+        }),
+    ),
+
     DownloadPayload: scope.stream<wire.DownloadPayloadRequest, wire.DownloadPayloadResponse>(
       'DownloadPayload',
       ({ jobId, payload, offset }, context) =>
@@ -23,8 +42,36 @@ export function payloadMethods({ useCases, scope, admission }: ServiceParts): Un
   };
 }
 
+function openingOf(first: IteratorResult<wire.SubmitJobStreamRequest, unknown>): StreamedRequest {
+  const open = first.done === true ? undefined : first.value.open;
+  if (!open) throw invalid('open', 'is required in the first message');
+  const { submit, inputSize } = open;
+  if (!submit) throw invalid('open.submit', 'is required');
+  return { request: fromSubmitRequest(submit), inputBytes: inputSize };
+}
+
+async function* piecesOf(
+  messages: AsyncIterator<wire.SubmitJobStreamRequest, unknown>,
+): AsyncGenerator<InputPiece, void> {
+  for (;;) {
+    const next = await messages.next();
+    if (next.done === true) return;
+    const { part, chunk, sha256 } = next.value;
+    if (chunk !== undefined && chunk.length > chunkBytes) {
+      throw invalid('chunk', `must hold at most ${chunkBytes} bytes, not ${chunk.length}`);
+    }
+    if (part === 'chunk' && chunk) yield { kind: 'chunk', bytes: chunk };
+    else if (part === 'sha256' && sha256) yield { kind: 'sha256', sha256 };
+    else throw invalid('part', 'must be chunk or sha256 after the first message');
+  }
+}
+
 function choiceOf(code: number): DownloadQuery['which'] {
   if (code === 0 || code === payloadChoiceCodes.output) return 'output';
   if (code === payloadChoiceCodes.input) return 'input';
-  throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'payload', description: `there is no ${code}` }] });
+  throw invalid('payload', `there is no ${code}`);
+}
+
+function invalid(field: string, description: string): TroupeError {
+  return new TroupeError('INVALID_ARGUMENT', { violations: [{ field, description }] });
 }

@@ -1,9 +1,7 @@
 /** The methods of the contract: each maps a request, calls its use case, and maps the answer. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { payloadBytes } from '../application/job-request.ts';
-import type { AcceptedJob, JobRequest } from '../application/job-request.ts';
-import type { Init } from '../contract/codec.ts';
-import { jobStateCodes } from '../contract/job-codes.ts';
+import type { JobRequest } from '../application/job-request.ts';
 import type * as wire from '../contract/messages.ts';
 import { bulkMethods } from './bulk-methods.ts';
 import {
@@ -13,6 +11,7 @@ import {
   fromSettings,
   fromSubmitRequest,
   fromWhen,
+  toAccepted,
   toJob,
   toQueue,
 } from './job-mapper.ts';
@@ -130,10 +129,6 @@ export function queuesService({ useCases: { queues }, scope }: ServiceParts): Un
       },
     ),
   };
-}
-
-function toAccepted({ jobId, state, duplicate }: AcceptedJob): Init<wire.SubmitJobResponse> {
-  return { jobId, state: jobStateCodes[state], duplicate };
 }
 
 function loadOf(jobs: readonly JobRequest[]): { readonly jobs: number; readonly bytes: number } {

@@ -51,6 +51,48 @@ export function describePayloads(use: () => StoreUnderTest): void {
       },
     );
 
+    it.each([0, 5, payloadPartBytes, payloadPartBytes + 1, 3 * payloadPartBytes + 17])(
+      'of %i bytes may come part by part, and is there when all of it is',
+      async (size) => {
+        const { first, second } = use();
+        const id = randomUUID();
+        const bytes = randomBytes(size);
+        const sha256 = createHash('sha256').update(bytes).digest();
+        async function* parts(): AsyncGenerator<Uint8Array, Uint8Array> {
+          for (let from = 0; from < size; from += payloadPartBytes) {
+            yield bytes.subarray(from, from + payloadPartBytes);
+            expect(await second.payloads.openPayload(id)).toBeUndefined();
+            expect(await second.payloads.getPayload(id)).toBeUndefined();
+          }
+          return sha256;
+        }
+        const input = { id, bytes: size, expiresAtMs: laterMs() };
+        expect(Buffer.from(await first.payloads.writePayload(input, parts()))).toEqual(sha256);
+        const found = await second.payloads.getPayload(id);
+        expect(found !== undefined && bytes.equals(found)).toBe(true);
+        const opened = await second.payloads.openPayload(id);
+        expect([opened?.bytes, Buffer.from(opened?.sha256 ?? [])]).toEqual([size, sha256]);
+        await second.payloads.deletePayload(id);
+        expect(await first.payloads.getPayload(id)).toBeUndefined();
+      },
+    );
+
+    it('whose source fails in the middle leaves no payload', async () => {
+      const { first, second } = use();
+      const id = randomUUID();
+      const bytes = randomBytes(2 * payloadPartBytes);
+      const expiresAtMs = laterMs();
+      async function* broken(): AsyncGenerator<Uint8Array, Uint8Array> {
+        yield bytes.subarray(0, payloadPartBytes);
+        yield bytes.subarray(payloadPartBytes);
+        throw new Error('the line was cut');
+      }
+      const written = first.payloads.writePayload({ id, bytes: 3 * payloadPartBytes, expiresAtMs }, broken());
+      await expect(written).rejects.toThrow('the line was cut');
+      expect(await second.payloads.openPayload(id)).toBeUndefined();
+      expect(await second.payloads.getPayload(id)).toBeUndefined();
+    });
+
     it('that goes while it is read ends in PAYLOAD_GONE', async () => {
       const { first } = use();
       const id = randomUUID();

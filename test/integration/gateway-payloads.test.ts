@@ -1,5 +1,5 @@
 // Payloads through a real gateway on a real socket: what is erased is gone for every reader.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,13 @@ import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import { payloadIds } from '../../src/domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../src/domain/job.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
-import type { DownloadOptions, JobOptions, TroupeClient } from '../../src/client/index.ts';
+import type { DownloadOptions, InputSource, JobOptions, TroupeClient } from '../../src/client/index.ts';
+import { TroupeClientError } from '../../src/client/index.ts';
+import { openConnection } from '../../src/client/connection.ts';
+import { loadContract } from '../../src/contract/codec.ts';
+import type { Init } from '../../src/contract/codec.ts';
+import { createStatusCodec } from '../../src/contract/error-details.ts';
+import type { SubmitJobStreamRequest } from '../../src/contract/messages.ts';
 import { runCli } from '../../src/cli/main.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 import { openEdge } from './gateway-edge.ts';
@@ -257,5 +263,112 @@ describe('a payload retention', () => {
     expect(await troupe.get(jobId)).toMatchObject(gone);
     expect(await troupe.wait(jobId)).toMatchObject({ outputGone: 'expired' });
     await expect(troupe.retry(jobId)).rejects.toMatchObject({ code: 'PAYLOAD_GONE', metadata: { why: 'expired' } });
+  });
+});
+
+describe('a streamed submit', () => {
+  const bytes = randomBytes(60_000);
+  async function* piecesOf(whole: Uint8Array, each = 7_000): AsyncGenerator<Uint8Array, void> {
+    for (let from = 0; from < whole.byteLength; from += each) yield whole.subarray(from, from + each);
+  }
+  const stream = (handler = 'test.echo', more: Partial<InputSource> = {}, options: JobOptions = {}) =>
+    troupe.submitStream(handler, { bytes: bytes.byteLength, open: () => piecesOf(bytes), ...more }, options);
+
+  it('is a job with this input, byte by byte', async () => {
+    const { jobId } = await stream();
+    expect(edge.records.get(jobId as JobId)?.spec.input).toMatchObject({ kind: 'ref', bytes: bytes.byteLength });
+    const pieces: Uint8Array[] = [];
+    for await (const piece of troupe.download(jobId, { payload: 'input' })) pieces.push(piece);
+    expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+  });
+
+  it('of a key is the same job again, streamed or not; with other bytes it is a conflict', async () => {
+    const idempotencyKey = randomUUID();
+    const first = await stream('test.echo', {}, { idempotencyKey });
+    expect(await stream('test.echo', {}, { idempotencyKey })).toMatchObject({ jobId: first.jobId, duplicate: true });
+    const plain = await troupe.submit('test.echo', bytes, { idempotencyKey });
+    expect(plain).toMatchObject({ jobId: first.jobId, duplicate: true });
+    const other = { open: () => piecesOf(randomBytes(bytes.byteLength)) };
+    await expect(stream('test.echo', other, { idempotencyKey })).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+  });
+
+  it('that is refused is refused before its bytes are asked for; one that is not whole leaves no job', async () => {
+    let opened = 0;
+    const endless = async function* (): AsyncGenerator<Uint8Array, void> {
+      for (;;) {
+        opened += 1;
+        yield bytes;
+      }
+    };
+    const before = edge.records.size;
+    await expect(stream('test.none', { open: endless })).rejects.toMatchObject({ code: 'UNKNOWN_HANDLER' });
+    const size = { bytes: 2 ** 40 };
+    await expect(stream('test.echo', { ...size, open: endless })).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
+    // 16 that gRPC takes ahead at each end, of both calls, and some on their way.
+    expect(opened).toBeLessThan(80);
+    const tooMany = stream('test.echo', { open: endless });
+    await expect(tooMany).rejects.toMatchObject({ violations: [{ field: 'open.input_size' }] });
+    const tooFew = stream('test.echo', { open: () => piecesOf(bytes.subarray(1)) });
+    await expect(tooFew).rejects.toMatchObject({ violations: [{ field: 'open.input_size' }] });
+    const fails = async function* (): AsyncGenerator<Uint8Array, void> {
+      yield bytes.subarray(0, 30_000);
+      throw new Error('the disk is gone');
+    };
+    await expect(stream('test.echo', { open: fails })).rejects.toThrow('the disk is gone');
+    expect(edge.records.size).toBe(before);
+  });
+
+  it('is ended by its signal', async () => {
+    const leaving = new AbortController();
+    const reason = async function* (): AsyncGenerator<Uint8Array, void> {
+      yield bytes.subarray(0, 100);
+      leaving.abort();
+      await new Promise(() => undefined);
+    };
+    const source = { bytes: 200, open: reason };
+    await expect(troupe.submitStream('test.echo', source, { signal: leaving.signal })).rejects.toMatchObject({
+      code: 'CALL_CANCELLED',
+    });
+  });
+});
+
+describe('the messages of a streamed submit', () => {
+  const contract = loadContract();
+  const submit = { job: { handler: 'test.echo' } };
+  type Message = Init<SubmitJobStreamRequest>;
+  const fieldOf = async (...messages: readonly Message[]): Promise<unknown> => {
+    const connection = openConnection({ address: `127.0.0.1:${edge.port}` }, createStatusCodec(contract));
+    async function* all(): AsyncGenerator<Message, void> {
+      yield* messages;
+    }
+    try {
+      await connection.upload(contract.jobs.SubmitJobStream, all(), { timeoutMs: 5_000 });
+      return undefined;
+    } catch (error) {
+      return error instanceof TroupeClientError ? error.violations.map(({ field }) => field) : error;
+    } finally {
+      connection.close();
+    }
+  };
+
+  it('come in order, each of a bounded size, else the field is named', async () => {
+    const open = { submit, inputSize: 300_000 };
+    const small = { submit, inputSize: 1 };
+    const chunk = new Uint8Array(1);
+    expect(await fieldOf()).toEqual(['open']);
+    expect(await fieldOf({ chunk })).toEqual(['open']);
+    expect(await fieldOf({ open: { inputSize: 1 } })).toEqual(['open.submit']);
+    expect(await fieldOf({ open: { ...small, submit: { job: { ...submit.job, input: { json: '1' } } } } })).toEqual([
+      'open.submit.job.input',
+    ]);
+    expect(await fieldOf({ open: { submit, inputSize: -1 } })).toEqual(['open.input_size']);
+    expect(await fieldOf({ open: small }, { open })).toEqual(['part']);
+    expect(await fieldOf({ open: small }, {})).toEqual(['part']);
+    expect(await fieldOf({ open: small }, { chunk: new Uint8Array(2) })).toEqual(['open.input_size']);
+    expect(await fieldOf({ open: small }, { chunk: new Uint8Array(262_145) })).toEqual(['chunk']);
+    expect(await fieldOf({ open: small }, { chunk }, { sha256: new Uint8Array(32) })).toEqual(['sha256']);
+    expect(await fieldOf({ open: small }, { chunk })).toBeUndefined();
   });
 });

@@ -202,6 +202,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
             harness.payloads.delete(id);
             return Promise.resolve();
           },
+          writePayload: async () => new Uint8Array(),
           putPayload: ({ id, bytes }) => {
             harness.payloads.set(id, bytes);
             return Promise.resolve();

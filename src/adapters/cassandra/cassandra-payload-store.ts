@@ -1,7 +1,13 @@
 /** `PayloadStore` on Cassandra: parts of `payloadPartBytes`, each a partition that names the whole it belongs to. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import { partsFrom, payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
+import {
+  partCount,
+  partsFrom,
+  payloadPartBytes,
+  writeParts,
+  type PayloadStore,
+} from '../../application/ports/payload-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { forEachBounded } from './in-flight-limit.ts';
@@ -27,6 +33,10 @@ function checked(id: string, first: PartRow, bytes: Buffer): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+function cellOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
 export function createCassandraPayloadStore(client: CqlClient, clock: Clock): PayloadStore {
   const read = async (id: string, part: number): Promise<PartRow | undefined> =>
     (await client.rows(readPart, [id, part])).at(0);
@@ -43,15 +53,33 @@ export function createCassandraPayloadStore(client: CqlClient, clock: Clock): Pa
       await client.rows(deletePart, [timestamp, id, 0]);
     },
     async putPayload({ id, bytes, expiresAtMs }) {
-      const parts = Math.max(1, Math.ceil(bytes.byteLength / payloadPartBytes));
+      const parts = partCount(bytes.byteLength);
       const total = BigInt(bytes.byteLength);
       const sha256 = digest(bytes);
       const ttl = ttlSeconds(expiresAtMs, clock.nowMs());
       await forEachBounded([...Array(parts).keys()], partsInFlightMax, (part) => {
         const slice = bytes.subarray(part * payloadPartBytes, (part + 1) * payloadPartBytes);
-        const cell = Buffer.from(slice.buffer, slice.byteOffset, slice.byteLength);
-        return client.rows(putPart, [id, part, parts, total, sha256, cell, ttl]);
+        return client.rows(putPart, [id, part, parts, total, sha256, cellOf(slice), ttl]);
       });
+    },
+    async writePayload({ id, bytes, expiresAtMs }, source) {
+      const parts = partCount(bytes);
+      const written: number[] = [];
+      try {
+        return await writeParts(source, (part, slice, sha256) => {
+          written.push(part);
+          const ttl = ttlSeconds(expiresAtMs, clock.nowMs());
+          return client.rows(putPart, [id, part, parts, BigInt(bytes), Buffer.from(sha256), cellOf(slice), ttl]);
+        });
+      } catch (error) {
+        // A write whose answer is missing may still come: the delete is later than it.
+        const timestamp = BigInt(Math.floor(clock.nowMs())) * 1_000n + writtenWithinMicros;
+        const removed = forEachBounded(written, partsInFlightMax, (part) =>
+          client.rows(deletePart, [timestamp, id, part]),
+        );
+        await removed.catch(() => undefined);
+        throw error;
+      }
     },
     async openPayload(id) {
       const head = (await client.rows(readHead, [id])).at(0);

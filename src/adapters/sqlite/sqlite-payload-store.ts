@@ -2,7 +2,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
-import { partsFrom, payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
+import {
+  partCount,
+  partsFrom,
+  payloadPartBytes,
+  writeParts,
+  type PayloadStore,
+} from '../../application/ports/payload-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Parts deleted in one transaction, which holds up the thread and every other writer. */
@@ -52,18 +58,30 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
     `DELETE FROM payload_parts WHERE rowid IN (
        SELECT rowid FROM payload_parts WHERE id = ? ORDER BY part DESC LIMIT ?)`,
   );
+  async function deletePayload(id: string): Promise<void> {
+    let left = true;
+    while (left) {
+      left = await database.write(
+        'delete_payload',
+        () => Number(remove.run(id, deletedTogether).changes) === deletedTogether,
+      );
+    }
+  }
   return {
-    async deletePayload(id) {
-      let left = true;
-      while (left) {
-        left = await database.write(
-          'delete_payload',
-          () => Number(remove.run(id, deletedTogether).changes) === deletedTogether,
+    deletePayload,
+    async writePayload({ id, bytes, expiresAtMs }, source) {
+      const parts = partCount(bytes);
+      try {
+        return await writeParts(source, (part, slice, sha256) =>
+          database.write('write_payload', () => put.run(id, part, parts, bytes, sha256, expiresAtMs, slice)),
         );
+      } catch (error) {
+        await deletePayload(id).catch(() => undefined);
+        throw error;
       }
     },
     async putPayload({ id, bytes, expiresAtMs }) {
-      const parts = Math.max(1, Math.ceil(bytes.byteLength / payloadPartBytes));
+      const parts = partCount(bytes.byteLength);
       const sha256 = digest(bytes);
       await database.write('put_payload', () => {
         for (let part = 0; part < parts; part += 1) {

@@ -1,7 +1,7 @@
 /** `troupe submit`: one job, or one for each of many files; with `--wait` or `--watch` it stays until they have ended. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { JobDraft, JobInfo, SubmittedJob } from '../../client/index.ts';
+import type { JobDraft, JobInfo, SubmitOutcome, SubmittedJob } from '../../client/index.ts';
 import { uniqueConflicts } from '../../domain/job.ts';
 import type { UniqueConflict } from '../../domain/job.ts';
 import { withSession } from '../command-context.ts';
@@ -55,7 +55,8 @@ function* groupsOf(inputs: readonly PlannedInput[]): Generator<readonly PlannedI
   let group: PlannedInput[] = [];
   let bytes = 0;
   for (const input of inputs) {
-    if (group.length === groupJobsMax || (group.length > 0 && bytes + input.bytes > groupBytesMax)) {
+    const alone = input.open !== undefined || group[0]?.open !== undefined;
+    if (group.length === groupJobsMax || (group.length > 0 && (alone || bytes + input.bytes > groupBytesMax))) {
       yield group;
       group = [];
       bytes = 0;
@@ -67,7 +68,7 @@ function* groupsOf(inputs: readonly PlannedInput[]): Generator<readonly PlannedI
 }
 
 function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs: number): JobDraft {
-  const value = input.read();
+  const value = input.open === undefined ? input.read() : undefined;
   // One key for each file, so that the same command given again makes no second job of any of them.
   const retry = given({ maxAttempts: flags.maxAttempts, nonRetryableCodes: flags.nonRetryableCode });
   const key = flags.key === undefined || flags.each === undefined ? flags.key : `${flags.key}:${input.label}`;
@@ -98,6 +99,26 @@ function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs
   };
 }
 
+/** A file that is sent as it is read is a group of its own. */
+async function submitGroup(
+  { signal }: CommandContext,
+  { client }: Session,
+  group: readonly PlannedInput[],
+  drafts: readonly JobDraft[],
+): Promise<readonly SubmitOutcome[]> {
+  const [input] = group;
+  const [draft] = drafts;
+  if (input?.open === undefined || draft === undefined) return client.submitMany(drafts, { signal });
+  const { handler, ...options } = draft;
+  const source = { bytes: input.bytes, open: input.open };
+  return [
+    await client.submitStream(handler, source, { ...options, signal }).then(
+      (ok) => ({ ok }),
+      (error: unknown) => ({ error }),
+    ),
+  ];
+}
+
 interface Submitted {
   readonly accepted: readonly FollowedJob[];
   readonly firstError: unknown;
@@ -121,7 +142,7 @@ async function submitAll(
   };
   for (const group of groupsOf(plan.inputs)) {
     const drafts = group.map((input) => draftOf(handler, input, plan.flags, context.nowMs()));
-    const outcomes = await session.client.submitMany(drafts, { signal: context.signal });
+    const outcomes = await submitGroup(context, session, group, drafts);
     for (const [at, outcome] of outcomes.entries()) {
       const input = group[at];
       if (input === undefined) continue;

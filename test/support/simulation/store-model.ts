@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { listJobs } from '../../../src/application/ports/job-listing.ts';
 import type { CommitGroup, JobListPage, JobStore, Partition } from '../../../src/application/ports/job-store.ts';
-import { partsFrom, payloadPartBytes } from '../../../src/application/ports/payload-store.ts';
+import { partsFrom, payloadPartBytes, writeParts } from '../../../src/application/ports/payload-store.ts';
 import type { StoredPayload } from '../../../src/application/ports/payload-store.ts';
 import type { Clock } from '../../../src/application/ports/runtime.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
@@ -40,6 +40,16 @@ export function openModelStore(parts: ModelStoreParts): Store {
       updateQueue: (input) => transport('update queue', () => extras.updateQueue(input)),
     },
     payloads: {
+      async writePayload({ id, expiresAtMs }, source) {
+        const parts: Uint8Array[] = [];
+        return writeParts(source, (part, bytes, sha256) =>
+          transport('write payload', () => {
+            parts[part] = bytes;
+            if (part === 0) extras.putPayload({ id, bytes: Buffer.concat(parts), expiresAtMs });
+            return sha256;
+          }),
+        );
+      },
       putPayload: (input) =>
         transport('put payload', () => {
           extras.putPayload(input);

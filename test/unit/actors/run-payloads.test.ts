@@ -11,6 +11,7 @@ const createdAtMs = 1_000;
 async function place(json: string, payloadRetentionMs?: number) {
   const puts: { id: string; expiresAtMs: number }[] = [];
   const payloads = {
+    writePayload: async () => new Uint8Array(),
     putPayload: async ({ id, expiresAtMs }: { id: string; expiresAtMs: number }) => void puts.push({ id, expiresAtMs }),
     getPayload: async () => undefined,
     openPayload: async () => undefined,

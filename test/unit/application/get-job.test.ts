@@ -15,6 +15,7 @@ async function opened(record: JobRecord, nowMs: number, payloads: ReadonlyMap<st
     reader: { read: async () => ({ record }) },
     explain: async () => undefined,
     payloads: {
+      writePayload: async () => new Uint8Array(),
       putPayload: async () => undefined,
       getPayload: async (id) => payloads.get(id),
       openPayload: async () => undefined,

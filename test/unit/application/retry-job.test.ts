@@ -21,6 +21,7 @@ async function requestedAgain(spec: Partial<JobSpec>): Promise<JobRequest> {
     clock,
     reader: { read: async () => ({ record }) },
     payloads: {
+      writePayload: async () => new Uint8Array(),
       putPayload: async () => undefined,
       getPayload: async () => undefined,
       openPayload: async () => undefined,

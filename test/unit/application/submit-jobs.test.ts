@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../src/application/call-context.ts';
 import { fingerprint } from '../../../src/application/job-fingerprint.ts';
 import type { JobRequest } from '../../../src/application/job-request.ts';
+import { writeParts } from '../../../src/application/ports/payload-store.ts';
 import { createQueueCatalog } from '../../../src/application/queue-catalog.ts';
 import { createShardBatcher } from '../../../src/application/shard-batcher.ts';
 import { createShardChoice } from '../../../src/application/shard-choice.ts';
 import { createSubmitJobs } from '../../../src/application/submit-jobs.ts';
+import type { InputPiece, StreamedRequest } from '../../../src/application/streamed-input.ts';
 import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { ErrorCode } from '../../../src/domain/errors.ts';
@@ -20,7 +22,8 @@ import { createManualClock } from './manual-clock.ts';
 const context: CallContext = { tenant: 'default', requestId: 'r' };
 const echo: JobRequest = { handler: 'test.echo', queue: '', idempotencyKey: '' };
 
-function setUp(options: { readonly local?: readonly number[]; readonly away?: number } = {}) {
+/** `there`: every submit finds the job of an earlier one. */
+function setUp(options: { readonly local?: readonly number[]; readonly away?: number; readonly there?: boolean } = {}) {
   const clock = createManualClock();
   const sent: { shard: number; items: readonly SubmitItem[] }[] = [];
   const stored = new Map<string, Uint8Array>();
@@ -43,7 +46,8 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
       away -= 1;
       throw new TroupeError('SHARD_UNAVAILABLE');
     }
-    return items.map((item) => ({ ok: { record: testRecord(item.spec), duplicate: false } }));
+    const duplicate = options.there === true;
+    return items.map(({ spec }) => ({ ok: { record: testRecord(duplicate ? {} : spec), duplicate } }));
   };
   const manifests: readonly HandlerManifest[] = [
     { name: 'test.echo', version: '1', inputKind: 'any' },
@@ -84,6 +88,15 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     },
     fleet: { versionsOf: () => ['1', '2.0.0', '2.1.0'] },
     payloads: {
+      async writePayload({ id, expiresAtMs }, source) {
+        const parts: Uint8Array[] = [];
+        return writeParts(source, async (part, bytes) => {
+          parts[part] = bytes;
+          if (part > 0) return;
+          stored.set(id, Buffer.concat(parts));
+          expiries.set(id, expiresAtMs);
+        });
+      },
       putPayload: async ({ id, bytes, expiresAtMs }) => {
         stored.set(id, bytes);
         expiries.set(id, expiresAtMs);
@@ -204,6 +217,57 @@ describe('submit', () => {
     expect(stored.size).toBe(1);
     await submit.one(context, { ...request, input: { kind: 'bytes', bytes: Buffer.alloc(2_000, 1) } });
     expect(stored.size).toBe(2);
+  });
+
+  describe('with a streamed input', () => {
+    const bytes = Buffer.alloc(3_000, 5);
+    async function* pieces(of: Uint8Array = bytes): AsyncGenerator<InputPiece, void> {
+      yield { kind: 'chunk', bytes: of.subarray(0, 1_000) };
+      yield { kind: 'chunk', bytes: of.subarray(1_000) };
+    }
+    const request: JobRequest = { ...echo, idempotencyKey: 'k' };
+
+    it('is the same content as one with the same bytes in the call, kept as long and an hour for the upload', async () => {
+      const { submit, sent, stored, expiries, clock } = setUp();
+      await submit.streamed(context, { request, inputBytes: 3_000 }, pieces());
+      await submit.one(context, { ...request, input: { kind: 'bytes', bytes } });
+      const [streamed, plain] = sent.flatMap(({ items }) => items);
+      expect([streamed?.keyHash, streamed?.contentHash]).toEqual([plain?.keyHash, plain?.contentHash]);
+      const input = streamed?.spec.input;
+      expect(input).toMatchObject({ kind: 'ref', bytes: 3_000, encoding: 'bytes' });
+      const id = input?.kind === 'ref' ? input.id : '';
+      expect(stored.get(id)).toEqual(bytes);
+      expect(expiries.get(id)).toBe(clock.nowMs() + 3_600_000 + (plain?.spec.retentionMs ?? 0) + 60_000);
+    });
+
+    it('takes no piece for a job that is refused, and sends nothing of an input that is not whole', async () => {
+      const { submit, sent, stored } = setUp();
+      let taken = 0;
+      async function* counted(): AsyncGenerator<InputPiece, void> {
+        for await (const piece of pieces()) {
+          taken += 1;
+          yield piece;
+        }
+      }
+      const refused: [StreamedRequest, ErrorCode][] = [
+        [{ request, inputBytes: 10_001 }, 'PAYLOAD_TOO_LARGE'],
+        [{ request: { ...request, handler: 'test.none' }, inputBytes: 3_000 }, 'UNKNOWN_HANDLER'],
+        [{ request: { ...request, executionTimeoutMs: 0 }, inputBytes: 3_000 }, 'INVALID_JOB_SPEC'],
+        [{ request: { ...request, input: { kind: 'json', json: '1' } }, inputBytes: 3_000 }, 'INVALID_ARGUMENT'],
+      ];
+      for (const [open, code] of refused) expect(await codeOf(submit.streamed(context, open, counted()))).toBe(code);
+      expect(taken).toBe(0);
+      expect(await codeOf(submit.streamed(context, { request, inputBytes: 4_000 }, counted()))).toBe(
+        'INVALID_ARGUMENT',
+      );
+      expect([taken, sent, stored.size]).toEqual([2, [], 0]);
+    });
+
+    it('stores no second payload for a job that is there', async () => {
+      const { submit, stored } = setUp({ there: true });
+      await submit.streamed(context, { request, inputBytes: 3_000 }, pieces());
+      expect(stored.size).toBe(0);
+    });
   });
 
   it('stores and sends nothing for what it refuses', async () => {

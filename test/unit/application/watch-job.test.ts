@@ -51,6 +51,7 @@ function setUp(signal?: AbortSignal) {
     },
     batcher,
     payloads: {
+      writePayload: async () => new Uint8Array(),
       putPayload: async () => undefined,
       getPayload: async () => undefined,
       openPayload: async () => undefined,

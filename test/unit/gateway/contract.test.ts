@@ -67,6 +67,7 @@ describe('the contract', () => {
       [
         'SubmitJob',
         'SubmitJobs',
+        'SubmitJobStream',
         'RetryJob',
         'RedriveJobs',
         'CancelJobs',

@@ -1,0 +1,63 @@
+/** Brings a job to the owner of a shard, and takes back what was stored for one that was there before. */
+import { TroupeError } from '../domain/errors.ts';
+import { payloadIds } from '../domain/payload-life.ts';
+import type { CallContext } from './call-context.ts';
+import { uniqueHash } from './job-fingerprint.ts';
+import type { AcceptedJob } from './job-request.ts';
+import { limitHash } from './limit-home.ts';
+import type { ShardChoice } from './shard-choice.ts';
+import type { SubmitItem, SubmitResult } from './shard-protocol.ts';
+import type { SubmitParts } from './submit-check.ts';
+
+/** Shards that a job without a key is offered to while owners are away. */
+const shardAttempts = 3;
+
+type SendParts = Pick<SubmitParts, 'batcher' | 'shards' | 'payloads'>;
+
+/** `shard`: where it goes if it may go anywhere. */
+export async function acceptJob(
+  parts: SendParts,
+  context: CallContext,
+  item: SubmitItem,
+  shard?: number,
+): Promise<AcceptedJob> {
+  const { record, duplicate } = await send(parts, context, item, shard);
+  const { input } = item.spec;
+  // Another job was there before, or this one, and it has been erased since: then nobody refers to what was written.
+  if (input.kind === 'ref' && !payloadIds(record).includes(input.id)) await parts.payloads.deletePayload(input.id);
+  return { jobId: record.id, state: record.state, duplicate };
+}
+
+async function send(
+  { batcher, shards }: SendParts,
+  context: CallContext,
+  item: SubmitItem,
+  preferred?: number,
+): Promise<SubmitResult> {
+  const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
+  const home = homeOf(item);
+  if (home !== undefined) return batcher.call(shards.ofKey(home), 'submit', item, deadline);
+  for (let attempt = 0; ; attempt += 1) {
+    const shard = shards.begin(attempt, limitShardOf(item, shards) ?? preferred);
+    try {
+      return await batcher.call(shard, 'submit', item, deadline);
+    } catch (error) {
+      // Nobody listened, so nothing was done: another shard may have the job.
+      const away = error instanceof TroupeError && error.code === 'SHARD_UNAVAILABLE';
+      if (!away || attempt + 1 >= shardAttempts) throw error;
+    } finally {
+      shards.ended(shard);
+    }
+  }
+}
+
+/** At the home of the limit of its concurrency key a job needs no other shard's word to start. */
+function limitShardOf({ spec }: SubmitItem, shards: Pick<ShardChoice, 'ofKey'>): number | undefined {
+  const { tenant, queue, concurrencyKey: key } = spec;
+  return key === undefined ? undefined : shards.ofKey(limitHash({ tenant, queue, key }));
+}
+
+/** One shard decides about a unique key; an idempotency key given with it lies there as well. */
+function homeOf({ spec, keyHash }: SubmitItem): string | undefined {
+  return spec.unique === undefined ? keyHash : uniqueHash(spec.tenant, spec.unique.key);
+}

@@ -1,0 +1,48 @@
+/** One call that streams messages to a gateway, no faster than it takes them. */
+import { Readable } from 'node:stream';
+import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
+import type { Init, MethodCodec } from '../contract/codec.ts';
+
+export interface UploadCall<Request, Response> {
+  readonly method: MethodCodec<Request, Response>;
+  readonly messages: AsyncIterable<Init<Request>>;
+  readonly metadata: Metadata;
+  /** Epoch ms. */
+  readonly deadline: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Rejects with what the messages throw, else with the ServiceError of the call; the messages are ended in any case. */
+export async function uploadCall<Request, Response>(
+  client: Client,
+  { method, messages, metadata, deadline, signal }: UploadCall<Request, Response>,
+): Promise<Response> {
+  // One at a time; gRPC takes up to 16 more.
+  const source = Readable.from(messages, { highWaterMark: 1 });
+  const answer = Promise.withResolvers<Response>();
+  const call = client.makeClientStreamRequest(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize,
+    metadata,
+    { deadline },
+    (error: ServiceError | null, response?: Response) => {
+      // Without an error there is an answer.
+      if (error === null) answer.resolve(response as Response);
+      else answer.reject(error);
+    },
+  );
+  const cancel = (): void => call.cancel();
+  signal?.addEventListener('abort', cancel, { once: true });
+  source.once('error', (error) => {
+    answer.reject(error);
+    cancel();
+  });
+  source.pipe(call as NodeJS.WritableStream);
+  try {
+    return await answer.promise;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+    source.destroy();
+  }
+}

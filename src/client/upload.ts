@@ -1,0 +1,56 @@
+/** A job whose input is sent piece by piece: neither this process nor the gateway holds all of it. */
+import type { CallParts } from './call-parts.ts';
+import { createHash } from 'node:crypto';
+import type { Init } from '../contract/codec.ts';
+import type * as wire from '../contract/messages.ts';
+import type { CallSettings } from './connection.ts';
+import { fromSubmitResponse, toSubmitRequest } from './job-mapper.ts';
+import type { JobOptions, SubmittedJob } from './job-types.ts';
+import { withRetries } from './retry.ts';
+
+/** In one message. */
+const chunkBytes = 128 * 1_024;
+/** Longer no gateway waits for an input. */
+const uploadMaxMs = 3_600_000;
+
+/** An input of bytes. */
+export interface InputSource {
+  /** Exactly so many come. */
+  readonly bytes: number;
+  /** From the first byte on; called again when the upload has to be begun anew. */
+  readonly open: () => AsyncIterable<Uint8Array>;
+}
+
+export interface Upload {
+  readonly handler: string;
+  readonly source: InputSource;
+  readonly job: JobOptions & CallSettings;
+  readonly idempotencyKey: string | undefined;
+}
+
+export async function submitStream(parts: CallParts, upload: Upload): Promise<SubmittedJob> {
+  const { connection, contract, backoff } = parts;
+  const { handler, source, job, idempotencyKey } = upload;
+  const { timeoutMs = uploadMaxMs, signal, traceparent } = job;
+  const submit = toSubmitRequest({ ...job, handler }, idempotencyKey);
+  const call = (): Promise<wire.SubmitJobStreamResponse> =>
+    connection.upload(contract.jobs.SubmitJobStream, messagesOf(submit, source), { timeoutMs, signal, traceparent });
+  return fromSubmitResponse(
+    await withRetries(backoff, idempotencyKey === undefined ? 'if-not-done' : 'always', signal, call),
+  );
+}
+
+async function* messagesOf(
+  submit: Init<wire.SubmitJobRequest>,
+  { bytes, open }: InputSource,
+): AsyncGenerator<Init<wire.SubmitJobStreamRequest>, void> {
+  yield { open: { submit, inputSize: bytes } };
+  const digest = createHash('sha256');
+  for await (const piece of open()) {
+    digest.update(piece);
+    for (let from = 0; from < piece.byteLength; from += chunkBytes) {
+      yield { chunk: piece.subarray(from, from + chunkBytes) };
+    }
+  }
+  yield { sha256: digest.digest() };
+}

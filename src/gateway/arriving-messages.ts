@@ -1,0 +1,37 @@
+/** The messages of a call that streams them in: one is waited for at a time, and not for ever. */
+import type { Clock } from '../application/ports/runtime.ts';
+import { TroupeError } from '../domain/errors.ts';
+
+/** From when a message is wanted until it comes. */
+const messageMaxMs = 30_000;
+
+/** Ends by an error when the call does, and when the next message does not come in time. */
+export async function* arriving<Request>(
+  call: AsyncIterable<Request>,
+  signal: AbortSignal,
+  clock: Clock,
+): AsyncGenerator<Request, void> {
+  const messages = call[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await inTime(messages.next(), signal, clock);
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
+async function inTime<T>(message: Promise<T>, signal: AbortSignal, clock: Clock): Promise<T> {
+  const over = Promise.withResolvers<never>();
+  const end = (): void => over.reject(signal.reason as Error);
+  const stopTimer = clock.setTimer(messageMaxMs, () => {
+    const text = `no message came for ${messageMaxMs} ms`;
+    over.reject(new TroupeError('CALL_DEADLINE_EXCEEDED', { message: text, metadata: { outcome: 'none' } }));
+  });
+  signal.addEventListener('abort', end);
+  if (signal.aborted) end();
+  try {
+    return await Promise.race([message, over.promise]);
+  } finally {
+    stopTimer();
+    signal.removeEventListener('abort', end);
+  }
+}
