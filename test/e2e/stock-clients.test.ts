@@ -183,6 +183,9 @@ describe('a person with curl', () => {
       'troupe_outbox_tasks',
       'troupe_runs{',
       'troupe_queue_depth{',
+      'troupe_queue_jobs{',
+      'troupe_queue_open_bytes{',
+      'troupe_queue_oldest_wait_seconds{',
     ];
     // Some are set by the first heartbeat and the first tick of a shard.
     const missing = async (): Promise<readonly string[]> => {

@@ -225,9 +225,7 @@ export class ShardCore {
     this.unique.expire(this.context.clock.monotonicMs());
     this.allotter.tick();
     this.dispatcher.tick(nowMs);
-    for (const [state, count] of Object.entries(this.table.counts)) {
-      this.services.metrics.jobs.set(count, { shard: String(this.shard), state });
-    }
+    this.#tellMeasures(nowMs);
     this.context.describe({
       epoch: this.epoch,
       jobs: this.table.size,
@@ -238,6 +236,13 @@ export class ShardCore {
     });
     this.askFlush();
     this.#checkHandOver();
+  }
+
+  #tellMeasures(nowMs: number): void {
+    const { jobs, queues } = this.services.metrics;
+    for (const [state, count] of Object.entries(this.table.counts))
+      jobs.set(count, { shard: String(this.shard), state });
+    queues.tell(this.shard, [...this.table.queues.all()], { nowMs, monotonicMs: this.context.clock.monotonicMs() });
   }
 
   deadlinesDue(): void {
@@ -269,6 +274,9 @@ export class ShardCore {
 
   stop(): void {
     this.dispatcher.stop();
+    const { jobs, queues } = this.services.metrics;
+    for (const state of Object.keys(this.table.counts)) jobs.set(0, { shard: String(this.shard), state });
+    queues.forget(this.shard, this.nowMs());
     for (const reply of this.#open) reply.abandon();
     this.#open.clear();
   }

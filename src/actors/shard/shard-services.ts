@@ -7,6 +7,7 @@ import type { FlowRules } from '../../application/flow-rules.ts';
 import type { ShardBatcher } from '../../application/shard-batcher.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import { QueueGauges } from './queue-gauges.ts';
 
 export interface StopRun {
   readonly jobId: JobId;
@@ -63,6 +64,7 @@ export interface ShardServices {
 
 export interface ShardMetrics {
   readonly jobs: Gauge;
+  readonly queues: QueueGauges;
   readonly commitSeconds: Histogram;
   readonly commitRecords: Histogram;
   readonly waitSeconds: Histogram;
@@ -77,6 +79,7 @@ export function createShardMetrics(telemetry: Telemetry): ShardMetrics {
       help: 'Unfinished jobs by state and shard.',
       labelNames: ['shard', 'state'],
     }),
+    queues: new QueueGauges(telemetry),
     commitSeconds: telemetry.histogram({
       name: 'troupe_commit_duration_seconds',
       help: 'Time of one group commit.',
