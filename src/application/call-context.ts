@@ -6,7 +6,7 @@ export interface CallContext {
   readonly requestId: string;
   /** Epoch ms; absent: no deadline. */
   readonly deadlineAtMs?: number;
-  /** Aborted when the caller has gone. */
+  /** Aborted, with the reason as a TroupeError, when the caller has gone or nobody can answer it any more. */
   readonly signal?: AbortSignal;
   /** W3C traceparent. */
   readonly traceparent?: string;
@@ -16,7 +16,11 @@ export interface CallContext {
 
 /** Refuses a call that nobody waits for any more, before anything is stored. */
 export function ensureAwaited(context: CallContext, nowMs: number): void {
-  if (context.signal?.aborted === true) throw new TroupeError('CALL_CANCELLED');
+  const { signal } = context;
+  if (signal?.aborted === true) {
+    const reason: unknown = signal.reason;
+    throw reason instanceof TroupeError ? reason : new TroupeError('CALL_CANCELLED');
+  }
   if (context.deadlineAtMs !== undefined && context.deadlineAtMs <= nowMs) {
     throw new TroupeError('CALL_DEADLINE_EXCEEDED', { metadata: { outcome: 'none' } });
   }

@@ -104,10 +104,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
           requests.add(1, { method, code: 'OK' });
           settle.done(value, trailers(context));
         },
-        (error: unknown) => {
-          const reason: unknown = controller.signal.aborted ? controller.signal.reason : error;
-          settle.failed(failureOf(method, reason, context.requestId));
-        },
+        (error: unknown) => settle.failed(failureOf(method, error, context.requestId)),
       )
       .finally(() => streams.delete(controller));
   }
@@ -168,15 +165,21 @@ function instruments(telemetry: Telemetry): { readonly requests: Counter; readon
   };
 }
 
+/** Rejects with the reason of the signal, whatever the source makes of it: a stream that was cut is not one that has ended. */
 async function pump<Request, Response>(
   call: ServerWritableStream<Request, Init<Response>>,
   source: AsyncIterable<Init<Response>>,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const message of source) {
-    if (signal.aborted) break;
-    if (!call.write(message)) await drained(call, signal);
+  try {
+    for await (const message of source) {
+      if (signal.aborted) break;
+      if (!call.write(message)) await drained(call, signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
+  signal.throwIfAborted();
 }
 
 /** Until the client has read what was written, or has gone. */

@@ -164,6 +164,23 @@ describe('download', () => {
     expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
   });
 
+  it('that a stopping gateway cuts off has not ended well', async () => {
+    const jobId = await endedWith(randomBytes(8_000_000));
+    const { gateway, port } = await edge.openGateway();
+    const contract = loadContract();
+    const connection = openConnection({ address: `127.0.0.1:${port}` }, createStatusCodec(contract));
+    const read = async (): Promise<number> => {
+      let messages = 0;
+      for await (const _ of connection.stream(contract.jobs.DownloadPayload, { jobId })) {
+        messages += 1;
+        if (messages === 2) await gateway.stop(1_000);
+      }
+      return messages;
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'SHUTTING_DOWN', outcome: 'none' });
+    connection.close();
+  });
+
   it('holds no more than some parts in memory for a reader that is slow', async () => {
     let read = 0;
     const { payloads } = edge.store;
@@ -318,6 +335,50 @@ describe('a streamed submit', () => {
     };
     await expect(stream('test.echo', { open: fails })).rejects.toThrow('the disk is gone');
     expect(edge.records.size).toBe(before);
+  });
+
+  it('is cut by a gateway that stops: no job, and begun anew elsewhere', async () => {
+    const whole = randomBytes(50_000);
+    const { gateway, port } = await edge.openGateway();
+    const before = edge.records.size;
+    const { payloads } = edge.store;
+    const writePayload = payloads.writePayload.bind(payloads);
+    let begun = Promise.withResolvers<undefined>();
+    Object.assign(payloads, {
+      writePayload: (...args: Parameters<typeof writePayload>) => {
+        // Not what an earlier test has left on its way.
+        if (args[0].bytes === whole.byteLength) begun.resolve(undefined);
+        return writePayload(...args);
+      },
+    });
+    const stops = async function* (): AsyncGenerator<Uint8Array, void> {
+      yield whole.subarray(0, 100);
+      await begun.promise;
+      await gateway.stop(1_000);
+      yield whole.subarray(100);
+    };
+    const client = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 } });
+    const cut = client.submitStream('test.echo', { bytes: whole.byteLength, open: stops });
+    await expect(cut).rejects.toMatchObject({ code: 'SHUTTING_DOWN', retryable: true, outcome: 'none' });
+    expect(edge.records.size).toBe(before);
+    const retrying = edge.client({ address: `127.0.0.1:${port}`, retry: { initialMs: 1 } });
+    let opened = 0;
+    const again = async function* (): AsyncGenerator<Uint8Array, void> {
+      opened += 1;
+      yield* opened === 1 ? stopsSecond() : piecesOf(whole);
+    };
+    begun = Promise.withResolvers();
+    const second = await edge.openGateway({ port });
+    const stopsSecond = async function* (): AsyncGenerator<Uint8Array, void> {
+      yield whole.subarray(0, 100);
+      await begun.promise;
+      await second.gateway.stop(0);
+      await edge.openGateway({ port });
+      yield whole.subarray(100);
+    };
+    const { duplicate } = await retrying.submitStream('test.echo', { bytes: whole.byteLength, open: again });
+    expect([opened, duplicate, edge.records.size]).toEqual([2, false, before + 1]);
+    Object.assign(payloads, { writePayload });
   });
 
   it('is ended by its signal', async () => {
