@@ -101,6 +101,6 @@ export const natsSection = z.strictObject({
     meaning: 'How often the nats-server that `troupe dev` starts flushes its files; 0 is after every write.',
     unit: 'ms',
     consequence:
-      'What a power cut takes from NATS is dispatched again from the store, so 0 buys little and costs much.',
+      'What a power cut takes from NATS is dispatched again from the store, so 0 buys little and costs most of the speed.',
   }),
 });

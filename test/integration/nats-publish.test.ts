@@ -59,6 +59,49 @@ describe('publisher', () => {
     expect(await stored('DEDUPE_WORK')).toBe(22);
   });
 
+  test('a batch stores what is new in it, wherever it repeats what is known', async () => {
+    const bus = await nats.connect({ subjectRoot: 'mixed', limits: { publishBatchFrom: 4 } });
+    const known = Array.from({ length: 6 }, () => work());
+    for (const message of known) await bus.publisher.publishWork(message);
+    for (const [round, places] of [[0], [10], [29], [0, 1, 2], [13, 14, 28, 29]].entries()) {
+      const batch = Array.from({ length: 30 }, () => work());
+      places.forEach((place, index) => batch.splice(place, 1, known[index] ?? work()));
+      await Promise.all(batch.map((message) => bus.publisher.publishWork(message)));
+      const fresh = [29, 58, 87, 114, 140][round] ?? 0;
+      expect(await stored('MIXED_WORK')).toBe(known.length + fresh);
+    }
+    await Promise.all(known.map((message) => bus.publisher.publishWork(message)));
+    expect(await stored('MIXED_WORK')).toBe(known.length + 140);
+  });
+
+  test('two processes send batches into one stream at once: each message is stored once, each in its order', async () => {
+    const buses = await Promise.all([1, 2].map(() => nats.connect({ subjectRoot: 'pair' })));
+    const jobs = buses.map(() => testJobId());
+    await Promise.all(
+      buses.map((bus, index) =>
+        Promise.all(Array.from({ length: 2_000 }, (_, seq) => bus.publisher.publishEvent(event(seq + 1, jobs[index])))),
+      ),
+    );
+    const read = await readEvents(plain, 'PAIR_EVENTS', 4_000);
+    for (const jobId of jobs) {
+      const own = read.filter((message) => message.headers?.get('ce-subject') === jobId);
+      const order = own.map((message) => Number(message.headers?.get('ce-sequence')));
+      expect(order).toEqual(Array.from({ length: 2_000 }, (_, index) => index + 1));
+    }
+    expect(await stored('PAIR_EVENTS')).toBe(4_000);
+  });
+
+  test('a stream that somebody else has made, without batches, gets its messages one by one', async () => {
+    await jsm.streams.add({ name: 'PLAIN_WORK', subjects: ['plain.work.>'] });
+    const bus = await nats.connect({ subjectRoot: 'plain', limits: { publishBatchFrom: 4 } });
+    const missing = { asset: 'PLAIN_WORK', field: 'allow_batched', wanted: 'true', found: '-' };
+    expect(bus.differences()).toContainEqual(missing);
+    for (const round of [1, 2]) {
+      await Promise.all(Array.from({ length: 50 }, () => bus.publisher.publishWork(work())));
+      expect(await stored('PLAIN_WORK')).toBe(50 * round);
+    }
+  });
+
   test('keeps the order of publishing, batches and single messages mixed', async () => {
     const bus = await nats.connect({ subjectRoot: 'order', limits: { publishBatchFrom: 8, publishesInFlight: 16 } });
     const jobId = testJobId();

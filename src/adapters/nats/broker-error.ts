@@ -13,6 +13,7 @@ export const apiCodes = {
   storeFailed: 10077,
   noPeers: 10005,
   temporarilyUnavailable: 10008,
+  batchesDisabled: 10205,
 } as const;
 
 export function apiCodeOf(error: unknown): number | undefined {

@@ -19,10 +19,7 @@ export interface NatsLimits {
   readonly publishesInFlight: number;
   /** Publishes that wait behind those; past it BACKLOG_FULL. */
   readonly publishesWaiting: number;
-  /**
-   * From this many that wait for one stream on, they go as one atomic batch. Lower (8) pays when the server syncs
-   * always: it then syncs once per batch. At most 500 go in one.
-   */
+  /** From this many that wait for one stream on, they go as one batch. At most 500 go in one. */
   readonly publishBatchFrom: number;
   readonly publishTimeoutMs: number;
   /** JetStream API calls: create, info, KV. */
@@ -50,7 +47,7 @@ export const defaultNatsLimits: NatsLimits = {
   leaseTtlMs: 6_000,
   publishesInFlight: 1_024,
   publishesWaiting: 16_384,
-  publishBatchFrom: 12,
+  publishBatchFrom: 8,
   publishTimeoutMs: 5_000,
   apiTimeoutMs: 5_000,
   requestsInProgress: 1_024,

@@ -10,6 +10,9 @@ import type { NatsLink } from './link.ts';
 export type ReplyFailure = 'timeout' | 'linkLost' | 'noResponders';
 
 export interface PendingReply {
+  /** Whether nothing comes after this answer; without it the first is the last. */
+  isLast?(message: Msg): boolean;
+  /** The last answer. */
   onReply(message: Msg): void;
   onFailure(failure: ReplyFailure): void;
 }
@@ -36,7 +39,7 @@ export class ReplyMux {
     this.#clock = clock;
     this.#nowMs = clock.monotonicMs();
     this.#prefix = `${createInbox()}.`;
-    link.connection.subscribe(`${this.#prefix}*`, { callback: (_error, message) => this.#receive(message) });
+    link.connection.subscribe(`${this.#prefix}>`, { callback: (_error, message) => this.#receive(message) });
     link.onDown(() => this.#failAll('linkLost'));
   }
 
@@ -50,22 +53,40 @@ export class ReplyMux {
     data: Payload,
     pending: PendingReply,
   ): void {
-    this.#armSweep();
-    const id = this.#nextId;
-    this.#nextId += 1;
+    const id = this.#takeId();
     const reply = this.#prefix + String(id);
     const options = target.headers === undefined ? { reply } : { reply, headers: target.headers };
     this.#link.connection.publish(target.subject, data, options);
+    this.#expect(id, target.timeoutMs, pending);
+  }
+
+  /** A subject under which answers are awaited from now on: with whatever tokens the caller puts behind it. */
+  open(timeoutMs: number, pending: PendingReply): string {
+    const id = this.#takeId();
+    this.#expect(id, timeoutMs, pending);
+    return this.#prefix + String(id);
+  }
+
+  #takeId(): number {
+    this.#nextId += 1;
+    return this.#nextId;
+  }
+
+  #expect(id: number, timeoutMs: number, pending: PendingReply): void {
+    this.#armSweep();
     // The time is that of the last sweep, so a deadline is early by up to one sweep; one more makes it never early.
-    this.#entries.set(id, { pending, deadlineMs: this.#nowMs + target.timeoutMs + sweepMs });
+    this.#entries.set(id, { pending, deadlineMs: this.#nowMs + timeoutMs + sweepMs });
   }
 
   #receive(message: Msg): void {
-    const id = Number(message.subject.slice(this.#prefix.length));
+    // Ends at the first dot, if there is one.
+    const id = Number.parseInt(message.subject.slice(this.#prefix.length), 10);
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
+    const nobody = message.data.length === 0 && message.headers?.code === 503;
+    if (!nobody && entry.pending.isLast?.(message) === false) return;
     this.#entries.delete(id);
-    if (message.data.length === 0 && message.headers?.code === 503) entry.pending.onFailure('noResponders');
+    if (nobody) entry.pending.onFailure('noResponders');
     else entry.pending.onReply(message);
   }
 

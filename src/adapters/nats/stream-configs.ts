@@ -45,7 +45,7 @@ function workStream(names: NatsNames, limits: NatsLimits, replicas: number): Des
     max_msg_size: 128 * 1024,
     duplicate_window: nanos(workDuplicateWindowMs),
     allow_direct: true,
-    allow_atomic: true,
+    allow_batched: true,
     num_replicas: replicas,
   };
 }
@@ -66,7 +66,7 @@ function eventsStream(names: NatsNames, limits: NatsLimits, replicas: number): D
     duplicate_window: nanos(Math.min(eventsDuplicateWindowMs, limits.eventsMaxAgeMs)),
     subject_transform: { src: names.eventSubjects, dest: `${names.root}.events.${stored}` },
     allow_direct: true,
-    allow_atomic: true,
+    allow_batched: true,
     num_replicas: replicas,
   };
 }

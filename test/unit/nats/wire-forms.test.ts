@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { consumerName, escapeToken, natsNames, strandOf } from '../../../src/adapters/nats/names.ts';
-import { readPubAck } from '../../../src/adapters/nats/pub-ack.ts';
+import { isBatchProgress, readBatchEnd, readPubAck } from '../../../src/adapters/nats/pub-ack.ts';
 import { defaultPriority, priorities } from '../../../src/domain/priority.ts';
 import { handlerNamePattern } from '../../../src/domain/queue.ts';
 import { fitResults } from '../../../src/adapters/nats/shard-link.ts';
@@ -72,6 +72,27 @@ describe('PubAck', () => {
       read('{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"S","seq":0}'),
     ).toMatchObject({ err_code: 10077 });
     expect(read('garbage')).toMatchObject({ description: 'the answer is not a PubAck' });
+  });
+});
+
+describe('an answer to a batch', () => {
+  const progress = Buffer.from('{"type":"ack","seq":200,"msgs":100}');
+  const end = (text: string) => readBatchEnd(Buffer.from(text));
+
+  test('is progress, or the end: a count, or an error', () => {
+    expect(isBatchProgress(progress)).toBe(true);
+    expect(end('{"stream":"S", "seq":12,"batch":"b","count":3}')).toEqual({ seq: 12, count: 3 });
+    for (const text of [
+      '{"type":"err","seq":4,"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"}}',
+      '{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"S","seq":0}',
+    ]) {
+      expect(isBatchProgress(Buffer.from(text))).toBe(false);
+      expect(end(text)).toMatchObject({ err_code: 10077 });
+    }
+    for (const text of ['{"type":"gap","last_seq":3,"seq":5}', '{"stream":"S", "seq":12}', 'garbage', 'null']) {
+      expect(isBatchProgress(Buffer.from(text))).toBe(false);
+      expect(end(text)).toEqual({ description: 'the answer is not the end of a batch' });
+    }
   });
 });
 
