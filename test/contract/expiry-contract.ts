@@ -22,10 +22,12 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       const key = { keyHash: brief.id, jobId: brief.id, contentHash: 'c', expiresAtMs };
       expect(await owner.commit([brief, lasting], [key])).toBe('applied');
       expect(await second.jobs.findJob(brief.id)).toEqual(brief);
-      expect(await second.jobs.findKey(partition.shard, key.keyHash)).toEqual(key);
+      expect((await second.jobs.findKeys(partition.shard, [key.keyHash])).get(key.keyHash)).toEqual(key);
 
       await expect.poll(() => second.jobs.findJob(brief.id), patience).toBeUndefined();
-      await expect.poll(() => second.jobs.findKey(partition.shard, key.keyHash), patience).toBeUndefined();
+      await expect
+        .poll(async () => (await second.jobs.findKeys(partition.shard, [key.keyHash])).get(key.keyHash), patience)
+        .toBeUndefined();
       expect(Date.now()).toBeGreaterThanOrEqual(expiresAtMs - 1);
       expect(await readAll(second, partition)).toEqual([lasting]);
       expect(await second.jobs.listJobs({ queueNo, order: 'newest', limit: 10, nowMs: Date.now() })).toEqual({

@@ -141,7 +141,10 @@ export function describeFencing(use: () => StoreUnderTest): void {
       const key = { keyHash: 'k'.repeat(64), contentHash: 'c', expiresAtMs: Date.now() + 600_000 };
       expect(await present.commit([mine], [{ ...key, jobId: mine.id }])).toBe('applied');
       expect(await old.commit([theirs], [{ ...key, jobId: theirs.id }])).toBe('deposed');
-      expect(await second.jobs.findKey(partition.shard, key.keyHash)).toEqual({ ...key, jobId: mine.id });
+      expect((await second.jobs.findKeys(partition.shard, [key.keyHash])).get(key.keyHash)).toEqual({
+        ...key,
+        jobId: mine.id,
+      });
     });
 
     it('cannot overwrite the watermark of its successor', async () => {

@@ -38,8 +38,23 @@ export function describeGroups(use: () => StoreUnderTest): void {
         const key = { keyHash: record.id, jobId: record.id, contentHash: 'c', expiresAtMs: Date.now() + 600_000 };
         await owner.commit([record], [key]);
         expect(await second.jobs.findJob(record.id)).toEqual(record);
-        expect(await second.jobs.findKey(partition.shard, key.keyHash)).toEqual(key);
+        expect((await second.jobs.findKeys(partition.shard, [key.keyHash])).get(key.keyHash)).toEqual(key);
       }
+    });
+
+    it('has its keys found together, each with its own job, and those that nobody has left out', async () => {
+      const { first, second } = use();
+      const partition = freshPartition();
+      const owner = await PartitionOwner.take(first, partition);
+      const records = recordsIn(partition, 100);
+      const expiresAtMs = Date.now() + 600_000;
+      const keys = records.map(({ id }) => ({ keyHash: `k.${id}`, jobId: id, contentHash: `c.${id}`, expiresAtMs }));
+      await owner.commit(records, keys);
+      const asked = keys.flatMap(({ keyHash }) => [keyHash, `${keyHash}.other`]);
+      const found = await second.jobs.findKeys(partition.shard, asked);
+      expect(found).toEqual(new Map(keys.map((key) => [key.keyHash, key])));
+      expect(await second.jobs.findKeys(freshShard(), asked)).toEqual(new Map());
+      expect(await second.jobs.findKeys(partition.shard, [])).toEqual(new Map());
     });
 
     it('under a wrong count is a broken promise of the caller and writes nothing', async () => {

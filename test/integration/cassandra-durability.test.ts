@@ -89,7 +89,7 @@ describe('a Cassandra that is killed', () => {
       const expected = [...acknowledged, ...(applied ? unanswered : [])].map(({ id }) => id);
       expect((await readAll(store, owner.partition)).map(({ id }) => id).toSorted()).toEqual(expected.toSorted());
       const key = acknowledged[0]?.id ?? '';
-      expect(await store.jobs.findKey(owner.partition.shard, key)).toMatchObject({ jobId: key });
+      expect((await store.jobs.findKeys(owner.partition.shard, [key])).get(key)).toMatchObject({ jobId: key });
       owner.commits = commits;
       expect(await owner.commit(recordsIn(owner.partition, groupSize))).toBe('applied');
     }

@@ -40,6 +40,8 @@ export interface ShardHarness {
   readonly missing: Set<string>;
   /** Whether keys can be looked up. */
   keys: 'up' | 'down';
+  /** Of each question about keys, what was asked. */
+  readonly keyQuestions: (readonly string[])[];
   streams: string;
   /** Of each queue; one that is not named has none. */
   readonly rules: Map<string, FlowRule>;
@@ -50,6 +52,11 @@ export interface ShardHarness {
   call<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']): Promise<ShardVerbs[V]['result']>;
   /** Without waiting for the answer. */
   send<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']): Promise<ShardVerbs[V]['result']>;
+  /** As one message, as the gateway sends what arrives together. */
+  sendAll<V extends ShardVerb>(
+    verb: V,
+    items: readonly ShardVerbs[V]['item'][],
+  ): Promise<readonly ShardVerbs[V]['result'][]>;
   close(): Promise<void>;
 }
 
@@ -78,6 +85,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     lease: true,
     missing: new Set(),
     keys: 'up',
+    keyQuestions: [],
     streams: 'one',
     rules: new Map(),
     setRule(queue, rule) {
@@ -103,11 +111,17 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     },
     call: (verb, item) => kit.outcome(harness.send(verb, item), 1_000),
     async send<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']) {
-      if (handler === undefined) throw new TroupeError('SHARD_UNAVAILABLE');
-      const [result] = await handler(verb, [item]);
+      const [result] = await harness.sendAll(verb, [item]);
       if (result === undefined) throw new Error('no result');
-      if ('error' in result) throw TroupeError.fromWire(result.error);
-      return result.ok;
+      return result;
+    },
+    async sendAll(verb, items) {
+      if (handler === undefined) throw new TroupeError('SHARD_UNAVAILABLE');
+      const results = await handler(verb, items);
+      return results.map((result) => {
+        if ('error' in result) throw TroupeError.fromWire(result.error);
+        return result.ok;
+      });
     },
     async close() {
       await harness.stop();
@@ -170,11 +184,15 @@ export async function createShardHarness(options: { readonly seed?: number } = {
   return harness;
 }
 
-function faulty(jobs: JobStore, harness: Pick<ShardHarness, 'fates' | 'keys'>): JobStore {
+function faulty(jobs: JobStore, harness: Pick<ShardHarness, 'fates' | 'keys' | 'keyQuestions'>): JobStore {
   return new Proxy(jobs, {
     get(target, name) {
-      if (name === 'findKey' && harness.keys === 'down') {
-        return () => Promise.reject(new TroupeError('STORE_UNAVAILABLE'));
+      if (name === 'findKeys') {
+        return (shard: number, keyHashes: readonly string[]) => {
+          harness.keyQuestions.push(keyHashes);
+          if (harness.keys === 'down') return Promise.reject(new TroupeError('STORE_UNAVAILABLE'));
+          return target.findKeys(shard, keyHashes);
+        };
       }
       if (name !== 'commit') {
         const member: unknown = Reflect.get(target, name, target);

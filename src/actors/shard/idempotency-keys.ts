@@ -1,12 +1,9 @@
 /** Keys this owner has seen or looked up; the store knows the rest. Bounded: the oldest are forgotten first. */
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
-import type { TroupeError } from '../../domain/errors.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
 export class IdempotencyKeys {
   readonly #entries = new Map<string, IdempotencyEntry>();
-  /** Submits that wait until the store has been asked about their key. */
-  readonly #waiting = new Map<string, ((trouble?: TroupeError) => void)[]>();
   readonly #max: number;
 
   constructor(max: number) {
@@ -29,24 +26,6 @@ export class IdempotencyKeys {
   /** The entry of this key, if it is about this job. */
   forget(keyHash: string, jobId: JobId): void {
     if (this.#entries.get(keyHash)?.jobId === jobId) this.#entries.delete(keyHash);
-  }
-
-  /** True for the first one who waits: it must ask the store and then call `release`. */
-  wait(keyHash: string, then: (trouble?: TroupeError) => void): boolean {
-    const waiting = this.#waiting.get(keyHash);
-    if (waiting !== undefined) {
-      waiting.push(then);
-      return false;
-    }
-    this.#waiting.set(keyHash, [then]);
-    return true;
-  }
-
-  /** `trouble`: the store could not be asked. */
-  release(keyHash: string, trouble?: TroupeError): void {
-    const waiting = this.#waiting.get(keyHash) ?? [];
-    this.#waiting.delete(keyHash);
-    for (const then of waiting) then(trouble);
   }
 
   expire(nowMs: number): void {

@@ -86,6 +86,7 @@ async function startShard(
           core.handOver(message.done);
           break;
       }
+      core.lookups.send();
     },
     onStop() {
       stopServing();

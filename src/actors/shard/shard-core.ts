@@ -17,6 +17,7 @@ import { BatchReply } from './batch-reply.ts';
 import { DeadlineWatch } from './deadline-watch.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
+import { KeyLookups } from './key-lookups.ts';
 import type { JobEntry } from './job-table.ts';
 import { jobFacts, JobTable } from './job-table.ts';
 import { deposed, OwnershipProof } from './ownership-proof.ts';
@@ -41,6 +42,7 @@ export class ShardCore {
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
   readonly keys: IdempotencyKeys;
+  readonly lookups: KeyLookups;
   readonly unique = new UniqueKeys();
   readonly windows: UniqueWindows;
   readonly dispatcher: Dispatcher;
@@ -70,7 +72,11 @@ export class ShardCore {
     this.table = new JobTable(services.limits.recentMax);
     this.keys = new IdempotencyKeys(services.limits.recentMax * 4);
     const { store, limits } = services;
-    this.windows = new UniqueWindows({ shard, store, nowMs: () => this.nowMs(), max: limits.recentMax * 4 });
+    this.lookups = new KeyLookups({ shard, store, context, decided: () => this.askFlush() });
+    this.windows = new UniqueWindows({
+      ...{ store, lookups: this.lookups, max: limits.recentMax * 4 },
+      nowMs: () => this.nowMs(),
+    });
     this.nextId = createJobIdGenerator({ shard, nowMs: () => this.nowMs(), random: context.random });
     this.dispatcher = new Dispatcher({
       ...{ shard, epoch: this.epoch, services, context, table: this.table, partitions: this.#partitions },

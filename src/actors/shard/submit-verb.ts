@@ -3,6 +3,7 @@ import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { SubmitItem, SubmitResult } from '../../application/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { UniqueKey } from '../../domain/job.ts';
+import type { JobId } from '../../domain/job-id.ts';
 import { retryAfterMs } from '../../domain/retry-after.ts';
 import { acceptJob } from '../../domain/transitions.ts';
 import type { Slot } from './batch-reply.ts';
@@ -102,62 +103,48 @@ function hasUniqueKey(
 
 /** Whether a job that has ended holds the unique key still. Others may be accepted while the store is asked. */
 function lookUpWindow(core: ShardCore, submission: Submission): void {
-  const { item, slot, key } = submission;
-  const then = (trouble?: TroupeError): void => {
-    const known = key && core.keys.get(key.keyHash, core.nowMs());
-    const refusal = trouble ?? refusalWhenFull(core);
-    if (key !== undefined && known !== undefined) answerKnownKey(core, known, key, slot);
-    else if (refusal !== undefined) slot.fail(refusal);
-    else acceptNew(core, submission, true);
-  };
-  core.windows.find(item.spec, then, (question) => {
-    core.context.pipeToSelf(question, (outcome) => ({
-      kind: 'continue',
-      run: () => {
-        core.windows.found(item.spec, outcome.status === 'rejected' ? unanswered(outcome.reason) : undefined);
-        core.askFlush();
-      },
-    }));
+  core.windows.find(submission.item.spec, (trouble) => {
+    decideNow(core, submission, { isLookedUp: true, trouble });
   });
 }
 
-function submitWithKey(core: ShardCore, submission: Submission, key: Key): void {
-  const { slot } = submission;
-  const decideNow = (): boolean => {
-    const entry = core.keys.get(key.keyHash, core.nowMs());
-    if (entry !== undefined) answerKnownKey(core, entry, key, slot);
-    return entry !== undefined;
-  };
-  if (decideNow()) return;
-  const again = (trouble?: TroupeError): void => {
-    if (trouble === undefined && decideNow()) return;
-    // Others were accepted while the store was asked.
-    const refusal = trouble ?? refusalWhenFull(core);
-    if (refusal === undefined) acceptNew(core, submission);
-    else slot.fail(refusal);
-  };
-  if (!core.keys.wait(key.keyHash, again)) return;
-  core.context.pipeToSelf(lookUpKey(core, key.keyHash), (outcome) => ({
-    kind: 'continue',
-    run: () => {
-      if (outcome.status === 'fulfilled' && outcome.value !== undefined) core.keys.set(outcome.value);
-      // Without an answer nothing is done: those who wait are told, and may come again.
-      core.keys.release(key.keyHash, outcome.status === 'rejected' ? unanswered(outcome.reason) : undefined);
-      core.askFlush();
+function submitWithKey(core: ShardCore, submission: Submission, { keyHash }: Key): void {
+  if (answeredByKnownKey(core, submission)) return;
+  core.lookups.ask({
+    keyHash,
+    counts: ({ jobId }) => isRecorded(core, jobId),
+    then: (answer) => {
+      if ('row' in answer && answer.row !== undefined) core.keys.set(answer.row);
+      decideNow(core, submission, {
+        isLookedUp: false,
+        trouble: 'trouble' in answer ? answer.trouble : undefined,
+      });
     },
-  }));
+  });
 }
 
-function unanswered(reason: unknown): TroupeError {
-  return new TroupeError('STORE_UNAVAILABLE', { cause: reason, retryAfterMs: 1_000, metadata: { outcome: 'none' } });
+/** The store was asked; others were accepted meanwhile. */
+function decideNow(
+  core: ShardCore,
+  submission: Submission,
+  { isLookedUp, trouble }: { readonly isLookedUp: boolean; readonly trouble: TroupeError | undefined },
+): void {
+  if (answeredByKnownKey(core, submission)) return;
+  const refusal = trouble ?? refusalWhenFull(core);
+  if (refusal === undefined) acceptNew(core, submission, isLookedUp);
+  else submission.slot.fail(refusal);
 }
 
-/** An entry whose job was never committed is an orphan of a crash: the key is free. */
-async function lookUpKey(core: ShardCore, keyHash: string): Promise<IdempotencyEntry | undefined> {
-  const entry = await core.services.store.findKey(core.shard, keyHash);
-  if (entry === undefined) return undefined;
-  if (core.table.get(entry.jobId) !== undefined || core.table.recent(entry.jobId) !== undefined) return entry;
-  return (await core.services.store.findJob(entry.jobId)) === undefined ? undefined : entry;
+async function isRecorded({ table, services }: ShardCore, jobId: JobId): Promise<boolean> {
+  if (table.get(jobId) !== undefined || table.recent(jobId) !== undefined) return true;
+  return (await services.store.findJob(jobId)) !== undefined;
+}
+
+function answeredByKnownKey(core: ShardCore, { key, slot }: Submission): boolean {
+  const entry = key && core.keys.get(key.keyHash, core.nowMs());
+  if (key === undefined || entry === undefined) return false;
+  answerKnownKey(core, entry, key, slot);
+  return true;
 }
 
 function answerKnownKey(core: ShardCore, entry: IdempotencyEntry, key: Key, slot: Slot<SubmitResult>): void {

@@ -13,6 +13,7 @@ import type { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, JobSpec } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
+import type { KeyLookups } from './key-lookups.ts';
 
 /** Apart from the hashes of idempotency keys, which have no dot. */
 const rowName = ({ tenant, unique }: JobSpec): string =>
@@ -22,8 +23,8 @@ const markName = 'u.any';
 const markStepMs = 3_600_000;
 
 export interface UniqueWindowsParts {
-  readonly shard: number;
-  readonly store: Pick<JobStore, 'findKey' | 'findJob'>;
+  readonly store: Pick<JobStore, 'findJob'>;
+  readonly lookups: KeyLookups;
   readonly nowMs: () => number;
   /** Keys kept in memory; the store knows the rest. */
   readonly max: number;
@@ -49,15 +50,29 @@ export class UniqueWindows {
     return this.#rows.get(rowName(spec), nowMs)?.jobId ?? 'unknown';
   }
 
-  /** Finds out who holds the key, for this caller and all that come meanwhile. `ask` carries the question out. */
-  find(spec: JobSpec, then: (trouble?: TroupeError) => void, ask: (question: Promise<void>) => void): void {
-    const name = rowName(spec);
-    if (this.#rows.wait(name, then)) ask(this.#look(name));
-  }
-
-  /** The question has its answer, or could not be asked. */
-  found(spec: JobSpec, trouble?: TroupeError): void {
-    this.#rows.release(rowName(spec), trouble);
+  /** Finds out who holds the key; `trouble`: the store could not be asked. */
+  find(spec: JobSpec, then: (trouble?: TroupeError) => void): void {
+    const { lookups, store } = this.#parts;
+    if (this.#markedMs === undefined) {
+      lookups.ask({
+        keyHash: markName,
+        counts: () => Promise.resolve(true),
+        then: (answer) => {
+          if ('row' in answer) this.#marked(answer.row?.expiresAtMs ?? 0);
+        },
+      });
+    }
+    lookups.ask({
+      keyHash: rowName(spec),
+      counts: async ({ jobId }) => {
+        const record = await store.findJob(jobId);
+        return record !== undefined && record.state !== 'CANCELLED';
+      },
+      then: (answer) => {
+        if ('row' in answer && answer.row !== undefined) this.#rows.set(answer.row);
+        then('trouble' in answer ? answer.trouble : undefined);
+      },
+    });
   }
 
   /** What must be durable no later than this job, which takes the key. */
@@ -76,7 +91,7 @@ export class UniqueWindows {
   /** Rows that `take` has made are durable. */
   taken(rows: readonly IdempotencyEntry[]): void {
     for (const { keyHash, expiresAtMs } of rows) {
-      if (keyHash === markName) this.#markedMs = Math.max(this.#markedMs ?? 0, expiresAtMs);
+      if (keyHash === markName) this.#marked(expiresAtMs);
     }
   }
 
@@ -89,17 +104,8 @@ export class UniqueWindows {
     this.#rows.expire(nowMs);
   }
 
-  async #look(name: string): Promise<void> {
-    const { shard, store, nowMs } = this.#parts;
-    if (this.#markedMs === undefined) {
-      const mark = await store.findKey(shard, markName);
-      this.#markedMs ??= mark?.expiresAtMs ?? 0;
-      this.#markMs = Math.max(this.#markMs, this.#markedMs);
-    }
-    if (this.#markMs <= nowMs()) return;
-    const row = await store.findKey(shard, name);
-    if (row === undefined) return;
-    const record = await store.findJob(row.jobId);
-    if (record !== undefined && record.state !== 'CANCELLED') this.#rows.set(row);
+  #marked(untilMs: number): void {
+    this.#markedMs = Math.max(this.#markedMs ?? 0, untilMs);
+    this.#markMs = Math.max(this.#markMs, this.#markedMs);
   }
 }

@@ -4,10 +4,11 @@ import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts, type JobId } from '../../domain/job-id.ts';
 import { listEnded } from '../../application/ports/ended-listing.ts';
 import { listJobs, type ListedMinute, type ListingSource } from '../../application/ports/job-listing.ts';
-import type { JobStore, ListOrder, Partition } from '../../application/ports/job-store.ts';
+import type { IdempotencyEntry, JobStore, ListOrder, Partition } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createFlagReads } from './flag-reads.ts';
+import { forEachBounded } from './in-flight-limit.ts';
 import { dayOf } from './queue-register.ts';
 import { readKey } from './tables/idempotency-keys.ts';
 import { readJob, readNewest, readOldest, readRows, type RecordRow } from './tables/jobs.ts';
@@ -15,12 +16,14 @@ import { readNewestBuckets, readOldestBuckets, readQueueDays } from './tables/qu
 
 /** The largest value of a CQL int: year 6053 in minutes. */
 const bucketMax = 2 ** 31 - 1;
+/** Of one question under way at once. */
+const keyReadsMax = 32;
 
 function parseRecords(rows: readonly RecordRow[]): readonly JobRecord[] {
   return rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record) as JobRecord]));
 }
 
-type JobReads = Pick<JobStore, 'readBucket' | 'findKey' | 'findJob' | 'listJobs'>;
+type JobReads = Pick<JobStore, 'readBucket' | 'findKeys' | 'findJob' | 'listJobs'>;
 
 /** Minutes of the queue by day: days without jobs cost nothing, and there are at most 400 with. */
 async function* minutesOf(
@@ -60,11 +63,20 @@ export function createJobReads(client: CqlClient, clock: Clock): JobReads {
     async *readBucket({ shard, bucket }: Partition): AsyncIterable<JobRecord> {
       for await (const page of client.pages(readRows, [shard, bucket])) yield* parseRecords(page);
     },
-    async findKey(shard, keyHash) {
-      const row = (await client.rows(readKey, [shard, keyHash])).at(0);
-      const expiresAtMs = Number(row?.expires_at ?? 0n);
-      if (row === undefined || expiresAtMs <= clock.nowMs()) return undefined;
-      return { keyHash, jobId: row.job_id.toString() as JobId, contentHash: row.content_hash, expiresAtMs };
+    async findKeys(shard, keyHashes) {
+      const found = new Map<string, IdempotencyEntry>();
+      await forEachBounded(keyHashes, keyReadsMax, async (keyHash) => {
+        const row = (await client.rows(readKey, [shard, keyHash])).at(0);
+        const expiresAtMs = Number(row?.expires_at ?? 0n);
+        if (row === undefined || expiresAtMs <= clock.nowMs()) return;
+        found.set(keyHash, {
+          keyHash,
+          jobId: row.job_id.toString() as JobId,
+          contentHash: row.content_hash,
+          expiresAtMs,
+        });
+      });
+      return found;
     },
     findJob,
     listJobs(query) {

@@ -31,12 +31,12 @@ function parseRecord(row: RecordRow): JobRecord {
   return JSON.parse(row.record) as JobRecord;
 }
 
-type JobReads = Pick<JobStore, 'readBucket' | 'findKey' | 'findJob' | 'listJobs'>;
+type JobReads = Pick<JobStore, 'readBucket' | 'findKeys' | 'findJob' | 'listJobs'>;
 
 function createBucketReads(
   database: SqliteDatabase,
   clock: Clock,
-): Pick<JobReads, 'readBucket' | 'findKey' | 'findJob'> {
+): Pick<JobReads, 'readBucket' | 'findKeys' | 'findJob'> {
   const page = database.prepare(
     `SELECT queue_no AS queueNo, id, record FROM jobs
      WHERE shard = ? AND bucket = ? AND (queue_no, id) > (?, ?) AND expires_at > ? ORDER BY queue_no, id LIMIT ?`,
@@ -62,10 +62,12 @@ function createBucketReads(
         last = newest;
       }
     },
-    async findKey(shard, keyHash) {
-      const row = await database.read('find_key', () => key.get(shard, keyHash, clock.nowMs()));
-      // The driver's rows have no prototype; callers get a plain object.
-      return row === undefined ? undefined : { ...(row as unknown as IdempotencyEntry) };
+    async findKeys(shard, keyHashes) {
+      const nowMs = clock.nowMs();
+      const rows = await database.read('find_keys', () => keyHashes.map((keyHash) => key.get(shard, keyHash, nowMs)));
+      const found = rows.filter((row) => row !== undefined) as unknown as readonly IdempotencyEntry[];
+      // The driver's rows have no prototype; callers get plain objects.
+      return new Map(found.map((row) => [row.keyHash, { ...row }]));
     },
     async findJob(id) {
       const { shard, createdAtMs, queueNo } = jobIdParts(id);

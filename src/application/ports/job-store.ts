@@ -113,7 +113,8 @@ export interface JobStore {
   /** Linearizable: what the partition says after every commit that was ever acknowledged or is still under way. */
   readCommits(partition: Partition): Promise<{ readonly epoch: number; readonly commits: number }>;
 
-  findKey(shard: number, keyHash: string): Promise<IdempotencyEntry | undefined>;
+  /** By hash; those that nobody has are missing. At most as many as a batch of submits holds. */
+  findKeys(shard: number, keyHashes: readonly string[]): Promise<ReadonlyMap<string, IdempotencyEntry>>;
   /** Sees every applied commit. Undefined when unknown or past retention. */
   findJob(id: JobId): Promise<JobRecord | undefined>;
   /** Jobs of one queue; work per page is bounded by the partitions it has to open and the rows it looks at. */

@@ -134,7 +134,11 @@ function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
       return transport('commit', () => data.commit(group));
     },
     readCommits: (partition) => transport('read commits', () => data.partition(partition)),
-    findKey: (shard, keyHash) => transport('find key', () => data.key(shard, keyHash, clock.nowMs())),
+    findKeys: (shard, keyHashes) =>
+      transport('find keys', () => {
+        const rows = keyHashes.map((keyHash) => data.key(shard, keyHash, clock.nowMs()));
+        return new Map(rows.flatMap((row) => (row === undefined ? [] : [[row.keyHash, row]])));
+      }),
     findJob: (id) => transport('find job', () => data.job(id, clock.nowMs())),
     listJobs: (query) => list(data, transport, query),
   };

@@ -48,6 +48,26 @@ describe('a shard', () => {
     expect(await commits()).toBe(first + 1);
   });
 
+  it('asks the store once about all keys that arrive together, and puts their jobs into one commit', async () => {
+    const { record } = await shard.call('submit', keyed('former'));
+    const partition = { shard: harnessShard, bucket: Math.floor(record.createdAtMs / 60_000) };
+    const { commits } = await shard.store.jobs.readCommits(partition);
+    await shard.start();
+    shard.keyQuestions.length = 0;
+    const keys = [...Array.from({ length: 50 }, (_, n) => `k${String(n)}`), 'former', 'k7'];
+    const answers = await shard.kit.outcome(
+      shard.sendAll(
+        'submit',
+        keys.map((key) => keyed(key)),
+      ),
+    );
+    expect(answers.map(({ duplicate }) => duplicate)).toEqual(keys.map((_, n) => n >= 50));
+    expect(answers[50]?.record.id).toBe(record.id);
+    expect(answers[51]?.record.id).toBe(answers[7]?.record.id);
+    expect(shard.keyQuestions).toEqual([[...keys.slice(0, 51)]]);
+    expect((await shard.store.jobs.readCommits(partition)).commits).toBe(commits + 1);
+  });
+
   it('gives the same job for the same key, also to those who ask at once, also after a take-over', async () => {
     const [one, two] = await shard.kit.outcome(
       Promise.all([shard.send('submit', keyed('k')), shard.send('submit', keyed('k'))]),
