@@ -14,12 +14,15 @@ export interface OpenedStore {
   readonly facts: ClusterFacts;
 }
 
+/** The embedded store has one writer at a time, and one machine's nodes: a few busy shards make the largest groups. */
+const newClusterShards = { sqlite: 8, cassandra: 64 } as const;
+
 export async function openStore(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
   const store = await open(config, runtime);
   try {
-    const proposal = { clusterId: randomUUID(), shardCount: config.shards.count };
-    const facts = await store.agreeFacts(proposal);
-    if (facts.shardCount !== config.shards.count) {
+    const shardCount = config.shards.count || newClusterShards[config.store.kind];
+    const facts = await store.agreeFacts({ clusterId: randomUUID(), shardCount });
+    if (config.shards.count !== 0 && facts.shardCount !== config.shards.count) {
       runtime.log.info(
         { event: 'cluster.facts', shardCount: facts.shardCount, configured: config.shards.count },
         'the number of shards was fixed when the cluster was created; the configured one is not used',

@@ -7,10 +7,11 @@ import { key, path, wholeNumber } from './schema-key.ts';
 const groupRecordsLimit = 500;
 
 export const shardsSection = z.strictObject({
-  count: key(wholeNumber(1, maxShards).default(64), {
-    meaning: 'Shards of the cluster, fixed when it is created and checked when a node joins.',
+  count: key(wholeNumber(0, maxShards).default(0), {
+    meaning: 'Shards of a cluster that is being created; what it was created with stays, whatever a node says later.',
     unit: 'shards',
     consequence: 'The most nodes that can share the work of deciding; many idle shards make small commits.',
+    defaultNote: '0: 8 on the embedded store, 64 on Cassandra',
   }),
   weight: key(wholeNumber(0, 1_024).default(0), {
     meaning: "This node's share of the shards, compared with the weights of the others; 0 is one for each core.",

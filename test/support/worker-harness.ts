@@ -86,7 +86,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
     onManifests: () => () => undefined,
     stop: () => Promise.resolve(),
   };
-  const slots = new SlotLedger(pool);
+  const slots = new SlotLedger(pool, () => kit.clock.monotonicMs());
   const handlers = new NodeHandlers();
   handlers.replace([{ name: 'test.echo', version: '1.4.0' }]);
   const harness: WorkerHarness = {

@@ -5,7 +5,7 @@
 import { FairOrder } from '../../domain/fair-order.ts';
 import type { FairShare } from '../../domain/fair-order.ts';
 import type { JobRecord } from '../../domain/job.ts';
-import { defaultPriority, priorityWeights } from '../../domain/priority.ts';
+import { defaultPriority, priorityAgeingMs, priorityWeights } from '../../domain/priority.ts';
 import type { JobEntry } from './job-table.ts';
 
 /** Lines of a queue in a shard; fairness keys beyond them share one line for each level. */
@@ -21,13 +21,14 @@ interface Line {
 }
 
 export class FairLine {
-  readonly #order = new FairOrder<Line>();
+  readonly #order: FairOrder<Line>;
   readonly #lines = new Map<string, { readonly line: Line; readonly leave: () => void }>();
   readonly #isHeld: (entry: JobEntry) => boolean;
   #weights: Readonly<Record<string, number>> = {};
 
-  constructor(isHeld: (entry: JobEntry) => boolean) {
+  constructor(isHeld: (entry: JobEntry) => boolean, monotonicMs: () => number) {
     this.#isHeld = isHeld;
+    this.#order = new FairOrder({ afterMs: priorityAgeingMs, nowMs: monotonicMs });
   }
 
   /** A line that is there keeps its weight until it is empty. */
@@ -83,11 +84,12 @@ export class FairLine {
     const present = this.#lines.get(name);
     if (present !== undefined) return present.line;
     const shares = [
-      { name: String(level), weight: priorityWeights[level] },
+      { name: String(level), weight: priorityWeights[level], ages: true },
       { name: key, weight: this.#weights[key] ?? 1 },
     ];
     const line: Line = { name, path: shares, jobs: [], head: 0 };
     this.#lines.set(name, { line, leave: this.#order.add(shares, line) });
+    this.#order.waits(shares);
     return line;
   }
 

@@ -58,7 +58,7 @@ export class QueueGate {
 
   constructor(parts: GateParts, rule: FlowRule | undefined) {
     this.#parts = parts;
-    this.#line = new FairLine((entry) => this.#held.get(entry.current.id) === entry);
+    this.#line = new FairLine((entry) => this.#held.get(entry.current.id) === entry, parts.monotonicMs);
     const { tenant, queue } = parts.book;
     this.#allowance = new Allowance({
       limit: { tenant, queue },

@@ -99,13 +99,18 @@ class Puller implements Behavior<PullerMessage> {
       this.#leave();
       return;
     }
-    if (this.#kept !== undefined && this.#services.slots.reserve(1) === 1) {
-      const kept = this.#kept;
-      this.#kept = undefined;
-      this.#context.cancelTimer('keep');
-      this.#deliver([kept]);
-    }
+    if (this.#kept !== undefined) this.#deliverKept(this.#kept);
     if (!this.#busy && this.#kept === undefined) this.#burst();
+  }
+
+  #deliverKept(kept: WorkDelivery): void {
+    if (this.#services.slots.reserve(1) === 0) {
+      this.#turn.waits();
+      return;
+    }
+    this.#kept = undefined;
+    this.#context.cancelTimer('keep');
+    this.#deliver([kept]);
   }
 
   #leave(): void {
@@ -118,7 +123,10 @@ class Puller implements Behavior<PullerMessage> {
   #burst(): void {
     const { slots, limits } = this.#services;
     const reserved = slots.reserve(limits.pullMax);
-    if (reserved === 0) return;
+    if (reserved === 0) {
+      this.#turn.waits();
+      return;
+    }
     this.#pull(reserved, 0, (outcome) => ({ kind: 'burst', reserved, outcome }));
   }
 
@@ -132,7 +140,10 @@ class Puller implements Behavior<PullerMessage> {
     const deliveries = outcome.value;
     this.#deliver(deliveries);
     // Doorbell before release: the freed slots wake every puller, this one included, and it must not burst in a circle.
-    if (deliveries.length < reserved) this.#doorbell();
+    if (deliveries.length < reserved) {
+      this.#turn.rests();
+      this.#doorbell();
+    }
     this.#services.slots.release(reserved - deliveries.length);
     if (deliveries.length === reserved) this.#next();
   }

@@ -1,12 +1,12 @@
 /**
  * The places for runs on this node. A puller reserves places first and only then asks for messages; a place passes to
  * the run pool when the run is handed over, and is free again when its code is gone. Who waits for room is told in fair
- * order: tenants alike, the queues of a tenant alike, the strands of a queue by the weight of their level.
+ * order: tenants alike, the queues of a tenant alike, the strands of a queue by the weight of their level and by its age.
  */
 import type { Strand } from '../../application/ports/bus.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import { needText } from '../../domain/handler-need.ts';
-import { defaultPriority, priorityWeights } from '../../domain/priority.ts';
+import { defaultPriority, priorityAgeingMs, priorityWeights } from '../../domain/priority.ts';
 import { FairOrder } from '../../domain/fair-order.ts';
 import type { FairShare } from '../../domain/fair-order.ts';
 
@@ -14,17 +14,22 @@ import type { FairShare } from '../../domain/fair-order.ts';
 export interface Turn {
   /** It has got so many jobs; the others come first for as long as that is worth. */
   took(jobs: number): void;
+  /** It has work and got no place: from now on it ages. */
+  waits(): void;
+  /** It has no work. */
+  rests(): void;
   leave(): void;
 }
 
 export class SlotLedger {
   readonly #pool: Pick<RunPool, 'capacity'>;
-  readonly #wakers = new FairOrder<() => void>();
+  readonly #wakers: FairOrder<() => void>;
   #reserved = 0;
   #closed = false;
 
-  constructor(pool: Pick<RunPool, 'capacity'>) {
+  constructor(pool: Pick<RunPool, 'capacity'>, monotonicMs: () => number) {
     this.#pool = pool;
+    this.#wakers = new FairOrder({ afterMs: priorityAgeingMs, nowMs: monotonicMs });
   }
 
   get free(): number {
@@ -66,6 +71,12 @@ export class SlotLedger {
       took: (jobs) => {
         this.#wakers.served(path, jobs);
       },
+      waits: () => {
+        this.#wakers.waits(path);
+      },
+      rests: () => {
+        this.#wakers.rests(path);
+      },
     };
   }
 
@@ -85,6 +96,6 @@ function placeOf({ tenant, queue, level = defaultPriority, need }: Strand): read
   return [
     { name: tenant, weight: 1 },
     { name: queue, weight: 1 },
-    { name, weight: priorityWeights[level] },
+    { name, weight: priorityWeights[level], ages: true },
   ];
 }

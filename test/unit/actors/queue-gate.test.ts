@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ClaimResult } from '../../../src/application/shard-protocol.ts';
 import type { FlowRule } from '../../../src/domain/flow-rule.ts';
+import { priorityAgeingMs } from '../../../src/domain/priority.ts';
 import type { JobSpec } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { testSpec } from '../../support/jobs.ts';
@@ -235,6 +236,23 @@ describe('fairness', () => {
     const early = order.slice(1, 41).filter((jobId) => big.has(jobId)).length;
     expect(early).toBeGreaterThanOrEqual(28);
     expect(early).toBeLessThanOrEqual(32);
+  });
+
+  it('starts a level that was passed over for an hour before all others', async () => {
+    const spec = { totalTimeoutMs: 3 * priorityAgeingMs };
+    await begin({ maxRunning: 1 });
+    const lowest = await submitMany(2, { ...spec, priority: 0 });
+    const highest = await submitMany(40, { ...spec, priority: 4 });
+    const early = await drain(10, 200);
+    expect(early.order.filter((jobId) => lowest.includes(jobId))).toHaveLength(1);
+    shard.setRule('default', { paused: true });
+    await shard.kit.advance(priorityAgeingMs);
+    shard.setRule('default', { maxRunning: 1 });
+    const late = await drain(10, 4_000);
+    const place = late.order.findIndex((jobId) => lowest.includes(jobId));
+    expect(place).toBeGreaterThanOrEqual(0);
+    expect(place).toBeLessThanOrEqual(2);
+    expect(early.order.length + late.order.length).toBeGreaterThanOrEqual(lowest.length + highest.length);
   });
 
   it('starts the higher level first within a limit, and the lowest now and then', async () => {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SlotLedger } from '../../../src/actors/worker/slot-ledger.ts';
 import { runIdOf } from '../../../src/actors/worker/node-run.ts';
+import { priorityAgeingMs } from '../../../src/domain/priority.ts';
 import { testSpec } from '../../support/jobs.ts';
 import type { WorkerHarness } from '../../support/worker-harness.ts';
 import { createWorkerHarness, harnessToken } from '../../support/worker-harness.ts';
@@ -330,7 +331,7 @@ describe('the workers of a node', () => {
   });
 
   it('wake who waits for a slot in turn', () => {
-    const slots = new SlotLedger({ capacity: () => 1 });
+    const slots = new SlotLedger({ capacity: () => 1 }, () => 0);
     const woken: string[] = [];
     for (const queue of ['a', 'b', 'c']) {
       const turn = slots.wait({ tenant: 't', queue }, () => {
@@ -344,5 +345,30 @@ describe('the workers of a node', () => {
       if (slots.reserved > 0) slots.release(1);
     }
     expect(new Set(woken.slice(0, 3))).toEqual(new Set(['a', 'b', 'c']));
+  });
+
+  it('start the lowest level after an hour at most, however long the jobs of the others are', () => {
+    let nowMs = 0;
+    const slots = new SlotLedger({ capacity: () => 1 }, () => nowMs);
+    const starts: (readonly [level: number, atMs: number])[] = [];
+    for (const level of [0, 4] as const) {
+      const turn = slots.wait({ tenant: 't', queue: 'q', level }, () => {
+        if (slots.reserve(1) !== 1) {
+          turn.waits();
+          return;
+        }
+        turn.took(1);
+        starts.push([level, nowMs]);
+      });
+      turn.waits();
+    }
+    slots.changed();
+    for (const runMs = 25 * 60_000; starts.length < 40; nowMs += runMs) {
+      slots.release(1);
+    }
+    const lowest = starts.flatMap(([level, atMs]) => (level === 0 ? [atMs] : []));
+    const gaps = lowest.map((atMs, index) => atMs - (lowest[index - 1] ?? 0));
+    expect(lowest.length).toBeGreaterThan(8);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(priorityAgeingMs + 25 * 60_000);
   });
 });

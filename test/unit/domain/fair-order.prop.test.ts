@@ -113,3 +113,53 @@ describe('a fair order', () => {
     expect([...order.order()]).toEqual(['h']);
   });
 });
+
+describe('ageing', () => {
+  const afterMs = 60_000;
+  const floods = fc.record({
+    weights: fc.array(fc.integer({ min: 1, max: 64 }), { minLength: 2, maxLength: 6 }),
+    turnsMs: fc.array(fc.integer({ min: 1, max: 2 * afterMs }), { minLength: 20, maxLength: 120 }),
+  });
+
+  it('passes over nobody who has waited long enough, but for those who have waited longer', () => {
+    fc.assert(
+      fc.property(floods, ({ weights, turnsMs }) => {
+        let nowMs = 0;
+        const order = new FairOrder<number>({ afterMs, nowMs: () => nowMs });
+        const paths = weights.map((weight, index) => [{ name: String(index), weight, ages: true }]);
+        paths.forEach((path, index) => {
+          order.add(path, index);
+          order.waits(path);
+        });
+        const sinceMs = weights.map(() => 0);
+        const passedOver = weights.map(() => 0);
+        for (const turnMs of turnsMs) {
+          const next = order.next(() => true) ?? -1;
+          expect(next).toBe([...order.order()][0]);
+          weights.forEach((_, index) => {
+            const isAged = nowMs - (sinceMs[index] ?? 0) >= afterMs;
+            passedOver[index] = index !== next && isAged ? (passedOver[index] ?? 0) + 1 : 0;
+          });
+          expect(Math.max(...passedOver)).toBeLessThan(weights.length);
+          order.served(paths[next] ?? [], 1);
+          sinceMs[next] = nowMs;
+          nowMs += turnMs;
+        }
+      }),
+    );
+  });
+
+  it('changes nothing for who is served in time, and nothing for who has nothing to be served', () => {
+    let nowMs = 0;
+    const order = new FairOrder<string>({ afterMs, nowMs: () => nowMs });
+    const paths = new Map(
+      ['heavy', 'light'].map((name, index) => [name, [{ name, weight: 16 - 15 * index, ages: true }]]),
+    );
+    for (const [name, path] of paths) order.add(path, name);
+    order.waits(paths.get('heavy') ?? []);
+    order.waits(paths.get('light') ?? []);
+    order.rests(paths.get('light') ?? []);
+    nowMs = 10 * afterMs;
+    expect([...order.order()]).toEqual(['heavy', 'light']);
+  });
+});
