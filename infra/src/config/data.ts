@@ -1,0 +1,52 @@
+/** The Cassandra of an environment on Kubernetes: a K8ssandraCluster, or a ring that somebody else runs. */
+import { z } from 'zod';
+import { dnsLabel, gibibytes, hostPort, mebibytes, milliCores } from './primitives.ts';
+
+const keyspace = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,47}$/, 'a keyspace: lower-case letters, digits and _')
+  .default('troupe');
+
+export const dataSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('k8ssandra'),
+    namespace: dnsLabel.default('cassandra'),
+    clusterName: dnsLabel.default('troupe'),
+    dataCenter: dnsLabel,
+    serverVersion: z
+      .string()
+      .regex(/^5\.\d+\.\d+$/, 'Cassandra 5.x.y')
+      .default('5.0.4'),
+    nodes: z.int().min(1).max(1_000).default(3),
+    racks: z
+      .array(z.strictObject({ name: dnsLabel, zone: z.string().min(1) }))
+      .max(10)
+      .default([]),
+    storageGb: gibibytes.default(500),
+    storageClass: dnsLabel.optional(),
+    cpuMilli: milliCores.default(4_000),
+    memoryMb: mebibytes.default(16_384),
+    heapMb: mebibytes.default(8_192),
+    keyspace,
+    replication: z.int().min(1).max(7).default(3),
+    backup: z
+      .strictObject({
+        bucket: z.string().min(3).max(63),
+        region: z.string().min(1),
+        /** A Secret with the credentials of the bucket, in Medusa's form. */
+        secret: dnsLabel,
+        schedule: z.string().min(9).default('0 3 * * *'),
+        keepDays: z.int().min(1).max(3_650).default(14),
+      })
+      .optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('external'),
+    contactPoints: z.array(hostPort).min(1).max(20),
+    localDataCenter: z.string().min(1),
+    keyspace,
+    replication: z.record(z.string().min(1), z.int().min(1).max(9)),
+  }),
+]);
+
+export type DataConfig = z.infer<typeof dataSchema>;

@@ -1,0 +1,39 @@
+/** The environments of one machine: processes (`local`), or containers (`docker`). */
+import { z } from 'zod';
+import { anyPort, image, mebibytes, port } from './primitives.ts';
+
+export const localSchema = z.strictObject({
+  kind: z.literal('local'),
+  name: z.literal('local').default('local'),
+  /** Everything the processes keep: data, logs, process ids. Relative to infra/. */
+  dataDir: z.string().min(1).default('../.troupe/local'),
+  store: z.enum(['cassandra', 'sqlite']).default('cassandra'),
+  nodes: z.int().min(1).max(16).default(2),
+  threadsPerNode: z.int().min(1).max(64).default(1),
+  handlerDirs: z.array(z.string().min(1)).min(1).max(20).default(['../examples/handlers']),
+  ports: z
+    .strictObject({
+      nats: port.default(4222),
+      cassandra: port.default(9042),
+      gateway: port.default(50051),
+      /** Probes: the gateway's, then one more for each node. */
+      http: port.default(8080),
+    })
+    .prefault({}),
+  cassandraHeapMb: mebibytes.default(1_024),
+  drainSeconds: z.int().min(1).max(3_600).default(20),
+});
+
+export const dockerSchema = z.strictObject({
+  kind: z.literal('docker'),
+  name: z.literal('local-docker').default('local-docker'),
+  image: image.default({ repository: 'troupe', tag: 'local' }),
+  nodes: z.int().min(1).max(16).default(2),
+  threadsPerNode: z.int().min(1).max(64).default(1),
+  /** Folder of the host that the workers see as /handlers. */
+  handlersDir: z.string().min(1).default('../examples/handlers'),
+  ports: z.strictObject({ gateway: anyPort.default(50051), http: anyPort.default(8080) }).prefault({}),
+});
+
+export type LocalConfig = z.infer<typeof localSchema>;
+export type DockerConfig = z.infer<typeof dockerSchema>;

@@ -1,0 +1,26 @@
+/** The NATS of an environment on Kubernetes: three servers from the chart, or one that somebody else runs. */
+import { z } from 'zod';
+import { dnsLabel, gibibytes, hostPort, mebibytes, milliCores } from './primitives.ts';
+
+export const messagingSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('cluster'),
+    namespace: dnsLabel.default('nats'),
+    chartVersion: z
+      .string()
+      .regex(/^\d+\.\d+\.\d+$/)
+      .default('2.14.2'),
+    servers: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(3),
+    storageGb: gibibytes.default(50),
+    storageClass: dnsLabel.optional(),
+    cpuMilli: milliCores.default(2_000),
+    memoryMb: mebibytes.default(8_192),
+  }),
+  z.strictObject({
+    kind: z.literal('external'),
+    servers: z.array(hostPort).min(1).max(20),
+    replicas: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(3),
+  }),
+]);
+
+export type MessagingConfig = z.infer<typeof messagingSchema>;

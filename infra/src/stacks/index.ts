@@ -1,0 +1,16 @@
+/** Which stacks an environment has. Stacks share configuration, never values of one another's state. */
+import type { App } from '../cdk.ts';
+import type { Environment } from '../config/environment.ts';
+
+/** Adds the stacks of one environment to the app. */
+export function addStacks(app: App, environment: Environment): void {
+  void app;
+  switch (environment.kind) {
+    case 'local':
+      return;
+    case 'docker':
+      return;
+    case 'kubernetes':
+      return;
+  }
+}
