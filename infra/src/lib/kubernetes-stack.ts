@@ -1,0 +1,37 @@
+/** A stack on Kubernetes: its backend, its provider, and objects in their order. */
+import type { Construct, TerraformResource } from '../cdk.ts';
+import { TerraformStack } from '../cdk.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { KubernetesObject } from '../objects/kubernetes-object.ts';
+import { addBackend } from './backend.ts';
+import type { KubeObjectsOptions } from './kube-objects.ts';
+import { addKubeObjects } from './kube-objects.ts';
+import { HelmProvider } from './helm-release.ts';
+import { KubectlProvider } from './kubectl-manifest.ts';
+
+/** What a stack of Kubernetes is for. */
+export type KubernetesStackKind = 'platform' | 'messaging' | 'data' | 'app' | 'observability' | 'queues';
+
+export class KubernetesStack extends TerraformStack {
+  readonly environment: KubernetesEnvironment;
+
+  constructor(scope: Construct, kind: KubernetesStackKind, environment: KubernetesEnvironment) {
+    const name = `${kind}-${environment.name}`;
+    super(scope, name);
+    this.environment = environment;
+    addBackend(this, name, environment.state);
+    new KubectlProvider(this, 'kubectl', environment.cluster);
+  }
+
+  /** For the stacks that install charts. */
+  addHelm(): void {
+    new HelmProvider(this, 'helm', this.environment.cluster);
+  }
+
+  addObjects(
+    objects: readonly KubernetesObject[],
+    options: Omit<KubeObjectsOptions, 'namespace'> = {},
+  ): readonly TerraformResource[] {
+    return addKubeObjects(this, objects, { namespace: this.environment.namespace, ...options });
+  }
+}
