@@ -13,7 +13,7 @@ A value comes from the first of these that has it:
 2. the environment (\`TROUPE_GATEWAY_PORT=50052\`; lists as \`a,b\`, maps as \`a=1,b=2\`),
 3. the file \`troupe.config.yaml\`, \`troupe.config.yml\` or \`troupe.config.json\` in the working directory, or the one that
    \`--config\` or \`TROUPE_CONFIG\` names,
-4. a preset of the command (\`troupe dev\`: 4 shards, reflection on; on a terminal readable logs, warnings and worse),
+4. a preset of the command (\`troupe dev\`: reflection on; on a terminal readable logs, warnings and worse),
 5. the default below.
 
 Unknown keys and unknown \`TROUPE_\` variables are refused, and all problems are reported at once. (Variables that Kubernetes
