@@ -86,8 +86,8 @@ module.exports = {
     layer(
       'kernel-knows-no-job',
       '^src/actors/kernel/',
-      '^src/(actors/kernel/|application/ports/runtime\\.ts$|domain/errors\\.ts$)',
-      'The kernel knows the runtime port and the error registry.',
+      '^src/(actors/kernel/|application/ports/runtime\\.ts$|domain/(errors|measures)\\.ts$)',
+      'The kernel knows the runtime port, the error registry and the names of its measures.',
     ),
     layer(
       'supervisor-knows-no-job',

@@ -3,6 +3,7 @@ import type { Clock, Random, Telemetry } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { RateMeter } from '../domain/rate-meter.ts';
 import { retryAfterMs } from '../domain/retry-after.ts';
+import { gauges } from '../domain/measures.ts';
 
 export interface AdmissionLimits {
   /** Jobs of submits that are not answered yet. */
@@ -37,10 +38,10 @@ export function createAdmission({ telemetry, limits, ...runtime }: AdmissionPart
   const bytes = new Quota('bytes', limits.maxBytes, runtime);
   const watches = new Quota('watches', limits.maxWatches, runtime);
   const jobsGauge = telemetry.gauge({
-    name: 'troupe_gateway_jobs_in_flight',
+    ...gauges.gatewayJobsInFlight,
     help: 'Jobs of submits that are not answered yet.',
   });
-  const watchesGauge = telemetry.gauge({ name: 'troupe_gateway_watches_open', help: 'Open watches.' });
+  const watchesGauge = telemetry.gauge({ ...gauges.gatewayWatchesOpen, help: 'Open watches.' });
   watchesGauge.set(0);
 
   return {

@@ -17,6 +17,7 @@ import { TroupeError } from '../domain/errors.ts';
 import { defaultTenant } from '../domain/queue.ts';
 import { arriving } from './arriving-messages.ts';
 import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
+import { counters, histograms } from '../domain/measures.ts';
 
 export interface CallScope {
   unary<Request, Response>(
@@ -153,14 +154,12 @@ function createFailures(
 function instruments(telemetry: Telemetry): { readonly requests: Counter; readonly durations: Histogram } {
   return {
     requests: telemetry.counter({
-      name: 'troupe_grpc_requests_total',
+      ...counters.grpcRequests,
       help: 'Finished calls by method and status code.',
-      labelNames: ['method', 'code'],
     }),
     durations: telemetry.histogram({
-      name: 'troupe_grpc_request_duration_seconds',
+      ...histograms.grpcDuration,
       help: 'Duration of unary calls inside the gateway.',
-      labelNames: ['method'],
     }),
   };
 }

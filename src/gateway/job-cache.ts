@@ -8,6 +8,7 @@ import type { JobCache } from '../application/ports/job-cache.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { JobRecord } from '../domain/job.ts';
+import { counters } from '../domain/measures.ts';
 
 export interface JobCacheOptions {
   readonly telemetry: Telemetry;
@@ -40,9 +41,8 @@ export function createJobCache(options: JobCacheOptions): ClosableJobCache {
   const maxBytes = options.maxBytes ?? 64 * 1_048_576;
   const cache = new NodeCache({ useClones: false, checkperiod: sweepSeconds, deleteOnExpire: true });
   const requests = options.telemetry.counter({
-    name: 'troupe_cache_requests_total',
+    ...counters.cacheRequests,
     help: 'Look-ups in a cache of the gateway by their result.',
-    labelNames: ['cache', 'result'],
   });
   /** Bytes by id, in order of entry. */
   const order = new Map<string, number>();

@@ -6,6 +6,7 @@ import type { Clock, Telemetry } from '../../application/ports/runtime.ts';
 import type { DeadLetterReason } from './actor.ts';
 import type { EventBus } from './events.ts';
 import { RingBuffer } from './ring-buffer.ts';
+import { counters } from '../../domain/measures.ts';
 
 export interface DeadLetter {
   readonly path: string;
@@ -27,9 +28,8 @@ const KEPT = 256;
 
 export function createDeadLetters(clock: Clock, telemetry: Telemetry, events: EventBus): DeadLetters {
   const counter = telemetry.counter({
-    name: 'troupe_dead_letters_total',
+    ...counters.deadLetters,
     help: 'Messages between actors that nobody handled, by reason.',
-    labelNames: ['reason'],
   });
   const kept = new RingBuffer<DeadLetter>(KEPT);
   const counts: Record<DeadLetterReason, number> = {

@@ -13,6 +13,7 @@ import { PathRef, resolvePath } from './path-ref.ts';
 import { createTurnScheduler } from './scheduler.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { TreeNode } from './tree.ts';
+import { counters } from '../../domain/measures.ts';
 
 export interface ActorSystemOptions {
   readonly clock: Clock;
@@ -76,11 +77,13 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
   };
 }
 
+type CountedByKind = (typeof counters)['actorCrashes' | 'actorRestarts' | 'actorsAbandoned'];
+
 function createKernel(options: ActorSystemOptions): Kernel & { setRoot(root: Cell<unknown>): void } {
   const { clock, random, log, telemetry } = options;
   const events = createEventBus(log);
   const deadLetters = createDeadLetters(clock, telemetry, events);
-  const byKind = (name: string, help: string) => telemetry.counter({ name, help, labelNames: ['kind'] });
+  const byKind = (measure: CountedByKind, help: string) => telemetry.counter({ ...measure, help });
   let root: Cell<unknown> | undefined;
 
   const kernel: Kernel = {
@@ -90,9 +93,9 @@ function createKernel(options: ActorSystemOptions): Kernel & { setRoot(root: Cel
     scheduler: options.scheduler ?? createTurnScheduler(clock),
     deadLetters,
     events,
-    crashes: byKind('troupe_actor_crashes_total', 'Lives of actors that ended with an error, by kind of actor.'),
-    restarts: byKind('troupe_actor_restarts_total', 'Further lives begun by supervisors, by kind of actor.'),
-    abandoned: byKind('troupe_actors_abandoned_total', 'Actors that did not stop in time, by kind of actor.'),
+    crashes: byKind(counters.actorCrashes, 'Lives of actors that ended with an error, by kind of actor.'),
+    restarts: byKind(counters.actorRestarts, 'Further lives begun by supervisors, by kind of actor.'),
+    abandoned: byKind(counters.actorsAbandoned, 'Actors that did not stop in time, by kind of actor.'),
     createCell: (name, definition, owner) => new ActorCell(kernel, name, definition, owner),
     cellOf(ref) {
       if (ref instanceof ActorCell) return ref as Cell<unknown>;

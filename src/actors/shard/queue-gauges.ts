@@ -3,6 +3,7 @@
  * cluster. A shard tells its part at each tick and takes it back when it stops. At most `queuesMax` queues are told apart.
  */
 import type { Gauge, Telemetry } from '../../application/ports/runtime.ts';
+import { gauges } from '../../domain/measures.ts';
 
 export const queuesMax = 1_000;
 const toldEveryMs = 1_000;
@@ -37,21 +38,17 @@ export class QueueGauges {
   #toldAtMs = -Infinity;
 
   constructor(telemetry: Telemetry) {
-    const labelNames = ['tenant', 'queue'];
     this.#jobs = telemetry.gauge({
-      name: 'troupe_queue_jobs',
+      ...gauges.queueJobs,
       help: 'Unfinished jobs by queue: waiting (QUEUED), later (SCHEDULED, RETRYING), running (RUNNING, CANCELLING).',
-      labelNames: [...labelNames, 'standing'],
     });
     this.#bytes = telemetry.gauge({
-      name: 'troupe_queue_open_bytes',
+      ...gauges.queueOpenBytes,
       help: 'Inputs of the jobs of a queue that do not run yet.',
-      labelNames,
     });
     this.#oldest = telemetry.gauge({
-      name: 'troupe_queue_oldest_wait_seconds',
+      ...gauges.queueOldestWait,
       help: 'How long the oldest QUEUED job of a queue has waited; 0 when none does.',
-      labelNames,
     });
   }
 

@@ -8,6 +8,7 @@ import type { ShardBatcher } from '../../application/shard-batcher.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { QueueGauges } from './queue-gauges.ts';
+import { counters, gauges, histograms } from '../../domain/measures.ts';
 
 export interface StopRun {
   readonly jobId: JobId;
@@ -75,35 +76,32 @@ export interface ShardMetrics {
 export function createShardMetrics(telemetry: Telemetry): ShardMetrics {
   return {
     jobs: telemetry.gauge({
-      name: 'troupe_jobs',
+      ...gauges.jobs,
       help: 'Unfinished jobs by state and shard.',
-      labelNames: ['shard', 'state'],
     }),
     queues: new QueueGauges(telemetry),
     commitSeconds: telemetry.histogram({
-      name: 'troupe_commit_duration_seconds',
+      ...histograms.commitDuration,
       help: 'Time of one group commit.',
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
     }),
     commitRecords: telemetry.histogram({
-      name: 'troupe_commit_group_records',
+      ...histograms.commitGroupRecords,
       help: 'Records in one group commit.',
       buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
     }),
     waitSeconds: telemetry.histogram({
-      name: 'troupe_job_start_latency_seconds',
+      ...histograms.startLatency,
       help: 'From QUEUED to the claim.',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 300],
     }),
     transitions: telemetry.counter({
-      name: 'troupe_job_transitions_total',
+      ...counters.transitions,
       help: 'Transitions made durable, by event.',
-      labelNames: ['event'],
     }),
     outbox: telemetry.gauge({
-      name: 'troupe_outbox_tasks',
+      ...gauges.outboxTasks,
       help: 'Durable facts that JetStream does not have yet.',
-      labelNames: ['shard'],
     }),
   };
 }

@@ -6,6 +6,7 @@ import type { Counter, Gauge, Histogram, Telemetry } from '../../application/por
 import type { ShardBatcher } from '../../application/shard-batcher.ts';
 import type { NodeHandlers } from './node-handlers.ts';
 import type { SlotLedger } from './slot-ledger.ts';
+import { counters, gauges, histograms } from '../../domain/measures.ts';
 
 export interface WorkerServices {
   readonly nodeId: string;
@@ -55,26 +56,22 @@ export interface WorkerMetrics {
 export function createWorkerMetrics(telemetry: Telemetry): WorkerMetrics {
   return {
     queueDepth: telemetry.gauge({
-      name: 'troupe_queue_depth',
+      ...gauges.queueDepth,
       help: 'Messages of a queue in JetStream, taken ones not yet acknowledged included, as this node saw it last.',
-      labelNames: ['tenant', 'queue'],
     }),
     unserved: telemetry.gauge({
-      name: 'troupe_jobs_unserved',
+      ...gauges.jobsUnserved,
       help: 'Jobs that wait for a handler, or a version of it, that no live node has.',
-      labelNames: ['tenant', 'queue', 'handler', 'version'],
     }),
-    runs: telemetry.gauge({ name: 'troupe_runs', help: 'Runs of this node by phase.', labelNames: ['phase'] }),
+    runs: telemetry.gauge({ ...gauges.runs, help: 'Runs of this node by phase.' }),
     runSeconds: telemetry.histogram({
-      name: 'troupe_attempt_duration_seconds',
+      ...histograms.attemptDuration,
       help: 'Time of one attempt, by handler.',
-      labelNames: ['handler'],
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800],
     }),
     ended: telemetry.counter({
-      name: 'troupe_runs_ended_total',
+      ...counters.runsEnded,
       help: 'Attempts that ended on this node, by outcome.',
-      labelNames: ['outcome'],
     }),
   };
 }

@@ -12,6 +12,7 @@ import type { NatsNames } from './names.ts';
 import { PublishLane } from './publish-lane.ts';
 import type { ReplyMux } from './reply-mux.ts';
 import type { StreamGuard } from './stream-guard.ts';
+import { counters } from '../../domain/measures.ts';
 
 export interface PublisherOptions {
   readonly link: NatsLink;
@@ -33,9 +34,8 @@ export class NatsPublisher implements Publisher {
   constructor(options: PublisherOptions) {
     this.#options = options;
     const failures = options.telemetry.counter({
-      name: 'troupe_nats_publish_failures_total',
+      ...counters.natsPublishFailures,
       help: 'JetStream publishes that were not confirmed.',
-      labelNames: ['code'],
     });
     const lane = {
       ...options,

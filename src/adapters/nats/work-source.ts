@@ -21,6 +21,7 @@ import { Pull } from './pull.ts';
 import type { PullInput } from './pull.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import type { Topology } from './topology.ts';
+import { counters } from '../../domain/measures.ts';
 
 export interface WorkSourceOptions {
   readonly link: NatsLink;
@@ -51,7 +52,7 @@ export class NatsWorkSource implements WorkSource {
     this.#options = options;
     this.#handBack = new HandBack(options.clock, options.limits.ackWaitMs, (ackTo) => this.giveBack(ackTo));
     this.#handedBack = options.telemetry.counter({
-      name: 'troupe_nats_late_deliveries_total',
+      ...counters.natsLateDeliveries,
       help: 'Work messages given back because no pull was waiting for them any more.',
     });
     options.link.connection.subscribe(`${this.#inbox}*`, { callback: (_error, message) => this.#receive(message) });

@@ -35,7 +35,7 @@ export interface Histogram {
 }
 
 export interface MetricOptions {
-  /** Full name with unit, e.g. `troupe_commit_duration_seconds`. */
+  /** Full name with unit; all of them stand in `domain/measures.ts`. */
   readonly name: string;
   readonly help: string;
   readonly labelNames?: readonly string[];

@@ -1,6 +1,7 @@
 /** What every store reports of its own work: one histogram and one counter, labelled by store and query. */
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock, Telemetry } from './runtime.ts';
+import { counters, histograms } from '../../domain/measures.ts';
 
 /** Runs one query of the store, times it and counts its error. */
 export interface StoreMeasures {
@@ -12,15 +13,13 @@ const durationBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.
 
 export function createStoreMeasures(store: string, clock: Clock, telemetry: Telemetry): StoreMeasures {
   const durations = telemetry.histogram({
-    name: 'troupe_store_query_duration_seconds',
+    ...histograms.storeQueryDuration,
     help: 'Time of one query of the store, as its caller sees it.',
-    labelNames: ['store', 'query'],
     buckets: durationBuckets,
   });
   const errors = telemetry.counter({
-    name: 'troupe_store_errors_total',
+    ...counters.storeErrors,
     help: 'Queries of the store that failed, by error code.',
-    labelNames: ['store', 'query', 'code'],
   });
   const labels = new Map<string, { readonly store: string; readonly query: string }>();
   const labelsOf = (query: string): { readonly store: string; readonly query: string } => {
