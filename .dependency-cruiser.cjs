@@ -37,7 +37,7 @@ module.exports = {
       name: 'no-cycles',
       severity: 'error',
       comment: 'A cycle has no layer. (One that exists in types only, within a layer, is no cycle when it runs.)',
-      from: { path: '^(src|test|bench|examples)/' },
+      from: { path: '^(src|test|bench|examples|infra)/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only', 'dynamic-import'] } },
     },
     {
@@ -175,6 +175,35 @@ module.exports = {
       '^src/(handlers|client)/',
       "Samples show what a user's own project can do.",
     ),
+
+    {
+      name: 'infra-imports-contract',
+      severity: 'error',
+      comment: 'What is declared shares names with the code, and nothing else.',
+      from: { path: '^infra/' },
+      to: { path: '^(src|test|bench|scripts)/', pathNot: '^src/contract/' },
+    },
+    {
+      name: 'cdk-in-one-file',
+      severity: 'error',
+      comment: 'Moving to another CDK is an edit of infra/src/cdk.ts.',
+      from: { path: '^infra/src/', pathNot: '^infra/src/cdk\\.ts$' },
+      to: { path: 'node_modules/(cdktf|cdktn|constructs)/' },
+    },
+    {
+      name: 'objects-know-no-cdk',
+      severity: 'error',
+      comment: 'Objects of Kubernetes are values made of a configuration: also printed as YAML, without any CDK.',
+      from: { path: '^infra/src/objects/' },
+      to: { path: '^infra/src/(cdk\\.ts$|stacks/|local/)' },
+    },
+    {
+      name: 'objects-need-no-io',
+      severity: 'error',
+      comment: 'Objects are pure: neither files nor the machine they are made on.',
+      from: { path: '^infra/src/objects/' },
+      to: { dependencyTypes: ['core'] },
+    },
 
     driver('nats-in-its-adapter', 'node_modules/@nats-io/', '^src/adapters/nats/'),
     driver('cassandra-in-its-adapter', 'node_modules/cassandra-driver/', '^src/adapters/cassandra/'),

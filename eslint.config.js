@@ -23,6 +23,9 @@ const environmentImport = {
   importNames: ['env'],
   message: 'Only src/config reads the environment; take the value as an option.',
 };
+/** Programs, each of which is started by a command: the app of the CDK, the printer of YAML, what provisioners run. */
+const infraEdges = ['infra/src/main.ts', 'infra/src/render.ts', 'infra/src/local/main.ts'];
+const infraEnvironment = { ...environment, message: 'Only the programs of infra/src read the environment.' };
 const timerImports = ['node:timers', 'node:timers/promises', 'node:perf_hooks'].map((name) => ({
   name,
   message: 'Time is a port: take a Clock.',
@@ -31,12 +34,13 @@ const timerImports = ['node:timers', 'node:timers/promises', 'node:perf_hooks'].
 export default tseslint.config(
   {
     ignores: [
-      'node_modules/**',
+      '**/node_modules/**',
       'build/**',
       'coverage/**',
       '.troupe/**',
       'docs/**',
-      'infra/**',
+      'infra/cdktf.out/**',
+      'infra/rendered/**',
       '**/fixtures/**',
       '*.cjs',
       'examples/**/*.js',
@@ -70,7 +74,7 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
     },
   },
-  { files: ['src/**/*.ts'], rules: { 'max-params': ['error', { max: 4 }] } },
+  { files: ['src/**/*.ts', 'infra/src/**/*.ts'], rules: { 'max-params': ['error', { max: 4 }] } },
   {
     files: ['src/**/*.ts'],
     ignores: ['src/config/**'],
@@ -95,9 +99,20 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['src/cli/**', 'scripts/**', 'bench/**'], rules: { 'no-console': 'off' } },
   {
-    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    files: ['infra/src/**/*.ts'],
+    ignores: infraEdges,
+    rules: {
+      'no-restricted-properties': ['error', infraEnvironment],
+      'no-restricted-imports': ['error', { paths: [{ ...environmentImport, message: infraEnvironment.message }] }],
+    },
+  },
+  {
+    files: ['src/cli/**', 'scripts/**', 'bench/**', 'infra/scripts/**', ...infraEdges],
+    rules: { 'no-console': 'off' },
+  },
+  {
+    files: ['test/**/*.ts', 'bench/**/*.ts', 'infra/test/**/*.ts'],
     rules: {
       // A `describe` is one function; the bound on files holds.
       'max-lines-per-function': 'off',

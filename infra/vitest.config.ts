@@ -1,10 +1,10 @@
-// Tests of what is declared (`npm test` in this folder), and of what it does when it is deployed (test/it, by `npm run test:deploy`).
+// Tests of what is declared: `npm test` in this folder. What it does when it is deployed is tested apart (test/it, test/kube).
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['node_modules/**', 'cdktf.out/**', 'test/it/**'],
+    exclude: ['node_modules/**', 'cdktf.out/**', 'test/it/**', 'test/kube/**'],
     environment: 'node',
     pool: 'forks',
     retry: 0,

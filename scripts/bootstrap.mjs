@@ -1,5 +1,5 @@
 // Runs before `npm start`, `npm test` and the like, on whatever Node the machine has (18 or later, so plain JavaScript):
-// 1. node_modules is what package-lock.json says, else `npm ci`;
+// 1. node_modules is what package-lock.json says, else `npm ci`; the same in each folder that is named (`bootstrap.mjs infra`);
 // 2. node_modules/.bin/node runs and is new enough, else it is repaired, else the machine's own Node must be.
 // npm puts node_modules/.bin first on the PATH, so the script that follows runs on that Node.
 // Silent when there is nothing to do; one clear line when it cannot help.
@@ -49,10 +49,10 @@ function readLock(file) {
 }
 
 /** npm writes node_modules/.package-lock.json at the end of every install: what is really there. */
-function isInstalled() {
-  const wanted = readLock(join(root, 'package-lock.json'));
-  if (wanted === undefined) giveUp('package-lock.json is missing or damaged; restore it from git');
-  const present = readLock(join(modules, '.package-lock.json'));
+function isInstalled(folder) {
+  const wanted = readLock(join(folder, 'package-lock.json'));
+  if (wanted === undefined) giveUp(`${folder}/package-lock.json is missing or damaged; restore it from git`);
+  const present = readLock(join(folder, 'node_modules', '.package-lock.json'));
   if (present === undefined) return false;
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '' || entry.link) return true;
@@ -62,11 +62,11 @@ function isInstalled() {
   });
 }
 
-function install() {
-  say('installing packages (npm ci)');
+function install(folder) {
+  say(`installing packages (npm ci${folder === root ? '' : ` in ${folder}`})`);
   const node = machineNode() ?? process.execPath;
   const npm = process.env.npm_execpath;
-  const options = { cwd: root, stdio: ['ignore', 2, 2] };
+  const options = { cwd: folder, stdio: ['ignore', 2, 2] };
   const run = npm
     ? spawnSync(node, [npm, 'ci', '--loglevel=error'], options)
     : spawnSync('npm', ['ci', '--loglevel=error'], options);
@@ -100,8 +100,10 @@ function ensureNode() {
 if (Number(process.versions.node.split('.')[0]) < oldestBootstrapMajor) {
   giveUp(`Node ${process.version} is too old; install Node ${oldestBootstrapMajor} or later (Node 24 is then fetched)`);
 }
-if (!isInstalled()) {
-  install();
-  if (!isInstalled()) say('node_modules still differs from package-lock.json after npm ci; going on');
+for (const folder of [root, ...process.argv.slice(2).map((name) => join(root, name))]) {
+  if (isInstalled(folder)) continue;
+  install(folder);
+  if (!isInstalled(folder))
+    say(`${folder}/node_modules still differs from its package-lock.json after npm ci; going on`);
 }
 ensureNode();

@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name) => join(root, 'node_modules', '.bin', name);
+/** infra/ has packages of its own. */
+const infra = join(root, 'infra');
+const infraBin = (name) => join(infra, 'node_modules', '.bin', name);
 const isQuick = process.argv.includes('--quick');
 const beganAt = Date.now();
 const scratch = mkdtempSync(join(tmpdir(), 'troupe-test-'));
@@ -23,7 +26,12 @@ const checks = [
   ['lint', bin('eslint'), ['--max-warnings', '0', '.']],
   ['format', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
   ['types', bin('tsc'), ['-p', '.']],
-  ['boundaries', bin('depcruise'), ['src', 'test', 'bench', 'examples']],
+  ['infra types', infraBin('tsc'), ['-p', 'infra']],
+  [
+    'boundaries',
+    bin('depcruise'),
+    ['src', 'test', 'bench', 'examples', 'infra/src', 'infra/environments', 'infra/test'],
+  ],
   ['unused', bin('knip'), []],
   ['proto', bin('buf'), ['lint']],
   ['proto compatibility', process.execPath, ['scripts/proto-breaking.mjs']],
@@ -40,6 +48,11 @@ const suites = [
   'chaos',
   'e2e',
 ];
+
+/** Suites of infra/, each with its own configuration of vitest. */
+const infraSuites = [['infra', 'vitest.config.ts']];
+/** What needs Java and Maven. */
+const leftOutByQuick = ['contract-cassandra'];
 
 /** Every npm script `docs:<page>` generates a page, and with `--check` says whether it is in step. */
 function generatedDocs() {
@@ -61,9 +74,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 /** Resolves with the exit code, and what was printed unless that goes straight to the terminal. */
-function run(command, args, stdio = 'inherit') {
+function run(command, args, { stdio = 'inherit', cwd = root } = {}) {
   return new Promise((resolve) => {
-    const step = spawn(command, args, { cwd: root, stdio });
+    const step = spawn(command, args, { cwd, stdio });
     steps.add(step);
     let text = '';
     for (const stream of [step.stdout, step.stderr]) stream?.on('data', (piece) => (text += piece));
@@ -80,7 +93,7 @@ function run(command, args, stdio = 'inherit') {
   });
 }
 
-function runs(command, args) {
+function works(command, args) {
   return spawnSync(command, args, { stdio: 'ignore', timeout: 20_000 }).status === 0;
 }
 
@@ -90,7 +103,7 @@ function record(name, startedAt, counts, note) {
 
 async function runCheck([name, command, args]) {
   const startedAt = Date.now();
-  const { status, text } = await run(command, args, ['ignore', 'pipe', 'pipe']);
+  const { status, text } = await run(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const passed = status === 0;
   console.log(`\n── ${name}\n${text}${passed ? `ok ${name}` : `FAILED ${name}`}`);
   const failures = passed ? [] : [text.slice(-maxFailureLength)];
@@ -127,13 +140,12 @@ function failuresOf(report) {
 }
 
 /** A suite that is empty, or fails without a failed test (a crash, an error outside a test), counts as one failure. */
-async function runSuite(name) {
+async function runSuite(name, { vitest, choice, cwd } = { vitest: bin('vitest'), choice: ['--project', name] }) {
   const startedAt = Date.now();
   console.log(`\n── ${name}`);
   const file = join(scratch, `${name}.json`);
-  const { status } = await run(bin('vitest'), [
-    ...['run', '--project', name, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
-  ]);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const { status } = await run(vitest, ['run', ...choice, ...reporters], { cwd });
   const report = readReport(file);
   const counts = {
     passed: report?.numPassedTests ?? 0,
@@ -149,18 +161,18 @@ async function runSuite(name) {
 /** What is missing for a Cassandra of our own, or undefined when there is one to be had. */
 function missingForCassandra() {
   if (process.env.TROUPE_CASSANDRA) return undefined;
-  const missing = [!runs('java', ['-version']) && 'Java 17', !runs('mvn', ['-v']) && 'Maven'].filter(Boolean);
-  if (missing.length === 0 || runs('docker', ['info'])) return undefined;
+  const missing = [!works('java', ['-version']) && 'Java 17', !works('mvn', ['-v']) && 'Maven'].filter(Boolean);
+  if (missing.length === 0 || works('docker', ['info'])) return undefined;
   return (
     `${missing.join(' and ')} missing: install them (Debian: apt install openjdk-17-jre-headless maven), ` +
     'or start Docker, or set TROUPE_CASSANDRA=host:port'
   );
 }
 
-async function runCassandraSuite(name) {
+async function runCassandraSuite(name, how) {
   const lack = missingForCassandra();
   if (lack === undefined) {
-    await runSuite(name);
+    await runSuite(name, how);
     return;
   }
   console.log(`\n── ${name}\nFAILED ${name}: ${lack}`);
@@ -177,17 +189,23 @@ function printSummary() {
     const line = `${name.padEnd(20)} ${(ms / 1000).toFixed(1).padStart(6)} s  ${counts.filter(Boolean).join(', ')}`;
     console.log(note === undefined ? line : `${line} (${note})`);
   }
-  if (isQuick) console.log('left out: contract-cassandra (test:quick runs nothing that needs Java and Maven)');
+  if (isQuick)
+    console.log(`left out: ${leftOutByQuick.join(', ')} (test:quick runs nothing that needs Java and Maven)`);
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
   console.log(`${((Date.now() - beganAt) / 1000).toFixed(0)} s in all`);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
   return sum('failed') === 0;
 }
 
+await run(process.execPath, ['scripts/bootstrap.mjs', 'infra']);
 await runChecks();
-for (const suite of suites) {
-  if (isStopped || (isQuick && suite === 'contract-cassandra')) continue;
-  await (suite === 'contract-cassandra' ? runCassandraSuite(suite) : runSuite(suite));
+const runs = [
+  ...suites.map((name) => [name]),
+  ...infraSuites.map(([name, file]) => [name, { vitest: infraBin('vitest'), choice: ['--config', file], cwd: infra }]),
+];
+for (const [name, how] of runs) {
+  if (isStopped || (isQuick && leftOutByQuick.includes(name))) continue;
+  await (leftOutByQuick.includes(name) ? runCassandraSuite(name, how) : runSuite(name, how));
 }
 rmSync(scratch, { recursive: true, force: true });
 const isGood = printSummary();

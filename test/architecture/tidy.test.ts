@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
-const listed = execFileSync('git', ['ls-files', '--', 'src', 'test', 'bench', 'examples', 'scripts'], {
+const listed = execFileSync('git', ['ls-files', '--', 'src', 'test', 'bench', 'examples', 'scripts', 'infra'], {
   cwd: project,
   encoding: 'utf8',
 });
 const files = listed.split('\n').filter((file) => /\.(ts|mjs)$/.test(file) && !file.includes('/fixtures/'));
-const sources = files.filter((file) => file.startsWith('src/'));
+const sources = files.filter((file) => /^(infra\/)?src\//.test(file));
 
 function textOf(file: string): string {
   try {
@@ -78,7 +78,7 @@ describe('the tree is tidy', () => {
     const known = (JSON.parse(run) as readonly { readonly file: string }[]).map(({ file }) =>
       file.replace(project, ''),
     );
-    const tests = files.filter((file) => file.endsWith('.test.ts') && textOf(file) !== '');
+    const tests = files.filter((file) => /^(?!infra\/).*\.test\.ts$/.test(file) && textOf(file) !== '');
     expect(tests.filter((file) => !known.includes(file))).toEqual([]);
   });
 });

@@ -3,8 +3,7 @@ import type { App } from '../cdk.ts';
 import type { Environment } from '../config/environment.ts';
 
 /** Adds the stacks of one environment to the app. */
-export function addStacks(app: App, environment: Environment): void {
-  void app;
+export function addStacks(_app: App, environment: Environment): void {
   switch (environment.kind) {
     case 'local':
       return;
