@@ -1,6 +1,7 @@
 /**
  * The command `troupe`. Results go to standard output, everything else to standard error; the exit code tells what
- * became of it (exit-code.ts). `dev` starts a cluster, `serve` one process of it; all other commands are clients.
+ * became of it (exit-code.ts). `dev` starts a cluster, `serve` one process of it, `migrate` and `backing` prepare
+ * for one; all other commands are clients.
  */
 import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../config/index.ts';
@@ -20,7 +21,9 @@ import { addFollowCommand } from './commands/follow-command.ts';
 import { addGetCommand, addListCommand, addRescheduleCommand, addWatchCommand } from './commands/job-commands.ts';
 import { addDrainCommand, addProfileCommand, addQuarantineCommands } from './commands/operator-commands.ts';
 import { addDeleteCommand, addOutputCommand } from './commands/payload-commands.ts';
+import { addBackingCommand } from './commands/backing-command.ts';
 import { addLogsCommand } from './commands/log-commands.ts';
+import { addMigrateCommand } from './commands/migrate-command.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
 import { addServeCommand } from './commands/serve-command.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
@@ -47,6 +50,8 @@ function buildProgram(context: CommandContext): Command {
     .exitOverride();
   addDevCommand(program, terminal, context.done);
   addServeCommand(program, context.done);
+  addMigrateCommand(program, context);
+  addBackingCommand(program, context);
   addSubmitCommand(program, context);
   addGetCommand(program, context);
   addWatchCommand(program, context);

@@ -26,22 +26,27 @@ function collect(value: string, previous: readonly string[] | undefined): readon
   return [...(previous ?? []), value];
 }
 
-export function addProcessFlags(command: Command): Command {
+/** Flags that say where a configuration comes from and which store it names. */
+export function addStoreFlags(command: Command): Command {
   return command
     .option('--store <kind>', 'sqlite (one file in the data folder) or cassandra')
+    .option('--data-dir <dir>', 'folder for everything that is kept (.troupe)')
+    .option('--log-level <level>', 'debug, info, warn, error, silent')
+    .option('--config <file>', 'configuration file (troupe.config.yaml, .yml or .json)')
+    .option('--set <key=value>', 'any key of the configuration; may be repeated', collect);
+}
+
+export function addProcessFlags(command: Command): Command {
+  return addStoreFlags(command)
     .option('--handlers <dir>', 'folder with your handlers; reloaded when they change; may be repeated', collect)
     .option('--port <number>', 'gRPC port (50051; 0: any free one)')
     .option('--host <address>', 'gRPC address (127.0.0.1)')
     .option('--http-port <number>', 'port of /healthz, /readyz, /metrics (8080)')
-    .option('--data-dir <dir>', 'folder for everything that is kept (.troupe)')
     .option('--threads <number>', 'worker threads (one for each core)')
     .option('--roles <list>', 'gateway,shards,workers: what this process does')
     .option('--node-id <name>', 'name of this process in the cluster')
     .option('--nats <servers>', 'the NATS to use: host:port,host:port')
-    .option('--insecure', 'allow an address other than loopback without TLS')
-    .option('--log-level <level>', 'debug, info, warn, error, silent')
-    .option('--config <file>', 'configuration file (troupe.config.yaml, .yml or .json)')
-    .option('--set <key=value>', 'any key of the configuration; may be repeated', collect);
+    .option('--insecure', 'allow an address other than loopback without TLS');
 }
 
 /** `--set gateway.port=0` → `['gateway.port', '0']` */

@@ -58,11 +58,22 @@ export async function startBackingServices(
   }
 }
 
+export function natsSyncInterval({ nats }: Config): string {
+  return nats.syncIntervalMs === 0 ? 'always' : `${String(nats.syncIntervalMs)}ms`;
+}
+
+/** Of the Cassandra of this machine: the port of the first contact point, and the one among nodes that follows from it. */
+export function cassandraPorts({ store }: Config): { readonly nativePort: number; readonly storagePort: number } {
+  const [first = '127.0.0.1:9042'] = store.cassandra.contactPoints;
+  const nativePort = Number(first.split(':')[1] ?? '9042');
+  return { nativePort, storagePort: nativePort - storagePortBelow };
+}
+
 async function startNats(
   config: Config,
   { cacheDir, log }: { readonly cacheDir: string; readonly log: Logger },
 ): Promise<Service & { readonly url: string }> {
-  const { serverPath, port, syncIntervalMs } = config.nats;
+  const { serverPath, port } = config.nats;
   const binary = await findNatsServer({
     ...(serverPath !== undefined && { explicitPath: serverPath }),
     cacheDir: resolve(cacheDir, 'bin'),
@@ -73,7 +84,7 @@ async function startNats(
     path: binary.path,
     storeDir: resolve(config.dataDir, 'nats'),
     port,
-    syncInterval: syncIntervalMs === 0 ? 'always' : `${String(syncIntervalMs)}ms`,
+    syncInterval: natsSyncInterval(config),
     log,
   });
   return { url: server.url, note: `nats-server ${binary.version} on ${server.url}`, stop: () => server.stop() };
@@ -88,12 +99,10 @@ async function startCassandraIfAway(
   if (host !== '127.0.0.1' || (await answers(host, Number(port)))) return undefined;
   const install = await provisionCassandra({ cacheDir: options.cacheDir, log: options.log });
   options.say(`starting Cassandra ${install.version} (about 15 s) ...`);
-  const nativePort = Number(port);
   const cassandra = await startCassandra({
     install,
     dataDir: resolve(config.dataDir, 'cassandra'),
-    nativePort,
-    storagePort: nativePort - storagePortBelow,
+    ...cassandraPorts(config),
     heapMb: cassandraHeapMb,
   });
   return { note: `Cassandra ${install.version} on ${first}`, stop: () => cassandra.stop() };

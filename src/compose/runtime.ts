@@ -14,12 +14,13 @@ export interface ProcessRuntime {
   readonly telemetry: PrometheusTelemetry;
 }
 
-export function createRuntime(config: Config, nodeId: string): ProcessRuntime {
+/** `writeLog` takes the lines of the log; absent: standard output. */
+export function createRuntime(config: Config, nodeId: string, writeLog?: (line: string) => void): ProcessRuntime {
   const { level, pretty } = config.log;
   return {
     clock: createSystemClock(),
     random: createSystemRandom(),
-    log: createLogger({ level, pretty, bindings: pretty ? {} : { nodeId } }),
+    log: createLogger({ level, pretty, bindings: pretty ? {} : { nodeId }, ...(writeLog && { write: writeLog }) }),
     telemetry: createPrometheusTelemetry({ processMetrics: true }),
   };
 }

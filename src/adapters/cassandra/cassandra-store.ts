@@ -4,7 +4,7 @@
  */
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
-import type { Store } from '../../application/ports/store.ts';
+import type { SchemaClimb, Store } from '../../application/ports/store.ts';
 import { createStoreMeasures } from '../../application/ports/store-measures.ts';
 import { createCassandraPayloadStore } from './cassandra-payload-store.ts';
 import { createCassandraQueueStore } from './cassandra-queue-store.ts';
@@ -88,12 +88,13 @@ function createFacts(client: CqlClient, clock: Clock): Store['agreeFacts'] {
     });
 }
 
-function assemble(client: CqlClient, clock: Clock): Store {
+function assemble(client: CqlClient, clock: Clock, schema: SchemaClimb): Store {
   const timestamps = createWriteTimestamps(clock);
   const expiries = createPartitionExpiries();
   const register = createQueueRegister(client);
   return {
     kind: 'cassandra',
+    schema,
     jobs: {
       ...createShardFence({ client, clock, timestamps, expiries }),
       ...createJobReads(client, clock),
@@ -122,8 +123,8 @@ export async function openCassandraStore(options: CassandraStoreOptions): Promis
   const client = await connectKeyspace(options, clientOptions);
   try {
     await warnAboutSettings(client, log);
-    await migrateKeyspace(client, keyspace, clock, log);
-    return assemble(client, clock);
+    const schema = await migrateKeyspace(client, keyspace, clock, log);
+    return assemble(client, clock, schema);
   } catch (error) {
     await client.close();
     throw error;

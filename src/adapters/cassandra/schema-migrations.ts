@@ -7,6 +7,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import type { SchemaClimb } from '../../application/ports/store.ts';
 import { isUnknownName } from './cassandra-error.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createCluster } from './tables/cluster.ts';
@@ -122,20 +123,26 @@ async function climb(client: CqlClient, holder: string, from: number, clock: Clo
   }
 }
 
-export async function migrateKeyspace(client: CqlClient, keyspace: string, clock: Clock, log: Logger): Promise<void> {
+export async function migrateKeyspace(
+  client: CqlClient,
+  keyspace: string,
+  clock: Clock,
+  log: Logger,
+): Promise<SchemaClimb> {
   const before = await ensureMigrationTable(client, keyspace, clock);
   refuseNewer(keyspace, before);
-  if (before === schemaVersion) return;
+  if (before === schemaVersion) return { from: before, to: schemaVersion };
   const holder = randomUUID();
   if (!(await acquireLock(client, holder, clock))) {
     refuseNewer(keyspace, await presentVersion(client));
-    return;
+    return { from: before, to: schemaVersion };
   }
   try {
     const from = await presentVersion(client);
     refuseNewer(keyspace, from);
     await climb(client, holder, from, clock);
     if (from < schemaVersion) log.info({ keyspace, fromVersion: from, toVersion: schemaVersion }, 'schema migrated');
+    return { from, to: schemaVersion };
   } finally {
     await client.conditional(migrations.releaseLock, [holder]).catch((error: unknown) => {
       log.warn({ err: error, leaseSeconds }, 'lock of the schema not released, it expires by itself');

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { TroupeError } from '../../domain/errors.ts';
+import type { SchemaClimb } from '../../application/ports/store.ts';
 import { inTransaction } from './transaction.ts';
 
 /** "TRUP": marks the file as ours. */
@@ -97,7 +98,7 @@ function checkFile(file: DatabaseSync, path: string): number {
   return version;
 }
 
-export function migrateSchema(file: DatabaseSync, path: string): { readonly from: number; readonly to: number } {
+export function migrateSchema(file: DatabaseSync, path: string): SchemaClimb {
   if (checkFile(file, path) === schemaVersion) return { from: schemaVersion, to: schemaVersion };
   return inTransaction(file, () => {
     // Again, now that no other process can be climbing.

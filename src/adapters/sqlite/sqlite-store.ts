@@ -44,13 +44,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const log = options.log.child({ component: 'sqlite' });
   const file = openDatabaseFile(path, options.maxPages);
   try {
-    const { from, to } = migrateSchema(file, path);
+    const schema = migrateSchema(file, path);
+    const { from, to } = schema;
     if (from !== to) log.info({ path, fromVersion: from, toVersion: to }, 'schema migrated');
     const database = createSqliteDatabase(file, clock, createStoreMeasures('sqlite', clock, telemetry));
     const alive = database.prepare('SELECT 1 FROM cluster');
     const stopSweep = startExpirySweep(database, clock, log);
     return {
       kind: 'sqlite',
+      schema,
       jobs: createSqliteJobStore(database, clock),
       queues: createSqliteQueueStore(database),
       payloads: createSqlitePayloadStore(database, clock),

@@ -9,8 +9,15 @@ export interface ClusterFacts {
   readonly shardCount: number;
 }
 
+/** Versions of the schema: what opening the store found (0: nothing), and what it is since then. */
+export interface SchemaClimb {
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface Store {
   readonly kind: 'sqlite' | 'cassandra';
+  readonly schema: SchemaClimb;
   readonly jobs: JobStore;
   readonly queues: QueueStore;
   readonly payloads: PayloadStore;

@@ -32,6 +32,7 @@ export function openModelStore(parts: ModelStoreParts): Store {
     isClosed ? Promise.reject(new TroupeError('SHUTTING_DOWN')) : parts.transport(name, serve);
   return {
     kind: 'cassandra',
+    schema: { from: 1, to: 1 },
     jobs: createJobs({ ...parts, transport }),
     queues: {
       createQueue: (input) => transport('create queue', () => extras.createQueue(input)),

@@ -17,6 +17,8 @@ import type { CassandraInstall } from './cassandra-install.ts';
 const startTimeoutMs = 120_000;
 const stopTimeoutMs = 30_000;
 const probeIntervalMs = 100;
+/** An idle conditional commit waits for it about three times, and a longer one gained no throughput. */
+export const defaultCommitLogWindowMs = 1;
 
 export interface CassandraProcess {
   /** `host:port` */
@@ -78,14 +80,20 @@ async function untilReady(child: ChildProcess, port: number, logPath: string): P
   }
 }
 
-async function spawnJava(libDir: string, options: CassandraNodeOptions, logPath: string): Promise<ChildProcess> {
+/** Writes the files of its configuration. Resolves with the arguments of `java`, which runs it in the foreground. */
+export async function prepareJava(libDir: string, options: CassandraNodeOptions): Promise<readonly string[]> {
   const confDir = join(options.dataDir, 'conf');
   await mkdir(confDir, { recursive: true });
   await writeFile(join(confDir, 'cassandra.yaml'), cassandraYaml(options));
   await writeFile(join(confDir, 'logback.xml'), logbackXml);
+  return javaArguments(options, confDir, libDir);
+}
+
+async function spawnJava(libDir: string, options: CassandraNodeOptions, logPath: string): Promise<ChildProcess> {
+  const args = await prepareJava(libDir, options);
   const log = await open(logPath, 'a');
   try {
-    return spawn('java', [...javaArguments(options, confDir, libDir)], {
+    return spawn('java', [...args], {
       cwd: options.dataDir,
       stdio: ['ignore', log.fd, log.fd],
       // A group of its own: a Ctrl-C in the terminal reaches whoever started it, who then stops it in order.
@@ -148,11 +156,11 @@ export async function startCassandra(input: {
   readonly nativePort: number;
   readonly storagePort: number;
   readonly heapMb: number;
-  /** Default 1 ms: an idle conditional commit waits for it about three times, and a longer one gained no throughput. */
+  /** Default 1 ms. */
   readonly commitLogWindowMs?: number;
   readonly moreSettings?: string;
 }): Promise<CassandraProcess> {
-  const { install, commitLogWindowMs = 1, ...rest } = input;
+  const { install, commitLogWindowMs = defaultCommitLogWindowMs, ...rest } = input;
   const options: CassandraNodeOptions = { ...rest, commitLogWindowMs };
   const logPath = join(options.dataDir, 'cassandra.log');
   if (install.kind === 'docker') return startContainer(install.image, options, logPath);

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../../application/ports/runtime.ts';
 import { TroupeError } from '../../../domain/errors.ts';
+import { natsServerConfiguration } from './nats-server-config.ts';
 import { releaseStoreDir } from './stale-server.ts';
 
 export interface StartNatsServerOptions {
@@ -75,7 +76,7 @@ export async function startNatsServer(options: StartNatsServerOptions): Promise<
   await releaseStoreDir({ pidFile: files.pid, ownerFile: files.owner, configFile: files.config, log: options.log });
   await removePortsFiles(storeDir);
   if (options.port !== 0) await assertPortFree(host, options.port);
-  await writeFile(files.config, configuration(options, host, files));
+  await writeFile(files.config, natsServerConfiguration({ ...options, host, files }));
   await writeFile(files.owner, String(process.pid));
   const keeperProcess = spawn('sh', ['-c', keeper, 'nats-keeper', options.path, files.config], {
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -97,31 +98,6 @@ export async function startNatsServer(options: StartNatsServerOptions): Promise<
     stop: () => end(keeperProcess, started.pid, 'SIGTERM', exited),
     kill: () => end(keeperProcess, started.pid, 'SIGKILL', exited),
   };
-}
-
-function configuration(
-  options: StartNatsServerOptions,
-  host: string,
-  files: { readonly log: string; readonly pid: string },
-): string {
-  const text = (value: string): string => JSON.stringify(value);
-  return [
-    `host: ${text(host)}`,
-    `port: ${options.port === 0 ? -1 : options.port}`,
-    `pid_file: ${text(files.pid)}`,
-    `log_file: ${text(files.log)}`,
-    'logfile_size_limit: 8MB',
-    'logfile_max_num: 2',
-    `ports_file_dir: ${text(options.storeDir)}`,
-    'max_payload: 1MB',
-    'jetstream {',
-    `  store_dir: ${text(options.storeDir)}`,
-    `  sync_interval: ${options.syncInterval ?? 'always'}`,
-    // The streams bound themselves; their bounds are reserved against this, and a small disk must not refuse a start.
-    '  max_file_store: 1TB',
-    '}',
-    '',
-  ].join('\n');
 }
 
 interface Start {

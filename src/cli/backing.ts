@@ -1,0 +1,28 @@
+/** `troupe backing`: prepares a service that a cluster needs beside itself, and prints the command that runs it. */
+import { createLogger } from '../adapters/telemetry/logger.ts';
+import { cassandraCommand, natsCommand } from '../compose/backing-commands.ts';
+import { cacheFolder, readEnvironment } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
+import { exitCodes } from './exit-code.ts';
+import { documentLine } from './job-document.ts';
+import type { Terminal } from './terminal.ts';
+
+export type BackingService = 'nats' | 'cassandra';
+
+export interface BackingOptions {
+  readonly service: BackingService;
+  readonly config: Config;
+  readonly heapMb: number;
+  readonly terminal: Terminal;
+}
+
+export async function runBacking({ service, config, heapMb, terminal }: BackingOptions): Promise<number> {
+  // The command is alone on standard output; fetching a server takes a while, and is told of on the other.
+  const { level, pretty } = config.log;
+  const log = createLogger({ level, pretty, write: (line) => terminal.err(line) });
+  const surroundings = { cacheDir: cacheFolder(readEnvironment()), log };
+  const command =
+    service === 'nats' ? await natsCommand(config, surroundings) : await cassandraCommand(config, heapMb, surroundings);
+  terminal.out(documentLine(command));
+  return exitCodes.ok;
+}

@@ -1,0 +1,24 @@
+/** `troupe backing nats|cassandra`: a server that `troupe dev` would start by itself, for somebody else to run. */
+import { Argument } from 'commander';
+import type { Command } from 'commander';
+import type { BackingService } from '../backing.ts';
+import type { CommandContext } from '../command-context.ts';
+import { countFlag } from '../flag-values.ts';
+import { addStoreFlags, processConfig } from '../process-flags.ts';
+import type { ProcessFlags } from '../process-flags.ts';
+
+interface BackingFlags extends ProcessFlags {
+  readonly heapMb: number;
+}
+
+export function addBackingCommand(program: Command, { terminal, done }: CommandContext): void {
+  const command = program
+    .command('backing')
+    .description('find or fetch a nats-server or Cassandra, configure it for this machine, print how to run it (JSON)')
+    .addArgument(new Argument('<service>', 'which').choices(['nats', 'cassandra']))
+    .option('--heap-mb <count>', 'heap of Cassandra, in MiB', countFlag('heap-mb', 128, 1_048_576), 1_024);
+  addStoreFlags(command).action(async (service: BackingService, flags: BackingFlags) => {
+    const { runBacking } = await import('../backing.ts');
+    done(await runBacking({ service, config: processConfig(flags), heapMb: flags.heapMb, terminal }));
+  });
+}

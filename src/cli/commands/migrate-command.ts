@@ -1,0 +1,17 @@
+/** `troupe migrate`: the schema of the store, before the first process of a new version starts. */
+import type { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
+import { addStoreFlags, processConfig } from '../process-flags.ts';
+import type { ProcessFlags } from '../process-flags.ts';
+
+export function addMigrateCommand(program: Command, { terminal, done }: CommandContext): void {
+  const command = program
+    .command('migrate')
+    .description('bring the schema of the store up to date, and create the cluster in it if it is new');
+  addStoreFlags(command).action(async (flags: ProcessFlags) => {
+    const config = processConfig(flags, { log: { level: 'warn' } });
+    const isJson = program.opts<{ readonly json?: boolean }>().json === true;
+    const { runMigrate } = await import('../migrate.ts');
+    done(await runMigrate({ config, terminal, isJson }));
+  });
+}
