@@ -1,7 +1,7 @@
 /**
  * The command `troupe`. Results go to standard output, everything else to standard error; the exit code tells what
  * became of it (exit-code.ts). `dev` starts a cluster, `serve` one process of it, `migrate` and `backing` prepare
- * for one; all other commands are clients.
+ * for one, `backup` copies what it keeps; all other commands are clients.
  */
 import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../config/index.ts';
@@ -15,6 +15,7 @@ import {
   addShardsCommand,
   addTreeCommand,
 } from './commands/cluster-commands.ts';
+import { addBackupCommand } from './commands/backup-command.ts';
 import { addDevCommand } from './commands/dev-command.ts';
 import { addCancelCommand, addRedriveCommand, addRetryCommand } from './commands/bulk-commands.ts';
 import { addFollowCommand } from './commands/follow-command.ts';
@@ -52,6 +53,7 @@ function buildProgram(context: CommandContext): Command {
   addServeCommand(program, context.done);
   addMigrateCommand(program, context);
   addBackingCommand(program, context);
+  addBackupCommand(program, context);
   addSubmitCommand(program, context);
   addGetCommand(program, context);
   addWatchCommand(program, context);

@@ -35,13 +35,18 @@ export async function openStore(config: Config, runtime: ProcessRuntime): Promis
   }
 }
 
+/** The file of the embedded store. */
+export function sqlitePath(config: Config): string {
+  return config.store.sqlite.path ?? join(config.dataDir, 'troupe.db');
+}
+
 async function open(config: Config, { clock, log, telemetry }: ProcessRuntime): Promise<Store> {
   if (config.store.kind === 'cassandra') {
     const { contactPoints, localDataCenter, keyspace, replication } = config.store.cassandra;
     const access = cassandraAccess(config.store.cassandra);
     return openCassandraStore({ contactPoints, localDataCenter, keyspace, access, replication, clock, log, telemetry });
   }
-  const path = config.store.sqlite.path ?? join(config.dataDir, 'troupe.db');
+  const path = sqlitePath(config);
   mkdirSync(dirname(path), { recursive: true });
   return openSqliteStore({ path, clock, log, telemetry });
 }

@@ -85,7 +85,7 @@ function refuse(message: string): never {
 }
 
 /** Refuses a file that is not ours and one that a newer Troupe has written. */
-function checkFile(file: DatabaseSync, path: string): number {
+export function checkFile(file: DatabaseSync, path: string): number {
   const version = pragma(file, 'user_version');
   const ours = pragma(file, 'application_id') === applicationId;
   const tables = Number(file.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'] ?? 0);

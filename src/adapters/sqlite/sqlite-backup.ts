@@ -1,0 +1,72 @@
+/**
+ * A copy of the database file while it is in use. `VACUUM INTO` reads one snapshot as any reader does: writers go on, and
+ * the copy holds exactly what was committed when it began, in one file without a log. It is made under another name,
+ * checked, brought to the disk and only then renamed: a file under the name that was asked for is a whole backup.
+ */
+import { randomUUID } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { TroupeError } from '../../domain/errors.ts';
+import { checkFile } from './schema-migrations.ts';
+import { translateSqliteError } from './sqlite-error.ts';
+
+/** Waiting for a process that makes the schema, or closes the file as the last one. */
+const openTimeoutMs = 5_000;
+
+export interface SqliteBackup {
+  readonly bytes: number;
+  readonly schemaVersion: number;
+}
+
+/** `path` is there; `target` is not, and its folder is. Both may lie on different disks. */
+export function backUpSqliteStore({ path, target }: { readonly path: string; readonly target: string }): SqliteBackup {
+  const draft = `${target}.${randomUUID()}.partial`;
+  try {
+    const schemaVersion = copySnapshot(path, draft);
+    checkCopy(draft);
+    syncToDisk(draft);
+    const { size: bytes } = statSync(draft);
+    renameSync(draft, target);
+    syncToDisk(dirname(target));
+    return { bytes, schemaVersion };
+  } catch (error) {
+    throw translateSqliteError(error);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function copySnapshot(path: string, draft: string): number {
+  const file = new DatabaseSync(path, { readOnly: true, timeout: openTimeoutMs });
+  try {
+    const schemaVersion = checkFile(file, path);
+    file.prepare('VACUUM INTO ?').run(draft);
+    return schemaVersion;
+  } finally {
+    file.close();
+  }
+}
+
+/** Reads every page: a copy of a damaged file is not called a backup. */
+function checkCopy(draft: string): void {
+  const file = new DatabaseSync(draft, { readOnly: true });
+  try {
+    const found = file.prepare('PRAGMA integrity_check').all();
+    const problems = found.map((row) => String(row['integrity_check'])).filter((line) => line !== 'ok');
+    if (problems.length > 0) {
+      throw new TroupeError('INTERNAL_ERROR', { message: `the database file is damaged: ${problems.join('; ')}` });
+    }
+  } finally {
+    file.close();
+  }
+}
+
+function syncToDisk(path: string): void {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * `troupe backup`: all that a cluster on the embedded store must keep is one file, and this copies it as it was at one
+ * instant. Every job that was accepted before the command began is in the copy. It talks to no process of the cluster.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { backUpSqliteStore } from '../adapters/sqlite/sqlite-backup.ts';
+import { sqlitePath } from '../compose/store.ts';
+import type { Config } from '../config/index.ts';
+import { TroupeError } from '../domain/errors.ts';
+import { exitCodes, UsageError } from './exit-code.ts';
+import { documentLine } from './job-document.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface BackupOptions {
+  readonly config: Config;
+  readonly file: string;
+  readonly terminal: Terminal;
+  readonly isJson: boolean;
+}
+
+export function runBackup({ config, file, terminal, isJson }: BackupOptions): number {
+  if (config.store.kind !== 'sqlite') {
+    throw new UsageError('the store is a Cassandra, which is backed up by tools of its own (snapshots, Medusa)');
+  }
+  const [path, target] = [sqlitePath(config), resolve(file)];
+  if (!existsSync(path)) throw new UsageError(`${path}: there is no store; name it with --data-dir or --config`);
+  if (existsSync(target)) throw new UsageError(`${target} is there already; nothing is overwritten`);
+  if (!existsSync(dirname(target))) throw new UsageError(`${dirname(target)}: there is no such folder`);
+  try {
+    const { bytes, schemaVersion } = backUpSqliteStore({ path, target });
+    const said = { store: path, backup: target, bytes, schemaVersion };
+    terminal.out(isJson ? documentLine(said) : `${target}  ${bytes} bytes, schema version ${schemaVersion}\n`);
+    return exitCodes.ok;
+  } catch (error) {
+    if (!(error instanceof TroupeError)) throw error;
+    terminal.err(`troupe: no backup was made: ${error.message}\n`);
+    return error.code === 'STORE_UNAVAILABLE' ? exitCodes.unreachable : exitCodes.internal;
+  }
+}

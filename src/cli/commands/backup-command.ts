@@ -1,0 +1,19 @@
+/** `troupe backup FILE`: a copy of the embedded store, while the cluster runs. */
+import type { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
+import { addStoreFlags, processConfig } from '../process-flags.ts';
+import type { ProcessFlags } from '../process-flags.ts';
+
+export function addBackupCommand(program: Command, { terminal, done }: CommandContext): void {
+  const command = program
+    .command('backup <file>')
+    .description(
+      'copy the embedded store into a file, while the cluster runs; started on it, a cluster goes on from there',
+    );
+  addStoreFlags(command).action(async (file: string, flags: ProcessFlags) => {
+    const config = processConfig(flags);
+    const isJson = program.opts<{ readonly json?: boolean }>().json === true;
+    const { runBackup } = await import('../backup.ts');
+    done(runBackup({ config, file, terminal, isJson }));
+  });
+}

@@ -1,0 +1,110 @@
+// `troupe backup` on a file that is written to meanwhile: the copy is one instant of it, and nothing else is ever left.
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import { runCli } from '../../src/cli/main.ts';
+import { recordedTerminal } from '../support/recorded-terminal.ts';
+import { storeRuntime } from '../support/stores.ts';
+
+let dir: string;
+let dataDir: string;
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'troupe-backup-'));
+  dataDir = join(dir, 'data');
+  const store = await openSqliteStore({ path: join(dataDir, 'troupe.db'), ...storeRuntime });
+  await store.agreeFacts({ clusterId: 'the-cluster', shardCount: 4 });
+  await store.close();
+});
+afterEach(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function backup(file: string, ...more: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  const terminal = recordedTerminal();
+  const code = await runCli(['--json', 'backup', file, '--data-dir', dataDir, ...more], { terminal });
+  return { code, ...terminal.written };
+}
+
+describe('troupe backup', () => {
+  it('makes a store that opens with what was committed, and says how large it is', async () => {
+    const { code, out } = await backup(join(dir, 'copy.db'));
+    expect({ code, said: JSON.parse(out) as unknown }).toMatchObject({
+      code: 0,
+      said: { backup: join(dir, 'copy.db') },
+    });
+    const copy = await openSqliteStore({ path: join(dir, 'copy.db'), ...storeRuntime });
+    expect(await copy.agreeFacts({ clusterId: 'another', shardCount: 9 })).toEqual({
+      clusterId: 'the-cluster',
+      shardCount: 4,
+    });
+    await copy.close();
+  });
+
+  it('is no part of a transaction that is open, and is not held up by it', async () => {
+    const writer = new DatabaseSync(join(dataDir, 'troupe.db'));
+    writer.exec("BEGIN IMMEDIATE; UPDATE cluster SET cluster_id = 'not committed'");
+    expect((await backup(join(dir, 'copy.db'))).code).toBe(0);
+    writer.exec('COMMIT');
+    writer.close();
+    const copy = new DatabaseSync(join(dir, 'copy.db'), { readOnly: true });
+    expect(copy.prepare('SELECT cluster_id AS id FROM cluster').get()).toMatchObject({ id: 'the-cluster' });
+    copy.close();
+  });
+
+  it('overwrites nothing', async () => {
+    writeFileSync(join(dir, 'copy.db'), 'precious');
+    expect(await backup(join(dir, 'copy.db'))).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('there already') as string,
+    });
+  });
+
+  it.each([
+    ['where there is no store', ['--set', 'store.sqlite.path=/nowhere/troupe.db'], 2, 'there is no store'],
+    ['of a Cassandra', ['--set', 'store.kind=cassandra'], 2, 'tools of its own'],
+  ])('is refused %s', async (_what, more, code, said) => {
+    expect(await backup(join(dir, 'copy.db'), ...more)).toMatchObject({
+      code,
+      err: expect.stringContaining(said) as string,
+    });
+  });
+
+  it('is refused for a folder that is not there, and for a file of another program', async () => {
+    expect(await backup(join(dir, 'nowhere', 'copy.db'))).toMatchObject({ code: 2 });
+    const other = new DatabaseSync(join(dir, 'other.db'));
+    other.exec('CREATE TABLE theirs (a)');
+    other.close();
+    expect(await backup(join(dir, 'copy.db'), '--set', `store.sqlite.path=${join(dir, 'other.db')}`)).toMatchObject({
+      code: 70,
+      err: expect.stringContaining('another program') as string,
+    });
+  });
+
+  it('leaves nothing under the name, nor beside it, when the store turns out to be damaged', async () => {
+    const pageBytes = 8_192;
+    const file = openSync(join(dataDir, 'troupe.db'), 'r+');
+    // All but the first page, which has the schema: it opens, and breaks when it is read.
+    writeSync(file, Buffer.alloc(fstatSync(file).size - pageBytes), 0, undefined, pageBytes);
+    closeSync(file);
+    mkdirSync(join(dir, 'backups'));
+    expect(await backup(join(dir, 'backups', 'copy.db'))).toMatchObject({
+      code: 70,
+      err: expect.stringContaining('damaged') as string,
+    });
+    expect(readdirSync(join(dir, 'backups'))).toEqual([]);
+  });
+});
