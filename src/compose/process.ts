@@ -144,13 +144,14 @@ function createShardLinks(bus: NatsBus, { clock }: ProcessRuntime): { router: Sh
 }
 
 function connectBus(config: Config, { clock, log, telemetry }: ProcessRuntime, nodeId: string): Promise<NatsBus> {
-  const { servers, subjectRoot, replicas } = config.nats;
+  const { servers, subjectRoot, inboxPrefix, replicas } = config.nats;
   const { leaseTtlMs } = config.shards;
   return connectNats({
     servers,
     name: `troupe ${nodeId}`,
     ...natsAccess(config.nats),
     subjectRoot,
+    inboxPrefix,
     replicas,
     limits: { leaseTtlMs, nodeTtlMs: leaseTtlMs },
     clock,

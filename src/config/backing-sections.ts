@@ -84,6 +84,10 @@ export const natsSection = z.strictObject({
     meaning: 'First token of every subject, and prefix of every stream and bucket.',
     consequence: 'Two clusters on one NATS need two roots.',
   }),
+  inboxPrefix: key(token.default('_INBOX'), {
+    meaning: 'First token of the subjects on which this process gets its answers.',
+    consequence: 'With a login of its own a role can be kept from hearing the answers to others, by a prefix of its own.',
+  }),
   port: key(port.default(4_222), {
     meaning: 'Port of the nats-server that `troupe dev` starts.',
     consequence: '4222 is where `nats sub` looks by itself; 0 takes any free port and prints it.',

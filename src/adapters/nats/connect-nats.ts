@@ -43,6 +43,8 @@ export interface ConnectNatsOptions {
   readonly tls?: NatsTls;
   /** First token of every subject; `troupe` unless clusters share a server. */
   readonly subjectRoot?: string;
+  /** First token of the subjects for answers: what a login of its own is allowed. */
+  readonly inboxPrefix?: string;
   /** Of streams and buckets: 1 for one server, 3 for a cluster. */
   readonly replicas?: number;
   readonly limits?: Partial<NatsLimits>;

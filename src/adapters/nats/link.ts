@@ -2,7 +2,7 @@
  * The connection. Once made it reconnects for ever: being away is a state that callers see (`connected`), never a crash.
  * While away nothing is handed to the client, because its outbound buffer has no bound and is emptied at each dial.
  */
-import { AuthorizationError, connect } from '@nats-io/transport-node';
+import { AuthorizationError, connect, createInbox } from '@nats-io/transport-node';
 import type { NatsConnection, Payload, PublishOptions, TlsOptions } from '@nats-io/transport-node';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
@@ -18,15 +18,20 @@ export interface LinkOptions {
   readonly login?: NatsLogin;
   /** PEM files; the client reads them at each dial. Absent: no TLS, unless the server insists. */
   readonly tls?: NatsTls;
+  /** First token of the subjects on which this process gets its answers. */
+  readonly inboxPrefix?: string;
   readonly connectTimeoutMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 const flushMaxMs = 2_000;
+/** Of the clients of NATS. */
+const defaultInboxPrefix = '_INBOX';
 
 export class NatsLink {
   readonly connection: NatsConnection;
+  readonly #inboxPrefix: string;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #downListeners = new Set<() => void>();
@@ -34,8 +39,9 @@ export class NatsLink {
   #connected = true;
   #closed = false;
 
-  constructor(connection: NatsConnection, clock: Clock, log: Logger) {
+  constructor(connection: NatsConnection, { inboxPrefix, clock, log }: LinkOptions) {
     this.connection = connection;
+    this.#inboxPrefix = inboxPrefix ?? defaultInboxPrefix;
     this.#clock = clock;
     this.#log = log;
     void this.#follow();
@@ -51,6 +57,11 @@ export class NatsLink {
 
   get maxPayload(): number {
     return this.connection.info?.max_payload ?? 1024 * 1024;
+  }
+
+  /** A subject of this process alone, for answers. */
+  newInbox(): string {
+    return createInbox(this.#inboxPrefix);
   }
 
   /** Both return a function that ends the listening. */
@@ -146,7 +157,7 @@ export async function openLink(options: LinkOptions): Promise<NatsLink> {
   for (;;) {
     const leftMs = Math.max(endMs - clock.monotonicMs(), 200);
     try {
-      return new NatsLink(await dial(options, leftMs), clock, options.log);
+      return new NatsLink(await dial(options, leftMs), options);
     } catch (error) {
       const servers = options.servers.join(', ');
       const why = error instanceof Error ? error.message : String(error);
@@ -168,6 +179,7 @@ function dial(options: LinkOptions, timeoutMs: number): Promise<NatsConnection> 
     name: options.name,
     ...(options.login !== undefined && { authenticator: loginOf(options.login) }),
     ...(options.tls !== undefined && { tls: options.tls }),
+    inboxPrefix: options.inboxPrefix ?? defaultInboxPrefix,
     timeout: Math.min(timeoutMs, 5_000),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,

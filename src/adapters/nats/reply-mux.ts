@@ -2,7 +2,6 @@
  * Requests over one inbox. Cheaper than the client's: no timer, no promise race and no stack trace per request, one
  * sweep for all deadlines. Everything pending fails at once when the link is lost, so nothing ever hangs.
  */
-import { createInbox } from '@nats-io/transport-node';
 import type { Msg, MsgHdrs, Payload } from '@nats-io/transport-node';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { NatsLink } from './link.ts';
@@ -38,7 +37,7 @@ export class ReplyMux {
     this.#link = link;
     this.#clock = clock;
     this.#nowMs = clock.monotonicMs();
-    this.#prefix = `${createInbox()}.`;
+    this.#prefix = `${link.newInbox()}.`;
     link.connection.subscribe(`${this.#prefix}>`, { callback: (_error, message) => this.#receive(message) });
     link.onDown(() => this.#failAll('linkLost'));
   }

@@ -3,7 +3,6 @@
  * pull of its consumer, whichever request it answers; when none is open (aborted, timed out) it is given back at once,
  * so nothing is ever lost or kept in here.
  */
-import { createInbox } from '@nats-io/transport-node';
 import type { Msg } from '@nats-io/transport-node';
 import { strandOfWork } from '../../application/ports/bus.ts';
 import type { Strand, StrandDepth, WorkDelivery, WorkSource } from '../../application/ports/bus.ts';
@@ -40,7 +39,7 @@ const maxOpenPulls = 4_096;
 
 export class NatsWorkSource implements WorkSource {
   readonly #options: WorkSourceOptions;
-  readonly #inbox = `${createInbox()}.`;
+  readonly #inbox: string;
   readonly #open = new Map<number, Pull>();
   readonly #byKey = new Map<string, Pull[]>();
   readonly #known = new Map<string, Strand>();
@@ -50,6 +49,7 @@ export class NatsWorkSource implements WorkSource {
 
   constructor(options: WorkSourceOptions) {
     this.#options = options;
+    this.#inbox = `${options.link.newInbox()}.`;
     this.#handBack = new HandBack(options.clock, options.limits.ackWaitMs, (ackTo) => this.giveBack(ackTo));
     this.#handedBack = options.telemetry.counter({
       ...counters.natsLateDeliveries,

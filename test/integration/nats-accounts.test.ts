@@ -1,0 +1,244 @@
+// The NATS accounts that infra/ declares, on a real server: a cluster of three processes with a login each runs a job
+// from end to end without one violation, and the login of the workers is refused what only others may do.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PermissionViolationError, connect } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { natsRoles, natsUser } from '../../infra/src/objects/names.ts';
+import type { NatsRole } from '../../infra/src/objects/names.ts';
+import { natsAccounts, natsInboxPrefix, natsPasswordVariable } from '../../infra/src/objects/nats-accounts.ts';
+import type { TroupeClient } from '../../src/client/index.ts';
+import { startNodeProcess } from '../support/cluster-node.ts';
+import type { TestNode } from '../support/cluster-node.ts';
+import { checkpointHandlersDir, clusterHandlersDir, waitFor } from '../support/cluster.ts';
+import { natsServerPath } from '../support/nats.ts';
+
+const password = (role: NatsRole): string => `secret${role}`;
+
+/** As the chart writes it: JSON, without quotes around what stands between `<<` and `>>`. */
+function serverConfiguration(dir: string): string {
+  const configuration = {
+    host: '127.0.0.1',
+    port: -1,
+    ports_file_dir: dir,
+    log_file: join(dir, 'server.log'),
+    jetstream: { store_dir: join(dir, 'jetstream'), max_file_store: '<< 1TB >>' },
+    accounts: natsAccounts(),
+  };
+  return JSON.stringify(configuration, null, 2).replaceAll(/"<< (.*?) >>"/g, '$1');
+}
+
+async function portOf(dir: string): Promise<number | undefined> {
+  const file = (await readdir(dir)).find((name) => name.endsWith('.ports'));
+  if (file === undefined) return undefined;
+  const { nats } = JSON.parse(await readFile(join(dir, file), 'utf8')) as { readonly nats: readonly string[] };
+  const port = Number(nats[0]?.split(':').at(-1));
+  return port > 0 ? port : undefined;
+}
+
+describe('the NATS accounts of infra/', () => {
+  let dir: string;
+  let server: ChildProcess;
+  let port: number;
+  const nodes = new Map<string, TestNode>();
+
+  const violations = async (): Promise<readonly string[]> => {
+    const log = await readFile(join(dir, 'server.log'), 'utf8');
+    return log.split('\n').filter((line) => /Violation/i.test(line));
+  };
+
+  const login = (role: NatsRole): Promise<NatsConnection> =>
+    connect({
+      servers: `127.0.0.1:${String(port)}`,
+      user: natsUser(role),
+      pass: password(role),
+      inboxPrefix: natsInboxPrefix(role),
+    });
+
+  /** Subjects of the stream WORK that hold messages. */
+  async function workSubjects(): Promise<readonly string[]> {
+    const shards = await login('shards');
+    const filter = JSON.stringify({ subjects_filter: '>' });
+    const answer = await shards.request('$JS.API.STREAM.INFO.TROUPE_WORK', filter);
+    await shards.close();
+    const { state } = answer.json<{ readonly state: { readonly subjects?: Readonly<Record<string, number>> } }>();
+    return Object.keys(state.subjects ?? {});
+  }
+
+  async function startNode(role: NatsRole, name: string, handlers: string): Promise<TestNode> {
+    const cwd = join(dir, name);
+    await mkdir(cwd, { recursive: true });
+    const passwordPath = join(cwd, 'password');
+    await writeFile(passwordPath, password(role));
+    const settings = {
+      'store.sqlite.path': join(dir, 'shared.db'),
+      'nats.user': natsUser(role),
+      'nats.passwordPath': passwordPath,
+      'nats.inboxPrefix': natsInboxPrefix(role),
+      'shutdown.graceMs': 3_000,
+    };
+    const args = [
+      '--no-samples',
+      ...['--node-id', name, '--roles', role, '--data-dir', join(cwd, 'data')],
+      ...['--nats', `127.0.0.1:${String(port)}`, '--port', '0', '--http-port', '0', '--threads', '1'],
+      ...['--handlers', handlers],
+      ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${String(value)}`]),
+    ];
+    const node = await startNodeProcess({ name, cwd, args });
+    nodes.set(name, node);
+    return node;
+  }
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'troupe-accounts-'));
+    const config = join(dir, 'nats.conf');
+    await writeFile(config, serverConfiguration(dir));
+    const passwords = Object.fromEntries(natsRoles.map((role) => [natsPasswordVariable(role), password(role)]));
+    server = spawn(await natsServerPath(), ['-c', config], { stdio: 'ignore', env: { ...process.env, ...passwords } });
+    port = await waitFor('the port of the server', () => portOf(dir), 15_000);
+    // The others first: each of them must be able to make the streams of an empty server.
+    await startNode('workers', 'workers', clusterHandlersDir);
+    await startNode('shards', 'shards', clusterHandlersDir);
+    await Promise.all([
+      startNode('gateway', 'gateway', clusterHandlersDir),
+      startNode('workers', 'savers', checkpointHandlersDir),
+    ]);
+  }, 120_000);
+
+  afterAll(async () => {
+    await Promise.all([...nodes.values()].map((node) => node.discard()));
+    const gone = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGKILL');
+    await gone;
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const gateway = (): TroupeClient => {
+    const node = nodes.get('gateway');
+    if (node === undefined) throw new Error('the gateway was not started');
+    return node.client();
+  };
+
+  it('let a job be submitted, run, watched, logged, and told of as an event', async () => {
+    const client = gateway();
+    const gate = join(dir, 'gate');
+    const stop = new AbortController();
+    const told = (async () => {
+      for await (const { job } of client.watchJobs({ signal: stop.signal }))
+        if (job?.state === 'SUCCEEDED') return true;
+      return false;
+    })();
+    const { jobId } = await client.submit('test.talks', { lines: 2, gate });
+    const progress = await client.submit('test.hold', { gate, ledger: join(dir, 'ledger') });
+    await writeFile(gate, '');
+    expect(await client.wait(jobId)).toMatchObject({ state: 'SUCCEEDED' });
+    expect(await client.wait(progress.jobId)).toMatchObject({ state: 'SUCCEEDED', output: 'done' });
+    expect((await client.log(jobId)).lines.map(({ text }) => text)).toContain('the last one');
+    expect(await told).toBe(true);
+    stop.abort();
+  }, 60_000);
+
+  it('let a run be cancelled and a job be deleted', async () => {
+    const client = gateway();
+    const { jobId } = await client.submit('test.spin', { clock: join(dir, 'clock') });
+    await waitFor('it runs', async () => (await client.get(jobId)).state === 'RUNNING', 30_000);
+    await client.cancel(jobId);
+    expect(await client.wait(jobId)).toMatchObject({ state: 'CANCELLED' });
+    await client.delete(jobId);
+  }, 60_000);
+
+  it('let a job save checkpoints, and one move to the nodes that have its handler', async () => {
+    const client = gateway();
+    const gate = join(dir, 'steps');
+    const steps = { gate, ledger: join(dir, 'steps.ledger'), steps: 3 };
+    const first = await client.submit('test.steps', steps);
+    await waitFor('its node is busy', async () => (await client.get(first.jobId)).state === 'RUNNING', 30_000);
+    // The other node takes them from the queue, cannot run them, and gives them to the strand of those that can.
+    const drafts = Array.from({ length: 8 }, () => ({ handler: 'test.steps', input: steps }));
+    const others = (await client.submitMany(drafts)).flatMap((outcome) => ('ok' in outcome ? [outcome.ok] : []));
+    const own = 'troupe.work.default.default.2=3A=test=2E=steps';
+    await waitFor('some are on the strand of their handler', async () => (await workSubjects()).includes(own), 30_000);
+    await writeFile(gate, '');
+    expect(others).toHaveLength(8);
+    for (const { jobId } of [first, ...others]) expect(await client.wait(jobId)).toMatchObject({ state: 'SUCCEEDED' });
+  }, 60_000);
+
+  it('let limits of a queue be kept by all shards, and a queue be stopped and go on', async () => {
+    const client = gateway();
+    await client.queues.create('single', { flow: { maxRunning: 1, rate: { perSecond: 50, burst: 5 } } });
+    const jobs = await client.submitMany(
+      Array.from({ length: 12 }, (_, index) => ({ handler: 'test.echo', queue: 'single', input: index })),
+    );
+    const ids = jobs.flatMap((outcome) => ('ok' in outcome ? [outcome.ok.jobId] : []));
+    expect(ids).toHaveLength(12);
+    for (const id of ids) expect(await client.wait(id)).toMatchObject({ state: 'SUCCEEDED' });
+    await client.cluster.quarantineQueue('single', 'a test');
+    await client.cluster.resumeQueue('single');
+  }, 60_000);
+
+  it('let the cluster be seen from the gateway', async () => {
+    const client = gateway();
+    const seen = await client.cluster.nodes();
+    expect(seen.map(({ id, state }) => `${id} ${state}`).sort()).toEqual(
+      [...nodes.keys()].map((name) => `${name} live`).sort(),
+    );
+    const { actors } = await client.cluster.tree();
+    expect(new Set(actors.map(({ node }) => node))).toEqual(new Set(nodes.keys()));
+    expect((await client.cluster.shards()).silentNodes).toEqual([]);
+  });
+
+  it('were never violated by all that', async () => {
+    expect(await violations()).toEqual([]);
+  });
+
+  describe('the login of the workers', () => {
+    let worker: NatsConnection;
+
+    beforeAll(async () => {
+      worker = await login('workers');
+    });
+    afterAll(async () => {
+      await worker.close();
+    });
+
+    it.each([
+      ['takes a shard', '$KV.troupe_leases.shard.0'],
+      ['tells what happened to a job', 'troupe.events.default.default.succeeded.x'],
+      ['submits', 'troupe.shard.0.submit'],
+      ['cancels', 'troupe.shard.0.cancel'],
+      ['reads a job', 'troupe.shard.0.get'],
+      ['stops a run of another node', 'troupe.node.other.stop'],
+      ['deletes a stream', '$JS.API.STREAM.DELETE.TROUPE_WORK'],
+      ['empties a stream', '$JS.API.STREAM.PURGE.TROUPE_EVENTS'],
+      ['changes a stream', '$JS.API.STREAM.UPDATE.TROUPE_WORK'],
+      ['deletes a consumer', '$JS.API.CONSUMER.DELETE.TROUPE_WORK.default=default=5'],
+      ['makes a stream of its own', '$JS.API.STREAM.CREATE.MINE'],
+      ['reads the kept events', '$JS.API.DIRECT.GET.TROUPE_EVENTS'],
+    ])('is refused when it %s', async (_what, subject) => {
+      const refusal = `Permissions Violation for Publish to "${subject}"`;
+      await expect(worker.request(subject, '{}', { timeout: 5_000 })).rejects.toThrow(refusal);
+    });
+
+    it.each([
+      ['the requests to shards', 'troupe.shard.*.*'],
+      ['the answers to the gateway', `${natsInboxPrefix('gateway')}.>`],
+      ['the answers to everybody', '_INBOX.>'],
+      ['the events of jobs', 'troupe.events.>'],
+      ['everything', '>'],
+    ])('is refused to hear %s', async (_what, subject) => {
+      const refused = new Promise((resolve) => {
+        worker.subscribe(subject, { callback: (error) => resolve(error) });
+      });
+      expect(await refused).toBeInstanceOf(PermissionViolationError);
+    });
+
+    it('is what the server asks for: nobody comes in without one', async () => {
+      const anonymous = connect({ servers: `127.0.0.1:${String(port)}`, reconnect: false });
+      await expect(anonymous).rejects.toThrow(/authorization/i);
+    });
+  });
+});
