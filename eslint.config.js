@@ -23,8 +23,8 @@ const environmentImport = {
   importNames: ['env'],
   message: 'Only src/config reads the environment; take the value as an option.',
 };
-/** Programs, each of which is started by a command: the app of the CDK, the printer of YAML, what provisioners run. */
-const infraEdges = ['infra/src/main.ts', 'infra/src/render.ts', 'infra/src/local/main.ts'];
+/** Programs, each of which is started by a command: the app of the CDK, the printers of YAML, what provisioners run. */
+const infraEdges = ['infra/src/main.ts', 'infra/src/render.ts', 'infra/src/compose.ts', 'infra/src/local/main.ts'];
 const infraEnvironment = { ...environment, message: 'Only the programs of infra/src read the environment.' };
 const timerImports = ['node:timers', 'node:timers/promises', 'node:perf_hooks'].map((name) => ({
   name,

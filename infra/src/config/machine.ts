@@ -27,12 +27,20 @@ export const localSchema = z.strictObject({
 export const dockerSchema = z.strictObject({
   kind: z.literal('docker'),
   name: z.literal('local-docker').default('local-docker'),
+  /** The gateway and the migration: `docker build -t troupe:local .` */
   image: image.default({ repository: 'troupe', tag: 'local' }),
+  /** The nodes, with their handlers in /handlers: `docker build -t troupe-samples:local --target samples .` */
+  nodeImage: image.default({ repository: 'troupe-samples', tag: 'local' }),
+  natsImage: image.default({ repository: 'nats', tag: '2.15-alpine' }),
+  cassandraImage: image.default({ repository: 'cassandra', tag: '5.0.9' }),
   nodes: z.int().min(1).max(16).default(2),
   threadsPerNode: z.int().min(1).max(64).default(1),
-  /** Folder of the host that the workers see as /handlers. */
-  handlersDir: z.string().min(1).default('../examples/handlers'),
-  ports: z.strictObject({ gateway: anyPort.default(50051), http: anyPort.default(8080) }).prefault({}),
+  /** Folder of the host that the nodes see as /handlers, in place of that of their image. Relative to infra/. */
+  handlersDir: z.string().min(1).optional(),
+  cassandraHeapMb: mebibytes.default(1_024),
+  /** Whether the data of NATS and Cassandra outlives `cdktf destroy local-docker`. */
+  keepVolumes: z.boolean().default(true),
+  ports: z.strictObject({ gateway: anyPort.default(50_051), http: anyPort.default(8_080) }).prefault({}),
 });
 
 export type LocalConfig = z.infer<typeof localSchema>;

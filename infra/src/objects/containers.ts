@@ -1,0 +1,162 @@
+/**
+ * The cluster of one machine in containers: NATS, Cassandra, the schema, a gateway, nodes. compose.yaml and the stack
+ * `local-docker` are both made from this, so that they cannot differ.
+ */
+import type { DockerConfig } from '../config/machine.ts';
+import type { Image } from '../config/primitives.ts';
+import type { Container, HealthCheck } from './container.ts';
+import { ports } from './names.ts';
+
+/** The grace of a node that is told to end, and what it needs beyond that to hand its shards over and close. */
+const drainSeconds = 20;
+const closeSeconds = 15;
+
+/** Few: a node of a small cluster makes larger commits with fewer shards. */
+const shardCount = 8;
+
+const dataCenter = 'datacenter1';
+
+function imageName({ repository, tag, digest }: Image): string {
+  return digest === undefined ? `${repository}:${tag ?? 'latest'}` : `${repository}@${digest}`;
+}
+
+function check(command: readonly string[], startSeconds: number): HealthCheck {
+  return { command, intervalSeconds: 5, timeoutSeconds: 5, retries: 12, startSeconds };
+}
+
+/** Ready, not only alive: it answers 503 while NATS or the store are away, and once it drains. */
+const readyScript = `fetch('http://127.0.0.1:${ports.http}/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))`;
+
+function nats({ natsImage }: DockerConfig): Container {
+  const monitorPort = 8_222;
+  const url = `http://127.0.0.1:${monitorPort}/healthz?js-server-only=true`;
+  return {
+    name: 'nats',
+    image: imageName(natsImage),
+    command: ['--jetstream', '--store_dir', '/data', '--http_port', String(monitorPort)],
+    volumes: { '/data': 'nats' },
+    after: {},
+    health: check(['wget', '-q', '-O', '/dev/null', url], 10),
+    stopSeconds: 20,
+    confined: false,
+  };
+}
+
+/**
+ * What the image has no variables for is set by Java properties. `group`: a commit is acknowledged when it is on the
+ * disk; the `periodic` of the image would lose up to ten seconds of jobs in a power cut.
+ */
+const cassandraSettings = {
+  commitlog_sync: 'group',
+  commitlog_sync_group_window: '2ms',
+  commitlog_sync_period: '0ms',
+  paxos_variant: 'v2',
+} as const;
+
+function cassandra({ cassandraImage, cassandraHeapMb }: DockerConfig): Container {
+  const properties = Object.entries(cassandraSettings).map(([key, value]) => `-Dcassandra.settings.${key}=${value}`);
+  return {
+    name: 'cassandra',
+    image: imageName(cassandraImage),
+    environment: {
+      CASSANDRA_CLUSTER_NAME: 'troupe',
+      MAX_HEAP_SIZE: `${cassandraHeapMb}M`,
+      HEAP_NEWSIZE: `${Math.floor(cassandraHeapMb / 4)}M`,
+      JVM_EXTRA_OPTS: ['-Dcassandra.config.allow_system_properties=true', ...properties].join(' '),
+    },
+    volumes: { '/var/lib/cassandra': 'cassandra' },
+    after: {},
+    // The port is open from when it takes statements on; cqlsh would say the same for a second of CPU each time.
+    health: check(['bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${ports.cassandra}`], 90),
+    stopSeconds: 60,
+    confined: false,
+  };
+}
+
+/** Where everything of ours finds the rest. */
+function clusterVariables(): Readonly<Record<string, string>> {
+  return {
+    TROUPE_NATS_SERVERS: `nats:${ports.nats}`,
+    TROUPE_STORE_KIND: 'cassandra',
+    TROUPE_STORE_CASSANDRA_CONTACT_POINTS: `cassandra:${ports.cassandra}`,
+    TROUPE_STORE_CASSANDRA_LOCAL_DATA_CENTER: dataCenter,
+    TROUPE_SHARDS_COUNT: String(shardCount),
+  };
+}
+
+function serving(roles: string): Readonly<Record<string, string>> {
+  return {
+    ...clusterVariables(),
+    TROUPE_ROLES: roles,
+    TROUPE_HTTP_HOST: '0.0.0.0',
+    TROUPE_HTTP_PORT: String(ports.http),
+    TROUPE_SHUTDOWN_GRACE_MS: String(drainSeconds * 1_000),
+  };
+}
+
+const served = {
+  command: ['serve'],
+  after: { nats: 'healthy', migrate: 'completed' },
+  health: check(['node', '-e', readyScript], 30),
+  stopSeconds: drainSeconds + closeSeconds,
+  confined: true,
+} as const;
+
+const ownImage = { target: 'troupe', variable: 'CLUSTER_IMAGE' } as const;
+
+function migrate({ image }: DockerConfig): Container {
+  return {
+    name: 'migrate',
+    image: imageName(image),
+    built: ownImage,
+    command: ['migrate'],
+    environment: clusterVariables(),
+    after: { cassandra: 'healthy' },
+    stopSeconds: 10,
+    confined: true,
+  };
+}
+
+/** Without TLS, so it is published on loopback only. */
+function gateway({ image, ports: published }: DockerConfig): Container {
+  return {
+    ...served,
+    name: 'gateway',
+    image: imageName(image),
+    built: ownImage,
+    environment: {
+      ...serving('gateway'),
+      TROUPE_GATEWAY_HOST: '0.0.0.0',
+      TROUPE_GATEWAY_PORT: String(ports.grpc),
+      TROUPE_GATEWAY_INSECURE: 'true',
+      TROUPE_GATEWAY_REFLECTION: 'true',
+    },
+    ports: [
+      { container: ports.grpc, host: published.gateway, variable: 'GATEWAY_PORT' },
+      { container: ports.http, host: published.http, variable: 'HTTP_PORT' },
+    ],
+  };
+}
+
+/** Named for good: a node that comes back takes its leases over at once. */
+function node({ nodeImage, handlersDir, threadsPerNode }: DockerConfig, number: number): Container {
+  return {
+    ...served,
+    name: `node-${number}`,
+    image: imageName(nodeImage),
+    built: { target: 'samples', variable: 'NODE_IMAGE' },
+    environment: {
+      ...serving('shards,workers'),
+      TROUPE_NODE_ID: `node-${number}`,
+      TROUPE_WORKERS_HANDLER_DIRS: '/handlers',
+      TROUPE_WORKERS_THREADS: String(threadsPerNode),
+    },
+    ...(handlersDir !== undefined && { folders: { '/handlers': handlersDir } }),
+  };
+}
+
+/** In the order in which they start. */
+export function containersOf(config: DockerConfig): readonly Container[] {
+  const nodes = Array.from({ length: config.nodes }, (_, index) => node(config, index + 1));
+  return [nats(config), cassandra(config), migrate(config), gateway(config), ...nodes];
+}
