@@ -35,10 +35,11 @@ export default defineEnvironment({
   },
   gateway: {
     replicas: { min: 3, max: 20 },
-    rollout: 'canary',
+    rollout: { kind: 'canary' },
+    zoneSpread: 'require',
     route: { gateway: 'public', gatewayNamespace: 'gateways', hostname: 'jobs.example.com' },
   },
-  shards: { replicas: 3 },
+  shards: { replicas: 3, zoneSpread: 'require' },
   workers: [
     { name: 'general', cores: 8, scaling: { kind: 'keda', min: 3, max: 50, fallback: 6 } },
     { name: 'large', cores: 4, threadMemoryMb: 4_096, scaling: { kind: 'keda', min: 0, max: 20 } },

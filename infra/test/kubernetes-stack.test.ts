@@ -1,17 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { App, Testing } from '../src/cdk.ts';
-import { parseEnvironment } from '../src/config/environment.ts';
-import type { EnvironmentInput, KubernetesEnvironment } from '../src/config/environment.ts';
+import type { KubernetesEnvironment } from '../src/config/environment.ts';
 import { HelmRelease } from '../src/lib/helm-release.ts';
 import { KubernetesStack } from '../src/lib/kubernetes-stack.ts';
 import { clusterMetadata, metadata } from '../src/objects/kubernetes-object.ts';
+import { kubernetesEnvironment } from './support/kubernetes-environments.ts';
 import production from '../environments/production.ts';
 
 function environmentWith(changes: Record<string, unknown>): KubernetesEnvironment {
-  const environment = parseEnvironment('a test', { ...production, ...changes } as EnvironmentInput);
-  if (environment.kind !== 'kubernetes') throw new Error('not of Kubernetes');
-  return environment;
+  return kubernetesEnvironment({ ...production, ...changes });
 }
 
 interface Synthesized {

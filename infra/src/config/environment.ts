@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { dataSchema } from './data.ts';
 import { dockerSchema, localSchema } from './machine.ts';
 import { messagingSchema } from './messaging.ts';
+import { networkSchema } from './network.ts';
 import {
   certificatesSchema,
   clusterSchema,
@@ -25,6 +26,8 @@ const kubernetesSchema = z.strictObject({
   cluster: clusterSchema.prefault({}),
   state: stateSchema.default({ kind: 'local' }),
   image,
+  /** Secrets by which the nodes of Kubernetes may fetch the images. */
+  imagePullSecrets: z.array(dnsLabel).max(10).default([]),
   secrets: secretsSchema,
   certificates: certificatesSchema,
   platform: platformSchema.prefault({}),
@@ -37,6 +40,7 @@ const kubernetesSchema = z.strictObject({
     .min(1)
     .max(50)
     .refine((classes) => new Set(classes.map(({ name }) => name)).size === classes.length, 'two classes have one name'),
+  network: networkSchema.prefault({}),
   observability: observabilitySchema.prefault({}),
 });
 

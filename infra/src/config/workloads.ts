@@ -1,6 +1,8 @@
 /** What runs Troupe itself on Kubernetes: gateways, shard nodes, classes of workers. */
 import { z } from 'zod';
-import { dnsLabel, image, labels, mebibytes, milliCores, seconds, wholeCores } from './primitives.ts';
+import { peer } from './network.ts';
+import { dnsLabel, image, labels, mebibytes, milliCores, port, seconds, wholeCores } from './primitives.ts';
+import { leastPodMemoryMb } from './worker-memory.ts';
 
 const replicaRange = z
   .strictObject({ min: z.int().min(1).max(1_000), max: z.int().min(1).max(1_000) })
@@ -20,77 +22,186 @@ const placement = {
     )
     .max(20)
     .default([]),
+  /** `require`: no zone has two pods more than another, and a pod that would break that waits. `prefer`: as far as it goes. */
+  zoneSpread: z.enum(['prefer', 'require']).default('prefer'),
 };
 
-/** From SIGTERM to the end of all that a node does; the pod gets it and a little more (objects/pods.ts). */
-const drainSeconds = seconds.min(1);
+/** `shutdown.graceMs` of the process; the pod gets it and a little more (objects/lifetime.ts). */
+const drainSeconds = seconds.min(1).max(3_600);
 
-export const gatewaySchema = z.strictObject({
-  replicas: replicaRange.default({ min: 2, max: 10 }),
-  cpuMilli: milliCores.default(1_000),
-  memoryMb: mebibytes.default(1_024),
-  drainSeconds: drainSeconds.default(30),
-  /** Average use of its CPU at which another gateway comes. */
-  targetCpuPercent: z.int().min(10).max(95).default(70),
-  /** `canary`: an Argo Rollout that moves traffic by a Gateway API route in steps. */
-  rollout: z.enum(['rolling', 'canary']).default('rolling'),
-  /** A GRPCRoute of the Gateway API; without one clients inside the cluster use the headless Service. */
-  route: z
-    .strictObject({ gateway: dnsLabel, gatewayNamespace: dnsLabel, hostname: z.string().min(1).max(253) })
-    .optional(),
-  ...placement,
-});
+const gatewayRollout = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('rolling') }),
+  /** An Argo Rollout that moves traffic in steps by the weights of the route. */
+  z.strictObject({
+    kind: z.literal('canary'),
+    steps: z
+      .array(z.strictObject({ trafficPercent: z.int().min(1).max(99), pauseMinutes: z.int().min(1).max(1_440) }))
+      .min(1)
+      .max(20)
+      .default([
+        { trafficPercent: 10, pauseMinutes: 10 },
+        { trafficPercent: 50, pauseMinutes: 10 },
+      ]),
+  }),
+]);
 
-export const shardsSchema = z.strictObject({
-  replicas: z.int().min(1).max(256).default(3),
-  cpuMilli: milliCores.default(2_000),
-  memoryMb: mebibytes.default(4_096),
-  drainSeconds: drainSeconds.default(30),
-  /** Fixed when the cluster is created; a later change is refused by the nodes. */
-  count: z.int().min(1).max(4_096).optional(),
-  ...placement,
-});
+export const gatewaySchema = z
+  .strictObject({
+    replicas: replicaRange.default({ min: 2, max: 10 }),
+    cpuMilli: milliCores.default(1_000),
+    memoryMb: mebibytes.min(256).default(1_024),
+    drainSeconds: drainSeconds.default(30),
+    /** Average use of its CPU at which another gateway comes. */
+    targetCpuPercent: z.int().min(10).max(95).default(70),
+    /** `mesh`: it listens in plain text, and something else (a service mesh) encrypts what comes to the pod. */
+    tls: z.enum(['certificate', 'mesh']).default('certificate'),
+    rollout: gatewayRollout.default({ kind: 'rolling' }),
+    /** A GRPCRoute of the Gateway API; without one clients inside the cluster use the headless Service. */
+    route: z
+      .strictObject({
+        gateway: dnsLabel,
+        gatewayNamespace: dnsLabel,
+        hostname: z.string().min(1).max(253),
+        /** ConfigMap whose `ca.crt` has who signs the gateways' certificate: with `tls: 'certificate'` the edge checks it. */
+        caConfigMap: dnsLabel.default('troupe-gateway-ca'),
+      })
+      .optional(),
+    ...placement,
+  })
+  .refine(({ rollout, route }) => rollout.kind !== 'canary' || route !== undefined, {
+    message: 'a canary moves traffic by a route: give `route`',
+    path: ['rollout'],
+  });
 
-export const workerClassSchema = z.strictObject({
-  name: dnsLabel.max(40),
+/** What Troupe creates a cluster on Cassandra with, when nobody says. */
+const defaultShardCount = 64;
+
+export const shardsSchema = z
+  .strictObject({
+    replicas: z.int().min(1).max(256).default(3),
+    cpuMilli: milliCores.default(2_000),
+    memoryMb: mebibytes.min(512).default(4_096),
+    drainSeconds: drainSeconds.default(30),
+    /** Fixed when the cluster is created; later it changes nothing. */
+    count: z.int().min(1).max(4_096).default(defaultShardCount),
+    ...placement,
+  })
+  .refine(({ replicas, count }) => replicas <= count, {
+    message: 'is at most `count`: a node without a shard is never ready',
+    path: ['replicas'],
+  });
+
+const scaling = z
+  .discriminatedUnion('kind', [
+    /** By demand: Troupe answers KEDA's external scaler protocol. */
+    z.strictObject({
+      kind: z.literal('keda'),
+      min: z.int().min(0).max(10_000).default(2),
+      max: z.int().min(1).max(10_000),
+      /** Replicas while the scaler does not answer, unless there are more already; absent: `min`, at least 1. */
+      fallback: z.int().min(1).max(10_000).optional(),
+    }),
+    z.strictObject({
+      kind: z.literal('hpa-cpu'),
+      min: z.int().min(1).max(10_000).default(2),
+      max: z.int().min(1).max(10_000),
+      targetCpuPercent: z.int().min(10).max(95).default(70),
+    }),
+    z.strictObject({ kind: z.literal('none'), replicas: z.int().min(0).max(10_000) }),
+  ])
+  .refine((scaling) => scaling.kind === 'none' || scaling.min <= scaling.max, {
+    message: 'is at most `max`',
+    path: ['min'],
+  });
+
+const tracks = ['blue', 'green'] as const;
+export type Track = (typeof tracks)[number];
+
+const workerRollout = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('rolling') }),
+  /** Two Deployments, each with an image of its own; docs/operating/changing-versions.md has the steps and the way back. */
+  z.strictObject({
+    kind: z.literal('blue-green'),
+    blue: image,
+    green: image,
+    /** Those that are scaled by demand. The other has `standbyReplicas`. */
+    serving: z
+      .array(z.enum(tracks))
+      .min(1)
+      .max(2)
+      .refine((serving) => new Set(serving).size === serving.length, 'names one twice'),
+    standbyReplicas: z.int().min(0).max(1_000).default(0),
+  }),
+]);
+
+const workerClassShape = z.strictObject({
+  /** Short: the name of its pods is that of a node of Troupe, 63 characters at most. */
+  name: dnsLabel.max(24),
   /** An image with this class's handlers, made FROM Troupe's own; absent: the environment's. */
   image: image.optional(),
   handlerDirs: z.array(z.string().startsWith('/')).min(1).max(20).default(['/handlers']),
   /** Threads. Request and limit. */
   cores: wholeCores,
   /** Heap of one thread, in MiB (`workers.memoryMb`). */
-  threadMemoryMb: mebibytes.default(512),
-  /** Request and limit of the pod. Absent: threads times the heap, and what the node itself and its cells take. */
+  threadMemoryMb: mebibytes.max(65_536).default(512),
+  /** The most that a handler may ask for one thread (`workers.memoryMaxMb`); absent: `threadMemoryMb`. */
+  threadMemoryMaxMb: mebibytes.max(65_536).optional(),
+  /** Request and limit of the pod. Absent: the least that holds all threads (config/worker-memory.ts). */
   memoryMb: mebibytes.optional(),
   cells: z.int().min(1).max(64).default(1),
   drainSeconds: drainSeconds.default(120),
-  scaling: z
-    .discriminatedUnion('kind', [
-      /** By demand: Troupe answers KEDA's external scaler protocol. */
-      z.strictObject({
-        kind: z.literal('keda'),
-        min: z.int().min(0).max(10_000).default(2),
-        max: z.int().min(1).max(10_000),
-        /** Replicas while the scaler does not answer. */
-        fallback: z.int().min(1).max(10_000).optional(),
-      }),
-      z.strictObject({
-        kind: z.literal('hpa-cpu'),
-        min: z.int().min(1).max(10_000).default(2),
-        max: z.int().min(1).max(10_000),
-        targetCpuPercent: z.int().min(10).max(95).default(70),
-      }),
-      z.strictObject({ kind: z.literal('none'), replicas: z.int().min(0).max(10_000) }),
-    ])
-    .refine((scaling) => scaling.kind === 'none' || scaling.min <= scaling.max, {
-      message: 'is at most `max`',
-      path: ['min'],
-    }),
-  /** `blue-green`: a second Deployment with the new image beside the old one, which drains when the new one serves. */
-  rollout: z.enum(['rolling', 'blue-green']).default('rolling'),
+  scaling,
+  rollout: workerRollout.default({ kind: 'rolling' }),
+  /** Secrets that its handlers read: each is a folder /secrets/NAME. (Handlers see no environment variables.) */
+  secrets: z.array(dnsLabel).max(20).default([]),
+  /** What its handlers may talk to, beside Troupe's own: nothing that is not here. */
+  egress: z
+    .array(
+      z.strictObject({ name: dnsLabel.max(24), to: z.array(peer).min(1).max(20), ports: z.array(port).min(1).max(20) }),
+    )
+    .max(20)
+    .default([]),
   ...placement,
+});
+
+export type WorkerClassConfig = z.infer<typeof workerClassShape>;
+
+/** What must hold between the keys of a class. */
+function brokenRelations(workers: WorkerClassConfig): readonly { readonly path: string[]; readonly message: string }[] {
+  const { cores, cells, threadMemoryMb, threadMemoryMaxMb = threadMemoryMb, memoryMb, scaling, rollout } = workers;
+  const leastMb = leastPodMemoryMb(workers);
+  const names = workers.egress.map(({ name }) => name);
+  const blueGreen = rollout.kind === 'blue-green';
+  const relations = [
+    { holds: cells <= cores, path: ['cells'], message: 'is at most `cores`' },
+    {
+      holds: threadMemoryMb <= threadMemoryMaxMb,
+      path: ['threadMemoryMaxMb'],
+      message: 'is at least `threadMemoryMb`',
+    },
+    {
+      holds: memoryMb === undefined || memoryMb >= leastMb,
+      path: ['memoryMb'],
+      message: `${cores} threads need at least ${leastMb} MiB (config/worker-memory.ts)`,
+    },
+    {
+      holds: !(blueGreen && scaling.kind === 'hpa-cpu'),
+      path: ['scaling', 'kind'],
+      message: 'blue-green needs `keda` or `none`: an HPA cannot hold the track that stands by',
+    },
+    { holds: !(blueGreen && workers.image), path: ['image'], message: 'the images are those of `rollout`' },
+    { holds: new Set(names).size === names.length, path: ['egress'], message: 'two edges have one name' },
+  ];
+  return relations.filter(({ holds }) => !holds);
+}
+
+export const workerClassSchema = workerClassShape.check(({ value, issues }) => {
+  // Only what is right in itself can be in a wrong relation.
+  if (issues.length > 0) return;
+  for (const { path, message } of brokenRelations(value)) {
+    issues.push({ code: 'custom', input: value, path: [...path], message });
+  }
 });
 
 export type GatewayConfig = z.infer<typeof gatewaySchema>;
 export type ShardsConfig = z.infer<typeof shardsSchema>;
-export type WorkerClassConfig = z.infer<typeof workerClassSchema>;

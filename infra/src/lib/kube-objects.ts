@@ -32,13 +32,15 @@ export interface KubeObjectsOptions {
   readonly namespace: string;
   readonly after?: readonly TerraformResource[];
   readonly preventDestroy?: (object: KubernetesObject) => boolean;
+  /** Fields that others change by right: a difference there is no drift. */
+  readonly ignoreFields?: (object: KubernetesObject) => readonly string[];
 }
 
 /** In the order of the objects; what comes later may depend on them. */
 export function addKubeObjects(
   stack: TerraformStack,
   objects: readonly KubernetesObject[],
-  { namespace, after = [], preventDestroy = () => false }: KubeObjectsOptions,
+  { namespace, after = [], preventDestroy = () => false, ignoreFields = () => [] }: KubeObjectsOptions,
 ): readonly KubectlManifest[] {
   const added = new Map<KubernetesObject, KubectlManifest>();
   let before: readonly TerraformResource[] = after;
@@ -46,7 +48,11 @@ export function addKubeObjects(
     const now = objects
       .filter((object) => rankOf(object) === rank)
       .map((object) => {
-        const options = { dependsOn: before, preventDestroy: preventDestroy(object) };
+        const options = {
+          dependsOn: before,
+          preventDestroy: preventDestroy(object),
+          ignoreFields: ignoreFields(object),
+        };
         const manifest = new KubectlManifest(stack, objectId(object, namespace), object, options);
         added.set(object, manifest);
         return manifest;

@@ -39,10 +39,12 @@ export interface KubectlManifestOptions {
   readonly dependsOn: readonly TerraformResource[];
   /** Terraform refuses to destroy it: for what holds data. */
   readonly preventDestroy?: boolean;
+  readonly ignoreFields?: readonly string[];
 }
 
 export class KubectlManifest extends TerraformResource {
   readonly #object: KubernetesObject;
+  readonly #ignoreFields: readonly string[];
 
   constructor(scope: Construct, id: string, object: KubernetesObject, options: KubectlManifestOptions) {
     super(scope, id, {
@@ -52,11 +54,12 @@ export class KubectlManifest extends TerraformResource {
       ...(options.preventDestroy === true && { lifecycle: { preventDestroy: true } }),
     });
     this.#object = object;
+    this.#ignoreFields = options.ignoreFields ?? [];
   }
 
   protected override synthesizeAttributes() {
     return {
-      yaml_body: literal(stringify(this.#object, { lineWidth: 0 })),
+      yaml_body: literal(stringify(this.#object, { lineWidth: 0, aliasDuplicateObjects: false })),
       server_side_apply: true,
       force_conflicts: false,
       validate_schema: true,
@@ -65,6 +68,7 @@ export class KubectlManifest extends TerraformResource {
       // A rollout that cannot go on would hold the deploy until a timeout and say nothing of why; Kubernetes and the
       // alert rules do.
       wait_for_rollout: false,
+      ...(this.#ignoreFields.length > 0 && { ignore_fields: this.#ignoreFields }),
     };
   }
 }

@@ -1,0 +1,6 @@
+/** Changes with what it is given. */
+import { createHash } from 'node:crypto';
+
+export function fingerprint(...parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 10);
+}

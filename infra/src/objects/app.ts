@@ -1,0 +1,20 @@
+/** All objects of the app stack of an environment. Namespaces are the platform's. */
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import { gatewayObjects } from './gateway.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { migrateObjects } from './migrate.ts';
+import { networkObjects } from './network.ts';
+import { shardsObjects } from './shards.ts';
+import { workersObjects } from './workers.ts';
+import { priorityClasses } from './workload.ts';
+
+export function appObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  return [
+    ...priorityClasses(environment),
+    ...networkObjects(environment),
+    ...migrateObjects(environment),
+    ...shardsObjects(environment),
+    ...gatewayObjects(environment),
+    ...workersObjects(environment),
+  ];
+}

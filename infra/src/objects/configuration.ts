@@ -1,0 +1,127 @@
+/**
+ * The file troupe.config.yaml of each workload, as a ConfigMap. Secrets are paths in it. Names of users come by variable
+ * from the Secrets that hold the passwords (pods.ts).
+ */
+import { stringify } from 'yaml';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { GatewayConfig, WorkerClassConfig } from '../config/workloads.ts';
+import { cellRssMaxMb } from '../config/worker-memory.ts';
+import type { Component, KubernetesObject } from './kubernetes-object.ts';
+import { metadata } from './kubernetes-object.ts';
+import { configFile, dataFolder, mounted } from './mounts.ts';
+import type { NatsRole } from './names.ts';
+import { cassandraContactPoints, natsServers, ports } from './names.ts';
+import { natsInboxPrefix } from './nats-accounts.ts';
+
+/** A part of troupe.config.yaml. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** Every interface of the pod; the policies say who reaches it. */
+const anyAddress = '0.0.0.0';
+
+export function storeSettings(environment: KubernetesEnvironment): Settings {
+  const { data } = environment;
+  const ring =
+    data.kind === 'k8ssandra'
+      ? { localDataCenter: data.dataCenter, replication: { [data.dataCenter]: data.replication } }
+      : { localDataCenter: data.localDataCenter, replication: data.replication };
+  return {
+    dataDir: dataFolder,
+    store: {
+      kind: 'cassandra',
+      cassandra: {
+        contactPoints: cassandraContactPoints(environment),
+        keyspace: data.keyspace,
+        ...ring,
+        passwordPath: mounted('cassandra/password'),
+        tls: {
+          caPath: mounted('cassandra/ca.crt'),
+          certPath: mounted('cassandra/tls.crt'),
+          keyPath: mounted('cassandra/tls.key'),
+        },
+      },
+    },
+    shards: { count: environment.shards.count },
+  };
+}
+
+/** What every node has, whatever its role. */
+function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceMs: number): Settings {
+  const { messaging } = environment;
+  return {
+    ...storeSettings(environment),
+    nats: {
+      servers: natsServers(environment),
+      replicas: messaging.kind === 'cluster' ? Math.min(messaging.servers, 3) : messaging.replicas,
+      inboxPrefix: natsInboxPrefix(role),
+      passwordPath: mounted('nats/password'),
+      tls: { caPath: mounted('nats/ca.crt'), certPath: mounted('nats/tls.crt'), keyPath: mounted('nats/tls.key') },
+    },
+    http: { host: anyAddress, port: ports.http },
+    shutdown: { graceMs },
+  };
+}
+
+/** `scaled`: KEDA asks it for the demand. */
+export function gatewaySettings(environment: KubernetesEnvironment, graceMs: number, scaled: boolean): Settings {
+  const secured = listenSettings(environment.gateway.tls);
+  return {
+    roles: ['gateway'],
+    ...nodeSettings(environment, 'gateway', graceMs),
+    gateway: { host: anyAddress, port: ports.grpc, ...secured, operatorTokenPath: mounted('operator/token') },
+    ...(scaled && { scaler: { enabled: true, host: anyAddress, port: ports.scaler, ...secured } }),
+  };
+}
+
+function listenSettings(tls: GatewayConfig['tls']): Settings {
+  switch (tls) {
+    case 'certificate':
+      return { tls: { certPath: mounted('gateway/tls.crt'), keyPath: mounted('gateway/tls.key') } };
+    case 'mesh':
+      return { insecure: true };
+  }
+}
+
+export function shardsSettings(environment: KubernetesEnvironment, graceMs: number): Settings {
+  const { count, cpuMilli } = environment.shards;
+  return {
+    roles: ['shards'],
+    ...nodeSettings(environment, 'shards', graceMs),
+    shards: { count, weight: Math.ceil(cpuMilli / 1_000) },
+  };
+}
+
+/** `name`: of the class, or of one of its two tracks. The threads come by variable, from the limit of the container. */
+export function workersSettings(
+  environment: KubernetesEnvironment,
+  workers: WorkerClassConfig,
+  { name, graceMs }: { readonly name: string; readonly graceMs: number },
+): Settings {
+  const { handlerDirs, cells, threadMemoryMb, threadMemoryMaxMb = threadMemoryMb } = workers;
+  return {
+    roles: ['workers'],
+    ...nodeSettings(environment, 'workers', graceMs),
+    workers: {
+      class: name,
+      cells,
+      handlerDirs,
+      memoryMb: threadMemoryMb,
+      memoryMaxMb: threadMemoryMaxMb,
+      cellRssMaxMb: cellRssMaxMb(workers),
+    },
+  };
+}
+
+export function configMap(
+  environment: KubernetesEnvironment,
+  component: Component,
+  name: string,
+  settings: Settings,
+): KubernetesObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: metadata(environment, component, name),
+    data: { [configFile]: stringify(settings, { lineWidth: 0 }) },
+  };
+}

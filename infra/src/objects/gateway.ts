@@ -1,0 +1,139 @@
+/** The gateways: stateless, behind Services, scaled by their CPU. */
+import type { DeploymentSpec } from 'kubernetes-types/apps/v1.d.ts';
+import type { ServiceSpec } from 'kubernetes-types/core/v1.d.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import { fingerprint } from '../lib/fingerprint.ts';
+import { configMap, gatewaySettings } from './configuration.ts';
+import { gatewayRoute } from './gateway-route.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { metadata, selectorLabels } from './kubernetes-object.ts';
+import { lifetimeOf } from './lifetime.ts';
+import {
+  cassandraProjections,
+  configProjection,
+  gatewayTlsProjection,
+  natsProjections,
+  operatorTokenProjection,
+} from './mounts.ts';
+import { gatewayServices, ports } from './names.ts';
+import type { PodParts } from './pods.ts';
+import { livenessProbe, podTemplate, readinessProbe, startupProbe } from './pods.ts';
+import { canaryRollout } from './rollouts.ts';
+import { cpuAutoscaler } from './scaling.ts';
+import { disruptionBudget, priorityClassName, serviceAccount } from './workload.ts';
+
+const component = 'gateway';
+const name = 'troupe-gateway';
+
+/** Whether KEDA asks the gateways for the demand. */
+export function answersKeda({ workers }: KubernetesEnvironment): boolean {
+  return workers.some(({ scaling }) => scaling.kind === 'keda');
+}
+
+export function gatewayObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const { replicas, targetCpuPercent, rollout } = environment.gateway;
+  const lifetime = lifetimeOf(environment.gateway.drainSeconds, { served: true });
+  const settings = configMap(
+    environment,
+    component,
+    name,
+    gatewaySettings(environment, lifetime.graceMs, answersKeda(environment)),
+  );
+  const parts = podParts(environment, { lifetime, fingerprint: fingerprint(settings.data) });
+  const workload = rollout.kind === 'canary' ? canaryRollout(environment, name, parts) : deployment(environment, parts);
+  return [
+    serviceAccount(environment, component, name),
+    settings,
+    ...services(environment),
+    disruptionBudget(environment, component, { name, selector: parts.selector, maxUnavailable: 1 }),
+    workload,
+    cpuAutoscaler(environment, { component, name, target: workload, ...replicas, targetCpuPercent }),
+    ...gatewayRoute(environment, name),
+  ];
+}
+
+function deployment(environment: KubernetesEnvironment, parts: PodParts): KubernetesObject {
+  const spec: DeploymentSpec = {
+    selector: { matchLabels: { ...parts.selector } },
+    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+    minReadySeconds: 5,
+    revisionHistoryLimit: 5,
+    template: podTemplate(environment, parts),
+  };
+  return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: metadata(environment, component, name), spec };
+}
+
+function podParts(
+  environment: KubernetesEnvironment,
+  { lifetime, fingerprint }: Pick<PodParts, 'lifetime' | 'fingerprint'>,
+): PodParts {
+  const { gateway, image } = environment;
+  const { cpuMilli, memoryMb } = gateway;
+  return {
+    component,
+    name,
+    image,
+    command: 'serve',
+    role: 'gateway',
+    labels: {},
+    selector: selectorLabels(environment, component),
+    fingerprint,
+    files: [
+      configProjection(name),
+      ...natsProjections('gateway'),
+      ...cassandraProjections(),
+      ...(gateway.tls === 'certificate' ? [gatewayTlsProjection()] : []),
+      operatorTokenProjection(),
+    ],
+    ports: { grpc: ports.grpc, http: ports.http, ...(answersKeda(environment) && { scaler: ports.scaler }) },
+    probes: { startupProbe, livenessProbe, readinessProbe: readiness(environment) },
+    resources: { cpuMilli, memoryMb },
+    lifetime,
+    priorityClassName: priorityClassName(environment, 'gateway'),
+    placement: gateway,
+    revisionLabel: gateway.rollout.kind === 'canary' ? 'rollouts-pod-template-hash' : 'pod-template-hash',
+  };
+}
+
+/** The kubelet asks grpc.health.v1 in plain text only: a server with a certificate it cannot ask. */
+function readiness({ gateway }: KubernetesEnvironment): typeof readinessProbe {
+  switch (gateway.tls) {
+    case 'certificate':
+      return readinessProbe;
+    case 'mesh':
+      return { grpc: { port: ports.grpc, service: 'troupe.v1.Jobs' }, periodSeconds: 5, failureThreshold: 2 };
+  }
+}
+
+/**
+ * A connection of gRPC stays with the pod it went to. So clients inside the cluster take the headless name with
+ * `round_robin`, those outside a route; the virtual address is for tools.
+ */
+function services(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const { tls, rollout } = environment.gateway;
+  const grpc = {
+    name: 'grpc',
+    port: ports.grpc,
+    targetPort: 'grpc',
+    protocol: 'TCP' as const,
+    ...(tls === 'mesh' && { appProtocol: 'kubernetes.io/h2c' }),
+  };
+  const scaler = { name: 'scaler', port: ports.scaler, targetPort: 'scaler', protocol: 'TCP' as const };
+  const selector = { ...selectorLabels(environment, component) };
+  const service = (serviceName: string, spec: ServiceSpec): KubernetesObject => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadata(environment, component, serviceName),
+    spec,
+  });
+  return [
+    service(gatewayServices.virtual, { type: 'ClusterIP', selector, ports: [grpc] }),
+    service(gatewayServices.headless, { type: 'ClusterIP', clusterIP: 'None', selector, ports: [grpc] }),
+    ...(rollout.kind === 'canary'
+      ? [service(gatewayServices.canary, { type: 'ClusterIP', selector, ports: [grpc] })]
+      : []),
+    ...(answersKeda(environment)
+      ? [service(gatewayServices.scaler, { type: 'ClusterIP', selector, ports: [scaler] })]
+      : []),
+  ];
+}

@@ -1,0 +1,51 @@
+/**
+ * The Job that brings the schema of the store up to date. Its name changes with the image and the configuration, so that
+ * each version of Troupe runs it once; where the schema is right already it changes nothing.
+ */
+import type { JobSpec } from 'kubernetes-types/batch/v1.d.ts';
+import type { PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import { fingerprint } from '../lib/fingerprint.ts';
+import { configMap, storeSettings } from './configuration.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { metadata, selectorLabels } from './kubernetes-object.ts';
+import { lifetimeOf } from './lifetime.ts';
+import { cassandraProjections, configProjection } from './mounts.ts';
+import { podTemplate } from './pods.ts';
+import { priorityClassName, serviceAccount } from './workload.ts';
+
+const component = 'migrate';
+const name = 'troupe-migrate';
+/** For a ring that is only coming up. */
+const activeDeadlineSeconds = 1_800;
+
+export function migrateObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const settings = configMap(environment, component, name, storeSettings(environment));
+  // A Job cannot be changed: whatever is different in it makes another one.
+  const mark = fingerprint(template(environment, ''), settings.data);
+  const spec: JobSpec = { backoffLimit: 20, activeDeadlineSeconds, template: template(environment, mark) };
+  return [
+    serviceAccount(environment, component, name),
+    settings,
+    { apiVersion: 'batch/v1', kind: 'Job', metadata: metadata(environment, component, `${name}-${mark}`), spec },
+  ];
+}
+
+function template(environment: KubernetesEnvironment, mark: string): PodTemplateSpec {
+  const { metadata: labels, spec } = podTemplate(environment, {
+    component,
+    name,
+    image: environment.image,
+    command: 'migrate',
+    labels: {},
+    selector: selectorLabels(environment, component),
+    fingerprint: mark,
+    files: [configProjection(name), ...cassandraProjections()],
+    resources: { cpuMilli: 500, memoryMb: 512 },
+    lifetime: lifetimeOf(1, { served: false }),
+    priorityClassName: priorityClassName(environment, 'shards'),
+    placement: environment.shards,
+    revisionLabel: 'pod-template-hash',
+  });
+  return { ...(labels && { metadata: labels }), ...(spec && { spec: { ...spec, restartPolicy: 'OnFailure' } }) };
+}

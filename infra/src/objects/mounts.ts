@@ -1,0 +1,66 @@
+/** What the pods find as files: their configuration and the Secrets it names, all in one folder. */
+import type { VolumeProjection } from 'kubernetes-types/core/v1.d.ts';
+import type { NatsRole } from './names.ts';
+import { natsLoginSecrets, secretNames } from './names.ts';
+
+export const mountFolder = '/etc/troupe';
+export const configFile = 'troupe.config.yaml';
+/** The image's working directory; a node keeps nothing here that it needs again. */
+export const dataFolder = '/var/lib/troupe';
+export const handlerSecretsFolder = '/secrets';
+
+export type MountedFile =
+  | 'nats/password'
+  | 'nats/ca.crt'
+  | 'nats/tls.crt'
+  | 'nats/tls.key'
+  | 'cassandra/password'
+  | 'cassandra/ca.crt'
+  | 'cassandra/tls.crt'
+  | 'cassandra/tls.key'
+  | 'gateway/tls.crt'
+  | 'gateway/tls.key'
+  | 'operator/token';
+
+/** The path in the pod. */
+export function mounted(file: MountedFile): string {
+  return `${mountFolder}/${file}`;
+}
+
+function fromSecret(name: string, files: Readonly<Partial<Record<MountedFile, string>>>): VolumeProjection {
+  return { secret: { name, items: Object.entries(files).map(([path, key]) => ({ key, path })) } };
+}
+
+export function configProjection(configMap: string): VolumeProjection {
+  return { configMap: { name: configMap, items: [{ key: configFile, path: configFile }] } };
+}
+
+export function natsProjections(role: NatsRole): VolumeProjection[] {
+  return [
+    fromSecret(natsLoginSecrets[role].name, { 'nats/password': 'password' }),
+    fromSecret(secretNames.natsTls.name, {
+      'nats/ca.crt': 'ca.crt',
+      'nats/tls.crt': 'tls.crt',
+      'nats/tls.key': 'tls.key',
+    }),
+  ];
+}
+
+export function cassandraProjections(): VolumeProjection[] {
+  return [
+    fromSecret(secretNames.cassandraLogin.name, { 'cassandra/password': 'password' }),
+    fromSecret(secretNames.cassandraTls.name, {
+      'cassandra/ca.crt': 'ca.crt',
+      'cassandra/tls.crt': 'tls.crt',
+      'cassandra/tls.key': 'tls.key',
+    }),
+  ];
+}
+
+export function gatewayTlsProjection(): VolumeProjection {
+  return fromSecret(secretNames.gatewayTls.name, { 'gateway/tls.crt': 'tls.crt', 'gateway/tls.key': 'tls.key' });
+}
+
+export function operatorTokenProjection(): VolumeProjection {
+  return fromSecret(secretNames.operatorToken.name, { 'operator/token': 'token' });
+}

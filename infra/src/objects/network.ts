@@ -1,0 +1,138 @@
+/**
+ * Who may talk to whom: nobody, and then one policy for each edge. Probes come from the machine of the pod, which no policy
+ * stops. Nodes of Troupe do not talk to each other but by NATS.
+ */
+import type {
+  NetworkPolicyEgressRule,
+  NetworkPolicyIngressRule,
+  NetworkPolicyPeer,
+  NetworkPolicyPort,
+  NetworkPolicySpec,
+} from 'kubernetes-types/networking/v1.d.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { Peer } from '../config/network.ts';
+import { answersKeda } from './gateway.ts';
+import type { Component, KubernetesObject, Labels } from './kubernetes-object.ts';
+import { metadata, selectorLabels, workerClassLabel } from './kubernetes-object.ts';
+import { cassandraContactPoints, natsServers, ports } from './names.ts';
+
+type Workload = Extract<Component, 'gateway' | 'shards' | 'workers' | 'migrate'>;
+
+export function networkObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const { network } = environment;
+  const policy = (component: Component, name: string, spec: NetworkPolicySpec): KubernetesObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: metadata(environment, component, name),
+    spec,
+  });
+  const egress = (component: Workload, to: string, rule: NetworkPolicyEgressRule, labels: Labels = {}) =>
+    policy(component, `${component}-to-${to}`, {
+      podSelector: { matchLabels: { ...selectorLabels(environment, component), ...labels } },
+      policyTypes: ['Egress'],
+      egress: [rule],
+    });
+  const ingress = (component: Workload, name: string, rule: NetworkPolicyIngressRule) =>
+    policy(component, name, {
+      podSelector: { matchLabels: { ...selectorLabels(environment, component) } },
+      policyTypes: ['Ingress'],
+      ingress: [rule],
+    });
+  const nodes = ['gateway', 'shards', 'workers'] as const;
+  const allPods = [...nodes, 'migrate'] as const;
+  const prometheus = [namespacePeer(network.prometheusNamespace)];
+  return [
+    policy('platform', 'default-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
+    ...allPods.map((component) => egress(component, 'dns', { to: network.dns.map(peerOf), ports: dnsPorts })),
+    ...nodes.map((component) => egress(component, 'nats', natsRule(environment))),
+    ...allPods.map((component) => egress(component, 'cassandra', cassandraRule(environment))),
+    ingress('gateway', 'clients-to-gateway', { from: clients(environment), ports: [tcp(ports.grpc)] }),
+    ...(answersKeda(environment)
+      ? [
+          ingress('gateway', 'keda-to-gateway', {
+            from: [namespacePeer(network.kedaNamespace)],
+            ports: [tcp(ports.scaler)],
+          }),
+        ]
+      : []),
+    ...nodes.map((component) =>
+      ingress(component, `prometheus-to-${component}`, { from: prometheus, ports: [tcp(ports.http)] }),
+    ),
+    ...environment.workers.flatMap((workers) =>
+      workers.egress.map(({ name, to, ports: allowed }) =>
+        egress(
+          'workers',
+          `${name}-from-${workers.name}`,
+          { to: to.map(peerOf), ports: allowed.map(tcp) },
+          {
+            [workerClassLabel]: workers.name,
+          },
+        ),
+      ),
+    ),
+  ];
+}
+
+const dnsPorts: NetworkPolicyPort[] = [
+  { protocol: 'UDP', port: ports.dns },
+  { protocol: 'TCP', port: ports.dns },
+];
+
+function tcp(port: number): NetworkPolicyPort {
+  return { protocol: 'TCP', port };
+}
+
+function namespacePeer(namespace: string): NetworkPolicyPeer {
+  return { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } };
+}
+
+function selectorOf(labels: Labels): { matchLabels?: Record<string, string> } {
+  return Object.keys(labels).length === 0 ? {} : { matchLabels: { ...labels } };
+}
+
+function peerOf(peer: Peer): NetworkPolicyPeer {
+  switch (peer.kind) {
+    case 'pods':
+      return { namespaceSelector: selectorOf(peer.namespaceLabels), podSelector: selectorOf(peer.podLabels) };
+    case 'addresses':
+      return { ipBlock: { cidr: peer.cidr } };
+  }
+}
+
+function clients({ network, gateway }: KubernetesEnvironment): NetworkPolicyPeer[] {
+  const configured = network.clients.map(peerOf);
+  return gateway.route === undefined ? configured : [...configured, namespacePeer(gateway.route.gatewayNamespace)];
+}
+
+/** A policy knows no host names: what somebody else runs is open by its ports, to any address. */
+function portsOf(servers: readonly string[]): NetworkPolicyPort[] {
+  const numbers = servers.map((server) => Number(server.slice(server.lastIndexOf(':') + 1)));
+  return [...new Set(numbers)].map(tcp);
+}
+
+function natsRule(environment: KubernetesEnvironment): NetworkPolicyEgressRule {
+  const { messaging } = environment;
+  const rule = { ports: portsOf(natsServers(environment)) };
+  switch (messaging.kind) {
+    case 'cluster':
+      return { to: [{ ...namespacePeer(messaging.namespace), podSelector: { matchLabels: natsPods } }], ...rule };
+    case 'external':
+      return rule;
+  }
+}
+
+/** As the chart of NATS labels its servers. */
+const natsPods = { 'app.kubernetes.io/name': 'nats', 'app.kubernetes.io/component': 'nats' };
+
+function cassandraRule(environment: KubernetesEnvironment): NetworkPolicyEgressRule {
+  const { data } = environment;
+  const rule = { ports: portsOf(cassandraContactPoints(environment)) };
+  switch (data.kind) {
+    case 'k8ssandra': {
+      const podSelector = { matchLabels: { 'cassandra.datastax.com/cluster': data.clusterName } };
+      return { to: [{ ...namespacePeer(data.namespace), podSelector }], ...rule };
+    }
+    case 'external':
+      return rule;
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The pod of a workload: restricted as the Pod Security Standards ask, with a read-only root (it writes to its data folder
+ * and /tmp), no token of Kubernetes, its configuration and Secrets in one folder, and its own name as the id of the node.
+ */
+import type {
+  Container,
+  EnvVar,
+  PodSpec,
+  PodTemplateSpec,
+  Probe,
+  Volume,
+  VolumeProjection,
+} from 'kubernetes-types/core/v1.d.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { Image } from '../config/primitives.ts';
+import type { GatewayConfig } from '../config/workloads.ts';
+import type { Component, Labels } from './kubernetes-object.ts';
+import { standardLabels } from './kubernetes-object.ts';
+import type { Lifetime } from './lifetime.ts';
+import { configFile, dataFolder, handlerSecretsFolder, mountFolder } from './mounts.ts';
+import type { NatsRole } from './names.ts';
+import { natsLoginSecrets, secretNames } from './names.ts';
+
+/** Of the image (`node`). */
+const userId = 1_000;
+
+export interface PodParts {
+  readonly component: Component;
+  /** Of the container, and of the service account. */
+  readonly name: string;
+  readonly image: Image;
+  readonly command: 'serve' | 'migrate';
+  /** Beside those of the selector. */
+  readonly labels: Labels;
+  readonly selector: Labels;
+  /** Changes when the pod must be replaced though its template has not changed. */
+  readonly fingerprint: string;
+  readonly files: readonly VolumeProjection[];
+  /** Absent: it has nothing to do with NATS. */
+  readonly role?: NatsRole;
+  readonly env?: readonly EnvVar[];
+  readonly ports?: Readonly<Record<string, number>>;
+  readonly probes?: Pick<Container, 'startupProbe' | 'readinessProbe' | 'livenessProbe'>;
+  /** Request and limit, both. */
+  readonly resources: { readonly cpuMilli: number; readonly memoryMb: number };
+  readonly lifetime: Lifetime;
+  readonly priorityClassName: string;
+  readonly placement: Pick<GatewayConfig, 'nodeSelector' | 'tolerations' | 'zoneSpread'>;
+  /** Told apart by it, the pods of one revision are spread among themselves. */
+  readonly revisionLabel: 'pod-template-hash' | 'rollouts-pod-template-hash';
+  readonly handlerSecrets?: readonly string[];
+}
+
+export function imageName({ repository, tag, digest }: Image): string {
+  return digest === undefined ? `${repository}:${tag ?? ''}` : `${repository}@${digest}`;
+}
+
+/** `/healthz` answers as long as the process does; `/readyz` when NATS and the store answer and it is not leaving. */
+export function httpProbe(path: '/healthz' | '/readyz', timing: Probe): Probe {
+  return { httpGet: { path, port: 'http' }, ...timing };
+}
+
+/** Handlers are loaded and shards are opened before it is up: five minutes for both. */
+export const startupProbe: Probe = httpProbe('/healthz', { periodSeconds: 5, failureThreshold: 60, timeoutSeconds: 3 });
+/** A minute without any answer. */
+export const livenessProbe: Probe = httpProbe('/healthz', {
+  periodSeconds: 10,
+  failureThreshold: 6,
+  timeoutSeconds: 5,
+});
+export const readinessProbe: Probe = httpProbe('/readyz', { periodSeconds: 5, failureThreshold: 2, timeoutSeconds: 3 });
+
+export function podTemplate(environment: KubernetesEnvironment, parts: PodParts): PodTemplateSpec {
+  return {
+    metadata: {
+      labels: { ...parts.labels, ...standardLabels(environment, parts.component), ...parts.selector },
+      annotations: { 'troupe.dev/fingerprint': parts.fingerprint },
+    },
+    spec: podSpec(environment, parts),
+  };
+}
+
+function podSpec(environment: KubernetesEnvironment, parts: PodParts): PodSpec {
+  const { nodeSelector, tolerations } = parts.placement;
+  return {
+    serviceAccountName: parts.name,
+    automountServiceAccountToken: false,
+    // The variables of Services would look like configuration.
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: parts.lifetime.terminationGracePeriodSeconds,
+    priorityClassName: parts.priorityClassName,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: userId,
+      runAsGroup: userId,
+      fsGroup: userId,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    topologySpreadConstraints: spread(parts),
+    ...(Object.keys(nodeSelector).length > 0 && { nodeSelector }),
+    ...(tolerations.length > 0 && { tolerations: tolerations.map(withoutUndefined) }),
+    ...(environment.imagePullSecrets.length > 0 && {
+      imagePullSecrets: environment.imagePullSecrets.map((name) => ({ name })),
+    }),
+    containers: [container(parts)],
+    volumes: volumes(parts),
+  };
+}
+
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return JSON.parse(JSON.stringify(value)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+function container(parts: PodParts): Container {
+  const { cpuMilli, memoryMb } = parts.resources;
+  const amounts = { cpu: quantityOfCpu(cpuMilli), memory: `${memoryMb}Mi` };
+  return {
+    name: 'troupe',
+    image: imageName(parts.image),
+    imagePullPolicy: 'IfNotPresent',
+    args: [parts.command, '--config', `${mountFolder}/${configFile}`],
+    env: [...identity(parts.role), ...(parts.env ?? [])],
+    ...(parts.ports && {
+      ports: Object.entries(parts.ports).map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
+    }),
+    ...parts.probes,
+    ...(parts.lifetime.preStopSeconds > 0 && {
+      lifecycle: { preStop: { sleep: { seconds: parts.lifetime.preStopSeconds } } },
+    }),
+    resources: { requests: amounts, limits: amounts },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    volumeMounts: [
+      { name: 'configuration', mountPath: mountFolder, readOnly: true },
+      { name: 'data', mountPath: dataFolder },
+      { name: 'tmp', mountPath: '/tmp' },
+      ...(parts.handlerSecrets ?? []).map((name) => ({
+        name: `secret-${name}`,
+        mountPath: `${handlerSecretsFolder}/${name}`,
+        readOnly: true,
+      })),
+    ],
+  };
+}
+
+/** As Kubernetes writes it itself, so that it finds no difference. */
+export function quantityOfCpu(milli: number): string {
+  return milli % 1_000 === 0 ? String(milli / 1_000) : `${milli}m`;
+}
+
+function identity(role: NatsRole | undefined): EnvVar[] {
+  const { name: cassandraLogin } = secretNames.cassandraLogin;
+  const store: EnvVar = {
+    name: 'TROUPE_STORE_CASSANDRA_USER',
+    valueFrom: { secretKeyRef: { name: cassandraLogin, key: 'username' } },
+  };
+  if (role === undefined) return [store];
+  return [
+    { name: 'TROUPE_NODE_ID', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
+    { name: 'TROUPE_NATS_USER', valueFrom: { secretKeyRef: { name: natsLoginSecrets[role].name, key: 'user' } } },
+    store,
+  ];
+}
+
+function volumes({ files, handlerSecrets = [] }: PodParts): Volume[] {
+  return [
+    { name: 'configuration', projected: { defaultMode: 0o440, sources: [...files] } },
+    { name: 'data', emptyDir: { sizeLimit: '64Mi' } },
+    { name: 'tmp', emptyDir: { sizeLimit: '1Gi' } },
+    ...handlerSecrets.map((name) => ({
+      name: `secret-${name}`,
+      secret: { secretName: name, defaultMode: 0o440 },
+    })),
+  ];
+}
+
+/** Over zones, then over machines. A zone whose machines are all tainted (it is lost) does not count. */
+function spread({ selector, revisionLabel, placement }: PodParts): NonNullable<PodSpec['topologySpreadConstraints']> {
+  const common = { maxSkew: 1, labelSelector: { matchLabels: { ...selector } }, matchLabelKeys: [revisionLabel] };
+  return [
+    {
+      topologyKey: 'topology.kubernetes.io/zone',
+      whenUnsatisfiable: placement.zoneSpread === 'require' ? 'DoNotSchedule' : 'ScheduleAnyway',
+      nodeTaintsPolicy: 'Honor',
+      ...common,
+    },
+    { topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway', ...common },
+  ];
+}

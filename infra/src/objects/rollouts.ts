@@ -1,0 +1,44 @@
+/**
+ * The gateways as an Argo Rollout: a new version gets a share of the calls, step by step, by the weights of the GRPCRoute.
+ * The pods are embedded, not those of a Deployment (`workloadRef`): an autoscaler scales only the former.
+ * The way back: `kubectl argo rollouts abort troupe-gateway` at once, then the former image in the environment.
+ */
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { metadata } from './kubernetes-object.ts';
+import { gatewayServices } from './names.ts';
+import type { PodParts } from './pods.ts';
+import { podTemplate } from './pods.ts';
+
+/** After the weights have moved: calls under way on the old pods may end. */
+const scaleDownDelaySeconds = 60;
+
+export function canaryRollout(environment: KubernetesEnvironment, name: string, parts: PodParts): KubernetesObject {
+  const { rollout } = environment.gateway;
+  const steps = rollout.kind === 'canary' ? rollout.steps : [];
+  return {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Rollout',
+    metadata: metadata(environment, 'gateway', name),
+    spec: {
+      selector: { matchLabels: parts.selector },
+      minReadySeconds: 5,
+      revisionHistoryLimit: 5,
+      strategy: {
+        canary: {
+          stableService: gatewayServices.virtual,
+          canaryService: gatewayServices.canary,
+          scaleDownDelaySeconds,
+          trafficRouting: {
+            plugins: { 'argoproj-labs/gatewayAPI': { grpcRoute: name, namespace: environment.namespace } },
+          },
+          steps: steps.flatMap(({ trafficPercent, pauseMinutes }) => [
+            { setWeight: trafficPercent },
+            { pause: { duration: `${pauseMinutes}m` } },
+          ]),
+        },
+      },
+      template: podTemplate(environment, parts),
+    },
+  };
+}

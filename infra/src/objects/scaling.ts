@@ -1,0 +1,134 @@
+/**
+ * Autoscalers. None of their workloads names `replicas`, so applying a manifest never undoes what they did. All come up
+ * fast and go down slowly, a pod a minute after five quiet ones: whoever goes has runs to end.
+ */
+import type {
+  HorizontalPodAutoscalerBehavior,
+  HorizontalPodAutoscalerSpec,
+} from 'kubernetes-types/autoscaling/v2.d.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { Component, KubernetesObject, Labels } from './kubernetes-object.ts';
+import { metadata } from './kubernetes-object.ts';
+import { gatewayServices, ports, secretNames } from './names.ts';
+
+const behavior: HorizontalPodAutoscalerBehavior = {
+  scaleUp: {
+    stabilizationWindowSeconds: 0,
+    selectPolicy: 'Max',
+    policies: [
+      { type: 'Percent', value: 100, periodSeconds: 30 },
+      { type: 'Pods', value: 4, periodSeconds: 30 },
+    ],
+  },
+  scaleDown: {
+    stabilizationWindowSeconds: 300,
+    selectPolicy: 'Max',
+    policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }],
+  },
+};
+
+interface Scaled {
+  readonly component: Component;
+  readonly name: string;
+  readonly labels?: Labels;
+  readonly target: KubernetesObject;
+  readonly min: number;
+  readonly max: number;
+}
+
+function targetOf({ apiVersion, kind, metadata: { name } }: KubernetesObject): {
+  apiVersion: string;
+  kind: string;
+  name: string;
+} {
+  return { apiVersion, kind, name };
+}
+
+export function cpuAutoscaler(
+  environment: KubernetesEnvironment,
+  { component, name, labels, target, min, max, targetCpuPercent }: Scaled & { readonly targetCpuPercent: number },
+): KubernetesObject {
+  const spec: HorizontalPodAutoscalerSpec = {
+    scaleTargetRef: targetOf(target),
+    minReplicas: min,
+    maxReplicas: max,
+    metrics: [
+      {
+        type: 'Resource',
+        resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: targetCpuPercent } },
+      },
+    ],
+    behavior,
+  };
+  return {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: metadata(environment, component, name, { ...(labels && { labels }) }),
+    spec,
+  };
+}
+
+/** The name of what lets KEDA check the certificate of the scaler. */
+const kedaAuthentication = 'troupe-scaler';
+
+/** How KEDA trusts the gateways; absent where they listen in plain text. */
+export function kedaTrust(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  if (environment.gateway.tls === 'mesh') return [];
+  return [
+    {
+      apiVersion: 'keda.sh/v1alpha1',
+      kind: 'TriggerAuthentication',
+      metadata: metadata(environment, 'workers', kedaAuthentication),
+      spec: { secretTargetRef: [{ parameter: 'caCert', name: secretNames.gatewayTls.name, key: 'ca.crt' }] },
+    },
+  ];
+}
+
+/** After so many questions without an answer. */
+const failureThreshold = 3;
+const pollingSeconds = 15;
+/** From the last demand to none at all, where `min` is 0. */
+const cooldownSeconds = 300;
+
+export interface DemandScaled extends Scaled {
+  readonly workerClass: string;
+  readonly fallback: number;
+  /** Holds it at so many, whatever the demand. */
+  readonly heldAt?: number;
+}
+
+/** By the demand that Troupe's own scaler tells for the class. */
+export function demandScaler(environment: KubernetesEnvironment, scaled: DemandScaled): KubernetesObject {
+  const { component, name, labels, target, min, max, workerClass, fallback, heldAt } = scaled;
+  const { namespace, gateway } = environment;
+  const secured = gateway.tls === 'certificate';
+  return {
+    apiVersion: 'keda.sh/v1alpha1',
+    kind: 'ScaledObject',
+    metadata: metadata(environment, component, name, {
+      ...(labels && { labels }),
+      ...(heldAt !== undefined && { annotations: { 'autoscaling.keda.sh/paused-replicas': String(heldAt) } }),
+    }),
+    spec: {
+      scaleTargetRef: targetOf(target),
+      minReplicaCount: min,
+      maxReplicaCount: max,
+      pollingInterval: pollingSeconds,
+      cooldownPeriod: cooldownSeconds,
+      fallback: { failureThreshold, replicas: fallback, behavior: 'currentReplicasIfHigher' },
+      advanced: { horizontalPodAutoscalerConfig: { name, behavior } },
+      triggers: [
+        {
+          type: 'external',
+          metricType: 'AverageValue',
+          metadata: {
+            scalerAddress: `${gatewayServices.scaler}.${namespace}.svc.cluster.local:${ports.scaler}`,
+            workerClass,
+            ...(secured && { enableTLS: 'true' }),
+          },
+          ...(secured && { authenticationRef: { name: kedaAuthentication } }),
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * The classes of workers. A class is one Deployment that rolls, or two (`blue-green`): then each track has an image of its
+ * own and counts as a class of its own, those that serve are scaled by demand, and the other is held where it stands by.
+ */
+import type { DeploymentSpec } from 'kubernetes-types/apps/v1.d.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { Image } from '../config/primitives.ts';
+import { podMemoryMb } from '../config/worker-memory.ts';
+import type { Track, WorkerClassConfig } from '../config/workloads.ts';
+import { fingerprint } from '../lib/fingerprint.ts';
+import { configMap, workersSettings } from './configuration.ts';
+import type { KubernetesObject, Labels } from './kubernetes-object.ts';
+import { metadata, selectorLabels, trackLabel, workerClassLabel } from './kubernetes-object.ts';
+import { lifetimeOf } from './lifetime.ts';
+import { cassandraProjections, configProjection, natsProjections } from './mounts.ts';
+import { ports } from './names.ts';
+import { livenessProbe, podTemplate, readinessProbe, startupProbe } from './pods.ts';
+import { cpuAutoscaler, demandScaler, kedaTrust } from './scaling.ts';
+import { disruptionBudget, priorityClassName, serviceAccount } from './workload.ts';
+
+const component = 'workers';
+
+/** A Deployment of a class. */
+interface Line {
+  readonly workers: WorkerClassConfig;
+  /** Its class as Troupe knows it: of the class, or of the track. */
+  readonly workerClass: string;
+  readonly labels: Labels;
+  readonly image: Image;
+  /** Absent: it serves. */
+  readonly standbyReplicas?: number;
+}
+
+export function workersObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const lines = environment.workers.flatMap((workers) => linesOf(environment, workers));
+  const byDemand = environment.workers.some(({ scaling }) => scaling.kind === 'keda');
+  return [...(byDemand ? kedaTrust(environment) : []), ...lines.flatMap((line) => lineObjects(environment, line))];
+}
+
+function linesOf(environment: KubernetesEnvironment, workers: WorkerClassConfig): readonly Line[] {
+  const { name, rollout } = workers;
+  const labels = { [workerClassLabel]: name };
+  switch (rollout.kind) {
+    case 'rolling':
+      return [{ workers, workerClass: name, labels, image: workers.image ?? environment.image }];
+    case 'blue-green':
+      return (['blue', 'green'] as const satisfies readonly Track[]).map((track) => ({
+        workers,
+        workerClass: `${name}-${track}`,
+        labels: { ...labels, [trackLabel]: track },
+        image: rollout[track],
+        ...(!rollout.serving.includes(track) && { standbyReplicas: rollout.standbyReplicas }),
+      }));
+  }
+}
+
+function lineObjects(environment: KubernetesEnvironment, line: Line): readonly KubernetesObject[] {
+  const { workers, workerClass, labels } = line;
+  const name = `troupe-workers-${workerClass}`;
+  const selector = { ...selectorLabels(environment, component), ...labels };
+  const lifetime = lifetimeOf(workers.drainSeconds, { served: false });
+  const settings = configMap(
+    environment,
+    component,
+    name,
+    workersSettings(environment, workers, { name: workerClass, graceMs: lifetime.graceMs }),
+  );
+  const replicas = fixedReplicas(line);
+  const spec: DeploymentSpec = {
+    ...(replicas !== undefined && { replicas }),
+    selector: { matchLabels: selector },
+    strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: 0 } },
+    minReadySeconds: 5,
+    revisionHistoryLimit: 5,
+    template: podTemplate(environment, {
+      component,
+      name,
+      image: line.image,
+      command: 'serve',
+      role: 'workers',
+      labels,
+      selector,
+      fingerprint: fingerprint(settings.data),
+      files: [configProjection(name), ...natsProjections('workers'), ...cassandraProjections()],
+      env: [threadsOfLimit],
+      ports: { http: ports.http },
+      probes: { startupProbe, livenessProbe, readinessProbe },
+      resources: { cpuMilli: workers.cores * 1_000, memoryMb: podMemoryMb(workers) },
+      lifetime,
+      priorityClassName: priorityClassName(environment, 'workers'),
+      placement: workers,
+      revisionLabel: 'pod-template-hash',
+      handlerSecrets: workers.secrets,
+    }),
+  };
+  const deployment: KubernetesObject = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: metadata(environment, component, name, { labels }),
+    spec,
+  };
+  return [
+    serviceAccount(environment, component, name),
+    settings,
+    disruptionBudget(environment, component, { name, selector, maxUnavailable: '25%' }),
+    deployment,
+    ...autoscaler(environment, line, deployment),
+  ];
+}
+
+/** A thread for each core of the limit, by what Kubernetes itself says the limit is. */
+const threadsOfLimit = {
+  name: 'TROUPE_WORKERS_THREADS',
+  valueFrom: { resourceFieldRef: { containerName: 'troupe', resource: 'limits.cpu', divisor: '1' } },
+};
+
+/** Undefined where an autoscaler decides. */
+function fixedReplicas({ workers: { scaling }, standbyReplicas }: Line): number | undefined {
+  return scaling.kind === 'none' ? (standbyReplicas ?? scaling.replicas) : undefined;
+}
+
+function autoscaler(
+  environment: KubernetesEnvironment,
+  { workers: { scaling }, workerClass, labels, standbyReplicas }: Line,
+  target: KubernetesObject,
+): readonly KubernetesObject[] {
+  const { name } = target.metadata;
+  switch (scaling.kind) {
+    case 'keda': {
+      const { min, max, fallback = Math.max(min, 1) } = scaling;
+      const held = standbyReplicas !== undefined && { heldAt: standbyReplicas };
+      return [demandScaler(environment, { component, name, labels, target, min, max, workerClass, fallback, ...held })];
+    }
+    case 'hpa-cpu':
+      return [cpuAutoscaler(environment, { component, name, labels, target, ...scaling })];
+    case 'none':
+      return [];
+  }
+}

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { EnvironmentError, parseEnvironment } from '../src/config/environment.ts';
+import { cellRssMaxMb, leastPodMemoryMb } from '../src/config/worker-memory.ts';
+import { kubernetesInput } from './support/kubernetes-environments.ts';
+import staging from '../environments/staging.ts';
+
+const base = kubernetesInput(staging);
+const image = { repository: 'registry.example.com/troupe', tag: '2.0.0' };
+const blueGreen = { kind: 'blue-green', blue: image, green: image, serving: ['blue'] };
+
+function problems(changes: object): readonly string[] {
+  try {
+    parseEnvironment('a test', { ...base, ...changes });
+  } catch (error) {
+    if (error instanceof EnvironmentError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const withClass = (changes: object): object => ({ workers: [{ ...base.workers[0], ...changes }] });
+
+describe('the workloads of an environment are refused, by the path, for', () => {
+  it.each([
+    ['a canary without a route', { gateway: { rollout: { kind: 'canary' } } }, 'gateway.rollout: a canary moves'],
+    ['more nodes than shards', { shards: { replicas: 9, count: 8 } }, 'shards.replicas: is at most `count`'],
+    [
+      'an address that is none',
+      { network: { clients: [{ kind: 'addresses', cidr: '10.0.0.0' }] } },
+      'network.clients[0].cidr: addresses such as',
+    ],
+    ['more cells than threads', withClass({ cells: 3 }), 'workers[0].cells: is at most `cores`'],
+    [
+      'less memory than its threads need',
+      withClass({ memoryMb: 1_024 }),
+      'workers[0].memoryMb: 2 threads need at least 1728 MiB',
+    ],
+    [
+      'a most that is below the usual',
+      withClass({ threadMemoryMaxMb: 256 }),
+      'workers[0].threadMemoryMaxMb: is at least',
+    ],
+    ['a name that leaves no room for that of the pod', withClass({ name: 'a'.repeat(25) }), 'workers[0].name: '],
+    ['a drain that the node would refuse', withClass({ drainSeconds: 3_601 }), 'workers[0].drainSeconds: '],
+    [
+      'blue-green on CPU',
+      withClass({ rollout: blueGreen, scaling: { kind: 'hpa-cpu', max: 4 } }),
+      'workers[0].scaling.kind: blue-green needs',
+    ],
+    ['blue-green with a third image', withClass({ rollout: blueGreen, image }), 'workers[0].image: the images are'],
+    [
+      'a track that serves twice',
+      withClass({ rollout: { ...blueGreen, serving: ['blue', 'blue'] } }),
+      'workers[0].rollout.serving: names one twice',
+    ],
+    [
+      'two edges of one name',
+      withClass({ egress: [1, 2].map((port) => ({ name: 'a', to: [{ kind: 'pods' }], ports: [port] })) }),
+      'workers[0].egress: two edges have one name',
+    ],
+    [
+      'least above most',
+      withClass({ scaling: { kind: 'keda', min: 5, max: 4 } }),
+      'workers[0].scaling.min: is at most `max`',
+    ],
+  ])('%s', (_, changes, problem) => {
+    expect(problems(changes)).toEqual([expect.stringContaining(problem)]);
+  });
+});
+
+describe('the memory of a worker pod', () => {
+  it('holds the process, the cells and all heaps, and a fifth more', () => {
+    expect(leastPodMemoryMb({ cores: 8, cells: 1, threadMemoryMb: 512 })).toBe(Math.ceil((256 + 160 + 8 * 512) * 1.2));
+    expect(leastPodMemoryMb({ cores: 8, cells: 2, threadMemoryMb: 512, threadMemoryMaxMb: 1_024 })).toBe(
+      Math.ceil((256 + 2 * (160 + 3 * 512 + 1_024)) * 1.2),
+    );
+  });
+
+  it('is shared out to the cells as their bound', () => {
+    expect(cellRssMaxMb({ cores: 8, cells: 2, threadMemoryMb: 512, memoryMb: 8_192 })).toBe(
+      Math.floor((8_192 - 307.2) / 2),
+    );
+    expect(cellRssMaxMb({ cores: 1, cells: 1, threadMemoryMb: 32 })).toBe(256);
+  });
+});
