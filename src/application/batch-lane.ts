@@ -52,6 +52,7 @@ const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = 
   reschedule: () => 20_480,
   get: () => 20_480,
   queueStats: () => 4_096,
+  load: () => 400_000,
   place: () => 256,
   allot: () => 256,
   limitUse: () => 65_536,

@@ -78,6 +78,7 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     reschedule: new Map(),
     get: new Map(),
     queueStats: new Map(),
+    load: new Map(),
     place: new Map(),
     allot: new Map(),
     limitUse: new Map(),

@@ -3,6 +3,7 @@
  * alone: its slot in the reply holds the error.
  */
 import type { Allotment, AllotmentAsk } from '../domain/allotment.ts';
+import type { ClusterLoad } from '../domain/demand.ts';
 import type { WireError } from '../domain/errors.ts';
 import type { Checkpoint, Failure, JobRecord, JobSpec, Payload } from '../domain/job.ts';
 import type { LogLine, LogPosition, StoredLog } from '../domain/job-log.ts';
@@ -164,6 +165,9 @@ export interface QueueStatsItem {
   readonly queue: string;
 }
 
+/** What waits and runs in the shard, all queues together. */
+export type LoadItem = Readonly<Record<string, never>>;
+
 export interface PlaceItem {
   readonly jobId: JobId;
 }
@@ -221,6 +225,7 @@ export interface ShardVerbs {
   reschedule: { item: RescheduleItem; result: JobView };
   get: { item: GetItem; result: JobView };
   queueStats: { item: QueueStatsItem; result: QueueStats };
+  load: { item: LoadItem; result: ClusterLoad };
   place: { item: PlaceItem; result: PlaceResult };
   allot: { item: AllotItem; result: AllotResult };
   limitUse: { item: LimitUseItem; result: LimitUseResult };
@@ -239,6 +244,7 @@ export const shardVerbs = [
   'reschedule',
   'get',
   'queueStats',
+  'load',
   'place',
   'allot',
   'limitUse',

@@ -46,6 +46,9 @@ import type { RetryJob } from './retry-job.ts';
 import { createQueueRoom } from './queue-room.ts';
 import { createQueueStatsReader } from './queue-stats.ts';
 import { createQueueViews } from './queue-views.ts';
+import { createClusterLoadReader } from './scaling/cluster-load.ts';
+import { createWorkerDemand } from './scaling/worker-demand.ts';
+import type { WorkerDemand } from './scaling/worker-demand.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
 import { createShardChoice } from './shard-choice.ts';
 import { createSubmitJobs } from './submit-jobs.ts';
@@ -73,6 +76,7 @@ export interface UseCases {
   readonly seeCluster: SeeCluster;
   readonly watchTree: WatchTree;
   readonly steerCluster: SteerCluster;
+  readonly workerDemand: WorkerDemand;
 }
 
 export interface UseCaseParts {
@@ -151,5 +155,9 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, authorizer, quarantines, queueViews, reader, clock }),
+    workerDemand: createWorkerDemand({
+      ...{ membership, catalog, quarantines, stats: queueStats, clock },
+      load: createClusterLoadReader({ batcher, shardCount, clock }),
+    }),
   };
 }

@@ -140,6 +140,7 @@ interface BannerFacts {
 function banner(say: (line: string) => void, { troupe, config, notes, natsUrl, tookMs }: BannerFacts): void {
   say(`troupe is ready (${(tookMs / 1_000).toFixed(1)} s)`);
   if (troupe.gatewayPort !== undefined) say(`  gRPC      ${config.gateway.host}:${String(troupe.gatewayPort)}`);
+  if (troupe.scalerPort !== undefined) say(`  scaler    ${config.scaler.host}:${String(troupe.scalerPort)}`);
   say(`  HTTP      http://${config.http.host}:${String(troupe.httpPort)}  (/healthz /readyz /metrics)`);
   say(`  NATS      ${natsUrl}`);
   say(`  store     ${config.store.kind}, state in ${relativePath(config.dataDir)}/`);

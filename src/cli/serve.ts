@@ -14,8 +14,9 @@ export async function runServe(config: Config): Promise<number> {
   const { level, pretty } = config.log;
   const log = createLogger({ level, pretty });
   const troupe = await startProcess(config, packageVersion());
-  const { nodeId, gatewayPort, httpPort, threads, handlers } = troupe;
-  log.info({ event: 'process.started', nodeId, gatewayPort, httpPort, threads, handlers }, 'process started');
+  const { nodeId, gatewayPort, scalerPort, httpPort, threads, handlers } = troupe;
+  const ports = { gatewayPort, scalerPort, httpPort };
+  log.info({ event: 'process.started', nodeId, ...ports, threads, handlers }, 'process started');
   try {
     const outcome = await Promise.race([
       aborted(AbortSignal.any([stop, troupe.drainAsked])),

@@ -14,6 +14,8 @@ import { createHttpEdge } from '../gateway/http-edge.ts';
 import type { HttpEdge, Readiness } from '../gateway/http-edge.ts';
 import { createInputValidator } from '../gateway/input-validator.ts';
 import { createOperatorAuthorizer } from '../gateway/operator-authorizer.ts';
+import type { GrpcListener, ServerTls } from '../gateway/grpc-listener.ts';
+import { createScaler } from '../gateway/scaler-server.ts';
 import { createGateway } from '../gateway/server.ts';
 import type { Gateway } from '../gateway/server.ts';
 import { operatorToken } from './access.ts';
@@ -33,6 +35,8 @@ export interface GatewayParts {
 
 export interface GatewayRole {
   readonly gateway: Gateway;
+  /** Undefined unless it is enabled. */
+  readonly scaler: GrpcListener | undefined;
   readonly useCases: UseCases;
 }
 
@@ -75,15 +79,31 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
       maxWatches: watchesMax,
     },
     reflection,
-    ...(tls.certPath !== undefined &&
-      tls.keyPath !== undefined && { tls: { cert: readFileSync(tls.certPath), key: readFileSync(tls.keyPath) } }),
+    ...serverTls(tls),
     insecure,
     log: log.child({ component: 'gateway' }),
     telemetry,
     clock,
     random,
   });
-  return { gateway, useCases };
+  return { gateway, scaler: config.scaler.enabled ? scalerOf(parts, useCases) : undefined, useCases };
+}
+
+function scalerOf({ config, runtime }: GatewayParts, { workerDemand }: UseCases): GrpcListener {
+  const { host, port, tls, insecure } = config.scaler;
+  const { clock, log, telemetry } = runtime;
+  return createScaler({
+    demand: workerDemand,
+    ...{ host, port, insecure, ...serverTls(tls) },
+    log: log.child({ component: 'scaler' }),
+    ...{ telemetry, clock },
+  });
+}
+
+function serverTls({ certPath, keyPath, clientCaPath }: Config['scaler']['tls']): { readonly tls?: ServerTls } {
+  if (certPath === undefined || keyPath === undefined) return {};
+  const clientCa = clientCaPath === undefined ? {} : { clientCa: readFileSync(clientCaPath) };
+  return { tls: { cert: readFileSync(certPath), key: readFileSync(keyPath), ...clientCa } };
 }
 
 export function createProbes(config: Config, runtime: ProcessRuntime, readiness: () => Promise<Readiness>): HttpEdge {

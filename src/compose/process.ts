@@ -32,6 +32,8 @@ export interface TroupeProcess {
   readonly nodeId: string;
   /** Undefined without the gateway role. */
   readonly gatewayPort: number | undefined;
+  /** Undefined unless the process is a gateway whose scaler is enabled. */
+  readonly scalerPort: number | undefined;
   readonly httpPort: number;
   readonly threads: number;
   readonly handlers: readonly string[];
@@ -84,6 +86,7 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
     roles: config.roles,
     weight: config.shards.weight === 0 ? availableParallelism() : config.shards.weight,
     slots: pool === undefined ? 0 : threads,
+    workerClass: config.workers.class,
     draining: false,
     version,
   };
@@ -101,6 +104,8 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
   const edge = cache && createGatewayRole({ ...shared, nodes, cache });
   const gatewayPort = (await edge?.gateway.start())?.port;
   if (edge !== undefined) opened.push(() => edge.gateway.stop(0));
+  const scalerPort = (await edge?.scaler?.start())?.port;
+  opened.push(() => edge?.scaler?.stop(0));
   const ready = (): Promise<Readiness> => readiness({ bus, store, router, draining: order.draining, config });
   const probes = createProbes(config, runtime, ready);
   const { port: httpPort } = await probes.start();
@@ -110,13 +115,14 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
   const stop = async (): Promise<void> => {
     order.begin();
     const { graceMs } = config.shutdown;
-    await Promise.all([edge?.gateway.stop(graceMs), roles.drain(graceMs)]);
+    await Promise.all([edge?.gateway.stop(graceMs), edge?.scaler?.stop(graceMs), roles.drain(graceMs)]);
     batcher.close();
     for (const close of opened.reverse()) await close();
   };
   return {
     nodeId: identity.nodeId,
     gatewayPort,
+    scalerPort,
     httpPort,
     threads,
     handlers: roles.manifests.map(({ name }) => name),

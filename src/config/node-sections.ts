@@ -1,5 +1,6 @@
 /** What a node does: shards, workers, how it stops and what it says. */
 import { maxShards } from '../domain/job-id.ts';
+import { defaultWorkerClass, workerClassPattern, workerClassText } from '../domain/worker-class.ts';
 import { z } from 'zod';
 import { key, path, wholeNumber } from './schema-key.ts';
 
@@ -41,6 +42,11 @@ export const shardsSection = z.strictObject({
 });
 
 export const workersSection = z.strictObject({
+  class: key(z.string().regex(workerClassPattern, `must be ${workerClassText}`).default(defaultWorkerClass), {
+    meaning: 'The worker class of this node: workers that are made alike and scaled together.',
+    consequence:
+      'The demand that autoscalers are told is that of a class. It says nothing about which jobs the node takes.',
+  }),
   cells: key(wholeNumber(1, 64).default(1), {
     meaning: 'Processes that the threads of this node are spread over.',
     unit: 'processes',

@@ -49,6 +49,28 @@ function togetherRelation(one: string, other: string, valuesOf: (config: Config)
   };
 }
 
+/** Plain text leaves the machine only where somebody has said so. */
+function listenRelation(
+  section: 'gateway' | 'scaler',
+  serverOf: (config: Config) => Pick<Config['gateway'], 'host' | 'insecure'> & {
+    readonly tls: Pick<Config['gateway']['tls'], 'certPath'>;
+  },
+): Relation {
+  const flag = section === 'gateway' ? ' (--insecure)' : '';
+  return {
+    keys: [`${section}.host`, `${section}.insecure`, `${section}.tls.certPath`],
+    rule: `\`${section}.host\` is loopback, or \`${section}.tls\` is set, or \`${section}.insecure\` is true`,
+    check: (config) => {
+      const { host, insecure, tls } = serverOf(config);
+      return requires(
+        loopback.test(host) || tls.certPath !== undefined || insecure,
+        `must be loopback without TLS (${host} is not): set ${section}.tls.certPath and ${section}.tls.keyPath, ` +
+          `or ${section}.insecure${flag} if it is meant`,
+      );
+    },
+  };
+}
+
 export const relations: readonly Relation[] = [
   {
     keys: ['shards.leaseTtlMs', 'shards.leaseRenewalMs'],
@@ -108,16 +130,18 @@ export const relations: readonly Relation[] = [
         'must not be given together with gateway.operatorTokenPath',
       ),
   },
+  listenRelation('gateway', ({ gateway }) => gateway),
+  togetherRelation('scaler.tls.certPath', 'scaler.tls.keyPath', ({ scaler: { tls } }) => [tls.certPath, tls.keyPath]),
   {
-    keys: ['gateway.host', 'gateway.insecure', 'gateway.tls.certPath'],
-    rule: '`gateway.host` is loopback, or `gateway.tls` is set, or `gateway.insecure` is true',
-    check: ({ gateway }) =>
+    keys: ['scaler.tls.clientCaPath', 'scaler.tls.certPath'],
+    rule: '`scaler.tls.clientCaPath` comes with `scaler.tls.certPath`',
+    check: ({ scaler: { tls } }) =>
       requires(
-        loopback.test(gateway.host) || gateway.tls.certPath !== undefined || gateway.insecure,
-        `must be loopback without TLS (${gateway.host} is not): set gateway.tls.certPath and gateway.tls.keyPath, ` +
-          'or gateway.insecure (--insecure) if it is meant',
+        tls.clientCaPath === undefined || tls.certPath !== undefined,
+        'must come together with scaler.tls.certPath',
       ),
   },
+  listenRelation('scaler', ({ scaler }) => scaler),
   togetherRelation('nats.user', 'nats.passwordPath', ({ nats }) => [nats.user, nats.passwordPath]),
   togetherRelation('store.cassandra.user', 'store.cassandra.passwordPath', ({ store: { cassandra } }) => [
     cassandra.user,

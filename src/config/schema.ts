@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { natsSection, storeSection } from './backing-sections.ts';
 import { gatewaySection, httpSection } from './edge-sections.ts';
 import { logSection, shardsSection, shutdownSection, workersSection } from './node-sections.ts';
+import { scalerSection } from './scaler-section.ts';
 import { key, path, token } from './schema-key.ts';
 
 const roleNames = ['gateway', 'shards', 'workers'] as const;
@@ -35,6 +36,7 @@ export const configSchema = z.strictObject({
   nats: natsSection.prefault({}),
   gateway: gatewaySection.prefault({}),
   http: httpSection.prefault({}),
+  scaler: scalerSection.prefault({}),
   shards: shardsSection.prefault({}),
   workers: workersSection.prefault({}),
   shutdown: shutdownSection.prefault({}),

@@ -89,7 +89,7 @@ export function loadContract(): Contract {
   };
 }
 
-function serviceCodec(root: protobuf.Root, name: string): Record<string, MethodCodec<unknown, unknown>> {
+export function serviceCodec(root: protobuf.Root, name: string): Record<string, MethodCodec<unknown, unknown>> {
   const service = root.lookupService(name);
   return Object.fromEntries(service.methodsArray.map((method) => [method.name, methodCodec(root, name, method)]));
 }

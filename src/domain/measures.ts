@@ -38,6 +38,7 @@ export const gauges = {
   threads: { name: 'troupe_threads', labelNames: ['state'] },
   cellsResidentBytes: { name: 'troupe_cells_resident_bytes', labelNames: [] },
   gatewayJobsInFlight: { name: 'troupe_gateway_jobs_in_flight', labelNames: [] },
+  workerDemandSlots: { name: 'troupe_worker_demand_slots', labelNames: ['worker_class', 'standing'] },
   gatewayWatchesOpen: { name: 'troupe_gateway_watches_open', labelNames: [] },
 } as const satisfies Readonly<Record<string, Measure>>;
 

@@ -48,7 +48,17 @@ type Answers = NonNullable<ReturnType<Edge['nodes']['get']>>['answers'];
 
 function join(nodeId: string, answers: Answers, more: { readonly draining?: boolean } = {}): void {
   const roles = ['shards'] as const;
-  const info = { nodeId, incarnation: 5, roles, slots: 0, weight: 1, handlers: [], draining: false, version: '1.0.0' };
+  const info = {
+    nodeId,
+    incarnation: 5,
+    roles,
+    slots: 0,
+    weight: 1,
+    handlers: [],
+    workerClass: 'default',
+    draining: false,
+    version: '1.0.0',
+  };
   edge.nodes.set(nodeId, { info: { ...info, ...more }, answers });
 }
 

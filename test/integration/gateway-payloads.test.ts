@@ -82,7 +82,17 @@ describe('delete', () => {
   it('makes every gateway drop its copy, also when the call before did not get so far', async () => {
     const told: JobRecord[] = [];
     const info = (nodeId: string, roles: NodeInfo['roles']): NodeInfo => ({
-      ...{ nodeId, roles, incarnation: 1, weight: 1, slots: 0, draining: false, version: '1', handlers: [] },
+      ...{
+        nodeId,
+        roles,
+        incarnation: 1,
+        weight: 1,
+        slots: 0,
+        draining: false,
+        workerClass: 'default',
+        version: '1',
+        handlers: [],
+      },
     });
     const answers = { 'forget-payloads': (record: JobRecord) => (told.push(record), null) };
     edge.nodes.set('g2', { info: info('g2', ['gateway']), answers });

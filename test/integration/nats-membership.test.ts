@@ -6,7 +6,17 @@ import { eventually, startTestNats } from '../support/nats.ts';
 import type { TestNats } from '../support/nats.ts';
 
 function node(nodeId: string, incarnation = 1): NodeInfo {
-  return { nodeId, incarnation, roles: ['workers'], weight: 1, slots: 2, handlers: [], draining: false, version: '1' };
+  return {
+    nodeId,
+    incarnation,
+    roles: ['workers'],
+    weight: 1,
+    slots: 2,
+    handlers: [],
+    draining: false,
+    workerClass: 'default',
+    version: '1',
+  };
 }
 
 describe('membership, leases and shared configuration', () => {

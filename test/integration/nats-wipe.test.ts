@@ -11,6 +11,7 @@ const node = {
   weight: 1,
   slots: 2,
   handlers: [],
+  workerClass: 'default',
   draining: false,
   version: '1',
 } as const;

@@ -158,6 +158,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       case 'reschedule':
       case 'get':
       case 'queueStats':
+      case 'load':
       case 'place':
       case 'allot':
       case 'limitUse':

@@ -7,6 +7,8 @@
  */
 import { DurationHistogram } from '../../domain/duration-histogram.ts';
 import { assertNever } from '../../domain/errors.ts';
+import type { HandlerNeed } from '../../domain/handler-need.ts';
+import { needOf, needText } from '../../domain/handler-need.ts';
 import type { JobRecord, JobState, Payload } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { defaultPriority, priorities } from '../../domain/priority.ts';
@@ -39,10 +41,18 @@ function standingOf(state: JobState): Standing | undefined {
   }
 }
 
-/** A job of a queue, and what its input weighs: counted once, since it never changes. */
+/** A job of a queue, what its input weighs and what it needs: looked at once, since they never change. */
 export interface QueuePlace {
   readonly book: QueueBook;
   readonly inputBytes: number;
+  readonly tally: NeedTally;
+}
+
+/** Live jobs of a queue that need the same of a node. */
+export interface NeedTally {
+  readonly need: HandlerNeed;
+  live: number;
+  waiting: number;
 }
 
 export class QueueBook {
@@ -57,6 +67,7 @@ export class QueueBook {
   /** From QUEUED to the start, and from there to the end of the attempt. */
   readonly waits = new DurationHistogram();
   readonly runs = new DurationHistogram();
+  readonly #needs = new Map<string, NeedTally>();
   #openBytes = 0;
 
   constructor(tenant: string, queue: string) {
@@ -98,6 +109,21 @@ export class QueueBook {
     return oldest;
   }
 
+  /** What its live jobs need. */
+  get needs(): Iterable<NeedTally> {
+    return this.#needs.values();
+  }
+
+  tallyOf(record: JobRecord): NeedTally {
+    const need = needOf(record.spec);
+    const text = needText(need);
+    const known = this.#needs.get(text);
+    if (known !== undefined) return known;
+    const tally = { need, live: 0, waiting: 0 };
+    this.#needs.set(text, tally);
+    return tally;
+  }
+
   get isIdle(): boolean {
     const { waiting, later, running } = this.#counts;
     return waiting + later + running === 0;
@@ -112,11 +138,19 @@ export class QueueBook {
     const standing = standingOf(record.state);
     if (standing === undefined) return;
     this.#counts[standing] += by;
+    const { tally } = entry.place;
+    tally.live += by;
+    if (standing === 'waiting') tally.waiting += by;
     if (standing !== 'running') this.#openBytes += by * entry.place.inputBytes;
     if (standing !== 'waiting') return;
     const level = this.#waiting[record.spec.priority ?? defaultPriority];
     if (by === 1) level?.set(record.id, entry);
     else level?.delete(record.id);
+  }
+
+  /** Forgets what no live job needs any more. After a move: in the middle of one a job is nowhere. */
+  settle({ tally }: QueuePlace): void {
+    if (tally.live === 0) this.#needs.delete(needText(tally.need));
   }
 
   /** The record's own time is the clock: it is when the change was decided. */
@@ -159,7 +193,8 @@ export class QueueBooks {
 
   placeOf(record: JobRecord): QueuePlace {
     const { tenant, queue, input } = record.spec;
-    return { book: this.get(tenant, queue) ?? this.#open(tenant, queue), inputBytes: inputBytes(input) };
+    const book = this.get(tenant, queue) ?? this.#open(tenant, queue);
+    return { book, inputBytes: inputBytes(input), tally: book.tallyOf(record) };
   }
 
   /** A job that was accepted now. */
@@ -181,6 +216,7 @@ export class QueueBooks {
     book.measure(entry.current, record);
     book.count(entry, entry.current, -1);
     book.count(entry, record, 1);
+    book.settle(entry.place);
     if (book.isIdle) this.#idle.add(book);
   }
 

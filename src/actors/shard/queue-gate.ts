@@ -224,6 +224,11 @@ export class QueueGate {
     return this.#allowance.lacksStarts({ using: this.#using, sent: this.#sent.size }) ? 'rate' : 'running';
   }
 
+  /** Jobs whose turn has come, while their concurrency key has no room. */
+  get heldByKey(): number {
+    return this.#parked;
+  }
+
   /** Since when the oldest job that is held could run; Infinity without one. */
   oldestHeldAtMs(): number {
     let oldest = Infinity;

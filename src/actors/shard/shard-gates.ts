@@ -126,6 +126,12 @@ export class ShardGates {
     return this.#gates.get(entry.place.book)?.heldBy(entry);
   }
 
+  /** Of each queue, how many of its jobs wait for nothing but room in their concurrency key. */
+  heldByKey(): { readonly tenant: string; readonly queue: string; readonly jobs: number }[] {
+    const held = [...this.#gates].map(([{ tenant, queue }, gate]) => ({ tenant, queue, jobs: gate.heldByKey }));
+    return held.filter(({ jobs }) => jobs > 0);
+  }
+
   /** What is used of the limits that have their home there; see `QueueGate.surrender`. */
   surrender(home: number, homeEpoch: number): LimitUse[] {
     const uses: LimitUse[] = [];

@@ -27,6 +27,7 @@ import type { JobCommand } from '../../domain/transitions.ts';
 import type { BatchReply, Slot } from './batch-reply.ts';
 import { erase } from './erase-verb.ts';
 import { notFound, ownershipDoubt, withRecord } from './job-lookup.ts';
+import { load } from './load-verb.ts';
 import { place, queueStats } from './queue-verbs.ts';
 import { keepLog, readLog } from './log-verbs.ts';
 import { submit } from './submit-verb.ts';
@@ -94,6 +95,9 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
       break;
     case 'queueStats':
       slot.ok(queueStats(core, item as QueueStatsItem));
+      break;
+    case 'load':
+      slot.ok(load(core));
       break;
     case 'allot':
       slot.ok(core.allotter.ask(item as AllotItem));

@@ -5,6 +5,7 @@
  */
 import { newestIncarnations } from '../../application/ports/membership.ts';
 import type { Announced, Membership, NodeInfo } from '../../application/ports/membership.ts';
+import { defaultWorkerClass } from '../../domain/worker-class.ts';
 import type { KeyBucket } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
 import { SeenKeys } from './seen-keys.ts';
@@ -100,6 +101,8 @@ function readNode(text: string): NodeInfo | undefined {
       roles: node.roles ?? [],
       weight: node.weight ?? 1,
       slots: node.slots ?? 0,
+      // Nodes of before there were classes say none.
+      workerClass: node.workerClass ?? defaultWorkerClass,
       handlers: node.handlers ?? [],
       draining: node.draining ?? false,
       version: node.version ?? '',

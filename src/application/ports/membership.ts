@@ -10,6 +10,8 @@ export interface NodeInfo {
   /** Its share of the shards, compared with that of others. */
   readonly weight: number;
   readonly slots: number;
+  /** Of a node that works. */
+  readonly workerClass: string;
   /** What a node that works can run: one version of each. */
   readonly handlers: readonly HandlerVersion[];
   readonly draining: boolean;

@@ -130,7 +130,15 @@ export class SimNode {
     system.subscribe((event) => {
       if (event.type === 'crashed') this.#crashed(event);
     });
-    const node = { nodeId, incarnation, weight: 1, slots: threads, draining: false, version: '1' };
+    const node = {
+      nodeId,
+      incarnation,
+      weight: 1,
+      slots: threads,
+      draining: false,
+      workerClass: 'default',
+      version: '1',
+    };
     this.#terminate = () => system.terminate(5_000);
     this.#start = () =>
       startClusterRoles({

@@ -20,7 +20,7 @@ import { memoryQuarantines } from '../../support/queue-marks.ts';
 import { actor } from '../kernel/definitions.ts';
 
 const node = {
-  ...{ nodeId: 'n1', incarnation: 7, slots: 2, weight: 2, draining: false, version: '1.2.3' },
+  ...{ nodeId: 'n1', incarnation: 7, slots: 2, weight: 2, workerClass: 'default', draining: false, version: '1.2.3' },
   roles: ['workers'] as const,
 };
 

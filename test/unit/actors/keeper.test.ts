@@ -21,7 +21,7 @@ const shardCount = 12;
 
 function node(nodeId: string, more: Partial<NodeInfo> = {}): NodeInfo {
   const place = { nodeId, incarnation: 1, roles: ['shards'] as const, weight: 1, slots: 0 };
-  return { ...place, handlers: [], draining: false, version: '1', ...more };
+  return { ...place, handlers: [], draining: false, workerClass: 'default', version: '1', ...more };
 }
 
 describe('the keeper of a node', () => {

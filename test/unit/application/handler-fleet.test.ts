@@ -10,6 +10,7 @@ function node(nodeId: string, versions: Readonly<Record<string, string>>, more: 
     roles: ['workers'],
     weight: 1,
     slots: 1,
+    workerClass: 'default',
     draining: false,
     version: '1',
     handlers,

@@ -1,0 +1,81 @@
+/**
+ * What waits and runs in the whole cluster: all shards are asked, from memory. One answer serves everybody who asks within
+ * its age, and everybody who asks while it is made. A shard that is silent counts with what it said last, while that is not
+ * too old: a take-over takes seconds, and a sum without it would be too small.
+ */
+import { addLoad, noLoad } from '../../domain/demand.ts';
+import type { ClusterLoad } from '../../domain/demand.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { ShardBatcher } from '../shard-batcher.ts';
+
+/** Of an answer that is given again. */
+export const loadMaxAgeMs = 1_000;
+/** For all shards together. */
+export const loadPatienceMs = 1_000;
+/** Of what a silent shard said last. */
+export const silentMaxMs = 30_000;
+const askedAtOnce = 32;
+
+export interface ClusterLoadReader {
+  /** Rejects SHARD_UNAVAILABLE when a shard has been silent for so long that nobody knows. */
+  read(): Promise<ClusterLoad>;
+}
+
+export interface ClusterLoadParts {
+  readonly batcher: Pick<ShardBatcher, 'call'>;
+  readonly shardCount: number;
+  readonly clock: Clock;
+}
+
+interface Heard {
+  readonly load: ClusterLoad;
+  readonly askedMs: number;
+}
+
+export function createClusterLoadReader({ batcher, shardCount, clock }: ClusterLoadParts): ClusterLoadReader {
+  const heard = new Map<number, Heard>();
+  let last: { readonly askedMs: number; readonly result: Promise<ClusterLoad>; made: boolean } | undefined;
+
+  async function ask(shard: number, deadlineAtMs: number): Promise<void> {
+    const askedMs = clock.monotonicMs();
+    const load = await batcher.call(shard, 'load', {}, { deadlineAtMs }).catch(() => undefined);
+    if (load !== undefined) heard.set(shard, { load, askedMs });
+  }
+
+  async function askAll(): Promise<ClusterLoad> {
+    const deadlineAtMs = clock.nowMs() + loadPatienceMs;
+    let next = 0;
+    const askInTurn = async (): Promise<void> => {
+      while (next < shardCount) {
+        const shard = next;
+        next += 1;
+        await ask(shard, deadlineAtMs);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(askedAtOnce, shardCount) }, askInTurn));
+    return sum();
+  }
+
+  function sum(): ClusterLoad {
+    const nowMs = clock.monotonicMs();
+    const known = [...heard.values()].filter(({ askedMs }) => nowMs - askedMs <= silentMaxMs);
+    const silent = shardCount - known.length;
+    if (silent > 0) {
+      throw new TroupeError('SHARD_UNAVAILABLE', {
+        message: `${String(silent)} of ${String(shardCount)} shards have not answered for ${String(silentMaxMs / 1_000)} s`,
+      });
+    }
+    return known.reduce((load, one) => addLoad(load, one.load), noLoad);
+  }
+
+  return {
+    read() {
+      const nowMs = clock.monotonicMs();
+      if (last !== undefined && (!last.made || nowMs - last.askedMs < loadMaxAgeMs)) return last.result;
+      const asking = { askedMs: nowMs, result: askAll().finally(() => (asking.made = true)), made: false };
+      last = asking;
+      return asking.result;
+    },
+  };
+}

@@ -1,0 +1,97 @@
+/** How many slots of a worker class are wanted now, for autoscalers: from what shards, nodes, queues and marks say. */
+import { demandOf, queueKey, queuesAwaiting, runsAtRate, slotsOf } from '../../domain/demand.ts';
+import type { ClassMember, Demand, QueueLimits, QueueRef, WorkerClass } from '../../domain/demand.ts';
+import { meanMs } from '../../domain/duration-histogram.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import { ensureAwaited } from '../call-context.ts';
+import type { CallContext } from '../call-context.ts';
+import type { Membership } from '../ports/membership.ts';
+import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { QueueCatalog } from '../queue-catalog.ts';
+import type { QueueStatsReader } from '../queue-stats.ts';
+import { createWakeUp } from '../wake-up.ts';
+import type { ClusterLoadReader } from './cluster-load.ts';
+
+/** How often a watch looks. */
+export const lookEveryMs = 1_000;
+
+export interface WorkerDemand {
+  /** Rejects what is not known now as SHARD_UNAVAILABLE or STORE_UNAVAILABLE, never answers too little; QUEUE_NOT_FOUND. */
+  read(context: CallContext, wanted: WorkerClass): Promise<Demand>;
+  /** Whether there is any: as soon as it is known, then at each change. What is not known for a while is no change. */
+  watch(context: CallContext, wanted: WorkerClass): AsyncGenerator<boolean, void>;
+}
+
+export interface WorkerDemandParts {
+  readonly load: ClusterLoadReader;
+  readonly membership: Pick<Membership, 'nodes'>;
+  readonly catalog: Pick<QueueCatalog, 'find'>;
+  readonly quarantines: Pick<QueueQuarantines, 'of'>;
+  readonly stats: QueueStatsReader;
+  readonly clock: Clock;
+}
+
+export function createWorkerDemand(parts: WorkerDemandParts): WorkerDemand {
+  const { load, membership, catalog, quarantines, stats, clock } = parts;
+
+  function members(): readonly ClassMember[] {
+    return membership.nodes().filter(({ roles }) => roles.includes('workers'));
+  }
+
+  async function limitsOf({ tenant, queue }: QueueRef): Promise<QueueLimits> {
+    const found = await catalog.find(tenant, queue);
+    const { paused = false, maxRunning = Infinity, rate } = found?.settings.flow ?? {};
+    const isQuarantined = quarantines.of(tenant, queue).some(({ node }) => node === undefined);
+    if (paused || isQuarantined) return { isClosed: true };
+    if (rate === undefined) return { runningMax: maxRunning };
+    const runMs = meanMs((await stats.read(tenant, queue)).stats.runs);
+    // While no run has ended nobody knows how many a rate keeps going.
+    return { runningMax: Math.min(maxRunning, runMs === undefined ? Infinity : runsAtRate(rate.perSecond, runMs)) };
+  }
+
+  async function ensureQueues({ tenant }: CallContext, names: readonly string[]): Promise<void> {
+    const found = await Promise.all(names.map((name) => catalog.find(tenant, name)));
+    const missing = names.find((_, index) => found[index] === undefined);
+    if (missing === undefined) return;
+    const message = `there is no queue ${missing}`;
+    throw new TroupeError('QUEUE_NOT_FOUND', { message, metadata: { queue: missing } });
+  }
+
+  async function read(context: CallContext, wanted: WorkerClass): Promise<Demand> {
+    ensureAwaited(context, clock.nowMs());
+    await ensureQueues(context, wanted.queues ?? []);
+    const present = await load.read();
+    const nodes = members();
+    const limits = new Map<string, QueueLimits>();
+    const known = queuesAwaiting(present, wanted, nodes).map(async (ref) => {
+      limits.set(queueKey(ref), await limitsOf(ref));
+    });
+    await Promise.all(known);
+    return demandOf(present, wanted, { members: nodes, limits });
+  }
+
+  async function* watch(context: CallContext, wanted: WorkerClass): AsyncGenerator<boolean, void> {
+    const wakeUp = createWakeUp(clock, context.signal);
+    let told: boolean | undefined;
+    try {
+      for (;;) {
+        ensureAwaited(context, clock.nowMs());
+        const isActive = await read(context, wanted).then(
+          (demand) => slotsOf(demand) > 0,
+          (error: unknown) => {
+            if (error instanceof TroupeError && error.retryable) return told;
+            throw error;
+          },
+        );
+        if (isActive !== undefined && isActive !== told) yield isActive;
+        told = isActive;
+        await wakeUp.sleep(lookEveryMs);
+      }
+    } finally {
+      wakeUp.close();
+    }
+  }
+
+  return { read, watch };
+}

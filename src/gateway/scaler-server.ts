@@ -1,0 +1,38 @@
+/**
+ * The server that KEDA asks, on a port of its own: callers show no token, so it is for the network to let nobody but KEDA
+ * reach it, or for TLS with certificates of callers. It tells numbers and changes nothing.
+ */
+import { Server } from '@grpc/grpc-js';
+import type { Telemetry } from '../application/ports/runtime.ts';
+import type { WorkerDemand } from '../application/scaling/worker-demand.ts';
+import { loadContract } from '../contract/codec.ts';
+import { createStatusCodec } from '../contract/error-details.ts';
+import { loadExternalScaler } from '../contract/external-scaler.ts';
+import { createCallScope } from './call-scope.ts';
+import { connectionOptions, createListener } from './grpc-listener.ts';
+import type { GrpcListener, ListenerOptions } from './grpc-listener.ts';
+import { scalerService } from './scaler-service.ts';
+import { createStatusMapper } from './status-mapper.ts';
+
+export interface ScalerOptions extends ListenerOptions {
+  readonly demand: WorkerDemand;
+  readonly telemetry: Telemetry;
+  /** Streams open at once; default 256. */
+  readonly streamsMax?: number;
+}
+
+const messageMaxBytes = 65_536;
+const callsMax = 512;
+
+export function createScaler(options: ScalerOptions): GrpcListener {
+  const { demand, telemetry, clock, log, streamsMax = 256 } = options;
+  const mapper = createStatusMapper(createStatusCodec(loadContract()));
+  const scope = createCallScope({ mapper, clock, log, telemetry });
+  const server = new Server({
+    ...connectionOptions,
+    'grpc.max_receive_message_length': messageMaxBytes,
+    'grpc.max_concurrent_streams': callsMax,
+  });
+  server.addService(loadExternalScaler(), scalerService({ demand, scope, telemetry, streamsMax }));
+  return createListener('scaler', options, { server, scope, underWay: () => ({}) });
+}

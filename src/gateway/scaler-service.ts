@@ -1,0 +1,112 @@
+/** The methods of KEDA's ExternalScaler: how many slots of a worker class are wanted, as its HPA divides them among pods. */
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { CallContext } from '../application/call-context.ts';
+import type { Telemetry } from '../application/ports/runtime.ts';
+import type { WorkerDemand } from '../application/scaling/worker-demand.ts';
+import type * as wire from '../contract/external-scaler.ts';
+import type { Demand } from '../domain/demand.ts';
+import { slotsOf } from '../domain/demand.ts';
+import { TroupeError } from '../domain/errors.ts';
+import { gauges } from '../domain/measures.ts';
+import type { CallScope } from './call-scope.ts';
+import { readScaledClass } from './scaler-metadata.ts';
+import type { ScaledClass } from './scaler-metadata.ts';
+
+export interface ScalerServiceParts {
+  readonly demand: WorkerDemand;
+  readonly scope: CallScope;
+  readonly telemetry: Telemetry;
+  /** Streams open at once. */
+  readonly streamsMax: number;
+}
+
+/** Classes that are measured apart: their names come from callers. */
+const measuredMax = 100;
+
+export function scalerService({
+  demand,
+  scope,
+  telemetry,
+  streamsMax,
+}: ScalerServiceParts): UntypedServiceImplementation {
+  const measure = demandMeasure(telemetry);
+  let streams = 0;
+
+  async function read(context: CallContext, wanted: ScaledClass): Promise<Demand> {
+    const found = await demand.read(context, wanted);
+    measure(wanted, found);
+    return found;
+  }
+
+  async function* changes(context: CallContext, ref: wire.ScaledObjectRef): AsyncGenerator<{ result: boolean }, void> {
+    const wanted = readScaledClass(ref);
+    if (streams >= streamsMax) {
+      throw new TroupeError('MAILBOX_FULL', {
+        message: 'too many streams are open',
+        metadata: { limit: String(streamsMax) },
+        retryAfterMs: 5_000,
+      });
+    }
+    streams += 1;
+    try {
+      for await (const result of demand.watch(context, wanted)) yield { result };
+    } finally {
+      streams -= 1;
+    }
+  }
+
+  return {
+    IsActive: scope.unary<wire.ScaledObjectRef, wire.IsActiveResponse>('IsActive', async (ref, context) => ({
+      result: slotsOf(await read(context, readScaledClass(ref))) > 0,
+    })),
+
+    StreamIsActive: scope.stream<wire.ScaledObjectRef, wire.IsActiveResponse>('StreamIsActive', (ref, context) =>
+      changes(context, ref),
+    ),
+
+    GetMetricSpec: scope.unary<wire.ScaledObjectRef, wire.GetMetricSpecResponse>('GetMetricSpec', async (ref) => {
+      const wanted = readScaledClass(ref);
+      const { slotsPerPod } = wanted;
+      return {
+        metricSpecs: [{ metricName: metricName(wanted), targetSize: slotsPerPod, targetSizeFloat: slotsPerPod }],
+      };
+    }),
+
+    GetMetrics: scope.unary<wire.GetMetricsRequest, wire.GetMetricsResponse>(
+      'GetMetrics',
+      async ({ scaledObjectRef, metricName: asked }, context) => {
+        const wanted = readScaledClass(scaledObjectRef);
+        const name = metricName(wanted);
+        if (asked !== name) throw unknownMetric(asked, name);
+        const slots = slotsOf(await read(context, wanted));
+        return { metricValues: [{ metricName: name, metricValue: slots, metricValueFloat: slots }] };
+      },
+    ),
+  };
+}
+
+function metricName({ name }: ScaledClass): string {
+  return `troupe-demand-${name}`;
+}
+
+function unknownMetric(asked: string, name: string): TroupeError {
+  const description = `must be ${name}`;
+  return new TroupeError('INVALID_ARGUMENT', {
+    message: `metricName ${description}, not ${JSON.stringify(asked.slice(0, 100))}`,
+    violations: [{ field: 'metricName', description }],
+  });
+}
+
+function demandMeasure(telemetry: Telemetry): (wanted: ScaledClass, found: Demand) => void {
+  const gauge = telemetry.gauge({
+    ...gauges.workerDemandSlots,
+    help: 'Slots of a worker class that its autoscaler was told are wanted: for jobs that run, for jobs that wait.',
+  });
+  const measured = new Set<string>();
+  return ({ name }, { running, waiting }) => {
+    if (!measured.has(name) && measured.size >= measuredMax) return;
+    measured.add(name);
+    gauge.set(running, { worker_class: name, standing: 'running' });
+    gauge.set(waiting, { worker_class: name, standing: 'waiting' });
+  };
+}
