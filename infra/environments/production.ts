@@ -42,7 +42,12 @@ export default defineEnvironment({
   shards: { replicas: 3, zoneSpread: 'require' },
   workers: [
     { name: 'general', cores: 8, scaling: { kind: 'keda', min: 3, max: 50, fallback: 6 } },
-    { name: 'large', cores: 4, threadMemoryMb: 4_096, scaling: { kind: 'keda', min: 0, max: 20 } },
+    {
+      name: 'large',
+      cores: 4,
+      threadMemoryMb: 4_096,
+      scaling: { kind: 'keda', min: 0, max: 20, handlers: ['model.train'] },
+    },
   ],
   observability: { labels: { release: 'prometheus' } },
 });

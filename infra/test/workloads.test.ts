@@ -54,6 +54,11 @@ describe('the workloads of an environment are refused, by the path, for', () => 
       'workers[0].rollout.serving: names one twice',
     ],
     [
+      'a class beside others that comes from nothing for anything',
+      { workers: [...base.workers, { name: 'large', cores: 1, scaling: { kind: 'keda', min: 0, max: 1 } }] },
+      'workers[1].scaling: without a node nobody knows',
+    ],
+    [
       'two edges of one name',
       withClass({ egress: [1, 2].map((port) => ({ name: 'a', to: [{ kind: 'pods' }], ports: [port] })) }),
       'workers[0].egress: two edges have one name',

@@ -17,6 +17,16 @@ import {
 } from './platform.ts';
 import { dnsLabel, image } from './primitives.ts';
 import { gatewaySchema, shardsSchema, workerClassSchema } from './workloads.ts';
+import type { WorkerClassConfig } from './workloads.ts';
+
+/** Classes that may have no node and would then be scaled up by what waits for others. */
+function unknownDemand(classes: readonly WorkerClassConfig[]): readonly number[] {
+  const isOnlyOne = classes.length === 1 && classes[0]?.rollout.kind === 'rolling';
+  return classes.flatMap(({ scaling }, index) => {
+    const known = scaling.kind !== 'keda' || scaling.min > 0 || scaling.handlers || scaling.queues;
+    return known || isOnlyOne ? [] : [index];
+  });
+}
 
 const kubernetesSchema = z.strictObject({
   kind: z.literal('kubernetes'),
@@ -39,7 +49,15 @@ const kubernetesSchema = z.strictObject({
     .array(workerClassSchema)
     .min(1)
     .max(50)
-    .refine((classes) => new Set(classes.map(({ name }) => name)).size === classes.length, 'two classes have one name'),
+    .refine((classes) => new Set(classes.map(({ name }) => name)).size === classes.length, 'two classes have one name')
+    .check(({ value, issues }) => {
+      if (issues.length > 0) return;
+      for (const index of unknownDemand(value)) {
+        const message =
+          'without a node nobody knows what it can run, and there are other classes: give `handlers` or `queues`';
+        issues.push({ code: 'custom', input: value, path: [index, 'scaling'], message });
+      }
+    }),
   network: networkSchema.prefault({}),
   observability: observabilitySchema.prefault({}),
 });

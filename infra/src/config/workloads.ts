@@ -98,6 +98,18 @@ const scaling = z
       kind: z.literal('keda'),
       min: z.int().min(0).max(10_000).default(2),
       max: z.int().min(1).max(10_000),
+      /** What counts as demand: only what waits in these queues; absent: in all. */
+      queues: z
+        .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a name of a queue'))
+        .min(1)
+        .max(100)
+        .optional(),
+      /** What its nodes can run. Absent: what they have announced, which without a node is nothing known. */
+      handlers: z
+        .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/, 'a name of a handler'))
+        .min(1)
+        .max(100)
+        .optional(),
       /** Replicas while the scaler does not answer, unless there are more already; absent: `min`, at least 1. */
       fallback: z.int().min(1).max(10_000).optional(),
     }),

@@ -92,6 +92,10 @@ const cooldownSeconds = 300;
 
 export interface DemandScaled extends Scaled {
   readonly workerClass: string;
+  /** Threads. */
+  readonly slotsPerPod: number;
+  readonly queues?: readonly string[] | undefined;
+  readonly handlers?: readonly string[] | undefined;
   readonly fallback: number;
   /** Holds it at so many, whatever the demand. */
   readonly heldAt?: number;
@@ -99,7 +103,7 @@ export interface DemandScaled extends Scaled {
 
 /** By the demand that Troupe's own scaler tells for the class. */
 export function demandScaler(environment: KubernetesEnvironment, scaled: DemandScaled): KubernetesObject {
-  const { component, name, labels, target, min, max, workerClass, fallback, heldAt } = scaled;
+  const { component, name, labels, target, min, max, fallback, heldAt } = scaled;
   const { namespace, gateway } = environment;
   const secured = gateway.tls === 'certificate';
   return {
@@ -119,16 +123,27 @@ export function demandScaler(environment: KubernetesEnvironment, scaled: DemandS
       advanced: { horizontalPodAutoscalerConfig: { name, behavior } },
       triggers: [
         {
-          type: 'external',
+          // Pushed, where it may have to come from nothing: in a second, not at the next poll.
+          type: min === 0 ? 'external-push' : 'external',
           metricType: 'AverageValue',
           metadata: {
             scalerAddress: `${gatewayServices.scaler}.${namespace}.svc.cluster.local:${ports.scaler}`,
-            workerClass,
+            ...demandOf(scaled),
             ...(secured && { enableTLS: 'true' }),
           },
           ...(secured && { authenticationRef: { name: kedaAuthentication } }),
         },
       ],
     },
+  };
+}
+
+/** The keys of docs/operating/scaling.md. */
+function demandOf({ workerClass, slotsPerPod, queues, handlers }: DemandScaled): Readonly<Record<string, string>> {
+  return {
+    workerClass,
+    slotsPerPod: String(slotsPerPod),
+    ...(queues && { queues: queues.join(',') }),
+    ...(handlers && { handlers: handlers.join(',') }),
   };
 }

@@ -121,15 +121,16 @@ function fixedReplicas({ workers: { scaling }, standbyReplicas }: Line): number 
 
 function autoscaler(
   environment: KubernetesEnvironment,
-  { workers: { scaling }, workerClass, labels, standbyReplicas }: Line,
+  { workers: { scaling, cores }, workerClass, labels, standbyReplicas }: Line,
   target: KubernetesObject,
 ): readonly KubernetesObject[] {
   const { name } = target.metadata;
   switch (scaling.kind) {
     case 'keda': {
-      const { min, max, fallback = Math.max(min, 1) } = scaling;
+      const { min, max, queues, handlers, fallback = Math.max(min, 1) } = scaling;
       const held = standbyReplicas !== undefined && { heldAt: standbyReplicas };
-      return [demandScaler(environment, { component, name, labels, target, min, max, workerClass, fallback, ...held })];
+      const demand = { workerClass, slotsPerPod: cores, queues, handlers, fallback, ...held };
+      return [demandScaler(environment, { component, name, labels, target, min, max, ...demand })];
     }
     case 'hpa-cpu':
       return [cpuAutoscaler(environment, { component, name, labels, target, ...scaling })];

@@ -71,6 +71,7 @@ describe('autoscaling', () => {
           metadata: {
             scalerAddress: 'troupe-scaler.troupe.svc.cluster.local:50061',
             workerClass: 'general',
+            slotsPerPod: '2',
             enableTLS: 'true',
           },
           authenticationRef: { name: 'troupe-scaler' },
@@ -80,6 +81,16 @@ describe('autoscaling', () => {
     expect(
       objects.some(({ kind, metadata }) => kind === 'TriggerAuthentication' && metadata.name === 'troupe-scaler'),
     ).toBe(true);
+  });
+
+  it('by demand from nothing is pushed, and says what counts', () => {
+    const objects = objectsWith({ scaling: { kind: 'keda', min: 0, max: 4, queues: ['a', 'b'], handlers: ['x.y'] } });
+    expect(theOnly(ofKind(objects, 'ScaledObject')).spec['triggers']).toEqual([
+      expect.objectContaining({
+        type: 'external-push',
+        metadata: expect.objectContaining({ queues: 'a,b', handlers: 'x.y' }) as unknown,
+      }),
+    ]);
   });
 
   it('by demand needs no certificate where a mesh has them', () => {

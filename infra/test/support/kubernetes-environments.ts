@@ -63,7 +63,7 @@ const shards = fc
 
 const scaling: fc.Arbitrary<WorkersInput['scaling']> = fc.oneof(
   range.map((both) => ({ kind: 'keda' as const, ...both })),
-  range.map(({ max }) => ({ kind: 'keda' as const, min: 0, max, fallback: max })),
+  range.map(({ max }) => ({ kind: 'keda' as const, min: 0, max, fallback: max, handlers: ['model.train'] })),
   range.map((both) => ({ kind: 'hpa-cpu' as const, ...both })),
   fc.integer({ min: 0, max: 9 }).map((replicas) => ({ kind: 'none' as const, replicas })),
 );
