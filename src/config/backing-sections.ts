@@ -86,7 +86,8 @@ export const natsSection = z.strictObject({
   }),
   inboxPrefix: key(token.default('_INBOX'), {
     meaning: 'First token of the subjects on which this process gets its answers.',
-    consequence: 'With a login of its own a role can be kept from hearing the answers to others, by a prefix of its own.',
+    consequence:
+      'With a login of its own a role can be kept from hearing the answers to others, by a prefix of its own.',
   }),
   port: key(port.default(4_222), {
     meaning: 'Port of the nats-server that `troupe dev` starts.',

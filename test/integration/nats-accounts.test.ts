@@ -17,7 +17,8 @@ import type { TestNode } from '../support/cluster-node.ts';
 import { checkpointHandlersDir, clusterHandlersDir, waitFor } from '../support/cluster.ts';
 import { natsServerPath } from '../support/nats.ts';
 
-const password = (role: NatsRole): string => `secret${role}`;
+/** With what a bare variable of the configuration could not hold. */
+const password = (role: NatsRole): string => `12 # "${role}"`;
 
 /** As the chart writes it: JSON, without quotes around what stands between `<<` and `>>`. */
 function serverConfiguration(dir: string): string {
@@ -97,7 +98,9 @@ describe('the NATS accounts of infra/', () => {
     dir = await mkdtemp(join(tmpdir(), 'troupe-accounts-'));
     const config = join(dir, 'nats.conf');
     await writeFile(config, serverConfiguration(dir));
-    const passwords = Object.fromEntries(natsRoles.map((role) => [natsPasswordVariable(role), password(role)]));
+    const passwords = Object.fromEntries(
+      natsRoles.map((role) => [natsPasswordVariable(role), JSON.stringify(password(role))]),
+    );
     server = spawn(await natsServerPath(), ['-c', config], { stdio: 'ignore', env: { ...process.env, ...passwords } });
     port = await waitFor('the port of the server', () => portOf(dir), 15_000);
     // The others first: each of them must be able to make the streams of an empty server.

@@ -35,6 +35,8 @@ export const dataSchema = z.discriminatedUnion('kind', [
         region: z.string().min(1),
         /** A Secret with the credentials of the bucket, in Medusa's form. */
         secret: dnsLabel,
+        /** A Secret by which Medusa logs in to Cassandra over TLS: `rootca.crt`, `client.crt_signed`, `client.key`. */
+        clientCertificates: dnsLabel.default('medusa-client-certificates'),
         schedule: z.string().min(9).default('0 3 * * *'),
         keepDays: z.int().min(1).max(3_650).default(14),
       })

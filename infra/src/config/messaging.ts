@@ -10,8 +10,14 @@ export const messagingSchema = z.discriminatedUnion('kind', [
       .string()
       .regex(/^\d+\.\d+\.\d+$/)
       .default('2.14.2'),
+    /** Of nats-server: the nodes refuse one before 2.14.5. */
+    serverVersion: z
+      .string()
+      .regex(/^2\.(14\.([5-9]|[1-9]\d+)|(1[5-9]|[2-9]\d)\.\d+)$/, '2.14.5 or newer')
+      .default('2.15.2'),
     servers: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(3),
-    storageGb: gibibytes.default(50),
+    /** The streams of work and events reserve 7 GiB of each server. */
+    storageGb: gibibytes.min(8).default(50),
     storageClass: dnsLabel.optional(),
     cpuMilli: milliCores.default(2_000),
     memoryMb: mebibytes.default(8_192),

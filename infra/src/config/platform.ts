@@ -1,20 +1,39 @@
 /** What a Kubernetes cluster must have before Troupe comes: operators, each by its chart or there already; secrets, certificates, state. */
 import { z } from 'zod';
-import { dnsLabel, labels } from './primitives.ts';
+import { dnsLabel, hostPort, labels } from './primitives.ts';
+
+const installed = (chartVersion: string) => ({
+  chartVersion: z.string().min(1).default(chartVersion),
+  namespace: dnsLabel,
+});
 
 /** `present`: somebody else installs it. */
-const operator = (chartVersion: string) =>
-  z.union([
-    z.literal('present'),
-    z.strictObject({ chartVersion: z.string().default(chartVersion), namespace: dnsLabel }),
-  ]);
+const operator = (chartVersion: string) => z.union([z.literal('present'), z.strictObject(installed(chartVersion))]);
+
+/** Built for the machines that Argo Rollouts runs on. */
+const gatewayPlugin = z.strictObject({
+  location: z
+    .url()
+    .default(
+      'https://github.com/argoproj-labs/rollouts-plugin-trafficrouter-gatewayapi/releases/download/v0.8.0/gatewayapi-plugin-linux-amd64',
+    ),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits')
+    .optional(),
+});
 
 export const platformSchema = z.strictObject({
   keda: operator('2.21.0').default('present'),
   certManager: operator('v1.21.2').default('present'),
   externalSecrets: operator('1.3.2').default('present'),
   k8ssandra: operator('1.32.5').default('present'),
-  argoRollouts: operator('2.41.0').default('present'),
+  argoRollouts: z
+    .union([
+      z.literal('present'),
+      z.strictObject({ ...installed('2.41.0'), gatewayPlugin: gatewayPlugin.prefault({}) }),
+    ])
+    .default('present'),
 });
 
 /** Who puts the Secrets in place. */
@@ -34,7 +53,7 @@ export const certificatesSchema = z.discriminatedUnion('kind', [
     kind: z.literal('cert-manager'),
     issuer: z.strictObject({ kind: z.enum(['Issuer', 'ClusterIssuer']), name: dnsLabel }),
   }),
-  /** Secrets with the names that docs/operating names are there already. */
+  /** The Secrets that docs/operating/secrets.md names are there already. */
   z.strictObject({ kind: z.literal('existing') }),
 ]);
 
@@ -52,9 +71,20 @@ export const stateSchema = z.discriminatedUnion('kind', [
 export const observabilitySchema = z.strictObject({
   /** Labels by which the Prometheus of this cluster finds its monitors and rules. */
   labels: labels.default({}),
+  /** What links of alerts begin with: where docs/operating/alerts.md can be read. */
+  runbookUrl: z.string().min(1).default('docs/operating/alerts.md'),
+  thresholds: z
+    .strictObject({
+      /** A queue whose oldest job waits longer than this is late. */
+      queueWaitSeconds: z.int().min(1).max(604_800).default(600),
+      /** Share of calls that the gateways must not fail by their own fault, over 30 days. */
+      availability: z.number().min(0.9).max(0.99999).default(0.999),
+    })
+    .prefault({}),
   dashboards: z.boolean().default(true),
   /** Where a collector sends what it scrapes, by OTLP; absent: no collector. */
-  otlpEndpoint: z.string().min(1).optional(),
+  otlpEndpoint: hostPort.optional(),
+  collectorImage: z.string().min(1).default('otel/opentelemetry-collector-contrib:0.139.0'),
 });
 
 export const clusterSchema = z.strictObject({

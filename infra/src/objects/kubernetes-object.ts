@@ -27,6 +27,11 @@ export interface KubernetesObject {
   readonly preemptionPolicy?: string;
   /** ServiceAccount. */
   readonly automountServiceAccountToken?: boolean;
+  /** Role. */
+  readonly rules?: readonly object[];
+  /** RoleBinding. */
+  readonly roleRef?: object;
+  readonly subjects?: readonly object[];
 }
 
 /** What an object belongs to. Ends its `app.kubernetes.io/component`. */

@@ -1,8 +1,12 @@
 /** Which stacks an environment has. Stacks share configuration, never values of one another's state. */
 import type { App } from '../cdk.ts';
-import type { Environment } from '../config/environment.ts';
+import type { Environment, KubernetesEnvironment } from '../config/environment.ts';
 import { addAppStack } from './app.ts';
+import { addDataStack } from './data.ts';
 import { LocalDockerStack } from './local-docker.ts';
+import { addMessagingStack } from './messaging.ts';
+import { addObservabilityStack } from './observability.ts';
+import { addPlatformStack } from './platform.ts';
 
 /** Adds the stacks of one environment to the app. */
 export function addStacks(app: App, environment: Environment): void {
@@ -13,7 +17,19 @@ export function addStacks(app: App, environment: Environment): void {
       new LocalDockerStack(app, environment);
       return;
     case 'kubernetes':
-      addAppStack(app, environment);
+      addKubernetesStacks(app, environment);
       return;
   }
+}
+
+/** `cdktf deploy '*-production'` brings them up in this order, and destroys them in the other. */
+function addKubernetesStacks(app: App, environment: KubernetesEnvironment): void {
+  const platform = addPlatformStack(app, environment);
+  const backing = [addMessagingStack(app, environment), addDataStack(app, environment)].filter(
+    (stack) => stack !== undefined,
+  );
+  for (const stack of backing) stack.addDependency(platform);
+  const troupe = addAppStack(app, environment);
+  for (const stack of [platform, ...backing]) troupe.addDependency(stack);
+  addObservabilityStack(app, environment).addDependency(troupe);
 }

@@ -1,0 +1,211 @@
+/**
+ * When somebody is told. Each alert has a section in docs/operating/alerts.md that says what it means and what to do
+ * (test/alerts.test.ts). `page`: someone must act now, jobs or clients are hurt; `ticket`: within days.
+ */
+import { counters, gauges, histograms } from '../../../src/contract/measures.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import { Queries } from './promql.ts';
+import { failedShare } from './recording-rules.ts';
+import type { Window } from './recording-rules.ts';
+
+export interface Alert {
+  readonly name: `Troupe${string}`;
+  readonly expr: string;
+  /** How long it must hold. */
+  readonly for: string;
+  readonly severity: 'page' | 'ticket';
+  /** One line with the labels of the expression. */
+  readonly summary: string;
+}
+
+export function alertsOf(environment: KubernetesEnvironment): readonly Alert[] {
+  const query = new Queries(environment.namespace);
+  return [
+    ...jobAlerts(query, environment),
+    ...gatewayAlerts(environment),
+    ...shardAlerts(query),
+    ...workerAlerts(query),
+    ...busAlerts(query),
+    ...platformAlerts(query, environment),
+  ];
+}
+
+function jobAlerts(query: Queries, { observability }: KubernetesEnvironment): readonly Alert[] {
+  const { queueWaitSeconds } = observability.thresholds;
+  return [
+    {
+      name: 'TroupeQueueWaits',
+      expr: `${query.max(gauges.queueOldestWait, ['tenant', 'queue'])} > ${queueWaitSeconds}`,
+      for: '5m',
+      severity: 'page',
+      summary: 'The oldest job of {{ $labels.tenant }}/{{ $labels.queue }} has waited {{ $value | humanizeDuration }}.',
+    },
+    {
+      name: 'TroupeJobsUnserved',
+      expr: `${query.max(gauges.jobsUnserved, ['tenant', 'queue', 'handler', 'version'])} > 0`,
+      for: '10m',
+      severity: 'page',
+      summary:
+        '{{ $value }} jobs of {{ $labels.queue }} wait for {{ $labels.handler }} {{ $labels.version }}, which no node has.',
+    },
+  ];
+}
+
+/** Two windows each: the long one says that it matters, the short one that it still goes on. */
+function gatewayAlerts(environment: KubernetesEnvironment): readonly Alert[] {
+  const budget = 1 - environment.observability.thresholds.availability;
+  const burns = (times: number, long: Window, short: Window): string => {
+    const limit = Number((times * budget).toPrecision(3));
+    return `${failedShare(environment, long)} > ${limit} and ${failedShare(environment, short)} > ${limit}`;
+  };
+  return [
+    {
+      name: 'TroupeCallsFailFast',
+      expr: burns(14.4, '1h', '5m'),
+      for: '2m',
+      severity: 'page',
+      summary: '{{ $value | humanizePercentage }} of all calls fail: the budget of 30 days is gone within two.',
+    },
+    {
+      name: 'TroupeCallsFail',
+      expr: burns(6, '6h', '30m'),
+      for: '15m',
+      severity: 'ticket',
+      summary: '{{ $value | humanizePercentage }} of all calls fail: the budget of 30 days is gone within five.',
+    },
+  ];
+}
+
+function shardAlerts(query: Queries): readonly Alert[] {
+  return [
+    {
+      name: 'TroupeNoShardNode',
+      expr: query.absent(histograms.commitDuration),
+      for: '2m',
+      severity: 'page',
+      summary: 'No node with shards is there: no job is accepted and none goes on.',
+    },
+    {
+      name: 'TroupeCommitsSlow',
+      expr: `${query.quantile(0.99, histograms.commitDuration, '5m')} > 0.5`,
+      for: '10m',
+      severity: 'page',
+      summary: 'One commit in a hundred takes longer than {{ $value | humanizeDuration }}.',
+    },
+    {
+      name: 'TroupeStoreFails',
+      expr: `${query.rate(counters.storeErrors, '5m', ['code'])} > 0.1`,
+      for: '5m',
+      severity: 'page',
+      summary: 'The store fails {{ $value | humanize }} questions a second with {{ $labels.code }}.',
+    },
+    {
+      name: 'TroupeOutboxGrows',
+      expr: `${query.sum(gauges.outboxTasks)} > 10000`,
+      for: '5m',
+      severity: 'page',
+      summary: '{{ $value | humanize }} facts are durable and not yet on JetStream: jobs start late, events come late.',
+    },
+    {
+      name: 'TroupeMailboxesFull',
+      expr: `${query.rate(counters.deadLetters, '5m', ['component'], { reason: 'mailbox_full' })} > 1`,
+      for: '10m',
+      severity: 'ticket',
+      summary:
+        'Nodes of {{ $labels.component }} refuse {{ $value | humanize }} messages a second: they have too much to do.',
+    },
+    {
+      name: 'TroupeActorsRestart',
+      expr: `${query.increase(counters.actorRestarts, '15m', ['kind', 'pod'])} > 5`,
+      for: '5m',
+      severity: 'ticket',
+      summary:
+        'Actors of kind {{ $labels.kind }} on {{ $labels.pod }} were restarted {{ $value | humanize }} times in 15 minutes.',
+    },
+  ];
+}
+
+function workerAlerts(query: Queries): readonly Alert[] {
+  const threads = (state: string): string => query.sum(gauges.threads, ['worker_class'], { state });
+  return [
+    {
+      name: 'TroupeThreadsBusy',
+      expr: `${threads('busy')} / ${threads('configured')} > 0.9`,
+      for: '15m',
+      severity: 'ticket',
+      summary:
+        'The class {{ $labels.worker_class }} is {{ $value | humanizePercentage }} busy, and was not given more.',
+    },
+    {
+      name: 'TroupeThreadsLeaked',
+      expr: `${query.max(gauges.threads, ['pod'], { state: 'leaked' })} > 0`,
+      for: '15m',
+      severity: 'ticket',
+      summary: '{{ $value }} threads on {{ $labels.pod }} were told to end and are still there.',
+    },
+    {
+      name: 'TroupeCellsDie',
+      expr: `${query.increase(counters.cellExits, '15m', ['worker_class'], { cause: 'died' })} > 3`,
+      for: '0m',
+      severity: 'ticket',
+      summary:
+        'Handlers of {{ $labels.worker_class }} killed their process {{ $value | humanize }} times in 15 minutes.',
+    },
+  ];
+}
+
+function busAlerts(query: Queries): readonly Alert[] {
+  return [
+    {
+      name: 'TroupePublishesFail',
+      expr: `${query.rate(counters.natsPublishFailures, '5m', ['code'])} > 1`,
+      for: '5m',
+      severity: 'page',
+      summary: 'JetStream does not take {{ $value | humanize }} messages a second: {{ $labels.code }}.',
+    },
+    {
+      name: 'TroupeDeliveriesLate',
+      expr: `${query.rate(counters.natsLateDeliveries, '15m')} > 10`,
+      for: '15m',
+      severity: 'ticket',
+      summary: '{{ $value | humanize }} deliveries a second come when nobody waits for them any more.',
+    },
+  ];
+}
+
+/** Measures of others, by the names that their makers document. */
+function platformAlerts(query: Queries, environment: KubernetesEnvironment): readonly Alert[] {
+  const { namespace, messaging, data, certificates, workers } = environment;
+  const ours = [namespace, ...(messaging.kind === 'cluster' ? [messaging.namespace] : [])];
+  const theirs = [...ours, ...(data.kind === 'k8ssandra' ? [data.namespace] : [])];
+  const alerts: Alert[] = ours.map((scraped) => ({
+    name: scraped === namespace ? 'TroupePodSilent' : 'TroupeNatsSilent',
+    expr: query.down(scraped),
+    for: '5m',
+    severity: scraped === namespace ? 'ticket' : 'page',
+    summary: '{{ $labels.pod }} does not answer Prometheus.',
+  }));
+  if (certificates.kind === 'cert-manager') {
+    // Renewed 30 days before: two weeks late is a failure, with two weeks left.
+    const left = `min by (name) (certmanager_certificate_expiration_timestamp_seconds{name=~"troupe-.*"} - time())`;
+    alerts.push({
+      name: 'TroupeCertificateExpires',
+      expr: `${left} < 14 * 86400`,
+      for: '1h',
+      severity: 'page',
+      summary: `The certificate {{ $labels.name }} (of ${theirs.join(
+        ', ',
+      )}) expires in {{ $value | humanizeDuration }}.`,
+    });
+  }
+  if (workers.some(({ scaling }) => scaling.kind === 'keda')) {
+    alerts.push({
+      name: 'TroupeScalerFails',
+      expr: `sum by (scaledObject) (rate(keda_scaler_detail_errors_total{exported_namespace="${namespace}"}[5m])) > 0`,
+      for: '10m',
+      severity: 'page',
+      summary: 'KEDA gets no demand for {{ $labels.scaledObject }} and keeps its fallback.',
+    });
+  }
+  return alerts;
+}

@@ -1,0 +1,113 @@
+/**
+ * A certificate for each workload that shows one, renewed by cert-manager with a new key each time. The processes read the
+ * files again: nodes at each connection, NATS by its reloader. With `certificates.kind: existing` there are no objects.
+ */
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { Component, KubernetesObject } from './kubernetes-object.ts';
+import { metadata } from './kubernetes-object.ts';
+import { gatewayHosts, natsService, secretNames } from './names.ts';
+import { keystorePassword } from './secrets.ts';
+
+/** In the namespace of the servers: shown to the nodes and among the servers. */
+export const natsServerTls = 'troupe-nats-server-tls';
+/** In the namespace of the ring: stores of Java, shown to clients and among the nodes of the ring. */
+export const cassandraStores = {
+  client: 'troupe-cassandra-client-tls',
+  server: 'troupe-cassandra-server-tls',
+} as const;
+
+type Usage = 'client auth' | 'server auth';
+
+interface Wanted {
+  readonly component: Component;
+  readonly name: string;
+  readonly namespace?: string;
+  /** Who it is for people; whom it is for is in `hosts`. */
+  readonly subject: string;
+  readonly hosts?: readonly string[];
+  readonly usages: readonly Usage[];
+  readonly javaStores?: boolean;
+}
+
+/** Of the nodes of Troupe. What somebody else runs has an authority of its own: its Secrets are there already. */
+export function nodeCertificates(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const client = { component: 'certificates', subject: 'troupe', usages: ['client auth'] } as const;
+  return certificates(environment, [
+    ...(environment.messaging.kind === 'cluster' ? [{ ...client, name: secretNames.natsTls.name }] : []),
+    ...(environment.data.kind === 'k8ssandra' ? [{ ...client, name: secretNames.cassandraTls.name }] : []),
+    {
+      component: 'certificates',
+      name: secretNames.gatewayTls.name,
+      subject: 'troupe-gateway',
+      hosts: gatewayHosts(environment),
+      usages: ['server auth'],
+    },
+  ]);
+}
+
+export function natsCertificates(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const { messaging } = environment;
+  if (messaging.kind === 'external') return [];
+  const { namespace } = messaging;
+  // Servers dial each other by their short names, as the chart writes the routes.
+  const routes = [`*.${natsService}-headless`, ...hostsOf(`*.${natsService}-headless`, namespace)];
+  return certificates(environment, [
+    {
+      component: 'nats',
+      name: natsServerTls,
+      namespace,
+      subject: 'nats',
+      hosts: [...hostsOf(natsService, namespace), ...routes],
+      usages: ['server auth', 'client auth'],
+    },
+  ]);
+}
+
+export function cassandraCertificates(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const { data } = environment;
+  if (data.kind === 'external') return [];
+  const { namespace, clusterName, dataCenter } = data;
+  const ring = { component: 'cassandra', namespace, subject: 'cassandra', javaStores: true } as const;
+  return certificates(environment, [
+    {
+      ...ring,
+      name: cassandraStores.client,
+      hosts: hostsOf(`${clusterName}-${dataCenter}-service`, namespace),
+      usages: ['server auth', 'client auth'],
+    },
+    {
+      ...ring,
+      name: cassandraStores.server,
+      hosts: hostsOf(`*.${clusterName}-${dataCenter}-all-pods-service`, namespace),
+      usages: ['server auth', 'client auth'],
+    },
+  ]);
+}
+
+function hostsOf(service: string, namespace: string): readonly string[] {
+  return [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`];
+}
+
+function certificates(environment: KubernetesEnvironment, wanted: readonly Wanted[]): readonly KubernetesObject[] {
+  const { certificates: config } = environment;
+  if (config.kind === 'existing') return [];
+  const { issuer } = config;
+  return wanted.map(({ component, name, namespace, subject, hosts, usages, javaStores }) => ({
+    apiVersion: 'cert-manager.io/v1',
+    kind: 'Certificate',
+    metadata: metadata(environment, component, name, namespace === undefined ? {} : { namespace }),
+    spec: {
+      secretName: name,
+      issuerRef: { group: 'cert-manager.io', kind: issuer.kind, name: issuer.name },
+      commonName: subject,
+      ...(hosts !== undefined && { dnsNames: hosts }),
+      usages: ['digital signature', 'key encipherment', ...usages],
+      duration: '2160h0m0s',
+      renewBefore: '720h0m0s',
+      privateKey: { algorithm: 'ECDSA', size: 256, rotationPolicy: 'Always' },
+      ...(javaStores === true && { keystores: { jks: { create: true, passwordSecretRef } } }),
+    },
+  }));
+}
+
+const passwordSecretRef = { name: keystorePassword.name, key: keystorePassword.keys[0] };

@@ -1,0 +1,170 @@
+/**
+ * A collector of OpenTelemetry that scrapes the nodes as Prometheus would and sends what it gets by OTLP: for teams whose
+ * measures lie elsewhere. Only measures: Troupe emits no traces.
+ */
+import { stringify } from 'yaml';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { metadata, selectorLabels, standardLabels, workerClassLabel } from './kubernetes-object.ts';
+import { ports } from './names.ts';
+
+const name = 'troupe-collector';
+/** What nobody of the cluster is asked as. */
+const userId = 10_001;
+const healthPort = 13_133;
+const configFile = 'collector.yaml';
+
+export function collectorObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const { otlpEndpoint } = environment.observability;
+  if (otlpEndpoint === undefined) return [];
+  return [
+    ...access(environment),
+    ...policies(environment, otlpEndpoint),
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: metadata(environment, 'observability', name),
+      data: { [configFile]: stringify(collectorConfig(environment, otlpEndpoint), { lineWidth: 0 }) },
+    },
+    deployment(environment),
+  ];
+}
+
+function collectorConfig({ namespace }: KubernetesEnvironment, otlpEndpoint: string): object {
+  const scrape = {
+    job_name: 'troupe',
+    scrape_interval: '15s',
+    kubernetes_sd_configs: [{ role: 'pod', namespaces: { names: [namespace] } }],
+    relabel_configs: [
+      { source_labels: ['__meta_kubernetes_pod_label_app_kubernetes_io_name'], regex: 'troupe', action: 'keep' },
+      { source_labels: ['__meta_kubernetes_pod_container_port_name'], regex: 'http', action: 'keep' },
+      { source_labels: ['__meta_kubernetes_pod_name'], target_label: 'pod' },
+      { source_labels: ['__meta_kubernetes_namespace'], target_label: 'namespace' },
+      { source_labels: ['__meta_kubernetes_pod_label_app_kubernetes_io_component'], target_label: 'component' },
+      {
+        source_labels: [`__meta_kubernetes_pod_label_${workerClassLabel.replaceAll(/[^A-Za-z0-9_]/g, '_')}`],
+        target_label: 'worker_class',
+      },
+    ],
+  };
+  return {
+    receivers: { prometheus: { config: { scrape_configs: [scrape] } } },
+    processors: {
+      memory_limiter: { check_interval: '1s', limit_percentage: 80, spike_limit_percentage: 20 },
+      batch: {},
+    },
+    exporters: { otlp: { endpoint: otlpEndpoint } },
+    extensions: { health_check: { endpoint: `0.0.0.0:${healthPort}` } },
+    service: {
+      extensions: ['health_check'],
+      pipelines: {
+        metrics: { receivers: ['prometheus'], processors: ['memory_limiter', 'batch'], exporters: ['otlp'] },
+      },
+    },
+  };
+}
+
+/** It finds the pods of its namespace, and may see nothing else. */
+function access(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const own = metadata(environment, 'observability', name);
+  const role = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name };
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: own, automountServiceAccountToken: false },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: own,
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] }],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: own,
+      roleRef: role,
+      subjects: [{ kind: 'ServiceAccount', name, namespace: environment.namespace }],
+    },
+  ];
+}
+
+function policies(environment: KubernetesEnvironment, otlpEndpoint: string): readonly KubernetesObject[] {
+  const selector = selectorLabels(environment, 'observability');
+  const policy = (policyName: string, spec: object): KubernetesObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: metadata(environment, 'observability', policyName),
+    spec,
+  });
+  const tcp = (port: number): object => ({ protocol: 'TCP', port });
+  const nodes = { podSelector: { matchExpressions: [componentIn('gateway', 'shards', 'workers')] } };
+  const otlpPort = Number(/:(\d+)$/.exec(otlpEndpoint)?.[1] ?? 4_317);
+  return [
+    policy('collector-out', {
+      podSelector: { matchLabels: selector },
+      policyTypes: ['Egress'],
+      egress: [
+        { to: [nodes], ports: [tcp(ports.http)] },
+        { ports: [{ protocol: 'UDP', port: ports.dns }, tcp(ports.dns)] },
+        // Where it sends to, and the API server: neither is a pod that a policy could name.
+        { ports: [tcp(otlpPort), tcp(443), tcp(6_443)] },
+      ],
+    }),
+    policy('collector-to-troupe', {
+      ...nodes,
+      policyTypes: ['Ingress'],
+      ingress: [{ from: [{ podSelector: { matchLabels: selector } }], ports: [tcp(ports.http)] }],
+    }),
+  ];
+}
+
+function componentIn(...values: readonly string[]): object {
+  return { key: 'app.kubernetes.io/component', operator: 'In', values };
+}
+
+function deployment(environment: KubernetesEnvironment): KubernetesObject {
+  const selector = selectorLabels(environment, 'observability');
+  const probe = { httpGet: { path: '/', port: 'health' } };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: metadata(environment, 'observability', name),
+    spec: {
+      // Two would send everything twice.
+      replicas: 1,
+      strategy: { type: 'Recreate' },
+      selector: { matchLabels: selector },
+      template: {
+        metadata: { labels: standardLabels(environment, 'observability') },
+        spec: {
+          serviceAccountName: name,
+          // It asks the API server which pods there are.
+          automountServiceAccountToken: true,
+          enableServiceLinks: false,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: userId,
+            runAsGroup: userId,
+            seccompProfile: { type: 'RuntimeDefault' },
+          },
+          containers: [
+            {
+              name: 'collector',
+              image: environment.observability.collectorImage,
+              args: [`--config=/etc/otel/${configFile}`],
+              ports: [{ name: 'health', containerPort: healthPort, protocol: 'TCP' }],
+              readinessProbe: probe,
+              livenessProbe: probe,
+              resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu: '1', memory: '256Mi' } },
+              securityContext: {
+                allowPrivilegeEscalation: false,
+                readOnlyRootFilesystem: true,
+                capabilities: { drop: ['ALL'] },
+              },
+              volumeMounts: [{ name: 'configuration', mountPath: '/etc/otel', readOnly: true }],
+            },
+          ],
+          volumes: [{ name: 'configuration', configMap: { name } }],
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,129 @@
+/**
+ * Secrets as references: an ExternalSecret for each, which external-secrets fills from a vault. No value passes through
+ * terraform. Where Secrets are put in place by somebody else (`secrets.kind: existing`) there are no objects; the names
+ * are the same (docs/operating/secrets.md).
+ */
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import type { Component, KubernetesObject } from './kubernetes-object.ts';
+import { metadata } from './kubernetes-object.ts';
+import { natsLoginSecrets, natsRoles, natsUser, secretNames } from './names.ts';
+import type { NatsRole } from './names.ts';
+
+/**
+ * In the namespace of the servers: the password of each role, by the name of the role. In quotes, since nats-server reads
+ * a variable of its environment as it reads its configuration.
+ */
+export const natsPasswords = { name: 'troupe-nats-passwords', keys: natsRoles } as const;
+/** In the namespace of the ring. */
+export const cassandraSuperuser = { name: 'troupe-cassandra-superuser', keys: ['username', 'password'] } as const;
+/** Of the stores of certificates that Cassandra reads. */
+export const keystorePassword = { name: 'troupe-cassandra-keystore', keys: ['password'] } as const;
+
+/** Where a value lies in the vault: below the prefix of the environment. */
+interface VaultValue {
+  readonly entry: string;
+  readonly property: string;
+}
+
+const vaultEntryOf: Record<NatsRole, string> = {
+  gateway: 'nats-gateway',
+  shards: 'nats-shards',
+  workers: 'nats-workers',
+};
+
+interface Wanted {
+  readonly component: Component;
+  readonly name: string;
+  readonly namespace?: string;
+  /** By the key in the Secret. */
+  readonly values: Readonly<Record<string, VaultValue>>;
+  /** What is no secret and must be so. */
+  readonly fixed?: Readonly<Record<string, string>>;
+  /** Values become texts in double quotes. */
+  readonly quoted?: boolean;
+}
+
+function entry(name: string, keys: readonly string[]): Readonly<Record<string, VaultValue>> {
+  return Object.fromEntries(keys.map((key) => [key, { entry: name, property: key }]));
+}
+
+export function nodeSecrets(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const { cassandraLogin, operatorToken } = secretNames;
+  const wanted: readonly Wanted[] = [
+    ...natsRoles.map((role) => {
+      const { name, keys } = natsLoginSecrets[role];
+      const secret = { component: 'secrets', name } as const;
+      // Our own servers know a role by its name; those of somebody else by what the vault says.
+      return environment.messaging.kind === 'cluster'
+        ? { ...secret, values: entry(vaultEntryOf[role], ['password']), fixed: { user: natsUser(role) } }
+        : { ...secret, values: entry(vaultEntryOf[role], keys) };
+    }),
+    { component: 'secrets', name: cassandraLogin.name, values: entry('cassandra', cassandraLogin.keys) },
+    { component: 'secrets', name: operatorToken.name, values: entry('operator', operatorToken.keys) },
+  ];
+  return externalSecrets(environment, wanted);
+}
+
+export function natsSecrets(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const { messaging } = environment;
+  if (messaging.kind === 'external') return [];
+  const values = Object.fromEntries(
+    natsRoles.map((role) => [role, { entry: vaultEntryOf[role], property: 'password' }]),
+  );
+  return externalSecrets(environment, [
+    { component: 'nats', name: natsPasswords.name, namespace: messaging.namespace, values, quoted: true },
+  ]);
+}
+
+export function cassandraSecrets(environment: KubernetesEnvironment): readonly KubernetesObject[] {
+  const { data } = environment;
+  if (data.kind === 'external') return [];
+  const { namespace, backup } = data;
+  const inRing = { component: 'cassandra', namespace } as const;
+  return externalSecrets(environment, [
+    { ...inRing, name: cassandraSuperuser.name, values: entry('cassandra', cassandraSuperuser.keys) },
+    { ...inRing, name: keystorePassword.name, values: entry('cassandra-keystore', keystorePassword.keys) },
+    ...(backup === undefined
+      ? []
+      : [
+          { ...inRing, name: backup.secret, values: entry('medusa', ['credentials']) },
+          { ...inRing, name: backup.clientCertificates, values: entry('medusa-client', medusaClientKeys) },
+        ]),
+  ]);
+}
+
+/** As Medusa calls its files. */
+export const medusaClientKeys = ['rootca.crt', 'client.crt_signed', 'client.key'] as const;
+
+function externalSecrets(environment: KubernetesEnvironment, wanted: readonly Wanted[]): readonly KubernetesObject[] {
+  const { secrets } = environment;
+  if (secrets.kind === 'existing') return [];
+  const { store, prefix, refreshMinutes } = secrets;
+  return wanted.map(({ component, name, namespace, values, fixed = {}, quoted = false }) => ({
+    apiVersion: 'external-secrets.io/v1',
+    kind: 'ExternalSecret',
+    metadata: metadata(environment, component, name, namespace === undefined ? {} : { namespace }),
+    spec: {
+      refreshInterval: `${refreshMinutes}m`,
+      secretStoreRef: { kind: store.kind, name: store.name },
+      // The Secret goes when this object goes, and never before.
+      target: {
+        name,
+        creationPolicy: 'Owner',
+        deletionPolicy: 'Retain',
+        ...((quoted || Object.keys(fixed).length > 0) && {
+          template: templateOf(fixed, Object.keys(values), quoted ? ' | quote' : ''),
+        }),
+      },
+      data: Object.entries(values).map(([secretKey, value]) => ({
+        secretKey,
+        remoteRef: { key: `${prefix}/${value.entry}`, property: value.property },
+      })),
+    },
+  }));
+}
+
+function templateOf(fixed: Readonly<Record<string, string>>, keys: readonly string[], filter: string): object {
+  const filled = Object.fromEntries(keys.map((key) => [key, `{{ .${key}${filter} }}`]));
+  return { engineVersion: 'v2', data: { ...fixed, ...filled } };
+}
