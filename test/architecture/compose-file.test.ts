@@ -70,6 +70,12 @@ describe('compose.yaml', () => {
     }
   });
 
+  it('names each process, which could keep no name on a root that it cannot write to', () => {
+    const names = own.flatMap(([name, { command }]) => (command?.includes('serve') ? [configOf(name).nodeId] : []));
+    expect(names).not.toContain(undefined);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
   it('has every role', () => {
     const roles = own.flatMap(([name, { command }]) => (command?.includes('serve') ? configOf(name).roles : []));
     expect(new Set(roles)).toEqual(new Set(['gateway', 'shards', 'workers']));

@@ -84,9 +84,11 @@ function clusterVariables(): Readonly<Record<string, string>> {
   };
 }
 
-function serving(roles: string): Readonly<Record<string, string>> {
+/** Named for good: a node that comes back takes its leases over at once, and no name has to be kept on a disk. */
+function serving(nodeId: string, roles: string): Readonly<Record<string, string>> {
   return {
     ...clusterVariables(),
+    TROUPE_NODE_ID: nodeId,
     TROUPE_ROLES: roles,
     TROUPE_HTTP_HOST: '0.0.0.0',
     TROUPE_HTTP_PORT: String(ports.http),
@@ -125,7 +127,7 @@ function gateway({ image, ports: published }: DockerConfig): Container {
     image: imageName(image),
     built: ownImage,
     environment: {
-      ...serving('gateway'),
+      ...serving('gateway', 'gateway'),
       TROUPE_GATEWAY_HOST: '0.0.0.0',
       TROUPE_GATEWAY_PORT: String(ports.grpc),
       TROUPE_GATEWAY_INSECURE: 'true',
@@ -138,7 +140,6 @@ function gateway({ image, ports: published }: DockerConfig): Container {
   };
 }
 
-/** Named for good: a node that comes back takes its leases over at once. */
 function node({ nodeImage, handlersDir, threadsPerNode }: DockerConfig, number: number): Container {
   return {
     ...served,
@@ -146,8 +147,7 @@ function node({ nodeImage, handlersDir, threadsPerNode }: DockerConfig, number: 
     image: imageName(nodeImage),
     built: { target: 'samples', variable: 'NODE_IMAGE' },
     environment: {
-      ...serving('shards,workers'),
-      TROUPE_NODE_ID: `node-${number}`,
+      ...serving(`node-${number}`, 'shards,workers'),
       TROUPE_WORKERS_HANDLER_DIRS: '/handlers',
       TROUPE_WORKERS_THREADS: String(threadsPerNode),
     },
