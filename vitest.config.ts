@@ -63,6 +63,8 @@ export default defineConfig({
         hookTimeout: 20_000,
         workers: 2,
       }),
+      // Too heavy for `npm test`: `npm run test:drills`.
+      project('drills', ['test/drills/**/*.test.ts'], { testTimeout: 300_000, hookTimeout: 300_000, workers: 1 }),
       project('e2e', ['test/e2e/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000, workers: 2 }),
     ],
   },

@@ -1,6 +1,7 @@
 /** Two nodes on a Cassandra, under load, with everything recorded that callers and subscribers see. */
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { openCassandraStore } from '../../src/adapters/cassandra/cassandra-store.ts';
 import type { SharedCassandra } from './cassandra-global.ts';
 import { freshKeyspace } from './cassandra-stores.ts';
 import { startCluster } from './cluster.ts';
@@ -9,6 +10,7 @@ import { subscribeDurable } from './cluster-events.ts';
 import { History, readLedger } from './cluster-history.ts';
 import { startLoad } from './cluster-load.ts';
 import type { Load } from './cluster-load.ts';
+import { storeRuntime } from './stores.ts';
 
 /** What a caller may meet while the store or a node is away; each may be repeated. */
 const outageCodes = [
@@ -33,13 +35,25 @@ export interface LoadedCassandra {
   stop(): Promise<void>;
 }
 
-export async function startLoadedCassandra(cassandra: SharedCassandra): Promise<LoadedCassandra> {
+/** As a deploy does, before the first node: on a ring each change of the schema waits until all of it agrees. */
+async function migrate(cassandra: SharedCassandra, keyspace: string, copies: number): Promise<void> {
+  const { contactPoints, localDataCenter } = cassandra;
+  const replication = { [localDataCenter]: copies };
+  const store = await openCassandraStore({ contactPoints, localDataCenter, keyspace, replication, ...storeRuntime });
+  await store.close();
+}
+
+/** `copies` of every row, as far as there are nodes for them. */
+export async function startLoadedCassandra(cassandra: SharedCassandra, copies = 1): Promise<LoadedCassandra> {
+  const keyspace = freshKeyspace();
+  await migrate(cassandra, keyspace, copies);
   const cluster = await startCluster({
     settings: {
       'store.kind': 'cassandra',
       'store.cassandra.contactPoints': cassandra.contactPoints.join(','),
       'store.cassandra.localDataCenter': cassandra.localDataCenter,
-      'store.cassandra.keyspace': freshKeyspace(),
+      'store.cassandra.keyspace': keyspace,
+      'store.cassandra.replication': `${cassandra.localDataCenter}=${String(copies)}`,
     },
   });
   const a = await cluster.startNode('a');

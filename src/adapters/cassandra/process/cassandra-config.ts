@@ -1,4 +1,4 @@
-/** The files and flags of a one-node Cassandra on the loopback interface. The jar brings no configuration of its own. */
+/** The files and flags of a Cassandra on the loopback interface, alone or as one node of a ring. The jar brings no configuration of its own. */
 import { join } from 'node:path';
 
 export interface CassandraNodeOptions {
@@ -8,9 +8,21 @@ export interface CassandraNodeOptions {
   readonly heapMb: number;
   /** How long an acknowledgement waits for others to share its fsync. */
   readonly commitLogWindowMs: number;
+  /** Its place in a ring of several nodes; absent: it is alone on 127.0.0.1. */
+  readonly ring?: RingPlace;
   /** Lines for its yaml beyond those that this project needs, such as authentication. */
   readonly moreSettings?: string;
 }
+
+/** Nodes of a ring have the same ports, each on an address of its own (127.0.0.2 and on, on Linux, need no setup). */
+export interface RingPlace {
+  readonly address: string;
+  /** Where the nodes that came before can be heard of; the first names itself. */
+  readonly seedAddress: string;
+  readonly initialToken: bigint;
+}
+
+const alone: RingPlace = { address: '127.0.0.1', seedAddress: '127.0.0.1', initialToken: 0n };
 
 export const dataCenter = 'datacenter1';
 
@@ -20,18 +32,20 @@ export const dataCenter = 'datacenter1';
  */
 export function cassandraYaml(options: CassandraNodeOptions): string {
   const dir = (name: string): string => JSON.stringify(join(options.dataDir, name));
+  const { address, seedAddress, initialToken } = options.ring ?? alone;
   return `cluster_name: troupe
 num_tokens: 1
-initial_token: 0
+initial_token: ${String(initialToken)}
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 endpoint_snitch: SimpleSnitch
 dynamic_snitch: false
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters:
-      - seeds: "127.0.0.1:${String(options.storagePort)}"
-listen_address: 127.0.0.1
-rpc_address: 127.0.0.1
+      - seeds: "${seedAddress}:${String(options.storagePort)}"
+auto_bootstrap: false
+listen_address: ${address}
+rpc_address: ${address}
 native_transport_port: ${String(options.nativePort)}
 storage_port: ${String(options.storagePort)}
 start_native_transport: true
@@ -112,6 +126,12 @@ const opened = [
   'jdk.compiler/com.sun.tools.javac',
 ];
 
+/**
+ * A node of a ring gives up when nobody answers its first gossip within about twice the delay. Several on one machine
+ * are for tests: code that is compiled once and quickly starts in half the time on busy cores.
+ */
+const ringArguments = ['-Dcassandra.ring_delay_ms=5000', '-XX:TieredStopAtLevel=1'];
+
 export function javaArguments(options: CassandraNodeOptions, confDir: string, libDir: string): readonly string[] {
   const heap = `${String(options.heapMb)}m`;
   return [
@@ -132,7 +152,7 @@ export function javaArguments(options: CassandraNodeOptions, confDir: string, li
     `-Dcassandra.storagedir=${options.dataDir}`,
     '-Dcassandra-foreground=yes',
     '-Dcassandra.skip_wait_for_gossip_to_settle=0',
-    '-Dcassandra.ring_delay_ms=100',
+    ...(options.ring === undefined ? ['-Dcassandra.ring_delay_ms=100'] : ringArguments),
     '-Dcassandra.shutdown_announce_in_ms=0',
     '-Djava.net.preferIPv4Stack=true',
     'org.apache.cassandra.service.CassandraDaemon',

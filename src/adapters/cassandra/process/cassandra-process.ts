@@ -10,7 +10,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TroupeError } from '../../../domain/errors.ts';
-import { cassandraYaml, dataCenter, javaArguments, logbackXml, type CassandraNodeOptions } from './cassandra-config.ts';
+import {
+  cassandraYaml,
+  dataCenter,
+  javaArguments,
+  logbackXml,
+  type CassandraNodeOptions,
+  type RingPlace,
+} from './cassandra-config.ts';
 import type { CassandraInstall } from './cassandra-install.ts';
 
 /** A cold start takes 10 s on two free cores; this is for busy ones. */
@@ -35,8 +42,8 @@ export interface CassandraProcess {
 const optionsFrame = Buffer.from([4, 0, 0, 0, 5, 0, 0, 0, 0]);
 const supportedOpcode = 6;
 
-async function answersCql(port: number): Promise<boolean> {
-  const socket = connect({ host: '127.0.0.1', port });
+async function answersCql(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port });
   try {
     const deadline = AbortSignal.timeout(2_000);
     socket.once('connect', () => socket.write(optionsFrame));
@@ -47,6 +54,10 @@ async function answersCql(port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
+}
+
+function hostOf({ ring }: CassandraNodeOptions): string {
+  return ring?.address ?? '127.0.0.1';
 }
 
 async function lastLines(path: string): Promise<string> {
@@ -67,9 +78,9 @@ async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<
   clearTimeout(timer);
 }
 
-async function untilReady(child: ChildProcess, port: number, logPath: string): Promise<void> {
+async function untilReady(child: ChildProcess, options: CassandraNodeOptions, logPath: string): Promise<void> {
   const deadline = performance.now() + startTimeoutMs;
-  while (!(await answersCql(port))) {
+  while (!(await answersCql(hostOf(options), options.nativePort))) {
     if (hasEnded(child) || performance.now() > deadline) {
       await end(child, 'SIGKILL');
       throw new TroupeError('STORE_UNAVAILABLE', {
@@ -120,7 +131,7 @@ async function startContainer(
     stdio: ['ignore', log.fd, log.fd],
   });
   await log.close();
-  await untilReady(child, options.nativePort, logPath);
+  await untilReady(child, options, logPath);
   const container = promisify(execFile);
   const finish = async (verb: 'stop' | 'kill'): Promise<void> => {
     await container('docker', [verb, name]).catch(() => undefined);
@@ -141,7 +152,7 @@ function describeProcess(
   kill: () => Promise<void>,
 ): CassandraProcess {
   return {
-    contactPoints: [`127.0.0.1:${String(options.nativePort)}`],
+    contactPoints: [`${hostOf(options)}:${String(options.nativePort)}`],
     localDataCenter: dataCenter,
     pid: child.pid ?? 0,
     stop,
@@ -158,6 +169,7 @@ export async function startCassandra(input: {
   readonly heapMb: number;
   /** Default 1 ms. */
   readonly commitLogWindowMs?: number;
+  readonly ring?: RingPlace;
   readonly moreSettings?: string;
 }): Promise<CassandraProcess> {
   const { install, commitLogWindowMs = defaultCommitLogWindowMs, ...rest } = input;
@@ -171,7 +183,7 @@ export async function startCassandra(input: {
   };
   process.once('exit', endWithParent);
   child.once('exit', () => process.removeListener('exit', endWithParent));
-  await untilReady(child, options.nativePort, logPath);
+  await untilReady(child, options, logPath);
   return describeProcess(
     child,
     options,

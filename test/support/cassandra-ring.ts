@@ -1,0 +1,115 @@
+/** A real Cassandra of three nodes on loopback addresses, each a process that can be killed and started again. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, policies, types } from 'cassandra-driver';
+import { dataCenter } from '../../src/adapters/cassandra/process/cassandra-config.ts';
+import { provisionCassandra } from '../../src/adapters/cassandra/process/cassandra-install.ts';
+import { startCassandra } from '../../src/adapters/cassandra/process/cassandra-process.ts';
+import type { CassandraProcess } from '../../src/adapters/cassandra/process/cassandra-process.ts';
+import { cassandraCacheDir, freePort } from './cassandra-global.ts';
+import type { SharedCassandra } from './cassandra-global.ts';
+import { waitFor } from './cluster.ts';
+import { silentLog } from './stores.ts';
+
+const seedAddress = '127.0.0.11';
+/** A third of the ring each, so that every node has every row when there are three copies. */
+const places = [
+  { address: seedAddress, seedAddress, initialToken: -9_223_372_036_854_775_808n },
+  { address: '127.0.0.12', seedAddress, initialToken: -3_074_457_345_618_258_603n },
+  { address: '127.0.0.13', seedAddress, initialToken: 3_074_457_345_618_258_602n },
+];
+/** Three of them beside two nodes of Troupe: memory is what this machine has least of. */
+const heapMb = 384;
+
+const probe = "CREATE KEYSPACE ring_probe WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}";
+const readProbe = 'SELECT name FROM ring_probe.probe';
+
+async function connectTo(contactPoint: string): Promise<Client> {
+  const { AllowListPolicy, RoundRobinPolicy } = policies.loadBalancing;
+  const driver = new Client({
+    contactPoints: [contactPoint],
+    localDataCenter: dataCenter,
+    policies: { loadBalancing: new AllowListPolicy(new RoundRobinPolicy(), [contactPoint]) },
+    monitorReporting: { enabled: false },
+  });
+  await driver.connect();
+  return driver;
+}
+
+async function makeProbe(contactPoint: string): Promise<void> {
+  const driver = await connectTo(contactPoint);
+  await driver.execute(probe);
+  await driver.execute('CREATE TABLE ring_probe.probe (name text PRIMARY KEY)');
+  await driver.shutdown();
+}
+
+export interface CassandraRing extends SharedCassandra {
+  kill(node: number): Promise<void>;
+  /** Again on what it has on its disk; resolves when the others see it. */
+  start(node: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startCassandraRing(): Promise<CassandraRing> {
+  const install = await provisionCassandra({ cacheDir: cassandraCacheDir(), log: silentLog });
+  const dir = await mkdtemp(join(tmpdir(), 'troupe-ring-'));
+  const [nativePort, storagePort] = [await freePort(), await freePort()];
+  const running = new Map<number, CassandraProcess>();
+  const contactPoint = (node: number): string => `${places[node]?.address ?? ''}:${String(nativePort)}`;
+
+  async function boot(node: number): Promise<void> {
+    const ring = places[node];
+    if (ring === undefined) throw new Error(`no node ${String(node)}`);
+    const dataDir = join(dir, `n${String(node)}`);
+    running.set(node, await startCassandra({ install, dataDir, nativePort, storagePort, heapMb, ring }));
+  }
+
+  /** Answered by this node alone, and only when it calls all three up and each has answered it. */
+  async function seesAll(node: number): Promise<boolean> {
+    const driver = await connectTo(contactPoint(node));
+    try {
+      await driver.execute(readProbe, [], { consistency: types.consistencies.all });
+      return true;
+    } finally {
+      await driver.shutdown();
+    }
+  }
+
+  const untilWhole = (): Promise<unknown> =>
+    waitFor(
+      'the ring is whole',
+      async () => (await Promise.all([...running.keys()].map(seesAll))).every(Boolean),
+      60_000,
+    );
+
+  async function stop(): Promise<void> {
+    await Promise.all([...running.values()].map((one) => one.kill()));
+    await rm(dir, { recursive: true, force: true });
+  }
+
+  try {
+    await boot(0);
+    const others = await Promise.allSettled([boot(1), boot(2)]);
+    const failed = others.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    await makeProbe(contactPoint(0));
+    await untilWhole();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    contactPoints: places.map((_, node) => contactPoint(node)),
+    localDataCenter: dataCenter,
+    async kill(node) {
+      await running.get(node)?.kill();
+      running.delete(node);
+    },
+    async start(node) {
+      await boot(node);
+      await untilWhole();
+    },
+    stop,
+  };
+}
