@@ -37,7 +37,11 @@ describe('infra:render', () => {
 
   it.each([
     ['nothing', [], 'usage: '],
-    ['a name that is none', ['prodction'], 'there is no environment prodction; those that are: production, staging'],
+    [
+      'a name that is none',
+      ['prodction'],
+      'there is no environment prodction; those that are: eks, production, staging',
+    ],
     ['an environment without Kubernetes', ['local'], 'local is not on Kubernetes'],
     ['an option that is none', ['staging', '--output', 'x'], "Unknown option '--output'"],
   ])('refuses %s', async (_, args, message) => {

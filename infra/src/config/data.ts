@@ -33,8 +33,8 @@ export const dataSchema = z.discriminatedUnion('kind', [
       .strictObject({
         bucket: z.string().min(3).max(63),
         region: z.string().min(1),
-        /** A Secret with the credentials of the bucket, in Medusa's form. */
-        secret: dnsLabel,
+        /** A Secret with the credentials of the bucket, in Medusa's form; absent: the role of the pods (config/aws.ts makes one). */
+        secret: dnsLabel.optional(),
         /** A Secret by which Medusa logs in to Cassandra over TLS: `rootca.crt`, `client.crt_signed`, `client.key`. */
         clientCertificates: dnsLabel.default('medusa-client-certificates'),
         schedule: z.string().min(9).default('0 3 * * *'),

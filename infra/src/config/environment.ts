@@ -3,6 +3,7 @@
  * is said with its path in the environment, all of it at once, before anything is synthesized.
  */
 import { z } from 'zod';
+import { awsProblems, awsSchema } from './aws.ts';
 import { dataSchema } from './data.ts';
 import { dockerSchema, localSchema } from './machine.ts';
 import { messagingSchema } from './messaging.ts';
@@ -28,7 +29,7 @@ function unknownDemand(classes: readonly WorkerClassConfig[]): readonly number[]
   });
 }
 
-const kubernetesSchema = z.strictObject({
+const kubernetesParts = z.strictObject({
   kind: z.literal('kubernetes'),
   /** Ends the names of its stacks: `app-staging`. */
   name: dnsLabel.max(30),
@@ -60,6 +61,13 @@ const kubernetesSchema = z.strictObject({
     }),
   network: networkSchema.prefault({}),
   observability: observabilitySchema.prefault({}),
+  /** The account under it, where that is a stack of this app, too. */
+  aws: awsSchema.optional(),
+});
+
+const kubernetesSchema = kubernetesParts.superRefine((environment, context) => {
+  for (const { path, message } of awsProblems(environment))
+    context.addIssue({ code: 'custom', path: [...path], message });
 });
 
 const environmentSchema = z.discriminatedUnion('kind', [localSchema, dockerSchema, kubernetesSchema]);

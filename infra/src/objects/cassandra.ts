@@ -118,7 +118,7 @@ function medusa(backup: NonNullable<Ring['backup']>, clusterName: string): objec
   return {
     storageProperties: {
       storageProvider: 's3',
-      storageSecretRef: { name: secret },
+      ...(secret === undefined ? { credentialsType: 'role-based' } : { storageSecretRef: { name: secret } }),
       bucketName: bucket,
       region,
       prefix: clusterName,

@@ -86,7 +86,9 @@ export function cassandraSecrets(environment: KubernetesEnvironment): readonly K
     ...(backup === undefined
       ? []
       : [
-          { ...inRing, name: backup.secret, values: entry('medusa', ['credentials']) },
+          ...(backup.secret === undefined
+            ? []
+            : [{ ...inRing, name: backup.secret, values: entry('medusa', ['credentials']) }]),
           { ...inRing, name: backup.clientCertificates, values: entry('medusa-client', medusaClientKeys) },
         ]),
   ]);

@@ -2,6 +2,7 @@
 import type { App } from '../cdk.ts';
 import type { Environment, KubernetesEnvironment } from '../config/environment.ts';
 import { addAppStack } from './app.ts';
+import { AwsStack } from './aws.ts';
 import { addDataStack } from './data.ts';
 import { LocalDockerStack } from './local-docker.ts';
 import { addMessagingStack } from './messaging.ts';
@@ -25,6 +26,7 @@ export function addStacks(app: App, environment: Environment): void {
 /** `cdktf deploy '*-production'` brings them up in this order, and destroys them in the other. */
 function addKubernetesStacks(app: App, environment: KubernetesEnvironment): void {
   const platform = addPlatformStack(app, environment);
+  if (environment.aws !== undefined) platform.addDependency(new AwsStack(app, environment, environment.aws));
   const backing = [addMessagingStack(app, environment), addDataStack(app, environment)].filter(
     (stack) => stack !== undefined,
   );

@@ -1,0 +1,98 @@
+/**
+ * The AWS account under an environment, in a stack of its own: it comes before Kubernetes and goes after it. The others
+ * know nothing of it but what the environment says.
+ */
+import type { App } from '../cdk.ts';
+import { TerraformOutput, TerraformStack } from '../cdk.ts';
+import { AwsProvider, AwsResource } from '../aws/aws-resource.ts';
+import { addAddon, addCluster, addNodeAddons } from '../aws/cluster.ts';
+import { addKey } from '../aws/encryption.ts';
+import { addNetwork } from '../aws/network.ts';
+import { addNodes } from '../aws/nodes.ts';
+import { addPodRole, associate, readSecrets, scaleNodes, writeBackups } from '../aws/pod-roles.ts';
+import { addSecrets } from '../aws/secrets.ts';
+import { addBucket, addRepository } from '../aws/storage.ts';
+import type { AwsConfig } from '../config/aws.ts';
+import type { KubernetesEnvironment } from '../config/environment.ts';
+import { addBackend } from '../lib/backend.ts';
+
+export class AwsStack extends TerraformStack {
+  constructor(app: App, environment: KubernetesEnvironment, aws: AwsConfig) {
+    const stackName = `aws-${environment.name}`;
+    super(app, stackName);
+    const name = `troupe-${environment.name}`;
+    const tags = { project: 'troupe', environment: environment.name, 'managed-by': 'cdktf' };
+    addBackend(this, stackName, environment.state);
+    new AwsProvider(this, 'aws', aws, tags);
+    const key = addKey(this, name);
+    const subnetIds = addNetwork(this, name, aws);
+    const cluster = addCluster(this, aws, { name, subnetIds, key });
+    const addons = addNodeAddons(this, cluster);
+    const nodes = addNodes(this, aws, { name, cluster, subnetIds, addons, tags });
+    // Their pods need machines.
+    addAddon(this, cluster, 'coredns', { dependsOn: nodes.slice(0, 1) });
+    addVolumes(this, { name, cluster, nodes });
+    addPodRoles(this, environment, { name, cluster, key });
+    const repository = addRepository(this, aws.repository, key);
+    new TerraformOutput(this, 'kubeconfig', {
+      value: `aws eks update-kubeconfig --region ${aws.region} --name ${cluster.attribute('name')}`,
+    });
+    new TerraformOutput(this, 'repository', { value: repository.attribute('repository_url') });
+  }
+}
+
+interface Parts {
+  readonly name: string;
+  readonly cluster: AwsResource;
+}
+
+/** Volumes for NATS and Cassandra. What its own driver may do is AWS's to say: what the driver has tagged as its own. */
+function addVolumes(
+  stack: AwsStack,
+  { name, cluster, nodes }: Parts & { readonly nodes: readonly AwsResource[] },
+): void {
+  const role = addPodRole(stack, { id: 'ebs', name: `${name}-ebs`, statements: [] });
+  const policy = new AwsResource(stack, 'aws_iam_role_policy_attachment.ebs-policy', {
+    role: role.attribute('name'),
+    policy_arn: 'arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy',
+  });
+  addAddon(stack, cluster, 'aws-ebs-csi-driver', {
+    more: { pod_identity_association: [{ role_arn: role.arn, service_account: 'ebs-csi-controller-sa' }] },
+    dependsOn: [...nodes.slice(0, 1), policy],
+  });
+}
+
+/** Each operator that talks to AWS, as its chart names its service account. */
+function addPodRoles(
+  stack: AwsStack,
+  environment: KubernetesEnvironment,
+  { name, cluster, key }: Parts & { readonly key: AwsResource },
+): void {
+  const scaler = addPodRole(stack, { id: 'autoscaler', name: `${name}-autoscaler`, statements: scaleNodes(name) });
+  associate(stack, 'autoscaler', {
+    cluster,
+    namespace: 'kube-system',
+    serviceAccount: 'cluster-autoscaler',
+    role: scaler,
+  });
+  const secrets = addSecrets(stack, environment, key);
+  if (secrets.length > 0) {
+    const statements = readSecrets(
+      secrets.map(({ arn }) => arn),
+      key.arn,
+    );
+    const role = addPodRole(stack, { id: 'external-secrets', name: `${name}-external-secrets`, statements });
+    const { externalSecrets } = environment.platform;
+    const namespace = externalSecrets === 'present' ? 'external-secrets' : externalSecrets.namespace;
+    associate(stack, 'external-secrets', { cluster, namespace, serviceAccount: 'external-secrets', role });
+  }
+  const { data } = environment;
+  if (data.kind === 'external' || data.backup === undefined) return;
+  const bucket = addBucket(stack, 'backups', { bucket: data.backup.bucket, key });
+  // With credentials of its own Medusa needs no role.
+  if (data.backup.secret !== undefined) return;
+  const statements = writeBackups(bucket.arn, key.arn);
+  const role = addPodRole(stack, { id: 'medusa', name: `${name}-backups`, statements });
+  // The pods of the ring name no account of their own.
+  associate(stack, 'medusa', { cluster, namespace: data.namespace, serviceAccount: 'default', role });
+}
