@@ -2,7 +2,18 @@
 import { z } from 'zod';
 import { anyPort, image, mebibytes, port } from './primitives.ts';
 
-export const localSchema = z.strictObject({
+/** Cassandra's port among its nodes lies so far below the one for clients. */
+export const cassandraStoragePortBelow = 2_042;
+
+const localPortsSchema = z.strictObject({
+  nats: port.default(4222),
+  cassandra: port.min(1_024 + cassandraStoragePortBelow).default(9042),
+  gateway: port.default(50051),
+  /** Probes: the gateway's, then one more for each node. */
+  http: port.default(8080),
+});
+
+const localEnvironmentSchema = z.strictObject({
   kind: z.literal('local'),
   name: z.literal('local').default('local'),
   /** Everything the processes keep: data, logs, process ids. Relative to infra/. */
@@ -10,18 +21,40 @@ export const localSchema = z.strictObject({
   store: z.enum(['cassandra', 'sqlite']).default('cassandra'),
   nodes: z.int().min(1).max(16).default(2),
   threadsPerNode: z.int().min(1).max(64).default(1),
-  handlerDirs: z.array(z.string().min(1)).min(1).max(20).default(['../examples/handlers']),
-  ports: z
-    .strictObject({
-      nats: port.default(4222),
-      cassandra: port.default(9042),
-      gateway: port.default(50051),
-      /** Probes: the gateway's, then one more for each node. */
-      http: port.default(8080),
-    })
-    .prefault({}),
+  handlerDirs: z.array(z.string().min(1)).min(1).max(20).default(['../examples']),
+  ports: localPortsSchema.prefault({}),
   cassandraHeapMb: mebibytes.default(1_024),
   drainSeconds: z.int().min(1).max(3_600).default(20),
+});
+
+type LocalEnvironment = z.infer<typeof localEnvironmentSchema>;
+
+/** Every port of this machine that the environment takes, with its key. */
+export function localPorts({ ports, nodes, store }: LocalEnvironment): readonly (readonly [string, number])[] {
+  const { nats, cassandra, gateway, http } = ports;
+  return [
+    ['nats', nats],
+    ['gateway', gateway],
+    ...(store === 'cassandra'
+      ? ([
+          ['cassandra', cassandra],
+          ['cassandra', cassandra - cassandraStoragePortBelow],
+        ] as const)
+      : []),
+    ...Array.from({ length: nodes + 1 }, (_, index) => ['http', http + index] as const),
+  ];
+}
+
+export const localSchema = localEnvironmentSchema.superRefine((environment, context) => {
+  const taken = new Map<number, string>();
+  for (const [key, number] of localPorts(environment)) {
+    const other = taken.get(number);
+    const problem = number > 65_535 ? `port ${number} is above 65535` : `port ${number} is that of \`${other}\`, too`;
+    if (number > 65_535 || other !== undefined) {
+      context.addIssue({ code: 'custom', path: ['ports', key], message: problem });
+    }
+    taken.set(number, key);
+  }
 });
 
 export const dockerSchema = z.strictObject({

@@ -8,11 +8,13 @@ import { LocalDockerStack } from './local-docker.ts';
 import { addMessagingStack } from './messaging.ts';
 import { addObservabilityStack } from './observability.ts';
 import { addPlatformStack } from './platform.ts';
+import { LocalStack } from './local.ts';
 
 /** Adds the stacks of one environment to the app. */
 export function addStacks(app: App, environment: Environment): void {
   switch (environment.kind) {
     case 'local':
+      new LocalStack(app, environment);
       return;
     case 'docker':
       new LocalDockerStack(app, environment);

@@ -1,0 +1,29 @@
+/**
+ * What the provisioners of the stack `local` run: `main.ts start|stop|sweep`. The process is in the environment variable
+ * LOCAL_PROCESS (for `sweep`: the data folder), which needs no quoting. Says what it does; exit code 1 when it cannot.
+ */
+import { deployedProcessSchema } from './process-spec.ts';
+import { startProcess } from './start-process.ts';
+import { stopProcess } from './stop-process.ts';
+import { sweep } from './sweep.ts';
+
+const say = (line: string): void => {
+  console.log(line);
+};
+
+async function run(verb: string, subject: string): Promise<void> {
+  if (verb === 'sweep') return sweep(subject, say);
+  const deployed = deployedProcessSchema.parse(JSON.parse(subject));
+  if (verb === 'stop') return stopProcess(deployed.spec, say);
+  if (verb !== 'start') throw new Error(`there is no '${verb}'`);
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  return startProcess(deployed, { say, signal: stop.signal, environment: process.env });
+}
+
+try {
+  await run(process.argv[2] ?? '', process.env['LOCAL_PROCESS'] ?? '');
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
