@@ -11,7 +11,7 @@ import { pathToFileURL } from 'url';
 const builtVersion = 'v1.5.7';
 /** `terraform_data` came with 1.4. */
 const oldest = [1, 4];
-const buildTimeoutMs = 20 * 60_000;
+const buildTimeoutMs = 40 * 60_000;
 
 /** Of src/config/cache-folder.ts, which this script cannot import. */
 function cacheFolder(env) {

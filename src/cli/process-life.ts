@@ -24,6 +24,17 @@ export function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
+/** For timers that a library forgot. */
+const lastWordsMs = 1_000;
+
+/**
+ * To be called when all is closed: a process with nothing left to do ends by itself, with the exit code that was set; what
+ * still holds it then is nobody's work. (cassandra-driver 4.10 keeps the timers of a host that went and came back.)
+ */
+export function endSoon(): void {
+  setTimeout(() => process.exit(), lastWordsMs).unref();
+}
+
 export function aborted(signal: AbortSignal): Promise<'stopped'> {
   return new Promise((resolve) => {
     signal.addEventListener('abort', () => {

@@ -7,7 +7,7 @@ import { createLogger } from '../adapters/telemetry/logger.ts';
 import { startProcess } from '../compose/process.ts';
 import type { Config } from '../config/index.ts';
 import { exitCodes } from './exit-code.ts';
-import { aborted, packageVersion, stopSignal } from './process-life.ts';
+import { aborted, endSoon, packageVersion, stopSignal } from './process-life.ts';
 
 export async function runServe(config: Config): Promise<number> {
   const stop = stopSignal();
@@ -28,5 +28,6 @@ export async function runServe(config: Config): Promise<number> {
   } finally {
     await troupe.stop();
     log.flush();
+    endSoon();
   }
 }
