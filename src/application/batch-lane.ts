@@ -53,6 +53,8 @@ const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = 
   get: () => 20_480,
   queueStats: () => 4_096,
   load: () => 400_000,
+  closeQueue: () => 256,
+  openQueue: () => 256,
   place: () => 256,
   allot: () => 256,
   limitUse: () => 65_536,

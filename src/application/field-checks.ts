@@ -1,14 +1,8 @@
 /** Collects everything that is wrong with a request, each by its path in the contract, so that callers fix it in one go. */
 import { TroupeError } from '../domain/errors.ts';
 import type { ErrorCode, FieldViolation } from '../domain/errors.ts';
-
-export interface Range {
-  readonly min: number;
-  readonly max: number;
-  /** How people read the bounds: `1 ms to 7 days`. */
-  readonly text: string;
-  readonly integer?: boolean;
-}
+import { isInRange } from '../domain/setting-ranges.ts';
+import type { Range } from '../domain/setting-ranges.ts';
 
 export class FieldChecks {
   readonly violations: FieldViolation[] = [];
@@ -23,9 +17,7 @@ export class FieldChecks {
 
   /** Absent is fine. */
   range(field: string, value: number | undefined, range: Range): void {
-    if (value === undefined) return;
-    const wrongKind = !Number.isFinite(value) || (range.integer === true && !Number.isInteger(value));
-    if (wrongKind || value < range.min || value > range.max) this.add(field, `must be ${range.text}`);
+    if (value !== undefined && !isInRange(value, range)) this.add(field, `must be ${range.text}`);
   }
 
   /** Counts UTF-16 units: cheap, and never more than a few bytes each. */

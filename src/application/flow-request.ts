@@ -1,7 +1,8 @@
 /** What a caller asks of a queue's flow rule: checked, and merged with what is there. A limit of 0 takes the limit away. */
 import type { FlowRule, RateRule } from '../domain/flow-rule.ts';
 import { fairnessKeyMax, fairnessWeightsMax } from '../domain/flow-rule.ts';
-import type { FieldChecks, Range } from './field-checks.ts';
+import { burstRange, perKeyRange, rateRange, runningRange, weightRange } from '../domain/setting-ranges.ts';
+import type { FieldChecks } from './field-checks.ts';
 
 /** What is absent keeps its value. */
 export interface FlowRequest {
@@ -11,12 +12,6 @@ export interface FlowRequest {
   readonly rate?: { readonly perSecond: number; readonly burst?: number | undefined } | undefined;
   readonly fairnessWeights?: Readonly<Record<string, number>> | undefined;
 }
-
-const runningRange: Range = { min: 0, max: 1_000_000, text: '0 (none) to 1,000,000', integer: true };
-const perKeyRange: Range = { min: 0, max: 100_000, text: '0 (the default, 1) to 100,000', integer: true };
-const rateRange: Range = { min: 0.001, max: 100_000, text: '0.001 to 100,000, or 0 for none' };
-const burstRange: Range = { min: 1, max: 100_000, text: '1 to 100,000', integer: true };
-const weightRange: Range = { min: 0, max: 1_000, text: '0 (the default, 1) to 1,000', integer: true };
 
 /** `prefix` is the path of the rule in the contract. */
 export function checkFlow(checks: FieldChecks, prefix: string, flow: FlowRequest | undefined): void {

@@ -3,6 +3,7 @@
  * shared configuration tells of another version, and every `maxAgeMs` should that news be lost.
  */
 import type { FlowRule } from '../domain/flow-rule.ts';
+import { queueStamp } from '../domain/queue.ts';
 import type { Queue } from '../domain/queue.ts';
 import type { SharedConfig } from './ports/membership.ts';
 import type { QueueStore } from './ports/queue-store.ts';
@@ -26,7 +27,8 @@ export interface FlowRulesParts {
 
 interface Known {
   readonly rule: FlowRule;
-  readonly version: number;
+  /** Of the queue: see `queueStamp`. */
+  readonly stamp: number;
   readonly readMs: number;
 }
 
@@ -42,7 +44,7 @@ export function createFlowRules({ store, config, clock, log }: FlowRulesParts): 
 
   function keep(key: string, queue: Queue | undefined): void {
     known.set(key, {
-      ...{ rule: queue?.settings.flow ?? plain, version: queue?.version ?? 0 },
+      ...{ rule: queue?.settings.flow ?? plain, stamp: queue === undefined ? 0 : queueStamp(queue) },
       readMs: clock.monotonicMs(),
     });
   }
@@ -60,7 +62,7 @@ export function createFlowRules({ store, config, clock, log }: FlowRulesParts): 
       const found = await store.findQueue(tenant, queue);
       const former = known.get(key);
       keep(key, found);
-      if (former !== undefined && former.version === found?.version) return;
+      if (former !== undefined && former.stamp === known.get(key)?.stamp) return;
       for (const listener of listeners) listener(tenant, queue);
     } catch (error) {
       log.debug({ err: error, tenant, queue }, 'settings of a queue not read; tried again');
@@ -71,9 +73,9 @@ export function createFlowRules({ store, config, clock, log }: FlowRulesParts): 
   }
 
   config.onChange(() => {
-    for (const [key, version] of config.queues()) {
+    for (const [key, stamp] of config.queues()) {
       const entry = known.get(key);
-      if (entry === undefined || version <= entry.version) continue;
+      if (entry === undefined || stamp <= entry.stamp) continue;
       const [tenant = '', queue = ''] = key.split('/');
       void read(tenant, queue);
     }

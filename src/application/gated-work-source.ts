@@ -49,6 +49,7 @@ export function createGatedWorkSource(parts: GateParts): WorkSource {
       source.giveBack(ackTo, delayMs);
     },
     ensureStrand: (strand) => source.ensureStrand(strand),
+    removeStrand: (strand) => source.removeStrand(strand),
     strands: () => source.strands(),
   };
 }

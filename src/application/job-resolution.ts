@@ -12,6 +12,7 @@ import { checkLabels } from '../domain/labels.ts';
 import { isPriority } from '../domain/priority.ts';
 import { defaultQueueSettings, handlerNamePattern, namePattern } from '../domain/queue.ts';
 import type { Queue } from '../domain/queue.ts';
+import { executionTimeoutRange, retentionRange } from '../domain/setting-ranges.ts';
 import { FieldChecks } from './field-checks.ts';
 import type { HandlerChoice } from './handler-choice.ts';
 import { versionFor } from './handler-choice.ts';
@@ -20,15 +21,7 @@ import { payloadBytes } from './job-request.ts';
 import type { JobRequest, RequestPayload } from './job-request.ts';
 import { retentionMaxMs } from './ports/job-listing.ts';
 import type { InputValidator } from './ports/input-validator.ts';
-import {
-  checkHeartbeat,
-  checkPayloadRetention,
-  checkRetry,
-  executionTimeoutRange,
-  mergeHeartbeat,
-  mergeRetry,
-  retentionRange,
-} from './settings-checks.ts';
+import { checkHeartbeat, checkPayloadRetention, checkRetry, mergeHeartbeat, mergeRetry } from './settings-checks.ts';
 import { queueNotFound } from './queue-names.ts';
 
 const priorityRange = { min: 0, max: 4, text: '0 (lowest) to 4' };

@@ -1,9 +1,11 @@
 /** Queues: made and changed in the store first, then told to everyone. */
 import { TroupeError } from '../domain/errors.ts';
-import { defaultQueueSettings, namePattern } from '../domain/queue.ts';
+import { defaultQueueName, defaultQueueSettings, namePattern } from '../domain/queue.ts';
 import type { Queue, QueueSettings } from '../domain/queue.ts';
+import { executionTimeoutRange, maxBytesRange, maxDepthRange, retentionRange } from '../domain/setting-ranges.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
+import type { DeleteQueue } from './delete-queue.ts';
 import { FieldChecks } from './field-checks.ts';
 import { checkFlow, mergeFlow } from './flow-request.ts';
 import type { FlowRequest } from './flow-request.ts';
@@ -14,17 +16,7 @@ import type { Clock } from './ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
 import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
 import type { QueueView, QueueViews } from './queue-views.ts';
-import {
-  checkHeartbeat,
-  checkPayloadRetention,
-  checkRetry,
-  executionTimeoutRange,
-  mergeHeartbeat,
-  mergeRetry,
-  maxBytesRange,
-  maxDepthRange,
-  retentionRange,
-} from './settings-checks.ts';
+import { checkHeartbeat, checkPayloadRetention, checkRetry, mergeHeartbeat, mergeRetry } from './settings-checks.ts';
 import { queueNotFound } from './queue-names.ts';
 
 const pageSizeMax = 1_000;
@@ -37,6 +29,7 @@ export interface SettingsRequest {
   readonly heartbeatTimeoutMs?: number | undefined;
   readonly retry?: JobRequest['retry'];
   readonly retentionMs?: number | undefined;
+  /** 0: as long as the jobs. */
   readonly payloadRetentionMs?: number | undefined;
   /** 0: no limit. */
   readonly maxDepth?: number | undefined;
@@ -58,17 +51,20 @@ export interface ManageQueues {
     context: CallContext,
     change: { readonly name: string; readonly version: number; readonly settings: SettingsRequest },
   ): Promise<QueueView>;
+  /** Rejects QUEUE_NOT_EMPTY while it has unfinished jobs. */
+  remove(context: CallContext, name: string): Promise<void>;
 }
 
 export interface ManageQueuesParts {
-  readonly store: QueueStore;
+  readonly store: Pick<QueueStore, 'createQueue' | 'findQueue' | 'listQueues' | 'updateQueue'>;
   readonly catalog: QueueCatalog;
   readonly views: QueueViews;
   readonly stats: QueueStatsReader;
+  readonly remove: DeleteQueue;
   readonly clock: Clock;
 }
 
-export function createManageQueues({ store, catalog, views, stats, clock }: ManageQueuesParts): ManageQueues {
+export function createManageQueues({ store, catalog, views, stats, remove, clock }: ManageQueuesParts): ManageQueues {
   async function create(context: CallContext, name: string, request: SettingsRequest): Promise<QueueView> {
     ensureAwaited(context, clock.nowMs());
     check(name, request);
@@ -134,7 +130,15 @@ export function createManageQueues({ store, catalog, views, stats, clock }: Mana
     return views.of(result.queue);
   }
 
-  return { create, get, stats: statsOf, list, update };
+  async function checkedRemove(context: CallContext, name: string): Promise<void> {
+    const checks = new FieldChecks();
+    checks.pattern('name', name, namePattern);
+    if (name === defaultQueueName) checks.add('name', 'must not be the default queue, which is always there');
+    checks.ensureNone();
+    await remove(context, name);
+  }
+
+  return { create, get, stats: statsOf, list, update, remove: checkedRemove };
 }
 
 function check(name: string, settings: SettingsRequest, version?: number): void {
@@ -154,7 +158,8 @@ function check(name: string, settings: SettingsRequest, version?: number): void 
 function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
   const executionTimeoutMs = request.executionTimeoutMs ?? base.executionTimeoutMs;
   const retentionMs = request.retentionMs ?? base.retentionMs;
-  const payloadRetentionMs = request.payloadRetentionMs ?? base.payloadRetentionMs;
+  const payloadRetentionMs =
+    request.payloadRetentionMs === 0 ? undefined : (request.payloadRetentionMs ?? base.payloadRetentionMs);
   const checks = new FieldChecks();
   checkHeartbeat(checks, 'settings.heartbeat_timeout', request.heartbeatTimeoutMs, executionTimeoutMs);
   checkPayloadRetention(checks, 'settings.payload_retention', { retentionMs, payloadRetentionMs });

@@ -2,12 +2,14 @@
  * Queues as this process knows them: read from the store once, kept until the shared configuration tells of another
  * version or `maxAgeMs` has passed (should that news be lost). At most `maxQueues` are kept.
  */
+import { defaultPriority, priorities } from '../domain/priority.ts';
+import { defaultQueueName, queueStamp } from '../domain/queue.ts';
 import type { Queue } from '../domain/queue.ts';
 import type { WorkSource } from './ports/bus.ts';
 import type { SharedConfig } from './ports/membership.ts';
 import type { QueueStore } from './ports/queue-store.ts';
 import type { Clock, Logger } from './ports/runtime.ts';
-import { defaultQueueName, queueNotFound } from './queue-names.ts';
+import { queueNotFound } from './queue-names.ts';
 
 export interface QueueCatalog {
   /** Without waiting, if it is known. */
@@ -15,6 +17,10 @@ export interface QueueCatalog {
   find(tenant: string, name: string): Promise<Queue | undefined>;
   /** Takes over what the caller has just written, and tells the others; trouble in telling is logged and made good later. */
   announce(queue: Queue): Promise<void>;
+  /** A shard said that the queue is being deleted, or is gone: the next look is at the store. */
+  forget(tenant: string, name: string): void;
+  /** The queue is gone from the store: tells the others; trouble in telling is logged, they find out when they use it. */
+  retire(queue: Queue): Promise<void>;
 }
 
 /** The queue that a caller names; empty: the default one. Rejects QUEUE_NOT_FOUND. */
@@ -29,15 +35,17 @@ export async function queueNamed(
 }
 
 export interface QueueCatalogParts {
-  readonly store: QueueStore;
-  readonly config: Pick<SharedConfig, 'queues' | 'touchQueue'>;
-  readonly work: Pick<WorkSource, 'ensureStrand'>;
+  readonly store: Pick<QueueStore, 'findQueue'>;
+  readonly config: Pick<SharedConfig, 'queues' | 'touchQueue' | 'removeQueue'>;
+  readonly work: Pick<WorkSource, 'ensureStrand' | 'removeStrand'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 const maxAgeMs = 60_000;
 const maxQueues = 10_000;
+/** After the deletion of a queue, so that nobody pulls any more and makes them anew. */
+const consumerKeptMs = 10_000;
 
 interface Entry {
   readonly queue: Queue;
@@ -61,17 +69,42 @@ export function createQueueCatalog(parts: QueueCatalogParts): QueueCatalog {
     const key = `${tenant}/${name}`;
     const entry = entries.get(key);
     if (!entry || clock.monotonicMs() - entry.readAtMs > maxAgeMs) return undefined;
-    const newestVersion = config.queues().get(key) ?? 0;
-    return newestVersion > entry.queue.version ? undefined : entry.queue;
+    const newest = config.queues().get(key) ?? 0;
+    return newest > queueStamp(entry.queue) ? undefined : entry.queue;
   }
 
   async function announce(queue: Queue): Promise<void> {
     keep(queue);
     try {
       await work.ensureStrand({ tenant: queue.tenant, queue: queue.name });
-      await config.touchQueue(queue.tenant, queue.name, queue.version);
+      await config.touchQueue(queue.tenant, queue.name, queueStamp(queue));
     } catch (error) {
       log.warn({ err: error, tenant: queue.tenant, queue: queue.name }, 'queue not announced, will be at its next use');
+    }
+  }
+
+  function forget(tenant: string, name: string): void {
+    entries.delete(`${tenant}/${name}`);
+  }
+
+  async function retire({ tenant, name }: Queue): Promise<void> {
+    forget(tenant, name);
+    try {
+      await config.removeQueue(tenant, name);
+    } catch (error) {
+      log.warn({ err: error, tenant, queue: name }, 'deletion of a queue not announced');
+    }
+    clock.setTimer(consumerKeptMs, () => void removeConsumers(tenant, name));
+  }
+
+  /** Best effort: one that stays costs NATS a few kilobytes. */
+  async function removeConsumers(tenant: string, queue: string): Promise<void> {
+    if (config.queues().has(`${tenant}/${queue}`)) return;
+    try {
+      const levels = priorities.filter((level) => level !== defaultPriority).map((level) => ({ tenant, queue, level }));
+      await Promise.all([{ tenant, queue }, ...levels].map((strand) => work.removeStrand(strand)));
+    } catch (error) {
+      log.warn({ err: error, tenant, queue }, 'consumers of a deleted queue not removed');
     }
   }
 
@@ -96,5 +129,5 @@ export function createQueueCatalog(parts: QueueCatalogParts): QueueCatalog {
     return started;
   }
 
-  return { known, find, announce };
+  return { known, find, announce, forget, retire };
 }

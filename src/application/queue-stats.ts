@@ -4,6 +4,7 @@
  */
 import { addStats, noStats } from '../domain/queue-stats.ts';
 import type { QueueStats } from '../domain/queue-stats.ts';
+import { everyShard } from './every-shard.ts';
 import type { Clock } from './ports/runtime.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
 
@@ -11,7 +12,6 @@ import type { ShardBatcher } from './shard-batcher.ts';
 export const statsMaxAgeMs = 1_000;
 /** For all shards together. */
 export const statsPatienceMs = 1_000;
-const askedAtOnce = 32;
 const queuesMax = 1_000;
 
 export interface ClusterQueueStats {
@@ -47,20 +47,15 @@ export function createQueueStatsReader({ batcher, shardCount, clock }: QueueStat
   async function askAll(tenant: string, queue: string): Promise<ClusterQueueStats> {
     const [askedAtMs, askedMs] = [clock.nowMs(), clock.monotonicMs()];
     const deadlineAtMs = askedAtMs + statsPatienceMs;
-    let [stats, silent, next] = [noStats, 0, 0];
-    const askInTurn = async (): Promise<void> => {
-      while (next < shardCount) {
-        const shard = next;
-        next += 1;
-        try {
-          const answer = await batcher.call(shard, 'queueStats', { tenant, queue }, { deadlineAtMs });
-          stats = addStats(stats, answer);
-        } catch {
-          silent += 1;
-        }
+    let [stats, silent] = [noStats, 0];
+    await everyShard(shardCount, async (shard) => {
+      try {
+        const answer = await batcher.call(shard, 'queueStats', { tenant, queue }, { deadlineAtMs });
+        stats = addStats(stats, answer);
+      } catch {
+        silent += 1;
       }
-    };
-    await Promise.all(Array.from({ length: Math.min(askedAtOnce, shardCount) }, askInTurn));
+    });
     return { stats, shards: shardCount, silent, askedAtMs, askedMs };
   }
 

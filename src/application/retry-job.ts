@@ -9,7 +9,7 @@ import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest, RequestPayload } from './job-request.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
 import type { Clock } from './ports/runtime.ts';
-import { retentionRange } from './settings-checks.ts';
+import { retentionRange } from '../domain/setting-ranges.ts';
 import type { SubmitJobs } from './submit-jobs.ts';
 
 export interface RetryRequest {

@@ -1,25 +1,15 @@
-/** Bounds and merging of what jobs and queues have in common: timeouts, retention, retries. */
-import { heartbeatMinMs } from '../domain/job.ts';
+/** Checks and merging of what jobs and queues have in common: timeouts, retention, retries. */
 import type { RetryPolicy } from '../domain/job.ts';
 import { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';
-import type { FieldChecks, Range } from './field-checks.ts';
+import {
+  attemptsRange,
+  coefficientRange,
+  delayRange,
+  heartbeatRange,
+  payloadRetentionRange,
+} from '../domain/setting-ranges.ts';
+import type { FieldChecks } from './field-checks.ts';
 import type { JobRequest } from './job-request.ts';
-
-const minuteMs = 60_000;
-const dayMs = 24 * 3_600_000;
-
-export const executionTimeoutRange: Range = { min: 1, max: 7 * dayMs, text: '1 ms to 7 days' };
-export const retentionRange: Range = { min: minuteMs, max: 365 * dayMs, text: '1 minute to 365 days' };
-export const maxDepthRange: Range = {
-  min: 0,
-  max: 100_000_000,
-  text: 'a whole number from 0 to 100,000,000',
-  integer: true,
-};
-export const maxBytesRange: Range = { min: 0, max: 2 ** 50, text: 'a whole number from 0 to 2^50', integer: true };
-const attemptsRange: Range = { min: 1, max: 100, text: 'a whole number from 1 to 100', integer: true };
-const delayRange: Range = { min: 1, max: dayMs, text: '1 ms to 1 day' };
-const coefficientRange: Range = { min: 1, max: 10, text: '1 to 10' };
 
 /** A violation of `field` when payloads were to be kept longer than their job. */
 export function checkPayloadRetention(
@@ -30,16 +20,12 @@ export function checkPayloadRetention(
     retentionMs,
   }: { readonly payloadRetentionMs?: number | undefined; readonly retentionMs: number },
 ): void {
-  const max = Math.min(retentionMs, retentionRange.max);
-  const text = `1 minute to the retention (${String(retentionMs)} ms)`;
-  checks.range(field, payloadRetentionMs, { min: retentionRange.min, max, text });
+  checks.range(field, payloadRetentionMs, payloadRetentionRange(retentionMs));
 }
 
 /** 0 is said by who wants none. */
 export function checkHeartbeat(checks: FieldChecks, field: string, ms: number | undefined, executionMs: number): void {
-  if (ms === 0) return;
-  const text = `1 s to the execution timeout (${String(executionMs)} ms), or 0 for none`;
-  checks.range(field, ms, { min: heartbeatMinMs, max: executionMs, text });
+  if (ms !== 0) checks.range(field, ms, heartbeatRange(executionMs));
 }
 
 /** The first layer that says something wins. What is inherited and longer than the execution timeout has no meaning. */

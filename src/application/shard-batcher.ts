@@ -79,6 +79,8 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     get: new Map(),
     queueStats: new Map(),
     load: new Map(),
+    closeQueue: new Map(),
+    openQueue: new Map(),
     place: new Map(),
     allot: new Map(),
     limitUse: new Map(),

@@ -8,6 +8,7 @@ import type { WireError } from '../domain/errors.ts';
 import type { Checkpoint, Failure, JobRecord, JobSpec, Payload } from '../domain/job.ts';
 import type { LogLine, LogPosition, StoredLog } from '../domain/job-log.ts';
 import type { JobId } from '../domain/job-id.ts';
+import type { QueueClosing } from '../domain/queue.ts';
 import type { QueueStats } from '../domain/queue-stats.ts';
 
 export interface SubmitItem {
@@ -168,6 +169,15 @@ export interface QueueStatsItem {
 /** What waits and runs in the shard, all queues together. */
 export type LoadItem = Readonly<Record<string, never>>;
 
+/** Unfinished jobs of a queue in a shard; while one of them is here nothing of it may be removed. */
+export interface UnfinishedJobs {
+  readonly waiting: number;
+  /** SCHEDULED and RETRYING. */
+  readonly later: number;
+  /** RUNNING and CANCELLING, and those whose end is not durable yet. */
+  readonly running: number;
+}
+
 export interface PlaceItem {
   readonly jobId: JobId;
 }
@@ -226,6 +236,9 @@ export interface ShardVerbs {
   get: { item: GetItem; result: JobView };
   queueStats: { item: QueueStatsItem; result: QueueStats };
   load: { item: LoadItem; result: ClusterLoad };
+  /** From the answer on no job of the queue is accepted; whoever answers owned the shard after it was asked. */
+  closeQueue: { item: QueueClosing; result: UnfinishedJobs };
+  openQueue: { item: QueueClosing; result: { readonly kind: 'open' } };
   place: { item: PlaceItem; result: PlaceResult };
   allot: { item: AllotItem; result: AllotResult };
   limitUse: { item: LimitUseItem; result: LimitUseResult };
@@ -245,6 +258,8 @@ export const shardVerbs = [
   'get',
   'queueStats',
   'load',
+  'closeQueue',
+  'openQueue',
   'place',
   'allot',
   'limitUse',

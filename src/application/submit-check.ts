@@ -1,4 +1,5 @@
 /** What is asked of a job before anything of it is stored: whether it is valid, can be in time, and has room in its queue. */
+import { defaultQueueName } from '../domain/queue.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
 import { chooseHandler } from './handler-choice.ts';
@@ -13,7 +14,6 @@ import type { SharedConfig } from './ports/membership.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
 import type { Clock } from './ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
-import { defaultQueueName } from './queue-names.ts';
 import type { QueueRoom } from './queue-room.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
 import type { ShardChoice } from './shard-choice.ts';

@@ -5,6 +5,7 @@ import type { CallContext } from './call-context.ts';
 import { uniqueHash } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { limitHash } from './limit-home.ts';
+import { queueNotFound } from './queue-names.ts';
 import type { ShardChoice } from './shard-choice.ts';
 import type { SubmitItem, SubmitResult } from './shard-protocol.ts';
 import type { SubmitParts } from './submit-check.ts';
@@ -12,7 +13,7 @@ import type { SubmitParts } from './submit-check.ts';
 /** Shards that a job without a key is offered to while owners are away. */
 const shardAttempts = 3;
 
-type SendParts = Pick<SubmitParts, 'batcher' | 'shards' | 'payloads'>;
+type SendParts = Pick<SubmitParts, 'batcher' | 'shards' | 'payloads' | 'catalog'>;
 
 /** `shard`: where it goes if it may go anywhere. */
 export async function acceptJob(
@@ -21,11 +22,21 @@ export async function acceptJob(
   item: SubmitItem,
   shard?: number,
 ): Promise<AcceptedJob> {
-  const { record, duplicate } = await send(parts, context, item, shard);
+  const { record, duplicate } = await send(parts, context, item, shard).catch(async (error: unknown) => {
+    throw await whyClosed(parts, item, error);
+  });
   const { input } = item.spec;
   // Another job was there before, or this one, and it has been erased since: then nobody refers to what was written.
   if (input.kind === 'ref' && !payloadIds(record).includes(input.id)) await parts.payloads.deletePayload(input.id);
   return { jobId: record.id, state: record.state, duplicate };
+}
+
+/** What this gateway knows of the queue is old: it is being deleted, or gone, and then maybe there anew. */
+async function whyClosed({ catalog }: SendParts, { spec }: SubmitItem, error: unknown): Promise<unknown> {
+  if (!(error instanceof TroupeError) || error.code !== 'QUEUE_CLOSING') return error;
+  catalog.forget(spec.tenant, spec.queue);
+  const present = await catalog.find(spec.tenant, spec.queue);
+  return present === undefined ? queueNotFound(spec.queue) : error;
 }
 
 async function send(

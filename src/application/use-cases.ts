@@ -13,6 +13,7 @@ import { createWatchTree } from './cluster/watch-tree.ts';
 import type { WatchTree } from './cluster/watch-tree.ts';
 import { createDeleteJob } from './delete-job.ts';
 import type { DeleteJob } from './delete-job.ts';
+import { createDeleteQueue } from './delete-queue.ts';
 import { createDownloadPayload } from './download-payload.ts';
 import type { DownloadPayload } from './download-payload.ts';
 import { createExplainJob } from './explain-job.ts';
@@ -82,9 +83,9 @@ export interface UseCases {
 export interface UseCaseParts {
   readonly batcher: ShardBatcher;
   readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads'>;
-  readonly config: Pick<SharedConfig, 'manifestsOf' | 'queues' | 'touchQueue'>;
+  readonly config: Pick<SharedConfig, 'manifestsOf' | 'queues' | 'touchQueue' | 'removeQueue'>;
   readonly fleet: Pick<HandlerFleet, 'versionsOf' | 'someNodeHas'>;
-  readonly work: Pick<WorkSource, 'ensureStrand'>;
+  readonly work: Pick<WorkSource, 'ensureStrand' | 'removeStrand'>;
   readonly feed: LiveFeed;
   readonly events: EventLog;
   readonly cache: JobCache;
@@ -136,6 +137,9 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const retryJob = createRetryJob({ reader, payloads, submit, clock });
   const asker = new NodesAsker({ nodes, membership, clock, log: parts.log });
   const queueViews = createQueueViews({ store: store.queues, quarantines, membership });
+  const deleteQueue = createDeleteQueue({
+    ...{ store: store.queues, catalog, stats: queueStats, batcher, shardCount, clock, log: parts.log },
+  });
   const seeCluster = createSeeCluster({ asker, shardCount, clock });
   return {
     submit,
@@ -151,7 +155,14 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     watchJob: createWatchJob({ reader, feed: parts.feed, payloads, clock, batcher }),
     watchJobs: createWatchJobs({ reader, events: parts.events, catalog, clock }),
     getJobLog: createGetJobLog({ reader, batcher, payloads, clock }),
-    queues: createManageQueues({ store: store.queues, catalog, views: queueViews, stats: queueStats, clock }),
+    queues: createManageQueues({
+      store: store.queues,
+      catalog,
+      views: queueViews,
+      stats: queueStats,
+      clock,
+      remove: deleteQueue,
+    }),
     seeCluster,
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, authorizer, quarantines, queueViews, reader, clock }),

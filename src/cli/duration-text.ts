@@ -18,6 +18,17 @@ export function parseDurationMs(text: string): number | undefined {
   return Math.round(sumMs);
 }
 
+/** Nothing left out, as `parseDurationMs` reads it: `1h30m`, `90s500ms` is `1m30s500ms`. */
+export function exactDurationText(ms: number): string {
+  let rest = ms;
+  const parts = [...unitsMs].reverse().flatMap(([unit, unitMs]) => {
+    const count = Math.floor(rest / unitMs);
+    rest -= count * unitMs;
+    return count === 0 ? [] : [`${count}${unit}`];
+  });
+  return parts.length === 0 ? '0s' : parts.join('');
+}
+
 /** At most two units: `1h 30m`, `12.3s`, `45ms`. */
 export function durationText(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)}ms`;

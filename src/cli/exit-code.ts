@@ -13,6 +13,7 @@ export const exitCodes = {
   notFound: 4,
   refused: 5,
   jobCancelled: 6,
+  different: 7,
   internal: 70,
   interrupted: 130,
 } as const;
@@ -26,6 +27,7 @@ Exit codes:
   4    no such job, queue, handler, node or actor
   5    refused: the state of the job forbids it, a key or name is taken, a limit is reached, a token is needed
   6    the job was CANCELLED
+  7    queues diff: the queues are not as the file says
   70   internal error
   130  interrupted
 `;
@@ -60,6 +62,8 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'ACTOR_NOT_FOUND':
       return exitCodes.notFound;
     case 'QUEUE_EXISTS':
+    case 'QUEUE_NOT_EMPTY':
+    case 'QUEUE_CLOSING':
     case 'QUEUE_VERSION_CONFLICT':
     case 'IDEMPOTENCY_KEY_REUSED':
     case 'UNIQUE_KEY_TAKEN':

@@ -12,6 +12,7 @@ const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
   ['NODE_NOT_FOUND', '`troupe nodes` shows the nodes'],
   ['ACTOR_NOT_FOUND', '`troupe ps` shows the paths'],
   ['UNAUTHENTICATED', 'give it with --token-file FILE, --token TEXT or TROUPE_TOKEN'],
+  ['QUEUE_NOT_EMPTY', '`troupe queues purge NAME` cancels those that wait; `troupe list --queue NAME` shows them'],
   ['QUEUE_VERSION_CONFLICT', '`troupe queues get NAME` shows what it is now'],
 ]);
 

@@ -41,6 +41,8 @@ import type { InputSource } from './upload.ts';
 import { watchJob, watchJobs } from './watch.ts';
 import type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './watch.ts';
 
+export { applyQueues, plansOf } from './apply-queues.ts';
+export type { ApplyOptions, QueueStep } from './apply-queues.ts';
 export { TroupeClientError } from './client-error.ts';
 export type { ClientErrorCode } from './client-error.ts';
 export type { ClusterClient } from './cluster-client.ts';
@@ -51,6 +53,8 @@ export type * from './flow.ts';
 export type { JobLog, JobLogLine } from './job-log.ts';
 export type * from './job-types.ts';
 export type { DurationQuantiles, QueueStatsInfo } from './queue-stats.ts';
+export { planQueues } from './queue-plan.ts';
+export type { DeclaredQueues, QueuePlan, SettingChange, SettingValue } from './queue-plan.ts';
 export type { QueuesClient } from './queues-client.ts';
 export type { RetryOptions } from './retry.ts';
 export type { InputSource } from './upload.ts';

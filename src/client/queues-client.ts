@@ -17,6 +17,8 @@ export interface QueuesClient {
   list(): AsyncGenerator<QueueInfo, void>;
   /** Rejects QUEUE_VERSION_CONFLICT when the queue is no longer at `version`: get it and decide again. */
   update(name: string, version: number, settings: QueueSettingsInput): Promise<QueueInfo>;
+  /** Rejects QUEUE_NOT_EMPTY while it has unfinished jobs. Ended ones stay until their retention is over. */
+  delete(name: string): Promise<void>;
   /** No job of it starts until it is resumed; what runs goes on. Whatever version it is at. */
   pause(name: string): Promise<QueueInfo>;
   resume(name: string): Promise<QueueInfo>;
@@ -73,6 +75,9 @@ export function createQueuesClient(parts: CallParts): QueuesClient {
       return queueOf(
         await withRetries(backoff, 'if-not-done', undefined, () => connection.unary(queues.CreateQueue, request)),
       );
+    },
+    async delete(name) {
+      await withRetries(backoff, 'if-not-done', undefined, () => connection.unary(queues.DeleteQueue, { name }));
     },
     async stats(name) {
       const { stats } = await withRetries(backoff, 'always', undefined, () =>

@@ -1,4 +1,5 @@
 /** The actors of a node: its membership, the shards it keeps, the work it does. */
+import { createClosedQueues } from '../application/closed-queues.ts';
 import { createFlowRules } from '../application/flow-rules.ts';
 import { HandlerFleet } from '../application/handler-fleet.ts';
 import { createGatedWorkSource } from '../application/gated-work-source.ts';
@@ -185,6 +186,7 @@ function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, o
       store: store.jobs,
       publisher: bus.publisher,
       flowRules,
+      closedQueues: createClosedQueues({ store: store.queues, clock: runtime.clock, log: runtime.log }),
       peers: batcher,
       server: router,
       leases: bus.leases,

@@ -14,7 +14,7 @@ import type { ShardBatcher } from '../application/shard-batcher.ts';
 import { createShardRouter } from '../application/shard-router.ts';
 import type { ShardRouter } from '../application/shard-router.ts';
 import type { Config } from '../config/index.ts';
-import { defaultQueueSettings, defaultTenant } from '../domain/queue.ts';
+import { defaultQueueName, defaultQueueSettings, defaultTenant, queueStamp } from '../domain/queue.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
 import { createJobCache } from '../gateway/job-cache.ts';
 import { natsAccess } from './access.ts';
@@ -180,14 +180,15 @@ function createPool(config: Config, { clock, log, telemetry }: ProcessRuntime, t
 async function ensureDefaultQueue({ store }: OpenedStore, bus: NatsBus, { clock }: ProcessRuntime): Promise<void> {
   await store.queues.createQueue({
     tenant: defaultTenant,
-    name: 'default',
+    name: defaultQueueName,
     settings: defaultQueueSettings,
     nowMs: clock.nowMs(),
   });
   // The store has the truth; nodes learn of the queues from the shared configuration, which a wiped NATS has lost.
-  for (const { tenant, name, version } of await store.queues.listQueues()) {
+  for (const queue of await store.queues.listQueues()) {
+    const { tenant, name } = queue;
     await bus.work.ensureStrand({ tenant, queue: name });
-    await bus.config.touchQueue(tenant, name, version);
+    await bus.config.touchQueue(tenant, name, queueStamp(queue));
   }
 }
 

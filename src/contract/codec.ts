@@ -55,6 +55,7 @@ export type QueuesContract = {
   readonly GetQueue: MethodCodec<wire.GetQueueRequest, wire.GetQueueResponse>;
   readonly ListQueues: MethodCodec<wire.ListQueuesRequest, wire.ListQueuesResponse>;
   readonly UpdateQueue: MethodCodec<wire.UpdateQueueRequest, wire.UpdateQueueResponse>;
+  readonly DeleteQueue: MethodCodec<wire.DeleteQueueRequest, wire.DeleteQueueResponse>;
   readonly GetQueueStats: MethodCodec<wire.GetQueueStatsRequest, wire.GetQueueStatsResponse>;
 };
 

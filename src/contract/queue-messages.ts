@@ -77,6 +77,12 @@ export interface UpdateQueueResponse {
   readonly queue: Queue | null;
 }
 
+export interface DeleteQueueRequest {
+  readonly name: string;
+}
+
+export type DeleteQueueResponse = Readonly<Record<string, never>>;
+
 export interface GetQueueStatsRequest {
   readonly name: string;
 }

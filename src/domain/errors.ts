@@ -9,6 +9,8 @@ export const errorRegistry = {
   UNKNOWN_HANDLER: { retryable: false, message: 'no node has published this handler' },
   QUEUE_NOT_FOUND: { retryable: false, message: 'there is no such queue' },
   QUEUE_EXISTS: { retryable: false, message: 'a queue of this name exists already' },
+  QUEUE_NOT_EMPTY: { retryable: false, message: 'the queue has unfinished jobs' },
+  QUEUE_CLOSING: { retryable: true, message: 'the queue is being deleted' },
   QUEUE_VERSION_CONFLICT: { retryable: true, message: 'the queue was changed by someone else meanwhile' },
   JOB_NOT_FOUND: { retryable: false, message: 'there is no such job, or its retention is over' },
   IDEMPOTENCY_KEY_REUSED: { retryable: false, message: 'the idempotency key was used for a job with other content' },

@@ -31,12 +31,27 @@ export interface Queue {
   readonly updatedAtMs: number;
 }
 
+/** The removal of a queue as it was at one version. Any change of the queue ends it: then it removes nothing any more. */
+export interface QueueClosing {
+  readonly tenant: string;
+  readonly name: string;
+  readonly queueNo: number;
+  readonly version: number;
+}
+
+/** Grows with each change of what a name stands for: with updates, and when the queue was deleted and made anew. */
+export function queueStamp({ queueNo, version }: Pick<Queue, 'queueNo' | 'version'>): number {
+  return queueNo * 2 ** 32 + version;
+}
+
 /** Tokens that become part of NATS subjects: tenants, queues. */
 export const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 /** Handler names may have dots: `image.thumbnail`. */
 export const handlerNamePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/;
 
 export const defaultTenant = 'default';
+/** The queue of jobs that name none. Made at the first start of a cluster; it cannot be deleted. */
+export const defaultQueueName = 'default';
 export const defaultQueueSettings: QueueSettings = {
   executionTimeoutMs: 5 * 60_000,
   retry: { maxAttempts: 3, initialMs: 1_000, coefficient: 2, maxMs: 60_000 },

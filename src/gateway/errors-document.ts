@@ -12,6 +12,9 @@ const advice = {
   UNKNOWN_HANDLER: 'Check the name, and that a node with this handler runs.',
   QUEUE_NOT_FOUND: 'Make the queue first (`Queues.CreateQueue`).',
   QUEUE_EXISTS: 'Use it, or change it (`Queues.UpdateQueue`).',
+  QUEUE_NOT_EMPTY:
+    'Wait for its jobs, or cancel them (`Jobs.CancelJobs`); `waiting`, `later` and `running` say how many there are.',
+  QUEUE_CLOSING: 'Repeat: nothing was done. The queue is gone then (QUEUE_NOT_FOUND), or takes jobs again.',
   QUEUE_VERSION_CONFLICT: 'Get the queue, decide again, repeat with its version.',
   JOB_NOT_FOUND: 'Check the id; a job is gone when its retention is over.',
   UNIQUE_KEY_TAKEN: 'Wait until `jobId` has ended, or submit with another `on_conflict`.',

@@ -105,6 +105,14 @@ export function queuesService({ useCases: { queues }, scope }: ServiceParts): Un
       }),
     ),
 
+    DeleteQueue: scope.unary<wire.DeleteQueueRequest, wire.DeleteQueueResponse>(
+      'DeleteQueue',
+      async (request, context) => {
+        await queues.remove(context, request.name);
+        return {};
+      },
+    ),
+
     GetQueue: scope.unary<wire.GetQueueRequest, wire.GetQueueResponse>('GetQueue', async (request, context) => ({
       queue: toQueue(await queues.get(context, request.name)),
     })),

@@ -39,6 +39,9 @@ export const statusTable = {
   UNKNOWN_HANDLER: { status: grpc.FAILED_PRECONDITION, extra: 'precondition' },
   QUEUE_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'queue' },
   QUEUE_EXISTS: { status: grpc.ALREADY_EXISTS, extra: 'queue' },
+  QUEUE_NOT_EMPTY: { status: grpc.FAILED_PRECONDITION, extra: 'queue' },
+  // A matter of a moment: it is gone then, or open again.
+  QUEUE_CLOSING: { status: grpc.UNAVAILABLE, extra: 'queue', retryAfterMs: 500, outcome: 'none' },
   QUEUE_VERSION_CONFLICT: { status: grpc.ABORTED, extra: 'queue', retryAfterMs: 100 },
   JOB_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'job' },
   IDEMPOTENCY_KEY_REUSED: { status: grpc.ALREADY_EXISTS, extra: 'job' },

@@ -88,6 +88,62 @@ export function describeQueuesAndFacts(use: () => StoreUnderTest): void {
     });
   });
 
+  describe('the removal of a queue', () => {
+    async function closing(name: string) {
+      const tenant = randomUUID();
+      const { queue } = await use().first.queues.createQueue(queueNamed(tenant, name));
+      return { tenant, name, queueNo: queue.queueNo, version: queue.version };
+    }
+
+    it('is noted until it is taken back, each version for itself', async () => {
+      const { first, second } = use();
+      const one = await closing('noted');
+      const other = { ...one, version: 2 };
+      for (const note of [one, other, one]) await first.queues.closeQueue(note, Date.now());
+      const noted = async () =>
+        (await second.queues.closedQueues(Date.now())).filter((it) => it.queueNo === one.queueNo);
+      expect((await noted()).toSorted((a, b) => a.version - b.version)).toEqual([one, other]);
+      await second.queues.openQueue(one);
+      await second.queues.openQueue(one);
+      expect(await noted()).toEqual([other]);
+    });
+
+    it('takes the queue away at that version alone, and its number is not issued again', async () => {
+      const { first, second } = use();
+      const one = await closing('going');
+      const { tenant, name, queueNo } = one;
+      const change = { tenant, name, settings: lasting(7), nowMs: Date.now() };
+      await first.queues.updateQueue({ ...change, expectedVersion: 1 });
+      expect(await second.queues.removeQueue(one)).toBe('conflict');
+      expect(await second.queues.findQueue(tenant, name)).toMatchObject({ version: 2 });
+      const outcomes = await Promise.all(
+        [first, second].map(({ queues }) => queues.removeQueue({ ...one, version: 2 })),
+      );
+      expect(outcomes).toContain('removed');
+      expect(await first.queues.findQueue(tenant, name)).toBeUndefined();
+      expect(await second.queues.listQueues(tenant)).toEqual([]);
+      expect(await second.queues.updateQueue({ ...change, expectedVersion: 2 })).toEqual({ outcome: 'missing' });
+      const again = await second.queues.createQueue(queueNamed(tenant, name));
+      expect(again).toMatchObject({ outcome: 'created', queue: { version: 1 } });
+      expect(again.queue.queueNo).toBeGreaterThan(queueNo);
+      // The removal of the first does nothing to the second.
+      expect(await first.queues.removeQueue({ ...one, version: 1 })).toBe('missing');
+      expect(await first.queues.findQueue(tenant, name)).toEqual(again.queue);
+    });
+
+    it('meets a change of the queue: one of them fails', async () => {
+      const { first, second } = use();
+      const one = await closing('raced');
+      const { tenant, name } = one;
+      const [removed, updated] = await Promise.all([
+        first.queues.removeQueue(one),
+        second.queues.updateQueue({ tenant, name, settings: lasting(9), expectedVersion: 1, nowMs: Date.now() }),
+      ]);
+      const isGone = (await first.queues.findQueue(tenant, name)) === undefined;
+      expect([removed, updated.outcome]).toEqual(isGone ? ['removed', 'missing'] : ['conflict', 'updated']);
+    });
+  });
+
   describe('the facts of a cluster', () => {
     it('are those of whoever came first, for everyone', async () => {
       const { first, second, harness } = use();

@@ -23,6 +23,7 @@ import type {
   QueueStatsItem,
   SubmitItem,
   SubmitResult,
+  UnfinishedJobs,
 } from '../../src/application/shard-protocol.ts';
 import type { QueueStats } from '../../src/domain/queue-stats.ts';
 import { noStats } from '../../src/domain/queue-stats.ts';
@@ -31,10 +32,12 @@ import { connect } from '../../src/client/index.ts';
 import type { ClientOptions, TroupeClient } from '../../src/client/index.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { HandlerManifest } from '../../src/domain/handler-manifest.ts';
+import { isTerminal } from '../../src/domain/job.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
 import { bucketOf, createJobIdGenerator, jobIdParts } from '../../src/domain/job-id.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { defaultQueueSettings } from '../../src/domain/queue.ts';
+import type { QueueClosing } from '../../src/domain/queue.ts';
 import { eraseJob } from '../../src/domain/payload-life.ts';
 import { acceptJob, decide } from '../../src/domain/transitions.ts';
 import type { JobCommand } from '../../src/domain/transitions.ts';
@@ -177,6 +180,17 @@ function statsOf(records: ReadonlyMap<JobId, JobRecord>, shard: number, asked: Q
   };
 }
 
+function unfinishedOf(
+  records: ReadonlyMap<JobId, JobRecord>,
+  shard: number,
+  { queueNo }: QueueClosing,
+): UnfinishedJobs {
+  const open = [...records.values()].filter(
+    ({ id, spec, state }) => jobIdParts(id).shard === shard && spec.queueNo === queueNo && !isTerminal(state),
+  );
+  return { waiting: open.length, later: 0, running: 0 };
+}
+
 export async function openEdge(): Promise<Edge> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-edge-'));
   const telemetry = createPrometheusTelemetry();
@@ -196,6 +210,8 @@ export async function openEdge(): Promise<Edge> {
   async function oneItem(shard: number, verb: string, item: unknown): Promise<unknown> {
     if (verb === 'submit') return owner.submit(shard, item as SubmitItem);
     if (verb === 'place') return {};
+    if (verb === 'openQueue') return { kind: 'open' };
+    if (verb === 'closeQueue') return unfinishedOf(records, shard, item as QueueClosing);
     if (verb === 'queueStats') return statsOf(records, shard, item as QueueStatsItem);
     const { jobId, reason = '', runAtMs = 0 } = item as { jobId: JobId; reason?: string; runAtMs?: number };
     if (verb === 'erase') return { record: await owner.erase(jobId) } satisfies JobView;
@@ -260,10 +276,11 @@ export async function openEdge(): Promise<Edge> {
     config: {
       manifestsOf: (name) => [...manifests.values()].filter((manifest) => manifest.name === name),
       queues: () => versions,
-      touchQueue: async (tenant, queue, version) => void versions.set(`${tenant}/${queue}`, version),
+      touchQueue: async (tenant, queue, stamp) => void versions.set(`${tenant}/${queue}`, stamp),
+      removeQueue: async (tenant, queue) => void versions.delete(`${tenant}/${queue}`),
     },
     fleet: { versionsOf: () => [], someNodeHas: () => true },
-    work: { ensureStrand: async () => undefined },
+    work: { ensureStrand: async () => undefined, removeStrand: async () => undefined },
     feed,
     events,
     cache: createJobCache({ telemetry, nowMs: () => Date.now() }),

@@ -205,6 +205,11 @@ describe('membership, leases and shared configuration', () => {
     await bus.config.touchQueue('acme', 'thumbs', 5);
     await eventually(() => changes === 1);
     expect(late.config.queues().get('acme/thumbs')).toBe(5);
+    // Gone for everyone, and there again when it is made anew.
+    await late.config.removeQueue('acme', 'thumbs');
+    await eventually(() => [bus, late].every(({ config }) => !config.queues().has('acme/thumbs')));
+    await bus.config.touchQueue('acme', 'thumbs', 6);
+    await eventually(() => late.config.queues().get('acme/thumbs') === 6);
   });
 
   test('versions of a handler lie side by side; of many the oldest published goes', async () => {

@@ -236,6 +236,16 @@ describe('work source', () => {
     expect(idsOf(await bus.work.pull({ strand, batch: 1, expiresMs: 10_000, signal }))).toEqual(ids);
   });
 
+  test('a consumer that was removed takes no message with it, and whoever pulls makes it anew', async () => {
+    const bus = await open('removed');
+    const ids = await publish(bus, 1);
+    await bus.work.removeStrand(thumbs);
+    await bus.work.removeStrand(thumbs);
+    const jsm = await jetstreamManager(plain);
+    expect(await jsm.consumers.list('REMOVED_WORK').next()).toEqual([]);
+    expect(idsOf(await pull(bus, 1, 10_000))).toEqual(ids);
+  });
+
   test('a lost link rejects open pulls at once; after the restart the same messages come', async () => {
     const bus = await open('crash', { ackWaitMs: 500 });
     await pull(bus, 1, 0);

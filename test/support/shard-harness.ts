@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
+import { createClosedQueues } from '../../src/application/closed-queues.ts';
 import type { JobEvent, Publisher, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { JobStore } from '../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
@@ -157,6 +158,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
           return () => ruleListeners.delete(listener);
         },
       },
+      closedQueues: createClosedQueues({ store: store.queues, clock: kit.clock, log: silentLog }),
       // This shard is at home for all limits; the others use none.
       peers: {
         call: async (shard, verb, item) =>

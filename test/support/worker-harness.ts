@@ -54,6 +54,8 @@ export interface WorkerHarness {
   logThrough: number;
   /** Messages that went on to their own strand. */
   readonly moved: WorkMessage[];
+  /** Those that the shared configuration names. */
+  readonly queues: Map<string, number>;
   /** What the stream says of its strands. */
   waiting: readonly StrandDepth[];
   threads: number;
@@ -109,7 +111,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       logThrough: 0,
       moved: [],
     },
-    ...{ waiting: [], stop: [], handlers },
+    ...{ queues: new Map([['default/default', 1]]), waiting: [], stop: [], handlers },
     threads,
     shards: 'up',
     checkpoint: 'recorded',
@@ -159,6 +161,8 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
       case 'get':
       case 'queueStats':
       case 'load':
+      case 'closeQueue':
+      case 'openQueue':
       case 'place':
       case 'allot':
       case 'limitUse':
@@ -184,6 +188,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
             new Promise((resolve) => harness.pulls.push({ strand, batch, expiresMs, resolve })),
           giveBack: (ackTo, delayMs) => void harness.givenBack.push({ ackTo, delayMs }),
           ensureStrand: () => Promise.resolve(),
+          removeStrand: () => Promise.reject(new Error('not expected of a worker')),
           strands: () => Promise.resolve(harness.waiting),
         },
         publisher: {
@@ -214,7 +219,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
         limits: defaultWorkerLimits,
         metrics: createWorkerMetrics(kit.telemetry),
       },
-      { queues: () => new Map([['default/default', 1]]), onChange: () => () => undefined },
+      { queues: () => harness.queues, onChange: () => () => undefined },
       { someNodeHas: ({ handler }) => handler !== 'test.nowhere' },
     ),
   );

@@ -81,7 +81,10 @@ function shardVerbs(...verbs: readonly string[]): readonly string[] {
 
 const publishedBy: Record<NatsRole, readonly string[]> = {
   gateway: [
-    ...shardVerbs('submit', 'get', 'cancel', 'erase', 'reschedule', 'read-log', 'queueStats', 'place'),
+    ...shardVerbs('submit', 'get', 'cancel', 'erase', 'reschedule', 'read-log', 'queueStats', 'place', 'load'),
+    ...shardVerbs('closeQueue', 'openQueue'),
+    // The consumer of a queue goes with its queue.
+    `$JS.API.CONSUMER.DELETE.${work}.*`,
     `${root}.node.*.*`,
     `$JS.API.DIRECT.GET.${events}`,
   ],

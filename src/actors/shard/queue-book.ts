@@ -21,7 +21,7 @@ export const idleQueuesMax = 1_000;
 type Standing = 'waiting' | 'later' | 'running';
 
 /** Undefined once it has ended. */
-function standingOf(state: JobState): Standing | undefined {
+export function standingOf(state: JobState): Standing | undefined {
   switch (state) {
     case 'QUEUED':
       return 'waiting';

@@ -31,7 +31,7 @@ async function startShard(
 ): Promise<Behavior<ShardMessage>> {
   const beganMs = context.clock.monotonicMs();
   await services.flowRules.prepare();
-  const taken = await takeOver(services.store, shard, services.nodeId);
+  const taken = await takeOver(services, shard);
   const core = new ShardCore(shard, services, context, taken);
   const silentRuns = new SilentRuns(core);
   const waiting = new Set<Batch>();

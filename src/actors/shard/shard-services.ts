@@ -3,6 +3,7 @@ import type { Publisher } from '../../application/ports/bus.ts';
 import type { JobStore } from '../../application/ports/job-store.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
 import type { ShardServer } from '../../application/ports/shard-link.ts';
+import type { ClosedQueues } from '../../application/closed-queues.ts';
 import type { FlowRules } from '../../application/flow-rules.ts';
 import type { ShardBatcher } from '../../application/shard-batcher.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
@@ -57,6 +58,8 @@ export interface ShardServices {
   readonly shardCount: number;
   /** What holds the jobs of a queue back. */
   readonly flowRules: Pick<FlowRules, 'prepare' | 'ruleOf' | 'onChange'>;
+  /** Queues whose jobs are not accepted. */
+  readonly closedQueues: ClosedQueues;
   /** The way to other shards, and to this one. */
   readonly peers: Pick<ShardBatcher, 'call'>;
   /** False when the lease may have run out: then nothing is answered from memory alone. */

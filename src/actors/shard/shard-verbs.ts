@@ -23,8 +23,10 @@ import type {
 import { assertNever, TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
+import type { QueueClosing } from '../../domain/queue.ts';
 import type { JobCommand } from '../../domain/transitions.ts';
 import type { BatchReply, Slot } from './batch-reply.ts';
+import { closeQueue } from './close-verb.ts';
 import { erase } from './erase-verb.ts';
 import { notFound, ownershipDoubt, withRecord } from './job-lookup.ts';
 import { load } from './load-verb.ts';
@@ -98,6 +100,13 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
       break;
     case 'load':
       slot.ok(load(core));
+      break;
+    case 'closeQueue':
+      closeQueue(core, item as QueueClosing, slot);
+      break;
+    case 'openQueue':
+      core.services.closedQueues.open(item as QueueClosing);
+      slot.ok({ kind: 'open' });
       break;
     case 'allot':
       slot.ok(core.allotter.ask(item as AllotItem));

@@ -63,6 +63,12 @@ function retryAfter(core: ShardCore, excess: number, perSecond: number): number 
 function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false): void {
   const { item, slot, key } = submission;
   const { spec } = item;
+  const { closedQueues } = core.services;
+  if (closedQueues.isClosed(spec.queueNo)) {
+    closedQueues.refused(spec.queueNo);
+    slot.fail(new TroupeError('QUEUE_CLOSING', { metadata: { queue: spec.queue } }));
+    return;
+  }
   if (spec.unique !== undefined && !hasUniqueKey(core, submission, spec.unique, isLookedUp)) return;
   const nowMs = core.nowMs();
   const record = acceptJob({ id: core.nextId(spec.queueNo), spec, nowMs });

@@ -1,10 +1,12 @@
 /**
  * Reads a shard from the store after its epoch was raised. Order is everything: raise the epoch of the shard, then of
- * each open partition, and only then read it; nothing a former owner does can come in between unseen.
+ * each open partition, and only then read it; nothing a former owner does can come in between unseen. Which queues are
+ * closed is read after the epoch of the shard was raised, too: see `application/closed-queues.ts`.
  */
 import type { JobStore, ShardGrant } from '../../application/ports/job-store.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
+import type { ShardServices } from './shard-services.ts';
 
 export interface OpenedPartition {
   readonly bucket: number;
@@ -20,8 +22,12 @@ export interface TakenShard {
 /** Partitions fenced and read at the same time. */
 const parallelPartitions = 4;
 
-export async function takeOver(store: JobStore, shard: number, owner: string): Promise<TakenShard> {
-  const grant = await store.takeShard(shard, owner);
+export async function takeOver(
+  { store, closedQueues, nodeId }: Pick<ShardServices, 'store' | 'closedQueues' | 'nodeId'>,
+  shard: number,
+): Promise<TakenShard> {
+  const grant = await store.takeShard(shard, nodeId);
+  await closedQueues.refresh();
   const buckets = await store.openBuckets(shard);
   const partitions: OpenedPartition[] = [];
   for (let i = 0; i < buckets.length; i += parallelPartitions) {

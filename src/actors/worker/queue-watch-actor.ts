@@ -1,8 +1,7 @@
 /**
  * Starts a puller for the main strand of every queue that the shared configuration names, one for each further level of
- * a queue once it holds messages, and one for every own strand that holds messages and whose need this node meets. Queues
- * and levels are never forgotten while the node runs; the puller of an own strand ends when the strand has been empty for
- * a while, or the node no longer meets the need.
+ * a queue once it holds messages, and one for every own strand that holds messages and whose need this node meets. The
+ * pullers of a queue end when it was deleted and its strands have been empty for a moment. The puller of an own strand ends when the strand has been empty for a while, or the node no longer meets the need.
  *
  * Which levels and own strands there are is read from the stream itself, so that nobody has to announce them and nothing can be
  * forgotten by a crash. What no live node can run is said once, and measured.
@@ -31,6 +30,8 @@ export type QueueWatchMessage =
 const lookEveryMs = 1_000;
 /** An own strand that was empty for so many looks in a row. */
 const idleLooks = 30;
+/** A strand of a deleted queue. */
+const deletedLooks = 2;
 /** Own strands pulled at a time; what is beyond waits until one of them is idle. */
 export const ownStrandsMax = 256;
 const pullerStopMs = 1_000;
@@ -73,7 +74,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   readonly #context: ActorContext<QueueWatchMessage>;
   readonly #queues: ActorRef<SupervisorMessage>;
   readonly #runs: ActorRef<RunsMessage>;
-  /** Strands with a puller, or about to have one; of own ones how often in a row they were seen empty. */
+  /** Strands with a puller, or about to have one; how often in a row they were seen empty and free to go. */
   readonly #pulled = new Map<string, { readonly strand: Strand; emptyLooks: number }>();
   readonly #unserved = new Map<string, Strand & { readonly need: HandlerNeed }>();
   readonly #stopListening: readonly (() => void)[];
@@ -131,21 +132,22 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     for (const { messages, ...strand } of depths) {
       if (messages === 0) continue;
       const { need } = strand;
+      waiting.add(nameOf(strand));
       if (need === undefined) {
         // That of the default level is pulled as soon as there is a queue, and no other queue is.
         if (strand.level !== undefined) this.#pull(strand);
         continue;
       }
-      waiting.add(nameOf(strand));
       this.#tellUnserved({ ...strand, need }, messages);
       if (this.#services.handlers.meet(need) && this.#ownPullers() < ownStrandsMax) this.#pull(strand);
     }
     for (const [name, strand] of this.#unserved) if (!waiting.has(name)) this.#served(name, strand);
     for (const [name, pulled] of this.#pulled) {
-      const { need } = pulled.strand;
-      if (need === undefined) continue;
-      pulled.emptyLooks = waiting.has(name) ? 0 : pulled.emptyLooks + 1;
-      if (pulled.emptyLooks > idleLooks || !this.#services.handlers.meet(need)) this.#leave(name);
+      const { tenant, queue, need } = pulled.strand;
+      const stays = waiting.has(name) || (need === undefined && this.#config.queues().has(`${tenant}/${queue}`));
+      pulled.emptyLooks = stays ? 0 : pulled.emptyLooks + 1;
+      const isUnmet = need !== undefined && !this.#services.handlers.meet(need);
+      if (pulled.emptyLooks > (need === undefined ? deletedLooks : idleLooks) || isUnmet) this.#leave(name);
     }
   }
 

@@ -3,11 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { types } from 'cassandra-driver';
 import { TroupeError } from '../../domain/errors.ts';
 import { maxQueueNo } from '../../domain/job-id.ts';
-import type { Queue, QueueSettings } from '../../domain/queue.ts';
+import type { Queue, QueueClosing, QueueSettings } from '../../domain/queue.ts';
+import { closedKeptMs } from '../../application/ports/queue-store.ts';
 import type { QueueStore } from '../../application/ports/queue-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import type { CqlStatement } from './cql-statement.ts';
+import * as closed from './tables/closed-queues.ts';
 import * as queues from './tables/queues.ts';
 import { repeatUndecided } from './undecided.ts';
 
@@ -75,6 +77,41 @@ function createQueueUpdate(client: CqlClient, clock: Clock): QueueStore['updateQ
   };
 }
 
+type QueueRemoval = Pick<QueueStore, 'closeQueue' | 'closedQueues' | 'openQueue' | 'removeQueue'>;
+
+function createQueueRemoval(client: CqlClient, clock: Clock): QueueRemoval {
+  return {
+    async closeQueue({ queueNo, version, tenant, name }) {
+      await client.rows(closed.putClosedQueue, [queueNo, version, tenant, name, closedKeptMs / 1_000]);
+    },
+    async closedQueues() {
+      const found: QueueClosing[] = [];
+      for await (const page of client.pages(closed.readClosedQueues, [])) {
+        found.push(...page.map(({ queue_no: queueNo, version, tenant, name }) => ({ tenant, name, queueNo, version })));
+      }
+      return found;
+    },
+    async openQueue({ queueNo, version }) {
+      await client.rows(closed.deleteClosedQueue, [queueNo, version]);
+    },
+    removeQueue({ tenant, name, queueNo, version }) {
+      let undecided = false;
+      return repeatUndecided(clock, async () => {
+        const present = (await client.rows(queues.readQueueSerially, [tenant, name])).at(0);
+        // Ours, if an attempt ended with an unknown outcome: whoever else removed it did what this one was to do.
+        if (present?.queue_no !== queueNo) return undecided ? 'removed' : 'missing';
+        if (present.version !== version) return 'conflict';
+        const params = [tenant, name, version, queueNo];
+        const { applied } = await client.conditional(queues.removeQueue, params).catch((error: unknown) => {
+          undecided = true;
+          throw error;
+        });
+        return applied ? 'removed' : undefined;
+      });
+    },
+  };
+}
+
 export function createCassandraQueueStore(client: CqlClient, clock: Clock): QueueStore {
   const list = async (
     statement: CqlStatement<queues.QueueRow>,
@@ -88,6 +125,7 @@ export function createCassandraQueueStore(client: CqlClient, clock: Clock): Queu
     return found;
   };
   return {
+    ...createQueueRemoval(client, clock),
     createQueue: createQueueCreation(client, clock),
     updateQueue: createQueueUpdate(client, clock),
     async findQueue(tenant, name) {

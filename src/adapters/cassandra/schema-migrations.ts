@@ -10,6 +10,7 @@ import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { SchemaClimb } from '../../application/ports/store.ts';
 import { isUnknownName } from './cassandra-error.ts';
 import type { CqlClient } from './cql-client.ts';
+import { createClosedQueues } from './tables/closed-queues.ts';
 import { createCluster } from './tables/cluster.ts';
 import { createIdempotencyKeys } from './tables/idempotency-keys.ts';
 import { createJobFlags } from './tables/job-flags.ts';
@@ -36,6 +37,7 @@ const versions: readonly (readonly string[])[] = [
     createCluster,
   ],
   [createJobFlags],
+  [createClosedQueues],
 ];
 
 /** What this code knows; a keyspace of a later version is refused, because an older program could damage it. */

@@ -7,6 +7,7 @@ import { TroupeError } from '../../domain/errors.ts';
 export const apiCodes = {
   streamNotFound: 10059,
   consumerExists: 10148,
+  consumerNotFound: 10014,
   streamNameInUse: 10058,
   wrongLastSequence: 10071,
   wrongLastSequenceUnknown: 10164,

@@ -1,5 +1,5 @@
 /**
- * Manifests (`handler.<name>.<version>`) and queue versions (`queue.<tenant>.<queue>`) in KV, seen by everyone through a
+ * Manifests (`handler.<name>.<version>`) and stamps of queues (`queue.<tenant>.<queue>`) in KV, seen by everyone through a
  * watch. Whatever this process published is published again when the bucket was lost.
  *
  * Versions of a handler lie side by side, since nodes with different ones live at once during a deploy. The newest
@@ -50,8 +50,14 @@ export class NatsSharedConfig implements SharedConfig {
     return this.#lists.get(handler) ?? [];
   }
 
-  async touchQueue(tenant: string, queue: string, version: number): Promise<void> {
-    await this.#publish(`queue.${tenant}.${queue}`, String(version));
+  async touchQueue(tenant: string, queue: string, stamp: number): Promise<void> {
+    await this.#publish(`queue.${tenant}.${queue}`, String(stamp));
+  }
+
+  async removeQueue(tenant: string, queue: string): Promise<void> {
+    const key = `queue.${tenant}.${queue}`;
+    this.#own.delete(key);
+    await this.#bucket.delete(key);
   }
 
   queues(): ReadonlyMap<string, number> {
@@ -78,7 +84,7 @@ export class NatsSharedConfig implements SharedConfig {
     if (value === undefined ? !this.#texts.has(key) : this.#texts.get(key) === value) return;
     const changed = key.startsWith('handler.')
       ? this.#applyManifest(key, value, revision)
-      : value !== undefined && this.#applyQueue(key, value);
+      : this.#applyQueue(key, value);
     if (!changed) return;
     if (value === undefined) this.#texts.delete(key);
     else this.#texts.set(key, value);
@@ -106,14 +112,19 @@ export class NatsSharedConfig implements SharedConfig {
     );
   }
 
-  /** Versions only grow, whatever order the news comes in. */
-  #applyQueue(key: string, text: string): boolean {
+  /** Stamps only grow, whatever order the news comes in. */
+  #applyQueue(key: string, text: string | undefined): boolean {
     const [, tenant, queue] = key.split('.');
-    const version = Number(text);
-    if (tenant === undefined || queue === undefined || !Number.isFinite(version)) return false;
+    if (tenant === undefined || queue === undefined) return false;
     const name = `${tenant}/${queue}`;
-    if (version <= (this.#queues.get(name) ?? -1)) return false;
-    this.#queues.set(name, version);
+    if (text === undefined) {
+      // Not published again by whoever did so before.
+      this.#own.delete(key);
+      return this.#queues.delete(name);
+    }
+    const stamp = Number(text);
+    if (!Number.isFinite(stamp) || stamp <= (this.#queues.get(name) ?? -1)) return false;
+    this.#queues.set(name, stamp);
     return true;
   }
 }

@@ -74,6 +74,18 @@ export class Topology {
     }
   }
 
+  /** Messages that lie in it wait for the next consumer of their subject. */
+  async removeConsumer(strand: Strand): Promise<void> {
+    const { names, limits } = this.#options;
+    const { durable_name: name } = desiredConsumer(names, limits, strand);
+    try {
+      const { consumers } = await this.manager();
+      await consumers.delete(names.workStream, name);
+    } catch (error) {
+      if (apiCodeOf(error) !== apiCodes.consumerNotFound) throw brokerError(error);
+    }
+  }
+
   /** Subjects of the work stream that hold messages, and how many. */
   async workSubjects(): Promise<ReadonlyMap<string, number>> {
     const { workStream, workSubjects } = this.#options.names;

@@ -95,6 +95,11 @@ export class NatsWorkSource implements WorkSource {
     await this.#options.topology.ensureConsumer(strand);
   }
 
+  async removeStrand(strand: Strand): Promise<void> {
+    this.#known.delete(consumerName(strand));
+    await this.#options.topology.removeConsumer(strand);
+  }
+
   async strands(): Promise<readonly StrandDepth[]> {
     const found: StrandDepth[] = [];
     for (const [subject, messages] of await this.#options.topology.workSubjects()) {

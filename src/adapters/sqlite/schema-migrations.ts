@@ -70,7 +70,16 @@ const version2 = `
     WHERE record ->> '$.state' IN ('FAILED', 'CANCELLED', 'EXPIRED');
 `;
 
-const migrations: readonly string[] = [version1, version2];
+/** Removals of queues, under way or carried out. */
+const version3 = `
+  CREATE TABLE closed_queues (
+    queue_no INTEGER NOT NULL, version INTEGER NOT NULL, tenant TEXT NOT NULL, name TEXT NOT NULL,
+    closed_at INTEGER NOT NULL,
+    PRIMARY KEY (queue_no, version)
+  ) WITHOUT ROWID, STRICT;
+`;
+
+const migrations: readonly string[] = [version1, version2, version3];
 
 /** What this code knows; a file of a later version is refused, because an older program could damage it. */
 export const schemaVersion = migrations.length;

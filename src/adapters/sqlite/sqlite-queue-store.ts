@@ -1,7 +1,8 @@
 /** `QueueStore` on SQLite. AUTOINCREMENT issues the queue numbers: each once, also after a queue would be gone. */
 import { invariant } from '../../domain/errors.ts';
 import { maxQueueNo } from '../../domain/job-id.ts';
-import type { Queue, QueueSettings } from '../../domain/queue.ts';
+import type { Queue, QueueClosing, QueueSettings } from '../../domain/queue.ts';
+import { closedKeptMs } from '../../application/ports/queue-store.ts';
 import type { QueueStore } from '../../application/ports/queue-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -22,6 +23,42 @@ function toQueue(row: unknown): Queue {
   return { ...fields, settings: JSON.parse(fields.settings) as QueueSettings };
 }
 
+type QueueRemoval = Pick<QueueStore, 'closeQueue' | 'closedQueues' | 'openQueue' | 'removeQueue'>;
+
+function createQueueRemoval(database: SqliteDatabase): QueueRemoval {
+  const forget = database.prepare('DELETE FROM closed_queues WHERE closed_at <= ?');
+  const close = database.prepare(
+    'INSERT OR REPLACE INTO closed_queues (queue_no, version, tenant, name, closed_at) VALUES (?, ?, ?, ?, ?)',
+  );
+  const listClosed = database.prepare(
+    'SELECT tenant, name, queue_no AS queueNo, version FROM closed_queues WHERE closed_at > ?',
+  );
+  const open = database.prepare('DELETE FROM closed_queues WHERE queue_no = ? AND version = ?');
+  const remove = database.prepare('DELETE FROM queues WHERE queue_no = ? AND version = ?');
+  const present = database.prepare('SELECT 1 FROM queues WHERE queue_no = ?');
+  return {
+    async closeQueue({ queueNo, version, tenant, name }, nowMs) {
+      await database.write('close_queue', () => {
+        forget.run(nowMs - closedKeptMs);
+        close.run(queueNo, version, tenant, name, nowMs);
+      });
+    },
+    async closedQueues(nowMs) {
+      const rows = await database.read('closed_queues', () => listClosed.all(nowMs - closedKeptMs));
+      return rows.map((row) => ({ ...(row as unknown as QueueClosing) }));
+    },
+    async openQueue({ queueNo, version }) {
+      await database.write('open_queue', () => open.run(queueNo, version));
+    },
+    async removeQueue({ queueNo, version }) {
+      return database.write('remove_queue', () => {
+        if (remove.run(queueNo, version).changes > 0) return 'removed';
+        return present.get(queueNo) === undefined ? 'missing' : 'conflict';
+      });
+    },
+  };
+}
+
 export function createSqliteQueueStore(database: SqliteDatabase): QueueStore {
   const insert = database.prepare(
     `INSERT INTO queues (tenant, name, settings, version, created_at, updated_at) VALUES (?, ?, ?, 1, ?, ?) RETURNING ${columns}`,
@@ -34,6 +71,7 @@ export function createSqliteQueueStore(database: SqliteDatabase): QueueStore {
      WHERE tenant = ? AND name = ? AND version = ? RETURNING ${columns}`,
   );
   return {
+    ...createQueueRemoval(database),
     async createQueue({ tenant, name, settings, nowMs }) {
       return database.write('create_queue', () => {
         const taken = find.get(tenant, name);

@@ -4,7 +4,7 @@ import { namePattern } from '../../domain/queue.ts';
 import { ensureAwaited } from '../call-context.ts';
 import type { CallContext } from '../call-context.ts';
 import { FieldChecks } from '../field-checks.ts';
-import type { Range } from '../field-checks.ts';
+import type { Range } from '../../domain/setting-ranges.ts';
 import type { JobReader } from '../job-reader.ts';
 import type { QueueView, QueueViews } from '../queue-views.ts';
 import type { NodeReport } from '../node-protocol.ts';

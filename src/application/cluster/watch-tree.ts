@@ -5,7 +5,7 @@
 import { ensureAwaited } from '../call-context.ts';
 import type { CallContext } from '../call-context.ts';
 import { FieldChecks } from '../field-checks.ts';
-import type { Range } from '../field-checks.ts';
+import type { Range } from '../../domain/setting-ranges.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { createWakeUp } from '../wake-up.ts';
 import type { SeeCluster, SeenActor, SeenTree, TreeQuery } from './see-cluster.ts';

@@ -95,6 +95,8 @@ export interface WorkSource {
   giveBack(ackTo: string, delayMs?: number): void;
   /** Creates the consumer if it is missing, verifies it if it is there. */
   ensureStrand(strand: Strand): Promise<void>;
+  /** Removes the consumer, if it is there. Whoever still pulls from it makes it anew. */
+  removeStrand(strand: Strand): Promise<void>;
   /** Every strand that holds messages: the truth of what waits, own strands that nobody has announced included. */
   strands(): Promise<readonly StrandDepth[]>;
 }

@@ -73,9 +73,11 @@ export interface SharedConfig {
   publishManifest(manifest: HandlerManifest): Promise<void>;
   /** All known versions of the handler, in no order. */
   manifestsOf(handler: string): readonly HandlerManifest[];
-  /** Tells everyone that the queue is new or changed; the store has the truth. */
-  touchQueue(tenant: string, queue: string, version: number): Promise<void>;
-  /** `tenant/queue` → version. */
+  /** Tells everyone that the queue is new or changed; the store has the truth. `stamp`: see `queueStamp`. */
+  touchQueue(tenant: string, queue: string, stamp: number): Promise<void>;
+  /** Tells everyone that the queue is gone. */
+  removeQueue(tenant: string, queue: string): Promise<void>;
+  /** `tenant/queue` → stamp. */
   queues(): ReadonlyMap<string, number>;
   onChange(listener: () => void): () => void;
 }

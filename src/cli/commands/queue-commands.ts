@@ -1,4 +1,4 @@
-/** `troupe queues create|get|stats|list|update|pause|resume|purge`. */
+/** `troupe queues create|get|stats|list|update|pause|resume|purge`; with a file: queue-file-commands.ts. */
 import type { Command } from 'commander';
 import type { FlowInfo, FlowInput, QueueInfo, QueueSettingsInput } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
@@ -10,6 +10,7 @@ import { followBulk } from '../follow-bulk.ts';
 import { documentLine } from '../job-document.ts';
 import { statsText } from '../queue-text.ts';
 import { tableText } from '../text-table.ts';
+import { addApplyCommand, addDeleteQueueCommand, addDiffCommand } from './queue-file-commands.ts';
 
 interface SettingsFlags {
   readonly executionTimeout?: number;
@@ -40,7 +41,7 @@ function withSettingsFlags(command: Command): Command {
     .option('--retention <duration>', 'how long jobs are kept after their creation', durationFlag('retention'))
     .option(
       '--payload-retention <duration>',
-      'how long their inputs and outputs are kept (as long as they)',
+      'how long their inputs and outputs are kept, 0s for as long as they',
       durationFlag('payload-retention'),
     )
     .option('--max-depth <count>', 'most jobs that wait, 0 for any number', countFlag('max-depth', 0, 100_000_000))
@@ -215,4 +216,7 @@ export function addQueueCommands(program: Command, context: CommandContext): voi
   addPauseCommand(queues, context, 'resume', 'start its jobs again');
   addUpdateCommand(queues, context);
   addPurgeCommand(queues, context);
+  addDeleteQueueCommand(queues, context);
+  addDiffCommand(queues, context);
+  addApplyCommand(queues, context);
 }

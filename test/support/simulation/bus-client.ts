@@ -86,6 +86,9 @@ export class BusClient {
     ensureStrand: async () => {
       this.link.assertConnected();
     },
+    removeStrand: async () => {
+      this.link.assertConnected();
+    },
     strands: () => this.link.call(() => this.#server.strands(), { timeoutMs: publishTimeoutMs }),
   };
 
@@ -137,6 +140,7 @@ export class BusClient {
         publishManifest: () => Promise.resolve(),
         manifestsOf: (handler) => (handler === manifest.name ? [manifest] : []),
         touchQueue: () => Promise.resolve(),
+        removeQueue: () => Promise.resolve(),
         queues: () => new Map([[queue, 1]]),
         onChange: () => () => undefined,
       },

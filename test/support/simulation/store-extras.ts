@@ -4,7 +4,7 @@ import type { PayloadStore } from '../../../src/application/ports/payload-store.
 import type { QueueStore } from '../../../src/application/ports/queue-store.ts';
 import type { ClusterFacts } from '../../../src/application/ports/store.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
-import type { Queue } from '../../../src/domain/queue.ts';
+import type { Queue, QueueClosing } from '../../../src/domain/queue.ts';
 
 interface StoredPayload {
   readonly bytes: Uint8Array;
@@ -15,6 +15,8 @@ interface StoredPayload {
 export class StoreExtras {
   readonly queues = new Map<string, Queue>();
   readonly payloads = new Map<string, StoredPayload>();
+  readonly closed = new Map<string, QueueClosing>();
+  #lastQueueNo = 0;
   #facts: ClusterFacts | undefined;
 
   agree(proposal: ClusterFacts): ClusterFacts {
@@ -26,7 +28,8 @@ export class StoreExtras {
     const { tenant, name, settings, nowMs } = input;
     const present = this.queues.get(`${tenant}/${name}`);
     if (present !== undefined) return { outcome: 'exists', queue: present };
-    const queueNo = this.queues.size + 1;
+    this.#lastQueueNo += 1;
+    const queueNo = this.#lastQueueNo;
     const queue = { tenant, name, queueNo, settings, version: 1, createdAtMs: nowMs, updatedAtMs: nowMs };
     this.queues.set(`${tenant}/${name}`, queue);
     return { outcome: 'created', queue };
@@ -45,6 +48,22 @@ export class StoreExtras {
     const queue = { ...present, settings: input.settings, version: present.version + 1, updatedAtMs: input.nowMs };
     this.queues.set(key, queue);
     return { outcome: 'updated', queue };
+  }
+
+  closeQueue(closing: QueueClosing): void {
+    this.closed.set(`${closing.queueNo}/${closing.version}`, closing);
+  }
+
+  openQueue({ queueNo, version }: QueueClosing): void {
+    this.closed.delete(`${queueNo}/${version}`);
+  }
+
+  removeQueue({ tenant, name, queueNo, version }: QueueClosing): Awaited<ReturnType<QueueStore['removeQueue']>> {
+    const present = this.queues.get(`${tenant}/${name}`);
+    if (present?.queueNo !== queueNo) return 'missing';
+    if (present.version !== version) return 'conflict';
+    this.queues.delete(`${tenant}/${name}`);
+    return 'removed';
   }
 
   putPayload({ id, bytes, expiresAtMs }: Parameters<PayloadStore['putPayload']>[0]): void {

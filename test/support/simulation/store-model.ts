@@ -39,6 +39,16 @@ export function openModelStore(parts: ModelStoreParts): Store {
       findQueue: (tenant, name) => transport('find queue', () => extras.queues.get(`${tenant}/${name}`)),
       listQueues: (tenant) => transport('list queues', () => extras.listQueues(tenant)),
       updateQueue: (input) => transport('update queue', () => extras.updateQueue(input)),
+      closeQueue: (closing) =>
+        transport('close queue', () => {
+          extras.closeQueue(closing);
+        }),
+      closedQueues: () => transport('closed queues', () => [...extras.closed.values()]),
+      openQueue: (closing) =>
+        transport('open queue', () => {
+          extras.openQueue(closing);
+        }),
+      removeQueue: (closing) => transport('remove queue', () => extras.removeQueue(closing)),
     },
     payloads: {
       async writePayload({ id, expiresAtMs }, source) {

@@ -10,6 +10,7 @@ import { createShardMetrics, defaultShardLimits } from '../../../src/actors/shar
 import { createTestKit } from '../../../src/actors/testkit/index.ts';
 import type { TestKit } from '../../../src/actors/testkit/index.ts';
 import { openSqliteStore } from '../../../src/adapters/sqlite/sqlite-store.ts';
+import { createClosedQueues } from '../../../src/application/closed-queues.ts';
 import type { LeaseHold, NodeInfo } from '../../../src/application/ports/membership.ts';
 import type { ShardHandler } from '../../../src/application/ports/shard-link.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
@@ -70,6 +71,7 @@ describe('the keeper of a node', () => {
       incarnation: 1,
       shardCount,
       flowRules: { prepare: () => Promise.resolve(), ruleOf: () => ({}), onChange: () => () => undefined },
+      closedQueues: createClosedQueues({ store: store.queues, clock: kit.clock, log: silentLog }),
       peers: { call: () => Promise.reject(new Error('not expected')) },
       store: store.jobs,
       publisher: {

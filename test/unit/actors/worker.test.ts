@@ -43,6 +43,22 @@ describe('the workers of a node', () => {
     expect(worker.pulls).toMatchObject([{ batch: 1, expiresMs: 0 }]);
   });
 
+  it('leave a queue that was deleted once nothing of it lies in the stream, and come back when it is made anew', async () => {
+    await idle();
+    worker.queues.clear();
+    worker.waiting = [{ tenant: 'default', queue: 'default', messages: 1 }];
+    await worker.kit.advance(60_000);
+    expect(worker.pulls).toMatchObject([{ strand: { queue: 'default' } }]);
+    worker.waiting = [];
+    await worker.kit.advance(5_000);
+    worker.pulls.shift()?.resolve([]);
+    await worker.kit.advance(10_000);
+    expect(worker.pulls).toEqual([]);
+    worker.queues.set('default/default', 2);
+    await worker.kit.advance(1_000);
+    expect(worker.pulls).toMatchObject([{ strand: { tenant: 'default', queue: 'default' } }]);
+  });
+
   it('keep a message that rang when others had taken the slots, until there is one', async () => {
     await idle();
     expect(worker.slots.reserve(2)).toBe(2);

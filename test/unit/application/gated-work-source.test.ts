@@ -21,6 +21,7 @@ function gate() {
       }),
     giveBack: (ackTo) => void givenBack.push(ackTo),
     ensureStrand: () => Promise.resolve(),
+    removeStrand: () => Promise.resolve(),
     strands: () => Promise.resolve([]),
   };
   const gated = createGatedWorkSource({ source, quarantines, nodeId: 'n1', clock });

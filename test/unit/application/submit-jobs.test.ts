@@ -12,7 +12,7 @@ import type { InputPiece, StreamedRequest } from '../../../src/application/strea
 import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { ErrorCode } from '../../../src/domain/errors.ts';
-import { defaultQueueSettings } from '../../../src/domain/queue.ts';
+import { defaultQueueSettings, queueStamp } from '../../../src/domain/queue.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import type { Queue } from '../../../src/domain/queue.ts';
 import { testRecord } from '../../support/jobs.ts';
@@ -28,7 +28,6 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
   const sent: { shard: number; items: readonly SubmitItem[] }[] = [];
   const stored = new Map<string, Uint8Array>();
   const expiries = new Map<string, number>();
-  const versions = new Map([['default/default', 1]]);
   let reads = 0;
   let away = options.away ?? 0;
   let queue: Queue = {
@@ -40,6 +39,7 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     createdAtMs: 0,
     updatedAtMs: 0,
   };
+  const versions = new Map([['default/default', queueStamp(queue)]]);
   const call = async (shard: number, _verb: string, items: readonly SubmitItem[]) => {
     sent.push({ shard, items });
     if (away > 0) {
@@ -60,16 +60,13 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
   ];
   const catalog = createQueueCatalog({
     store: {
-      createQueue: async () => ({ outcome: 'exists', queue }),
       findQueue: async (_tenant, name) => {
         reads += 1;
         return name === 'default' ? queue : undefined;
       },
-      listQueues: async () => [queue],
-      updateQueue: async () => ({ outcome: 'missing' }),
     },
-    config: { queues: () => versions, touchQueue: async () => undefined },
-    work: { ensureStrand: async () => undefined },
+    config: { queues: () => versions, touchQueue: async () => undefined, removeQueue: async () => undefined },
+    work: { ensureStrand: async () => undefined, removeStrand: async () => undefined },
     clock,
     log: silentLog,
   });
@@ -120,7 +117,7 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     reads: () => reads,
     changeQueue(): void {
       queue = { ...queue, version: 2, settings: { ...queue.settings, executionTimeoutMs: 123 } };
-      versions.set('default/default', 2);
+      versions.set('default/default', queueStamp(queue));
     },
   };
 }

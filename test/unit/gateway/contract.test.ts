@@ -87,7 +87,14 @@ describe('the contract', () => {
     ]);
     const streams = Object.values(cluster).filter((method) => method.responseStream);
     expect(streams).toEqual([cluster.WatchTree, cluster.ProfileRun]);
-    expect(Object.keys(queues)).toEqual(['CreateQueue', 'GetQueue', 'ListQueues', 'UpdateQueue', 'GetQueueStats']);
+    expect(Object.keys(queues)).toEqual([
+      'CreateQueue',
+      'GetQueue',
+      'ListQueues',
+      'UpdateQueue',
+      'DeleteQueue',
+      'GetQueueStats',
+    ]);
   });
 
   it('encodes what other implementations decode, and the other way round', () => {

@@ -51,6 +51,13 @@ export const replaceSettings: CqlStatement = {
   mode: 'conditional',
 };
 
+/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. Numbers that were issued stay issued. */
+export const removeQueue: CqlStatement = {
+  name: 'remove_queue',
+  cql: `DELETE FROM queues WHERE scope = 0 AND tenant = ? AND name = ? IF version = ? AND queue_no = ?`,
+  mode: 'conditional',
+};
+
 const columns = 'tenant, name, queue_no, settings, version, created_at, updated_at, created_by';
 
 /** LOCAL_QUORUM, idempotent: one row. */

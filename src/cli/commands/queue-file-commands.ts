@@ -1,0 +1,68 @@
+/** `troupe queues diff|apply FILE`: queues that are declared in a file. */
+import type { Command } from 'commander';
+import { applyQueues, plansOf } from '../../client/index.ts';
+import { withSession } from '../command-context.ts';
+import type { CommandContext } from '../command-context.ts';
+import { exitCodes } from '../exit-code.ts';
+import { documentLine } from '../job-document.ts';
+import { readQueueFile } from '../queues/queue-file.ts';
+import { isPruned, isSettled, planText, stepText } from '../queues/plan-text.ts';
+
+interface PruneFlag {
+  readonly prune?: boolean;
+}
+
+const fileText = 'JSON or YAML: { queues: { NAME: settings } }';
+
+export function addDiffCommand(queues: Command, context: CommandContext): void {
+  queues
+    .command('diff <file>')
+    .description(`show what \`apply\` would do with this file (${fileText}); exit code 7 unless it is nothing`)
+    .option('--prune', 'as of an apply that deletes queues which the file does not name')
+    .action(async (file: string, { prune = false }: PruneFlag, command: Command) => {
+      const declared = readQueueFile(file);
+      const settled = await withSession(context, command, async ({ client, isJson }) => {
+        const plans = await plansOf(client.queues, declared);
+        const isDone = isSettled(plans, prune);
+        if (isJson) {
+          const shown = plans.map((plan) => ({
+            name: plan.name,
+            action: isPruned(plan, prune) ? 'delete' : plan.kind,
+            changes: 'changes' in plan ? plan.changes : [],
+          }));
+          context.terminal.out(documentLine({ different: !isDone, queues: shown }));
+        } else context.terminal.out(plans.map((plan) => planText(plan, prune)).join(''));
+        return isDone;
+      });
+      context.done(settled ? exitCodes.ok : exitCodes.different);
+    });
+}
+
+export function addApplyCommand(queues: Command, context: CommandContext): void {
+  queues
+    .command('apply <file>')
+    .description(`make and change queues until they are as this file says (${fileText}); again does nothing`)
+    .option('--prune', 'delete queues that the file does not name, unless they have unfinished jobs')
+    .action(async (file: string, { prune = false }: PruneFlag, command: Command) => {
+      const declared = readQueueFile(file);
+      await withSession(context, command, async ({ client, isJson }) => {
+        for await (const step of applyQueues(client.queues, declared, { prune })) {
+          context.terminal.out(isJson ? documentLine(step) : stepText(step));
+        }
+      });
+      context.done(exitCodes.ok);
+    });
+}
+
+export function addDeleteQueueCommand(queues: Command, context: CommandContext): void {
+  queues
+    .command('delete <name>')
+    .description('delete a queue that has no unfinished jobs; those that have ended stay until their retention is over')
+    .action(async (name: string, _flags: unknown, command: Command) => {
+      await withSession(context, command, async ({ client, isJson }) => {
+        await client.queues.delete(name);
+        context.terminal.out(isJson ? documentLine({ name, deleted: true }) : `${name}: deleted\n`);
+      });
+      context.done(exitCodes.ok);
+    });
+}

@@ -1,0 +1,64 @@
+/** What `troupe queues diff` and `apply` say, for people. Settings are named as in the file. */
+import type { QueuePlan, QueueStep, SettingChange, SettingValue } from '../../client/index.ts';
+import { defaultQueueName } from '../../domain/queue.ts';
+import { exactDurationText } from '../duration-text.ts';
+
+/** Those that the file calls otherwise than the client does. */
+const fileNames: ReadonlyMap<string, string> = new Map([
+  ['retry.initialMs', 'retry.initialDelay'],
+  ['retry.maxMs', 'retry.maxDelay'],
+]);
+
+function valueText(setting: string, value: SettingValue): string {
+  if (value === null) return 'none';
+  return setting.endsWith('Ms') && typeof value === 'number' ? exactDurationText(value) : String(value);
+}
+
+function changeText({ setting, from, to }: SettingChange): string {
+  const name = fileNames.get(setting) ?? setting.replace(/Ms$/, '');
+  return `    ${name}: ${valueText(setting, from)} -> ${valueText(setting, to)}\n`;
+}
+
+function changesText(changes: readonly SettingChange[]): string {
+  return changes.map(changeText).join('');
+}
+
+/** `prune`: queues that nobody declares would be deleted. */
+export function planText(plan: QueuePlan, prune: boolean): string {
+  const { kind, name } = plan;
+  switch (kind) {
+    case 'create':
+      return `+ ${name}: is made\n${changesText(plan.changes)}`;
+    case 'update':
+      return `~ ${name}: is changed\n${changesText(plan.changes)}`;
+    case 'unchanged':
+      return `  ${name}: is as declared\n`;
+    case 'undeclared':
+      return isPruned(plan, prune) ? `- ${name}: is deleted\n` : `? ${name}: is not declared, and stays\n`;
+  }
+}
+
+export function stepText({ done, name, changes }: QueueStep): string {
+  switch (done) {
+    case 'created':
+    case 'updated':
+    case 'deleted':
+      return `${name}: ${done}\n${changesText(changes)}`;
+    case 'unchanged':
+      return `${name}: is as declared\n`;
+    case 'undeclared':
+      return `${name}: is not declared, and stays\n`;
+    case 'overtaken':
+      return `${name}: was changed by someone else meanwhile, looking again\n`;
+  }
+}
+
+/** The default queue is never deleted. */
+export function isPruned({ kind, name }: QueuePlan, prune: boolean): boolean {
+  return kind === 'undeclared' && prune && name !== defaultQueueName;
+}
+
+/** Whether `apply` would do nothing. */
+export function isSettled(plans: readonly QueuePlan[], prune: boolean): boolean {
+  return plans.every((plan) => plan.kind === 'unchanged' || (plan.kind === 'undeclared' && !isPruned(plan, prune)));
+}

@@ -1,0 +1,53 @@
+/**
+ * Reads a file of declared queues, JSON or YAML: `{ queues: { NAME: settings } }`. Everything that is wrong with it is
+ * said at once, each with its path, before anything is asked of a gateway.
+ */
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import type { z } from 'zod';
+import type { DeclaredQueues } from '../../client/index.ts';
+import { UsageError } from '../exit-code.ts';
+import { queueFileSchema } from './queue-schema.ts';
+
+/** Throws UsageError. */
+export function readQueueFile(path: string): DeclaredQueues {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read: ${messageOf(error)}`);
+  }
+  return parseQueueFile(path, text);
+}
+
+/** `name` is that of the file, for errors. Throws UsageError. */
+export function parseQueueFile(name: string, text: string): DeclaredQueues {
+  let document: unknown;
+  try {
+    // JSON is YAML; a key that is there twice is an error.
+    document = parse(text);
+  } catch (error) {
+    throw new UsageError(`${name} is neither YAML nor JSON: ${messageOf(error)}`);
+  }
+  const { success, data, error } = queueFileSchema.safeParse(document);
+  if (success) return new Map(Object.entries(data.queues));
+  const problems = error.issues.flatMap(problemTexts).map((problem) => `\n  ${problem}`);
+  throw new UsageError(`${name} is not valid:${problems.join('')}`);
+}
+
+function problemTexts(issue: z.core.$ZodIssue): readonly string[] {
+  const { path, message } = issue;
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => `${pathText([...path, key])}: there is no such key`);
+  }
+  if (issue.code === 'invalid_key') return issue.issues.map((inner) => `${pathText(path)}: its name ${inner.message}`);
+  return [`${pathText(path) || 'the document'}: ${message}`];
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.map(String).join('.');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

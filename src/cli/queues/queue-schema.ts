@@ -1,0 +1,124 @@
+/** How queues are written in a file: durations in words, `none` or 0 for no limit, no key that is not known. */
+import { z } from 'zod';
+import type { FlowInput, QueueSettingsInput } from '../../client/index.ts';
+import { fairnessKeyMax, fairnessWeightsMax } from '../../domain/flow-rule.ts';
+import { defaultQueueSettings, namePattern } from '../../domain/queue.ts';
+import { errorCodePattern, nonRetryableCodesMax } from '../../domain/retry-policy.ts';
+import * as ranges from '../../domain/setting-ranges.ts';
+import type { Range } from '../../domain/setting-ranges.ts';
+import { parseDurationMs } from '../duration-text.ts';
+import { given } from '../flag-values.ts';
+
+/** A value that `read` turns into a number, or into what is wrong with it. */
+function number(read: (value: unknown) => number | string): z.ZodType<number> {
+  return z.unknown().transform((value, context) => {
+    const result = read(value);
+    if (typeof result === 'number') return result;
+    context.addIssue({ code: 'custom', message: result });
+    return z.NEVER;
+  });
+}
+
+function within(value: unknown, range: Range): number | string {
+  return typeof value === 'number' && ranges.isInRange(value, range) ? value : `must be ${range.text}`;
+}
+
+function durationMs(value: unknown, range?: Range): number | string {
+  const ms = typeof value === 'string' ? parseDurationMs(value) : undefined;
+  if (ms === undefined) return 'must be a duration such as 250ms, 90s, 5m, 1h30m, 7d';
+  return range === undefined ? ms : within(ms, range);
+}
+
+const isNone = (value: unknown): boolean => value === 'none' || value === 0;
+const numberIn = (range: Range) => number((value) => within(value, range));
+const numberOrNone = (range: Range) => number((value) => (isNone(value) ? 0 : within(value, range)));
+const durationIn = (range: Range) => number((value) => durationMs(value, range));
+/** For bounds that depend on another setting. */
+const anyDuration = number((value) => durationMs(value));
+const anyDurationOrNone = number((value) => (isNone(value) ? 0 : durationMs(value)));
+
+const retrySchema = z
+  .strictObject({
+    maxAttempts: numberIn(ranges.attemptsRange).optional(),
+    initialDelay: durationIn(ranges.delayRange).optional(),
+    coefficient: numberIn(ranges.coefficientRange).optional(),
+    maxDelay: durationIn(ranges.delayRange).optional(),
+    nonRetryableCodes: z
+      .array(z.string().regex(errorCodePattern, `must match ${errorCodePattern.source}`))
+      .max(nonRetryableCodesMax, `must be at most ${nonRetryableCodesMax} codes`)
+      .optional(),
+  })
+  .refine(
+    ({ initialDelay, maxDelay }) => maxDelay === undefined || initialDelay === undefined || maxDelay >= initialDelay,
+    { message: 'must not be less than initialDelay', path: ['maxDelay'] },
+  );
+
+const flowSchema = z.strictObject({
+  paused: z.boolean().optional(),
+  maxRunning: numberOrNone(ranges.runningRange).optional(),
+  maxRunningPerKey: numberIn(ranges.perKeyRange).optional(),
+  rate: z
+    .strictObject({ perSecond: numberOrNone(ranges.rateRange), burst: numberIn(ranges.burstRange).optional() })
+    .optional(),
+  fairnessWeights: z
+    .record(z.string().min(1).max(fairnessKeyMax), numberIn(ranges.weightRange))
+    .refine((weights) => Object.keys(weights).length <= fairnessWeightsMax, {
+      message: `must name at most ${fairnessWeightsMax} keys`,
+    })
+    .optional(),
+});
+
+const settingsSchema = z
+  .strictObject({
+    executionTimeout: durationIn(ranges.executionTimeoutRange).optional(),
+    heartbeatTimeout: anyDurationOrNone.optional(),
+    retention: durationIn(ranges.retentionRange).optional(),
+    payloadRetention: anyDuration.optional(),
+    maxDepth: numberOrNone(ranges.maxDepthRange).optional(),
+    maxBytes: numberOrNone(ranges.maxBytesRange).optional(),
+    retry: retrySchema.optional(),
+    flow: flowSchema.optional(),
+  })
+  .superRefine(({ executionTimeout, heartbeatTimeout, retention, payloadRetention }, context) => {
+    const limit = (path: string, value: number | undefined, range: Range): void => {
+      if (value === undefined || ranges.isInRange(value, range)) return;
+      context.addIssue({ code: 'custom', path: [path], message: `must be ${range.text}` });
+    };
+    const executionMs = executionTimeout ?? defaultQueueSettings.executionTimeoutMs;
+    if (heartbeatTimeout !== 0) limit('heartbeatTimeout', heartbeatTimeout, ranges.heartbeatRange(executionMs));
+    const retentionMs = retention ?? defaultQueueSettings.retentionMs;
+    limit('payloadRetention', payloadRetention, ranges.payloadRetentionRange(retentionMs));
+  });
+
+/** `name:` with nothing after it is a queue with defaults alone. */
+const queueSchema = z.preprocess((value) => value ?? {}, settingsSchema).transform(toSettings);
+
+export const queueFileSchema = z.strictObject({
+  queues: z.record(z.string().regex(namePattern, `must match ${namePattern.source}`), queueSchema),
+});
+
+function toSettings(read: z.infer<typeof settingsSchema>): QueueSettingsInput {
+  const { retry, flow } = read;
+  return given({
+    executionTimeoutMs: read.executionTimeout,
+    heartbeatTimeoutMs: read.heartbeatTimeout,
+    retentionMs: read.retention,
+    payloadRetentionMs: read.payloadRetention,
+    maxDepth: read.maxDepth,
+    maxBytes: read.maxBytes,
+    retry:
+      retry &&
+      given({
+        maxAttempts: retry.maxAttempts,
+        initialMs: retry.initialDelay,
+        coefficient: retry.coefficient,
+        maxMs: retry.maxDelay,
+        nonRetryableCodes: retry.nonRetryableCodes,
+      }),
+    flow: flow && toFlow(flow),
+  });
+}
+
+function toFlow({ rate, ...flow }: z.infer<typeof flowSchema>): FlowInput {
+  return { ...given(flow), ...(rate && { rate: { perSecond: rate.perSecond, ...given({ burst: rate.burst }) } }) };
+}

@@ -1,0 +1,121 @@
+/**
+ * Queues as they are declared, beside queues as they are: what must be done so that they are the same. Pure.
+ *
+ * A declaration is complete: a setting that it does not name has its default. So a queue that was changed by hand differs
+ * from it, and applying it again mends that.
+ */
+import { defaultMaxRunningPerKey } from '../domain/flow-rule.ts';
+import { defaultQueueSettings } from '../domain/queue.ts';
+import type { FlowInput } from './flow.ts';
+import type { QueueInfo, QueueSettingsInfo, QueueSettingsInput } from './job-types.ts';
+
+/** By name. What a queue's settings do not name gets its default. */
+export type DeclaredQueues = ReadonlyMap<string, QueueSettingsInput>;
+
+/** Absent limits are null; durations are milliseconds. */
+export type SettingValue = number | boolean | string | null;
+
+export interface SettingChange {
+  /** As in `QueueSettingsInput`: `maxDepth`, `retry.maxMs`, `flow.fairnessWeights.gold`. */
+  readonly setting: string;
+  readonly from: SettingValue;
+  readonly to: SettingValue;
+}
+
+/** `undeclared`: it is there, and nobody declares it. */
+export type QueuePlan =
+  | { readonly kind: 'create'; readonly name: string; readonly changes: readonly SettingChange[] }
+  | {
+      readonly kind: 'update';
+      readonly name: string;
+      readonly version: number;
+      readonly changes: readonly SettingChange[];
+      /** All settings as they are declared: what the update is sent with. */
+      readonly settings: QueueSettingsInput;
+    }
+  | { readonly kind: 'unchanged'; readonly name: string }
+  | { readonly kind: 'undeclared'; readonly name: string };
+
+/** In the order of their names. */
+export function planQueues(declared: DeclaredQueues, present: Iterable<QueueInfo>): readonly QueuePlan[] {
+  const byName = new Map<string, QueueInfo>();
+  for (const queue of present) byName.set(queue.name, queue);
+  const plans = [...declared].map(([name, settings]) => planQueue(name, settings, byName.get(name)));
+  const undeclared = [...byName.keys()].filter((name) => !declared.has(name));
+  const all = [...plans, ...undeclared.map((name) => ({ kind: 'undeclared', name }) as const)];
+  return all.sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+export function planQueue(name: string, settings: QueueSettingsInput, present: QueueInfo | undefined): QueuePlan {
+  if (present === undefined) return { kind: 'create', name, changes: changesBetween({}, settings) };
+  const changes = changesBetween(present.settings, settings);
+  if (changes.length === 0) return { kind: 'unchanged', name };
+  return { kind: 'update', name, version: present.version, changes, settings: updateTo(settings, present.settings) };
+}
+
+function changesBetween(from: QueueSettingsInput, to: QueueSettingsInput): readonly SettingChange[] {
+  const [before, after] = [factsOf(from), factsOf(to)];
+  const names = new Set([...before.keys(), ...after.keys()]);
+  return [...names].flatMap((setting) => {
+    const [was, is] = [before.get(setting) ?? null, after.get(setting) ?? null];
+    return was === is ? [] : [{ setting, from: was, to: is }];
+  });
+}
+
+/** Every setting with the value that a queue made from this input has. Equal settings have equal facts. */
+function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<string, SettingValue> {
+  const executionTimeoutMs = input.executionTimeoutMs ?? defaultQueueSettings.executionTimeoutMs;
+  const retentionMs = input.retentionMs ?? defaultQueueSettings.retentionMs;
+  const retry = { ...defaultQueueSettings.retry, ...input.retry };
+  const flow: FlowInput = input.flow ?? {};
+  const { perSecond, burst } = flow.rate ?? { perSecond: 0 };
+  const weights = Object.entries(flow.fairnessWeights ?? {}).filter(([, weight]) => weight > 1);
+  return new Map<string, SettingValue>([
+    ['executionTimeoutMs', executionTimeoutMs],
+    ['heartbeatTimeoutMs', input.heartbeatTimeoutMs || null],
+    ['retentionMs', retentionMs],
+    ['payloadRetentionMs', input.payloadRetentionMs || retentionMs],
+    ['maxDepth', input.maxDepth || null],
+    ['maxBytes', input.maxBytes || null],
+    ['retry.maxAttempts', retry.maxAttempts],
+    ['retry.initialMs', retry.initialMs],
+    ['retry.coefficient', retry.coefficient],
+    // As the gateway does: a first delay above the longest lifts it.
+    ['retry.maxMs', Math.max(retry.maxMs, retry.initialMs)],
+    ['retry.nonRetryableCodes', [...new Set(retry.nonRetryableCodes)].sort().join(' ') || null],
+    ['flow.paused', flow.paused ?? false],
+    ['flow.maxRunning', flow.maxRunning || null],
+    ['flow.maxRunningPerKey', flow.maxRunningPerKey || defaultMaxRunningPerKey],
+    ['flow.rate.perSecond', perSecond || null],
+    ['flow.rate.burst', perSecond === 0 ? null : (burst ?? Math.max(1, Math.ceil(perSecond)))],
+    ...weights.map(([key, weight]) => [`flow.fairnessWeights.${key}`, weight] as const),
+  ]);
+}
+
+/** An update leaves alone what it does not name, so it names everything; 0 takes away what is not declared. */
+function updateTo(input: QueueSettingsInput, present: QueueSettingsInfo): QueueSettingsInput {
+  const { retry: defaultRetry } = defaultQueueSettings;
+  const retry = { ...defaultRetry, ...input.retry };
+  const { flow = {} } = input;
+  const gone = Object.keys(present.flow.fairnessWeights).map((key) => [key, 0] as const);
+  return {
+    executionTimeoutMs: input.executionTimeoutMs ?? defaultQueueSettings.executionTimeoutMs,
+    heartbeatTimeoutMs: input.heartbeatTimeoutMs ?? 0,
+    retentionMs: input.retentionMs ?? defaultQueueSettings.retentionMs,
+    payloadRetentionMs: input.payloadRetentionMs ?? 0,
+    maxDepth: input.maxDepth ?? 0,
+    maxBytes: input.maxBytes ?? 0,
+    retry: {
+      ...retry,
+      maxMs: Math.max(retry.maxMs, retry.initialMs),
+      nonRetryableCodes: retry.nonRetryableCodes ?? [],
+    },
+    flow: {
+      paused: flow.paused ?? false,
+      maxRunning: flow.maxRunning ?? 0,
+      maxRunningPerKey: flow.maxRunningPerKey ?? 0,
+      rate: flow.rate ?? { perSecond: 0 },
+      fairnessWeights: { ...Object.fromEntries(gone), ...flow.fairnessWeights },
+    },
+  };
+}
