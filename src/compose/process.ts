@@ -23,6 +23,7 @@ import { DrainOrder } from './drain-order.ts';
 import { createGatewayRole, createProbes } from './gateway-role.ts';
 import { createNodeClient } from './node-admin.ts';
 import { nodeIdentity } from './node-identity.ts';
+import { startPodCost } from './pod-cost.ts';
 import { createRuntime } from './runtime.ts';
 import type { ProcessRuntime } from './runtime.ts';
 import { openStore } from './store.ts';
@@ -98,6 +99,7 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
     : undefined;
   opened.push(() => cache?.close());
   const roles = await startClusterRoles({ ...shared, system, node, order, startedAtMs, cache, ...(pool && { pool }) });
+  opened.push(startPodCost(config, runtime, { pool, slots: threads }));
   await ensureDefaultQueue({ store, facts }, bus, runtime);
 
   const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });

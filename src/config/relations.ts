@@ -142,6 +142,15 @@ export const relations: readonly Relation[] = [
       ),
   },
   listenRelation('scaler', ({ scaler }) => scaler),
+  {
+    keys: ['kubernetes.podDeletionCost', 'kubernetes.podName', 'kubernetes.podNamespace'],
+    rule: '`kubernetes.podDeletionCost` comes with `kubernetes.podName` and `kubernetes.podNamespace`',
+    check: ({ kubernetes: { podDeletionCost, podName, podNamespace } }) =>
+      requires(
+        !podDeletionCost || (podName !== undefined && podNamespace !== undefined),
+        'must come together with kubernetes.podName and kubernetes.podNamespace',
+      ),
+  },
   togetherRelation('nats.user', 'nats.passwordPath', ({ nats }) => [nats.user, nats.passwordPath]),
   togetherRelation('store.cassandra.user', 'store.cassandra.passwordPath', ({ store: { cassandra } }) => [
     cassandra.user,

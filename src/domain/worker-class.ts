@@ -1,7 +1,7 @@
 /** A worker class: workers that are made alike and scaled together. A label of Kubernetes can hold its name. */
-export const workerClassPattern = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
+export const workerClassPattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** For messages to people. */
-export const workerClassText = '1 to 40 of a-z 0-9 -, beginning and ending with a letter or digit';
+export const workerClassText = '1 to 63 of a-z 0-9 -, beginning and ending with a letter or digit';
 
 export const defaultWorkerClass = 'default';

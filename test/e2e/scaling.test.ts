@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { checkpointHandlersDir, startCluster } from '../support/cluster.ts';
 import type { TestCluster, TestNode } from '../support/cluster.ts';
+import { startKubernetesApi } from '../support/kubernetes-api.ts';
+import type { KubernetesApi } from '../support/kubernetes-api.ts';
 import { Keda } from '../support/keda.ts';
 import type { Metadata } from '../support/keda.ts';
 
@@ -16,6 +18,7 @@ let cluster: TestCluster;
 let troupe: TroupeClient;
 let keda: Keda;
 let keeper: TestNode;
+let api: KubernetesApi;
 
 beforeAll(async () => {
   cluster = await startCluster({ settings: { 'workers.lookaheadMs': 0 } });
@@ -29,7 +32,16 @@ beforeAll(async () => {
   );
   const { port } = JSON.parse(started.text) as { readonly port: number };
   keda = new Keda(`127.0.0.1:${String(port)}`);
-  await cluster.startNode('g1', { roles: ['workers'], threads: 2, settings: { 'workers.class': 'general' } });
+  api = await startKubernetesApi();
+  const pod = {
+    'kubernetes.podDeletionCost': true,
+    'kubernetes.podName': 'g1',
+    'kubernetes.podNamespace': 'troupe',
+    'kubernetes.apiUrl': api.url,
+    'kubernetes.caPath': api.caPath,
+    'kubernetes.tokenPath': api.tokenPath,
+  };
+  await cluster.startNode('g1', { roles: ['workers'], threads: 2, settings: { 'workers.class': 'general', ...pod } });
   await cluster.startNode('o1', {
     ...{ roles: ['workers'], threads: 1, handlerDirs: [checkpointHandlersDir] },
     settings: { 'workers.class': 'other' },
@@ -39,6 +51,7 @@ beforeAll(async () => {
 afterAll(async () => {
   keda.close();
   await cluster.stop();
+  await api.close();
 });
 
 async function hold(name: string, jobs: number, queue = 'default') {
@@ -54,6 +67,7 @@ async function hold(name: string, jobs: number, queue = 'default') {
 }
 
 const runningNow = async (queue = 'default'): Promise<number> => (await troupe.queues.stats(queue)).running;
+/** An answer may be a second old, so each number is waited for. */
 const demandIs = (slots: number, metadata: Metadata = general): Promise<unknown> =>
   cluster.waitFor(
     `${metadata['workerClass'] ?? ''} wants ${String(slots)}`,
@@ -74,25 +88,27 @@ it('wants a slot for each job that waits or runs, of the class that can run it, 
   expect(await keda.isActive(general)).toBe(true);
   await cluster.waitFor('the push', () => seen.at(-1), withinMs);
   // Its live nodes have no such handler.
-  expect(await keda.demand(other)).toBe(0);
+  await demandIs(0, other);
   // A class without nodes counts what it is said to run, or else everything; what runs on other nodes it leaves to them.
   const empty = { workerClass: 'empty', slotsPerPod: '1' };
-  expect(await keda.demand(empty)).toBe(3);
-  expect(await keda.demand({ ...empty, handlers: 'test.hold' })).toBe(3);
-  expect(await keda.demand({ ...empty, handlers: 'test.steps' })).toBe(0);
+  await demandIs(3, empty);
+  await demandIs(3, { ...empty, handlers: 'test.hold' });
+  await demandIs(0, { ...empty, handlers: 'test.steps' });
   await held.open();
   await demandIs(0);
   await cluster.waitFor('the other push', () => seen.at(-1) === false, withinMs);
   cancel();
 });
 
-it('wants the slots of busy nodes although no message waits', async () => {
+it('wants the slots of busy nodes although no message waits, and tells Kubernetes which pod is busy', async () => {
   const held = await hold('two', 2);
   await cluster.waitFor('both run', async () => (await runningNow()) === 2, withinMs);
   await demandIs(2);
   expect((await troupe.queues.stats('default')).waiting).toBe(0);
+  await cluster.waitFor('the pod costs as much as it can', () => api.costs().at(-1) === '100', withinMs);
   await held.open();
   await demandIs(0);
+  await cluster.waitFor('the pod costs nothing', () => api.costs().at(-1) === '0', withinMs);
 });
 
 it('wants no more than the limits of a queue let run', async () => {
@@ -100,7 +116,7 @@ it('wants no more than the limits of a queue let run', async () => {
   const held = await hold('narrow', 4, 'narrow');
   await cluster.waitFor('one runs', async () => (await runningNow('narrow')) === 1, withinMs);
   await demandIs(1);
-  expect(await keda.demand({ ...general, queues: 'narrow' })).toBe(1);
+  await demandIs(1, { ...general, queues: 'narrow' });
   const { version } = await troupe.queues.get('narrow');
   await troupe.queues.update('narrow', version, { flow: { paused: true } });
   await demandIs(1);

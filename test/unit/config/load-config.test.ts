@@ -101,6 +101,8 @@ describe('loadConfig', () => {
     ['scaler: {tls: {certPath: a.pem}}', 'scaler.tls.certPath'],
     ['scaler: {tls: {clientCaPath: a.pem}}', 'scaler.tls.clientCaPath'],
     ['workers: {class: Large}', 'workers.class'],
+    ['kubernetes: {podDeletionCost: true, podName: a}', 'kubernetes.podDeletionCost'],
+    ['kubernetes: {apiUrl: "http://api"}', 'kubernetes.apiUrl'],
     ['nats: {user: a}', 'nats.user'],
     ['nats: {passwordPath: a}', 'nats.user'],
     ['nats: {user: a, passwordPath: b, credsPath: c}', 'nats.credsPath'],

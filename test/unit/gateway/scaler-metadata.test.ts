@@ -28,7 +28,7 @@ describe('the metadata of a trigger', () => {
     [{}, ['workerClass', 'slotsPerPod']],
     [{ slotsPerPod: '8' }, ['workerClass']],
     [{ ...good, workerClass: 'General' }, ['workerClass']],
-    [{ ...good, workerClass: `x${'y'.repeat(40)}` }, ['workerClass']],
+    [{ ...good, workerClass: `x${'y'.repeat(63)}` }, ['workerClass']],
     [{ ...good, slotsPerPod: '0' }, ['slotsPerPod']],
     [{ ...good, slotsPerPod: '1025' }, ['slotsPerPod']],
     [{ ...good, slotsPerPod: '2.5' }, ['slotsPerPod']],

@@ -1,0 +1,55 @@
+/**
+ * Keeps the deletion cost of this node's pod in step with its runs: looked at every 10 s, told only when it is another.
+ * Nothing depends on it but which pod goes first, so trouble is logged once, until it is over, and tried again.
+ */
+import { deletionCost } from '../../domain/deletion-cost.ts';
+import type { OwnPod } from '../ports/own-pod.ts';
+import type { Clock, Logger } from '../ports/runtime.ts';
+
+export const lookEveryMs = 10_000;
+
+export interface DeletionCostParts {
+  readonly pod: OwnPod;
+  /** Runs that this node has now. */
+  readonly runs: () => number;
+  readonly slots: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Looks at once. What it answers ends it. */
+export function keepDeletionCost({ pod, runs, slots, clock, log }: DeletionCostParts): () => void {
+  let told: number | undefined;
+  let failed = false;
+  let stopped = false;
+  let cancelTimer: () => void = () => undefined;
+
+  async function look(): Promise<void> {
+    const cost = deletionCost(runs(), slots);
+    if (cost !== told) await tell(cost);
+    if (!stopped) cancelTimer = clock.setTimer(lookEveryMs, () => void look());
+  }
+
+  async function tell(cost: number): Promise<void> {
+    try {
+      await pod.setDeletionCost(cost);
+      told = cost;
+      if (failed) log.info({ event: 'pod.cost.told', cost }, 'the deletion cost of the pod is told again');
+      failed = false;
+    } catch (error) {
+      if (!failed) {
+        log.warn(
+          { event: 'pod.cost.failed', err: error },
+          'deletion cost of the pod not told; tried again, not logged again',
+        );
+      }
+      failed = true;
+    }
+  }
+
+  void look();
+  return () => {
+    stopped = true;
+    cancelTimer();
+  };
+}

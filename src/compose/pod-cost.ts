@@ -1,0 +1,24 @@
+/** A worker in Kubernetes says how much would be lost with its pod, if it is told to. */
+import { createOwnPod } from '../adapters/kubernetes/own-pod.ts';
+import type { RunPool } from '../application/ports/run-pool.ts';
+import { keepDeletionCost } from '../application/scaling/deletion-cost-keeper.ts';
+import type { Config } from '../config/index.ts';
+import type { ProcessRuntime } from './runtime.ts';
+
+/** What it answers ends it. */
+export function startPodCost(
+  config: Pick<Config, 'kubernetes'>,
+  { clock, log }: ProcessRuntime,
+  work: { readonly pool: RunPool | undefined; readonly slots: number },
+): () => void {
+  const { podDeletionCost, podName, podNamespace: namespace, apiUrl, tokenPath, caPath } = config.kubernetes;
+  const { pool, slots } = work;
+  // A relation of the configuration sees to it that both names are there.
+  if (!podDeletionCost || pool === undefined || podName === undefined || namespace === undefined)
+    return () => undefined;
+  return keepDeletionCost({
+    pod: createOwnPod({ apiUrl, namespace, podName, tokenPath, caPath }),
+    runs: () => pool.runs().length,
+    ...{ slots, clock, log: log.child({ component: 'kubernetes' }) },
+  });
+}
