@@ -109,6 +109,7 @@ describe('the NATS accounts of infra/', () => {
     await Promise.all([
       startNode('gateway', 'gateway', clusterHandlersDir),
       startNode('workers', 'savers', checkpointHandlersDir),
+      startNode('shards', 'keepers', clusterHandlersDir),
     ]);
   }, 120_000);
 
@@ -154,20 +155,28 @@ describe('the NATS accounts of infra/', () => {
     await client.delete(jobId);
   }, 60_000);
 
-  it('let a job save checkpoints, and one move to the nodes that have its handler', async () => {
+  it('let a job save checkpoints, and others wait where only the nodes with their handler look', async () => {
     const client = gateway();
     const gate = join(dir, 'steps');
     const steps = { gate, ledger: join(dir, 'steps.ledger'), steps: 3 };
     const first = await client.submit('test.steps', steps);
     await waitFor('its node is busy', async () => (await client.get(first.jobId)).state === 'RUNNING', 30_000);
-    // The other node takes them from the queue, cannot run them, and gives them to the strand of those that can.
     const drafts = Array.from({ length: 8 }, () => ({ handler: 'test.steps', input: steps }));
     const others = (await client.submitMany(drafts)).flatMap((outcome) => ('ok' in outcome ? [outcome.ok] : []));
     const own = 'troupe.work.default.default.2=3A=test=2E=steps';
-    await waitFor('some are on the strand of their handler', async () => (await workSubjects()).includes(own), 30_000);
+    await waitFor('some wait on the strand of their handler', async () => (await workSubjects()).includes(own), 30_000);
     await writeFile(gate, '');
     expect(others).toHaveLength(8);
     for (const { jobId } of [first, ...others]) expect(await client.wait(jobId)).toMatchObject({ state: 'SUCCEEDED' });
+  }, 60_000);
+
+  it('let shards be on two nodes', async () => {
+    const client = gateway();
+    const owners = async (): Promise<string> => {
+      const { shards } = await client.cluster.shards();
+      return [...new Set(shards.map(({ node }) => node))].toSorted().join();
+    };
+    await waitFor('both own some', async () => (await owners()) === 'keepers,shards', 30_000);
   }, 60_000);
 
   it('let limits of a queue be kept by all shards, and a queue be stopped and go on', async () => {
@@ -224,6 +233,15 @@ describe('the NATS accounts of infra/', () => {
     ])('is refused when it %s', async (_what, subject) => {
       const refusal = `Permissions Violation for Publish to "${subject}"`;
       await expect(worker.request(subject, '{}', { timeout: 5_000 })).rejects.toThrow(refusal);
+    });
+
+    it.each([
+      ['says more of its runs', 'troupe.shard.0.log'],
+      ['says that they are alive', 'troupe.shard.0.heartbeat'],
+      ['moves a job to the strand of what it needs', 'troupe.work.default.default.2=3A=none'],
+    ])('is let through when it %s', async (_what, subject) => {
+      // Whatever the answer: the server has passed the question on.
+      await expect(worker.request(subject, '{}', { timeout: 5_000 })).resolves.toBeDefined();
     });
 
     it.each([
