@@ -10,7 +10,9 @@ import { cassandraContactPoints, gatewayHosts, natsServers } from '../src/object
 import { natsChart } from '../src/objects/nats.ts';
 import { operatorCharts } from '../src/objects/operators.ts';
 import { backingEnvironments } from './support/backing-environments.ts';
-import { ofKind, selects } from './support/objects.ts';
+import { kubernetesEnvironment, kubernetesInput } from './support/kubernetes-environments.ts';
+import { allPods, ofKind, selects } from './support/objects.ts';
+import production from '../environments/production.ts';
 
 const page = readFileSync(new URL('../../docs/operating/secrets.md', import.meta.url), 'utf8');
 
@@ -133,6 +135,54 @@ describe.each(backingEnvironments)('of %s', (_, environment) => {
             ...(data.kind === 'k8ssandra' ? cassandraContactPoints(environment).map(hostOf) : []),
           ];
     expect(dialled.filter((host) => !names.has(host))).toEqual([]);
+  });
+});
+
+describe('monitors', () => {
+  it.each(backingEnvironments)('of %s scrape ports that the pods they select have', (_, environment) => {
+    const objects = allObjects(environment);
+    const monitors = objects.filter(({ kind }) => kind === 'PodMonitor');
+    expect(monitors.length).toBeGreaterThan(2);
+    for (const { metadata, spec } of monitors) {
+      const { selector, podMetricsEndpoints } = spec as {
+        readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+        readonly podMetricsEndpoints: readonly { readonly port: string }[];
+      };
+      // The pods of NATS are made by its chart, whose exporter has this one port.
+      if (selects(selector, natsPods)) {
+        expect(podMetricsEndpoints).toMatchObject([{ port: 'prom-metrics' }]);
+        continue;
+      }
+      const scraped = allPods(objects).filter(({ labels }) => selects(selector, labels));
+      expect(scraped.length, metadata.name).toBeGreaterThan(0);
+      for (const { container } of scraped) {
+        const names = container.ports?.map(({ name }) => name) ?? [];
+        expect(names).toEqual(expect.arrayContaining(podMetricsEndpoints.map(({ port }) => port)));
+      }
+    }
+  });
+});
+
+describe('bad input', () => {
+  const base = kubernetesInput(production);
+  it.each([
+    [
+      'a NATS that the nodes refuse',
+      { messaging: { kind: 'cluster', serverVersion: '2.14.4' } },
+      'messaging.serverVersion',
+    ],
+    ['a disk that its streams do not fit on', { messaging: { kind: 'cluster', storageGb: 7 } }, 'messaging.storageGb'],
+    ['more replicas than nodes', { data: { kind: 'k8ssandra', dataCenter: 'a', nodes: 2 } }, 'data.replication'],
+    ['a heap that leaves nothing', { data: { kind: 'k8ssandra', dataCenter: 'a', heapMb: 9_000 } }, 'data.heapMb'],
+    [
+      'an availability of all',
+      { observability: { thresholds: { availability: 1 } } },
+      'observability.thresholds.availability',
+    ],
+    ['a collector that sends nowhere', { observability: { otlpEndpoint: 'otel' } }, 'observability.otlpEndpoint'],
+    ['an operator without a namespace', { platform: { keda: {} } }, 'platform.keda'],
+  ])('%s is refused by its path', (_, change, path) => {
+    expect(() => kubernetesEnvironment({ ...base, ...change })).toThrow(`${path}:`);
   });
 });
 

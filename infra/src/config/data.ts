@@ -7,8 +7,8 @@ const keyspace = z
   .regex(/^[a-z][a-z0-9_]{0,47}$/, 'a keyspace: lower-case letters, digits and _')
   .default('troupe');
 
-export const dataSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
+const k8ssandra = z
+  .strictObject({
     kind: z.literal('k8ssandra'),
     namespace: dnsLabel.default('cassandra'),
     clusterName: dnsLabel.default('troupe'),
@@ -37,11 +37,22 @@ export const dataSchema = z.discriminatedUnion('kind', [
         secret: dnsLabel.optional(),
         /** A Secret by which Medusa logs in to Cassandra over TLS: `rootca.crt`, `client.crt_signed`, `client.key`. */
         clientCertificates: dnsLabel.default('medusa-client-certificates'),
-        schedule: z.string().min(9).default('0 3 * * *'),
+        schedule: z
+          .string()
+          .regex(/^(\S+ ){4}\S+$/, 'five fields of cron, such as 0 3 * * *')
+          .default('0 3 * * *'),
         keepDays: z.int().min(1).max(3_650).default(14),
       })
       .optional(),
-  }),
+  })
+  .refine(({ nodes, replication }) => replication <= nodes, { message: 'is at most `nodes`', path: ['replication'] })
+  .refine(({ heapMb, memoryMb }) => heapMb <= memoryMb / 2, {
+    message: 'is at most half of `memoryMb`: the rest is for the files that Cassandra reads',
+    path: ['heapMb'],
+  });
+
+export const dataSchema = z.discriminatedUnion('kind', [
+  k8ssandra,
   z.strictObject({
     kind: z.literal('external'),
     contactPoints: z.array(hostPort).min(1).max(20),
