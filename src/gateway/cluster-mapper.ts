@@ -22,7 +22,6 @@ export function toNode({ node, answer }: SeenNode): Init<wire.Node> {
     version: node.version,
     slotsTotal: node.slots,
     handlers: node.handlers,
-    workerClass: node.roles.includes('workers') ? node.workerClass : '',
   };
   if (answer === undefined) return { ...known, state: nodeStateCodes.silent };
   return {

@@ -109,7 +109,6 @@ export function workersSettings(
       memoryMaxMb: threadMemoryMaxMb,
       cellRssMaxMb: cellRssMaxMb(workers),
     },
-    ...(workers.podDeletionCost && { kubernetes: { podDeletionCost: true } }),
   };
 }
 
