@@ -67,9 +67,9 @@ function install(folder) {
   const node = machineNode() ?? process.execPath;
   const npm = process.env.npm_execpath;
   const options = { cwd: folder, stdio: ['ignore', 2, 2] };
-  const run = npm
-    ? spawnSync(node, [npm, 'ci', '--loglevel=error'], options)
-    : spawnSync('npm', ['ci', '--loglevel=error'], options);
+  // Whatever NODE_ENV says (the CLI of the CDK sets it to production): the Node itself is a development package.
+  const args = ['ci', '--include=dev', '--loglevel=error'];
+  const run = npm ? spawnSync(node, [npm, ...args], options) : spawnSync('npm', args, options);
   if (run.status !== 0) giveUp('npm ci failed (see above); it needs npm 10 or later and a reachable registry');
 }
 

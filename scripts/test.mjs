@@ -49,10 +49,13 @@ const suites = [
   'e2e',
 ];
 
-/** Suites of infra/, each with its own configuration of vitest. */
-const infraSuites = [['infra', 'vitest.config.ts']];
-/** What needs Java and Maven. */
-const leftOutByQuick = ['contract-cassandra'];
+/** Suites of infra/, each with its own configuration of vitest: what is declared, and what a deploy really does. */
+const infraSuites = [
+  ['infra', 'vitest.config.ts'],
+  ['infra-deploy', 'vitest.deploy.config.ts'],
+];
+/** What needs a Cassandra; `cdktf deploy local` one that is a process of this machine. */
+const leftOutByQuick = ['contract-cassandra', 'infra-deploy'];
 
 /** Every npm script `docs:<page>` generates a page, and with `--check` says whether it is in step. */
 function generatedDocs() {
@@ -159,18 +162,18 @@ async function runSuite(name, { vitest, choice, cwd } = { vitest: bin('vitest'),
 }
 
 /** What is missing for a Cassandra of our own, or undefined when there is one to be had. */
-function missingForCassandra() {
-  if (process.env.TROUPE_CASSANDRA) return undefined;
+function missingForCassandra(isProcess) {
+  if (process.env.TROUPE_CASSANDRA && !isProcess) return undefined;
   const missing = [!works('java', ['-version']) && 'Java 17', !works('mvn', ['-v']) && 'Maven'].filter(Boolean);
-  if (missing.length === 0 || works('docker', ['info'])) return undefined;
+  if (missing.length === 0 || (!isProcess && works('docker', ['info']))) return undefined;
   return (
     `${missing.join(' and ')} missing: install them (Debian: apt install openjdk-17-jre-headless maven), ` +
-    'or start Docker, or set TROUPE_CASSANDRA=host:port'
+    (isProcess ? 'a container will not do here' : 'or start Docker, or set TROUPE_CASSANDRA=host:port')
   );
 }
 
 async function runCassandraSuite(name, how) {
-  const lack = missingForCassandra();
+  const lack = missingForCassandra(name === 'infra-deploy');
   if (lack === undefined) {
     await runSuite(name, how);
     return;

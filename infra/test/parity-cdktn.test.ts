@@ -9,7 +9,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 const infra = fileURLToPath(new URL('..', import.meta.url));
-const hook = fileURLToPath(new URL('./support/use-cdktn.mjs', import.meta.url));
+const preload = (name: string): readonly string[] => [
+  '--import',
+  new URL(`./support/${name}.mjs`, import.meta.url).href,
+];
 const folder = mkdtempSync(join(tmpdir(), 'troupe-parity-'));
 
 afterAll(() => {
@@ -44,7 +47,10 @@ function withoutMetadata(value: unknown): unknown {
 
 describe('cdktn', () => {
   it('synthesizes what cdktf synthesizes', { timeout: 120_000 }, async () => {
-    const [one, other] = await Promise.all([synthesized('cdktf', []), synthesized('cdktn', ['--import', hook])]);
+    const [one, other] = await Promise.all([
+      synthesized('cdktf', preload('one-uuid')),
+      synthesized('cdktn', [...preload('one-uuid'), ...preload('use-cdktn')]),
+    ]);
     expect([...other.keys()]).toEqual([...one.keys()]);
     expect(one.size).toBeGreaterThan(0);
     for (const [name, stack] of one) expect(withoutMetadata(other.get(name)), name).toEqual(withoutMetadata(stack));

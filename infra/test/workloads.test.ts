@@ -59,6 +59,21 @@ describe('the workloads of an environment are refused, by the path, for', () => 
       'workers[1].scaling: without a node nobody knows',
     ],
     [
+      'a token for an API that it cannot reach',
+      withClass({ podDeletionCost: true }),
+      'network.kubernetesApi: a class with `podDeletionCost`',
+    ],
+    [
+      'a class that is called as a track of another',
+      {
+        workers: [
+          { ...base.workers[0], rollout: blueGreen },
+          { ...base.workers[0], name: 'general-green' },
+        ],
+      },
+      'workers: two classes have one name',
+    ],
+    [
       'two edges of one name',
       withClass({ egress: [1, 2].map((port) => ({ name: 'a', to: [{ kind: 'pods' }], ports: [port] })) }),
       'workers[0].egress: two edges have one name',

@@ -13,6 +13,7 @@ export function nodeTable(nodes: readonly NodeInfo[], nowMs: number): string {
       node.id,
       node.state,
       node.roles.join(','),
+      node.workerClass ?? '-',
       node.version,
       known(node.startedAt === undefined ? '' : durationText(Math.max(0, nowMs - node.startedAt.getTime()))),
       node.slotsTotal === 0 ? '-' : known(`${node.slotsFree}/${node.slotsTotal}`),
@@ -24,7 +25,20 @@ export function nodeTable(nodes: readonly NodeInfo[], nowMs: number): string {
       known(node.handlers.map(({ name, version }) => `${name}@${version}`).join(' ')),
     ];
   });
-  const header = ['NODE', 'STATE', 'ROLES', 'VERSION', 'UP', 'FREE', 'RUNS', 'SHARDS', 'LOOP', 'MEMORY', 'LOAD'];
+  const header = [
+    'NODE',
+    'STATE',
+    'ROLES',
+    'CLASS',
+    'VERSION',
+    'UP',
+    'FREE',
+    'RUNS',
+    'SHARDS',
+    'LOOP',
+    'MEMORY',
+    'LOAD',
+  ];
   return tableText([...header, 'HANDLERS'], rows);
 }
 

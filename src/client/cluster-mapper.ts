@@ -24,6 +24,7 @@ export function fromNode(node: wire.Node): NodeInfo {
     incarnation: numberOf(node.incarnation),
     state: nodeStateOf(node.state) ?? 'unspecified',
     ...dateOf('startedAt', node.startTime),
+    ...(node.workerClass !== '' && { workerClass: node.workerClass }),
     handlers: node.handlers.map(({ name, version: of }) => ({ name, version: of })),
     rssBytes: numberOf(node.rssBytes),
   };

@@ -18,6 +18,8 @@ export interface NodeInfo {
   readonly eventLoopUtilization: number;
   readonly rssBytes: number;
   readonly machineLoad: number;
+  /** Absent of a node that does not work. */
+  readonly workerClass?: string;
 }
 
 export interface ShardInfo {

@@ -21,6 +21,7 @@ export interface Node {
   readonly eventLoopUtilization: number;
   readonly rssBytes: Int64;
   readonly machineLoad: number;
+  readonly workerClass: string;
 }
 
 export type ListNodesRequest = Readonly<Record<string, never>>;

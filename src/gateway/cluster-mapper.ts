@@ -22,6 +22,7 @@ export function toNode({ node, answer }: SeenNode): Init<wire.Node> {
     version: node.version,
     slotsTotal: node.slots,
     handlers: node.handlers,
+    workerClass: node.roles.includes('workers') ? node.workerClass : '',
   };
   if (answer === undefined) return { ...known, state: nodeStateCodes.silent };
   return {

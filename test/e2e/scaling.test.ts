@@ -75,6 +75,18 @@ const demandIs = (slots: number, metadata: Metadata = general): Promise<unknown>
     withinMs,
   );
 
+it('shows the class of each node that works', async () => {
+  const nodes = await troupe.cluster.nodes();
+  expect(new Map(nodes.map(({ id, workerClass }) => [id, workerClass]))).toEqual(
+    new Map([
+      ['keeper', undefined],
+      ['edge', undefined],
+      ['g1', 'general'],
+      ['o1', 'other'],
+    ]),
+  );
+});
+
 it('wants nothing while there is nothing to do', async () => {
   expect(await keda.isActive(general)).toBe(false);
   expect(await keda.demand(general)).toBe(0);

@@ -17,17 +17,7 @@ import {
   stateSchema,
 } from './platform.ts';
 import { dnsLabel, image } from './primitives.ts';
-import { gatewaySchema, shardsSchema, workerClassSchema } from './workloads.ts';
-import type { WorkerClassConfig } from './workloads.ts';
-
-/** Classes that may have no node and would then be scaled up by what waits for others. */
-function unknownDemand(classes: readonly WorkerClassConfig[]): readonly number[] {
-  const isOnlyOne = classes.length === 1 && classes[0]?.rollout.kind === 'rolling';
-  return classes.flatMap(({ scaling }, index) => {
-    const known = scaling.kind !== 'keda' || scaling.min > 0 || scaling.handlers || scaling.queues;
-    return known || isOnlyOne ? [] : [index];
-  });
-}
+import { gatewaySchema, shardsSchema, workersSchema } from './workloads.ts';
 
 const kubernetesParts = z.strictObject({
   kind: z.literal('kubernetes'),
@@ -46,29 +36,22 @@ const kubernetesParts = z.strictObject({
   data: dataSchema,
   gateway: gatewaySchema.prefault({}),
   shards: shardsSchema.prefault({}),
-  workers: z
-    .array(workerClassSchema)
-    .min(1)
-    .max(50)
-    .refine((classes) => new Set(classes.map(({ name }) => name)).size === classes.length, 'two classes have one name')
-    .check(({ value, issues }) => {
-      if (issues.length > 0) return;
-      for (const index of unknownDemand(value)) {
-        const message =
-          'without a node nobody knows what it can run, and there are other classes: give `handlers` or `queues`';
-        issues.push({ code: 'custom', input: value, path: [index, 'scaling'], message });
-      }
-    }),
+  workers: workersSchema,
   network: networkSchema.prefault({}),
   observability: observabilitySchema.prefault({}),
   /** The account under it, where that is a stack of this app, too. */
   aws: awsSchema.optional(),
 });
 
-const kubernetesSchema = kubernetesParts.superRefine((environment, context) => {
-  for (const { path, message } of awsProblems(environment))
-    context.addIssue({ code: 'custom', path: [...path], message });
-});
+const kubernetesSchema = kubernetesParts
+  .refine(({ workers, network }) => network.kubernetesApi || !workers.some(({ podDeletionCost }) => podDeletionCost), {
+    message: 'a class with `podDeletionCost` must reach the API of Kubernetes: say where it answers',
+    path: ['network', 'kubernetesApi'],
+  })
+  .superRefine((environment, context) => {
+    for (const { path, message } of awsProblems(environment))
+      context.addIssue({ code: 'custom', path: [...path], message });
+  });
 
 const environmentSchema = z.discriminatedUnion('kind', [localSchema, dockerSchema, kubernetesSchema]);
 

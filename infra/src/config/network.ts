@@ -1,6 +1,6 @@
 /** Who may talk to whom beyond Troupe's own pods: everything else is closed. */
 import { z } from 'zod';
-import { dnsLabel, labels } from './primitives.ts';
+import { dnsLabel, labels, port } from './primitives.ts';
 
 export const peer = z.discriminatedUnion('kind', [
   /** Pods, by their labels, in namespaces, by theirs. No labels: all of them. */
@@ -30,6 +30,13 @@ export const networkSchema = z.strictObject({
         podLabels: { 'k8s-app': 'kube-dns' },
       },
     ]),
+  /** Where the API of Kubernetes answers, behind its Service: for classes with `podDeletionCost`. */
+  kubernetesApi: z
+    .strictObject({
+      to: z.array(peer).min(1).max(20),
+      ports: z.array(port).min(1).max(5).default([443, 6_443]),
+    })
+    .optional(),
   /** Where KEDA runs; it asks the gateways for the demand. */
   kedaNamespace: dnsLabel.default('keda'),
   /** Where Prometheus runs; it scrapes all pods. */

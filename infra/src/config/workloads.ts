@@ -163,6 +163,11 @@ const workerClassShape = z.strictObject({
   cells: z.int().min(1).max(64).default(1),
   drainSeconds: drainSeconds.default(120),
   scaling,
+  /**
+   * Its pods tell Kubernetes how busy they are, so that the least busy goes first. For that they hold a token that may patch
+   * pods, in reach of the handlers: only where those are trusted. Needs `network.kubernetesApi`.
+   */
+  podDeletionCost: z.boolean().default(false),
   rollout: workerRollout.default({ kind: 'rolling' }),
   /** Secrets that its handlers read: each is a folder /secrets/NAME. (Handlers see no environment variables.) */
   secrets: z.array(dnsLabel).max(20).default([]),
@@ -207,13 +212,44 @@ function brokenRelations(workers: WorkerClassConfig): readonly { readonly path: 
   return relations.filter(({ holds }) => !holds);
 }
 
-export const workerClassSchema = workerClassShape.check(({ value, issues }) => {
+const workerClassSchema = workerClassShape.check(({ value, issues }) => {
   // Only what is right in itself can be in a wrong relation.
   if (issues.length > 0) return;
   for (const { path, message } of brokenRelations(value)) {
     issues.push({ code: 'custom', input: value, path: [...path], message });
   }
 });
+
+/** Classes that may have no node and would then be scaled up by what waits for others. */
+function unknownDemand(classes: readonly WorkerClassConfig[]): readonly number[] {
+  const isOnlyOne = classes.length === 1 && classes[0]?.rollout.kind === 'rolling';
+  return classes.flatMap(({ scaling }, index) => {
+    const known = scaling.kind !== 'keda' || scaling.min > 0 || scaling.handlers || scaling.queues;
+    return known || isOnlyOne ? [] : [index];
+  });
+}
+
+/** What Troupe, and Kubernetes, know a class as: by its name, or by those of its tracks. */
+export function namesOfClass({ name, rollout }: WorkerClassConfig): readonly string[] {
+  return rollout.kind === 'blue-green' ? tracks.map((track) => `${name}-${track}`) : [name];
+}
+
+export const workersSchema = z
+  .array(workerClassSchema)
+  .min(1)
+  .max(50)
+  .check(({ value, issues }) => {
+    if (issues.length > 0) return;
+    const names = value.flatMap(namesOfClass);
+    if (new Set(names).size !== names.length) {
+      issues.push({ code: 'custom', input: value, path: [], message: 'two classes have one name' });
+    }
+    for (const index of unknownDemand(value)) {
+      const message =
+        'without a node nobody knows what it can run, and there are other classes: give `handlers` or `queues`';
+      issues.push({ code: 'custom', input: value, path: [index, 'scaling'], message });
+    }
+  });
 
 export type GatewayConfig = z.infer<typeof gatewaySchema>;
 export type ShardsConfig = z.infer<typeof shardsSchema>;

@@ -109,6 +109,7 @@ export function workersSettings(
       memoryMaxMb: threadMemoryMaxMb,
       cellRssMaxMb: cellRssMaxMb(workers),
     },
+    ...(workers.podDeletionCost && { kubernetes: { podDeletionCost: true } }),
   };
 }
 

@@ -10,7 +10,8 @@ import type {
   NetworkPolicySpec,
 } from 'kubernetes-types/networking/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { Peer } from '../config/network.ts';
+import type { NetworkConfig, Peer } from '../config/network.ts';
+import type { WorkerClassConfig } from '../config/workloads.ts';
 import { answersKeda } from './gateway.ts';
 import type { Component, KubernetesObject, Labels } from './kubernetes-object.ts';
 import { metadata, selectorLabels, workerClassLabel } from './kubernetes-object.ts';
@@ -58,19 +59,22 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
     ...nodes.map((component) =>
       ingress(component, `prometheus-to-${component}`, { from: prometheus, ports: [tcp(ports.http)] }),
     ),
-    ...environment.workers.flatMap((workers) =>
-      workers.egress.map(({ name, to, ports: allowed }) =>
-        egress(
-          'workers',
-          `${name}-from-${workers.name}`,
-          { to: to.map(peerOf), ports: allowed.map(tcp) },
-          {
-            [workerClassLabel]: workers.name,
-          },
-        ),
-      ),
-    ),
+    ...environment.workers.flatMap((workers) => {
+      const ofClass = { [workerClassLabel]: workers.name };
+      return edgesOf(workers, network).map(({ name, to, ports: allowed }) =>
+        egress('workers', `${name}-from-${workers.name}`, { to: to.map(peerOf), ports: allowed.map(tcp) }, ofClass),
+      );
+    }),
   ];
+}
+
+/** Beyond what every worker talks to. */
+function edgesOf(
+  { egress, podDeletionCost }: WorkerClassConfig,
+  { kubernetesApi }: NetworkConfig,
+): readonly WorkerClassConfig['egress'][number][] {
+  if (!podDeletionCost || kubernetesApi === undefined) return egress;
+  return [...egress, { name: 'kubernetes-api', ...kubernetesApi }];
 }
 
 const dnsPorts: NetworkPolicyPort[] = [

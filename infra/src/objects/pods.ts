@@ -49,6 +49,8 @@ export interface PodParts {
   /** Told apart by it, the pods of one revision are spread among themselves. */
   readonly revisionLabel: 'pod-template-hash' | 'rollouts-pod-template-hash';
   readonly handlerSecrets?: readonly string[];
+  /** A token of its account, for the API of Kubernetes. */
+  readonly apiToken?: boolean;
 }
 
 export function imageName({ repository, tag, digest }: Image): string {
@@ -142,6 +144,7 @@ function container(parts: PodParts): Container {
         mountPath: `${handlerSecretsFolder}/${name}`,
         readOnly: true,
       })),
+      ...(parts.apiToken === true ? [{ name: 'api-token', mountPath: apiTokenFolder, readOnly: true }] : []),
     ],
   };
 }
@@ -165,7 +168,20 @@ function identity(role: NatsRole | undefined): EnvVar[] {
   ];
 }
 
-function volumes({ files, handlerSecrets = [] }: PodParts): Volume[] {
+/** Where every program looks for it; only who asks for it has it. */
+const apiTokenFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
+const apiToken: Volume = {
+  name: 'api-token',
+  projected: {
+    defaultMode: 0o440,
+    sources: [
+      { serviceAccountToken: { path: 'token', expirationSeconds: 3_600 } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    ],
+  },
+};
+
+function volumes({ files, handlerSecrets = [], ...parts }: PodParts): Volume[] {
   return [
     { name: 'configuration', projected: { defaultMode: 0o440, sources: [...files] } },
     { name: 'data', emptyDir: { sizeLimit: '64Mi' } },
@@ -174,6 +190,7 @@ function volumes({ files, handlerSecrets = [] }: PodParts): Volume[] {
       name: `secret-${name}`,
       secret: { secretName: name, defaultMode: 0o440 },
     })),
+    ...(parts.apiToken === true ? [apiToken] : []),
   ];
 }
 

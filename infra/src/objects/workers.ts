@@ -9,6 +9,7 @@ import { podMemoryMb } from '../config/worker-memory.ts';
 import type { Track, WorkerClassConfig } from '../config/workloads.ts';
 import { fingerprint } from '../lib/fingerprint.ts';
 import { configMap, workersSettings } from './configuration.ts';
+import { deletionCostRights, ownPod } from './deletion-cost.ts';
 import type { KubernetesObject, Labels } from './kubernetes-object.ts';
 import { metadata, selectorLabels, trackLabel, workerClassLabel } from './kubernetes-object.ts';
 import { lifetimeOf } from './lifetime.ts';
@@ -34,7 +35,20 @@ interface Line {
 export function workersObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   const lines = environment.workers.flatMap((workers) => linesOf(environment, workers));
   const byDemand = environment.workers.some(({ scaling }) => scaling.kind === 'keda');
-  return [...(byDemand ? kedaTrust(environment) : []), ...lines.flatMap((line) => lineObjects(environment, line))];
+  const counting = lines.filter(({ workers }) => workers.podDeletionCost);
+  return [
+    ...(byDemand ? kedaTrust(environment) : []),
+    ...deletionCostRights(
+      environment,
+      counting.map(({ workerClass }) => nameOf(workerClass)),
+    ),
+    ...lines.flatMap((line) => lineObjects(environment, line)),
+  ];
+}
+
+/** Of the Deployment of a class or track, and of all that goes with it. */
+function nameOf(workerClass: string): string {
+  return `troupe-workers-${workerClass}`;
 }
 
 function linesOf(environment: KubernetesEnvironment, workers: WorkerClassConfig): readonly Line[] {
@@ -56,7 +70,7 @@ function linesOf(environment: KubernetesEnvironment, workers: WorkerClassConfig)
 
 function lineObjects(environment: KubernetesEnvironment, line: Line): readonly KubernetesObject[] {
   const { workers, workerClass, labels } = line;
-  const name = `troupe-workers-${workerClass}`;
+  const name = nameOf(workerClass);
   const selector = { ...selectorLabels(environment, component), ...labels };
   const lifetime = lifetimeOf(workers.drainSeconds, { served: false });
   const settings = configMap(
@@ -82,7 +96,8 @@ function lineObjects(environment: KubernetesEnvironment, line: Line): readonly K
       selector,
       fingerprint: fingerprint(settings.data),
       files: [configProjection(name), ...natsProjections('workers'), ...cassandraProjections()],
-      env: [threadsOfLimit],
+      env: [threadsOfLimit, ...(workers.podDeletionCost ? ownPod : [])],
+      apiToken: workers.podDeletionCost,
       ports: { http: ports.http },
       probes: { startupProbe, livenessProbe, readinessProbe },
       resources: { cpuMilli: workers.cores * 1_000, memoryMb: podMemoryMb(workers) },

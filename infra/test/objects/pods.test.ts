@@ -54,9 +54,14 @@ describe('every pod', () => {
     });
   });
 
-  it('has an account of its own and no token', () => {
+  it('has an account of its own, and a token only where the class asks for one and is given a right with it', () => {
     everyPod(({ spec }, objects) => {
       expect(spec.automountServiceAccountToken).toBe(false);
+      const sources = (spec.volumes ?? []).flatMap(({ projected }) => projected?.sources ?? []);
+      const hasToken = sources.some(({ serviceAccountToken }) => serviceAccountToken !== undefined);
+      const granted = objects.flatMap(({ kind, subjects }) => (kind === 'RoleBinding' ? (subjects ?? []) : []));
+      const isGranted = granted.some((subject) => 'name' in subject && subject.name === spec.serviceAccountName);
+      expect(hasToken).toBe(isGranted);
       const account = objects.find(
         ({ kind, metadata }) => kind === 'ServiceAccount' && metadata.name === spec.serviceAccountName,
       );

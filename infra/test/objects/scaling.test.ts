@@ -107,6 +107,28 @@ describe('autoscaling', () => {
   });
 });
 
+describe('a class whose pods say how busy they are', () => {
+  const objects = appObjects(
+    kubernetesEnvironment({
+      ...base,
+      network: { kubernetesApi: { to: [{ kind: 'addresses', cidr: '10.9.0.1/32' }] } },
+      workers: [{ ...general, podDeletionCost: true }],
+    }),
+  );
+
+  it('may patch pods and nothing else, and reach the API', () => {
+    expect(theOnly(objects.filter(({ kind }) => kind === 'Role')).rules).toEqual([
+      { apiGroups: [''], resources: ['pods'], verbs: ['patch'] },
+    ]);
+    expect(theOnly(objects.filter(({ kind }) => kind === 'RoleBinding'))).toMatchObject({
+      roleRef: { kind: 'Role', name: 'troupe-pod-deletion-cost' },
+      subjects: [{ kind: 'ServiceAccount', name: 'troupe-workers-general', namespace: 'troupe' }],
+    });
+    const policies = ofKind(objects, 'NetworkPolicy').map(({ metadata }) => metadata.name);
+    expect(policies).toContain('workers-to-kubernetes-api-from-general');
+  });
+});
+
 describe('a class of workers that is blue and green', () => {
   const twoTracks = (serving: readonly string[], scaling: object = { kind: 'keda', min: 2, max: 9 }) =>
     objectsWith({

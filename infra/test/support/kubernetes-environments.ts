@@ -91,6 +91,7 @@ const workers = fc
       },
     ),
     egress: fc.constantFrom([], [egress]),
+    podDeletionCost: fc.boolean(),
     secrets: fc.constantFrom([], ['model-key']),
     placement,
   })
@@ -143,6 +144,7 @@ export const environments: fc.Arbitrary<KubernetesEnvironment> = fc
       ...rest,
       secrets: { kind: 'existing' },
       certificates: { kind: 'existing' },
+      network: { kubernetesApi: { to: [{ kind: 'addresses', cidr: '10.9.0.1/32' }] } },
       workers: workers.map((one, at) => ({ ...one, name: `class-${at + 1}` })),
     }),
   );
