@@ -24,7 +24,7 @@ const environmentImport = {
   message: 'Only src/config reads the environment; take the value as an option.',
 };
 /** Programs, each of which is started by a command: the app of the CDK, the printers of YAML, what provisioners run. */
-const infraEdges = ['infra/src/main.ts', 'infra/src/render.ts', 'infra/src/compose.ts', 'infra/src/local/main.ts'];
+const infraEdges = ['main', 'render', 'compose', 'local/main', 'queues/main'].map((name) => `infra/src/${name}.ts`);
 const infraEnvironment = { ...environment, message: 'Only the programs of infra/src read the environment.' };
 const timerImports = ['node:timers', 'node:timers/promises', 'node:perf_hooks'].map((name) => ({
   name,

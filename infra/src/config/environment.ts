@@ -17,6 +17,7 @@ import {
   stateSchema,
 } from './platform.ts';
 import { dnsLabel, image } from './primitives.ts';
+import { queuesSchema } from './queues.ts';
 import { gatewaySchema, shardsSchema, workersSchema } from './workloads.ts';
 
 const kubernetesParts = z.strictObject({
@@ -39,6 +40,8 @@ const kubernetesParts = z.strictObject({
   workers: workersSchema,
   network: networkSchema.prefault({}),
   observability: observabilitySchema.prefault({}),
+  /** What its queues are, as a stack of its own; absent: nobody declares them. */
+  queues: queuesSchema.optional(),
   /** The account under it, where that is a stack of this app, too. */
   aws: awsSchema.optional(),
 });

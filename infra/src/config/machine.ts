@@ -1,6 +1,7 @@
 /** The environments of one machine: processes (`local`), or containers (`docker`). */
 import { z } from 'zod';
 import { anyPort, image, mebibytes, port } from './primitives.ts';
+import { localQueuesSchema } from './queues.ts';
 
 /** Cassandra's port among its nodes lies so far below the one for clients. */
 export const cassandraStoragePortBelow = 2_042;
@@ -25,6 +26,8 @@ const localEnvironmentSchema = z.strictObject({
   ports: localPortsSchema.prefault({}),
   cassandraHeapMb: mebibytes.default(1_024),
   drainSeconds: z.int().min(1).max(3_600).default(20),
+  /** What its queues are, as the stack `queues-local`; absent: nobody declares them. */
+  queues: localQueuesSchema.optional(),
 });
 
 type LocalEnvironment = z.infer<typeof localEnvironmentSchema>;

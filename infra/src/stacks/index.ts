@@ -8,6 +8,7 @@ import { LocalDockerStack } from './local-docker.ts';
 import { addMessagingStack } from './messaging.ts';
 import { addObservabilityStack } from './observability.ts';
 import { addPlatformStack } from './platform.ts';
+import { addLocalQueues, addQueuesStack } from './queues.ts';
 import { LocalStack } from './local.ts';
 
 /** Adds the stacks of one environment to the app. */
@@ -15,6 +16,7 @@ export function addStacks(app: App, environment: Environment): void {
   switch (environment.kind) {
     case 'local':
       new LocalStack(app, environment);
+      addLocalQueues(app, environment);
       return;
     case 'docker':
       new LocalDockerStack(app, environment);
@@ -36,4 +38,5 @@ function addKubernetesStacks(app: App, environment: KubernetesEnvironment): void
   const troupe = addAppStack(app, environment);
   for (const stack of [platform, ...backing]) troupe.addDependency(stack);
   addObservabilityStack(app, environment).addDependency(troupe);
+  addQueuesStack(app, environment)?.addDependency(troupe);
 }

@@ -22,7 +22,8 @@ export interface LocalDeployment {
   readonly ports: { readonly gateway: number };
   /** Writes the environment anew, with these keys changed. */
   configure(changes: Readonly<Record<string, unknown>>): void;
-  cdktf(verb: 'deploy' | 'destroy' | 'diff'): Promise<Ran>;
+  /** Of the stack `local`, unless another is named. */
+  cdktf(verb: 'deploy' | 'destroy' | 'diff', stack?: string): Promise<Ran>;
   troupe(...args: readonly string[]): Promise<Ran>;
   /** Process ids by name, as the pid files have them. */
   pids(): Readonly<Record<string, number>>;
@@ -94,14 +95,8 @@ export async function createLocalDeployment(base: Readonly<Record<string, unknow
     dataDir,
     ports,
     configure,
-    cdktf: (verb) => {
-      const args = [
-        verb,
-        'local',
-        '--output',
-        join(folder, 'cdktf.out'),
-        ...(verb === 'diff' ? [] : ['--auto-approve']),
-      ];
+    cdktf: (verb, stack = 'local') => {
+      const args = [verb, stack, '--output', join(folder, 'cdktf.out'), ...(verb === 'diff' ? [] : ['--auto-approve'])];
       return run(join(infraDir, 'node_modules/.bin/cdktf'), args, infraDir, env);
     },
     troupe: (...args) => run(process.execPath, [join(rootDir, 'scripts/troupe.mjs'), ...args], rootDir, process.env),

@@ -1,0 +1,90 @@
+/**
+ * Queues of an environment, as `troupe queues apply` takes them (docs/guides/queues.md), and the gateway that is told.
+ * Bounds are those of Troupe itself, so that a wrong one is found before anything is asked.
+ */
+import { z } from 'zod';
+import * as bounds from '../../../src/contract/queue-bounds.ts';
+import { hostPort } from './primitives.ts';
+
+type Range = bounds.Range;
+
+const unitsMs: ReadonlyMap<string, number> = new Map([
+  ['ms', 1],
+  ['s', 1_000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+  ['d', 86_400_000],
+]);
+
+function durationMs(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return undefined;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
+  return Math.round(
+    parts.reduce((sum, [, count = '', unit = '']) => sum + Number(count) * (unitsMs.get(unit) ?? 0), 0),
+  );
+}
+
+const durationHint = 'a duration such as 250ms, 90s, 5m, 1h30m, 7d';
+const anyDuration = z.string().refine((text) => durationMs(text) !== undefined, durationHint);
+const duration = (range: Range) =>
+  anyDuration.refine((text) => bounds.isInRange(durationMs(text) ?? NaN, range), { message: `must be ${range.text}` });
+const number = (range: Range) =>
+  z.number().refine((value) => bounds.isInRange(value, range), { message: `must be ${range.text}` });
+const numberOrNone = (range: Range) =>
+  z.custom<number | 'none'>(
+    (value) => value === 'none' || value === 0 || (typeof value === 'number' && bounds.isInRange(value, range)),
+    { message: `must be ${range.text}, or none` },
+  );
+
+const retry = z.strictObject({
+  maxAttempts: number(bounds.attemptsRange).optional(),
+  initialDelay: duration(bounds.delayRange).optional(),
+  coefficient: number(bounds.coefficientRange).optional(),
+  maxDelay: duration(bounds.delayRange).optional(),
+  nonRetryableCodes: z.array(z.string().regex(bounds.errorCodePattern)).max(bounds.nonRetryableCodesMax).optional(),
+});
+
+const flow = z.strictObject({
+  paused: z.boolean().optional(),
+  maxRunning: numberOrNone(bounds.runningRange).optional(),
+  maxRunningPerKey: number(bounds.perKeyRange).optional(),
+  rate: z
+    .strictObject({ perSecond: numberOrNone(bounds.rateRange), burst: number(bounds.burstRange).optional() })
+    .optional(),
+  fairnessWeights: z
+    .record(z.string().min(1).max(bounds.fairnessKeyMax), number(bounds.weightRange))
+    .refine((weights) => Object.keys(weights).length <= bounds.fairnessWeightsMax, 'too many keys')
+    .optional(),
+});
+
+/** Settings that are not named have their defaults. */
+export const queueSettingsSchema = z.strictObject({
+  executionTimeout: duration(bounds.executionTimeoutRange).optional(),
+  heartbeatTimeout: z.union([z.literal('none'), anyDuration], 'none, or ' + durationHint).optional(),
+  retention: duration(bounds.retentionRange).optional(),
+  payloadRetention: duration(bounds.retentionRange).optional(),
+  maxDepth: numberOrNone(bounds.maxDepthRange).optional(),
+  maxBytes: numberOrNone(bounds.maxBytesRange).optional(),
+  retry: retry.optional(),
+  flow: flow.optional(),
+});
+
+export const queueGatewaySchema = z.strictObject({
+  address: hostPort,
+  /** The authority that signed the gateway's certificate; absent: no TLS. */
+  caPath: z.string().min(1).optional(),
+  /** The file with the token, if the gateway wants one. Its content is never part of a plan or a state. */
+  tokenFile: z.string().min(1).optional(),
+});
+
+export const declaredQueuesSchema = z
+  .record(z.string().regex(bounds.namePattern, 'a name of a queue: letters, digits, _ and -'), queueSettingsSchema)
+  .refine((queues) => Object.keys(queues).length <= 1_000, 'at most 1,000 queues');
+
+export const queuesSchema = z.strictObject({ gateway: queueGatewaySchema, declared: declaredQueuesSchema });
+/** On this machine the gateway is the environment's own. */
+export const localQueuesSchema = queuesSchema.partial({ gateway: true });
+
+export type QueueSettings = z.infer<typeof queueSettingsSchema>;
+export type QueueGateway = z.infer<typeof queueGatewaySchema>;
+export type DeclaredQueues = z.infer<typeof declaredQueuesSchema>;

@@ -1,0 +1,41 @@
+/**
+ * How the queues that are there differ from those that are declared. Terraform does not know them, so that the app asks
+ * the gateway itself when it synthesizes, within a bounded time. What nobody answers is not known: then nothing is mended.
+ */
+import { spawnSync } from 'node:child_process';
+import type { DeclaredQueues, QueueGateway } from '../config/queues.ts';
+import { exitCodes, troupeArguments, withQueueFile } from './troupe-command.ts';
+
+const patienceMs = 10_000;
+
+/** `unknown`: the gateway did not answer; `text`: stable as long as the difference is the same. */
+export type Drift =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'drift'; readonly text: string }
+  | { readonly kind: 'unknown'; readonly why: string };
+
+export function askDrift(gateway: QueueGateway, queues: DeclaredQueues): Drift {
+  const { status, stdout, stderr, error } = withQueueFile(queues, (path) => {
+    const args = troupeArguments(gateway, 'diff', path, '--json');
+    return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: patienceMs, killSignal: 'SIGKILL' });
+  });
+  if (status === exitCodes.ok) return { kind: 'none' };
+  if (status === exitCodes.different) return { kind: 'drift', text: differenceOf(stdout) };
+  return { kind: 'unknown', why: error?.message ?? messageOf(stderr) };
+}
+
+/** Of the error document that `--json` writes. */
+function messageOf(stderr: string): string {
+  try {
+    const { error } = JSON.parse(stderr) as { readonly error: { readonly code: string; readonly message: string } };
+    return `${error.code}: ${error.message}`;
+  } catch {
+    return stderr.trim();
+  }
+}
+
+/** Without queues that are as declared, and those that nobody declares. */
+function differenceOf(document: string): string {
+  const { queues } = JSON.parse(document) as { readonly queues: readonly { readonly action: string }[] };
+  return JSON.stringify(queues.filter(({ action }) => action === 'create' || action === 'update'));
+}
