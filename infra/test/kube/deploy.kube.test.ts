@@ -95,5 +95,14 @@ describe('cdktf deploy', () => {
     expect(succeeded).toBe(false);
     expect(text).toContain('environment.ts: namespace: a name of Kubernetes');
     expect(deployment.stateOf('app-kube')).toEqual(before);
+    deployment.writeEnvironment(kubeEnvironment(plane().kubeconfigPath));
+  });
+
+  it('destroys all that it has made, the namespace included', async () => {
+    await run('destroy', ...stacks);
+    for (const stack of stacks) expect(deployment.stateOf(stack)).toEqual([]);
+    const left = await plane().kubectl(['get', 'namespaces,priorityclasses', '-o', 'name']);
+    expect(left).toContain('namespace/default');
+    expect(left).not.toContain('troupe');
   });
 });

@@ -55,8 +55,10 @@ export function makeDeployment(home: string, app = defaultApp): Deployment {
       const program = `"${process.execPath}" "${app}"`;
       const settings = { language: 'typescript', app: program, projectId: 'troupe-test', sendCrashReports: 'false' };
       writeFileSync(join(folder, 'cdktf.json'), JSON.stringify(settings));
-      const unasked = ['--auto-approve', '--ignore-missing-stack-dependencies'];
-      const args = [command, ...stacks, '--skip-provider-lock', ...(command === 'diff' ? [] : unasked)];
+      // Only where it is needed: with this flag cdktf 0.21 never begins to destroy several stacks.
+      const alone = command === 'deploy' && stacks.length === 1 ? ['--ignore-missing-stack-dependencies'] : [];
+      const unasked = command === 'diff' ? [] : ['--auto-approve', ...alone];
+      const args = [command, ...stacks, '--skip-provider-lock', ...unasked];
       return run(process.execPath, [join(infra, 'node_modules/.bin/cdktf'), ...args], folder, env);
     },
     stateOf: (stack) => resourcesIn(join(folder, `terraform.${stack}.tfstate`)),
