@@ -77,7 +77,7 @@ describe('a sqlite file', () => {
     const stores = await Promise.all([harness.open(), harness.open(), harness.open()]);
     expect(stores.map((store) => store.kind)).toEqual(['sqlite', 'sqlite', 'sqlite']);
     const file = new DatabaseSync(harness.path);
-    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
     expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     file.close();
   });
