@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import eks from '../environments/eks.ts';
 import { App, Testing } from '../src/cdk.ts';
 import { EnvironmentError, parseEnvironment } from '../src/config/environment.ts';
@@ -279,13 +279,13 @@ describe('against the real provider', () => {
       : existsSync(join(mirror, 'registry.terraform.io/hashicorp/aws'))
         ? undefined
         : `${mirror} has no hashicorp/aws`;
-  const dir = mkdtempSync(join(tmpdir(), 'troupe-aws-'));
-  afterAll(() => {
-    rmSync(dir, { recursive: true, force: true });
-  });
   if (lack !== undefined) process.stderr.write(`skipped: 3 validations by terraform and hashicorp/aws: ${lack}\n`);
 
   it.skipIf(lack !== undefined).each(Object.entries(variants))('%s is valid', (_name, input) => {
+    const dir = mkdtempSync(join(tmpdir(), 'troupe-aws-'));
+    onTestFinished(() => {
+      rmSync(dir, { recursive: true, force: true });
+    });
     const rc = join(dir, 'terraformrc');
     writeFileSync(
       rc,
