@@ -1,7 +1,7 @@
 /** Texts of flags to values; what is wrong is said with the name of the flag. */
 import { failureReasons, jobStates } from '../domain/job.ts';
 import type { FailureReason, JobState } from '../domain/job.ts';
-import { parseDurationMs } from './duration-text.ts';
+import { parseDurationMs } from '../domain/duration-text.ts';
 import { UsageError } from './exit-code.ts';
 
 export function durationFlag(name: string): (text: string) => number {

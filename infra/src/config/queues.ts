@@ -8,26 +8,12 @@ import { hostPort } from './primitives.ts';
 
 type Range = bounds.Range;
 
-const unitsMs: ReadonlyMap<string, number> = new Map([
-  ['ms', 1],
-  ['s', 1_000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-  ['d', 86_400_000],
-]);
-
-function durationMs(text: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return undefined;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
-  return Math.round(
-    parts.reduce((sum, [, count = '', unit = '']) => sum + Number(count) * (unitsMs.get(unit) ?? 0), 0),
-  );
-}
-
 const durationHint = 'a duration such as 250ms, 90s, 5m, 1h30m, 7d';
-const anyDuration = z.string().refine((text) => durationMs(text) !== undefined, durationHint);
+const anyDuration = z.string().refine((text) => bounds.parseDurationMs(text) !== undefined, durationHint);
 const duration = (range: Range) =>
-  anyDuration.refine((text) => bounds.isInRange(durationMs(text) ?? NaN, range), { message: `must be ${range.text}` });
+  anyDuration.refine((text) => bounds.isInRange(bounds.parseDurationMs(text) ?? NaN, range), {
+    message: `must be ${range.text}`,
+  });
 const number = (range: Range) =>
   z.number().refine((value) => bounds.isInRange(value, range), { message: `must be ${range.text}` });
 const numberOrNone = (range: Range) =>

@@ -1,7 +1,7 @@
 /** What `troupe queues diff` and `apply` say, for people. Settings are named as in the file. */
 import type { QueuePlan, QueueStep, SettingChange, SettingValue } from '../../client/index.ts';
 import { defaultQueueName } from '../../domain/queue.ts';
-import { exactDurationText } from '../duration-text.ts';
+import { exactDurationText } from '../../domain/duration-text.ts';
 
 /** Those that the file calls otherwise than the client does. */
 const fileNames: ReadonlyMap<string, string> = new Map([

@@ -6,7 +6,7 @@ import { defaultQueueSettings, namePattern } from '../../domain/queue.ts';
 import { errorCodePattern, nonRetryableCodesMax } from '../../domain/retry-policy.ts';
 import * as ranges from '../../domain/setting-ranges.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
-import { parseDurationMs } from '../duration-text.ts';
+import { parseDurationMs } from '../../domain/duration-text.ts';
 import { given } from '../flag-values.ts';
 
 /** A value that `read` turns into a number, or into what is wrong with it. */
