@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { JobEvent, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { TroupeError } from '../../src/domain/errors.ts';
-import { eventually, startTestNats, testJobId } from '../support/nats.ts';
+import { eventually, linkedAgain, startTestNats, testJobId } from '../support/nats.ts';
 import { stopProcess } from '../support/stopped-process.ts';
 import type { TestNats } from '../support/nats.ts';
 
@@ -190,6 +190,7 @@ describe('publisher', () => {
       }
     });
     await eventually(() => confirmed.size > 1_000);
+    const plainIsBack = linkedAgain(plain);
     await nats.kill();
     await eventually(() => !bus.health().connected);
     // Without waiting for anything: before the event loop turns once.
@@ -201,6 +202,7 @@ describe('publisher', () => {
     await eventually(() => confirmed.size > before + 500);
     stop = true;
     await Promise.all(publishers);
+    await plainIsBack;
 
     expect(refused.length).toBeGreaterThan(0);
     for (const error of refused) expect(error.code).toBe('BROKER_UNAVAILABLE');

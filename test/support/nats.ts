@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats } from '../../src/adapters/nats/connect-nats.ts';
 import type { ConnectNatsOptions, NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import { findNatsServer } from '../../src/adapters/nats/server/find-nats-server.ts';
@@ -41,6 +42,17 @@ export const natsTestTelemetry: Telemetry = {
   gauge: () => ({ set: ignore }),
   histogram: () => ({ observe: ignore }),
 };
+
+/**
+ * Resolves when a stock connection is next back: call it before its server goes. What such a connection is given while
+ * it is away it throws away as it dials, so a request made too early is never answered.
+ */
+export async function linkedAgain(connection: NatsConnection): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type === 'reconnect') return;
+  }
+  throw new Error('closed for good');
+}
 
 /** Shared by all tests and by `troupe dev`: the binary is built once per machine. */
 export function natsCacheDir(): string {
