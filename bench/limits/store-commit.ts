@@ -68,7 +68,6 @@ class Committer {
       epoch: this.#epoch,
       commits: this.#commits,
       records: Array.from({ length: rows }, () => this.#record()),
-      keys: [],
     });
     if (outcome !== 'applied') throw new Error(outcome);
     this.#commits += 1;

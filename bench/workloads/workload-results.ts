@@ -104,13 +104,16 @@ async function backlogs(input: WorkloadsInput, say: (line: string) => void): Pro
   };
 }
 
+/** A round of the embedded store takes half a second for each kind: less of them say little. */
+const keyRounds = 7;
+
 /** Each kind of key in turn, so that whatever else the machine does meets all of them. */
 async function keyed(input: WorkloadsInput, say: (line: string) => void): Promise<KeysResult> {
   const { system, quick, threads, folder } = input;
   const common = { address: system.address, natsUrl: system.natsUrl, systemPid: system.pid, threads, folder };
   const rates: Record<KeyKind, number[]> = { none: [], idempotency: [], unique: [], window: [] };
   const kinds = Object.keys(rates) as KeyKind[];
-  for (let round = 0; round <= (quick ? 1 : 3); round += 1) {
+  for (let round = 0; round <= (quick ? 1 : keyRounds); round += 1) {
     for (const keys of kinds) {
       const task: BacklogInput = { ...common, jobs: quick ? 1_000 : 5_000, batch: 1, callers: 64, keys };
       const { submittedPerSecond } = await run<BacklogResult>(input, './backlog.ts', task);

@@ -150,6 +150,14 @@ export interface Checkpoint {
   readonly atMs: number;
 }
 
+/** What a repeat of a submit is known by. */
+export interface RequestKey {
+  /** Tenant and idempotency key, hashed; at most 64 characters. */
+  readonly keyHash: string;
+  /** Of what was asked for: the same key with another content is a mistake. */
+  readonly contentHash: string;
+}
+
 /** The attempt that holds the job now. A report without this exact token changes nothing. */
 export interface RunLease {
   readonly token: string;
@@ -194,6 +202,8 @@ export interface TrailEntry {
 export interface JobRecord {
   readonly id: JobId;
   readonly spec: JobSpec;
+  /** Absent: it was submitted without an idempotency key, or before records told. */
+  readonly requestKey?: RequestKey;
   readonly state: JobState;
   /** Number of the last event; grows with each transition, so it orders the versions of a record. */
   readonly seq: number;

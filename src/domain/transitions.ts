@@ -6,7 +6,7 @@
  * or reordered report is harmless by construction.
  */
 import { assertNever, invariant } from './errors.ts';
-import type { Checkpoint, Failure, JobRecord, JobSpec, JobState, Payload, TrailEntry } from './job.ts';
+import type { Checkpoint, Failure, JobRecord, JobSpec, JobState, Payload, RequestKey, TrailEntry } from './job.ts';
 import { isTerminal, trailMax } from './job.ts';
 import type { JobId } from './job-id.ts';
 import { withLog } from './job-log.ts';
@@ -65,13 +65,19 @@ interface Moment {
 
 const refused = (refusal: Refusal): Decision => ({ kind: 'refused', refusal });
 
-export function acceptJob(input: { readonly id: JobId; readonly spec: JobSpec; readonly nowMs: number }): JobRecord {
-  const { id, spec, nowMs } = input;
+export function acceptJob(input: {
+  readonly id: JobId;
+  readonly spec: JobSpec;
+  readonly requestKey?: RequestKey | undefined;
+  readonly nowMs: number;
+}): JobRecord {
+  const { id, spec, requestKey, nowMs } = input;
   const scheduled = spec.runAtMs !== undefined && spec.runAtMs > nowMs;
   const entry: TrailEntry = { seq: 1, type: scheduled ? 'scheduled' : 'queued', atMs: nowMs, attempt: 0 };
   return {
     id,
     spec,
+    ...(requestKey !== undefined && { requestKey }),
     state: scheduled ? 'SCHEDULED' : 'QUEUED',
     seq: 1,
     attempt: 0,

@@ -137,6 +137,25 @@ describe('gap', () => {
     expect(gap.ends(jobId)).toBe(1);
   });
 
+  it('end of a job with a key durable, the key not stored', async () => {
+    const { node, troupe, view } = await gap.alone();
+    view.refuseKeys();
+    const jobId = await gap.submit(troupe, 'test.work', { ...work, ledger: gap.ledger }, 'k');
+    await gap.endsOnce(troupe, jobId, 'SUCCEEDED');
+    await node.kill();
+    expect(view.keys()).toBe(0);
+    const next = (await gap.cluster.restartNode(node)).client({ retry: { maxAttempts: 1 } });
+    // Found in the record; and written by the new owner, once that can be done.
+    const again = { ...work, ledger: gap.ledger };
+    expect(await gap.submitUntilAccepted(next, 'test.work', again, 'k')).toBe(jobId);
+    expect(view.keys()).toBe(0);
+    view.takeKeys();
+    await gap.cluster.waitFor('its key is stored', () => view.keys() === 1, 10_000);
+    expect(await gap.submit(next, 'test.work', again, 'k')).toBe(jobId);
+    await gap.endsOnce(next, jobId, 'SUCCEEDED');
+    expect(gap.starts(jobId)).toBe(1);
+  });
+
   it('cancel durable, the run not told', async () => {
     const { shards, troupe, view } = await gap.apart('workers');
     const jobId = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, 'k');

@@ -1,7 +1,7 @@
 /** What is past its retention is gone for every reader, and takes nothing with it. */
 import { describe, expect, it } from 'vitest';
 import { bucketMs } from '../../src/domain/job-id.ts';
-import { bucketAgo, freshQueueNo, freshShard, PartitionOwner, readAll, recordIn } from '../support/stores.ts';
+import { bucketAgo, freshQueueNo, freshShard, keyEntry, PartitionOwner, readAll, recordIn } from '../support/stores.ts';
 import type { StoreUnderTest } from '../support/stores.ts';
 
 const shortMs = 3_000;
@@ -19,8 +19,9 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       const brief = recordIn(partition, { queueNo, retentionMs });
       const lasting = recordIn(partition, { queueNo });
       const expiresAtMs = Date.now() + shortMs;
-      const key = { keyHash: brief.id, jobId: brief.id, contentHash: 'c', expiresAtMs };
-      expect(await owner.commit([brief, lasting], [key])).toBe('applied');
+      const key = keyEntry(brief, { expiresAtMs });
+      expect(await owner.commit([brief, lasting])).toBe('applied');
+      await first.jobs.putKeys(partition.shard, [key]);
       expect(await second.jobs.findJob(brief.id)).toEqual(brief);
       expect((await second.jobs.findKeys(partition.shard, [key.keyHash])).get(key.keyHash)).toEqual(key);
 

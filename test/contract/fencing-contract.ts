@@ -1,4 +1,4 @@
-/** A former owner can change nothing: not a job, not a bucket, not a key, not a watermark. */
+/** A former owner can change nothing: not a job, not a bucket, not a watermark. */
 import { describe, expect, it } from 'vitest';
 import type { Watermark } from '../../src/application/ports/job-store.ts';
 import { bucketAgo, freshShard, PartitionOwner, readAll, recordIn } from '../support/stores.ts';
@@ -130,21 +130,6 @@ export function describeFencing(use: () => StoreUnderTest): void {
       await second.jobs.sealBucket(partition, present.epoch);
       await first.jobs.openBucket(partition, old.epoch);
       expect(await second.jobs.openBuckets(shard)).toEqual([]);
-    });
-
-    it('cannot overwrite a key of its successor', async () => {
-      const { first, second } = use();
-      const partition = { shard: freshShard(), bucket: bucketAgo(0) };
-      const old = await PartitionOwner.take(first, partition);
-      const present = await PartitionOwner.take(second, partition);
-      const [mine, theirs] = [recordIn(partition), recordIn(partition)];
-      const key = { keyHash: 'k'.repeat(64), contentHash: 'c', expiresAtMs: Date.now() + 600_000 };
-      expect(await present.commit([mine], [{ ...key, jobId: mine.id }])).toBe('applied');
-      expect(await old.commit([theirs], [{ ...key, jobId: theirs.id }])).toBe('deposed');
-      expect((await second.jobs.findKeys(partition.shard, [key.keyHash])).get(key.keyHash)).toEqual({
-        ...key,
-        jobId: mine.id,
-      });
     });
 
     it('cannot overwrite the watermark of its successor', async () => {

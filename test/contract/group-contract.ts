@@ -35,26 +35,9 @@ export function describeGroups(use: () => StoreUnderTest): void {
       const owner = await PartitionOwner.take(first, partition);
       for (let n = 0; n < 20; n += 1) {
         const record = recordIn(partition);
-        const key = { keyHash: record.id, jobId: record.id, contentHash: 'c', expiresAtMs: Date.now() + 600_000 };
-        await owner.commit([record], [key]);
+        await owner.commit([record]);
         expect(await second.jobs.findJob(record.id)).toEqual(record);
-        expect((await second.jobs.findKeys(partition.shard, [key.keyHash])).get(key.keyHash)).toEqual(key);
       }
-    });
-
-    it('has its keys found together, each with its own job, and those that nobody has left out', async () => {
-      const { first, second } = use();
-      const partition = freshPartition();
-      const owner = await PartitionOwner.take(first, partition);
-      const records = recordsIn(partition, 100);
-      const expiresAtMs = Date.now() + 600_000;
-      const keys = records.map(({ id }) => ({ keyHash: `k.${id}`, jobId: id, contentHash: `c.${id}`, expiresAtMs }));
-      await owner.commit(records, keys);
-      const asked = keys.flatMap(({ keyHash }) => [keyHash, `${keyHash}.other`]);
-      const found = await second.jobs.findKeys(partition.shard, asked);
-      expect(found).toEqual(new Map(keys.map((key) => [key.keyHash, key])));
-      expect(await second.jobs.findKeys(freshShard(), asked)).toEqual(new Map());
-      expect(await second.jobs.findKeys(partition.shard, [])).toEqual(new Map());
     });
 
     it('under a wrong count is a broken promise of the caller and writes nothing', async () => {
@@ -84,7 +67,7 @@ export function describeGroups(use: () => StoreUnderTest): void {
       const { first } = use();
       const partition = freshPartition();
       const { epoch } = await first.jobs.takeShard(partition.shard, 'a');
-      const group = { partition, epoch, commits: 0, records: [recordIn(partition)], keys: [] };
+      const group = { partition, epoch, commits: 0, records: [recordIn(partition)] };
       expect(await first.jobs.commit(group)).toBe('deposed');
       expect(await readAll(first, partition)).toEqual([]);
     });

@@ -10,6 +10,7 @@ import type { Clock } from '../../src/application/ports/runtime.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import {
   bucketAgo,
+  keyEntry,
   makeSqliteHarness,
   PartitionOwner,
   readAll,
@@ -77,7 +78,7 @@ describe('a sqlite file', () => {
     const stores = await Promise.all([harness.open(), harness.open(), harness.open()]);
     expect(stores.map((store) => store.kind)).toEqual(['sqlite', 'sqlite', 'sqlite']);
     const file = new DatabaseSync(harness.path);
-    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 });
     expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     file.close();
   });
@@ -154,8 +155,11 @@ describe('a sqlite file', () => {
     const expiresAtMs = nowMs + 60_000;
     for (let n = 0; n < 3; n += 1) {
       const records = recordsIn(partition, 400, { retentionMs: 60_000 });
-      const keys = records.map(({ id }) => ({ keyHash: id, jobId: id, contentHash: 'c', expiresAtMs }));
-      await owner.commit(n === 0 ? [...records, lasting] : records, keys);
+      await owner.commit(n === 0 ? [...records, lasting] : records);
+      await store.jobs.putKeys(
+        partition.shard,
+        records.map((record) => keyEntry(record, { expiresAtMs })),
+      );
     }
     await store.payloads.putPayload({ id: 'p', bytes: new Uint8Array(3 << 20), expiresAtMs });
     /** Fires the sweep and waits until it has asked for its next turn. */

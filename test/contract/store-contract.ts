@@ -7,6 +7,7 @@ import type { StoreHarness, StoreUnderTest } from '../support/stores.ts';
 import { describeExpiry } from './expiry-contract.ts';
 import { describeFencing } from './fencing-contract.ts';
 import { describeGroups } from './group-contract.ts';
+import { describeKeys } from './key-contract.ts';
 import { describeListing } from './listing-contract.ts';
 import { describePayloads } from './payload-contract.ts';
 import { describeQueuesAndFacts } from './queue-contract.ts';
@@ -27,6 +28,7 @@ export function describeStoreContract(name: string, make: () => StoreHarness | P
     });
     describeFencing(use);
     describeGroups(use);
+    describeKeys(use);
     describeListing(use);
     describeExpiry(use);
     describePayloads(use);

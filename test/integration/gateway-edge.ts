@@ -107,7 +107,7 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
       state = { epoch, commits: opened.commits };
       commits.set(name, state);
     }
-    const outcome = await store.jobs.commit({ partition, ...state, records: [record], keys: [] });
+    const outcome = await store.jobs.commit({ partition, ...state, records: [record] });
     if (outcome !== 'applied') throw new Error('the only owner was deposed');
     state.commits += 1;
     records.set(record.id, record);

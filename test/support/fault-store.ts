@@ -8,6 +8,9 @@ export interface StoreView {
   jobs(): readonly JobRecord[];
   payloads(): number;
   keys(): number;
+  /** No key can be stored until it may be again; all else goes on. */
+  refuseKeys(): void;
+  takeKeys(): void;
   queues(): number;
   /** No commit can be made until it is unlocked; readers go on. */
   lock(): void;
@@ -32,6 +35,14 @@ export function openStoreView(path: string): StoreView {
         .flatMap((row) => parse(row) ?? []),
     payloads: () => Number(reader.prepare('SELECT count(DISTINCT id) AS n FROM payload_parts').get()?.['n']),
     keys: () => count('idempotency_keys'),
+    refuseKeys: () => {
+      writer.exec(
+        `CREATE TRIGGER no_keys BEFORE INSERT ON idempotency_keys BEGIN SELECT RAISE(ABORT, 'a test says so'); END`,
+      );
+    },
+    takeKeys: () => {
+      writer.exec('DROP TRIGGER no_keys');
+    },
     queues: () => count('queues'),
     lock: () => {
       writer.exec('BEGIN IMMEDIATE');

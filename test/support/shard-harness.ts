@@ -41,6 +41,8 @@ export interface ShardHarness {
   readonly missing: Set<string>;
   /** Whether keys can be looked up. */
   keys: 'up' | 'down';
+  /** Whether keys can be stored. */
+  keyWrites: 'up' | 'down';
   /** Of each question about keys, what was asked. */
   readonly keyQuestions: (readonly string[])[];
   streams: string;
@@ -63,6 +65,7 @@ export interface ShardHarness {
 
 export const harnessShard = 3;
 export const harnessBacklogMax = 300;
+export const harnessUndurableMax = 400;
 
 export async function createShardHarness(options: { readonly seed?: number } = {}): Promise<ShardHarness> {
   const kit = createTestKit(options.seed === undefined ? {} : { seed: options.seed });
@@ -86,6 +89,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     lease: true,
     missing: new Set(),
     keys: 'up',
+    keyWrites: 'up',
     keyQuestions: [],
     streams: 'one',
     rules: new Map(),
@@ -144,7 +148,12 @@ export async function createShardHarness(options: { readonly seed?: number } = {
           };
         },
       },
-      limits: { ...defaultShardLimits, recentMax: 50, backlogMax: harnessBacklogMax },
+      limits: {
+        ...defaultShardLimits,
+        recentMax: 50,
+        backlogMax: harnessBacklogMax,
+        undurableMax: harnessUndurableMax,
+      },
       metrics: createShardMetrics(kit.telemetry),
       stopRun: (node, stop) => harness.stops.push({ ...stop, node }),
       everyNodeHas: ({ version }) => version === undefined,
@@ -186,7 +195,10 @@ export async function createShardHarness(options: { readonly seed?: number } = {
   return harness;
 }
 
-function faulty(jobs: JobStore, harness: Pick<ShardHarness, 'fates' | 'keys' | 'keyQuestions'>): JobStore {
+function faulty(
+  jobs: JobStore,
+  harness: Pick<ShardHarness, 'fates' | 'keys' | 'keyQuestions' | 'keyWrites'>,
+): JobStore {
   return new Proxy(jobs, {
     get(target, name) {
       if (name === 'findKeys') {
@@ -194,6 +206,12 @@ function faulty(jobs: JobStore, harness: Pick<ShardHarness, 'fates' | 'keys' | '
           harness.keyQuestions.push(keyHashes);
           if (harness.keys === 'down') return Promise.reject(new TroupeError('STORE_UNAVAILABLE'));
           return target.findKeys(shard, keyHashes);
+        };
+      }
+      if (name === 'putKeys') {
+        return async (...given: Parameters<JobStore['putKeys']>) => {
+          if (harness.keyWrites === 'down') throw new TroupeError('STORE_UNAVAILABLE');
+          await target.putKeys(...given);
         };
       }
       if (name !== 'commit') {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
-import type { CommitGroup, Partition } from '../../src/application/ports/job-store.ts';
+import type { CommitGroup, IdempotencyEntry, Partition } from '../../src/application/ports/job-store.ts';
 import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
@@ -177,15 +177,28 @@ export class PartitionOwner {
     return new PartitionOwner(store, partition, epoch, opened.commits);
   }
 
-  group(records: readonly JobRecord[], keys: CommitGroup['keys'] = []): CommitGroup {
-    return { partition: this.partition, epoch: this.epoch, commits: this.commits, records, keys };
+  group(records: readonly JobRecord[]): CommitGroup {
+    return { partition: this.partition, epoch: this.epoch, commits: this.commits, records };
   }
 
-  async commit(records: readonly JobRecord[], keys: CommitGroup['keys'] = []): Promise<'applied' | 'deposed'> {
-    const outcome = await this.store.jobs.commit(this.group(records, keys));
+  async commit(records: readonly JobRecord[]): Promise<'applied' | 'deposed'> {
+    const outcome = await this.store.jobs.commit(this.group(records));
     if (outcome === 'applied') this.commits += 1;
     return outcome;
   }
+}
+
+/** What the record of a job would say of a key, for ten minutes. */
+export function keyEntry(record: JobRecord, more: Partial<IdempotencyEntry> = {}): IdempotencyEntry {
+  const { id: jobId, createdAtMs: rankMs } = record;
+  return {
+    keyHash: `k.${jobId}`,
+    jobId,
+    contentHash: `c.${jobId}`,
+    expiresAtMs: Date.now() + 600_000,
+    rankMs,
+    ...more,
+  };
 }
 
 export async function readAll(store: Store, partition: Partition): Promise<readonly JobRecord[]> {

@@ -14,6 +14,21 @@ export function ownershipDoubt({ services }: ShardCore): TroupeError | undefined
   return new TroupeError('SHARD_UNAVAILABLE', { message: 'the lease is not sure' });
 }
 
+/**
+ * The holder of a key, for an answer that says no more than that. It must be durable, or the answer could name a job
+ * that a crash takes back; and whoever gives it must be the owner still, or the key could be another's by now.
+ */
+export function withHolder(
+  core: ShardCore,
+  jobId: JobRecord['id'],
+  slot: Pick<Slot<never>, 'fail'>,
+  then: (record: JobRecord) => void,
+): void {
+  const doubt = ownershipDoubt(core);
+  if (doubt === undefined) withRecord(core, jobId, slot, then);
+  else slot.fail(doubt);
+}
+
 /** Continues with the record, or fails the slot. */
 export function withRecord(
   core: ShardCore,

@@ -5,21 +5,14 @@
  *
  * A flush whose outcome is unknown is settled by a linearizable read of the commit count before anything else is written.
  */
-import type { IdempotencyEntry, JobStore, Partition } from '../../application/ports/job-store.ts';
+import type { JobStore, Partition } from '../../application/ports/job-store.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
 interface Pending {
   record: JobRecord;
-  keys: readonly IdempotencyEntry[];
   readonly done: ((record: JobRecord) => void)[];
-}
-
-/** One flush on its way: what it carries and whom to tell. */
-interface Flight {
-  readonly items: readonly Pending[];
-  readonly keys: readonly IdempotencyEntry[];
 }
 
 export type FlushResult = 'applied' | 'deposed';
@@ -39,7 +32,8 @@ export class PartitionWriter {
   readonly partition: Partition;
   readonly #options: PartitionWriterOptions;
   readonly #pending = new Map<JobId, Pending>();
-  #flight: Flight | undefined;
+  /** What the flush on its way carries, and whom to tell. */
+  #flight: readonly Pending[] | undefined;
   /** Somebody waits for a decision that is pending. */
   #urgent = false;
   #commits: number | undefined;
@@ -52,12 +46,12 @@ export class PartitionWriter {
 
   /** Decisions not yet durable. */
   get backlog(): number {
-    return this.#pending.size + (this.#flight?.items.length ?? 0);
+    return this.#pending.size + (this.#flight?.length ?? 0);
   }
 
   /** Records in the flush under way. */
   get inFlight(): number {
-    return this.#flight?.items.length ?? 0;
+    return this.#flight?.length ?? 0;
   }
 
   get dirty(): boolean {
@@ -72,15 +66,15 @@ export class PartitionWriter {
   /** Time of the oldest decision that is not durable yet. */
   oldestAtMs(): number {
     let oldest = Infinity;
-    for (const { record } of this.#flight?.items ?? []) oldest = Math.min(oldest, record.updatedAtMs);
+    for (const { record } of this.#flight ?? []) oldest = Math.min(oldest, record.updatedAtMs);
     for (const { record } of this.#pending.values()) oldest = Math.min(oldest, record.updatedAtMs);
     return oldest;
   }
 
   /** `done` is called with the record that became durable: this one, or a newer one of the same job. */
-  add(record: JobRecord, done?: (record: JobRecord) => void, keys?: readonly IdempotencyEntry[]): void {
+  add(record: JobRecord, done?: (record: JobRecord) => void): void {
     this.#urgent = true;
-    this.#add(record, done, keys);
+    this.#add(record, done);
   }
 
   /** A decision that nobody waits for. */
@@ -88,20 +82,19 @@ export class PartitionWriter {
     this.#add(record, done);
   }
 
-  #add(record: JobRecord, done?: (record: JobRecord) => void, keys: readonly IdempotencyEntry[] = []): void {
+  #add(record: JobRecord, done?: (record: JobRecord) => void): void {
     const present = this.#pending.get(record.id);
     if (present === undefined) {
-      this.#pending.set(record.id, { record, keys, done: done === undefined ? [] : [done] });
+      this.#pending.set(record.id, { record, done: done === undefined ? [] : [done] });
       return;
     }
     present.record = record;
-    if (keys.length > 0) present.keys = [...present.keys, ...keys];
     if (done !== undefined) present.done.push(done);
   }
 
   /** Calls back once the flush under way has landed, if the job is part of it; else answers `false`. */
   whenLanded(id: JobId, done: (record: JobRecord) => void): boolean {
-    const pending = this.#flight?.items.find(({ record }) => record.id === id);
+    const pending = this.#flight?.find(({ record }) => record.id === id);
     pending?.done.push(done);
     return pending !== undefined;
   }
@@ -110,27 +103,25 @@ export class PartitionWriter {
   flush(): Promise<FlushResult> | undefined {
     if (this.#flight !== undefined || this.#pending.size === 0) return undefined;
     const items: Pending[] = [];
-    const keys: IdempotencyEntry[] = [];
     for (const [id, pending] of this.#pending) {
       if (items.length === this.#options.groupMaxRecords) break;
       this.#pending.delete(id);
       items.push(pending);
-      keys.push(...pending.keys);
     }
     if (this.#pending.size === 0) this.#urgent = false;
-    this.#flight = { items, keys };
-    return this.#write(this.#flight);
+    this.#flight = items;
+    return this.#write(items);
   }
 
   /** The flush was applied: tells everyone who waited for it. Returns the records that are durable now. */
   landed(): readonly JobRecord[] {
-    const items = this.#flight?.items ?? [];
+    const items = this.#flight ?? [];
     this.#flight = undefined;
     for (const { record, done } of items) for (const tell of done) tell(record);
     return items.map(({ record }) => record);
   }
 
-  async #write(flight: Flight): Promise<FlushResult> {
+  async #write(items: readonly Pending[]): Promise<FlushResult> {
     if (this.#commits === undefined) {
       const opened = await this.#retry(() => this.#options.store.openBucket(this.partition, this.#options.epoch));
       if (opened.kind === 'deposed') return 'deposed';
@@ -141,8 +132,7 @@ export class PartitionWriter {
       partition: this.partition,
       epoch: this.#options.epoch,
       commits,
-      records: flight.items.map(({ record }) => record),
-      keys: flight.keys,
+      records: items.map(({ record }) => record),
     };
     const outcome = await this.#retry(async () => {
       try {

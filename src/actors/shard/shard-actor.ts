@@ -86,7 +86,7 @@ async function startShard(
           core.handOver(message.done);
           break;
       }
-      core.lookups.send();
+      core.keys.lookups.send();
     },
     onStop() {
       stopServing();

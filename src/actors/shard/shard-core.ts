@@ -2,7 +2,6 @@
  * The working memory of a shard: jobs, open partitions, deadlines, outbox; and the one way a decision takes:
  * decide → table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
-import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { isTerminal, trailMax } from '../../domain/job.ts';
@@ -16,18 +15,15 @@ import { Allotter } from './allotter.ts';
 import { BatchReply } from './batch-reply.ts';
 import { DeadlineWatch } from './deadline-watch.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { IdempotencyKeys } from './idempotency-keys.ts';
-import { KeyLookups } from './key-lookups.ts';
 import type { JobEntry } from './job-table.ts';
 import { jobFacts, JobTable } from './job-table.ts';
 import { deposed, OwnershipProof } from './ownership-proof.ts';
 import { PartitionSet } from './partition-set.ts';
+import { ShardKeys } from './shard-keys.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import { ShardLogs } from './shard-logs.ts';
 import type { ShardServices } from './shard-services.ts';
 import type { TakenShard } from './take-over.ts';
-import { UniqueKeys } from './unique-keys.ts';
-import { UniqueWindows } from './unique-windows.ts';
 
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */
@@ -41,10 +37,7 @@ export class ShardCore {
   readonly services: ShardServices;
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
-  readonly keys: IdempotencyKeys;
-  readonly lookups: KeyLookups;
-  readonly unique = new UniqueKeys();
-  readonly windows: UniqueWindows;
+  readonly keys: ShardKeys;
   readonly dispatcher: Dispatcher;
   readonly allotter: Allotter;
   readonly logs = new ShardLogs();
@@ -70,12 +63,10 @@ export class ShardCore {
     this.#deadlines = new DeadlineWatch(context, () => this.nowMs());
     this.#partitions = new PartitionSet(shard, this.epoch, services, context);
     this.table = new JobTable(services.limits.recentMax);
-    this.keys = new IdempotencyKeys(services.limits.recentMax * 4);
-    const { store, limits } = services;
-    this.lookups = new KeyLookups({ shard, store, context, decided: () => this.askFlush() });
-    this.windows = new UniqueWindows({
-      ...{ store, lookups: this.lookups, max: limits.recentMax * 4 },
+    this.keys = new ShardKeys({
+      ...{ shard, services, context },
       nowMs: () => this.nowMs(),
+      decided: () => this.askFlush(),
     });
     this.nextId = createJobIdGenerator({ shard, nowMs: () => this.nowMs(), random: context.random });
     this.dispatcher = new Dispatcher({
@@ -92,9 +83,9 @@ export class ShardCore {
     this.#load(taken);
   }
 
-  /** Decisions that wait for the store. */
+  /** Decisions, and keys of ended jobs, that wait for the store. */
   get undurable(): number {
-    return this.#partitions.undurable;
+    return this.#partitions.undurable + this.keys.backlog;
   }
 
   /** Never steps back, so that what was decided later is never stamped earlier. */
@@ -114,10 +105,10 @@ export class ShardCore {
   }
 
   /** A new job. `done` when it is durable. */
-  accept(record: JobRecord, done: () => void, keys: readonly IdempotencyEntry[] = []): void {
+  accept(record: JobRecord, done: () => void): void {
     const entry = this.table.add(record, { durable: false, publishedSeq: 0, nowMs: this.context.clock.monotonicMs() });
-    this.unique.hold(record);
-    this.#partitions.of(record).add(record, done, keys);
+    this.keys.accepted(record);
+    this.#partitions.of(record).add(record, done);
     this.#deadlines.watch(entry.current);
   }
 
@@ -225,10 +216,8 @@ export class ShardCore {
     const nowMs = this.nowMs();
     this.#ownership.askIfDue();
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
-    this.keys.expire(nowMs);
-    this.windows.expire(nowMs);
+    this.keys.tick(nowMs, this.context.clock.monotonicMs());
     this.table.queues.sweep(nowMs);
-    this.unique.expire(this.context.clock.monotonicMs());
     this.allotter.tick();
     this.dispatcher.tick(nowMs);
     this.#tellMeasures(nowMs);
@@ -294,9 +283,9 @@ export class ShardCore {
       for (const record of records) {
         this.#lastNowMs = Math.max(this.#lastNowMs, Math.min(record.updatedAtMs, this.context.clock.nowMs()));
         this.dispatcher.restoreEvents(record, watermark);
+        this.keys.restored(record);
         if (isTerminal(record.state)) continue;
         const entry = this.table.add(record, { durable: true, publishedSeq: record.seq, nowMs: heardMs });
-        this.unique.hold(record);
         this.#deadlines.watch(entry.current);
       }
     }
@@ -311,8 +300,7 @@ export class ShardCore {
     this.logs.landed(record);
     if (isTerminal(record.state)) {
       this.table.retire(entry, record);
-      this.windows.ended(record);
-      this.unique.free(record);
+      this.keys.ended(record);
     } else if (record.state === 'CANCELLING' && record.run !== undefined) {
       this.services.stopRun(record.run.node, { jobId: record.id, token: record.run.token, why: 'cancel' });
     }
@@ -324,18 +312,18 @@ export class ShardCore {
     this.context.setTimer('flush-soon', grantFlushMs, { kind: 'flush-soon' });
   }
 
-  /** Unfinished jobs, or facts that JetStream does not have yet. */
+  /** Unfinished jobs, or facts that JetStream, or keys that the store, does not have yet. */
   #bucketsInUse(): (bucket: number) => boolean {
     const used = new Set<number>();
     for (const entry of this.table.entries()) used.add(bucketOf(entry.current.id));
-    return (bucket) => used.has(bucket) || this.dispatcher.backlogOf(bucket) > 0;
+    return (bucket) => used.has(bucket) || this.dispatcher.backlogOf(bucket) > 0 || this.keys.isOpen(bucket);
   }
 
   #checkHandOver(): void {
     const order = this.#handedOver;
     if (order === undefined) return;
     const late = this.context.clock.monotonicMs() >= order.untilMs;
-    if (!late && (this.undurable > 0 || this.dispatcher.backlog > 0)) return;
+    if (!late && (this.#partitions.undurable > 0 || this.dispatcher.backlog > 0)) return;
     this.#handedOver = undefined;
     this.dispatcher.saveWatermark(this.nowMs());
     order.done();

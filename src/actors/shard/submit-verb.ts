@@ -2,25 +2,20 @@
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { SubmitItem, SubmitResult } from '../../application/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import type { UniqueKey } from '../../domain/job.ts';
+import type { RequestKey, UniqueKey } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { retryAfterMs } from '../../domain/retry-after.ts';
 import { acceptJob } from '../../domain/transitions.ts';
 import type { Slot } from './batch-reply.ts';
-import { withRecord } from './job-lookup.ts';
+import { withHolder } from './job-lookup.ts';
 import type { ShardCore } from './shard-core.ts';
 import { meetFormer, meetHolder } from './unique-conflict.ts';
-
-interface Key {
-  readonly keyHash: string;
-  readonly contentHash: string;
-}
 
 /** One submit on its way. */
 interface Submission {
   readonly item: SubmitItem;
   readonly slot: Slot<SubmitResult>;
-  readonly key?: Key;
+  readonly key?: RequestKey;
 }
 
 export function submit(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>): void {
@@ -70,16 +65,10 @@ function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false):
     return;
   }
   if (spec.unique !== undefined && !hasUniqueKey(core, submission, spec.unique, isLookedUp)) return;
-  const nowMs = core.nowMs();
-  const record = acceptJob({ id: core.nextId(spec.queueNo), spec, nowMs });
-  const entry = key && { ...key, jobId: record.id, expiresAtMs: nowMs + spec.retentionMs };
-  if (entry !== undefined) core.keys.set(entry);
-  const window = core.windows.take(record);
-  const done = (): void => {
-    core.windows.taken(window);
+  const record = acceptJob({ id: core.nextId(spec.queueNo), spec, requestKey: key, nowMs: core.nowMs() });
+  core.accept(record, () => {
     slot.ok({ record, duplicate: false });
-  };
-  core.accept(record, done, entry === undefined ? window : [entry, ...window]);
+  });
 }
 
 /** False: another job has the key, or it is being found out; the slot is answered then. */
@@ -90,13 +79,13 @@ function hasUniqueKey(
   isLookedUp: boolean,
 ): boolean {
   const { item, slot } = submission;
-  const holder = core.unique.holderOf(item);
+  const holder = core.keys.unique.holderOf(item);
   if (holder !== undefined) {
     // From the beginning: meanwhile a repeat of this very submit may have been accepted.
     meetHolder(core, { item, holder, onConflict, slot, again: () => begin(core, submission) });
     return false;
   }
-  const former = core.windows.holderOf(item.spec);
+  const former = core.keys.windows.holderOf(item.spec);
   if (former === 'unknown' && !isLookedUp) {
     lookUpWindow(core, submission);
     return false;
@@ -109,18 +98,18 @@ function hasUniqueKey(
 
 /** Whether a job that has ended holds the unique key still. Others may be accepted while the store is asked. */
 function lookUpWindow(core: ShardCore, submission: Submission): void {
-  core.windows.find(submission.item.spec, (trouble) => {
+  core.keys.windows.find(submission.item.spec, (trouble) => {
     decideNow(core, submission, { isLookedUp: true, trouble });
   });
 }
 
-function submitWithKey(core: ShardCore, submission: Submission, { keyHash }: Key): void {
+function submitWithKey(core: ShardCore, submission: Submission, { keyHash }: RequestKey): void {
   if (answeredByKnownKey(core, submission)) return;
-  core.lookups.ask({
+  core.keys.lookups.ask({
     keyHash,
     counts: ({ jobId }) => isRecorded(core, jobId),
     then: (answer) => {
-      if ('row' in answer && answer.row !== undefined) core.keys.set(answer.row);
+      if ('row' in answer && answer.row !== undefined) core.keys.requests.found(answer.row);
       decideNow(core, submission, {
         isLookedUp: false,
         trouble: 'trouble' in answer ? answer.trouble : undefined,
@@ -147,19 +136,16 @@ async function isRecorded({ table, services }: ShardCore, jobId: JobId): Promise
 }
 
 function answeredByKnownKey(core: ShardCore, { key, slot }: Submission): boolean {
-  const entry = key && core.keys.get(key.keyHash, core.nowMs());
+  const entry = key && core.keys.requests.get(key.keyHash, core.nowMs());
   if (key === undefined || entry === undefined) return false;
   answerKnownKey(core, entry, key, slot);
   return true;
 }
 
-function answerKnownKey(core: ShardCore, entry: IdempotencyEntry, key: Key, slot: Slot<SubmitResult>): void {
+function answerKnownKey(core: ShardCore, entry: IdempotencyEntry, key: RequestKey, slot: Slot<SubmitResult>): void {
   const { jobId } = entry;
-  if (entry.contentHash !== key.contentHash) {
-    slot.fail(new TroupeError('IDEMPOTENCY_KEY_REUSED', { metadata: { jobId } }));
-    return;
-  }
-  withRecord(core, jobId, slot, (record) => {
-    slot.ok({ record, duplicate: true });
+  withHolder(core, jobId, slot, (record) => {
+    if (entry.contentHash === key.contentHash) slot.ok({ record, duplicate: true });
+    else slot.fail(new TroupeError('IDEMPOTENCY_KEY_REUSED', { metadata: { jobId } }));
   });
 }

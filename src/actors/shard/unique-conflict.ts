@@ -5,7 +5,7 @@ import { isTerminal } from '../../domain/job.ts';
 import type { JobRecord, UniqueConflict } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { Slot } from './batch-reply.ts';
-import { withRecord } from './job-lookup.ts';
+import { withHolder } from './job-lookup.ts';
 import type { JobEntry } from './job-table.ts';
 import type { ShardCore } from './shard-core.ts';
 
@@ -32,16 +32,16 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
   }
   switch (onConflict) {
     case 'reject':
-      slot.fail(taken(entry.current));
+      refuse(core, conflict);
       return;
     case 'return-existing':
-      core.whenDurable(entry, (record) => {
+      withHolder(core, holder, slot, (record) => {
         slot.ok({ record, duplicate: true });
       });
       return;
     case 'replace-waiting':
       if (entry.current.run === undefined) replace(core, conflict, entry);
-      else slot.fail(taken(entry.current));
+      else refuse(core, conflict);
       return;
     case 'replace':
       replace(core, conflict, entry);
@@ -58,9 +58,21 @@ export function meetFormer(
   onConflict: Exclude<UniqueConflict, 'replace'>,
   slot: Slot<SubmitResult>,
 ): void {
-  withRecord(core, holder, slot, (record) => {
+  withHolder(core, holder, slot, (record) => {
     if (onConflict === 'return-existing') slot.ok({ record, duplicate: true });
     else slot.fail(taken(record));
+  });
+}
+
+/** Unless the holder has ended by the time that it is durable. */
+function refuse(core: ShardCore, { holder, slot, again }: Conflict): void {
+  withHolder(core, holder, slot, (record) => {
+    if (!isTerminal(record.state)) {
+      slot.fail(taken(record));
+      return;
+    }
+    again();
+    core.askFlush();
   });
 }
 
@@ -70,7 +82,7 @@ function replace(core: ShardCore, conflict: Conflict, entry: JobEntry): void {
 }
 
 function waitForEnd(core: ShardCore, { item, holder, slot, again }: Conflict): void {
-  core.unique.whenFree(item, {
+  core.keys.unique.whenFree(item, {
     untilMs: core.context.clock.monotonicMs() + replaceMaxMs,
     then(outcome) {
       if (outcome === 'free') {

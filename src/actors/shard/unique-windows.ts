@@ -1,14 +1,12 @@
 /**
- * Unique keys that are held for a window of time, also after the end of their holder. The store keeps a row for each such
- * key, written no later than the job that takes it, so a take-over finds them without reading jobs: they are looked up
- * when somebody asks for the key. A row whose job was never committed is an orphan of a crash and holds nothing; a job
- * that was cancelled has given its window up.
+ * Unique keys that are held for a window of time, also after the end of their holder. They are in memory until the end of
+ * the holder; then the store gets an entry, which is looked up when somebody asks for the key. A job that was cancelled
+ * has given its window up: its entry stays, so that no earlier one counts again.
  *
- * One more row, the mark, says until when any window of the shard may last: a shard without windows looks nothing up.
+ * One more entry, the mark, says until when any window of the shard may last: a shard without windows looks nothing up.
  */
 import { uniqueHash } from '../../application/job-fingerprint.ts';
 import type { IdempotencyEntry, JobStore } from '../../application/ports/job-store.ts';
-import { invariant } from '../../domain/errors.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, JobSpec } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
@@ -19,6 +17,8 @@ import type { KeyLookups } from './key-lookups.ts';
 const rowName = ({ tenant, unique }: JobSpec): string =>
   unique === undefined ? '' : `u.${uniqueHash(tenant, unique.key)}`;
 const markName = 'u.any';
+/** In place of a content: the job was cancelled. */
+const givenUp = 'given-up';
 /** The mark is set ahead so far that it is seldom written. */
 const markStepMs = 3_600_000;
 
@@ -30,13 +30,20 @@ export interface UniqueWindowsParts {
   readonly max: number;
 }
 
+export interface EndedWindow {
+  readonly entry: IdempotencyEntry;
+  readonly mark?: IdempotencyEntry;
+}
+
 export class UniqueWindows {
   readonly #parts: UniqueWindowsParts;
   readonly #rows: IdempotencyKeys;
   /** What the store surely says; undefined: it was not asked yet. */
   #markedMs: number | undefined;
-  /** What the store will say once all that was accepted is durable. */
+  /** The end of the last window, of the store's or in memory, as far as is known. */
   #markMs = 0;
+  /** What the store will say once all that waits for it is written. */
+  #markAskedMs = 0;
 
   constructor(parts: UniqueWindowsParts) {
     this.#parts = parts;
@@ -47,7 +54,8 @@ export class UniqueWindows {
   holderOf(spec: JobSpec): JobId | 'nobody' | 'unknown' {
     const nowMs = this.#parts.nowMs();
     if (this.#markedMs !== undefined && this.#markMs <= nowMs) return 'nobody';
-    return this.#rows.get(rowName(spec), nowMs)?.jobId ?? 'unknown';
+    const row = this.#rows.get(rowName(spec), nowMs);
+    return row?.contentHash === givenUp ? 'nobody' : (row?.jobId ?? 'unknown');
   }
 
   /** Finds out who holds the key; `trouble`: the store could not be asked. */
@@ -64,48 +72,59 @@ export class UniqueWindows {
     }
     lookups.ask({
       keyHash: rowName(spec),
-      counts: async ({ jobId }) => {
+      counts: async ({ jobId, contentHash }) => {
+        if (contentHash === givenUp) return false;
         const record = await store.findJob(jobId);
         return record !== undefined && record.state !== 'CANCELLED';
       },
       then: (answer) => {
-        if ('row' in answer && answer.row !== undefined) this.#rows.set(answer.row);
+        if ('row' in answer && answer.row !== undefined) this.#rows.found(answer.row);
         then('trouble' in answer ? answer.trouble : undefined);
       },
     });
   }
 
-  /** What must be durable no later than this job, which takes the key. */
-  take({ id: jobId, spec, createdAtMs }: JobRecord): readonly IdempotencyEntry[] {
-    const windowMs = spec.unique?.windowMs;
-    if (windowMs === undefined) return [];
-    invariant(this.#markedMs !== undefined, 'a key is looked up before it is taken');
-    const expiresAtMs = createdAtMs + windowMs;
-    const row = { keyHash: rowName(spec), jobId, contentHash: '', expiresAtMs };
-    this.#rows.set(row);
-    if (expiresAtMs <= this.#markedMs) return [row];
-    this.#markMs = Math.max(this.#markMs, (Math.floor(expiresAtMs / markStepMs) + 1) * markStepMs);
-    return [row, { ...row, keyHash: markName, expiresAtMs: this.#markMs }];
+  /** The job was accepted, or was found at a take-over. */
+  hold(record: JobRecord): void {
+    const row = rowOf(record);
+    if (row === undefined) return;
+    this.#rows.hold(row);
+    this.#markMs = Math.max(this.#markMs, row.expiresAtMs);
   }
 
-  /** Rows that `take` has made are durable. */
-  taken(rows: readonly IdempotencyEntry[]): void {
-    for (const { keyHash, expiresAtMs } of rows) {
-      if (keyHash === markName) this.#marked(expiresAtMs);
-    }
+  /**
+   * The end of the job is durable: what the store must know before it may be forgotten here, to be told `stored`. The
+   * mark goes no later than what it covers.
+   */
+  ended(record: JobRecord): EndedWindow | undefined {
+    const entry = rowOf(record);
+    if (entry === undefined) return undefined;
+    this.#rows.hold(entry);
+    if (entry.expiresAtMs <= Math.max(this.#markedMs ?? 0, this.#markAskedMs)) return { entry };
+    const expiresAtMs = (Math.floor(Math.max(entry.expiresAtMs, this.#markMs) / markStepMs) + 1) * markStepMs;
+    this.#markAskedMs = expiresAtMs;
+    return { entry, mark: { ...entry, keyHash: markName, expiresAtMs, rankMs: expiresAtMs } };
   }
 
-  /** The end of the job is durable. */
-  ended({ id, state, spec }: JobRecord): void {
-    if (state === 'CANCELLED') this.#rows.forget(rowName(spec), id);
+  stored(entry: IdempotencyEntry): void {
+    if (entry.keyHash === markName) this.#marked(entry.expiresAtMs);
+    else this.#rows.stored(entry);
   }
 
   expire(nowMs: number): void {
     this.#rows.expire(nowMs);
   }
 
+  /** Also what others know: an entry of this shard may last as long. */
   #marked(untilMs: number): void {
     this.#markedMs = Math.max(this.#markedMs ?? 0, untilMs);
     this.#markMs = Math.max(this.#markMs, this.#markedMs);
   }
+}
+
+function rowOf({ id: jobId, state, spec, createdAtMs }: JobRecord): IdempotencyEntry | undefined {
+  const windowMs = spec.unique?.windowMs;
+  if (windowMs === undefined) return undefined;
+  const contentHash = state === 'CANCELLED' ? givenUp : '';
+  return { keyHash: rowName(spec), jobId, contentHash, expiresAtMs: createdAtMs + windowMs, rankMs: createdAtMs };
 }

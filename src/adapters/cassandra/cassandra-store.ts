@@ -11,6 +11,7 @@ import { createCassandraQueueStore } from './cassandra-queue-store.ts';
 import { connectCqlClient, type CassandraAccess, type CqlClient, type CqlClientOptions } from './cql-client.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createJobReads } from './job-reads.ts';
+import { createKeyEntries } from './key-entries.ts';
 import { createQueueRegister } from './queue-register.ts';
 import { warnAboutSettings } from './ring-settings.ts';
 import { migrateKeyspace } from './schema-migrations.ts';
@@ -97,7 +98,8 @@ function assemble(client: CqlClient, clock: Clock, schema: SchemaClimb): Store {
     schema,
     jobs: {
       ...createShardFence({ client, clock, timestamps, expiries }),
-      ...createJobReads(client, clock),
+      ...createJobReads(client),
+      ...createKeyEntries(client, clock),
       commit: createGroupCommit({ client, clock, timestamps, expiries, register }),
     },
     queues: createCassandraQueueStore(client, clock),

@@ -54,6 +54,8 @@ export interface CqlClient {
   conditionalBatch<R>(
     items: readonly [BatchItem<R>, ...BatchItem[]],
   ): Promise<{ readonly applied: boolean; readonly current: R | undefined }>;
+  /** Plain writes in one request, each for itself: after an error any of them may have been done. At least one. */
+  plainBatch(items: readonly BatchItem[]): Promise<void>;
   conditional<R>(
     statement: CqlStatement<R>,
     params: readonly unknown[],
@@ -152,6 +154,12 @@ export async function connectCqlClient(options: CqlClientOptions): Promise<CqlCl
       driver.execute(statement.cql, params as unknown[], { ...optionsByMode[statement.mode], prepare: true, ...more }),
     );
 
+  const batch = (name: string, mode: StatementMode, items: readonly BatchItem[]): Promise<types.ResultSet> => {
+    const queries = items.map((item) => ({ query: item.statement.cql, params: item.params as unknown[] }));
+    const batchOptions = { ...optionsByMode[mode], prepare: true, logged: false };
+    return send(name, mode, () => driver.batch(queries, batchOptions));
+  };
+
   if ((await connectDriver(driver, options)) === 'unknown-keyspace') return 'unknown-keyspace';
   return {
     async rows<R>(statement: CqlStatement<R>, params: readonly unknown[], timeoutMs?: number) {
@@ -173,10 +181,11 @@ export async function connectCqlClient(options: CqlClientOptions): Promise<CqlCl
       } while (more !== undefined);
     },
     async conditionalBatch<R>(items: readonly [BatchItem<R>, ...BatchItem[]]) {
-      const queries = items.map((item) => ({ query: item.statement.cql, params: item.params as unknown[] }));
-      const batchOptions = { ...optionsByMode.conditional, prepare: true, logged: false };
       const { statement } = items[0];
-      return verdict(statement, await send(statement.name, 'conditional', () => driver.batch(queries, batchOptions)));
+      return verdict(statement, await batch(statement.name, 'conditional', items));
+    },
+    async plainBatch(items) {
+      await batch(items[0]?.statement.name ?? '', 'write', items);
     },
     async conditional<R>(statement: CqlStatement<R>, params: readonly unknown[]) {
       return verdict(statement, await execute(statement, params));

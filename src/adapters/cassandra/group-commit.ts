@@ -1,7 +1,7 @@
 /**
  * The hot path: one group of records as one conditional batch in one partition, that is one round of consensus and one
- * mutation. Before it, plainly and harmless if the batch is then refused: idempotency keys, flags of jobs that end
- * without success, and where the queue's jobs lie.
+ * mutation. Before it, plainly and harmless if the batch is then refused: flags of jobs that end without success, and
+ * where the queue's jobs lie.
  *
  * The batch is built of two prepared statements. Measured against one prepared BATCH text per group size and against
  * blob cells: no difference, the server is the limit and the driver takes a fifth of a core.
@@ -9,25 +9,19 @@
 import { types } from 'cassandra-driver';
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import { bucketMs, jobIdParts } from '../../domain/job-id.ts';
-import {
-  commitGroupMax,
-  type CommitGroup,
-  type CommitOutcome,
-  type IdempotencyEntry,
-} from '../../application/ports/job-store.ts';
+import { commitGroupMax, type CommitGroup, type CommitOutcome } from '../../application/ports/job-store.ts';
 import { flagOf, type JobFlag } from '../../application/ports/ended-listing.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { BatchItem, CqlClient } from './cql-client.ts';
 import { forEachBounded } from './in-flight-limit.ts';
 import { dayOf, type QueueRegister } from './queue-register.ts';
 import { putFlag } from './tables/job-flags.ts';
-import { putKey } from './tables/idempotency-keys.ts';
 import { advancePartition, putJob } from './tables/jobs.ts';
 import { fenceTtlSeconds, ttlSeconds, type PartitionExpiries } from './time-to-live.ts';
 import type { WriteTimestamps } from './write-timestamps.ts';
 
-/** Keys, and flags, of one group written at a time. */
-const keyWritesMax = 32;
+/** Flags of one group written at a time. */
+const flagWritesMax = 32;
 
 interface PreparedGroup {
   readonly items: readonly BatchItem[];
@@ -90,15 +84,6 @@ async function harmless(writes: Promise<unknown>): Promise<void> {
 export function createGroupCommit(parts: GroupCommitParts): (group: CommitGroup) => Promise<CommitOutcome> {
   const { client, clock, timestamps, expiries, register } = parts;
 
-  const writeKey = (group: CommitGroup, key: IdempotencyEntry, nowMs: number): Promise<unknown> => {
-    const { shard } = group.partition;
-    const jobId = types.Uuid.fromString(key.jobId);
-    const ttl = ttlSeconds(key.expiresAtMs, nowMs);
-    const timestamp = timestamps(shard, group.epoch);
-    const params = [shard, key.keyHash, jobId, key.contentHash, BigInt(key.expiresAtMs), timestamp, ttl];
-    return client.rows(putKey, params);
-  };
-
   const writeFlag = (group: CommitGroup, { flag, expiresAtMs }: Flagged, nowMs: number): Promise<unknown> => {
     const day = dayOf(group.partition.bucket);
     const { queueNo } = jobIdParts(flag.id);
@@ -111,12 +96,9 @@ export function createGroupCommit(parts: GroupCommitParts): (group: CommitGroup)
     const { partition, epoch, commits } = group;
     const nowMs = clock.nowMs();
     const prepared = prepareGroup(group, nowMs);
-    if (group.keys.length > 0) {
-      await harmless(forEachBounded(group.keys, keyWritesMax, (key) => writeKey(group, key, nowMs)));
-    }
     const flagged = flaggedOf(group);
     if (flagged.length > 0) {
-      await harmless(forEachBounded(flagged, keyWritesMax, (one) => writeFlag(group, one, nowMs)));
+      await harmless(forEachBounded(flagged, flagWritesMax, (one) => writeFlag(group, one, nowMs)));
     }
     const registering = register(partition, prepared.queues, nowMs);
     if (registering !== undefined) await harmless(registering);

@@ -1,29 +1,24 @@
-/** Reads of jobs and keys. A quorum after a quorum: whatever was acknowledged is seen. Expired rows are gone by TTL. */
+/** Reads of jobs. A quorum after a quorum: whatever was acknowledged is seen. Expired rows are gone by TTL. */
 import { types } from 'cassandra-driver';
 import type { JobRecord } from '../../domain/job.ts';
-import { bucketMs, jobIdParts, type JobId } from '../../domain/job-id.ts';
+import { bucketMs, jobIdParts } from '../../domain/job-id.ts';
 import { listEnded } from '../../application/ports/ended-listing.ts';
 import { listJobs, type ListedMinute, type ListingSource } from '../../application/ports/job-listing.ts';
-import type { IdempotencyEntry, JobStore, ListOrder, Partition } from '../../application/ports/job-store.ts';
-import type { Clock } from '../../application/ports/runtime.ts';
+import type { JobStore, ListOrder, Partition } from '../../application/ports/job-store.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createFlagReads } from './flag-reads.ts';
-import { forEachBounded } from './in-flight-limit.ts';
 import { dayOf } from './queue-register.ts';
-import { readKey } from './tables/idempotency-keys.ts';
 import { readJob, readNewest, readOldest, readRows, type RecordRow } from './tables/jobs.ts';
 import { readNewestBuckets, readOldestBuckets, readQueueDays } from './tables/queue-buckets.ts';
 
 /** The largest value of a CQL int: year 6053 in minutes. */
 const bucketMax = 2 ** 31 - 1;
-/** Of one question under way at once. */
-const keyReadsMax = 32;
 
 function parseRecords(rows: readonly RecordRow[]): readonly JobRecord[] {
   return rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record) as JobRecord]));
 }
 
-type JobReads = Pick<JobStore, 'readBucket' | 'findKeys' | 'findJob' | 'listJobs'>;
+type JobReads = Pick<JobStore, 'readBucket' | 'findJob' | 'listJobs'>;
 
 /** Minutes of the queue by day: days without jobs cost nothing, and there are at most 400 with. */
 async function* minutesOf(
@@ -52,7 +47,7 @@ async function* minutesOf(
   if (minute !== undefined) yield minute;
 }
 
-export function createJobReads(client: CqlClient, clock: Clock): JobReads {
+export function createJobReads(client: CqlClient): JobReads {
   const findJob: JobReads['findJob'] = async (id) => {
     const { shard, createdAtMs, queueNo } = jobIdParts(id);
     const bucket = Math.floor(createdAtMs / bucketMs);
@@ -62,21 +57,6 @@ export function createJobReads(client: CqlClient, clock: Clock): JobReads {
   return {
     async *readBucket({ shard, bucket }: Partition): AsyncIterable<JobRecord> {
       for await (const page of client.pages(readRows, [shard, bucket])) yield* parseRecords(page);
-    },
-    async findKeys(shard, keyHashes) {
-      const found = new Map<string, IdempotencyEntry>();
-      await forEachBounded(keyHashes, keyReadsMax, async (keyHash) => {
-        const row = (await client.rows(readKey, [shard, keyHash])).at(0);
-        const expiresAtMs = Number(row?.expires_at ?? 0n);
-        if (row === undefined || expiresAtMs <= clock.nowMs()) return;
-        found.set(keyHash, {
-          keyHash,
-          jobId: row.job_id.toString() as JobId,
-          contentHash: row.content_hash,
-          expiresAtMs,
-        });
-      });
-      return found;
     },
     findJob,
     listJobs(query) {

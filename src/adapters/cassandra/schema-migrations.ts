@@ -12,8 +12,8 @@ import { isUnknownName } from './cassandra-error.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createClosedQueues } from './tables/closed-queues.ts';
 import { createCluster } from './tables/cluster.ts';
-import { createIdempotencyKeys } from './tables/idempotency-keys.ts';
 import { createJobFlags } from './tables/job-flags.ts';
+import { createIdempotencyKeys, createJobKeys } from './tables/job-keys.ts';
 import { createJobs } from './tables/jobs.ts';
 import { createOpenBuckets } from './tables/open-buckets.ts';
 import { createPayloadParts } from './tables/payload-parts.ts';
@@ -38,6 +38,7 @@ const versions: readonly (readonly string[])[] = [
   ],
   [createJobFlags],
   [createClosedQueues],
+  [createJobKeys],
 ];
 
 /** What this code knows; a keyspace of a later version is refused, because an older program could damage it. */

@@ -49,12 +49,6 @@ export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup
     `INSERT INTO jobs (shard, bucket, queue_no, id, expires_at, record) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET expires_at = excluded.expires_at, record = excluded.record`,
   );
-  const putKey = database.prepare(
-    `INSERT INTO idempotency_keys (shard, key_hash, epoch, job_id, content_hash, expires_at) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, job_id = excluded.job_id,
-       content_hash = excluded.content_hash, expires_at = excluded.expires_at
-     WHERE excluded.epoch >= epoch`,
-  );
   const putFlag = database.prepare(
     `INSERT INTO job_flags (queue_no, id, state, reason, expires_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, expires_at = excluded.expires_at`,
@@ -93,9 +87,6 @@ export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup
       for (const { queueNo, id, expiresAtMs, record, flag } of rows) {
         putJob.run(shard, bucket, queueNo, id, expiresAtMs, record);
         if (flag !== undefined) putFlag.run(queueNo, id, flag.state, flag.reason, expiresAtMs);
-      }
-      for (const key of group.keys) {
-        putKey.run(shard, key.keyHash, group.epoch, key.jobId, key.contentHash, key.expiresAtMs);
       }
       return 'applied';
     });

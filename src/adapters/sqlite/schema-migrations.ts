@@ -79,7 +79,10 @@ const version3 = `
   ) WITHOUT ROWID, STRICT;
 `;
 
-const migrations: readonly string[] = [version1, version2, version3];
+/** What decides between two entries of a key is when their jobs were made, no longer whose they are. */
+const version4 = `ALTER TABLE idempotency_keys RENAME COLUMN epoch TO rank;`;
+
+const migrations: readonly string[] = [version1, version2, version3, version4];
 
 /** What this code knows; a file of a later version is refused, because an older program could damage it. */
 export const schemaVersion = migrations.length;

@@ -2,11 +2,12 @@
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts, maxShards } from '../../domain/job-id.ts';
 import { listJobs } from '../../application/ports/job-listing.ts';
-import type { IdempotencyEntry, JobListQuery, JobStore, Partition } from '../../application/ports/job-store.ts';
+import type { JobListQuery, JobStore, Partition } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import { listEnded } from '../../application/ports/ended-listing.ts';
 import { createFlagReads } from './flag-reads.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { createKeyEntries } from './key-entries.ts';
 import { createShardFence } from './shard-fence.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
@@ -31,22 +32,15 @@ function parseRecord(row: RecordRow): JobRecord {
   return JSON.parse(row.record) as JobRecord;
 }
 
-type JobReads = Pick<JobStore, 'readBucket' | 'findKeys' | 'findJob' | 'listJobs'>;
+type JobReads = Pick<JobStore, 'readBucket' | 'findJob' | 'listJobs'>;
 
-function createBucketReads(
-  database: SqliteDatabase,
-  clock: Clock,
-): Pick<JobReads, 'readBucket' | 'findKeys' | 'findJob'> {
+function createBucketReads(database: SqliteDatabase, clock: Clock): Pick<JobReads, 'readBucket' | 'findJob'> {
   const page = database.prepare(
     `SELECT queue_no AS queueNo, id, record FROM jobs
      WHERE shard = ? AND bucket = ? AND (queue_no, id) > (?, ?) AND expires_at > ? ORDER BY queue_no, id LIMIT ?`,
   );
   const one = database.prepare(
     'SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id = ? AND expires_at > ?',
-  );
-  const key = database.prepare(
-    `SELECT key_hash AS keyHash, job_id AS jobId, content_hash AS contentHash, expires_at AS expiresAtMs
-     FROM idempotency_keys WHERE shard = ? AND key_hash = ? AND expires_at > ?`,
   );
   return {
     async *readBucket({ shard, bucket }: Partition): AsyncIterable<JobRecord> {
@@ -61,13 +55,6 @@ function createBucketReads(
         if (newest === undefined || rows.length < pageRows) return;
         last = newest;
       }
-    },
-    async findKeys(shard, keyHashes) {
-      const nowMs = clock.nowMs();
-      const rows = await database.read('find_keys', () => keyHashes.map((keyHash) => key.get(shard, keyHash, nowMs)));
-      const found = rows.filter((row) => row !== undefined) as unknown as readonly IdempotencyEntry[];
-      // The driver's rows have no prototype; callers get plain objects.
-      return new Map(found.map((row) => [row.keyHash, { ...row }]));
     },
     async findJob(id) {
       const { shard, createdAtMs, queueNo } = jobIdParts(id);
@@ -144,6 +131,7 @@ export function createSqliteJobStore(database: SqliteDatabase, clock: Clock): Jo
   return {
     ...createShardFence(database),
     ...reads,
+    ...createKeyEntries(database, clock),
     listJobs: createListing(database, reads.findJob),
     commit: createGroupCommit(database),
   };

@@ -29,13 +29,18 @@ export interface ShardGrant {
   readonly watermark?: Watermark;
 }
 
-/** Which job has a key: an idempotency key, or a unique key for its window (then without content). */
+/**
+ * Which job has a key: an idempotency key, or a unique key for its window (then without content). It only repeats what
+ * the job's record says, so that it is found once the record is no longer in memory.
+ */
 export interface IdempotencyEntry {
   /** Scope and key, hashed; at most 64 characters. */
   readonly keyHash: string;
   readonly jobId: JobId;
   readonly contentHash: string;
   readonly expiresAtMs: number;
+  /** Of two entries of a key the higher one counts, whoever wrote it and whenever: when the job was made, epoch ms. */
+  readonly rankMs: number;
 }
 
 export interface CommitGroup {
@@ -45,9 +50,10 @@ export interface CommitGroup {
   readonly commits: number;
   /** The newest record of each job that was decided since the last group; at most `commitGroupMax`. */
   readonly records: readonly JobRecord[];
-  /** Durable no later than the records that they refer to; an entry without its record is an orphan and means nothing. */
-  readonly keys: readonly IdempotencyEntry[];
 }
+
+/** Entries of one `putKeys`. */
+export const keysPutMax = 500;
 
 /** Rows in one group: above it a group gains nothing and only holds others up. */
 export const commitGroupMax = 500;
@@ -113,6 +119,11 @@ export interface JobStore {
   /** Linearizable: what the partition says after every commit that was ever acknowledged or is still under way. */
   readCommits(partition: Partition): Promise<{ readonly epoch: number; readonly commits: number }>;
 
+  /**
+   * Durable when it resolves, each for itself: after an error some may be there, and it is tried again. At most
+   * `keysPutMax`. Only what a durable record says may be written, for nothing fences it.
+   */
+  putKeys(shard: number, entries: readonly IdempotencyEntry[]): Promise<void>;
   /** By hash; those that nobody has are missing. At most as many as a batch of submits holds. */
   findKeys(shard: number, keyHashes: readonly string[]): Promise<ReadonlyMap<string, IdempotencyEntry>>;
   /** Sees every applied commit. Undefined when unknown or past retention. */

@@ -166,6 +166,15 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     within: 20,
     change: onSubmits(({ keyHash: _keyHash, contentHash: _contentHash, ...rest }) => rest),
   },
+  'a take-over forgets the keys of jobs': {
+    breaks: [4],
+    within: 60,
+    change: onStore((jobs) => ({
+      async *readBucket(partition) {
+        for await (const { requestKey: _requestKey, ...record } of jobs.readBucket(partition)) yield record;
+      },
+    })),
+  },
   'the start time of a job is ignored': {
     breaks: [9],
     within: 20,

@@ -46,7 +46,7 @@ export class StoreData {
   readonly #watermarks = new Map<number, { readonly epoch: number; readonly watermark: Watermark }>();
   readonly #open = new Map<number, Map<number, Registration>>();
   readonly #partitions = new Map<string, StoredPartition>();
-  readonly #keys = new Map<string, { readonly epoch: number; readonly entry: IdempotencyEntry }>();
+  readonly #keys = new Map<string, IdempotencyEntry>();
   readonly #listeners: CommitListener[] = [];
 
   /** Told of every commit that counts, before its answer is on its way. */
@@ -98,13 +98,13 @@ export class StoreData {
     return { epoch, commits };
   }
 
-  putKey(shard: number, epoch: number, entry: IdempotencyEntry): void {
+  putKey(shard: number, entry: IdempotencyEntry): void {
     const key = `${String(shard)}/${entry.keyHash}`;
-    if ((this.#keys.get(key)?.epoch ?? 0) <= epoch) this.#keys.set(key, { epoch, entry });
+    if ((this.#keys.get(key)?.rankMs ?? 0) <= entry.rankMs) this.#keys.set(key, entry);
   }
 
   key(shard: number, keyHash: string, nowMs: number): IdempotencyEntry | undefined {
-    const entry = this.#keys.get(`${String(shard)}/${keyHash}`)?.entry;
+    const entry = this.#keys.get(`${String(shard)}/${keyHash}`);
     return entry !== undefined && entry.expiresAtMs > nowMs ? entry : undefined;
   }
 

@@ -4,12 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { listJobs } from '../../../src/application/ports/job-listing.ts';
+import { keysPutMax } from '../../../src/application/ports/job-store.ts';
 import type { CommitGroup, JobListPage, JobStore, Partition } from '../../../src/application/ports/job-store.ts';
 import { partsFrom, payloadPartBytes, writeParts } from '../../../src/application/ports/payload-store.ts';
 import type { StoredPayload } from '../../../src/application/ports/payload-store.ts';
 import type { Clock } from '../../../src/application/ports/runtime.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
-import { TroupeError } from '../../../src/domain/errors.ts';
+import { invariant, TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { checkGroup } from './store-data.ts';
 import type { StoreData, WriteStamp } from './store-data.ts';
@@ -136,13 +137,15 @@ function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
     },
     async commit(group: CommitGroup) {
       checkGroup(group);
-      const { shard } = group.partition;
-      for (const entry of group.keys) {
+      return transport('commit', () => data.commit(group));
+    },
+    async putKeys(shard, entries) {
+      invariant(entries.length <= keysPutMax, 'at most keysPutMax entries are put at once');
+      for (const entry of entries) {
         await plainly('put key', () => {
-          data.putKey(shard, group.epoch, entry);
+          data.putKey(shard, entry);
         });
       }
-      return transport('commit', () => data.commit(group));
     },
     readCommits: (partition) => transport('read commits', () => data.partition(partition)),
     findKeys: (shard, keyHashes) =>

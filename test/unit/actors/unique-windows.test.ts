@@ -8,7 +8,7 @@ import type { JobId } from '../../../src/domain/job-id.ts';
 import { testSpec } from '../../support/jobs.ts';
 import { createShardHarness, harnessShard } from '../../support/shard-harness.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
-import { PartitionOwner, recordIn } from '../../support/stores.ts';
+import { keyEntry, recordIn } from '../../support/stores.ts';
 
 const windowMs = 60_000;
 const ways: readonly UniqueConflict[] = ['reject', 'return-existing', 'replace-waiting', 'replace'];
@@ -97,10 +97,10 @@ describe('the window of a unique key', () => {
     await end(await accepted(windowed('reject', {}, 'other')));
     await shard.stop();
     const partition = { shard: harnessShard, bucket: Math.floor(shard.kit.clock.nowMs() / 60_000) };
-    const owner = await PartitionOwner.take(shard.store, partition);
     const keyHash = `u.${uniqueHash('default', 'k')}`;
     const expiresAtMs = shard.kit.clock.nowMs() + windowMs;
-    await owner.commit([], [{ keyHash, jobId: recordIn(partition).id, contentHash: '', expiresAtMs }]);
+    const entry = keyEntry(recordIn(partition), { keyHash, contentHash: '', expiresAtMs });
+    await shard.store.jobs.putKeys(harnessShard, [entry]);
     await shard.start();
     expect((await shard.call('submit', windowed('reject'))).duplicate).toBe(false);
   });

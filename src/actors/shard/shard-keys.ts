@@ -1,0 +1,104 @@
+/**
+ * All keys of a shard: idempotency keys (`requests`), unique keys of unfinished jobs (`unique`) and those held for a
+ * window (`windows`). What a key says stands in the record of its job; this is the index over it, in memory for the
+ * jobs of open partitions and in the store for those before.
+ */
+import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { isTerminal } from '../../domain/job.ts';
+import { bucketOf } from '../../domain/job-id.ts';
+import type { ActorContext } from '../kernel/actor.ts';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import { KeyLookups } from './key-lookups.ts';
+import { KeyWriter } from './key-writer.ts';
+import type { ShardMessage } from './shard-message.ts';
+import type { ShardServices } from './shard-services.ts';
+import { UniqueKeys } from './unique-keys.ts';
+import { UniqueWindows } from './unique-windows.ts';
+
+export interface ShardKeysParts {
+  readonly shard: number;
+  readonly services: ShardServices;
+  readonly context: ActorContext<ShardMessage>;
+  readonly nowMs: () => number;
+  /** After answers of the store: what was decided on them is to be written. */
+  readonly decided: () => void;
+}
+
+export class ShardKeys {
+  readonly requests: IdempotencyKeys;
+  readonly unique = new UniqueKeys();
+  readonly windows: UniqueWindows;
+  readonly lookups: KeyLookups;
+  readonly #writer: KeyWriter;
+
+  constructor({ shard, services, context, nowMs, decided }: ShardKeysParts) {
+    const { store, limits } = services;
+    const max = limits.recentMax * 4;
+    this.requests = new IdempotencyKeys(max);
+    this.lookups = new KeyLookups({ shard, store, context, decided });
+    this.windows = new UniqueWindows({ store, lookups: this.lookups, nowMs, max });
+    this.#writer = new KeyWriter({ shard, store, context, nowMs });
+  }
+
+  /** Entries that the store does not have yet, of jobs that ended under this owner. */
+  get backlog(): number {
+    return this.#writer.backlog;
+  }
+
+  /** Whether a next owner has to read the partition for the sake of its keys. */
+  isOpen(bucket: number): boolean {
+    return this.#writer.isOpen(bucket);
+  }
+
+  /** The job is accepted. */
+  accepted(record: JobRecord): void {
+    this.unique.hold(record);
+    this.windows.hold(record);
+    const entry = requestEntry(record);
+    if (entry !== undefined) this.requests.hold(entry);
+  }
+
+  /** Found at a take-over. Its keys are written as if it ended now: nobody knows whether that was done. */
+  restored(record: JobRecord): void {
+    if (!isTerminal(record.state)) {
+      this.accepted(record);
+      return;
+    }
+    const entry = requestEntry(record);
+    if (entry !== undefined) this.requests.hold(entry);
+    this.windows.hold(record);
+    this.#write(record, 'before');
+  }
+
+  /** The end of the job is durable. */
+  ended(record: JobRecord): void {
+    this.#write(record, 'now');
+    this.unique.free(record);
+  }
+
+  tick(nowMs: number, monotonicMs: number): void {
+    this.requests.expire(nowMs);
+    this.windows.expire(nowMs);
+    this.unique.expire(monotonicMs);
+    this.#writer.write();
+  }
+
+  #write(record: JobRecord, when: 'now' | 'before'): void {
+    const bucket = bucketOf(record.id);
+    const request = requestEntry(record);
+    if (request !== undefined) {
+      this.#writer.add({ bucket, entry: request, stored: (entry) => this.requests.stored(entry) }, when);
+    }
+    const window = this.windows.ended(record);
+    if (window === undefined) return;
+    const stored = (entry: IdempotencyEntry): void => this.windows.stored(entry);
+    if (window.mark !== undefined) this.#writer.add({ bucket, entry: window.mark, stored }, 'now');
+    this.#writer.add({ bucket, entry: window.entry, stored }, when);
+  }
+}
+
+function requestEntry({ id: jobId, requestKey, spec, createdAtMs }: JobRecord): IdempotencyEntry | undefined {
+  if (requestKey === undefined) return undefined;
+  return { ...requestKey, jobId, expiresAtMs: createdAtMs + spec.retentionMs, rankMs: createdAtMs };
+}
