@@ -195,6 +195,13 @@ export async function createShardHarness(options: { readonly seed?: number } = {
   return harness;
 }
 
+/** One whose shard serves already. */
+export async function startShardHarness(): Promise<ShardHarness> {
+  const harness = await createShardHarness();
+  await harness.start();
+  return harness;
+}
+
 function faulty(
   jobs: JobStore,
   harness: Pick<ShardHarness, 'fates' | 'keys' | 'keyQuestions' | 'keyWrites'>,

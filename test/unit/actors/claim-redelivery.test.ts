@@ -1,17 +1,14 @@
 // The store stays away so long that JetStream delivers a claimed job again, and then the owner dies.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { testSpec } from '../../support/jobs.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
-import { createShardHarness } from '../../support/shard-harness.ts';
+import { startShardHarness } from '../../support/shard-harness.ts';
 
 describe('a message that comes again before the claim is durable', () => {
   let shard: ShardHarness;
   beforeEach(async () => {
-    shard = await createShardHarness();
-    await shard.start();
-  });
-  afterEach(async () => {
-    await shard.close();
+    shard = await startShardHarness();
+    return () => shard.close();
   });
 
   it('is not the last word on the job: it goes back until the claim is durable, then it is dropped', async () => {

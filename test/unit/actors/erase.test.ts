@@ -1,10 +1,10 @@
 // Erasing the payloads of an ended job: the record keeps all else, once and for good, over crashes and take-overs.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Payload } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { bucketMs } from '../../../src/domain/job-id.ts';
 import { testSpec } from '../../support/jobs.ts';
-import { createShardHarness } from '../../support/shard-harness.ts';
+import { startShardHarness } from '../../support/shard-harness.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
 
 const secret = 'secret';
@@ -14,11 +14,8 @@ describe('erasing the payloads of a job', () => {
   let shard: ShardHarness;
 
   beforeEach(async () => {
-    shard = await createShardHarness();
-    await shard.start();
-  });
-  afterEach(async () => {
-    await shard.close();
+    shard = await startShardHarness();
+    return () => shard.close();
   });
 
   const submit = async (): Promise<JobId> =>

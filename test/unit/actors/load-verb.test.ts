@@ -1,21 +1,18 @@
 // What a shard tells autoscalers: by queue and need what waits, by node what runs, in virtual time on a real store.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { JobSpec } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { noLoad } from '../../../src/domain/demand.ts';
 import { testSpec } from '../../support/jobs.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
-import { createShardHarness } from '../../support/shard-harness.ts';
+import { startShardHarness } from '../../support/shard-harness.ts';
 
 describe('the load of a shard', () => {
   let shard: ShardHarness;
 
   beforeEach(async () => {
-    shard = await createShardHarness();
-    await shard.start();
-  });
-  afterEach(async () => {
-    await shard.close();
+    shard = await startShardHarness();
+    return () => shard.close();
   });
 
   async function submit(overrides: Partial<JobSpec> = {}): Promise<JobId> {

@@ -1,5 +1,5 @@
 // What a shard tells of its queues, in virtual time on a real embedded store.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
 import { quantileMs } from '../../../src/domain/duration-histogram.ts';
 import type { TroupeError } from '../../../src/domain/errors.ts';
@@ -8,7 +8,7 @@ import type { JobSpec } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { testSpec } from '../../support/jobs.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
-import { createShardHarness, harnessBacklogMax } from '../../support/shard-harness.ts';
+import { harnessBacklogMax, startShardHarness } from '../../support/shard-harness.ts';
 
 const spec = (): SubmitItem => ({ spec: testSpec() });
 const asked = { tenant: 'default', queue: 'default' };
@@ -17,11 +17,8 @@ describe('a shard about its queues', () => {
   let shard: ShardHarness;
 
   beforeEach(async () => {
-    shard = await createShardHarness();
-    await shard.start();
-  });
-  afterEach(async () => {
-    await shard.close();
+    shard = await startShardHarness();
+    return () => shard.close();
   });
 
   async function submit(overrides: Partial<JobSpec> = {}): Promise<JobId> {

@@ -1,11 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
 import type { JobSpec } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { composeJobId } from '../../../src/domain/job-id.ts';
 import { testSpec } from '../../support/jobs.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
-import { createShardHarness, harnessBacklogMax, harnessShard } from '../../support/shard-harness.ts';
+import { harnessBacklogMax, harnessShard, startShardHarness } from '../../support/shard-harness.ts';
 
 const job = (overrides: Partial<JobSpec> = {}): SubmitItem => ({ spec: testSpec(overrides) });
 const keyed = (keyHash: string, contentHash = 'content'): SubmitItem => ({ ...job(), keyHash, contentHash });
@@ -14,11 +14,8 @@ describe('a shard', () => {
   let shard: ShardHarness;
 
   beforeEach(async () => {
-    shard = await createShardHarness();
-    await shard.start();
-  });
-  afterEach(async () => {
-    await shard.close();
+    shard = await startShardHarness();
+    return () => shard.close();
   });
 
   async function running(overrides: Partial<JobSpec> = {}): Promise<{ jobId: JobId; token: string }> {

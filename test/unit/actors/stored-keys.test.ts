@@ -1,9 +1,9 @@
 // A key is in the store once its job is over, and never forgotten before: store failures, crashes, sealing, its bound.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { testSpec } from '../../support/jobs.ts';
-import { createShardHarness, harnessShard, harnessUndurableMax } from '../../support/shard-harness.ts';
+import { harnessShard, harnessUndurableMax, startShardHarness } from '../../support/shard-harness.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
 
 const keyed = (keyHash: string, contentHash = 'content'): SubmitItem => ({ spec: testSpec(), keyHash, contentHash });
@@ -12,11 +12,8 @@ describe('the key of a job', () => {
   let shard: ShardHarness;
 
   beforeEach(async () => {
-    shard = await createShardHarness();
-    await shard.start();
-  });
-  afterEach(async () => {
-    await shard.close();
+    shard = await startShardHarness();
+    return () => shard.close();
   });
 
   const accepted = async (key: string): Promise<JobId> => {

@@ -1,12 +1,12 @@
 // Unique keys that outlive their holder: each way of meeting it, crashes, orphans, and that it costs others nothing.
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
 import { uniqueHash } from '../../../src/application/job-fingerprint.ts';
 import type { UniqueConflict } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { testSpec } from '../../support/jobs.ts';
-import { createShardHarness, harnessShard } from '../../support/shard-harness.ts';
+import { harnessShard, startShardHarness } from '../../support/shard-harness.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
 import { keyEntry, recordIn } from '../../support/stores.ts';
 
@@ -21,11 +21,8 @@ describe('the window of a unique key', () => {
   let shard: ShardHarness;
 
   beforeEach(async () => {
-    shard = await createShardHarness();
-    await shard.start();
-  });
-  afterEach(async () => {
-    await shard.close();
+    shard = await startShardHarness();
+    return () => shard.close();
   });
 
   const accepted = async (item: SubmitItem): Promise<JobId> => (await shard.call('submit', item)).record.id;
