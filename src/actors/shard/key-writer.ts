@@ -43,7 +43,7 @@ export class KeyWriter {
     return this.#perBucket.has(bucket);
   }
 
-  add(waiting: Waiting, when: 'now' | 'before' = 'now'): void {
+  add(waiting: Waiting, when: 'now' | 'before'): void {
     (when === 'now' ? this.#live : this.#restored).push(waiting);
     this.#perBucket.set(waiting.bucket, (this.#perBucket.get(waiting.bucket) ?? 0) + 1);
     if (this.#live.length >= keysPutMax) this.write();

@@ -61,14 +61,8 @@ export class ShardKeys {
 
   /** Found at a take-over. Its keys are written as if it ended now: nobody knows whether that was done. */
   restored(record: JobRecord): void {
-    if (!isTerminal(record.state)) {
-      this.accepted(record);
-      return;
-    }
-    const entry = requestEntry(record);
-    if (entry !== undefined) this.requests.hold(entry);
-    this.windows.hold(record);
-    this.#write(record, 'before');
+    if (isTerminal(record.state)) this.#write(record, 'before');
+    else this.accepted(record);
   }
 
   /** The end of the job is durable. */
@@ -84,10 +78,12 @@ export class ShardKeys {
     this.#writer.write();
   }
 
+  /** Held until they are stored, also those that no accept has held. */
   #write(record: JobRecord, when: 'now' | 'before'): void {
     const bucket = bucketOf(record.id);
     const request = requestEntry(record);
     if (request !== undefined) {
+      this.requests.hold(request);
       this.#writer.add({ bucket, entry: request, stored: (entry) => this.requests.stored(entry) }, when);
     }
     const window = this.windows.ended(record);

@@ -86,10 +86,8 @@ export class UniqueWindows {
 
   /** The job was accepted, or was found at a take-over. */
   hold(record: JobRecord): void {
-    const row = rowOf(record);
-    if (row === undefined) return;
-    this.#rows.hold(row);
-    this.#markMs = Math.max(this.#markMs, row.expiresAtMs);
+    const entry = rowOf(record);
+    if (entry !== undefined) this.#take(entry);
   }
 
   /**
@@ -99,7 +97,7 @@ export class UniqueWindows {
   ended(record: JobRecord): EndedWindow | undefined {
     const entry = rowOf(record);
     if (entry === undefined) return undefined;
-    this.#rows.hold(entry);
+    this.#take(entry);
     if (entry.expiresAtMs <= Math.max(this.#markedMs ?? 0, this.#markAskedMs)) return { entry };
     const expiresAtMs = (Math.floor(Math.max(entry.expiresAtMs, this.#markMs) / markStepMs) + 1) * markStepMs;
     this.#markAskedMs = expiresAtMs;
@@ -113,6 +111,11 @@ export class UniqueWindows {
 
   expire(nowMs: number): void {
     this.#rows.expire(nowMs);
+  }
+
+  #take(entry: IdempotencyEntry): void {
+    this.#rows.hold(entry);
+    this.#markMs = Math.max(this.#markMs, entry.expiresAtMs);
   }
 
   /** Also what others know: an entry of this shard may last as long. */
