@@ -10,7 +10,7 @@ import { pathToFileURL } from 'url';
 /** The last version that Go builds from its module alone; later ones replace modules that are published nowhere. */
 const builtVersion = 'v1.5.7';
 /** `terraform_data` came with 1.4. */
-const oldest = [1, 4];
+export const oldestTerraform = [1, 4];
 const buildTimeoutMs = 40 * 60_000;
 
 /** Of src/config/cache-folder.ts, which this script cannot import. */
@@ -26,7 +26,8 @@ function versionOf(path) {
   });
   const [, major, minor] = /^Terraform v(\d+)\.(\d+)/.exec(status === 0 ? stdout : '') ?? [];
   if (major === undefined) return undefined;
-  const isNewEnough = Number(major) > oldest[0] || (Number(major) === oldest[0] && Number(minor) >= oldest[1]);
+  const isNewEnough =
+    Number(major) > oldestTerraform[0] || (Number(major) === oldestTerraform[0] && Number(minor) >= oldestTerraform[1]);
   return isNewEnough ? `${major}.${minor}` : undefined;
 }
 
@@ -48,7 +49,7 @@ export function findTerraform({ env = process.env, say = (line) => process.stder
   const given = env.TROUPE_TERRAFORM;
   if (given) {
     if (versionOf(given) !== undefined) return given;
-    throw new Error(`TROUPE_TERRAFORM=${given} is not a terraform of version ${oldest.join('.')} or later`);
+    throw new Error(`TROUPE_TERRAFORM=${given} is not a terraform of version ${oldestTerraform.join('.')} or later`);
   }
   const folder = join(cacheFolder(env), `terraform-${builtVersion}`);
   const cached = join(folder, 'terraform');
@@ -59,7 +60,7 @@ export function findTerraform({ env = process.env, say = (line) => process.stder
   const problem = build(folder, say) ?? (versionOf(cached) === undefined ? 'what was built does not run' : undefined);
   if (problem === undefined) return cached;
   throw new Error(
-    `no terraform ${oldest.join('.')} or later on the PATH, and ${problem}. Install it ` +
+    `no terraform ${oldestTerraform.join('.')} or later on the PATH, and ${problem}. Install it ` +
       '(https://developer.hashicorp.com/terraform/install), or name one with TROUPE_TERRAFORM, or install Go',
   );
 }

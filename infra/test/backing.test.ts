@@ -172,6 +172,11 @@ describe('bad input', () => {
       'messaging.serverVersion',
     ],
     ['a disk that its streams do not fit on', { messaging: { kind: 'cluster', storageGb: 7 } }, 'messaging.storageGb'],
+    [
+      'a Cassandra with known holes',
+      { data: { kind: 'k8ssandra', dataCenter: 'a', serverVersion: '5.0.6' } },
+      'data.serverVersion',
+    ],
     ['more replicas than nodes', { data: { kind: 'k8ssandra', dataCenter: 'a', nodes: 2 } }, 'data.replication'],
     ['a heap that leaves nothing', { data: { kind: 'k8ssandra', dataCenter: 'a', heapMb: 9_000 } }, 'data.heapMb'],
     [

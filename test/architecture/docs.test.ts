@@ -4,6 +4,10 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { dataSchema } from '../../infra/src/config/data.ts';
+import { oldestTerraform } from '../../infra/scripts/terraform.mjs';
+import { cassandraVersion } from '../../src/adapters/cassandra/process/cassandra-install.ts';
+import { acceptedServer, recommendedServer } from '../../src/adapters/nats/server-version.ts';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
 const pages = execFileSync('git', ['ls-files', '--', '*.md'], { cwd: project, encoding: 'utf8' })
@@ -49,5 +53,23 @@ describe('the pages', () => {
 
   it('include a changelog with an entry for what is to come', () => {
     expect(read('CHANGELOG.md')).toMatch(/^## \[Unreleased\]$/m);
+  });
+});
+
+describe('versions', () => {
+  it('of nats-server are those that nodes accept', () => {
+    const text = read('docs/operating/upgrade.md');
+    expect(text).toContain(`refuse a server before ${acceptedServer.join('.')}`);
+    expect(text).toContain(`warn about one before ${recommendedServer.join('.')}`);
+  });
+
+  it.each(['CONTRIBUTING.md', 'infra/README.md'])('of terraform in %s are those that its script accepts', (page) => {
+    const named = [...read(page).matchAll(/terraform (\d+(?:\.\d+)+) or later(?! for)/g)].map((match) => match[1]);
+    expect(named).toContain(oldestTerraform.join('.'));
+  });
+
+  it('of Cassandra that an environment gets by default are those that are tested', () => {
+    const data = dataSchema.parse({ kind: 'k8ssandra', dataCenter: 'dc1' });
+    expect(data).toMatchObject({ serverVersion: cassandraVersion });
   });
 });

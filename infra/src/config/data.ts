@@ -15,8 +15,8 @@ const k8ssandra = z
     dataCenter: dnsLabel,
     serverVersion: z
       .string()
-      .regex(/^5\.\d+\.\d+$/, 'Cassandra 5.x.y')
-      .default('5.0.4'),
+      .regex(/^5\.(0\.([7-9]|[1-9]\d+)|[1-9]\d*\.\d+)$/, 'Cassandra 5.0.7 or newer: older ones have known CVEs')
+      .default('5.0.9'),
     nodes: z.int().min(1).max(1_000).default(3),
     racks: z
       .array(z.strictObject({ name: dnsLabel, zone: z.string().min(1) }))
