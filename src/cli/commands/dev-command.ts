@@ -1,6 +1,7 @@
 /** `troupe dev`: turns flags, environment and file into a configuration; `src/cli/dev.ts` starts what it says. */
 import type { Command } from 'commander';
-import type { Config, ConfigInput } from '../../config/index.ts';
+import { devPreset } from '../../config/index.ts';
+import type { Config } from '../../config/index.ts';
 import { addProcessFlags, processConfig } from '../process-flags.ts';
 import type { ProcessFlags } from '../process-flags.ts';
 import type { Terminal } from '../terminal.ts';
@@ -10,17 +11,8 @@ interface DevFlags extends ProcessFlags {
   readonly demo?: boolean;
 }
 
-/** One machine and a person in front of it; said in the introduction of the configuration reference. */
-function devPresets(terminal: Terminal): ConfigInput {
-  return {
-    shards: { count: 4 },
-    gateway: { reflection: true },
-    log: { pretty: terminal.isOutTerminal, level: terminal.isOutTerminal ? 'warn' : 'info' },
-  };
-}
-
 export function devConfig(flags: ProcessFlags, terminal: Terminal): Config {
-  return processConfig(flags, devPresets(terminal));
+  return processConfig(flags, devPreset({ isTerminal: terminal.isOutTerminal }));
 }
 
 export function addDevCommand(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {

@@ -1,5 +1,6 @@
 /** `troupe migrate`: the schema of the store, before the first process of a new version starts. */
 import type { Command } from 'commander';
+import { migratePreset } from '../../config/index.ts';
 import type { CommandContext } from '../command-context.ts';
 import { addStoreFlags, processConfig } from '../process-flags.ts';
 import type { ProcessFlags } from '../process-flags.ts';
@@ -9,7 +10,7 @@ export function addMigrateCommand(program: Command, { terminal, done }: CommandC
     .command('migrate')
     .description('bring the schema of the store up to date, and create the cluster in it if it is new');
   addStoreFlags(command).action(async (flags: ProcessFlags) => {
-    const config = processConfig(flags, { log: { level: 'warn' } });
+    const config = processConfig(flags, migratePreset);
     const isJson = program.opts<{ readonly json?: boolean }>().json === true;
     const { runMigrate } = await import('../migrate.ts');
     done(await runMigrate({ config, terminal, isJson }));
