@@ -241,6 +241,15 @@ export interface JobRecord {
 }
 
 /**
+ * Of a QUEUED job: when it became so. What was dispatched is known by this instant, never by `readyAtMs`, which may lie
+ * long before: a job that is given back keeps its place among those that wait. Nothing but a move changes a job that
+ * waits, and every move notes its time; a later time than the true one would only have it dispatched once more.
+ */
+export function queuedAtMs({ updatedAtMs }: JobRecord): number {
+  return updatedAtMs;
+}
+
+/**
  * Entries kept in `trail`. An attempt makes at most 3, so the last ten attempts are whole; with the words of ten failures
  * they take about 6 KB of the record.
  */

@@ -6,6 +6,7 @@ import { jobEventOf } from '../../application/job-events.ts';
 import type { Watermark } from '../../application/ports/job-store.ts';
 import { needOf } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
+import { queuedAtMs } from '../../domain/job.ts';
 import { bucketOf } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/index.ts';
 import type { JobEntry, JobTable } from './job-table.ts';
@@ -88,9 +89,9 @@ export class Dispatcher {
     const known = watermark !== undefined && watermark.streams === this.#parts.services.publisher.streams();
     const fromMs = known ? watermark.dispatchedThroughMs - watermarkMarginMs : 0;
     for (const entry of this.#parts.table.entries()) {
-      const { state, readyAtMs } = entry.current;
+      const { current } = entry;
       const isFree = this.gates.restored(entry) === 'free';
-      if (isFree && state === 'QUEUED' && readyAtMs >= fromMs) this.#dispatch(entry);
+      if (isFree && current.state === 'QUEUED' && queuedAtMs(current) >= fromMs) this.#dispatch(entry);
     }
     this.gates.begin();
     this.#outbox.pump();
@@ -153,6 +154,6 @@ export class Dispatcher {
     const place = { tenant, queue, ...(level !== undefined && { level }) };
     const again = dispatches > 1 ? { again: dispatches - 1 } : {};
     const message = { ...place, ...again, jobId, attempt, generation: this.#parts.epoch, need, strand } as const;
-    this.#outbox.addWork(message, record.readyAtMs, bucketOf(jobId));
+    this.#outbox.addWork(message, queuedAtMs(record), bucketOf(jobId));
   }
 }

@@ -10,6 +10,7 @@ import type { HeldBy } from '../../application/shard-protocol.ts';
 import { isPlain } from '../../domain/flow-rule.ts';
 import type { FlowRule } from '../../domain/flow-rule.ts';
 import type { JobRecord } from '../../domain/job.ts';
+import { queuedAtMs } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { Allowance } from './allowance.ts';
 import type { AllowanceParts } from './allowance.ts';
@@ -229,10 +230,10 @@ export class QueueGate {
     return this.#parked;
   }
 
-  /** Since when the oldest job that is held could run; Infinity without one. */
+  /** When the one among those held that became QUEUED first did so; Infinity without one. */
   oldestHeldAtMs(): number {
     let oldest = Infinity;
-    for (const { current } of this.#held.values()) oldest = Math.min(oldest, current.readyAtMs);
+    for (const { current } of this.#held.values()) oldest = Math.min(oldest, queuedAtMs(current));
     return oldest;
   }
 
