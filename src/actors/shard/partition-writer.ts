@@ -12,6 +12,8 @@ import type { JobId } from '../../domain/job-id.ts';
 
 interface Pending {
   record: JobRecord;
+  /** When the first of the decisions that became this record was made. */
+  readonly sinceMs: number;
   readonly done: ((record: JobRecord) => void)[];
 }
 
@@ -63,11 +65,11 @@ export class PartitionWriter {
     return this.#urgent;
   }
 
-  /** Time of the oldest decision that is not durable yet. */
+  /** Time of the oldest decision that is not durable yet, whatever was decided about the same job since. */
   oldestAtMs(): number {
     let oldest = Infinity;
-    for (const { record } of this.#flight ?? []) oldest = Math.min(oldest, record.updatedAtMs);
-    for (const { record } of this.#pending.values()) oldest = Math.min(oldest, record.updatedAtMs);
+    for (const { sinceMs } of this.#flight ?? []) oldest = Math.min(oldest, sinceMs);
+    for (const { sinceMs } of this.#pending.values()) oldest = Math.min(oldest, sinceMs);
     return oldest;
   }
 
@@ -85,7 +87,7 @@ export class PartitionWriter {
   #add(record: JobRecord, done?: (record: JobRecord) => void): void {
     const present = this.#pending.get(record.id);
     if (present === undefined) {
-      this.#pending.set(record.id, { record, done: done === undefined ? [] : [done] });
+      this.#pending.set(record.id, { record, sinceMs: record.updatedAtMs, done: done === undefined ? [] : [done] });
       return;
     }
     present.record = record;
