@@ -1,61 +1,32 @@
 // `npm run simulate`: the simulated cluster (test/support/simulation) under as many seeds as one likes, on all cores.
 //   -- --seed N            one seed, with its trace
-//   -- --seeds N           seeds 1 to N          [2000]
+//   -- --seeds N           seeds 1 to N          [2000; as many as there is time for, with --minutes]
 //   -- --from N            start there instead of 1
+//   -- --minutes N         stop after so long
 //   -- --workers N         threads               [all cores]
-// Exit code 1 when a seed broke a promise; it is named with the command that shows it again.
+// A run that is stopped (--minutes, Ctrl-C) prints the command that goes on where it ended. Exit code: 0 when every seed
+// that was asked for kept its promises, 1 when one did not (it is named with the command that shows it again), 3 when the
+// run was stopped before the last seed and none had failed.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { replay, replayCommand } from '../test/support/simulation/replay.ts';
-import { simulate } from '../test/support/simulation/simulation.ts';
+import { SeedPool } from '../test/support/simulation/seed-pool.ts';
 
-interface Share {
+interface Piece {
   readonly first: number;
-  readonly last: number;
-  readonly step: number;
+  /** Absent: as many as there is time for. */
+  readonly seeds?: number;
+  readonly minutes?: number;
+  readonly workers: number;
 }
 
-interface Tally {
-  seeds: number;
-  runs: number;
-  jobs: number;
-  virtualMs: number;
-  slowestSettleMs: number;
-}
-
-type News =
-  | { readonly kind: 'tally'; readonly tally: Tally }
-  | { readonly kind: 'failed'; readonly seed: number; readonly violations: readonly string[] };
-
-const tellEvery = 50;
-const progressEveryMs = 2_000;
-/** A broken build fails everywhere: enough seeds are named. */
+const progressEveryMs = 5_000;
+const patienceMs = 180_000;
 const failuresMax = 20;
-
-function emptyTally(): Tally {
-  return { seeds: 0, runs: 0, jobs: 0, virtualMs: 0, slowestSettleMs: 0 };
-}
-
-function add(sum: Tally, more: Tally): void {
-  sum.seeds += more.seeds;
-  sum.runs += more.runs;
-  sum.jobs += more.jobs;
-  sum.virtualMs += more.virtualMs;
-  sum.slowestSettleMs = Math.max(sum.slowestSettleMs, more.slowestSettleMs);
-}
-
-async function work({ first, last, step }: Share, tell: (news: News) => void): Promise<void> {
-  let tally = emptyTally();
-  for (let seed = first; seed <= last; seed += step) {
-    const { violations, runs, jobs, virtualMs, settledMs } = await simulate(seed);
-    add(tally, { seeds: 1, runs, jobs, virtualMs, slowestSettleMs: settledMs });
-    if (violations.length > 0) tell({ kind: 'failed', seed, violations });
-    if (tally.seeds < tellEvery && seed + step <= last) continue;
-    tell({ kind: 'tally', tally });
-    tally = emptyTally();
-  }
-}
+const seedsByDefault = 2_000;
+const seedMax = 999_999_999;
+const workerFile = new URL('../test/support/simulation/seed-worker.ts', import.meta.url);
 
 async function one(seed: number): Promise<void> {
   const { verdict, trace } = await replay(seed);
@@ -69,64 +40,66 @@ async function one(seed: number): Promise<void> {
   process.exitCode = violations.length === 0 ? 0 : 1;
 }
 
-async function many({ first, last, workers }: { first: number; last: number; workers: number }): Promise<void> {
+async function many(piece: Piece): Promise<void> {
+  const { first, minutes, workers } = piece;
+  const wanted = Math.min(piece.seeds ?? seedMax, seedMax - first + 1);
   const startedMs = performance.now();
-  const sum = emptyTally();
-  const failed: number[] = [];
-  const wanted = last - first + 1;
-  const secondsSince = (): number => (performance.now() - startedMs) / 1_000;
+  const pool = new SeedPool({
+    ...{ first, last: first + wanted - 1, workers, patienceMs, failuresMax },
+    startWorker: () => new Worker(workerFile),
+    onFailed: (seed, violations) => {
+      console.log(`seed ${String(seed)} FAILED: ${violations[0] ?? ''}\n  ${replayCommand(seed)}`);
+    },
+  });
+  const { tally } = pool;
+  let told = { seeds: 0, atMs: startedMs };
   const progress = setInterval(() => {
-    const rate = sum.seeds / secondsSince();
-    const leftMin = (wanted - sum.seeds) / Math.max(rate, 0.01) / 60;
+    const nowMs = performance.now();
+    const rate = ((tally.seeds - told.seeds) / (nowMs - told.atMs)) * 1_000;
+    told = { seeds: tally.seeds, atMs: nowMs };
     console.log(
-      `${String(sum.seeds)} of ${String(wanted)} seeds, ${rate.toFixed(0)}/s, ` +
-        `${String(failed.length)} failed, ${leftMin.toFixed(0)} min to go`,
+      `${String(tally.seeds)}${piece.seeds === undefined ? '' : ` of ${String(wanted)}`} seeds, now ${rate.toFixed(0)}/s, ` +
+        `${(tally.heapBytes / 2 ** 20).toFixed(0)} MiB of heap, ${String(tally.failed.length)} failed`,
     );
   }, progressEveryMs);
-  const threads = Array.from({ length: workers }, (_, index) => {
-    const share: Share = { first: first + index, last, step: workers };
-    return new Worker(new URL(import.meta.url), { workerData: share });
-  });
   const stop = (): void => {
-    for (const thread of threads) void thread.terminate();
+    pool.stop();
   };
-  const ended = threads.map(
-    (thread) =>
-      new Promise<void>((resolve, reject) => {
-        thread.on('error', reject);
-        thread.on('exit', () => {
-          resolve();
-        });
-        thread.on('message', (news: News) => {
-          if (news.kind === 'tally') {
-            add(sum, news.tally);
-            return;
-          }
-          failed.push(news.seed);
-          console.log(`seed ${String(news.seed)} FAILED: ${news.violations[0] ?? ''}\n  ${replayCommand(news.seed)}`);
-          if (failed.length >= failuresMax) stop();
-        });
-      }),
-  );
-  try {
-    await Promise.all(ended);
-  } finally {
-    clearInterval(progress);
-    stop();
-  }
-  const hours = sum.virtualMs / 3_600_000;
-  console.log(
-    `${String(sum.seeds)} seeds in ${secondsSince().toFixed(0)} s: ${hours.toFixed(1)} h of cluster time, ` +
-      `${String(sum.jobs)} jobs, ${String(sum.runs)} runs; settled within ${(sum.slowestSettleMs / 1_000).toFixed(1)} s; ` +
-      `${String(failed.length)} failed${failed.length === 0 ? '' : `: ${failed.join(', ')}`}`,
-  );
-  process.exitCode = failed.length === 0 && sum.seeds === wanted ? 0 : 1;
+  const stopAtTime = minutes === undefined ? undefined : setTimeout(stop, minutes * 60_000);
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  await pool.run();
+  clearInterval(progress);
+  clearTimeout(stopAtTime);
+  sayEnd(pool, (performance.now() - startedMs) / 1_000);
+  const left = first + wanted - pool.next;
+  if (left > 0) console.log(`to go on: ${goOnCommand(pool.next, left, piece)}`);
+  process.exitCode = tally.failed.length > 0 ? 1 : left > 0 && piece.seeds !== undefined ? 3 : 0;
 }
 
-function wholeNumber(name: string, text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
+function sayEnd({ tally }: SeedPool, seconds: number): void {
+  const { seeds, jobs, runs, failed } = tally;
+  console.log(
+    `${String(seeds)} seeds in ${seconds.toFixed(0)} s (${(seeds / seconds).toFixed(1)}/s): ` +
+      `${(tally.virtualMs / 3_600_000).toFixed(1)} h of cluster time, ` +
+      `${String(jobs)} jobs, ${String(runs)} runs; settled within ${(tally.slowestSettleMs / 1_000).toFixed(1)} s; ` +
+      `${String(failed.length)} failed${failed.length === 0 ? '' : `: ${failed.join(', ')}`}`,
+  );
+}
+
+function goOnCommand(from: number, left: number, { seeds, minutes, workers }: Piece): string {
+  const options = [
+    `--from ${String(from)}`,
+    ...(seeds === undefined ? [] : [`--seeds ${String(left)}`]),
+    ...(minutes === undefined ? [] : [`--minutes ${String(minutes)}`]),
+    `--workers ${String(workers)}`,
+  ];
+  return `npm run simulate -- ${options.join(' ')}`;
+}
+
+function wholeNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text);
-  console.error(`--${name} must be a whole number above 0, not "${text}"`);
+  console.error(`--${name} must be a whole number from 1 to ${String(seedMax)}, not "${text}"`);
   process.exit(2);
 }
 
@@ -136,17 +109,23 @@ async function main(): Promise<void> {
       seed: { type: 'string' },
       seeds: { type: 'string' },
       from: { type: 'string' },
+      minutes: { type: 'string' },
       workers: { type: 'string' },
     },
   });
-  if (values.seed !== undefined) {
-    await one(wholeNumber('seed', values.seed, 1));
+  const seed = wholeNumber('seed', values.seed);
+  if (seed !== undefined) {
+    await one(seed);
     return;
   }
-  const first = wholeNumber('from', values.from, 1);
-  const last = first + wholeNumber('seeds', values.seeds, 2_000) - 1;
-  await many({ first, last, workers: wholeNumber('workers', values.workers, availableParallelism()) });
+  const minutes = wholeNumber('minutes', values.minutes);
+  const seeds = wholeNumber('seeds', values.seeds) ?? (minutes === undefined ? seedsByDefault : undefined);
+  await many({
+    first: wholeNumber('from', values.from) ?? 1,
+    workers: wholeNumber('workers', values.workers) ?? availableParallelism(),
+    ...(seeds !== undefined && { seeds }),
+    ...(minutes !== undefined && { minutes }),
+  });
 }
 
-if (isMainThread) await main();
-else await work(workerData as Share, (news) => parentPort?.postMessage(news));
+await main();

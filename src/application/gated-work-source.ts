@@ -29,17 +29,24 @@ export function createGatedWorkSource(parts: GateParts): WorkSource {
       await resumed(parts, input, () => !isHeld(input));
       return [];
     }
-    const broken = new AbortController();
+    const pulling = new AbortController();
+    const stop = (): void => {
+      pulling.abort();
+    };
     const stopListening = quarantines.onChange(() => {
-      if (isHeld(input)) broken.abort();
+      if (isHeld(input)) stop();
     });
+    // Not `AbortSignal.any`: the runtime holds a signal of that kind, and the whole pull with it, while anybody listens to it.
+    input.signal.addEventListener('abort', stop);
+    if (input.signal.aborted) stop();
     try {
-      const deliveries = await source.pull({ ...input, signal: AbortSignal.any([input.signal, broken.signal]) });
+      const deliveries = await source.pull({ ...input, signal: pulling.signal });
       if (!isHeld(input)) return deliveries;
       for (const { ackTo } of deliveries) source.giveBack(ackTo);
       return [];
     } finally {
       stopListening();
+      input.signal.removeEventListener('abort', stop);
     }
   }
 

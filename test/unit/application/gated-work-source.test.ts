@@ -1,4 +1,5 @@
 /** What a worker gets of a queue in quarantine: nothing, however its pull and the quarantine meet. */
+import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
 import { createVirtualClock } from '../../../src/actors/testkit/index.ts';
 import { createGatedWorkSource } from '../../../src/application/gated-work-source.ts';
@@ -85,4 +86,30 @@ test('other queues, and marks of other nodes, are not held back', async () => {
   expect(pulls).toHaveLength(1);
   await quarantines.clear('t', 'q');
   await held.promise;
+});
+
+test('a pull that is over leaves nothing behind at the signal of its puller', async () => {
+  const { quarantines, pulls, pull, stop } = gate();
+  const listeners = () => getEventListeners(stop.signal, 'abort').length;
+  for (let count = 0; count < 3; count += 1) {
+    const { promise } = pull();
+    expect(listeners()).toBe(1);
+    pulls[count]?.resolve([]);
+    await promise;
+  }
+  await quarantines.put(mark);
+  const held = pull();
+  expect(listeners()).toBe(1);
+  await quarantines.clear('t', 'q');
+  await held.promise;
+  expect(listeners()).toBe(0);
+});
+
+test('a puller that stops breaks off its pull, before it was sent too', async () => {
+  const { pulls, pull, stop } = gate();
+  const waiting = pull();
+  stop.abort();
+  expect([await waiting.promise, pulls[0]?.signal.aborted]).toEqual([[], true]);
+  void pull();
+  expect(pulls[1]?.signal.aborted).toBe(true);
 });
