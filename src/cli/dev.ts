@@ -17,6 +17,7 @@ import type { DevOptions } from './dev/dev-options.ts';
 import { runSamples } from './dev/run-samples.ts';
 import { sampleJobs } from './dev/samples.ts';
 import { exitCodes } from './exit-code.ts';
+import { hasTsconfig } from './handler-tsconfig.ts';
 import { aborted, packageRoot, packageVersion, stopSignal } from './process-life.ts';
 
 const examplesDir = join(packageRoot, 'examples');
@@ -146,6 +147,8 @@ function banner(say: (line: string) => void, { troupe, config, notes, natsUrl, t
   say(`  store     ${config.store.kind}, state in ${relativePath(config.dataDir)}/`);
   if (troupe.handlers.length > 0) say(`  handlers  ${troupe.handlers.join(', ')} on ${String(troupe.threads)} threads`);
   for (const note of notes) say(`  started   ${note}`);
+  for (const dir of config.workers.handlerDirs.filter((folder) => !hasTsconfig(folder)))
+    say(`  no types  ${dir} has no tsconfig.json: \`npx troupe tsconfig ${dir}\` writes one for your editor`);
 }
 
 function withDevDefaults(config: Config): Config {

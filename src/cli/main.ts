@@ -28,6 +28,7 @@ import { addMigrateCommand } from './commands/migrate-command.ts';
 import { addQueueCommands } from './commands/queue-commands.ts';
 import { addServeCommand } from './commands/serve-command.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
+import { addTsconfigCommand } from './commands/tsconfig-command.ts';
 import { errorDocument, explainError } from './explain-error.ts';
 import { exitCodeHelp, exitCodeOf, exitCodes } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
@@ -57,6 +58,7 @@ function buildProgram(context: CommandContext): Command {
   addSubmitCommand(program, context);
   addGetCommand(program, context);
   addWatchCommand(program, context);
+  addTsconfigCommand(program, context);
   addFollowCommand(program, context);
   addLogsCommand(program, context);
   addListCommand(program, context);

@@ -1,0 +1,32 @@
+/** `troupe tsconfig DIR`: editor types for a folder of handlers that has nothing installed. */
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
+import { exitCodes, UsageError } from '../exit-code.ts';
+import { handlerTsconfig } from '../handler-tsconfig.ts';
+import { packageRoot } from '../process-life.ts';
+
+export function addTsconfigCommand(program: Command, { terminal, done }: CommandContext): void {
+  program
+    .command('tsconfig <dir>')
+    .description('write a tsconfig.json by which editors and tsc check the handlers in this folder')
+    .action((dir: string) => {
+      const file = join(dir, 'tsconfig.json');
+      if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) throw new UsageError(`${dir} is no folder`);
+      write(file, handlerTsconfig(packageRoot));
+      terminal.out(`${file}\n`);
+      done(exitCodes.ok);
+    });
+}
+
+/** A file that is there is somebody's: it stays as it is. */
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: 'wx' });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST')
+      throw new UsageError(`${file} is there already and stays as it is; these are the options it needs:\n${text}`);
+    throw new UsageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
