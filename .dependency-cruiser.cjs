@@ -223,7 +223,7 @@ module.exports = {
     tsConfig: { fileName: path.join(__dirname, 'tsconfig.json') },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
-      conditionNames: ['import', 'node', 'types', 'default'],
+      conditionNames: ['troupe-source', 'import', 'node', 'types', 'default'],
       extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'],
     },
   },

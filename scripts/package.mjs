@@ -25,7 +25,10 @@ cpSync(join(root, 'scripts', 'troupe.mjs'), join(target, 'scripts', 'troupe.mjs'
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const { name, version, description, license, type, engines, bin } = manifest;
 const exports = Object.fromEntries(
-  Object.entries(manifest.exports).map(([path, file]) => [path, file.endsWith('.ts') ? built(file) : file]),
+  Object.entries(manifest.exports).map(([path, entry]) => [
+    path,
+    typeof entry === 'string' ? entry : built(entry.default),
+  ]),
 );
 const dependencies = Object.fromEntries(
   Object.entries(manifest.dependencies).filter(([dependency]) => !exampleDependencies.has(dependency)),

@@ -1,5 +1,5 @@
 /** The published package in a project of its own: a handler in TypeScript, typed against it; a cluster; a job through the CLI. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,27 +50,46 @@ function cli(...args: string[]): string {
   return execFileSync(process.execPath, [troupe(), ...args], { cwd: project, encoding: 'utf8' });
 }
 
-describe('the package', () => {
-  it('types what users import', () => {
-    writeFileSync(
-      join(project, 'use.ts'),
-      `import { connect } from 'troupe/client';
+/** A program that uses all that is exported, checked by the compiler: what it prints, so nothing when all is well. */
+function checkUse(folder: string): string {
+  writeFileSync(
+    join(folder, 'use.ts'),
+    `import { connect } from 'troupe/client';
 import { createActorSystem } from 'troupe/actors';
 import { createTestKit } from 'troupe/actors/testkit';
+import { defineHandler } from 'troupe/handlers';
+import { runHandler } from 'troupe/handlers/testing';
 import { supervise } from 'troupe/supervisor';
-export const used = [connect, createActorSystem, createTestKit, supervise];
+export const used = [connect, createActorSystem, createTestKit, defineHandler, runHandler, supervise];
 // @ts-expect-error the types are there: a number is no address
 export const refused = () => connect({ address: 1 });
 `,
-    );
-    const config = {
-      compilerOptions: { module: 'NodeNext', strict: true, noEmit: true, skipLibCheck: true, types: ['node'] },
-    };
-    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ ...config, include: ['use.ts', 'handlers'] }));
-    execFileSync(process.execPath, [join(modules, 'typescript/bin/tsc'), '-p', project], {
-      stdio: 'pipe',
-      encoding: 'utf8',
-    });
+  );
+  const config = {
+    compilerOptions: { module: 'NodeNext', strict: true, noEmit: true, skipLibCheck: true, types: ['node'] },
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...config, include: ['use.ts', 'handlers'] }));
+  const tsc = spawnSync(process.execPath, [join(modules, 'typescript/bin/tsc'), '-p', folder], { encoding: 'utf8' });
+  return tsc.stdout + tsc.stderr;
+}
+
+describe('a checkout that another project installs', () => {
+  it('types what users import', () => {
+    // What npm does for `npm i ../troupe`: a link, and the `prepare` of what is linked.
+    const other = mkdtempSync(join(tmpdir(), 'troupe-link-'));
+    mkdirSync(join(other, 'node_modules'));
+    symlinkSync(root, join(other, 'node_modules', 'troupe'));
+    symlinkSync(join(modules, '@types'), join(other, 'node_modules', '@types'));
+    writeFileSync(join(other, 'package.json'), '{ "type": "module", "private": true }\n');
+    execFileSync(process.execPath, [join(root, 'scripts/prepare.mjs')], { stdio: 'pipe' });
+    expect(checkUse(other)).toBe('');
+    rmSync(other, { recursive: true, force: true });
+  });
+});
+
+describe('the package', () => {
+  it('types what users import', () => {
+    expect(checkUse(project)).toBe('');
   });
 
   it('runs a cluster below node_modules, with a handler in TypeScript', async () => {
