@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { JobFilterOptions } from '../client/index.ts';
 import type { FailureReason, JobState } from '../domain/job.ts';
-import { given, labelFlag, reasonFlag, stateFlag, timeFlag } from './flag-values.ts';
+import { given, labelFlag, reasonFlag, stateFlag, textFlag, timeFlag } from './flag-values.ts';
 
 export interface FilterFlags {
   readonly queue?: string;
@@ -17,9 +17,9 @@ export interface FilterFlags {
 
 export function addFilterFlags(command: Command): Command {
   return command
-    .option('--queue <name>', 'the queue (default)')
+    .option('--queue <name>', 'the queue (default)', textFlag('queue'))
     .option('--state <state>', 'only jobs in this state; may be repeated', stateFlag)
-    .option('--handler <name>', 'only jobs of this handler')
+    .option('--handler <name>', 'only jobs of this handler', textFlag('handler'))
     .option('--label <name=value>', 'only jobs with this label; may be repeated', labelFlag)
     .option('--from <time>', 'only jobs created at this time or later', timeFlag('from'))
     .option('--before <time>', 'only jobs created before this time', timeFlag('before'))

@@ -2,12 +2,17 @@
 import { failureReasons, jobStates } from '../domain/job.ts';
 import type { FailureReason, JobState } from '../domain/job.ts';
 import { parseDurationMs } from '../domain/duration-text.ts';
+import { parseInstantMs } from '../domain/instant-text.ts';
 import { UsageError } from './exit-code.ts';
+
+/** A hundred years: longer than anything is kept, and from now on still a time that the contract can say. */
+const durationMaxMs = 36_500 * 86_400_000;
 
 export function durationFlag(name: string): (text: string) => number {
   return (text) => {
     const ms = parseDurationMs(text);
     if (ms === undefined) throw new UsageError(`--${name} ${text}: write a duration such as 250ms, 90s, 5m, 1h30m, 7d`);
+    if (ms > durationMaxMs) throw new UsageError(`--${name} ${text}: must be at most 36500d`);
     return ms;
   };
 }
@@ -24,10 +29,19 @@ export function countFlag(name: string, min: number, max: number): (text: string
 
 export function timeFlag(name: string): (text: string) => Date {
   return (text) => {
-    const at = new Date(text);
-    if (Number.isNaN(at.getTime()))
-      throw new UsageError(`--${name} ${text}: write a time such as 2030-01-31T08:00:00Z`);
-    return at;
+    const atMs = parseInstantMs(text);
+    if (atMs !== undefined) return new Date(atMs);
+    throw new UsageError(
+      `--${name} ${text}: write a time with its zone, such as 2030-01-31T08:00:00Z or 2030-01-31T09:00+01:00`,
+    );
+  };
+}
+
+/** Empty would be read as not given: by scripts with a variable that is not set, and by the contract. */
+export function textFlag(name: string): (text: string) => string {
+  return (text) => {
+    if (text === '') throw new UsageError(`--${name}: must not be empty`);
+    return text;
   };
 }
 

@@ -5,7 +5,7 @@ import type { MethodCodec } from '../contract/codec.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
 import { errorOfStatus, TroupeClientError } from './client-error.ts';
-import { toFilter } from './job-mapper.ts';
+import { toFilter } from './job-requests.ts';
 import type { BulkOptions, BulkProgress, RedriveOptions } from './job-types.ts';
 import { resumedStream } from './resumed-stream.ts';
 

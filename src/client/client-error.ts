@@ -105,6 +105,53 @@ function withoutDetails(status: number): Pick<ClientErrorFacts, 'code' | 'retrya
   return { ...(known.get(status) ?? { code: 'UNEXPECTED_STATUS', retryable: false }), outcome: 'unknown' };
 }
 
+/** Refused here: what was asked cannot be said to a gateway. Never sent. */
+export function notSayable(
+  code: 'INVALID_JOB_SPEC' | 'INVALID_ARGUMENT',
+  violations: readonly FieldViolation[],
+  cause?: unknown,
+): TroupeClientError {
+  const { message, retryable } = errorRegistry[code];
+  return new TroupeClientError({
+    ...{ code, message, retryable, violations, cause },
+    ...{ status: grpc[grpc.INVALID_ARGUMENT], outcome: 'none' },
+  });
+}
+
+/** The source of an upload failed: the gateway was not given all of it, and made no job. */
+export function unreadable(cause: unknown): TroupeClientError {
+  const description = cause instanceof Error ? cause.message : String(cause);
+  return new TroupeClientError({
+    ...{ code: 'INVALID_ARGUMENT', message: `the input cannot be read: ${description}`, retryable: false, cause },
+    ...{ status: grpc[grpc.INVALID_ARGUMENT], outcome: 'none', violations: [{ field: 'source', description }] },
+  });
+}
+
+/** By the caller's signal, between calls. `outcome`: what is known of the effect of those before. */
+export function cancelledBy(
+  signal: AbortSignal | undefined,
+  outcome: ClientErrorFacts['outcome'] = 'none',
+): TroupeClientError {
+  return new TroupeClientError({
+    ...{ code: 'CALL_CANCELLED', message: errorRegistry.CALL_CANCELLED.message, retryable: false },
+    ...{ status: grpc[grpc.CANCELLED], outcome, cause: signal?.reason },
+  });
+}
+
+/** The gateway answered with less than the contract promises. */
+export function incompleteAnswer(message: string): TroupeClientError {
+  const facts = { code: 'UNEXPECTED_STATUS', status: grpc[grpc.UNKNOWN], retryable: false } as const;
+  return new TroupeClientError({ ...facts, message, outcome: 'unknown' });
+}
+
+/** The only catch-all: what is none of ours is a bug, of the client or in a value that was handed to it. */
+export function clientErrorOf(error: unknown): TroupeClientError {
+  if (error instanceof TroupeClientError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const facts = { code: 'INTERNAL_ERROR', status: grpc[grpc.INTERNAL], retryable: false } as const;
+  return new TroupeClientError({ ...facts, message, outcome: 'unknown', cause: error });
+}
+
 /** The call was never sent. */
 export function notConnected(address: string): TroupeClientError {
   return new TroupeClientError({

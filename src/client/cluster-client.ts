@@ -1,5 +1,6 @@
 /** The cluster, for those who run it. Calls that change something need the operator's token, unless the gateway is local. */
 import type { CallParts } from './call-parts.ts';
+import { incompleteAnswer } from './client-error.ts';
 import { toOptionalTime } from '../contract/time.ts';
 import { fromActor, fromDeadLetters, fromNode, fromReport, fromShard } from './cluster-mapper.ts';
 import type {
@@ -82,7 +83,7 @@ export function createClusterClient(parts: CallParts): ClusterClient {
 
     async drainNode(node) {
       const answer = await look(() => connection.unary(cluster.DrainNode, { node }));
-      if (answer.node === null) throw new Error('the gateway answered without a node');
+      if (answer.node === null) throw incompleteAnswer('the gateway answered without a node');
       return fromNode(answer.node);
     },
 

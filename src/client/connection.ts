@@ -3,7 +3,8 @@ import { Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js'
 import type { Channel, ChannelCredentials, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { Init, MethodCodec } from '../contract/codec.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
-import { errorOfCall, notConnected } from './client-error.ts';
+import { ensureWanted, onAbort } from './abort.ts';
+import { errorOfCall, notConnected, notSayable, unreadable } from './client-error.ts';
 import { uploadCall } from './upload-call.ts';
 
 export interface ConnectionOptions {
@@ -32,7 +33,7 @@ export interface Connection {
     request: Init<Request>,
     settings?: CallSettings,
   ): Promise<Response>;
-  /** Sends as fast as the gateway takes them. What the messages throw is what it rejects with. */
+  /** Sends as fast as the gateway takes them. What the messages throw is the cause of what it rejects with. */
   upload<Request, Response>(
     method: MethodCodec<Request, Response>,
     messages: AsyncIterable<Init<Request>>,
@@ -62,10 +63,11 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     settings: CallSettings = {},
   ): Promise<Response> {
     const { signal } = settings;
-    signal?.throwIfAborted();
+    ensureSayable(method, request);
+    ensureWanted(signal);
     const deadline = Date.now() + (settings.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     if (channel.getConnectivityState(true) !== connectivityState.READY)
-      await connected(channel, options.address, deadline);
+      await connected(channel, options.address, deadline, signal);
     return new Promise((resolve, reject) => {
       const call = client.makeUnaryRequest(
         method.path,
@@ -75,14 +77,13 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
         metadataOf(settings, options.token),
         { deadline },
         (error, response) => {
-          signal?.removeEventListener('abort', cancel);
+          stopListening();
           if (error) reject(errorOfCall(codec, error));
           // Without an error there is an answer.
           else resolve(response as Response);
         },
       );
-      const cancel = (): void => call.cancel();
-      signal?.addEventListener('abort', cancel, { once: true });
+      const stopListening = onAbort(signal, () => call.cancel());
     });
   }
 
@@ -92,8 +93,9 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     settings: CallSettings = {},
   ): AsyncGenerator<Response, void> {
     const { signal, timeoutMs } = settings;
-    signal?.throwIfAborted();
-    await connected(channel, options.address, Date.now() + (timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs));
+    ensureSayable(method, request);
+    const untilMs = Date.now() + (timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
+    await connected(channel, options.address, untilMs, signal);
     const call: ClientReadableStream<Response> = client.makeServerStreamRequest(
       method.path,
       method.requestSerialize,
@@ -102,8 +104,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
       metadataOf(settings, options.token),
       timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
     );
-    const cancel = (): void => call.cancel();
-    signal?.addEventListener('abort', cancel, { once: true });
+    const stopListening = onAbort(signal, () => call.cancel());
     streams.add(call);
     // The iterator ends with the first error; what the cancel below adds must not be thrown at nobody.
     call.on('error', () => undefined);
@@ -112,7 +113,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     } catch (error) {
       throw isServiceError(error) ? errorOfCall(codec, error) : error;
     } finally {
-      signal?.removeEventListener('abort', cancel);
+      stopListening();
       streams.delete(call);
       call.cancel();
     }
@@ -128,10 +129,9 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
 
 function createUpload(client: Client, options: ConnectionOptions, codec: StatusCodec): Connection['upload'] {
   return async (method, messages, settings) => {
-    settings.signal?.throwIfAborted();
-    const deadline = Date.now() + settings.timeoutMs;
-    await connected(client.getChannel(), options.address, deadline);
     const { signal } = settings;
+    const deadline = Date.now() + settings.timeoutMs;
+    await connected(client.getChannel(), options.address, deadline, signal);
     try {
       return await uploadCall(client, {
         method,
@@ -141,7 +141,8 @@ function createUpload(client: Client, options: ConnectionOptions, codec: StatusC
         signal,
       });
     } catch (error) {
-      throw isServiceError(error) ? errorOfCall(codec, error) : error;
+      if (isServiceError(error)) throw errorOfCall(codec, error);
+      throw unreadable(error);
     }
   };
 }
@@ -154,17 +155,28 @@ async function connected(
   channel: Pick<Channel, 'getConnectivityState' | 'watchConnectivityState'>,
   address: string,
   deadlineMs: number,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   for (;;) {
+    ensureWanted(signal);
     const state = channel.getConnectivityState(true);
     if (state === connectivityState.READY) return;
     const hopeless = state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN;
     if (hopeless || Date.now() >= deadlineMs) throw notConnected(address);
-    // Its outcome, change or deadline, is looked at above.
-    await new Promise((resolve) => {
-      channel.watchConnectivityState(state, deadlineMs, resolve);
+    // Its outcome, change, deadline or signal, is looked at above.
+    await new Promise<void>((resolve) => {
+      const stopListening = onAbort(signal, resolve);
+      channel.watchConnectivityState(state, deadlineMs, () => {
+        stopListening();
+        resolve();
+      });
     });
   }
+}
+
+function ensureSayable<Request, Response>(method: MethodCodec<Request, Response>, request: Init<Request>): void {
+  const violations = method.requestViolations(request);
+  if (violations.length > 0) throw notSayable('INVALID_ARGUMENT', violations);
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -17,7 +17,7 @@ import type { StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
 import { createClusterClient } from './cluster-client.ts';
 import type { ClusterClient } from './cluster-client.ts';
-import { errorOfStatus } from './client-error.ts';
+import { clientErrorOf, errorOfStatus, incompleteAnswer } from './client-error.ts';
 import { openConnection } from './connection.ts';
 import { createBulkClient } from './bulk.ts';
 import type { BulkClient } from './bulk.ts';
@@ -28,10 +28,12 @@ import { createJobCalls } from './job-calls.ts';
 import type { JobCalls } from './job-calls.ts';
 import { readLog } from './job-log.ts';
 import type { JobLog } from './job-log.ts';
-import { fromSubmitResponse, toSubmitRequest } from './job-mapper.ts';
+import { fromSubmitResponse } from './job-mapper.ts';
+import { keyGiven, toSubmitRequest } from './job-requests.ts';
 import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts';
 import { createQueuesClient } from './queues-client.ts';
 import type { QueuesClient } from './queues-client.ts';
+import { withClientErrors } from './rejections.ts';
 import { createBackoff, mayRepeat, withRetries } from './retry.ts';
 import type { RetryOptions } from './retry.ts';
 import { chunks, createSubmitCoalescer, requestBytes } from './submit-coalescer.ts';
@@ -44,6 +46,7 @@ import type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './
 export { applyQueues, plansOf } from './apply-queues.ts';
 export type { ApplyOptions, QueueStep } from './apply-queues.ts';
 export { TroupeClientError } from './client-error.ts';
+export { JsonText } from './json-text.ts';
 export type { ClientErrorCode } from './client-error.ts';
 export type { ClusterClient } from './cluster-client.ts';
 export type * from './cluster-types.ts';
@@ -68,11 +71,11 @@ export interface ClientOptions extends ConnectionOptions {
   readonly idempotent?: boolean;
 }
 
-/** One per draft of `submitMany`, in order. */
+/** One per draft of `submitMany`, in order. The error is a TroupeClientError. */
 export type SubmitOutcome = { readonly ok: SubmittedJob } | { readonly error: unknown };
 
 export interface TroupeClient extends JobCalls, BulkClient {
-  /** `input`: a JSON value, or bytes as Uint8Array; undefined is null. */
+  /** `input`: a JSON value, bytes as Uint8Array, or text of JSON as JsonText; undefined is null. */
   submit(handler: string, input?: unknown, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
   /** One whose input is bytes that need not be in memory, and are sent as they are read. */
   submitStream(handler: string, source: InputSource, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
@@ -125,16 +128,21 @@ export function connect(options: ClientOptions): TroupeClient {
 
   const queues = createQueuesClient(parts);
   const bulk = createBulkClient({ ...parts, codec });
-  const upload: TroupeClient['submitStream'] = (handler, source, job = {}) =>
+  const upload: TroupeClient['submitStream'] = async (handler, source, job = {}) =>
     submitStream(parts, { handler, source, job, idempotencyKey: keyOf(job, options) });
 
   const streams = { submitStream: upload, download, log, watch, watchJobs: follow, wait };
-  const cluster = createClusterClient(parts);
-  return { ...submitting, ...calls, ...streams, ...bulk, queues, cluster, close: () => connection.close() };
+  const all = { ...submitting, ...calls, ...streams, ...bulk };
+  return {
+    ...withClientErrors(all),
+    queues: withClientErrors(queues),
+    cluster: withClientErrors(createClusterClient(parts)),
+    close: () => connection.close(),
+  };
 }
 
 function keyOf(job: JobOptions, { idempotent }: ClientOptions): string | undefined {
-  return job.idempotencyKey ?? ((job.idempotent ?? idempotent) === true ? randomUUID() : undefined);
+  return keyGiven(job.idempotencyKey) ?? ((job.idempotent ?? idempotent) === true ? randomUUID() : undefined);
 }
 
 interface SubmittingParts extends CallParts {
@@ -158,7 +166,7 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
     return outcomes.map(({ accepted, error }) =>
       accepted
         ? { ok: fromSubmitResponse(accepted) }
-        : { error: error ? errorOfStatus(codec, error) : new Error('the gateway answered without an outcome') },
+        : { error: error ? errorOfStatus(codec, error) : incompleteAnswer('the gateway answered without an outcome') },
     );
   }
 
@@ -166,7 +174,7 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
 
   async function submit(handler: string, input?: unknown, job: JobOptions & CallSettings = {}): Promise<SubmittedJob> {
     const key = keyOf(job, options);
-    const request = toSubmitRequest({ ...job, handler, input }, key);
+    const request = toSubmitRequest(contract, { ...job, handler, input }, key);
     const { timeoutMs, signal, traceparent } = job;
     // What has settings of its own is a call of its own.
     const alone =
@@ -182,12 +190,16 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
     drafts: readonly JobDraft[],
     settings: CallSettings = {},
   ): Promise<readonly SubmitOutcome[]> {
-    const items = drafts.map((draft, index) => {
-      const key = keyOf(draft, options);
-      return { index, request: toSubmitRequest(draft, key), keyed: key !== undefined };
-    });
     const outcomes = new Array<SubmitOutcome>(drafts.length);
-    let open = items;
+    let open = drafts.flatMap((draft, index) => {
+      try {
+        const key = keyOf(draft, options);
+        return { index, request: toSubmitRequest(contract, draft, key), keyed: key !== undefined };
+      } catch (error) {
+        outcomes[index] = { error: clientErrorOf(error) };
+        return [];
+      }
+    });
     for (let attempt = 1; open.length > 0; attempt += 1) {
       let retryAfterMs = 0;
       const again: typeof open = [];
@@ -197,7 +209,7 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
           settings,
         ).catch((error: unknown) => chunk.map(() => ({ error })));
         chunk.forEach((item, position) => {
-          const outcome = results[position] ?? { error: new Error('the gateway answered with fewer outcomes') };
+          const outcome = results[position] ?? { error: incompleteAnswer('the gateway answered with fewer outcomes') };
           outcomes[item.index] = outcome;
           if (!('error' in outcome) || attempt >= backoff.maxAttempts) return;
           if (!mayRepeat(outcome.error, item.keyed ? 'always' : 'if-not-done')) return;

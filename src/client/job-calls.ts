@@ -3,8 +3,10 @@ import type { CallParts } from './call-parts.ts';
 import { randomUUID } from 'node:crypto';
 import type * as wire from '../contract/messages.ts';
 import { toTime } from '../contract/time.ts';
+import { incompleteAnswer, notSayable } from './client-error.ts';
 import type { CallSettings } from './connection.ts';
-import { fromJob, fromSubmitResponse, toFilter, toPayload } from './job-mapper.ts';
+import { fromJob, fromSubmitResponse } from './job-mapper.ts';
+import { keyGiven, toFilter, toPayload } from './job-requests.ts';
 import type { JobInfo, ListOptions, RetryJobOptions, SubmittedJob } from './job-types.ts';
 import { withRetries } from './retry.ts';
 
@@ -34,7 +36,8 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
   const { jobs } = parts.contract;
 
   async function* list(listOptions: ListOptions = {}): AsyncGenerator<JobInfo, void> {
-    let left = listOptions.limit ?? Number.POSITIVE_INFINITY;
+    let left = wholeLimit(listOptions.limit);
+    if (left === 0) return;
     let pageToken = '';
     do {
       const request = {
@@ -77,8 +80,8 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
 
   async function retry(jobId: string, again: RetryJobOptions & CallSettings = {}): Promise<SubmittedJob> {
     const { input, timeoutMs, signal, traceparent } = again;
-    const key = again.idempotencyKey ?? (idempotent ? randomUUID() : undefined);
-    const request = { jobId, input: toPayload(input), idempotencyKey: key };
+    const key = keyGiven(again.idempotencyKey) ?? (idempotent ? randomUUID() : undefined);
+    const request = { jobId, input: toPayload(input, 'input'), idempotencyKey: key };
     return withRetries(backoff, key === undefined ? 'if-not-done' : 'always', signal, async () =>
       fromSubmitResponse(await connection.unary(jobs.RetryJob, request, { timeoutMs, signal, traceparent })),
     );
@@ -87,7 +90,13 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
   return { get, list, retry, reschedule, cancel, delete: erase };
 }
 
+function wholeLimit(limit: number | undefined): number {
+  if (limit === undefined || limit === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+  if (Number.isInteger(limit) && limit >= 0) return limit;
+  throw notSayable('INVALID_ARGUMENT', [{ field: 'limit', description: 'must be a whole number, 0 or more' }]);
+}
+
 function jobOf({ job }: { readonly job: wire.Job | null }): JobInfo {
-  if (!job) throw new Error('the gateway answered without a job');
+  if (!job) throw incompleteAnswer('the gateway answered without a job');
   return fromJob(job);
 }

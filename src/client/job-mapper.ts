@@ -1,116 +1,30 @@
-/** Between the messages of the contract and the types of the client. */
-import type { Init } from '../contract/codec.ts';
+/** Messages of the contract as the types of the client; the other way: job-requests.ts. */
 import {
   attemptOutcomeOf,
-  failureReasonCodes,
   failureReasonOf,
   goneReasonOf,
   jobEventTypeOf,
-  jobStateCodes,
   jobStateOf,
-  noCodes,
-  uniqueConflictCodes,
   waitingReasonOf,
 } from '../contract/job-codes.ts';
 import { presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
-import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
+import { durationMs, timestampMs } from '../contract/time.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/job.ts';
-import { fromFlow, toFlow } from './flow.ts';
+import { fromFlow } from './flow.ts';
 import type {
   JobAttemptInfo,
   JobCheckpointInfo,
-  JobDraft,
   JobEventInfo,
   JobFailureInfo,
-  JobFilterOptions,
   JobInfo,
   JobWaitingInfo,
   QueueInfo,
   QueueSettingsInfo,
-  QueueSettingsInput,
   SubmittedJob,
 } from './job-types.ts';
-
-export function toSubmitRequest(draft: JobDraft, idempotencyKey: string | undefined): Init<wire.SubmitJobRequest> {
-  return {
-    job: {
-      handler: draft.handler,
-      handlerVersion: draft.handlerVersion,
-      queue: draft.queue,
-      input: toPayload(draft.input),
-      runTime: draft.runAt && toTime(draft.runAt.getTime()),
-      queueTimeout: toOptionalTime(draft.queueTimeoutMs),
-      executionTimeout: toOptionalTime(draft.executionTimeoutMs),
-      heartbeatTimeout: toOptionalTime(draft.heartbeatTimeoutMs),
-      totalTimeout: toOptionalTime(draft.totalTimeoutMs),
-      retry: toRetry(draft.retry),
-      retention: toOptionalTime(draft.retentionMs),
-      payloadRetention: toOptionalTime(draft.payloadRetentionMs),
-      labels: draft.labels,
-      priority: draft.priority,
-      refuseLate: draft.refuseLate,
-      concurrencyKey: draft.concurrencyKey,
-      fairnessKey: draft.fairnessKey,
-      unique: toUnique(draft),
-    },
-    idempotencyKey,
-  };
-}
-
-function toUnique(draft: JobDraft): Init<wire.UniqueKey> | undefined {
-  const { uniqueKey, uniqueWindowMs, onConflict = 'reject' } = draft;
-  if (uniqueKey === undefined) return undefined;
-  return { key: uniqueKey, onConflict: uniqueConflictCodes[onConflict], window: toOptionalTime(uniqueWindowMs) };
-}
-
-export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
-  return {
-    states: filter.states?.map((state) => jobStateCodes[state]),
-    handler: filter.handler,
-    labels: filter.labels,
-    createdFrom: filter.createdFrom && toTime(filter.createdFrom.getTime()),
-    createdBefore: filter.createdBefore && toTime(filter.createdBefore.getTime()),
-    failureReasons: filter.failureReasons?.map((reason) => failureReasonCodes[reason]),
-    finishedFrom: filter.finishedFrom && toTime(filter.finishedFrom.getTime()),
-    finishedBefore: filter.finishedBefore && toTime(filter.finishedBefore.getTime()),
-  };
-}
-
-/** Throws TypeError on what JSON cannot say. */
-export function toPayload(input: unknown): Init<wire.Payload> | undefined {
-  if (input === undefined) return undefined;
-  if (input instanceof Uint8Array) return { data: input };
-  const json = JSON.stringify(input) as string | undefined;
-  if (json === undefined) throw new TypeError('the input of a job must be a JSON value or a Uint8Array');
-  return { json };
-}
-
-export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSettings> {
-  return {
-    executionTimeout: toOptionalTime(settings.executionTimeoutMs),
-    heartbeatTimeout: toOptionalTime(settings.heartbeatTimeoutMs),
-    retry: toRetry(settings.retry),
-    retention: toOptionalTime(settings.retentionMs),
-    payloadRetention: toOptionalTime(settings.payloadRetentionMs),
-    maxDepth: settings.maxDepth,
-    maxBytes: settings.maxBytes,
-    flow: settings.flow && toFlow(settings.flow),
-  };
-}
-
-function toRetry(retry: Partial<RetryPolicy> | undefined): Init<wire.RetryPolicy> | undefined {
-  if (!retry) return undefined;
-  return {
-    maxAttempts: retry.maxAttempts,
-    initialDelay: toOptionalTime(retry.initialMs),
-    coefficient: retry.coefficient,
-    maxDelay: toOptionalTime(retry.maxMs),
-    nonRetryableCodes: retry.nonRetryableCodes?.length === 0 ? [noCodes] : retry.nonRetryableCodes,
-  };
-}
 
 export function fromSubmitResponse({ jobId, state, duplicate }: wire.SubmitJobResponse): SubmittedJob {
   return { jobId, state: jobStateOf(state) ?? 'UNKNOWN', duplicate };

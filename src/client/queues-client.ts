@@ -1,8 +1,9 @@
 /** Queues of the tenant: made, seen and changed. */
 import type { CallParts } from './call-parts.ts';
 import type * as wire from '../contract/messages.ts';
-import { TroupeClientError } from './client-error.ts';
-import { fromQueue, toSettings } from './job-mapper.ts';
+import { TroupeClientError, incompleteAnswer } from './client-error.ts';
+import { fromQueue } from './job-mapper.ts';
+import { toSettings } from './job-requests.ts';
 import type { QueueInfo, QueueSettingsInput } from './job-types.ts';
 import { fromQueueStats } from './queue-stats.ts';
 import type { QueueStatsInfo } from './queue-stats.ts';
@@ -83,13 +84,13 @@ export function createQueuesClient(parts: CallParts): QueuesClient {
       const { stats } = await withRetries(backoff, 'always', undefined, () =>
         connection.unary(queues.GetQueueStats, { name }),
       );
-      if (!stats) throw new Error('the gateway answered without statistics');
+      if (!stats) throw incompleteAnswer('the gateway answered without statistics');
       return fromQueueStats(stats);
     },
   };
 }
 
 export function queueOf({ queue }: { readonly queue: wire.Queue | null }): QueueInfo {
-  if (!queue) throw new Error('the gateway answered without a queue');
+  if (!queue) throw incompleteAnswer('the gateway answered without a queue');
   return fromQueue(queue);
 }

@@ -1,6 +1,6 @@
 /** Repeats what may be repeated: bounded in number, with full jitter, never sooner than the gateway asks. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TroupeClientError } from './client-error.ts';
+import { cancelledBy, TroupeClientError } from './client-error.ts';
 
 export interface RetryOptions {
   /** Tries, the first included; 1: none is repeated. Default 5. */
@@ -18,7 +18,7 @@ export interface Backoff {
   readonly maxAttempts: number;
   /** Before try number `attempt + 1`. */
   delayMs(attempt: number, retryAfterMs: number | undefined): number;
-  /** Waits that long; rejects when the signal aborts. */
+  /** Waits that long; rejects with CALL_CANCELLED when the signal aborts. */
   pause(attempt: number, retryAfterMs: number | undefined, signal: AbortSignal | undefined): Promise<void>;
 }
 
@@ -29,7 +29,12 @@ export function createBackoff(options: RetryOptions, random: () => number = Math
   return {
     maxAttempts,
     delayMs,
-    pause: (attempt, retryAfterMs, signal) => sleep(delayMs(attempt, retryAfterMs), undefined, { signal }),
+    async pause(attempt, retryAfterMs, signal) {
+      await sleep(delayMs(attempt, retryAfterMs), undefined, { signal }).catch(() => {
+        // Between two tries: what those before have done is not known here.
+        throw cancelledBy(signal, 'unknown');
+      });
+    },
   };
 }
 

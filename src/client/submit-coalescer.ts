@@ -4,6 +4,7 @@
  */
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
+import { incompleteAnswer } from './client-error.ts';
 
 export type ItemOutcome<T> = { readonly ok: T } | { readonly error: unknown };
 
@@ -40,7 +41,7 @@ export function createSubmitCoalescer<T>(
       batch.forEach((item, index) => {
         const outcome = outcomes[index];
         if (outcome && 'ok' in outcome) item.resolve(outcome.ok);
-        else item.reject(outcome?.error ?? new Error('the gateway answered with fewer outcomes than requests'));
+        else item.reject(outcome?.error ?? incompleteAnswer('the gateway answered with fewer outcomes than requests'));
       });
     } catch (error) {
       for (const item of batch) item.reject(error);

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
 import type { Init, MethodCodec } from '../contract/codec.ts';
+import { onAbort } from './abort.ts';
 
 export interface UploadCall<Request, Response> {
   readonly method: MethodCodec<Request, Response>;
@@ -32,17 +33,16 @@ export async function uploadCall<Request, Response>(
       else answer.reject(error);
     },
   );
-  const cancel = (): void => call.cancel();
-  signal?.addEventListener('abort', cancel, { once: true });
+  const stopListening = onAbort(signal, () => call.cancel());
   source.once('error', (error) => {
     answer.reject(error);
-    cancel();
+    call.cancel();
   });
   source.pipe(call as NodeJS.WritableStream);
   try {
     return await answer.promise;
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    stopListening();
     source.destroy();
   }
 }

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import type { CallSettings } from './connection.ts';
-import { fromSubmitResponse, toSubmitRequest } from './job-mapper.ts';
+import { fromSubmitResponse } from './job-mapper.ts';
+import { toSubmitRequest } from './job-requests.ts';
 import type { JobOptions, SubmittedJob } from './job-types.ts';
 import { withRetries } from './retry.ts';
 
@@ -32,7 +33,7 @@ export async function submitStream(parts: CallParts, upload: Upload): Promise<Su
   const { connection, contract, backoff } = parts;
   const { handler, source, job, idempotencyKey } = upload;
   const { timeoutMs = uploadMaxMs, signal, traceparent } = job;
-  const submit = toSubmitRequest({ ...job, handler }, idempotencyKey);
+  const submit = toSubmitRequest(contract, { ...job, handler }, idempotencyKey);
   const call = (): Promise<wire.SubmitJobStreamResponse> =>
     connection.upload(contract.jobs.SubmitJobStream, messagesOf(submit, source), { timeoutMs, signal, traceparent });
   return fromSubmitResponse(

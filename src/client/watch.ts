@@ -2,7 +2,8 @@
 import type { CallParts } from './call-parts.ts';
 import { fromLog } from './job-log.ts';
 import type { JobLog } from './job-log.ts';
-import { fromJob, toFilter } from './job-mapper.ts';
+import { fromJob } from './job-mapper.ts';
+import { toFilter } from './job-requests.ts';
 import type { JobFilterOptions, JobInfo } from './job-types.ts';
 import { resumedStream } from './resumed-stream.ts';
 

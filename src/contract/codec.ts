@@ -5,6 +5,8 @@
 import type protobuf from 'protobufjs';
 import type * as wire from './messages.ts';
 import { loadContractRoot } from './root.ts';
+import { violationsOfType } from './sayable.ts';
+import type { ViolationsOf } from './sayable.ts';
 
 /** What may be encoded: every field may be absent. */
 export type Init<T> = T extends Uint8Array
@@ -26,6 +28,8 @@ export interface MethodCodec<Request, Response> {
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
+  /** What of a request the wire cannot say; to be asked before it is serialized. */
+  readonly requestViolations: ViolationsOf<Init<Request>>;
   readonly requestSerialize: (message: Init<Request>) => Buffer;
   readonly requestDeserialize: (bytes: Buffer) => Request;
   readonly responseSerialize: (message: Init<Response>) => Buffer;
@@ -96,12 +100,14 @@ export function serviceCodec(root: protobuf.Root, name: string): Record<string, 
 }
 
 function methodCodec(root: protobuf.Root, service: string, method: protobuf.Method): MethodCodec<unknown, unknown> {
-  const request = messageCodec<unknown>(method.resolvedRequestType ?? root.lookupType(method.requestType));
+  const requestType = method.resolvedRequestType ?? root.lookupType(method.requestType);
+  const request = messageCodec<unknown>(requestType);
   const response = messageCodec<unknown>(method.resolvedResponseType ?? root.lookupType(method.responseType));
   return {
     path: `/${service}/${method.name}`,
     requestStream: method.requestStream === true,
     responseStream: method.responseStream === true,
+    requestViolations: violationsOfType(requestType) as ViolationsOf<unknown>,
     requestSerialize: request.encode,
     requestDeserialize: request.decode,
     responseSerialize: response.encode,

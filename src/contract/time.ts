@@ -9,7 +9,9 @@ interface TimeParts {
 
 export function toTime(ms: number): TimeParts {
   const seconds = Math.floor(ms / 1_000);
-  return { seconds, nanos: Math.round((ms - seconds * 1_000) * 1_000_000) };
+  const nanos = Math.round((ms - seconds * 1_000) * 1_000_000);
+  // A fraction just below a second may round up to a whole one.
+  return nanos === 1_000_000_000 ? { seconds: seconds + 1, nanos: 0 } : { seconds, nanos };
 }
 
 /** Undefined stays undefined, so that optional fields stay absent. */

@@ -7,7 +7,7 @@ import { followBulk } from '../follow-bulk.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
 import { addEndedFilterFlags, addFilterFlags, endedFilterOf, filterOf } from '../filter-flags.ts';
 import type { EndedFilterFlags, FilterFlags } from '../filter-flags.ts';
-import { countFlag, given } from '../flag-values.ts';
+import { countFlag, given, textFlag } from '../flag-values.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { parseJsonInput } from '../job-input.ts';
 import { stateText } from '../job-text.ts';
@@ -42,7 +42,11 @@ export function addRedriveCommand(program: Command, context: CommandContext): vo
     );
   addEndedFilterFlags(command)
     .option('--rate <count>', 'most jobs in a second (100)', countFlag('rate', 1, 10_000))
-    .option('--redrive-id <name>', 'name of the operation; with the same name no job is submitted twice')
+    .option(
+      '--redrive-id <name>',
+      'name of the operation; with the same name no job is submitted twice',
+      textFlag('redrive-id'),
+    )
     .action(async (flags: RedriveFlags, self: Command) => {
       const { signal } = context;
       const more = given({ perSecond: flags.rate, redriveId: flags.redriveId });

@@ -5,7 +5,7 @@ import { withSession } from '../command-context.ts';
 import type { CommandContext, Session } from '../command-context.ts';
 import { deadLettersText, nodeTable, psHeader, psRow, psTable, reportText, shardTable } from '../cluster-text.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
-import { countFlag, durationFlag, given } from '../flag-values.ts';
+import { countFlag, durationFlag, given, textFlag } from '../flag-values.ts';
 import { documentLine } from '../job-document.ts';
 import { LiveTable } from '../live-table.ts';
 import { treeText } from '../tree-text.ts';
@@ -45,8 +45,8 @@ function where({ node, path }: WhereFlags): TreeOptions {
 
 function withWhereFlags(command: Command): Command {
   return command
-    .option('--node <id>', 'only this node')
-    .option('--path <path>', 'only this actor and those below it, such as /node/shards');
+    .option('--node <id>', 'only this node', textFlag('node'))
+    .option('--path <path>', 'only this actor and those below it, such as /node/shards', textFlag('path'));
 }
 
 function tellOmitted(context: CommandContext, omitted: number): void {
@@ -140,7 +140,7 @@ export function addInspectCommand(program: Command, context: CommandContext): vo
   program
     .command('inspect <path>')
     .description('everything about the actor at a path of `troupe ps`, on each node that has it')
-    .option('--node <id>', 'only this node')
+    .option('--node <id>', 'only this node', textFlag('node'))
     .action(async (path: string, { node }: WhereFlags, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const reports = await client.cluster.inspect(path, given({ node }));

@@ -6,7 +6,7 @@ import type { CommandContext } from '../command-context.ts';
 import { exitCodes } from '../exit-code.ts';
 import { addEndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
 import type { EndedFilterFlags } from '../filter-flags.ts';
-import { given } from '../flag-values.ts';
+import { given, textFlag } from '../flag-values.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { stateText } from '../job-text.ts';
 
@@ -19,7 +19,7 @@ export function addFollowCommand(program: Command, context: CommandContext): voi
     .command('follow')
     .description('the jobs of a queue as they change, a line for each change; Ctrl-C ends it');
   addEndedFilterFlags(follow)
-    .option('--resume <token>', 'go on after the line that had this resumeToken (with --json)')
+    .option('--resume <token>', 'go on after the line that had this resumeToken (with --json)', textFlag('resume'))
     .action(async (flags: FollowFlags, command: Command) => {
       const { signal, terminal } = context;
       await withSession(context, command, async ({ client, isJson }) => {

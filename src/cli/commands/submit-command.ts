@@ -8,7 +8,7 @@ import { withSession } from '../command-context.ts';
 import type { CommandContext, Session } from '../command-context.ts';
 import { explainError } from '../explain-error.ts';
 import { exitCodeOf, exitCodes } from '../exit-code.ts';
-import { codesFlag, countFlag, durationFlag, given, labelFlag, timeFlag } from '../flag-values.ts';
+import { codesFlag, countFlag, durationFlag, given, labelFlag, textFlag, timeFlag } from '../flag-values.ts';
 import { followJobs } from '../follow-jobs.ts';
 import type { FollowedJob } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
@@ -198,10 +198,18 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .option('--each <glob>', "one job for each file that matches: --each 'photos/*.jpg'")
     .option('--input-file <file>', 'input from a file, or - for standard input')
     .option('--as <form>', 'json or bytes: how a file is sent (default: .json files as json, others as bytes)')
-    .option('--handler-version <version>', 'run it on this version only (1.4.0), or on at least this one (>=1.4)')
-    .option('--queue <name>', 'queue to wait in (default)')
-    .option('--key <key>', 'idempotency key: submitting again gives the same job; with --each it is made one per file')
-    .option('--unique-key <key>', 'at most one unfinished job has this key')
+    .option(
+      '--handler-version <version>',
+      'run it on this version only (1.4.0), or on at least this one (>=1.4)',
+      textFlag('handler-version'),
+    )
+    .option('--queue <name>', 'queue to wait in (default)', textFlag('queue'))
+    .option(
+      '--key <key>',
+      'idempotency key: submitting again gives the same job; with --each it is made one per file',
+      textFlag('key'),
+    )
+    .option('--unique-key <key>', 'at most one unfinished job has this key', textFlag('unique-key'))
     .option('--unique-window <duration>', 'hold the unique key so long, whatever ends', durationFlag('unique-window'))
     .addOption(
       new Option('--on-conflict <way>', 'what to do while another job has the unique key (reject)').choices(
@@ -210,8 +218,12 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     )
     .option('--refuse-late', 'refuse it when it would more likely than not miss its timeout')
     .option('--priority <level>', '0 (lowest) to 4 (2)', countFlag('priority', 0, 4))
-    .option('--concurrency-key <key>', 'jobs of the queue with the same one run one at a time (see queues update)')
-    .option('--fairness-key <key>', 'jobs of the queue with different ones take turns')
+    .option(
+      '--concurrency-key <key>',
+      'jobs of the queue with the same one run one at a time (see queues update)',
+      textFlag('concurrency-key'),
+    )
+    .option('--fairness-key <key>', 'jobs of the queue with different ones take turns', textFlag('fairness-key'))
     .option('--label <name=value>', 'to find the job by; may be repeated', labelFlag)
     .option('--run-at <time>', 'not before this time', timeFlag('run-at'))
     .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))

@@ -57,6 +57,6 @@ describe('retries', () => {
       throw failure();
     });
     controller.abort();
-    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(waiting).rejects.toMatchObject({ code: 'CALL_CANCELLED', outcome: 'unknown' });
   });
 });

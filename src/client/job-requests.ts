@@ -1,0 +1,128 @@
+/** What users of the client ask for, as messages of the contract. What the wire cannot say is refused here. */
+import type { Contract, Init } from '../contract/codec.ts';
+import { failureReasonCodes, jobStateCodes, noCodes, uniqueConflictCodes } from '../contract/job-codes.ts';
+import type * as wire from '../contract/messages.ts';
+import { toOptionalTime, toTime } from '../contract/time.ts';
+import type { RetryPolicy } from '../domain/job.ts';
+import { notSayable, TroupeClientError } from './client-error.ts';
+import { toFlow } from './flow.ts';
+import type { JobDraft, JobFilterOptions, QueueSettingsInput } from './job-types.ts';
+import { JsonText } from './json-text.ts';
+
+/** Throws TroupeClientError with every field that the wire cannot say. */
+export function toSubmitRequest(
+  { jobs }: Pick<Contract, 'jobs'>,
+  draft: JobDraft,
+  idempotencyKey: string | undefined,
+): Init<wire.SubmitJobRequest> {
+  const request = submitRequestOf(draft, idempotencyKey);
+  const violations = jobs.SubmitJob.requestViolations(request);
+  if (violations.length > 0) throw notSayable('INVALID_JOB_SPEC', violations);
+  return request;
+}
+
+function submitRequestOf(draft: JobDraft, idempotencyKey: string | undefined): Init<wire.SubmitJobRequest> {
+  return {
+    job: {
+      handler: draft.handler,
+      handlerVersion: draft.handlerVersion,
+      queue: draft.queue,
+      input: toPayload(draft.input, 'job.input'),
+      runTime: draft.runAt && toTime(draft.runAt.getTime()),
+      queueTimeout: toOptionalTime(draft.queueTimeoutMs),
+      executionTimeout: toOptionalTime(draft.executionTimeoutMs),
+      heartbeatTimeout: toOptionalTime(draft.heartbeatTimeoutMs),
+      totalTimeout: toOptionalTime(draft.totalTimeoutMs),
+      retry: toRetry(draft.retry),
+      retention: toOptionalTime(draft.retentionMs),
+      payloadRetention: toOptionalTime(draft.payloadRetentionMs),
+      labels: draft.labels,
+      priority: draft.priority,
+      refuseLate: draft.refuseLate,
+      concurrencyKey: draft.concurrencyKey,
+      fairnessKey: draft.fairnessKey,
+      unique: toUnique(draft),
+    },
+    idempotencyKey,
+  };
+}
+
+function toUnique(draft: JobDraft): Init<wire.UniqueKey> | undefined {
+  const { uniqueKey, uniqueWindowMs, onConflict = 'reject' } = draft;
+  if (uniqueKey === undefined) return undefined;
+  return {
+    key: uniqueKey,
+    onConflict: codeOf(uniqueConflictCodes, onConflict),
+    window: toOptionalTime(uniqueWindowMs),
+  };
+}
+
+export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
+  return {
+    states: filter.states?.map((state) => codeOf(jobStateCodes, state)),
+    handler: filter.handler,
+    labels: filter.labels,
+    createdFrom: filter.createdFrom && toTime(filter.createdFrom.getTime()),
+    createdBefore: filter.createdBefore && toTime(filter.createdBefore.getTime()),
+    failureReasons: filter.failureReasons?.map((reason) => codeOf(failureReasonCodes, reason)),
+    finishedFrom: filter.finishedFrom && toTime(filter.finishedFrom.getTime()),
+    finishedBefore: filter.finishedBefore && toTime(filter.finishedBefore.getTime()),
+  };
+}
+
+/** `field`: what it is called in the contract. */
+export function toPayload(input: unknown, field: string): Init<wire.Payload> | undefined {
+  if (input === undefined) return undefined;
+  if (input instanceof Uint8Array) return { data: input };
+  if (input instanceof JsonText) return { json: input.text };
+  return { json: jsonOf(input, field) };
+}
+
+function jsonOf(input: unknown, field: string): string {
+  const refuse = (description: string, cause?: unknown): never => {
+    throw notSayable('INVALID_JOB_SPEC', [{ field, description }], cause);
+  };
+  try {
+    // Undefined for a function or a symbol, whatever its type says.
+    const json = JSON.stringify(input) as string | undefined;
+    return json ?? refuse('must be a JSON value or a Uint8Array');
+  } catch (error) {
+    if (error instanceof TroupeClientError) throw error;
+    return refuse(error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+/** An empty key cannot be told from none, and none is not what makes a call safe to repeat. */
+export function keyGiven(key: string | undefined): string | undefined {
+  if (key !== '') return key;
+  throw notSayable('INVALID_JOB_SPEC', [{ field: 'idempotency_key', description: 'must not be empty' }]);
+}
+
+/** Of a word that has no number: what the wire cannot say. */
+function codeOf<Word extends string>(codes: Readonly<Record<Word, number>>, word: Word): number {
+  return Object.hasOwn(codes, word) ? codes[word] : Number.NaN;
+}
+
+export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSettings> {
+  return {
+    executionTimeout: toOptionalTime(settings.executionTimeoutMs),
+    heartbeatTimeout: toOptionalTime(settings.heartbeatTimeoutMs),
+    retry: toRetry(settings.retry),
+    retention: toOptionalTime(settings.retentionMs),
+    payloadRetention: toOptionalTime(settings.payloadRetentionMs),
+    maxDepth: settings.maxDepth,
+    maxBytes: settings.maxBytes,
+    flow: settings.flow && toFlow(settings.flow),
+  };
+}
+
+function toRetry(retry: Partial<RetryPolicy> | undefined): Init<wire.RetryPolicy> | undefined {
+  if (!retry) return undefined;
+  return {
+    maxAttempts: retry.maxAttempts,
+    initialDelay: toOptionalTime(retry.initialMs),
+    coefficient: retry.coefficient,
+    maxDelay: toOptionalTime(retry.maxMs),
+    nonRetryableCodes: retry.nonRetryableCodes?.length === 0 ? [noCodes] : retry.nonRetryableCodes,
+  };
+}

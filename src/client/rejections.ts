@@ -1,0 +1,33 @@
+/** Everything that a client does rejects with TroupeClientError, whatever went wrong: here is the last place to see to it. */
+import { clientErrorOf } from './client-error.ts';
+
+type Call = (...parameters: readonly unknown[]) => unknown;
+
+/** The same calls. Those that give a promise or a generator, which all of a client do, fail with TroupeClientError alone. */
+export function withClientErrors<Calls extends object>(calls: Calls): Calls {
+  const guarded = Object.entries(calls).map(([name, call]) => [name, guard(call as Call)]);
+  return Object.fromEntries(guarded) as Calls;
+}
+
+function guard(call: Call): Call {
+  return (...parameters) => {
+    try {
+      const answer = call(...parameters);
+      return answer instanceof Promise ? answer.catch(rethrow) : guardStream(answer as AsyncGenerator<unknown, void>);
+    } catch (error) {
+      return rethrow(error);
+    }
+  };
+}
+
+async function* guardStream(stream: AsyncGenerator<unknown, void>): AsyncGenerator<unknown, void> {
+  try {
+    yield* stream;
+  } catch (error) {
+    rethrow(error);
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw clientErrorOf(error);
+}

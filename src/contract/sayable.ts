@@ -1,0 +1,167 @@
+/**
+ * What the wire cannot say. protobufjs writes what it is given as best it can: a number out of range wraps, NaN becomes 0,
+ * and so a mistake would become another wish. Each value that would arrive as another one is named, by its path in the
+ * contract, before anything is sent.
+ */
+import type protobuf from 'protobufjs';
+import type { FieldViolation } from '../domain/errors.ts';
+
+/** Adds what is wrong with a value at a path. */
+type Check = (value: unknown, path: string, violations: FieldViolation[]) => void;
+
+/** More than these are not told: whoever sends thousands of wrong values has one mistake. */
+const violationsMax = 50;
+
+const int32Max = 2 ** 31 - 1;
+const uint32Max = 2 ** 32 - 1;
+
+/** The years 1 to 9999, and 10,000 years: the bounds of google.protobuf. A negative duration is for the gateway to refuse. */
+const timestampSeconds = { min: -62_135_596_800, max: 253_402_300_799 };
+const durationSeconds = { min: -315_576_000_000, max: 315_576_000_000 };
+
+function rule(text: string, isSayable: (value: unknown) => boolean): Check {
+  return (value, path, violations) => {
+    if (!isSayable(value)) violations.push({ field: path, description: text });
+  };
+}
+
+function wholeNumber(min: number, max: number): Check {
+  const text = `must be a whole number from ${String(min)} to ${String(max)}`;
+  return rule(text, (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max);
+}
+
+const int32 = wholeNumber(-int32Max - 1, int32Max);
+const uint32 = wholeNumber(0, uint32Max);
+const int64 = wholeNumber(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+const uint64 = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+const number = rule('must be a finite number', (value) => Number.isFinite(value));
+
+const checkOfScalar: Readonly<Record<string, Check>> = {
+  int32,
+  sint32: int32,
+  sfixed32: int32,
+  uint32,
+  fixed32: uint32,
+  int64,
+  sint64: int64,
+  sfixed64: int64,
+  uint64,
+  fixed64: uint64,
+  double: number,
+  float: number,
+  bool: rule('must be true or false', (value) => typeof value === 'boolean'),
+  bytes: rule('must be bytes (Uint8Array)', (value) => value instanceof Uint8Array),
+  string: (value, path, violations) => {
+    if (typeof value !== 'string') violations.push({ field: path, description: 'must be text' });
+    // As UTF-8 it would be other text.
+    else if (!value.isWellFormed()) violations.push({ field: path, description: 'has half a surrogate pair' });
+  },
+};
+
+interface Parts {
+  readonly seconds?: unknown;
+  readonly nanos?: unknown;
+}
+
+function timeParts(text: string, bounds: { readonly min: number; readonly max: number }): Check {
+  return rule(text, (value) => {
+    const { seconds, nanos } = value as Parts;
+    const isWhole = Number.isInteger(seconds) && Number.isInteger(nanos);
+    return isWhole && (seconds as number) >= bounds.min && (seconds as number) <= bounds.max;
+  });
+}
+
+const checkOfMessage: ReadonlyMap<string, Check> = new Map([
+  ['.google.protobuf.Timestamp', timeParts('must be a time of the years 1 to 9999', timestampSeconds)],
+  ['.google.protobuf.Duration', timeParts('must be a duration of at most 10,000 years', durationSeconds)],
+]);
+
+/** Told as the gateway tells what it refuses; at most 50. */
+export type ViolationsOf<Message> = (message: Message) => readonly FieldViolation[];
+
+/** Of messages of this type. What is absent (null, undefined) is fine: it is not written. */
+export function violationsOfType(type: protobuf.Type): ViolationsOf<object> {
+  const check = lazyCheck(type, new Map());
+  return (message) => {
+    const violations: FieldViolation[] = [];
+    check(message, '', violations);
+    return violations;
+  };
+}
+
+/** Made when it is needed: types may hold themselves. */
+function lazyCheck(type: protobuf.Type, made: Map<string, Check>): Check {
+  let check = checkOfMessage.get(type.fullName) ?? made.get(type.fullName);
+  return (value, path, violations) => {
+    check ??= messageCheck(type, made);
+    check(value, path, violations);
+  };
+}
+
+function messageCheck(type: protobuf.Type, made: Map<string, Check>): Check {
+  const fields: { readonly name: string; readonly said: string; readonly check: Check }[] = [];
+  const check: Check = (value, path, violations) => {
+    if (typeof value !== 'object' || value === null) {
+      violations.push({ field: path, description: 'must be an object' });
+      return;
+    }
+    const lead = path === '' ? '' : `${path}.`;
+    for (const { name, said, check: checkField } of fields) {
+      const held = (value as Readonly<Record<string, unknown>>)[name];
+      if (held === null || held === undefined) continue;
+      if (violations.length >= violationsMax) return;
+      checkField(held, lead + said, violations);
+    }
+  };
+  made.set(type.fullName, check);
+  for (const field of type.fieldsArray) {
+    fields.push({ name: field.name, said: snakeCase(field.name), check: fieldCheck(field, made) });
+  }
+  return check;
+}
+
+function fieldCheck(field: protobuf.Field, made: Map<string, Check>): Check {
+  const single = valueCheck(field, made);
+  if (field.map) return mapCheck(single);
+  return field.repeated ? listCheck(single) : single;
+}
+
+function valueCheck({ resolvedType, type }: protobuf.Field, made: Map<string, Check>): Check {
+  if (resolvedType === null) return checkOfScalar[type] ?? (() => undefined);
+  if ('fieldsArray' in resolvedType) return lazyCheck(resolvedType, made);
+  // A word that has no number. Numbers that are not known here may be known to the gateway.
+  return rule('is none that the contract knows', Number.isInteger);
+}
+
+function listCheck(single: Check): Check {
+  return (value, path, violations) => {
+    if (!Array.isArray(value)) {
+      violations.push({ field: path, description: 'must be a list' });
+      return;
+    }
+    for (const [index, item] of value.entries()) {
+      if (violations.length >= violationsMax) return;
+      single(item, `${path}[${String(index)}]`, violations);
+    }
+  };
+}
+
+function mapCheck(single: Check): Check {
+  return (value, path, violations) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      violations.push({ field: path, description: 'must be an object of names and values' });
+      return;
+    }
+    for (const [key, item] of Object.entries(value)) {
+      if (violations.length >= violationsMax) return;
+      const field = `${path}[${key.toWellFormed()}]`;
+      if (key.isWellFormed()) single(item, field, violations);
+      else violations.push({ field, description: 'has half a surrogate pair in its name' });
+    }
+  };
+}
+
+/** `runTime` here is `run_time` in the contract. */
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
