@@ -7,6 +7,9 @@
  * Starts are tokens: a grant takes them out of the bucket for good, and the bucket is only filled as far as it and what
  * holders still have stay within the burst, so that in any time t there are at most `burst + rate × t` starts.
  *
+ * A question that comes late (delayed, doubled, of a former owner of the shard that has stood still) says what was used
+ * once. It changes nothing and is given nothing, or what its holder uses now would be given to others.
+ *
  * Pure but for its state; times are monotonic ms.
  */
 import type { RateRule } from './flow-rule.ts';
@@ -25,6 +28,14 @@ export interface AllotmentAsk {
   readonly waiting: number;
   /** Starts granted to it that it has not used. */
   readonly tokens: number;
+  /** Absent: an older version asks. */
+  readonly order?: AskOrder;
+}
+
+/** Orders the questions of a holder: by the epoch of the shard's owner, then as that owner asked them. */
+export interface AskOrder {
+  readonly epoch: number;
+  readonly number: number;
 }
 
 export interface Allotment {
@@ -42,6 +53,7 @@ interface Holder {
   granted: number;
   tokens: number;
   heardMs: number;
+  order: AskOrder | undefined;
 }
 
 /** A holder that was silent for so long uses nothing any more: its shard has a new owner, who has asked. */
@@ -69,14 +81,17 @@ export class AllotmentBook {
   /** What a holder had when this home began; what it has asked since is newer. */
   learn(holder: number, using: number, nowMs: number): void {
     if (this.#holders.has(holder)) return;
-    this.#holders.set(holder, { using, waiting: 0, granted: using, tokens: 0, heardMs: nowMs });
+    this.#holders.set(holder, { using, waiting: 0, granted: using, tokens: 0, heardMs: nowMs, order: undefined });
   }
 
   /** `closed`: nothing new is given, because not all holders are known yet. */
-  ask({ holder, using, waiting, tokens }: AllotmentAsk, nowMs: number, closed = false): Allotment {
+  ask({ holder, using, waiting, tokens, order }: AllotmentAsk, nowMs: number, closed = false): Allotment {
     this.#forget(nowMs);
-    const mine = this.#holders.get(holder) ?? { using, waiting, granted: 0, tokens: 0, heardMs: nowMs };
-    this.#holders.set(holder, Object.assign(mine, { using, waiting, tokens, heardMs: nowMs }));
+    const known = this.#holders.get(holder);
+    if (isLate(order, known?.order)) return { running: 0, tokens: 0, againMs: againMs.usual };
+    const mine = known ?? { using, waiting, granted: 0, tokens: 0, heardMs: nowMs, order };
+    const heard = { using, waiting, tokens, heardMs: nowMs, order: order ?? known?.order };
+    this.#holders.set(holder, Object.assign(mine, heard));
     if (closed) {
       mine.granted = Math.max(mine.granted, using);
       return { running: 0, tokens: 0, againMs: againMs.least };
@@ -133,6 +148,11 @@ export class AllotmentBook {
   #forget(nowMs: number): void {
     for (const [id, { heardMs }] of this.#holders) if (nowMs - heardMs > forgetMs) this.#holders.delete(id);
   }
+}
+
+function isLate(order: AskOrder | undefined, heard: AskOrder | undefined): boolean {
+  if (order === undefined || heard === undefined) return false;
+  return order.epoch < heard.epoch || (order.epoch === heard.epoch && order.number <= heard.number);
 }
 
 /**

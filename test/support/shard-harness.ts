@@ -12,7 +12,7 @@ import type { JobEvent, Publisher, WorkMessage } from '../../src/application/por
 import type { JobStore } from '../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
-import type { ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
+import type { AllotItem, ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
 import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
 import { createShardMetrics, defaultShardLimits } from '../../src/actors/shard/shard-services.ts';
@@ -37,6 +37,8 @@ export interface ShardHarness {
   readonly stops: (StopRun & { readonly node: string })[];
   broker: 'up' | 'down';
   lease: boolean;
+  /** Questions to the home of a limit. */
+  readonly asked: AllotItem[];
   /** Handlers that no live node has. */
   readonly missing: Set<string>;
   /** Whether keys can be looked up. */
@@ -87,6 +89,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     stops: [],
     broker: 'up',
     lease: true,
+    asked: [],
     missing: new Set(),
     keys: 'up',
     keyWrites: 'up',
@@ -170,8 +173,11 @@ export async function createShardHarness(options: { readonly seed?: number } = {
       closedQueues: createClosedQueues({ store: store.queues, clock: kit.clock, log: silentLog }),
       // This shard is at home for all limits; the others use none.
       peers: {
-        call: async (shard, verb, item) =>
-          verb === 'limitUse' && shard !== harnessShard ? ({ uses: [] } as never) : harness.send(verb, item),
+        call: async (shard, verb, item) => {
+          if (verb === 'limitUse' && shard !== harnessShard) return { uses: [] } as never;
+          if (verb === 'allot') harness.asked.push(item as AllotItem);
+          return harness.send(verb, item);
+        },
       },
       leaseIsSure: () => harness.lease,
     };

@@ -48,7 +48,7 @@ export class Dispatcher {
       onIdleBucket,
     });
     this.gates = new ShardGates({
-      ...{ shard, services, context, table, nowMs },
+      ...{ shard, epoch, services, context, table, nowMs },
       dispatch: (entry) => {
         this.#dispatch(entry);
       },

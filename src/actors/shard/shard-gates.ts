@@ -19,7 +19,8 @@ const askMaxMs = 2_000;
 
 export interface ShardGatesParts {
   readonly shard: number;
-  readonly services: Pick<ShardServices, 'flowRules' | 'peers' | 'shardCount' | 'someNodeHas'>;
+  readonly epoch: number;
+  readonly services: Pick<ShardServices, 'flowRules' | 'leaseIsSure' | 'peers' | 'shardCount' | 'someNodeHas'>;
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
   readonly nowMs: () => number;
@@ -33,6 +34,8 @@ export class ShardGates {
   readonly #gates = new Map<QueueBook, QueueGate>();
   #armedMs = Infinity;
   #armAsked = false;
+  /** Questions to homes of limits. */
+  #asked = 0;
 
   constructor(parts: ShardGatesParts) {
     this.#parts = parts;
@@ -179,10 +182,17 @@ export class ShardGates {
   }
 
   #ask(question: Omit<AllotItem, 'holder'>, answered: (answer: AllotResult | undefined) => void): void {
-    const { shard, services, context } = this.#parts;
+    const { shard, epoch, services, context } = this.#parts;
+    // What one that may have a successor uses says nothing of what the shard uses.
+    if (!services.leaseIsSure()) {
+      answered(undefined);
+      return;
+    }
     const home = homeOfLimit(question, services.shardCount);
     const deadlineAtMs = context.clock.nowMs() + askMaxMs;
-    const asked = services.peers.call(home, 'allot', { ...question, holder: shard }, { deadlineAtMs });
+    this.#asked += 1;
+    const item = { ...question, holder: shard, order: { epoch, number: this.#asked } };
+    const asked = services.peers.call(home, 'allot', item, { deadlineAtMs });
     context.pipeToSelf(asked, (outcome) => ({
       kind: 'continue',
       run: () => {

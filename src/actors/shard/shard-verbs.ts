@@ -111,14 +111,19 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
     case 'allot':
       slot.ok(core.allotter.ask(item as AllotItem));
       break;
-    case 'limitUse': {
-      const { home, epoch } = item as LimitUseItem;
-      slot.ok({ uses: core.dispatcher.gates.surrender(home, epoch) });
+    case 'limitUse':
+      limitUse(core, item as LimitUseItem, slot);
       break;
-    }
     default:
       assertNever(verb);
   }
+}
+
+/** A former owner does not know what the shard uses. */
+function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<AnyResult>): void {
+  const doubt = ownershipDoubt(core);
+  if (doubt === undefined) slot.ok({ uses: core.dispatcher.gates.surrender(home, epoch) });
+  else slot.fail(doubt);
 }
 
 function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {

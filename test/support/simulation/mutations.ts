@@ -6,7 +6,13 @@ import { jobEventOf } from '../../../src/application/job-events.ts';
 import type { JobStore } from '../../../src/application/ports/job-store.ts';
 import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
 import type { ShardHandler } from '../../../src/application/ports/shard-link.ts';
-import type { AllotResult, ClaimItem, CompleteItem, SubmitItem } from '../../../src/application/shard-protocol.ts';
+import type {
+  AllotItem,
+  AllotResult,
+  ClaimItem,
+  CompleteItem,
+  SubmitItem,
+} from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { Cluster } from './cluster.ts';
@@ -38,6 +44,18 @@ export const mutations: Readonly<Record<string, Mutation>> = {
         const { allotment, epoch } = result.ok as AllotResult;
         return { ok: { allotment: { ...allotment, running: 2 * (allotment.running ?? 0) }, epoch } };
       });
+    }),
+  },
+  'a question about a limit that comes late counts': {
+    breaks: [10],
+    within: 60,
+    faults: [],
+    // Each comes once more, late, which the order of the questions makes harmless.
+    change: onHandler((handler, _cluster, { host }) => (verb, items) => {
+      if (verb !== 'allot') return handler(verb, items);
+      const asked = (items as readonly AllotItem[]).map(({ order: _order, ...item }) => item);
+      host.clock.setTimer(host.random() * 1_000, () => void handler(verb, asked).catch(() => undefined));
+      return handler(verb, asked);
     }),
   },
   'a commit is acknowledged before it is written': {
@@ -313,12 +331,12 @@ function onStore(change: (jobs: JobStore, cluster: Cluster, ports: NodePorts) =>
   };
 }
 
-function onHandler(change: (handler: ShardHandler, cluster: Cluster) => ShardHandler): Change {
+function onHandler(change: (handler: ShardHandler, cluster: Cluster, ports: NodePorts) => ShardHandler): Change {
   return (cluster, ports) => {
     const { router } = ports;
     ports.router = {
       ...router,
-      serveShard: (shard, handler) => router.serveShard(shard, change(handler, cluster)),
+      serveShard: (shard, handler) => router.serveShard(shard, change(handler, cluster, ports)),
     };
   };
 }

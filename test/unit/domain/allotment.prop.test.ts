@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AllotmentBook, fairShares, forgetMs } from '../../../src/domain/allotment.ts';
-import type { Allotment } from '../../../src/domain/allotment.ts';
+import type { Allotment, AllotmentAsk } from '../../../src/domain/allotment.ts';
 
 const longAgoMs = -1e9;
 
@@ -12,6 +12,9 @@ class Holder {
   tokens = 0;
   running = 0;
   readonly id: number;
+  /** What it asked, to be heard again, late. */
+  readonly asked: AllotmentAsk[] = [];
+  #epoch = 1;
 
   constructor(id: number) {
     this.id = id;
@@ -20,11 +23,20 @@ class Holder {
   ask(book: AllotmentBook, waiting: number, nowMs: number, isLost: boolean): Allotment | undefined {
     this.running = 0;
     const { using, tokens, id: holder } = this;
-    const answer = book.ask({ holder, using, waiting, tokens }, nowMs);
+    const ask = { holder, using, waiting, tokens, order: { epoch: this.#epoch, number: this.asked.length } };
+    this.asked.push(ask);
+    const answer = book.ask(ask, nowMs);
     if (isLost) return undefined;
     this.running = answer.running ?? Infinity;
     this.tokens += answer.tokens ?? 0;
     return answer;
+  }
+
+  /** Another owner goes on with what runs, and has been granted nothing. */
+  takenOver(book: AllotmentBook, nowMs: number): void {
+    this.#epoch += 1;
+    this.tokens = 0;
+    this.ask(book, 0, nowMs, true);
   }
 
   /** Begins as many as it may, and wants. */
@@ -37,10 +49,16 @@ class Holder {
   }
 }
 
+/** A question that was delayed, or doubled, or is of a former owner of the shard. */
+function askAgain(book: AllotmentBook, { asked }: Holder, which: number, nowMs: number): void {
+  const late = asked[which % Math.max(1, asked.length)];
+  if (late !== undefined) book.ask(late, nowMs);
+}
+
 const steps = fc.array(
   fc.record({
     holder: fc.integer({ min: 0, max: 3 }),
-    act: fc.constantFrom('ask', 'ask', 'ask-lost', 'begin', 'begin', 'end'),
+    act: fc.constantFrom('ask', 'ask', 'ask-lost', 'ask-late', 'take-over', 'begin', 'begin', 'end'),
     amount: fc.integer({ min: 0, max: 20 }),
     afterMs: fc.integer({ min: 0, max: 600 }),
   }),
@@ -61,6 +79,8 @@ describe('an allotment book', () => {
           const one = holders[holder];
           if (one === undefined) continue;
           if (act === 'ask' || act === 'ask-lost') one.ask(book, amount, nowMs, act === 'ask-lost');
+          else if (act === 'ask-late') askAgain(book, one, amount, nowMs);
+          else if (act === 'take-over') one.takenOver(book, nowMs);
           else if (act === 'begin') one.begin(amount, false);
           else one.using = Math.max(0, one.using - amount);
           expect(holders.reduce((sum, { using }) => sum + using, 0)).toBeLessThanOrEqual(maxRunning);
@@ -85,6 +105,7 @@ describe('an allotment book', () => {
           const one = holders[holder];
           if (one === undefined) continue;
           if (act === 'ask' || act === 'ask-lost') one.ask(book, amount, nowMs, act === 'ask-lost');
+          else if (act === 'ask-late') askAgain(book, one, amount, nowMs);
           else if (act === 'begin') starts.push({ atMs: nowMs, count: one.begin(amount, true) });
         }
         for (let from = 0; from < starts.length; from += 1) {
@@ -125,6 +146,27 @@ describe('an allotment book', () => {
     expect(book.ask({ holder: 2, using: 0, waiting: 5, tokens: 0 }, forgetMs + 1)).toMatchObject({ running: 2 });
     expect(book.isIdle(forgetMs + 1)).toBe(false);
     expect(book.isIdle(3 * forgetMs)).toBe(true);
+  });
+
+  it('knows what a holder uses from its newest question: one of a former owner changes nothing', () => {
+    const book = new AllotmentBook({ maxRunning: 2 }, 0);
+    const of = (holder: number, using: number, epoch: number, number: number) =>
+      book.ask({ holder, using, waiting: 5, tokens: 0, order: { epoch, number } }, 100);
+    expect(of(1, 2, 4, 7)).toMatchObject({ running: 2 });
+    expect(of(1, 0, 3, 9)).toMatchObject({ running: 0 });
+    expect(of(1, 0, 4, 7)).toMatchObject({ running: 0 });
+    expect(of(2, 0, 1, 1)).toMatchObject({ running: 0 });
+    expect(of(1, 0, 5, 1)).toMatchObject({ running: 1 });
+    expect(of(2, 0, 1, 2)).toMatchObject({ running: 1 });
+  });
+
+  it('believes an older version, whose questions have no order', () => {
+    const book = new AllotmentBook({ maxRunning: 2 }, 0);
+    const ask = { holder: 1, using: 2, waiting: 0, tokens: 0 };
+    expect(book.ask({ ...ask, order: { epoch: 4, number: 1 } }, 0)).toMatchObject({ running: 2 });
+    expect(book.ask({ ...ask, using: 0 }, 0)).toMatchObject({ running: 0 });
+    expect(book.ask({ ...ask, holder: 2, using: 0, waiting: 3 }, 0)).toMatchObject({ running: 2 });
+    expect(book.ask({ ...ask, order: { epoch: 4, number: 1 } }, 0)).toMatchObject({ running: 0 });
   });
 
   it('gives nothing new while not all holders are known', () => {
