@@ -1,6 +1,7 @@
 // Lint rules. The layer rules (who may import whom) are in .dependency-cruiser.cjs; format is prettier's alone.
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
+import { wordIndex } from './scripts/lint/word-index.ts';
 
 const core = ['src/domain/**', 'src/application/**', 'src/actors/**', 'src/supervisor/**'];
 
@@ -75,6 +76,11 @@ export default tseslint.config(
     },
   },
   { files: ['src/**/*.ts', 'infra/src/**/*.ts'], rules: { 'max-params': ['error', { max: 4 }] } },
+  {
+    files: ['src/**/*.ts', 'infra/src/**/*.ts', 'examples/**/*.ts'],
+    plugins: { troupe: { rules: { 'word-index': wordIndex } } },
+    rules: { 'troupe/word-index': 'error' },
+  },
   {
     files: ['src/**/*.ts'],
     ignores: ['src/config/**'],

@@ -4,6 +4,7 @@ import { checkLabels } from '../domain/labels.ts';
 import type { Labels } from '../domain/labels.ts';
 import { endedStates } from '../domain/job.ts';
 import type { FailureReason, JobRecord, JobState } from '../domain/job.ts';
+import { ownValue } from '../domain/own-value.ts';
 import { handlerNamePattern } from '../domain/queue.ts';
 import { FieldChecks } from './field-checks.ts';
 import type { JobListQuery } from './ports/job-store.ts';
@@ -70,7 +71,7 @@ export function matcherOf(filter: JobFilter): ((record: JobRecord) => boolean) |
     (reasons.size === 0 || (failure !== undefined && reasons.has(failure.reason))) &&
     (!isTimed || (finishedAtMs >= finishedFromMs && finishedAtMs < finishedBeforeMs)) &&
     (handler === '' || spec.handler === handler) &&
-    wanted.every(([key, value]) => spec.labels?.[key] === value);
+    wanted.every(([key, value]) => ownValue(spec.labels, key) === value);
 }
 
 /** The same for the same list, whatever the order in which its filter was written. */

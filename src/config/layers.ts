@@ -7,8 +7,10 @@ import type { ConfigProblem } from './config-error.ts';
 import type { Environment } from './environment.ts';
 import { configKeys, variablePrefix } from './keys.ts';
 import type { ConfigKey, KeyShape } from './keys.ts';
+import { ownValue } from '../domain/own-value.ts';
 
-type Tree = Record<string, unknown>;
+/** By names out of files and flags, `__proto__` and `constructor` among them. */
+export type Tree = Map<string, unknown>;
 
 export interface LayeredValues {
   readonly tree: Tree;
@@ -33,11 +35,20 @@ const serviceLinkName = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP)(_.
 const serviceLinkValue = /^(tcp|udp):\/\//;
 
 export function emptyLayers(): LayeredValues {
-  return { tree: {}, sources: new Map(), problems: [] };
+  return { tree: new Map(), sources: new Map(), problems: [] };
 }
 
-function isTree(value: unknown): value is Tree {
+function isSection(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isTree(value: unknown): value is Tree {
+  return value instanceof Map;
+}
+
+/** As the schema reads it. */
+export function plainTree(tree: Tree): object {
+  return Object.fromEntries([...tree].map(([name, value]) => [name, isTree(value) ? plainTree(value) : value]));
 }
 
 function setAt(tree: Tree, path: string, value: unknown): void {
@@ -45,12 +56,12 @@ function setAt(tree: Tree, path: string, value: unknown): void {
   const last = names.pop() ?? '';
   let node = tree;
   for (const name of names) {
-    const child = node[name];
-    const next = isTree(child) ? child : {};
-    node[name] = next;
+    const child = node.get(name);
+    const next: Tree = isTree(child) ? child : new Map<string, unknown>();
+    node.set(name, next);
     node = next;
   }
-  node[last] = value;
+  node.set(last, value);
 }
 
 /** Text that is not of the shape is kept as text: the schema then says what it wanted. */
@@ -90,15 +101,15 @@ function splitList(text: string): string[] {
 
 /** Keys that are not ours stay in the tree, so that the schema refuses them by name. */
 export function addTree(layers: LayeredValues, tree: unknown, source: string, prefix = ''): void {
-  if (!isTree(tree)) {
+  if (!isSection(tree)) {
     layers.problems.push({ path: '', source, message: 'must be a map of keys' });
     return;
   }
   for (const [name, value] of Object.entries(tree)) {
     const path = prefix === '' ? name : `${prefix}.${name}`;
-    const isSection = configKeys.some((key) => key.path.startsWith(`${path}.`));
+    const holdsKeys = configKeys.some((key) => key.path.startsWith(`${path}.`));
     if (value === undefined) continue;
-    if (isSection && isTree(value)) {
+    if (holdsKeys && isSection(value)) {
       addTree(layers, value, source, path);
     } else {
       setAt(layers.tree, path, value);
@@ -127,7 +138,7 @@ export function addEnvironment(layers: LayeredValues, environment: Environment):
     const key = aliasOf === undefined ? keysByVariable.get(variable) : keysByPath.get(aliasOf);
     if (key === undefined) {
       layers.problems.push({ path: '', source, message: 'there is no such key' });
-    } else if (aliasOf === undefined || environment[key.variable] === undefined) {
+    } else if (aliasOf === undefined || ownValue(environment, key.variable) === undefined) {
       setAt(layers.tree, key.path, fromText(text, key.shape));
       layers.sources.set(key.path, source);
     }

@@ -7,8 +7,8 @@ import { ConfigError } from './config-error.ts';
 import type { ConfigProblem } from './config-error.ts';
 import type { Environment } from './environment.ts';
 import { configKeys } from './keys.ts';
-import { addEnvironment, addFile, addFlags, addTree, emptyLayers } from './layers.ts';
-import type { LayeredValues } from './layers.ts';
+import { addEnvironment, addFile, addFlags, addTree, emptyLayers, isTree, plainTree } from './layers.ts';
+import type { LayeredValues, Tree } from './layers.ts';
 import { relations } from './relations.ts';
 import { configSchema } from './schema.ts';
 import type { Config, ConfigInput } from './schema.ts';
@@ -54,12 +54,12 @@ function problemsOf(layers: LayeredValues, issue: z.core.$ZodIssue): ConfigProbl
   });
 }
 
-function removeAt(tree: Record<string, unknown>, path: string): void {
+function removeAt(tree: Tree, path: string): void {
   const names = path.split('.');
   const last = names.pop() ?? '';
   let node: unknown = tree;
-  for (const name of names) node = (node as Record<string, unknown> | undefined)?.[name];
-  if (typeof node === 'object' && node !== null) Reflect.deleteProperty(node, last);
+  for (const name of names) node = isTree(node) ? node.get(name) : undefined;
+  if (isTree(node)) node.delete(last);
 }
 
 /** `roles.1` is a part of the key `roles`. */
@@ -92,13 +92,13 @@ export function loadConfig(sources: ConfigSources = {}): Config {
 
   const tree = structuredClone(layers.tree);
   const problems = [...layers.problems];
-  const first = configSchema.safeParse(tree);
+  const first = configSchema.safeParse(plainTree(tree));
   if (!first.success) {
     const broken = first.error.issues.flatMap((issue) => problemsOf(layers, issue));
     problems.push(...broken);
     for (const { path } of broken) removeAt(tree, wholeKey(path));
   }
-  const second = first.success ? first : configSchema.safeParse(tree);
+  const second = first.success ? first : configSchema.safeParse(plainTree(tree));
   if (second.success) problems.push(...brokenRelations(second.data, layers, problems));
   if (problems.length > 0 || !second.success) throw new ConfigError(problems);
   return freezeDeep(second.data);

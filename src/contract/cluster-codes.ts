@@ -1,4 +1,6 @@
 /** Numbers of the cluster's enums for the words inside. A new word does not compile until it has a number. */
+import { ownValue } from '../domain/own-value.ts';
+
 export const nodeStateCodes = { live: 1, draining: 2, silent: 3 } as const;
 export const shardStateCodes = { owned: 1, opening: 2, unowned: 3, unknown: 4 } as const;
 export const actorStateCodes = {
@@ -30,6 +32,6 @@ export function actorStateOf(code: number): ActorStateWord | undefined {
 }
 
 function wordOf<W extends string>(codes: Readonly<Record<W, number>>, code: number): W | undefined {
-  for (const word in codes) if (codes[word] === code) return word;
+  for (const word in codes) if (ownValue(codes, word) === code) return word;
   return undefined;
 }

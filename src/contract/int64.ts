@@ -1,4 +1,5 @@
 /** 64-bit numbers of the contract, as far as a double holds them exactly. */
+import { ownValue } from '../domain/own-value.ts';
 import type { Int64 } from './messages.ts';
 
 export function numberOf(value: Int64): number {
@@ -10,7 +11,6 @@ export function presentNumber<Name extends string>(
   message: Readonly<Record<Name, Int64 | null>> | null,
   name: Name,
 ): number | undefined {
-  const value = message?.[name];
-  if (message === null || value === null || value === undefined) return undefined;
-  return Object.hasOwn(message, name) ? numberOf(value) : undefined;
+  const value = ownValue(message, name);
+  return value === null || value === undefined ? undefined : numberOf(value);
 }

@@ -1,31 +1,31 @@
 /** Durations and sizes as people write them: `250ms`, `5m`, `512MiB`. Parsed once, when a handler is defined. */
 
-const durationUnitsMs: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-const sizeUnitsBytes: Readonly<Record<string, number>> = {
-  B: 1,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-};
+const durationUnitsMs: ReadonlyMap<string, number> = new Map([
+  ['ms', 1],
+  ['s', 1_000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+  ['d', 86_400_000],
+]);
+const sizeUnitsBytes: ReadonlyMap<string, number> = new Map([
+  ['B', 1],
+  ['KB', 1e3],
+  ['MB', 1e6],
+  ['GB', 1e9],
+  ['KiB', 2 ** 10],
+  ['MiB', 2 ** 20],
+  ['GiB', 2 ** 30],
+]);
 
 /** `'5m'`, or a number of milliseconds. */
 export type Duration = string | number;
 /** `'512MiB'`, or a number of bytes. */
 export type Size = string | number;
 
-function parseQuantity(value: string | number, units: Readonly<Record<string, number>>): number | undefined {
+function parseQuantity(value: string | number, units: ReadonlyMap<string, number>): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
   const match = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(value.trim());
-  const unit = units[match?.[2] ?? ''];
+  const unit = units.get(match?.[2] ?? '');
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
 

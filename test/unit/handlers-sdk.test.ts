@@ -20,7 +20,7 @@ describe('quantities', () => {
     expect(parseDurationMs(text)).toBe(ms);
   });
 
-  it.each(['', '5', 'm', '5 parsecs', '-1s', '1s 2m', Number.NaN, Number.POSITIVE_INFINITY])(
+  it.each(['', '5', 'm', '5 parsecs', '5constructor', '-1s', '1s 2m', Number.NaN, Number.POSITIVE_INFINITY])(
     '%s is no duration',
     (text) => {
       expect(parseDurationMs(text)).toBeUndefined();

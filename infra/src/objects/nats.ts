@@ -83,13 +83,12 @@ function serverConfig(messaging: Cluster): object {
 
 function serverContainer({ serverVersion, cpuMilli, memoryMb }: Cluster): object {
   const amounts = { cpu: `${cpuMilli}m`, memory: `${memoryMb}Mi` };
-  const passwords: Record<string, object> = {};
-  for (const role of natsRoles) {
-    passwords[natsPasswordVariable(role)] = { valueFrom: { secretKeyRef: { name: natsPasswords.name, key: role } } };
-  }
+  const passwords = natsRoles.map((role): [string, object] => {
+    return [natsPasswordVariable(role), { valueFrom: { secretKeyRef: { name: natsPasswords.name, key: role } } }];
+  });
   return {
     image: { tag: `${serverVersion}-alpine` },
-    env: { GOMEMLIMIT: `${Math.floor(memoryMb * softMemoryShare)}MiB`, ...passwords },
+    env: { GOMEMLIMIT: `${Math.floor(memoryMb * softMemoryShare)}MiB`, ...Object.fromEntries(passwords) },
     merge: { resources: { requests: amounts, limits: amounts }, securityContext: restricted },
   };
 }

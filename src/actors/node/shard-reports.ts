@@ -2,6 +2,7 @@
 import type { ShardReport } from '../../application/node-protocol.ts';
 import { jobStates } from '../../domain/job.ts';
 import type { JobState } from '../../domain/job.ts';
+import { ownValue } from '../../domain/own-value.ts';
 import type { TreeNode } from '../kernel/index.ts';
 import { keeperPath, shardOfPath } from './node-paths.ts';
 
@@ -25,7 +26,7 @@ export function shardReports(tree: readonly TreeNode[], monotonicMs: number): re
 
 function reportOf(shard: number, actor: TreeNode | undefined, leaseAgeMs: number, monotonicMs: number): ShardReport {
   const facts = actor?.facts ?? {};
-  const count = (name: string): number => Number(facts[name] ?? 0);
+  const count = (name: string): number => Number(ownValue(facts, name) ?? 0);
   const jobs: Partial<Record<JobState, number>> = {};
   for (const state of jobStates) if (count(`jobs.${state}`) > 0) jobs[state] = count(`jobs.${state}`);
   const committedMs = facts['committedMs'];

@@ -5,6 +5,7 @@
 import { FairOrder } from '../../domain/fair-order.ts';
 import type { FairShare } from '../../domain/fair-order.ts';
 import type { JobRecord } from '../../domain/job.ts';
+import { ownValue } from '../../domain/own-value.ts';
 import { defaultPriority, priorityAgeingMs, priorityWeights } from '../../domain/priority.ts';
 import type { JobEntry } from './job-table.ts';
 
@@ -85,7 +86,7 @@ export class FairLine {
     if (present !== undefined) return present.line;
     const shares = [
       { name: String(level), weight: priorityWeights[level], ages: true },
-      { name: key, weight: this.#weights[key] ?? 1 },
+      { name: key, weight: ownValue(this.#weights, key) ?? 1 },
     ];
     const line: Line = { name, path: shares, jobs: [], head: 0 };
     this.#lines.set(name, { line, leave: this.#order.add(shares, line) });

@@ -200,9 +200,10 @@ class Keeper implements Behavior<KeeperMessage> {
 
   /** `lease.<shard>`: when it was renewed, monotonic. */
   #facts(): Readonly<Record<string, number>> {
-    const facts: Record<string, number> = { shards: this.#held.size };
-    for (const [shard, { renewedMs }] of this.#held) facts[`lease.${String(shard)}`] = Math.round(renewedMs);
-    return facts;
+    const leases = [...this.#held].map(([shard, { renewedMs }]): [string, number] => {
+      return [`lease.${String(shard)}`, Math.round(renewedMs)];
+    });
+    return { shards: this.#held.size, ...Object.fromEntries(leases) };
   }
 
   #acquire(shard: number): void {

@@ -1,5 +1,6 @@
 /** A log and measures that tests can read. Bounded: a runaway test fails by its assertion, not by memory. */
 import type { Logger, Telemetry } from '../../application/ports/runtime.ts';
+import { ownValue } from '../../domain/own-value.ts';
 
 export interface LogEntry {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -54,5 +55,5 @@ export function createRecordingTelemetry(): RecordingTelemetry {
 function contains(all: Readonly<Record<string, string>>, some: Readonly<Record<string, string>>, exactly: boolean) {
   const keys = Object.keys(some);
   if (exactly && keys.length !== Object.keys(all).length) return false;
-  return keys.every((key) => all[key] === some[key]);
+  return keys.every((key) => ownValue(all, key) === ownValue(some, key));
 }

@@ -8,20 +8,22 @@ interface Expectation {
   readonly why: string;
 }
 
-const expectations: Readonly<Record<string, Expectation>> = {
-  paxos_variant: {
-    holds: (value) => value === 'v2',
-    why: 'v1 needs twice the round trips per group commit',
-  },
-  user_timestamps_enabled: {
-    holds: (value) => value === 'true',
-    why: 'keys, watermarks and open buckets are fenced by their timestamps, and writing them will fail',
-  },
-  commitlog_sync: {
-    holds: (value) => value !== 'periodic',
-    why: 'acknowledged commits may be lost when all replicas lose power within 10 s; group or batch keeps them',
-  },
-};
+const expectations = new Map<string, Expectation>(
+  Object.entries({
+    paxos_variant: {
+      holds: (value) => value === 'v2',
+      why: 'v1 needs twice the round trips per group commit',
+    },
+    user_timestamps_enabled: {
+      holds: (value) => value === 'true',
+      why: 'keys, watermarks and open buckets are fenced by their timestamps, and writing them will fail',
+    },
+    commitlog_sync: {
+      holds: (value) => value !== 'periodic',
+      why: 'acknowledged commits may be lost when all replicas lose power within 10 s; group or batch keeps them',
+    },
+  }),
+);
 
 export async function warnAboutSettings(client: Pick<CqlClient, 'rows'>, log: Logger): Promise<void> {
   let rows: readonly { readonly name: string; readonly value: string | null }[];
@@ -33,7 +35,7 @@ export async function warnAboutSettings(client: Pick<CqlClient, 'rows'>, log: Lo
     return;
   }
   for (const { name, value } of rows) {
-    const expectation = expectations[name];
+    const expectation = expectations.get(name);
     if (expectation === undefined || value === null || expectation.holds(value)) continue;
     log.warn({ setting: name, value, why: expectation.why }, 'setting of the ring is not as expected');
   }

@@ -137,13 +137,8 @@ function isAsKept({ name, owner, keys, values }: Kept): boolean {
   for (let at = 0; at < keys.length; at += 1) {
     const value = values[at];
     const key = keys[at];
-    if (
-      value !== undefined &&
-      key !== undefined &&
-      (owner as Record<PropertyKey, unknown>)[key] !== value &&
-      value === value
-    )
-      return false;
+    if (value === undefined || key === undefined || value !== value) continue;
+    if (get(owner, key) !== value) return false;
   }
   return true;
 }

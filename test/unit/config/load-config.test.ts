@@ -54,6 +54,14 @@ describe('loadConfig', () => {
     expect(config.nats.replicas).toBe(3);
   });
 
+  it.each(['__proto__', 'constructor', 'toString'])('takes %s for no key, and for no section', (name) => {
+    const noSuchKey = { source: 'file', message: 'there is no such key' };
+    const fileText = JSON.stringify(Object.fromEntries([[name, { port: 7 }]]));
+    expect(problemsOf({ fileText })).toEqual([{ ...noSuchKey, path: name }]);
+    const inSection = `{"gateway": ${fileText}}`;
+    expect(problemsOf({ fileText: inSection })).toEqual([{ ...noSuchKey, path: `gateway.${name}` }]);
+  });
+
   it('reads a file of JSON as well', () => {
     expect(loadConfig({ fileText: '{"gateway": {"port": 7}}' }).gateway.port).toBe(7);
     expect(loadConfig({ fileText: '' }).gateway.port).toBe(50_051);

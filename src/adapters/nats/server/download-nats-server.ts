@@ -29,13 +29,16 @@ export interface DownloadOptions {
 export const officialReleasesUrl = 'https://github.com/nats-io/nats-server/releases/download';
 
 const systems: Readonly<Partial<Record<NodeJS.Platform, string>>> = { linux: 'linux', darwin: 'darwin' };
-const processors: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+const processors: ReadonlyMap<string, string> = new Map([
+  ['x64', 'amd64'],
+  ['arm64', 'arm64'],
+]);
 
 /** Rejects with the reason when there is no archive for this machine, or it cannot be had, or it is not what was published. */
 export async function downloadNatsServer(options: DownloadOptions): Promise<void> {
   const { version, path, releasesUrl, platform, arch } = options;
   const system = systems[platform];
-  const processor = processors[arch];
+  const processor = processors.get(arch);
   if (system === undefined || processor === undefined) throw new Error(`no release for ${platform} ${arch}`);
   const name = `nats-server-${version}-${system}-${processor}`;
   const folder = `${releasesUrl}/${version}`;
