@@ -121,6 +121,7 @@ export async function openCassandraStore(options: CassandraStoreOptions): Promis
     ...(options.access !== undefined && { access: options.access }),
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     measures: createStoreMeasures('cassandra', clock, options.telemetry),
+    log,
   };
   const client = await connectKeyspace(options, clientOptions);
   try {

@@ -4,8 +4,10 @@
  */
 import { auth, Client, policies, types, type ClientOptions, type QueryOptions } from 'cassandra-driver';
 import { invariant, TroupeError } from '../../domain/errors.ts';
+import type { Logger } from '../../application/ports/runtime.ts';
 import type { StoreMeasures } from '../../application/ports/store-measures.ts';
 import { isUnknownName, translateCassandraError } from './cassandra-error.ts';
+import { guardControlConnection } from './control-connection-guard.ts';
 import type { CqlStatement, StatementMode } from './cql-statement.ts';
 import { createInFlightLimit } from './in-flight-limit.ts';
 
@@ -35,6 +37,7 @@ export interface CqlClientOptions {
   readonly access?: CassandraAccess;
   readonly requestTimeoutMs: number;
   readonly measures: StoreMeasures;
+  readonly log: Logger;
 }
 
 export interface BatchItem<R = unknown> {
@@ -90,7 +93,7 @@ function accessOptions({ login, tls }: CassandraAccess): ClientOptions {
 
 function createDriver(options: CqlClientOptions): Client {
   const port = Number(options.contactPoints[0]?.split(':').at(-1));
-  return new Client({
+  const driver = new Client({
     contactPoints: [...options.contactPoints],
     localDataCenter: options.localDataCenter,
     protocolOptions: { port },
@@ -104,6 +107,10 @@ function createDriver(options: CqlClientOptions): Client {
     monitorReporting: { enabled: false },
     queryOptions: { prepare: true, captureStackTrace: false, fetchSize: pageRows },
   });
+  guardControlConnection(driver, (error) => {
+    options.log.warn({ err: error }, 'the control connection to Cassandra is tried again');
+  });
+  return driver;
 }
 
 function verdict<R>(
