@@ -6,7 +6,7 @@ const path = require('node:path');
 
 const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'];
 /** The composition root wires everything by hand and may import everything. */
-const root = '^src/(compose/|cli/(dev/|(dev|serve|migrate|backing|backup)\\.ts$))';
+const root = '^src/(compose/|cli/(dev/|(dev|serve|migrate|backing|backup|node-life)\\.ts$))';
 
 /** A driver package is known to one adapter alone (its tests, too, may talk to the real thing). */
 function driver(name, packages, homes) {
@@ -160,7 +160,7 @@ module.exports = {
       'cli-imports-edges',
       '^src/cli/',
       '^src/(cli|config|client|domain)/',
-      'The CLI is a client; only `cli/dev`, `serve`, `migrate`, `backing` and `backup` run a part of a cluster.',
+      'The CLI is a client; only `cli/dev`, `serve`, `migrate`, `backing`, `backup` and `node-life` run a part of a cluster.',
     ),
     {
       name: 'only-dev-composes',

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // Entry of `npx troupe`: runs the CLI on a Node that is new enough, in this process if it is, else on the one in
 // node_modules. From a checkout the TypeScript runs as it is; an installed package has no TypeScript, but `dist`.
+// Its exit codes are those of docs/reference/exit-codes.md; a child that a signal ended is 128 and the signal's number.
 import { spawn } from 'child_process';
 import { existsSync } from 'fs';
+import { constants } from 'os';
 import { dirname, join } from 'path';
 import { fileURLToPath } from 'url';
 
@@ -12,6 +14,7 @@ const source = join(root, 'src', 'cli', 'main.ts');
 const built = join(root, 'dist', 'cli', 'main.js');
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const wrongUsage = 2;
 const isNewEnough = major > 22 || (major === 22 && minor >= 18);
 
 /** node:sqlite and type stripping announce themselves on every start; users did not choose them and can do nothing. */
@@ -31,19 +34,19 @@ function runOn(node) {
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('error', (error) => {
     process.stderr.write(`troupe: cannot run ${node}: ${error.message}\n`);
-    process.exit(1);
+    process.exit(wrongUsage);
   });
-  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
 if (isNewEnough) {
   silenceExperimentalWarnings();
   const isCheckout = existsSync(source) && !root.split(/[\\/]/).includes('node_modules');
-  const { runCli } = await import(isCheckout ? source : built);
-  process.exitCode = await runCli(process.argv.slice(2));
+  const { runProcess } = await import(isCheckout ? source : built);
+  await runProcess(process.argv.slice(2));
 } else if (existsSync(carriedNode)) {
   runOn(carriedNode);
 } else {
   process.stderr.write(`troupe: Node ${process.version} is too old; install Node 22.18 or later, or run \`npm ci\`\n`);
-  process.exitCode = 1;
+  process.exitCode = wrongUsage;
 }

@@ -8,7 +8,7 @@ import { backUpSqliteStore } from '../adapters/sqlite/sqlite-backup.ts';
 import { sqlitePath } from '../compose/store.ts';
 import type { Config } from '../config/index.ts';
 import { TroupeError } from '../domain/errors.ts';
-import { exitCodes, UsageError } from './exit-code.ts';
+import { exitCodeOf, exitCodes, UsageError } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -35,6 +35,6 @@ export function runBackup({ config, file, terminal, isJson }: BackupOptions): nu
   } catch (error) {
     if (!(error instanceof TroupeError)) throw error;
     terminal.err(`troupe: no backup was made: ${error.message}\n`);
-    return error.code === 'STORE_UNAVAILABLE' ? exitCodes.unreachable : exitCodes.internal;
+    return exitCodeOf(error);
   }
 }

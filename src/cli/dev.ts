@@ -4,12 +4,15 @@
  */
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import type { Logger } from '../application/ports/runtime.ts';
 import { createLogger } from '../adapters/telemetry/logger.ts';
 import { connect } from '../client/index.ts';
 import type { TroupeClient } from '../client/index.ts';
 import { startBackingServices } from '../compose/backing-services.ts';
+import type { BackingServices } from '../compose/backing-services.ts';
 import { startProcess } from '../compose/process.ts';
 import type { TroupeProcess } from '../compose/process.ts';
+import { atMost, unlessStopped } from '../compose/start-steps.ts';
 import { cacheFolder, readEnvironment } from '../config/index.ts';
 import type { Config } from '../config/index.ts';
 import { demoReport } from './dev/demo-report.ts';
@@ -18,43 +21,57 @@ import { runSamples } from './dev/run-samples.ts';
 import { sampleJobs } from './dev/samples.ts';
 import { exitCodes } from './exit-code.ts';
 import { hasTsconfig } from './handler-tsconfig.ts';
-import { aborted, packageRoot, packageVersion, stopSignal } from './process-life.ts';
+import { aborted, liveAndDie } from './node-life.ts';
+import { packageRoot, packageVersion } from './package-facts.ts';
 
 const examplesDir = join(packageRoot, 'examples');
 const sampleDataDir = join(examplesDir, 'data');
 const readyTimeoutMs = 30_000;
 const readyPollMs = 20;
+const abandonMaxMs = 1_500;
 
-export async function runDev(options: DevOptions): Promise<number> {
-  const beganMs = performance.now();
-  const { terminal } = options;
-  const stop = stopSignal();
+export function runDev(options: DevOptions): Promise<number> {
+  const { level, pretty } = options.config.log;
+  const log = createLogger({ level, pretty });
+  return liveAndDie({ log, terminal: options.terminal }, (stop) => runCluster(options, log, stop));
+}
+
+async function runCluster(options: DevOptions, log: Logger, stop: AbortSignal): Promise<number> {
   const config = withDevDefaults(options.config);
   const say = (line: string): void => {
-    terminal.err(`${line}\n`);
+    options.terminal.err(`${line}\n`);
   };
-  const log = createLogger({ level: config.log.level, pretty: config.log.pretty });
-  const services = await startBackingServices(config, { cacheDir: cacheFolder(readEnvironment()), log, say });
+  const backing = { cacheDir: cacheFolder(readEnvironment()), log, say };
+  const services = await unlessStopped(stop, startBackingServices(config, backing));
+  let isStarted = false;
   try {
-    const troupe = await startProcess(services.config, packageVersion());
-    try {
-      await untilReady(troupe, stop);
-      banner(say, {
-        troupe,
-        config,
-        notes: services.notes,
-        natsUrl: services.natsUrl,
-        tookMs: performance.now() - beganMs,
-      });
-      return await stay(options, { troupe, config: services.config, stop });
-    } finally {
-      if (stop.aborted || troupe.drainAsked.aborted)
-        say('stopping: running jobs may end, the rest stays in the store ...');
-      await troupe.stop();
-    }
+    const { onStep } = options;
+    const troupe = await startProcess(services.config, packageVersion(), { stop, ...(onStep && { onStep }) });
+    isStarted = true;
+    return await runNode(options, { troupe, services, stop, say });
   } finally {
-    await services.stop();
-    log.flush();
+    // They end with this process anyway: one that did not start need not wait for them.
+    if (isStarted) await services.stop();
+    else await atMost(abandonMaxMs, () => services.stop());
+  }
+}
+
+interface Started {
+  readonly troupe: TroupeProcess;
+  readonly services: BackingServices;
+  readonly stop: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+async function runNode(options: DevOptions, { troupe, services, stop, say }: Started): Promise<number> {
+  try {
+    await untilReady(troupe, stop);
+    if (!stop.aborted) banner(say, { troupe, services });
+    return await stay(options, { troupe, config: services.config, stop });
+  } finally {
+    if (stop.aborted || troupe.drainAsked.aborted)
+      say('stopping: running jobs may end, the rest stays in the store ...');
+    await troupe.stop();
   }
 }
 
@@ -75,7 +92,7 @@ async function stay(options: DevOptions, running: Running): Promise<number> {
   const outcome = await Promise.race([stopped, troupe.failed.then(() => 'failed' as const)]);
   if (outcome === 'stopped') return exitCodes.ok;
   options.terminal.err('troupe: this process cannot go on; see the log above\n');
-  return exitCodes.internal;
+  return exitCodes.startAgain;
 }
 
 /** The samples need the handlers of `examples`, and a gateway and workers in this process. */
@@ -130,16 +147,14 @@ function nextSteps(jobId: string, resultsDir: string, wallMs: number, jobs: numb
   ].join('\n');
 }
 
-interface BannerFacts {
-  readonly troupe: TroupeProcess;
-  readonly config: Config;
-  readonly notes: readonly string[];
-  readonly natsUrl: string;
-  readonly tookMs: number;
-}
-
-function banner(say: (line: string) => void, { troupe, config, notes, natsUrl, tookMs }: BannerFacts): void {
-  say(`troupe is ready (${(tookMs / 1_000).toFixed(1)} s)`);
+function banner(
+  say: (line: string) => void,
+  {
+    troupe,
+    services: { config, natsUrl, notes },
+  }: { readonly troupe: TroupeProcess; readonly services: BackingServices },
+): void {
+  say(`troupe is ready (${process.uptime().toFixed(1)} s)`);
   if (troupe.gatewayPort !== undefined) say(`  gRPC      ${config.gateway.host}:${String(troupe.gatewayPort)}`);
   if (troupe.scalerPort !== undefined) say(`  scaler    ${config.scaler.host}:${String(troupe.scalerPort)}`);
   say(`  HTTP      http://${config.http.host}:${String(troupe.httpPort)}  (/healthz /readyz /metrics)`);

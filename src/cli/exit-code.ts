@@ -1,9 +1,12 @@
-/** What the exit code of `troupe` means. Part of its contract with scripts; documented in `troupe --help`. */
+/**
+ * What the exit code of `troupe` means: each code one thing, whatever the command. Part of its contract with scripts and
+ * with whoever starts processes again; `troupe --help` and docs/reference/exit-codes.md are made from the table here.
+ */
 import { CommanderError } from 'commander';
 import { ConfigError } from '../config/index.ts';
 import { TroupeClientError } from '../client/index.ts';
 import type { ClientErrorCode } from '../client/index.ts';
-import { assertNever } from '../domain/errors.ts';
+import { assertNever, TroupeError } from '../domain/errors.ts';
 
 export const exitCodes = {
   ok: 0,
@@ -14,23 +17,34 @@ export const exitCodes = {
   refused: 5,
   jobCancelled: 6,
   different: 7,
-  internal: 70,
+  internal: 8,
+  startAgain: 70,
   interrupted: 130,
 } as const;
 
-export const exitCodeHelp = `
-Exit codes:
-  0    done; with --wait or watch: the job SUCCEEDED
-  1    the job FAILED or EXPIRED
-  2    wrong usage, invalid input or configuration
-  3    the cluster cannot be reached, or did not answer in time; try again
-  4    no such job, queue, handler, node or actor
-  5    refused: the state of the job forbids it, a key or name is taken, a limit is reached, a token is needed
-  6    the job was CANCELLED
-  7    queues diff: the queues are not as the file says
-  70   internal error
-  130  interrupted
-`;
+export type ExitName = keyof typeof exitCodes;
+
+export const exitMeanings: Readonly<Record<ExitName, string>> = {
+  ok: 'done; with --wait or watch: the job SUCCEEDED; dev, serve: stopped in order',
+  jobFailed: 'the job FAILED or EXPIRED',
+  usage: 'wrong usage, invalid input or configuration, a port that is taken',
+  unreachable: 'the cluster or the store cannot be reached, or did not answer in time; try again',
+  notFound: 'no such job, queue, handler, node or actor',
+  refused: 'refused: the state of the job forbids it, a key or name is taken, a limit is reached, a token is needed',
+  jobCancelled: 'the job was CANCELLED',
+  different: 'queues diff: the queues are not as the file says',
+  internal: 'internal error, or a store that is damaged or of a newer version; trying again does not help',
+  startAgain: 'dev, serve: this process cannot go on, the log says why; start it again',
+  interrupted: 'interrupted',
+};
+
+export const exitCodeHelp = [
+  '\nExit codes:',
+  ...(Object.keys(exitCodes) as ExitName[]).map(
+    (name) => `  ${String(exitCodes[name]).padEnd(5)}${exitMeanings[name]}`,
+  ),
+  '',
+].join('\n');
 
 /** A mistake in how the command was called, found by the command itself. */
 export class UsageError extends Error {
@@ -91,6 +105,6 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof UsageError || error instanceof ConfigError) return exitCodes.usage;
-  if (error instanceof TroupeClientError) return exitCodeOfErrorCode(error.code);
+  if (error instanceof TroupeClientError || error instanceof TroupeError) return exitCodeOfErrorCode(error.code);
   return exitCodes.internal;
 }

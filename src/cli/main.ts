@@ -32,7 +32,7 @@ import { addTsconfigCommand } from './commands/tsconfig-command.ts';
 import { errorDocument, explainError } from './explain-error.ts';
 import { exitCodeHelp, exitCodeOf, exitCodes } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
-import { packageVersion } from './process-life.ts';
+import { packageVersion } from './package-facts.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -51,7 +51,7 @@ function buildProgram(context: CommandContext): Command {
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .exitOverride();
   addDevCommand(program, terminal, context.done);
-  addServeCommand(program, context.done);
+  addServeCommand(program, context);
   addMigrateCommand(program, context);
   addBackingCommand(program, context);
   addBackupCommand(program, context);
@@ -85,6 +85,11 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && !(error instanceof CommanderError);
 }
 
+/** `dev` and `serve` live and end in a way of their own (node-life.ts). */
+function isNode(argv: readonly string[]): boolean {
+  return argv[0] === 'dev' || argv[0] === 'serve';
+}
+
 export interface CliOptions {
   readonly terminal?: Terminal;
   readonly signal?: AbortSignal;
@@ -98,7 +103,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     stop.abort();
   };
   // A process of the cluster drains in its own way; a client has nothing to drain.
-  if (argv[0] !== 'dev' && argv[0] !== 'serve') process.once('SIGINT', interrupt);
+  if (!isNode(argv)) process.once('SIGINT', interrupt);
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   let exitCode: number = exitCodes.ok;
   const context: CommandContext = {
@@ -129,4 +134,15 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   }
 }
 
-if (import.meta.main) process.exitCode = await runCli(process.argv.slice(2));
+/** For a process of its own. What nobody caught must not look like a job that failed, which is what Node's 1 would say. */
+export async function runProcess(argv: readonly string[]): Promise<void> {
+  if (!isNode(argv)) {
+    process.on('uncaughtException', (error: unknown) => {
+      process.stderr.write(`troupe: ${explainError(error)}\n`);
+      process.exit(exitCodes.internal);
+    });
+  }
+  process.exitCode = await runCli(argv);
+}
+
+if (import.meta.main) await runProcess(process.argv.slice(2));

@@ -7,7 +7,7 @@ import { createRuntime } from '../compose/runtime.ts';
 import { openStore } from '../compose/store.ts';
 import type { Config } from '../config/index.ts';
 import { TroupeError } from '../domain/errors.ts';
-import { exitCodes } from './exit-code.ts';
+import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -34,7 +34,7 @@ export async function runMigrate({ config, terminal, isJson }: MigrateOptions): 
   } catch (error) {
     if (!(error instanceof TroupeError) || error.code !== 'STORE_UNAVAILABLE') throw error;
     terminal.err(`troupe: the store cannot be used: ${error.message}\n`);
-    return exitCodes.unreachable;
+    return exitCodeOf(error);
   } finally {
     runtime.log.flush();
   }

@@ -21,11 +21,14 @@ import { natsAccess } from './access.ts';
 import { adminPath, startClusterRoles } from './cluster-roles.ts';
 import { DrainOrder } from './drain-order.ts';
 import { createGatewayRole, createProbes } from './gateway-role.ts';
+import type { GatewayRole } from './gateway-role.ts';
 import { createNodeClient } from './node-admin.ts';
 import { nodeIdentity } from './node-identity.ts';
 import { startPodCost } from './pod-cost.ts';
 import { createRuntime } from './runtime.ts';
 import type { ProcessRuntime } from './runtime.ts';
+import { Opened, unlessStopped } from './start-steps.ts';
+import type { StartOptions } from './start-steps.ts';
 import { openStore } from './store.ts';
 import type { OpenedStore } from './store.ts';
 
@@ -53,28 +56,36 @@ const shardTimeoutMs = 10_000;
 const batcherQueuedMax = 20_000;
 const terminateMs = 5_000;
 
-export async function startProcess(config: Config, version: string): Promise<TroupeProcess> {
-  const opened: (() => Promise<void> | void)[] = [];
+/** Rejects with StartStopped when it was stopped before it was there. */
+export async function startProcess(
+  config: Config,
+  version: string,
+  options: StartOptions = {},
+): Promise<TroupeProcess> {
+  const opened = new Opened(options);
   try {
-    return await start(config, version, opened);
+    return await unlessStopped(options.stop, start(config, version, opened));
   } catch (error) {
-    for (const close of opened.reverse()) await Promise.resolve(close()).catch(() => undefined);
+    await opened.abandon();
     throw error;
   }
 }
 
-async function start(config: Config, version: string, opened: (() => Promise<void> | void)[]): Promise<TroupeProcess> {
+async function start(config: Config, version: string, opened: Opened): Promise<TroupeProcess> {
   const identity = nodeIdentity(config, Date.now());
   const runtime = createRuntime(config, identity.nodeId);
   const { clock, random, log, telemetry } = runtime;
   opened.push(() => {
     log.flush();
   });
+  opened.begin('store');
   const { store, facts } = await openStore(config, runtime);
   opened.push(() => store.close());
+  opened.begin('bus');
   const bus = await connectBus(config, runtime, identity.nodeId);
   opened.push(() => bus.close());
 
+  opened.begin('actors');
   const { router, batcher } = createShardLinks(bus, runtime);
   const system = createActorSystem({ clock, random, log, telemetry });
   opened.push(() => system.terminate(terminateMs));
@@ -98,17 +109,17 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
     ? createJobCache({ telemetry, nowMs: () => clock.nowMs() })
     : undefined;
   opened.push(() => cache?.close());
+  opened.begin('workers');
   const roles = await startClusterRoles({ ...shared, system, node, order, startedAtMs, cache, ...(pool && { pool }) });
   opened.push(startPodCost(config, runtime, { pool, slots: threads }));
+  opened.begin('queues');
   await ensureDefaultQueue({ store, facts }, bus, runtime);
 
   const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });
   const edge = cache && createGatewayRole({ ...shared, nodes, cache });
-  const gatewayPort = (await edge?.gateway.start())?.port;
-  if (edge !== undefined) opened.push(() => edge.gateway.stop(0));
-  const scalerPort = (await edge?.scaler?.start())?.port;
-  opened.push(() => edge?.scaler?.stop(0));
+  const ports = await startEdge(edge, opened);
   const ready = (): Promise<Readiness> => readiness({ bus, store, router, draining: order.draining, config });
+  opened.begin('probes');
   const probes = createProbes(config, runtime, ready);
   const { port: httpPort } = await probes.start();
   opened.push(() => probes.stop());
@@ -119,12 +130,11 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
     const { graceMs } = config.shutdown;
     await Promise.all([edge?.gateway.stop(graceMs), edge?.scaler?.stop(graceMs), roles.drain(graceMs)]);
     batcher.close();
-    for (const close of opened.reverse()) await close();
+    await opened.close();
   };
   return {
     nodeId: identity.nodeId,
-    gatewayPort,
-    scalerPort,
+    ...ports,
     httpPort,
     threads,
     handlers: roles.manifests.map(({ name }) => name),
@@ -134,6 +144,19 @@ async function start(config: Config, version: string, opened: (() => Promise<voi
     drainAsked: order.asked,
     stop: () => (stopped ??= stop()),
   };
+}
+
+async function startEdge(
+  edge: GatewayRole | undefined,
+  opened: Opened,
+): Promise<Pick<TroupeProcess, 'gatewayPort' | 'scalerPort'>> {
+  opened.begin('gateway');
+  opened.push(() => edge?.gateway.stop(0));
+  const gatewayPort = (await edge?.gateway.start())?.port;
+  opened.begin('scaler');
+  opened.push(() => edge?.scaler?.stop(0));
+  const scalerPort = (await edge?.scaler?.start())?.port;
+  return { gatewayPort, scalerPort };
 }
 
 function createShardLinks(bus: NatsBus, { clock }: ProcessRuntime): { router: ShardRouter; batcher: ShardBatcher } {

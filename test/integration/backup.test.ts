@@ -89,7 +89,7 @@ describe('troupe backup', () => {
     other.exec('CREATE TABLE theirs (a)');
     other.close();
     expect(await backup(join(dir, 'copy.db'), '--set', `store.sqlite.path=${join(dir, 'other.db')}`)).toMatchObject({
-      code: 70,
+      code: 8,
       err: expect.stringContaining('another program') as string,
     });
   });
@@ -102,7 +102,7 @@ describe('troupe backup', () => {
     closeSync(file);
     mkdirSync(join(dir, 'backups'));
     expect(await backup(join(dir, 'backups', 'copy.db'))).toMatchObject({
-      code: 70,
+      code: 8,
       err: expect.stringContaining('damaged') as string,
     });
     expect(readdirSync(join(dir, 'backups'))).toEqual([]);

@@ -119,24 +119,30 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
   const { clock } = options;
   const mux = new ReplyMux(link, clock);
   const requester = new Requester(link, mux, limits.requestsWaiting);
+  const buckets = {
+    nodes: openBucket(options, ground, names.nodesBucket),
+    leases: openBucket(options, ground, names.leasesBucket),
+    config: openBucket(options, ground, names.configBucket),
+    marks: openBucket(options, ground, names.configBucket),
+  };
   const membership = new NatsMembership({
     link,
     guard,
     clock,
-    bucket: openBucket(options, ground, names.nodesBucket),
+    bucket: buckets.nodes,
     ttlMs: topology.ttlMs(names.nodesBucket),
   });
   const leases = new NatsShardLeases({
     link,
     guard,
     clock,
-    bucket: openBucket(options, ground, names.leasesBucket),
+    bucket: buckets.leases,
     ttlMs: topology.ttlMs(names.leasesBucket),
   });
-  const config = new NatsSharedConfig(openBucket(options, ground, names.configBucket), guard);
+  const config = new NatsSharedConfig(buckets.config, guard);
   const work = new NatsWorkSource({ ...options, ...ground });
   const nodeLink = new NatsNodeLink({ link, requester, names, maxInProgress: limits.requestsInProgress, clock });
-  const quarantines = new NatsQueueMarks(openBucket(options, ground, names.configBucket), guard);
+  const quarantines = new NatsQueueMarks(buckets.marks, guard);
   return {
     publisher: new NatsPublisher({ ...ground, mux, telemetry: options.telemetry }),
     work,
@@ -159,9 +165,21 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
       config.close();
       quarantines.close();
       work.close();
+      await settled(clock, Object.values(buckets));
       await link.close();
     },
   };
+}
+
+const settleMaxMs = 1_000;
+
+async function settled(clock: Clock, buckets: readonly KeyBucket[]): Promise<void> {
+  let cancel: () => void = () => undefined;
+  const late = new Promise<void>((resolve) => {
+    cancel = clock.setTimer(settleMaxMs, resolve);
+  });
+  await Promise.race([Promise.all(buckets.map((bucket) => bucket.settled())), late]);
+  cancel();
 }
 
 /** Reads and writes of keys must be over well within a lease. */

@@ -36,10 +36,19 @@ const watchRetryMs = 500;
 
 export class KeyBucket {
   readonly #options: KeyBucketOptions;
+  readonly #watchesOpening = new Set<Promise<unknown>>();
   #opening: Promise<KV> | undefined;
 
   constructor(options: KeyBucketOptions) {
     this.#options = options;
+  }
+
+  /**
+   * No watch is half open any more. To be awaited before the connection is closed: the client tries for ever to open a
+   * watch on one that was closed meanwhile, and keeps the process alive with it.
+   */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#watchesOpening);
   }
 
   put(key: string, value: string): Promise<number> {
@@ -75,8 +84,16 @@ export class KeyBucket {
 
   /** All keys as they are and then each change; after an interruption everything is told again. */
   watch(onChange: (change: KeyChange) => void): () => void {
-    const watch = new KeyWatch(this.#options, () => this.#kv(), onChange);
+    const watch = new KeyWatch(this.#options, () => this.#openWatch(), onChange);
     return () => watch.close();
+  }
+
+  #openWatch(): Promise<QueuedIterator<KvWatchEntry>> {
+    const opening = this.#kv().then((kv) => kv.watch());
+    this.#watchesOpening.add(opening);
+    const opened = (): boolean => this.#watchesOpening.delete(opening);
+    opening.then(opened, opened);
+    return opening;
   }
 
   /** Revision conflicts pass as they are; everything else becomes ours. */
@@ -110,14 +127,18 @@ export class KeyBucket {
 
 class KeyWatch {
   readonly #options: KeyBucketOptions;
-  readonly #open: () => Promise<KV>;
+  readonly #open: () => Promise<QueuedIterator<KvWatchEntry>>;
   readonly #onChange: (change: KeyChange) => void;
   readonly #stopListening: readonly (() => void)[];
   #entries: QueuedIterator<KvWatchEntry> | undefined;
   #generation = 0;
   #cancelTimer: () => void = () => undefined;
 
-  constructor(options: KeyBucketOptions, open: () => Promise<KV>, onChange: (change: KeyChange) => void) {
+  constructor(
+    options: KeyBucketOptions,
+    open: () => Promise<QueuedIterator<KvWatchEntry>>,
+    onChange: (change: KeyChange) => void,
+  ) {
     this.#options = options;
     this.#open = open;
     this.#onChange = onChange;
@@ -148,7 +169,7 @@ class KeyWatch {
 
   async #run(generation: number): Promise<void> {
     try {
-      const entries = await (await this.#open()).watch();
+      const entries = await this.#open();
       if (generation !== this.#generation) {
         entries.stop();
         return;

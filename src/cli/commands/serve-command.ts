@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../../config/index.ts';
 import type { Config } from '../../config/index.ts';
+import type { CommandContext } from '../command-context.ts';
 import { addProcessFlags, processConfig } from '../process-flags.ts';
 import type { ProcessFlags } from '../process-flags.ts';
 
@@ -13,13 +14,13 @@ export function serveConfig(flags: ProcessFlags): Config {
   throw new ConfigError([{ path: 'nats.servers', source: 'default', message }]);
 }
 
-export function addServeCommand(program: Command, done: (exitCode: number) => void): void {
+export function addServeCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program
     .command('serve')
     .description('run one process of a cluster, with the roles of its configuration; SIGTERM drains and stops it');
   addProcessFlags(command).action(async (flags: ProcessFlags) => {
     const config = serveConfig(flags);
     const { runServe } = await import('../serve.ts');
-    done(await runServe(config));
+    done(await runServe({ config, terminal }));
   });
 }

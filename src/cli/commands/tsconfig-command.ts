@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
 import { handlerTsconfig } from '../handler-tsconfig.ts';
-import { packageRoot } from '../process-life.ts';
+import { packageRoot } from '../package-facts.ts';
 
 export function addTsconfigCommand(program: Command, { terminal, done }: CommandContext): void {
   program

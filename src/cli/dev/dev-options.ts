@@ -1,4 +1,5 @@
 /** What `troupe dev` was asked to do. */
+import type { StartStep } from '../../compose/start-steps.ts';
 import type { Config } from '../../config/index.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -9,4 +10,6 @@ export interface DevOptions {
   /** Run the samples to their end, print what became of them, stop. */
   readonly demo: boolean;
   readonly terminal: Terminal;
+  /** For tests. */
+  readonly onStep?: (step: StartStep) => void;
 }

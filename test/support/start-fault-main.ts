@@ -1,0 +1,36 @@
+/**
+ * A process of a cluster with one fault in its start: `start-fault-main.ts dev|serve FAULT STEP KEY=VALUE...`. Says
+ * `at STEP` on standard error when it gets there, then does what FAULT says, in place of the step or beside it.
+ */
+import { runDev } from '../../src/cli/dev.ts';
+import { runServe } from '../../src/cli/serve.ts';
+import { processTerminal } from '../../src/cli/terminal.ts';
+import { loadConfig } from '../../src/config/index.ts';
+
+const [command, fault, at, ...settings] = process.argv.slice(2);
+const flags = Object.fromEntries(settings.map((setting) => setting.split(/=(.*)/s).slice(0, 2) as [string, string]));
+const config = loadConfig({ env: {}, flags });
+const terminal = processTerminal();
+
+const faults: Readonly<Record<string, () => void>> = {
+  fail() {
+    throw new Error('injected');
+  },
+  uncaught() {
+    setImmediate(() => {
+      throw new Error('injected');
+    });
+  },
+  unhandled: () => void Promise.reject(new Error('injected')),
+  terminate: () => void process.kill(process.pid, 'SIGTERM'),
+};
+
+const onStep = (step: string): void => {
+  if (step !== at) return;
+  terminal.err(`at ${step}\n`);
+  faults[fault ?? '']?.();
+};
+process.exitCode =
+  command === 'dev'
+    ? await runDev({ config, samples: false, demo: false, terminal, onStep })
+    : await runServe({ config, terminal, onStep });
