@@ -3,7 +3,7 @@
  * the driver's way back. Without the guard the driver rejects promises that nobody holds and doubles its connections
  * with each outage.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createStoreMeasures } from '../../src/application/ports/store-measures.ts';
 import { connectCqlClient } from '../../src/adapters/cassandra/cql-client.ts';
 import type { CqlClient } from '../../src/adapters/cassandra/cql-client.ts';
@@ -58,7 +58,7 @@ describe('the control connection of the driver', () => {
     return waitFor(`${times} more connections are tried`, () => server.accepted() >= before + times, withinMs);
   };
 
-  test('comes back from every step at which it can be cut off, alone and with as many connections as before', async () => {
+  it('comes back from every step at which it can be cut off, alone and with as many connections as before', async () => {
     await waitFor('the store answers', answers, withinMs);
     for (let step = 1; step <= lastStep; step++) {
       server.refuse();
