@@ -95,6 +95,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'CALL_CANCELLED':
       return exitCodes.interrupted;
     case 'INTERNAL_ERROR':
+    case 'UNDECODABLE_ANSWER':
     case 'UNEXPECTED_STATUS':
       return exitCodes.internal;
     default:

@@ -9,7 +9,7 @@ import { errorRegistry } from '../domain/errors.ts';
 import type { ErrorCode, FieldViolation } from '../domain/errors.ts';
 
 /** A code of the gateway (docs/reference/errors.md), or one that only a client can see. */
-export type ClientErrorCode = ErrorCode | 'GATEWAY_UNAVAILABLE' | 'UNEXPECTED_STATUS';
+export type ClientErrorCode = ErrorCode | 'GATEWAY_UNAVAILABLE' | 'UNDECODABLE_ANSWER' | 'UNEXPECTED_STATUS';
 
 export interface ClientErrorFacts {
   readonly code: ClientErrorCode;
@@ -61,11 +61,20 @@ export function errorOfCall(codec: StatusCodec, error: ServiceError): TroupeClie
   const metadata = error.metadata as ServiceError['metadata'] | undefined;
   const trailer = metadata?.get(statusTrailer)[0];
   const requestId = metadata?.get('x-request-id')[0];
-  const details = trailer instanceof Buffer ? codec.unpack(codec.status.decode(trailer)) : [];
+  const details = trailer instanceof Buffer ? readDetails(codec, trailer) : [];
   return fromDetails(error.code, error.details, details, {
     requestId: typeof requestId === 'string' ? requestId : undefined,
     cause: error,
   });
+}
+
+/** Of somebody else's making they may be anything: then there are none. */
+function readDetails(codec: StatusCodec, trailer: Buffer): readonly Detail[] {
+  try {
+    return codec.unpack(codec.status.decode(trailer));
+  } catch {
+    return [];
+  }
 }
 
 function fromDetails(
@@ -160,6 +169,18 @@ export function notConnected(address: string): TroupeClientError {
     status: grpc[grpc.UNAVAILABLE],
     retryable: true,
     outcome: 'none',
+  });
+}
+
+/** What came is no message of the contract, and the same call would bring the same again. */
+export function undecodable(cause: unknown): TroupeClientError {
+  return new TroupeClientError({
+    code: 'UNDECODABLE_ANSWER',
+    message: 'the answer of the gateway cannot be read: it may be of another version',
+    status: grpc[grpc.INTERNAL],
+    retryable: false,
+    outcome: 'unknown',
+    cause,
   });
 }
 

@@ -4,6 +4,8 @@ import type { Channel, ChannelCredentials, ClientReadableStream, ServiceError } 
 import type { Init, MethodCodec } from '../contract/codec.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import { ensureWanted, onAbort } from './abort.ts';
+import { answerOf, answerReader } from './answers.ts';
+import type { Answer } from './answers.ts';
 import { errorOfCall, notConnected, notSayable, unreadable } from './client-error.ts';
 import { uploadCall } from './upload-call.ts';
 
@@ -68,11 +70,11 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     const deadline = Date.now() + (settings.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     if (channel.getConnectivityState(true) !== connectivityState.READY)
       await connected(channel, options.address, deadline, signal);
-    return new Promise((resolve, reject) => {
+    const answer = await new Promise<Answer<Response>>((resolve, reject) => {
       const call = client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
-        method.responseDeserialize,
+        answerReader(method),
         request,
         metadataOf(settings, options.token),
         { deadline },
@@ -80,11 +82,12 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
           stopListening();
           if (error) reject(errorOfCall(codec, error));
           // Without an error there is an answer.
-          else resolve(response as Response);
+          else resolve(response as Answer<Response>);
         },
       );
       const stopListening = onAbort(signal, () => call.cancel());
     });
+    return answerOf(answer);
   }
 
   async function* stream<Request, Response>(
@@ -96,10 +99,10 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     ensureSayable(method, request);
     const untilMs = Date.now() + (timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     await connected(channel, options.address, untilMs, signal);
-    const call: ClientReadableStream<Response> = client.makeServerStreamRequest(
+    const call: ClientReadableStream<Answer<Response>> = client.makeServerStreamRequest(
       method.path,
       method.requestSerialize,
-      method.responseDeserialize,
+      answerReader(method),
       request,
       metadataOf(settings, options.token),
       timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
@@ -109,7 +112,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     // The iterator ends with the first error; what the cancel below adds must not be thrown at nobody.
     call.on('error', () => undefined);
     try {
-      for await (const message of call) yield message as Response;
+      for await (const message of call) yield answerOf(message as Answer<Response>);
     } catch (error) {
       throw isServiceError(error) ? errorOfCall(codec, error) : error;
     } finally {
@@ -132,18 +135,12 @@ function createUpload(client: Client, options: ConnectionOptions, codec: StatusC
     const { signal } = settings;
     const deadline = Date.now() + settings.timeoutMs;
     await connected(client.getChannel(), options.address, deadline, signal);
-    try {
-      return await uploadCall(client, {
-        method,
-        messages,
-        metadata: metadataOf(settings, options.token),
-        deadline,
-        signal,
-      });
-    } catch (error) {
-      if (isServiceError(error)) throw errorOfCall(codec, error);
-      throw unreadable(error);
-    }
+    const metadata = metadataOf(settings, options.token);
+    const upload = uploadCall(client, { method, messages, metadata, deadline, signal });
+    const answer = await upload.catch((error: unknown) => {
+      throw isServiceError(error) ? errorOfCall(codec, error) : unreadable(error);
+    });
+    return answerOf(answer);
   };
 }
 

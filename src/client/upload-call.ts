@@ -3,6 +3,8 @@ import { Readable } from 'node:stream';
 import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
 import type { Init, MethodCodec } from '../contract/codec.ts';
 import { onAbort } from './abort.ts';
+import { answerReader } from './answers.ts';
+import type { Answer } from './answers.ts';
 
 export interface UploadCall<Request, Response> {
   readonly method: MethodCodec<Request, Response>;
@@ -17,19 +19,19 @@ export interface UploadCall<Request, Response> {
 export async function uploadCall<Request, Response>(
   client: Client,
   { method, messages, metadata, deadline, signal }: UploadCall<Request, Response>,
-): Promise<Response> {
+): Promise<Answer<Response>> {
   // One at a time; gRPC takes up to 16 more.
   const source = Readable.from(messages, { highWaterMark: 1 });
-  const answer = Promise.withResolvers<Response>();
+  const answer = Promise.withResolvers<Answer<Response>>();
   const call = client.makeClientStreamRequest(
     method.path,
     method.requestSerialize,
-    method.responseDeserialize,
+    answerReader(method),
     metadata,
     { deadline },
-    (error: ServiceError | null, response?: Response) => {
+    (error: ServiceError | null, response?: Answer<Response>) => {
       // Without an error there is an answer.
-      if (error === null) answer.resolve(response as Response);
+      if (error === null) answer.resolve(response as Answer<Response>);
       else answer.reject(error);
     },
   );

@@ -7,6 +7,7 @@ import type * as wire from './messages.ts';
 import { loadContractRoot } from './root.ts';
 import { violationsOfType } from './sayable.ts';
 import type { ViolationsOf } from './sayable.ts';
+import { decodeRequest, RepairingReader, RepairingWriter } from './utf8.ts';
 
 /** What may be encoded: every field may be absent. */
 export type Init<T> = T extends Uint8Array
@@ -31,6 +32,7 @@ export interface MethodCodec<Request, Response> {
   /** What of a request the wire cannot say; to be asked before it is serialized. */
   readonly requestViolations: ViolationsOf<Init<Request>>;
   readonly requestSerialize: (message: Init<Request>) => Buffer;
+  /** Throws UndecodableRequest on bytes that are not this message. */
   readonly requestDeserialize: (bytes: Buffer) => Request;
   readonly responseSerialize: (message: Init<Response>) => Buffer;
   readonly responseDeserialize: (bytes: Buffer) => Response;
@@ -109,7 +111,7 @@ function methodCodec(root: protobuf.Root, service: string, method: protobuf.Meth
     responseStream: method.responseStream === true,
     requestViolations: violationsOfType(requestType) as ViolationsOf<unknown>,
     requestSerialize: request.encode,
-    requestDeserialize: request.decode,
+    requestDeserialize: (bytes) => decodeRequest(requestType, bytes),
     responseSerialize: response.encode,
     responseDeserialize: response.decode,
   };
@@ -118,7 +120,11 @@ function methodCodec(root: protobuf.Root, service: string, method: protobuf.Meth
 function messageCodec<T>(type: protobuf.Type): MessageCodec<T> {
   return {
     // In Node the writer of protobufjs makes Buffers.
-    encode: (message) => type.encode(message as Record<string, unknown>).finish() as Buffer,
-    decode: (bytes) => type.decode(bytes) as unknown as T,
+    encode: (message) => type.encode(message as Record<string, unknown>, new RepairingWriter()).finish() as Buffer,
+    decode: (bytes) => type.decode(new RepairingReader(asBuffer(bytes))) as unknown as T,
   };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -2,6 +2,7 @@
  * A job's numbered history: what each step writes into it, and the attempts that can be read from it. Nothing else is
  * kept about an attempt that has ended, so what is shown of it is what was recorded when it ended.
  */
+import { clipped } from './clipped-text.ts';
 import { assertNever } from './errors.ts';
 import type { AttemptOutcome, Failure, FailureReason, JobRecord, JobState, TrailEntry } from './job.ts';
 import { trailMax } from './job.ts';
@@ -64,8 +65,7 @@ export function failureEntry(
   return {
     ...(outcome !== undefined && { outcome }),
     ...(failure !== undefined && { reason: failure.reason }),
-    ...(failure !== undefined &&
-      outcome !== undefined && { message: failure.message.slice(0, messageMaxChars).toWellFormed() }),
+    ...(failure !== undefined && outcome !== undefined && { message: clipped(failure.message, messageMaxChars) }),
     ...(failure?.code !== undefined && outcome !== undefined && { code: failure.code }),
   };
 }

@@ -1,6 +1,7 @@
 /** The messages of a call that streams them in: one is waited for at a time, and not for ever. */
 import type { Clock } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
+import { readable } from './readable-requests.ts';
 
 /** From when a message is wanted until it comes. */
 const messageMaxMs = 30_000;
@@ -15,7 +16,7 @@ export async function* arriving<Request>(
   for (;;) {
     const next = await inTime(messages.next(), signal, clock);
     if (next.done === true) return;
-    yield next.value;
+    yield readable(next.value);
   }
 }
 

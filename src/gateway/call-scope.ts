@@ -16,6 +16,7 @@ import type { Init } from '../contract/codec.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultTenant } from '../domain/queue.ts';
 import { arriving } from './arriving-messages.ts';
+import { readable } from './readable-requests.ts';
 import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 import { counters, histograms } from '../domain/measures.ts';
 
@@ -79,7 +80,8 @@ export function createCallScope(parts: CallScopeParts): CallScope {
         callback(failureOf(method, error, context.requestId));
       };
       calls.add(fail);
-      handle(call.request, context).then((response) => {
+      const answer = async (): Promise<Init<Response>> => handle(readable(call.request), context);
+      answer().then((response) => {
         if (!calls.delete(fail)) return;
         durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
         requests.add(1, { method, code: 'OK' });
@@ -111,7 +113,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
   }
 
   const stream: CallScope['stream'] = (method, handle) => (call) => {
-    hold(call, method, (context) => pump(call, handle(call.request, context), context.signal), {
+    hold(call, method, async (context) => pump(call, handle(readable(call.request), context), context.signal), {
       done: (_, last) => call.end(last),
       failed: (failure) => call.emit('error', failure),
     });

@@ -14,6 +14,7 @@ import { createCallScope } from './call-scope.ts';
 import type { CallScope } from './call-scope.ts';
 import { connectionOptions, createListener } from './grpc-listener.ts';
 import type { GrpcListener, ListenerOptions } from './grpc-listener.ts';
+import { tolerant } from './readable-requests.ts';
 import { jobsService, queuesService } from './services.ts';
 import { createStatusMapper } from './status-mapper.ts';
 
@@ -99,9 +100,9 @@ function buildServer(options: GatewayOptions): BuiltServer {
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams ?? 1_000,
   });
   const parts = { useCases, scope, admission, mapper };
-  server.addService(contract.jobs, jobsService(parts));
-  server.addService(contract.queues, queuesService(parts));
-  server.addService(contract.cluster, clusterService(parts));
+  server.addService(tolerant(contract.jobs), jobsService(parts));
+  server.addService(tolerant(contract.queues), queuesService(parts));
+  server.addService(tolerant(contract.cluster), clusterService(parts));
   const health = new HealthImplementation();
   health.addToServer(server);
   if (options.reflection) {

@@ -100,7 +100,8 @@ export function createStatusMapper(codec: StatusCodec): StatusMapper {
       const metadata = new Metadata();
       metadata.set('x-request-id', requestId);
       metadata.set(statusTrailer, codec.status.encode(toStatus(error, requestId)));
-      return { code: statusTable[error.code].status, details: error.message, metadata };
+      // As a header it must have a form in UTF-8, too.
+      return { code: statusTable[error.code].status, details: error.message.toWellFormed(), metadata };
     },
   };
 }

@@ -3,6 +3,7 @@
  * port, because classes and own fields of errors do not survive it. Used by the cell's threads and by `runHandler`.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { clipped } from '../domain/clipped-text.ts';
 import type { Failure, FailureReason } from '../domain/job.ts';
 import type { HandlerContext } from './context.ts';
 import type { AnyHandler } from './definition.ts';
@@ -22,6 +23,7 @@ export type Execution =
 
 const messageMaxChars = 1_000;
 const stackMaxChars = 4_000;
+const codeMaxChars = 100;
 
 export interface ExecutionHooks {
   /** Its first instruction is about to run. */
@@ -125,8 +127,8 @@ export function executionOfThrown(thrown: unknown): Execution {
   const failure: Failure = {
     reason: fate === 'reject' ? 'HANDLER_REJECTED' : 'HANDLER_FAILED',
     message: describeThrown(thrown),
-    ...(typeof fields.code === 'string' && { code: fields.code.slice(0, 100) }),
-    ...(typeof fields.stack === 'string' && { stack: fields.stack.slice(0, stackMaxChars) }),
+    ...(typeof fields.code === 'string' && { code: clipped(fields.code, codeMaxChars) }),
+    ...(typeof fields.stack === 'string' && { stack: clipped(fields.stack, stackMaxChars) }),
   };
   return { kind: 'failed', failure, retryable };
 }
@@ -135,12 +137,12 @@ export function executionOfThrown(thrown: unknown): Execution {
 export function describeThrown(thrown: unknown): string {
   try {
     const text = thrown instanceof Error ? thrown.message || thrown.name : `${String(thrown)} was thrown`;
-    return text.slice(0, messageMaxChars);
+    return clipped(text, messageMaxChars);
   } catch {
     return 'a value that cannot be shown was thrown';
   }
 }
 
 function refused(reason: FailureReason, message: string): Execution {
-  return { kind: 'failed', failure: { reason, message: message.slice(0, messageMaxChars) }, retryable: false };
+  return { kind: 'failed', failure: { reason, message: clipped(message, messageMaxChars) }, retryable: false };
 }

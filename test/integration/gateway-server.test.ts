@@ -136,7 +136,7 @@ describe('generic clients', () => {
       );
     });
     raw.close();
-    expect(error?.code).toBe(status.INTERNAL);
+    expect(error?.code).toBe(status.INVALID_ARGUMENT);
     expect((await call('ListJobs', {})).error).toBeUndefined();
   });
 });

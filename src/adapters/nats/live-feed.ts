@@ -4,6 +4,7 @@ import type { LiveFeed, ProgressNote } from '../../application/ports/bus.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
+import { wellFormedJson } from './well-formed-json.ts';
 
 /** On the subject of progress, and unlike any note. */
 const logNews = '';
@@ -20,7 +21,7 @@ export class NatsLiveFeed implements LiveFeed {
   }
 
   publishProgress(tenant: string, queue: string, note: ProgressNote): void {
-    this.#link.trySend(this.#names.progressSubject(tenant, queue, note.jobId), JSON.stringify(note));
+    this.#link.trySend(this.#names.progressSubject(tenant, queue, note.jobId), wellFormedJson(note));
   }
 
   publishLogNews(tenant: string, queue: string, jobId: JobId): void {

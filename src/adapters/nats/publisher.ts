@@ -10,6 +10,7 @@ import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
 import { PublishLane } from './publish-lane.ts';
+import { wellFormedJson } from './well-formed-json.ts';
 import type { ReplyMux } from './reply-mux.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import { counters } from '../../domain/measures.ts';
@@ -68,7 +69,7 @@ export class NatsPublisher implements Publisher {
     return this.#events.publish({
       subject: names.eventSubject(event.tenant, event.queue, event.type, event.jobId),
       headers: cloudEventHeaders(event, names.root),
-      body: JSON.stringify(event.data),
+      body: wellFormedJson(event.data),
     });
   }
 

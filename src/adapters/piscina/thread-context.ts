@@ -1,4 +1,5 @@
 /** `ctx` inside a thread: reads and writes the run's slot, sends notes, logs and checkpoints at a bounded rate. */
+import { clipped } from '../../domain/clipped-text.ts';
 import { decodeCheckpoint } from '../../handlers/checkpoint.ts';
 import type { HandlerContext, HandlerLog } from '../../handlers/context.ts';
 import { cancelled } from '../../handlers/handler-error.ts';
@@ -47,7 +48,7 @@ export class RunVoice {
       return;
     }
     this.#tokens -= 1;
-    this.#post({ kind: 'log', level, text: String(text).slice(0, noteMaxChars) });
+    this.#post({ kind: 'log', level, text: clipped(String(text), noteMaxChars) });
   }
 
   checkpoint(note: CheckpointNote): void {
@@ -56,7 +57,7 @@ export class RunVoice {
 
   note(text: unknown): void {
     if (this.#closed) return;
-    this.#pendingNote = String(text).slice(0, progressMaxChars);
+    this.#pendingNote = clipped(String(text), progressMaxChars);
     const nowMs = this.#now();
     if (nowMs - this.#notedAtMs >= noteEveryMs) this.#sendNote(nowMs);
   }

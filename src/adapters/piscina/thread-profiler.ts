@@ -3,6 +3,7 @@
  * gets another), and before the thread is terminated. One at a time; every wait is bounded.
  */
 import { profileMaxBytes } from '../../application/ports/run-pool.ts';
+import { cutAt } from '../../domain/clipped-text.ts';
 import type { ProfileEvent } from './cell-frames.ts';
 import type { CellThread } from './cell-thread.ts';
 import { ThreadInspector } from './thread-inspector.ts';
@@ -44,9 +45,11 @@ export class ThreadProfiler {
 
   /** A part per turn of the event loop: frames of runs go between them. */
   async #send(key: number, text: string): Promise<void> {
-    for (let from = 0; from < text.length; from += partMaxChars) {
-      const last = from + partMaxChars >= text.length;
-      this.#emit({ kind: 'profile-part', key, text: text.slice(from, from + partMaxChars), last });
+    let from = 0;
+    while (from < text.length) {
+      const end = cutAt(text, from + partMaxChars);
+      this.#emit({ kind: 'profile-part', key, text: text.slice(from, end), last: end >= text.length });
+      from = end;
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
