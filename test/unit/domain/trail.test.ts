@@ -80,7 +80,7 @@ describe('an attempt', () => {
   it('keeps 200 characters of a message, whole ones', () => {
     const long = { ...failure, message: `${'x'.repeat(199)}\u{1F600}` };
     const record = live(testRecord(), claim, { ...failed, failure: long });
-    expect(attemptsOf(record)[0]?.message).toBe(`${'x'.repeat(199)}�`);
+    expect(attemptsOf(record)[0]?.message).toBe('x'.repeat(199));
     expect(record.failure?.message).toBe(long.message);
   });
 
