@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { Metadata, status as grpc } from '@grpc/grpc-js';
 import type {
+  handleBidiStreamingCall,
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
@@ -35,6 +36,11 @@ export interface CallScope {
     method: string,
     handle: (request: Request, context: CallContext) => AsyncIterable<Init<Response>>,
   ): handleServerStreamingCall<Request, Init<Response>>;
+  /** Takes the messages one by one, as fast as the client reads the answers, and fails the call when none comes in time. */
+  duplex<Request, Response>(
+    method: string,
+    handle: (messages: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Init<Response>>,
+  ): handleBidiStreamingCall<Request, Init<Response>>;
   /** Ends all streams with SHUTTING_DOWN, so that their clients go on elsewhere. */
   readonly endStreams: () => void;
   /** Answers all unary calls under way with OUTCOME_UNKNOWN: whatever they do, nobody will be told. */
@@ -90,30 +96,19 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     };
   }
 
-  /** A call that lasts: until it is done, its client has gone, or the gateway stops. */
-  function hold<T>(
-    call: IncomingCall & NodeJS.EventEmitter,
-    method: string,
-    run: (context: CallContext & { readonly signal: AbortSignal }) => Promise<T>,
-    settle: { readonly done: (value: T, last: Metadata) => void; readonly failed: (failure: GrpcFailure) => void },
-  ): void {
-    const controller = new AbortController();
-    streams.add(controller);
-    call.once('cancelled', () => controller.abort(new TroupeError('CALL_CANCELLED')));
-    const context = { ...contextOf(call), signal: controller.signal };
-    run(context)
-      .then(
-        (value) => {
-          requests.add(1, { method, code: 'OK' });
-          settle.done(value, trailers(context));
-        },
-        (error: unknown) => settle.failed(failureOf(method, error, context.requestId)),
-      )
-      .finally(() => streams.delete(controller));
-  }
+  const hold = createHold(streams, requests, failureOf);
 
   const stream: CallScope['stream'] = (method, handle) => (call) => {
     hold(call, method, async (context) => pump(call, handle(readable(call.request), context), context.signal), {
+      done: (_, last) => call.end(last),
+      failed: (failure) => call.emit('error', failure),
+    });
+  };
+
+  const duplex: CallScope['duplex'] = (method, handle) => (call) => {
+    const serve = async (context: HeldContext): Promise<void> =>
+      pump(call, handle(arriving(call, context.signal, clock), context), context.signal);
+    hold(call, method, serve, {
       done: (_, last) => call.end(last),
       failed: (failure) => call.emit('error', failure),
     });
@@ -134,7 +129,42 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     for (const fail of calls) fail(new TroupeError('OUTCOME_UNKNOWN', { message: 'the gateway stopped meanwhile' }));
   }
 
-  return { unary, upload, stream, endStreams, cutCalls };
+  return { unary, upload, stream, duplex, endStreams, cutCalls };
+}
+
+type HeldContext = CallContext & { readonly signal: AbortSignal };
+
+interface Settling<T> {
+  readonly done: (value: T, last: Metadata) => void;
+  readonly failed: (failure: GrpcFailure) => void;
+}
+
+/** A call that lasts: until it is done, its client has gone, or the gateway stops. */
+function createHold(
+  streams: Set<AbortController>,
+  requests: Counter,
+  failureOf: ReturnType<typeof createFailures>,
+): <T>(
+  call: IncomingCall & NodeJS.EventEmitter,
+  method: string,
+  run: (context: HeldContext) => Promise<T>,
+  settle: Settling<T>,
+) => void {
+  return (call, method, run, settle) => {
+    const controller = new AbortController();
+    streams.add(controller);
+    call.once('cancelled', () => controller.abort(new TroupeError('CALL_CANCELLED')));
+    const context = { ...contextOf(call), signal: controller.signal };
+    run(context)
+      .then(
+        (value) => {
+          requests.add(1, { method, code: 'OK' });
+          settle.done(value, trailers(context));
+        },
+        (error: unknown) => settle.failed(failureOf(method, error, context.requestId)),
+      )
+      .finally(() => streams.delete(controller));
+  };
 }
 
 /** Counts and logs what failed a call, and makes its status. */
@@ -166,9 +196,11 @@ function instruments(telemetry: Telemetry): { readonly requests: Counter; readon
   };
 }
 
+type Writing<Response> = Pick<ServerWritableStream<unknown, Init<Response>>, 'write'> & NodeJS.EventEmitter;
+
 /** Rejects with the reason of the signal, whatever the source makes of it: a stream that was cut is not one that has ended. */
-async function pump<Request, Response>(
-  call: ServerWritableStream<Request, Init<Response>>,
+async function pump<Response>(
+  call: Writing<Response>,
   source: AsyncIterable<Init<Response>>,
   signal: AbortSignal,
 ): Promise<void> {

@@ -11,6 +11,7 @@ import { loadExternalScaler } from '../contract/external-scaler.ts';
 import { createCallScope } from './call-scope.ts';
 import { connectionOptions, createListener } from './grpc-listener.ts';
 import type { GrpcListener, ListenerOptions } from './grpc-listener.ts';
+import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
 import { scalerService } from './scaler-service.ts';
 import { createStatusMapper } from './status-mapper.ts';
@@ -34,6 +35,7 @@ export function createScaler(options: ScalerOptions): GrpcListener {
     'grpc.max_receive_message_length': messageMaxBytes,
     'grpc.max_concurrent_streams': callsMax,
   });
+  guardStreams(server);
   server.addService(tolerant(loadExternalScaler()), scalerService({ demand, scope, telemetry, streamsMax }));
   return createListener('scaler', options, { server, scope, underWay: () => ({}) });
 }

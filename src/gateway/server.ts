@@ -1,20 +1,21 @@
 /** The gRPC server of a gateway: its services, its health, its limits. When it stops, health says NOT_SERVING first. */
 import { Server } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
+import { HealthImplementation } from 'grpc-health-check';
 import type { Random, Telemetry } from '../application/ports/runtime.ts';
 import type { UseCases } from '../application/use-cases.ts';
 import { loadContract } from '../contract/codec.ts';
+import { loadDescriptors } from '../contract/descriptors.ts';
 import { createStatusCodec } from '../contract/error-details.ts';
-import { protoDir, protoFiles } from '../contract/root.ts';
+import { loadReflection } from '../contract/reflection.ts';
 import { createAdmission } from './admission.ts';
 import { clusterService } from './cluster-service.ts';
 import { createCallScope } from './call-scope.ts';
 import type { CallScope } from './call-scope.ts';
 import { connectionOptions, createListener } from './grpc-listener.ts';
 import type { GrpcListener, ListenerOptions } from './grpc-listener.ts';
+import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
+import { reflectionService } from './reflection.ts';
 import { jobsService, queuesService } from './services.ts';
 import { createStatusMapper } from './status-mapper.ts';
 
@@ -99,6 +100,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
     'grpc.max_receive_message_length': limits.payloadMaxBytes + envelopeMaxBytes,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams ?? 1_000,
   });
+  guardStreams(server);
   const parts = { useCases, scope, admission, mapper };
   server.addService(tolerant(contract.jobs), jobsService(parts));
   server.addService(tolerant(contract.queues), queuesService(parts));
@@ -106,9 +108,8 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const health = new HealthImplementation();
   health.addToServer(server);
   if (options.reflection) {
-    const contractFiles = loadSync([...protoFiles], { includeDirs: [protoDir], keepCase: true });
-    const healthFiles = loadSync(healthProtoPath, { keepCase: true });
-    new ReflectionService({ ...contractFiles, ...healthFiles }).addToServer(server);
+    const descriptors = loadDescriptors();
+    for (const version of loadReflection()) server.addService(tolerant(version), reflectionService(descriptors, parts));
   }
   return { server, health, scope, jobsInFlight: admission.jobs };
 }

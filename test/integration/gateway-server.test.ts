@@ -149,6 +149,12 @@ describe('deadlines', () => {
     expect(edge.records.size).toBe(stored);
   });
 
+  it.each([25, 30, 50, 3_650])('a call that may take %d days is answered', async (days) => {
+    const { response, error } = await call('ListJobs', {}, { deadline: Date.now() + days * 86_400_000 });
+    expect(error).toBeUndefined();
+    expect(response).toBeDefined();
+  });
+
   it('a call that waits past its deadline is answered, and what was not sent is not stored', async () => {
     const stored = edge.records.size;
     let release: () => void = () => undefined;

@@ -6,9 +6,7 @@ import type { ServiceDefinition } from '@grpc/proto-loader';
 import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 
-const reflectionProto = fileURLToPath(
-  new URL('../../node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto', import.meta.url),
-);
+const reflectionProto = fileURLToPath(new URL('../../proto/grpc/reflection/v1/reflection.proto', import.meta.url));
 const loaderOptions = { longs: Number, enums: String, defaults: true, oneofs: true } as const;
 
 type Message = Readonly<Record<string, unknown>>;

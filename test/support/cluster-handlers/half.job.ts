@@ -1,0 +1,12 @@
+import { defineHandler } from 'troupe/handlers';
+
+/** Says everywhere what is cut out of the middle of an emoji, and fails with it. */
+export default defineHandler({
+  name: 'test.half',
+  run(_input, ctx) {
+    const half = 'Holiday 🎉'.slice(0, 9);
+    ctx.log.info(half);
+    ctx.progress(0.5, half);
+    throw Object.assign(new Error(`bad title: ${half}`), { code: half, retryable: false });
+  },
+});

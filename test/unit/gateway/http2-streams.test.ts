@@ -1,0 +1,31 @@
+import { Server } from '@grpc/grpc-js';
+import { expect, it } from 'vitest';
+import { guardStreams, shortenTimeout } from '../../../src/gateway/http2-streams.ts';
+
+it.each([
+  ['2592000S', '576H'],
+  ['4294968S', '576H'],
+  ['99999999H', '576H'],
+  ['99999999M', '576H'],
+  ['576H', '576H'],
+  ['2073600S', '2073600S'],
+  ['99999999m', '99999999m'],
+  ['99999999u', '99999999u'],
+  ['0n', '0n'],
+  ['soon', 'soon'],
+  ['-1S', '-1S'],
+])('a timeout of %s is taken as %s', (said, taken) => {
+  const headers = { 'grpc-timeout': said };
+  shortenTimeout(headers);
+  expect(headers['grpc-timeout']).toBe(taken);
+});
+
+it('leaves a call alone that names none', () => {
+  const headers = {};
+  shortenTimeout(headers);
+  expect(headers).toEqual({});
+});
+
+it('finds in this version of grpc-js what it takes hold of', () => {
+  expect(() => guardStreams(new Server())).not.toThrow();
+});
