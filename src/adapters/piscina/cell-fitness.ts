@@ -1,13 +1,15 @@
 /** When a cell should be replaced by a new one, from what it says of itself: a pure decision. */
 import type { CellVitals } from './cell-frames.ts';
 
-export const unfitReasons = ['leaked threads', 'memory', 'runs'] as const;
+export const unfitReasons = ['leaked threads', 'memory', 'child processes', 'runs'] as const;
 export type UnfitReason = (typeof unfitReasons)[number];
 
 /** A cell with fewer threads left than three quarters of its own is replaced. */
 const leakedShare = 1 / 4;
 /** A single leaked thread is put up with for this long: its run waits for the end of its code. */
 const leakedMaxMs = 30_000;
+/** So many processes that its runs had left behind keep their numbers, which only its end gives back. */
+const orphansMax = 256;
 /** Above its bound for so many pulses although nothing in it could be ended for that. */
 const overMemoryPulses = 3;
 
@@ -42,8 +44,10 @@ export function nextFitness(
       ? 'leaked threads'
       : overMemory >= overMemoryPulses
         ? 'memory'
-        : bounds.runsMax > 0 && runs >= bounds.runsMax
-          ? 'runs'
-          : undefined;
+        : vitals.orphans >= orphansMax
+          ? 'child processes'
+          : bounds.runsMax > 0 && runs >= bounds.runsMax
+            ? 'runs'
+            : undefined;
   return { leakedSinceMs, overMemory, unfit };
 }

@@ -60,6 +60,8 @@ export interface CellVitals {
   readonly threadsAlive: number;
   /** Threads that could not be ended. */
   readonly leaked: number;
+  /** Processes that ended threads had started: ended, and their numbers kept until the cell ends. */
+  readonly orphans: number;
   /** One per busy thread. */
   readonly runs: readonly RunVitals[];
 }
@@ -96,3 +98,5 @@ export type CellEvent =
   | { readonly kind: 'stuck'; readonly key: number; readonly outcome: RunOutcome };
 
 export const pulseEveryMs = 1_000;
+/** Where a cell finds the pipe to its parent. */
+export const cellDescriptor = 3;

@@ -2,23 +2,41 @@
  * The process of a cell. Its main loop runs no user code, only its threads do; so it always answers, and when it does
  * not the parent ends it. It never outlives its parent.
  */
+import { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { describeThrown } from '../../handlers/execution.ts';
-import { pulseEveryMs, type CellCommand, type CellEvent, type CellSetup, type CellVitals } from './cell-frames.ts';
+import { CellChannel } from './cell-channel.ts';
+import { parseCommands } from './cell-frame-shape.ts';
+import {
+  cellDescriptor,
+  pulseEveryMs,
+  type CellCommand,
+  type CellEvent,
+  type CellSetup,
+  type CellVitals,
+} from './cell-frames.ts';
 import { CellMemory } from './cell-memory.ts';
 import { CellOutbox } from './cell-outbox.ts';
 import { CellRuns } from './cell-runs.ts';
 import { CellThreads } from './cell-threads.ts';
+import { endOrphans, endProcessTree } from './child-processes.ts';
 import { bootHandlers } from './handler-boot.ts';
 import { HandlerLimits, problemOfMemory } from './handler-limits.ts';
 
 let runs: CellRuns | undefined;
 let threads: CellThreads | undefined;
+const channel = new CellChannel<readonly CellCommand[], readonly CellEvent[]>(new Socket({ fd: cellDescriptor }), {
+  parse: parseCommands,
+  onFrame(frame) {
+    for (const command of frame) obey(command);
+  },
+  // Something in here reads along, or the parent is none of ours.
+  onBroken: (why) => fail(`of its parent: ${why}`),
+  // At once, whatever the threads do: `process.exit` would wait for one that is in native code.
+  onClosed: end,
+});
 const outbox = new CellOutbox({
-  send: (frame) =>
-    new Promise((resolve) => {
-      process.send?.(frame, undefined, undefined, () => resolve());
-    }),
+  send: (frame) => channel.send(frame),
   patienceMs: () => runs?.patienceMs ?? 0,
 });
 
@@ -58,7 +76,12 @@ async function setUp(setup: CellSetup): Promise<void> {
 
 function fail(reason: string): void {
   emit({ kind: 'failed', reason });
-  void outbox.flush().then(() => process.kill(process.pid, 'SIGKILL'));
+  void outbox.flush().then(end);
+}
+
+/** With whatever its threads have started. */
+function end(): void {
+  endProcessTree(process.pid);
 }
 
 function obey(command: CellCommand): void {
@@ -91,16 +114,12 @@ function vitals(): CellVitals {
     eventLoopUtilization: performance.eventLoopUtilization(loopAtLastPulse, before).utilization,
     threadsAlive: threads?.live ?? 0,
     leaked: threads?.leaked ?? 0,
+    orphans: endOrphans(),
     runs: runs?.vitals() ?? [],
   };
 }
 
-process.on('message', (frame: readonly CellCommand[]) => {
-  for (const command of frame) obey(command);
-});
-// At once, whatever the threads do: `process.exit` would wait for one that is in native code.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-// A terminal's Ctrl-C reaches the whole process group; when to stop is the parent's decision.
+// When to stop is the parent's decision.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 setInterval(() => {
   threads?.tend();

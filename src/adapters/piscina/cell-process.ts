@@ -1,10 +1,15 @@
 /**
- * One forked cell as its parent sees it: frames both ways, one per turn; what it prints becomes log lines; a cell that
- * gives no sign of life is ended. It is told apart from its successor: nothing arrives after `onExit`.
+ * One cell as its parent sees it: frames both ways, one per turn; what it prints becomes log lines; a cell that gives no
+ * sign of life, or says what is no frame, is ended. It leads a session of its own, and what its runs have started ends with
+ * it. It is told apart from its successor: nothing arrives after `onExit`.
  */
-import { fork, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { Duplex } from 'node:stream';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
-import { pulseEveryMs, type CellCommand, type CellEvent, type CellSetup } from './cell-frames.ts';
+import { CellChannel } from './cell-channel.ts';
+import { parseEvents } from './cell-frame-shape.ts';
+import { cellDescriptor, pulseEveryMs, type CellCommand, type CellEvent, type CellSetup } from './cell-frames.ts';
+import { endProcessTree } from './child-processes.ts';
 import { entryPath } from './entry-path.ts';
 import { LineBuffer } from './output-capture.ts';
 
@@ -40,6 +45,7 @@ export interface CellProcessOptions {
 export class CellProcess {
   readonly #options: CellProcessOptions;
   readonly #child: ChildProcess;
+  readonly #channel: CellChannel<readonly CellEvent[], readonly CellCommand[]> | undefined;
   readonly #lastLines: string[] = [];
   #outbox: CellCommand[] = [];
   #silentTicks = 0;
@@ -51,23 +57,23 @@ export class CellProcess {
 
   constructor(options: CellProcessOptions) {
     this.#options = options;
-    this.#child = fork(entryPath('cell-main'), [], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entryPath('cell-main')], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: { ...allocatorEnv, ...options.env },
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      detached: true,
     });
+    const closed = Promise.withResolvers<undefined>();
+    this.#channel = this.#open(() => closed.resolve(undefined));
     this.exited = new Promise((resolve) => {
-      // `exit` may come before the last frames have been read; `close` of the pipes does not cover the IPC channel.
-      const disconnected = new Promise<void>((done) => this.#child.once('disconnect', done));
-      const lastFrames = (): Promise<void> =>
-        Promise.race([disconnected, new Promise<void>((done) => options.clock.setTimer(lastFramesMaxMs, done))]);
+      // `exit` may come before the last frames have been read.
+      const lastFrames = (): Promise<unknown> =>
+        Promise.race([closed.promise, new Promise<void>((done) => options.clock.setTimer(lastFramesMaxMs, done))]);
       this.#child.once('error', (error) => this.#finish({ code: null, signal: null }, error.message, resolve));
       this.#child.once('exit', (code, signal) => {
+        this.#endTree();
         void lastFrames().then(() => this.#finish({ code, signal }, undefined, resolve));
       });
     });
-    this.#child.on('message', (frame) => this.#receive(frame as readonly CellEvent[]));
     this.#readLines(this.#child.stdout);
     this.#readLines(this.#child.stderr);
     this.send({ kind: 'setup', setup: options.setup });
@@ -87,13 +93,30 @@ export class CellProcess {
   kill(why: string): void {
     if (this.#gone || this.#killedFor !== undefined) return;
     this.#killedFor = why;
-    this.#child.kill('SIGKILL');
+    this.#endTree();
+  }
+
+  /** What is left of the group after the exit is ended too: the number of a group is not given away while it has members. */
+  #endTree(): void {
+    if (this.pid !== undefined) endProcessTree(this.pid);
+  }
+
+  /** Undefined when no process could be started, which `error` tells. */
+  #open(onClosed: () => void): CellChannel<readonly CellEvent[], readonly CellCommand[]> | undefined {
+    const pipe = this.#child.stdio[cellDescriptor];
+    if (!(pipe instanceof Duplex)) return undefined;
+    return new CellChannel(pipe, {
+      parse: parseEvents,
+      onFrame: (frame) => this.#receive(frame),
+      onBroken: (why) => this.kill(why),
+      onClosed,
+    });
   }
 
   #flush(): void {
     const frame = this.#outbox;
     this.#outbox = [];
-    if (this.#child.connected) this.#child.send(frame, () => undefined);
+    void this.#channel?.send(frame);
   }
 
   #receive(frame: readonly CellEvent[]): void {

@@ -6,10 +6,11 @@
  */
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { endChildrenOf, endOrphans } from './child-processes.ts';
 import { entryPath } from './entry-path.ts';
 import { createSlotMemory, RunSlot } from './run-slot.ts';
 import { isThreadNote } from './thread-messages.ts';
-import type { Sources, ThreadNote, ThreadResult, ThreadSetup, ThreadTask } from './thread-messages.ts';
+import type { RunTask, Sources, ThreadNote, ThreadResult, ThreadSetup, ThreadStarted } from './thread-messages.ts';
 
 /** Past it, importing the handlers is taken for blocked. */
 const warmMaxMs = 10_000;
@@ -36,10 +37,11 @@ export class CellThread {
   readonly worker: Worker;
   /** Rejects when it ended before it could take a task. */
   readonly ready: Promise<void>;
-  /** Resolves with the exit code once no code runs in it any more. */
+  /** Resolves with the exit code once no code runs in it any more, nor in what it started. */
   readonly exited: Promise<number>;
   /** What it died of, if it was an error. */
   error: unknown;
+  #osThread: number | undefined;
   /** It is being profiled. */
   profile: ThreadProfile | undefined;
   /** It was told to end, at this moment. */
@@ -79,7 +81,12 @@ export class CellThread {
     if (worker === undefined) throw new Error('invariant broken: the first task makes the thread');
     this.worker = worker;
     this.id = worker.threadId;
-    this.exited = new Promise((resolve) => worker.once('exit', resolve));
+    this.exited = new Promise((resolve) => {
+      worker.once('exit', (code) => {
+        endOrphans();
+        resolve(code);
+      });
+    });
     worker.on('error', (error: unknown) => {
       this.error = error ?? new Error(`${String(error)} was thrown`);
     });
@@ -87,7 +94,7 @@ export class CellThread {
   }
 
   /** Only when it is idle. Rejects when the thread dies; see `exited` and `error`. */
-  async run(task: ThreadTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
+  async run(task: RunTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
     this.slot.clear();
     const options = transfer === undefined ? undefined : { transferList: transfer };
     const result = (await this.#pool.run(task, options)) as ThreadResult;
@@ -95,9 +102,11 @@ export class CellThread {
     return result;
   }
 
+  /** What it has started goes first: it may be what its code waits for. */
   terminate(): void {
     if (this.terminatedAtMs !== undefined) return;
     this.terminatedAtMs = performance.now();
+    endChildrenOf(this.#osThread);
     const free = this.profile?.finish() ?? Promise.resolve();
     void free.then(() => this.worker.terminate());
   }
@@ -105,7 +114,7 @@ export class CellThread {
   async #whenStarted(started: Promise<unknown>): Promise<void> {
     const timer = setTimeout(() => this.terminate(), warmMaxMs);
     try {
-      await started;
+      this.#osThread = ((await started) as ThreadStarted).osThread;
     } finally {
       clearTimeout(timer);
     }

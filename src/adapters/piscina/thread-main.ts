@@ -6,12 +6,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isHandler, type AnyHandler } from '../../handlers/definition.ts';
 import { executeHandler, executionOfThrown, type Execution } from '../../handlers/execution.ts';
+import { ownThread } from './child-processes.ts';
 import { IntrinsicsGuard } from './intrinsics-guard.ts';
 import { installModuleHooks } from './module-hooks.ts';
 import { captureOutput } from './output-capture.ts';
 import { RunSlot, slotPhases } from './run-slot.ts';
 import { createThreadContext, RunVoice } from './thread-context.ts';
-import type { RunTask, ThreadNote, ThreadResult, ThreadSetup, ThreadTask } from './thread-messages.ts';
+import type { RunTask, ThreadNote, ThreadResult, ThreadSetup, ThreadStarted, ThreadTask } from './thread-messages.ts';
 
 const setup = workerData as ThreadSetup;
 const slot = new RunSlot(setup.slot);
@@ -24,12 +25,12 @@ let voice: RunVoice | undefined;
 installModuleHooks(setup.sources);
 const flushOutput = captureOutput((level, line) => voice?.line(level, line));
 
-export async function runTask(task: ThreadTask): Promise<ThreadResult> {
+export async function runTask(task: ThreadTask): Promise<ThreadResult | ThreadStarted> {
   const startedAtMs = now();
   slot.enter(slotPhases.taken);
   if (task.kind === 'start') {
     if (task.warm) await warm();
-    return result({ execution: { kind: 'succeeded' }, durationMs: 0, notes: 0, tampered: false });
+    return { osThread: ownThread() };
   }
   const own = new RunVoice(post, now);
   const { execution, tampered } = await run(task, own);

@@ -2,7 +2,8 @@
 import { checkpointMaxBytes } from '../../domain/job.ts';
 import type { Execution, HandlerPayload } from '../../handlers/execution.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
 
 /** Code as it was when this generation of handlers was read: file URL → source. */
 export type Sources = ReadonlyMap<string, string>;
@@ -33,6 +34,12 @@ export interface StartTask {
 }
 export type ThreadTask = RunTask | StartTask;
 
+/** Answer to `start`. */
+export interface ThreadStarted {
+  /** Its number in the operating system, where that can be told. */
+  readonly osThread: number | undefined;
+}
+
 export interface ThreadResult {
   readonly execution: Execution;
   readonly durationMs: number;
@@ -55,7 +62,7 @@ export type ThreadNote =
   | { readonly kind: 'note'; readonly text: string }
   | CheckpointNote;
 
-const levels: ReadonlySet<unknown> = new Set<LogLevel>(['debug', 'info', 'warn', 'error']);
+const levels: ReadonlySet<unknown> = new Set<LogLevel>(logLevels);
 export const noteMaxChars = 2_000;
 
 /** A handler can post to the cell by itself: nothing but this is listened to. */

@@ -1,6 +1,13 @@
-/** A process that owns a cell with an endless run, prints the cell's pid, and waits to be killed. */
-import { startPool, zooDir } from './harness.ts';
+/**
+ * A process that owns a cell with a run (an endless one, or the handler and input it is given), prints the cell's pid and
+ * the first thing the run logs, if it logs, and waits to be killed.
+ */
+import { eventually, startPool, zooDir } from './harness.ts';
 
+const [handler = 'endless', input = '{}'] = process.argv.slice(2);
 const { pool, run } = await startPool({ handlerDirs: [zooDir], threads: 1 });
-await run('endless').started;
-process.stdout.write(`${pool.stats().cells[0]?.pid ?? 0}\n`);
+const started = run(handler, JSON.parse(input));
+await started.started;
+const cell = String(pool.stats().cells[0]?.pid ?? 0);
+if (handler !== 'endless') await eventually('it has said something', () => started.lines.length > 0);
+process.stdout.write(`${[cell, ...started.lines.slice(0, 1).map(({ text }) => text)].join(' ')}\n`);

@@ -9,7 +9,7 @@ import { RestartPauses } from '../../../src/adapters/piscina/restart-pauses.ts';
 import { displacedBy, outlived } from '../../../src/adapters/piscina/thread-roster.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 
-const well = { rssBytes: 100, eventLoopUtilization: 0, threadsAlive: 8, leaked: 0, runs: [] };
+const well = { rssBytes: 100, eventLoopUtilization: 0, threadsAlive: 8, leaked: 0, orphans: 0, runs: [] };
 const bounds = { threads: 8, rssMaxBytes: 1_000, runsMax: 0 };
 
 function after(pulses: readonly Partial<typeof well>[], runs = 0, limits = bounds): Fitness {

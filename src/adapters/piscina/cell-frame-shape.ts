@@ -1,0 +1,130 @@
+/**
+ * What a frame between node and cell must look like. It is checked on both sides, because any thread of a cell can reach
+ * the pipe: what has another shape must not reach code that trusts its types.
+ */
+import { z } from 'zod';
+import { failureReasons } from '../../domain/job.ts';
+import type { CellCommand, CellEvent } from './cell-frames.ts';
+import { logLevels } from './thread-messages.ts';
+
+const key = z.int().positive();
+const amount = z.number().nonnegative();
+const kind = <Kind extends string>(name: Kind): z.ZodLiteral<Kind> => z.literal(name);
+
+const payload = z.discriminatedUnion('kind', [
+  z.object({ kind: kind('json'), json: z.string() }),
+  z.object({ kind: kind('bytes'), bytes: z.instanceof(Uint8Array) }),
+]);
+
+const failure = z.object({
+  reason: z.enum(failureReasons),
+  message: z.string(),
+  code: z.string().exactOptional(),
+  stack: z.string().exactOptional(),
+});
+
+const outcome = z.discriminatedUnion('kind', [
+  z.object({ kind: kind('succeeded'), output: payload.exactOptional() }),
+  z.object({
+    kind: kind('failed'),
+    failure,
+    retryable: z.boolean(),
+    nextMemoryMb: amount.exactOptional(),
+  }),
+  z.object({ kind: kind('snoozed'), delayMs: amount }),
+  z.object({ kind: kind('stopped') }),
+  z.object({ kind: kind('returned') }),
+  z.object({ kind: kind('lost'), convicted: z.boolean(), suspect: z.boolean().exactOptional() }),
+]);
+
+const manifest = z.object({
+  name: z.string(),
+  version: z.string(),
+  inputKind: z.enum(['json', 'bytes', 'any']),
+  inputSchema: z.record(z.string(), z.unknown()).exactOptional(),
+  executionTimeoutMs: amount.exactOptional(),
+  heartbeatTimeoutMs: amount.exactOptional(),
+  memoryMb: amount.exactOptional(),
+  memoryMaxMb: amount.exactOptional(),
+  retry: z
+    .object({
+      maxAttempts: amount.exactOptional(),
+      initialMs: amount.exactOptional(),
+      coefficient: amount.exactOptional(),
+      maxMs: amount.exactOptional(),
+      nonRetryableCodes: z.array(z.string()).exactOptional(),
+    })
+    .exactOptional(),
+  cancelGraceMs: amount.exactOptional(),
+});
+
+const vitals = z.object({
+  rssBytes: amount,
+  eventLoopUtilization: amount,
+  threadsAlive: amount,
+  leaked: amount,
+  orphans: amount,
+  runs: z.array(z.object({ key, thread: amount, quietMs: amount })),
+});
+
+const event: z.ZodType<CellEvent> = z.discriminatedUnion('kind', [
+  z.object({ kind: kind('importing'), url: z.string() }),
+  z.object({
+    kind: kind('up'),
+    handlers: z.array(z.object({ url: z.string(), manifest })),
+    problems: z.array(z.object({ url: z.string(), reason: z.string() })),
+  }),
+  z.object({ kind: kind('failed'), reason: z.string() }),
+  z.object({ kind: kind('pulse'), vitals }),
+  z.object({ kind: kind('started'), key }),
+  z.object({ kind: kind('progress'), key, fraction: amount, note: z.string() }),
+  z.object({ kind: kind('log'), key, level: z.enum(logLevels), text: z.string() }),
+  z.object({ kind: kind('checkpoint'), key, number: key, payload }),
+  z.object({ kind: kind('ended'), key, outcome, durationMs: amount }),
+  z.object({ kind: kind('profile-part'), key, text: z.string(), last: z.boolean() }),
+  z.object({ kind: kind('profile-failed'), key, why: z.enum(['not-running', 'too-large']) }),
+  z.object({ kind: kind('stuck'), key, outcome }),
+]);
+
+const setup = z.object({
+  threads: key,
+  memory: z.object({ defaultMb: amount, maxMb: amount }),
+  rssMaxBytes: amount,
+  cancelGraceMs: amount,
+  waitMaxMs: amount,
+  gatherMs: amount,
+  files: z.array(z.string()),
+  sources: z.map(z.string(), z.string()),
+});
+
+const command: z.ZodType<CellCommand> = z.discriminatedUnion('kind', [
+  z.object({ kind: kind('setup'), setup }),
+  z.object({
+    kind: kind('run'),
+    key,
+    jobId: z.string(),
+    attempt: z.number(),
+    handler: z.string(),
+    input: payload,
+    executionTimeoutMs: amount,
+    heartbeatTimeoutMs: amount.exactOptional(),
+    deadlineAtMs: z.number().exactOptional(),
+    traceparent: z.string().exactOptional(),
+    memoryMb: amount.exactOptional(),
+    checkpoint: payload.exactOptional(),
+  }),
+  z.object({ kind: kind('cancel'), key }),
+  z.object({ kind: kind('checkpointed'), key, number: key, saved: z.boolean() }),
+  z.object({ kind: kind('profile'), key, durationMs: amount }),
+]);
+
+const events = z.array(event);
+const commands = z.array(command);
+
+/** Undefined when it has another shape. */
+export function parseEvents(frame: unknown): readonly CellEvent[] | undefined {
+  return events.safeParse(frame).data;
+}
+export function parseCommands(frame: unknown): readonly CellCommand[] | undefined {
+  return commands.safeParse(frame).data;
+}

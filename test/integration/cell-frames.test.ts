@@ -1,0 +1,26 @@
+/** A thread can write to the pipe between its cell and the node: what is no frame costs the cell, and the node nothing. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually, startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
+
+let zoo: Harness;
+
+afterEach(async () => {
+  await zoo.stop();
+});
+
+describe('a handler that writes to the node by itself', () => {
+  for (const what of ['noise', 'length', 'body', 'no list', 'no event', 'no outcome', 'wrong type']) {
+    it(`loses its cell, and nothing else: ${what}`, async () => {
+      zoo = await startPool({ handlerDirs: [zooDir], threads: 2, cells: 2 });
+      const elsewhere = zoo.run('sleeps', { ms: 1_500 });
+      await elsewhere.started;
+      const forger = zoo.run('forges', { what });
+      expect((await forger.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+      const death = zoo.log.find(({ message }) => message === 'cell died');
+      expect(death?.fields['why']).toMatch(/ended by its parent: it sent (what is no frame|a frame of another shape)/);
+      expect((await elsewhere.ended).outcome.kind).toBe('succeeded');
+      await eventually('the cell is up again', () => zoo.pool.capacity() >= 2);
+      expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
+    });
+  }
+});

@@ -1,0 +1,53 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { defineHandler } from 'troupe/handlers';
+import { z } from 'zod';
+
+/** Starts processes, logs their numbers, and then does as it is told. */
+export default defineHandler({
+  name: 'spawns',
+  input: z.object({
+    how: z.enum(['plain', 'tree', 'own session', 'blocking']),
+    then: z.enum(['waits', 'loops', 'returns', 'exits', 'throws', 'fills', 'kills']).default('waits'),
+  }),
+  cancelGrace: '100ms',
+  async run({ how, then }, ctx) {
+    if (how === 'blocking') {
+      ctx.log.info('0');
+      execFileSync('/bin/sleep', ['600']);
+      return;
+    }
+    const child =
+      how === 'tree'
+        ? spawn('/bin/sh', ['-c', '/bin/sleep 600 & echo $!; wait'], { stdio: ['ignore', 'pipe', 'ignore'] })
+        : spawn('/bin/sleep', ['600'], { stdio: ['ignore', 'pipe', 'ignore'], detached: how === 'own session' });
+    ctx.log.info(String(child.pid));
+    if (how === 'tree')
+      await new Promise((told) => child.stdout.once('data', (pid) => told(ctx.log.info(String(pid)))));
+    switch (then) {
+      case 'waits':
+        return new Promise<undefined>((resolve) => child.once('exit', () => resolve(undefined)));
+      case 'loops':
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        for (;;);
+      case 'returns':
+        return;
+      case 'exits':
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return process.exit(3);
+      case 'throws':
+        setTimeout(() => {
+          throw new Error('late');
+        }, 100);
+        return new Promise<undefined>(() => undefined);
+      case 'fills': {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        let hoard: unknown = undefined;
+        for (;;) hoard = { hoard };
+      }
+      case 'kills':
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        process.kill(process.pid, 'SIGKILL');
+        return new Promise<undefined>(() => undefined);
+    }
+  },
+});
