@@ -29,52 +29,49 @@ async function pidsOf(run: StartedRun, count: number): Promise<readonly number[]
 }
 
 describe.runIf(process.platform === 'linux')('what a run has started', () => {
-  const ways = [
+  it.each([
     { how: 'plain', processes: 1 },
     { how: 'tree', processes: 2 },
     { how: 'own session', processes: 1 },
-  ] as const;
+  ])('is gone when the run is CANCELLED: $how', async ({ how, processes }) => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 2 });
+    const neighbour = zoo.run('spawns', { how: 'plain' });
+    const [other = 0] = await pidsOf(neighbour, 1);
+    const run = zoo.run('spawns', { how });
+    const pids = await pidsOf(run, processes);
+    zoo.pool.cancel(run.runId);
+    expect((await run.ended).outcome).toEqual({ kind: 'stopped' });
+    for (const pid of pids) expect(runs(pid)).toBe(false);
+    expect(runs(other)).toBe(true);
+  });
 
-  for (const { how, processes } of ways) {
-    it(`is gone when the run is CANCELLED: ${how}`, async () => {
-      zoo = await startPool({ handlerDirs: [zooDir], threads: 2 });
-      const neighbour = zoo.run('spawns', { how: 'plain' });
-      const [other = 0] = await pidsOf(neighbour, 1);
-      const run = zoo.run('spawns', { how });
-      const pids = await pidsOf(run, processes);
-      zoo.pool.cancel(run.runId);
-      expect((await run.ended).outcome).toEqual({ kind: 'stopped' });
-      for (const pid of pids) expect(runs(pid)).toBe(false);
-      expect(runs(other)).toBe(true);
-    });
+  it.each([
+    { how: 'plain', processes: 1 },
+    { how: 'tree', processes: 2 },
+    { how: 'own session', processes: 1 },
+  ])('is gone when the parent ends the cell: $how', async ({ how, processes }) => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+    const run = zoo.run('spawns', { how });
+    const pids = await pidsOf(run, processes);
+    await zoo.stop();
+    await eventually('nothing is left', () => !pids.some(runs));
+  });
 
-    it(`is gone when the parent ends the cell: ${how}`, async () => {
-      zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
-      const run = zoo.run('spawns', { how });
-      const pids = await pidsOf(run, processes);
-      await zoo.stop();
-      await eventually('nothing is left', () => !pids.some(runs));
-    });
-  }
-
-  const deaths = [
+  it.each([
     { then: 'exits', reason: 'THREAD_CRASHED' },
     { then: 'throws', reason: 'THREAD_CRASHED' },
     { then: 'fills', reason: 'OUT_OF_MEMORY' },
     { then: 'loops', reason: 'ATTEMPT_TIMED_OUT' },
-  ] as const;
-  for (const { then, reason } of deaths) {
-    it(`is gone when its thread dies, and nothing else with it: ${then}`, async () => {
-      zoo = await startPool({ handlerDirs: [zooDir], threads: 2, memoryMb: 96 });
-      const neighbour = zoo.run('spawns', { how: 'plain' });
-      const [other = 0] = await pidsOf(neighbour, 1);
-      const run = zoo.run('spawns', { how: 'tree', then }, then === 'loops' ? { executionTimeoutMs: 2_000 } : {});
-      const pids = await pidsOf(run, 2);
-      expect((await run.ended).outcome).toMatchObject({ kind: 'failed', failure: { reason } });
-      for (const pid of pids) expect(runs(pid)).toBe(false);
-      expect(runs(other)).toBe(true);
-    });
-  }
+  ])('is gone when its thread dies, and nothing else with it: $then', async ({ then, reason }) => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 2, memoryMb: 96 });
+    const neighbour = zoo.run('spawns', { how: 'plain' });
+    const [other = 0] = await pidsOf(neighbour, 1);
+    const run = zoo.run('spawns', { how: 'tree', then }, then === 'loops' ? { executionTimeoutMs: 2_000 } : {});
+    const pids = await pidsOf(run, 2);
+    expect((await run.ended).outcome).toMatchObject({ kind: 'failed', failure: { reason } });
+    for (const pid of pids) expect(runs(pid)).toBe(false);
+    expect(runs(other)).toBe(true);
+  });
 
   it('frees a thread that waits for it in native code, so that the run can end', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 2 });

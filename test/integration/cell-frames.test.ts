@@ -9,8 +9,9 @@ afterEach(async () => {
 });
 
 describe('a handler that writes to the node by itself', () => {
-  for (const what of ['noise', 'length', 'body', 'no list', 'no event', 'no outcome', 'wrong type']) {
-    it(`loses its cell, and nothing else: ${what}`, async () => {
+  it.each(['noise', 'length', 'body', 'no list', 'no event', 'no outcome', 'wrong type'])(
+    'loses its cell, and nothing else: %s',
+    async (what) => {
       zoo = await startPool({ handlerDirs: [zooDir], threads: 2, cells: 2 });
       const elsewhere = zoo.run('sleeps', { ms: 1_500 });
       await elsewhere.started;
@@ -21,6 +22,6 @@ describe('a handler that writes to the node by itself', () => {
       expect((await elsewhere.ended).outcome.kind).toBe('succeeded');
       await eventually('the cell is up again', () => zoo.pool.capacity() >= 2);
       expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
-    });
-  }
+    },
+  );
 });

@@ -54,7 +54,7 @@ export class CellChannel<In, Out> {
     if (this.#over) return;
     this.#chunks.push(chunk);
     this.#held += chunk.byteLength;
-    while (!this.#over && this.#held >= this.#wanted) this.#step();
+    while (this.#held >= this.#wanted) this.#step();
   }
 
   /** A head, or a body, is there as a whole. */
@@ -92,6 +92,7 @@ export class CellChannel<In, Out> {
   #break(why: string): void {
     this.#over = true;
     this.#chunks = [];
+    this.#held = 0;
     this.#options.onBroken(why);
   }
 }

@@ -24,6 +24,8 @@ export interface Run {
   /** Signs of life at the last look, and when there was a new one. */
   signs: number;
   signAtMs: number;
+  /** It has ended, but for what it left behind: its outcome once its thread is gone. */
+  leaving: RunOutcome | undefined;
   /** Has come, but not all of its notes have. */
   result: { readonly result: ThreadResult; readonly atMs: number } | undefined;
 }
@@ -46,6 +48,7 @@ export function newRun(command: RunCommand, memoryMb: number, nowMs: number): Ru
     heard: 0,
     signs: 0,
     signAtMs: 0,
+    leaving: undefined,
     result: undefined,
   };
 }

@@ -9,9 +9,10 @@ import { newRun, taskOf, type Run } from './cell-run.ts';
 import type { CellThread } from './cell-thread.ts';
 import { exitMaxMs, type CellThreads } from './cell-threads.ts';
 import type { HandlerLimits } from './handler-limits.ts';
-import { deadlineExceeded, failed, processFull, threadDied } from './run-endings.ts';
+import { deadlineExceeded, failed, outcomeOf, processFull, threadDied } from './run-endings.ts';
 import { limitPassed, lookForSigns } from './run-limits.ts';
 import { slotPhases } from './run-slot.ts';
+import { strayIn } from './stray-finder.ts';
 import { ThreadProfiler } from './thread-profiler.ts';
 import type { ThreadNote, ThreadResult } from './thread-messages.ts';
 import { WaitingRuns } from './waiting-runs.ts';
@@ -153,14 +154,19 @@ export class CellRuns {
     this.#settle(run, result);
   }
 
-  #settle(run: Run, { execution, durationMs, tampered }: ThreadResult): void {
+  #settle(run: Run, { execution, durationMs, thread: fate }: ThreadResult): void {
     const { thread } = run;
-    if (thread === undefined || !this.#active.has(run.command.key)) return;
+    if (thread === undefined || run.leaving !== undefined || !this.#active.has(run.command.key)) return;
     this.#announceStart(run);
-    if (run.stop !== undefined) this.#end(run, run.stop.outcome, durationMs);
-    else if (execution.kind !== 'interrupted') this.#end(run, execution, durationMs);
-    else this.#end(run, failed('HANDLER_FAILED', 'the handler stopped without having been asked to', true), durationMs);
-    this.#threads.release(thread, !tampered);
+    const outcome = run.stop?.outcome ?? outcomeOf(execution);
+    if (fate !== 'busy') {
+      this.#end(run, outcome, durationMs);
+      this.#threads.release(thread, fate === 'free');
+      return;
+    }
+    run.leaving = outcome;
+    this.#threads.terminate(thread);
+    void thread.exited.then(() => this.#end(run, outcome, durationMs));
   }
 
   async #onThreadDied(run: Run, thread: CellThread, error: unknown): Promise<void> {
@@ -198,6 +204,17 @@ export class CellRuns {
     }
     run.stop = { outcome, atMs: performance.now() };
     run.thread?.slot.requestStop();
+  }
+
+  #outOfTime(run: Run, thread: CellThread, outcome: RunOutcome): void {
+    this.#requestStop(run, outcome);
+    if (!run.started || thread.runs < 2) return;
+    void strayIn(thread.id).then((stray) => {
+      if (stray === undefined || run.stop?.outcome !== outcome) return;
+      run.stop.outcome = { kind: 'lost', convicted: false };
+      const text = `${stray} left code behind that held this thread: the attempt ends with it, and is not counted as a failure`;
+      this.#options.emit({ kind: 'log', key: run.command.key, level: 'warn', text });
+    });
   }
 
   #boundNotes(run: Run, thread: CellThread): void {
@@ -263,20 +280,22 @@ export class CellRuns {
   #enforce(run: Run, nowMs: number): void {
     const { command, thread } = run;
     if (thread === undefined) return;
-    if (run.result !== undefined) {
+    if (run.result !== undefined && run.leaving === undefined) {
       if (nowMs - run.result.atMs > notesMaxMs) this.#settle(run, run.result.result);
       return;
     }
-    if (run.stop === undefined) {
+    if (run.leaving !== undefined) {
+      // Its thread has been told to end.
+    } else if (run.stop === undefined) {
       const passed = limitPassed(run, nowMs);
-      if (passed !== undefined) this.#requestStop(run, passed);
+      if (passed !== undefined) this.#outOfTime(run, thread, passed);
       else if (run.takenAtMs === undefined && nowMs - run.assignedAtMs > takeMaxMs) this.#threads.terminate(thread);
     } else if (nowMs - run.stop.atMs >= this.#options.limits.graceMs(command.handler)) {
       this.#threads.terminate(thread);
     }
     if (thread.terminatedAtMs !== undefined && !run.stuck && nowMs - thread.terminatedAtMs >= exitMaxMs) {
       run.stuck = true;
-      const outcome = run.stop?.outcome ?? { kind: 'lost', convicted: false };
+      const outcome = run.leaving ?? run.stop?.outcome ?? { kind: 'lost', convicted: false };
       this.#options.emit({ kind: 'stuck', key: command.key, outcome });
     }
   }

@@ -46,6 +46,8 @@ export class CellThread {
   profile: ThreadProfile | undefined;
   /** It was told to end, at this moment. */
   terminatedAtMs: number | undefined;
+  /** How many it has been given. */
+  runs = 0;
   /** When it became idle. */
   idleSinceMs = 0;
 
@@ -96,6 +98,7 @@ export class CellThread {
   /** Only when it is idle. Rejects when the thread dies; see `exited` and `error`. */
   async run(task: RunTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
     this.slot.clear();
+    this.runs += 1;
     const options = transfer === undefined ? undefined : { transferList: transfer };
     const result = (await this.#pool.run(task, options)) as ThreadResult;
     if (this.profile !== undefined) await this.profile.finish();

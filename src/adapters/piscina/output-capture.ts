@@ -28,22 +28,32 @@ export class LineBuffer {
   }
 }
 
-/** Redirects this thread's stdout and stderr; the returned function flushes what has no newline yet. */
-export function captureOutput(emit: (level: LogLevel, line: string) => void): () => void {
-  const buffers = [
-    { stream: process.stdout, buffer: new LineBuffer((line) => emit('info', line)) },
-    { stream: process.stderr, buffer: new LineBuffer((line) => emit('warn', line)) },
-  ];
-  for (const { stream, buffer } of buffers) {
+/** What one run prints. */
+export class RunOutput {
+  readonly stdout: LineBuffer;
+  readonly stderr: LineBuffer;
+
+  constructor(emit: (level: LogLevel, line: string) => void) {
+    this.stdout = new LineBuffer((line) => emit('info', line));
+    this.stderr = new LineBuffer((line) => emit('warn', line));
+  }
+
+  /** What has no newline yet. */
+  flush(): void {
+    this.stdout.flush();
+    this.stderr.flush();
+  }
+}
+
+/** Redirects this thread's stdout and stderr to whoever prints; what belongs to nobody is dropped. */
+export function captureOutput(outputNow: () => RunOutput | undefined): void {
+  for (const name of ['stdout', 'stderr'] as const) {
     const write = (chunk: unknown, encodingOrDone?: unknown, done?: unknown): boolean => {
-      buffer.push(chunk);
+      outputNow()?.[name].push(chunk);
       const callback = typeof encodingOrDone === 'function' ? encodingOrDone : done;
       if (typeof callback === 'function') queueMicrotask(() => void Reflect.apply(callback, undefined, []));
       return true;
     };
-    Object.defineProperty(stream, 'write', { value: write, configurable: true, writable: true });
+    Object.defineProperty(process[name], 'write', { value: write, configurable: true, writable: true });
   }
-  return () => {
-    for (const { buffer } of buffers) buffer.flush();
-  };
 }

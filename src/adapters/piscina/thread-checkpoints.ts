@@ -72,7 +72,7 @@ export class ThreadCheckpoints {
     clearTimeout(this.#timer);
     // An attempt that is being stopped has no time to lose.
     if (nowMs < this.#nextAtMs && !this.#slot.stopRequested()) {
-      this.#timer = setTimeout(() => this.#look(), this.#nextAtMs - nowMs);
+      this.#timer = setTimeout(() => this.#look(), this.#nextAtMs - nowMs).unref();
       return;
     }
     this.#next = undefined;

@@ -8,11 +8,21 @@ import { isHandler, type AnyHandler } from '../../handlers/definition.ts';
 import { executeHandler, executionOfThrown, type Execution } from '../../handlers/execution.ts';
 import { ownThread } from './child-processes.ts';
 import { IntrinsicsGuard } from './intrinsics-guard.ts';
+import { LeftOver } from './left-over.ts';
 import { installModuleHooks } from './module-hooks.ts';
-import { captureOutput } from './output-capture.ts';
+import { captureOutput, RunOutput } from './output-capture.ts';
+import { RunScopes, type Scope } from './run-scopes.ts';
 import { RunSlot, slotPhases } from './run-slot.ts';
 import { createThreadContext, RunVoice } from './thread-context.ts';
-import type { RunTask, ThreadNote, ThreadResult, ThreadSetup, ThreadStarted, ThreadTask } from './thread-messages.ts';
+import type {
+  RunTask,
+  ThreadFate,
+  ThreadNote,
+  ThreadResult,
+  ThreadSetup,
+  ThreadStarted,
+  ThreadTask,
+} from './thread-messages.ts';
 
 const setup = workerData as ThreadSetup;
 const slot = new RunSlot(setup.slot);
@@ -20,10 +30,17 @@ const loaded = new Map<string, AnyHandler>();
 const post: (note: ThreadNote) => void = parentPort?.postMessage.bind(parentPort) ?? (() => undefined);
 const now = performance.now.bind(performance);
 let guard: IntrinsicsGuard | undefined;
+let leftOver = new LeftOver();
 let voice: RunVoice | undefined;
+/** Something else than the present run has failed in this thread. */
+let strayed = false;
 
 installModuleHooks(setup.sources);
-const flushOutput = captureOutput((level, line) => voice?.line(level, line));
+const scopes = new RunScopes((text) => {
+  strayed = true;
+  voice?.line('warn', `${text}; this run goes on, its thread is not used again`);
+});
+captureOutput(() => scopes.output);
 
 export async function runTask(task: ThreadTask): Promise<ThreadResult | ThreadStarted> {
   const startedAtMs = now();
@@ -33,8 +50,8 @@ export async function runTask(task: ThreadTask): Promise<ThreadResult | ThreadSt
     return { osThread: ownThread() };
   }
   const own = new RunVoice(post, now);
-  const { execution, tampered } = await run(task, own);
-  return result({ execution, durationMs: now() - startedAtMs, notes: own.sent, tampered });
+  const { execution, thread } = await run(task, own);
+  return result({ execution, durationMs: now() - startedAtMs, notes: own.sent, thread });
 }
 
 /** Without a prototype: a `then` that a handler gave to all objects would be asked for it. */
@@ -45,39 +62,49 @@ function result(fields: ThreadResult): ThreadResult {
 async function run(
   task: RunTask,
   own: RunVoice,
-): Promise<{ readonly execution: Execution; readonly tampered: boolean }> {
+): Promise<{ readonly execution: Execution; readonly thread: ThreadFate }> {
   voice = own;
+  const output = new RunOutput((level, line) => own.line(level, line));
+  const scope: Scope = { name: `job ${task.jobId} (attempt ${task.attempt})`, handler: task.handler, output };
+  scopes.enter(scope);
   const { ctx, close } = createThreadContext(task, slot, own);
   let execution: Execution;
   let startedAtMs = now();
   let changed: string | undefined;
+  let left: string | undefined;
   try {
     const handler = await load(task.handler);
     // What a handler's own modules add when they are imported is theirs to add.
     const intrinsics = (guard ??= new IntrinsicsGuard());
-    execution = await executeHandler(handler, task.input, ctx, {
-      onStart() {
-        startedAtMs = now();
-        slot.enter(slotPhases.running);
-      },
-      onReturn() {
-        changed = intrinsics.whenReturned();
-      },
-    });
+    leftOver.begin();
+    execution = await scopes.within(scope, () =>
+      executeHandler(handler, task.input, ctx, {
+        onStart() {
+          startedAtMs = now();
+          slot.enter(slotPhases.running);
+        },
+        onReturn() {
+          changed = intrinsics.whenReturned();
+        },
+      }),
+    );
     // One turn of the event loop: a rejection nobody handles ends the thread now, while it is still this run's own.
     await nextTurn();
     execution = ownBytes(execution);
+    left = await leftOver.afterRun();
   } catch (thrown) {
     execution = executionOfThrown(thrown);
   }
   const later = guard?.afterRun(now() - startedAtMs);
   changed ??= later;
   if (changed !== undefined) own.line('warn', `the handler changed ${changed}; its thread is not used again`);
+  if (left !== undefined) own.line('warn', `the handler ended and left ${left} behind; its thread ends with them`);
   slot.enter(slotPhases.done);
-  flushOutput();
+  output.flush();
   close({ succeeded: execution.kind === 'succeeded' });
   voice = undefined;
-  return { execution, tampered: changed !== undefined };
+  scopes.enter(undefined);
+  return { execution, thread: left !== undefined ? 'busy' : changed !== undefined || strayed ? 'spent' : 'free' };
 }
 
 async function warm(): Promise<void> {
@@ -89,9 +116,11 @@ async function load(name: string): Promise<AnyHandler> {
   if (known !== undefined) return known;
   const url = setup.handlers.get(name);
   if (url === undefined) throw new Error(`this cell has no handler "${name}"`);
-  // Its modules may add to what JavaScript provides: then the guard begins anew.
+  // Its modules may add to what JavaScript provides, and open what stays open: then both are looked at anew.
   guard = undefined;
-  const exports = (await import(url)) as { readonly default?: unknown };
+  leftOver = new LeftOver();
+  const modules: Scope = { name: `the module of the handler "${name}"`, handler: name, output: undefined };
+  const exports = (await scopes.within(modules, () => import(url))) as { readonly default?: unknown };
   if (!isHandler(exports.default)) throw new Error(`${url} has no default export made by defineHandler`);
   loaded.set(name, exports.default);
   return exports.default;

@@ -40,13 +40,19 @@ export interface ThreadStarted {
   readonly osThread: number | undefined;
 }
 
+/**
+ * What becomes of the thread after a run. `spent`: no other run should find what was changed in it, so it ends. `busy`: code
+ * of the run goes on in it, so the run has ended when the thread has.
+ */
+export const threadFates = ['free', 'spent', 'busy'] as const;
+export type ThreadFate = (typeof threadFates)[number];
+
 export interface ThreadResult {
   readonly execution: Execution;
   readonly durationMs: number;
   /** How many `ThreadNote`s it sent: they take another port, and may come after the result. */
   readonly notes: number;
-  /** The run changed what JavaScript itself provides: no other run should find that. */
-  readonly tampered: boolean;
+  readonly thread: ThreadFate;
 }
 
 /** Numbers of a run only grow. */

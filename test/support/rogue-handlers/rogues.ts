@@ -129,6 +129,13 @@ export const rogues: readonly Rogue[] = [
     message: /nobody awaits me/,
   },
   {
+    what: 'returns and leaves a timer, a child process or a server behind',
+    handler: 'leaves',
+    input: { what: 'child' },
+    ...succeeds,
+    counted: { outcome: 'succeeded', runs: 1 },
+  },
+  {
     what: 'throws in a timer',
     handler: 'strays',
     input: { what: 'timer' },

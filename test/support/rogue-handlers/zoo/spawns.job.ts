@@ -21,8 +21,10 @@ export default defineHandler({
         ? spawn('/bin/sh', ['-c', '/bin/sleep 600 & echo $!; wait'], { stdio: ['ignore', 'pipe', 'ignore'] })
         : spawn('/bin/sleep', ['600'], { stdio: ['ignore', 'pipe', 'ignore'], detached: how === 'own session' });
     ctx.log.info(String(child.pid));
-    if (how === 'tree')
-      await new Promise((told) => child.stdout.once('data', (pid) => told(ctx.log.info(String(pid)))));
+    if (how === 'tree') {
+      const grandchild: unknown = await new Promise((told) => child.stdout.once('data', told));
+      ctx.log.info(String(grandchild));
+    }
     switch (then) {
       case 'waits':
         return new Promise<undefined>((resolve) => child.once('exit', () => resolve(undefined)));

@@ -1,0 +1,103 @@
+/** What a run leaves behind in its thread: it ends with the run, and is never blamed on the next one. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually, startPool, zooDir, type Harness } from '../support/rogue-handlers/harness.ts';
+
+let zoo: Harness;
+
+afterEach(async () => {
+  await zoo.stop();
+});
+
+const texts = (run: { readonly lines: readonly { readonly text: string }[] }): readonly string[] =>
+  run.lines.map(({ text }) => text);
+
+describe('a run that ends and leaves something behind', () => {
+  const cases = [
+    ['throw', '1 × timer'],
+    ['rejection', '1 × timer'],
+    ['exit', '1 × timer'],
+    ['loop', '1 × timer'],
+    ['print', '1 × timer'],
+    ['server', '1 × server'],
+    ['child', '1 × child process'],
+  ] as const;
+  for (const [what, left] of cases) {
+    it(`ends with its thread, says so in its own log, and the next run knows nothing of it: ${what}`, async () => {
+      zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+      const first = zoo.run('leaves', { what });
+      const next = zoo.run('sleeps', { ms: 500 }, { executionTimeoutMs: 20_000 });
+      expect((await first.ended).outcome.kind).toBe('succeeded');
+      expect(texts(first)).toEqual([`the handler ended and left ${left} behind; its thread ends with them`]);
+      expect((await next.ended).outcome).toMatchObject({ kind: 'succeeded' });
+      expect(texts(next)).toEqual([]);
+    });
+  }
+
+  it('keeps its own failure', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+    const { outcome } = await zoo.run('leaves', { what: 'throw', fails: true }).ended;
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { reason: 'HANDLER_FAILED', message: 'failed at once' } });
+  });
+
+  it('leaves nothing when it tidies up: its thread is used again', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+    const threadOf = async (): Promise<number | undefined> => {
+      const run = zoo.run('sleeps', { ms: 2_500 });
+      await run.started;
+      await eventually('its thread is known', () => zoo.pool.runs()[0]?.thread !== undefined);
+      const thread = zoo.pool.runs()[0]?.thread;
+      await run.ended;
+      return thread;
+    };
+    const before = await threadOf();
+    const tidy = zoo.run('leaves', { what: 'nothing' });
+    await tidy.ended;
+    expect(texts(tidy)).toEqual([]);
+    expect(await threadOf()).toBe(before);
+  });
+});
+
+describe('what nothing waits for (unref) and a thread is used again with', () => {
+  for (const what of ['throw', 'rejection', 'exit'] as const) {
+    it(`fails under its own name while another run goes on: ${what}`, async () => {
+      zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+      const first = zoo.run('leaves', { what, unref: true, afterMs: 500 });
+      const next = zoo.run('sleeps', { ms: 1_500 });
+      expect((await first.ended).outcome.kind).toBe('succeeded');
+      expect((await next.ended).outcome).toMatchObject({ kind: 'succeeded' });
+      const said = what === 'exit' ? 'process.exit(7)' : 'too late';
+      expect(texts(next)).toEqual([
+        `what job job-1 (attempt 1) left behind in this thread threw: ${said}; this run goes on, its thread is not used again`,
+      ]);
+      expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
+    });
+  }
+
+  it('loops under its own name: the run that waits for it is lost, uncounted', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+    const first = zoo.run('leaves', { what: 'loop', unref: true, afterMs: 500 });
+    const next = zoo.run('sleeps', { ms: 1_000 }, { executionTimeoutMs: 2_000 });
+    expect((await first.ended).outcome.kind).toBe('succeeded');
+    expect((await next.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+    expect(texts(next)).toEqual([
+      'job job-1 (attempt 1) left code behind that held this thread: the attempt ends with it, and is not counted as a failure',
+    ]);
+  });
+
+  it('is not made an excuse of: who loops himself has timed out', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+    await zoo.run('noop').ended;
+    const { outcome } = await zoo.run('endless', {}, { executionTimeoutMs: 400 }).ended;
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { reason: 'ATTEMPT_TIMED_OUT' } });
+  });
+
+  it('prints into the log of nobody else', async () => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+    const first = zoo.run('leaves', { what: 'print', unref: true, afterMs: 300 });
+    const next = zoo.run('sleeps', { ms: 1_000 });
+    await first.ended;
+    await next.ended;
+    expect(texts(first)).toEqual([]);
+    expect(texts(next)).toEqual([]);
+  });
+});

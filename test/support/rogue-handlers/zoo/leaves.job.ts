@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { defineHandler } from 'troupe/handlers';
+import { z } from 'zod';
+
+/** Returns at once, and leaves something behind that does something later. */
+export default defineHandler({
+  name: 'leaves',
+  input: z.object({
+    what: z.enum(['throw', 'rejection', 'exit', 'loop', 'print', 'server', 'child', 'nothing']),
+    afterMs: z.number().default(200),
+    /** Nothing waits for it, so the thread is used again. */
+    unref: z.boolean().default(false),
+    fails: z.boolean().default(false),
+  }),
+  run({ what, afterMs, unref, fails }, ctx) {
+    const late = (act: () => void): void => {
+      const timer = setTimeout(act, afterMs);
+      if (unref) timer.unref();
+    };
+    switch (what) {
+      case 'throw':
+        late(() => {
+          throw new Error('too late');
+        });
+        break;
+      case 'rejection':
+        late(() => void Promise.reject(new Error('too late')));
+        break;
+      case 'exit':
+        late(() => process.exit(7));
+        break;
+      case 'loop':
+        late(() => {
+          for (;;);
+        });
+        break;
+      case 'print':
+        late(() => {
+          process.stderr.write('printed too late\n');
+          ctx.log.info('said too late');
+          process.stdout.write('and half a li');
+        });
+        break;
+      case 'server':
+        createServer().listen(0, '127.0.0.1');
+        break;
+      case 'child':
+        spawn('/bin/sleep', ['600'], { stdio: 'ignore' });
+        break;
+      case 'nothing':
+        clearTimeout(setTimeout(() => undefined, 60_000));
+        void AbortSignal.timeout(60_000);
+    }
+    if (fails) throw new Error('failed at once');
+    return { pid: process.pid };
+  },
+});
