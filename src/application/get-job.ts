@@ -1,5 +1,5 @@
 /** A job with its payloads, wherever they lie. */
-import { payloadsExpireAtMs } from '../domain/payload-life.ts';
+import { payloadsExpireAtMs, payloadsStoredUntilMs } from '../domain/payload-life.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
 import type { JobRecord, Payload } from '../domain/job.ts';
 import { ensureAwaited } from './call-context.ts';
@@ -81,6 +81,6 @@ export async function openPayload(payloads: PayloadStore, { record, payload, now
   if (payload.kind === 'json') return payload;
   if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
   const bytes = await payloads.getPayload(payload.id);
-  if (!bytes) return { kind: 'gone', why: 'missing' };
+  if (!bytes) return { kind: 'gone', why: nowMs < payloadsStoredUntilMs(record) ? 'missing' : 'expired' };
   return payload.encoding === 'json' ? { kind: 'json', json: Buffer.from(bytes).toString() } : { kind: 'bytes', bytes };
 }

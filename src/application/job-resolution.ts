@@ -12,7 +12,7 @@ import { checkLabels } from '../domain/labels.ts';
 import { isPriority } from '../domain/priority.ts';
 import { defaultQueueSettings, handlerNamePattern, namePattern } from '../domain/queue.ts';
 import type { Queue } from '../domain/queue.ts';
-import { executionTimeoutRange, retentionRange } from '../domain/setting-ranges.ts';
+import { executionTimeoutWithin, retentionRange } from '../domain/setting-ranges.ts';
 import { FieldChecks } from './field-checks.ts';
 import type { HandlerChoice } from './handler-choice.ts';
 import { versionFor } from './handler-choice.ts';
@@ -71,7 +71,8 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   const kept = keptOf(request, facts);
   for (const { key, description } of checkLabels(request.labels ?? {})) checks.add(`job.labels[${key}]`, description);
   checkTimes(checks, request, kept, facts.nowMs);
-  checkHeartbeat(checks, 'job.heartbeat_timeout', request.heartbeatTimeoutMs, executionTimeoutOf(request, facts));
+  const executionTimeoutMs = executionTimeoutOf(request, facts, kept);
+  checkHeartbeat(checks, 'job.heartbeat_timeout', request.heartbeatTimeoutMs, executionTimeoutMs);
   checks.range('job.priority', request.priority, priorityRange);
   checks.length('job.concurrency_key', request.concurrencyKey ?? '', concurrencyKeyMax);
   checks.length('job.fairness_key', request.fairnessKey ?? '', fairnessKeyMax);
@@ -109,7 +110,7 @@ function checkTimes(checks: FieldChecks, request: JobRequest, kept: Kept, nowMs:
     payloadRetentionMs: request.payloadRetentionMs,
   });
   checks.range('job.retention', request.retentionMs, retentionRange);
-  checks.range('job.execution_timeout', request.executionTimeoutMs, executionTimeoutRange);
+  checks.range('job.execution_timeout', request.executionTimeoutMs, executionTimeoutWithin(retentionMs));
   const withinRetention = { min: 1, max: retentionMs, text: `1 ms to the retention (${String(retentionMs)} ms)` };
   checks.range('job.queue_timeout', request.queueTimeoutMs, withinRetention);
   const window = { ...withinRetention, min: 1_000, text: `1 s to the retention (${String(retentionMs)} ms)` };
@@ -124,9 +125,11 @@ function checkTimes(checks: FieldChecks, request: JobRequest, kept: Kept, nowMs:
   }
 }
 
-function executionTimeoutOf(request: JobRequest, { choice, queue }: ResolutionFacts): number {
+/** What is inherited counts as the retention where it is longer: no attempt outlives that. */
+function executionTimeoutOf(request: JobRequest, { choice, queue }: ResolutionFacts, { retentionMs }: Kept): number {
   const settings = queue?.settings ?? defaultQueueSettings;
-  return request.executionTimeoutMs ?? choice?.manifests[0].executionTimeoutMs ?? settings.executionTimeoutMs;
+  const inheritedMs = choice?.manifests[0].executionTimeoutMs ?? settings.executionTimeoutMs;
+  return request.executionTimeoutMs ?? Math.min(inheritedMs, retentionMs);
 }
 
 /** What is wrong with the input for one version of the handler; the text is parsed once for all of them. */
@@ -168,7 +171,7 @@ function fillIn(
   facts: ResolutionFacts,
 ): Omit<JobSpec, 'input'> {
   const { settings } = queue;
-  const executionTimeoutMs = executionTimeoutOf(request, facts);
+  const executionTimeoutMs = executionTimeoutOf(request, facts, kept);
   const heartbeats = [request, manifest, settings].map((layer) => layer.heartbeatTimeoutMs);
   const heartbeatTimeoutMs = mergeHeartbeat(heartbeats, executionTimeoutMs);
   return {

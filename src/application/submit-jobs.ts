@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { TroupeError } from '../domain/errors.ts';
 import type { Payload } from '../domain/job.ts';
-import { inlineLimit, payloadsKeptMs } from '../domain/payload-life.ts';
+import { inlineLimit, payloadsStoredMs } from '../domain/payload-life.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
@@ -86,6 +86,6 @@ async function storeInput(
 ): Promise<Payload> {
   const id = print ? `in-${print.keyHash}-${print.contentHash}` : `in-${randomUUID()}`;
   const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
-  await payloads.putPayload({ id, bytes, expiresAtMs: nowMs + payloadsKeptMs(spec) + payloadMarginMs });
+  await payloads.putPayload({ id, bytes, expiresAtMs: nowMs + payloadsStoredMs(spec) + payloadMarginMs });
   return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
 }

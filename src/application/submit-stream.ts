@@ -1,7 +1,7 @@
 /** A job whose input comes as a stream: it is sent to a shard when all of its input is stored. */
 import { randomUUID } from 'node:crypto';
 import type { Payload } from '../domain/job.ts';
-import { payloadsKeptMs } from '../domain/payload-life.ts';
+import { payloadsStoredMs } from '../domain/payload-life.ts';
 import type { CallContext } from './call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
@@ -27,7 +27,7 @@ export async function submitStreamed(
     const id = `in-${randomUUID()}`;
     const fromMs = checked.nowMs;
     // The job is created later than this by the time that its input takes.
-    const expiresAtMs = fromMs + uploadMaxMs + payloadsKeptMs(spec) + payloadMarginMs;
+    const expiresAtMs = fromMs + uploadMaxMs + payloadsStoredMs(spec) + payloadMarginMs;
     const source = inputParts(inTime(context, { pieces, clock: parts.clock, fromMs }), inputBytes);
     const sha256 = await parts.payloads.writePayload({ id, bytes: inputBytes, expiresAtMs }, source);
     const input: Payload = { kind: 'ref', id, bytes: inputBytes, encoding: 'bytes' };

@@ -118,10 +118,10 @@ export interface JobSpec {
   readonly executionTimeoutMs: number;
   /** Longest silence of an attempt, from the first instruction of its handler. Absent: no limit. */
   readonly heartbeatTimeoutMs?: number;
-  /** From submit to the end over all attempts. Absent: no limit. */
+  /** From submit to the end over all attempts. Absent: the retention. */
   readonly totalTimeoutMs?: number;
   readonly retry: RetryPolicy;
-  /** How long the record is kept after creation (the run must end within it). */
+  /** How long the record is kept after creation; what has not ended by then is ended (see `record-life.ts`). */
   readonly retentionMs: number;
   /** How long input and output are kept after creation; less than `retentionMs`. Absent: as long as the record. */
   readonly payloadRetentionMs?: number;

@@ -6,6 +6,7 @@
 import { invariant, TroupeError } from './errors.ts';
 import type { JobRecord, JobSpec } from './job.ts';
 import { isTerminal, terminalStates } from './job.ts';
+import { keptAfterEndMs } from './record-life.ts';
 
 const erased = { kind: 'erased' } as const;
 
@@ -16,9 +17,18 @@ const erased = { kind: 'erased' } as const;
 export const goneReasons = ['erased', 'missing', 'expired'] as const;
 export type GoneReason = (typeof goneReasons)[number];
 
-/** From the creation of the job on. */
+/** From the creation of the job on: by then it must have begun. */
 export function payloadsKeptMs(spec: Pick<JobSpec, 'payloadRetentionMs' | 'retentionMs'>): number {
   return spec.payloadRetentionMs ?? spec.retentionMs;
+}
+
+/** From the creation of the job on; without a retention of their own they are there for as long as a job that ended in time. */
+export function payloadsStoredMs(spec: Pick<JobSpec, 'payloadRetentionMs' | 'retentionMs'>): number {
+  return spec.payloadRetentionMs ?? spec.retentionMs + keptAfterEndMs(spec);
+}
+
+export function payloadsStoredUntilMs({ createdAtMs, spec }: Pick<JobRecord, 'createdAtMs' | 'spec'>): number {
+  return createdAtMs + payloadsStoredMs(spec);
 }
 
 /** What lies in the record lives as long as it: with a retention of their own even small payloads lie beside it. */

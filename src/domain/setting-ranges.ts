@@ -35,6 +35,12 @@ export function heartbeatRange(executionTimeoutMs: number): Range {
   return { min: heartbeatMinMs, max: executionTimeoutMs, text };
 }
 
+/** An attempt does not outlive its job. */
+export function executionTimeoutWithin(retentionMs: number): Range {
+  if (retentionMs >= executionTimeoutRange.max) return executionTimeoutRange;
+  return { min: 1, max: retentionMs, text: `1 ms to the retention (${String(retentionMs)} ms)` };
+}
+
 /** Payloads are not kept longer than their job. */
 export function payloadRetentionRange(retentionMs: number): Range {
   const max = Math.min(retentionMs, retentionRange.max);

@@ -13,6 +13,7 @@ import { withLog } from './job-log.ts';
 import { oomRetriesMax } from './memory-class.ts';
 import { isNonRetryable, retryDelayMs } from './retry-policy.ts';
 import { payloadsKeptMs } from './payload-life.ts';
+import { endsByMs } from './record-life.ts';
 import type { CommandKind } from './state-machine.ts';
 import { edgeOf } from './state-machine.ts';
 import { failureEntry, outcomeBy } from './trail.ts';
@@ -242,15 +243,13 @@ function expire(record: JobRecord, nowMs: number): Decision {
   const deadline = nextDeadline(record);
   if (deadline === undefined || deadline.command !== 'expire' || deadline.atMs > nowMs) return refused('not-due');
   const isStarted = record.firstStartedAtMs !== undefined;
-  const message = `the total timeout passed ${isStarted ? 'between attempts' : 'before the first attempt'}`;
+  const { totalTimeoutMs = Infinity, retentionMs } = record.spec;
+  const what = totalTimeoutMs > retentionMs ? 'its retention was over' : 'the total timeout passed';
+  const message = `${what} ${isStarted ? 'between attempts' : 'before the first attempt'}`;
   const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message };
   // Without a failure it was the queue timeout.
-  const change = deadline.atMs < totalEndMs(record) ? {} : { failure };
+  const change = deadline.atMs < endsByMs(record) ? {} : { failure };
   return move(record, { by: 'expire', to: isStarted ? 'FAILED' : 'EXPIRED', nowMs }, change);
-}
-
-function totalEndMs({ createdAtMs, spec: { totalTimeoutMs = Infinity } }: JobRecord): number {
-  return createdAtMs + totalTimeoutMs;
 }
 
 /**
@@ -275,7 +274,7 @@ export function nextDeadline(
   record: JobRecord,
 ): { readonly atMs: number; readonly command: 'due' | 'expire' } | undefined {
   const { queueTimeoutMs } = record.spec;
-  const totalAtMs = totalEndMs(record);
+  const totalAtMs = endsByMs(record);
   switch (record.state) {
     case 'SCHEDULED':
     case 'RETRYING':
@@ -287,8 +286,7 @@ export function nextDeadline(
         queueTimeoutMs === undefined || record.firstStartedAtMs !== undefined
           ? Infinity
           : record.readyAtMs + queueTimeoutMs;
-      const atMs = Math.min(totalAtMs, queueAtMs);
-      return Number.isFinite(atMs) ? { atMs, command: 'expire' } : undefined;
+      return { atMs: Math.min(totalAtMs, queueAtMs), command: 'expire' };
     }
     case 'RUNNING':
     case 'CANCELLING':

@@ -9,6 +9,7 @@ import type { Telemetry } from '../application/ports/runtime.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { JobRecord } from '../domain/job.ts';
 import { counters } from '../domain/measures.ts';
+import { goneAtMs } from '../domain/record-life.ts';
 
 export interface JobCacheOptions {
   readonly telemetry: Telemetry;
@@ -55,7 +56,7 @@ export function createJobCache(options: JobCacheOptions): ClosableJobCache {
 
   function add(record: JobRecord): void {
     const entry = { record, bytes: jsonBytes(record) };
-    const leftMs = Math.min(ttlMs, record.createdAtMs + record.spec.retentionMs - options.nowMs());
+    const leftMs = Math.min(ttlMs, goneAtMs(record) - options.nowMs());
     if (!isTerminal(record.state) || leftMs <= 0 || entry.bytes > maxBytes || order.has(record.id)) return;
     cache.set(record.id, entry, leftMs / 1_000);
     order.set(record.id, entry.bytes);

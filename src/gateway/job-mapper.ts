@@ -29,6 +29,7 @@ import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/tim
 import { payloadsExpireAtMs, payloadsKeptMs } from '../domain/payload-life.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
+import { expiresAtMs } from '../domain/record-life.ts';
 import { attemptsOf } from '../domain/trail.ts';
 import type { Attempt } from '../domain/trail.ts';
 import type {
@@ -187,7 +188,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     readyTime: toTime(record.readyAtMs),
     firstStartTime: toOptionalTime(record.firstStartedAtMs),
     finishTime: toOptionalTime(record.finishedAtMs),
-    expireTime: toTime(record.createdAtMs + record.spec.retentionMs),
+    expireTime: toTime(expiresAtMs(record)),
     run: toRun(record),
     progress,
     checkpoint: record.checkpoint && toCheckpoint(record.checkpoint),

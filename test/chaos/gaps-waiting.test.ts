@@ -133,4 +133,21 @@ describe('gap', () => {
     expect(lateMs).toBeGreaterThanOrEqual(0);
     expect(lateMs).toBeLessThan(15_000);
   });
+
+  it('retention over while its shard has no owner', async () => {
+    const { shards, troupe } = await gap.apart('shards');
+    const runAt = new Date(Date.now() + 50_000);
+    const retentionMs = 60_000;
+    const submitted = { idempotencyKey: 'k', runAt, retentionMs };
+    const { jobId } = await troupe.submit('test.work', { ...work, ledger: gap.ledger }, submitted);
+    gap.history.accepted(jobId, 'k');
+    const { expiresAt } = await troupe.get(jobId);
+    await shards.kill();
+    gap.proxy.drop();
+    await gap.cluster.waitFor('its retention is over', () => Date.now() > expiresAt.getTime() + 1_000, 90_000);
+    await gap.cluster.restartNode(shards);
+    const job = await gap.endsOnce(troupe, jobId, 'EXPIRED');
+    expect(job.failure).toMatchObject({ reason: 'DEADLINE_EXCEEDED' });
+    expect(job.expiresAt.getTime()).toBe((job.finishedAt?.getTime() ?? 0) + retentionMs);
+  });
 });

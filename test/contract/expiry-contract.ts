@@ -1,7 +1,17 @@
 /** What is past its retention is gone for every reader, and takes nothing with it. */
 import { describe, expect, it } from 'vitest';
 import { bucketMs } from '../../src/domain/job-id.ts';
-import { bucketAgo, freshQueueNo, freshShard, keyEntry, PartitionOwner, readAll, recordIn } from '../support/stores.ts';
+import type { JobRecord } from '../../src/domain/job.ts';
+import {
+  bucketAgo,
+  ended,
+  freshQueueNo,
+  freshShard,
+  keyEntry,
+  PartitionOwner,
+  readAll,
+  recordIn,
+} from '../support/stores.ts';
 import type { StoreUnderTest } from '../support/stores.ts';
 
 const shortMs = 3_000;
@@ -16,7 +26,7 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       const owner = await PartitionOwner.take(first, partition);
       // Retention counts from creation; this job was created at the start of its minute.
       const retentionMs = Date.now() + shortMs - partition.bucket * bucketMs;
-      const brief = recordIn(partition, { queueNo, retentionMs });
+      const brief = ended(recordIn(partition, { queueNo, retentionMs }));
       const lasting = recordIn(partition, { queueNo });
       const expiresAtMs = Date.now() + shortMs;
       const key = keyEntry(brief, { expiresAtMs });
@@ -42,10 +52,50 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       const { first, second } = use();
       const partition = { shard: freshShard(), bucket: bucketAgo(10) };
       const owner = await PartitionOwner.take(first, partition);
-      const late = recordIn(partition, { retentionMs: 60_000 });
+      const late = ended(recordIn(partition, { retentionMs: 60_000 }));
       expect(await owner.commit([late])).toBe('applied');
       await expect.poll(() => second.jobs.findJob(late.id), patience).toBeUndefined();
       expect(await owner.commit([recordIn(partition)])).toBe('applied');
+    });
+
+    it('leaves a job that has not ended alone: it is found past its retention, and at a take-over', async () => {
+      const { first, second } = use();
+      const partition = { shard: freshShard(), bucket: bucketAgo(2 * 24 * 60) };
+      const owner = await PartitionOwner.take(first, partition);
+      const overdue = recordIn(partition, { retentionMs: 60_000 });
+      const over = ended(recordIn(partition, { retentionMs: 60_000 }));
+      expect(await owner.commit([overdue, over])).toBe('applied');
+      await second.jobs.takeShard(partition.shard, 'successor');
+      expect(await second.jobs.openBuckets(partition.shard)).toEqual([partition.bucket]);
+      expect(await readAll(second, partition)).toEqual([overdue]);
+      expect(await second.jobs.findJob(overdue.id)).toEqual(overdue);
+      expect(await second.jobs.findJob(over.id)).toBeUndefined();
+    });
+
+    it('keeps the record of a late end, and lists it', async () => {
+      const { first, second } = use();
+      const queueNo = freshQueueNo();
+      const partition = { shard: freshShard(), bucket: bucketAgo(2 * 24 * 60) };
+      const owner = await PartitionOwner.take(first, partition);
+      const overdue = recordIn(partition, { queueNo, retentionMs: 3_600_000 });
+      const late: JobRecord = { ...overdue, state: 'FAILED', finishedAtMs: Date.now() };
+      const over = [1, 2, 3, 4].map(() => ended(recordIn(partition, { queueNo, retentionMs: 3_600_000 })));
+      expect(await owner.commit([...over.slice(0, 2), overdue, ...over.slice(2)])).toBe('applied');
+      expect(await owner.commit([late])).toBe('applied');
+      expect(await second.jobs.findJob(late.id)).toEqual(late);
+      for (const order of ['newest', 'oldest'] as const) {
+        const page = await second.jobs.listJobs({ queueNo, order, limit: 1, nowMs: Date.now() });
+        expect(page.records).toEqual([late]);
+      }
+      const flagged = { states: ['FAILED'], reasons: [] } as const;
+      const page = await second.jobs.listJobs({
+        queueNo,
+        order: 'newest',
+        limit: 9,
+        nowMs: Date.now(),
+        ended: flagged,
+      });
+      expect(page.records).toEqual([late]);
     });
 
     it('keeps a job that was made a year ago for today, and finds it again at a take-over', async () => {

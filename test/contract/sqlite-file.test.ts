@@ -10,6 +10,7 @@ import type { Clock } from '../../src/application/ports/runtime.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import {
   bucketAgo,
+  ended,
   keyEntry,
   makeSqliteHarness,
   PartitionOwner,
@@ -78,7 +79,7 @@ describe('a sqlite file', () => {
     const stores = await Promise.all([harness.open(), harness.open(), harness.open()]);
     expect(stores.map((store) => store.kind)).toEqual(['sqlite', 'sqlite', 'sqlite']);
     const file = new DatabaseSync(harness.path);
-    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 });
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 5 });
     expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     file.close();
   });
@@ -152,9 +153,11 @@ describe('a sqlite file', () => {
     const store: Store = await openSqliteStore({ path: harness.path, ...storeRuntime, clock });
     const owner = await PartitionOwner.take(store, partition);
     const lasting = recordIn(partition, { queueNo: 2 });
+    const unfinished = recordIn(partition, { queueNo: 3, retentionMs: 60_000 });
+    await owner.commit([unfinished]);
     const expiresAtMs = nowMs + 60_000;
     for (let n = 0; n < 3; n += 1) {
-      const records = recordsIn(partition, 400, { retentionMs: 60_000 });
+      const records = recordsIn(partition, 400, { retentionMs: 60_000 }).map(ended);
       await owner.commit(n === 0 ? [...records, lasting] : records);
       await store.jobs.putKeys(
         partition.shard,
@@ -171,15 +174,20 @@ describe('a sqlite file', () => {
     const count = (table: string) => file.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'];
 
     await sweep();
-    expect(count('jobs')).toBe(1_201);
+    expect(count('jobs')).toBe(1_202);
     nowMs += 200_000;
     await sweep();
-    expect(count('jobs')).toBe(701);
+    expect(count('jobs')).toBe(702);
     for (let n = 0; n < 10; n += 1) await sweep();
     expect(['jobs', 'idempotency_keys', 'payload_parts', 'queue_buckets', 'partitions'].map(count)).toEqual([
-      1, 0, 0, 1, 1,
+      2, 0, 0, 2, 1,
     ]);
-    expect(await readAll(store, partition)).toEqual([lasting]);
+    expect(await readAll(store, partition)).toEqual([lasting, unfinished]);
+    // It ends late, and goes with its minute an hour after the sweep found that it had not ended.
+    await owner.commit([ended(unfinished)]);
+    nowMs += 3_600_000;
+    for (let n = 0; n < 10; n += 1) await sweep();
+    expect(['jobs', 'queue_buckets'].map(count)).toEqual([1, 1]);
     expect(await owner.commit([lasting])).toBe('applied');
     file.close();
     await store.close();

@@ -152,6 +152,11 @@ export function recordsIn(
   return Array.from({ length: count }, () => recordIn(partition, options));
 }
 
+/** As if it had ended the moment it was made. */
+export function ended(record: JobRecord): JobRecord {
+  return { ...record, state: 'SUCCEEDED', finishedAtMs: record.createdAtMs };
+}
+
 /** The owner of one partition in a test: knows its epoch and its count of commits. */
 export class PartitionOwner {
   readonly store: Store;

@@ -1,13 +1,13 @@
 /** The next deadlines of a shard's jobs, earliest first. Entries are never removed early: the reader checks them. */
 import type { JobId } from '../../domain/job-id.ts';
 
-interface Deadline {
+export interface Deadline {
   readonly atMs: number;
   readonly jobId: JobId;
 }
 
 export class DeadlineHeap {
-  readonly #heap: Deadline[] = [];
+  #heap: Deadline[] = [];
 
   get size(): number {
     return this.#heap.length;
@@ -29,7 +29,7 @@ export class DeadlineHeap {
   }
 
   /** The earliest entry that is due, or undefined. */
-  popDue(nowMs: number): JobId | undefined {
+  popDue(nowMs: number): Deadline | undefined {
     const heap = this.#heap;
     const top = heap[0];
     if (top === undefined || top.atMs > nowMs) return undefined;
@@ -38,7 +38,12 @@ export class DeadlineHeap {
       heap[0] = last;
       this.#sink();
     }
-    return top.jobId;
+    return top;
+  }
+
+  /** Lets go of all others. Ordered entries are a heap. */
+  keep(counts: (deadline: Deadline) => boolean): void {
+    this.#heap = this.#heap.filter(counts).sort((left, right) => left.atMs - right.atMs);
   }
 
   #sink(): void {

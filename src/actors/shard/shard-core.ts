@@ -300,6 +300,7 @@ export class ShardCore {
     this.logs.landed(record);
     if (isTerminal(record.state)) {
       this.table.retire(entry, record);
+      this.#deadlines.forget(record.id);
       this.keys.ended(record);
     } else if (record.state === 'CANCELLING' && record.run !== undefined) {
       this.services.stopRun(record.run.node, { jobId: record.id, token: record.run.token, why: 'cancel' });

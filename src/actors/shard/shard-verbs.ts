@@ -24,6 +24,7 @@ import { assertNever, TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
 import type { QueueClosing } from '../../domain/queue.ts';
+import { endsByMs } from '../../domain/record-life.ts';
 import type { JobCommand } from '../../domain/transitions.ts';
 import type { BatchReply, Slot } from './batch-reply.ts';
 import { closeQueue } from './close-verb.ts';
@@ -159,14 +160,13 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   const { record } = decision;
   entry.heardMs = core.context.clock.monotonicMs();
   core.services.metrics.waitSeconds.observe((core.nowMs() - readyAtMs) / 1_000);
-  const { totalTimeoutMs } = record.spec;
   slot.ok({
     kind: 'granted',
     token,
     attempt: record.attempt,
     spec: record.spec,
     createdAtMs: record.createdAtMs,
-    ...(totalTimeoutMs !== undefined && { deadlineAtMs: record.createdAtMs + totalTimeoutMs }),
+    deadlineAtMs: endsByMs(record),
     suspect: record.convictions > 0,
     ...(record.memoryMb !== undefined && { memoryMb: record.memoryMb }),
     ...(record.checkpoint !== undefined && { checkpoint: record.checkpoint.payload }),

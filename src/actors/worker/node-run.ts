@@ -2,7 +2,7 @@
 import type { ProgressNote } from '../../application/ports/bus.ts';
 import { payloadMarginMs } from '../../application/ports/payload-store.ts';
 import type { RunOutcome, RunPayload, RunRequest } from '../../application/ports/run-pool.ts';
-import { inlineLimit, payloadsKeptMs } from '../../domain/payload-life.ts';
+import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
 import type { CheckpointItem, ClaimResult, CompleteItem, RunPulse } from '../../application/shard-protocol.ts';
 import { invariant } from '../../domain/errors.ts';
 import type { JobId } from '../../domain/job-id.ts';
@@ -83,7 +83,7 @@ export function placeOf(
   { payloads, limits }: Pick<WorkerServices, 'payloads' | 'limits'>,
 ): PayloadPlace {
   const { spec, createdAtMs } = grant;
-  const expiresAtMs = createdAtMs + payloadsKeptMs(spec) + payloadMarginMs;
+  const expiresAtMs = createdAtMs + payloadsStoredMs(spec) + payloadMarginMs;
   const payloadId = `${jobId}/${grant.token}/${name}`;
   return { payloads, limits, payloadId, expiresAtMs, inlineMaxBytes: inlineLimit(spec, limits.inlineMaxBytes) };
 }

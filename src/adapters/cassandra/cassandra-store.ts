@@ -98,7 +98,7 @@ function assemble(client: CqlClient, clock: Clock, schema: SchemaClimb): Store {
     schema,
     jobs: {
       ...createShardFence({ client, clock, timestamps, expiries }),
-      ...createJobReads(client),
+      ...createJobReads(client, clock),
       ...createKeyEntries(client, clock),
       commit: createGroupCommit({ client, clock, timestamps, expiries, register }),
     },

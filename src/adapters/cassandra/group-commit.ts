@@ -9,6 +9,7 @@
 import { types } from 'cassandra-driver';
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import { bucketMs, jobIdParts } from '../../domain/job-id.ts';
+import { goneAtMs, listedUntilMs } from '../../domain/record-life.ts';
 import { commitGroupMax, type CommitGroup, type CommitOutcome } from '../../application/ports/job-store.ts';
 import { flagOf, type JobFlag } from '../../application/ports/ended-listing.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
@@ -17,7 +18,7 @@ import { forEachBounded } from './in-flight-limit.ts';
 import { dayOf, type QueueRegister } from './queue-register.ts';
 import { putFlag } from './tables/job-flags.ts';
 import { advancePartition, putJob } from './tables/jobs.ts';
-import { fenceTtlSeconds, ttlSeconds, type PartitionExpiries } from './time-to-live.ts';
+import { fenceTtlSeconds, storedUntilMs, ttlSeconds, type PartitionExpiries } from './time-to-live.ts';
 import type { WriteTimestamps } from './write-timestamps.ts';
 
 /** Flags of one group written at a time. */
@@ -25,7 +26,7 @@ const flagWritesMax = 32;
 
 interface PreparedGroup {
   readonly items: readonly BatchItem[];
-  /** Latest end per queue number. */
+  /** Until when the partition is in the lists of a queue, by its number. */
   readonly queues: ReadonlyMap<number, number>;
   readonly expiresAtMs: number;
 }
@@ -41,9 +42,9 @@ function prepareGroup(group: CommitGroup, nowMs: number): PreparedGroup {
       ownShard === shard && Math.floor(createdAtMs / bucketMs) === bucket,
       'every record of a group lies in its partition',
     );
-    const expiresAtMs = createdAtMs + record.spec.retentionMs;
+    const expiresAtMs = storedUntilMs(record);
     latestMs = Math.max(latestMs, expiresAtMs);
-    if (expiresAtMs > (queues.get(queueNo) ?? 0)) queues.set(queueNo, expiresAtMs);
+    queues.set(queueNo, Math.max(listedUntilMs(record), queues.get(queueNo) ?? 0));
     const id = types.Uuid.fromString(record.id);
     const params = [shard, bucket, queueNo, id, JSON.stringify(record), ttlSeconds(expiresAtMs, nowMs)];
     return { statement: putJob, params };
@@ -59,7 +60,7 @@ interface Flagged {
 function flaggedOf({ records }: CommitGroup): readonly Flagged[] {
   return records.flatMap((record) => {
     const flag = flagOf(record);
-    return flag === undefined ? [] : [{ flag, expiresAtMs: record.createdAtMs + record.spec.retentionMs }];
+    return flag === undefined ? [] : [{ flag, expiresAtMs: goneAtMs(record) }];
   });
 }
 

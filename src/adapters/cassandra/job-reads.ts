@@ -1,10 +1,15 @@
-/** Reads of jobs. A quorum after a quorum: whatever was acknowledged is seen. Expired rows are gone by TTL. */
+/**
+ * Reads of jobs. A quorum after a quorum: whatever was acknowledged is seen. Rows of jobs that are gone are left out: they
+ * stay in the table longer (`time-to-live.ts`).
+ */
 import { types } from 'cassandra-driver';
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts } from '../../domain/job-id.ts';
+import { goneAtMs } from '../../domain/record-life.ts';
 import { listEnded } from '../../application/ports/ended-listing.ts';
-import { listJobs, type ListedMinute, type ListingSource } from '../../application/ports/job-listing.ts';
+import { listJobs, type IdRange, type ListedMinute, type ListingSource } from '../../application/ports/job-listing.ts';
 import type { JobStore, ListOrder, Partition } from '../../application/ports/job-store.ts';
+import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { createFlagReads } from './flag-reads.ts';
 import { dayOf } from './queue-register.ts';
@@ -16,6 +21,22 @@ const bucketMax = 2 ** 31 - 1;
 
 function parseRecords(rows: readonly RecordRow[]): readonly JobRecord[] {
   return rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record) as JobRecord]));
+}
+
+/** Rows of one queue in a partition: `limit` of jobs that are not gone, fewer only where there are no more. */
+async function rowsOf(
+  read: (range: IdRange) => Promise<readonly JobRecord[]>,
+  { range, order, limit }: { readonly range: IdRange; readonly order: ListOrder; readonly limit: number },
+  isThere: (record: JobRecord) => boolean,
+): Promise<readonly JobRecord[]> {
+  const found: JobRecord[] = [];
+  for (let rest = range; ;) {
+    const page = await read(rest);
+    found.push(...page.filter(isThere));
+    const last = page.at(-1);
+    if (last === undefined || page.length < limit || found.length >= limit) return found.slice(0, limit);
+    rest = order === 'newest' ? { ...rest, below: last.id } : { ...rest, above: last.id };
+  }
 }
 
 type JobReads = Pick<JobStore, 'readBucket' | 'findJob' | 'listJobs'>;
@@ -47,16 +68,17 @@ async function* minutesOf(
   if (minute !== undefined) yield minute;
 }
 
-export function createJobReads(client: CqlClient): JobReads {
+export function createJobReads(client: CqlClient, clock: Clock): JobReads {
+  const isThere = (record: JobRecord): boolean => clock.nowMs() < goneAtMs(record);
   const findJob: JobReads['findJob'] = async (id) => {
     const { shard, createdAtMs, queueNo } = jobIdParts(id);
     const bucket = Math.floor(createdAtMs / bucketMs);
     const rows = await client.rows(readJob, [shard, bucket, queueNo, types.Uuid.fromString(id)]);
-    return parseRecords(rows).at(0);
+    return parseRecords(rows).find(isThere);
   };
   return {
     async *readBucket({ shard, bucket }: Partition): AsyncIterable<JobRecord> {
-      for await (const page of client.pages(readRows, [shard, bucket])) yield* parseRecords(page);
+      for await (const page of client.pages(readRows, [shard, bucket])) yield* parseRecords(page).filter(isThere);
     },
     findJob,
     listJobs(query) {
@@ -67,9 +89,12 @@ export function createJobReads(client: CqlClient): JobReads {
       const source: ListingSource = {
         minutes: (order, oldest, newest) => minutesOf(client, queueNo, order, { oldest, newest }),
         async rows({ bucket, shard }, range, order, limit) {
-          const [above, below] = [types.Uuid.fromString(range.above), types.Uuid.fromString(range.below)];
           const statement = order === 'newest' ? readNewest : readOldest;
-          return parseRecords(await client.rows(statement, [shard, bucket, queueNo, above, below, limit]));
+          const read = async ({ above, below }: IdRange): Promise<readonly JobRecord[]> => {
+            const [from, to] = [types.Uuid.fromString(above), types.Uuid.fromString(below)];
+            return parseRecords(await client.rows(statement, [shard, bucket, queueNo, from, to, limit]));
+          };
+          return rowsOf(read, { range, order, limit }, isThere);
         },
       };
       return listJobs(source, query);

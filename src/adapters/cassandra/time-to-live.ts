@@ -4,11 +4,28 @@
  */
 import { retentionMaxMs } from '../../application/ports/job-listing.ts';
 import type { Partition } from '../../application/ports/job-store.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { isTerminal } from '../../domain/job.ts';
+import { goneAtMs } from '../../domain/record-life.ts';
 
 const dayMs = 24 * 3_600_000;
 /** The fence of a partition outlives its rows by this much. */
 const fenceMarginMs = dayMs;
-const ttlMaxSeconds = (retentionMaxMs + 2 * dayMs) / 1_000;
+/**
+ * A record that has not ended outlives its retention by this much: for so long the whole cluster may stand still past the
+ * time at which a job was to end, and still end it.
+ */
+export const unfinishedMarginMs = 3 * dayMs;
+const ttlMaxSeconds = (retentionMaxMs + unfinishedMarginMs + 2 * dayMs) / 1_000;
+
+/**
+ * Until when the row of a record stays in the table. That of an ended one is not shorter than that of the versions before
+ * its end: else, on a replica that missed the end, the job would come to life again. Readers leave it out when it is gone.
+ */
+export function storedUntilMs(record: JobRecord): number {
+  const unfinishedUntilMs = record.createdAtMs + record.spec.retentionMs + unfinishedMarginMs;
+  return isTerminal(record.state) ? Math.max(goneAtMs(record), unfinishedUntilMs) : unfinishedUntilMs;
+}
 
 /** What is over already gets a second: a TTL of 0 would mean for ever. */
 export function ttlSeconds(untilMs: number, nowMs: number): number {
@@ -40,7 +57,8 @@ export function createPartitionExpiries(): PartitionExpiries {
   const known = new Map<string, number>();
   const keyOf = ({ shard, bucket }: Partition): string => `${String(shard)}/${String(bucket)}`;
   return {
-    raised: (partition, atLeastMs, nowMs) => Math.max(known.get(keyOf(partition)) ?? nowMs + retentionMaxMs, atLeastMs),
+    raised: (partition, atLeastMs, nowMs) =>
+      Math.max(known.get(keyOf(partition)) ?? nowMs + retentionMaxMs + unfinishedMarginMs, atLeastMs),
     remember(partition, expiresAtMs) {
       if (known.size >= rememberedMax) known.clear();
       known.set(keyOf(partition), expiresAtMs);

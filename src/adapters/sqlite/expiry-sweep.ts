@@ -9,6 +9,8 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 const sweepRows = 500;
 const pauseMs = 100;
 const restMs = 60_000;
+/** A minute of jobs that have not ended by their retention. */
+const lookAgainMs = 3_600_000;
 
 interface QueueBucketRow {
   readonly queueNo: number;
@@ -24,6 +26,11 @@ export function createSweepStep(database: SqliteDatabase, clock: Clock): () => P
   const deleteJobs = database.prepare(
     `DELETE FROM jobs WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3 AND id IN (
        SELECT id FROM jobs WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3 AND expires_at <= ?4 LIMIT ?5)`,
+  );
+  // What is left has not ended, or ended late: the minute is looked at again, and stays in lists until then.
+  const keepMinute = database.prepare(
+    `UPDATE queue_buckets SET expires_at = ?4 WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3
+       AND EXISTS (SELECT 1 FROM jobs WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3)`,
   );
   const deleteMinute = database.prepare('DELETE FROM queue_buckets WHERE queue_no = ? AND bucket = ? AND shard = ?');
   // A partition that is still open, or holds jobs of another queue, keeps its fence.
@@ -51,6 +58,7 @@ export function createSweepStep(database: SqliteDatabase, clock: Clock): () => P
     if (minute === undefined) return false;
     const { queueNo, bucket, shard } = minute;
     if (Number(deleteJobs.run(shard, bucket, queueNo, nowMs, sweepRows).changes) < sweepRows) {
+      if (keepMinute.run(shard, bucket, queueNo, nowMs + lookAgainMs).changes > 0) return true;
       deleteMinute.run(queueNo, bucket, shard);
       deletePartition.run(shard, bucket);
     }

@@ -5,10 +5,13 @@
 import { jobIdParts, type JobIdParts } from '../../domain/job-id.ts';
 import { invariant } from '../../domain/errors.ts';
 import { bucketMs } from '../../domain/job-id.ts';
+import { goneAtMs, listedUntilMs } from '../../domain/record-life.ts';
 import { commitGroupMax, type CommitGroup, type CommitOutcome } from '../../application/ports/job-store.ts';
 import { flagOf, type JobFlag } from '../../application/ports/ended-listing.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
+/** Of a row that has no expiry yet: the latest instant of a date. */
+export const neverMs = 8_640_000_000_000_000;
 /** Queue and partition pairs known to be registered; at this many the memory is dropped and filled again. */
 const registeredMax = 10_000;
 
@@ -16,6 +19,7 @@ interface PreparedRow {
   readonly id: string;
   readonly queueNo: number;
   readonly expiresAtMs: number;
+  readonly listedUntilMs: number;
   readonly record: string;
   readonly flag: JobFlag | undefined;
 }
@@ -33,7 +37,8 @@ function prepareRows(group: CommitGroup): readonly PreparedRow[] {
     return {
       id: record.id,
       queueNo: parts.queueNo,
-      expiresAtMs: parts.createdAtMs + record.spec.retentionMs,
+      expiresAtMs: Math.min(goneAtMs(record), neverMs),
+      listedUntilMs: listedUntilMs(record),
       record: JSON.stringify(record),
       flag: flagOf(record),
     };
@@ -64,7 +69,7 @@ export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup
   const unregistered = (group: CommitGroup, rows: readonly PreparedRow[]): Map<number, number> => {
     const latest = new Map<number, number>();
     for (const row of rows) {
-      const expiresAtMs = Math.ceil(row.expiresAtMs / bucketMs) * bucketMs;
+      const expiresAtMs = Math.ceil(row.listedUntilMs / bucketMs) * bucketMs;
       if (expiresAtMs > (latest.get(row.queueNo) ?? 0)) latest.set(row.queueNo, expiresAtMs);
     }
     for (const [queueNo, expiresAtMs] of latest) {

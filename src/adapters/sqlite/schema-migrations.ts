@@ -5,6 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TroupeError } from '../../domain/errors.ts';
 import type { SchemaClimb } from '../../application/ports/store.ts';
+import { neverMs } from './group-commit.ts';
 import { inTransaction } from './transaction.ts';
 
 /** "TRUP": marks the file as ours. */
@@ -82,7 +83,13 @@ const version3 = `
 /** What decides between two entries of a key is when their jobs were made, no longer whose they are. */
 const version4 = `ALTER TABLE idempotency_keys RENAME COLUMN epoch TO rank;`;
 
-const migrations: readonly string[] = [version1, version2, version3, version4];
+/** A job that has not ended has no expiry. */
+const version5 = `
+  UPDATE jobs SET expires_at = ${String(neverMs)}
+    WHERE record ->> '$.state' NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED');
+`;
+
+const migrations: readonly string[] = [version1, version2, version3, version4, version5];
 
 /** What this code knows; a file of a later version is refused, because an older program could damage it. */
 export const schemaVersion = migrations.length;

@@ -1,4 +1,4 @@
-/** `JobStore` on SQLite. A row past its retention is as good as gone: every read leaves it out. */
+/** `JobStore` on SQLite. A row past its expiry is as good as gone: every read leaves it out. That of an unfinished job has none. */
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts, maxShards } from '../../domain/job-id.ts';
 import { listJobs } from '../../application/ports/job-listing.ts';

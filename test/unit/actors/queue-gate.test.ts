@@ -239,7 +239,7 @@ describe('fairness', () => {
   });
 
   it('starts a level that was passed over for an hour before all others', async () => {
-    const spec = { totalTimeoutMs: 3 * priorityAgeingMs };
+    const spec = { totalTimeoutMs: 3 * priorityAgeingMs, retentionMs: 3 * priorityAgeingMs };
     await begin({ maxRunning: 1 });
     const lowest = await submitMany(2, { ...spec, priority: 0 });
     const highest = await submitMany(40, { ...spec, priority: 4 });

@@ -15,6 +15,7 @@ import type { ErrorCode } from '../../../src/domain/errors.ts';
 import { defaultQueueSettings, queueStamp } from '../../../src/domain/queue.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import type { Queue } from '../../../src/domain/queue.ts';
+import { payloadsStoredMs } from '../../../src/domain/payload-life.ts';
 import { testRecord } from '../../support/jobs.ts';
 import { silentLog } from '../../support/stores.ts';
 import { createManualClock } from './manual-clock.ts';
@@ -206,6 +207,19 @@ describe('submit', () => {
     expect(await fieldsOf(kept(keptMs, { runAtMs: clock.nowMs() + keptMs }))).toEqual(['job.run_time']);
   });
 
+  it('bounds an attempt by the retention: what is said is refused, what is inherited is cut', async () => {
+    const { submit, sent } = setUp();
+    const retentionMs = 60_000;
+    const refused = submit.one(context, { ...echo, retentionMs, executionTimeoutMs: retentionMs + 1 });
+    await expect(refused).rejects.toMatchObject({
+      code: 'INVALID_JOB_SPEC',
+      violations: [{ field: 'job.execution_timeout', description: 'must be 1 ms to the retention (60000 ms)' }],
+    });
+    await submit.one(context, { ...echo, retentionMs });
+    await submit.one(context, { ...echo, retentionMs, executionTimeoutMs: retentionMs });
+    expect(sent.map(({ items }) => items[0]?.spec.executionTimeoutMs)).toEqual([retentionMs, retentionMs]);
+  });
+
   it('stores the payload of a repeated keyed submit under the same id', async () => {
     const { submit, stored } = setUp();
     const request: JobRequest = { ...echo, idempotencyKey: 'k', input: { kind: 'bytes', bytes: Buffer.alloc(2_000) } };
@@ -234,7 +248,8 @@ describe('submit', () => {
       expect(input).toMatchObject({ kind: 'ref', bytes: 3_000, encoding: 'bytes' });
       const id = input?.kind === 'ref' ? input.id : '';
       expect(stored.get(id)).toEqual(bytes);
-      expect(expiries.get(id)).toBe(clock.nowMs() + 3_600_000 + (plain?.spec.retentionMs ?? 0) + 60_000);
+      const keptMs = payloadsStoredMs(plain?.spec ?? { retentionMs: 0 });
+      expect(expiries.get(id)).toBe(clock.nowMs() + 3_600_000 + keptMs + 60_000);
     });
 
     it('takes no piece for a job that is refused, and sends nothing of an input that is not whole', async () => {

@@ -35,7 +35,7 @@ export const advancePartition: CqlStatement<Pick<PartitionRow, 'epoch' | 'commit
   mode: 'conditional',
 };
 
-/** Only ever inside the batch of `advancePartition`. TTL: what is left of the retention. */
+/** Only ever inside the batch of `advancePartition`. TTL: what is left of the retention, and 3 days (`storedUntilMs`). */
 export const putJob: CqlStatement = {
   name: 'commit',
   cql: `INSERT INTO jobs (shard, bucket, queue_no, id, record) VALUES (?, ?, ?, ?, ?) USING TTL ?`,
