@@ -67,7 +67,7 @@ async function runNode(options: DevOptions, { troupe, services, stop, say }: Sta
   try {
     await untilReady(troupe, stop);
     if (!stop.aborted) banner(say, { troupe, services });
-    return await stay(options, { troupe, config: services.config, stop });
+    return await stay(options, { troupe, services, config: services.config, stop });
   } finally {
     if (stop.aborted || troupe.drainAsked.aborted)
       say('stopping: running jobs may end, the rest stays in the store ...');
@@ -77,21 +77,30 @@ async function runNode(options: DevOptions, { troupe, services, stop, say }: Sta
 
 interface Running {
   readonly troupe: TroupeProcess;
+  readonly services: BackingServices;
   readonly config: Config;
   readonly stop: AbortSignal;
 }
 
 async function stay(options: DevOptions, running: Running): Promise<number> {
-  const { troupe, stop } = running;
+  const { troupe, services, stop } = running;
+  const failed = Promise.race([
+    troupe.failed.then(() => 'this process cannot go on; see the log above'),
+    services.failed,
+  ]).then((why) => ({ why }));
   const stopped = aborted(AbortSignal.any([stop, troupe.drainAsked]));
   if (options.demo || (options.samples && wantsSamples(running))) {
-    const ended = await Promise.race([stopped, sampleBatch(options, running)]);
+    const ended = await Promise.race([stopped, failed, sampleBatch(options, running)]);
     if (ended === 'stopped') return options.demo ? exitCodes.interrupted : exitCodes.ok;
+    if (typeof ended === 'object') return cannotGoOn(options, ended.why);
     if (options.demo) return ended;
   }
-  const outcome = await Promise.race([stopped, troupe.failed.then(() => 'failed' as const)]);
-  if (outcome === 'stopped') return exitCodes.ok;
-  options.terminal.err('troupe: this process cannot go on; see the log above\n');
+  const outcome = await Promise.race([stopped, failed]);
+  return outcome === 'stopped' ? exitCodes.ok : cannotGoOn(options, outcome.why);
+}
+
+function cannotGoOn({ terminal }: DevOptions, why: string): number {
+  terminal.err(`troupe: ${why}\n`);
   return exitCodes.startAgain;
 }
 

@@ -1,15 +1,21 @@
 /**
  * What a cluster on one machine needs beside itself: a nats-server, and with `store.kind: cassandra` a Cassandra. What
- * the configuration names is used; what it leaves open is found or fetched, started as a child and stopped at the end.
+ * the configuration names is used; what it leaves open is found or fetched, started as a child, kept up and stopped at
+ * the end.
  */
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { provisionCassandra } from '../adapters/cassandra/process/cassandra-install.ts';
 import { startCassandra } from '../adapters/cassandra/process/cassandra-process.ts';
+import type { CassandraProcess } from '../adapters/cassandra/process/cassandra-process.ts';
 import { findNatsServer } from '../adapters/nats/server/find-nats-server.ts';
 import { startNatsServer } from '../adapters/nats/server/start-nats-server.ts';
+import type { NatsServerHandle } from '../adapters/nats/server/start-nats-server.ts';
+import { createSystemClock, createSystemRandom } from '../adapters/system/system-clock.ts';
 import type { Logger } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';
+import { KeptService } from './kept-service.ts';
+import type { KeptServiceOptions } from './kept-service.ts';
 
 export interface BackingServices {
   /** The configuration with the addresses of what was started. */
@@ -17,12 +23,21 @@ export interface BackingServices {
   readonly natsUrl: string;
   /** What was started, for the person who looks on. */
   readonly notes: readonly string[];
+  /** Settles, with the reason, when one of them does not stay up. */
+  readonly failed: Promise<string>;
   stop(): Promise<void>;
 }
 
+export interface BackingOptions {
+  readonly cacheDir: string;
+  readonly log: Logger;
+  readonly say: (line: string) => void;
+}
+
+/** Kept up from then on: one that ends is started again on the same ports and the same store. */
 interface Service {
   readonly note: string;
-  stop(): Promise<void>;
+  readonly kept: KeptService;
 }
 
 const cassandraHeapMb = 1_024;
@@ -30,13 +45,10 @@ const cassandraHeapMb = 1_024;
 const storagePortBelow = 2_042;
 const probeMs = 1_000;
 
-export async function startBackingServices(
-  config: Config,
-  options: { readonly cacheDir: string; readonly log: Logger; readonly say: (line: string) => void },
-): Promise<BackingServices> {
+export async function startBackingServices(config: Config, options: BackingOptions): Promise<BackingServices> {
   const started: Service[] = [];
   const stop = async (): Promise<void> => {
-    for (const service of started.reverse()) await service.stop();
+    for (const { kept } of started.reverse()) await kept.stop();
   };
   try {
     const cassandra = config.store.kind === 'cassandra' ? startCassandraIfAway(config, options) : undefined;
@@ -50,8 +62,14 @@ export async function startBackingServices(
     if (cassandraStarted.status === 'rejected') throw cassandraStarted.reason;
     const natsUrl = natsStarted.value?.url ?? config.nats.servers[0] ?? '';
     const servers = natsStarted.value === undefined ? config.nats.servers : [natsStarted.value.url];
-    const notes = started.map(({ note }) => note);
-    return { config: { ...config, nats: { ...config.nats, servers } }, natsUrl, notes, stop };
+    return {
+      config: { ...config, nats: { ...config.nats, servers } },
+      natsUrl,
+      notes: started.map(({ note }) => note),
+      // Of none: never.
+      failed: Promise.race(started.map(({ kept }) => kept.failed)),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -69,10 +87,8 @@ export function cassandraPorts({ store }: Config): { readonly nativePort: number
   return { nativePort, storagePort: nativePort - storagePortBelow };
 }
 
-async function startNats(
-  config: Config,
-  { cacheDir, log }: { readonly cacheDir: string; readonly log: Logger },
-): Promise<Service & { readonly url: string }> {
+async function startNats(config: Config, options: BackingOptions): Promise<Service & { readonly url: string }> {
+  const { cacheDir, log } = options;
   const { serverPath, port } = config.nats;
   const binary = await findNatsServer({
     ...(serverPath !== undefined && { explicitPath: serverPath }),
@@ -80,32 +96,41 @@ async function startNats(
     log,
     allowInstall: true,
   });
-  const server = await startNatsServer({
-    path: binary.path,
-    storeDir: resolve(config.dataDir, 'nats'),
-    port,
-    syncInterval: natsSyncInterval(config),
-    log,
-  });
-  return { url: server.url, note: `nats-server ${binary.version} on ${server.url}`, stop: () => server.stop() };
+  const start = (onPort: number): Promise<NatsServerHandle> =>
+    startNatsServer({
+      path: binary.path,
+      storeDir: resolve(config.dataDir, 'nats'),
+      port: onPort,
+      syncInterval: natsSyncInterval(config),
+      log,
+    });
+  const first = await start(port);
+  const kept = keep(options, { name: 'nats-server', first, start: () => start(first.port) });
+  return { url: first.url, note: `nats-server ${binary.version} on ${first.url}`, kept };
 }
 
-async function startCassandraIfAway(
-  config: Config,
-  options: { readonly cacheDir: string; readonly log: Logger; readonly say: (line: string) => void },
-): Promise<Service | undefined> {
-  const [first = '127.0.0.1:9042'] = config.store.cassandra.contactPoints;
-  const [host = '127.0.0.1', port = '9042'] = first.split(':');
+async function startCassandraIfAway(config: Config, options: BackingOptions): Promise<Service | undefined> {
+  const [address = '127.0.0.1:9042'] = config.store.cassandra.contactPoints;
+  const [host = '127.0.0.1', port = '9042'] = address.split(':');
   if (host !== '127.0.0.1' || (await answers(host, Number(port)))) return undefined;
   const install = await provisionCassandra({ cacheDir: options.cacheDir, log: options.log });
   options.say(`starting Cassandra ${install.version} (about 15 s) ...`);
-  const cassandra = await startCassandra({
-    install,
-    dataDir: resolve(config.dataDir, 'cassandra'),
-    ...cassandraPorts(config),
-    heapMb: cassandraHeapMb,
-  });
-  return { note: `Cassandra ${install.version} on ${first}`, stop: () => cassandra.stop() };
+  const start = (): Promise<CassandraProcess> =>
+    startCassandra({
+      install,
+      dataDir: resolve(config.dataDir, 'cassandra'),
+      ...cassandraPorts(config),
+      heapMb: cassandraHeapMb,
+    });
+  const kept = keep(options, { name: 'Cassandra', first: await start(), start });
+  return { note: `Cassandra ${install.version} on ${address}`, kept };
+}
+
+function keep(
+  { say, log }: BackingOptions,
+  service: Pick<KeptServiceOptions, 'name' | 'first' | 'start'>,
+): KeptService {
+  return new KeptService({ ...service, say, log, clock: createSystemClock(), random: createSystemRandom() });
 }
 
 function answers(host: string, port: number): Promise<boolean> {

@@ -32,6 +32,8 @@ export interface CassandraProcess {
   readonly contactPoints: readonly string[];
   readonly localDataCenter: string;
   readonly pid: number;
+  /** Settles when it is gone, whatever the reason. */
+  readonly exited: Promise<void>;
   /** Flushes and ends; SIGKILL when that takes too long. */
   stop(): Promise<void>;
   /** SIGKILL, for tests of durability. */
@@ -155,6 +157,7 @@ function describeProcess(
     contactPoints: [`${hostOf(options)}:${String(options.nativePort)}`],
     localDataCenter: dataCenter,
     pid: child.pid ?? 0,
+    exited: hasEnded(child) ? Promise.resolve() : once(child, 'exit').then(() => undefined),
     stop,
     kill,
   };
