@@ -36,7 +36,7 @@ export interface LoadedCassandra {
 }
 
 /** As a deploy does, before the first node: on a ring each change of the schema waits until all of it agrees. */
-async function migrate(cassandra: SharedCassandra, keyspace: string, copies: number): Promise<void> {
+export async function migrate(cassandra: SharedCassandra, keyspace: string, copies: number): Promise<void> {
   const { contactPoints, localDataCenter } = cassandra;
   const replication = { [localDataCenter]: copies };
   const store = await openCassandraStore({ contactPoints, localDataCenter, keyspace, replication, ...storeRuntime });

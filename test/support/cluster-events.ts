@@ -25,7 +25,7 @@ interface Received {
   json(): unknown;
 }
 
-function readEvent(message: Received): CloudEventSeen {
+export function readEvent(message: Received): CloudEventSeen {
   const header = (name: string): string => message.headers?.get(name) ?? '';
   return {
     id: header('ce-id'),

@@ -11,15 +11,6 @@ import type { JobInfo } from '../../src/client/index.ts';
 /** Where somebody saw a state of a job. */
 export type Observer = 'submit' | 'watch' | 'get' | 'list' | 'event' | 'final';
 
-export interface Sighting {
-  readonly by: Observer;
-  readonly jobId: string;
-  readonly state: string;
-  readonly seq: number;
-  /** Of the output, where there was one to see. */
-  readonly result?: string;
-}
-
 export interface Execution {
   readonly what: 'start' | 'end' | 'stopped';
   readonly jobId: string;
@@ -41,11 +32,42 @@ export interface HistoryCheck {
   readonly executions?: readonly Execution[];
 }
 
+/** What is kept of a job: a few words, so that a million of them fit into memory. */
+interface JobFacts {
+  /** `STATE@seq` of each end that somebody saw: one, unless a promise is broken. */
+  readonly ends: Set<string>;
+  readonly results: Set<string>;
+  /** What the first reader saw who asked when all was over. */
+  final?: string;
+  watchedSeq: number;
+  /** Types of the events that were heard, in the order of their numbers. */
+  readonly heard: string[];
+  eventsMayBeMissing: boolean;
+  hasStarted: boolean;
+  hasRunToItsEnd: boolean;
+  readonly wrong: string[];
+}
+
+function noFacts(): JobFacts {
+  return {
+    ends: new Set(),
+    results: new Set(),
+    watchedSeq: 0,
+    heard: [],
+    eventsMayBeMissing: false,
+    hasStarted: false,
+    hasRunToItsEnd: false,
+    wrong: [],
+  };
+}
+
 export class History {
   /** Jobs by their id, with the key they were submitted under. */
   readonly acked = new Map<string, string>();
   readonly #keys = new Map<string, Set<string>>();
-  readonly #sightings: Sighting[] = [];
+  readonly #jobs = new Map<string, JobFacts>();
+  #hearsEvents = false;
+  #seesRuns = false;
 
   accepted(jobId: string, key: string): void {
     this.acked.set(jobId, key);
@@ -54,112 +76,93 @@ export class History {
   }
 
   saw(by: Observer, job: Pick<JobInfo, 'id' | 'state' | 'seq' | 'output'>): void {
-    this.#sightings.push({
-      by,
-      jobId: job.id,
-      state: job.state,
-      seq: job.seq,
-      ...(job.output !== undefined && { result: resultHash(job.output) }),
-    });
+    const facts = this.#of(job.id);
+    if (by === 'watch') {
+      if (job.seq < facts.watchedSeq)
+        facts.wrong.push(`watch of ${job.id} went back from ${facts.watchedSeq} to ${job.seq}`);
+      facts.watchedSeq = job.seq;
+    }
+    if (!isEnd(job.state)) return;
+    facts.ends.add(`${job.state}@${job.seq}`);
+    if (job.output !== undefined) facts.results.add(resultHash(job.output));
+    if (by === 'final') facts.final ??= `${job.state}@${job.seq}`;
+  }
+
+  /** An event that a durable subscriber got. */
+  heard({ id, jobId, seq, type }: EventSighting): void {
+    this.#hearsEvents = true;
+    const { heard, wrong, eventsMayBeMissing } = this.#of(jobId);
+    const known = heard[seq - 1];
+    if (known !== undefined) {
+      if (known !== type) wrong.push(`event ${id} was ${known} and ${type}`);
+      return;
+    }
+    if (seq !== heard.length + 1 && !eventsMayBeMissing)
+      wrong.push(`event ${id} came where ${heard.length + 1} was due`);
+    const last = heard.at(-1);
+    if (last !== undefined && isEnd(last.toUpperCase())) wrong.push(`event ${id} (${type}) came after the end`);
+    heard[seq - 1] = type;
+  }
+
+  /** A line of the ledger that handlers write. */
+  ran({ what, jobId }: Execution): void {
+    this.#seesRuns = true;
+    const facts = this.#of(jobId);
+    facts.hasStarted = true;
+    if (what === 'end') facts.hasRunToItsEnd = true;
+  }
+
+  /** JetStream lost what it had: of jobs whose last event was not heard yet, some may never be. */
+  excuseEvents(): void {
+    for (const id of this.acked.keys()) {
+      const facts = this.#of(id);
+      if (!isEnd(facts.heard.at(-1)?.toUpperCase() ?? '')) facts.eventsMayBeMissing = true;
+    }
+  }
+
+  /** Whether the last event of the job was heard, or may be missing. */
+  hasHeardTheEnd(jobId: string): boolean {
+    const { heard, eventsMayBeMissing } = this.#of(jobId);
+    return eventsMayBeMissing || isEnd(heard.at(-1)?.toUpperCase() ?? '');
   }
 
   /** Everything that is wrong, in words; empty when the run could have been. */
   check(more: HistoryCheck = {}): readonly string[] {
-    return [
-      ...this.#lost(),
-      ...this.#doubled(),
-      ...this.#states(),
-      ...this.#watches(),
-      ...(more.events === undefined ? [] : this.#events(more.events)),
-      ...(more.executions === undefined ? [] : this.#executions(more.executions)),
-    ];
-  }
-
-  #of(jobId: string): readonly Sighting[] {
-    return this.#sightings.filter((sighting) => sighting.jobId === jobId);
-  }
-
-  /** acked − final = ∅ */
-  #lost(): string[] {
-    const final = new Set(
-      this.#sightings.filter(({ by, state }) => by === 'final' && isEnd(state)).map((s) => s.jobId),
-    );
-    return [...this.acked.keys()].filter((id) => !final.has(id)).map((id) => `${id} was accepted and has no end`);
-  }
-
-  #doubled(): string[] {
-    return [...this.#keys]
+    for (const event of more.events ?? []) this.heard(event);
+    for (const execution of more.executions ?? []) this.ran(execution);
+    if (more.events !== undefined) this.#hearsEvents = true;
+    if (more.executions !== undefined) this.#seesRuns = true;
+    const doubled = [...this.#keys]
       .filter(([, ids]) => ids.size > 1)
       .map(([key, ids]) => `key ${key} made ${ids.size} jobs: ${[...ids].join(', ')}`);
+    const phantoms = [...this.#jobs]
+      .filter(([id, { hasStarted }]) => hasStarted && !this.acked.has(id))
+      .map(([id]) => `${id} ran and was never accepted`);
+    return [...doubled, ...phantoms, ...[...this.acked.keys()].flatMap((id) => this.#wrongWith(id))];
   }
 
-  /** One end and one result for all observers. */
-  #states(): string[] {
-    const wrong: string[] = [];
-    for (const jobId of new Set(this.#sightings.map((sighting) => sighting.jobId))) {
-      const ends = this.#of(jobId).filter(({ state }) => isEnd(state));
-      const states = new Set(ends.map(({ state, seq }) => `${state}@${seq}`));
-      if (states.size > 1) wrong.push(`${jobId} ended in ${[...states].join(' and ')}`);
-      const results = new Set(ends.flatMap(({ result }) => (result === undefined ? [] : [result])));
-      if (results.size > 1) wrong.push(`${jobId} has ${results.size} results`);
+  #of(jobId: string): JobFacts {
+    const facts = this.#jobs.get(jobId) ?? noFacts();
+    this.#jobs.set(jobId, facts);
+    return facts;
+  }
+
+  #wrongWith(id: string): readonly string[] {
+    const facts = this.#of(id);
+    const wrong = [...facts.wrong];
+    if (facts.final === undefined) wrong.push(`${id} was accepted and has no end`);
+    if (facts.ends.size > 1) wrong.push(`${id} ended in ${[...facts.ends].join(' and ')}`);
+    if (facts.results.size > 1) wrong.push(`${id} has ${facts.results.size} results`);
+    if (this.#hearsEvents && !facts.eventsMayBeMissing) {
+      const { length } = facts.heard;
+      const end = facts.heard.at(-1)?.toUpperCase() ?? '';
+      if (!isEnd(end)) wrong.push(`no event tells the end of ${id}`);
+      else if (facts.final !== undefined && facts.final !== `${end}@${length}`)
+        wrong.push(`${id} ended as ${facts.final}, its last event is ${end}@${length}`);
     }
+    if (this.#seesRuns && facts.final?.startsWith('SUCCEEDED') === true && !facts.hasRunToItsEnd)
+      wrong.push(`${id} SUCCEEDED without a run that ended`);
     return wrong;
-  }
-
-  /** Sightings of one watch come in the order they were recorded. */
-  #watches(): string[] {
-    const last = new Map<string, number>();
-    const wrong: string[] = [];
-    for (const { by, jobId, seq } of this.#sightings) {
-      if (by !== 'watch') continue;
-      if (seq < (last.get(jobId) ?? 0))
-        wrong.push(`watch of ${jobId} went back from ${last.get(jobId) ?? 0} to ${seq}`);
-      last.set(jobId, seq);
-    }
-    return wrong;
-  }
-
-  #events(events: readonly EventSighting[]): string[] {
-    const wrong: string[] = [];
-    const next = new Map<string, number>();
-    const seen = new Map<string, string>();
-    const ends = new Map<string, EventSighting>();
-    for (const event of events) {
-      if (!this.acked.has(event.jobId)) continue;
-      const known = seen.get(event.id);
-      if (known !== undefined) {
-        if (known !== event.type) wrong.push(`event ${event.id} was ${known} and ${event.type}`);
-        continue;
-      }
-      seen.set(event.id, event.type);
-      const expected = (next.get(event.jobId) ?? 0) + 1;
-      if (event.seq !== expected) wrong.push(`event ${event.id} came where ${expected} was due`);
-      next.set(event.jobId, event.seq);
-      if (ends.has(event.jobId)) wrong.push(`event ${event.id} (${event.type}) came after the end`);
-      if (isEnd(event.type.toUpperCase())) ends.set(event.jobId, event);
-    }
-    for (const jobId of this.acked.keys()) {
-      const end = ends.get(jobId);
-      const final = this.#of(jobId).find(({ by }) => by === 'final');
-      if (end === undefined) wrong.push(`no event tells the end of ${jobId}`);
-      else if (final !== undefined && `${final.state}@${final.seq}` !== `${end.type.toUpperCase()}@${end.seq}`) {
-        wrong.push(`${jobId} ended as ${final.state}@${final.seq}, its last event is ${end.type}@${end.seq}`);
-      }
-    }
-    return wrong;
-  }
-
-  /** No phantom runs; no success without a run that went to its end. */
-  #executions(executions: readonly Execution[]): string[] {
-    const ended = new Set(executions.filter(({ what }) => what === 'end').map(({ jobId }) => jobId));
-    const phantoms = new Set(executions.map(({ jobId }) => jobId).filter((id) => !this.acked.has(id)));
-    const hollow = this.#sightings.filter(
-      ({ by, state, jobId }) => by === 'final' && state === 'SUCCEEDED' && !ended.has(jobId),
-    );
-    return [
-      ...[...phantoms].map((id) => `${id} ran and was never accepted`),
-      ...hollow.map(({ jobId }) => `${jobId} SUCCEEDED without a run that ended`),
-    ];
   }
 }
 

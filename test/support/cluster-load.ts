@@ -17,6 +17,10 @@ export interface LoadOptions {
   readonly gapMs: number;
   /** Every so many jobs are watched to their end. */
   readonly watchEvery?: number;
+  /** Once a job is accepted, by the client that submitted it. */
+  readonly afterAccept?: (client: TroupeClient, jobId: string, n: number) => Promise<void>;
+  /** How long a caller repeats one submit before he calls it a surprise. Default: a minute. */
+  readonly patienceMs?: number;
 }
 
 export interface Load {
@@ -31,7 +35,9 @@ export interface Load {
   settle(readers: readonly TroupeClient[], withinMs: number): Promise<readonly JobInfo[]>;
 }
 
-const giveUpMs = 60_000;
+const usualPatienceMs = 60_000;
+/** Jobs read at once when all is over. */
+const readersMax = 16;
 const retryGapMs = 100;
 
 export function startLoad(options: LoadOptions): Load {
@@ -45,7 +51,7 @@ export function startLoad(options: LoadOptions): Load {
 
   async function submitOne(n: number): Promise<void> {
     const key = `job-${n}`;
-    const endMs = performance.now() + giveUpMs;
+    const endMs = performance.now() + (options.patienceMs ?? usualPatienceMs);
     for (let turn = n; ; turn += 1) {
       const client = clients[turn % clients.length] as TroupeClient;
       try {
@@ -58,6 +64,7 @@ export function startLoad(options: LoadOptions): Load {
         history.accepted(jobId, key);
         ids.push(jobId);
         if (options.watchEvery !== undefined && n % options.watchEvery === 0) watches.push(follow(client, jobId));
+        await options.afterAccept?.(client, jobId, n);
         return;
       } catch (error) {
         const code = error instanceof TroupeClientError ? error.code : String(error);
@@ -96,7 +103,7 @@ export function startLoad(options: LoadOptions): Load {
     const ended: JobInfo[] = [];
     const [first] = readers;
     if (first === undefined) throw new Error('nobody to ask');
-    for (const jobId of ids) {
+    await forEach(ids, async (jobId) => {
       const job = await first.wait(jobId, { signal }).catch(async (error: unknown) => {
         const now = await first.get(jobId);
         throw new Error(`${jobId} is ${now.state} after ${withinMs} ms: ${JSON.stringify(now.history)}`, {
@@ -105,8 +112,8 @@ export function startLoad(options: LoadOptions): Load {
       });
       history.saw('get', job);
       ended.push(job);
-    }
-    for (const reader of readers) for (const jobId of ids) history.saw('final', await reader.get(jobId));
+    });
+    for (const reader of readers) await forEach(ids, async (jobId) => history.saw('final', await reader.get(jobId)));
     await Promise.all(watches);
     return ended;
   }
@@ -123,4 +130,12 @@ export function startLoad(options: LoadOptions): Load {
     },
     settle,
   };
+}
+
+async function forEach(ids: readonly string[], visit: (id: string) => Promise<void>): Promise<void> {
+  const waiting = ids.values();
+  const lane = async (): Promise<void> => {
+    for (const id of waiting) await visit(id);
+  };
+  await Promise.all(Array.from({ length: readersMax }, lane));
 }

@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   /** A port that a former process had. */
   readonly port?: number;
+  /** Added to the environment of the process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface TestCluster {
@@ -109,7 +111,8 @@ class Cluster implements TestCluster {
   async startNode(name: string, options: NodeOptions = {}): Promise<TestNode> {
     const cwd = join(this.dir, name);
     await mkdir(cwd, { recursive: true });
-    const node = await startNodeProcess({ name, cwd, args: this.#args(name, options) });
+    const { env } = options;
+    const node = await startNodeProcess({ name, cwd, args: this.#args(name, options), ...(env && { env }) });
     this.#nodes.push({ node, options });
     return node;
   }

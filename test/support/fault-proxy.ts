@@ -1,6 +1,7 @@
 /**
  * A TCP proxy that can hold one direction back: what was sent is on its way and has not arrived. `drop` ends the
- * connections and what they held, as the death of a machine does.
+ * connections and what they held, as the death of a machine does. `refuse` accepts and closes, as a load balancer
+ * without a server behind it does.
  */
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -15,6 +16,8 @@ export interface FaultProxy {
   /** Bytes held back now. */
   held(): number;
   release(): void;
+  /** Closes every connection, and each new one at once, until `release`. */
+  refuse(): void;
   /** Closes every connection without passing on what is held; new ones are passed on freely. */
   drop(): void;
   close(): Promise<void>;
@@ -30,7 +33,12 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const [host = '', port = ''] = target.split(':');
   const pairs = new Set<Pair>();
   const holding = new Set<Direction>();
+  let refuses = false;
   const server = createServer((inner) => {
+    if (refuses) {
+      inner.destroy();
+      return;
+    }
     const outer = connect(Number(port), host);
     const pair: Pair = { inner, outer, kept: [] };
     pairs.add(pair);
@@ -62,8 +70,13 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     hold: (direction) => void holding.add(direction),
     held: () => [...pairs].reduce((sum, { kept }) => sum + kept.reduce((bytes, one) => bytes + one.bytes.length, 0), 0),
     release() {
+      refuses = false;
       holding.clear();
       for (const { kept } of pairs) for (const { to, bytes } of kept.splice(0)) to.write(bytes);
+    },
+    refuse() {
+      refuses = true;
+      drop();
     },
     drop,
     async close() {

@@ -1,0 +1,160 @@
+/**
+ * The cluster of a soak: nodes behind a proxy each to NATS (and to Cassandra), on a disk that can be filled if this
+ * machine allows it. Everything a fault does to it is a verb here; what a fault leaves behind, `mend` puts right.
+ */
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { provisionCassandra } from '../../src/adapters/cassandra/process/cassandra-install.ts';
+import { startCassandra } from '../../src/adapters/cassandra/process/cassandra-process.ts';
+import type { CassandraProcess } from '../../src/adapters/cassandra/process/cassandra-process.ts';
+import { cassandraCacheDir, freePort } from '../support/cassandra-global.ts';
+import { migrate } from '../support/cassandra-load.ts';
+import { startCluster } from '../support/cluster.ts';
+import type { NodeOptions, TestCluster, TestNode } from '../support/cluster.ts';
+import { signalPid } from '../support/cluster-node.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import type { FaultProxy } from '../support/fault-proxy.ts';
+import { silentLog } from '../support/stores.ts';
+import type { SoakOptions } from './options.ts';
+import { mountSmallDisk } from './small-disk.ts';
+import type { SmallDisk } from './small-disk.ts';
+
+export interface SoakNode {
+  readonly name: string;
+  /** The process that has this place now. */
+  node: TestNode;
+  readonly bus: FaultProxy;
+  /** Undefined with SQLite, which no network parts from its node. */
+  readonly store: FaultProxy | undefined;
+  readonly clockFile: string;
+}
+
+export interface SoakStoreServer {
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  pid(): number;
+}
+
+export interface SoakWorld {
+  readonly cluster: TestCluster;
+  readonly nodes: readonly SoakNode[];
+  readonly cassandra: SoakStoreServer | undefined;
+  /** Or why there is none. */
+  readonly disk: SmallDisk | { readonly reason: string };
+  restart(node: SoakNode): Promise<void>;
+  stepClock(node: SoakNode, offsetMs: number): void;
+  /** What JetStream has on its disk now, while the server stands still for a moment. */
+  copyBroker(): Promise<string>;
+  /** The server dies, and has that copy on its disk when it is there again. */
+  powerCut(copy: string): Promise<void>;
+  purgeWork(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const diskBytes = 3 * 2 ** 30;
+const handlersDir = fileURLToPath(new URL('./handlers', import.meta.url));
+const clockModule = fileURLToPath(new URL('./stepped-clock.ts', import.meta.url));
+
+export async function startWorld({ store, nodes: count }: SoakOptions): Promise<SoakWorld> {
+  const disk = mountSmallDisk(diskBytes);
+  // Whatever the run makes for itself lies on that disk: the store, the files of NATS, the ledgers.
+  if ('dir' in disk) process.env['TMPDIR'] = disk.dir;
+  const cassandra = store === 'cassandra' ? await startStore() : undefined;
+  const cluster = await startCluster();
+  const nodes: SoakNode[] = [];
+  for (let index = 1; index <= count; index += 1) nodes.push(await startPlace(cluster, `n${String(index)}`, cassandra));
+  const storeDir = join(cluster.broker.storeDir, 'jetstream');
+  return {
+    cluster,
+    nodes,
+    cassandra,
+    disk,
+    async restart(place) {
+      place.node = await cluster.restartNode(place.node);
+    },
+    stepClock(place, offsetMs) {
+      writeFileSync(place.clockFile, String(offsetMs));
+      signalPid(place.node.pid, 'SIGUSR2');
+    },
+    async copyBroker() {
+      const copy = await mkdtemp(join(tmpdir(), 'troupe-broker-'));
+      cluster.freezeNats();
+      await cp(storeDir, copy, { recursive: true });
+      cluster.thawNats();
+      return copy;
+    },
+    async powerCut(copy) {
+      await cluster.killNats();
+      await rm(storeDir, { recursive: true, force: true });
+      await cp(copy, storeDir, { recursive: true });
+      await rm(copy, { recursive: true, force: true });
+      await cluster.restartNats();
+    },
+    async purgeWork() {
+      const connection = await connect({ servers: cluster.broker.url });
+      const { streams } = await jetstreamManager(connection);
+      await streams.purge(await streams.find(`${cluster.root}.work.default.default.2`));
+      await connection.close();
+    },
+    async stop() {
+      await cluster.stop();
+      for (const { bus, store: link } of nodes) await Promise.all([bus.close(), link?.close()]);
+      await cassandra?.discard();
+      if ('dir' in disk) disk.unmount();
+    },
+  };
+}
+
+type OwnStore = SoakStoreServer & {
+  readonly settings: Readonly<Record<string, string>>;
+  readonly contactPoint: string;
+  discard(): Promise<void>;
+};
+
+async function startPlace(cluster: TestCluster, name: string, cassandra: OwnStore | undefined): Promise<SoakNode> {
+  const bus = await startFaultProxy(`127.0.0.1:${String(cluster.broker.port)}`);
+  const store = cassandra === undefined ? undefined : await startFaultProxy(cassandra.contactPoint);
+  const clockFile = join(cluster.dir, `${name}.clock`);
+  const settings = store && { ...cassandra?.settings, 'store.cassandra.contactPoints': store.address };
+  const options: NodeOptions = {
+    nats: bus.address,
+    handlerDirs: [handlersDir],
+    env: { NODE_OPTIONS: `--import ${clockModule}`, SOAK_CLOCK_FILE: clockFile },
+    ...(settings && { settings }),
+  };
+  return { name, node: await cluster.startNode(name, options), bus, store, clockFile };
+}
+
+async function startStore(): Promise<OwnStore> {
+  const install = await provisionCassandra({ cacheDir: cassandraCacheDir(), log: silentLog });
+  const dataDir = await mkdtemp(join(tmpdir(), 'troupe-soak-cassandra-'));
+  await mkdir(dataDir, { recursive: true });
+  const [nativePort, storagePort] = [await freePort(), await freePort()];
+  const boot = (): Promise<CassandraProcess> =>
+    startCassandra({ install, dataDir, nativePort, storagePort, heapMb: 1_024 });
+  let server = await boot();
+  const keyspace = 'soak';
+  await migrate(server, keyspace, 1);
+  return {
+    contactPoint: `127.0.0.1:${String(nativePort)}`,
+    settings: {
+      'store.kind': 'cassandra',
+      'store.cassandra.localDataCenter': server.localDataCenter,
+      'store.cassandra.keyspace': keyspace,
+    },
+    pid: () => server.pid,
+    kill: () => server.kill(),
+    async start() {
+      server = await boot();
+    },
+    async discard() {
+      await server.kill();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
