@@ -63,6 +63,7 @@ const clockModule = fileURLToPath(new URL('./stepped-clock.ts', import.meta.url)
 export async function startWorld({ store, nodes: count }: SoakOptions): Promise<SoakWorld> {
   const disk = mountSmallDisk(diskBytes);
   // Whatever the run makes for itself lies on that disk: the store, the files of NATS, the ledgers.
+  const formerTmp = process.env['TMPDIR'];
   if ('dir' in disk) process.env['TMPDIR'] = disk.dir;
   const cassandra = store === 'cassandra' ? await startStore() : undefined;
   const cluster = await startCluster();
@@ -105,6 +106,8 @@ export async function startWorld({ store, nodes: count }: SoakOptions): Promise<
       await cluster.stop();
       for (const { bus, store: link } of nodes) await Promise.all([bus.close(), link?.close()]);
       await cassandra?.discard();
+      if (formerTmp === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = formerTmp;
       if ('dir' in disk) disk.unmount();
     },
   };
