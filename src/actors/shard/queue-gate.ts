@@ -81,10 +81,14 @@ export class QueueGate {
     this.pump();
   }
 
-  /** The job waits, and the store knows. */
+  /**
+   * The job waits, and the store knows. While it knows an earlier record only, a message for that one would count as sent,
+   * and none would be sent for this one: once it is durable, it comes here again.
+   */
   hold(entry: JobEntry): void {
     const { id, state } = entry.current;
-    if (state !== 'QUEUED' || this.#held.has(id) || this.#sent.has(id)) return;
+    if (state !== 'QUEUED' || entry.durable !== entry.current) return;
+    if (this.#held.has(id) || this.#sent.has(id)) return;
     this.#adrift.delete(id);
     this.#held.set(id, entry);
     this.#isKeyed ||= hasKey(entry.current);

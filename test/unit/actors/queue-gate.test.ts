@@ -131,6 +131,28 @@ describe('a queue that is paused', () => {
   });
 });
 
+describe('a gate that comes while a job moves', () => {
+  it('sends a message for the record that is to come, and none for the one before it', async () => {
+    await begin();
+    const jobId = await submit();
+    expect(sent()).toEqual([jobId]);
+    // The attempt starts and is lost before the store knows of it: the job waits again, for a store that still says it waits.
+    shard.fates.push(...Array.from({ length: 30 }, () => 'unavailable' as const));
+    const token = await start(jobId);
+    const outcome = { kind: 'lost', convicted: false, suspect: true } as const;
+    const recorded = shard.send('complete', { jobId, token, outcome });
+    await shard.kit.settle();
+    shard.setRule('default', { maxRunning: 5 });
+    await shard.kit.advance(500);
+    expect(shard.fates).not.toEqual([]);
+    expect(sent()).toEqual([]);
+    await shard.kit.outcome(recorded, 60_000);
+    await shard.kit.advance(5_000);
+    expect(shard.work).toMatchObject([{ jobId, attempt: 1 }]);
+    await end(jobId, await start(jobId));
+  });
+});
+
 describe('a queue with a most of running jobs', () => {
   it('never runs more, and all of them in the end', async () => {
     await begin({ maxRunning: 3 });
