@@ -11,6 +11,7 @@ import type {
   AllotResult,
   ClaimItem,
   CompleteItem,
+  LimitUseItem,
   SubmitItem,
 } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
@@ -19,6 +20,7 @@ import type { Cluster } from './cluster.ts';
 import type { FaultKind } from './nemesis.ts';
 import { passOn } from './pool-model.ts';
 import type { NodePorts } from './sim-node.ts';
+import type { Scenario } from './simulation.ts';
 
 type Change = (cluster: Cluster, ports: NodePorts) => void;
 
@@ -29,6 +31,8 @@ export interface Mutation {
   readonly within: number;
   /** Where it shows only in some kinds of faults: these and no others, on a cluster that has more work than threads. */
   readonly faults?: readonly FaultKind[];
+  /** Where it shows only in one kind of run. */
+  readonly scenario?: Scenario['kind'];
   readonly change: Change;
 }
 
@@ -44,6 +48,15 @@ export const mutations: Readonly<Record<string, Mutation>> = {
         const { allotment, epoch } = result.ok as AllotResult;
         return { ok: { allotment: { ...allotment, running: 2 * (allotment.running ?? 0) }, epoch } };
       });
+    }),
+  },
+  'a shard does not tell a new home of a limit what it uses': {
+    breaks: [9],
+    within: 20,
+    scenario: 'one crash',
+    change: onHandler((handler) => (verb, items) => {
+      const isAsked = verb === 'limitUse' && items.some((item) => (item as LimitUseItem).epoch > 1);
+      return isAsked ? Promise.reject(new TroupeError('SHARD_UNAVAILABLE')) : handler(verb, items);
     }),
   },
   'a question about a limit that comes late counts': {

@@ -20,6 +20,8 @@ export interface SimulateOptions {
   readonly trace?: (line: string) => void;
   /** Only these strike, in a storm of them on a busy cluster; by default the seed decides. */
   readonly faults?: readonly FaultKind[];
+  /** By default the seed decides; `busy` with `faults`. */
+  readonly scenario?: Scenario['kind'];
   /** A seeded bug: changes what a node is built on. */
   readonly change?: (cluster: Cluster, ports: NodePorts) => void;
 }
@@ -49,11 +51,12 @@ const lookEveryMs = 500;
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Verdict> {
   const world = new World({ seed, ...(options.trace !== undefined && { trace: options.trace }) });
   const random = world.random();
-  const scenario = scenarioOf(random, options.faults === undefined ? undefined : 'busy');
+  const scenario = scenarioOf(random, options.scenario ?? (options.faults === undefined ? undefined : 'busy'));
   const { shape, stormMs } = scenario;
   const cluster = new Cluster(world, shape, options.change ?? (() => undefined));
   const nemesis = new Nemesis(cluster, world.random(), scenario.kind === 'one crash' ? [] : options.faults);
-  const timeliness = scenario.kind === 'one crash' ? new Timeliness(cluster, world.random()) : undefined;
+  const timeliness =
+    scenario.kind === 'one crash' ? new Timeliness(cluster, world.random(), shape.flow ?? {}) : undefined;
   const { witness } = cluster;
   const clients = new SimClients({
     ...{ world, witness, nodes: () => cluster.nodes },
@@ -99,7 +102,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
  * which partitions are sealed, with faults and work far apart. `one crash`: a node dies in fair weather, and what it did
  * must go on elsewhere in time.
  */
-interface Scenario {
+export interface Scenario {
   readonly kind: 'storm' | 'busy' | 'long' | 'one crash';
   readonly shape: ClusterShape;
   readonly stormMs: number;

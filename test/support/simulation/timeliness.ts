@@ -1,10 +1,14 @@
 /**
  * One node dies, and nothing else is wrong: its shards must answer again, and its runs run again, in the promised time.
- * Shards are asked from the other nodes again and again; whoever does not own one says so.
+ * Shards are asked from the other nodes again and again; whoever does not own one says so. While others use all that a limit
+ * of its queue or its key allows, a job waits for them, as any other does.
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
+import { defaultMaxRunningPerKey } from '../../../src/domain/flow-rule.ts';
+import type { FlowRule } from '../../../src/domain/flow-rule.ts';
 import { isTerminal } from '../../../src/domain/job.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
 import { composeJobId } from '../../../src/domain/job-id.ts';
 import type { Cluster } from './cluster.ts';
 import type { Execution } from './executions.ts';
@@ -13,19 +17,24 @@ import { epochMs } from './host.ts';
 const shardsAnswerWithinMs = 15_000;
 const runsAgainWithinMs = 20_000;
 const probeEveryMs = 250;
+/** A place that got free in one shard goes to another one. */
+const placeMovesMs = 1_000;
 /** Longer than what is measured: nobody else takes its place. */
 const downMs = 60_000;
 
 export class Timeliness {
   readonly #cluster: Cluster;
   readonly #random: Random;
+  readonly #rule: FlowRule;
   readonly #silent = new Set<number>();
-  #lost: readonly Execution[] = [];
+  /** Jobs that ran there, and jobs that waited, wherever. */
+  #owed: readonly JobId[] = [];
   #crashedMs = 0;
 
-  constructor(cluster: Cluster, random: Random) {
+  constructor(cluster: Cluster, random: Random, rule: FlowRule) {
     this.#cluster = cluster;
     this.#random = random;
+    this.#rule = rule;
   }
 
   plan(atMs: number): void {
@@ -36,25 +45,42 @@ export class Timeliness {
 
   check(): void {
     const { world, executions, records } = this.#cluster;
-    for (const { runId, jobId } of this.#lost) {
+    for (const jobId of this.#owed) {
       const again = executions.of(jobId).find(({ startedMs }) => startedMs > this.#crashedMs);
       const record = records.newest(jobId);
       const endedAtMs = record !== undefined && isTerminal(record.state) ? record.updatedAtMs - epochMs : Infinity;
       const wentOnMs = Math.min(again?.startedMs ?? Infinity, endedAtMs);
-      if (wentOnMs - this.#crashedMs <= runsAgainWithinMs) continue;
+      const couldMs = wentOnMs - this.#crashedMs - this.#crowdedMs(jobId, wentOnMs);
+      if (couldMs <= runsAgainWithinMs) continue;
       world.violation(
         9,
-        `the job of ${runId} went on ${String(Math.round(wentOnMs - this.#crashedMs))} ms after its node had died`,
+        `${jobId} went on ${String(Math.round(wentOnMs - this.#crashedMs))} ms after a node had died, ${String(Math.round(couldMs))} ms of them with room`,
       );
     }
   }
 
+  /** How long, from the crash until then, others used all that the limits of the job allow. */
+  #crowdedMs(jobId: JobId, untilMs: number): number {
+    const { executions, records } = this.#cluster;
+    const key = records.newest(jobId)?.spec.concurrencyKey;
+    const { maxRunning = Infinity, maxRunningPerKey = defaultMaxRunningPerKey } = this.#rule;
+    const others = executions.all().filter((one) => one.jobId !== jobId);
+    const ofKey = others.filter((one) => key !== undefined && records.newest(one.jobId)?.spec.concurrencyKey === key);
+    let crowdedMs = 0;
+    for (let atMs = this.#crashedMs; atMs < Math.min(untilMs, this.#cluster.world.nowMs); atMs += probeEveryMs) {
+      if (running(others, atMs) >= maxRunning || running(ofKey, atMs) >= maxRunningPerKey) crowdedMs += probeEveryMs;
+    }
+    return crowdedMs;
+  }
+
   #strike(): void {
-    const { world, server, nodes, executions } = this.#cluster;
+    const { world, server, nodes, executions, records } = this.#cluster;
     const index = Math.floor(this.#random() * nodes.length);
     const { name } = nodes[index]?.host ?? { name: '' };
     this.#crashedMs = world.nowMs;
-    this.#lost = executions.all().filter(({ host, endedMs }) => host === name && endedMs === undefined);
+    const lost = executions.all().filter(({ host, endedMs }) => host === name && endedMs === undefined);
+    const waiting = records.all().filter(({ state }) => state === 'QUEUED');
+    this.#owed = [...new Set([...lost.map(({ jobId }) => jobId), ...waiting.map(({ id }) => id)])];
     for (const shard of server.shardsOf(name)) this.#silent.add(shard);
     this.#cluster.crash(index, downMs);
     this.#probe();
@@ -85,4 +111,9 @@ export class Timeliness {
       this.#probe();
     });
   }
+}
+
+function running(executions: readonly Execution[], atMs: number): number {
+  return executions.filter(({ startedMs, endedMs = Infinity }) => startedMs <= atMs && atMs < endedMs + placeMovesMs)
+    .length;
 }
