@@ -7,6 +7,7 @@ import { ensureWanted, onAbort } from './abort.ts';
 import { answerOf, answerReader } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { errorOfCall, notConnected, notSayable, unreadable } from './client-error.ts';
+import { deadlineAfter } from './deadline.ts';
 import { uploadCall } from './upload-call.ts';
 
 export interface ConnectionOptions {
@@ -18,11 +19,12 @@ export interface ConnectionOptions {
   readonly token?: string;
   /** Largest answer; default 32 MiB. */
   readonly maxReceiveBytes?: number;
-  /** Deadline of a call that names none; default 15,000. */
+  /** Deadline of a call that names none, at most 24 days; default 15,000. */
   readonly timeoutMs?: number;
 }
 
 export interface CallSettings {
+  /** More than 24 days, Infinity too, is 24 days. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** W3C traceparent, handed to the handler. */
@@ -67,7 +69,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     const { signal } = settings;
     ensureSayable(method, request);
     ensureWanted(signal);
-    const deadline = Date.now() + (settings.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
+    const deadline = deadlineAfter(settings.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     if (channel.getConnectivityState(true) !== connectivityState.READY)
       await connected(channel, options.address, deadline, signal);
     const answer = await new Promise<Answer<Response>>((resolve, reject) => {
@@ -97,7 +99,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
   ): AsyncGenerator<Response, void> {
     const { signal, timeoutMs } = settings;
     ensureSayable(method, request);
-    const untilMs = Date.now() + (timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
+    const untilMs = deadlineAfter(timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
     await connected(channel, options.address, untilMs, signal);
     const call: ClientReadableStream<Answer<Response>> = client.makeServerStreamRequest(
       method.path,
@@ -105,7 +107,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
       answerReader(method),
       request,
       metadataOf(settings, options.token),
-      timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
+      timeoutMs === undefined ? {} : { deadline: deadlineAfter(timeoutMs) },
     );
     const stopListening = onAbort(signal, () => call.cancel());
     streams.add(call);
@@ -133,7 +135,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
 function createUpload(client: Client, options: ConnectionOptions, codec: StatusCodec): Connection['upload'] {
   return async (method, messages, settings) => {
     const { signal } = settings;
-    const deadline = Date.now() + settings.timeoutMs;
+    const deadline = deadlineAfter(settings.timeoutMs);
     await connected(client.getChannel(), options.address, deadline, signal);
     const metadata = metadataOf(settings, options.token);
     const upload = uploadCall(client, { method, messages, metadata, deadline, signal });

@@ -1,6 +1,7 @@
 /** Repeats what may be repeated: bounded in number, with full jitter, never sooner than the gateway asks. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelledBy, TroupeClientError } from './client-error.ts';
+import { timeoutMaxMs } from './deadline.ts';
 
 export interface RetryOptions {
   /** Tries, the first included; 1: none is repeated. Default 5. */
@@ -25,7 +26,7 @@ export interface Backoff {
 export function createBackoff(options: RetryOptions, random: () => number = Math.random): Backoff {
   const { maxAttempts = 5, initialMs = 100, maxMs = 5_000 } = options;
   const delayMs = (attempt: number, retryAfterMs = 0): number =>
-    retryAfterMs + random() * Math.min(maxMs, initialMs * 2 ** (attempt - 1));
+    Math.min(retryAfterMs + random() * Math.min(maxMs, initialMs * 2 ** (attempt - 1)), timeoutMaxMs);
   return {
     maxAttempts,
     delayMs,

@@ -155,6 +155,24 @@ describe('deadlines', () => {
     expect(response).toBeDefined();
   });
 
+  it.each([Infinity, Number.MAX_SAFE_INTEGER, 30 * 86_400_000])('our client may wait %d ms', async (timeoutMs) => {
+    const client = edge.client({ timeoutMs });
+    const { jobId } = await client.submit('test.echo', 1, { timeoutMs });
+    expect(await client.get(jobId, { timeoutMs })).toMatchObject({ id: jobId });
+    const input = Buffer.from('{}');
+    const source = {
+      bytes: input.length,
+      open: async function* () {
+        yield input;
+      },
+    };
+    expect(await client.submitStream('test.echo', source, { timeoutMs })).toMatchObject({ state: 'QUEUED' });
+    await expect(edge.client().get(jobId, { timeoutMs: NaN })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      violations: [{ field: 'timeoutMs' }],
+    });
+  });
+
   it('a call that waits past its deadline is answered, and what was not sent is not stored', async () => {
     const stored = edge.records.size;
     let release: () => void = () => undefined;
