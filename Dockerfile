@@ -49,6 +49,8 @@ COPY --from=build /troupe/build/package /opt/troupe/node_modules/troupe
 FROM scratch AS cluster
 COPY --from=assembled / /
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin NODE_ENV=production
+# glibc: few arenas, and thresholds that do not grow, so that a peak of large answers is given back when it is over.
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 LABEL org.opencontainers.image.title="Troupe" \
       org.opencontainers.image.description="An actor-model cluster that runs CPU-heavy jobs: gateway, node and schema migration." \
       org.opencontainers.image.licenses="Apache-2.0"

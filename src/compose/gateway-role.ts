@@ -67,7 +67,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
     },
   });
   const { host, port, tls, insecure, reflection, payloadMaxBytes } = config.gateway;
-  const { jobsInFlightMax, bytesInFlightMax, watchesMax } = config.gateway;
+  const { jobsInFlightMax, bytesInFlightMax, sendBytesMax, watchesMax } = config.gateway;
   const gateway = createGateway({
     useCases,
     host,
@@ -76,6 +76,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
       payloadMaxBytes,
       maxJobsInFlight: jobsInFlightMax,
       maxBytesInFlight: bytesInFlightMax,
+      maxSendBytes: sendBytesMax,
       maxWatches: watchesMax,
     },
     reflection,

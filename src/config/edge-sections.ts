@@ -59,6 +59,12 @@ export const gatewaySection = z.strictObject({
     unit: 'bytes',
     consequence: 'They are held in memory; past it submits are refused with RESOURCE_EXHAUSTED and RetryInfo.',
   }),
+  sendBytesMax: key(wholeNumber(8 * 1_048_576, 64 * 1_073_741_824).default(128 * 1_048_576), {
+    meaning: 'Answers, pieces of streams and parts of downloads that clients have not read yet, together.',
+    unit: 'bytes',
+    consequence:
+      'They are held in memory; past it reads and streams are refused with RESOURCE_EXHAUSTED and RetryInfo, downloads at 60 % of it (1 MiB each).',
+  }),
   watchesMax: key(wholeNumber(1, 1_000_000).default(10_000), {
     meaning: 'Watches open at once.',
     unit: 'streams',

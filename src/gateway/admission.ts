@@ -1,9 +1,11 @@
 /** How much one process takes on at a time; past it callers are sent away at once, with the time to come back. */
 import type { Clock, Random, Telemetry } from '../application/ports/runtime.ts';
+import { payloadPartBytes } from '../application/ports/payload-store.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { RateMeter } from '../domain/rate-meter.ts';
 import { retryAfterMs } from '../domain/retry-after.ts';
 import { gauges } from '../domain/measures.ts';
+import type { SendBudget } from './send-budget.ts';
 
 export interface AdmissionLimits {
   /** Jobs of submits that are not answered yet. */
@@ -22,18 +24,27 @@ export interface Admission {
     open: () => AsyncIterable<Item>,
     toMessage: (item: Item) => Message,
   ): AsyncGenerator<Message, void>;
+  /** A watch that holds a part of a payload for as long as it lasts, whatever its client has read. */
+  download<Item, Message>(
+    open: () => AsyncIterable<Item>,
+    toMessage: (item: Item) => Message,
+  ): AsyncGenerator<Message, void>;
   readonly jobs: () => number;
   readonly watches: () => number;
 }
+
+/** Of the budget: the rest is for the pieces that they send, and for all other answers, however slowly downloads are read. */
+const downloadsShare = 0.6;
 
 export interface AdmissionParts {
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: AdmissionLimits;
+  readonly budget: SendBudget;
 }
 
-export function createAdmission({ telemetry, limits, ...runtime }: AdmissionParts): Admission {
+export function createAdmission({ telemetry, limits, budget, ...runtime }: AdmissionParts): Admission {
   const jobs = new Quota('jobs', limits.maxJobs, runtime);
   const bytes = new Quota('bytes', limits.maxBytes, runtime);
   const watches = new Quota('watches', limits.maxWatches, runtime);
@@ -43,6 +54,18 @@ export function createAdmission({ telemetry, limits, ...runtime }: AdmissionPart
   });
   const watchesGauge = telemetry.gauge({ ...gauges.gatewayWatchesOpen, help: 'Open watches.' });
   watchesGauge.set(0);
+
+  const watch: Admission['watch'] = async function* (open, toMessage) {
+    watches.check(1);
+    watches.take(1);
+    watchesGauge.set(watches.used);
+    try {
+      for await (const item of open()) yield toMessage(item);
+    } finally {
+      watches.giveBack(1);
+      watchesGauge.set(watches.used);
+    }
+  };
 
   return {
     async submit(load, work) {
@@ -60,15 +83,14 @@ export function createAdmission({ telemetry, limits, ...runtime }: AdmissionPart
         jobsGauge.set(jobs.used);
       }
     },
-    async *watch(open, toMessage) {
-      watches.check(1);
-      watches.take(1);
-      watchesGauge.set(watches.used);
+    watch,
+    async *download(open, toMessage) {
+      budget.ensureRoom(downloadsShare);
+      const release = budget.hold(payloadPartBytes);
       try {
-        for await (const item of open()) yield toMessage(item);
+        yield* watch(open, toMessage);
       } finally {
-        watches.giveBack(1);
-        watchesGauge.set(watches.used);
+        release();
       }
     },
     jobs: () => jobs.used,

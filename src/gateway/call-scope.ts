@@ -9,7 +9,6 @@ import type {
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
-  ServerWritableStream,
 } from '@grpc/grpc-js';
 import type { CallContext } from '../application/call-context.ts';
 import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
@@ -18,6 +17,9 @@ import { TroupeError } from '../domain/errors.ts';
 import { defaultTenant } from '../domain/queue.ts';
 import { arriving } from './arriving-messages.ts';
 import { readable } from './readable-requests.ts';
+import { pump } from './pump.ts';
+import type { PumpParts } from './pump.ts';
+import type { SendBudget } from './send-budget.ts';
 import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 import { counters, histograms } from '../domain/measures.ts';
 
@@ -26,12 +28,17 @@ export interface CallScope {
     method: string,
     handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
   ): handleUnaryCall<Request, Init<Response>>;
+  /** The same for a call that changes nothing: where its answer has no room it is refused, though all is done. */
+  read<Request, Response>(
+    method: string,
+    handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
+  ): handleUnaryCall<Request, Init<Response>>;
   /** Reads as fast as `handle` takes the messages, and fails the call when none comes in time. */
   upload<Request, Response>(
     method: string,
     handle: (messages: AsyncIterable<Request>, context: CallContext) => Promise<Init<Response>>,
   ): handleClientStreamingCall<Request, Init<Response>>;
-  /** Writes as fast as the client reads, and stops the source when the client has gone. */
+  /** Writes as fast as the client reads, within the budget, and stops the source when the client has gone. */
   stream<Request, Response>(
     method: string,
     handle: (request: Request, context: CallContext) => AsyncIterable<Init<Response>>,
@@ -48,6 +55,7 @@ export interface CallScope {
 }
 
 export interface CallScopeParts {
+  readonly budget: SendBudget;
   readonly mapper: StatusMapper;
   readonly clock: Clock;
   readonly log: Logger;
@@ -65,7 +73,7 @@ const bearerPattern = /^bearer +[\x21-\x7e]{1,512}$/i;
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export function createCallScope(parts: CallScopeParts): CallScope {
-  const { clock, telemetry } = parts;
+  const { clock, telemetry, budget } = parts;
   const streams = new Set<AbortController>();
   /** Of each unary call under way, what fails it. */
   const calls = new Set<(error: unknown) => void>();
@@ -96,10 +104,19 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     };
   }
 
+  const read: CallScope['read'] = (method, handle) =>
+    unary(method, async (request, context) => {
+      budget.ensureRoom();
+      const answer = await handle(request, context);
+      budget.ensureRoom();
+      return answer;
+    });
+
   const hold = createHold(streams, requests, failureOf);
+  const pumping = ({ signal }: HeldContext): PumpParts => ({ budget, clock, signal });
 
   const stream: CallScope['stream'] = (method, handle) => (call) => {
-    hold(call, method, async (context) => pump(call, handle(readable(call.request), context), context.signal), {
+    hold(call, method, async (context) => pump(call, handle(readable(call.request), context), pumping(context)), {
       done: (_, last) => call.end(last),
       failed: (failure) => call.emit('error', failure),
     });
@@ -107,7 +124,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
 
   const duplex: CallScope['duplex'] = (method, handle) => (call) => {
     const serve = async (context: HeldContext): Promise<void> =>
-      pump(call, handle(arriving(call, context.signal, clock), context), context.signal);
+      pump(call, handle(arriving(call, context.signal, clock), context), pumping(context));
     hold(call, method, serve, {
       done: (_, last) => call.end(last),
       failed: (failure) => call.emit('error', failure),
@@ -129,7 +146,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
     for (const fail of calls) fail(new TroupeError('OUTCOME_UNKNOWN', { message: 'the gateway stopped meanwhile' }));
   }
 
-  return { unary, upload, stream, duplex, endStreams, cutCalls };
+  return { unary, read, upload, stream, duplex, endStreams, cutCalls };
 }
 
 type HeldContext = CallContext & { readonly signal: AbortSignal };
@@ -194,39 +211,6 @@ function instruments(telemetry: Telemetry): { readonly requests: Counter; readon
       help: 'Duration of unary calls inside the gateway.',
     }),
   };
-}
-
-type Writing<Response> = Pick<ServerWritableStream<unknown, Init<Response>>, 'write'> & NodeJS.EventEmitter;
-
-/** Rejects with the reason of the signal, whatever the source makes of it: a stream that was cut is not one that has ended. */
-async function pump<Response>(
-  call: Writing<Response>,
-  source: AsyncIterable<Init<Response>>,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    for await (const message of source) {
-      if (signal.aborted) break;
-      if (!call.write(message)) await drained(call, signal);
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-  signal.throwIfAborted();
-}
-
-/** Until the client has read what was written, or has gone. */
-function drained(call: NodeJS.EventEmitter, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const over = (): void => {
-      call.off('drain', over);
-      signal.removeEventListener('abort', over);
-      resolve();
-    };
-    call.once('drain', over);
-    signal.addEventListener('abort', over);
-    if (signal.aborted) over();
-  });
 }
 
 /** The tenant is the one of the open gateway: there are no tokens yet that could name another. */

@@ -9,19 +9,16 @@ import type { ServiceParts } from './service-parts.ts';
 export function clusterService({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   const { seeCluster, steerCluster, watchTree } = useCases;
   return {
-    ListNodes: scope.unary<wire.ListNodesRequest, wire.ListNodesResponse>('ListNodes', async (_request, context) => ({
+    ListNodes: scope.read<wire.ListNodesRequest, wire.ListNodesResponse>('ListNodes', async (_request, context) => ({
       nodes: (await seeCluster.nodes(context)).map(toNode),
     })),
 
-    ListShards: scope.unary<wire.ListShardsRequest, wire.ListShardsResponse>(
-      'ListShards',
-      async (_request, context) => {
-        const { shards, silentNodes } = await seeCluster.shards(context);
-        return { shards: shards.map(toShard), silentNodes };
-      },
-    ),
+    ListShards: scope.read<wire.ListShardsRequest, wire.ListShardsResponse>('ListShards', async (_request, context) => {
+      const { shards, silentNodes } = await seeCluster.shards(context);
+      return { shards: shards.map(toShard), silentNodes };
+    }),
 
-    GetTree: scope.unary<wire.GetTreeRequest, wire.GetTreeResponse>('GetTree', async (request, context) => {
+    GetTree: scope.read<wire.GetTreeRequest, wire.GetTreeResponse>('GetTree', async (request, context) => {
       const { actors, omitted } = await seeCluster.tree(context, request);
       return { actors: actors.map(toActor), omitted };
     }),
@@ -35,11 +32,11 @@ export function clusterService({ useCases, scope, admission }: ServiceParts): Un
         ),
     ),
 
-    Inspect: scope.unary<wire.InspectRequest, wire.InspectResponse>('Inspect', async (request, context) =>
+    Inspect: scope.read<wire.InspectRequest, wire.InspectResponse>('Inspect', async (request, context) =>
       toInspection(await seeCluster.inspect(context, request)),
     ),
 
-    ListDeadLetters: scope.unary<wire.ListDeadLettersRequest, wire.ListDeadLettersResponse>(
+    ListDeadLetters: scope.read<wire.ListDeadLettersRequest, wire.ListDeadLettersResponse>(
       'ListDeadLetters',
       async (request, context) => toDeadLetters(await seeCluster.deadLetters(context, request)),
     ),

@@ -3,8 +3,8 @@
  * `/metrics` (Prometheus text).
  */
 import { createServer } from 'node:http';
-import type { ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { listenError } from './listen-error.ts';
 
 export interface Readiness {
@@ -27,13 +27,19 @@ export interface HttpEdge {
   stop(): Promise<void>;
 }
 
-/** Probes are short; whoever dawdles is cut. */
+/** Probes are short; whoever dawdles is cut, also one that does not read its answer. */
 const requestTimeoutMs = 10_000;
+const lookEveryMs = 2_000;
+const connectionsMax = 256;
 
 export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
   const { host } = options;
   const server = createServer(
-    { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs },
+    {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: lookEveryMs,
+    },
     (request, response) => {
       const path = (request.url ?? '/').split('?')[0] ?? '/';
       if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -45,7 +51,8 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
       });
     },
   );
-  server.maxConnections = 256;
+  server.setTimeout(requestTimeoutMs);
+  makeRoomForNewest(server);
 
   async function answer(path: string, response: ServerResponse): Promise<void> {
     switch (path) {
@@ -86,6 +93,22 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * Past the limit the oldest connection goes, not the new one: a probe asks as soon as it is connected and is answered in
+ * milliseconds, so that however many dawdle, the next probe gets through.
+ */
+function makeRoomForNewest(server: Server): void {
+  const oldestFirst = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    oldestFirst.add(socket);
+    socket.once('close', () => oldestFirst.delete(socket));
+    const [oldest] = oldestFirst;
+    if (oldestFirst.size <= connectionsMax || oldest === undefined) return;
+    oldestFirst.delete(oldest);
+    oldest.destroy();
+  });
 }
 
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {

@@ -2,40 +2,102 @@
  * What grpc-js offers no option for, done where its server takes a stream. The one place that knows its insides, of this
  * server object alone; it says at the start when they are no longer what they were.
  */
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream, ServerOptions } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
+import type { SendBudget } from './send-budget.ts';
 
 type TakeStream = (interceptors: readonly unknown[], stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 interface Insides {
   _streamHandler: TakeStream;
+  /** Of node:http2. */
+  readonly commonServerOptions: ServerOptions;
 }
 
 /** To be called before the server is bound. */
-export function guardStreams(server: Server): void {
+export function guardStreams(server: Server, budget: SendBudget): void {
   const insides = insidesOf(server);
+  Object.assign(insides.commonServerOptions, hardResetLimit);
+  const resets = new ResetWatch();
   const take = insides._streamHandler;
   insides._streamHandler = (interceptors, stream, headers) => {
     shortenTimeout(headers);
+    countBytes(stream, budget);
+    resets.watch(stream);
     take.call(server, interceptors, stream, headers);
   };
 }
 
 function insidesOf(server: Server): Insides {
   const insides = server as unknown as Partial<Insides>;
-  if (typeof insides._streamHandler !== 'function') throw new Error('grpc-js takes streams in another way now');
+  if (typeof insides._streamHandler !== 'function' || typeof insides.commonServerOptions !== 'object')
+    throw new Error('grpc-js takes streams in another way now');
   return insides as Insides;
 }
 
 /** grpc-js counts milliseconds in 32 bits: past 24.8 days a deadline would be over at once. No call of ours takes a day. */
 const timeoutMaxHours = 24 * 24;
 const timeoutHeader = 'grpc-timeout';
-const unitsPerHour: Readonly<Record<string, number>> = { H: 1, M: 60, S: 3_600, m: 3_600_000, u: 3.6e9, n: 3.6e12 };
+const unitsPerHour: ReadonlyMap<string, number> = new Map([
+  ['H', 1],
+  ['M', 60],
+  ['S', 3_600],
+  ['m', 3_600_000],
+  ['u', 3.6e9],
+  ['n', 3.6e12],
+]);
 
 /** A timeout that is too long becomes the longest; what is none is left to the server to refuse. */
 export function shortenTimeout(headers: IncomingHttpHeaders): void {
   const [, amount, unit = ''] = /^(\d{1,8})\s*([HMSmun])$/.exec(String(headers[timeoutHeader])) ?? [];
-  const perHour = unitsPerHour[unit];
+  const perHour = unitsPerHour.get(unit);
   if (amount === undefined || perHour === undefined) return;
   if (Number(amount) / perHour > timeoutMaxHours) headers[timeoutHeader] = `${String(timeoutMaxHours)}H`;
+}
+
+/** From when a message is written until it has left for the network, or the stream is over. */
+function countBytes(stream: ServerHttp2Stream, budget: SendBudget): void {
+  const write = stream.write.bind(stream) as (bytes: Uint8Array, left: (error?: Error | null) => void) => boolean;
+  const held = new Set<() => void>();
+  stream.write = (bytes: Uint8Array, left: unknown): boolean => {
+    const release = budget.hold(bytes.byteLength);
+    held.add(release);
+    return write(bytes, (error) => {
+      held.delete(release);
+      release();
+      if (typeof left === 'function') (left as (error?: Error | null) => void)(error);
+    });
+  };
+  stream.once('close', () => {
+    for (const release of held) release();
+  });
+}
+
+/**
+ * Cancelled calls of one connection: a burst, then so many in a second. Past it the connection is drained: its calls get
+ * their answers, and the next ones come over a new one. nghttp2 by itself breaks it off in the middle, with an error for
+ * every call on it; its limit lies far above, for those who do not drain.
+ */
+const resetBurst = 1_000;
+const resetsPerSecond = 33;
+const hardResetLimit = { streamResetBurst: 20_000, streamResetRate: 1_000 };
+
+class ResetWatch {
+  readonly #allowances = new WeakMap<Http2Session, { left: number; atMs: number }>();
+
+  watch(stream: ServerHttp2Stream): void {
+    const { session } = stream;
+    stream.once('close', () => {
+      if (stream.rstCode === constants.NGHTTP2_CANCEL && session !== undefined && !session.closed) this.#count(session);
+    });
+  }
+
+  #count(session: Http2Session): void {
+    const nowMs = performance.now();
+    const { left, atMs } = this.#allowances.get(session) ?? { left: resetBurst, atMs: nowMs };
+    const refilled = Math.min(resetBurst, left + ((nowMs - atMs) / 1_000) * resetsPerSecond);
+    this.#allowances.set(session, { left: refilled - 1, atMs: nowMs });
+    if (refilled < 1) session.close();
+  }
 }

@@ -30,7 +30,7 @@ export function payloadMethods({ useCases, scope, admission }: ServiceParts): Un
     DownloadPayload: scope.stream<wire.DownloadPayloadRequest, wire.DownloadPayloadResponse>(
       'DownloadPayload',
       ({ jobId, payload, offset }, context) =>
-        admission.watch(
+        admission.download(
           () => useCases.downloadPayload(context, { jobId, which: choiceOf(payload), offset }),
           ({ offset: at, bytes, whole }) => ({
             summary: whole && { size: whole.bytes, sha256: whole.sha256, json: whole.encoding === 'json' },

@@ -13,6 +13,7 @@ import { connectionOptions, createListener } from './grpc-listener.ts';
 import type { GrpcListener, ListenerOptions } from './grpc-listener.ts';
 import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
+import { createSendBudget } from './send-budget.ts';
 import { scalerService } from './scaler-service.ts';
 import { createStatusMapper } from './status-mapper.ts';
 
@@ -24,18 +25,21 @@ export interface ScalerOptions extends ListenerOptions {
 }
 
 const messageMaxBytes = 65_536;
+/** Its answers are a few numbers. */
+const sendMaxBytes = 8 * 1_048_576;
 const callsMax = 512;
 
 export function createScaler(options: ScalerOptions): GrpcListener {
   const { demand, telemetry, clock, log, streamsMax = 256 } = options;
   const mapper = createStatusMapper(createStatusCodec(loadContract()));
-  const scope = createCallScope({ mapper, clock, log, telemetry });
+  const budget = createSendBudget(sendMaxBytes, telemetry);
+  const scope = createCallScope({ mapper, clock, log, telemetry, budget });
   const server = new Server({
     ...connectionOptions,
     'grpc.max_receive_message_length': messageMaxBytes,
     'grpc.max_concurrent_streams': callsMax,
   });
-  guardStreams(server);
+  guardStreams(server, budget);
   server.addService(tolerant(loadExternalScaler()), scalerService({ demand, scope, telemetry, streamsMax }));
   return createListener('scaler', options, { server, scope, underWay: () => ({}) });
 }

@@ -16,6 +16,7 @@ import type { GrpcListener, ListenerOptions } from './grpc-listener.ts';
 import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
 import { reflectionService } from './reflection.ts';
+import { createSendBudget } from './send-budget.ts';
 import { jobsService, queuesService } from './services.ts';
 import { createStatusMapper } from './status-mapper.ts';
 
@@ -28,6 +29,8 @@ export interface GatewayLimits {
   readonly maxBytesInFlight?: number;
   /** Open watches; default 10,000. */
   readonly maxWatches?: number;
+  /** Bytes held for clients that have not read them yet; default 128 MiB. */
+  readonly maxSendBytes?: number;
   /** Calls under way on one connection, watches included; default 1,000. */
   readonly maxConcurrentStreams?: number;
 }
@@ -86,9 +89,10 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const { limits, log, telemetry, clock, random, useCases } = options;
   const contract = loadContract();
   const mapper = createStatusMapper(createStatusCodec(contract));
-  const scope = createCallScope({ mapper, clock, log, telemetry });
+  const budget = createSendBudget(limits.maxSendBytes ?? 128 * 1_048_576, telemetry);
+  const scope = createCallScope({ mapper, clock, log, telemetry, budget });
   const admission = createAdmission({
-    ...{ telemetry, clock, random },
+    ...{ telemetry, clock, random, budget },
     limits: {
       maxJobs: limits.maxJobsInFlight ?? 20_000,
       maxBytes: limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576),
@@ -100,7 +104,7 @@ function buildServer(options: GatewayOptions): BuiltServer {
     'grpc.max_receive_message_length': limits.payloadMaxBytes + envelopeMaxBytes,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams ?? 1_000,
   });
-  guardStreams(server);
+  guardStreams(server, budget);
   const parts = { useCases, scope, admission, mapper };
   server.addService(tolerant(contract.jobs), jobsService(parts));
   server.addService(tolerant(contract.queues), queuesService(parts));

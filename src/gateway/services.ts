@@ -40,11 +40,11 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
       };
     }),
 
-    GetJob: scope.unary<wire.GetJobRequest, wire.GetJobResponse>('GetJob', async (request, context) => ({
+    GetJob: scope.read<wire.GetJobRequest, wire.GetJobResponse>('GetJob', async (request, context) => ({
       job: toJob(await useCases.getJob(context, request.jobId, { explain: request.explain }), { history: true }),
     })),
 
-    ListJobs: scope.unary<wire.ListJobsRequest, wire.ListJobsResponse>('ListJobs', async (request, context) => {
+    ListJobs: scope.read<wire.ListJobsRequest, wire.ListJobsResponse>('ListJobs', async (request, context) => {
       const { records, nextPageToken } = await useCases.listJobs(context, fromListRequest(request));
       return { jobs: records.map((record) => toJob({ record })), nextPageToken };
     }),
@@ -90,7 +90,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
       ),
     ),
 
-    GetJobLog: scope.unary<wire.GetJobLogRequest, wire.GetJobLogResponse>('GetJobLog', async (request, context) => ({
+    GetJobLog: scope.read<wire.GetJobLogRequest, wire.GetJobLogResponse>('GetJobLog', async (request, context) => ({
       log: toLog(await useCases.getJobLog(context, request.jobId)),
     })),
   };
@@ -113,16 +113,16 @@ export function queuesService({ useCases: { queues }, scope }: ServiceParts): Un
       },
     ),
 
-    GetQueue: scope.unary<wire.GetQueueRequest, wire.GetQueueResponse>('GetQueue', async (request, context) => ({
+    GetQueue: scope.read<wire.GetQueueRequest, wire.GetQueueResponse>('GetQueue', async (request, context) => ({
       queue: toQueue(await queues.get(context, request.name)),
     })),
 
-    GetQueueStats: scope.unary<wire.GetQueueStatsRequest, wire.GetQueueStatsResponse>(
+    GetQueueStats: scope.read<wire.GetQueueStatsRequest, wire.GetQueueStatsResponse>(
       'GetQueueStats',
       async (request, context) => ({ stats: toQueueStats(await queues.stats(context, request.name)) }),
     ),
 
-    ListQueues: scope.unary<wire.ListQueuesRequest, wire.ListQueuesResponse>('ListQueues', async (request, context) => {
+    ListQueues: scope.read<wire.ListQueuesRequest, wire.ListQueuesResponse>('ListQueues', async (request, context) => {
       const page = await queues.list(context, request);
       return { queues: page.queues.map(toQueue), nextPageToken: page.nextPageToken };
     }),

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect as connectTo, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -338,6 +338,30 @@ describe('http edge', () => {
     expect((await get('/other')).status).toBe(404);
     expect((await get('/healthz', { method: 'POST' })).status).toBe(405);
     await http.stop();
+  });
+
+  it('answers probes however many connections dawdle', async () => {
+    const http = createHttpEdge({
+      host: '127.0.0.1',
+      port: 0,
+      health: () => ({ ready: true, reasons: [] }),
+      metrics: async () => ({ contentType: 'text/plain', body: '' }),
+    });
+    const { port } = await http.start();
+    const dawdling = Array.from({ length: 400 }, () => {
+      const socket = connectTo({ host: '127.0.0.1', port });
+      socket.on('error', () => undefined);
+      socket.once('connect', () => socket.write('GET /healthz HTTP/1.1\r\nhost:'));
+      return socket;
+    });
+    await Promise.all(dawdling.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    for (let n = 0; n < 30; n += 1) {
+      const answer = await fetch(`http://127.0.0.1:${String(port)}/healthz`, { headers: { connection: 'close' } });
+      expect(answer.status).toBe(200);
+    }
+    await until('no more than 256 are kept', () => dawdling.filter((socket) => !socket.destroyed).length <= 256);
+    await http.stop();
+    for (const socket of dawdling) socket.destroy();
   });
 
   it('says which port is taken', async () => {

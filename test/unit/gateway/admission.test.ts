@@ -1,14 +1,19 @@
 /** How much one gateway takes on, and when it asks those to come back whom it sends away. */
 import { describe, expect, it } from 'vitest';
 import { createAdmission } from '../../../src/gateway/admission.ts';
+import { createSendBudget } from '../../../src/gateway/send-budget.ts';
 import { createManualClock } from '../application/manual-clock.ts';
 import { natsTestTelemetry } from '../../support/nats.ts';
 
+const sendMaxBytes = 3 * 1_048_576;
 const limits = { maxJobs: 100, maxBytes: 1_000, maxWatches: 2 };
 
 function setUp(random = 0) {
   const clock = createManualClock();
-  const admission = createAdmission({ telemetry: natsTestTelemetry, clock, random: () => random, limits });
+  const admission = createAdmission({
+    ...{ telemetry: natsTestTelemetry, clock, random: () => random, limits },
+    budget: createSendBudget(sendMaxBytes, natsTestTelemetry),
+  });
   /** A submit that is under way until its `end` is called. */
   function begin(jobs: number, bytes = 0) {
     const over = Promise.withResolvers<undefined>();
@@ -83,5 +88,22 @@ describe('a gateway', () => {
     const next = open();
     expect(await next.next()).toEqual({ value: 1, done: false });
     expect(admission.watches()).toBe(2);
+  });
+});
+
+describe('downloads', () => {
+  it('hold a part each, and leave room for other answers', async () => {
+    const { admission } = setUp();
+    async function* forEver(): AsyncGenerator<number, void> {
+      for (;;) yield 1;
+    }
+    const open = [1, 2].map(() => admission.download(forEver, (item) => item));
+    for (const each of open) await each.next();
+    const refused = admission.download(forEver, (item) => item);
+    await expect(refused.next()).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await open[0]?.return();
+    expect(admission.watches()).toBe(1);
+    const next = admission.download(forEver, (item) => item);
+    expect(await next.next()).toMatchObject({ value: 1 });
   });
 });

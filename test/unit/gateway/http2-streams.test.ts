@@ -1,5 +1,7 @@
 import { Server } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
+import { createSendBudget } from '../../../src/gateway/send-budget.ts';
+import { natsTestTelemetry } from '../../support/nats.ts';
 import { guardStreams, shortenTimeout } from '../../../src/gateway/http2-streams.ts';
 
 it.each([
@@ -27,5 +29,5 @@ it('leaves a call alone that names none', () => {
 });
 
 it('finds in this version of grpc-js what it takes hold of', () => {
-  expect(() => guardStreams(new Server())).not.toThrow();
+  expect(() => guardStreams(new Server(), createSendBudget(1, natsTestTelemetry))).not.toThrow();
 });

@@ -1,0 +1,55 @@
+/** From a source into a stream: a message at a time, the next one when the last has left, and none past the budget. */
+import type { Clock } from '../application/ports/runtime.ts';
+import { TroupeError } from '../domain/errors.ts';
+import type { SendBudget } from './send-budget.ts';
+
+export interface Outgoing<Message> {
+  write(message: Message, left: (error?: Error | null) => void): boolean;
+}
+
+export interface PumpParts {
+  readonly budget: Pick<SendBudget, 'ensureRoom'>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** A client that has taken nothing of a message for so long holds memory, and no more. */
+const leaveMaxMs = 30_000;
+
+/** Rejects with the reason of the signal, whatever the source makes of it: a stream that was cut is not one that has ended. */
+export async function pump<Message>(
+  call: Outgoing<Message>,
+  source: AsyncIterable<Message>,
+  parts: PumpParts,
+): Promise<void> {
+  const { signal, budget } = parts;
+  try {
+    for await (const message of source) {
+      if (signal.aborted) break;
+      budget.ensureRoom();
+      await sent(call, message, parts);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  signal.throwIfAborted();
+}
+
+/** Until the message has left this process, or the client has gone. */
+async function sent<Message>(call: Outgoing<Message>, message: Message, { clock, signal }: PumpParts): Promise<void> {
+  const over = Promise.withResolvers<undefined>();
+  const done = (): void => over.resolve(undefined);
+  const stopTimer = clock.setTimer(leaveMaxMs, () => {
+    const text = `the client has read nothing for ${leaveMaxMs} ms`;
+    over.reject(new TroupeError('MAILBOX_FULL', { message: text, retryAfterMs: 1_000 }));
+  });
+  signal.addEventListener('abort', done);
+  call.write(message, done);
+  if (signal.aborted) done();
+  try {
+    await over.promise;
+  } finally {
+    stopTimer();
+    signal.removeEventListener('abort', done);
+  }
+}

@@ -1,0 +1,101 @@
+/** Clients that read slowly, or cancel in masses: what a gateway holds for them is bounded, and the others go on. */
+import { Client, credentials, status } from '@grpc/grpc-js';
+import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TroupeClient } from '../../src/client/index.ts';
+import { loadContract } from '../../src/contract/codec.ts';
+import { openEdge, until } from './gateway-edge.ts';
+import type { Edge } from './gateway-edge.ts';
+
+const mib = 1_048_576;
+const maxSendBytes = 10 * mib;
+const { jobs } = loadContract();
+
+let edge: Edge;
+let address: string;
+let troupe: TroupeClient;
+let jobId: string;
+beforeAll(async () => {
+  edge = await openEdge();
+  const { port } = await edge.openGateway({ limits: { payloadMaxBytes: 16 * mib, maxSendBytes } });
+  address = `127.0.0.1:${String(port)}`;
+  troupe = edge.client({ address, retry: { maxAttempts: 1 } });
+  ({ jobId } = await troupe.submit('test.echo', 1));
+  await edge.apply(jobId, { kind: 'claim', node: 'one', token: 't' });
+  const expiresAtMs = Date.now() + 3_600_000;
+  await edge.store.payloads.putPayload({ id: 'large', bytes: new Uint8Array(mib), expiresAtMs });
+  const output = { kind: 'ref', id: 'large', encoding: 'bytes', bytes: mib } as const;
+  await edge.apply(jobId, { kind: 'succeed', token: 't', output });
+});
+afterAll(() => edge.close());
+
+async function heldBytes(): Promise<number> {
+  const text = await edge.telemetry.metricsText();
+  return Number(/^troupe_gateway_send_bytes (\d+)/m.exec(text)?.[1]);
+}
+
+const asBytes = (bytes: Buffer): Buffer => bytes;
+
+function open(client: Client, method: 'DownloadPayload' | 'WatchJobs', request: Buffer): ClientReadableStream<Buffer> {
+  const call = client.makeServerStreamRequest(jobs[method].path, asBytes, asBytes, request);
+  call.on('error', () => undefined);
+  return call;
+}
+
+describe('downloads that nobody reads', () => {
+  it('hold no more than the budget, leave room for other calls, and give all back when they go', async () => {
+    const clients = Array.from({ length: 30 }, () => new Client(address, credentials.createInsecure()));
+    const codes: (number | undefined)[] = [];
+    const calls = clients.map((client) => {
+      const call = open(client, 'DownloadPayload', jobs.DownloadPayload.requestSerialize({ jobId }));
+      call.on('status', ({ code }) => codes.push(code));
+      return call;
+    });
+    // One message is read, and no more: the window of the connection fills.
+    for (const call of calls) call.once('readable', () => call.read());
+    await until('most are sent away', () => codes.filter((code) => code === status.RESOURCE_EXHAUSTED).length >= 20);
+    const held = await heldBytes();
+    expect(held).toBeGreaterThan(4 * mib);
+    expect(held).toBeLessThanOrEqual(maxSendBytes);
+    expect(await troupe.get(jobId)).toMatchObject({ state: 'SUCCEEDED' });
+    await expect(troupe.download(jobId).next()).rejects.toMatchObject({ code: 'MAILBOX_FULL', outcome: 'none' });
+    for (const call of calls) call.cancel();
+    await until('all is given back', async () => (await heldBytes()) === 0);
+    let bytes = 0;
+    for await (const piece of troupe.download(jobId)) bytes += piece.length;
+    expect(bytes).toBe(mib);
+    for (const client of clients) client.close();
+  });
+});
+
+describe('a client that cancels thousands of calls', () => {
+  it('loses none of its others, and goes on', async () => {
+    const client = new Client(address, credentials.createInsecure());
+    let release: () => void = () => undefined;
+    edge.hold = new Promise((resolve) => (release = resolve));
+    const { records, batches } = edge;
+    const before = records.size;
+    batches.length = 0;
+    const submit = (): Promise<ServiceError | null> =>
+      new Promise((resolve) => {
+        const request = jobs.SubmitJob.requestSerialize({ job: { handler: 'test.echo' } });
+        client.makeUnaryRequest(jobs.SubmitJob.path, asBytes, asBytes, request, (error) => resolve(error));
+      });
+    const others = Array.from({ length: 20 }, submit);
+    await until('they are under way', () => batches.length > 0);
+    for (let round = 0; round < 10; round += 1) {
+      const calls = Array.from({ length: 400 }, () => open(client, 'WatchJobs', jobs.WatchJobs.requestSerialize({})));
+      // The first message of each is there: they are under way.
+      await Promise.all(calls.map((call) => new Promise((resolve) => call.once('data', resolve))));
+      const over = calls.map((call) => new Promise((resolve) => call.once('status', resolve)));
+      for (const call of calls) call.cancel();
+      await Promise.all(over);
+    }
+    edge.hold = undefined;
+    release();
+    expect((await Promise.all(others)).filter((error) => error !== null)).toEqual([]);
+    expect(records.size).toBe(before + 20);
+    expect(await submit()).toBeNull();
+    client.close();
+  });
+});
