@@ -39,8 +39,24 @@ function runOn(node) {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
+/** Read by glibc when a process starts: few arenas, and thresholds that do not grow. The Dockerfile has the same. */
+const allocatorEnv = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
+
+/**
+ * What stays begins anew with them, as the same process (pid, files and arguments): without, memory that a peak of large
+ * answers took is never given back. Where the user has settings of their own, or Node cannot do it, all stays as it is.
+ */
+function beginAnewWithAllocator() {
+  const stays = ['dev', 'serve'].includes(process.argv[2]);
+  const isSet = Object.keys(allocatorEnv).some((name) => process.env[name] !== undefined);
+  if (!stays || isSet || process.platform !== 'linux' || !process.execve || process.channel) return;
+  const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(process.execPath, args, { ...process.env, ...allocatorEnv });
+}
+
 if (isNewEnough) {
   silenceExperimentalWarnings();
+  beginAnewWithAllocator();
   const isCheckout = existsSync(source) && !root.split(/[\\/]/).includes('node_modules');
   const { runProcess } = await import(isCheckout ? source : built);
   await runProcess(process.argv.slice(2));
