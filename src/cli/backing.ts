@@ -19,7 +19,7 @@ export interface BackingOptions {
 export async function runBacking({ service, config, heapMb, terminal }: BackingOptions): Promise<number> {
   // The command is alone on standard output; fetching a server takes a while, and is told of on the other.
   const { level, pretty } = config.log;
-  const log = createLogger({ level, pretty, write: (line) => terminal.err(line) });
+  const log = createLogger({ level, pretty, write: (line) => terminal.drawErr(line) });
   const surroundings = { cacheDir: cacheFolder(readEnvironment()), log };
   const command =
     service === 'nats' ? await natsCommand(config, surroundings) : await cassandraCommand(config, heapMb, surroundings);

@@ -1,7 +1,9 @@
 /** Nodes, shards and actors as people read them. */
 import type { ActorInfo, ActorReportInfo, DeadLettersInfo, NodeInfo, ShardInfo } from '../client/index.ts';
+import { oneLine } from '../domain/printable.ts';
 import { durationText, relativeText } from './duration-text.ts';
 import { tableText } from './text-table.ts';
+import type { Fit } from './text-table.ts';
 
 const mebibyte = 1_048_576;
 
@@ -64,6 +66,9 @@ export function shardTable(shards: readonly ShardInfo[]): string {
 
 export const psHeader = ['NODE', 'PATH', 'STATE', 'UP', 'RST', 'MBOX', 'RATE', 'BUSY', 'INFO'] as const;
 
+/** On 80 columns a run still says how far it is: that is what people look for. */
+export const psFit: Fit = { spare: ['RST', 'RATE', 'UP', 'MBOX', 'BUSY', 'NODE'], path: 'PATH', lastWidth: 44 };
+
 export function psRow(actor: ActorInfo, nowMs: number): readonly string[] {
   const isActor = actor.mailboxCapacity > 0;
   return [
@@ -100,7 +105,7 @@ function percent(share: number): string {
   return `${Math.round(share * 100)}%`;
 }
 
-/** What a row says beyond its columns, in one line. Control characters of others would move the cursor. */
+/** What a row says beyond its columns, in one line. */
 export function infoText(actor: ActorInfo, nowMs: number): string {
   const parts = [
     actor.run === undefined ? undefined : runText(actor, nowMs),
@@ -108,20 +113,17 @@ export function infoText(actor: ActorInfo, nowMs: number): string {
     ...Object.entries(actor.facts).map(([name, value]) => `${name} ${value}`),
     actor.lastError === undefined ? undefined : errorText(actor, nowMs),
   ];
-  return parts
-    .filter((part) => part !== undefined)
-    .join('  ')
-    .replaceAll(/\p{Cc}+/gu, ' ');
+  return oneLine(parts.filter((part) => part !== undefined).join('  '));
 }
 
 function runText({ run }: ActorInfo, nowMs: number): string {
   if (run === undefined) return '';
   const { handler, thread, progress, note, pulseAt, deadline, suspect } = run;
   const parts = [
+    percent(progress),
     handler,
-    thread === undefined ? 'waits for a thread' : `thread ${thread}`,
-    `${Math.round(progress * 100)}%`,
     note,
+    thread === undefined ? 'waits for a thread' : `thread ${thread}`,
     pulseAt === undefined ? '' : `pulse ${durationText(Math.max(0, nowMs - pulseAt.getTime()))}`,
     deadline === undefined ? '' : `ends ${relativeText(deadline.getTime(), nowMs)}`,
     suspect ? 'suspect' : '',
@@ -156,7 +158,7 @@ export function reportText({ actor, children, events, deadLetters }: ActorReport
     ['job', actor.run === undefined ? undefined : `${actor.run.jobId} attempt ${actor.run.attempt}`],
     ['says', infoText({ ...withoutError(actor) }, nowMs) || undefined],
   ];
-  const lines = facts.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(9)} ${text}\n`]));
+  const lines = facts.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(9)} ${oneLine(text)}\n`]));
   const sections = [
     section('children', children.length, () => psTable(children, nowMs)),
     section('events', events.length, () =>

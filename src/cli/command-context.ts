@@ -2,15 +2,19 @@
 import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { connect } from '../client/index.ts';
-import type { ClientOptions, TroupeClient } from '../client/index.ts';
+import type { ClientOptions, RetryOptions, TroupeClient } from '../client/index.ts';
+import { durationText } from './duration-text.ts';
+import { parseExactJson } from './exact-json.ts';
 import { UsageError } from './exit-code.ts';
+import { fileProblem } from './file-problem.ts';
+import { documentLine } from './job-document.ts';
 import type { Terminal } from './terminal.ts';
 
 export const defaultAddress = '127.0.0.1:50051';
 
 export interface CommandContext {
   readonly terminal: Terminal;
-  /** Aborted by the first Ctrl-C. */
+  /** Aborted by the first Ctrl-C, and when nobody reads the results any more. */
   readonly signal: AbortSignal;
   readonly nowMs: () => number;
   /** `TROUPE_ADDRESS`, if it is set. */
@@ -19,6 +23,8 @@ export interface CommandContext {
   readonly environmentToken: string | undefined;
   /** Takes the exit code of the command. */
   readonly done: (exitCode: number) => void;
+  /** From now on the exit code is to tell how jobs end. */
+  readonly awaitsJobs: () => void;
 }
 
 interface GlobalFlags {
@@ -33,13 +39,15 @@ interface GlobalFlags {
 export interface Session {
   readonly client: TroupeClient;
   readonly isJson: boolean;
+  /** To be put behind a command that is to be given next; empty where it goes there by itself. */
+  readonly addressFlag: string;
 }
 
 function readFlagFile(flag: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new UsageError(`--${flag} ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw fileProblem(`--${flag} ${path}`, 'read', error);
   }
 }
 
@@ -49,6 +57,19 @@ function open(options: ClientOptions): TroupeClient {
   } catch (error) {
     throw new UsageError(`address ${options.address}: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** A shorter wait is not noticed. */
+const retrySaidMs = 500;
+
+/** Half a minute of silence would look like a command that hangs. */
+function sayRetry({ terminal }: CommandContext, isJson: boolean): NonNullable<RetryOptions['onRetry']> {
+  return (error, delayMs) => {
+    if (delayMs < retrySaidMs) return;
+    const { code, message } = error;
+    const text = `troupe: ${code}: ${message}; trying again in ${durationText(delayMs)}\n`;
+    terminal.err(isJson ? documentLine({ retrying: { code, message, delayMs: Math.round(delayMs) } }) : text);
+  };
 }
 
 /** Runs `work` with a client of its own, and closes it whatever happens. */
@@ -65,9 +86,13 @@ export async function withSession<T>(
   const useTls = flags.tls === true || ca !== undefined;
   // A submit that is repeated must not make a second job: nobody watches a command as closely as a program its calls.
   const access = { ...(token !== undefined && { token }) };
-  const client = open({ address, idempotent: true, ...access, ...(useTls && { tls: { ...(ca && { ca }) } }) });
+  const tls = useTls && { tls: { ...(ca && { ca }) } };
+  const isJson = flags.json === true;
+  const retry = { onRetry: sayRetry(context, isJson) };
+  const client = open({ address, idempotent: true, parseJson: parseExactJson, retry, ...access, ...tls });
   try {
-    return await work({ client, isJson: flags.json === true });
+    const addressFlag = flags.address === undefined ? '' : ` --address ${flags.address}`;
+    return await work({ client, isJson, addressFlag });
   } finally {
     client.close();
   }

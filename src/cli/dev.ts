@@ -15,9 +15,11 @@ import type { TroupeProcess } from '../compose/process.ts';
 import { atMost, unlessStopped } from '../compose/start-steps.ts';
 import { cacheFolder, readEnvironment } from '../config/index.ts';
 import type { Config } from '../config/index.ts';
+import { defaultAddress } from './command-context.ts';
 import { demoReport } from './dev/demo-report.ts';
 import type { DevOptions } from './dev/dev-options.ts';
 import { runSamples } from './dev/run-samples.ts';
+import type { SampleRun } from './dev/run-samples.ts';
 import { sampleJobs } from './dev/samples.ts';
 import { exitCodes } from './exit-code.ts';
 import { hasTsconfig } from './handler-tsconfig.ts';
@@ -26,6 +28,8 @@ import { packageRoot, packageVersion } from './package-facts.ts';
 
 const examplesDir = join(packageRoot, 'examples');
 const sampleDataDir = join(examplesDir, 'data');
+/** Where `nats` looks by itself. */
+const defaultNats = '127.0.0.1:4222';
 const readyTimeoutMs = 30_000;
 const readyPollMs = 20;
 const abandonMaxMs = 1_500;
@@ -33,7 +37,11 @@ const abandonMaxMs = 1_500;
 export function runDev(options: DevOptions): Promise<number> {
   const { level, pretty } = options.config.log;
   const log = createLogger({ level, pretty });
-  return liveAndDie({ log, terminal: options.terminal }, (stop) => runCluster(options, log, stop));
+  const { terminal } = options;
+  // Without anybody at its terminal it has nobody to be there for.
+  return liveAndDie({ log, terminal }, (stop) =>
+    runCluster(options, log, AbortSignal.any([stop, terminal.readerGone])),
+  );
 }
 
 async function runCluster(options: DevOptions, log: Logger, stop: AbortSignal): Promise<number> {
@@ -109,11 +117,12 @@ function wantsSamples({ troupe }: Running): boolean {
   return troupe.gatewayPort !== undefined && troupe.handlers.includes('fractal.render');
 }
 
-async function sampleBatch(options: DevOptions, { troupe, config, stop }: Running): Promise<number> {
+async function sampleBatch(options: DevOptions, { troupe, services, config, stop }: Running): Promise<number> {
   const { terminal } = options;
   const resultsDir = join(config.dataDir, 'results');
   const samples = sampleJobs(sampleDataDir);
-  const client = connect({ address: `127.0.0.1:${String(troupe.gatewayPort)}` });
+  const address = `127.0.0.1:${String(troupe.gatewayPort)}`;
+  const client = connect({ address });
   try {
     terminal.err(`\nrunning ${String(samples.length)} sample jobs ...\n`);
     const run = await runSamples(client, samples, { resultsDir, terminal, signal: stop });
@@ -121,7 +130,10 @@ async function sampleBatch(options: DevOptions, { troupe, config, stop }: Runnin
     const aloneMs = options.demo ? await oneAfterTheOther(client, samples, { resultsDir, terminal, signal: stop }) : 0;
     const report = demoReport(run, { threads: troupe.threads, aloneMs });
     if (options.demo) terminal.out(`\n${report.text}\nresults in ${relativePath(resultsDir)}\n`);
-    else terminal.err(nextSteps(run.results[0]?.job.id ?? '', resultsDir, run.wallMs, samples.length));
+    else
+      terminal.err(
+        nextSteps({ jobId: run.results[0]?.job.id ?? '', resultsDir, run, address, natsUrl: services.natsUrl }),
+      );
     return report.ok ? exitCodes.ok : exitCodes.jobFailed;
   } catch (error) {
     if (stop.aborted) return exitCodes.interrupted;
@@ -142,14 +154,26 @@ async function oneAfterTheOther(
   return sumMs;
 }
 
-function nextSteps(jobId: string, resultsDir: string, wallMs: number, jobs: number): string {
+interface NextSteps {
+  readonly jobId: string;
+  readonly resultsDir: string;
+  readonly run: SampleRun;
+  readonly address: string;
+  readonly natsUrl: string;
+}
+
+/** They work as they stand: with the ports that were really taken. */
+function nextSteps({ jobId, resultsDir, run, address, natsUrl }: NextSteps): string {
+  const { results, wallMs } = run;
+  const at = address === defaultAddress ? '' : ` --address ${address}`;
+  const server = natsUrl.replace('nats://', '') === defaultNats ? '' : ` --server ${natsUrl}`;
   return [
-    `${String(jobs)} sample jobs done in ${(wallMs / 1_000).toFixed(1)} s; their results lie in ${relativePath(resultsDir)}/`,
+    `${String(results.length)} sample jobs done in ${(wallMs / 1_000).toFixed(1)} s; their results lie in ${relativePath(resultsDir)}/`,
     '',
     'Try next, in another terminal:',
-    `  npx troupe get ${jobId}`,
-    `  npx troupe submit image.thumbnail --each 'path/to/your/*.jpg' --wait`,
-    `  nats sub 'troupe.events.>'        (every change of every job, as CloudEvents)`,
+    `  npx troupe get ${jobId}${at}`,
+    `  npx troupe submit image.thumbnail --each 'path/to/your/*.jpg' --wait${at}`,
+    `  nats sub 'troupe.events.>'${server}        (every change of every job, as CloudEvents)`,
     '',
     'Ctrl-C stops the cluster; its state stays.',
     '',

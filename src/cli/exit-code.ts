@@ -20,6 +20,8 @@ export const exitCodes = {
   internal: 8,
   startAgain: 70,
   interrupted: 130,
+  /** As of a process that SIGPIPE ends. */
+  unread: 141,
 } as const;
 
 export type ExitName = keyof typeof exitCodes;
@@ -36,6 +38,7 @@ export const exitMeanings: Readonly<Record<ExitName, string>> = {
   internal: 'internal error, or a store that is damaged or of a newer version; trying again does not help',
   startAgain: 'dev, serve: this process cannot go on, the log says why; start it again',
   interrupted: 'interrupted',
+  unread: 'nobody reads on, and it is not known yet how the jobs end; with all other commands that is 0',
 };
 
 export const exitCodeHelp = [

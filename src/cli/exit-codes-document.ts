@@ -15,6 +15,7 @@ const reactions: Readonly<Record<ExitName, string>> = {
   internal: 'read what it said; started again as it is, it ends again',
   startAgain: 'start it again',
   interrupted: 'nothing',
+  unread: 'nothing',
 };
 
 const enders: Readonly<Record<ExitName, string>> = {
@@ -29,6 +30,7 @@ const enders: Readonly<Record<ExitName, string>> = {
   internal: 'all',
   startAgain: '`dev`, `serve`',
   interrupted: 'all',
+  unread: '`submit --wait`, `submit --watch`, `watch`, `cancel --wait`',
 };
 
 export function exitCodesDocument(): string {

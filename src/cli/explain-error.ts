@@ -1,6 +1,7 @@
 /** An error as one or a few lines for people: what is wrong, where, and what to do about it. */
 import { TroupeClientError } from '../client/index.ts';
 import type { ClientErrorCode } from '../client/index.ts';
+import { oneLine } from '../domain/printable.ts';
 
 const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
   [
@@ -22,8 +23,8 @@ export function explainError(error: unknown): string {
   const retry = error.retryAfterMs === undefined ? '' : ` (try again in ${error.retryAfterMs} ms)`;
   const request = error.code === 'INTERNAL_ERROR' && error.requestId !== undefined ? ` [${error.requestId}]` : '';
   const lines = [
-    `${error.code}: ${error.message}${doubt}${retry}${request}`,
-    ...error.violations.map(({ field, description }) => `  ${field}: ${description}`),
+    oneLine(`${error.code}: ${error.message}${doubt}${retry}${request}`),
+    ...error.violations.map(({ field, description }) => oneLine(`  ${field}: ${description}`)),
   ];
   const hint = hints.get(error.code);
   return [...lines, ...(hint === undefined ? [] : [`  ${hint}`])].join('\n');

@@ -3,6 +3,7 @@
  * At most `watchesMax` are watched at once; the others wait their turn, and lose nothing by it.
  */
 import type { JobInfo, JobLog, TroupeClient } from '../client/index.ts';
+import { oneLine } from '../domain/printable.ts';
 import { jobRow, stateText } from './job-text.ts';
 import { ProgressBars } from './progress-bars.ts';
 import type { ProgressRow } from './progress-bars.ts';
@@ -22,8 +23,13 @@ export interface FollowOptions {
   readonly nowMs: () => number;
   /** No bars, no lines. */
   readonly quiet: boolean;
-  readonly onChange?: (job: JobInfo, followed: FollowedJob) => void;
-  readonly onEnd: (job: JobInfo, followed: FollowedJob) => void;
+  /** What a change, and the end, of a job is among the results; default: nothing. */
+  readonly changeText?: (job: JobInfo, followed: FollowedJob) => string;
+  readonly endText?: (job: JobInfo, followed: FollowedJob) => string;
+  /** What to do about a job that cannot be followed to its end; what it throws ends everything. Default: its error does. */
+  readonly onError?: (error: unknown, followed: FollowedJob) => void;
+  /** Told of each job that has ended, once its result is written. */
+  readonly onEnd?: (followed: FollowedJob) => void;
   /** Makes lines of what its attempts say, to be shown as they come; default: that is not asked for. */
   readonly logText?: (log: JobLog, followed: FollowedJob) => string;
 }
@@ -45,6 +51,7 @@ class Board {
 
   change(job: JobInfo, followed: FollowedJob): void {
     this.#rows.set(followed.id, jobRow(followed.label, job, this.#options.nowMs()));
+    this.#bars.print('', this.#options.changeText?.(job, followed));
     this.#show();
   }
 
@@ -52,7 +59,9 @@ class Board {
     this.#rows.delete(followed.id);
     this.#ended += 1;
     if (job.state !== 'SUCCEEDED') this.#unsuccessful += 1;
-    if (!this.#options.quiet) this.#bars.print(`${followed.label}  ${stateText(job, this.#options.nowMs())}\n`);
+    const { quiet, nowMs, endText } = this.#options;
+    const line = quiet ? '' : `${oneLine(followed.label)}  ${stateText(job, nowMs())}\n`;
+    this.#bars.print(line, endText?.(job, followed));
     this.#show();
   }
 
@@ -84,7 +93,6 @@ async function followOne(options: FollowOptions, board: Board, followed: Followe
   for await (const { job, log } of client.watch(followed.id, { signal, logs: logText !== undefined })) {
     if (logText !== undefined) board.print(logText(log, followed));
     if (job.final) return job;
-    options.onChange?.(job, followed);
     board.change(job, followed);
   }
   // A watch ends with the final state; a gateway that ends it without one is asked.
@@ -98,10 +106,15 @@ export async function followJobs(options: FollowOptions): Promise<readonly JobIn
   const waiting = options.jobs.values();
   const lane = async (): Promise<void> => {
     for (const followed of waiting) {
-      const job = await followOne(options, board, followed);
-      ended.set(followed.id, job);
-      options.onEnd(job, followed);
-      board.end(job, followed);
+      try {
+        const job = await followOne(options, board, followed);
+        ended.set(followed.id, job);
+        board.end(job, followed);
+        options.onEnd?.(followed);
+      } catch (error) {
+        if (options.onError === undefined) throw error;
+        options.onError(error, followed);
+      }
     }
   };
   try {

@@ -13,6 +13,10 @@ export function jobDocument(job: JobInfo): Readonly<Record<string, unknown>> {
   };
 }
 
+/** JSON.stringify writes these as they are; as escapes they are the same document, and no terminal obeys them. */
+const unescaped = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
 export function documentLine(document: unknown): string {
-  return `${JSON.stringify(document)}\n`;
+  const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return `${JSON.stringify(document).replaceAll(unescaped, escape)}\n`;
 }

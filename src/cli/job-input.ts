@@ -1,7 +1,9 @@
 /** Input of jobs from the command line: JSON text, a file, standard input, or one job for each of many files. */
 import { createReadStream, globSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
+import { JsonText } from '../client/index.ts';
 import { UsageError } from './exit-code.ts';
+import { fileProblem } from './file-problem.ts';
 import type { Terminal } from './terminal.ts';
 
 export type InputForm = 'json' | 'bytes';
@@ -11,7 +13,7 @@ export interface PlannedInput {
   /** For people, and for the names of output files. */
   readonly label: string;
   readonly bytes: number;
-  /** A JSON value, or bytes; undefined is none. */
+  /** JsonText, or bytes; undefined is none. */
   read(): unknown;
   /** Of a large file of bytes: piece by piece, in place of `read`. */
   readonly open?: () => AsyncIterable<Uint8Array>;
@@ -20,16 +22,27 @@ export interface PlannedInput {
 /** A larger file is sent as it is read. */
 const streamFromBytes = 4 * 1_048_576;
 
-export function parseJsonInput(text: string, where: string): unknown {
+/** Sent as it is: a number that a double cannot hold, or is written otherwise, arrives as it was given. */
+export function jsonInput(text: string, where: string): JsonText {
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
   } catch (error) {
     throw new UsageError(`${where} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+  return new JsonText(text);
 }
 
 function toInput(bytes: Buffer, form: InputForm, where: string): unknown {
-  return form === 'json' ? parseJsonInput(bytes.toString('utf8'), where) : bytes;
+  return form === 'json' ? jsonInput(textOf(bytes, where), where) : bytes;
+}
+
+/** Without the mark that some editors put before it. */
+function textOf(bytes: Buffer, where: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError(`${where} is not text in UTF-8`);
+  }
 }
 
 function sizeOf(file: string): number {
@@ -37,20 +50,28 @@ function sizeOf(file: string): number {
     const found = statSync(file);
     if (found.isFile()) return found.size;
   } catch (error) {
-    throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw fileProblem(file, 'read', error);
   }
   throw new UsageError(`${file} is not a file`);
 }
 
+function bytesOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw fileProblem(file, 'read', error);
+  }
+}
+
 /** `.json` files are JSON, all others are bytes, unless `form` says otherwise. */
-function fileInput(file: string, form: InputForm | undefined): PlannedInput {
+function fileInput(file: string, form: InputForm | undefined, label = basename(file)): PlannedInput {
   const chosen = form ?? (extname(file).toLowerCase() === '.json' ? 'json' : 'bytes');
   const bytes = sizeOf(file);
   const isStreamed = chosen === 'bytes' && bytes > streamFromBytes;
   return {
-    label: basename(file),
+    label,
     bytes,
-    read: () => toInput(readFileSync(file), chosen, file),
+    read: () => toInput(bytesOf(file), chosen, file),
     ...(isStreamed && { open: () => createReadStream(file) as AsyncIterable<Uint8Array> }),
   };
 }
@@ -78,7 +99,9 @@ export async function planInputs(
   if (flags.each !== undefined) {
     const files = globSync(flags.each).sort();
     if (files.length === 0) throw new UsageError(`no file matches ${flags.each}`);
-    return files.map((file) => fileInput(file, form));
+    const names = new Set(files.map((file) => basename(file)));
+    // By their paths where two have one name: a name stands for one file.
+    return files.map((file) => fileInput(file, form, names.size === files.length ? basename(file) : file));
   }
   if (flags.inputFile === '-') {
     const bytes = await terminal.readStdin();
@@ -87,6 +110,6 @@ export async function planInputs(
   }
   if (flags.inputFile !== undefined) return [fileInput(flags.inputFile, form)];
   if (json === undefined) return [{ label: 'job', bytes: 0, read: () => undefined }];
-  const input = parseJsonInput(json, 'the input');
+  const input = jsonInput(json, 'the input');
   return [{ label: 'job', bytes: Buffer.byteLength(json), read: () => input }];
 }

@@ -1,5 +1,6 @@
 /** Jobs as people read them. */
 import type { ClientJobState, JobInfo } from '../client/index.ts';
+import { oneLine } from '../domain/printable.ts';
 import { durationText, relativeText } from './duration-text.ts';
 import { exitCodes } from './exit-code.ts';
 import type { ProgressRow } from './progress-bars.ts';
@@ -34,6 +35,10 @@ function succeededText({ firstStartedAt, finishedAt }: JobInfo): string {
 
 /** `SUCCEEDED after 1.2s`, `RUNNING 40% tile 3 of 8`, `RETRYING in 4s: HANDLER_FAILED no such file` */
 export function stateText(job: JobInfo, nowMs: number): string {
+  return oneLine(stateWords(job, nowMs));
+}
+
+function stateWords(job: JobInfo, nowMs: number): string {
   switch (job.state) {
     case 'SCHEDULED':
     case 'RETRYING':
@@ -63,7 +68,7 @@ function outputText(output: unknown): string | undefined {
 
 function labelsText({ labels }: JobInfo): string | undefined {
   const texts = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-  return texts.length === 0 ? undefined : texts.join(' ');
+  return texts.length === 0 ? undefined : oneLine(texts.join(' '));
 }
 
 /** `#2 failed after 1.2s on node-a: HANDLER_FAILED ENOENT no such file`, `#3 runs since 4s ago on node-b` */
@@ -77,8 +82,9 @@ function attemptText(attempt: JobInfo['attempts'][number], nowMs: number): strin
   return `#${number} ${how}${node === undefined ? '' : ` on ${node}`}${why === '' ? '' : `: ${why}`}`;
 }
 
+/** Of facts with several lines: all but the first are below it. */
 function linesText(lines: readonly string[]): string | undefined {
-  return lines.length === 0 ? undefined : lines.join('\n          ');
+  return lines.length === 0 ? undefined : lines.map(oneLine).join('\n          ');
 }
 
 function attemptsText({ failures, losses, oomRetries }: JobInfo): string {
@@ -89,7 +95,7 @@ function waitingText({ waiting }: JobInfo): string | undefined {
   if (waiting === undefined) return undefined;
   const { reason, detail, eta } = waiting;
   const when = eta && `; starts in about ${durationText(eta.p50Ms)}, 90% within ${durationText(eta.p90Ms)}`;
-  return `${reason}: ${detail}${when ?? ''}`;
+  return oneLine(`${reason}: ${detail}${when ?? ''}`);
 }
 
 /** One job with everything that is known, one fact a line. */
@@ -103,7 +109,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['handler', job.handlerVersion === undefined ? job.handler : `${job.handler}@${job.handlerVersion}`],
     ['queue', job.queue],
     ['labels', labelsText(job)],
-    ['unique', job.uniqueKey],
+    ['unique', job.uniqueKey && oneLine(job.uniqueKey)],
     ['retry of', job.retryOf],
     ['attempt', `${job.attempt} (${attemptsText(job)})`],
     ['node', job.run?.node],

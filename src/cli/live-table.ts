@@ -2,7 +2,8 @@
  * A table that is drawn over itself on the terminal's second screen, as `top` does; leaving it gives the first one back.
  * It shows what fits, and says how much does not.
  */
-import { tableText } from './text-table.ts';
+import { fitTable, tableText } from './text-table.ts';
+import type { Fit } from './text-table.ts';
 import type { Terminal } from './terminal.ts';
 
 const enter = '\u001B[?1049h\u001B[?25l';
@@ -19,20 +20,21 @@ export class LiveTable {
     this.#terminal = terminal;
   }
 
-  draw(title: string, header: readonly string[], rows: readonly (readonly string[])[]): void {
+  draw(title: string, header: readonly string[], all: readonly (readonly string[])[], fit: Fit): void {
     const { columns, rows: height } = this.#terminal.outSize();
     // Title, header, and a line for what does not fit.
     const room = Math.max(1, height - 3);
-    const hidden = Math.max(0, rows.length - room);
-    const table = tableText(header, rows.slice(0, room)).trimEnd().split('\n');
+    const hidden = Math.max(0, all.length - room);
+    const fitted = fitTable({ header, rows: all.slice(0, room) }, columns, fit);
+    const table = tableText(fitted.header, fitted.rows).trimEnd().split('\n');
     const lines = [title, ...table, ...(hidden > 0 ? [`... ${hidden} more`] : [])];
     const clipped = lines.map((line) => line.slice(0, columns) + clearLine);
-    this.#terminal.out(`${this.#open ? '' : enter}${home}${clipped.join('\r\n')}${clearBelow}`);
+    this.#terminal.drawOut(`${this.#open ? '' : enter}${home}${clipped.join('\r\n')}${clearBelow}`);
     this.#open = true;
   }
 
   close(): void {
-    if (this.#open) this.#terminal.out(leave);
+    if (this.#open && !this.#terminal.readerGone.aborted) this.#terminal.drawOut(leave);
     this.#open = false;
   }
 }

@@ -1,5 +1,6 @@
 /** Log lines of jobs as people and scripts read them. */
 import type { JobLog } from '../client/index.ts';
+import { oneLine } from '../domain/printable.ts';
 import { documentLine } from './job-document.ts';
 
 /** `12:00:01.250 1 warn  text`: time, attempt, level. What was dropped is said first. */
@@ -7,7 +8,13 @@ export function logLines({ lines, skipped }: JobLog, isJson: boolean, jobId: str
   if (isJson) return lines.map((line) => documentLine({ jobId, ...line })).join('');
   const dropped = skipped === 0 ? '' : `... ${skipped} lines were dropped\n`;
   const texts = lines.map(({ at, attempt, level, text }) => {
-    return `${at.toISOString().slice(11, 23)} ${attempt} ${level.padEnd(5)} ${text}\n`;
+    const lead = `${at.toISOString().slice(11, 23)} ${attempt} ${level.padEnd(5)} `;
+    // Indented, so that no part of a line passes for another one.
+    return `${lead}${text
+      .trimEnd()
+      .split(/\r?\n/)
+      .map(oneLine)
+      .join(`\n${' '.repeat(lead.length)}`)}\n`;
   });
   return dropped + texts.join('');
 }

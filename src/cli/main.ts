@@ -3,6 +3,7 @@
  * became of it (exit-code.ts). `dev` starts a cluster, `serve` one process of it, `migrate` and `backing` prepare
  * for one, `backup` copies what it keeps; all other commands are clients.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../config/index.ts';
 import { defaultAddress } from './command-context.ts';
@@ -33,7 +34,7 @@ import { errorDocument, explainError } from './explain-error.ts';
 import { exitCodeHelp, exitCodeOf, exitCodes } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
 import { packageVersion } from './package-facts.ts';
-import { processTerminal } from './terminal.ts';
+import { isReaderGone, processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
 function buildProgram(context: CommandContext): Command {
@@ -50,7 +51,7 @@ function buildProgram(context: CommandContext): Command {
     .addHelpText('after', exitCodeHelp)
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .exitOverride();
-  addDevCommand(program, terminal, context.done);
+  addDevCommand(program, context);
   addServeCommand(program, context);
   addMigrateCommand(program, context);
   addBackingCommand(program, context);
@@ -90,6 +91,18 @@ function isNode(argv: readonly string[]): boolean {
   return argv[0] === 'dev' || argv[0] === 'serve';
 }
 
+function isUnwritten({ readerGone }: Terminal): boolean {
+  return readerGone.aborted && !isReaderGone(readerGone.reason);
+}
+
+/** Nobody reads on: that is well, unless the exit code was to tell how jobs end, which is not known now. */
+function unread(terminal: Terminal, awaitsJobs: boolean): number {
+  const reason: unknown = terminal.readerGone.reason;
+  if (isReaderGone(reason)) return awaitsJobs ? exitCodes.unread : exitCodes.ok;
+  terminal.err(`troupe: the results cannot be written: ${reason instanceof Error ? reason.message : String(reason)}\n`);
+  return exitCodes.internal;
+}
+
 export interface CliOptions {
   readonly terminal?: Terminal;
   readonly signal?: AbortSignal;
@@ -104,8 +117,9 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   };
   // A process of the cluster drains in its own way; a client has nothing to drain.
   if (!isNode(argv)) process.once('SIGINT', interrupt);
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
+  const signal = AbortSignal.any([stop.signal, terminal.readerGone, ...(options.signal ? [options.signal] : [])]);
   let exitCode: number = exitCodes.ok;
+  let awaitsJobs = false;
   const context: CommandContext = {
     terminal,
     signal,
@@ -116,12 +130,18 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     done: (code) => {
       exitCode = code;
     },
+    awaitsJobs: () => {
+      awaitsJobs = true;
+    },
   };
   const program = buildProgram(context);
   try {
     await program.parseAsync(argv, { from: 'user' });
-    return exitCode;
+    // What became of the last write is told after it.
+    await nextTurn();
+    return isUnwritten(terminal) ? unread(terminal, awaitsJobs) : exitCode;
   } catch (error) {
+    if (terminal.readerGone.aborted) return unread(terminal, awaitsJobs);
     if (isAbort(error, signal)) return exitCodes.interrupted;
     // Commander has said it already.
     if (!(error instanceof CommanderError)) {

@@ -20,7 +20,7 @@ export interface MigrateOptions {
 export async function runMigrate({ config, terminal, isJson }: MigrateOptions): Promise<number> {
   // Results are alone on standard output.
   const runtime = createRuntime(config, 'migrate', (line) => {
-    terminal.err(line);
+    terminal.drawErr(line);
   });
   try {
     const { store, facts } = await openStore(config, runtime);

@@ -1,6 +1,7 @@
 /** Outputs of jobs as files: bytes as they are, JSON as text. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileProblem } from './file-problem.ts';
 
 const signatures: readonly (readonly [readonly number[], string])[] = [
   [[0x89, 0x50, 0x4e, 0x47], '.png'],
@@ -17,7 +18,16 @@ function extensionOf(output: unknown): string {
 }
 
 export function writeOutput(path: string, output: unknown): void {
-  writeFileSync(path, output instanceof Uint8Array ? output : `${JSON.stringify(output, undefined, 2)}\n`);
+  writeResult(path, output instanceof Uint8Array ? output : `${JSON.stringify(output, undefined, 2)}\n`);
+}
+
+/** Throws UsageError, with the path in it. */
+export function writeResult(path: string, content: Uint8Array | string): void {
+  try {
+    writeFileSync(path, content);
+  } catch (error) {
+    throw fileProblem(path, 'written', error);
+  }
 }
 
 /** Names files after their inputs; of two inputs with one name the second gets a number. */
@@ -27,7 +37,11 @@ export class OutputFolder {
 
   constructor(folder: string) {
     this.#folder = folder;
-    mkdirSync(folder, { recursive: true });
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      throw fileProblem(folder, 'written', error);
+    }
   }
 
   /** The path of the file that was written. */

@@ -2,6 +2,7 @@
  * Bars that are drawn in place, on a terminal only. The rows below the cursor's start are ours: each drawing goes back
  * up and writes all of them again, at most ten times a second, so that a thousand updates cost ten writes.
  */
+import { oneLine } from '../domain/printable.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ProgressRow {
@@ -27,11 +28,9 @@ function barText(fraction: number): string {
 }
 
 export function rowText(row: ProgressRow, columns: number): string {
-  const label = clip(row.label, labelWidth).padEnd(labelWidth);
+  const label = clip(oneLine(row.label), labelWidth).padEnd(labelWidth);
   const bar = row.fraction === undefined ? '' : `${barText(row.fraction)}  `;
-  // Control characters in a handler's note would move the cursor.
-  const note = row.note.replaceAll(/\p{Cc}+/gu, ' ');
-  return clip(`${label} ${bar}${note}`, columns - 1);
+  return clip(`${label} ${bar}${oneLine(row.note)}`, columns - 1);
 }
 
 export class ProgressBars {
@@ -54,10 +53,12 @@ export class ProgressBars {
     }, redrawMs);
   }
 
-  /** Writes lines above the bars. */
-  print(text: string): void {
+  /** Writes lines above the bars, and `result` where results go: to the same terminal, or elsewhere. */
+  print(text: string, result = ''): void {
+    if (text === '' && result === '') return;
     this.#erase();
-    this.#terminal.err(text);
+    if (text !== '') this.#terminal.err(text);
+    if (result !== '') this.#terminal.out(result);
     if (this.#timer === undefined) this.#draw();
   }
 
@@ -72,12 +73,12 @@ export class ProgressBars {
   #draw(): void {
     this.#erase();
     if (this.#rows.length === 0) return;
-    this.#terminal.err(this.#rows.map((row) => `${rowText(row, this.#terminal.columns)}\n`).join(''));
+    this.#terminal.drawErr(this.#rows.map((row) => `${rowText(row, this.#terminal.columns)}\n`).join(''));
     this.#drawn = this.#rows.length;
   }
 
   #erase(): void {
-    if (this.#drawn > 0) this.#terminal.err(`\u001B[${this.#drawn}A\u001B[0J`);
+    if (this.#drawn > 0) this.#terminal.drawErr(`\u001B[${this.#drawn}A\u001B[0J`);
     this.#drawn = 0;
   }
 }

@@ -1,8 +1,57 @@
 /** Aligned columns for people. The last column is not padded, so that nothing wraps for blanks. */
+import { oneLine } from '../domain/printable.ts';
+
 export function tableText(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header, ...rows];
+  const all = [header, ...rows].map((row) => row.map(oneLine));
   const widths = header.map((_name, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]): string =>
     row.map((text, column) => (column === row.length - 1 ? text : text.padEnd(widths[column] ?? 0))).join('  ');
   return all.map((row) => `${line(row).trimEnd()}\n`).join('');
+}
+
+/** How a table is made to fit a narrow screen. */
+export interface Fit {
+  /** Columns that go, the first ones first, as far as it takes. */
+  readonly spare: readonly string[];
+  /** The column whose beginnings go next. */
+  readonly path: string;
+  /** What the last column must have at least. */
+  readonly lastWidth: number;
+}
+
+const gap = 2;
+const pathWidthMin = 16;
+
+interface Table {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The same table with less in it, so that its last column is seen. */
+export function fitTable(table: Table, columns: number, { spare, path, lastWidth }: Fit): Table {
+  let fitted = table;
+  const excess = (): number => leadWidth(fitted) + lastWidth - columns;
+  for (const name of spare) {
+    if (excess() <= 0) return fitted;
+    fitted = without(fitted, fitted.header.indexOf(name));
+  }
+  const at = fitted.header.indexOf(path);
+  if (excess() <= 0 || at === -1) return fitted;
+  const widthMax = Math.max(pathWidthMin, widthOf(fitted, at) - excess());
+  const clip = (text: string): string => (text.length <= widthMax ? text : `…${text.slice(1 - widthMax)}`);
+  return { ...fitted, rows: fitted.rows.map((row) => row.map((text, column) => (column === at ? clip(text) : text))) };
+}
+
+function widthOf({ header, rows }: Table, column: number): number {
+  return Math.max(...[header, ...rows].map((row) => (row[column] ?? '').length));
+}
+
+/** Of all columns but the last. */
+function leadWidth(table: Table): number {
+  return table.header.slice(0, -1).reduce((sum, _name, column) => sum + widthOf(table, column) + gap, 0);
+}
+
+function without({ header, rows }: Table, at: number): Table {
+  const rest = (row: readonly string[]): readonly string[] => row.filter((_text, column) => column !== at);
+  return at === -1 ? { header, rows } : { header: rest(header), rows: rows.map(rest) };
 }

@@ -1,5 +1,6 @@
 /** The supervision tree, drawn. */
 import type { ActorInfo } from '../client/index.ts';
+import { oneLine } from '../domain/printable.ts';
 import { infoText } from './cluster-text.ts';
 
 interface Branch {
@@ -36,7 +37,7 @@ function parentOf({ node, path }: ActorInfo, known: ReadonlyMap<string, Branch>)
 }
 
 function branchLines({ actor, children }: Branch, lead: string, below: string, nowMs: number): string[] {
-  const lines = [`${lead}${labelOf(actor)}  ${actor.state}  ${infoText(actor, nowMs)}`.trimEnd() + '\n'];
+  const lines = [`${lead}${oneLine(labelOf(actor))}  ${actor.state}  ${infoText(actor, nowMs)}`.trimEnd() + '\n'];
   children.forEach((child, index) => {
     const last = index === children.length - 1;
     lines.push(...branchLines(child, `${below}${last ? '└─ ' : '├─ '}`, `${below}${last ? '   ' : '│  '}`, nowMs));

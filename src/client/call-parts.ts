@@ -7,4 +7,6 @@ export interface CallParts {
   readonly connection: Connection;
   readonly contract: Contract;
   readonly backoff: Backoff;
+  /** Of inputs and outputs. */
+  readonly parseJson: (text: string) => unknown;
 }

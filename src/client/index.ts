@@ -18,6 +18,7 @@ import type * as wire from '../contract/messages.ts';
 import { createClusterClient } from './cluster-client.ts';
 import type { ClusterClient } from './cluster-client.ts';
 import { clientErrorOf, errorOfStatus, incompleteAnswer } from './client-error.ts';
+import type { TroupeClientError } from './client-error.ts';
 import { openConnection } from './connection.ts';
 import { createBulkClient } from './bulk.ts';
 import type { BulkClient } from './bulk.ts';
@@ -67,6 +68,8 @@ export interface ClientOptions extends ConnectionOptions {
   readonly retry?: RetryOptions;
   /** Submits of one turn of the event loop travel as one call; default true. */
   readonly coalesce?: boolean;
+  /** Reads the JSON of inputs and outputs; default JSON.parse, which rounds numbers that a double cannot hold. */
+  readonly parseJson?: (text: string) => unknown;
   /** Default of `idempotent` for every submit; default false. */
   readonly idempotent?: boolean;
 }
@@ -104,7 +107,7 @@ export function connect(options: ClientOptions): TroupeClient {
   const codec = createStatusCodec(contract);
   const connection = openConnection(options, codec);
   const backoff = createBackoff(options.retry ?? {});
-  const parts = { connection, contract, backoff };
+  const parts = { connection, contract, backoff, parseJson: options.parseJson ?? JSON.parse };
   const submitting = createSubmitting({ ...parts, codec, options });
   const calls = createJobCalls({ ...parts, idempotent: options.idempotent ?? false });
 
@@ -201,7 +204,8 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
       }
     });
     for (let attempt = 1; open.length > 0; attempt += 1) {
-      let retryAfterMs = 0;
+      /** The one that asks for the longest wait. */
+      let slowest: TroupeClientError | undefined;
       const again: typeof open = [];
       for (const chunk of chunks(open, batchLimits, (item) => requestBytes(item.request))) {
         const results = await sendBatch(
@@ -213,12 +217,12 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
           outcomes[item.index] = outcome;
           if (!('error' in outcome) || attempt >= backoff.maxAttempts) return;
           if (!mayRepeat(outcome.error, item.keyed ? 'always' : 'if-not-done')) return;
-          retryAfterMs = Math.max(retryAfterMs, outcome.error.retryAfterMs ?? 0);
+          if ((outcome.error.retryAfterMs ?? 0) >= (slowest?.retryAfterMs ?? 0)) slowest = outcome.error;
           again.push(item);
         });
       }
       open = again;
-      if (open.length > 0) await backoff.pause(attempt, retryAfterMs, settings.signal);
+      if (slowest !== undefined) await backoff.pause(attempt, slowest, settings.signal);
     }
     return outcomes;
   }

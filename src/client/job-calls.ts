@@ -32,8 +32,13 @@ interface JobCallParts extends CallParts {
 }
 
 export function createJobCalls(parts: JobCallParts): JobCalls {
-  const { connection, backoff, idempotent } = parts;
+  const { connection, backoff, idempotent, parseJson } = parts;
   const { jobs } = parts.contract;
+
+  const jobOf = ({ job }: { readonly job: wire.Job | null }): JobInfo => {
+    if (!job) throw incompleteAnswer('the gateway answered without a job');
+    return fromJob(job, parseJson);
+  };
 
   async function* list(listOptions: ListOptions = {}): AsyncGenerator<JobInfo, void> {
     let left = wholeLimit(listOptions.limit);
@@ -49,7 +54,7 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
       };
       const page = await withRetries(backoff, 'always', undefined, () => connection.unary(jobs.ListJobs, request));
       for (const job of page.jobs) {
-        yield fromJob(job);
+        yield fromJob(job, parseJson);
         left -= 1;
       }
       pageToken = page.nextPageToken;
@@ -94,9 +99,4 @@ function wholeLimit(limit: number | undefined): number {
   if (limit === undefined || limit === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
   if (Number.isInteger(limit) && limit >= 0) return limit;
   throw notSayable('INVALID_ARGUMENT', [{ field: 'limit', description: 'must be a whole number, 0 or more' }]);
-}
-
-function jobOf({ job }: { readonly job: wire.Job | null }): JobInfo {
-  if (!job) throw incompleteAnswer('the gateway answered without a job');
-  return fromJob(job);
 }

@@ -30,7 +30,7 @@ export function fromSubmitResponse({ jobId, state, duplicate }: wire.SubmitJobRe
   return { jobId, state: jobStateOf(state) ?? 'UNKNOWN', duplicate };
 }
 
-export function fromJob(job: wire.Job): JobInfo {
+export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): JobInfo {
   const { spec } = job;
   const state = jobStateOf(job.state) ?? 'UNKNOWN';
   return {
@@ -56,7 +56,7 @@ export function fromJob(job: wire.Job): JobInfo {
     priority: spec?.priority ?? 0,
     history: job.history.map(fromEvent),
     attempts: job.attempts.map(fromAttempt),
-    ...optionalParts(job),
+    ...optionalParts(job, parseJson),
   };
 }
 
@@ -86,7 +86,7 @@ type Optional =
   | 'concurrencyKey'
   | 'fairnessKey';
 
-function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
+function optionalParts(job: wire.Job, parseJson: (text: string) => unknown): Pick<JobInfo, Optional> {
   const { spec, run, progress, checkpoint, failure } = job;
   const queueTimeoutMs = durationMs(spec?.queueTimeout);
   const totalTimeoutMs = durationMs(spec?.totalTimeout);
@@ -102,9 +102,11 @@ function optionalParts(job: wire.Job): Pick<JobInfo, Optional> {
     ...(run && { run: { attempt: run.attempt, node: run.node, startedAt: dateOf(run.startTime) } }),
     ...(progress && { progress: { fraction: progress.fraction, note: progress.note } }),
     ...(spec?.input &&
-      (spec.input.kind === 'gone' ? { inputGone: goneOf(spec.input) } : { input: fromPayload(spec.input) })),
+      (spec.input.kind === 'gone' ? { inputGone: goneOf(spec.input) } : { input: fromPayload(spec.input, parseJson) })),
     ...(job.output &&
-      (job.output.kind === 'gone' ? { outputGone: goneOf(job.output) } : { output: fromPayload(job.output) })),
+      (job.output.kind === 'gone'
+        ? { outputGone: goneOf(job.output) }
+        : { output: fromPayload(job.output, parseJson) })),
     ...(job.payloadsExpireTime && { payloadsExpireAt: dateOf(job.payloadsExpireTime) }),
     ...(job.payloadsErasedTime && { payloadsErasedAt: dateOf(job.payloadsErasedTime) }),
     ...(checkpoint && { checkpoint: fromCheckpoint(checkpoint) }),
@@ -123,9 +125,9 @@ function goneOf({ gone }: wire.Payload): GoneReason | 'unknown' {
   return goneReasonOf(gone ?? 0) ?? 'unknown';
 }
 
-function fromPayload(payload: wire.Payload): unknown {
+function fromPayload(payload: wire.Payload, parseJson: (text: string) => unknown): unknown {
   if (payload.kind === 'data') return payload.data;
-  return payload.kind === 'json' ? (JSON.parse(payload.json ?? 'null') as unknown) : null;
+  return payload.kind === 'json' ? parseJson(payload.json ?? 'null') : null;
 }
 
 function fromCheckpoint({ attempt, time, sizeBytes }: wire.JobCheckpoint): JobCheckpointInfo {

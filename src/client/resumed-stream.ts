@@ -33,7 +33,7 @@ export async function* resumedStream<Message>(
       failures += 1;
       const attempts = begun && backoff.maxAttempts > 1 ? backoff.maxAttempts * patience : backoff.maxAttempts;
       if (failures >= attempts || !mayRepeat(error, 'always')) throw error;
-      await backoff.pause(failures, error.retryAfterMs, signal);
+      await backoff.pause(failures, error, signal);
     }
   }
 }

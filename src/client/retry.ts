@@ -10,6 +10,8 @@ export interface RetryOptions {
   readonly initialMs?: number;
   /** Default 5,000. */
   readonly maxMs?: number;
+  /** Told before each wait for another try: why, and for how long. */
+  readonly onRetry?: (error: TroupeClientError, delayMs: number) => void;
 }
 
 /** `always`: doing it twice is doing it once. `if-not-done`: only what surely had no effect. */
@@ -19,8 +21,8 @@ export interface Backoff {
   readonly maxAttempts: number;
   /** Before try number `attempt + 1`. */
   delayMs(attempt: number, retryAfterMs: number | undefined): number;
-  /** Waits that long; rejects with CALL_CANCELLED when the signal aborts. */
-  pause(attempt: number, retryAfterMs: number | undefined, signal: AbortSignal | undefined): Promise<void>;
+  /** Waits that long after this error; rejects with CALL_CANCELLED when the signal aborts. */
+  pause(attempt: number, error: TroupeClientError, signal: AbortSignal | undefined): Promise<void>;
 }
 
 export function createBackoff(options: RetryOptions, random: () => number = Math.random): Backoff {
@@ -30,8 +32,10 @@ export function createBackoff(options: RetryOptions, random: () => number = Math
   return {
     maxAttempts,
     delayMs,
-    async pause(attempt, retryAfterMs, signal) {
-      await sleep(delayMs(attempt, retryAfterMs), undefined, { signal }).catch(() => {
+    async pause(attempt, error, signal) {
+      const pauseMs = delayMs(attempt, error.retryAfterMs);
+      options.onRetry?.(error, pauseMs);
+      await sleep(pauseMs, undefined, { signal }).catch(() => {
         // Between two tries: what those before have done is not known here.
         throw cancelledBy(signal, 'unknown');
       });
@@ -50,7 +54,7 @@ export async function withRetries<T>(
       return await run();
     } catch (error) {
       if (attempt >= backoff.maxAttempts || !mayRepeat(error, safety)) throw error;
-      await backoff.pause(attempt, error.retryAfterMs, signal);
+      await backoff.pause(attempt, error, signal);
     }
   }
 }

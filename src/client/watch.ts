@@ -41,7 +41,7 @@ export interface WatchedJobs {
 const patience = 6;
 
 export async function* watchJob(
-  { connection, contract, backoff }: CallParts,
+  { connection, contract, backoff, parseJson }: CallParts,
   jobId: string,
   options: WatchOptions,
 ): AsyncGenerator<WatchedJob, void> {
@@ -55,12 +55,12 @@ export async function* watchJob(
     signal,
   });
   for await (const { job, resumeToken, log } of updates) {
-    if (job) yield { job: fromJob(job), resumeToken, log: fromLog(log) };
+    if (job) yield { job: fromJob(job, parseJson), resumeToken, log: fromLog(log) };
   }
 }
 
 export async function* watchJobs(
-  { connection, contract, backoff }: CallParts,
+  { connection, contract, backoff, parseJson }: CallParts,
   options: WatchJobsOptions,
 ): AsyncGenerator<WatchedJobs, void> {
   const { queue, signal } = options;
@@ -73,6 +73,6 @@ export async function* watchJobs(
     signal,
   });
   for await (const { job, resumeToken, gap } of updates) {
-    yield { job: job ? fromJob(job) : undefined, resumeToken, gap };
+    yield { job: job ? fromJob(job, parseJson) : undefined, resumeToken, gap };
   }
 }

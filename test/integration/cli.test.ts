@@ -1,5 +1,7 @@
 // `troupe` against a real gateway on a real socket: what it prints, where, and the exit codes.
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -82,6 +84,57 @@ describe('troupe submit and get', () => {
     expect(documents(shown.out)[0]?.['input']).toEqual({ bytes: 3 });
   });
 
+  it('sends the text of JSON as it was given, from wherever it comes, and shows numbers as they were stored', async () => {
+    const json = '{ "id":1970670598291982290,"f":1.10,"e":1e400, "n":-0 }';
+    const shown = '"input":{"id":1970670598291982290,"f":1.10,"e":1e400,"n":-0}';
+    const file = join(mkdtempSync(join(folder, 'exact-')), 'exact.json');
+    // With the mark that editors of Windows put before it.
+    writeFileSync(file, `\uFEFF${json}`);
+    const ways: readonly [readonly string[], { stdin?: string }?][] = [
+      [['submit', 'test.echo', json]],
+      [['submit', 'test.echo', '--input-file', '-'], { stdin: json }],
+      [['submit', 'test.echo', '--input-file', file]],
+      [['submit', 'test.echo', '--each', file.replace('.json', '.*')]],
+    ];
+    for (const [args, options] of ways) {
+      const { out } = await troupe(args, options);
+      expect((await troupe(['get', out.trim(), '--json'])).out).toContain(shown);
+      const pieces: Uint8Array[] = [];
+      for await (const piece of edge.client().download(out.trim(), { payload: 'input' })) pieces.push(piece);
+      expect(Buffer.concat(pieces).toString()).toBe(json);
+    }
+    const id = await submitted();
+    await end(id, 'reject');
+    const again = await troupe(['retry', id, '--input', json]);
+    expect((await troupe(['get', again.out.trim(), '--json'])).out).toContain(shown);
+  });
+
+  it('goes on with the other files when one is no JSON, or no text, and says which', async () => {
+    const mixed = mkdtempSync(join(folder, 'mixed-'));
+    writeFileSync(join(mixed, 'a.json'), '{"a":1}');
+    writeFileSync(join(mixed, 'b.json'), '{"a":');
+    writeFileSync(join(mixed, 'c.json'), Buffer.from([0x22, 0xff, 0x22]));
+    const { code, out, err } = await troupe(['submit', 'test.echo', '--each', join(mixed, '*.json')]);
+    expect([code, out.trim().split('\n').length]).toEqual([2, 1]);
+    expect(err).toMatch(/b\.json: .*b\.json is not JSON/);
+    expect(err).toMatch(/c\.json: .*c\.json is not text in UTF-8/);
+    const said = await troupe(['submit', 'test.echo', '--each', join(mixed, '*.json'), '--json']);
+    expect(documents(said.err).map(({ label }) => label)).toEqual(['b.json', 'c.json']);
+  });
+
+  it('tells two files of one name apart by their paths', async () => {
+    const twins = mkdtempSync(join(folder, 'twins-'));
+    for (const name of ['x', 'y']) {
+      mkdirSync(join(twins, name));
+      writeFileSync(join(twins, name, 'same.json'), '{}');
+    }
+    const { out } = await troupe(['submit', 'test.echo', '--each', join(twins, '*/same.json'), '--key', 't', '--json']);
+    expect(documents(out).map(({ label, duplicate }) => [label, duplicate])).toEqual([
+      [join(twins, 'x', 'same.json'), false],
+      [join(twins, 'y', 'same.json'), false],
+    ]);
+  });
+
   it('makes one job for each file, each with a key of its own, so that giving it again makes no more', async () => {
     for (const name of ['one.json', 'two.json', 'three.json']) writeFileSync(join(folder, name), '{}');
     const args = ['submit', 'test.echo', '--each', join(folder, '*.json'), '--key', 'run-1', '--json'];
@@ -148,6 +201,53 @@ describe('troupe watch, wait and cancel', () => {
     const { code, err } = await waiting;
     expect(code).toBe(1);
     expect(err).toContain('FAILED: HANDLER_REJECTED no such picture');
+  });
+
+  it('says of each of many jobs which file it was and why it failed', async () => {
+    const two = mkdtempSync(join(folder, 'two-'));
+    for (const name of ['lion', 'tiger']) writeFileSync(join(two, `${name}.json`), '{}');
+    const args = ['submit', 'test.echo', '--each', join(two, '*.json'), '--key', two];
+    const waiting = Promise.all([troupe([...args, '--wait']), troupe([...args, '--wait', '--json'])]);
+    await until('all are watched', () => edge.watchers() > 3);
+    const [lion = '', tiger = ''] = (await troupe(args)).out.trim().split('\n');
+    await end(lion, 'reject');
+    await end(tiger, 'succeed', {});
+    const [words, json] = await waiting;
+    expect([words.code, json.code]).toEqual([1, 1]);
+    expect(words.out).toContain(`lion.json  ${lion}  FAILED: HANDLER_REJECTED no such picture\n`);
+    expect(words.out).toContain(`tiger.json  ${tiger}  SUCCEEDED`);
+    expect(words.err).toBe('submitted 2 jobs\n');
+    const ends = documents(json.out).map(({ label, state, failure }) => [label, state, failure]);
+    expect(ends).toEqual([
+      ['lion.json', 'FAILED', { reason: 'HANDLER_REJECTED', message: 'no such picture' }],
+      ['tiger.json', 'SUCCEEDED', undefined],
+    ]);
+  });
+
+  it('says the id first, and where the job is found when nobody waits for it any more', async () => {
+    for (const flag of ['--watch', '--wait']) {
+      const stop = new AbortController();
+      const waiting = troupe(['submit', 'test.echo', '{}', flag], { signal: stop.signal });
+      await until('it is watched', () => edge.watchers() > 0);
+      stop.abort();
+      const { code, err } = await waiting;
+      expect(code).toBe(130);
+      const [, id = ''] = /^submitted (\S+)\n/.exec(err) ?? [];
+      expect(err).toContain(`it goes on: troupe watch ${id} --address 127.0.0.1:${edge.port}\n`);
+      await until('the watch is closed', () => edge.watchers() === 0);
+    }
+  });
+
+  it('shows and changes the other jobs when one is not there, and names that one', async () => {
+    const [a, b] = [await submitted('--delay', '1h'), await submitted('--delay', '1h')];
+    const gone = '01890000-0000-7000-8000-000000000000';
+    for (const args of [['get'], ['cancel'], ['watch']]) {
+      const { code, out, err } = await troupe([...args, a, gone, b, ...(args[0] === 'watch' ? ['--json'] : [])]);
+      expect(code).toBe(4);
+      expect(out).toMatch(new RegExp(`${a}[\\s\\S]*${b}|${b}[\\s\\S]*${a}`));
+      expect(err).toContain(gone);
+      expect(err).toContain('JOB_NOT_FOUND');
+    }
   });
 
   it('writes outputs to files', async () => {
@@ -228,6 +328,40 @@ describe('troupe watch, wait and cancel', () => {
     const words = await follow(['--resume', token], () => Promise.resolve(), /SUCCEEDED/);
     expect(words).toMatch(new RegExp(`^${id}  test.echo  SUCCEEDED`, 'm'));
     await until('the watches are closed', () => edge.followers() === 0);
+  });
+
+  it('ends when nobody reads on: well, unless it was to say how a job ends', async () => {
+    const address = ['--address', `127.0.0.1:${edge.port}`];
+    const follower = recordedTerminal();
+    const following = runCli(['follow', ...address], { terminal: follower });
+    await until('a follower waits', () => edge.followers() > 0);
+    follower.close();
+    expect([await following, follower.written.err]).toEqual([0, '']);
+    const id = await submitted();
+    const watcher = recordedTerminal();
+    const watching = runCli(['watch', id, ...address], { terminal: watcher });
+    await until('a watch is open', () => edge.watchers() > 0);
+    watcher.close();
+    expect([await watching, watcher.written.err]).toEqual([141, '']);
+    const full = recordedTerminal();
+    full.close(Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' }));
+    expect(await runCli(['nodes', ...address], { terminal: full })).toBe(8);
+    expect(full.written.err).toContain('the results cannot be written: ENOSPC');
+    await until('all is closed', () => edge.watchers() === 0 && edge.followers() === 0);
+  });
+
+  it('is a process that ends with 0 when its pipe is closed', async () => {
+    const args = ['src/cli/main.ts', 'follow', '--address', `127.0.0.1:${edge.port}`];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let complaints = '';
+    child.stderr.on('data', (text) => (complaints += String(text)));
+    const ended = once(child, 'exit');
+    await until('a follower waits', () => edge.followers() > 0);
+    child.stdout.destroy();
+    // A line that nobody reads.
+    await end(await submitted(), 'succeed', {});
+    const [code] = (await ended) as [number];
+    expect([code, complaints.replaceAll(/.*Warning.*\n?/g, '')]).toEqual([0, '']);
   });
 
   it('stops waiting when it is interrupted, and leaves the job alone', async () => {

@@ -281,6 +281,17 @@ describe('the command line', () => {
     expect(screen).toContain('... 22 more');
   });
 
+  it('leaves the screen with q', async () => {
+    join('n1', { tree: () => ({ rows: [row('/')], omitted: 0 }) });
+    const terminal = recordedTerminal({ isTerminal: true });
+    const running = runCli(['ps', '--address', `127.0.0.1:${edge.port}`], { terminal });
+    await until('a screen was drawn', () => terminal.written.out.includes('PATH'));
+    terminal.press('x');
+    terminal.press('q');
+    expect(await running).toBe(0);
+    expect(terminal.written.out.endsWith('\u001B[?1049l')).toBe(true);
+  });
+
   it('refuses flags that make no sense, by name', async () => {
     for (const [args, words] of [
       [['profile', 'x', '--seconds', '61'], '--seconds 61'],

@@ -1,8 +1,12 @@
 /** A terminal that keeps what was written, for tests of the command line. */
+import { terminalOn } from '../../src/cli/terminal.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 
 export interface RecordedTerminal extends Terminal {
   readonly written: { out: string; err: string };
+  /** From now on nobody reads the results. */
+  close(reason?: Error): void;
+  press(key: string): void;
 }
 
 export function recordedTerminal(
@@ -10,14 +14,22 @@ export function recordedTerminal(
 ): RecordedTerminal {
   const written = { out: '', err: '' };
   const { stdin = '', isTerminal = false } = options;
-  return {
-    written,
+  const gone = new AbortController();
+  let press: (key: string) => void = () => undefined;
+  const terminal = terminalOn({
     out: (text) => void (written.out += text),
     err: (text) => void (written.err += text),
+    readerGone: gone.signal,
     isOutTerminal: isTerminal,
     isErrTerminal: isTerminal,
     columns: 100,
     outSize: () => ({ columns: 160, rows: 12 }),
     readStdin: async () => Buffer.from(stdin),
-  };
+    readKeys(onKey) {
+      press = onKey;
+      return () => (press = () => undefined);
+    },
+  });
+  const epipe = (): Error => Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+  return { ...terminal, written, close: (reason = epipe()) => gone.abort(reason), press: (key) => press(key) };
 }

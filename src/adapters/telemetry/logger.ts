@@ -8,6 +8,7 @@ import type { DestinationStream, Logger as PinoLogger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { Logger } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
+import { printable } from '../../domain/printable.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -48,7 +49,12 @@ function serializeError(error: unknown): unknown {
 
 function prettyDestination(write: (line: string) => void, isTerminal: boolean): DestinationStream {
   const format = prettyFactory({ colorize: isTerminal, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
-  return { write: (line) => write(format(line)) };
+  return { write: (line) => write(format(printableRecord(line))) };
+}
+
+/** What handlers say is in errors and fields; a terminal must not obey it. */
+function printableRecord(line: string): object {
+  return JSON.parse(line, (_name, value: unknown) => (typeof value === 'string' ? printable(value) : value)) as object;
 }
 
 class PinoAdapter implements Logger {

@@ -1,15 +1,15 @@
 /** `troupe retry`, `redrive`, `cancel`: ended jobs again, and jobs that shall not run. */
 import type { Command } from 'commander';
-import type { TroupeClient } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext, Session } from '../command-context.ts';
+import { eachJob } from '../each-job.ts';
 import { followBulk } from '../follow-bulk.ts';
-import { exitCodes, UsageError } from '../exit-code.ts';
+import { UsageError } from '../exit-code.ts';
 import { addEndedFilterFlags, addFilterFlags, endedFilterOf, filterOf } from '../filter-flags.ts';
 import type { EndedFilterFlags, FilterFlags } from '../filter-flags.ts';
 import { countFlag, given, textFlag } from '../flag-values.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
-import { parseJsonInput } from '../job-input.ts';
+import { jsonInput } from '../job-input.ts';
 import { stateText } from '../job-text.ts';
 
 export function addRetryCommand(program: Command, context: CommandContext): void {
@@ -18,14 +18,14 @@ export function addRetryCommand(program: Command, context: CommandContext): void
     .description('submit jobs that have ended again, as new jobs; prints their ids')
     .option('--input <json>', 'in place of the old input')
     .action(async (ids: readonly string[], flags: { readonly input?: string }, command: Command) => {
-      const input = flags.input === undefined ? {} : { input: parseJsonInput(flags.input, '--input') };
-      await withSession(context, command, async ({ client, isJson }) => {
-        for (const id of ids) {
-          const again = await client.retry(id, { ...input, signal: context.signal });
-          context.terminal.out(isJson ? documentLine({ ...again, retryOf: id }) : `${again.jobId}\n`);
-        }
-      });
-      context.done(exitCodes.ok);
+      const input = flags.input === undefined ? {} : { input: jsonInput(flags.input, '--input') };
+      const code = await withSession(context, command, (session) =>
+        eachJob(context, session, ids, async (id) => {
+          const again = await session.client.retry(id, { ...input, signal: context.signal });
+          context.terminal.out(session.isJson ? documentLine({ ...again, retryOf: id }) : `${again.jobId}\n`);
+        }),
+      );
+      context.done(code);
     });
 }
 
@@ -65,20 +65,21 @@ interface CancelFlags extends FilterFlags {
   readonly wait?: boolean;
 }
 
-async function cancelEach(
+function cancelEach(
   context: CommandContext,
-  session: { readonly client: TroupeClient; readonly isJson: boolean },
+  session: Session,
   ids: readonly string[],
   flags: CancelFlags,
-): Promise<void> {
+): Promise<number> {
   const { client, isJson } = session;
   const { signal } = context;
-  for (const id of ids) {
+  if (flags.wait === true) context.awaitsJobs();
+  return eachJob(context, session, ids, async (id) => {
     const asked = await client.cancel(id, flags.reason, { signal });
     const job = flags.wait === true && !asked.final ? await client.wait(id, { signal }) : asked;
     const line = `${job.id}  ${stateText(job, context.nowMs())}\n`;
     context.terminal.out(isJson ? documentLine(jobDocument(job)) : line);
-  }
+  });
 }
 
 export function addCancelCommand(program: Command, context: CommandContext): void {
@@ -96,10 +97,7 @@ export function addCancelCommand(program: Command, context: CommandContext): voi
         throw new UsageError('cancel takes ids of jobs, or --queue and what else chooses jobs');
       if (chosen && flags.wait === true) throw new UsageError('--wait takes ids of jobs');
       const code = await withSession(context, self, async (session) => {
-        if (!chosen) {
-          await cancelEach(context, session, ids, flags);
-          return exitCodes.ok;
-        }
+        if (!chosen) return cancelEach(context, session, ids, flags);
         const more = given({ reason: flags.reason });
         const steps = session.client.cancelMany({ ...filterOf(flags), ...more, signal: context.signal });
         return followBulk(context, steps, { what: 'cancelled', isJson: session.isJson });

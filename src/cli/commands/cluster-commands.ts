@@ -3,7 +3,16 @@ import type { Command } from 'commander';
 import type { ActorInfo, TreeOptions } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext, Session } from '../command-context.ts';
-import { deadLettersText, nodeTable, psHeader, psRow, psTable, reportText, shardTable } from '../cluster-text.ts';
+import {
+  deadLettersText,
+  nodeTable,
+  psFit,
+  psHeader,
+  psRow,
+  psTable,
+  reportText,
+  shardTable,
+} from '../cluster-text.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
 import { countFlag, durationFlag, given, textFlag } from '../flag-values.ts';
 import { documentLine } from '../job-document.ts';
@@ -55,7 +64,7 @@ function tellOmitted(context: CommandContext, omitted: number): void {
 
 export function addPsCommand(program: Command, context: CommandContext): void {
   withWhereFlags(program.command('ps'))
-    .description('the actors, runs and cells of all nodes, live on a terminal; Ctrl-C ends it')
+    .description('the actors, runs and cells of all nodes, live on a terminal; q or Ctrl-C ends it')
     .option('--once', 'print them once, as it does when its output is no terminal')
     .option('--interval <duration>', 'between two looks (1s)', durationFlag('interval'))
     .option('--sort <column>', 'busy, rate, mailbox or restarts, largest first', sortFlag)
@@ -78,13 +87,21 @@ async function printPs(context: CommandContext, { client, isJson }: Session, fla
 async function watchPs(context: CommandContext, { client }: Session, flags: PsFlags): Promise<void> {
   const { terminal, signal, nowMs } = context;
   const table = new LiveTable(terminal);
+  const quit = new AbortController();
+  const stopReading = terminal.readKeys((key) => {
+    if (key === 'q') quit.abort();
+  });
+  const until = AbortSignal.any([signal, quit.signal]);
   try {
-    const options = { ...where(flags), ...given({ intervalMs: flags.interval }), signal };
+    const options = { ...where(flags), ...given({ intervalMs: flags.interval }), signal: until };
     for await (const { actors, omitted } of client.cluster.watchTree(options)) {
       const rows = sorted(actors, flags.sort).map((actor) => psRow(actor, nowMs()));
-      table.draw(psTitle(actors, omitted, nowMs()), psHeader, rows);
+      table.draw(psTitle(actors, omitted, nowMs()), psHeader, rows, psFit);
     }
+  } catch (error) {
+    if (!quit.signal.aborted) throw error;
   } finally {
+    stopReading();
     table.close();
   }
 }
@@ -93,7 +110,7 @@ function psTitle(actors: readonly ActorInfo[], omitted: number, nowMs: number): 
   const count = (kind: string): number => actors.filter((actor) => actor.kind === kind).length;
   const rest = omitted > 0 ? `, ${omitted} rows left out` : '';
   const time = new Date(nowMs).toISOString().slice(11, 19);
-  return `troupe ps  ${time}  ${count('node')} nodes, ${actors.length} rows, ${count('run')} runs${rest}`;
+  return `troupe ps (q quits)  ${time}  ${count('node')} nodes, ${actors.length} rows, ${count('run')} runs${rest}`;
 }
 
 export function addTreeCommand(program: Command, context: CommandContext): void {

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { devPreset } from '../../config/index.ts';
 import type { Config } from '../../config/index.ts';
+import type { CommandContext } from '../command-context.ts';
 import { addProcessFlags, processConfig } from '../process-flags.ts';
 import type { ProcessFlags } from '../process-flags.ts';
 import type { Terminal } from '../terminal.ts';
@@ -15,7 +16,7 @@ export function devConfig(flags: ProcessFlags, terminal: Terminal): Config {
   return processConfig(flags, devPreset({ isTerminal: terminal.isOutTerminal }));
 }
 
-export function addDevCommand(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
+export function addDevCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program
     .command('dev')
     .description('start a whole cluster on this machine, in this terminal; Ctrl-C drains and stops it');

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import type { JobInfo, JobLog } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
-import { UsageError, exitCodes } from '../exit-code.ts';
+import { eachJob, isOfOneJob, tellOfJob } from '../each-job.ts';
+import { UsageError, exitCodeOf, exitCodes } from '../exit-code.ts';
 import { addEndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
 import type { EndedFilterFlags } from '../filter-flags.ts';
 import { countFlag, durationFlag, timeFlag } from '../flag-values.ts';
@@ -32,19 +33,24 @@ export function addGetCommand(program: Command, context: CommandContext): void {
     .action(async (ids: readonly string[], flags: GetFlags, command: Command) => {
       const { output, why: explain = false } = flags;
       if (output !== undefined && ids.length > 1) throw new UsageError('--output takes one job');
-      await withSession(context, command, async ({ client, isJson }) => {
-        for (const [at, id] of ids.entries()) {
-          const job = await client.get(id, { signal: context.signal, explain });
-          if (at > 0 && !isJson) context.terminal.out('\n');
-          print(context, isJson, job);
-          if (output === undefined) continue;
-          if (job.outputGone !== undefined) throw new UsageError(`the output of job ${id} is gone: ${job.outputGone}`);
-          if (job.output === undefined) throw new UsageError(`job ${id} is ${job.state} and has no output`);
-          writeOutput(output, job.output);
-        }
+      const code = await withSession(context, command, async (session) => {
+        let shown = 0;
+        return eachJob(context, session, ids, async (id) => {
+          const job = await session.client.get(id, { signal: context.signal, explain });
+          if (shown > 0 && !session.isJson) context.terminal.out('\n');
+          shown += 1;
+          print(context, session.isJson, job);
+          if (output !== undefined) saveOutput(output, job);
+        });
       });
-      context.done(exitCodes.ok);
+      context.done(code);
     });
+}
+
+function saveOutput(path: string, job: JobInfo): void {
+  if (job.outputGone !== undefined) throw new UsageError(`the output of job ${job.id} is gone: ${job.outputGone}`);
+  if (job.output === undefined) throw new UsageError(`job ${job.id} is ${job.state} and has no output`);
+  writeOutput(path, job.output);
 }
 
 export function addWatchCommand(program: Command, context: CommandContext): void {
@@ -54,18 +60,25 @@ export function addWatchCommand(program: Command, context: CommandContext): void
     .option('--logs', 'show what they say, too; with --json a line for each')
     .action(async (ids: readonly string[], flags: { readonly logs?: boolean }, command: Command) => {
       const { terminal, signal, nowMs } = context;
-      const ended = await withSession(context, command, ({ client, isJson }) => {
-        const change = (job: JobInfo): void => terminal.out(documentLine(jobDocument(job)));
+      context.awaitsJobs();
+      let failed: number | undefined;
+      const ended = await withSession(context, command, (session) => {
+        const { client, isJson } = session;
+        const change = (job: JobInfo): string => documentLine(jobDocument(job));
         return followJobs({
           ...{ client, terminal, signal, nowMs },
           jobs: ids.map((id) => ({ id, label: id })),
           quiet: isJson,
-          onEnd: isJson ? change : () => undefined,
-          ...(isJson && { onChange: change }),
+          onError: (error, { id }) => {
+            if (ids.length === 1 || !isOfOneJob(error)) throw error;
+            failed ??= exitCodeOf(error);
+            tellOfJob(context, session, id, error);
+          },
+          ...(isJson && { changeText: change, endText: change }),
           ...(flags.logs === true && { logText: (log: JobLog, { id }: FollowedJob) => logLines(log, isJson, id) }),
         });
       });
-      context.done(exitCodeOfStates(ended.map((job) => job.state)));
+      context.done(failed ?? exitCodeOfStates(ended.map((job) => job.state)));
     });
 }
 
@@ -121,13 +134,13 @@ export function addRescheduleCommand(program: Command, context: CommandContext):
     .option('--now', 'at once')
     .action(async (ids: readonly string[], flags: RescheduleFlags, command: Command) => {
       const when = newTimeOf(flags, context.nowMs());
-      await withSession(context, command, async ({ client, isJson }) => {
-        for (const id of ids) {
-          const job = await client.reschedule(id, when, { signal: context.signal });
+      const code = await withSession(context, command, (session) =>
+        eachJob(context, session, ids, async (id) => {
+          const job = await session.client.reschedule(id, when, { signal: context.signal });
           const line = `${job.id}  ${stateText(job, context.nowMs())}\n`;
-          context.terminal.out(isJson ? documentLine(jobDocument(job)) : line);
-        }
-      });
-      context.done(exitCodes.ok);
+          context.terminal.out(session.isJson ? documentLine(jobDocument(job)) : line);
+        }),
+      );
+      context.done(code);
     });
 }

@@ -1,11 +1,12 @@
 /** `troupe drain`, `quarantine`, `resume`, `profile`: what needs the operator's token. */
-import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { QueueInfo } from '../../client/index.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext, Session } from '../command-context.ts';
+import { oneLine } from '../../domain/printable.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
+import { writeResult } from '../output-file.ts';
 import { documentLine } from '../job-document.ts';
 
 const waitPollMs = 500;
@@ -41,7 +42,7 @@ async function untilGone(context: CommandContext, { client }: Session, node: str
 function stateLine({ name, quarantines }: QueueInfo): string {
   if (quarantines.length === 0) return `${name} is handed out\n`;
   return quarantines
-    .map(({ node, reason }) => `${name} is not handed out on ${node ?? 'any node'}: ${reason}\n`)
+    .map(({ node, reason }) => `${name} is not handed out on ${node ?? 'any node'}: ${oneLine(reason)}\n`)
     .join('');
 }
 
@@ -88,7 +89,7 @@ export function addProfileCommand(program: Command, context: CommandContext): vo
         const durationMs = Math.round(flags.seconds * 1_000);
         const profile = await client.cluster.profileRun(job, { durationMs, signal: context.signal });
         const path = flags.output ?? `${job}.cpuprofile`;
-        writeFileSync(path, profile);
+        writeResult(path, profile);
         const said = { job, path, bytes: profile.byteLength };
         context.terminal.out(isJson ? documentLine(said) : `${path}  ${profile.byteLength} bytes\n`);
       });

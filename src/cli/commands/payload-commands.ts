@@ -1,23 +1,31 @@
 /** `troupe output`, `delete`: what jobs were given and have returned. */
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { withSession } from '../command-context.ts';
 import type { CommandContext } from '../command-context.ts';
+import { eachJob } from '../each-job.ts';
+import { fileProblem } from '../file-problem.ts';
 import { exitCodes } from '../exit-code.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
+}
 
 /** The file is there when all of it is. */
 async function saveTo(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   const partial = `${file}.part`;
   try {
-    await pipeline(Readable.from(pieces), createWriteStream(partial));
+    const target = await open(partial, 'w').catch((error: unknown) => {
+      throw fileProblem(partial, 'written', error);
+    });
+    await pipeline(Readable.from(pieces), target.createWriteStream());
     await rename(partial, file);
   } catch (error) {
     await rm(partial, { force: true });
-    throw error;
+    throw isSystemError(error) ? fileProblem(file, 'written', error) : error;
   }
 }
 
@@ -42,12 +50,12 @@ export function addDeleteCommand(program: Command, context: CommandContext): voi
     .description('erase input and output of jobs that have ended, at once and for good; the rest of the jobs stays')
     .action(async (ids: readonly string[], _flags: unknown, command: Command) => {
       const { terminal, signal } = context;
-      await withSession(context, command, async ({ client, isJson }) => {
-        for (const id of ids) {
-          const job = await client.delete(id, { signal });
-          terminal.out(isJson ? documentLine(jobDocument(job)) : `${job.id}  ${job.state}, payloads erased\n`);
-        }
-      });
-      context.done(exitCodes.ok);
+      const code = await withSession(context, command, (session) =>
+        eachJob(context, session, ids, async (id) => {
+          const job = await session.client.delete(id, { signal });
+          terminal.out(session.isJson ? documentLine(jobDocument(job)) : `${job.id}  ${job.state}, payloads erased\n`);
+        }),
+      );
+      context.done(code);
     });
 }

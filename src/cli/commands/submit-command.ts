@@ -1,194 +1,107 @@
 /** `troupe submit`: one job, or one for each of many files; with `--wait` or `--watch` it stays until they have ended. */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { JobDraft, JobInfo, SubmitOutcome, SubmittedJob } from '../../client/index.ts';
+import type { JobInfo } from '../../client/index.ts';
 import { uniqueConflicts } from '../../domain/job.ts';
-import type { UniqueConflict } from '../../domain/job.ts';
+import { oneLine } from '../../domain/printable.ts';
 import { withSession } from '../command-context.ts';
 import type { CommandContext, Session } from '../command-context.ts';
-import { explainError } from '../explain-error.ts';
-import { exitCodeOf, exitCodes } from '../exit-code.ts';
-import { codesFlag, countFlag, durationFlag, given, labelFlag, textFlag, timeFlag } from '../flag-values.ts';
+import { exitCodes } from '../exit-code.ts';
+import { codesFlag, countFlag, durationFlag, labelFlag, textFlag, timeFlag } from '../flag-values.ts';
 import { followJobs } from '../follow-jobs.ts';
 import type { FollowedJob } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { planInputs } from '../job-input.ts';
-import type { PlannedInput } from '../job-input.ts';
-import { exitCodeOfStates } from '../job-text.ts';
+import type { InputFlags, PlannedInput } from '../job-input.ts';
+import { exitCodeOfStates, stateText } from '../job-text.ts';
 import { OutputFolder } from '../output-file.ts';
+import { submitJobs } from '../submit-jobs.ts';
+import type { JobFlags } from '../submit-jobs.ts';
 
-interface SubmitFlags {
+interface SubmitFlags extends JobFlags, InputFlags {
   readonly each?: string;
-  readonly inputFile?: string;
-  readonly as?: string;
-  readonly handlerVersion?: string;
-  readonly queue?: string;
-  readonly key?: string;
-  readonly uniqueKey?: string;
-  readonly uniqueWindow?: number;
-  readonly onConflict?: UniqueConflict;
-  readonly priority?: number;
-  readonly refuseLate?: boolean;
-  readonly concurrencyKey?: string;
-  readonly fairnessKey?: string;
-  readonly label?: Readonly<Record<string, string>>;
-  readonly runAt?: Date;
-  readonly delay?: number;
-  readonly queueTimeout?: number;
-  readonly executionTimeout?: number;
-  readonly heartbeatTimeout?: number;
-  readonly totalTimeout?: number;
-  readonly retention?: number;
-  readonly payloadRetention?: number;
-  readonly maxAttempts?: number;
-  readonly nonRetryableCode?: readonly string[];
   readonly wait?: boolean;
   readonly watch?: boolean;
   readonly outputDir?: string;
 }
 
-/** Files are read and sent in groups of so many, or so much: what a command holds in memory at once. */
-const groupJobsMax = 200;
-const groupBytesMax = 32 * 1_048_576;
+interface Submission {
+  readonly handler: string;
+  readonly inputs: readonly PlannedInput[];
+  readonly flags: SubmitFlags;
+}
 
-function* groupsOf(inputs: readonly PlannedInput[]): Generator<readonly PlannedInput[]> {
-  let group: PlannedInput[] = [];
-  let bytes = 0;
-  for (const input of inputs) {
-    const alone = input.open !== undefined || group[0]?.open !== undefined;
-    if (group.length === groupJobsMax || (group.length > 0 && (alone || bytes + input.bytes > groupBytesMax))) {
-      yield group;
-      group = [];
-      bytes = 0;
-    }
-    group.push(input);
-    bytes += input.bytes;
+/** So many ids are named; of more jobs their list is. */
+const namedMax = 20;
+
+/** Whoever waited no longer, or could not, is told where the jobs are. */
+function sayGoesOn({ terminal }: CommandContext, { isJson, addressFlag }: Session, ids: readonly string[]): void {
+  const [first] = ids;
+  if (first === undefined) return;
+  if (isJson) {
+    terminal.err(documentLine({ goesOn: ids }));
+    return;
   }
-  if (group.length > 0) yield group;
+  const watch = `troupe watch ${ids.slice(0, namedMax).join(' ')}${addressFlag}`;
+  if (ids.length === 1) terminal.err(`it goes on: ${watch}\n`);
+  else if (ids.length <= namedMax) terminal.err(`${ids.length} jobs go on: ${watch}\n`);
+  else terminal.err(`${ids.length} jobs go on; the first of them: ${watch}\n`);
 }
 
-function draftOf(handler: string, input: PlannedInput, flags: SubmitFlags, nowMs: number): JobDraft {
-  const value = input.open === undefined ? input.read() : undefined;
-  // One key for each file, so that the same command given again makes no second job of any of them.
-  const retry = given({ maxAttempts: flags.maxAttempts, nonRetryableCodes: flags.nonRetryableCode });
-  const key = flags.key === undefined || flags.each === undefined ? flags.key : `${flags.key}:${input.label}`;
-  return {
-    handler,
-    ...(value !== undefined && { input: value }),
-    ...given({
-      handlerVersion: flags.handlerVersion,
-      queue: flags.queue,
-      runAt: flags.delay === undefined ? flags.runAt : new Date(nowMs + flags.delay),
-      queueTimeoutMs: flags.queueTimeout,
-      executionTimeoutMs: flags.executionTimeout,
-      heartbeatTimeoutMs: flags.heartbeatTimeout,
-      totalTimeoutMs: flags.totalTimeout,
-      retentionMs: flags.retention,
-      payloadRetentionMs: flags.payloadRetention,
-      idempotencyKey: key,
-      uniqueKey: flags.uniqueKey,
-      uniqueWindowMs: flags.uniqueWindow,
-      onConflict: flags.onConflict,
-      priority: flags.priority,
-      refuseLate: flags.refuseLate,
-      concurrencyKey: flags.concurrencyKey,
-      fairnessKey: flags.fairnessKey,
-      labels: flags.label,
-      retry: Object.keys(retry).length === 0 ? undefined : retry,
-    }),
-  };
-}
-
-/** A file that is sent as it is read is a group of its own. */
-async function submitGroup(
-  { signal }: CommandContext,
-  { client }: Session,
-  group: readonly PlannedInput[],
-  drafts: readonly JobDraft[],
-): Promise<readonly SubmitOutcome[]> {
-  const [input] = group;
-  const [draft] = drafts;
-  if (input?.open === undefined || draft === undefined) return client.submitMany(drafts, { signal });
-  const { handler, ...options } = draft;
-  const source = { bytes: input.bytes, open: input.open };
-  return [
-    await client.submitStream(handler, source, { ...options, signal }).then(
-      (ok) => ({ ok }),
-      (error: unknown) => ({ error }),
-    ),
-  ];
-}
-
-interface Submitted {
-  readonly accepted: readonly FollowedJob[];
-  readonly firstError: unknown;
-}
-
-/** Says what became of each job as soon as it is known. */
-async function submitAll(
-  context: CommandContext,
-  session: Session,
-  handler: string,
-  plan: { readonly inputs: readonly PlannedInput[]; readonly flags: SubmitFlags },
-): Promise<Submitted> {
-  const accepted: FollowedJob[] = [];
-  let firstError: unknown;
-  const stays = plan.flags.wait === true || plan.flags.watch === true;
-  const report = (input: PlannedInput, job: SubmittedJob): void => {
-    accepted.push({ id: job.jobId, label: plan.inputs.length === 1 ? job.jobId : input.label });
-    if (stays) return;
-    if (session.isJson) context.terminal.out(documentLine({ ...job, label: input.label }));
-    else context.terminal.out(`${job.jobId}\n`);
-  };
-  for (const group of groupsOf(plan.inputs)) {
-    const drafts = group.map((input) => draftOf(handler, input, plan.flags, context.nowMs()));
-    const outcomes = await submitGroup(context, session, group, drafts);
-    for (const [at, outcome] of outcomes.entries()) {
-      const input = group[at];
-      if (input === undefined) continue;
-      if ('ok' in outcome) {
-        report(input, outcome.ok);
-      } else {
-        firstError ??= outcome.error;
-        const label = plan.inputs.length === 1 ? '' : `${input.label}: `;
-        context.terminal.err(`troupe: ${label}${explainError(outcome.error)}\n`);
-      }
-    }
+/** What the end of a job is among the results: the path of its output where one is wanted, else how it ended and why. */
+function resultText(
+  { nowMs }: CommandContext,
+  { isJson }: Session,
+  { inputs, flags }: Submission,
+  ended: { readonly job: JobInfo; readonly label: string; readonly path: string | undefined },
+): string {
+  const { job, label, path } = ended;
+  const isOnly = inputs.length === 1;
+  if (isJson) {
+    return documentLine({ ...jobDocument(job), ...(!isOnly && { label }), ...(path && { outputFile: path }) });
   }
-  return { accepted, firstError };
+  if (path !== undefined) return `${path}\n`;
+  if (flags.watch === true) return '';
+  return `${isOnly ? '' : `${oneLine(label)}  `}${job.id}  ${stateText(job, nowMs())}\n`;
 }
 
-async function follow(
-  context: CommandContext,
-  session: Session,
-  jobs: readonly FollowedJob[],
-  flags: SubmitFlags,
-): Promise<readonly JobInfo[]> {
+async function submitAndStay(context: CommandContext, session: Session, submission: Submission): Promise<number> {
   const { terminal, signal, nowMs } = context;
+  const { flags } = submission;
+  context.awaitsJobs();
+  // Before anything is submitted: a folder that cannot be made costs no job.
   const folder = flags.outputDir === undefined ? undefined : new OutputFolder(flags.outputDir);
-  return followJobs({
-    ...{ client: session.client, jobs, terminal, signal, nowMs },
-    quiet: flags.watch !== true,
-    onEnd: (job, followed) => {
-      const path = job.output === undefined ? undefined : folder?.save(followed.label, job.output);
-      if (session.isJson) terminal.out(documentLine({ ...jobDocument(job), ...(path && { outputFile: path }) }));
-      else if (path !== undefined) terminal.out(`${path}\n`);
-      else if (flags.watch !== true) terminal.out(`${job.id}  ${job.state}\n`);
-    },
-  });
+  const open = new Map<string, FollowedJob>();
+  const accepted = (job: FollowedJob): void => void open.set(job.id, job);
+  try {
+    const refused = await submitJobs(context, session, { ...submission, stays: true, accepted });
+    const jobs = [...open.values()];
+    const [first] = jobs;
+    if (!session.isJson && first !== undefined)
+      terminal.err(jobs.length === 1 ? `submitted ${first.id}\n` : `submitted ${jobs.length} jobs\n`);
+    const ended = await followJobs({
+      ...{ client: session.client, jobs, terminal, signal, nowMs },
+      quiet: flags.watch !== true,
+      endText: (job, { label }) => {
+        const path = job.output === undefined ? undefined : folder?.save(label, job.output);
+        return resultText(context, session, submission, { job, label, path });
+      },
+      onEnd: ({ id }) => void open.delete(id),
+    });
+    return refused ?? exitCodeOfStates(ended.map((job) => job.state));
+  } catch (error) {
+    sayGoesOn(context, session, [...open.keys()]);
+    throw error;
+  }
 }
 
-async function submit(
-  context: CommandContext,
-  session: Session,
-  handler: string,
-  plan: { readonly inputs: readonly PlannedInput[]; readonly flags: SubmitFlags },
-): Promise<number> {
-  const { accepted, firstError } = await submitAll(context, session, handler, plan);
-  const refused = firstError === undefined ? exitCodes.ok : exitCodeOf(firstError);
-  if (plan.flags.wait !== true && plan.flags.watch !== true) return refused;
-  const ended = await follow(context, session, accepted, plan.flags);
-  return refused === exitCodes.ok ? exitCodeOfStates(ended.map((job) => job.state)) : refused;
+async function submit(context: CommandContext, session: Session, submission: Submission): Promise<number> {
+  const { flags } = submission;
+  if (flags.wait === true || flags.watch === true || flags.outputDir !== undefined)
+    return submitAndStay(context, session, submission);
+  return (
+    (await submitJobs(context, session, { ...submission, stays: false, accepted: () => undefined })) ?? exitCodes.ok
+  );
 }
 
 export function addSubmitCommand(program: Command, context: CommandContext): void {
@@ -247,10 +160,9 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .option('--watch', 'the same, and show how it fares')
     .option('--output-dir <dir>', 'write outputs there (with --wait or --watch)')
     .action(async (handler: string, json: string | undefined, flags: SubmitFlags, command: Command) => {
-      const chosen = flags.outputDir === undefined || flags.watch === true ? flags : { ...flags, wait: true };
       const inputs = await planInputs(json, flags, context.terminal);
       context.done(
-        await withSession(context, command, (session) => submit(context, session, handler, { inputs, flags: chosen })),
+        await withSession(context, command, (session) => submit(context, session, { handler, inputs, flags })),
       );
     });
 }

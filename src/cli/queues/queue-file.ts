@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 import type { DeclaredQueues } from '../../client/index.ts';
 import { UsageError } from '../exit-code.ts';
+import { fileProblem } from '../file-problem.ts';
 import { queueFileSchema } from './queue-schema.ts';
 
 /** Throws UsageError. */
@@ -15,7 +16,7 @@ export function readQueueFile(path: string): DeclaredQueues {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new UsageError(`${path} cannot be read: ${messageOf(error)}`);
+    throw fileProblem(path, 'read', error);
   }
   return parseQueueFile(path, text);
 }

@@ -3,15 +3,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ActorInfo, JobInfo } from '../../../src/client/index.ts';
 import { TroupeClientError } from '../../../src/client/index.ts';
-import { infoText, psTable, shardTable } from '../../../src/cli/cluster-text.ts';
+import { infoText, psFit, psHeader, psRow, psTable, shardTable } from '../../../src/cli/cluster-text.ts';
+import { parseExactJson } from '../../../src/cli/exact-json.ts';
 import { durationText, relativeText } from '../../../src/cli/duration-text.ts';
 import { parseDurationMs } from '../../../src/domain/duration-text.ts';
 import { exitCodeOf, exitCodes, UsageError } from '../../../src/cli/exit-code.ts';
 import { explainError } from '../../../src/cli/explain-error.ts';
-import { exitCodeOfStates, jobRow, jobText, stateText } from '../../../src/cli/job-text.ts';
+import { documentLine } from '../../../src/cli/job-document.ts';
+import { exitCodeOfStates, jobRow, jobTable, jobText, stateText } from '../../../src/cli/job-text.ts';
+import { logLines } from '../../../src/cli/log-text.ts';
 import { ProgressBars, rowText } from '../../../src/cli/progress-bars.ts';
 import { treeText } from '../../../src/cli/tree-text.ts';
-import { tableText } from '../../../src/cli/text-table.ts';
+import { fitTable, tableText } from '../../../src/cli/text-table.ts';
 import { jobStates } from '../../../src/domain/job.ts';
 import { ConfigError } from '../../../src/config/index.ts';
 import { errorRegistry } from '../../../src/domain/errors.ts';
@@ -148,7 +151,70 @@ describe('exit codes', () => {
   });
 });
 
+describe('words of others', () => {
+  const evil = 'x\u001B]0;title\u0007\ny';
+
+  it('stay on their line, and are not obeyed', () => {
+    const failed = job({ state: 'FAILED', failure: { reason: 'HANDLER_FAILED', message: evil, stack: evil } });
+    const cancelled = job({ state: 'CANCELLED', cancelReason: evil, labels: { a: evil }, uniqueKey: evil });
+    for (const text of [jobText(failed, nowMs), jobText(cancelled, nowMs), jobTable([failed, cancelled], nowMs)]) {
+      expect(text).not.toMatch(/(?!\n)\p{Cc}/u);
+    }
+    expect(jobTable([failed, cancelled], nowMs).trim().split('\n')).toHaveLength(3);
+    expect(stateText(cancelled, nowMs)).toBe('CANCELLED: x\\x1b]0;title\\x07 y');
+  });
+
+  it('do not pass for log lines of their own', () => {
+    const at = new Date(nowMs);
+    const lines = [{ attempt: 1, number: 1, at, level: 'info' as const, text: `a\n00:00:00.000 1 error ${evil}` }];
+    const text = logLines({ lines, skipped: 0 }, false, 'j');
+    expect(text.split('\n').map((line) => line.slice(0, 21))).toEqual([
+      '00:00:00.000 1 info  ',
+      ' '.repeat(21),
+      ' '.repeat(21),
+      '',
+    ]);
+    expect(text).not.toMatch(/(?!\n)\p{Cc}/u);
+  });
+
+  it('are escapes in JSON', () => {
+    const line = documentLine({ text: 'a\u009B2J\u007F\u202E' });
+    expect(line).toBe('{"text":"a\\u009b2J\\u007f\\u202e"}\n');
+    expect(JSON.parse(line)).toEqual({ text: 'a\u009B2J\u007F\u202E' });
+  });
+
+  it('are made printable by the terminal itself, whoever writes', () => {
+    const terminal = recordedTerminal();
+    terminal.out(`${evil}\n`);
+    terminal.err(`${evil}\n`);
+    expect(terminal.written).toEqual({ out: 'x\\x1b]0;title\\x07\ny\n', err: 'x\\x1b]0;title\\x07\ny\n' });
+  });
+});
+
+describe('numbers', () => {
+  it('are printed as they were stored', () => {
+    const text = '{"id":1970670598291982290,"f":1.10,"e":1e400,"n":-0,"list":[1,2.0,"3.0",null,true]}';
+    expect(JSON.stringify(parseExactJson(text))).toBe(text);
+  });
+});
+
 describe('progress bars', () => {
+  it('are out of the way of results on the same terminal', async () => {
+    const terminal = recordedTerminal({ isTerminal: true });
+    const order: string[] = [];
+    const bars = new ProgressBars({
+      ...terminal,
+      drawErr: (text) => void order.push(text.includes('\u001B[1A') ? 'erased' : 'drawn'),
+      err: () => void order.push('line'),
+      out: () => void order.push('result'),
+    });
+    bars.show([{ label: 'a', note: 'x' }]);
+    await expect.poll(() => order).toEqual(['drawn']);
+    bars.print('line\n', 'out/a.png\n');
+    expect(order).toEqual(['drawn', 'erased', 'line', 'result', 'drawn']);
+    bars.clear();
+  });
+
   it('fit the width of the terminal, whatever a handler says', () => {
     fc.assert(
       fc.property(fc.string(), fc.double({ min: 0, max: 1, noNaN: true }), fc.string(), (label, fraction, note) => {
@@ -203,7 +269,18 @@ describe('the cluster', () => {
     const [header, first, second] = psTable([actor('/node/a'), failed], nowMs).split('\n');
     expect(header).toMatch(/^NODE +PATH +STATE +UP +RST +MBOX +RATE +BUSY +INFO$/);
     expect(first).toMatch(/^n1 +\/node\/a +running +1m 30s +- +1\/64 +2\.3\/s +3%$/);
-    expect(second).toMatch(/^n1 +\/node\/b +running +1m 30s +2\/5 .* error: no \[2J way \(4s ago\)$/);
+    expect(second).toMatch(/^n1 +\/node\/b +running +1m 30s +2\/5 .* error: no\\x1b\[2J way \(4s ago\)$/);
+  });
+
+  it('fits 80 columns, so that a run says how far it is', () => {
+    const runId = '01a226ba-133f-7001-8000-05c3e95f26a4#1';
+    const run = { jobId: runId, attempt: 1, handler: 'image.thumbnail', progress: 0.4, note: 'tile 4', suspect: false };
+    const actors = [actor('/node/shards/shard:0'), actor(`/node/workers/runs/${runId}`, { run, mailboxCapacity: 0 })];
+    const rows = actors.map((row) => psRow(row, nowMs));
+    const narrow = fitTable({ header: psHeader, rows }, 80, psFit);
+    const line = tableText(narrow.header, narrow.rows).split('\n')[2]?.slice(0, 80);
+    expect(line).toContain('40%  image.thumbnail  tile 4');
+    expect(fitTable({ header: psHeader, rows }, 300, psFit)).toEqual({ header: psHeader, rows });
   });
 
   it('has rows of runs and cells that are no actors', () => {
@@ -212,7 +289,7 @@ describe('the cluster', () => {
       mailboxCapacity: 0,
       run: { ...run, pulseAt: new Date(nowMs - 200), deadline: new Date(nowMs + 9_000) },
     });
-    expect(infoText(row, nowMs)).toBe('h  thread 3  43%  tile 4  pulse 200ms  ends in 9s  suspect');
+    expect(infoText(row, nowMs)).toBe('43%  h  tile 4  thread 3  pulse 200ms  ends in 9s  suspect');
     const cell = { pid: 7, rssBytes: 2_097_152, eventLoopUtilization: 0.5, threads: 2, busy: 1, leaked: 1 };
     expect(infoText(actor('/c', { cell }), nowMs)).toBe('pid 7  rss 2 MiB  loop 50%  busy 1/2  leaked 1');
   });
