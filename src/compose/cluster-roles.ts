@@ -13,7 +13,7 @@ import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import type { ActorDefinition, ActorRef, ActorSystem } from '../actors/kernel/index.ts';
 import type { KeeperMessage } from '../actors/shard/keeper-actor.ts';
 import { keeperActor } from '../actors/shard/keeper-actor.ts';
-import { createShardMetrics, defaultShardLimits } from '../actors/shard/shard-services.ts';
+import { createShardMetrics, defaultShardLimits, outboxMaxFor } from '../actors/shard/shard-services.ts';
 import type { StopRun } from '../actors/shard/shard-services.ts';
 import type { AdminMessage } from '../actors/node/admin-message.ts';
 import { membershipActor } from '../actors/node/membership-actor.ts';
@@ -194,6 +194,7 @@ function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, o
       limits: {
         ...defaultShardLimits,
         backlogMax: config.shards.backlogMax,
+        outboxMax: outboxMaxFor(config.shards.backlogMax),
         groupMaxRecords: config.shards.groupMaxRecords,
       },
       metrics: createShardMetrics(runtime.telemetry),

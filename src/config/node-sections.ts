@@ -32,7 +32,8 @@ export const shardsSection = z.strictObject({
   backlogMax: key(wholeNumber(1, 10_000_000).default(200_000), {
     meaning: 'Unfinished jobs that one shard may hold.',
     unit: 'jobs',
-    consequence: 'They are held in memory, about 1 KiB each; past it submits are refused with BACKLOG_FULL.',
+    consequence:
+      'They are held in memory, about 1 KiB each; past it submits are refused with BACKLOG_FULL, as they are while JetStream is away and about twice as many facts wait for it.',
   }),
   groupMaxRecords: key(wholeNumber(1, groupRecordsLimit).default(groupRecordsLimit), {
     meaning: 'Records in one group commit.',

@@ -15,7 +15,7 @@ import type { Store } from '../../src/application/ports/store.ts';
 import type { AllotItem, ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
 import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
-import { createShardMetrics, defaultShardLimits } from '../../src/actors/shard/shard-services.ts';
+import { createShardMetrics, defaultShardLimits, outboxMaxFor } from '../../src/actors/shard/shard-services.ts';
 import type { StopRun } from '../../src/actors/shard/shard-services.ts';
 import type { ActorRef } from '../../src/actors/kernel/index.ts';
 import { createTestKit } from '../../src/actors/testkit/index.ts';
@@ -67,6 +67,7 @@ export interface ShardHarness {
 
 export const harnessShard = 3;
 export const harnessBacklogMax = 300;
+export const harnessOutboxMax = outboxMaxFor(harnessBacklogMax);
 export const harnessUndurableMax = 400;
 
 export async function createShardHarness(options: { readonly seed?: number } = {}): Promise<ShardHarness> {
@@ -155,6 +156,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
         ...defaultShardLimits,
         recentMax: 50,
         backlogMax: harnessBacklogMax,
+        outboxMax: harnessOutboxMax,
         undurableMax: harnessUndurableMax,
       },
       metrics: createShardMetrics(kit.telemetry),

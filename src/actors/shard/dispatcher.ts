@@ -8,6 +8,7 @@ import { needOf } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { queuedAtMs } from '../../domain/job.ts';
 import { bucketOf } from '../../domain/job-id.ts';
+import { RateMeter } from '../../domain/rate-meter.ts';
 import type { ActorContext } from '../kernel/index.ts';
 import type { JobEntry, JobTable } from './job-table.ts';
 import { Outbox } from './outbox.ts';
@@ -33,6 +34,8 @@ export interface DispatcherParts {
 
 export class Dispatcher {
   readonly gates: ShardGates;
+  /** Facts that JetStream took. */
+  readonly published = new RateMeter();
   readonly #parts: DispatcherParts;
   readonly #outbox: Outbox;
   readonly #watermark: WatermarkKeeper;
@@ -45,6 +48,9 @@ export class Dispatcher {
       clock: context.clock,
       windowMax: services.limits.outboxWindowMax,
       retryMs: outboxRetryMs,
+      onPublished: () => {
+        this.published.add(nowMs());
+      },
       onIdleBucket,
     });
     this.gates = new ShardGates({

@@ -17,6 +17,7 @@ export interface OutboxOptions {
   readonly clock: Clock;
   readonly windowMax: number;
   readonly retryMs: number;
+  readonly onPublished?: () => void;
   /** Called when a bucket's last unpublished task has been published. */
   readonly onIdleBucket?: (bucket: number) => void;
 }
@@ -30,6 +31,7 @@ export class Outbox {
   readonly #chains = new Map<JobId, Task[]>();
   readonly #perBucket = new Map<number, number>();
   #failed: Task[] = [];
+  #size = 0;
   #cancelRetry: (() => void) | undefined;
   #stopped = false;
 
@@ -38,9 +40,7 @@ export class Outbox {
   }
 
   get size(): number {
-    let chained = 0;
-    for (const chain of this.#chains.values()) chained += chain.length;
-    return this.#queue.length - this.#head + this.#inFlight.size + this.#failed.length + chained;
+    return this.#size;
   }
 
   pendingOf(bucket: number): number {
@@ -100,6 +100,7 @@ export class Outbox {
 
   #add(task: Task): void {
     this.#queue.push(task);
+    this.#size += 1;
     this.#perBucket.set(task.bucket, (this.#perBucket.get(task.bucket) ?? 0) + 1);
   }
 
@@ -121,6 +122,8 @@ export class Outbox {
 
   #published(task: Task): void {
     this.#inFlight.delete(task);
+    this.#size -= 1;
+    this.#options.onPublished?.();
     const left = this.pendingOf(task.bucket) - 1;
     if (left > 0) this.#perBucket.set(task.bucket, left);
     else this.#perBucket.delete(task.bucket);

@@ -20,6 +20,12 @@ export interface StopRun {
 export interface ShardLimits {
   /** Unfinished jobs per shard; past it submits get BACKLOG_FULL. */
   readonly backlogMax: number;
+  /**
+   * Facts that may wait for JetStream; past it submits get BACKLOG_FULL. Jobs may end meanwhile and leave their facts
+   * behind, so `backlogMax` alone bounds nothing. What was accepted adds a few facts for each job: no attempt starts while
+   * no WORK message goes out.
+   */
+  readonly outboxMax: number;
   /** Decisions that may wait for the store; past it submits get MAILBOX_FULL. */
   readonly undurableMax: number;
   readonly groupMaxRecords: number;
@@ -31,12 +37,22 @@ export interface ShardLimits {
   readonly runLostAfterMs: number;
 }
 
+const outboxWindowMax = 512;
+
+/** A job that waits makes two facts, its WORK message and its event; and as many as are on their way count for nothing. */
+export function outboxMaxFor(backlogMax: number): number {
+  return 2 * backlogMax + outboxWindowMax;
+}
+
+const backlogMax = 200_000;
+
 export const defaultShardLimits: ShardLimits = {
-  backlogMax: 200_000,
+  backlogMax,
+  outboxMax: outboxMaxFor(backlogMax),
   undurableMax: 20_000,
   groupMaxRecords: 500,
   recentMax: 2_000,
-  outboxWindowMax: 512,
+  outboxWindowMax,
   mailboxCapacity: 4_096,
   runLostAfterMs: 7_000,
 };

@@ -33,12 +33,22 @@ function begin(core: ShardCore, submission: Submission): void {
 
 function refusalWhenFull(core: ShardCore): TroupeError | undefined {
   const { limits } = core.services;
+  const { dispatcher } = core;
   const shard = String(core.shard);
   if (core.table.size >= limits.backlogMax) {
     const metadata = { shard, backlogMax: String(limits.backlogMax) };
     const excess = core.table.size - limits.backlogMax + roomAgain(limits.backlogMax);
     const perSecond = core.table.ends.perSecond(core.nowMs());
     return new TroupeError('BACKLOG_FULL', { retryAfterMs: retryAfter(core, excess, perSecond), metadata });
+  }
+  if (dispatcher.backlog >= limits.outboxMax) {
+    const excess = dispatcher.backlog - limits.outboxMax + roomAgain(limits.outboxMax);
+    const perSecond = dispatcher.published.perSecond(core.nowMs());
+    return new TroupeError('BACKLOG_FULL', {
+      message: 'too much waits for JetStream, which does not take it',
+      retryAfterMs: retryAfter(core, excess, perSecond),
+      metadata: { shard, outboxMax: String(limits.outboxMax) },
+    });
   }
   if (core.undurable < limits.undurableMax) return undefined;
   const excess = core.undurable - limits.undurableMax + roomAgain(limits.undurableMax);
