@@ -13,8 +13,13 @@ import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import type { ActorDefinition, ActorRef, ActorSystem } from '../actors/kernel/index.ts';
 import type { KeeperMessage } from '../actors/shard/keeper-actor.ts';
 import { keeperActor } from '../actors/shard/keeper-actor.ts';
-import { createShardMetrics, defaultShardLimits, outboxMaxFor } from '../actors/shard/shard-services.ts';
-import type { StopRun } from '../actors/shard/shard-services.ts';
+import {
+  brokerSyncMsFor,
+  createShardMetrics,
+  defaultShardLimits,
+  outboxMaxFor,
+} from '../actors/shard/shard-services.ts';
+import type { ShardLimits, StopRun } from '../actors/shard/shard-services.ts';
 import type { AdminMessage } from '../actors/node/admin-message.ts';
 import { membershipActor } from '../actors/node/membership-actor.ts';
 import type { MembershipMessage } from '../actors/node/membership-actor.ts';
@@ -191,12 +196,7 @@ function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, o
       server: router,
       leases: bus.leases,
       membership: bus.membership,
-      limits: {
-        ...defaultShardLimits,
-        backlogMax: config.shards.backlogMax,
-        outboxMax: outboxMaxFor(config.shards.backlogMax),
-        groupMaxRecords: config.shards.groupMaxRecords,
-      },
+      limits: shardLimits(config),
       metrics: createShardMetrics(runtime.telemetry),
       stopRun,
     });
@@ -302,5 +302,14 @@ function settlement(
     const inTime = await Promise.race([answer.promise, late]);
     cancel();
     return inTime;
+  };
+}
+
+function shardLimits({ shards, nats }: Config): ShardLimits {
+  const { backlogMax, groupMaxRecords } = shards;
+  return {
+    ...{ ...defaultShardLimits, backlogMax, groupMaxRecords },
+    outboxMax: outboxMaxFor(backlogMax),
+    brokerSyncMs: brokerSyncMsFor(nats.syncIntervalMs),
   };
 }

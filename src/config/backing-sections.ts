@@ -103,9 +103,10 @@ export const natsSection = z.strictObject({
     consequence: '1 makes everything wait while its server is away (nothing is lost); 3 needs three servers.',
   }),
   syncIntervalMs: key(wholeNumber(0, 120_000).default(10_000), {
-    meaning: 'How often the nats-server that `troupe dev` starts flushes its files; 0 is after every write.',
+    meaning:
+      'How often nats-server flushes its files; 0 is before it confirms. The one that `troupe dev` starts is told so; of any other it must be true (`sync_interval`, which is 2 minutes if nothing is said).',
     unit: 'ms',
     consequence:
-      'What a power cut takes from NATS is dispatched again from the store, so 0 buys little and costs most of the speed.',
+      'What a power cut takes from NATS is told again by whoever owns the shards, who remembers it for as long. 0 costs most of the speed.',
   }),
 });

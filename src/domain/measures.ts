@@ -23,6 +23,7 @@ export const counters = {
   grpcRequests: { name: 'troupe_grpc_requests_total', labelNames: ['method', 'code'] },
   storeErrors: { name: 'troupe_store_errors_total', labelNames: ['store', 'query', 'code'] },
   natsLateDeliveries: { name: 'troupe_nats_late_deliveries_total', labelNames: [] },
+  workLost: { name: 'troupe_work_lost_total', labelNames: [] },
   natsPublishFailures: { name: 'troupe_nats_publish_failures_total', labelNames: ['code'] },
 } as const satisfies Readonly<Record<string, Measure>>;
 

@@ -1,7 +1,7 @@
 /** Subscribers as anybody could write them, with the stock NATS client and nothing of Troupe. */
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
-import { connect } from '@nats-io/transport-node';
+import { connect, nanos } from '@nats-io/transport-node';
 import type { EventSighting } from './cluster-history.ts';
 
 export interface CloudEventSeen extends EventSighting {
@@ -50,6 +50,9 @@ function subscriber(events: CloudEventSeen[], connection: NatsConnection): Event
   };
 }
 
+/** A server that was put back to an older state may have forgotten an acknowledgement. */
+const ackWaitMs = 5_000;
+
 const connectOptions = { maxReconnectAttempts: -1, reconnectTimeWait: 100, reconnectJitter: 50 } as const;
 
 /** `nats sub '<root>.events.>'` */
@@ -75,6 +78,7 @@ export async function subscribeDurable(url: string, root: string, name: string):
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
     max_ack_pending: 1,
+    ack_wait: nanos(ackWaitMs),
   });
   const events: CloudEventSeen[] = [];
   void consume(connection, stream, name, events);

@@ -1,11 +1,16 @@
 /** The database file of a cluster seen from outside, and a lock on it that keeps every writer waiting. */
 import { DatabaseSync } from 'node:sqlite';
+import { watermarkMarginMs } from '../../src/actors/shard/watermark-keeper.ts';
+import type { Watermark } from '../../src/application/ports/job-store.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
+import { jobIdParts } from '../../src/domain/job-id.ts';
 
 export interface StoreView {
   /** What is durable of a job. */
   job(id: string): JobRecord | undefined;
   jobs(): readonly JobRecord[];
+  /** The watermark lies so far behind this waiting job that a next owner takes it for dispatched. */
+  isBelievedOut(id: string): boolean;
   payloads(): number;
   keys(): number;
   /** No key can be stored until it may be again; all else goes on. */
@@ -33,6 +38,12 @@ export function openStoreView(path: string): StoreView {
         .prepare('SELECT record FROM jobs')
         .all()
         .flatMap((row) => parse(row) ?? []),
+    isBelievedOut: (id) => {
+      const record = parse(reader.prepare('SELECT record FROM jobs WHERE id = ?').get(id));
+      if (record === undefined) return false;
+      const row = reader.prepare('SELECT watermark FROM shards WHERE shard = ?').get(jobIdParts(record.id).shard);
+      return dispatchedThroughMs(row?.['watermark']) - watermarkMarginMs > record.updatedAtMs;
+    },
     payloads: () => Number(reader.prepare('SELECT count(DISTINCT id) AS n FROM payload_parts').get()?.['n']),
     keys: () => count('idempotency_keys'),
     refuseKeys: () => {
@@ -67,4 +78,8 @@ export function openStoreView(path: string): StoreView {
       writer.close();
     },
   };
+}
+
+function dispatchedThroughMs(watermark: unknown): number {
+  return typeof watermark === 'string' ? (JSON.parse(watermark) as Watermark).dispatchedThroughMs : 0;
 }

@@ -1,5 +1,5 @@
 /** A real nats-server per test file, on a free port, with a store of its own; and buses connected to it. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -77,8 +77,10 @@ export interface TestNats {
   /** Of the running server; changes with a restart. */
   pid(): number;
   kill(): Promise<void>;
-  /** Starts again on the same port; with `wipe` everything JetStream knew is gone. */
-  restart(options?: { readonly wipe?: boolean }): Promise<void>;
+  /** What is on its disk at this moment, whole: it stands still meanwhile. */
+  copyStore(to: string): Promise<void>;
+  /** Starts again on the same port; with `wipe` everything JetStream knew is gone, or all that came after a copy. */
+  restart(options?: { readonly wipe?: boolean; readonly store?: string }): Promise<void>;
   connect(options?: Partial<ConnectNatsOptions>): Promise<NatsBus>;
   /** Closes every bus made by `connect`, stops the server and removes its store. */
   stop(): Promise<void>;
@@ -97,9 +99,19 @@ export async function startTestNats(options: { readonly syncInterval?: string } 
     storeDir,
     pid: () => server.pid,
     kill: () => server.kill(),
-    async restart({ wipe = false } = {}) {
+    async copyStore(to) {
+      process.kill(server.pid, 'SIGSTOP');
+      try {
+        await cp(join(storeDir, 'jetstream'), to, { recursive: true });
+      } finally {
+        process.kill(server.pid, 'SIGCONT');
+      }
+    },
+    async restart({ wipe = false, store } = {}) {
       await server.kill();
-      if (wipe) await rm(join(storeDir, 'jetstream'), { recursive: true, force: true });
+      const present = join(storeDir, 'jetstream');
+      if (wipe || store !== undefined) await rm(present, { recursive: true, force: true });
+      if (store !== undefined) await cp(store, present, { recursive: true });
       server = await start(server.port);
     },
     async connect(more = {}) {

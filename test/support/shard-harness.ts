@@ -6,9 +6,11 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { natsNames } from '../../src/adapters/nats/names.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createClosedQueues } from '../../src/application/closed-queues.ts';
-import type { JobEvent, Publisher, WorkMessage } from '../../src/application/ports/bus.ts';
+import { strandOfWork } from '../../src/application/ports/bus.ts';
+import type { JobEvent, Publisher, Strand, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { JobStore } from '../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
@@ -47,6 +49,8 @@ export interface ShardHarness {
   keyWrites: 'up' | 'down';
   /** Of each question about keys, what was asked. */
   readonly keyQuestions: (readonly string[])[];
+  /** Of each look at what the stream of work holds, the strands. */
+  readonly looks: (readonly Strand[])[];
   streams: string;
   /** Of each queue; one that is not named has none. */
   readonly rules: Map<string, FlowRule>;
@@ -54,6 +58,10 @@ export interface ShardHarness {
   start(): Promise<ActorRef<ShardMessage>>;
   stop(): Promise<void>;
   replaceStreams(): void;
+  /** The stream no longer has these messages, and nobody is told. */
+  lose(messages: readonly WorkMessage[]): void;
+  /** JetStream may have lost what it confirmed last. */
+  doubt(): void;
   call<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']): Promise<ShardVerbs[V]['result']>;
   /** Without waiting for the answer. */
   send<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']): Promise<ShardVerbs[V]['result']>;
@@ -64,6 +72,8 @@ export interface ShardHarness {
   ): Promise<readonly ShardVerbs[V]['result'][]>;
   close(): Promise<void>;
 }
+
+const names = natsNames('test');
 
 export const harnessShard = 3;
 export const harnessBacklogMax = 300;
@@ -78,6 +88,10 @@ export async function createShardHarness(options: { readonly seed?: number } = {
   let running: ActorRef<ShardMessage> | undefined;
   let lives = 0;
   const listeners = new Set<(streams: string) => void>();
+  const doubters = new Set<() => void>();
+  const gone = new Set<WorkMessage>();
+  let isInDoubt = false;
+  let soundAtMs = kit.clock.monotonicMs();
   const ruleListeners = new Set<(tenant: string, queue: string) => void>();
 
   const harness: ShardHarness = {
@@ -95,6 +109,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     keys: 'up',
     keyWrites: 'up',
     keyQuestions: [],
+    looks: [],
     streams: 'one',
     rules: new Map(),
     setRule(queue, rule) {
@@ -117,6 +132,14 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     replaceStreams() {
       harness.streams = `${harness.streams}'`;
       for (const listener of listeners) listener(harness.streams);
+    },
+    lose(messages) {
+      for (const message of messages) gone.add(message);
+    },
+    doubt() {
+      isInDoubt = true;
+      for (const listener of [...doubters]) listener();
+      isInDoubt = false;
     },
     call: (verb, item) => kit.outcome(harness.send(verb, item), 1_000),
     async send<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']) {
@@ -198,6 +221,23 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     onStreamsReplaced(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onDoubt(listener) {
+      doubters.add(listener);
+      return () => doubters.delete(listener);
+    },
+    soundAtMs: () => (harness.broker === 'up' && !isInDoubt ? (soundAtMs = kit.clock.monotonicMs()) : soundAtMs),
+    async workStanding(strands) {
+      harness.looks.push(strands);
+      await publish(() => undefined);
+      const firsts = strands.map((strand) => {
+        const subject = names.workSubject(strand);
+        const isThere = (one: WorkMessage): boolean =>
+          !gone.has(one) && names.workSubject(strandOfWork(one)) === subject;
+        const at = harness.work.findIndex(isThere);
+        return at < 0 ? undefined : at + 1;
+      });
+      return { last: harness.work.length, firsts };
     },
   };
   return harness;

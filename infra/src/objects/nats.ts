@@ -73,6 +73,8 @@ function serverConfig(messaging: Cluster): object {
         pvc: { enabled: true, size: `${storageGb}Gi`, ...(storageClass && { storageClassName: storageClass }) },
       },
       memoryStore: { enabled: false },
+      // As shards take it to be (`nats.syncIntervalMs`): what a power cut of all servers takes is told again from then on.
+      merge: { sync_interval: '<< 10s >>' },
     },
     nats: { tls },
     // Without any login: no policy lets others than the exporter beside it reach it.

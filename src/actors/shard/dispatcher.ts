@@ -1,9 +1,11 @@
 /**
  * Brings to JetStream what the store knows: a WORK message for each job that waits, when its gate lets it go, and every
- * event. What is surely there is kept as a watermark, so that a next owner says little twice.
+ * event. What is surely there is kept as a watermark, so that a next owner says little twice. The record wins: what
+ * JetStream may have lost is told again, and whether a message is there at all is looked up, slowly and for ever.
  */
 import { jobEventOf } from '../../application/job-events.ts';
 import type { Watermark } from '../../application/ports/job-store.ts';
+import { TroupeError } from '../../domain/errors.ts';
 import { needOf } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { queuedAtMs } from '../../domain/job.ts';
@@ -16,6 +18,7 @@ import type { PartitionSet } from './partition-set.ts';
 import { ShardGates } from './shard-gates.ts';
 import type { ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
+import { WorkCheck } from './work-check.ts';
 import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
 
 const outboxRetryMs = 500;
@@ -39,6 +42,10 @@ export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #outbox: Outbox;
   readonly #watermark: WatermarkKeeper;
+  readonly #check: WorkCheck;
+  readonly #stopListening: readonly (() => void)[];
+  #areStreamsNew = false;
+  #mustReload = false;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -48,6 +55,12 @@ export class Dispatcher {
       clock: context.clock,
       windowMax: services.limits.outboxWindowMax,
       retryMs: outboxRetryMs,
+      syncMs: services.limits.brokerSyncMs,
+      unsyncedMax: services.limits.unsyncedMax,
+      isWanted: ({ jobId, attempt }) => {
+        const entry = table.get(jobId);
+        return entry?.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
+      },
       onPublished: () => {
         this.published.add(nowMs());
       },
@@ -66,6 +79,28 @@ export class Dispatcher {
       ...{ shard, epoch, services, context, partitions },
       ...{ outbox: this.#outbox, gates: this.gates },
     });
+    this.#check = new WorkCheck({
+      ...{ context, table, nowMs, gates: this.gates, publisher: services.publisher },
+      jobsToSend: () => this.#outbox.jobsToSend(),
+      sendAgain: (entry) => {
+        this.#dispatch(entry);
+      },
+      sentAgain: (jobs) => {
+        context.log.warn({ event: 'work.lost', shard, jobs }, 'JetStream has no message of jobs that wait; sent again');
+        services.metrics.workLost.add(jobs);
+        this.#outbox.pump();
+      },
+    });
+    this.#stopListening = [
+      services.publisher.onDoubt(() => {
+        if (!this.#outbox.tellAgain()) this.#mustReload = true;
+      }),
+      services.publisher.onStreamsReplaced(() => {
+        this.#areStreamsNew = true;
+        // A full mailbox takes no message: the next tick looks as well.
+        context.self.tell({ kind: 'continue', run: () => this.#sendAllAgain() });
+      }),
+    ];
   }
 
   /** Facts that JetStream does not have yet. */
@@ -73,11 +108,12 @@ export class Dispatcher {
     return this.#outbox.size;
   }
 
-  backlogOf(bucket: number): number {
-    return this.#outbox.pendingOf(bucket);
+  /** Whether facts about jobs of this minute are not surely in JetStream. */
+  owes(bucket: number): boolean {
+    return this.#outbox.holds(bucket);
   }
 
-  /** Earliest instant among the facts of a kind that JetStream does not have yet; Infinity when it has all. */
+  /** Earliest instant among the facts of a kind that JetStream does not surely have; Infinity when it has all. */
   oldestAtMs(kind: 'work' | 'event'): number {
     return this.#outbox.oldestAtMs(kind);
   }
@@ -122,12 +158,16 @@ export class Dispatcher {
     this.#outbox.pump();
   }
 
-  /** JetStream was wiped: every queued job is dispatched again. A message too many is refused at its claim. */
-  dispatchAll(): void {
+  /** JetStream was wiped: every job that was sent is sent again. A message too many is refused at its claim. */
+  #sendAllAgain(): void {
+    if (!this.#areStreamsNew) return;
+    this.#areStreamsNew = false;
+    const toSend = this.#outbox.jobsToSend();
     for (const entry of this.#parts.table.entries()) {
-      if (entry.durable?.state === 'QUEUED' && !this.gates.isGated(entry)) this.#dispatch(entry);
+      const { durable } = entry;
+      if (durable?.state !== 'QUEUED' || toSend.has(durable.id)) continue;
+      if (this.gates.standingOf(entry) === 'out') this.#dispatch(entry);
     }
-    this.gates.sendAgain();
     this.#outbox.pump();
   }
 
@@ -137,7 +177,14 @@ export class Dispatcher {
   }
 
   tick(nowMs: number): void {
+    if (this.#mustReload) {
+      const message = 'JetStream may have lost more than is remembered here; the shard starts again from the store';
+      throw new TroupeError('BROKER_UNAVAILABLE', { message });
+    }
+    this.#sendAllAgain();
     this.gates.tick();
+    this.#outbox.tick();
+    this.#check.tick();
     this.#watermark.saveIfDue(nowMs);
     this.#parts.services.metrics.outbox.set(this.#outbox.size, { shard: String(this.#parts.shard) });
   }
@@ -147,18 +194,22 @@ export class Dispatcher {
   }
 
   stop(): void {
+    for (const stop of this.#stopListening) stop();
     this.#outbox.stop();
   }
 
   /** Of a job that the store knows as waiting. */
-  #dispatch({ durable: record, dispatches }: JobEntry): void {
+  #dispatch(entry: JobEntry): void {
+    const { durable: record } = entry;
     if (record === undefined) return;
+    entry.dispatches += 1;
+    entry.sentThrough = undefined;
     const { tenant, queue, priority: level } = record.spec;
     const need = needOf(record.spec);
     const strand = this.#parts.services.everyNodeHas(need) ? 'main' : 'own';
     const { id: jobId, attempt } = record;
     const place = { tenant, queue, ...(level !== undefined && { level }) };
-    const again = dispatches > 1 ? { again: dispatches - 1 } : {};
+    const again = entry.dispatches > 1 ? { again: entry.dispatches - 1 } : {};
     const message = { ...place, ...again, jobId, attempt, generation: this.#parts.epoch, need, strand } as const;
     this.#outbox.addWork(message, queuedAtMs(record), bucketOf(jobId));
   }

@@ -22,8 +22,10 @@ export interface JobEntry {
   /** Of the present run. */
   progress: JobProgress | undefined;
   readonly place: QueuePlace;
-  /** WORK messages that a gate has sent for it. */
+  /** WORK messages that this owner has sent for it. */
   dispatches: number;
+  /** Its WORK message, if it is in the stream, has this place or one before it. Undefined: not looked at yet. */
+  sentThrough: number | undefined;
 }
 
 export class JobTable {
@@ -81,6 +83,7 @@ export class JobTable {
       progress: undefined,
       place: this.queues.placeOf(record),
       dispatches: 0,
+      sentThrough: undefined,
     };
     this.#live.set(record.id, entry);
     this.#counts[record.state] += 1;

@@ -2,49 +2,64 @@
  * What is durable and still has to reach JetStream: WORK messages of queued jobs and events. First in, first out, with
  * a bounded window in flight; a failure pauses the outbox and is tried again for ever, since a job that was accepted is
  * dispatched whenever JetStream returns. Events of one job are published one after the other, so their order holds even
- * when one has to be repeated.
+ * when one has to be repeated. What was confirmed is kept until a power cut of the server cannot take it any more.
  */
 import type { JobEvent, Publisher, WorkMessage } from '../../application/ports/bus.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { JobId } from '../../domain/job-id.ts';
-
-type Task =
-  | { readonly kind: 'work'; readonly message: WorkMessage; readonly atMs: number; readonly bucket: number }
-  | { readonly kind: 'event'; readonly event: JobEvent; readonly atMs: number; readonly bucket: number };
+import { Unsynced } from './unsynced.ts';
+import type { OutboxTask } from './unsynced.ts';
 
 export interface OutboxOptions {
   readonly publisher: Publisher;
   readonly clock: Clock;
   readonly windowMax: number;
   readonly retryMs: number;
-  readonly onPublished?: () => void;
+  /** What JetStream confirmed is on its disk after so long. */
+  readonly syncMs: number;
+  /** Confirmed tasks that are remembered for as long. */
+  readonly unsyncedMax: number;
+  /** Whether the job still waits for this message. */
+  readonly isWanted: (message: WorkMessage) => boolean;
+  readonly onPublished: () => void;
   /** Called when a bucket's last unpublished task has been published. */
   readonly onIdleBucket?: (bucket: number) => void;
 }
 
 export class Outbox {
   readonly #options: OutboxOptions;
-  #queue: Task[] = [];
+  #queue: OutboxTask[] = [];
   #head = 0;
-  readonly #inFlight = new Set<Task>();
+  readonly #inFlight = new Set<OutboxTask>();
   /** Later events of jobs that have one in flight. */
-  readonly #chains = new Map<JobId, Task[]>();
+  readonly #chains = new Map<JobId, OutboxTask[]>();
   readonly #perBucket = new Map<number, number>();
-  #failed: Task[] = [];
+  #failed: OutboxTask[] = [];
+  readonly #unsynced: Unsynced;
   #size = 0;
   #cancelRetry: (() => void) | undefined;
   #stopped = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#unsynced = new Unsynced(options.syncMs, options.unsyncedMax);
   }
 
   get size(): number {
     return this.#size;
   }
 
-  pendingOf(bucket: number): number {
-    return this.#perBucket.get(bucket) ?? 0;
+  /** Whether something about jobs of this minute is not surely in JetStream. */
+  holds(bucket: number): boolean {
+    return this.#perBucket.has(bucket) || this.#unsynced.holds(bucket);
+  }
+
+  /** Jobs whose WORK message is not confirmed. */
+  jobsToSend(): ReadonlySet<JobId> {
+    const jobs = new Set<JobId>();
+    for (const task of this.#waiting()) if (task.kind === 'work') jobs.add(task.message.jobId);
+    for (const task of this.#inFlight) if (task.kind === 'work') jobs.add(task.message.jobId);
+    return jobs;
   }
 
   addWork(message: WorkMessage, atMs: number, bucket: number): void {
@@ -55,20 +70,38 @@ export class Outbox {
     this.#add({ kind: 'event', event, atMs: event.atMs, bucket });
   }
 
-  /** Earliest instant among what is not published yet; Infinity when all is. */
-  oldestAtMs(kind: Task['kind']): number {
-    let oldest = Infinity;
-    const see = (task: Task): void => {
-      if (task.kind === kind && task.atMs < oldest) oldest = task.atMs;
-    };
-    for (let i = this.#head; i < this.#queue.length; i += 1) {
-      const task = this.#queue[i];
-      if (task !== undefined) see(task);
-    }
-    this.#inFlight.forEach(see);
-    this.#failed.forEach(see);
-    for (const chain of this.#chains.values()) chain.forEach(see);
+  /** Earliest instant among what is not surely in JetStream; Infinity when all is. */
+  oldestAtMs(kind: OutboxTask['kind']): number {
+    let oldest = this.#unsynced.oldestAtMs(kind);
+    for (const task of this.#waiting()) if (task.kind === kind && task.atMs < oldest) oldest = task.atMs;
+    for (const task of this.#inFlight) if (task.kind === kind && task.atMs < oldest) oldest = task.atMs;
     return oldest;
+  }
+
+  /** Time counts for a server that was heard of: one that has died syncs nothing. */
+  tick(): void {
+    const soundAtMs = this.#options.publisher.soundAtMs();
+    if (soundAtMs !== undefined) this.#unsynced.expire(soundAtMs);
+  }
+
+  /**
+   * JetStream may have lost what it confirmed last: that is told again, before anything that came later. The ids of
+   * messages are those of the first time, so what is still there stays alone. False: not all of it is remembered here.
+   */
+  tellAgain(): boolean {
+    this.tick();
+    const lost = this.#unsynced.takeAll();
+    if (lost === undefined) return false;
+    const again = lost.filter((task) => task.kind === 'event' || this.#options.isWanted(task.message));
+    for (const task of again) this.#count(task);
+    const waiting = [...this.#waiting()];
+    this.#failed = [];
+    this.#chains.clear();
+    for (const task of this.#inFlight) if (task.kind === 'event') this.#chains.set(task.event.jobId, []);
+    this.#queue = [...again, ...waiting];
+    this.#head = 0;
+    this.pump();
+    return true;
   }
 
   /** Publishes as much as the window allows. */
@@ -98,13 +131,27 @@ export class Outbox {
     this.#cancelRetry?.();
   }
 
-  #add(task: Task): void {
+  /** What is not on its way, in order. */
+  *#waiting(): Generator<OutboxTask> {
+    yield* this.#failed;
+    for (const chain of this.#chains.values()) yield* chain;
+    for (let i = this.#head; i < this.#queue.length; i += 1) {
+      const task = this.#queue[i];
+      if (task !== undefined) yield task;
+    }
+  }
+
+  #add(task: OutboxTask): void {
     this.#queue.push(task);
+    this.#count(task);
+  }
+
+  #count(task: OutboxTask): void {
     this.#size += 1;
     this.#perBucket.set(task.bucket, (this.#perBucket.get(task.bucket) ?? 0) + 1);
   }
 
-  #publish(task: Task): void {
+  #publish(task: OutboxTask): void {
     this.#inFlight.add(task);
     const { publisher } = this.#options;
     const sent = task.kind === 'work' ? publisher.publishWork(task.message) : publisher.publishEvent(task.event);
@@ -120,11 +167,12 @@ export class Outbox {
     );
   }
 
-  #published(task: Task): void {
+  #published(task: OutboxTask): void {
     this.#inFlight.delete(task);
     this.#size -= 1;
-    this.#options.onPublished?.();
-    const left = this.pendingOf(task.bucket) - 1;
+    this.#unsynced.keep(task, this.#options.clock.monotonicMs());
+    this.#options.onPublished();
+    const left = (this.#perBucket.get(task.bucket) ?? 0) - 1;
     if (left > 0) this.#perBucket.set(task.bucket, left);
     else this.#perBucket.delete(task.bucket);
     if (task.kind === 'event') this.#nextOfChain(task.event.jobId);

@@ -178,7 +178,6 @@ export class QueueGate {
   dissolve(): readonly JobEntry[] {
     const held = [...this.#held.values()];
     this.#held.clear();
-    for (const entry of held) entry.dispatches += 1;
     return held;
   }
 
@@ -193,11 +192,6 @@ export class QueueGate {
     const nowMs = this.#parts.monotonicMs();
     if (this.#isLimited) this.#allowance.askIfDue(nowMs);
     for (const { allowance } of this.#keys.values()) allowance.askIfDue(nowMs);
-  }
-
-  /** JetStream was wiped. */
-  sendAgain(): void {
-    for (const entry of [...this.#sent.values(), ...this.#adrift.values()]) this.#parts.dispatch(entry);
   }
 
   /**
@@ -217,6 +211,12 @@ export class QueueGate {
       allowance.revoke(homeEpoch);
       yield { key, using: running + sent };
     }
+  }
+
+  /** `out`: a WORK message was sent for it. `unknown`: it is in none of the lists. */
+  standingOf({ current: { id } }: JobEntry): 'held' | 'out' | 'unknown' {
+    if (this.#held.has(id)) return 'held';
+    return this.#sent.has(id) || this.#adrift.has(id) ? 'out' : 'unknown';
   }
 
   /** What holds the job back; undefined: nothing but others before it. */

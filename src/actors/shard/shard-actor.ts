@@ -77,9 +77,6 @@ async function startShard(
         case 'flow-rule':
           core.dispatcher.gates.ruleChanged(message.tenant, message.queue);
           break;
-        case 'streams-replaced':
-          core.dispatcher.dispatchAll();
-          break;
         case 'hand-over':
           handingOver = true;
           stopServing();
@@ -103,14 +100,8 @@ function tellTaken({ context, shard, epoch, table }: ShardCore, tookMs: number):
 }
 
 /** To what changes outside of the shard. */
-function listen({ publisher, flowRules }: ShardServices, { self }: ActorContext<ShardMessage>): () => void {
-  const stops = [
-    publisher.onStreamsReplaced(() => self.tell({ kind: 'streams-replaced' })),
-    flowRules.onChange((tenant, queue) => self.tell({ kind: 'flow-rule', tenant, queue })),
-  ];
-  return () => {
-    for (const stop of stops) stop();
-  };
+function listen({ flowRules }: ShardServices, { self }: ActorContext<ShardMessage>): () => void {
+  return flowRules.onChange((tenant, queue) => self.tell({ kind: 'flow-rule', tenant, queue }));
 }
 
 function unavailable(shard: number): TroupeError {

@@ -317,7 +317,7 @@ export class ShardCore {
   #bucketsInUse(): (bucket: number) => boolean {
     const used = new Set<number>();
     for (const entry of this.table.entries()) used.add(bucketOf(entry.current.id));
-    return (bucket) => used.has(bucket) || this.dispatcher.backlogOf(bucket) > 0 || this.keys.isOpen(bucket);
+    return (bucket) => used.has(bucket) || this.dispatcher.owes(bucket) || this.keys.isOpen(bucket);
   }
 
   #checkHandOver(): void {

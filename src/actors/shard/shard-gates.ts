@@ -109,13 +109,9 @@ export class ShardGates {
     this.#arm();
   }
 
-  isGated(entry: JobEntry): boolean {
-    return this.#gates.has(entry.place.book);
-  }
-
-  /** JetStream was wiped. */
-  sendAgain(): void {
-    for (const gate of this.#gates.values()) gate.sendAgain();
+  /** Of a job that waits. What passes no gate is out at once. */
+  standingOf(entry: JobEntry): 'held' | 'out' | 'unknown' {
+    return this.#gates.get(entry.place.book)?.standingOf(entry) ?? 'out';
   }
 
   oldestHeldAtMs(): number {
@@ -157,7 +153,6 @@ export class ShardGates {
       {
         ...{ book, nowMs, monotonicMs: () => context.clock.monotonicMs() },
         dispatch: (one) => {
-          one.dispatches += 1;
           dispatch(one);
           dispatched();
         },

@@ -32,6 +32,10 @@ export interface ShardLimits {
   /** Ended jobs kept in memory for late readers. */
   readonly recentMax: number;
   readonly outboxWindowMax: number;
+  /** What JetStream has confirmed is on its disk after so long, as far as anybody knows; 0: before it confirms. */
+  readonly brokerSyncMs: number;
+  /** Facts that are remembered for so long, to be told again; past it the shard is read from the store instead. */
+  readonly unsyncedMax: number;
   readonly mailboxCapacity: number;
   /** A run whose node was not heard for so long is lost. */
   readonly runLostAfterMs: number;
@@ -44,6 +48,13 @@ export function outboxMaxFor(backlogMax: number): number {
   return 2 * backlogMax + outboxWindowMax;
 }
 
+/** A server needs a moment to write what has gathered in an interval. */
+const syncSlackMs = 2_000;
+
+export function brokerSyncMsFor(syncIntervalMs: number): number {
+  return syncIntervalMs === 0 ? 0 : syncIntervalMs + syncSlackMs;
+}
+
 const backlogMax = 200_000;
 
 export const defaultShardLimits: ShardLimits = {
@@ -53,6 +64,8 @@ export const defaultShardLimits: ShardLimits = {
   groupMaxRecords: 500,
   recentMax: 2_000,
   outboxWindowMax,
+  brokerSyncMs: brokerSyncMsFor(10_000),
+  unsyncedMax: 50_000,
   mailboxCapacity: 4_096,
   runLostAfterMs: 7_000,
 };
@@ -90,6 +103,7 @@ export interface ShardMetrics {
   readonly waitSeconds: Histogram;
   readonly transitions: Counter;
   readonly outbox: Gauge;
+  readonly workLost: Counter;
 }
 
 export function createShardMetrics(telemetry: Telemetry): ShardMetrics {
@@ -121,6 +135,10 @@ export function createShardMetrics(telemetry: Telemetry): ShardMetrics {
     outbox: telemetry.gauge({
       ...gauges.outboxTasks,
       help: 'Durable facts that JetStream does not have yet.',
+    }),
+    workLost: telemetry.counter({
+      ...counters.workLost,
+      help: 'WORK messages sent again because JetStream no longer had them.',
     }),
   };
 }

@@ -55,6 +55,11 @@ export class NatsLink {
     return this.connected ? this.connection.getServer() : undefined;
   }
 
+  /** Another one each time a server is started. */
+  get serverId(): string | undefined {
+    return this.connection.info?.server_id;
+  }
+
   get maxPayload(): number {
     return this.connection.info?.max_payload ?? 1024 * 1024;
   }

@@ -22,8 +22,12 @@ export interface LaneOptions {
   readonly link: NatsLink;
   readonly mux: ReplyMux;
   readonly limits: NatsLimits;
+  /** False after a reconnect, until it is known what JetStream may have lost: that goes first. */
+  isSure(): boolean;
   /** The stream may be gone or another one than before. */
   suspect(): void;
+  /** What was published is this message of the stream. */
+  saw(place: number): void;
   /** A publish was not confirmed. */
   refused(error: TroupeError): void;
 }
@@ -64,16 +68,14 @@ export class PublishLane {
   #singly = 0;
   #batches = 0;
   #pumpSoon = false;
-  #lastSeq = 0;
 
   constructor(options: LaneOptions) {
     this.#options = options;
     options.link.onDown(() => this.#pump());
   }
 
-  /** The stream was made anew and counts from 1 again. */
+  /** The stream was made anew: it may take batches. */
   restart(): void {
-    this.#lastSeq = 0;
     this.#batchesTaken = true;
   }
 
@@ -99,6 +101,7 @@ export class PublishLane {
   #refusal(message: LaneMessage): TroupeError | undefined {
     const { link, limits } = this.#options;
     if (!link.connected) return brokerUnavailable('not connected to NATS');
+    if (!this.#options.isSure()) return brokerUnavailable('the streams are being looked at');
     if (this.#waiting.length - this.#head >= limits.publishesWaiting) {
       const text = 'too many publishes wait for JetStream';
       return new TroupeError('BACKLOG_FULL', { message: text, retryAfterMs: fullRetryMs });
@@ -227,11 +230,9 @@ export class PublishLane {
     return undefined;
   }
 
-  /** 0: the id was known, nothing was stored. A stream that counts backwards is another stream than before. */
+  /** 0: the id was known, nothing was stored. */
   #sawSequence(seq: number): void {
-    if (seq === 0) return;
-    if (seq < this.#lastSeq) this.#options.suspect();
-    this.#lastSeq = seq;
+    if (seq !== 0) this.#options.saw(seq);
   }
 
   #failureError(failure: ReplyFailure): TroupeError {

@@ -2,7 +2,7 @@
  * Publishing to WORK and EVENTS, the hottest way to NATS (several messages a job). Message ids make a second publish
  * harmless, so every doubt (timeout, lost link) is simply a rejection.
  */
-import type { JobEvent, Publisher, WorkMessage } from '../../application/ports/bus.ts';
+import type { JobEvent, Publisher, Strand, WorkMessage, WorkStanding } from '../../application/ports/bus.ts';
 import { strandOfWork } from '../../application/ports/bus.ts';
 import type { Telemetry } from '../../application/ports/runtime.ts';
 import { cloudEventHeaders } from './cloud-event.ts';
@@ -13,12 +13,14 @@ import { PublishLane } from './publish-lane.ts';
 import { wellFormedJson } from './well-formed-json.ts';
 import type { ReplyMux } from './reply-mux.ts';
 import type { StreamGuard } from './stream-guard.ts';
+import type { LastPlaces, Topology } from './topology.ts';
 import { counters } from '../../domain/measures.ts';
 
 export interface PublisherOptions {
   readonly link: NatsLink;
   readonly mux: ReplyMux;
   readonly guard: StreamGuard;
+  readonly topology: Topology;
   readonly names: NatsNames;
   readonly limits: NatsLimits;
   readonly telemetry: Telemetry;
@@ -38,13 +40,16 @@ export class NatsPublisher implements Publisher {
       ...counters.natsPublishFailures,
       help: 'JetStream publishes that were not confirmed.',
     });
-    const lane = {
+    const { guard } = options;
+    const lane = (stream: keyof LastPlaces) => ({
       ...options,
-      suspect: () => options.guard.suspect(),
+      isSure: () => guard.isSure,
+      suspect: () => guard.suspect(),
+      saw: (place: number) => guard.sawPlace(stream, place),
       refused: (error: { readonly code: string }) => failures.add(1, { code: error.code }),
-    };
-    this.#work = new PublishLane(lane);
-    this.#events = new PublishLane(lane);
+    });
+    this.#work = new PublishLane(lane('work'));
+    this.#events = new PublishLane(lane('events'));
     options.guard.onRepair(async () => {
       this.#work.restart();
       this.#events.restart();
@@ -83,5 +88,17 @@ export class NatsPublisher implements Publisher {
 
   onStreamsReplaced(listener: (streams: string) => void): () => void {
     return this.#options.guard.onReplaced(listener);
+  }
+
+  onDoubt(listener: () => void): () => void {
+    return this.#options.guard.onDoubt(listener);
+  }
+
+  soundAtMs(): number | undefined {
+    return this.#options.guard.soundAtMs;
+  }
+
+  workStanding(strands: readonly Strand[]): Promise<WorkStanding> {
+    return this.#options.topology.workStanding(strands);
   }
 }

@@ -25,6 +25,8 @@ export class NatsQueueMarks implements QueueQuarantines {
   constructor(bucket: KeyBucket, guard: StreamGuard) {
     this.#bucket = bucket;
     guard.onRepair(() => this.#restore());
+    // Most of it is there; what cannot be written now is so at the next doubt.
+    guard.onDoubt(() => void this.#restore().catch(() => undefined));
     this.#stopWatch = bucket.watch((change) => this.#apply(change));
   }
 

@@ -1,6 +1,6 @@
 /**
  * Manifests (`handler.<name>.<version>`) and stamps of queues (`queue.<tenant>.<queue>`) in KV, seen by everyone through a
- * watch. Whatever this process published is published again when the bucket was lost.
+ * watch. Whatever this process published is published again when the bucket was lost, or may have lost it.
  *
  * Versions of a handler lie side by side, since nodes with different ones live at once during a deploy. The newest
  * published of each handler are kept; who publishes one more removes the oldest.
@@ -32,9 +32,12 @@ export class NatsSharedConfig implements SharedConfig {
 
   constructor(bucket: KeyBucket, guard: StreamGuard) {
     this.#bucket = bucket;
-    guard.onRepair(async () => {
+    const restore = async (): Promise<void> => {
       await Promise.all([...this.#own].map(([key, value]) => this.#bucket.put(key, value)));
-    });
+    };
+    guard.onRepair(restore);
+    // Most of it is there; what cannot be written now is so at the next doubt.
+    guard.onDoubt(() => void restore().catch(() => undefined));
     this.#stopWatch = bucket.watch((change) => this.#apply(change));
   }
 

@@ -3,8 +3,8 @@
  * never changed: a difference is reported, and an operator decides. Safe when several processes do it at once.
  */
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream';
-import type { Strand } from '../../application/ports/bus.ts';
+import type { ConsumerInfo, JetStreamManager, StreamAPI, StreamInfo } from '@nats-io/jetstream';
+import type { Strand, WorkStanding } from '../../application/ports/bus.ts';
 import type { Logger } from '../../application/ports/runtime.ts';
 import { apiCodeOf, apiCodes, brokerError } from './broker-error.ts';
 import type { NatsLimits } from './limits.ts';
@@ -25,6 +25,13 @@ export interface StreamIdentity {
   /** WORK and EVENTS. */
   readonly streams: string;
   readonly buckets: string;
+  /** Of WORK and EVENTS, the place of the last message each ever took. */
+  readonly lastPlaces: LastPlaces;
+}
+
+export interface LastPlaces {
+  readonly work: number;
+  readonly events: number;
 }
 
 export interface TopologyOptions {
@@ -53,8 +60,32 @@ export class Topology {
 
   async ensureStreams(): Promise<StreamIdentity> {
     const infos = await Promise.all(this.#desired.map((desired) => this.#ensureStream(desired)));
-    const [work, events, ...buckets] = infos.map((info) => info.created);
-    return { streams: `${work ?? ''} ${events ?? ''}`, buckets: buckets.join(' ') };
+    const [work, events, ...buckets] = infos;
+    return {
+      streams: `${work?.created ?? ''} ${events?.created ?? ''}`,
+      buckets: buckets.map(({ created }) => created).join(' '),
+      lastPlaces: { work: work?.state.last_seq ?? 0, events: events?.state.last_seq ?? 0 },
+    };
+  }
+
+  async workStanding(strands: readonly Strand[]): Promise<WorkStanding> {
+    try {
+      const { streams } = await this.manager();
+      const { workStream } = this.#options.names;
+      const asked = strands.map((strand) => this.#firstPlace(streams, strand));
+      const [{ state }, firsts] = await Promise.all([streams.info(workStream), Promise.all(asked)]);
+      return { last: state.last_seq, firsts };
+    } catch (error) {
+      throw brokerError(error);
+    }
+  }
+
+  /** Of the oldest message that is not acknowledged. Asked of the leader: a replica may be behind. */
+  async #firstPlace(streams: StreamAPI, strand: Strand): Promise<number | undefined> {
+    const { names } = this.#options;
+    // The server takes it here as for a direct get; the client's type does not say so.
+    const query = { seq: 1, next_by_subj: names.workSubject(strand) };
+    return (await streams.getMessage(names.workStream, query))?.seq;
   }
 
   /** Time to live of a bucket's keys as it is, whatever was wanted. */

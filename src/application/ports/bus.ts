@@ -47,6 +47,14 @@ export interface StrandDepth extends Strand {
   readonly messages: number;
 }
 
+/** What the stream of work holds. Places are numbers that grow with each message. */
+export interface WorkStanding {
+  /** Place of the last message that the stream ever took. */
+  readonly last: number;
+  /** Of each strand asked for, the place of its first message; undefined: it is empty. */
+  readonly firsts: readonly (number | undefined)[];
+}
+
 /** A CloudEvent about a job; `id` = `<jobId>.<seq>`. */
 export interface JobEvent {
   readonly jobId: JobId;
@@ -70,6 +78,15 @@ export interface Publisher {
   streams(): string | undefined;
   /** Called with the new identity once the streams were found gone and made anew. */
   onStreamsReplaced(listener: (streams: string) => void): () => void;
+  /**
+   * Called when JetStream may have lost what it confirmed last: its server was started anew, or a stream counts back.
+   * Nothing is published between that and the call.
+   */
+  onDoubt(listener: () => void): () => void;
+  /** Monotonic: until then nothing that JetStream had confirmed was lost. Undefined while unknown. */
+  soundAtMs(): number | undefined;
+  /** As of an instant after the call. Rejects BROKER_UNAVAILABLE. */
+  workStanding(strands: readonly Strand[]): Promise<WorkStanding>;
 }
 
 export interface WorkDelivery {

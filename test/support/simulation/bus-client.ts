@@ -17,6 +17,7 @@ import type { Answer, BusServer, LiveChange, Peer, ShardRequest } from './bus-se
 const publishTimeoutMs = 5_000;
 const pullGraceMs = 1_000;
 const identityCheckMs = 3_000;
+const lookRetryMs = 500;
 
 type Listener = Parameters<LiveFeed['watchJob']>[1];
 type NodeHandler = Parameters<NatsBus['serveNode']>[1];
@@ -30,18 +31,29 @@ export class BusClient {
   readonly #handlers = new Map<number, ShardHandler>();
   readonly #watchers = new Map<string, Set<Listener>>();
   readonly #replaced = new Set<(streams: string) => void>();
+  readonly #doubters = new Set<() => void>();
   #nodeHandler: NodeHandler | undefined;
   #streams: string;
+  #process: number;
+  #isSure = true;
+  #looks = 0;
+  #soundAtMs = 0;
   #told = 0;
 
   constructor(link: BusLink, server: BusServer) {
     this.link = link;
     this.#server = server;
     this.#streams = server.identity;
+    this.#process = server.process;
+    this.#soundAtMs = link.host.clock.monotonicMs();
     this.membership = new BusMembership(link, server);
     this.leases = new BusLeases(link, server);
     this.#peer = this.#makePeer();
     server.join(this.#peer);
+    link.onDown(() => {
+      this.#isSure = false;
+      this.#looks += 1;
+    });
     link.onUp(() => {
       link.wire.sendSurely(() => {
         server.tellKeys(this.#peer);
@@ -70,6 +82,13 @@ export class BusClient {
       this.#replaced.add(listener);
       return () => this.#replaced.delete(listener);
     },
+    onDoubt: (listener) => {
+      this.#doubters.add(listener);
+      return () => this.#doubters.delete(listener);
+    },
+    soundAtMs: () => this.#soundAtMs,
+    workStanding: (strands) =>
+      this.link.call(() => this.#server.workStanding(strands), { timeoutMs: publishTimeoutMs }),
   };
 
   readonly work: WorkSource = {
@@ -176,8 +195,9 @@ export class BusClient {
     };
   }
 
-  #publish(serve: () => void): Promise<void> {
-    return this.link.call(serve, { timeoutMs: publishTimeoutMs, mayDouble: true });
+  async #publish(serve: () => void): Promise<void> {
+    if (!this.#isSure) throw new TroupeError('BROKER_UNAVAILABLE');
+    await this.link.call(serve, { timeoutMs: publishTimeoutMs, mayDouble: true });
   }
 
   async #pull(input: Parameters<WorkSource['pull']>[0]): Promise<readonly WorkDelivery[]> {
@@ -324,7 +344,7 @@ export class BusClient {
   }
 
   #lookLater(): void {
-    this.link.host.clock.setTimer(identityCheckMs, () => {
+    this.link.host.clock.setTimer(this.#isSure ? identityCheckMs : lookRetryMs, () => {
       this.#look();
       this.#lookLater();
     });
@@ -332,18 +352,38 @@ export class BusClient {
 
   #look(): void {
     if (!this.link.connected) return;
+    const look = this.#looks;
+    const beganMs = this.link.host.clock.monotonicMs();
+    const seen = (): Seen => ({ streams: this.#server.identity, process: this.#server.process });
     this.link
-      .call(() => this.#server.identity, { timeoutMs: publishTimeoutMs })
-      .then((streams) => this.#repair(streams))
+      .call(seen, { timeoutMs: publishTimeoutMs })
+      .then((found) => (look === this.#looks ? this.#saw(found, beganMs, look) : undefined))
       .catch(() => undefined);
   }
 
-  /** Keys first, then whoever publishes. */
-  async #repair(streams: string): Promise<void> {
-    if (streams === this.#streams) return;
-    this.leases.seen.replaced();
-    await this.membership.replaced();
+  /** Keys first, then whoever publishes; what may be lost is told again before anything new is. */
+  async #saw({ streams, process }: Seen, beganMs: number, look: number): Promise<void> {
+    const isReplaced = streams !== this.#streams;
+    if (isReplaced) {
+      this.leases.seen.replaced();
+      await this.membership.replaced();
+      if (look !== this.#looks) return;
+    }
+    this.#isSure = true;
+    if (isReplaced || process !== this.#process) {
+      this.leases.seen.replaced();
+      this.membership.seen.replaced();
+      for (const listener of [...this.#doubters]) listener();
+    }
     this.#streams = streams;
-    for (const listener of [...this.#replaced]) listener(streams);
+    this.#process = process;
+    this.#soundAtMs = beganMs;
+    if (isReplaced) for (const listener of [...this.#replaced]) listener(streams);
   }
+}
+
+/** Of the server: its streams, and which start of it. */
+interface Seen {
+  readonly streams: string;
+  readonly process: number;
 }

@@ -10,6 +10,7 @@ export class BusLink {
   readonly wire: Wire;
   readonly #pending = new Set<() => void>();
   readonly #upListeners: (() => void)[] = [];
+  readonly #downListeners: (() => void)[] = [];
   #connected = true;
   #closed = false;
 
@@ -29,12 +30,17 @@ export class BusLink {
     this.#upListeners.push(listener);
   }
 
+  onDown(listener: () => void): void {
+    this.#downListeners.push(listener);
+  }
+
   /** What the client library notices of a cut, and of its end. */
   noticeCut(): void {
     if (!this.#connected || !this.wire.isCut) return;
     this.#connected = false;
     for (const fail of [...this.#pending]) fail();
     this.#pending.clear();
+    for (const listener of this.#downListeners) listener();
   }
 
   noticeMended(): void {

@@ -1,8 +1,16 @@
 /**
  * The modelled NATS: work queues, the log of events, KV buckets for nodes and leases, and core subjects for shards and
- * nodes. All of it can be wiped. It knows hosts only by the ways back to them.
+ * nodes. All of it can be wiped, and what it has not written to its disk is gone with its power. It knows hosts only by the
+ * ways back to them.
  */
-import type { JobEvent, LiveFeed, Strand, StrandDepth, WorkMessage } from '../../../src/application/ports/bus.ts';
+import type {
+  JobEvent,
+  LiveFeed,
+  Strand,
+  StrandDepth,
+  WorkMessage,
+  WorkStanding,
+} from '../../../src/application/ports/bus.ts';
 import { strandOfWork } from '../../../src/application/ports/bus.ts';
 import type { NodeInfo } from '../../../src/application/ports/membership.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
@@ -41,6 +49,8 @@ export interface Peer {
 }
 
 const eventsDuplicateWindowMs = 120_000;
+/** As `nats.syncIntervalMs` has it. */
+const syncEveryMs = 10_000;
 
 export class BusServer {
   readonly timeline: Timeline;
@@ -52,6 +62,11 @@ export class BusServer {
   #events: JobEvent[] = [];
   readonly #eventIds = new Map<string, number>();
   #generation = 1;
+  /** Of the last message in the stream of work; and as it is on the disk. */
+  #place = 0;
+  #written = { place: 0, atMs: 0 };
+  /** Another one each time the server is started. */
+  process = 1;
   /** Called for each event that is stored, duplicates left out. */
   onEvent: (event: JobEvent) => void = () => undefined;
 
@@ -63,6 +78,7 @@ export class BusServer {
     this.nodes = new KeyStore(timeline, random, (key, node, revision) => {
       for (const peer of this.#peers.values()) peer.nodeChanged(key, node, revision);
     });
+    this.#syncLater(random() * syncEveryMs);
   }
 
   get identity(): string {
@@ -91,7 +107,7 @@ export class BusServer {
 
   queue(name: string): WorkQueue {
     let queue = this.#queues.get(name);
-    if (queue === undefined) this.#queues.set(name, (queue = new WorkQueue(this.timeline)));
+    if (queue === undefined) this.#queues.set(name, (queue = new WorkQueue(this.timeline, () => (this.#place += 1))));
     return queue;
   }
 
@@ -108,11 +124,15 @@ export class BusServer {
     });
   }
 
+  workStanding(strands: readonly Strand[]): WorkStanding {
+    return { last: this.#place, firsts: strands.map((strand) => this.#queues.get(strandName(strand))?.first) };
+  }
+
   publishEvent(event: JobEvent): void {
     for (const peer of this.#peers.values()) {
       peer.live({ jobId: event.jobId, change: { kind: 'event', seq: event.seq } });
     }
-    const id = `${event.jobId}.${String(event.seq)}`;
+    const id = eventId(event);
     const storedMs = this.#eventIds.get(id);
     if (storedMs !== undefined && this.timeline.nowMs - storedMs < eventsDuplicateWindowMs) return;
     this.#eventIds.set(id, this.timeline.nowMs);
@@ -170,12 +190,49 @@ export class BusServer {
     this.#eventIds.clear();
     this.leases.clear();
     this.nodes.clear();
+    this.#place = 0;
+    this.#sync();
+  }
+
+  /** Whoever may takes all messages out of the stream of work. */
+  purgeWork(): void {
+    for (const queue of this.#queues.values()) queue.purge();
+  }
+
+  /** It is started again as it was when it wrote to its disk last. Streams keep their names and creation times. */
+  losePower(): void {
+    const { place, atMs } = this.#written;
+    this.process += 1;
+    this.#place = place;
+    for (const queue of this.#queues.values()) queue.lose(atMs);
+    this.#events = this.#events.filter((event) => (this.#eventIds.get(eventId(event)) ?? 0) <= atMs);
+    for (const [id, storedMs] of this.#eventIds) if (storedMs > atMs) this.#eventIds.delete(id);
+    this.leases.lose();
+    this.nodes.lose();
+  }
+
+  #sync(): void {
+    this.#written = { place: this.#place, atMs: this.timeline.nowMs };
+    for (const queue of this.#queues.values()) queue.synced();
+    this.leases.synced();
+    this.nodes.synced();
+  }
+
+  #syncLater(delayMs: number): void {
+    this.timeline.at(delayMs, () => {
+      this.#sync();
+      this.#syncLater(syncEveryMs);
+    });
   }
 
   #delivery(ackTo: string, act: (queue: WorkQueue, seq: number) => void): void {
     const [generation, queue = '', seq] = ackTo.split(':');
     if (Number(generation) === this.#generation) act(this.queue(queue), Number(seq));
   }
+}
+
+function eventId({ jobId, seq }: JobEvent): string {
+  return `${jobId}.${String(seq)}`;
 }
 
 export function strandName({ tenant, queue, level = defaultPriority, need }: Strand): string {

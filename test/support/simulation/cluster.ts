@@ -52,6 +52,8 @@ export class Cluster {
   readonly #random;
   /** They stop in order; a second fault would only end them sooner. */
   readonly #leaving = new Set<SimNode>();
+  /** The server has dropped their connections. */
+  readonly #disconnected = new Set<SimNode>();
   #incarnation = 0;
 
   constructor(world: World, shape: ClusterShape, change: (cluster: Cluster, ports: NodePorts) => void) {
@@ -156,6 +158,29 @@ export class Cluster {
     this.witness.leasesLost();
   }
 
+  /** Every connection breaks, and whoever had one notices that before it has another. */
+  cutBusPower(forMs: number): void {
+    this.world.note('FAULT', `the bus loses its power for ${String(Math.round(forMs))} ms`);
+    for (const node of this.nodes) {
+      node.link.wire.cut();
+      node.link.wire.reset();
+      this.#disconnected.add(node);
+      this.#later(node, this.#random() * forMs, () => {
+        node.link.noticeCut();
+      });
+    }
+    this.server.losePower();
+    this.witness.leasesLost();
+    this.world.timeline.at(forMs, () => {
+      for (const node of this.nodes) this.#mend(node);
+    });
+  }
+
+  purgeWork(): void {
+    this.world.note('FAULT', 'the stream of work is purged');
+    this.server.purgeWork();
+  }
+
   /** Faults end: everything is whole and up. */
   heal(): void {
     this.world.note('FAULT', 'all faults end');
@@ -171,10 +196,16 @@ export class Cluster {
   }
 
   #mend(node: SimNode): void {
-    if (!node.link.wire.isCut) return;
-    node.link.wire.mend();
-    this.#later(node, this.#random() * 500, () => {
-      node.link.noticeMended();
+    node.host.run(() => {
+      if (!node.link.wire.isCut) return;
+      if (this.#disconnected.delete(node)) {
+        node.link.noticeCut();
+        node.link.wire.reset();
+      }
+      node.link.wire.mend();
+      this.#later(node, this.#random() * 500, () => {
+        node.link.noticeMended();
+      });
     });
   }
 

@@ -19,6 +19,8 @@ export class KeyStore<V> {
   readonly #onChange: (key: string, value: V | undefined, revision: number) => void;
   readonly #entries = new Map<string, Entry<V>>();
   #revision = 0;
+  /** As it is on the disk. */
+  #written = { entries: new Map<string, Entry<V>>(), revision: 0 };
 
   constructor(
     timeline: Timeline,
@@ -70,5 +72,17 @@ export class KeyStore<V> {
   clear(): void {
     this.#entries.clear();
     this.#revision = 0;
+    this.synced();
+  }
+
+  synced(): void {
+    this.#written = { entries: new Map(this.#entries), revision: this.#revision };
+  }
+
+  /** What was not written never was. */
+  lose(): void {
+    this.#entries.clear();
+    for (const [key, entry] of this.#written.entries) this.#entries.set(key, entry);
+    this.#revision = this.#written.revision;
   }
 }

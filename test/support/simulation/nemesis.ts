@@ -17,6 +17,8 @@ export const faultKinds = [
   'store weather',
   'bus weather',
   'wiped bus',
+  'bus power cut',
+  'purged work',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -81,6 +83,12 @@ export class Nemesis {
         break;
       case 'wiped bus':
         cluster.wipeBus();
+        break;
+      case 'bus power cut':
+        cluster.cutBusPower(this.#between(200, 9_000));
+        break;
+      case 'purged work':
+        cluster.purgeWork();
         break;
     }
   }

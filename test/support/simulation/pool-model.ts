@@ -27,6 +27,8 @@ export interface PoolOptions {
 
 const lookAhead = 1;
 const cancelGraceMs = 1_500;
+/** A run that waits so long for a thread is given back. */
+const waitMaxMs = 1_000;
 const ipcMs = 2;
 
 export class PoolModel implements RunPool {
@@ -52,8 +54,13 @@ export class PoolModel implements RunPool {
       this.#options.executions.overfilled(this.#options.host.name);
       throw new TroupeError('MAILBOX_FULL');
     }
-    this.#runs.set(request.runId, { request, inThread: false, startedMs: 0, cancelEnd: undefined });
+    const run: Run = { request, inThread: false, startedMs: 0, cancelEnd: undefined };
+    this.#runs.set(request.runId, run);
     this.#fill();
+    if (run.inThread) return;
+    this.#later(waitMaxMs, () => {
+      if (this.#runs.get(request.runId) === run && !run.inThread) this.#end(request.runId, { kind: 'returned' });
+    });
   }
 
   capacity(): number {

@@ -40,6 +40,7 @@ export class Wire {
   #cut = false;
   /** Kept back by a cut, to arrive when it is over. */
   #stuck: (() => void)[] = [];
+  #connection = 1;
 
   constructor(host: Host, weather: Weather, random: Random) {
     this.host = host;
@@ -58,6 +59,11 @@ export class Wire {
   mend(): void {
     this.#cut = false;
     for (const task of this.#stuck.splice(0)) this.host.timeline.at(this.#delayMs(), task);
+  }
+
+  /** The service was started anew: nothing of what is on its way arrives. */
+  reset(): void {
+    this.#connection += 1;
   }
 
   /** From the host to the service. */
@@ -123,12 +129,16 @@ export class Wire {
   }
 
   #pass(arrive: () => void): void {
+    const connection = this.#connection;
+    const land = (): void => {
+      if (connection === this.#connection) arrive();
+    };
     if (this.#cut) {
-      if (this.#random() < 0.3) this.#stuck.push(arrive);
+      if (this.#random() < 0.3) this.#stuck.push(land);
       return;
     }
     if (this.#happens(this.#weather.lossRate)) return;
-    this.host.timeline.at(this.#delayMs(), arrive);
+    this.host.timeline.at(this.#delayMs(), land);
   }
 
   #delayMs(): number {

@@ -14,6 +14,7 @@ export interface QueuedDelivery {
 
 interface Stored {
   readonly seq: number;
+  readonly storedMs: number;
   readonly message: WorkMessage;
   deliveries: number;
   cancelWait: (() => void) | undefined;
@@ -34,10 +35,13 @@ export class WorkQueue {
   #ready: Stored[] = [];
   #pulls: WaitingPull[] = [];
   readonly #published = new Map<string, number>();
-  #seq = 0;
+  readonly #nextSeq: () => number;
+  /** Acknowledged since the server last wrote to its disk. */
+  #acknowledged: Stored[] = [];
 
-  constructor(timeline: Timeline) {
+  constructor(timeline: Timeline, nextSeq: () => number) {
     this.#timeline = timeline;
+    this.#nextSeq = nextSeq;
   }
 
   /** Taken ones not yet acknowledged included. */
@@ -45,13 +49,18 @@ export class WorkQueue {
     return this.#stored.size;
   }
 
+  /** Place of the oldest message; undefined: there is none. */
+  get first(): number | undefined {
+    return this.#stored.size === 0 ? undefined : Math.min(...this.#stored.keys());
+  }
+
   publish(message: WorkMessage): void {
-    const id = `${message.jobId}.${String(message.attempt)}.${String(message.generation)}+${String(message.again ?? 0)}`;
+    const id = idOf(message);
     const publishedMs = this.#published.get(id);
     if (publishedMs !== undefined && this.#timeline.nowMs - publishedMs < duplicateWindowMs) return;
     this.#published.set(id, this.#timeline.nowMs);
-    this.#seq += 1;
-    const stored: Stored = { seq: this.#seq, message, deliveries: 0, cancelWait: undefined };
+    const storedMs = this.#timeline.nowMs;
+    const stored: Stored = { seq: this.#nextSeq(), storedMs, message, deliveries: 0, cancelWait: undefined };
     this.#stored.set(stored.seq, stored);
     this.#offer(stored);
   }
@@ -78,8 +87,10 @@ export class WorkQueue {
 
   acknowledge(seq: number): void {
     const stored = this.#stored.get(seq);
-    stored?.cancelWait?.();
+    if (stored === undefined) return;
+    stored.cancelWait?.();
     this.#stored.delete(seq);
+    this.#acknowledged.push(stored);
     this.#ready = this.#ready.filter((other) => other !== stored);
   }
 
@@ -95,6 +106,32 @@ export class WorkQueue {
   forget(host: Host): void {
     for (const pull of this.#pulls) if (pull.host === host) pull.cancel();
     this.#pulls = this.#pulls.filter((pull) => pull.host !== host);
+  }
+
+  synced(): void {
+    this.#acknowledged = [];
+  }
+
+  /** An operator takes all messages out of the stream. */
+  purge(): void {
+    for (const stored of this.#stored.values()) stored.cancelWait?.();
+    this.#stored.clear();
+    this.#ready = [];
+  }
+
+  /** The server lost what it had not written, and is started again: messages and acknowledgements since then never were. */
+  lose(syncedMs: number): void {
+    const kept = [...this.#stored.values(), ...this.#acknowledged].filter(({ storedMs }) => storedMs <= syncedMs);
+    this.close();
+    this.purge();
+    this.#acknowledged = [];
+    this.#published.clear();
+    for (const stored of kept.sort((one, other) => one.seq - other.seq)) {
+      stored.cancelWait = undefined;
+      this.#stored.set(stored.seq, stored);
+      this.#published.set(idOf(stored.message), stored.storedMs);
+      this.#ready.push(stored);
+    }
   }
 
   /** Everybody who waits is told that there is nothing. */
@@ -125,4 +162,8 @@ export class WorkQueue {
     });
     return { seq: stored.seq, message: stored.message, deliveries: stored.deliveries };
   }
+}
+
+function idOf({ jobId, attempt, generation, again = 0 }: WorkMessage): string {
+  return `${jobId}.${String(attempt)}.${String(generation)}+${String(again)}`;
 }

@@ -80,6 +80,9 @@ describe('the keeper of a node', () => {
         acknowledge: () => undefined,
         streams: () => 'one',
         onStreamsReplaced: () => () => undefined,
+        onDoubt: () => () => undefined,
+        soundAtMs: () => kit.clock.monotonicMs(),
+        workStanding: () => Promise.reject(new Error('not expected')),
       },
       server: {
         serveShard(shard, handler) {

@@ -99,7 +99,8 @@ describe('a queue that is paused', () => {
     shard.setRule('default', {});
     await shard.kit.advance(100);
     expect(shard.work.map(({ jobId, again }) => [jobId, again])).toEqual([
-      [before, undefined],
+      // Under the id of its first message it would be taken for that one.
+      [before, 1],
       [after, undefined],
     ]);
     await start(before);

@@ -110,6 +110,8 @@ describe('a job that waits for its time', () => {
     expect(refused[0]).toMatchObject({ reason: { code: 'MAILBOX_FULL', retryAfterMs: 1_000 } });
     shard.broker = 'up';
     await shard.start();
+    // JetStream has them, and has written them to its disk.
+    await shard.kit.advance(20_000);
     await shard.call('reschedule', { jobId });
     await shard.kit.settle();
     const numbers = new Set(shard.events.map(({ seq }) => seq));
