@@ -62,9 +62,30 @@ export function errorOfCall(codec: StatusCodec, error: ServiceError): TroupeClie
   const trailer = metadata?.get(statusTrailer)[0];
   const requestId = metadata?.get('x-request-id')[0];
   const details = trailer instanceof Buffer ? readDetails(codec, trailer) : [];
+  if (error.code === grpc.RESOURCE_EXHAUSTED && error.details === calmDetails) return refusedStream(error);
   return fromDetails(error.code, error.details, details, {
     requestId: typeof requestId === 'string' ? requestId : undefined,
     cause: error,
+  });
+}
+
+/**
+ * HTTP/2 itself had no room for the call (ENHANCE_YOUR_CALM): a matter of a moment, and of asking for less. Told apart by the
+ * text of grpc-js, for want of anything else: an answer that is too large for this client has the same status.
+ */
+const calmDetails = 'Bandwidth exhausted or memory limit exceeded';
+const calmMs = 1_000;
+
+function refusedStream(error: ServiceError): TroupeClientError {
+  return new TroupeClientError({
+    ...{ code: 'MAILBOX_FULL', message: 'the gateway has no room for more calls of this connection' },
+    ...{
+      status: grpc[grpc.RESOURCE_EXHAUSTED],
+      retryable: true,
+      outcome: 'unknown',
+      retryAfterMs: calmMs,
+      cause: error,
+    },
   });
 }
 

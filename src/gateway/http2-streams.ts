@@ -18,7 +18,7 @@ interface Insides {
 /** To be called before the server is bound. */
 export function guardStreams(server: Server, budget: SendBudget): void {
   const insides = insidesOf(server);
-  Object.assign(insides.commonServerOptions, hardResetLimit);
+  Object.assign(insides.commonServerOptions, hardResetLimit, { maxSessionRejectedStreams: rejectedMax });
   const resets = new ResetWatch();
   const take = insides._streamHandler;
   insides._streamHandler = (interceptors, stream, headers) => {
@@ -82,6 +82,12 @@ function countBytes(stream: ServerHttp2Stream, budget: SendBudget): void {
 const resetBurst = 1_000;
 const resetsPerSecond = 33;
 const hardResetLimit = { streamResetBurst: 20_000, streamResetRate: 1_000 };
+
+/**
+ * A client takes a cancelled call for gone before this process has let go of it, and so may have more open than it was told.
+ * Each of those is refused (RESOURCE_EXHAUSTED); Node by itself ends the connection at the 101st, and fails all its calls.
+ */
+const rejectedMax = 1_000_000;
 
 class ResetWatch {
   readonly #allowances = new WeakMap<Http2Session, { left: number; atMs: number }>();

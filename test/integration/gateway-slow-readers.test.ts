@@ -98,4 +98,31 @@ describe('a client that cancels thousands of calls', () => {
     expect(await submit()).toBeNull();
     client.close();
   });
+
+  it('is told CALL_CANCELLED for each of those, as our client', async () => {
+    const client = edge.client({ address, retry: { maxAttempts: 1 } });
+    let release: () => void = () => undefined;
+    edge.hold = new Promise((resolve) => (release = resolve));
+    edge.batches.length = 0;
+    const others = Array.from({ length: 20 }, (_, n) => client.submit('test.echo', n));
+    await until('they are under way', () => edge.batches.length > 0);
+    const told = new Set<unknown>();
+    for (let round = 0; round < 4; round += 1) {
+      const stop = new AbortController();
+      const watches = Array.from({ length: 400 }, async () => {
+        try {
+          for await (const update of client.watchJobs({ signal: stop.signal })) expect(update.gap).toBe(false);
+        } catch (error) {
+          told.add((error as { readonly code?: unknown }).code);
+        }
+      });
+      await until('all are open', () => edge.followers() >= 400);
+      stop.abort();
+      await Promise.all(watches);
+    }
+    edge.hold = undefined;
+    release();
+    expect(await Promise.all(others)).toHaveLength(20);
+    expect([...told]).toEqual(['CALL_CANCELLED']);
+  });
 });
