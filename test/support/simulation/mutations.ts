@@ -3,6 +3,7 @@
  * find it out. What is broken lies in the test alone; the code under test knows nothing of it.
  */
 import { jobEventOf } from '../../../src/application/job-events.ts';
+import type { Publisher } from '../../../src/application/ports/bus.ts';
 import type { JobStore } from '../../../src/application/ports/job-store.ts';
 import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
 import type { ShardHandler } from '../../../src/application/ports/shard-link.ts';
@@ -265,10 +266,32 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     breaks: [2],
     within: 300,
     faults: ['wiped bus'],
-    change: (_cluster, ports) => {
-      const { publisher } = ports.bus;
-      ports.bus = { ...ports.bus, publisher: { ...publisher, onStreamsReplaced: () => () => undefined } };
-    },
+    // Nor does anybody look whether work is still there.
+    change: onPublisher(() => ({
+      ...{ ...believe(), onDoubt: () => () => undefined },
+      onStreamsReplaced: () => () => undefined,
+    })),
+  },
+  'what a power cut took from the bus is not told again': {
+    breaks: [6],
+    within: 60,
+    faults: ['bus power cut'],
+    change: onPublisher(() => ({ onDoubt: () => () => undefined })),
+  },
+  'what the bus confirmed counts as written at once': {
+    breaks: [2, 6],
+    within: 200,
+    faults: ['bus power cut', 'crash'],
+    change: onPublisher((_publisher, { host }) => ({
+      // A moment that all it has ever confirmed lies far behind.
+      soundAtMs: () => host.clock.monotonicMs() + 60_000,
+    })),
+  },
+  'nobody looks whether work is still in the stream': {
+    breaks: [2],
+    within: 60,
+    faults: ['purged work'],
+    change: onPublisher(believe),
   },
   'a lease counts for longer than it lasts': {
     breaks: [7],
@@ -318,6 +341,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     within: 300,
     faults: ['crash'],
     change: (cluster, ports) => {
+      // A slow check of the stream would repair it.
+      onPublisher(believe)(cluster, ports);
       // Claims take long to become durable, so that something can come in between.
       onStore((jobs, _cluster, { host }) => ({
         async commit(group) {
@@ -342,6 +367,18 @@ function onStore(change: (jobs: JobStore, cluster: Cluster, ports: NodePorts) =>
     const { store } = ports;
     ports.store = { ...store, jobs: { ...store.jobs, ...change(store.jobs, cluster, ports) } };
   };
+}
+
+function onPublisher(change: (publisher: Publisher, ports: NodePorts) => Partial<Publisher>): Change {
+  return (_cluster, ports) => {
+    const { publisher } = ports.bus;
+    ports.bus = { ...ports.bus, publisher: { ...publisher, ...change(publisher, ports) } };
+  };
+}
+
+/** Every message is said to be there. */
+function believe(): Partial<Publisher> {
+  return { workStanding: (strands) => Promise.resolve({ last: 0, firsts: strands.map(() => 0) }) };
 }
 
 function onHandler(change: (handler: ShardHandler, cluster: Cluster, ports: NodePorts) => ShardHandler): Change {
