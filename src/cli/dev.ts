@@ -16,6 +16,7 @@ import { atMost, unlessStopped } from '../compose/start-steps.ts';
 import { cacheFolder, readEnvironment } from '../config/index.ts';
 import type { Config } from '../config/index.ts';
 import { defaultAddress } from './command-context.ts';
+import { healNats } from './dev/heal-nats.ts';
 import { demoReport } from './dev/demo-report.ts';
 import type { DevOptions } from './dev/dev-options.ts';
 import { runSamples } from './dev/run-samples.ts';
@@ -72,13 +73,20 @@ interface Started {
 }
 
 async function runNode(options: DevOptions, { troupe, services, stop, say }: Started): Promise<number> {
+  let stopHealing = (): void => undefined;
   try {
     await untilReady(troupe, stop);
     if (!stop.aborted) banner(say, { troupe, services });
+    troupe.onReadiness(({ ready, reasons }) => {
+      say(ready ? 'troupe is ready again' : `troupe is not ready: ${reasons.join('; ')}`);
+    });
+    if (services.nats !== undefined)
+      stopHealing = healNats({ ...services.nats, troubles: () => troupe.troubles(), say });
     return await stay(options, { troupe, services, config: services.config, stop });
   } finally {
     if (stop.aborted || troupe.drainAsked.aborted)
       say('stopping: running jobs may end, the rest stays in the store ...');
+    stopHealing();
     await troupe.stop();
   }
 }

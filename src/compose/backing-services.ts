@@ -25,6 +25,8 @@ export interface BackingServices {
   readonly notes: readonly string[];
   /** Settles, with the reason, when one of them does not stay up. */
   readonly failed: Promise<string>;
+  /** The nats-server, if it was started here. */
+  readonly nats: { readonly storeDir: string; restart(why: string): Promise<void> } | undefined;
   stop(): Promise<void>;
 }
 
@@ -68,12 +70,20 @@ export async function startBackingServices(config: Config, options: BackingOptio
       notes: started.map(({ note }) => note),
       // Of none: never.
       failed: Promise.race(started.map(({ kept }) => kept.failed)),
+      nats: natsStarted.value && {
+        storeDir: natsStoreDir(config),
+        restart: (why) => natsStarted.value?.kept.restart(why) ?? Promise.resolve(),
+      },
       stop,
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function natsStoreDir(config: Config): string {
+  return resolve(config.dataDir, 'nats');
 }
 
 export function natsSyncInterval({ nats }: Config): string {
@@ -99,7 +109,7 @@ async function startNats(config: Config, options: BackingOptions): Promise<Servi
   const start = (onPort: number): Promise<NatsServerHandle> =>
     startNatsServer({
       path: binary.path,
-      storeDir: resolve(config.dataDir, 'nats'),
+      storeDir: natsStoreDir(config),
       port: onPort,
       syncInterval: natsSyncInterval(config),
       log,

@@ -13,6 +13,8 @@ import { createShardBatcher } from '../application/shard-batcher.ts';
 import type { ShardBatcher } from '../application/shard-batcher.ts';
 import { createShardRouter } from '../application/shard-router.ts';
 import type { ShardRouter } from '../application/shard-router.ts';
+import { VitalSigns } from '../application/ports/vital-signs.ts';
+import type { Trouble } from '../application/ports/vital-signs.ts';
 import type { Config } from '../config/index.ts';
 import { defaultQueueName, defaultQueueSettings, defaultTenant, queueStamp } from '../domain/queue.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
@@ -25,12 +27,14 @@ import type { GatewayRole } from './gateway-role.ts';
 import { createNodeClient } from './node-admin.ts';
 import { nodeIdentity } from './node-identity.ts';
 import { startPodCost } from './pod-cost.ts';
+import { ReadinessWatch } from './readiness-watch.ts';
 import { createRuntime } from './runtime.ts';
 import type { ProcessRuntime } from './runtime.ts';
 import { Opened, unlessStopped } from './start-steps.ts';
 import type { StartOptions } from './start-steps.ts';
 import { openStore } from './store.ts';
 import type { OpenedStore } from './store.ts';
+import { watchWrites } from './watch-writes.ts';
 
 export interface TroupeProcess {
   readonly nodeId: string;
@@ -44,6 +48,10 @@ export interface TroupeProcess {
   /** Settles when the process cannot go on: its supervision tree has given up. */
   readonly failed: Promise<unknown>;
   readiness(): Promise<Readiness>;
+  /** Called when the reasons why it is not ready change, and when there is none any more. */
+  onReadiness(listener: (readiness: Readiness) => void): void;
+  /** What fails over a link to NATS that stands. */
+  troubles(): readonly Trouble[];
   tree(): readonly TreeNode[];
   /** Aborted when an operator has asked this node to drain: whoever started the process stops it then. */
   readonly drainAsked: AbortSignal;
@@ -78,12 +86,7 @@ async function start(config: Config, version: string, opened: Opened): Promise<T
   opened.push(() => {
     log.flush();
   });
-  opened.begin('store');
-  const { store, facts } = await openStore(config, runtime);
-  opened.push(() => store.close());
-  opened.begin('bus');
-  const bus = await connectBus(config, runtime, identity.nodeId);
-  opened.push(() => bus.close());
+  const { store, facts, bus, vitals } = await openGround(config, runtime, identity.nodeId, opened);
 
   opened.begin('actors');
   const { router, batcher } = createShardLinks(bus, runtime);
@@ -118,11 +121,8 @@ async function start(config: Config, version: string, opened: Opened): Promise<T
   const nodes = createNodeClient({ bus, ownId: identity.nodeId, admin: system.refAt(adminPath), clock });
   const edge = cache && createGatewayRole({ ...shared, nodes, cache });
   const ports = await startEdge(edge, opened);
-  const ready = (): Promise<Readiness> => readiness({ bus, store, router, draining: order.draining, config });
-  opened.begin('probes');
-  const probes = createProbes(config, runtime, ready);
-  const { port: httpPort } = await probes.start();
-  opened.push(() => probes.stop());
+  const ready = (): Promise<Readiness> => readiness({ bus, store, router, vitals, draining: order.draining, config });
+  const { httpPort, watch } = await startProbes(config, runtime, ready, opened);
 
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
@@ -140,10 +140,48 @@ async function start(config: Config, version: string, opened: Opened): Promise<T
     handlers: roles.manifests.map(({ name }) => name),
     failed: roles.failed,
     readiness: ready,
+    onReadiness: (listener) => {
+      watch.onChange(listener);
+    },
+    troubles: () => (bus.health().connected ? vitals.troubles() : []),
     tree: () => system.tree(),
     drainAsked: order.asked,
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** What a process stands on, and whether it holds. */
+async function openGround(
+  config: Config,
+  runtime: ProcessRuntime,
+  nodeId: string,
+  opened: Opened,
+): Promise<OpenedStore & { readonly bus: NatsBus; readonly vitals: VitalSigns }> {
+  const vitals = new VitalSigns(runtime.clock);
+  opened.begin('store');
+  const { store, facts } = await openStore(config, runtime);
+  opened.push(() => store.close());
+  opened.begin('bus');
+  const bus = await connectBus(config, runtime, { nodeId, vitals });
+  opened.push(() => bus.close());
+  return { store: watchWrites(store, vitals), facts, bus, vitals };
+}
+
+async function startProbes(
+  config: Config,
+  runtime: ProcessRuntime,
+  readiness: () => Promise<Readiness>,
+  opened: Opened,
+): Promise<{ readonly httpPort: number; readonly watch: ReadinessWatch }> {
+  opened.begin('probes');
+  const probes = createProbes(config, runtime, readiness);
+  const { port: httpPort } = await probes.start();
+  opened.push(() => probes.stop());
+  const watch = new ReadinessWatch({ ...runtime, readiness });
+  opened.push(() => {
+    watch.close();
+  });
+  return { httpPort, watch };
 }
 
 async function startEdge(
@@ -174,7 +212,11 @@ function createShardLinks(bus: NatsBus, { clock }: ProcessRuntime): { router: Sh
   return { router, batcher };
 }
 
-function connectBus(config: Config, { clock, log, telemetry }: ProcessRuntime, nodeId: string): Promise<NatsBus> {
+function connectBus(
+  config: Config,
+  { clock, log, telemetry }: ProcessRuntime,
+  { nodeId, vitals }: { readonly nodeId: string; readonly vitals: VitalSigns },
+): Promise<NatsBus> {
   const { servers, subjectRoot, inboxPrefix, replicas } = config.nats;
   const { leaseTtlMs } = config.shards;
   return connectNats({
@@ -188,6 +230,7 @@ function connectBus(config: Config, { clock, log, telemetry }: ProcessRuntime, n
     clock,
     log,
     telemetry,
+    vitals,
   });
 }
 
@@ -223,12 +266,14 @@ async function readiness(parts: {
   readonly bus: NatsBus;
   readonly store: OpenedStore['store'];
   readonly router: ShardRouter;
+  readonly vitals: VitalSigns;
   readonly draining: boolean;
   readonly config: Config;
 }): Promise<Readiness> {
   const reasons: string[] = [];
   if (parts.draining) reasons.push('shutting down');
   if (!parts.bus.health().connected) reasons.push('NATS does not answer');
+  for (const { reason } of parts.vitals.troubles()) reasons.push(reason);
   await parts.store.ping(pingMs).catch(() => reasons.push('the store does not answer'));
   if (parts.config.roles.includes('shards') && parts.router.local().length === 0)
     reasons.push('no shard is served yet');

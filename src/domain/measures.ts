@@ -28,6 +28,7 @@ export const counters = {
 } as const satisfies Readonly<Record<string, Measure>>;
 
 export const gauges = {
+  ready: { name: 'troupe_ready', labelNames: [] },
   jobs: { name: 'troupe_jobs', labelNames: ['shard', 'state'] },
   outboxTasks: { name: 'troupe_outbox_tasks', labelNames: ['shard'] },
   queueJobs: { name: 'troupe_queue_jobs', labelNames: [...ofQueue, 'standing'] },

@@ -1,4 +1,5 @@
 /** The partitions a shard has open: one writer each, made when the first decision of its minute comes. */
+import type { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, bucketOf } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/index.ts';
@@ -30,6 +31,12 @@ export class PartitionSet {
     let sum = 0;
     for (const writer of this.#writers.values()) sum += writer.backlog;
     return sum;
+  }
+
+  /** Why the store takes nothing of this shard now. */
+  get trouble(): TroupeError | undefined {
+    for (const { trouble } of this.#writers.values()) if (trouble !== undefined) return trouble;
+    return undefined;
   }
 
   /** Time of the oldest decision that is not durable; Infinity when all are. */

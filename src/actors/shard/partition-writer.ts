@@ -17,6 +17,9 @@ interface Pending {
   readonly done: ((record: JobRecord) => void)[];
 }
 
+/** The first tries are close together: a store that only stumbles is seen by nobody. */
+const troubleFrom = 3;
+
 export type FlushResult = 'applied' | 'deposed';
 
 export interface PartitionWriterOptions {
@@ -39,6 +42,7 @@ export class PartitionWriter {
   /** Somebody waits for a decision that is pending. */
   #urgent = false;
   #commits: number | undefined;
+  #trouble: TroupeError | undefined;
 
   constructor(options: PartitionWriterOptions) {
     this.#options = options;
@@ -63,6 +67,11 @@ export class PartitionWriter {
   /** Whether the pending decisions should be written now; without it they may wait for company for a short while. */
   get urgent(): boolean {
     return this.#urgent;
+  }
+
+  /** Why the store does not take the flush under way, from its third try on. */
+  get trouble(): TroupeError | undefined {
+    return this.#trouble;
   }
 
   /** Time of the oldest decision that is not durable yet, whatever was decided about the same job since. */
@@ -159,10 +168,13 @@ export class PartitionWriter {
   async #retry<T>(attempt: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await attempt();
+        const done = await attempt();
+        this.#trouble = undefined;
+        return done;
       } catch (error) {
         const harmless = error instanceof TroupeError && ['STORE_UNAVAILABLE', 'OUTCOME_UNKNOWN'].includes(error.code);
         if (!harmless) throw error;
+        if (tries >= troubleFrom) this.#trouble = error;
         await this.#options.pause(tries);
       }
     }

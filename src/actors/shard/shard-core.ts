@@ -3,6 +3,7 @@
  * decide → table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
 import type { ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import type { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { isTerminal, trailMax } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
@@ -102,6 +103,11 @@ export class ShardCore {
     });
     if (size > 0) this.#open.add(reply);
     return reply;
+  }
+
+  /** Why the store takes nothing of this shard now; what is decided already is tried again until it does. */
+  get storeTrouble(): TroupeError | undefined {
+    return this.#partitions.trouble;
   }
 
   /** A new job. `done` when it is durable. */

@@ -11,6 +11,9 @@ import { withHolder } from './job-lookup.ts';
 import type { ShardCore } from './shard-core.ts';
 import { meetFormer, meetHolder } from './unique-conflict.ts';
 
+/** About as often as a store in trouble is tried. */
+const storeRetryMs = 2_000;
+
 /** One submit on its way. */
 interface Submission {
   readonly item: SubmitItem;
@@ -19,7 +22,7 @@ interface Submission {
 }
 
 export function submit(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>): void {
-  const refusal = refusalWhenFull(core);
+  const refusal = refusalOf(core);
   if (refusal !== undefined) throw refusal;
   const { keyHash, contentHash } = item;
   if (keyHash === undefined || contentHash === undefined) begin(core, { item, slot });
@@ -31,10 +34,16 @@ function begin(core: ShardCore, submission: Submission): void {
   else submitWithKey(core, submission, submission.key);
 }
 
-function refusalWhenFull(core: ShardCore): TroupeError | undefined {
+/** What no submit gets past now, whatever it says. */
+function refusalOf(core: ShardCore): TroupeError | undefined {
   const { limits } = core.services;
   const { dispatcher } = core;
   const shard = String(core.shard);
+  const { storeTrouble } = core;
+  if (storeTrouble !== undefined) {
+    const { message } = storeTrouble;
+    return new TroupeError('STORE_UNAVAILABLE', { message, retryAfterMs: storeRetryMs, metadata: { shard } });
+  }
   if (core.table.size >= limits.backlogMax) {
     const metadata = { shard, backlogMax: String(limits.backlogMax) };
     const excess = core.table.size - limits.backlogMax + roomAgain(limits.backlogMax);
@@ -135,7 +144,7 @@ function decideNow(
   { isLookedUp, trouble }: { readonly isLookedUp: boolean; readonly trouble: TroupeError | undefined },
 ): void {
   if (answeredByKnownKey(core, submission)) return;
-  const refusal = trouble ?? refusalWhenFull(core);
+  const refusal = trouble ?? refusalOf(core);
   if (refusal === undefined) acceptNew(core, submission, isLookedUp);
   else submission.slot.fail(refusal);
 }

@@ -8,6 +8,7 @@ import type { Membership, ShardLeases, SharedConfig } from '../../application/po
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { ShardClient, ShardServer } from '../../application/ports/shard-link.ts';
+import { VitalSigns } from '../../application/ports/vital-signs.ts';
 import { isNotReady } from './broker-error.ts';
 import { KeyBucket } from './key-bucket.ts';
 import { defaultNatsLimits } from './limits.ts';
@@ -51,6 +52,8 @@ export interface ConnectNatsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
+  /** Told whether leases can be renewed and streams take messages. */
+  readonly vitals?: VitalSigns;
 }
 
 export interface NatsBus {
@@ -117,11 +120,12 @@ interface Ground {
 function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
   const { link, names, limits, topology, guard } = ground;
   const { clock } = options;
+  const vitals = options.vitals ?? new VitalSigns(clock);
   const mux = new ReplyMux(link, clock);
   const requester = new Requester(link, mux, limits.requestsWaiting);
   const buckets = {
-    nodes: openBucket(options, ground, names.nodesBucket),
-    leases: openBucket(options, ground, names.leasesBucket),
+    nodes: openBucket(options, ground, names.nodesBucket, vitals),
+    leases: openBucket(options, ground, names.leasesBucket, vitals),
     config: openBucket(options, ground, names.configBucket),
     marks: openBucket(options, ground, names.configBucket),
   };
@@ -144,7 +148,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
   const nodeLink = new NatsNodeLink({ link, requester, names, maxInProgress: limits.requestsInProgress, clock });
   const quarantines = new NatsQueueMarks(buckets.marks, guard);
   return {
-    publisher: new NatsPublisher({ ...ground, mux, telemetry: options.telemetry }),
+    publisher: new NatsPublisher({ ...ground, mux, telemetry: options.telemetry, vitals }),
     work,
     live: new NatsLiveFeed(link, names),
     events: new NatsEventLog({ ...ground, clock }),
@@ -185,8 +189,16 @@ async function settled(clock: Clock, buckets: readonly KeyBucket[]): Promise<voi
 /** Reads and writes of keys must be over well within a lease. */
 const keyTimeoutMs = 2_000;
 
-function openBucket(options: ConnectNatsOptions, ground: Ground, bucket: string): KeyBucket {
+function openBucket(options: ConnectNatsOptions, ground: Ground, bucket: string, vitals?: VitalSigns): KeyBucket {
   const { link, guard, limits } = ground;
   const timeoutMs = Math.min(limits.apiTimeoutMs, keyTimeoutMs);
-  return new KeyBucket({ link, guard, clock: options.clock, log: options.log, bucket, timeoutMs });
+  return new KeyBucket({
+    link,
+    guard,
+    clock: options.clock,
+    log: options.log,
+    bucket,
+    timeoutMs,
+    ...(vitals && { vitals }),
+  });
 }

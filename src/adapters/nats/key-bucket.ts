@@ -7,6 +7,7 @@ import { Kvm } from '@nats-io/kv';
 import type { KV, KvEntry, KvWatchEntry } from '@nats-io/kv';
 import type { QueuedIterator } from '@nats-io/transport-node';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import type { VitalSigns } from '../../application/ports/vital-signs.ts';
 import { brokerError, brokerUnavailable, isMissingAsset, isRevisionConflict } from './broker-error.ts';
 import type { NatsLink } from './link.ts';
 import type { StreamGuard } from './stream-guard.ts';
@@ -18,6 +19,8 @@ export interface KeyBucketOptions {
   readonly log: Logger;
   readonly bucket: string;
   readonly timeoutMs: number;
+  /** Told of each write, where leases lie here. */
+  readonly vitals?: VitalSigns;
 }
 
 /** What a watch tells: `value` is undefined when the key was deleted. */
@@ -52,13 +55,13 @@ export class KeyBucket {
   }
 
   put(key: string, value: string): Promise<number> {
-    return this.#run((kv) => kv.put(key, value));
+    return this.#write((kv) => kv.put(key, value));
   }
 
   /** Undefined when the key's revision is another one. 0: the key must not exist. */
   async update(key: string, value: string, revision: number): Promise<number | undefined> {
     try {
-      return await this.#run((kv) => kv.put(key, value, { previousSeq: revision }));
+      return await this.#write((kv) => kv.put(key, value, { previousSeq: revision }));
     } catch (error) {
       if (isRevisionConflict(error)) return undefined;
       throw error;
@@ -94,6 +97,19 @@ export class KeyBucket {
     const opened = (): boolean => this.#watchesOpening.delete(opening);
     opening.then(opened, opened);
     return opening;
+  }
+
+  async #write(operation: (kv: KV) => Promise<number>): Promise<number> {
+    const { vitals } = this.#options;
+    try {
+      const revision = await this.#run(operation);
+      vitals?.ok('leases');
+      return revision;
+    } catch (error) {
+      // A conflict is a verdict of a server that reads; whether it can write is seen by the next write.
+      if (!isRevisionConflict(error)) vitals?.failed('leases', error instanceof Error ? error.message : String(error));
+      throw error;
+    }
   }
 
   /** Revision conflicts pass as they are; everything else becomes ours. */

@@ -28,6 +28,8 @@ export interface LaneOptions {
   suspect(): void;
   /** What was published is this message of the stream. */
   saw(place: number): void;
+  /** A publish was confirmed. */
+  confirmed(): void;
   /** A publish was not confirmed. */
   refused(error: TroupeError): void;
 }
@@ -200,6 +202,7 @@ export class PublishLane {
         this.#batchOut = false;
         if ('count' in end && end.count === entries.length) {
           this.#sawSequence(end.seq);
+          this.#options.confirmed();
           for (const entry of entries) entry.resolve();
         } else {
           if ('err_code' in end && end.err_code === apiCodes.batchesDisabled) this.#batchesTaken = false;
@@ -241,8 +244,12 @@ export class PublishLane {
   }
 
   #settle(entry: Entry, error: TroupeError | undefined): void {
-    if (error === undefined) entry.resolve();
-    else this.#refuse(entry, error);
+    if (error !== undefined) {
+      this.#refuse(entry, error);
+      return;
+    }
+    this.#options.confirmed();
+    entry.resolve();
   }
 
   #refuse(entry: Entry, error: TroupeError): void {

@@ -5,11 +5,13 @@
 import type { JobEvent, Publisher, Strand, WorkMessage, WorkStanding } from '../../application/ports/bus.ts';
 import { strandOfWork } from '../../application/ports/bus.ts';
 import type { Telemetry } from '../../application/ports/runtime.ts';
+import type { VitalSign, VitalSigns } from '../../application/ports/vital-signs.ts';
 import { cloudEventHeaders } from './cloud-event.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
 import { PublishLane } from './publish-lane.ts';
+import type { LaneOptions } from './publish-lane.ts';
 import { wellFormedJson } from './well-formed-json.ts';
 import type { ReplyMux } from './reply-mux.ts';
 import type { StreamGuard } from './stream-guard.ts';
@@ -24,6 +26,7 @@ export interface PublisherOptions {
   readonly names: NatsNames;
   readonly limits: NatsLimits;
   readonly telemetry: Telemetry;
+  readonly vitals: VitalSigns;
 }
 
 const ackPayload = Buffer.from('+ACK');
@@ -40,16 +43,21 @@ export class NatsPublisher implements Publisher {
       ...counters.natsPublishFailures,
       help: 'JetStream publishes that were not confirmed.',
     });
-    const { guard } = options;
-    const lane = (stream: keyof LastPlaces) => ({
+    const { guard, vitals } = options;
+    const lane = (stream: keyof LastPlaces, sign: VitalSign): LaneOptions => ({
       ...options,
       isSure: () => guard.isSure,
       suspect: () => guard.suspect(),
-      saw: (place: number) => guard.sawPlace(stream, place),
-      refused: (error: { readonly code: string }) => failures.add(1, { code: error.code }),
+      saw: (place) => guard.sawPlace(stream, place),
+      confirmed: () => vitals.ok(sign),
+      refused: (error) => {
+        failures.add(1, { code: error.code });
+        // A stream that is full, or a message that is too large, is no trouble of JetStream.
+        if (error.code === 'BROKER_UNAVAILABLE') vitals.failed(sign, error.message);
+      },
     });
-    this.#work = new PublishLane(lane('work'));
-    this.#events = new PublishLane(lane('events'));
+    this.#work = new PublishLane(lane('work', 'WORK'));
+    this.#events = new PublishLane(lane('events', 'EVENTS'));
     options.guard.onRepair(async () => {
       this.#work.restart();
       this.#events.restart();

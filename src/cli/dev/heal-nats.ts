@@ -1,0 +1,53 @@
+/**
+ * A nats-server whose disk was full keeps the files of its streams in failure after there is room again, until it is
+ * started anew. So: JetStream that has been failing for `patienceMs` over a link that stands, on a disk that has room, is
+ * restarted; and while the disk is full, the person at the terminal is told which one.
+ */
+import { statfs } from 'node:fs/promises';
+import type { Trouble } from '../../application/ports/vital-signs.ts';
+
+const lookMs = 2_000;
+const patienceMs = 10_000;
+/** Less would be full again at once. */
+const roomMinBytes = 4 * 1_048_576;
+
+export interface HealNatsOptions {
+  readonly storeDir: string;
+  readonly troubles: () => readonly Trouble[];
+  readonly restart: (why: string) => Promise<void>;
+  readonly say: (line: string) => void;
+}
+
+/** What it answers ends it. */
+export function healNats(options: HealNatsOptions): () => void {
+  let isTold = false;
+  let isLooking = false;
+  const look = async (): Promise<void> => {
+    const trouble = options
+      .troubles()
+      .find(({ sign, sinceMs }) => sign !== 'store' && performance.now() - sinceMs >= patienceMs);
+    if (trouble === undefined) {
+      isTold = false;
+      return;
+    }
+    const { bavail, bsize } = await statfs(options.storeDir);
+    if (bavail * bsize >= roomMinBytes) {
+      await options.restart(trouble.reason);
+    } else if (!isTold) {
+      isTold = true;
+      options.say(`the disk under ${options.storeDir} is full: ${trouble.reason}; it goes on once there is room`);
+    }
+  };
+  const timer = setInterval(() => {
+    if (isLooking) return;
+    isLooking = true;
+    look()
+      .catch(() => undefined)
+      .finally(() => {
+        isLooking = false;
+      });
+  }, lookMs);
+  return () => {
+    clearInterval(timer);
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * Looks every `lookMs` whether the process can do what it is for. What changes is in the log (`node.not-ready`,
+ * `node.ready`) and told to whoever listens; a gauge says it to those who measure.
+ */
+import type { Clock, Logger, Telemetry } from '../application/ports/runtime.ts';
+import { gauges } from '../domain/measures.ts';
+import type { Readiness } from '../gateway/http-edge.ts';
+
+const lookMs = 2_000;
+
+export interface ReadinessWatchOptions {
+  readonly readiness: () => Promise<Readiness>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+export class ReadinessWatch {
+  readonly #options: ReadinessWatchOptions;
+  readonly #ready: { set(value: number): void };
+  readonly #listeners = new Set<(readiness: Readiness) => void>();
+  #told = '';
+  #cancelTimer: () => void = () => undefined;
+  #closed = false;
+
+  constructor(options: ReadinessWatchOptions) {
+    this.#options = options;
+    this.#ready = options.telemetry.gauge({ ...gauges.ready, help: '1: the process can do what it is for; 0: not.' });
+    void this.#look();
+  }
+
+  /** Called at each change of the reasons. */
+  onChange(listener: (readiness: Readiness) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelTimer();
+  }
+
+  async #look(): Promise<void> {
+    const { readiness, clock } = this.#options;
+    const found = await readiness();
+    if (this.#closed) return;
+    this.#ready.set(found.ready ? 1 : 0);
+    // Causes change their wording; what is wrong is the same.
+    const told = found.reasons.map((reason) => reason.split(':')[0]).join('; ');
+    if (told !== this.#told) this.#tell(found);
+    this.#told = told;
+    this.#cancelTimer = clock.setTimer(lookMs, () => void this.#look());
+  }
+
+  #tell(found: Readiness): void {
+    const { log } = this.#options;
+    if (found.ready) log.info({ event: 'node.ready' }, 'this process is ready');
+    else log.warn({ event: 'node.not-ready', reasons: found.reasons }, 'this process is not ready');
+    for (const listener of this.#listeners) listener(found);
+  }
+}

@@ -1,0 +1,28 @@
+/** A store that tells whether its writes succeed: those that a shard waits for, and tries again until they do. */
+import type { JobStore } from '../application/ports/job-store.ts';
+import type { Store } from '../application/ports/store.ts';
+import type { VitalSigns } from '../application/ports/vital-signs.ts';
+import { TroupeError } from '../domain/errors.ts';
+
+export function watchWrites(store: Store, vitals: VitalSigns): Store {
+  const watched = async <T>(write: Promise<T>): Promise<T> => {
+    try {
+      const done = await write;
+      vitals.ok('store');
+      return done;
+    } catch (error) {
+      // Whoever is refused for a reason of his own says nothing about the store.
+      if (error instanceof TroupeError && away.has(error.code)) vitals.failed('store', error.message);
+      throw error;
+    }
+  };
+  const jobs: JobStore = {
+    ...store.jobs,
+    takeShard: (shard, owner) => watched(store.jobs.takeShard(shard, owner)),
+    openBucket: (partition, epoch) => watched(store.jobs.openBucket(partition, epoch)),
+    commit: (group) => watched(store.jobs.commit(group)),
+  };
+  return { ...store, jobs };
+}
+
+const away: ReadonlySet<string> = new Set(['STORE_UNAVAILABLE', 'OUTCOME_UNKNOWN']);
