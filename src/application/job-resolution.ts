@@ -22,6 +22,7 @@ import type { JobRequest, RequestPayload } from './job-request.ts';
 import { retentionMaxMs } from './ports/job-listing.ts';
 import type { InputValidator } from './ports/input-validator.ts';
 import { checkHeartbeat, checkPayloadRetention, checkRetry, mergeHeartbeat, mergeRetry } from './settings-checks.ts';
+import { similarText } from '../domain/similar-names.ts';
 import { queueNotFound } from './queue-names.ts';
 
 const priorityRange = { min: 0, max: 4, text: '0 (lowest) to 4' };
@@ -38,11 +39,18 @@ export interface Resolution {
   readonly inputBytes: number;
 }
 
+export interface KnownNames {
+  readonly handlers: () => Iterable<string>;
+  readonly queues: () => Iterable<string>;
+}
+
 export interface ResolutionFacts {
   readonly tenant: string;
   readonly queueName: string;
   readonly queue: Queue | undefined;
   readonly choice: HandlerChoice | undefined;
+  /** Names that the caller may have meant. */
+  readonly known: KnownNames;
   readonly nowMs: number;
   readonly payloadMaxBytes: number;
   readonly validator: InputValidator;
@@ -81,8 +89,8 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   for (const { field, description } of problemsWith(facts.choice?.manifests[0])) checks.add(field, description);
   checks.ensureNone('INVALID_JOB_SPEC');
   const { queue, choice } = facts;
-  if (!queue) throw queueNotFound(facts.queueName);
-  if (!choice) throw unknownHandler(request);
+  if (!queue) throw queueNotFound(facts.queueName, facts.known.queues());
+  if (!choice) throw unknownHandler(request, facts.known);
   const version = versionFor(choice, asked, (manifest) => problemsWith(manifest).length === 0);
   const found = { queue, manifest: choice.manifests[0], version, kept };
   return { spec: fillIn(request, found, facts), queue, input, inputBytes };
@@ -152,9 +160,10 @@ function inputChecker(
   };
 }
 
-function unknownHandler({ handler, handlerVersion: version }: JobRequest): TroupeError {
-  if (version === undefined) return new TroupeError('UNKNOWN_HANDLER', { metadata: { handler } });
-  const message = `no node has published the handler ${needText({ handler, version })}`;
+function unknownHandler({ handler, handlerVersion: version }: JobRequest, known: KnownNames): TroupeError {
+  const wanted = version === undefined ? handler : needText({ handler, version });
+  const message = `no node has published the handler ${wanted}${similarText(handler, known.handlers())}`;
+  if (version === undefined) return new TroupeError('UNKNOWN_HANDLER', { message, metadata: { handler } });
   return new TroupeError('UNKNOWN_HANDLER', { message, metadata: { handler, handlerVersion: version } });
 }
 

@@ -14,6 +14,7 @@ import type { SharedConfig } from './ports/membership.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
 import type { Clock } from './ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
+import { queuesOf } from './queue-names.ts';
 import type { QueueRoom } from './queue-room.ts';
 import type { ShardBatcher } from './shard-batcher.ts';
 import type { ShardChoice } from './shard-choice.ts';
@@ -24,7 +25,7 @@ export interface SubmitParts {
   readonly catalog: QueueCatalog;
   readonly room: QueueRoom;
   readonly lateCheck: LateCheck;
-  readonly config: Pick<SharedConfig, 'manifestsOf'>;
+  readonly config: Pick<SharedConfig, 'manifestsOf' | 'handlerNames' | 'queues'>;
   readonly fleet: Pick<HandlerFleet, 'versionsOf'>;
   readonly payloads: PayloadStore;
   readonly validator: InputValidator;
@@ -55,6 +56,10 @@ export async function checkJob(
     queueName,
     queue,
     choice: choiceOf(parts, request),
+    known: {
+      handlers: () => parts.config.handlerNames(),
+      queues: () => queuesOf(tenant, parts.config.queues().keys()),
+    },
     nowMs,
     payloadMaxBytes: parts.payloadMaxBytes,
     validator: parts.validator,

@@ -83,7 +83,7 @@ export interface UseCases {
 export interface UseCaseParts {
   readonly batcher: ShardBatcher;
   readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads'>;
-  readonly config: Pick<SharedConfig, 'manifestsOf' | 'queues' | 'touchQueue' | 'removeQueue'>;
+  readonly config: Pick<SharedConfig, 'manifestsOf' | 'handlerNames' | 'queues' | 'touchQueue' | 'removeQueue'>;
   readonly fleet: Pick<HandlerFleet, 'versionsOf' | 'someNodeHas'>;
   readonly work: Pick<WorkSource, 'ensureStrand' | 'removeStrand'>;
   readonly feed: LiveFeed;

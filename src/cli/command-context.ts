@@ -1,13 +1,15 @@
 /** What every command of the client side is given. */
 import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
-import { connect } from '../client/index.ts';
+import { connect, hostPortOf, TroupeClientError } from '../client/index.ts';
 import type { ClientOptions, RetryOptions, TroupeClient } from '../client/index.ts';
+import { connectionHint } from './connection-hint.ts';
 import { durationText } from './duration-text.ts';
 import { parseExactJson } from './exact-json.ts';
 import { UsageError } from './exit-code.ts';
 import { fileProblem } from './file-problem.ts';
 import { documentLine } from './job-document.ts';
+import { isUnproxied } from './no-proxy.ts';
 import type { Terminal } from './terminal.ts';
 
 export const defaultAddress = '127.0.0.1:50051';
@@ -21,6 +23,8 @@ export interface CommandContext {
   readonly environmentAddress: string | undefined;
   /** `TROUPE_TOKEN`, if it is set. */
   readonly environmentToken: string | undefined;
+  /** `no_proxy`, or empty. */
+  readonly noProxy: string;
   /** Takes the exit code of the command. */
   readonly done: (exitCode: number) => void;
   /** From now on the exit code is to tell how jobs end. */
@@ -55,8 +59,28 @@ function open(options: ClientOptions): TroupeClient {
   try {
     return connect(options);
   } catch (error) {
-    throw new UsageError(`address ${options.address}: ${error instanceof Error ? error.message : String(error)}`);
+    const [wrong] = error instanceof TroupeClientError ? error.violations : [];
+    const why = wrong?.description ?? (error instanceof Error ? error.message : String(error));
+    throw new UsageError(`address ${options.address}: ${why}`);
   }
+}
+
+/** Of `no_proxy` gRPC reads the lower case and the ends of names alone. */
+function proxyFor(address: string, noProxy: string): 'environment' | 'none' {
+  const target = hostPortOf(address);
+  return target !== undefined && isUnproxied(target, noProxy) ? 'none' : 'environment';
+}
+
+/** The same error, with why nobody answers, as far as that can be told. */
+async function withHint(error: unknown, address: string, tls: ClientOptions['tls']): Promise<unknown> {
+  const { host, port } = hostPortOf(address) ?? {};
+  const isSilence =
+    error instanceof TroupeClientError && error.code === 'GATEWAY_UNAVAILABLE' && error.outcome === 'none';
+  if (!isSilence || host === undefined || port === undefined) return error;
+  const hint = await connectionHint({ host, port, tls });
+  if (hint === undefined) return error;
+  const { code, status, retryable, outcome, message } = error;
+  return new TroupeClientError({ code, status, retryable, outcome, message: `${message}: ${hint}`, cause: error });
 }
 
 /** A shorter wait is not noticed. */
@@ -86,13 +110,24 @@ export async function withSession<T>(
   const useTls = flags.tls === true || ca !== undefined;
   // A submit that is repeated must not make a second job: nobody watches a command as closely as a program its calls.
   const access = { ...(token !== undefined && { token }) };
-  const tls = useTls && { tls: { ...(ca && { ca }) } };
+  const tls = useTls ? { ...(ca && { ca }) } : undefined;
+  const proxy = proxyFor(address, context.noProxy);
   const isJson = flags.json === true;
   const retry = { onRetry: sayRetry(context, isJson) };
-  const client = open({ address, idempotent: true, parseJson: parseExactJson, retry, ...access, ...tls });
+  const client = open({
+    address,
+    idempotent: true,
+    parseJson: parseExactJson,
+    retry,
+    proxy,
+    ...access,
+    ...(tls && { tls }),
+  });
   try {
     const addressFlag = flags.address === undefined ? '' : ` --address ${flags.address}`;
     return await work({ client, isJson, addressFlag });
+  } catch (error) {
+    throw await withHint(error, address, tls);
   } finally {
     client.close();
   }

@@ -2,6 +2,7 @@
 import { TroupeClientError } from '../client/index.ts';
 import type { ClientErrorCode } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
+import { fileErrorText } from './file-error.ts';
 
 const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
   [
@@ -18,7 +19,8 @@ const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
 ]);
 
 export function explainError(error: unknown): string {
-  if (!(error instanceof TroupeClientError)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof TroupeClientError))
+    return fileErrorText(error) ?? (error instanceof Error ? error.message : String(error));
   const doubt = error.outcome === 'unknown' && error.code !== 'GATEWAY_UNAVAILABLE' ? ' (it may have been done)' : '';
   const retry = error.retryAfterMs === undefined ? '' : ` (try again in ${error.retryAfterMs} ms)`;
   const request = error.code === 'INTERNAL_ERROR' && error.requestId !== undefined ? ` [${error.requestId}]` : '';

@@ -120,13 +120,15 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   const signal = AbortSignal.any([stop.signal, terminal.readerGone, ...(options.signal ? [options.signal] : [])]);
   let exitCode: number = exitCodes.ok;
   let awaitsJobs = false;
+  const environment = readEnvironment();
   const context: CommandContext = {
     terminal,
     signal,
     nowMs: () => Date.now(),
     // Set to nothing is not set.
-    environmentAddress: readEnvironment()['TROUPE_ADDRESS'] || undefined,
-    environmentToken: readEnvironment()['TROUPE_TOKEN'] || undefined,
+    environmentAddress: environment['TROUPE_ADDRESS'] || undefined,
+    environmentToken: environment['TROUPE_TOKEN'] || undefined,
+    noProxy: environment['no_grpc_proxy'] || environment['no_proxy'] || environment['NO_PROXY'] || '',
     done: (code) => {
       exitCode = code;
     },

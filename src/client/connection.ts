@@ -8,11 +8,14 @@ import { answerOf, answerReader } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { errorOfCall, notConnected, notSayable, unreadable } from './client-error.ts';
 import { deadlineAfter } from './deadline.ts';
+import { checkAddress, hostPortOf, isLoopbackHost } from './target.ts';
 import { uploadCall } from './upload-call.ts';
 
 export interface ConnectionOptions {
   /** `host:port` of a gateway, or any target that gRPC can resolve. */
   readonly address: string;
+  /** Of `http_proxy` and the like. Default `environment`: as gRPC reads them, though never for loopback; `none`: no proxy. */
+  readonly proxy?: 'environment' | 'none';
   /** Absent: plain text. `ca`: PEM of the authority; absent: those of the system. */
   readonly tls?: { readonly ca?: Buffer };
   /** The operator's token: `authorization: Bearer`, on every call. */
@@ -182,8 +185,13 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && typeof error.code === 'number';
 }
 
+/** Throws TroupeClientError when the address is none. */
 function openChannel(options: ConnectionOptions): Client {
-  return new Client(options.address, channelCredentials(options), {
+  const { address, proxy = 'environment' } = options;
+  checkAddress(address, options.tls !== undefined);
+  const isProxied = proxy === 'environment' && !isLoopbackHost(hostPortOf(address)?.host ?? '');
+  return new Client(address, channelCredentials(options), {
+    'grpc.enable_http_proxy': isProxied ? 1 : 0,
     'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': options.maxReceiveBytes ?? defaultMaxReceiveBytes,
     'grpc.max_reconnect_backoff_ms': 2_000,

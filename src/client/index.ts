@@ -47,6 +47,8 @@ import type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './
 export { applyQueues, plansOf } from './apply-queues.ts';
 export type { ApplyOptions, QueueStep } from './apply-queues.ts';
 export { TroupeClientError } from './client-error.ts';
+export { hostPortOf } from './target.ts';
+export type { HostPort } from './target.ts';
 export { JsonText } from './json-text.ts';
 export type { ClientErrorCode } from './client-error.ts';
 export type { ClusterClient } from './cluster-client.ts';

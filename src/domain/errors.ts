@@ -2,6 +2,8 @@
  * The one registry of errors that leave a process. A code is the same string in `ErrorInfo.reason`, in logs (`errCode`)
  * and in the docs. Only `src/gateway/status-mapper.ts` knows how a code looks on gRPC.
  */
+import { oneLine } from './printable.ts';
+
 export const errorRegistry = {
   INVALID_JOB_SPEC: { retryable: false, message: 'the job is not valid' },
   INVALID_ARGUMENT: { retryable: false, message: 'the request is not valid' },
@@ -68,6 +70,17 @@ export interface WireError {
   readonly retryAfterMs?: number;
 }
 
+/** What an error may be about, the most exact first. */
+const subjects = ['jobId', 'handler', 'path', 'node', 'queue'] as const;
+const subjectLengthMax = 256;
+
+/** The text of the registry, and what it is about. */
+function messageOf(code: ErrorCode, metadata: TroupeErrorOptions['metadata'] = {}): string {
+  const { message } = errorRegistry[code];
+  const subject = subjects.map((name) => metadata[name]).find((value) => value !== undefined && value !== '');
+  return subject === undefined ? message : `${message}: ${oneLine(subject.slice(0, subjectLengthMax))}`;
+}
+
 export class TroupeError extends Error {
   override readonly name = 'TroupeError';
   readonly code: ErrorCode;
@@ -77,7 +90,7 @@ export class TroupeError extends Error {
 
   constructor(code: ErrorCode, options: TroupeErrorOptions = {}) {
     super(
-      options.message ?? errorRegistry[code].message,
+      options.message ?? messageOf(code, options.metadata),
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.code = code;

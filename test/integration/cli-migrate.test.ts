@@ -1,6 +1,6 @@
 /** `troupe migrate` and `troupe backing`: what is prepared before the processes of a cluster start. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +45,16 @@ describe('troupe migrate', () => {
     const done = await troupe('migrate', '--data-dir', dataDir, ...flags);
     expect(done).toMatchObject({ code, out: '' });
     expect(done.err).toMatch(code === 3 ? /does not answer at 127\.0\.0\.1:1/ : /store\.kin: there is no such key/);
+  });
+
+  it('names a store that is damaged, with the page that helps, and a folder that is none', async () => {
+    const file = join(dataDir, 'troupe.db');
+    writeFileSync(file, 'this is no database, and long enough to be taken for one that was damaged'.repeat(200));
+    const damaged = await troupe('migrate', '--data-dir', dataDir);
+    expect(damaged.code).toBe(8);
+    expect(damaged.err).toContain(`${file}: the file is not a SQLite database; docs/operating/backup-and-restore.md`);
+    const none = await troupe('migrate', '--data-dir', join(file, 'x'));
+    expect(none).toEqual({ code: 2, out: '', err: `troupe: ${join(file, 'x')}: a part of the path is no folder\n` });
   });
 });
 

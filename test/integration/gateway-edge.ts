@@ -275,6 +275,7 @@ export async function openEdge(): Promise<Edge> {
     store,
     config: {
       manifestsOf: (name) => [...manifests.values()].filter((manifest) => manifest.name === name),
+      handlerNames: () => [...manifests.values()].map(({ name }) => name),
       queues: () => versions,
       touchQueue: async (tenant, queue, stamp) => void versions.set(`${tenant}/${queue}`, stamp),
       removeQueue: async (tenant, queue) => void versions.delete(`${tenant}/${queue}`),

@@ -53,6 +53,10 @@ export class NatsSharedConfig implements SharedConfig {
     return this.#lists.get(handler) ?? [];
   }
 
+  handlerNames(): Iterable<string> {
+    return this.#lists.keys();
+  }
+
   async touchQueue(tenant: string, queue: string, stamp: number): Promise<void> {
     await this.#publish(`queue.${tenant}.${queue}`, String(stamp));
   }

@@ -12,7 +12,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { StoreMeasures } from '../../application/ports/store-measures.ts';
-import { isLocked, translateSqliteError } from './sqlite-error.ts';
+import { isLocked, openingError, translateSqliteError } from './sqlite-error.ts';
 import { WriteLane } from './write-lane.ts';
 
 /** The wait inside SQLite, on the thread. Another writer holds the file for about a millisecond. */
@@ -49,7 +49,7 @@ export function openDatabaseFile(path: string, maxPages?: number): DatabaseSync 
     if (maxPages !== undefined) file.exec(`PRAGMA max_page_count = ${String(maxPages)}`);
     return file;
   } catch (error) {
-    throw translateSqliteError(error);
+    throw openingError(error, path);
   }
 }
 

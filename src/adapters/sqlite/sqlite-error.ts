@@ -52,6 +52,16 @@ export function translateSqliteError(error: unknown): unknown {
   return new TroupeError('INTERNAL_ERROR', { message: damaged.get(code) ?? 'SQLite failed', metadata, cause: error });
 }
 
+/** At the opening of a file: with its name, and what to do where it is damaged. */
+export function openingError(error: unknown, path: string): unknown {
+  const translated = translateSqliteError(error);
+  const code = sqliteResultCode(translated instanceof TroupeError ? translated.cause : translated);
+  if (!(translated instanceof TroupeError) || code === undefined) return translated;
+  const advice = damaged.has(code) ? '; docs/operating/backup-and-restore.md says how to restore it' : '';
+  const { metadata, cause } = translated;
+  return new TroupeError(translated.code, { message: `${path}: ${translated.message}${advice}`, metadata, cause });
+}
+
 /**
  * A COMMIT that fails on the disk may have left its frames in the write-ahead log, where recovery would find them:
  * nobody can say whether it counts. Every other failure of COMMIT has changed nothing.

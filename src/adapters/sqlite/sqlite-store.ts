@@ -9,6 +9,7 @@ import { createStoreMeasures } from '../../application/ports/store-measures.ts';
 import { startExpirySweep } from './expiry-sweep.ts';
 import { migrateSchema } from './schema-migrations.ts';
 import { createSqliteDatabase, openDatabaseFile, type SqliteDatabase } from './sqlite-database.ts';
+import { openingError } from './sqlite-error.ts';
 import { createSqliteJobStore } from './sqlite-job-store.ts';
 import { createSqlitePayloadStore } from './sqlite-payload-store.ts';
 import { createSqliteQueueStore } from './sqlite-queue-store.ts';
@@ -67,6 +68,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     };
   } catch (error) {
     file.close();
-    throw error instanceof TroupeError ? error : new TroupeError('INTERNAL_ERROR', { cause: error });
+    const translated = openingError(error, path);
+    throw translated instanceof TroupeError ? translated : new TroupeError('INTERNAL_ERROR', { cause: error });
   }
 }

@@ -73,6 +73,8 @@ export interface SharedConfig {
   publishManifest(manifest: HandlerManifest): Promise<void>;
   /** All known versions of the handler, in no order. */
   manifestsOf(handler: string): readonly HandlerManifest[];
+  /** Names of all handlers that are known, in no order. */
+  handlerNames(): Iterable<string>;
   /** Tells everyone that the queue is new or changed; the store has the truth. `stamp`: see `queueStamp`. */
   touchQueue(tenant: string, queue: string, stamp: number): Promise<void>;
   /** Tells everyone that the queue is gone. */

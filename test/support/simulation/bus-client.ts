@@ -158,6 +158,7 @@ export class BusClient {
       config: {
         publishManifest: () => Promise.resolve(),
         manifestsOf: (handler) => (handler === manifest.name ? [manifest] : []),
+        handlerNames: () => [manifest.name],
         touchQueue: () => Promise.resolve(),
         removeQueue: () => Promise.resolve(),
         queues: () => new Map([[queue, 1]]),

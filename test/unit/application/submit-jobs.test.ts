@@ -83,6 +83,8 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     catalog,
     config: {
       manifestsOf: (handler) => manifests.filter(({ name }) => name === handler),
+      handlerNames: () => manifests.map(({ name }) => name),
+      queues: () => new Map(),
     },
     fleet: { versionsOf: () => ['1', '2.0.0', '2.1.0'] },
     payloads: {

@@ -1,0 +1,72 @@
+/**
+ * Why nobody answers, as far as an attempt of our own can tell: plain text where TLS is spoken, and the other way round, look
+ * like silence to gRPC. Asked only after a command has failed; the words go by codes, not by texts.
+ */
+import { connect as connectTcp } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+
+export interface Addressed {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: plain text. */
+  readonly tls: { readonly ca?: Buffer } | undefined;
+}
+
+const probeMs = 2_000;
+
+type Outcome = 'open' | { readonly code: string };
+
+function outcomeOf(socket: Socket, openEvent: 'connect' | 'secureConnect'): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const end = (outcome: Outcome): void => {
+      socket.destroy();
+      resolve(outcome);
+    };
+    socket.once(openEvent, () => end('open'));
+    socket.once('error', (error) => end({ code: 'code' in error ? String(error.code) : error.name }));
+    socket.setTimeout(probeMs, () => end({ code: 'ETIMEDOUT' }));
+  });
+}
+
+const socketWords: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'nothing listens there'],
+  ['ENOTFOUND', 'there is no such host'],
+  ['EAI_AGAIN', 'the name of the host cannot be looked up now'],
+  ['EHOSTUNREACH', 'the host cannot be reached'],
+  ['ENETUNREACH', 'the network cannot be reached'],
+  ['ETIMEDOUT', 'no answer in time'],
+]);
+
+/** Codes of OpenSSL for a peer that answers in something else than TLS. */
+const plainTextCodes = new Set([
+  'EPROTO',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  'ECONNRESET',
+]);
+
+/** Undefined: it is not known why. */
+export async function connectionHint({ host, port, tls }: Addressed): Promise<string | undefined> {
+  const tcp = await outcomeOf(connectTcp({ host, port }), 'connect');
+  if (tcp !== 'open') return socketWords.get(tcp.code) ?? tcp.code;
+  const servername = /^[\d.]+$|:/.test(host) ? undefined : host;
+  const secure = (verify: boolean): Promise<Outcome> =>
+    outcomeOf(
+      connectTls({
+        host,
+        port,
+        ALPNProtocols: ['h2'],
+        rejectUnauthorized: verify,
+        ...(tls?.ca && { ca: tls.ca }),
+        ...(servername && { servername }),
+      }),
+      'secureConnect',
+    );
+  if (tls === undefined)
+    return (await secure(false)) === 'open' ? 'TLS is spoken there: add --tls, or --ca FILE' : undefined;
+  const handshake = await secure(true);
+  if (handshake === 'open') return undefined;
+  if (plainTextCodes.has(handshake.code)) return 'TLS is not spoken there: leave --tls and --ca out';
+  return `its certificate is not trusted (${handshake.code}): --ca FILE names the authority that it is of`;
+}

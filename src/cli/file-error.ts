@@ -1,0 +1,27 @@
+/** Errors of the file system in words, with the name of the file. */
+
+const words: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'there is no such file or folder'],
+  ['EACCES', 'permission denied'],
+  ['EPERM', 'permission denied'],
+  ['EROFS', 'the file system is read-only'],
+  ['EISDIR', 'it is a folder'],
+  ['ENOTDIR', 'a part of the path is no folder'],
+  ['EEXIST', 'something else has that name'],
+  ['ENOSPC', 'the disk is full'],
+  ['EDQUOT', 'the disk quota is used up'],
+  ['ENAMETOOLONG', 'the name is too long'],
+  ['EMFILE', 'too many files are open'],
+]);
+
+/** Undefined: not one that is known here. */
+export function fileErrorWords(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? words.get(String(error.code)) : undefined;
+}
+
+/** `/ro/data: the file system is read-only`; undefined: it is about no file, or not known here. */
+export function fileErrorText(error: unknown): string | undefined {
+  const text = fileErrorWords(error);
+  if (text === undefined || !(error instanceof Error) || !('path' in error)) return undefined;
+  return `${String(error.path)}: ${text}`;
+}
