@@ -32,10 +32,21 @@ export interface JobOutput {
   readonly attempt: number;
 }
 
+/** What an attempt saved, as its handler wrote it. */
+export interface JobCheckpoint {
+  readonly attempt: number;
+  readonly number: number;
+}
+
+/** Checkpoints that an attempt saves, if its script says so. */
+const checkpointsMax = 2;
+
 export class Executions {
   readonly #world: World;
   readonly #byRun = new Map<string, Execution>();
   readonly #byJob = new Map<JobId, Execution[]>();
+  /** The last that a handler was told to be saved. */
+  readonly #saved = new Map<JobId, JobCheckpoint>();
   #scale = 1;
 
   constructor(world: World) {
@@ -47,7 +58,9 @@ export class Executions {
     this.#scale = 0.2;
   }
 
-  started({ runId, jobId, attempt, host }: RunRequest & { readonly host: string }): void {
+  started(request: RunRequest & { readonly host: string }): void {
+    const { runId, jobId, attempt, host } = request;
+    this.#checkGoesOn(request);
     const execution: Execution = {
       ...{ runId, jobId, attempt, host },
       startedMs: this.#world.nowMs,
@@ -67,6 +80,35 @@ export class Executions {
     execution.endedMs = this.#world.nowMs;
     execution.how = how;
     this.#world.note(execution.host, `code gone: ${runId} ${how}`);
+  }
+
+  /** What the handler saves, and when, as parts of its time. */
+  checkpoints(request: RunRequest): readonly { readonly number: number; readonly at: number; readonly json: string }[] {
+    if (scriptOf(request).n % 3 !== 0) return [];
+    return Array.from({ length: checkpointsMax }, (_, index) => {
+      const saved: JobCheckpoint = { attempt: request.attempt, number: index + 1 };
+      return { number: saved.number, at: saved.number / (checkpointsMax + 1), json: JSON.stringify(saved) };
+    });
+  }
+
+  /** The handler was told that its checkpoint is durable. */
+  saved(runId: string, number: number): void {
+    const execution = this.#byRun.get(runId);
+    if (execution === undefined) return;
+    this.#world.note(execution.host, `checkpoint ${String(number)} of ${runId} is saved`);
+    const mine: JobCheckpoint = { attempt: execution.attempt, number };
+    const last = this.#saved.get(execution.jobId);
+    if (last === undefined || isAfter(mine, last)) this.#saved.set(execution.jobId, mine);
+  }
+
+  /** An attempt begins with what earlier ones have saved. */
+  #checkGoesOn({ runId, jobId, attempt, checkpoint }: RunRequest): void {
+    const saved = this.#saved.get(jobId);
+    if (saved === undefined || saved.attempt >= attempt) return;
+    const given = checkpoint?.kind === 'json' ? (JSON.parse(checkpoint.json) as JobCheckpoint) : undefined;
+    if (given !== undefined && !isAfter(saved, given)) return;
+    const [kept, had] = [saved, given ?? {}].map((one) => JSON.stringify(one));
+    this.#world.violation(1, `${runId} begins with ${had ?? ''}, after ${kept ?? ''} was saved`);
   }
 
   overfilled(host: string): void {
@@ -114,4 +156,8 @@ export class Executions {
 function scriptOf({ input }: RunRequest): JobScript {
   const text = input.kind === 'json' ? input.json : Buffer.from(input.bytes).toString('utf8');
   return JSON.parse(text) as JobScript;
+}
+
+function isAfter(one: JobCheckpoint, other: JobCheckpoint): boolean {
+  return one.attempt > other.attempt || (one.attempt === other.attempt && one.number > other.number);
 }

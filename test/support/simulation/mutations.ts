@@ -72,6 +72,27 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       return handler(verb, asked);
     }),
   },
+  'an attempt is not given what was saved': {
+    breaks: [1],
+    within: 40,
+    change: onHandler((handler) => async (verb, items) => {
+      const results = await handler(verb, items);
+      if (verb !== 'claim') return results;
+      return results.map((result) => {
+        if (!('ok' in result) || !('checkpoint' in result.ok)) return result;
+        const { checkpoint: _checkpoint, ...grant } = result.ok;
+        return { ok: grant };
+      });
+    }),
+  },
+  'a checkpoint is called saved and is not': {
+    breaks: [1],
+    within: 40,
+    change: onHandler((handler) => (verb, items) => {
+      if (verb !== 'checkpoint') return handler(verb, items);
+      return Promise.resolve(items.map(() => ({ ok: { kind: 'recorded' } })) as never);
+    }),
+  },
   'a commit is acknowledged before it is written': {
     breaks: [1, 6, 7],
     within: 5,

@@ -77,7 +77,12 @@ export class PoolModel implements RunPool {
     } else this.#end(runId, { kind: 'stopped' });
   }
 
-  checkpointed(): void {}
+  checkpointed(runId: string, number: number, saved: boolean): void {
+    if (!saved) return;
+    this.#later(ipcMs, () => {
+      if (this.#runs.has(runId)) this.#options.executions.saved(runId, number);
+    });
+  }
 
   stats(): ReturnType<RunPool['stats']> {
     return { threads: this.#options.threads, busy: 0, waiting: 0, leaked: 0, rssBytes: 0, cells: [] };
@@ -139,6 +144,12 @@ export class PoolModel implements RunPool {
       if (this.#runs.get(request.runId) !== run) return;
       this.#toNode(() => this.#events?.progress(request.runId, 0.5, 'half'));
     });
+    for (const { number, at, json } of executions.checkpoints(request)) {
+      this.#later(durationMs * at, () => {
+        if (this.#runs.get(request.runId) !== run) return;
+        this.#toNode(() => this.#events?.checkpoint(request.runId, number, { kind: 'json', json }));
+      });
+    }
     const isTooLong = durationMs > request.executionTimeoutMs;
     const failure = { reason: 'ATTEMPT_TIMED_OUT', message: 'too long' } as const;
     this.#later(Math.min(durationMs, request.executionTimeoutMs), () => {

@@ -34,7 +34,8 @@ export class RecordWatch {
   /** When each event became durable, by job and number. */
   readonly durableAtMs = new Map<JobId, Map<number, number>>();
   readonly #parts: RecordWatchParts;
-  readonly #versions = new Map<JobId, Map<number, JobRecord>>();
+  /** A checkpoint changes a record, and not its number. */
+  readonly #versions = new Map<JobId, Map<number, JobRecord[]>>();
   readonly #newest = new Map<JobId, JobRecord>();
   readonly #unfinished = new Map<number, number>();
   readonly #owners = new Map<string, Owner>();
@@ -62,9 +63,14 @@ export class RecordWatch {
     return [...this.#newest.values()];
   }
 
-  /** The record that was durable under this number; undefined if there never was one. */
+  /** The last record that was durable under this number; undefined if there never was one. */
   version(id: JobId, seq: number): JobRecord | undefined {
-    return this.#versions.get(id)?.get(seq);
+    return this.#versions.get(id)?.get(seq)?.at(-1);
+  }
+
+  wasDurable({ id, seq, state, updatedAtMs }: JobRecord): boolean {
+    const versions = this.#versions.get(id)?.get(seq) ?? [];
+    return versions.some((one) => one.state === state && one.updatedAtMs === updatedAtMs);
   }
 
   committed(group: CommitGroup, before: ReadonlyMap<JobId, JobRecord>): void {
@@ -85,8 +91,8 @@ export class RecordWatch {
 
   #keep(present: JobRecord | undefined, record: JobRecord): void {
     const { world, backlogMax } = this.#parts;
-    const versions = this.#versions.get(record.id) ?? new Map<number, JobRecord>();
-    this.#versions.set(record.id, versions.set(record.seq, record));
+    const versions = this.#versions.get(record.id) ?? new Map<number, JobRecord[]>();
+    this.#versions.set(record.id, versions.set(record.seq, [...(versions.get(record.seq) ?? []), record]));
     this.#newest.set(record.id, record);
     const durable = this.durableAtMs.get(record.id) ?? new Map<number, number>();
     this.durableAtMs.set(record.id, durable);

@@ -87,8 +87,7 @@ export class Witness {
   /** `sinceSeq`: what had been seen when the question was asked. */
   saw(by: Observer, record: JobRecord, sinceSeq: number): void {
     const { id, state, seq } = record;
-    const durable = this.#records.version(id, seq);
-    if (durable?.state !== state || durable.updatedAtMs !== record.updatedAtMs) {
+    if (!this.#records.wasDurable(record)) {
       this.#world.violation(7, `${by} saw ${id} as ${state}@${String(seq)}, which was never durable`);
     }
     if (seq < sinceSeq && !this.#mayBeOld()) {
