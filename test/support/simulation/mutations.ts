@@ -13,6 +13,7 @@ import type {
   ClaimItem,
   CompleteItem,
   LimitUseItem,
+  RescheduleItem,
   SubmitItem,
 } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
@@ -227,6 +228,26 @@ export const mutations: Readonly<Record<string, Mutation>> = {
         for await (const { requestKey: _requestKey, ...record } of jobs.readBucket(partition)) yield record;
       },
     })),
+  },
+  'a take-over forgets the unique keys of jobs': {
+    breaks: [4],
+    within: 60,
+    change: onStore((jobs) => ({
+      async *readBucket(partition) {
+        for await (const { spec, ...record } of jobs.readBucket(partition)) {
+          const { unique: _unique, ...plain } = spec;
+          yield { ...record, spec: plain };
+        }
+      },
+    })),
+  },
+  'a job is not moved to a later time': {
+    breaks: [9],
+    within: 60,
+    change: onHandler((handler, { records }) => async (verb, items) => {
+      if (verb !== 'reschedule') return handler(verb, items);
+      return items.map((item) => ({ ok: { record: records.newest((item as RescheduleItem).jobId) } })) as never;
+    }),
   },
   'the start time of a job is ignored': {
     breaks: [9],

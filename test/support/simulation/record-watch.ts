@@ -37,6 +37,12 @@ export class RecordWatch {
   /** A checkpoint changes a record, and not its number. */
   readonly #versions = new Map<JobId, Map<number, JobRecord[]>>();
   readonly #newest = new Map<JobId, JobRecord>();
+  /** By idempotency key, for as long as the run lasts. */
+  readonly #jobOfKey = new Map<string, JobId>();
+  /** By unique key, the unfinished job. */
+  readonly #holders = new Map<string, JobId>();
+  /** Somebody asked for another time. */
+  readonly #movable = new Set<JobId>();
   readonly #unfinished = new Map<number, number>();
   readonly #owners = new Map<string, Owner>();
   /** `<host>/<runId>`: when that owner last heard of the run. */
@@ -53,6 +59,11 @@ export class RecordWatch {
   /** A shard of this host has granted the run, or was told that it goes on. */
   heard(host: Host, runId: string): void {
     this.#heardMs.set(`${host.name}/${runId}`, this.#parts.world.nowMs);
+  }
+
+  /** From now on `StartTimes` alone knows when it may run. */
+  mayMove(id: JobId): void {
+    this.#movable.add(id);
   }
 
   newest(id: JobId): JobRecord | undefined {
@@ -85,6 +96,7 @@ export class RecordWatch {
         if (record.state === 'SUCCEEDED') this.#checkResult(group, present, record);
         if (record.state === 'CANCELLED') this.#checkCodeGone(group, present, record);
       }
+      this.#checkKeys(present, record);
       this.#keep(present, record);
     }
   }
@@ -106,6 +118,28 @@ export class RecordWatch {
         10,
         `shard ${String(shard)} holds ${String(unfinished)} unfinished jobs, ${String(backlogMax)} are allowed`,
       );
+    }
+  }
+
+  /** One job for an idempotency key; one unfinished job for a unique key. */
+  #checkKeys(present: JobRecord | undefined, record: JobRecord): void {
+    const { id, requestKey, spec, state } = record;
+    const { world } = this.#parts;
+    if (requestKey !== undefined && present === undefined) {
+      const first = this.#jobOfKey.get(requestKey.keyHash) ?? id;
+      this.#jobOfKey.set(requestKey.keyHash, first);
+      if (first !== id) world.violation(4, `one key made ${first} and ${id}`);
+    }
+    const key = spec.unique?.key;
+    if (key === undefined) return;
+    const holder = this.#holders.get(key);
+    if (isTerminal(state)) {
+      if (holder === id) this.#holders.delete(key);
+    } else {
+      if (holder !== undefined && holder !== id) {
+        world.violation(4, `${holder} has not ended, and ${id} has its unique key ${key}`);
+      }
+      this.#holders.set(key, id);
     }
   }
 
@@ -143,7 +177,7 @@ export class RecordWatch {
 
   #checkNotEarly(present: JobRecord, entry: TrailEntry): void {
     if (present.state !== 'SCHEDULED' && present.state !== 'RETRYING') return;
-    if (entry.atMs >= present.readyAtMs) return;
+    if (entry.atMs >= present.readyAtMs || this.#movable.has(present.id)) return;
     this.#parts.world.violation(
       9,
       `${present.id} was queued ${String(present.readyAtMs - entry.atMs)} ms before its time`,

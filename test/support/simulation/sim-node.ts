@@ -17,7 +17,11 @@ import { createJobReader } from '../../../src/application/job-reader.ts';
 import { createLateCheck } from '../../../src/application/late-check.ts';
 import { createQueueRoom } from '../../../src/application/queue-room.ts';
 import { createQueueStatsReader } from '../../../src/application/queue-stats.ts';
+import { createListJobs } from '../../../src/application/list-jobs.ts';
 import { createQueueCatalog } from '../../../src/application/queue-catalog.ts';
+import { createRedriveJobs } from '../../../src/application/redrive-jobs.ts';
+import { createRescheduleJob } from '../../../src/application/reschedule-job.ts';
+import { createRetryJob } from '../../../src/application/retry-job.ts';
 import { createShardChoice } from '../../../src/application/shard-choice.ts';
 import { createSubmitJobs } from '../../../src/application/submit-jobs.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
@@ -71,7 +75,10 @@ export interface ClusterGround {
 }
 
 /** Those that clients of the simulation call. */
-export type SimUseCases = Pick<UseCases, 'submit' | 'getJob' | 'cancelJob' | 'watchJob'>;
+export type SimUseCases = Pick<
+  UseCases,
+  'submit' | 'getJob' | 'cancelJob' | 'watchJob' | 'rescheduleJob' | 'redriveJobs'
+>;
 
 export interface SimNodeOptions {
   readonly nodeId: string;
@@ -252,8 +259,13 @@ export class SimNode {
     };
     const validator = { validate: () => [] };
     const checks = { ...admission, fleet, validator, payloadMaxBytes: 1_048_576 };
+    const submit = createSubmitJobs({ batcher, shards, catalog, config, payloads, clock, ...checks });
+    const listJobs = createListJobs({ store: store.jobs, catalog, clock });
+    const retryJob = createRetryJob({ reader, payloads, submit, clock });
     return {
-      submit: createSubmitJobs({ batcher, shards, catalog, config, payloads, clock, ...checks }),
+      submit,
+      rescheduleJob: createRescheduleJob({ reader, batcher, clock }),
+      redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
       getJob: createGetJob({ reader, payloads, explain, clock }),
       cancelJob: createCancelJob({ reader, batcher, clock }),
       watchJob: createWatchJob({ reader, batcher, feed: bus.live, payloads, clock }),

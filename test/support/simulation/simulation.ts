@@ -11,6 +11,8 @@ import type { NodePorts } from './sim-node.ts';
 import { Nemesis } from './nemesis.ts';
 import type { FaultKind } from './nemesis.ts';
 import { SimClients } from './sim-clients.ts';
+import { SimOperators } from './sim-operators.ts';
+import { StartTimes } from './start-times.ts';
 import { simulatedHandler } from './cluster.ts';
 import { Timeliness } from './timeliness.ts';
 import { World } from './world.ts';
@@ -64,21 +66,30 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     longMs: scenario.longMs,
     keyed: shape.flow?.maxRunningPerKey !== undefined,
   });
+  const starts = new StartTimes(world, cluster.records);
+  const operators = new SimOperators({
+    ...{ world, witness, starts, nodes: () => cluster.nodes },
+    handler: simulatedHandler.name,
+    longMs: scenario.longMs,
+  });
   world.note('seed', `${String(seed)}: ${JSON.stringify(scenario)}, faults: ${nemesis.kinds.join(', ')}`);
   let settledMs = 0;
   try {
     cluster.begin();
     clients.begin(scenario.actEveryMs);
+    operators.begin(scenario.actEveryMs * 5);
     nemesis.plan(stormMs * 0.9);
     timeliness?.plan(4_000 + random() * 4_000);
     await world.timeline.run(stormMs);
     clients.stop();
+    operators.stop();
     cluster.heal();
     cluster.executions.hurry();
     settledMs = await settle(cluster, clients);
     await world.timeline.run(world.nowMs + stragglersMs);
     await settle(cluster, clients);
     checkEnd(cluster, clients);
+    starts.check(cluster.executions);
     timeliness?.check();
   } catch (error) {
     world.violation(0, `the run broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);

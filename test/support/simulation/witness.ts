@@ -51,6 +51,12 @@ export class Witness {
     return this.#seenSeq.get(id) ?? 0;
   }
 
+  /** A submit was answered with this job. */
+  accept(id: JobId): void {
+    this.accepted.add(id);
+    if (this.#records.newest(id) === undefined) this.#world.violation(1, `${id} was accepted and is not durable`);
+  }
+
   submitted(answer: {
     readonly jobId: JobId;
     readonly state: string;
@@ -60,11 +66,8 @@ export class Witness {
   }): void {
     const { jobId, key, content, runAtMs } = answer;
     if (runAtMs !== undefined) this.#runAtMs.set(jobId, runAtMs);
-    this.accepted.add(jobId);
+    this.accept(jobId);
     this.history.accepted(jobId, key);
-    if (this.#records.newest(jobId) === undefined) {
-      this.#world.violation(1, `${jobId} was accepted and is not durable`);
-    }
     const first = this.#contentOfKey.get(key);
     this.#contentOfKey.set(key, first ?? { jobId, content });
     if (first !== undefined && first.content !== content) {

@@ -1,0 +1,201 @@
+/**
+ * More load, of what clients do seldom: move a job to another time, submit with a unique key or an input in pieces, submit
+ * again what has failed. What they see and what becomes of it is checked by `Witness`, `RecordWatch` and `StartTimes`.
+ */
+import { createHash } from 'node:crypto';
+import type { CallContext } from '../../../src/application/call-context.ts';
+import type { AcceptedJob, JobRequest } from '../../../src/application/job-request.ts';
+import type { InputPiece } from '../../../src/application/streamed-input.ts';
+import type { Random } from '../../../src/application/ports/runtime.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import { uniqueConflicts } from '../../../src/domain/job.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+import { parseJobId } from '../../../src/domain/job-id.ts';
+import type { JobScript } from './executions.ts';
+import { epochMs } from './host.ts';
+import type { SimNode, SimUseCases } from './sim-node.ts';
+import type { StartTimes } from './start-times.ts';
+import type { Witness } from './witness.ts';
+import type { World } from './world.ts';
+
+export interface SimOperatorsParts {
+  readonly world: World;
+  readonly witness: Witness;
+  readonly starts: StartTimes;
+  readonly nodes: () => readonly SimNode[];
+  readonly handler: string;
+  readonly longMs: number;
+}
+
+/** An operation is begun so often, and continued by whoever begins it again. */
+const redrives = ['r0', 'r1'];
+const uniqueNames = ['u0', 'u1', 'u2'];
+
+export class SimOperators {
+  readonly #parts: SimOperatorsParts;
+  readonly #random: Random;
+  #isOver = false;
+  #count = 0;
+
+  constructor(parts: SimOperatorsParts) {
+    this.#parts = parts;
+    this.#random = parts.world.random();
+  }
+
+  begin(everyMs: number): void {
+    this.#parts.world.timeline.at(this.#random() * 2 * everyMs, () => {
+      if (this.#isOver) return;
+      this.#act();
+      this.begin(everyMs);
+    });
+  }
+
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  #act(): void {
+    const dice = this.#random();
+    if (dice < 0.35) this.#reschedule();
+    else if (dice < 0.7) this.#submitUnique();
+    else if (dice < 0.9) this.#submitStreamed();
+    else this.#redrive();
+  }
+
+  /** A job for later is moved, once: the time that was answered counts. */
+  #reschedule(): void {
+    const { world, starts } = this.#parts;
+    const runAtMs = this.#nowMs() + 6_000 + Math.floor(this.#random() * 6_000);
+    this.#submit({ ...this.#request(), runAtMs }, (id) => {
+      starts.set(id, runAtMs);
+      world.timeline.at(this.#random() * 4_000, () => {
+        if (this.#isOver) return;
+        const toMs = this.#random() < 0.3 ? 0 : this.#nowMs() + Math.floor(this.#random() * 15_000);
+        starts.asked(id, toMs);
+        this.#ask((useCases, context) => useCases.rescheduleJob(context, id, toMs === 0 ? 'now' : { atMs: toMs })).then(
+          ({ record }) => {
+            world.note(
+              'client',
+              `${id} is moved to ${String(toMs - epochMs)} ms: ${record.state}@${String(record.seq)}`,
+            );
+            starts.moved(id, toMs);
+          },
+          (error: unknown) => {
+            this.#expected(error);
+          },
+        );
+      });
+    });
+  }
+
+  #submitUnique(): void {
+    const key = this.#one(uniqueNames);
+    const onConflict = this.#one(uniqueConflicts);
+    this.#submit({ ...this.#request(), unique: { key, onConflict } }, () => undefined);
+  }
+
+  /** A stream that breaks off makes no job. */
+  #submitStreamed(): void {
+    const request = this.#request();
+    const bytes = Buffer.from(request.input?.kind === 'json' ? request.input.json : '');
+    const breaksOff = this.#random() < 0.2;
+    const half = Math.floor(bytes.byteLength / 2);
+    async function* pieces(): AsyncGenerator<InputPiece> {
+      yield { kind: 'chunk', bytes: bytes.subarray(0, half) };
+      if (breaksOff) return;
+      yield { kind: 'chunk', bytes: bytes.subarray(half) };
+      yield { kind: 'sha256', sha256: createHash('sha256').update(bytes).digest() };
+    }
+    const { input: _input, ...open } = request;
+    const submitted = this.#ask((useCases, context) =>
+      useCases.submit.streamed(context, { request: open, inputBytes: bytes.byteLength }, pieces()),
+    );
+    this.#accepted(submitted, (id) => {
+      if (breaksOff) this.#parts.world.violation(1, `${id} was made of an input that broke off`);
+    });
+  }
+
+  #redrive(): void {
+    const redriveId = this.#one(redrives);
+    const filter = { states: [], handler: '', labels: {} };
+    this.#ask(async (useCases, context) => {
+      for await (const { done, refused } of useCases.redriveJobs(context, {
+        ...{ queue: '', filter, pageToken: '', perSecond: 100, redriveId },
+      })) {
+        this.#parts.world.note('client', `${redriveId} submits ${String(done)} jobs again, not ${String(refused)}`);
+      }
+    }).catch((error: unknown) => {
+      this.#expected(error);
+    });
+  }
+
+  #request(): JobRequest {
+    this.#count += 1;
+    const script: JobScript = {
+      n: this.#count,
+      longMs: this.#parts.longMs,
+      failRate: this.#random() < 0.3 ? 0.6 : 0,
+      rejectRate: 0,
+      killRate: 0,
+      outputBytes: 0,
+    };
+    return {
+      handler: this.#parts.handler,
+      queue: '',
+      input: { kind: 'json', json: JSON.stringify(script) },
+      idempotencyKey: '',
+      retry: { maxAttempts: 2, initialMs: 300, maxMs: 2_000 },
+      executionTimeoutMs: 4_000,
+    };
+  }
+
+  #submit(request: JobRequest, then: (id: JobId) => void): void {
+    this.#accepted(
+      this.#ask((useCases, context) => useCases.submit.one(context, request)),
+      then,
+    );
+  }
+
+  #accepted(submitted: Promise<AcceptedJob>, then: (id: JobId) => void): void {
+    submitted.then(
+      ({ jobId }) => {
+        const id = parseJobId(jobId);
+        if (id === undefined) return;
+        this.#parts.witness.accept(id);
+        then(id);
+      },
+      (error: unknown) => {
+        this.#expected(error);
+      },
+    );
+  }
+
+  #expected(error: unknown): void {
+    if (TroupeError.from(error).code !== 'INTERNAL_ERROR') return;
+    const why = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
+    this.#parts.world.violation(10, `an operator got INTERNAL_ERROR: ${why}`);
+  }
+
+  /** In the process of a node that is up. */
+  #ask<T>(act: (useCases: SimUseCases, context: CallContext) => Promise<T>): Promise<T> {
+    const nodes = this.#parts.nodes().filter(({ host }) => host.state === 'up');
+    const node = nodes[Math.floor(this.#random() * nodes.length)];
+    if (node === undefined) return Promise.reject(new TroupeError('SHARD_UNAVAILABLE'));
+    return new Promise((resolve, reject) => {
+      node.host.run(() => {
+        const deadlineAtMs = node.host.clock.nowMs() + 12_000;
+        act(node.useCases, { tenant: 'default', requestId: 'operator', deadlineAtMs }).then(resolve, reject);
+      });
+    });
+  }
+
+  #one<T>(of: readonly T[]): T {
+    const one = of[Math.floor(this.#random() * of.length)];
+    if (one === undefined) throw new Error('nothing to choose from');
+    return one;
+  }
+
+  #nowMs(): number {
+    return Math.floor(epochMs + this.#parts.world.nowMs);
+  }
+}
