@@ -308,9 +308,10 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     breaks: [2],
     within: 300,
     faults: ['wiped bus'],
-    // Nor does anybody look whether work is still there.
-    change: onPublisher(() => ({
-      ...{ ...believe(), onDoubt: () => () => undefined },
+    // Nor does anything else repair it: a look at the stream, or a watermark that stays behind the disk of the bus.
+    change: onPublisher((publisher, ports) => ({
+      ...{ ...believe(), ...writtenAtOnce(publisher, ports) },
+      onDoubt: () => () => undefined,
       onStreamsReplaced: () => () => undefined,
     })),
   },
@@ -324,10 +325,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     breaks: [2, 6],
     within: 200,
     faults: ['bus power cut', 'crash'],
-    change: onPublisher((_publisher, { host }) => ({
-      // A moment that all it has ever confirmed lies far behind.
-      soundAtMs: () => host.clock.monotonicMs() + 60_000,
-    })),
+    change: onPublisher(writtenAtOnce),
   },
   'nobody looks whether work is still in the stream': {
     breaks: [2],
@@ -383,8 +381,9 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     within: 300,
     faults: ['crash'],
     change: (cluster, ports) => {
-      // A slow check of the stream would repair it.
+      // A slow check of the stream would repair it, and so would a watermark that stays behind the disk of the bus.
       onPublisher(believe)(cluster, ports);
+      onPublisher(writtenAtOnce)(cluster, ports);
       // Claims take long to become durable, so that something can come in between.
       onStore((jobs, _cluster, { host }) => ({
         async commit(group) {
@@ -416,6 +415,11 @@ function onPublisher(change: (publisher: Publisher, ports: NodePorts) => Partial
     const { publisher } = ports.bus;
     ports.bus = { ...ports.bus, publisher: { ...publisher, ...change(publisher, ports) } };
   };
+}
+
+/** A moment that all the bus has ever confirmed lies far behind. */
+function writtenAtOnce(_publisher: Publisher, { host }: NodePorts): Partial<Publisher> {
+  return { soundAtMs: () => host.clock.monotonicMs() + 60_000 };
 }
 
 /** Every message is said to be there. */
