@@ -1,5 +1,5 @@
 /** Jobs as people read them. */
-import type { ClientJobState, JobInfo } from '../client/index.ts';
+import type { ClientJobState, FailureCauseInfo, JobInfo } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
 import { durationText, relativeText } from './duration-text.ts';
 import { exitCodes } from './exit-code.ts';
@@ -87,6 +87,10 @@ function linesText(lines: readonly string[]): string | undefined {
   return lines.length === 0 ? undefined : lines.map(oneLine).join('\n          ');
 }
 
+function causeText({ message, code }: FailureCauseInfo): string {
+  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
+}
+
 function attemptsText({ failures, losses, oomRetries }: JobInfo): string {
   return `${failures} failed, ${losses} lost${oomRetries > 0 ? `, ${oomRetries} repeated with more memory` : ''}`;
 }
@@ -122,6 +126,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['payloads', job.payloadsExpireAt && `kept until ${ago(job.payloadsExpireAt) ?? ''}`],
     ['output', job.outputGone === undefined ? outputText(job.output) : `gone: ${job.outputGone}`],
     ['attempts', linesText(job.attempts.map((attempt) => attemptText(attempt, nowMs)))],
+    ['because', linesText((job.failure?.causes ?? []).map(causeText))],
     ['stack', linesText(job.failure?.stack?.split('\n') ?? [])],
   ];
   return facts.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(9)} ${text}\n`])).join('');

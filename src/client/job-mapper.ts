@@ -15,6 +15,7 @@ import { isTerminal } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/job.ts';
 import { fromFlow } from './flow.ts';
 import type {
+  FailureCauseInfo,
   JobAttemptInfo,
   JobCheckpointInfo,
   JobEventInfo,
@@ -139,8 +140,13 @@ function fromFailure(failure: wire.JobFailure): JobFailureInfo {
     reason: failureReasonOf(failure.reason) ?? 'UNKNOWN',
     message: failure.message,
     ...(failure.code !== '' && { code: failure.code }),
+    ...(failure.causes.length > 0 && { causes: failure.causes.map(fromCause) }),
     ...(failure.stack !== '' && { stack: failure.stack }),
   };
+}
+
+function fromCause({ message, code }: wire.FailureCause): FailureCauseInfo {
+  return { message, ...(code !== '' && { code }) };
 }
 
 function fromEvent(event: wire.JobEvent): JobEventInfo {

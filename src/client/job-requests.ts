@@ -4,7 +4,8 @@ import { failureReasonCodes, jobStateCodes, noCodes, uniqueConflictCodes } from 
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
 import type { RetryPolicy } from '../domain/job.ts';
-import { notSayable, TroupeClientError } from './client-error.ts';
+import { NotJsonError, strictJson } from '../domain/strict-json.ts';
+import { notSayable } from './client-error.ts';
 import { toFlow } from './flow.ts';
 import type { JobDraft, JobFilterOptions, QueueSettingsInput } from './job-types.ts';
 import { JsonText } from './json-text.ts';
@@ -72,23 +73,19 @@ export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
 
 /** `field`: what it is called in the contract. */
 export function toPayload(input: unknown, field: string): Init<wire.Payload> | undefined {
-  if (input === undefined) return undefined;
   if (input instanceof Uint8Array) return { data: input };
   if (input instanceof JsonText) return { json: input.text };
-  return { json: jsonOf(input, field) };
+  const json = jsonOf(input, field);
+  return json === undefined ? undefined : { json };
 }
 
-function jsonOf(input: unknown, field: string): string {
-  const refuse = (description: string, cause?: unknown): never => {
-    throw notSayable('INVALID_JOB_SPEC', [{ field, description }], cause);
-  };
+/** By the field that it is about: `job.input.rows.3`. */
+function jsonOf(input: unknown, field: string): string | undefined {
   try {
-    // Undefined for a function or a symbol, whatever its type says.
-    const json = JSON.stringify(input) as string | undefined;
-    return json ?? refuse('must be a JSON value or a Uint8Array');
+    return strictJson(input, field);
   } catch (error) {
-    if (error instanceof TroupeClientError) throw error;
-    return refuse(error instanceof Error ? error.message : String(error), error);
+    if (!(error instanceof NotJsonError)) throw error;
+    throw notSayable('INVALID_JOB_SPEC', [{ field: error.path, description: error.problem }], error);
   }
 }
 

@@ -22,10 +22,17 @@ export interface JobCheckpointInfo {
   readonly sizeBytes: number;
 }
 
+export interface FailureCauseInfo {
+  readonly message: string;
+  readonly code?: string;
+}
+
 export interface JobFailureInfo {
   readonly reason: FailureReason | 'UNKNOWN';
   readonly message: string;
   readonly code?: string;
+  /** What stands behind it, the nearest first: members of an AggregateError, and causes; at most 8. */
+  readonly causes?: readonly FailureCauseInfo[];
   readonly stack?: string;
 }
 

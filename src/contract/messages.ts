@@ -57,6 +57,12 @@ export interface JobFailure {
   readonly message: string;
   readonly code: string;
   readonly stack: string;
+  readonly causes: readonly FailureCause[];
+}
+
+export interface FailureCause {
+  readonly message: string;
+  readonly code: string;
 }
 
 export interface JobProgress {

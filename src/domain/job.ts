@@ -48,12 +48,23 @@ export const failureReasons = [
 ] as const;
 export type FailureReason = (typeof failureReasons)[number];
 
+/** Causes of one failure that are kept. */
+export const failureCausesMax = 8;
+
+/** What stands behind a failure. `message` is bounded to 300 characters by whoever makes it. */
+export interface FailureCause {
+  readonly message: string;
+  readonly code?: string;
+}
+
 /** Why an attempt, or the job, did not succeed. `message` is bounded to 1 KiB and `stack` to 4 KiB by whoever makes it. */
 export interface Failure {
   readonly reason: FailureReason;
   readonly message: string;
   /** The handler's own error code, if it gave one. */
   readonly code?: string;
+  /** What stands behind it, the nearest first: members of an AggregateError, and causes; at most `failureCausesMax`. */
+  readonly causes?: readonly FailureCause[];
   readonly stack?: string;
 }
 

@@ -5,9 +5,11 @@ import type { Failure, RetryPolicy } from './job.ts';
 export const errorCodePattern = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/;
 export const nonRetryableCodesMax = 32;
 
-/** The policy names the code that the handler gave its error. */
-export function isNonRetryable({ nonRetryableCodes = [] }: RetryPolicy, { code }: Failure): boolean {
-  return code !== undefined && nonRetryableCodes.includes(code);
+/** The policy names the code of the error, or of one that stands behind it: `fetch` hides its ECONNREFUSED there. */
+export function isNonRetryable({ nonRetryableCodes = [] }: RetryPolicy, { code, causes = [] }: Failure): boolean {
+  return [code, ...causes.map((cause) => cause.code)].some(
+    (one) => one !== undefined && nonRetryableCodes.includes(one),
+  );
 }
 
 /** Upper bound of the delay after the `failures`-th failed attempt (1-based). */

@@ -293,8 +293,8 @@ function toCheckpoint({ attempt, atMs, bytes }: Checkpoint): Init<wire.JobCheckp
 }
 
 function toFailure(failure: Failure): Init<wire.JobFailure> {
-  const { reason, message, code, stack } = failure;
-  return { reason: failureReasonCodes[reason], message, code, stack };
+  const { reason, message, code, stack, causes = [] } = failure;
+  return { reason: failureReasonCodes[reason], message, code, stack, causes: [...causes] };
 }
 
 function toEvent(entry: TrailEntry): Init<wire.JobEvent> {

@@ -1,7 +1,7 @@
 /** What `ctx.checkpoint` takes, checked when it is called: the handler may change the value right afterwards. */
 import { checkpointMaxBytes } from '../domain/job.ts';
+import { strictJson } from '../domain/strict-json.ts';
 import type { HandlerPayload } from './execution.ts';
-import { strictJson } from './strict-json.ts';
 
 /** Throws TypeError on what JSON cannot say, RangeError on what is too large. */
 export function encodeCheckpoint(value: unknown): { readonly payload: HandlerPayload; readonly bytes: number } {
@@ -9,8 +9,8 @@ export function encodeCheckpoint(value: unknown): { readonly payload: HandlerPay
     ensureFits(value.byteLength);
     return { payload: { kind: 'bytes', bytes: new Uint8Array(value) }, bytes: value.byteLength };
   }
-  const json = strictJson(value, 'the checkpoint');
-  if (json === undefined) throw new TypeError(`checkpoint: ${typeof value} cannot be saved`);
+  const json = strictJson(value, 'checkpoint');
+  if (json === undefined) throw new TypeError('checkpoint: undefined cannot be saved');
   const bytes = Buffer.byteLength(json);
   ensureFits(bytes);
   return { payload: { kind: 'json', json }, bytes };

@@ -4,12 +4,12 @@
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { clipped } from '../domain/clipped-text.ts';
-import type { Failure, FailureReason } from '../domain/job.ts';
+import { failureCausesMax, type Failure, type FailureCause, type FailureReason } from '../domain/job.ts';
+import { strictJson } from '../domain/strict-json.ts';
 import type { HandlerContext } from './context.ts';
 import type { AnyHandler } from './definition.ts';
 import { fateOf, snoozeMsOf } from './handler-error.ts';
 import { inputKindOf } from './schema.ts';
-import { strictJson } from './strict-json.ts';
 
 export type HandlerPayload =
   { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
@@ -23,6 +23,7 @@ export type Execution =
 
 const messageMaxChars = 1_000;
 const stackMaxChars = 4_000;
+const causeMaxChars = 300;
 const codeMaxChars = 100;
 
 export interface ExecutionHooks {
@@ -105,13 +106,10 @@ async function encodeOutput(handler: AnyHandler, result: unknown): Promise<Execu
   if (output === undefined) return { kind: 'succeeded' };
   if (output instanceof Uint8Array) return { kind: 'succeeded', output: { kind: 'bytes', bytes: output } };
   try {
-    // With a schema the result has been checked; without one, refuse what JSON would drop or flatten silently.
-    const json =
-      handler.output === undefined ? strictJson(output, 'the result') : (JSON.stringify(output) as string | undefined);
-    if (json === undefined) return refused('INVALID_OUTPUT', `output: a ${typeof output} cannot be recorded`);
-    return { kind: 'succeeded', output: { kind: 'json', json } };
+    const json = strictJson(output, 'output');
+    return json === undefined ? { kind: 'succeeded' } : { kind: 'succeeded', output: { kind: 'json', json } };
   } catch (error) {
-    return refused('INVALID_OUTPUT', `output: cannot be recorded as JSON: ${describeThrown(error)}`);
+    return refused('INVALID_OUTPUT', describeThrown(error));
   }
 }
 
@@ -121,16 +119,66 @@ export function executionOfThrown(thrown: unknown): Execution {
   if (fate === 'cancelled') return { kind: 'interrupted' };
   const delayMs = snoozeMsOf(thrown);
   if (delayMs !== undefined) return { kind: 'snoozed', delayMs };
-  const fields: { code?: unknown; retryable?: unknown; stack?: unknown } =
-    typeof thrown === 'object' && thrown !== null ? thrown : {};
-  const retryable = fate === undefined ? fields.retryable !== false : fate === 'fail';
+  const { retryable: wanted, stack } = fieldsOf(thrown);
+  const retryable = fate === undefined ? wanted !== false : fate === 'fail';
+  const code = codeOf(thrown);
+  const causes = causesOf(thrown);
   const failure: Failure = {
     reason: fate === 'reject' ? 'HANDLER_REJECTED' : 'HANDLER_FAILED',
     message: describeThrown(thrown),
-    ...(typeof fields.code === 'string' && { code: clipped(fields.code, codeMaxChars) }),
-    ...(typeof fields.stack === 'string' && { stack: clipped(fields.stack, stackMaxChars) }),
+    ...(code !== undefined && { code }),
+    ...(causes.length > 0 && { causes }),
+    ...(typeof stack === 'string' && { stack: clipped(stack, stackMaxChars) }),
   };
   return { kind: 'failed', failure, retryable };
+}
+
+/** What stands behind it, each before what stands behind that: the members of an AggregateError, then the cause. */
+function causesOf(thrown: unknown): readonly FailureCause[] {
+  const seen = new Set<unknown>([thrown]);
+  const causes: FailureCause[] = [];
+  const follow = (error: unknown): void => {
+    const { errors, cause } = fieldsOf(error);
+    const members: readonly unknown[] = Array.isArray(errors) ? errors.slice(0, failureCausesMax) : [];
+    for (const behind of [...members, cause]) {
+      if (behind === undefined || behind === null || seen.has(behind) || causes.length >= failureCausesMax) continue;
+      seen.add(behind);
+      const code = codeOf(behind);
+      const message = clipped(describeThrown(behind), causeMaxChars);
+      causes.push({ message, ...(code !== undefined && { code }) });
+      follow(behind);
+    }
+  };
+  follow(thrown);
+  return causes;
+}
+
+/** Drivers of databases and HTTP clients have numbers as well. */
+function codeOf(thrown: unknown): string | undefined {
+  const { code } = fieldsOf(thrown);
+  return typeof code === 'string' || typeof code === 'number' ? clipped(String(code), codeMaxChars) : undefined;
+}
+
+interface ThrownFields {
+  readonly code?: unknown;
+  readonly retryable?: unknown;
+  readonly stack?: unknown;
+  readonly cause?: unknown;
+  readonly errors?: unknown;
+}
+
+/** Those of its fields that can be read: a getter may throw. */
+function fieldsOf(thrown: unknown): ThrownFields {
+  if (typeof thrown !== 'object' || thrown === null) return {};
+  const fields: Record<string, unknown> = {};
+  for (const name of ['code', 'retryable', 'stack', 'cause', 'errors'] as const) {
+    try {
+      fields[name] = Reflect.get(thrown, name);
+    } catch {
+      continue;
+    }
+  }
+  return fields;
 }
 
 /** What was thrown in one bounded text, whatever it was; never throws itself. */

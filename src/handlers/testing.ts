@@ -1,10 +1,11 @@
 /** For authors of handlers: runs one in the test's own thread, with the validation and the outcomes of a real run. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Failure } from '../domain/job.ts';
+import { NotJsonError, strictJson } from '../domain/strict-json.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 import type { HandlerContext } from './context.ts';
 import type { Handler } from './definition.ts';
-import { executeHandler, type HandlerPayload } from './execution.ts';
+import { executeHandler, type Execution, type HandlerPayload } from './execution.ts';
 import { cancelled } from './handler-error.ts';
 
 export interface RunHandlerOptions {
@@ -62,7 +63,7 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
       if (signal.aborted) throw cancelled('the attempt was cancelled');
     },
   };
-  const execution = await executeHandler(handler, encode(input), ctx);
+  const execution = await executeEncoded(handler, input, ctx);
   const notes = { progress, logs, checkpoints };
   switch (execution.kind) {
     case 'succeeded':
@@ -79,10 +80,24 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
   }
 }
 
+/** What no client would send is INVALID_INPUT here. */
+async function executeEncoded<In extends StandardSchemaV1, Out extends StandardSchemaV1>(
+  handler: Handler<In, Out>,
+  input: unknown,
+  ctx: HandlerContext,
+): Promise<Execution> {
+  try {
+    return await executeHandler(handler, encode(input), ctx);
+  } catch (error) {
+    if (!(error instanceof NotJsonError)) throw error;
+    return { kind: 'failed', failure: { reason: 'INVALID_INPUT', message: error.message }, retryable: false };
+  }
+}
+
 function encode(input: unknown): HandlerPayload {
   return input instanceof Uint8Array
     ? { kind: 'bytes', bytes: input }
-    : { kind: 'json', json: JSON.stringify(input ?? null) };
+    : { kind: 'json', json: strictJson(input, 'input') ?? 'null' };
 }
 
 function decode(output: HandlerPayload | undefined): unknown {

@@ -20,6 +20,7 @@ const failure = z.object({
   reason: z.enum(failureReasons),
   message: z.string(),
   code: z.string().exactOptional(),
+  causes: z.array(z.object({ message: z.string(), code: z.string().exactOptional() })).exactOptional(),
   stack: z.string().exactOptional(),
 });
 

@@ -94,10 +94,12 @@ it('a list of none asks nobody', async () => {
 
 describe('everything rejects with TroupeClientError', () => {
   it.each([
-    ['a bigint', { n: 1n }],
-    ['a value that holds itself', holdingItself()],
-    ['a function', () => 1],
-    ['a symbol', Symbol('s')],
+    ['a bigint', { n: 1n }, '.n'],
+    ['a value that holds itself', holdingItself(), '.0'],
+    ['a Map inside', { a: [new Map()] }, '.a.0'],
+    ['a number that is none', NaN, ''],
+    ['a function', () => 1, ''],
+    ['a symbol', Symbol('s'), ''],
     [
       'what throws when it is read',
       {
@@ -105,11 +107,12 @@ describe('everything rejects with TroupeClientError', () => {
           throw new Error('not me');
         },
       },
+      '',
     ],
-  ])('an input that is %s', async (_what, input) => {
+  ])('an input that is %s', async (_what, input, path) => {
     expect(await refusal(client.submit('h', input))).toMatchObject({ code: 'INVALID_JOB_SPEC' });
-    expect(fieldsOf(await refusal(client.submit('h', input)))).toEqual(['job.input']);
-    expect(fieldsOf(await refusal(client.retry('j', { input })))).toEqual(['input']);
+    expect(fieldsOf(await refusal(client.submit('h', input)))).toEqual([`job.input${path}`]);
+    expect(fieldsOf(await refusal(client.retry('j', { input })))).toEqual([`input${path}`]);
   });
 
   it('a signal that was given up before', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JobRecord, JobSpec } from '../../../src/domain/job.ts';
+import type { FailureCause, JobRecord, JobSpec } from '../../../src/domain/job.ts';
 import { isTerminal, jobStates, trailMax } from '../../../src/domain/job.ts';
 import { retryDelayMs } from '../../../src/domain/retry-policy.ts';
 import { edgeOf, edges } from '../../../src/domain/state-machine.ts';
@@ -233,15 +233,18 @@ describe('decisions', () => {
 
   it('fails for good when the policy names the code of the error, and counts that failure', () => {
     const retry = { ...testSpec().retry, nonRetryableCodes: ['NO_CARD', 'ENOENT'] };
-    const ended = (code?: string) => {
+    const ended = (code?: string, causes?: readonly FailureCause[]) => {
       const failed: JobCommand = {
         ...{ kind: 'fail', token: 'a', retryable: true },
-        failure: { ...failure, ...(code !== undefined && { code }) },
+        failure: { ...failure, ...(code !== undefined && { code }), ...(causes !== undefined && { causes }) },
       };
       return apply(testRecord({ retry }), claim('a'), failed);
     };
     expect(ended('ENOENT')).toMatchObject({ state: 'FAILED', failures: 1, failure: { code: 'ENOENT' } });
     for (const code of ['enoent', 'ENOENT2', undefined]) expect(ended(code).state).toBe('RETRYING');
+    const behind = (code: string) => ended('FETCH_FAILED', [{ message: 'first' }, { message: 'second', code }]);
+    expect(behind('ENOENT')).toMatchObject({ state: 'FAILED', failures: 1, failure: { code: 'FETCH_FAILED' } });
+    expect(behind('ECONNRESET').state).toBe('RETRYING');
     expect(apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: true }).state).toBe(
       'RETRYING',
     );

@@ -1,0 +1,124 @@
+/**
+ * JSON that refuses what it would otherwise drop or change silently: one way for everything a handler or a client hands
+ * over as a value. What each type becomes is a table of docs/guides/payloads.md.
+ */
+
+/** Deeper than what is meant, and less than what breaks readers of JSON. */
+export const jsonDepthMax = 1_000;
+
+/** Names the place: `output.rows.3.at`. */
+export class NotJsonError extends TypeError {
+  override readonly name = 'NotJsonError';
+  readonly path: string;
+  readonly problem: string;
+
+  constructor(path: string, problem: string) {
+    super(`${path}: ${problem}`);
+    this.path = path;
+    this.problem = problem;
+  }
+}
+
+/** `root` names the value in errors. Undefined for undefined; throws NotJsonError on what JSON cannot say. */
+export function strictJson(value: unknown, root: string): string | undefined {
+  if (value === undefined) return undefined;
+  const path = [root];
+  try {
+    check(value, path, new Set());
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof NotJsonError) throw error;
+    // A getter or a `toJSON` of the value's own.
+    throw new NotJsonError(path.join('.'), `reading it threw: ${error instanceof Error ? error.message : 'no error'}`);
+  }
+}
+
+/** `path` is of the value; `open` are the objects it lies in. */
+function check(value: unknown, path: string[], open: Set<object>): void {
+  const problem = typeof value === 'object' ? value !== null && problemOfObject(value) : problemOfPrimitive(value);
+  if (typeof problem === 'string') throw new NotJsonError(path.join('.'), problem);
+  if (typeof value !== 'object' || value === null || isDate(value)) return;
+  if (open.has(value)) throw new NotJsonError(path.join('.'), 'it contains itself');
+  if (open.size >= jsonDepthMax)
+    throw new NotJsonError(root(path), `nested deeper than ${String(jsonDepthMax)} levels`);
+  open.add(value);
+  if (hasToJson(value)) check(value.toJSON(path.at(-1) ?? ''), path, open);
+  else if (Array.isArray(value)) checkItems(value, path, open);
+  else checkMembers(value, path, open);
+  open.delete(value);
+}
+
+function checkItems(items: readonly unknown[], path: string[], open: Set<object>): void {
+  // By index: what is missing in a sparse array is undefined too.
+  for (let at = 0; at < items.length; at += 1) {
+    path.push(String(at));
+    if (items[at] === undefined)
+      throw new NotJsonError(path.join('.'), 'undefined in an array, which would become null');
+    check(items[at], path, open);
+    path.pop();
+  }
+}
+
+function checkMembers(value: object, path: string[], open: Set<object>): void {
+  for (const [name, member] of Object.entries(value) as [string, unknown][]) {
+    if (member === undefined) continue;
+    path.push(name);
+    check(member, path, open);
+    path.pop();
+  }
+}
+
+function problemOfPrimitive(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${String(value)} is no number of JSON`;
+  if (typeof value === 'bigint') return 'a BigInt, which JSON cannot say: make it a string or a number';
+  const isCode = typeof value === 'function' || typeof value === 'symbol';
+  return isCode ? `a ${typeof value}, which JSON cannot say` : undefined;
+}
+
+function problemOfObject(value: object): string | undefined {
+  const kind = kindOf(value);
+  if (ArrayBuffer.isView(value) || kind === 'ArrayBuffer' || kind === 'SharedArrayBuffer') return bytesInside;
+  if (kind === 'Date') return Number.isNaN(Number(value)) ? 'an invalid Date' : undefined;
+  if (kind === 'Number') return problemOfPrimitive(Number(value));
+  if (kind === 'BigInt') return problemOfPrimitive(0n);
+  if (hasToJson(value)) return undefined;
+  if (kind === 'Promise' || isThenable(value)) return 'a Promise that nobody awaited';
+  if (lostKinds.has(kind) || isEmptyInstance(value)) return `${nameOf(value, kind)}: JSON keeps nothing of it`;
+  return undefined;
+}
+
+const bytesInside = 'bytes inside of JSON: hand them over alone, or as base64';
+const lostKinds: ReadonlySet<string> = new Set(['Error', 'Map', 'Set', 'WeakMap', 'WeakSet', 'WeakRef', 'RegExp']);
+
+/** By what the language has marked it with, not by class: it may be of another realm. */
+function kindOf(value: object): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+function isDate(value: object): boolean {
+  return kindOf(value) === 'Date';
+}
+
+function hasToJson(value: object): value is { toJSON(key: string): unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
+}
+
+function isThenable(value: object): boolean {
+  return 'then' in value && typeof value.then === 'function';
+}
+
+/** All that a Headers, an URLSearchParams or an iterator holds lies where JSON does not look. */
+function isEmptyInstance(value: object): boolean {
+  if (Array.isArray(value) || Object.keys(value).length > 0) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype !== null && Object.getPrototypeOf(prototype) !== null;
+}
+
+function nameOf(value: object, kind: string): string {
+  const { constructor } = value;
+  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : kind;
+}
+
+function root(path: readonly string[]): string {
+  return path[0] ?? '';
+}
