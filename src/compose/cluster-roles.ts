@@ -74,7 +74,7 @@ export const adminPath = `/${root}/admin`;
 export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRoles> {
   const { system, node, bus } = parts;
   const handlers = new NodeHandlers();
-  const slots = parts.pool && new SlotLedger(parts.pool, () => parts.runtime.clock.monotonicMs());
+  const slots = parts.pool && new SlotLedger(parts.pool, () => parts.runtime.clock.monotonicMs(), defaultWorkerLimits);
   const runs = system.refAt<RunsMessage>(`/${root}/workers/runs`);
   const manifests = await startPool(parts, { runs, handlers, room: () => slots?.changed() });
   const stopRun = (to: string, stop: StopRun): void => {

@@ -2,7 +2,7 @@
 import { workersSupervisor } from '../../src/actors/worker/queue-watch-actor.ts';
 import type { RunsMessage } from '../../src/actors/worker/runs-message.ts';
 import { NodeHandlers } from '../../src/actors/worker/node-handlers.ts';
-import { SlotLedger } from '../../src/actors/worker/slot-ledger.ts';
+import { SlotLedger, type UnreportedBounds } from '../../src/actors/worker/slot-ledger.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../../src/actors/worker/worker-services.ts';
 import type { ActorRef } from '../../src/actors/kernel/index.ts';
 import { createTestKit } from '../../src/actors/testkit/index.ts';
@@ -72,7 +72,7 @@ export interface WorkerHarness {
 }
 type RunOutcomeLike = Extract<RunsMessage, { kind: 'ended' }>['outcome'];
 
-export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
+export async function createWorkerHarness(threads = 2, bounds: Partial<UnreportedBounds> = {}): Promise<WorkerHarness> {
   const kit = createTestKit();
   const ended = new Set<string>();
   const pool = {
@@ -88,7 +88,8 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
     onManifests: () => () => undefined,
     stop: () => Promise.resolve(),
   };
-  const slots = new SlotLedger(pool, () => kit.clock.monotonicMs());
+  const limits = { ...defaultWorkerLimits, ...bounds };
+  const slots = new SlotLedger(pool, () => kit.clock.monotonicMs(), limits);
   const handlers = new NodeHandlers();
   handlers.replace([{ name: 'test.echo', version: '1.4.0' }]);
   const harness: WorkerHarness = {
@@ -216,7 +217,7 @@ export async function createWorkerHarness(threads = 2): Promise<WorkerHarness> {
           getPayload: (id) => Promise.resolve(harness.payloads.get(id)),
           openPayload: () => Promise.resolve(undefined),
         },
-        limits: defaultWorkerLimits,
+        limits,
         metrics: createWorkerMetrics(kit.telemetry),
       },
       { queues: () => harness.queues, onChange: () => () => undefined },

@@ -30,6 +30,8 @@ export interface NodeRun {
   /** Checkpoints in the payload store, oldest first; number 0 is that of an earlier attempt. */
   stored: readonly { readonly number: number; readonly id: string }[];
   outcome: RunOutcome | undefined;
+  /** Of its outcome and its log, once it is reported. */
+  heldBytes: number;
   reports: number;
   /** Another attempt holds the job: nothing is reported. */
   superseded: boolean;
@@ -52,6 +54,7 @@ export function newRun(jobId: JobId, grant: Grant): NodeRun {
     log: undefined,
     stored: grant.checkpoint?.kind === 'ref' ? [{ number: 0, id: grant.checkpoint.id }] : [],
     outcome: undefined,
+    heldBytes: 0,
     reports: 0,
     superseded: false,
     cancelled: false,
@@ -106,6 +109,12 @@ export function dropSuperseded(run: NodeRun, number: number, { payloads }: Pick<
   const superseded = run.stored.filter((stored) => stored.number < number);
   run.stored = run.stored.filter((stored) => stored.number >= number);
   for (const { id } of superseded) payloads.deletePayload(id).catch(() => undefined);
+}
+
+/** What an ended run holds in memory until its shard has it. */
+export function heldBytesOf({ outcome, log }: NodeRun): number {
+  const output = outcome?.kind === 'succeeded' && outcome.output !== undefined ? bytesOf(outcome.output) : 0;
+  return output + (log?.log.bytes ?? 0);
 }
 
 /** What the shard is told at the end of the run; large payloads are durable by then. */

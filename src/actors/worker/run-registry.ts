@@ -8,7 +8,16 @@ import { jobIdParts } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/actor.ts';
 import { CheckpointSaver } from './checkpoint-saver.ts';
 import type { OfferedCheckpoint } from './checkpoint-saver.ts';
-import { checkpointItem, completeItem, dropSuperseded, newRun, pulsesByShard, requestOf, runIdOf } from './node-run.ts';
+import {
+  checkpointItem,
+  completeItem,
+  dropSuperseded,
+  heldBytesOf,
+  newRun,
+  pulsesByShard,
+  requestOf,
+  runIdOf,
+} from './node-run.ts';
 import type { NodeRun, Phase } from './node-run.ts';
 import { fetchPayloads } from './run-payloads.ts';
 import type { RunPayloads } from './run-payloads.ts';
@@ -257,6 +266,12 @@ export class RunRegistry {
     }
     run.outcome = outcome;
     this.#enter(run, 'reporting');
+    run.heldBytes = heldBytesOf(run);
+    const { slots } = this.#services;
+    const wasFull = slots.full;
+    slots.unreported(run.heldBytes);
+    const outcomes = this.#counts.reporting;
+    if (slots.full && !wasFull) this.#context.log.warn({ outcomes }, 'no more jobs until shards have taken outcomes');
     const report = (): void => {
       this.report(run.runId);
     };
@@ -309,6 +324,7 @@ export class RunRegistry {
   #forget(run: NodeRun): void {
     if (!this.#runs.delete(run.runId)) return;
     this.#counts[run.phase] -= 1;
+    if (run.phase === 'reporting') this.#services.slots.reported(run.heldBytes);
     this.#logs.forget(run);
     this.#context.cancelTimer(`report:${run.runId}`);
     this.#context.cancelTimer(`checkpoint:${run.runId}`);

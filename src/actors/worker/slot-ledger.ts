@@ -2,6 +2,8 @@
  * The places for runs on this node. A puller reserves places first and only then asks for messages; a place passes to
  * the run pool when the run is handed over, and is free again when its code is gone. Who waits for room is told in fair
  * order: tenants alike, the queues of a tenant alike, the strands of a queue by the weight of their level and by its age.
+ * While more outcomes wait for their shard than is allowed, no place is given out: what is running adds to them still, so
+ * they are at most the bound and what the pool may hold.
  */
 import type { Strand } from '../../application/ports/bus.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
@@ -21,19 +23,48 @@ export interface Turn {
   leave(): void;
 }
 
+/** Of ended runs whose outcome no shard has taken yet; past either the node pulls no more. */
+export interface UnreportedBounds {
+  readonly unreportedMax: number;
+  readonly unreportedMaxBytes: number;
+}
+
 export class SlotLedger {
   readonly #pool: Pick<RunPool, 'capacity'>;
   readonly #wakers: FairOrder<() => void>;
+  readonly #bounds: UnreportedBounds;
+  #unreported = 0;
+  #unreportedBytes = 0;
   #reserved = 0;
   #closed = false;
 
-  constructor(pool: Pick<RunPool, 'capacity'>, monotonicMs: () => number) {
+  constructor(pool: Pick<RunPool, 'capacity'>, monotonicMs: () => number, bounds: UnreportedBounds) {
     this.#pool = pool;
+    this.#bounds = bounds;
     this.#wakers = new FairOrder({ afterMs: priorityAgeingMs, nowMs: monotonicMs });
   }
 
   get free(): number {
-    return this.#closed ? 0 : Math.max(0, this.#pool.capacity() - this.#reserved);
+    return this.#closed || this.full ? 0 : Math.max(0, this.#pool.capacity() - this.#reserved);
+  }
+
+  /** Too many outcomes wait for their shard. */
+  get full(): boolean {
+    const { unreportedMax, unreportedMaxBytes } = this.#bounds;
+    return this.#unreported >= unreportedMax || this.#unreportedBytes >= unreportedMaxBytes;
+  }
+
+  /** An outcome waits for its shard: it holds so many bytes. */
+  unreported(bytes: number): void {
+    this.#unreported += 1;
+    this.#unreportedBytes += bytes;
+  }
+
+  /** Its shard has it, or nobody wants it any more. */
+  reported(bytes: number): void {
+    this.#unreported -= 1;
+    this.#unreportedBytes -= bytes;
+    this.changed();
   }
 
   get reserved(): number {

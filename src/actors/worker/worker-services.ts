@@ -5,7 +5,7 @@ import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
 import type { ShardBatcher } from '../../application/shard-batcher.ts';
 import type { NodeHandlers } from './node-handlers.ts';
-import type { SlotLedger } from './slot-ledger.ts';
+import type { SlotLedger, UnreportedBounds } from './slot-ledger.ts';
 import { counters, gauges, histograms } from '../../domain/measures.ts';
 
 export interface WorkerServices {
@@ -22,13 +22,11 @@ export interface WorkerServices {
   readonly metrics: WorkerMetrics;
 }
 
-export interface WorkerLimits {
+export interface WorkerLimits extends UnreportedBounds {
   /** Outputs up to this size lie inline in the record. */
   readonly inlineMaxBytes: number;
   /** A larger output fails the attempt (INVALID_OUTPUT). */
   readonly outputMaxBytes: number;
-  /** Ended runs whose outcome no shard has taken yet; past it the node pulls no more. */
-  readonly unreportedMax: number;
   readonly heartbeatMs: number;
   /** Messages asked for at once. */
   readonly pullMax: number;
@@ -40,6 +38,7 @@ export const defaultWorkerLimits: WorkerLimits = {
   inlineMaxBytes: 1_024,
   outputMaxBytes: 16 * 1_048_576,
   unreportedMax: 10_000,
+  unreportedMaxBytes: 256 * 1_048_576,
   heartbeatMs: 2_000,
   pullMax: 256,
   pullExpiresMs: 5_000,

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SlotLedger } from '../../../src/actors/worker/slot-ledger.ts';
+import { defaultWorkerLimits } from '../../../src/actors/worker/worker-services.ts';
 import { runIdOf } from '../../../src/actors/worker/node-run.ts';
 import { priorityAgeingMs } from '../../../src/domain/priority.ts';
 import { testSpec } from '../../support/jobs.ts';
@@ -108,6 +109,36 @@ describe('the workers of a node', () => {
     worker.beats.length = 0;
     await worker.kit.advance(4_000);
     expect(worker.beats).toEqual([]);
+  });
+
+  it.each([
+    ['as many outcomes', { unreportedMax: 3 }],
+    ['as many bytes of outcomes', { unreportedMaxBytes: 30 }],
+  ])('take no more jobs while %s as they may hold wait for their shards, and go on then', async (_what, bounds) => {
+    worker = await createWorkerHarness(5, bounds);
+    const output = { kind: 'json', json: '"8 bytes"'.padEnd(10) } as const;
+    for (const unique of [1, 2, 3, 4]) {
+      await idle();
+      await running(unique);
+    }
+    worker.shards = 'away';
+    const ends = worker.handed.map(({ runId }) => runId);
+    const fullAfter: boolean[] = [];
+    for (const runId of ends.slice(0, 3)) {
+      await worker.end(runId, { kind: 'succeeded', output });
+      fullAfter.push(worker.slots.full);
+    }
+    expect(fullAfter).toEqual([false, false, true]);
+    expect(worker.slots.free).toBe(0);
+    // What runs already ends all the same, and is kept.
+    await worker.end(ends[3] ?? '', { kind: 'succeeded', output });
+    await worker.kit.advance(60_000);
+    expect([worker.completed.length, worker.slots.free, worker.slots.full]).toEqual([0, 0, true]);
+    worker.shards = 'up';
+    await worker.kit.advance(4_000);
+    expect(worker.completed).toHaveLength(4);
+    expect(worker.slots.full).toBe(false);
+    expect(worker.slots.free + worker.slots.reserved).toBe(5);
   });
 
   it('carry progress to listeners at once and to the shard with the heartbeat', async () => {
@@ -347,7 +378,7 @@ describe('the workers of a node', () => {
   });
 
   it('wake who waits for a slot in turn', () => {
-    const slots = new SlotLedger({ capacity: () => 1 }, () => 0);
+    const slots = new SlotLedger({ capacity: () => 1 }, () => 0, defaultWorkerLimits);
     const woken: string[] = [];
     for (const queue of ['a', 'b', 'c']) {
       const turn = slots.wait({ tenant: 't', queue }, () => {
@@ -365,7 +396,7 @@ describe('the workers of a node', () => {
 
   it('start the lowest level after an hour at most, however long the jobs of the others are', () => {
     let nowMs = 0;
-    const slots = new SlotLedger({ capacity: () => 1 }, () => nowMs);
+    const slots = new SlotLedger({ capacity: () => 1 }, () => nowMs, defaultWorkerLimits);
     const starts: (readonly [level: number, atMs: number])[] = [];
     for (const level of [0, 4] as const) {
       const turn = slots.wait({ tenant: 't', queue: 'q', level }, () => {
