@@ -4,6 +4,7 @@ import { failureReasonCodes, jobStateCodes, noCodes, uniqueConflictCodes } from 
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
 import type { RetryPolicy } from '../domain/job.ts';
+import { ownValue } from '../domain/own-value.ts';
 import { NotJsonError, strictJson } from '../domain/strict-json.ts';
 import { notSayable } from './client-error.ts';
 import { toFlow } from './flow.ts';
@@ -97,7 +98,7 @@ export function keyGiven(key: string | undefined): string | undefined {
 
 /** Of a word that has no number: what the wire cannot say. */
 function codeOf<Word extends string>(codes: Readonly<Record<Word, number>>, word: Word): number {
-  return Object.hasOwn(codes, word) ? codes[word] : Number.NaN;
+  return ownValue(codes, word) ?? Number.NaN;
 }
 
 export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSettings> {
