@@ -224,6 +224,8 @@ export interface JobRecord {
   readonly failures: number;
   /** Attempts lost with their node or cell; not counted as failures. */
   readonly losses: number;
+  /** Those of them that the job may itself have been the reason of: only these are bounded. Absent: none. */
+  readonly blamedLosses?: number;
   /** Times this job alone brought its process down; three convict it (POISON). */
   readonly convictions: number;
   /** Heap that its next attempt needs at least, after one ran out of memory in a smaller class. */

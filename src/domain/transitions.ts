@@ -45,8 +45,11 @@ interface Reported {
   readonly log?: Payload;
 }
 
-/** How far a lost attempt is to blame: `none` went down with others, `suspect` was in a thread of the dead process, `convicted` was alone in it. */
-export type Blame = 'none' | 'suspect' | 'convicted';
+/**
+ * How far a lost attempt is to blame. `none`: it was ended in order, and handed back. `unknown`: its node fell silent or its
+ * process was ended, and nobody can tell whose fault that was. `suspect`: it was in a thread of the dead process. `convicted`: it was alone in it.
+ */
+export type Blame = 'none' | 'unknown' | 'suspect' | 'convicted';
 
 export type Refusal = 'stale' | 'terminal' | 'not-due' | 'not-waiting' | 'not-claimable' | 'unchanged';
 
@@ -55,7 +58,10 @@ export type Decision =
 
 /** Process deaths that convict a job. */
 export const convictionsMax = 3;
-/** Attempts that may be lost before the job is given up: a bound, not a policy. */
+/**
+ * Attempts that may be lost, and may have been the reason, before the job is given up: a bound, not a policy. What ended in
+ * order (a drain, a deploy, an eviction that leaves time to hand back) counts nothing here, however often.
+ */
 export const lossesMax = 25;
 
 /** When a decision is made, and the chance it may use. */
@@ -209,21 +215,23 @@ function lose(
   { nowMs, random }: Moment,
 ): Decision {
   const losses = record.losses + 1;
+  const blamed = (record.blamedLosses ?? 0) + (blame === 'none' ? 0 : 1);
+  const counts = { losses, ...(blamed > 0 && { blamedLosses: blamed }) };
   const convictions =
     blame === 'convicted' ? record.convictions + 1 : Math.max(record.convictions, blame === 'suspect' ? 1 : 0);
   if (convictions >= convictionsMax) {
     const failure: Failure = { reason: 'POISON', message: `brought its process down ${String(convictions)} times` };
-    return move(record, { by: 'lose', to: 'FAILED', nowMs }, { losses, convictions, failure });
+    return move(record, { by: 'lose', to: 'FAILED', nowMs }, { ...counts, convictions, failure });
   }
-  if (by === 'lose' && losses >= lossesMax) {
-    const failure: Failure = { reason: 'NODE_LOST', message: `lost with its node ${String(losses)} times` };
-    return move(record, { by: 'lose', to: 'FAILED', nowMs }, { losses, convictions, failure });
+  if (by === 'lose' && blamed >= lossesMax) {
+    const failure: Failure = { reason: 'NODE_LOST', message: `lost with its node ${String(blamed)} times` };
+    return move(record, { by: 'lose', to: 'FAILED', nowMs }, { ...counts, convictions, failure });
   }
   if (blame === 'convicted') {
     const readyAtMs = nowMs + retryDelayMs(record.spec.retry, convictions, random);
-    return move(record, { by: 'lose', to: 'RETRYING', nowMs }, { losses, convictions, readyAtMs });
+    return move(record, { by: 'lose', to: 'RETRYING', nowMs }, { ...counts, convictions, readyAtMs });
   }
-  return move(record, { by, to: 'QUEUED', nowMs }, { losses, convictions, readyAtMs: nowMs });
+  return move(record, { by, to: 'QUEUED', nowMs }, { ...counts, convictions, readyAtMs: nowMs });
 }
 
 /** As if it had never been claimed, but for the number of the attempt, which never decreases. */

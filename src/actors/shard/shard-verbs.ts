@@ -198,7 +198,7 @@ function commandOf({ token, outcome, log }: CompleteItem): JobCommand {
     case 'returned':
       return { kind: 'return', ...reported };
     case 'lost': {
-      const blame = outcome.convicted ? 'convicted' : outcome.suspect === true ? 'suspect' : 'none';
+      const blame = outcome.convicted ? 'convicted' : outcome.suspect === true ? 'suspect' : 'unknown';
       return { kind: 'lose', ...reported, blame };
     }
     default:

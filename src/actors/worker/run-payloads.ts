@@ -77,3 +77,10 @@ async function opened(payload: Payload, payloads: PayloadStore): Promise<RunPayl
     ? { kind: 'json', json: Buffer.from(bytes).toString('utf8') }
     : { kind: 'bytes', bytes };
 }
+
+/** Of a run without its input. A store that does not answer is not the job's fault: the attempt is given back uncounted. */
+export function outcomeUnfetched(answered: boolean): RunOutcome {
+  if (!answered) return { kind: 'stopped' };
+  const failure = { reason: 'INVALID_INPUT', message: 'the input is no longer in the payload store' } as const;
+  return { kind: 'failed', retryable: false, failure };
+}

@@ -19,7 +19,7 @@ import {
   runIdOf,
 } from './node-run.ts';
 import type { NodeRun, Phase } from './node-run.ts';
-import { fetchPayloads } from './run-payloads.ts';
+import { fetchPayloads, outcomeUnfetched } from './run-payloads.ts';
 import type { RunPayloads } from './run-payloads.ts';
 import { RunLogs } from './run-logs.ts';
 import type { RunsMessage } from './runs-message.ts';
@@ -29,17 +29,13 @@ import type { WorkerServices } from './worker-services.ts';
 const giveBackDelayMs = 1_000;
 const reportRetryMaxMs = 2_000;
 
+const noRuns = { claiming: 0, fetching: 0, handed: 0, running: 0, reporting: 0 } as const;
+
 export class RunRegistry {
   readonly #services: WorkerServices;
   readonly #context: ActorContext<RunsMessage>;
   readonly #runs = new Map<string, NodeRun>();
-  readonly #counts: Record<Phase | 'claiming', number> = {
-    claiming: 0,
-    fetching: 0,
-    handed: 0,
-    running: 0,
-    reporting: 0,
-  };
+  readonly #counts: Record<Phase | 'claiming', number> = { ...noRuns };
   readonly #logs: RunLogs;
   #draining = false;
   #drained: (() => void) | undefined;
@@ -238,12 +234,7 @@ export class RunRegistry {
         return;
       }
       this.#services.slots.release(1);
-      const gone = { reason: 'INVALID_INPUT', message: 'the input is no longer in the payload store' } as const;
-      // A store that does not answer is not the job's fault: the attempt is given back uncounted.
-      this.#finish(
-        run,
-        fetched.status === 'fulfilled' ? { kind: 'failed', retryable: false, failure: gone } : { kind: 'stopped' },
-      );
+      this.#finish(run, outcomeUnfetched(fetched.status === 'fulfilled'));
     });
   }
 
@@ -267,11 +258,8 @@ export class RunRegistry {
     run.outcome = outcome;
     this.#enter(run, 'reporting');
     run.heldBytes = heldBytesOf(run);
-    const { slots } = this.#services;
-    const wasFull = slots.full;
-    slots.unreported(run.heldBytes);
-    const outcomes = this.#counts.reporting;
-    if (slots.full && !wasFull) this.#context.log.warn({ outcomes }, 'no more jobs until shards have taken outcomes');
+    const isFull = this.#services.slots.unreported(run.heldBytes);
+    if (isFull) this.#context.log.warn({ ...this.#counts }, 'no more jobs until shards have taken outcomes');
     const report = (): void => {
       this.report(run.runId);
     };

@@ -54,10 +54,12 @@ export class SlotLedger {
     return this.#unreported >= unreportedMax || this.#unreportedBytes >= unreportedMaxBytes;
   }
 
-  /** An outcome waits for its shard: it holds so many bytes. */
-  unreported(bytes: number): void {
+  /** An outcome waits for its shard: it holds so many bytes. True: with it there are too many. */
+  unreported(bytes: number): boolean {
+    const wasFull = this.full;
     this.#unreported += 1;
     this.#unreportedBytes += bytes;
+    return this.full && !wasFull;
   }
 
   /** Its shard has it, or nobody wants it any more. */

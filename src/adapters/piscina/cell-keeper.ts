@@ -251,7 +251,7 @@ export class CellKeeper implements RunHome {
     const wasUp = this.#state === 'up';
     this.#state = 'down';
     this.#profiles.abandon();
-    this.#endAll(exit.killedFor === undefined && wasUp);
+    this.#endAll((exit.killedFor === undefined || exit.ownFault) && wasUp);
     this.#options.onDeath(exit);
     if (this.#draining) {
       this.#closeNow();

@@ -1,6 +1,7 @@
 /**
  * How the runs of a cell end when the cell does: `lost`. If it died of itself, a run that was alone in it is convicted, and
- * those that may have been in a thread are suspects. A cell that its parent ended convicts nobody.
+ * those that may have been in a thread are suspects. A cell that its parent ended convicts
+ * nobody, unless it said what no code of ours says.
  */
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import { heldEndsMax } from './cell-outbox.ts';

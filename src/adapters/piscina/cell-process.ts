@@ -27,6 +27,8 @@ export interface CellExit {
   readonly signal: NodeJS.Signals | null;
   /** Why the parent ended it, if it did. */
   readonly killedFor: string | undefined;
+  /** It was ended for something that only its own code can have done. */
+  readonly ownFault: boolean;
   /** The last lines it printed, such as V8's reason to abort. */
   readonly lastLines: readonly string[];
 }
@@ -51,6 +53,7 @@ export class CellProcess {
   #silentTicks = 0;
   #stopWatch: () => void = () => undefined;
   #killedFor: string | undefined;
+  #ownFault = false;
   #linesLeft = outputLinesMax;
   #gone = false;
   readonly exited: Promise<void>;
@@ -90,9 +93,10 @@ export class CellProcess {
   }
 
   /** At once and without asking: no code in it may be trusted to end. */
-  kill(why: string): void {
+  kill(why: string, ownFault = false): void {
     if (this.#gone || this.#killedFor !== undefined) return;
     this.#killedFor = why;
+    this.#ownFault = ownFault;
     this.#endTree();
   }
 
@@ -108,7 +112,7 @@ export class CellProcess {
     return new CellChannel(pipe, {
       parse: parseEvents,
       onFrame: (frame) => this.#receive(frame),
-      onBroken: (why) => this.kill(why),
+      onBroken: (why) => this.kill(why, true),
       onClosed,
     });
   }
@@ -158,7 +162,7 @@ export class CellProcess {
     this.#gone = true;
     this.#stopWatch();
     const killedFor = this.#killedFor ?? error;
-    this.#options.onExit({ ...exit, killedFor, lastLines: this.#lastLines });
+    this.#options.onExit({ ...exit, killedFor, ownFault: this.#ownFault, lastLines: this.#lastLines });
     done();
   }
 }

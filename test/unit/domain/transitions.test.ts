@@ -6,6 +6,7 @@ import { retryDelayMs } from '../../../src/domain/retry-policy.ts';
 import { edgeOf, edges } from '../../../src/domain/state-machine.ts';
 import type { JobCommand } from '../../../src/domain/transitions.ts';
 import { convictionsMax, decide, lossesMax, nextDeadline } from '../../../src/domain/transitions.ts';
+import type { Blame } from '../../../src/domain/transitions.ts';
 import { testRecord, testSpec } from '../../support/jobs.ts';
 
 const start = 1_700_000_000_000;
@@ -94,7 +95,7 @@ describe('any sequence of commands', () => {
           expect(next.run === undefined).toBe(next.state !== 'RUNNING' && next.state !== 'CANCELLING');
           expect(next.finishedAtMs === undefined).toBe(!isTerminal(next.state));
           expect(next.failures).toBeLessThanOrEqual(next.spec.retry.maxAttempts);
-          expect(next.losses).toBeLessThanOrEqual(lossesMax);
+          expect(next.blamedLosses ?? 0).toBeLessThanOrEqual(lossesMax);
           record = next;
         }
       }),
@@ -144,7 +145,7 @@ describe('any sequence of commands', () => {
               ? claim(`t${String(i)}`)
               : record.state === 'RUNNING'
                 ? lost[i] === true
-                  ? { kind: 'lose', token: record.run?.token ?? '', blame: 'none' }
+                  ? { kind: 'lose', token: record.run?.token ?? '', blame: 'unknown' }
                   : { kind: 'fail', token: record.run?.token ?? '', failure, retryable: true }
                 : { kind: 'due' };
           const decision = decide(record, next, nowMs, 0.9);
@@ -291,6 +292,24 @@ describe('decisions', () => {
     const again = decide(lost, claim('b'), start + 5, 0);
     const returned = again.kind === 'changed' && decide(again.record, { kind: 'return', token: 'b' }, start + 6, 0);
     expect(returned).toMatchObject({ record: { firstStartedAtMs: start + 1 } });
+  });
+
+  it('gives a job up that was lost too often for reasons nobody knows; what ended in order never counts', () => {
+    let record = testRecord();
+    const lost = (blame: Blame, by: 'lose' | 'stopped'): void => {
+      const token = `t${String(record.attempt)}`;
+      record = apply(record, claim(token), by === 'lose' ? { kind: 'lose', token, blame } : { kind: 'stopped', token });
+    };
+    for (let i = 0; i < 3 * lossesMax; i += 1) lost('none', 'stopped');
+    expect(record).toMatchObject({ state: 'QUEUED', losses: 3 * lossesMax });
+    for (let i = 1; i < lossesMax; i += 1) lost('unknown', 'lose');
+    expect(record).toMatchObject({ state: 'QUEUED', blamedLosses: lossesMax - 1 });
+    lost('unknown', 'lose');
+    expect(record).toMatchObject({
+      state: 'FAILED',
+      losses: 4 * lossesMax,
+      failure: { reason: 'NODE_LOST', message: `lost with its node ${String(lossesMax)} times` },
+    });
   });
 
   it('convicts a job that brought its process down three times', () => {
