@@ -66,6 +66,33 @@ describe('loading', () => {
     }
   });
 
+  it('finds what an import means: ./a.js is ./a.ts where there is no ./a.js; CommonJS is refused by name', async () => {
+    const importing = (file: string, name: string) =>
+      source(name, '1')
+        .replace('import { z }', `import { word } from '${file}';\n    import { z }`)
+        .replace("return '1'", 'return word');
+    await save('typed.ts', "export const word: string = 'typed';");
+    await save('typed-module.mts', "export const word: string = 'typed module';");
+    await save('both.ts', "export const word: string = 'wrong';");
+    await save('both.js', "export const word = 'plain';");
+    await save('a.job.ts', importing('./typed.js', 'a'));
+    await save('b.job.ts', importing('./typed-module.mjs', 'b'));
+    await save('c.job.ts', importing('./both.js', 'c'));
+    await save('e.job.ts', importing('./nowhere.js', 'e'));
+    await save(
+      'd.job.cjs',
+      "const { defineHandler } = require('troupe/handlers'); module.exports = defineHandler({ name: 'd', run: () => 'common' });",
+    );
+    pool = await startPool({ handlerDirs: [dir], threads: 1 });
+    expect(problems(pool)).toEqual([
+      'd.job.cjs: it is CommonJS, and a handler is an ES module: .ts, .mts, .js or .mjs',
+      expect.stringMatching(/^e\.job\.ts: Cannot find module .*nowhere\.js/),
+    ]);
+    const results: unknown[] = [];
+    for (const name of ['a', 'b', 'c']) results.push(await resultOf(pool, name));
+    expect(results).toEqual(['typed', 'typed module', 'plain']);
+  });
+
   it('refuses each broken file with its reason, and serves the others', { timeout: 60_000 }, async () => {
     await save('a.job.ts', source('twin', '1'));
     await save('b.job.ts', source('twin', '2'));

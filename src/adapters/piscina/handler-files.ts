@@ -1,5 +1,6 @@
 /**
- * The handler folders as they are at one instant: which files define handlers (`*.job.{ts,mts,js,mjs}`, at any depth),
+ * The handler folders as they are at one instant: which files define handlers (`*.job.{ts,mts,js,mjs}`, at any depth;
+ * `.cjs` and `.cts` are taken for handlers too, so that somebody says that they cannot be),
  * and the text of all code beside them. `node_modules` and dot folders are left out. Read, never imported, here.
  */
 import { createHash } from 'node:crypto';
@@ -9,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { TroupeError } from '../../domain/errors.ts';
 
 const codePattern = /\.(?:[cm]?[jt]s|json)$/;
-const handlerPattern = /\.job\.m?[jt]s$/;
+const handlerPattern = /\.job\.[cm]?[jt]s$/;
 const fileMaxBytes = 1024 * 1024;
 const filesMax = 5_000;
 const totalMaxBytes = 32 * 1024 * 1024;

@@ -2,6 +2,7 @@
  * How handler files are resolved and read inside a cell's threads.
  * - Code comes from the snapshot of its generation, not from the disk: a thread that is replaced, or a cell that is
  *   restarted, runs the code its generation began with.
+ * - A relative import of `./a.js` finds `./a.ts`, as in TypeScript, when there is no `./a.js`.
  * - `troupe/handlers` and `zod` are found even when the handler's own folder has nothing installed.
  */
 import { registerHooks } from 'node:module';
@@ -12,8 +13,8 @@ const suppliedPattern = /^(troupe\/handlers|troupe\/handlers\/testing|zod|zod\/.
 export function installModuleHooks(sources: Sources): void {
   registerHooks({
     resolve(specifier, context, nextResolve) {
-      const url = snapshotUrl(specifier, context.parentURL);
-      if (url !== undefined && sources.has(url)) {
+      const url = writtenUrl(snapshotUrl(specifier, context.parentURL), sources);
+      if (url !== undefined) {
         const format = formatOf(url);
         return { url, shortCircuit: true, ...(format !== undefined && { format }) };
       }
@@ -36,6 +37,13 @@ function snapshotUrl(specifier: string, parentUrl: string | undefined): string |
   if (specifier.startsWith('file:')) return specifier;
   if (!specifier.startsWith('.') || parentUrl === undefined) return undefined;
   return URL.parse(specifier, parentUrl)?.href;
+}
+
+/** The file that is meant, if it is in the snapshot: `./a.js` is also how TypeScript (NodeNext) writes `./a.ts`. */
+function writtenUrl(url: string | undefined, sources: Sources): string | undefined {
+  if (url === undefined || sources.has(url)) return url;
+  const typed = url.replace(/\.([cm]?)js$/, '.$1ts');
+  return sources.has(typed) ? typed : undefined;
 }
 
 /** Undefined for `.js`: its format depends on the nearest package.json, else it is taken for a module. */
