@@ -6,9 +6,8 @@
 /** Deeper than what is meant, and less than what breaks readers of JSON. */
 export const jsonDepthMax = 1_000;
 
-/** Names the place: `output.rows.3.at`. */
+/** Names the place: `output.rows.3.at`. To whoever catches it in a handler it is a TypeError, by its name as well. */
 export class NotJsonError extends TypeError {
-  override readonly name = 'NotJsonError';
   readonly path: string;
   readonly problem: string;
 
