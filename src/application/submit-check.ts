@@ -60,7 +60,8 @@ export async function checkJob(
       handlers: () => parts.config.handlerNames(),
       queues: () => queuesOf(tenant, parts.config.queues().keys()),
     },
-    nowMs,
+    // A date lies ahead by either clock, as for the shard.
+    nowMs: Math.min(nowMs, clock.wallMs()),
     payloadMaxBytes: parts.payloadMaxBytes,
     validator: parts.validator,
     traceparent: context.traceparent,

@@ -20,8 +20,8 @@ import { failureEntry, outcomeBy } from './trail.ts';
 
 export type JobCommand =
   | { readonly kind: 'due' }
-  /** Another time for what waits for its time; one that is over is now. */
-  | { readonly kind: 'reschedule'; readonly readyAtMs: number }
+  /** Another time for what waits for its time; one that is over, by the wall clock, is now. */
+  | { readonly kind: 'reschedule'; readonly readyAtMs: number; readonly wallMs: number }
   | { readonly kind: 'claim'; readonly node: string; readonly token: string }
   | ({ readonly kind: 'succeed'; readonly output?: Payload } & Reported)
   | ({
@@ -77,9 +77,11 @@ export function acceptJob(input: {
   readonly spec: JobSpec;
   readonly requestKey?: RequestKey | undefined;
   readonly nowMs: number;
+  /** By which a date lies ahead. Absent: `nowMs`. */
+  readonly wallMs?: number;
 }): JobRecord {
-  const { id, spec, requestKey, nowMs } = input;
-  const scheduled = spec.runAtMs !== undefined && spec.runAtMs > nowMs;
+  const { id, spec, requestKey, nowMs, wallMs = nowMs } = input;
+  const scheduled = spec.runAtMs !== undefined && spec.runAtMs > wallMs;
   const entry: TrailEntry = { seq: 1, type: scheduled ? 'scheduled' : 'queued', atMs: nowMs, attempt: 0 };
   return {
     id,
@@ -107,7 +109,7 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
       if (record.readyAtMs > nowMs) return refused('not-due');
       return move(record, { by: 'due', to: 'QUEUED', nowMs }, { readyAtMs: nowMs });
     case 'reschedule':
-      return reschedule(record, command.readyAtMs, nowMs);
+      return reschedule(record, command, nowMs);
     case 'claim':
       return claim(record, command.node, command.token, nowMs);
     case 'succeed':
@@ -130,8 +132,12 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
 }
 
 /** Of a job that waits for a slot already, only `now` makes sense: it is as it should be. */
-function reschedule(record: JobRecord, readyAtMs: number, nowMs: number): Decision {
-  const isNow = readyAtMs <= nowMs;
+function reschedule(
+  record: JobRecord,
+  { readyAtMs, wallMs }: Extract<JobCommand, { kind: 'reschedule' }>,
+  nowMs: number,
+): Decision {
+  const isNow = readyAtMs <= wallMs;
   if (record.state === 'QUEUED' && isNow) return refused('unchanged');
   if (record.state !== 'SCHEDULED' && record.state !== 'RETRYING') return refused('not-waiting');
   if (isNow) return move(record, { by: 'reschedule', to: 'QUEUED', nowMs }, { readyAtMs: nowMs });
@@ -277,10 +283,18 @@ function keepCheckpoint(
   return { kind: 'changed', record: { ...record, checkpoint, updatedAtMs: atMs } };
 }
 
+export interface Deadline {
+  readonly atMs: number;
+  readonly command: 'due' | 'expire';
+}
+
+/** It waits for a date that somebody said, not for a time from now on. */
+export function waitsForDate({ state, trail }: Pick<JobRecord, 'state' | 'trail'>): boolean {
+  return state === 'SCHEDULED' && trail.at(-1)?.outcome === undefined;
+}
+
 /** When the job must be looked at again if nothing is heard of it. Running jobs are watched by their heartbeats. */
-export function nextDeadline(
-  record: JobRecord,
-): { readonly atMs: number; readonly command: 'due' | 'expire' } | undefined {
+export function nextDeadline(record: JobRecord): Deadline | undefined {
   const { queueTimeoutMs } = record.spec;
   const totalAtMs = endsByMs(record);
   switch (record.state) {

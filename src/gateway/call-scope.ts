@@ -87,7 +87,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
   ): handleUnaryCall<Request, Init<Response>> {
     return (call, callback) => {
       const startedAtMs = clock.monotonicMs();
-      const context = contextOf(call);
+      const context = contextOf(call, clock);
       const fail = (error: unknown): void => {
         if (!calls.delete(fail)) return;
         durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
@@ -112,7 +112,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
       return answer;
     });
 
-  const hold = createHold(streams, requests, failureOf);
+  const hold = createHold({ streams, clock }, requests, failureOf);
   const pumping = ({ signal }: HeldContext): PumpParts => ({ budget, clock, signal });
 
   const stream: CallScope['stream'] = (method, handle) => (call) => {
@@ -158,7 +158,7 @@ interface Settling<T> {
 
 /** A call that lasts: until it is done, its client has gone, or the gateway stops. */
 function createHold(
-  streams: Set<AbortController>,
+  { streams, clock }: { readonly streams: Set<AbortController>; readonly clock: Clock },
   requests: Counter,
   failureOf: ReturnType<typeof createFailures>,
 ): <T>(
@@ -171,7 +171,7 @@ function createHold(
     const controller = new AbortController();
     streams.add(controller);
     call.once('cancelled', () => controller.abort(new TroupeError('CALL_CANCELLED')));
-    const context = { ...contextOf(call), signal: controller.signal };
+    const context = { ...contextOf(call, clock), signal: controller.signal };
     run(context)
       .then(
         (value) => {
@@ -214,9 +214,10 @@ function instruments(telemetry: Telemetry): { readonly requests: Counter; readon
 }
 
 /** The tenant is the one of the open gateway: there are no tokens yet that could name another. */
-function contextOf(call: IncomingCall): CallContext {
+function contextOf(call: IncomingCall, clock: Clock): CallContext {
   const deadline = call.getDeadline();
-  const deadlineAtMs = typeof deadline === 'number' ? deadline : deadline.getTime();
+  // gRPC has it by the wall clock.
+  const deadlineAtMs = (typeof deadline === 'number' ? deadline : deadline.getTime()) - clock.wallMs() + clock.nowMs();
   const traceparent = headerOf(call.metadata, 'traceparent', traceparentPattern);
   const bearerToken = headerOf(call.metadata, 'authorization', bearerPattern)?.replace(/^bearer +/i, '');
   return {

@@ -164,7 +164,7 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
 
 function commandOf(verb: string, { reason, readyAtMs }: { reason: string; readyAtMs: number }): JobCommand {
   if (verb === 'cancel') return { kind: 'cancel', reason };
-  return verb === 'reschedule' ? { kind: 'reschedule', readyAtMs } : { kind: 'due' };
+  return verb === 'reschedule' ? { kind: 'reschedule', readyAtMs, wallMs: Date.now() } : { kind: 'due' };
 }
 
 function statsOf(records: ReadonlyMap<JobId, JobRecord>, shard: number, asked: QueueStatsItem): QueueStats {

@@ -14,6 +14,7 @@ import type { JobId } from '../../src/domain/job-id.ts';
 
 export const natsTestClock: Clock = {
   nowMs: () => Date.now(),
+  wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   setTimer(delayMs, fire) {
     const timer = setTimeout(fire, delayMs);

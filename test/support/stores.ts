@@ -14,6 +14,7 @@ import { testRecord } from './jobs.ts';
 
 export const realClock: Clock = {
   nowMs: () => Date.now(),
+  wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   setTimer(delayMs, fire) {
     const timer = setTimeout(fire, delayMs);

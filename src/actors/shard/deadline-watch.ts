@@ -37,14 +37,13 @@ export class DeadlineWatch {
   }
 
   /** The record is the newest of its job. What is due by then is found out when a place in the heap comes up. */
-  watch(record: JobRecord): void {
-    const deadline = nextDeadline(record);
-    if (deadline === undefined) return;
+  watch(record: JobRecord, atMs = nextDeadline(record)?.atMs): void {
+    if (atMs === undefined) return;
     const placedAtMs = this.#nearestAtMs.get(record.id);
-    if (placedAtMs !== undefined && placedAtMs <= deadline.atMs) return;
+    if (placedAtMs !== undefined && placedAtMs <= atMs) return;
     if (placedAtMs !== undefined) this.#stale += 1;
-    this.#nearestAtMs.set(record.id, deadline.atMs);
-    this.#heap.push(deadline.atMs, record.id);
+    this.#nearestAtMs.set(record.id, atMs);
+    this.#heap.push(atMs, record.id);
     this.#arm();
   }
 

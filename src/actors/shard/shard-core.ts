@@ -9,8 +9,9 @@ import { isTerminal, trailMax } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
 import { eraseJob } from '../../domain/payload-life.ts';
-import type { Decision, JobCommand } from '../../domain/transitions.ts';
-import { decide, nextDeadline } from '../../domain/transitions.ts';
+import type { Deadline, Decision, JobCommand } from '../../domain/transitions.ts';
+import { SteadyTime } from '../../domain/steady-time.ts';
+import { decide, nextDeadline, waitsForDate } from '../../domain/transitions.ts';
 import type { ActorContext } from '../kernel/actor.ts';
 import { Allotter } from './allotter.ts';
 import { BatchReply } from './batch-reply.ts';
@@ -29,6 +30,10 @@ import type { TakenShard } from './take-over.ts';
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */
 const grantFlushMs = 50;
+/** At a date that the wall clock has not reached, while it is behind. */
+const lookAgainMs = 1_000;
+/** A former owner's clock was no further ahead than this, or nothing of it is believed. */
+const stampedAheadMaxMs = 7 * 24 * 3_600_000;
 /** Of the events that a record remembers, those kept for what an attempt makes by itself. */
 const spareEvents = 6;
 
@@ -47,11 +52,11 @@ export class ShardCore {
   readonly #deadlines: DeadlineWatch;
   readonly #open = new Set<{ abandon(): void }>();
   readonly #ownership: OwnershipProof;
+  readonly #time: SteadyTime;
   /** Ended jobs whose payloads are being erased; at most as many as decisions may wait for the store. */
   readonly #erasing = new Map<JobId, JobRecord>();
   #flushAsked = false;
   #flushingSoon = false;
-  #lastNowMs = 0;
   /** Monotonic. */
   #committedMs: number | undefined;
   #handedOver: { readonly done: () => void; readonly untilMs: number } | undefined;
@@ -61,6 +66,7 @@ export class ShardCore {
     this.epoch = taken.grant.epoch;
     this.services = services;
     this.context = context;
+    this.#time = new SteadyTime(context.clock, context.clock.nowMs());
     this.#deadlines = new DeadlineWatch(context, () => this.nowMs());
     this.#partitions = new PartitionSet(shard, this.epoch, services, context);
     this.table = new JobTable(services.limits.recentMax);
@@ -89,10 +95,14 @@ export class ShardCore {
     return this.#partitions.undurable + this.keys.backlog;
   }
 
-  /** Never steps back, so that what was decided later is never stamped earlier. */
+  /** Never goes back, so that what was decided later is never stamped earlier, by whichever owner. */
   nowMs(): number {
-    this.#lastNowMs = Math.max(this.#lastNowMs, this.context.clock.nowMs());
-    return this.#lastNowMs;
+    return this.#time.nowMs();
+  }
+
+  /** By which dates come: what a clock ahead of this one has stamped makes nothing early. */
+  wallMs(): number {
+    return Math.min(this.#time.nowMs(), this.context.clock.wallMs());
   }
 
   /** Results of one batch; what is still open when the shard stops is answered then. */
@@ -220,6 +230,8 @@ export class ShardCore {
 
   tick(): void {
     const nowMs = this.nowMs();
+    // A timer was set by the time as it was: it may have been set forward meanwhile.
+    this.deadlinesDue();
     this.#ownership.askIfDue();
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.tick(nowMs, this.context.clock.monotonicMs());
@@ -250,15 +262,24 @@ export class ShardCore {
     const nowMs = this.nowMs();
     this.#deadlines.due(nowMs, (id) => {
       const entry = this.table.get(id);
-      const deadline = entry === undefined ? undefined : nextDeadline(entry.current);
-      if (entry !== undefined && deadline !== undefined && deadline.atMs <= nowMs) {
-        this.decide(entry, { kind: deadline.command });
-      } else if (entry !== undefined) {
-        // Its time was moved to a later one meanwhile.
-        this.#deadlines.watch(entry.current);
-      }
+      if (entry === undefined) return;
+      const deadline = nextDeadline(entry.current);
+      if (deadline === undefined) return;
+      const earlyMs = this.#earlyMs(entry.current, deadline);
+      if (earlyMs > 0) this.#deadlines.watch(entry.current, nowMs + earlyMs);
+      else this.decide(entry, { kind: deadline.command });
     });
     this.askFlush();
+  }
+
+  /**
+   * How much too soon it is. A date comes by the wall clock, which goes up to twice as fast as a time that waits for it, and
+   * may be put right meanwhile.
+   */
+  #earlyMs({ state, trail }: JobRecord, { atMs, command }: Deadline): number {
+    const byDate = command === 'due' && waitsForDate({ state, trail });
+    const earlyMs = atMs - this.nowMs();
+    return earlyMs <= 0 && byDate ? Math.min(Math.ceil((atMs - this.wallMs()) / 2), lookAgainMs) : earlyMs;
   }
 
   /** The time of what could wait is over. */
@@ -284,11 +305,14 @@ export class ShardCore {
 
   #load({ grant: { watermark }, partitions }: TakenShard): void {
     const heardMs = this.context.clock.monotonicMs();
+    const stampedMs = Math.max(watermark?.dispatchedThroughMs ?? 0, watermark?.eventsThroughMs ?? 0);
+    this.#time.raise(Math.min(stampedMs, this.nowMs() + stampedAheadMaxMs));
+    const published = stampedMs <= this.nowMs() ? watermark : undefined;
     for (const { bucket, commits, records } of partitions) {
       this.#partitions.adopt(bucket, commits);
       for (const record of records) {
-        this.#lastNowMs = Math.max(this.#lastNowMs, Math.min(record.updatedAtMs, this.context.clock.nowMs()));
-        this.dispatcher.restoreEvents(record, watermark);
+        this.#time.raise(Math.min(record.updatedAtMs, this.nowMs() + stampedAheadMaxMs));
+        this.dispatcher.restoreEvents(record, published);
         this.keys.restored(record);
         if (isTerminal(record.state)) continue;
         const entry = this.table.add(record, { durable: true, publishedSeq: record.seq, nowMs: heardMs });
@@ -296,7 +320,7 @@ export class ShardCore {
       }
     }
     this.table.queues.sort();
-    this.dispatcher.restoreWork(watermark);
+    this.dispatcher.restoreWork(published);
   }
 
   #durable(record: JobRecord): void {

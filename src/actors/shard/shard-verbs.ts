@@ -268,7 +268,7 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
   if (!core.mayAddEvent(entry)) {
     throw new TroupeError('MAILBOX_FULL', { message: 'its last events are not published yet', retryAfterMs: 1_000 });
   }
-  const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs });
+  const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs, wallMs: core.wallMs() });
   const isRefused = decision.kind === 'refused' && decision.refusal !== 'unchanged';
   core.whenDurable(entry, (record) => {
     if (isRefused) refuse(record);

@@ -84,7 +84,13 @@ function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false):
     return;
   }
   if (spec.unique !== undefined && !hasUniqueKey(core, submission, spec.unique, isLookedUp)) return;
-  const record = acceptJob({ id: core.nextId(spec.queueNo), spec, requestKey: key, nowMs: core.nowMs() });
+  const record = acceptJob({
+    id: core.nextId(spec.queueNo),
+    spec,
+    requestKey: key,
+    nowMs: core.nowMs(),
+    wallMs: core.wallMs(),
+  });
   core.accept(record, () => {
     slot.ok({ record, duplicate: false });
   });

@@ -1,5 +1,6 @@
 /** What a cell knows of one run, from its command to its end. */
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
+import { SteadyTime } from '../../domain/steady-time.ts';
 import type { RunCommand } from './cell-frames.ts';
 import type { CellThread } from './cell-thread.ts';
 import type { RunTask, ThreadResult } from './thread-messages.ts';
@@ -53,14 +54,17 @@ export function newRun(command: RunCommand, memoryMb: number, nowMs: number): Ru
   };
 }
 
+/** A step of the wall clock ends no run. */
+const time = new SteadyTime({ wallMs: () => Date.now(), monotonicMs: () => performance.now() });
+
 export function isPastDeadline({ command }: Run): boolean {
-  return command.deadlineAtMs !== undefined && Date.now() >= command.deadlineAtMs;
+  return command.deadlineAtMs !== undefined && time.nowMs() >= command.deadlineAtMs;
 }
 
 /** What its thread is told; bytes are a copy of their own, to be handed over and not copied again. */
 export function taskOf({ command }: Run): { readonly task: RunTask; readonly transfer?: ArrayBuffer[] } {
   const { jobId, attempt, handler, input, executionTimeoutMs, deadlineAtMs, traceparent, checkpoint } = command;
-  const timeoutAtMs = Date.now() + executionTimeoutMs;
+  const timeoutAtMs = time.nowMs() + executionTimeoutMs;
   const told = {
     kind: 'run',
     jobId,

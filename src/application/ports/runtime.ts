@@ -1,8 +1,10 @@
 /** What every part gets instead of globals: time, chance, a log, measures. Tests own them. */
 
 export interface Clock {
-  /** Epoch ms; may step. For records and ids. */
+  /** Epoch ms at a steady pace, which never goes back (`domain/steady-time.ts`). For records, ids and deadlines. */
   nowMs(): number;
+  /** Epoch ms as this machine has it, which may step. For dates that people say. */
+  wallMs(): number;
   /** Monotonic ms; for deadlines and durations. */
   monotonicMs(): number;
   /** One-shot timer. The returned function cancels it and is safe to call twice. */

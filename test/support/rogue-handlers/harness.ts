@@ -121,6 +121,7 @@ export async function eventually(what: string, holds: () => boolean, withinMs = 
 
 const realClock: Clock = {
   nowMs: () => Date.now(),
+  wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   setTimer(delayMs, fire) {
     const timer = setTimeout(fire, delayMs);

@@ -151,6 +151,24 @@ export class Cluster {
     });
   }
 
+  /** Sets the wall clock of a machine, and right again: too soon for a step forward to be believed. */
+  stepClock(index: number, byMs: number, forMs: number): void {
+    const node = this.#standing(index);
+    if (node === undefined || node.host.steppedMs !== 0) return;
+    this.world.note(
+      'FAULT',
+      `the clock of ${node.nodeId} is set by ${String(byMs)} ms for ${String(Math.round(forMs))} ms`,
+    );
+    const step = (ms: number): void => {
+      node.host.steppedMs += ms;
+      node.cells.steppedMs += ms;
+    };
+    step(byMs);
+    this.world.timeline.at(forMs, () => {
+      step(-byMs);
+    });
+  }
+
   wipeBus(): void {
     this.world.note('FAULT', 'the bus loses everything');
     this.server.wipe();

@@ -5,6 +5,7 @@
 import type { Clock, Random } from '../../../src/application/ports/runtime.ts';
 import type { Scheduler } from '../../../src/actors/kernel/index.ts';
 import { createSeededRandom } from '../../../src/actors/testkit/index.ts';
+import { SteadyTime } from '../../../src/domain/steady-time.ts';
 import type { Timeline } from './timeline.ts';
 
 /** The wall clock of the run's first instant: a new minute, and with it a new partition, begins in the midst of it. */
@@ -30,6 +31,8 @@ export class Host {
   state: 'up' | 'paused' | 'dead' = 'up';
   /** Monotonic time when it last went on after a pause that it could notice, or began. */
   awakeSinceMs: number;
+  /** By how much its wall clock was set forward, or back. */
+  steppedMs = 0;
   #pausedMs = 0;
   readonly #held: (() => void)[] = [];
   readonly #killed: (() => void)[] = [];
@@ -39,9 +42,13 @@ export class Host {
     this.timeline = timeline;
     this.awakeSinceMs = timeline.nowMs;
     this.random = createSeededRandom(seed);
+    const wallMs = (): number => Math.floor(epochMs + skewMs + this.steppedMs + timeline.nowMs);
+    const monotonicMs = (): number => timeline.nowMs;
+    const time = new SteadyTime({ wallMs, monotonicMs });
     this.clock = {
-      nowMs: () => Math.floor(epochMs + skewMs + timeline.nowMs),
-      monotonicMs: () => timeline.nowMs,
+      nowMs: () => time.nowMs(),
+      wallMs,
+      monotonicMs,
       setTimer: (delayMs, fire) =>
         timeline.at(delayMs, () => {
           this.run(fire);

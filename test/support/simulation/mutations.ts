@@ -254,6 +254,15 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     within: 20,
     change: onSubmits(({ spec: { runAtMs: _runAtMs, ...early }, ...rest }) => ({ ...rest, spec: early })),
   },
+  'time goes at the pace of the wall clock': {
+    breaks: [9],
+    within: 40,
+    faults: ['clock step'],
+    change: (_cluster, { host }) => {
+      const monotonicMs = (): number => host.timeline.nowMs + host.steppedMs;
+      Object.assign(host, { clock: { ...host.clock, monotonicMs } });
+    },
+  },
   'events are told before the commit': {
     breaks: [6],
     within: 5,

@@ -19,6 +19,7 @@ export const faultKinds = [
   'wiped bus',
   'bus power cut',
   'purged work',
+  'clock step',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -90,7 +91,16 @@ export class Nemesis {
       case 'purged work':
         cluster.purgeWork();
         break;
+      case 'clock step':
+        cluster.stepClock(index, this.#stepMs(), this.#between(300, 20_000));
+        break;
     }
+  }
+
+  /** Seconds, an hour, or a day; forward or back. */
+  #stepMs(): number {
+    const mostMs = [20_000, 3_600_000, 86_400_000][Math.floor(this.#random() * 3)] ?? 20_000;
+    return Math.round(this.#between(mostMs / 10, mostMs)) * (this.#random() < 0.5 ? 1 : -1);
   }
 
   #storm(weather: Weather): void {

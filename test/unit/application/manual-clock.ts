@@ -11,6 +11,7 @@ export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
   let timers: { dueMs: number; fire: () => void }[] = [];
   return {
     nowMs: () => nowMs,
+    wallMs: () => nowMs,
     monotonicMs: () => nowMs - startMs,
     setTimer(delayMs, fire) {
       const timer = { dueMs: nowMs + delayMs, fire };

@@ -32,7 +32,7 @@ const command: fc.Arbitrary<JobCommand> = fc.oneof(
   fc.constant<JobCommand>({ kind: 'due' }),
   fc
     .integer({ min: -10, max: 200_000 })
-    .map((aheadMs): JobCommand => ({ kind: 'reschedule', readyAtMs: start + aheadMs })),
+    .map((aheadMs): JobCommand => ({ kind: 'reschedule', wallMs: start, readyAtMs: start + aheadMs })),
   token.map(claim),
   token.map((t): JobCommand => ({ kind: 'succeed', token: t, output: { kind: 'json', json: '1' } })),
   fc.tuple(token, fc.boolean()).map(([t, retryable]): JobCommand => ({ kind: 'fail', token: t, failure, retryable })),
@@ -179,7 +179,12 @@ describe('a job that is moved', () => {
         };
         for (const { atMs, toMs } of given.toSorted((a, b) => a.atMs - b.atMs)) {
           fire(atMs);
-          const decision = decide(record, { kind: 'reschedule', readyAtMs: start + toMs }, start + atMs, 0);
+          const decision = decide(
+            record,
+            { kind: 'reschedule', wallMs: start + atMs, readyAtMs: start + toMs },
+            start + atMs,
+            0,
+          );
           if (record.state === 'QUEUED') {
             expect(decision).toEqual({ kind: 'refused', refusal: toMs <= atMs ? 'unchanged' : 'not-waiting' });
             continue;
@@ -196,22 +201,29 @@ describe('a job that is moved', () => {
 
   it('between attempts waits SCHEDULED and keeps its count; running or ended it is refused', () => {
     const failed = apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: true });
-    const moved = apply(failed, { kind: 'reschedule', readyAtMs: start + 30_000 });
+    const moved = apply(failed, { kind: 'reschedule', wallMs: start, readyAtMs: start + 30_000 });
     expect(moved).toMatchObject({ state: 'SCHEDULED', failures: 1, attempt: 1, readyAtMs: start + 30_000 });
-    expect(apply(failed, { kind: 'reschedule', readyAtMs: 0 })).toMatchObject({ state: 'QUEUED', failures: 1 });
+    expect(apply(failed, { kind: 'reschedule', wallMs: start, readyAtMs: 0 })).toMatchObject({
+      state: 'QUEUED',
+      failures: 1,
+    });
     const running = apply(testRecord(), claim('a'));
     const ended = apply(running, { kind: 'succeed', token: 'a' });
-    const order = { kind: 'reschedule', readyAtMs: 0 } as const;
+    const order = { kind: 'reschedule', wallMs: start, readyAtMs: 0 } as const;
     expect(decide(running, order, start, 0)).toMatchObject({ refusal: 'not-waiting' });
     expect(decide(ended, order, start, 0)).toMatchObject({ refusal: 'terminal' });
   });
 
   it('past its total timeout expires then; its queue timeout counts from its new time', () => {
     const options = { runAtMs: start + 1_000, totalTimeoutMs: 60_000, queueTimeoutMs: 5_000 };
-    const late = apply(testRecord(options, { nowMs: start }), { kind: 'reschedule', readyAtMs: start + 90_000 });
+    const late = apply(testRecord(options, { nowMs: start }), {
+      kind: 'reschedule',
+      wallMs: start,
+      readyAtMs: start + 90_000,
+    });
     expect(nextDeadline(late)).toEqual({ command: 'expire', atMs: start + 60_000 });
     const soon = applyAt(
-      apply(late, { kind: 'reschedule', readyAtMs: start + 20_000 }),
+      apply(late, { kind: 'reschedule', wallMs: start, readyAtMs: start + 20_000 }),
       { kind: 'due' },
       start + 20_000,
     );
