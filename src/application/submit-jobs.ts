@@ -1,6 +1,6 @@
 /**
  * Accepts jobs: check, place the payload, send to the owner of a shard. Nothing is stored for a request that is refused
- * here; a payload whose job the shard then refuses is an orphan that expires by itself.
+ * here; a payload whose job the shard then refuses is taken back (`submit-send.ts`).
  */
 import { randomUUID } from 'node:crypto';
 import { TroupeError } from '../domain/errors.ts';
@@ -9,7 +9,6 @@ import { inlineLimit, payloadsStoredMs } from '../domain/payload-life.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
-import type { JobFingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { inlinePayload } from './job-resolution.ts';
 import type { Resolution } from './job-resolution.ts';
@@ -45,9 +44,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
       const { resolution, nowMs } = checked;
       const print = fingerprint(context.tenant, request);
       const small = resolution.inputBytes <= inlineLimit(resolution.spec, inlineMaxBytes);
-      const input = small
-        ? inlinePayload(resolution.input)
-        : await storeInput(parts.payloads, resolution, print, nowMs);
+      const input = small ? inlinePayload(resolution.input) : await storeInput(parts.payloads, resolution, nowMs);
       return acceptJob(parts, context, { spec: { ...resolution.spec, input }, ...print }, shard);
     });
   }
@@ -77,14 +74,16 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
   };
 }
 
-/** The same keyed request gets the same payload id, so that a repeated call writes nothing new. */
+/**
+ * Under an id of this call alone, with a key too: what is taken back is never what the job of another call refers to, and
+ * no id comes again after it was deleted.
+ */
 async function storeInput(
   payloads: PayloadStore,
   { input, inputBytes, spec }: Resolution,
-  print: JobFingerprint | undefined,
   nowMs: number,
 ): Promise<Payload> {
-  const id = print ? `in-${print.keyHash}-${print.contentHash}` : `in-${randomUUID()}`;
+  const id = `in-${randomUUID()}`;
   const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
   await payloads.putPayload({ id, bytes, expiresAtMs: nowMs + payloadsStoredMs(spec) + payloadMarginMs });
   return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };

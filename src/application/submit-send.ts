@@ -1,5 +1,7 @@
-/** Brings a job to the owner of a shard, and takes back what was stored for one that was there before. */
+/** Brings a job to the owner of a shard, and takes back what was stored for one that was refused, or was there before. */
 import { TroupeError } from '../domain/errors.ts';
+import type { ErrorCode } from '../domain/errors.ts';
+import type { JobRecord } from '../domain/job.ts';
 import { payloadIds } from '../domain/payload-life.ts';
 import type { CallContext } from './call-context.ts';
 import { uniqueHash } from './job-fingerprint.ts';
@@ -23,12 +25,29 @@ export async function acceptJob(
   shard?: number,
 ): Promise<AcceptedJob> {
   const { record, duplicate } = await send(parts, context, item, shard).catch(async (error: unknown) => {
+    if (error instanceof TroupeError && refusals.has(error.code)) await takeBack(parts, item);
     throw await whyClosed(parts, item, error);
   });
-  const { input } = item.spec;
   // Another job was there before, or this one, and it has been erased since: then nobody refers to what was written.
-  if (input.kind === 'ref' && !payloadIds(record).includes(input.id)) await parts.payloads.deletePayload(input.id);
+  await takeBack(parts, item, record);
   return { jobId: record.id, state: record.state, duplicate };
+}
+
+/** After these there is no job of this call. All others leave it open. */
+const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'UNIQUE_KEY_TAKEN',
+  'REPLACEMENT_PENDING',
+  'IDEMPOTENCY_KEY_REUSED',
+  'BACKLOG_FULL',
+  'MAILBOX_FULL',
+  'QUEUE_CLOSING',
+  'SHARD_UNAVAILABLE',
+]);
+
+/** Unless the record refers to it. The answer stands, whatever the store says; what is left expires. */
+async function takeBack({ payloads }: SendParts, { spec: { input } }: SubmitItem, record?: JobRecord): Promise<void> {
+  if (input.kind !== 'ref' || (record !== undefined && payloadIds(record).includes(input.id))) return;
+  await payloads.deletePayload(input.id).catch(() => undefined);
 }
 
 /** What this gateway knows of the queue is old: it is being deleted, or gone, and then maybe there anew. */

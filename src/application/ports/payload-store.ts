@@ -24,7 +24,10 @@ export interface PayloadStore {
   getPayload(id: string): Promise<Uint8Array | undefined>;
   /** For readers that do not want it in memory as a whole. Undefined when unknown or expired. */
   openPayload(id: string): Promise<StoredPayload | undefined>;
-  /** Durable when it resolves, harmless when there is nothing, safe to repeat when it was cut off. */
+  /**
+   * Durable when it resolves, harmless when there is nothing, safe to repeat when it was cut off. The id is never written
+   * again: on Cassandra a delete is later than what is written within the next minute.
+   */
   deletePayload(id: string): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ import { createShardBatcher } from '../../../src/application/shard-batcher.ts';
 import { createShardChoice } from '../../../src/application/shard-choice.ts';
 import { createSubmitJobs } from '../../../src/application/submit-jobs.ts';
 import type { InputPiece, StreamedRequest } from '../../../src/application/streamed-input.ts';
-import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
+import type { SubmitItem, SubmitResult } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { ErrorCode } from '../../../src/domain/errors.ts';
 import { defaultQueueSettings, queueStamp } from '../../../src/domain/queue.ts';
@@ -23,12 +23,21 @@ import { createManualClock } from './manual-clock.ts';
 const context: CallContext = { tenant: 'default', requestId: 'r' };
 const echo: JobRequest = { handler: 'test.echo', queue: '', idempotencyKey: '' };
 
-/** `there`: every submit finds the job of an earlier one. */
-function setUp(options: { readonly local?: readonly number[]; readonly away?: number; readonly there?: boolean } = {}) {
+interface Options {
+  readonly local?: readonly number[];
+  readonly away?: number;
+  /** Every submit finds the job of an earlier one. */
+  readonly there?: boolean;
+  readonly answer?: () => SubmitResult | { readonly error: TroupeError };
+  readonly deletes?: 'fail';
+}
+
+function setUp(options: Options = {}) {
   const clock = createManualClock();
   const sent: { shard: number; items: readonly SubmitItem[] }[] = [];
   const stored = new Map<string, Uint8Array>();
   const expiries = new Map<string, number>();
+  const deleted: string[] = [];
   let reads = 0;
   let away = options.away ?? 0;
   let queue: Queue = {
@@ -48,7 +57,10 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
       throw new TroupeError('SHARD_UNAVAILABLE');
     }
     const duplicate = options.there === true;
-    return items.map(({ spec }) => ({ ok: { record: testRecord(duplicate ? {} : spec), duplicate } }));
+    return items.map(({ spec }) => {
+      const answer = options.answer?.() ?? { record: testRecord(duplicate ? {} : spec), duplicate };
+      return 'error' in answer ? { error: answer.error.toWire() } : { ok: answer };
+    });
   };
   const manifests: readonly HandlerManifest[] = [
     { name: 'test.echo', version: '1', inputKind: 'any' },
@@ -103,7 +115,11 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
       },
       getPayload: async () => undefined,
       openPayload: async () => undefined,
-      deletePayload: async (id) => void stored.delete(id),
+      async deletePayload(id) {
+        if (options.deletes === 'fail') throw new TroupeError('STORE_UNAVAILABLE');
+        deleted.push(id);
+        stored.delete(id);
+      },
     },
     validator: { validate: () => [] },
     room: { enter: async () => () => undefined },
@@ -115,6 +131,7 @@ function setUp(options: { readonly local?: readonly number[]; readonly away?: nu
     clock,
     sent,
     stored,
+    deleted,
     expiries,
     submit,
     reads: () => reads,
@@ -222,14 +239,46 @@ describe('submit', () => {
     expect(sent.map(({ items }) => items[0]?.spec.executionTimeoutMs)).toEqual([retentionMs, retentionMs]);
   });
 
-  it('stores the payload of a repeated keyed submit under the same id', async () => {
-    const { submit, stored } = setUp();
+  it('stores each input under an id of its own, and takes back that of a call whose job was there before', async () => {
+    const earlier = { kind: 'ref', id: 'in-earlier', bytes: 2_000, encoding: 'bytes' } as const;
+    const { submit, stored, deleted } = setUp({
+      answer: () => ({ record: testRecord({ input: earlier }), duplicate: true }),
+    });
     const request: JobRequest = { ...echo, idempotencyKey: 'k', input: { kind: 'bytes', bytes: Buffer.alloc(2_000) } };
     await submit.one(context, request);
     await submit.one(context, request);
-    expect(stored.size).toBe(1);
-    await submit.one(context, { ...request, input: { kind: 'bytes', bytes: Buffer.alloc(2_000, 1) } });
-    expect(stored.size).toBe(2);
+    expect([new Set(deleted).size, deleted.length, stored.size]).toEqual([2, 2, 0]);
+  });
+
+  it.each<ErrorCode>([
+    'UNIQUE_KEY_TAKEN',
+    'REPLACEMENT_PENDING',
+    'IDEMPOTENCY_KEY_REUSED',
+    'BACKLOG_FULL',
+    'MAILBOX_FULL',
+    'QUEUE_CLOSING',
+  ])('leaves nothing in the store of a job that its shard refuses: %s', async (code) => {
+    const { submit, stored, deleted } = setUp({ answer: () => ({ error: new TroupeError(code) }) });
+    const bytes = Buffer.alloc(2_000);
+    expect(await codeOf(submit.one(context, { ...echo, idempotencyKey: 'k', input: { kind: 'bytes', bytes } }))).toBe(
+      code,
+    );
+    expect([stored.size, deleted.length]).toEqual([0, 1]);
+  });
+
+  it.each<ErrorCode>(['OUTCOME_UNKNOWN', 'STORE_UNAVAILABLE', 'CALL_DEADLINE_EXCEEDED', 'INTERNAL_ERROR'])(
+    'keeps what a job may refer to: %s',
+    async (code) => {
+      const { submit, stored } = setUp({ answer: () => ({ error: new TroupeError(code) }) });
+      await codeOf(submit.one(context, { ...echo, input: { kind: 'bytes', bytes: Buffer.alloc(2_000) } }));
+      expect(stored.size).toBe(1);
+    },
+  );
+
+  it('answers as the shard did when what it stored cannot be taken back', async () => {
+    const { submit } = setUp({ deletes: 'fail', answer: () => ({ record: testRecord(), duplicate: true }) });
+    const input = { kind: 'bytes', bytes: Buffer.alloc(2_000) } as const;
+    expect(await submit.one(context, { ...echo, input })).toMatchObject({ duplicate: true });
   });
 
   describe('with a streamed input', () => {
