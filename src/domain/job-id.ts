@@ -15,6 +15,8 @@ export interface JobIdParts {
 export const maxShards = 1 << 12;
 export const maxQueueNo = (1 << 20) - 1;
 export const bucketMs = 60_000;
+/** The last instant of an id: stores count minutes in 31 bits, which lasts until the year 6053. */
+export const idTimeMaxMs = 2 ** 31 * bucketMs - 1;
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const uniqueBits = 42n;
@@ -22,10 +24,17 @@ const uniqueBits = 42n;
 export const maxUnique = (1n << uniqueBits) - 1n;
 
 export function isJobId(text: string): text is JobId {
-  return pattern.test(text);
+  return pattern.test(text) && text.slice(0, timeChars) <= timeOf(idTimeMaxMs);
 }
 
-/** Undefined when `text` is not the canonical lower-case form of a job id. */
+/** The first characters of an id. */
+const timeChars = 13;
+function timeOf(createdAtMs: number): string {
+  const ms = createdAtMs.toString(16).padStart(12, '0');
+  return `${ms.slice(0, 8)}-${ms.slice(8)}`;
+}
+
+/** Undefined when `text` is not the canonical lower-case form of a job id, or of a time that no job can have. */
 export function parseJobId(text: string): JobId | undefined {
   return isJobId(text) ? text : undefined;
 }
@@ -45,10 +54,9 @@ export function bucketOf(id: JobId): number {
 
 export function composeJobId(parts: JobIdParts, unique: bigint): JobId {
   const tail = (BigInt(parts.queueNo) << uniqueBits) | (unique & maxUnique);
-  const ms = parts.createdAtMs.toString(16).padStart(12, '0');
   const shard = parts.shard.toString(16).padStart(3, '0');
   const rest = ((0b10n << 62n) | tail).toString(16).padStart(16, '0');
-  return `${ms.slice(0, 8)}-${ms.slice(8)}-7${shard}-${rest.slice(0, 4)}-${rest.slice(4)}` as JobId;
+  return `${timeOf(parts.createdAtMs)}-7${shard}-${rest.slice(0, 4)}-${rest.slice(4)}` as JobId;
 }
 
 /**

@@ -4,7 +4,7 @@ import { listPartitionsMax } from '../../src/application/ports/job-listing.ts';
 import type { JobListPage, JobListQuery } from '../../src/application/ports/job-store.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
-import { jobIdParts } from '../../src/domain/job-id.ts';
+import { composeJobId, idTimeMaxMs, jobIdParts, maxUnique } from '../../src/domain/job-id.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
 import { bucketAgo, freshQueueNo, freshShard, PartitionOwner, recordIn, recordsIn } from '../support/stores.ts';
 import type { StoreUnderTest } from '../support/stores.ts';
@@ -192,6 +192,21 @@ export function describeListing(use: () => StoreUnderTest): void {
       const { ids, pages } = await allPages(second, queueNo, 1_000);
       expect(ids).toEqual(newestFirst(groups.flat().map((record) => record.id)));
       expect(pages.map((one) => one.records.length)).toEqual([1_000, 200]);
+    });
+
+    it('and a look at a job of the last possible instant, or past it, find nothing', async () => {
+      const { second } = use();
+      const id = composeJobId({ createdAtMs: idTimeMaxMs, shard: 0, queueNo: 1 }, maxUnique);
+      expect(await second.jobs.findJob(id)).toBeUndefined();
+      const flagged = { states: ['FAILED'], reasons: [] } as const;
+      for (const createdFromMs of [idTimeMaxMs, 2 ** 48, Number.MAX_SAFE_INTEGER]) {
+        for (const order of ['newest', 'oldest'] as const) {
+          const query = { queueNo: 1, order, limit: 9, nowMs: Date.now(), createdFromMs };
+          expect(await second.jobs.listJobs(query)).toEqual({ records: [] });
+          expect(await second.jobs.listJobs({ ...query, ended: flagged })).toEqual({ records: [] });
+          expect(await second.jobs.listJobs({ ...query, cursor: id })).toEqual({ records: [] });
+        }
+      }
     });
 
     it('of a queue without jobs is empty', async () => {

@@ -8,9 +8,6 @@ import { dayOf } from './queue-register.ts';
 import { readNewestFlags, readOldestFlags, type FlagRow } from './tables/job-flags.ts';
 import { readQueueDays } from './tables/queue-buckets.ts';
 
-/** The largest value of a CQL int. */
-const dayMax = 2 ** 31 - 1;
-
 function toFlag({ id, state, reason }: FlagRow): JobFlag {
   return {
     id: id.toString() as JobId,
@@ -22,7 +19,7 @@ function toFlag({ id, state, reason }: FlagRow): JobFlag {
 export function createFlagReads(client: CqlClient, queueNo: number): EndedSource['flags'] {
   return async function* flags(range, order) {
     const statement = order === 'newest' ? readNewestFlags : readOldestFlags;
-    const [first, last] = [dayOf(bucketOf(range.above)), Math.min(dayMax, dayOf(bucketOf(range.below)))];
+    const [first, last] = [dayOf(bucketOf(range.above)), dayOf(bucketOf(range.below))];
     const days = await client.rows(readQueueDays, [queueNo, first, last]);
     for (const { day } of order === 'newest' ? days : days.toReversed()) {
       yield* flagPages(range, order, async ({ above, below }) => {

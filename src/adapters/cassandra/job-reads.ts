@@ -16,9 +16,6 @@ import { dayOf } from './queue-register.ts';
 import { readJob, readNewest, readOldest, readRows, type RecordRow } from './tables/jobs.ts';
 import { readNewestBuckets, readOldestBuckets, readQueueDays } from './tables/queue-buckets.ts';
 
-/** The largest value of a CQL int: year 6053 in minutes. */
-const bucketMax = 2 ** 31 - 1;
-
 function parseRecords(rows: readonly RecordRow[]): readonly JobRecord[] {
   return rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record) as JobRecord]));
 }
@@ -48,8 +45,7 @@ async function* minutesOf(
   order: ListOrder,
   range: { readonly oldest: number; readonly newest: number },
 ): AsyncIterable<ListedMinute> {
-  const { oldest } = range;
-  const newest = Math.min(range.newest, bucketMax);
+  const { oldest, newest } = range;
   const buckets = order === 'newest' ? readNewestBuckets : readOldestBuckets;
   let minute: { readonly bucket: number; readonly shards: number[] } | undefined;
   const days = await client.rows(readQueueDays, [queueNo, dayOf(oldest), dayOf(newest)]);

@@ -7,7 +7,16 @@
  * short, even empty, with `next` set.
  */
 import type { JobRecord } from '../../domain/job.ts';
-import { bucketMs, bucketOf, composeJobId, maxQueueNo, maxShards, maxUnique, type JobId } from '../../domain/job-id.ts';
+import {
+  bucketMs,
+  bucketOf,
+  composeJobId,
+  idTimeMaxMs,
+  maxQueueNo,
+  maxShards,
+  maxUnique,
+  type JobId,
+} from '../../domain/job-id.ts';
 import type { JobListPage, JobListQuery, ListOrder } from './job-store.ts';
 
 export const listPartitionsMax = 64;
@@ -16,7 +25,6 @@ export const listRowsMax = 5_000;
 /** Listing looks no further back; no retention is longer. */
 export const retentionMaxMs = 400 * 24 * 3_600_000;
 
-const lastMs = 2 ** 48 - 1;
 const chunkMax = 500;
 const chunkMin = 16;
 
@@ -56,8 +64,8 @@ function lastIdAt(atMs: number, queueNo: number): JobId {
 
 /** All that the query may see; an empty range has `above` at or past `below`. */
 export function rangeOf({ order, cursor, createdFromMs, createdBeforeMs, nowMs }: JobListQuery): IdRange {
-  const fromMs = Math.max(createdFromMs ?? 0, nowMs - retentionMaxMs, 1);
-  const beforeMs = Math.min(createdBeforeMs ?? lastMs, lastMs);
+  const fromMs = Math.min(Math.max(createdFromMs ?? 0, nowMs - retentionMaxMs, 1), idTimeMaxMs);
+  const beforeMs = Math.min(createdBeforeMs ?? idTimeMaxMs, idTimeMaxMs);
   // Of no queue in particular: exclusive bounds that lie between the milliseconds.
   const above = lastIdAt(fromMs - 1, maxQueueNo);
   const below = firstIdAt(Math.max(beforeMs, 0), 0);

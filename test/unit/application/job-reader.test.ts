@@ -3,6 +3,7 @@ import { createJobReader } from '../../../src/application/job-reader.ts';
 import type { JobView } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
+import { composeJobId, idTimeMaxMs } from '../../../src/domain/job-id.ts';
 import { testRecord } from '../../support/jobs.ts';
 
 const record = testRecord();
@@ -79,6 +80,16 @@ describe('job reader', () => {
     await own;
     await expect(reader.read('other', record.id)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
     expect(asked).toHaveLength(1);
+  });
+
+  it('asks nobody for an id that no job can have', async () => {
+    const { reader, asked } = setUp();
+    const late = composeJobId({ createdAtMs: idTimeMaxMs + 1, shard: 0, queueNo: 1 }, 1n);
+    await expect(reader.read('default', late)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      violations: [{ field: 'job_id', description: 'is not a job id' }],
+    });
+    expect(asked).toEqual([]);
   });
 
   it('keeps finished jobs only', async () => {

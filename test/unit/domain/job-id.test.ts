@@ -4,13 +4,14 @@ import {
   bucketOf,
   composeJobId,
   createJobIdGenerator,
+  idTimeMaxMs,
   jobIdParts,
   maxQueueNo,
   parseJobId,
 } from '../../../src/domain/job-id.ts';
 
 const parts = fc.record({
-  createdAtMs: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+  createdAtMs: fc.integer({ min: 0, max: idTimeMaxMs }),
   shard: fc.integer({ min: 0, max: 4095 }),
   queueNo: fc.integer({ min: 0, max: maxQueueNo }),
 });
@@ -36,6 +37,17 @@ describe('job id', () => {
     for (const text of ['', 'x', '018bcfe5-6800-4005-8000-000000000007', '018BCFE5-6800-7005-8000-000000000007']) {
       expect(parseJobId(text)).toBeUndefined();
     }
+  });
+
+  it('is of no time whose minute the stores cannot count', () => {
+    const at = (createdAtMs: number) => composeJobId({ createdAtMs, shard: 4095, queueNo: maxQueueNo }, 2n ** 42n - 1n);
+    expect(bucketOf(at(idTimeMaxMs))).toBe(2 ** 31 - 1);
+    expect(parseJobId(at(idTimeMaxMs))).toBe(at(idTimeMaxMs));
+    fc.assert(
+      fc.property(fc.integer({ min: idTimeMaxMs + 1, max: 2 ** 48 - 1 }), (ms) => {
+        expect(parseJobId(at(ms))).toBeUndefined();
+      }),
+    );
   });
 
   it('never repeats or goes back within a generator, even when the clock does', () => {
