@@ -47,6 +47,8 @@ export interface ShardHarness {
   keys: 'up' | 'down';
   /** Whether keys can be stored. */
   keyWrites: 'up' | 'down';
+  /** Called when keys are about to be stored. */
+  onKeyWrite: (() => void) | undefined;
   /** Of each question about keys, what was asked. */
   readonly keyQuestions: (readonly string[])[];
   /** Of each look at what the stream of work holds, the strands. */
@@ -108,6 +110,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
     missing: new Set(),
     keys: 'up',
     keyWrites: 'up',
+    onKeyWrite: undefined,
     keyQuestions: [],
     looks: [],
     streams: 'one',
@@ -252,7 +255,7 @@ export async function startShardHarness(): Promise<ShardHarness> {
 
 function faulty(
   jobs: JobStore,
-  harness: Pick<ShardHarness, 'fates' | 'keys' | 'keyQuestions' | 'keyWrites'>,
+  harness: Pick<ShardHarness, 'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite'>,
 ): JobStore {
   return new Proxy(jobs, {
     get(target, name) {
@@ -265,6 +268,7 @@ function faulty(
       }
       if (name === 'putKeys') {
         return async (...given: Parameters<JobStore['putKeys']>) => {
+          harness.onKeyWrite?.();
           if (harness.keyWrites === 'down') throw new TroupeError('STORE_UNAVAILABLE');
           await target.putKeys(...given);
         };

@@ -83,7 +83,7 @@ async function startShard(
           core.handOver(message.done);
           break;
       }
-      core.keys.lookups.send();
+      core.keys.send();
     },
     onStop() {
       stopServing();

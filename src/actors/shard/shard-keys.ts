@@ -4,10 +4,11 @@
  * jobs of open partitions and in the store for those before.
  */
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
-import type { JobRecord } from '../../domain/job.ts';
+import type { JobRecord, RequestKey } from '../../domain/job.ts';
 import { isTerminal } from '../../domain/job.ts';
 import { bucketOf } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/actor.ts';
+import { GivenKeys } from './given-keys.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import { KeyLookups } from './key-lookups.ts';
 import { KeyWriter } from './key-writer.ts';
@@ -30,6 +31,7 @@ export class ShardKeys {
   readonly unique = new UniqueKeys();
   readonly windows: UniqueWindows;
   readonly lookups: KeyLookups;
+  readonly given: GivenKeys;
   readonly #writer: KeyWriter;
 
   constructor({ shard, services, context, nowMs, decided }: ShardKeysParts) {
@@ -37,13 +39,21 @@ export class ShardKeys {
     const max = limits.recentMax * 4;
     this.requests = new IdempotencyKeys(max);
     this.lookups = new KeyLookups({ shard, store, context, decided });
+    const stored = (entry: IdempotencyEntry): void => this.requests.found(entry);
+    this.given = new GivenKeys({ shard, store, context, stored, decided });
     this.windows = new UniqueWindows({ store, lookups: this.lookups, nowMs, max });
     this.#writer = new KeyWriter({ shard, store, context, nowMs });
   }
 
-  /** Entries that the store does not have yet, of jobs that ended under this owner. */
+  /** Entries that the store does not have yet: of jobs that ended under this owner, or were given to one. */
   get backlog(): number {
-    return this.#writer.backlog;
+    return this.#writer.backlog + this.given.size;
+  }
+
+  /** What one message asks of the store, at its end. */
+  send(): void {
+    this.lookups.send();
+    this.given.send();
   }
 
   /** Whether a next owner has to read the partition for the sake of its keys. */
@@ -94,7 +104,14 @@ export class ShardKeys {
   }
 }
 
-function requestEntry({ id: jobId, requestKey, spec, createdAtMs }: JobRecord): IdempotencyEntry | undefined {
-  if (requestKey === undefined) return undefined;
-  return { ...requestKey, jobId, expiresAtMs: createdAtMs + spec.retentionMs, rankMs: createdAtMs };
+function requestEntry(record: JobRecord): IdempotencyEntry | undefined {
+  return record.requestKey && entryOf(record.requestKey, record);
+}
+
+/** A key is the job's for its retention. */
+export function entryOf(
+  { keyHash, contentHash }: RequestKey,
+  { id: jobId, spec, createdAtMs }: JobRecord,
+): IdempotencyEntry {
+  return { keyHash, contentHash, jobId, expiresAtMs: createdAtMs + spec.retentionMs, rankMs: createdAtMs };
 }

@@ -103,11 +103,12 @@ function hasUniqueKey(
   { onConflict }: UniqueKey,
   isLookedUp: boolean,
 ): boolean {
-  const { item, slot } = submission;
+  const { item, slot, key } = submission;
+  const again = (): void => begin(core, submission);
   const holder = core.keys.unique.holderOf(item);
   if (holder !== undefined) {
     // From the beginning: meanwhile a repeat of this very submit may have been accepted.
-    meetHolder(core, { item, holder, onConflict, slot, again: () => begin(core, submission) });
+    meetHolder(core, { item, key, holder, onConflict, slot, again });
     return false;
   }
   const former = core.keys.windows.holderOf(item.spec);
@@ -117,7 +118,7 @@ function hasUniqueKey(
   }
   if (former === 'nobody' || former === 'unknown' || former === item.spec.retryOf || onConflict === 'replace')
     return true;
-  meetFormer(core, former, onConflict, slot);
+  meetFormer(core, { item, key, holder: former, onConflict, slot, again });
   return false;
 }
 
@@ -129,7 +130,7 @@ function lookUpWindow(core: ShardCore, submission: Submission): void {
 }
 
 function submitWithKey(core: ShardCore, submission: Submission, { keyHash }: RequestKey): void {
-  if (answeredByKnownKey(core, submission)) return;
+  if (waitsForKey(core, submission) || answeredByKnownKey(core, submission)) return;
   core.keys.lookups.ask({
     keyHash,
     counts: ({ jobId }) => isRecorded(core, jobId),
@@ -149,10 +150,16 @@ function decideNow(
   submission: Submission,
   { isLookedUp, trouble }: { readonly isLookedUp: boolean; readonly trouble: TroupeError | undefined },
 ): void {
-  if (answeredByKnownKey(core, submission)) return;
+  if (waitsForKey(core, submission) || answeredByKnownKey(core, submission)) return;
   const refusal = trouble ?? refusalOf(core);
   if (refusal === undefined) acceptNew(core, submission, isLookedUp);
   else submission.slot.fail(refusal);
+}
+
+/** Its key is being given to another job. */
+function waitsForKey(core: ShardCore, submission: Submission): boolean {
+  const { key } = submission;
+  return key !== undefined && core.keys.given.waits(key.keyHash, () => begin(core, submission));
 }
 
 async function isRecorded({ table, services }: ShardCore, jobId: JobId): Promise<boolean> {

@@ -2,18 +2,21 @@
 import type { SubmitItem, SubmitResult } from '../../application/shard-protocol.ts';
 import { assertNever, invariant, TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
-import type { JobRecord, UniqueConflict } from '../../domain/job.ts';
+import type { JobRecord, RequestKey, UniqueConflict } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { Slot } from './batch-reply.ts';
-import { withHolder } from './job-lookup.ts';
+import { ownershipDoubt, withHolder } from './job-lookup.ts';
 import type { JobEntry } from './job-table.ts';
 import type { ShardCore } from './shard-core.ts';
+import { entryOf } from './shard-keys.ts';
 
 /** For the end of the holder to be durable, and for its code to stop. Less than callers wait for a batch. */
 const replaceMaxMs = 5_000;
 
 interface Conflict {
   readonly item: SubmitItem;
+  /** The idempotency key that came with it. */
+  readonly key: RequestKey | undefined;
   readonly holder: JobId;
   readonly onConflict: UniqueConflict;
   readonly slot: Slot<SubmitResult>;
@@ -22,7 +25,7 @@ interface Conflict {
 }
 
 export function meetHolder(core: ShardCore, conflict: Conflict): void {
-  const { holder, onConflict, slot } = conflict;
+  const { holder, onConflict } = conflict;
   const entry = core.table.get(holder);
   invariant(entry !== undefined, 'the holder of a unique key is an unfinished job');
   // Its end is decided, whatever this submit wants: only not durable yet.
@@ -35,9 +38,7 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
       refuse(core, conflict);
       return;
     case 'return-existing':
-      withHolder(core, holder, slot, (record) => {
-        slot.ok({ record, duplicate: true });
-      });
+      returnExisting(core, conflict);
       return;
     case 'replace-waiting':
       if (entry.current.run === undefined) replace(core, conflict, entry);
@@ -52,15 +53,31 @@ export function meetHolder(core: ShardCore, conflict: Conflict): void {
 }
 
 /** The holder has ended within its window: there is nothing left to replace in the place where it waited. */
-export function meetFormer(
-  core: ShardCore,
-  holder: JobId,
-  onConflict: Exclude<UniqueConflict, 'replace'>,
-  slot: Slot<SubmitResult>,
-): void {
+export function meetFormer(core: ShardCore, conflict: Conflict): void {
+  const { holder, onConflict, slot } = conflict;
+  if (onConflict === 'return-existing') {
+    returnExisting(core, conflict);
+    return;
+  }
   withHolder(core, holder, slot, (record) => {
-    if (onConflict === 'return-existing') slot.ok({ record, duplicate: true });
-    else slot.fail(taken(record));
+    slot.fail(taken(record));
+  });
+}
+
+/** With an idempotency key the job has this key as well from now on: the same call later is the same job. */
+function returnExisting(core: ShardCore, { holder, key, slot, again }: Conflict): void {
+  withHolder(core, holder, slot, (record) => {
+    if (key === undefined) {
+      slot.ok({ record, duplicate: true });
+      return;
+    }
+    if (core.keys.given.waits(key.keyHash, again)) return;
+    core.keys.given.give(entryOf(key, record), (trouble) => {
+      // By now another owner may have given the key to another job.
+      const doubt = trouble ?? ownershipDoubt(core);
+      if (doubt === undefined) slot.ok({ record, duplicate: true });
+      else slot.fail(doubt);
+    });
   });
 }
 

@@ -121,7 +121,7 @@ export interface JobStore {
 
   /**
    * Durable when it resolves, each for itself: after an error some may be there, and it is tried again. At most
-   * `keysPutMax`. Only what a durable record says may be written, for nothing fences it.
+   * `keysPutMax`. Only what a durable record says may be written, or what a sure owner answers after that: nothing fences it.
    */
   putKeys(shard: number, entries: readonly IdempotencyEntry[]): Promise<void>;
   /** By hash; those that nobody has are missing. At most as many as a batch of submits holds. */
