@@ -89,6 +89,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
     },
   });
   const keeper = system.refAt<KeeperMessage>(`/${root}/shards`);
+  const membership = system.refAt<MembershipMessage>(`/${root}/membership`);
   const replaced = Promise.withResolvers<unknown>();
   const ref = system.spawn(
     root,
@@ -102,6 +103,9 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
           if (node.roles.includes('shards')) keeper.tell({ kind: 'rejoined', incarnation });
         },
         onReplaced: () => replaced.resolve(undefined),
+        onStoreReach: (isAway) => {
+          membership.tell({ kind: 'store', isAway });
+        },
       }),
     }),
   );
@@ -157,9 +161,11 @@ interface Wiring {
   readonly stopRun: (node: string, stop: StopRun) => void;
   readonly onRejoined: (incarnation: number) => void;
   readonly onReplaced: () => void;
+  readonly onStoreReach: (isAway: boolean) => void;
 }
 
-function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, onReplaced }: Wiring): ChildSpec[] {
+function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
+  const { slots, handlers, stopRun } = wiring;
   const { config, runtime, bus, store, router, batcher, node, pool } = parts;
   const specs: ChildSpec[] = [
     // First, so that it sees the others start.
@@ -170,8 +176,7 @@ function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, o
         node: { ...node, handlers: handlers.list() },
         membership: bus.membership,
         announceEveryMs: config.shards.leaseRenewalMs,
-        onRejoined,
-        onReplaced,
+        ...{ onRejoined: wiring.onRejoined, onReplaced: wiring.onReplaced },
       }),
       restart: 'permanent',
       shutdownMs: 2_000,
@@ -198,7 +203,7 @@ function children(parts: ClusterParts, { slots, handlers, stopRun, onRejoined, o
       membership: bus.membership,
       limits: shardLimits(config),
       metrics: createShardMetrics(runtime.telemetry),
-      stopRun,
+      ...{ stopRun, onStoreReach: wiring.onStoreReach },
     });
     specs.push({ name: 'shards', definition: keeper, restart: 'permanent', shutdownMs: 5_000 });
   }

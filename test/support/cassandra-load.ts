@@ -43,8 +43,12 @@ export async function migrate(cassandra: SharedCassandra, keyspace: string, copi
   await store.close();
 }
 
-/** `copies` of every row, as far as there are nodes for them. */
-export async function startLoadedCassandra(cassandra: SharedCassandra, copies = 1): Promise<LoadedCassandra> {
+/** `copies` of every row, as far as there are nodes for them. `storeOfA`: `host:port` by which node a reaches the store. */
+export async function startLoadedCassandra(
+  cassandra: SharedCassandra,
+  copies = 1,
+  storeOfA?: string,
+): Promise<LoadedCassandra> {
   const keyspace = freshKeyspace();
   await migrate(cassandra, keyspace, copies);
   const cluster = await startCluster({
@@ -56,7 +60,8 @@ export async function startLoadedCassandra(cassandra: SharedCassandra, copies = 
       'store.cassandra.replication': `${cassandra.localDataCenter}=${String(copies)}`,
     },
   });
-  const a = await cluster.startNode('a');
+  const through = storeOfA === undefined ? {} : { settings: { 'store.cassandra.contactPoints': storeOfA } };
+  const a = await cluster.startNode('a', through);
   const b = await cluster.startNode('b');
   const events = await subscribeDurable(cluster.broker.url, cluster.root, 'auditor');
   const history = new History();

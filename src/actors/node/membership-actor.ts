@@ -12,7 +12,9 @@ export type MembershipMessage =
   /** The handlers of this node are others now. */
   | { readonly kind: 'handlers'; readonly handlers: NodeInfo['handlers'] }
   /** From now on the node is announced as leaving: no shard is placed on it. */
-  | { readonly kind: 'drain' };
+  | { readonly kind: 'drain' }
+  /** Whether this node does not reach the store. */
+  | { readonly kind: 'store'; readonly isAway: boolean };
 
 export interface MembershipOptions {
   readonly node: NodeInfo;
@@ -55,6 +57,9 @@ class MembershipKeeper implements Behavior<MembershipMessage> {
         break;
       case 'drain':
         this.#become({ draining: true });
+        break;
+      case 'store':
+        this.#become({ storeAway: message.isAway });
         break;
     }
   }

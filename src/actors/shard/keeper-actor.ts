@@ -7,20 +7,26 @@
  * While NATS does not answer the leases cannot be renewed; the shards go on, because the epoch in the store decides, but
  * they no longer answer reads from memory (`leaseIsSure`), since somebody else may be the owner by then, and one that
  * crashes is not started again before its lease is sure.
+ *
+ * While the store does not answer this node alone (`store-reach.ts`) its shards are given up: nothing can be flushed, and
+ * whoever takes them over reads them from the store.
  */
 import { HandlerFleet } from '../../application/handler-fleet.ts';
-import type { LeaseHold, Membership, NodeInfo, ShardLeases } from '../../application/ports/membership.ts';
-import { placeShards } from '../../supervisor/placement.ts';
+import type { LeaseHold, Membership, ShardLeases } from '../../application/ports/membership.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior, Signal } from '../kernel/actor.ts';
 import { shardActor } from './shard-actor.ts';
 import type { ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
+import { StoreReach } from './store-reach.ts';
+import { SuggestedShards } from './suggested-shards.ts';
 
 export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'everyNodeHas' | 'someNodeHas'> {
   readonly incarnation: number;
   readonly shardCount: number;
   readonly leases: ShardLeases;
   readonly membership: Pick<Membership, 'nodes' | 'onChange'>;
+  /** This node does not reach the store, or does again: others are to know. */
+  readonly onStoreReach: (isAway: boolean) => void;
 }
 
 type Outcome<T> = PromiseSettledResult<T>;
@@ -32,6 +38,7 @@ export type KeeperMessage =
       readonly sentMs: number;
       readonly outcome: Outcome<LeaseHold | undefined>;
     }
+  | { readonly kind: 'store-answered'; readonly outcome: Outcome<boolean>; readonly sentMs: number }
   | { readonly kind: 'handed-over'; readonly shard: number }
   /** Others took this node for dead; its leases belong to this incarnation from now on. */
   | { readonly kind: 'rejoined'; readonly incarnation: number }
@@ -71,6 +78,8 @@ class Keeper implements Behavior<KeeperMessage> {
   readonly #services: KeeperServices;
   readonly #context: ActorContext<KeeperMessage>;
   readonly #fleet: HandlerFleet;
+  readonly #reach: StoreReach<KeeperMessage>;
+  readonly #suggested: SuggestedShards;
   readonly #held = new Map<number, Held>();
   readonly #acquiring = new Set<number>();
   readonly #byRef = new Map<string, number>();
@@ -79,10 +88,6 @@ class Keeper implements Behavior<KeeperMessage> {
   readonly #stopListening: readonly (() => void)[];
   #incarnation: number;
   #tickAsked = false;
-  /** This node as it was announced last: a key that nobody could hear of in time does not make it leave. */
-  #self: NodeInfo | undefined;
-  /** Undefined: the view has changed since. */
-  #target: readonly (string | undefined)[] | undefined;
   #draining: (() => void) | undefined;
 
   constructor(services: KeeperServices, context: ActorContext<KeeperMessage>) {
@@ -90,8 +95,17 @@ class Keeper implements Behavior<KeeperMessage> {
     this.#context = context;
     this.#fleet = new HandlerFleet(services.membership);
     this.#incarnation = services.incarnation;
+    this.#reach = new StoreReach({
+      ...{ store: services.store, context, leaseTtlMs: services.leases.ttlMs },
+      message: (outcome, sentMs) => ({ kind: 'store-answered', outcome, sentMs }),
+      changed: (isAway) => {
+        this.#suggested.changed();
+        services.onStoreReach(isAway);
+      },
+    });
+    this.#suggested = new SuggestedShards(services, () => this.#reach.isAway);
     const changed = (): void => {
-      this.#target = undefined;
+      this.#suggested.changed();
       this.#askTick();
     };
     this.#stopListening = [services.membership.onChange(changed), services.leases.onChange(changed)];
@@ -108,6 +122,9 @@ class Keeper implements Behavior<KeeperMessage> {
         break;
       case 'renewed':
         this.#renewed(message.shard, message.sentMs, message.outcome);
+        break;
+      case 'store-answered':
+        this.#reach.answered(message.outcome, message.sentMs);
         break;
       case 'handed-over':
         this.#giveAway(message.shard);
@@ -163,7 +180,8 @@ class Keeper implements Behavior<KeeperMessage> {
 
   #tick(): void {
     this.#tickAsked = false;
-    const target = this.#suggested();
+    this.#reach.askIfDue();
+    const target = this.#suggested.present();
     const holders = this.#services.leases.holders();
     const others = new Set(this.#services.membership.nodes().map(({ nodeId }) => nodeId));
     others.delete(this.#services.nodeId);
@@ -176,6 +194,10 @@ class Keeper implements Behavior<KeeperMessage> {
       if (held === undefined) {
         // A live holder is about to hand it over: its release is heard.
         if (mine && !others.has(holders.get(shard) ?? '')) this.#acquire(shard);
+      } else if (!stays && this.#draining === undefined && this.#reach.isAway) {
+        // Without a word to the store, which would not hear it.
+        if (this.#reach.isGivenUp) this.#giveAway(shard);
+        else this.#renewInTime(shard, held);
       } else if (!stays && held.phase !== 'handing-over' && handingOver < handOversMax) {
         handingOver += 1;
         this.#handOver(shard, held);
@@ -184,18 +206,6 @@ class Keeper implements Behavior<KeeperMessage> {
     this.#context.describe(this.#facts());
     this.#context.setTimer('tick', tickMs, { kind: 'tick' });
     this.#checkDrained();
-  }
-
-  #suggested(): readonly (string | undefined)[] {
-    const { membership, leases, shardCount } = this.#services;
-    if (this.#target !== undefined) return this.#target;
-    const seen = membership.nodes();
-    this.#self = seen.find(({ nodeId }) => nodeId === this.#services.nodeId) ?? this.#self;
-    const others = seen.filter(({ nodeId }) => nodeId !== this.#services.nodeId);
-    const nodes = this.#self === undefined ? others : [...others, this.#self];
-    const candidates = nodes.filter((node) => node.roles.includes('shards') && !node.draining);
-    this.#target = placeShards(shardCount, candidates, leases.holders());
-    return this.#target;
   }
 
   /** `lease.<shard>`: when it was renewed, monotonic. */
@@ -323,6 +333,7 @@ class Keeper implements Behavior<KeeperMessage> {
   #giveAway(shard: number): void {
     const held = this.#held.get(shard);
     if (held === undefined) return;
+    this.#context.cancelTimer(`start:${String(shard)}`);
     this.#stop(shard, held);
     this.#held.delete(shard);
     this.#services.leases.release(held.hold).catch((error: unknown) => {

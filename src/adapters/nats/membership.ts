@@ -105,6 +105,7 @@ function readNode(text: string): NodeInfo | undefined {
       workerClass: node.workerClass ?? defaultWorkerClass,
       handlers: node.handlers ?? [],
       draining: node.draining ?? false,
+      ...(node.storeAway === true && { storeAway: true }),
       version: node.version ?? '',
     };
   } catch {

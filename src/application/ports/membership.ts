@@ -15,6 +15,8 @@ export interface NodeInfo {
   /** What a node that works can run: one version of each. */
   readonly handlers: readonly HandlerVersion[];
   readonly draining: boolean;
+  /** It has not reached the store for most of a lease: no shard is placed on it while others reach it. Absent: false. */
+  readonly storeAway?: boolean;
   readonly version: string;
 }
 

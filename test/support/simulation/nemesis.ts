@@ -74,7 +74,7 @@ export class Nemesis {
         cluster.cutFromBus(index, this.#between(500, 14_000));
         break;
       case 'cut from store':
-        cluster.cutFromStore(index, this.#between(500, 10_000));
+        cluster.cutFromStore(index, this.#between(500, 25_000));
         break;
       case 'store weather':
         this.#storm(cluster.storeWeather);

@@ -32,6 +32,8 @@ describe('the keeper of a node', () => {
   let keeper: ActorRef<KeeperMessage>;
   let nodes: NodeInfo[];
   let broker: 'up' | 'away';
+  let storeIsAway: boolean;
+  let said: boolean[];
   const holds = new Map<number, LeaseHold>();
   const served = new Map<number, ShardHandler>();
   const listeners = new Set<() => void>();
@@ -40,7 +42,7 @@ describe('the keeper of a node', () => {
     kit = createTestKit();
     path = join(tmpdir(), `troupe-keeper-${randomUUID()}.db`);
     store = await openSqliteStore({ path, clock: kit.clock, log: silentLog, telemetry: kit.telemetry });
-    [nodes, broker] = [[node('me')], 'up'];
+    [nodes, broker, storeIsAway, said] = [[node('me')], 'up', false, []];
     for (const known of [holds, served, listeners]) known.clear();
     keeper = kit.system.spawn('keeper', keeperActor(services()));
     await kit.advance(2_000);
@@ -73,7 +75,14 @@ describe('the keeper of a node', () => {
       flowRules: { prepare: () => Promise.resolve(), ruleOf: () => ({}), onChange: () => () => undefined },
       closedQueues: createClosedQueues({ store: store.queues, clock: kit.clock, log: silentLog }),
       peers: { call: () => Promise.reject(new Error('not expected')) },
-      store: store.jobs,
+      store: new Proxy(store.jobs, {
+        get(target, name) {
+          const member: unknown = Reflect.get(target, name, target);
+          if (typeof member !== 'function') return member;
+          const away = (): Promise<never> => Promise.reject(new TroupeError('STORE_UNAVAILABLE'));
+          return (...given: unknown[]) => (storeIsAway ? away() : (member.apply(target, given) as unknown));
+        },
+      }),
       publisher: {
         publishWork: publish,
         publishEvent: publish,
@@ -107,6 +116,7 @@ describe('the keeper of a node', () => {
       limits: defaultShardLimits,
       metrics: createShardMetrics(kit.telemetry),
       stopRun: () => undefined,
+      onStoreReach: (isAway) => said.push(isAway),
     };
   }
 
@@ -182,6 +192,50 @@ describe('the keeper of a node', () => {
     holds.set(0, { shard: 0, holder: 'other', incarnation: 1, revision: 9 });
     await kit.advance(4_000);
     expect(served.has(0)).toBe(false);
+  });
+
+  it('cut off from the store alone, gives its shards up after a lease and a bit, and takes none before it is back for good', async () => {
+    await become(node('me'), node('other', { weight: 1e-9 }));
+    await kit.advance(2_000);
+    expect([mine(), served.size]).toEqual([shardCount, shardCount]);
+    storeIsAway = true;
+    await kit.advance(4_000);
+    expect([mine(), said]).toEqual([shardCount, []]);
+    await kit.advance(6_500);
+    expect([mine(), served.size, said]).toEqual([0, 0, [true]]);
+    storeIsAway = false;
+    await kit.advance(20_000);
+    storeIsAway = true;
+    await kit.advance(2_500);
+    storeIsAway = false;
+    await kit.advance(29_000);
+    expect([mine(), said]).toEqual([0, [true]]);
+    await kit.advance(4_000);
+    expect([mine(), served.size, said]).toEqual([shardCount, shardCount, [true, false]]);
+  });
+
+  it('keeps its shards when nobody reaches the store, and serves them as soon as somebody does', async () => {
+    storeIsAway = true;
+    await kit.advance(30_000);
+    await become(node('me'), node('other', { weight: 1e-9, storeAway: true }));
+    await kit.advance(30_000);
+    expect([mine(), said]).toEqual([shardCount, [true]]);
+    storeIsAway = false;
+    await kit.advance(10_500);
+    expect([mine(), served.size]).toEqual([shardCount, shardCount]);
+  });
+
+  it('takes over what a node that is cut off from the store has given up, and nothing is placed there', async () => {
+    await become(node('me'), node('other', { storeAway: true }));
+    for (let shard = 0; shard < 4; shard += 1) {
+      await kit.advance(1_000);
+      holds.set(shard, { shard, holder: 'other', incarnation: 1, revision: 2 });
+    }
+    await kit.advance(8_000);
+    expect(mine()).toBe(shardCount - 4);
+    for (const [shard, { holder }] of holds) if (holder === 'other') holds.delete(shard);
+    await kit.advance(2_000);
+    expect([mine(), served.size]).toEqual([shardCount, shardCount]);
   });
 
   it('carries its leases over into a new incarnation, without a restart of their shards', async () => {
