@@ -67,22 +67,26 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     keyed: shape.flow?.maxRunningPerKey !== undefined,
   });
   const starts = new StartTimes(world, cluster.records);
-  const operators = new SimOperators({
-    ...{ world, witness, starts, nodes: () => cluster.nodes },
-    handler: simulatedHandler.name,
-    longMs: scenario.longMs,
-  });
+  // Where only some faults strike, it is for what they do to plain jobs.
+  const operators =
+    options.faults === undefined
+      ? new SimOperators({
+          ...{ world, witness, starts, nodes: () => cluster.nodes },
+          handler: simulatedHandler.name,
+          longMs: scenario.longMs,
+        })
+      : undefined;
   world.note('seed', `${String(seed)}: ${JSON.stringify(scenario)}, faults: ${nemesis.kinds.join(', ')}`);
   let settledMs = 0;
   try {
     cluster.begin();
     clients.begin(scenario.actEveryMs);
-    operators.begin(scenario.actEveryMs * 5);
+    operators?.begin(scenario.actEveryMs * 5);
     nemesis.plan(stormMs * 0.9);
     timeliness?.plan(4_000 + random() * 4_000);
     await world.timeline.run(stormMs);
     clients.stop();
-    operators.stop();
+    operators?.stop();
     cluster.heal();
     cluster.executions.hurry();
     settledMs = await settle(cluster, clients);
