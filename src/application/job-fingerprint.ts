@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import type { UniqueKey } from '../domain/job.ts';
+import { maxLossesDefault } from '../domain/retry-policy.ts';
 import type { JobRequest } from './job-request.ts';
 
 export interface JobFingerprint {
@@ -44,6 +45,8 @@ function canonicalText(request: JobRequest, inputDigest: readonly [kind: string,
   const labelled = Object.entries(request.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const labels = labelled.length === 0 ? [] : [labelled];
   const codes = retry?.nonRetryableCodes;
+  // The default said is the default: what submits a job of an older version again is the same content still.
+  const maxLosses = retry?.maxLosses;
   return JSON.stringify([
     request.handler,
     request.queue === '' ? 'default' : request.queue,
@@ -60,6 +63,7 @@ function canonicalText(request: JobRequest, inputDigest: readonly [kind: string,
     ...(request.retryOf === undefined ? [] : [request.retryOf]),
     ...(request.heartbeatTimeoutMs === undefined ? [] : [{ heartbeatTimeoutMs: request.heartbeatTimeoutMs }]),
     ...(codes === undefined ? [] : [{ nonRetryableCodes: codes }]),
+    ...(maxLosses === undefined || maxLosses === maxLossesDefault ? [] : [{ maxLosses }]),
     ...(request.payloadRetentionMs === undefined ? [] : [{ payloadRetentionMs: request.payloadRetentionMs }]),
     ...(request.priority === undefined ? [] : [{ priority: request.priority }]),
     ...(request.refuseLate === true ? [{ refuseLate: true }] : []),

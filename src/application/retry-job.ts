@@ -1,7 +1,7 @@
 /** Submits an ended job again: a new job with the same spec. The old one stays as it ended, for every reader, for ever. */
 import { TroupeError } from '../domain/errors.ts';
 import { isTerminal } from '../domain/job.ts';
-import type { JobRecord } from '../domain/job.ts';
+import type { JobRecord, RetryPolicy } from '../domain/job.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
 import { openInput } from './get-job.ts';
@@ -9,7 +9,8 @@ import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest, RequestPayload } from './job-request.ts';
 import type { PayloadStore } from './ports/payload-store.ts';
 import type { Clock } from './ports/runtime.ts';
-import { retentionRange } from '../domain/setting-ranges.ts';
+import { maxLossesDefault } from '../domain/retry-policy.ts';
+import { coefficientRange, delayRange, retentionRange } from '../domain/setting-ranges.ts';
 import type { SubmitJobs } from './submit-jobs.ts';
 
 export interface RetryRequest {
@@ -60,11 +61,24 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
   };
 }
 
+/** In the ranges of today, which are narrower than those that handlers once had. */
+function retryAgain(retry: RetryPolicy): JobRequest['retry'] {
+  const maxMs = Math.min(retry.maxMs, delayRange.max);
+  return {
+    ...retry,
+    maxMs,
+    initialMs: Math.min(retry.initialMs, maxMs),
+    coefficient: Math.min(retry.coefficient, coefficientRange.max),
+    nonRetryableCodes: retry.nonRetryableCodes ?? [],
+    maxLosses: retry.maxLosses ?? maxLossesDefault,
+  };
+}
+
 /**
  * Everything but the time it was due; what was said explicitly or filled in then is explicit now. A time that lay ahead had
  * made the retention longer than one may be said to be.
  */
-function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotencyKey: string): JobRequest {
+export function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotencyKey: string): JobRequest {
   const { unique } = spec;
   const retentionMs = Math.min(spec.retentionMs, retentionRange.max);
   const within = (ms: number | undefined): number | undefined => ms && Math.min(ms, retentionMs);
@@ -78,7 +92,7 @@ function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotenc
     executionTimeoutMs: Math.min(spec.executionTimeoutMs, retentionMs),
     heartbeatTimeoutMs: within(spec.heartbeatTimeoutMs) ?? 0,
     totalTimeoutMs: within(spec.totalTimeoutMs),
-    retry: { ...spec.retry, nonRetryableCodes: spec.retry.nonRetryableCodes ?? [] },
+    retry: retryAgain(spec.retry),
     retentionMs,
     payloadRetentionMs: within(spec.payloadRetentionMs),
     labels: spec.labels,

@@ -1,11 +1,12 @@
 /** Checks and merging of what jobs and queues have in common: timeouts, retention, retries. */
 import type { RetryPolicy } from '../domain/job.ts';
-import { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';
+import { errorCodePattern, maxLossesDefault, nonRetryableCodesMax } from '../domain/retry-policy.ts';
 import {
   attemptsRange,
   coefficientRange,
   delayRange,
   heartbeatRange,
+  lossesRange,
   payloadRetentionRange,
 } from '../domain/setting-ranges.ts';
 import type { FieldChecks } from './field-checks.ts';
@@ -38,6 +39,7 @@ export function mergeHeartbeat(layers: readonly (number | undefined)[], executio
 export function checkRetry(checks: FieldChecks, prefix: string, retry: JobRequest['retry']): void {
   if (!retry) return;
   checks.range(`${prefix}.max_attempts`, retry.maxAttempts, attemptsRange);
+  checks.range(`${prefix}.max_losses`, retry.maxLosses, lossesRange);
   checks.range(`${prefix}.initial_delay`, retry.initialMs, delayRange);
   checks.range(`${prefix}.coefficient`, retry.coefficient, coefficientRange);
   checks.range(`${prefix}.max_delay`, retry.maxMs, delayRange);
@@ -56,13 +58,16 @@ function checkCodes(checks: FieldChecks, field: string, codes: readonly string[]
 export function mergeRetry(layers: readonly JobRequest['retry'][], base: RetryPolicy): RetryPolicy {
   const pick = <K extends keyof RetryPolicy>(key: K): RetryPolicy[K] =>
     layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? base[key];
-  const initialMs = pick('initialMs');
+  // Nodes of before publish handlers with wider ranges; what is accepted must be acceptable.
+  const initialMs = Math.min(pick('initialMs'), delayRange.max);
   const nonRetryableCodes = pick('nonRetryableCodes') ?? [];
+  const maxLosses = pick('maxLosses') ?? maxLossesDefault;
   return {
     maxAttempts: pick('maxAttempts'),
     initialMs,
-    coefficient: pick('coefficient'),
-    maxMs: Math.max(pick('maxMs'), initialMs),
+    coefficient: Math.min(pick('coefficient'), coefficientRange.max),
+    maxMs: Math.min(Math.max(pick('maxMs'), initialMs), delayRange.max),
     ...(nonRetryableCodes.length > 0 && { nonRetryableCodes }),
+    ...(maxLosses < maxLossesDefault && { maxLosses }),
   };
 }

@@ -32,6 +32,7 @@ export interface JobFlags {
   readonly retention?: number;
   readonly payloadRetention?: number;
   readonly maxAttempts?: number;
+  readonly maxLosses?: number;
   readonly nonRetryableCode?: readonly string[];
 }
 
@@ -69,7 +70,11 @@ function* groupsOf(inputs: readonly PlannedInput[]): Generator<readonly PlannedI
 function draftOf({ handler, flags }: SubmitPlan, input: PlannedInput, nowMs: number): JobDraft {
   const value = input.open === undefined ? input.read() : undefined;
   // One key for each file, so that the same command given again makes no second job of any of them.
-  const retry = given({ maxAttempts: flags.maxAttempts, nonRetryableCodes: flags.nonRetryableCode });
+  const retry = given({
+    maxAttempts: flags.maxAttempts,
+    maxLosses: flags.maxLosses,
+    nonRetryableCodes: flags.nonRetryableCode,
+  });
   const key = flags.key === undefined || flags.each === undefined ? flags.key : `${flags.key}:${input.label}`;
   return {
     handler,

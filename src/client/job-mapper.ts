@@ -13,6 +13,7 @@ import { durationMs, timestampMs } from '../contract/time.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { RetryPolicy } from '../domain/job.ts';
+import { maxLossesDefault } from '../domain/retry-policy.ts';
 import { fromFlow } from './flow.ts';
 import type {
   FailureCauseInfo,
@@ -222,6 +223,7 @@ function fromRetry(retry: wire.RetryPolicy | null | undefined): RetryPolicy {
     coefficient: retry?.coefficient ?? 1,
     maxMs: durationMs(retry?.maxDelay) ?? 0,
     ...(retry && retry.nonRetryableCodes.length > 0 && { nonRetryableCodes: retry.nonRetryableCodes }),
+    maxLosses: retry?.maxLosses ?? maxLossesDefault,
   };
 }
 

@@ -122,5 +122,6 @@ function toRetry(retry: Partial<RetryPolicy> | undefined): Init<wire.RetryPolicy
     coefficient: retry.coefficient,
     maxDelay: toOptionalTime(retry.maxMs),
     nonRetryableCodes: retry.nonRetryableCodes?.length === 0 ? [noCodes] : retry.nonRetryableCodes,
+    maxLosses: retry.maxLosses,
   };
 }

@@ -6,6 +6,7 @@
  */
 import { defaultMaxRunningPerKey } from '../domain/flow-rule.ts';
 import { defaultQueueSettings } from '../domain/queue.ts';
+import { maxLossesDefault } from '../domain/retry-policy.ts';
 import type { FlowInput } from './flow.ts';
 import type { QueueInfo, QueueSettingsInfo, QueueSettingsInput } from './job-types.ts';
 
@@ -83,6 +84,7 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
     // As the gateway does: a first delay above the longest lifts it.
     ['retry.maxMs', Math.max(retry.maxMs, retry.initialMs)],
     ['retry.nonRetryableCodes', [...new Set(retry.nonRetryableCodes)].sort().join(' ') || null],
+    ['retry.maxLosses', retry.maxLosses ?? maxLossesDefault],
     ['flow.paused', flow.paused ?? false],
     ['flow.maxRunning', flow.maxRunning || null],
     ['flow.maxRunningPerKey', flow.maxRunningPerKey || defaultMaxRunningPerKey],
@@ -109,6 +111,7 @@ function updateTo(input: QueueSettingsInput, present: QueueSettingsInfo): QueueS
       ...retry,
       maxMs: Math.max(retry.maxMs, retry.initialMs),
       nonRetryableCodes: retry.nonRetryableCodes ?? [],
+      maxLosses: retry.maxLosses ?? maxLossesDefault,
     },
     flow: {
       paused: flow.paused ?? false,

@@ -23,6 +23,7 @@ export interface RetryPolicy {
   readonly coefficient: number | null;
   readonly maxDelay: Duration | null;
   readonly nonRetryableCodes: readonly string[];
+  readonly maxLosses: number | null;
 }
 
 export interface JobSpec {

@@ -1,4 +1,6 @@
 /** What the cluster knows of a handler without ever importing it. Published by nodes, read by gateways. */
+import type { RetryPolicy } from './job.ts';
+
 export interface HandlerManifest {
   readonly name: string;
   readonly version: string;
@@ -13,13 +15,7 @@ export interface HandlerManifest {
   readonly memoryMb?: number;
   /** Heap up to which an attempt that ran out of memory is repeated in the next class. */
   readonly memoryMaxMb?: number;
-  readonly retry?: {
-    readonly maxAttempts?: number;
-    readonly initialMs?: number;
-    readonly coefficient?: number;
-    readonly maxMs?: number;
-    readonly nonRetryableCodes?: readonly string[];
-  };
+  readonly retry?: Partial<RetryPolicy>;
   /** From the cancel flag to the forced end of the thread. */
   readonly cancelGraceMs?: number;
 }

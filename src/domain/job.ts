@@ -88,6 +88,8 @@ export interface RetryPolicy {
   readonly maxMs: number;
   /** The handler's own error codes that no retry follows. Absent: none. */
   readonly nonRetryableCodes?: readonly string[];
+  /** Attempts that may be lost with their node or cell. Absent: `maxLossesDefault`, and those that a drain cut off are free. */
+  readonly maxLosses?: number;
 }
 
 /** What becomes of a submit whose unique key another job holds. */

@@ -4,12 +4,32 @@ import type { Failure, RetryPolicy } from './job.ts';
 /** An error code of a handler that a policy can name; what Node, HTTP clients and databases use fits. */
 export const errorCodePattern = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/;
 export const nonRetryableCodesMax = 32;
+/** The most as well: a bound that only machines that keep dying reach. */
+export const maxLossesDefault = 24;
 
 /** The policy names the code of the error, or of one that stands behind it: `fetch` hides its ECONNREFUSED there. */
 export function isNonRetryable({ nonRetryableCodes = [] }: RetryPolicy, { code, causes = [] }: Failure): boolean {
   return [code, ...causes.map((cause) => cause.code)].some(
     (one) => one !== undefined && nonRetryableCodes.includes(one),
   );
+}
+
+/**
+ * Whether an attempt that was lost is the last. A job that says how many it may lose means each. By default it is a bound, not a
+ * policy: what ended in order (a drain, a deploy, an eviction that leaves time to hand back) counts nothing, however often;
+ * `blamed` are the others, of which the job may have been the reason.
+ */
+export function isLastLoss(
+  { maxLosses = maxLossesDefault }: RetryPolicy,
+  { losses, blamed }: { readonly losses: number; readonly blamed: number },
+  by: 'stopped' | 'lose',
+): boolean {
+  return maxLosses < maxLossesDefault ? losses > maxLosses : by === 'lose' && blamed > maxLosses;
+}
+
+/** What was begun and lost may not begin again: nothing may begin that is not on record. */
+export function isStartedOnce({ maxLosses }: RetryPolicy): boolean {
+  return maxLosses === 0;
 }
 
 /** Upper bound of the delay after the `failures`-th failed attempt (1-based). */

@@ -1,5 +1,6 @@
 /** Between which bounds the settings of a queue may lie. Gateways check requests by them, `troupe queues apply` its file. */
 import { heartbeatMinMs } from './job.ts';
+import { maxLossesDefault } from './retry-policy.ts';
 
 export interface Range {
   readonly min: number;
@@ -23,6 +24,12 @@ export const maxDepthRange: Range = {
 export const maxBytesRange: Range = { min: 0, max: 2 ** 50, text: 'a whole number from 0 to 2^50', integer: true };
 export const attemptsRange: Range = { min: 1, max: 100, text: 'a whole number from 1 to 100', integer: true };
 export const delayRange: Range = { min: 1, max: dayMs, text: '1 ms to 1 day' };
+export const lossesRange: Range = {
+  min: 0,
+  max: maxLossesDefault,
+  text: `a whole number from 0 to ${maxLossesDefault}`,
+  integer: true,
+};
 export const coefficientRange: Range = { min: 1, max: 10, text: '1 to 10' };
 export const runningRange: Range = { min: 0, max: 1_000_000, text: '0 (none) to 1,000,000', integer: true };
 export const perKeyRange: Range = { min: 0, max: 100_000, text: '0 (the default, 1) to 100,000', integer: true };

@@ -63,10 +63,17 @@ export const edges = [
     when: 'put off past the retention of its input',
   },
   { from: 'RUNNING', command: 'stopped', to: 'QUEUED', event: 'queued', when: 'its node gave it back; not counted' },
+  {
+    from: 'RUNNING',
+    command: 'stopped',
+    to: 'FAILED',
+    event: 'failed',
+    when: 'its node gave it back more often than max_losses says',
+  },
   { from: 'RUNNING', command: 'return', to: 'QUEUED', event: 'queued', when: 'it waited for a thread and never began' },
   { from: 'RUNNING', command: 'lose', to: 'QUEUED', event: 'queued', when: 'lost with its node or cell; not counted' },
   { from: 'RUNNING', command: 'lose', to: 'RETRYING', event: 'retrying', when: 'brought its process down while alone' },
-  { from: 'RUNNING', command: 'lose', to: 'FAILED', event: 'failed', when: 'POISON, or lost too often' },
+  { from: 'RUNNING', command: 'lose', to: 'FAILED', event: 'failed', when: 'POISON, or more than max_losses' },
   { from: 'RUNNING', command: 'cancel', to: 'CANCELLING', event: 'cancelling', when: 'cancelled while running' },
 
   { from: 'RETRYING', command: 'due', to: 'QUEUED', event: 'queued', when: 'its back-off is over' },

@@ -11,7 +11,7 @@ import { isTerminal, trailMax } from './job.ts';
 import type { JobId } from './job-id.ts';
 import { withLog } from './job-log.ts';
 import { oomRetriesMax } from './memory-class.ts';
-import { isNonRetryable, retryDelayMs } from './retry-policy.ts';
+import { isLastLoss, isNonRetryable, isStartedOnce, retryDelayMs } from './retry-policy.ts';
 import { payloadsKeptMs } from './payload-life.ts';
 import { endsByMs } from './record-life.ts';
 import type { CommandKind } from './state-machine.ts';
@@ -58,11 +58,6 @@ export type Decision =
 
 /** Process deaths that convict a job. */
 export const convictionsMax = 3;
-/**
- * Attempts that may be lost, and may have been the reason, before the job is given up: a bound, not a policy. What ended in
- * order (a drain, a deploy, an eviction that leaves time to hand back) counts nothing here, however often.
- */
-export const lossesMax = 25;
 
 /** When a decision is made, and the chance it may use. */
 interface Moment {
@@ -189,17 +184,17 @@ function settle(ended: JobRecord, report: Report, at: Moment): Decision {
 
 function fail(record: JobRecord, report: Extract<Report, { kind: 'fail' }>, { nowMs, random }: Moment): Decision {
   const { failure, retryable, nextMemoryMb = 0 } = report;
+  const { retry } = record.spec;
   const oomRetries = (record.oomRetries ?? 0) + 1;
-  if (nextMemoryMb > (record.memoryMb ?? 0) && oomRetries <= oomRetriesMax) {
-    const change = { failure, memoryMb: nextMemoryMb, oomRetries, readyAtMs: nowMs };
-    return move(record, { by: 'fail', to: 'RETRYING', nowMs }, change);
+  const larger = nextMemoryMb > (record.memoryMb ?? 0) && { memoryMb: nextMemoryMb };
+  if (larger && oomRetries <= oomRetriesMax && !isStartedOnce(retry)) {
+    return move(record, { by: 'fail', to: 'RETRYING', nowMs }, { failure, ...larger, oomRetries, readyAtMs: nowMs });
   }
   const failures = record.failures + 1;
-  const { retry } = record.spec;
   if (!retryable || isNonRetryable(retry, failure) || failures >= retry.maxAttempts)
     return move(record, { by: 'fail', to: 'FAILED', nowMs }, { failures, failure });
   const readyAtMs = nowMs + retryDelayMs(retry, failures, random);
-  return move(record, { by: 'fail', to: 'RETRYING', nowMs }, { failures, failure, readyAtMs });
+  return move(record, { by: 'fail', to: 'RETRYING', nowMs }, { failures, failure, readyAtMs, ...larger });
 }
 
 /** Not counted: the handler had nothing to complain about. The number of the attempt grows all the same. */
@@ -229,15 +224,20 @@ function lose(
     const failure: Failure = { reason: 'POISON', message: `brought its process down ${String(convictions)} times` };
     return move(record, { by: 'lose', to: 'FAILED', nowMs }, { ...counts, convictions, failure });
   }
-  if (by === 'lose' && blamed >= lossesMax) {
-    const failure: Failure = { reason: 'NODE_LOST', message: `lost with its node ${String(blamed)} times` };
-    return move(record, { by: 'lose', to: 'FAILED', nowMs }, { ...counts, convictions, failure });
+  if (isLastLoss(record.spec.retry, { losses, blamed }, by)) {
+    const failure: Failure = { reason: 'NODE_LOST', message: lostText(losses, by) };
+    return move(record, { by, to: 'FAILED', nowMs }, { ...counts, convictions, failure });
   }
   if (blame === 'convicted') {
     const readyAtMs = nowMs + retryDelayMs(record.spec.retry, convictions, random);
     return move(record, { by: 'lose', to: 'RETRYING', nowMs }, { ...counts, convictions, readyAtMs });
   }
   return move(record, { by, to: 'QUEUED', nowMs }, { ...counts, convictions, readyAtMs: nowMs });
+}
+
+function lostText(losses: number, by: 'stopped' | 'lose'): string {
+  const how = by === 'stopped' ? 'stopped by a drain of its node' : 'lost with its node or process';
+  return losses === 1 ? `its attempt was ${how}` : `${how}; ${String(losses)} attempts were lost`;
 }
 
 /** As if it had never been claimed, but for the number of the attempt, which never decreases. */

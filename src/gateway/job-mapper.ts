@@ -18,7 +18,6 @@ import {
   jobEventTypeCodes,
   jobStateCodes,
   jobStateOf,
-  noCodes,
   uniqueConflictCodes,
   uniqueConflictOf,
   waitingReasonCodes,
@@ -30,6 +29,7 @@ import { payloadsExpireAtMs, payloadsKeptMs } from '../domain/payload-life.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
 import { expiresAtMs } from '../domain/record-life.ts';
+import { retentionRange } from '../domain/setting-ranges.ts';
 import { attemptsOf } from '../domain/trail.ts';
 import type { Attempt } from '../domain/trail.ts';
 import type {
@@ -38,11 +38,11 @@ import type {
   JobRecord,
   JobSpec,
   JobState,
-  RetryPolicy,
   TrailEntry,
   UniqueKey,
   FailureReason,
 } from '../domain/job.ts';
+import { fromRetry, toRetry } from './retry-mapper.ts';
 
 export function toAccepted({ jobId, state, duplicate }: AcceptedJob): Init<wire.SubmitJobResponse> {
   return { jobId, state: jobStateCodes[state], duplicate };
@@ -154,23 +154,6 @@ function fromPayload(payload: wire.Payload | null): RequestPayload | undefined {
   return payload?.kind === 'json' ? { kind: 'json', json: payload.json ?? '' } : undefined;
 }
 
-function fromRetry(retry: wire.RetryPolicy | null | undefined): JobRequest['retry'] {
-  if (!retry) return undefined;
-  return {
-    maxAttempts: retry.maxAttempts ?? undefined,
-    initialMs: durationMs(retry.initialDelay),
-    coefficient: retry.coefficient ?? undefined,
-    maxMs: durationMs(retry.maxDelay),
-    nonRetryableCodes: fromCodes(retry.nonRetryableCodes),
-  };
-}
-
-/** A list cannot be absent in the contract: empty is that, and `-` alone is the empty list. */
-function fromCodes(codes: readonly string[]): readonly string[] | undefined {
-  if (codes.length === 0) return undefined;
-  return codes.length === 1 && codes[0] === noCodes ? [] : codes;
-}
-
 /** Payloads are sent as far as the view holds them opened; the history on demand. */
 export function toJob(view: FullJob, options: { readonly history: boolean } = { history: false }): Init<wire.Job> {
   const { record, progress } = view;
@@ -235,19 +218,21 @@ export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
   };
 }
 
+/** What may be said in a submit, so that it can be submitted again: a start far ahead makes times longer than that. */
 function toSpec(spec: JobSpec): Init<wire.JobSpec> {
+  const sayable = (ms: number): number => Math.min(ms, retentionRange.max);
   return {
     handler: spec.handler,
     handlerVersion: spec.handlerVersion,
     queue: spec.queue,
     runTime: toOptionalTime(spec.runAtMs),
-    queueTimeout: toOptionalTime(spec.queueTimeoutMs),
+    queueTimeout: toOptionalTime(spec.queueTimeoutMs && sayable(spec.queueTimeoutMs)),
     executionTimeout: toTime(spec.executionTimeoutMs),
     heartbeatTimeout: toOptionalTime(spec.heartbeatTimeoutMs),
-    totalTimeout: toOptionalTime(spec.totalTimeoutMs),
+    totalTimeout: toOptionalTime(spec.totalTimeoutMs && sayable(spec.totalTimeoutMs)),
     retry: toRetry(spec.retry),
-    retention: toTime(spec.retentionMs),
-    payloadRetention: toTime(payloadsKeptMs(spec)),
+    retention: toTime(sayable(spec.retentionMs)),
+    payloadRetention: toTime(sayable(payloadsKeptMs(spec))),
     labels: spec.labels,
     priority: spec.priority ?? defaultPriority,
     refuseLate: spec.refuseLate,
@@ -258,16 +243,10 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
 }
 
 function toUnique({ key, onConflict, windowMs }: UniqueKey): Init<wire.UniqueKey> {
-  return { key, onConflict: uniqueConflictCodes[onConflict], window: toOptionalTime(windowMs) };
-}
-
-function toRetry(retry: RetryPolicy): Init<wire.RetryPolicy> {
   return {
-    maxAttempts: retry.maxAttempts,
-    initialDelay: toTime(retry.initialMs),
-    coefficient: retry.coefficient,
-    maxDelay: toTime(retry.maxMs),
-    nonRetryableCodes: retry.nonRetryableCodes,
+    key,
+    onConflict: uniqueConflictCodes[onConflict],
+    window: toOptionalTime(windowMs && Math.min(windowMs, retentionRange.max)),
   };
 }
 

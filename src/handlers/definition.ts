@@ -4,7 +4,10 @@
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { heartbeatMinMs } from '../domain/job.ts';
+import type { RetryPolicy } from '../domain/job.ts';
 import { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';
+import { attemptsRange, coefficientRange, delayRange, isInRange, lossesRange } from '../domain/setting-ranges.ts';
+import type { Range } from '../domain/setting-ranges.ts';
 import type { HandlerContext } from './context.ts';
 import { parseDurationMs, parseSizeBytes, type Duration, type Size } from './quantity.ts';
 
@@ -42,6 +45,11 @@ export interface HandlerOptions<In extends StandardSchemaV1, Out extends Standar
     readonly backoff?: { readonly initial?: Duration; readonly max?: Duration; readonly coefficient?: number };
     /** Codes of errors that are never retried, such as `ENOENT`; at most 32. An empty list undoes that of the queue. */
     readonly nonRetryable?: readonly string[];
+    /**
+     * Attempts that may be lost with their node or process; 0..24, default of a queue 24. 0: what was begun and lost is
+     * not begun again, for code that must not do its work twice.
+     */
+    readonly maxLosses?: number;
   };
   /** From the request to stop until the thread is ended by force; 0 .. 10 min, default 1 s. */
   readonly cancelGrace?: Duration;
@@ -65,13 +73,7 @@ export interface Handler<
   readonly heartbeatTimeoutMs: number | undefined;
   readonly memoryMb: number | undefined;
   readonly memoryMaxMb: number | undefined;
-  readonly retry: {
-    readonly maxAttempts?: number;
-    readonly initialMs?: number;
-    readonly coefficient?: number;
-    readonly maxMs?: number;
-    readonly nonRetryableCodes?: readonly string[];
-  };
+  readonly retry: Partial<RetryPolicy>;
   readonly cancelGraceMs: number | undefined;
   run(
     input: StandardSchemaV1.InferOutput<In>,
@@ -118,10 +120,11 @@ export function defineHandler<
     memoryMb,
     memoryMaxMb,
     retry: definedOnly({
-      maxAttempts: check.number('retry.maxAttempts', options.retry?.maxAttempts, { min: 1, max: 100, whole: true }),
-      initialMs: check.duration('retry.backoff.initial', backoff.initial, 1, dayMs),
-      coefficient: check.number('retry.backoff.coefficient', backoff.coefficient, { min: 1, max: 100, whole: false }),
-      maxMs: check.duration('retry.backoff.max', backoff.max, 1, 7 * dayMs),
+      maxAttempts: check.number('retry.maxAttempts', options.retry?.maxAttempts, attemptsRange),
+      maxLosses: check.number('retry.maxLosses', options.retry?.maxLosses, lossesRange),
+      initialMs: check.duration('retry.backoff.initial', backoff.initial, delayRange.min, delayRange.max),
+      coefficient: check.number('retry.backoff.coefficient', backoff.coefficient, coefficientRange),
+      maxMs: check.duration('retry.backoff.max', backoff.max, delayRange.min, delayRange.max),
       nonRetryableCodes: check.codes('retry.nonRetryable', options.retry?.nonRetryable),
     }),
     cancelGraceMs: check.duration('cancelGrace', options.cancelGrace, 0, 600_000),
@@ -137,12 +140,6 @@ type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
 function definedOnly<T extends object>(fields: T): Defined<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
-}
-
-interface NumberRange {
-  readonly min: number;
-  readonly max: number;
-  readonly whole: boolean;
 }
 
 function checker(handler: string) {
@@ -187,11 +184,8 @@ function checker(handler: string) {
       });
       return value;
     },
-    number(field: string, value: number | undefined, range: NumberRange): number | undefined {
-      if (value === undefined) return undefined;
-      const { min, max, whole } = range;
-      const inRange = value >= min && value <= max && (!whole || Number.isInteger(value));
-      that(inRange, field, value, `a ${whole ? 'whole number' : 'number'} of ${min} to ${max}`);
+    number(field: string, value: number | undefined, range: Range): number | undefined {
+      if (value !== undefined) that(isInRange(value, range), field, value, range.text);
       return value;
     },
   };

@@ -102,6 +102,22 @@ describe('gap', () => {
     expect(tookMs).toBeLessThan(runAgainMaxMs);
   });
 
+  it('handler that may begin once running, its node dies', async () => {
+    const { workers, troupe } = await gap.apart('workers');
+    const retry = { maxAttempts: 1, maxLosses: 0 };
+    const jobId = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, 'k', { retry });
+    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1, 10_000);
+    await workers.kill();
+    await gap.cluster.restartNode(workers);
+    writeFileSync(gap.gate, '');
+    const job = await gap.endsOnce(troupe, jobId, 'FAILED');
+    expect(job).toMatchObject({ attempt: 1, failures: 0, losses: 1, failure: { reason: 'NODE_LOST' } });
+    // What is submitted after it runs on the same node: nothing of the first is on its way any more.
+    const after = await gap.submit(troupe, 'test.work', { ...work, ledger: gap.ledger }, 'k2');
+    await gap.endsOnce(troupe, after, 'SUCCEEDED');
+    expect(gap.starts(jobId)).toBe(1);
+  });
+
   it('handler ended, outcome not reported', async () => {
     const { workers, troupe, view } = await gap.apart('workers');
     const jobId = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, 'k');

@@ -14,6 +14,7 @@ beforeAll(async () => {
   client = edge.client();
   const named = (name: string, more: object): unknown => edge.manifests.set(name, { ...manifest, name, ...more });
   named('test.picky', { retry: { nonRetryableCodes: ['OF_HANDLER'] } });
+  named('test.once', { retry: { maxLosses: 0 } });
   named('test.pulses', { heartbeatTimeoutMs: 5_000 });
   named('test.silent', { heartbeatTimeoutMs: 0 });
 });
@@ -30,6 +31,22 @@ describe('codes that are not retried', () => {
     codesOf(
       (await client.submit(handler, 1, { queue, ...(nonRetryableCodes && { retry: { nonRetryableCodes } }) })).jobId,
     );
+
+  it('takes how many attempts may be lost from the job, else the handler, else the queue', async () => {
+    await client.queues.create('losses', { retry: { maxLosses: 3 } });
+    const lossesOf = async (handler: string, maxLosses?: number) => {
+      const retry = maxLosses === undefined ? {} : { maxLosses };
+      const { jobId } = await client.submit(handler, 1, { queue: 'losses', retry });
+      return (await client.get(jobId)).retry.maxLosses;
+    };
+    expect(await lossesOf('test.echo')).toBe(3);
+    expect(await lossesOf('test.once')).toBe(0);
+    expect(await lossesOf('test.once', 5)).toBe(5);
+    expect(await lossesOf('test.once', 24)).toBe(24);
+    await expect(lossesOf('test.echo', 25)).rejects.toMatchObject({ violations: [{ field: 'job.retry.max_losses' }] });
+    const reset = await client.queues.update('losses', 1, { retry: { maxLosses: 24 } });
+    expect(reset.settings.retry.maxLosses).toBe(24);
+  });
 
   it('come from the job, else the handler, else the queue; an empty list is one too', async () => {
     const made = await client.queues.create('codes', { retry: { nonRetryableCodes: ['OF_QUEUE', 'ENOENT'] } });

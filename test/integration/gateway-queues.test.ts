@@ -18,7 +18,13 @@ describe('queues', () => {
   it('makes, shows, lists and changes them, one change at a time', async () => {
     const made = await client.queues.create('thumbs', { executionTimeoutMs: 1_000, retry: { maxAttempts: 1 } });
     expect(made).toMatchObject({ name: 'thumbs', version: 1, settings: { executionTimeoutMs: 1_000 } });
-    expect(made.settings.retry).toEqual({ maxAttempts: 1, initialMs: 1_000, coefficient: 2, maxMs: 60_000 });
+    expect(made.settings.retry).toEqual({
+      maxAttempts: 1,
+      initialMs: 1_000,
+      coefficient: 2,
+      maxMs: 60_000,
+      maxLosses: 24,
+    });
     await expect(client.queues.create('thumbs')).rejects.toMatchObject({
       code: 'QUEUE_EXISTS',
       status: 'ALREADY_EXISTS',
@@ -40,13 +46,17 @@ describe('queues', () => {
 
   it('refuses bad settings by their names', async () => {
     await expect(
-      client.queues.create('bad name', { executionTimeoutMs: 0, retry: { maxAttempts: 101, initialMs: 5, maxMs: 1 } }),
+      client.queues.create('bad name', {
+        executionTimeoutMs: 0,
+        retry: { maxAttempts: 101, maxLosses: 25, initialMs: 5, maxMs: 1 },
+      }),
     ).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       violations: [
         { field: 'name' },
         { field: 'settings.execution_timeout' },
         { field: 'settings.retry.max_attempts' },
+        { field: 'settings.retry.max_losses' },
         { field: 'settings.retry.max_delay' },
       ],
     });

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { JobInfo, TroupeClient } from '../../src/client/index.ts';
+import type { JobOptions, JobInfo, TroupeClient } from '../../src/client/index.ts';
 import { startCluster } from './cluster.ts';
 import type { TestCluster, TestNode } from './cluster.ts';
 import { subscribeDurable } from './cluster-events.ts';
@@ -69,8 +69,14 @@ export class GapCluster {
     return { gateway, shards, workers, troupe, view: this.#store() };
   }
 
-  async submit(troupe: TroupeClient, handler: string, input: unknown, key: string): Promise<string> {
-    const { jobId } = await troupe.submit(handler, input, { idempotencyKey: key });
+  async submit(
+    troupe: TroupeClient,
+    handler: string,
+    input: unknown,
+    key: string,
+    more: JobOptions = {},
+  ): Promise<string> {
+    const { jobId } = await troupe.submit(handler, input, { idempotencyKey: key, ...more });
     this.history.accepted(jobId, key);
     return jobId;
   }

@@ -56,6 +56,12 @@ describe('defineHandler', () => {
     expect(wrong({ retry: { maxAttempts: 0 } })).toThrow(/retry\.maxAttempts: 0/);
     expect(wrong({ retry: { backoff: { initial: 'soon' } } })).toThrow(/retry\.backoff\.initial/);
     expect(wrong({ retry: { backoff: { coefficient: 0.5 } } })).toThrow(/retry\.backoff\.coefficient/);
+    // Not more than the contract takes, or what was accepted once could not be submitted again.
+    expect(wrong({ retry: { backoff: { coefficient: 10.1 } } })).toThrow(
+      /retry\.backoff\.coefficient: 10\.1 .* 1 to 10/,
+    );
+    expect(wrong({ retry: { backoff: { max: '25h' } } })).toThrow(/retry\.backoff\.max: "25h" is not valid/);
+    expect(wrong({ retry: { maxLosses: 25 } })).toThrow(/retry\.maxLosses: 25 .* 0 to 24/);
     expect(wrong({ retry: { nonRetryable: 'ENOENT' } })).toThrow(
       /retry\.nonRetryable: "ENOENT" .* a list of at most 32/,
     );

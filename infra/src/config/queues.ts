@@ -24,6 +24,7 @@ const numberOrNone = (range: Range) =>
 
 const retry = z.strictObject({
   maxAttempts: number(bounds.attemptsRange).optional(),
+  maxLosses: number(bounds.lossesRange).optional(),
   initialDelay: duration(bounds.delayRange).optional(),
   coefficient: number(bounds.coefficientRange).optional(),
   maxDelay: duration(bounds.delayRange).optional(),

@@ -4,6 +4,7 @@ import type {
   CancelItem,
   CheckpointItem,
   ClaimItem,
+  ClaimResult,
   CompleteItem,
   EraseItem,
   GetItem,
@@ -25,6 +26,7 @@ import { isTerminal } from '../../domain/job.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
 import type { QueueClosing } from '../../domain/queue.ts';
 import { endsByMs } from '../../domain/record-life.ts';
+import { isStartedOnce } from '../../domain/retry-policy.ts';
 import type { JobCommand } from '../../domain/transitions.ts';
 import type { BatchReply, Slot } from './batch-reply.ts';
 import { closeQueue } from './close-verb.ts';
@@ -147,10 +149,20 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   }
   const { readyAtMs } = entry.current;
   const token = `${String(core.epoch)}.${String(entry.current.attempt + 1)}`;
+  const command = { kind: 'claim', node: item.node, token } as const;
   // The WORK message is acknowledged only when the claim is durable: a crash before that leads to a redelivery.
-  const decision = core.grant(entry, { kind: 'claim', node: item.node, token }, () => {
+  const acknowledge = (): void => {
     if (ackTo !== undefined) core.services.publisher.acknowledge(ackTo);
-  });
+  };
+  const isPatient = isStartedOnce(entry.current.spec.retry);
+  // A grant that is forgotten would be given again, to another node: where no code may begin twice, none begins before.
+  const decision = isPatient
+    ? core.decide(entry, command, (record) => {
+        acknowledge();
+        // Meanwhile it may have been taken for lost.
+        slot.ok(entry.current.run?.token === token ? grantOf(record, token) : { kind: 'drop' });
+      })
+    : core.grant(entry, command, acknowledge);
   if (decision.kind === 'refused') {
     // While the store still says QUEUED, this message may be the last that knows of the job: a crash now, and without it
     // nobody would run the job. It goes back until what was decided is durable.
@@ -160,7 +172,11 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   const { record } = decision;
   entry.heardMs = core.context.clock.monotonicMs();
   core.services.metrics.waitSeconds.observe((core.nowMs() - readyAtMs) / 1_000);
-  slot.ok({
+  if (!isPatient) slot.ok(grantOf(record, token));
+}
+
+function grantOf(record: JobRecord, token: string): ClaimResult {
+  return {
     kind: 'granted',
     token,
     attempt: record.attempt,
@@ -170,7 +186,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     suspect: record.convictions > 0,
     ...(record.memoryMb !== undefined && { memoryMb: record.memoryMb }),
     ...(record.checkpoint !== undefined && { checkpoint: record.checkpoint.payload }),
-  });
+  };
 }
 
 function complete(core: ShardCore, item: CompleteItem, slot: Slot<AnyResult>): void {

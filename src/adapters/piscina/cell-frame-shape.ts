@@ -50,6 +50,7 @@ const manifest = z.object({
   retry: z
     .object({
       maxAttempts: amount.exactOptional(),
+      maxLosses: amount.exactOptional(),
       initialMs: amount.exactOptional(),
       coefficient: amount.exactOptional(),
       maxMs: amount.exactOptional(),

@@ -20,6 +20,7 @@ interface SettingsFlags {
   readonly maxDepth?: number;
   readonly maxBytes?: number;
   readonly maxAttempts?: number;
+  readonly maxLosses?: number;
   readonly initialDelay?: number;
   readonly coefficient?: number;
   readonly maxDelay?: number;
@@ -47,6 +48,7 @@ function withSettingsFlags(command: Command): Command {
     .option('--max-depth <count>', 'most jobs that wait, 0 for any number', countFlag('max-depth', 0, 100_000_000))
     .option('--max-bytes <count>', 'most bytes of their inputs, 0 for any number', countFlag('max-bytes', 0, 2 ** 50))
     .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
+    .option('--max-losses <count>', 'attempts that may be lost with their node', countFlag('max-losses', 0, 24))
     .option('--initial-delay <duration>', 'before the second attempt', durationFlag('initial-delay'))
     .option('--coefficient <number>', 'growth of the delay, 1 to 10', numberFlag('coefficient'))
     .option('--max-delay <duration>', 'longest delay', durationFlag('max-delay'))
@@ -64,6 +66,7 @@ function withSettingsFlags(command: Command): Command {
 function settingsOf(flags: SettingsFlags): QueueSettingsInput {
   const retry = given({
     maxAttempts: flags.maxAttempts,
+    maxLosses: flags.maxLosses,
     initialMs: flags.initialDelay,
     coefficient: flags.coefficient,
     maxMs: flags.maxDelay,

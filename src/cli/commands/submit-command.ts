@@ -155,6 +155,7 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
       durationFlag('payload-retention'),
     )
     .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
+    .option('--max-losses <count>', 'attempts that may be lost with their node', countFlag('max-losses', 0, 24))
     .option('--non-retryable-code <code>', 'error code that is never retried, or none; may be repeated', codesFlag)
     .option('--wait', 'stay until it has ended; the exit code tells how')
     .option('--watch', 'the same, and show how it fares')

@@ -40,6 +40,7 @@ const anyDurationOrNone = number((value) => (isNone(value) ? 0 : durationMs(valu
 const retrySchema = z
   .strictObject({
     maxAttempts: numberIn(ranges.attemptsRange).optional(),
+    maxLosses: numberIn(ranges.lossesRange).optional(),
     initialDelay: durationIn(ranges.delayRange).optional(),
     coefficient: numberIn(ranges.coefficientRange).optional(),
     maxDelay: durationIn(ranges.delayRange).optional(),
@@ -110,6 +111,7 @@ function toSettings(read: z.infer<typeof settingsSchema>): QueueSettingsInput {
       retry &&
       given({
         maxAttempts: retry.maxAttempts,
+        maxLosses: retry.maxLosses,
         initialMs: retry.initialDelay,
         coefficient: retry.coefficient,
         maxMs: retry.maxDelay,

@@ -24,6 +24,8 @@ export interface JobScript {
   readonly killRate: number;
   /** Bytes of the output. */
   readonly outputBytes: number;
+  /** It may begin once and never again, whatever happens to its node. */
+  readonly once: boolean;
 }
 
 /** What the output says of itself, for the check of who recorded it. */
@@ -71,7 +73,10 @@ export class Executions {
     this.#byRun.set(runId, execution);
     const ofJob = this.#byJob.get(jobId);
     if (ofJob === undefined) this.#byJob.set(jobId, [execution]);
-    else ofJob.push(execution);
+    else {
+      ofJob.push(execution);
+      if (scriptOf(request).once) this.#world.violation(3, `${runId} began again on ${host}: its job may begin once`);
+    }
   }
 
   ended(runId: string, how: NonNullable<Execution['how']>): void {

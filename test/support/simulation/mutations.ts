@@ -192,6 +192,17 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       },
     })),
   },
+  'a job that may begin once is handed out again when it was lost': {
+    breaks: [3],
+    within: 10,
+    change: onSubmits((item) => withMaxLosses(item, undefined)),
+  },
+  'a job that may begin once begins before that is on record': {
+    breaks: [3],
+    within: 60,
+    // Lost for good at its first loss, as before; but its claim is answered at once, as that of any job.
+    change: onSubmits((item) => withMaxLosses(item, -1)),
+  },
   'a token is not checked': {
     breaks: [3],
     within: 100,
@@ -444,6 +455,12 @@ function onHandler(change: (handler: ShardHandler, cluster: Cluster, ports: Node
       serveShard: (shard, handler) => router.serveShard(shard, change(handler, cluster, ports)),
     };
   };
+}
+
+function withMaxLosses(item: SubmitItem, maxLosses: number | undefined): SubmitItem {
+  const { maxLosses: asked, ...retry } = item.spec.retry;
+  if (asked === undefined) return item;
+  return { ...item, spec: { ...item.spec, retry: { ...retry, ...(maxLosses !== undefined && { maxLosses }) } } };
 }
 
 function onSubmits(change: (item: SubmitItem) => SubmitItem): Change {

@@ -84,6 +84,7 @@ export class SimClients {
       rejectRate: this.#random() < 0.1 ? 0.5 : 0,
       killRate: this.#random() < 0.06 ? 0.6 : 0,
       outputBytes: this.#random() < 0.1 ? largeBytes : 0,
+      once: this.#count % 8 === 0,
     };
     const hasKey = this.#random() < 0.5;
     const key = hasKey ? `key-${String(this.#count)}` : `none-${String(this.#count)}`;
@@ -101,7 +102,7 @@ export class SimClients {
       queue: '',
       input: { kind: 'json', json: JSON.stringify(filled) },
       idempotencyKey,
-      retry: { maxAttempts: 3, initialMs: 300, maxMs: 2_000 },
+      retry: { maxAttempts: 3, initialMs: 300, maxMs: 2_000, ...(script.once && { maxAttempts: 1, maxLosses: 0 }) },
       executionTimeoutMs: 4_000,
       ...(this.#random() < 0.15 && { runAtMs: nowMs + Math.floor(this.#random() * 8_000) }),
       ...(this.#random() < 0.08 && { queueTimeoutMs: 2_000 + Math.floor(this.#random() * 8_000) }),

@@ -138,6 +138,7 @@ export class SimOperators {
       rejectRate: 0,
       killRate: 0,
       outputBytes: 0,
+      once: false,
     };
     return {
       handler: this.#parts.handler,

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FailureCause, JobRecord, JobSpec } from '../../../src/domain/job.ts';
 import { isTerminal, jobStates, trailMax } from '../../../src/domain/job.ts';
-import { retryDelayMs } from '../../../src/domain/retry-policy.ts';
+import { maxLossesDefault, retryDelayMs } from '../../../src/domain/retry-policy.ts';
 import { edgeOf, edges } from '../../../src/domain/state-machine.ts';
 import type { JobCommand } from '../../../src/domain/transitions.ts';
-import { convictionsMax, decide, lossesMax, nextDeadline } from '../../../src/domain/transitions.ts';
+import { convictionsMax, decide, nextDeadline } from '../../../src/domain/transitions.ts';
 import type { Blame } from '../../../src/domain/transitions.ts';
 import { testRecord, testSpec } from '../../support/jobs.ts';
 
@@ -53,7 +53,13 @@ const step = fc.record({
   afterMs: fc.integer({ min: -5_000, max: 120_000 }),
   random: fc.double({ min: 0, max: 0.999, noNaN: true }),
 });
+const mostLosses = ({ spec: { retry } }: JobRecord): number => retry.maxLosses ?? maxLossesDefault;
+const retry = fc.option(fc.integer({ min: 0, max: 3 })).map((maxLosses) => ({
+  ...testSpec().retry,
+  ...(maxLosses !== null && { maxLosses }),
+}));
 const spec = fc.record({
+  retry,
   runAtMs: fc.option(fc.integer({ min: start - 10, max: start + 90_000 }), { nil: undefined }),
   totalTimeoutMs: fc.option(fc.integer({ min: 1, max: 300_000 }), { nil: undefined }),
   queueTimeoutMs: fc.option(fc.integer({ min: 1, max: 60_000 }), { nil: undefined }),
@@ -95,7 +101,9 @@ describe('any sequence of commands', () => {
           expect(next.run === undefined).toBe(next.state !== 'RUNNING' && next.state !== 'CANCELLING');
           expect(next.finishedAtMs === undefined).toBe(!isTerminal(next.state));
           expect(next.failures).toBeLessThanOrEqual(next.spec.retry.maxAttempts);
-          expect(next.blamedLosses ?? 0).toBeLessThanOrEqual(lossesMax);
+          expect(next.blamedLosses ?? 0).toBeLessThanOrEqual(maxLossesDefault + 1);
+          if (given.kind === 'lose' && next.spec.retry.maxLosses !== undefined)
+            expect(isTerminal(next.state) || next.losses <= mostLosses(next)).toBe(true);
           record = next;
         }
       }),
@@ -312,15 +320,15 @@ describe('decisions', () => {
       const token = `t${String(record.attempt)}`;
       record = apply(record, claim(token), by === 'lose' ? { kind: 'lose', token, blame } : { kind: 'stopped', token });
     };
-    for (let i = 0; i < 3 * lossesMax; i += 1) lost('none', 'stopped');
-    expect(record).toMatchObject({ state: 'QUEUED', losses: 3 * lossesMax });
-    for (let i = 1; i < lossesMax; i += 1) lost('unknown', 'lose');
-    expect(record).toMatchObject({ state: 'QUEUED', blamedLosses: lossesMax - 1 });
+    for (let i = 0; i < 75; i += 1) lost('none', 'stopped');
+    expect(record).toMatchObject({ state: 'QUEUED', losses: 75 });
+    for (let i = 0; i < maxLossesDefault; i += 1) lost('unknown', 'lose');
+    expect(record).toMatchObject({ state: 'QUEUED', blamedLosses: maxLossesDefault });
     lost('unknown', 'lose');
     expect(record).toMatchObject({
       state: 'FAILED',
-      losses: 4 * lossesMax,
-      failure: { reason: 'NODE_LOST', message: `lost with its node ${String(lossesMax)} times` },
+      losses: 100,
+      failure: { reason: 'NODE_LOST', message: 'lost with its node or process; 100 attempts were lost' },
     });
   });
 
@@ -335,6 +343,48 @@ describe('decisions', () => {
       record = apply(record, claim(`t${String(i)}`), { kind: 'lose', token: `t${String(i)}`, blame: 'convicted' });
     }
     expect(record).toMatchObject({ state: 'FAILED', failure: { reason: 'POISON' }, convictions: convictionsMax });
+  });
+
+  it.each([
+    ['lost with its node', { kind: 'lose', token: 'a', blame: 'none' }],
+    ['lost in a process that died', { kind: 'lose', token: 'a', blame: 'suspect' }],
+    ['the one that brought its process down', { kind: 'lose', token: 'a', blame: 'convicted' }],
+    ['cut off by a drain', { kind: 'stopped', token: 'a' }],
+  ] as const)('fails a job with max_losses 0 whose attempt was %s', (_, loss) => {
+    const once = { retry: { ...testSpec().retry, maxLosses: 0 } };
+    const running = apply(testRecord(once), claim('a'));
+    expect(apply(running, loss)).toMatchObject({ state: 'FAILED', losses: 1, failure: { reason: 'NODE_LOST' } });
+    // What never began may begin.
+    const back = apply(running, { kind: 'return', token: 'a' });
+    expect(back).toMatchObject({ state: 'QUEUED', losses: 0 });
+    expect(apply(back, claim('b'), { ...loss, token: 'b' })).toMatchObject({ state: 'FAILED', attempt: 2 });
+    // Without the option all of this is as it was, for records from before as well.
+    expect(isTerminal(apply(apply(testRecord(), claim('a')), loss).state)).toBe(false);
+  });
+
+  it('lets as many attempts be lost as max_losses says, and 24 by default', () => {
+    for (const maxLosses of [0, 1, 5, undefined]) {
+      const most = maxLosses ?? 24;
+      let record = testRecord({ retry: { ...testSpec().retry, ...(maxLosses !== undefined && { maxLosses }) } });
+      for (let lost = 0; lost < most; lost += 1) {
+        record = apply(record, claim('a'), { kind: 'lose', token: 'a', blame: 'unknown' });
+        expect(record).toMatchObject({ state: 'QUEUED', losses: lost + 1 });
+      }
+      record = apply(record, claim('a'), { kind: 'lose', token: 'a', blame: 'unknown' });
+      expect(record).toMatchObject({ state: 'FAILED', losses: most + 1, failure: { reason: 'NODE_LOST' } });
+    }
+  });
+
+  it('repeats no attempt for memory that may begin once, but as a retry', () => {
+    const oom: JobCommand = { kind: 'fail', token: 'a', failure, retryable: true, nextMemoryMb: 1_024 };
+    const of = (maxAttempts: number): JobRecord => {
+      const retry = { ...testSpec().retry, maxAttempts, maxLosses: 0 };
+      return apply(testRecord({ retry }), claim('a'), oom);
+    };
+    expect(of(1)).toMatchObject({ state: 'FAILED', failures: 1 });
+    expect(of(2)).toMatchObject({ state: 'RETRYING', failures: 1, memoryMb: 1_024 });
+    const free = apply(testRecord(), claim('a'), oom);
+    expect(free).toMatchObject({ state: 'RETRYING', failures: 0, oomRetries: 1, memoryMb: 1_024 });
   });
 
   it('keeps the newest checkpoint of the newest attempt that saved one', () => {

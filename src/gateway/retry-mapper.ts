@@ -1,0 +1,37 @@
+/** Retry policies of jobs and queues between the contract and the inside. */
+import type { JobRequest } from '../application/job-request.ts';
+import type { Init } from '../contract/codec.ts';
+import { noCodes } from '../contract/job-codes.ts';
+import type * as wire from '../contract/messages.ts';
+import { durationMs, toTime } from '../contract/time.ts';
+import type { RetryPolicy } from '../domain/job.ts';
+import { maxLossesDefault } from '../domain/retry-policy.ts';
+
+export function fromRetry(retry: wire.RetryPolicy | null | undefined): JobRequest['retry'] {
+  if (!retry) return undefined;
+  return {
+    maxAttempts: retry.maxAttempts ?? undefined,
+    initialMs: durationMs(retry.initialDelay),
+    coefficient: retry.coefficient ?? undefined,
+    maxMs: durationMs(retry.maxDelay),
+    nonRetryableCodes: fromCodes(retry.nonRetryableCodes),
+    maxLosses: retry.maxLosses ?? undefined,
+  };
+}
+
+/** A list cannot be absent in the contract: empty is that, and `-` alone is the empty list. */
+function fromCodes(codes: readonly string[]): readonly string[] | undefined {
+  if (codes.length === 0) return undefined;
+  return codes.length === 1 && codes[0] === noCodes ? [] : codes;
+}
+
+export function toRetry(retry: RetryPolicy): Init<wire.RetryPolicy> {
+  return {
+    maxAttempts: retry.maxAttempts,
+    initialDelay: toTime(retry.initialMs),
+    coefficient: retry.coefficient,
+    maxDelay: toTime(retry.maxMs),
+    nonRetryableCodes: retry.nonRetryableCodes,
+    maxLosses: retry.maxLosses ?? maxLossesDefault,
+  };
+}
