@@ -15,16 +15,20 @@ export function isNonRetryable({ nonRetryableCodes = [] }: RetryPolicy, { code, 
 }
 
 /**
- * Whether an attempt that was lost is the last. A job that says how many it may lose means each. By default it is a bound, not a
- * policy: what ended in order (a drain, a deploy, an eviction that leaves time to hand back) counts nothing, however often;
- * `blamed` are the others, of which the job may have been the reason.
+ * How a job ends whose attempt was lost, if that one was its last. A job that says how many it may lose means each. By
+ * default it is a bound, not a policy: what ended in order (a drain, a deploy, an eviction that leaves time to hand back)
+ * counts nothing, however often; `blamed` are the others, of which the job may have been the reason.
  */
-export function isLastLoss(
+export function lastLoss(
   { maxLosses = maxLossesDefault }: RetryPolicy,
   { losses, blamed }: { readonly losses: number; readonly blamed: number },
   by: 'stopped' | 'lose',
-): boolean {
-  return maxLosses < maxLossesDefault ? losses > maxLosses : by === 'lose' && blamed > maxLosses;
+): Failure | undefined {
+  const isLast = maxLosses < maxLossesDefault ? losses > maxLosses : by === 'lose' && blamed > maxLosses;
+  if (!isLast) return undefined;
+  const how = by === 'stopped' ? 'stopped by a drain of its node' : 'lost with its node or process';
+  const message = losses === 1 ? `its attempt was ${how}` : `${how}; ${String(losses)} attempts were lost`;
+  return { reason: 'NODE_LOST', message };
 }
 
 /** What was begun and lost may not begin again: nothing may begin that is not on record. */

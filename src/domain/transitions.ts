@@ -11,7 +11,7 @@ import { isTerminal, trailMax } from './job.ts';
 import type { JobId } from './job-id.ts';
 import { withLog } from './job-log.ts';
 import { oomRetriesMax } from './memory-class.ts';
-import { isLastLoss, isNonRetryable, isStartedOnce, retryDelayMs } from './retry-policy.ts';
+import { lastLoss, isNonRetryable, isStartedOnce, retryDelayMs } from './retry-policy.ts';
 import { payloadsKeptMs } from './payload-life.ts';
 import { endsByMs } from './record-life.ts';
 import type { CommandKind } from './state-machine.ts';
@@ -224,20 +224,13 @@ function lose(
     const failure: Failure = { reason: 'POISON', message: `brought its process down ${String(convictions)} times` };
     return move(record, { by: 'lose', to: 'FAILED', nowMs }, { ...counts, convictions, failure });
   }
-  if (isLastLoss(record.spec.retry, { losses, blamed }, by)) {
-    const failure: Failure = { reason: 'NODE_LOST', message: lostText(losses, by) };
-    return move(record, { by, to: 'FAILED', nowMs }, { ...counts, convictions, failure });
-  }
+  const failure = lastLoss(record.spec.retry, { losses, blamed }, by);
+  if (failure !== undefined) return move(record, { by, to: 'FAILED', nowMs }, { ...counts, convictions, failure });
   if (blame === 'convicted') {
     const readyAtMs = nowMs + retryDelayMs(record.spec.retry, convictions, random);
     return move(record, { by: 'lose', to: 'RETRYING', nowMs }, { ...counts, convictions, readyAtMs });
   }
   return move(record, { by, to: 'QUEUED', nowMs }, { ...counts, convictions, readyAtMs: nowMs });
-}
-
-function lostText(losses: number, by: 'stopped' | 'lose'): string {
-  const how = by === 'stopped' ? 'stopped by a drain of its node' : 'lost with its node or process';
-  return losses === 1 ? `its attempt was ${how}` : `${how}; ${String(losses)} attempts were lost`;
 }
 
 /** As if it had never been claimed, but for the number of the attempt, which never decreases. */
