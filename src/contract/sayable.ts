@@ -5,6 +5,7 @@
  */
 import type protobuf from 'protobufjs';
 import type { FieldViolation } from '../domain/errors.ts';
+import { ownValue } from '../domain/own-value.ts';
 
 /** Adds what is wrong with a value at a path. */
 type Check = (value: unknown, path: string, violations: FieldViolation[]) => void;
@@ -107,7 +108,7 @@ function messageCheck(type: protobuf.Type, made: Map<string, Check>): Check {
     }
     const lead = path === '' ? '' : `${path}.`;
     for (const { name, said, check: checkField } of fields) {
-      const held = (value as Readonly<Record<string, unknown>>)[name];
+      const held = ownValue(value as Readonly<Record<string, unknown>>, name);
       if (held === null || held === undefined) continue;
       if (violations.length >= violationsMax) return;
       checkField(held, lead + said, violations);
@@ -127,7 +128,7 @@ function fieldCheck(field: protobuf.Field, made: Map<string, Check>): Check {
 }
 
 function valueCheck({ resolvedType, type }: protobuf.Field, made: Map<string, Check>): Check {
-  if (resolvedType === null) return checkOfScalar[type] ?? (() => undefined);
+  if (resolvedType === null) return ownValue(checkOfScalar, type) ?? (() => undefined);
   if ('fieldsArray' in resolvedType) return lazyCheck(resolvedType, made);
   // A word that has no number. Numbers that are not known here may be known to the gateway.
   return rule('is none that the contract knows', Number.isInteger);

@@ -15,6 +15,7 @@ import { invariant } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { bucketOf, jobIdParts } from '../../../src/domain/job-id.ts';
+import { goneAtMs } from '../../../src/domain/record-life.ts';
 
 export interface StoredRow {
   readonly record: JobRecord;
@@ -126,8 +127,8 @@ export class StoreData {
     for (const record of group.records) {
       const present = partition.rows.get(record.id)?.record;
       if (present !== undefined) before.set(record.id, present);
-      const { createdAtMs, queueNo } = jobIdParts(record.id);
-      partition.rows.set(record.id, { record, queueNo, expiresAtMs: createdAtMs + record.spec.retentionMs });
+      const { queueNo } = jobIdParts(record.id);
+      partition.rows.set(record.id, { record, queueNo, expiresAtMs: goneAtMs(record) });
     }
     for (const listener of this.#listeners) listener(group, before);
   }
