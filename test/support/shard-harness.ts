@@ -82,7 +82,13 @@ export const harnessBacklogMax = 300;
 export const harnessOutboxMax = outboxMaxFor(harnessBacklogMax);
 export const harnessUndurableMax = 400;
 
-export async function createShardHarness(options: { readonly seed?: number } = {}): Promise<ShardHarness> {
+export interface ShardHarnessOptions {
+  readonly seed?: number;
+  /** Facts that JetStream may still lose and that are remembered whole. Default: as many as in a real shard. */
+  readonly unsyncedMax?: number;
+}
+
+export async function createShardHarness(options: ShardHarnessOptions = {}): Promise<ShardHarness> {
   const kit = createTestKit(options.seed === undefined ? {} : { seed: options.seed });
   const path = join(tmpdir(), `troupe-shard-${randomUUID()}.db`);
   const store = await openSqliteStore({ path, clock: kit.clock, log: silentLog, telemetry: kit.telemetry });
@@ -180,6 +186,7 @@ export async function createShardHarness(options: { readonly seed?: number } = {
       },
       limits: {
         ...defaultShardLimits,
+        ...(options.unsyncedMax !== undefined && { unsyncedMax: options.unsyncedMax }),
         recentMax: 50,
         backlogMax: harnessBacklogMax,
         outboxMax: harnessOutboxMax,

@@ -93,7 +93,10 @@ export class Dispatcher {
     });
     this.#stopListening = [
       services.publisher.onDoubt(() => {
-        if (!this.#outbox.tellAgain()) this.#mustReload = true;
+        if (this.#outbox.tellAgain()) return;
+        // What is new must not go before what was lost: nothing goes any more, and the next tick starts the shard again.
+        this.#mustReload = true;
+        this.#outbox.stop();
       }),
       services.publisher.onStreamsReplaced(() => {
         this.#areStreamsNew = true;

@@ -37,7 +37,7 @@ async function startShard(
   const waiting = new Set<Batch>();
   let handingOver = false;
   const stopServing = services.server.serveShard(shard, handlerOf(context, waiting));
-  const stopListening = listen(services, context);
+  const stopListening = listen(services, core, context);
   context.setTimer('tick', tickMs, { kind: 'tick' });
   tellTaken(core, Math.round(context.clock.monotonicMs() - beganMs));
 
@@ -74,8 +74,8 @@ async function startShard(
         case 'deadline':
           core.deadlinesDue();
           break;
-        case 'flow-rule':
-          core.dispatcher.gates.ruleChanged(message.tenant, message.queue);
+        case 'flow-rules':
+          core.dispatcher.gates.applyRules();
           break;
         case 'hand-over':
           handingOver = true;
@@ -100,8 +100,16 @@ function tellTaken({ context, shard, epoch, table }: ShardCore, tookMs: number):
 }
 
 /** To what changes outside of the shard. */
-function listen({ flowRules }: ShardServices, { self }: ActorContext<ShardMessage>): () => void {
-  return flowRules.onChange((tenant, queue) => self.tell({ kind: 'flow-rule', tenant, queue }));
+function listen(
+  { flowRules }: ShardServices,
+  { dispatcher }: ShardCore,
+  { self }: ActorContext<ShardMessage>,
+): () => void {
+  return flowRules.onChange((tenant, queue) => {
+    dispatcher.gates.noteRule(tenant, queue);
+    // A full mailbox takes no message: the next tick looks as well.
+    self.tell({ kind: 'flow-rules' });
+  });
 }
 
 function unavailable(shard: number): TroupeError {

@@ -32,6 +32,8 @@ export interface ShardGatesParts {
 export class ShardGates {
   readonly #parts: ShardGatesParts;
   readonly #gates = new Map<QueueBook, QueueGate>();
+  /** Queues whose rule was not looked at since it came: at most one entry each. */
+  readonly #rulesToRead = new Map<string, { readonly tenant: string; readonly queue: string }>();
   #armedMs = Infinity;
   #armAsked = false;
   /** Questions to homes of limits. */
@@ -82,8 +84,17 @@ export class ShardGates {
     return gate.mayStart(entry) ? 'yes' : 'held';
   }
 
-  /** A rule was read, or has changed. */
-  ruleChanged(tenant: string, queue: string): void {
+  /** A rule was read, or has changed; `applyRules` looks at it, in the actor's own time. */
+  noteRule(tenant: string, queue: string): void {
+    this.#rulesToRead.set(`${tenant}/${queue}`, { tenant, queue });
+  }
+
+  applyRules(): void {
+    for (const { tenant, queue } of this.#rulesToRead.values()) this.#applyRule(tenant, queue);
+    this.#rulesToRead.clear();
+  }
+
+  #applyRule(tenant: string, queue: string): void {
     const book = this.#parts.table.queues.get(tenant, queue);
     if (book === undefined) return;
     const rule = this.#parts.services.flowRules.ruleOf(tenant, queue);
@@ -102,6 +113,7 @@ export class ShardGates {
   }
 
   tick(): void {
+    this.applyRules();
     for (const [book, gate] of this.#gates) {
       gate.tick();
       if (gate.isIdle) this.#gates.delete(book);

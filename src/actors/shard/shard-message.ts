@@ -20,6 +20,6 @@ export type ShardMessage =
   | { readonly kind: 'continue'; readonly run: () => void }
   | { readonly kind: 'tick' }
   | { readonly kind: 'deadline' }
-  | { readonly kind: 'flow-rule'; readonly tenant: string; readonly queue: string }
+  | { readonly kind: 'flow-rules' }
   /** Graceful hand-over: stop taking, flush, publish what can be published within the grace, then stop. */
   | { readonly kind: 'hand-over'; readonly done: () => void };
