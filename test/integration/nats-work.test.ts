@@ -255,7 +255,7 @@ describe('work source', () => {
     await expect(pull(bus, 1, 30_000)).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
     bus.publisher.acknowledge('$JS.ACK.CRASH_WORK.acme=thumbs=2.1.1.1.1.0');
     await nats.restart();
-    await eventually(() => bus.health().connected);
+    await eventually(() => bus.health().publishing);
     const ids = await publish(bus, 3);
     expect(idsOf(await pull(bus, 3, 5_000))).toEqual(ids);
   });

@@ -159,7 +159,11 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     shardClient: new NatsShardClient(requester, names),
     shardServer: new NatsShardServer(link, names, limits.requestsInProgress),
     differences: () => topology.differences,
-    health: () => ({ connected: link.connected, ...(link.server !== undefined && { server: link.server }) }),
+    health: () => ({
+      connected: link.connected,
+      publishing: guard.isSure,
+      ...(link.server !== undefined && { server: link.server }),
+    }),
     requestNode: (nodeId, verb, payload, timeoutMs) => nodeLink.request(nodeId, verb, payload, timeoutMs),
     serveNode: (nodeId, handler, face) => nodeLink.serve(nodeId, handler, face),
     close: async () => {

@@ -145,5 +145,7 @@ export interface LiveFeed {
 
 export interface BusHealth {
   readonly connected: boolean;
+  /** The streams were looked at since the link is up: until then nothing is published. */
+  readonly publishing: boolean;
   readonly server?: string;
 }

@@ -177,7 +177,7 @@ export class BusClient {
         onChange: () => () => undefined,
       },
       differences: () => [],
-      health: () => ({ connected: link.connected }),
+      health: () => ({ connected: link.connected, publishing: link.connected }),
       requestNode: async (nodeId, verb, payload) => {
         link.assertConnected();
         link.send(() => {
