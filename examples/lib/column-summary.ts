@@ -1,10 +1,11 @@
 /** What is known of one column after all its values went by, in memory that does not grow with the rows. */
+import { kindOf, type ValueKind } from './value-kind.ts';
 
 /** Distinct values counted exactly; later ones are only known to exist. */
 const distinctMax = 10_000;
 const countedMaxChars = 200;
 
-export type ColumnType = 'empty' | 'integer' | 'number' | 'boolean' | 'date' | 'text';
+export type ColumnType = ValueKind | 'empty';
 
 export interface ColumnReport {
   readonly name: string;
@@ -23,11 +24,6 @@ export interface ColumnReport {
   readonly distinctIsBounded: boolean;
   readonly top: readonly { readonly value: string; readonly count: number }[];
 }
-
-const integerPattern = /^[+-]?\d{1,15}$/;
-const numberPattern = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-const booleanPattern = /^(true|false|yes|no)$/i;
-const datePattern = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
 
 export class ColumnSummary {
   readonly #name: string;
@@ -106,11 +102,4 @@ export class ColumnSummary {
     if (date > 0) return 'date';
     return number > 0 ? 'number' : 'integer';
   }
-}
-
-function kindOf(value: string): Exclude<ColumnType, 'empty'> {
-  if (integerPattern.test(value)) return 'integer';
-  if (numberPattern.test(value)) return 'number';
-  if (booleanPattern.test(value)) return 'boolean';
-  return datePattern.test(value) ? 'date' : 'text';
 }

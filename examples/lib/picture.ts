@@ -2,13 +2,14 @@
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { reject } from 'troupe/handlers';
-import { exifOrientation } from './exif.ts';
+import { jpegHeader, pngHeader, type PictureHeader } from './picture-header.ts';
 import { upright, type Raster } from './raster.ts';
 
 export type PictureFormat = 'jpeg' | 'png';
 
 const jpegQuality = 82;
-const maxMegapixels = 100;
+/** A JPEG takes about 45 MiB a megapixel while it is decoded, 9 of them of the heap, of which a thread has 512 MiB. */
+const maxMegapixels = 40;
 
 export function formatOf(bytes: Uint8Array): PictureFormat | undefined {
   const starts = (...magic: number[]): boolean => magic.every((byte, index) => bytes[index] === byte);
@@ -21,22 +22,37 @@ export function formatOf(bytes: Uint8Array): PictureFormat | undefined {
 export function decodePicture(bytes: Uint8Array): Raster & { readonly format: PictureFormat } {
   const format = formatOf(bytes);
   if (format === undefined) throw reject('neither a JPEG nor a PNG', { code: 'NOT_AN_IMAGE' });
-  if (format === 'png') refuseLargePng(bytes);
+  const header = format === 'png' ? pngHeader(bytes) : jpegHeader(bytes);
+  if (header !== undefined) refuseClaim(header, bytes.byteLength);
+  const decoded = decode(format, bytes.subarray(0, header?.length));
+  return { ...upright(decoded, header?.orientation ?? 1), format };
+}
+
+function decode(format: PictureFormat, bytes: Uint8Array): Raster {
   try {
     if (format === 'png') {
       const { width, height, data } = PNG.sync.read(Buffer.from(bytes));
-      return { width, height, data, format };
+      return { width, height, data };
     }
-    const decoded = jpeg.decode(bytes, {
+    return jpeg.decode(bytes, {
       useTArray: true,
       formatAsRGBA: true,
       maxResolutionInMP: maxMegapixels,
       maxMemoryUsageInMB: 2_048,
     });
-    return { ...upright(decoded, exifOrientation(bytes)), format };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw reject(`the ${format} cannot be decoded: ${why}`, { code: 'IMAGE_BROKEN', cause });
+  }
+}
+
+/** A small file may claim any size: that is looked at before anything is allocated. */
+function refuseClaim({ width, height, leastBytes }: PictureHeader, bytes: number): void {
+  if (width * height > maxMegapixels * 1e6) {
+    throw reject(`more than ${maxMegapixels} megapixels`, { code: 'IMAGE_TOO_LARGE' });
+  }
+  if (width * height === 0 || leastBytes > bytes) {
+    throw reject(`${width} x ${height} pixels cannot be in ${bytes} bytes`, { code: 'IMAGE_BROKEN' });
   }
 }
 
@@ -46,14 +62,4 @@ export function encodePicture(raster: Raster, format: PictureFormat): Uint8Array
   const png = new PNG({ width: image.width, height: image.height });
   png.data = image.data;
   return PNG.sync.write(png);
-}
-
-/** A small file may claim any size; its header says so before anything is allocated. */
-function refuseLargePng(bytes: Uint8Array): void {
-  if (bytes.byteLength < 24) return;
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const megapixels = (header.getUint32(16) * header.getUint32(20)) / 1e6;
-  if (megapixels > maxMegapixels) {
-    throw reject(`more than ${maxMegapixels} megapixels`, { code: 'IMAGE_TOO_LARGE' });
-  }
 }

@@ -3,6 +3,7 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { crc32 } from 'node:zlib';
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -93,6 +94,64 @@ describe('image.thumbnail', () => {
     expect([at(8, 4) < 30, at(8, 28) > 225]).toEqual([true, true]); // 6: turned clockwise, so left is on top
   });
 
+  it('finds how the camera was held behind fill bytes, and in a PNG', async () => {
+    const data = new Uint8Array(32 * 16 * 4).fill(255);
+    for (let y = 0; y < 16; y += 1) data.fill(0, y * 32 * 4, (y * 32 + 16) * 4); // left half black
+    for (let at = 3; at < data.length; at += 4) data[at] = 255;
+    const turned = withOrientation(jpeg.encode({ width: 32, height: 16, data }, 95).data, 6);
+    const filled = new Uint8Array([0xff, 0xd8, 0xff, 0xff, 0xff, ...turned.subarray(2)]);
+    expect(jpeg.decode(await bytesOf('image.thumbnail', filled))).toMatchObject({ width: 16, height: 32 });
+    const png = new PNG({ width: 32, height: 16 });
+    png.data.set(data);
+    const upright = PNG.sync.read(Buffer.from(await bytesOf('image.thumbnail', withExifChunk(PNG.sync.write(png), 6))));
+    expect([upright.width, upright.height]).toEqual([16, 32]);
+    expect([upright.data[(4 * 16 + 8) * 4], upright.data[(28 * 16 + 8) * 4]]).toEqual([0, 255]);
+  });
+
+  it('takes no notice of what follows the end of a picture', async () => {
+    const png = PNG.sync.write(new PNG({ width: 3, height: 2 }));
+    expect(await bytesOf('image.thumbnail', new Uint8Array([...png, 10]))).toEqual(
+      await bytesOf('image.thumbnail', new Uint8Array(png)),
+    );
+    const { data } = jpeg.encode({ width: 8, height: 8, data: new Uint8Array(256).fill(255) }, 95);
+    expect(await bytesOf('image.thumbnail', new Uint8Array([...data, 10]))).toEqual(
+      await bytesOf('image.thumbnail', new Uint8Array(data)),
+    );
+  });
+
+  it('rejects for good, before it takes memory for it, a size that a picture cannot have', async () => {
+    const broken = (size: string, bytes: number) => ({
+      reason: 'HANDLER_REJECTED',
+      code: 'IMAGE_BROKEN',
+      message: `${size} pixels cannot be in ${bytes} bytes`,
+      retryable: false,
+    });
+    expect(await failureOf('image.thumbnail', frameOnly(6_000, 6_000))).toMatchObject(broken('6000 x 6000', 23));
+    expect(await failureOf('image.thumbnail', frameOnly(0, 6_000))).toMatchObject(broken('0 x 6000', 23));
+    expect(await failureOf('image.thumbnail', frameOnly(9_000, 9_000))).toMatchObject({
+      code: 'IMAGE_TOO_LARGE',
+      message: 'more than 40 megapixels',
+      retryable: false,
+    });
+    for (const [width, height] of [
+      [0, 5],
+      [5, 0],
+      [6_000, 6_000],
+    ] as const) {
+      const png = new Uint8Array(PNG.sync.write(new PNG({ width: 1, height: 1 })));
+      new DataView(png.buffer, png.byteOffset).setUint32(16, width);
+      new DataView(png.buffer, png.byteOffset).setUint32(20, height);
+      expect(await failureOf('image.thumbnail', png)).toMatchObject(broken(`${width} x ${height}`, png.byteLength));
+    }
+  });
+
+  it('takes the plainest picture of its size', async () => {
+    const png = new PNG({ width: 2_000, height: 2_000 });
+    const plain = new Uint8Array(PNG.sync.write(png, { colorType: 0, deflateLevel: 9 }));
+    const small = PNG.sync.read(Buffer.from(await bytesOf('image.thumbnail', plain)));
+    expect([small.width, small.height]).toEqual([256, 256]);
+  });
+
   it('rejects for good what is no picture, a broken one, and a file that is not there', async () => {
     expect(await failureOf('image.thumbnail', new Uint8Array(100))).toMatchObject({
       reason: 'HANDLER_REJECTED',
@@ -156,6 +215,17 @@ describe('csv.summarize', () => {
       stddev: 2,
       top: expect.arrayContaining([{ value: '4', count: 3 }]) as unknown,
     });
+  });
+
+  it('keeps as text what is not the same as a number, and what is in no calendar', async () => {
+    const text = 'article,id,day,price\n888E010010,1970670598291982290,2027-13-45,12.50\n12E5,17,2027-02-28,1.5E-05\n';
+    const { columns } = await jsonOf('csv.summarize', new TextEncoder().encode(text));
+    expect(columns).toMatchObject([
+      { type: 'text', min: '12E5', max: '888E010010', mean: null },
+      { type: 'text', min: '17', max: '1970670598291982290', mean: null },
+      { type: 'text', min: '2027-02-28', max: '2027-13-45' },
+      { type: 'number', min: 1.5e-5, max: 12.5 },
+    ]);
   });
 
   it('streams a large file in bounded memory, and reports progress', { timeout: 60_000 }, async () => {
@@ -223,9 +293,29 @@ function meanLight(rgba: Uint8Array): number {
   return sum / rgba.length;
 }
 
-/** The same JPEG with an EXIF segment that holds nothing but the orientation. */
+/** EXIF data that holds nothing but the orientation. */
+function exifOf(orientation: number): readonly number[] {
+  return [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0];
+}
+
 function withOrientation(bytes: Uint8Array, orientation: number): Uint8Array {
-  const tiff = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0];
-  const exif = [0x45, 0x78, 0x69, 0x66, 0, 0, ...tiff];
+  const exif = [0x45, 0x78, 0x69, 0x66, 0, 0, ...exifOf(orientation)];
   return new Uint8Array([0xff, 0xd8, 0xff, 0xe1, 0, exif.length + 2, ...exif, ...bytes.subarray(2)]);
+}
+
+/** The same PNG with a chunk `eXIf` behind its header, which is 33 bytes with the signature. */
+function withExifChunk(png: Uint8Array, orientation: number): Uint8Array {
+  const chunk = Buffer.from([...Buffer.from('eXIf'), ...exifOf(orientation)]);
+  const frame = Buffer.alloc(8);
+  frame.writeUInt32BE(chunk.byteLength - 4);
+  frame.writeUInt32BE(crc32(chunk), 4);
+  const [length, sum] = [frame.subarray(0, 4), frame.subarray(4)];
+  return new Uint8Array(Buffer.concat([png.subarray(0, 33), length, chunk, sum, png.subarray(33)]));
+}
+
+/** A JPEG of 23 bytes: the header of a frame, and nothing in it. */
+function frameOnly(width: number, height: number): Uint8Array {
+  const [h, w] = [height, width].map((edge) => [edge >> 8, edge & 0xff]);
+  const components = [1, 2, 3].flatMap((id) => [id, 0x11, 0]);
+  return new Uint8Array([0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, ...(h ?? []), ...(w ?? []), 3, ...components, 0xff, 0xd9]);
 }
