@@ -4,6 +4,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { InputValidator, SchemaViolation } from '../application/ports/input-validator.ts';
 import type { Logger } from '../application/ports/runtime.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
+import { edgeSchema } from './edge-schema.ts';
 
 /** Violations that one answer names; an array of a million wrong items needs no million lines. */
 const violationsMax = 50;
@@ -24,7 +25,7 @@ export function createInputValidator(log: Logger): InputValidator {
         ...{ allErrors: true, strict: false, validateFormats: false, logger: false },
         code: { process: stoppingEarly },
       });
-      return { validate: ajv.compile(schema) };
+      return { validate: ajv.compile(edgeSchema(schema) as object) };
     } catch (error) {
       log.warn(
         { err: error, handler: manifest.name, version: manifest.version },
@@ -41,9 +42,15 @@ export function createInputValidator(log: Logger): InputValidator {
       const entry = compiled.get(schema) ?? compile(manifest, schema);
       compiled.set(schema, entry);
       if (!entry.validate || entry.validate(input)) return [];
-      return (entry.validate.errors ?? []).slice(0, violationsMax).map(toViolation);
+      const errors = entry.validate.errors ?? [];
+      return errors.some(isAmbiguous) ? [] : errors.slice(0, violationsMax).map(toViolation);
     },
   };
+}
+
+/** Some libraries look over members of this name, and some do not: what is wrong with one is for the handler to say. */
+function isAmbiguous({ instancePath, params }: ErrorObject): boolean {
+  return instancePath.includes('/__proto__') || Object.values(params as object).includes('__proto__');
 }
 
 /**

@@ -3,6 +3,7 @@ import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/sp
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import type { AnyHandler } from './definition.ts';
 import { inputKindOf, jsonPartOf } from './schema.ts';
+import { zodOptions } from './zod-schema.ts';
 
 export function manifestOf(handler: AnyHandler): HandlerManifest {
   const inputSchema = jsonSchemaOf(jsonPartOf(handler.input));
@@ -21,14 +22,14 @@ export function manifestOf(handler: AnyHandler): HandlerManifest {
 }
 
 /**
- * By Standard JSON Schema, which zod 4 implements. Undefined when the library does not speak it, or the schema cannot
- * be said in JSON Schema (transforms, custom checks): then only the thread validates.
+ * By Standard JSON Schema, which zod 4 implements; less than it says where the schema takes more. Undefined when the
+ * library does not speak it, or the schema cannot be said in JSON Schema (custom checks): then only the thread validates.
  */
 function jsonSchemaOf(schema: StandardSchemaV1 | undefined): Readonly<Record<string, unknown>> | undefined {
   if (schema === undefined) return undefined;
   const standard: StandardSchemaV1['~standard'] & Partial<StandardJSONSchemaV1['~standard']> = schema['~standard'];
   try {
-    return standard.jsonSchema?.input({ target: 'draft-2020-12' });
+    return standard.jsonSchema?.input({ target: 'draft-2020-12', libraryOptions: zodOptions });
   } catch {
     return undefined;
   }

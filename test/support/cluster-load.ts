@@ -51,11 +51,12 @@ export function startLoad(options: LoadOptions): Load {
 
   async function submitOne(n: number): Promise<void> {
     const key = `job-${n}`;
+    // Once: the same key must come with the same content, times included.
+    const draft = options.draft(n);
     const endMs = performance.now() + (options.patienceMs ?? usualPatienceMs);
     for (let turn = n; ; turn += 1) {
       const client = clients[turn % clients.length] as TroupeClient;
       try {
-        const draft = options.draft(n);
         const { jobId } = await client.submit(draft.handler, draft.input, {
           ...draft,
           idempotencyKey: key,
