@@ -105,7 +105,7 @@ describe('what is shown', () => {
     const cell = (await client.cluster.tree({ node: row.node })).actors.find(({ kind }) => kind === 'cell');
     expect(cell?.cell).toMatchObject({ pid: row.run?.cellPid, threads: 2, leaked: 0 });
     const shown = await troupe('ps', '--once', '--node', row.node);
-    expect(shown.out).toMatch(new RegExp(`run:${jobId}#1 +running .*test.hold +thread \\d+ +50% +waits at the gate`));
+    expect(shown.out).toMatch(new RegExp(`run:${jobId}#1 +running .*50% +test\\.hold +waits at the gate +thread \\d+`));
     const tree = await troupe('tree');
     expect(tree.out).toMatch(/^north +running/m);
     expect(tree.out).toMatch(new RegExp(`├─ run:${jobId}#1 +running|└─ run:${jobId}#1 +running`));
