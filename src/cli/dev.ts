@@ -77,7 +77,11 @@ async function runNode(options: DevOptions, { troupe, services, stop, say }: Sta
   try {
     await untilReady(troupe, stop);
     if (!stop.aborted) banner(say, { troupe, services });
+    // The banner has said so once.
+    let wasReady = true;
     troupe.onReadiness(({ ready, reasons }) => {
+      if (ready === wasReady) return;
+      wasReady = ready;
       say(ready ? 'troupe is ready again' : `troupe is not ready: ${reasons.join('; ')}`);
     });
     if (services.nats !== undefined)
