@@ -132,15 +132,22 @@ describe('a NATS client that knows nothing', () => {
   it('gets progress', async () => {
     const gate = join(cluster.dir, 'progress.gate');
     const notes: unknown[] = [];
+    // Each message is JSON for whoever reads it so, whatever else jobs say.
     live.connection.subscribe(`${cluster.root}.progress.>`, {
       callback: (_error, message) => void notes.push(message.json()),
     });
+    let news = 0;
+    live.connection.subscribe(`${cluster.root}.logs.>`, { callback: () => void (news += 1) });
     await live.connection.flush();
+    const { jobId: talker } = await troupe.submit('test.talks', { lines: 3, gate });
+    await cluster.waitFor('news of lines', () => news > 0, 5_000);
     const { jobId } = await troupe.submit('test.hold', { gate, ledger: join(cluster.dir, 'progress.ledger') });
     await cluster.waitFor('a note', () => notes.length > 0, 5_000);
     expect(notes[0]).toMatchObject({ jobId, attempt: 1, fraction: 0.5, note: 'waits at the gate' });
     writeFileSync(gate, '');
     await troupe.wait(jobId);
+    await troupe.wait(talker);
+    expect(notes.every((note) => (note as { readonly jobId: string }).jobId === jobId)).toBe(true);
   });
 });
 

@@ -103,12 +103,13 @@ const publishedBy: Record<NatsRole, readonly string[]> = {
     workSubjects,
     ...acknowledgements,
     `${root}.progress.*.*.*`,
+    `${root}.logs.*.*.*`,
     `$KV.${root}_config.handler.>`,
   ],
 };
 
 const heardBy: Record<NatsRole, readonly string[]> = {
-  gateway: [`${root}.events.*.*.*.*`, `${root}.progress.*.*.*`],
+  gateway: [`${root}.events.*.*.*.*`, `${root}.progress.*.*.*`, `${root}.logs.*.*.*`],
   shards: [`${root}.shard.*.*`],
   workers: [],
 };

@@ -6,9 +6,6 @@ import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
 import { wellFormedJson } from './well-formed-json.ts';
 
-/** On the subject of progress, and unlike any note. */
-const logNews = '';
-
 type Listener = Parameters<LiveFeed['watchJob']>[1];
 
 export class NatsLiveFeed implements LiveFeed {
@@ -25,10 +22,10 @@ export class NatsLiveFeed implements LiveFeed {
   }
 
   publishLogNews(tenant: string, queue: string, jobId: JobId): void {
-    this.#link.trySend(this.#names.progressSubject(tenant, queue, jobId), logNews);
+    this.#link.trySend(this.#names.logSubject(tenant, queue, jobId), '');
   }
 
-  /** The client renews both subscriptions after a reconnect. */
+  /** The client renews its subscriptions after a reconnect. */
   watchJob(job: Parameters<LiveFeed['watchJob']>[0], listener: Listener): () => void {
     const { connection } = this.#link;
     const events = connection.subscribe(this.#names.eventSubject(job.tenant, job.queue, '*', job.jobId), {
@@ -39,14 +36,19 @@ export class NatsLiveFeed implements LiveFeed {
     });
     const progress = connection.subscribe(this.#names.progressSubject(job.tenant, job.queue, job.jobId), {
       callback: (error, message) => {
-        if (error === null && message.data.length === 0) listener({ kind: 'log' });
         const note = error === null ? readNote(message) : undefined;
         if (note !== undefined) listener({ kind: 'progress', progress: note });
+      },
+    });
+    const logs = connection.subscribe(this.#names.logSubject(job.tenant, job.queue, job.jobId), {
+      callback: (error) => {
+        if (error === null) listener({ kind: 'log' });
       },
     });
     return () => {
       events.unsubscribe();
       progress.unsubscribe();
+      logs.unsubscribe();
     };
   }
 }

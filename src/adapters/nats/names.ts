@@ -24,6 +24,8 @@ export interface NatsNames {
   /** As the stream keeps it. */
   keptEventSubject(tenant: string, queue: string, event: string): string;
   progressSubject(tenant: string, queue: string, jobId: string): string;
+  /** An empty message there says that the job has said more. */
+  logSubject(tenant: string, queue: string, jobId: string): string;
   shardSubject(shard: number, verb: string): string;
   nodeSubject(nodeId: string, verb: string): string;
 }
@@ -44,6 +46,7 @@ export function natsNames(root: string): NatsNames {
     eventSubject: (tenant, queue, event, jobId) => `${root}.events.${tenant}.${queue}.${event}.${jobId}`,
     keptEventSubject: (tenant, queue, event) => `${root}.events.${tenant}.${queue}.${event}`,
     progressSubject: (tenant, queue, jobId) => `${root}.progress.${tenant}.${queue}.${jobId}`,
+    logSubject: (tenant, queue, jobId) => `${root}.logs.${tenant}.${queue}.${jobId}`,
     shardSubject: (shard, verb) => `${root}.shard.${shard}.${verb}`,
     nodeSubject: (nodeId, verb) => `${root}.node.${escapeToken(nodeId)}.${verb}`,
   };
