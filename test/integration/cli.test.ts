@@ -396,7 +396,13 @@ describe('troupe list and queues', () => {
     });
     const job = await submitted('--queue', 'pictures', '--non-retryable-code', 'none');
     const shown = documents((await troupe(['get', job, '--json'])).out);
-    expect(shown[0]?.['retry']).toEqual({ maxAttempts: 7, initialMs: 1_000, coefficient: 2, maxMs: 60_000 });
+    expect(shown[0]?.['retry']).toEqual({
+      maxAttempts: 7,
+      maxLosses: 24,
+      initialMs: 1_000,
+      coefficient: 2,
+      maxMs: 60_000,
+    });
     const pulsing = await troupe(['queues', 'update', 'pictures', '--heartbeat-timeout', '30s', '--json']);
     expect(documents(pulsing.out)[0]).toMatchObject({ settings: { heartbeatTimeoutMs: 30_000 } });
     const args = ['queues', 'update', 'pictures', '--retention', '1d', '--if-version', '1'];
