@@ -2,10 +2,10 @@
  * The cluster of a soak: nodes behind a proxy each to NATS (and to Cassandra), on a disk that can be filled if this
  * machine allows it. Everything a fault does to it is a verb here; what a fault leaves behind, `mend` puts right.
  */
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -69,7 +69,6 @@ export async function startWorld({ store, nodes: count }: SoakOptions): Promise<
   const cluster = await startCluster();
   const nodes: SoakNode[] = [];
   for (let index = 1; index <= count; index += 1) nodes.push(await startPlace(cluster, `n${String(index)}`, cassandra));
-  const storeDir = join(cluster.broker.storeDir, 'jetstream');
   return {
     cluster,
     nodes,
@@ -83,18 +82,13 @@ export async function startWorld({ store, nodes: count }: SoakOptions): Promise<
       signalPid(place.node.pid, 'SIGUSR2');
     },
     async copyBroker() {
-      const copy = await mkdtemp(join(tmpdir(), 'troupe-broker-'));
-      cluster.freezeNats();
-      await cp(storeDir, copy, { recursive: true });
-      cluster.thawNats();
+      const copy = join(await mkdtemp(join(tmpdir(), 'troupe-broker-')), 'store');
+      await cluster.broker.copyStore(copy);
       return copy;
     },
     async powerCut(copy) {
-      await cluster.killNats();
-      await rm(storeDir, { recursive: true, force: true });
-      await cp(copy, storeDir, { recursive: true });
-      await rm(copy, { recursive: true, force: true });
-      await cluster.restartNats();
+      await cluster.broker.restart({ store: copy });
+      await rm(dirname(copy), { recursive: true, force: true });
     },
     async purgeWork() {
       const connection = await connect({ servers: cluster.broker.url });
@@ -136,7 +130,6 @@ async function startPlace(cluster: TestCluster, name: string, cassandra: OwnStor
 async function startStore(): Promise<OwnStore> {
   const install = await provisionCassandra({ cacheDir: cassandraCacheDir(), log: silentLog });
   const dataDir = await mkdtemp(join(tmpdir(), 'troupe-soak-cassandra-'));
-  await mkdir(dataDir, { recursive: true });
   const [nativePort, storagePort] = [await freePort(), await freePort()];
   const boot = (): Promise<CassandraProcess> =>
     startCassandra({ install, dataDir, nativePort, storagePort, heapMb: 1_024 });
