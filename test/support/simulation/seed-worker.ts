@@ -3,6 +3,9 @@ import { parentPort } from 'node:worker_threads';
 import type { SeedAnswer } from './seed-pool.ts';
 import { simulate } from './simulation.ts';
 
+// Thousands of refusals a seed are made and caught: a failed seed is run again, with stacks.
+Error.stackTraceLimit = 0;
+
 parentPort?.on('message', (seed: number) => {
   void simulate(seed).then(({ violations, runs, jobs, virtualMs, settledMs }) => {
     const heapBytes = process.memoryUsage().heapUsed;
