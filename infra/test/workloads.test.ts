@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { EnvironmentError, parseEnvironment } from '../src/config/environment.ts';
 import { cellRssMaxMb, leastPodMemoryMb } from '../src/config/worker-memory.ts';
+import { workersObjects } from '../src/objects/workers.ts';
 import { kubernetesInput } from './support/kubernetes-environments.ts';
+import { allPods } from './support/objects.ts';
 import staging from '../environments/staging.ts';
 
 const base = kubernetesInput(staging);
@@ -41,6 +44,17 @@ describe('the workloads of an environment are refused, by the path, for', () => 
       'workers[0].threadMemoryMaxMb: is at least',
     ],
     ['a name that leaves no room for that of the pod', withClass({ name: 'a'.repeat(25) }), 'workers[0].name: '],
+    [
+      'a secret of Troupe for its handlers',
+      withClass({ env: { TROUPE_TOKEN: 'x' } }),
+      'workers[0].env.TROUPE_TOKEN: is not given',
+    ],
+    ['a prefix, which has no value', withClass({ env: { 'APP_*': 'x' } }), 'workers[0].env.APP_*: must be a name'],
+    [
+      'more variables than handlers may be given',
+      withClass({ env: Object.fromEntries(Array.from({ length: 65 }, (_, at) => [`N${at}`, ''])) }),
+      'workers[0].env: at most 64 variables',
+    ],
     ['a drain that the node would refuse', withClass({ drainSeconds: 3_601 }), 'workers[0].drainSeconds: '],
     [
       'blue-green on CPU',
@@ -85,6 +99,24 @@ describe('the workloads of an environment are refused, by the path, for', () => 
     ],
   ])('%s', (_, changes, problem) => {
     expect(problems(changes)).toEqual([expect.stringContaining(problem)]);
+  });
+});
+
+describe('what handlers of a class see', () => {
+  it('is named to the node, and is in its pods as it was written', () => {
+    const env = { MODEL_URL: 'http://models', PRICE: '$(PATH) costs $5, $$' };
+    const input = { ...base, ...withClass({ env }) };
+    const environment = parseEnvironment('a test', input);
+    if (environment.kind !== 'kubernetes') throw new Error('not an environment of Kubernetes');
+    const objects = workersObjects(environment);
+    const file = objects.find(({ kind }) => kind === 'ConfigMap')?.data?.['troupe.config.yaml'] ?? '';
+    expect(parse(file)).toMatchObject({ handlers: { env: ['MODEL_URL', 'PRICE'] } });
+    const [{ container } = { container: undefined }] = allPods(objects);
+    // Kubernetes makes `$` of `$$`, and then looks for no name.
+    expect(container?.env?.filter(({ value }) => value !== undefined)).toEqual([
+      { name: 'MODEL_URL', value: 'http://models' },
+      { name: 'PRICE', value: '$$(PATH) costs $$5, $$$$' },
+    ]);
   });
 });
 

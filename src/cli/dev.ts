@@ -13,7 +13,7 @@ import type { BackingServices } from '../compose/backing-services.ts';
 import { startProcess } from '../compose/process.ts';
 import type { TroupeProcess } from '../compose/process.ts';
 import { atMost, unlessStopped } from '../compose/start-steps.ts';
-import { cacheFolder, readEnvironment } from '../config/index.ts';
+import { cacheFolder, handlerVariables, readEnvironment } from '../config/index.ts';
 import type { Config } from '../config/index.ts';
 import { defaultAddress } from './command-context.ts';
 import { healNats } from './dev/heal-nats.ts';
@@ -51,11 +51,15 @@ async function runCluster(options: DevOptions, log: Logger, stop: AbortSignal): 
     options.terminal.err(`${line}\n`);
   };
   const backing = { cacheDir: cacheFolder(readEnvironment()), log, say };
+  const variables = handlerVariables(config, readEnvironment());
   const services = await unlessStopped(stop, startBackingServices(config, backing));
   let isStarted = false;
   try {
     const { onStep } = options;
-    const troupe = await startProcess(services.config, packageVersion(), { stop, ...(onStep && { onStep }) });
+    const troupe = await startProcess(services.config, packageVersion(), {
+      ...{ stop, handlerVariables: variables },
+      ...(onStep && { onStep }),
+    });
     isStarted = true;
     return await runNode(options, { troupe, services, stop, say });
   } finally {

@@ -9,6 +9,7 @@ export interface ProcessFlags {
   readonly config?: string;
   readonly store?: string;
   readonly handlers?: readonly string[];
+  readonly handlerEnv?: readonly string[];
   readonly host?: string;
   readonly port?: string;
   readonly httpPort?: string;
@@ -39,6 +40,11 @@ export function addStoreFlags(command: Command): Command {
 export function addProcessFlags(command: Command): Command {
   return addStoreFlags(command)
     .option('--handlers <dir>', 'folder with your handlers; reloaded when they change; may be repeated', collect)
+    .option(
+      '--handler-env <name>',
+      'variable that handlers see, or APP_* for all of a prefix; may be repeated',
+      collect,
+    )
     .option('--port <number>', 'gRPC port (50051; 0: any free one)')
     .option('--host <address>', 'gRPC address (127.0.0.1)')
     .option('--http-port <number>', 'port of /healthz, /readyz, /metrics (8080)')
@@ -60,6 +66,7 @@ function flagValues(flags: ProcessFlags): Readonly<Record<string, unknown>> {
   const named = {
     'store.kind': flags.store,
     'workers.handlerDirs': flags.handlers,
+    'handlers.env': flags.handlerEnv,
     'gateway.host': flags.host,
     'gateway.port': flags.port,
     'http.port': flags.httpPort,

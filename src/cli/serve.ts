@@ -6,6 +6,7 @@
 import { createLogger } from '../adapters/telemetry/logger.ts';
 import { startProcess } from '../compose/process.ts';
 import type { StartStep } from '../compose/start-steps.ts';
+import { handlerVariables, readEnvironment } from '../config/index.ts';
 import type { Config } from '../config/index.ts';
 import { exitCodes } from './exit-code.ts';
 import { aborted, liveAndDie } from './node-life.ts';
@@ -23,7 +24,10 @@ export function runServe({ config, terminal, onStep }: ServeOptions): Promise<nu
   const { level, pretty } = config.log;
   const log = createLogger({ level, pretty });
   return liveAndDie({ log, terminal }, async (stop) => {
-    const troupe = await startProcess(config, packageVersion(), { stop, ...(onStep && { onStep }) });
+    const troupe = await startProcess(config, packageVersion(), {
+      ...{ stop, handlerVariables: handlerVariables(config, readEnvironment()) },
+      ...(onStep && { onStep }),
+    });
     const { nodeId, gatewayPort, scalerPort, httpPort, threads, handlers } = troupe;
     const ports = { gatewayPort, scalerPort, httpPort };
     log.info({ event: 'process.started', nodeId, ...ports, threads, handlers }, 'process started');

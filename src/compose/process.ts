@@ -72,14 +72,14 @@ export async function startProcess(
 ): Promise<TroupeProcess> {
   const opened = new Opened(options);
   try {
-    return await unlessStopped(options.stop, start(config, version, opened));
+    return await unlessStopped(options.stop, start(config, version, opened, options));
   } catch (error) {
     await opened.abandon();
     throw error;
   }
 }
 
-async function start(config: Config, version: string, opened: Opened): Promise<TroupeProcess> {
+async function start(config: Config, version: string, opened: Opened, options: StartOptions): Promise<TroupeProcess> {
   const identity = nodeIdentity(config, Date.now());
   const runtime = createRuntime(config, identity.nodeId);
   const { clock, random, log, telemetry } = runtime;
@@ -94,7 +94,7 @@ async function start(config: Config, version: string, opened: Opened): Promise<T
   opened.push(() => system.terminate(terminateMs));
 
   const threads = config.workers.threads === 0 ? availableParallelism() : config.workers.threads;
-  const pool = config.roles.includes('workers') ? createPool(config, runtime, threads) : undefined;
+  const pool = config.roles.includes('workers') ? createPool(config, runtime, { ...options, threads }) : undefined;
   if (pool !== undefined) opened.push(() => pool.stop(0));
   const node = {
     ...identity,
@@ -234,12 +234,19 @@ function connectBus(
   });
 }
 
-function createPool(config: Config, { clock, log, telemetry }: ProcessRuntime, threads: number): RunPool {
+function createPool(
+  config: Config,
+  { clock, log, telemetry }: ProcessRuntime,
+  { threads, handlerVariables }: StartOptions & { readonly threads: number },
+): RunPool {
+  const { values: handlerEnv, missing } = handlerVariables ?? { values: new Map<string, string>(), missing: [] };
+  if (missing.length > 0)
+    log.warn({ event: 'handlers.env.missing', variables: missing }, 'handlers.env names variables that are not set');
   const { handlerDirs, lookaheadMs, cancelGraceMs, cells } = config.workers;
   const { memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax } = config.workers;
   return createCellPool({
     ...{ handlerDirs, threads, lookaheadMs, cancelGraceMs, cells },
-    ...{ memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax },
+    ...{ memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax, handlerEnv },
     ...{ clock, log, telemetry },
   });
 }

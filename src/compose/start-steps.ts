@@ -3,12 +3,16 @@
  * was opened by then is closed, the last first, for `closeMaxMs` at most; what is still open then ends with the process.
  */
 
+import type { HandlerVariables } from '../domain/handler-variables.ts';
+
 export const startSteps = ['store', 'bus', 'actors', 'workers', 'queues', 'gateway', 'scaler', 'probes'] as const;
 export type StartStep = (typeof startSteps)[number];
 
 export interface StartOptions {
   /** Aborted: stop starting. */
   readonly stop?: AbortSignal;
+  /** What handlers see in `process.env`, and what they were meant to see. Absent: nothing. */
+  readonly handlerVariables?: HandlerVariables;
   /** For tests: called as each step begins, and may throw in its place. */
   readonly onStep?: (step: StartStep) => void;
 }

@@ -4,6 +4,7 @@ export type { ConfigProblem } from './config-error.ts';
 export { findConfigFile } from './config-file.ts';
 export { cacheFolder } from './cache-folder.ts';
 export { devPreset, migratePreset } from './command-presets.ts';
+export { handlerVariables } from './handlers-section.ts';
 export { readEnvironment } from './environment.ts';
 export type { Environment } from './environment.ts';
 export { operatorTokenPattern } from './edge-sections.ts';

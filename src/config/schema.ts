@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { natsSection, storeSection } from './backing-sections.ts';
 import { gatewaySection, httpSection } from './edge-sections.ts';
+import { handlersSection } from './handlers-section.ts';
 import { kubernetesSection } from './kubernetes-section.ts';
 import { logSection, shardsSection, shutdownSection, workersSection } from './node-sections.ts';
 import { scalerSection } from './scaler-section.ts';
@@ -40,6 +41,7 @@ export const configSchema = z.strictObject({
   scaler: scalerSection.prefault({}),
   shards: shardsSection.prefault({}),
   workers: workersSection.prefault({}),
+  handlers: handlersSection.prefault({}),
   kubernetes: kubernetesSection.prefault({}),
   shutdown: shutdownSection.prefault({}),
   log: logSection.prefault({}),

@@ -1,7 +1,7 @@
 /** `troupe serve`: a process of a cluster from its configuration file, on a NATS that asks for a login and speaks TLS. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,7 +19,12 @@ const mainFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url)
 const endMs = 20_000;
 
 interface Served {
-  readonly lines: { readonly event?: string; readonly gatewayPort?: number; readonly httpPort?: number }[];
+  readonly lines: {
+    readonly event?: string;
+    readonly gatewayPort?: number;
+    readonly httpPort?: number;
+    readonly variables?: readonly string[];
+  }[];
   readonly text: () => string;
   readonly exited: Promise<number | null>;
   readonly child: ChildProcess;
@@ -64,7 +69,7 @@ function settings(nats: object): object {
   };
 }
 
-function serve(name: string, config: object): Served {
+function serve(name: string, config: object, env: Readonly<Record<string, string>> = {}): Served {
   const path = join(folder, `${name}.yaml`);
   writeFileSync(path, stringify(config));
   const child = spawn(
@@ -72,7 +77,7 @@ function serve(name: string, config: object): Served {
     ['--disable-warning=ExperimentalWarning', mainFile, 'serve', '--config', path],
     {
       cwd: folder,
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
@@ -103,8 +108,47 @@ describe('troupe serve', () => {
     expect(await exited, text()).toBe(0);
   });
 
+  it('gives handlers the variables that are listed, and warns once of one that is not set', async () => {
+    const handlers = join(folder, 'own');
+    mkdirSync(handlers);
+    const source = 'run: () => ({ ...process.env }) });';
+    writeFileSync(
+      join(handlers, 'env.job.ts'),
+      `import { defineHandler } from 'troupe/handlers';\nexport default defineHandler({ name: 'reads-env', ${source}`,
+    );
+    const login = { user: 'troupe', passwordPath: join(folder, 'password'), tls: { caPath: certificates.caPath } };
+    const { lines, text, child, exited } = serve(
+      'env',
+      {
+        ...settings(login),
+        nats: { servers: [`127.0.0.1:${natsPort}`], ...login, subjectRoot: 'env' },
+        dataDir: join(folder, 'env-data'),
+        workers: { threads: 1, handlerDirs: [handlers] },
+        handlers: { env: ['API_URL', 'APP_*', 'NOT_THERE'] },
+      },
+      { API_URL: 'http://api', APP_MODE: 'x', APPLE: 'no', TROUPE_LOG_LEVEL: 'info' },
+    );
+    const ready = () => lines.find(({ event }) => event === 'process.started');
+    await eventually(() => ready() !== undefined || child.exitCode !== null, endMs, text);
+    const client = connect({ address: `127.0.0.1:${ready()?.gatewayPort ?? 0}` });
+    const { jobId } = await client.submit('reads-env', {});
+    expect(await client.wait(jobId)).toMatchObject({ output: { API_URL: 'http://api', APP_MODE: 'x' } });
+    expect(Object.keys((await client.get(jobId)).output as object)).toHaveLength(2);
+    client.close();
+    const missing = lines.filter(({ event }) => event === 'handlers.env.missing');
+    expect(missing).toMatchObject([{ variables: ['NOT_THERE'] }]);
+    child.kill('SIGTERM');
+    expect(await exited, text()).toBe(0);
+  });
+
   it.each([
     ['no NATS', () => ({ ...settings({}), nats: {} }), 2, /nats\.servers \(default\): name the NATS to use/],
+    [
+      'a variable that handlers must not have',
+      () => ({ ...settings({}), handlers: { env: ['API_URL', 'NODE_OPTIONS'] } }),
+      2,
+      /handlers\.env\.1 .*"NODE_OPTIONS" is not given to handlers: it changes Node/,
+    ],
     ['half a login', () => settings({ user: 'troupe' }), 2, /nats\.user .*must come together with nats\.passwordPath/],
     [
       'a file that is not there',

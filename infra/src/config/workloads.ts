@@ -1,5 +1,6 @@
 /** What runs Troupe itself on Kubernetes: gateways, shard nodes, classes of workers. */
 import { z } from 'zod';
+import { handlerVariablesMax, problemOfHandlerVariable } from '../../../src/contract/handler-variables.ts';
 import { peer } from './network.ts';
 import { dnsLabel, image, labels, mebibytes, milliCores, port, seconds, wholeCores } from './primitives.ts';
 import { leastPodMemoryMb } from './worker-memory.ts';
@@ -146,6 +147,16 @@ const workerRollout = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const handlerEnv = z
+  .record(z.string(), z.string().max(4_096))
+  .refine((env) => Object.keys(env).length <= handlerVariablesMax, `at most ${handlerVariablesMax} variables`)
+  .superRefine((env, context) => {
+    for (const name of Object.keys(env)) {
+      const problem = name.endsWith('*') ? 'must be a name' : problemOfHandlerVariable(name);
+      if (problem !== undefined) context.addIssue({ code: 'custom', path: [name], message: problem });
+    }
+  });
+
 const workerClassShape = z.strictObject({
   /** Short: the name of its pods is that of a node of Troupe, 63 characters at most. */
   name: dnsLabel.max(24),
@@ -169,7 +180,9 @@ const workerClassShape = z.strictObject({
    */
   podDeletionCost: z.boolean().default(false),
   rollout: workerRollout.default({ kind: 'rolling' }),
-  /** Secrets that its handlers read: each is a folder /secrets/NAME. (Handlers see no environment variables.) */
+  /** What its handlers see in `process.env`, and nothing else. Names no secrets: values are in objects and in the state. */
+  env: handlerEnv.default({}),
+  /** Secrets that its handlers read: each is a folder /secrets/NAME. */
   secrets: z.array(dnsLabel).max(20).default([]),
   /** What its handlers may talk to, beside Troupe's own: nothing that is not here. */
   egress: z

@@ -98,6 +98,7 @@ export function workersSettings(
   { name, graceMs }: { readonly name: string; readonly graceMs: number },
 ): Settings {
   const { handlerDirs, cells, threadMemoryMb, threadMemoryMaxMb = threadMemoryMb } = workers;
+  const names = Object.keys(workers.env);
   return {
     roles: ['workers'],
     ...nodeSettings(environment, 'workers', graceMs),
@@ -109,6 +110,7 @@ export function workersSettings(
       memoryMaxMb: threadMemoryMaxMb,
       cellRssMaxMb: cellRssMaxMb(workers),
     },
+    ...(names.length > 0 && { handlers: { env: names } }),
     ...(workers.podDeletionCost && { kubernetes: { podDeletionCost: true } }),
   };
 }

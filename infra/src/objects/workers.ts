@@ -3,6 +3,7 @@
  * own and counts as a class of its own, those that serve are scaled by demand, and the other is held where it stands by.
  */
 import type { DeploymentSpec } from 'kubernetes-types/apps/v1.d.ts';
+import type { EnvVar } from 'kubernetes-types/core/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { Image } from '../config/primitives.ts';
 import { podMemoryMb } from '../config/worker-memory.ts';
@@ -96,7 +97,7 @@ function lineObjects(environment: KubernetesEnvironment, line: Line): readonly K
       selector,
       fingerprint: fingerprint(settings.data),
       files: [configProjection(name), ...natsProjections('workers'), ...cassandraProjections()],
-      env: [threadsOfLimit, ...(workers.podDeletionCost ? ownPod : [])],
+      env: [threadsOfLimit, ...(workers.podDeletionCost ? ownPod : []), ...handlerVariables(workers)],
       apiToken: workers.podDeletionCost,
       ports: { http: ports.http },
       probes: { startupProbe, livenessProbe, readinessProbe },
@@ -128,6 +129,11 @@ const threadsOfLimit = {
   name: 'TROUPE_WORKERS_THREADS',
   valueFrom: { resourceFieldRef: { containerName: 'troupe', resource: 'limits.cpu', divisor: '1' } },
 };
+
+/** Of a class. Kubernetes reads `$(NAME)` in a value, and `$$` as `$`. */
+function handlerVariables({ env }: WorkerClassConfig): readonly EnvVar[] {
+  return Object.entries(env).map(([name, value]) => ({ name, value: value.replaceAll('$', '$$$$') }));
+}
 
 /** Undefined where an autoscaler decides. */
 function fixedReplicas({ workers: { scaling }, standbyReplicas }: Line): number | undefined {

@@ -10,6 +10,7 @@ import { allPods, variable } from '../support/objects.ts';
 
 interface TroupeSettings {
   readonly roles?: readonly string[];
+  readonly handlers?: { readonly env: readonly string[] };
   readonly shutdown?: { readonly graceMs: number };
   readonly workers?: {
     readonly cells: number;
@@ -81,7 +82,8 @@ describe('every pod', () => {
     const keys = new Map<string, readonly string[]>(
       [...Object.values(secretNames), ...Object.values(natsLoginSecrets)].map(({ name, keys }) => [name, keys]),
     );
-    everyPod(({ spec, container }) => {
+    everyPod((pods, objects) => {
+      const { spec, container } = pods;
       const files = (spec.volumes ?? []).flatMap(({ projected }) => projected?.sources ?? []);
       const used = [
         ...files.flatMap(({ secret }) => (secret?.items ?? []).map(({ key }) => [secret?.name, key] as const)),
@@ -91,8 +93,9 @@ describe('every pod', () => {
       ];
       expect(used.length).toBeGreaterThan(0);
       for (const [name, key] of used) expect(keys.get(name ?? ''), name).toContain(key);
-      // A value that is written into the manifest would be in the state of terraform.
-      expect(container.env?.filter(({ value }) => value !== undefined)).toEqual([]);
+      // A value that is written into the manifest is in the state of terraform: only those that the class writes out for its handlers.
+      const written = container.env?.filter(({ value }) => value !== undefined) ?? [];
+      expect(written.map(({ name }) => name)).toEqual(settingsOf(pods, objects).handlers?.env ?? []);
       expect(container.envFrom).toBeUndefined();
     });
   });

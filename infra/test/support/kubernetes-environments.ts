@@ -92,6 +92,7 @@ const workers = fc
     ),
     egress: fc.constantFrom([], [egress]),
     podDeletionCost: fc.boolean(),
+    env: fc.constantFrom({}, { MODEL_URL: 'http://models/$(HOME)', EMPTY: '' }),
     secrets: fc.constantFrom([], ['model-key']),
     placement,
   })

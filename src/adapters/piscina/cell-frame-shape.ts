@@ -95,6 +95,7 @@ const setup = z.object({
   cancelGraceMs: amount,
   waitMaxMs: amount,
   gatherMs: amount,
+  handlerEnv: z.map(z.string(), z.string()),
   files: z.array(z.string()),
   sources: z.map(z.string(), z.string()),
 });

@@ -18,6 +18,8 @@ export interface CellSetup {
   readonly waitMaxMs: number;
   /** How long starts and successes may wait for company while runs wait for a thread. */
   readonly gatherMs: number;
+  /** What handlers see in `process.env`. */
+  readonly handlerEnv: ReadonlyMap<string, string>;
   /** Files to import, as URLs. */
   readonly files: readonly string[];
   readonly sources: Sources;

@@ -50,6 +50,7 @@ async function setUp(setup: CellSetup): Promise<void> {
   const booted = await bootHandlers({
     files: setup.files,
     sources: setup.sources,
+    env: setup.handlerEnv,
     memoryMb: setup.memory.defaultMb,
     onImporting(url) {
       emit({ kind: 'importing', url });
@@ -62,6 +63,7 @@ async function setUp(setup: CellSetup): Promise<void> {
     threads: setup.threads,
     defaultMb: setup.memory.defaultMb,
     sources: setup.sources,
+    env: setup.handlerEnv,
     handlers: new Map(handlers.map(({ manifest, url }) => [manifest.name, url])),
     onRoom: () => runs?.pump(),
     onNote: (thread, note) => runs?.hear(thread, note),

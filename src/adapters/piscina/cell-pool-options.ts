@@ -25,7 +25,9 @@ export interface CellPoolOptions {
   readonly stuckDrainMaxMs?: number;
   /** Processes the threads are spread over; default 1. */
   readonly cells?: number;
-  /** Environment of the cells; threads get none. Default none. */
+  /** What handlers see in `process.env`; default nothing. */
+  readonly handlerEnv?: ReadonlyMap<string, string>;
+  /** Environment of the cells, which threads do not see. Default none. */
   readonly env?: Readonly<Record<string, string>>;
   /** Reload handlers when their files change; default true. */
   readonly watch?: boolean;
@@ -50,6 +52,7 @@ export function completeOptions(options: CellPoolOptions): CompleteOptions {
     cancelGraceMs: 1_000,
     silenceMaxMs: 10_000,
     stuckDrainMaxMs: 30_000,
+    handlerEnv: new Map(),
     env: {},
     watch: true,
     ...rest,

@@ -18,6 +18,8 @@ const warmMaxMs = 10_000;
 export interface CellThreadOptions {
   readonly memoryMb: number;
   readonly sources: Sources;
+  /** What handlers see in `process.env`. */
+  readonly env: ReadonlyMap<string, string>;
   /** Handler name → URL of its file. */
   readonly handlers: ReadonlyMap<string, string>;
   readonly onNote: (thread: CellThread, note: ThreadNote) => void;
@@ -53,7 +55,7 @@ export class CellThread {
 
   /** `warm`: it imports every handler first, so that the first job finds it warm. */
   constructor(options: CellThreadOptions, warm: boolean) {
-    const { memoryMb, sources, handlers, onNote } = options;
+    const { memoryMb, sources, env, handlers, onNote } = options;
     this.memoryMb = memoryMb;
     const slot = createSlotMemory();
     this.slot = new RunSlot(slot);
@@ -70,7 +72,7 @@ export class CellThread {
       recordTiming: false,
       // An idle thread that blocks in Atomics.wait keeps a stale loop time: the next run's timers would fire early.
       atomics: 'disabled',
-      env: {},
+      env: Object.fromEntries(env),
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },
       workerData: setup,
     });

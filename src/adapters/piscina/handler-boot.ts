@@ -13,6 +13,8 @@ const importMaxMs = 10_000;
 export interface BootOptions {
   readonly files: readonly string[];
   readonly sources: Sources;
+  /** What the files see in `process.env`. */
+  readonly env: ReadonlyMap<string, string>;
   readonly memoryMb: number;
   /** Resolves when the news is out of this process; the import waits for it. */
   readonly onImporting: (url: string) => Promise<void>;
@@ -58,7 +60,7 @@ async function importInThread(
   const setup: BootSetup = { files: options.files, sources: options.sources, told };
   const worker = new Worker(entryPath('boot-thread'), {
     workerData: setup,
-    env: {},
+    env: Object.fromEntries(options.env),
     resourceLimits: { maxOldGenerationSizeMb: options.memoryMb },
     trackUnmanagedFds: true,
   });

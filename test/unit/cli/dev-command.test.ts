@@ -21,6 +21,7 @@ describe('devConfig', () => {
       {
         store: 'cassandra',
         handlers: ['a', 'b'],
+        handlerEnv: ['API_URL', 'APP_*'],
         port: '0',
         httpPort: '0',
         dataDir: '/tmp/x',
@@ -35,6 +36,7 @@ describe('devConfig', () => {
     );
     expect(config.store.kind).toBe('cassandra');
     expect(config.workers).toMatchObject({ handlerDirs: ['a', 'b'], threads: 3 });
+    expect(config.handlers.env).toEqual(['API_URL', 'APP_*']);
     expect([config.gateway.port, config.http.port]).toEqual([0, 0]);
     expect(config.roles).toEqual(['gateway', 'shards']);
     expect(config.nats.servers).toEqual(['a:4222', 'b:4222']);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commitGroupMax } from '../../../src/application/ports/job-store.ts';
-import { ConfigError, loadConfig } from '../../../src/config/index.ts';
+import { ConfigError, handlerVariables, loadConfig } from '../../../src/config/index.ts';
 import type { ConfigProblem, ConfigSources } from '../../../src/config/index.ts';
 import { configKeys } from '../../../src/config/keys.ts';
 
@@ -52,6 +52,29 @@ describe('loadConfig', () => {
     expect(config.store.cassandra.replication).toEqual({ 'eu-1': 3, 'eu-2': 2 });
     expect(config.gateway.reflection).toBe(true);
     expect(config.nats.replicas).toBe(3);
+  });
+
+  it('takes what handlers see from file, environment or flag, and names each entry that is refused', () => {
+    expect(loadConfig().handlers.env).toEqual([]);
+    expect(loadConfig({ fileText: 'handlers: {env: [API_URL, APP_*]}' }).handlers.env).toEqual(['API_URL', 'APP_*']);
+    expect(loadConfig({ env: { TROUPE_HANDLERS_ENV: 'API_URL, APP_*' } }).handlers.env).toEqual(['API_URL', 'APP_*']);
+    const problems = problemsOf({ env: { TROUPE_HANDLERS_ENV: 'OK,LD_PRELOAD,TROUPE_TOKEN,A-B' } });
+    expect(problems.map(({ path, source }) => `${path} ${source}`)).toEqual(
+      [1, 2, 3].map((at) => `handlers.env.${at} environment TROUPE_HANDLERS_ENV`),
+    );
+    expect(problems.map(({ message }) => message)).toEqual([
+      '"LD_PRELOAD" is not given to handlers (LD_*): it changes what programs load',
+      expect.stringMatching(/^"TROUPE_TOKEN" is not given to handlers/),
+      expect.stringMatching(/^"A-B" must be a name/),
+    ]);
+    const tooMany = Array.from({ length: 65 }, (_, at) => `N${at}`);
+    expect(loadConfig({ flags: { 'handlers.env': tooMany.slice(1) } }).handlers.env).toHaveLength(64);
+    expect(problemsOf({ flags: { 'handlers.env': tooMany } })).toMatchObject([{ path: 'handlers.env' }]);
+  });
+
+  it('says it when what handlers are to see is too much', () => {
+    const config = loadConfig({ flags: { 'handlers.env': ['BIG'] } });
+    expect(() => handlerVariables(config, { BIG: 'x'.repeat(300_000) })).toThrow(/handlers\.env .*262144 are allowed/);
   });
 
   it.each(['__proto__', 'constructor', 'toString'])('takes %s for no key, and for no section', (name) => {
