@@ -2,21 +2,26 @@
  * Holds the jobs of one queue in this shard back: while the queue is paused, its limits or those of a concurrency key are
  * reached, or enough of its jobs lie with the nodes. It lets them go in fair order, as many as may run.
  *
- * A job that waits is `held` (its turn has not come), `sent` (a WORK message is out for it; it counts as if it ran) or
- * `adrift` (a message is out, but no live node has its handler: it counts for nothing, and starts only if there is room
- * then). What is held survives nowhere but in the store, as every QUEUED job does: a new owner holds all of them again.
+ * A job that waits is `held` (its turn has not come) or `sent` (a WORK message is out for it; it counts as if it ran). Held
+ * ones wait in the line, `parked` while their key has no room, or aside while no live node has their handler: see
+ * `UnservedJobs`, which also knows the held ones that have a message out, and get no second one when their turn comes. What
+ * is held survives nowhere but in the store, as every QUEUED job does: a new owner holds all of them again.
  */
 import type { HeldBy } from '../../application/shard-protocol.ts';
 import { isPlain } from '../../domain/flow-rule.ts';
 import type { FlowRule } from '../../domain/flow-rule.ts';
+import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { queuedAtMs } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { Allowance } from './allowance.ts';
 import type { AllowanceParts } from './allowance.ts';
+import { ConcurrencyKeys } from './concurrency-keys.ts';
+import type { KeyState } from './concurrency-keys.ts';
 import { FairLine } from './fair-line.ts';
 import type { JobEntry } from './job-table.ts';
-import type { QueueBook } from './queue-book.ts';
+import type { NeedTally, QueueBook } from './queue-book.ts';
+import { UnservedJobs } from './unserved-jobs.ts';
 
 /** Jobs that lie with the nodes: what they start in a quarter of a second, but at least so many. */
 const sentLeast = 32;
@@ -29,29 +34,21 @@ export interface GateParts {
   /** Sends a WORK message for it. */
   readonly dispatch: (entry: JobEntry) => void;
   readonly ask: AllowanceParts['ask'];
-  /** Whether any live node could run it. */
-  readonly isServed: (record: JobRecord) => boolean;
+  /** Whether any live node has it. */
+  readonly isServed: (need: HandlerNeed) => boolean;
 }
 
-interface KeyState {
-  running: number;
-  sent: number;
-  held: number;
-  /** Their turn came while the key had no room. */
-  readonly parked: Set<JobEntry>;
-  readonly allowance: Allowance;
-}
+/** What became of a turn: `probe` is the one message of a need that no node has. */
+type Turn = 'sent' | 'was out' | 'probe' | 'waits';
 
 export class QueueGate {
   readonly #parts: GateParts;
   readonly #line: FairLine;
   readonly #held = new Map<JobId, JobEntry>();
   readonly #sent = new Map<JobId, JobEntry>();
-  readonly #adrift = new Map<JobId, JobEntry>();
-  readonly #keys = new Map<string, KeyState>();
+  readonly #unserved = new UnservedJobs();
+  readonly #keys: ConcurrencyKeys;
   readonly #allowance: Allowance;
-  /** Over all keys. */
-  #parked = 0;
   /** Jobs with a concurrency or fairness key have come. */
   #isKeyed = false;
   /** Undefined: not known yet; nothing goes. */
@@ -60,14 +57,19 @@ export class QueueGate {
   constructor(parts: GateParts, rule: FlowRule | undefined) {
     this.#parts = parts;
     this.#line = new FairLine((entry) => this.#held.get(entry.current.id) === entry, parts.monotonicMs);
-    const { tenant, queue } = parts.book;
+    const { book, ask, monotonicMs } = parts;
+    const changed = (): void => {
+      this.pump();
+    };
+    const unpark = (entry: JobEntry): void => {
+      this.#line.putBack(entry);
+    };
+    this.#keys = new ConcurrencyKeys({ book, ask, monotonicMs, unpark, changed });
+    const { tenant, queue } = book;
     this.#allowance = new Allowance({
       limit: { tenant, queue },
-      demand: () => ({ using: this.#using, waiting: this.#isLimited ? this.#held.size - this.#parked : 0 }),
-      ask: parts.ask,
-      changed: () => {
-        this.pump();
-      },
+      demand: () => ({ using: this.#using, waiting: this.#isLimited ? this.#waiting : 0 }),
+      ...{ ask, changed },
     });
     this.setRule(rule);
   }
@@ -77,7 +79,7 @@ export class QueueGate {
     this.#line.setWeights(rule?.fairnessWeights ?? {});
     // What was granted under the former rule is asked for again.
     this.#allowance.revoke();
-    for (const { allowance } of this.#keys.values()) allowance.revoke();
+    this.#keys.revoke();
     this.pump();
   }
 
@@ -85,22 +87,22 @@ export class QueueGate {
    * The job waits, and the store knows. While it knows an earlier record only, a message for that one would count as sent,
    * and none would be sent for this one: once it is durable, it comes here again.
    */
-  hold(entry: JobEntry): void {
+  hold(entry: JobEntry, at: 'front' | 'back' = 'back'): void {
     const { id, state } = entry.current;
     if (state !== 'QUEUED' || entry.durable !== entry.current) return;
     if (this.#held.has(id) || this.#sent.has(id)) return;
-    this.#adrift.delete(id);
     this.#held.set(id, entry);
     this.#isKeyed ||= hasKey(entry.current);
-    const key = this.#keyOf(entry.current);
+    const key = this.#keys.of(entry.current);
     if (key !== undefined) key.held += 1;
-    this.#line.push(entry);
+    if (at === 'front') this.#line.putBack(entry);
+    else this.#line.push(entry);
   }
 
   /** A job that ran when this shard was taken over. */
   restoreRunning({ current }: JobEntry): void {
     this.#isKeyed ||= hasKey(current);
-    const key = this.#keyOf(current);
+    const key = this.#keys.of(current);
     if (key !== undefined) key.running += 1;
   }
 
@@ -110,10 +112,10 @@ export class QueueGate {
     const [ran, runs] = [before.run !== undefined, current.run !== undefined];
     if (before.state === 'QUEUED' && current.state !== 'QUEUED') this.#leave(entry);
     if (runs && !ran) this.#allowance.started();
-    const key = ran === runs ? undefined : this.#keyOf(current);
+    const key = ran === runs ? undefined : this.#keys.of(current);
     if (key !== undefined) {
       key.running += runs ? 1 : -1;
-      if (!runs) this.#unpark(key);
+      if (!runs) this.#keys.unpark(key);
     }
     this.pump();
   }
@@ -121,25 +123,12 @@ export class QueueGate {
   /** Lets go what may go. */
   pump(): void {
     let room = this.#room();
-    while (room > 0 && this.#held.size > 0) {
-      const entry = this.#line.shift();
-      if (entry === undefined) return;
-      const key = this.#keyOf(entry.current);
-      if (key !== undefined && this.#keyRoom(key) <= 0) {
-        key.parked.add(entry);
-        this.#parked += 1;
-        continue;
-      }
-      this.#leave(entry);
-      if (!this.#parts.isServed(entry.current)) {
-        this.#adrift.set(entry.current.id, entry);
-      } else {
-        this.#sent.set(entry.current.id, entry);
-        if (key !== undefined) key.sent += 1;
-        room -= 1;
-      }
-      this.#parts.dispatch(entry);
-    }
+    const use = (entry: JobEntry): boolean => {
+      const turn = this.#turn(entry);
+      if (turn === 'sent' || turn === 'was out') room -= 1;
+      return turn === 'sent' || turn === 'probe';
+    };
+    while (room > 0 && this.#held.size > 0 && this.#line.shift(use));
   }
 
   /** A node claims the job. `false`: it is held; a message will be sent when its turn comes. */
@@ -149,24 +138,21 @@ export class QueueGate {
       return false;
     }
     if (this.#sent.has(entry.current.id)) return true;
-    const key = this.#keyOf(entry.current);
-    if (this.#limitRoom() > 0 && (key === undefined || this.#keyRoom(key) > 0)) return true;
-    this.hold(entry);
+    const key = this.#keys.of(entry.current);
+    if (this.#limitRoom() > 0 && (key === undefined || this.#keys.room(key) > 0)) return true;
+    this.#takeBack(entry);
     return false;
   }
 
   /** Asks for what is needed, finds out which handlers have come or gone. */
   tick(): void {
-    for (const entry of [...this.#adrift.values()]) if (this.#parts.isServed(entry.current)) this.hold(entry);
-    for (const entry of [...this.#sent.values()]) {
-      if (this.#parts.isServed(entry.current)) continue;
-      this.#leave(entry);
-      this.#adrift.set(entry.current.id, entry);
+    for (const need of this.#unserved.needs) {
+      if (this.#parts.isServed(need.need)) this.#bringBack(need);
+      else this.#probeNext(need);
     }
+    for (const need of this.#parts.book.needs) if (!this.#parts.isServed(need.need)) this.#setAdrift(need);
     this.pump();
-    for (const [name, key] of this.#keys) {
-      if (key.running + key.sent + key.held === 0 && key.allowance.isIdle) this.#keys.delete(name);
-    }
+    this.#keys.sweep();
   }
 
   /** A queue without a rule, and without jobs that have keys, needs none. */
@@ -174,24 +160,22 @@ export class QueueGate {
     return this.#isKeyed || this.#rule === undefined || !isPlain(this.#rule);
   }
 
-  /** What is still held, once it is needed no more. */
+  /** What is still held and has no message, once the gate is needed no more. */
   dissolve(): readonly JobEntry[] {
-    const held = [...this.#held.values()];
+    const held = [...this.#held.values()].filter((entry) => !this.#unserved.isAdrift(entry));
     this.#held.clear();
     return held;
   }
 
   /** When `ask` is due. */
   askDueMs(): number {
-    let dueMs = this.#isLimited ? this.#allowance.dueMs() : Infinity;
-    for (const { allowance } of this.#keys.values()) dueMs = Math.min(dueMs, allowance.dueMs());
-    return dueMs;
+    return Math.min(this.#isLimited ? this.#allowance.dueMs() : Infinity, this.#keys.dueMs());
   }
 
   ask(): void {
     const nowMs = this.#parts.monotonicMs();
     if (this.#isLimited) this.#allowance.askIfDue(nowMs);
-    for (const { allowance } of this.#keys.values()) allowance.askIfDue(nowMs);
+    this.#keys.askIfDue(nowMs);
   }
 
   /**
@@ -206,7 +190,7 @@ export class QueueGate {
       this.#allowance.revoke(homeEpoch);
       yield { using: this.#using };
     }
-    for (const [key, { running, sent, allowance }] of this.#keys) {
+    for (const [key, { running, sent, allowance }] of this.#keys.entries()) {
       if (!isOfHome(key)) continue;
       allowance.revoke(homeEpoch);
       yield { key, using: running + sent };
@@ -214,16 +198,17 @@ export class QueueGate {
   }
 
   /** `out`: a WORK message was sent for it. `unknown`: it is in none of the lists. */
-  standingOf({ current: { id } }: JobEntry): 'held' | 'out' | 'unknown' {
-    if (this.#held.has(id)) return 'held';
-    return this.#sent.has(id) || this.#adrift.has(id) ? 'out' : 'unknown';
+  standingOf(entry: JobEntry): 'held' | 'out' | 'unknown' {
+    const { id } = entry.current;
+    if (this.#sent.has(id) || this.#unserved.isAdrift(entry)) return 'out';
+    return this.#held.has(id) ? 'held' : 'unknown';
   }
 
   /** What holds the job back; undefined: nothing but others before it. */
   heldBy(entry: JobEntry): HeldBy | undefined {
     if (this.#rule?.paused === true) return 'pause';
-    if (!this.#held.has(entry.current.id)) return undefined;
-    const key = this.#keyOf(entry.current);
+    if (!this.#held.has(entry.current.id) || this.#unserved.isAside(entry)) return undefined;
+    const key = this.#keys.of(entry.current);
     if (key?.parked.has(entry) === true) return 'key';
     if (!this.#isLimited || this.#limitRoom() > 0) return undefined;
     return this.#allowance.lacksStarts({ using: this.#using, sent: this.#sent.size }) ? 'rate' : 'running';
@@ -231,24 +216,34 @@ export class QueueGate {
 
   /** Jobs whose turn has come, while their concurrency key has no room. */
   get heldByKey(): number {
-    return this.#parked;
+    return this.#keys.parked;
   }
 
-  /** When the one among those held that became QUEUED first did so; Infinity without one. */
+  /** When the one among those without a message that became QUEUED first did so; Infinity without one. */
   oldestHeldAtMs(): number {
     let oldest = Infinity;
-    for (const { current } of this.#held.values()) oldest = Math.min(oldest, queuedAtMs(current));
+    for (const entry of this.#held.values()) {
+      if (!this.#unserved.isAdrift(entry)) oldest = Math.min(oldest, queuedAtMs(entry.current));
+    }
     return oldest;
   }
 
   get isIdle(): boolean {
     const { size } = this.#keys;
-    const waits = this.#held.size + this.#sent.size + this.#adrift.size + size;
-    return waits === 0 && this.#parts.book.isIdle && (!this.#isLimited || this.#allowance.isIdle);
+    return (
+      this.#held.size + this.#sent.size + size === 0 &&
+      this.#parts.book.isIdle &&
+      (!this.#isLimited || this.#allowance.isIdle)
+    );
   }
 
   get #isLimited(): boolean {
     return this.#rule?.maxRunning !== undefined || this.#rule?.rate !== undefined;
+  }
+
+  /** Those that could go if there were room. */
+  get #waiting(): number {
+    return this.#held.size - this.#keys.parked - this.#unserved.asideCount;
   }
 
   get #using(): number {
@@ -267,54 +262,98 @@ export class QueueGate {
     return this.#allowance.room(this.#parts.monotonicMs(), { using: this.#using, sent: this.#sent.size });
   }
 
-  #keyRoom({ allowance, running, sent }: KeyState): number {
-    return allowance.room(this.#parts.monotonicMs(), { using: running + sent, sent });
-  }
-
-  #keyOf({ spec: { concurrencyKey } }: JobRecord): KeyState | undefined {
-    if (concurrencyKey === undefined) return undefined;
-    const present = this.#keys.get(concurrencyKey);
-    if (present !== undefined) return present;
-    const { tenant, queue } = this.#parts.book;
-    const state: KeyState = {
-      ...{ running: 0, sent: 0, held: 0, parked: new Set<JobEntry>() },
-      allowance: new Allowance({
-        limit: { tenant, queue, key: concurrencyKey },
-        demand: () => ({ using: state.running + state.sent, waiting: state.held }),
-        ask: this.#parts.ask,
-        changed: () => {
-          this.#unpark(state);
-          this.pump();
-        },
-      }),
-    };
-    this.#keys.set(concurrencyKey, state);
-    return state;
-  }
-
-  /** As many as there is room for come to the front of their lines; the last one first, so that they keep their order. */
-  #unpark(key: KeyState): void {
-    const ready = [...key.parked].slice(0, Math.max(0, this.#keyRoom(key)));
-    for (const entry of ready.reverse()) {
-      key.parked.delete(entry);
-      this.#parked -= 1;
-      this.#line.pushFront(entry);
+  #turn(entry: JobEntry): Turn {
+    const { tally: need } = entry.place;
+    const key = this.#keys.of(entry.current);
+    const isServed = this.#parts.isServed(need.need);
+    if (!isServed && this.#unserved.hasAdrift(need)) {
+      this.#setAside(entry, key);
+      return 'waits';
     }
+    if (key !== undefined && this.#keys.room(key) <= 0) {
+      this.#keys.park(key, entry);
+      return 'waits';
+    }
+    if (!isServed) {
+      this.#setAside(entry, key);
+      this.#unserved.setAdrift(entry);
+      this.#parts.dispatch(entry);
+      return 'probe';
+    }
+    if (this.#unserved.hasAside(need)) {
+      // A node has come: its turn is after those that stood aside before it.
+      this.#line.putBack(entry);
+      this.#bringBack(need);
+      return 'waits';
+    }
+    const wasOut = this.#unserved.isAdrift(entry);
+    this.#leave(entry);
+    this.#sent.set(entry.current.id, entry);
+    if (key !== undefined) key.sent += 1;
+    if (wasOut) return 'was out';
+    this.#parts.dispatch(entry);
+    return 'sent';
+  }
+
+  #setAside(entry: JobEntry, key: KeyState | undefined): void {
+    if (this.#unserved.isAside(entry)) return;
+    this.#unserved.setAside(entry);
+    if (key === undefined) return;
+    key.held -= 1;
+    // It took the place of one that could go.
+    this.#keys.unpark(key);
+  }
+
+  /** A node has the handler: what stood aside waits for its turn again, in the order in which that had come. */
+  #bringBack(need: NeedTally): void {
+    this.#line.putAllBack(this.#takeFromAside(need));
+  }
+
+  /** While no message of a need is out, the next of its jobs gets a turn. */
+  #probeNext(need: NeedTally): void {
+    if (this.#unserved.hasAdrift(need)) return;
+    for (const entry of this.#takeFromAside(need, 1)) this.#line.putBack(entry);
+  }
+
+  #takeFromAside(need: NeedTally, most?: number): readonly JobEntry[] {
+    const taken = this.#unserved.takeBack(need, most);
+    for (const { current } of taken) {
+      const key = this.#keys.of(current);
+      if (key !== undefined) key.held += 1;
+    }
+    return taken;
+  }
+
+  /** No node has the handler any more: what was sent counts no longer, and keeps its message. */
+  #setAdrift(need: NeedTally): void {
+    const sent = [...this.#sent.values()].filter(({ place }) => place.tally === need);
+    for (const entry of sent) {
+      const key = this.#keys.of(entry.current);
+      if (key !== undefined) key.sent -= 1;
+      this.#sent.delete(entry.current.id);
+      this.#held.set(entry.current.id, entry);
+    }
+    if (sent.length > 0) this.#unserved.setAsideAdrift(need, sent);
   }
 
   /** It waits no more, or not like this. */
   #leave(entry: JobEntry): void {
     const { id } = entry.current;
-    const key = this.#keyOf(entry.current);
-    if (this.#held.delete(id) && key !== undefined) key.held -= 1;
+    const key = this.#keys.of(entry.current);
+    if (this.#held.delete(id) && key !== undefined && !this.#unserved.isAside(entry)) key.held -= 1;
     if (this.#sent.delete(id) && key !== undefined) key.sent -= 1;
-    if (key?.parked.delete(entry) === true) this.#parked -= 1;
-    this.#adrift.delete(id);
+    if (key !== undefined) this.#keys.leave(key, entry);
+    this.#unserved.leave(entry);
+    this.#probeNext(entry.place.tally);
   }
 
+  /** Its message is used up: it waits for its turn where it was. */
   #takeBack(entry: JobEntry): void {
-    if (this.#sent.has(entry.current.id)) this.#leave(entry);
-    this.hold(entry);
+    const wasSent = this.#sent.has(entry.current.id);
+    if (wasSent) this.#leave(entry);
+    this.#unserved.used(entry);
+    this.#probeNext(entry.place.tally);
+    this.hold(entry, wasSent ? 'front' : 'back');
   }
 }
 

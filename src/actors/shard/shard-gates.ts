@@ -5,7 +5,6 @@
 import { homeOfLimit } from '../../application/limit-home.ts';
 import type { AllotItem, AllotResult, HeldBy, LimitUse } from '../../application/shard-protocol.ts';
 import type { FlowRule } from '../../domain/flow-rule.ts';
-import { needOf } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import type { ActorContext } from '../kernel/index.ts';
 import type { JobEntry, JobTable } from './job-table.ts';
@@ -171,7 +170,7 @@ export class ShardGates {
         ask: (question, answered) => {
           this.#ask(question, answered);
         },
-        isServed: ({ spec }) => services.someNodeHas(needOf(spec)),
+        isServed: (need) => services.someNodeHas(need),
       },
       rule,
     );

@@ -60,7 +60,7 @@ export function createWorkerMetrics(telemetry: Telemetry): WorkerMetrics {
     }),
     unserved: telemetry.gauge({
       ...gauges.jobsUnserved,
-      help: 'Jobs that wait for a handler, or a version of it, that no live node has.',
+      help: 'Messages of jobs that wait for a handler, or a version of it, that no live node has.',
     }),
     runs: telemetry.gauge({ ...gauges.runs, help: 'Runs of this node by phase.' }),
     runSeconds: telemetry.histogram({
