@@ -230,6 +230,7 @@ describe('the NATS accounts of infra/', () => {
       ['deletes a consumer', '$JS.API.CONSUMER.DELETE.TROUPE_WORK.default=default=5'],
       ['makes a stream of its own', '$JS.API.STREAM.CREATE.MINE'],
       ['reads the kept events', '$JS.API.DIRECT.GET.TROUPE_EVENTS'],
+      ['reads one of them', '$JS.API.STREAM.MSG.GET.TROUPE_EVENTS'],
     ])('is refused when it %s', async (_what, subject) => {
       const refusal = `Permissions Violation for Publish to "${subject}"`;
       await expect(worker.request(subject, '{}', { timeout: 5_000 })).rejects.toThrow(refusal);

@@ -232,6 +232,8 @@ describe('publisher', () => {
     } finally {
       process.kill(nats.pid(), 'SIGCONT');
     }
+    // What was not confirmed may be lost: the streams are looked at before anything more is published.
+    await eventually(() => bus.health().publishing);
     await bus.publisher.publishWork(message);
     await bus.publisher.publishWork(message);
     expect(await stored('FROZEN_WORK')).toBe(1);

@@ -71,6 +71,10 @@ const heardByAll = [
   ...['PING', 'INFO', 'STATS'].flatMap((verb) => [`$SRV.${verb}`, `$SRV.${verb}.>`]),
 ];
 
+/** Whoever publishes looks whether what was confirmed is still there. */
+const ownWork = `$JS.API.STREAM.MSG.GET.${work}`;
+const ownEvents = `$JS.API.STREAM.MSG.GET.${events}`;
+
 const workSubjects = `${root}.work.*.*.*`;
 /** Both layouts of the reply subject of a delivery. */
 const acknowledgements = [`$JS.ACK.${work}.>`, `$JS.ACK.*.*.${work}.>`];
@@ -93,6 +97,7 @@ const publishedBy: Record<NatsRole, readonly string[]> = {
     `${root}.node.*.stop`,
     workSubjects,
     `${root}.events.*.*.*.*`,
+    ...[ownWork, ownEvents],
     ...acknowledgements,
     `$KV.${root}_leases.>`,
   ],
@@ -100,7 +105,7 @@ const publishedBy: Record<NatsRole, readonly string[]> = {
     ...shardVerbs('claim', 'heartbeat', 'complete', 'checkpoint', 'log'),
     `$JS.API.CONSUMER.MSG.NEXT.${work}.*`,
     // A job that needs a handler which is not here goes to the strand of that need.
-    workSubjects,
+    ...[workSubjects, ownWork],
     ...acknowledgements,
     `${root}.progress.*.*.*`,
     `${root}.logs.*.*.*`,

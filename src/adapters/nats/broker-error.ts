@@ -1,6 +1,6 @@
 /** The one place where errors of the client and codes of the server become ours. */
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
-import { InvalidArgumentError, RequestError } from '@nats-io/transport-node';
+import { InvalidArgumentError, PermissionViolationError, RequestError } from '@nats-io/transport-node';
 import { TroupeError } from '../../domain/errors.ts';
 
 /** Error codes of the JetStream API that decide something here. */
@@ -33,6 +33,12 @@ export function isMissingAsset(error: unknown): boolean {
   if (apiCodeOf(error) === apiCodes.streamNotFound) return true;
   // The client wraps "no responders" of a JetStream call in an error that it does not export.
   return error instanceof Error && error.cause instanceof RequestError && error.cause.isNoResponders();
+}
+
+/** The server does not let this login do it. */
+export function isForbidden(error: unknown): boolean {
+  if (error instanceof PermissionViolationError) return true;
+  return error instanceof Error && error.cause instanceof Error && isForbidden(error.cause);
 }
 
 /** A read of a stream found nothing at or after its position. The client does not export this error. */

@@ -161,7 +161,7 @@ class KeyWatch {
     this.#stopListening = [
       options.link.onUp(() => this.#restart()),
       options.link.onDown(() => this.#stop()),
-      options.guard.onRepair(async () => this.#restart()),
+      options.guard.onBucketRepair(async () => this.#restart()),
     ];
     this.#restart();
   }

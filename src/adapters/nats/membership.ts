@@ -28,7 +28,7 @@ export class NatsMembership implements Membership {
     this.#options = options;
     this.#bucket = options.bucket;
     this.#seen = new SeenKeys({ ...options, read: (_key, text) => readNode(text) });
-    options.guard.onRepair(async () => {
+    options.guard.onBucketRepair(async () => {
       // The bucket is a new one: nobody was declared dead, the keys are just not there yet.
       const own = [...this.#own.values()];
       for (const { node } of own)

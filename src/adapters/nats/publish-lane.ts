@@ -13,6 +13,7 @@ import { MsgHdrsImpl, nuid } from '@nats-io/transport-node';
 import type { Msg } from '@nats-io/transport-node';
 import { TroupeError } from '../../domain/errors.ts';
 import { apiCodes, brokerUnavailable, publishRefused } from './broker-error.ts';
+import type { ConfirmedPlace } from './confirmed-places.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import { isBatchProgress, readBatchEnd, readPubAck } from './pub-ack.ts';
@@ -24,10 +25,10 @@ export interface LaneOptions {
   readonly limits: NatsLimits;
   /** False after a reconnect, until it is known what JetStream may have lost: that goes first. */
   isSure(): boolean;
-  /** The stream may be gone or another one than before. */
-  suspect(): void;
+  /** Nobody has confirmed: the stream may be gone, or another one than before. */
+  suspectLoss(): void;
   /** What was published is this message of the stream. */
-  saw(place: number): void;
+  saw(place: ConfirmedPlace): void;
   /** A publish was confirmed. */
   confirmed(): void;
   /** A publish was not confirmed. */
@@ -169,7 +170,7 @@ export class PublishLane {
     mux.send(target, Buffer.from(message.body), {
       onReply: (reply) => {
         this.#inFlight -= 1;
-        this.#settle(entry, this.#read(reply));
+        this.#settle(entry, this.#read(entry, reply));
         this.#pump();
       },
       onFailure: (failure) => {
@@ -201,7 +202,7 @@ export class PublishLane {
         const end = readBatchEnd(message.data);
         this.#batchOut = false;
         if ('count' in end && end.count === entries.length) {
-          this.#sawSequence(end.seq);
+          this.#sawSequence(end.seq, entries);
           this.#options.confirmed();
           for (const entry of entries) entry.resolve();
         } else {
@@ -226,20 +227,24 @@ export class PublishLane {
     return this.#headers;
   }
 
-  #read(message: Msg): TroupeError | undefined {
+  #read(entry: Entry, message: Msg): TroupeError | undefined {
     const ack = readPubAck(message.data);
     if (typeof ack !== 'number') return publishRefused(ack);
-    this.#sawSequence(ack);
+    this.#sawSequence(ack, [entry]);
     return undefined;
   }
 
-  /** 0: the id was known, nothing was stored. */
-  #sawSequence(seq: number): void {
-    if (seq !== 0) this.#options.saw(seq);
+  /** 0: the ids were known, nothing was stored. */
+  #sawSequence(seq: number, entries: readonly Entry[]): void {
+    if (seq === 0) return;
+    // Not the messages: it is kept until the stream was looked at.
+    const headers = entries.map(({ message }) => message.headers);
+    const isMine = (id: string): boolean => headers.some((lines) => lines.startsWith(`Nats-Msg-Id: ${id}\r\n`));
+    this.#options.saw({ place: seq, isMine });
   }
 
   #failureError(failure: ReplyFailure): TroupeError {
-    if (failure !== 'linkLost') this.#options.suspect();
+    if (failure !== 'linkLost') this.#options.suspectLoss();
     return brokerUnavailable(failureText[failure]);
   }
 

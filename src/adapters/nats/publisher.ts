@@ -15,7 +15,7 @@ import type { LaneOptions } from './publish-lane.ts';
 import { wellFormedJson } from './well-formed-json.ts';
 import type { ReplyMux } from './reply-mux.ts';
 import type { StreamGuard } from './stream-guard.ts';
-import type { LastPlaces, Topology } from './topology.ts';
+import type { StreamName, Topology } from './topology.ts';
 import { counters } from '../../domain/measures.ts';
 
 export interface PublisherOptions {
@@ -44,10 +44,10 @@ export class NatsPublisher implements Publisher {
       help: 'JetStream publishes that were not confirmed.',
     });
     const { guard, vitals } = options;
-    const lane = (stream: keyof LastPlaces, sign: VitalSign): LaneOptions => ({
+    const lane = (stream: StreamName, sign: VitalSign): LaneOptions => ({
       ...options,
       isSure: () => guard.isSure,
-      suspect: () => guard.suspect(),
+      suspectLoss: () => guard.suspectLoss(),
       saw: (place) => guard.sawPlace(stream, place),
       confirmed: () => vitals.ok(sign),
       refused: (error) => {
@@ -58,7 +58,7 @@ export class NatsPublisher implements Publisher {
     });
     this.#work = new PublishLane(lane('work', 'WORK'));
     this.#events = new PublishLane(lane('events', 'EVENTS'));
-    options.guard.onRepair(async () => {
+    options.guard.onStreamRepair(async () => {
       this.#work.restart();
       this.#events.restart();
     });

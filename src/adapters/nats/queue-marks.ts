@@ -24,9 +24,9 @@ export class NatsQueueMarks implements QueueQuarantines {
 
   constructor(bucket: KeyBucket, guard: StreamGuard) {
     this.#bucket = bucket;
-    guard.onRepair(() => this.#restore());
+    guard.onBucketRepair(() => this.#restore());
     // Most of it is there; what cannot be written now is so at the next doubt.
-    guard.onDoubt(() => void this.#restore().catch(() => undefined));
+    guard.onBucketDoubt(() => void this.#restore().catch(() => undefined));
     this.#stopWatch = bucket.watch((change) => this.#apply(change));
   }
 

@@ -39,9 +39,9 @@ export class SeenKeys<T> {
     this.#stops = [
       options.link.onUp(() => this.#grantTtl()),
       // Revisions start again in a new bucket.
-      options.guard.onRepair(async () => this.#grantTtl(0)),
+      options.guard.onBucketRepair(async () => this.#grantTtl(0)),
       // Or count back, in one that lost what it had not written to its disk.
-      options.guard.onDoubt(() => this.#grantTtl(0)),
+      options.guard.onBucketDoubt(() => this.#grantTtl(0)),
       options.bucket.watch((change) => this.#apply(change)),
     ];
     this.#scheduleSweep();

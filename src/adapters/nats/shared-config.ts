@@ -35,9 +35,9 @@ export class NatsSharedConfig implements SharedConfig {
     const restore = async (): Promise<void> => {
       await Promise.all([...this.#own].map(([key, value]) => this.#bucket.put(key, value)));
     };
-    guard.onRepair(restore);
+    guard.onBucketRepair(restore);
     // Most of it is there; what cannot be written now is so at the next doubt.
-    guard.onDoubt(() => void restore().catch(() => undefined));
+    guard.onBucketDoubt(() => void restore().catch(() => undefined));
     this.#stopWatch = bucket.watch((change) => this.#apply(change));
   }
 

@@ -21,14 +21,22 @@ export type DesiredConsumer = Partial<ConsumerConfig> & { readonly durable_name:
 const workDuplicateWindowMs = 30_000;
 const eventsDuplicateWindowMs = 120_000;
 
-export function desiredStreams(names: NatsNames, limits: NatsLimits, replicas: number): readonly DesiredStream[] {
-  return [
-    workStream(names, limits, replicas),
-    eventsStream(names, limits, replicas),
-    bucketStream(names.nodesBucket, replicas, limits.nodeTtlMs),
-    bucketStream(names.leasesBucket, replicas, limits.leaseTtlMs),
-    bucketStream(names.configBucket, replicas, undefined),
-  ];
+export interface DesiredStreams {
+  readonly work: DesiredStream;
+  readonly events: DesiredStream;
+  readonly buckets: readonly DesiredStream[];
+}
+
+export function desiredStreams(names: NatsNames, limits: NatsLimits, replicas: number): DesiredStreams {
+  return {
+    work: workStream(names, limits, replicas),
+    events: eventsStream(names, limits, replicas),
+    buckets: [
+      bucketStream(names.nodesBucket, replicas, limits.nodeTtlMs),
+      bucketStream(names.leasesBucket, replicas, limits.leaseTtlMs),
+      bucketStream(names.configBucket, replicas, undefined),
+    ],
+  };
 }
 
 /** `discard: new`: a full work queue refuses, it never drops a job silently. */

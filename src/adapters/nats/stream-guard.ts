@@ -1,60 +1,65 @@
 /**
- * Notices that JetStream was wiped and puts everything back: looks at the streams' creation times regularly, at each
- * reconnect and whenever somebody suspects it (`suspect`). One look at a time; a suspicion during a look makes one more.
- * Order of a repair: streams and buckets, then what `onRepair` callbacks own (consumers, keys, watches), then listeners.
+ * Notices that JetStream lost something and puts it back. Streams (WORK and EVENTS) and buckets are looked at each for
+ * itself: what is wrong with a bucket says nothing of what was published.
  *
- * Short of that there is doubt: a server that was started anew, or a stream that counts back, may have lost what it
- * confirmed last, as a power cut takes what was not on the disk. Until a reconnect was looked into, nothing is published
- * (`isSure`): what is told again must come before what is new.
+ * What was made anew is seen by its creation time. Order of a repair: the asset, then what `on…Repair` callbacks own
+ * (consumers; keys, watches), then listeners.
+ *
+ * Short of that there is doubt: the server at hand was started anew, a stream counts back, or holds somebody else's message
+ * where one of this process was confirmed (which may be on another server than the one at hand). It may have lost what it
+ * confirmed last, as a power cut takes what was not on the disk. Until a reconnect was looked into, or a publish that was
+ * not confirmed, nothing is published (`isSure`): what is told again must come before what is new.
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import { ConfirmedPlaces } from './confirmed-places.ts';
+import type { ConfirmedPlace } from './confirmed-places.ts';
 import type { NatsLink } from './link.ts';
-import type { LastPlaces, StreamIdentity, Topology } from './topology.ts';
+import { RegularLook } from './regular-look.ts';
+import type { BucketIdentity, StreamIdentity, StreamName, Topology } from './topology.ts';
 
 export interface StreamGuardOptions {
-  readonly link: NatsLink;
-  readonly topology: Topology;
+  readonly link: Pick<NatsLink, 'connected' | 'serverId' | 'onDown' | 'onUp'>;
+  readonly topology: Pick<Topology, 'ensureStreams' | 'ensureBuckets' | 'messageIdAt'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly checkMs: number;
 }
 
-/** A look that failed is repeated after this. */
-const retryMs = 500;
+type Repair = () => Promise<void>;
 
 export class StreamGuard {
   readonly #options: StreamGuardOptions;
-  readonly #repairs = new Set<() => Promise<void>>();
+  readonly #looks: Readonly<Record<'streams' | 'buckets', RegularLook>>;
+  readonly #streamRepairs = new Set<Repair>();
+  readonly #bucketRepairs = new Set<Repair>();
   readonly #listeners = new Set<(streams: string) => void>();
   readonly #doubters = new Set<() => void>();
-  #looking = false;
-  #lookAgain = false;
-  #closed = false;
-  #cancelTimer: () => void = () => undefined;
+  readonly #bucketDoubters = new Set<() => void>();
   /** What all repairs were made for and listeners know of. */
-  #settled: StreamIdentity | undefined;
-  #serverId: string | undefined;
-  /** The highest that publishes of this process were confirmed as. */
-  #confirmed = { work: 0, events: 0 };
-  /** Looks of an earlier connection count for nothing. */
-  #connections = 0;
-  #countsBack = false;
+  #streams: (StreamIdentity & { readonly serverId: string | undefined }) | undefined;
+  #buckets: (BucketIdentity & { readonly serverId: string | undefined }) | undefined;
+  readonly #confirmed: Readonly<Record<StreamName, ConfirmedPlaces>>;
   #isSure = false;
+  /** A look that began before the last of them does not end it. */
+  #suspicions = 0;
   /** Monotonic. */
   #soundAtMs: number | undefined;
 
   constructor(options: StreamGuardOptions) {
     this.#options = options;
-    options.link.onDown(() => {
+    const { link, clock, log, checkMs: everyMs } = options;
+    this.#confirmed = { work: new ConfirmedPlaces(clock), events: new ConfirmedPlaces(clock) };
+    link.onDown(() => {
       this.#isSure = false;
-      this.#connections += 1;
-      this.#looking = false;
-      this.#cancelTimer();
     });
-    options.link.onUp(() => this.suspect());
+    const common = { link, clock, log, everyMs };
+    this.#looks = {
+      streams: new RegularLook({ ...common, what: 'streams', look: (isCurrent) => this.#lookAtStreams(isCurrent) }),
+      buckets: new RegularLook({ ...common, what: 'buckets', look: (isCurrent) => this.#lookAtBuckets(isCurrent) }),
+    };
   }
 
-  /** The streams were looked at since the link is up. */
+  /** The streams were looked at since the link is up, and since a publish was not confirmed. */
   get isSure(): boolean {
     return this.#isSure;
   }
@@ -65,19 +70,29 @@ export class StreamGuard {
   }
 
   get identity(): string | undefined {
-    return this.#settled?.streams;
+    return this.#streams?.created;
   }
 
   /** Creates what is missing for the first time; rejects when that fails. */
   async start(): Promise<void> {
-    const beganMs = this.#options.clock.monotonicMs();
-    this.#note(await this.#options.topology.ensureStreams(), beganMs);
-    this.#schedule(this.#options.checkMs);
+    const { topology, clock } = this.#options;
+    const beganMs = clock.monotonicMs();
+    const [streams, buckets] = await Promise.all([topology.ensureStreams(), topology.ensureBuckets()]);
+    this.#noteStreams(streams, beganMs, true);
+    this.#buckets = { ...buckets, serverId: this.#options.link.serverId };
+    for (const look of Object.values(this.#looks)) look.start();
   }
 
-  onRepair(repair: () => Promise<void>): () => void {
-    this.#repairs.add(repair);
-    return () => this.#repairs.delete(repair);
+  /** WORK or EVENTS was made anew. */
+  onStreamRepair(repair: Repair): () => void {
+    this.#streamRepairs.add(repair);
+    return () => this.#streamRepairs.delete(repair);
+  }
+
+  /** A bucket was made anew. */
+  onBucketRepair(repair: Repair): () => void {
+    this.#bucketRepairs.add(repair);
+    return () => this.#bucketRepairs.delete(repair);
   }
 
   onReplaced(listener: (streams: string) => void): () => void {
@@ -85,97 +100,117 @@ export class StreamGuard {
     return () => this.#listeners.delete(listener);
   }
 
+  /** WORK and EVENTS may have lost what they confirmed last. */
   onDoubt(listener: () => void): () => void {
     this.#doubters.add(listener);
     return () => this.#doubters.delete(listener);
   }
 
-  /** A publish was confirmed as this one of its stream, whose confirmations come in order. */
-  sawPlace(stream: keyof LastPlaces, place: number): void {
-    if (place < this.#confirmed[stream]) {
-      this.#countsBack = true;
-      this.suspect();
-    }
-    this.#confirmed[stream] = place;
+  /** Buckets may have. */
+  onBucketDoubt(listener: () => void): () => void {
+    this.#bucketDoubters.add(listener);
+    return () => this.#bucketDoubters.delete(listener);
   }
 
-  /** Something points to lost streams: look now. */
+  /** A publish was confirmed. */
+  sawPlace(stream: StreamName, place: ConfirmedPlace): void {
+    const confirmed = this.#confirmed[stream];
+    const wasInDoubt = confirmed.isInDoubt;
+    confirmed.confirmed(place);
+    if (confirmed.isInDoubt && !wasInDoubt) this.#looks.streams.now();
+  }
+
+  /** Something points to lost streams or buckets: look now. */
   suspect(): void {
-    if (this.#closed || this.#settled === undefined) return;
-    if (this.#looking) {
-      this.#lookAgain = true;
-      return;
-    }
-    void this.#look();
+    for (const look of Object.values(this.#looks)) look.now();
+  }
+
+  /** A publish was not confirmed: whoever should have may have lost its power. */
+  suspectLoss(): void {
+    this.#suspicions += 1;
+    this.#isSure = false;
+    this.#looks.streams.now();
   }
 
   close(): void {
-    this.#closed = true;
-    this.#cancelTimer();
+    for (const look of Object.values(this.#looks)) look.close();
   }
 
-  async #look(): Promise<void> {
-    this.#cancelTimer();
-    this.#looking = true;
-    const connection = this.#connections;
-    let nextMs = this.#options.checkMs;
-    try {
-      if (this.#options.link.connected) await this.#lookOnce(connection);
-    } catch (error) {
-      this.#options.log.warn({ err: error }, 'streams could not be verified');
-      nextMs = retryMs;
-    }
-    if (connection !== this.#connections) return;
-    this.#looking = false;
-    if (this.#lookAgain) {
-      this.#lookAgain = false;
-      nextMs = Math.min(nextMs, retryMs);
-    }
-    this.#schedule(nextMs);
-  }
-
-  async #lookOnce(connection: number): Promise<void> {
-    const before = this.#settled;
-    const beganMs = this.#options.clock.monotonicMs();
+  async #lookAtStreams(isCurrent: () => boolean): Promise<void> {
+    const { topology, link, clock, log } = this.#options;
+    const before = this.#streams;
+    const beganMs = clock.monotonicMs();
+    const suspicions = this.#suspicions;
+    const { work, events } = this.#confirmed;
+    const toFind = { work: work.toFind(), events: events.toFind() };
     const floor = {
-      work: Math.max(this.#confirmed.work, before?.lastPlaces.work ?? 0),
-      events: Math.max(this.#confirmed.events, before?.lastPlaces.events ?? 0),
+      work: Math.max(work.last, before?.lastPlaces.work ?? 0),
+      events: Math.max(events.last, before?.lastPlaces.events ?? 0),
     };
-    const found = await this.#options.topology.ensureStreams();
-    if (connection !== this.#connections) return;
-    const isReplaced = found.streams !== before?.streams || found.buckets !== before.buckets;
+    const found = await topology.ensureStreams();
+    const isReplaced = found.created !== before?.created;
+    const { lastPlaces: last } = found;
+    const countsBack = last.work < floor.work || last.events < floor.events || work.isInDoubt || events.isInDoubt;
+    const isOther = before?.serverId !== link.serverId;
+    const isSurelyLess = isReplaced || countsBack || isOther;
+    const isLess = isSurelyLess || !(await this.#holdsAll(toFind));
+    if (!isCurrent()) return;
     if (isReplaced) {
-      this.#options.log.warn({ streams: found.streams }, 'JetStream lost streams or buckets, they were made anew');
-      await Promise.all([...this.#repairs].map((repair) => repair()));
+      log.warn({ streams: found.created }, 'JetStream lost streams, they were made anew');
+      await Promise.all([...this.#streamRepairs].map((repair) => repair()));
+      if (!isCurrent()) return;
     }
-    this.#isSure = connection === this.#connections;
-    if (!this.#isSure) return;
-    const { work, events } = found.lastPlaces;
-    const isOther = this.#serverId !== this.#options.link.serverId;
-    if (isReplaced || isOther || this.#countsBack || work < floor.work || events < floor.events) this.#tellDoubt();
-    this.#note(found, beganMs);
-    if (found.streams === before?.streams) return;
-    for (const listener of [...this.#listeners]) listener(found.streams);
+    this.#isSure = suspicions === this.#suspicions;
+    if (isLess) this.#tellDoubt();
+    else for (const { found: wasFound } of Object.values(toFind)) wasFound();
+    this.#noteStreams(found, beganMs, suspicions === this.#suspicions);
+    if (!isReplaced) return;
+    for (const listener of [...this.#listeners]) listener(found.created);
+  }
+
+  /** A message that is not there any more was acknowledged, or is too old: that says nothing. */
+  async #holdsAll(
+    toFind: Readonly<Record<StreamName, { readonly places: readonly ConfirmedPlace[] }>>,
+  ): Promise<boolean> {
+    const { topology } = this.#options;
+    const looks = (['work', 'events'] as const).flatMap((stream) =>
+      toFind[stream].places.map(async ({ place, isMine }) => {
+        const id = await topology.messageIdAt(stream, place);
+        return id === undefined || isMine(id);
+      }),
+    );
+    return (await Promise.all(looks)).every(Boolean);
   }
 
   #tellDoubt(): void {
     this.#options.log.info({}, 'JetStream may have lost what it confirmed last; that is told again');
-    this.#confirmed = { work: 0, events: 0 };
-    this.#countsBack = false;
+    for (const confirmed of Object.values(this.#confirmed)) confirmed.forget();
     for (const listener of [...this.#doubters]) listener();
   }
 
   /** All that follows from a look has been done. */
-  #note(found: StreamIdentity, beganMs: number): void {
-    this.#settled = found;
-    this.#serverId = this.#options.link.serverId;
-    this.#isSure = this.#options.link.connected;
+  #noteStreams(found: StreamIdentity, beganMs: number, isSure: boolean): void {
+    const { link } = this.#options;
+    this.#streams = { ...found, serverId: link.serverId };
+    this.#isSure = isSure && link.connected;
     this.#soundAtMs = beganMs;
   }
 
-  #schedule(delayMs: number): void {
-    if (this.#closed) return;
-    this.#cancelTimer();
-    this.#cancelTimer = this.#options.clock.setTimer(delayMs, () => void this.#look());
+  async #lookAtBuckets(isCurrent: () => boolean): Promise<void> {
+    const { topology, link, log } = this.#options;
+    const before = this.#buckets;
+    const found = await topology.ensureBuckets();
+    if (!isCurrent()) return;
+    const isReplaced = found.created !== before?.created;
+    if (isReplaced) {
+      log.warn({ buckets: found.created }, 'JetStream lost buckets, they were made anew');
+      await Promise.all([...this.#bucketRepairs].map((repair) => repair()));
+      if (!isCurrent()) return;
+    }
+    const countsBack = found.lastPlaces.some((place, index) => place < (before?.lastPlaces[index] ?? 0));
+    if (isReplaced || countsBack || before.serverId !== link.serverId) {
+      for (const listener of [...this.#bucketDoubters]) listener();
+    }
+    this.#buckets = { ...found, serverId: link.serverId };
   }
 }

@@ -6,12 +6,12 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { ConsumerInfo, JetStreamManager, StreamAPI, StreamInfo } from '@nats-io/jetstream';
 import type { Strand, WorkStanding } from '../../application/ports/bus.ts';
 import type { Logger } from '../../application/ports/runtime.ts';
-import { apiCodeOf, apiCodes, brokerError } from './broker-error.ts';
+import { apiCodeOf, apiCodes, brokerError, isForbidden } from './broker-error.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
 import { desiredConsumer, desiredStreams } from './stream-configs.ts';
-import type { DesiredConsumer, DesiredStream } from './stream-configs.ts';
+import type { DesiredConsumer, DesiredStream, DesiredStreams } from './stream-configs.ts';
 
 export interface Difference {
   readonly asset: string;
@@ -20,18 +20,20 @@ export interface Difference {
   readonly found: string;
 }
 
-/** Creation times: they change exactly when the asset was made anew. */
+export type StreamName = 'work' | 'events';
+
+/** Of WORK and EVENTS. */
 export interface StreamIdentity {
-  /** WORK and EVENTS. */
-  readonly streams: string;
-  readonly buckets: string;
-  /** Of WORK and EVENTS, the place of the last message each ever took. */
-  readonly lastPlaces: LastPlaces;
+  /** Creation times: they change exactly when the asset was made anew. */
+  readonly created: string;
+  /** The place of the last message each ever took. */
+  readonly lastPlaces: Readonly<Record<StreamName, number>>;
 }
 
-export interface LastPlaces {
-  readonly work: number;
-  readonly events: number;
+/** The same of all buckets, in one order. */
+export interface BucketIdentity {
+  readonly created: string;
+  readonly lastPlaces: readonly number[];
 }
 
 export interface TopologyOptions {
@@ -44,7 +46,9 @@ export interface TopologyOptions {
 
 export class Topology {
   readonly #options: TopologyOptions;
-  readonly #desired: readonly DesiredStream[];
+  readonly #desired: DesiredStreams;
+  /** Streams whose messages this login may not read; told once each. */
+  readonly #forbidden = new Set<string>();
   readonly #differences = new Map<string, Difference>();
   readonly #maxAgeMs = new Map<string, number>();
   #manager: JetStreamManager | undefined;
@@ -59,13 +63,31 @@ export class Topology {
   }
 
   async ensureStreams(): Promise<StreamIdentity> {
-    const infos = await Promise.all(this.#desired.map((desired) => this.#ensureStream(desired)));
-    const [work, events, ...buckets] = infos;
-    return {
-      streams: `${work?.created ?? ''} ${events?.created ?? ''}`,
-      buckets: buckets.map(({ created }) => created).join(' '),
-      lastPlaces: { work: work?.state.last_seq ?? 0, events: events?.state.last_seq ?? 0 },
-    };
+    const { work, events } = this.#desired;
+    const infos = await Promise.all([this.#ensureStream(work), this.#ensureStream(events)]);
+    const [workLast, eventsLast] = infos.map(({ state }) => state.last_seq);
+    return { created: createdOf(infos), lastPlaces: { work: workLast ?? 0, events: eventsLast ?? 0 } };
+  }
+
+  async ensureBuckets(): Promise<BucketIdentity> {
+    const infos = await Promise.all(this.#desired.buckets.map((desired) => this.#ensureStream(desired)));
+    return { created: createdOf(infos), lastPlaces: infos.map(({ state }) => state.last_seq) };
+  }
+
+  /** Of the message at a place; undefined when there is none any more, or this login may not look. */
+  async messageIdAt(stream: StreamName, place: number): Promise<string | undefined> {
+    const { names, log } = this.#options;
+    const name = stream === 'work' ? names.workStream : names.eventsStream;
+    try {
+      const message = await (await this.manager()).streams.getMessage(name, { seq: place });
+      return message?.header.get('Nats-Msg-Id');
+    } catch (error) {
+      if (!isForbidden(error)) throw brokerError(error);
+      if (!this.#forbidden.has(name))
+        log.warn({ stream: name }, 'its messages may not be read, so a loss may go unnoticed');
+      this.#forbidden.add(name);
+      return undefined;
+    }
   }
 
   async workStanding(strands: readonly Strand[]): Promise<WorkStanding> {
@@ -195,6 +217,10 @@ export class Topology {
       this.#differences.set(key, difference);
     }
   }
+}
+
+function createdOf(infos: readonly StreamInfo[]): string {
+  return infos.map(({ created }) => created).join(' ');
 }
 
 /** Absent, false, empty and `none` are the same to the server, which leaves out what is not set. */

@@ -57,7 +57,7 @@ export class NatsWorkSource implements WorkSource {
     });
     options.link.connection.subscribe(`${this.#inbox}*`, { callback: (_error, message) => this.#receive(message) });
     options.link.onDown(() => this.#failAll());
-    options.guard.onRepair(async () => {
+    options.guard.onStreamRepair(async () => {
       await Promise.all([...this.#known.values()].map((strand) => this.ensureStrand(strand)));
     });
   }

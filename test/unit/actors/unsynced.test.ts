@@ -41,4 +41,25 @@ describe('what JetStream has confirmed and may still lose', () => {
     unsynced.expire(13_500);
     expect(unsynced.takeAll()?.map(({ atMs }) => atMs)).toEqual([103, 103, 103, 103, 104, 104, 104, 104]);
   });
+
+  it('takes the room of an interval, however long the server is not heard of, and keeps order and times', () => {
+    const unsynced = new Unsynced(10_000, 50_000);
+    for (let second = 0; second < 40_000; second += 1)
+      unsynced.keep(event(second, second, second % 60), second * 1_000);
+    expect(unsynced.spans).toBe(26);
+    expect([unsynced.oldestAtMs('event'), unsynced.holds(0), unsynced.holds(59)]).toEqual([0, true, true]);
+    // What became one span goes with the last of its seconds.
+    unsynced.expire(39_974_000);
+    expect(unsynced.oldestAtMs('event')).toBe(0);
+    const told = unsynced.takeAll()?.map(({ atMs }) => atMs);
+    expect(told).toEqual(Array.from({ length: 40_000 }, (_, second) => second));
+  });
+
+  it('that was forgotten meanwhile stays forgotten, and counts for nothing', () => {
+    const unsynced = new Unsynced(10_000, 100);
+    for (let second = 0; second < 1_000; second += 1) unsynced.keep(event(second, second), second * 1_000);
+    expect([unsynced.spans, unsynced.takeAll(), unsynced.oldestAtMs('event')]).toEqual([26, undefined, 0]);
+    unsynced.expire(999_000 - 11_000);
+    expect(unsynced.takeAll()).toHaveLength(22);
+  });
 });

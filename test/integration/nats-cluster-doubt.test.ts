@@ -1,0 +1,66 @@
+/**
+ * A cluster of three nats-servers, streams with one replica. The server with the stream of events loses its power while
+ * this process is connected to another one: its link stays as it is, and others publish past what was lost.
+ */
+import { jetstream } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { connectNats } from '../../src/adapters/nats/connect-nats.ts';
+import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import type { JobEvent } from '../../src/application/ports/bus.ts';
+import { eventually, natsTestClock, natsTestLog, natsTestTelemetry, testJobId } from '../support/nats.ts';
+import { startNatsCluster } from '../support/nats-cluster.ts';
+import type { NatsCluster } from '../support/nats-cluster.ts';
+
+let cluster: NatsCluster;
+const buses: NatsBus[] = [];
+
+beforeEach(async () => {
+  cluster = await startNatsCluster();
+});
+afterEach(async () => {
+  await Promise.all(buses.splice(0).map((bus) => bus.close()));
+  await cluster.stop();
+});
+
+async function connectTo(server: string): Promise<NatsBus> {
+  const bus = await connectNats({
+    ...{ servers: [cluster.urlOf(server)], name: 'test', limits: { identityCheckMs: 8_000 } },
+    ...{ clock: natsTestClock, log: natsTestLog, telemetry: natsTestTelemetry },
+  });
+  buses.push(bus);
+  return bus;
+}
+
+const event = (): JobEvent => ({
+  ...{ jobId: testJobId(), seq: 1, type: 'queued', atMs: Date.now(), data: {}, tenant: 'default', queue: 'default' },
+});
+
+it('is in doubt, though the stream has more messages than ever', async () => {
+  await connectTo('a');
+  const leader = (await cluster.leaderOf('TROUPE_EVENTS')) ?? '';
+  const other = cluster.servers.find((server) => server !== leader) ?? '';
+  const { publisher, events, health } = await connectTo(other);
+  await publisher.publishEvent(event());
+  await cluster.copyStore(leader);
+  for (let n = 0; n < 5; n += 1) await publisher.publishEvent(event());
+  let doubts = 0;
+  publisher.onDoubt(() => (doubts += 1));
+  const server = health().server;
+  await cluster.losePower(leader);
+  const connection = await connect({ servers: cluster.urlOf(other) });
+  const js = jetstream(connection, { timeout: 1_000 });
+  let last = 0;
+  await eventually(async () => {
+    const confirmed = await js.publish('troupe.events.default.default.queued.x', '{}').catch(() => undefined);
+    last = confirmed?.seq ?? last;
+    return last > 20;
+  });
+  await connection.close();
+  await publisher.publishEvent(event()).catch(() => undefined);
+  await eventually(() => doubts > 0, 40_000);
+  expect([doubts, health().server]).toEqual([1, server]);
+  await eventually(() => health().publishing);
+  await publisher.publishEvent(event());
+  expect((await events.bounds()).last).toBeGreaterThan(20);
+});

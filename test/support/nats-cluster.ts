@@ -1,0 +1,145 @@
+/**
+ * Three real nats-servers that are one cluster, each with a store of its own, on free ports of this machine. `losePower`
+ * kills one and starts it again with its store as it was.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { eventually, natsServerPath } from './nats.ts';
+
+export interface NatsCluster {
+  readonly servers: readonly string[];
+  urlOf(server: string): string;
+  /** The server that leads a stream. */
+  leaderOf(stream: string): Promise<string | undefined>;
+  /** What is on its disk at this moment, whole: it stands still meanwhile. */
+  copyStore(server: string): Promise<void>;
+  /** All that came after the copy is gone. */
+  losePower(server: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface Server {
+  readonly name: string;
+  readonly dir: string;
+  readonly port: number;
+  process: ChildProcess;
+}
+
+const servers = ['a', 'b', 'c'];
+
+export async function startNatsCluster(): Promise<NatsCluster> {
+  const path = await natsServerPath();
+  const dir = await mkdtemp(join(tmpdir(), 'troupe-nats-cluster-'));
+  const ports = await freePorts(2 * servers.length);
+  const routes = ports.slice(servers.length).map((port) => `nats://127.0.0.1:${String(port)}`);
+  const running = new Map<string, Server>();
+  const start = (home: string): ChildProcess => spawn(path, ['-c', join(home, 'server.conf')], { stdio: 'ignore' });
+  for (const [index, name] of servers.entries()) {
+    const home = join(dir, name);
+    await mkdir(home);
+    const port = ports[index] ?? 0;
+    await writeFile(join(home, 'server.conf'), configuration({ name, home, port, route: routes[index] ?? '', routes }));
+    running.set(name, { name, dir: home, port, process: start(home) });
+  }
+  const serverOf = (name: string): Server => {
+    const server = running.get(name);
+    if (server === undefined) throw new Error(`no server ${name}`);
+    return server;
+  };
+  const urlOf = (name: string): string => `nats://127.0.0.1:${String(serverOf(name).port)}`;
+  const kill = async ({ process }: Server): Promise<void> => {
+    if (process.exitCode !== null || process.signalCode !== null) return;
+    const exited = once(process, 'exit');
+    process.kill('SIGKILL');
+    await exited;
+  };
+  const cluster: NatsCluster = {
+    servers,
+    urlOf,
+    async leaderOf(stream) {
+      const connection = await connect({ servers: servers.map(urlOf) });
+      try {
+        return (await (await jetstreamManager(connection)).streams.info(stream)).cluster?.leader;
+      } finally {
+        await connection.close();
+      }
+    },
+    async copyStore(name) {
+      const { dir: home, process } = serverOf(name);
+      process.kill('SIGSTOP');
+      try {
+        await cp(join(home, 'jetstream'), join(home, 'copy'), { recursive: true });
+      } finally {
+        process.kill('SIGCONT');
+      }
+    },
+    async losePower(name) {
+      const server = serverOf(name);
+      await kill(server);
+      await rm(join(server.dir, 'jetstream'), { recursive: true, force: true });
+      await cp(join(server.dir, 'copy'), join(server.dir, 'jetstream'), { recursive: true });
+      server.process = start(server.dir);
+    },
+    async stop() {
+      await Promise.all([...running.values()].map(kill));
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  try {
+    await eventually(() => answers(servers.map(urlOf)));
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+  return cluster;
+}
+
+interface Settings {
+  readonly name: string;
+  readonly home: string;
+  readonly port: number;
+  readonly route: string;
+  readonly routes: readonly string[];
+}
+
+function configuration({ name, home, port, route, routes }: Settings): string {
+  return [
+    `server_name: ${name}`,
+    `listen: 127.0.0.1:${String(port)}`,
+    `log_file: ${JSON.stringify(join(home, 'server.log'))}`,
+    `jetstream { store_dir: ${JSON.stringify(home)}, max_file_store: 1TB }`,
+    `cluster { name: troupe, listen: "${route.replace('nats://', '')}", routes: ${JSON.stringify(routes)} }`,
+    '',
+  ].join('\n');
+}
+
+/** JetStream answers on every one of them, so it has a leader that all know. */
+async function answers(urls: readonly string[]): Promise<boolean> {
+  const connections: NatsConnection[] = [];
+  try {
+    for (const url of urls) connections.push(await connect({ servers: url, timeout: 1_000, reconnect: false }));
+    for (const connection of connections) await jetstreamManager(connection, { timeout: 1_000 });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await Promise.all(connections.map((connection) => connection.close()));
+  }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const listeners = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(listeners.map((listener) => once(listener, 'listening')));
+  const ports = listeners.map((listener) => (listener.address() as AddressInfo).port);
+  await Promise.all(listeners.map((listener) => once(listener.close(), 'close')));
+  return ports;
+}
