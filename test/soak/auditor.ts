@@ -12,6 +12,8 @@ export interface Auditor {
 
 const name = 'soak';
 const againMs = 200;
+/** Without the last one, a consumer that was lost with its stream stays silent for ever. */
+const pull = { idle_heartbeat: 1_000, expires: 5_000, abort_on_missing_resource: true };
 
 export async function startAuditor(url: string, root: string, history: History): Promise<Auditor> {
   const connection = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
@@ -48,7 +50,7 @@ async function listen(
         max_ack_pending: 1,
       });
       const consumer = await jetstream(connection).consumers.get(stream, name);
-      for await (const message of await consumer.consume({ idle_heartbeat: 1_000, expires: 5_000 })) {
+      for await (const message of await consumer.consume(pull)) {
         take(readEvent(message));
         message.ack();
       }

@@ -176,6 +176,7 @@ export const faults: readonly Fault[] = [
       eventsLost();
       await world.cluster.killNats();
       await world.cluster.restartNats();
+      await world.cassandra?.revive();
     },
   },
   {

@@ -17,7 +17,7 @@ async function main(): Promise<number> {
     return 0;
   }
   // Everything that was started ends with this process.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
   const result = await runSoak(options, say);
   mkdirSync(dirname(options.report), { recursive: true });
   writeFileSync(options.report, soakPage(options, result));

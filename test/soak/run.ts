@@ -45,6 +45,8 @@ const faultMs = 9_000;
 const betweenFaultsMs = [500, 3_000] as const;
 /** A job that nobody could submit, or that is not done so long after a fault, is a finding. */
 const canaryMs = 60_000;
+/** A fault may last a minute: Cassandra starts again on a full commit log. */
+const acceptMs = 240_000;
 const settleMs = 240_000;
 const eventsMs = 60_000;
 
@@ -60,7 +62,7 @@ export async function runSoak(options: SoakOptions, say: (line: string) => void)
     ...{ clients, history, lanes, afterAccept },
     gapMs: Math.min(gapMostMs, Math.max(gapLeastMs, (lanes * options.faults * faultMs) / options.jobs)),
     watchEvery: 20,
-    patienceMs: canaryMs,
+    patienceMs: acceptMs,
     draft: (n) => draftOf(n, ledger),
   });
   try {
@@ -138,7 +140,6 @@ async function inflictAll(scene: Scene): Promise<readonly FaultSeen[]> {
   return seen;
 }
 
-/** A fault is over when every node takes a job again and it is done. */
 /** What is known of a job that should be done by now. */
 async function stateOf(client: TroupeClient, jobId: string): Promise<string> {
   if (jobId === '') return 'it was never accepted';
@@ -150,6 +151,7 @@ async function stateOf(client: TroupeClient, jobId: string): Promise<string> {
   }
 }
 
+/** A fault is over when every node takes a job again and it is done. */
 async function canary({ clients, ledger, history }: Scene, { name }: Fault, turn: number): Promise<readonly string[]> {
   const endMs = performance.now() + canaryMs;
   const wrong: string[] = [];

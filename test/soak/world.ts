@@ -19,10 +19,10 @@ import type { NodeOptions, TestCluster, TestNode } from '../support/cluster.ts';
 import { signalPid } from '../support/cluster-node.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import type { FaultProxy } from '../support/fault-proxy.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
+import type { SmallDisk } from '../support/small-disk.ts';
 import { silentLog } from '../support/stores.ts';
 import type { SoakOptions } from './options.ts';
-import { mountSmallDisk } from './small-disk.ts';
-import type { SmallDisk } from './small-disk.ts';
 
 export interface SoakNode {
   readonly name: string;
@@ -37,6 +37,8 @@ export interface SoakNode {
 export interface SoakStoreServer {
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** It ends when its disk refuses a write: then it is started again, as its supervisor would. */
+  revive(): Promise<void>;
   pid(): number;
 }
 
@@ -134,6 +136,19 @@ async function startStore(): Promise<OwnStore> {
   const boot = (): Promise<CassandraProcess> =>
     startCassandra({ install, dataDir, nativePort, storagePort, heapMb: 1_024 });
   let server = await boot();
+  let hasEnded = false;
+  const watch = (): void => {
+    hasEnded = false;
+    const watched = server;
+    void watched.exited.then(() => {
+      if (watched === server) hasEnded = true;
+    });
+  };
+  watch();
+  const start = async (): Promise<void> => {
+    server = await boot();
+    watch();
+  };
   const keyspace = 'soak';
   await migrate(server, keyspace, 1);
   return {
@@ -145,8 +160,9 @@ async function startStore(): Promise<OwnStore> {
     },
     pid: () => server.pid,
     kill: () => server.kill(),
-    async start() {
-      server = await boot();
+    start,
+    async revive() {
+      if (hasEnded) await start();
     },
     async discard() {
       await server.kill();

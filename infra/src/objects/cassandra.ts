@@ -58,13 +58,16 @@ function cluster(environment: KubernetesEnvironment, ring: Ring): KubernetesObje
 
 /**
  * One round trip for each conditional write (v2), and one sync for the commits of 5 ms: a shard waits for exactly these
- * two. Commits are never acknowledged before they are on disk.
+ * two. Commits are never acknowledged before they are on disk. A server whose disk refuses writes ends (`die`) and is
+ * started again; by default it lives on, deaf.
  */
 const cassandraYaml = {
   paxos_variant: 'v2',
   commitlog_sync: 'group',
   commitlog_sync_group_window: '5ms',
   auto_snapshot: true,
+  disk_failure_policy: 'die',
+  commit_failure_policy: 'die',
   server_encryption_options: { internode_encryption: 'all', require_client_auth: true },
   client_encryption_options: { enabled: true, optional: false, require_client_auth: true },
 } as const;

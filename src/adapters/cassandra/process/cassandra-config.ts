@@ -29,6 +29,7 @@ export const dataCenter = 'datacenter1';
 /**
  * `commitlog_sync: group`: nothing is acknowledged before it is on the disk, so a SIGKILL or a power cut loses nothing.
  * `paxos_variant: v2`: half the round trips of v1 per conditional write.
+ * `die`: a server whose disk refuses writes ends, so that whoever keeps it starts it again; by default it lives on, deaf.
  */
 export function cassandraYaml(options: CassandraNodeOptions): string {
   const dir = (name: string): string => JSON.stringify(join(options.dataDir, name));
@@ -67,6 +68,8 @@ concurrent_writes: 32
 concurrent_counter_writes: 2
 concurrent_compactors: 1
 memtable_flush_writers: 1
+disk_failure_policy: die
+commit_failure_policy: die
 memtable_allocation_type: heap_buffers
 memtable:
   configurations:
