@@ -19,6 +19,7 @@ import { defaultAddress } from './command-context.ts';
 import { healNats } from './dev/heal-nats.ts';
 import { demoReport } from './dev/demo-report.ts';
 import type { DevOptions } from './dev/dev-options.ts';
+import { HandlerNewsLines } from './dev/handler-news.ts';
 import { runSamples } from './dev/run-samples.ts';
 import type { SampleRun } from './dev/run-samples.ts';
 import { sampleJobs } from './dev/samples.ts';
@@ -52,21 +53,33 @@ async function runCluster(options: DevOptions, log: Logger, stop: AbortSignal): 
   };
   const backing = { cacheDir: cacheFolder(readEnvironment()), log, say };
   const variables = handlerVariables(config, readEnvironment());
+  const news = new HandlerNewsLines({ say, nowMs: () => performance.now(), setTimer });
   const services = await unlessStopped(stop, startBackingServices(config, backing));
   let isStarted = false;
   try {
     const { onStep } = options;
     const troupe = await startProcess(services.config, packageVersion(), {
       ...{ stop, handlerVariables: variables },
+      onHandlerNews: (one) => {
+        news.tell(one);
+      },
       ...(onStep && { onStep }),
     });
     isStarted = true;
     return await runNode(options, { troupe, services, stop, say });
   } finally {
+    news.close();
     // They end with this process anyway: one that did not start need not wait for them.
     if (isStarted) await services.stop();
     else await atMost(abandonMaxMs, () => services.stop());
   }
+}
+
+function setTimer(delayMs: number, fire: () => void): () => void {
+  const timer = setTimeout(fire, delayMs);
+  return () => {
+    clearTimeout(timer);
+  };
 }
 
 interface Started {

@@ -52,6 +52,8 @@ export interface ClusterParts {
   readonly order: DrainOrder;
   /** Of the gateway of this process, if it is one. */
   readonly cache: JobCache | undefined;
+  /** What handlers say is on the terminal that the log is on: once is enough. */
+  readonly handlersAreTold: boolean;
   /** Present on nodes that work. */
   readonly pool?: RunPool;
 }
@@ -133,7 +135,7 @@ async function startPool(
   const events = runEventsTo(
     (message) => runs.tell(message),
     (runId, level, text) => {
-      log[level]({ runId }, text);
+      if (!parts.handlersAreTold) log[level]({ runId }, text);
     },
   );
   const publish = (manifests: readonly HandlerManifest[]): Promise<unknown> =>

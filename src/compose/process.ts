@@ -113,7 +113,9 @@ async function start(config: Config, version: string, opened: Opened, options: S
     : undefined;
   opened.push(() => cache?.close());
   opened.begin('workers');
-  const roles = await startClusterRoles({ ...shared, system, node, order, startedAtMs, cache, ...(pool && { pool }) });
+  const handlersAreTold = options.onHandlerNews !== undefined && config.log.pretty;
+  const parts = { ...shared, system, node, order, startedAtMs, cache, handlersAreTold };
+  const roles = await startClusterRoles({ ...parts, ...(pool && { pool }) });
   opened.push(startPodCost(config, runtime, { pool, slots: threads }));
   opened.begin('queues');
   await ensureDefaultQueue({ store, facts }, bus, runtime);
@@ -237,7 +239,7 @@ function connectBus(
 function createPool(
   config: Config,
   { clock, log, telemetry }: ProcessRuntime,
-  { threads, handlerVariables }: StartOptions & { readonly threads: number },
+  { threads, handlerVariables, onHandlerNews: onNews }: StartOptions & { readonly threads: number },
 ): RunPool {
   const { values: handlerEnv, missing } = handlerVariables ?? { values: new Map<string, string>(), missing: [] };
   if (missing.length > 0)
@@ -247,7 +249,7 @@ function createPool(
   return createCellPool({
     ...{ handlerDirs, threads, lookaheadMs, cancelGraceMs, cells },
     ...{ memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax, handlerEnv },
-    ...{ clock, log, telemetry },
+    ...{ clock, log, telemetry, ...(onNews && { onNews }) },
   });
 }
 

@@ -3,6 +3,7 @@
  * was opened by then is closed, the last first, for `closeMaxMs` at most; what is still open then ends with the process.
  */
 
+import type { HandlerNewsListener } from '../application/ports/handler-news.ts';
 import type { HandlerVariables } from '../domain/handler-variables.ts';
 
 export const startSteps = ['store', 'bus', 'actors', 'workers', 'queues', 'gateway', 'scaler', 'probes'] as const;
@@ -13,6 +14,8 @@ export interface StartOptions {
   readonly stop?: AbortSignal;
   /** What handlers see in `process.env`, and what they were meant to see. Absent: nothing. */
   readonly handlerVariables?: HandlerVariables;
+  /** Told of reloads of handlers, and of what they say. */
+  readonly onHandlerNews?: HandlerNewsListener;
   /** For tests: called as each step begins, and may throw in its place. */
   readonly onStep?: (step: StartStep) => void;
 }

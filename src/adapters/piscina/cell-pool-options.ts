@@ -1,5 +1,6 @@
 /** What a pool can be told, with every default filled in once. */
 import { totalmem } from 'node:os';
+import type { HandlerNewsListener } from '../../application/ports/handler-news.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { MemoryBounds } from '../../domain/memory-class.ts';
 
@@ -31,6 +32,8 @@ export interface CellPoolOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Reload handlers when their files change; default true. */
   readonly watch?: boolean;
+  /** Told of reloads, and of each line that runs say. */
+  readonly onNews?: HandlerNewsListener;
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
@@ -55,6 +58,7 @@ export function completeOptions(options: CellPoolOptions): CompleteOptions {
     handlerEnv: new Map(),
     env: {},
     watch: true,
+    onNews: () => undefined,
     ...rest,
     cells,
     memory: { defaultMb: memoryMb, maxMb: Math.max(memoryMb, memoryMaxMb) },

@@ -65,6 +65,7 @@ class CellPool implements RunPool {
       clock,
       log: this.#log,
       open: (files) => this.#open(files),
+      onNews: options.onNews,
       onSwitch: (next, unsent) => this.#onSwitch(next, unsent),
     });
     this.#quarantine = new Quarantine({
@@ -195,7 +196,11 @@ class CellPool implements RunPool {
         this.#events?.started(run.request.runId);
       },
       onProgress: (run, fraction, note) => this.#events?.progress(run.request.runId, fraction, note),
-      onLog: (run, level, text) => this.#events?.log(run.request.runId, level, text),
+      onLog: (run, level, text) => {
+        const { runId, handler, jobId } = run.request;
+        this.#events?.log(runId, level, text);
+        this.#options.onNews({ kind: 'line', handler, jobId, level, text });
+      },
       onCheckpoint: (run, number, payload) => this.#events?.checkpoint(run.request.runId, number, payload),
       onEnded: (run, outcome, durationMs) => this.#onEnded(run, outcome, durationMs),
       onUp: () => this.#events?.room?.(),

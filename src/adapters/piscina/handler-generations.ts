@@ -2,10 +2,12 @@
  * The generations of handler code in a pool: the present one, and those that drain or are tried. Reads the folders, and
  * again when they change; if a file that worked is broken then, the whole reload is refused and the old code stays.
  */
+import type { FileChange, FileProblem, HandlerNewsListener } from '../../application/ports/handler-news.ts';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { CellGeneration } from './cell-generation.ts';
 import type { CellKeeper } from './cell-keeper.ts';
 import type { HandlerProblem } from './cell-frames.ts';
+import { HandlerChanges, restMs } from './handler-changes.ts';
 import { readHandlerFiles, type HandlerFiles } from './handler-files.ts';
 import { HandlerWatch } from './handler-watch.ts';
 import type { PoolRun } from './pool-run.ts';
@@ -17,6 +19,7 @@ export interface HandlerGenerationsOptions {
   readonly log: Logger;
   readonly open: (files: HandlerFiles) => CellGeneration;
   /** `unsent`: runs the old generation had not begun with. */
+  readonly onNews: HandlerNewsListener;
   readonly onSwitch: (next: CellGeneration, unsent: readonly PoolRun[]) => void;
 }
 
@@ -25,14 +28,21 @@ export class HandlerGenerations {
   readonly #watch: HandlerWatch;
   /** Those that drain, and one that is being tried. */
   readonly #others = new Set<CellGeneration>();
+  readonly #changes = new HandlerChanges();
   #current: CellGeneration | undefined;
+  /** As they were when they were loaded last, if only to be refused. */
+  #tried: HandlerFiles | undefined;
+  /** Something did not load then. */
+  #isBroken = false;
   #closed = false;
   #reloading = false;
   #reloadAgain = false;
+  /** Of all changes that wait to be looked at. */
+  #quiet = true;
 
   constructor(options: HandlerGenerationsOptions) {
     this.#options = options;
-    this.#watch = new HandlerWatch({ clock: options.clock, onChange: () => void this.#reload() });
+    this.#watch = new HandlerWatch({ clock: options.clock, onChange: (quiet) => void this.#reload(quiet) });
   }
 
   get current(): CellGeneration | undefined {
@@ -46,14 +56,18 @@ export class HandlerGenerations {
     const files = await readHandlerFiles(this.#options.handlerDirs);
     const generation = this.#options.open(files);
     this.#current = generation;
+    this.#tried = files;
     try {
       const { problems } = await generation.load();
-      this.#report(problems);
+      this.#report(files, problems);
     } catch (error) {
       await generation.close('stopping');
       throw error;
     }
-    if (this.#options.watch) this.#watch.follow(files.folders);
+    // They may have changed meanwhile.
+    if (this.#options.watch && this.#watch.follow(files.folders)) this.#watch.lookAgain(1);
+    if (this.#options.watch && files.hasMoreData)
+      this.#options.log.warn({}, 'the handler folders hold more data files than are watched');
     return generation;
   }
 
@@ -71,40 +85,63 @@ export class HandlerGenerations {
     return this.#current === undefined ? [...this.#others] : [this.#current, ...this.#others];
   }
 
-  #report(problems: readonly HandlerProblem[]): void {
+  #report(files: HandlerFiles, problems: readonly HandlerProblem[]): readonly FileProblem[] {
+    this.#isBroken = problems.length > 0;
     for (const { url, reason } of problems) this.#options.log.error({ file: url, reason }, 'handler file not loaded');
+    return problems.map(({ url, reason }) => ({ file: files.nameOf(url), reason }));
   }
 
   /** One at a time; what changes meanwhile is looked at afterwards. */
-  async #reload(): Promise<void> {
+  async #reload(quiet: boolean): Promise<void> {
+    this.#quiet = quiet;
     this.#reloadAgain = true;
     if (this.#reloading) return;
     this.#reloading = true;
     while (this.#reloadAgain && !this.#closed) {
       this.#reloadAgain = false;
-      await this.#reloadOnce().catch((error: unknown) => {
+      await this.#look().catch((error: unknown) => {
         this.#options.log.error({ err: error }, 'handlers not reloaded');
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.onNews({ kind: 'not-reloaded', changes: [], problems: [{ file: '', reason }] });
       });
     }
     this.#reloading = false;
   }
 
-  async #reloadOnce(): Promise<void> {
-    const files = await readHandlerFiles(this.#options.handlerDirs);
-    this.#watch.follow(files.folders);
+  async #look(): Promise<void> {
+    const { handlerDirs, clock, log, onNews } = this.#options;
+    const files = await readHandlerFiles(handlerDirs);
+    const hasNew = this.#watch.follow(files.folders);
+    if (this.#tried === undefined) return;
+    const seen = { quiet: this.#quiet, isBroken: this.#isBroken, nowMs: clock.monotonicMs() };
+    const { changes, heldNow, againInMs } = this.#changes.admit(this.#tried, files, seen);
+    this.#watch.lookAgain(hasNew ? 1 : againInMs);
+    if (heldNow.length > 0) {
+      log.warn(
+        { files: heldNow, restMs },
+        'files are written again and again: they reload no handlers until they rest',
+      );
+      onNews({ kind: 'left-out', files: heldNow, restMs });
+    }
+    if (changes.length > 0) await this.#reloadWith(files, changes);
+  }
+
+  async #reloadWith(files: HandlerFiles, changes: readonly FileChange[]): Promise<void> {
     const old = this.#current;
-    if (old === undefined || files.digest === old.files.digest) return;
+    if (old === undefined) return;
+    this.#tried = files;
     for (const other of this.#others) if (other.closed) this.#others.delete(other);
     const next = this.#options.open(files);
     this.#others.add(next);
-    const { problems } = await next.load();
-    this.#report(problems);
-    const broken = problems.filter(({ url }) => old.handlers.some((handler) => handler.url === url));
+    const found = (await next.load()).problems;
+    const problems = this.#report(files, found);
+    const broken = found.filter(({ url }) => old.handlers.some((handler) => handler.url === url));
     if (broken.length > 0 || this.#isClosed()) {
       await next.close('drained');
       const broke = broken.map(({ url }) => url);
       const message = 'handlers not reloaded: a file that worked is broken; the old code stays';
       this.#options.log.error({ files: broke }, message);
+      this.#options.onNews({ kind: 'not-reloaded', changes, problems });
       return;
     }
     this.#current = next;
@@ -112,9 +149,11 @@ export class HandlerGenerations {
     this.#others.add(old);
     this.#options.onSwitch(next, old.drain());
     this.#options.log.info(
-      { handlers: next.manifests.map((one) => `${one.name}@${one.version}`) },
+      { handlers: next.manifests.map((one) => `${one.name}@${one.version}`), changes },
       'handlers reloaded',
     );
+    const handlers = next.manifests.map(({ name }) => name);
+    this.#options.onNews({ kind: 'reloaded', handlers, changes, problems });
   }
 
   /** It may have become so while a generation was loaded. */

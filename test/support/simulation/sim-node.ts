@@ -161,6 +161,7 @@ export class SimNode {
         startedAtMs: clock.nowMs(),
         order: new DrainOrder(log),
         cache: undefined,
+        handlersAreTold: false,
         pool: this.#ports.pool,
       });
   }

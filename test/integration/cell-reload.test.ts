@@ -1,0 +1,131 @@
+/** Reloads by files that are no code, and folders that something writes into all the time. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { HandlerNews } from '../../src/application/ports/handler-news.ts';
+import { eventually, startPool, type Harness } from '../support/rogue-handlers/harness.ts';
+
+let dir: string;
+let pool: Harness | undefined;
+let news: HandlerNews[];
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'troupe-reload-'));
+  news = [];
+});
+afterEach(async () => {
+  await pool?.stop();
+  pool = undefined;
+  await rm(dir, { recursive: true });
+});
+
+async function save(file: string, text: string | Uint8Array): Promise<void> {
+  await writeFile(join(dir, `.${file}.saving`), text);
+  await rename(join(dir, `.${file}.saving`), join(dir, file));
+}
+
+async function start(): Promise<Harness> {
+  pool = await startPool({ handlerDirs: [dir], threads: 1, onNews: (one) => news.push(one) });
+  return pool;
+}
+
+/** Says what its module has read when it was imported. */
+const reads = (file: string): string => `
+  import { readFileSync } from 'node:fs';
+  import { defineHandler } from 'troupe/handlers';
+  const text = readFileSync(new URL('./${file}', import.meta.url), 'utf8');
+  export default defineHandler({ name: 'reads', run: () => text });`;
+
+async function resultOf(running: Harness): Promise<unknown> {
+  const { outcome } = await running.run('reads').ended;
+  return outcome.kind === 'succeeded' && outcome.output?.kind === 'json' ? JSON.parse(outcome.output.json) : outcome;
+}
+
+const reloaded = (): readonly HandlerNews[] => news.filter(({ kind }) => kind === 'reloaded');
+
+it.each(['model.wasm', 'words.txt', 'table.json'])(
+  'a changed %s: the next run has it, and it is told',
+  async (file) => {
+    await save(file, 'old');
+    await save('reads.job.ts', reads(file));
+    const running = await start();
+    expect(await resultOf(running)).toBe('old');
+    await save(file, 'new');
+    await eventually('it is told', () => reloaded().length === 1);
+    expect(await resultOf(running)).toBe('new');
+    expect(reloaded()).toEqual([
+      { kind: 'reloaded', handlers: ['reads'], changes: [{ file, how: 'changed' }], problems: [] },
+    ]);
+  },
+);
+
+it('a data file that was missing when the handler did not load', async () => {
+  await save('reads.job.ts', reads('later.bin'));
+  const running = await start();
+  expect(running.manifests).toEqual([]);
+  await save('later.bin', 'here');
+  await eventually('it is loaded', () => reloaded().length === 1);
+  expect(await resultOf(running)).toBe('here');
+});
+
+it('a change while the handlers are loaded for the first time', async () => {
+  const outside = await mkdtemp(join(tmpdir(), 'troupe-gate-'));
+  try {
+    const [begun, gate] = [join(outside, 'begun'), join(outside, 'gate')];
+    const waits = `import { existsSync, writeFileSync } from 'node:fs';
+      writeFileSync(${JSON.stringify(begun)}, '');
+      const lock = new Int32Array(new SharedArrayBuffer(4));
+      while (!existsSync(${JSON.stringify(gate)})) Atomics.wait(lock, 0, 0, 10);`;
+    await save('words.txt', 'old');
+    await save(
+      'reads.job.ts',
+      reads('words.txt').replace('import { defineHandler }', `${waits}\nimport { defineHandler }`),
+    );
+    const starting = start();
+    await eventually('it is being imported', () => existsSync(begun));
+    await save('more.job.ts', reads('words.txt').replace("name: 'reads'", "name: 'more'"));
+    await writeFile(gate, '');
+    await starting;
+    await eventually('it is seen', () => reloaded().length === 1);
+    expect(reloaded()).toMatchObject([{ handlers: ['more', 'reads'], changes: [{ file: 'more.job.ts', how: 'new' }] }]);
+  } finally {
+    await rm(outside, { recursive: true });
+  }
+});
+
+it('code reloads beside something that writes all the time, which reloads three times at most', async () => {
+  await save('state.txt', '0');
+  await save('reads.job.ts', reads('state.txt'));
+  const running = await start();
+  let count = 0;
+  const writing = new AbortController();
+  const writer = (async () => {
+    // Never still for as long as it takes to be taken for settled: new files, and one that was there.
+    while (!writing.signal.aborted) {
+      count += 1;
+      await writeFile(join(dir, `out-${count % 50}.tmp`), String(count));
+      await writeFile(join(dir, 'state.txt'), String(count));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  await eventually('it writes', () => count > 5);
+  await save('more.job.ts', reads('state.txt').replace("name: 'reads'", "name: 'more'"));
+  await eventually('the new code is loaded', () => running.pool.manifests().length === 2);
+  writing.abort();
+  await writer;
+  expect(reloaded()[0]).toMatchObject({ handlers: ['more', 'reads'], changes: [{ file: 'more.job.ts', how: 'new' }] });
+
+  // As a handler does that writes beside itself, once in each run.
+  let saves = 0;
+  await eventually('it is left out', () => {
+    if (reloaded().length + 1 > saves) {
+      saves += 1;
+      void writeFile(join(dir, 'state.txt'), `run ${saves}`);
+    }
+    return news.some(({ kind }) => kind === 'left-out');
+  });
+  expect(news.at(-1)).toEqual({ kind: 'left-out', files: ['state.txt'], restMs: 60_000 });
+  expect(reloaded().length).toBeLessThanOrEqual(1 + 3);
+});
