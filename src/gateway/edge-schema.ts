@@ -10,7 +10,7 @@ type Schema = Readonly<Record<string, unknown>>;
 
 /** Each with a list of schemas, a map of schemas, or one; the first list is of those that mean what they say without the rest. */
 const plainKeywords = new Set([
-  ...['$schema', '$id', '$ref', '$anchor', '$comment', 'type', 'enum', 'const', 'minimum', 'maximum'],
+  ...['$schema', '$id', '$ref', '$anchor', '$comment', 'type', 'const', 'minimum', 'maximum'],
   ...['exclusiveMinimum', 'exclusiveMaximum', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties'],
 ]);
 const inParts = new Set(['items', 'additionalProperties']);
@@ -23,13 +23,15 @@ function isSchema(value: unknown): value is Schema {
 
 export function edgeSchema(schema: unknown): unknown {
   if (!isSchema(schema)) return schema;
-  // Which keys are surplus depends on patterns and on the other schemas of an `allOf`; their values are no business of it then.
-  const isOpen = schema['patternProperties'] !== undefined;
+  // Which keys are surplus depends on patterns, on names that are left out here, and on the other schemas of an `allOf`.
+  const { properties } = schema;
+  const isOpen = schema['patternProperties'] !== undefined || (isSchema(properties) && hasInherited(properties));
   const kept = Object.entries(schema).flatMap(([keyword, value]): [string, unknown][] => {
     if (keyword === 'additionalProperties' && isOpen) return [];
     // A tuple may make something of a place that is missing.
     if (keyword === 'minItems' && schema['prefixItems'] !== undefined) return [];
     if (plainKeywords.has(keyword)) return [[keyword, value]];
+    if (keyword === 'enum') return isListOfPlain(value) ? [[keyword, value]] : [];
     if (inParts.has(keyword)) return [[keyword, edgeSchema(value)]];
     if (inLists.has(keyword)) return [[keyword, listOf(keyword, value)]];
     if (inMaps.has(keyword)) return [[keyword, mapOf(keyword, value)]];
@@ -46,11 +48,26 @@ function listOf(keyword: string, value: unknown): unknown {
   if (!Array.isArray(value)) return value;
   const schemas = value.map((part: unknown) => edgeSchema(part));
   if (keyword !== 'allOf') return schemas;
-  return schemas.map((part) => {
-    if (!isSchema(part)) return part;
-    const { additionalProperties: _surplus, ...rest } = part;
-    return rest;
-  });
+  return schemas.map(withoutSurplus);
+}
+
+/**
+ * One schema of an `allOf` may name what another one calls surplus, however deep that one is wrapped. What is defined elsewhere
+ * may be used alone as well, so it stays as it is there and says nothing here.
+ */
+function withoutSurplus(part: unknown): unknown {
+  if (!isSchema(part)) return part;
+  const { additionalProperties: _surplus, $ref: _elsewhere, anyOf, allOf, ...rest } = part;
+  return {
+    ...rest,
+    ...(Array.isArray(anyOf) && { anyOf: anyOf.map(withoutSurplus) }),
+    ...(Array.isArray(allOf) && { allOf: allOf.map(withoutSurplus) }),
+  };
+}
+
+/** What is compared by value, at once with all of them. */
+function isListOfPlain(value: unknown): boolean {
+  return Array.isArray(value) && value.every((member) => typeof member !== 'object' || member === null);
 }
 
 function mapOf(keyword: string, value: unknown): unknown {
@@ -73,10 +90,16 @@ function isInherited(name: string): boolean {
   return Reflect.has(Object.prototype, name);
 }
 
+function hasInherited(properties: Schema): boolean {
+  return Object.keys(properties).some(isInherited);
+}
+
 function takesAnything(schema: unknown): boolean {
   if (schema === undefined || schema === true) return true;
   if (!isSchema(schema)) return false;
-  const meaning = Object.keys(schema).filter((keyword) => plainKeywords.has(keyword) || inLists.has(keyword));
+  const meaning = Object.keys(schema).filter(
+    (keyword) => plainKeywords.has(keyword) || keyword === 'enum' || inLists.has(keyword),
+  );
   if (schema['$ref'] !== undefined || (meaning.length === 0 && schema['oneOf'] === undefined)) return true;
   const { anyOf, oneOf, allOf } = schema;
   if ([anyOf, oneOf].some((parts) => Array.isArray(parts) && parts.some(takesAnything))) return true;

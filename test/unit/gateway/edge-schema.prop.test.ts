@@ -88,6 +88,15 @@ const schema: fc.Arbitrary<z.ZodType> = fc.letrec<{ any: z.ZodType; node: z.ZodT
   ),
 })).any;
 
+const strictA = z.strictObject({ a: z.number() });
+const strictB = z.strictObject({ b: z.number() });
+const strictTree = z.strictObject({
+  a: z.number(),
+  get next() {
+    return strictTree.optional();
+  },
+});
+
 /** Zod throws what it cannot merge: a thing that a handler refuses as well. */
 function takes(one: z.ZodType, input: unknown): boolean {
   try {
@@ -131,6 +140,15 @@ describe('the check of inputs at the edge', () => {
     [z.coerce.number(), '5'],
     [z.object({ n: z.number().catch(0) }), { n: 'x' }],
     [z.record(z.string(), z.number()), JSON.parse('{"__proto__": "x"}')],
+    [z.strictObject({ toString: z.string() }), { toString: 'x' }],
+    [z.object({ constructor: z.string() }).catchall(z.number()), { constructor: 'x', a: 1 }],
+    [z.intersection(strictA.meta({ id: 'edge-a' }), strictB), { a: 1, b: 2 }],
+    [z.intersection(strictA.nullable(), strictB), { a: 1, b: 2 }],
+    [
+      z.intersection(z.intersection(strictA.nullish(), strictB), z.strictObject({ c: z.number() })),
+      { a: 1, b: 2, c: 3 },
+    ],
+    [z.intersection(strictTree, strictB), { a: 1, next: { a: 2 }, b: 2 }],
   ])('%# lets pass what it takes', (one, input) => {
     expect(takes(one, input)).toBe(true);
     expect(edgeOf(one)(input)).toBe(false);

@@ -85,6 +85,69 @@ describe('input validator', () => {
     expect(validator.validate(manifest(either), [...long, 1]).length).toBeGreaterThan(0);
   });
 
+  describe.each(['anyOf', 'oneOf'])('of a tree of unions (%s)', (union) => {
+    const operation = (op: string) => ({
+      type: 'object',
+      properties: { op: { const: op }, left: { $ref: '#' }, right: { $ref: '#' } },
+      required: ['op', 'left', 'right'],
+    });
+    const number = {
+      type: 'object',
+      properties: { op: { const: 'number' }, value: { type: 'number' } },
+      required: ['value'],
+    };
+    const schema = { [union]: [number, ...['add', 'subtract', 'multiply', 'divide'].map(operation)] };
+    const leaf = { op: 'number', value: 1 };
+    const tree = (depth: number, last: unknown): unknown =>
+      depth === 0 ? last : { op: 'divide', left: tree(depth - 1, last), right: leaf };
+
+    it('takes no more looks than the size of the input allows', () => {
+      let looks = 0;
+      const last = { op: 'number', value: 1 };
+      Object.defineProperty(last, 'value', { enumerable: true, get: () => (looks += 1) });
+      const validator = createInputValidator(silentLog);
+      expect(validator.validate(manifest(schema), tree(8, last))).toEqual([]);
+      expect(looks).toBeGreaterThan(0);
+      expect(looks).toBeLessThan(3_000);
+      expect(validator.validate(manifest(schema), tree(60, leaf))).toEqual([]);
+    });
+
+    it('finds what is wrong not far down', () => {
+      const validator = createInputValidator(silentLog);
+      expect(validator.validate(manifest(schema), tree(2, leaf))).toEqual([]);
+      expect(validator.validate(manifest(schema), tree(2, { op: 'power' })).length).toBeGreaterThan(0);
+    });
+  });
+
+  it('a schema that refers to itself without end says nothing', () => {
+    const validator = createInputValidator(silentLog);
+    for (const loop of [
+      { $ref: '#' },
+      { anyOf: [{ $ref: '#' }] },
+      { allOf: [{ items: { $ref: '#' } }, { anyOf: [{ $ref: '#' }] }] },
+    ])
+      expect(validator.validate(manifest(loop), [[1]])).toEqual([]);
+  });
+
+  it('looks at the values of a long enum once for all items', () => {
+    let looks = 0;
+    const names = Array.from({ length: 1_000 }, (_, at) => `name ${String(at)}`);
+    const counted = new Proxy(names, {
+      get(target, key, self) {
+        if (typeof key === 'string' && /^\d+$/.test(key)) looks += 1;
+        return Reflect.get(target, key, self) as unknown;
+      },
+    });
+    const validator = createInputValidator(silentLog);
+    const one = manifest({ type: 'array', items: { enum: counted } });
+    const last = Array.from({ length: 1_000 }, () => 'name 999');
+    expect(validator.validate(one, last)).toEqual([]);
+    expect(validator.validate(one, [...last, 'name'])).toEqual([
+      { pointer: '/1000', description: 'must be equal to one of the allowed values' },
+    ]);
+    expect(looks).toBeLessThan(20_000);
+  });
+
   it('lets pass what it has no usable schema for', () => {
     const validator = createInputValidator(silentLog);
     expect(validator.validate(manifest({ type: 'no such type' }), 1)).toEqual([]);
