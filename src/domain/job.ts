@@ -192,7 +192,7 @@ export const jobEventTypes = [
 ] as const;
 export type JobEventType = (typeof jobEventTypes)[number];
 
-/** How an attempt ended. `given-back`: by its node, which drains or had no thread for it. */
+/** How an attempt ended. `given-back`: by its node, which drains, or could not begin it. */
 export const attemptOutcomes = ['succeeded', 'failed', 'snoozed', 'cancelled', 'lost', 'given-back'] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];
 

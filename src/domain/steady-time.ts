@@ -2,8 +2,9 @@
  * Time of day that can be counted with. The wall clock says where to go, the monotonic one how fast: a step of the wall
  * clock is neither followed at once nor waited out.
  *
- * - Forward: steps of a second and less are followed. A larger one is believed when it has lasted for 30 s; until then time
- *   goes on at its pace, so a step that is taken back in between was never seen.
+ * - Forward: steps of a second and less are followed. Of a larger one so much is believed as has lasted for 30 s; until then
+ *   time goes on at its pace, so a step that is taken back in between was never seen. A clock that is stepped forward again
+ *   and again, as in a machine that is stopped for seconds at a time, is followed as well.
  * - Back, or from the start behind what was durable already: time goes on at half its pace until the wall clock has caught
  *   up. It never stands still and never goes back: what is to be in a second comes within two.
  */
@@ -21,7 +22,7 @@ export class SteadyTime {
   readonly #readings: Readings;
   #atMs: number;
   #readMs: number;
-  /** A step forward that is not believed yet: by how much the wall clock is before the monotonic one, and since when. */
+  /** A step forward that is not believed yet: by how much the wall clock was before the monotonic one at least, and since when. */
   #step: { readonly offsetMs: number; readonly sinceMs: number } | undefined;
 
   /** `fromMs`: of who has watched the clock for longer. Absent: what the wall clock says is believed. */
@@ -41,9 +42,12 @@ export class SteadyTime {
       this.#step = undefined;
       this.#atMs = Math.max(wallMs, this.#atMs + passedMs * catchUpPace);
     } else {
-      const isBelieved = wallMs - pacedMs <= followedMs || this.#hasLasted(wallMs - monotonicMs, monotonicMs);
-      if (isBelieved) this.#step = undefined;
-      this.#atMs = isBelieved ? wallMs : pacedMs;
+      this.#atMs = pacedMs;
+      if (wallMs - pacedMs > followedMs) this.#believeWhatLasted(wallMs - monotonicMs, monotonicMs);
+      if (wallMs - this.#atMs <= followedMs) {
+        this.#step = undefined;
+        this.#atMs = wallMs;
+      }
     }
     return Math.floor(this.#atMs);
   }
@@ -53,10 +57,11 @@ export class SteadyTime {
     this.#atMs = Math.max(this.nowMs(), atLeastMs);
   }
 
-  #hasLasted(offsetMs: number, monotonicMs: number): boolean {
-    if (this.#step === undefined || Math.abs(this.#step.offsetMs - offsetMs) > followedMs) {
-      this.#step = { offsetMs, sinceMs: monotonicMs };
-    }
-    return monotonicMs - this.#step.sinceMs >= believedAfterMs;
+  #believeWhatLasted(offsetMs: number, monotonicMs: number): void {
+    const { offsetMs: leastMs, sinceMs } = this.#step ?? { offsetMs, sinceMs: monotonicMs };
+    const lastedMs = Math.min(leastMs, offsetMs);
+    const isBelieved = monotonicMs - sinceMs >= believedAfterMs;
+    if (isBelieved) this.#atMs = Math.max(this.#atMs, lastedMs + monotonicMs);
+    this.#step = isBelieved ? { offsetMs, sinceMs: monotonicMs } : { offsetMs: lastedMs, sinceMs };
   }
 }

@@ -42,7 +42,7 @@ export function outcomeBy(command: CommandKind, from: JobState): AttemptOutcome 
     case 'stopped':
       return from === 'CANCELLING' ? 'cancelled' : 'given-back';
     case 'return':
-      return 'given-back';
+      return from === 'CANCELLING' ? 'cancelled' : 'given-back';
     case 'lose':
       return 'lost';
     case 'accept':

@@ -44,6 +44,8 @@ export interface WorkerHarness {
   /** What the pool was told of them. */
   readonly checkpointed: { readonly number: number; readonly saved: boolean }[];
   readonly payloads: Map<string, Uint8Array>;
+  /** `slow` answers after a second. */
+  payloadStore: 'up' | 'slow' | 'away';
   readonly beats: HeartbeatItem[];
   readonly acks: string[];
   readonly givenBack: { readonly ackTo: string; readonly delayMs: number | undefined }[];
@@ -119,6 +121,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
     claim: 'granted',
     spec: testSpec(),
     payloads: new Map(),
+    payloadStore: 'up',
     lastCheckpoint: undefined,
     async offer(unique, message) {
       const delivery = deliveryOf(unique, message);
@@ -214,7 +217,12 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
             harness.payloads.set(id, bytes);
             return Promise.resolve();
           },
-          getPayload: (id) => Promise.resolve(harness.payloads.get(id)),
+          async getPayload(id) {
+            if (harness.payloadStore === 'away') throw new TroupeError('STORE_UNAVAILABLE');
+            if (harness.payloadStore === 'slow')
+              await new Promise<void>((resolve) => void kit.clock.setTimer(1_000, resolve));
+            return harness.payloads.get(id);
+          },
           openPayload: () => Promise.resolve(undefined),
         },
         limits,

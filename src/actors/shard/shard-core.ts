@@ -15,6 +15,7 @@ import { decide, nextDeadline, waitsForDate } from '../../domain/transitions.ts'
 import type { ActorContext } from '../kernel/actor.ts';
 import { Allotter } from './allotter.ts';
 import { BatchReply } from './batch-reply.ts';
+import { ClaimsOnRecord } from './claims-on-record.ts';
 import { DeadlineWatch } from './deadline-watch.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { JobEntry } from './job-table.ts';
@@ -47,6 +48,7 @@ export class ShardCore {
   readonly dispatcher: Dispatcher;
   readonly allotter: Allotter;
   readonly logs = new ShardLogs();
+  readonly claimsOnRecord = new ClaimsOnRecord();
   readonly nextId: (queueNo: number) => JobId;
   readonly #partitions: PartitionSet;
   readonly #deadlines: DeadlineWatch;
@@ -236,6 +238,7 @@ export class ShardCore {
     this.#partitions.seal(nowMs, () => this.#bucketsInUse());
     this.keys.tick(nowMs, this.context.clock.monotonicMs());
     this.table.queues.sweep(nowMs);
+    this.claimsOnRecord.expire(this.context.clock.monotonicMs());
     this.allotter.tick();
     this.dispatcher.tick(nowMs);
     this.#tellMeasures(nowMs);
@@ -305,13 +308,17 @@ export class ShardCore {
 
   #load({ grant: { watermark }, partitions }: TakenShard): void {
     const heardMs = this.context.clock.monotonicMs();
+    const believedMs = this.nowMs() + stampedAheadMaxMs;
+    const raise = (stampedMs: number): void => {
+      if (stampedMs <= believedMs) this.#time.raise(stampedMs);
+    };
     const stampedMs = Math.max(watermark?.dispatchedThroughMs ?? 0, watermark?.eventsThroughMs ?? 0);
-    this.#time.raise(Math.min(stampedMs, this.nowMs() + stampedAheadMaxMs));
+    raise(stampedMs);
     const published = stampedMs <= this.nowMs() ? watermark : undefined;
     for (const { bucket, commits, records } of partitions) {
       this.#partitions.adopt(bucket, commits);
       for (const record of records) {
-        this.#time.raise(Math.min(record.updatedAtMs, this.nowMs() + stampedAheadMaxMs));
+        raise(record.updatedAtMs);
         this.dispatcher.restoreEvents(record, published);
         this.keys.restored(record);
         if (isTerminal(record.state)) continue;

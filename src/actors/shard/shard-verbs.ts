@@ -4,7 +4,6 @@ import type {
   CancelItem,
   CheckpointItem,
   ClaimItem,
-  ClaimResult,
   CompleteItem,
   EraseItem,
   GetItem,
@@ -25,12 +24,12 @@ import { assertNever, TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
 import type { QueueClosing } from '../../domain/queue.ts';
-import { endsByMs } from '../../domain/record-life.ts';
 import { isStartedOnce } from '../../domain/retry-policy.ts';
 import type { JobCommand } from '../../domain/transitions.ts';
 import type { BatchReply, Slot } from './batch-reply.ts';
 import { closeQueue } from './close-verb.ts';
 import { erase } from './erase-verb.ts';
+import { grantOf } from './grant.ts';
 import { notFound, ownershipDoubt, withRecord } from './job-lookup.ts';
 import { load } from './load-verb.ts';
 import { place, queueStats } from './queue-verbs.ts';
@@ -155,13 +154,8 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     if (ackTo !== undefined) core.services.publisher.acknowledge(ackTo);
   };
   const isPatient = isStartedOnce(entry.current.spec.retry);
-  // A grant that is forgotten would be given again, to another node: where no code may begin twice, none begins before.
   const decision = isPatient
-    ? core.decide(entry, command, (record) => {
-        acknowledge();
-        // Meanwhile it may have been taken for lost.
-        slot.ok(entry.current.run?.token === token ? grantOf(record, token) : { kind: 'drop' });
-      })
+    ? core.claimsOnRecord.claim(core, entry, command, { slot, acknowledge })
     : core.grant(entry, command, acknowledge);
   if (decision.kind === 'refused') {
     // While the store still says QUEUED, this message may be the last that knows of the job: a crash now, and without it
@@ -173,20 +167,6 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   entry.heardMs = core.context.clock.monotonicMs();
   core.services.metrics.waitSeconds.observe((core.nowMs() - readyAtMs) / 1_000);
   if (!isPatient) slot.ok(grantOf(record, token));
-}
-
-function grantOf(record: JobRecord, token: string): ClaimResult {
-  return {
-    kind: 'granted',
-    token,
-    attempt: record.attempt,
-    spec: record.spec,
-    createdAtMs: record.createdAtMs,
-    deadlineAtMs: endsByMs(record),
-    suspect: record.convictions > 0,
-    ...(record.memoryMb !== undefined && { memoryMb: record.memoryMb }),
-    ...(record.checkpoint !== undefined && { checkpoint: record.checkpoint.payload }),
-  };
 }
 
 function complete(core: ShardCore, item: CompleteItem, slot: Slot<AnyResult>): void {

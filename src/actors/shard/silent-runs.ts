@@ -1,4 +1,6 @@
 /** Runs whose node has not been heard of for too long are lost: their jobs wait again, uncounted. */
+import { isStartedOnce } from '../../domain/retry-policy.ts';
+import type { JobEntry } from './job-table.ts';
 import type { ShardCore } from './shard-core.ts';
 
 /** Ticks are a second apart. */
@@ -23,7 +25,7 @@ export class SilentRuns {
     const silentSinceMs = nowMs - core.services.limits.runLostAfterMs;
     for (const entry of [...core.table.running()]) {
       const { run } = entry.current;
-      if (run === undefined || entry.heardMs > silentSinceMs) continue;
+      if (run === undefined || entry.heardMs > silentSinceMs || isUntold(entry)) continue;
       core.context.log.warn(
         { event: 'attempt.lost', jobId: entry.current.id, attempt: run.attempt, node: run.node },
         'node of a run was not heard of in time',
@@ -31,4 +33,9 @@ export class SilentRuns {
       core.decide(entry, { kind: 'lose', token: run.token, blame: 'unknown' });
     }
   }
+}
+
+/** Its node has not been told of it: see `claims-on-record.ts`. */
+function isUntold({ current: { run, spec }, durable }: JobEntry): boolean {
+  return isStartedOnce(spec.retry) && durable?.run?.token !== run?.token;
 }

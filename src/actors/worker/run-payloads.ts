@@ -78,9 +78,9 @@ async function opened(payload: Payload, payloads: PayloadStore): Promise<RunPayl
     : { kind: 'bytes', bytes };
 }
 
-/** Of a run without its input. A store that does not answer is not the job's fault: the attempt is given back uncounted. */
+/** Of a run without its input. A store that does not answer is not the job's fault: it is given back as if never claimed. */
 export function outcomeUnfetched(answered: boolean): RunOutcome {
-  if (!answered) return { kind: 'stopped' };
+  if (!answered) return { kind: 'returned' };
   const failure = { reason: 'INVALID_INPUT', message: 'the input is no longer in the payload store' } as const;
   return { kind: 'failed', retryable: false, failure };
 }

@@ -242,7 +242,7 @@ export class RunRegistry {
     if (input === undefined) return;
     if (run.cancelled || this.#draining) {
       this.#services.slots.release(1);
-      this.#finish(run, { kind: run.cancelled ? 'stopped' : 'returned' });
+      this.#finish(run, { kind: 'returned' });
       return;
     }
     this.#enter(run, 'handed');

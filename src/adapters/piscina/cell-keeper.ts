@@ -107,7 +107,7 @@ export class CellKeeper implements RunHome {
       this.#process?.send({ kind: 'cancel', key: run.key });
     } else {
       this.#unsent.splice(at, 1);
-      this.#end(run, { kind: 'stopped' }, 0);
+      this.#end(run, { kind: 'returned' }, 0);
     }
   }
 
@@ -146,7 +146,7 @@ export class CellKeeper implements RunHome {
   #closeNow(): void {
     this.#state = 'closed';
     this.#cancelDrainEnd?.();
-    this.#unsent = [];
+    for (const run of this.#unsent.splice(0)) this.#end(run, { kind: 'returned' }, 0);
     this.#endAll(false);
     this.#loaded.reject(new TroupeError('SHUTTING_DOWN'));
   }

@@ -71,7 +71,7 @@ class CellPool implements RunPool {
     this.#quarantine = new Quarantine({
       clock,
       open: () => this.#generations.current?.quarantine(),
-      onWithdrawn: (run) => this.#onEnded(run, { kind: 'stopped' }, 0),
+      onWithdrawn: (run) => this.#onEnded(run, { kind: 'returned' }, 0),
     });
   }
 
@@ -111,7 +111,12 @@ class CellPool implements RunPool {
 
   cancel(runId: string): void {
     const run = this.#runs.get(runId);
-    run?.home?.cancel(run);
+    if (run !== undefined) this.#cancel(run);
+  }
+
+  #cancel(run: PoolRun): void {
+    run.withdrawn = true;
+    run.home?.cancel(run);
   }
 
   checkpointed(runId: string, number: number, saved: boolean): void {
@@ -162,7 +167,7 @@ class CellPool implements RunPool {
       });
     }
     const waiting = await this.#quarantine.close('stopping');
-    for (const run of waiting) this.#onEnded(run, { kind: 'lost', convicted: false }, 0);
+    for (const run of waiting) this.#onEnded(run, { kind: 'returned' }, 0);
     await this.#generations.close('stopping');
     this.#stopMeasuring();
     this.#stopLooking();
@@ -217,13 +222,14 @@ class CellPool implements RunPool {
   }
 
   #onEnded(run: PoolRun, told: RunOutcome, durationMs: number): void {
-    const outcome = run.late && told.kind === 'stopped' ? deadlineExceeded() : told;
+    const isLate = run.late && (told.kind === 'stopped' || told.kind === 'returned');
+    const outcome = isLate ? deadlineExceeded() : told;
     this.#runs.delete(run.request.runId);
     if (run.startedAtMs !== undefined) {
       this.#busy -= 1;
       this.#lookAhead.observe(durationMs);
     }
-    if (outcome.kind === 'returned') this.#lookAhead.forget();
+    if (outcome.kind === 'returned' && !run.withdrawn) this.#lookAhead.forget();
     const kind = outcome.kind === 'failed' ? outcome.failure.reason : outcome.kind;
     this.#measures.runs.add(1, { outcome: kind });
     this.#measures.runDuration.observe(durationMs / 1_000);
@@ -240,7 +246,7 @@ class CellPool implements RunPool {
       const { deadlineAtMs = Infinity } = run.request;
       if (run.startedAtMs !== undefined || run.late || deadlineAtMs > nowMs) continue;
       run.late = true;
-      run.home?.cancel(run);
+      this.#cancel(run);
     }
     this.#stopLooking = clock.setTimer(lookForLateEveryMs, () => this.#endLate());
   }

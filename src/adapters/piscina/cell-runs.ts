@@ -70,7 +70,7 @@ export class CellRuns {
       return;
     }
     const waiting = this.#waiting.take(key);
-    if (waiting !== undefined) this.#end(waiting, { kind: 'stopped' });
+    if (waiting !== undefined) this.#end(waiting, { kind: 'returned' });
   }
 
   hear(thread: CellThread, note: ThreadNote): void {

@@ -23,12 +23,14 @@ export interface PoolRun {
   stuckOutcome: RunOutcome | undefined;
   /** It waited past the end of its job, and was told to stop for that. */
   late: boolean;
+  /** It was told to stop. */
+  withdrawn: boolean;
 }
 
 export function newPoolRun(key: number, request: RunRequest): PoolRun {
   return {
     ...{ key, request, home: undefined, startedAtMs: undefined, fraction: 0, note: '' },
-    ...{ stuckOutcome: undefined, late: false },
+    ...{ stuckOutcome: undefined, late: false, withdrawn: false },
   };
 }
 

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobRecord, JobSpec } from '../../../src/domain/job.ts';
 import { jobIdParts } from '../../../src/domain/job-id.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
-import { testSpec } from '../../support/jobs.ts';
+import { testRecord, testSpec } from '../../support/jobs.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
-import { startShardHarness } from '../../support/shard-harness.ts';
+import { harnessShard, startShardHarness } from '../../support/shard-harness.ts';
 
 const steps = [5_000, 3_600_000, 86_400_000];
 const weekMs = 7 * 86_400_000;
@@ -113,6 +113,48 @@ describe.each(steps)('the wall clock is set by %i ms', (stepMs) => {
     await shard.kit.advance(3_000);
     expect(shard.events.filter(({ jobId }) => jobId === quiet.id).map(({ type }) => type)).toEqual(['queued']);
     expect(shard.work.map(({ jobId }) => jobId)).toContain(quiet.id);
+  });
+});
+
+/** As an owner leaves it whose clock is so far ahead. */
+async function leftAheadBy(aheadMs: number, jobs: number, watermark = false): Promise<void> {
+  await shard.stop();
+  const { jobs: store } = shard.store;
+  const nowMs = wallMs() + aheadMs;
+  const { epoch } = await store.takeShard(harnessShard, 'ahead');
+  const partition = { shard: harnessShard, bucket: Math.floor(nowMs / 60_000) };
+  const opened = await store.openBucket(partition, epoch);
+  if (opened.kind !== 'opened') throw new Error(opened.kind);
+  const records = Array.from({ length: jobs }, (_, at) =>
+    testRecord(quick, { nowMs, shard: harnessShard, unique: BigInt(at) }),
+  );
+  await store.commit({ partition, epoch, commits: opened.commits, records });
+  if (watermark)
+    await store.saveWatermark(harnessShard, epoch, {
+      streams: shard.streams,
+      dispatchedThroughMs: nowMs,
+      eventsThroughMs: nowMs,
+    });
+}
+
+describe('a new owner with a right clock, after one that was ahead', () => {
+  it('by less than a week, stamps no earlier than that one', async () => {
+    await leftAheadBy(weekMs - 60_000, 60);
+    await shard.start();
+    expect((await submitted()).createdAtMs).toBeGreaterThanOrEqual(wallMs() + weekMs - 61_000);
+  });
+
+  it.each([
+    ['in its jobs', false],
+    ['in its watermark as well', true],
+  ])('by a year %s, believes nothing of it: what was accepted before keeps its time', async (_, watermark) => {
+    const before = await submitted();
+    await shard.kit.advance(120_000);
+    await leftAheadBy(365 * 86_400_000, 60, watermark);
+    await shard.start();
+    expect(Math.abs((await submitted()).createdAtMs - wallMs())).toBeLessThan(2_000);
+    await shard.kit.advance(2_000);
+    expect(await stateOf(before.id)).toBe('QUEUED');
   });
 });
 

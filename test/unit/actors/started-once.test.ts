@@ -44,6 +44,41 @@ describe('the claim of a job with max_losses 0', () => {
     expect(await shard.call('claim', { ...claim(), generation: 2 })).toMatchObject({ kind: 'granted', attempt: 1 });
   });
 
+  it.each([
+    ['for longer than a node may be silent', 9],
+    ['for a while', 6],
+  ])('that the store does not take %s is given to nobody, and the job waits as before', async (_, refusals) => {
+    const normal = (await shard.call('submit', { spec: testSpec() })).record.id;
+    shard.fates.push(...new Array<'unavailable'>(refusals).fill('unavailable'));
+    const claims = [claim(), { jobId: normal, node: 'n1', generation: 1, ackTo: 'other' }];
+    // What comes in the same message does not wait until its own run is taken for lost.
+    const answers = await shard.kit.outcome(shard.sendAll('claim', claims), 5_000);
+    expect(answers.map(({ kind }) => kind)).toEqual(['later', 'granted']);
+    expect((await shard.kit.outcome(shard.send('claim', claim()), 1_000)).kind).toBe('later');
+    await shard.kit.advance(20_000);
+    const { record } = await shard.call('get', { jobId });
+    expect(record).toMatchObject({ state: 'QUEUED', attempt: 1, losses: 0 });
+    expect(record.trail.map(({ type, outcome }) => outcome ?? type)).toEqual(['queued', 'started', 'given-back']);
+    expect(shard.work.filter((message) => message.jobId === jobId)).toHaveLength(2);
+    expect(await shard.call('claim', claim())).toMatchObject({ kind: 'granted', attempt: 2 });
+  });
+
+  it('that was cancelled before the store took it ends the job', async () => {
+    shard.fates.push(...new Array<'unavailable'>(9).fill('unavailable'));
+    expect((await shard.kit.outcome(shard.send('claim', claim()), 5_000)).kind).toBe('later');
+    const cancelled = shard.send('cancel', { jobId, reason: 'no' });
+    await shard.kit.advance(20_000);
+    await cancelled;
+    expect((await shard.call('get', { jobId })).record).toMatchObject({ state: 'CANCELLED', attempt: 1 });
+  });
+
+  it('ends nothing when the node could not begin the run', async () => {
+    const grant = await shard.call('claim', claim());
+    if (grant.kind !== 'granted') throw new Error(grant.kind);
+    await shard.call('complete', { jobId, token: grant.token, outcome: { kind: 'returned' } });
+    expect((await shard.call('get', { jobId })).record).toMatchObject({ state: 'QUEUED', losses: 0 });
+  });
+
   it('once on record is the only one: the job of a node that is gone has failed', async () => {
     expect(await shard.call('claim', claim())).toMatchObject({ kind: 'granted' });
     await shard.start();

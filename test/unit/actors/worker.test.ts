@@ -377,6 +377,23 @@ describe('the workers of a node', () => {
     expect(drained).toBe(true);
   });
 
+  it('give back as never begun what has no input yet when the grace is over, or whose store is away', async () => {
+    await idle();
+    worker.payloads.set('input', Buffer.from('{}'));
+    worker.spec = testSpec({ input: { kind: 'ref', id: 'input', bytes: 2, encoding: 'json' } });
+    worker.payloadStore = 'away';
+    await worker.offer(1);
+    await worker.kit.settle();
+    worker.payloadStore = 'slow';
+    await worker.offer(2);
+    await worker.kit.settle();
+    worker.runs.tell({ kind: 'drain', done: () => undefined });
+    worker.runs.tell({ kind: 'stop-all' });
+    await worker.kit.advance(1_500);
+    expect(worker.handed).toEqual([]);
+    expect(worker.completed.map(({ outcome }) => outcome.kind)).toEqual(['returned', 'returned']);
+  });
+
   it('wake who waits for a slot in turn', () => {
     const slots = new SlotLedger({ capacity: () => 1 }, () => 0, defaultWorkerLimits);
     const woken: string[] = [];

@@ -140,6 +140,7 @@ describe('when a cell dies', () => {
     note: '',
     stuckOutcome: undefined,
     late: false,
+    withdrawn: false,
   });
 
   it('of itself, a run alone in it is convicted; of many, those that may have been in a thread are suspects', () => {

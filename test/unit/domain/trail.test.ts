@@ -61,7 +61,12 @@ describe('an attempt', () => {
   });
 
   it('of a cancelled job ends when its code is gone, not when cancel was asked for', () => {
-    for (const command of [{ kind: 'stopped' }, { kind: 'succeed' }, failed] as const satisfies readonly Step[]) {
+    for (const command of [
+      { kind: 'stopped' },
+      { kind: 'return' },
+      { kind: 'succeed' },
+      failed,
+    ] as const satisfies readonly Step[]) {
       const record = live(testRecord({}, { nowMs: start }), claim, cancel, command);
       expect(attemptsOf(record)).toMatchObject([{ endedAtMs: start + 3_000, outcome: 'cancelled' }]);
     }

@@ -1,0 +1,18 @@
+/** What a node is told of a job that it may run. */
+import type { ClaimResult } from '../../application/shard-protocol.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { endsByMs } from '../../domain/record-life.ts';
+
+export function grantOf(record: JobRecord, token: string): ClaimResult {
+  return {
+    kind: 'granted',
+    token,
+    attempt: record.attempt,
+    spec: record.spec,
+    createdAtMs: record.createdAtMs,
+    deadlineAtMs: endsByMs(record),
+    suspect: record.convictions > 0,
+    ...(record.memoryMb !== undefined && { memoryMb: record.memoryMb }),
+    ...(record.checkpoint !== undefined && { checkpoint: record.checkpoint.payload }),
+  };
+}
