@@ -3,7 +3,7 @@
  * which drains; a second Ctrl-C ends at once. With `demo` it runs the samples to their end and stops.
  */
 import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import type { Logger } from '../application/ports/runtime.ts';
 import { createLogger } from '../adapters/telemetry/logger.ts';
 import { connect } from '../client/index.ts';
@@ -15,13 +15,12 @@ import type { TroupeProcess } from '../compose/process.ts';
 import { atMost, unlessStopped } from '../compose/start-steps.ts';
 import { cacheFolder, handlerVariables, readEnvironment } from '../config/index.ts';
 import type { Config } from '../config/index.ts';
-import { defaultAddress } from './command-context.ts';
 import { healNats } from './dev/heal-nats.ts';
 import { demoReport } from './dev/demo-report.ts';
 import type { DevOptions } from './dev/dev-options.ts';
 import { HandlerNewsLines } from './dev/handler-news.ts';
+import { nextSteps, relativePath } from './dev/next-steps.ts';
 import { runSamples } from './dev/run-samples.ts';
-import type { SampleRun } from './dev/run-samples.ts';
 import { sampleJobs } from './dev/samples.ts';
 import { exitCodes } from './exit-code.ts';
 import { hasTsconfig } from './handler-tsconfig.ts';
@@ -30,8 +29,6 @@ import { packageRoot, packageVersion } from './package-facts.ts';
 
 const examplesDir = join(packageRoot, 'examples');
 const sampleDataDir = join(examplesDir, 'data');
-/** Where `nats` looks by itself. */
-const defaultNats = '127.0.0.1:4222';
 const readyTimeoutMs = 30_000;
 const readyPollMs = 20;
 const abandonMaxMs = 1_500;
@@ -183,32 +180,6 @@ async function oneAfterTheOther(
   return sumMs;
 }
 
-interface NextSteps {
-  readonly jobId: string;
-  readonly resultsDir: string;
-  readonly run: SampleRun;
-  readonly address: string;
-  readonly natsUrl: string;
-}
-
-/** They work as they stand: with the ports that were really taken. */
-function nextSteps({ jobId, resultsDir, run, address, natsUrl }: NextSteps): string {
-  const { results, wallMs } = run;
-  const at = address === defaultAddress ? '' : ` --address ${address}`;
-  const server = natsUrl.replace('nats://', '') === defaultNats ? '' : ` --server ${natsUrl}`;
-  return [
-    `${String(results.length)} sample jobs done in ${(wallMs / 1_000).toFixed(1)} s; their results lie in ${relativePath(resultsDir)}/`,
-    '',
-    'Try next, in another terminal:',
-    `  npx troupe get ${jobId}${at}`,
-    `  npx troupe submit image.thumbnail --each 'path/to/your/*.jpg' --wait${at}`,
-    `  nats sub 'troupe.events.>'${server}        (every change of every job, as CloudEvents)`,
-    '',
-    'Ctrl-C stops the cluster; its state stays.',
-    '',
-  ].join('\n');
-}
-
 function banner(
   say: (line: string) => void,
   {
@@ -242,9 +213,4 @@ async function untilReady(troupe: TroupeProcess, stop: AbortSignal): Promise<voi
       throw new Error(`not ready after ${String(readyTimeoutMs)} ms: ${reasons.join('; ')}`);
     await new Promise((resolve) => setTimeout(resolve, readyPollMs));
   }
-}
-
-function relativePath(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short === '' || short.startsWith('..') ? path : short;
 }

@@ -1,6 +1,7 @@
 /** Jobs as people read them. */
 import type { ClientJobState, FailureCauseInfo, JobInfo } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
+import { maxLossesDefault } from '../domain/retry-policy.ts';
 import { durationText, relativeText } from './duration-text.ts';
 import { exitCodes } from './exit-code.ts';
 import type { ProgressRow } from './progress-bars.ts';
@@ -91,8 +92,16 @@ function causeText({ message, code }: FailureCauseInfo): string {
   return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }
 
-function attemptsText({ failures, losses, oomRetries }: JobInfo): string {
-  return `${failures} failed, ${losses} lost${oomRetries > 0 ? `, ${oomRetries} repeated with more memory` : ''}`;
+/** How many may be lost is a policy where it is less than the bound that all jobs have. */
+function attemptsText({
+  failures,
+  losses,
+  oomRetries,
+  retry: { maxAttempts, maxLosses = maxLossesDefault },
+}: JobInfo): string {
+  const most = maxLosses < maxLossesDefault ? ` of at most ${maxLosses}` : '';
+  const repeated = oomRetries > 0 ? `, ${oomRetries} repeated with more memory` : '';
+  return `${failures} of ${maxAttempts} failed, ${losses}${most} lost${repeated}`;
 }
 
 function waitingText({ waiting }: JobInfo): string | undefined {

@@ -1,9 +1,13 @@
 /** What somebody who writes handlers reads in the terminal of `troupe dev`: variables, reloads, and what handlers print. */
+import { execFile } from 'node:child_process';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
+import { startNodeProcess } from '../support/cluster-node.ts';
+import { startCluster, waitFor } from '../support/cluster.ts';
 import type { TestCluster, TestNode } from '../support/cluster.ts';
 
 let cluster: TestCluster;
@@ -97,5 +101,27 @@ describe('a reload', () => {
     await save('env.job.ts', handler('env', "return 'mended';"));
     await cluster.waitFor('the reload', () => said(/^reloaded .*env\.job\.ts/).length === 1, soonMs);
     expect((await outputOf('env')).output).toBe('mended');
+  });
+});
+
+describe('after the samples', () => {
+  it('the lines to try next work as they stand, with the ports that were taken', { timeout: 120_000 }, async () => {
+    const cwd = join(cluster.dir, 'samples');
+    await mkdir(cwd);
+    const ports = ['--port', '0', '--http-port', '0', '--set', 'nats.port=0'];
+    const dev = await startNodeProcess({ name: 'samples', cwd, args: ['--threads', '2', ...ports] });
+    try {
+      const lineOf = (pattern: RegExp) => dev.lines.find(({ text }) => pattern.test(text))?.text.trim();
+      await waitFor('what to try next', () => lineOf(/^ {2}nats sub /), 90_000);
+      expect(dev.address).not.toBe('127.0.0.1:50051');
+      expect(lineOf(/^ {2}nats sub /)).toContain(`nats sub 'troupe.events.>' --server ${dev.natsUrl} `);
+      expect(lineOf(/^ {2}npx troupe submit /)).toContain(`--wait --address ${dev.address ?? ''}`);
+      const [, ...get] = (lineOf(/^ {2}npx troupe get /) ?? '').split(' ').slice(1);
+      const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+      const { stdout } = await promisify(execFile)(process.execPath, [main, ...get], { cwd });
+      expect(stdout).toMatch(/^state +SUCCEEDED/m);
+    } finally {
+      await dev.discard();
+    }
   });
 });

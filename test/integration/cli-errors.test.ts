@@ -6,7 +6,7 @@ import { createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
@@ -60,6 +60,27 @@ it('names what there is not, and what may have been meant', async () => {
   const other = await troupe(['submit', 'test.echo', '{"b":2}', '--key', 'one-key']);
   expect([other.code, other.err]).toEqual([5, expect.stringMatching(new RegExp(`IDEMPOTENCY_KEY_REUSED.*: ${id}`))]);
 });
+
+it.each([false, true])(
+  'says that it waits for a full queue, and goes on when there is room (json %s)',
+  async (isJson) => {
+    const queue = `full-${String(isJson)}`;
+    await troupe(['queues', 'create', queue, '--max-depth', '1']);
+    const first = await submitted('--queue', queue);
+    const terminal = recordedTerminal();
+    const args = ['submit', 'test.echo', '{"b":2}', '--queue', queue, '--address', `127.0.0.1:${edge.port}`];
+    const code = runCli([...args, ...(isJson ? ['--json'] : [])], { terminal });
+    const waits = isJson
+      ? /^\{"retrying":\{"code":"QUEUE_FULL","message":"[^"]+","delayMs":\d+\}\}\n/
+      : /^troupe: QUEUE_FULL: .+; trying again in [\d.]+m?s\n/;
+    await vi.waitFor(() => {
+      expect(terminal.written.err).toMatch(waits);
+    }, 10_000);
+    await troupe(['cancel', first]);
+    expect(await code, terminal.written.err).toBe(0);
+    expect(terminal.written.out).not.toBe('');
+  },
+);
 
 it('says in words what is wrong with a file, before anything is submitted', async () => {
   const id = await submitted();

@@ -115,6 +115,17 @@ describe('texts about jobs', () => {
     );
   });
 
+  it('tells how many attempts have failed and been lost, and how many may', () => {
+    const retry = { maxAttempts: 3, initialMs: 1, coefficient: 2, maxMs: 2 };
+    const once = { ...retry, maxAttempts: 1, maxLosses: 0 };
+    expect(jobText(job({ attempt: 2, failures: 1, losses: 0, retry }), nowMs)).toContain(
+      'attempt   2 (1 of 3 failed, 0 lost)\n',
+    );
+    expect(jobText(job({ attempt: 1, failures: 0, losses: 1, oomRetries: 0, retry: once }), nowMs)).toContain(
+      'attempt   1 (0 of 1 failed, 1 of at most 0 lost)\n',
+    );
+  });
+
   it('aligns columns without blanks at the end', () => {
     expect(tableText(['A', 'LONG'], [['xxx', 'y']])).toBe('A    LONG\nxxx  y\n');
   });

@@ -1,0 +1,37 @@
+/** What to try when the samples have run: commands that work as they stand, with the ports that were really taken. */
+import { relative } from 'node:path';
+import { defaultAddress } from '../command-context.ts';
+import type { SampleRun } from './run-samples.ts';
+
+/** Where `nats` looks by itself. */
+const defaultNats = '127.0.0.1:4222';
+
+export interface NextSteps {
+  readonly jobId: string;
+  readonly resultsDir: string;
+  readonly run: SampleRun;
+  readonly address: string;
+  readonly natsUrl: string;
+}
+
+export function nextSteps({ jobId, resultsDir, run, address, natsUrl }: NextSteps): string {
+  const { results, wallMs } = run;
+  const at = address === defaultAddress ? '' : ` --address ${address}`;
+  const server = natsUrl.replace('nats://', '') === defaultNats ? '' : ` --server ${natsUrl}`;
+  return [
+    `${String(results.length)} sample jobs done in ${(wallMs / 1_000).toFixed(1)} s; their results lie in ${relativePath(resultsDir)}/`,
+    '',
+    'Try next, in another terminal:',
+    `  npx troupe get ${jobId}${at}`,
+    `  npx troupe submit image.thumbnail --each 'path/to/your/*.jpg' --wait${at}`,
+    `  nats sub 'troupe.events.>'${server}        (every change of every job, as CloudEvents)`,
+    '',
+    'Ctrl-C stops the cluster; its state stays.',
+    '',
+  ].join('\n');
+}
+
+export function relativePath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === '' || short.startsWith('..') ? path : short;
+}
