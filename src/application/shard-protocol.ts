@@ -42,6 +42,8 @@ export type ClaimResult =
       readonly attempt: number;
       readonly spec: JobSpec;
       readonly createdAtMs: number;
+      /** When it was granted, by the clock of the other times here. Absent: by a shard of before. */
+      readonly nowMs?: number;
       /** Absolute end of the whole job, if it has one. */
       readonly deadlineAtMs?: number;
       /** It brought a process down before: run it alone. */

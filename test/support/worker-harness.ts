@@ -67,6 +67,8 @@ export interface WorkerHarness {
   spec: JobSpec;
   /** Of the next grants. */
   lastCheckpoint: Payload | undefined;
+  /** Of the next grants: the shard's clock, and by it the end of the job. */
+  shardTime: { readonly nowMs: number; readonly deadlineAtMs: number } | undefined;
   stop: { readonly jobId: JobId; readonly token: string; readonly why: 'cancel' | 'stale' }[];
   /** Puts a message into the queue: the oldest open pull gets it. */
   offer(unique: number, message?: Partial<WorkMessage>): Promise<WorkDelivery>;
@@ -123,6 +125,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
     payloads: new Map(),
     payloadStore: 'up',
     lastCheckpoint: undefined,
+    shardTime: undefined,
     async offer(unique, message) {
       const delivery = deliveryOf(unique, message);
       harness.pulls.shift()?.resolve([delivery]);
@@ -241,9 +244,10 @@ export const harnessToken = '1.1';
 function grantOf({
   spec,
   lastCheckpoint: checkpoint,
-}: Pick<WorkerHarness, 'spec' | 'lastCheckpoint'>): ShardVerbs['claim']['result'] {
+  shardTime,
+}: Pick<WorkerHarness, 'spec' | 'lastCheckpoint' | 'shardTime'>): ShardVerbs['claim']['result'] {
   const grant = { kind: 'granted', token: harnessToken, attempt: 1, spec, createdAtMs: 1, suspect: false } as const;
-  return { ...grant, ...(checkpoint !== undefined && { checkpoint }) };
+  return { ...grant, ...shardTime, ...(checkpoint !== undefined && { checkpoint }) };
 }
 
 function deliveryOf(unique: number, more: Partial<WorkMessage> = {}): WorkDelivery {

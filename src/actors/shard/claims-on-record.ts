@@ -36,7 +36,7 @@ export class ClaimsOnRecord {
       // Meanwhile it may have been cancelled.
       const isHeld = entry.current.run?.token === token;
       entry.heardMs = clock.monotonicMs();
-      if (isAwaited) slot.ok(isHeld ? grantOf(record, token) : { kind: 'drop' });
+      if (isAwaited) slot.ok(isHeld ? grantOf(record, token, core.nowMs()) : { kind: 'drop' });
       else if (isHeld) {
         core.decide(entry, { kind: 'return', token });
         core.askFlush();

@@ -3,13 +3,14 @@ import type { ClaimResult } from '../../application/shard-protocol.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { endsByMs } from '../../domain/record-life.ts';
 
-export function grantOf(record: JobRecord, token: string): ClaimResult {
+export function grantOf(record: JobRecord, token: string, nowMs: number): ClaimResult {
   return {
     kind: 'granted',
     token,
     attempt: record.attempt,
     spec: record.spec,
     createdAtMs: record.createdAtMs,
+    nowMs,
     deadlineAtMs: endsByMs(record),
     suspect: record.convictions > 0,
     ...(record.memoryMb !== undefined && { memoryMb: record.memoryMb }),

@@ -166,7 +166,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   const { record } = decision;
   entry.heardMs = core.context.clock.monotonicMs();
   core.services.metrics.waitSeconds.observe((core.nowMs() - readyAtMs) / 1_000);
-  if (!isPatient) slot.ok(grantOf(record, token));
+  if (!isPatient) slot.ok(grantOf(record, token, core.nowMs()));
 }
 
 function complete(core: ShardCore, item: CompleteItem, slot: Slot<AnyResult>): void {

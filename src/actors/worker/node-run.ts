@@ -21,6 +21,8 @@ export interface NodeRun {
   readonly jobId: JobId;
   readonly shard: number;
   readonly grant: Grant;
+  /** By how much the clock of this node is ahead of its shard's, of which the times of the grant are. */
+  readonly aheadMs: number;
   phase: Phase;
   progress: Pick<ProgressNote, 'fraction' | 'note'> | undefined;
   /** Since it saved its first checkpoint. */
@@ -42,12 +44,13 @@ export function runIdOf(jobId: string, token: string): string {
   return `${jobId}#${token}`;
 }
 
-export function newRun(jobId: JobId, grant: Grant): NodeRun {
+export function newRun(jobId: JobId, grant: Grant, nowMs: number): NodeRun {
   return {
     runId: runIdOf(jobId, grant.token),
     jobId,
     shard: jobIdParts(jobId).shard,
     grant,
+    aheadMs: nowMs - (grant.nowMs ?? nowMs),
     phase: 'fetching',
     progress: undefined,
     checkpoints: undefined,
@@ -71,7 +74,7 @@ export function requestOf(run: NodeRun, input: RunPayload, checkpoint: RunPayloa
     input,
     executionTimeoutMs: spec.executionTimeoutMs,
     ...(spec.heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs: spec.heartbeatTimeoutMs }),
-    ...(deadlineAtMs !== undefined && { deadlineAtMs }),
+    ...(deadlineAtMs !== undefined && { deadlineAtMs: deadlineAtMs + run.aheadMs }),
     suspect,
     ...(memoryMb !== undefined && { memoryMb }),
     ...(checkpoint !== undefined && { checkpoint }),
@@ -81,12 +84,12 @@ export function requestOf(run: NodeRun, input: RunPayload, checkpoint: RunPayloa
 
 /** Where a payload of the run lies if not in the record, and how long it is kept. */
 export function placeOf(
-  { jobId, grant }: NodeRun,
+  { jobId, grant, aheadMs }: NodeRun,
   name: string,
   { payloads, limits }: Pick<WorkerServices, 'payloads' | 'limits'>,
 ): PayloadPlace {
   const { spec, createdAtMs } = grant;
-  const expiresAtMs = createdAtMs + payloadsStoredMs(spec) + payloadMarginMs;
+  const expiresAtMs = createdAtMs + aheadMs + payloadsStoredMs(spec) + payloadMarginMs;
   const payloadId = `${jobId}/${grant.token}/${name}`;
   return { payloads, limits, payloadId, expiresAtMs, inlineMaxBytes: inlineLimit(spec, limits.inlineMaxBytes) };
 }

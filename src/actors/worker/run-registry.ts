@@ -199,7 +199,7 @@ export class RunRegistry {
   #claimed(delivery: WorkDelivery, result: ClaimResult): void {
     switch (result.kind) {
       case 'granted': {
-        const run = newRun(delivery.message.jobId, result);
+        const run = newRun(delivery.message.jobId, result, this.#context.clock.nowMs());
         this.#runs.set(run.runId, run);
         this.#counts.fetching += 1;
         this.#fetch(run);

@@ -17,7 +17,7 @@ export interface RunRequest {
   readonly executionTimeoutMs: number;
   /** Longest time without a sign of life, from the handler's first instruction. Absent: no limit. */
   readonly heartbeatTimeoutMs?: number;
-  /** Epoch ms: the job's own end, if it has one. */
+  /** Epoch ms by the clock of this machine: the job's own end, if it has one. */
   readonly deadlineAtMs?: number;
   readonly suspect: boolean;
   /** Heap it needs at least, whatever its handler asks for. */

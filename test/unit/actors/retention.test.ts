@@ -69,6 +69,7 @@ describe('a job whose retention ends', () => {
     const { record } = await shard.call('get', { jobId });
     const grant = await claimed(jobId);
     expect(grant.deadlineAtMs).toBe(record.createdAtMs + minuteMs);
+    expect(grant.nowMs).toBe(shard.kit.clock.nowMs());
     for (let n = 0; n < 65; n += 1) {
       await shard.call('heartbeat', { node: 'n1', runs: [{ jobId, token: grant.token }] });
       await shard.kit.advance(1_000);

@@ -8,7 +8,11 @@ import { testRecord, testSpec } from '../../support/jobs.ts';
 
 const createdAtMs = 1_000;
 
-async function place(json: string, payloadRetentionMs?: number) {
+async function place(
+  json: string,
+  payloadRetentionMs?: number,
+  clocks: { node: number; shard?: number } = { node: 0 },
+) {
   const puts: { id: string; expiresAtMs: number }[] = [];
   const payloads = {
     writePayload: async () => new Uint8Array(),
@@ -19,7 +23,8 @@ async function place(json: string, payloadRetentionMs?: number) {
   };
   const spec = testSpec({ ...(payloadRetentionMs !== undefined && { payloadRetentionMs }) });
   const { id } = testRecord();
-  const run = newRun(id, { kind: 'granted', token: 't', attempt: 1, spec, createdAtMs, suspect: false });
+  const grant = { kind: 'granted', token: 't', attempt: 1, spec, createdAtMs, suspect: false } as const;
+  const run = newRun(id, { ...grant, ...(clocks.shard !== undefined && { nowMs: clocks.shard }) }, clocks.node);
   const limits = { ...defaultWorkerLimits, inlineMaxBytes: 4 };
   const outcome = { kind: 'succeeded', output: { kind: 'json', json } } as const;
   return {
@@ -35,6 +40,14 @@ it('a small output lies in the record, a larger one beside it, as long as the re
   expect(outcome).toMatchObject({ output: { kind: 'ref', id, bytes: 5, encoding: 'json' } });
   // A record may stay for as long as its retention after a late end, an hour at most.
   expect(puts).toEqual([{ id, expiresAtMs: createdAtMs + 2 * testSpec().retentionMs + payloadMarginMs }]);
+});
+
+it('is kept for as long by the clock of the node that writes it', async () => {
+  const keptMs = 2 * testSpec().retentionMs + payloadMarginMs;
+  const { puts } = await place('"abc"', undefined, { node: 9_000_000, shard: createdAtMs + 5_000 });
+  expect(puts.map(({ expiresAtMs }) => expiresAtMs)).toEqual([9_000_000 - 5_000 + keptMs]);
+  const old = await place('"abc"', undefined, { node: 9_000_000 });
+  expect(old.puts.map(({ expiresAtMs }) => expiresAtMs)).toEqual([createdAtMs + keptMs]);
 });
 
 it('with a retention of its own a small one lies beside the record too, no longer than that', async () => {

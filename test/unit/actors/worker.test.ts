@@ -242,6 +242,15 @@ describe('the workers of a node', () => {
     expect(told.map(({ text }) => text)).toEqual([1, 2, 3, 4, 5].map((n) => `line ${String(n)}`));
   });
 
+  it.each([-1, 1])('end a job when its shard says, also on a machine that is decades off (%i)', async (sign) => {
+    await idle();
+    const nowMs = worker.kit.clock.nowMs() + sign * 50 * 365 * 86_400_000;
+    worker.shardTime = { nowMs, deadlineAtMs: nowMs + 60_000 };
+    await worker.offer(1);
+    await worker.kit.settle();
+    expect(worker.handed.map(({ deadlineAtMs }) => deadlineAtMs)).toEqual([worker.kit.clock.nowMs() + 60_000]);
+  });
+
   it('stop a run that was cancelled and report that its code is gone', async () => {
     await idle();
     const { message } = await worker.offer(1);
