@@ -189,7 +189,8 @@ function fillIn(
     queueNo: queue.queueNo,
     handler: request.handler,
     ...(version !== undefined && { handlerVersion: version }),
-    ...(request.runAtMs !== undefined && request.runAtMs > facts.nowMs && { runAtMs: request.runAtMs }),
+    // Whether it lies ahead is for the shard to say, whose clock makes it due.
+    ...(request.runAtMs !== undefined && request.runAtMs >= 0 && { runAtMs: request.runAtMs }),
     ...(request.queueTimeoutMs !== undefined && { queueTimeoutMs: request.queueTimeoutMs }),
     executionTimeoutMs,
     ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),

@@ -226,6 +226,14 @@ describe('submit', () => {
     expect(await fieldsOf(kept(keptMs, { runAtMs: clock.nowMs() + keptMs }))).toEqual(['job.run_time']);
   });
 
+  it('leaves it to the shard whether a date lies ahead: the clock of a gateway makes no job early', async () => {
+    const { submit, sent, clock } = setUp();
+    const runAtMs = clock.nowMs() - 3_600_000;
+    await submit.one(context, { ...echo, runAtMs });
+    await submit.one(context, { ...echo, runAtMs: -1 });
+    expect(sent.flatMap(({ items }) => items.map(({ spec }) => spec.runAtMs))).toEqual([runAtMs, undefined]);
+  });
+
   it('bounds an attempt by the retention: what is said is refused, what is inherited is cut', async () => {
     const { submit, sent } = setUp();
     const retentionMs = 60_000;
