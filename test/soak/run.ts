@@ -124,8 +124,13 @@ async function inflictAll(scene: Scene): Promise<readonly FaultSeen[]> {
     if (fault === undefined) throw new Error('no fault is left to choose from');
     await pause(between(...betweenFaultsMs));
     const atMs = performance.now();
-    await fault.inflict({ world, between, eventsLost: () => history.excuseEvents() });
-    violations.push(...(await reviveEnded(world)));
+    try {
+      await fault.inflict({ world, between, eventsLost: () => history.excuseEvents() });
+      violations.push(...(await reviveEnded(world)));
+    } catch (error) {
+      // What was seen so far is worth its report.
+      violations.push(`${fault.name} could not be ended: ${String(error)}`);
+    }
     const overMs = performance.now();
     const late = await canary(scene, fault, turn);
     for (const problem of late) say(problem);

@@ -8,7 +8,7 @@ import { connect } from '../../src/client/index.ts';
 import type { ClientOptions, TroupeClient } from '../../src/client/index.ts';
 
 const mainFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const readyTimeoutMs = 40_000;
+const readyTimeoutMs = 120_000;
 const keptLines = 2_000;
 /** Longer than a drain may take by the flags of `startNode`. */
 const stopTimeoutMs = 20_000;
