@@ -98,7 +98,10 @@ async function run(
   const later = guard?.afterRun(now() - startedAtMs);
   changed ??= later;
   if (changed !== undefined) own.line('warn', `the handler changed ${changed}; its thread is not used again`);
-  if (left !== undefined) own.line('warn', `the handler ended and left ${left} behind; its thread ends with them`);
+  if (left !== undefined) {
+    const advice = left.includes('timer') ? ' (clearTimeout or unref() would save a new one)' : '';
+    own.line('warn', `the handler ended and left ${left} behind; its thread ends with them${advice}`);
+  }
   slot.enter(slotPhases.done);
   output.flush();
   close({ succeeded: execution.kind === 'succeeded' });
