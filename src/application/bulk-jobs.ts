@@ -3,11 +3,13 @@
  * holds all there is to know (`pageToken`): whoever was cut off goes on from the last word, in another call, at another
  * gateway. Doing it twice to a job must be harmless.
  *
- * Only jobs created before the operation began are found, so what it makes itself is not. Bounds: `inFlightMax` jobs at
- * a time, `failuresMax` reasons a page, and no more per second than asked for.
+ * From the newest job to the oldest, so what is created meanwhile lies behind it; but for what a shard creates whose clock is
+ * behind the others', and there it knows its own by themselves. Bounds: `inFlightMax` jobs at a time, `failuresMax` reasons a
+ * page, and no more per second than asked for.
  */
 import { TroupeError } from '../domain/errors.ts';
 import type { JobRecord, JobState } from '../domain/job.ts';
+import { clockAheadMaxMs } from '../domain/steady-time.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
 import type { JobFilter } from './job-filter.ts';
@@ -49,6 +51,8 @@ export interface BulkParts {
 export interface BulkAction {
   /** States that it is for, when the filter names none. */
   readonly states: readonly JobState[];
+  /** What it has made itself. Absent: nothing. */
+  readonly isOwn?: (record: JobRecord) => boolean;
   /** Absent: as fast as it goes. */
   readonly perSecond?: number;
   readonly act: (record: JobRecord) => Promise<unknown>;
@@ -58,10 +62,12 @@ export async function* forEachJob(
   { listJobs, clock }: BulkParts,
   context: CallContext,
   query: BulkQuery,
-  { states, perSecond, act }: BulkAction,
+  { states, perSecond, act, isOwn = () => false }: BulkAction,
 ): AsyncGenerator<BulkStep, void> {
   const begun = query.pageToken === '' ? undefined : parseBulkPageToken(query.pageToken);
-  const createdBeforeMs = begun?.createdBeforeMs ?? query.filter.createdBeforeMs ?? clock.nowMs();
+  // Whoever submits a job and then begins this finds it, by whichever clock it was stamped.
+  const latestMs = clock.nowMs() + clockAheadMaxMs;
+  const createdBeforeMs = begun?.createdBeforeMs ?? query.filter.createdBeforeMs ?? latestMs;
   const filter = { ...query.filter, createdBeforeMs, oldestFirst: false };
   const asked = filter.states.length === 0 ? { ...filter, states } : filter;
   const pace = createPace(clock, context, perSecond);
@@ -69,7 +75,8 @@ export async function* forEachJob(
     for (let pageToken = begun?.pageToken ?? ''; ;) {
       ensureAwaited(context, clock.nowMs());
       const page = await listJobs(context, { ...asked, queue: query.queue, pageSize: pageJobs, pageToken });
-      const outcome = await onPage(page.records, pace, act);
+      const found = page.records.filter((record) => !isOwn(record));
+      const outcome = await onPage(found, pace, act);
       pageToken = page.nextPageToken;
       yield { ...outcome, pageToken: pageToken === '' ? '' : bulkPageToken(createdBeforeMs, pageToken) };
       if (pageToken === '') return;

@@ -31,10 +31,12 @@ export function createRedriveJobs(parts: BulkParts & { readonly retryJob: RetryJ
     const redriveId = query.redriveId === '' ? randomUUID() : query.redriveId;
     const perSecond = query.perSecond === 0 ? perSecondDefault : query.perSecond;
     check(query, redriveId, perSecond);
+    const keyOfCopy = `redrive:${redriveId}:`;
     const steps = forEachJob(parts, context, query, {
       states: ['FAILED', 'EXPIRED'],
       perSecond,
-      act: (record) => parts.retryJob.again(context, record, { idempotencyKey: `redrive:${redriveId}:${record.id}` }),
+      isOwn: ({ spec }) => spec.idempotencyKey?.startsWith(keyOfCopy) === true,
+      act: (record) => parts.retryJob.again(context, record, { idempotencyKey: `${keyOfCopy}${record.id}` }),
     });
     for await (const step of steps) yield { ...step, redriveId };
   };

@@ -14,6 +14,8 @@ interface Readings {
 }
 
 const followedMs = 1_000;
+/** A clock of the cluster is no further ahead of another one than this, or nothing of it is believed. */
+export const clockAheadMaxMs = 7 * 24 * 3_600_000;
 /** Monotonic. */
 export const believedAfterMs = 30_000;
 const catchUpPace = 0.5;

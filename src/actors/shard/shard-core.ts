@@ -10,7 +10,7 @@ import type { JobId } from '../../domain/job-id.ts';
 import { bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
 import { eraseJob } from '../../domain/payload-life.ts';
 import type { Deadline, Decision, JobCommand } from '../../domain/transitions.ts';
-import { SteadyTime } from '../../domain/steady-time.ts';
+import { clockAheadMaxMs, SteadyTime } from '../../domain/steady-time.ts';
 import { decide, nextDeadline, waitsForDate } from '../../domain/transitions.ts';
 import type { ActorContext } from '../kernel/actor.ts';
 import { Allotter } from './allotter.ts';
@@ -33,8 +33,6 @@ const handOverGraceMs = 3_000;
 const grantFlushMs = 50;
 /** At a date that the wall clock has not reached, while it is behind. */
 const lookAgainMs = 1_000;
-/** A former owner's clock was no further ahead than this, or nothing of it is believed. */
-const stampedAheadMaxMs = 7 * 24 * 3_600_000;
 /** Of the events that a record remembers, those kept for what an attempt makes by itself. */
 const spareEvents = 6;
 
@@ -308,7 +306,7 @@ export class ShardCore {
 
   #load({ grant: { watermark }, partitions }: TakenShard): void {
     const heardMs = this.context.clock.monotonicMs();
-    const believedMs = this.nowMs() + stampedAheadMaxMs;
+    const believedMs = this.nowMs() + clockAheadMaxMs;
     const raise = (stampedMs: number): void => {
       if (stampedMs <= believedMs) this.#time.raise(stampedMs);
     };

@@ -2,9 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { forEachJob } from '../../../src/application/bulk-jobs.ts';
 import type { BulkStep } from '../../../src/application/bulk-jobs.ts';
+import { createRedriveJobs } from '../../../src/application/redrive-jobs.ts';
 import type { ListJobs, ListJobsQuery } from '../../../src/application/list-jobs.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
+import { clockAheadMaxMs } from '../../../src/domain/steady-time.ts';
 import { testRecord } from '../../support/jobs.ts';
 import { createManualClock } from './manual-clock.ts';
 
@@ -48,7 +50,43 @@ describe('an operation over many jobs', () => {
     expect(steps.map(({ done }) => done)).toEqual([100, 100, 50]);
     expect(seen).toEqual(records.map(({ id }) => id));
     expect(steps.at(-1)?.pageToken).toBe('');
-    expect(asked[0]).toMatchObject({ states: ['FAILED'], createdBeforeMs: clock.nowMs(), queue: 'q' });
+    expect(asked[0]).toMatchObject({ states: ['FAILED'], queue: 'q' });
+  });
+
+  it('reaches what a shard has stamped whose clock is ahead of its own', async () => {
+    const { list, asked } = listOf(jobs(1));
+    const clock = createManualClock();
+    const query = { queue: '', filter: anything, pageToken: '' };
+    await all(forEachJob({ listJobs: list, clock }, context, query, { states: [], act: () => Promise.resolve() }));
+    expect(asked[0]?.createdBeforeMs).toBeGreaterThan(clock.nowMs() + 86_400_000);
+    const filter = { ...anything, createdBeforeMs: 7 };
+    const said = { queue: '', filter, pageToken: '' };
+    await all(forEachJob({ listJobs: list, clock }, context, said, { states: [], act: () => Promise.resolve() }));
+    expect(asked[1]?.createdBeforeMs).toBe(7);
+  });
+
+  it('that submits jobs again leaves alone what it has made itself', async () => {
+    const clock = createManualClock();
+    const [failed] = jobs(1);
+    const copyOf = (redriveId: string) =>
+      testRecord({ idempotencyKey: `redrive:${redriveId}:${failed?.id ?? ''}` }, { unique: 9n });
+    const { list } = listOf([copyOf('this'), copyOf('another'), ...jobs(1)]);
+    const again: string[] = [];
+    const retryJob = {
+      one: () => Promise.reject(new Error('not asked for')),
+      again: (_context: unknown, record: JobRecord) => {
+        again.push(record.spec.idempotencyKey ?? 'first');
+        return Promise.resolve({ jobId: record.id, state: 'QUEUED', duplicate: false } as const);
+      },
+    };
+    const redrive = createRedriveJobs({ listJobs: list, clock, retryJob });
+    const query = { queue: '', filter: anything, pageToken: '', perSecond: 10_000, redriveId: 'this' };
+    const steps = redrive(context, query);
+    for (let step = steps.next(); ; step = steps.next()) {
+      clock.advance(1_000);
+      if ((await step).done === true) break;
+    }
+    expect(again.map((key) => key.slice(0, 15))).toEqual(['redrive:another', 'first']);
   });
 
   it('goes on from a page token, about what it was about when it began', async () => {
@@ -61,7 +99,7 @@ describe('an operation over many jobs', () => {
       { queue: '', filter: anything, pageToken: '' },
       action,
     ).next();
-    const begunMs = clock.nowMs();
+    const begunMs = clock.nowMs() + clockAheadMaxMs;
     clock.advance(60_000);
     const pageToken = first.done === true ? '' : first.value.pageToken;
     const rest = await all(
