@@ -3,6 +3,7 @@ import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { SubmitItem, SubmitResult } from '../../application/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { RequestKey, UniqueKey } from '../../domain/job.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { retryAfterMs } from '../../domain/retry-after.ts';
 import { acceptJob } from '../../domain/transitions.ts';
@@ -84,11 +85,13 @@ function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false):
     return;
   }
   if (spec.unique !== undefined && !hasUniqueKey(core, submission, spec.unique, isLookedUp)) return;
+  const id = core.nextId(spec.queueNo);
   const record = acceptJob({
-    id: core.nextId(spec.queueNo),
+    id,
     spec,
     requestKey: key,
-    nowMs: core.nowMs(),
+    // Lists go by the id: who looks from the creation of a job on has to find it.
+    nowMs: jobIdParts(id).createdAtMs,
     wallMs: core.wallMs(),
   });
   core.accept(record, () => {

@@ -116,6 +116,16 @@ describe.each(steps)('the wall clock is set by %i ms', (stepMs) => {
   });
 });
 
+it('the id and the record of a job say the same instant, also when the clock goes on in between', async () => {
+  const { clock } = shard.kit;
+  const read = clock.wallMs;
+  let looks = 0;
+  Object.assign(clock, { wallMs: () => read() + (looks += 1) });
+  const record = await submitted();
+  expect(looks).toBeGreaterThan(1);
+  expect(record.createdAtMs).toBe(jobIdParts(record.id).createdAtMs);
+});
+
 /** As an owner leaves it whose clock is so far ahead. */
 async function leftAheadBy(aheadMs: number, jobs: number, watermark = false): Promise<void> {
   await shard.stop();
