@@ -47,6 +47,9 @@ function canonicalText(request: JobRequest, inputDigest: readonly [kind: string,
   const codes = retry?.nonRetryableCodes;
   // The default said is the default: what submits a job of an older version again is the same content still.
   const maxLosses = retry?.maxLosses;
+  // A copy says so of its original; one of an older version said nothing.
+  const isWhole = request.retryOf !== undefined && request.payloadRetentionMs === request.retentionMs;
+  const payloadRetentionMs = isWhole ? undefined : request.payloadRetentionMs;
   return JSON.stringify([
     request.handler,
     request.queue === '' ? 'default' : request.queue,
@@ -64,7 +67,7 @@ function canonicalText(request: JobRequest, inputDigest: readonly [kind: string,
     ...(request.heartbeatTimeoutMs === undefined ? [] : [{ heartbeatTimeoutMs: request.heartbeatTimeoutMs }]),
     ...(codes === undefined ? [] : [{ nonRetryableCodes: codes }]),
     ...(maxLosses === undefined || maxLosses === maxLossesDefault ? [] : [{ maxLosses }]),
-    ...(request.payloadRetentionMs === undefined ? [] : [{ payloadRetentionMs: request.payloadRetentionMs }]),
+    ...(payloadRetentionMs === undefined ? [] : [{ payloadRetentionMs }]),
     ...(request.priority === undefined ? [] : [{ priority: request.priority }]),
     ...(request.refuseLate === true ? [{ refuseLate: true }] : []),
     ...(request.concurrencyKey === undefined ? [] : [{ concurrencyKey: request.concurrencyKey }]),

@@ -2,6 +2,7 @@
 import { TroupeError } from '../domain/errors.ts';
 import { isTerminal } from '../domain/job.ts';
 import type { JobRecord, RetryPolicy } from '../domain/job.ts';
+import { payloadsKeptMs } from '../domain/payload-life.ts';
 import { ensureAwaited } from './call-context.ts';
 import type { CallContext } from './call-context.ts';
 import { openInput } from './get-job.ts';
@@ -94,7 +95,7 @@ export function requestAgain({ id, spec }: JobRecord, input: RequestPayload, ide
     totalTimeoutMs: within(spec.totalTimeoutMs),
     retry: retryAgain(spec.retry),
     retentionMs,
-    payloadRetentionMs: within(spec.payloadRetentionMs),
+    payloadRetentionMs: within(payloadsKeptMs(spec)),
     labels: spec.labels,
     unique: unique && { ...unique, ...(windowMs !== undefined && { windowMs }) },
     refuseLate: spec.refuseLate,

@@ -1,5 +1,6 @@
 /** What is asked of the submit when an ended job is submitted again. */
 import { expect, it } from 'vitest';
+import { fingerprint } from '../../../src/application/job-fingerprint.ts';
 import type { JobRequest } from '../../../src/application/job-request.ts';
 import { createRetryJob } from '../../../src/application/retry-job.ts';
 import type { SubmitJobs } from '../../../src/application/submit-jobs.ts';
@@ -60,4 +61,14 @@ it('asks for no longer times than may be asked for: a start far ahead had made t
     ...{ retentionMs: most, payloadRetentionMs: most, totalTimeoutMs: most },
     unique: { key: 'one', onConflict: 'reject', windowMs: most },
   });
+});
+
+it('keeps its payloads as long as the original did; with a key it is the same call as that of an older version', async () => {
+  const request = await requestedAgain({ retentionMs: 7 * dayMs });
+  expect(request.payloadRetentionMs).toBe(7 * dayMs);
+  const { payloadRetentionMs: _said, ...older } = request;
+  expect(fingerprint('default', request)).toEqual(fingerprint('default', older));
+  const shorter = await requestedAgain({ retentionMs: 7 * dayMs, payloadRetentionMs: dayMs });
+  expect(shorter.payloadRetentionMs).toBe(dayMs);
+  expect(fingerprint('default', shorter)).not.toEqual(fingerprint('default', older));
 });

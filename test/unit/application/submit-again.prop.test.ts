@@ -11,6 +11,7 @@ import type { JobRecord, RetryPolicy } from '../../../src/domain/job.ts';
 import type { Queue } from '../../../src/domain/queue.ts';
 import { defaultQueueSettings } from '../../../src/domain/queue.ts';
 import { fromSubmitRequest, toJob } from '../../../src/gateway/job-mapper.ts';
+import { payloadsKeptMs } from '../../../src/domain/payload-life.ts';
 import { testRecord } from '../../support/jobs.ts';
 
 const nowMs = 1_700_000_000_000;
@@ -130,6 +131,9 @@ it('an accepted job can be submitted again, whatever handler and queue say by th
       const again = requestAgain(record, { kind: 'json', json: 'null' }, '');
       const { spec } = accepted(again, other, nowMs + laterMs);
       expect(spec.retry.maxLosses).toBe(record.spec.retry.maxLosses);
+      expect(spec.retry.nonRetryableCodes).toEqual(record.spec.retry.nonRetryableCodes);
+      expect(spec.heartbeatTimeoutMs).toBe(record.spec.heartbeatTimeoutMs);
+      expect(payloadsKeptMs(spec)).toBe(Math.min(payloadsKeptMs(record.spec), spec.retentionMs));
       expect(accepted(cloneOf(record), other, nowMs + laterMs).spec.retry.maxLosses).toBe(record.spec.retry.maxLosses);
     }),
     { numRuns: 3_000 },
