@@ -20,6 +20,7 @@ import {
   outboxMaxFor,
 } from '../actors/shard/shard-services.ts';
 import type { ShardLimits, StopRun } from '../actors/shard/shard-services.ts';
+import { WorkLooks } from '../actors/shard/work-looks.ts';
 import type { AdminMessage } from '../actors/node/admin-message.ts';
 import { membershipActor } from '../actors/node/membership-actor.ts';
 import type { MembershipMessage } from '../actors/node/membership-actor.ts';
@@ -199,6 +200,7 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
       publisher: bus.publisher,
       flowRules,
       closedQueues: createClosedQueues({ store: store.queues, clock: runtime.clock, log: runtime.log }),
+      workLooks: new WorkLooks(),
       peers: batcher,
       server: router,
       leases: bus.leases,

@@ -17,6 +17,7 @@ import type { Store } from '../../src/application/ports/store.ts';
 import type { AllotItem, ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
 import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
+import { WorkLooks } from '../../src/actors/shard/work-looks.ts';
 import { createShardMetrics, defaultShardLimits, outboxMaxFor } from '../../src/actors/shard/shard-services.ts';
 import type { StopRun } from '../../src/actors/shard/shard-services.ts';
 import type { ActorRef } from '../../src/actors/kernel/index.ts';
@@ -51,6 +52,7 @@ export interface ShardHarness {
   onKeyWrite: (() => void) | undefined;
   /** Of each question about keys, what was asked. */
   readonly keyQuestions: (readonly string[])[];
+  readonly workLooks: WorkLooks;
   /** Of each look at what the stream of work holds, the strands. */
   readonly looks: (readonly Strand[])[];
   streams: string;
@@ -86,6 +88,7 @@ export interface ShardHarnessOptions {
   readonly seed?: number;
   /** Facts that JetStream may still lose and that are remembered whole. Default: as many as in a real shard. */
   readonly unsyncedMax?: number;
+  readonly backlogMax?: number;
 }
 
 export async function createShardHarness(options: ShardHarnessOptions = {}): Promise<ShardHarness> {
@@ -119,6 +122,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     onKeyWrite: undefined,
     keyQuestions: [],
     looks: [],
+    workLooks: new WorkLooks(),
     streams: 'one',
     rules: new Map(),
     setRule(queue, rule) {
@@ -188,8 +192,8 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
         ...defaultShardLimits,
         ...(options.unsyncedMax !== undefined && { unsyncedMax: options.unsyncedMax }),
         recentMax: 50,
-        backlogMax: harnessBacklogMax,
-        outboxMax: harnessOutboxMax,
+        backlogMax: options.backlogMax ?? harnessBacklogMax,
+        outboxMax: outboxMaxFor(options.backlogMax ?? harnessBacklogMax),
         undurableMax: harnessUndurableMax,
       },
       metrics: createShardMetrics(kit.telemetry),
@@ -215,6 +219,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
         },
       },
       leaseIsSure: () => harness.lease,
+      workLooks: harness.workLooks,
     };
   }
 

@@ -80,8 +80,8 @@ export class Dispatcher {
       ...{ outbox: this.#outbox, gates: this.gates },
     });
     this.#check = new WorkCheck({
-      ...{ context, table, nowMs, gates: this.gates, publisher: services.publisher },
-      jobsToSend: () => this.#outbox.jobsToSend(),
+      ...{ context, table, nowMs, gates: this.gates, publisher: services.publisher, looks: services.workLooks },
+      isToSend: (jobId) => this.#outbox.isToSend(jobId),
       sendAgain: (entry) => {
         this.#dispatch(entry);
       },
@@ -165,10 +165,9 @@ export class Dispatcher {
   #sendAllAgain(): void {
     if (!this.#areStreamsNew) return;
     this.#areStreamsNew = false;
-    const toSend = this.#outbox.jobsToSend();
     for (const entry of this.#parts.table.entries()) {
       const { durable } = entry;
-      if (durable?.state !== 'QUEUED' || toSend.has(durable.id)) continue;
+      if (durable?.state !== 'QUEUED' || this.#outbox.isToSend(durable.id)) continue;
       if (this.gates.standingOf(entry) === 'out') this.#dispatch(entry);
     }
     this.#outbox.pump();
@@ -198,6 +197,7 @@ export class Dispatcher {
 
   stop(): void {
     for (const stop of this.#stopListening) stop();
+    this.#check.stop();
     this.#outbox.stop();
   }
 

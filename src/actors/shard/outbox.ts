@@ -7,6 +7,7 @@
 import type { JobEvent, Publisher, WorkMessage } from '../../application/ports/bus.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import { Instants } from './earliest-instant.ts';
 import { Unsynced } from './unsynced.ts';
 import type { OutboxTask } from './unsynced.ts';
 
@@ -35,6 +36,9 @@ export class Outbox {
   readonly #chains = new Map<JobId, OutboxTask[]>();
   readonly #perBucket = new Map<number, number>();
   #failed: OutboxTask[] = [];
+  /** Of what is not confirmed, so that no question needs a look at all of it. */
+  readonly #instants = { work: new Instants(), event: new Instants() };
+  readonly #worksOf = new Map<JobId, number>();
   readonly #unsynced: Unsynced;
   #size = 0;
   #cancelRetry: (() => void) | undefined;
@@ -54,12 +58,9 @@ export class Outbox {
     return this.#perBucket.has(bucket) || this.#unsynced.holds(bucket);
   }
 
-  /** Jobs whose WORK message is not confirmed. */
-  jobsToSend(): ReadonlySet<JobId> {
-    const jobs = new Set<JobId>();
-    for (const task of this.#waiting()) if (task.kind === 'work') jobs.add(task.message.jobId);
-    for (const task of this.#inFlight) if (task.kind === 'work') jobs.add(task.message.jobId);
-    return jobs;
+  /** Whether a WORK message of the job is not confirmed. */
+  isToSend(jobId: JobId): boolean {
+    return this.#worksOf.has(jobId);
   }
 
   addWork(message: WorkMessage, atMs: number, bucket: number): void {
@@ -72,10 +73,7 @@ export class Outbox {
 
   /** Earliest instant among what is not surely in JetStream; Infinity when all is. */
   oldestAtMs(kind: OutboxTask['kind']): number {
-    let oldest = this.#unsynced.oldestAtMs(kind);
-    for (const task of this.#waiting()) if (task.kind === kind && task.atMs < oldest) oldest = task.atMs;
-    for (const task of this.#inFlight) if (task.kind === kind && task.atMs < oldest) oldest = task.atMs;
-    return oldest;
+    return Math.min(this.#unsynced.oldestAtMs(kind), this.#instants[kind].earliestAtMs);
   }
 
   /** Time counts for a server that was heard of: one that has died syncs nothing. */
@@ -149,6 +147,8 @@ export class Outbox {
   #count(task: OutboxTask): void {
     this.#size += 1;
     this.#perBucket.set(task.bucket, (this.#perBucket.get(task.bucket) ?? 0) + 1);
+    this.#instants[task.kind].add(task.atMs);
+    if (task.kind === 'work') countBy(this.#worksOf, task.message.jobId, 1);
   }
 
   #publish(task: OutboxTask): void {
@@ -170,6 +170,8 @@ export class Outbox {
   #published(task: OutboxTask): void {
     this.#inFlight.delete(task);
     this.#size -= 1;
+    this.#instants[task.kind].remove(task.atMs);
+    if (task.kind === 'work') countBy(this.#worksOf, task.message.jobId, -1);
     this.#unsynced.keep(task, this.#options.clock.monotonicMs());
     this.#options.onPublished();
     const left = (this.#perBucket.get(task.bucket) ?? 0) - 1;
@@ -197,4 +199,10 @@ export class Outbox {
       this.pump();
     });
   }
+}
+
+function countBy(counts: Map<JobId, number>, jobId: JobId, by: 1 | -1): void {
+  const count = (counts.get(jobId) ?? 0) + by;
+  if (count === 0) counts.delete(jobId);
+  else counts.set(jobId, count);
 }

@@ -18,6 +18,7 @@ import { Allowance } from './allowance.ts';
 import type { AllowanceParts } from './allowance.ts';
 import { ConcurrencyKeys } from './concurrency-keys.ts';
 import type { KeyState } from './concurrency-keys.ts';
+import { InstantsOf } from './earliest-instant.ts';
 import { FairLine } from './fair-line.ts';
 import type { JobEntry } from './job-table.ts';
 import type { NeedTally, QueueBook } from './queue-book.ts';
@@ -45,6 +46,8 @@ export class QueueGate {
   readonly #parts: GateParts;
   readonly #line: FairLine;
   readonly #held = new Map<JobId, JobEntry>();
+  /** Those held that have no message out, and when each became QUEUED. */
+  readonly #untold = new InstantsOf<JobEntry>();
   readonly #sent = new Map<JobId, JobEntry>();
   readonly #unserved = new UnservedJobs();
   readonly #keys: ConcurrencyKeys;
@@ -92,6 +95,7 @@ export class QueueGate {
     if (state !== 'QUEUED' || entry.durable !== entry.current) return;
     if (this.#held.has(id) || this.#sent.has(id)) return;
     this.#held.set(id, entry);
+    this.#untold.set(entry, queuedAtMs(entry.current));
     this.#isKeyed ||= hasKey(entry.current);
     const key = this.#keys.of(entry.current);
     if (key !== undefined) key.held += 1;
@@ -162,9 +166,10 @@ export class QueueGate {
 
   /** What is still held and has no message, once the gate is needed no more. */
   dissolve(): readonly JobEntry[] {
-    const held = [...this.#held.values()].filter((entry) => !this.#unserved.isAdrift(entry));
+    const untold = [...this.#untold.keys()];
     this.#held.clear();
-    return held;
+    this.#untold.clear();
+    return untold;
   }
 
   /** When `ask` is due. */
@@ -221,11 +226,7 @@ export class QueueGate {
 
   /** When the one among those without a message that became QUEUED first did so; Infinity without one. */
   oldestHeldAtMs(): number {
-    let oldest = Infinity;
-    for (const entry of this.#held.values()) {
-      if (!this.#unserved.isAdrift(entry)) oldest = Math.min(oldest, queuedAtMs(entry.current));
-    }
-    return oldest;
+    return this.#untold.earliestAtMs;
   }
 
   get isIdle(): boolean {
@@ -277,6 +278,7 @@ export class QueueGate {
     if (!isServed) {
       this.#setAside(entry, key);
       this.#unserved.setAdrift(entry);
+      this.#untold.delete(entry);
       this.#parts.dispatch(entry);
       return 'probe';
     }
@@ -344,6 +346,7 @@ export class QueueGate {
     if (this.#sent.delete(id) && key !== undefined) key.sent -= 1;
     if (key !== undefined) this.#keys.leave(key, entry);
     this.#unserved.leave(entry);
+    this.#untold.delete(entry);
     this.#probeNext(entry.place.tally);
   }
 
@@ -352,6 +355,7 @@ export class QueueGate {
     const wasSent = this.#sent.has(entry.current.id);
     if (wasSent) this.#leave(entry);
     this.#unserved.used(entry);
+    if (this.#held.has(entry.current.id)) this.#untold.set(entry, queuedAtMs(entry.current));
     this.#probeNext(entry.place.tally);
     this.hold(entry, wasSent ? 'front' : 'back');
   }

@@ -9,6 +9,7 @@ import type { ShardBatcher } from '../../application/shard-batcher.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { QueueGauges } from './queue-gauges.ts';
+import type { WorkLooks } from './work-looks.ts';
 import { counters, gauges, histograms } from '../../domain/measures.ts';
 
 export interface StopRun {
@@ -89,6 +90,8 @@ export interface ShardServices {
   readonly flowRules: Pick<FlowRules, 'prepare' | 'ruleOf' | 'onChange'>;
   /** Queues whose jobs are not accepted. */
   readonly closedQueues: ClosedQueues;
+  /** Of all shards of this process. */
+  readonly workLooks: WorkLooks;
   /** The way to other shards, and to this one. */
   readonly peers: Pick<ShardBatcher, 'call'>;
   /** False when the lease may have run out: then nothing is answered from memory alone. */

@@ -6,35 +6,38 @@
  * A strand gives its messages out in the order of their places, and keeps each until it is acknowledged. So a message is
  * surely gone when its strand is empty, or begins behind the last place that it can have: where the stream ended at any
  * look after it was confirmed. A job sent again gets a message with another id; its old one, should it be there after all,
- * is refused at its claim. Per second one look, at most `strandsMax` strands, and `sendMax` messages.
+ * is refused at its claim.
+ *
+ * A shard looks once a second at most, and the shards of a process one at a time (`WorkLooks`). A look asks about what
+ * `WorkWalk` chooses, and sends at most `sendMax` messages: tenants take turns, and the queues of each.
  */
 import type { Publisher, Strand, WorkStanding } from '../../application/ports/bus.ts';
 import { needOf } from '../../domain/handler-need.ts';
+import { inTurns } from '../../domain/in-turns.ts';
 import { queuedAtMs } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/index.ts';
 import type { JobEntry, JobTable } from './job-table.ts';
-import type { NeedTally } from './queue-book.ts';
 import type { ShardGates } from './shard-gates.ts';
 import type { ShardMessage } from './shard-message.ts';
+import type { LookTurn, WorkLooks } from './work-looks.ts';
+import { WorkWalk } from './work-walk.ts';
+import type { WorkGroup, WorkLane } from './work-walk.ts';
 
-/** From the end of one walk through the table to the next. */
-const walkEveryMs = 5_000;
 /** What became QUEUED later than this is not looked at. */
 const waitsSinceMs = 5_000;
 /** Of one look. */
-const entriesMax = 20_000;
-const strandsMax = 64;
 const sendMax = 500;
 
 export interface WorkCheckParts {
   readonly context: ActorContext<ShardMessage>;
   readonly publisher: Pick<Publisher, 'workStanding'>;
+  readonly looks: WorkLooks;
   readonly table: JobTable;
   readonly gates: Pick<ShardGates, 'standingOf' | 'ready'>;
   readonly nowMs: () => number;
-  /** Those whose message is not confirmed yet. */
-  readonly jobsToSend: () => ReadonlySet<JobId>;
+  /** Its message is not confirmed yet. */
+  readonly isToSend: (jobId: JobId) => boolean;
   readonly sendAgain: (entry: JobEntry) => void;
   readonly sentAgain: (jobs: number) => void;
 }
@@ -48,89 +51,115 @@ interface Suspect {
 
 /** Jobs whose messages lie in the same strands: the main one of their level, and that of their need. */
 interface Suspects {
+  readonly lane: WorkLane;
   readonly strands: readonly [Strand, Strand];
-  readonly jobs: Suspect[];
+  readonly jobs: readonly Suspect[];
 }
 
 export class WorkCheck {
   readonly #parts: WorkCheckParts;
-  #walk: Iterator<JobEntry> | undefined;
-  /** Monotonic. */
-  #dueMs: number;
-  #isAsking = false;
+  readonly #walk: WorkWalk;
+  #turn: LookTurn | undefined;
 
   constructor(parts: WorkCheckParts) {
     this.#parts = parts;
-    this.#dueMs = parts.context.clock.monotonicMs() + walkEveryMs;
+    this.#walk = new WorkWalk(parts.table.queues, parts.context.clock.monotonicMs());
   }
 
   /** Every second. */
   tick(): void {
-    const { context, publisher } = this.#parts;
-    if (this.#isAsking || context.clock.monotonicMs() < this.#dueMs) return;
-    const groups = this.#nextSuspects();
-    if (groups.length === 0) return;
-    this.#isAsking = true;
+    const { context, looks } = this.#parts;
+    if (this.#turn !== undefined || !this.#walk.isDue(context.clock.monotonicMs())) return;
+    const turn: LookTurn = {
+      begin: () => {
+        const run = (): void => {
+          this.#look(turn);
+        };
+        if (!context.self.tell({ kind: 'continue', run })) this.#over(turn);
+      },
+    };
+    this.#turn = turn;
+    looks.ask(turn);
+  }
+
+  /** The others need not wait for this shard. */
+  stop(): void {
+    if (this.#turn !== undefined) this.#over(this.#turn);
+  }
+
+  #over(turn: LookTurn): void {
+    this.#turn = undefined;
+    this.#parts.looks.end(turn);
+  }
+
+  #look(turn: LookTurn): void {
+    // The shard that asked for the turn has ended.
+    if (this.#turn !== turn) return;
+    const { context, publisher, looks } = this.#parts;
+    const groups = this.#walk.next(context.clock.monotonicMs(), this.#saidToBeOut()).map(suspectsOf);
+    if (groups.length === 0) {
+      this.#over(turn);
+      return;
+    }
     const asked = publisher.workStanding(groups.flatMap(({ strands }) => strands));
+    const ended = (): void => {
+      looks.end(turn);
+    };
+    asked.then(ended, ended);
     context.pipeToSelf(asked, (outcome) => ({
       kind: 'continue',
       run: () => {
-        this.#isAsking = false;
+        if (this.#turn !== turn) return;
+        this.#turn = undefined;
         if (outcome.status === 'fulfilled') this.#judge(groups, outcome.value);
+        else for (const { lane, jobs } of groups) lane.putBack(jobs.map(({ entry }) => entry));
       },
     }));
   }
 
-  /** Goes on through the table where the last look has stopped. */
-  #nextSuspects(): readonly Suspects[] {
-    const { table, nowMs, jobsToSend } = this.#parts;
-    const groups = new Map<NeedTally, Map<number, Suspects>>();
+  #saidToBeOut(): (entry: JobEntry) => boolean {
+    const { gates, isToSend, nowMs } = this.#parts;
     const untilMs = nowMs() - waitsSinceMs;
-    const toSend = jobsToSend();
-    this.#walk ??= table.entries();
-    let strands = 0;
-    for (let seen = 0; seen < entriesMax && strands < strandsMax; seen += 1) {
-      const next = this.#walk.next();
-      if (next.done === true) {
-        this.#walk = undefined;
-        this.#dueMs = this.#parts.context.clock.monotonicMs() + walkEveryMs;
-        break;
-      }
-      if (!this.#isSaidToBeOut(next.value, untilMs, toSend)) continue;
-      if (gather(groups, next.value) === 1) strands += 2;
-    }
-    return [...groups.values()].flatMap((levels) => [...levels.values()]);
-  }
-
-  #isSaidToBeOut(entry: JobEntry, untilMs: number, toSend: ReadonlySet<JobId>): boolean {
-    const { current } = entry;
-    if (current.state !== 'QUEUED' || entry.durable !== current || queuedAtMs(current) > untilMs) return false;
-    if (toSend.has(current.id)) return false;
-    const { gates } = this.#parts;
-    const standing = gates.standingOf(entry);
-    // Its gate does not know of it: it is held, and goes when its turn comes.
-    if (standing === 'unknown') gates.ready(entry);
-    return standing === 'out';
+    return (entry) => {
+      const { current } = entry;
+      if (current.state !== 'QUEUED' || entry.durable !== current || queuedAtMs(current) > untilMs) return false;
+      if (isToSend(current.id)) return false;
+      const standing = gates.standingOf(entry);
+      // Its gate does not know of it: it is held, and goes when its turn comes.
+      if (standing === 'unknown') gates.ready(entry);
+      return standing === 'out';
+    };
   }
 
   #judge(groups: readonly Suspects[], { last, firsts }: WorkStanding): void {
-    let sent = 0;
-    for (const [index, { jobs }] of groups.entries()) {
+    const lost = new Map<WorkLane, JobEntry[]>();
+    for (const [index, { lane, jobs }] of groups.entries()) {
       const first = Math.min(firsts[2 * index] ?? Infinity, firsts[2 * index + 1] ?? Infinity);
+      const ofLane = lost.get(lane) ?? [];
+      lost.set(lane, ofLane);
       for (const suspect of jobs) {
         if (!this.#isUnchanged(suspect)) continue;
         const { entry } = suspect;
-        if (first === Infinity || first > (entry.sentThrough ?? Infinity)) {
-          if (sent === sendMax) continue;
-          sent += 1;
-          this.#parts.sendAgain(entry);
-        } else {
-          // A stream that counts back ends before it did.
-          entry.sentThrough = Math.min(entry.sentThrough ?? last, last);
-        }
+        if (first === Infinity || first > (entry.sentThrough ?? Infinity)) ofLane.push(entry);
+        // A stream that counts back ends before it did.
+        else entry.sentThrough = Math.min(entry.sentThrough ?? last, last);
       }
     }
-    if (sent > 0) this.#parts.sentAgain(sent);
+    this.#sendAgain(lost);
+  }
+
+  #sendAgain(lost: ReadonlyMap<WorkLane, readonly JobEntry[]>): void {
+    const byTenant = Map.groupBy(lost, ([{ tenant }]) => tenant);
+    const tenants = [...byTenant.values()].map((lanes) => inTurns<JobEntry>(lanes.map(([, entries]) => entries)));
+    const sent = new Set<JobEntry>();
+    for (const entry of inTurns<JobEntry>(tenants)) {
+      if (sent.size === sendMax) break;
+      if (sent.has(entry)) continue;
+      sent.add(entry);
+      this.#parts.sendAgain(entry);
+    }
+    for (const [lane, entries] of lost) lane.putBack(entries.filter((entry) => !sent.has(entry)));
+    if (sent.size > 0) this.#parts.sentAgain(sent.size);
   }
 
   #isUnchanged({ entry, dispatches, seq }: Suspect): boolean {
@@ -141,15 +170,14 @@ export class WorkCheck {
   }
 }
 
-/** How many jobs of these strands there are now. */
-function gather(groups: Map<NeedTally, Map<number, Suspects>>, entry: JobEntry): number {
-  const { place, current, dispatches } = entry;
-  const levels = groups.get(place.tally) ?? new Map<number, Suspects>();
-  groups.set(place.tally, levels);
-  const { tenant, queue, priority: level } = current.spec;
-  const known = levels.get(level ?? -1);
+function suspectsOf({ lane, jobs }: WorkGroup): Suspects {
+  const [first] = jobs;
+  if (first === undefined) throw new Error('a group has a job');
+  const { tenant, queue, priority: level } = first.current.spec;
   const main: Strand = { tenant, queue, ...(level !== undefined && { level }) };
-  const group = known ?? { strands: [main, { ...main, need: needOf(current.spec) }] as const, jobs: [] };
-  levels.set(level ?? -1, group);
-  return group.jobs.push({ entry, dispatches, seq: current.seq });
+  return {
+    lane,
+    strands: [main, { ...main, need: needOf(first.current.spec) }],
+    jobs: jobs.map((entry) => ({ entry, dispatches: entry.dispatches, seq: entry.current.seq })),
+  };
 }

@@ -7,6 +7,7 @@ import type { ActorRef } from '../../../src/actors/kernel/index.ts';
 import { handOversMax, keeperActor } from '../../../src/actors/shard/keeper-actor.ts';
 import type { KeeperMessage } from '../../../src/actors/shard/keeper-actor.ts';
 import { createShardMetrics, defaultShardLimits } from '../../../src/actors/shard/shard-services.ts';
+import { WorkLooks } from '../../../src/actors/shard/work-looks.ts';
 import { createTestKit } from '../../../src/actors/testkit/index.ts';
 import type { TestKit } from '../../../src/actors/testkit/index.ts';
 import { openSqliteStore } from '../../../src/adapters/sqlite/sqlite-store.ts';
@@ -74,6 +75,7 @@ describe('the keeper of a node', () => {
       shardCount,
       flowRules: { prepare: () => Promise.resolve(), ruleOf: () => ({}), onChange: () => () => undefined },
       closedQueues: createClosedQueues({ store: store.queues, clock: kit.clock, log: silentLog }),
+      workLooks: new WorkLooks(),
       peers: { call: () => Promise.reject(new Error('not expected')) },
       store: new Proxy(store.jobs, {
         get(target, name) {

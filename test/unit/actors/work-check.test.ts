@@ -2,9 +2,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { JobSpec } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
+import { WorkLooks } from '../../../src/actors/shard/work-looks.ts';
 import { testSpec } from '../../support/jobs.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
-import { startShardHarness } from '../../support/shard-harness.ts';
+import { createShardHarness, startShardHarness } from '../../support/shard-harness.ts';
 
 /** A walk begins every 5 s, and looks at what has waited for 5 s. */
 const foundWithinMs = 12_000;
@@ -101,6 +102,101 @@ describe('a stream of work that has lost messages', () => {
     shard.broker = 'up';
     await shard.kit.advance(foundWithinMs);
     expect(shard.work).toHaveLength(2);
+  });
+});
+
+describe('a look at the stream of work', () => {
+  it('finds the job of another tenant as soon as any, whatever was lost in front of it', async () => {
+    const big = await createShardHarness({ backlogMax: 20_000 });
+    shard = big;
+    await big.start();
+    for (let n = 0; n < 40; n += 1) await submitMany(300);
+    const [small] = await submitMany(1, { tenant: 'other' });
+    await big.kit.advance(30_000);
+    expect(big.work).toHaveLength(12_001);
+    big.lose(big.work);
+    await big.kit.advance(foundWithinMs);
+    const sent = sentSince(12_001);
+    expect(sent).toContain(small);
+    expect(sent.length).toBeGreaterThanOrEqual(500);
+    // 500 a second, and none twice.
+    await big.kit.advance(30_000);
+    expect(sentSince(12_001).length).toBe(12_001);
+    expect(new Set(big.work.map(idOf)).size).toBe(24_002);
+    await big.close();
+  });
+
+  it('gives queues of a tenant, and tenants, equal shares of what it sends', async () => {
+    const big = await createShardHarness({ backlogMax: 20_000 });
+    shard = big;
+    await big.start();
+    for (let n = 0; n < 4; n += 1) {
+      for (const queue of ['a', 'b', 'c']) await submitMany(300, { queue });
+      await submitMany(300, { tenant: 'other' });
+    }
+    await big.kit.advance(30_000);
+    big.lose(big.work);
+    const before = big.work.length;
+    while (big.work.length === before) await big.kit.advance(100);
+    const shares = new Map<string, number>();
+    for (const { tenant, queue } of big.work.slice(before)) {
+      shares.set(`${tenant}/${queue}`, (shares.get(`${tenant}/${queue}`) ?? 0) + 1);
+    }
+    expect(shares.get('other/default')).toBe(250);
+    for (const queue of ['a', 'b', 'c']) expect([83, 84]).toContain(shares.get(`default/${queue}`));
+    await big.close();
+  });
+
+  it('asks about no more than 64 strands, and of each queue about 8; the next one goes on', async () => {
+    for (let n = 0; n < 40; n += 1) await submitMany(6, { queue: `q${String(n % 20)}`, handler: `h${String(n)}` });
+    await shard.kit.advance(30_000);
+    shard.lose(shard.work);
+    const [before, looks] = [shard.work.length, shard.looks.length];
+    await shard.kit.advance(foundWithinMs);
+    expect(new Set(sentSince(before)).size).toBe(before);
+    for (const strands of shard.looks.slice(looks)) {
+      expect(strands.length).toBeLessThanOrEqual(64);
+      const ofQueue = Map.groupBy(strands, ({ queue }) => queue);
+      for (const ofOne of ofQueue.values()) expect(ofOne.length).toBeLessThanOrEqual(8);
+    }
+  });
+
+  it('is made by one shard of a process at a time, in the order in which they asked', () => {
+    const looks = new WorkLooks();
+    const began: string[] = [];
+    const turnOf = (name: string) => ({ begin: () => began.push(name) });
+    const [one, two, three] = [turnOf('one'), turnOf('two'), turnOf('three')];
+    for (const turn of [one, two, three]) looks.ask(turn);
+    expect(began).toEqual(['one']);
+    // It has ended before its turn came.
+    looks.end(two);
+    expect(began).toEqual(['one']);
+    looks.end(one);
+    looks.end(one);
+    expect(began).toEqual(['one', 'three']);
+    looks.end(three);
+    looks.ask(two);
+    expect(began).toEqual(['one', 'three', 'two']);
+  });
+
+  it('waits for that of another shard, and is not forgotten when its own is started again meanwhile', async () => {
+    const other = { begin: () => undefined };
+    shard.workLooks.ask(other);
+    const [lost] = await submitMany(1);
+    await shard.kit.advance(30_000);
+    expect(shard.looks).toEqual([]);
+    shard.lose(shard.work);
+    await shard.start();
+    await shard.kit.advance(30_000);
+    expect(shard.looks).toEqual([]);
+    shard.workLooks.end(other);
+    await shard.kit.advance(1_000);
+    expect(shard.looks.length).toBeGreaterThan(0);
+    expect(shard.work.at(-1)?.jobId).toBe(lost);
+    // Its turn is over: another shard has one.
+    let hasBegun = false;
+    shard.workLooks.ask({ begin: () => (hasBegun = true) });
+    expect(hasBegun).toBe(true);
   });
 });
 
