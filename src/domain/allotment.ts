@@ -54,6 +54,8 @@ interface Holder {
   tokens: number;
   heardMs: number;
   order: AskOrder | undefined;
+  /** Answers in a row that gave nothing because not all holders were known. */
+  closedAnswers: number;
 }
 
 /** A holder that was silent for so long uses nothing any more: its shard has a new owner, who has asked. */
@@ -81,7 +83,15 @@ export class AllotmentBook {
   /** What a holder had when this home began; what it has asked since is newer. */
   learn(holder: number, using: number, nowMs: number): void {
     if (this.#holders.has(holder)) return;
-    this.#holders.set(holder, { using, waiting: 0, granted: using, tokens: 0, heardMs: nowMs, order: undefined });
+    this.#holders.set(holder, {
+      using,
+      waiting: 0,
+      granted: using,
+      tokens: 0,
+      heardMs: nowMs,
+      order: undefined,
+      closedAnswers: 0,
+    });
   }
 
   /** `closed`: nothing new is given, because not all holders are known yet. */
@@ -89,13 +99,17 @@ export class AllotmentBook {
     this.#forget(nowMs);
     const known = this.#holders.get(holder);
     if (isLate(order, known?.order)) return { running: 0, tokens: 0, againMs: againMs.usual };
-    const mine = known ?? { using, waiting, granted: 0, tokens: 0, heardMs: nowMs, order };
+    const mine = known ?? { using, waiting, granted: 0, tokens: 0, heardMs: nowMs, order, closedAnswers: 0 };
     const heard = { using, waiting, tokens, heardMs: nowMs, order: order ?? known?.order };
     this.#holders.set(holder, Object.assign(mine, heard));
     if (closed) {
       mine.granted = Math.max(mine.granted, using);
-      return { running: 0, tokens: 0, againMs: againMs.least };
+      // Nearly always it is over at once; if not, it can last for `forgetMs`.
+      const waitMs = Math.min(againMs.most, againMs.least * 2 ** Math.min(mine.closedAnswers, 10));
+      mine.closedAnswers += 1;
+      return { running: 0, tokens: 0, againMs: waitMs };
     }
+    mine.closedAnswers = 0;
     const running = this.#grantRunning(holder, mine, nowMs);
     const starts = this.#grantTokens(mine, nowMs);
     return {

@@ -42,6 +42,8 @@ export interface ShardHarness {
   lease: boolean;
   /** Questions to the home of a limit. */
   readonly asked: AllotItem[];
+  /** Others that do not say what they use of a limit. */
+  readonly silentShards: Set<number>;
   /** Handlers that no live node has. */
   readonly missing: Set<string>;
   /** Whether keys can be looked up. */
@@ -116,6 +118,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     broker: 'up',
     lease: true,
     asked: [],
+    silentShards: new Set(),
     missing: new Set(),
     keys: 'up',
     keyWrites: 'up',
@@ -213,6 +216,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       // This shard is at home for all limits; the others use none.
       peers: {
         call: async (shard, verb, item) => {
+          if (verb === 'limitUse' && harness.silentShards.has(shard)) throw new TroupeError('SHARD_UNAVAILABLE');
           if (verb === 'limitUse' && shard !== harnessShard) return { uses: [] } as never;
           if (verb === 'allot') harness.asked.push(item as AllotItem);
           return harness.send(verb, item);

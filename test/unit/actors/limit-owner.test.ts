@@ -40,3 +40,16 @@ it('asks in order, and nothing while its lease is not sure', async () => {
   await shard.kit.advance(1_000);
   expect(shard.asked.at(-1)).toMatchObject({ ...limit, using: 1, waiting: 1 });
 });
+
+it('asks a home that does not know all shards less and less often, and has its answer within a second once it does', async () => {
+  shard.silentShards.add(1);
+  await shard.start();
+  const { length } = shard.asked;
+  await shard.kit.advance(25_000);
+  expect(shard.asked.length - length).toBeLessThanOrEqual(35);
+  expect(shard.work).toHaveLength(1);
+  shard.silentShards.clear();
+  // The home hears the silent one within a second.
+  await shard.kit.advance(2_500);
+  expect(shard.work.length).toBeGreaterThan(1);
+});

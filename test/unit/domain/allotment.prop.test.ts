@@ -173,6 +173,17 @@ describe('an allotment book', () => {
     const book = new AllotmentBook({ maxRunning: 2, rate: { perSecond: 10, burst: 5 } }, 0);
     expect(book.ask({ holder: 2, using: 1, waiting: 5, tokens: 0 }, 10, true)).toMatchObject({ running: 0, tokens: 0 });
   });
+
+  it('lets who asks meanwhile wait longer each time, a second at most, and no longer once it gives', () => {
+    const book = new AllotmentBook({ maxRunning: 2 }, 0);
+    const ask = { holder: 2, using: 0, waiting: 5, tokens: 0 };
+    const waits = Array.from({ length: 20 }, () => book.ask(ask, 10, true).againMs);
+    expect(waits.slice(0, 8)).toEqual([20, 40, 80, 160, 320, 640, 1_000, 1_000]);
+    expect(Math.max(...waits)).toBe(1_000);
+    expect(book.ask({ ...ask, holder: 3 }, 10, true).againMs).toBe(20);
+    expect(book.ask(ask, 20)).toMatchObject({ running: 1, againMs: 250 });
+    expect(book.ask(ask, 30, true).againMs).toBe(20);
+  });
 });
 
 describe('fair shares', () => {
