@@ -3,7 +3,10 @@ import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/sp
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import type { AnyHandler } from './definition.ts';
 import { inputKindOf, jsonPartOf } from './schema.ts';
+import { valibotOptions } from './valibot-schema.ts';
 import { zodOptions } from './zod-schema.ts';
+
+const libraryOptions = { ...zodOptions, ...valibotOptions };
 
 export function manifestOf(handler: AnyHandler): HandlerManifest {
   const inputSchema = jsonSchemaOf(jsonPartOf(handler.input));
@@ -22,14 +25,14 @@ export function manifestOf(handler: AnyHandler): HandlerManifest {
 }
 
 /**
- * By Standard JSON Schema, which zod 4 implements; less than it says where the schema takes more. Undefined when the
+ * By Standard JSON Schema, which zod 4, valibot and ArkType implement; less than it says where the schema takes more. Undefined when the
  * library does not speak it, or the schema cannot be said in JSON Schema (custom checks): then only the thread validates.
  */
 function jsonSchemaOf(schema: StandardSchemaV1 | undefined): Readonly<Record<string, unknown>> | undefined {
   if (schema === undefined) return undefined;
   const standard: StandardSchemaV1['~standard'] & Partial<StandardJSONSchemaV1['~standard']> = schema['~standard'];
   try {
-    return standard.jsonSchema?.input({ target: 'draft-2020-12', libraryOptions: zodOptions });
+    return standard.jsonSchema?.input({ target: 'draft-2020-12', libraryOptions });
   } catch {
     return undefined;
   }

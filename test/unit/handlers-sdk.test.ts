@@ -121,6 +121,39 @@ describe('defineHandler', () => {
   });
 });
 
+describe('a schema of valibot', () => {
+  type Override = (node: { readonly valibotSchema: unknown }) => object | undefined;
+  /** Converted as valibot does: each schema within it is shown to the override. */
+  const published = (member: object): unknown => {
+    const whole = { kind: 'schema', type: 'object', entries: { a: member } };
+    const convert = (overrideSchema: Override): object =>
+      overrideSchema({ valibotSchema: whole }) ?? {
+        type: 'object',
+        properties: { a: overrideSchema({ valibotSchema: member }) ?? { type: 'string' } },
+      };
+    const standard = {
+      version: 1,
+      vendor: 'valibot',
+      validate: (value: unknown) => ({ value }),
+      jsonSchema: {
+        input: ({ libraryOptions }: { libraryOptions: { overrideSchema: Override } }) =>
+          convert(libraryOptions.overrideSchema),
+      },
+    } as const;
+    return manifestOf(defineHandler({ name: 'v', run, input: { '~standard': standard } })).inputSchema;
+  };
+
+  it('that falls back to a value takes anything, and nothing is published of what holds it', () => {
+    const text = { kind: 'schema', type: 'string' };
+    expect(published(text)).toEqual({ type: 'object', properties: { a: { type: 'string' } } });
+    expect(published({ ...text, fallback: 'x' })).toEqual({});
+    expect(published({ ...text, pipe: [text, { kind: 'validation', type: 'max_length' }], fallback: 'x' })).toEqual({});
+    expect(published({ kind: 'schema', type: 'union', options: [{ ...text, fallback: undefined }] })).toEqual({});
+    // A name that a user gave is none of it.
+    expect(published({ kind: 'schema', type: 'object', entries: { fallback: text } })).not.toEqual({});
+  });
+});
+
 describe('runHandler', () => {
   const divide = defineHandler({
     name: 'divide',
