@@ -19,8 +19,10 @@ export class SilentRuns {
   lose(): void {
     const core = this.#core;
     const nowMs = core.context.clock.monotonicMs();
-    // This process stood still: the silence was its own, and what came meanwhile is not handled yet.
-    if (nowMs - this.#lookedMs > stalledAfterMs) for (const entry of core.table.running()) entry.heardMs = nowMs;
+    // This process stood still: the silence was its own, and what came meanwhile is not handled yet. Or nobody reaches it, as
+    // it reaches nobody: who is lost then is found out by whoever holds the lease afterwards.
+    const isOwnSilence = nowMs - this.#lookedMs > stalledAfterMs || !core.services.leaseIsSure();
+    if (isOwnSilence) for (const entry of core.table.running()) entry.heardMs = nowMs;
     this.#lookedMs = nowMs;
     const silentSinceMs = nowMs - core.services.limits.runLostAfterMs;
     for (const entry of [...core.table.running()]) {

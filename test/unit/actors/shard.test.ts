@@ -243,6 +243,19 @@ describe('a shard', () => {
     expect(beat.stop).toEqual([{ jobId, token, why: 'stale' }]);
   });
 
+  it('takes no run for lost while its own lease is not renewed: it may be what nobody reaches', async () => {
+    const { jobId, token } = await running();
+    shard.lease = false;
+    await shard.kit.advance(60_000);
+    shard.lease = true;
+    await shard.kit.advance(5_000);
+    const beat = await shard.call('heartbeat', { node: 'n1', runs: [{ jobId, token }] });
+    expect(beat.stop).toEqual([]);
+    expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'RUNNING', losses: 0 } });
+    await shard.kit.advance(9_000);
+    expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'QUEUED', losses: 1 } });
+  });
+
   it('learns unknown outcomes before it answers', async () => {
     shard.fates.push('done-but-unknown', 'lost-and-unknown', 'unavailable');
     const accepted = await shard.kit.outcome(shard.send('submit', job()), 10_000);
