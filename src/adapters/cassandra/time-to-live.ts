@@ -12,8 +12,8 @@ const dayMs = 24 * 3_600_000;
 /** The fence of a partition outlives its rows by this much. */
 const fenceMarginMs = dayMs;
 /**
- * A record that has not ended outlives its retention by this much: for so long the whole cluster may stand still past the
- * time at which a job was to end, and still end it.
+ * A record that has not ended outlives its retention, and what was decided about it last, by this much: for so long the whole
+ * cluster may stand still past the time at which a job was to end, and still end it.
  */
 export const unfinishedMarginMs = 3 * dayMs;
 const ttlMaxSeconds = (retentionMaxMs + unfinishedMarginMs + 2 * dayMs) / 1_000;
@@ -23,7 +23,8 @@ const ttlMaxSeconds = (retentionMaxMs + unfinishedMarginMs + 2 * dayMs) / 1_000;
  * its end: else, on a replica that missed the end, the job would come to life again. Readers leave it out when it is gone.
  */
 export function storedUntilMs(record: JobRecord): number {
-  const unfinishedUntilMs = record.createdAtMs + record.spec.retentionMs + unfinishedMarginMs;
+  const { createdAtMs, updatedAtMs, spec } = record;
+  const unfinishedUntilMs = Math.max(createdAtMs + spec.retentionMs, updatedAtMs) + unfinishedMarginMs;
   return isTerminal(record.state) ? Math.max(goneAtMs(record), unfinishedUntilMs) : unfinishedUntilMs;
 }
 
