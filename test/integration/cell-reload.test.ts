@@ -1,6 +1,6 @@
 /** Reloads by files that are no code, and folders that something writes into all the time. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -42,6 +42,10 @@ async function resultOf(running: Harness): Promise<unknown> {
   const { outcome } = await running.run('reads').ended;
   return outcome.kind === 'succeeded' && outcome.output?.kind === 'json' ? JSON.parse(outcome.output.json) : outcome;
 }
+
+const versioned = (version: string): string => `
+  import { defineHandler } from 'troupe/handlers';
+  export default defineHandler({ name: 'reads', version: '${version}', run: () => '${version}' });`;
 
 const reloaded = (): readonly HandlerNews[] => news.filter(({ kind }) => kind === 'reloaded');
 
@@ -93,6 +97,41 @@ it('a change while the handlers are loaded for the first time', async () => {
   } finally {
     await rm(outside, { recursive: true });
   }
+});
+
+it('more folders than are watched: the log says so', async () => {
+  await save('reads.job.ts', versioned('1'));
+  for (let at = 0; at < 1_000; at += 1) await mkdir(join(dir, `folder-${at}`));
+  const { log } = await start();
+  const said = log.filter(({ message }) => message.startsWith('handler folders are not watched'));
+  expect(said.map(({ fields }) => String(fields['err']))).toEqual(['Error: there are more than 1000 folders']);
+});
+
+it.each(['.', 'deep'])('a folder (%s) that is wiped and made anew, as a build does, is watched on', async (folder) => {
+  const below = join(dir, 'handlers', folder);
+  const own = join(dir, 'handlers');
+  const make = async (version: string): Promise<void> => {
+    await mkdir(below, { recursive: true });
+    await writeFile(join(below, 'reads.job.ts'), versioned(version));
+  };
+  await make('1');
+  pool = await startPool({ handlerDirs: [own], threads: 1, onNews: (one) => news.push(one) });
+  const running = pool;
+  const serves = (version: string) => (): boolean => running.pool.manifests()[0]?.version === version;
+  await rm(below, { recursive: true });
+  await make('2');
+  await eventually('the new one is seen', serves('2'));
+  await writeFile(join(below, 'reads.job.ts'), versioned('3'));
+  await eventually('a later change is seen', serves('3'));
+  if (folder !== '.') return;
+  await rm(below, { recursive: true });
+  await eventually('that it is gone is told', () => news.some(({ kind }) => kind === 'not-reloaded'));
+  expect(await resultOf(running)).toBe('3');
+  await make('4');
+  await eventually('it is back', serves('4'));
+  expect(news.filter(({ kind }) => kind === 'not-reloaded')).toEqual([
+    { kind: 'not-reloaded', changes: [], problems: [{ file: '', reason: expect.stringContaining(own) as string }] },
+  ]);
 });
 
 it('code reloads beside something that writes all the time, which reloads three times at most', async () => {

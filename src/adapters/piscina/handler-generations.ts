@@ -12,6 +12,8 @@ import { readHandlerFiles, type HandlerFiles } from './handler-files.ts';
 import { HandlerWatch } from './handler-watch.ts';
 import type { PoolRun } from './pool-run.ts';
 
+const lookAgainMs = 1_000;
+
 export interface HandlerGenerationsOptions {
   readonly handlerDirs: readonly string[];
   readonly watch: boolean;
@@ -37,12 +39,21 @@ export class HandlerGenerations {
   #closed = false;
   #reloading = false;
   #reloadAgain = false;
+  /** Why the folders cannot be read; said once. */
+  #failure: string | undefined;
   /** Of all changes that wait to be looked at. */
   #quiet = true;
 
   constructor(options: HandlerGenerationsOptions) {
     this.#options = options;
-    this.#watch = new HandlerWatch({ clock: options.clock, onChange: (quiet) => void this.#reload(quiet) });
+    const { clock, log } = options;
+    this.#watch = new HandlerWatch({
+      clock,
+      onChange: (quiet) => void this.#reload(quiet),
+      onUnwatched(folder, error) {
+        log.warn({ folder, err: error }, 'handler folders are not watched: changes in them reload nothing');
+      },
+    });
   }
 
   get current(): CellGeneration | undefined {
@@ -100,17 +111,26 @@ export class HandlerGenerations {
     while (this.#reloadAgain && !this.#closed) {
       this.#reloadAgain = false;
       await this.#look().catch((error: unknown) => {
-        this.#options.log.error({ err: error }, 'handlers not reloaded');
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#options.onNews({ kind: 'not-reloaded', changes: [], problems: [{ file: '', reason }] });
+        this.#cannot(error);
       });
     }
     this.#reloading = false;
   }
 
+  /** Such as a folder that is gone, for a build perhaps: nobody tells when it is back. */
+  #cannot(error: unknown): void {
+    this.#watch.lookAgain(lookAgainMs);
+    const reason = error instanceof Error ? error.message : String(error);
+    if (reason === this.#failure) return;
+    this.#failure = reason;
+    this.#options.log.error({ err: error }, 'handlers not reloaded');
+    this.#options.onNews({ kind: 'not-reloaded', changes: [], problems: [{ file: '', reason }] });
+  }
+
   async #look(): Promise<void> {
     const { handlerDirs, clock, log, onNews } = this.#options;
     const files = await readHandlerFiles(handlerDirs);
+    this.#failure = undefined;
     const hasNew = this.#watch.follow(files.folders);
     if (this.#tried === undefined) return;
     const seen = { quiet: this.#quiet, isBroken: this.#isBroken, nowMs: clock.monotonicMs() };
