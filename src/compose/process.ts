@@ -8,6 +8,7 @@ import type { TreeNode } from '../actors/kernel/index.ts';
 import { connectNats } from '../adapters/nats/connect-nats.ts';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import { createCellPool } from '../adapters/piscina/cell-pool.ts';
+import { giveHeapBackWhenIdle } from '../adapters/system/idle-heap.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import { createShardBatcher } from '../application/shard-batcher.ts';
 import type { ShardBatcher } from '../application/shard-batcher.ts';
@@ -86,6 +87,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
   opened.push(() => {
     log.flush();
   });
+  opened.push(giveHeapBackWhenIdle());
   const { store, facts, bus, vitals } = await openGround(config, runtime, identity.nodeId, opened);
 
   opened.begin('actors');

@@ -13,7 +13,9 @@ const named = rows.filter((cells) => cells.at(-2) !== 'test').map((cells) => cel
 
 /** Names of the tests of one file, as they are written in it. */
 function testsIn(file: string): readonly string[] {
-  const folder = ['chaos', 'e2e', 'integration'].find((name) => readdirSync(`${project}test/${name}`).includes(file));
+  const folder = ['chaos', 'e2e', 'integration', 'unit/actors'].find((name) =>
+    readdirSync(`${project}test/${name}`).includes(file),
+  );
   if (folder === undefined) return [];
   const text = readFileSync(`${project}test/${folder}/${file}`, 'utf8');
   return [...text.matchAll(/\bit(?:\.each\([\s\S]*?\]\))?\(\s*'((?:[^'\\]|\\.)*)'/g)].map((match) => match[1] ?? '');

@@ -224,6 +224,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       },
       leaseIsSure: () => harness.lease,
       workLooks: harness.workLooks,
+      write: (write) => write(),
     };
   }
 

@@ -8,7 +8,7 @@
  * they no longer answer reads from memory (`leaseIsSure`), since somebody else may be the owner by then, and one that
  * crashes is not started again before its lease is sure.
  *
- * While the store does not answer this node alone (`store-reach.ts`) its shards are given up: nothing can be flushed, and
+ * While the store does not answer this node alone, or takes none of its commits (`store-reach.ts`), its shards are given up: nothing can be flushed, and
  * whoever takes them over reads them from the store.
  */
 import { HandlerFleet } from '../../application/handler-fleet.ts';
@@ -20,7 +20,7 @@ import type { ShardServices } from './shard-services.ts';
 import { StoreReach } from './store-reach.ts';
 import { SuggestedShards } from './suggested-shards.ts';
 
-export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'everyNodeHas' | 'someNodeHas'> {
+export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'write' | 'everyNodeHas' | 'someNodeHas'> {
   readonly incarnation: number;
   readonly shardCount: number;
   readonly leases: ShardLeases;
@@ -181,6 +181,7 @@ class Keeper implements Behavior<KeeperMessage> {
   #tick(): void {
     this.#tickAsked = false;
     this.#reach.askIfDue();
+    this.#reach.look();
     const target = this.#suggested.present();
     const holders = this.#services.leases.holders();
     const others = new Set(this.#services.membership.nodes().map(({ nodeId }) => nodeId));
@@ -259,6 +260,7 @@ class Keeper implements Behavior<KeeperMessage> {
     const services: ShardServices = {
       ...this.#services,
       leaseIsSure: () => this.#leaseIsSure(shard),
+      write: this.#reach.write,
       everyNodeHas: (need) => this.#fleet.everyNodeHas(need),
       someNodeHas: (need) => this.#fleet.someNodeHas(need),
     };

@@ -1,5 +1,5 @@
 /** The partitions a shard has open: one writer each, made when the first decision of its minute comes. */
-import type { TroupeError } from '../../domain/errors.ts';
+import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, bucketOf } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/index.ts';
@@ -18,6 +18,7 @@ export class PartitionSet {
   readonly #services: ShardServices;
   readonly #context: ActorContext<ShardMessage>;
   readonly #writers = new Map<number, PartitionWriter>();
+  #isStopped = false;
 
   constructor(shard: number, epoch: number, services: ShardServices, context: ActorContext<ShardMessage>) {
     this.#shard = shard;
@@ -72,6 +73,11 @@ export class PartitionSet {
     }
   }
 
+  /** Nothing is tried again from now on: the shard has another owner, or will be read anew. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** Lets go of partitions that are over: too old to grow, and `inUse` says that nothing of them is left to do. */
   seal(nowMs: number, inUse: () => (bucket: number) => boolean): void {
     const old = [...this.#writers.keys()].filter((bucket) => (bucket + 1) * bucketMs + sealAfterMs < nowMs);
@@ -103,17 +109,23 @@ export class PartitionSet {
   }
 
   #create(bucket: number, commits?: number): PartitionWriter {
-    const { store, limits } = this.#services;
+    const { store, limits, write } = this.#services;
     return new PartitionWriter({
-      store,
+      ...{ store, write },
       partition: { shard: this.#shard, bucket },
       epoch: this.#epoch,
       groupMaxRecords: limits.groupMaxRecords,
       ...(commits !== undefined && { commits }),
-      pause: (tries) =>
-        new Promise((resolve) => {
-          this.#context.clock.setTimer(Math.min(pauseMs.most, pauseMs.first * 2 ** Math.min(tries, 6)), resolve);
-        }),
+      pause: (tries) => this.#pause(tries),
+    });
+  }
+
+  #pause(tries: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#context.clock.setTimer(Math.min(pauseMs.most, pauseMs.first * 2 ** Math.min(tries, 6)), () => {
+        if (this.#isStopped) reject(new TroupeError('SHARD_UNAVAILABLE'));
+        else resolve();
+      });
     });
   }
 }

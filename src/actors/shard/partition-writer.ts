@@ -5,10 +5,11 @@
  *
  * A flush whose outcome is unknown is settled by a linearizable read of the commit count before anything else is written.
  */
-import type { JobStore, Partition } from '../../application/ports/job-store.ts';
+import type { CommitGroup, JobStore, Partition } from '../../application/ports/job-store.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import type { WriteWatch } from './store-reach.ts';
 
 interface Pending {
   record: JobRecord;
@@ -31,6 +32,7 @@ export interface PartitionWriterOptions {
   readonly commits?: number;
   /** Waits before a try that follows STORE_UNAVAILABLE; gives up when it rejects. */
   readonly pause: (tries: number) => Promise<void>;
+  readonly write: WriteWatch;
 }
 
 export class PartitionWriter {
@@ -134,7 +136,8 @@ export class PartitionWriter {
 
   async #write(items: readonly Pending[]): Promise<FlushResult> {
     if (this.#commits === undefined) {
-      const opened = await this.#retry(() => this.#options.store.openBucket(this.partition, this.#options.epoch));
+      const { store, epoch, write } = this.#options;
+      const opened = await this.#retry(() => write(() => store.openBucket(this.partition, epoch)));
       if (opened.kind === 'deposed') return 'deposed';
       this.#commits = opened.commits;
     }
@@ -145,16 +148,18 @@ export class PartitionWriter {
       commits,
       records: items.map(({ record }) => record),
     };
-    const outcome = await this.#retry(async () => {
-      try {
-        return await this.#options.store.commit(group);
-      } catch (error) {
-        if (!(error instanceof TroupeError) || error.code !== 'OUTCOME_UNKNOWN') throw error;
-        return this.#learnOutcome(commits);
-      }
-    });
+    const outcome = await this.#retry(() => this.#options.write(() => this.#commit(group)));
     if (outcome === 'applied') this.#commits = commits + 1;
     return outcome;
+  }
+
+  async #commit(group: CommitGroup): Promise<FlushResult> {
+    try {
+      return await this.#options.store.commit(group);
+    } catch (error) {
+      if (!(error instanceof TroupeError) || error.code !== 'OUTCOME_UNKNOWN') throw error;
+      return this.#learnOutcome(group.commits);
+    }
   }
 
   async #learnOutcome(commits: number): Promise<FlushResult> {

@@ -296,6 +296,7 @@ export class ShardCore {
   }
 
   stop(): void {
+    this.#partitions.stop();
     this.dispatcher.stop();
     const { jobs, queues } = this.services.metrics;
     for (const state of Object.keys(this.table.counts)) jobs.set(0, { shard: String(this.shard), state });

@@ -10,6 +10,7 @@ import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { QueueGauges } from './queue-gauges.ts';
 import type { WorkLooks } from './work-looks.ts';
+import type { WriteWatch } from './store-reach.ts';
 import { counters, gauges, histograms } from '../../domain/measures.ts';
 
 export interface StopRun {
@@ -94,6 +95,8 @@ export interface ShardServices {
   readonly workLooks: WorkLooks;
   /** The way to other shards, and to this one. */
   readonly peers: Pick<ShardBatcher, 'call'>;
+  /** Every conditional write goes through it. */
+  readonly write: WriteWatch;
   /** False when the lease may have run out: then nothing is answered from memory alone. */
   readonly leaseIsSure: () => boolean;
 }

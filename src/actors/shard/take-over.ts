@@ -23,10 +23,10 @@ export interface TakenShard {
 const parallelPartitions = 4;
 
 export async function takeOver(
-  { store, closedQueues, nodeId }: Pick<ShardServices, 'store' | 'closedQueues' | 'nodeId'>,
+  { store, closedQueues, nodeId, write }: Pick<ShardServices, 'store' | 'closedQueues' | 'nodeId' | 'write'>,
   shard: number,
 ): Promise<TakenShard> {
-  const grant = await store.takeShard(shard, nodeId);
+  const grant = await write(() => store.takeShard(shard, nodeId));
   await closedQueues.refresh();
   const buckets = await store.openBuckets(shard);
   const partitions: OpenedPartition[] = [];

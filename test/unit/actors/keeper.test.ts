@@ -8,6 +8,7 @@ import { handOversMax, keeperActor } from '../../../src/actors/shard/keeper-acto
 import type { KeeperMessage } from '../../../src/actors/shard/keeper-actor.ts';
 import { createShardMetrics, defaultShardLimits } from '../../../src/actors/shard/shard-services.ts';
 import { WorkLooks } from '../../../src/actors/shard/work-looks.ts';
+import { restMaxMs } from '../../../src/actors/shard/store-reach.ts';
 import { createTestKit } from '../../../src/actors/testkit/index.ts';
 import type { TestKit } from '../../../src/actors/testkit/index.ts';
 import { openSqliteStore } from '../../../src/adapters/sqlite/sqlite-store.ts';
@@ -34,6 +35,8 @@ describe('the keeper of a node', () => {
   let nodes: NodeInfo[];
   let broker: 'up' | 'away';
   let storeIsAway: boolean;
+  /** It answers questions all the same. */
+  let takesNoCommit: boolean;
   let said: boolean[];
   const holds = new Map<number, LeaseHold>();
   const served = new Map<number, ShardHandler>();
@@ -43,7 +46,7 @@ describe('the keeper of a node', () => {
     kit = createTestKit();
     path = join(tmpdir(), `troupe-keeper-${randomUUID()}.db`);
     store = await openSqliteStore({ path, clock: kit.clock, log: silentLog, telemetry: kit.telemetry });
-    [nodes, broker, storeIsAway, said] = [[node('me')], 'up', false, []];
+    [nodes, broker, storeIsAway, takesNoCommit, said] = [[node('me')], 'up', false, false, []];
     for (const known of [holds, served, listeners]) known.clear();
     keeper = kit.system.spawn('keeper', keeperActor(services()));
     await kit.advance(2_000);
@@ -82,7 +85,9 @@ describe('the keeper of a node', () => {
           const member: unknown = Reflect.get(target, name, target);
           if (typeof member !== 'function') return member;
           const away = (): Promise<never> => Promise.reject(new TroupeError('STORE_UNAVAILABLE'));
-          return (...given: unknown[]) => (storeIsAway ? away() : (member.apply(target, given) as unknown));
+          const isWrite = ['takeShard', 'openBucket', 'commit'].includes(name as string);
+          const fails = (): boolean => storeIsAway || (takesNoCommit && isWrite);
+          return (...given: unknown[]) => (fails() ? away() : (member.apply(target, given) as unknown));
         },
       }),
       publisher: {
@@ -214,6 +219,71 @@ describe('the keeper of a node', () => {
     expect([mine(), said]).toEqual([0, [true]]);
     await kit.advance(4_000);
     expect([mine(), served.size, said]).toEqual([shardCount, shardCount, [true, false]]);
+  });
+
+  /** A job that one of the shards cannot commit. */
+  async function submitInVain(): Promise<void> {
+    takesNoCommit = true;
+    const [handler] = served.values();
+    void handler?.('submit', [{ spec: testSpec() }]);
+    await kit.settle();
+  }
+
+  it('gives its shards up when the store answers, and takes no commit for longer than a lease', async () => {
+    await become(node('me'), node('other', { weight: 1e-9 }));
+    await kit.advance(2_000);
+    await submitInVain();
+    await kit.advance(4_000);
+    expect([mine(), said]).toEqual([shardCount, []]);
+    await kit.advance(6_500);
+    expect([mine(), served.size, said]).toEqual([0, 0, [true]]);
+    takesNoCommit = false;
+    await kit.advance(25_000);
+    expect([mine(), said]).toEqual([0, [true]]);
+    await kit.advance(8_000);
+    expect([mine(), served.size, said]).toEqual([shardCount, shardCount, [true, false]]);
+  });
+
+  it('keeps shards that have nothing to commit, and goes by the last commit of all', async () => {
+    await become(node('me'), node('other', { weight: 1e-9 }));
+    takesNoCommit = true;
+    await kit.advance(60_000);
+    expect([mine(), said]).toEqual([shardCount, []]);
+    await submitInVain();
+    await kit.advance(4_000);
+    takesNoCommit = false;
+    await kit.advance(3_000);
+    await submitInVain();
+    await kit.advance(4_000);
+    expect([mine(), said]).toEqual([shardCount, []]);
+  });
+
+  it('tries a store that refuses everybody ever more rarely', async () => {
+    await become(node('me'), node('other', { weight: 1e-9 }));
+    await kit.advance(2_000);
+    await submitInVain();
+    const backAtMs: number[] = [];
+    for (let ms = 0; ms < 3_600_000; ms += 1_000) {
+      await kit.advance(1_000);
+      if (said.filter((isAway) => !isAway).length > backAtMs.length) backAtMs.push(ms);
+    }
+    const waits = backAtMs.map((ms, n) => ms - (backAtMs[n - 1] ?? 0));
+    // A rest, and a lease and a half of trying.
+    expect(waits.slice(0, 5).map((ms) => Math.floor(ms / 30_000))).toEqual([1, 2, 4, 8, 16]);
+    expect(waits.slice(5).every((ms) => ms > restMaxMs && ms < restMaxMs + 60_000)).toBe(true);
+    expect(waits.length).toBeGreaterThan(7);
+  });
+
+  it('leaves everything where it is while no node gets a commit through', async () => {
+    await become(node('me'), node('other', { weight: 1e-9, storeAway: true }));
+    await submitInVain();
+    await kit.advance(60_000);
+    expect([mine(), said]).toEqual([shardCount, [true]]);
+    takesNoCommit = false;
+    await kit.advance(29_000);
+    expect(said).toEqual([true]);
+    await kit.advance(5_000);
+    expect([mine(), said]).toEqual([shardCount, [true, false]]);
   });
 
   it('keeps its shards when nobody reaches the store, and serves them as soon as somebody does', async () => {
