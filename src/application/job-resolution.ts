@@ -91,7 +91,11 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   const { queue, choice } = facts;
   if (!queue) throw queueNotFound(facts.queueName, facts.known.queues());
   if (!choice) throw unknownHandler(request, facts.known);
-  const version = versionFor(choice, asked, (manifest) => problemsWith(manifest).length === 0);
+  const [newest] = choice.manifests;
+  const accepts = (manifest: HandlerManifest): boolean =>
+    // What was not looked at is the newest version's, which speaks for the handler.
+    (manifest === newest || isSchemaChecked(input, manifest)) && problemsWith(manifest).length === 0;
+  const version = versionFor(choice, asked, accepts);
   const found = { queue, manifest: choice.manifests[0], version, kept };
   return { spec: fillIn(request, found, facts), queue, input, inputBytes };
 }
@@ -140,6 +144,13 @@ function executionTimeoutOf(request: JobRequest, { choice, queue }: ResolutionFa
   return request.executionTimeoutMs ?? Math.min(inheritedMs, retentionMs);
 }
 
+/** A schema holds the gateway up for some ten milliseconds at most; a larger JSON is held against it in the thread alone. */
+export const schemaCheckMaxBytes = 262_144;
+
+function isSchemaChecked(input: RequestPayload, { inputSchema }: HandlerManifest): boolean {
+  return inputSchema === undefined || payloadBytes(input) <= schemaCheckMaxBytes;
+}
+
 /** What is wrong with the input for one version of the handler; the text is parsed once for all of them. */
 function inputChecker(
   input: RequestPayload,
@@ -154,7 +165,7 @@ function inputChecker(
     if (manifest?.inputKind === 'bytes') return [{ field: 'job.input.json', description: 'the handler takes bytes' }];
     parsed ??= parseJson(input.json);
     if (!parsed.ok) return [{ field: 'job.input.json', description: parsed.why }];
-    if (!manifest?.inputSchema) return [];
+    if (!manifest?.inputSchema || !isSchemaChecked(input, manifest)) return [];
     const violations = validator.validate(manifest, parsed.value);
     return violations.map(({ pointer, description }) => ({ field: `job.input.json${pointer}`, description }));
   };

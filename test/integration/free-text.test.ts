@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadContract } from '../../src/contract/codec.ts';
 import { createStatusCodec, statusTrailer } from '../../src/contract/error-details.ts';
 import { loadContractRoot } from '../../src/contract/root.ts';
-import { hardWords } from '../support/words.ts';
+import { halfWords, hardWords } from '../support/words.ts';
 import { openEdge } from './gateway-edge.ts';
 import type { Edge } from './gateway-edge.ts';
 
@@ -40,6 +40,9 @@ const methods = ['Jobs', 'Queues', 'Cluster'].flatMap((name) => root.lookupServi
 /** Codes that say by themselves what is wrong; with the others goes the name of the field. */
 const plain = /^(INVALID_PAGE_TOKEN|INVALID_RESUME_TOKEN|UNKNOWN_HANDLER|JOB_STATE_FORBIDS|[A-Z]+_NOT_FOUND)$/;
 const named = /^(INVALID_ARGUMENT|INVALID_JOB_SPEC)$/;
+
+/** The codec of this test repairs longer halves itself. */
+const words = [...hardWords, ...halfWords.filter((word) => word.length < 40)];
 
 let edge: Edge;
 let wire: Client;
@@ -260,7 +263,7 @@ describe.each(methods.map(({ name }) => name))('a text in %s', (name) => {
 
   it.each(places)('is refused by the name of its field or kept as it is: $title ($part)', async (place) => {
     const wrong: string[] = [];
-    for (const word of hardWords) {
+    for (const word of words) {
       const found = await wrongWith(name, place, word);
       if (found !== undefined) wrong.push(`${JSON.stringify(word.slice(0, 20))}: ${found}`);
     }

@@ -7,6 +7,7 @@ import { errorCodePattern, nonRetryableCodesMax } from '../../domain/retry-polic
 import * as ranges from '../../domain/setting-ranges.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
 import { parseDurationMs } from '../../domain/duration-text.ts';
+import { wordRecord } from './word-record.ts';
 import { given } from '../flag-values.ts';
 
 /** A value that `read` turns into a number, or into what is wrong with it. */
@@ -61,8 +62,7 @@ const flowSchema = z.strictObject({
   rate: z
     .strictObject({ perSecond: numberOrNone(ranges.rateRange), burst: numberIn(ranges.burstRange).optional() })
     .optional(),
-  fairnessWeights: z
-    .record(z.string().min(1).max(fairnessKeyMax), numberIn(ranges.weightRange))
+  fairnessWeights: wordRecord(z.string().min(1).max(fairnessKeyMax), numberIn(ranges.weightRange))
     .refine((weights) => Object.keys(weights).length <= fairnessWeightsMax, {
       message: `must name at most ${fairnessWeightsMax} keys`,
     })
@@ -95,7 +95,7 @@ const settingsSchema = z
 const queueSchema = z.preprocess((value) => value ?? {}, settingsSchema).transform(toSettings);
 
 export const queueFileSchema = z.strictObject({
-  queues: z.record(z.string().regex(namePattern, `must match ${namePattern.source}`), queueSchema),
+  queues: wordRecord(z.string().regex(namePattern, `must match ${namePattern.source}`), queueSchema),
 });
 
 function toSettings(read: z.infer<typeof settingsSchema>): QueueSettingsInput {

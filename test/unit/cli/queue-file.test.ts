@@ -44,6 +44,19 @@ describe('a file of queues', () => {
     expect(parseQueueFile('q.json', '{"queues":{"a":{"maxDepth":0}}}').get('a')).toEqual({ maxDepth: 0 });
   });
 
+  it.each([
+    ['queues:\n  __proto__: {}\n', 'queues.__proto__'],
+    ['{"queues":{"a":{},"__proto__":{"maxDepth":1}}}', 'queues.__proto__'],
+    ['queues: { a: { flow: { fairnessWeights: { __proto__: 3 } } } }', 'queues.a.flow.fairnessWeights.__proto__'],
+  ])('says which name it would lose: %s', (text, path) => {
+    expect(() => parseQueueFile('queues.yaml', text)).toThrow(`\n  ${path}: is no name that a file can give`);
+  });
+
+  it.each(['toString', 'constructor', 'hasOwnProperty'])('takes %s as a name', (name) => {
+    const text = JSON.stringify({ queues: { [name]: { flow: { fairnessWeights: { [name]: 3 } } } } });
+    expect(parseQueueFile('q.json', text).get(name)).toEqual({ flow: { fairnessWeights: { [name]: 3 } } });
+  });
+
   it('is refused with the path of everything that is wrong', () => {
     const bad = `
 queues:
