@@ -252,6 +252,7 @@ function createPool(
     ...{ handlerDirs, threads, lookaheadMs, cancelGraceMs, cells },
     ...{ memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax, handlerEnv },
     ...{ clock, log, telemetry, ...(onNews && { onNews }) },
+    outputMaxBytes: config.gateway.payloadMaxBytes,
   });
 }
 

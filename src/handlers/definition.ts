@@ -11,8 +11,8 @@ import type { Range } from '../domain/setting-ranges.ts';
 import type { HandlerContext } from './context.ts';
 import { parseDurationMs, parseSizeBytes, type Duration, type Size } from './quantity.ts';
 
-const namePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/;
-const versionPattern = /^[A-Za-z0-9._+-]{1,64}$/;
+export const handlerNamePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/;
+export const handlerVersionPattern = /^[A-Za-z0-9._+-]{1,64}$/;
 const dayMs = 86_400_000;
 const mib = 2 ** 20;
 
@@ -94,13 +94,13 @@ export function defineHandler<
 >(options: HandlerOptions<In, Out>): Handler<In, Out> {
   const check = checker(options.name);
   check.that(
-    namePattern.test(options.name),
+    handlerNamePattern.test(options.name),
     'name',
     options.name,
     'letters, digits, _ and -, up to 4 tokens with dots',
   );
   const version = options.version ?? '0.0.0';
-  check.that(versionPattern.test(version), 'version', version, 'up to 64 letters, digits and . _ + -');
+  check.that(handlerVersionPattern.test(version), 'version', version, 'up to 64 letters, digits and . _ + -');
   check.that(typeof options.run === 'function', 'run', typeof options.run, 'a function');
   check.schema('input', options.input);
   check.schema('output', options.output);

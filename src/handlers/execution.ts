@@ -21,6 +21,7 @@ export type Execution =
   | { readonly kind: 'snoozed'; readonly delayMs: number }
   | { readonly kind: 'interrupted' };
 
+const cannotBeShown = 'a value that cannot be shown was thrown';
 const messageMaxChars = 1_000;
 const stackMaxChars = 4_000;
 const causeMaxChars = 300;
@@ -104,8 +105,8 @@ async function encodeOutput(handler: AnyHandler, result: unknown): Promise<Execu
     output = checked.value;
   }
   if (output === undefined) return { kind: 'succeeded' };
-  if (output instanceof Uint8Array) return { kind: 'succeeded', output: { kind: 'bytes', bytes: output } };
   try {
+    if (ArrayBuffer.isView(output) && output instanceof Uint8Array) return bytesAsOutput(output);
     const json = strictJson(output, 'output');
     return json === undefined ? { kind: 'succeeded' } : { kind: 'succeeded', output: { kind: 'json', json } };
   } catch (error) {
@@ -113,8 +114,24 @@ async function encodeOutput(handler: AnyHandler, result: unknown): Promise<Execu
   }
 }
 
-/** By the fate the error carries, else retryable unless it says `retryable: false`. */
+function bytesAsOutput(bytes: Uint8Array): Execution {
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.detached)
+    return refused('INVALID_OUTPUT', 'output: its bytes were handed over to another thread, and are gone from here');
+  return { kind: 'succeeded', output: { kind: 'bytes', bytes } };
+}
+
+/** By the fate the error carries, else retryable unless it says `retryable: false`. Never throws, whatever was thrown. */
 export function executionOfThrown(thrown: unknown): Execution {
+  try {
+    return executionAsTold(thrown);
+  } catch {
+    // A proxy, or a getter of its own.
+    return { kind: 'failed', failure: { reason: 'HANDLER_FAILED', message: cannotBeShown }, retryable: true };
+  }
+}
+
+function executionAsTold(thrown: unknown): Execution {
   const fate = fateOf(thrown);
   if (fate === 'cancelled') return { kind: 'interrupted' };
   const delayMs = snoozeMsOf(thrown);
@@ -139,7 +156,7 @@ function causesOf(thrown: unknown): readonly FailureCause[] {
   const causes: FailureCause[] = [];
   const follow = (error: unknown): void => {
     const { errors, cause } = fieldsOf(error);
-    const members: readonly unknown[] = Array.isArray(errors) ? errors.slice(0, failureCausesMax) : [];
+    const members = membersOf(errors);
     for (const behind of [...members, cause]) {
       if (behind === undefined || behind === null || seen.has(behind) || causes.length >= failureCausesMax) continue;
       seen.add(behind);
@@ -151,6 +168,19 @@ function causesOf(thrown: unknown): readonly FailureCause[] {
   };
   follow(thrown);
   return causes;
+}
+
+/** The first few; by index, since a list may have a `slice` of its own. */
+function membersOf(errors: unknown): readonly unknown[] {
+  const members: unknown[] = [];
+  try {
+    if (!Array.isArray(errors)) return members;
+    const known = Math.min(errors.length, failureCausesMax);
+    for (let at = 0; at < known; at += 1) members.push(errors[at]);
+  } catch {
+    // What could be read counts.
+  }
+  return members;
 }
 
 /** Drivers of databases and HTTP clients have numbers as well. */
@@ -184,10 +214,11 @@ function fieldsOf(thrown: unknown): ThrownFields {
 /** What was thrown in one bounded text, whatever it was; never throws itself. */
 export function describeThrown(thrown: unknown): string {
   try {
-    const text = thrown instanceof Error ? thrown.message || thrown.name : `${String(thrown)} was thrown`;
-    return clipped(text, messageMaxChars);
+    // A message may be anything: it can be assigned.
+    const said: unknown = thrown instanceof Error ? thrown.message || thrown.name : `${String(thrown)} was thrown`;
+    return clipped(String(said), messageMaxChars);
   } catch {
-    return 'a value that cannot be shown was thrown';
+    return cannotBeShown;
   }
 }
 

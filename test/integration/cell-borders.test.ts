@@ -119,3 +119,44 @@ describe('a handler that floods its cell by itself', () => {
     expect((await neighbour.ended).outcome.kind).toBe('succeeded');
   });
 });
+
+describe('a handler that speaks to its cell by itself', () => {
+  it.each([
+    ['shared memory in a line', 'succeeded'],
+    ['a port in a line', 'succeeded'],
+    ['shared memory in a checkpoint', 'succeeded'],
+    ['a checkpoint without a number', 'succeeded'],
+    ['a checkpoint below zero', 'succeeded'],
+    ['progress below zero', 'succeeded'],
+    ['a gigabyte of checkpoints', 'failed'],
+    ['an error that is none', 'failed'],
+  ])('ends alone, and its neighbour and cell go on: %s', async (what, kind) => {
+    const neighbour = zoo.run('sleeps', { ms: 600 });
+    await neighbour.started;
+    const run = zoo.run('speaks', { what });
+    expect((await run.ended).outcome.kind).toBe(kind);
+    expect((await neighbour.ended).outcome.kind).toBe('succeeded');
+    expect(run.progress.every(({ fraction }) => fraction >= 0 && fraction <= 1)).toBe(true);
+    // One under way and a last one are all that `ctx` sends before it has an answer.
+    expect(run.checkpoints.length).toBeLessThanOrEqual(2);
+    expect(zoo.pool.stats().cells[0]).toMatchObject({ state: 'up', restarts: 0 });
+  });
+});
+
+describe('what a run returns', () => {
+  it('is bounded where it is made: no more than that comes to the node', async () => {
+    const small = await startPool({ handlerDirs: [zooDir], threads: 1, memoryMb: 96, outputMaxBytes: 2 ** 20 });
+    try {
+      const outcome = async (mb: number): Promise<unknown> => (await small.run('bulky', { mb }).ended).outcome;
+      expect(await outcome(1)).toMatchObject({ kind: 'succeeded' });
+      const message = 'the output has 2097152 bytes, 1048576 are allowed';
+      expect(await outcome(2)).toEqual({
+        kind: 'failed',
+        retryable: false,
+        failure: { reason: 'INVALID_OUTPUT', message },
+      });
+    } finally {
+      await small.stop();
+    }
+  });
+});

@@ -123,6 +123,39 @@ describe('loading', () => {
     }
   });
 
+  it.each([
+    ['a timeout below zero', 'executionTimeoutMs: -5', /^forged\.job\.mjs: .*executionTimeoutMs/],
+    ['a name that is no subject', "name: 'a b > *'", /^forged\.job\.mjs: .*name/],
+    ['no name at all', 'name: undefined', /^forged\.job\.mjs: .*name/],
+    ['retries without end', 'retry: { maxAttempts: 1e9 }', /^forged\.job\.mjs: .*retry\.maxAttempts/],
+  ])('refuses what defineHandler would not have made, and serves the others: %s', async (_what, wrong, reason) => {
+    await save('a.job.ts', source('first', '1'));
+    await save(
+      'forged.job.mjs',
+      `export default { '~troupe': 1, name: 'forged', version: '1', retry: {}, run: () => 1, ${wrong} };`,
+    );
+    await save('z.job.ts', source('last', '1'));
+    pool = await startPool({ handlerDirs: [dir], threads: 1 });
+    expect(pool.manifests.map(({ name }) => name)).toEqual(['first', 'last']);
+    expect(problems(pool)).toEqual([expect.stringMatching(reason)]);
+  });
+
+  it.each([
+    ['is a text', "'string'"],
+    ['has a BigInt in it', '{ type: "object", maxProperties: 5n }'],
+    ['goes around in a circle', '((circle) => (circle.not = circle))({})'],
+    ['is larger than a message', '{ type: "object", description: "x".repeat(2_000_000) }'],
+  ])('leaves a schema out that %s: the handler alone checks its input', async (_what, schema) => {
+    await save(
+      'odd.job.mjs',
+      `export default { '~troupe': 1, name: 'odd', version: '1', retry: {}, run: () => 'ran',
+        input: { '~standard': { version: 1, vendor: 'odd', validate: (value) => ({ value }), jsonSchema: { input: () => (${schema}) } } } };`,
+    );
+    pool = await startPool({ handlerDirs: [dir], threads: 1 });
+    expect(pool.manifests).toEqual([{ name: 'odd', version: '1', inputKind: 'json' }]);
+    expect(await resultOf(pool, 'odd')).toBe('ran');
+  });
+
   it('tells what it knows of a handler without running it', async () => {
     pool = await startPool({ handlerDirs: [zooDir], threads: 1 });
     const checked = pool.manifests.find(({ name }) => name === 'checked');

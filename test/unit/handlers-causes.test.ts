@@ -1,5 +1,5 @@
 // What stands behind an error of a handler: causes, members, codes. Bounded, and never the reason of another failure.
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { failureCausesMax, type Failure } from '../../src/domain/job.ts';
 import { executionOfThrown } from '../../src/handlers/execution.ts';
 
@@ -73,3 +73,47 @@ it('cuts texts between characters', () => {
   expect(message.isWellFormed()).toBe(true);
   expect(stack.isWellFormed()).toBe(true);
 });
+
+describe('an error that fights back', () => {
+  const traps: ProxyHandler<object> = {};
+  for (const trap of ['get', 'has', 'getPrototypeOf', 'getOwnPropertyDescriptor', 'ownKeys'] as const)
+    traps[trap] = () => {
+      throw hostile as Error;
+    };
+  const hostile: object = new Proxy({}, traps);
+  const throwing = (name: PropertyKey): Error =>
+    Object.defineProperty(new Error('odd'), name, {
+      get() {
+        throw hostile as Error;
+      },
+    });
+
+  it.each([
+    ['a proxy that throws itself', hostile],
+    ['a proxy that is revoked', revoked({})],
+    ['a getter for its fate', throwing(Symbol.for('troupe.handler.fate'))],
+    ['a getter for its message', throwing('message')],
+    ['members that are a revoked proxy', Object.assign(new Error('odd'), { errors: revoked([]) })],
+    [
+      'members with a slice of their own',
+      Object.assign(new Error('odd'), { errors: Object.assign([], { slice: () => 5 }) }),
+    ],
+    ['a message that is a symbol', Object.assign(new Error(), { message: Symbol('s') })],
+  ])('is a failure in words: %s', (_what, thrown) => {
+    const { reason, message } = failureOf(thrown);
+    expect(reason).toBe('HANDLER_FAILED');
+    expect(message).toMatch(/^(odd|a value that cannot be shown was thrown|Symbol\(s\))$/);
+  });
+
+  it('keeps a message that is no text, as text', () => {
+    expect(failureOf(Object.assign(new Error(), { message: 42 })).message).toBe('42');
+    const slice = (): object => ({ toWellFormed: () => ({}) });
+    expect(typeof failureOf(Object.assign(new Error(), { message: { length: 1, slice } })).message).toBe('string');
+  });
+});
+
+function revoked(target: object): object {
+  const { proxy, revoke } = Proxy.revocable(target, {});
+  revoke();
+  return proxy;
+}

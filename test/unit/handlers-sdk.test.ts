@@ -1,6 +1,9 @@
 /** The handler SDK without any thread: definitions, quantities, input kinds, outcomes, the testing helper. */
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
+import type { HandlerContext } from '../../src/handlers/context.ts';
+import type { AnyHandler } from '../../src/handlers/definition.ts';
+import { executeHandler } from '../../src/handlers/execution.ts';
 import { bytes, bytesOr, defineHandler, fail, reject } from '../../src/handlers/index.ts';
 import { manifestOf } from '../../src/handlers/manifest.ts';
 import { parseDurationMs, parseSizeBytes } from '../../src/handlers/quantity.ts';
@@ -226,5 +229,22 @@ describe('runHandler', () => {
     expect(await runHandler(reverse, {} as Uint8Array)).toMatchObject({
       failure: { reason: 'INVALID_INPUT', message: 'input: expected bytes, got json' },
     });
+  });
+});
+
+it('bytes that were handed over to another thread are no output', async () => {
+  const gone = defineHandler({
+    name: 'gone',
+    run() {
+      const bytes = new Uint8Array(8);
+      structuredClone(bytes, { transfer: [bytes.buffer] });
+      return bytes;
+    },
+  });
+  const noContext = {} as HandlerContext;
+  expect(await executeHandler(gone as AnyHandler, { kind: 'json', json: '{}' }, noContext)).toMatchObject({
+    kind: 'failed',
+    retryable: false,
+    failure: { reason: 'INVALID_OUTPUT', message: expect.stringMatching(/handed over/) as string },
   });
 });

@@ -9,12 +9,14 @@ import { deserialize, serialize } from 'node:v8';
 
 const mark = 0x54_52_50_31;
 const headBytes = 8;
-/** Far above the outputs a job may have; what is larger comes from no cell of ours. */
-export const frameMaxBytes = 2 ** 30;
+/** Unless a side knows better. A frame carries one payload that is large, at most. */
+export const frameMaxBytes = 2 ** 30 + 2 ** 26;
 
 export interface CellChannelOptions<In> {
   /** Undefined: it has not the shape of a frame. */
   readonly parse: (body: unknown) => In | undefined;
+  /** What is larger comes from no code of ours; default `frameMaxBytes`. */
+  readonly frameMaxBytes?: number;
   readonly onFrame: (frame: In) => void;
   readonly onBroken: (why: string) => void;
   /** Nothing comes any more. */
@@ -29,6 +31,8 @@ export class CellChannel<In, Out> {
   /** Of the frame that is being read, its head included; `headBytes` until that is known. */
   #wanted = headBytes;
   #over = false;
+  /** All that has come so far. */
+  arrivedBytes = 0;
 
   constructor(stream: Duplex, options: CellChannelOptions<In>) {
     this.#stream = stream;
@@ -52,6 +56,7 @@ export class CellChannel<In, Out> {
 
   #take(chunk: Buffer): void {
     if (this.#over) return;
+    this.arrivedBytes += chunk.byteLength;
     this.#chunks.push(chunk);
     this.#held += chunk.byteLength;
     while (this.#held >= this.#wanted) this.#step();
@@ -63,7 +68,7 @@ export class CellChannel<In, Out> {
     if (all === undefined) return;
     if (this.#wanted === headBytes) {
       const bytes = all.readUInt32BE(4);
-      if (all.readUInt32BE(0) !== mark || bytes === 0 || bytes > frameMaxBytes) {
+      if (all.readUInt32BE(0) !== mark || bytes === 0 || bytes > (this.#options.frameMaxBytes ?? frameMaxBytes)) {
         this.#break('it sent what is no frame');
         return;
       }

@@ -3,8 +3,9 @@
  * the pipe: what has another shape must not reach code that trusts its types.
  */
 import { z } from 'zod';
-import { failureReasons } from '../../domain/job.ts';
+import { failureCausesMax, failureReasons } from '../../domain/job.ts';
 import type { CellCommand, CellEvent } from './cell-frames.ts';
+import { manifestShape } from './manifest-shape.ts';
 import { logLevels } from './thread-messages.ts';
 
 const key = z.int().positive();
@@ -16,19 +17,25 @@ const payload = z.discriminatedUnion('kind', [
   z.object({ kind: kind('bytes'), bytes: z.instanceof(Uint8Array) }),
 ]);
 
-const failure = z.object({
+/** Longer than any of ours. */
+const text = z.string().max(4_096);
+
+export const failureShape = z.object({
   reason: z.enum(failureReasons),
-  message: z.string(),
-  code: z.string().exactOptional(),
-  causes: z.array(z.object({ message: z.string(), code: z.string().exactOptional() })).exactOptional(),
-  stack: z.string().exactOptional(),
+  message: text,
+  code: text.exactOptional(),
+  causes: z
+    .array(z.object({ message: text, code: text.exactOptional() }))
+    .max(failureCausesMax)
+    .exactOptional(),
+  stack: text.exactOptional(),
 });
 
 const outcome = z.discriminatedUnion('kind', [
   z.object({ kind: kind('succeeded'), output: payload.exactOptional() }),
   z.object({
     kind: kind('failed'),
-    failure,
+    failure: failureShape,
     retryable: z.boolean(),
     nextMemoryMb: amount.exactOptional(),
   }),
@@ -37,28 +44,6 @@ const outcome = z.discriminatedUnion('kind', [
   z.object({ kind: kind('returned') }),
   z.object({ kind: kind('lost'), convicted: z.boolean(), suspect: z.boolean().exactOptional() }),
 ]);
-
-const manifest = z.object({
-  name: z.string(),
-  version: z.string(),
-  inputKind: z.enum(['json', 'bytes', 'any']),
-  inputSchema: z.record(z.string(), z.unknown()).exactOptional(),
-  executionTimeoutMs: amount.exactOptional(),
-  heartbeatTimeoutMs: amount.exactOptional(),
-  memoryMb: amount.exactOptional(),
-  memoryMaxMb: amount.exactOptional(),
-  retry: z
-    .object({
-      maxAttempts: amount.exactOptional(),
-      maxLosses: amount.exactOptional(),
-      initialMs: amount.exactOptional(),
-      coefficient: amount.exactOptional(),
-      maxMs: amount.exactOptional(),
-      nonRetryableCodes: z.array(z.string()).exactOptional(),
-    })
-    .exactOptional(),
-  cancelGraceMs: amount.exactOptional(),
-});
 
 const vitals = z.object({
   rssBytes: amount,
@@ -73,7 +58,7 @@ const event: z.ZodType<CellEvent> = z.discriminatedUnion('kind', [
   z.object({ kind: kind('importing'), url: z.string() }),
   z.object({
     kind: kind('up'),
-    handlers: z.array(z.object({ url: z.string(), manifest })),
+    handlers: z.array(z.object({ url: z.string(), manifest: manifestShape })),
     problems: z.array(z.object({ url: z.string(), reason: z.string() })),
   }),
   z.object({ kind: kind('failed'), reason: z.string() }),
@@ -93,6 +78,7 @@ const setup = z.object({
   memory: z.object({ defaultMb: amount, maxMb: amount }),
   rssMaxBytes: amount,
   cancelGraceMs: amount,
+  outputMaxBytes: amount,
   waitMaxMs: amount,
   gatherMs: amount,
   handlerEnv: z.map(z.string(), z.string()),

@@ -14,6 +14,8 @@ export interface CellSetup {
   /** Past this resident memory of the process, a run is ended. */
   readonly rssMaxBytes: number;
   readonly cancelGraceMs: number;
+  /** Of what a run returns; more does not leave its thread. */
+  readonly outputMaxBytes: number;
   /** A run that waited longer for a thread is given back: some other node may have one. */
   readonly waitMaxMs: number;
   /** How long starts and successes may wait for company while runs wait for a thread. */

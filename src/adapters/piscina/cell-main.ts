@@ -64,6 +64,7 @@ async function setUp(setup: CellSetup): Promise<void> {
     defaultMb: setup.memory.defaultMb,
     sources: setup.sources,
     env: setup.handlerEnv,
+    outputMaxBytes: setup.outputMaxBytes,
     handlers: new Map(handlers.map(({ manifest, url }) => [manifest.name, url])),
     onRoom: () => runs?.pump(),
     onNote: (thread, note) => runs?.hear(thread, note),

@@ -4,6 +4,7 @@
  * frame, a claim, a commit and their publishes. Bounds of that wait: `patienceMs`, and `heldEndsMax` runs.
  */
 import type { CellEvent } from './cell-frames.ts';
+import { inFrames } from './frame-cut.ts';
 
 /** Ends the parent may not have heard of when the cell dies: it counts them in when it looks for suspects. */
 export const heldEndsMax = 16;
@@ -43,7 +44,11 @@ export class CellOutbox {
     const frame = this.#events;
     this.#events = [];
     this.#ends = 0;
-    return frame.length === 0 ? Promise.resolve() : this.#options.send(frame);
+    return frame.length === 0 ? Promise.resolve() : this.#sendAll(frame);
+  }
+
+  async #sendAll(events: readonly CellEvent[]): Promise<void> {
+    await Promise.all(inFrames(events).map((frame) => this.#options.send(frame)));
   }
 
   #mayWait(event: CellEvent): boolean {

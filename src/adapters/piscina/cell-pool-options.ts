@@ -20,6 +20,8 @@ export interface CellPoolOptions {
   readonly cellRunsMax?: number;
   /** From a request to stop until the thread is ended, unless a handler says otherwise; default 1,000. */
   readonly cancelGraceMs?: number;
+  /** Of what a run returns; more is INVALID_OUTPUT; default 16 MiB. */
+  readonly outputMaxBytes?: number;
   /** A cell that says nothing for this long is ended; default 10,000. It says something every second. */
   readonly silenceMaxMs?: number;
   /** How long a cell that is replaced because of a stuck run waits for its other runs; default 30,000. */
@@ -53,6 +55,7 @@ export function completeOptions(options: CellPoolOptions): CompleteOptions {
     lookaheadMs: 200,
     cellRunsMax: 0,
     cancelGraceMs: 1_000,
+    outputMaxBytes: 16 * mib,
     silenceMaxMs: 10_000,
     stuckDrainMaxMs: 30_000,
     handlerEnv: new Map(),

@@ -174,13 +174,13 @@ class CellPool implements RunPool {
   }
 
   #open(files: HandlerFiles): CellGeneration {
-    const { threads, cells, memory, rssMaxBytes, cancelGraceMs, handlerEnv } = this.#options;
+    const { threads, cells, memory, rssMaxBytes, cancelGraceMs, outputMaxBytes, handlerEnv } = this.#options;
     const { waitMaxMs, gatherMs } = this.#lookAhead;
     return new CellGeneration({
       files,
       threads,
       cells,
-      setup: { memory, rssMaxBytes, cancelGraceMs, waitMaxMs, gatherMs, handlerEnv },
+      setup: { memory, rssMaxBytes, cancelGraceMs, outputMaxBytes, waitMaxMs, gatherMs, handlerEnv },
       keeper: this.#keeperOptions(),
       log: this.#log,
       onRecycled: (why) => this.#measures.recycled.add(1, { why }),

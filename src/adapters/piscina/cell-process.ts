@@ -11,8 +11,13 @@ import { parseEvents } from './cell-frame-shape.ts';
 import { cellDescriptor, pulseEveryMs, type CellCommand, type CellEvent, type CellSetup } from './cell-frames.ts';
 import { endProcessTree } from './child-processes.ts';
 import { entryPath } from './entry-path.ts';
+import { inFrames } from './frame-cut.ts';
 import { LineBuffer } from './output-capture.ts';
 
+/** Of a frame besides an output, which has up to two bytes in it for each that it may have: the list of all handlers is longest. */
+const frameRestMaxBytes = 64 * 2 ** 20;
+/** A frame on its way that grows by so much in a second is a sign of life. */
+const arrivingMinBytes = 2 ** 20;
 const lastFramesMaxMs = 1_000;
 const outputLinesMax = 200;
 const outputLineMaxChars = 500;
@@ -51,6 +56,7 @@ export class CellProcess {
   readonly #lastLines: string[] = [];
   #outbox: CellCommand[] = [];
   #silentTicks = 0;
+  #arrivedBytes = 0;
   #stopWatch: () => void = () => undefined;
   #killedFor: string | undefined;
   #ownFault = false;
@@ -111,6 +117,7 @@ export class CellProcess {
     if (!(pipe instanceof Duplex)) return undefined;
     return new CellChannel(pipe, {
       parse: parseEvents,
+      frameMaxBytes: frameRestMaxBytes + 2 * this.#options.setup.outputMaxBytes,
       onFrame: (frame) => this.#receive(frame),
       onBroken: (why) => this.kill(why, true),
       onClosed,
@@ -120,7 +127,7 @@ export class CellProcess {
   #flush(): void {
     const frame = this.#outbox;
     this.#outbox = [];
-    void this.#channel?.send(frame);
+    for (const part of inFrames(frame)) void this.#channel?.send(part);
   }
 
   #receive(frame: readonly CellEvent[]): void {
@@ -134,7 +141,9 @@ export class CellProcess {
   #watch(): void {
     this.#stopWatch = this.#options.clock.setTimer(pulseEveryMs, () => {
       // Counted in ticks of the parent's own loop, so that a pause of the parent is not taken for silence of the cell.
-      this.#silentTicks += 1;
+      const arrived = (this.#channel?.arrivedBytes ?? 0) - this.#arrivedBytes;
+      this.#arrivedBytes += arrived;
+      if (arrived < arrivingMinBytes) this.#silentTicks += 1;
       this.#linesLeft = outputLinesMax;
       const { silenceMaxMs } = this.#options;
       if (this.#silentTicks * pulseEveryMs > silenceMaxMs) this.kill(`no sign of life for ${silenceMaxMs} ms`);

@@ -3,6 +3,7 @@ import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import { SteadyTime } from '../../domain/steady-time.ts';
 import type { RunCommand } from './cell-frames.ts';
 import type { CellThread } from './cell-thread.ts';
+import { NoteBounds } from './note-bounds.ts';
 import type { RunTask, ThreadResult } from './thread-messages.ts';
 
 export interface Run {
@@ -22,6 +23,7 @@ export interface Run {
   noted: boolean;
   /** Notes heard so far. */
   heard: number;
+  readonly bounds: NoteBounds;
   /** Signs of life at the last look, and when there was a new one. */
   signs: number;
   signAtMs: number;
@@ -47,6 +49,7 @@ export function newRun(command: RunCommand, memoryMb: number, nowMs: number): Ru
     note: '',
     noted: false,
     heard: 0,
+    bounds: new NoteBounds(),
     signs: 0,
     signAtMs: 0,
     leaving: undefined,

@@ -27,10 +27,6 @@ const takeMaxMs = 5_000;
 const requeuesMax = 2;
 /** Notes come by another way than the result, and a handler may have closed that way. */
 const notesMaxMs = 1_000;
-/** Notes of one run: what `ctx` bounds itself to is far below; more comes from a handler that posts by itself. */
-const notesBurst = 1_000;
-const notesPerSecond = 500;
-
 export interface CellRunsOptions {
   readonly threads: CellThreads;
   readonly waitMaxMs: number;
@@ -77,19 +73,27 @@ export class CellRuns {
     const run = this.#byThread.get(thread);
     if (run === undefined) return;
     const { key } = run.command;
+    const sinceMs = performance.now() - run.assignedAtMs;
+    run.heard += 1;
+    if (!run.bounds.admit(note, { sinceMs, stopping: run.stop !== undefined })) {
+      this.#requestStop(run, failed('THREAD_CRASHED', 'the handler flooded its cell with messages', true));
+      this.#threads.terminate(thread);
+      return;
+    }
     if (note.kind === 'note') {
       run.note = note.text;
       run.noted = true;
     } else {
       this.#options.emit({ ...note, key });
     }
-    run.heard += 1;
     if (run.result !== undefined) this.#onResult(run, run.result.result);
-    else if (run.heard > notesBurst) this.#boundNotes(run, thread);
   }
 
   checkpointed(key: number, number: number, saved: boolean): void {
-    this.#active.get(key)?.thread?.slot.settleCheckpoint(number, saved);
+    const run = this.#active.get(key);
+    if (run === undefined) return;
+    run.bounds.settled();
+    run.thread?.slot.settleCheckpoint(number, saved);
   }
 
   /** Only of what runs now: a profile of a waiting run would be one of its predecessor. */
@@ -215,13 +219,6 @@ export class CellRuns {
       const text = `${stray} left code behind that held this thread: the attempt ends with it, and is not counted as a failure`;
       this.#options.emit({ kind: 'log', key: run.command.key, level: 'warn', text });
     });
-  }
-
-  #boundNotes(run: Run, thread: CellThread): void {
-    const seconds = (performance.now() - run.assignedAtMs) / 1_000;
-    if (run.heard <= notesBurst + notesPerSecond * seconds) return;
-    this.#requestStop(run, failed('THREAD_CRASHED', 'the handler flooded its cell with messages', true));
-    this.#threads.terminate(thread);
   }
 
   #end(run: Run, outcome: RunOutcome, durationMs?: number): void {

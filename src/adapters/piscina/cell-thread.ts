@@ -9,8 +9,8 @@ import { Piscina } from 'piscina';
 import { endChildrenOf, endOrphans } from './child-processes.ts';
 import { entryPath } from './entry-path.ts';
 import { createSlotMemory, RunSlot } from './run-slot.ts';
-import { isThreadNote } from './thread-messages.ts';
 import type { RunTask, Sources, ThreadNote, ThreadResult, ThreadSetup, ThreadStarted } from './thread-messages.ts';
+import { noteFrom, resultFrom } from './thread-news.ts';
 
 /** Past it, importing the handlers is taken for blocked. */
 const warmMaxMs = 10_000;
@@ -22,6 +22,7 @@ export interface CellThreadOptions {
   readonly env: ReadonlyMap<string, string>;
   /** Handler name → URL of its file. */
   readonly handlers: ReadonlyMap<string, string>;
+  readonly outputMaxBytes: number;
   readonly onNote: (thread: CellThread, note: ThreadNote) => void;
 }
 
@@ -36,6 +37,7 @@ export class CellThread {
   readonly memoryMb: number;
   readonly slot: RunSlot;
   readonly #pool: Piscina;
+  readonly #outputMaxBytes: number;
   readonly worker: Worker;
   /** Rejects when it ended before it could take a task. */
   readonly ready: Promise<void>;
@@ -55,11 +57,12 @@ export class CellThread {
 
   /** `warm`: it imports every handler first, so that the first job finds it warm. */
   constructor(options: CellThreadOptions, warm: boolean) {
-    const { memoryMb, sources, env, handlers, onNote } = options;
+    const { memoryMb, sources, env, handlers, outputMaxBytes, onNote } = options;
     this.memoryMb = memoryMb;
+    this.#outputMaxBytes = outputMaxBytes;
     const slot = createSlotMemory();
     this.slot = new RunSlot(slot);
-    const setup: ThreadSetup = { slot, sources, handlers };
+    const setup: ThreadSetup = { slot, sources, handlers, outputMaxBytes };
     this.#pool = new Piscina({
       filename: entryPath('thread-main'),
       name: 'runTask',
@@ -78,7 +81,8 @@ export class CellThread {
     });
     this.#pool.on('error', () => undefined); // it died while idle: `exited` tells
     this.#pool.on('message', (message: unknown) => {
-      if (isThreadNote(message)) onNote(this, message);
+      const note = noteFrom(message);
+      if (note !== undefined) onNote(this, note);
     });
     const started = this.#pool.run({ kind: 'start', warm });
     const [worker] = this.#pool.threads;
@@ -102,9 +106,13 @@ export class CellThread {
     this.slot.clear();
     this.runs += 1;
     const options = transfer === undefined ? undefined : { transferList: transfer };
-    const result = (await this.#pool.run(task, options)) as ThreadResult;
+    const told: unknown = await this.#pool.run(task, options);
     if (this.profile !== undefined) await this.profile.finish();
-    return result;
+    const result = resultFrom(told, this.#outputMaxBytes);
+    if (result !== undefined) return result;
+    // Whatever has answered, it was not `runTask`.
+    this.terminate();
+    throw new Error('its thread answered with something else than a result');
   }
 
   /** What it has started goes first: it may be what its code waits for. */

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { BootReport, BootSetup } from './boot-thread.ts';
 import type { HandlerProblem, LoadedHandler } from './cell-frames.ts';
 import { entryPath } from './entry-path.ts';
+import { manifestOrProblem } from './manifest-shape.ts';
 import type { Sources } from './thread-messages.ts';
 
 const importMaxMs = 10_000;
@@ -40,8 +41,14 @@ export async function bootHandlers(options: BootOptions): Promise<BootResult> {
   return { handlers, problems };
 }
 
+/** What it says of itself is looked at here, where none of its code runs. */
 function addUnique(handlers: LoadedHandler[], problems: HandlerProblem[], found: LoadedHandler): void {
-  const { url, manifest } = found;
+  const { url } = found;
+  const manifest = manifestOrProblem(found.manifest);
+  if (typeof manifest === 'string') {
+    problems.push({ url, reason: manifest });
+    return;
+  }
   const twin = handlers.find((other) => other.manifest.name === manifest.name);
   if (twin === undefined) handlers.push({ url, manifest });
   else problems.push({ url, reason: `the handler "${manifest.name}" is already defined by ${twin.url}` });

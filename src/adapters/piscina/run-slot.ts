@@ -52,9 +52,10 @@ export class RunSlot {
     return load(this.#ints, fieldPulse);
   }
 
-  /** 0..1 */
+  /** 0..1, whatever the thread has written. */
   get progress(): number {
-    return load(this.#ints, fieldProgress) / progressSteps;
+    const steps = load(this.#ints, fieldProgress);
+    return Math.min(progressSteps, Math.max(0, steps)) / progressSteps;
   }
 
   /** Thread: true once it should stop. */

@@ -10,6 +10,7 @@ import { ownThread } from './child-processes.ts';
 import { IntrinsicsGuard } from './intrinsics-guard.ts';
 import { LeftOver } from './left-over.ts';
 import { installModuleHooks } from './module-hooks.ts';
+import { boundedOutput } from './output-bound.ts';
 import { captureOutput, RunOutput } from './output-capture.ts';
 import { RunScopes, type Scope } from './run-scopes.ts';
 import { RunSlot, slotPhases } from './run-slot.ts';
@@ -90,7 +91,7 @@ async function run(
     );
     // One turn of the event loop: a rejection nobody handles ends the thread now, while it is still this run's own.
     await nextTurn();
-    execution = ownBytes(execution);
+    execution = ownBytes(boundedOutput(execution, setup.outputMaxBytes));
     left = await leftOver.afterRun();
   } catch (thrown) {
     execution = executionOfThrown(thrown);

@@ -1,5 +1,4 @@
 /** What a cell and its threads say to each other. Plain data only: it is cloned. A thread runs one task at a time. */
-import { checkpointMaxBytes } from '../../domain/job.ts';
 import type { Execution, HandlerPayload } from '../../handlers/execution.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -13,6 +12,7 @@ export interface ThreadSetup {
   readonly sources: Sources;
   /** Handler name → URL of its file. */
   readonly handlers: ReadonlyMap<string, string>;
+  readonly outputMaxBytes: number;
 }
 
 export interface RunTask {
@@ -68,22 +68,4 @@ export type ThreadNote =
   | { readonly kind: 'note'; readonly text: string }
   | CheckpointNote;
 
-const levels: ReadonlySet<unknown> = new Set<LogLevel>(logLevels);
 export const noteMaxChars = 2_000;
-
-/** A handler can post to the cell by itself: nothing but this is listened to. */
-export function isThreadNote(message: unknown): message is ThreadNote {
-  if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
-  if (message.kind === 'checkpoint') return isCheckpoint(message);
-  if (!('text' in message)) return false;
-  if (typeof message.text !== 'string' || message.text.length > noteMaxChars) return false;
-  return message.kind === 'note' || (message.kind === 'log' && 'level' in message && levels.has(message.level));
-}
-
-function isCheckpoint(message: object): message is CheckpointNote {
-  if (!('number' in message) || !Number.isSafeInteger(message.number)) return false;
-  if (!('payload' in message) || typeof message.payload !== 'object' || message.payload === null) return false;
-  const { kind, json, bytes } = message.payload as { kind?: unknown; json?: unknown; bytes?: unknown };
-  if (kind === 'json') return typeof json === 'string' && Buffer.byteLength(json) <= checkpointMaxBytes;
-  return kind === 'bytes' && bytes instanceof Uint8Array && bytes.byteLength <= checkpointMaxBytes;
-}

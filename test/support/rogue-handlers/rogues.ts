@@ -179,14 +179,12 @@ export const rogues: readonly Rogue[] = [
     ...counted('THREAD_CRASHED'),
     message: /flooded/,
   },
-  // The pool carries it; the node refuses to record it.
   {
     what: 'returns 100 MB',
     handler: 'bulky',
     input: { mb: 100 },
     ...failsOnce,
-    reason: 'INVALID_OUTPUT',
-    counted: { outcome: 'succeeded', runs: 1 },
+    ...counted('INVALID_OUTPUT', 1),
     message: /104857600 bytes/,
   },
   ...['objects', 'arrays', 'promises', 'globals', 'atomics', 'ports', 'shared memory'].map((what): Rogue => ({

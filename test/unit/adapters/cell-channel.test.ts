@@ -2,7 +2,7 @@
 import { duplexPair, type Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CellChannel } from '../../../src/adapters/piscina/cell-channel.ts';
+import { CellChannel, frameMaxBytes } from '../../../src/adapters/piscina/cell-channel.ts';
 import { parseCommands, parseEvents } from '../../../src/adapters/piscina/cell-frame-shape.ts';
 
 interface Heard {
@@ -67,7 +67,7 @@ describe('a channel', () => {
 
   it('refuses a length of nothing, and one past the bound, before it waits for it', async () => {
     const head = (await bytesOf([1])).subarray(0, 8);
-    for (const bytes of [0, 2 ** 30 + 1, 2 ** 32 - 1]) {
+    for (const bytes of [0, frameMaxBytes + 1, 2 ** 32 - 1]) {
       const forged = Buffer.from(head);
       forged.writeUInt32BE(bytes, 4);
       expect((await hear([forged])).broken).toEqual(['it sent what is no frame']);
