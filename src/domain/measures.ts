@@ -41,6 +41,7 @@ export const gauges = {
   cellsResidentBytes: { name: 'troupe_cells_resident_bytes', labelNames: [] },
   gatewayJobsInFlight: { name: 'troupe_gateway_jobs_in_flight', labelNames: [] },
   workerDemandSlots: { name: 'troupe_worker_demand_slots', labelNames: ['worker_class', 'standing'] },
+  gatewayRequestBytes: { name: 'troupe_gateway_request_bytes', labelNames: [] },
   gatewaySendBytes: { name: 'troupe_gateway_send_bytes', labelNames: [] },
   gatewayWatchesOpen: { name: 'troupe_gateway_watches_open', labelNames: [] },
 } as const satisfies Readonly<Record<string, Measure>>;

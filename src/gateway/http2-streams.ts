@@ -5,7 +5,9 @@
 import { constants } from 'node:http2';
 import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream, ServerOptions } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
+import type { RequestBudget } from './request-budget.ts';
 import type { SendBudget } from './send-budget.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 
 type TakeStream = (interceptors: readonly unknown[], stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
@@ -15,15 +17,24 @@ interface Insides {
   readonly commonServerOptions: ServerOptions;
 }
 
+export interface StreamBudgets {
+  readonly send: SendBudget;
+  readonly requests: RequestBudget;
+  /** Paths of methods whose requests come in pieces that are taken one by one. */
+  readonly inPieces: ReadonlySet<string>;
+}
+
 /** To be called before the server is bound. */
-export function guardStreams(server: Server, budget: SendBudget): void {
+export function guardStreams(server: Server, { send, requests, inPieces }: StreamBudgets): void {
   const insides = insidesOf(server);
   Object.assign(insides.commonServerOptions, hardResetLimit, { maxSessionRejectedStreams: rejectedMax });
   const resets = new ResetWatch();
+  const unread = new UnreadAnswers(() => performance.now());
   const take = insides._streamHandler;
   insides._streamHandler = (interceptors, stream, headers) => {
     shortenTimeout(headers);
-    countBytes(stream, budget);
+    countBytes(stream, send, unread);
+    if (!inPieces.has(String(headers[':path']))) requests.watch(stream, headers);
     resets.watch(stream);
     take.call(server, interceptors, stream, headers);
   };
@@ -57,11 +68,16 @@ export function shortenTimeout(headers: IncomingHttpHeaders): void {
 }
 
 /** From when a message is written until it has left for the network, or the stream is over. */
-function countBytes(stream: ServerHttp2Stream, budget: SendBudget): void {
+function countBytes(stream: ServerHttp2Stream, budget: SendBudget, unread: UnreadAnswers): void {
   const write = stream.write.bind(stream) as (bytes: Uint8Array, left: (error?: Error | null) => void) => boolean;
   const held = new Set<() => void>();
   stream.write = (bytes: Uint8Array, left: unknown): boolean => {
-    const release = budget.hold(bytes.byteLength);
+    const giveBack = budget.hold(bytes.byteLength);
+    const hasLeft = unread.wait(stream, bytes.byteLength);
+    const release = (): void => {
+      giveBack();
+      hasLeft();
+    };
     held.add(release);
     return write(bytes, (error) => {
       held.delete(release);

@@ -11,6 +11,7 @@ import { loadExternalScaler } from '../contract/external-scaler.ts';
 import { createCallScope } from './call-scope.ts';
 import { connectionOptions, createListener } from './grpc-listener.ts';
 import type { GrpcListener, ListenerOptions } from './grpc-listener.ts';
+import { RequestBudget } from './request-budget.ts';
 import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
 import { createSendBudget } from './send-budget.ts';
@@ -28,6 +29,8 @@ const messageMaxBytes = 65_536;
 /** Its answers are a few numbers. */
 const sendMaxBytes = 8 * 1_048_576;
 const callsMax = 512;
+/** Of requests on their way. */
+const maxBytes = 32 * messageMaxBytes;
 
 export function createScaler(options: ScalerOptions): GrpcListener {
   const { demand, telemetry, clock, log, streamsMax = 256 } = options;
@@ -39,7 +42,8 @@ export function createScaler(options: ScalerOptions): GrpcListener {
     'grpc.max_receive_message_length': messageMaxBytes,
     'grpc.max_concurrent_streams': callsMax,
   });
-  guardStreams(server, budget);
+  const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
+  guardStreams(server, { send: budget, requests, inPieces: new Set() });
   server.addService(tolerant(loadExternalScaler()), scalerService({ demand, scope, telemetry, streamsMax }));
   return createListener('scaler', options, { server, scope, underWay: () => ({}) });
 }

@@ -16,6 +16,7 @@ import type { GrpcListener, ListenerOptions } from './grpc-listener.ts';
 import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
 import { reflectionService } from './reflection.ts';
+import { RequestBudget } from './request-budget.ts';
 import { createSendBudget } from './send-budget.ts';
 import { jobsService, queuesService } from './services.ts';
 import { createStatusMapper } from './status-mapper.ts';
@@ -90,21 +91,25 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const contract = loadContract();
   const mapper = createStatusMapper(createStatusCodec(contract));
   const budget = createSendBudget(limits.maxSendBytes ?? 128 * 1_048_576, telemetry);
+  const messageMaxBytes = limits.payloadMaxBytes + envelopeMaxBytes;
+  const maxBytes = limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576);
+  const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
   const scope = createCallScope({ mapper, clock, log, telemetry, budget });
   const admission = createAdmission({
     ...{ telemetry, clock, random, budget },
     limits: {
       maxJobs: limits.maxJobsInFlight ?? 20_000,
-      maxBytes: limits.maxBytesInFlight ?? Math.max(4 * limits.payloadMaxBytes, 64 * 1_048_576),
+      maxBytes,
       maxWatches: limits.maxWatches ?? 10_000,
     },
   });
   const server = new Server({
     ...connectionOptions,
-    'grpc.max_receive_message_length': limits.payloadMaxBytes + envelopeMaxBytes,
+    'grpc.max_receive_message_length': messageMaxBytes,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams ?? 1_000,
   });
-  guardStreams(server, budget);
+  const inPieces = new Set([contract.jobs.SubmitJobStream.path]);
+  guardStreams(server, { send: budget, requests, inPieces });
   const parts = { useCases, scope, admission, mapper };
   server.addService(tolerant(contract.jobs), jobsService(parts));
   server.addService(tolerant(contract.queues), queuesService(parts));

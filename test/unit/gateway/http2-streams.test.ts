@@ -1,5 +1,6 @@
 import { Server } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
+import { RequestBudget } from '../../../src/gateway/request-budget.ts';
 import { createSendBudget } from '../../../src/gateway/send-budget.ts';
 import { natsTestTelemetry } from '../../support/nats.ts';
 import { guardStreams, shortenTimeout } from '../../../src/gateway/http2-streams.ts';
@@ -29,5 +30,8 @@ it('leaves a call alone that names none', () => {
 });
 
 it('finds in this version of grpc-js what it takes hold of', () => {
-  expect(() => guardStreams(new Server(), createSendBudget(1, natsTestTelemetry))).not.toThrow();
+  const send = createSendBudget(1, natsTestTelemetry);
+  const limits = { maxBytes: 1, messageMaxBytes: 1 };
+  const requests = new RequestBudget({ ...limits, telemetry: natsTestTelemetry, nowMs: () => 0 });
+  expect(() => guardStreams(new Server(), { send, requests, inPieces: new Set() })).not.toThrow();
 });

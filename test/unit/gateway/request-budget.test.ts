@@ -1,0 +1,158 @@
+// What has come of requests is counted to their end, whichever it is, and what is too much is taken from who holds most.
+import { EventEmitter } from 'node:events';
+import { constants } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { RequestBudget } from '../../../src/gateway/request-budget.ts';
+import { UnreadAnswers } from '../../../src/gateway/unread-answers.ts';
+import { natsTestTelemetry } from '../../support/nats.ts';
+
+const maxBytes = 1_000;
+let nowMs = 0;
+
+/** As much of a stream as is taken hold of. */
+class FakeStream extends EventEmitter {
+  closedWith: number | undefined;
+  readonly session: object;
+
+  constructor(session: object) {
+    super();
+    this.session = session;
+  }
+
+  push(_chunk: unknown): boolean {
+    return true;
+  }
+
+  close(code: number): void {
+    this.closedWith = code;
+    // Node tells it later.
+  }
+}
+
+const opened = (budget: RequestBudget, session: object, headers = {}): FakeStream => {
+  const stream = new FakeStream(session);
+  budget.watch(stream as unknown as ServerHttp2Stream, headers);
+  return stream;
+};
+const newBudget = (): RequestBudget =>
+  new RequestBudget({
+    maxBytes,
+    messageMaxBytes: 600,
+    smallBytes: 0,
+    telemetry: natsTestTelemetry,
+    nowMs: () => nowMs,
+  });
+
+beforeEach(() => {
+  nowMs = 0;
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it('holds what is under way and no more, and gives all back, whatever ends it and in whatever order', () => {
+  const act = fc.record({
+    kind: fc.constantFrom('open', 'push', 'push', 'push', 'end', 'close', 'wait'),
+    connection: fc.nat(3),
+    which: fc.nat(20),
+    bytes: fc.nat(400),
+  });
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 80 }), (acts) => {
+      const budget = newBudget();
+      const sessions = [{}, {}, {}, {}];
+      const live = new Map<FakeStream, number>();
+      for (const { kind, connection, which, bytes } of acts) {
+        const stream = [...live.keys()][which % Math.max(1, live.size)];
+        if (kind === 'open') live.set(opened(budget, sessions[connection] ?? {}), 0);
+        else if (kind === 'wait') vi.advanceTimersByTime((nowMs += 10_000) && 10_000);
+        else if (stream !== undefined && kind === 'push') {
+          live.set(stream, (live.get(stream) ?? 0) + bytes);
+          stream.push(new Uint8Array(bytes));
+        } else if (stream !== undefined) {
+          stream.emit(kind);
+          live.delete(stream);
+        }
+        for (const one of live.keys()) if (one.closedWith !== undefined) live.delete(one);
+        const held = [...live.values()].reduce((sum, each) => sum + each, 0);
+        expect(budget.bytes).toBe(held);
+        if ([...live.values()].filter((each) => each > 0).length > 1) expect(held).toBeLessThanOrEqual(maxBytes);
+      }
+      for (const stream of live.keys()) stream.emit('close');
+      expect(budget.bytes).toBe(0);
+    }),
+  );
+});
+
+it('takes the oldest of the connection that holds most, and leaves who sends little alone', () => {
+  const budget = newBudget();
+  const [greedy, modest] = [{}, {}];
+  const small = opened(budget, modest);
+  small.push(new Uint8Array(100));
+  const large = Array.from({ length: 5 }, () => opened(budget, greedy));
+  for (const stream of large) stream.push(new Uint8Array(300));
+  expect(large.map(({ closedWith }) => closedWith !== undefined)).toEqual([true, true, false, false, false]);
+  expect(large[0]?.closedWith).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  expect(small.closedWith).toBeUndefined();
+  // What still comes of one that was refused counts no more.
+  large[0]?.push(new Uint8Array(500));
+  expect(budget.bytes).toBe(1_000);
+});
+
+it('takes one request alone, however large', () => {
+  const budget = newBudget();
+  const stream = opened(budget, {});
+  stream.push(new Uint8Array(5_000));
+  expect([stream.closedWith, budget.bytes]).toEqual([undefined, 5_000]);
+});
+
+it('does not count what is small, and counts all of what is not', () => {
+  const limits = { maxBytes, messageMaxBytes: 600, smallBytes: 100 };
+  const budget = new RequestBudget({ ...limits, telemetry: natsTestTelemetry, nowMs: () => nowMs });
+  const stream = opened(budget, {});
+  stream.push(new Uint8Array(100));
+  expect(budget.bytes).toBe(0);
+  stream.push(new Uint8Array(1));
+  expect(budget.bytes).toBe(101);
+});
+
+it('counts what is deflated as what it may become, up to what a message may be', () => {
+  const budget = newBudget();
+  const stream = opened(budget, {}, { 'grpc-encoding': 'gzip' });
+  stream.push(new Uint8Array(1));
+  expect(budget.bytes).toBe(600);
+  const plain = opened(budget, {}, { 'grpc-encoding': 'identity' });
+  plain.push(new Uint8Array(1));
+  expect(budget.bytes).toBe(601);
+});
+
+it('ends a request of which nothing has come for half a minute, not one that is slow', () => {
+  const budget = newBudget();
+  const [silent, slow] = [opened(budget, {}), opened(budget, {})];
+  silent.push(new Uint8Array(1));
+  for (let time = 0; time < 8; time += 1) {
+    slow.push(new Uint8Array(1));
+    nowMs += 5_000;
+    vi.advanceTimersByTime(5_000);
+  }
+  expect([silent.closedWith, slow.closedWith]).toEqual([constants.NGHTTP2_ENHANCE_YOUR_CALM, undefined]);
+});
+
+it('an answer that nobody reads has half a minute, and a second for each 64 KB', () => {
+  const answers = new UnreadAnswers(() => nowMs);
+  const [small, large, read] = [new FakeStream({}), new FakeStream({}), new FakeStream({})];
+  answers.wait(small, 10);
+  answers.wait(large, 64_000 * 60);
+  answers.wait(read, 10)();
+  const closed = (): readonly boolean[] => [small, large, read].map(({ closedWith }) => closedWith !== undefined);
+  for (nowMs = 5_000; nowMs <= 30_000; nowMs += 5_000) vi.advanceTimersByTime(5_000);
+  expect(closed()).toEqual([false, false, false]);
+  vi.advanceTimersByTime(5_000);
+  expect(closed()).toEqual([true, false, false]);
+  for (; nowMs <= 95_000; nowMs += 5_000) vi.advanceTimersByTime(5_000);
+  expect(closed()).toEqual([true, true, false]);
+  expect(vi.getTimerCount()).toBe(0);
+});
