@@ -4,10 +4,9 @@ import { mutations } from '../support/simulation/mutations.ts';
 import { simulate } from '../support/simulation/simulation.ts';
 
 describe('a seeded bug is caught', () => {
-  it.each(Object.entries(mutations))('%s', async (_name, { change, faults, scenario, breaks, within }) => {
+  it.each(Object.entries(mutations))('%s', async (_name, { breaks, within, ...options }) => {
     const found = new Set<number>();
     for (let seed = 1; seed <= within && found.size === 0; seed += 1) {
-      const options = { change, ...(faults !== undefined && { faults }), ...(scenario !== undefined && { scenario }) };
       for (const { promise } of (await simulate(seed, options)).findings) {
         if (breaks.includes(promise)) found.add(promise);
       }

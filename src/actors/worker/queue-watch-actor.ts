@@ -1,10 +1,12 @@
 /**
- * Starts a puller for the main strand of every queue that the shared configuration names, one for each further level of
- * a queue once it holds messages, and one for every own strand that holds messages and whose need this node meets. The
- * pullers of a queue end when it was deleted and its strands have been empty for a moment. The puller of an own strand ends when the strand has been empty for a while, or the node no longer meets the need.
+ * Starts a puller for the main strand of every queue that the shared configuration names, one for every other main strand,
+ * or further level of a queue, once it holds messages, and one for every own strand that holds messages and whose need this
+ * node meets. The pullers of a queue end when the configuration does not name it and its strands have been empty for a
+ * moment. The puller of an own strand ends when the strand has been empty for a while, or the node no longer meets the need.
  *
- * Which levels and own strands there are is read from the stream itself, so that nobody has to announce them and nothing can be
- * forgotten by a crash. What no live node can run is said once, and measured.
+ * Which strands there are is read from the stream itself, so that nobody has to announce them and nothing can be forgotten
+ * by a crash: a queue whose news were lost with the broker has its jobs run all the same. What no live node can run is said
+ * once, and measured.
  */
 import type { HandlerFleet } from '../../application/handler-fleet.ts';
 import type { Strand, StrandDepth } from '../../application/ports/bus.ts';
@@ -30,7 +32,7 @@ export type QueueWatchMessage =
 const lookEveryMs = 1_000;
 /** An own strand that was empty for so many looks in a row. */
 const idleLooks = 30;
-/** A strand of a deleted queue. */
+/** A strand of a queue that the configuration does not name. */
 const deletedLooks = 2;
 /** Own strands pulled at a time; what is beyond waits until one of them is idle. */
 export const ownStrandsMax = 256;
@@ -134,8 +136,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
       const { need } = strand;
       waiting.add(nameOf(strand));
       if (need === undefined) {
-        // That of the default level is pulled as soon as there is a queue, and no other queue is.
-        if (strand.level !== undefined) this.#pull(strand);
+        this.#pull(strand);
         continue;
       }
       this.#tellUnserved({ ...strand, need }, messages);

@@ -8,11 +8,15 @@ import type { ItemResult, ShardVerb, ShardVerbs } from '../../../src/application
 import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
+import { queueStamp } from '../../../src/domain/queue.ts';
+import type { Queue } from '../../../src/domain/queue.ts';
+import { BusConfig } from './bus-config.ts';
+import { BusEvents } from './bus-events.ts';
 import { BusLeases } from './bus-leases.ts';
 import type { BusLink } from './bus-link.ts';
 import { BusMembership } from './bus-membership.ts';
 import { strandName } from './bus-server.ts';
-import type { Answer, BusServer, LiveChange, Peer, ShardRequest } from './bus-server.ts';
+import type { Answer, BusServer, LiveChange, NodeRequest, Peer, ShardRequest } from './bus-server.ts';
 
 const publishTimeoutMs = 5_000;
 const pullGraceMs = 1_000;
@@ -26,6 +30,8 @@ export class BusClient {
   readonly link: BusLink;
   readonly membership: BusMembership;
   readonly leases: BusLeases;
+  readonly config: BusConfig;
+  readonly events: BusEvents;
   readonly #server: BusServer;
   readonly #peer: Peer;
   readonly #handlers = new Map<number, ShardHandler>();
@@ -40,7 +46,7 @@ export class BusClient {
   #soundAtMs = 0;
   #told = 0;
 
-  constructor(link: BusLink, server: BusServer) {
+  constructor(link: BusLink, server: BusServer, known: { readonly manifest: HandlerManifest; readonly queue: Queue }) {
     this.link = link;
     this.#server = server;
     this.#streams = server.identity;
@@ -48,6 +54,10 @@ export class BusClient {
     this.#soundAtMs = link.host.clock.monotonicMs();
     this.membership = new BusMembership(link, server);
     this.leases = new BusLeases(link, server);
+    const { tenant, name } = known.queue;
+    const first = { queue: `${tenant}/${name}`, stamp: queueStamp(known.queue) };
+    this.config = new BusConfig(link, server, { manifest: known.manifest, ...first });
+    this.events = new BusEvents(link, server);
     this.#peer = this.#makePeer();
     server.join(this.#peer);
     link.onDown(() => {
@@ -151,25 +161,10 @@ export class BusClient {
   };
 
   /** The whole adapter, for what the composition root wires. */
-  bus(manifest: HandlerManifest, queue: string): NatsBus {
-    const { publisher, work, live, membership, leases, shardClient, shardServer, link } = this;
+  bus(): NatsBus {
+    const { publisher, work, live, membership, leases, config, events, shardClient, shardServer, link } = this;
     return {
-      ...{ publisher, work, live, membership, leases, shardClient, shardServer },
-      config: {
-        publishManifest: () => Promise.resolve(),
-        manifestsOf: (handler) => (handler === manifest.name ? [manifest] : []),
-        handlerNames: () => [manifest.name],
-        touchQueue: () => Promise.resolve(),
-        removeQueue: () => Promise.resolve(),
-        queues: () => new Map([[queue, 1]]),
-        onChange: () => () => undefined,
-      },
-      // Nobody follows a queue here.
-      events: {
-        bounds: () => Promise.reject(new Error('not simulated')),
-        read: () => Promise.reject(new Error('not simulated')),
-        onNext: () => () => undefined,
-      },
+      ...{ publisher, work, live, membership, leases, config, events, shardClient, shardServer },
       quarantines: {
         put: () => Promise.resolve(),
         clear: () => Promise.resolve(),
@@ -178,12 +173,7 @@ export class BusClient {
       },
       differences: () => [],
       health: () => ({ connected: link.connected, publishing: link.connected }),
-      requestNode: async (nodeId, verb, payload) => {
-        link.assertConnected();
-        link.send(() => {
-          this.#server.requestNode(nodeId, verb, payload);
-        });
-      },
+      requestNode: (nodeId, verb, payload, timeoutMs) => this.#askNode(nodeId, { verb, payload }, timeoutMs),
       serveNode: (_nodeId, handler) => {
         this.#nodeHandler = handler;
         return () => {
@@ -250,7 +240,29 @@ export class BusClient {
     });
   }
 
-  async #ask(request: ShardRequest, timeoutMs: number): Promise<unknown> {
+  #ask(request: ShardRequest, timeoutMs: number): Promise<unknown> {
+    const nobody = (): Error => new TroupeError('SHARD_UNAVAILABLE', { retryAfterMs: 250 });
+    return this.#answered((answer) => this.#server.request(request, answer), { timeoutMs, nobody });
+  }
+
+  #askNode(nodeId: string, request: NodeRequest, timeoutMs: number): Promise<unknown> {
+    if (request.verb === 'stop') {
+      // Nobody listens to the answer of this one.
+      this.link.assertConnected();
+      this.link.send(() => {
+        this.#server.requestNode(nodeId, request, () => undefined);
+      });
+      return Promise.resolve(null);
+    }
+    const nobody = (): Error => new TroupeError('NODE_SILENT');
+    return this.#answered((answer) => this.#server.requestNode(nodeId, request, answer), { timeoutMs, nobody });
+  }
+
+  /** `request` is false where nobody listens: then nothing was done. */
+  async #answered(
+    request: (answer: (answer: Answer) => void) => boolean,
+    { timeoutMs, nobody }: { readonly timeoutMs: number; readonly nobody: () => Error },
+  ): Promise<unknown> {
     const { link } = this;
     link.assertConnected();
     return new Promise((resolve, reject) => {
@@ -272,8 +284,7 @@ export class BusClient {
       };
       link.wire.send(
         () => {
-          if (this.#server.request(request, answer)) return;
-          answer({ error: new TroupeError('SHARD_UNAVAILABLE', { retryAfterMs: 250 }) });
+          if (!request(answer)) answer({ error: nobody() });
         },
         { mayDouble: true },
       );
@@ -300,22 +311,16 @@ export class BusClient {
       shards: new Set(),
       serveShard: (request, answer) => {
         wire.receive(() => {
-          this.#serve(request).then(
-            (value) => {
-              wire.send(() => {
-                answer({ value });
-              });
-            },
-            (error: unknown) => {
-              wire.send(() => {
-                answer({ error: TroupeError.from(error) });
-              });
-            },
-          );
+          this.#reply(this.#serve(request), answer);
         });
       },
-      serveNode: (verb, payload) => {
-        wire.receive(() => void this.#nodeHandler?.(verb, payload));
+      serveNode: ({ verb, payload }, answer) => {
+        wire.receive(() => {
+          const handled = this.#nodeHandler?.(verb, payload);
+          // Nobody listens to the answer of a stop.
+          if (handled === undefined || verb === 'stop') return;
+          this.#reply(handled, answer);
+        });
       },
       nodeChanged: (key, node, revision) => {
         if (wire.isCut) return;
@@ -329,6 +334,15 @@ export class BusClient {
           this.leases.seen.apply(key, lease, revision);
         });
       },
+      configChanged: (key, stamp) => {
+        if (wire.isCut) return;
+        wire.receiveSurely(() => {
+          this.config.apply(key, stamp);
+        });
+      },
+      published: (event) => {
+        this.events.published(event);
+      },
       live: ({ jobId, change }: LiveChange) => {
         if (!this.#watchers.has(jobId)) return;
         wire.receive(() => {
@@ -336,6 +350,22 @@ export class BusClient {
         });
       },
     };
+  }
+
+  #reply(handled: Promise<unknown>, answer: (answer: Answer) => void): void {
+    const send = (given: Answer): void => {
+      this.link.wire.send(() => {
+        answer(given);
+      });
+    };
+    handled.then(
+      (value) => {
+        send({ value });
+      },
+      (error: unknown) => {
+        send({ error: TroupeError.from(error) });
+      },
+    );
   }
 
   async #serve({ shard, verb, items }: ShardRequest): Promise<unknown> {
@@ -367,13 +397,14 @@ export class BusClient {
     const isReplaced = streams !== this.#streams;
     if (isReplaced) {
       this.leases.seen.replaced();
-      await this.membership.replaced();
+      await Promise.all([this.membership.replaced(), this.config.restore()]);
       if (look !== this.#looks) return;
     }
     this.#isSure = true;
     if (isReplaced || process !== this.#process) {
       this.leases.seen.replaced();
       this.membership.seen.replaced();
+      void this.config.restore().catch(() => undefined);
       for (const listener of [...this.#doubters]) listener();
     }
     this.#streams = streams;

@@ -17,6 +17,8 @@ import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { ShardVerb } from '../../../src/application/shard-protocol.ts';
 import { needText } from '../../../src/domain/handler-need.ts';
 import { defaultPriority } from '../../../src/domain/priority.ts';
+import { ConfigBucket } from './bus-config.ts';
+import { KeptEvents } from './bus-events.ts';
 import type { LeaseValue } from './bus-leases.ts';
 import type { Host } from './host.ts';
 import { KeyStore } from './key-store.ts';
@@ -34,6 +36,11 @@ export interface ShardRequest {
   readonly items: readonly unknown[];
 }
 
+export interface NodeRequest {
+  readonly verb: string;
+  readonly payload: unknown;
+}
+
 export type Answer = { readonly value: unknown } | { readonly error: Error };
 
 /** A connected process, as the server sees it. */
@@ -42,10 +49,12 @@ export interface Peer {
   /** Shards it listens for, as far as the server has heard. */
   shards: ReadonlySet<number>;
   serveShard(request: ShardRequest, answer: (answer: Answer) => void): void;
-  serveNode(verb: string, payload: unknown): void;
+  serveNode(request: NodeRequest, answer: (answer: Answer) => void): void;
   nodeChanged(key: string, node: NodeInfo | undefined, revision: number): void;
   leaseChanged(key: string, lease: LeaseValue | undefined, revision: number): void;
+  configChanged(key: string, stamp: number | undefined): void;
   live(change: LiveChange): void;
+  published(event: JobEvent): void;
 }
 
 const eventsDuplicateWindowMs = 120_000;
@@ -56,6 +65,8 @@ export class BusServer {
   readonly timeline: Timeline;
   readonly leases: KeyStore<LeaseValue>;
   readonly nodes: KeyStore<NodeInfo>;
+  readonly keptEvents: KeptEvents;
+  readonly #config = new ConfigBucket();
   readonly #queues = new Map<string, WorkQueue>();
   readonly #strands = new Map<string, Strand>();
   readonly #peers = new Map<string, Peer>();
@@ -78,6 +89,7 @@ export class BusServer {
     this.nodes = new KeyStore(timeline, random, (key, node, revision) => {
       for (const peer of this.#peers.values()) peer.nodeChanged(key, node, revision);
     });
+    this.keptEvents = new KeptEvents(this.identity);
     this.#syncLater(random() * syncEveryMs);
   }
 
@@ -103,6 +115,13 @@ export class BusServer {
   tellKeys(peer: Peer): void {
     for (const [key, { value, revision }] of this.nodes.present()) peer.nodeChanged(key, value, revision);
     for (const [key, { value, revision }] of this.leases.present()) peer.leaseChanged(key, value, revision);
+    for (const [key, { stamp }] of this.#config.all()) peer.configChanged(key, stamp);
+  }
+
+  /** Without a stamp the key is deleted. */
+  putConfig(key: string, stamp: number | undefined): number {
+    for (const peer of this.#peers.values()) peer.configChanged(key, stamp);
+    return this.#config.put(key, stamp);
   }
 
   queue(name: string): WorkQueue {
@@ -131,12 +150,14 @@ export class BusServer {
   publishEvent(event: JobEvent): void {
     for (const peer of this.#peers.values()) {
       peer.live({ jobId: event.jobId, change: { kind: 'event', seq: event.seq } });
+      peer.published(event);
     }
     const id = eventId(event);
     const storedMs = this.#eventIds.get(id);
     if (storedMs !== undefined && this.timeline.nowMs - storedMs < eventsDuplicateWindowMs) return;
     this.#eventIds.set(id, this.timeline.nowMs);
     this.#events.push(event);
+    this.keptEvents.add(event, this.timeline.nowMs);
     this.onEvent(event);
   }
 
@@ -176,8 +197,15 @@ export class BusServer {
     return isHeard;
   }
 
-  requestNode(nodeId: string, verb: string, payload: unknown): void {
-    for (const peer of this.#peers.values()) if (peer.host.name.startsWith(`${nodeId}#`)) peer.serveNode(verb, payload);
+  /** As `request`, to the processes of a node. */
+  requestNode(nodeId: string, request: NodeRequest, answer: (answer: Answer) => void): boolean {
+    let isHeard = false;
+    for (const peer of this.#peers.values()) {
+      if (!peer.host.name.startsWith(`${nodeId}#`)) continue;
+      isHeard = true;
+      peer.serveNode(request, answer);
+    }
+    return isHeard;
   }
 
   /** JetStream has lost its disk: streams, consumers and buckets begin anew. */
@@ -190,6 +218,8 @@ export class BusServer {
     this.#eventIds.clear();
     this.leases.clear();
     this.nodes.clear();
+    this.#config.clear();
+    this.keptEvents.begin(this.identity);
     this.#place = 0;
     this.#sync();
   }
@@ -209,6 +239,8 @@ export class BusServer {
     for (const [id, storedMs] of this.#eventIds) if (storedMs > atMs) this.#eventIds.delete(id);
     this.leases.lose();
     this.nodes.lose();
+    this.#config.lose();
+    this.keptEvents.lose(atMs);
   }
 
   #sync(): void {
@@ -216,6 +248,7 @@ export class BusServer {
     for (const queue of this.#queues.values()) queue.synced();
     this.leases.synced();
     this.nodes.synced();
+    this.#config.synced();
   }
 
   #syncLater(delayMs: number): void {

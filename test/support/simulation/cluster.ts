@@ -3,8 +3,12 @@ import { loadConfig } from '../../../src/config/index.ts';
 import { defaultQueueSettings, defaultTenant } from '../../../src/domain/queue.ts';
 import type { FlowRule } from '../../../src/domain/flow-rule.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
+import type { JobRecord } from '../../../src/domain/job.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
 import { BusServer } from './bus-server.ts';
+import type { Host } from './host.ts';
 import { Executions } from './executions.ts';
+import { QueueWatch } from './queue-watch.ts';
 import { RecordWatch } from './record-watch.ts';
 import { SimNode } from './sim-node.ts';
 import type { ClusterGround, NodePorts } from './sim-node.ts';
@@ -43,10 +47,13 @@ export class Cluster {
   readonly server: BusServer;
   readonly executions: Executions;
   readonly records: RecordWatch;
+  readonly queues: QueueWatch;
   readonly subscriber: Subscriber;
   readonly witness: Witness;
   /** Faults may strike. */
   isStormy = true;
+  /** A process was told that the payloads of a job are erased, and has answered. */
+  onForgotten: (jobId: JobId, host: Host) => void = () => undefined;
   readonly #ground: ClusterGround;
   readonly #shape: ClusterShape;
   readonly #random;
@@ -69,19 +76,21 @@ export class Cluster {
     this.data.onCommit((group, before) => {
       this.records.committed(group, before);
       running.committed(group);
+      this.queues.committed(group, before);
     });
     this.subscriber = new Subscriber(world, this.server, this.records);
     this.witness = new Witness(world, this.records);
     const { flow } = shape;
     const settings = { ...defaultQueueSettings, ...(flow !== undefined && { flow }) };
     const queue = { tenant: defaultTenant, name: 'default', settings, nowMs: 0 };
-    this.extras.createQueue(queue);
+    const { queue: first } = this.extras.createQueue(queue);
+    this.queues = new QueueWatch(world, this.records, this.extras);
     this.#ground = {
       ...{ world, executions, extras },
       ...{ data: this.data, server: this.server, storeWeather: this.storeWeather, busWeather: this.busWeather },
       config: loadConfig({ flags: { 'shards.backlogMax': backlogMax, 'shards.groupMaxRecords': 4 } }),
       shardCount: shape.shards,
-      queue: `${queue.tenant}/${queue.name}`,
+      queue: first,
       manifest: simulatedHandler,
       change: (ports) => {
         this.#observe(ports);
@@ -260,7 +269,7 @@ export class Cluster {
 
   /** What the checks must know of a node: which shards it took when, and whose runs it heard of. */
   #observe(ports: NodePorts): void {
-    const { host, store, router } = ports;
+    const { host, store, router, bus } = ports;
     const { records } = this;
     ports.store = {
       ...store,
@@ -272,6 +281,19 @@ export class Cluster {
           return grant;
         },
       },
+    };
+    ports.bus = {
+      ...bus,
+      serveNode: (nodeId, handler, face) =>
+        bus.serveNode(
+          nodeId,
+          async (verb, payload) => {
+            const answer = await handler(verb, payload);
+            if (verb === 'forget-payloads') this.onForgotten((payload as JobRecord).id, host);
+            return answer;
+          },
+          face,
+        ),
     };
     ports.router = {
       ...router,

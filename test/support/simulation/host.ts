@@ -31,6 +31,8 @@ export class Host {
   state: 'up' | 'paused' | 'dead' = 'up';
   /** Monotonic time when it last went on after a pause that it could notice, or began. */
   awakeSinceMs: number;
+  /** Monotonic. */
+  readonly beganMs: number;
   /** By how much its wall clock was set forward, or back. */
   steppedMs = 0;
   #pausedMs = 0;
@@ -41,6 +43,7 @@ export class Host {
     this.name = name;
     this.timeline = timeline;
     this.awakeSinceMs = timeline.nowMs;
+    this.beganMs = timeline.nowMs;
     this.random = createSeededRandom(seed);
     const wallMs = (): number => Math.floor(epochMs + skewMs + this.steppedMs + timeline.nowMs);
     const monotonicMs = (): number => timeline.nowMs;

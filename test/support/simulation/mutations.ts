@@ -4,9 +4,7 @@
  */
 import { jobEventOf } from '../../../src/application/job-events.ts';
 import type { Publisher } from '../../../src/application/ports/bus.ts';
-import type { JobStore } from '../../../src/application/ports/job-store.ts';
 import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
-import type { ShardHandler } from '../../../src/application/ports/shard-link.ts';
 import type {
   AllotItem,
   AllotResult,
@@ -18,27 +16,16 @@ import type {
 } from '../../../src/application/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
-import type { Cluster } from './cluster.ts';
-import type { FaultKind } from './nemesis.ts';
+import { eraseMutations } from './erase-mutations.ts';
+import { onHandler, onPublisher, onStore, onSubmits } from './mutation.ts';
+import type { Mutation } from './mutation.ts';
 import { passOn } from './pool-model.ts';
 import type { NodePorts } from './sim-node.ts';
-import type { Scenario } from './simulation.ts';
-
-type Change = (cluster: Cluster, ports: NodePorts) => void;
-
-export interface Mutation {
-  /** Promises of which at least one must be found broken. */
-  readonly breaks: readonly number[];
-  /** By one of the seeds from 1 to here. */
-  readonly within: number;
-  /** Where it shows only in some kinds of faults: these and no others, on a cluster that has more work than threads. */
-  readonly faults?: readonly FaultKind[];
-  /** Where it shows only in one kind of run. */
-  readonly scenario?: Scenario['kind'];
-  readonly change: Change;
-}
+import { queueMutations } from './queue-mutations.ts';
 
 export const mutations: Readonly<Record<string, Mutation>> = {
+  ...eraseMutations,
+  ...queueMutations,
   'the home of a limit gives out twice as much': {
     breaks: [10],
     within: 40,
@@ -423,20 +410,6 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
 };
 
-function onStore(change: (jobs: JobStore, cluster: Cluster, ports: NodePorts) => Partial<JobStore>): Change {
-  return (cluster, ports) => {
-    const { store } = ports;
-    ports.store = { ...store, jobs: { ...store.jobs, ...change(store.jobs, cluster, ports) } };
-  };
-}
-
-function onPublisher(change: (publisher: Publisher, ports: NodePorts) => Partial<Publisher>): Change {
-  return (_cluster, ports) => {
-    const { publisher } = ports.bus;
-    ports.bus = { ...ports.bus, publisher: { ...publisher, ...change(publisher, ports) } };
-  };
-}
-
 /** A moment that all the bus has ever confirmed lies far behind. */
 function writtenAtOnce(_publisher: Publisher, { host }: NodePorts): Partial<Publisher> {
   return { soundAtMs: () => host.clock.monotonicMs() + 60_000 };
@@ -447,25 +420,8 @@ function believe(): Partial<Publisher> {
   return { workStanding: (strands) => Promise.resolve({ last: 0, firsts: strands.map(() => 0) }) };
 }
 
-function onHandler(change: (handler: ShardHandler, cluster: Cluster, ports: NodePorts) => ShardHandler): Change {
-  return (cluster, ports) => {
-    const { router } = ports;
-    ports.router = {
-      ...router,
-      serveShard: (shard, handler) => router.serveShard(shard, change(handler, cluster, ports)),
-    };
-  };
-}
-
 function withMaxLosses(item: SubmitItem, maxLosses: number | undefined): SubmitItem {
   const { maxLosses: asked, ...retry } = item.spec.retry;
   if (asked === undefined) return item;
   return { ...item, spec: { ...item.spec, retry: { ...retry, ...(maxLosses !== undefined && { maxLosses }) } } };
-}
-
-function onSubmits(change: (item: SubmitItem) => SubmitItem): Change {
-  return onHandler(
-    (handler) => (verb, items) =>
-      handler(verb, verb === 'submit' ? items.map((item) => change(item as SubmitItem)) : items),
-  );
 }

@@ -8,6 +8,7 @@ import type { JobRecord, JobState, Payload, TrailEntry } from '../../../src/doma
 import { isTerminal } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { jobIdParts } from '../../../src/domain/job-id.ts';
+import { eraseJob } from '../../../src/domain/payload-life.ts';
 import { edges } from '../../../src/domain/state-machine.ts';
 import type { Executions, JobOutput } from './executions.ts';
 import type { Host } from './host.ts';
@@ -43,6 +44,9 @@ export class RecordWatch {
   readonly #holders = new Map<string, JobId>();
   /** Somebody asked for another time. */
   readonly #movable = new Set<JobId>();
+  /** Somebody asked for that. */
+  readonly #erasable = new Set<JobId>();
+  readonly #beforeErase = new Map<JobId, JobRecord>();
   readonly #unfinished = new Map<number, number>();
   readonly #owners = new Map<string, Owner>();
   /** `<host>/<runId>`: when that owner last heard of the run. */
@@ -64,6 +68,16 @@ export class RecordWatch {
   /** From now on `StartTimes` alone knows when it may run. */
   mayMove(id: JobId): void {
     this.#movable.add(id);
+  }
+
+  /** From now on its payloads may go. */
+  mayErase(id: JobId): void {
+    this.#erasable.add(id);
+  }
+
+  /** Undefined: it has not been erased. */
+  beforeErase(id: JobId): JobRecord | undefined {
+    return this.#beforeErase.get(id);
   }
 
   newest(id: JobId): JobRecord | undefined {
@@ -145,8 +159,9 @@ export class RecordWatch {
 
   #checkUnchanged(present: JobRecord, record: JobRecord): void {
     const isSame = present === record || JSON.stringify(present) === JSON.stringify(record);
-    if (!isSame)
-      this.#parts.world.violation(2, `${record.id} had ended as ${inShort(present)}, now it is ${inShort(record)}`);
+    if (isSame) return;
+    if (this.#erasable.has(record.id) && isErased(present, record)) this.#beforeErase.set(record.id, present);
+    else this.#parts.world.violation(2, `${record.id} had ended as ${inShort(present)}, now it is ${inShort(record)}`);
   }
 
   #checkSteps(present: JobRecord | undefined, record: JobRecord): void {
@@ -220,6 +235,13 @@ export class RecordWatch {
       );
     }
   }
+}
+
+/** The same job without its payloads, and nothing else. */
+function isErased(present: JobRecord, record: JobRecord): boolean {
+  const atMs = record.payloadsErasedAtMs;
+  if (present.payloadsErasedAtMs !== undefined || atMs === undefined) return false;
+  return JSON.stringify(eraseJob(present, atMs)) === JSON.stringify(record);
 }
 
 function edgeFrom(from: JobState | undefined, { type }: TrailEntry): JobState | undefined {

@@ -1,5 +1,5 @@
 /**
- * No more jobs run at a time than the queue and each concurrency key allow: looked at with every commit of the store. What
+ * No more jobs run at a time than the default queue and each concurrency key allow: looked at with every commit of the store. What
  * counts is code that runs for an attempt that holds its job: an end that was decided may still be on its way to the store,
  * and code of an attempt that was given up as lost with its node is nobody's.
  */
@@ -8,6 +8,7 @@ import { defaultMaxRunningPerKey } from '../../../src/domain/flow-rule.ts';
 import type { FlowRule } from '../../../src/domain/flow-rule.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
+import { defaultQueueName } from '../../../src/domain/queue.ts';
 import type { Executions } from './executions.ts';
 import type { World } from './world.ts';
 
@@ -25,6 +26,7 @@ export class RunningWatch {
 
   committed(group: CommitGroup): void {
     for (const record of group.records) {
+      if (record.spec.queue !== defaultQueueName) continue;
       if (record.run === undefined) this.#running.delete(record.id);
       else this.#running.set(record.id, record);
     }

@@ -7,9 +7,10 @@ import type { CallContext } from '../../../src/application/call-context.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { parseJobId } from '../../../src/domain/job-id.ts';
+import type { UseCases } from '../../../src/application/use-cases.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { JobScript } from './executions.ts';
-import type { SimNode, SimUseCases } from './sim-node.ts';
+import type { SimNode } from './sim-node.ts';
 import type { Witness } from './witness.ts';
 import type { World } from './world.ts';
 
@@ -206,7 +207,7 @@ export class SimClients {
     if (id === undefined || node === undefined) return;
     let sinceSeq = this.#parts.witness.seenSeq(id);
     const { nowMs } = node.host.clock;
-    const follow = async (useCases: SimUseCases, context: CallContext): Promise<void> => {
+    const follow = async (useCases: UseCases, context: CallContext): Promise<void> => {
       for await (const { job } of useCases.watchJob({ ...context, deadlineAtMs: nowMs() + 15_000 }, id, {
         token: '',
         logs: false,
@@ -232,7 +233,7 @@ export class SimClients {
   }
 
   /** In the process of the node, so that its pauses and its death count. */
-  #ask<T>(node: SimNode, act: (useCases: SimUseCases, context: CallContext) => Promise<T>): Promise<T> {
+  #ask<T>(node: SimNode, act: (useCases: UseCases, context: CallContext) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       node.host.run(() => {
         act(node.useCases, { tenant, requestId: 'simulated', deadlineAtMs: node.host.clock.nowMs() + 12_000 }).then(

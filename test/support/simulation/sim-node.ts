@@ -3,37 +3,29 @@
  * use cases of its gateway, on modelled store, bus and run pool. A restart is a new `SimNode` of the same name.
  */
 import { createActorSystem } from '../../../src/actors/kernel/index.ts';
+import type { ActorSystem } from '../../../src/actors/kernel/index.ts';
+import type { AdminMessage } from '../../../src/actors/node/admin-message.ts';
 import { HandlerFleet } from '../../../src/application/handler-fleet.ts';
 import { createShardBatcher } from '../../../src/application/shard-batcher.ts';
 import type { ShardBatcher } from '../../../src/application/shard-batcher.ts';
 import { createShardRouter } from '../../../src/application/shard-router.ts';
 import type { ShardRouter } from '../../../src/application/shard-router.ts';
+import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
-import { createCancelJob } from '../../../src/application/cancel-job.ts';
-import { createExplainJob } from '../../../src/application/explain-job.ts';
-import { createGetJob } from '../../../src/application/get-job.ts';
-import { createJobReader } from '../../../src/application/job-reader.ts';
-import { createLateCheck } from '../../../src/application/late-check.ts';
-import { createQueueRoom } from '../../../src/application/queue-room.ts';
-import { createQueueStatsReader } from '../../../src/application/queue-stats.ts';
-import { createListJobs } from '../../../src/application/list-jobs.ts';
-import { createQueueCatalog } from '../../../src/application/queue-catalog.ts';
-import { createRedriveJobs } from '../../../src/application/redrive-jobs.ts';
-import { createRescheduleJob } from '../../../src/application/reschedule-job.ts';
-import { createRetryJob } from '../../../src/application/retry-job.ts';
-import { createShardChoice } from '../../../src/application/shard-choice.ts';
-import { createSubmitJobs } from '../../../src/application/submit-jobs.ts';
+import { createUseCases } from '../../../src/application/use-cases.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
-import { createWatchJob } from '../../../src/application/watch-job.ts';
 import { DrainOrder } from '../../../src/compose/drain-order.ts';
 import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
-import { startClusterRoles } from '../../../src/compose/cluster-roles.ts';
+import { adminPath, startClusterRoles } from '../../../src/compose/cluster-roles.ts';
 import type { ClusterRoles } from '../../../src/compose/cluster-roles.ts';
+import { createNodeClient } from '../../../src/compose/node-admin.ts';
 import type { Config } from '../../../src/config/index.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
+import { queueStamp } from '../../../src/domain/queue.ts';
+import type { Queue } from '../../../src/domain/queue.ts';
 import { noTelemetry } from '../stores.ts';
 import { BusClient } from './bus-client.ts';
 import { BusLink } from './bus-link.ts';
@@ -62,7 +54,7 @@ export interface ClusterGround {
   readonly world: World;
   readonly config: Config;
   readonly shardCount: number;
-  readonly queue: string;
+  readonly queue: Queue;
   readonly manifest: HandlerManifest;
   readonly data: StoreData;
   readonly extras: StoreExtras;
@@ -73,12 +65,6 @@ export interface ClusterGround {
   /** Observers first, then a seeded bug, if there is one. */
   readonly change: (ports: NodePorts) => void;
 }
-
-/** Those that clients of the simulation call. */
-export type SimUseCases = Pick<
-  UseCases,
-  'submit' | 'getJob' | 'cancelJob' | 'watchJob' | 'rescheduleJob' | 'redriveJobs'
->;
 
 export interface SimNodeOptions {
   readonly nodeId: string;
@@ -98,7 +84,7 @@ export class SimNode {
   readonly link: BusLink;
   readonly pool: PoolModel;
   readonly batcher: ShardBatcher;
-  readonly useCases: SimUseCases;
+  readonly useCases: UseCases;
   readonly #ground: ClusterGround;
   readonly #ports: NodePorts;
   readonly #start: () => Promise<ClusterRoles>;
@@ -115,8 +101,7 @@ export class SimNode {
     this.cells = new Host({ name: `${name} cells`, timeline: world.timeline, seed: world.nextSeed(), skewMs });
     this.storeWire = new Wire(this.host, ground.storeWeather, world.random());
     this.link = new BusLink(new Wire(this.host, ground.busWeather, world.random()));
-    const client = new BusClient(this.link, ground.server);
-    const bus = client.bus(ground.manifest, ground.queue);
+    const bus = new BusClient(this.link, ground.server, ground).bus();
     const { threads } = options;
     const { manifest, executions } = ground;
     this.pool = new PoolModel({ host: this.host, cells: this.cells, threads, manifest, executions });
@@ -129,7 +114,6 @@ export class SimNode {
     };
     ground.change(this.#ports);
     this.batcher = this.#createBatcher();
-    this.useCases = this.#createUseCases();
     const { clock, random, scheduler } = this.host;
     const log = Object.assign(world.log(nodeId), { flush: () => undefined });
     const telemetry = { ...noTelemetry, metricsText: () => Promise.resolve(''), contentType: '' };
@@ -137,6 +121,8 @@ export class SimNode {
     system.subscribe((event) => {
       if (event.type === 'crashed') this.#crashed(event);
     });
+    const cache = cacheModel();
+    this.useCases = this.#createUseCases(system, cache);
     const node = {
       nodeId,
       incarnation,
@@ -160,7 +146,7 @@ export class SimNode {
         shardCount: ground.shardCount,
         startedAtMs: clock.nowMs(),
         order: new DrainOrder(log),
-        cache: undefined,
+        cache,
         handlersAreTold: false,
         pool: this.#ports.pool,
       });
@@ -172,8 +158,18 @@ export class SimNode {
       void this.#start().then((roles) => {
         this.#roles = roles;
         void roles.failed.then(onFailed);
+        this.#announceQueues().catch(onFailed);
       });
     });
+  }
+
+  /** As each process does when it starts. The default queue is known to all, and alone in most runs. */
+  async #announceQueues(): Promise<void> {
+    if (this.#ground.extras.queues.size < 2) return;
+    const { store, bus } = this.#ports;
+    for (const queue of await store.queues.listQueues()) {
+      await bus.config.touchQueue(queue.tenant, queue.name, queueStamp(queue));
+    }
   }
 
   /** An orderly stop; calls back when the process has ended. */
@@ -230,48 +226,41 @@ export class SimNode {
     });
   }
 
-  #createUseCases(): SimUseCases {
+  #createUseCases(system: ActorSystem, cache: JobCache): UseCases {
     const { store, bus, router } = this.#ports;
+    const { config, membership, quarantines } = bus;
     const { clock, random } = this.host;
-    const { batcher } = this;
-    const { world, shardCount } = this.#ground;
-    const cached = new Map<string, JobRecord>();
-    const { config } = bus;
-    const { payloads } = store;
-    const catalog = createQueueCatalog({
-      store: store.queues,
-      config,
+    const admin = system.refAt<AdminMessage>(adminPath);
+    return createUseCases({
+      ...{ store, config, cache, clock, random },
+      batcher: this.batcher,
+      fleet: new HandlerFleet(membership),
       work: bus.work,
-      clock,
-      log: world.log(this.nodeId),
+      feed: bus.live,
+      events: bus.events,
+      validator: { validate: () => [] },
+      log: this.#ground.world.log(this.nodeId),
+      shardCount: this.#ground.shardCount,
+      localShards: () => router.local(),
+      payloadMaxBytes: 1_048_576,
+      cluster: {
+        nodes: createNodeClient({ bus, ownId: this.nodeId, admin, clock }),
+        ...{ membership, quarantines, authorizer: { demand: () => undefined } },
+      },
     });
-    const cache = {
-      get: (id: string) => cached.get(id),
-      put: (record: JobRecord) => void cached.set(record.id, record),
-    };
-    const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
-    const shards = createShardChoice({ shardCount, localShards: () => router.local(), clock, random });
-    const fleet = new HandlerFleet(bus.membership);
-    const stats = createQueueStatsReader({ batcher, shardCount, clock });
-    const explain = createExplainJob({ batcher, stats, fleet, clock, quarantines: { of: () => [] } });
-    const admission = {
-      room: createQueueRoom({ stats, clock, random }),
-      lateCheck: createLateCheck({ stats, clock, random }),
-    };
-    const validator = { validate: () => [] };
-    const checks = { ...admission, fleet, validator, payloadMaxBytes: 1_048_576 };
-    const submit = createSubmitJobs({ batcher, shards, catalog, config, payloads, clock, ...checks });
-    const listJobs = createListJobs({ store: store.jobs, catalog, clock });
-    const retryJob = createRetryJob({ reader, payloads, submit, clock });
-    return {
-      submit,
-      rescheduleJob: createRescheduleJob({ reader, batcher, clock }),
-      redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),
-      getJob: createGetJob({ reader, payloads, explain, clock }),
-      cancelJob: createCancelJob({ reader, batcher, clock }),
-      watchJob: createWatchJob({ reader, batcher, feed: bus.live, payloads, clock }),
-    };
   }
+}
+
+/** A copy that was replaced stays replaced; nothing goes by age, as no run lasts as long as it would be kept. */
+function cacheModel(): JobCache {
+  const cached = new Map<string, JobRecord>();
+  return {
+    get: (id) => cached.get(id),
+    put: (record) => {
+      if (!cached.has(record.id)) cached.set(record.id, record);
+    },
+    replace: (record) => void cached.set(record.id, record),
+  };
 }
 
 function link(bus: NatsBus): Parameters<typeof createShardRouter>[0] {

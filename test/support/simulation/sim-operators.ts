@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { CallContext } from '../../../src/application/call-context.ts';
 import type { AcceptedJob, JobRequest } from '../../../src/application/job-request.ts';
 import type { InputPiece } from '../../../src/application/streamed-input.ts';
+import type { UseCases } from '../../../src/application/use-cases.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { uniqueConflicts } from '../../../src/domain/job.ts';
@@ -13,7 +14,7 @@ import type { JobId } from '../../../src/domain/job-id.ts';
 import { parseJobId } from '../../../src/domain/job-id.ts';
 import type { JobScript } from './executions.ts';
 import { epochMs } from './host.ts';
-import type { SimNode, SimUseCases } from './sim-node.ts';
+import type { SimNode } from './sim-node.ts';
 import type { StartTimes } from './start-times.ts';
 import type { Witness } from './witness.ts';
 import type { World } from './world.ts';
@@ -178,7 +179,7 @@ export class SimOperators {
   }
 
   /** In the process of a node that is up. */
-  #ask<T>(act: (useCases: SimUseCases, context: CallContext) => Promise<T>): Promise<T> {
+  #ask<T>(act: (useCases: UseCases, context: CallContext) => Promise<T>): Promise<T> {
     const nodes = this.#parts.nodes().filter(({ host }) => host.state === 'up');
     const node = nodes[Math.floor(this.#random() * nodes.length)];
     if (node === undefined) return Promise.reject(new TroupeError('SHARD_UNAVAILABLE'));

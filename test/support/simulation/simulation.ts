@@ -11,7 +11,9 @@ import type { NodePorts } from './sim-node.ts';
 import { Nemesis } from './nemesis.ts';
 import type { FaultKind } from './nemesis.ts';
 import { SimClients } from './sim-clients.ts';
+import { SimDeletes } from './sim-deletes.ts';
 import { SimOperators } from './sim-operators.ts';
+import { SimQueues } from './sim-queues.ts';
 import { StartTimes } from './start-times.ts';
 import { simulatedHandler } from './cluster.ts';
 import { Timeliness } from './timeliness.ts';
@@ -24,6 +26,8 @@ export interface SimulateOptions {
   readonly faults?: readonly FaultKind[];
   /** By default the seed decides; `busy` with `faults`. */
   readonly scenario?: Scenario['kind'];
+  /** The only rare load, and in any case; by default the seed decides. */
+  readonly load?: RareLoad;
   /** A seeded bug: changes what a node is built on. */
   readonly change?: (cluster: Cluster, ports: NodePorts) => void;
 }
@@ -49,6 +53,8 @@ const settleMostMs = 120_000;
 /** Whatever is still on its way may do harm. */
 const stragglersMs = 3_000;
 const lookEveryMs = 500;
+/** Of the runs that have one kind of rare load. */
+const loadRate = 0.35;
 
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Verdict> {
   const world = new World({ seed, ...(options.trace !== undefined && { trace: options.trace }) });
@@ -77,16 +83,19 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
         })
       : undefined;
   world.note('seed', `${String(seed)}: ${JSON.stringify(scenario)}, faults: ${nemesis.kinds.join(', ')}`);
+  const loads = options.faults === undefined ? rareLoads(cluster, nemesis, options.load) : [];
   let settledMs = 0;
   try {
     cluster.begin();
     clients.begin(scenario.actEveryMs);
     operators?.begin(scenario.actEveryMs * 5);
+    for (const load of loads) load.begin(scenario.actEveryMs * 5);
     nemesis.plan(stormMs * 0.9);
     timeliness?.plan(4_000 + random() * 4_000);
     await world.timeline.run(stormMs);
     clients.stop();
     operators?.stop();
+    for (const load of loads) load.stop();
     cluster.heal();
     cluster.executions.hurry();
     settledMs = await settle(cluster, clients);
@@ -110,6 +119,36 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     virtualMs: Math.round(world.nowMs),
     settledMs,
   };
+}
+
+interface Load {
+  begin(everyMs: number): void;
+  stop(): void;
+}
+
+export type RareLoad = 'deletes' | 'queues';
+
+/** What clients do seldom, each in some of the runs. */
+function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefined): readonly Load[] {
+  const { world, witness, records, extras, queues } = cluster;
+  const caller = { world, nodes: () => cluster.nodes };
+  const crash = kinds.includes('crash') ? (index: number): void => cluster.crash(index, 0) : undefined;
+  const makers: Readonly<Record<RareLoad, () => Load>> = {
+    deletes: () => {
+      const deletes = new SimDeletes({ ...caller, witness, records, extras });
+      cluster.onForgotten = (jobId, host) => {
+        deletes.told(jobId, host);
+      };
+      return deletes;
+    },
+    queues: () => new SimQueues({ ...caller, witness, queues, crash, handler: simulatedHandler.name }),
+  };
+  const random = world.randomOf('loads');
+  const chosen = Object.entries(makers).filter(([name]) => {
+    const isChosen = random() < loadRate;
+    return only === undefined ? isChosen : name === only;
+  });
+  return chosen.map(([, make]) => make());
 }
 
 /**

@@ -15,13 +15,21 @@ interface StoredPayload {
 export class StoreExtras {
   readonly queues = new Map<string, Queue>();
   readonly payloads = new Map<string, StoredPayload>();
+  /** When they were deleted, by the clock of who did: a put from before that counts for nothing, however late it comes. */
+  readonly #deletedMs = new Map<string, number>();
   readonly closed = new Map<string, QueueClosing>();
+  readonly #queueListeners: ((what: 'made' | 'removed', queue: Queue) => void)[] = [];
   #lastQueueNo = 0;
   #facts: ClusterFacts | undefined;
 
   agree(proposal: ClusterFacts): ClusterFacts {
     this.#facts ??= proposal;
     return this.#facts;
+  }
+
+  /** Told of every queue that is made or removed, before that is answered. */
+  onQueue(listener: (what: 'made' | 'removed', queue: Queue) => void): void {
+    this.#queueListeners.push(listener);
   }
 
   createQueue(input: Parameters<QueueStore['createQueue']>[0]): Awaited<ReturnType<QueueStore['createQueue']>> {
@@ -32,6 +40,7 @@ export class StoreExtras {
     const queueNo = this.#lastQueueNo;
     const queue = { tenant, name, queueNo, settings, version: 1, createdAtMs: nowMs, updatedAtMs: nowMs };
     this.queues.set(`${tenant}/${name}`, queue);
+    for (const listener of this.#queueListeners) listener('made', queue);
     return { outcome: 'created', queue };
   }
 
@@ -63,10 +72,12 @@ export class StoreExtras {
     if (present?.queueNo !== queueNo) return 'missing';
     if (present.version !== version) return 'conflict';
     this.queues.delete(`${tenant}/${name}`);
+    for (const listener of this.#queueListeners) listener('removed', present);
     return 'removed';
   }
 
-  putPayload({ id, bytes, expiresAtMs }: Parameters<PayloadStore['putPayload']>[0]): void {
+  putPayload({ id, bytes, expiresAtMs }: Parameters<PayloadStore['putPayload']>[0], sentMs: number): void {
+    if (sentMs <= (this.#deletedMs.get(id) ?? -Infinity)) return;
     this.payloads.set(id, { bytes: Uint8Array.from(bytes), digest: digestOf(bytes), expiresAtMs });
   }
 
@@ -79,8 +90,9 @@ export class StoreExtras {
     return stored.bytes;
   }
 
-  deletePayload(id: string): void {
+  deletePayload(id: string, sentMs: number): void {
     this.payloads.delete(id);
+    this.#deletedMs.set(id, Math.max(sentMs, this.#deletedMs.get(id) ?? -Infinity));
   }
 
   damage(id: string, how: 'drop-last-part' | 'change-last-part'): void {

@@ -54,24 +54,29 @@ export function openModelStore(parts: ModelStoreParts): Store {
     payloads: {
       async writePayload({ id, expiresAtMs }, source) {
         const parts: Uint8Array[] = [];
+        const sentMs = clock.nowMs();
         return writeParts(source, (part, bytes, sha256) =>
           transport('write payload', () => {
             parts[part] = bytes;
-            if (part === 0) extras.putPayload({ id, bytes: Buffer.concat(parts), expiresAtMs });
+            if (part === 0) extras.putPayload({ id, bytes: Buffer.concat(parts), expiresAtMs }, sentMs);
             return sha256;
           }),
         );
       },
-      putPayload: (input) =>
-        transport('put payload', () => {
-          extras.putPayload(input);
-        }),
+      putPayload: (input) => {
+        const sentMs = clock.nowMs();
+        return transport('put payload', () => {
+          extras.putPayload(input, sentMs);
+        });
+      },
       getPayload: (id) => transport('get payload', () => extras.payload(id, clock.nowMs())),
       openPayload: (id) => openPayload(() => transport('read payload', () => extras.payload(id, clock.nowMs()))),
-      deletePayload: (id) =>
-        transport('delete payload', () => {
-          extras.deletePayload(id);
-        }),
+      deletePayload: (id) => {
+        const sentMs = clock.nowMs();
+        return transport('delete payload', () => {
+          extras.deletePayload(id, sentMs);
+        });
+      },
     },
     agreeFacts: (proposal) => transport('agree facts', () => extras.agree(proposal)),
     ping: () => transport('ping', () => undefined),

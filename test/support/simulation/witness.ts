@@ -2,6 +2,7 @@
  * What clients saw, checked at the moment they see it: an answer speaks of what is durable, reads never go back for
  * anybody, a key leads to one job, an end is the same for all. The whole is checked once more by `History` at the end.
  */
+import { isTerminal } from '../../../src/domain/job.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { History } from '../cluster-history.ts';
@@ -20,6 +21,7 @@ export class Witness {
   readonly #world: World;
   readonly #records: RecordWatch;
   readonly #seenSeq = new Map<JobId, number>();
+  readonly #ended = new Set<JobId>();
   readonly #contentOfKey = new Map<string, { readonly jobId: JobId; readonly content: string }>();
   /** By the clock of whatever gateway. */
   readonly #runAtMs = new Map<JobId, number>();
@@ -49,6 +51,11 @@ export class Witness {
   /** What anybody has seen of the job so far: whoever asks from now on must see at least that. */
   seenSeq(id: JobId): number {
     return this.#seenSeq.get(id) ?? 0;
+  }
+
+  /** Somebody has seen that it has ended. */
+  hasSeenEnd(id: JobId): boolean {
+    return this.#ended.has(id);
   }
 
   /** A submit was answered with this job. */
@@ -93,15 +100,18 @@ export class Witness {
     if (!this.#records.wasDurable(record)) {
       this.#world.violation(7, `${by} saw ${id} as ${state}@${String(seq)}, which was never durable`);
     }
-    if (seq < sinceSeq && !this.#mayBeOld()) {
+    if (seq < sinceSeq && !this.mayBeOld()) {
       this.#world.violation(7, `${by} saw ${id} at ${String(seq)} after somebody had seen ${String(sinceSeq)}`);
     }
     this.#seenSeq.set(id, Math.max(seq, this.seenSeq(id)));
-    const { output } = record;
+    if (isTerminal(state)) this.#ended.add(id);
+    // What was erased is told by no record any more.
+    const output = record.payloadsErasedAtMs === undefined ? record.output : undefined;
     this.history.saw(by, { id, state, seq, ...(output !== undefined && { output }) });
   }
 
-  #mayBeOld(): boolean {
+  /** An answer may be that of a former owner who still believes in its lease. */
+  mayBeOld(): boolean {
     return this.#world.nowMs - this.#leasesLostMs < 6_000;
   }
 }

@@ -40,6 +40,13 @@ export class World {
     return createSeededRandom(this.nextSeed());
   }
 
+  /** A stream by its name: one more of these leaves all others as they are. */
+  randomOf(purpose: string): Random {
+    let hash = 0x811c_9dc5;
+    for (const letter of purpose) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 0x0100_0193);
+    return createSeededRandom(Math.imul(this.seed ^ hash, 0x85eb_ca6b));
+  }
+
   nextSeed(): number {
     this.#purposes += 1;
     return Math.imul(this.seed ^ 0x9e37_79b9, 0x85eb_ca6b) ^ Math.imul(this.#purposes, 0xc2b2_ae35);

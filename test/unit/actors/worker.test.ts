@@ -44,6 +44,13 @@ describe('the workers of a node', () => {
     expect(worker.pulls).toMatchObject([{ batch: 1, expiresMs: 0 }]);
   });
 
+  it('begin with a queue that nobody has announced once something of it lies in the stream', async () => {
+    worker.waiting = [{ tenant: 'default', queue: 'unheard', messages: 1 }];
+    await worker.kit.advance(1_000);
+    const pullers = worker.kit.system.tree().map(({ path }) => path);
+    expect(pullers).toContain('/workers/queues/default.unheard');
+  });
+
   it('leave a queue that was deleted once nothing of it lies in the stream, and come back when it is made anew', async () => {
     await idle();
     worker.queues.clear();

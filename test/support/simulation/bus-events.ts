@@ -1,0 +1,93 @@
+/** The log of events that the modelled bus keeps: positions that only grow, until the log is lost or its end is. */
+import type { JobEvent } from '../../../src/application/ports/bus.ts';
+import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../../../src/application/ports/event-log.ts';
+import type { JobState } from '../../../src/domain/job.ts';
+import type { BusLink } from './bus-link.ts';
+import type { BusServer } from './bus-server.ts';
+
+interface Kept {
+  readonly position: number;
+  readonly event: JobEvent;
+  readonly storedMs: number;
+}
+
+const readTimeoutMs = 5_000;
+
+export class KeptEvents {
+  #kept: Kept[] = [];
+  #log: string;
+
+  constructor(log: string) {
+    this.#log = log;
+  }
+
+  get bounds(): EventLogBounds {
+    return { log: this.#log, first: 1, last: this.#kept.length };
+  }
+
+  add(event: JobEvent, storedMs: number): void {
+    this.#kept.push({ position: this.#kept.length + 1, event, storedMs });
+  }
+
+  read(events: EventsOfQueue, { after, max }: { readonly after: number; readonly max: number }): readonly KeptEvent[] {
+    const page: KeptEvent[] = [];
+    for (let index = after; index < this.#kept.length && page.length < max; index += 1) {
+      const kept = this.#kept[index];
+      if (kept === undefined || !isOf(events, kept.event)) continue;
+      const { jobId, seq, data } = kept.event;
+      // The data of an event say so: see `jobEventOf`.
+      const { handler, state } = data as { readonly handler: string; readonly state: JobState };
+      page.push({ position: kept.position, jobId, seq, handler, state });
+    }
+    return page;
+  }
+
+  begin(log: string): void {
+    this.#kept = [];
+    this.#log = log;
+  }
+
+  /** What was stored since then is gone, and its positions are given again. */
+  lose(syncedMs: number): void {
+    this.#kept = this.#kept.filter(({ storedMs }) => storedMs <= syncedMs);
+  }
+}
+
+/** As one process reads it. */
+export class BusEvents implements EventLog {
+  readonly #link: BusLink;
+  readonly #server: BusServer;
+  readonly #next = new Set<{ readonly events: EventsOfQueue; readonly listener: () => void }>();
+
+  constructor(link: BusLink, server: BusServer) {
+    this.#link = link;
+    this.#server = server;
+  }
+
+  bounds(): Promise<EventLogBounds> {
+    return this.#link.call(() => this.#server.keptEvents.bounds, { timeoutMs: readTimeoutMs });
+  }
+
+  read(events: EventsOfQueue, page: { readonly after: number; readonly max: number }): Promise<readonly KeptEvent[]> {
+    return this.#link.call(() => this.#server.keptEvents.read(events, page), { timeoutMs: readTimeoutMs });
+  }
+
+  onNext(events: EventsOfQueue, listener: () => void): () => void {
+    const one = { events, listener };
+    this.#next.add(one);
+    return () => this.#next.delete(one);
+  }
+
+  /** An event was published: told once to each who waits for such a one. */
+  published(event: JobEvent): void {
+    for (const one of [...this.#next]) {
+      if (!isOf(one.events, event)) continue;
+      this.#next.delete(one);
+      this.#link.wire.receive(one.listener);
+    }
+  }
+}
+
+function isOf({ tenant, queue, type }: EventsOfQueue, event: JobEvent): boolean {
+  return event.tenant === tenant && event.queue === queue && (type === undefined || event.type === type);
+}

@@ -1,0 +1,48 @@
+/** Seeded bugs in the erasing of payloads. */
+import type { EraseItem } from '../../../src/application/shard-protocol.ts';
+import { eraseJob } from '../../../src/domain/payload-life.ts';
+import { onHandler } from './mutation.ts';
+import type { Mutation } from './mutation.ts';
+
+export const eraseMutations: Readonly<Record<string, Mutation>> = {
+  'payloads are called erased and the record is not written again': {
+    breaks: [1],
+    within: 40,
+    load: 'deletes',
+    change: onHandler((handler, { records }) => (verb, items) => {
+      if (verb !== 'erase') return handler(verb, items);
+      return Promise.resolve(
+        items.map((item) => {
+          const record = records.newest((item as EraseItem).jobId);
+          return record && { ok: { record: eraseJob(record, record.updatedAtMs) } };
+        }),
+      ) as never;
+    }),
+  },
+  'a gateway keeps its copy of a job that was erased': {
+    breaks: [7],
+    within: 60,
+    load: 'deletes',
+    change: (_cluster, ports) => {
+      const { bus } = ports;
+      ports.bus = {
+        ...bus,
+        serveNode: (nodeId, handler, face) =>
+          bus.serveNode(
+            nodeId,
+            (verb, payload) => (verb === 'forget-payloads' ? Promise.resolve(null) : handler(verb, payload)),
+            face,
+          ),
+      };
+    },
+  },
+  'erased payloads stay in the payload store': {
+    breaks: [1],
+    within: 60,
+    load: 'deletes',
+    change: (_cluster, ports) => {
+      const { store } = ports;
+      ports.store = { ...store, payloads: { ...store.payloads, deletePayload: () => Promise.resolve() } };
+    },
+  },
+};

@@ -1,0 +1,71 @@
+/** Somebody who calls now and then, until it is over: through a gateway that is up, in its process, so that its pauses and its death count. */
+import type { CallContext } from '../../../src/application/call-context.ts';
+import type { Random } from '../../../src/application/ports/runtime.ts';
+import type { UseCases } from '../../../src/application/use-cases.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import type { SimNode } from './sim-node.ts';
+import type { World } from './world.ts';
+
+export interface SimCallerParts {
+  readonly world: World;
+  readonly nodes: () => readonly SimNode[];
+}
+
+const patienceMs = 12_000;
+
+export class SimCaller {
+  readonly world: World;
+  readonly random: Random;
+  readonly #nodes: () => readonly SimNode[];
+  readonly #who: string;
+  isOver = false;
+
+  constructor(who: string, { world, nodes }: SimCallerParts) {
+    this.#who = who;
+    this.world = world;
+    this.#nodes = nodes;
+    this.random = world.randomOf(who);
+  }
+
+  /** `act` every now and then. */
+  begin(everyMs: number, act: () => void): void {
+    this.world.timeline.at(this.random() * 2 * everyMs, () => {
+      if (this.isOver) return;
+      act();
+      this.begin(everyMs, act);
+    });
+  }
+
+  anyNode(): SimNode | undefined {
+    const nodes = this.#nodes().filter(({ host }) => host.state === 'up');
+    return nodes[Math.floor(this.random() * nodes.length)];
+  }
+
+  async ask<T>(
+    act: (useCases: UseCases, context: CallContext) => Promise<T>,
+    node = this.anyNode(),
+    waitMs = patienceMs,
+  ): Promise<T> {
+    if (node === undefined) throw new TroupeError('SHARD_UNAVAILABLE');
+    return new Promise((resolve, reject) => {
+      node.host.run(() => {
+        const deadlineAtMs = node.host.clock.nowMs() + waitMs;
+        act(node.useCases, { tenant: 'default', requestId: this.#who, deadlineAtMs }).then(resolve, reject);
+      });
+    });
+  }
+
+  /** The code of what was refused; an INTERNAL_ERROR is nobody's fault but the cluster's. */
+  refused(error: unknown): TroupeError['code'] {
+    const { code } = TroupeError.from(error);
+    if (code === 'INTERNAL_ERROR') {
+      const why = error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
+      this.world.violation(10, `${this.#who} got INTERNAL_ERROR: ${why}`);
+    }
+    return code;
+  }
+
+  one<T>(of: readonly T[]): T | undefined {
+    return of[Math.floor(this.random() * of.length)];
+  }
+}

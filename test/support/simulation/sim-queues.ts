@@ -1,0 +1,138 @@
+/**
+ * Load: queues are made, used and deleted, and some submits come in the very moment of the deletion, through gateways that
+ * know nothing of it. What becomes of it is checked by `QueueWatch`, and every accepted job has an end as any other has.
+ */
+import type { JobRequest } from '../../../src/application/job-request.ts';
+import { parseJobId } from '../../../src/domain/job-id.ts';
+import type { JobScript } from './executions.ts';
+import type { QueueWatch } from './queue-watch.ts';
+import { SimCaller } from './sim-caller.ts';
+import type { SimCallerParts } from './sim-caller.ts';
+import type { Witness } from './witness.ts';
+
+export interface SimQueuesParts extends SimCallerParts {
+  readonly witness: Witness;
+  readonly queues: QueueWatch;
+  readonly handler: string;
+  /** Where processes die in this run: one does, and is back at once, knowing nothing. */
+  readonly crash: ((index: number) => void) | undefined;
+}
+
+const names = ['q0', 'q1'];
+/** Submits around a deletion, and the time in which they come. */
+const racersMax = 3;
+const raceMs = 60;
+/** After its deletion. */
+const crashWithinMs = 1_000;
+const usedForMs = 15_000;
+
+export class SimQueues {
+  readonly #parts: SimQueuesParts;
+  readonly #caller: SimCaller;
+  #count = 0;
+
+  constructor(parts: SimQueuesParts) {
+    this.#parts = parts;
+    this.#caller = new SimCaller('queues', parts);
+  }
+
+  begin(everyMs: number): void {
+    this.#make(names[0] ?? '');
+    this.#caller.begin(everyMs, () => {
+      this.#act();
+    });
+  }
+
+  stop(): void {
+    this.#caller.isOver = true;
+  }
+
+  #act(): void {
+    const name = this.#caller.one(names) ?? '';
+    const dice = this.#caller.random();
+    if (dice < 0.25) this.#make(name);
+    else if (dice < 0.6) this.#submit(name);
+    else this.#remove(name);
+  }
+
+  #make(name: string): void {
+    const { world, queues } = this.#parts;
+    queues.asked(name);
+    this.#caller
+      .ask((useCases, context) => useCases.queues.create(context, name, {}))
+      .then(
+        ({ queue }) => {
+          world.note('client', `queue ${name} is made, no ${String(queue.queueNo)}`);
+        },
+        (error: unknown) => {
+          this.#caller.refused(error);
+        },
+      );
+  }
+
+  #remove(name: string): void {
+    const { world } = this.#parts;
+    const racers = Math.floor(this.#caller.random() * (racersMax + 1));
+    for (let racer = 0; racer < racers; racer += 1) {
+      world.timeline.at(this.#caller.random() * raceMs, () => {
+        this.#submit(name);
+      });
+    }
+    this.#caller
+      .ask((useCases, context) => useCases.queues.remove(context, name))
+      .then(
+        () => {
+          world.note('client', `queue ${name} is deleted`);
+          this.#crashOne();
+          this.#useLater(name);
+        },
+        (error: unknown) => {
+          world.note('client', `queue ${name} not deleted: ${this.#caller.refused(error)}`);
+        },
+      );
+  }
+
+  /** Of those that took part in the deletion, maybe. */
+  #crashOne(): void {
+    const { world, nodes, crash } = this.#parts;
+    const index = Math.floor(this.#caller.random() * nodes().length);
+    world.timeline.at(this.#caller.random() * crashWithinMs, () => {
+      if (!this.#caller.isOver) crash?.(index);
+    });
+  }
+
+  /** Each gateway goes by what it has in its cache. */
+  #useLater(name: string): void {
+    for (const node of this.#parts.nodes()) {
+      this.#parts.world.timeline.at(this.#caller.random() * usedForMs, () => {
+        if (!this.#caller.isOver && node.host.state === 'up') this.#submit(name, node);
+      });
+    }
+  }
+
+  #submit(queue: string, node = this.#caller.anyNode()): void {
+    this.#count += 1;
+    const script: JobScript = {
+      n: this.#count,
+      ...{ longMs: 300, failRate: 0, rejectRate: 0, killRate: 0, outputBytes: 0, once: false },
+    };
+    const request: JobRequest = {
+      handler: this.#parts.handler,
+      queue,
+      input: { kind: 'json', json: JSON.stringify(script) },
+      idempotencyKey: '',
+      executionTimeoutMs: 4_000,
+    };
+    this.#caller
+      .ask((useCases, context) => useCases.submit.one(context, request), node)
+      .then(
+        ({ jobId }) => {
+          const id = parseJobId(jobId);
+          if (id !== undefined) this.#parts.witness.accept(id);
+        },
+        (error: unknown) => {
+          this.#caller.refused(error);
+        },
+      );
+  }
+}
