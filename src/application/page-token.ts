@@ -70,16 +70,20 @@ export interface QueuePosition {
   /** Identity of the log. */
   readonly log: string;
   readonly position: number;
+  /** Of the event there; empty: not known. */
+  readonly mark: string;
 }
 
-export function queueResumeToken(queueNo: number, { log, position }: QueuePosition): string {
-  return encode('w1', [queueNo, position, log].join('.'));
+/** An older gateway takes the mark for a part of the log's identity, and says that there is a gap. */
+export function queueResumeToken(queueNo: number, { log, position, mark }: QueuePosition): string {
+  return encode('w1', [queueNo, position, mark === '' ? log : `${log}#${mark}`].join('.'));
 }
 
 export function parseQueueResumeToken(token: string, queueNo: number): QueuePosition {
-  const [, no, position, log] = /^([0-9]{1,10})\.([0-9]{1,15})\.(.{1,64})$/.exec(decode('w1', token) ?? '') ?? [];
+  const parts = /^([0-9]{1,10})\.([0-9]{1,15})\.([^#]{1,64})(?:#([0-9]{1,40}))?$/.exec(decode('w1', token) ?? '');
+  const [, no, position, log, mark = ''] = parts ?? [];
   if (log === undefined || Number(no) !== queueNo) throw invalidResumeToken('is not one of this queue');
-  return { log, position: Number(position) };
+  return { log, position: Number(position), mark };
 }
 
 function encode(kind: string, text: string): string {

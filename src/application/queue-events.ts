@@ -1,6 +1,9 @@
 /**
  * One reader of a queue's kept events: page after page, then as they come. It holds one page. News only say that there is
  * something to read, so lost ones cost time; regularly it looks whether what it has not read is still kept.
+ *
+ * NATS that loses its power loses the end of the log and gives its positions anew. So a position goes with the mark of the
+ * event that lies there: while that is the same, nothing before it was taken back, and what comes after it is what is new.
  */
 import type { JobId } from '../domain/job-id.ts';
 import { eventTypeInto } from './job-events.ts';
@@ -33,11 +36,12 @@ export class QueueEvents {
   changes: readonly KeptEvent[] = [];
   #log = '';
   #position = 0;
+  #mark = '';
   #saidPosition = -1;
   #gap = false;
   #checkedAtMs = 0;
   /** Of all queues at the last check: what is read now holds no less. */
-  #lastAtCheck = 0;
+  #atCheck = { position: 0, mark: '' };
   #disarm: (() => void) | undefined;
   /** News say that there is something that has not been found yet. */
   #expecting = false;
@@ -56,15 +60,15 @@ export class QueueEvents {
 
   /** Of all that was read, wanted or not. */
   get position(): QueuePosition {
-    return { log: this.#log, position: this.#position };
+    return { log: this.#log, position: this.#position, mark: this.#mark };
   }
 
   /** Absent: at the end, with what happens from now on. */
   async begin(from: QueuePosition | undefined): Promise<void> {
     const bounds = await this.#check();
     this.#log = from?.log ?? bounds.log;
-    this.#position = from?.position ?? bounds.last;
-    this.#lookForGap(bounds);
+    this.#goTo(from ?? { position: bounds.last, mark: bounds.lastMark });
+    await this.#lookForGap(bounds);
   }
 
   /**
@@ -75,18 +79,23 @@ export class QueueEvents {
     this.changes = [];
     const { clock, events, pageEvents, wakeUp } = this.#parts;
     if (clock.monotonicMs() - this.#checkedAtMs >= checkMs) {
-      this.#lookForGap(await this.#check());
+      await this.#lookForGap(await this.#check());
       if (this.#gap || this.#position !== this.#saidPosition) return true;
     }
     const page = await events.read(this.#events, { after: this.#position, max: pageEvents });
     const last = page.at(-1);
     if (last !== undefined) {
-      this.#position = last.position;
+      // After the page was read: what was taken back by then is seen here, what is taken back later at the next look.
+      if (await this.#isOther()) {
+        await this.#lookForGap(await this.#check());
+        return true;
+      }
+      this.#goTo(last);
       this.changes = newestOfJobs(page.filter(this.#wanted));
       this.#expecting = false;
       return false;
     }
-    this.#position = Math.max(this.#position, this.#lastAtCheck);
+    if (this.#atCheck.position > this.#position) this.#goTo(this.#atCheck);
     if (this.#expecting && this.#lagMs < checkMs) {
       await wakeUp.sleep(this.#lagMs, { deaf: true });
       this.#lagMs *= 2;
@@ -126,15 +135,32 @@ export class QueueEvents {
   async #check(): Promise<EventLogBounds> {
     const bounds = await this.#parts.events.bounds();
     this.#checkedAtMs = this.#parts.clock.monotonicMs();
-    this.#lastAtCheck = bounds.last;
+    this.#atCheck = { position: bounds.last, mark: bounds.lastMark };
     return bounds;
   }
 
-  #lookForGap({ log, first }: EventLogBounds): void {
-    if (log === this.#log && this.#position >= first - 1) return;
-    this.#gap = true;
-    this.#log = log;
-    this.#position = first - 1;
+  async #lookForGap(bounds: EventLogBounds): Promise<void> {
+    const { log, first, last, lastMark } = bounds;
+    if (log !== this.#log || this.#position < first - 1) {
+      this.#gap = true;
+      this.#log = log;
+      this.#goTo({ position: first - 1, mark: '' });
+    } else if (this.#position > last || (this.#position >= first && (await this.#isOther()))) {
+      this.#gap = true;
+      this.#goTo({ position: last, mark: lastMark });
+    }
+  }
+
+  /** Another event has the place of the one that was read there. */
+  async #isOther(): Promise<boolean> {
+    if (this.#mark === '') return false;
+    const mark = await this.#parts.events.markAt(this.#position);
+    return mark !== undefined && mark !== this.#mark;
+  }
+
+  #goTo({ position, mark }: Pick<QueuePosition, 'position' | 'mark'>): void {
+    this.#position = position;
+    this.#mark = mark;
   }
 }
 

@@ -14,6 +14,7 @@ import { checkFilter, matcherOf } from './job-filter.ts';
 import type { JobFilter } from './job-filter.ts';
 import type { JobReader } from './job-reader.ts';
 import { parseQueueResumeToken, queueResumeToken } from './page-token.ts';
+import type { QueuePosition } from './page-token.ts';
 import type { EventLog } from './ports/event-log.ts';
 import type { Clock } from './ports/runtime.ts';
 import { queueNamed } from './queue-catalog.ts';
@@ -72,8 +73,8 @@ export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsPar
     const wakeUp = createWakeUp(clock, context.signal);
     const log = new QueueEvents({ events, clock, wakeUp, place: { tenant, queue: name }, filter, pageEvents });
     const told = new Map<JobId, number>();
-    const tokenAt = (position = log.position.position): string =>
-      queueResumeToken(queueNo, { ...log.position, position });
+    const tokenAt = (place: Pick<QueuePosition, 'position' | 'mark'> = log.position): string =>
+      queueResumeToken(queueNo, { log: log.position.log, position: place.position, mark: place.mark });
     try {
       await log.begin(from);
       for (let news = true; ; news = await log.next()) {
@@ -83,11 +84,11 @@ export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsPar
         for (let first = 0; first < changes.length; first += readsAtOnce) {
           const some = changes.slice(first, first + readsAtOnce);
           const records = await Promise.all(some.map(({ jobId }) => find(tenant, jobId)));
-          for (const [index, { position }] of some.entries()) {
+          for (const [index, change] of some.entries()) {
             const record = records[index];
             if (record === undefined || !isCreatedIn(record, filter) || !matches(record)) continue;
             remember(told, record);
-            yield { record, resumeToken: tokenAt(position), gap: false };
+            yield { record, resumeToken: tokenAt(change), gap: false };
           }
         }
       }

@@ -223,7 +223,8 @@ export async function openEdge(): Promise<Edge> {
 
   function tell(record: JobRecord): void {
     const { id: jobId, seq, state, spec } = record;
-    kept.push({ position: kept.length + 1, jobId, seq, state, handler: spec.handler });
+    const position = kept.length + 1;
+    kept.push({ position, jobId, seq, state, handler: spec.handler, mark: String(position) });
     for (const listener of next) listener();
     next.clear();
     for (const listener of listeners.get(record.id) ?? []) listener({ kind: 'event', seq: record.seq });
@@ -257,7 +258,8 @@ export async function openEdge(): Promise<Edge> {
     },
   };
   const events: EventLog = {
-    bounds: async () => ({ log: 'one', first: 1, last: kept.length }),
+    bounds: async () => ({ log: 'one', first: 1, last: kept.length, lastMark: kept.at(-1)?.mark ?? '' }),
+    markAt: async (position) => kept[position - 1]?.mark,
     read: async (_events, { after, max }) => kept.slice(after, after + max),
     onNext(_queue, listener) {
       next.add(listener);

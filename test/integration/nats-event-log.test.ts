@@ -52,12 +52,25 @@ describe('event log', () => {
       after = page.at(-1)?.position ?? 0;
     }
     const wanted = mine.map(({ jobId, seq, data }, n) => {
-      return { position: 2 * n + 1, jobId, seq, handler: 'test.echo', state: data['state'] };
+      const mark = expect.stringMatching(/^\d{14,}$/) as string;
+      return { position: 2 * n + 1, jobId, seq, handler: 'test.echo', state: data['state'], mark };
     });
     expect(seen).toEqual(wanted);
     expect(await bus.events.read(thumbs, { after: 49, max: 10 })).toEqual([]);
     const ends = await bus.events.read({ ...thumbs, type: 'succeeded' }, { after: 0, max: 100 });
     expect(ends).toEqual(wanted.filter(({ state }) => state === 'SUCCEEDED'));
+    await bus.close();
+  });
+
+  test('marks each event, and says the same mark whoever asks for it in whatever way', async () => {
+    const bus = await nats.connect({ subjectRoot: 'marks' });
+    expect((await bus.events.bounds()).lastMark).toBe('');
+    expect(await bus.events.markAt(1)).toBeUndefined();
+    await publish(bus, [happened('thumbs', 1), happened('thumbs', 1)]);
+    const marks = (await bus.events.read(thumbs, { after: 0, max: 10 })).map(({ mark }) => mark);
+    expect(new Set(marks).size).toBe(2);
+    expect([await bus.events.markAt(1), await bus.events.markAt(2)]).toEqual(marks);
+    expect((await bus.events.bounds()).lastMark).toBe(marks[1]);
     await bus.close();
   });
 

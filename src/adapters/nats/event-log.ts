@@ -39,9 +39,20 @@ export class NatsEventLog implements EventLog {
     try {
       const { created, state } = await (await topology.manager()).streams.info(names.eventsStream);
       const first = state.messages === 0 ? state.last_seq + 1 : state.first_seq;
-      return { log: created, first, last: state.last_seq };
+      return { log: created, first, last: state.last_seq, lastMark: state.last_seq === 0 ? '' : markOf(state.last_ts) };
     } catch (error) {
       if (apiCodeOf(error) === apiCodes.streamNotFound) guard.suspect();
+      throw brokerError(error);
+    }
+  }
+
+  async markAt(position: number): Promise<string | undefined> {
+    const { topology, names } = this.#parts;
+    try {
+      const { direct } = await topology.manager();
+      const found = await direct.getMessage(names.eventsStream, { seq: position });
+      return found === null ? undefined : markOf(found.timestamp);
+    } catch (error) {
       throw brokerError(error);
     }
   }
@@ -87,14 +98,19 @@ export class NatsEventLog implements EventLog {
   }
 }
 
+/** When it was stored, to the nanosecond, as digits: however many zeros of the fraction are said. */
+function markOf(timestamp: string): string {
+  return timestamp.replaceAll(/\D/g, '').replace(/0+$/, '');
+}
+
 /** Nothing of what is none of ours: others may publish to the stream. */
-function eventOf({ seq: position, header, data }: StoredMsg): KeptEvent[] {
+function eventOf({ seq: position, header, data, timestamp }: StoredMsg): KeptEvent[] {
   const jobId = parseJobId(header.get('ce-subject'));
   const seq = Number(header.get('ce-sequence'));
   const { handler, state: said } = factsOf(data);
   const state = jobStates.find((known) => known === said);
   if (jobId === undefined || !(seq > 0) || state === undefined || typeof handler !== 'string') return [];
-  return [{ position, jobId, seq, handler, state }];
+  return [{ position, jobId, seq, handler, state, mark: markOf(timestamp) }];
 }
 
 function factsOf(data: Uint8Array): { readonly handler?: unknown; readonly state?: unknown } {

@@ -14,6 +14,8 @@ export interface KeptEvent {
   readonly handler: string;
   /** After the event. */
   readonly state: JobState;
+  /** Tells it from another one at its place: what NATS had not written when it lost its power never was, and places are given anew. */
+  readonly mark: string;
 }
 
 export interface EventLogBounds {
@@ -23,6 +25,8 @@ export interface EventLogBounds {
   readonly first: number;
   /** Position of the newest event of any queue. */
   readonly last: number;
+  /** Of the newest event, kept or not; empty: there never was one. */
+  readonly lastMark: string;
 }
 
 export interface EventsOfQueue {
@@ -37,6 +41,8 @@ export interface EventLog {
   bounds(): Promise<EventLogBounds>;
   /** Those after this position, oldest first. Fewer than `max` are all there were. */
   read(events: EventsOfQueue, page: { readonly after: number; readonly max: number }): Promise<readonly KeptEvent[]>;
+  /** Of the event of whatever queue at this position. Undefined: there is none, or whoever was asked has it not yet. */
+  markAt(position: number): Promise<string | undefined>;
   /** Calls back once, at the next of them, which `read` may give a moment later. Ended by what it returns. */
   onNext(events: EventsOfQueue, listener: () => void): () => void;
 }

@@ -22,11 +22,16 @@ export class KeptEvents {
   }
 
   get bounds(): EventLogBounds {
-    return { log: this.#log, first: 1, last: this.#kept.length };
+    return { log: this.#log, first: 1, last: this.#kept.length, lastMark: this.markAt(this.#kept.length) ?? '' };
   }
 
   add(event: JobEvent, storedMs: number): void {
     this.#kept.push({ position: this.#kept.length + 1, event, storedMs });
+  }
+
+  markAt(position: number): string | undefined {
+    const kept = this.#kept[position - 1];
+    return kept === undefined ? undefined : markOf(kept);
   }
 
   read(events: EventsOfQueue, { after, max }: { readonly after: number; readonly max: number }): readonly KeptEvent[] {
@@ -37,7 +42,7 @@ export class KeptEvents {
       const { jobId, seq, data } = kept.event;
       // The data of an event say so: see `jobEventOf`.
       const { handler, state } = data as { readonly handler: string; readonly state: JobState };
-      page.push({ position: kept.position, jobId, seq, handler, state });
+      page.push({ position: kept.position, jobId, seq, handler, state, mark: markOf(kept) });
     }
     return page;
   }
@@ -72,6 +77,10 @@ export class BusEvents implements EventLog {
     return this.#link.call(() => this.#server.keptEvents.read(events, page), { timeoutMs: readTimeoutMs });
   }
 
+  markAt(position: number): Promise<string | undefined> {
+    return this.#link.call(() => this.#server.keptEvents.markAt(position), { timeoutMs: readTimeoutMs });
+  }
+
   onNext(events: EventsOfQueue, listener: () => void): () => void {
     const one = { events, listener };
     this.#next.add(one);
@@ -86,6 +95,11 @@ export class BusEvents implements EventLog {
       this.#link.wire.receive(one.listener);
     }
   }
+}
+
+/** When it was stored, in whole ticks of virtual time. */
+function markOf({ storedMs }: Kept): string {
+  return String(Math.round(storedMs * 1_024));
 }
 
 function isOf({ tenant, queue, type }: EventsOfQueue, event: JobEvent): boolean {

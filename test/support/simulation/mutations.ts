@@ -22,10 +22,12 @@ import type { Mutation } from './mutation.ts';
 import { passOn } from './pool-model.ts';
 import type { NodePorts } from './sim-node.ts';
 import { queueMutations } from './queue-mutations.ts';
+import { watchMutations } from './watch-mutations.ts';
 
 export const mutations: Readonly<Record<string, Mutation>> = {
   ...eraseMutations,
   ...queueMutations,
+  ...watchMutations,
   'the home of a limit gives out twice as much': {
     breaks: [10],
     within: 40,

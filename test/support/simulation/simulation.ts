@@ -14,6 +14,7 @@ import { SimClients } from './sim-clients.ts';
 import { SimDeletes } from './sim-deletes.ts';
 import { SimOperators } from './sim-operators.ts';
 import { SimQueues } from './sim-queues.ts';
+import { SimWatches } from './sim-watches.ts';
 import { StartTimes } from './start-times.ts';
 import { simulatedHandler } from './cluster.ts';
 import { Timeliness } from './timeliness.ts';
@@ -98,10 +99,11 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     for (const load of loads) load.stop();
     cluster.heal();
     cluster.executions.hurry();
-    settledMs = await settle(cluster, clients);
+    settledMs = await settle(cluster, clients, loads);
     await world.timeline.run(world.nowMs + stragglersMs);
-    await settle(cluster, clients);
+    await settle(cluster, clients, loads);
     checkEnd(cluster, clients);
+    for (const load of loads) for (const what of load.missing?.() ?? []) world.violation(7, what);
     starts.check(cluster.executions);
     timeliness?.check();
   } catch (error) {
@@ -124,9 +126,11 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
 interface Load {
   begin(everyMs: number): void;
   stop(): void;
+  /** What it is owed yet. */
+  missing?(): readonly string[];
 }
 
-export type RareLoad = 'deletes' | 'queues';
+export type RareLoad = 'deletes' | 'queues' | 'watches';
 
 /** What clients do seldom, each in some of the runs. */
 function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefined): readonly Load[] {
@@ -142,6 +146,7 @@ function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefi
       return deletes;
     },
     queues: () => new SimQueues({ ...caller, witness, queues, crash, handler: simulatedHandler.name }),
+    watches: () => new SimWatches({ ...caller, witness, records }),
   };
   const random = world.randomOf('loads');
   const chosen = Object.entries(makers).filter(([name]) => {
@@ -200,11 +205,14 @@ function flowOf(random: Random): FlowRule {
   return { maxRunningPerKey: 1 + Math.floor(random() * 2), fairnessWeights: { a: 3 } };
 }
 
-async function settle(cluster: Cluster, clients: SimClients): Promise<number> {
+async function settle(cluster: Cluster, clients: SimClients, loads: readonly Load[]): Promise<number> {
   const { world, records, subscriber } = cluster;
   const healedMs = world.nowMs;
   const isSettled = (): boolean =>
-    clients.unanswered === 0 && records.all().every(({ state }) => isTerminal(state)) && subscriber.hasAll();
+    clients.unanswered === 0 &&
+    records.all().every(({ state }) => isTerminal(state)) &&
+    subscriber.hasAll() &&
+    loads.every((load) => (load.missing?.() ?? []).length === 0);
   while (world.nowMs < healedMs + settleMostMs && !isSettled()) await world.timeline.run(world.nowMs + lookEveryMs);
   return Math.round(world.nowMs - healedMs);
 }

@@ -32,9 +32,14 @@ function setUp() {
   const log = { id: 'one', first: 1, events: [] as KeptEvent[] };
   const listeners = new Map<() => void, EventsOfQueue>();
   let made = 0;
+  let marks = 0;
   const counts = { pages: 0, reads: 0, most: 0 };
   const events: EventLog = {
-    bounds: async () => ({ log: log.id, first: log.first, last: log.events.length }),
+    bounds: async () => ({
+      ...{ log: log.id, first: log.first, last: log.events.length },
+      lastMark: log.events.at(-1)?.mark ?? '',
+    }),
+    markAt: async (position) => (position < log.first ? undefined : log.events[position - 1]?.mark),
     async read({ type }, { after, max }) {
       counts.pages += 1;
       const kept = log.events.slice(Math.max(after, log.first - 1));
@@ -69,7 +74,8 @@ function setUp() {
     const entry = record.trail.at(-1);
     if (entry === undefined) return record;
     const { state, handler } = jobEventOf(record, entry).data as { state: JobState; handler: string };
-    log.events.push({ position: log.events.length + 1, jobId: record.id, seq: record.seq, handler, state });
+    const mark = String((marks += 1));
+    log.events.push({ position: log.events.length + 1, jobId: record.id, seq: record.seq, handler, state, mark });
     if (options.told === false) return record;
     for (const [listener, { type }] of [...listeners]) {
       if (type !== undefined && type !== entry.type) continue;
@@ -248,6 +254,39 @@ describe('a watch of a queue', () => {
     await queue.pass(5_100);
     expect(late.filter(({ gap }) => gap)).toHaveLength(2);
     expect(statesOf(late)).toHaveLength(3);
+  });
+
+  it('says that there is a gap when the end of the log was lost, though positions have grown past it again', async () => {
+    const queue = setUp();
+    const seen = queue.follow();
+    await queue.pass(500);
+    queue.submit();
+    queue.submit();
+    await queue.pass(500);
+    const token = seen.at(-1)?.resumeToken ?? '';
+    queue.log.events.splice(-2);
+    for (let n = 0; n < 3; n += 1) queue.submit();
+    const again = queue.follow({ token });
+    await queue.pass(500);
+    for (const watch of [seen, again]) expect(watch.filter(({ gap }) => gap)).toHaveLength(1);
+    const { id } = queue.submit();
+    await queue.pass(500);
+    for (const watch of [seen, again]) expect(watch.at(-1)?.record?.id).toBe(id);
+  });
+
+  it('says that there is a gap when the log ends before where it stands', async () => {
+    const queue = setUp();
+    const seen = queue.follow();
+    await queue.pass(500);
+    queue.submit();
+    queue.submit();
+    await queue.pass(500);
+    queue.log.events.splice(-2);
+    await queue.pass(6_000);
+    expect(seen.filter(({ gap }) => gap)).toHaveLength(1);
+    const { id } = queue.submit();
+    await queue.pass(6_000);
+    expect(seen.findLast(({ record }) => record !== undefined)?.record?.id).toBe(id);
   });
 
   it('refuses a queue that is not there, a wrong filter, and a token of something else', async () => {

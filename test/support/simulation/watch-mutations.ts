@@ -1,0 +1,49 @@
+/** Seeded bugs in the watch of a queue. */
+import type { EventLog } from '../../../src/application/ports/event-log.ts';
+import type { Change, Mutation } from './mutation.ts';
+
+export const watchMutations: Readonly<Record<string, Mutation>> = {
+  'a watch of a queue passes over events': {
+    breaks: [7],
+    within: 20,
+    load: 'watches',
+    change: onEvents((events) => ({
+      read: async (of, page) => (await events.read(of, page)).filter(({ position }) => position % 5 !== 0),
+    })),
+  },
+  'a watch of a queue does not see that events were lost': {
+    breaks: [7],
+    within: 60,
+    load: 'watches',
+    change: onEvents((events) => {
+      let last = 0;
+      return {
+        async bounds() {
+          const bounds = await events.bounds();
+          last = Math.max(last, bounds.last);
+          return { ...bounds, log: 'the same', last };
+        },
+        markAt: () => Promise.resolve(undefined),
+      };
+    }),
+  },
+  'a watch of a queue does not see that the end of the log is another one': {
+    breaks: [7],
+    within: 100,
+    load: 'watches',
+    change: onEvents(() => ({ markAt: () => Promise.resolve(undefined) })),
+  },
+};
+
+function onEvents(change: (events: EventLog) => Partial<EventLog>): Change {
+  return (_cluster, ports) => {
+    const { events } = ports.bus;
+    const passed: EventLog = {
+      bounds: () => events.bounds(),
+      read: (of, page) => events.read(of, page),
+      markAt: (position) => events.markAt(position),
+      onNext: (of, listener) => events.onNext(of, listener),
+    };
+    ports.bus = { ...ports.bus, events: { ...passed, ...change(events) } };
+  };
+}
