@@ -40,6 +40,11 @@ export interface JobCheckpoint {
   readonly number: number;
 }
 
+/** Of an attempt whose script says so, and of one that says more than is kept. */
+const lines = 4;
+const loudLines = 40;
+const loudLineChars = 1_900;
+
 /** Checkpoints that an attempt saves, if its script says so. */
 const checkpointsMax = 2;
 
@@ -49,6 +54,12 @@ export class Executions {
   readonly #byJob = new Map<JobId, Execution[]>();
   /** The last that a handler was told to be saved. */
   readonly #saved = new Map<JobId, JobCheckpoint>();
+  /** By run, what it has said. */
+  readonly #said = new Map<string, string[]>();
+  /** Jobs that have said something. */
+  readonly speakers = new Set<JobId>();
+  /** Handlers say something in this run. */
+  speaks = false;
   #scale = 1;
 
   constructor(world: World) {
@@ -94,6 +105,30 @@ export class Executions {
       const saved: JobCheckpoint = { attempt: request.attempt, number: index + 1 };
       return { number: saved.number, at: saved.number / (checkpointsMax + 1), json: JSON.stringify(saved) };
     });
+  }
+
+  /** What the handler says, and when, as parts of its time. */
+  lines({ runId, ...request }: RunRequest): readonly { readonly at: number; readonly text: string }[] {
+    const { n } = scriptOf({ runId, ...request });
+    if (!this.speaks || n % 3 !== 1) return [];
+    const isLoud = n % 24 === 1;
+    const count = isLoud ? loudLines : lines;
+    const fill = 'x'.repeat(isLoud ? loudLineChars : n % 2 === 0 ? 0 : 300);
+    return Array.from({ length: count }, (_, index) => {
+      return { at: (index + 1) / (count + 1), text: `${runId} ${String(index + 1)} ${fill}` };
+    });
+  }
+
+  said(runId: string, text: string): void {
+    const execution = this.#byRun.get(runId);
+    if (execution !== undefined) this.speakers.add(execution.jobId);
+    const said = this.#said.get(runId);
+    if (said === undefined) this.#said.set(runId, [text]);
+    else said.push(text);
+  }
+
+  saidBy(runId: string): readonly string[] {
+    return this.#said.get(runId) ?? [];
   }
 
   /** The handler was told that its checkpoint is durable. */

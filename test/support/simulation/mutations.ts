@@ -17,6 +17,7 @@ import type {
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { eraseMutations } from './erase-mutations.ts';
+import { logMutations } from './log-mutations.ts';
 import { onHandler, onPublisher, onStore, onSubmits } from './mutation.ts';
 import type { Mutation } from './mutation.ts';
 import { passOn } from './pool-model.ts';
@@ -26,6 +27,7 @@ import { watchMutations } from './watch-mutations.ts';
 
 export const mutations: Readonly<Record<string, Mutation>> = {
   ...eraseMutations,
+  ...logMutations,
   ...queueMutations,
   ...watchMutations,
   'the home of a limit gives out twice as much': {

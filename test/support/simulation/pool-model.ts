@@ -35,6 +35,7 @@ export class PoolModel implements RunPool {
   readonly #options: PoolOptions;
   readonly #runs = new Map<string, Run>();
   #events: RunEvents | undefined;
+  readonly #onWay: (() => void)[] = [];
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -150,6 +151,13 @@ export class PoolModel implements RunPool {
         this.#toNode(() => this.#events?.checkpoint(request.runId, number, { kind: 'json', json }));
       });
     }
+    for (const { at, text } of executions.lines(request)) {
+      this.#later(Math.min(durationMs, request.executionTimeoutMs) * at, () => {
+        if (this.#runs.get(request.runId) !== run) return;
+        executions.said(request.runId, text);
+        this.#toNode(() => this.#events?.log(request.runId, 'info', text));
+      });
+    }
     const isTooLong = durationMs > request.executionTimeoutMs;
     const failure = { reason: 'ATTEMPT_TIMED_OUT', message: 'too long' } as const;
     this.#later(Math.min(durationMs, request.executionTimeoutMs), () => {
@@ -183,10 +191,12 @@ export class PoolModel implements RunPool {
     this.#options.cells.clock.setTimer(delayMs, act);
   }
 
+  /** In the order in which it was said, whatever the node finds first when it goes on after a pause. */
   #toNode(tell: () => void): void {
     const { host } = this.#options;
+    this.#onWay.push(tell);
     host.timeline.at(ipcMs, () => {
-      host.run(tell);
+      host.run(() => this.#onWay.shift()?.());
     });
   }
 }

@@ -12,6 +12,7 @@ import { Nemesis } from './nemesis.ts';
 import type { FaultKind } from './nemesis.ts';
 import { SimClients } from './sim-clients.ts';
 import { SimDeletes } from './sim-deletes.ts';
+import { SimLogs } from './sim-logs.ts';
 import { SimOperators } from './sim-operators.ts';
 import { SimQueues } from './sim-queues.ts';
 import { SimWatches } from './sim-watches.ts';
@@ -130,11 +131,11 @@ interface Load {
   missing?(): readonly string[];
 }
 
-export type RareLoad = 'deletes' | 'queues' | 'watches';
+export type RareLoad = 'deletes' | 'queues' | 'watches' | 'logs';
 
 /** What clients do seldom, each in some of the runs. */
 function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefined): readonly Load[] {
-  const { world, witness, records, extras, queues } = cluster;
+  const { world, witness, records, extras, queues, executions } = cluster;
   const caller = { world, nodes: () => cluster.nodes };
   const crash = kinds.includes('crash') ? (index: number): void => cluster.crash(index, 0) : undefined;
   const makers: Readonly<Record<RareLoad, () => Load>> = {
@@ -147,6 +148,7 @@ function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefi
     },
     queues: () => new SimQueues({ ...caller, witness, queues, crash, handler: simulatedHandler.name }),
     watches: () => new SimWatches({ ...caller, witness, records }),
+    logs: () => new SimLogs({ ...caller, witness, records, executions }),
   };
   const random = world.randomOf('loads');
   const chosen = Object.entries(makers).filter(([name]) => {

@@ -1,0 +1,144 @@
+/**
+ * Load: handlers say something, and what they said is read, while they run and afterwards. Checked: lines come in order,
+ * none twice, each as its run has said it and all of an attempt from one run, within the bounds; and once somebody has seen
+ * that an attempt ended, its log has all that it is to keep.
+ *
+ * What is lost with a node or with the owner of a shard while an attempt runs is not promised, but that what is there of a
+ * short log is its beginning.
+ */
+import type { LogPage } from '../../../src/application/read-log.ts';
+import type { JobRecord } from '../../../src/domain/job.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+import { isAfter, JobLog, storedLogsMax } from '../../../src/domain/job-log.ts';
+import type { LogLine, LogPosition } from '../../../src/domain/job-log.ts';
+import type { Executions } from './executions.ts';
+import type { RecordWatch } from './record-watch.ts';
+import { SimCaller } from './sim-caller.ts';
+import type { SimCallerParts } from './sim-caller.ts';
+import type { Witness } from './witness.ts';
+
+export interface SimLogsParts extends SimCallerParts {
+  readonly witness: Witness;
+  readonly records: RecordWatch;
+  readonly executions: Executions;
+}
+
+/** Those that ended, and those in the memory of the shard. */
+const attemptsMax = storedLogsMax + 2;
+const attemptBytesMax = 64 * 1_024;
+
+export class SimLogs {
+  readonly #parts: SimLogsParts;
+  readonly #caller: SimCaller;
+
+  constructor(parts: SimLogsParts) {
+    this.#parts = parts;
+    this.#caller = new SimCaller('logs', parts);
+    parts.executions.speaks = true;
+  }
+
+  begin(everyMs: number): void {
+    this.#caller.begin(everyMs, () => {
+      this.#read();
+    });
+  }
+
+  stop(): void {
+    this.#caller.isOver = true;
+  }
+
+  /** First the job, so that its log is at least as new as what is seen. */
+  #read(): void {
+    const { world, executions } = this.#parts;
+    const id = this.#caller.one([...executions.speakers]);
+    if (id === undefined) return;
+    const seen = this.#caller.ask((useCases, context) => useCases.getJob(context, id));
+    seen
+      .then(async ({ record }) => {
+        const page = await this.#caller.ask((useCases, context) => useCases.getJobLog(context, id));
+        world.note('client', `log of ${id}: ${String(page.lines.length)} lines, ${String(page.skipped)} are not there`);
+        this.#check(id, page, record);
+      })
+      .catch((error: unknown) => {
+        this.#caller.refused(error);
+      });
+  }
+
+  #check(id: JobId, { lines, skipped }: LogPage, seen: JobRecord): void {
+    const wrong = (what: string): void => {
+      this.#parts.world.violation(7, `the log of ${id} ${what}`);
+    };
+    let last: LogPosition = { attempt: 0, number: 0 };
+    for (const line of lines) {
+      if (!isAfter(line, last)) wrong(`tells line ${nameOf(line)} after ${nameOf(last)}`);
+      last = line;
+    }
+    const attempts = Map.groupBy(lines, ({ attempt }) => attempt);
+    if (attempts.size > attemptsMax) wrong(`has ${String(attempts.size)} attempts`);
+    let missing = 0;
+    for (const [attempt, said] of attempts) {
+      missing += (said.at(-1)?.number ?? 0) - said.length;
+      this.#checkAttempt(attempt, said, wrong);
+    }
+    if (missing !== skipped) wrong(`leaves out ${String(missing)} lines and says ${String(skipped)}`);
+    const { records, witness } = this.#parts;
+    if (records.beforeErase(id) === undefined && !witness.mayBeOld()) this.#checkKept(seen, attempts, wrong);
+  }
+
+  #checkAttempt(attempt: number, lines: readonly LogLine[], wrong: (what: string) => void): void {
+    const { executions } = this.#parts;
+    const runId = runOf(lines);
+    const said = executions.saidBy(runId);
+    if (executions.get(runId)?.attempt !== attempt) wrong(`has lines of ${runId} as attempt ${String(attempt)}`);
+    for (const line of lines) {
+      if (said[line.number - 1] !== line.text) wrong(`has another line ${nameOf(line)} than ${runId} said`);
+    }
+    const bytes = lines.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+    if (bytes > attemptBytesMax) wrong(`has ${String(bytes)} bytes of attempt ${String(attempt)}`);
+    const isShort = keptOf(said).length === said.length;
+    if (isShort && lines.at(-1)?.number !== lines.length) wrong(`has no beginning of attempt ${String(attempt)}`);
+  }
+
+  /** What was seen as recorded with the outcomes of its attempts. */
+  #checkKept(
+    { id, state, attempt, logs = [] }: JobRecord,
+    attempts: ReadonlyMap<number, readonly LogLine[]>,
+    wrong: (what: string) => void,
+  ): void {
+    const { executions, records } = this.#parts;
+    const stored = new Set(logs.map((log) => log.attempt));
+    const runs = executions.of(id).filter((run) => run.attempt === attempt && run.how === 'succeeded');
+    const hasSpoken = runs.length > 0 && runs.every(({ runId }) => executions.saidBy(runId).length > 0);
+    if (state === 'SUCCEEDED' && hasSpoken && !stored.has(attempt)) wrong('was not kept with the result');
+    const present = new Set(records.newest(id)?.logs?.map((log) => log.attempt));
+    for (const ended of stored) {
+      // Three are kept: a newer one may have taken its place meanwhile.
+      if (!present.has(ended)) continue;
+      const lines = attempts.get(ended) ?? [];
+      const wanted = keptOf(executions.saidBy(runOf(lines)));
+      if (lines.length === 0 || lines.length !== wanted.length || lines.at(-1)?.number !== wanted.at(-1)?.number) {
+        wrong(
+          `has ${String(lines.length)} of ${String(wanted.length)} lines of attempt ${String(ended)}, which has ended`,
+        );
+      }
+    }
+  }
+}
+
+/** What a log of these lines is to keep. */
+function keptOf(texts: readonly string[]): readonly LogLine[] {
+  const log = new JobLog();
+  for (const [index, text] of texts.entries()) {
+    log.add({ attempt: 1, number: index + 1, atMs: 0, level: 'info', text });
+  }
+  return log.after(0);
+}
+
+/** Each line begins with the run that said it. */
+function runOf(lines: readonly LogLine[]): string {
+  return lines[0]?.text.split(' ')[0] ?? '';
+}
+
+function nameOf({ attempt, number }: LogPosition): string {
+  return `${String(attempt)}.${String(number)}`;
+}
