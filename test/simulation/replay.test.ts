@@ -12,6 +12,14 @@ describe('a simulated run', () => {
     expect(first.trace.length).toBeGreaterThan(10);
   });
 
+  it('is the same wherever it is begun: a thread begins one when it is told to', async () => {
+    const begun = Promise.withResolvers<ReturnType<typeof simulate>>();
+    setImmediate(() => {
+      begun.resolve(simulate(8));
+    });
+    expect(await begun.promise).toEqual(await simulate(8));
+  });
+
   it('of another seed is another one', async () => {
     expect((await replay(1)).trace).not.toEqual((await replay(2)).trace);
   });

@@ -75,6 +75,11 @@ export class RecordWatch {
     this.#erasable.add(id);
   }
 
+  /** Somebody has asked that its payloads go: some may be gone before the record says so. */
+  isErasable(id: JobId): boolean {
+    return this.#erasable.has(id);
+  }
+
   /** Undefined: it has not been erased. */
   beforeErase(id: JobId): JobRecord | undefined {
     return this.#beforeErase.get(id);

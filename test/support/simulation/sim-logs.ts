@@ -82,7 +82,7 @@ export class SimLogs {
     }
     if (missing !== skipped) wrong(`leaves out ${String(missing)} lines and says ${String(skipped)}`);
     const { records, witness } = this.#parts;
-    if (records.beforeErase(id) === undefined && !witness.mayBeOld()) this.#checkKept(seen, attempts, wrong);
+    if (!records.isErasable(id) && !witness.mayBeOld()) this.#checkKept(seen, attempts, wrong);
   }
 
   #checkAttempt(attempt: number, lines: readonly LogLine[], wrong: (what: string) => void): void {

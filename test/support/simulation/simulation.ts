@@ -56,7 +56,7 @@ const settleMostMs = 120_000;
 const stragglersMs = 3_000;
 const lookEveryMs = 500;
 /** Of the runs that have one kind of rare load. */
-const loadRate = 0.35;
+const loadRate = 0.2;
 
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Verdict> {
   const world = new World({ seed, ...(options.trace !== undefined && { trace: options.trace }) });

@@ -51,6 +51,8 @@ export class Timeline {
 
   /** Runs everything that happens until then. */
   async run(untilMs: number): Promise<void> {
+    // Called from a callback of the event loop, the first tick would come before the microtasks.
+    await Promise.resolve();
     do await this.#settle();
     while (this.#step(untilMs));
   }
