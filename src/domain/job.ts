@@ -251,7 +251,10 @@ export interface JobRecord {
   readonly cancelReason?: string;
   /** When somebody had input and output erased; state, number and outcome stay as they were. */
   readonly payloadsErasedAtMs?: number;
-  /** The newest entries, at most `trailMax`; enough to publish again what a crash may have kept back. */
+  /**
+   * The newest entries: `trailMax`, and those before them that JetStream may still lose, `trailLongestMax` in all. Enough to
+   * publish again what a crash may have kept back.
+   */
   readonly trail: readonly TrailEntry[];
 }
 
@@ -269,3 +272,6 @@ export function queuedAtMs({ updatedAtMs }: JobRecord): number {
  * they take about 6 KB of the record.
  */
 export const trailMax = 32;
+
+/** Entries of a job that is quick, while JetStream may lose them; with the words of 32 failures they take about 20 KB. */
+export const trailLongestMax = 96;

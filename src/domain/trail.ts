@@ -5,7 +5,7 @@
 import { clipped } from './clipped-text.ts';
 import { assertNever } from './errors.ts';
 import type { AttemptOutcome, Failure, FailureReason, JobRecord, JobState, TrailEntry } from './job.ts';
-import { trailMax } from './job.ts';
+import { trailLongestMax, trailMax } from './job.ts';
 import type { CommandKind } from './state-machine.ts';
 
 /** Attempts that can be read from a trail, the newest: three entries each at most. */
@@ -68,6 +68,17 @@ export function failureEntry(
     ...(failure !== undefined && outcome !== undefined && { message: clipped(failure.message, messageMaxChars) }),
     ...(failure?.code !== undefined && outcome !== undefined && { code: failure.code }),
   };
+}
+
+/**
+ * The record after a decision, with the entries that it has let go of though they may have to be told again: those from an
+ * instant on, the newest that fit.
+ */
+export function withOwedEntries(before: JobRecord, after: JobRecord, fromMs: number): JobRecord {
+  const firstSeq = after.trail[0]?.seq ?? Infinity;
+  const owed = before.trail.filter(({ seq, atMs }) => seq < firstSeq && atMs >= fromMs);
+  const kept = owed.slice(-(trailLongestMax - after.trail.length));
+  return kept.length === 0 ? after : { ...after, trail: [...kept, ...after.trail] };
 }
 
 /** The newest, oldest first; one whose start has left the trail is not among them. */

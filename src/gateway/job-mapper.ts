@@ -30,6 +30,7 @@ import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
 import { expiresAtMs } from '../domain/record-life.ts';
 import { retentionRange } from '../domain/setting-ranges.ts';
+import { trailMax } from '../domain/job.ts';
 import { attemptsOf } from '../domain/trail.ts';
 import type { Attempt } from '../domain/trail.ts';
 import type {
@@ -182,7 +183,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     payloadsErasedTime: toOptionalTime(record.payloadsErasedAtMs),
     payloadsExpireTime: toOptionalTime(payloadsExpireAtMs(record)),
     waiting: view.waiting && toWaiting(view.waiting),
-    history: options.history ? record.trail.map(toEvent) : undefined,
+    history: options.history ? record.trail.slice(-trailMax).map(toEvent) : undefined,
     attempts: options.history ? attemptsOf(record).map(toAttempt) : undefined,
   };
 }

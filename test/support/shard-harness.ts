@@ -11,7 +11,7 @@ import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createClosedQueues } from '../../src/application/closed-queues.ts';
 import { strandOfWork } from '../../src/application/ports/bus.ts';
 import type { JobEvent, Publisher, Strand, WorkMessage } from '../../src/application/ports/bus.ts';
-import type { JobStore } from '../../src/application/ports/job-store.ts';
+import type { JobStore, Watermark } from '../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { AllotItem, ShardVerb, ShardVerbs } from '../../src/application/shard-protocol.ts';
@@ -52,6 +52,8 @@ export interface ShardHarness {
   keyWrites: 'up' | 'down';
   /** Called when keys are about to be stored. */
   onKeyWrite: (() => void) | undefined;
+  /** Called with each watermark before it is saved. */
+  onWatermark: ((watermark: Watermark) => Promise<void>) | undefined;
   /** Of each question about keys, what was asked. */
   readonly keyQuestions: (readonly string[])[];
   readonly workLooks: WorkLooks;
@@ -103,6 +105,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
   const listeners = new Set<(streams: string) => void>();
   const doubters = new Set<() => void>();
   const gone = new Set<WorkMessage>();
+  const saved: SavedWatermarks = new Map();
   let isInDoubt = false;
   let soundAtMs = kit.clock.monotonicMs();
   const ruleListeners = new Set<(tenant: string, queue: string) => void>();
@@ -123,6 +126,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     keys: 'up',
     keyWrites: 'up',
     onKeyWrite: undefined,
+    onWatermark: undefined,
     keyQuestions: [],
     looks: [],
     workLooks: new WorkLooks(),
@@ -181,7 +185,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
   function services(): Parameters<typeof shardActor>[1] {
     return {
       nodeId: 'owner',
-      store: faulty(store.jobs, harness),
+      store: faulty(store.jobs, harness, saved),
       publisher,
       server: {
         serveShard(_shard, given) {
@@ -270,12 +274,29 @@ export async function startShardHarness(): Promise<ShardHarness> {
   return harness;
 }
 
+/** As Cassandra keeps them: the newest epoch that has saved one wins, and one of before may come until then. */
+type SavedWatermarks = Map<number, { readonly epoch: number; readonly watermark: Watermark }>;
+
 function faulty(
   jobs: JobStore,
-  harness: Pick<ShardHarness, 'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite'>,
+  harness: Pick<ShardHarness, 'fates' | 'keys' | 'keyQuestions' | 'keyWrites' | 'onKeyWrite' | 'onWatermark'>,
+  saved: SavedWatermarks,
 ): JobStore {
   return new Proxy(jobs, {
     get(target, name) {
+      if (name === 'saveWatermark') {
+        return async (shard: number, epoch: number, watermark: Watermark) => {
+          await harness.onWatermark?.(watermark);
+          if (epoch >= (saved.get(shard)?.epoch ?? 0)) saved.set(shard, { epoch, watermark });
+        };
+      }
+      if (name === 'takeShard') {
+        return async (shard: number, owner: string) => {
+          const { epoch } = await target.takeShard(shard, owner);
+          const present = saved.get(shard);
+          return present === undefined ? { epoch } : { epoch, watermark: present.watermark };
+        };
+      }
       if (name === 'findKeys') {
         return (shard: number, keyHashes: readonly string[]) => {
           harness.keyQuestions.push(keyHashes);

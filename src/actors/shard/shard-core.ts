@@ -5,7 +5,7 @@
 import type { ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
-import { isTerminal, trailMax } from '../../domain/job.ts';
+import { isTerminal } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
 import { eraseJob } from '../../domain/payload-life.ts';
@@ -20,6 +20,7 @@ import { DeadlineWatch } from './deadline-watch.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { JobEntry } from './job-table.ts';
 import { jobFacts, JobTable } from './job-table.ts';
+import { OwedEvents } from './owed-events.ts';
 import { deposed, OwnershipProof } from './ownership-proof.ts';
 import { PartitionSet } from './partition-set.ts';
 import { ShardKeys } from './shard-keys.ts';
@@ -31,10 +32,8 @@ import type { TakenShard } from './take-over.ts';
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */
 const grantFlushMs = 50;
-/** At a date that the wall clock has not reached, while it is behind. */
+/** At a date that the wall clock has not reached, while it is behind; and at a job with too many events that are owed. */
 const lookAgainMs = 1_000;
-/** Of the events that a record remembers, those kept for what an attempt makes by itself. */
-const spareEvents = 6;
 
 export class ShardCore {
   readonly shard: number;
@@ -45,6 +44,7 @@ export class ShardCore {
   readonly keys: ShardKeys;
   readonly dispatcher: Dispatcher;
   readonly allotter: Allotter;
+  readonly owed: OwedEvents;
   readonly logs = new ShardLogs();
   readonly claimsOnRecord = new ClaimsOnRecord();
   readonly nextId: (queueNo: number) => JobId;
@@ -85,6 +85,7 @@ export class ShardCore {
         context.self.tell({ kind: 'continue', run: () => this.#checkHandOver() });
       },
     });
+    this.owed = new OwedEvents(this.dispatcher, this.#partitions, () => this.nowMs());
     this.allotter = new Allotter({ shard, epoch: this.epoch, services, context });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
     this.#load(taken);
@@ -164,30 +165,20 @@ export class ShardCore {
   }
 
   #decide(entry: JobEntry, command: JobCommand, write: (record: JobRecord) => void): Decision {
-    const decision = decide(entry.current, command, this.nowMs(), this.context.random());
-    if (decision.kind === 'changed') {
-      const before = entry.current;
-      this.table.replace(entry, decision.record);
-      write(decision.record);
-      this.dispatcher.gates.moved(entry, before);
-    }
-    return decision;
+    const before = entry.current;
+    const decision = decide(before, command, this.nowMs(), this.context.random());
+    if (decision.kind === 'refused') return decision;
+    const record = this.owed.kept(before, decision.record);
+    this.table.replace(entry, record);
+    write(record);
+    this.dispatcher.gates.moved(entry, before);
+    return { ...decision, record };
   }
 
   /** Calls back once everything decided about the job so far is durable. */
   whenDurable(entry: JobEntry, done: (record: JobRecord) => void): void {
     if (entry.durable === entry.current) done(entry.current);
     else this.#partitions.of(entry.current).add(entry.current, done);
-  }
-
-  /**
-   * Whether the record remembers every event that a crash now could keep back, with room for the events that nobody has
-   * to ask for.
-   */
-  mayAddEvent({ current: { trail }, publishedSeq }: JobEntry): boolean {
-    const newestToGo = trail[trail.length - (trailMax - spareEvents)];
-    if (newestToGo === undefined) return true;
-    return newestToGo.seq <= publishedSeq && newestToGo.atMs < this.dispatcher.oldestAtMs('event');
   }
 
   /**
@@ -239,6 +230,7 @@ export class ShardCore {
     this.claimsOnRecord.expire(this.context.clock.monotonicMs());
     this.allotter.tick();
     this.dispatcher.tick(nowMs);
+    this.owed.tick();
     this.#tellMeasures(nowMs);
     this.context.describe({
       epoch: this.epoch,
@@ -268,6 +260,8 @@ export class ShardCore {
       if (deadline === undefined) return;
       const earlyMs = this.#earlyMs(entry.current, deadline);
       if (earlyMs > 0) this.#deadlines.watch(entry.current, nowMs + earlyMs);
+      else if (deadline.command === 'due' && !this.owed.mayAdd(entry, 'due'))
+        this.#deadlines.watch(entry.current, nowMs + lookAgainMs);
       else this.decide(entry, { kind: deadline.command });
     });
     this.askFlush();

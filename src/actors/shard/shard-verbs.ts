@@ -146,6 +146,10 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     slot.ok({ kind: may });
     return;
   }
+  if (!core.owed.mayAdd(entry, 'claim')) {
+    slot.ok({ kind: 'later' });
+    return;
+  }
   const { readyAtMs } = entry.current;
   const token = `${String(core.epoch)}.${String(entry.current.attempt + 1)}`;
   const command = { kind: 'claim', node: item.node, token } as const;
@@ -261,7 +265,7 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
     return;
   }
   // A caller without patience could move a job faster than JetStream takes its events, past what the record remembers.
-  if (!core.mayAddEvent(entry)) {
+  if (!core.owed.mayAdd(entry, 'reschedule')) {
     throw new TroupeError('MAILBOX_FULL', { message: 'its last events are not published yet', retryAfterMs: 1_000 });
   }
   const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs, wallMs: core.wallMs() });

@@ -2,8 +2,11 @@
  * Reads a shard from the store after its epoch was raised. Order is everything: raise the epoch of the shard, then of
  * each open partition, and only then read it; nothing a former owner does can come in between unseen. Which queues are
  * closed is read after the epoch of the shard was raised, too: see `application/closed-queues.ts`.
+ *
+ * The watermark that was read is saved at once under the new epoch. One of the former owner, whose clock may be ahead, could
+ * arrive until then; and if this owner died before it has saved one, the next would skip what this one has decided.
  */
-import type { JobStore, ShardGrant } from '../../application/ports/job-store.ts';
+import type { JobStore, ShardGrant, Watermark } from '../../application/ports/job-store.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import type { ShardServices } from './shard-services.ts';
@@ -19,6 +22,8 @@ export interface TakenShard {
   readonly partitions: readonly OpenedPartition[];
 }
 
+const nothingTold: Watermark = { streams: '', dispatchedThroughMs: 0, eventsThroughMs: 0 };
+
 /** Partitions fenced and read at the same time. */
 const parallelPartitions = 4;
 
@@ -27,6 +32,7 @@ export async function takeOver(
   shard: number,
 ): Promise<TakenShard> {
   const grant = await write(() => store.takeShard(shard, nodeId));
+  await store.saveWatermark(shard, grant.epoch, grant.watermark ?? nothingTold);
   await closedQueues.refresh();
   const buckets = await store.openBuckets(shard);
   const partitions: OpenedPartition[] = [];

@@ -101,7 +101,7 @@ describe('a job that waits for its time', () => {
     const jobId = await dueIn(600_000);
     await shard.kit.settle();
     shard.broker = 'down';
-    const moves = Array.from({ length: 40 }, (_, n) =>
+    const moves = Array.from({ length: 110 }, (_, n) =>
       shard.send('reschedule', { jobId, runAtMs: startMs + 600_000 + n * 1_000 }),
     );
     const outcomes = await shard.kit.outcome(Promise.allSettled(moves), 1_000);

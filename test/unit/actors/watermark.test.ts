@@ -59,4 +59,34 @@ describe('the watermark of a shard', () => {
     const told = shard.events.filter(({ jobId }) => jobId === one).map(({ seq }) => seq);
     expect([...new Set(told)].sort()).toEqual([1, 2, 3]);
   });
+
+  it.each([3_000, 7_000, 30_000])(
+    'of a former owner whose clock is ahead by %i ms counts for nothing once its successor has read one',
+    async (aheadMs) => {
+      shard.kit.clock.stepWall(aheadMs);
+      await shard.kit.advance(60_000);
+      const { record: first } = await shard.call('submit', { spec: testSpec() });
+      const late = Promise.withResolvers<undefined>();
+      let isHeld = false;
+      shard.onWatermark = ({ eventsThroughMs }) => {
+        // It speaks of the time after that job: on its way to the store while the shard changes hands.
+        isHeld = eventsThroughMs > first.createdAtMs + 10_000;
+        return isHeld ? late.promise : Promise.resolve();
+      };
+      while (!isHeld) await shard.kit.advance(500);
+      shard.onWatermark = undefined;
+      shard.kit.clock.stepWall(-aheadMs);
+      await shard.start();
+      late.resolve(undefined);
+      await shard.kit.settle();
+      // Its successor decides something, and is gone before it has saved a watermark.
+      shard.broker = 'down';
+      const { record } = await shard.call('submit', { spec: testSpec() });
+      await shard.start();
+      shard.broker = 'up';
+      await shard.kit.advance(3_000);
+      expect(shard.events.filter(({ jobId }) => jobId === record.id).map(({ type }) => type)).toEqual(['queued']);
+      expect(shard.work.map(({ jobId }) => jobId)).toContain(record.id);
+    },
+  );
 });
