@@ -1,7 +1,7 @@
 /** What Troupe stands on: NATS, the ring, Secrets, certificates, namespaces; held against what the pods of Troupe expect. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { KubernetesEnvironment } from '../src/config/environment.ts';
 import { natsPods } from '../src/objects/backing-network.ts';
 import { objectsByStack } from '../src/objects/by-stack.ts';
@@ -228,6 +228,32 @@ describe('the servers of NATS', () => {
       podDisruptionBudget: { enabled: true },
       natsBox: { enabled: false },
     });
+  });
+});
+
+describe('the time after which NATS has written what it has confirmed', () => {
+  const settingsOf = (environment: KubernetesEnvironment): readonly unknown[] =>
+    ofKind(allObjects(environment), 'ConfigMap').flatMap(({ data = {} }) => {
+      const text = data['troupe.config.yaml'];
+      if (text === undefined) return [];
+      const { nats } = parse(text) as { readonly nats?: { readonly syncIntervalMs?: number } };
+      return nats === undefined ? [] : [nats.syncIntervalMs];
+    });
+
+  it.each(backingEnvironments)('is told to the nodes as it is told to the servers: %s', (_, environment) => {
+    const chart = natsChart(environment);
+    const declared = /sync_interval":"<< (\d+)ms >>"/.exec(JSON.stringify(chart?.values ?? {}))?.[1];
+    const told = settingsOf(environment);
+    expect(told.length).toBeGreaterThan(1);
+    expect(new Set(told)).toEqual(new Set([declared === undefined ? undefined : Number(declared)]));
+    expect(declared === undefined).toBe(chart === undefined);
+  });
+
+  it('is what is said of servers of somebody else', () => {
+    const [, environment] = backingEnvironments[0] ?? [];
+    if (environment === undefined) throw new Error('no environment');
+    const messaging = { kind: 'external', servers: ['nats.example:4222'], replicas: 3, syncIntervalMs: 5_000 } as const;
+    expect(new Set(settingsOf({ ...environment, messaging }))).toEqual(new Set([5_000]));
   });
 });
 

@@ -95,7 +95,7 @@ describe('the processes of an environment', () => {
     expect(JSON.parse(node?.file?.content ?? '')).toMatchObject({
       nodeId: 'node-2',
       roles: ['shards', 'workers'],
-      nats: { servers: ['127.0.0.1:5000'] },
+      nats: { servers: ['127.0.0.1:5000'], syncIntervalMs: 10_000 },
       store: { kind: 'cassandra' },
       workers: { threads: 3, handlerDirs: [infraDir] },
       http: { port: 8082 },

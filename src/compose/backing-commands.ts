@@ -12,7 +12,8 @@ import { natsServerConfiguration } from '../adapters/nats/server/nats-server-con
 import type { Logger } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';
 import { TroupeError } from '../domain/errors.ts';
-import { cassandraPorts, natsSyncInterval } from './backing-services.ts';
+import { cassandraPorts } from './backing-services.ts';
+import { ownSyncInterval } from './nats-sync.ts';
 
 export interface BackingCommand {
   /** A path, or a name that the PATH finds. */
@@ -39,7 +40,7 @@ export async function natsCommand(config: Config, { cacheDir, log }: Surrounding
   const storeDir = resolve(config.dataDir, 'nats');
   await mkdir(storeDir, { recursive: true });
   const file = join(storeDir, 'nats-server.conf');
-  const settings = { host: '127.0.0.1', port, storeDir, syncInterval: natsSyncInterval(config) };
+  const settings = { host: '127.0.0.1', port, storeDir, syncInterval: ownSyncInterval(config.nats) };
   await writeFile(file, natsServerConfiguration(settings));
   return { command: binary.path, args: ['-c', file], cwd: storeDir, version: binary.version };
 }

@@ -14,6 +14,7 @@ import type { NatsServerHandle } from '../adapters/nats/server/start-nats-server
 import { createSystemClock, createSystemRandom } from '../adapters/system/system-clock.ts';
 import type { Logger } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';
+import { natsSyncMs, ownSyncInterval } from './nats-sync.ts';
 import { KeptService } from './kept-service.ts';
 import type { KeptServiceOptions } from './kept-service.ts';
 
@@ -65,7 +66,7 @@ export async function startBackingServices(config: Config, options: BackingOptio
     const natsUrl = natsStarted.value?.url ?? config.nats.servers[0] ?? '';
     const servers = natsStarted.value === undefined ? config.nats.servers : [natsStarted.value.url];
     return {
-      config: { ...config, nats: { ...config.nats, servers } },
+      config: { ...config, nats: { ...config.nats, servers, syncIntervalMs: natsSyncMs(config.nats) } },
       natsUrl,
       notes: started.map(({ note }) => note),
       // Of none: never.
@@ -84,10 +85,6 @@ export async function startBackingServices(config: Config, options: BackingOptio
 
 function natsStoreDir(config: Config): string {
   return resolve(config.dataDir, 'nats');
-}
-
-export function natsSyncInterval({ nats }: Config): string {
-  return nats.syncIntervalMs === 0 ? 'always' : `${String(nats.syncIntervalMs)}ms`;
 }
 
 /** Of the Cassandra of this machine: the port of the first contact point, and the one among nodes that follows from it. */
@@ -111,7 +108,7 @@ async function startNats(config: Config, options: BackingOptions): Promise<Servi
       path: binary.path,
       storeDir: natsStoreDir(config),
       port: onPort,
-      syncInterval: natsSyncInterval(config),
+      syncInterval: ownSyncInterval(config.nats),
       log,
     });
   const first = await start(port);

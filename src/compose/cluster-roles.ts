@@ -36,6 +36,7 @@ import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { supervise } from '../supervisor/index.ts';
 import type { ChildSpec } from '../supervisor/index.ts';
 import type { DrainOrder } from './drain-order.ts';
+import { natsSyncMs } from './nats-sync.ts';
 import { nodeAdmin, serveNode } from './node-admin.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
@@ -319,6 +320,6 @@ function shardLimits({ shards, nats }: Config): ShardLimits {
   return {
     ...{ ...defaultShardLimits, backlogMax, groupMaxRecords },
     outboxMax: outboxMaxFor(backlogMax),
-    brokerSyncMs: brokerSyncMsFor(nats.syncIntervalMs),
+    brokerSyncMs: brokerSyncMsFor(natsSyncMs(nats)),
   };
 }

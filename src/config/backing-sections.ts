@@ -102,11 +102,12 @@ export const natsSection = z.strictObject({
     meaning: 'Replicas of each stream and bucket, used when they are created.',
     consequence: '1 makes everything wait while its server is away (nothing is lost); 3 needs three servers.',
   }),
-  syncIntervalMs: key(wholeNumber(0, 120_000).default(10_000), {
+  syncIntervalMs: key(wholeNumber(0, 120_000).optional(), {
     meaning:
-      'How often nats-server flushes its files; 0 is before it confirms. The one that `troupe dev` starts is told so; of any other it must be true (`sync_interval`, which is 2 minutes if nothing is said).',
+      'How often nats-server flushes its files; 0 is before it confirms. The one that `troupe dev` or `troupe backing nats` starts is told so; of any other it must be true (its `sync_interval`).',
     unit: 'ms',
     consequence:
-      'What a power cut takes from NATS is told again by whoever owns the shards, who remembers it for as long. 0 costs most of the speed.',
+      'What a power cut takes from NATS is told again by whoever owns the shards, who remembers it for as long, and so is the same time after a take-over. 0 costs most of the speed.',
+    defaultNote: '`10000`; with `nats.servers` `120000`, as nats-server does if nothing is said',
   }),
 });

@@ -157,6 +157,8 @@ class Cluster implements TestCluster {
       'nats.subjectRoot': this.root,
       'store.sqlite.path': this.sqlitePath,
       'shutdown.graceMs': 3_000,
+      // As the broker of these tests does.
+      'nats.syncIntervalMs': 10_000,
       ...this.#options.settings,
       ...options.settings,
     };

@@ -26,7 +26,12 @@ export const messagingSchema = z.discriminatedUnion('kind', [
     kind: z.literal('external'),
     servers: z.array(hostPort).min(1).max(20),
     replicas: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(3),
+    /** `sync_interval` of those servers. Absent: the 2 minutes of a server that was told none. */
+    syncIntervalMs: z.number().int().min(0).max(120_000).optional(),
   }),
 ]);
+
+/** `sync_interval` of every nats-server that is started here, and what its nodes are told of it (`nats.syncIntervalMs`). */
+export const natsSyncIntervalMs = 10_000;
 
 export type MessagingConfig = z.infer<typeof messagingSchema>;

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { cassandraStoragePortBelow } from '../config/machine.ts';
 import type { LocalConfig } from '../config/machine.ts';
+import { natsSyncIntervalMs } from '../config/messaging.ts';
 import type { ProcessSpec } from './process-spec.ts';
 
 export interface Installation {
@@ -68,7 +69,8 @@ function troupe({ rootDir, nodePath }: Installation, ...args: readonly string[])
  */
 function nats({ config, installation, dataDir }: Context): ProcessSpec {
   const { nats: port } = config.ports;
-  const settings = ['--data-dir', dataDir, '--set', `nats.port=${port}`];
+  const sync = ['--set', `nats.syncIntervalMs=${natsSyncIntervalMs}`];
+  const settings = ['--data-dir', dataDir, '--set', `nats.port=${port}`, ...sync];
   return {
     name: 'nats',
     dataDir,
@@ -178,7 +180,7 @@ function gateway(context: Context): ProcessSpec {
 function shared({ config, dataDir }: Context): object {
   const { nats: natsPort, cassandra: cassandraPort } = config.ports;
   return {
-    nats: { servers: [`127.0.0.1:${natsPort}`] },
+    nats: { servers: [`127.0.0.1:${natsPort}`], syncIntervalMs: natsSyncIntervalMs },
     store:
       config.store === 'cassandra'
         ? { kind: 'cassandra', cassandra: { contactPoints: [`127.0.0.1:${cassandraPort}`] } }

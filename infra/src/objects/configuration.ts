@@ -4,6 +4,7 @@
  */
 import { stringify } from 'yaml';
 import type { KubernetesEnvironment } from '../config/environment.ts';
+import { natsSyncIntervalMs } from '../config/messaging.ts';
 import type { GatewayConfig, WorkerClassConfig } from '../config/workloads.ts';
 import { cellRssMaxMb } from '../config/worker-memory.ts';
 import type { Component, KubernetesObject } from './kubernetes-object.ts';
@@ -48,11 +49,13 @@ export function storeSettings(environment: KubernetesEnvironment): Settings {
 /** What every node has, whatever its role. */
 function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceMs: number): Settings {
   const { messaging } = environment;
+  const syncIntervalMs = messaging.kind === 'cluster' ? natsSyncIntervalMs : messaging.syncIntervalMs;
   return {
     ...storeSettings(environment),
     nats: {
       servers: natsServers(environment),
       replicas: messaging.kind === 'cluster' ? Math.min(messaging.servers, 3) : messaging.replicas,
+      ...(syncIntervalMs !== undefined && { syncIntervalMs }),
       inboxPrefix: natsInboxPrefix(role),
       passwordPath: mounted('nats/password'),
       tls: { caPath: mounted('nats/ca.crt'), certPath: mounted('nats/tls.crt'), keyPath: mounted('nats/tls.key') },

@@ -3,6 +3,7 @@
  * here are servers, disks, accounts, certificates, and who reaches which port.
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
+import { natsSyncIntervalMs } from '../config/messaging.ts';
 import type { Chart } from '../lib/helm-release.ts';
 import { natsBackingPolicies } from './backing-network.ts';
 import { natsCertificates, natsServerTls } from './certificates.ts';
@@ -73,8 +74,8 @@ function serverConfig(messaging: Cluster): object {
         pvc: { enabled: true, size: `${storageGb}Gi`, ...(storageClass && { storageClassName: storageClass }) },
       },
       memoryStore: { enabled: false },
-      // As shards take it to be (`nats.syncIntervalMs`): what a power cut of all servers takes is told again from then on.
-      merge: { sync_interval: '<< 10s >>' },
+      // As shards are told: what a power cut takes is told again from then on.
+      merge: { sync_interval: `<< ${natsSyncIntervalMs}ms >>` },
     },
     nats: { tls },
     // Without any login: no policy lets others than the exporter beside it reach it.
