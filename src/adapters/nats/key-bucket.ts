@@ -162,6 +162,8 @@ class KeyWatch {
       options.link.onUp(() => this.#restart()),
       options.link.onDown(() => this.#stop()),
       options.guard.onBucketRepair(async () => this.#restart()),
+      // What lies there may be what lay there before, and a watch that stands is not told.
+      options.guard.onBucketDoubt(() => this.#restart()),
     ];
     this.#restart();
   }

@@ -1,14 +1,17 @@
 /**
  * Quarantines of queues in the `config` bucket: `quarantine.<tenant>.<queue>` for all nodes, with `.<node>` behind it for
  * one. Seen by every process through a watch; when the bucket was lost, everyone writes again what he knows and nobody else
- * has written before.
+ * has written before. A mark that was taken away does not come back with that, nor with a bucket that lost its last writes.
  */
 import type { QueueMark, QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { KeyBucket, KeyChange } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
 import type { StreamGuard } from './stream-guard.ts';
+import { TakenAway } from './taken-away.ts';
 
 const prefix = 'quarantine.';
+
+type MarksBucket = Pick<KeyBucket, 'put' | 'update' | 'delete' | 'watch'>;
 
 interface Known {
   /** Undefined: taken away. */
@@ -17,12 +20,14 @@ interface Known {
 }
 
 export class NatsQueueMarks implements QueueQuarantines {
-  readonly #bucket: KeyBucket;
+  readonly #bucket: MarksBucket;
   readonly #known = new Map<string, Known>();
+  /** As text: a mark that says something else is a new one. */
+  readonly #takenAway = new TakenAway<string>();
   readonly #listeners = new Set<() => void>();
   readonly #stopWatch: () => void;
 
-  constructor(bucket: KeyBucket, guard: StreamGuard) {
+  constructor(bucket: MarksBucket, guard: Pick<StreamGuard, 'onBucketRepair' | 'onBucketDoubt'>) {
     this.#bucket = bucket;
     guard.onBucketRepair(() => this.#restore());
     // Most of it is there; what cannot be written now is so at the next doubt.
@@ -73,7 +78,15 @@ export class NatsQueueMarks implements QueueQuarantines {
     const known = this.#known.get(key);
     if (known !== undefined && revision <= known.revision) return;
     const mark = value === undefined ? undefined : readMark(value);
+    if (mark !== undefined && this.#takenAway.get(key) === textOf(mark)) {
+      this.#known.set(key, { mark: undefined, revision });
+      // Whoever sees it does so; another mark that came meanwhile has another revision.
+      void this.#bucket.delete(key, revision).catch(() => undefined);
+      return;
+    }
     this.#known.set(key, { mark, revision });
+    if (mark !== undefined) this.#takenAway.forget(key);
+    else if (known?.mark !== undefined) this.#takenAway.remember(key, textOf(known.mark));
     if (mark === undefined && known?.mark === undefined) return;
     for (const listener of [...this.#listeners]) listener();
   }
@@ -87,6 +100,11 @@ export class NatsQueueMarks implements QueueQuarantines {
     }
     await Promise.all(marks.map(([key, { mark }]) => this.#bucket.update(key, JSON.stringify(mark), 0)));
   }
+}
+
+/** The same of equal marks. */
+function textOf({ tenant, queue, node, reason, sinceMs }: QueueMark): string {
+  return JSON.stringify([tenant, queue, node, reason, sinceMs]);
 }
 
 function keyOf(tenant: string, queue: string, node?: string): string {

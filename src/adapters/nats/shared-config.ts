@@ -1,6 +1,7 @@
 /**
  * Manifests (`handler.<name>.<version>`) and stamps of queues (`queue.<tenant>.<queue>`) in KV, seen by everyone through a
- * watch. Whatever this process published is published again when the bucket was lost, or may have lost it.
+ * watch. Whatever this process published is published again when the bucket was lost, or may have lost it. A queue that was
+ * removed does not come back with that.
  *
  * Versions of a handler lie side by side, since nodes with different ones live at once during a deploy. The newest
  * published of each handler are kept; who publishes one more removes the oldest.
@@ -10,9 +11,12 @@ import type { SharedConfig } from '../../application/ports/membership.ts';
 import type { KeyBucket, KeyChange } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
 import type { StreamGuard } from './stream-guard.ts';
+import { TakenAway } from './taken-away.ts';
 
 /** Versions of one handler that are remembered. */
 export const versionsMax = 16;
+
+type ConfigBucket = Pick<KeyBucket, 'put' | 'delete' | 'watch'>;
 
 interface Published {
   readonly manifest: HandlerManifest;
@@ -20,7 +24,9 @@ interface Published {
 }
 
 export class NatsSharedConfig implements SharedConfig {
-  readonly #bucket: KeyBucket;
+  readonly #bucket: ConfigBucket;
+  /** Stamps of queues that are gone; a queue of the same name has a higher one. */
+  readonly #removed = new TakenAway<number>();
   readonly #own = new Map<string, string>();
   /** By name, then by key. */
   readonly #manifests = new Map<string, Map<string, Published>>();
@@ -30,7 +36,7 @@ export class NatsSharedConfig implements SharedConfig {
   readonly #listeners = new Set<() => void>();
   readonly #stopWatch: () => void;
 
-  constructor(bucket: KeyBucket, guard: StreamGuard) {
+  constructor(bucket: ConfigBucket, guard: Pick<StreamGuard, 'onBucketRepair' | 'onBucketDoubt'>) {
     this.#bucket = bucket;
     const restore = async (): Promise<void> => {
       await Promise.all([...this.#own].map(([key, value]) => this.#bucket.put(key, value)));
@@ -64,6 +70,9 @@ export class NatsSharedConfig implements SharedConfig {
   async removeQueue(tenant: string, queue: string): Promise<void> {
     const key = `queue.${tenant}.${queue}`;
     this.#own.delete(key);
+    const removed = this.#queues.get(`${tenant}/${queue}`);
+    // Whatever becomes of the word of it.
+    if (removed !== undefined) this.#removed.remember(key, removed);
     await this.#bucket.delete(key);
   }
 
@@ -91,7 +100,7 @@ export class NatsSharedConfig implements SharedConfig {
     if (value === undefined ? !this.#texts.has(key) : this.#texts.get(key) === value) return;
     const changed = key.startsWith('handler.')
       ? this.#applyManifest(key, value, revision)
-      : this.#applyQueue(key, value);
+      : this.#applyQueue(key, value, revision);
     if (!changed) return;
     if (value === undefined) this.#texts.delete(key);
     else this.#texts.set(key, value);
@@ -120,17 +129,26 @@ export class NatsSharedConfig implements SharedConfig {
   }
 
   /** Stamps only grow, whatever order the news comes in. */
-  #applyQueue(key: string, text: string | undefined): boolean {
+  #applyQueue(key: string, text: string | undefined, revision: number): boolean {
     const [, tenant, queue] = key.split('.');
     if (tenant === undefined || queue === undefined) return false;
     const name = `${tenant}/${queue}`;
     if (text === undefined) {
       // Not published again by whoever did so before.
       this.#own.delete(key);
+      const removed = this.#queues.get(name);
+      if (removed !== undefined) this.#removed.remember(key, removed);
       return this.#queues.delete(name);
     }
     const stamp = Number(text);
+    if (stamp <= (this.#removed.get(key) ?? -1)) {
+      this.#own.delete(key);
+      // Whoever sees it does so; what came meanwhile has another revision.
+      void this.#bucket.delete(key, revision).catch(() => undefined);
+      return false;
+    }
     if (!Number.isFinite(stamp) || stamp <= (this.#queues.get(name) ?? -1)) return false;
+    this.#removed.forget(key);
     this.#queues.set(name, stamp);
     return true;
   }
