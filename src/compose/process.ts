@@ -28,7 +28,7 @@ import type { GatewayRole } from './gateway-role.ts';
 import { createNodeClient } from './node-admin.ts';
 import { nodeIdentity } from './node-identity.ts';
 import { startPodCost } from './pod-cost.ts';
-import { ReadinessWatch } from './readiness-watch.ts';
+import { endsInOrder, ReadinessWatch } from './readiness-watch.ts';
 import { createRuntime } from './runtime.ts';
 import type { ProcessRuntime } from './runtime.ts';
 import { Opened, unlessStopped } from './start-steps.ts';
@@ -283,7 +283,7 @@ async function readiness(parts: {
   readonly config: Config;
 }): Promise<Readiness> {
   const reasons: string[] = [];
-  if (parts.draining) reasons.push('shutting down');
+  if (parts.draining) reasons.push(endsInOrder);
   if (!parts.bus.health().connected) reasons.push('NATS does not answer');
   for (const { reason } of parts.vitals.troubles()) reasons.push(reason);
   await parts.store.ping(pingMs).catch(() => reasons.push('the store does not answer'));

@@ -7,6 +7,8 @@ import { gauges } from '../domain/measures.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
 
 const lookMs = 2_000;
+/** A reason by itself. */
+export const endsInOrder = 'shutting down';
 
 export interface ReadinessWatchOptions {
   readonly readiness: () => Promise<Readiness>;
@@ -25,7 +27,10 @@ export class ReadinessWatch {
 
   constructor(options: ReadinessWatchOptions) {
     this.#options = options;
-    this.#ready = options.telemetry.gauge({ ...gauges.ready, help: '1: the process can do what it is for; 0: not.' });
+    this.#ready = options.telemetry.gauge({
+      ...gauges.ready,
+      help: '1: the process can do what it is for, or ends in order; 0: not.',
+    });
     void this.#look();
   }
 
@@ -43,7 +48,9 @@ export class ReadinessWatch {
     const { readiness, clock } = this.#options;
     const found = await readiness();
     if (this.#closed) return;
-    this.#ready.set(found.ready ? 1 : 0);
+    // One that ends in order takes as long as its runs: that is nobody's alarm.
+    const isEnding = found.reasons.every((reason) => reason === endsInOrder);
+    this.#ready.set(found.ready || isEnding ? 1 : 0);
     // Causes change their wording; what is wrong is the same.
     const told = found.reasons.map((reason) => reason.split(':')[0]).join('; ');
     if (told !== this.#told) this.#tell(found);

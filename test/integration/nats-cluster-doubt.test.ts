@@ -1,13 +1,14 @@
 /**
  * A cluster of three nats-servers, streams with one replica. The server with the stream of events loses its power while
- * this process is connected to another one: its link stays as it is, and others publish past what was lost.
+ * this process is connected to another one: its link stays as it is, and others publish past what was lost. Or it is away.
  */
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { connectNats } from '../../src/adapters/nats/connect-nats.ts';
-import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import type { ConnectNatsOptions, NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { JobEvent } from '../../src/application/ports/bus.ts';
+import { VitalSigns } from '../../src/application/ports/vital-signs.ts';
 import { eventually, natsTestClock, natsTestLog, natsTestTelemetry, testJobId } from '../support/nats.ts';
 import { startNatsCluster } from '../support/nats-cluster.ts';
 import type { NatsCluster } from '../support/nats-cluster.ts';
@@ -23,10 +24,11 @@ afterEach(async () => {
   await cluster.stop();
 });
 
-async function connectTo(server: string): Promise<NatsBus> {
+async function connectTo(server: string, more: Partial<ConnectNatsOptions> = {}): Promise<NatsBus> {
   const bus = await connectNats({
     ...{ servers: [cluster.urlOf(server)], name: 'test', limits: { identityCheckMs: 8_000 } },
     ...{ clock: natsTestClock, log: natsTestLog, telemetry: natsTestTelemetry },
+    ...more,
   });
   buses.push(bus);
   return bus;
@@ -63,4 +65,19 @@ it('is in doubt, though the stream has more messages than ever', async () => {
   await eventually(() => health().publishing);
   await publisher.publishEvent(event());
   expect((await events.bounds()).last).toBeGreaterThan(20);
+});
+
+it('knows without publishing anything that a stream is away, and that it is back', async () => {
+  await connectTo('a');
+  const leader = (await cluster.leaderOf('TROUPE_EVENTS')) ?? '';
+  const other = cluster.servers.find((server) => server !== leader) ?? '';
+  const vitals = new VitalSigns(natsTestClock);
+  const { health } = await connectTo(other, { vitals, limits: { identityCheckMs: 1_000, apiTimeoutMs: 1_000 } });
+  const signs = (): readonly string[] => vitals.troubles().map(({ sign }) => sign);
+  await eventually(() => signs().length === 0 && health().publishing);
+  await cluster.kill(leader);
+  await eventually(() => signs().includes('streams'), 20_000);
+  expect(health().connected).toBe(true);
+  cluster.start(leader);
+  await eventually(() => !signs().includes('streams'), 30_000);
 });

@@ -22,6 +22,9 @@ export interface NatsCluster {
   leaderOf(stream: string): Promise<string | undefined>;
   /** What is on its disk at this moment, whole: it stands still meanwhile. */
   copyStore(server: string): Promise<void>;
+  /** SIGKILL; `start` is the same server again, with what it had. */
+  kill(server: string): Promise<void>;
+  start(server: string): void;
   /** All that came after the copy is gone. */
   losePower(server: string): Promise<void>;
   stop(): Promise<void>;
@@ -81,6 +84,11 @@ export async function startNatsCluster(): Promise<NatsCluster> {
       } finally {
         process.kill('SIGCONT');
       }
+    },
+    kill: (name) => kill(serverOf(name)),
+    start(name) {
+      const server = serverOf(name);
+      server.process = start(server.dir);
     },
     async losePower(name) {
       const server = serverOf(name);

@@ -178,13 +178,23 @@ function platformAlerts(query: Queries, environment: KubernetesEnvironment): rea
   const { namespace, messaging, data, certificates, workers } = environment;
   const ours = [namespace, ...(messaging.kind === 'cluster' ? [messaging.namespace] : [])];
   const theirs = [...ours, ...(data.kind === 'k8ssandra' ? [data.namespace] : [])];
-  const alerts: Alert[] = ours.map((scraped) => ({
+  const silent = ours.map((scraped): Alert => ({
     name: scraped === namespace ? 'TroupePodSilent' : 'TroupeNatsSilent',
     expr: query.down(scraped),
     for: '5m',
     severity: scraped === namespace ? 'ticket' : 'page',
     summary: '{{ $labels.pod }} does not answer Prometheus.',
   }));
+  const alerts: Alert[] = [
+    {
+      name: 'TroupeNotReady',
+      expr: `${query.min(gauges.ready, ['component', 'pod'])} == 0`,
+      for: '5m',
+      severity: 'page',
+      summary: '{{ $labels.pod }} ({{ $labels.component }}) runs and cannot do what it is for.',
+    },
+    ...silent,
+  ];
   if (certificates.kind === 'cert-manager') {
     // Renewed 30 days before: two weeks late is a failure, with two weeks left.
     const left = `min by (name) (certmanager_certificate_expiration_timestamp_seconds{name=~"troupe-.*"} - time())`;

@@ -45,6 +45,10 @@ export class Queries {
     return `max${grouping(by)} (${this.of(measure, where)})`;
   }
 
+  min<M extends Gauge>(measure: M, by: readonly LabelOf<M>[] = [], where?: Where<M>): string {
+    return `min${grouping(by)} (${this.of(measure, where)})`;
+  }
+
   /** Seconds (or what it measures) that this share of the observations stayed below. */
   quantile<M extends Histogram>(
     share: number,

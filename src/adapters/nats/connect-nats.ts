@@ -52,7 +52,7 @@ export interface ConnectNatsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
-  /** Told whether leases can be renewed and streams take messages. */
+  /** Told whether leases can be renewed, streams are there and take messages. */
   readonly vitals?: VitalSigns;
 }
 
@@ -84,9 +84,10 @@ export async function connectNats(options: ConnectNatsOptions): Promise<NatsBus>
     if (checkServerVersion(version) === 'old') log.warn({ version }, 'nats-server is older than recommended');
     const names = natsNames(options.subjectRoot ?? 'troupe');
     const topology = new Topology({ link, names, limits, replicas: options.replicas ?? 1, log });
-    const guard = new StreamGuard({ link, topology, clock, log, checkMs: limits.identityCheckMs });
+    const vitals = options.vitals ?? new VitalSigns(clock);
+    const guard = new StreamGuard({ link, topology, clock, log, vitals, checkMs: limits.identityCheckMs });
     await startGuard(guard, clock, limits.connectTimeoutMs);
-    return assemble(options, { link, names, limits, topology, guard });
+    return assemble(options, { link, names, limits, topology, guard, vitals });
   } catch (error) {
     await link.close();
     throw error;
@@ -115,12 +116,12 @@ interface Ground {
   readonly limits: NatsLimits;
   readonly topology: Topology;
   readonly guard: StreamGuard;
+  readonly vitals: VitalSigns;
 }
 
 function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
-  const { link, names, limits, topology, guard } = ground;
+  const { link, names, limits, topology, guard, vitals } = ground;
   const { clock } = options;
-  const vitals = options.vitals ?? new VitalSigns(clock);
   const mux = new ReplyMux(link, clock);
   const requester = new Requester(link, mux, limits.requestsWaiting);
   const buckets = {

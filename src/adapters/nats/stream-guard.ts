@@ -11,6 +11,7 @@
  * not confirmed, nothing is published (`isSure`): what is told again must come before what is new.
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
+import type { VitalSigns } from '../../application/ports/vital-signs.ts';
 import { ConfirmedPlaces } from './confirmed-places.ts';
 import type { ConfirmedPlace } from './confirmed-places.ts';
 import type { NatsLink } from './link.ts';
@@ -23,7 +24,11 @@ export interface StreamGuardOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly checkMs: number;
+  readonly vitals: Pick<VitalSigns, 'ok' | 'failed'>;
 }
+
+/** One look that fails may be an election among the servers. */
+const failedLooksMax = 1;
 
 type Repair = () => Promise<void>;
 
@@ -42,6 +47,8 @@ export class StreamGuard {
   #isSure = false;
   /** A look that began before the last of them does not end it. */
   #suspicions = 0;
+  /** One after the other. */
+  #failedLooks = 0;
   /** Monotonic. */
   #soundAtMs: number | undefined;
 
@@ -51,10 +58,11 @@ export class StreamGuard {
     this.#confirmed = { work: new ConfirmedPlaces(clock), events: new ConfirmedPlaces(clock) };
     link.onDown(() => {
       this.#isSure = false;
+      this.#failedLooks = 0;
     });
     const common = { link, clock, log, everyMs };
     this.#looks = {
-      streams: new RegularLook({ ...common, what: 'streams', look: (isCurrent) => this.#lookAtStreams(isCurrent) }),
+      streams: new RegularLook({ ...common, what: 'streams', look: (isCurrent) => this.#tryStreams(isCurrent) }),
       buckets: new RegularLook({ ...common, what: 'buckets', look: (isCurrent) => this.#lookAtBuckets(isCurrent) }),
     };
   }
@@ -134,6 +142,22 @@ export class StreamGuard {
 
   close(): void {
     for (const look of Object.values(this.#looks)) look.close();
+  }
+
+  /** An idle process knows by this that it could not publish. */
+  async #tryStreams(isCurrent: () => boolean): Promise<void> {
+    const { vitals } = this.#options;
+    try {
+      await this.#lookAtStreams(isCurrent);
+      this.#failedLooks = 0;
+      vitals.ok('streams');
+    } catch (error) {
+      if (isCurrent()) this.#failedLooks += 1;
+      if (this.#failedLooks > failedLooksMax) {
+        vitals.failed('streams', error instanceof Error ? error.message : String(error));
+      }
+      throw error;
+    }
   }
 
   async #lookAtStreams(isCurrent: () => boolean): Promise<void> {

@@ -1,12 +1,12 @@
 /**
  * What a process needs in order to do what it is for, as it was when it was last tried: a sign is in trouble from the
- * first failure until the next success. Nothing is tried for its own sake: leases are renewed all the time, and what
- * could not be written is tried again every few seconds; so a failure that is not repeated for `staleMs` says nothing
+ * first failure until the next success. Nothing is tried for its own sake: leases are renewed and streams are looked at
+ * all the time, and what could not be written is tried again every few seconds; so a failure that is not repeated for `staleMs` says nothing
  * any more (the shard that tried has moved to another node).
  */
 import type { Clock } from './runtime.ts';
 
-export type VitalSign = 'leases' | 'WORK' | 'EVENTS' | 'store';
+export type VitalSign = 'leases' | 'streams' | 'WORK' | 'EVENTS' | 'store';
 
 export interface Trouble {
   readonly sign: VitalSign;
@@ -20,6 +20,7 @@ const staleMs = 30_000;
 
 const texts: Readonly<Record<VitalSign, string>> = {
   leases: 'no lease can be renewed',
+  streams: 'the streams of NATS cannot be looked at',
   WORK: 'the stream of work takes no messages',
   EVENTS: 'the stream of events takes no messages',
   store: 'the store takes no writes',

@@ -8,6 +8,7 @@ import { StreamGuard } from '../../../src/adapters/nats/stream-guard.ts';
 import type { StreamName } from '../../../src/adapters/nats/topology.ts';
 import { createTestKit } from '../../../src/actors/testkit/index.ts';
 import type { TestKit } from '../../../src/actors/testkit/index.ts';
+import { VitalSigns } from '../../../src/application/ports/vital-signs.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { silentLog } from '../../support/stores.ts';
 
@@ -56,17 +57,19 @@ class MemoryStreams {
 let kit: TestKit;
 let streams: MemoryStreams;
 let guard: StreamGuard;
+let vitals: VitalSigns;
 let doubts: number;
 let bucketDoubts: number;
 
 beforeEach(async () => {
   kit = createTestKit({});
   streams = new MemoryStreams();
+  vitals = new VitalSigns(kit.clock);
   doubts = 0;
   bucketDoubts = 0;
   // Connected to one server of the cluster all the time.
   const link = { connected: true, serverId: 'A', onDown: () => () => undefined, onUp: () => () => undefined };
-  guard = new StreamGuard({ link, topology: streams, clock: kit.clock, log: silentLog, checkMs });
+  guard = new StreamGuard({ link, topology: streams, clock: kit.clock, log: silentLog, checkMs, vitals });
   guard.onDoubt(() => (doubts += 1));
   guard.onBucketDoubt(() => (bucketDoubts += 1));
   await guard.start();
@@ -224,6 +227,27 @@ describe('a bucket that cannot be looked at', () => {
     streams.bucketPlaces[2] = 4;
     await kit.advance(checkMs);
     expect([bucketDoubts, doubts]).toEqual([1, 0]);
+  });
+});
+
+describe('streams that cannot be looked at', () => {
+  it('are told without any publish, from the second look on, and until they can', async () => {
+    streams.isAway = true;
+    await kit.advance(checkMs);
+    expect(vitals.troubles()).toEqual([]);
+    await kit.advance(1_000);
+    expect(vitals.troubles()).toMatchObject([{ sign: 'streams' }]);
+    await kit.advance(300_000);
+    expect(vitals.troubles()).toMatchObject([{ sign: 'streams' }]);
+    streams.isAway = false;
+    await kit.advance(1_000);
+    expect(vitals.troubles()).toEqual([]);
+  });
+
+  it('are no trouble of a bucket, nor is a bucket one of them', async () => {
+    streams.areBucketsAway = true;
+    await kit.advance(60_000);
+    expect(vitals.troubles()).toEqual([]);
   });
 });
 
