@@ -103,16 +103,17 @@ async function startNats(config: Config, options: BackingOptions): Promise<Servi
     log,
     allowInstall: true,
   });
-  const start = (onPort: number): Promise<NatsServerHandle> =>
+  const start = (onPort: number, stop?: AbortSignal): Promise<NatsServerHandle> =>
     startNatsServer({
       path: binary.path,
       storeDir: natsStoreDir(config),
       port: onPort,
       syncInterval: ownSyncInterval(config.nats),
       log,
+      ...(stop && { stop }),
     });
   const first = await start(port);
-  const kept = keep(options, { name: 'nats-server', first, start: () => start(first.port) });
+  const kept = keep(options, { name: 'nats-server', first, start: (stop) => start(first.port, stop) });
   return { url: first.url, note: `nats-server ${binary.version} on ${first.url}`, kept };
 }
 
@@ -122,12 +123,13 @@ async function startCassandraIfAway(config: Config, options: BackingOptions): Pr
   if (host !== '127.0.0.1' || (await answers(host, Number(port)))) return undefined;
   const install = await provisionCassandra({ cacheDir: options.cacheDir, log: options.log });
   options.say(`starting Cassandra ${install.version} (about 15 s) ...`);
-  const start = (): Promise<CassandraProcess> =>
+  const start = (stop?: AbortSignal): Promise<CassandraProcess> =>
     startCassandra({
       install,
       dataDir: resolve(config.dataDir, 'cassandra'),
       ...cassandraPorts(config),
       heapMb: cassandraHeapMb,
+      ...(stop && { stop }),
     });
   const kept = keep(options, { name: 'Cassandra', first: await start(), start });
   return { note: `Cassandra ${install.version} on ${address}`, kept };

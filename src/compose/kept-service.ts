@@ -18,8 +18,8 @@ export interface KeptServiceOptions {
   readonly name: string;
   /** The one that runs. */
   readonly first: ServiceProcess;
-  /** As the first: same ports, same store. */
-  readonly start: () => Promise<ServiceProcess>;
+  /** As the first: same ports, same store. Aborted when nobody wants it any more: then it rejects, soon. */
+  readonly start: (stop: AbortSignal) => Promise<ServiceProcess>;
   readonly say: (line: string) => void;
   readonly clock: Clock;
   readonly random: Random;
@@ -35,6 +35,7 @@ export class KeptService {
   #process: ServiceProcess;
   #history: RestartHistory = [];
   #stopping: Promise<void> | undefined;
+  readonly #stopped = new AbortController();
   /** Why we are about to end it ourselves. */
   #endedFor: string | undefined;
   #endPause: () => void = () => undefined;
@@ -65,6 +66,7 @@ export class KeptService {
 
   async #stop(): Promise<void> {
     this.#endPause();
+    this.#stopped.abort();
     await this.#process.stop();
     // A start that is under way when the stop comes ends here too.
     await this.#restarting;
@@ -115,11 +117,12 @@ export class KeptService {
       await this.#pause(pauseMs);
       if (this.#isStopping()) return;
       try {
-        this.#process = await this.#options.start();
+        this.#process = await this.#options.start(this.#stopped.signal);
         say(`${name} is back`);
         this.#watch(this.#process);
         return;
       } catch (error) {
+        if (this.#isStopping()) return;
         why = error instanceof Error ? error.message : String(error);
       }
     }

@@ -13,6 +13,7 @@ function fixture() {
   const said: string[] = [];
   const lives: { end: () => void; stops: number }[] = [];
   let failing: string | undefined;
+  let slow = false;
   const life = (): ServiceProcess => {
     let end = (): void => undefined;
     const promise = new Promise<void>((resolve) => (end = resolve));
@@ -30,7 +31,10 @@ function fixture() {
   const service = new KeptService({
     name: 'nats-server',
     first: life(),
-    start: () => (failing === undefined ? Promise.resolve(life()) : Promise.reject(new Error(failing))),
+    start: (stop) => {
+      if (slow) return new Promise((_, reject) => stop.addEventListener('abort', () => reject(new Error('stopped'))));
+      return failing === undefined ? Promise.resolve(life()) : Promise.reject(new Error(failing));
+    },
     say: (line) => void said.push(line),
     ...{ clock, random: middle, log: silentLog },
   });
@@ -41,7 +45,8 @@ function fixture() {
     await settle();
   };
   const failNext = (why: string | undefined): void => void (failing = why);
-  return { service, said, lives, pass, clock, failNext };
+  const slowNext = (): void => void (slow = true);
+  return { service, said, lives, pass, clock, failNext, slowNext };
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -87,6 +92,16 @@ describe('KeptService', () => {
     await pass(500);
     expect(lives.map(({ stops }) => stops)).toEqual([1, 0]);
     expect(said[0]).toBe('nats-server is down (JetStream takes no messages); it is started again (1 of 5)');
+  });
+
+  it('does not wait for a start that is under way when it is stopped', async () => {
+    const { service, lives, pass, said, slowNext } = fixture();
+    slowNext();
+    lives[0]?.end();
+    await pass(500);
+    await service.stop();
+    expect(lives).toHaveLength(1);
+    expect(said).toEqual(['nats-server is down (it ended); it is started again (1 of 5)']);
   });
 
   it('is not started again once it was stopped, in a pause neither', async () => {

@@ -80,10 +80,15 @@ async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<
   clearTimeout(timer);
 }
 
-async function untilReady(child: ChildProcess, options: CassandraNodeOptions, logPath: string): Promise<void> {
+async function untilReady(
+  child: ChildProcess,
+  options: CassandraNodeOptions,
+  logPath: string,
+  stop?: AbortSignal,
+): Promise<void> {
   const deadline = performance.now() + startTimeoutMs;
   while (!(await answersCql(hostOf(options), options.nativePort))) {
-    if (hasEnded(child) || performance.now() > deadline) {
+    if (hasEnded(child) || performance.now() > deadline || stop?.aborted === true) {
       await end(child, 'SIGKILL');
       throw new TroupeError('STORE_UNAVAILABLE', {
         message: `Cassandra did not start, see ${logPath}:\n${await lastLines(logPath)}`,
@@ -174,8 +179,10 @@ export async function startCassandra(input: {
   readonly commitLogWindowMs?: number;
   readonly ring?: RingPlace;
   readonly moreSettings?: string;
+  /** Nobody wants it any more: it rejects, and leaves nothing running. */
+  readonly stop?: AbortSignal;
 }): Promise<CassandraProcess> {
-  const { install, commitLogWindowMs = defaultCommitLogWindowMs, ...rest } = input;
+  const { install, commitLogWindowMs = defaultCommitLogWindowMs, stop, ...rest } = input;
   const options: CassandraNodeOptions = { ...rest, commitLogWindowMs };
   const logPath = join(options.dataDir, 'cassandra.log');
   if (install.kind === 'docker') return startContainer(install.image, options, logPath);
@@ -186,7 +193,7 @@ export async function startCassandra(input: {
   };
   process.once('exit', endWithParent);
   child.once('exit', () => process.removeListener('exit', endWithParent));
-  await untilReady(child, options, logPath);
+  await untilReady(child, options, logPath, stop);
   return describeProcess(
     child,
     options,

@@ -27,6 +27,10 @@ export interface StartNatsServerOptions {
    * copy. A duration (`10s`) is faster and may lose the newest messages with the power; the record is not in there.
    */
   readonly syncInterval?: string;
+  /** Of a start; default a minute: after a crash it reads all that its streams hold. */
+  readonly startMaxMs?: number;
+  /** Nobody wants it any more: it rejects, and leaves nothing running. */
+  readonly stop?: AbortSignal;
   readonly log: Logger;
 }
 
@@ -42,7 +46,7 @@ export interface NatsServerHandle {
   kill(): Promise<void>;
 }
 
-const startTimeoutMs = 15_000;
+const startDefaultMs = 60_000;
 const stopTimeoutMs = 10_000;
 const pollMs = 20;
 
@@ -88,7 +92,21 @@ export async function startNatsServer(options: StartNatsServerOptions): Promise<
     keeperProcess.once('error', () => resolve());
   });
   keeperProcess.unref();
-  const started = await waitUntilReady({ storeDir, pidFile: files.pid, logFile: files.log, exited, host });
+  const { startMaxMs = startDefaultMs } = options;
+  const start: Start = {
+    storeDir,
+    pidFile: files.pid,
+    logFile: files.log,
+    exited,
+    host,
+    startMaxMs,
+    stop: options.stop,
+  };
+  const started = await waitUntilReady(start).catch(async (error: unknown) => {
+    // Left running it would hold the directory against the next start, which is ours.
+    await endGroup(keeperProcess.pid);
+    throw error;
+  });
   options.log.info({ ...started, storeDir }, 'nats-server started');
   return {
     url: `nats://${host}:${started.port}`,
@@ -106,13 +124,15 @@ interface Start {
   readonly logFile: string;
   readonly exited: Promise<void>;
   readonly host: string;
+  readonly startMaxMs: number;
+  readonly stop: AbortSignal | undefined;
 }
 
 async function waitUntilReady(start: Start): Promise<{ readonly port: number; readonly pid: number }> {
   const gone = new AbortController();
   void start.exited.then(() => gone.abort());
-  const endMs = performance.now() + startTimeoutMs;
-  while (!gone.signal.aborted && performance.now() < endMs) {
+  const endMs = performance.now() + start.startMaxMs;
+  while (!gone.signal.aborted && start.stop?.aborted !== true && performance.now() < endMs) {
     const port = await readPort(start.storeDir);
     const pid = Number(await readFile(start.pidFile, 'utf8').catch(() => ''));
     if (port !== undefined && pid > 0 && (await accepts(start.host, port))) return { port, pid };
@@ -120,7 +140,7 @@ async function waitUntilReady(start: Start): Promise<{ readonly port: number; re
   }
   const lines = (await readFile(start.logFile, 'utf8').catch(() => '')).trimEnd().split('\n').slice(-3).join(' | ');
   throw new TroupeError('BROKER_UNAVAILABLE', {
-    message: `nats-server did not start${gone.signal.aborted ? '' : ` within ${startTimeoutMs} ms`}: ${lines}`,
+    message: `nats-server did not start${gone.signal.aborted ? '' : ` within ${start.startMaxMs} ms`}: ${lines}`,
   });
 }
 
@@ -173,10 +193,18 @@ async function end(
   clearTimeout(late);
 }
 
-function signalProcess(pid: number, signal: NodeJS.Signals): void {
+/** The keeper and its server are a group of their own. */
+async function endGroup(leader: number | undefined): Promise<void> {
+  if (leader === undefined) return;
+  const endMs = performance.now() + stopTimeoutMs;
+  while (signalProcess(-leader, performance.now() < endMs ? 'SIGTERM' : 'SIGKILL')) await delay(pollMs);
+}
+
+/** False: there is none. */
+function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(pid, signal);
+    return process.kill(pid, signal);
   } catch {
-    // Already gone.
+    return false;
   }
 }
