@@ -102,3 +102,15 @@ describe('what nothing waits for (unref) and a thread is used again with', () =>
     expect(texts(next)).toEqual([]);
   });
 });
+
+describe('a run that changes who hears of errors that nobody catches', () => {
+  it.each(['listens', 'takes away'])('changes it for itself alone: %s', async (what) => {
+    zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
+    const first = zoo.run('strays', { what });
+    expect((await first.ended).outcome.kind).toBe('succeeded');
+    expect(texts(first)).toEqual([expect.stringMatching(/^the handler changed who hears of uncaughtException/)]);
+    // Swallowed, it would be a run that never ends.
+    const { outcome } = await zoo.run('strays', { what: 'timer' }).ended;
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { reason: 'THREAD_CRASHED' } });
+  });
+});

@@ -9,6 +9,7 @@ import { executeHandler, executionOfThrown, type Execution } from '../../handler
 import { ownThread } from './child-processes.ts';
 import { IntrinsicsGuard } from './intrinsics-guard.ts';
 import { LeftOver } from './left-over.ts';
+import { ListenerGuard } from './listener-guard.ts';
 import { installModuleHooks } from './module-hooks.ts';
 import { boundedOutput } from './output-bound.ts';
 import { captureOutput, RunOutput } from './output-capture.ts';
@@ -31,6 +32,7 @@ const loaded = new Map<string, AnyHandler>();
 const post: (note: ThreadNote) => void = parentPort?.postMessage.bind(parentPort) ?? (() => undefined);
 const now = performance.now.bind(performance);
 let guard: IntrinsicsGuard | undefined;
+let listeners: ListenerGuard | undefined;
 let leftOver = new LeftOver();
 let voice: RunVoice | undefined;
 /** Something else than the present run has failed in this thread. */
@@ -77,6 +79,7 @@ async function run(
     const handler = await load(task.handler);
     // What a handler's own modules add when they are imported is theirs to add.
     const intrinsics = (guard ??= new IntrinsicsGuard());
+    listeners ??= new ListenerGuard();
     leftOver.begin();
     execution = await scopes.within(scope, () =>
       executeHandler(handler, task.input, ctx, {
@@ -98,6 +101,8 @@ async function run(
   }
   const later = guard?.afterRun(now() - startedAtMs);
   changed ??= later;
+  const heard = listeners?.restore();
+  if (heard !== undefined) own.line('warn', `the handler changed who hears of ${heard}; that ends with its run`);
   if (changed !== undefined) own.line('warn', `the handler changed ${changed}; its thread is not used again`);
   if (left !== undefined) {
     const advice = left.includes('timer') ? ' (clearTimeout or unref() would save a new one)' : '';
@@ -122,6 +127,7 @@ async function load(name: string): Promise<AnyHandler> {
   if (url === undefined) throw new Error(`this cell has no handler "${name}"`);
   // Its modules may add to what JavaScript provides, and open what stays open: then both are looked at anew.
   guard = undefined;
+  listeners = undefined;
   leftOver = new LeftOver();
   const modules: Scope = { name: `the module of the handler "${name}"`, handler: name, output: undefined };
   const exports = (await scopes.within(modules, () => import(url))) as { readonly default?: unknown };

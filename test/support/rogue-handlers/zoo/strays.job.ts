@@ -4,8 +4,16 @@ import { z } from 'zod';
 /** Leaves errors that nobody awaits. */
 export default defineHandler({
   name: 'strays',
-  input: z.object({ what: z.enum(['rejection', 'late rejection', 'timer']) }),
+  input: z.object({ what: z.enum(['rejection', 'late rejection', 'timer', 'listens', 'takes away']) }),
   async run({ what }) {
+    if (what === 'listens') {
+      process.on('uncaughtException', () => undefined);
+      return;
+    }
+    if (what === 'takes away') {
+      process.removeAllListeners();
+      return;
+    }
     if (what === 'rejection') {
       void Promise.reject(new Error('nobody awaits me'));
       return;
