@@ -150,6 +150,17 @@ describe('input validator', () => {
 
   it('lets pass what it has no usable schema for', () => {
     const validator = createInputValidator(silentLog);
+    const draft7 = { $schema: 'http://json-schema.org/draft-07/schema#', type: 'string' };
+    for (const broken of [
+      draft7,
+      { $schema: 7 },
+      { items: 5 },
+      { anyOf: 3 },
+      { $ref: '#/nowhere' },
+      { $id: 5 },
+      { enum: 3 },
+    ])
+      expect(validator.validate(manifest(broken), 1), JSON.stringify(broken)).toEqual([]);
     expect(validator.validate(manifest({ type: 'no such type' }), 1)).toEqual([]);
     expect(validator.validate({ name: 'x', version: '1', inputKind: 'any' }, 1)).toEqual([]);
   });
