@@ -1,5 +1,5 @@
 /** Seeded bugs in the logs of attempts. */
-import type { CompleteItem, LogItem, LogResult } from '../../../src/application/shard-protocol.ts';
+import type { CompleteItem, ReadLogResult } from '../../../src/application/shard-protocol.ts';
 import { onHandler } from './mutation.ts';
 import type { Mutation } from './mutation.ts';
 
@@ -19,21 +19,18 @@ export const logMutations: Readonly<Record<string, Mutation>> = {
       );
     }),
   },
-  'a new owner takes the middle of a log for its beginning': {
+  'a shard tells the newest line of a running attempt alone': {
     breaks: [7],
-    within: 150,
+    within: 40,
     load: 'logs',
     change: onHandler((handler) => async (verb, items) => {
       const results = await handler(verb, items);
-      if (verb !== 'log') return results;
-      return Promise.all(
-        results.map(async (result, index) => {
-          const item = items[index] as LogItem;
-          const isBehind =
-            'ok' in result && ((result.ok as LogResult & { through?: number }).through ?? item.after) < item.after;
-          return isBehind ? ((await handler(verb, [{ ...item, after: 0 }]))[0] ?? result) : result;
-        }),
-      );
+      if (verb !== 'read-log') return results;
+      return results.map((result) => {
+        if (!('ok' in result)) return result;
+        const { stored, lines } = result.ok as ReadLogResult;
+        return { ok: { stored, lines: lines.slice(-1) } };
+      });
     }),
   },
 };

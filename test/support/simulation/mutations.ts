@@ -185,7 +185,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
   'a job that may begin once is handed out again when it was lost': {
     breaks: [3],
-    within: 10,
+    within: 60,
     change: onSubmits((item) => withMaxLosses(item, undefined)),
   },
   'a job that may begin once begins before that is on record': {
