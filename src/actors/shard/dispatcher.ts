@@ -57,9 +57,11 @@ export class Dispatcher {
       retryMs: outboxRetryMs,
       syncMs: services.limits.brokerSyncMs,
       unsyncedMax: services.limits.unsyncedMax,
-      isWanted: ({ jobId, attempt }) => {
+      isWanted: ({ jobId, attempt, again = 0 }) => {
         const entry = table.get(jobId);
-        return entry?.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
+        // One that was sent again later has that message.
+        if (entry === undefined || again !== entry.dispatches - 1) return false;
+        return entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
       },
       onPublished: () => {
         this.published.add(nowMs());

@@ -103,6 +103,14 @@ export class QueueGate {
     else this.#line.push(entry);
   }
 
+  /** A job that was sent before there was a gate: when its turn comes, its message is there. */
+  holdAdrift(entry: JobEntry): void {
+    this.hold(entry);
+    if (!this.#held.has(entry.current.id)) return;
+    this.#unserved.setAdrift(entry);
+    this.#untold.delete(entry);
+  }
+
   /** A job that ran when this shard was taken over. */
   restoreRunning({ current }: JobEntry): void {
     this.#isKeyed ||= hasKey(current);

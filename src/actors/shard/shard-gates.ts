@@ -99,7 +99,7 @@ export class ShardGates {
     const rule = this.#parts.services.flowRules.ruleOf(tenant, queue);
     const gate = this.#gates.get(book);
     if (gate !== undefined) this.#setRule(book, gate, rule);
-    else for (const entry of this.#waiting(book)) if (needsGate(rule, entry.current)) this.#gateFor(entry);
+    else for (const entry of this.#waiting(book)) if (needsGate(rule, entry.current)) this.#gateFor(entry, 'out');
     this.#arm();
   }
 
@@ -153,7 +153,8 @@ export class ShardGates {
     return uses;
   }
 
-  #gateFor(entry: JobEntry): QueueGate | undefined {
+  /** `out`: the job was sent already, as all that passes no gate. */
+  #gateFor(entry: JobEntry, standing: 'new' | 'out' = 'new'): QueueGate | undefined {
     const { book } = entry.place;
     const present = this.#gates.get(book);
     if (present !== undefined) return present;
@@ -177,7 +178,11 @@ export class ShardGates {
     this.#gates.set(book, gate);
     for (const running of table.running()) if (running.place.book === book) gate.restoreRunning(running);
     // What was dispatched freely before is held as well: its message starts it only if there is room.
-    for (const one of this.#waiting(book)) gate.hold(one);
+    for (const one of this.#waiting(book)) {
+      const wasSent = one.dispatches > 0 && (one !== entry || standing === 'out');
+      if (wasSent) gate.holdAdrift(one);
+      else gate.hold(one);
+    }
     gate.pump();
     return gate;
   }

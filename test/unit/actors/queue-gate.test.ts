@@ -154,6 +154,42 @@ describe('a gate that comes while a job moves', () => {
   });
 });
 
+describe('a gate that comes when jobs were sent freely', () => {
+  it('sends no second message for them, and starts them in their turn', async () => {
+    await begin();
+    const free = await submitMany(5);
+    const keyed = await submitMany(2, { concurrencyKey: 'k' });
+    await shard.kit.advance(1_000);
+    expect(shard.work.map(({ jobId }) => jobId)).toEqual([...free, keyed[0]]);
+    const { order } = await drain(100, 8_000);
+    expect(new Set(order)).toEqual(new Set([...free, ...keyed]));
+  });
+
+  it('with a limit sends no second message either, but for those that were used up in vain', async () => {
+    await begin();
+    const free = await submitMany(6);
+    shard.setRule('default', { maxRunning: 2 });
+    await shard.kit.advance(1_000);
+    expect(shard.work.map(({ jobId }) => jobId)).toEqual(free);
+    const { order, most } = await drain(100, 8_000);
+    expect(new Set(order)).toEqual(new Set(free));
+    expect(most).toBe(2);
+  });
+
+  it('sends one for a job that was given back to the queue and had one before', async () => {
+    await begin();
+    const jobId = await submit();
+    const token = await start(jobId);
+    sent();
+    // Nobody has told the shard yet: its gate comes with the job.
+    shard.rules.set('default', { maxRunning: 5 });
+    await shard.call('complete', { jobId, token, outcome: { kind: 'returned' } });
+    await shard.kit.advance(1_000);
+    expect(shard.work).toMatchObject([{ jobId, again: 1 }]);
+    await start(jobId);
+  });
+});
+
 describe('a queue with a most of running jobs', () => {
   it('never runs more, and all of them in the end', async () => {
     await begin({ maxRunning: 3 });

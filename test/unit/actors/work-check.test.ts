@@ -220,6 +220,16 @@ describe('a server that may have lost what it confirmed last', () => {
     ]);
   });
 
+  it('is told of a job that was sent again only its last message', async () => {
+    await submitMany(1);
+    await shard.kit.advance(6_000);
+    shard.lose(shard.work);
+    while (shard.work.length === 1) await shard.kit.advance(100);
+    shard.doubt();
+    await shard.kit.settle();
+    expect(shard.work.slice(2).map(({ again }) => again)).toEqual([1]);
+  });
+
   it('is not told what it has surely written', async () => {
     await submitMany(3);
     await shard.kit.advance(20_000);
