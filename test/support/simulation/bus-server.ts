@@ -80,6 +80,8 @@ export class BusServer {
   process = 1;
   /** Called for each event that is stored, duplicates left out. */
   onEvent: (event: JobEvent) => void = () => undefined;
+  /** Called for each message of work that is stored; `isUntaken`: it is there, and nobody was given it. */
+  onWork: (message: WorkMessage, isUntaken: () => boolean) => void = () => undefined;
 
   constructor(timeline: Timeline, random: Random) {
     this.timeline = timeline;
@@ -133,7 +135,10 @@ export class BusServer {
   publishWork(message: WorkMessage): void {
     const found = strandOfWork(message);
     this.#strands.set(strandName(found), found);
-    this.queue(strandName(found)).publish(message);
+    const name = strandName(found);
+    const queue = this.queue(name);
+    const isUntaken = queue.publish(message);
+    if (isUntaken !== undefined) this.onWork(message, () => this.#queues.get(name) === queue && isUntaken());
   }
 
   strands(): readonly StrandDepth[] {

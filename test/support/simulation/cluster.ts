@@ -19,12 +19,15 @@ import { Subscriber } from './subscriber.ts';
 import { calmWeather } from './wire.ts';
 import type { Weather } from './wire.ts';
 import { skewMostMs, Witness } from './witness.ts';
+import { WorkWatch } from './work-watch.ts';
 import type { World } from './world.ts';
 
 export interface ClusterShape {
   readonly nodes: number;
   readonly shards: number;
   readonly threads: number;
+  /** Nodes that run jobs, the first ones. Absent: all. */
+  readonly workers?: number;
   readonly backlogMax: number;
   /** Of the queue. Absent: nothing holds its jobs back. */
   readonly flow?: FlowRule;
@@ -35,7 +38,8 @@ const noticeMostMs = 3_000;
 const restartMs = 400;
 const drainGraceMs = 2_000;
 
-export const simulatedHandler: HandlerManifest = { name: 'sim.work', version: '1.0.0', inputKind: 'json' };
+/** `any`: what comes in pieces are bytes. */
+export const simulatedHandler: HandlerManifest = { name: 'sim.work', version: '1.0.0', inputKind: 'any' };
 
 export class Cluster {
   readonly world: World;
@@ -78,6 +82,10 @@ export class Cluster {
       running.committed(group);
       this.queues.committed(group, before);
     });
+    const work = new WorkWatch(world, this.records);
+    this.server.onWork = (message, isUntaken) => {
+      work.stored(message, isUntaken);
+    };
     this.subscriber = new Subscriber(world, this.server, this.records);
     this.witness = new Witness(world, this.records);
     const { flow } = shape;
@@ -255,7 +263,8 @@ export class Cluster {
     this.#incarnation += 1;
     const nodeId = `n${String(index + 1)}`;
     const skewMs = Math.round((this.#random() * 2 - 1) * skewMostMs);
-    const options = { nodeId, incarnation: this.#incarnation, threads: this.#shape.threads, skewMs };
+    const works = index < (this.#shape.workers ?? Infinity);
+    const options = { nodeId, incarnation: this.#incarnation, threads: this.#shape.threads, skewMs, works };
     const node = new SimNode(this.#ground, options);
     this.nodes[index] = node;
     this.world.note(nodeId, `starts, incarnation ${String(this.#incarnation)}`);

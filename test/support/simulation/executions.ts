@@ -26,6 +26,8 @@ export interface JobScript {
   readonly outputBytes: number;
   /** It may begin once and never again, whatever happens to its node. */
   readonly once: boolean;
+  /** Of an operator; the others are numbered by themselves. */
+  readonly operator?: boolean;
 }
 
 /** What the output says of itself, for the check of who recorded it. */

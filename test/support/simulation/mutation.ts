@@ -54,3 +54,17 @@ export function onSubmits(change: (item: SubmitItem) => SubmitItem): Change {
       handler(verb, verb === 'submit' ? items.map((item) => change(item as SubmitItem)) : items),
   );
 }
+
+export function keyless({ keyHash: _keyHash, contentHash: _contentHash, ...rest }: SubmitItem): SubmitItem {
+  return rest;
+}
+
+/** A moment that all the bus has ever confirmed lies far behind. */
+export function writtenAtOnce(_publisher: Publisher, { host }: NodePorts): Partial<Publisher> {
+  return { soundAtMs: () => host.clock.monotonicMs() + 60_000 };
+}
+
+/** Every message is said to be there. */
+export function believe(): Partial<Publisher> {
+  return { workStanding: (strands) => Promise.resolve({ last: 0, firsts: strands.map(() => 0) }) };
+}

@@ -3,7 +3,6 @@
  * find it out. What is broken lies in the test alone; the code under test knows nothing of it.
  */
 import { jobEventOf } from '../../../src/application/job-events.ts';
-import type { Publisher } from '../../../src/application/ports/bus.ts';
 import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
 import type {
   AllotItem,
@@ -18,17 +17,20 @@ import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { eraseMutations } from './erase-mutations.ts';
 import { logMutations } from './log-mutations.ts';
-import { onHandler, onPublisher, onStore, onSubmits } from './mutation.ts';
+import { messageMutations } from './message-mutations.ts';
+import { believe, keyless, onHandler, onPublisher, onStore, onSubmits, writtenAtOnce } from './mutation.ts';
 import type { Mutation } from './mutation.ts';
 import { passOn } from './pool-model.ts';
-import type { NodePorts } from './sim-node.ts';
 import { queueMutations } from './queue-mutations.ts';
+import { submitMutations } from './submit-mutations.ts';
 import { watchMutations } from './watch-mutations.ts';
 
 export const mutations: Readonly<Record<string, Mutation>> = {
   ...eraseMutations,
   ...logMutations,
+  ...messageMutations,
   ...queueMutations,
+  ...submitMutations,
   ...watchMutations,
   'the home of a limit gives out twice as much': {
     breaks: [10],
@@ -220,7 +222,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'idempotency keys are not looked at': {
     breaks: [4],
     within: 20,
-    change: onSubmits(({ keyHash: _keyHash, contentHash: _contentHash, ...rest }) => rest),
+    change: onSubmits(keyless),
   },
   'a take-over forgets the keys of jobs': {
     breaks: [4],
@@ -413,16 +415,6 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     },
   },
 };
-
-/** A moment that all the bus has ever confirmed lies far behind. */
-function writtenAtOnce(_publisher: Publisher, { host }: NodePorts): Partial<Publisher> {
-  return { soundAtMs: () => host.clock.monotonicMs() + 60_000 };
-}
-
-/** Every message is said to be there. */
-function believe(): Partial<Publisher> {
-  return { workStanding: (strands) => Promise.resolve({ last: 0, firsts: strands.map(() => 0) }) };
-}
 
 function withMaxLosses(item: SubmitItem, maxLosses: number | undefined): SubmitItem {
   const { maxLosses: asked, ...retry } = item.spec.retry;

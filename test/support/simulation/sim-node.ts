@@ -71,6 +71,8 @@ export interface SimNodeOptions {
   readonly incarnation: number;
   readonly threads: number;
   readonly skewMs: number;
+  /** It runs jobs. */
+  readonly works: boolean;
 }
 
 const storeTimeoutMs = 2_000;
@@ -142,13 +144,13 @@ export class SimNode {
         store: this.#ports.store,
         router: this.#ports.router,
         batcher: this.batcher,
-        node: { ...node, roles: ['gateway', 'shards', 'workers'] },
+        node: { ...node, roles: ['gateway', 'shards', ...(options.works ? (['workers'] as const) : [])] },
         shardCount: ground.shardCount,
         startedAtMs: clock.nowMs(),
         order: new DrainOrder(log),
         cache,
         handlersAreTold: false,
-        pool: this.#ports.pool,
+        ...(options.works && { pool: this.#ports.pool }),
       });
   }
 

@@ -1,6 +1,7 @@
 /**
  * More load, of what clients do seldom: move a job to another time, submit with a unique key or an input in pieces, submit
- * again what has failed. What they see and what becomes of it is checked by `Witness`, `RecordWatch` and `StartTimes`.
+ * again what has failed. What they see and what becomes of it is checked by `Witness`, `RecordWatch`,
+ * `StartTimes` and `SubmitWatch`.
  */
 import { createHash } from 'node:crypto';
 import type { CallContext } from '../../../src/application/call-context.ts';
@@ -16,6 +17,7 @@ import type { JobScript } from './executions.ts';
 import { epochMs } from './host.ts';
 import type { SimNode } from './sim-node.ts';
 import type { StartTimes } from './start-times.ts';
+import type { SubmitWatch } from './submit-watch.ts';
 import type { Witness } from './witness.ts';
 import type { World } from './world.ts';
 
@@ -23,6 +25,7 @@ export interface SimOperatorsParts {
   readonly world: World;
   readonly witness: Witness;
   readonly starts: StartTimes;
+  readonly submits: SubmitWatch;
   readonly nodes: () => readonly SimNode[];
   readonly handler: string;
   readonly longMs: number;
@@ -97,7 +100,8 @@ export class SimOperators {
 
   /** A stream that breaks off makes no job. */
   #submitStreamed(): void {
-    const request = this.#request();
+    const request = { ...this.#request(), idempotencyKey: `streamed-${String(this.#count)}` };
+    this.#parts.submits.asked(request);
     const bytes = Buffer.from(request.input?.kind === 'json' ? request.input.json : '');
     const breaksOff = this.#random() < 0.2;
     const half = Math.floor(bytes.byteLength / 2);
@@ -119,10 +123,14 @@ export class SimOperators {
   #redrive(): void {
     const redriveId = this.#one(redrives);
     const filter = { states: [], handler: '', labels: {} };
+    const { submits } = this.#parts;
+    submits.redrove(redriveId);
     this.#ask(async (useCases, context) => {
+      let all = 0;
       for await (const { done, refused } of useCases.redriveJobs(context, {
         ...{ queue: '', filter, pageToken: '', perSecond: 100, redriveId },
       })) {
+        submits.redrove(redriveId, (all += done));
         this.#parts.world.note('client', `${redriveId} submits ${String(done)} jobs again, not ${String(refused)}`);
       }
     }).catch((error: unknown) => {
@@ -140,6 +148,7 @@ export class SimOperators {
       killRate: 0,
       outputBytes: 0,
       once: false,
+      operator: true,
     };
     return {
       handler: this.#parts.handler,

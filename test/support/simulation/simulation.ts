@@ -4,6 +4,7 @@
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { FlowRule } from '../../../src/domain/flow-rule.ts';
+import { defaultTenant } from '../../../src/domain/queue.ts';
 import { isTerminal } from '../../../src/domain/job.ts';
 import { Cluster } from './cluster.ts';
 import type { ClusterShape } from './cluster.ts';
@@ -18,6 +19,7 @@ import { SimQueues } from './sim-queues.ts';
 import { SimWatches } from './sim-watches.ts';
 import { StartTimes } from './start-times.ts';
 import { simulatedHandler } from './cluster.ts';
+import { SubmitWatch } from './submit-watch.ts';
 import { Timeliness } from './timeliness.ts';
 import { World } from './world.ts';
 import type { Finding } from './world.ts';
@@ -75,11 +77,13 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     keyed: shape.flow?.maxRunningPerKey !== undefined,
   });
   const starts = new StartTimes(world, cluster.records);
+  const { records, extras } = cluster;
+  const submits = new SubmitWatch({ world, records, extras, tenant: defaultTenant });
   // Where only some faults strike, it is for what they do to plain jobs.
   const operators =
     options.faults === undefined
       ? new SimOperators({
-          ...{ world, witness, starts, nodes: () => cluster.nodes },
+          ...{ world, witness, starts, submits, nodes: () => cluster.nodes },
           handler: simulatedHandler.name,
           longMs: scenario.longMs,
         })
@@ -106,6 +110,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     checkEnd(cluster, clients);
     for (const load of loads) for (const what of load.missing?.() ?? []) world.violation(7, what);
     starts.check(cluster.executions);
+    submits.check();
     timeliness?.check();
   } catch (error) {
     world.violation(0, `the run broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
@@ -161,10 +166,10 @@ function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefi
 /**
  * `storm`: half a minute of faults. `busy`: the same with more work than threads, so that jobs wait. `long`: minutes in
  * which partitions are sealed, with faults and work far apart. `one crash`: a node dies in fair weather, and what it did
- * must go on elsewhere in time.
+ * must go on elsewhere in time. `one worker`: the others only own shards, and its queue has a limit.
  */
 export interface Scenario {
-  readonly kind: 'storm' | 'busy' | 'long' | 'one crash';
+  readonly kind: 'storm' | 'busy' | 'long' | 'one crash' | 'one worker';
   readonly shape: ClusterShape;
   readonly stormMs: number;
   readonly actEveryMs: number;
@@ -184,12 +189,18 @@ function scenarioOf(random: Random, only: Scenario['kind'] | undefined): Scenari
   const longMs = 200 + random() * 2_500;
   const stormMs = 8_000 + random() * 22_000;
   const dice = random();
-  const kind = only ?? (dice < 0.05 ? 'long' : dice < 0.1 ? 'one crash' : dice < 0.2 ? 'busy' : 'storm');
+  const kind =
+    only ??
+    (dice < 0.05 ? 'long' : dice < 0.1 ? 'one crash' : dice < 0.2 ? 'busy' : dice < 0.25 ? 'one worker' : 'storm');
   switch (kind) {
     case 'storm':
       return { kind, shape, stormMs, actEveryMs, longMs };
     case 'busy':
       return { kind, shape: { ...shape, threads: 1, backlogMax: 200 }, stormMs, actEveryMs: 120, longMs: 2_500 };
+    case 'one worker': {
+      const flow = shape.flow ?? { maxRunning: 40 };
+      return { kind, shape: { ...shape, nodes: 2 + (shape.nodes % 2), workers: 1, flow }, stormMs, actEveryMs, longMs };
+    }
     case 'long':
       return { kind, shape, stormMs: stormMs * 12, actEveryMs: actEveryMs * 10, longMs };
     case 'one crash': {

@@ -54,15 +54,18 @@ export class WorkQueue {
     return this.#stored.size === 0 ? undefined : Math.min(...this.#stored.keys());
   }
 
-  publish(message: WorkMessage): void {
+  /** Whether it is there and was never given to anybody; undefined: it is known already. */
+  publish(message: WorkMessage): (() => boolean) | undefined {
     const id = idOf(message);
     const publishedMs = this.#published.get(id);
-    if (publishedMs !== undefined && this.#timeline.nowMs - publishedMs < duplicateWindowMs) return;
+    if (publishedMs !== undefined && this.#timeline.nowMs - publishedMs < duplicateWindowMs) return undefined;
     this.#published.set(id, this.#timeline.nowMs);
     const storedMs = this.#timeline.nowMs;
     const stored: Stored = { seq: this.#nextSeq(), storedMs, message, deliveries: 0, cancelWait: undefined };
     this.#stored.set(stored.seq, stored);
     this.#offer(stored);
+    // After a power cut places are given out a second time.
+    return () => this.#stored.get(stored.seq) === stored && stored.deliveries === 0;
   }
 
   pull(request: {

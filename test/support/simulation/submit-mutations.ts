@@ -1,0 +1,63 @@
+/** Seeded bugs in what a shard answers to submits: of jobs that are submitted again, and of inputs in pieces. */
+import { hash } from 'node:crypto';
+import type { ItemResult, SubmitItem, SubmitResult } from '../../../src/application/shard-protocol.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import { composeJobId } from '../../../src/domain/job-id.ts';
+import { acceptJob } from '../../../src/domain/transitions.ts';
+import { epochMs } from './host.ts';
+import { keyless, onHandler } from './mutation.ts';
+import type { Change, Mutation } from './mutation.ts';
+
+export const submitMutations: Readonly<Record<string, Mutation>> = {
+  'a job that is submitted again is answered and not made': {
+    breaks: [1],
+    within: 40,
+    change: onEachSubmit((item, one) => (item.spec.retryOf === undefined ? one(item) : answered(item))),
+  },
+  'a job is submitted again twice': {
+    breaks: [4],
+    within: 40,
+    change: onEachSubmit((item, one) => {
+      if (item.spec.retryOf !== undefined) void one(keyless(item));
+      return one(item);
+    }),
+  },
+  'a job of a streamed submit is answered and not made': {
+    breaks: [1],
+    within: 20,
+    change: onEachSubmit((item, one) => (isStreamed(item) ? answered(item) : one(item))),
+  },
+  'a streamed submit makes two jobs': {
+    breaks: [4],
+    within: 20,
+    change: onEachSubmit((item, one) => {
+      if (isStreamed(item)) void one(keyless(item));
+      return one(item);
+    }),
+  },
+};
+
+type SubmitOne = (item: SubmitItem) => Promise<ItemResult<SubmitResult>>;
+
+function onEachSubmit(change: (item: SubmitItem, one: SubmitOne) => Promise<ItemResult<SubmitResult>>): Change {
+  return onHandler((handler) => (verb, items) => {
+    if (verb !== 'submit') return handler(verb, items);
+    const one: SubmitOne = async (item) => {
+      const [result] = await handler('submit', [item]);
+      return result ?? { error: new TroupeError('SHARD_UNAVAILABLE').toWire() };
+    };
+    return Promise.all(items.map((item) => change(item as SubmitItem, one)));
+  });
+}
+
+/** Nothing else of the load is bytes. */
+function isStreamed({ spec: { input } }: SubmitItem): boolean {
+  return input.kind === 'ref' && input.encoding === 'bytes';
+}
+
+/** As if it were made: the answer names a job that nobody has written. */
+function answered({ spec }: SubmitItem): Promise<ItemResult<SubmitResult>> {
+  const number = BigInt(`0x${hash('sha256', JSON.stringify(spec), 'hex').slice(0, 8)}`);
+  const id = composeJobId({ createdAtMs: epochMs, shard: 0, queueNo: 1 }, number);
+  return Promise.resolve({ ok: { record: acceptJob({ id, spec, nowMs: epochMs }), duplicate: false } });
+}

@@ -1,0 +1,83 @@
+/**
+ * What became of the submits of operators: one with a key makes one job at most, however its input came; an operation that
+ * submits jobs again makes one copy of each at most, and as many copies are there as it says that it made.
+ */
+import { fingerprint } from '../../../src/application/job-fingerprint.ts';
+import type { JobRequest } from '../../../src/application/job-request.ts';
+import type { JobRecord } from '../../../src/domain/job.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+import { epochMs } from './host.ts';
+import type { RecordWatch } from './record-watch.ts';
+import type { StoreExtras } from './store-extras.ts';
+import type { World } from './world.ts';
+
+export interface SubmitWatchParts {
+  readonly world: World;
+  readonly records: RecordWatch;
+  readonly extras: StoreExtras;
+  readonly tenant: string;
+}
+
+export class SubmitWatch {
+  readonly #parts: SubmitWatchParts;
+  readonly #inputs = new Set<string>();
+  /** By operation, the most jobs that one call of it has said to be submitted again. */
+  readonly #redriven = new Map<string, number>();
+
+  constructor(parts: SubmitWatchParts) {
+    this.#parts = parts;
+  }
+
+  /** It has a key, and no other submit has the same input. */
+  asked({ input }: JobRequest): void {
+    if (input?.kind === 'json') this.#inputs.add(input.json);
+  }
+
+  /** A call of the operation has begun, or has said how many it submitted in all. */
+  redrove(redriveId: string, jobs = 0): void {
+    this.#redriven.set(redriveId, Math.max(jobs, this.#redriven.get(redriveId) ?? 0));
+  }
+
+  check(): void {
+    const all = this.#parts.records.all();
+    this.#checkSubmits(all.filter(({ spec }) => spec.retryOf === undefined));
+    this.#checkCopies(all.filter(({ spec }) => spec.retryOf !== undefined));
+  }
+
+  #checkSubmits(records: readonly JobRecord[]): void {
+    for (const [input, made] of Map.groupBy(records, (record) => this.#textOf(record))) {
+      if (input === undefined || !this.#inputs.has(input) || made.length === 1) continue;
+      this.#parts.world.violation(4, `one submit made ${made.map(({ id }) => id).join(' and ')}`);
+    }
+  }
+
+  #checkCopies(copies: readonly JobRecord[]): void {
+    const { world, records } = this.#parts;
+    for (const [id, made] of Map.groupBy(copies, ({ spec }) => spec.retryOf)) {
+      if (made.length <= this.#redriven.size) continue;
+      const operations = [...this.#redriven.keys()].join(' and ');
+      world.violation(4, `${operations} made ${made.map((copy) => copy.id).join(' and ')} of ${id ?? ''}`);
+    }
+    const keys = new Set(copies.map(({ requestKey }) => requestKey?.keyHash));
+    for (const [redriveId, jobs] of this.#redriven) {
+      // One with a unique key may be answered with the job that holds it.
+      const isThere = ({ id, spec }: JobRecord): boolean =>
+        spec.unique !== undefined || keys.has(this.#keyHash(redriveId, id));
+      const there = records.all().filter(isThere).length;
+      if (there >= jobs) continue;
+      world.violation(1, `${redriveId} has submitted ${String(jobs)} jobs again, and ${String(there)} are there`);
+    }
+  }
+
+  #keyHash(redriveId: string, id: JobId): string | undefined {
+    const idempotencyKey = `redrive:${redriveId}:${id}`;
+    const request = { idempotencyKey, handler: '', queue: '', input: { kind: 'json', json: '' } } as const;
+    return fingerprint(this.#parts.tenant, request)?.keyHash;
+  }
+
+  #textOf({ spec: { input } }: JobRecord): string | undefined {
+    if (input.kind === 'json') return input.json;
+    const bytes = input.kind === 'ref' ? this.#parts.extras.payload(input.id, epochMs) : undefined;
+    return bytes && Buffer.from(bytes).toString('utf8');
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Looks at every WORK message that the stream takes: while a job waits, its owner has no second one in the stream that
+ * nobody has taken yet, whatever nodes come and go.
+ */
+import type { WorkMessage } from '../../../src/application/ports/bus.ts';
+import type { JobId } from '../../../src/domain/job-id.ts';
+import type { RecordWatch } from './record-watch.ts';
+import type { World } from './world.ts';
+
+interface Sent {
+  readonly generation: number;
+  /** Number of the record that it was sent for. */
+  readonly seq: number | undefined;
+  readonly isUntaken: () => boolean;
+}
+
+export class WorkWatch {
+  readonly #world: World;
+  readonly #records: RecordWatch;
+  readonly #sent = new Map<JobId, Sent[]>();
+
+  constructor(world: World, records: RecordWatch) {
+    this.#world = world;
+    this.#records = records;
+  }
+
+  stored({ jobId, generation }: WorkMessage, isUntaken: () => boolean): void {
+    const seq = this.#records.newest(jobId)?.seq;
+    const before = this.#sent.get(jobId) ?? [];
+    if (before.some((one) => one.generation === generation && one.seq === seq && one.isUntaken())) {
+      this.#world.violation(10, `${jobId} has two messages that nobody has taken`);
+    }
+    this.#sent.set(jobId, [...before, { generation, seq, isUntaken }]);
+  }
+}
