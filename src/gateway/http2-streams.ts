@@ -34,7 +34,8 @@ export function guardStreams(server: Server, { send, requests, inPieces }: Strea
   insides._streamHandler = (interceptors, stream, headers) => {
     shortenTimeout(headers);
     countBytes(stream, send, unread);
-    if (!inPieces.has(String(headers[':path']))) requests.watch(stream, headers);
+    requests.watch(stream, headers, inPieces.has(String(headers[':path'])) ? 'pieces' : 'whole');
+    endAnswered(stream);
     resets.watch(stream);
     take.call(server, interceptors, stream, headers);
   };
@@ -87,6 +88,18 @@ function countBytes(stream: ServerHttp2Stream, budget: SendBudget, unread: Unrea
   };
   stream.once('close', () => {
     for (const release of held) release();
+  });
+}
+
+/** For its client to end the call by itself, and for the answer to leave. */
+const answeredMaxMs = 5_000;
+
+/** grpc-js keeps what it has read of a call until its stream is over, and its client may go on with a request for ever. */
+function endAnswered(stream: ServerHttp2Stream): void {
+  stream.once('finish', () => {
+    if (stream.readableEnded || stream.closed) return;
+    const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), answeredMaxMs).unref();
+    stream.once('close', () => clearTimeout(timer));
   });
 }
 

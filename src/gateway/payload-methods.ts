@@ -8,12 +8,13 @@ import { payloadChoiceCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { fromSubmitRequest, toAccepted } from './job-mapper.ts';
+import { pieceMaxBytes } from './readable-requests.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 /** Messages that gRPC reads ahead of who takes them. */
 const readAhead = 16;
 /** The first part, which is stored last, the one that fills, and what has been read ahead. */
-const uploadHeldBytes = 2 * payloadPartBytes + readAhead * chunkBytes;
+const uploadHeldBytes = 2 * payloadPartBytes + readAhead * pieceMaxBytes;
 
 export function payloadMethods({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   return {

@@ -2,12 +2,14 @@
  * Bytes of requests that have not come to their end: grpc-js keeps what it has of each for as long as its client likes, and
  * nobody else counts them before they are whole. Past the limit the connection that holds most loses its oldest one, so that
  * one which sends little is not kept out by another; one of which nothing has come for a while goes in any case.
- * A request alone always fits. Uploads in pieces are not in here: they are taken piece by piece.
+ * A request alone always fits. Of an upload in pieces only the piece that is not whole is in here: admission has counted
+ * those that are.
  */
 import { constants } from 'node:http2';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import { gauges } from '../domain/measures.ts';
+import { unfinishedMessage } from './unfinished-message.ts';
 
 /** Of a request that is under way; more is a client that waits for something, or for nothing. */
 const silenceMaxMs = 30_000;
@@ -27,17 +29,20 @@ export interface RequestBudgetOptions {
   readonly nowMs: () => number;
 }
 
+/** What is held while a stream lasts: all of the request that has come, or the piece that is under way. */
+export type RequestForm = 'whole' | 'pieces';
+
 interface Arriving {
   readonly stream: Pick<ServerHttp2Stream, 'close'>;
-  readonly from: Holder;
+  readonly connection: object;
+  /** 0: not counted now. */
   bytes: number;
   newsAtMs: number;
   isOver: boolean;
 }
 
-/** A connection, with what has begun to come over it, the oldest first. */
+/** What has begun to come over a connection, the oldest first. */
 interface Holder {
-  readonly connection: object;
   bytes: number;
   readonly requests: Set<Arriving>;
 }
@@ -62,60 +67,65 @@ export class RequestBudget {
   }
 
   /** To the end of the request, or that of its stream. */
-  watch(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    const encoding = headers['grpc-encoding'];
-    const factor = encoding === undefined || encoding === 'identity' ? 1 : inflatedMax;
+  watch(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, form: RequestForm): void {
     const { messageMaxBytes, smallBytes = defaultSmallBytes, nowMs } = this.#options;
+    const heldAfter = form === 'pieces' ? unfinishedMessage(messageMaxBytes) : allOf(headers, messageMaxBytes);
     let request: Arriving | undefined;
-    let bytes = 0;
     const push = stream.push.bind(stream);
-    stream.push = (chunk: unknown, form?: BufferEncoding): boolean => {
-      if (chunk instanceof Uint8Array) {
-        bytes += chunk.byteLength * factor;
-        if (bytes > smallBytes) {
-          request ??= this.#begin(stream);
-          const held = factor === 1 ? bytes : Math.min(bytes, messageMaxBytes);
-          if (!request.isOver) this.#grow(request, held, nowMs());
-        }
+    stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+      // Once it is answered grpc-js lets go of what still comes, and not of what it has.
+      if (chunk instanceof Uint8Array && !stream.writableEnded) {
+        const bytes = heldAfter(chunk);
+        if (bytes > smallBytes) this.#hold((request ??= this.#begin(stream)), bytes, nowMs());
+        else if (request !== undefined) this.#release(request);
       }
-      return push(chunk, form);
+      return push(chunk, encoding);
     };
   }
 
   #begin(stream: ServerHttp2Stream): Arriving {
     const connection = stream.session ?? stream;
-    const from = this.#holders.get(connection) ?? { connection, bytes: 0, requests: new Set() };
-    this.#holders.set(connection, from);
-    const request = { stream, from, bytes: 0, newsAtMs: 0, isOver: false };
-    from.requests.add(request);
-    this.#count += 1;
+    const request = { stream, connection, bytes: 0, newsAtMs: 0, isOver: false };
     const over = (): void => this.#forget(request);
     stream.once('end', over);
     stream.once('close', over);
-    this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
     return request;
   }
 
-  #grow(request: Arriving, bytes: number, nowMs: number): void {
+  #hold(request: Arriving, bytes: number, nowMs: number): void {
+    if (request.isOver) return;
+    const from = this.#holders.get(request.connection) ?? { bytes: 0, requests: new Set() };
+    if (request.bytes === 0) {
+      this.#holders.set(request.connection, from);
+      from.requests.add(request);
+      this.#count += 1;
+      this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
+    }
     const more = bytes - request.bytes;
     request.bytes = bytes;
     request.newsAtMs = nowMs;
-    request.from.bytes += more;
+    from.bytes += more;
     this.#bytes += more;
     this.#gauge.set(this.#bytes);
     while (this.#bytes > this.#options.maxBytes && this.#count > 1) this.#refuse(this.#oldestOfLargest());
   }
 
-  #forget(request: Arriving): void {
-    if (request.isOver) return;
-    request.isOver = true;
-    const { from, bytes } = request;
+  #release(request: Arriving): void {
+    const { connection, bytes } = request;
+    const from = this.#holders.get(connection);
+    if (bytes === 0 || from === undefined) return;
+    request.bytes = 0;
     from.requests.delete(request);
-    if (from.requests.size === 0) this.#holders.delete(from.connection);
+    if (from.requests.size === 0) this.#holders.delete(connection);
     from.bytes -= bytes;
     this.#count -= 1;
     this.#bytes -= bytes;
     this.#gauge.set(this.#bytes);
+  }
+
+  #forget(request: Arriving): void {
+    request.isOver = true;
+    this.#release(request);
   }
 
   #oldestOfLargest(): Arriving | undefined {
@@ -142,4 +152,15 @@ export class RequestBudget {
       for (const request of requests) if (request.newsAtMs <= sinceMs) this.#refuse(request);
     }
   }
+}
+
+/** All that has come so far; what is deflated as what it may become. */
+function allOf(headers: IncomingHttpHeaders, messageMaxBytes: number): (chunk: Uint8Array) => number {
+  const encoding = headers['grpc-encoding'];
+  let bytes = 0;
+  if (encoding === undefined || encoding === 'identity') return (chunk) => (bytes += chunk.byteLength);
+  return (chunk) => {
+    bytes += chunk.byteLength * inflatedMax;
+    return Math.min(bytes, messageMaxBytes);
+  };
 }
