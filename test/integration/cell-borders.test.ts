@@ -66,7 +66,7 @@ describe('a handler', () => {
 });
 
 describe('a handler that tampers with', () => {
-  it.each(['objects', 'arrays', 'promises', 'globals', 'atomics', 'ports', 'shared memory'])(
+  it.each(['objects', 'arrays', 'promises', 'globals', 'atomics', 'ports', 'console', 'shared memory'])(
     '%s: harms neither the neighbour nor any later run',
     async (what) => {
       const neighbour = zoo.run('sleeps', { ms: 300 });
@@ -97,6 +97,7 @@ describe('a handler that tampers with', () => {
     ['globals', /globalThis/],
     ['atomics', /Atomics/],
     ['ports', /MessagePort\.prototype/],
+    ['console', /console/],
   ])('%s: is told so in its log, and keeps its result', async (what, changed) => {
     const run = zoo.run('tampers', { what });
     const output = { kind: 'json', json: `{"tampered":"${what}"}` };

@@ -20,6 +20,7 @@ describe('a run that ends and leaves something behind', () => {
     ['print', '1 × timer'],
     ['server', '1 × server'],
     ['child', '1 × child process'],
+    ['thread', '1 × thread'],
   ] as const;
   for (const [what, left] of cases) {
     it(`ends with its thread, says so in its own log, and the next run knows nothing of it: ${what}`, async () => {

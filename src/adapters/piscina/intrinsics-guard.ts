@@ -12,6 +12,8 @@ const { ownKeys, getOwnPropertyDescriptor, defineProperty, deleteProperty, get, 
 
 interface Kept {
   readonly name: string;
+  /** All that its owner has, not some of it. */
+  readonly isWhole: boolean;
   readonly owner: object;
   readonly keys: readonly PropertyKey[];
   readonly values: readonly unknown[];
@@ -23,7 +25,7 @@ const globalNames = [
   ...['RegExp', 'Date', 'ArrayBuffer', 'SharedArrayBuffer', 'Uint8Array', 'Int32Array', 'DataView', 'Buffer'],
   ...['AbortController', 'AbortSignal', 'EventTarget', 'JSON', 'Math', 'Reflect', 'Atomics', 'performance', 'process'],
   ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
-  ...['queueMicrotask', 'structuredClone'],
+  ...['queueMicrotask', 'structuredClone', 'console'],
 ] as const;
 
 /** Their `prototype` and their own functions are watched too. */
@@ -31,8 +33,9 @@ const classNames: ReadonlySet<string> = new Set([
   ...['Object', 'Function', 'Array', 'Promise', 'Map', 'Set', 'WeakMap', 'String', 'Number', 'RegExp', 'Date'],
   ...['ArrayBuffer', 'Uint8Array', 'Int32Array', 'Symbol', 'EventTarget', 'AbortSignal'],
 ]);
-const namespaceNames: ReadonlySet<string> = new Set(['JSON', 'Math', 'Reflect', 'Atomics']);
+const namespaceNames: ReadonlySet<string> = new Set(['JSON', 'Math', 'Reflect', 'Atomics', 'console']);
 
+const printers = ['log', 'info', 'warn', 'error'] as const;
 const wholeAfterMs = 5;
 const wholeEveryRuns = 64;
 
@@ -72,6 +75,8 @@ function quickLook(): boolean {
 
 export class IntrinsicsGuard {
   readonly #kept: readonly Kept[];
+  /** What a run prints comes by these: changed, they would take the lines of later runs. */
+  readonly #printing: readonly Kept[];
   #runs = 0;
 
   constructor() {
@@ -79,6 +84,12 @@ export class IntrinsicsGuard {
       keep('globalThis', globalThis, globalNames),
       keep('MessagePort.prototype', MessagePort.prototype),
     ];
+    this.#printing = [
+      keep('console', console, printers),
+      keep('process.stdout', process.stdout, ['write']),
+      keep('process.stderr', process.stderr, ['write']),
+    ];
+    kept.push(...this.#printing);
     for (const name of globalNames) {
       const value: unknown = Reflect.get(globalThis, name);
       if (namespaceNames.has(name)) kept.push(keep(name, objectOf(value)));
@@ -95,14 +106,22 @@ export class IntrinsicsGuard {
 
   /** Before anything looks at what the handler returned. */
   whenReturned(): string | undefined {
-    return quickLook() ? undefined : this.#restore();
+    return this.#quickLook() ? undefined : this.#restore();
   }
 
   /** After a run: the first thing found changed, with all of it put back as far as it lets itself be. */
   afterRun(durationMs: number): string | undefined {
     this.#runs += 1;
     const short = durationMs < wholeAfterMs && this.#runs % wholeEveryRuns !== 0;
-    return short && quickLook() ? undefined : this.#restore();
+    return short && this.#quickLook() ? undefined : this.#restore();
+  }
+
+  #quickLook(): boolean {
+    for (let at = 0; at < this.#printing.length; at += 1) {
+      const kept = this.#printing[at];
+      if (kept !== undefined && !isAsKept(kept)) return false;
+    }
+    return quickLook();
   }
 
   #restore(): string | undefined {
@@ -129,11 +148,11 @@ function keep(name: string, owner: object, only?: readonly string[]): Kept {
   const values = keys.map((key, at) =>
     only === undefined ? (descriptors[at]?.value as unknown) : (get(owner, key) as unknown),
   );
-  return { name, owner, keys, descriptors, values };
+  return { name, isWhole: only === undefined, owner, keys, descriptors, values };
 }
 
-function isAsKept({ name, owner, keys, values }: Kept): boolean {
-  if (name !== 'globalThis' && ownKeys(owner).length !== keys.length) return false;
+function isAsKept({ isWhole, owner, keys, values }: Kept): boolean {
+  if (isWhole && ownKeys(owner).length !== keys.length) return false;
   for (let at = 0; at < keys.length; at += 1) {
     const value = values[at];
     const key = keys[at];
@@ -143,8 +162,8 @@ function isAsKept({ name, owner, keys, values }: Kept): boolean {
   return true;
 }
 
-function putBack({ name, owner, keys, descriptors }: Kept): void {
-  if (name !== 'globalThis') {
+function putBack({ isWhole, owner, keys, descriptors }: Kept): void {
+  if (isWhole) {
     const present = ownKeys(owner);
     for (let at = 0; at < present.length; at += 1) {
       const key = present[at];

@@ -5,6 +5,7 @@
  * said that nobody waits for it.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 
 /** What is just closing gets so long; it costs the run as much. */
 const settleMaxMs = 10;
@@ -16,11 +17,32 @@ const words: ReadonlyMap<string, string> = new Map([
   ['ProcessWrap', 'child process'],
   ['TCPServerWrap', 'server'],
   ['PipeServerWrap', 'server'],
+  ['Worker', 'thread'],
 ]);
 
 /** Kept from the start: a handler may put others in their place. */
 const activeNow = process.getActiveResourcesInfo.bind(process);
 const now = performance.now.bind(performance);
+
+/** Threads of this thread that live and have not been unref'd: Node does not tell of them, and they need not be idle. */
+const threads = new Set<Worker>();
+const unreferenced = new WeakSet<Worker>();
+const { ref, unref } = Worker.prototype as unknown as Readonly<Record<'ref' | 'unref', () => void>>;
+Worker.prototype.unref = function (this: Worker) {
+  unreferenced.add(this);
+  threads.delete(this);
+  Reflect.apply(unref, this, []);
+};
+Worker.prototype.ref = function (this: Worker) {
+  unreferenced.delete(this);
+  if (this.threadId > 0) threads.add(this);
+  Reflect.apply(ref, this, []);
+};
+process.on('worker', (worker) => {
+  if (unreferenced.has(worker) || worker.threadId <= 0) return;
+  threads.add(worker);
+  worker.once('exit', () => threads.delete(worker));
+});
 
 export class LeftOver {
   /** Most of each kind that was there when a run began. */
@@ -55,6 +77,7 @@ export class LeftOver {
 
 function counted(): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
+  if (threads.size > 0) counts.set('Worker', threads.size);
   for (const kind of activeNow()) if (!mayStay.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }

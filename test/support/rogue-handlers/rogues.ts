@@ -129,7 +129,7 @@ export const rogues: readonly Rogue[] = [
     message: /nobody awaits me/,
   },
   {
-    what: 'returns and leaves a timer, a child process or a server behind',
+    what: 'returns and leaves a timer, a child process, a thread or a server behind',
     handler: 'leaves',
     input: { what: 'child' },
     ...succeeds,

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
@@ -7,7 +8,7 @@ import { z } from 'zod';
 export default defineHandler({
   name: 'leaves',
   input: z.object({
-    what: z.enum(['throw', 'rejection', 'exit', 'loop', 'print', 'server', 'child', 'nothing']),
+    what: z.enum(['throw', 'rejection', 'exit', 'loop', 'print', 'server', 'child', 'thread', 'nothing']),
     afterMs: z.number().default(200),
     /** Nothing waits for it, so the thread is used again. */
     unref: z.boolean().default(false),
@@ -47,6 +48,9 @@ export default defineHandler({
         break;
       case 'child':
         spawn('/bin/sleep', ['600'], { stdio: 'ignore' });
+        break;
+      case 'thread':
+        new Worker('for (;;);', { eval: true });
         break;
       case 'nothing':
         clearTimeout(setTimeout(() => undefined, 60_000));

@@ -7,7 +7,9 @@ const nothing = (): undefined => undefined;
 /** Puts its own functions in place of what everything in its thread is built on, then goes on as if nothing were. */
 export default defineHandler({
   name: 'tampers',
-  input: z.object({ what: z.enum(['objects', 'arrays', 'promises', 'globals', 'atomics', 'ports', 'shared memory']) }),
+  input: z.object({
+    what: z.enum(['objects', 'arrays', 'promises', 'globals', 'atomics', 'ports', 'console', 'shared memory']),
+  }),
   run({ what }, ctx) {
     switch (what) {
       case 'objects':
@@ -39,6 +41,10 @@ export default defineHandler({
         for (let time = 0; time < 10; time += 1)
           parentPort?.postMessage({ kind: 'ended', key: time, outcome: { kind: 'stopped' } });
         MessagePort.prototype.postMessage = nothing as never;
+        break;
+      case 'console':
+        Object.assign(console, { info: nothing });
+        process.stdout.write = () => true;
         break;
       case 'shared memory': {
         const { slot } = workerData as { readonly slot: SharedArrayBuffer };
