@@ -1,6 +1,6 @@
 /**
  * Bytes of requests that have not come to their end: grpc-js keeps what it has of each for as long as its client likes, and
- * nobody else counts them before they are whole. Past the limit the connection that holds most loses its oldest one, so that
+ * nobody else counts them before they are whole. Past the limit the connection that holds most loses its oldest large one, so that
  * one which sends little is not kept out by another; one of which nothing has come for a while goes in any case.
  * A request alone always fits. Of an upload in pieces only the piece that is not whole is in here: admission has counted
  * those that are.
@@ -128,11 +128,13 @@ export class RequestBudget {
     this.#release(request);
   }
 
+  /** Of those that hold no less than the average of their connection: what is small stays while there is something large. */
   #oldestOfLargest(): Arriving | undefined {
     let largest: Holder | undefined;
     for (const holder of this.#holders.values()) if (holder.bytes > (largest?.bytes ?? 0)) largest = holder;
-    const [oldest] = largest?.requests ?? [];
-    return oldest;
+    if (largest === undefined) return undefined;
+    const { bytes, requests } = largest;
+    return [...requests].find((request) => request.bytes * requests.size >= bytes);
   }
 
   /** To its client that is RESOURCE_EXHAUSTED, and nothing of the call was done. */

@@ -167,6 +167,18 @@ it('takes the oldest of the connection that holds most, and leaves who sends lit
   expect(budget.bytes).toBe(1_000);
 });
 
+it('leaves what is small alone on the same connection too, however old it is', () => {
+  const budget = newBudget();
+  const shared = {};
+  const small = opened(budget, shared);
+  small.push(new Uint8Array(10));
+  const large = Array.from({ length: 5 }, () => opened(budget, shared));
+  for (const stream of large) stream.push(new Uint8Array(300));
+  small.push(new Uint8Array(10));
+  expect(large.map(({ closedWith }) => closedWith !== undefined)).toEqual([true, true, false, false, false]);
+  expect([small.closedWith, budget.bytes]).toEqual([undefined, 920]);
+});
+
 it('takes one request alone, however large', () => {
   const budget = newBudget();
   const stream = opened(budget, {});
