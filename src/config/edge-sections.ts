@@ -58,7 +58,7 @@ export const gatewaySection = z.strictObject({
     meaning: 'Inputs of those jobs, together; and as much again of requests that have not come to their end.',
     unit: 'bytes',
     consequence:
-      'They are held in memory; past it submits are refused with RESOURCE_EXHAUSTED and RetryInfo, and the connection that holds most of what has begun loses its oldest request.',
+      'They are held in memory; past it submits are refused with RESOURCE_EXHAUSTED and RetryInfo, and the connection that holds most of what has begun loses its oldest large request.',
   }),
   sendBytesMax: key(wholeNumber(8 * 1_048_576, 64 * 1_073_741_824).default(128 * 1_048_576), {
     meaning: 'Answers, pieces of streams and parts of downloads that clients have not read yet, together.',
