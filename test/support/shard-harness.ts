@@ -59,6 +59,8 @@ export interface ShardHarness {
   readonly workLooks: WorkLooks;
   /** Of each look at what the stream of work holds, the strands. */
   readonly looks: (readonly Strand[])[];
+  /** Called when the answer to such a look is on its way. */
+  onLook: (() => Promise<void>) | undefined;
   streams: string;
   /** Of each queue; one that is not named has none. */
   readonly rules: Map<string, FlowRule>;
@@ -129,6 +131,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     onWatermark: undefined,
     keyQuestions: [],
     looks: [],
+    onLook: undefined,
     workLooks: new WorkLooks(),
     streams: 'one',
     rules: new Map(),
@@ -238,7 +241,8 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     then();
   }
   const publisher: Publisher = {
-    publishWork: (message) => publish(() => harness.work.push(message)),
+    // What is told again is another message: the first one may be gone.
+    publishWork: (message) => publish(() => harness.work.push({ ...message })),
     publishEvent: (event) => publish(() => harness.events.push(event)),
     acknowledge: (ackTo) => harness.acks.push(ackTo),
     streams: () => harness.streams,
@@ -261,7 +265,9 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
         const at = harness.work.findIndex(isThere);
         return at < 0 ? undefined : at + 1;
       });
-      return { last: harness.work.length, firsts };
+      const last = harness.work.length;
+      await harness.onLook?.();
+      return { last, firsts };
     },
   };
   return harness;

@@ -95,7 +95,11 @@ export class Dispatcher {
     });
     this.#stopListening = [
       services.publisher.onDoubt(() => {
-        if (this.#outbox.tellAgain()) return;
+        const told = this.#outbox.tellAgain();
+        if (told !== undefined) {
+          this.#check.toldAgain(told);
+          return;
+        }
         // What is new must not go before what was lost: nothing goes any more, and the next tick starts the shard again.
         this.#mustReload = true;
         this.#outbox.stop();

@@ -24,7 +24,7 @@ export interface JobEntry {
   readonly place: QueuePlace;
   /** WORK messages that this owner has sent for it. */
   dispatches: number;
-  /** Its WORK message, if it is in the stream, has this place or one before it. Undefined: not looked at yet. */
+  /** Its WORK message, if in the stream, has this place or one before it. Undefined: not looked at since it was told. */
   sentThrough: number | undefined;
 }
 

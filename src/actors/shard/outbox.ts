@@ -84,12 +84,13 @@ export class Outbox {
 
   /**
    * JetStream may have lost what it confirmed last: that is told again, before anything that came later. The ids of
-   * messages are those of the first time, so what is still there stays alone. False: not all of it is remembered here.
+   * messages are those of the first time, so what is still there stays alone. Answers the jobs whose WORK messages are told
+   * again; undefined: not all of it is remembered here.
    */
-  tellAgain(): boolean {
+  tellAgain(): readonly JobId[] | undefined {
     this.tick();
     const lost = this.#unsynced.takeAll();
-    if (lost === undefined) return false;
+    if (lost === undefined) return undefined;
     const again = lost.filter((task) => task.kind === 'event' || this.#options.isWanted(task.message));
     for (const task of again) this.#count(task);
     const waiting = [...this.#waiting()];
@@ -99,7 +100,7 @@ export class Outbox {
     this.#queue = [...again, ...waiting];
     this.#head = 0;
     this.pump();
-    return true;
+    return again.flatMap((task) => (task.kind === 'work' ? [task.message.jobId] : []));
   }
 
   /** Publishes as much as the window allows. */

@@ -82,6 +82,15 @@ export class WorkCheck {
     looks.ask(turn);
   }
 
+  /** Their messages may have other places now, and what is being looked up may be of before: it is looked up anew. */
+  toldAgain(jobIds: readonly JobId[]): void {
+    for (const jobId of jobIds) {
+      const entry = this.#parts.table.get(jobId);
+      if (entry !== undefined) entry.sentThrough = undefined;
+    }
+    this.stop();
+  }
+
   /** The others need not wait for this shard. */
   stop(): void {
     if (this.#turn !== undefined) this.#over(this.#turn);

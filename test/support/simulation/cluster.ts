@@ -58,7 +58,6 @@ export class Cluster {
   isStormy = true;
   /** A process was told that the payloads of a job are erased, and has answered. */
   onForgotten: (jobId: JobId, host: Host) => void = () => undefined;
-  readonly #work: WorkWatch;
   readonly #ground: ClusterGround;
   readonly #shape: ClusterShape;
   readonly #random;
@@ -83,9 +82,9 @@ export class Cluster {
       running.committed(group);
       this.queues.committed(group, before);
     });
-    this.#work = new WorkWatch(world, this.records);
+    const work = new WorkWatch(world, this.records);
     this.server.onWork = (message, isUntaken) => {
-      this.#work.stored(message, isUntaken);
+      work.stored(message, isUntaken);
     };
     this.subscriber = new Subscriber(world, this.server, this.records);
     this.witness = new Witness(world, this.records);
@@ -206,7 +205,6 @@ export class Cluster {
       });
     }
     this.server.losePower();
-    this.#work.powerLost();
     this.witness.leasesLost();
     this.world.timeline.at(forMs, () => {
       for (const node of this.nodes) this.#mend(node);

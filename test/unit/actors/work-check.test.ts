@@ -230,6 +230,31 @@ describe('a server that may have lost what it confirmed last', () => {
     expect(shard.work.slice(2).map(({ again }) => again)).toEqual([1]);
   });
 
+  it('has the message that it was told again, wherever that is: no other is sent', async () => {
+    await submitMany(1);
+    while (shard.looks.length === 0) await shard.kit.advance(100);
+    shard.lose(shard.work);
+    shard.doubt();
+    await shard.kit.advance(60_000);
+    expect(shard.work.map(({ again = 0 }) => again)).toEqual([0, 0]);
+  });
+
+  it('has it also when a look at the stream of before is answered late', async () => {
+    await submitMany(1);
+    let lost = 0;
+    shard.onLook = async () => {
+      shard.onLook = undefined;
+      lost = shard.work.length;
+      shard.lose(shard.work);
+      shard.doubt();
+      await Promise.resolve();
+      await Promise.resolve();
+      expect(shard.work).toHaveLength(2);
+    };
+    await shard.kit.advance(60_000);
+    expect([lost, shard.work.length]).toEqual([1, 2]);
+  });
+
   it('is not told what it has surely written', async () => {
     await submitMany(3);
     await shard.kit.advance(20_000);
