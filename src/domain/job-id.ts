@@ -1,7 +1,8 @@
 /**
  * Job ids: valid UUIDv7, `48 bits ms | ver | 12 bits shard | var | 20 bits queue number | 42 bits unique`.
  * The id alone therefore names the shard, the minute (bucket) and the queue, and GetJob needs no index.
- * Ids of one generator are strictly increasing, so they sort by submission within a shard.
+ * Ids of one generator and one queue are strictly increasing. The last ten bits count the ids of a generator within a ms,
+ * so that of any two jobs of a shard the id says which was made later: `jobRank`.
  */
 export type JobId = string & { readonly __brand: 'JobId' };
 
@@ -34,6 +35,16 @@ function timeOf(createdAtMs: number): string {
   return `${ms.slice(0, 8)}-${ms.slice(8)}`;
 }
 
+const countBits = 10n;
+/** Ids of a generator in one ms. As many ranks lie between two ms: ranks are µs to who wants to see a time in them. */
+export const idsPerMsMax = 1_000;
+
+/** Higher for the later job of a shard. Ids of before ids were counted say it by their ms alone. */
+export function jobRank(id: JobId): number {
+  const count = Number.parseInt(id.slice(-3), 16) & (2 ** Number(countBits) - 1);
+  return jobIdParts(id).createdAtMs * idsPerMsMax + Math.min(count, idsPerMsMax - 1);
+}
+
 /** Undefined when `text` is not the canonical lower-case form of a job id, or of a time that no job can have. */
 export function parseJobId(text: string): JobId | undefined {
   return isJobId(text) ? text : undefined;
@@ -61,7 +72,7 @@ export function composeJobId(parts: JobIdParts, unique: bigint): JobId {
 
 /**
  * Makes the ids of one shard. The clock may stand still or step back: the ms part never decreases, and within one ms
- * the unique part counts up from a random start in the lower half of its range.
+ * the unique part counts up from a random start, whose count is 0; when all ids of the ms are made, the next one begins.
  */
 export function createJobIdGenerator(options: {
   readonly shard: number;
@@ -69,15 +80,17 @@ export function createJobIdGenerator(options: {
   readonly random: () => number;
 }): (queueNo: number) => JobId {
   let lastMs = 0;
-  let unique = 0n;
+  let start = 0n;
+  let made = idsPerMsMax;
   return (queueNo) => {
-    const nowMs = Math.max(options.nowMs(), lastMs);
-    if (nowMs === lastMs) {
-      unique += 1n;
-    } else {
+    const nowMs = Math.max(options.nowMs(), made === idsPerMsMax ? lastMs + 1 : lastMs);
+    if (nowMs > lastMs) {
       lastMs = nowMs;
-      unique = BigInt(Math.floor(options.random() * 2 ** 41));
+      start = BigInt(Math.floor(options.random() * 2 ** 32)) << countBits;
+      made = 0;
     }
+    const unique = start + BigInt(made);
+    made += 1;
     return composeJobId({ createdAtMs: nowMs, shard: options.shard, queueNo }, unique);
   };
 }

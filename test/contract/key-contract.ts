@@ -25,7 +25,7 @@ export function describeKeys(use: () => StoreUnderTest): void {
       const keyHash = 'k'.repeat(64);
       const former = keyEntry(record, { keyHash });
       const next = recordIn({ shard, bucket: bucketAgo(0) });
-      const later = keyEntry(next, { keyHash, rankMs: record.createdAtMs + 1 });
+      const later = keyEntry(next, { keyHash, rank: former.rank + 1 });
       for (const [store, entry, counts] of [
         [first, former, former],
         [second, later, later],

@@ -79,9 +79,29 @@ describe('a sqlite file', () => {
     const stores = await Promise.all([harness.open(), harness.open(), harness.open()]);
     expect(stores.map((store) => store.kind)).toEqual(['sqlite', 'sqlite', 'sqlite']);
     const file = new DatabaseSync(harness.path);
-    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 5 });
+    expect(file.prepare('PRAGMA user_version').get()).toEqual({ user_version: 6 });
     expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     file.close();
+  });
+
+  it('of version 5 has ranks of keys in ms: they become µs, and a later job still counts', async () => {
+    const store = await harness.open();
+    const [record, later] = recordsIn(partition, 2);
+    if (record === undefined || later === undefined) throw new Error('two records');
+    const entry = keyEntry(record);
+    await store.jobs.putKeys(1, [entry]);
+    await store.close();
+    const file = new DatabaseSync(harness.path);
+    file.exec('UPDATE idempotency_keys SET rank = rank / 1000; PRAGMA user_version = 5');
+    file.close();
+    const { jobs } = await harness.open();
+    const rank = Math.floor(entry.rank / 1_000) * 1_000;
+    const { keyHash } = entry;
+    expect(await jobs.findKeys(1, [keyHash])).toEqual(new Map([[keyHash, { ...entry, rank }]]));
+    await jobs.putKeys(1, [keyEntry(later, { keyHash, rank: rank - 1 })]);
+    expect((await jobs.findKeys(1, [keyHash])).get(keyHash)?.jobId).toBe(record.id);
+    await jobs.putKeys(1, [keyEntry(later, { keyHash, rank: rank + 1 })]);
+    expect((await jobs.findKeys(1, [keyHash])).get(keyHash)?.jobId).toBe(later.id);
   });
 
   it('of a newer version is refused and left alone', async () => {

@@ -9,7 +9,7 @@ import type { Clock, Logger, Telemetry } from '../../src/application/ports/runti
 import type { Store } from '../../src/application/ports/store.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobRecord, JobSpec } from '../../src/domain/job.ts';
-import { bucketMs } from '../../src/domain/job-id.ts';
+import { bucketMs, jobRank } from '../../src/domain/job-id.ts';
 import { testRecord } from './jobs.ts';
 
 export const realClock: Clock = {
@@ -196,13 +196,13 @@ export class PartitionOwner {
 
 /** What the record of a job would say of a key, for ten minutes. */
 export function keyEntry(record: JobRecord, more: Partial<IdempotencyEntry> = {}): IdempotencyEntry {
-  const { id: jobId, createdAtMs: rankMs } = record;
+  const { id: jobId } = record;
   return {
     keyHash: `k.${jobId}`,
     jobId,
     contentHash: `c.${jobId}`,
     expiresAtMs: Date.now() + 600_000,
-    rankMs,
+    rank: jobRank(jobId),
     ...more,
   };
 }

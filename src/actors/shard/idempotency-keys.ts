@@ -53,5 +53,5 @@ export class IdempotencyKeys {
 }
 
 function isOlder(entry: IdempotencyEntry, present: IdempotencyEntry | undefined): boolean {
-  return present !== undefined && present.rankMs > entry.rankMs;
+  return present !== undefined && present.rank > entry.rank;
 }

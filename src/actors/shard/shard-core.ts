@@ -311,7 +311,8 @@ export class ShardCore {
     for (const { bucket, commits, records } of partitions) {
       this.#partitions.adopt(bucket, commits);
       for (const record of records) {
-        raise(record.updatedAtMs);
+        // New ids come after all others, also those of the same ms: their ranks say which job is later.
+        raise(Math.max(record.updatedAtMs, record.createdAtMs + 1));
         this.dispatcher.restoreEvents(record, published);
         this.keys.restored(record);
         if (isTerminal(record.state)) continue;

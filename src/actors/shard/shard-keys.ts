@@ -6,7 +6,7 @@
 import type { IdempotencyEntry } from '../../application/ports/job-store.ts';
 import type { JobRecord, RequestKey } from '../../domain/job.ts';
 import { isTerminal } from '../../domain/job.ts';
-import { bucketOf } from '../../domain/job-id.ts';
+import { bucketOf, jobRank } from '../../domain/job-id.ts';
 import type { ActorContext } from '../kernel/actor.ts';
 import { GivenKeys } from './given-keys.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
@@ -113,5 +113,5 @@ export function entryOf(
   { keyHash, contentHash }: RequestKey,
   { id: jobId, spec, createdAtMs }: JobRecord,
 ): IdempotencyEntry {
-  return { keyHash, contentHash, jobId, expiresAtMs: createdAtMs + spec.retentionMs, rankMs: createdAtMs };
+  return { keyHash, contentHash, jobId, expiresAtMs: createdAtMs + spec.retentionMs, rank: jobRank(jobId) };
 }

@@ -10,6 +10,7 @@ import type { IdempotencyEntry, JobStore } from '../../application/ports/job-sto
 import type { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, JobSpec } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import { idsPerMsMax, jobRank } from '../../domain/job-id.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import type { KeyLookups } from './key-lookups.ts';
 
@@ -101,7 +102,7 @@ export class UniqueWindows {
     if (entry.expiresAtMs <= Math.max(this.#markedMs ?? 0, this.#markAskedMs)) return { entry };
     const expiresAtMs = (Math.floor(Math.max(entry.expiresAtMs, this.#markMs) / markStepMs) + 1) * markStepMs;
     this.#markAskedMs = expiresAtMs;
-    return { entry, mark: { ...entry, keyHash: markName, expiresAtMs, rankMs: expiresAtMs } };
+    return { entry, mark: { ...entry, keyHash: markName, expiresAtMs, rank: expiresAtMs * idsPerMsMax } };
   }
 
   stored(entry: IdempotencyEntry): void {
@@ -129,5 +130,5 @@ function rowOf({ id: jobId, state, spec, createdAtMs }: JobRecord): IdempotencyE
   const windowMs = spec.unique?.windowMs;
   if (windowMs === undefined) return undefined;
   const contentHash = state === 'CANCELLED' ? givenUp : '';
-  return { keyHash: rowName(spec), jobId, contentHash, expiresAtMs: createdAtMs + windowMs, rankMs: createdAtMs };
+  return { keyHash: rowName(spec), jobId, contentHash, expiresAtMs: createdAtMs + windowMs, rank: jobRank(jobId) };
 }

@@ -32,9 +32,9 @@ function chunksOf<T>(items: readonly T[], size: number): readonly (readonly T[])
 
 export function createKeyEntries(client: CqlClient, clock: Clock): Pick<JobStore, 'putKeys' | 'findKeys'> {
   const writeOf = (shard: number, slice: number, entry: IdempotencyEntry, nowMs: number): BatchItem => {
-    const { keyHash, contentHash, expiresAtMs, rankMs } = entry;
+    const { keyHash, contentHash, expiresAtMs, rank } = entry;
     const row = [shard, slice, keyHash, types.Uuid.fromString(entry.jobId), contentHash, BigInt(expiresAtMs)];
-    return { statement: putKey, params: [...row, BigInt(rankMs) * 1_000n, ttlSeconds(expiresAtMs, nowMs)] };
+    return { statement: putKey, params: [...row, BigInt(rank), ttlSeconds(expiresAtMs, nowMs)] };
   };
   return {
     async putKeys(shard, entries) {
@@ -57,7 +57,7 @@ export function createKeyEntries(client: CqlClient, clock: Clock): Pick<JobStore
             jobId: row.job_id.toString() as JobId,
             contentHash: row.content_hash,
             expiresAtMs,
-            rankMs: Number(row.written_at / 1_000n),
+            rank: Number(row.written_at),
           });
         }
       });

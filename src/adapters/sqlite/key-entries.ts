@@ -12,15 +12,15 @@ export function createKeyEntries(database: SqliteDatabase, clock: Clock): Pick<J
      WHERE excluded.rank >= rank`,
   );
   const find = database.prepare(
-    `SELECT key_hash AS keyHash, job_id AS jobId, content_hash AS contentHash, expires_at AS expiresAtMs, rank AS rankMs
+    `SELECT key_hash AS keyHash, job_id AS jobId, content_hash AS contentHash, expires_at AS expiresAtMs, rank
      FROM idempotency_keys WHERE shard = ? AND key_hash = ? AND expires_at > ?`,
   );
   return {
     putKeys(shard, entries) {
       invariant(entries.length <= keysPutMax, 'at most keysPutMax entries are put at once');
       return database.write('put_keys', () => {
-        for (const { keyHash, rankMs, jobId, contentHash, expiresAtMs } of entries) {
-          put.run(shard, keyHash, rankMs, jobId, contentHash, expiresAtMs);
+        for (const { keyHash, rank, jobId, contentHash, expiresAtMs } of entries) {
+          put.run(shard, keyHash, rank, jobId, contentHash, expiresAtMs);
         }
       });
     },

@@ -89,7 +89,10 @@ const version5 = `
     WHERE record ->> '$.state' NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED');
 `;
 
-const migrations: readonly string[] = [version1, version2, version3, version4, version5];
+/** Ranks of keys tell jobs of one ms apart. */
+const version6 = `UPDATE idempotency_keys SET rank = rank * 1000;`;
+
+const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6];
 
 /** What this code knows; a file of a later version is refused, because an older program could damage it. */
 export const schemaVersion = migrations.length;

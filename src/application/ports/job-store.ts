@@ -39,8 +39,8 @@ export interface IdempotencyEntry {
   readonly jobId: JobId;
   readonly contentHash: string;
   readonly expiresAtMs: number;
-  /** Of two entries of a key the higher one counts, whoever wrote it and whenever: when the job was made, epoch ms. */
-  readonly rankMs: number;
+  /** Of two entries of a key the higher one counts, whoever wrote it and whenever: `jobRank`, µs of the epoch. */
+  readonly rank: number;
 }
 
 export interface CommitGroup {

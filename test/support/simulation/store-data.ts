@@ -101,7 +101,7 @@ export class StoreData {
 
   putKey(shard: number, entry: IdempotencyEntry): void {
     const key = `${String(shard)}/${entry.keyHash}`;
-    if ((this.#keys.get(key)?.rankMs ?? 0) <= entry.rankMs) this.#keys.set(key, entry);
+    if ((this.#keys.get(key)?.rank ?? 0) <= entry.rank) this.#keys.set(key, entry);
   }
 
   key(shard: number, keyHash: string, nowMs: number): IdempotencyEntry | undefined {

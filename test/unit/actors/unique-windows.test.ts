@@ -5,6 +5,7 @@ import type { SubmitItem } from '../../../src/application/shard-protocol.ts';
 import { uniqueHash } from '../../../src/application/job-fingerprint.ts';
 import type { UniqueConflict } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
+import { jobIdParts } from '../../../src/domain/job-id.ts';
 import { testSpec } from '../../support/jobs.ts';
 import { harnessShard, startShardHarness } from '../../support/shard-harness.ts';
 import type { ShardHarness } from '../../support/shard-harness.ts';
@@ -102,6 +103,24 @@ describe('the window of a unique key', () => {
     expect((await shard.call('submit', windowed('reject'))).duplicate).toBe(false);
   });
 
+  it('is that of the later of two jobs of one ms, after a take-over too', async () => {
+    const plain = await accepted({ spec: testSpec({ queueNo: 9 }) });
+    for (const [n, crashes] of [false, true, true, true, true, true, true, true].entries()) {
+      const key = `key-${String(n)}`;
+      // The store lists by queue first: it brings the later job before the other one.
+      await accepted(windowed('reject', { queueNo: 2 }, key));
+      if (crashes) await shard.start();
+      const later = await accepted(windowed('replace', { queueNo: 1 }, key));
+      await end(later);
+      await shard.start();
+      const answer = shard.call('submit', windowed('reject', {}, key));
+      await expect(answer).rejects.toMatchObject({ metadata: { jobId: later } });
+    }
+    // All of it took no time but what take-overs add.
+    const last = await accepted({ spec: testSpec({ queueNo: 9 }) });
+    expect(jobIdParts(last).createdAtMs - jobIdParts(plain).createdAtMs).toBeLessThanOrEqual(15);
+  });
+
   it('that cannot be looked up refuses the submit; where there are no windows, one look is all', async () => {
     shard.keys = 'down';
     const item = { spec: testSpec({ unique: { key: 'k', onConflict: 'reject' } }) } as const;
@@ -143,7 +162,17 @@ describe('the window of a unique key', () => {
           await shard.kit.advance(waitMs);
         }
       }),
-      { numRuns: 40 },
+      {
+        numRuns: 40,
+        // The second job is made, and ends, in the ms of the first one, after a take-over.
+        examples: Array.from({ length: 8 }, () => [
+          [
+            { waitMs: 0, way: 'reject', end: 'not', crash: true },
+            { waitMs: 0, way: 'replace', end: 'succeeded', crash: true },
+            { waitMs: 2_843, way: 'replace-waiting', end: 'cancelled', crash: false },
+          ],
+        ]),
+      },
     );
   });
 });

@@ -4,8 +4,10 @@ import {
   bucketOf,
   composeJobId,
   createJobIdGenerator,
+  idsPerMsMax,
   idTimeMaxMs,
   jobIdParts,
+  jobRank,
   maxQueueNo,
   parseJobId,
 } from '../../../src/domain/job-id.ts';
@@ -64,5 +66,36 @@ describe('job id', () => {
         },
       ),
     );
+  });
+
+  it('says of any two of a generator which is later, whatever their queues and the clock', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ nowMs: fc.nat({ max: 20 }), queueNo: fc.nat({ max: maxQueueNo }) }), { maxLength: 200 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (steps, random) => {
+          let nowMs = 0;
+          const next = createJobIdGenerator({ shard: 3, nowMs: () => nowMs, random: () => random });
+          const ranks = steps.map((step) => {
+            ({ nowMs } = step);
+            return jobRank(next(step.queueNo));
+          });
+          expect([...new Set(ranks)].sort((a, b) => a - b)).toEqual(ranks);
+        },
+      ),
+    );
+  });
+
+  it('goes on with the next ms when all ids of one are made', () => {
+    const next = createJobIdGenerator({ shard: 3, nowMs: () => 7, random: () => 1 - Number.EPSILON });
+    const ids = Array.from({ length: 2 * idsPerMsMax + 1 }, (_, n) => next(n % 3));
+    const at = (n: number): number => jobIdParts(ids[n] as (typeof ids)[number]).createdAtMs;
+    expect([0, 999, 1_000, 1_999, 2_000].map(at)).toEqual([7, 7, 8, 8, 9]);
+    expect(ids.map(jobRank)).toEqual(ids.map((_, n) => 7_000 + n));
+  });
+
+  it('whose ms was not counted ranks within it', () => {
+    const id = composeJobId({ createdAtMs: 7, shard: 3, queueNo: 1 }, 2n ** 42n - 1n);
+    expect(jobRank(id)).toBe(7_999);
   });
 });

@@ -20,7 +20,7 @@ export const createIdempotencyKeys = `CREATE TABLE IF NOT EXISTS idempotency_key
   AND gc_grace_seconds = 10800`;
 
 /**
- * LOCAL_QUORUM, idempotent by its timestamp: the creation of the job in µs, so the key's latest job wins whoever writes
+ * LOCAL_QUORUM, idempotent by its timestamp: the rank of the job (µs), so the key's latest job wins whoever writes
  * and whenever.
  */
 export const putKey: CqlStatement = {
