@@ -48,7 +48,7 @@ export class LogCursor {
 
   /** What comes after `seen`, as far as one page goes; undefined when there is nothing now. */
   async next(): Promise<LogPage | undefined> {
-    const { stored, lines } = await this.#ask();
+    const { stored, lines } = await this.#ask(this.seen);
     for (const log of stored) {
       if (log.attempt < this.seen.attempt || this.#over.has(log.attempt)) continue;
       const page = this.#page(await this.#open(log));
@@ -58,15 +58,28 @@ export class LogCursor {
     return this.#page(lines);
   }
 
-  /** All there is now. */
+  /**
+   * All there is now: each attempt as it is at one moment, so within its bound and at an end, however much it goes on
+   * saying; as it was stored, if it ends meanwhile.
+   */
   async rest(): Promise<LogPage> {
-    const lines: LogLine[] = [];
-    let skipped = 0;
-    for (let page = await this.next(); page !== undefined; page = await this.next()) {
-      lines.push(...page.lines);
-      skipped += page.skipped;
+    const attempts = new Map<number, readonly LogLine[]>();
+    let asked = this.seen;
+    for (;;) {
+      const { stored, lines } = await this.#ask(asked);
+      for (const log of stored) {
+        if (log.attempt < this.seen.attempt || this.#over.has(log.attempt)) continue;
+        attempts.set(log.attempt, await this.#open(log));
+        this.#over.add(log.attempt);
+      }
+      const said = lines.filter((line) => isAfter(line, asked) && !attempts.has(line.attempt));
+      for (const [attempt, ofIt] of Map.groupBy(said, (line) => line.attempt)) attempts.set(attempt, ofIt);
+      const newest = said.at(-1);
+      if (newest === undefined) break;
+      asked = { attempt: newest.attempt + 1, number: 0 };
     }
-    return { lines, skipped };
+    const inOrder = [...attempts].toSorted(([one], [other]) => one - other).flatMap(([, lines]) => lines);
+    return this.#page(inOrder) ?? { lines: [], skipped: 0 };
   }
 
   #page(lines: readonly LogLine[]): LogPage | undefined {
@@ -79,10 +92,10 @@ export class LogCursor {
     return unseen.length === 0 ? undefined : { lines: unseen, skipped };
   }
 
-  async #ask(): Promise<ReadLogResult> {
+  async #ask(seen: LogPosition): Promise<ReadLogResult> {
     const { id, spec } = this.#record;
     try {
-      return await this.#parts.batcher.call(jobIdParts(id).shard, 'read-log', { jobId: id, seen: this.seen });
+      return await this.#parts.batcher.call(jobIdParts(id).shard, 'read-log', { jobId: id, seen });
     } catch (error) {
       if (!(error instanceof TroupeError) || !awayCodes.has(error.code)) throw error;
       const { record } = await this.#parts.reader.read(spec.tenant, id);

@@ -114,7 +114,7 @@ export interface ReadLogItem {
 export interface ReadLogResult {
   /** Of attempts that have ended. */
   readonly stored: readonly StoredLog[];
-  /** Of attempts that are not among those; in order, not necessarily all of them at once. */
+  /** Of attempts that are not among those; in order, never a part of an attempt's, not necessarily of all attempts at once. */
   readonly lines: readonly LogLine[];
 }
 

@@ -10,8 +10,6 @@ import { isAfter, JobLog } from '../../domain/job-log.ts';
 import type { LogLine, LogPosition } from '../../domain/job-log.ts';
 
 const attemptsMax = 2;
-/** Of one answer. */
-export const logPageBytes = 64 * 1_024;
 
 export class ShardLogs {
   readonly #bytesMax: number;
@@ -39,19 +37,13 @@ export class ShardLogs {
     return log.through;
   }
 
-  /** In order; at most `logPageBytes`, but at least one line if there is any. */
+  /** In order; of the first attempt that has any, and all of that: an answer is no longer than the log of an attempt. */
   read(jobId: JobId, seen: LogPosition): readonly LogLine[] {
-    const page: LogLine[] = [];
-    let left = logPageBytes;
     for (const log of this.#jobs.get(jobId)?.values() ?? []) {
-      for (const line of log.after(0)) {
-        if (!isAfter(line, seen)) continue;
-        left -= Buffer.byteLength(line.text);
-        if (left < 0 && page.length > 0) return page;
-        page.push(line);
-      }
+      const lines = log.after(0).filter((line) => isAfter(line, seen));
+      if (lines.length > 0) return lines;
     }
-    return page;
+    return [];
   }
 
   /** The record is durable: what it refers to need not be held. */
