@@ -111,11 +111,18 @@ async function spawnJava(libDir: string, options: CassandraNodeOptions, logPath:
   const args = await prepareJava(libDir, options);
   const log = await open(logPath, 'a');
   try {
-    return spawn('java', [...args], {
+    const child = spawn('java', [...args], {
       cwd: options.dataDir,
       stdio: ['ignore', log.fd, log.fd],
       // A group of its own: a Ctrl-C in the terminal reaches whoever started it, who then stops it in order.
       detached: true,
+    });
+    await once(child, 'spawn');
+    return child;
+  } catch (error) {
+    throw new TroupeError('STORE_UNAVAILABLE', {
+      message: 'Cassandra needs java, which cannot be started',
+      cause: error,
     });
   } finally {
     await log.close();
