@@ -58,6 +58,7 @@ export class Cluster {
   isStormy = true;
   /** A process was told that the payloads of a job are erased, and has answered. */
   onForgotten: (jobId: JobId, host: Host) => void = () => undefined;
+  readonly #work: WorkWatch;
   readonly #ground: ClusterGround;
   readonly #shape: ClusterShape;
   readonly #random;
@@ -82,9 +83,9 @@ export class Cluster {
       running.committed(group);
       this.queues.committed(group, before);
     });
-    const work = new WorkWatch(world, this.records);
+    this.#work = new WorkWatch(world, this.records);
     this.server.onWork = (message, isUntaken) => {
-      work.stored(message, isUntaken);
+      this.#work.stored(message, isUntaken);
     };
     this.subscriber = new Subscriber(world, this.server, this.records);
     this.witness = new Witness(world, this.records);
@@ -205,6 +206,7 @@ export class Cluster {
       });
     }
     this.server.losePower();
+    this.#work.powerLost();
     this.witness.leasesLost();
     this.world.timeline.at(forMs, () => {
       for (const node of this.nodes) this.#mend(node);
