@@ -233,8 +233,8 @@ describe('the servers of NATS', () => {
 
 describe('the time after which NATS has written what it has confirmed', () => {
   const settingsOf = (environment: KubernetesEnvironment): readonly unknown[] =>
-    ofKind(allObjects(environment), 'ConfigMap').flatMap(({ data = {} }) => {
-      const text = data['troupe.config.yaml'];
+    allObjects(environment).flatMap(({ kind, data = {} }) => {
+      const text = kind === 'ConfigMap' ? data['troupe.config.yaml'] : undefined;
       if (text === undefined) return [];
       const { nats } = parse(text) as { readonly nats?: { readonly syncIntervalMs?: number } };
       return nats === undefined ? [] : [nats.syncIntervalMs];
@@ -252,7 +252,12 @@ describe('the time after which NATS has written what it has confirmed', () => {
   it('is what is said of servers of somebody else', () => {
     const [, environment] = backingEnvironments[0] ?? [];
     if (environment === undefined) throw new Error('no environment');
-    const messaging = { kind: 'external', servers: ['nats.example:4222'], replicas: 3, syncIntervalMs: 5_000 } as const;
+    const messaging: KubernetesEnvironment['messaging'] = {
+      kind: 'external',
+      servers: ['nats.example:4222'],
+      replicas: 3,
+      syncIntervalMs: 5_000,
+    };
     expect(new Set(settingsOf({ ...environment, messaging }))).toEqual(new Set([5_000]));
   });
 });

@@ -1,5 +1,6 @@
 // docs/operating/failure-modes.md promises a test for every row: each must exist, under the very name that is written there.
 import { readFileSync, readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -11,13 +12,17 @@ const rows = page
   .map((line) => line.split('|').map((cell) => cell.trim()));
 const named = rows.filter((cells) => cells.at(-2) !== 'test').map((cells) => cells.at(-2) ?? '');
 
+const files = ['chaos', 'e2e', 'integration', 'unit'].flatMap((folder) =>
+  readdirSync(`${project}test/${folder}`, { recursive: true, encoding: 'utf8' }).map(
+    (path) => `${project}test/${folder}/${path}`,
+  ),
+);
+
 /** Names of the tests of one file, as they are written in it. */
 function testsIn(file: string): readonly string[] {
-  const folder = ['chaos', 'e2e', 'integration', 'unit/actors'].find((name) =>
-    readdirSync(`${project}test/${name}`).includes(file),
-  );
-  if (folder === undefined) return [];
-  const text = readFileSync(`${project}test/${folder}/${file}`, 'utf8');
+  const found = files.find((path) => basename(path) === file);
+  if (found === undefined) return [];
+  const text = readFileSync(found, 'utf8');
   return [...text.matchAll(/\bit(?:\.each\([\s\S]*?\]\))?\(\s*'((?:[^'\\]|\\.)*)'/g)].map((match) => match[1] ?? '');
 }
 

@@ -205,9 +205,21 @@ async function settled({ history, load, world, ledger }: Scene): Promise<readonl
   const endMs = performance.now() + eventsMs;
   while (performance.now() < endMs && ![...history.acked.keys()].every((id) => history.hasHeardTheEnd(id)))
     await pause(200);
-  for await (const line of createInterface({ input: createReadStream(ledger) }))
-    history.ran(JSON.parse(line) as Execution);
+  for await (const line of createInterface({ input: createReadStream(ledger) })) {
+    const execution = wholeEntry(line);
+    if (execution !== undefined) history.ran(execution);
+  }
   return [...wrong, ...history.check()];
+}
+
+/** A full disk may have torn the entry before, which then stands in front of this one on its line. */
+export function wholeEntry(line: string): Execution | undefined {
+  const last = line.slice(Math.max(0, line.lastIndexOf('{"what"')));
+  try {
+    return JSON.parse(last) as Execution;
+  } catch {
+    return undefined;
+  }
 }
 
 export function seconds(ms: number): string {
