@@ -85,20 +85,26 @@ module.exports = {
     },
     layer(
       'kernel-knows-no-job',
-      '^src/actors/kernel/',
-      '^src/(actors/kernel/|application/ports/runtime\\.ts$|domain/(errors|measures)\\.ts$)',
+      '^src/kernel/(?!testkit/)',
+      '^src/(kernel/(?!testkit/)|application/ports/runtime\\.ts$|domain/(errors|measures)\\.ts$)',
       'The kernel knows the runtime port, the error registry and the names of its measures.',
+    ),
+    layer(
+      'testkit-knows-no-job',
+      '^src/kernel/testkit/',
+      '^src/(kernel/|application/ports/runtime\\.ts$|domain/(errors|measures|own-value|steady-time)\\.ts$)',
+      'The test kit stands on the kernel, and needs no more than it.',
     ),
     layer(
       'supervisor-knows-no-job',
       '^src/supervisor/',
-      '^src/(supervisor/|actors/kernel/|application/ports/(runtime|membership)\\.ts$|domain/errors\\.ts$)',
+      '^src/(supervisor/|kernel/|application/ports/runtime\\.ts$|domain/errors\\.ts$)',
       'The supervisor restarts children; what they do is none of its business.',
     ),
     layer(
       'actors-import-inward',
-      '^src/actors/(?!kernel/)',
-      '^src/(actors|application|domain|supervisor)/',
+      '^src/actors/',
+      '^src/(actors|application|domain|kernel|supervisor)/',
       'Actors reach the world through ports.',
     ),
     {
@@ -106,7 +112,7 @@ module.exports = {
       severity: 'error',
       comment:
         'Actors and supervisors are driven in virtual time: no library, no I/O (node:crypto for digests excepted).',
-      from: { path: '^src/(actors|supervisor)/' },
+      from: { path: '^src/(actors|kernel|supervisor)/' },
       to: { dependencyTypes: [...npm, 'core'], pathNot: '^(node:)?crypto$' },
     },
     layer(
@@ -125,7 +131,7 @@ module.exports = {
         pathNot: [
           '^src/adapters/$1/',
           '^src/domain/',
-          '^src/application/(ports/|shard-protocol\\.ts$)',
+          '^src/application/(ports/|protocol/shard-protocol\\.ts$)',
           '^src/(handlers|compose)/',
         ],
       },
@@ -154,6 +160,12 @@ module.exports = {
       '^src/client/',
       '^src/(client|contract|domain)/',
       'The client speaks the contract and nothing of the server.',
+    ),
+    layer(
+      'backing-knows-no-cluster',
+      '^src/backing/',
+      '^src/(backing/|application/ports/runtime\\.ts$|domain/errors\\.ts$|adapters/nats/server-version\\.ts$)',
+      'What finds, builds and starts a server knows nothing of what it is for.',
     ),
     layer('config-imports-domain', '^src/config/', '^src/(config|domain)/', 'Configuration is values.'),
     layer(

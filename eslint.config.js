@@ -3,7 +3,7 @@ import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 import { wordIndex } from './scripts/lint/word-index.ts';
 
-const core = ['src/domain/**', 'src/application/**', 'src/actors/**', 'src/supervisor/**'];
+const core = ['src/domain/**', 'src/application/**', 'src/actors/**', 'src/kernel/**', 'src/supervisor/**'];
 
 /** Time and chance are ports (`Clock`, `Random`): tests of the core run in virtual time with a seeded order. */
 const clockGlobals = ['setTimeout', 'setInterval', 'setImmediate', 'performance'].map((name) => ({

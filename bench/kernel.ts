@@ -3,8 +3,8 @@
  * idle actor hold. Prints figures and asserts none: `node bench/kernel.ts`.
  */
 import { performance } from 'node:perf_hooks';
-import { ask, createActorSystem } from '../src/actors/kernel/index.ts';
-import type { ActorRef, ActorSystem } from '../src/actors/kernel/index.ts';
+import { ask, createActorSystem } from '../src/kernel/index.ts';
+import type { ActorRef, ActorSystem } from '../src/kernel/index.ts';
 import { createSystemClock } from '../src/adapters/system/system-clock.ts';
 import { noTelemetry, silentLog } from './harness/silent.ts';
 

@@ -5,8 +5,8 @@
 import { performance } from 'node:perf_hooks';
 import { ActivityMeter } from '../src/actors/node/activity-meter.ts';
 import { actorRows, boundedTree } from '../src/actors/node/actor-rows.ts';
-import { createActorSystem } from '../src/actors/kernel/index.ts';
-import type { ActorSystem } from '../src/actors/kernel/index.ts';
+import { createActorSystem } from '../src/kernel/index.ts';
+import type { ActorSystem } from '../src/kernel/index.ts';
 import { createSystemClock } from '../src/adapters/system/system-clock.ts';
 import { noTelemetry, silentLog } from './harness/silent.ts';
 

@@ -5,10 +5,10 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { provisionCassandra } from '../adapters/cassandra/process/cassandra-install.ts';
-import { defaultCommitLogWindowMs, prepareJava } from '../adapters/cassandra/process/cassandra-process.ts';
-import { findNatsServer } from '../adapters/nats/server/find-nats-server.ts';
-import { natsServerConfiguration } from '../adapters/nats/server/nats-server-config.ts';
+import { provisionCassandra } from '../backing/cassandra/cassandra-install.ts';
+import { defaultCommitLogWindowMs, prepareJava } from '../backing/cassandra/cassandra-process.ts';
+import { findNatsServer } from '../backing/nats/find-nats-server.ts';
+import { natsServerConfiguration } from '../backing/nats/nats-server-config.ts';
 import type { Logger } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';
 import { TroupeError } from '../domain/errors.ts';

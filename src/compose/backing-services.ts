@@ -5,12 +5,12 @@
  */
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
-import { provisionCassandra } from '../adapters/cassandra/process/cassandra-install.ts';
-import { startCassandra } from '../adapters/cassandra/process/cassandra-process.ts';
-import type { CassandraProcess } from '../adapters/cassandra/process/cassandra-process.ts';
-import { findNatsServer } from '../adapters/nats/server/find-nats-server.ts';
-import { startNatsServer } from '../adapters/nats/server/start-nats-server.ts';
-import type { NatsServerHandle } from '../adapters/nats/server/start-nats-server.ts';
+import { provisionCassandra } from '../backing/cassandra/cassandra-install.ts';
+import { startCassandra } from '../backing/cassandra/cassandra-process.ts';
+import type { CassandraProcess } from '../backing/cassandra/cassandra-process.ts';
+import { findNatsServer } from '../backing/nats/find-nats-server.ts';
+import { startNatsServer } from '../backing/nats/start-nats-server.ts';
+import type { NatsServerHandle } from '../backing/nats/start-nats-server.ts';
 import { createSystemClock, createSystemRandom } from '../adapters/system/system-clock.ts';
 import type { Logger } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';

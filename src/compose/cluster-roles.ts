@@ -1,16 +1,16 @@
 /** The actors of a node: its membership, the shards it keeps, the work it does. */
-import { createClosedQueues } from '../application/closed-queues.ts';
-import { createFlowRules } from '../application/flow-rules.ts';
-import { HandlerFleet } from '../application/handler-fleet.ts';
-import { createGatedWorkSource } from '../application/gated-work-source.ts';
+import { createClosedQueues } from '../application/queues/closed-queues.ts';
+import { createFlowRules } from '../application/queues/flow-rules.ts';
+import { HandlerFleet } from '../application/cluster/handler-fleet.ts';
+import { createGatedWorkSource } from '../application/cluster/gated-work-source.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
-import type { ShardBatcher } from '../application/shard-batcher.ts';
-import type { ShardRouter } from '../application/shard-router.ts';
+import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
+import type { ShardRouter } from '../application/protocol/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
 import type { NodeInfo } from '../application/ports/membership.ts';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
-import type { ActorDefinition, ActorRef, ActorSystem } from '../actors/kernel/index.ts';
+import type { ActorDefinition, ActorRef, ActorSystem } from '../kernel/index.ts';
 import type { KeeperMessage } from '../actors/shard/keeper-actor.ts';
 import { keeperActor } from '../actors/shard/keeper-actor.ts';
 import {
@@ -20,7 +20,7 @@ import {
   outboxMaxFor,
 } from '../actors/shard/shard-services.ts';
 import type { ShardLimits, StopRun } from '../actors/shard/shard-services.ts';
-import { WorkLooks } from '../actors/shard/work-looks.ts';
+import { WorkLooks } from '../actors/shard/dispatch/work-looks.ts';
 import type { AdminMessage } from '../actors/node/admin-message.ts';
 import { membershipActor } from '../actors/node/membership-actor.ts';
 import type { MembershipMessage } from '../actors/node/membership-actor.ts';

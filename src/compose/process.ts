@@ -3,17 +3,17 @@
  * nobody is invited before there is something to serve; stop: the same backwards.
  */
 import { availableParallelism } from 'node:os';
-import { createActorSystem } from '../actors/kernel/index.ts';
-import type { TreeNode } from '../actors/kernel/index.ts';
+import { createActorSystem } from '../kernel/index.ts';
+import type { TreeNode } from '../kernel/index.ts';
 import { connectNats } from '../adapters/nats/connect-nats.ts';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
-import { createCellPool } from '../adapters/piscina/cell-pool.ts';
+import { createCellPool } from '../adapters/piscina/node/cell-pool.ts';
 import { giveHeapBackWhenIdle } from '../adapters/system/idle-heap.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
-import { createShardBatcher } from '../application/shard-batcher.ts';
-import type { ShardBatcher } from '../application/shard-batcher.ts';
-import { createShardRouter } from '../application/shard-router.ts';
-import type { ShardRouter } from '../application/shard-router.ts';
+import { createShardBatcher } from '../application/protocol/shard-batcher.ts';
+import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
+import { createShardRouter } from '../application/protocol/shard-router.ts';
+import type { ShardRouter } from '../application/protocol/shard-router.ts';
 import { VitalSigns } from '../application/ports/vital-signs.ts';
 import type { Trouble } from '../application/ports/vital-signs.ts';
 import type { Config } from '../config/index.ts';

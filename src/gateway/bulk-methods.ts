@@ -1,6 +1,6 @@
 /** The methods that go over many jobs: each message says how far they are. They take the place of a watch meanwhile. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { BulkFailure } from '../application/bulk-jobs.ts';
+import type { BulkFailure } from '../application/jobs/bulk-jobs.ts';
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { fromFilter } from './job-mapper.ts';

@@ -10,7 +10,7 @@ import type {
   handleServerStreamingCall,
   handleUnaryCall,
 } from '@grpc/grpc-js';
-import type { CallContext } from '../application/call-context.ts';
+import type { CallContext } from '../application/protocol/call-context.ts';
 import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
 import type { Init } from '../contract/codec.ts';
 import { TroupeError } from '../domain/errors.ts';

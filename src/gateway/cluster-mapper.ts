@@ -6,7 +6,13 @@ import type {
   SeenReports,
   SeenShard,
 } from '../application/cluster/see-cluster.ts';
-import type { ActorReport, ActorRow, CellFacts, DeadLetterReport, RunFacts } from '../application/node-protocol.ts';
+import type {
+  ActorReport,
+  ActorRow,
+  CellFacts,
+  DeadLetterReport,
+  RunFacts,
+} from '../application/protocol/node-protocol.ts';
 import { actorStateCodes, nodeStateCodes, shardStateCodes } from '../contract/cluster-codes.ts';
 import type { Init } from '../contract/codec.ts';
 import { jobStateCodes } from '../contract/job-codes.ts';

@@ -3,7 +3,7 @@
  * age, or when the cache is full, the oldest first (node-cache bounds age and number, the bytes are counted here).
  */
 import NodeCache from 'node-cache';
-import { jsonBytes } from '../application/json-bytes.ts';
+import { jsonBytes } from '../application/jobs/json-bytes.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import { isTerminal } from '../domain/job.ts';

@@ -1,14 +1,14 @@
 /** Jobs and queues between the contract and the inside. What a client has no use for (tokens, hashes) never leaves. */
-import type { FullJob, OpenedPayload } from '../application/get-job.ts';
-import type { JobWaiting } from '../application/explain-job.ts';
-import type { BulkQuery } from '../application/bulk-jobs.ts';
-import type { AcceptedJob, JobRequest, RequestPayload } from '../application/job-request.ts';
-import type { ListJobsQuery } from '../application/list-jobs.ts';
-import type { NewTime } from '../application/reschedule-job.ts';
-import type { RetryRequest } from '../application/retry-job.ts';
-import type { FlowRequest } from '../application/flow-request.ts';
-import type { SettingsRequest } from '../application/manage-queues.ts';
-import type { QueueView } from '../application/queue-views.ts';
+import type { FullJob, OpenedPayload } from '../application/jobs/get-job.ts';
+import type { JobWaiting } from '../application/jobs/explain-job.ts';
+import type { BulkQuery } from '../application/jobs/bulk-jobs.ts';
+import type { AcceptedJob, JobRequest, RequestPayload } from '../application/jobs/job-request.ts';
+import type { ListJobsQuery } from '../application/jobs/list-jobs.ts';
+import type { NewTime } from '../application/jobs/reschedule-job.ts';
+import type { RetryRequest } from '../application/jobs/retry-job.ts';
+import type { FlowRequest } from '../application/queues/flow-request.ts';
+import type { SettingsRequest } from '../application/queues/manage-queues.ts';
+import type { QueueView } from '../application/queues/queue-views.ts';
 import type { Init } from '../contract/codec.ts';
 import {
   attemptOutcomeCodes,

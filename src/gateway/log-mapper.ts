@@ -1,5 +1,5 @@
 /** Log lines of jobs, in the form of the contract. */
-import type { LogPage } from '../application/read-log.ts';
+import type { LogPage } from '../application/jobs/read-log.ts';
 import type { Init } from '../contract/codec.ts';
 import { logLevelCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';

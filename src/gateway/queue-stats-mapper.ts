@@ -1,5 +1,5 @@
 /** What is going on in a queue, for the contract. */
-import type { ClusterQueueStats } from '../application/queue-stats.ts';
+import type { ClusterQueueStats } from '../application/queues/queue-stats.ts';
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';

@@ -2,7 +2,7 @@
  * Requests that are no message: a caller's mistake, told as one. What a deserializer throws would be answered as INTERNAL,
  * which reads as the gateway's own fault and is repeated; so it hands on what is wrong, and the call is refused with it.
  */
-import { chunkBytes } from '../application/download-payload.ts';
+import { chunkBytes } from '../application/jobs/download-payload.ts';
 import { UndecodableRequest } from '../contract/utf8.ts';
 import { TroupeError } from '../domain/errors.ts';
 

@@ -1,5 +1,5 @@
 /** Retry policies of jobs and queues between the contract and the inside. */
-import type { JobRequest } from '../application/job-request.ts';
+import type { JobRequest } from '../application/jobs/job-request.ts';
 import type { Init } from '../contract/codec.ts';
 import { noCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';

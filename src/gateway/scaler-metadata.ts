@@ -1,5 +1,5 @@
 /** The metadata of a KEDA trigger: which worker class is asked for. What is wrong is said by its key, all of it at once. */
-import { FieldChecks } from '../application/field-checks.ts';
+import { FieldChecks } from '../application/jobs/field-checks.ts';
 import type { ScaledObjectRef } from '../contract/external-scaler.ts';
 import type { WorkerClass } from '../domain/demand.ts';
 import { TroupeError } from '../domain/errors.ts';

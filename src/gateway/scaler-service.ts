@@ -1,6 +1,6 @@
 /** The methods of KEDA's ExternalScaler: how many slots of a worker class are wanted, as its HPA divides them among pods. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { CallContext } from '../application/call-context.ts';
+import type { CallContext } from '../application/protocol/call-context.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import type { WorkerDemand } from '../application/scaling/worker-demand.ts';
 import type * as wire from '../contract/external-scaler.ts';

@@ -1,5 +1,5 @@
 /** What a supervisor can be asked. Every order is answered, if a `reply` is given: `ask` fits. */
-import type { ActorRef } from '../actors/kernel/index.ts';
+import type { ActorRef } from '../kernel/index.ts';
 import type { TroupeError } from '../domain/errors.ts';
 import type { ChildSpec } from './spec.ts';
 

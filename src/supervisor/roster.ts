@@ -4,7 +4,7 @@
  * It looks at states, not at the events that led to them, so failures that overlap need no special cases: whoever is
  * marked ends (in reverse order where order binds), then whoever is wanted and down starts (in order where order binds).
  */
-import type { ActorRef, SupervisedChild } from '../actors/kernel/index.ts';
+import type { ActorRef, SupervisedChild } from '../kernel/index.ts';
 import type { RestartHistory } from './intensity.ts';
 import type { ChildStatus, OrderReply } from './messages.ts';
 import type { CompiledChildSpec } from './spec.ts';

@@ -1,5 +1,5 @@
 /** What a supervisor is told: its children and its rules; and the form in which it works with them. */
-import type { ActorDefinition } from '../actors/kernel/index.ts';
+import type { ActorDefinition } from '../kernel/index.ts';
 import { invariant } from '../domain/errors.ts';
 import type { Backoff } from './backoff.ts';
 import type { OnExhausted, RestartPolicy } from './decision.ts';

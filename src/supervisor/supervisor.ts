@@ -12,7 +12,7 @@ import type {
   LifeEvent,
   RestartBudget,
   StopReason,
-} from '../actors/kernel/index.ts';
+} from '../kernel/index.ts';
 import { TroupeError, assertNever } from '../domain/errors.ts';
 import { backoffDelayMs } from './backoff.ts';
 import { decide } from './decision.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { dataSchema } from '../../infra/src/config/data.ts';
 import { oldestTerraform } from '../../infra/scripts/terraform.mjs';
-import { cassandraVersion } from '../../src/adapters/cassandra/process/cassandra-install.ts';
+import { cassandraVersion } from '../../src/backing/cassandra/cassandra-install.ts';
 import { acceptedServer, recommendedServer } from '../../src/adapters/nats/server-version.ts';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));

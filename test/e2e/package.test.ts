@@ -55,8 +55,8 @@ function checkUse(folder: string): string {
   writeFileSync(
     join(folder, 'use.ts'),
     `import { connect } from 'troupe/client';
-import { createActorSystem } from 'troupe/actors';
-import { createTestKit } from 'troupe/actors/testkit';
+import { createActorSystem } from 'troupe/kernel';
+import { createTestKit } from 'troupe/kernel/testkit';
 import { defineHandler } from 'troupe/handlers';
 import { runHandler } from 'troupe/handlers/testing';
 import { supervise } from 'troupe/supervisor';

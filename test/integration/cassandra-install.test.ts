@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
-const install = new URL('../../src/adapters/cassandra/process/cassandra-install.ts', import.meta.url).href;
+const install = new URL('../../src/backing/cassandra/cassandra-install.ts', import.meta.url).href;
 const program = `
   const { provisionCassandra } = await import('${install}');
   const log = { info() {} };

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
-import type { ActorRow, NodeReport, ShardReport } from '../../src/application/node-protocol.ts';
+import type { ActorRow, NodeReport, ShardReport } from '../../src/application/protocol/node-protocol.ts';
 import { createOperatorAuthorizer } from '../../src/gateway/operator-authorizer.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 import { openEdge, until } from './gateway-edge.ts';

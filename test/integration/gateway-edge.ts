@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { createPrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 import type { PrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
-import { createShardBatcher } from '../../src/application/shard-batcher.ts';
-import type { NodeVerb, NodeVerbs } from '../../src/application/node-protocol.ts';
+import { createShardBatcher } from '../../src/application/protocol/shard-batcher.ts';
+import type { NodeVerb, NodeVerbs } from '../../src/application/protocol/node-protocol.ts';
 import type { Authorizer } from '../../src/application/ports/authorizer.ts';
 import type { LiveFeed } from '../../src/application/ports/bus.ts';
 import type { EventLog, KeptEvent } from '../../src/application/ports/event-log.ts';
@@ -24,7 +24,7 @@ import type {
   SubmitItem,
   SubmitResult,
   UnfinishedJobs,
-} from '../../src/application/shard-protocol.ts';
+} from '../../src/application/protocol/shard-protocol.ts';
 import type { QueueStats } from '../../src/domain/queue-stats.ts';
 import { noStats } from '../../src/domain/queue-stats.ts';
 import { createUseCases } from '../../src/application/use-cases.ts';

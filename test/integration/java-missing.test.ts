@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { startCassandra } from '../../src/adapters/cassandra/process/cassandra-process.ts';
+import { startCassandra } from '../../src/backing/cassandra/cassandra-process.ts';
 
 let dataDir: string | undefined;
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { downloadNatsServer } from '../../src/adapters/nats/server/download-nats-server.ts';
+import { downloadNatsServer } from '../../src/backing/nats/download-nats-server.ts';
 
 const version = 'v2.15.2';
 const name = `nats-server-${version}-linux-amd64`;

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { findNatsServer } from '../../src/adapters/nats/server/find-nats-server.ts';
-import { startNatsServer } from '../../src/adapters/nats/server/start-nats-server.ts';
+import { findNatsServer } from '../../src/backing/nats/find-nats-server.ts';
+import { startNatsServer } from '../../src/backing/nats/start-nats-server.ts';
 import { checkServerVersion } from '../../src/adapters/nats/server-version.ts';
 import { eventually, natsServerPath, natsTestLog as log } from '../support/nats.ts';
 
@@ -149,7 +149,7 @@ function ps(pid: number, column: 'stat' | 'ppid'): string {
 
 /** A process of its own that starts a server and then waits to be killed, or simply has nothing left to do. */
 function startParent(path: string, storeDir: string, wait: boolean) {
-  const module = new URL('../../src/adapters/nats/server/start-nats-server.ts', import.meta.url).href;
+  const module = new URL('../../src/backing/nats/start-nats-server.ts', import.meta.url).href;
   const script = `
     const { startNatsServer } = await import(${JSON.stringify(module)});
     const log = { debug() {}, info() {}, warn() {}, error() {}, child() { return log; } };

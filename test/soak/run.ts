@@ -9,7 +9,7 @@ import { History } from '../support/cluster-history.ts';
 import type { Execution } from '../support/cluster-history.ts';
 import { startLoad } from '../support/cluster-load.ts';
 import type { Load } from '../support/cluster-load.ts';
-import { createSeededRandom } from '../../src/actors/testkit/index.ts';
+import { createSeededRandom } from '../../src/kernel/testkit/index.ts';
 import { startAuditor } from './auditor.ts';
 import { faults, reviveEnded } from './faults.ts';
 import type { Fault } from './faults.ts';

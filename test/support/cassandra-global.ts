@@ -8,9 +8,9 @@ import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { dataCenter } from '../../src/adapters/cassandra/process/cassandra-config.ts';
-import { provisionCassandra } from '../../src/adapters/cassandra/process/cassandra-install.ts';
-import { startCassandra, type CassandraProcess } from '../../src/adapters/cassandra/process/cassandra-process.ts';
+import { dataCenter } from '../../src/backing/cassandra/cassandra-config.ts';
+import { provisionCassandra } from '../../src/backing/cassandra/cassandra-install.ts';
+import { startCassandra, type CassandraProcess } from '../../src/backing/cassandra/cassandra-process.ts';
 import { silentLog } from './stores.ts';
 
 export interface SharedCassandra {

@@ -4,9 +4,9 @@ import type { RunsMessage } from '../../src/actors/worker/runs-message.ts';
 import { NodeHandlers } from '../../src/actors/worker/node-handlers.ts';
 import { SlotLedger, type UnreportedBounds } from '../../src/actors/worker/slot-ledger.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../../src/actors/worker/worker-services.ts';
-import type { ActorRef } from '../../src/actors/kernel/index.ts';
-import { createTestKit } from '../../src/actors/testkit/index.ts';
-import type { TestKit } from '../../src/actors/testkit/index.ts';
+import type { ActorRef } from '../../src/kernel/index.ts';
+import { createTestKit } from '../../src/kernel/testkit/index.ts';
+import type { TestKit } from '../../src/kernel/testkit/index.ts';
 import type { ProgressNote, Strand, StrandDepth, WorkDelivery, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { RunRequest } from '../../src/application/ports/run-pool.ts';
 import type {
@@ -17,7 +17,7 @@ import type {
   LogItem,
   ShardVerb,
   ShardVerbs,
-} from '../../src/application/shard-protocol.ts';
+} from '../../src/application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobSpec, Payload } from '../../src/domain/job.ts';
 import type { JobId } from '../../src/domain/job-id.ts';

@@ -2,7 +2,7 @@
  * How much each actor did lately: the difference between the tree now and as it was two to four seconds ago. It keeps two
  * marks of each actor that is there, and nothing of those that are gone.
  */
-import type { TreeNode } from '../kernel/index.ts';
+import type { TreeNode } from '../../kernel/index.ts';
 
 /** How often `mark` is to be called. */
 export const markEveryMs = 2_000;

@@ -2,10 +2,10 @@
  * The rows of a node's tree: its actors, and beside them what is no actor but worth seeing: the node itself (`/`), its cells
  * (`/node/cells/...`) and its runs (`/node/workers/runs/...`). Pure.
  */
-import { actorless, isWithin, treeMaxBytes } from '../../application/node-protocol.ts';
-import type { ActorRow, ActorRowState, NodeReport, TreeReport } from '../../application/node-protocol.ts';
+import { actorless, isWithin, treeMaxBytes } from '../../application/protocol/node-protocol.ts';
+import type { ActorRow, ActorRowState, NodeReport, TreeReport } from '../../application/protocol/node-protocol.ts';
 import type { RunPoolStats, RunView } from '../../application/ports/run-pool.ts';
-import type { TreeNode } from '../kernel/index.ts';
+import type { TreeNode } from '../../kernel/index.ts';
 import type { Activity } from './activity-meter.ts';
 import { queueOfPath, runsPath } from './node-paths.ts';
 import { isInstantFact } from './shard-reports.ts';

@@ -1,6 +1,6 @@
 /** What the admin actor of a node is told. */
-import type { NodeVerb, NodeVerbs } from '../../application/node-protocol.ts';
-import type { ActorRef } from '../kernel/index.ts';
+import type { NodeVerb, NodeVerbs } from '../../application/protocol/node-protocol.ts';
+import type { ActorRef } from '../../kernel/index.ts';
 
 export type Reply = ActorRef<PromiseSettledResult<NodeVerbs[NodeVerb]['answer']>>;
 

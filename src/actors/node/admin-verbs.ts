@@ -1,12 +1,12 @@
 /** Each verb of a node: from the question to the answer. Questions come from gateways, which have checked them. */
-import { isWithin } from '../../application/node-protocol.ts';
+import { isWithin } from '../../application/protocol/node-protocol.ts';
 import type {
   ActorReport,
   DeadLetterReport,
   DeadLettersReport,
   NodeVerb,
   NodeVerbs,
-} from '../../application/node-protocol.ts';
+} from '../../application/protocol/node-protocol.ts';
 import { assertNever, TroupeError } from '../../domain/errors.ts';
 import { runIdOf } from '../worker/node-run.ts';
 import { boundedTree } from './actor-rows.ts';

@@ -1,7 +1,7 @@
 /** The last things that happened to the actors of this node: at most `eventsKept`, the oldest is dropped. */
-import type { ActorEventReport } from '../../application/node-protocol.ts';
-import { isWithin } from '../../application/node-protocol.ts';
-import type { SystemEvent } from '../kernel/index.ts';
+import type { ActorEventReport } from '../../application/protocol/node-protocol.ts';
+import { isWithin } from '../../application/protocol/node-protocol.ts';
+import type { SystemEvent } from '../../kernel/index.ts';
 
 export const eventsKept = 1_000;
 const errorMaxChars = 500;

@@ -4,7 +4,7 @@
  * on. (Runs need nothing of the kind: each is known by its token.) A node of whose id a newer incarnation is there ends.
  */
 import type { Announced, Membership, NodeInfo } from '../../application/ports/membership.ts';
-import type { ActorContext, ActorDefinition, Behavior } from '../kernel/index.ts';
+import type { ActorContext, ActorDefinition, Behavior } from '../../kernel/index.ts';
 
 export type MembershipMessage =
   | { readonly kind: 'announce' }

@@ -1,5 +1,5 @@
 /** This node as it is now, put together from everyone who knows a part of it. */
-import type { ActorRow, NodeReport, NodeVitals, ShardReport } from '../../application/node-protocol.ts';
+import type { ActorRow, NodeReport, NodeVitals, ShardReport } from '../../application/protocol/node-protocol.ts';
 import type { NodeInfo } from '../../application/ports/membership.ts';
 import { holdsBack } from '../../application/ports/queue-quarantines.ts';
 import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
@@ -7,7 +7,7 @@ import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { JobRecord } from '../../domain/job.ts';
-import type { ActorSystem, TreeNode } from '../kernel/index.ts';
+import type { ActorSystem, TreeNode } from '../../kernel/index.ts';
 import { ActivityMeter } from './activity-meter.ts';
 import { actorRows } from './actor-rows.ts';
 import { EventLog } from './event-log.ts';

@@ -2,7 +2,7 @@
  * Finished profiles that wait to be fetched in parts, because the broker carries one MiB at a time: at most `profilesKept`,
  * each for `profileKeptMs` at most.
  */
-import { profileKeptMs, profilePartBytes } from '../../application/node-protocol.ts';
+import { profileKeptMs, profilePartBytes } from '../../application/protocol/node-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 
 export const profilesKept = 2;

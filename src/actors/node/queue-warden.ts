@@ -5,7 +5,7 @@
 import { namePattern } from '../../domain/queue.ts';
 import type { SupervisorMessage } from '../../supervisor/index.ts';
 import type { QueueMark } from '../../application/ports/queue-quarantines.ts';
-import type { ActorContext, StopReason } from '../kernel/index.ts';
+import type { ActorContext, StopReason } from '../../kernel/index.ts';
 import type { AdminMessage } from './admin-message.ts';
 import { textOf } from './event-log.ts';
 import { queueOfPath, queuesPath } from './node-paths.ts';

@@ -11,14 +11,14 @@
  * While the store does not answer this node alone, or takes none of its commits (`store-reach.ts`), its shards are given up: nothing can be flushed, and
  * whoever takes them over reads them from the store.
  */
-import { HandlerFleet } from '../../application/handler-fleet.ts';
+import { HandlerFleet } from '../../application/cluster/handler-fleet.ts';
 import type { LeaseHold, Membership, ShardLeases } from '../../application/ports/membership.ts';
-import type { ActorContext, ActorDefinition, ActorRef, Behavior, Signal } from '../kernel/actor.ts';
+import type { ActorContext, ActorDefinition, ActorRef, Behavior, Signal } from '../../kernel/actor.ts';
 import { shardActor } from './shard-actor.ts';
 import type { ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
-import { StoreReach } from './store-reach.ts';
-import { SuggestedShards } from './suggested-shards.ts';
+import { StoreReach } from './placement/store-reach.ts';
+import { SuggestedShards } from './placement/suggested-shards.ts';
 
 export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'write' | 'everyNodeHas' | 'someNodeHas'> {
   readonly incarnation: number;

@@ -4,15 +4,15 @@
  * that is durable answered and published (a claim alone is answered at once: see DESIGN 3.4).
  */
 import type { ShardHandler } from '../../application/ports/shard-link.ts';
-import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import type { ActorContext, ActorDefinition, Behavior } from '../kernel/actor.ts';
+import type { ActorContext, ActorDefinition, Behavior } from '../../kernel/actor.ts';
 import { ShardCore } from './shard-core.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 import { SilentRuns } from './silent-runs.ts';
-import { performVerb } from './shard-verbs.ts';
-import { takeOver } from './take-over.ts';
+import { performVerb } from './verbs/shard-verbs.ts';
+import { takeOver } from './commit/take-over.ts';
 
 const tickMs = 1_000;
 

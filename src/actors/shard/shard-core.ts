@@ -2,7 +2,7 @@
  * The working memory of a shard: jobs, open partitions, deadlines, outbox; and the one way a decision takes:
  * decide → table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
-import type { ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import type { ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { isTerminal } from '../../domain/job.ts';
@@ -12,22 +12,22 @@ import { eraseJob } from '../../domain/payload-life.ts';
 import type { Deadline, Decision, JobCommand } from '../../domain/transitions.ts';
 import { clockAheadMaxMs, SteadyTime } from '../../domain/steady-time.ts';
 import { decide, nextDeadline, waitsForDate } from '../../domain/transitions.ts';
-import type { ActorContext } from '../kernel/actor.ts';
-import { Allotter } from './allotter.ts';
-import { BatchReply } from './batch-reply.ts';
-import { ClaimsOnRecord } from './claims-on-record.ts';
-import { DeadlineWatch } from './deadline-watch.ts';
-import { Dispatcher } from './dispatcher.ts';
-import type { JobEntry } from './job-table.ts';
-import { jobFacts, JobTable } from './job-table.ts';
-import { OwedEvents } from './owed-events.ts';
-import { deposed, OwnershipProof } from './ownership-proof.ts';
-import { PartitionSet } from './partition-set.ts';
-import { ShardKeys } from './shard-keys.ts';
+import type { ActorContext } from '../../kernel/actor.ts';
+import { Allotter } from './flow/allotter.ts';
+import { BatchReply } from './verbs/batch-reply.ts';
+import { ClaimsOnRecord } from './verbs/claims-on-record.ts';
+import { DeadlineWatch } from './table/deadline-watch.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
+import type { JobEntry } from './table/job-table.ts';
+import { jobFacts, JobTable } from './table/job-table.ts';
+import { OwedEvents } from './dispatch/owed-events.ts';
+import { deposed, OwnershipProof } from './commit/ownership-proof.ts';
+import { PartitionSet } from './commit/partition-set.ts';
+import { ShardKeys } from './keys/shard-keys.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import { ShardLogs } from './shard-logs.ts';
 import type { ShardServices } from './shard-services.ts';
-import type { TakenShard } from './take-over.ts';
+import type { TakenShard } from './commit/take-over.ts';
 
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */

@@ -1,5 +1,5 @@
 /** What a shard actor is told: batches from outside, and its own flushes, timers and orders. */
-import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 
 export type ShardResult = ItemResult<ShardVerbs[ShardVerb]['result']>;

@@ -1,6 +1,6 @@
 /** Runs whose node has not been heard of for too long are lost: their jobs wait again, uncounted. */
 import { isStartedOnce } from '../../domain/retry-policy.ts';
-import type { JobEntry } from './job-table.ts';
+import type { JobEntry } from './table/job-table.ts';
 import type { ShardCore } from './shard-core.ts';
 
 /** Ticks are a second apart. */

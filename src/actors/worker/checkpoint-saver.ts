@@ -4,7 +4,7 @@
  * handler was not told that it is durable.
  */
 import type { RunPayload } from '../../application/ports/run-pool.ts';
-import type { CheckpointResult } from '../../application/shard-protocol.ts';
+import type { CheckpointResult } from '../../application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 
 export interface OfferedCheckpoint {

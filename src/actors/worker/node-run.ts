@@ -3,7 +3,7 @@ import type { ProgressNote } from '../../application/ports/bus.ts';
 import { payloadMarginMs } from '../../application/ports/payload-store.ts';
 import type { RunOutcome, RunPayload, RunRequest } from '../../application/ports/run-pool.ts';
 import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
-import type { CheckpointItem, ClaimResult, CompleteItem, RunPulse } from '../../application/shard-protocol.ts';
+import type { CheckpointItem, ClaimResult, CompleteItem, RunPulse } from '../../application/protocol/shard-protocol.ts';
 import { invariant } from '../../domain/errors.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { jobIdParts } from '../../domain/job-id.ts';

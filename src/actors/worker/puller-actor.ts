@@ -6,7 +6,7 @@
  *   the node drains → what is kept or still comes goes back at once, nothing is asked for any more.
  */
 import type { Strand, WorkDelivery } from '../../application/ports/bus.ts';
-import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/actor.ts';
+import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/actor.ts';
 import type { RunsMessage } from './runs-message.ts';
 import type { Turn } from './slot-ledger.ts';
 import type { WorkerServices } from './worker-services.ts';

@@ -8,14 +8,14 @@
  * by a crash: a queue whose news were lost with the broker has its jobs run all the same. What no live node can run is said
  * once, and measured.
  */
-import type { HandlerFleet } from '../../application/handler-fleet.ts';
+import type { HandlerFleet } from '../../application/cluster/handler-fleet.ts';
 import type { Strand, StrandDepth } from '../../application/ports/bus.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
 import { needText } from '../../domain/handler-need.ts';
 import { supervise } from '../../supervisor/index.ts';
 import type { ChildSpec, SupervisorMessage } from '../../supervisor/index.ts';
-import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../kernel/index.ts';
+import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/index.ts';
 import { pullerActor } from './puller-actor.ts';
 import type { RunsMessage } from './runs-message.ts';
 import { runsActor } from './runs-actor.ts';

@@ -5,7 +5,7 @@
  */
 import { JobLog } from '../../domain/job-log.ts';
 import type { LogLevel } from '../../domain/job-log.ts';
-import type { LogResult } from '../../application/shard-protocol.ts';
+import type { LogResult } from '../../application/protocol/shard-protocol.ts';
 import type { NodeRun } from './node-run.ts';
 
 const gatherMs = 200;

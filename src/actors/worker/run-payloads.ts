@@ -1,7 +1,7 @@
 /** Payloads on their way to and from a run: small ones lie in the record, large ones go to the payload store first. */
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts';
-import type { AttemptOutcome, ClaimResult } from '../../application/shard-protocol.ts';
+import type { AttemptOutcome, ClaimResult } from '../../application/protocol/shard-protocol.ts';
 import type { Payload } from '../../domain/job.ts';
 
 export interface PayloadPlace {

@@ -1,11 +1,11 @@
 /** The node's runs and what happens to each; the actor in `runs-actor.ts` only passes messages in. */
 import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
-import type { ClaimResult, HeartbeatResult } from '../../application/shard-protocol.ts';
+import type { ClaimResult, HeartbeatResult } from '../../application/protocol/shard-protocol.ts';
 import { assertNever, TroupeError } from '../../domain/errors.ts';
 import type { LogLevel } from '../../domain/job-log.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
-import type { ActorContext } from '../kernel/actor.ts';
+import type { ActorContext } from '../../kernel/actor.ts';
 import { CheckpointSaver } from './checkpoint-saver.ts';
 import type { OfferedCheckpoint } from './checkpoint-saver.ts';
 import {

@@ -6,7 +6,7 @@
  * shard neither gives it to someone else nor forgets it.
  */
 import type { RunEvents } from '../../application/ports/run-pool.ts';
-import type { ActorContext, ActorDefinition, Behavior } from '../kernel/actor.ts';
+import type { ActorContext, ActorDefinition, Behavior } from '../../kernel/actor.ts';
 import { RunRegistry } from './run-registry.ts';
 import type { RunsMessage } from './runs-message.ts';
 import type { WorkerServices } from './worker-services.ts';

@@ -3,7 +3,7 @@ import type { LiveFeed, Publisher, WorkSource } from '../../application/ports/bu
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
-import type { ShardBatcher } from '../../application/shard-batcher.ts';
+import type { ShardBatcher } from '../../application/protocol/shard-batcher.ts';
 import type { NodeHandlers } from './node-handlers.ts';
 import type { SlotLedger, UnreportedBounds } from './slot-ledger.ts';
 import { counters, gauges, histograms } from '../../domain/measures.ts';

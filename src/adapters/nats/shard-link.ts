@@ -4,8 +4,8 @@
  */
 import type { Msg } from '@nats-io/transport-node';
 import type { ShardClient, ShardHandler, ShardServer } from '../../application/ports/shard-link.ts';
-import { batchMaxItems, shardVerbs } from '../../application/shard-protocol.ts';
-import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/shard-protocol.ts';
+import { batchMaxItems, shardVerbs } from '../../application/protocol/shard-protocol.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';

@@ -2,8 +2,8 @@
  * One question to many nodes at once. Who does not answer within the time is silent, which is an answer too: nothing here
  * fails because a node does.
  */
-import type { CallContext } from '../call-context.ts';
-import type { NodeVerb, NodeVerbs } from '../node-protocol.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import type { NodeVerb, NodeVerbs } from '../protocol/node-protocol.ts';
 import type { Membership, NodeInfo } from '../ports/membership.ts';
 import type { NodeClient } from '../ports/node-link.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';

@@ -1,13 +1,13 @@
 /** What changes the cluster, or shows the code that it runs: for operators only. */
 import { TroupeError } from '../../domain/errors.ts';
 import { namePattern } from '../../domain/queue.ts';
-import { ensureAwaited } from '../call-context.ts';
-import type { CallContext } from '../call-context.ts';
-import { FieldChecks } from '../field-checks.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { FieldChecks } from '../jobs/field-checks.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
-import type { JobReader } from '../job-reader.ts';
-import type { QueueView, QueueViews } from '../queue-views.ts';
-import type { NodeReport } from '../node-protocol.ts';
+import type { JobReader } from '../jobs/job-reader.ts';
+import type { QueueView, QueueViews } from '../queues/queue-views.ts';
+import type { NodeReport } from '../protocol/node-protocol.ts';
 import type { Authorizer } from '../ports/authorizer.ts';
 import type { NodeInfo } from '../ports/membership.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';

@@ -2,12 +2,12 @@
  * The tree again and again, as what changed since it was last told. Bounded: it holds one tree per watch, asks the nodes
  * only after the reader has taken the message before, and watches of the same thing share what was asked a moment ago.
  */
-import { ensureAwaited } from '../call-context.ts';
-import type { CallContext } from '../call-context.ts';
-import { FieldChecks } from '../field-checks.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { FieldChecks } from '../jobs/field-checks.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
 import type { Clock } from '../ports/runtime.ts';
-import { createWakeUp } from '../wake-up.ts';
+import { createWakeUp } from '../jobs/wake-up.ts';
 import type { SeeCluster, SeenActor, SeenTree, TreeQuery } from './see-cluster.ts';
 
 const intervalDefaultMs = 1_000;

@@ -1,5 +1,5 @@
 /** Who may do what beyond working with jobs. One role today; real authentication takes the place of the one behind this. */
-import type { CallContext } from '../call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
 
 export type Role = 'operator';
 

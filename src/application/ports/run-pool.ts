@@ -1,5 +1,5 @@
 /** Where handler code runs: a cell process with threads. No user code ever runs in the caller's process. */
-import type { AttemptOutcome } from '../shard-protocol.ts';
+import type { AttemptOutcome } from '../protocol/shard-protocol.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { JobId } from '../../domain/job-id.ts';
 

@@ -1,5 +1,5 @@
 /** The way to the owner of a shard, and, for the owner, the way to be asked. */
-import type { ItemResult, ShardVerb, ShardVerbs } from '../shard-protocol.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../protocol/shard-protocol.ts';
 
 export interface ShardClient {
   /**

@@ -7,7 +7,7 @@ import { addLoad, noLoad } from '../../domain/demand.ts';
 import type { ClusterLoad } from '../../domain/demand.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { ShardBatcher } from '../shard-batcher.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 
 /** Of an answer that is given again. */
 export const loadMaxAgeMs = 1_000;

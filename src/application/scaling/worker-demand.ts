@@ -3,14 +3,14 @@ import { demandOf, queueKey, queuesAwaiting, runsAtRate, slotsOf } from '../../d
 import type { ClassMember, Demand, QueueLimits, QueueRef, WorkerClass } from '../../domain/demand.ts';
 import { meanMs } from '../../domain/duration-histogram.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import { ensureAwaited } from '../call-context.ts';
-import type { CallContext } from '../call-context.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { QueueCatalog } from '../queue-catalog.ts';
-import type { QueueStatsReader } from '../queue-stats.ts';
-import { createWakeUp } from '../wake-up.ts';
+import type { QueueCatalog } from '../queues/queue-catalog.ts';
+import type { QueueStatsReader } from '../queues/queue-stats.ts';
+import { createWakeUp } from '../jobs/wake-up.ts';
 import type { ClusterLoadReader } from './cluster-load.ts';
 
 /** How often a watch looks. */

@@ -1,8 +1,8 @@
 /** A real cell pool for tests: a promise per run, and everything it said on the way. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { CellPoolOptions } from '../../../src/adapters/piscina/cell-pool-options.ts';
-import { createCellPool } from '../../../src/adapters/piscina/cell-pool.ts';
+import type { CellPoolOptions } from '../../../src/adapters/piscina/node/cell-pool-options.ts';
+import { createCellPool } from '../../../src/adapters/piscina/node/cell-pool.ts';
 import type { RunOutcome, RunPayload, RunPool, RunRequest } from '../../../src/application/ports/run-pool.ts';
 import type { Clock, Logger, Telemetry } from '../../../src/application/ports/runtime.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';

@@ -3,8 +3,8 @@
  * and after a kill nothing of it ever happens again. What it has sent before is on its way.
  */
 import type { Clock, Random } from '../../../src/application/ports/runtime.ts';
-import type { Scheduler } from '../../../src/actors/kernel/index.ts';
-import { createSeededRandom } from '../../../src/actors/testkit/index.ts';
+import type { Scheduler } from '../../../src/kernel/index.ts';
+import { createSeededRandom } from '../../../src/kernel/testkit/index.ts';
 import { SteadyTime } from '../../../src/domain/steady-time.ts';
 import type { Timeline } from './timeline.ts';
 

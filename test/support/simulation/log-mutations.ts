@@ -1,5 +1,5 @@
 /** Seeded bugs in the logs of attempts. */
-import type { CompleteItem, ReadLogResult } from '../../../src/application/shard-protocol.ts';
+import type { CompleteItem, ReadLogResult } from '../../../src/application/protocol/shard-protocol.ts';
 import { onHandler } from './mutation.ts';
 import type { Mutation } from './mutation.ts';
 

@@ -2,7 +2,7 @@
  * Seeded bugs: each breaks one rule of the cluster by changing the ports that a node is built on, and the checks must
  * find it out. What is broken lies in the test alone; the code under test knows nothing of it.
  */
-import { jobEventOf } from '../../../src/application/job-events.ts';
+import { jobEventOf } from '../../../src/application/jobs/job-events.ts';
 import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
 import type {
   AllotItem,
@@ -12,7 +12,7 @@ import type {
   LimitUseItem,
   RescheduleItem,
   SubmitItem,
-} from '../../../src/application/shard-protocol.ts';
+} from '../../../src/application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { eraseMutations } from './erase-mutations.ts';

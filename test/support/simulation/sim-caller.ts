@@ -1,5 +1,5 @@
 /** Somebody who calls now and then, until it is over: through a gateway that is up, in its process, so that its pauses and its death count. */
-import type { CallContext } from '../../../src/application/call-context.ts';
+import type { CallContext } from '../../../src/application/protocol/call-context.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';

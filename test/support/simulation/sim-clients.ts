@@ -2,8 +2,8 @@
  * The load: clients that submit, look, cancel and watch through the gateways of whatever nodes are up. A submit with a
  * key is repeated through another gateway until it is answered, as clients should.
  */
-import type { AcceptedJob, JobRequest } from '../../../src/application/job-request.ts';
-import type { CallContext } from '../../../src/application/call-context.ts';
+import type { AcceptedJob, JobRequest } from '../../../src/application/jobs/job-request.ts';
+import type { CallContext } from '../../../src/application/protocol/call-context.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { parseJobId } from '../../../src/domain/job-id.ts';

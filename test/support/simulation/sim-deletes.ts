@@ -5,7 +5,7 @@
  *
  * A gateway that was not told, as it did not answer, may show what lies inline in its copy: that is what is promised.
  */
-import type { FullJob, OpenedPayload } from '../../../src/application/get-job.ts';
+import type { FullJob, OpenedPayload } from '../../../src/application/jobs/get-job.ts';
 import { isTerminal } from '../../../src/domain/job.ts';
 import type { Payload } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';

@@ -6,7 +6,7 @@
  * What is lost with a node or with the owner of a shard while an attempt runs is not promised, but that what is there of a
  * short log is its beginning.
  */
-import type { LogPage } from '../../../src/application/read-log.ts';
+import type { LogPage } from '../../../src/application/jobs/read-log.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { isAfter, JobLog, storedLogsMax } from '../../../src/domain/job-log.ts';

@@ -2,14 +2,14 @@
  * One process of the simulated cluster: the real composition of a node (membership, keeper, shards, workers) and the real
  * use cases of its gateway, on modelled store, bus and run pool. A restart is a new `SimNode` of the same name.
  */
-import { createActorSystem } from '../../../src/actors/kernel/index.ts';
-import type { ActorSystem } from '../../../src/actors/kernel/index.ts';
+import { createActorSystem } from '../../../src/kernel/index.ts';
+import type { ActorSystem } from '../../../src/kernel/index.ts';
 import type { AdminMessage } from '../../../src/actors/node/admin-message.ts';
-import { HandlerFleet } from '../../../src/application/handler-fleet.ts';
-import { createShardBatcher } from '../../../src/application/shard-batcher.ts';
-import type { ShardBatcher } from '../../../src/application/shard-batcher.ts';
-import { createShardRouter } from '../../../src/application/shard-router.ts';
-import type { ShardRouter } from '../../../src/application/shard-router.ts';
+import { HandlerFleet } from '../../../src/application/cluster/handler-fleet.ts';
+import { createShardBatcher } from '../../../src/application/protocol/shard-batcher.ts';
+import type { ShardBatcher } from '../../../src/application/protocol/shard-batcher.ts';
+import { createShardRouter } from '../../../src/application/protocol/shard-router.ts';
+import type { ShardRouter } from '../../../src/application/protocol/shard-router.ts';
 import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';

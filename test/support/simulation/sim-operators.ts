@@ -4,9 +4,9 @@
  * `StartTimes` and `SubmitWatch`.
  */
 import { createHash } from 'node:crypto';
-import type { CallContext } from '../../../src/application/call-context.ts';
-import type { AcceptedJob, JobRequest } from '../../../src/application/job-request.ts';
-import type { InputPiece } from '../../../src/application/streamed-input.ts';
+import type { CallContext } from '../../../src/application/protocol/call-context.ts';
+import type { AcceptedJob, JobRequest } from '../../../src/application/jobs/job-request.ts';
+import type { InputPiece } from '../../../src/application/jobs/streamed-input.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';

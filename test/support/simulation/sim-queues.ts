@@ -2,7 +2,7 @@
  * Load: queues are made, used and deleted, and some submits come in the very moment of the deletion, through gateways that
  * know nothing of it. What becomes of it is checked by `QueueWatch`, and every accepted job has an end as any other has.
  */
-import type { JobRequest } from '../../../src/application/job-request.ts';
+import type { JobRequest } from '../../../src/application/jobs/job-request.ts';
 import { parseJobId } from '../../../src/domain/job-id.ts';
 import type { JobScript } from './executions.ts';
 import type { QueueWatch } from './queue-watch.ts';

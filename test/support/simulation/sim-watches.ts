@@ -3,10 +3,10 @@
  * gateway. Checked: what he is told was durable and never goes back for one job, and of every job that his filter asks for
  * he hears the end, if that came after his watch began or, where he was told of a gap, after that.
  */
-import type { CallContext } from '../../../src/application/call-context.ts';
-import type { JobFilter } from '../../../src/application/job-filter.ts';
+import type { CallContext } from '../../../src/application/protocol/call-context.ts';
+import type { JobFilter } from '../../../src/application/jobs/job-filter.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
-import type { JobsUpdate } from '../../../src/application/watch-jobs.ts';
+import type { JobsUpdate } from '../../../src/application/jobs/watch-jobs.ts';
 import { isTerminal, terminalStates } from '../../../src/domain/job.ts';
 import type { JobRecord, JobState } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';

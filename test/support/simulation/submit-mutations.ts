@@ -1,6 +1,6 @@
 /** Seeded bugs in what a shard answers to submits: of jobs that are submitted again, and of inputs in pieces. */
 import { hash } from 'node:crypto';
-import type { ItemResult, SubmitItem, SubmitResult } from '../../../src/application/shard-protocol.ts';
+import type { ItemResult, SubmitItem, SubmitResult } from '../../../src/application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { composeJobId } from '../../../src/domain/job-id.ts';
 import { acceptJob } from '../../../src/domain/transitions.ts';

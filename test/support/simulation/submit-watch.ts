@@ -2,8 +2,8 @@
  * What became of the submits of operators: one with a key makes one job at most, however its input came; an operation that
  * submits jobs again makes one copy of each at most, and as many copies are there as it says that it made.
  */
-import { fingerprint } from '../../../src/application/job-fingerprint.ts';
-import type { JobRequest } from '../../../src/application/job-request.ts';
+import { fingerprint } from '../../../src/application/jobs/job-fingerprint.ts';
+import type { JobRequest } from '../../../src/application/jobs/job-request.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { epochMs } from './host.ts';

@@ -1,6 +1,6 @@
 /** What all parts of one simulated run share: time, chance by purpose, the trace, what went wrong. */
 import type { Logger, Random } from '../../../src/application/ports/runtime.ts';
-import { createSeededRandom } from '../../../src/actors/testkit/index.ts';
+import { createSeededRandom } from '../../../src/kernel/testkit/index.ts';
 import { Timeline } from './timeline.ts';
 
 /** A promise of the design that was broken; 0: the run itself could not go on. */

@@ -1,6 +1,6 @@
 // A server that is kept up: started again with growing pauses, given up when it does not stay, left alone once stopped.
 import { describe, expect, it } from 'vitest';
-import { createVirtualClock } from '../../../src/actors/testkit/index.ts';
+import { createVirtualClock } from '../../../src/kernel/testkit/index.ts';
 import { keepBackoff, keepIntensity, KeptService } from '../../../src/compose/kept-service.ts';
 import type { ServiceProcess } from '../../../src/compose/kept-service.ts';
 import { silentLog } from '../../support/stores.ts';

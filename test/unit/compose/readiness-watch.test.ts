@@ -1,6 +1,6 @@
 /** `troupe_ready`: 0 is an alarm, so a process that ends in order does not show it, however long its runs take. */
 import { expect, it } from 'vitest';
-import { createTestKit } from '../../../src/actors/testkit/index.ts';
+import { createTestKit } from '../../../src/kernel/testkit/index.ts';
 import { endsInOrder, ReadinessWatch } from '../../../src/compose/readiness-watch.ts';
 import { silentLog } from '../../support/stores.ts';
 

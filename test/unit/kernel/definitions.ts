@@ -1,5 +1,5 @@
 /** Short forms for actors in tests. */
-import type { ActorContext, ActorDefinition, Behavior } from '../../../src/actors/kernel/index.ts';
+import type { ActorContext, ActorDefinition, Behavior } from '../../../src/kernel/index.ts';
 
 export function actor<M>(
   start: (context: ActorContext<M>) => Behavior<M> | Promise<Behavior<M>>,

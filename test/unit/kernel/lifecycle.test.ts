@@ -1,7 +1,7 @@
 /** Starts, crashes, endings and their order. */
 import { describe, expect, test } from 'vitest';
-import { createTestKit, underInterleavings } from '../../../src/actors/testkit/index.ts';
-import type { ActorDefinition } from '../../../src/actors/kernel/index.ts';
+import { createTestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
+import type { ActorDefinition } from '../../../src/kernel/index.ts';
 import { actor, collector, gate } from './definitions.ts';
 
 /** Writes its stop; its children do the same. */

@@ -1,7 +1,7 @@
 /** The mailbox against plain arrays: order of what arrived, was stashed and was taken back, and both bounds. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Mailbox } from '../../../src/actors/kernel/mailbox.ts';
+import { Mailbox } from '../../../src/kernel/mailbox.ts';
 
 test('behaves like three arrays with two bounds', () => {
   const operations = fc.array(fc.constantFrom('push', 'push', 'handle', 'stash', 'stash', 'stash a timer', 'unstash'), {

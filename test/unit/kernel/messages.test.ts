@@ -1,7 +1,7 @@
 /** Order, bounds and the fate of each message. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createTestKit, underInterleavings } from '../../../src/actors/testkit/index.ts';
+import { createTestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
 import { supervise } from '../../../src/supervisor/index.ts';
 import { actor, collector, gate } from './definitions.ts';
 

@@ -1,7 +1,7 @@
 /** The ring against a plain array: same content, never past its bound, storage given back. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { RingBuffer } from '../../../src/actors/kernel/ring-buffer.ts';
+import { RingBuffer } from '../../../src/kernel/ring-buffer.ts';
 
 test('behaves like a bounded array', () => {
   const operations = fc.array(fc.constantFrom('push', 'push', 'unshift', 'shift', 'pop', 'clear'), {

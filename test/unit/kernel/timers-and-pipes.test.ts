@@ -1,8 +1,8 @@
 /** Nothing that belongs to a former life, or was taken back, is ever seen. */
 import { describe, expect, test } from 'vitest';
-import type { ActorContext } from '../../../src/actors/kernel/index.ts';
-import { createTestKit, underInterleavings } from '../../../src/actors/testkit/index.ts';
-import type { TestKit } from '../../../src/actors/testkit/index.ts';
+import type { ActorContext } from '../../../src/kernel/index.ts';
+import { createTestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
+import type { TestKit } from '../../../src/kernel/testkit/index.ts';
 import { supervise } from '../../../src/supervisor/index.ts';
 import { actor, gate } from './definitions.ts';
 

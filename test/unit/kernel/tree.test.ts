@@ -1,6 +1,6 @@
 /** What the tree tells of an actor: its age, its last error, what its supervisor still allows, and who lost messages. */
 import { expect, test } from 'vitest';
-import { createTestKit } from '../../../src/actors/testkit/index.ts';
+import { createTestKit } from '../../../src/kernel/testkit/index.ts';
 import { supervise } from '../../../src/supervisor/index.ts';
 import type { ChildSpec } from '../../../src/supervisor/index.ts';
 import { actor } from './definitions.ts';

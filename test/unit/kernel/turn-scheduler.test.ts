@@ -1,12 +1,12 @@
 /** The real scheduler: actors that never run dry must not keep the event loop, nor each other, from running. */
 import { expect, test } from 'vitest';
-import { createActorSystem, createTurnScheduler } from '../../../src/actors/kernel/index.ts';
-import type { ActorRef, Runnable } from '../../../src/actors/kernel/index.ts';
+import { createActorSystem, createTurnScheduler } from '../../../src/kernel/index.ts';
+import type { ActorRef, Runnable } from '../../../src/kernel/index.ts';
 import {
   createRecordingLogger,
   createRecordingTelemetry,
   createVirtualClock,
-} from '../../../src/actors/testkit/index.ts';
+} from '../../../src/kernel/testkit/index.ts';
 import { actor } from './definitions.ts';
 
 function realSystem() {

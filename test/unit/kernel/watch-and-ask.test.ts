@@ -1,10 +1,10 @@
 /** News of ends, questions with a deadline, lasting addresses. */
 import { describe, expect, test } from 'vitest';
 import { TroupeError } from '../../../src/domain/errors.ts';
-import { ask } from '../../../src/actors/kernel/index.ts';
-import type { ActorRef, Signal } from '../../../src/actors/kernel/index.ts';
-import { createTestKit, underInterleavings } from '../../../src/actors/testkit/index.ts';
-import type { TestKit } from '../../../src/actors/testkit/index.ts';
+import { ask } from '../../../src/kernel/index.ts';
+import type { ActorRef, Signal } from '../../../src/kernel/index.ts';
+import { createTestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
+import type { TestKit } from '../../../src/kernel/testkit/index.ts';
 import { supervise } from '../../../src/supervisor/index.ts';
 import { actor, collector, gate } from './definitions.ts';
 

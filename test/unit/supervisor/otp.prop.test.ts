@@ -1,8 +1,8 @@
 /** Random trees, specs and crash scripts: the real supervisors do what the rules of OTP say. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ActorSystem } from '../../../src/actors/kernel/index.ts';
-import { createTestKit } from '../../../src/actors/testkit/index.ts';
+import type { ActorSystem } from '../../../src/kernel/index.ts';
+import { createTestKit } from '../../../src/kernel/testkit/index.ts';
 import type { RestartPolicy, Strategy, SupervisorMessage } from '../../../src/supervisor/index.ts';
 import { OtpReference } from './otp-reference.ts';
 import type { Shape, SupervisorShape } from './otp-reference.ts';

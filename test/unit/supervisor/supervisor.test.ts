@@ -1,9 +1,9 @@
 /** What the reference does not cover: time, orders, deadlines, and mistakes that other actor systems have made. */
 import { describe, expect, test } from 'vitest';
-import { ask } from '../../../src/actors/kernel/index.ts';
-import type { ActorRef } from '../../../src/actors/kernel/index.ts';
-import { createTestKit, underInterleavings } from '../../../src/actors/testkit/index.ts';
-import type { TestKit } from '../../../src/actors/testkit/index.ts';
+import { ask } from '../../../src/kernel/index.ts';
+import type { ActorRef } from '../../../src/kernel/index.ts';
+import { createTestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
+import type { TestKit } from '../../../src/kernel/testkit/index.ts';
 import { supervise } from '../../../src/supervisor/index.ts';
 import type {
   ChildSpec,

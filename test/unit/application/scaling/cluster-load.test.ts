@@ -5,7 +5,7 @@ import {
   loadMaxAgeMs,
   silentMaxMs,
 } from '../../../../src/application/scaling/cluster-load.ts';
-import type { ShardBatcher } from '../../../../src/application/shard-batcher.ts';
+import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import { noLoad } from '../../../../src/domain/demand.ts';
 import type { ClusterLoad } from '../../../../src/domain/demand.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';

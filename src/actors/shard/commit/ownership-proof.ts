@@ -1,0 +1,54 @@
+/**
+ * Every commit proves that the shard is still this owner's. One that has nothing to write asks the store, so that a
+ * deposed owner does not sit there unaware while the jobs of another one wait.
+ */
+import type { JobStore } from '../../../application/ports/job-store.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import type { ActorContext } from '../../../kernel/index.ts';
+import type { ShardMessage } from '../shard-message.ts';
+
+/** How long a shard that writes nothing may not know that it was deposed. */
+const proveEveryMs = 5_000;
+
+export interface OwnershipParts {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly store: Pick<JobStore, 'ownsShard'>;
+  readonly context: ActorContext<ShardMessage>;
+}
+
+export class OwnershipProof {
+  readonly #parts: OwnershipParts;
+  #provenMs: number;
+  #asking = false;
+
+  constructor(parts: OwnershipParts) {
+    this.#parts = parts;
+    this.#provenMs = parts.context.clock.monotonicMs();
+  }
+
+  committed(): void {
+    this.#provenMs = this.#parts.context.clock.monotonicMs();
+  }
+
+  /** At every tick. The shard crashes when it was deposed: if its lease is sure, it starts again from the store. */
+  askIfDue(): void {
+    const { shard, epoch, store, context } = this.#parts;
+    const nowMs = context.clock.monotonicMs();
+    if (this.#asking || nowMs - this.#provenMs < proveEveryMs) return;
+    this.#asking = true;
+    context.pipeToSelf(store.ownsShard(shard, epoch), (outcome) => ({
+      kind: 'continue',
+      run: () => {
+        this.#asking = false;
+        if (outcome.status === 'rejected') return;
+        if (!outcome.value) throw deposed();
+        this.#provenMs = Math.max(this.#provenMs, nowMs);
+      },
+    }));
+  }
+}
+
+export function deposed(): TroupeError {
+  return new TroupeError('SHARD_UNAVAILABLE', { message: 'deposed: another owner holds the shard' });
+}

@@ -1,0 +1,187 @@
+/**
+ * Group commit for one partition (shard, creation minute). Decisions gather while a flush is in flight; the next flush
+ * takes them all. Modes: opening (the partition is being fenced, decisions gather) → idle → flushing → idle … ; `fatal`
+ * is final: the owner is deposed or the store's answer could not be learnt, and the shard must start again from the store.
+ *
+ * A flush whose outcome is unknown is settled by a linearizable read of the commit count before anything else is written.
+ */
+import type { CommitGroup, JobStore, Partition } from '../../../application/ports/job-store.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import type { JobRecord } from '../../../domain/job.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import type { WriteWatch } from '../placement/store-reach.ts';
+
+interface Pending {
+  record: JobRecord;
+  /** When the first of the decisions that became this record was made. */
+  readonly sinceMs: number;
+  readonly done: ((record: JobRecord) => void)[];
+}
+
+/** The first tries are close together: a store that only stumbles is seen by nobody. */
+const troubleFrom = 3;
+
+export type FlushResult = 'applied' | 'deposed';
+
+export interface PartitionWriterOptions {
+  readonly store: JobStore;
+  readonly partition: Partition;
+  readonly epoch: number;
+  readonly groupMaxRecords: number;
+  /** Commits known from opening; undefined: the writer opens the partition with its first flush. */
+  readonly commits?: number;
+  /** Waits before a try that follows STORE_UNAVAILABLE; gives up when it rejects. */
+  readonly pause: (tries: number) => Promise<void>;
+  readonly write: WriteWatch;
+}
+
+export class PartitionWriter {
+  readonly partition: Partition;
+  readonly #options: PartitionWriterOptions;
+  readonly #pending = new Map<JobId, Pending>();
+  /** What the flush on its way carries, and whom to tell. */
+  #flight: readonly Pending[] | undefined;
+  /** Somebody waits for a decision that is pending. */
+  #urgent = false;
+  #commits: number | undefined;
+  #trouble: TroupeError | undefined;
+
+  constructor(options: PartitionWriterOptions) {
+    this.#options = options;
+    this.partition = options.partition;
+    this.#commits = options.commits;
+  }
+
+  /** Decisions not yet durable. */
+  get backlog(): number {
+    return this.#pending.size + (this.#flight?.length ?? 0);
+  }
+
+  /** Records in the flush under way. */
+  get inFlight(): number {
+    return this.#flight?.length ?? 0;
+  }
+
+  get dirty(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  /** Whether the pending decisions should be written now; without it they may wait for company for a short while. */
+  get urgent(): boolean {
+    return this.#urgent;
+  }
+
+  /** Why the store does not take the flush under way, from its third try on. */
+  get trouble(): TroupeError | undefined {
+    return this.#trouble;
+  }
+
+  /** Time of the oldest decision that is not durable yet, whatever was decided about the same job since. */
+  oldestAtMs(): number {
+    let oldest = Infinity;
+    for (const { sinceMs } of this.#flight ?? []) oldest = Math.min(oldest, sinceMs);
+    for (const { sinceMs } of this.#pending.values()) oldest = Math.min(oldest, sinceMs);
+    return oldest;
+  }
+
+  /** `done` is called with the record that became durable: this one, or a newer one of the same job. */
+  add(record: JobRecord, done?: (record: JobRecord) => void): void {
+    this.#urgent = true;
+    this.#add(record, done);
+  }
+
+  /** A decision that nobody waits for. */
+  addLazily(record: JobRecord, done: (record: JobRecord) => void): void {
+    this.#add(record, done);
+  }
+
+  #add(record: JobRecord, done?: (record: JobRecord) => void): void {
+    const present = this.#pending.get(record.id);
+    if (present === undefined) {
+      this.#pending.set(record.id, { record, sinceMs: record.updatedAtMs, done: done === undefined ? [] : [done] });
+      return;
+    }
+    present.record = record;
+    if (done !== undefined) present.done.push(done);
+  }
+
+  /** Calls back once the flush under way has landed, if the job is part of it; else answers `false`. */
+  whenLanded(id: JobId, done: (record: JobRecord) => void): boolean {
+    const pending = this.#flight?.find(({ record }) => record.id === id);
+    pending?.done.push(done);
+    return pending !== undefined;
+  }
+
+  /** Starts the next flush; undefined when there is nothing to write or one is in flight. */
+  flush(): Promise<FlushResult> | undefined {
+    if (this.#flight !== undefined || this.#pending.size === 0) return undefined;
+    const items: Pending[] = [];
+    for (const [id, pending] of this.#pending) {
+      if (items.length === this.#options.groupMaxRecords) break;
+      this.#pending.delete(id);
+      items.push(pending);
+    }
+    if (this.#pending.size === 0) this.#urgent = false;
+    this.#flight = items;
+    return this.#write(items);
+  }
+
+  /** The flush was applied: tells everyone who waited for it. Returns the records that are durable now. */
+  landed(): readonly JobRecord[] {
+    const items = this.#flight ?? [];
+    this.#flight = undefined;
+    for (const { record, done } of items) for (const tell of done) tell(record);
+    return items.map(({ record }) => record);
+  }
+
+  async #write(items: readonly Pending[]): Promise<FlushResult> {
+    if (this.#commits === undefined) {
+      const { store, epoch, write } = this.#options;
+      const opened = await this.#retry(() => write(() => store.openBucket(this.partition, epoch)));
+      if (opened.kind === 'deposed') return 'deposed';
+      this.#commits = opened.commits;
+    }
+    const commits = this.#commits;
+    const group = {
+      partition: this.partition,
+      epoch: this.#options.epoch,
+      commits,
+      records: items.map(({ record }) => record),
+    };
+    const outcome = await this.#retry(() => this.#options.write(() => this.#commit(group)));
+    if (outcome === 'applied') this.#commits = commits + 1;
+    return outcome;
+  }
+
+  async #commit(group: CommitGroup): Promise<FlushResult> {
+    try {
+      return await this.#options.store.commit(group);
+    } catch (error) {
+      if (!(error instanceof TroupeError) || error.code !== 'OUTCOME_UNKNOWN') throw error;
+      return this.#learnOutcome(group.commits);
+    }
+  }
+
+  async #learnOutcome(commits: number): Promise<FlushResult> {
+    const seen = await this.#retry(() => this.#options.store.readCommits(this.partition));
+    if (seen.epoch !== this.#options.epoch) return 'deposed';
+    if (seen.commits === commits + 1) return 'applied';
+    throw new TroupeError('STORE_UNAVAILABLE', { message: 'the group was not written; it is tried again' });
+  }
+
+  /** Tries again only where nothing was done; everything else goes up. */
+  async #retry<T>(attempt: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const done = await attempt();
+        this.#trouble = undefined;
+        return done;
+      } catch (error) {
+        const harmless = error instanceof TroupeError && ['STORE_UNAVAILABLE', 'OUTCOME_UNKNOWN'].includes(error.code);
+        if (!harmless) throw error;
+        if (tries >= troubleFrom) this.#trouble = error;
+        await this.#options.pause(tries);
+      }
+    }
+  }
+}

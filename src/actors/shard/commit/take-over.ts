@@ -1,0 +1,60 @@
+/**
+ * Reads a shard from the store after its epoch was raised. Order is everything: raise the epoch of the shard, then of
+ * each open partition, and only then read it; nothing a former owner does can come in between unseen. Which queues are
+ * closed is read after the epoch of the shard was raised, too: see `application/closed-queues.ts`.
+ *
+ * The watermark that was read is saved at once under the new epoch. One of the former owner, whose clock may be ahead, could
+ * arrive until then; and if this owner died before it has saved one, the next would skip what this one has decided.
+ */
+import type { JobStore, ShardGrant, Watermark } from '../../../application/ports/job-store.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import type { JobRecord } from '../../../domain/job.ts';
+import type { ShardServices } from '../shard-services.ts';
+
+export interface OpenedPartition {
+  readonly bucket: number;
+  readonly commits: number;
+  readonly records: readonly JobRecord[];
+}
+
+export interface TakenShard {
+  readonly grant: ShardGrant;
+  readonly partitions: readonly OpenedPartition[];
+}
+
+const nothingTold: Watermark = { streams: '', dispatchedThroughMs: 0, eventsThroughMs: 0 };
+
+/** Partitions fenced and read at the same time. */
+const parallelPartitions = 4;
+
+export async function takeOver(
+  { store, closedQueues, nodeId, write }: Pick<ShardServices, 'store' | 'closedQueues' | 'nodeId' | 'write'>,
+  shard: number,
+): Promise<TakenShard> {
+  const grant = await write(() => store.takeShard(shard, nodeId));
+  await store.saveWatermark(shard, grant.epoch, grant.watermark ?? nothingTold);
+  await closedQueues.refresh();
+  const buckets = await store.openBuckets(shard);
+  const partitions: OpenedPartition[] = [];
+  for (let i = 0; i < buckets.length; i += parallelPartitions) {
+    const opened = buckets.slice(i, i + parallelPartitions).map((bucket) => openPartition(store, shard, bucket, grant));
+    partitions.push(...(await Promise.all(opened)));
+  }
+  return { grant, partitions };
+}
+
+async function openPartition(
+  store: JobStore,
+  shard: number,
+  bucket: number,
+  grant: ShardGrant,
+): Promise<OpenedPartition> {
+  const partition = { shard, bucket };
+  const opened = await store.openBucket(partition, grant.epoch);
+  if (opened.kind === 'deposed') {
+    throw new TroupeError('SHARD_UNAVAILABLE', { message: 'another owner took the shard meanwhile' });
+  }
+  const records: JobRecord[] = [];
+  for await (const record of store.readBucket(partition)) records.push(record);
+  return { bucket, commits: opened.commits, records };
+}

@@ -1,0 +1,115 @@
+/**
+ * What JetStream has confirmed and may still lose: a server writes to its disk now and then (`sync_interval`), so a power
+ * cut takes what it confirmed last. It is kept until that is over, and told again when it may have happened.
+ *
+ * In memory at most `tasksMax`: past it the oldest are forgotten, but for the times that hold the watermark back. Then only
+ * the store can tell what may be missing. They lie in at most as many spans of time as an interval has seconds, and some:
+ * when none expires, because the server is not heard of, the oldest two become one, which expires with the later one.
+ */
+import type { JobEvent, WorkMessage } from '../../../application/ports/bus.ts';
+
+export type OutboxTask =
+  | { readonly kind: 'work'; readonly message: WorkMessage; readonly atMs: number; readonly bucket: number }
+  | { readonly kind: 'event'; readonly event: JobEvent; readonly atMs: number; readonly bucket: number };
+
+/** What was confirmed within one second, or in several that became one. */
+interface Span {
+  /** The last of its seconds. */
+  readonly beganMs: number;
+  /** Undefined: forgotten. */
+  tasks: OutboxTask[] | undefined;
+  readonly oldestAtMs: Record<OutboxTask['kind'], number>;
+  readonly buckets: Set<number>;
+}
+
+const secondMs = 1_000;
+/** Beyond those of one interval: looks at the server are some seconds apart. */
+const spareSpans = 16;
+
+export class Unsynced {
+  readonly #syncMs: number;
+  readonly #tasksMax: number;
+  readonly #spansMax: number;
+  #spans: Span[] = [];
+  #kept = 0;
+
+  /** `syncMs`: what was confirmed is on the disk after so long; 0 is at once. */
+  constructor(syncMs: number, tasksMax: number) {
+    this.#syncMs = syncMs;
+    this.#tasksMax = tasksMax;
+    this.#spansMax = Math.ceil(syncMs / secondMs) + spareSpans;
+  }
+
+  /** Of time, each with the tasks that are remembered of it. */
+  get spans(): number {
+    return this.#spans.length;
+  }
+
+  /** JetStream has confirmed it. `nowMs` is monotonic. */
+  keep(task: OutboxTask, nowMs: number): void {
+    if (this.#syncMs === 0) return;
+    let last = this.#spans.at(-1);
+    if (last === undefined || nowMs - last.beganMs >= secondMs) {
+      last = { beganMs: nowMs, tasks: [], oldestAtMs: { work: Infinity, event: Infinity }, buckets: new Set() };
+      this.#spans.push(last);
+      if (this.#spans.length > this.#spansMax) this.#mergeOldest();
+    }
+    last.oldestAtMs[task.kind] = Math.min(last.oldestAtMs[task.kind], task.atMs);
+    last.buckets.add(task.bucket);
+    if (last.tasks === undefined) return;
+    last.tasks.push(task);
+    this.#kept += 1;
+    if (this.#kept > this.#tasksMax) this.#forgetOldest();
+  }
+
+  /** Lets go of what is surely on the disk. */
+  expire(nowMs: number): void {
+    const first = this.#spans.findIndex(({ beganMs }) => nowMs - beganMs < this.#syncMs + secondMs);
+    const over = this.#spans.splice(0, first < 0 ? this.#spans.length : first);
+    for (const { tasks } of over) this.#kept -= tasks?.length ?? 0;
+  }
+
+  oldestAtMs(kind: OutboxTask['kind']): number {
+    let oldest = Infinity;
+    for (const span of this.#spans) oldest = Math.min(oldest, span.oldestAtMs[kind]);
+    return oldest;
+  }
+
+  /** Whether anything about jobs of this minute may still be lost. */
+  holds(bucket: number): boolean {
+    return this.#spans.some(({ buckets }) => buckets.has(bucket));
+  }
+
+  /** All of it, in the order in which it was confirmed, to be told again; undefined when some was forgotten. */
+  takeAll(): readonly OutboxTask[] | undefined {
+    const spans = this.#spans;
+    if (spans.some(({ tasks }) => tasks === undefined)) return undefined;
+    this.#spans = [];
+    this.#kept = 0;
+    return spans.flatMap(({ tasks }) => tasks ?? []);
+  }
+
+  #mergeOldest(): void {
+    const [first, second] = this.#spans;
+    if (first === undefined || second === undefined) return;
+    for (const bucket of second.buckets) first.buckets.add(bucket);
+    // The oldest are forgotten first.
+    if (first.tasks === undefined) this.#forget(second);
+    else for (const task of second.tasks ?? []) first.tasks.push(task);
+    const oldestAtMs = {
+      work: Math.min(first.oldestAtMs.work, second.oldestAtMs.work),
+      event: Math.min(first.oldestAtMs.event, second.oldestAtMs.event),
+    };
+    this.#spans.splice(0, 2, { ...first, beganMs: second.beganMs, oldestAtMs });
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#spans.find(({ tasks }) => tasks !== undefined);
+    if (oldest !== undefined) this.#forget(oldest);
+  }
+
+  #forget(span: Span): void {
+    this.#kept -= span.tasks?.length ?? 0;
+    span.tasks = undefined;
+  }
+}

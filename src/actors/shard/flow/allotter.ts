@@ -1,0 +1,99 @@
+/**
+ * The home of limits: this shard keeps the books of those whose name leads to it, in memory. A new owner begins with what
+ * all shards say that they use, and gives out nothing before it has heard them, or `forgetMs` have passed: by then
+ * whatever an unheard one had been granted is over.
+ */
+import type { AllotItem, AllotResult, LimitUse } from '../../../application/protocol/shard-protocol.ts';
+import { limitText } from '../../../application/queues/limit-home.ts';
+import type { LimitName } from '../../../application/queues/limit-home.ts';
+import { AllotmentBook, forgetMs } from '../../../domain/allotment.ts';
+import type { LimitRule } from '../../../domain/allotment.ts';
+import { defaultMaxRunningPerKey } from '../../../domain/flow-rule.ts';
+import type { ActorContext } from '../../../kernel/index.ts';
+import type { ShardMessage } from '../shard-message.ts';
+import type { ShardServices } from '../shard-services.ts';
+
+/** Patience with one shard that is asked what it uses. */
+const hearMaxMs = 2_000;
+/** Before one that did not answer is asked again. */
+const hearAgainMs = 1_000;
+
+export interface AllotterParts {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly services: Pick<ShardServices, 'flowRules' | 'peers' | 'shardCount' | 'leaseIsSure'>;
+  readonly context: ActorContext<ShardMessage>;
+}
+
+export class Allotter {
+  readonly #parts: AllotterParts;
+  readonly #books = new Map<string, AllotmentBook>();
+  readonly #sinceMs: number;
+  /** Shards that have not said yet what they use; undefined before anybody asked for anything. */
+  #unheard: Set<number> | undefined;
+
+  constructor(parts: AllotterParts) {
+    this.#parts = parts;
+    this.#sinceMs = parts.context.clock.monotonicMs();
+  }
+
+  ask(item: AllotItem): AllotResult {
+    const nowMs = this.#parts.context.clock.monotonicMs();
+    this.#unheard ??= this.#hearAll();
+    const rule = this.#ruleOf(item);
+    const isEarly = this.#unheard.size > 0 && nowMs - this.#sinceMs < forgetMs;
+    const isClosed = rule === undefined || isEarly || !this.#parts.services.leaseIsSure();
+    const book = this.#bookOf(item, rule ?? {});
+    if (rule !== undefined) book.setRule(rule);
+    return { allotment: book.ask(item, nowMs, isClosed), epoch: this.#parts.epoch };
+  }
+
+  tick(): void {
+    const nowMs = this.#parts.context.clock.monotonicMs();
+    for (const [name, book] of this.#books) if (book.isIdle(nowMs)) this.#books.delete(name);
+  }
+
+  #bookOf(limit: LimitName, rule: LimitRule): AllotmentBook {
+    const name = limitText(limit);
+    let book = this.#books.get(name);
+    if (book === undefined) this.#books.set(name, (book = new AllotmentBook(rule, this.#sinceMs)));
+    return book;
+  }
+
+  #ruleOf({ tenant, queue, key }: LimitName): LimitRule | undefined {
+    const rule = this.#parts.services.flowRules.ruleOf(tenant, queue);
+    if (rule === undefined || key === undefined) return rule;
+    return { maxRunning: rule.maxRunningPerKey ?? defaultMaxRunningPerKey };
+  }
+
+  #hearAll(): Set<number> {
+    const shards = Array.from({ length: this.#parts.services.shardCount }, (_, shard) => shard);
+    for (const shard of shards) this.#hear(shard);
+    return new Set(shards);
+  }
+
+  #hear(shard: number): void {
+    const { shard: home, epoch, services, context } = this.#parts;
+    const deadlineAtMs = context.clock.nowMs() + hearMaxMs;
+    context.pipeToSelf(services.peers.call(shard, 'limitUse', { home, epoch }, { deadlineAtMs }), (outcome) => ({
+      kind: 'continue',
+      run: () => {
+        if (outcome.status === 'fulfilled') this.#heard(shard, outcome.value.uses);
+        else if (context.clock.monotonicMs() - this.#sinceMs < forgetMs) this.#hearLater(shard);
+      },
+    }));
+  }
+
+  #hearLater(shard: number): void {
+    const run = (): void => {
+      this.#hear(shard);
+    };
+    this.#parts.context.setTimer(`hear:${String(shard)}`, hearAgainMs, { kind: 'continue', run });
+  }
+
+  #heard(shard: number, uses: readonly LimitUse[]): void {
+    this.#unheard?.delete(shard);
+    const nowMs = this.#parts.context.clock.monotonicMs();
+    for (const { using, ...limit } of uses) this.#bookOf(limit, this.#ruleOf(limit) ?? {}).learn(shard, using, nowMs);
+  }
+}

@@ -1,0 +1,379 @@
+/**
+ * Holds the jobs of one queue in this shard back: while the queue is paused, its limits or those of a concurrency key are
+ * reached, or enough of its jobs lie with the nodes. It lets them go in fair order, as many as may run.
+ *
+ * A job that waits is `held` (its turn has not come) or `sent` (a WORK message is out for it; it counts as if it ran). Held
+ * ones wait in the line, `parked` while their key has no room, or aside while no live node has their handler: see
+ * `UnservedJobs`, which also knows the held ones that have a message out, and get no second one when their turn comes. What
+ * is held survives nowhere but in the store, as every QUEUED job does: a new owner holds all of them again.
+ */
+import type { HeldBy } from '../../../application/protocol/shard-protocol.ts';
+import { isPlain } from '../../../domain/flow-rule.ts';
+import type { FlowRule } from '../../../domain/flow-rule.ts';
+import type { HandlerNeed } from '../../../domain/handler-need.ts';
+import type { JobRecord } from '../../../domain/job.ts';
+import { queuedAtMs } from '../../../domain/job.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import { Allowance } from './allowance.ts';
+import type { AllowanceParts } from './allowance.ts';
+import { ConcurrencyKeys } from './concurrency-keys.ts';
+import type { KeyState } from './concurrency-keys.ts';
+import { InstantsOf } from '../dispatch/earliest-instant.ts';
+import { FairLine } from './fair-line.ts';
+import type { JobEntry } from '../table/job-table.ts';
+import type { NeedTally, QueueBook } from '../table/queue-book.ts';
+import { UnservedJobs } from './unserved-jobs.ts';
+
+/** Jobs that lie with the nodes: what they start in a quarter of a second, but at least so many. */
+const sentLeast = 32;
+const sentForMs = 250;
+
+export interface GateParts {
+  readonly book: QueueBook;
+  readonly nowMs: () => number;
+  readonly monotonicMs: () => number;
+  /** Sends a WORK message for it. */
+  readonly dispatch: (entry: JobEntry) => void;
+  readonly ask: AllowanceParts['ask'];
+  /** Whether any live node has it. */
+  readonly isServed: (need: HandlerNeed) => boolean;
+}
+
+/** What became of a turn: `probe` is the one message of a need that no node has. */
+type Turn = 'sent' | 'was out' | 'probe' | 'waits';
+
+export class QueueGate {
+  readonly #parts: GateParts;
+  readonly #line: FairLine;
+  readonly #held = new Map<JobId, JobEntry>();
+  /** Those held that have no message out, and when each became QUEUED. */
+  readonly #untold = new InstantsOf<JobEntry>();
+  readonly #sent = new Map<JobId, JobEntry>();
+  readonly #unserved = new UnservedJobs();
+  readonly #keys: ConcurrencyKeys;
+  readonly #allowance: Allowance;
+  /** Jobs with a concurrency or fairness key have come. */
+  #isKeyed = false;
+  /** Undefined: not known yet; nothing goes. */
+  #rule: FlowRule | undefined;
+
+  constructor(parts: GateParts, rule: FlowRule | undefined) {
+    this.#parts = parts;
+    this.#line = new FairLine((entry) => this.#held.get(entry.current.id) === entry, parts.monotonicMs);
+    const { book, ask, monotonicMs } = parts;
+    const changed = (): void => {
+      this.pump();
+    };
+    const unpark = (entry: JobEntry): void => {
+      this.#line.putBack(entry);
+    };
+    this.#keys = new ConcurrencyKeys({ book, ask, monotonicMs, unpark, changed });
+    const { tenant, queue } = book;
+    this.#allowance = new Allowance({
+      limit: { tenant, queue },
+      demand: () => ({ using: this.#using, waiting: this.#isLimited ? this.#waiting : 0 }),
+      ...{ ask, changed },
+    });
+    this.setRule(rule);
+  }
+
+  setRule(rule: FlowRule | undefined): void {
+    this.#rule = rule;
+    this.#line.setWeights(rule?.fairnessWeights ?? {});
+    // What was granted under the former rule is asked for again.
+    this.#allowance.revoke();
+    this.#keys.revoke();
+    this.pump();
+  }
+
+  /**
+   * The job waits, and the store knows. While it knows an earlier record only, a message for that one would count as sent,
+   * and none would be sent for this one: once it is durable, it comes here again.
+   */
+  hold(entry: JobEntry, at: 'front' | 'back' = 'back'): void {
+    const { id, state } = entry.current;
+    if (state !== 'QUEUED' || entry.durable !== entry.current) return;
+    if (this.#held.has(id) || this.#sent.has(id)) return;
+    this.#held.set(id, entry);
+    this.#untold.set(entry, queuedAtMs(entry.current));
+    this.#isKeyed ||= hasKey(entry.current);
+    const key = this.#keys.of(entry.current);
+    if (key !== undefined) key.held += 1;
+    if (at === 'front') this.#line.putBack(entry);
+    else this.#line.push(entry);
+  }
+
+  /** A job that was sent before there was a gate: when its turn comes, its message is there. */
+  holdAdrift(entry: JobEntry): void {
+    this.hold(entry);
+    if (!this.#held.has(entry.current.id)) return;
+    this.#unserved.setAdrift(entry);
+    this.#untold.delete(entry);
+  }
+
+  /** A job that ran when this shard was taken over. */
+  restoreRunning({ current }: JobEntry): void {
+    this.#isKeyed ||= hasKey(current);
+    const key = this.#keys.of(current);
+    if (key !== undefined) key.running += 1;
+  }
+
+  /** A decision was made about the job, which had this record before. */
+  moved(entry: JobEntry, before: JobRecord): void {
+    const { current } = entry;
+    const [ran, runs] = [before.run !== undefined, current.run !== undefined];
+    if (before.state === 'QUEUED' && current.state !== 'QUEUED') this.#leave(entry);
+    if (runs && !ran) this.#allowance.started();
+    const key = ran === runs ? undefined : this.#keys.of(current);
+    if (key !== undefined) {
+      key.running += runs ? 1 : -1;
+      if (!runs) this.#keys.unpark(key);
+    }
+    this.pump();
+  }
+
+  /** Lets go what may go. */
+  pump(): void {
+    let room = this.#room();
+    const use = (entry: JobEntry): boolean => {
+      const turn = this.#turn(entry);
+      if (turn === 'sent' || turn === 'was out') room -= 1;
+      return turn === 'sent' || turn === 'probe';
+    };
+    while (room > 0 && this.#held.size > 0 && this.#line.shift(use));
+  }
+
+  /** A node claims the job. `false`: it is held; a message will be sent when its turn comes. */
+  mayStart(entry: JobEntry): boolean {
+    if (this.#rule === undefined || this.#rule.paused === true) {
+      this.#takeBack(entry);
+      return false;
+    }
+    if (this.#sent.has(entry.current.id)) return true;
+    const key = this.#keys.of(entry.current);
+    if (this.#limitRoom() > 0 && (key === undefined || this.#keys.room(key) > 0)) return true;
+    this.#takeBack(entry);
+    return false;
+  }
+
+  /** Asks for what is needed, finds out which handlers have come or gone. */
+  tick(): void {
+    for (const need of this.#unserved.needs) {
+      if (this.#parts.isServed(need.need)) this.#bringBack(need);
+      else this.#probeNext(need);
+    }
+    for (const need of this.#parts.book.needs) if (!this.#parts.isServed(need.need)) this.#setAdrift(need);
+    this.pump();
+    this.#keys.sweep();
+  }
+
+  /** A queue without a rule, and without jobs that have keys, needs none. */
+  get isNeeded(): boolean {
+    return this.#isKeyed || this.#rule === undefined || !isPlain(this.#rule);
+  }
+
+  /** What is still held and has no message, once the gate is needed no more. */
+  dissolve(): readonly JobEntry[] {
+    const untold = [...this.#untold.keys()];
+    this.#held.clear();
+    this.#untold.clear();
+    return untold;
+  }
+
+  /** When `ask` is due. */
+  askDueMs(): number {
+    return Math.min(this.#isLimited ? this.#allowance.dueMs() : Infinity, this.#keys.dueMs());
+  }
+
+  ask(): void {
+    const nowMs = this.#parts.monotonicMs();
+    if (this.#isLimited) this.#allowance.askIfDue(nowMs);
+    this.#keys.askIfDue(nowMs);
+  }
+
+  /**
+   * What runs or may start at any moment of the limits that are asked for: the queue's own has no key. Told to a new owner
+   * of their home, so what a former one had granted is over.
+   */
+  *surrender(
+    isOfHome: (key?: string) => boolean,
+    homeEpoch: number,
+  ): Generator<{ readonly key?: string; readonly using: number }> {
+    if (isOfHome()) {
+      this.#allowance.revoke(homeEpoch);
+      yield { using: this.#using };
+    }
+    for (const [key, { running, sent, allowance }] of this.#keys.entries()) {
+      if (!isOfHome(key)) continue;
+      allowance.revoke(homeEpoch);
+      yield { key, using: running + sent };
+    }
+  }
+
+  /** `out`: a WORK message was sent for it. `unknown`: it is in none of the lists. */
+  standingOf(entry: JobEntry): 'held' | 'out' | 'unknown' {
+    const { id } = entry.current;
+    if (this.#sent.has(id) || this.#unserved.isAdrift(entry)) return 'out';
+    return this.#held.has(id) ? 'held' : 'unknown';
+  }
+
+  /** What holds the job back; undefined: nothing but others before it. */
+  heldBy(entry: JobEntry): HeldBy | undefined {
+    if (this.#rule?.paused === true) return 'pause';
+    if (!this.#held.has(entry.current.id) || this.#unserved.isAside(entry)) return undefined;
+    const key = this.#keys.of(entry.current);
+    if (key?.parked.has(entry) === true) return 'key';
+    if (!this.#isLimited || this.#limitRoom() > 0) return undefined;
+    return this.#allowance.lacksStarts({ using: this.#using, sent: this.#sent.size }) ? 'rate' : 'running';
+  }
+
+  /** Jobs whose turn has come, while their concurrency key has no room. */
+  get heldByKey(): number {
+    return this.#keys.parked;
+  }
+
+  /** When the one among those without a message that became QUEUED first did so; Infinity without one. */
+  oldestHeldAtMs(): number {
+    return this.#untold.earliestAtMs;
+  }
+
+  get isIdle(): boolean {
+    const { size } = this.#keys;
+    return (
+      this.#held.size + this.#sent.size + size === 0 &&
+      this.#parts.book.isIdle &&
+      (!this.#isLimited || this.#allowance.isIdle)
+    );
+  }
+
+  get #isLimited(): boolean {
+    return this.#rule?.maxRunning !== undefined || this.#rule?.rate !== undefined;
+  }
+
+  /** Those that could go if there were room. */
+  get #waiting(): number {
+    return this.#held.size - this.#keys.parked - this.#unserved.asideCount;
+  }
+
+  get #using(): number {
+    return this.#parts.book.runningCount + this.#sent.size;
+  }
+
+  #room(): number {
+    if (this.#rule === undefined || this.#rule.paused === true) return 0;
+    const perSecond = this.#parts.book.starts.perSecond(this.#parts.nowMs());
+    const window = Math.max(sentLeast, Math.ceil((perSecond * sentForMs) / 1_000));
+    return Math.min(window - this.#sent.size, this.#limitRoom());
+  }
+
+  #limitRoom(): number {
+    if (!this.#isLimited) return Infinity;
+    return this.#allowance.room(this.#parts.monotonicMs(), { using: this.#using, sent: this.#sent.size });
+  }
+
+  #turn(entry: JobEntry): Turn {
+    const { tally: need } = entry.place;
+    const key = this.#keys.of(entry.current);
+    const isServed = this.#parts.isServed(need.need);
+    if (!isServed && this.#unserved.hasAdrift(need)) {
+      this.#setAside(entry, key);
+      return 'waits';
+    }
+    if (key !== undefined && this.#keys.room(key) <= 0) {
+      this.#keys.park(key, entry);
+      return 'waits';
+    }
+    if (!isServed) {
+      this.#setAside(entry, key);
+      this.#unserved.setAdrift(entry);
+      this.#untold.delete(entry);
+      this.#parts.dispatch(entry);
+      return 'probe';
+    }
+    if (this.#unserved.hasAside(need)) {
+      // A node has come: its turn is after those that stood aside before it.
+      this.#line.putBack(entry);
+      this.#bringBack(need);
+      return 'waits';
+    }
+    const wasOut = this.#unserved.isAdrift(entry);
+    this.#leave(entry);
+    this.#sent.set(entry.current.id, entry);
+    if (key !== undefined) key.sent += 1;
+    if (wasOut) return 'was out';
+    this.#parts.dispatch(entry);
+    return 'sent';
+  }
+
+  #setAside(entry: JobEntry, key: KeyState | undefined): void {
+    if (this.#unserved.isAside(entry)) return;
+    this.#unserved.setAside(entry);
+    if (key === undefined) return;
+    key.held -= 1;
+    // It took the place of one that could go.
+    this.#keys.unpark(key);
+  }
+
+  /** A node has the handler: what stood aside waits for its turn again, in the order in which that had come. */
+  #bringBack(need: NeedTally): void {
+    this.#line.putAllBack(this.#takeFromAside(need));
+  }
+
+  /** While no message of a need is out, the next of its jobs gets a turn. */
+  #probeNext(need: NeedTally): void {
+    if (this.#unserved.hasAdrift(need)) return;
+    for (const entry of this.#takeFromAside(need, 1)) this.#line.putBack(entry);
+  }
+
+  #takeFromAside(need: NeedTally, most?: number): readonly JobEntry[] {
+    const taken = this.#unserved.takeBack(need, most);
+    for (const { current } of taken) {
+      const key = this.#keys.of(current);
+      if (key !== undefined) key.held += 1;
+    }
+    return taken;
+  }
+
+  /** No node has the handler any more: what was sent counts no longer, and keeps its message. */
+  #setAdrift(need: NeedTally): void {
+    const sent = [...this.#sent.values()].filter(({ place }) => place.tally === need);
+    for (const entry of sent) {
+      const key = this.#keys.of(entry.current);
+      if (key !== undefined) key.sent -= 1;
+      this.#sent.delete(entry.current.id);
+      this.#held.set(entry.current.id, entry);
+    }
+    if (sent.length > 0) this.#unserved.setAsideAdrift(need, sent);
+  }
+
+  /** It waits no more, or not like this. */
+  #leave(entry: JobEntry): void {
+    const { id } = entry.current;
+    const key = this.#keys.of(entry.current);
+    if (this.#held.delete(id) && key !== undefined && !this.#unserved.isAside(entry)) key.held -= 1;
+    if (this.#sent.delete(id) && key !== undefined) key.sent -= 1;
+    if (key !== undefined) this.#keys.leave(key, entry);
+    this.#unserved.leave(entry);
+    this.#untold.delete(entry);
+    this.#probeNext(entry.place.tally);
+  }
+
+  /** Its message is used up: it waits for its turn where it was. */
+  #takeBack(entry: JobEntry): void {
+    const wasSent = this.#sent.has(entry.current.id);
+    if (wasSent) this.#leave(entry);
+    this.#unserved.used(entry);
+    if (this.#held.has(entry.current.id)) this.#untold.set(entry, queuedAtMs(entry.current));
+    this.#probeNext(entry.place.tally);
+    this.hold(entry, wasSent ? 'front' : 'back');
+  }
+}
+
+/** Whether jobs of a queue pass through a gate: most do not. */
+export function needsGate(rule: FlowRule | undefined, record: JobRecord): boolean {
+  return rule === undefined || !isPlain(rule) || hasKey(record);
+}
+
+function hasKey({ spec }: JobRecord): boolean {
+  return spec.concurrencyKey !== undefined || spec.fairnessKey !== undefined;
+}

@@ -1,0 +1,59 @@
+/**
+ * Who holds which unique key: the unfinished jobs of this shard, found again at a take-over, so no table is needed. A key
+ * is free once the end of its holder is durable: before that a crash could bring the holder back beside its successor.
+ */
+import type { JobRecord } from '../../../domain/job.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+
+interface Waiter {
+  readonly untilMs: number;
+  readonly then: (outcome: 'free' | 'late') => void;
+}
+
+/** Undefined for a job without one. A key is the tenant's: another tenant's is another key. */
+function nameOf({ spec: { tenant, unique } }: Pick<JobRecord, 'spec'>): string | undefined {
+  return unique === undefined ? undefined : `${tenant}\0${unique.key}`;
+}
+
+export class UniqueKeys {
+  readonly #holders = new Map<string, JobId>();
+  readonly #waiting = new Map<string, Waiter[]>();
+
+  holderOf(job: Pick<JobRecord, 'spec'>): JobId | undefined {
+    return this.#holders.get(nameOf(job) ?? '');
+  }
+
+  /** The job is accepted, or was found at a take-over. */
+  hold(record: JobRecord): void {
+    const name = nameOf(record);
+    if (name !== undefined) this.#holders.set(name, record.id);
+  }
+
+  /** The end of the job is durable. */
+  free(record: JobRecord): void {
+    const name = nameOf(record);
+    if (name === undefined || this.#holders.get(name) !== record.id) return;
+    this.#holders.delete(name);
+    const waiting = this.#waiting.get(name) ?? [];
+    this.#waiting.delete(name);
+    for (const { then } of waiting) then('free');
+  }
+
+  /** Calls back once the key is free, or it has become too late. Only while somebody holds it. */
+  whenFree(job: Pick<JobRecord, 'spec'>, waiter: Waiter): void {
+    const name = nameOf(job) ?? '';
+    const waiting = this.#waiting.get(name) ?? [];
+    if (waiting.length === 0) this.#waiting.set(name, waiting);
+    waiting.push(waiter);
+  }
+
+  expire(nowMs: number): void {
+    for (const [name, waiting] of this.#waiting) {
+      const left = waiting.filter(({ untilMs }) => untilMs > nowMs);
+      if (left.length === waiting.length) continue;
+      if (left.length === 0) this.#waiting.delete(name);
+      else this.#waiting.set(name, left);
+      for (const { untilMs, then } of waiting) if (untilMs <= nowMs) then('late');
+    }
+  }
+}

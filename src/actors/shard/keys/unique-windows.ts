@@ -1,0 +1,134 @@
+/**
+ * Unique keys that are held for a window of time, also after the end of their holder. They are in memory until the end of
+ * the holder; then the store gets an entry, which is looked up when somebody asks for the key. A job that was cancelled
+ * has given its window up: its entry stays, so that no earlier one counts again.
+ *
+ * One more entry, the mark, says until when any window of the shard may last: a shard without windows looks nothing up.
+ */
+import { uniqueHash } from '../../../application/jobs/job-fingerprint.ts';
+import type { IdempotencyEntry, JobStore } from '../../../application/ports/job-store.ts';
+import type { TroupeError } from '../../../domain/errors.ts';
+import type { JobRecord, JobSpec } from '../../../domain/job.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import { idsPerMsMax, jobRank } from '../../../domain/job-id.ts';
+import { IdempotencyKeys } from './idempotency-keys.ts';
+import type { KeyLookups } from './key-lookups.ts';
+
+/** Apart from the hashes of idempotency keys, which have no dot. */
+const rowName = ({ tenant, unique }: JobSpec): string =>
+  unique === undefined ? '' : `u.${uniqueHash(tenant, unique.key)}`;
+const markName = 'u.any';
+/** In place of a content: the job was cancelled. */
+const givenUp = 'given-up';
+/** The mark is set ahead so far that it is seldom written. */
+const markStepMs = 3_600_000;
+
+export interface UniqueWindowsParts {
+  readonly store: Pick<JobStore, 'findJob'>;
+  readonly lookups: KeyLookups;
+  readonly nowMs: () => number;
+  /** Keys kept in memory; the store knows the rest. */
+  readonly max: number;
+}
+
+export interface EndedWindow {
+  readonly entry: IdempotencyEntry;
+  readonly mark?: IdempotencyEntry;
+}
+
+export class UniqueWindows {
+  readonly #parts: UniqueWindowsParts;
+  readonly #rows: IdempotencyKeys;
+  /** What the store surely says; undefined: it was not asked yet. */
+  #markedMs: number | undefined;
+  /** The end of the last window, of the store's or in memory, as far as is known. */
+  #markMs = 0;
+  /** What the store will say once all that waits for it is written. */
+  #markAskedMs = 0;
+
+  constructor(parts: UniqueWindowsParts) {
+    this.#parts = parts;
+    this.#rows = new IdempotencyKeys(parts.max);
+  }
+
+  /** Of a key that no unfinished job has. `unknown`: `find` knows. */
+  holderOf(spec: JobSpec): JobId | 'nobody' | 'unknown' {
+    const nowMs = this.#parts.nowMs();
+    if (this.#markedMs !== undefined && this.#markMs <= nowMs) return 'nobody';
+    const row = this.#rows.get(rowName(spec), nowMs);
+    return row?.contentHash === givenUp ? 'nobody' : (row?.jobId ?? 'unknown');
+  }
+
+  /** Finds out who holds the key; `trouble`: the store could not be asked. */
+  find(spec: JobSpec, then: (trouble?: TroupeError) => void): void {
+    const { lookups, store } = this.#parts;
+    if (this.#markedMs === undefined) {
+      lookups.ask({
+        keyHash: markName,
+        counts: () => Promise.resolve(true),
+        then: (answer) => {
+          if ('row' in answer) this.#marked(answer.row?.expiresAtMs ?? 0);
+        },
+      });
+    }
+    lookups.ask({
+      keyHash: rowName(spec),
+      counts: async ({ jobId, contentHash }) => {
+        if (contentHash === givenUp) return false;
+        const record = await store.findJob(jobId);
+        return record !== undefined && record.state !== 'CANCELLED';
+      },
+      then: (answer) => {
+        if ('row' in answer && answer.row !== undefined) this.#rows.found(answer.row);
+        then('trouble' in answer ? answer.trouble : undefined);
+      },
+    });
+  }
+
+  /** The job was accepted, or was found at a take-over. */
+  hold(record: JobRecord): void {
+    const entry = rowOf(record);
+    if (entry !== undefined) this.#take(entry);
+  }
+
+  /**
+   * The end of the job is durable: what the store must know before it may be forgotten here, to be told `stored`. The
+   * mark goes no later than what it covers.
+   */
+  ended(record: JobRecord): EndedWindow | undefined {
+    const entry = rowOf(record);
+    if (entry === undefined) return undefined;
+    this.#take(entry);
+    if (entry.expiresAtMs <= Math.max(this.#markedMs ?? 0, this.#markAskedMs)) return { entry };
+    const expiresAtMs = (Math.floor(Math.max(entry.expiresAtMs, this.#markMs) / markStepMs) + 1) * markStepMs;
+    this.#markAskedMs = expiresAtMs;
+    return { entry, mark: { ...entry, keyHash: markName, expiresAtMs, rank: expiresAtMs * idsPerMsMax } };
+  }
+
+  stored(entry: IdempotencyEntry): void {
+    if (entry.keyHash === markName) this.#marked(entry.expiresAtMs);
+    else this.#rows.stored(entry);
+  }
+
+  expire(nowMs: number): void {
+    this.#rows.expire(nowMs);
+  }
+
+  #take(entry: IdempotencyEntry): void {
+    this.#rows.hold(entry);
+    this.#markMs = Math.max(this.#markMs, entry.expiresAtMs);
+  }
+
+  /** Also what others know: an entry of this shard may last as long. */
+  #marked(untilMs: number): void {
+    this.#markedMs = Math.max(this.#markedMs ?? 0, untilMs);
+    this.#markMs = Math.max(this.#markMs, this.#markedMs);
+  }
+}
+
+function rowOf({ id: jobId, state, spec, createdAtMs }: JobRecord): IdempotencyEntry | undefined {
+  const windowMs = spec.unique?.windowMs;
+  if (windowMs === undefined) return undefined;
+  const contentHash = state === 'CANCELLED' ? givenUp : '';
+  return { keyHash: rowName(spec), jobId, contentHash, expiresAtMs: createdAtMs + windowMs, rank: jobRank(jobId) };
+}

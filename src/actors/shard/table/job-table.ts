@@ -1,0 +1,134 @@
+/**
+ * The jobs a shard holds in memory: all that are not terminal, and a bounded number of recent terminal ones.
+ *
+ * `current` is what was decided last, `durable` what the store surely has. Decisions look at `current`; every answer to
+ * a reader is `durable`, so that no crash can take back what somebody saw.
+ */
+import type { JobRecord, JobState } from '../../../domain/job.ts';
+import { jobStates } from '../../../domain/job.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import { RateMeter } from '../../../domain/rate-meter.ts';
+import type { JobProgress } from '../../../application/protocol/shard-protocol.ts';
+import type { QueuePlace } from './queue-book.ts';
+import { QueueBooks } from './queue-book.ts';
+
+export interface JobEntry {
+  current: JobRecord;
+  durable: JobRecord | undefined;
+  /** Events up to this number were handed to the outbox. */
+  publishedSeq: number;
+  /** Monotonic ms of the last heartbeat of the present run. */
+  heardMs: number;
+  /** Of the present run. */
+  progress: JobProgress | undefined;
+  readonly place: QueuePlace;
+  /** WORK messages that this owner has sent for it. */
+  dispatches: number;
+  /** Its WORK message, if in the stream, has this place or one before it. Undefined: not looked at since it was told. */
+  sentThrough: number | undefined;
+}
+
+export class JobTable {
+  readonly queues = new QueueBooks();
+  /** Decisions that became durable. */
+  readonly landed = new RateMeter();
+  /** Jobs whose end became durable. */
+  readonly ends = new RateMeter();
+  readonly #live = new Map<JobId, JobEntry>();
+  readonly #recent = new Map<JobId, JobRecord>();
+  readonly #running = new Set<JobEntry>();
+  readonly #counts = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<JobState, number>;
+  readonly #recentMax: number;
+
+  constructor(recentMax: number) {
+    this.#recentMax = recentMax;
+  }
+
+  /** Jobs that are not terminal, or whose end is not durable yet. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get counts(): Readonly<Record<JobState, number>> {
+    return this.#counts;
+  }
+
+  get(id: JobId): JobEntry | undefined {
+    return this.#live.get(id);
+  }
+
+  /** The durable record of a job that ended a short while ago. */
+  recent(id: JobId): JobRecord | undefined {
+    return this.#recent.get(id);
+  }
+
+  entries(): IterableIterator<JobEntry> {
+    return this.#live.values();
+  }
+
+  /** Jobs in RUNNING or CANCELLING. */
+  running(): ReadonlySet<JobEntry> {
+    return this.#running;
+  }
+
+  add(
+    record: JobRecord,
+    options: { readonly durable: boolean; readonly publishedSeq: number; readonly nowMs: number },
+  ): JobEntry {
+    const entry: JobEntry = {
+      current: record,
+      durable: options.durable ? record : undefined,
+      publishedSeq: options.publishedSeq,
+      heardMs: options.nowMs,
+      progress: undefined,
+      place: this.queues.placeOf(record),
+      dispatches: 0,
+      sentThrough: undefined,
+    };
+    this.#live.set(record.id, entry);
+    this.#counts[record.state] += 1;
+    if (options.durable) this.queues.restore(entry);
+    else this.queues.enter(entry);
+    this.#index(entry);
+    return entry;
+  }
+
+  replace(entry: JobEntry, record: JobRecord): void {
+    this.#counts[entry.current.state] -= 1;
+    this.#counts[record.state] += 1;
+    this.queues.move(entry, record);
+    if (record.run?.token !== entry.current.run?.token) entry.progress = undefined;
+    entry.current = record;
+    this.#index(entry);
+  }
+
+  /** The end of the job is durable: it leaves, its record stays for late readers for a while. */
+  retire(entry: JobEntry, record: JobRecord): void {
+    this.ends.add(record.updatedAtMs);
+    this.#counts[record.state] -= 1;
+    this.#live.delete(record.id);
+    this.#running.delete(entry);
+    this.remember(record);
+  }
+
+  /** The durable record of an ended job, in place of what was known of it. */
+  remember(record: JobRecord): void {
+    this.#recent.set(record.id, record);
+    if (this.#recent.size <= this.#recentMax) return;
+    const oldest = this.#recent.keys().next();
+    if (oldest.done !== true) this.#recent.delete(oldest.value);
+  }
+
+  #index(entry: JobEntry): void {
+    const { state } = entry.current;
+    if (state === 'RUNNING' || state === 'CANCELLING') this.#running.add(entry);
+    else this.#running.delete(entry);
+  }
+}
+
+/** For the tree view: `jobs.QUEUED`, those that are 0 left out. */
+export function jobFacts(counts: Readonly<Record<JobState, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(counts).flatMap(([state, count]) => (count === 0 ? [] : [[`jobs.${state}`, count]])),
+  );
+}

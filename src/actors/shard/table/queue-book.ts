@@ -1,0 +1,260 @@
+/**
+ * What a shard knows of each queue among its live jobs: who waits, in the order of becoming QUEUED and by level, how many
+ * are due later or run, how much they weigh, and how fast they come and go. In step with the job table, which alone calls
+ * `enter`, `restore` and `move`; what a job does costs a few additions, never a scan.
+ *
+ * It looks at `current` records, as decisions do. Meters are of this ownership: after a take-over they begin again.
+ */
+import { DurationHistogram } from '../../../domain/duration-histogram.ts';
+import { assertNever } from '../../../domain/errors.ts';
+import type { HandlerNeed } from '../../../domain/handler-need.ts';
+import { needOf, needText } from '../../../domain/handler-need.ts';
+import type { JobRecord, JobState, Payload } from '../../../domain/job.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import { defaultPriority, priorities } from '../../../domain/priority.ts';
+import { RateMeter } from '../../../domain/rate-meter.ts';
+import type { JobEntry } from './job-table.ts';
+
+/** Queues without live jobs that are remembered for their meters; past it the oldest goes. */
+export const idleQueuesMax = 1_000;
+
+type Standing = 'waiting' | 'later' | 'running';
+
+/** Undefined once it has ended. */
+export function standingOf(state: JobState): Standing | undefined {
+  switch (state) {
+    case 'QUEUED':
+      return 'waiting';
+    case 'SCHEDULED':
+    case 'RETRYING':
+      return 'later';
+    case 'RUNNING':
+    case 'CANCELLING':
+      return 'running';
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'CANCELLED':
+    case 'EXPIRED':
+      return undefined;
+    default:
+      return assertNever(state);
+  }
+}
+
+/** A job of a queue, what its input weighs and what it needs: looked at once, since they never change. */
+export interface QueuePlace {
+  readonly book: QueueBook;
+  readonly inputBytes: number;
+  readonly tally: NeedTally;
+}
+
+/** Live jobs of a queue that need the same of a node. */
+export interface NeedTally {
+  readonly need: HandlerNeed;
+  live: number;
+  waiting: number;
+}
+
+export class QueueBook {
+  readonly tenant: string;
+  readonly queue: string;
+  readonly #waiting: readonly Map<JobId, JobEntry>[] = priorities.map(() => new Map<JobId, JobEntry>());
+  readonly #counts: Record<Standing, number> = { waiting: 0, later: 0, running: 0 };
+  /** Jobs that began to wait for a slot, attempts that started, jobs that ended. */
+  readonly arrivals = new RateMeter();
+  readonly starts = new RateMeter();
+  readonly ends = new RateMeter();
+  /** From QUEUED to the start, and from there to the end of the attempt. */
+  readonly waits = new DurationHistogram();
+  readonly runs = new DurationHistogram();
+  readonly #needs = new Map<string, NeedTally>();
+  #openBytes = 0;
+
+  constructor(tenant: string, queue: string) {
+    this.tenant = tenant;
+    this.queue = queue;
+  }
+
+  /** QUEUED jobs by level, in the order in which they became so. */
+  get waiting(): readonly ReadonlyMap<JobId, JobEntry>[] {
+    return this.#waiting;
+  }
+
+  get waitingCount(): number {
+    return this.#counts.waiting;
+  }
+
+  /** SCHEDULED and RETRYING. */
+  get laterCount(): number {
+    return this.#counts.later;
+  }
+
+  /** RUNNING and CANCELLING. */
+  get runningCount(): number {
+    return this.#counts.running;
+  }
+
+  /** Of the inputs of jobs that do not run yet. */
+  get openBytes(): number {
+    return this.#openBytes;
+  }
+
+  /** Since when its oldest QUEUED job waits; of those that were given back by a node, since when they wait again. */
+  get oldestReadyAtMs(): number | undefined {
+    let oldest: number | undefined;
+    for (const level of this.#waiting) {
+      const first = level.values().next();
+      if (first.done !== true) oldest = Math.min(oldest ?? Infinity, first.value.current.readyAtMs);
+    }
+    return oldest;
+  }
+
+  /** What its live jobs need. */
+  get needs(): Iterable<NeedTally> {
+    return this.#needs.values();
+  }
+
+  tallyOf(record: JobRecord): NeedTally {
+    const need = needOf(record.spec);
+    const text = needText(need);
+    const known = this.#needs.get(text);
+    if (known !== undefined) return known;
+    const tally = { need, live: 0, waiting: 0 };
+    this.#needs.set(text, tally);
+    return tally;
+  }
+
+  get isIdle(): boolean {
+    const { waiting, later, running } = this.#counts;
+    return waiting + later + running === 0;
+  }
+
+  isCold(nowMs: number): boolean {
+    const rates = [this.arrivals, this.starts, this.ends];
+    return rates.every((rate) => rate.isCold(nowMs)) && this.waits.isCold(nowMs) && this.runs.isCold(nowMs);
+  }
+
+  count(entry: JobEntry, record: JobRecord, by: 1 | -1): void {
+    const standing = standingOf(record.state);
+    if (standing === undefined) return;
+    this.#counts[standing] += by;
+    const { tally } = entry.place;
+    tally.live += by;
+    if (standing === 'waiting') tally.waiting += by;
+    if (standing !== 'running') this.#openBytes += by * entry.place.inputBytes;
+    if (standing !== 'waiting') return;
+    const level = this.#waiting[record.spec.priority ?? defaultPriority];
+    if (by === 1) level?.set(record.id, entry);
+    else level?.delete(record.id);
+  }
+
+  /** Forgets what no live job needs any more. After a move: in the middle of one a job is nowhere. */
+  settle({ tally }: QueuePlace): void {
+    if (tally.live === 0) this.#needs.delete(needText(tally.need));
+  }
+
+  /** The record's own time is the clock: it is when the change was decided. */
+  measure(before: JobRecord | undefined, record: JobRecord): void {
+    const nowMs = record.updatedAtMs;
+    const from = before && standingOf(before.state);
+    const to = standingOf(record.state);
+    if (to === 'waiting') this.arrivals.add(nowMs);
+    if (to === 'running' && from === 'waiting') {
+      this.starts.add(nowMs);
+      this.waits.observe(nowMs - record.readyAtMs, nowMs);
+    }
+    const run = before?.run;
+    if (from === 'running' && to !== 'running' && run !== undefined) this.runs.observe(nowMs - run.startedAtMs, nowMs);
+    if (to === undefined) this.ends.add(nowMs);
+  }
+
+  /** After a take-over, whose records come in no order. */
+  sort(): void {
+    for (const level of this.#waiting) {
+      const inOrder = [...level].sort(([, one], [, other]) => one.current.readyAtMs - other.current.readyAtMs);
+      level.clear();
+      for (const [id, entry] of inOrder) level.set(id, entry);
+    }
+  }
+}
+
+export class QueueBooks {
+  readonly #byTenant = new Map<string, Map<string, QueueBook>>();
+  /** Those without live jobs, in the order of becoming so. */
+  readonly #idle = new Set<QueueBook>();
+
+  get(tenant: string, queue: string): QueueBook | undefined {
+    return this.#byTenant.get(tenant)?.get(queue);
+  }
+
+  *all(): Generator<QueueBook, void> {
+    for (const ofTenant of this.#byTenant.values()) yield* ofTenant.values();
+  }
+
+  placeOf(record: JobRecord): QueuePlace {
+    const { tenant, queue, input } = record.spec;
+    const book = this.get(tenant, queue) ?? this.#open(tenant, queue);
+    return { book, inputBytes: inputBytes(input), tally: book.tallyOf(record) };
+  }
+
+  /** A job that was accepted now. */
+  enter(entry: JobEntry): void {
+    entry.place.book.measure(undefined, entry.current);
+    this.restore(entry);
+  }
+
+  /** A job that was found at a take-over: nothing has happened to it now. */
+  restore(entry: JobEntry): void {
+    const { book } = entry.place;
+    book.count(entry, entry.current, 1);
+    this.#idle.delete(book);
+  }
+
+  /** From `entry.current`, which is still the record before, to this one. */
+  move(entry: JobEntry, record: JobRecord): void {
+    const { book } = entry.place;
+    book.measure(entry.current, record);
+    book.count(entry, entry.current, -1);
+    book.count(entry, record, 1);
+    book.settle(entry.place);
+    if (book.isIdle) this.#idle.add(book);
+  }
+
+  sort(): void {
+    for (const book of this.all()) book.sort();
+  }
+
+  /** Forgets queues that have nothing any more: no live job, and nothing that the meters remember. */
+  sweep(nowMs: number): void {
+    for (const book of this.#idle) {
+      if (this.#idle.size <= idleQueuesMax && !book.isCold(nowMs)) continue;
+      this.#idle.delete(book);
+      const ofTenant = this.#byTenant.get(book.tenant);
+      ofTenant?.delete(book.queue);
+      if (ofTenant?.size === 0) this.#byTenant.delete(book.tenant);
+    }
+  }
+
+  #open(tenant: string, queue: string): QueueBook {
+    const book = new QueueBook(tenant, queue);
+    const ofTenant = this.#byTenant.get(tenant) ?? new Map<string, QueueBook>();
+    if (ofTenant.size === 0) this.#byTenant.set(tenant, ofTenant);
+    ofTenant.set(queue, book);
+    return book;
+  }
+}
+
+function inputBytes(input: Payload): number {
+  switch (input.kind) {
+    case 'json':
+      return Buffer.byteLength(input.json);
+    case 'bytes':
+      return Buffer.byteLength(input.base64, 'base64');
+    case 'ref':
+      return input.bytes;
+    case 'erased':
+      return 0;
+    default:
+      return assertNever(input);
+  }
+}

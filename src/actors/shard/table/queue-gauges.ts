@@ -1,0 +1,104 @@
+/**
+ * The queues as measures of this process: sums over the shards that it owns, so that sums over processes are those of the
+ * cluster. A shard tells its part at each tick and takes it back when it stops. At most `queuesMax` queues are told apart.
+ */
+import type { Gauge, Telemetry } from '../../../application/ports/runtime.ts';
+import { gauges } from '../../../domain/measures.ts';
+
+export const queuesMax = 1_000;
+const toldEveryMs = 1_000;
+
+/** What a shard knows of one queue; a QueueBook is one. */
+export interface QueueLoad {
+  readonly tenant: string;
+  readonly queue: string;
+  readonly waitingCount: number;
+  readonly laterCount: number;
+  readonly runningCount: number;
+  readonly openBytes: number;
+  readonly oldestReadyAtMs: number | undefined;
+}
+
+interface Sum {
+  readonly labels: { readonly tenant: string; readonly queue: string };
+  waiting: number;
+  later: number;
+  running: number;
+  openBytes: number;
+  oldestReadyAtMs: number;
+}
+
+export class QueueGauges {
+  readonly #jobs: Gauge;
+  readonly #bytes: Gauge;
+  readonly #oldest: Gauge;
+  readonly #byShard = new Map<number, readonly QueueLoad[]>();
+  /** Told before: what is empty now has to be told as empty. */
+  readonly #sums = new Map<string, Sum>();
+  #toldAtMs = -Infinity;
+
+  constructor(telemetry: Telemetry) {
+    this.#jobs = telemetry.gauge({
+      ...gauges.queueJobs,
+      help: 'Unfinished jobs by queue: waiting (QUEUED), later (SCHEDULED, RETRYING), running (RUNNING, CANCELLING).',
+    });
+    this.#bytes = telemetry.gauge({
+      ...gauges.queueOpenBytes,
+      help: 'Inputs of the jobs of a queue that do not run yet.',
+    });
+    this.#oldest = telemetry.gauge({
+      ...gauges.queueOldestWait,
+      help: 'How long the oldest QUEUED job of a queue has waited; 0 when none does.',
+    });
+  }
+
+  /** `loads` are read at each telling, so that they may go on changing. */
+  tell(
+    shard: number,
+    loads: readonly QueueLoad[],
+    now: { readonly nowMs: number; readonly monotonicMs: number },
+  ): void {
+    this.#byShard.set(shard, loads);
+    if (now.monotonicMs - this.#toldAtMs < toldEveryMs) return;
+    this.#toldAtMs = now.monotonicMs;
+    this.#set(now.nowMs);
+  }
+
+  forget(shard: number, nowMs: number): void {
+    if (this.#byShard.delete(shard)) this.#set(nowMs);
+  }
+
+  #set(nowMs: number): void {
+    for (const sum of this.#sums.values()) {
+      Object.assign(sum, { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity });
+    }
+    for (const loads of this.#byShard.values()) for (const load of loads) this.#add(load);
+    for (const { labels, waiting, later, running, openBytes, oldestReadyAtMs } of this.#sums.values()) {
+      this.#jobs.set(waiting, { ...labels, standing: 'waiting' });
+      this.#jobs.set(later, { ...labels, standing: 'later' });
+      this.#jobs.set(running, { ...labels, standing: 'running' });
+      this.#bytes.set(openBytes, labels);
+      this.#oldest.set(oldestReadyAtMs === Infinity ? 0 : Math.max(0, nowMs - oldestReadyAtMs) / 1_000, labels);
+    }
+  }
+
+  #add(load: QueueLoad): void {
+    const sum = this.#sumOf(load.tenant, load.queue);
+    if (sum === undefined) return;
+    sum.waiting += load.waitingCount;
+    sum.later += load.laterCount;
+    sum.running += load.runningCount;
+    sum.openBytes += load.openBytes;
+    sum.oldestReadyAtMs = Math.min(sum.oldestReadyAtMs, load.oldestReadyAtMs ?? Infinity);
+  }
+
+  #sumOf(tenant: string, queue: string): Sum | undefined {
+    const key = `${tenant}/${queue}`;
+    const known = this.#sums.get(key);
+    if (known !== undefined || this.#sums.size >= queuesMax) return known;
+    const none = { waiting: 0, later: 0, running: 0, openBytes: 0, oldestReadyAtMs: Infinity };
+    const sum = { labels: { tenant, queue }, ...none };
+    this.#sums.set(key, sum);
+    return sum;
+  }
+}

@@ -1,0 +1,48 @@
+/** Collects the results of one batch; answers when the last item has its own. Each slot is set once. */
+import { TroupeError } from '../../../domain/errors.ts';
+import type { ItemResult } from '../../../application/protocol/shard-protocol.ts';
+
+/** The place of one item's result. */
+export interface Slot<T> {
+  ok(value: T): void;
+  fail(error: TroupeError): void;
+}
+
+export class BatchReply<T> {
+  readonly #results: (ItemResult<T> | undefined)[];
+  readonly #answer: (results: readonly ItemResult<T>[]) => void;
+  #left: number;
+
+  constructor(size: number, answer: (results: readonly ItemResult<T>[]) => void) {
+    this.#results = new Array<ItemResult<T> | undefined>(size).fill(undefined);
+    this.#answer = answer;
+    this.#left = size;
+    if (size === 0) answer([]);
+  }
+
+  slot(index: number): Slot<T> {
+    return {
+      ok: (value) => {
+        this.#set(index, { ok: value });
+      },
+      fail: (error) => {
+        this.#set(index, { error: error.toWire() });
+      },
+    };
+  }
+
+  /** The shard stops: what has no result yet may or may not have been carried out. */
+  abandon(): void {
+    const unknown = new TroupeError('OUTCOME_UNKNOWN', {
+      message: 'the owner of the shard stopped meanwhile',
+    }).toWire();
+    for (let slot = 0; slot < this.#results.length; slot += 1) this.#set(slot, { error: unknown });
+  }
+
+  #set(slot: number, result: ItemResult<T>): void {
+    if (this.#left === 0 || this.#results[slot] !== undefined) return;
+    this.#results[slot] = result;
+    this.#left -= 1;
+    if (this.#left === 0) this.#answer(this.#results as ItemResult<T>[]);
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Claims of jobs that may begin once. A grant that is forgotten would be given again, to another node: so none is answered
+ * before the store has it, and one that the store takes too late is given to nobody. The job then waits again as if it had
+ * never been claimed: no code of it has begun.
+ */
+import type { ClaimResult } from '../../../application/protocol/shard-protocol.ts';
+import type { Decision, JobCommand } from '../../../domain/transitions.ts';
+import type { Slot } from './batch-reply.ts';
+import type { JobEntry } from '../table/job-table.ts';
+import { grantOf } from './grant.ts';
+import type { ShardCore } from '../shard-core.ts';
+
+/** Claims that came in the same message are answered together with it; and whoever asks does not wait for ever. */
+const answerMaxMs = 3_000;
+
+interface Waiting {
+  readonly slot: Slot<ClaimResult>;
+  readonly untilMs: number;
+}
+
+export class ClaimsOnRecord {
+  readonly #waiting = new Set<Waiting>();
+
+  claim(
+    core: ShardCore,
+    entry: JobEntry,
+    command: Extract<JobCommand, { kind: 'claim' }>,
+    { slot, acknowledge }: { readonly slot: Slot<ClaimResult>; readonly acknowledge: () => void },
+  ): Decision {
+    const { token } = command;
+    const { clock } = core.context;
+    const waiting = { slot, untilMs: clock.monotonicMs() + answerMaxMs };
+    const decision = core.decide(entry, command, (record) => {
+      const isAwaited = this.#waiting.delete(waiting);
+      acknowledge();
+      // Meanwhile it may have been cancelled.
+      const isHeld = entry.current.run?.token === token;
+      entry.heardMs = clock.monotonicMs();
+      if (isAwaited) slot.ok(isHeld ? grantOf(record, token, core.nowMs()) : { kind: 'drop' });
+      else if (isHeld) {
+        core.decide(entry, { kind: 'return', token });
+        core.askFlush();
+      }
+    });
+    if (decision.kind === 'changed') this.#waiting.add(waiting);
+    return decision;
+  }
+
+  /** Its message goes back; what becomes of the claim is decided when the store has it. */
+  expire(nowMs: number): void {
+    for (const waiting of this.#waiting) {
+      if (waiting.untilMs > nowMs) continue;
+      this.#waiting.delete(waiting);
+      waiting.slot.ok({ kind: 'later' });
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * Erases what lies inline in the record of an ended job: the record is written again through the group commit of its
+ * partition, with state, number and outcome unchanged. Opens the partition once more if it was sealed; the next tick
+ * seals it again.
+ */
+import type { EraseItem, JobView } from '../../../application/protocol/shard-protocol.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import { isTerminal } from '../../../domain/job.ts';
+import { notEnded } from '../../../domain/payload-life.ts';
+import type { Slot } from './batch-reply.ts';
+import { withRecord } from './job-lookup.ts';
+import type { ShardCore } from '../shard-core.ts';
+
+export function erase(core: ShardCore, { jobId }: EraseItem, slot: Slot<JobView>): void {
+  if (core.undurable >= core.services.limits.undurableMax) {
+    throw new TroupeError('MAILBOX_FULL', { retryAfterMs: 500, metadata: { shard: String(core.shard) } });
+  }
+  const entry = core.table.get(jobId);
+  if (entry !== undefined && !isTerminal(entry.current.state)) throw notEnded(entry.current);
+  withRecord(core, jobId, slot, (record) => {
+    if (!isTerminal(record.state)) {
+      slot.fail(notEnded(record));
+      return;
+    }
+    core.erase(record, (erased) => {
+      slot.ok({ record: erased });
+    });
+    core.askFlush();
+  });
+}

@@ -1,0 +1,19 @@
+/** What a node is told of a job that it may run. */
+import type { ClaimResult } from '../../../application/protocol/shard-protocol.ts';
+import type { JobRecord } from '../../../domain/job.ts';
+import { endsByMs } from '../../../domain/record-life.ts';
+
+export function grantOf(record: JobRecord, token: string, nowMs: number): ClaimResult {
+  return {
+    kind: 'granted',
+    token,
+    attempt: record.attempt,
+    spec: record.spec,
+    createdAtMs: record.createdAtMs,
+    nowMs,
+    deadlineAtMs: endsByMs(record),
+    suspect: record.convictions > 0,
+    ...(record.memoryMb !== undefined && { memoryMb: record.memoryMb }),
+    ...(record.checkpoint !== undefined && { checkpoint: record.checkpoint.payload }),
+  };
+}

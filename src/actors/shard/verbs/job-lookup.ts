@@ -1,0 +1,57 @@
+/** Finding the durable record of a job: in memory, among the recently ended, in the store. */
+import { TroupeError } from '../../../domain/errors.ts';
+import type { JobRecord } from '../../../domain/job.ts';
+import type { Slot } from './batch-reply.ts';
+import type { ShardCore } from '../shard-core.ts';
+
+export function notFound(jobId: string): TroupeError {
+  return new TroupeError('JOB_NOT_FOUND', { metadata: { jobId } });
+}
+
+/** A paused former owner must not answer with what it remembers; the store knows better. Undefined: this one may. */
+export function ownershipDoubt({ services }: ShardCore): TroupeError | undefined {
+  if (services.leaseIsSure()) return undefined;
+  return new TroupeError('SHARD_UNAVAILABLE', { message: 'the lease is not sure' });
+}
+
+/**
+ * The holder of a key, for an answer that says no more than that. It must be durable, or the answer could name a job
+ * that a crash takes back; and whoever gives it must be the owner still, or the key could be another's by now.
+ */
+export function withHolder(
+  core: ShardCore,
+  jobId: JobRecord['id'],
+  slot: Pick<Slot<never>, 'fail'>,
+  then: (record: JobRecord) => void,
+): void {
+  const doubt = ownershipDoubt(core);
+  if (doubt === undefined) withRecord(core, jobId, slot, then);
+  else slot.fail(doubt);
+}
+
+/** Continues with the record, or fails the slot. */
+export function withRecord(
+  core: ShardCore,
+  jobId: JobRecord['id'],
+  slot: Pick<Slot<never>, 'fail'>,
+  then: (record: JobRecord) => void,
+): void {
+  const entry = core.table.get(jobId);
+  if (entry !== undefined) {
+    core.whenDurable(entry, then);
+    return;
+  }
+  const recent = core.table.recent(jobId);
+  if (recent !== undefined) {
+    then(recent);
+    return;
+  }
+  core.context.pipeToSelf(core.services.store.findJob(jobId), (outcome) => ({
+    kind: 'continue',
+    run: () => {
+      if (outcome.status === 'rejected') slot.fail(TroupeError.from(outcome.reason));
+      else if (outcome.value === undefined) slot.fail(notFound(jobId));
+      else then(outcome.value);
+    },
+  }));
+}

@@ -1,0 +1,55 @@
+/**
+ * What waits and runs in a shard, as autoscalers want to know it. From memory: what waits is counted as it changes, what
+ * runs is looked through, which is no more than the slots of the cluster.
+ */
+import { queueKey } from '../../../domain/demand.ts';
+import type { ClusterLoad, JobCount, RunCount } from '../../../domain/demand.ts';
+import { needOf, needText } from '../../../domain/handler-need.ts';
+import type { ShardCore } from '../shard-core.ts';
+
+/** Rows of each kind in one answer; what is beyond is told as a sum. */
+export const loadRowsMax = 1_000;
+
+interface Rows<T> {
+  readonly kept: readonly T[];
+  /** Jobs of those that are not kept. */
+  readonly omitted: number;
+}
+
+export function load(core: ShardCore): ClusterLoad {
+  const waiting = bounded(waitingIn(core));
+  const running = bounded(runningIn(core));
+  const heldByKey = core.dispatcher.gates.heldByKey().slice(0, loadRowsMax);
+  return { waiting: waiting.kept, running: running.kept, heldByKey, omitted: waiting.omitted + running.omitted };
+}
+
+function* waitingIn({ table }: ShardCore): Generator<JobCount, void> {
+  for (const { tenant, queue, needs } of table.queues.all()) {
+    for (const { need, waiting } of needs) if (waiting > 0) yield { tenant, queue, ...need, jobs: waiting };
+  }
+}
+
+function runningIn({ table }: ShardCore): Iterable<RunCount> {
+  const counts = new Map<string, { readonly row: Omit<RunCount, 'jobs'>; jobs: number }>();
+  for (const { current } of table.running()) {
+    if (current.run === undefined) continue;
+    const { tenant, queue } = current.spec;
+    const { node } = current.run;
+    const need = needOf(current.spec);
+    const key = `${node} ${queueKey({ tenant, queue })} ${needText(need)}`;
+    const count = counts.get(key) ?? { row: { tenant, queue, ...need, node }, jobs: 0 };
+    count.jobs += 1;
+    counts.set(key, count);
+  }
+  return [...counts.values()].map(({ row, jobs }) => ({ ...row, jobs }));
+}
+
+function bounded<T extends { readonly jobs: number }>(rows: Iterable<T>): Rows<T> {
+  const kept: T[] = [];
+  let omitted = 0;
+  for (const row of rows) {
+    if (kept.length < loadRowsMax) kept.push(row);
+    else omitted += row.jobs;
+  }
+  return { kept, omitted };
+}

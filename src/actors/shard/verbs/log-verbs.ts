@@ -1,0 +1,20 @@
+/** What nodes tell of their runs' logs, and what watchers ask of them. */
+import type { LogItem, LogResult, ReadLogItem, ReadLogResult } from '../../../application/protocol/shard-protocol.ts';
+import type { Slot } from './batch-reply.ts';
+import { notFound, ownershipDoubt } from './job-lookup.ts';
+import type { ShardCore } from '../shard-core.ts';
+
+export function keepLog(core: ShardCore, { jobId, token, after, lines }: LogItem, slot: Slot<LogResult>): void {
+  const run = core.table.get(jobId)?.current.run;
+  if (run?.token === token) slot.ok({ kind: 'kept', through: core.logs.add(jobId, run.attempt, after, lines) });
+  else slot.ok({ kind: 'stale' });
+}
+
+export function readLog(core: ShardCore, { jobId, seen }: ReadLogItem, slot: Slot<ReadLogResult>): void {
+  const doubt = ownershipDoubt(core);
+  if (doubt !== undefined) throw doubt;
+  const entry = core.table.get(jobId);
+  const record = entry === undefined ? core.table.recent(jobId) : entry.durable;
+  if (record === undefined) throw notFound(jobId);
+  slot.ok({ stored: record.logs ?? [], lines: core.logs.read(jobId, seen) });
+}

@@ -1,0 +1,41 @@
+/** What callers may ask of a shard about its queues. Estimates from memory: nothing here is durable or promised. */
+import type { PlaceItem, PlaceResult, QueueStatsItem } from '../../../application/protocol/shard-protocol.ts';
+import { defaultPriority } from '../../../domain/priority.ts';
+import type { QueueStats } from '../../../domain/queue-stats.ts';
+import { noStats } from '../../../domain/queue-stats.ts';
+import type { ShardCore } from '../shard-core.ts';
+
+/** Counting stops here: further back an estimate is as good. */
+const placesMax = 10_000;
+
+export function place(core: ShardCore, { jobId }: PlaceItem): PlaceResult {
+  const entry = core.table.get(jobId);
+  if (entry?.current.state !== 'QUEUED') return {};
+  const level = entry.place.book.waiting[entry.current.spec.priority ?? defaultPriority];
+  let before = 0;
+  for (const id of level?.keys() ?? []) {
+    if (id === jobId || before === placesMax) break;
+    before += 1;
+  }
+  const heldBy = core.dispatcher.gates.heldBy(entry);
+  return { before, waiting: level?.size ?? 0, ...(heldBy !== undefined && { heldBy }) };
+}
+
+export function queueStats(core: ShardCore, { tenant, queue }: QueueStatsItem): QueueStats {
+  const book = core.table.queues.get(tenant, queue);
+  if (book === undefined) return noStats;
+  const nowMs = core.nowMs();
+  const { oldestReadyAtMs } = book;
+  return {
+    waiting: book.waiting.map(({ size }) => size),
+    later: book.laterCount,
+    running: book.runningCount,
+    openBytes: book.openBytes,
+    arrivalsPerSecond: book.arrivals.perSecond(nowMs),
+    startsPerSecond: book.starts.perSecond(nowMs),
+    endsPerSecond: book.ends.perSecond(nowMs),
+    ...(oldestReadyAtMs !== undefined && { oldestReadyAtMs }),
+    waits: book.waits.weights(nowMs),
+    runs: book.runs.weights(nowMs),
+  };
+}

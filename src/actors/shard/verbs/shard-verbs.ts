@@ -1,0 +1,296 @@
+/** What callers may ask of a shard. Each item is decided alone; its slot is answered when the decision is durable. */
+import type {
+  AllotItem,
+  CancelItem,
+  CheckpointItem,
+  ClaimItem,
+  CompleteItem,
+  EraseItem,
+  GetItem,
+  HeartbeatItem,
+  HeartbeatResult,
+  JobView,
+  LimitUseItem,
+  PlaceItem,
+  QueueStatsItem,
+  LogItem,
+  ReadLogItem,
+  RescheduleItem,
+  ShardVerb,
+  ShardVerbs,
+  SubmitItem,
+} from '../../../application/protocol/shard-protocol.ts';
+import { assertNever, TroupeError } from '../../../domain/errors.ts';
+import { isTerminal } from '../../../domain/job.ts';
+import type { JobRecord, JobState } from '../../../domain/job.ts';
+import type { QueueClosing } from '../../../domain/queue.ts';
+import { isStartedOnce } from '../../../domain/retry-policy.ts';
+import type { JobCommand } from '../../../domain/transitions.ts';
+import type { BatchReply, Slot } from './batch-reply.ts';
+import { closeQueue } from './close-verb.ts';
+import { erase } from './erase-verb.ts';
+import { grantOf } from './grant.ts';
+import { notFound, ownershipDoubt, withRecord } from './job-lookup.ts';
+import { load } from './load-verb.ts';
+import { place, queueStats } from './queue-verbs.ts';
+import { keepLog, readLog } from './log-verbs.ts';
+import { submit } from './submit-verb.ts';
+import type { JobEntry } from '../table/job-table.ts';
+import type { ShardCore } from '../shard-core.ts';
+
+type AnyResult = ShardVerbs[ShardVerb]['result'];
+
+const cancellable: readonly JobState[] = ['SCHEDULED', 'QUEUED', 'RUNNING', 'RETRYING', 'CANCELLING'];
+
+export function performVerb(
+  core: ShardCore,
+  verb: ShardVerb,
+  items: readonly unknown[],
+  reply: BatchReply<AnyResult>,
+): void {
+  items.forEach((item, index) => {
+    const slot = reply.slot(index);
+    try {
+      perform(core, verb, item, slot);
+    } catch (error) {
+      slot.fail(TroupeError.from(error));
+    }
+  });
+}
+
+/** The wire is trusted here: only gateways and nodes of this cluster can reach it. */
+function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<AnyResult>): void {
+  switch (verb) {
+    case 'submit':
+      submit(core, item as SubmitItem, slot);
+      break;
+    case 'claim':
+      claim(core, item as ClaimItem, slot);
+      break;
+    case 'complete':
+      complete(core, item as CompleteItem, slot);
+      break;
+    case 'checkpoint':
+      checkpoint(core, item as CheckpointItem, slot);
+      break;
+    case 'log':
+      keepLog(core, item as LogItem, slot);
+      break;
+    case 'read-log':
+      readLog(core, item as ReadLogItem, slot);
+      break;
+    case 'heartbeat':
+      slot.ok(heartbeat(core, item as HeartbeatItem));
+      break;
+    case 'cancel':
+      cancel(core, item as CancelItem, slot);
+      break;
+    case 'erase':
+      erase(core, item as EraseItem, slot);
+      break;
+    case 'reschedule':
+      reschedule(core, item as RescheduleItem, slot);
+      break;
+    case 'get':
+      view(core, (item as GetItem).jobId, slot);
+      break;
+    case 'place':
+      slot.ok(place(core, item as PlaceItem));
+      break;
+    case 'queueStats':
+      slot.ok(queueStats(core, item as QueueStatsItem));
+      break;
+    case 'load':
+      slot.ok(load(core));
+      break;
+    case 'closeQueue':
+      closeQueue(core, item as QueueClosing, slot);
+      break;
+    case 'openQueue':
+      core.services.closedQueues.open(item as QueueClosing);
+      slot.ok({ kind: 'open' });
+      break;
+    case 'allot':
+      slot.ok(core.allotter.ask(item as AllotItem));
+      break;
+    case 'limitUse':
+      limitUse(core, item as LimitUseItem, slot);
+      break;
+    default:
+      assertNever(verb);
+  }
+}
+
+/** A former owner does not know what the shard uses. */
+function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<AnyResult>): void {
+  const doubt = ownershipDoubt(core);
+  if (doubt === undefined) slot.ok({ uses: core.dispatcher.gates.surrender(home, epoch) });
+  else slot.fail(doubt);
+}
+
+function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
+  // Dispatched by a successor, whose jobs are not known here: its message must not be dropped.
+  if (item.generation > core.epoch) {
+    slot.ok({ kind: 'later' });
+    return;
+  }
+  const entry = core.table.get(item.jobId);
+  if (entry === undefined) {
+    slot.ok({ kind: 'drop' });
+    return;
+  }
+  const { ackTo } = item;
+  const may = entry.current.state === 'QUEUED' ? core.dispatcher.gates.mayStart(entry) : 'yes';
+  if (may !== 'yes') {
+    if (may === 'held' && ackTo !== undefined) core.dispatcher.acknowledgeHeld(ackTo);
+    slot.ok({ kind: may });
+    return;
+  }
+  if (!core.owed.mayAdd(entry, 'claim')) {
+    slot.ok({ kind: 'later' });
+    return;
+  }
+  const { readyAtMs } = entry.current;
+  const token = `${String(core.epoch)}.${String(entry.current.attempt + 1)}`;
+  const command = { kind: 'claim', node: item.node, token } as const;
+  // The WORK message is acknowledged only when the claim is durable: a crash before that leads to a redelivery.
+  const acknowledge = (): void => {
+    if (ackTo !== undefined) core.services.publisher.acknowledge(ackTo);
+  };
+  const isPatient = isStartedOnce(entry.current.spec.retry);
+  const decision = isPatient
+    ? core.claimsOnRecord.claim(core, entry, command, { slot, acknowledge })
+    : core.grant(entry, command, acknowledge);
+  if (decision.kind === 'refused') {
+    // While the store still says QUEUED, this message may be the last that knows of the job: a crash now, and without it
+    // nobody would run the job. It goes back until what was decided is durable.
+    slot.ok({ kind: entry.durable?.state === 'QUEUED' ? 'later' : 'drop' });
+    return;
+  }
+  const { record } = decision;
+  entry.heardMs = core.context.clock.monotonicMs();
+  core.services.metrics.waitSeconds.observe((core.nowMs() - readyAtMs) / 1_000);
+  if (!isPatient) slot.ok(grantOf(record, token, core.nowMs()));
+}
+
+function complete(core: ShardCore, item: CompleteItem, slot: Slot<AnyResult>): void {
+  const entry = core.table.get(item.jobId);
+  const decision =
+    entry === undefined
+      ? undefined
+      : core.decide(entry, commandOf(item), (record) => {
+          slot.ok({ kind: 'recorded', state: record.state });
+        });
+  if (decision === undefined || decision.kind === 'refused') slot.ok({ kind: 'stale' });
+}
+
+function commandOf({ token, outcome, log }: CompleteItem): JobCommand {
+  const reported = { token, ...(log !== undefined && { log }) };
+  switch (outcome.kind) {
+    case 'succeeded':
+      return { kind: 'succeed', ...reported, ...(outcome.output !== undefined && { output: outcome.output }) };
+    case 'failed':
+      return { ...outcome, kind: 'fail', ...reported };
+    case 'snoozed':
+      return { kind: 'snooze', ...reported, delayMs: outcome.delayMs };
+    case 'stopped':
+      return { kind: 'stopped', ...reported };
+    case 'returned':
+      return { kind: 'return', ...reported };
+    case 'lost': {
+      const blame = outcome.convicted ? 'convicted' : outcome.suspect === true ? 'suspect' : 'unknown';
+      return { kind: 'lose', ...reported, blame };
+    }
+    default:
+      return assertNever(outcome);
+  }
+}
+
+function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: Slot<AnyResult>): void {
+  const entry = core.table.get(jobId);
+  const recorded = (): void => {
+    slot.ok({ kind: 'recorded' });
+  };
+  const decision = entry && core.decide(entry, { kind: 'checkpoint', ...item }, recorded);
+  if (decision?.kind === 'changed') return;
+  // This one again, or one that a later one has overtaken: it is as good as recorded once that one is durable.
+  if (entry !== undefined && decision?.refusal === 'unchanged') core.whenDurable(entry, recorded);
+  else slot.ok({ kind: 'stale' });
+}
+
+function heartbeat(core: ShardCore, item: HeartbeatItem): HeartbeatResult {
+  const nowMs = core.context.clock.monotonicMs();
+  const stop: HeartbeatResult['stop'][number][] = [];
+  for (const { jobId, token, progress, note } of item.runs) {
+    const entry = core.table.get(jobId);
+    if (entry?.current.run?.token !== token) {
+      stop.push({ jobId, token, why: 'stale' });
+      continue;
+    }
+    entry.heardMs = nowMs;
+    if (progress !== undefined) entry.progress = { fraction: progress, note: note ?? '' };
+    if (entry.durable?.state === 'CANCELLING') stop.push({ jobId, token, why: 'cancel' });
+  }
+  return { stop };
+}
+
+function cancel(core: ShardCore, item: CancelItem, slot: Slot<AnyResult>): void {
+  const entry = core.table.get(item.jobId);
+  if (entry === undefined || isTerminal(entry.current.state)) {
+    withRecord(core, item.jobId, slot, (record) => {
+      if (record.state === 'CANCELLED') slot.ok({ record });
+      else slot.fail(stateForbids(record, cancellable));
+    });
+    return;
+  }
+  if (item.unlessRunning === true && entry.current.run !== undefined) {
+    slot.fail(stateForbids(entry.current, ['SCHEDULED', 'QUEUED', 'RETRYING']));
+    return;
+  }
+  core.decide(entry, { kind: 'cancel', reason: item.reason });
+  core.whenDurable(entry, (record) => {
+    // The record that became durable may be a later one, in which the run has ended meanwhile.
+    if (isTerminal(record.state) && record.state !== 'CANCELLED') slot.fail(stateForbids(record, cancellable));
+    else slot.ok({ record });
+  });
+}
+
+function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slot: Slot<AnyResult>): void {
+  const entry = core.table.get(jobId);
+  const refuse = (record: JobRecord): void => {
+    slot.fail(stateForbids(record, ['SCHEDULED', 'RETRYING']));
+  };
+  if (entry === undefined) {
+    withRecord(core, jobId, slot, refuse);
+    return;
+  }
+  // A caller without patience could move a job faster than JetStream takes its events, past what the record remembers.
+  if (!core.owed.mayAdd(entry, 'reschedule')) {
+    throw new TroupeError('MAILBOX_FULL', { message: 'its last events are not published yet', retryAfterMs: 1_000 });
+  }
+  const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs, wallMs: core.wallMs() });
+  const isRefused = decision.kind === 'refused' && decision.refusal !== 'unchanged';
+  core.whenDurable(entry, (record) => {
+    if (isRefused) refuse(record);
+    else slot.ok({ record });
+  });
+}
+
+function view(core: ShardCore, jobId: JobRecord['id'], slot: Slot<JobView>): void {
+  const entry: JobEntry | undefined = core.table.get(jobId);
+  const answer = (record: JobRecord | undefined): void => {
+    const doubt = ownershipDoubt(core);
+    if (doubt !== undefined) slot.fail(doubt);
+    else if (record === undefined) slot.fail(notFound(jobId));
+    else slot.ok({ record, ...(entry?.progress !== undefined && { progress: entry.progress }) });
+  };
+  if (entry === undefined) answer(core.table.recent(jobId));
+  else core.whenReadable(entry, answer);
+}
+
+function stateForbids({ id: jobId, state }: JobRecord, allowed: readonly JobState[]): TroupeError {
+  return new TroupeError('JOB_STATE_FORBIDS', {
+    message: isTerminal(state) ? `the job has ended already: ${state}` : `the job is ${state}`,
+    metadata: { jobId, state, allowedStates: allowed.join(',') },
+  });
+}

@@ -1,0 +1,186 @@
+/** Accepting jobs: limits, one job for one idempotency key, one for a unique key until its end and its window are over. */
+import type { IdempotencyEntry } from '../../../application/ports/job-store.ts';
+import type { SubmitItem, SubmitResult } from '../../../application/protocol/shard-protocol.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import type { RequestKey, UniqueKey } from '../../../domain/job.ts';
+import { jobIdParts } from '../../../domain/job-id.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import { retryAfterMs } from '../../../domain/retry-after.ts';
+import { acceptJob } from '../../../domain/transitions.ts';
+import type { Slot } from './batch-reply.ts';
+import { withHolder } from './job-lookup.ts';
+import type { ShardCore } from '../shard-core.ts';
+import { meetFormer, meetHolder } from './unique-conflict.ts';
+
+/** About as often as a store in trouble is tried. */
+const storeRetryMs = 2_000;
+
+/** One submit on its way. */
+interface Submission {
+  readonly item: SubmitItem;
+  readonly slot: Slot<SubmitResult>;
+  readonly key?: RequestKey;
+}
+
+export function submit(core: ShardCore, item: SubmitItem, slot: Slot<SubmitResult>): void {
+  const refusal = refusalOf(core);
+  if (refusal !== undefined) throw refusal;
+  const { keyHash, contentHash } = item;
+  if (keyHash === undefined || contentHash === undefined) begin(core, { item, slot });
+  else begin(core, { item, slot, key: { keyHash, contentHash } });
+}
+
+function begin(core: ShardCore, submission: Submission): void {
+  if (submission.key === undefined) acceptNew(core, submission);
+  else submitWithKey(core, submission, submission.key);
+}
+
+/** What no submit gets past now, whatever it says. */
+function refusalOf(core: ShardCore): TroupeError | undefined {
+  const { limits } = core.services;
+  const { dispatcher } = core;
+  const shard = String(core.shard);
+  const { storeTrouble } = core;
+  if (storeTrouble !== undefined) {
+    const { message } = storeTrouble;
+    return new TroupeError('STORE_UNAVAILABLE', { message, retryAfterMs: storeRetryMs, metadata: { shard } });
+  }
+  if (core.table.size >= limits.backlogMax) {
+    const metadata = { shard, backlogMax: String(limits.backlogMax) };
+    const excess = core.table.size - limits.backlogMax + roomAgain(limits.backlogMax);
+    const perSecond = core.table.ends.perSecond(core.nowMs());
+    return new TroupeError('BACKLOG_FULL', { retryAfterMs: retryAfter(core, excess, perSecond), metadata });
+  }
+  if (dispatcher.backlog >= limits.outboxMax) {
+    const excess = dispatcher.backlog - limits.outboxMax + roomAgain(limits.outboxMax);
+    const perSecond = dispatcher.published.perSecond(core.nowMs());
+    return new TroupeError('BACKLOG_FULL', {
+      message: 'too much waits for JetStream, which does not take it',
+      retryAfterMs: retryAfter(core, excess, perSecond),
+      metadata: { shard, outboxMax: String(limits.outboxMax) },
+    });
+  }
+  if (core.undurable < limits.undurableMax) return undefined;
+  const excess = core.undurable - limits.undurableMax + roomAgain(limits.undurableMax);
+  const perSecond = core.table.landed.perSecond(core.nowMs());
+  return new TroupeError('MAILBOX_FULL', { retryAfterMs: retryAfter(core, excess, perSecond), metadata: { shard } });
+}
+
+/** Callers are asked back when a hundredth is free: not for the one place that the first of them would take. */
+function roomAgain(max: number): number {
+  return Math.ceil(max / 100);
+}
+
+function retryAfter(core: ShardCore, excess: number, perSecond: number): number {
+  return retryAfterMs({ excess, perSecond, random: core.context.random() });
+}
+
+function acceptNew(core: ShardCore, submission: Submission, isLookedUp = false): void {
+  const { item, slot, key } = submission;
+  const { spec } = item;
+  const { closedQueues } = core.services;
+  if (closedQueues.isClosed(spec.queueNo)) {
+    closedQueues.refused(spec.queueNo);
+    slot.fail(new TroupeError('QUEUE_CLOSING', { metadata: { queue: spec.queue } }));
+    return;
+  }
+  if (spec.unique !== undefined && !hasUniqueKey(core, submission, spec.unique, isLookedUp)) return;
+  const id = core.nextId(spec.queueNo);
+  const record = acceptJob({
+    id,
+    spec,
+    requestKey: key,
+    // Lists go by the id: who looks from the creation of a job on has to find it.
+    nowMs: jobIdParts(id).createdAtMs,
+    wallMs: core.wallMs(),
+  });
+  core.accept(record, () => {
+    slot.ok({ record, duplicate: false });
+  });
+}
+
+/** False: another job has the key, or it is being found out; the slot is answered then. */
+function hasUniqueKey(
+  core: ShardCore,
+  submission: Submission,
+  { onConflict }: UniqueKey,
+  isLookedUp: boolean,
+): boolean {
+  const { item, slot, key } = submission;
+  const again = (): void => begin(core, submission);
+  const holder = core.keys.unique.holderOf(item);
+  if (holder !== undefined) {
+    // From the beginning: meanwhile a repeat of this very submit may have been accepted.
+    meetHolder(core, { item, key, holder, onConflict, slot, again });
+    return false;
+  }
+  const former = core.keys.windows.holderOf(item.spec);
+  if (former === 'unknown' && !isLookedUp) {
+    lookUpWindow(core, submission);
+    return false;
+  }
+  if (former === 'nobody' || former === 'unknown' || former === item.spec.retryOf || onConflict === 'replace')
+    return true;
+  meetFormer(core, { item, key, holder: former, onConflict, slot, again });
+  return false;
+}
+
+/** Whether a job that has ended holds the unique key still. Others may be accepted while the store is asked. */
+function lookUpWindow(core: ShardCore, submission: Submission): void {
+  core.keys.windows.find(submission.item.spec, (trouble) => {
+    decideNow(core, submission, { isLookedUp: true, trouble });
+  });
+}
+
+function submitWithKey(core: ShardCore, submission: Submission, { keyHash }: RequestKey): void {
+  if (waitsForKey(core, submission) || answeredByKnownKey(core, submission)) return;
+  core.keys.lookups.ask({
+    keyHash,
+    counts: ({ jobId }) => isRecorded(core, jobId),
+    then: (answer) => {
+      if ('row' in answer && answer.row !== undefined) core.keys.requests.found(answer.row);
+      decideNow(core, submission, {
+        isLookedUp: false,
+        trouble: 'trouble' in answer ? answer.trouble : undefined,
+      });
+    },
+  });
+}
+
+/** The store was asked; others were accepted meanwhile. */
+function decideNow(
+  core: ShardCore,
+  submission: Submission,
+  { isLookedUp, trouble }: { readonly isLookedUp: boolean; readonly trouble: TroupeError | undefined },
+): void {
+  if (waitsForKey(core, submission) || answeredByKnownKey(core, submission)) return;
+  const refusal = trouble ?? refusalOf(core);
+  if (refusal === undefined) acceptNew(core, submission, isLookedUp);
+  else submission.slot.fail(refusal);
+}
+
+/** Its key is being given to another job. */
+function waitsForKey(core: ShardCore, submission: Submission): boolean {
+  const { key } = submission;
+  return key !== undefined && core.keys.given.waits(key.keyHash, () => begin(core, submission));
+}
+
+async function isRecorded({ table, services }: ShardCore, jobId: JobId): Promise<boolean> {
+  if (table.get(jobId) !== undefined || table.recent(jobId) !== undefined) return true;
+  return (await services.store.findJob(jobId)) !== undefined;
+}
+
+function answeredByKnownKey(core: ShardCore, { key, slot }: Submission): boolean {
+  const entry = key && core.keys.requests.get(key.keyHash, core.nowMs());
+  if (key === undefined || entry === undefined) return false;
+  answerKnownKey(core, entry, key, slot);
+  return true;
+}
+
+function answerKnownKey(core: ShardCore, entry: IdempotencyEntry, key: RequestKey, slot: Slot<SubmitResult>): void {
+  const { jobId } = entry;
+  withHolder(core, jobId, slot, (record) => {
+    if (entry.contentHash === key.contentHash) slot.ok({ record, duplicate: true });
+    else slot.fail(new TroupeError('IDEMPOTENCY_KEY_REUSED', { metadata: { jobId } }));
+  });
+}

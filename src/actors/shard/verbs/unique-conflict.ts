@@ -1,0 +1,119 @@
+/** What becomes of a submit whose unique key another job holds: an unfinished one, or one whose window is not over. */
+import type { SubmitItem, SubmitResult } from '../../../application/protocol/shard-protocol.ts';
+import { assertNever, invariant, TroupeError } from '../../../domain/errors.ts';
+import { isTerminal } from '../../../domain/job.ts';
+import type { JobRecord, RequestKey, UniqueConflict } from '../../../domain/job.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import type { Slot } from './batch-reply.ts';
+import { ownershipDoubt, withHolder } from './job-lookup.ts';
+import type { JobEntry } from '../table/job-table.ts';
+import type { ShardCore } from '../shard-core.ts';
+import { entryOf } from '../keys/shard-keys.ts';
+
+/** For the end of the holder to be durable, and for its code to stop. Less than callers wait for a batch. */
+const replaceMaxMs = 5_000;
+
+interface Conflict {
+  readonly item: SubmitItem;
+  /** The idempotency key that came with it. */
+  readonly key: RequestKey | undefined;
+  readonly holder: JobId;
+  readonly onConflict: UniqueConflict;
+  readonly slot: Slot<SubmitResult>;
+  /** The key is free, or somebody else has it now. */
+  readonly again: () => void;
+}
+
+export function meetHolder(core: ShardCore, conflict: Conflict): void {
+  const { holder, onConflict } = conflict;
+  const entry = core.table.get(holder);
+  invariant(entry !== undefined, 'the holder of a unique key is an unfinished job');
+  // Its end is decided, whatever this submit wants: only not durable yet.
+  if (isTerminal(entry.current.state)) {
+    waitForEnd(core, conflict);
+    return;
+  }
+  switch (onConflict) {
+    case 'reject':
+      refuse(core, conflict);
+      return;
+    case 'return-existing':
+      returnExisting(core, conflict);
+      return;
+    case 'replace-waiting':
+      if (entry.current.run === undefined) replace(core, conflict, entry);
+      else refuse(core, conflict);
+      return;
+    case 'replace':
+      replace(core, conflict, entry);
+      return;
+    default:
+      assertNever(onConflict);
+  }
+}
+
+/** The holder has ended within its window: there is nothing left to replace in the place where it waited. */
+export function meetFormer(core: ShardCore, conflict: Conflict): void {
+  const { holder, onConflict, slot } = conflict;
+  if (onConflict === 'return-existing') {
+    returnExisting(core, conflict);
+    return;
+  }
+  withHolder(core, holder, slot, (record) => {
+    slot.fail(taken(record));
+  });
+}
+
+/** With an idempotency key the job has this key as well from now on: the same call later is the same job. */
+function returnExisting(core: ShardCore, { holder, key, slot, again }: Conflict): void {
+  withHolder(core, holder, slot, (record) => {
+    if (key === undefined) {
+      slot.ok({ record, duplicate: true });
+      return;
+    }
+    if (core.keys.given.waits(key.keyHash, again)) return;
+    core.keys.given.give(entryOf(key, record), (trouble) => {
+      // By now another owner may have given the key to another job.
+      const doubt = trouble ?? ownershipDoubt(core);
+      if (doubt === undefined) slot.ok({ record, duplicate: true });
+      else slot.fail(doubt);
+    });
+  });
+}
+
+/** Unless the holder has ended by the time that it is durable. */
+function refuse(core: ShardCore, { holder, slot, again }: Conflict): void {
+  withHolder(core, holder, slot, (record) => {
+    if (!isTerminal(record.state)) {
+      slot.fail(taken(record));
+      return;
+    }
+    again();
+    core.askFlush();
+  });
+}
+
+function replace(core: ShardCore, conflict: Conflict, entry: JobEntry): void {
+  core.decide(entry, { kind: 'cancel', reason: 'replaced by a job with the same unique key' });
+  waitForEnd(core, conflict);
+}
+
+function waitForEnd(core: ShardCore, { item, holder, slot, again }: Conflict): void {
+  core.keys.unique.whenFree(item, {
+    untilMs: core.context.clock.monotonicMs() + replaceMaxMs,
+    then(outcome) {
+      if (outcome === 'free') {
+        again();
+        core.askFlush();
+        return;
+      }
+      slot.fail(new TroupeError('REPLACEMENT_PENDING', { metadata: { jobId: holder } }));
+    },
+  });
+}
+
+function taken({ id: jobId, state, createdAtMs, spec: { unique } }: JobRecord): TroupeError {
+  const windowEnd = unique?.windowMs === undefined ? undefined : new Date(createdAtMs + unique.windowMs).toISOString();
+  const metadata = { jobId, state, ...(windowEnd !== undefined && { windowEndTime: windowEnd }) };
+  return new TroupeError('UNIQUE_KEY_TAKEN', { metadata });
+}

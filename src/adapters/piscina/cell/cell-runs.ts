@@ -1,0 +1,307 @@
+/**
+ * The runs of one cell: first in, first out in front of the threads, then one thread each, until the code is gone.
+ * Ending a run: stop flag → grace → the thread is ended → after a second more the parent is told that it is stuck.
+ * `ended` is sent exactly once per run.
+ */
+import type { RunOutcome } from '../../../application/ports/run-pool.ts';
+import type { CellEvent, RunCommand, RunVitals } from '../protocol/cell-frames.ts';
+import { newRun, taskOf, type Run } from './cell-run.ts';
+import type { CellThread } from './cell-thread.ts';
+import { exitMaxMs, type CellThreads } from './cell-threads.ts';
+import type { HandlerLimits } from './handler-limits.ts';
+import { deadlineExceeded, failed, outcomeOf, processFull, threadDied } from '../node/run-endings.ts';
+import { limitPassed, lookForSigns } from './run-limits.ts';
+import { slotPhases } from '../node/run-slot.ts';
+import { strayIn } from './stray-finder.ts';
+import { ThreadProfiler } from './thread-profiler.ts';
+import type { ThreadNote, ThreadResult } from '../protocol/thread-messages.ts';
+import { WaitingRuns } from '../node/waiting-runs.ts';
+
+const startPollMs = 1;
+const tickMs = 50;
+const sampleEveryMs = 100;
+/** A tick that comes so late says that this process did not run, and its threads perhaps not either. */
+const stoodStillMs = 1_000;
+/** A thread that does not take its task is blocked by what an earlier run left behind. */
+const takeMaxMs = 5_000;
+const requeuesMax = 2;
+/** Notes come by another way than the result, and a handler may have closed that way. */
+const notesMaxMs = 1_000;
+export interface CellRunsOptions {
+  readonly threads: CellThreads;
+  readonly waitMaxMs: number;
+  readonly gatherMs: number;
+  readonly limits: HandlerLimits;
+  readonly emit: (event: CellEvent) => void;
+}
+
+export class CellRuns {
+  readonly #threads: CellThreads;
+  readonly #options: CellRunsOptions;
+  readonly #profiler: ThreadProfiler;
+  readonly #waiting = new WaitingRuns();
+  readonly #active = new Map<number, Run>();
+  readonly #byThread = new Map<CellThread, Run>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerIsShort = false;
+  #sampledAtMs = 0;
+  #armedAtMs = 0;
+
+  constructor(options: CellRunsOptions) {
+    this.#options = options;
+    this.#threads = options.threads;
+    this.#profiler = new ThreadProfiler(options.emit);
+  }
+
+  run(command: RunCommand): void {
+    const memoryMb = this.#options.limits.memoryMb(command.handler, command.memoryMb);
+    this.#waiting.add(newRun(command, memoryMb, performance.now()));
+    this.pump();
+  }
+
+  cancel(key: number): void {
+    const run = this.#active.get(key);
+    if (run !== undefined) {
+      this.#requestStop(run, { kind: 'stopped' });
+      return;
+    }
+    const waiting = this.#waiting.take(key);
+    if (waiting !== undefined) this.#end(waiting, { kind: 'returned' });
+  }
+
+  hear(thread: CellThread, note: ThreadNote): void {
+    const run = this.#byThread.get(thread);
+    if (run === undefined) return;
+    const { key } = run.command;
+    const sinceMs = performance.now() - run.assignedAtMs;
+    run.heard += 1;
+    if (!run.bounds.admit(note, { sinceMs, stopping: run.stop !== undefined })) {
+      this.#requestStop(run, failed('THREAD_CRASHED', 'the handler flooded its cell with messages', true));
+      this.#threads.terminate(thread);
+      return;
+    }
+    if (note.kind === 'note') {
+      run.note = note.text;
+      run.noted = true;
+    } else {
+      this.#options.emit({ ...note, key });
+    }
+    if (run.result !== undefined) this.#onResult(run, run.result.result);
+  }
+
+  checkpointed(key: number, number: number, saved: boolean): void {
+    const run = this.#active.get(key);
+    if (run === undefined) return;
+    run.bounds.settled();
+    run.thread?.slot.settleCheckpoint(number, saved);
+  }
+
+  /** Only of what runs now: a profile of a waiting run would be one of its predecessor. */
+  profile(key: number, durationMs: number): void {
+    const run = this.#active.get(key);
+    const free = run?.thread !== undefined && run.started && run.result === undefined && run.stop === undefined;
+    if (free && run.thread !== undefined) void this.#profiler.profile(key, run.thread, durationMs);
+    else this.#options.emit({ kind: 'profile-failed', key, why: 'not-running' });
+  }
+
+  /** Those in a thread that have not been asked to stop. */
+  get inThreads(): readonly Run[] {
+    return [...this.#active.values()].filter((run) => run.thread !== undefined && run.stop === undefined);
+  }
+
+  /** At once, without grace: each moment takes more memory. */
+  endForMemory(run: Run, rssMaxBytes: number): void {
+    if (run.stop !== undefined || run.thread === undefined) return;
+    this.#requestStop(run, processFull(run.command.handler, rssMaxBytes));
+    this.#threads.terminate(run.thread);
+  }
+
+  /** Asked once a second. */
+  vitals(): readonly RunVitals[] {
+    const nowMs = performance.now();
+    return [...this.#active.values()].flatMap((run) => {
+      if (run.thread === undefined || !run.started) return [];
+      lookForSigns(run, nowMs);
+      return [{ key: run.command.key, thread: run.thread.id, quietMs: Math.round(nowMs - run.signAtMs) }];
+    });
+  }
+
+  /** How long starts and successes may wait for company: not at all unless the threads have more to do. */
+  get patienceMs(): number {
+    return this.#waiting.size > 0 ? this.#options.gatherMs : 0;
+  }
+
+  /** Gives waiting runs to idle threads. */
+  pump(): void {
+    this.#waiting.pump(this.#threads, {
+      assign: (run, thread) => this.#assign(run, thread),
+      late: (run) => this.#end(run, deadlineExceeded()),
+    });
+  }
+
+  #assign(run: Run, thread: CellThread): void {
+    const { task, transfer } = taskOf(run);
+    run.thread = thread;
+    run.assignedAtMs = performance.now();
+    this.#active.set(run.command.key, run);
+    this.#byThread.set(thread, run);
+    this.#arm(this.#waiting.size === 0);
+    thread.run(task, transfer).then(
+      (done) => this.#onResult(run, done),
+      (error: unknown) => void this.#onThreadDied(run, thread, error),
+    );
+  }
+
+  #onResult(run: Run, result: ThreadResult): void {
+    run.result ??= { result, atMs: performance.now() };
+    if (run.heard < result.notes) return;
+    this.#settle(run, result);
+  }
+
+  #settle(run: Run, { execution, durationMs, thread: fate }: ThreadResult): void {
+    const { thread } = run;
+    if (thread === undefined || run.leaving !== undefined || !this.#active.has(run.command.key)) return;
+    this.#announceStart(run);
+    const outcome = run.stop?.outcome ?? outcomeOf(execution);
+    if (fate !== 'busy') {
+      this.#end(run, outcome, durationMs);
+      this.#threads.release(thread, fate === 'free');
+      return;
+    }
+    run.leaving = outcome;
+    this.#threads.terminate(thread);
+    void thread.exited.then(() => this.#end(run, outcome, durationMs));
+  }
+
+  async #onThreadDied(run: Run, thread: CellThread, error: unknown): Promise<void> {
+    const died = threadDied(run.command.handler, run.memoryMb, error, this.#options.limits);
+    const untouched = thread.slot.phase === slotPhases.assigned;
+    run.stop ??= untouched ? undefined : { outcome: died, atMs: performance.now() };
+    const code = await thread.exited;
+    if (run.stop === undefined) {
+      this.#assignAgain(run, thread);
+    } else if (run.stop.outcome === died && thread.error === undefined) {
+      this.#end(run, failed('THREAD_CRASHED', `the handler ended its thread with exit code ${code}`, true));
+    } else {
+      this.#end(run, run.stop.outcome);
+    }
+  }
+
+  /** Its thread died of something else before the run began. */
+  #assignAgain(run: Run, thread: CellThread): void {
+    this.#active.delete(run.command.key);
+    this.#byThread.delete(thread);
+    run.requeues += 1;
+    run.thread = undefined;
+    if (run.requeues > requeuesMax) {
+      this.#end(run, failed('THREAD_CRASHED', 'no thread lived long enough to take the run', true));
+    } else {
+      this.#waiting.addFirst(run);
+      this.pump();
+    }
+  }
+
+  #requestStop(run: Run, outcome: RunOutcome): void {
+    if (run.stop !== undefined) {
+      if (outcome.kind === 'stopped') run.stop.outcome = outcome;
+      return;
+    }
+    run.stop = { outcome, atMs: performance.now() };
+    run.thread?.slot.requestStop();
+  }
+
+  #outOfTime(run: Run, thread: CellThread, outcome: RunOutcome): void {
+    this.#requestStop(run, outcome);
+    if (!run.started || thread.runs < 2) return;
+    void strayIn(thread.id).then((stray) => {
+      if (stray === undefined || run.stop?.outcome !== outcome) return;
+      run.stop.outcome = { kind: 'lost', convicted: false };
+      const text = `${stray} left code behind that held this thread: the attempt ends with it, and is not counted as a failure`;
+      this.#options.emit({ kind: 'log', key: run.command.key, level: 'warn', text });
+    });
+  }
+
+  #end(run: Run, outcome: RunOutcome, durationMs?: number): void {
+    const { key } = run.command;
+    if (this.#active.delete(key)) this.#sample(run);
+    if (run.thread !== undefined) this.#byThread.delete(run.thread);
+    const ranMs = run.takenAtMs === undefined ? 0 : performance.now() - run.takenAtMs;
+    this.#options.emit({ kind: 'ended', key, outcome, durationMs: durationMs ?? ranMs });
+  }
+
+  #arm(short: boolean): void {
+    if (this.#timer !== undefined && (this.#timerIsShort || !short)) return;
+    clearTimeout(this.#timer);
+    this.#timerIsShort = short;
+    this.#armedAtMs = performance.now();
+    this.#timer = setTimeout(() => this.#tick(), short ? startPollMs : tickMs);
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    const nowMs = performance.now();
+    const sampling = nowMs - this.#sampledAtMs >= sampleEveryMs;
+    if (sampling) this.#sampledAtMs = nowMs;
+    const stoodStill = nowMs - this.#armedAtMs > stoodStillMs;
+    let starting = false;
+    for (const run of this.#active.values()) {
+      this.#observe(run, nowMs);
+      lookForSigns(run, nowMs, stoodStill);
+      this.#enforce(run, nowMs);
+      if (sampling) this.#sample(run);
+      starting ||= !run.started;
+    }
+    // What runs now is longer than what the look-ahead was sized by.
+    for (const run of this.#waiting.overdue(nowMs, this.#options.waitMaxMs, this.#threads)) {
+      this.#end(run, { kind: 'returned' });
+    }
+    if (this.#active.size > 0) this.#arm(starting && this.#waiting.size === 0);
+  }
+
+  #observe(run: Run, nowMs: number): void {
+    if (run.started || run.thread === undefined) return;
+    const { phase } = run.thread.slot;
+    if (phase >= slotPhases.taken) run.takenAtMs ??= nowMs;
+    if (phase >= slotPhases.running) this.#announceStart(run);
+  }
+
+  #announceStart(run: Run): void {
+    run.takenAtMs ??= run.assignedAtMs;
+    if (run.started) return;
+    run.started = true;
+    run.signAtMs = performance.now();
+    this.#options.emit({ kind: 'started', key: run.command.key });
+  }
+
+  /** One step of the ladder, if it is time. */
+  #enforce(run: Run, nowMs: number): void {
+    const { command, thread } = run;
+    if (thread === undefined) return;
+    if (run.result !== undefined && run.leaving === undefined) {
+      if (nowMs - run.result.atMs > notesMaxMs) this.#settle(run, run.result.result);
+      return;
+    }
+    if (run.leaving !== undefined) {
+      // Its thread has been told to end.
+    } else if (run.stop === undefined) {
+      const passed = limitPassed(run, nowMs);
+      if (passed !== undefined) this.#outOfTime(run, thread, passed);
+      else if (run.takenAtMs === undefined && nowMs - run.assignedAtMs > takeMaxMs) this.#threads.terminate(thread);
+    } else if (nowMs - run.stop.atMs >= this.#options.limits.graceMs(command.handler)) {
+      this.#threads.terminate(thread);
+    }
+    if (thread.terminatedAtMs !== undefined && !run.stuck && nowMs - thread.terminatedAtMs >= exitMaxMs) {
+      run.stuck = true;
+      const outcome = run.leaving ?? run.stop?.outcome ?? { kind: 'lost', convicted: false };
+      this.#options.emit({ kind: 'stuck', key: command.key, outcome });
+    }
+  }
+
+  #sample(run: Run): void {
+    const fraction = run.thread?.slot.progress ?? 0;
+    if (fraction === run.fraction && !run.noted) return;
+    run.fraction = fraction;
+    run.noted = false;
+    this.#options.emit({ kind: 'progress', key: run.command.key, fraction, note: run.note });
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * How much a run may say while it runs. What `ctx` bounds itself to is far below; more comes from a handler that posts by
+ * itself, and would fill the memory of the cell and the node.
+ */
+import { checkpointMaxBytes } from '../../../domain/job.ts';
+import { payloadBytes } from '../protocol/output-bound.ts';
+import type { ThreadNote } from '../protocol/thread-messages.ts';
+
+const notesBurst = 500;
+const notesPerSecond = 150;
+/** `ctx` has one under way, and sends a last one when its run ends. */
+const checkpointsOpenMax = 2;
+const checkpointsBurstBytes = 4 * checkpointMaxBytes;
+const checkpointsBytesPerSecond = 2 * checkpointMaxBytes;
+
+export class NoteBounds {
+  #notes = 0;
+  #bytes = 0;
+  #open = 0;
+
+  /** False: it is one too many. `stopping`: an attempt that is being stopped saves as fast as it is answered. */
+  admit(note: ThreadNote, { sinceMs, stopping }: { readonly sinceMs: number; readonly stopping: boolean }): boolean {
+    const seconds = sinceMs / 1_000;
+    this.#notes += 1;
+    if (note.kind === 'checkpoint') {
+      this.#open += 1;
+      this.#bytes += payloadBytes(note.payload);
+      if (this.#open > checkpointsOpenMax) return false;
+      if (!stopping && this.#bytes > checkpointsBurstBytes + checkpointsBytesPerSecond * seconds) return false;
+    }
+    return this.#notes <= notesBurst + notesPerSecond * seconds;
+  }
+
+  /** A checkpoint is durable, or never will be. */
+  settled(): void {
+    this.#open = 0;
+  }
+}

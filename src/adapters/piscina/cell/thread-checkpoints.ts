@@ -1,0 +1,94 @@
+/**
+ * `ctx.checkpoint` inside a thread. One is under way at a time, and of those that wait only the newest is sent. Whether
+ * it is durable is read from the run's slot, so that a synchronous loop learns of it as well, at its next call.
+ */
+import { encodeCheckpoint } from '../../../handlers/checkpoint.ts';
+import type { HandlerPayload } from '../../../handlers/execution.ts';
+import { fail } from '../../../handlers/handler-error.ts';
+import type { RunSlot } from '../node/run-slot.ts';
+import type { CheckpointNote } from '../protocol/thread-messages.ts';
+
+/** After a checkpoint the next one waits at least so long, and longer by the size of the former. */
+const gapMinMs = 100;
+const bytesPerMs = 1_024;
+
+interface Waiting {
+  number: number;
+  payload: HandlerPayload;
+  bytes: number;
+  /** Of all that this one stands for. */
+  readonly settled: PromiseWithResolvers<undefined>;
+}
+
+export class ThreadCheckpoints {
+  readonly #slot: RunSlot;
+  readonly #post: (note: CheckpointNote) => void;
+  readonly #now: () => number;
+  #closed = false;
+  #number = 0;
+  #underWay: Waiting | undefined;
+  #next: Waiting | undefined;
+  #nextAtMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(slot: RunSlot, post: (note: CheckpointNote) => void, now: () => number) {
+    this.#slot = slot;
+    this.#post = post;
+    this.#now = now;
+  }
+
+  /** Throws at once what is wrong with the value. */
+  save(value: unknown): Promise<void> {
+    const { payload, bytes } = encodeCheckpoint(value);
+    if (this.#closed) return handled(Promise.reject(fail('the attempt has ended')));
+    this.#number += 1;
+    const settled = this.#next?.settled ?? Promise.withResolvers<undefined>();
+    this.#next = { number: this.#number, payload, bytes, settled };
+    this.#look();
+    return handled(settled.promise);
+  }
+
+  /** `keep`: what waits is sent all the same; another attempt may need it. */
+  close(keep: boolean): void {
+    clearTimeout(this.#timer);
+    if (keep && this.#next !== undefined) this.#post(noteOf(this.#next));
+    this.#closed = true;
+    for (const open of [this.#underWay, this.#next]) open?.settled.reject(fail('the attempt has ended'));
+  }
+
+  #look(): void {
+    if (this.#closed) return;
+    const { number, saved } = this.#slot.settled;
+    if (this.#underWay?.number === number) {
+      if (saved) this.#underWay.settled.resolve(undefined);
+      else this.#underWay.settled.reject(fail('the checkpoint was not saved: another attempt holds the job'));
+      this.#underWay = undefined;
+    }
+    if (this.#underWay === undefined && this.#next !== undefined) this.#send(this.#next, number);
+  }
+
+  #send(next: Waiting, settled: number): void {
+    const nowMs = this.#now();
+    clearTimeout(this.#timer);
+    // An attempt that is being stopped has no time to lose.
+    if (nowMs < this.#nextAtMs && !this.#slot.stopRequested()) {
+      this.#timer = setTimeout(() => this.#look(), this.#nextAtMs - nowMs).unref();
+      return;
+    }
+    this.#next = undefined;
+    this.#underWay = next;
+    this.#nextAtMs = nowMs + Math.max(gapMinMs, next.bytes / bytesPerMs);
+    this.#post(noteOf(next));
+    void this.#slot.otherSettled(settled).then(() => this.#look());
+  }
+}
+
+function noteOf({ number, payload }: Waiting): CheckpointNote {
+  return { kind: 'checkpoint', number, payload };
+}
+
+/** Who does not wait for it need not catch it either. */
+function handled(promise: Promise<undefined>): Promise<undefined> {
+  promise.catch(() => undefined);
+  return promise;
+}

@@ -1,0 +1,82 @@
+/**
+ * What a cell believes of what comes from a thread. The handler in it has the same ports and can post by itself; so what is
+ * passed on is made anew of the fields that are known, each of its kind and within its bound. What is not of this shape
+ * would otherwise end the cell, with all that runs in it, where it is written to the node or read there.
+ */
+import { checkpointMaxBytes } from '../../../domain/job.ts';
+import type { Execution, HandlerPayload } from '../../../handlers/execution.ts';
+import { failureShape } from '../protocol/cell-frame-shape.ts';
+import { boundedOutput, payloadBytes } from '../protocol/output-bound.ts';
+import { logLevels, noteMaxChars, threadFates } from '../protocol/thread-messages.ts';
+import type { LogLevel, ThreadFate, ThreadNote, ThreadResult } from '../protocol/thread-messages.ts';
+
+const levels: ReadonlySet<unknown> = new Set<LogLevel>(logLevels);
+const fates: ReadonlySet<unknown> = new Set<ThreadFate>(threadFates);
+
+type Told = Readonly<Record<string, unknown>>;
+
+/** Undefined: it is none. */
+export function noteFrom(message: unknown): ThreadNote | undefined {
+  if (!isObject(message)) return undefined;
+  const { kind, text, level, number, payload } = message;
+  if (kind === 'checkpoint') {
+    const saved = payloadFrom(payload);
+    const fits = isAmount(number) && number >= 1 && saved !== undefined && payloadBytes(saved) <= checkpointMaxBytes;
+    return fits ? { kind, number, payload: saved } : undefined;
+  }
+  if (typeof text !== 'string' || text.length > noteMaxChars) return undefined;
+  if (kind === 'note') return { kind, text };
+  return kind === 'log' && isLevel(level) ? { kind, level, text } : undefined;
+}
+
+/** Undefined: it is none. */
+export function resultFrom(message: unknown, outputMaxBytes: number): ThreadResult | undefined {
+  if (!isObject(message)) return undefined;
+  const { durationMs, notes, thread } = message;
+  const execution = executionFrom(message['execution']);
+  if (execution === undefined || !isFate(thread) || !isAmount(notes)) return undefined;
+  if (typeof durationMs !== 'number' || !(durationMs >= 0)) return undefined;
+  return { execution: boundedOutput(execution, outputMaxBytes), durationMs, notes, thread };
+}
+
+function executionFrom(told: unknown): Execution | undefined {
+  if (!isObject(told)) return undefined;
+  const { kind, output, failure, retryable, delayMs } = told;
+  switch (kind) {
+    case 'succeeded': {
+      if (output === undefined) return { kind };
+      const returned = payloadFrom(output);
+      return returned && { kind, output: returned };
+    }
+    case 'failed': {
+      const { data } = failureShape.safeParse(failure);
+      return data && typeof retryable === 'boolean' ? { kind, failure: data, retryable } : undefined;
+    }
+    case 'snoozed':
+      return typeof delayMs === 'number' && delayMs >= 0 ? { kind, delayMs: Math.round(delayMs) } : undefined;
+    case 'interrupted':
+      return { kind };
+    default:
+      return undefined;
+  }
+}
+
+function payloadFrom(told: unknown): HandlerPayload | undefined {
+  if (!isObject(told)) return undefined;
+  const { kind, json, bytes } = told;
+  if (kind === 'json') return typeof json === 'string' ? { kind, json } : undefined;
+  return kind === 'bytes' && bytes instanceof Uint8Array ? { kind, bytes } : undefined;
+}
+
+function isObject(value: unknown): value is Told {
+  return typeof value === 'object' && value !== null;
+}
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+function isLevel(value: unknown): value is LogLevel {
+  return levels.has(value);
+}
+function isFate(value: unknown): value is ThreadFate {
+  return fates.has(value);
+}

@@ -1,0 +1,313 @@
+/**
+ * Keeps one cell alive: starts it, starts it again after a death (backoff 0.2 s doubling to 30 s), and accounts for the
+ * runs it held. When the cell is no longer fit it says so once, and goes on until it is drained.
+ *   starting → up ⇄ down → closed        `drain`: no restart, closed when its last run has ended, or what is left is stuck
+ */
+import type { Clock, Logger } from '../../../application/ports/runtime.ts';
+import type { RunOutcome, RunPayload } from '../../../application/ports/run-pool.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import { newFitness, nextFitness, type UnfitReason } from './cell-fitness.ts';
+import type {
+  CellEvent,
+  CellSetup,
+  CellVitals,
+  HandlerProblem,
+  LoadedHandler,
+  ProfileEvent,
+} from '../protocol/cell-frames.ts';
+import { lossesOf } from './cell-losses.ts';
+import { CellProcess, describeExit, type CellExit } from './cell-process.ts';
+import { commandOf, ownBytes, ownOutput, type PoolRun, type RunHome } from './pool-run.ts';
+import { RestartPauses } from './restart-pauses.ts';
+import { CellProfiles } from '../cell/run-profile.ts';
+
+export interface CellLoad {
+  readonly handlers: readonly LoadedHandler[];
+  readonly problems: readonly HandlerProblem[];
+}
+
+export interface CellKeeperOptions {
+  readonly setup: CellSetup;
+  readonly env: Readonly<Record<string, string>>;
+  readonly silenceMaxMs: number;
+  /** Runs after which the cell is replaced; 0: never. */
+  readonly runsMax: number;
+  /** How long the neighbours of a stuck run have in a draining cell; then they are lost, and run again elsewhere. */
+  readonly stuckDrainMaxMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onStarted: (run: PoolRun) => void;
+  readonly onProgress: (run: PoolRun, fraction: number, note: string) => void;
+  readonly onLog: (run: PoolRun, level: 'debug' | 'info' | 'warn' | 'error', text: string) => void;
+  readonly onCheckpoint: (run: PoolRun, number: number, payload: RunPayload) => void;
+  readonly onEnded: (run: PoolRun, outcome: RunOutcome, durationMs: number) => void;
+  readonly onDeath: (exit: CellExit) => void;
+  readonly onUp: () => void;
+  /** It should be replaced; said once. */
+  readonly onUnfit: (keeper: CellKeeper, why: UnfitReason) => void;
+}
+
+export class CellKeeper implements RunHome {
+  readonly #options: CellKeeperOptions;
+  readonly #runs = new Map<number, PoolRun>();
+  /** Files whose import killed the process; not imported again in this generation. */
+  readonly #deadly: HandlerProblem[] = [];
+  readonly #loaded = Promise.withResolvers<CellLoad>();
+  readonly #profiles = new CellProfiles();
+  readonly #pauses = new RestartPauses();
+  #process: CellProcess | undefined;
+  #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
+  #importing: string | undefined;
+  /** Accepted while the cell was not up. */
+  #unsent: PoolRun[] = [];
+  #upAtMs = 0;
+  #stuck = 0;
+  #cancelRestart: () => void = () => undefined;
+  #cancelDrainEnd: (() => void) | undefined;
+  #draining = false;
+  #ended = 0;
+  #fitness = newFitness;
+  #vitals: CellVitals | undefined;
+  restarts = 0;
+
+  constructor(options: CellKeeperOptions) {
+    this.#options = options;
+    this.#loaded.promise.catch(() => undefined);
+    this.#fork();
+  }
+
+  /** Resolves when the cell is up for the first time; rejects when it cannot be started. */
+  get loaded(): Promise<CellLoad> {
+    return this.#loaded.promise;
+  }
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+  get state(): 'starting' | 'up' | 'draining' | 'down' {
+    if (this.#state === 'up' && this.#draining) return 'draining';
+    return this.#state === 'closed' ? 'down' : this.#state;
+  }
+  get threads(): number {
+    return this.#options.setup.threads;
+  }
+  get size(): number {
+    return this.#runs.size;
+  }
+  /** As the cell last told; undefined while it is not up, or has not told yet. */
+  get vitals(): CellVitals | undefined {
+    return this.#state === 'up' ? this.#vitals : undefined;
+  }
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  run(run: PoolRun): void {
+    run.home = this;
+    this.#runs.set(run.key, run);
+    if (this.#state === 'up') this.#process?.send(commandOf(run));
+    else this.#unsent.push(run);
+  }
+
+  cancel(run: PoolRun): void {
+    const at = this.#unsent.indexOf(run);
+    if (at < 0) {
+      this.#process?.send({ kind: 'cancel', key: run.key });
+    } else {
+      this.#unsent.splice(at, 1);
+      this.#end(run, { kind: 'returned' }, 0);
+    }
+  }
+
+  checkpointed({ key }: PoolRun, number: number, saved: boolean): void {
+    this.#process?.send({ kind: 'checkpointed', key, number, saved });
+  }
+
+  /** Rejects with RUN_NOT_FOUND, PROFILE_BUSY, PAYLOAD_TOO_LARGE. */
+  async profile(run: PoolRun, durationMs: number): Promise<string> {
+    const profile = this.#profiles.begin(run.key);
+    this.#process?.send({ kind: 'profile', key: run.key, durationMs });
+    return profile;
+  }
+
+  /** No new runs; closes after the last one. Returns those that had not been sent: they belong to the successor. */
+  drain(): readonly PoolRun[] {
+    this.#draining = true;
+    const unsent = this.#unsent;
+    this.#unsent = [];
+    for (const run of unsent) this.#runs.delete(run.key);
+    if (this.#runs.size === 0) void this.close('drained');
+    else this.#endStuck();
+    return unsent;
+  }
+
+  /** Ends the process, and with it every run, as `lost`. Resolves when it is gone. */
+  async close(why: string): Promise<void> {
+    this.#draining = true;
+    this.#cancelRestart();
+    const last = this.#process;
+    last?.kill(why);
+    await last?.exited;
+    this.#closeNow();
+  }
+
+  #closeNow(): void {
+    this.#state = 'closed';
+    this.#cancelDrainEnd?.();
+    for (const run of this.#unsent.splice(0)) this.#end(run, { kind: 'returned' }, 0);
+    this.#endAll(false);
+    this.#loaded.reject(new TroupeError('SHUTTING_DOWN'));
+  }
+
+  #fork(): void {
+    this.#state = 'starting';
+    this.#vitals = undefined;
+    this.#importing = undefined;
+    const { setup, env, silenceMaxMs, clock, log } = this.#options;
+    const deadly = new Set(this.#deadly.map(({ url }) => url));
+    this.#process = new CellProcess({
+      setup: { ...setup, files: setup.files.filter((url) => !deadly.has(url)) },
+      env,
+      silenceMaxMs,
+      clock,
+      log,
+      onEvent: (event) => this.#onEvent(event),
+      onExit: (exit) => this.#onExit(exit),
+    });
+  }
+
+  #onEvent(event: CellEvent): void {
+    switch (event.kind) {
+      case 'importing':
+        this.#importing = event.url;
+        return;
+      case 'up':
+        this.#onUp(event);
+        return;
+      case 'failed':
+        this.#options.log.error({ pid: this.pid, reason: event.reason }, 'cell cannot work');
+        return;
+      case 'pulse':
+        this.#onPulse(event.vitals);
+        return;
+      case 'profile-part':
+      case 'profile-failed':
+        this.#profiles.hear(event);
+        return;
+      case 'started':
+      case 'progress':
+      case 'log':
+      case 'checkpoint':
+      case 'ended':
+      case 'stuck':
+        this.#onRunEvent(event);
+    }
+  }
+
+  #onRunEvent(event: Exclude<Extract<CellEvent, { readonly key: number }>, ProfileEvent>): void {
+    const run = this.#runs.get(event.key);
+    if (run === undefined) return;
+    switch (event.kind) {
+      case 'started':
+        run.startedAtMs = this.#options.clock.monotonicMs();
+        this.#options.onStarted(run);
+        return;
+      case 'progress':
+        run.fraction = event.fraction;
+        run.note = event.note;
+        this.#options.onProgress(run, event.fraction, event.note);
+        return;
+      case 'log':
+        this.#options.onLog(run, event.level, event.text);
+        return;
+      case 'checkpoint':
+        this.#options.onCheckpoint(run, event.number, ownBytes(event.payload));
+        return;
+      case 'ended':
+        this.#end(run, ownOutput(event.outcome), event.durationMs);
+        return;
+      case 'stuck':
+        if (run.stuckOutcome === undefined) this.#stuck += 1;
+        run.stuckOutcome = event.outcome;
+        this.#endStuck();
+    }
+  }
+
+  #onPulse(vitals: CellVitals): void {
+    this.#vitals = vitals;
+    const { setup, clock, runsMax } = this.#options;
+    const seen = { vitals, runs: this.#ended, nowMs: clock.monotonicMs() };
+    this.#fitness = nextFitness(this.#fitness, seen, { ...setup, runsMax });
+    const { unfit } = this.#fitness;
+    const ending = this.#draining || (this.#stuck > 0 && this.#stuck === this.#runs.size);
+    if (this.#state === 'up' && !ending && unfit !== undefined) this.#options.onUnfit(this, unfit);
+  }
+
+  #onUp({ handlers, problems }: CellLoad): void {
+    this.#state = 'up';
+    this.#importing = undefined;
+    this.#upAtMs = this.#options.clock.monotonicMs();
+    this.#fitness = newFitness;
+    this.#ended = 0;
+    this.#loaded.resolve({ handlers, problems: [...this.#deadly, ...problems] });
+    for (const run of this.#unsent) this.#process?.send(commandOf(run));
+    this.#unsent = [];
+    this.#options.onUp();
+  }
+
+  #onExit(exit: CellExit): void {
+    const wasUp = this.#state === 'up';
+    this.#state = 'down';
+    this.#profiles.abandon();
+    this.#endAll((exit.killedFor === undefined || exit.ownFault) && wasUp);
+    this.#options.onDeath(exit);
+    if (this.#draining) {
+      this.#closeNow();
+      return;
+    }
+    if (!wasUp && this.#importing !== undefined) {
+      this.#deadly.push({ url: this.#importing, reason: `its import killed the process (${describeExit(exit)})` });
+      this.#fork();
+      return;
+    }
+    this.#restartLater(wasUp ? this.#options.clock.monotonicMs() - this.#upAtMs : undefined, exit);
+  }
+
+  #restartLater(upForMs: number | undefined, exit: CellExit): void {
+    const pauseMs = this.#pauses.next(upForMs);
+    if (pauseMs === undefined) {
+      const message = `a cell process cannot be started: ${describeExit(exit)}`;
+      this.#loaded.reject(new TroupeError('INTERNAL_ERROR', { message }));
+      this.#closeNow();
+      return;
+    }
+    this.restarts += 1;
+    this.#cancelRestart = this.#options.clock.setTimer(pauseMs, () => this.#fork());
+  }
+
+  /** Only the end of the process ends a stuck run: at once when nothing else is in it, else when the neighbours are done. */
+  #endStuck(): void {
+    if (this.#stuck === 0) return;
+    const kill = (): void => this.#process?.kill('a thread could not be ended');
+    if (this.#stuck === this.#runs.size) kill();
+    else if (this.#draining) this.#cancelDrainEnd ??= this.#options.clock.setTimer(this.#options.stuckDrainMaxMs, kill);
+  }
+
+  /** Every run that had been sent is lost with its process. */
+  #endAll(died: boolean): void {
+    const unsent = new Set(this.#unsent);
+    const sent = [...this.#runs.values()].filter((run) => !unsent.has(run));
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const { run, outcome } of lossesOf(sent, { died, threads: this.threads })) {
+      this.#end(run, outcome, run.startedAtMs === undefined ? 0 : nowMs - run.startedAtMs);
+    }
+  }
+
+  #end(run: PoolRun, outcome: RunOutcome, durationMs: number): void {
+    this.#runs.delete(run.key);
+    this.#ended += 1;
+    if (run.stuckOutcome !== undefined) this.#stuck -= 1;
+    this.#options.onEnded(run, outcome, durationMs);
+    if (this.#draining && this.#runs.size === 0) void this.close('drained');
+    else if (this.#state === 'up') this.#endStuck();
+  }
+}

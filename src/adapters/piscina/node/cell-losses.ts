@@ -1,0 +1,22 @@
+/**
+ * How the runs of a cell end when the cell does: `lost`. If it died of itself, a run that was alone in it is convicted, and
+ * those that may have been in a thread are suspects. A cell that its parent ended convicts
+ * nobody, unless it said what no code of ours says.
+ */
+import type { RunOutcome } from '../../../application/ports/run-pool.ts';
+import { heldEndsMax } from '../cell/cell-outbox.ts';
+import type { PoolRun } from './pool-run.ts';
+
+/** `sent` in the order in which the cell was given them. */
+export function lossesOf(
+  sent: readonly PoolRun[],
+  { died, threads }: { readonly died: boolean; readonly threads: number },
+): readonly { readonly run: PoolRun; readonly outcome: RunOutcome }[] {
+  const convicted = died && sent.length === 1;
+  return sent.map((run, place) => {
+    // A cell takes runs in order, but for those whose memory class has no thread yet; and its word that some have ended and
+    // others begun may have died with it.
+    const suspect = died && !convicted && (run.startedAtMs !== undefined || place < threads + heldEndsMax);
+    return { run, outcome: run.stuckOutcome ?? { kind: 'lost', convicted, ...(suspect && { suspect }) } };
+  });
+}

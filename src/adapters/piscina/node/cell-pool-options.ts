@@ -1,0 +1,76 @@
+/** What a pool can be told, with every default filled in once. */
+import { totalmem } from 'node:os';
+import type { HandlerNewsListener } from '../../../application/ports/handler-news.ts';
+import type { Clock, Logger, Telemetry } from '../../../application/ports/runtime.ts';
+import type { MemoryBounds } from '../../../domain/memory-class.ts';
+
+export interface CellPoolOptions {
+  readonly handlerDirs: readonly string[];
+  /** Over all cells. */
+  readonly threads: number;
+  /** Work kept ready beyond the free threads; default 200. */
+  readonly lookaheadMs?: number;
+  /** Heap of a thread, unless a handler asks for another; default 512. */
+  readonly memoryMb?: number;
+  /** Largest heap that a handler may ask for; default 4,096, at least `memoryMb`. */
+  readonly memoryMaxMb?: number;
+  /** Resident memory of one cell process, past which a run is ended; 0, the default: its share of 80 % of what there is. */
+  readonly cellRssMaxMb?: number;
+  /** Runs after which a cell is replaced; default 0: never. */
+  readonly cellRunsMax?: number;
+  /** From a request to stop until the thread is ended, unless a handler says otherwise; default 1,000. */
+  readonly cancelGraceMs?: number;
+  /** Of what a run returns; more is INVALID_OUTPUT; default 16 MiB. */
+  readonly outputMaxBytes?: number;
+  /** A cell that says nothing for this long is ended; default 10,000. It says something every second. */
+  readonly silenceMaxMs?: number;
+  /** How long a cell that is replaced because of a stuck run waits for its other runs; default 30,000. */
+  readonly stuckDrainMaxMs?: number;
+  /** Processes the threads are spread over; default 1. */
+  readonly cells?: number;
+  /** What handlers see in `process.env`; default nothing. */
+  readonly handlerEnv?: ReadonlyMap<string, string>;
+  /** Environment of the cells, which threads do not see. Default none. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Reload handlers when their files change; default true. */
+  readonly watch?: boolean;
+  /** Told of reloads, and of each line that runs say. */
+  readonly onNews?: HandlerNewsListener;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+export interface CompleteOptions extends Required<Omit<CellPoolOptions, 'memoryMb' | 'memoryMaxMb' | 'cellRssMaxMb'>> {
+  readonly memory: MemoryBounds;
+  readonly rssMaxBytes: number;
+}
+
+const usableShare = 0.8;
+const mib = 2 ** 20;
+
+export function completeOptions(options: CellPoolOptions): CompleteOptions {
+  const { memoryMb = 512, memoryMaxMb = 4_096, cellRssMaxMb = 0, cells = 1, ...rest } = options;
+  return {
+    lookaheadMs: 200,
+    cellRunsMax: 0,
+    cancelGraceMs: 1_000,
+    outputMaxBytes: 16 * mib,
+    silenceMaxMs: 10_000,
+    stuckDrainMaxMs: 30_000,
+    handlerEnv: new Map(),
+    env: {},
+    watch: true,
+    onNews: () => undefined,
+    ...rest,
+    cells,
+    memory: { defaultMb: memoryMb, maxMb: Math.max(memoryMb, memoryMaxMb) },
+    rssMaxBytes: cellRssMaxMb > 0 ? cellRssMaxMb * mib : Math.floor((usableShare * memoryThereIs()) / cells),
+  };
+}
+
+/** Of the container, if it has a limit, else of the machine. */
+function memoryThereIs(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}

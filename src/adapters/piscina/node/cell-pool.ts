@@ -1,0 +1,274 @@
+/**
+ * `RunPool` over cells: forked processes with Piscina threads. This process never imports handler code.
+ * Invariants: a run accepted ends exactly once; none is handed to Piscina before a thread is free; `capacity()` is what
+ * the threads can take now plus a look-ahead measured in time.
+ */
+import type {
+  RunEvents,
+  RunOutcome,
+  RunPool,
+  RunPoolStats,
+  RunRequest,
+  RunView,
+} from '../../../application/ports/run-pool.ts';
+import type { Logger } from '../../../application/ports/runtime.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
+import { CellGeneration } from './cell-generation.ts';
+import type { CellKeeperOptions } from './cell-keeper.ts';
+import { cellMeasures, type CellMeasures } from './cell-measures.ts';
+import { completeOptions, type CellPoolOptions, type CompleteOptions } from './cell-pool-options.ts';
+import { describeExit, type CellExit } from './cell-process.ts';
+import type { HandlerFiles } from './handler-files.ts';
+import { HandlerGenerations } from './handler-generations.ts';
+import { LookAhead, lookAheadMaxRuns } from './look-ahead.ts';
+import { newPoolRun, type PoolRun } from './pool-run.ts';
+import { poolStats, runView } from './pool-views.ts';
+import { Quarantine } from './quarantine.ts';
+import { deadlineExceeded } from './run-endings.ts';
+import { checkProfile } from '../cell/run-profile.ts';
+
+const keyMax = 2 ** 30;
+const measureEveryMs = 1_000;
+const lookForLateEveryMs = 250;
+
+export function createCellPool(options: CellPoolOptions): RunPool {
+  return new CellPool(completeOptions(options));
+}
+
+class CellPool implements RunPool {
+  readonly #options: CompleteOptions;
+  readonly #log: Logger;
+  readonly #lookAhead: LookAhead;
+  readonly #measures: CellMeasures;
+  readonly #quarantine: Quarantine;
+  readonly #generations: HandlerGenerations;
+  readonly #runs = new Map<string, PoolRun>();
+  readonly #listeners = new Set<(manifests: readonly HandlerManifest[]) => void>();
+  #events: RunEvents | undefined;
+  #nextKey = 1;
+  #busy = 0;
+  #stopping: Promise<void> | undefined;
+  #onEmpty: () => void = () => undefined;
+  #stopMeasuring: () => void = () => undefined;
+  #stopLooking: () => void = () => undefined;
+
+  constructor(options: CompleteOptions) {
+    const { clock, telemetry, threads, lookaheadMs, handlerDirs, watch } = options;
+    this.#options = options;
+    this.#log = options.log.child({ component: 'cells' });
+    this.#lookAhead = new LookAhead({ threads, lookaheadMs });
+    this.#measures = cellMeasures(telemetry);
+    this.#generations = new HandlerGenerations({
+      handlerDirs,
+      watch,
+      clock,
+      log: this.#log,
+      open: (files) => this.#open(files),
+      onNews: options.onNews,
+      onSwitch: (next, unsent) => this.#onSwitch(next, unsent),
+    });
+    this.#quarantine = new Quarantine({
+      clock,
+      open: () => this.#generations.current?.quarantine(),
+      onWithdrawn: (run) => this.#onEnded(run, { kind: 'returned' }, 0),
+    });
+  }
+
+  async start(events: RunEvents): Promise<readonly HandlerManifest[]> {
+    this.#events = events;
+    const { manifests } = await this.#generations.start();
+    this.#measure();
+    this.#endLate();
+    return manifests;
+  }
+
+  run(request: RunRequest): void {
+    const limit = this.#options.threads + lookAheadMaxRuns;
+    if (this.#stopping !== undefined) throw new TroupeError('SHUTTING_DOWN');
+    if (this.#runs.size >= limit) throw new TroupeError('MAILBOX_FULL', { metadata: { limit: String(limit) } });
+    const key = this.#nextKey;
+    this.#nextKey = (this.#nextKey % keyMax) + 1;
+    const run = newPoolRun(key, request);
+    const generation = this.#generations.current;
+    const keeper = generation?.choose();
+    if (keeper === undefined || generation?.knows(request.handler) !== true) {
+      this.#refuse(run);
+      return;
+    }
+    this.#runs.set(request.runId, run);
+    if (request.suspect) this.#quarantine.run(run);
+    else keeper.run(run);
+  }
+
+  capacity(): number {
+    const threads = this.#stopping === undefined ? (this.#generations.current?.threadsUp() ?? 0) : 0;
+    if (threads === 0) return 0;
+    // The run in quarantine has a thread of its own; suspects that wait for it count like any other run.
+    const apart = this.#quarantine.size > 0 ? 1 : 0;
+    return this.#lookAhead.room(threads, this.#runs.size - apart);
+  }
+
+  cancel(runId: string): void {
+    const run = this.#runs.get(runId);
+    if (run !== undefined) this.#cancel(run);
+  }
+
+  #cancel(run: PoolRun): void {
+    run.withdrawn = true;
+    run.home?.cancel(run);
+  }
+
+  checkpointed(runId: string, number: number, saved: boolean): void {
+    const run = this.#runs.get(runId);
+    run?.home?.checkpointed(run, number, saved);
+  }
+
+  stats(): RunPoolStats {
+    const { threads } = this.#options;
+    return poolStats(this.#generations.keepers, { threads, busy: this.#busy, held: this.#runs.size });
+  }
+
+  runs(): readonly RunView[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...this.#runs.values()].map((run) => runView(run, run.home, nowMs));
+  }
+
+  async profile(runId: string, { durationMs }: { readonly durationMs: number }): Promise<string> {
+    checkProfile(durationMs);
+    const run = this.#runs.get(runId);
+    if (run?.startedAtMs === undefined || run.home === undefined) throw new TroupeError('RUN_NOT_FOUND');
+    return run.home.profile(run, durationMs);
+  }
+
+  manifests(): readonly HandlerManifest[] {
+    return this.#generations.current?.manifests ?? [];
+  }
+
+  onManifests(listener: (manifests: readonly HandlerManifest[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  stop(graceMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs);
+    return this.#stopping;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#generations.settle();
+    if (this.#runs.size > 0 && graceMs > 0) {
+      await new Promise<void>((resolve) => {
+        const cancelTimer = this.#options.clock.setTimer(graceMs, resolve);
+        this.#onEmpty = () => {
+          cancelTimer();
+          resolve();
+        };
+      });
+    }
+    const waiting = await this.#quarantine.close('stopping');
+    for (const run of waiting) this.#onEnded(run, { kind: 'returned' }, 0);
+    await this.#generations.close('stopping');
+    this.#stopMeasuring();
+    this.#stopLooking();
+  }
+
+  #open(files: HandlerFiles): CellGeneration {
+    const { threads, cells, memory, rssMaxBytes, cancelGraceMs, outputMaxBytes, handlerEnv } = this.#options;
+    const { waitMaxMs, gatherMs } = this.#lookAhead;
+    return new CellGeneration({
+      files,
+      threads,
+      cells,
+      setup: { memory, rssMaxBytes, cancelGraceMs, outputMaxBytes, waitMaxMs, gatherMs, handlerEnv },
+      keeper: this.#keeperOptions(),
+      log: this.#log,
+      onRecycled: (why) => this.#measures.recycled.add(1, { why }),
+    });
+  }
+
+  #keeperOptions(): Omit<CellKeeperOptions, 'setup' | 'onUnfit'> {
+    const { env, silenceMaxMs, stuckDrainMaxMs, cellRunsMax: runsMax, clock } = this.#options;
+    return {
+      env,
+      silenceMaxMs,
+      stuckDrainMaxMs,
+      runsMax,
+      clock,
+      log: this.#log,
+      onStarted: (run) => {
+        this.#busy += 1;
+        this.#events?.started(run.request.runId);
+      },
+      onProgress: (run, fraction, note) => this.#events?.progress(run.request.runId, fraction, note),
+      onLog: (run, level, text) => {
+        const { runId, handler, jobId } = run.request;
+        this.#events?.log(runId, level, text);
+        this.#options.onNews({ kind: 'line', handler, jobId, level, text });
+      },
+      onCheckpoint: (run, number, payload) => this.#events?.checkpoint(run.request.runId, number, payload),
+      onEnded: (run, outcome, durationMs) => this.#onEnded(run, outcome, durationMs),
+      onUp: () => this.#events?.room?.(),
+      onDeath: (exit) => this.#onDeath(exit),
+    };
+  }
+
+  #onDeath(exit: CellExit): void {
+    const inOrder = exit.killedFor === 'drained' || exit.killedFor === 'stopping';
+    this.#measures.cellExits.add(1, { cause: inOrder ? 'closed' : exit.killedFor === undefined ? 'died' : 'killed' });
+    if (inOrder) return;
+    const lines = exit.lastLines.slice(-5);
+    this.#log.error({ why: describeExit(exit), exitCode: exit.code, signal: exit.signal, lines }, 'cell died');
+  }
+
+  #onEnded(run: PoolRun, told: RunOutcome, durationMs: number): void {
+    const isLate = run.late && (told.kind === 'stopped' || told.kind === 'returned');
+    const outcome = isLate ? deadlineExceeded() : told;
+    this.#runs.delete(run.request.runId);
+    if (run.startedAtMs !== undefined) {
+      this.#busy -= 1;
+      this.#lookAhead.observe(durationMs);
+    }
+    if (outcome.kind === 'returned' && !run.withdrawn) this.#lookAhead.forget();
+    const kind = outcome.kind === 'failed' ? outcome.failure.reason : outcome.kind;
+    this.#measures.runs.add(1, { outcome: kind });
+    this.#measures.runDuration.observe(durationMs / 1_000);
+    this.#quarantine.ended(run);
+    this.#events?.ended(run.request.runId, outcome, durationMs);
+    if (this.#runs.size === 0) this.#onEmpty();
+  }
+
+  /** What waits for a thread past the end of its job, wherever it waits: a cell looks at what has a thread. */
+  #endLate(): void {
+    const { clock } = this.#options;
+    const nowMs = clock.nowMs();
+    for (const run of this.#runs.values()) {
+      const { deadlineAtMs = Infinity } = run.request;
+      if (run.startedAtMs !== undefined || run.late || deadlineAtMs > nowMs) continue;
+      run.late = true;
+      this.#cancel(run);
+    }
+    this.#stopLooking = clock.setTimer(lookForLateEveryMs, () => this.#endLate());
+  }
+
+  /** A reload took the handler away after the node had claimed it. Not from inside `run`: callers expect news later. */
+  #refuse(run: PoolRun): void {
+    setImmediate(() => this.#events?.ended(run.request.runId, { kind: 'returned' }, 0));
+  }
+
+  #onSwitch(next: CellGeneration, unsent: readonly PoolRun[]): void {
+    this.#quarantine.retire();
+    for (const run of unsent) next.choose()?.run(run);
+    for (const listener of this.#listeners) listener(next.manifests);
+    this.#events?.room?.();
+  }
+
+  #measure(): void {
+    const { threads, leaked, rssBytes } = this.stats();
+    this.#measures.threads.set(threads, { state: 'configured' });
+    this.#measures.threads.set(this.#busy, { state: 'busy' });
+    this.#measures.threads.set(leaked, { state: 'leaked' });
+    this.#measures.rss.set(rssBytes);
+    this.#stopMeasuring = this.#options.clock.setTimer(measureEveryMs, () => this.#measure());
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * One cell as its parent sees it: frames both ways, one per turn; what it prints becomes log lines; a cell that gives no
+ * sign of life, or says what is no frame, is ended. It leads a session of its own, and what its runs have started ends with
+ * it. It is told apart from its successor: nothing arrives after `onExit`.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { Duplex } from 'node:stream';
+import type { Clock, Logger } from '../../../application/ports/runtime.ts';
+import { CellChannel } from '../protocol/cell-channel.ts';
+import { parseEvents } from '../protocol/cell-frame-shape.ts';
+import {
+  cellDescriptor,
+  pulseEveryMs,
+  type CellCommand,
+  type CellEvent,
+  type CellSetup,
+} from '../protocol/cell-frames.ts';
+import { endProcessTree } from '../protocol/child-processes.ts';
+import { entryPath } from './entry-path.ts';
+import { inFrames } from '../protocol/frame-cut.ts';
+import { LineBuffer } from '../thread/output-capture.ts';
+
+/** Of a frame besides an output, which has up to two bytes in it for each that it may have: the list of all handlers is longest. */
+const frameRestMaxBytes = 64 * 2 ** 20;
+/** A frame on its way that grows by so much in a second is a sign of life. */
+const arrivingMinBytes = 2 ** 20;
+const lastFramesMaxMs = 1_000;
+const outputLinesMax = 200;
+const outputLineMaxChars = 500;
+/**
+ * Of glibc; other allocators do not look at it. It would keep the large buffers of an ended thread for later ones, and the
+ * process would look full although no run holds anything: so whatever is larger is given back as soon as it is free.
+ */
+const allocatorEnv = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) };
+
+export interface CellExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why the parent ended it, if it did. */
+  readonly killedFor: string | undefined;
+  /** It was ended for something that only its own code can have done. */
+  readonly ownFault: boolean;
+  /** The last lines it printed, such as V8's reason to abort. */
+  readonly lastLines: readonly string[];
+}
+
+export interface CellProcessOptions {
+  readonly setup: CellSetup;
+  readonly env: Readonly<Record<string, string>>;
+  /** Without any frame for this long the cell is taken for hung. */
+  readonly silenceMaxMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onEvent: (event: CellEvent) => void;
+  readonly onExit: (exit: CellExit) => void;
+}
+
+export class CellProcess {
+  readonly #options: CellProcessOptions;
+  readonly #child: ChildProcess;
+  readonly #channel: CellChannel<readonly CellEvent[], readonly CellCommand[]> | undefined;
+  readonly #lastLines: string[] = [];
+  #outbox: CellCommand[] = [];
+  #silentTicks = 0;
+  #arrivedBytes = 0;
+  #stopWatch: () => void = () => undefined;
+  #killedFor: string | undefined;
+  #ownFault = false;
+  #linesLeft = outputLinesMax;
+  #gone = false;
+  readonly exited: Promise<void>;
+
+  constructor(options: CellProcessOptions) {
+    this.#options = options;
+    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entryPath('cell-main')], {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      env: { ...allocatorEnv, ...options.env },
+      detached: true,
+    });
+    const closed = Promise.withResolvers<undefined>();
+    this.#channel = this.#open(() => closed.resolve(undefined));
+    this.exited = new Promise((resolve) => {
+      // `exit` may come before the last frames have been read.
+      const lastFrames = (): Promise<unknown> =>
+        Promise.race([closed.promise, new Promise<void>((done) => options.clock.setTimer(lastFramesMaxMs, done))]);
+      this.#child.once('error', (error) => this.#finish({ code: null, signal: null }, error.message, resolve));
+      this.#child.once('exit', (code, signal) => {
+        this.#endTree();
+        void lastFrames().then(() => this.#finish({ code, signal }, undefined, resolve));
+      });
+    });
+    this.#readLines(this.#child.stdout);
+    this.#readLines(this.#child.stderr);
+    this.send({ kind: 'setup', setup: options.setup });
+    this.#watch();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  send(command: CellCommand): void {
+    this.#outbox.push(command);
+    if (this.#outbox.length === 1) setImmediate(() => this.#flush());
+  }
+
+  /** At once and without asking: no code in it may be trusted to end. */
+  kill(why: string, ownFault = false): void {
+    if (this.#gone || this.#killedFor !== undefined) return;
+    this.#killedFor = why;
+    this.#ownFault = ownFault;
+    this.#endTree();
+  }
+
+  /** What is left of the group after the exit is ended too: the number of a group is not given away while it has members. */
+  #endTree(): void {
+    if (this.pid !== undefined) endProcessTree(this.pid);
+  }
+
+  /** Undefined when no process could be started, which `error` tells. */
+  #open(onClosed: () => void): CellChannel<readonly CellEvent[], readonly CellCommand[]> | undefined {
+    const pipe = this.#child.stdio[cellDescriptor];
+    if (!(pipe instanceof Duplex)) return undefined;
+    return new CellChannel(pipe, {
+      parse: parseEvents,
+      frameMaxBytes: frameRestMaxBytes + 2 * this.#options.setup.outputMaxBytes,
+      onFrame: (frame) => this.#receive(frame),
+      onBroken: (why) => this.kill(why, true),
+      onClosed,
+    });
+  }
+
+  #flush(): void {
+    const frame = this.#outbox;
+    this.#outbox = [];
+    for (const part of inFrames(frame)) void this.#channel?.send(part);
+  }
+
+  #receive(frame: readonly CellEvent[]): void {
+    this.#silentTicks = 0;
+    for (const event of frame) {
+      if (this.#gone) return;
+      this.#options.onEvent(event);
+    }
+  }
+
+  #watch(): void {
+    this.#stopWatch = this.#options.clock.setTimer(pulseEveryMs, () => {
+      // Counted in ticks of the parent's own loop, so that a pause of the parent is not taken for silence of the cell.
+      const arrived = (this.#channel?.arrivedBytes ?? 0) - this.#arrivedBytes;
+      this.#arrivedBytes += arrived;
+      if (arrived < arrivingMinBytes) this.#silentTicks += 1;
+      this.#linesLeft = outputLinesMax;
+      const { silenceMaxMs } = this.#options;
+      if (this.#silentTicks * pulseEveryMs > silenceMaxMs) this.kill(`no sign of life for ${silenceMaxMs} ms`);
+      this.#watch();
+    });
+  }
+
+  #readLines(stream: NodeJS.ReadableStream | null): void {
+    const lines = new LineBuffer((line) => this.#logLine(line.slice(0, outputLineMaxChars)));
+    stream?.on('data', (chunk: Buffer) => lines.push(chunk));
+    stream?.on('end', () => lines.flush());
+    stream?.on('error', () => undefined);
+  }
+
+  #logLine(line: string): void {
+    if (line.trim() === '') return;
+    this.#lastLines.push(line);
+    if (this.#lastLines.length > 20) this.#lastLines.shift();
+    this.#linesLeft -= 1;
+    if (this.#linesLeft >= 0) this.#options.log.debug({ pid: this.pid, line }, 'cell printed');
+  }
+
+  #finish(exit: Pick<CellExit, 'code' | 'signal'>, error: string | undefined, done: () => void): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#stopWatch();
+    const killedFor = this.#killedFor ?? error;
+    this.#options.onExit({ ...exit, killedFor, ownFault: this.#ownFault, lastLines: this.#lastLines });
+    done();
+  }
+}
+
+export function describeExit(exit: CellExit): string {
+  if (exit.killedFor !== undefined) return `ended by its parent: ${exit.killedFor}`;
+  return exit.signal === null ? `exit code ${exit.code ?? 'unknown'}` : `signal ${exit.signal}`;
+}

@@ -1,0 +1,132 @@
+/**
+ * The handler folders as they are at one instant: which files define handlers (`*.job.{ts,mts,js,mjs}`, at any depth;
+ * `.cjs` and `.cts` are taken for handlers too, so that somebody says that they cannot be),
+ * the text of all code beside them, and how the other files stand. `node_modules`, dot files and dot folders are left out.
+ * Read, never imported, here.
+ */
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { TroupeError } from '../../../domain/errors.ts';
+
+const codePattern = /\.(?:[cm]?[jt]s|json)$/;
+const handlerPattern = /\.job\.[cm]?[jt]s$/;
+const fileMaxBytes = 1024 * 1024;
+const filesMax = 5_000;
+const totalMaxBytes = 32 * 1024 * 1024;
+/** Data files whose changes are seen; folders may hold more. */
+const dataFilesMax = 5_000;
+
+export interface HandlerFiles {
+  /** URLs of the files that define handlers, in order of their paths. */
+  readonly handlers: readonly string[];
+  readonly sources: ReadonlyMap<string, string>;
+  /** Data files (JSON is one, imported or not), and code that is too large to be held: URL → what changes when the file does. */
+  readonly data: ReadonlyMap<string, string>;
+  /** There are more data files than are looked at. */
+  readonly hasMoreData: boolean;
+  /** All folders seen, to be watched. */
+  readonly folders: readonly string[];
+  /** The path of a file below its folder of handlers. */
+  nameOf(url: string): string;
+}
+
+/** What is found on the way through the folders. */
+interface Found {
+  readonly folders: string[];
+  readonly code: string[];
+  readonly data: string[];
+}
+
+export async function readHandlerFiles(handlerDirs: readonly string[]): Promise<HandlerFiles> {
+  const found: Found = { folders: [], code: [], data: [] };
+  const roots: string[] = [];
+  for (const dir of handlerDirs) {
+    const root = await realFolder(dir);
+    roots.push(root);
+    await collect(root, found);
+  }
+  const unique = [...new Set(found.code)].sort();
+  const sources = new Map<string, string>();
+  const json = new Map<string, string>();
+  const seen = [...new Set(found.data)].sort();
+  let totalBytes = 0;
+  for (const path of unique) {
+    const source = await readSource(path);
+    if (source === undefined) {
+      seen.push(path);
+      continue;
+    }
+    totalBytes += source.length;
+    if (totalBytes > totalMaxBytes) throw tooLarge(`${totalMaxBytes} bytes of code`);
+    const url = pathToFileURL(path).href;
+    sources.set(url, source);
+    if (isJson(url)) json.set(url, source);
+  }
+  return {
+    handlers: unique.filter((path) => handlerPattern.test(path)).map((path) => pathToFileURL(path).href),
+    sources,
+    data: new Map([...json, ...(await stampsOf(seen.slice(0, dataFilesMax)))]),
+    hasMoreData: seen.length > dataFilesMax,
+    folders: found.folders,
+    nameOf: (url) => nameBelow(roots, url),
+  };
+}
+
+export function isJson(url: string): boolean {
+  return url.endsWith('.json');
+}
+
+/** Its content is not read: it may be gigabytes. A file that is saved beside and renamed has another number. */
+async function stampsOf(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const stamps = new Map<string, string>();
+  for (const path of paths) {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile() === true) stamps.set(pathToFileURL(path).href, `${found.ino}:${found.size}:${found.mtimeMs}`);
+  }
+  return stamps;
+}
+
+function nameBelow(roots: readonly string[], url: string): string {
+  const path = fileURLToPath(url);
+  const root = roots.find((one) => path.startsWith(join(one, '/')));
+  return root === undefined ? path : relative(root, path);
+}
+
+async function realFolder(dir: string): Promise<string> {
+  try {
+    const path = await realpath(dir);
+    if ((await stat(path)).isDirectory()) return path;
+  } catch (error) {
+    throw new TroupeError('INVALID_ARGUMENT', { message: `the handler folder ${dir} cannot be read`, cause: error });
+  }
+  throw new TroupeError('INVALID_ARGUMENT', { message: `${dir} is not a folder of handlers` });
+}
+
+async function collect(folder: string, found: Found): Promise<void> {
+  found.folders.push(folder);
+  // A folder may go while it is read; what is left of it comes with the next change.
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    if (entry.name === 'node_modules' || entry.name.startsWith('.')) continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await collect(path, found);
+    else if (codePattern.test(entry.name)) found.code.push(path);
+    else if (found.data.length <= dataFilesMax) found.data.push(path);
+    if (found.code.length > filesMax) throw tooLarge(`${filesMax} files of code`);
+  }
+}
+
+/** Undefined when it is gone or is too large to be code; then it is read from the disk when it is imported. */
+async function readSource(path: string): Promise<string | undefined> {
+  try {
+    const { size } = await stat(path);
+    return size > fileMaxBytes ? undefined : await readFile(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function tooLarge(what: string): TroupeError {
+  return new TroupeError('INVALID_ARGUMENT', { message: `the handler folders hold more than ${what}` });
+}

@@ -1,0 +1,118 @@
+/**
+ * Watches the handler folders, one watcher per folder (a recursive one would descend into node_modules), and calls back
+ * once a burst of changes has settled, and within `patienceMs` when it does not: something in there may write all the time.
+ */
+import { watch, type FSWatcher } from 'node:fs';
+import { basename } from 'node:path';
+import type { Clock } from '../../../application/ports/runtime.ts';
+
+const settleMs = 150;
+const patienceMs = 1_000;
+const foldersMax = 1_000;
+
+export interface HandlerWatchOptions {
+  readonly clock: Clock;
+  /** `quiet`: nothing has changed for a moment. */
+  readonly onChange: (quiet: boolean) => void;
+  /** It is the first that is not watched: the system watches no more, or there are too many. Said once. */
+  readonly onUnwatched: (folder: string, error: unknown) => void;
+}
+
+export class HandlerWatch {
+  readonly #clock: Clock;
+  readonly #onChange: (quiet: boolean) => void;
+  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #onUnwatched: HandlerWatchOptions['onUnwatched'];
+  #isTold = false;
+  #cancelSettled: () => void = () => undefined;
+  /** Undefined: no burst is under way. */
+  #cancelPatience: (() => void) | undefined;
+  #cancelLook: () => void = () => undefined;
+  #closed = false;
+
+  constructor(options: HandlerWatchOptions) {
+    this.#clock = options.clock;
+    this.#onChange = options.onChange;
+    this.#onUnwatched = options.onUnwatched;
+  }
+
+  /** From now on these folders. Answers whether there are new ones among them, in which something may have changed already. */
+  follow(folders: readonly string[]): boolean {
+    if (this.#closed) return false;
+    let hasNew = false;
+    const [tooMany] = folders.slice(foldersMax);
+    if (tooMany !== undefined) this.#unwatched(tooMany, new Error(`there are more than ${foldersMax} folders`));
+    const wanted = new Set(folders.slice(0, foldersMax));
+    for (const [folder, watcher] of this.#watchers) {
+      if (wanted.has(folder)) continue;
+      watcher.close();
+      this.#watchers.delete(folder);
+    }
+    for (const folder of wanted) {
+      if (this.#watchers.has(folder)) continue;
+      this.#watch(folder);
+      hasNew ||= this.#watchers.has(folder);
+    }
+    return hasNew;
+  }
+
+  /** Calls back after this time, whatever happens; once, the last that was said. */
+  lookAgain(inMs: number | undefined): void {
+    this.#cancelLook();
+    if (inMs !== undefined && !this.#closed) this.#cancelLook = this.#clock.setTimer(inMs, () => this.#touched());
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelSettled();
+    this.#cancelPatience?.();
+    this.#cancelLook();
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+  }
+
+  #watch(folder: string): void {
+    try {
+      const watcher = watch(folder, (_event, name) => {
+        // The folder itself was removed or moved; what has its name now is another, and would be watched by nobody.
+        const isItself = name === basename(folder);
+        if (isItself) this.#forget(folder, watcher);
+        if (isItself || name === null || (!name.startsWith('.') && name !== 'node_modules')) this.#touched();
+      });
+      // The folder is gone; its parent has told so as well.
+      watcher.on('error', () => this.#forget(folder, watcher));
+      this.#watchers.set(folder, watcher);
+    } catch (error) {
+      // One that has gone meanwhile is missed by its parent; else the system watches no more for us.
+      if (!isGone(error)) this.#unwatched(folder, error);
+    }
+  }
+
+  #unwatched(folder: string, why: unknown): void {
+    if (!this.#isTold) this.#onUnwatched(folder, why);
+    this.#isTold = true;
+  }
+
+  #forget(folder: string, watcher: FSWatcher): void {
+    watcher.close();
+    if (this.#watchers.get(folder) === watcher) this.#watchers.delete(folder);
+  }
+
+  #touched(): void {
+    if (this.#closed) return;
+    this.#cancelSettled();
+    this.#cancelSettled = this.#clock.setTimer(settleMs, () => {
+      this.#cancelPatience?.();
+      this.#cancelPatience = undefined;
+      this.#onChange(true);
+    });
+    this.#cancelPatience ??= this.#clock.setTimer(patienceMs, () => {
+      this.#cancelPatience = undefined;
+      this.#onChange(false);
+    });
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}

@@ -1,0 +1,95 @@
+/**
+ * Runs that were in a cell when it died: each runs alone in a cell of its own, so that the innocent are cleared and the
+ * culprit is convicted. The cell is started when needed and ended when it has been idle for a while.
+ */
+import type { Clock } from '../../../application/ports/runtime.ts';
+import { TroupeError } from '../../../domain/errors.ts';
+import type { CellKeeper } from './cell-keeper.ts';
+import type { PoolRun, RunHome } from './pool-run.ts';
+
+const idleMaxMs = 30_000;
+
+export interface QuarantineOptions {
+  readonly clock: Clock;
+  readonly open: () => CellKeeper | undefined;
+  /** A run that only waited was cancelled. */
+  readonly onWithdrawn: (run: PoolRun) => void;
+}
+
+export class Quarantine implements RunHome {
+  /** Of the runs that wait. */
+  readonly pid = undefined;
+  readonly vitals = undefined;
+  readonly #options: QuarantineOptions;
+  readonly #waiting: PoolRun[] = [];
+  #keeper: CellKeeper | undefined;
+  #current: PoolRun | undefined;
+  #cancelIdle: () => void = () => undefined;
+
+  constructor(options: QuarantineOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#waiting.length + (this.#current === undefined ? 0 : 1);
+  }
+
+  run(run: PoolRun): void {
+    run.home = this;
+    this.#waiting.push(run);
+    this.#next();
+  }
+
+  /** Of a run that waits; the one in the cell is the cell's. */
+  cancel(run: PoolRun): void {
+    const at = this.#waiting.indexOf(run);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#options.onWithdrawn(run);
+  }
+
+  checkpointed(): void {
+    throw new Error('invariant broken: a run that waits has saved nothing');
+  }
+
+  profile(): Promise<string> {
+    return Promise.reject(new TroupeError('RUN_NOT_FOUND'));
+  }
+
+  ended(run: PoolRun): void {
+    if (run !== this.#current) return;
+    this.#current = undefined;
+    this.#next();
+  }
+
+  /** New code: the cell is ended once it is free, the next suspect gets a new one. */
+  retire(): void {
+    for (const unsent of this.#keeper?.drain() ?? []) {
+      unsent.home = this;
+      this.#waiting.unshift(unsent);
+      this.#current = undefined;
+    }
+    this.#keeper = undefined;
+    this.#next();
+  }
+
+  async close(why: string): Promise<readonly PoolRun[]> {
+    this.#cancelIdle();
+    const waiting = this.#waiting.splice(0);
+    await this.#keeper?.close(why);
+    return waiting;
+  }
+
+  #next(): void {
+    this.#cancelIdle();
+    if (this.#current !== undefined) return;
+    const run = this.#waiting.shift();
+    if (run === undefined) {
+      this.#cancelIdle = this.#options.clock.setTimer(idleMaxMs, () => this.retire());
+      return;
+    }
+    if (this.#keeper === undefined || this.#keeper.closed) this.#keeper = this.#options.open();
+    this.#current = run;
+    this.#keeper?.run(run);
+  }
+}

@@ -1,0 +1,47 @@
+/** The ways a cell itself ends a run, in words for its job. */
+import type { RunOutcome } from '../../../application/ports/run-pool.ts';
+import type { FailureReason } from '../../../domain/job.ts';
+import { describeThrown, type Execution } from '../../../handlers/execution.ts';
+import type { HandlerLimits } from '../cell/handler-limits.ts';
+
+export function failed(reason: FailureReason, message: string, retryable: boolean): RunOutcome {
+  return { kind: 'failed', failure: { reason, message }, retryable };
+}
+
+export function outcomeOf(execution: Execution): RunOutcome {
+  if (execution.kind !== 'interrupted') return execution;
+  return failed('HANDLER_FAILED', 'the handler stopped without having been asked to', true);
+}
+
+export function deadlineExceeded(): RunOutcome {
+  return failed('DEADLINE_EXCEEDED', 'the time of the whole job is over', false);
+}
+
+export function timedOut(executionTimeoutMs: number): RunOutcome {
+  return failed('ATTEMPT_TIMED_OUT', `the attempt ran longer than ${executionTimeoutMs} ms`, true);
+}
+
+export function heartbeatLost(heartbeatTimeoutMs: number): RunOutcome {
+  return failed('HEARTBEAT_LOST', `the attempt gave no sign of life for ${heartbeatTimeoutMs} ms`, true);
+}
+
+/** Of a run whose thread died with this error. */
+export function threadDied(handler: string, memoryMb: number, error: unknown, limits: HandlerLimits): RunOutcome {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') return outOfHeap(handler, memoryMb, limits.nextMemoryMb(handler, memoryMb));
+  return failed('THREAD_CRASHED', `an error outside of the handler's own promise: ${describeThrown(error)}`, true);
+}
+
+function outOfHeap(handler: string, memoryMb: number, nextMemoryMb: number | undefined): RunOutcome {
+  const used = `the handler "${handler}" used more memory than its thread has (${memoryMb} MiB)`;
+  if (nextMemoryMb === undefined) return failed('OUT_OF_MEMORY', used, true);
+  const message = `${used}; it runs again with ${nextMemoryMb} MiB`;
+  return { kind: 'failed', failure: { reason: 'OUT_OF_MEMORY', message }, retryable: true, nextMemoryMb };
+}
+
+/** Of the run that held most when its process had reached its bound. */
+export function processFull(handler: string, rssMaxBytes: number): RunOutcome {
+  const limitMb = Math.floor(rssMaxBytes / 2 ** 20);
+  const message = `the process of the handler "${handler}" reached its ${limitMb} MiB, and this run held most of it`;
+  return failed('OUT_OF_MEMORY', message, true);
+}

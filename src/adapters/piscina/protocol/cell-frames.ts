@@ -1,0 +1,106 @@
+/**
+ * The protocol between the node process and a cell. One frame per turn of the event loop each way, holding everything
+ * that happened in it. A run is a number here: its key, unique in the pool.
+ */
+import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
+import type { RunOutcome, RunPayload } from '../../../application/ports/run-pool.ts';
+import type { MemoryBounds } from '../../../domain/memory-class.ts';
+import type { LogLevel, Sources } from './thread-messages.ts';
+
+export interface CellSetup {
+  readonly threads: number;
+  /** Default and largest memory class. */
+  readonly memory: MemoryBounds;
+  /** Past this resident memory of the process, a run is ended. */
+  readonly rssMaxBytes: number;
+  readonly cancelGraceMs: number;
+  /** Of what a run returns; more does not leave its thread. */
+  readonly outputMaxBytes: number;
+  /** A run that waited longer for a thread is given back: some other node may have one. */
+  readonly waitMaxMs: number;
+  /** How long starts and successes may wait for company while runs wait for a thread. */
+  readonly gatherMs: number;
+  /** What handlers see in `process.env`. */
+  readonly handlerEnv: ReadonlyMap<string, string>;
+  /** Files to import, as URLs. */
+  readonly files: readonly string[];
+  readonly sources: Sources;
+}
+
+export interface RunCommand {
+  readonly kind: 'run';
+  readonly key: number;
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly handler: string;
+  readonly input: RunPayload;
+  readonly executionTimeoutMs: number;
+  readonly heartbeatTimeoutMs?: number;
+  readonly deadlineAtMs?: number;
+  readonly traceparent?: string;
+  readonly memoryMb?: number;
+  readonly checkpoint?: RunPayload;
+}
+
+export type CellCommand =
+  | { readonly kind: 'setup'; readonly setup: CellSetup }
+  | RunCommand
+  | { readonly kind: 'cancel'; readonly key: number }
+  | { readonly kind: 'checkpointed'; readonly key: number; readonly number: number; readonly saved: boolean }
+  | { readonly kind: 'profile'; readonly key: number; readonly durationMs: number };
+
+export interface RunVitals {
+  readonly key: number;
+  readonly thread: number;
+  /** Since its thread gave the last sign of life; to the second. */
+  readonly quietMs: number;
+}
+
+export interface CellVitals {
+  readonly rssBytes: number;
+  /** Of the cell's own loop, over the last second; 0..1. */
+  readonly eventLoopUtilization: number;
+  /** Idle ones of every memory class included. */
+  readonly threadsAlive: number;
+  /** Threads that could not be ended. */
+  readonly leaked: number;
+  /** Processes that ended threads had started: ended, and their numbers kept until the cell ends. */
+  readonly orphans: number;
+  /** One per busy thread. */
+  readonly runs: readonly RunVitals[];
+}
+
+/** A handler file that is not served, and why. `url` of the file. */
+export interface HandlerProblem {
+  readonly url: string;
+  readonly reason: string;
+}
+export interface LoadedHandler {
+  readonly url: string;
+  readonly manifest: HandlerManifest;
+}
+
+/** A profile comes in parts, so that no frame grows large; `failed` ends it too. */
+export type ProfileEvent =
+  | { readonly kind: 'profile-part'; readonly key: number; readonly text: string; readonly last: boolean }
+  | { readonly kind: 'profile-failed'; readonly key: number; readonly why: 'not-running' | 'too-large' };
+
+export type CellEvent =
+  /** Sent before the file is imported, so that the parent knows which one killed the process. */
+  | { readonly kind: 'importing'; readonly url: string }
+  | { readonly kind: 'up'; readonly handlers: readonly LoadedHandler[]; readonly problems: readonly HandlerProblem[] }
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** Once a second: alive, and how it fares. */
+  | { readonly kind: 'pulse'; readonly vitals: CellVitals }
+  | { readonly kind: 'started'; readonly key: number }
+  | { readonly kind: 'progress'; readonly key: number; readonly fraction: number; readonly note: string }
+  | { readonly kind: 'log'; readonly key: number; readonly level: LogLevel; readonly text: string }
+  | { readonly kind: 'checkpoint'; readonly key: number; readonly number: number; readonly payload: RunPayload }
+  | { readonly kind: 'ended'; readonly key: number; readonly outcome: RunOutcome; readonly durationMs: number }
+  /** The thread does not end: only the death of the process will, and then this is the run's outcome. */
+  | ProfileEvent
+  | { readonly kind: 'stuck'; readonly key: number; readonly outcome: RunOutcome };
+
+export const pulseEveryMs = 1_000;
+/** Where a cell finds the pipe to its parent. */
+export const cellDescriptor = 3;

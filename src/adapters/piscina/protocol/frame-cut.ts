@@ -1,0 +1,42 @@
+/**
+ * What is sent in one turn, in frames of a size that is written and read in a moment. A frame carries at least one item,
+ * however large that is: what one run is given, or returns.
+ */
+import type { CellCommand, CellEvent } from './cell-frames.ts';
+import type { HandlerPayload } from '../../../handlers/execution.ts';
+
+export const frameAimBytes = 16 * 2 ** 20;
+/** Of all besides payloads; none of it is longer. */
+const restBytes = 4_096;
+
+export function inFrames<Item extends CellCommand | CellEvent>(items: readonly Item[]): readonly (readonly Item[])[] {
+  const frames: Item[][] = [];
+  let frame: Item[] = [];
+  let held = 0;
+  for (const item of items) {
+    const bytes = sizeOf(item);
+    if (frame.length > 0 && held + bytes > frameAimBytes) {
+      frames.push(frame);
+      frame = [];
+      held = 0;
+    }
+    frame.push(item);
+    held += bytes;
+  }
+  if (frame.length > 0) frames.push(frame);
+  return frames;
+}
+
+function sizeOf(item: CellCommand | CellEvent): number {
+  if (item.kind === 'run') return restBytes + payloadSize(item.input) + payloadSize(item.checkpoint);
+  if (item.kind === 'checkpoint') return restBytes + payloadSize(item.payload);
+  if (item.kind === 'profile-part') return restBytes + 2 * item.text.length;
+  const hasOutput = item.kind === 'ended' && item.outcome.kind === 'succeeded';
+  return restBytes + (hasOutput ? payloadSize(item.outcome.output) : 0);
+}
+
+/** In V8's form a character has up to two bytes. */
+function payloadSize(payload: HandlerPayload | undefined): number {
+  if (payload === undefined) return 0;
+  return payload.kind === 'json' ? 2 * payload.json.length : payload.bytes.byteLength;
+}

@@ -1,0 +1,71 @@
+/**
+ * Imports handler files one by one and tells what they define. A file that kills or blocks the thread is known by the
+ * `importing` that had no answer.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
+import { isHandler } from '../../../handlers/definition.ts';
+import { describeThrown } from '../../../handlers/execution.ts';
+import { manifestOf } from '../../../handlers/manifest.ts';
+import { installModuleHooks } from './module-hooks.ts';
+import type { Sources } from '../protocol/thread-messages.ts';
+
+export interface BootSetup {
+  readonly files: readonly string[];
+  readonly sources: Sources;
+  /** One Int32: counts the `importing` reports that are surely out of this process. */
+  readonly told: SharedArrayBuffer;
+}
+
+/** `url` is the handler's file. */
+export type BootReport =
+  | { readonly kind: 'importing'; readonly url: string }
+  | { readonly kind: 'imported'; readonly url: string; readonly manifest: HandlerManifest }
+  | { readonly kind: 'broken'; readonly url: string; readonly reason: string }
+  | { readonly kind: 'finished' };
+
+/** Past it the parent is stuck, and the import goes on unannounced. */
+const toldMaxMs = 5_000;
+
+const setup = workerData as BootSetup;
+const told = new Int32Array(setup.told);
+installModuleHooks(setup.sources);
+
+for (const url of setup.files) {
+  announce(url);
+  report(await importHandler(url));
+}
+report({ kind: 'finished' });
+
+/** The import may kill the process: whoever has to know which file it was must know before. */
+function announce(url: string): void {
+  const before = Atomics.load(told, 0);
+  report({ kind: 'importing', url });
+  Atomics.wait(told, 0, before, toldMaxMs);
+}
+
+async function importHandler(url: string): Promise<BootReport> {
+  if (/\.c[jt]s$/.test(url)) {
+    return { kind: 'broken', url, reason: 'it is CommonJS, and a handler is an ES module: .ts, .mts, .js or .mjs' };
+  }
+  try {
+    const exports = (await import(url)) as { readonly default?: unknown };
+    if (!isHandler(exports.default)) {
+      return { kind: 'broken', url, reason: 'it has no default export made by defineHandler' };
+    }
+    return { kind: 'imported', url, manifest: manifestOf(exports.default) };
+  } catch (thrown) {
+    return { kind: 'broken', url, reason: reasonOf(thrown) };
+  }
+}
+
+/** A syntax error says where only in its stack. */
+function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof SyntaxError)) return describeThrown(thrown);
+  const where = thrown.stack?.split('\n', 1)[0] ?? '';
+  return `syntax error: ${describeThrown(thrown)}${where.startsWith('file:') ? ` at ${where}` : ''}`;
+}
+
+function report(message: BootReport): void {
+  parentPort?.postMessage(message);
+}

@@ -1,0 +1,59 @@
+/**
+ * What handlers print (`console.log`, `process.stdout.write`) becomes log lines of the run that printed it. Lines are
+ * cut at a bound; how many may pass is the run's own limit.
+ */
+import type { LogLevel } from '../protocol/thread-messages.ts';
+
+const partialMaxChars = 8_192;
+
+export class LineBuffer {
+  readonly #emit: (line: string) => void;
+  #partial = '';
+
+  constructor(emit: (line: string) => void) {
+    this.#emit = emit;
+  }
+
+  push(chunk: unknown): void {
+    const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk as Uint8Array).toString('utf8');
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = lines.pop() ?? '';
+    for (const line of lines) this.#emit(line);
+    if (this.#partial.length > partialMaxChars) this.flush();
+  }
+
+  flush(): void {
+    if (this.#partial !== '') this.#emit(this.#partial);
+    this.#partial = '';
+  }
+}
+
+/** What one run prints. */
+export class RunOutput {
+  readonly stdout: LineBuffer;
+  readonly stderr: LineBuffer;
+
+  constructor(emit: (level: LogLevel, line: string) => void) {
+    this.stdout = new LineBuffer((line) => emit('info', line));
+    this.stderr = new LineBuffer((line) => emit('warn', line));
+  }
+
+  /** What has no newline yet. */
+  flush(): void {
+    this.stdout.flush();
+    this.stderr.flush();
+  }
+}
+
+/** Redirects this thread's stdout and stderr to whoever prints; what belongs to nobody is dropped. */
+export function captureOutput(outputNow: () => RunOutput | undefined): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    const write = (chunk: unknown, encodingOrDone?: unknown, done?: unknown): boolean => {
+      outputNow()?.[name].push(chunk);
+      const callback = typeof encodingOrDone === 'function' ? encodingOrDone : done;
+      if (typeof callback === 'function') queueMicrotask(() => void Reflect.apply(callback, undefined, []));
+      return true;
+    };
+    Object.defineProperty(process[name], 'write', { value: write, configurable: true, writable: true });
+  }
+}

@@ -1,0 +1,178 @@
+/** `ctx` inside a thread: reads and writes the run's slot, sends notes, logs and checkpoints at a bounded rate. */
+import { clipped } from '../../../domain/clipped-text.ts';
+import { decodeCheckpoint } from '../../../handlers/checkpoint.ts';
+import type { HandlerContext, HandlerLog } from '../../../handlers/context.ts';
+import { cancelled } from '../../../handlers/handler-error.ts';
+import type { RunSlot } from '../node/run-slot.ts';
+import { ThreadCheckpoints } from '../cell/thread-checkpoints.ts';
+import {
+  noteMaxChars,
+  type CheckpointNote,
+  type LogLevel,
+  type RunTask,
+  type ThreadNote,
+} from '../protocol/thread-messages.ts';
+
+const noteEveryMs = 100;
+const progressMaxChars = 200;
+const signalPollMs = 20;
+/** Lines of one run: a burst, then a steady rate. What is over is counted and said at the end. */
+const logBurst = 200;
+const logPerSecond = 50;
+
+type Post = (note: ThreadNote) => void;
+
+/** Of one run. After `close()` whatever its left-over code still calls has no effect. */
+export class RunVoice {
+  readonly #send: Post;
+  readonly #now: () => number;
+  #closed = false;
+  #sent = 0;
+  #tokens = logBurst;
+  #refilledAtMs: number;
+  #dropped = 0;
+  #notedAtMs = Number.NEGATIVE_INFINITY;
+  #pendingNote: string | undefined;
+
+  constructor(post: Post, now: () => number) {
+    this.#send = post;
+    this.#now = now;
+    this.#refilledAtMs = now();
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  line(level: LogLevel, text: unknown): void {
+    if (this.#closed) return;
+    const nowMs = this.#now();
+    this.#tokens = Math.min(logBurst, this.#tokens + ((nowMs - this.#refilledAtMs) / 1_000) * logPerSecond);
+    this.#refilledAtMs = nowMs;
+    if (this.#tokens < 1) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#tokens -= 1;
+    this.#post({ kind: 'log', level, text: clipped(String(text), noteMaxChars) });
+  }
+
+  checkpoint(note: CheckpointNote): void {
+    if (!this.#closed) this.#post(note);
+  }
+
+  note(text: unknown): void {
+    if (this.#closed) return;
+    this.#pendingNote = clipped(String(text), progressMaxChars);
+    const nowMs = this.#now();
+    if (nowMs - this.#notedAtMs >= noteEveryMs) this.#sendNote(nowMs);
+  }
+
+  close(): void {
+    if (this.#pendingNote !== undefined) this.#sendNote(this.#now());
+    if (this.#dropped > 0) {
+      const text = `${this.#dropped} further log lines were dropped`;
+      this.#post({ kind: 'log', level: 'warn', text });
+    }
+    this.#closed = true;
+  }
+
+  #post(note: ThreadNote): void {
+    this.#sent += 1;
+    this.#send(note);
+  }
+
+  #sendNote(nowMs: number): void {
+    this.#post({ kind: 'note', text: this.#pendingNote ?? '' });
+    this.#pendingNote = undefined;
+    this.#notedAtMs = nowMs;
+  }
+}
+
+/** The abort signal costs a timer, so it exists only for handlers that ask for it. */
+class LazySignal {
+  readonly #slot: RunSlot;
+  #controller: AbortController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(slot: RunSlot) {
+    this.#slot = slot;
+  }
+
+  get(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      this.#timer = setInterval(() => this.poll(), signalPollMs).unref();
+    }
+    this.poll();
+    return this.#controller.signal;
+  }
+
+  poll(): void {
+    if (this.#controller === undefined || !this.#slot.stopRequested()) return;
+    clearInterval(this.#timer);
+    this.#controller.abort(cancelled('the attempt was stopped'));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+export function createThreadContext(
+  task: RunTask,
+  slot: RunSlot,
+  voice: RunVoice,
+): { readonly ctx: HandlerContext; readonly close: (ended: { readonly succeeded: boolean }) => void } {
+  const signal = new LazySignal(slot);
+  const checkpoints = new ThreadCheckpoints(slot, (note) => voice.checkpoint(note), performance.now.bind(performance));
+  let last: { readonly value: unknown } | undefined;
+  let open = true;
+  const heartbeat = (): void => {
+    if (open) slot.beat();
+  };
+  // Lines past the rate are not sent, and are signs of life all the same.
+  const line = (level: LogLevel) => (text: string) => {
+    heartbeat();
+    voice.line(level, text);
+  };
+  const log: HandlerLog = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+  const ctx: HandlerContext = {
+    jobId: task.jobId,
+    attempt: task.attempt,
+    deadline: new Date(task.deadlineAtMs),
+    traceparent: task.traceparent,
+    log,
+    get signal() {
+      return signal.get();
+    },
+    progress(fraction, note) {
+      if (!open) return;
+      slot.setProgress(fraction);
+      if (note !== undefined) voice.note(note);
+    },
+    checkpoint(value) {
+      heartbeat();
+      return checkpoints.save(value);
+    },
+    get lastCheckpoint() {
+      last ??= { value: decodeCheckpoint(task.checkpoint) };
+      return last.value;
+    },
+    heartbeat,
+    throwIfCancelled() {
+      if (!open) return;
+      slot.beat();
+      if (slot.stopRequested()) throw cancelled('the attempt was stopped');
+    },
+  };
+  return {
+    ctx,
+    close({ succeeded }) {
+      open = false;
+      signal.close();
+      checkpoints.close(!succeeded);
+      voice.close();
+    },
+  };
+}

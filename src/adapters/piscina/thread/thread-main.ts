@@ -1,0 +1,145 @@
+/**
+ * The file Piscina loads in each thread: the only place where handler code runs. One task at a time.
+ * Everything that can go wrong is returned as data; what kills the thread is seen by the cell.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { isHandler, type AnyHandler } from '../../../handlers/definition.ts';
+import { executeHandler, executionOfThrown, type Execution } from '../../../handlers/execution.ts';
+import { ownThread } from '../protocol/child-processes.ts';
+import { IntrinsicsGuard } from './intrinsics-guard.ts';
+import { LeftOver } from './left-over.ts';
+import { ListenerGuard } from './listener-guard.ts';
+import { installModuleHooks } from './module-hooks.ts';
+import { boundedOutput } from '../protocol/output-bound.ts';
+import { captureOutput, RunOutput } from './output-capture.ts';
+import { RunScopes, type Scope } from './run-scopes.ts';
+import { RunSlot, slotPhases } from '../node/run-slot.ts';
+import { createThreadContext, RunVoice } from './thread-context.ts';
+import type {
+  RunTask,
+  ThreadFate,
+  ThreadNote,
+  ThreadResult,
+  ThreadSetup,
+  ThreadStarted,
+  ThreadTask,
+} from '../protocol/thread-messages.ts';
+
+const setup = workerData as ThreadSetup;
+const slot = new RunSlot(setup.slot);
+const loaded = new Map<string, AnyHandler>();
+const post: (note: ThreadNote) => void = parentPort?.postMessage.bind(parentPort) ?? (() => undefined);
+const now = performance.now.bind(performance);
+let guard: IntrinsicsGuard | undefined;
+let listeners: ListenerGuard | undefined;
+let leftOver = new LeftOver();
+let voice: RunVoice | undefined;
+/** Something else than the present run has failed in this thread. */
+let strayed = false;
+
+installModuleHooks(setup.sources);
+const scopes = new RunScopes((text) => {
+  strayed = true;
+  voice?.line('warn', `${text}; this run goes on, its thread is not used again`);
+});
+captureOutput(() => scopes.output);
+
+export async function runTask(task: ThreadTask): Promise<ThreadResult | ThreadStarted> {
+  const startedAtMs = now();
+  slot.enter(slotPhases.taken);
+  if (task.kind === 'start') {
+    if (task.warm) await warm();
+    return { osThread: ownThread() };
+  }
+  const own = new RunVoice(post, now);
+  const { execution, thread } = await run(task, own);
+  return result({ execution, durationMs: now() - startedAtMs, notes: own.sent, thread });
+}
+
+/** Without a prototype: a `then` that a handler gave to all objects would be asked for it. */
+function result(fields: ThreadResult): ThreadResult {
+  return { __proto__: null, ...fields } as ThreadResult;
+}
+
+async function run(
+  task: RunTask,
+  own: RunVoice,
+): Promise<{ readonly execution: Execution; readonly thread: ThreadFate }> {
+  voice = own;
+  const output = new RunOutput((level, line) => own.line(level, line));
+  const scope: Scope = { name: `job ${task.jobId} (attempt ${task.attempt})`, handler: task.handler, output };
+  scopes.enter(scope);
+  const { ctx, close } = createThreadContext(task, slot, own);
+  let execution: Execution;
+  let startedAtMs = now();
+  let changed: string | undefined;
+  let left: string | undefined;
+  try {
+    const handler = await load(task.handler);
+    // What a handler's own modules add when they are imported is theirs to add.
+    const intrinsics = (guard ??= new IntrinsicsGuard());
+    listeners ??= new ListenerGuard();
+    leftOver.begin();
+    execution = await scopes.within(scope, () =>
+      executeHandler(handler, task.input, ctx, {
+        onStart() {
+          startedAtMs = now();
+          slot.enter(slotPhases.running);
+        },
+        onReturn() {
+          changed = intrinsics.whenReturned();
+        },
+      }),
+    );
+    // One turn of the event loop: a rejection nobody handles ends the thread now, while it is still this run's own.
+    await nextTurn();
+    execution = ownBytes(boundedOutput(execution, setup.outputMaxBytes));
+    left = await leftOver.afterRun();
+  } catch (thrown) {
+    execution = executionOfThrown(thrown);
+  }
+  const later = guard?.afterRun(now() - startedAtMs);
+  changed ??= later;
+  const heard = listeners?.restore();
+  if (heard !== undefined) own.line('warn', `the handler changed who hears of ${heard}; that ends with its run`);
+  if (changed !== undefined) own.line('warn', `the handler changed ${changed}; its thread is not used again`);
+  if (left !== undefined) {
+    const advice = left.includes('timer') ? ' (clearTimeout or unref() would save a new one)' : '';
+    own.line('warn', `the handler ended and left ${left} behind; its thread ends with them${advice}`);
+  }
+  slot.enter(slotPhases.done);
+  output.flush();
+  close({ succeeded: execution.kind === 'succeeded' });
+  voice = undefined;
+  scopes.enter(undefined);
+  return { execution, thread: left !== undefined ? 'busy' : changed !== undefined || strayed ? 'spent' : 'free' };
+}
+
+async function warm(): Promise<void> {
+  for (const name of setup.handlers.keys()) await load(name).catch(() => undefined);
+}
+
+async function load(name: string): Promise<AnyHandler> {
+  const known = loaded.get(name);
+  if (known !== undefined) return known;
+  const url = setup.handlers.get(name);
+  if (url === undefined) throw new Error(`this cell has no handler "${name}"`);
+  // Its modules may add to what JavaScript provides, and open what stays open: then both are looked at anew.
+  guard = undefined;
+  listeners = undefined;
+  leftOver = new LeftOver();
+  const modules: Scope = { name: `the module of the handler "${name}"`, handler: name, output: undefined };
+  const exports = (await scopes.within(modules, () => import(url))) as { readonly default?: unknown };
+  if (!isHandler(exports.default)) throw new Error(`${url} has no default export made by defineHandler`);
+  loaded.set(name, exports.default);
+  return exports.default;
+}
+
+/** A view into a larger buffer would take all of it along when it is cloned. */
+function ownBytes(execution: Execution): Execution {
+  if (execution.kind !== 'succeeded' || execution.output?.kind !== 'bytes') return execution;
+  const { bytes } = execution.output;
+  const whole = bytes.byteLength === bytes.buffer.byteLength;
+  return { kind: 'succeeded', output: { kind: 'bytes', bytes: whole ? bytes : new Uint8Array(bytes) } };
+}

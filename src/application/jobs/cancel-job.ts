@@ -1,0 +1,59 @@
+/** Cancels a job. Only the owner of its shard decides; what it answered is durable. */
+import { TroupeError } from '../../domain/errors.ts';
+import { isTerminal } from '../../domain/job.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import type { JobReader } from './job-reader.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import type { JobView } from '../protocol/shard-protocol.ts';
+
+const reasonMax = 256;
+
+export interface CancelJobParts {
+  readonly reader: JobReader;
+  readonly batcher: ShardBatcher;
+  readonly clock: Clock;
+}
+
+export interface CancelOptions {
+  /** Rejects JOB_STATE_FORBIDS when an attempt holds it. */
+  readonly unlessRunning: boolean;
+}
+
+export type CancelJob = (
+  context: CallContext,
+  jobId: string,
+  reason: string,
+  options?: CancelOptions,
+) => Promise<JobView>;
+
+export function createCancelJob({ reader, batcher, clock }: CancelJobParts): CancelJob {
+  return async (context, jobId, reason, options) => {
+    ensureAwaited(context, clock.nowMs());
+    if (reason.length > reasonMax) {
+      const description = `must have at most ${String(reasonMax)} characters`;
+      throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'reason', description }] });
+    }
+    // Read first: the shard does not ask whose job it is.
+    const seen = await reader.read(context.tenant, jobId);
+    const { id } = seen.record;
+    const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
+    const unlessRunning = options?.unlessRunning === true ? { unlessRunning: true } : {};
+    const view = isTerminal(seen.record.state)
+      ? seen
+      : await batcher.call(jobIdParts(id).shard, 'cancel', { jobId: id, reason, ...unlessRunning }, deadline);
+    refuseEnded(view.record);
+    return view;
+  };
+}
+
+function refuseEnded({ id, state }: JobRecord): void {
+  if (!isTerminal(state) || state === 'CANCELLED') return;
+  throw new TroupeError('JOB_STATE_FORBIDS', {
+    message: `the job is ${state} already`,
+    metadata: { jobId: id, state },
+  });
+}

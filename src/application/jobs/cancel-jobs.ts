@@ -1,0 +1,35 @@
+/**
+ * Cancels every job that a filter finds. One that ended meanwhile is counted as refused; so is one that began to run
+ * meanwhile, when the filter is for such as do not run.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import { isTerminal, jobStates } from '../../domain/job.ts';
+import type { JobState } from '../../domain/job.ts';
+import { forEachJob } from './bulk-jobs.ts';
+import type { BulkParts, BulkQuery, BulkStep } from './bulk-jobs.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import type { CancelJob } from './cancel-job.ts';
+
+const runs: ReadonlySet<JobState> = new Set(['RUNNING', 'CANCELLING']);
+const openStates = jobStates.filter((state) => !isTerminal(state));
+
+export interface CancelJobsQuery extends BulkQuery {
+  readonly reason: string;
+}
+
+export type CancelJobs = (context: CallContext, query: CancelJobsQuery) => AsyncGenerator<BulkStep, void>;
+
+export function createCancelJobs(parts: BulkParts & { readonly cancelJob: CancelJob }): CancelJobs {
+  return async function* cancelJobs(context, query) {
+    const ended = query.filter.states.findIndex((state) => isTerminal(state));
+    if (ended >= 0) {
+      const violations = [{ field: `filter.states[${ended}]`, description: `must be one of ${openStates.join(', ')}` }];
+      throw new TroupeError('INVALID_ARGUMENT', { violations });
+    }
+    const unlessRunning = query.filter.states.length > 0 && !query.filter.states.some((state) => runs.has(state));
+    yield* forEachJob(parts, context, query, {
+      states: openStates,
+      act: ({ id }) => parts.cancelJob(context, id, query.reason, { unlessRunning }),
+    });
+  };
+}

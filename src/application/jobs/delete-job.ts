@@ -1,0 +1,50 @@
+/**
+ * Erases what an ended job was given and returned, at once and durably. Outside first: the payload store, then the record,
+ * which says so; then the copies that gateways keep. A crash in between leaves payloads that are gone and a record that
+ * does not say so yet: readers are told that they are missing, and the same call again finishes the work.
+ */
+import { notEnded, payloadIds } from '../../domain/payload-life.ts';
+import { isTerminal } from '../../domain/job.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import type { NodesAsker } from '../cluster/ask-nodes.ts';
+import type { JobReader } from './job-reader.ts';
+import type { JobCache } from '../ports/job-cache.ts';
+import type { PayloadStore } from '../ports/payload-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import type { JobView } from '../protocol/shard-protocol.ts';
+
+export interface DeleteJobParts {
+  readonly reader: JobReader;
+  readonly batcher: ShardBatcher;
+  readonly payloads: PayloadStore;
+  readonly cache: JobCache;
+  readonly asker: NodesAsker;
+  readonly clock: Clock;
+}
+
+export type DeleteJob = (context: CallContext, jobId: string) => Promise<JobView>;
+
+export function createDeleteJob({ reader, batcher, payloads, cache, asker, clock }: DeleteJobParts): DeleteJob {
+  async function erase(context: CallContext, record: JobRecord): Promise<JobRecord> {
+    if (record.payloadsErasedAtMs !== undefined) return record;
+    await Promise.all(payloadIds(record).map((id) => payloads.deletePayload(id)));
+    const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
+    return (await batcher.call(jobIdParts(record.id).shard, 'erase', { jobId: record.id }, deadline)).record;
+  }
+
+  return async (context, jobId) => {
+    ensureAwaited(context, clock.nowMs());
+    const { record } = await reader.read(context.tenant, jobId);
+    if (!isTerminal(record.state)) throw notEnded(record);
+    const erased = await erase(context, record);
+    cache.replace(erased);
+    // Also when it was erased before: the call that did it may have died before this.
+    const gateways = asker.members().filter(({ roles }) => roles.includes('gateway'));
+    await asker.askAll(context, gateways, 'forget-payloads', erased);
+    return { record: erased };
+  };
+}

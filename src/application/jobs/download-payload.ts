@@ -1,0 +1,108 @@
+/**
+ * An input or output as a stream: read as fast as the reader takes it, a part of the store in memory at a time. A reader that
+ * was cut off goes on from the byte it has reached.
+ */
+import { createHash } from 'node:crypto';
+import { TroupeError } from '../../domain/errors.ts';
+import type { JobRecord, Payload } from '../../domain/job.ts';
+import type { GoneReason } from '../../domain/payload-life.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { goneSince } from './get-job.ts';
+import type { JobReader } from './job-reader.ts';
+import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+
+/** In one message. */
+export const chunkBytes = 256 * 1_024;
+
+export interface DownloadQuery {
+  readonly jobId: string;
+  readonly which: 'input' | 'output';
+  /** First byte to send. */
+  readonly offset: number;
+}
+
+export interface PayloadChunk {
+  /** Of its first byte in the whole. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** In the first chunk. */
+  readonly whole?: Pick<StoredPayload, 'bytes' | 'sha256'> & { readonly encoding: 'json' | 'bytes' };
+}
+
+export type DownloadPayload = (context: CallContext, query: DownloadQuery) => AsyncGenerator<PayloadChunk, void>;
+
+export interface DownloadPayloadParts {
+  readonly reader: JobReader;
+  readonly payloads: PayloadStore;
+  readonly clock: Clock;
+}
+
+export function createDownloadPayload({ reader, payloads, clock }: DownloadPayloadParts): DownloadPayload {
+  return async function* downloadPayload(context, { jobId, which, offset }) {
+    ensureAwaited(context, clock.nowMs());
+    const { record } = await reader.read(context.tenant, jobId);
+    const payload = which === 'input' ? record.spec.input : record.output;
+    if (payload === undefined) throw noOutput(record);
+    const why = goneSince(record, clock.nowMs());
+    if (why !== undefined) throw gone(record, which, why);
+    const source = await open(payloads, payload);
+    if (source === undefined) throw gone(record, which, 'missing');
+    if (!Number.isInteger(offset) || offset < 0 || offset > source.bytes) throw badOffset(source.bytes);
+    const { bytes, sha256 } = source;
+    const encoding = payload.kind === 'ref' ? payload.encoding : payload.kind === 'json' ? 'json' : 'bytes';
+    let at = offset;
+    yield { offset, bytes: new Uint8Array(), whole: { bytes, sha256, encoding } };
+    for await (const piece of source.readFrom(offset)) {
+      for (let from = 0; from < piece.byteLength; from += chunkBytes) {
+        ensureAwaited(context, clock.nowMs());
+        const chunk = piece.subarray(from, from + chunkBytes);
+        yield { offset: at, bytes: chunk };
+        at += chunk.byteLength;
+      }
+    }
+  };
+}
+
+async function open(payloads: PayloadStore, payload: Payload): Promise<StoredPayload | undefined> {
+  switch (payload.kind) {
+    case 'ref':
+      return payloads.openPayload(payload.id);
+    case 'erased':
+      return undefined;
+    case 'json':
+      return inMemory(Buffer.from(payload.json));
+    case 'bytes':
+      return inMemory(Buffer.from(payload.base64, 'base64'));
+  }
+}
+
+function inMemory(whole: Uint8Array): StoredPayload {
+  return {
+    bytes: whole.byteLength,
+    sha256: createHash('sha256').update(whole).digest(),
+    async *readFrom(offset) {
+      yield whole.subarray(offset);
+    },
+  };
+}
+
+function noOutput({ id, state }: JobRecord): TroupeError {
+  return new TroupeError('JOB_STATE_FORBIDS', {
+    message: `the job is ${state} and has no output`,
+    metadata: { jobId: id, state },
+  });
+}
+
+function gone({ id }: JobRecord, which: string, why: GoneReason): TroupeError {
+  return new TroupeError('PAYLOAD_GONE', {
+    message: `the ${which} of the job is gone: ${why}`,
+    metadata: { jobId: id, why },
+  });
+}
+
+function badOffset(bytes: number): TroupeError {
+  const description = `must be 0 to the size of the payload (${String(bytes)} bytes)`;
+  return new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'offset', description }] });
+}

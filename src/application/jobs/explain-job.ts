@@ -1,0 +1,116 @@
+/** Why a job does not run, how many start before it, and when it should: from what shards, nodes and marks say now. */
+import { needOf, needText } from '../../domain/handler-need.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
+import { defaultPriority } from '../../domain/priority.ts';
+import type { StartEstimate } from '../../domain/start-estimate.ts';
+import { estimateStart, jobsAhead } from '../../domain/start-estimate.ts';
+import type { WaitingFacts, WhyWaiting } from '../../domain/why-waiting.ts';
+import { whyWaiting } from '../../domain/why-waiting.ts';
+import type { HandlerFleet } from '../cluster/handler-fleet.ts';
+import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { ClusterQueueStats, QueueStatsReader } from '../queues/queue-stats.ts';
+import { statsPatienceMs } from '../queues/queue-stats.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import type { HeldBy, PlaceResult } from '../protocol/shard-protocol.ts';
+
+export interface JobWaiting extends WhyWaiting {
+  /** Absent: not known. */
+  readonly ahead?: number;
+  /** From now. Absent: not known, or somebody must do something first. */
+  readonly eta?: StartEstimate;
+}
+
+/** Undefined for a job that runs or has ended. */
+export type ExplainJob = (record: JobRecord) => Promise<JobWaiting | undefined>;
+
+export interface ExplainJobParts {
+  readonly batcher: Pick<ShardBatcher, 'call'>;
+  readonly stats: QueueStatsReader;
+  readonly quarantines: Pick<QueueQuarantines, 'of'>;
+  readonly fleet: Pick<HandlerFleet, 'someNodeHas'>;
+  readonly clock: Clock;
+}
+
+export function createExplainJob(parts: ExplainJobParts): ExplainJob {
+  const { batcher, stats, quarantines, fleet, clock } = parts;
+
+  /** Its owner may be away: then its place is not known, and the rest is told all the same. */
+  async function placeOf({ id, state }: JobRecord): Promise<PlaceResult> {
+    if (state !== 'QUEUED') return {};
+    const deadlineAtMs = clock.nowMs() + statsPatienceMs;
+    return batcher.call(jobIdParts(id).shard, 'place', { jobId: id }, { deadlineAtMs }).catch(() => ({}));
+  }
+
+  return async (record) => {
+    const { tenant, queue } = record.spec;
+    if (whyWaiting({ state: record.state }) === undefined) return undefined;
+    const [place, answer] = await Promise.all([placeOf(record), stats.read(tenant, queue)]);
+    const ahead = aheadOf(record, place, answer);
+    const need = needOf(record.spec);
+    const why = whyWaiting({
+      state: record.state,
+      quarantined: quarantines.of(tenant, queue).find(({ node }) => node === undefined)?.reason,
+      missingHandler: fleet.someNodeHas(need) ? undefined : needText(need),
+      ...limitsOf(place.heldBy),
+      ahead,
+    });
+    if (why === undefined) return undefined;
+    const eta = etaOf(why, record, { stats: answer.stats, ahead, nowMs: clock.nowMs() });
+    return { ...why, ...(ahead !== undefined && { ahead }), ...(eta !== undefined && { eta }) };
+  };
+}
+
+/** No words are known of them. */
+function limitsOf(heldBy: HeldBy | undefined): Pick<WaitingFacts, 'paused' | 'keyLimit' | 'queueLimit' | 'rateLimit'> {
+  switch (heldBy) {
+    case undefined:
+      return {};
+    case 'pause':
+      return { paused: '' };
+    case 'key':
+      return { keyLimit: '' };
+    case 'running':
+      return { queueLimit: '' };
+    case 'rate':
+      return { rateLimit: '' };
+  }
+}
+
+/** Its place in its shard, stretched to all shards: jobs are spread over them evenly, or nearly so. */
+function aheadOf({ spec }: JobRecord, place: PlaceResult, { stats }: ClusterQueueStats): number | undefined {
+  if (place.before === undefined || place.waiting === undefined) return undefined;
+  const { priority = defaultPriority } = spec;
+  const scale = Math.max(1, (stats.waiting[priority] ?? 0) / place.waiting);
+  return jobsAhead(priority, Math.round(place.before * scale), stats.waiting);
+}
+
+interface Now {
+  readonly stats: ClusterQueueStats['stats'];
+  readonly ahead: number | undefined;
+  readonly nowMs: number;
+}
+
+function etaOf({ reason }: WhyWaiting, record: JobRecord, { stats, ahead, nowMs }: Now): StartEstimate | undefined {
+  switch (reason) {
+    case 'BEHIND_OTHERS':
+      return ahead === undefined ? undefined : estimateStart(stats, ahead, nowMs);
+    case 'DUE_LATER':
+    case 'BACKING_OFF': {
+      // The queue of then is not known; that of now is the best guess.
+      const priority = record.spec.priority ?? defaultPriority;
+      const behind = jobsAhead(priority, stats.waiting[priority] ?? 0, stats.waiting);
+      const { p50Ms, p90Ms } = estimateStart(stats, behind, nowMs) ?? { p50Ms: 0, p90Ms: 0 };
+      const dueMs = Math.max(0, record.readyAtMs - nowMs);
+      return { p50Ms: dueMs + p50Ms, p90Ms: dueMs + p90Ms };
+    }
+    case 'QUEUE_PAUSED':
+    case 'QUEUE_QUARANTINED':
+    case 'RATE_LIMITED':
+    case 'QUEUE_LIMIT':
+    case 'KEY_LIMIT':
+    case 'NO_NODE_HAS_HANDLER':
+      return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+/** A job with its payloads, wherever they lie. */
+import { payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
+import type { GoneReason } from '../../domain/payload-life.ts';
+import type { JobRecord, Payload } from '../../domain/job.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import type { ExplainJob, JobWaiting } from './explain-job.ts';
+import type { JobReader } from './job-reader.ts';
+import type { RequestPayload } from './job-request.ts';
+import type { PayloadStore } from '../ports/payload-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { JobView } from '../protocol/shard-protocol.ts';
+
+export type OpenedPayload = RequestPayload | { readonly kind: 'gone'; readonly why: GoneReason };
+
+export interface FullJob extends JobView {
+  readonly input?: OpenedPayload;
+  readonly output?: OpenedPayload;
+  /** Only when it was asked for, and the job waits. */
+  readonly waiting?: JobWaiting;
+}
+
+export interface GetJobParts {
+  readonly reader: JobReader;
+  readonly payloads: PayloadStore;
+  readonly explain: ExplainJob;
+  readonly clock: Clock;
+}
+
+export interface GetJobOptions {
+  /** Also why it does not run, if it waits. */
+  readonly explain: boolean;
+}
+
+export type GetJob = (context: CallContext, jobId: string, options?: GetJobOptions) => Promise<FullJob>;
+
+export function createGetJob(parts: GetJobParts): GetJob {
+  return async (context, jobId, options) => {
+    ensureAwaited(context, parts.clock.nowMs());
+    const view = await parts.reader.read(context.tenant, jobId);
+    const { record } = view;
+    const { payloads } = parts;
+    const nowMs = parts.clock.nowMs();
+    const [input, output, waiting] = await Promise.all([
+      openInput(payloads, record, nowMs),
+      openOutput(payloads, record, nowMs),
+      options?.explain === true ? parts.explain(record) : undefined,
+    ]);
+    return { ...view, input, ...(output && { output }), ...(waiting && { waiting }) };
+  };
+}
+
+export function openInput(payloads: PayloadStore, record: JobRecord, nowMs: number): Promise<OpenedPayload> {
+  return openPayload(payloads, { record, payload: record.spec.input, nowMs });
+}
+
+export async function openOutput(
+  payloads: PayloadStore,
+  record: JobRecord,
+  nowMs: number,
+): Promise<OpenedPayload | undefined> {
+  return record.output && openPayload(payloads, { record, payload: record.output, nowMs });
+}
+
+/** By the record alone; undefined while its payloads should be there. */
+export function goneSince(record: JobRecord, nowMs: number): GoneReason | undefined {
+  if (record.payloadsErasedAtMs !== undefined) return 'erased';
+  return nowMs >= (payloadsExpireAtMs(record) ?? Infinity) ? 'expired' : undefined;
+}
+
+interface Opening {
+  readonly record: JobRecord;
+  readonly payload: Payload;
+  readonly nowMs: number;
+}
+
+export async function openPayload(payloads: PayloadStore, { record, payload, nowMs }: Opening): Promise<OpenedPayload> {
+  const why = goneSince(record, nowMs);
+  if (why !== undefined) return { kind: 'gone', why };
+  if (payload.kind === 'erased') return { kind: 'gone', why: 'erased' };
+  if (payload.kind === 'json') return payload;
+  if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
+  const bytes = await payloads.getPayload(payload.id);
+  if (!bytes) return { kind: 'gone', why: nowMs < payloadsStoredUntilMs(record) ? 'missing' : 'expired' };
+  return payload.encoding === 'json' ? { kind: 'json', json: Buffer.from(bytes).toString() } : { kind: 'bytes', bytes };
+}

@@ -1,0 +1,48 @@
+/** From a record's history to the events that listeners get. What an event says is fixed the moment it happened. */
+import { invariant } from '../../domain/errors.ts';
+import { isTerminal } from '../../domain/job.ts';
+import type { JobEventType, JobRecord, JobState, TrailEntry } from '../../domain/job.ts';
+import type { JobEvent } from '../ports/bus.ts';
+
+export function jobEventOf(record: JobRecord, entry: TrailEntry): JobEvent {
+  const { spec } = record;
+  const newest = entry.seq === record.seq;
+  return {
+    jobId: record.id,
+    seq: entry.seq,
+    type: entry.type,
+    tenant: spec.tenant,
+    queue: spec.queue,
+    atMs: entry.atMs,
+    ...(spec.traceparent !== undefined && { traceparent: spec.traceparent }),
+    data: {
+      jobId: record.id,
+      seq: entry.seq,
+      handler: spec.handler,
+      attempt: entry.attempt,
+      state: stateAfter[entry.type],
+      ...(entry.reason !== undefined && { reason: entry.reason }),
+      ...(newest && record.state === 'RETRYING' && { retryAt: new Date(record.readyAtMs).toISOString() }),
+      ...(newest && isTerminal(record.state) && { failures: record.failures, losses: record.losses }),
+    },
+  };
+}
+
+/** Each state is reached by events of one type. */
+export function eventTypeInto(state: JobState): JobEventType {
+  const found = Object.entries(stateAfter).find(([, after]) => after === state);
+  invariant(found !== undefined, 'every state has its event');
+  return found[0] as JobEventType;
+}
+
+const stateAfter = {
+  scheduled: 'SCHEDULED',
+  queued: 'QUEUED',
+  started: 'RUNNING',
+  retrying: 'RETRYING',
+  cancelling: 'CANCELLING',
+  succeeded: 'SUCCEEDED',
+  failed: 'FAILED',
+  cancelled: 'CANCELLED',
+  expired: 'EXPIRED',
+} as const satisfies Record<JobEventType, JobRecord['state']>;

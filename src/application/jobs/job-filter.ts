@@ -1,0 +1,87 @@
+/** Which jobs of a queue a list shows, checked; and its digest, by which a page token knows its list. */
+import { hash } from 'node:crypto';
+import { checkLabels } from '../../domain/labels.ts';
+import type { Labels } from '../../domain/labels.ts';
+import { endedStates } from '../../domain/job.ts';
+import type { FailureReason, JobRecord, JobState } from '../../domain/job.ts';
+import { ownValue } from '../../domain/own-value.ts';
+import { handlerNamePattern } from '../../domain/queue.ts';
+import { FieldChecks } from './field-checks.ts';
+import type { JobListQuery } from '../ports/job-store.ts';
+
+export interface JobFilter {
+  /** Empty: any. */
+  readonly states: readonly JobState[];
+  /** Empty: any. */
+  readonly handler: string;
+  /** All of them, with these values. */
+  readonly labels: Labels;
+  readonly createdFromMs?: number | undefined;
+  /** Not this instant itself. */
+  readonly createdBeforeMs?: number | undefined;
+  /** The last failure was for one of these; empty: any, or none. Without states: FAILED jobs. */
+  readonly failureReasons?: readonly FailureReason[];
+  /** Ended at this time or later. */
+  readonly finishedFromMs?: number | undefined;
+  /** Not this instant itself. */
+  readonly finishedBeforeMs?: number | undefined;
+}
+
+export function checkFilter(filter: JobFilter): void {
+  const checks = new FieldChecks();
+  if (filter.handler !== '') checks.pattern('filter.handler', filter.handler, handlerNamePattern);
+  for (const { key, description } of checkLabels(filter.labels)) checks.add(`filter.labels[${key}]`, description);
+  const { createdFromMs, createdBeforeMs } = filter;
+  if (createdFromMs !== undefined && createdBeforeMs !== undefined && createdFromMs >= createdBeforeMs) {
+    checks.add('filter.created_before', 'must be later than created_from');
+  }
+  const { finishedFromMs, finishedBeforeMs } = filter;
+  if (finishedFromMs !== undefined && finishedBeforeMs !== undefined && finishedFromMs >= finishedBeforeMs) {
+    checks.add('filter.finished_before', 'must be later than finished_from');
+  }
+  checks.ensureNone();
+}
+
+/** Who asks for a reason and no state means jobs that have failed. */
+export function statesOf({
+  states,
+  failureReasons = [],
+}: Pick<JobFilter, 'states' | 'failureReasons'>): readonly JobState[] {
+  return states.length === 0 && failureReasons.length > 0 ? ['FAILED'] : states;
+}
+
+/** When it asks for nothing but jobs that ended without success: which. */
+export function endedOf(filter: JobFilter): JobListQuery['ended'] {
+  const states = statesOf(filter);
+  const ended = endedStates.filter((state) => states.includes(state));
+  const isAll = states.length > 0 && new Set(states).size === ended.length;
+  return isAll ? { states: ended, reasons: filter.failureReasons ?? [] } : undefined;
+}
+
+/** Undefined: every job matches, and nothing need be looked at to know it. */
+export function matcherOf(filter: JobFilter): ((record: JobRecord) => boolean) | undefined {
+  const { handler, labels, failureReasons, finishedFromMs = -Infinity, finishedBeforeMs = Infinity } = filter;
+  const wanted = Object.entries(labels);
+  const anyOf = new Set(statesOf(filter));
+  const reasons = new Set(failureReasons);
+  const isTimed = Number.isFinite(finishedFromMs) || Number.isFinite(finishedBeforeMs);
+  if (anyOf.size === 0 && handler === '' && wanted.length === 0 && !isTimed) return undefined;
+  return ({ state, spec, failure, finishedAtMs = NaN }) =>
+    (anyOf.size === 0 || anyOf.has(state)) &&
+    (reasons.size === 0 || (failure !== undefined && reasons.has(failure.reason))) &&
+    (!isTimed || (finishedAtMs >= finishedFromMs && finishedAtMs < finishedBeforeMs)) &&
+    (handler === '' || spec.handler === handler) &&
+    wanted.every(([key, value]) => ownValue(spec.labels, key) === value);
+}
+
+/** The same for the same list, whatever the order in which its filter was written. */
+export function filterDigest(filter: JobFilter & { readonly oldestFirst: boolean }): string {
+  const { states, handler, labels, createdFromMs, createdBeforeMs, oldestFirst } = filter;
+  const { failureReasons = [], finishedFromMs, finishedBeforeMs } = filter;
+  const parts = [
+    ...[[...new Set(states)].sort(), handler, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))],
+    ...[createdFromMs ?? null, createdBeforeMs ?? null, oldestFirst],
+    ...[[...new Set(failureReasons)].sort(), finishedFromMs ?? null, finishedBeforeMs ?? null],
+  ];
+  return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 12);
+}

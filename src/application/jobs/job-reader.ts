@@ -1,0 +1,97 @@
+/**
+ * Reads the present view of a job: finished jobs from the cache, others from the owner of their shard, and from the
+ * store while that owner is away or when it no longer has the job in memory.
+ *
+ * Reads of one job are shared, but never with a read that began earlier: whoever asks while one is under way gets the
+ * one after it. So every answer is at least as new as its question, and a job costs at most two reads at a time.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import { isTerminal } from '../../domain/job.ts';
+import { jobIdParts, parseJobId } from '../../domain/job-id.ts';
+import type { JobId } from '../../domain/job-id.ts';
+import type { JobCache } from '../ports/job-cache.ts';
+import type { JobStore } from '../ports/job-store.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import type { JobView } from '../protocol/shard-protocol.ts';
+
+export interface JobReader {
+  /** Rejects JOB_NOT_FOUND, also for a job of another tenant. */
+  read(tenant: string, jobId: string): Promise<JobView>;
+}
+
+export interface JobReaderParts {
+  readonly batcher: ShardBatcher;
+  readonly store: Pick<JobStore, 'findJob'>;
+  readonly cache: Pick<JobCache, 'get' | 'put'>;
+  readonly shardCount: number;
+}
+
+interface Flight {
+  readonly running: Promise<JobView>;
+  next: Promise<JobView> | undefined;
+}
+
+export function createJobReader(parts: JobReaderParts): JobReader {
+  const { batcher, store, cache, shardCount } = parts;
+  const flights = new Map<JobId, Flight>();
+
+  async function fetchView(id: JobId): Promise<JobView> {
+    try {
+      return await batcher.call(jobIdParts(id).shard, 'get', { jobId: id });
+    } catch (error) {
+      if (!(error instanceof TroupeError) || !awayCodes.has(error.code)) throw error;
+      const record = await store.findJob(id);
+      if (!record) throw jobNotFound(id);
+      return { record };
+    }
+  }
+
+  function begin(id: JobId): Promise<JobView> {
+    const flight: Flight = { running: fetchView(id), next: undefined };
+    flights.set(id, flight);
+    const over = (): void => {
+      if (flights.get(id) === flight) flights.delete(id);
+    };
+    flight.running.then(over, over);
+    return flight.running;
+  }
+
+  function shared(id: JobId): Promise<JobView> {
+    const flight = flights.get(id);
+    if (!flight) return begin(id);
+    const again = (): Promise<JobView> => begin(id);
+    flight.next ??= flight.running.then(again, again);
+    return flight.next;
+  }
+
+  async function read(tenant: string, jobId: string): Promise<JobView> {
+    const id = parseJobId(jobId);
+    if (!id) {
+      const violations = [{ field: 'job_id', description: jobId === '' ? 'is required' : 'is not a job id' }];
+      throw new TroupeError('INVALID_ARGUMENT', { violations });
+    }
+    if (jobIdParts(id).shard >= shardCount) throw jobNotFound(id);
+    const cached = cache.get(id);
+    const view = cached ? { record: cached } : await shared(id);
+    if (view.record.spec.tenant !== tenant) throw jobNotFound(id);
+    if (!cached && isTerminal(view.record.state)) cache.put(view.record);
+    return view;
+  }
+
+  return { read };
+}
+
+/**
+ * The owner could not answer, or does not have the job in memory, as with all that ended before it took the shard over
+ * and with all but the newest that ended since: the store knows.
+ */
+export const awayCodes: ReadonlySet<string> = new Set([
+  'SHARD_UNAVAILABLE',
+  'OUTCOME_UNKNOWN',
+  'BROKER_UNAVAILABLE',
+  'JOB_NOT_FOUND',
+]);
+
+export function jobNotFound(jobId: string): TroupeError {
+  return new TroupeError('JOB_NOT_FOUND', { metadata: { jobId } });
+}

@@ -1,0 +1,47 @@
+/** What a caller asks for, before anything is known to be valid. Absent fields get their defaults later. */
+import type { JobState, RetryPolicy, UniqueKey } from '../../domain/job.ts';
+import type { JobId } from '../../domain/job-id.ts';
+import type { Labels } from '../../domain/labels.ts';
+
+export type RequestPayload =
+  { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
+
+export interface JobRequest {
+  readonly handler: string;
+  /** `1.4.0`, or at least: `>=1.4`. Absent: any that accepts the input. */
+  readonly handlerVersion?: string | undefined;
+  /** Empty: the queue `default`. */
+  readonly queue: string;
+  /** Absent: the JSON document `null`. */
+  readonly input?: RequestPayload | undefined;
+  readonly runAtMs?: number | undefined;
+  readonly queueTimeoutMs?: number | undefined;
+  readonly executionTimeoutMs?: number | undefined;
+  /** 0: none, whatever handler and queue say. */
+  readonly heartbeatTimeoutMs?: number | undefined;
+  readonly totalTimeoutMs?: number | undefined;
+  readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined;
+  readonly retentionMs?: number | undefined;
+  readonly payloadRetentionMs?: number | undefined;
+  /** Absent: the default one. */
+  readonly priority?: number | undefined;
+  readonly concurrencyKey?: string | undefined;
+  readonly fairnessKey?: string | undefined;
+  readonly labels?: Labels | undefined;
+  readonly unique?: UniqueKey | undefined;
+  readonly refuseLate?: boolean | undefined;
+  /** The ended job that this one repeats. */
+  readonly retryOf?: JobId | undefined;
+  /** Empty: none. */
+  readonly idempotencyKey: string;
+}
+
+export interface AcceptedJob {
+  readonly jobId: string;
+  readonly state: JobState;
+  readonly duplicate: boolean;
+}
+
+export function payloadBytes(payload: RequestPayload): number {
+  return payload.kind === 'json' ? Buffer.byteLength(payload.json) : payload.bytes.byteLength;
+}

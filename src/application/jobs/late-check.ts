@@ -1,0 +1,31 @@
+/** Refuses a job that asked for it when it would more likely than not miss its deadline. */
+import { TroupeError } from '../../domain/errors.ts';
+import type { JobSpec } from '../../domain/job.ts';
+import { lateStart } from '../../domain/late-start.ts';
+import { retryAfterMs } from '../../domain/retry-after.ts';
+import type { Clock, Random } from '../ports/runtime.ts';
+import type { QueueStatsReader } from '../queues/queue-stats.ts';
+
+/** Rejects WOULD_BE_LATE. */
+export type LateCheck = (spec: Omit<JobSpec, 'input'>) => Promise<void>;
+
+export function createLateCheck(parts: {
+  readonly stats: QueueStatsReader;
+  readonly clock: Clock;
+  readonly random: Random;
+}): LateCheck {
+  const { stats, clock, random } = parts;
+  return async (spec) => {
+    const { tenant, queue, refuseLate, queueTimeoutMs, totalTimeoutMs } = spec;
+    if (refuseLate !== true || (queueTimeoutMs ?? totalTimeoutMs) === undefined) return;
+    const late = lateStart(spec, (await stats.read(tenant, queue)).stats, clock.nowMs());
+    if (late === undefined) return;
+    const { field, timeoutMs, estimateMs } = late;
+    const estimate = String(Math.round(estimateMs));
+    throw new TroupeError('WOULD_BE_LATE', {
+      message: `${field} is ${String(timeoutMs)} ms, and by what waits in queue ${queue} it would take ${estimate} ms`,
+      metadata: { queue, field, timeoutMs: String(timeoutMs), estimateMs: estimate },
+      retryAfterMs: retryAfterMs({ excess: estimateMs - timeoutMs, perSecond: 1_000, random: random() }),
+    });
+  };
+}

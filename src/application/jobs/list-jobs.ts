@@ -1,0 +1,62 @@
+/** Jobs of one queue that a filter asks for, newest or oldest first, straight from the store. */
+import type { JobRecord } from '../../domain/job.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { checkFilter, endedOf, filterDigest, matcherOf } from './job-filter.ts';
+import type { JobFilter } from './job-filter.ts';
+import { jobPageToken, parseJobPageToken } from './page-token.ts';
+import type { JobStore } from '../ports/job-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+import { queueNamed } from '../queues/queue-catalog.ts';
+import type { QueueCatalog } from '../queues/queue-catalog.ts';
+
+const pageSizeMax = 1_000;
+const pageSizeDefault = 50;
+
+export interface JobPage {
+  readonly records: readonly JobRecord[];
+  /** Empty at the end. */
+  readonly nextPageToken: string;
+}
+
+export interface ListJobsParts {
+  readonly store: Pick<JobStore, 'listJobs'>;
+  readonly catalog: QueueCatalog;
+  readonly clock: Clock;
+}
+
+export interface ListJobsQuery extends JobFilter {
+  readonly oldestFirst: boolean;
+  /** Empty: the queue `default`. */
+  readonly queue: string;
+  /** 0: 50. */
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
+export type ListJobs = (context: CallContext, query: ListJobsQuery) => Promise<JobPage>;
+
+export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJobs {
+  return async (context, query) => {
+    ensureAwaited(context, clock.nowMs());
+    checkFilter(query);
+    const { queueNo } = await queueNamed(catalog, { tenant: context.tenant, queue: query.queue });
+    const { createdFromMs, createdBeforeMs } = query;
+    const digest = filterDigest(query);
+    const cursor = query.pageToken === '' ? undefined : parseJobPageToken(query.pageToken, { queueNo, digest });
+    const matches = matcherOf(query);
+    const ended = endedOf(query);
+    const page = await store.listJobs({
+      queueNo,
+      order: query.oldestFirst ? 'oldest' : 'newest',
+      limit: query.pageSize === 0 ? pageSizeDefault : Math.min(query.pageSize, pageSizeMax),
+      nowMs: clock.nowMs(),
+      ...(cursor && { cursor }),
+      ...(createdFromMs !== undefined && { createdFromMs }),
+      ...(createdBeforeMs !== undefined && { createdBeforeMs }),
+      ...(ended && { ended }),
+      ...(matches && { matches }),
+    });
+    return { records: page.records, nextPageToken: page.next ? jobPageToken(page.next, digest) : '' };
+  };
+}

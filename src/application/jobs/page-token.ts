@@ -1,0 +1,107 @@
+/**
+ * Tokens that clients hand back. They hold all there is to know, so no server keeps anything for them; they are checked
+ * against what they are used for, and they are no secret: they say nothing that the client has not seen.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import { jobIdParts, parseJobId } from '../../domain/job-id.ts';
+import type { JobId } from '../../domain/job-id.ts';
+import type { LogPosition } from '../../domain/job-log.ts';
+
+const tokenNumbers = /^([1-9][0-9]{0,9})(?:\.(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9}))?$/;
+
+/** `digest` stands for what is listed, and in which order. */
+export function jobPageToken(cursor: JobId, digest: string): string {
+  return encode('j2', `${digest}.${cursor}`);
+}
+
+/** The id after which the next page begins; it names the queue, so a token of another list or queue is found out. */
+export function parseJobPageToken(token: string, list: { readonly queueNo: number; readonly digest: string }): JobId {
+  const text = decode('j2', token) ?? '';
+  const id = parseJobId(text.slice(list.digest.length + 1));
+  const isOfThisList =
+    text.startsWith(`${list.digest}.`) && id !== undefined && jobIdParts(id).queueNo === list.queueNo;
+  if (!isOfThisList) throw invalidPageToken();
+  return id;
+}
+
+/** Of an operation over many jobs: what it was about is fixed when it begins. */
+export function bulkPageToken(createdBeforeMs: number, pageToken: string): string {
+  return encode('b1', `${String(createdBeforeMs)}.${pageToken}`);
+}
+
+export function parseBulkPageToken(token: string): { readonly createdBeforeMs: number; readonly pageToken: string } {
+  const [, createdBeforeMs, pageToken] = /^([0-9]{1,15})\.(.+)$/.exec(decode('b1', token) ?? '') ?? [];
+  if (createdBeforeMs === undefined || pageToken === undefined) throw invalidPageToken();
+  return { createdBeforeMs: Number(createdBeforeMs), pageToken };
+}
+
+export function queuePageToken(after: string): string {
+  return encode('q1', after);
+}
+
+export function parseQueuePageToken(token: string): string {
+  const name = decode('q1', token);
+  if (name === undefined) throw invalidPageToken();
+  return name;
+}
+
+/** `log`: the last line that was told, where the watch is about lines too. */
+export function resumeToken(jobId: JobId, seq: number, log?: LogPosition): string {
+  const lines = log === undefined ? [] : [log.attempt, log.number];
+  return encode('r1', [jobId, seq, ...lines].join('.'));
+}
+
+/** The number of the last change that the client has seen, and the last line. */
+export function parseResumeToken(
+  token: string,
+  jobId: string,
+): { readonly seq: number; readonly log: LogPosition | undefined } {
+  const text = decode('r1', token) ?? '';
+  const [, seq, attempt, number] = tokenNumbers.exec(text.slice(jobId.length + 1)) ?? [];
+  if (seq === undefined || !text.startsWith(`${jobId}.`)) {
+    throw invalidResumeToken('is not one of this job');
+  }
+  const log = attempt === undefined ? undefined : { attempt: Number(attempt), number: Number(number) };
+  return { seq: Number(seq), log };
+}
+
+/** How far the kept events of a queue have been read. */
+export interface QueuePosition {
+  /** Identity of the log. */
+  readonly log: string;
+  readonly position: number;
+  /** Of the event there; empty: not known. */
+  readonly mark: string;
+}
+
+/** An older gateway takes the mark for a part of the log's identity, and says that there is a gap. */
+export function queueResumeToken(queueNo: number, { log, position, mark }: QueuePosition): string {
+  return encode('w1', [queueNo, position, mark === '' ? log : `${log}#${mark}`].join('.'));
+}
+
+export function parseQueueResumeToken(token: string, queueNo: number): QueuePosition {
+  const parts = /^([0-9]{1,10})\.([0-9]{1,15})\.([^#]{1,64})(?:#([0-9]{1,40}))?$/.exec(decode('w1', token) ?? '');
+  const [, no, position, log, mark = ''] = parts ?? [];
+  if (log === undefined || Number(no) !== queueNo) throw invalidResumeToken('is not one of this queue');
+  return { log, position: Number(position), mark };
+}
+
+function encode(kind: string, text: string): string {
+  return Buffer.from(`${kind}.${text}`).toString('base64url');
+}
+
+function decode(kind: string, token: string): string | undefined {
+  const text = Buffer.from(token, 'base64url').toString();
+  // Only what this process would have made itself: no second spelling of a token.
+  if (!text.startsWith(`${kind}.`) || Buffer.from(text).toString('base64url') !== token) return undefined;
+  return text.slice(kind.length + 1);
+}
+
+function invalidResumeToken(description: string): TroupeError {
+  return new TroupeError('INVALID_RESUME_TOKEN', { violations: [{ field: 'resume_token', description }] });
+}
+
+function invalidPageToken(): TroupeError {
+  const violations = [{ field: 'page_token', description: 'is not one of this list' }];
+  return new TroupeError('INVALID_PAGE_TOKEN', { violations });
+}

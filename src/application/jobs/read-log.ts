@@ -1,0 +1,122 @@
+/**
+ * Reads what a job's attempts have said, from wherever it lies: ended attempts in the payload store, running ones in the
+ * memory of their shard. A reader holds one page at a time, however slow it is; what was dropped before it came is counted.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
+import { isAfter, skippedBefore } from '../../domain/job-log.ts';
+import type { LogLine, LogPosition, StoredLog } from '../../domain/job-log.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { openPayload } from './get-job.ts';
+import type { JobReader } from './job-reader.ts';
+import { awayCodes } from './job-reader.ts';
+import type { PayloadStore } from '../ports/payload-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import type { ReadLogResult } from '../protocol/shard-protocol.ts';
+
+export interface LogParts {
+  readonly reader: JobReader;
+  readonly batcher: ShardBatcher;
+  readonly payloads: PayloadStore;
+  readonly clock: Clock;
+}
+
+export interface LogPage {
+  readonly lines: readonly LogLine[];
+  /** Lines that were dropped before or between these. */
+  readonly skipped: number;
+}
+
+export const logStart: LogPosition = { attempt: 0, number: 0 };
+
+/** One reader of one job. */
+export class LogCursor {
+  readonly #parts: LogParts;
+  readonly #record: JobRecord;
+  /** Ended attempts of which nothing new can come. */
+  readonly #over = new Set<number>();
+  seen: LogPosition;
+
+  constructor(parts: LogParts, record: JobRecord, seen: LogPosition) {
+    this.#parts = parts;
+    this.#record = record;
+    this.seen = seen;
+  }
+
+  /** What comes after `seen`, as far as one page goes; undefined when there is nothing now. */
+  async next(): Promise<LogPage | undefined> {
+    const { stored, lines } = await this.#ask(this.seen);
+    for (const log of stored) {
+      if (log.attempt < this.seen.attempt || this.#over.has(log.attempt)) continue;
+      const page = this.#page(await this.#open(log));
+      this.#over.add(log.attempt);
+      if (page !== undefined) return page;
+    }
+    return this.#page(lines);
+  }
+
+  /**
+   * All there is now: each attempt as it is at one moment, so within its bound and at an end, however much it goes on
+   * saying; as it was stored, if it ends meanwhile.
+   */
+  async rest(): Promise<LogPage> {
+    const attempts = new Map<number, readonly LogLine[]>();
+    let asked = this.seen;
+    for (;;) {
+      const { stored, lines } = await this.#ask(asked);
+      for (const log of stored) {
+        if (log.attempt < this.seen.attempt || this.#over.has(log.attempt)) continue;
+        attempts.set(log.attempt, await this.#open(log));
+        this.#over.add(log.attempt);
+      }
+      const said = lines.filter((line) => isAfter(line, asked) && !attempts.has(line.attempt));
+      for (const [attempt, ofIt] of Map.groupBy(said, (line) => line.attempt)) attempts.set(attempt, ofIt);
+      const newest = said.at(-1);
+      if (newest === undefined) break;
+      asked = { attempt: newest.attempt + 1, number: 0 };
+    }
+    const inOrder = [...attempts].toSorted(([one], [other]) => one - other).flatMap(([, lines]) => lines);
+    return this.#page(inOrder) ?? { lines: [], skipped: 0 };
+  }
+
+  #page(lines: readonly LogLine[]): LogPage | undefined {
+    const unseen = lines.filter((line) => isAfter(line, this.seen));
+    let skipped = 0;
+    for (const line of unseen) {
+      skipped += skippedBefore(line, this.seen);
+      this.seen = { attempt: line.attempt, number: line.number };
+    }
+    return unseen.length === 0 ? undefined : { lines: unseen, skipped };
+  }
+
+  async #ask(seen: LogPosition): Promise<ReadLogResult> {
+    const { id, spec } = this.#record;
+    try {
+      return await this.#parts.batcher.call(jobIdParts(id).shard, 'read-log', { jobId: id, seen });
+    } catch (error) {
+      if (!(error instanceof TroupeError) || !awayCodes.has(error.code)) throw error;
+      const { record } = await this.#parts.reader.read(spec.tenant, id);
+      return { stored: record.logs ?? [], lines: [] };
+    }
+  }
+
+  /** Empty when it was erased, or is gone with the job's payloads. */
+  async #open({ payload }: StoredLog): Promise<readonly LogLine[]> {
+    const nowMs = this.#parts.clock.nowMs();
+    const opened = await openPayload(this.#parts.payloads, { record: this.#record, payload, nowMs });
+    return opened.kind === 'json' ? (JSON.parse(opened.json) as readonly LogLine[]) : [];
+  }
+}
+
+export type GetJobLog = (context: CallContext, jobId: string) => Promise<LogPage>;
+
+export function createGetJobLog(parts: LogParts): GetJobLog {
+  return async (context, jobId) => {
+    ensureAwaited(context, parts.clock.nowMs());
+    const { record } = await parts.reader.read(context.tenant, jobId);
+    return new LogCursor(parts, record, logStart).rest();
+  };
+}

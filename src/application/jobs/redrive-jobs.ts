@@ -1,0 +1,54 @@
+/**
+ * Submits ended jobs again, all that a filter finds, at a rate. Each copy has a key made of the operation and the job, so
+ * an operation that is continued, or told twice, makes no second copy.
+ */
+import { randomUUID } from 'node:crypto';
+import { isTerminal, terminalStates } from '../../domain/job.ts';
+import { namePattern } from '../../domain/queue.ts';
+import { forEachJob } from './bulk-jobs.ts';
+import type { BulkParts, BulkQuery, BulkStep } from './bulk-jobs.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { FieldChecks } from './field-checks.ts';
+import type { RetryJob } from './retry-job.ts';
+
+const perSecondDefault = 100;
+const perSecondRange = { min: 1, max: 10_000, text: '1 to 10,000', integer: true };
+
+export interface RedriveQuery extends BulkQuery {
+  /** 0: 100. */
+  readonly perSecond: number;
+  /** Empty: one is made up. */
+  readonly redriveId: string;
+}
+
+export type RedriveJobs = (
+  context: CallContext,
+  query: RedriveQuery,
+) => AsyncGenerator<BulkStep & { readonly redriveId: string }, void>;
+
+export function createRedriveJobs(parts: BulkParts & { readonly retryJob: RetryJob }): RedriveJobs {
+  return async function* redriveJobs(context, query) {
+    const redriveId = query.redriveId === '' ? randomUUID() : query.redriveId;
+    const perSecond = query.perSecond === 0 ? perSecondDefault : query.perSecond;
+    check(query, redriveId, perSecond);
+    const keyOfCopy = `redrive:${redriveId}:`;
+    const steps = forEachJob(parts, context, query, {
+      states: ['FAILED', 'EXPIRED'],
+      perSecond,
+      isOwn: ({ spec }) => spec.idempotencyKey?.startsWith(keyOfCopy) === true,
+      act: (record) => parts.retryJob.again(context, record, { idempotencyKey: `${keyOfCopy}${record.id}` }),
+    });
+    for await (const step of steps) yield { ...step, redriveId };
+  };
+}
+
+function check({ filter, pageToken, redriveId: given }: RedriveQuery, redriveId: string, perSecond: number): void {
+  const checks = new FieldChecks();
+  checks.pattern('redrive_id', redriveId, namePattern);
+  checks.range('rate_per_second', perSecond, perSecondRange);
+  if (pageToken !== '' && given === '') checks.add('redrive_id', 'is required to continue an operation');
+  filter.states.forEach((state, index) => {
+    if (!isTerminal(state)) checks.add(`filter.states[${index}]`, `must be one of ${terminalStates.join(', ')}`);
+  });
+  checks.ensureNone();
+}

@@ -1,0 +1,47 @@
+/** Another time for a job that waits for its time, or now. Only the owner of its shard decides. */
+import { TroupeError } from '../../domain/errors.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { payloadsKeptMs } from '../../domain/payload-life.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import type { JobReader } from './job-reader.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import type { JobView } from '../protocol/shard-protocol.ts';
+
+/** Absent: there was neither a time nor `now`. */
+export type NewTime = { readonly atMs: number } | 'now' | undefined;
+
+export interface RescheduleJobParts {
+  readonly reader: JobReader;
+  readonly batcher: ShardBatcher;
+  readonly clock: Clock;
+}
+
+export type RescheduleJob = (context: CallContext, jobId: string, when: NewTime) => Promise<JobView>;
+
+export function createRescheduleJob({ reader, batcher, clock }: RescheduleJobParts): RescheduleJob {
+  return async (context, jobId, when) => {
+    ensureAwaited(context, clock.nowMs());
+    if (when === undefined) throw invalid('or now is required');
+    // Read first: the shard does not ask whose job it is.
+    const { record } = await reader.read(context.tenant, jobId);
+    if (when !== 'now') ensureKept(record, when.atMs);
+    const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
+    const item = { jobId: record.id, ...(when !== 'now' && { runAtMs: when.atMs }) };
+    return batcher.call(jobIdParts(record.id).shard, 'reschedule', item, deadline);
+  };
+}
+
+/** Its input is gone when the retention is over, and so would be the job. */
+function ensureKept({ createdAtMs, spec }: JobRecord, atMs: number): void {
+  const expiresAtMs = createdAtMs + payloadsKeptMs(spec);
+  if (atMs < expiresAtMs) return;
+  const what = spec.payloadRetentionMs === undefined ? 'retention' : 'payload retention';
+  throw invalid(`must lie before the end of the job's ${what}, ${new Date(expiresAtMs).toISOString()}`);
+}
+
+function invalid(description: string): TroupeError {
+  return new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'run_time', description }] });
+}

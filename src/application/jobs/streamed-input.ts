@@ -1,0 +1,94 @@
+/**
+ * An input that comes piece by piece, as parts for the payload store. It ends only when all of it has come, as long as
+ * announced and with the checksum that was told; anything else is thrown, and then there is no payload.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { TroupeError } from '../../domain/errors.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import type { JobRequest } from './job-request.ts';
+import { payloadPartBytes } from '../ports/payload-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+
+/** From the first to the last byte of an input. */
+export const uploadMaxMs = 3_600_000;
+
+/** What comes before the bytes. */
+export interface StreamedRequest {
+  /** Without input. */
+  readonly request: JobRequest;
+  readonly inputBytes: number;
+}
+
+export type InputPiece =
+  | { readonly kind: 'chunk'; readonly bytes: Uint8Array }
+  /** Of the whole; nothing follows it. */
+  | { readonly kind: 'sha256'; readonly sha256: Uint8Array };
+
+export function checkStreamed({ request, inputBytes }: StreamedRequest): void {
+  if (request.input !== undefined) throw invalid('open.submit.job.input', 'comes in the messages after this one');
+  if (!Number.isInteger(inputBytes) || inputBytes < 0) throw invalid('open.input_size', 'must be a number of bytes');
+}
+
+/** As long as somebody waits for the answer, and at most `uploadMaxMs`. */
+export async function* inTime(
+  context: CallContext,
+  upload: { readonly pieces: AsyncIterable<InputPiece>; readonly clock: Pick<Clock, 'nowMs'>; readonly fromMs: number },
+): AsyncGenerator<InputPiece, void> {
+  for await (const piece of upload.pieces) {
+    const nowMs = upload.clock.nowMs();
+    ensureAwaited(context, nowMs);
+    if (nowMs - upload.fromMs > uploadMaxMs) {
+      const message = `the input took longer than ${uploadMaxMs} ms`;
+      throw new TroupeError('CALL_DEADLINE_EXCEEDED', { message, metadata: { outcome: 'none' } });
+    }
+    yield piece;
+  }
+  // A stream that was cut off looks like one that has ended.
+  ensureAwaited(context, upload.clock.nowMs());
+}
+
+/** Holds one part at a time. */
+export async function* inputParts(
+  pieces: AsyncIterable<InputPiece>,
+  announcedBytes: number,
+): AsyncGenerator<Uint8Array, Uint8Array> {
+  const digest = createHash('sha256');
+  let told: Uint8Array | undefined;
+  let leftBytes = announcedBytes;
+  let part = new Uint8Array(Math.min(leftBytes, payloadPartBytes));
+  let filled = 0;
+  for await (const piece of pieces) {
+    if (told !== undefined) throw invalid('sha256', 'must be the last message');
+    if (piece.kind === 'sha256') {
+      told = piece.sha256;
+      continue;
+    }
+    const { bytes } = piece;
+    if (bytes.byteLength > leftBytes) throw invalid('open.input_size', `is ${announcedBytes}, and more bytes came`);
+    digest.update(bytes);
+    for (let from = 0; from < bytes.byteLength;) {
+      const taken = bytes.subarray(from, from + part.byteLength - filled);
+      part.set(taken, filled);
+      filled += taken.byteLength;
+      from += taken.byteLength;
+      leftBytes -= taken.byteLength;
+      if (filled < part.byteLength) continue;
+      yield part;
+      part = new Uint8Array(Math.min(leftBytes, payloadPartBytes));
+      filled = 0;
+    }
+  }
+  if (leftBytes > 0) {
+    throw invalid('open.input_size', `is ${announcedBytes}, and only ${announcedBytes - leftBytes} bytes came`);
+  }
+  const sha256 = digest.digest();
+  if (told !== undefined && (told.byteLength !== sha256.byteLength || !timingSafeEqual(told, sha256))) {
+    throw invalid('sha256', 'is not that of the bytes that came');
+  }
+  return sha256;
+}
+
+function invalid(field: string, description: string): TroupeError {
+  return new TroupeError('INVALID_ARGUMENT', { violations: [{ field, description }] });
+}

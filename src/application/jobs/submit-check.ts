@@ -1,0 +1,91 @@
+/** What is asked of a job before anything of it is stored: whether it is valid, can be in time, and has room in its queue. */
+import { defaultQueueName } from '../../domain/queue.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { chooseHandler } from './handler-choice.ts';
+import type { HandlerChoice } from './handler-choice.ts';
+import type { HandlerFleet } from '../cluster/handler-fleet.ts';
+import type { JobRequest } from './job-request.ts';
+import { resolveJob } from './job-resolution.ts';
+import type { Resolution } from './job-resolution.ts';
+import type { LateCheck } from './late-check.ts';
+import type { InputValidator } from '../ports/input-validator.ts';
+import type { SharedConfig } from '../ports/membership.ts';
+import type { PayloadStore } from '../ports/payload-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { QueueCatalog } from '../queues/queue-catalog.ts';
+import { queuesOf } from '../queues/queue-names.ts';
+import type { QueueRoom } from '../queues/queue-room.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import type { ShardChoice } from '../protocol/shard-choice.ts';
+
+export interface SubmitParts {
+  readonly batcher: ShardBatcher;
+  readonly shards: ShardChoice;
+  readonly catalog: QueueCatalog;
+  readonly room: QueueRoom;
+  readonly lateCheck: LateCheck;
+  readonly config: Pick<SharedConfig, 'manifestsOf' | 'handlerNames' | 'queues'>;
+  readonly fleet: Pick<HandlerFleet, 'versionsOf'>;
+  readonly payloads: PayloadStore;
+  readonly validator: InputValidator;
+  readonly clock: Clock;
+  /** Hard limit of one input. */
+  readonly payloadMaxBytes: number;
+}
+
+export interface CheckedJob {
+  readonly resolution: Resolution;
+  readonly nowMs: number;
+}
+
+/** `streamedBytes`: of an input that comes later. */
+export async function checkJob(
+  parts: SubmitParts,
+  context: CallContext,
+  { request, streamedBytes }: { readonly request: JobRequest; readonly streamedBytes?: number },
+): Promise<CheckedJob> {
+  const { catalog, clock } = parts;
+  const nowMs = clock.nowMs();
+  ensureAwaited(context, nowMs);
+  const queueName = request.queue === '' ? defaultQueueName : request.queue;
+  const { tenant } = context;
+  const queue = catalog.known(tenant, queueName) ?? (await catalog.find(tenant, queueName));
+  const resolution = resolveJob(request, {
+    tenant,
+    queueName,
+    queue,
+    choice: choiceOf(parts, request),
+    known: {
+      handlers: () => parts.config.handlerNames(),
+      queues: () => queuesOf(tenant, parts.config.queues().keys()),
+    },
+    // A date lies ahead by either clock, as for the shard.
+    nowMs: Math.min(nowMs, clock.wallMs()),
+    payloadMaxBytes: parts.payloadMaxBytes,
+    validator: parts.validator,
+    traceparent: context.traceparent,
+    streamedBytes,
+  });
+  await parts.lateCheck(resolution.spec);
+  return { resolution, nowMs };
+}
+
+/** Holds a place in the queue until it is known whether the job is there. */
+export async function inItsPlace<T>(
+  { room }: SubmitParts,
+  { resolution }: CheckedJob,
+  work: () => Promise<T>,
+): Promise<T> {
+  const leave = await room.enter(resolution.queue, resolution.inputBytes);
+  try {
+    return await work();
+  } finally {
+    leave();
+  }
+}
+
+function choiceOf({ config, fleet }: SubmitParts, request: JobRequest): HandlerChoice | undefined {
+  const { handler, handlerVersion } = request;
+  return chooseHandler(config.manifestsOf(handler), handlerVersion, () => fleet.versionsOf(handler));
+}

@@ -1,0 +1,90 @@
+/**
+ * Accepts jobs: check, place the payload, send to the owner of a shard. Nothing is stored for a request that is refused
+ * here; a payload whose job the shard then refuses is taken back (`submit-send.ts`).
+ */
+import { randomUUID } from 'node:crypto';
+import { TroupeError } from '../../domain/errors.ts';
+import type { Payload } from '../../domain/job.ts';
+import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { fingerprint } from './job-fingerprint.ts';
+import type { AcceptedJob, JobRequest } from './job-request.ts';
+import { inlinePayload } from './job-resolution.ts';
+import type { Resolution } from './job-resolution.ts';
+import { payloadMarginMs } from '../ports/payload-store.ts';
+import type { PayloadStore } from '../ports/payload-store.ts';
+import { checkJob, inItsPlace } from './submit-check.ts';
+import type { SubmitParts } from './submit-check.ts';
+import { acceptJob } from './submit-send.ts';
+import { submitStreamed } from './submit-stream.ts';
+import type { InputPiece, StreamedRequest } from './streamed-input.ts';
+
+/** Larger inputs go to the payload store. */
+export const inlineMaxBytes = 1_024;
+/** Jobs in one SubmitJobs call. */
+export const submitBatchMax = 1_000;
+
+export type SubmitOutcome = { readonly ok: AcceptedJob } | { readonly error: TroupeError };
+
+export interface SubmitJobs {
+  one(context: CallContext, request: JobRequest): Promise<AcceptedJob>;
+  /** Takes no piece before the job is known to be valid; nothing is left of an input that does not come to its end. */
+  streamed(context: CallContext, open: StreamedRequest, pieces: AsyncIterable<InputPiece>): Promise<AcceptedJob>;
+  /** Each for itself; rejects only when the batch as a whole is not valid. */
+  many(context: CallContext, requests: readonly JobRequest[]): Promise<readonly SubmitOutcome[]>;
+}
+
+export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
+  const { shards, clock } = parts;
+
+  async function one(context: CallContext, request: JobRequest, shard?: number): Promise<AcceptedJob> {
+    const checked = await checkJob(parts, context, { request });
+    return inItsPlace(parts, checked, async () => {
+      const { resolution, nowMs } = checked;
+      const print = fingerprint(context.tenant, request);
+      const small = resolution.inputBytes <= inlineLimit(resolution.spec, inlineMaxBytes);
+      const input = small ? inlinePayload(resolution.input) : await storeInput(parts.payloads, resolution, nowMs);
+      return acceptJob(parts, context, { spec: { ...resolution.spec, input }, ...print }, shard);
+    });
+  }
+
+  async function many(context: CallContext, requests: readonly JobRequest[]): Promise<readonly SubmitOutcome[]> {
+    ensureAwaited(context, clock.nowMs());
+    if (requests.length === 0 || requests.length > submitBatchMax) {
+      const description = `must hold 1 to ${String(submitBatchMax)} jobs, not ${String(requests.length)}`;
+      throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'requests', description }] });
+    }
+    // Together, so that they share commits.
+    const shard = shards.peek();
+    return Promise.all(
+      requests.map((request) =>
+        one(context, request, shard).then(
+          (ok) => ({ ok }),
+          (error: unknown) => ({ error: TroupeError.from(error) }),
+        ),
+      ),
+    );
+  }
+
+  return {
+    one: (context, request) => one(context, request),
+    streamed: (context, open, pieces) => submitStreamed(parts, context, open, pieces),
+    many,
+  };
+}
+
+/**
+ * Under an id of this call alone, with a key too: what is taken back is never what the job of another call refers to, and
+ * no id comes again after it was deleted.
+ */
+async function storeInput(
+  payloads: PayloadStore,
+  { input, inputBytes, spec }: Resolution,
+  nowMs: number,
+): Promise<Payload> {
+  const id = `in-${randomUUID()}`;
+  const bytes = input.kind === 'json' ? Buffer.from(input.json) : input.bytes;
+  await payloads.putPayload({ id, bytes, expiresAtMs: nowMs + payloadsStoredMs(spec) + payloadMarginMs });
+  return { kind: 'ref', id, bytes: inputBytes, encoding: input.kind };
+}

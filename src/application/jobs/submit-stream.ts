@@ -1,0 +1,36 @@
+/** A job whose input comes as a stream: it is sent to a shard when all of its input is stored. */
+import { randomUUID } from 'node:crypto';
+import type { Payload } from '../../domain/job.ts';
+import { payloadsStoredMs } from '../../domain/payload-life.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { fingerprint } from './job-fingerprint.ts';
+import type { AcceptedJob } from './job-request.ts';
+import { payloadMarginMs } from '../ports/payload-store.ts';
+import { checkJob, inItsPlace } from './submit-check.ts';
+import type { SubmitParts } from './submit-check.ts';
+import { acceptJob } from './submit-send.ts';
+import { checkStreamed, inputParts, inTime, uploadMaxMs } from './streamed-input.ts';
+import type { InputPiece, StreamedRequest } from './streamed-input.ts';
+
+/** Takes no piece before the job is known to be valid; no job comes of an input that does not come to its end. */
+export async function submitStreamed(
+  parts: SubmitParts,
+  context: CallContext,
+  open: StreamedRequest,
+  pieces: AsyncIterable<InputPiece>,
+): Promise<AcceptedJob> {
+  const { request, inputBytes } = open;
+  checkStreamed(open);
+  const checked = await checkJob(parts, context, { request, streamedBytes: inputBytes });
+  const { spec } = checked.resolution;
+  return inItsPlace(parts, checked, async () => {
+    const id = `in-${randomUUID()}`;
+    const fromMs = checked.nowMs;
+    // The job is created later than this by the time that its input takes.
+    const expiresAtMs = fromMs + uploadMaxMs + payloadsStoredMs(spec) + payloadMarginMs;
+    const source = inputParts(inTime(context, { pieces, clock: parts.clock, fromMs }), inputBytes);
+    const sha256 = await parts.payloads.writePayload({ id, bytes: inputBytes, expiresAtMs }, source);
+    const input: Payload = { kind: 'ref', id, bytes: inputBytes, encoding: 'bytes' };
+    return acceptJob(parts, context, { spec: { ...spec, input }, ...fingerprint(context.tenant, request, sha256) });
+  });
+}

@@ -1,0 +1,151 @@
+/**
+ * Follows one job: its present view, then each newer one, up to the final one.
+ *
+ * Live news only say that something changed; what changed is read from the job itself. So lost, doubled or reordered
+ * news cost nothing but time, and a poll finds what no news told. Bounded: a reader that is slow skips views, nothing
+ * queues up for it. Views never go back (by `seq`).
+ */
+import { isTerminal } from '../../domain/job.ts';
+import type { JobRecord } from '../../domain/job.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import { openOutput } from './get-job.ts';
+import type { FullJob } from './get-job.ts';
+import type { JobReader } from './job-reader.ts';
+import { parseResumeToken, resumeToken } from './page-token.ts';
+import type { LiveFeed } from '../ports/bus.ts';
+import type { PayloadStore } from '../ports/payload-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+import { LogCursor, logStart } from './read-log.ts';
+import type { LogPage } from './read-log.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+import { createWakeUp } from './wake-up.ts';
+import { WatchedProgress } from './watched-progress.ts';
+
+/** Without any news the job is read again after this. */
+const pollMs = 5_000;
+/** News were ahead of what could be read: read again after this, then twice this, up to `pollMs`. */
+const lagFloorMs = 50;
+/** Most progress notes of a job that are passed on: one in this time. */
+const progressGapMs = 100;
+
+export interface WatchJobParts {
+  readonly reader: JobReader;
+  readonly feed: LiveFeed;
+  readonly payloads: PayloadStore;
+  readonly clock: Clock;
+  readonly batcher: ShardBatcher;
+}
+
+export interface WatchUpdate {
+  /** The last one has its output. */
+  readonly job: FullJob;
+  readonly resumeToken: string;
+  /** Only where lines are asked for. */
+  readonly log?: LogPage;
+}
+
+export interface WatchOptions {
+  /** Empty: from the beginning. */
+  readonly token: string;
+  /** Tell what its attempts say, too. */
+  readonly logs: boolean;
+}
+
+export type WatchJob = (
+  context: CallContext,
+  jobId: string,
+  options: WatchOptions,
+) => AsyncGenerator<WatchUpdate, void>;
+
+export function createWatchJob(parts: WatchJobParts): WatchJob {
+  const { reader, feed, clock } = parts;
+
+  return async function* watchJob(context, jobId, { token, logs }) {
+    ensureAwaited(context, clock.nowMs());
+    const first = await reader.read(context.tenant, jobId);
+    const { id, spec } = first.record;
+    const from = token === '' ? undefined : parseResumeToken(token, id);
+    const cursor = logs ? new LogCursor(parts, first.record, from?.log ?? logStart) : undefined;
+    let linesDue = logs;
+    let seenSeq = from?.seq ?? 0;
+    let toldSeq = 0;
+    let readAtMs = clock.monotonicMs();
+    let quietUntilMs = readAtMs;
+    const progress = new WatchedProgress();
+    const told = { progress, cursor };
+    const wakeUp = createWakeUp(clock, context.signal);
+    const unsubscribe = feed.watchJob({ jobId: id, tenant: spec.tenant, queue: spec.queue }, (change) => {
+      if (change.kind === 'event') toldSeq = Math.max(toldSeq, change.seq);
+      else if (change.kind === 'log') linesDue = logs;
+      else progress.hear(change.progress);
+      wakeUp.wake();
+    });
+    try {
+      let { record } = first;
+      let lagMs = lagFloorMs;
+      let due = true;
+      for (;;) {
+        ensureAwaited(context, clock.nowMs());
+        if (due) {
+          const view = isTerminal(record.state) ? first : await reader.read(context.tenant, id);
+          readAtMs = clock.monotonicMs();
+          progress.read(view);
+          if (view.record.seq > seenSeq || isTerminal(view.record.state)) {
+            ({ record } = view);
+            seenSeq = record.seq;
+            linesDue = logs;
+            // All that it has said comes with its last word at the latest.
+            const log = isTerminal(record.state) ? await cursor?.rest() : undefined;
+            yield await toUpdate(parts, record, { ...told, log });
+            if (isTerminal(record.state)) return;
+          }
+        }
+        if (progress.isNews(record) && clock.monotonicMs() >= quietUntilMs) {
+          yield await toUpdate(parts, record, told);
+          quietUntilMs = clock.monotonicMs() + progressGapMs;
+        }
+        while (cursor !== undefined && linesDue) {
+          linesDue = false;
+          for (let log = await cursor.next(); log !== undefined; log = await cursor.next()) {
+            yield await toUpdate(parts, record, { ...told, log });
+          }
+        }
+        if (toldSeq > seenSeq && due) {
+          await wakeUp.sleep(lagMs, { deaf: true });
+          lagMs = Math.min(lagMs * 2, pollMs);
+        } else {
+          lagMs = lagFloorMs;
+          const nextAtMs = progress.isNews(record) ? quietUntilMs : readAtMs + pollMs;
+          await wakeUp.sleep(Math.max(0, nextAtMs - clock.monotonicMs()));
+        }
+        due = toldSeq > seenSeq || clock.monotonicMs() - readAtMs >= pollMs;
+      }
+    } finally {
+      unsubscribe();
+      wakeUp.close();
+    }
+  };
+}
+
+/** What goes with a view. */
+interface Told {
+  readonly progress: WatchedProgress;
+  readonly cursor: LogCursor | undefined;
+  readonly log?: LogPage | undefined;
+}
+
+async function toUpdate(
+  { payloads, clock }: WatchJobParts,
+  record: JobRecord,
+  { progress, cursor, log }: Told,
+): Promise<WatchUpdate> {
+  const output = isTerminal(record.state) ? await openOutput(payloads, record, clock.nowMs()) : undefined;
+  const known = progress.of(record);
+  progress.told(record);
+  return {
+    job: { record, ...(known && { progress: known }), ...(output && { output }) },
+    resumeToken: resumeToken(record.id, record.seq, cursor?.seen),
+    ...(log && { log }),
+  };
+}

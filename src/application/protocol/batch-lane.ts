@@ -1,0 +1,241 @@
+/**
+ * One lane of the shard batcher: the requests of one verb to one shard. Items leave in the order in which they came and
+ * each is settled exactly once; a batch that fails as a whole fails each of its items.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import { jsonBytes } from '../jobs/json-bytes.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { ShardClient } from '../ports/shard-link.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from './shard-protocol.ts';
+
+export interface BatchCallOptions {
+  /** Epoch ms. An item that is still waiting then is not sent; one under way is given up (its outcome is not known). */
+  readonly deadlineAtMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface LaneLimits {
+  readonly timeoutMs: number;
+  readonly maxQueued: number;
+  readonly maxItems: number;
+  readonly maxBytes: number;
+  readonly maxInFlight: number;
+}
+
+export interface LaneParts {
+  readonly client: ShardClient;
+  readonly clock: Clock;
+  readonly limits: LaneLimits;
+  readonly atTurnEnd: (flush: () => void) => void;
+}
+
+interface Entry<V extends ShardVerb> {
+  readonly item: ShardVerbs[V]['item'];
+  readonly bytes: number;
+  readonly deadlineAtMs: number;
+  settled: boolean;
+  sent: boolean;
+  settle(outcome: ItemResult<ShardVerbs[V]['result']> | TroupeError): void;
+}
+
+/** Bytes that the answer to one item may take, by the bounds of a record (inline payloads, failure, trail). */
+const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = {
+  submit: (itemBytes) => itemBytes + 1_024,
+  claim: () => 6_144,
+  complete: () => 256,
+  checkpoint: () => 256,
+  log: () => 256,
+  'read-log': () => 400_000,
+  heartbeat: () => 256,
+  cancel: () => 34_816,
+  erase: () => 34_816,
+  reschedule: () => 34_816,
+  get: () => 34_816,
+  queueStats: () => 4_096,
+  load: () => 400_000,
+  closeQueue: () => 256,
+  openQueue: () => 256,
+  place: () => 256,
+  allot: () => 256,
+  limitUse: () => 65_536,
+};
+
+const retryAfterFloorMs = 20;
+const retryAfterCeilingMs = 5_000;
+
+export class BatchLane<V extends ShardVerb> {
+  readonly #shard: number;
+  readonly #verb: V;
+  readonly #parts: LaneParts;
+  readonly #waiting: Entry<V>[] = [];
+  readonly #underWay = new Set<readonly Entry<V>[]>();
+  #flushPlanned = false;
+  /** How long the last batch took: how long a refused caller is asked to wait. */
+  #lastBatchMs = 0;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(shard: number, verb: V, parts: LaneParts) {
+    this.#shard = shard;
+    this.#verb = verb;
+    this.#parts = parts;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  call(item: ShardVerbs[V]['item'], options: BatchCallOptions): Promise<ShardVerbs[V]['result']> {
+    const { signal, deadlineAtMs = Number.POSITIVE_INFINITY } = options;
+    const bytes = this.#weigh(item);
+    const refused = signal?.aborted === true ? new TroupeError('CALL_CANCELLED') : this.#refusal(bytes, deadlineAtMs);
+    if (refused) return Promise.reject(refused);
+    return new Promise((resolve, reject) => {
+      const abandon = (): void => {
+        entry.settle(new TroupeError('CALL_CANCELLED'));
+        if (!entry.sent) this.#dropSettled();
+      };
+      const entry: Entry<V> = {
+        item,
+        bytes,
+        deadlineAtMs,
+        settled: false,
+        sent: false,
+        settle(outcome) {
+          if (entry.settled) return;
+          entry.settled = true;
+          signal?.removeEventListener('abort', abandon);
+          if (outcome instanceof TroupeError) reject(outcome);
+          else if ('ok' in outcome) resolve(outcome.ok);
+          else reject(TroupeError.fromWire(outcome.error));
+        },
+      };
+      signal?.addEventListener('abort', abandon, { once: true });
+      this.#enqueue(entry);
+    });
+  }
+
+  close(): void {
+    for (const entry of this.#waiting.splice(0)) entry.settle(new TroupeError('SHUTTING_DOWN'));
+    this.#cancelTimer();
+  }
+
+  /** A verb whose answer is larger than its question counts by its answer, so that the reply fits one message as well. */
+  #weigh(item: ShardVerbs[V]['item']): number {
+    const itemBytes = jsonBytes(item) + 1;
+    return Math.max(itemBytes, Math.min(answerBytes[this.#verb](itemBytes), this.#parts.limits.maxBytes));
+  }
+
+  #refusal(bytes: number, deadlineAtMs: number): TroupeError | undefined {
+    const { maxBytes, maxItems, maxInFlight, maxQueued } = this.#parts.limits;
+    if (deadlineAtMs <= this.#parts.clock.nowMs()) return deadlineExceeded(false);
+    if (bytes > maxBytes) {
+      const metadata = { batchMaxBytes: String(maxBytes), itemBytes: String(bytes) };
+      return new TroupeError('PAYLOAD_TOO_LARGE', { message: 'the request does not fit one message', metadata });
+    }
+    if (this.#waiting.length < maxQueued) return undefined;
+    const waitMs = Math.ceil(this.#lastBatchMs * Math.ceil(this.#waiting.length / maxItems / maxInFlight));
+    return new TroupeError('MAILBOX_FULL', {
+      retryAfterMs: Math.min(Math.max(waitMs, retryAfterFloorMs), retryAfterCeilingMs),
+      metadata: { queued: String(this.#waiting.length), maxQueued: String(maxQueued) },
+    });
+  }
+
+  #enqueue(entry: Entry<V>): void {
+    this.#waiting.push(entry);
+    this.#armDeadline(entry.deadlineAtMs);
+    if (this.#flushPlanned || this.#underWay.size >= this.#parts.limits.maxInFlight) return;
+    this.#flushPlanned = true;
+    this.#parts.atTurnEnd(() => {
+      this.#flushPlanned = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    while (this.#underWay.size < this.#parts.limits.maxInFlight && this.#waiting.length > 0) {
+      const batch = this.#takeBatch();
+      if (batch.length > 0) void this.#send(batch);
+    }
+  }
+
+  /** The next items off the front, as many as one batch holds; those past their deadline are settled instead. */
+  #takeBatch(): readonly Entry<V>[] {
+    const { maxItems, maxBytes } = this.#parts.limits;
+    const nowMs = this.#parts.clock.nowMs();
+    const batch: Entry<V>[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const entry of this.#waiting) {
+      if (entry.deadlineAtMs <= nowMs) {
+        entry.settle(deadlineExceeded(false));
+      } else {
+        if (batch.length === maxItems || (batch.length > 0 && bytes + entry.bytes > maxBytes)) break;
+        entry.sent = true;
+        batch.push(entry);
+        bytes += entry.bytes;
+      }
+      taken += 1;
+    }
+    this.#waiting.splice(0, taken);
+    return batch;
+  }
+
+  async #send(batch: readonly Entry<V>[]): Promise<void> {
+    const { client, clock, limits } = this.#parts;
+    this.#underWay.add(batch);
+    const startedAtMs = clock.monotonicMs();
+    try {
+      const items = batch.map((entry) => entry.item);
+      const results = await client.call(this.#shard, this.#verb, items, limits.timeoutMs);
+      batch.forEach((entry, index) => {
+        entry.settle(results[index] ?? shortAnswer(batch.length, results.length));
+      });
+    } catch (error) {
+      const failure = TroupeError.from(error);
+      for (const entry of batch) entry.settle(failure);
+    } finally {
+      this.#lastBatchMs = clock.monotonicMs() - startedAtMs;
+      this.#underWay.delete(batch);
+      this.#flush();
+    }
+  }
+
+  /** One timer per lane, at the earliest deadline: most calls end long before theirs. */
+  #armDeadline(deadlineAtMs: number): void {
+    if (deadlineAtMs >= this.#timerAtMs) return;
+    this.#cancelTimer();
+    this.#timerAtMs = deadlineAtMs;
+    this.#cancelTimer = this.#parts.clock.setTimer(Math.max(0, deadlineAtMs - this.#parts.clock.nowMs()), () => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.#expireDue();
+    });
+  }
+
+  #expireDue(): void {
+    const nowMs = this.#parts.clock.nowMs();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const entry of [...this.#underWay, this.#waiting].flat()) {
+      if (entry.settled) continue;
+      if (entry.deadlineAtMs <= nowMs) entry.settle(deadlineExceeded(entry.sent));
+      else nextMs = Math.min(nextMs, entry.deadlineAtMs);
+    }
+    this.#dropSettled();
+    this.#armDeadline(nextMs);
+  }
+
+  #dropSettled(): void {
+    const kept = this.#waiting.filter((entry) => !entry.settled);
+    this.#waiting.splice(0, this.#waiting.length, ...kept);
+  }
+}
+
+function deadlineExceeded(sent: boolean): TroupeError {
+  return new TroupeError('CALL_DEADLINE_EXCEEDED', { metadata: { outcome: sent ? 'unknown' : 'none' } });
+}
+
+function shortAnswer(asked: number, answered: number): TroupeError {
+  return new TroupeError('INTERNAL_ERROR', {
+    cause: new Error(`${String(answered)} results for ${String(asked)} items`),
+  });
+}

@@ -1,0 +1,111 @@
+/**
+ * Gathers single requests to shards into batches, one lane per shard and verb.
+ *
+ * An idle lane sends at the end of the current turn of the event loop, so that whatever one turn brings goes out
+ * together; while `maxInFlight` batches of the lane are under way the next one gathers.
+ *
+ * Bounds: `maxQueued` items wait per lane (past it MAILBOX_FULL), `maxItems` and `maxBytes` per batch.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import { BatchLane } from './batch-lane.ts';
+import type { BatchCallOptions, LaneParts } from './batch-lane.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { ShardClient } from '../ports/shard-link.ts';
+import { batchMaxBytes, batchMaxItems } from './shard-protocol.ts';
+import type { ShardVerb, ShardVerbs } from './shard-protocol.ts';
+
+export type { BatchCallOptions } from './batch-lane.ts';
+
+export interface ShardBatcher {
+  /**
+   * Rejects MAILBOX_FULL, CALL_DEADLINE_EXCEEDED (`metadata.outcome`: `none` when it was never sent, else `unknown`),
+   * CALL_CANCELLED, SHUTTING_DOWN, whatever the link rejects with, and the item's own error.
+   */
+  call<V extends ShardVerb>(
+    shard: number,
+    verb: V,
+    item: ShardVerbs[V]['item'],
+    options?: BatchCallOptions,
+  ): Promise<ShardVerbs[V]['result']>;
+  /** Items not yet sent, over all lanes. */
+  queued(): number;
+  /** Rejects what waits and all later calls with SHUTTING_DOWN; what is under way ends by itself. */
+  close(): void;
+}
+
+export interface ShardBatcherOptions {
+  readonly client: ShardClient;
+  readonly clock: Clock;
+  /** Patience with one batch. */
+  readonly timeoutMs: number;
+  /** Items that may wait in one lane. */
+  readonly maxQueued: number;
+  /** Items in one batch; default and most `batchMaxItems`. */
+  readonly maxItems?: number;
+  /** Bytes of one batch as JSON; default and most `batchMaxBytes`. */
+  readonly maxBytes?: number;
+  /** Batches of one lane under way; default 2: one being committed, one gathering at the owner. */
+  readonly maxInFlight?: number;
+  /** Runs `flush` when the current turn of the event loop is over: `setImmediate`, but for tests. */
+  readonly atTurnEnd: (flush: () => void) => void;
+}
+
+const defaultMaxInFlight = 2;
+
+export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
+  const parts: LaneParts = {
+    client: options.client,
+    clock: options.clock,
+    atTurnEnd: options.atTurnEnd,
+    limits: {
+      timeoutMs: options.timeoutMs,
+      maxQueued: options.maxQueued,
+      maxItems: Math.min(options.maxItems ?? batchMaxItems, batchMaxItems),
+      maxBytes: Math.min(options.maxBytes ?? batchMaxBytes, batchMaxBytes),
+      maxInFlight: options.maxInFlight ?? defaultMaxInFlight,
+    },
+  };
+  const lanes: { readonly [V in ShardVerb]: Map<number, BatchLane<V>> } = {
+    submit: new Map(),
+    claim: new Map(),
+    complete: new Map(),
+    checkpoint: new Map(),
+    log: new Map(),
+    'read-log': new Map(),
+    heartbeat: new Map(),
+    cancel: new Map(),
+    erase: new Map(),
+    reschedule: new Map(),
+    get: new Map(),
+    queueStats: new Map(),
+    load: new Map(),
+    closeQueue: new Map(),
+    openQueue: new Map(),
+    place: new Map(),
+    allot: new Map(),
+    limitUse: new Map(),
+  };
+  let closed = false;
+
+  function laneOf<V extends ShardVerb>(shard: number, verb: V): BatchLane<V> {
+    const ofVerb: Map<number, BatchLane<V>> = lanes[verb];
+    const lane = ofVerb.get(shard) ?? new BatchLane(shard, verb, parts);
+    ofVerb.set(shard, lane);
+    return lane;
+  }
+
+  const allLanes = (): Pick<BatchLane<ShardVerb>, 'waiting' | 'close'>[] =>
+    Object.values(lanes).flatMap((ofVerb) => [...ofVerb.values()]);
+
+  return {
+    call(shard, verb, item, callOptions = {}) {
+      if (closed) return Promise.reject(new TroupeError('SHUTTING_DOWN'));
+      return laneOf(shard, verb).call(item, callOptions);
+    },
+    queued: () => allLanes().reduce((sum, lane) => sum + lane.waiting, 0),
+    close() {
+      closed = true;
+      for (const lane of allLanes()) lane.close();
+    },
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * The short way to shards of one's own process: no NATS, no JSON. Everything else goes over the link. A gateway asks
+ * `local()` to prefer such shards for jobs without a key.
+ */
+import type { ShardClient, ShardHandler, ShardServer } from '../ports/shard-link.ts';
+
+export interface ShardRouter extends ShardClient, ShardServer {
+  /** Shards that this process serves right now. */
+  local(): readonly number[];
+}
+
+export function createShardRouter(link: ShardClient & ShardServer): ShardRouter {
+  const handlers = new Map<number, ShardHandler>();
+  let shards: readonly number[] = [];
+  return {
+    local: () => shards,
+    call(shard, verb, items, timeoutMs) {
+      const handler = handlers.get(shard);
+      return handler === undefined ? link.call(shard, verb, items, timeoutMs) : handler(verb, items);
+    },
+    serveShard(shard, handler) {
+      const stopListening = link.serveShard(shard, handler);
+      handlers.set(shard, handler);
+      shards = [...handlers.keys()];
+      return () => {
+        if (handlers.get(shard) === handler) handlers.delete(shard);
+        shards = [...handlers.keys()];
+        stopListening();
+      };
+    },
+  };
+}

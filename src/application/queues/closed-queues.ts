@@ -1,0 +1,116 @@
+/**
+ * Queues of which the shards of this process accept no job, because they are being deleted or are gone.
+ *
+ * A removal begins with a note in the store; then every shard is told, which reads the notes when it is taken over, after
+ * its epoch was raised. So whoever owns a shard knows of every removal before it carries through. A removal that its
+ * gateway left half-way is found out by the submits that it keeps away: after `abandonedMs` the queue gets another
+ * version, so that the removal can no longer be carried out, and is open again.
+ */
+import type { QueueClosing } from '../../domain/queue.ts';
+import type { QueueStore } from '../ports/queue-store.ts';
+import type { Clock, Logger } from '../ports/runtime.ts';
+
+export interface ClosedQueues {
+  /** Reads the notes of the store. To be called after the epoch of a shard was raised, before it serves. */
+  refresh(): Promise<void>;
+  isClosed(queueNo: number): boolean;
+  close(closing: QueueClosing): void;
+  open(closing: QueueClosing): void;
+  /** A submit was kept away: looks, now and then, whether it still has to be. */
+  refused(queueNo: number): void;
+}
+
+export interface ClosedQueuesParts {
+  readonly store: Pick<QueueStore, 'closedQueues' | 'findQueue' | 'updateQueue' | 'openQueue'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** A removal takes as long as the slowest shard answers: less than a tenth of it. */
+export const abandonedMs = 60_000;
+const lookEveryMs = 5_000;
+const entriesMax = 10_000;
+
+interface Entry {
+  readonly closing: QueueClosing;
+  readonly sinceMs: number;
+  lookedMs: number;
+  /** The queue is gone: there is nothing more to find out. */
+  isGone: boolean;
+}
+
+/**
+ * After this the removal can no longer be carried out, and its note is gone. False: it was carried out before.
+ * Rejects when the store does not answer; then nothing is open.
+ */
+export async function endClosing(
+  store: Pick<QueueStore, 'findQueue' | 'updateQueue' | 'openQueue'>,
+  closing: QueueClosing,
+  nowMs: number,
+): Promise<boolean> {
+  const { tenant, name, queueNo, version } = closing;
+  const present = await store.findQueue(tenant, name);
+  if (present?.queueNo !== queueNo) return false;
+  if (present.version <= version) {
+    const { settings } = present;
+    const { outcome, queue } = await store.updateQueue({ tenant, name, settings, expectedVersion: version, nowMs });
+    if (outcome === 'missing' || (queue !== undefined && queue.queueNo !== queueNo)) return false;
+  }
+  await store.openQueue(closing);
+  return true;
+}
+
+export function createClosedQueues({ store, clock, log }: ClosedQueuesParts): ClosedQueues {
+  const entries = new Map<number, Entry>();
+
+  function close(closing: QueueClosing): void {
+    const known = entries.get(closing.queueNo);
+    if (known !== undefined && known.closing.version >= closing.version) return;
+    const nowMs = clock.monotonicMs();
+    entries.delete(closing.queueNo);
+    entries.set(closing.queueNo, { closing, sinceMs: nowMs, lookedMs: nowMs, isGone: false });
+    const oldest = entries.keys().next();
+    if (entries.size > entriesMax && oldest.done !== true) entries.delete(oldest.value);
+  }
+
+  function open({ queueNo, version }: QueueClosing): void {
+    const known = entries.get(queueNo);
+    if (known !== undefined && known.closing.version <= version) entries.delete(queueNo);
+  }
+
+  async function look(entry: Entry): Promise<void> {
+    const { closing } = entry;
+    const { tenant, name, queueNo, version } = closing;
+    const present = await store.findQueue(tenant, name);
+    if (present?.queueNo !== queueNo) {
+      entry.isGone = true;
+      return;
+    }
+    const isAbandoned = clock.monotonicMs() - entry.sinceMs >= abandonedMs;
+    if (present.version <= version && !isAbandoned) return;
+    if (await endClosing(store, closing, clock.nowMs())) open(closing);
+    else entry.isGone = true;
+    log.warn({ tenant, queue: name }, 'a deletion of the queue was left half-way, it is open again');
+  }
+
+  return {
+    async refresh() {
+      for (const closing of await store.closedQueues(clock.nowMs())) close(closing);
+    },
+    isClosed: (queueNo) => entries.has(queueNo),
+    close,
+    open,
+    refused(queueNo) {
+      const entry = entries.get(queueNo);
+      const nowMs = clock.monotonicMs();
+      if (entry === undefined || entry.isGone || nowMs - entry.lookedMs < lookEveryMs) return;
+      entry.lookedMs = nowMs;
+      look(entry).catch((error: unknown) => {
+        log.debug(
+          { err: error, queue: entry.closing.name },
+          'a closed queue was not looked at; again at the next submit',
+        );
+      });
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/** What a caller asks of a queue's flow rule: checked, and merged with what is there. A limit of 0 takes the limit away. */
+import type { FlowRule, RateRule } from '../../domain/flow-rule.ts';
+import { fairnessKeyMax, fairnessWeightsMax } from '../../domain/flow-rule.ts';
+import { burstRange, perKeyRange, rateRange, runningRange, weightRange } from '../../domain/setting-ranges.ts';
+import type { FieldChecks } from '../jobs/field-checks.ts';
+
+/** What is absent keeps its value. */
+export interface FlowRequest {
+  readonly paused?: boolean | undefined;
+  readonly maxRunning?: number | undefined;
+  readonly maxRunningPerKey?: number | undefined;
+  readonly rate?: { readonly perSecond: number; readonly burst?: number | undefined } | undefined;
+  readonly fairnessWeights?: Readonly<Record<string, number>> | undefined;
+}
+
+/** `prefix` is the path of the rule in the contract. */
+export function checkFlow(checks: FieldChecks, prefix: string, flow: FlowRequest | undefined): void {
+  if (flow === undefined) return;
+  checks.range(`${prefix}.max_running`, flow.maxRunning, runningRange);
+  checks.range(`${prefix}.max_running_per_key`, flow.maxRunningPerKey, perKeyRange);
+  if (flow.rate !== undefined && flow.rate.perSecond !== 0) {
+    checks.range(`${prefix}.rate.per_second`, flow.rate.perSecond, rateRange);
+    checks.range(`${prefix}.rate.burst`, flow.rate.burst, burstRange);
+  }
+  const weights = Object.entries(flow.fairnessWeights ?? {});
+  if (weights.length > fairnessWeightsMax) {
+    checks.add(`${prefix}.fairness_weights`, `must name at most ${String(fairnessWeightsMax)} keys`);
+  }
+  for (const [key, weight] of weights) {
+    checks.length(`${prefix}.fairness_weights[${key.slice(0, fairnessKeyMax)}]`, key, fairnessKeyMax);
+    checks.range(`${prefix}.fairness_weights[${key.slice(0, fairnessKeyMax)}]`, weight, weightRange);
+  }
+}
+
+/** Undefined when nothing is left of it. */
+export function mergeFlow(request: FlowRequest | undefined, base: FlowRule | undefined): FlowRule | undefined {
+  if (request === undefined) return base;
+  const paused = request.paused ?? base?.paused;
+  const maxRunning = request.maxRunning ?? base?.maxRunning ?? 0;
+  const maxRunningPerKey = request.maxRunningPerKey ?? base?.maxRunningPerKey ?? 0;
+  const rate = request.rate === undefined ? base?.rate : rateOf(request.rate);
+  const weights = Object.entries({ ...base?.fairnessWeights, ...request.fairnessWeights }).filter(([, one]) => one > 1);
+  const rule: FlowRule = {
+    ...(paused === true && { paused }),
+    ...(maxRunning > 0 && { maxRunning }),
+    ...(maxRunningPerKey > 0 && { maxRunningPerKey }),
+    ...(rate !== undefined && { rate }),
+    ...(weights.length > 0 && { fairnessWeights: Object.fromEntries(weights.slice(0, fairnessWeightsMax)) }),
+  };
+  return Object.keys(rule).length === 0 ? undefined : rule;
+}
+
+/** Without a burst: what a second brings. */
+function rateOf({ perSecond, burst }: NonNullable<FlowRequest['rate']>): RateRule | undefined {
+  return perSecond === 0 ? undefined : { perSecond, burst: burst ?? Math.max(1, Math.ceil(perSecond)) };
+}

@@ -1,0 +1,192 @@
+/** Queues: made and changed in the store first, then told to everyone. */
+import { TroupeError } from '../../domain/errors.ts';
+import { defaultQueueName, defaultQueueSettings, namePattern } from '../../domain/queue.ts';
+import type { Queue, QueueSettings } from '../../domain/queue.ts';
+import { executionTimeoutRange, maxBytesRange, maxDepthRange, retentionRange } from '../../domain/setting-ranges.ts';
+import { ensureAwaited } from '../protocol/call-context.ts';
+import type { CallContext } from '../protocol/call-context.ts';
+import type { DeleteQueue } from './delete-queue.ts';
+import { FieldChecks } from '../jobs/field-checks.ts';
+import { checkFlow, mergeFlow } from './flow-request.ts';
+import type { FlowRequest } from './flow-request.ts';
+import type { JobRequest } from '../jobs/job-request.ts';
+import { parseQueuePageToken, queuePageToken } from '../jobs/page-token.ts';
+import type { QueueStore } from '../ports/queue-store.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { QueueCatalog } from './queue-catalog.ts';
+import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
+import type { QueueView, QueueViews } from './queue-views.ts';
+import { checkHeartbeat, checkPayloadRetention, checkRetry, mergeHeartbeat, mergeRetry } from './settings-checks.ts';
+import { queueNotFound } from './queue-names.ts';
+
+const pageSizeMax = 1_000;
+const pageSizeDefault = 100;
+
+/** What is absent keeps its value, or gets its default. */
+export interface SettingsRequest {
+  readonly executionTimeoutMs?: number | undefined;
+  /** 0: none. */
+  readonly heartbeatTimeoutMs?: number | undefined;
+  readonly retry?: JobRequest['retry'];
+  readonly retentionMs?: number | undefined;
+  /** 0: as long as the jobs. */
+  readonly payloadRetentionMs?: number | undefined;
+  /** 0: no limit. */
+  readonly maxDepth?: number | undefined;
+  readonly maxBytes?: number | undefined;
+  readonly flow?: FlowRequest | undefined;
+}
+
+export interface QueuePage {
+  readonly queues: readonly QueueView[];
+  readonly nextPageToken: string;
+}
+
+export interface ManageQueues {
+  create(context: CallContext, name: string, settings: SettingsRequest): Promise<QueueView>;
+  get(context: CallContext, name: string): Promise<QueueView>;
+  stats(context: CallContext, name: string): Promise<ClusterQueueStats>;
+  list(context: CallContext, query: { readonly pageSize: number; readonly pageToken: string }): Promise<QueuePage>;
+  update(
+    context: CallContext,
+    change: { readonly name: string; readonly version: number; readonly settings: SettingsRequest },
+  ): Promise<QueueView>;
+  /** Rejects QUEUE_NOT_EMPTY while it has unfinished jobs. */
+  remove(context: CallContext, name: string): Promise<void>;
+}
+
+export interface ManageQueuesParts {
+  readonly store: Pick<QueueStore, 'createQueue' | 'findQueue' | 'listQueues' | 'updateQueue'>;
+  readonly catalog: QueueCatalog;
+  readonly views: QueueViews;
+  readonly stats: QueueStatsReader;
+  readonly remove: DeleteQueue;
+  readonly clock: Clock;
+}
+
+export function createManageQueues({ store, catalog, views, stats, remove, clock }: ManageQueuesParts): ManageQueues {
+  async function create(context: CallContext, name: string, request: SettingsRequest): Promise<QueueView> {
+    ensureAwaited(context, clock.nowMs());
+    check(name, request);
+    const settings = merge(request, defaultQueueSettings);
+    const { outcome, queue } = await store.createQueue({
+      tenant: context.tenant,
+      name,
+      settings,
+      nowMs: clock.nowMs(),
+    });
+    // Also when it exists: its maker may have died before it told the others.
+    await catalog.announce(queue);
+    if (outcome === 'exists') throw new TroupeError('QUEUE_EXISTS', { metadata: { queue: name } });
+    return views.of(queue);
+  }
+
+  /** Reads the store: settings are shown as they are, not as they were. */
+  async function get(context: CallContext, name: string): Promise<QueueView> {
+    ensureAwaited(context, clock.nowMs());
+    check(name, {});
+    return views.find(context.tenant, name);
+  }
+
+  async function statsOf(context: CallContext, name: string): Promise<ClusterQueueStats> {
+    ensureAwaited(context, clock.nowMs());
+    check(name, {});
+    const { tenant } = context;
+    if ((await catalog.find(tenant, name)) === undefined) throw queueNotFound(name);
+    return stats.read(tenant, name);
+  }
+
+  async function list(
+    context: CallContext,
+    query: { readonly pageSize: number; readonly pageToken: string },
+  ): Promise<QueuePage> {
+    ensureAwaited(context, clock.nowMs());
+    const after = query.pageToken === '' ? '' : parseQueuePageToken(query.pageToken);
+    const size = query.pageSize === 0 ? pageSizeDefault : Math.min(query.pageSize, pageSizeMax);
+    const rest = (await store.listQueues(context.tenant)).filter((queue) => queue.name > after);
+    const queues = rest.slice(0, size);
+    const last = queues.at(-1);
+    return {
+      queues: queues.map((queue) => views.of(queue)),
+      nextPageToken: rest.length > size && last ? queuePageToken(last.name) : '',
+    };
+  }
+
+  async function update(
+    context: CallContext,
+    change: { readonly name: string; readonly version: number; readonly settings: SettingsRequest },
+  ): Promise<QueueView> {
+    const { name, version: expectedVersion } = change;
+    ensureAwaited(context, clock.nowMs());
+    check(name, change.settings, expectedVersion);
+    const present = await store.findQueue(context.tenant, name);
+    if (!present) throw queueNotFound(name);
+    const settings = merge(change.settings, present.settings);
+    const { tenant } = context;
+    const result = await store.updateQueue({ tenant, name, settings, expectedVersion, nowMs: clock.nowMs() });
+    if (result.outcome === 'missing' || (result.outcome === 'updated' && !result.queue)) throw queueNotFound(name);
+    if (result.outcome === 'conflict' || !result.queue) throw versionConflict(name, result.queue ?? present);
+    await catalog.announce(result.queue);
+    return views.of(result.queue);
+  }
+
+  async function checkedRemove(context: CallContext, name: string): Promise<void> {
+    const checks = new FieldChecks();
+    checks.pattern('name', name, namePattern);
+    if (name === defaultQueueName) checks.add('name', 'must not be the default queue, which is always there');
+    checks.ensureNone();
+    await remove(context, name);
+  }
+
+  return { create, get, stats: statsOf, list, update, remove: checkedRemove };
+}
+
+function check(name: string, settings: SettingsRequest, version?: number): void {
+  const checks = new FieldChecks();
+  checks.pattern('name', name, namePattern);
+  if (version === 0) checks.add('version', 'is required');
+  checks.range('settings.execution_timeout', settings.executionTimeoutMs, executionTimeoutRange);
+  checks.range('settings.retention', settings.retentionMs, retentionRange);
+  checks.range('settings.max_depth', settings.maxDepth, maxDepthRange);
+  checks.range('settings.max_bytes', settings.maxBytes, maxBytesRange);
+  checkRetry(checks, 'settings.retry', settings.retry);
+  checkFlow(checks, 'settings.flow', settings.flow);
+  checks.ensureNone();
+}
+
+/** Throws INVALID_ARGUMENT when the request does not go with what it leaves as it is. */
+function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
+  const executionTimeoutMs = request.executionTimeoutMs ?? base.executionTimeoutMs;
+  const retentionMs = request.retentionMs ?? base.retentionMs;
+  const payloadRetentionMs =
+    request.payloadRetentionMs === 0 ? undefined : (request.payloadRetentionMs ?? base.payloadRetentionMs);
+  const checks = new FieldChecks();
+  checkHeartbeat(checks, 'settings.heartbeat_timeout', request.heartbeatTimeoutMs, executionTimeoutMs);
+  checkPayloadRetention(checks, 'settings.payload_retention', { retentionMs, payloadRetentionMs });
+  checks.ensureNone();
+  const heartbeatTimeoutMs = mergeHeartbeat([request.heartbeatTimeoutMs, base.heartbeatTimeoutMs], executionTimeoutMs);
+  const flow = mergeFlow(request.flow, base.flow);
+  return {
+    executionTimeoutMs,
+    ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
+    retry: mergeRetry([request.retry], base.retry),
+    retentionMs,
+    ...(payloadRetentionMs !== undefined && { payloadRetentionMs }),
+    ...limit('maxDepth', request, base),
+    ...limit('maxBytes', request, base),
+    ...(flow !== undefined && { flow }),
+  };
+}
+
+function limit(
+  name: 'maxDepth' | 'maxBytes',
+  request: SettingsRequest,
+  base: QueueSettings,
+): Pick<QueueSettings, typeof name> {
+  const max = request[name] ?? base[name] ?? 0;
+  return max === 0 ? {} : { [name]: max };
+}
+
+function versionConflict(name: string, present: Queue): TroupeError {
+  return new TroupeError('QUEUE_VERSION_CONFLICT', { metadata: { queue: name, version: String(present.version) } });
+}

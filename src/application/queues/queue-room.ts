@@ -1,0 +1,141 @@
+/**
+ * Keeps queues within `maxDepth` and `maxBytes`. What this gateway let in is counted exactly; what others did is as the
+ * statistics say. A job is let in by statistics of at most `statsMaxAgeMs`, and refused only by ones of at most
+ * `refusalMaxAgeMs`, so that a queue that drains quickly is not closed for a second by an old picture of it.
+ *
+ * So a limit is overshot by no more than what other gateways let in while an answer is made and used (2 s), each of them no
+ * more than the room that it saw. With one gateway it is not overshot.
+ */
+import { TroupeError } from '../../domain/errors.ts';
+import type { Queue } from '../../domain/queue.ts';
+import type { FullQueue } from '../../domain/queue-room.ts';
+import { fullQueue } from '../../domain/queue-room.ts';
+import { depthOf } from '../../domain/queue-stats.ts';
+import { retryAfterMs } from '../../domain/retry-after.ts';
+import { drainPerSecond } from '../../domain/start-estimate.ts';
+import type { Clock, Random } from '../ports/runtime.ts';
+import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
+import { statsMaxAgeMs, statsPatienceMs } from './queue-stats.ts';
+
+const refusalMaxAgeMs = 100;
+const tickMs = 50;
+/** No answer in use was asked for earlier. */
+const memoryMs = statsMaxAgeMs + 2 * statsPatienceMs;
+const queuesMax = 1_000;
+
+export interface QueueRoom {
+  /** Rejects QUEUE_FULL, or PAYLOAD_TOO_LARGE for what never fits. What it answers is called when the submit is over. */
+  enter(queue: Queue, bytes: number): Promise<() => void>;
+}
+
+export interface QueueRoomParts {
+  readonly stats: QueueStatsReader;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export function createQueueRoom({ stats, clock, random }: QueueRoomParts): QueueRoom {
+  const entries = new Map<string, Entries>();
+
+  function entriesOf({ tenant, name }: Queue): Entries {
+    const key = `${tenant}/${name}`;
+    const known = entries.get(key) ?? new Entries();
+    if (!entries.has(key) && entries.size >= queuesMax) {
+      for (const [other, its] of entries) if (its.isIdle(clock.monotonicMs())) entries.delete(other);
+    }
+    entries.set(key, known);
+    return known;
+  }
+
+  return {
+    async enter(queue, bytes) {
+      const { tenant, name, settings } = queue;
+      if (settings.maxDepth === undefined && settings.maxBytes === undefined) return () => undefined;
+      if (bytes > (settings.maxBytes ?? Infinity)) throw neverFits(name, bytes, settings.maxBytes ?? 0);
+      const mine = entriesOf(queue);
+      const look = (answer: ClusterQueueStats): FullQueue | undefined => {
+        const own = mine.since(answer.askedMs);
+        const load = { jobs: depthOf(answer.stats) + own.jobs, bytes: answer.stats.openBytes + own.bytes };
+        return fullQueue(load, bytes, settings);
+      };
+      // Between the last look and `begin` nobody else may enter: no await.
+      if (look(await stats.read(tenant, name)) !== undefined) {
+        const answer = await stats.read(tenant, name, refusalMaxAgeMs);
+        const full = look(answer);
+        if (full !== undefined) throw queueFull(name, full, drainPerSecond(answer.stats), random());
+      }
+      mine.begin(bytes);
+      return () => {
+        mine.end(bytes, clock.monotonicMs());
+      };
+    },
+  };
+}
+
+interface Tick {
+  readonly fromMs: number;
+  jobs: number;
+  bytes: number;
+}
+
+/** What this gateway let into one queue lately, whatever became of it. */
+class Entries {
+  #open = { jobs: 0, bytes: 0 };
+  /** By when they were over, oldest first. */
+  #over: Tick[] = [];
+
+  begin(bytes: number): void {
+    this.#open.jobs += 1;
+    this.#open.bytes += bytes;
+  }
+
+  end(bytes: number, nowMs: number): void {
+    this.#open.jobs -= 1;
+    this.#open.bytes -= bytes;
+    const fromMs = nowMs - (nowMs % tickMs);
+    let tick = this.#over.at(-1);
+    if (tick?.fromMs !== fromMs) {
+      tick = { fromMs, jobs: 0, bytes: 0 };
+      this.#forget(nowMs);
+      this.#over.push(tick);
+    }
+    tick.jobs += 1;
+    tick.bytes += bytes;
+  }
+
+  /** Those that statistics asked for then may not have seen. */
+  since(askedMs: number): { readonly jobs: number; readonly bytes: number } {
+    const unseen = this.#over.filter(({ fromMs }) => fromMs + tickMs > askedMs);
+    return {
+      jobs: unseen.reduce((sum, { jobs }) => sum + jobs, this.#open.jobs),
+      bytes: unseen.reduce((sum, { bytes }) => sum + bytes, this.#open.bytes),
+    };
+  }
+
+  isIdle(nowMs: number): boolean {
+    this.#forget(nowMs);
+    return this.#open.jobs === 0 && this.#over.length === 0;
+  }
+
+  #forget(nowMs: number): void {
+    this.#over = this.#over.filter(({ fromMs }) => nowMs - fromMs <= memoryMs);
+  }
+}
+
+function queueFull(queue: string, full: FullQueue, perSecond: number, random: number): TroupeError {
+  const { limit, max, held, excessJobs } = full;
+  const what = limit === 'max_depth' ? 'unfinished jobs that do not run' : 'bytes of inputs of jobs that do not run';
+  return new TroupeError('QUEUE_FULL', {
+    message: `queue ${queue} has ${String(held)} ${what}; its ${limit} is ${String(max)}`,
+    metadata: { queue, limit, max: String(max), held: String(held) },
+    retryAfterMs: retryAfterMs({ excess: excessJobs, perSecond, random }),
+  });
+}
+
+function neverFits(queue: string, bytes: number, maxBytes: number): TroupeError {
+  const description = `has ${String(bytes)} bytes, and the max_bytes of queue ${queue} is ${String(maxBytes)}`;
+  return new TroupeError('PAYLOAD_TOO_LARGE', {
+    metadata: { payloadBytes: String(bytes), payloadMaxBytes: String(maxBytes), queue },
+    violations: [{ field: 'job.input', description }],
+  });
+}

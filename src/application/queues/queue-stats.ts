@@ -1,0 +1,81 @@
+/**
+ * What is going on in a queue over the whole cluster: all shards are asked, from memory, and who does not answer in time
+ * is left out and counted. One answer serves everybody who asks within its age, and everybody who asks while it is made.
+ */
+import { addStats, noStats } from '../../domain/queue-stats.ts';
+import type { QueueStats } from '../../domain/queue-stats.ts';
+import { everyShard } from '../protocol/every-shard.ts';
+import type { Clock } from '../ports/runtime.ts';
+import type { ShardBatcher } from '../protocol/shard-batcher.ts';
+
+/** Of an answer that is given again. */
+export const statsMaxAgeMs = 1_000;
+/** For all shards together. */
+export const statsPatienceMs = 1_000;
+const queuesMax = 1_000;
+
+export interface ClusterQueueStats {
+  readonly stats: QueueStats;
+  readonly shards: number;
+  /** Shards that did not answer: their jobs are not in the numbers. */
+  readonly silent: number;
+  /** When asking began: epoch ms, and monotonic. */
+  readonly askedAtMs: number;
+  readonly askedMs: number;
+}
+
+export interface QueueStatsReader {
+  /** An answer that is not older than `maxAgeMs` (default and most `statsMaxAgeMs`), or is being made. */
+  read(tenant: string, queue: string, maxAgeMs?: number): Promise<ClusterQueueStats>;
+}
+
+export interface QueueStatsParts {
+  readonly batcher: Pick<ShardBatcher, 'call'>;
+  readonly shardCount: number;
+  readonly clock: Clock;
+}
+
+interface Answer {
+  readonly askedMs: number;
+  readonly result: Promise<ClusterQueueStats>;
+  made: boolean;
+}
+
+export function createQueueStatsReader({ batcher, shardCount, clock }: QueueStatsParts): QueueStatsReader {
+  const answers = new Map<string, Answer>();
+
+  async function askAll(tenant: string, queue: string): Promise<ClusterQueueStats> {
+    const [askedAtMs, askedMs] = [clock.nowMs(), clock.monotonicMs()];
+    const deadlineAtMs = askedAtMs + statsPatienceMs;
+    let [stats, silent] = [noStats, 0];
+    await everyShard(shardCount, async (shard) => {
+      try {
+        const answer = await batcher.call(shard, 'queueStats', { tenant, queue }, { deadlineAtMs });
+        stats = addStats(stats, answer);
+      } catch {
+        silent += 1;
+      }
+    });
+    return { stats, shards: shardCount, silent, askedAtMs, askedMs };
+  }
+
+  return {
+    read(tenant, queue, maxAgeMs = statsMaxAgeMs) {
+      const key = `${tenant}/${queue}`;
+      const nowMs = clock.monotonicMs();
+      const known = answers.get(key);
+      const fresh = known !== undefined && nowMs - known.askedMs < Math.min(maxAgeMs, statsMaxAgeMs);
+      if (known !== undefined && (fresh || !known.made)) return known.result;
+      answers.delete(key);
+      const answer: Answer = {
+        askedMs: nowMs,
+        result: askAll(tenant, queue).finally(() => (answer.made = true)),
+        made: false,
+      };
+      answers.set(key, answer);
+      const oldest = answers.keys().next();
+      if (answers.size > queuesMax && oldest.done !== true) answers.delete(oldest.value);
+      return answer.result;
+    },
+  };
+}

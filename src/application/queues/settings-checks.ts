@@ -1,0 +1,73 @@
+/** Checks and merging of what jobs and queues have in common: timeouts, retention, retries. */
+import type { RetryPolicy } from '../../domain/job.ts';
+import { errorCodePattern, maxLossesDefault, nonRetryableCodesMax } from '../../domain/retry-policy.ts';
+import {
+  attemptsRange,
+  coefficientRange,
+  delayRange,
+  heartbeatRange,
+  lossesRange,
+  payloadRetentionRange,
+} from '../../domain/setting-ranges.ts';
+import type { FieldChecks } from '../jobs/field-checks.ts';
+import type { JobRequest } from '../jobs/job-request.ts';
+
+/** A violation of `field` when payloads were to be kept longer than their job. */
+export function checkPayloadRetention(
+  checks: FieldChecks,
+  field: string,
+  {
+    payloadRetentionMs,
+    retentionMs,
+  }: { readonly payloadRetentionMs?: number | undefined; readonly retentionMs: number },
+): void {
+  checks.range(field, payloadRetentionMs, payloadRetentionRange(retentionMs));
+}
+
+/** 0 is said by who wants none. */
+export function checkHeartbeat(checks: FieldChecks, field: string, ms: number | undefined, executionMs: number): void {
+  if (ms !== 0) checks.range(field, ms, heartbeatRange(executionMs));
+}
+
+/** The first layer that says something wins. What is inherited and longer than the execution timeout has no meaning. */
+export function mergeHeartbeat(layers: readonly (number | undefined)[], executionMs: number): number | undefined {
+  const ms = layers.find((layer) => layer !== undefined) ?? 0;
+  return ms === 0 || ms > executionMs ? undefined : ms;
+}
+
+/** `prefix` is the path of the retry message in the contract. */
+export function checkRetry(checks: FieldChecks, prefix: string, retry: JobRequest['retry']): void {
+  if (!retry) return;
+  checks.range(`${prefix}.max_attempts`, retry.maxAttempts, attemptsRange);
+  checks.range(`${prefix}.max_losses`, retry.maxLosses, lossesRange);
+  checks.range(`${prefix}.initial_delay`, retry.initialMs, delayRange);
+  checks.range(`${prefix}.coefficient`, retry.coefficient, coefficientRange);
+  checks.range(`${prefix}.max_delay`, retry.maxMs, delayRange);
+  if (retry.initialMs !== undefined && retry.maxMs !== undefined && retry.maxMs < retry.initialMs) {
+    checks.add(`${prefix}.max_delay`, 'must not be less than initial_delay');
+  }
+  checkCodes(checks, `${prefix}.non_retryable_codes`, retry.nonRetryableCodes ?? []);
+}
+
+function checkCodes(checks: FieldChecks, field: string, codes: readonly string[]): void {
+  if (codes.length > nonRetryableCodesMax) checks.add(field, `must be at most ${String(nonRetryableCodesMax)} codes`);
+  else codes.forEach((code, at) => checks.pattern(`${field}[${String(at)}]`, code, errorCodePattern));
+}
+
+/** The first layer that says something wins; an empty list says something. An initial delay above an inherited most lifts it. */
+export function mergeRetry(layers: readonly JobRequest['retry'][], base: RetryPolicy): RetryPolicy {
+  const pick = <K extends keyof RetryPolicy>(key: K): RetryPolicy[K] =>
+    layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? base[key];
+  // Nodes of before publish handlers with wider ranges; what is accepted must be acceptable.
+  const initialMs = Math.min(pick('initialMs'), delayRange.max);
+  const nonRetryableCodes = pick('nonRetryableCodes') ?? [];
+  const maxLosses = pick('maxLosses') ?? maxLossesDefault;
+  return {
+    maxAttempts: pick('maxAttempts'),
+    initialMs,
+    coefficient: Math.min(pick('coefficient'), coefficientRange.max),
+    maxMs: Math.min(Math.max(pick('maxMs'), initialMs), delayRange.max),
+    ...(nonRetryableCodes.length > 0 && { nonRetryableCodes }),
+    ...(maxLosses < maxLossesDefault && { maxLosses }),
+  };
+}

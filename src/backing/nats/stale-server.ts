@@ -1,0 +1,72 @@
+/**
+ * Two servers on one JetStream directory would ruin it. Before a start, a server left on the directory is stopped; it is
+ * ours when its command line names our configuration file. If the process that started it still lives and still is the
+ * grandparent of the server, the directory is in use and starting is refused.
+ */
+import { execFile } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Logger } from '../../application/ports/runtime.ts';
+import { TroupeError } from '../../domain/errors.ts';
+
+export interface StoreDirFiles {
+  readonly pidFile: string;
+  readonly ownerFile: string;
+  readonly configFile: string;
+  readonly log: Logger;
+}
+
+const run = promisify(execFile);
+const termMs = 5_000;
+const pollMs = 50;
+
+export async function releaseStoreDir(files: StoreDirFiles): Promise<void> {
+  const pid = await readPid(files.pidFile);
+  if (pid !== undefined && (await isServerOf(pid, files.configFile))) {
+    const owner = await readPid(files.ownerFile);
+    if (owner !== undefined && (await parentOf(await parentOf(pid))) === owner) {
+      throw new TroupeError('BROKER_UNAVAILABLE', {
+        message: `the data directory is in use: process ${owner} runs a nats-server (${pid}) on it`,
+      });
+    }
+    files.log.warn({ pid }, 'stopping a nats-server that a former process left behind');
+    await stop(pid, files.configFile);
+  }
+  await rm(files.pidFile, { force: true });
+}
+
+async function stop(pid: number, configFile: string): Promise<void> {
+  process.kill(pid, 'SIGTERM');
+  for (let waitedMs = 0; waitedMs < termMs * 2; waitedMs += pollMs) {
+    await delay(pollMs);
+    if (!(await isServerOf(pid, configFile))) return;
+    if (waitedMs === termMs) process.kill(pid, 'SIGKILL');
+  }
+  throw new TroupeError('BROKER_UNAVAILABLE', { message: `the nats-server ${pid} left behind does not stop` });
+}
+
+async function readPid(file: string): Promise<number | undefined> {
+  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
+  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+/** A zombie has no command line, so it does not count. */
+async function isServerOf(pid: number, configFile: string): Promise<boolean> {
+  return (await ps(pid, 'args')).includes(configFile);
+}
+
+async function parentOf(pid: number | undefined): Promise<number | undefined> {
+  if (pid === undefined) return undefined;
+  const parent = Number(await ps(pid, 'ppid'));
+  return parent > 1 ? parent : undefined;
+}
+
+async function ps(pid: number, column: 'args' | 'ppid'): Promise<string> {
+  try {
+    const { stdout } = await run('ps', ['-ww', '-o', `${column}=`, '-p', String(pid)]);
+    return stdout.trim();
+  } catch {
+    return '';
+  }
+}

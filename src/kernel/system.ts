@@ -1,0 +1,135 @@
+/** The actor system of a process: the root of the tree, the services its actors share, its orderly end. */
+import type { Clock, Logger, Random, Telemetry } from '../application/ports/runtime.ts';
+import { TroupeError } from '../domain/errors.ts';
+import type { ActorContext, ActorDefinition, ActorRef, DeadLetterReason, StopReason } from './actor.ts';
+import { ActorCell } from './cell.ts';
+import { LifeContext } from './context.ts';
+import { createDeadLetters } from './dead-letters.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import { createEventBus } from './events.ts';
+import type { SystemListener } from './events.ts';
+import type { Cell, Kernel, Life } from './parts.ts';
+import { PathRef, resolvePath } from './path-ref.ts';
+import { createTurnScheduler } from './scheduler.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { TreeNode } from './tree.ts';
+import { counters } from '../domain/measures.ts';
+
+export interface ActorSystemOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  /** Default: turns of the event loop. */
+  readonly scheduler?: Scheduler;
+}
+
+export interface ActorSystem {
+  /** An actor at the top of the tree. If it crashes it stops: `whenStopped` and the events tell. */
+  spawn<M>(name: string, definition: ActorDefinition<M>): ActorRef<M>;
+  stop(ref: ActorRef<never>): void;
+  /** See `ActorContext.refAt`; absolute paths only. */
+  refAt<M>(path: string): ActorRef<M>;
+  /** Settles when the actor has stopped for good; at once if it has, or never was. */
+  whenStopped(ref: ActorRef<never>): Promise<StopReason>;
+  /** Stops the actors at the top, newest first, each with its children; past the deadline the rest is abandoned. */
+  terminate(deadlineMs: number): Promise<void>;
+  /** Parents before their children, siblings in order of spawning. */
+  tree(): TreeNode[];
+  /** The last 256, oldest first. */
+  deadLetters(): readonly DeadLetter[];
+  /** All there ever were, by reason. */
+  deadLetterCounts(): Readonly<Record<DeadLetterReason, number>>;
+  subscribe(listener: SystemListener): () => void;
+}
+
+export function createActorSystem(options: ActorSystemOptions): ActorSystem {
+  const kernel = createKernel(options);
+  const { root, context } = spawnRoot(kernel);
+  kernel.setRoot(root);
+
+  return {
+    spawn(name, definition) {
+      if (root.life?.endReason !== undefined || root.life === undefined) throw new TroupeError('SHUTTING_DOWN');
+      return context.spawn(name, definition);
+    },
+    stop: (ref) => {
+      context.stop(ref);
+    },
+    refAt: (path) => context.refAt(path),
+    whenStopped: (ref) =>
+      new Promise((resolve) => {
+        const cell = kernel.cellOf(ref);
+        if (cell === undefined) resolve({ kind: 'normal' });
+        else cell.onClosed(resolve);
+      }),
+    terminate: (deadlineMs) =>
+      new Promise((resolve) => {
+        root.onClosed(() => {
+          resolve();
+        });
+        root.remove({ kind: 'shutdown' }, deadlineMs);
+      }),
+    tree: () => (root.life === undefined ? [] : nodesBelow(root.life)),
+    deadLetters: () => kernel.deadLetters.recent(),
+    deadLetterCounts: () => kernel.deadLetters.counts(),
+    subscribe: (listener) => kernel.events.subscribe(listener),
+  };
+}
+
+type CountedByKind = (typeof counters)['actorCrashes' | 'actorRestarts' | 'actorsAbandoned'];
+
+function createKernel(options: ActorSystemOptions): Kernel & { setRoot(root: Cell<unknown>): void } {
+  const { clock, random, log, telemetry } = options;
+  const events = createEventBus(log);
+  const deadLetters = createDeadLetters(clock, telemetry, events);
+  const byKind = (measure: CountedByKind, help: string) => telemetry.counter({ ...measure, help });
+  let root: Cell<unknown> | undefined;
+
+  const kernel: Kernel = {
+    clock,
+    random,
+    log,
+    scheduler: options.scheduler ?? createTurnScheduler(clock),
+    deadLetters,
+    events,
+    crashes: byKind(counters.actorCrashes, 'Lives of actors that ended with an error, by kind of actor.'),
+    restarts: byKind(counters.actorRestarts, 'Further lives begun by supervisors, by kind of actor.'),
+    abandoned: byKind(counters.actorsAbandoned, 'Actors that did not stop in time, by kind of actor.'),
+    createCell: (name, definition, owner) => new ActorCell(kernel, name, definition, owner),
+    cellOf(ref) {
+      if (ref instanceof ActorCell) return ref as Cell<unknown>;
+      return ref instanceof PathRef ? (ref as PathRef<unknown>).cell() : undefined;
+    },
+    refAt<M>(path: string, basePath: string): ActorRef<M> {
+      if (root === undefined) throw new TroupeError('INTERNAL_ERROR', { message: 'the actor system has no root yet' });
+      return new PathRef<M>(resolvePath(path, basePath), root, deadLetters);
+    },
+  };
+  return Object.assign(kernel, {
+    setRoot(cell: Cell<unknown>) {
+      root = cell;
+    },
+  });
+}
+
+const noOwner = { parent: undefined, shutdownMs: undefined, onLife: undefined, budget: undefined };
+
+/** The root has no behavior of its own: it is there so that the top of the tree follows the same rules as the rest. */
+function spawnRoot(kernel: Kernel): { root: Cell<unknown>; context: ActorContext<unknown> } {
+  const definition: ActorDefinition<unknown> = {
+    kind: 'root',
+    mailboxCapacity: 1,
+    start: () => ({ receive: () => undefined }),
+  };
+  const root = kernel.createCell('', definition, noOwner);
+  root.begin();
+  return { root, context: new LifeContext<unknown>(kernel, root.life as Life<unknown>) };
+}
+
+function nodesBelow(life: Life<unknown>): TreeNode[] {
+  return [...life.children.values()].flatMap((cell) => [
+    cell.snapshot(),
+    ...(cell.life === undefined ? [] : nodesBelow(cell.life)),
+  ]);
+}

@@ -1,0 +1,51 @@
+/**
+ * The timers of one life, one per key. A timer that was replaced or cancelled after it fired, but before its message was
+ * handled, is told apart by identity, so its message is never seen.
+ */
+import type { Clock } from '../application/ports/runtime.ts';
+
+export interface KeyedTimer<M> {
+  readonly key: string;
+  readonly message: M;
+}
+
+export interface TimerSink<M> {
+  timerFired(timer: KeyedTimer<M>): void;
+}
+
+export class KeyedTimers<M> {
+  readonly #clock: Clock;
+  readonly #sink: TimerSink<M>;
+  readonly #timers = new Map<string, { readonly timer: KeyedTimer<M>; readonly cancel: () => void }>();
+
+  constructor(clock: Clock, sink: TimerSink<M>) {
+    this.#clock = clock;
+    this.#sink = sink;
+  }
+
+  set(key: string, delayMs: number, message: M): void {
+    this.cancel(key);
+    const timer: KeyedTimer<M> = { key, message };
+    const cancel = this.#clock.setTimer(delayMs, () => {
+      this.#sink.timerFired(timer);
+    });
+    this.#timers.set(key, { timer, cancel });
+  }
+
+  cancel(key: string): void {
+    this.#timers.get(key)?.cancel();
+    this.#timers.delete(key);
+  }
+
+  /** True once, when the fired timer is still the one of its key. */
+  take(timer: KeyedTimer<M>): boolean {
+    if (this.#timers.get(timer.key)?.timer !== timer) return false;
+    this.#timers.delete(timer.key);
+    return true;
+  }
+
+  clear(): void {
+    for (const { cancel } of this.#timers.values()) cancel();
+    this.#timers.clear();
+  }
+}

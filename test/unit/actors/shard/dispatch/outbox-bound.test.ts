@@ -1,0 +1,51 @@
+/** What waits for JetStream is bounded although jobs end while it is away: their facts stay behind. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { TroupeError } from '../../../../../src/domain/errors.ts';
+import { testSpec } from '../../../../support/jobs.ts';
+import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { harnessOutboxMax, startShardHarness } from '../../../../support/shard-harness.ts';
+
+/** Facts of a job that nobody took: its message, its first event, its end. */
+const factsOfExpired = 3;
+
+describe('while JetStream is away', () => {
+  let shard: ShardHarness;
+
+  beforeEach(async () => {
+    shard = await startShardHarness();
+    return () => shard.close();
+  });
+
+  async function submits(count: number): Promise<{ readonly accepted: number; readonly refusals: TroupeError[] }> {
+    const item = { spec: testSpec({ queueTimeoutMs: 1_000 }) };
+    const sent = Promise.allSettled(Array.from({ length: count }, () => shard.send('submit', item)));
+    const outcomes = await shard.kit.outcome(sent, 1_000);
+    const refusals = outcomes.flatMap((one) => (one.status === 'rejected' ? [TroupeError.from(one.reason)] : []));
+    return { accepted: outcomes.length - refusals.length, refusals };
+  }
+
+  it('submits are refused once too much waits for it, though no job is unfinished; and taken when it is back', async () => {
+    shard.broker = 'down';
+    let accepted = 0;
+    let refusals: readonly TroupeError[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      const answers = await submits(250);
+      accepted += answers.accepted;
+      refusals = answers.refusals;
+      await shard.kit.advance(3_000);
+    }
+    expect(accepted * factsOfExpired).toBeGreaterThan(harnessOutboxMax);
+    expect(accepted).toBeLessThanOrEqual(harnessOutboxMax / 2);
+    expect(refusals).toHaveLength(250);
+    expect(refusals[0]).toMatchObject({
+      code: 'BACKLOG_FULL',
+      retryable: true,
+      metadata: { outboxMax: String(harnessOutboxMax) },
+    });
+    expect(refusals[0]?.retryAfterMs).toBeGreaterThan(0);
+    shard.broker = 'up';
+    await shard.kit.advance(5_000);
+    expect(shard.events).toHaveLength(2 * accepted);
+    expect(await submits(250)).toMatchObject({ accepted: 250 });
+  });
+});

@@ -1,0 +1,56 @@
+// News from outside that meet a shard at a bad moment: none is lost, and nothing overtakes what is to be told first.
+import { afterEach, describe, expect, it } from 'vitest';
+import { createShardHarness } from '../../../support/shard-harness.ts';
+import type { ShardHarness } from '../../../support/shard-harness.ts';
+import { testSpec } from '../../../support/jobs.ts';
+
+let shard: ShardHarness;
+afterEach(() => shard.close());
+
+describe('a rule of a queue that comes while the mailbox is full', () => {
+  it.each([
+    ['ends a pause', { maxRunning: 5 }, 2],
+    ['takes every limit away', {}, 2],
+  ])('%s all the same', async (_, rule, sent) => {
+    shard = await createShardHarness();
+    const spec = testSpec();
+    shard.rules.set(spec.queue, { paused: true });
+    await shard.start();
+    const { record } = await shard.call('submit', { spec });
+    await shard.kit.advance(2_000);
+    expect(shard.work).toEqual([]);
+    const flood = Array.from({ length: 5_000 }, () => shard.send('get', { jobId: record.id }));
+    shard.setRule(spec.queue, rule);
+    const answers = await shard.kit.outcome(Promise.allSettled(flood), 1_000);
+    const refused = answers.filter(({ status }) => status === 'rejected');
+    expect(refused.length, 'the mailbox was full').toBeGreaterThan(0);
+    await shard.kit.advance(2_000);
+    await shard.call('submit', { spec });
+    await shard.kit.advance(2_000);
+    expect(shard.work).toHaveLength(sent);
+  });
+});
+
+describe('a doubt about more than is remembered', () => {
+  it('lets nothing new go before what was lost: events stay in order', async () => {
+    shard = await createShardHarness({ unsyncedMax: 20 });
+    await shard.start();
+    const { record } = await shard.call('submit', { spec: testSpec() });
+    for (let count = 0; count < 60; count += 1) {
+      await shard.call('submit', { spec: testSpec() });
+      await shard.kit.advance(50);
+    }
+    const told = shard.events.length;
+    shard.doubt();
+    const grant = await shard.call('claim', { jobId: record.id, node: 'n', generation: 1, ackTo: 'x' });
+    expect(grant).toMatchObject({ kind: 'granted' });
+    await shard.kit.advance(900);
+    const ofJob = (): number[] =>
+      shard.events.slice(told).flatMap((event) => (event.jobId === record.id ? [event.seq] : []));
+    expect(ofJob(), 'before the shard is read again').toEqual([]);
+    await shard.kit.advance(2_000);
+    await shard.start();
+    await shard.kit.advance(3_000);
+    expect(ofJob()).toEqual([1, 2]);
+  });
+});

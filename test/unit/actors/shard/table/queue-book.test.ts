@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
+import type { JobEntry } from '../../../../../src/actors/shard/table/job-table.ts';
+import { idleQueuesMax } from '../../../../../src/actors/shard/table/queue-book.ts';
+import type { JobRecord, JobSpec } from '../../../../../src/domain/job.ts';
+import { isTerminal } from '../../../../../src/domain/job.ts';
+import { quantileMs } from '../../../../../src/domain/duration-histogram.ts';
+import type { JobCommand } from '../../../../../src/domain/transitions.ts';
+import { decide } from '../../../../../src/domain/transitions.ts';
+import { testRecord } from '../../../../support/jobs.ts';
+
+const startMs = 1_700_000_000_000;
+
+class Shard {
+  readonly table = new JobTable(10);
+  nowMs = startMs;
+  #unique = 0n;
+
+  accept(overrides: Partial<JobSpec> = {}, durable = false): JobEntry {
+    const record = testRecord(overrides, { nowMs: this.nowMs, unique: (this.#unique += 1n) });
+    return this.table.add(record, { durable, publishedSeq: 0, nowMs: 0 });
+  }
+
+  do(entry: JobEntry, command: JobCommand): void {
+    const decision = decide(entry.current, command, this.nowMs, 0.5);
+    if (decision.kind !== 'changed') return;
+    this.table.replace(entry, decision.record);
+    if (isTerminal(decision.record.state)) this.table.retire(entry, decision.record);
+  }
+
+  claim(entry: JobEntry): void {
+    this.do(entry, { kind: 'claim', node: 'n', token: 't' });
+  }
+}
+
+function book(shard: Shard, queue = 'default'): NonNullable<ReturnType<JobTable['queues']['get']>> {
+  const found = shard.table.queues.get('default', queue);
+  if (found === undefined) throw new Error(`no book of ${queue}`);
+  return found;
+}
+
+describe('the book of a queue', () => {
+  it('has who waits by level, in the order of becoming QUEUED', () => {
+    const shard = new Shard();
+    const later = shard.accept({ runAtMs: startMs + 1_000 });
+    const [first, high] = [shard.accept(), shard.accept({ priority: 4 })];
+    shard.claim(first);
+    const second = shard.accept();
+    shard.do(first, { kind: 'stopped', token: 't' });
+    shard.nowMs += 1_000;
+    shard.do(later, { kind: 'due' });
+    expect(book(shard).waiting.map((level) => [...level.keys()])).toEqual([
+      [],
+      [],
+      [second.current.id, first.current.id, later.current.id],
+      [],
+      [high.current.id],
+    ]);
+    expect(book(shard).oldestReadyAtMs).toBe(startMs);
+  });
+
+  it('puts what a take-over brings in order', () => {
+    const shard = new Shard();
+    const late = shard.accept({}, true);
+    shard.nowMs -= 5_000;
+    const early = shard.accept({}, true);
+    shard.table.queues.sort();
+    expect([...(book(shard).waiting[2] ?? []).keys()]).toEqual([early.current.id, late.current.id]);
+    expect(book(shard).oldestReadyAtMs).toBe(startMs - 5_000);
+    expect(book(shard).arrivals.isCold(shard.nowMs)).toBe(true);
+  });
+
+  it('weighs the inputs of what does not run', () => {
+    const shard = new Shard();
+    const text = shard.accept({ input: { kind: 'json', json: '"é"' } });
+    shard.accept({ input: { kind: 'bytes', base64: 'AAAA' } });
+    shard.accept({ input: { kind: 'ref', id: 'x', bytes: 1_000, encoding: 'json' }, runAtMs: startMs + 1 });
+    expect(book(shard).openBytes).toBe(4 + 3 + 1_000);
+    shard.claim(text);
+    expect(book(shard).openBytes).toBe(3 + 1_000);
+  });
+
+  it('measures rates, waits and runs', () => {
+    const shard = new Shard();
+    for (let second = 0; second < 60; second += 1) {
+      const entry = shard.accept();
+      shard.nowMs += 400;
+      shard.claim(entry);
+      shard.nowMs += 600;
+      shard.do(entry, { kind: 'succeed', token: 't' });
+    }
+    const { arrivals, starts, ends, waits, runs } = book(shard);
+    for (const rate of [arrivals, starts, ends]) expect(rate.perSecond(shard.nowMs)).toBeCloseTo(1, 1);
+    expect(quantileMs(waits.weights(shard.nowMs), 0.5)).toBeCloseTo(400, -2);
+    expect(quantileMs(runs.weights(shard.nowMs), 0.5)).toBeCloseTo(600, -2);
+  });
+
+  it('is forgotten when the queue has no live job and its meters are cold', () => {
+    const shard = new Shard();
+    const entry = shard.accept();
+    shard.table.queues.sweep(shard.nowMs + 86_400_000);
+    expect(book(shard).isIdle).toBe(false);
+    shard.do(entry, { kind: 'cancel', reason: '' });
+    shard.table.queues.sweep(shard.nowMs);
+    expect(book(shard).isIdle).toBe(true);
+    shard.table.queues.sweep(shard.nowMs + 86_400_000);
+    expect(shard.table.queues.get('default', 'default')).toBeUndefined();
+  });
+
+  it('remembers a bounded number of queues without jobs', () => {
+    const shard = new Shard();
+    for (let at = 0; at < idleQueuesMax + 5; at += 1) {
+      shard.do(shard.accept({ queue: `q${String(at)}` }), { kind: 'cancel', reason: '' });
+    }
+    shard.table.queues.sweep(shard.nowMs);
+    expect([...shard.table.queues.all()]).toHaveLength(idleQueuesMax);
+    expect(shard.table.queues.get('default', 'q0')).toBeUndefined();
+  });
+
+  it('counts what the table holds, whatever happens', () => {
+    const commands: readonly JobCommand[] = [
+      { kind: 'due' },
+      { kind: 'claim', node: 'n', token: 't' },
+      { kind: 'succeed', token: 't' },
+      {
+        kind: 'fail',
+        token: 't',
+        failure: { reason: 'HANDLER_FAILED', message: '' },
+        retryable: true,
+      },
+      { kind: 'snooze', token: 't', delayMs: 500 },
+      { kind: 'return', token: 't' },
+      { kind: 'lose', token: 't', blame: 'none' },
+      { kind: 'cancel', reason: '' },
+      { kind: 'expire' },
+    ];
+    const step = fc.record({
+      job: fc.nat(9),
+      command: fc.constantFrom(...commands),
+      passedMs: fc.nat(1_000),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const shard = new Shard();
+        const jobs = Array.from({ length: 10 }, (_, at) =>
+          shard.accept({
+            queue: at % 2 === 0 ? 'a' : 'b',
+            ...(at % 3 === 0 && { priority: 1, runAtMs: startMs + 300 }),
+            ...(at % 4 === 0 && { queueTimeoutMs: 2_000 }),
+          }),
+        );
+        for (const { job, command, passedMs } of steps) {
+          shard.nowMs += passedMs;
+          const entry = jobs[job];
+          if (entry !== undefined) shard.do(entry, command);
+        }
+        for (const queue of ['a', 'b']) {
+          const live = [...shard.table.entries()].map((entry) => entry.current);
+          const inState = (...states: JobRecord['state'][]): JobRecord[] =>
+            live.filter(({ spec, state }) => spec.queue === queue && states.includes(state));
+          const { waitingCount, laterCount, runningCount, openBytes, waiting } = book(shard, queue);
+          expect(waitingCount).toBe(inState('QUEUED').length);
+          expect(laterCount).toBe(inState('SCHEDULED', 'RETRYING').length);
+          expect(runningCount).toBe(inState('RUNNING', 'CANCELLING').length);
+          expect(openBytes).toBe(2 * (waitingCount + laterCount));
+          const ids = waiting.flatMap((level) => [...level.keys()]);
+          expect(ids.toSorted()).toEqual(
+            inState('QUEUED')
+              .map(({ id }) => id)
+              .toSorted(),
+          );
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,174 @@
+/** Something done to every job that a filter finds: bounded, paced, continued where it was cut off. */
+import { describe, expect, it } from 'vitest';
+import { forEachJob } from '../../../../src/application/jobs/bulk-jobs.ts';
+import type { BulkStep } from '../../../../src/application/jobs/bulk-jobs.ts';
+import { createRedriveJobs } from '../../../../src/application/jobs/redrive-jobs.ts';
+import type { ListJobs, ListJobsQuery } from '../../../../src/application/jobs/list-jobs.ts';
+import { TroupeError } from '../../../../src/domain/errors.ts';
+import type { JobRecord } from '../../../../src/domain/job.ts';
+import { clockAheadMaxMs } from '../../../../src/domain/steady-time.ts';
+import { testRecord } from '../../../support/jobs.ts';
+import { createManualClock } from '../manual-clock.ts';
+
+const context = { tenant: 'default', requestId: 'r' };
+const anything = { states: [], handler: '', labels: {} };
+
+/** Pages of 100, and what they were asked with. */
+function listOf(records: readonly JobRecord[]): { readonly list: ListJobs; readonly asked: ListJobsQuery[] } {
+  const asked: ListJobsQuery[] = [];
+  const list: ListJobs = (_context, query) => {
+    asked.push(query);
+    const from = query.pageToken === '' ? 0 : Number(query.pageToken);
+    const next = from + query.pageSize;
+    const page = records.slice(from, next);
+    return Promise.resolve({ records: page, nextPageToken: next < records.length ? String(next) : '' });
+  };
+  return { list, asked };
+}
+
+const jobs = (count: number): JobRecord[] =>
+  Array.from({ length: count }, (_, n) => testRecord({}, { unique: BigInt(n + 1) }));
+
+async function all(steps: AsyncIterable<BulkStep>): Promise<BulkStep[]> {
+  const found: BulkStep[] = [];
+  for await (const step of steps) found.push(step);
+  return found;
+}
+
+describe('an operation over many jobs', () => {
+  it('reaches each of them once, and says so page by page', async () => {
+    const records = jobs(250);
+    const { list, asked } = listOf(records);
+    const clock = createManualClock();
+    const seen: string[] = [];
+    const query = { queue: 'q', filter: anything, pageToken: '' };
+    const act = (record: JobRecord): Promise<void> => {
+      seen.push(record.id);
+      return Promise.resolve();
+    };
+    const steps = await all(forEachJob({ listJobs: list, clock }, context, query, { states: ['FAILED'], act }));
+    expect(steps.map(({ done }) => done)).toEqual([100, 100, 50]);
+    expect(seen).toEqual(records.map(({ id }) => id));
+    expect(steps.at(-1)?.pageToken).toBe('');
+    expect(asked[0]).toMatchObject({ states: ['FAILED'], queue: 'q' });
+  });
+
+  it('reaches what a shard has stamped whose clock is ahead of its own', async () => {
+    const { list, asked } = listOf(jobs(1));
+    const clock = createManualClock();
+    const query = { queue: '', filter: anything, pageToken: '' };
+    await all(forEachJob({ listJobs: list, clock }, context, query, { states: [], act: () => Promise.resolve() }));
+    expect(asked[0]?.createdBeforeMs).toBeGreaterThan(clock.nowMs() + 86_400_000);
+    const filter = { ...anything, createdBeforeMs: 7 };
+    const said = { queue: '', filter, pageToken: '' };
+    await all(forEachJob({ listJobs: list, clock }, context, said, { states: [], act: () => Promise.resolve() }));
+    expect(asked[1]?.createdBeforeMs).toBe(7);
+  });
+
+  it('that submits jobs again leaves alone what it has made itself', async () => {
+    const clock = createManualClock();
+    const [failed] = jobs(1);
+    const copyOf = (redriveId: string) =>
+      testRecord({ idempotencyKey: `redrive:${redriveId}:${failed?.id ?? ''}` }, { unique: 9n });
+    const { list } = listOf([copyOf('this'), copyOf('another'), ...jobs(1)]);
+    const again: string[] = [];
+    const retryJob = {
+      one: () => Promise.reject(new Error('not asked for')),
+      again: (_context: unknown, record: JobRecord) => {
+        again.push(record.spec.idempotencyKey ?? 'first');
+        return Promise.resolve({ jobId: record.id, state: 'QUEUED', duplicate: false } as const);
+      },
+    };
+    const redrive = createRedriveJobs({ listJobs: list, clock, retryJob });
+    const query = { queue: '', filter: anything, pageToken: '', perSecond: 10_000, redriveId: 'this' };
+    const steps = redrive(context, query);
+    for (let step = steps.next(); ; step = steps.next()) {
+      clock.advance(1_000);
+      if ((await step).done === true) break;
+    }
+    expect(again.map((key) => key.slice(0, 15))).toEqual(['redrive:another', 'first']);
+  });
+
+  it('goes on from a page token, about what it was about when it began', async () => {
+    const { list, asked } = listOf(jobs(150));
+    const clock = createManualClock();
+    const action = { states: [], act: () => Promise.resolve() } as const;
+    const first = await forEachJob(
+      { listJobs: list, clock },
+      context,
+      { queue: '', filter: anything, pageToken: '' },
+      action,
+    ).next();
+    const begunMs = clock.nowMs() + clockAheadMaxMs;
+    clock.advance(60_000);
+    const pageToken = first.done === true ? '' : first.value.pageToken;
+    const rest = await all(
+      forEachJob({ listJobs: list, clock }, context, { queue: '', filter: anything, pageToken }, action),
+    );
+    expect(rest.map(({ done }) => done)).toEqual([50]);
+    expect(asked.at(-1)).toMatchObject({ createdBeforeMs: begunMs, pageToken: '100' });
+    const other = forEachJob(
+      { listJobs: list, clock },
+      context,
+      { queue: '', filter: anything, pageToken: 'x' },
+      action,
+    );
+    await expect(all(other)).rejects.toMatchObject({ code: 'INVALID_PAGE_TOKEN' });
+  });
+
+  it('counts refusals with their reasons, and ends where it cannot know', async () => {
+    const records = jobs(40);
+    const { list } = listOf(records);
+    const clock = createManualClock();
+    const query = { queue: '', filter: anything, pageToken: '' };
+    const refusing = (error: TroupeError) => (record: JobRecord) =>
+      records.indexOf(record) % 2 === 0 ? Promise.resolve() : Promise.reject(error);
+    const refused = { states: [], act: refusing(new TroupeError('JOB_STATE_FORBIDS')) } as const;
+    const [step] = await all(forEachJob({ listJobs: list, clock }, context, query, refused));
+    expect(step).toMatchObject({ done: 20, refused: 20, failures: { length: 20 } });
+    expect(step?.failures[0]).toMatchObject({ jobId: records[1]?.id, error: { code: 'JOB_STATE_FORBIDS' } });
+    const away = { states: [], act: refusing(new TroupeError('SHARD_UNAVAILABLE')) } as const;
+    await expect(all(forEachJob({ listJobs: list, clock }, context, query, away))).rejects.toMatchObject({
+      code: 'SHARD_UNAVAILABLE',
+    });
+  });
+
+  it('has at most 16 under way', async () => {
+    const { list } = listOf(jobs(50));
+    const open: (() => void)[] = [];
+    let most = 0;
+    const act = (): Promise<void> =>
+      new Promise((resolve) => {
+        open.push(resolve);
+        most = Math.max(most, open.length);
+        if (open.length === 16) for (const end of open.splice(0)) end();
+        else if (most === 16 && open.length === 50 % 16) for (const end of open.splice(0)) end();
+      });
+    const query = { queue: '', filter: anything, pageToken: '' };
+    await all(forEachJob({ listJobs: list, clock: createManualClock() }, context, query, { states: [], act }));
+    expect(most).toBe(16);
+  });
+
+  it('keeps to its rate, and ends with its caller', async () => {
+    const { list } = listOf(jobs(30));
+    const clock = createManualClock();
+    const gone = new AbortController();
+    let begun = 0;
+    const act = (): Promise<void> => {
+      begun += 1;
+      return Promise.resolve();
+    };
+    const query = { queue: '', filter: anything, pageToken: '' };
+    const caller = { ...context, signal: gone.signal };
+    const running = all(forEachJob({ listJobs: list, clock }, caller, query, { states: [], perSecond: 10, act }));
+    const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    for (let tenth = 0; tenth < 10; tenth += 1) {
+      await settle();
+      expect(begun).toBe(tenth + 1);
+      clock.advance(100);
+    }
+    gone.abort();
+    await expect(running).rejects.toMatchObject({ code: 'CALL_CANCELLED' });
+    expect(begun).toBeLessThanOrEqual(11);
+  });
+});

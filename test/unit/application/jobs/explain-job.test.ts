@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { createExplainJob } from '../../../../src/application/jobs/explain-job.ts';
+import type { QueueMark } from '../../../../src/application/ports/queue-quarantines.ts';
+import { createQueueStatsReader } from '../../../../src/application/queues/queue-stats.ts';
+import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
+import type { PlaceResult } from '../../../../src/application/protocol/shard-protocol.ts';
+import { TroupeError } from '../../../../src/domain/errors.ts';
+import type { QueueStats } from '../../../../src/domain/queue-stats.ts';
+import { noStats } from '../../../../src/domain/queue-stats.ts';
+import { decide } from '../../../../src/domain/transitions.ts';
+import { testRecord } from '../../../support/jobs.ts';
+import { createManualClock } from '../manual-clock.ts';
+
+const clock = createManualClock();
+const nowMs = clock.nowMs();
+
+interface Cluster {
+  readonly place?: PlaceResult | 'away';
+  /** Of each of its two shards. */
+  readonly stats?: Partial<QueueStats>;
+  readonly marks?: readonly Partial<QueueMark>[];
+  readonly hasHandler?: boolean;
+}
+
+function explainIn({ place = {}, stats = {}, marks = [], hasHandler = true }: Cluster) {
+  const call = async (_shard: number, verb: string): Promise<unknown> => {
+    if (verb === 'queueStats') return { ...noStats, ...stats };
+    if (place === 'away') throw new TroupeError('SHARD_UNAVAILABLE');
+    return place;
+  };
+  const batcher = { call: call as ShardBatcher['call'] };
+  return createExplainJob({
+    ...{ batcher, clock },
+    stats: createQueueStatsReader({ batcher, shardCount: 2, clock }),
+    quarantines: { of: () => marks as readonly QueueMark[] },
+    fleet: { someNodeHas: () => hasHandler },
+  });
+}
+
+const queued = testRecord({}, { nowMs });
+const backlog = { waiting: [0, 0, 50, 0, 0], oldestReadyAtMs: nowMs - 60_000, startsPerSecond: 5 };
+
+describe('a job that asks why it waits', () => {
+  it('is told its place, stretched to all shards, and when its turn should come', async () => {
+    const told = await explainIn({ place: { before: 20, waiting: 50 }, stats: backlog })(queued);
+    expect(told).toMatchObject({ reason: 'BEHIND_OTHERS', ahead: 40 });
+    expect(told?.eta?.p50Ms).toBeGreaterThan(3_500);
+    expect(told?.eta?.p50Ms).toBeLessThan(4_500);
+    expect(told?.eta?.p90Ms).toBeGreaterThan(told?.eta?.p50Ms ?? Infinity);
+  });
+
+  it('is told what is known while the owner of its shard is away', async () => {
+    expect(await explainIn({ place: 'away', stats: backlog })(queued)).toEqual({
+      ...{ reason: 'BEHIND_OTHERS', detail: 'it waits for a free slot' },
+    });
+  });
+
+  it('is told of what somebody must do first, and no time', async () => {
+    const place = { before: 0, waiting: 1 };
+    expect(await explainIn({ place, hasHandler: false, stats: backlog })(queued)).toMatchObject({
+      ...{ reason: 'NO_NODE_HAS_HANDLER', detail: 'no live node has test.echo' },
+    });
+    const marks = [{ node: 'n1', reason: 'crashes there' }, { reason: 'by hand' }];
+    const told = await explainIn({ place, marks, stats: backlog })(queued);
+    expect(told).toMatchObject({ reason: 'QUEUE_QUARANTINED', detail: 'its queue is in quarantine: by hand' });
+    expect(told).not.toHaveProperty('eta');
+    expect(await explainIn({ place, marks: [{ node: 'n1', reason: 'x' }] })(queued)).toMatchObject({
+      reason: 'BEHIND_OTHERS',
+    });
+  });
+
+  it('that is due later is told when, and how long the queue takes now', async () => {
+    const later = testRecord({ runAtMs: nowMs + 10_000 }, { nowMs });
+    expect(await explainIn({})(later)).toMatchObject({ reason: 'DUE_LATER', eta: { p50Ms: 10_000, p90Ms: 10_000 } });
+    const told = await explainIn({ stats: backlog })(later);
+    expect(told?.eta?.p50Ms).toBeGreaterThan(19_000);
+  });
+
+  it('runs: there is nothing to tell', async () => {
+    const claimed = decide(queued, { kind: 'claim', node: 'n', token: 't' }, nowMs, 0);
+    if (claimed.kind !== 'changed') throw new Error('refused');
+    expect(await explainIn({})(claimed.record)).toBeUndefined();
+  });
+});

@@ -1,0 +1,62 @@
+// What a reader is given of payloads: what lies inline, what lies in the store, and why there is nothing any more.
+import { describe, expect, it } from 'vitest';
+import { createGetJob } from '../../../../src/application/jobs/get-job.ts';
+import { eraseJob } from '../../../../src/domain/payload-life.ts';
+import type { JobRecord, JobSpec } from '../../../../src/domain/job.ts';
+import { testRecord } from '../../../support/jobs.ts';
+import { createManualClock } from '../manual-clock.ts';
+
+const keptMs = 60_000;
+const stored: JobSpec['input'] = { kind: 'ref', id: 'p', bytes: 3, encoding: 'json' };
+
+async function opened(record: JobRecord, nowMs: number, payloads: ReadonlyMap<string, Uint8Array>): Promise<unknown[]> {
+  const clock = { ...createManualClock(), nowMs: () => nowMs };
+  const getJob = createGetJob({
+    reader: { read: async () => ({ record }) },
+    explain: async () => undefined,
+    payloads: {
+      writePayload: async () => new Uint8Array(),
+      putPayload: async () => undefined,
+      getPayload: async (id) => payloads.get(id),
+      openPayload: async () => undefined,
+      deletePayload: async () => undefined,
+    },
+    clock,
+  });
+  const { input, output } = await getJob({ tenant: 'default', requestId: 'r' }, record.id);
+  return [input, output];
+}
+
+const ended = (spec: Partial<JobSpec>, output: JobSpec['input']): JobRecord => ({
+  ...testRecord(spec),
+  state: 'SUCCEEDED',
+  output,
+});
+
+describe('payloads that are read', () => {
+  const inline: JobSpec['input'] = { kind: 'json', json: '1' };
+  const record = ended({ input: inline, payloadRetentionMs: keptMs }, stored);
+  const atMs = record.createdAtMs;
+  const there = new Map([['p', Buffer.from('"a"')]]);
+  const gone = (why: string) => ({ kind: 'gone', why });
+
+  it('are there until their retention is over, to the millisecond, wherever they lie', async () => {
+    expect(await opened(record, atMs + keptMs - 1, there)).toEqual([inline, { kind: 'json', json: '"a"' }]);
+    expect(await opened(record, atMs + keptMs, there)).toEqual([gone('expired'), gone('expired')]);
+  });
+
+  it('are there as long as the job without a retention of their own', async () => {
+    const { payloadRetentionMs: _, ...spec } = record.spec;
+    expect(await opened({ ...record, spec }, atMs + record.spec.retentionMs, there)).toEqual([
+      inline,
+      { kind: 'json', json: '"a"' },
+    ]);
+  });
+
+  it('that should be there are missing, and erased ones erased, also later', async () => {
+    expect(await opened(record, atMs, new Map())).toEqual([inline, gone('missing')]);
+    expect(await opened(eraseJob(record, atMs), atMs + keptMs, there)).toEqual([gone('erased'), gone('erased')]);
+    const { output: _, ...failed } = record;
+    expect(await opened(eraseJob(failed, atMs), atMs, there)).toEqual([gone('erased'), undefined]);
+  });
+});

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { createJobReader } from '../../../../src/application/jobs/job-reader.ts';
+import type { JobView } from '../../../../src/application/protocol/shard-protocol.ts';
+import { TroupeError } from '../../../../src/domain/errors.ts';
+import type { JobRecord } from '../../../../src/domain/job.ts';
+import { composeJobId, idTimeMaxMs } from '../../../../src/domain/job-id.ts';
+import { testRecord } from '../../../support/jobs.ts';
+
+const record = testRecord();
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function setUp(stored?: JobRecord) {
+  const asked: { answer(view: JobView): void; fail(error: Error): void }[] = [];
+  const cached = new Map<string, JobRecord>();
+  const call = () =>
+    new Promise<JobView>((resolve, reject) => {
+      asked.push({ answer: resolve, fail: reject });
+    });
+  const reader = createJobReader({
+    batcher: { call: call, queued: () => 0, close: () => undefined },
+    store: { findJob: async () => stored },
+    cache: { get: (id) => cached.get(id), put: (job) => void cached.set(job.id, job) },
+    shardCount: 4,
+  });
+  return { reader, asked, cached };
+}
+
+describe('job reader', () => {
+  it('shares reads, but never one that began before the question', async () => {
+    const { reader, asked } = setUp();
+    const first = reader.read('default', record.id);
+    await settle();
+    const later = Array.from({ length: 50 }, () => reader.read('default', record.id));
+    await settle();
+    expect(asked).toHaveLength(1);
+    asked[0]?.answer({ record });
+    expect((await first).record).toBe(record);
+    await settle();
+    expect(asked).toHaveLength(2);
+    const newer = { ...record, seq: 2 };
+    asked[1]?.answer({ record: newer });
+    for (const view of await Promise.all(later)) expect(view.record).toBe(newer);
+    await settle();
+    expect(asked).toHaveLength(2);
+  });
+
+  it('begins anew after a read that failed', async () => {
+    const { reader, asked } = setUp();
+    const first = reader.read('default', record.id);
+    await settle();
+    const second = reader.read('default', record.id);
+    asked[0]?.fail(new TroupeError('MAILBOX_FULL'));
+    await expect(first).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await settle();
+    asked[1]?.answer({ record });
+    expect((await second).record).toBe(record);
+  });
+
+  it('asks the store while the owner is away or does not have the job in memory, and only then', async () => {
+    for (const code of ['SHARD_UNAVAILABLE', 'OUTCOME_UNKNOWN', 'BROKER_UNAVAILABLE', 'JOB_NOT_FOUND'] as const) {
+      const { reader, asked } = setUp(record);
+      const read = reader.read('default', record.id);
+      await settle();
+      asked[0]?.fail(new TroupeError(code));
+      expect((await read).record).toBe(record);
+    }
+    const { reader, asked } = setUp(record);
+    const read = reader.read('default', record.id);
+    await settle();
+    asked[0]?.fail(new TroupeError('MAILBOX_FULL'));
+    await expect(read).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+  });
+
+  it('says of a job of another tenant that it is not there, cached or not', async () => {
+    const { reader, asked } = setUp();
+    const finished: JobRecord = { ...record, state: 'SUCCEEDED' };
+    const own = reader.read('default', record.id);
+    await settle();
+    asked[0]?.answer({ record: finished });
+    await own;
+    await expect(reader.read('other', record.id)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+    expect(asked).toHaveLength(1);
+  });
+
+  it('asks nobody for an id that no job can have', async () => {
+    const { reader, asked } = setUp();
+    const late = composeJobId({ createdAtMs: idTimeMaxMs + 1, shard: 0, queueNo: 1 }, 1n);
+    await expect(reader.read('default', late)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      violations: [{ field: 'job_id', description: 'is not a job id' }],
+    });
+    expect(asked).toEqual([]);
+  });
+
+  it('keeps finished jobs only', async () => {
+    const { reader, asked, cached } = setUp();
+    const read = reader.read('default', record.id);
+    await settle();
+    asked[0]?.answer({ record });
+    await read;
+    expect(cached.size).toBe(0);
+  });
+});

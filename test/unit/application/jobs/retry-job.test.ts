@@ -1,0 +1,74 @@
+/** What is asked of the submit when an ended job is submitted again. */
+import { expect, it } from 'vitest';
+import { fingerprint } from '../../../../src/application/jobs/job-fingerprint.ts';
+import type { JobRequest } from '../../../../src/application/jobs/job-request.ts';
+import { createRetryJob } from '../../../../src/application/jobs/retry-job.ts';
+import type { SubmitJobs } from '../../../../src/application/jobs/submit-jobs.ts';
+import type { JobSpec } from '../../../../src/domain/job.ts';
+import { decide } from '../../../../src/domain/transitions.ts';
+import { testRecord } from '../../../support/jobs.ts';
+import { createManualClock } from '../manual-clock.ts';
+
+const dayMs = 24 * 3_600_000;
+const context = { tenant: 'default', requestId: 'r' };
+
+async function requestedAgain(spec: Partial<JobSpec>): Promise<JobRequest> {
+  const clock = createManualClock();
+  const ended = decide(testRecord(spec, { nowMs: clock.nowMs() }), { kind: 'cancel', reason: '' }, clock.nowMs(), 0.5);
+  if (ended.kind !== 'changed') throw new Error('not cancelled');
+  const { record } = ended;
+  const requests: JobRequest[] = [];
+  const retry = createRetryJob({
+    clock,
+    reader: { read: async () => ({ record }) },
+    payloads: {
+      writePayload: async () => new Uint8Array(),
+      putPayload: async () => undefined,
+      getPayload: async () => undefined,
+      openPayload: async () => undefined,
+      deletePayload: async () => undefined,
+    },
+    submit: {
+      one: async (_context: unknown, request: JobRequest) => {
+        requests.push(request);
+        return { jobId: record.id, state: 'QUEUED', duplicate: false };
+      },
+    } as unknown as SubmitJobs,
+  });
+  await retry.one(context, { jobId: record.id, idempotencyKey: 'k' });
+  const [request] = requests;
+  if (request === undefined) throw new Error('nothing was submitted');
+  return request;
+}
+
+it('asks for what the job was, without the time it was due', async () => {
+  const spec = {
+    retentionMs: 7 * dayMs,
+    totalTimeoutMs: dayMs,
+    runAtMs: 1_700_000_000_000 + dayMs,
+    priority: 3,
+  } as const;
+  const request = await requestedAgain(spec);
+  expect(request).toMatchObject({ retentionMs: 7 * dayMs, totalTimeoutMs: dayMs, priority: 3, idempotencyKey: 'k' });
+  expect(request.runAtMs).toBeUndefined();
+});
+
+it('asks for no longer times than may be asked for: a start far ahead had made the retention longer', async () => {
+  const unique = { key: 'one', onConflict: 'reject', windowMs: 380 * dayMs } as const;
+  const spec = { retentionMs: 390 * dayMs, payloadRetentionMs: 370 * dayMs, totalTimeoutMs: 380 * dayMs, unique };
+  const most = 365 * dayMs;
+  expect(await requestedAgain(spec)).toMatchObject({
+    ...{ retentionMs: most, payloadRetentionMs: most, totalTimeoutMs: most },
+    unique: { key: 'one', onConflict: 'reject', windowMs: most },
+  });
+});
+
+it('keeps its payloads as long as the original did; with a key it is the same call as that of an older version', async () => {
+  const request = await requestedAgain({ retentionMs: 7 * dayMs });
+  expect(request.payloadRetentionMs).toBe(7 * dayMs);
+  const { payloadRetentionMs: _said, ...older } = request;
+  expect(fingerprint('default', request)).toEqual(fingerprint('default', older));
+  const shorter = await requestedAgain({ retentionMs: 7 * dayMs, payloadRetentionMs: dayMs });
+  expect(shorter.payloadRetentionMs).toBe(dayMs);
+  expect(fingerprint('default', shorter)).not.toEqual(fingerprint('default', older));
+});
