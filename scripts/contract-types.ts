@@ -20,6 +20,11 @@ const head = `/**
  * The messages of the contract as the codec decodes them. Made by scripts/contract-types.ts from proto/; do not edit.
  * An absent message is null; of a oneof only the member that is set is an own property.
  */
+`;
+
+const sharedFile = 'shared-messages.ts';
+
+const sharedHead = `/** The messages that several services use. Made by scripts/contract-types.ts from proto/; do not edit. */
 
 /** 64-bit numbers: plain when encoding, an object with toNumber() when decoded. */
 export type Int64 = number | { toNumber(): number };
@@ -33,7 +38,7 @@ const borrowed: ReadonlySet<string> = new Set([
   '.google.protobuf.Timestamp',
 ]);
 
-/** Files of their own; the rest is one file, which hands these on. */
+/** Files of their own; what several services use is one more. `messages.ts` exports them all. */
 const apart = [
   { proto: 'troupe/v1/jobs.proto', file: 'jobs-messages.ts', service: 'Jobs' },
   { proto: 'troupe/v1/cluster.proto', file: 'cluster-messages.ts', service: 'Cluster' },
@@ -49,14 +54,17 @@ export function contractTypes(): Readonly<Record<string, string>> {
     if (node instanceof protobuf.Namespace) node.nestedArray.forEach(visit);
   };
   visit(loadContractRoot());
-  const files = apart.map(({ proto, file, service }) => {
-    const own = types.filter(({ filename }) => filename?.endsWith(proto) === true);
-    return { file, own, text: apartHead(service, own) + textOf(own) };
+  const fileOf = (type: protobuf.Type): string =>
+    apart.find(({ proto }) => type.filename?.endsWith(proto) === true)?.file ?? sharedFile;
+  const files = apart.map(({ file, service }) => {
+    const own = types.filter((type) => fileOf(type) === file);
+    return { file, own, text: apartHead(service, own, fileOf) + textOf(own) };
   });
   const rest = types.filter((type) => !files.some(({ own }) => own.includes(type)));
-  const handedOn = files.map(({ file }) => `export type * from './${file}';\n`).join('');
+  const exported = [...files.map(({ file }) => file), sharedFile];
   return {
-    'messages.ts': `${head}\n${handedOn}${textOf(rest)}`,
+    'messages.ts': `${head}${exported.map((file) => `export type * from './${file}';\n`).join('')}`,
+    [sharedFile]: sharedHead + textOf(rest),
     ...Object.fromEntries(files.map(({ file, text }) => [file, text])),
   };
 }
@@ -65,16 +73,19 @@ function textOf(types: readonly protobuf.Type[]): string {
   return types.map(interfaceOf).join('');
 }
 
-function apartHead(service: string, types: readonly protobuf.Type[]): string {
-  const own = new Set(types.map(({ name }) => name));
-  const fields = types.flatMap((type) => type.fieldsArray);
-  const used = fields.flatMap(({ resolvedType, type }) => {
-    if (resolvedType instanceof protobuf.Type) return own.has(resolvedType.name) ? [] : [resolvedType.name];
-    return scalars[type] === 'Int64' ? ['Int64'] : [];
-  });
-  const names = [...new Set(used)].sort().join(', ');
+function apartHead(service: string, own: readonly protobuf.Type[], fileOf: (type: protobuf.Type) => string): string {
+  const used = new Map<string, Set<string>>();
+  const use = (file: string, name: string): void => void used.set(file, (used.get(file) ?? new Set()).add(name));
+  for (const { resolvedType, type } of own.flatMap(({ fieldsArray }) => fieldsArray)) {
+    if (scalars[type] === 'Int64') use(sharedFile, 'Int64');
+    if (resolvedType instanceof protobuf.Type && !own.includes(resolvedType))
+      use(fileOf(resolvedType), resolvedType.name);
+  }
+  const imports = [...used]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([file, names]) => `import type { ${[...names].sort().join(', ')} } from './${file}';\n`);
   const what = `The messages of the service ${service}. Made by scripts/contract-types.ts from proto/; do not edit.`;
-  return `/** ${what} */\nimport type { ${names} } from './messages.ts';\n`;
+  return `/** ${what} */\n${imports.join('')}`;
 }
 
 function interfaceOf(type: protobuf.Type): string {

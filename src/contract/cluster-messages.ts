@@ -1,5 +1,6 @@
 /** The messages of the service Cluster. Made by scripts/contract-types.ts from proto/; do not edit. */
-import type { Duration, Int64, Queue, Timestamp } from './messages.ts';
+import type { Queue } from './queue-messages.ts';
+import type { Duration, Int64, Timestamp } from './shared-messages.ts';
 
 export interface NodeHandler {
   readonly name: string;

@@ -1,5 +1,5 @@
 /** The messages of the service Jobs. Made by scripts/contract-types.ts from proto/; do not edit. */
-import type { Job, JobLog, JobSpec, Payload, Status, Timestamp } from './messages.ts';
+import type { Job, JobLog, JobSpec, Payload, Status, Timestamp } from './shared-messages.ts';
 
 export interface SubmitJobRequest {
   readonly job: JobSpec | null;

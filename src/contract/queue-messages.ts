@@ -1,5 +1,5 @@
 /** The messages of the service Queues. Made by scripts/contract-types.ts from proto/; do not edit. */
-import type { Duration, Int64, RetryPolicy, Timestamp } from './messages.ts';
+import type { Duration, Int64, RetryPolicy, Timestamp } from './shared-messages.ts';
 
 export interface QueueSettings {
   readonly executionTimeout: Duration | null;

@@ -7,14 +7,21 @@ import type { CheckpointItem, ClaimResult, CompleteItem, RunPulse } from '../../
 import { invariant } from '../../domain/errors.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
+import type { JobLog } from '../../domain/job-log.ts';
 import type { CheckpointSaver, OfferedCheckpoint } from './checkpoint-saver.ts';
 import { attemptOutcome, bytesOf, placed } from './run-payloads.ts';
 import type { PayloadPlace } from './run-payloads.ts';
-import type { RunLog } from './run-logs.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 export type Grant = Extract<ClaimResult, { kind: 'granted' }>;
 export type Phase = 'fetching' | 'handed' | 'running' | 'reporting';
+
+/** The log of one run: what it holds, and how much of that its shard has. */
+export interface RunLog {
+  readonly log: JobLog;
+  shipped: number;
+  underWay: boolean;
+}
 
 export interface NodeRun {
   readonly runId: string;

@@ -11,13 +11,6 @@ import type { NodeRun } from './node-run.ts';
 const gatherMs = 200;
 const retryMs = 1_000;
 
-/** The log of one run: what it holds, and how much of that its shard has. */
-export interface RunLog {
-  readonly log: JobLog;
-  shipped: number;
-  underWay: boolean;
-}
-
 export interface RunLogsOptions {
   readonly nowMs: () => number;
   readonly send: (run: NodeRun, after: number, log: JobLog) => Promise<LogResult>;
