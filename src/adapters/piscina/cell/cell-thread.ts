@@ -9,7 +9,14 @@ import { Piscina } from 'piscina';
 import { endChildrenOf, endOrphans } from '../protocol/child-processes.ts';
 import { entryPath } from '../node/entry-path.ts';
 import { createSlotMemory, RunSlot } from '../node/run-slot.ts';
-import type { RunTask, Sources, ThreadNote, ThreadResult, ThreadSetup, ThreadStarted } from '../protocol/thread-messages.ts';
+import type {
+  RunTask,
+  Sources,
+  ThreadNote,
+  ThreadResult,
+  ThreadSetup,
+  ThreadStarted,
+} from '../protocol/thread-messages.ts';
 import { noteFrom, resultFrom } from './thread-news.ts';
 
 /** Past it, importing the handlers is taken for blocked. */

@@ -6,7 +6,13 @@
 import { z } from 'zod';
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
 import { errorCodePattern, nonRetryableCodesMax } from '../../../domain/retry-policy.ts';
-import { attemptsRange, coefficientRange, delayRange, lossesRange, type Range } from '../../../domain/setting-ranges.ts';
+import {
+  attemptsRange,
+  coefficientRange,
+  delayRange,
+  lossesRange,
+  type Range,
+} from '../../../domain/setting-ranges.ts';
 import { handlerNamePattern, handlerVersionPattern } from '../../../handlers/definition.ts';
 
 /** A manifest travels as one message. What is larger is left out: then only the handler itself checks its input. */
