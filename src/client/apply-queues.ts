@@ -11,11 +11,15 @@ import type { QueuesClient } from './queues-client.ts';
 
 /** `overtaken`: somebody changed the queue between the look and the change; it is looked at again. */
 export interface QueueStep {
+  /** Name of the queue. */
   readonly name: string;
+  /** What was done. */
   readonly done: 'created' | 'updated' | 'unchanged' | 'undeclared' | 'deleted' | 'overtaken';
+  /** Settings that changed. */
   readonly changes: readonly SettingChange[];
 }
 
+/** How settings are applied. */
 export interface ApplyOptions {
   /** Deletes queues that nobody declares; `default` stays, and so does one with unfinished jobs: QUEUE_NOT_EMPTY. */
   readonly prune?: boolean;

@@ -26,14 +26,21 @@ export interface ClientErrorFacts {
   readonly cause?: unknown;
 }
 
+/** What every call of the client rejects with. */
 export class TroupeClientError extends Error {
   override readonly name = 'TroupeClientError';
+  /** The error code of the contract, such as QUEUE_FULL; see docs/reference/errors.md. */
   readonly code: ClientErrorCode;
+  /** The gRPC status. */
   readonly status: string;
+  /** The same call may succeed later. */
   readonly retryable: boolean;
   readonly outcome: 'none' | 'unknown';
+  /** What the error is about, by name: the job, the queue, the handler. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** The fields that are wrong, with the reason for each. */
   readonly violations: readonly FieldViolation[];
+  /** When to try again, in ms; absent: the cluster did not say. */
   readonly retryAfterMs: number | undefined;
   /** Names the call in the gateway's log. */
   readonly requestId: string | undefined;

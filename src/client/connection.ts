@@ -29,6 +29,7 @@ export interface ConnectionOptions {
 export interface CallSettings {
   /** More than 24 days, Infinity too, is 24 days. */
   readonly timeoutMs?: number | undefined;
+  /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
   /** W3C traceparent, handed to the handler. */
   readonly traceparent?: string | undefined;

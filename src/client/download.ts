@@ -5,9 +5,11 @@ import { payloadChoiceCodes } from '../contract/job-codes.ts';
 import { TroupeClientError } from './client-error.ts';
 import { resumedStream } from './resumed-stream.ts';
 
+/** How a payload is read. */
 export interface DownloadOptions {
   /** Default: `output`. */
   readonly payload?: 'input' | 'output';
+  /** Ends the download. */
   readonly signal?: AbortSignal;
 }
 

@@ -2,6 +2,7 @@
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 
+/** What holds the jobs of a queue back. */
 export interface FlowInfo {
   /** No job starts; what runs goes on. */
   readonly paused: boolean;
@@ -17,11 +18,15 @@ export interface FlowInfo {
 
 /** What is absent keeps its value; a limit of 0 takes it away. */
 export interface FlowInput {
+  /** No job starts while it is true. */
   readonly paused?: boolean;
+  /** Jobs of the queue that run at a time; 0: no limit. */
   readonly maxRunning?: number;
+  /** Jobs with one concurrency key that run at a time. */
   readonly maxRunningPerKey?: number;
   /** Without `burst`: what one second brings. */
   readonly rate?: { readonly perSecond: number; readonly burst?: number };
+  /** Turns of a fairness key compared with others, which have 1. */
   readonly fairnessWeights?: Readonly<Record<string, number>>;
 }
 

@@ -7,16 +7,23 @@ import type { LogLevel } from '../domain/job-log.ts';
 import type { CallSettings } from './connection.ts';
 import { withRetries } from './retry.ts';
 
+/** One line. */
 export interface JobLogLine {
+  /** The attempt that logged it; from 1. */
   readonly attempt: number;
   /** 1, 2, 3, ... within its attempt; a gap is what was dropped. */
   readonly number: number;
+  /** When it was logged, by the clock of its node. */
   readonly at: Date;
+  /** How important it is. */
   readonly level: LogLevel | 'unknown';
+  /** The line; clipped by the cluster. */
   readonly text: string;
 }
 
+/** Lines that the attempts of a job logged. */
 export interface JobLog {
+  /** Oldest first. */
   readonly lines: readonly JobLogLine[];
   /** Lines that were dropped before or between these. */
   readonly skipped: number;

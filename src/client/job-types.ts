@@ -17,51 +17,77 @@ export type ClientJobState = JobState | 'UNKNOWN';
 
 /** That an attempt has saved its work; what it saved is for its handler alone. */
 export interface JobCheckpointInfo {
+  /** The attempt that saved it; from 1. */
   readonly attempt: number;
+  /** When it was saved. */
   readonly at: Date;
+  /** Size of the saved value in bytes. */
   readonly sizeBytes: number;
 }
 
+/** One error behind a failure: a `cause`, or a member of an AggregateError. */
 export interface FailureCauseInfo {
+  /** Its message; clipped by the cluster. */
   readonly message: string;
+  /** Its `code`, as text; absent if it had none. */
   readonly code?: string;
 }
 
+/** Why an attempt, or the job, failed. */
 export interface JobFailureInfo {
+  /** The kind of failure. `UNKNOWN`: a reason of a newer gateway. */
   readonly reason: FailureReason | 'UNKNOWN';
+  /** What the handler or the cluster said. */
   readonly message: string;
+  /** The `code` of the error that the handler threw; `retry.nonRetryableCodes` is matched against it. */
   readonly code?: string;
   /** What stands behind it, the nearest first: members of an AggregateError, and causes; at most 8. */
   readonly causes?: readonly FailureCauseInfo[];
+  /** The stack of the error; absent if it had none. */
   readonly stack?: string;
 }
 
+/** One step of a job. NATS carries the same steps as events. */
 export interface JobEventInfo {
+  /** Position in the life of the job; from 1, without gaps. */
   readonly seq: number;
+  /** What happened. `unknown`: a type of a newer gateway. */
   readonly type: JobEventType | 'unknown';
+  /** When it was decided. */
   readonly at: Date;
+  /** Attempts granted by then; 0 before the first. */
   readonly attempt: number;
+  /** Why, for steps that have a reason. */
   readonly reason?: FailureReason | 'UNKNOWN';
   /** Of `started`: where. */
   readonly node?: string;
 }
 
+/** One attempt of a job. */
 export interface JobAttemptInfo {
+  /** From 1. */
   readonly number: number;
+  /** Id of the node that ran it; absent if it is not known. */
   readonly node?: string;
+  /** When it was granted. */
   readonly startedAt: Date;
   /** Absent: it runs. */
   readonly endedAt?: Date;
   /** Absent: it runs. `given-back`: by its node, which drains or had no thread for it. */
   readonly outcome?: AttemptOutcome | 'unknown';
+  /** Why it failed; absent if it did not. */
   readonly reason?: FailureReason | 'UNKNOWN';
+  /** What the handler or the cluster said. */
   readonly message?: string;
+  /** The `code` of the error that the handler threw. */
   readonly code?: string;
 }
 
 /** Why a job does not run. Estimates of one moment. */
 export interface JobWaitingInfo {
+  /** What the job waits for. `UNKNOWN`: a reason of a newer gateway. */
   readonly reason: WaitingReason | 'UNKNOWN';
+  /** The same in a sentence for people. */
   readonly detail: string;
   /** Jobs that start before it. Absent: not known. */
   readonly ahead?: number;
@@ -69,44 +95,73 @@ export interface JobWaitingInfo {
   readonly eta?: { readonly p50Ms: number; readonly p90Ms: number };
 }
 
+/** A job as it is at one moment. Two views of a job are ordered by `seq`. */
 export interface JobInfo {
+  /** UUIDv7; ids sort by creation. */
   readonly id: string;
+  /** Name of its handler. */
   readonly handler: string;
   /** The version it needs: `1.4.0`, or at least: `>=1.4`. Absent: any. */
   readonly handlerVersion?: string;
+  /** Name of its queue. */
   readonly queue: string;
+  /** `UNKNOWN`: a state of a newer gateway. */
   readonly state: ClientJobState;
   /** Nothing about it changes any more. */
   readonly final: boolean;
+  /** Number of the last event; grows with each change of state. */
   readonly seq: number;
+  /** Attempts granted so far; 0 before the first. */
   readonly attempt: number;
+  /** Attempts that ended by their own fault; compared with `retry.maxAttempts`. */
   readonly failures: number;
+  /** Attempts that were lost with their node; they cost no retry. */
   readonly losses: number;
   /** Attempts that ran out of memory and were repeated with more; they cost no retry. */
   readonly oomRetries: number;
+  /** When it was accepted. */
   readonly createdAt: Date;
+  /** When it last changed. */
   readonly updatedAt: Date;
+  /** SCHEDULED and RETRYING: when it is due. QUEUED: since when it waits. */
   readonly readyAt: Date;
+  /** When its first attempt was granted; absent before. */
   readonly firstStartedAt?: Date;
+  /** When it became final; absent before. */
   readonly finishedAt?: Date;
+  /** An unfinished job is ended then; an ended one is gone from then on. */
   readonly expiresAt: Date;
+  /** The earliest start that the caller asked for; absent: none. */
   readonly runAt?: Date;
+  /** Longest time from ready to the first start, in ms; absent: no limit. */
   readonly queueTimeoutMs?: number;
+  /** Longest time of one attempt, in ms. */
   readonly executionTimeoutMs: number;
+  /** Longest time of an attempt without a sign of life, in ms; absent: no limit. */
   readonly heartbeatTimeoutMs?: number;
+  /** Longest time from submission to the end, in ms; absent: only the retention limits it. */
   readonly totalTimeoutMs?: number;
+  /** When an attempt that failed is followed by another. */
   readonly retry: RetryPolicy;
+  /** How long the job is kept after its creation, in ms. */
   readonly retentionMs: number;
   /** How long input and output are kept after creation. */
   readonly payloadRetentionMs: number;
+  /** Labels that the caller gave it. */
   readonly labels: Readonly<Record<string, string>>;
   /** 0 (lowest) to 4. */
   readonly priority: number;
+  /** Jobs of the queue with the same key run a bounded number at a time; absent: no key. */
   readonly concurrencyKey?: string;
+  /** Jobs of the queue with different keys take turns; absent: no key. */
   readonly fairnessKey?: string;
+  /** At most one unfinished job has this key; absent: no key. */
   readonly uniqueKey?: string;
+  /** How long the unique key is held from the submit on, in ms; absent: until the job ends. */
   readonly uniqueWindowMs?: number;
+  /** The attempt that holds it; absent if none does. */
   readonly run?: { readonly attempt: number; readonly node: string; readonly startedAt: Date };
+  /** What the running attempt last reported; absent if it reported nothing. `fraction` is 0 to 1. */
   readonly progress?: { readonly fraction: number; readonly note: string };
   /** The newest one of any attempt. */
   readonly checkpoint?: JobCheckpointInfo;
@@ -122,7 +177,9 @@ export interface JobInfo {
   readonly payloadsExpireAt?: Date;
   /** When `delete` erased input and output. */
   readonly payloadsErasedAt?: Date;
+  /** The last failure; of a FAILED job the one that ended it. */
   readonly failure?: JobFailureInfo;
+  /** Why it was cancelled; absent if it was not, or without a reason. */
   readonly cancelReason?: string;
   /** The ended job that this one repeats. */
   readonly retryOf?: string;
@@ -134,10 +191,15 @@ export interface JobInfo {
   readonly attempts: readonly JobAttemptInfo[];
 }
 
+/** Settings of a queue, every default filled in. */
 export interface QueueSettingsInfo {
+  /** Longest time of one attempt, in ms, for jobs that ask for none. */
   readonly executionTimeoutMs: number;
+  /** Longest time of an attempt without a sign of life, in ms; absent: no limit. */
   readonly heartbeatTimeoutMs?: number;
+  /** Retry policy of jobs that bring none. */
   readonly retry: RetryPolicy;
+  /** How long its jobs are kept after their creation, in ms. */
   readonly retentionMs: number;
   /** How long input and output are kept after creation. */
   readonly payloadRetentionMs: number;
@@ -145,21 +207,31 @@ export interface QueueSettingsInfo {
   readonly maxDepth?: number;
   /** Of the inputs of those. Absent: no limit. */
   readonly maxBytes?: number;
+  /** Pause, limits, rate and weights. */
   readonly flow: FlowInfo;
 }
 
+/** A node, or all of them, stopped handing out the jobs of a queue. */
 export interface QueueQuarantineInfo {
   /** Absent: no node hands the queue out. */
   readonly node?: string;
+  /** Why, in a sentence for people. */
   readonly reason: string;
+  /** When it was stopped. */
   readonly since: Date;
 }
 
+/** A queue and its settings. */
 export interface QueueInfo {
+  /** Unique within the tenant. */
   readonly name: string;
+  /** Settings in force. */
   readonly settings: QueueSettingsInfo;
+  /** Grows with each change; `update` may ask for the one it has read. */
   readonly version: number;
+  /** When it was created. */
   readonly createdAt: Date;
+  /** When its settings last changed. */
   readonly updatedAt: Date;
   /** Why its jobs wait, if they do. */
   readonly quarantines: readonly QueueQuarantineInfo[];
@@ -167,10 +239,13 @@ export interface QueueInfo {
 
 /** What is absent keeps its value or gets its default. */
 export interface QueueSettingsInput {
+  /** Longest time of one attempt, in ms. */
   readonly executionTimeoutMs?: number;
   /** 0: none. */
   readonly heartbeatTimeoutMs?: number;
+  /** What is absent keeps its value. */
   readonly retry?: Partial<RetryPolicy>;
+  /** How long jobs are kept after their creation, in ms. */
   readonly retentionMs?: number;
   /** How long input and output are kept after creation; at most the retention. Default: of the queue, else the retention. */
   readonly payloadRetentionMs?: number;
@@ -178,9 +253,11 @@ export interface QueueSettingsInput {
   readonly maxDepth?: number;
   /** 0: no limit. */
   readonly maxBytes?: number;
+  /** Pause, limits, rate and weights. */
   readonly flow?: FlowInput;
 }
 
+/** How a job is to be run. What is absent comes from its handler or its queue. */
 export interface JobOptions {
   /** Version of the handler: exactly (`1.4.0`) or at least (`>=1.4`). Default: any that accepts the input. */
   readonly handlerVersion?: string;
@@ -196,7 +273,9 @@ export interface JobOptions {
   readonly heartbeatTimeoutMs?: number;
   /** From submission to the end. */
   readonly totalTimeoutMs?: number;
+  /** What is absent comes from the queue or the handler. */
   readonly retry?: Partial<RetryPolicy>;
+  /** How long the job is kept after its creation, in ms. Default: of the queue. */
   readonly retentionMs?: number;
   /** How long input and output are kept after creation; at most the retention. Default: of the queue, else the retention. */
   readonly payloadRetentionMs?: number;
@@ -227,13 +306,17 @@ export interface JobOptions {
 
 /** One job of `submitMany`. */
 export interface JobDraft extends JobOptions {
+  /** Name of the handler that runs it. */
   readonly handler: string;
   /** JSON value, or bytes as Uint8Array; absent: null. */
   readonly input?: unknown;
 }
 
+/** The answer to a submit: the job is durable. */
 export interface SubmittedJob {
+  /** Id of the job. */
   readonly jobId: string;
+  /** Its state when it was accepted, or found again. */
   readonly state: ClientJobState;
   /** The key was known: this is the earlier job. */
   readonly duplicate: boolean;
@@ -245,35 +328,45 @@ export interface JobFilterOptions {
   readonly queue?: string;
   /** In one of these states. */
   readonly states?: readonly JobState[];
+  /** Of this handler. */
   readonly handler?: string;
   /** With all of these labels. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Created at this instant or later. */
   readonly createdFrom?: Date;
   /** Not this instant itself. */
   readonly createdBefore?: Date;
   /** Whose last failure was for one of these; without states: FAILED jobs. */
   readonly failureReasons?: readonly FailureReason[];
+  /** Ended at this instant or later. */
   readonly finishedFrom?: Date;
   /** Not this instant itself. */
   readonly finishedBefore?: Date;
 }
 
+/** Which jobs to list, and in which order. */
 export interface ListOptions extends JobFilterOptions {
   /** Ends after so many; default: at the end of the queue. */
   readonly limit?: number;
+  /** Default: the newest first. */
   readonly oldestFirst?: boolean;
 }
 
+/** How an ended job is submitted again. */
 export interface RetryJobOptions {
   /** In place of the old input: a JSON value, or bytes as Uint8Array. */
   readonly input?: unknown;
+  /** Same key: same new job. Makes the call safe to repeat. */
   readonly idempotencyKey?: string;
 }
 
+/** Which jobs an operation reaches. */
 export interface BulkOptions extends JobFilterOptions {
+  /** Ends the operation; what it has done stays done. */
   readonly signal?: AbortSignal;
 }
 
+/** Which failed jobs to submit again, and how fast. */
 export interface RedriveOptions extends BulkOptions {
   /** 1 to 10,000; default 100. */
   readonly perSecond?: number;
@@ -283,7 +376,9 @@ export interface RedriveOptions extends BulkOptions {
 
 /** What an operation over many jobs has done since it said something the last time. */
 export interface BulkProgress {
+  /** Jobs that it reached. */
   readonly done: number;
+  /** Jobs that it did not reach. */
   readonly refused: number;
   /** Why, for some of those that were refused. */
   readonly failures: readonly { readonly jobId: string; readonly error: TroupeClientError }[];

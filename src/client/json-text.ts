@@ -2,6 +2,7 @@
 
 /** As an input in place of a value: `new JsonText('{"id":1970670598291982290}')`. The gateway refuses what is no JSON. */
 export class JsonText {
+  /** The JSON text, byte for byte. */
   readonly text: string;
 
   constructor(text: string) {

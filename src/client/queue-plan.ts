@@ -19,7 +19,9 @@ export type SettingValue = number | boolean | string | null;
 export interface SettingChange {
   /** As in `QueueSettingsInput`: `maxDepth`, `retry.maxMs`, `flow.fairnessWeights.gold`. */
   readonly setting: string;
+  /** The value that the cluster has. */
   readonly from: SettingValue;
+  /** The value that the file asks for. */
   readonly to: SettingValue;
 }
 

@@ -3,12 +3,17 @@ import { numberOf } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
 
+/** How durations are spread; each is within a fifth of the truth. */
 export interface DurationQuantiles {
+  /** Half are shorter, in ms. */
   readonly p50Ms: number;
+  /** Nine of ten are shorter, in ms. */
   readonly p90Ms: number;
+  /** All but one in a hundred are shorter, in ms. */
   readonly p99Ms: number;
 }
 
+/** How a queue is doing. */
 export interface QueueStatsInfo {
   /** QUEUED jobs. */
   readonly waiting: number;
@@ -22,16 +27,21 @@ export interface QueueStatsInfo {
   readonly bytes: number;
   /** Absent: none waits. */
   readonly oldestAgeMs?: number;
+  /** Jobs that began to wait, a second; what happened a minute ago counts 1/e. */
   readonly arrivalsPerSecond: number;
+  /** Attempts that started, a second. */
   readonly startsPerSecond: number;
+  /** Jobs that ended, a second. */
   readonly endsPerSecond: number;
   /** From QUEUED to the start. Absent: nothing has started lately. */
   readonly wait?: DurationQuantiles;
   /** From the start to the end of an attempt. Absent: none has ended lately. */
   readonly run?: DurationQuantiles;
+  /** Shards of the cluster. */
   readonly shards: number;
   /** Those whose jobs are not in the numbers. */
   readonly silentShards: number;
+  /** When the shards were asked. */
   readonly at: Date;
 }
 

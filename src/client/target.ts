@@ -1,8 +1,11 @@
 /** The address of a gateway: `host:port`, or a target that gRPC can resolve (`dns:///host:port`, `unix:path`). */
 import { notSayable } from './client-error.ts';
 
+/** An address of a gateway. */
 export interface HostPort {
+  /** Name or IP address. */
   readonly host: string;
+  /** TCP port. */
   readonly port: number | undefined;
 }
 

@@ -7,7 +7,9 @@ import { toFilter } from './job-requests.ts';
 import type { JobFilterOptions, JobInfo } from './job-types.ts';
 import { resumedStream } from './resumed-stream.ts';
 
+/** How to watch a job. */
 export interface WatchOptions {
+  /** Ends the watch. */
   readonly signal?: AbortSignal;
   /** From an earlier watch of the same job: what it said is not repeated. */
   readonly resumeToken?: string;
@@ -15,7 +17,9 @@ export interface WatchOptions {
   readonly logs?: boolean;
 }
 
+/** One change of a job that is watched. */
 export interface WatchedJob {
+  /** The job after the change. */
   readonly job: JobInfo;
   /** Continues after this one, also in another process. */
   readonly resumeToken: string;
@@ -23,15 +27,19 @@ export interface WatchedJob {
   readonly log: JobLog;
 }
 
+/** Which jobs to watch, and from where. */
 export interface WatchJobsOptions extends JobFilterOptions {
+  /** Ends the watch. */
   readonly signal?: AbortSignal;
   /** From an earlier watch of the same queue, also by another process; default: from now on. */
   readonly resumeToken?: string;
 }
 
+/** One change of a job among those that are watched. */
 export interface WatchedJobs {
   /** A job that has changed, as it is now; undefined: only how far the watch is, as at its beginning. */
   readonly job: JobInfo | undefined;
+  /** Give it to the next watch, and it goes on after this change. */
   readonly resumeToken: string;
   /** Changes before this one may be missing: the list has them. */
   readonly gap: boolean;

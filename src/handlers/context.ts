@@ -2,13 +2,19 @@
 
 /** One line each; bounded in rate and length, what is over is counted and said. */
 export interface HandlerLog {
+  /** For whoever looks for a fault. */
   debug(text: string): void;
+  /** For whoever follows the job. */
   info(text: string): void;
+  /** Something is odd, and the work goes on. */
   warn(text: string): void;
+  /** Something failed. */
   error(text: string): void;
 }
 
+/** What a handler is given beside its input. */
 export interface HandlerContext {
+  /** Id of the job. */
   readonly jobId: string;
   /** 1 for the first attempt. */
   readonly attempt: number;
@@ -18,6 +24,7 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
   /** W3C trace context of the submitter. */
   readonly traceparent: string | undefined;
+  /** Lines for the log of the job. */
   readonly log: HandlerLog;
   /** `fraction` 0..1. Costs no message, so it may be called in a tight loop; notes are sent at most ten times a second. */
   progress(fraction: number, note?: string): void;

@@ -60,21 +60,33 @@ export interface HandlerOptions<In extends StandardSchemaV1, Out extends Standar
   ): StandardSchemaV1.InferInput<Out> | Promise<StandardSchemaV1.InferInput<Out>>;
 }
 
+/** A handler as `defineHandler` made it. A `*.job.ts` file exports one by default, or several. */
 export interface Handler<
   In extends StandardSchemaV1 = StandardSchemaV1,
   Out extends StandardSchemaV1 = StandardSchemaV1,
 > {
   readonly '~troupe': 1;
+  /** Its name; jobs ask for it. */
   readonly name: string;
+  /** Semantic version. */
   readonly version: string;
+  /** Schema of the input; absent: anything. */
   readonly input: In | undefined;
+  /** Schema of the output; absent: anything. */
   readonly output: Out | undefined;
+  /** Longest time of one attempt, in ms. */
   readonly executionTimeoutMs: number | undefined;
+  /** Longest time of an attempt without a sign of life, in ms; absent: no limit. */
   readonly heartbeatTimeoutMs: number | undefined;
+  /** Heap of the thread in MiB; absent: that of the node. */
   readonly memoryMb: number | undefined;
+  /** Heap of the largest thread that it is tried in after it ran out of memory, in MiB. */
   readonly memoryMaxMb: number | undefined;
+  /** When an attempt that failed is followed by another. */
   readonly retry: Partial<RetryPolicy>;
+  /** Time from the abort of `signal` until the thread is ended by force, in ms. */
   readonly cancelGraceMs: number | undefined;
+  /** The work. It runs in a thread of its own. */
   run(
     input: StandardSchemaV1.InferOutput<In>,
     ctx: HandlerContext,
@@ -84,6 +96,7 @@ export interface Handler<
 /** As it comes out of a file: its types are known to nobody. */
 export type AnyHandler = Omit<Handler, 'run'> & { run(input: unknown, ctx: HandlerContext): unknown };
 
+/** A handler that cannot be used: the message names the field and what is wrong with it. */
 export class HandlerDefinitionError extends TypeError {
   override readonly name = 'HandlerDefinitionError';
 }

@@ -8,19 +8,27 @@ import type { Handler } from './definition.ts';
 import { executeHandler, type Execution, type HandlerPayload } from './execution.ts';
 import { cancelled } from './handler-error.ts';
 
+/** How a test runs a handler. */
 export interface RunHandlerOptions {
+  /** Default: made up. */
   readonly jobId?: string;
+  /** Default: 1. */
   readonly attempt?: number;
+  /** When the attempt would be ended by force. Default: from the timeout of the handler. */
   readonly deadline?: Date;
   /** Aborting it is what a cancel is in the cluster. */
   readonly signal?: AbortSignal;
+  /** W3C trace context of the caller; absent: none. */
   readonly traceparent?: string;
   /** What an earlier attempt is to have saved. */
   readonly lastCheckpoint?: unknown;
 }
 
+/** What the handler said while it ran. */
 export interface RunHandlerNotes {
+  /** What it reported, in order. */
   readonly progress: readonly { readonly fraction: number; readonly note: string | undefined }[];
+  /** What it logged, in order. */
   readonly logs: readonly { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly text: string }[];
   /** As the next attempt would get them. */
   readonly checkpoints: readonly unknown[];

@@ -7,7 +7,9 @@
 import type { Clock, Logger, Random } from '../application/ports/runtime.ts';
 import type { RestartBudget } from './tree.ts';
 
+/** Where messages to an actor go. It stays valid over restarts. */
 export interface ActorRef<M> {
+  /** Unique in the system. */
   readonly path: string;
   /** False when the mailbox is full or the actor has stopped: the message is then a dead letter. */
   tell(message: M): boolean;
@@ -29,6 +31,7 @@ export type StopReason =
 /** News that bypasses the mailbox's bound. */
 export type Signal = { readonly kind: 'terminated'; readonly ref: ActorRef<never>; readonly reason: StopReason };
 
+/** What an actor does with a message. */
 export interface Behavior<M> {
   /**
    * For an actor that is useful only once something else is: messages are handled at once, but its supervisor counts it as
@@ -40,6 +43,7 @@ export interface Behavior<M> {
    * those that wait (also stashed ones) are handled by the next life, or are dead letters if there is none.
    */
   receive(message: M): void | Promise<void>;
+  /** What it does with a signal of the kernel: the end of a child, or of a watched actor. */
   onSignal?(signal: Signal): void | Promise<void>;
   /**
    * Runs once, after the last message and after all children have stopped, also after a crash. If it throws, a normal stop
@@ -48,6 +52,7 @@ export interface Behavior<M> {
   onStop?(reason: StopReason): void | Promise<void>;
 }
 
+/** How to make an actor. One definition makes any number of them. */
 export interface ActorDefinition<M> {
   /** Short noun for the tree view: `shard`, `queue`, `run`, `supervisor`. */
   readonly kind: string;
@@ -70,6 +75,7 @@ export type LifeEvent = { readonly kind: 'up' } | { readonly kind: 'ended'; read
  * mailbox, up to its bound. Without a life until `start`.
  */
 export interface SupervisedChild<C> {
+  /** Stays valid over restarts. */
   readonly ref: ActorRef<C>;
   /** Begins a life; there must be none. */
   start(): void;
@@ -83,6 +89,7 @@ export interface SupervisedChild<C> {
   remove(): void;
 }
 
+/** How a supervised child is started. */
 export interface SupervisedOptions<M> {
   /** Replaces the definition's `shutdownMs`; `undefined`: no deadline of its own. */
   readonly shutdownMs: number | undefined;
@@ -92,10 +99,15 @@ export interface SupervisedOptions<M> {
   readonly budget: (() => RestartBudget) | undefined;
 }
 
+/** What a behavior may do. It is valid for one life of the actor. */
 export interface ActorContext<M> {
+  /** The actor itself. */
   readonly self: ActorRef<M>;
+  /** Time of the system. */
   readonly clock: Clock;
+  /** Chance of the system, seeded in tests. */
   readonly random: Random;
+  /** Log with the path of the actor in each line. */
   readonly log: Logger;
   /**
    * A child; names are unique among siblings. Children stop before their parent does, newest first, one after the other.
@@ -115,10 +127,13 @@ export interface ActorContext<M> {
   stopSelf(): void;
   /** Crashes this actor with `error`, also from a callback. */
   fail(error: unknown): void;
+  /** Asks for a `terminated` signal when the other actor has ended. */
   watch(ref: ActorRef<never>): void;
+  /** Takes `watch` back. */
   unwatch(ref: ActorRef<never>): void;
   /** One timer per key; setting it again replaces it. A timer of a former life or a replaced one never fires. */
   setTimer(key: string, delayMs: number, message: M): void;
+  /** Cancels the timer of that key; harmless if there is none. */
   cancelTimer(key: string): void;
   /** The outcome of a promise comes back as a message, unless this life of the actor is over. Exempt from the bound. */
   pipeToSelf<T>(promise: Promise<T>, toMessage: (outcome: PromiseSettledResult<T>) => M): void;

@@ -3,8 +3,11 @@ import type { Clock } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { ActorRef } from './actor.ts';
 
+/** How long to wait for a reply. */
 export interface AskOptions {
+  /** Rejects after this time, in ms. */
   readonly timeoutMs: number;
+  /** The clock that the timeout is measured with. */
   readonly clock: Pick<Clock, 'setTimer'>;
 }
 

@@ -8,11 +8,15 @@ import type { EventBus } from './events.ts';
 import { RingBuffer } from './ring-buffer.ts';
 import { counters } from '../domain/measures.ts';
 
+/** A message that nobody handled. Its content is not kept. */
 export interface DeadLetter {
+  /** The actor that it was meant for. */
   readonly path: string;
+  /** Why nobody handled it. */
   readonly reason: DeadLetterReason;
   /** `kind` or `type` of the message, else its JavaScript type. */
   readonly messageTag: string;
+  /** When it was refused, in ms of the clock of the system. */
   readonly atMs: number;
 }
 

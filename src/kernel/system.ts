@@ -15,18 +15,25 @@ import type { Scheduler } from './scheduler.ts';
 import type { TreeNode } from './tree.ts';
 import { counters } from '../domain/measures.ts';
 
+/** What the system needs from outside. */
 export interface ActorSystemOptions {
+  /** Time; virtual in tests. */
   readonly clock: Clock;
+  /** Chance; seeded in tests. */
   readonly random: Random;
+  /** Where the system logs. */
   readonly log: Logger;
+  /** Where it measures. */
   readonly telemetry: Telemetry;
   /** Default: turns of the event loop. */
   readonly scheduler?: Scheduler;
 }
 
+/** Actors that share a clock, chance, a log and a scheduler. */
 export interface ActorSystem {
   /** An actor at the top of the tree. If it crashes it stops: `whenStopped` and the events tell. */
   spawn<M>(name: string, definition: ActorDefinition<M>): ActorRef<M>;
+  /** Stops one actor and those below it. */
   stop(ref: ActorRef<never>): void;
   /** See `ActorContext.refAt`; absolute paths only. */
   refAt<M>(path: string): ActorRef<M>;
@@ -40,6 +47,7 @@ export interface ActorSystem {
   deadLetters(): readonly DeadLetter[];
   /** All there ever were, by reason. */
   deadLetterCounts(): Readonly<Record<DeadLetterReason, number>>;
+  /** Calls back for each event of the life of an actor; the returned function ends that. */
   subscribe(listener: SystemListener): () => void;
 }
 

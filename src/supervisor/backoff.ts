@@ -1,7 +1,9 @@
 /** How long a child that fails again and again stays down before its next life. Pure: chance is an argument. */
 import type { Random } from '../application/ports/runtime.ts';
 
+/** Pauses between restarts, each longer than the one before. */
 export interface Backoff {
+  /** The first pause in ms. */
   readonly initialMs: number;
   /** Upper bound, jitter included. */
   readonly maxMs: number;

@@ -12,13 +12,19 @@ export type RestartPolicy = 'permanent' | 'transient' | 'temporary';
 /** What to do with a child past its intensity: fail the supervisor, or keep the child down until someone resumes it. */
 export type OnExhausted = 'escalate' | 'quarantine';
 
+/** What decides over the end of a child. */
 export interface DecisionRules {
+  /** When it is restarted. */
   readonly restart: RestartPolicy;
+  /** What happens when too many restarts were needed. */
   readonly onExhausted: OnExhausted;
+  /** How many restarts are allowed. */
   readonly intensity: Intensity;
 }
 
+/** How a child ended. */
 export interface Ending {
+  /** It threw; otherwise it stopped by itself. */
   readonly failed: boolean;
 }
 

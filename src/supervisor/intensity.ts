@@ -3,7 +3,9 @@
  * at most the window; 0 allows none). Pure.
  */
 export interface Intensity {
+  /** Restarts allowed within the window. */
   readonly maxRestarts: number;
+  /** Length of the window in ms. */
   readonly windowMs: number;
 }
 

@@ -8,9 +8,13 @@ export type OrderReply = { readonly ok: true } | { readonly ok: false; readonly 
 export type StartChildReply =
   { readonly ok: true; readonly ref: ActorRef<never> } | { readonly ok: false; readonly error: TroupeError };
 
+/** A child as its supervisor sees it. */
 export interface ChildStatus {
+  /** Its name among its siblings. */
   readonly name: string;
+  /** Where messages to it go. */
   readonly ref: ActorRef<never>;
+  /** How it is. */
   readonly state:
     | 'starting'
     | 'up'

@@ -6,9 +6,13 @@ import type { OnExhausted, RestartPolicy } from './decision.ts';
 import type { Intensity } from './intensity.ts';
 import type { Strategy } from './strategy.ts';
 
+/** A child, and when it is restarted. */
 export interface ChildSpec {
+  /** Unique among its siblings. */
   readonly name: string;
+  /** How to make it. */
   readonly definition: ActorDefinition<never>;
+  /** When it is restarted. */
   readonly restart: RestartPolicy;
   /** How long its stop may take before it is abandoned. `infinity` for supervisors: their children have deadlines. */
   readonly shutdownMs: number | 'infinity';
@@ -20,8 +24,11 @@ export interface ChildSpec {
   readonly backoff?: Backoff;
 }
 
+/** A supervisor and its children. */
 export interface SupervisorSpec {
+  /** Which children are restarted with the one that ended. */
   readonly strategy: Strategy;
+  /** How many restarts are allowed. */
   readonly intensity: Intensity;
   /** Default: failed children come back at once. */
   readonly backoff?: Backoff;

@@ -3,7 +3,9 @@ import type { ActorRef } from '../index.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 import type { ActorSystem } from '../index.ts';
 
+/** An actor that keeps what it is sent, for tests. */
 export interface Probe<M> {
+  /** Send messages here. */
   readonly ref: ActorRef<M>;
   /** Received and not yet asked for. */
   readonly pending: readonly M[];
@@ -15,10 +17,15 @@ export interface Probe<M> {
 
 /** What a probe needs of the kit. */
 export interface ProbeHost {
+  /** What the order comes from. */
   readonly seed: number;
+  /** The system of the probe. */
   readonly system: ActorSystem;
+  /** Its virtual clock. */
   readonly clock: VirtualClock;
+  /** Runs until nothing is ready any more, without moving time. */
   settle(): Promise<void>;
+  /** Moves time by so many ms, and runs what becomes due. */
   advance(ms: number): Promise<void>;
 }
 

@@ -2,9 +2,13 @@
 import type { Logger, Telemetry } from '../../application/ports/runtime.ts';
 import { ownValue } from '../../domain/own-value.ts';
 
+/** One logged line. */
 export interface LogEntry {
+  /** How important it is. */
   readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** Its structured part. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Its words. */
   readonly message: string;
 }
 
@@ -25,6 +29,7 @@ export function createRecordingLogger(entries: LogEntry[], bindings: LogEntry['f
   };
 }
 
+/** Telemetry that keeps what was measured. */
 export interface RecordingTelemetry extends Telemetry {
   /** Sum of a counter over the label sets that contain `labels`. */
   counted(name: string, labels?: Readonly<Record<string, string>>): number;

@@ -2,9 +2,11 @@
 import type { Random } from '../../application/ports/runtime.ts';
 import type { Runnable, Scheduler } from '../index.ts';
 
+/** Picks the next task by chance, from a seed. */
 export interface SeededScheduler extends Scheduler {
   /** Runs one ready actor; false when none is ready. */
   runOne(): boolean;
+  /** Something is ready to run. */
   readonly hasReady: boolean;
 }
 

@@ -14,13 +14,21 @@ import { createSeededScheduler } from './seeded-scheduler.ts';
 import { createVirtualClock } from './virtual-clock.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
+/** A system in virtual time, with seeded order. */
 export interface TestKit {
+  /** What the order comes from; printed when a test fails. */
   readonly seed: number;
+  /** The system under test. */
   readonly system: ActorSystem;
+  /** Its virtual clock. */
   readonly clock: VirtualClock;
+  /** Its seeded chance. */
   readonly random: Random;
+  /** What was measured. */
   readonly telemetry: RecordingTelemetry;
+  /** What was logged, in order. */
   readonly logEntries: readonly LogEntry[];
+  /** Events of the lives of actors, in order. */
   readonly events: readonly SystemEvent[];
   /** Runs until nothing is ready any more; time stands still. */
   settle(): Promise<void>;
@@ -108,7 +116,9 @@ function isTrue(value: boolean): boolean {
   return value;
 }
 
+/** How many orders to try. */
 export interface InterleavingOptions {
+  /** How many seeds to run. */
   readonly runs: number;
   /** The first seed; to repeat a failed run give its seed and `runs: 1`. */
   readonly seed?: number;

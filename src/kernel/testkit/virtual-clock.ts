@@ -7,9 +7,11 @@ interface PendingTimer {
   fire(): void;
 }
 
+/** A clock that moves when a test says so. */
 export interface VirtualClock extends Clock {
   /** Monotonic ms of the earliest timer. */
   nextTimerMs(): number | undefined;
+  /** Timers that are not due yet. */
   readonly pendingTimers: number;
   /** Moves to `monotonicMs`, firing on the way only the earliest timer, if it is due by then; false if none was. */
   step(monotonicMs: number): boolean;
