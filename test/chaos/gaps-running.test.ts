@@ -102,6 +102,32 @@ describe('gap', () => {
     expect(tookMs).toBeLessThan(runAgainMaxMs);
   });
 
+  it('run handed back, its next work message not sent', async () => {
+    const { shards, workers, troupe, view } = await gap.apart('shards');
+    await workers.stop();
+    const settings = { 'shutdown.graceMs': 500, 'workers.cancelGraceMs': 500 };
+    const leaving = await gap.cluster.restartNode(workers, { settings });
+    const jobId = await gap.submit(troupe, 'test.hold', { gate: gap.gate, ledger: gap.ledger }, 'k');
+    await gap.cluster.waitFor('it runs', () => gap.starts(jobId) === 1, 20_000);
+    // By the instant at which it was queued first, a next owner would take it for dispatched.
+    await gap.cluster.waitFor('the watermark has left it behind', () => view.isBelievedOut(jobId), 40_000);
+    gap.proxy.hold('to-server');
+    const stopped = leaving.stop();
+    await gap.cluster.waitFor('that is durable', () => view.job(jobId)?.state === 'QUEUED', 5_000);
+    await shards.kill();
+    gap.proxy.drop();
+    await stopped;
+    expect(gap.starts(jobId)).toBe(1);
+
+    const next = await gap.cluster.restartNode(shards);
+    await gap.cluster.restartNode(leaving);
+    writeFileSync(gap.gate, '');
+    expect(await gap.endsOnce(troupe, jobId, 'SUCCEEDED')).toMatchObject({ attempt: 2, failures: 0 });
+    expect(gap.starts(jobId)).toBe(2);
+    // Its owner knew that it had to be sent; the check of the stream had nothing to find.
+    expect(next.lines.filter(({ event }) => event === 'work.lost')).toEqual([]);
+  });
+
   it('handler that may begin once running, its node dies', async () => {
     const { workers, troupe } = await gap.apart('workers');
     const retry = { maxAttempts: 1, maxLosses: 0 };

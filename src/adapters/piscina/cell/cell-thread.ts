@@ -7,7 +7,7 @@
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { endChildrenOf, endOrphans } from '../protocol/child-processes.ts';
-import { entryPath } from '../node/entry-path.ts';
+import { entryPath } from '../protocol/entry-path.ts';
 import { createSlotMemory, RunSlot } from '../node/run-slot.ts';
 import type {
   RunTask,
@@ -71,7 +71,7 @@ export class CellThread {
     this.slot = new RunSlot(slot);
     const setup: ThreadSetup = { slot, sources, handlers, outputMaxBytes };
     this.#pool = new Piscina({
-      filename: entryPath('thread-main'),
+      filename: entryPath('thread/thread-main'),
       name: 'runTask',
       // Made for its first task, and not made again.
       minThreads: 0,

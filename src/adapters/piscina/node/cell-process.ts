@@ -16,7 +16,7 @@ import {
   type CellSetup,
 } from '../protocol/cell-frames.ts';
 import { endProcessTree } from '../protocol/child-processes.ts';
-import { entryPath } from './entry-path.ts';
+import { entryPath } from '../protocol/entry-path.ts';
 import { inFrames } from '../protocol/frame-cut.ts';
 import { LineBuffer } from '../thread/output-capture.ts';
 
@@ -72,7 +72,7 @@ export class CellProcess {
 
   constructor(options: CellProcessOptions) {
     this.#options = options;
-    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entryPath('cell-main')], {
+    this.#child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entryPath('cell/cell-main')], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: { ...allocatorEnv, ...options.env },
       detached: true,

@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import type { BootReport, BootSetup } from '../thread/boot-thread.ts';
 import type { HandlerProblem, LoadedHandler } from '../protocol/cell-frames.ts';
-import { entryPath } from './entry-path.ts';
+import { entryPath } from '../protocol/entry-path.ts';
 import { manifestOrProblem } from '../protocol/manifest-shape.ts';
 import type { Sources } from '../protocol/thread-messages.ts';
 
@@ -65,7 +65,7 @@ async function importInThread(
     Atomics.notify(new Int32Array(told), 0);
   };
   const setup: BootSetup = { files: options.files, sources: options.sources, told };
-  const worker = new Worker(entryPath('boot-thread'), {
+  const worker = new Worker(entryPath('thread/boot-thread'), {
     workerData: setup,
     env: Object.fromEntries(options.env),
     resourceLimits: { maxOldGenerationSizeMb: options.memoryMb },
