@@ -1,7 +1,8 @@
 /**
  * Memory that a busy time took is given back when it is over. V8 collects nothing while nothing is allocated, and keeps the
- * pages that it has emptied; its mode for little memory does both, but costs a third more CPU for each job when it is always on.
- * So it is on while the process idles. What a process needs at its peak is bounded by its heap limit, not by this.
+ * pages that it has emptied. Its mode for little memory does both, but costs a third more CPU for each job, and more in the
+ * first second of a burst. So it is on for two minutes after a busy time, as long as the process idles. What a process needs
+ * at its peak is bounded by its heap limit, not by this.
  */
 import { setFlagsFromString } from 'node:v8';
 
@@ -9,12 +10,11 @@ import { setFlagsFromString } from 'node:v8';
 const idleBelow = 0.1;
 const busyFrom = 0.3;
 const lookEveryMs = 1_000;
+/** A busy time has at least so many busy looks. */
+const busyLooks = 2;
+const savingMaxLooks = 120;
 /** Older ones do not know the mode, and say so on standard error. */
 const v8KnowsItFrom = 13;
-
-export function isIdle(wasIdle: boolean, cpuShare: number): boolean {
-  return wasIdle ? cpuShare < busyFrom : cpuShare < idleBelow;
-}
 
 export interface IdleHeapParts {
   readonly cpuShare: () => number;
@@ -23,12 +23,24 @@ export interface IdleHeapParts {
 
 /** Answers what stops it. */
 export function giveHeapBackWhenIdle({ cpuShare, saveMemory }: IdleHeapParts = ofThisProcess()): () => void {
-  let idle = false;
-  const timer = setInterval(() => {
-    const next = isIdle(idle, cpuShare());
-    if (next !== idle) saveMemory(next);
-    idle = next;
-  }, lookEveryMs);
+  let busyFor = 0;
+  let savingFor = 0;
+  const save = (on: boolean): void => {
+    savingFor = on ? 1 : 0;
+    saveMemory(on);
+  };
+  const look = (): void => {
+    const share = cpuShare();
+    if (share >= busyFrom) busyFor += 1;
+    if (savingFor > 0) {
+      savingFor += 1;
+      if (share >= busyFrom || savingFor > savingMaxLooks) save(false);
+    } else if (share < idleBelow && busyFor >= busyLooks) {
+      busyFor = 0;
+      save(true);
+    }
+  };
+  const timer = setInterval(look, lookEveryMs);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -8,8 +8,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('saves memory while the process idles, and only then', () => {
-  const shares = [0.9, 0.2, 0.05, 0, 0.2, 0.29, 0.5, 0.2, 0.01];
+/** What was switched, and at which look, when looks find these shares of a core. */
+function switched(shares: readonly number[]): readonly (readonly [look: number, on: boolean])[] {
   const said: (readonly [number, boolean])[] = [];
   let look = 0;
   const stop = giveHeapBackWhenIdle({
@@ -17,12 +17,23 @@ it('saves memory while the process idles, and only then', () => {
     saveMemory: (on) => said.push([look, on]),
   });
   vi.advanceTimersByTime(shares.length * 1_000);
-  expect(said).toEqual([
-    [3, true],
-    [7, false],
-    [9, true],
-  ]);
   stop();
   vi.advanceTimersByTime(5_000);
   expect(look).toBe(shares.length);
+  return said;
+}
+
+it('saves memory after a busy time, while the process idles, and at no other time', () => {
+  expect(switched([0, 0, 0.9, 0, 0.9, 0.2, 0.05, 0.2, 0.29, 0.5, 0.2, 0.01, 0.6, 0])).toEqual([
+    [7, true],
+    [10, false],
+    [14, true],
+  ]);
+});
+
+it('saves memory for two minutes at most', () => {
+  expect(switched([1, 1, ...Array.from({ length: 300 }, () => 0)])).toEqual([
+    [3, true],
+    [123, false],
+  ]);
 });
