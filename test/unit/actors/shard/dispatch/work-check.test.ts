@@ -108,6 +108,7 @@ describe('a stream of work that has lost messages', () => {
 describe('a look at the stream of work', () => {
   it('finds the job of another tenant as soon as any, whatever was lost in front of it', async () => {
     const big = await createShardHarness({ backlogMax: 20_000 });
+    await shard.close();
     shard = big;
     await big.start();
     for (let n = 0; n < 40; n += 1) await submitMany(300);
@@ -123,11 +124,11 @@ describe('a look at the stream of work', () => {
     await big.kit.advance(30_000);
     expect(sentSince(12_001).length).toBe(12_001);
     expect(new Set(big.work.map(idOf)).size).toBe(24_002);
-    await big.close();
   });
 
   it('gives queues of a tenant, and tenants, equal shares of what it sends', async () => {
     const big = await createShardHarness({ backlogMax: 20_000 });
+    await shard.close();
     shard = big;
     await big.start();
     for (let n = 0; n < 4; n += 1) {
@@ -144,7 +145,6 @@ describe('a look at the stream of work', () => {
     }
     expect(shares.get('other/default')).toBe(250);
     for (const queue of ['a', 'b', 'c']) expect([83, 84]).toContain(shares.get(`default/${queue}`));
-    await big.close();
   });
 
   it('asks about no more than 64 strands, and of each queue about 8; the next one goes on', async () => {
