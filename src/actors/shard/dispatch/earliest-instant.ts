@@ -2,6 +2,7 @@
  * The earliest of many instants that come and go, without a look at the others: a heap whose top is thrown away when
  * nothing has that instant any more. What lies below the top and is over goes when it is more than half of the heap.
  */
+import { MinHeap } from '../table/min-heap.ts';
 
 /** Fewer are not worth the work. */
 const staleMin = 1_000;
@@ -9,18 +10,18 @@ const staleMin = 1_000;
 /** As many of an instant as were added and not removed. */
 export class Instants {
   readonly #counts = new Map<number, number>();
-  #heap: number[] = [];
+  readonly #heap = new MinHeap<number>((atMs) => atMs);
 
   /** Places taken. */
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
   /** Infinity: there is none. */
   get earliestAtMs(): number {
-    for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
+    for (let top = this.#heap.first; top !== undefined; top = this.#heap.first) {
       if (this.#counts.has(top)) return top;
-      this.#pop();
+      this.#heap.pop();
     }
     return Infinity;
   }
@@ -28,7 +29,7 @@ export class Instants {
   add(atMs: number): void {
     const count = this.#counts.get(atMs) ?? 0;
     this.#counts.set(atMs, count + 1);
-    if (count === 0) this.#push(atMs);
+    if (count === 0) this.#heap.push(atMs);
   }
 
   /** Of one that was added. */
@@ -39,39 +40,10 @@ export class Instants {
       return;
     }
     this.#counts.delete(atMs);
-    if (this.#heap.length > 2 * this.#counts.size + staleMin) {
-      // Ordered entries are a heap.
-      this.#heap = [...this.#counts.keys()].sort((one, other) => one - other);
-    }
-  }
-
-  #push(atMs: number): void {
-    const heap = this.#heap;
-    let i = heap.push(atMs) - 1;
-    while (i > 0) {
-      const up = (i - 1) >> 1;
-      const above = heap[up] ?? -Infinity;
-      if (above <= atMs) break;
-      heap[i] = above;
-      i = up;
-    }
-    heap[i] = atMs;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let i = 0;
-    for (;;) {
-      let least = 2 * i + 1;
-      if ((heap[least + 1] ?? Infinity) < (heap[least] ?? Infinity)) least += 1;
-      const below = heap[least] ?? Infinity;
-      if (below >= last) break;
-      heap[i] = below;
-      i = least;
-    }
-    heap[i] = last;
+    if (this.#heap.size <= 2 * this.#counts.size + staleMin) return;
+    // One that was removed and came again lies there twice.
+    const counted = new Set(this.#counts.keys());
+    this.#heap.keep((entry) => counted.delete(entry));
   }
 }
 

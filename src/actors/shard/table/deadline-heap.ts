@@ -1,5 +1,6 @@
 /** The next deadlines of a shard's jobs, earliest first. Entries are never removed early: the reader checks them. */
 import type { JobId } from '../../../domain/job-id.ts';
+import { MinHeap } from './min-heap.ts';
 
 export interface Deadline {
   readonly atMs: number;
@@ -7,68 +8,28 @@ export interface Deadline {
 }
 
 export class DeadlineHeap {
-  #heap: Deadline[] = [];
+  readonly #heap = new MinHeap<Deadline>(({ atMs }) => atMs);
 
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
   get nextAtMs(): number | undefined {
-    return this.#heap[0]?.atMs;
+    return this.#heap.first?.atMs;
   }
 
   push(atMs: number, jobId: JobId): void {
-    const heap = this.#heap;
-    let i = heap.push({ atMs, jobId }) - 1;
-    while (i > 0) {
-      const up = (i - 1) >> 1;
-      if (this.#at(up) <= this.#at(i)) break;
-      this.#swap(i, up);
-      i = up;
-    }
+    this.#heap.push({ atMs, jobId });
   }
 
   /** The earliest entry that is due, or undefined. */
   popDue(nowMs: number): Deadline | undefined {
-    const heap = this.#heap;
-    const top = heap[0];
-    if (top === undefined || top.atMs > nowMs) return undefined;
-    const last = heap.pop();
-    if (last !== undefined && heap.length > 0) {
-      heap[0] = last;
-      this.#sink();
-    }
-    return top;
+    const top = this.#heap.first;
+    return top === undefined || top.atMs > nowMs ? undefined : this.#heap.pop();
   }
 
-  /** Lets go of all others. Ordered entries are a heap. */
+  /** Lets go of all others. */
   keep(counts: (deadline: Deadline) => boolean): void {
-    this.#heap = this.#heap.filter(counts).sort((left, right) => left.atMs - right.atMs);
-  }
-
-  #sink(): void {
-    let i = 0;
-    for (;;) {
-      const left = 2 * i + 1;
-      const right = left + 1;
-      let least = i;
-      if (this.#at(left) < this.#at(least)) least = left;
-      if (this.#at(right) < this.#at(least)) least = right;
-      if (least === i) return;
-      this.#swap(i, least);
-      i = least;
-    }
-  }
-
-  #at(i: number): number {
-    return this.#heap[i]?.atMs ?? Infinity;
-  }
-
-  #swap(i: number, j: number): void {
-    const a = this.#heap[i];
-    const b = this.#heap[j];
-    if (a === undefined || b === undefined) return;
-    this.#heap[i] = b;
-    this.#heap[j] = a;
+    this.#heap.keep(counts);
   }
 }
