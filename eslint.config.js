@@ -32,6 +32,11 @@ const timerImports = ['node:timers', 'node:timers/promises', 'node:perf_hooks'].
   message: 'Time is a port: take a Clock.',
 }));
 
+const nestedSpread = {
+  selector: 'ObjectExpression > SpreadElement > ObjectExpression',
+  message: 'Write the properties themselves.',
+};
+
 export default tseslint.config(
   {
     ignores: [
@@ -71,6 +76,7 @@ export default tseslint.config(
     rules: {
       'no-console': 'error',
       eqeqeq: 'error',
+      'no-duplicate-imports': 'error',
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
     },
@@ -87,6 +93,7 @@ export default tseslint.config(
     rules: {
       'no-restricted-properties': ['error', environment],
       'no-restricted-imports': ['error', { paths: [environmentImport] }],
+      'no-restricted-syntax': ['error', nestedSpread],
     },
   },
   {
@@ -102,6 +109,7 @@ export default tseslint.config(
           message: 'Time is a port: take a Clock.',
         },
         { selector: "CallExpression[callee.name='Date']", message: 'Time is a port: take a Clock.' },
+        nestedSpread,
       ],
     },
   },

@@ -3,8 +3,7 @@
  * idle actor hold. Prints figures and asserts none: `node bench/kernel.ts`.
  */
 import { performance } from 'node:perf_hooks';
-import { ask, createActorSystem } from '../src/kernel/index.ts';
-import type { ActorRef, ActorSystem } from '../src/kernel/index.ts';
+import { type ActorRef, type ActorSystem, ask, createActorSystem } from '../src/kernel/index.ts';
 import { createSystemClock } from '../src/adapters/system/system-clock.ts';
 import { noTelemetry, silentLog } from './harness/silent.ts';
 
@@ -82,7 +81,7 @@ async function askInTurn(questions: number): Promise<void> {
 async function spawnAndStop(actors: number): Promise<void> {
   const system = createSystem();
   for (let n = 0; n < actors; n++) {
-    system.spawn(`run-${String(n)}`, {
+    system.spawn(`run-${n}`, {
       kind: 'run',
       mailboxCapacity: 32,
       start: (context) => {
@@ -125,7 +124,7 @@ async function idleActorBytes(actors: number): Promise<number> {
   const system = createSystem();
   const beforeBytes = heapBytes();
   for (let n = 0; n < actors; n++) {
-    system.spawn(`idle-${String(n)}`, { kind: 'idle', mailboxCapacity: 1_024, start: () => ({ receive: nothing }) });
+    system.spawn(`idle-${n}`, { kind: 'idle', mailboxCapacity: 1_024, start: () => ({ receive: nothing }) });
   }
   await new Promise((resolve) => setTimeout(resolve, 200));
   const bytes = (heapBytes() - beforeBytes) / actors;
@@ -147,7 +146,7 @@ console.log(
 console.log(`ask, one after the other     ${count(await perSecond(100_000, () => askInTurn(100_000)))} answers/s`);
 console.log(`spawn, start and stop        ${count(await perSecond(100_000, () => spawnAndStop(100_000)))} actors/s`);
 const full = await fullMailbox(100_000);
-console.log(`mailbox of 100,000           ${count(full.accepted)} accepted, ${String(full.refused)} refused`);
+console.log(`mailbox of 100,000           ${count(full.accepted)} accepted, ${full.refused} refused`);
 if (globalThis.gc === undefined) console.log('memory: run with --expose-gc');
 else {
   console.log(`a waiting small message      ${count(full.bytesPerMessage)} bytes`);

@@ -10,15 +10,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { otherLoad } from './harness/other-load.ts';
 import { memoryOf } from './harness/process-tree.ts';
-import { startSystem } from './harness/system.ts';
-import type { StoreKind, SystemUnderTest } from './harness/system.ts';
+import { startSystem, type StoreKind, type SystemUnderTest } from './harness/system.ts';
 import type { StoreAddress } from './harness/store-handle.ts';
 import { Teardown } from './harness/teardown.ts';
 import { measureLimits } from './limits/raw-limits.ts';
-import { readOptions, usage, UsageError } from './options.ts';
-import type { BenchOptions } from './options.ts';
-import { figureRows, reportTables } from './report.ts';
-import type { StoreResults } from './report.ts';
+import { type BenchOptions, readOptions, usage, UsageError } from './options.ts';
+import { figureRows, reportTables, type StoreResults } from './report.ts';
 import { runWorkloads } from './workloads/workload-results.ts';
 
 const resultsDir = fileURLToPath(new URL('./results/', import.meta.url));

@@ -2,10 +2,8 @@
 import type { MemoryReading } from './harness/process-tree.ts';
 import type { Percentiles, Sample } from './harness/statistics.ts';
 import type { StoreKind } from './harness/system.ts';
-import { pathLimit } from './limits/path-limit.ts';
-import type { PathLimit, ThroughputName } from './limits/path-limit.ts';
-import { limitRows } from './limits/raw-limits.ts';
-import type { LimitRow, RawLimits } from './limits/raw-limits.ts';
+import { pathLimit, type PathLimit, type ThroughputName } from './limits/path-limit.ts';
+import { type LimitRow, limitRows, type RawLimits } from './limits/raw-limits.ts';
 import type { WorkloadResults } from './workloads/workload-results.ts';
 
 export interface StoreResults {

@@ -5,8 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import { ActivityMeter } from '../src/actors/node/activity-meter.ts';
 import { actorRows, boundedTree } from '../src/actors/node/actor-rows.ts';
-import { createActorSystem } from '../src/kernel/index.ts';
-import type { ActorSystem } from '../src/kernel/index.ts';
+import { type ActorSystem, createActorSystem } from '../src/kernel/index.ts';
 import { createSystemClock } from '../src/adapters/system/system-clock.ts';
 import { noTelemetry, silentLog } from './harness/silent.ts';
 
@@ -14,8 +13,17 @@ const actors = 10_000;
 const rounds = 21;
 const nothing = (): void => undefined;
 const node = {
-  ...{ nodeId: 'n1', incarnation: 1, roles: ['workers'], version: '1.0.0', draining: false, startedAtMs: 1 },
-  ...{ slotsTotal: 2, slotsFree: 2, runs: 0, handlers: [], shards: 0 },
+  nodeId: 'n1',
+  incarnation: 1,
+  roles: ['workers'],
+  version: '1.0.0',
+  draining: false,
+  startedAtMs: 1,
+  slotsTotal: 2,
+  slotsFree: 2,
+  runs: 0,
+  handlers: [],
+  shards: 0,
   vitals: { eventLoopUtilization: 0, rssBytes: 0, machineLoad: 0 },
 };
 
@@ -36,7 +44,7 @@ async function manyActors(): Promise<ActorSystem> {
     telemetry: noTelemetry,
   });
   for (let n = 0; n < actors; n += 1) {
-    system.spawn(`queue-${String(n)}`, { kind: 'puller', mailboxCapacity: 16, start: () => ({ receive: nothing }) });
+    system.spawn(`queue-${n}`, { kind: 'puller', mailboxCapacity: 16, start: () => ({ receive: nothing }) });
   }
   while (system.tree().some(({ state }) => state !== 'running')) await new Promise((resolve) => setImmediate(resolve));
   return system;
@@ -53,6 +61,6 @@ const treeMs = medianMs(() => {
   const sources = { tree: system.tree(), node, cells: [], runs: [], nowMs, activityOf, heldFor: () => undefined };
   boundedTree(actorRows(sources), '/');
 });
-console.log(`counters of ${String(actors)} actors noted   ${markMs.toFixed(1)} ms`);
+console.log(`counters of ${actors} actors noted   ${markMs.toFixed(1)} ms`);
 console.log(`their whole tree put together     ${treeMs.toFixed(1)} ms`);
 await system.terminate(10_000);

@@ -34,9 +34,7 @@ async function one(seed: number): Promise<void> {
   const { violations, findings: _findings, ...facts } = verdict;
   console.log(JSON.stringify(facts));
   for (const violation of violations) console.log(violation);
-  console.log(
-    violations.length === 0 ? `seed ${String(seed)}: every promise was kept` : `seed ${String(seed)}: FAILED`,
-  );
+  console.log(violations.length === 0 ? `seed ${seed}: every promise was kept` : `seed ${seed}: FAILED`);
   process.exitCode = violations.length === 0 ? 0 : 1;
 }
 
@@ -45,10 +43,14 @@ async function many(piece: Piece): Promise<void> {
   const wanted = Math.min(piece.seeds ?? seedMax, seedMax - first + 1);
   const startedMs = performance.now();
   const pool = new SeedPool({
-    ...{ first, last: first + wanted - 1, workers, patienceMs, failuresMax },
+    first,
+    last: first + wanted - 1,
+    workers,
+    patienceMs,
+    failuresMax,
     startWorker: () => new Worker(workerFile),
     onFailed: (seed, violations) => {
-      console.log(`seed ${String(seed)} FAILED: ${violations[0] ?? ''}\n  ${replayCommand(seed)}`);
+      console.log(`seed ${seed} FAILED: ${violations[0] ?? ''}\n  ${replayCommand(seed)}`);
     },
   });
   const { tally } = pool;
@@ -58,8 +60,8 @@ async function many(piece: Piece): Promise<void> {
     const rate = ((tally.seeds - told.seeds) / (nowMs - told.atMs)) * 1_000;
     told = { seeds: tally.seeds, atMs: nowMs };
     console.log(
-      `${String(tally.seeds)}${piece.seeds === undefined ? '' : ` of ${String(wanted)}`} seeds, now ${rate.toFixed(0)}/s, ` +
-        `${(tally.heapBytes / 2 ** 20).toFixed(0)} MiB of heap, ${String(tally.failed.length)} failed`,
+      `${tally.seeds}${piece.seeds === undefined ? '' : ` of ${wanted}`} seeds, now ${rate.toFixed(0)}/s, ` +
+        `${(tally.heapBytes / 2 ** 20).toFixed(0)} MiB of heap, ${tally.failed.length} failed`,
     );
   }, progressEveryMs);
   const stop = (): void => {
@@ -79,19 +81,19 @@ async function many(piece: Piece): Promise<void> {
 function sayEnd({ tally }: SeedPool, seconds: number): void {
   const { seeds, jobs, runs, failed } = tally;
   console.log(
-    `${String(seeds)} seeds in ${seconds.toFixed(0)} s (${(seeds / seconds).toFixed(1)}/s): ` +
+    `${seeds} seeds in ${seconds.toFixed(0)} s (${(seeds / seconds).toFixed(1)}/s): ` +
       `${(tally.virtualMs / 3_600_000).toFixed(1)} h of cluster time, ` +
-      `${String(jobs)} jobs, ${String(runs)} runs; settled within ${(tally.slowestSettleMs / 1_000).toFixed(1)} s; ` +
-      `${String(failed.length)} failed${failed.length === 0 ? '' : `: ${failed.join(', ')}`}`,
+      `${jobs} jobs, ${runs} runs; settled within ${(tally.slowestSettleMs / 1_000).toFixed(1)} s; ` +
+      `${failed.length} failed${failed.length === 0 ? '' : `: ${failed.join(', ')}`}`,
   );
 }
 
 function goOnCommand(from: number, left: number, { seeds, minutes, workers }: Piece): string {
   const options = [
-    `--from ${String(from)}`,
-    ...(seeds === undefined ? [] : [`--seeds ${String(left)}`]),
-    ...(minutes === undefined ? [] : [`--minutes ${String(minutes)}`]),
-    `--workers ${String(workers)}`,
+    `--from ${from}`,
+    ...(seeds === undefined ? [] : [`--seeds ${left}`]),
+    ...(minutes === undefined ? [] : [`--minutes ${minutes}`]),
+    `--workers ${workers}`,
   ];
   return `npm run simulate -- ${options.join(' ')}`;
 }
@@ -99,7 +101,7 @@ function goOnCommand(from: number, left: number, { seeds, minutes, workers }: Pi
 function wholeNumber(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text);
-  console.error(`--${name} must be a whole number from 1 to ${String(seedMax)}, not "${text}"`);
+  console.error(`--${name} must be a whole number from 1 to ${seedMax}, not "${text}"`);
   process.exit(2);
 }
 

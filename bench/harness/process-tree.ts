@@ -59,7 +59,7 @@ export interface CpuReading {
   readonly cassandra: number;
 }
 
-export const noCpu: CpuReading = { node: 0, cells: 0, nats: 0, cassandra: 0 };
+const noCpu: CpuReading = { node: 0, cells: 0, nats: 0, cassandra: 0 };
 /** Of the kernel's interface, whatever the hardware does. */
 const ticksPerSecond = 100;
 

@@ -2,8 +2,7 @@
  * The system under test, started as a user starts it: `troupe dev` in a folder of its own, with its nats-server (and its
  * Cassandra) as children, on free ports. Where it listens is read from what it prints.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -3,8 +3,7 @@
  * A file calls `serveTask` with its work; `runTask` forks that file, hands it the input and resolves with the result.
  * Started by hand (`node bench/limits/piscina-dispatch.ts`) a file takes its input as JSON argument, and prints.
  */
-import { fork } from 'node:child_process';
-import type { Serializable } from 'node:child_process';
+import { fork, type Serializable } from 'node:child_process';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';

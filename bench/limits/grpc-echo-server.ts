@@ -1,8 +1,12 @@
 /** A gRPC server that answers what it was asked, with the options of the gateway; in a process of its own. */
-import { Server, ServerCredentials } from '@grpc/grpc-js';
-import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
-import { echoChannelOptions, loadEchoService } from './grpc-echo-service.ts';
-import type { Items } from './grpc-echo-service.ts';
+import {
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+} from '@grpc/grpc-js';
+import { echoChannelOptions, type Items, loadEchoService } from './grpc-echo-service.ts';
 
 const server = new Server(echoChannelOptions);
 server.addService(loadEchoService(), {

@@ -5,14 +5,11 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { Client, credentials } from '@grpc/grpc-js';
-import type { ServiceDefinition } from '@grpc/grpc-js';
+import { Client, credentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inFlight, percentilesOf, ratesOf } from '../harness/statistics.ts';
-import type { Percentiles, Sample } from '../harness/statistics.ts';
+import { inFlight, type Percentiles, percentilesOf, ratesOf, type Sample } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';
-import { echoChannelOptions, loadEchoService } from './grpc-echo-service.ts';
-import type { Items } from './grpc-echo-service.ts';
+import { echoChannelOptions, type Items, loadEchoService } from './grpc-echo-service.ts';
 
 export interface GrpcInput {
   readonly calls: number;

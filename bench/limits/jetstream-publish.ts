@@ -3,12 +3,17 @@
  * client and 512 in flight, in atomic batches of 200 with four under way, and taken off again by pull and ack. The event of a job is a larger
  * message with more headers into a stream like EVENTS, so it is measured for itself.
  */
-import { AckPolicy, jetstream, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
-import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
-import { connect, createInbox, headers, MsgHdrsImpl, nuid } from '@nats-io/transport-node';
-import type { NatsConnection } from '@nats-io/transport-node';
-import { inFlight, ratesOf } from '../harness/statistics.ts';
-import type { Sample } from '../harness/statistics.ts';
+import {
+  AckPolicy,
+  jetstream,
+  type JetStreamClient,
+  jetstreamManager,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { connect, createInbox, headers, MsgHdrsImpl, type NatsConnection, nuid } from '@nats-io/transport-node';
+import { inFlight, ratesOf, type Sample } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';
 
 export interface JetstreamInput {

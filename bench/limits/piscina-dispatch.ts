@@ -1,7 +1,6 @@
 /** Piscina alone, in one process: no-op tasks on all cores, enough of them under way that no thread waits for the next. */
 import { Piscina } from 'piscina';
-import { inFlight, ratesOf } from '../harness/statistics.ts';
-import type { Sample } from '../harness/statistics.ts';
+import { inFlight, ratesOf, type Sample } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';
 
 export interface DispatchInput {

@@ -9,10 +9,8 @@ import { bucketMs, createJobIdGenerator } from '../../src/domain/job-id.ts';
 import { defaultQueueSettings } from '../../src/domain/queue.ts';
 import { acceptJob } from '../../src/domain/transitions.ts';
 import type { Store } from '../../src/application/ports/store.ts';
-import { percentilesOf, ratesOf } from '../harness/statistics.ts';
-import type { Percentiles, Sample } from '../harness/statistics.ts';
-import { openStoreAt } from '../harness/store-handle.ts';
-import type { StoreAddress } from '../harness/store-handle.ts';
+import { type Percentiles, percentilesOf, ratesOf, type Sample } from '../harness/statistics.ts';
+import { openStoreAt, type StoreAddress } from '../harness/store-handle.ts';
 import { serveTask } from '../harness/task.ts';
 
 export interface StoreCommitInput {
@@ -76,7 +74,10 @@ class Committer {
   #record(): JobRecord {
     const id = this.#nextId(7);
     const spec = {
-      ...{ tenant: 'default', queue: 'bench', queueNo: 7, handler: 'bench.noop' },
+      tenant: 'default',
+      queue: 'bench',
+      queueNo: 7,
+      handler: 'bench.noop',
       input: { kind: 'json', json: input } as const,
       ...defaultQueueSettings,
     };

@@ -7,11 +7,9 @@ import type { JobOptions } from '../../src/client/index.ts';
 import { inFlight } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';
 import { occupyWorkers } from './busy-workers.ts';
-import { withCpuCost } from './cpu-cost.ts';
-import type { CpuCost } from './cpu-cost.ts';
+import { type CpuCost, withCpuCost } from './cpu-cost.ts';
 import { EventTally } from './event-tally.ts';
-import { acceptedId, benchQueue, inSession, payload } from './session.ts';
-import type { Session, Target } from './session.ts';
+import { acceptedId, benchQueue, inSession, payload, type Session, type Target } from './session.ts';
 
 /** `idempotency` and `unique`: a key of its own for each job. */
 export type KeyKind = 'none' | 'idempotency' | 'unique' | 'window';

@@ -7,8 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventTally } from './event-tally.ts';
-import { acceptedId, holdQueue } from './session.ts';
-import type { Session } from './session.ts';
+import { acceptedId, holdQueue, type Session } from './session.ts';
 
 export interface BusyWorkers {
   /** The threads are free from now on. */

@@ -1,6 +1,5 @@
 /** What a job costs in CPU, by part of the system: the one figure that a busy machine hardly changes. */
-import { cpuOf } from '../harness/process-tree.ts';
-import type { CpuReading } from '../harness/process-tree.ts';
+import { cpuOf, type CpuReading } from '../harness/process-tree.ts';
 
 /** Microseconds per job. */
 export interface CpuCost extends CpuReading {

@@ -1,8 +1,7 @@
 /** W5: CPU jobs on all cores, from the first submit until the last result is recorded. */
 import { serveTask } from '../harness/task.ts';
 import { EventTally } from './event-tally.ts';
-import { acceptedId, benchQueue, inSession } from './session.ts';
-import type { Target } from './session.ts';
+import { acceptedId, benchQueue, inSession, type Target } from './session.ts';
 
 export interface CpuJobsInput extends Target {
   readonly jobs: number;

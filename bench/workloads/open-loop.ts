@@ -4,12 +4,10 @@
  * this machine: the acknowledgement and the event are seen here, the start is told by the handler itself.
  */
 import { Worker } from 'node:worker_threads';
-import { inFlight, percentilesOf } from '../harness/statistics.ts';
-import type { Percentiles } from '../harness/statistics.ts';
+import { inFlight, type Percentiles, percentilesOf } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';
 import { EventTally } from './event-tally.ts';
-import { benchQueue, inSession, payload } from './session.ts';
-import type { Session, Target } from './session.ts';
+import { benchQueue, inSession, payload, type Session, type Target } from './session.ts';
 
 export interface OpenLoopInput extends Target {
   readonly perSecond: number;

@@ -1,9 +1,6 @@
 /** How every workload reaches the system: our client to the gateway, a stock NATS client to the events. */
-import { connect as connectNats } from '@nats-io/transport-node';
-import type { NatsConnection } from '@nats-io/transport-node';
-import { connect } from '../../src/client/index.ts';
-import { TroupeClientError } from '../../src/client/index.ts';
-import type { SubmitOutcome, TroupeClient } from '../../src/client/index.ts';
+import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type SubmitOutcome, type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
 
 export interface Target {
   readonly address: string;

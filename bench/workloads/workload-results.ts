@@ -1,9 +1,7 @@
 /** Runs the workloads against one system, each in a process of its own, as often as their length allows. */
 import type { WorkloadName } from '../options.ts';
-import { median, sampleOf } from '../harness/statistics.ts';
-import type { Sample } from '../harness/statistics.ts';
-import { memoryOf } from '../harness/process-tree.ts';
-import type { MemoryReading } from '../harness/process-tree.ts';
+import { median, type Sample, sampleOf } from '../harness/statistics.ts';
+import { memoryOf, type MemoryReading } from '../harness/process-tree.ts';
 import type { SystemUnderTest } from '../harness/system.ts';
 import { runTask } from '../harness/task.ts';
 import type { Teardown } from '../harness/teardown.ts';
@@ -22,7 +20,7 @@ export interface WorkloadsInput {
   readonly teardown: Teardown;
 }
 
-export interface CpuResult {
+interface CpuResult {
   readonly troupeMs: Sample;
   readonly bareMs: Sample;
   /** 1: as fast as bare Piscina. */
@@ -30,7 +28,7 @@ export interface CpuResult {
 }
 
 /** Jobs submitted per second, by the keys they had. */
-export type KeysResult = Readonly<Record<KeyKind, Sample>>;
+type KeysResult = Readonly<Record<KeyKind, Sample>>;
 
 /** Absent: not asked for. */
 export interface WorkloadResults {
@@ -124,8 +122,10 @@ async function keyed(input: WorkloadsInput, say: (line: string) => void): Promis
   say(`  W7 ${kinds.map((kind) => `${kind} ${perSecond(median(rates[kind]))}`).join(', ')}`);
   const { none, idempotency, unique, window } = rates;
   return {
-    ...{ none: sampleOf(none), idempotency: sampleOf(idempotency) },
-    ...{ unique: sampleOf(unique), window: sampleOf(window) },
+    none: sampleOf(none),
+    idempotency: sampleOf(idempotency),
+    unique: sampleOf(unique),
+    window: sampleOf(window),
   };
 }
 

@@ -6,8 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { KubernetesEnvironment } from './config/environment.ts';
-import { EnvironmentError } from './config/environment.ts';
+import { EnvironmentError, type KubernetesEnvironment } from './config/environment.ts';
 import { loadEnvironments } from './config/load.ts';
 import { firstLine, kustomizationFile, renderedFiles, renderedStream } from './rendered-files.ts';
 

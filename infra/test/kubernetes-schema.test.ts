@@ -9,8 +9,7 @@ import type { KubernetesEnvironment } from '../src/config/environment.ts';
 import { objectsByStack } from '../src/objects/by-stack.ts';
 import type { KubernetesObject } from '../src/objects/kubernetes-object.ts';
 import { environments, kubernetesEnvironment } from './support/kubernetes-environments.ts';
-import { kubernetesVersion, lackOfValidator, validate } from './support/kubernetes-validate.ts';
-import type { Validation } from './support/kubernetes-validate.ts';
+import { kubernetesVersion, lackOfValidator, validate, type Validation } from './support/kubernetes-validate.ts';
 import production from '../environments/production.ts';
 import staging from '../environments/staging.ts';
 

@@ -1,9 +1,7 @@
 /** Starting and stopping processes of this machine, with small real ones: what goes wrong is said, and nothing is left. */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -17,7 +15,6 @@ import { sweep } from '../src/local/sweep.ts';
 
 /** A process that behaves as its configuration says: `serve --config FILE`. */
 const program = `
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 const { port, how } = JSON.parse(readFileSync(process.argv[4], 'utf8'));
 console.log('behaves:', how, Object.keys(process.env).filter((name) => name.startsWith('TROUPE_')));

@@ -1,30 +1,20 @@
 /** All that the edge can do, wired from the ports it needs. */
-import { createCancelJobs } from './jobs/cancel-jobs.ts';
-import type { CancelJobs } from './jobs/cancel-jobs.ts';
-import { createCancelJob } from './jobs/cancel-job.ts';
-import type { CancelJob } from './jobs/cancel-job.ts';
+import { type CancelJobs, createCancelJobs } from './jobs/cancel-jobs.ts';
+import { type CancelJob, createCancelJob } from './jobs/cancel-job.ts';
 import type { HandlerFleet } from './cluster/handler-fleet.ts';
 import { NodesAsker } from './cluster/ask-nodes.ts';
-import { createSeeCluster } from './cluster/see-cluster.ts';
-import type { SeeCluster } from './cluster/see-cluster.ts';
-import { createSteerCluster } from './cluster/steer-cluster.ts';
-import type { SteerCluster } from './cluster/steer-cluster.ts';
-import { createWatchTree } from './cluster/watch-tree.ts';
-import type { WatchTree } from './cluster/watch-tree.ts';
-import { createDeleteJob } from './jobs/delete-job.ts';
-import type { DeleteJob } from './jobs/delete-job.ts';
+import { createSeeCluster, type SeeCluster } from './cluster/see-cluster.ts';
+import { createSteerCluster, type SteerCluster } from './cluster/steer-cluster.ts';
+import { createWatchTree, type WatchTree } from './cluster/watch-tree.ts';
+import { createDeleteJob, type DeleteJob } from './jobs/delete-job.ts';
 import { createDeleteQueue } from './queues/delete-queue.ts';
-import { createDownloadPayload } from './jobs/download-payload.ts';
-import type { DownloadPayload } from './jobs/download-payload.ts';
+import { createDownloadPayload, type DownloadPayload } from './jobs/download-payload.ts';
 import { createExplainJob } from './jobs/explain-job.ts';
-import { createGetJob } from './jobs/get-job.ts';
-import type { GetJob } from './jobs/get-job.ts';
+import { createGetJob, type GetJob } from './jobs/get-job.ts';
 import { createJobReader } from './jobs/job-reader.ts';
 import { createLateCheck } from './jobs/late-check.ts';
-import { createListJobs } from './jobs/list-jobs.ts';
-import type { ListJobs } from './jobs/list-jobs.ts';
-import { createManageQueues } from './queues/manage-queues.ts';
-import type { ManageQueues } from './queues/manage-queues.ts';
+import { createListJobs, type ListJobs } from './jobs/list-jobs.ts';
+import { createManageQueues, type ManageQueues } from './queues/manage-queues.ts';
 import type { Authorizer } from './ports/authorizer.ts';
 import type { LiveFeed, WorkSource } from './ports/bus.ts';
 import type { EventLog } from './ports/event-log.ts';
@@ -36,28 +26,20 @@ import type { QueueQuarantines } from './ports/queue-quarantines.ts';
 import type { Clock, Logger, Random } from './ports/runtime.ts';
 import type { Store } from './ports/store.ts';
 import { createQueueCatalog } from './queues/queue-catalog.ts';
-import { createGetJobLog } from './jobs/read-log.ts';
-import type { GetJobLog } from './jobs/read-log.ts';
-import { createRedriveJobs } from './jobs/redrive-jobs.ts';
-import type { RedriveJobs } from './jobs/redrive-jobs.ts';
-import { createRescheduleJob } from './jobs/reschedule-job.ts';
-import type { RescheduleJob } from './jobs/reschedule-job.ts';
-import { createRetryJob } from './jobs/retry-job.ts';
-import type { RetryJob } from './jobs/retry-job.ts';
+import { createGetJobLog, type GetJobLog } from './jobs/read-log.ts';
+import { createRedriveJobs, type RedriveJobs } from './jobs/redrive-jobs.ts';
+import { createRescheduleJob, type RescheduleJob } from './jobs/reschedule-job.ts';
+import { createRetryJob, type RetryJob } from './jobs/retry-job.ts';
 import { createQueueRoom } from './queues/queue-room.ts';
 import { createQueueStatsReader } from './queues/queue-stats.ts';
 import { createQueueViews } from './queues/queue-views.ts';
 import { createClusterLoadReader } from './scaling/cluster-load.ts';
-import { createWorkerDemand } from './scaling/worker-demand.ts';
-import type { WorkerDemand } from './scaling/worker-demand.ts';
+import { createWorkerDemand, type WorkerDemand } from './scaling/worker-demand.ts';
 import type { ShardBatcher } from './protocol/shard-batcher.ts';
 import { createShardChoice } from './protocol/shard-choice.ts';
-import { createSubmitJobs } from './jobs/submit-jobs.ts';
-import type { SubmitJobs } from './jobs/submit-jobs.ts';
-import { createWatchJob } from './jobs/watch-job.ts';
-import type { WatchJob } from './jobs/watch-job.ts';
-import { createWatchJobs } from './jobs/watch-jobs.ts';
-import type { WatchJobs } from './jobs/watch-jobs.ts';
+import { createSubmitJobs, type SubmitJobs } from './jobs/submit-jobs.ts';
+import { createWatchJob, type WatchJob } from './jobs/watch-job.ts';
+import { createWatchJobs, type WatchJobs } from './jobs/watch-jobs.ts';
 
 export interface UseCases {
   readonly submit: SubmitJobs;
@@ -112,24 +94,12 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const catalog = createQueueCatalog({ store: store.queues, config, work: parts.work, clock, log: parts.log });
   const reader = createJobReader({ batcher, store: store.jobs, cache, shardCount });
   const shards = createShardChoice({ shardCount, localShards: parts.localShards, clock, random: parts.random });
-  const { fleet, validator, payloadMaxBytes, random } = parts;
+  const { fleet, random } = parts;
   const { nodes, membership, quarantines, authorizer } = parts.cluster;
   const queueStats = createQueueStatsReader({ batcher, shardCount, clock });
   const room = createQueueRoom({ stats: queueStats, clock, random });
-  const submitParts = {
-    room,
-    lateCheck: createLateCheck({ stats: queueStats, clock, random }),
-    batcher,
-    shards,
-    catalog,
-    config,
-    fleet,
-    payloads,
-    validator,
-    clock,
-    payloadMaxBytes,
-  };
-  const submit = createSubmitJobs(submitParts);
+  const lateCheck = createLateCheck({ stats: queueStats, clock, random });
+  const submit = createSubmitJobs({ ...parts, payloads, shards, catalog, room, lateCheck });
   const explain = createExplainJob({ batcher, stats: queueStats, quarantines, fleet, clock });
   const getJob = createGetJob({ reader, payloads, explain, clock });
   const listJobs = createListJobs({ store: store.jobs, catalog, clock });
@@ -138,7 +108,13 @@ export function createUseCases(parts: UseCaseParts): UseCases {
   const asker = new NodesAsker({ nodes, membership, clock, log: parts.log });
   const queueViews = createQueueViews({ store: store.queues, quarantines, membership });
   const deleteQueue = createDeleteQueue({
-    ...{ store: store.queues, catalog, stats: queueStats, batcher, shardCount, clock, log: parts.log },
+    store: store.queues,
+    catalog,
+    stats: queueStats,
+    batcher,
+    shardCount,
+    clock,
+    log: parts.log,
   });
   const seeCluster = createSeeCluster({ asker, shardCount, clock });
   return {
@@ -167,7 +143,11 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     watchTree: createWatchTree({ see: seeCluster, clock }),
     steerCluster: createSteerCluster({ asker, authorizer, quarantines, queueViews, reader, clock }),
     workerDemand: createWorkerDemand({
-      ...{ membership, catalog, quarantines, stats: queueStats, clock },
+      membership,
+      catalog,
+      quarantines,
+      stats: queueStats,
+      clock,
       load: createClusterLoadReader({ batcher, shardCount, clock }),
     }),
   };

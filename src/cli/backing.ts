@@ -1,8 +1,7 @@
 /** `troupe backing`: prepares a service that a cluster needs beside itself, and prints the command that runs it. */
 import { createLogger } from '../adapters/telemetry/logger.ts';
 import { cassandraCommand, natsCommand } from '../compose/backing-commands.ts';
-import { cacheFolder, readEnvironment } from '../config/index.ts';
-import type { Config } from '../config/index.ts';
+import { cacheFolder, type Config, readEnvironment } from '../config/index.ts';
 import { exitCodes } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
 import type { Terminal } from './terminal.ts';

@@ -2,8 +2,7 @@
 import type { ActorInfo, ActorReportInfo, DeadLettersInfo, NodeInfo, ShardInfo } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
 import { durationText, relativeText } from './duration-text.ts';
-import { tableText } from './text-table.ts';
-import type { Fit } from './text-table.ts';
+import { type Fit, tableText } from './text-table.ts';
 
 const mebibyte = 1_048_576;
 

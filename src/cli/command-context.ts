@@ -1,8 +1,14 @@
 /** What every command of the client side is given. */
 import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
-import { connect, hostPortOf, TroupeClientError } from '../client/index.ts';
-import type { ClientOptions, RetryOptions, TroupeClient } from '../client/index.ts';
+import {
+  type ClientOptions,
+  connect,
+  hostPortOf,
+  type RetryOptions,
+  type TroupeClient,
+  TroupeClientError,
+} from '../client/index.ts';
 import { connectionHint } from './connection-hint.ts';
 import { durationText } from './duration-text.ts';
 import { parseExactJson } from './exact-json.ts';

@@ -2,8 +2,7 @@
  * Why nobody answers, as far as an attempt of our own can tell: plain text where TLS is spoken, and the other way round, look
  * like silence to gRPC. Asked only after a command has failed; the words go by codes, not by texts.
  */
-import { connect as connectTcp } from 'node:net';
-import type { Socket } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
 export interface Addressed {

@@ -6,15 +6,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../application/ports/runtime.ts';
 import { createLogger } from '../adapters/telemetry/logger.ts';
-import { connect } from '../client/index.ts';
-import type { TroupeClient } from '../client/index.ts';
-import { startBackingServices } from '../compose/backing-services.ts';
-import type { BackingServices } from '../compose/backing-services.ts';
-import { startProcess } from '../compose/process.ts';
-import type { TroupeProcess } from '../compose/process.ts';
+import { connect, type TroupeClient } from '../client/index.ts';
+import { type BackingServices, startBackingServices } from '../compose/backing-services.ts';
+import { startProcess, type TroupeProcess } from '../compose/process.ts';
 import { atMost, unlessStopped } from '../compose/start-steps.ts';
-import { cacheFolder, handlerVariables, readEnvironment } from '../config/index.ts';
-import type { Config } from '../config/index.ts';
+import { cacheFolder, type Config, handlerVariables, readEnvironment } from '../config/index.ts';
 import { healNats } from './dev/heal-nats.ts';
 import { demoReport } from './dev/demo-report.ts';
 import type { DevOptions } from './dev/dev-options.ts';
@@ -56,7 +52,8 @@ async function runCluster(options: DevOptions, log: Logger, stop: AbortSignal): 
   try {
     const { onStep } = options;
     const troupe = await startProcess(services.config, packageVersion(), {
-      ...{ stop, handlerVariables: variables },
+      stop,
+      handlerVariables: variables,
       onHandlerNews: (one) => {
         news.tell(one);
       },
@@ -150,7 +147,7 @@ async function sampleBatch(options: DevOptions, { troupe, services, config, stop
   const address = `127.0.0.1:${String(troupe.gatewayPort)}`;
   const client = connect({ address });
   try {
-    terminal.err(`\nrunning ${String(samples.length)} sample jobs ...\n`);
+    terminal.err(`\nrunning ${samples.length} sample jobs ...\n`);
     const run = await runSamples(client, samples, { resultsDir, terminal, signal: stop });
     // Afterwards, with threads that have compiled the code by then: so the speed-up is rather told too low.
     const aloneMs = options.demo ? await oneAfterTheOther(client, samples, { resultsDir, terminal, signal: stop }) : 0;
@@ -188,12 +185,12 @@ function banner(
   }: { readonly troupe: TroupeProcess; readonly services: BackingServices },
 ): void {
   say(`troupe is ready (${process.uptime().toFixed(1)} s)`);
-  if (troupe.gatewayPort !== undefined) say(`  gRPC      ${config.gateway.host}:${String(troupe.gatewayPort)}`);
-  if (troupe.scalerPort !== undefined) say(`  scaler    ${config.scaler.host}:${String(troupe.scalerPort)}`);
-  say(`  HTTP      http://${config.http.host}:${String(troupe.httpPort)}  (/healthz /readyz /metrics)`);
+  if (troupe.gatewayPort !== undefined) say(`  gRPC      ${config.gateway.host}:${troupe.gatewayPort}`);
+  if (troupe.scalerPort !== undefined) say(`  scaler    ${config.scaler.host}:${troupe.scalerPort}`);
+  say(`  HTTP      http://${config.http.host}:${troupe.httpPort}  (/healthz /readyz /metrics)`);
   say(`  NATS      ${natsUrl}`);
   say(`  store     ${config.store.kind}, state in ${relativePath(config.dataDir)}/`);
-  if (troupe.handlers.length > 0) say(`  handlers  ${troupe.handlers.join(', ')} on ${String(troupe.threads)} threads`);
+  if (troupe.handlers.length > 0) say(`  handlers  ${troupe.handlers.join(', ')} on ${troupe.threads} threads`);
   for (const note of notes) say(`  started   ${note}`);
   for (const dir of config.workers.handlerDirs.filter((folder) => !hasTsconfig(folder)))
     say(`  no types  ${dir} has no tsconfig.json: \`npx troupe tsconfig ${dir}\` writes one for your editor`);
@@ -209,8 +206,7 @@ async function untilReady(troupe: TroupeProcess, stop: AbortSignal): Promise<voi
   for (;;) {
     const { ready, reasons } = await troupe.readiness();
     if (ready || stop.aborted) return;
-    if (performance.now() > untilMs)
-      throw new Error(`not ready after ${String(readyTimeoutMs)} ms: ${reasons.join('; ')}`);
+    if (performance.now() > untilMs) throw new Error(`not ready after ${readyTimeoutMs} ms: ${reasons.join('; ')}`);
     await new Promise((resolve) => setTimeout(resolve, readyPollMs));
   }
 }

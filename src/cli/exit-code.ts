@@ -4,8 +4,7 @@
  */
 import { CommanderError } from 'commander';
 import { ConfigError } from '../config/index.ts';
-import { TroupeClientError } from '../client/index.ts';
-import type { ClientErrorCode } from '../client/index.ts';
+import { type ClientErrorCode, TroupeClientError } from '../client/index.ts';
 import { assertNever, TroupeError } from '../domain/errors.ts';
 import { fileErrorText } from './file-error.ts';
 

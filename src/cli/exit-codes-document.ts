@@ -1,6 +1,5 @@
 /** docs/reference/exit-codes.md: who ends with which code, and what to do then. */
-import { exitCodes, exitMeanings } from './exit-code.ts';
-import type { ExitName } from './exit-code.ts';
+import { exitCodes, exitMeanings, type ExitName } from './exit-code.ts';
 
 /** What somebody who starts processes (systemd, Kubernetes, a script) does about it. */
 const reactions: Readonly<Record<ExitName, string>> = {

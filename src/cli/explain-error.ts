@@ -1,6 +1,5 @@
 /** An error as one or a few lines for people: what is wrong, where, and what to do about it. */
-import { TroupeClientError } from '../client/index.ts';
-import type { ClientErrorCode } from '../client/index.ts';
+import { type ClientErrorCode, TroupeClientError } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
 import { fileErrorText } from './file-error.ts';
 

@@ -1,6 +1,5 @@
 /** Texts of flags to values; what is wrong is said with the name of the flag. */
-import { failureReasons, jobStates } from '../domain/job.ts';
-import type { FailureReason, JobState } from '../domain/job.ts';
+import { type FailureReason, failureReasons, type JobState, jobStates } from '../domain/job.ts';
 import { parseDurationMs } from '../domain/duration-text.ts';
 import { parseInstantMs } from '../domain/instant-text.ts';
 import { UsageError } from './exit-code.ts';

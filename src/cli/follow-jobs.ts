@@ -5,8 +5,7 @@
 import type { JobInfo, JobLog, TroupeClient } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
 import { jobRow, stateText } from './job-text.ts';
-import { ProgressBars } from './progress-bars.ts';
-import type { ProgressRow } from './progress-bars.ts';
+import { ProgressBars, type ProgressRow } from './progress-bars.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface FollowedJob {

@@ -6,7 +6,7 @@ import { UsageError } from './exit-code.ts';
 import { fileProblem } from './file-problem.ts';
 import type { Terminal } from './terminal.ts';
 
-export type InputForm = 'json' | 'bytes';
+type InputForm = 'json' | 'bytes';
 
 /** A job to be: its input is read when its turn comes, so that a thousand pictures are not in memory at once. */
 export interface PlannedInput {

@@ -2,8 +2,7 @@
  * A table that is drawn over itself on the terminal's second screen, as `top` does; leaving it gives the first one back.
  * It shows what fits, and says how much does not.
  */
-import { fitTable, tableText } from './text-table.ts';
-import type { Fit } from './text-table.ts';
+import { type Fit, fitTable, tableText } from './text-table.ts';
 import type { Terminal } from './terminal.ts';
 
 const enter = '\u001B[?1049h\u001B[?25l';

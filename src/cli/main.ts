@@ -6,8 +6,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../config/index.ts';
-import { defaultAddress } from './command-context.ts';
-import type { CommandContext } from './command-context.ts';
+import { type CommandContext, defaultAddress } from './command-context.ts';
 import {
   addDeadLettersCommand,
   addInspectCommand,
@@ -34,8 +33,7 @@ import { errorDocument, explainError } from './explain-error.ts';
 import { exitCodeHelp, exitCodeOf, exitCodes } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
 import { packageVersion } from './package-facts.ts';
-import { isReaderGone, processTerminal } from './terminal.ts';
-import type { Terminal } from './terminal.ts';
+import { isReaderGone, processTerminal, type Terminal } from './terminal.ts';
 
 function buildProgram(context: CommandContext): Command {
   const { terminal } = context;

@@ -1,7 +1,6 @@
 /** Flags of the commands that start a process of the cluster (`dev`, `serve`), and the configuration they make. */
 import type { Command } from 'commander';
-import { findConfigFile, loadConfig, readEnvironment } from '../config/index.ts';
-import type { Config, ConfigInput } from '../config/index.ts';
+import { type Config, type ConfigInput, findConfigFile, loadConfig, readEnvironment } from '../config/index.ts';
 import { UsageError } from './exit-code.ts';
 import { given } from './flag-values.ts';
 

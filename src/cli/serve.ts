@@ -6,8 +6,7 @@
 import { createLogger } from '../adapters/telemetry/logger.ts';
 import { startProcess } from '../compose/process.ts';
 import type { StartStep } from '../compose/start-steps.ts';
-import { handlerVariables, readEnvironment } from '../config/index.ts';
-import type { Config } from '../config/index.ts';
+import { type Config, handlerVariables, readEnvironment } from '../config/index.ts';
 import { exitCodes } from './exit-code.ts';
 import { aborted, liveAndDie } from './node-life.ts';
 import { packageVersion } from './package-facts.ts';
@@ -25,7 +24,8 @@ export function runServe({ config, terminal, onStep }: ServeOptions): Promise<nu
   const log = createLogger({ level, pretty });
   return liveAndDie({ log, terminal }, async (stop) => {
     const troupe = await startProcess(config, packageVersion(), {
-      ...{ stop, handlerVariables: handlerVariables(config, readEnvironment()) },
+      stop,
+      handlerVariables: handlerVariables(config, readEnvironment()),
       ...(onStep && { onStep }),
     });
     const { nodeId, gatewayPort, scalerPort, httpPort, threads, handlers } = troupe;

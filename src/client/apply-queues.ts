@@ -5,8 +5,7 @@
 import { defaultQueueName } from '../domain/queue.ts';
 import { TroupeClientError } from './client-error.ts';
 import type { QueueInfo, QueueSettingsInput } from './job-types.ts';
-import { planQueue, planQueues } from './queue-plan.ts';
-import type { DeclaredQueues, QueuePlan, SettingChange } from './queue-plan.ts';
+import { type DeclaredQueues, planQueue, planQueues, type QueuePlan, type SettingChange } from './queue-plan.ts';
 import type { QueuesClient } from './queues-client.ts';
 
 /** `overtaken`: somebody changed the queue between the look and the change; it is looked at again. */

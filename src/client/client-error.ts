@@ -1,12 +1,9 @@
 /** What a call of the client rejects with: the status of the gateway, taken apart, or trouble on the way to it. */
-import { status as grpc } from '@grpc/grpc-js';
-import type { ServiceError } from '@grpc/grpc-js';
-import { statusTrailer } from '../contract/error-details.ts';
-import type { Detail, StatusCodec } from '../contract/error-details.ts';
+import { type ServiceError, status as grpc } from '@grpc/grpc-js';
+import { type Detail, type StatusCodec, statusTrailer } from '../contract/error-details.ts';
 import type { Status } from '../contract/messages.ts';
 import { durationMs } from '../contract/time.ts';
-import { errorRegistry } from '../domain/errors.ts';
-import type { ErrorCode, FieldViolation } from '../domain/errors.ts';
+import { type ErrorCode, errorRegistry, type FieldViolation } from '../domain/errors.ts';
 
 /** A code of the gateway (docs/reference/errors.md), or one that only a client can see. */
 export type ClientErrorCode = ErrorCode | 'GATEWAY_UNAVAILABLE' | 'UNDECODABLE_ANSWER' | 'UNEXPECTED_STATUS';
@@ -85,14 +82,13 @@ const calmMs = 1_000;
 
 function refusedStream(error: ServiceError): TroupeClientError {
   return new TroupeClientError({
-    ...{ code: 'MAILBOX_FULL', message: 'the gateway has no room for more calls of this connection' },
-    ...{
-      status: grpc[grpc.RESOURCE_EXHAUSTED],
-      retryable: true,
-      outcome: 'unknown',
-      retryAfterMs: calmMs,
-      cause: error,
-    },
+    code: 'MAILBOX_FULL',
+    message: 'the gateway has no room for more calls of this connection',
+    status: grpc[grpc.RESOURCE_EXHAUSTED],
+    retryable: true,
+    outcome: 'unknown',
+    retryAfterMs: calmMs,
+    cause: error,
   });
 }
 
@@ -150,8 +146,13 @@ export function notSayable(
 ): TroupeClientError {
   const { message, retryable } = errorRegistry[code];
   return new TroupeClientError({
-    ...{ code, message, retryable, violations, cause },
-    ...{ status: grpc[grpc.INVALID_ARGUMENT], outcome: 'none' },
+    code,
+    message,
+    retryable,
+    violations,
+    cause,
+    status: grpc[grpc.INVALID_ARGUMENT],
+    outcome: 'none',
   });
 }
 
@@ -159,8 +160,13 @@ export function notSayable(
 export function unreadable(cause: unknown): TroupeClientError {
   const description = cause instanceof Error ? cause.message : String(cause);
   return new TroupeClientError({
-    ...{ code: 'INVALID_ARGUMENT', message: `the input cannot be read: ${description}`, retryable: false, cause },
-    ...{ status: grpc[grpc.INVALID_ARGUMENT], outcome: 'none', violations: [{ field: 'source', description }] },
+    code: 'INVALID_ARGUMENT',
+    message: `the input cannot be read: ${description}`,
+    retryable: false,
+    cause,
+    status: grpc[grpc.INVALID_ARGUMENT],
+    outcome: 'none',
+    violations: [{ field: 'source', description }],
   });
 }
 
@@ -170,8 +176,12 @@ export function cancelledBy(
   outcome: ClientErrorFacts['outcome'] = 'none',
 ): TroupeClientError {
   return new TroupeClientError({
-    ...{ code: 'CALL_CANCELLED', message: errorRegistry.CALL_CANCELLED.message, retryable: false },
-    ...{ status: grpc[grpc.CANCELLED], outcome, cause: signal?.reason },
+    code: 'CALL_CANCELLED',
+    message: errorRegistry.CALL_CANCELLED.message,
+    retryable: false,
+    status: grpc[grpc.CANCELLED],
+    outcome,
+    cause: signal?.reason,
   });
 }
 

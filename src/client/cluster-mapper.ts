@@ -20,7 +20,15 @@ export function fromNode(node: wire.Node): NodeInfo {
   // Field by field: what has its default is no own property of a decoded message.
   const { id, roles, version, slotsTotal, slotsFree, runs, shards, eventLoopUtilization, machineLoad } = node;
   return {
-    ...{ id, roles, version, slotsTotal, slotsFree, runs, shards, eventLoopUtilization, machineLoad },
+    id,
+    roles,
+    version,
+    slotsTotal,
+    slotsFree,
+    runs,
+    shards,
+    eventLoopUtilization,
+    machineLoad,
     incarnation: numberOf(node.incarnation),
     state: nodeStateOf(node.state) ?? 'unspecified',
     ...dateOf('startedAt', node.startTime),
@@ -50,7 +58,13 @@ export function fromShard(shard: wire.Shard): ShardInfo {
 export function fromActor(actor: wire.Actor): ActorInfo {
   const { node, path, kind, state, restarts, restartsInWindow, restartLimit, messageRate, busyShare } = actor;
   return {
-    ...{ node, path, kind, restarts, restartsInWindow, messageRate, busyShare },
+    node,
+    path,
+    kind,
+    restarts,
+    restartsInWindow,
+    messageRate,
+    busyShare,
     state: actorStateOf(state) ?? 'unspecified',
     ...dateOf('startedAt', actor.startTime),
     ...(restartLimit !== null && { restartLimit }),
@@ -70,7 +84,12 @@ export function fromActor(actor: wire.Actor): ActorInfo {
 function fromRun(run: wire.RunDetail): RunInfo {
   const { jobId, attempt, handler, cellPid, thread, progress, note, suspect } = run;
   return {
-    ...{ jobId, attempt, handler, progress, note, suspect },
+    jobId,
+    attempt,
+    handler,
+    progress,
+    note,
+    suspect,
     ...(cellPid !== null && { cellPid }),
     ...(thread !== null && { thread }),
     ...dateOf('pulseAt', run.pulseTime),
@@ -82,7 +101,10 @@ function fromCell({ pid, rssBytes, eventLoopUtilization, threads, busy, leaked }
   return {
     ...(pid !== null && { pid }),
     rssBytes: numberOf(rssBytes),
-    ...{ eventLoopUtilization, threads, busy, leaked },
+    eventLoopUtilization,
+    threads,
+    busy,
+    leaked,
   };
 }
 

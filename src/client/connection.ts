@@ -1,11 +1,18 @@
 /** One channel to a gateway: calls with deadlines and signals in, decoded answers or TroupeClientError out. */
-import { Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
-import type { Channel, ChannelCredentials, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import {
+  type Channel,
+  type ChannelCredentials,
+  Client,
+  type ClientReadableStream,
+  connectivityState,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import type { Init, MethodCodec } from '../contract/codec.ts';
 import type { StatusCodec } from '../contract/error-details.ts';
 import { ensureWanted, onAbort } from './abort.ts';
-import { answerOf, answerReader } from './answers.ts';
-import type { Answer } from './answers.ts';
+import { type Answer, answerOf, answerReader } from './answers.ts';
 import { errorOfCall, notConnected, notSayable, unreadable } from './client-error.ts';
 import { deadlineAfter } from './deadline.ts';
 import { checkAddress, hostPortOf, isLoopbackHost } from './target.ts';

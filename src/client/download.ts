@@ -37,7 +37,10 @@ export async function* downloadPayload(
   }
   if (expected !== undefined && digest.digest().equals(expected)) return;
   throw new TroupeClientError({
-    ...{ code: 'UNEXPECTED_STATUS', message: 'what was downloaded is not what was stored', status: 'DATA_LOSS' },
-    ...{ retryable: false, outcome: 'none' },
+    code: 'UNEXPECTED_STATUS',
+    message: 'what was downloaded is not what was stored',
+    status: 'DATA_LOSS',
+    retryable: false,
+    outcome: 'none',
   });
 }

@@ -10,39 +10,32 @@
  */
 import type { CallParts } from './call-parts.ts';
 import { randomUUID } from 'node:crypto';
-import { loadContract } from '../contract/codec.ts';
-import type { Init } from '../contract/codec.ts';
-import { createStatusCodec } from '../contract/error-details.ts';
-import type { StatusCodec } from '../contract/error-details.ts';
+import { type Init, loadContract } from '../contract/codec.ts';
+import { createStatusCodec, type StatusCodec } from '../contract/error-details.ts';
 import type * as wire from '../contract/messages.ts';
-import { createClusterClient } from './cluster-client.ts';
-import type { ClusterClient } from './cluster-client.ts';
-import { clientErrorOf, errorOfStatus, incompleteAnswer } from './client-error.ts';
-import type { TroupeClientError } from './client-error.ts';
-import { openConnection } from './connection.ts';
-import { createBulkClient } from './bulk.ts';
-import type { BulkClient } from './bulk.ts';
-import type { CallSettings, ConnectionOptions } from './connection.ts';
-import { downloadPayload } from './download.ts';
-import type { DownloadOptions } from './download.ts';
-import { createJobCalls } from './job-calls.ts';
-import type { JobCalls } from './job-calls.ts';
-import { readLog } from './job-log.ts';
-import type { JobLog } from './job-log.ts';
+import { type ClusterClient, createClusterClient } from './cluster-client.ts';
+import { clientErrorOf, errorOfStatus, incompleteAnswer, type TroupeClientError } from './client-error.ts';
+import { type CallSettings, type ConnectionOptions, openConnection } from './connection.ts';
+import { type BulkClient, createBulkClient } from './bulk.ts';
+import { type DownloadOptions, downloadPayload } from './download.ts';
+import { createJobCalls, type JobCalls } from './job-calls.ts';
+import { type JobLog, readLog } from './job-log.ts';
 import { fromSubmitResponse } from './job-mapper.ts';
 import { keyGiven, toSubmitRequest } from './job-requests.ts';
 import type { JobDraft, JobInfo, JobOptions, SubmittedJob } from './job-types.ts';
-import { createQueuesClient } from './queues-client.ts';
-import type { QueuesClient } from './queues-client.ts';
+import { createQueuesClient, type QueuesClient } from './queues-client.ts';
 import { withClientErrors } from './rejections.ts';
-import { createBackoff, mayRepeat, withRetries } from './retry.ts';
-import type { RetryOptions } from './retry.ts';
-import { chunks, createSubmitCoalescer, requestBytes } from './submit-coalescer.ts';
-import type { ItemOutcome } from './submit-coalescer.ts';
-import { submitStream } from './upload.ts';
-import type { InputSource } from './upload.ts';
-import { watchJob, watchJobs } from './watch.ts';
-import type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './watch.ts';
+import { createBackoff, mayRepeat, type RetryOptions, withRetries } from './retry.ts';
+import { chunks, createSubmitCoalescer, type ItemOutcome, requestBytes } from './submit-coalescer.ts';
+import { type InputSource, submitStream } from './upload.ts';
+import {
+  type WatchedJob,
+  type WatchedJobs,
+  watchJob,
+  watchJobs,
+  type WatchJobsOptions,
+  type WatchOptions,
+} from './watch.ts';
 
 export { applyQueues, plansOf } from './apply-queues.ts';
 export type { ApplyOptions, QueueStep } from './apply-queues.ts';

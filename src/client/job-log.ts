@@ -31,7 +31,9 @@ export interface JobLog {
 
 export function fromLog(log: wire.JobLog | null): JobLog {
   const lines = (log?.lines ?? []).map(({ attempt, number, time, level, text }) => ({
-    ...{ attempt, number, text },
+    attempt,
+    number,
+    text,
     at: new Date(timestampMs(time) ?? 0),
     level: logLevelOf(level) ?? ('unknown' as const),
   }));

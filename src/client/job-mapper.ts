@@ -11,8 +11,7 @@ import { presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
-import { isTerminal } from '../domain/job.ts';
-import type { RetryPolicy } from '../domain/job.ts';
+import { isTerminal, type RetryPolicy } from '../domain/job.ts';
 import { maxLossesDefault } from '../domain/retry-policy.ts';
 import { fromFlow } from './flow.ts';
 import type {

@@ -5,8 +5,7 @@ import { TroupeClientError, incompleteAnswer } from './client-error.ts';
 import { fromQueue } from './job-mapper.ts';
 import { toSettings } from './job-requests.ts';
 import type { QueueInfo, QueueSettingsInput } from './job-types.ts';
-import { fromQueueStats } from './queue-stats.ts';
-import type { QueueStatsInfo } from './queue-stats.ts';
+import { fromQueueStats, type QueueStatsInfo } from './queue-stats.ts';
 import { withRetries } from './retry.ts';
 
 export interface QueuesClient {

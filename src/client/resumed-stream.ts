@@ -1,6 +1,5 @@
 /** Reads a stream over broken connections: each new call goes on after the last message of the one before. */
-import { mayRepeat } from './retry.ts';
-import type { Backoff } from './retry.ts';
+import { type Backoff, mayRepeat } from './retry.ts';
 
 export interface ResumedStream<Message> {
   /** Calls again, from after the message that this token came with; empty: from the beginning. */

@@ -3,8 +3,7 @@ import { Readable } from 'node:stream';
 import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
 import type { Init, MethodCodec } from '../contract/codec.ts';
 import { onAbort } from './abort.ts';
-import { answerReader } from './answers.ts';
-import type { Answer } from './answers.ts';
+import { type Answer, answerReader } from './answers.ts';
 
 export interface UploadCall<Request, Response> {
   readonly method: MethodCodec<Request, Response>;

@@ -1,7 +1,6 @@
 /** Follows a job, or the jobs of a queue, over broken connections. */
 import type { CallParts } from './call-parts.ts';
-import { fromLog } from './job-log.ts';
-import type { JobLog } from './job-log.ts';
+import { fromLog, type JobLog } from './job-log.ts';
 import { fromJob } from './job-mapper.ts';
 import { toFilter } from './job-requests.ts';
 import type { JobFilterOptions, JobInfo } from './job-types.ts';

@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { CassandraAccess } from '../adapters/cassandra/cql-client.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
 import type { NatsLogin } from '../adapters/nats/login.ts';
-import { ConfigError, operatorTokenPattern } from '../config/index.ts';
-import type { Config } from '../config/index.ts';
+import { type Config, ConfigError, operatorTokenPattern } from '../config/index.ts';
 
 export function natsAccess({ credsPath, user, passwordPath, tls }: Config['nats']): {
   readonly login?: NatsLogin;

@@ -6,17 +6,14 @@
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { provisionCassandra } from '../backing/cassandra/cassandra-install.ts';
-import { startCassandra } from '../backing/cassandra/cassandra-process.ts';
-import type { CassandraProcess } from '../backing/cassandra/cassandra-process.ts';
+import { type CassandraProcess, startCassandra } from '../backing/cassandra/cassandra-process.ts';
 import { findNatsServer } from '../backing/nats/find-nats-server.ts';
-import { startNatsServer } from '../backing/nats/start-nats-server.ts';
-import type { NatsServerHandle } from '../backing/nats/start-nats-server.ts';
+import { type NatsServerHandle, startNatsServer } from '../backing/nats/start-nats-server.ts';
 import { createSystemClock, createSystemRandom } from '../adapters/system/system-clock.ts';
 import type { Logger } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';
 import { natsSyncMs, ownSyncInterval } from './nats-sync.ts';
-import { KeptService } from './kept-service.ts';
-import type { KeptServiceOptions } from './kept-service.ts';
+import { KeptService, type KeptServiceOptions } from './kept-service.ts';
 
 export interface BackingServices {
   /** The configuration with the addresses of what was started. */

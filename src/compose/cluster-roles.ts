@@ -1,29 +1,12 @@
 /** The actors of a node: its membership, the shards it keeps, the work it does. */
-import { createClosedQueues } from '../application/queues/closed-queues.ts';
-import { createFlowRules } from '../application/queues/flow-rules.ts';
 import { HandlerFleet } from '../application/cluster/handler-fleet.ts';
 import { createGatedWorkSource } from '../application/cluster/gated-work-source.ts';
-import type { JobCache } from '../application/ports/job-cache.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
-import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
-import type { ShardRouter } from '../application/protocol/shard-router.ts';
-import type { Store } from '../application/ports/store.ts';
-import type { NodeInfo } from '../application/ports/membership.ts';
-import type { NatsBus } from '../adapters/nats/connect-nats.ts';
-import type { ActorDefinition, ActorRef, ActorSystem } from '../kernel/index.ts';
+import type { ActorDefinition, ActorRef } from '../kernel/index.ts';
 import type { KeeperMessage } from '../actors/shard/keeper-actor.ts';
-import { keeperActor } from '../actors/shard/keeper-actor.ts';
-import {
-  brokerSyncMsFor,
-  createShardMetrics,
-  defaultShardLimits,
-  outboxMaxFor,
-} from '../actors/shard/shard-services.ts';
-import type { ShardLimits, StopRun } from '../actors/shard/shard-services.ts';
-import { WorkLooks } from '../actors/shard/dispatch/work-looks.ts';
+import type { StopRun } from '../actors/shard/shard-services.ts';
 import type { AdminMessage } from '../actors/node/admin-message.ts';
-import { membershipActor } from '../actors/node/membership-actor.ts';
-import type { MembershipMessage } from '../actors/node/membership-actor.ts';
+import { membershipActor, type MembershipMessage } from '../actors/node/membership-actor.ts';
 import { NodeHandlers } from '../actors/worker/node-handlers.ts';
 import { runIdOf } from '../actors/worker/node-run.ts';
 import { runEventsTo } from '../actors/worker/runs-actor.ts';
@@ -31,34 +14,12 @@ import type { RunsMessage } from '../actors/worker/runs-message.ts';
 import { workersSupervisor } from '../actors/worker/queue-watch-actor.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../actors/worker/worker-services.ts';
 import { SlotLedger } from '../actors/worker/slot-ledger.ts';
-import type { Config } from '../config/index.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
-import { supervise } from '../supervisor/index.ts';
-import type { ChildSpec } from '../supervisor/index.ts';
-import type { DrainOrder } from './drain-order.ts';
-import { natsSyncMs } from './nats-sync.ts';
+import { type ChildSpec, supervise } from '../supervisor/index.ts';
+import type { ClusterParts, Wiring } from './cluster-parts.ts';
 import { nodeAdmin, serveNode } from './node-admin.ts';
 import type { ProcessRuntime } from './runtime.ts';
-
-export interface ClusterParts {
-  readonly config: Config;
-  readonly runtime: ProcessRuntime;
-  readonly system: ActorSystem;
-  readonly bus: NatsBus;
-  readonly store: Store;
-  readonly router: ShardRouter;
-  readonly batcher: ShardBatcher;
-  readonly node: Omit<NodeInfo, 'handlers'>;
-  readonly shardCount: number;
-  readonly startedAtMs: number;
-  readonly order: DrainOrder;
-  /** Of the gateway of this process, if it is one. */
-  readonly cache: JobCache | undefined;
-  /** What handlers say is on the terminal that the log is on: once is enough. */
-  readonly handlersAreTold: boolean;
-  /** Present on nodes that work. */
-  readonly pool?: RunPool;
-}
+import { shardsOf } from './shards-role.ts';
 
 export interface ClusterRoles {
   readonly manifests: readonly HandlerManifest[];
@@ -87,7 +48,11 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
   };
   const admin = system.refAt<AdminMessage>(adminPath);
   const stopServing = serveNode({
-    ...{ bus, node, admin, startedAtMs: parts.startedAtMs, clock: parts.runtime.clock },
+    bus,
+    node,
+    admin,
+    startedAtMs: parts.startedAtMs,
+    clock: parts.runtime.clock,
     stopRun: (stop) => {
       stopRun(node.nodeId, stop);
     },
@@ -102,7 +67,9 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
       intensity: { maxRestarts: 5, windowMs: 300_000 },
       kind: 'root',
       children: children(parts, {
-        ...{ slots, handlers, stopRun },
+        slots,
+        handlers,
+        stopRun,
         onRejoined: (incarnation) => {
           if (node.roles.includes('shards')) keeper.tell({ kind: 'rejoined', incarnation });
         },
@@ -159,18 +126,9 @@ async function startPool(
   return manifests;
 }
 
-interface Wiring {
-  readonly slots: SlotLedger | undefined;
-  readonly handlers: NodeHandlers;
-  readonly stopRun: (node: string, stop: StopRun) => void;
-  readonly onRejoined: (incarnation: number) => void;
-  readonly onReplaced: () => void;
-  readonly onStoreReach: (isAway: boolean) => void;
-}
-
 function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
-  const { slots, handlers, stopRun } = wiring;
-  const { config, runtime, bus, store, router, batcher, node, pool } = parts;
+  const { slots, handlers } = wiring;
+  const { config, runtime, bus, store, batcher, node, pool } = parts;
   const specs: ChildSpec[] = [
     // First, so that it sees the others start.
     { name: 'admin', definition: adminOf(parts, slots), restart: 'permanent', shutdownMs: 1_000 },
@@ -180,37 +138,15 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         node: { ...node, handlers: handlers.list() },
         membership: bus.membership,
         announceEveryMs: config.shards.leaseRenewalMs,
-        ...{ onRejoined: wiring.onRejoined, onReplaced: wiring.onReplaced },
+        onRejoined: wiring.onRejoined,
+        onReplaced: wiring.onReplaced,
       }),
       restart: 'permanent',
       shutdownMs: 2_000,
     },
   ];
   if (node.roles.includes('shards')) {
-    const flowRules = createFlowRules({
-      store: store.queues,
-      config: bus.config,
-      clock: runtime.clock,
-      log: runtime.log,
-    });
-    const keeper = keeperActor({
-      nodeId: node.nodeId,
-      incarnation: node.incarnation,
-      shardCount: parts.shardCount,
-      store: store.jobs,
-      publisher: bus.publisher,
-      flowRules,
-      closedQueues: createClosedQueues({ store: store.queues, clock: runtime.clock, log: runtime.log }),
-      workLooks: new WorkLooks(),
-      peers: batcher,
-      server: router,
-      leases: bus.leases,
-      membership: bus.membership,
-      limits: shardLimits(config),
-      metrics: createShardMetrics(runtime.telemetry),
-      ...{ stopRun, onStoreReach: wiring.onStoreReach },
-    });
-    specs.push({ name: 'shards', definition: keeper, restart: 'permanent', shutdownMs: 5_000 });
+    specs.push({ name: 'shards', definition: shardsOf(parts, wiring), restart: 'permanent', shutdownMs: 5_000 });
   }
   if (pool !== undefined && slots !== undefined) {
     const workers = workersSupervisor(
@@ -221,7 +157,10 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         handlers,
         batcher,
         source: createGatedWorkSource({
-          ...{ source: bus.work, quarantines: bus.quarantines, nodeId: node.nodeId, clock: runtime.clock },
+          source: bus.work,
+          quarantines: bus.quarantines,
+          nodeId: node.nodeId,
+          clock: runtime.clock,
         }),
         publisher: bus.publisher,
         live: bus.live,
@@ -240,7 +179,10 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
 function adminOf(parts: ClusterParts, slots: SlotLedger | undefined): ActorDefinition<AdminMessage> {
   const { node, system, bus, pool, startedAtMs, order, cache } = parts;
   return nodeAdmin({
-    ...{ node, system, pool, startedAtMs },
+    node,
+    system,
+    pool,
+    startedAtMs,
     isDraining: () => order.draining,
     quarantines: bus.quarantines,
     slotsFree: () => slots?.free ?? 0,
@@ -312,14 +254,5 @@ function settlement(
     const inTime = await Promise.race([answer.promise, late]);
     cancel();
     return inTime;
-  };
-}
-
-function shardLimits({ shards, nats }: Config): ShardLimits {
-  const { backlogMax, groupMaxRecords } = shards;
-  return {
-    ...{ ...defaultShardLimits, backlogMax, groupMaxRecords },
-    outboxMax: outboxMaxFor(backlogMax),
-    brokerSyncMs: brokerSyncMsFor(natsSyncMs(nats)),
   };
 }

@@ -7,17 +7,14 @@ import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import type { ShardRouter } from '../application/protocol/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
 import { HandlerFleet } from '../application/cluster/handler-fleet.ts';
-import { createUseCases } from '../application/use-cases.ts';
-import type { UseCases } from '../application/use-cases.ts';
+import { createUseCases, type UseCases } from '../application/use-cases.ts';
 import type { Config } from '../config/index.ts';
-import { createHttpEdge } from '../gateway/http-edge.ts';
-import type { HttpEdge, Readiness } from '../gateway/http-edge.ts';
+import { createHttpEdge, type HttpEdge, type Readiness } from '../gateway/http-edge.ts';
 import { createInputValidator } from '../gateway/input-validator.ts';
 import { createOperatorAuthorizer } from '../gateway/operator-authorizer.ts';
 import type { GrpcListener, ServerTls } from '../gateway/grpc-listener.ts';
 import { createScaler } from '../gateway/scaler-server.ts';
-import { createGateway } from '../gateway/server.ts';
-import type { Gateway } from '../gateway/server.ts';
+import { createGateway, type Gateway } from '../gateway/server.ts';
 import { operatorToken } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
@@ -95,9 +92,13 @@ function scalerOf({ config, runtime }: GatewayParts, { workerDemand }: UseCases)
   const { clock, log, telemetry } = runtime;
   return createScaler({
     demand: workerDemand,
-    ...{ host, port, insecure, ...serverTls(tls) },
+    host,
+    port,
+    insecure,
+    ...serverTls(tls),
     log: log.child({ component: 'scaler' }),
-    ...{ telemetry, clock },
+    telemetry,
+    clock,
   });
 }
 

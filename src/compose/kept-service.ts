@@ -4,8 +4,7 @@
  * up … ; `given up` and `stopped` are final. A restart that fails counts as an end.
  */
 import type { Clock, Logger, Random } from '../application/ports/runtime.ts';
-import { addRestart, backoffDelayMs } from '../supervisor/index.ts';
-import type { Backoff, Intensity, RestartHistory } from '../supervisor/index.ts';
+import { addRestart, type Backoff, backoffDelayMs, type Intensity, type RestartHistory } from '../supervisor/index.ts';
 
 export interface ServiceProcess {
   /** Settles when it is gone, whatever the reason. */

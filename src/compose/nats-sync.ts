@@ -4,7 +4,7 @@
  */
 import type { Config } from '../config/index.ts';
 
-export const ownSyncIntervalMs = 10_000;
+const ownSyncIntervalMs = 10_000;
 const untoldSyncIntervalMs = 120_000;
 
 type NatsConfig = Pick<Config['nats'], 'servers' | 'syncIntervalMs'>;
@@ -16,5 +16,5 @@ export function natsSyncMs({ syncIntervalMs, servers }: NatsConfig): number {
 
 /** What a server that is started or configured here is told. */
 export function ownSyncInterval({ syncIntervalMs = ownSyncIntervalMs }: Pick<NatsConfig, 'syncIntervalMs'>): string {
-  return syncIntervalMs === 0 ? 'always' : `${String(syncIntervalMs)}ms`;
+  return syncIntervalMs === 0 ? 'always' : `${syncIntervalMs}ms`;
 }

@@ -19,6 +19,8 @@ export function startPodCost(
   return keepDeletionCost({
     pod: createOwnPod({ apiUrl, namespace, podName, tokenPath, caPath }),
     runs: () => pool.runs().length,
-    ...{ slots, clock, log: log.child({ component: 'kubernetes' }) },
+    slots,
+    clock,
+    log: log.child({ component: 'kubernetes' }),
   });
 }

@@ -3,19 +3,14 @@
  * nobody is invited before there is something to serve; stop: the same backwards.
  */
 import { availableParallelism } from 'node:os';
-import { createActorSystem } from '../kernel/index.ts';
-import type { TreeNode } from '../kernel/index.ts';
-import { connectNats } from '../adapters/nats/connect-nats.ts';
-import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import { createActorSystem, type TreeNode } from '../kernel/index.ts';
+import { connectNats, type NatsBus } from '../adapters/nats/connect-nats.ts';
 import { createCellPool } from '../adapters/piscina/node/cell-pool.ts';
 import { giveHeapBackWhenIdle } from '../adapters/system/idle-heap.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
-import { createShardBatcher } from '../application/protocol/shard-batcher.ts';
-import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
-import { createShardRouter } from '../application/protocol/shard-router.ts';
-import type { ShardRouter } from '../application/protocol/shard-router.ts';
-import { VitalSigns } from '../application/ports/vital-signs.ts';
-import type { Trouble } from '../application/ports/vital-signs.ts';
+import { createShardBatcher, type ShardBatcher } from '../application/protocol/shard-batcher.ts';
+import { createShardRouter, type ShardRouter } from '../application/protocol/shard-router.ts';
+import { type Trouble, VitalSigns } from '../application/ports/vital-signs.ts';
 import type { Config } from '../config/index.ts';
 import { defaultQueueName, defaultQueueSettings, defaultTenant, queueStamp } from '../domain/queue.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
@@ -23,18 +18,14 @@ import { createJobCache } from '../gateway/job-cache.ts';
 import { natsAccess } from './access.ts';
 import { adminPath, startClusterRoles } from './cluster-roles.ts';
 import { DrainOrder } from './drain-order.ts';
-import { createGatewayRole, createProbes } from './gateway-role.ts';
-import type { GatewayRole } from './gateway-role.ts';
+import { createGatewayRole, createProbes, type GatewayRole } from './gateway-role.ts';
 import { createNodeClient } from './node-admin.ts';
 import { nodeIdentity } from './node-identity.ts';
 import { startPodCost } from './pod-cost.ts';
 import { endsInOrder, ReadinessWatch } from './readiness-watch.ts';
-import { createRuntime } from './runtime.ts';
-import type { ProcessRuntime } from './runtime.ts';
-import { Opened, unlessStopped } from './start-steps.ts';
-import type { StartOptions } from './start-steps.ts';
-import { openStore } from './store.ts';
-import type { OpenedStore } from './store.ts';
+import { createRuntime, type ProcessRuntime } from './runtime.ts';
+import { Opened, type StartOptions, unlessStopped } from './start-steps.ts';
+import { type OpenedStore, openStore } from './store.ts';
 import { watchWrites } from './watch-writes.ts';
 
 export interface TroupeProcess {
@@ -249,9 +240,20 @@ function createPool(
   const { handlerDirs, lookaheadMs, cancelGraceMs, cells } = config.workers;
   const { memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax } = config.workers;
   return createCellPool({
-    ...{ handlerDirs, threads, lookaheadMs, cancelGraceMs, cells },
-    ...{ memoryMb, memoryMaxMb, cellRssMaxMb, cellRunsMax, handlerEnv },
-    ...{ clock, log, telemetry, ...(onNews && { onNews }) },
+    handlerDirs,
+    threads,
+    lookaheadMs,
+    cancelGraceMs,
+    cells,
+    memoryMb,
+    memoryMaxMb,
+    cellRssMaxMb,
+    cellRunsMax,
+    handlerEnv,
+    clock,
+    log,
+    telemetry,
+    ...(onNews && { onNews }),
     outputMaxBytes: config.gateway.payloadMaxBytes,
   });
 }

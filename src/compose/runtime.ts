@@ -1,9 +1,7 @@
 /** What every part of the process shares: clock, chance, log, measures. */
 import { createSystemClock, createSystemRandom } from '../adapters/system/system-clock.ts';
-import { createLogger } from '../adapters/telemetry/logger.ts';
-import type { FlushableLogger } from '../adapters/telemetry/logger.ts';
-import { createPrometheusTelemetry } from '../adapters/telemetry/prometheus.ts';
-import type { PrometheusTelemetry } from '../adapters/telemetry/prometheus.ts';
+import { createLogger, type FlushableLogger } from '../adapters/telemetry/logger.ts';
+import { createPrometheusTelemetry, type PrometheusTelemetry } from '../adapters/telemetry/prometheus.ts';
 import type { Clock, Random } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from './config-error.ts';
 
-export const configFileNames = ['troupe.config.yaml', 'troupe.config.yml', 'troupe.config.json'] as const;
+const configFileNames = ['troupe.config.yaml', 'troupe.config.yml', 'troupe.config.json'] as const;
 
 export interface ConfigFile {
   readonly path: string;

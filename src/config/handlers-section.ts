@@ -1,7 +1,11 @@
 /** What handlers are given beside their jobs. */
 import { z } from 'zod';
-import { handlerVariablesMax, pickHandlerVariables, problemOfHandlerVariable } from '../domain/handler-variables.ts';
-import type { HandlerVariables } from '../domain/handler-variables.ts';
+import {
+  type HandlerVariables,
+  handlerVariablesMax,
+  pickHandlerVariables,
+  problemOfHandlerVariable,
+} from '../domain/handler-variables.ts';
 import { ConfigError } from './config-error.ts';
 import type { Environment } from './environment.ts';
 import { key } from './schema-key.ts';

@@ -5,8 +5,7 @@
 import { parse as parseYaml } from 'yaml';
 import type { ConfigProblem } from './config-error.ts';
 import type { Environment } from './environment.ts';
-import { configKeys, variablePrefix } from './keys.ts';
-import type { ConfigKey, KeyShape } from './keys.ts';
+import { type ConfigKey, configKeys, type KeyShape, variablePrefix } from './keys.ts';
 import { ownValue } from '../domain/own-value.ts';
 
 /** By names out of files and flags, `__proto__` and `constructor` among them. */

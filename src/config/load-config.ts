@@ -3,15 +3,22 @@
  * which everything holds, or a ConfigError with every problem. Pure: reads no file and no environment itself.
  */
 import type { z } from 'zod';
-import { ConfigError } from './config-error.ts';
-import type { ConfigProblem } from './config-error.ts';
+import { ConfigError, type ConfigProblem } from './config-error.ts';
 import type { Environment } from './environment.ts';
 import { configKeys } from './keys.ts';
-import { addEnvironment, addFile, addFlags, addTree, emptyLayers, isTree, plainTree } from './layers.ts';
-import type { LayeredValues, Tree } from './layers.ts';
+import {
+  addEnvironment,
+  addFile,
+  addFlags,
+  addTree,
+  emptyLayers,
+  isTree,
+  type LayeredValues,
+  plainTree,
+  type Tree,
+} from './layers.ts';
 import { relations } from './relations.ts';
-import { configSchema } from './schema.ts';
-import type { Config, ConfigInput } from './schema.ts';
+import { type Config, type ConfigInput, configSchema } from './schema.ts';
 
 export interface ConfigSources {
   readonly env?: Environment;

@@ -1,6 +1,5 @@
 /** Makes `docs/reference/configuration.md` from the schema, so that it cannot say anything else than the code. */
-import { configKeys } from './keys.ts';
-import type { ConfigKey } from './keys.ts';
+import { type ConfigKey, configKeys } from './keys.ts';
 import { relations } from './relations.ts';
 import { devPreset, migratePreset } from './command-presets.ts';
 

@@ -5,8 +5,7 @@
 import type protobuf from 'protobufjs';
 import type * as wire from './messages.ts';
 import { loadContractRoot } from './root.ts';
-import { violationsOfType } from './sayable.ts';
-import type { ViolationsOf } from './sayable.ts';
+import { type ViolationsOf, violationsOfType } from './sayable.ts';
 import { decodeRequest, RepairingReader, RepairingWriter } from './utf8.ts';
 
 /** What may be encoded: every field may be absent. */
@@ -38,7 +37,7 @@ export interface MethodCodec<Request, Response> {
   readonly responseDeserialize: (bytes: Buffer) => Response;
 }
 
-export type JobsContract = {
+type JobsContract = {
   readonly SubmitJob: MethodCodec<wire.SubmitJobRequest, wire.SubmitJobResponse>;
   readonly SubmitJobStream: MethodCodec<wire.SubmitJobStreamRequest, wire.SubmitJobStreamResponse>;
   readonly SubmitJobs: MethodCodec<wire.SubmitJobsRequest, wire.SubmitJobsResponse>;
@@ -56,7 +55,7 @@ export type JobsContract = {
   readonly GetJobLog: MethodCodec<wire.GetJobLogRequest, wire.GetJobLogResponse>;
 };
 
-export type QueuesContract = {
+type QueuesContract = {
   readonly CreateQueue: MethodCodec<wire.CreateQueueRequest, wire.CreateQueueResponse>;
   readonly GetQueue: MethodCodec<wire.GetQueueRequest, wire.GetQueueResponse>;
   readonly ListQueues: MethodCodec<wire.ListQueuesRequest, wire.ListQueuesResponse>;
@@ -65,7 +64,7 @@ export type QueuesContract = {
   readonly GetQueueStats: MethodCodec<wire.GetQueueStatsRequest, wire.GetQueueStatsResponse>;
 };
 
-export type ClusterContract = {
+type ClusterContract = {
   readonly ListNodes: MethodCodec<wire.ListNodesRequest, wire.ListNodesResponse>;
   readonly ListShards: MethodCodec<wire.ListShardsRequest, wire.ListShardsResponse>;
   readonly GetTree: MethodCodec<wire.GetTreeRequest, wire.GetTreeResponse>;

@@ -29,7 +29,7 @@ export interface FileDescriptor extends Named {
   readonly service: readonly (Named & { readonly method: readonly Named[] })[];
 }
 
-export interface DescribedFile {
+interface DescribedFile {
   /** A FileDescriptorProto. */
   readonly bytes: Uint8Array;
   /** Names of files. */

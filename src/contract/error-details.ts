@@ -5,7 +5,7 @@ import type { Duration, Status } from './messages.ts';
 export const statusTrailer = 'grpc-status-details-bin';
 export const errorDomain = 'troupe';
 
-export interface DetailMessages {
+interface DetailMessages {
   readonly ErrorInfo: {
     readonly reason: string;
     readonly domain: string;
@@ -22,7 +22,7 @@ export interface DetailMessages {
   readonly QuotaFailure: { readonly violations: readonly { readonly subject: string; readonly description: string }[] };
   readonly RequestInfo: { readonly requestId: string };
 }
-export type DetailName = keyof DetailMessages;
+type DetailName = keyof DetailMessages;
 export type Detail = {
   readonly [N in DetailName]: { readonly name: N; readonly value: DetailMessages[N] };
 }[DetailName];

@@ -1,7 +1,6 @@
 /** KEDA's contract in code: encodes and decodes `proto/keda/externalscaler.proto`. */
 import protobuf from 'protobufjs';
-import { serviceCodec } from './codec.ts';
-import type { MethodCodec } from './codec.ts';
+import { type MethodCodec, serviceCodec } from './codec.ts';
 import type { Int64 } from './messages.ts';
 import { protoDir } from './root.ts';
 

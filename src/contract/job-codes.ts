@@ -1,12 +1,19 @@
 /** Numbers of the contract's enums for the words of the domain. A new word does not compile until it has a number. */
-import { goneReasons } from '../domain/payload-life.ts';
-import type { GoneReason } from '../domain/payload-life.ts';
-import { attemptOutcomes, failureReasons, jobEventTypes, jobStates, uniqueConflicts } from '../domain/job.ts';
-import { logLevels } from '../domain/job-log.ts';
-import type { LogLevel } from '../domain/job-log.ts';
-import type { AttemptOutcome, FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
-import { waitingReasons } from '../domain/why-waiting.ts';
-import type { WaitingReason } from '../domain/why-waiting.ts';
+import { type GoneReason, goneReasons } from '../domain/payload-life.ts';
+import {
+  type AttemptOutcome,
+  attemptOutcomes,
+  type FailureReason,
+  failureReasons,
+  type JobEventType,
+  jobEventTypes,
+  type JobState,
+  jobStates,
+  type UniqueConflict,
+  uniqueConflicts,
+} from '../domain/job.ts';
+import { type LogLevel, logLevels } from '../domain/job-log.ts';
+import { type WaitingReason, waitingReasons } from '../domain/why-waiting.ts';
 
 export const jobStateCodes = {
   SCHEDULED: 1,

@@ -1,7 +1,6 @@
 /** gRPC server reflection in code, both of its versions: `proto/grpc/reflection`. They differ by their package alone. */
 import protobuf from 'protobufjs';
-import { serviceCodec } from './codec.ts';
-import type { MethodCodec } from './codec.ts';
+import { type MethodCodec, serviceCodec } from './codec.ts';
 import { protoDir } from './root.ts';
 
 export interface ReflectionRequest {

@@ -27,7 +27,7 @@ function rule(text: string, isSayable: (value: unknown) => boolean): Check {
 }
 
 function wholeNumber(min: number, max: number): Check {
-  const text = `must be a whole number from ${String(min)} to ${String(max)}`;
+  const text = `must be a whole number from ${min} to ${max}`;
   return rule(text, (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max);
 }
 
@@ -142,7 +142,7 @@ function listCheck(single: Check): Check {
     }
     for (const [index, item] of value.entries()) {
       if (violations.length >= violationsMax) return;
-      single(item, `${path}[${String(index)}]`, violations);
+      single(item, `${path}[${index}]`, violations);
     }
   };
 }

@@ -75,7 +75,7 @@ function findMarks(value: unknown, path: string, violations: FieldViolation[]): 
   if (violations.length >= violationsMax) return;
   if (value === notUtf8) violations.push({ field: path, description: 'is not UTF-8' });
   else if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) findMarks(item, `${path}[${String(index)}]`, violations);
+    for (const [index, item] of value.entries()) findMarks(item, `${path}[${index}]`, violations);
   } else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
     const isMap = Object.getPrototypeOf(value) === Object.prototype;
     for (const [key, item] of Object.entries(value)) {

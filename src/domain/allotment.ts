@@ -33,7 +33,7 @@ export interface AllotmentAsk {
 }
 
 /** Orders the questions of a holder: by the epoch of the shard's owner, then as that owner asked them. */
-export interface AskOrder {
+interface AskOrder {
   readonly epoch: number;
   readonly number: number;
 }

@@ -5,8 +5,7 @@
  * When in doubt it says more: a node too many costs money for a while, a node too few keeps jobs waiting, and one that is
  * taken away costs the runs on it.
  */
-import type { HandlerNeed, HandlerVersion } from './handler-need.ts';
-import { meetsNeed, needText } from './handler-need.ts';
+import { type HandlerNeed, type HandlerVersion, meetsNeed, needText } from './handler-need.ts';
 
 export interface QueueRef {
   readonly tenant: string;

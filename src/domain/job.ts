@@ -172,7 +172,7 @@ export interface RequestKey {
 }
 
 /** The attempt that holds the job now. A report without this exact token changes nothing. */
-export interface RunLease {
+interface RunLease {
   readonly token: string;
   readonly node: string;
   readonly attempt: number;

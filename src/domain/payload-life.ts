@@ -4,8 +4,7 @@
  * and after, only without its payloads.
  */
 import { invariant, TroupeError } from './errors.ts';
-import type { JobRecord, JobSpec } from './job.ts';
-import { isTerminal, terminalStates } from './job.ts';
+import { isTerminal, type JobRecord, type JobSpec, terminalStates } from './job.ts';
 import { keptAfterEndMs } from './record-life.ts';
 
 const erased = { kind: 'erased' } as const;

@@ -1,6 +1,5 @@
 /** What is going on in a queue: of one shard, or of several together. Sums may be added up; so may the weights. */
-import type { DurationWeights } from './duration-histogram.ts';
-import { addWeights } from './duration-histogram.ts';
+import { addWeights, type DurationWeights } from './duration-histogram.ts';
 import { priorities } from './priority.ts';
 
 export interface QueueStats {

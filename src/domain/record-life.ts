@@ -3,8 +3,7 @@
  * that has not ended by then is ended, as by a total timeout, so nothing unfinished is ever just gone; and one that ended
  * late stays readable for a while after its end.
  */
-import type { JobRecord, JobSpec } from './job.ts';
-import { isTerminal } from './job.ts';
+import { isTerminal, type JobRecord, type JobSpec } from './job.ts';
 
 const keptAfterEndMaxMs = 3_600_000;
 

@@ -27,7 +27,7 @@ export function lastLoss(
   const isLast = maxLosses < maxLossesDefault ? losses > maxLosses : by === 'lose' && blamed > maxLosses;
   if (!isLast) return undefined;
   const how = by === 'stopped' ? 'stopped by a drain of its node' : 'lost with its node or process';
-  const message = losses === 1 ? `its attempt was ${how}` : `${how}; ${String(losses)} attempts were lost`;
+  const message = losses === 1 ? `its attempt was ${how}` : `${how}; ${losses} attempts were lost`;
   return { reason: 'NODE_LOST', message };
 }
 

@@ -38,20 +38,20 @@ export const burstRange: Range = { min: 1, max: 100_000, text: '1 to 100,000', i
 export const weightRange: Range = { min: 0, max: 1_000, text: '0 (the default, 1) to 1,000', integer: true };
 
 export function heartbeatRange(executionTimeoutMs: number): Range {
-  const text = `1 s to the execution timeout (${String(executionTimeoutMs)} ms), or 0 for none`;
+  const text = `1 s to the execution timeout (${executionTimeoutMs} ms), or 0 for none`;
   return { min: heartbeatMinMs, max: executionTimeoutMs, text };
 }
 
 /** An attempt does not outlive its job. */
 export function executionTimeoutWithin(retentionMs: number): Range {
   if (retentionMs >= executionTimeoutRange.max) return executionTimeoutRange;
-  return { min: 1, max: retentionMs, text: `1 ms to the retention (${String(retentionMs)} ms)` };
+  return { min: 1, max: retentionMs, text: `1 ms to the retention (${retentionMs} ms)` };
 }
 
 /** Payloads are not kept longer than their job. */
 export function payloadRetentionRange(retentionMs: number): Range {
   const max = Math.min(retentionMs, retentionRange.max);
-  return { min: retentionRange.min, max, text: `1 minute to the retention (${String(retentionMs)} ms)` };
+  return { min: retentionRange.min, max, text: `1 minute to the retention (${retentionMs} ms)` };
 }
 
 export function isInRange(value: number, range: Range): boolean {

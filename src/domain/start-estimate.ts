@@ -3,8 +3,7 @@
  * where nothing is known nothing is said.
  */
 import { meanMs, quantileMs } from './duration-histogram.ts';
-import type { Priority } from './priority.ts';
-import { priorities, priorityWeights } from './priority.ts';
+import { priorities, type Priority, priorityWeights } from './priority.ts';
 import type { QueueStats } from './queue-stats.ts';
 
 export interface StartEstimate {

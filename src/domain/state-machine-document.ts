@@ -1,7 +1,6 @@
 /** The state machine for readers: a diagram and a table, both made from the edges. */
 import { isTerminal, jobStates } from './job.ts';
-import type { Edge } from './state-machine.ts';
-import { edges } from './state-machine.ts';
+import { type Edge, edges } from './state-machine.ts';
 
 export function stateMachineDocument(): string {
   const all: readonly Edge[] = edges;

@@ -38,8 +38,7 @@ function check(value: unknown, path: string[], open: Set<object>): void {
   if (typeof problem === 'string') throw new NotJsonError(path.join('.'), problem);
   if (typeof value !== 'object' || value === null || isDate(value)) return;
   if (open.has(value)) throw new NotJsonError(path.join('.'), 'it contains itself');
-  if (open.size >= jsonDepthMax)
-    throw new NotJsonError(root(path), `nested deeper than ${String(jsonDepthMax)} levels`);
+  if (open.size >= jsonDepthMax) throw new NotJsonError(root(path), `nested deeper than ${jsonDepthMax} levels`);
   open.add(value);
   if (hasToJson(value)) check(value.toJSON(path.at(-1) ?? ''), path, open);
   else if (Array.isArray(value)) checkItems(value, path, open);
@@ -68,7 +67,7 @@ function checkMembers(value: object, path: string[], open: Set<object>): void {
 }
 
 function problemOfPrimitive(value: unknown): string | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${String(value)} is no number of JSON`;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${value} is no number of JSON`;
   if (typeof value === 'bigint') return 'a BigInt, which JSON cannot say: make it a string or a number';
   const isCode = typeof value === 'function' || typeof value === 'symbol';
   return isCode ? `a ${typeof value}, which JSON cannot say` : undefined;

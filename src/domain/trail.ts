@@ -4,8 +4,16 @@
  */
 import { clipped } from './clipped-text.ts';
 import { assertNever } from './errors.ts';
-import type { AttemptOutcome, Failure, FailureReason, JobRecord, JobState, TrailEntry } from './job.ts';
-import { trailLongestMax, trailMax } from './job.ts';
+import {
+  type AttemptOutcome,
+  type Failure,
+  type FailureReason,
+  type JobRecord,
+  type JobState,
+  type TrailEntry,
+  trailLongestMax,
+  trailMax,
+} from './job.ts';
 import type { CommandKind } from './state-machine.ts';
 
 /** Attempts that can be read from a trail, the newest: three entries each at most. */

@@ -5,17 +5,27 @@
  * Reports about an attempt carry its token; a token that is not the present one changes nothing. So a stale, repeated
  * or reordered report is harmless by construction.
  */
+import { nextDeadline } from './deadline.ts';
 import { assertNever, invariant } from './errors.ts';
-import type { Checkpoint, Failure, JobRecord, JobSpec, JobState, Payload, RequestKey, TrailEntry } from './job.ts';
-import { isTerminal, trailMax } from './job.ts';
+import {
+  type Checkpoint,
+  type Failure,
+  isTerminal,
+  type JobRecord,
+  type JobSpec,
+  type JobState,
+  type Payload,
+  type RequestKey,
+  type TrailEntry,
+  trailMax,
+} from './job.ts';
 import type { JobId } from './job-id.ts';
 import { withLog } from './job-log.ts';
 import { oomRetriesMax } from './memory-class.ts';
 import { lastLoss, isNonRetryable, isStartedOnce, retryDelayMs } from './retry-policy.ts';
 import { payloadsKeptMs } from './payload-life.ts';
 import { endsByMs } from './record-life.ts';
-import type { CommandKind } from './state-machine.ts';
-import { edgeOf } from './state-machine.ts';
+import { type CommandKind, edgeOf } from './state-machine.ts';
 import { failureEntry, outcomeBy } from './trail.ts';
 
 export type JobCommand =
@@ -51,7 +61,7 @@ interface Reported {
  */
 export type Blame = 'none' | 'unknown' | 'suspect' | 'convicted';
 
-export type Refusal = 'stale' | 'terminal' | 'not-due' | 'not-waiting' | 'not-claimable' | 'unchanged';
+type Refusal = 'stale' | 'terminal' | 'not-due' | 'not-waiting' | 'not-claimable' | 'unchanged';
 
 export type Decision =
   { readonly kind: 'changed'; readonly record: JobRecord } | { readonly kind: 'refused'; readonly refusal: Refusal };
@@ -221,7 +231,7 @@ function lose(
   const convictions =
     blame === 'convicted' ? record.convictions + 1 : Math.max(record.convictions, blame === 'suspect' ? 1 : 0);
   if (convictions >= convictionsMax) {
-    const failure: Failure = { reason: 'POISON', message: `brought its process down ${String(convictions)} times` };
+    const failure: Failure = { reason: 'POISON', message: `brought its process down ${convictions} times` };
     return move(record, { by: 'lose', to: 'FAILED', nowMs }, { ...counts, convictions, failure });
   }
   const failure = lastLoss(record.spec.retry, { losses, blamed }, by);
@@ -276,45 +286,6 @@ function keepCheckpoint(
   return { kind: 'changed', record: { ...record, checkpoint, updatedAtMs: atMs } };
 }
 
-export interface Deadline {
-  readonly atMs: number;
-  readonly command: 'due' | 'expire';
-}
-
-/** It waits for a date that somebody said, not for a time from now on. */
-export function waitsForDate({ state, trail }: Pick<JobRecord, 'state' | 'trail'>): boolean {
-  return state === 'SCHEDULED' && trail.at(-1)?.outcome === undefined;
-}
-
-/** When the job must be looked at again if nothing is heard of it. Running jobs are watched by their heartbeats. */
-export function nextDeadline(record: JobRecord): Deadline | undefined {
-  const { queueTimeoutMs } = record.spec;
-  const totalAtMs = endsByMs(record);
-  switch (record.state) {
-    case 'SCHEDULED':
-    case 'RETRYING':
-      return record.readyAtMs <= totalAtMs
-        ? { atMs: record.readyAtMs, command: 'due' }
-        : { atMs: totalAtMs, command: 'expire' };
-    case 'QUEUED': {
-      const queueAtMs =
-        queueTimeoutMs === undefined || record.firstStartedAtMs !== undefined
-          ? Infinity
-          : record.readyAtMs + queueTimeoutMs;
-      return { atMs: Math.min(totalAtMs, queueAtMs), command: 'expire' };
-    }
-    case 'RUNNING':
-    case 'CANCELLING':
-    case 'SUCCEEDED':
-    case 'FAILED':
-    case 'CANCELLED':
-    case 'EXPIRED':
-      return undefined;
-    default:
-      return assertNever(record.state);
-  }
-}
-
 type Change = Partial<Omit<JobRecord, 'id' | 'spec' | 'state' | 'seq' | 'createdAtMs' | 'updatedAtMs' | 'trail'>>;
 
 interface Step {
@@ -334,7 +305,10 @@ function move(record: JobRecord, { by, to, nowMs }: Step, change: Change): Decis
   const attempt = change.attempt ?? record.attempt;
   const node = to === 'RUNNING' ? change.run?.node : undefined;
   const entry: TrailEntry = {
-    ...{ seq, type: edge.event, atMs, attempt },
+    seq,
+    type: edge.event,
+    atMs,
+    attempt,
     ...(node !== undefined && { node }),
     ...failureEntry(change.failure, outcomeBy(by, record.state)),
   };

@@ -74,7 +74,7 @@ function whyQueued(facts: WaitingFacts): WhyWaiting {
   if (rateLimit !== undefined)
     return { reason: 'RATE_LIMITED', detail: withWords('its queue is at its rate', rateLimit) };
   if (ahead === undefined) return { reason: 'BEHIND_OTHERS', detail: 'it waits for a free slot' };
-  return { reason: 'BEHIND_OTHERS', detail: ahead === 0 ? 'it is next' : `about ${String(ahead)} start before it` };
+  return { reason: 'BEHIND_OTHERS', detail: ahead === 0 ? 'it is next' : `about ${ahead} start before it` };
 }
 
 function withWords(what: string, words: string): string {

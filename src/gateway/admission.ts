@@ -7,7 +7,7 @@ import { retryAfterMs } from '../domain/retry-after.ts';
 import { gauges } from '../domain/measures.ts';
 import type { SendBudget } from './send-budget.ts';
 
-export interface AdmissionLimits {
+interface AdmissionLimits {
   /** Jobs of submits that are not answered yet. */
   readonly maxJobs: number;
   /** Bytes of their inputs. */

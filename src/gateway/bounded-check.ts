@@ -5,8 +5,7 @@
  *
  * ajv has no bound of its own. Its hook for generated code is where looks are counted, and where loops end early.
  */
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { ErrorObject } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 
 /** Of any input; about a millisecond. */
 const looksMin = 2_000;
@@ -57,7 +56,11 @@ export function compileBounded(schema: object, errorsMax: number): BoundedCheck 
   if (!draft.includes('2020-12')) throw new Error(`not of draft 2020-12: ${draft}`);
   const ajv = new Ajv2020({
     // A look at the schema itself costs more than all else here; what is wrong with it throws below, or says nothing.
-    ...{ allErrors: true, strict: false, validateFormats: false, validateSchema: false, logger: false },
+    allErrors: true,
+    strict: false,
+    validateFormats: false,
+    validateSchema: false,
+    logger: false,
     code: { process: (code) => counted(stoppingEarly(code, errorsMax)) },
   });
   setEnum(ajv);
@@ -97,8 +100,8 @@ function stoppingEarly(code: string, errorsMax: number): string {
   let loops = 0;
   return code.replaceAll(/\bfor\((?:let|const) [^{}]*\)\{/g, (loop) => {
     loops += 1;
-    const most = `enough${String(loops)}`;
-    return `const ${most}=errors+${String(errorsMax)};${loop}if(errors>=${most})break;`;
+    const most = `enough${loops}`;
+    return `const ${most}=errors+${errorsMax};${loop}if(errors>=${most})break;`;
   });
 }
 

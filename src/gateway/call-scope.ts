@@ -3,12 +3,13 @@
  * wrapper rather than a chain of interceptors, because this is paid on each call.
  */
 import { randomUUID } from 'node:crypto';
-import { Metadata, status as grpc } from '@grpc/grpc-js';
-import type {
-  handleBidiStreamingCall,
-  handleClientStreamingCall,
-  handleServerStreamingCall,
-  handleUnaryCall,
+import {
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  status as grpc,
 } from '@grpc/grpc-js';
 import type { CallContext } from '../application/protocol/call-context.ts';
 import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
@@ -17,8 +18,7 @@ import { TroupeError } from '../domain/errors.ts';
 import { defaultTenant } from '../domain/queue.ts';
 import { arriving } from './arriving-messages.ts';
 import { readable } from './readable-requests.ts';
-import { pump } from './pump.ts';
-import type { PumpParts } from './pump.ts';
+import { pump, type PumpParts } from './pump.ts';
 import type { SendBudget } from './send-budget.ts';
 import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 import { counters, histograms } from '../domain/measures.ts';

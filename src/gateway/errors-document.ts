@@ -1,7 +1,6 @@
 /** The page docs/reference/errors.md, made from the registry and the status table, so that it cannot differ from them. */
 import { status as grpc } from '@grpc/grpc-js';
-import { errorRegistry } from '../domain/errors.ts';
-import type { ErrorCode } from '../domain/errors.ts';
+import { type ErrorCode, errorRegistry } from '../domain/errors.ts';
 import { detailsNamed, statusTable } from './status-mapper.ts';
 
 /** What a caller can do about it. */

@@ -3,8 +3,7 @@
  * text is meant. Stopping: no new calls, streams are told to go elsewhere, calls under way may end within the grace, then
  * what is left is cut.
  */
-import { ServerCredentials } from '@grpc/grpc-js';
-import type { Server } from '@grpc/grpc-js';
+import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock, Logger } from '../application/ports/runtime.ts';
 import type { CallScope } from './call-scope.ts';
 import { ensureListenable, isLoopback, listenError, ListenError } from './listen-error.ts';
@@ -100,7 +99,7 @@ export function createListener(name: ServerName, options: ListenerOptions, parts
 }
 
 function targetOf(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function credentialsOf({ tls, insecure, host, port }: ListenerOptions): ServerCredentials {

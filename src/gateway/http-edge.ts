@@ -2,8 +2,7 @@
  * HTTP for probes and scrapers, never for users: `/healthz` (the process runs), `/readyz` (it can serve; else why not),
  * `/metrics` (Prometheus text).
  */
-import { createServer } from 'node:http';
-import type { Server, ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { listenError } from './listen-error.ts';
 

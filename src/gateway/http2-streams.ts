@@ -2,8 +2,13 @@
  * What grpc-js offers no option for, done where its server takes a stream. The one place that knows its insides, of this
  * server object alone; it says at the start when they are no longer what they were.
  */
-import { constants } from 'node:http2';
-import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream, ServerOptions } from 'node:http2';
+import {
+  constants,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 import type { RequestBudget } from './request-budget.ts';
 import type { SendBudget } from './send-budget.ts';
@@ -65,7 +70,7 @@ export function shortenTimeout(headers: IncomingHttpHeaders): void {
   const [, amount, unit = ''] = /^(\d{1,8})\s*([HMSmun])$/.exec(String(headers[timeoutHeader])) ?? [];
   const perHour = unitsPerHour.get(unit);
   if (amount === undefined || perHour === undefined) return;
-  if (Number(amount) / perHour > timeoutMaxHours) headers[timeoutHeader] = `${String(timeoutMaxHours)}H`;
+  if (Number(amount) / perHour > timeoutMaxHours) headers[timeoutHeader] = `${timeoutMaxHours}H`;
 }
 
 /** From when a message is written until it has left for the network, or the stream is over. */

@@ -3,8 +3,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { InputValidator, SchemaViolation } from '../application/ports/input-validator.ts';
 import type { Logger } from '../application/ports/runtime.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
-import { compileBounded } from './bounded-check.ts';
-import type { BoundedCheck } from './bounded-check.ts';
+import { type BoundedCheck, compileBounded } from './bounded-check.ts';
 import { edgeSchema } from './edge-schema.ts';
 
 /** Violations that one answer names; an array of a million wrong items needs no million lines. */

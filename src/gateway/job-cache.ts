@@ -6,8 +6,7 @@ import NodeCache from 'node-cache';
 import { jsonBytes } from '../application/jobs/json-bytes.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
-import { isTerminal } from '../domain/job.ts';
-import type { JobRecord } from '../domain/job.ts';
+import { isTerminal, type JobRecord } from '../domain/job.ts';
 import { counters } from '../domain/measures.ts';
 import { goneAtMs } from '../domain/record-life.ts';
 

@@ -30,19 +30,18 @@ import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
 import { expiresAtMs } from '../domain/record-life.ts';
 import { retentionRange } from '../domain/setting-ranges.ts';
-import { trailMax } from '../domain/job.ts';
-import { attemptsOf } from '../domain/trail.ts';
-import type { Attempt } from '../domain/trail.ts';
-import type {
-  Checkpoint,
-  Failure,
-  JobRecord,
-  JobSpec,
-  JobState,
-  TrailEntry,
-  UniqueKey,
-  FailureReason,
+import {
+  type Checkpoint,
+  type Failure,
+  type FailureReason,
+  type JobRecord,
+  type JobSpec,
+  type JobState,
+  type TrailEntry,
+  trailMax,
+  type UniqueKey,
 } from '../domain/job.ts';
+import { type Attempt, attemptsOf } from '../domain/trail.ts';
 import { fromRetry, toRetry } from './retry-mapper.ts';
 
 export function toAccepted({ jobId, state, duplicate }: AcceptedJob): Init<wire.SubmitJobResponse> {

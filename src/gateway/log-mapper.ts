@@ -9,7 +9,9 @@ export function toLog({ lines, skipped }: LogPage): Init<wire.JobLog> {
   return {
     skipped,
     lines: lines.map(({ attempt, number, atMs, level, text }) => ({
-      ...{ attempt, number, text },
+      attempt,
+      number,
+      text,
       time: toTime(atMs),
       level: logLevelCodes[level],
     })),

@@ -1,7 +1,6 @@
 /** Payloads as streams. A download takes the place of a watch while it lasts, an upload that of a job with two parts. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import { chunkBytes } from '../application/jobs/download-payload.ts';
-import type { DownloadQuery } from '../application/jobs/download-payload.ts';
+import { chunkBytes, type DownloadQuery } from '../application/jobs/download-payload.ts';
 import { payloadPartBytes } from '../application/ports/payload-store.ts';
 import type { InputPiece, StreamedRequest } from '../application/jobs/streamed-input.ts';
 import { payloadChoiceCodes } from '../contract/job-codes.ts';

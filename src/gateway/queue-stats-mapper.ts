@@ -3,8 +3,7 @@ import type { ClusterQueueStats } from '../application/queues/queue-stats.ts';
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
-import type { DurationWeights } from '../domain/duration-histogram.ts';
-import { quantileMs } from '../domain/duration-histogram.ts';
+import { type DurationWeights, quantileMs } from '../domain/duration-histogram.ts';
 import { waitingOf } from '../domain/queue-stats.ts';
 
 export function toQueueStats({ stats, shards, silent, askedAtMs }: ClusterQueueStats): Init<wire.QueueStats> {

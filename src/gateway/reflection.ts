@@ -2,8 +2,7 @@
  * What generic clients ask before they know anything: which services there are, and the files that describe them, each with
  * all that it imports. A question at a time, answered as fast as the client reads.
  */
-import { status as grpc } from '@grpc/grpc-js';
-import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { status as grpc, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Init } from '../contract/codec.ts';
 import type { Descriptors } from '../contract/descriptors.ts';
 import type { ReflectionRequest, ReflectionResponse } from '../contract/reflection.ts';

@@ -5,8 +5,7 @@
  * A request alone always fits. Of an upload in pieces only the piece that is not whole is in here: admission has counted
  * those that are.
  */
-import { constants } from 'node:http2';
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import { gauges } from '../domain/measures.ts';
 import { unfinishedMessage } from './unfinished-message.ts';

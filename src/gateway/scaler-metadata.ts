@@ -44,7 +44,7 @@ function slots(text: string, checks: FieldChecks): number {
   const count = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
   if (text === '') checks.add(`${field}.slotsPerPod`, 'is required');
   else if (!(count >= 1 && count <= slotsPerPodMax)) {
-    checks.add(`${field}.slotsPerPod`, `must be a whole number from 1 to ${String(slotsPerPodMax)}`);
+    checks.add(`${field}.slotsPerPod`, `must be a whole number from 1 to ${slotsPerPodMax}`);
   }
   return count;
 }
@@ -57,7 +57,7 @@ function names(
 ): readonly string[] | undefined {
   if (text === undefined) return undefined;
   const found = text.split(',').map((name) => name.trim());
-  if (found.length > namesMax) checks.add(`${field}.${key}`, `must be at most ${String(namesMax)} names`);
+  if (found.length > namesMax) checks.add(`${field}.${key}`, `must be at most ${namesMax} names`);
   else if (!found.every((name) => pattern.test(name))) {
     checks.add(`${field}.${key}`, `must be names separated by commas, each matching ${pattern.source}`);
   }

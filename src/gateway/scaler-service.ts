@@ -4,13 +4,11 @@ import type { CallContext } from '../application/protocol/call-context.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import type { WorkerDemand } from '../application/scaling/worker-demand.ts';
 import type * as wire from '../contract/external-scaler.ts';
-import type { Demand } from '../domain/demand.ts';
-import { slotsOf } from '../domain/demand.ts';
+import { type Demand, slotsOf } from '../domain/demand.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { gauges } from '../domain/measures.ts';
 import type { CallScope } from './call-scope.ts';
-import { readScaledClass } from './scaler-metadata.ts';
-import type { ScaledClass } from './scaler-metadata.ts';
+import { readScaledClass, type ScaledClass } from './scaler-metadata.ts';
 
 export interface ScalerServiceParts {
   readonly demand: WorkerDemand;

@@ -9,10 +9,8 @@ import { createStatusCodec } from '../contract/error-details.ts';
 import { loadReflection } from '../contract/reflection.ts';
 import { createAdmission } from './admission.ts';
 import { clusterService } from './cluster-service.ts';
-import { createCallScope } from './call-scope.ts';
-import type { CallScope } from './call-scope.ts';
-import { connectionOptions, createListener } from './grpc-listener.ts';
-import type { GrpcListener, ListenerOptions } from './grpc-listener.ts';
+import { type CallScope, createCallScope } from './call-scope.ts';
+import { connectionOptions, createListener, type GrpcListener, type ListenerOptions } from './grpc-listener.ts';
 import { guardStreams } from './http2-streams.ts';
 import { tolerant } from './readable-requests.ts';
 import { reflectionService } from './reflection.ts';
@@ -21,7 +19,7 @@ import { createSendBudget } from './send-budget.ts';
 import { jobsService, queuesService } from './services.ts';
 import { createStatusMapper } from './status-mapper.ts';
 
-export interface GatewayLimits {
+interface GatewayLimits {
   /** Hard limit of one payload; messages may be a little larger. The same value as the use cases have. */
   readonly payloadMaxBytes: number;
   /** Jobs of submits that are not answered yet; default 20,000. */
@@ -96,7 +94,10 @@ function buildServer(options: GatewayOptions): BuiltServer {
   const requests = new RequestBudget({ maxBytes, messageMaxBytes, telemetry, nowMs: () => performance.now() });
   const scope = createCallScope({ mapper, clock, log, telemetry, budget });
   const admission = createAdmission({
-    ...{ telemetry, clock, random, budget },
+    telemetry,
+    clock,
+    random,
+    budget,
     limits: {
       maxJobs: limits.maxJobsInFlight ?? 20_000,
       maxBytes,

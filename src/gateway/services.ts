@@ -1,7 +1,6 @@
 /** The methods of the contract: each maps a request, calls its use case, and maps the answer. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import { payloadBytes } from '../application/jobs/job-request.ts';
-import type { JobRequest } from '../application/jobs/job-request.ts';
+import { type JobRequest, payloadBytes } from '../application/jobs/job-request.ts';
 import type * as wire from '../contract/messages.ts';
 import { bulkMethods } from './bulk-methods.ts';
 import {

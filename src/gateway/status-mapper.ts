@@ -4,12 +4,10 @@
  */
 import { Metadata, status as grpc } from '@grpc/grpc-js';
 import type { Init } from '../contract/codec.ts';
-import { errorDomain, statusTrailer } from '../contract/error-details.ts';
-import type { Detail, StatusCodec } from '../contract/error-details.ts';
+import { type Detail, errorDomain, type StatusCodec, statusTrailer } from '../contract/error-details.ts';
 import type { Status } from '../contract/messages.ts';
 import { toTime } from '../contract/time.ts';
-import { TroupeError } from '../domain/errors.ts';
-import type { ErrorCode } from '../domain/errors.ts';
+import { type ErrorCode, TroupeError } from '../domain/errors.ts';
 
 /** Named by the metadata of the error. */
 type Resource = 'job' | 'queue' | 'node' | 'actor';

@@ -2,8 +2,7 @@
  * Answers that their clients do not read. Each holds a part of the budget for all others, so it has its time: half a minute,
  * and what its size takes over a slow line. Pieces of streams have the same from the pump, which says so in words.
  */
-import { constants } from 'node:http2';
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 
 const leaveMaxMs = 30_000;
 const slowestBytesPerMs = 64;

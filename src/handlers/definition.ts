@@ -3,11 +3,16 @@
  * A definition is recognised by its `~troupe` mark, so that a second copy of this package does no harm.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { heartbeatMinMs } from '../domain/job.ts';
-import type { RetryPolicy } from '../domain/job.ts';
+import { heartbeatMinMs, type RetryPolicy } from '../domain/job.ts';
 import { errorCodePattern, nonRetryableCodesMax } from '../domain/retry-policy.ts';
-import { attemptsRange, coefficientRange, delayRange, isInRange, lossesRange } from '../domain/setting-ranges.ts';
-import type { Range } from '../domain/setting-ranges.ts';
+import {
+  attemptsRange,
+  coefficientRange,
+  delayRange,
+  isInRange,
+  lossesRange,
+  type Range,
+} from '../domain/setting-ranges.ts';
 import type { HandlerContext } from './context.ts';
 import { parseDurationMs, parseSizeBytes, type Duration, type Size } from './quantity.ts';
 

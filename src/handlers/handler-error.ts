@@ -2,8 +2,7 @@
  * What a handler throws to say more than "it failed". Recognised by a registered symbol, not by class, so that a
  * handler that brings its own copy of this package is understood as well.
  */
-import { parseDurationMs } from './quantity.ts';
-import type { Duration } from './quantity.ts';
+import { type Duration, parseDurationMs } from './quantity.ts';
 
 const fateKey = Symbol.for('troupe.handler.fate');
 
@@ -53,7 +52,7 @@ export class Snooze extends HandlerError {
   readonly [delayKey]: number;
 
   constructor(delayMs: number) {
-    super('snooze', `put off for ${String(delayMs)} ms`);
+    super('snooze', `put off for ${delayMs} ms`);
     this[delayKey] = delayMs;
   }
 }
@@ -65,7 +64,7 @@ export class Snooze extends HandlerError {
 export function snooze(delay: Duration): Snooze {
   const delayMs = parseDurationMs(delay);
   if (delayMs === undefined || delayMs < snoozeMinMs || delayMs > snoozeMaxMs) {
-    throw new TypeError(`snooze(${String(delay)}): must be 100ms to 365d`);
+    throw new TypeError(`snooze(${delay}): must be 100ms to 365d`);
   }
   return new Snooze(delayMs);
 }

@@ -4,14 +4,11 @@ import { TroupeError } from '../domain/errors.ts';
 import type { ActorContext, ActorDefinition, ActorRef, DeadLetterReason, StopReason } from './actor.ts';
 import { ActorCell } from './cell.ts';
 import { LifeContext } from './context.ts';
-import { createDeadLetters } from './dead-letters.ts';
-import type { DeadLetter } from './dead-letters.ts';
-import { createEventBus } from './events.ts';
-import type { SystemListener } from './events.ts';
+import { createDeadLetters, type DeadLetter } from './dead-letters.ts';
+import { createEventBus, type SystemListener } from './events.ts';
 import type { Cell, Kernel, Life } from './parts.ts';
 import { PathRef, resolvePath } from './path-ref.ts';
-import { createTurnScheduler } from './scheduler.ts';
-import type { Scheduler } from './scheduler.ts';
+import { createTurnScheduler, type Scheduler } from './scheduler.ts';
 import type { TreeNode } from './tree.ts';
 import { counters } from '../domain/measures.ts';
 

@@ -3,8 +3,7 @@
  * the time. The supervisor only carries it out.
  */
 import { assertNever } from '../domain/errors.ts';
-import { addRestart } from './intensity.ts';
-import type { Intensity, RestartHistory } from './intensity.ts';
+import { addRestart, type Intensity, type RestartHistory } from './intensity.ts';
 
 /** Permanent: always; transient: after a failure; temporary: never (a restart is not a retry). */
 export type RestartPolicy = 'permanent' | 'transient' | 'temporary';

@@ -69,7 +69,7 @@ export function compileSpec(spec: SupervisorSpec): CompiledSpec {
   const maxChildren = spec.maxChildren ?? DEFAULT_MAX_CHILDREN;
   checkIntensity(spec.intensity);
   checkBackoff(spec.backoff);
-  invariant(spec.children.length <= maxChildren, `at most ${String(maxChildren)} children`);
+  invariant(spec.children.length <= maxChildren, `at most ${maxChildren} children`);
   invariant(
     new Set(spec.children.map(({ name }) => name)).size === spec.children.length,
     'names of children are unique',

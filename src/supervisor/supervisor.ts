@@ -16,13 +16,17 @@ import type {
 import { TroupeError, assertNever } from '../domain/errors.ts';
 import { backoffDelayMs } from './backoff.ts';
 import { decide } from './decision.ts';
-import { restartsInWindow } from './intensity.ts';
-import type { RestartHistory } from './intensity.ts';
+import { type RestartHistory, restartsInWindow } from './intensity.ts';
 import type { OrderReply, StartChildReply, SupervisorMessage } from './messages.ts';
-import { Roster } from './roster.ts';
-import type { Child } from './roster.ts';
-import { compileChild, compileSpec } from './spec.ts';
-import type { ChildSpec, CompiledChildSpec, CompiledSpec, SupervisorSpec } from './spec.ts';
+import { type Child, Roster } from './roster.ts';
+import {
+  type ChildSpec,
+  compileChild,
+  type CompiledChildSpec,
+  type CompiledSpec,
+  compileSpec,
+  type SupervisorSpec,
+} from './spec.ts';
 import { affectedBy } from './strategy.ts';
 
 /** What it tells itself, besides orders from outside. */

@@ -4,8 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { ConfigError, loadConfig } from '../../src/config/index.ts';
-import type { Config } from '../../src/config/index.ts';
+import { type Config, ConfigError, loadConfig } from '../../src/config/index.ts';
 
 interface Service {
   readonly command?: readonly string[];

@@ -4,12 +4,10 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster } from '../support/cluster.ts';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
 import { subscribeDurable } from '../support/cluster-events.ts';
 import { History, readLedger } from '../support/cluster-history.ts';
-import { startLoad } from '../support/cluster-load.ts';
-import type { Load } from '../support/cluster-load.ts';
+import { type Load, startLoad } from '../support/cluster-load.ts';
 
 /** What a caller may meet while NATS is away; each may be repeated. */
 const outageCodes = [

@@ -7,13 +7,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openCassandraStore } from '../../src/adapters/cassandra/cassandra-store.ts';
 import { payloadPartBytes } from '../../src/application/ports/payload-store.ts';
-import { startBackingServices } from '../../src/compose/backing-services.ts';
-import type { BackingServices } from '../../src/compose/backing-services.ts';
+import { type BackingServices, startBackingServices } from '../../src/compose/backing-services.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { cassandraCacheDir, freePort } from '../support/cassandra-global.ts';
 import { waitFor } from '../support/cluster.ts';
-import { mountSmallDisk } from '../support/small-disk.ts';
-import type { SmallDisk } from '../support/small-disk.ts';
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { silentLog, storeRuntime } from '../support/stores.ts';
 
 const testMs = 240_000;
@@ -89,7 +87,7 @@ it(
     await waitFor(
       'it ends when it cannot write',
       async () => {
-        const id = `on a full disk ${String(kept.length)}`;
+        const id = `on a full disk ${kept.length}`;
         await store.payloads.putPayload({ id, bytes, expiresAtMs: Date.now() + testMs }).then(
           () => kept.push(id),
           () => undefined,

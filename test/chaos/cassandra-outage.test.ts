@@ -4,11 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
 import { provisionCassandra } from '../../src/backing/cassandra/cassandra-install.ts';
-import { startCassandra } from '../../src/backing/cassandra/cassandra-process.ts';
-import type { CassandraProcess } from '../../src/backing/cassandra/cassandra-process.ts';
+import { type CassandraProcess, startCassandra } from '../../src/backing/cassandra/cassandra-process.ts';
 import { cassandraCacheDir, freePort } from '../support/cassandra-global.ts';
-import { startLoadedCassandra } from '../support/cassandra-load.ts';
-import type { LoadedCassandra } from '../support/cassandra-load.ts';
+import { type LoadedCassandra, startLoadedCassandra } from '../support/cassandra-load.ts';
 import { silentLog } from '../support/stores.ts';
 
 const testMs = 180_000;

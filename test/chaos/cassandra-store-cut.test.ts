@@ -1,9 +1,7 @@
 // One of two nodes no longer reaches the store, and everything else works.
 import { afterEach, beforeEach, expect, inject, it } from 'vitest';
-import { startLoadedCassandra } from '../support/cassandra-load.ts';
-import type { LoadedCassandra } from '../support/cassandra-load.ts';
-import { startFaultProxy } from '../support/fault-proxy.ts';
-import type { FaultProxy } from '../support/fault-proxy.ts';
+import { type LoadedCassandra, startLoadedCassandra } from '../support/cassandra-load.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 
 const testMs = 240_000;
 let loaded: LoadedCassandra;

@@ -1,7 +1,6 @@
 // Two nodes on a real Cassandra, under load: one of them is killed, or stalls past its lease.
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { startLoadedCassandra } from '../support/cassandra-load.ts';
-import type { LoadedCassandra } from '../support/cassandra-load.ts';
+import { type LoadedCassandra, startLoadedCassandra } from '../support/cassandra-load.ts';
 
 const testMs = 180_000;
 let loaded: LoadedCassandra;

@@ -5,12 +5,10 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createStoreMeasures } from '../../src/application/ports/store-measures.ts';
-import { connectCqlClient } from '../../src/adapters/cassandra/cql-client.ts';
-import type { CqlClient } from '../../src/adapters/cassandra/cql-client.ts';
+import { connectCqlClient, type CqlClient } from '../../src/adapters/cassandra/cql-client.ts';
 import type { CqlStatement } from '../../src/adapters/cassandra/cql-statement.ts';
 import { waitFor } from '../support/cluster.ts';
-import { startStandInCql } from '../support/stand-in-cql.ts';
-import type { StandInCql } from '../support/stand-in-cql.ts';
+import { type StandInCql, startStandInCql } from '../support/stand-in-cql.ts';
 import { noTelemetry, realClock, silentLog } from '../support/stores.ts';
 
 const anything: CqlStatement = { name: 'anything', cql: 'SELECT x FROM y', mode: 'read' };

@@ -1,7 +1,6 @@
 // The checker of the other tests must catch what it is there for: a good history with one fault in it each.
 import { describe, expect, it } from 'vitest';
-import { History } from '../support/cluster-history.ts';
-import type { EventSighting, Execution } from '../support/cluster-history.ts';
+import { type EventSighting, type Execution, History } from '../support/cluster-history.ts';
 
 interface Story {
   readonly history: History;
@@ -10,7 +9,9 @@ interface Story {
 }
 
 const view = (id: string, state: 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED', seq: number, output?: unknown) => ({
-  ...{ id, state, seq },
+  id,
+  state,
+  seq,
   ...(output !== undefined && { output }),
 });
 const event = (jobId: string, seq: number, type: string): EventSighting => ({

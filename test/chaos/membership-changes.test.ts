@@ -3,12 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobInfo, TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { NodeOptions, TestCluster, TestNode } from '../support/cluster.ts';
-import type { Execution } from '../support/cluster-history.ts';
-import { History, readLedger } from '../support/cluster-history.ts';
-import { startLoad } from '../support/cluster-load.ts';
-import type { Load } from '../support/cluster-load.ts';
+import { type NodeOptions, startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
+import { type Execution, History, readLedger } from '../support/cluster-history.ts';
+import { type Load, startLoad } from '../support/cluster-load.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 
 const shardCount = 16;
@@ -57,10 +54,10 @@ interface Held {
 /** A job that holds a thread of `node`: more are submitted until one does, the others may end. */
 async function heldOn(node: TestNode, troupe: TroupeClient): Promise<Held> {
   for (let n = 0; n < 20; n += 1) {
-    const gate = join(cluster.dir, `${String(n)}.gate`);
+    const gate = join(cluster.dir, `${n}.gate`);
     const open = (): void => writeFileSync(gate, '');
     const { jobId } = await troupe.submit('test.hold', { gate, ledger });
-    history.accepted(jobId, `held-${String(n)}`);
+    history.accepted(jobId, `held-${n}`);
     const job = await cluster.waitFor(
       'its run is seen',
       async () => {
@@ -103,7 +100,7 @@ describe('under load', () => {
       const tookMs = Math.max(...taken) - Math.min(...taken);
       await cluster.waitFor('work goes on', () => load.accepted > accepted + 20, 20_000);
       const moved = owners().filter((name, shard) => name !== before[shard]).length;
-      changes.push(`${what}: ${String(moved)} of ${String(shardCount)} shards in ${String(tookMs)} ms`);
+      changes.push(`${what}: ${moved} of ${shardCount} shards in ${tookMs} ms`);
       return moved;
     }
     const joined = await change(
@@ -152,7 +149,7 @@ describe('under load', () => {
     const job = await troupe.wait(held.id, { signal: AbortSignal.timeout(20_000) });
     expect(job).toMatchObject({ state: 'SUCCEEDED', attempt: again.attempt, failures: 0, losses: 1 });
     process.stderr.write(
-      `measured: drain: a run cut off after 500 ms of grace runs elsewhere ${String(again.atMs - stopAtMs)} ms after SIGTERM\n`,
+      `measured: drain: a run cut off after 500 ms of grace runs elsewhere ${again.atMs - stopAtMs} ms after SIGTERM\n`,
     );
     await settled(load, troupe);
   });
@@ -180,9 +177,7 @@ describe('under load', () => {
       20_000,
     );
     await cluster.waitFor('it is told', () => zombie.lines.some(({ event }) => event === 'node.rejoined'), 20_000);
-    process.stderr.write(
-      `measured: worker stopped: its run runs elsewhere after ${String(again.atMs - frozenAtMs)} ms\n`,
-    );
+    process.stderr.write(`measured: worker stopped: its run runs elsewhere after ${again.atMs - frozenAtMs} ms\n`);
     expect(await other.stop()).toBe(0);
     // It serves again, as a new incarnation.
     const { jobId } = await troupe.submit('test.echo', 'again');
@@ -203,7 +198,7 @@ describe('a node cut off from NATS for longer than its lease', () => {
   it.each(['late', 'never'])(
     'loses its shards and its runs, uncounted, and rejoins by itself; what it said meanwhile arrives %s',
     async (arrives) => {
-      const proxy = await startFaultProxy(`127.0.0.1:${String(cluster.broker.port)}`);
+      const proxy = await startFaultProxy(`127.0.0.1:${cluster.broker.port}`);
       const home = await start('home', 1, { threads: 4 });
       const away = await start('away', 1, { nats: proxy.address });
       const troupe = home.client();
@@ -225,7 +220,7 @@ describe('a node cut off from NATS for longer than its lease', () => {
       await cluster.waitFor('it rejoins', () => away.lines.some(({ event }) => event === 'node.rejoined'), 30_000);
       await cluster.waitFor('it has its share again', () => owned(away) === 8, 30_000);
       process.stderr.write(
-        `measured: cut off: shards answer elsewhere after ${String(movedMs)} ms, runs after ${String(again.atMs - cutAtMs)} ms\n`,
+        `measured: cut off: shards answer elsewhere after ${movedMs} ms, runs after ${again.atMs - cutAtMs} ms\n`,
       );
       await settled(load, troupe);
       expect(await away.client().get(held.id)).toMatchObject({ seq: ended.seq, attempt: ended.attempt });

@@ -5,8 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobInfo, TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 import { History, readLedger } from '../support/cluster-history.ts';
 import { startLoad } from '../support/cluster-load.ts';
 import { handlerFolder } from '../support/cluster-versions.ts';
@@ -132,7 +131,10 @@ describe('of nodes with different handlers', () => {
     const all = [first, ...(await Promise.all(Array.from({ length: 20 }, () => troupe.submit('doc', { ledger }))))];
     for (const { jobId } of all) {
       expect(await ended(troupe, jobId)).toMatchObject({
-        ...{ state: 'SUCCEEDED', attempt: 1, failures: 0, handlerVersion: '>=2.0.0' },
+        state: 'SUCCEEDED',
+        attempt: 1,
+        failures: 0,
+        handlerVersion: '>=2.0.0',
         output: { version: '2.0.0' },
       });
     }

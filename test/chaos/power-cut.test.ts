@@ -7,10 +7,8 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
-import { subscribeDurable } from '../support/cluster-events.ts';
-import type { EventSubscriber } from '../support/cluster-events.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
+import { type EventSubscriber, subscribeDurable } from '../support/cluster-events.ts';
 import { History, readLedger } from '../support/cluster-history.ts';
 import { openStoreView } from '../support/fault-store.ts';
 
@@ -42,7 +40,7 @@ afterEach(async () => {
 async function submit(count: number): Promise<void> {
   const troupe = owner.client();
   for (let n = 0; n < count; n += 1) {
-    const key = `k-${String(ids.length)}`;
+    const key = `k-${ids.length}`;
     const { jobId } = await troupe.submit('test.work', { n, ms: 1, ledger }, { idempotencyKey: key });
     history.accepted(jobId, key);
     ids.push(jobId);
@@ -71,7 +69,7 @@ async function endsOnceWorkersAreBack(what: string, troupe: TroupeClient): Promi
   const beganMs = performance.now();
   await cluster.restartNode(worker);
   await everythingEnds(troupe);
-  process.stderr.write(`measured: ${what}: all ended ${String(Math.round(performance.now() - beganMs))} ms after\n`);
+  process.stderr.write(`measured: ${what}: all ended ${Math.round(performance.now() - beganMs)} ms after\n`);
   expect(history.check({ events: events.events, executions: readLedger(ledger) })).toEqual([]);
 }
 

@@ -1,10 +1,8 @@
 // A rolling deploy under load, twice over: each node is drained by SIGTERM and replaced by one with a newer handler.
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connect } from '../../src/client/index.ts';
-import type { TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
+import { connect, type TroupeClient } from '../../src/client/index.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 import { subscribeDurable } from '../support/cluster-events.ts';
 import { History, readLedger } from '../support/cluster-history.ts';
 import { startLoad } from '../support/cluster-load.ts';
@@ -67,7 +65,7 @@ describe('a rolling deploy under load', () => {
     const runs = readLedger(ledger);
     const count = (what: string): number => runs.filter((run) => run.what === what).length;
     process.stderr.write(
-      `measured: rolling deploy: ${String(jobs.length)} jobs, drains ${drainMs.join(' ')} ms, refusals seen ${String(load.refusals.size)}\n`,
+      `measured: rolling deploy: ${jobs.length} jobs, drains ${drainMs.join(' ')} ms, refusals seen ${load.refusals.size}\n`,
     );
     expect([load.surprises, [...load.refusals]]).toEqual([[], []]);
     // An attempt that was granted to a node which then drained went back unbegun: it is no loss, and nothing had run.

@@ -1,8 +1,7 @@
 // The soak itself, small: what it says of a cluster that keeps its promises, and what of a wrong command line.
 import { describe, expect, it } from 'vitest';
 import { faults } from '../soak/faults.ts';
-import { readSoakOptions, SoakUsageError } from '../soak/options.ts';
-import type { SoakOptions } from '../soak/options.ts';
+import { readSoakOptions, type SoakOptions, SoakUsageError } from '../soak/options.ts';
 import { soakPage } from '../soak/report.ts';
 import { runSoak } from '../soak/run.ts';
 

@@ -5,14 +5,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { jobIdParts, parseJobId } from '../../src/domain/job-id.ts';
 import type { JobInfo, TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
-import { subscribeDurable } from '../support/cluster-events.ts';
-import type { EventSubscriber } from '../support/cluster-events.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
+import { type EventSubscriber, subscribeDurable } from '../support/cluster-events.ts';
 import { openStoreView } from '../support/fault-store.ts';
 import { History, readLedger } from '../support/cluster-history.ts';
-import { startLoad } from '../support/cluster-load.ts';
-import type { Load } from '../support/cluster-load.ts';
+import { type Load, startLoad } from '../support/cluster-load.ts';
 import { isRunning } from '../support/cluster-node.ts';
 
 const shards = [0, 1, 2, 3];

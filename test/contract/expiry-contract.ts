@@ -11,8 +11,8 @@ import {
   PartitionOwner,
   readAll,
   recordIn,
+  type StoreUnderTest,
 } from '../support/stores.ts';
-import type { StoreUnderTest } from '../support/stores.ts';
 
 const shortMs = 3_000;
 const patience = { timeout: 10_000, interval: 100 };

@@ -1,8 +1,7 @@
 /** A former owner can change nothing: not a job, not a bucket, not a watermark. */
 import { describe, expect, it } from 'vitest';
 import type { Watermark } from '../../src/application/ports/job-store.ts';
-import { bucketAgo, freshShard, PartitionOwner, readAll, recordIn } from '../support/stores.ts';
-import type { StoreUnderTest } from '../support/stores.ts';
+import { bucketAgo, freshShard, PartitionOwner, readAll, recordIn, type StoreUnderTest } from '../support/stores.ts';
 
 function watermark(dispatchedThroughMs: number): Watermark {
   return { streams: 'work@1,events@1', dispatchedThroughMs, eventsThroughMs: dispatchedThroughMs };

@@ -2,9 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { commitGroupMax } from '../../src/application/ports/job-store.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
-import type { LossyStore } from '../support/stores.ts';
-import { bucketAgo, freshShard, PartitionOwner, readAll, recordIn, recordsIn } from '../support/stores.ts';
-import type { StoreUnderTest } from '../support/stores.ts';
+import {
+  bucketAgo,
+  freshShard,
+  type LossyStore,
+  PartitionOwner,
+  readAll,
+  recordIn,
+  recordsIn,
+  type StoreUnderTest,
+} from '../support/stores.ts';
 
 function byId(records: readonly JobRecord[]): readonly JobRecord[] {
   return records.toSorted((a, b) => (a.id < b.id ? -1 : 1));

@@ -1,8 +1,7 @@
 /** Keys of jobs: what was put is found by every client, many at once, and of two jobs of a key the later one counts. */
 import { describe, expect, it } from 'vitest';
 import { keysPutMax } from '../../src/application/ports/job-store.ts';
-import { bucketAgo, freshShard, keyEntry, recordIn, recordsIn } from '../support/stores.ts';
-import type { StoreUnderTest } from '../support/stores.ts';
+import { bucketAgo, freshShard, keyEntry, recordIn, recordsIn, type StoreUnderTest } from '../support/stores.ts';
 
 export function describeKeys(use: () => StoreUnderTest): void {
   describe('keys', () => {

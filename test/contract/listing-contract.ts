@@ -4,10 +4,16 @@ import { listPartitionsMax } from '../../src/application/ports/job-listing.ts';
 import type { JobListPage, JobListQuery } from '../../src/application/ports/job-store.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
-import { composeJobId, idTimeMaxMs, jobIdParts, maxUnique } from '../../src/domain/job-id.ts';
-import type { JobId } from '../../src/domain/job-id.ts';
-import { bucketAgo, freshQueueNo, freshShard, PartitionOwner, recordIn, recordsIn } from '../support/stores.ts';
-import type { StoreUnderTest } from '../support/stores.ts';
+import { composeJobId, idTimeMaxMs, type JobId, jobIdParts, maxUnique } from '../../src/domain/job-id.ts';
+import {
+  bucketAgo,
+  freshQueueNo,
+  freshShard,
+  PartitionOwner,
+  recordIn,
+  recordsIn,
+  type StoreUnderTest,
+} from '../support/stores.ts';
 
 const dayMinutes = 24 * 60;
 

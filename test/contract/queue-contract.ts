@@ -44,7 +44,7 @@ export function describeQueuesAndFacts(use: () => StoreUnderTest): void {
     it('get different numbers when many are created at once, and one name has one creator', async () => {
       const { first, second } = use();
       const tenant = randomUUID();
-      const names = Array.from({ length: 12 }, (_, n) => `queue-${String(n % 6)}`);
+      const names = Array.from({ length: 12 }, (_, n) => `queue-${n % 6}`);
       const outcomes = await Promise.all(
         names.map((name, n) => (n % 2 === 0 ? first : second).queues.createQueue(queueNamed(tenant, name))),
       );
@@ -150,7 +150,7 @@ export function describeQueuesAndFacts(use: () => StoreUnderTest): void {
       const third = await harness.open();
       const agreed = await Promise.all(
         [first, second, third, first].map((store, n) =>
-          store.agreeFacts({ clusterId: `cluster-${String(n)}`, shardCount: 4 + n }),
+          store.agreeFacts({ clusterId: `cluster-${n}`, shardCount: 4 + n }),
         ),
       );
       expect(new Set(agreed.map((facts) => JSON.stringify(facts))).size).toBe(1);

@@ -1,10 +1,8 @@
 // Two nodes of Troupe on a real ring of three Cassandras with three copies, under load: one Cassandra is killed and comes
 // back, then another is killed. A quorum is two of three, so what was acknowledged while either was away must be there.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startLoadedCassandra } from '../support/cassandra-load.ts';
-import type { LoadedCassandra } from '../support/cassandra-load.ts';
-import { startCassandraRing } from '../support/cassandra-ring.ts';
-import type { CassandraRing } from '../support/cassandra-ring.ts';
+import { type LoadedCassandra, startLoadedCassandra } from '../support/cassandra-load.ts';
+import { type CassandraRing, startCassandraRing } from '../support/cassandra-ring.ts';
 
 const testMs = 300_000;
 /** From the kill to the next submits that are answered, by all callers. */

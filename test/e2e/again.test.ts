@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BulkProgress, JobInfo, TroupeClient } from '../../src/client/index.ts';
 import type { UniqueConflict } from '../../src/domain/job.ts';
-import { checkpointHandlersDir, startCluster } from '../support/cluster.ts';
+import { checkpointHandlersDir, startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 import { readLedger } from '../support/cluster-history.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
 
 let cluster: TestCluster;
 let node: TestNode;
@@ -58,7 +57,10 @@ describe('a job that has ended', () => {
     await troupe.queues.create('redrive');
     const gate = join(cluster.dir, 'redrive.gate');
     const drafts = Array.from({ length: 230 }, (_, n) => ({
-      ...{ handler: 'test.gated', queue: 'redrive', input: { gate, n }, retry: once },
+      handler: 'test.gated',
+      queue: 'redrive',
+      input: { gate, n },
+      retry: once,
       labels: { batch: n < 220 ? 'night' : 'day' },
     }));
     await troupe.submitMany(drafts);
@@ -71,7 +73,8 @@ describe('a job that has ended', () => {
     expect(
       await totals(troupe.redrive({ ...failed, labels: { batch: 'night' }, redriveId: 'r1', createdBefore: before })),
     ).toEqual({
-      ...{ done: 220, refused: 0 },
+      done: 220,
+      refused: 0,
     });
     const succeeded = { queue: 'redrive', states: ['SUCCEEDED'] as const };
     await cluster.waitFor('their copies have ended', async () => (await listed(succeeded)).length >= 220, 30_000);
@@ -209,7 +212,8 @@ it('runs at the time that was said last: moved ahead, moved away, and never at t
   await troupe.reschedule(early.jobId, 'now');
   expect(await troupe.wait(early.jobId)).toMatchObject({ state: 'SUCCEEDED' });
   await expect(troupe.reschedule(early.jobId, 'now')).rejects.toMatchObject({
-    ...{ code: 'JOB_STATE_FORBIDS', metadata: { state: 'SUCCEEDED' } },
+    code: 'JOB_STATE_FORBIDS',
+    metadata: { state: 'SUCCEEDED' },
   });
   await cluster.waitFor('the old time is over', async () => inMs(-500) > oldTime, 10_000);
   expect(await troupe.get(late.jobId)).toMatchObject({ state: 'SCHEDULED', attempt: 0 });
@@ -220,7 +224,9 @@ it.each(['drained', 'killed'])('goes on from its last checkpoint when its node i
   const [gate, ledger] = [join(cluster.dir, `${end}.gate`), join(cluster.dir, `${end}.ledger`)];
   const start = (name: string): Promise<TestNode> =>
     cluster.startNode(name, {
-      ...{ roles: ['workers'], threads: 1, handlerDirs: [checkpointHandlersDir] },
+      roles: ['workers'],
+      threads: 1,
+      handlerDirs: [checkpointHandlersDir],
       settings: { 'shutdown.graceMs': 1_000 },
     });
   const first = await start(`${end}-first`);
@@ -232,7 +238,11 @@ it.each(['drained', 'killed'])('goes on from its last checkpoint when its node i
   writeFileSync(gate, '');
   const second = await start(`${end}-second`);
   expect(await troupe.wait(jobId)).toMatchObject({
-    ...{ state: 'SUCCEEDED', attempt: 2, failures: 0, losses: 1, output: { attempt: 2, found, done: found } },
+    state: 'SUCCEEDED',
+    attempt: 2,
+    failures: 0,
+    losses: 1,
+    output: { attempt: 2, found, done: found },
   });
   await second.stop();
 });
@@ -246,13 +256,11 @@ it('tells what attempts say: late watchers from the beginning, resumed ones once
   const heard: string[] = [];
   let resumeToken = '';
   for await (const { log, resumeToken: token } of troupe.watch(jobId, { logs: true })) {
-    heard.push(...log.lines.map(({ attempt, number, text }) => `${String(attempt)}.${String(number)} ${text}`));
+    heard.push(...log.lines.map(({ attempt, number, text }) => `${attempt}.${number} ${text}`));
     resumeToken = token;
     if (heard.length >= 6) break;
   }
-  expect(heard).toEqual(
-    [1, 2].flatMap((attempt) => [1, 2, 3].map((n) => `${String(attempt)}.${String(n)} line ${String(n)}`)),
-  );
+  expect(heard).toEqual([1, 2].flatMap((attempt) => [1, 2, 3].map((n) => `${attempt}.${n} line ${n}`)));
   writeFileSync(gate, '');
   const rest: string[] = [];
   for await (const { log } of troupe.watch(jobId, { logs: true, resumeToken })) {

@@ -3,8 +3,7 @@
  * the terminal is told, and jobs run on. One that is killed again and again ends the process, with the code for
  * "start me again".
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -9,10 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobDraft, JobInfo, TroupeClient } from '../../src/client/index.ts';
-import { isTerminal } from '../../src/domain/job.ts';
-import type { JobState } from '../../src/domain/job.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster } from '../support/cluster.ts';
+import { isTerminal, type JobState } from '../../src/domain/job.ts';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
 import { History, readLedger } from '../support/cluster-history.ts';
 import { startLoad } from '../support/cluster-load.ts';
 

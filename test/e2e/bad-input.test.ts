@@ -4,14 +4,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
-import { subscribeLive } from '../support/cluster-events.ts';
-import type { EventSubscriber } from '../support/cluster-events.ts';
-import { openStoreView } from '../support/fault-store.ts';
-import type { StoreView } from '../support/fault-store.ts';
-import { clientByReflection } from '../support/grpc-reflection.ts';
-import type { DynamicClient } from '../support/grpc-reflection.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
+import { type EventSubscriber, subscribeLive } from '../support/cluster-events.ts';
+import { openStoreView, type StoreView } from '../support/fault-store.ts';
+import { clientByReflection, type DynamicClient } from '../support/grpc-reflection.ts';
 
 let cluster: TestCluster;
 let node: TestNode;

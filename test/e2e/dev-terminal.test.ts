@@ -7,8 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { startNodeProcess } from '../support/cluster-node.ts';
-import { startCluster, waitFor } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
+import { startCluster, type TestCluster, type TestNode, waitFor } from '../support/cluster.ts';
 
 let cluster: TestCluster;
 let node: TestNode;
@@ -44,7 +43,9 @@ beforeAll(async () => {
   );
   await save('floods.job.ts', handler('floods', "for (let n = 0; n < 190; n += 1) console.log('line ' + n);"));
   node = await cluster.startNode('one', {
-    ...{ threads: 1, handlerDirs: [dir], settings: { 'handlers.env': 'APP_*,API_URL,NOT_SET' } },
+    threads: 1,
+    handlerDirs: [dir],
+    settings: { 'handlers.env': 'APP_*,API_URL,NOT_SET' },
     env: { APP_MODE: 'test', API_URL: 'http://127.0.0.1:1', APPLE: 'no' },
   });
   troupe = node.client();

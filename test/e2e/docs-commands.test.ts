@@ -5,14 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
-import { TroupeClientError } from '../../src/client/index.ts';
-import type { TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster } from '../support/cluster.ts';
+import { type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
 import { blocksOf, commandsIn, fileInPage, wordsOf } from '../support/docs-commands.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 

@@ -3,8 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster } from '../support/cluster.ts';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
 import type { TestNode } from '../support/cluster-node.ts';
 import { readLedger } from '../support/cluster-history.ts';
 
@@ -166,7 +165,9 @@ it('refuses a job that would come too late, if it asks for that', async () => {
   await troupe.queues.create('slow', { flow: { maxRunning: 1 } });
   const ledger = join(cluster.dir, 'slow.ledger');
   const drafts = Array.from({ length: 20 }, (_, n) => ({
-    ...{ handler: 'test.work', queue: 'slow', input: { n, ms: 250, ledger } },
+    handler: 'test.work',
+    queue: 'slow',
+    input: { n, ms: 250, ledger },
   }));
   const outcomes = await troupe.submitMany(drafts);
   const hurried = { queue: 'slow', queueTimeoutMs: 100 };

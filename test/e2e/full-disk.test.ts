@@ -3,8 +3,7 @@
  * takes the right to mount one. On it lie the files of JetStream, which stay in failure until the server is started anew,
  * and the SQLite of the store, which goes on by itself.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -3,10 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobInfo, TroupeClient, WatchedJob, WatchedJobs } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster } from '../support/cluster.ts';
-import { openStoreView } from '../support/fault-store.ts';
-import type { StoreView } from '../support/fault-store.ts';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
+import { openStoreView, type StoreView } from '../support/fault-store.ts';
 
 let cluster: TestCluster;
 let troupe: TroupeClient;

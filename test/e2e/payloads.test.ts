@@ -10,8 +10,7 @@ import type { InputSource, TroupeClient } from '../../src/client/index.ts';
 import { payloadIds } from '../../src/domain/payload-life.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 import { storeRuntime } from '../support/stores.ts';
 

@@ -1,9 +1,7 @@
 // Queues that are deleted under load, in a cluster of two nodes: no job that was accepted is left behind in one.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TroupeClientError } from '../../src/client/index.ts';
-import type { TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster } from '../support/cluster.ts';
+import { type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
 import type { TestNode } from '../support/cluster-node.ts';
 
 let cluster: TestCluster;
@@ -32,7 +30,9 @@ it('refuses while jobs wait or run, and keeps the ended ones', async () => {
   await one.queues.create('import', { flow: { paused: true } });
   const { jobId } = await one.submit('test.echo', { a: 1 }, { queue: 'import' });
   await expect(other.queues.delete('import')).rejects.toMatchObject({
-    ...{ code: 'QUEUE_NOT_EMPTY', status: 'FAILED_PRECONDITION', metadata: { queue: 'import', waiting: '1' } },
+    code: 'QUEUE_NOT_EMPTY',
+    status: 'FAILED_PRECONDITION',
+    metadata: { queue: 'import', waiting: '1' },
   });
   // The attempt did it no harm.
   await one.queues.resume('import');

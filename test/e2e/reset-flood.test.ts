@@ -1,11 +1,9 @@
 /** Tens of thousands of submits that are reset as soon as they are sent: what they cost a real process is given back. */
 import { execFileSync } from 'node:child_process';
-import { connect, constants } from 'node:http2';
-import type { ClientHttp2Session } from 'node:http2';
+import { type ClientHttp2Session, connect, constants } from 'node:http2';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadContract } from '../../src/contract/codec.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 
 /** It goes on until it has cost so much: on a busy machine V8 collects more often. */
 const costsMib = 128;

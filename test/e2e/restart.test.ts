@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clusterHandlersDir, waitFor } from '../support/cluster.ts';
-import type { TestNode } from '../support/cluster.ts';
+import { clusterHandlersDir, type TestNode, waitFor } from '../support/cluster.ts';
 import { readLedger } from '../support/cluster-history.ts';
 import { startNodeProcess } from '../support/cluster-node.ts';
 

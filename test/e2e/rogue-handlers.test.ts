@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobInfo, TroupeClient } from '../../src/client/index.ts';
-import { clusterHandlersDir, startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
+import { clusterHandlersDir, startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 import { readLedger } from '../support/cluster-history.ts';
 import { brokenFiles, rogues, type Rogue } from '../support/rogue-handlers/rogues.ts';
 
@@ -86,9 +85,9 @@ let meetings = 0;
 async function allThreadsRun(): Promise<number> {
   const fromMs = performance.now();
   meetings += 1;
-  const folder = join(cluster.dir, `meeting-${String(meetings)}`);
+  const folder = join(cluster.dir, `meeting-${meetings}`);
   mkdirSync(folder);
-  const names = Array.from({ length: threads }, (_, n) => `guest-${String(n)}`);
+  const names = Array.from({ length: threads }, (_, n) => `guest-${n}`);
   const jobs = await Promise.all(names.map((name) => run('meets', { folder, name, of: threads })));
   for (const job of jobs) expect(job, JSON.stringify(job.attempts)).toMatchObject({ state: 'SUCCEEDED', failures: 0 });
   return performance.now() - fromMs;

@@ -3,12 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
-import { checkpointHandlersDir, startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
-import { startKubernetesApi } from '../support/kubernetes-api.ts';
-import type { KubernetesApi } from '../support/kubernetes-api.ts';
-import { Keda } from '../support/keda.ts';
-import type { Metadata } from '../support/keda.ts';
+import { checkpointHandlersDir, startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
+import { type KubernetesApi, startKubernetesApi } from '../support/kubernetes-api.ts';
+import { Keda, type Metadata } from '../support/keda.ts';
 
 const general = { workerClass: 'general', slotsPerPod: '2' };
 const other = { workerClass: 'other', slotsPerPod: '1' };
@@ -31,7 +28,7 @@ beforeAll(async () => {
     withinMs,
   );
   const { port } = JSON.parse(started.text) as { readonly port: number };
-  keda = new Keda(`127.0.0.1:${String(port)}`);
+  keda = new Keda(`127.0.0.1:${port}`);
   api = await startKubernetesApi();
   const pod = {
     'kubernetes.podDeletionCost': true,
@@ -43,7 +40,9 @@ beforeAll(async () => {
   };
   await cluster.startNode('g1', { roles: ['workers'], threads: 2, settings: { 'workers.class': 'general', ...pod } });
   await cluster.startNode('o1', {
-    ...{ roles: ['workers'], threads: 1, handlerDirs: [checkpointHandlersDir] },
+    roles: ['workers'],
+    threads: 1,
+    handlerDirs: [checkpointHandlersDir],
     settings: { 'workers.class': 'other' },
   });
   troupe = edge.client();
@@ -70,7 +69,7 @@ const runningNow = async (queue = 'default'): Promise<number> => (await troupe.q
 /** An answer may be a second old, so each number is waited for. */
 const demandIs = (slots: number, metadata: Metadata = general): Promise<unknown> =>
   cluster.waitFor(
-    `${metadata['workerClass'] ?? ''} wants ${String(slots)}`,
+    `${metadata['workerClass'] ?? ''} wants ${slots}`,
     async () => (await keda.demand(metadata)) === slots,
     withinMs,
   );

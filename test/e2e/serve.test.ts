@@ -1,6 +1,5 @@
 /** `troupe serve`: a process of a cluster from its configuration file, on a NATS that asks for a login and speaks TLS. */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { connect } from '../../src/client/index.ts';
 import { freePort } from '../support/cassandra-global.ts';
-import { makeCertificates } from '../support/certificates.ts';
-import type { Certificates } from '../support/certificates.ts';
+import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { clusterHandlersDir } from '../support/cluster.ts';
 import { eventually, natsServerPath } from '../support/nats.ts';
 

@@ -3,8 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadContract } from '../../src/contract/codec.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 
 const mib = 1_048_576;
 const downloads = 400;

@@ -3,12 +3,10 @@
  * error that nobody catches. Each process says why in one line, and ends within `endMaxMs` with the code that tells
  * whether to start it again (docs/reference/exit-codes.md).
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,8 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startSteps } from '../../src/compose/start-steps.ts';
 import { clusterHandlersDir, waitFor } from '../support/cluster.ts';
-import { natsServerPath, startTestNats } from '../support/nats.ts';
-import type { TestNats } from '../support/nats.ts';
+import { natsServerPath, startTestNats, type TestNats } from '../support/nats.ts';
 
 const faultMain = fileURLToPath(new URL('../support/start-fault-main.ts', import.meta.url));
 const startMaxMs = 90_000;
@@ -113,7 +110,8 @@ describe.each(['dev', 'serve'] as const)('the start of `troupe %s`', { timeout: 
     await inFours(startSteps, async (step) => {
       const { code, said, err } = await endAt(step, start(command, 'fail', step));
       expect({ step, code, said }).toMatchObject({
-        ...{ step, code: 70 },
+        step,
+        code: 70,
         said: [{ event: 'process.failed', exitCode: 70, err: { message: 'injected' } }],
       });
       expect(err).toContain('troupe: injected\n');

@@ -3,12 +3,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
-import { subscribeDurable, subscribeLive } from '../support/cluster-events.ts';
-import type { CloudEventSeen, EventSubscriber } from '../support/cluster-events.ts';
-import { clientByReflection, listServices } from '../support/grpc-reflection.ts';
-import type { DynamicClient } from '../support/grpc-reflection.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
+import {
+  type CloudEventSeen,
+  type EventSubscriber,
+  subscribeDurable,
+  subscribeLive,
+} from '../support/cluster-events.ts';
+import { clientByReflection, type DynamicClient, listServices } from '../support/grpc-reflection.ts';
 
 let cluster: TestCluster;
 let node: TestNode;

@@ -6,12 +6,9 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TestContext } from 'vitest';
-import { findGrpcurl, findPythonGrpc } from '../../scripts/stock-clients.ts';
-import type { Found } from '../../scripts/stock-clients.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster } from '../support/cluster.ts';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { findGrpcurl, findPythonGrpc, type Found } from '../../scripts/stock-clients.ts';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
 
 const run = promisify(execFile);
 const installMs = 25 * 60_000;

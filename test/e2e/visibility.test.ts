@@ -9,8 +9,7 @@ import { runCli } from '../../src/cli/main.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { signalPid } from '../support/cluster-node.ts';
 import { stopProcess } from '../support/stopped-process.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { TestCluster, TestNode } from '../support/cluster.ts';
+import { startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 
 const token = 'the-token-of-the-operator';

@@ -45,9 +45,7 @@ describe('the schema in Cassandra', () => {
     for (const table of ['cluster', 'queues', 'payload_parts']) await driver.execute(`DROP TABLE ${keyspace}.${table}`);
     // What a process leaves that died between two tables: no version, and a lock that runs out.
     for (const version of allVersions) {
-      await driver.execute(
-        `DELETE FROM ${keyspace}.schema_migrations WHERE scope = 0 AND version = ${String(version)}`,
-      );
+      await driver.execute(`DELETE FROM ${keyspace}.schema_migrations WHERE scope = 0 AND version = ${version}`);
     }
     await driver.execute(
       `UPDATE ${keyspace}.schema_migrations USING TTL 3 SET lock_holder = 'dead' WHERE scope = 0 IF lock_holder = null`,

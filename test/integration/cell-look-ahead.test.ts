@@ -1,7 +1,6 @@
 /** What a node took ahead and cannot run soon goes back, so that another node can. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { eventually, startPool, zooDir } from '../support/rogue-handlers/harness.ts';
-import type { Harness } from '../support/rogue-handlers/harness.ts';
+import { eventually, type Harness, startPool, zooDir } from '../support/rogue-handlers/harness.ts';
 
 let cells: Harness;
 beforeEach(async () => {

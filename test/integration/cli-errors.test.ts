@@ -10,8 +10,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
-import { openEdge } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge } from './gateway-edge.ts';
 
 let edge: Edge;
 let folder: string;
@@ -64,7 +63,7 @@ it('names what there is not, and what may have been meant', async () => {
 it.each([false, true])(
   'says that it waits for a full queue, and goes on when there is room (json %s)',
   async (isJson) => {
-    const queue = `full-${String(isJson)}`;
+    const queue = `full-${isJson}`;
     await troupe(['queues', 'create', queue, '--max-depth', '1']);
     const first = await submitted('--queue', queue);
     const terminal = recordedTerminal();

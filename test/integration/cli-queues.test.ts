@@ -6,8 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
-import { openEdge } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge } from './gateway-edge.ts';
 
 let edge: Edge;
 let client: TroupeClient;
@@ -64,7 +63,8 @@ describe('troupe queues apply', () => {
     const document = JSON.parse(drift.out) as { queues: { name: string }[] };
     expect(document).toMatchObject({ different: true });
     expect(document.queues.find(({ name }) => name === 'images')).toEqual({
-      ...{ name: 'images', action: 'update' },
+      name: 'images',
+      action: 'update',
       changes: [
         { setting: 'heartbeatTimeoutMs', from: 5_000, to: null },
         { setting: 'maxDepth', from: 7, to: 100 },
@@ -82,7 +82,8 @@ describe('troupe queues apply', () => {
     const shorter = file('queues: { kept: { retention: 30m } }', 'shorter.yaml');
     expect(await troupe('apply', shorter)).toMatchObject({ code: 0, err: '' });
     expect((await client.queues.get('kept')).settings).toMatchObject({
-      ...{ retentionMs: 1_800_000, payloadRetentionMs: 1_800_000 },
+      retentionMs: 1_800_000,
+      payloadRetentionMs: 1_800_000,
     });
     expect((await troupe('diff', shorter)).code).toBe(0);
   });

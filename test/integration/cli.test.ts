@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
-import { openEdge, until } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge, until } from './gateway-edge.ts';
 
 let edge: Edge;
 let folder: string;

@@ -2,16 +2,14 @@
  * Every text that a caller may write into a request, found in the contract itself: whatever it is, the gateway either
  * refuses it with a code and the name of the field, or takes it and gives it back as it was.
  */
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import type { ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type protobuf from 'protobufjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadContract } from '../../src/contract/codec.ts';
 import { createStatusCodec, statusTrailer } from '../../src/contract/error-details.ts';
 import { loadContractRoot } from '../../src/contract/root.ts';
 import { halfWords, hardWords } from '../support/words.ts';
-import { openEdge } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge } from './gateway-edge.ts';
 
 type Message = Readonly<Record<string, unknown>>;
 
@@ -54,11 +52,17 @@ async function newJob(): Promise<string> {
 }
 
 const job = (): Message => ({
-  ...{ handler: 'test.echo', queue: 'default', labels: { team: 'red' }, unique: { key: `u${String((fresh += 1))}` } },
-  ...{ concurrencyKey: 'one', fairnessKey: 'two', retry: { nonRetryableCodes: ['E_ONE'] }, input: { json: '1' } },
+  handler: 'test.echo',
+  queue: 'default',
+  labels: { team: 'red' },
+  unique: { key: `u${(fresh += 1)}` },
+  concurrencyKey: 'one',
+  fairnessKey: 'two',
+  retry: { nonRetryableCodes: ['E_ONE'] },
+  input: { json: '1' },
 });
 const filter = (): Message => ({ handler: 'test.echo', labels: { team: 'red' } });
-const queue = (): Message => ({ name: `q${String((fresh += 1))}`, settings: settings() });
+const queue = (): Message => ({ name: `q${(fresh += 1)}`, settings: settings() });
 const settings = (): Message => ({
   retry: { nonRetryableCodes: ['E_ONE'] },
   flow: { fairnessWeights: { one: 2 } },
@@ -252,7 +256,7 @@ describe.each(methods.map(({ name }) => name))('a text in %s', (name) => {
 
   beforeAll(async () => {
     edge = await openEdge();
-    wire = new Client(`127.0.0.1:${String(edge.port)}`, credentials.createInsecure());
+    wire = new Client(`127.0.0.1:${edge.port}`, credentials.createInsecure());
     edge.manifests.set('test.echo', { name: 'test.echo', version: '1.0.0', inputKind: 'any' });
     jobId = await newJob();
   });

@@ -5,8 +5,7 @@ import type { TroupeClient } from '../../src/client/index.ts';
 import type { ActorRow, NodeReport, ShardReport } from '../../src/application/protocol/node-protocol.ts';
 import { createOperatorAuthorizer } from '../../src/gateway/operator-authorizer.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
-import { openEdge, until } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge, until } from './gateway-edge.ts';
 
 let edge: Edge;
 let client: TroupeClient;
@@ -26,16 +25,36 @@ beforeEach(() => {
 
 function reportOf(nodeId: string): NodeReport {
   return {
-    ...{ nodeId, incarnation: 5, roles: ['shards'], version: '1.0.0', draining: false, startedAtMs: 1_000 },
-    ...{ slotsTotal: 0, slotsFree: 0, runs: 0, handlers: [], shards: 1 },
+    nodeId,
+    incarnation: 5,
+    roles: ['shards'],
+    version: '1.0.0',
+    draining: false,
+    startedAtMs: 1_000,
+    slotsTotal: 0,
+    slotsFree: 0,
+    runs: 0,
+    handlers: [],
+    shards: 1,
     vitals: { eventLoopUtilization: 0.25, rssBytes: 2 ** 33, machineLoad: 1.5 },
   };
 }
 
 function row(path: string, more: Partial<ActorRow> = {}): ActorRow {
   return {
-    ...{ path, kind: 'x', state: 'running', restarts: 0, restartsInWindow: 0, mailboxSize: 0, mailboxCapacity: 4 },
-    ...{ stashed: 0, messages: 2 ** 40, messageRate: 0.5, busyMs: 1.5, busyShare: 0, facts: {} },
+    path,
+    kind: 'x',
+    state: 'running',
+    restarts: 0,
+    restartsInWindow: 0,
+    mailboxSize: 0,
+    mailboxCapacity: 4,
+    stashed: 0,
+    messages: 2 ** 40,
+    messageRate: 0.5,
+    busyMs: 1.5,
+    busyShare: 0,
+    facts: {},
     ...more,
   };
 }

@@ -1,8 +1,7 @@
 /** What a job gets that does not say: of its handler, else of its queue; and how it says that it wants none of it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobOptions, TroupeClient } from '../../src/client/index.ts';
-import { openEdge } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge } from './gateway-edge.ts';
 
 const manifest = { version: '1.0.0', inputKind: 'any' } as const;
 

@@ -6,8 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
-import type { PrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
+import { createPrometheusTelemetry, type PrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createShardBatcher } from '../../src/application/protocol/shard-batcher.ts';
 import type { NodeVerb, NodeVerbs } from '../../src/application/protocol/node-protocol.ts';
@@ -25,27 +24,20 @@ import type {
   SubmitResult,
   UnfinishedJobs,
 } from '../../src/application/protocol/shard-protocol.ts';
-import type { QueueStats } from '../../src/domain/queue-stats.ts';
-import { noStats } from '../../src/domain/queue-stats.ts';
+import { noStats, type QueueStats } from '../../src/domain/queue-stats.ts';
 import { createUseCases } from '../../src/application/use-cases.ts';
-import { connect } from '../../src/client/index.ts';
-import type { ClientOptions, TroupeClient } from '../../src/client/index.ts';
+import { type ClientOptions, connect, type TroupeClient } from '../../src/client/index.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { HandlerManifest } from '../../src/domain/handler-manifest.ts';
-import { isTerminal } from '../../src/domain/job.ts';
-import type { JobRecord } from '../../src/domain/job.ts';
-import { bucketOf, createJobIdGenerator, jobIdParts } from '../../src/domain/job-id.ts';
-import type { JobId } from '../../src/domain/job-id.ts';
-import { defaultQueueSettings } from '../../src/domain/queue.ts';
-import type { QueueClosing } from '../../src/domain/queue.ts';
+import { isTerminal, type JobRecord } from '../../src/domain/job.ts';
+import { bucketOf, createJobIdGenerator, type JobId, jobIdParts } from '../../src/domain/job-id.ts';
+import { defaultQueueSettings, type QueueClosing } from '../../src/domain/queue.ts';
 import { eraseJob } from '../../src/domain/payload-life.ts';
-import { acceptJob, decide } from '../../src/domain/transitions.ts';
-import type { JobCommand } from '../../src/domain/transitions.ts';
+import { acceptJob, decide, type JobCommand } from '../../src/domain/transitions.ts';
 import { createInputValidator } from '../../src/gateway/input-validator.ts';
 import { createJobCache } from '../../src/gateway/job-cache.ts';
 import { createOperatorAuthorizer } from '../../src/gateway/operator-authorizer.ts';
-import { createGateway } from '../../src/gateway/server.ts';
-import type { Gateway, GatewayOptions } from '../../src/gateway/server.ts';
+import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/server.ts';
 import { memoryQuarantines } from '../support/queue-marks.ts';
 import { realClock, silentLog } from '../support/stores.ts';
 
@@ -95,7 +87,7 @@ function createOwner(store: Store, records: Map<JobId, JobRecord>) {
 
   async function save(record: JobRecord): Promise<void> {
     const partition = { shard: jobIdParts(record.id).shard, bucket: bucketOf(record.id) };
-    const name = `${String(partition.shard)}/${String(partition.bucket)}`;
+    const name = `${partition.shard}/${partition.bucket}`;
     let state = commits.get(name);
     if (!state) {
       const { shard } = partition;
@@ -352,7 +344,7 @@ export async function openEdge(): Promise<Edge> {
       for (const listener of listeners.get(id) ?? []) listener({ kind: 'progress', progress });
     },
     client(options = {}) {
-      const client = connect({ address: `127.0.0.1:${String(port)}`, ...options });
+      const client = connect({ address: `127.0.0.1:${port}`, ...options });
       clients.push(client);
       return client;
     },
@@ -392,7 +384,7 @@ export async function openEdge(): Promise<Edge> {
 export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const endMs = Date.now() + timeoutMs;
   while (!(await holds())) {
-    if (Date.now() > endMs) throw new Error(`did not happen within ${String(timeoutMs)} ms: ${what}`);
+    if (Date.now() > endMs) throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -8,17 +8,20 @@ import type { NodeInfo } from '../../src/application/ports/membership.ts';
 import { payloadIds } from '../../src/domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../src/domain/job.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
-import type { DownloadOptions, InputSource, JobOptions, TroupeClient } from '../../src/client/index.ts';
-import { TroupeClientError } from '../../src/client/index.ts';
+import {
+  type DownloadOptions,
+  type InputSource,
+  type JobOptions,
+  type TroupeClient,
+  TroupeClientError,
+} from '../../src/client/index.ts';
 import { openConnection } from '../../src/client/connection.ts';
-import { loadContract } from '../../src/contract/codec.ts';
-import type { Init } from '../../src/contract/codec.ts';
+import { type Init, loadContract } from '../../src/contract/codec.ts';
 import { createStatusCodec } from '../../src/contract/error-details.ts';
 import type { SubmitJobStreamRequest } from '../../src/contract/messages.ts';
 import { runCli } from '../../src/cli/main.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
-import { openEdge } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge } from './gateway-edge.ts';
 
 let edge: Edge;
 let troupe: TroupeClient;
@@ -61,7 +64,8 @@ describe('delete', () => {
   it('is refused before the end, and for a job that is not there', async () => {
     const { jobId } = await troupe.submit('test.echo', large);
     await expect(troupe.delete(jobId)).rejects.toMatchObject({
-      ...{ code: 'JOB_STATE_FORBIDS', metadata: { state: 'QUEUED' } },
+      code: 'JOB_STATE_FORBIDS',
+      metadata: { state: 'QUEUED' },
       message: expect.stringContaining('cancel it first') as string,
     });
     expect(await troupe.get(jobId)).toMatchObject({ input: large });

@@ -2,8 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
-import { openEdge, until } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge, until } from './gateway-edge.ts';
 
 let edge: Edge;
 let client: TroupeClient;
@@ -71,12 +70,15 @@ describe('a queue with limits', () => {
     expect(made.settings).toMatchObject({ maxDepth: 2, maxBytes: 1_000 });
     const submit = (input: unknown = 1) => impatient.submit('test.echo', input, { queue: 'limited' });
     await expect(submit('x'.repeat(1_000))).rejects.toMatchObject({
-      ...{ code: 'PAYLOAD_TOO_LARGE', violations: [{ field: 'job.input' }] },
+      code: 'PAYLOAD_TOO_LARGE',
+      violations: [{ field: 'job.input' }],
     });
     const first = await submit();
     await submit();
     await expect(submit()).rejects.toMatchObject({
-      ...{ code: 'QUEUE_FULL', status: 'RESOURCE_EXHAUSTED', outcome: 'none' },
+      code: 'QUEUE_FULL',
+      status: 'RESOURCE_EXHAUSTED',
+      outcome: 'none',
       metadata: { queue: 'limited', limit: 'max_depth', max: '2', held: '2' },
     });
     const counted = async (): Promise<boolean> => (await impatient.queues.stats('limited')).waiting === 2;

@@ -4,18 +4,24 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect as connectTo, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectTo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js';
-import type { GrpcObject, ServiceClientConstructor, ServiceError } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  type GrpcObject,
+  loadPackageDefinition,
+  Metadata,
+  type ServiceClientConstructor,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { protoDir, protoFiles } from '../../src/contract/root.ts';
 import { createHttpEdge } from '../../src/gateway/http-edge.ts';
-import { openEdge, payloadMaxBytes, until } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge, payloadMaxBytes, until } from './gateway-edge.ts';
 
 /** What any gRPC user has: the .proto files and a stock loader. */
 const description = loadSync([...protoFiles, 'google/rpc/status.proto'], { includeDirs: [protoDir], keepCase: true });
@@ -36,7 +42,7 @@ let jobs: InstanceType<ServiceClientConstructor>;
 
 beforeAll(async () => {
   edge = await openEdge();
-  jobs = new stock.troupe.v1.Jobs(`127.0.0.1:${String(edge.port)}`, credentials.createInsecure());
+  jobs = new stock.troupe.v1.Jobs(`127.0.0.1:${edge.port}`, credentials.createInsecure());
 });
 afterAll(async () => {
   jobs.close();
@@ -125,7 +131,7 @@ describe('generic clients', () => {
   });
 
   it('are refused bytes that are no message', async () => {
-    const raw = new Client(`127.0.0.1:${String(edge.port)}`, credentials.createInsecure());
+    const raw = new Client(`127.0.0.1:${edge.port}`, credentials.createInsecure());
     const error = await new Promise<ServiceError | null>((resolve) => {
       raw.makeUnaryRequest(
         '/troupe.v1.Jobs/SubmitJob',
@@ -205,7 +211,7 @@ describe('limits', () => {
     const { port, gateway } = await edge.openGateway({
       limits: { payloadMaxBytes, maxJobsInFlight: 2, maxWatches: 1 },
     });
-    const client = edge.client({ address: `127.0.0.1:${String(port)}`, retry: { maxAttempts: 1 }, coalesce: false });
+    const client = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 }, coalesce: false });
     let release: () => void = () => undefined;
     edge.hold = new Promise((resolve) => {
       release = resolve;
@@ -247,7 +253,7 @@ describe('starting and stopping', () => {
 
   it('finishes what is under way and takes nothing new', async () => {
     const { port, gateway } = await edge.openGateway();
-    const client = edge.client({ address: `127.0.0.1:${String(port)}`, retry: { maxAttempts: 1 } });
+    const client = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 } });
     let release: () => void = () => undefined;
     edge.hold = new Promise((resolve) => {
       release = resolve;
@@ -256,7 +262,7 @@ describe('starting and stopping', () => {
     const underWay = client.submit('test.echo', 1);
     await until('under way', () => edge.batches.length === 1);
     const stopping = gateway.stop(5_000);
-    const late = edge.client({ address: `127.0.0.1:${String(port)}`, retry: { maxAttempts: 1 } });
+    const late = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 } });
     await expect(late.submit('test.echo', 2)).rejects.toMatchObject({ code: 'GATEWAY_UNAVAILABLE', outcome: 'none' });
     release();
     edge.hold = undefined;
@@ -267,7 +273,7 @@ describe('starting and stopping', () => {
 
   it('cuts what does not end within the grace', async () => {
     const { port, gateway } = await edge.openGateway();
-    const client = edge.client({ address: `127.0.0.1:${String(port)}`, retry: { maxAttempts: 1 } });
+    const client = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 } });
     let release: () => void = () => undefined;
     edge.hold = new Promise((resolve) => {
       release = resolve;
@@ -288,7 +294,7 @@ describe('starting and stopping', () => {
     await expect(edge.openGateway({ port: edge.port })).rejects.toMatchObject({
       name: 'ListenError',
       code: 'PORT_TAKEN',
-      message: `port ${String(edge.port)} on 127.0.0.1 is taken: stop the process that listens there, or choose another port`,
+      message: `port ${edge.port} on 127.0.0.1 is taken: stop the process that listens there, or choose another port`,
     });
   });
 
@@ -309,9 +315,9 @@ describe('starting and stopping', () => {
     const tls = { cert: readFileSync(cert), key: readFileSync(key) };
     rmSync(folder, { recursive: true });
     const { port, gateway } = await edge.openGateway({ host: 'localhost', tls });
-    const trusting = edge.client({ address: `localhost:${String(port)}`, tls: { ca: tls.cert } });
+    const trusting = edge.client({ address: `localhost:${port}`, tls: { ca: tls.cert } });
     await expect(trusting.submit('test.echo', 1)).resolves.toMatchObject({ state: 'QUEUED' });
-    const plain = edge.client({ address: `localhost:${String(port)}`, retry: { maxAttempts: 1 }, timeoutMs: 1_000 });
+    const plain = edge.client({ address: `localhost:${port}`, retry: { maxAttempts: 1 }, timeoutMs: 1_000 });
     await expect(plain.submit('test.echo', 1)).rejects.toMatchObject({ code: 'GATEWAY_UNAVAILABLE' });
     await gateway.stop(100);
   });
@@ -327,8 +333,7 @@ describe('http edge', () => {
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'troupe_up 1\n' }),
     });
     const { port } = await http.start();
-    const get = (path: string, init?: RequestInit): Promise<Response> =>
-      fetch(`http://127.0.0.1:${String(port)}${path}`, init);
+    const get = (path: string, init?: RequestInit): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`, init);
     expect((await get('/healthz')).status).toBe(200);
     expect(await (await get('/readyz')).json()).toEqual({ ready: true, reasons: [] });
     reasons = ['store: no answer'];
@@ -356,7 +361,7 @@ describe('http edge', () => {
     });
     await Promise.all(dawdling.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
     for (let n = 0; n < 30; n += 1) {
-      const answer = await fetch(`http://127.0.0.1:${String(port)}/healthz`, { headers: { connection: 'close' } });
+      const answer = await fetch(`http://127.0.0.1:${port}/healthz`, { headers: { connection: 'close' } });
       expect(answer.status).toBe(200);
     }
     await until('no more than 256 are kept', () => dawdling.filter((socket) => !socket.destroyed).length <= 256);
@@ -380,7 +385,7 @@ async function grpcHealth(port: number): Promise<string[]> {
   const loaded = loadPackageDefinition(loadSync(protoPath, { enums: String })) as unknown as {
     grpc: { health: { v1: { Health: ServiceClientConstructor } } };
   };
-  const health = new loaded.grpc.health.v1.Health(`127.0.0.1:${String(port)}`, credentials.createInsecure());
+  const health = new loaded.grpc.health.v1.Health(`127.0.0.1:${port}`, credentials.createInsecure());
   const check = (service: string): Promise<string> =>
     new Promise((resolve, reject) => {
       const method = (health as unknown as Record<string, (...parts: unknown[]) => unknown>)['check'];
@@ -396,7 +401,7 @@ async function grpcHealth(port: number): Promise<string[]> {
 
 /** As grpcurl asks: one stream, `list_services`. The request is field 7, an empty string. */
 function reflectedServices(port: number): Promise<string[]> {
-  const client = new Client(`127.0.0.1:${String(port)}`, credentials.createInsecure());
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
   return new Promise<string[]>((resolve, reject) => {
     const stream = client.makeBidiStreamRequest(
       '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',

@@ -1,11 +1,9 @@
 /** Clients that read slowly, or cancel in masses: what a gateway holds for them is bounded, and the others go on. */
-import { Client, credentials, status } from '@grpc/grpc-js';
-import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import { Client, type ClientReadableStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
 import { loadContract } from '../../src/contract/codec.ts';
-import { openEdge, until } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge, until } from './gateway-edge.ts';
 
 const mib = 1_048_576;
 const maxSendBytes = 10 * mib;
@@ -18,7 +16,7 @@ let jobId: string;
 beforeAll(async () => {
   edge = await openEdge();
   const { port } = await edge.openGateway({ limits: { payloadMaxBytes: 16 * mib, maxSendBytes } });
-  address = `127.0.0.1:${String(port)}`;
+  address = `127.0.0.1:${port}`;
   troupe = edge.client({ address, retry: { maxAttempts: 1 } });
   ({ jobId } = await troupe.submit('test.echo', 1));
   await edge.apply(jobId, { kind: 'claim', node: 'one', token: 't' });

@@ -1,12 +1,16 @@
 /** Clients that begin requests and do not end them: what a gateway holds of these is bounded, and the others go on. */
 import { once } from 'node:events';
-import { connect, constants } from 'node:http2';
-import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadContract } from '../../src/contract/codec.ts';
-import { openEdge, until } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge, until } from './gateway-edge.ts';
 
 const mib = 1_048_576;
 const maxBytesInFlight = 8 * mib;
@@ -18,7 +22,7 @@ let address: string;
 beforeAll(async () => {
   edge = await openEdge();
   const { port } = await edge.openGateway({ limits: { payloadMaxBytes: 2 * mib, maxBytesInFlight } });
-  address = `127.0.0.1:${String(port)}`;
+  address = `127.0.0.1:${port}`;
 });
 afterAll(() => edge.close());
 
@@ -26,7 +30,7 @@ afterAll(() => edge.close());
 const maxSessionMemory = 1_000;
 
 function connected(port?: number): ClientHttp2Session {
-  const target = port === undefined ? address : `127.0.0.1:${String(port)}`;
+  const target = port === undefined ? address : `127.0.0.1:${port}`;
   return connect(`http://${target}`, { maxSessionMemory }).on('error', () => undefined);
 }
 
@@ -107,7 +111,7 @@ describe('messages of 8 MiB and more, short of their end, on one connection', ()
     await until('some are refused', () => streams.filter(({ rstCode }) => rstCode === calm).length >= 2);
     await until('the bound is used', async () => (await heldBytes()) > 40 * mib);
     expect(await heldBytes()).toBeLessThanOrEqual(maxBytes);
-    const other = edge.client({ address: `127.0.0.1:${String(port)}`, retry: { maxAttempts: 1 } });
+    const other = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 } });
     expect((await other.submit('test.echo', 'x'.repeat(50_000))).jobId).not.toBe('');
   });
 

@@ -1,14 +1,12 @@
 /** Half a surrogate pair, stored or sent: strict readers read everything, and nobody takes it for an outage. */
-import { Client, credentials, Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Server, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../../src/client/index.ts';
 import { loadContract } from '../../src/contract/codec.ts';
 import { createStatusCodec } from '../../src/contract/error-details.ts';
 import { loadContractRoot } from '../../src/contract/root.ts';
-import { openEdge } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge } from './gateway-edge.ts';
 
 const half = '\ud83c';
 const root = loadContractRoot();
@@ -19,7 +17,7 @@ let edge: Edge;
 let raw: Client;
 beforeAll(async () => {
   edge = await openEdge();
-  raw = new Client(`127.0.0.1:${String(edge.port)}`, credentials.createInsecure());
+  raw = new Client(`127.0.0.1:${edge.port}`, credentials.createInsecure());
 });
 afterAll(async () => {
   raw.close();
@@ -126,7 +124,7 @@ describe('an answer that is no message', () => {
         error ? reject(error) : resolve(bound),
       );
     });
-    address = `127.0.0.1:${String(port)}`;
+    address = `127.0.0.1:${port}`;
   });
   afterAll(() => server.forceShutdown());
 

@@ -2,8 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TroupeClient } from '../../src/client/index.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
-import { openEdge, payloadMaxBytes, until } from './gateway-edge.ts';
-import type { Edge } from './gateway-edge.ts';
+import { type Edge, openEdge, payloadMaxBytes, until } from './gateway-edge.ts';
 
 let edge: Edge;
 let client: TroupeClient;
@@ -97,7 +96,7 @@ describe('submit and get', () => {
     const ids = submitted.map((job) => job.jobId);
     expect(new Set(ids).size).toBe(100);
     const inputs = ids.map((id) => edge.records.get(id as JobId)?.spec.input);
-    expect(inputs).toEqual(ids.map((_, number) => ({ kind: 'json', json: `{"number":${String(number)}}` })));
+    expect(inputs).toEqual(ids.map((_, number) => ({ kind: 'json', json: `{"number":${number}}` })));
   });
 
   it('gives each job of a batch its own outcome', async () => {
@@ -355,7 +354,7 @@ describe('watch', () => {
     const seen: string[] = [];
     const watching = (async () => {
       for await (const { job } of client.watch(jobId)) {
-        seen.push(job.progress ? `${job.state} ${String(job.progress.fraction)}` : job.state);
+        seen.push(job.progress ? `${job.state} ${job.progress.fraction}` : job.state);
         if (job.final) return job;
       }
       return undefined;
@@ -433,7 +432,7 @@ describe('watch', () => {
   it('goes on at another gateway when its own shuts down', async () => {
     const first = await edge.openGateway();
     const { jobId } = await client.submit('test.echo', 1);
-    const roaming = edge.client({ address: `127.0.0.1:${String(first.port)}`, retry: { maxMs: 100 } });
+    const roaming = edge.client({ address: `127.0.0.1:${first.port}`, retry: { maxMs: 100 } });
     const watch = roaming.watch(jobId);
     await watch.next();
     const rest = collect(watch);

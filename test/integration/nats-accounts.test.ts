@@ -1,19 +1,15 @@
 // The NATS accounts that infra/ declares, on a real server: a cluster of three processes with a login each runs a job
 // from end to end without one violation, and the login of the workers is refused what only others may do.
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PermissionViolationError, connect } from '@nats-io/transport-node';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { natsRoles, natsUser } from '../../infra/src/objects/names.ts';
-import type { NatsRole } from '../../infra/src/objects/names.ts';
+import { type NatsRole, natsRoles, natsUser } from '../../infra/src/objects/names.ts';
 import { natsAccounts, natsInboxPrefix, natsPasswordVariable } from '../../infra/src/objects/nats-accounts.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
-import { startNodeProcess } from '../support/cluster-node.ts';
-import type { TestNode } from '../support/cluster-node.ts';
+import { startNodeProcess, type TestNode } from '../support/cluster-node.ts';
 import { checkpointHandlersDir, clusterHandlersDir, waitFor } from '../support/cluster.ts';
 import { natsServerPath } from '../support/nats.ts';
 
@@ -54,7 +50,7 @@ describe('the NATS accounts of infra/', () => {
 
   const login = (role: NatsRole): Promise<NatsConnection> =>
     connect({
-      servers: `127.0.0.1:${String(port)}`,
+      servers: `127.0.0.1:${port}`,
       user: natsUser(role),
       pass: password(role),
       inboxPrefix: natsInboxPrefix(role),
@@ -85,9 +81,9 @@ describe('the NATS accounts of infra/', () => {
     const args = [
       '--no-samples',
       ...['--node-id', name, '--roles', role, '--data-dir', join(cwd, 'data')],
-      ...['--nats', `127.0.0.1:${String(port)}`, '--port', '0', '--http-port', '0', '--threads', '1'],
+      ...['--nats', `127.0.0.1:${port}`, '--port', '0', '--http-port', '0', '--threads', '1'],
       ...['--handlers', handlers],
-      ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${String(value)}`]),
+      ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
     ];
     const node = await startNodeProcess({ name, cwd, args });
     nodes.set(name, node);
@@ -259,7 +255,7 @@ describe('the NATS accounts of infra/', () => {
     });
 
     it('is what the server asks for: nobody comes in without one', async () => {
-      const anonymous = connect({ servers: `127.0.0.1:${String(port)}`, reconnect: false });
+      const anonymous = connect({ servers: `127.0.0.1:${port}`, reconnect: false });
       await expect(anonymous).rejects.toThrow(/authorization/i);
     });
   });

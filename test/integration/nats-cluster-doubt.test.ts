@@ -5,13 +5,11 @@
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { connectNats } from '../../src/adapters/nats/connect-nats.ts';
-import type { ConnectNatsOptions, NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import { connectNats, type ConnectNatsOptions, type NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { JobEvent } from '../../src/application/ports/bus.ts';
 import { VitalSigns } from '../../src/application/ports/vital-signs.ts';
 import { eventually, natsTestClock, natsTestLog, natsTestTelemetry, testJobId } from '../support/nats.ts';
-import { startNatsCluster } from '../support/nats-cluster.ts';
-import type { NatsCluster } from '../support/nats-cluster.ts';
+import { type NatsCluster, startNatsCluster } from '../support/nats-cluster.ts';
 
 let cluster: NatsCluster;
 const buses: NatsBus[] = [];
@@ -26,8 +24,12 @@ afterEach(async () => {
 
 async function connectTo(server: string, more: Partial<ConnectNatsOptions> = {}): Promise<NatsBus> {
   const bus = await connectNats({
-    ...{ servers: [cluster.urlOf(server)], name: 'test', limits: { identityCheckMs: 8_000 } },
-    ...{ clock: natsTestClock, log: natsTestLog, telemetry: natsTestTelemetry },
+    servers: [cluster.urlOf(server)],
+    name: 'test',
+    limits: { identityCheckMs: 8_000 },
+    clock: natsTestClock,
+    log: natsTestLog,
+    telemetry: natsTestTelemetry,
     ...more,
   });
   buses.push(bus);
@@ -35,7 +37,13 @@ async function connectTo(server: string, more: Partial<ConnectNatsOptions> = {})
 }
 
 const event = (): JobEvent => ({
-  ...{ jobId: testJobId(), seq: 1, type: 'queued', atMs: Date.now(), data: {}, tenant: 'default', queue: 'default' },
+  jobId: testJobId(),
+  seq: 1,
+  type: 'queued',
+  atMs: Date.now(),
+  data: {},
+  tenant: 'default',
+  queue: 'default',
 });
 
 it('is in doubt, though the stream has more messages than ever', async () => {

@@ -6,8 +6,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { WorkMessage } from '../../src/application/ports/bus.ts';
-import { eventually, startTestNats, testJobId } from '../support/nats.ts';
-import type { TestNats } from '../support/nats.ts';
+import { eventually, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
 
 const place = { tenant: 'default', queue: 'default' };
 const need = { handler: 'test.work' };
@@ -26,7 +25,11 @@ afterEach(async () => {
 
 const message = (more: Partial<WorkMessage> = {}): WorkMessage => ({
   ...place,
-  ...{ jobId: testJobId(), attempt: 0, generation: 1, need, strand: 'main' },
+  jobId: testJobId(),
+  attempt: 0,
+  generation: 1,
+  need,
+  strand: 'main',
   ...more,
 });
 

@@ -1,12 +1,10 @@
 /** The kept events as a log, on a real server: pages, filters, bounds, news, a stream that was lost, and nothing left behind. */
-import { connect, RequestError } from '@nats-io/transport-node';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection, RequestError } from '@nats-io/transport-node';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { JobEvent } from '../../src/application/ports/bus.ts';
-import { eventually, startTestNats, testJobId } from '../support/nats.ts';
-import type { TestNats } from '../support/nats.ts';
+import { eventually, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
 
 const thumbs = { tenant: 'acme', queue: 'thumbs' };
 let nats: TestNats;

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import { versionsMax } from '../../src/adapters/nats/shared-config.ts';
 import type { NodeInfo } from '../../src/application/ports/membership.ts';
-import { eventually, startTestNats } from '../support/nats.ts';
-import type { TestNats } from '../support/nats.ts';
+import { eventually, startTestNats, type TestNats } from '../support/nats.ts';
 
 function node(nodeId: string, incarnation = 1): NodeInfo {
   return {
@@ -89,7 +88,7 @@ describe('membership, leases and shared configuration', () => {
       expect(await bus.membership.announce(node('a', 1))).toBe('replaced');
 
       function watched(): string {
-        const shown = watcher.membership.nodes().map(({ nodeId, incarnation }) => `${nodeId}#${String(incarnation)}`);
+        const shown = watcher.membership.nodes().map(({ nodeId, incarnation }) => `${nodeId}#${incarnation}`);
         return shown.sort().join(' ');
       }
     });

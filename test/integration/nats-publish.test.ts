@@ -1,14 +1,11 @@
-import { connect } from '@nats-io/transport-node';
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import type { JetStreamManager } from '@nats-io/jetstream';
+import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { JobEvent, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { TroupeError } from '../../src/domain/errors.ts';
-import { eventually, linkedAgain, startTestNats, testJobId } from '../support/nats.ts';
+import { eventually, linkedAgain, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
 import { stopProcess } from '../support/stopped-process.ts';
-import type { TestNats } from '../support/nats.ts';
 
 function work(attempt = 0): WorkMessage {
   return {

@@ -3,8 +3,7 @@ import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
-import { eventually, startTestNats } from '../support/nats.ts';
-import type { TestNats } from '../support/nats.ts';
+import { eventually, startTestNats, type TestNats } from '../support/nats.ts';
 
 let nats: TestNats;
 let one: NatsBus;

@@ -4,8 +4,7 @@ import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { ItemResult } from '../../src/application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
-import { eventually, startTestNats, testJobId } from '../support/nats.ts';
-import type { TestNats } from '../support/nats.ts';
+import { eventually, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
 
 describe('shard link', () => {
   let nats: TestNats;

@@ -1,9 +1,7 @@
 import { connect } from '@nats-io/transport-node';
-import { jetstreamManager } from '@nats-io/jetstream';
-import type { JetStreamManager } from '@nats-io/jetstream';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestNats } from '../support/nats.ts';
-import type { TestNats } from '../support/nats.ts';
+import { startTestNats, type TestNats } from '../support/nats.ts';
 
 describe('topology', () => {
   let nats: TestNats;

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
-import { eventually, startTestNats, testJobId } from '../support/nats.ts';
-import type { TestNats } from '../support/nats.ts';
+import { eventually, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
 
 const node = {
   nodeId: 'n1',

@@ -1,13 +1,11 @@
-import { connect } from '@nats-io/transport-node';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deliveriesOf } from '../../src/adapters/nats/ack-subject.ts';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { WorkDelivery, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { JobId } from '../../src/domain/job-id.ts';
-import { eventually, startTestNats, testJobId } from '../support/nats.ts';
-import type { TestNats } from '../support/nats.ts';
+import { eventually, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
 
 const thumbs = { tenant: 'acme', queue: 'thumbs' };
 

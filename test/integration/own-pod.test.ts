@@ -3,12 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createOwnPod } from '../../src/adapters/kubernetes/own-pod.ts';
-import type { OwnPodOptions } from '../../src/adapters/kubernetes/own-pod.ts';
+import { createOwnPod, type OwnPodOptions } from '../../src/adapters/kubernetes/own-pod.ts';
 import type { OwnPod } from '../../src/application/ports/own-pod.ts';
 import { makeCertificates } from '../support/certificates.ts';
-import { deletionCostAnnotation, startKubernetesApi } from '../support/kubernetes-api.ts';
-import type { KubernetesApi } from '../support/kubernetes-api.ts';
+import { deletionCostAnnotation, type KubernetesApi, startKubernetesApi } from '../support/kubernetes-api.ts';
 
 let api: KubernetesApi;
 beforeEach(async () => {

@@ -7,16 +7,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 import { createClusterLoadReader } from '../../src/application/scaling/cluster-load.ts';
 import { createWorkerDemand } from '../../src/application/scaling/worker-demand.ts';
-import type { ClusterLoad } from '../../src/domain/demand.ts';
-import { noLoad } from '../../src/domain/demand.ts';
+import { type ClusterLoad, noLoad } from '../../src/domain/demand.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { FlowRule } from '../../src/domain/flow-rule.ts';
 import { defaultQueueSettings } from '../../src/domain/queue.ts';
 import { noStats } from '../../src/domain/queue-stats.ts';
 import type { GrpcListener } from '../../src/gateway/grpc-listener.ts';
 import { ListenError } from '../../src/gateway/listen-error.ts';
-import { createScaler } from '../../src/gateway/scaler-server.ts';
-import type { ScalerOptions } from '../../src/gateway/scaler-server.ts';
+import { createScaler, type ScalerOptions } from '../../src/gateway/scaler-server.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { Keda } from '../support/keda.ts';
 import { memoryQuarantines } from '../support/queue-marks.ts';
@@ -55,7 +53,12 @@ function scaler(options: Partial<ScalerOptions> = {}): GrpcListener {
     return cluster.load;
   };
   const queueOf = (name: string) => ({
-    ...{ tenant: 'default', name, queueNo: 1, version: 1, createdAtMs: 0, updatedAtMs: 0 },
+    tenant: 'default',
+    name,
+    queueNo: 1,
+    version: 1,
+    createdAtMs: 0,
+    updatedAtMs: 0,
     settings: { ...defaultQueueSettings, flow: cluster.flow },
   });
   const made = createScaler({
@@ -74,7 +77,12 @@ function scaler(options: Partial<ScalerOptions> = {}): GrpcListener {
       },
       clock: realClock,
     }),
-    ...{ host: '127.0.0.1', port: 0, insecure: false, log: silentLog, telemetry, clock: realClock },
+    host: '127.0.0.1',
+    port: 0,
+    insecure: false,
+    log: silentLog,
+    telemetry,
+    clock: realClock,
     ...options,
   });
   opened.push({ stop: () => made.stop(200) });
@@ -83,7 +91,7 @@ function scaler(options: Partial<ScalerOptions> = {}): GrpcListener {
 
 async function open(options: Partial<ScalerOptions> = {}): Promise<Keda> {
   const { port } = await scaler(options).start();
-  const client = new Keda(`127.0.0.1:${String(port)}`);
+  const client = new Keda(`127.0.0.1:${port}`);
   clients.push(client);
   return client;
 }
@@ -213,7 +221,7 @@ describe('the scaler', () => {
   it('sends streams elsewhere when it stops', async () => {
     const made = scaler();
     const { port } = await made.start();
-    const keda = new Keda(`127.0.0.1:${String(port)}`);
+    const keda = new Keda(`127.0.0.1:${port}`);
     clients.push(keda);
     const { seen, ended } = keda.stream(general);
     await until('it is open', () => seen.length === 1);
@@ -238,7 +246,7 @@ describe('who may ask the scaler', () => {
       clientCa: readFileSync(callers.caPath),
     };
     const { port } = await scaler({ host: '0.0.0.0', tls }).start();
-    const address = `127.0.0.1:${String(port)}`;
+    const address = `127.0.0.1:${port}`;
     const known = credentials.createSsl(
       readFileSync(own.caPath),
       readFileSync(callers.keyPath),

@@ -52,10 +52,14 @@ function fakePool(
 ) {
   const failures: string[] = [];
   const pool = new SeedPool({
-    ...{ first, last, workers: 2, patienceMs: 60_000, failuresMax: 20 },
+    first,
+    last,
+    workers: 2,
+    patienceMs: 60_000,
+    failuresMax: 20,
     ...more,
     startWorker: () => new Worker(fakeWorker, { eval: true }),
-    onFailed: (seed, violations) => failures.push(`${String(seed)}: ${violations.join()}`),
+    onFailed: (seed, violations) => failures.push(`${seed}: ${violations.join()}`),
   });
   return { pool, failures };
 }

@@ -1,7 +1,6 @@
 /** A durable subscriber with the stock client that hands each event to the history, and begins anew when the stream does. */
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { readEvent } from '../support/cluster-events.ts';
 import type { History } from '../support/cluster-history.ts';
 

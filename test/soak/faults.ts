@@ -7,7 +7,7 @@ import { signalPid } from '../support/cluster-node.ts';
 import type { SoakStore } from './options.ts';
 import type { SoakNode, SoakWorld } from './world.ts';
 
-export interface FaultScene {
+interface FaultScene {
   readonly world: SoakWorld;
   /** A whole number from `least` to `most`. */
   between(least: number, most: number): number;

@@ -25,8 +25,8 @@ async function main(): Promise<number> {
   for (const reason of result.leftOut) say(`left out: ${reason}`);
   for (const violation of result.violations) say(`VIOLATION ${violation}`);
   say(
-    `${String(result.jobs)} jobs, ${String(result.faults.length)} faults in ${seconds(result.tookMs)}, seed ` +
-      `${String(options.seed)}: ${String(result.violations.length)} violations; ${options.report}`,
+    `${result.jobs} jobs, ${result.faults.length} faults in ${seconds(result.tookMs)}, seed ` +
+      `${options.seed}: ${result.violations.length} violations; ${options.report}`,
   );
   return result.violations.length === 0 ? 0 : 1;
 }

@@ -36,7 +36,7 @@ export class SoakUsageError extends Error {
 function wholeNumber(name: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new SoakUsageError(`--${name} must be a whole number from ${String(least)} to ${String(most)}, not "${text}"`);
+  throw new SoakUsageError(`--${name} must be a whole number from ${least} to ${most}, not "${text}"`);
 }
 
 export function readSoakOptions(argv: readonly string[], faultNames: readonly string[]): SoakOptions | 'help' {

@@ -1,7 +1,6 @@
 /** The page of a soak: what was done to the cluster, how long it took to recover, what was wrong. No script, no network. */
 import type { SoakOptions } from './options.ts';
-import { seconds } from './run.ts';
-import type { FaultSeen, SoakResult } from './run.ts';
+import { type FaultSeen, seconds, type SoakResult } from './run.ts';
 
 const style = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}
 table{border-collapse:collapse;width:100%}td,th{padding:.2rem .6rem;text-align:left;border-bottom:1px solid #8884}
@@ -13,11 +12,11 @@ export function soakPage(options: SoakOptions, result: SoakResult): string {
   const verdict =
     violations.length === 0
       ? '<p class="good">Every promise was kept.</p>'
-      : `<h2 class="bad">${String(violations.length)} violations</h2>${list(violations)}`;
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Soak ${String(options.seed)}</title><style>${style}</style>
-<h1>Soak of ${String(options.nodes)} nodes on ${options.store}, seed ${String(options.seed)}</h1>
+      : `<h2 class="bad">${violations.length} violations</h2>${list(violations)}`;
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Soak ${options.seed}</title><style>${style}</style>
+<h1>Soak of ${options.nodes} nodes on ${options.store}, seed ${options.seed}</h1>
 ${verdict}
-<p>${String(result.jobs)} jobs, ${String(result.faults.length)} faults, ${String(result.events)} events in ${seconds(result.tookMs)}.</p>
+<p>${result.jobs} jobs, ${result.faults.length} faults, ${result.events} events in ${seconds(result.tookMs)}.</p>
 <h2>Faults</h2>${faultTable(result.faults)}
 ${leftOut.length === 0 ? '' : `<h2>Left out</h2>${list(leftOut)}`}
 <h2>What callers were told meanwhile</h2>

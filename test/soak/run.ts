@@ -3,20 +3,15 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connect, TroupeClientError } from '../../src/client/index.ts';
-import type { TroupeClient } from '../../src/client/index.ts';
-import { History } from '../support/cluster-history.ts';
-import type { Execution } from '../support/cluster-history.ts';
-import { startLoad } from '../support/cluster-load.ts';
-import type { Load } from '../support/cluster-load.ts';
+import { connect, type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
+import { type Execution, History } from '../support/cluster-history.ts';
+import { type Load, startLoad } from '../support/cluster-load.ts';
 import { createSeededRandom } from '../../src/kernel/testkit/index.ts';
 import { startAuditor } from './auditor.ts';
-import { faults, reviveEnded } from './faults.ts';
-import type { Fault } from './faults.ts';
+import { type Fault, faults, reviveEnded } from './faults.ts';
 import type { SoakOptions } from './options.ts';
 import { afterAccept, draftOf, wrongEnd } from './workload.ts';
-import { startWorld } from './world.ts';
-import type { SoakWorld } from './world.ts';
+import { type SoakWorld, startWorld } from './world.ts';
 
 export interface FaultSeen {
   readonly name: string;
@@ -59,7 +54,10 @@ export async function runSoak(options: SoakOptions, say: (line: string) => void)
   const clients = world.nodes.map(({ node }) => connect({ address: node.address ?? '', retry: { maxAttempts: 1 } }));
   const ledger = join(cluster.dir, 'runs.ledger');
   const load = startLoad({
-    ...{ clients, history, lanes, afterAccept },
+    clients,
+    history,
+    lanes,
+    afterAccept,
     gapMs: Math.min(gapMostMs, Math.max(gapLeastMs, (lanes * options.faults * faultMs) / options.jobs)),
     watchEvery: 20,
     patienceMs: acceptMs,
@@ -71,7 +69,7 @@ export async function runSoak(options: SoakOptions, say: (line: string) => void)
     const scene = { ...{ world, history, clients, ledger, load, say, options }, chosen, violations };
     const seen = await inflictAll(scene);
     while (load.accepted < options.jobs) await pause(100);
-    say(`${String(load.accepted)} jobs accepted, ${String(seen.length)} faults; waiting for every end ...`);
+    say(`${load.accepted} jobs accepted, ${seen.length} faults; waiting for every end ...`);
     await load.stop();
     violations.push(...(await settled(scene)));
     return {
@@ -138,8 +136,8 @@ async function inflictAll(scene: Scene): Promise<readonly FaultSeen[]> {
     const recoveredMs = performance.now() - overMs;
     seen.push({ name: fault.name, atMs: atMs - startedMs, tookMs: overMs - atMs, recoveredMs });
     say(
-      `${String(turn)}/${String(options.faults)} ${fault.name}: ${seconds(overMs - atMs)}, jobs done again after ` +
-        `${seconds(recoveredMs)}; ${String(scene.load.accepted)} jobs, ${String(violations.length)} violations`,
+      `${turn}/${options.faults} ${fault.name}: ${seconds(overMs - atMs)}, jobs done again after ` +
+        `${seconds(recoveredMs)}; ${scene.load.accepted} jobs, ${violations.length} violations`,
     );
   }
   return seen;
@@ -161,7 +159,7 @@ async function canary({ clients, ledger, history }: Scene, { name }: Fault, turn
   const endMs = performance.now() + canaryMs;
   const wrong: string[] = [];
   for (const [index, client] of clients.entries()) {
-    const key = `canary ${String(turn)} at ${String(index)}`;
+    const key = `canary ${turn} at ${index}`;
     let jobId = '';
     for (;;) {
       try {
@@ -180,7 +178,7 @@ async function canary({ clients, ledger, history }: Scene, { name }: Fault, turn
           continue;
         }
         wrong.push(
-          `${seconds(canaryMs)} after ${name} node ${String(index + 1)} does no job: ${String(error)}; ${await stateOf(client, jobId)}`,
+          `${seconds(canaryMs)} after ${name} node ${index + 1} does no job: ${String(error)}; ${await stateOf(client, jobId)}`,
         );
         break;
       }

@@ -1,6 +1,5 @@
 /** The jobs of a soak: the n-th is the same in every run, and so is the end that it may have. */
-import type { JobDraft, JobInfo, TroupeClient } from '../../src/client/index.ts';
-import { TroupeClientError } from '../../src/client/index.ts';
+import { type JobDraft, type JobInfo, type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
 
 interface Kind {
   readonly name: string;
@@ -16,7 +15,7 @@ const kinds: readonly Kind[] = [
     name: 'claim check',
     share: 8,
     ends: ['SUCCEEDED'],
-    draft: (n) => ({ input: { text: `${String(n)} `.repeat(900) } }),
+    draft: (n) => ({ input: { text: `${n} `.repeat(900) } }),
   },
   {
     name: 'delayed',
@@ -38,12 +37,12 @@ const kinds: readonly Kind[] = [
     ends: ['CANCELLED', 'FAILED'],
     draft: () => ({ input: { holds: true }, executionTimeoutMs: 20_000, retry: { maxAttempts: 1 } }),
   },
-  { name: 'one at a time', share: 4, ends: ['SUCCEEDED'], draft: (n) => ({ concurrencyKey: `lane ${String(n % 3)}` }) },
+  { name: 'one at a time', share: 4, ends: ['SUCCEEDED'], draft: (n) => ({ concurrencyKey: `lane ${n % 3}` }) },
   {
     name: 'unique',
     share: 4,
     ends: ['SUCCEEDED'],
-    draft: (n) => ({ uniqueKey: `unique ${String(n % 50)}`, onConflict: 'return-existing' }),
+    draft: (n) => ({ uniqueKey: `unique ${n % 50}`, onConflict: 'return-existing' }),
   },
 ];
 
@@ -70,7 +69,7 @@ export function wrongEnd(n: number, job: JobInfo): string | undefined {
   // A job that another one with the same unique key answered for has that one's result.
   if (job.state !== 'SUCCEEDED' || name === 'unique') return undefined;
   const { square } = job.output as { readonly square: number };
-  return square === n * n ? undefined : `${job.id} (${name}) has ${String(square)} for the result of ${String(n)}`;
+  return square === n * n ? undefined : `${job.id} (${name}) has ${square} for the result of ${n}`;
 }
 
 /** After a job was accepted: some are cancelled, by a caller who asks until he is answered. */

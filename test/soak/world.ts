@@ -10,17 +10,13 @@ import { fileURLToPath } from 'node:url';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { provisionCassandra } from '../../src/backing/cassandra/cassandra-install.ts';
-import { startCassandra } from '../../src/backing/cassandra/cassandra-process.ts';
-import type { CassandraProcess } from '../../src/backing/cassandra/cassandra-process.ts';
+import { type CassandraProcess, startCassandra } from '../../src/backing/cassandra/cassandra-process.ts';
 import { cassandraCacheDir, freePort } from '../support/cassandra-global.ts';
 import { migrate } from '../support/cassandra-load.ts';
-import { startCluster } from '../support/cluster.ts';
-import type { NodeOptions, TestCluster, TestNode } from '../support/cluster.ts';
+import { type NodeOptions, startCluster, type TestCluster, type TestNode } from '../support/cluster.ts';
 import { signalPid } from '../support/cluster-node.ts';
-import { startFaultProxy } from '../support/fault-proxy.ts';
-import type { FaultProxy } from '../support/fault-proxy.ts';
-import { mountSmallDisk } from '../support/small-disk.ts';
-import type { SmallDisk } from '../support/small-disk.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { silentLog } from '../support/stores.ts';
 import type { SoakOptions } from './options.ts';
 
@@ -34,7 +30,7 @@ export interface SoakNode {
   readonly clockFile: string;
 }
 
-export interface SoakStoreServer {
+interface SoakStoreServer {
   kill(): Promise<void>;
   start(): Promise<void>;
   /** It ends when its disk refuses a write: then it is started again, as its supervisor would. */
@@ -70,7 +66,7 @@ export async function startWorld({ store, nodes: count }: SoakOptions): Promise<
   const cassandra = store === 'cassandra' ? await startStore() : undefined;
   const cluster = await startCluster();
   const nodes: SoakNode[] = [];
-  for (let index = 1; index <= count; index += 1) nodes.push(await startPlace(cluster, `n${String(index)}`, cassandra));
+  for (let index = 1; index <= count; index += 1) nodes.push(await startPlace(cluster, `n${index}`, cassandra));
   return {
     cluster,
     nodes,
@@ -116,7 +112,7 @@ type OwnStore = SoakStoreServer & {
 };
 
 async function startPlace(cluster: TestCluster, name: string, cassandra: OwnStore | undefined): Promise<SoakNode> {
-  const bus = await startFaultProxy(`127.0.0.1:${String(cluster.broker.port)}`);
+  const bus = await startFaultProxy(`127.0.0.1:${cluster.broker.port}`);
   const store = cassandra === undefined ? undefined : await startFaultProxy(cassandra.contactPoint);
   const clockFile = join(cluster.dir, `${name}.clock`);
   const settings = store && { ...cassandra?.settings, 'store.cassandra.contactPoints': store.address };
@@ -152,7 +148,7 @@ async function startStore(): Promise<OwnStore> {
   const keyspace = 'soak';
   await migrate(server, keyspace, 1);
   return {
-    contactPoint: `127.0.0.1:${String(nativePort)}`,
+    contactPoint: `127.0.0.1:${nativePort}`,
     settings: {
       'store.kind': 'cassandra',
       'store.cassandra.localDataCenter': server.localDataCenter,

@@ -4,12 +4,10 @@ import { expect } from 'vitest';
 import { openCassandraStore } from '../../src/adapters/cassandra/cassandra-store.ts';
 import type { SharedCassandra } from './cassandra-global.ts';
 import { freshKeyspace } from './cassandra-stores.ts';
-import { startCluster } from './cluster.ts';
-import type { TestCluster, TestNode } from './cluster.ts';
+import { startCluster, type TestCluster, type TestNode } from './cluster.ts';
 import { subscribeDurable } from './cluster-events.ts';
 import { History, readLedger } from './cluster-history.ts';
-import { startLoad } from './cluster-load.ts';
-import type { Load } from './cluster-load.ts';
+import { type Load, startLoad } from './cluster-load.ts';
 import { storeRuntime } from './stores.ts';
 
 /** What a caller may meet while the store or a node is away; each may be repeated. */
@@ -57,7 +55,7 @@ export async function startLoadedCassandra(
       'store.cassandra.contactPoints': cassandra.contactPoints.join(','),
       'store.cassandra.localDataCenter': cassandra.localDataCenter,
       'store.cassandra.keyspace': keyspace,
-      'store.cassandra.replication': `${cassandra.localDataCenter}=${String(copies)}`,
+      'store.cassandra.replication': `${cassandra.localDataCenter}=${copies}`,
     },
   });
   const through = storeOfA === undefined ? {} : { settings: { 'store.cassandra.contactPoints': storeOfA } };
@@ -75,7 +73,10 @@ export async function startLoadedCassandra(
     draft: (n) => ({ handler: 'test.work', input: { n, ms: 5, ledger } }),
   });
   return {
-    ...{ cluster, a, b, load },
+    cluster,
+    a,
+    b,
+    load,
     accepted(more) {
       const goal = load.accepted + more;
       return cluster.waitFor(`${more} more jobs are accepted`, () => load.accepted >= goal, 60_000);

@@ -5,10 +5,8 @@ import { join } from 'node:path';
 import { Client, policies, types } from 'cassandra-driver';
 import { dataCenter } from '../../src/backing/cassandra/cassandra-config.ts';
 import { provisionCassandra } from '../../src/backing/cassandra/cassandra-install.ts';
-import { startCassandra } from '../../src/backing/cassandra/cassandra-process.ts';
-import type { CassandraProcess } from '../../src/backing/cassandra/cassandra-process.ts';
-import { cassandraCacheDir, freePort } from './cassandra-global.ts';
-import type { SharedCassandra } from './cassandra-global.ts';
+import { type CassandraProcess, startCassandra } from '../../src/backing/cassandra/cassandra-process.ts';
+import { cassandraCacheDir, freePort, type SharedCassandra } from './cassandra-global.ts';
 import { waitFor } from './cluster.ts';
 import { silentLog } from './stores.ts';
 
@@ -56,12 +54,12 @@ export async function startCassandraRing(): Promise<CassandraRing> {
   const dir = await mkdtemp(join(tmpdir(), 'troupe-ring-'));
   const [nativePort, storagePort] = [await freePort(), await freePort()];
   const running = new Map<number, CassandraProcess>();
-  const contactPoint = (node: number): string => `${places[node]?.address ?? ''}:${String(nativePort)}`;
+  const contactPoint = (node: number): string => `${places[node]?.address ?? ''}:${nativePort}`;
 
   async function boot(node: number): Promise<void> {
     const ring = places[node];
-    if (ring === undefined) throw new Error(`no node ${String(node)}`);
-    const dataDir = join(dir, `n${String(node)}`);
+    if (ring === undefined) throw new Error(`no node ${node}`);
+    const dataDir = join(dir, `n${node}`);
     running.set(node, await startCassandra({ install, dataDir, nativePort, storagePort, heapMb, ring }));
   }
 

@@ -40,7 +40,7 @@ async function startLossyProxy(target: string): Promise<{
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    contactPoint: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    contactPoint: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     lose(what) {
       losing = what;
     },

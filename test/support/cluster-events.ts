@@ -1,7 +1,6 @@
 /** Subscribers as anybody could write them, with the stock NATS client and nothing of Troupe. */
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
-import { connect, nanos } from '@nats-io/transport-node';
+import { connect, type MsgHdrs, nanos, type NatsConnection } from '@nats-io/transport-node';
 import type { EventSighting } from './cluster-history.ts';
 
 export interface CloudEventSeen extends EventSighting {

@@ -4,8 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { isTerminal } from '../../src/domain/job.ts';
-import type { JobState } from '../../src/domain/job.ts';
+import { isTerminal, type JobState } from '../../src/domain/job.ts';
 import type { JobInfo } from '../../src/client/index.ts';
 
 /** Where somebody saw a state of a job. */

@@ -3,8 +3,7 @@
  * careful caller would; what it answered in between must be of the kind that may be repeated.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { JobDraft, JobInfo, TroupeClient } from '../../src/client/index.ts';
-import { TroupeClientError } from '../../src/client/index.ts';
+import { type JobDraft, type JobInfo, type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
 import type { History } from './cluster-history.ts';
 
 export interface LoadOptions {

@@ -1,11 +1,9 @@
 /** One Troupe process under test: `troupe dev` as a user starts it, with ways to hurt it by pid. */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { connect } from '../../src/client/index.ts';
-import type { ClientOptions, TroupeClient } from '../../src/client/index.ts';
+import { type ClientOptions, connect, type TroupeClient } from '../../src/client/index.ts';
 
 const mainFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const readyTimeoutMs = 120_000;
@@ -191,7 +189,7 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 
 export function isRunning(pid: number): boolean {
   try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${String(pid)}/status`, 'utf8'));
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }

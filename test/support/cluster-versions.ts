@@ -16,9 +16,7 @@ export interface HandlerSource {
 export async function handlerFolder(parent: string, handlers: readonly HandlerSource[]): Promise<string> {
   const dir = join(parent, `handlers-${handlers.map(({ name, version }) => `${name}-${version}`).join('-')}`);
   await mkdir(dir, { recursive: true });
-  await Promise.all(
-    handlers.map((handler, n) => writeFile(join(dir, `handler-${String(n)}.job.ts`), sourceOf(handler))),
-  );
+  await Promise.all(handlers.map((handler, n) => writeFile(join(dir, `handler-${n}.job.ts`), sourceOf(handler))));
   return dir;
 }
 
@@ -31,7 +29,7 @@ function sourceOf({ name, version, input, workMs = 5 }: HandlerSource): string {
       name: '${name}', version: '${version}', input: ${input},
       async run({ ledger }: { ledger: string }, ctx): Promise<{ version: string }> {
         note(ledger, ctx, 'start');
-        const endMs = performance.now() + ${String(workMs)};
+        const endMs = performance.now() + ${workMs};
         while (performance.now() < endMs) {
           ctx.throwIfCancelled();
           await new Promise((resolve) => setTimeout(resolve, 1));

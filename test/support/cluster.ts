@@ -6,10 +6,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startNodeProcess, signalPid } from './cluster-node.ts';
-import type { LogLine, TestNode } from './cluster-node.ts';
-import { startTestNats } from './nats.ts';
-import type { TestNats } from './nats.ts';
+import { type LogLine, signalPid, startNodeProcess, type TestNode } from './cluster-node.ts';
+import { startTestNats, type TestNats } from './nats.ts';
 
 export type { TestNode } from './cluster-node.ts';
 
@@ -103,7 +101,7 @@ class Cluster implements TestCluster {
   constructor(dir: string, broker: TestNats, options: ClusterOptions) {
     this.dir = dir;
     this.broker = broker;
-    this.root = `t${String(broker.port)}`;
+    this.root = `t${broker.port}`;
     this.sqlitePath = join(dir, 'shared.db');
     this.#options = options;
   }
@@ -167,13 +165,13 @@ class Cluster implements TestCluster {
       '--no-samples',
       ...['--node-id', name],
       ...['--data-dir', join(this.dir, name, 'data')],
-      ...['--nats', options.nats ?? `127.0.0.1:${String(this.broker.port)}`],
+      ...['--nats', options.nats ?? `127.0.0.1:${this.broker.port}`],
       ...['--port', String(options.port ?? 0)],
       ...['--http-port', '0'],
       ...['--threads', String(options.threads ?? 2)],
       ...(options.roles === undefined ? [] : ['--roles', options.roles.join(',')]),
       ...handlers.flatMap((path) => ['--handlers', path]),
-      ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${String(value)}`]),
+      ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
     ];
   }
 
@@ -184,9 +182,7 @@ class Cluster implements TestCluster {
         .map((line) => `    ${line.text.slice(0, 300)}`)
         .join('\n');
     return this.#nodes
-      .map(
-        ({ node }) => `  ${node.name} pid ${String(node.pid)} ${node.isAlive ? 'alive' : 'gone'}\n${tail(node.lines)}`,
-      )
+      .map(({ node }) => `  ${node.name} pid ${node.pid} ${node.isAlive ? 'alive' : 'gone'}\n${tail(node.lines)}`)
       .join('\n');
   }
 }

@@ -4,8 +4,7 @@
  * without a server behind it does.
  */
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export type Direction = 'to-server' | 'to-client';
 
@@ -66,7 +65,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     pairs.clear();
   };
   return {
-    address: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     hold: (direction) => void holding.add(direction),
     held: () => [...pairs].reduce((sum, { kept }) => sum + kept.reduce((bytes, one) => bytes + one.bytes.length, 0), 0),
     release() {

@@ -6,15 +6,11 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { JobOptions, JobInfo, TroupeClient } from '../../src/client/index.ts';
-import { startCluster } from './cluster.ts';
-import type { TestCluster, TestNode } from './cluster.ts';
-import { subscribeDurable } from './cluster-events.ts';
-import type { EventSubscriber } from './cluster-events.ts';
+import { startCluster, type TestCluster, type TestNode } from './cluster.ts';
+import { type EventSubscriber, subscribeDurable } from './cluster-events.ts';
 import { History, readLedger } from './cluster-history.ts';
-import { startFaultProxy } from './fault-proxy.ts';
-import type { FaultProxy } from './fault-proxy.ts';
-import { openStoreView } from './fault-store.ts';
-import type { StoreView } from './fault-store.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { openStoreView, type StoreView } from './fault-store.ts';
 
 type Role = 'gateway' | 'shards' | 'workers';
 
@@ -36,7 +32,7 @@ export class GapCluster {
 
   static async start(): Promise<GapCluster> {
     const cluster = await startCluster();
-    return new GapCluster(cluster, await startFaultProxy(`127.0.0.1:${String(cluster.broker.port)}`));
+    return new GapCluster(cluster, await startFaultProxy(`127.0.0.1:${cluster.broker.port}`));
   }
 
   /** Those that a durable subscriber has got. */

@@ -1,9 +1,15 @@
 /** A gRPC client that knows nothing of Troupe: it learns services and messages from the server's reflection. */
 import { fileURLToPath } from 'node:url';
-import { credentials, loadPackageDefinition, makeGenericClientConstructor } from '@grpc/grpc-js';
-import type { Client, ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
-import type { ServiceDefinition } from '@grpc/proto-loader';
-import { loadFileDescriptorSetFromBuffer, loadSync } from '@grpc/proto-loader';
+import {
+  type Client,
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  credentials,
+  loadPackageDefinition,
+  makeGenericClientConstructor,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { loadFileDescriptorSetFromBuffer, loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 
 const reflectionProto = fileURLToPath(new URL('../../proto/grpc/reflection/v1/reflection.proto', import.meta.url));

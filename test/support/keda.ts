@@ -1,7 +1,13 @@
 /** Plays KEDA: a plain gRPC client that reads the .proto file by itself, as KEDA's generated one does. */
 import { fileURLToPath } from 'node:url';
-import { credentials, loadPackageDefinition } from '@grpc/grpc-js';
-import type { ChannelCredentials, Client, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  type Client,
+  type ClientReadableStream,
+  credentials,
+  loadPackageDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
 const protoPath = fileURLToPath(new URL('../../proto/keda/externalscaler.proto', import.meta.url));

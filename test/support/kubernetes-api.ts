@@ -62,8 +62,10 @@ export async function startKubernetesApi(): Promise<KubernetesApi> {
   const { port } = server.address() as AddressInfo;
 
   return {
-    url: `https://127.0.0.1:${String(port)}`,
-    ...{ caPath, tokenPath, seen },
+    url: `https://127.0.0.1:${port}`,
+    caPath,
+    tokenPath,
+    seen,
     costs: () =>
       seen.map(({ body }) => {
         const { metadata } = body as { readonly metadata: { readonly annotations: Record<string, string> } };

@@ -2,17 +2,14 @@
  * Three real nats-servers that are one cluster, each with a store of its own, on free ports of this machine. `losePower`
  * kills one and starts it again with its store as it was.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { eventually, natsServerPath } from './nats.ts';
 
 export interface NatsCluster {
@@ -43,7 +40,7 @@ export async function startNatsCluster(): Promise<NatsCluster> {
   const path = await natsServerPath();
   const dir = await mkdtemp(join(tmpdir(), 'troupe-nats-cluster-'));
   const ports = await freePorts(2 * servers.length);
-  const routes = ports.slice(servers.length).map((port) => `nats://127.0.0.1:${String(port)}`);
+  const routes = ports.slice(servers.length).map((port) => `nats://127.0.0.1:${port}`);
   const running = new Map<string, Server>();
   const start = (home: string): ChildProcess => spawn(path, ['-c', join(home, 'server.conf')], { stdio: 'ignore' });
   for (const [index, name] of servers.entries()) {
@@ -58,7 +55,7 @@ export async function startNatsCluster(): Promise<NatsCluster> {
     if (server === undefined) throw new Error(`no server ${name}`);
     return server;
   };
-  const urlOf = (name: string): string => `nats://127.0.0.1:${String(serverOf(name).port)}`;
+  const urlOf = (name: string): string => `nats://127.0.0.1:${serverOf(name).port}`;
   const kill = async ({ process }: Server): Promise<void> => {
     if (process.exitCode !== null || process.signalCode !== null) return;
     const exited = once(process, 'exit');
@@ -122,7 +119,7 @@ interface Settings {
 function configuration({ name, home, port, route, routes }: Settings): string {
   return [
     `server_name: ${name}`,
-    `listen: 127.0.0.1:${String(port)}`,
+    `listen: 127.0.0.1:${port}`,
     `log_file: ${JSON.stringify(join(home, 'server.log'))}`,
     `jetstream { store_dir: ${JSON.stringify(home)}, max_file_store: 1TB }`,
     `cluster { name: troupe, listen: "${route.replace('nats://', '')}", routes: ${JSON.stringify(routes)} }`,

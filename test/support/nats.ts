@@ -3,14 +3,11 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { connectNats } from '../../src/adapters/nats/connect-nats.ts';
-import type { ConnectNatsOptions, NatsBus } from '../../src/adapters/nats/connect-nats.ts';
+import { connectNats, type ConnectNatsOptions, type NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import { findNatsServer } from '../../src/backing/nats/find-nats-server.ts';
-import { startNatsServer } from '../../src/backing/nats/start-nats-server.ts';
-import type { NatsServerHandle } from '../../src/backing/nats/start-nats-server.ts';
+import { type NatsServerHandle, startNatsServer } from '../../src/backing/nats/start-nats-server.ts';
 import type { Clock, Logger, Telemetry } from '../../src/application/ports/runtime.ts';
-import { createJobIdGenerator } from '../../src/domain/job-id.ts';
-import type { JobId } from '../../src/domain/job-id.ts';
+import { createJobIdGenerator, type JobId } from '../../src/domain/job-id.ts';
 
 export const natsTestClock: Clock = {
   nowMs: () => Date.now(),

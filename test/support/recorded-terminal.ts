@@ -1,6 +1,5 @@
 /** A terminal that keeps what was written, for tests of the command line. */
-import { terminalOn } from '../../src/cli/terminal.ts';
-import type { Terminal } from '../../src/cli/terminal.ts';
+import { type Terminal, terminalOn } from '../../src/cli/terminal.ts';
 
 export interface RecordedTerminal extends Terminal {
   readonly written: { out: string; err: string };

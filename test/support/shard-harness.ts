@@ -9,8 +9,13 @@ import { join } from 'node:path';
 import { natsNames } from '../../src/adapters/nats/names.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createClosedQueues } from '../../src/application/queues/closed-queues.ts';
-import { strandOfWork } from '../../src/application/ports/bus.ts';
-import type { JobEvent, Publisher, Strand, WorkMessage } from '../../src/application/ports/bus.ts';
+import {
+  type JobEvent,
+  type Publisher,
+  type Strand,
+  strandOfWork,
+  type WorkMessage,
+} from '../../src/application/ports/bus.ts';
 import type { JobStore, Watermark } from '../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
@@ -18,11 +23,14 @@ import type { AllotItem, ShardVerb, ShardVerbs } from '../../src/application/pro
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
 import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
 import { WorkLooks } from '../../src/actors/shard/dispatch/work-looks.ts';
-import { createShardMetrics, defaultShardLimits, outboxMaxFor } from '../../src/actors/shard/shard-services.ts';
-import type { StopRun } from '../../src/actors/shard/shard-services.ts';
+import {
+  createShardMetrics,
+  defaultShardLimits,
+  outboxMaxFor,
+  type StopRun,
+} from '../../src/actors/shard/shard-services.ts';
 import type { ActorRef } from '../../src/kernel/index.ts';
-import { createTestKit } from '../../src/kernel/testkit/index.ts';
-import type { TestKit } from '../../src/kernel/testkit/index.ts';
+import { createTestKit, type TestKit } from '../../src/kernel/testkit/index.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { FlowRule } from '../../src/domain/flow-rule.ts';
 import { silentLog } from './stores.ts';
@@ -142,7 +150,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     async start() {
       await harness.stop();
       lives += 1;
-      const ref = kit.system.spawn(`shard-${String(lives)}`, shardActor(harnessShard, services()));
+      const ref = kit.system.spawn(`shard-${lives}`, shardActor(harnessShard, services()));
       running = ref;
       await kit.settle();
       return ref;

@@ -20,7 +20,7 @@ function run(command: string, ...args: readonly string[]): string | undefined {
 /** The reason when this machine does not allow it. */
 export function mountSmallDisk(bytes: number): SmallDisk | { readonly reason: string } {
   const dir = mkdtempSync(join(tmpdir(), 'troupe-disk-'));
-  const problem = run('mount', '-t', 'tmpfs', '-o', `size=${String(bytes)}`, 'tmpfs', dir);
+  const problem = run('mount', '-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', dir);
   if (problem !== undefined) {
     rmSync(dir, { recursive: true, force: true });
     return { reason: `no file system of a small size can be mounted: ${problem}` };

@@ -5,8 +5,7 @@
  * answering its nth request.
  */
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 export interface StandInCql {
   /** `127.0.0.1:port` */
@@ -160,7 +159,7 @@ export async function startStandInCql(): Promise<StandInCql> {
     for (const socket of sockets) socket.destroy();
   };
   return {
-    address: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     serve: () => void ([refuses, closeAt] = [false, Infinity]),
     refuse: () => void (refuses = true),
     closeAt: (request) => void ([refuses, closeAt] = [false, request]),

@@ -9,7 +9,7 @@ export async function stopProcess(pid: number): Promise<void> {
 }
 
 function statesOf(pid: number): readonly string[] {
-  const tasks = `/proc/${String(pid)}/task`;
+  const tasks = `/proc/${pid}/task`;
   if (!existsSync(tasks))
     return [
       spawnSync('ps', ['-o', 'state=', '-p', String(pid)])

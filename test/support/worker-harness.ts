@@ -5,8 +5,7 @@ import { NodeHandlers } from '../../src/actors/worker/node-handlers.ts';
 import { SlotLedger, type UnreportedBounds } from '../../src/actors/worker/slot-ledger.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../../src/actors/worker/worker-services.ts';
 import type { ActorRef } from '../../src/kernel/index.ts';
-import { createTestKit } from '../../src/kernel/testkit/index.ts';
-import type { TestKit } from '../../src/kernel/testkit/index.ts';
+import { createTestKit, type TestKit } from '../../src/kernel/testkit/index.ts';
 import type { ProgressNote, Strand, StrandDepth, WorkDelivery, WorkMessage } from '../../src/application/ports/bus.ts';
 import type { RunRequest } from '../../src/application/ports/run-pool.ts';
 import type {
@@ -20,8 +19,7 @@ import type {
 } from '../../src/application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobSpec, Payload } from '../../src/domain/job.ts';
-import type { JobId } from '../../src/domain/job-id.ts';
-import { composeJobId } from '../../src/domain/job-id.ts';
+import { composeJobId, type JobId } from '../../src/domain/job-id.ts';
 import { testSpec } from './jobs.ts';
 
 interface OpenPull {
@@ -116,7 +114,10 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
       logThrough: 0,
       moved: [],
     },
-    ...{ queues: new Map([['default/default', 1]]), waiting: [], stop: [], handlers },
+    queues: new Map([['default/default', 1]]),
+    waiting: [],
+    stop: [],
+    handlers,
     threads,
     shards: 'up',
     checkpoint: 'recorded',
@@ -254,5 +255,5 @@ function deliveryOf(unique: number, more: Partial<WorkMessage> = {}): WorkDelive
   const jobId = composeJobId({ createdAtMs: 1, shard: 0, queueNo: 1 }, BigInt(unique));
   const place = { tenant: 'default', queue: 'default', strand: 'main' } as const;
   const message = { ...place, jobId, attempt: 0, generation: 1, need: { handler: 'test.echo' }, ...more };
-  return { message, ackTo: `ack-${String(unique)}`, deliveries: 1 };
+  return { message, ackTo: `ack-${unique}`, deliveries: 1 };
 }

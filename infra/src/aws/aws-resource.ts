@@ -3,8 +3,7 @@
  * ten times as large as all else in infra/, so the few types that are used are checked against its shapes by a test
  * (test/aws-shapes.json).
  */
-import type { Construct } from '../cdk.ts';
-import { TerraformProvider, TerraformResource } from '../cdk.ts';
+import { type Construct, TerraformProvider, TerraformResource } from '../cdk.ts';
 import type { AwsConfig } from '../config/aws.ts';
 
 export type Tags = Readonly<Record<string, string>>;

@@ -3,14 +3,12 @@
  * encrypted; pods cannot ask the machine for its own role.
  */
 import type { TerraformStack } from '../cdk.ts';
-import { workerTaint } from '../config/aws.ts';
-import type { AwsConfig } from '../config/aws.ts';
-import type { Tags } from './aws-resource.ts';
-import { AwsResource } from './aws-resource.ts';
+import { type AwsConfig, workerTaint } from '../config/aws.ts';
+import { AwsResource, type Tags } from './aws-resource.ts';
 import { addServiceRole } from './cluster.ts';
 
 /** `system`, `data` or `workers`; for selectors of pods. */
-export const nodeGroupLabel = 'troupe.dev/node-group';
+const nodeGroupLabel = 'troupe.dev/node-group';
 
 interface Group {
   readonly name: string;

@@ -4,8 +4,7 @@
  */
 import type { TerraformStack } from '../cdk.ts';
 import { AwsResource } from './aws-resource.ts';
-import type { Statement } from './policy.ts';
-import { policyDocument, trustedPods } from './policy.ts';
+import { policyDocument, type Statement, trustedPods } from './policy.ts';
 
 export interface PodRole {
   readonly id: string;

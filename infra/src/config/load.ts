@@ -2,8 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { EnvironmentError, parseEnvironment } from './environment.ts';
-import type { Environment } from './environment.ts';
+import { type Environment, EnvironmentError, parseEnvironment } from './environment.ts';
 
 /** By file name. Throws EnvironmentError with the problems of all files. */
 export async function loadEnvironments(folder: string): Promise<readonly Environment[]> {

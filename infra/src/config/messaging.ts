@@ -33,5 +33,3 @@ export const messagingSchema = z.discriminatedUnion('kind', [
 
 /** `sync_interval` of every nats-server that is started here, and what its nodes are told of it (`nats.syncIntervalMs`). */
 export const natsSyncIntervalMs = 10_000;
-
-export type MessagingConfig = z.infer<typeof messagingSchema>;

@@ -95,7 +95,3 @@ export const clusterSchema = z.strictObject({
 });
 
 export type PlatformConfig = z.infer<typeof platformSchema>;
-export type SecretsConfig = z.infer<typeof secretsSchema>;
-export type CertificatesConfig = z.infer<typeof certificatesSchema>;
-export type StateConfig = z.infer<typeof stateSchema>;
-export type ObservabilityConfig = z.infer<typeof observabilitySchema>;

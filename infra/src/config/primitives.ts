@@ -7,12 +7,6 @@ export const dnsLabel = z
   .max(63, 'at most 63 characters')
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'a name of Kubernetes: lower-case letters, digits and -, no - at its ends');
 
-/** A key of a Kubernetes Secret. */
-export const secretKey = z.string().regex(/^[A-Za-z0-9._-]{1,253}$/, 'a key of a Secret: letters, digits, . _ -');
-
-/** Where a secret value lies. Environments hold references, never values. */
-export const secretReference = z.strictObject({ name: dnsLabel, key: secretKey });
-
 export const hostPort = z
   .string()
   .regex(/^[A-Za-z0-9.-]+:[0-9]{1,5}$/, 'host:port')
@@ -54,4 +48,3 @@ export const labels = z.record(
 );
 
 export type Image = z.infer<typeof image>;
-export type SecretReference = z.infer<typeof secretReference>;

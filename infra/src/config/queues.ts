@@ -45,7 +45,7 @@ const flow = z.strictObject({
 });
 
 /** Settings that are not named have their defaults. */
-export const queueSettingsSchema = z.strictObject({
+const queueSettingsSchema = z.strictObject({
   executionTimeout: duration(bounds.executionTimeoutRange).optional(),
   heartbeatTimeout: z.union([z.literal('none'), anyDuration], 'none, or ' + durationHint).optional(),
   retention: duration(bounds.retentionRange).optional(),

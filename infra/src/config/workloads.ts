@@ -265,4 +265,3 @@ export const workersSchema = z
   });
 
 export type GatewayConfig = z.infer<typeof gatewaySchema>;
-export type ShardsConfig = z.infer<typeof shardsSchema>;

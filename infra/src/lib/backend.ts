@@ -1,7 +1,6 @@
 /** Where the state of a stack lies: one of its own for each stack of each environment, locked while it is used. */
 import { resolve } from 'node:path';
-import type { TerraformStack } from '../cdk.ts';
-import { HttpBackend, LocalBackend, S3Backend } from '../cdk.ts';
+import { HttpBackend, LocalBackend, S3Backend, type TerraformStack } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 
 export function addBackend(stack: TerraformStack, name: string, state: KubernetesEnvironment['state']): void {

@@ -1,6 +1,5 @@
 /** The few resources of `kreuzwerker/docker` that the stack `local-docker` needs, by the names of that provider. */
-import type { Construct } from '../cdk.ts';
-import { TerraformProvider, TerraformResource } from '../cdk.ts';
+import { type Construct, TerraformProvider, TerraformResource } from '../cdk.ts';
 import type { Container, HealthCheck } from '../objects/container.ts';
 import { literal } from './literal.ts';
 

@@ -1,7 +1,6 @@
 /** `helm_release`: a chart of somebody else, with its version pinned. Values that are secret are not among them. */
 import { stringify } from 'yaml';
-import type { Construct } from '../cdk.ts';
-import { TerraformProvider, TerraformResource } from '../cdk.ts';
+import { type Construct, TerraformProvider, TerraformResource } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { literal } from './literal.ts';
 

@@ -3,8 +3,7 @@
  * KEDA sets) is no drift as long as the object does not name it; one that both name is a conflict, which is never forced.
  */
 import { stringify } from 'yaml';
-import type { Construct } from '../cdk.ts';
-import { TerraformProvider, TerraformResource } from '../cdk.ts';
+import { type Construct, TerraformProvider, TerraformResource } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { KubernetesObject } from '../objects/kubernetes-object.ts';
 import { literal } from './literal.ts';

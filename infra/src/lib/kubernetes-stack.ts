@@ -1,11 +1,9 @@
 /** A stack on Kubernetes: its backend, its provider, and objects in their order. */
-import type { Construct, TerraformResource } from '../cdk.ts';
-import { TerraformStack } from '../cdk.ts';
+import { type Construct, type TerraformResource, TerraformStack } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { KubernetesObject } from '../objects/kubernetes-object.ts';
 import { addBackend } from './backend.ts';
-import type { KubeObjectsOptions } from './kube-objects.ts';
-import { addKubeObjects } from './kube-objects.ts';
+import { addKubeObjects, type KubeObjectsOptions } from './kube-objects.ts';
 import { HelmProvider } from './helm-release.ts';
 import { KubectlProvider } from './kubectl-manifest.ts';
 

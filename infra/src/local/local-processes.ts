@@ -3,8 +3,7 @@
  * nodes, and the gateway when there is somebody to serve. They stop the other way round.
  */
 import { resolve } from 'node:path';
-import { cassandraStoragePortBelow } from '../config/machine.ts';
-import type { LocalConfig } from '../config/machine.ts';
+import { cassandraStoragePortBelow, type LocalConfig } from '../config/machine.ts';
 import { natsSyncIntervalMs } from '../config/messaging.ts';
 import type { ProcessSpec } from './process-spec.ts';
 

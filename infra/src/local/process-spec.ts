@@ -15,7 +15,7 @@ const readinessSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('exit') }),
 ]);
 
-export const processSpecSchema = z.strictObject({
+const processSpecSchema = z.strictObject({
   name: z.string().min(1),
   /** Of the environment: everything that its processes keep. */
   dataDir: z.string().min(1),

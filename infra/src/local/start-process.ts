@@ -3,8 +3,7 @@
  * program die before that, the process is found by its command line at the next start or stop. A process that does not
  * get ready is stopped again, and the last lines of its log are in the error: terraform then has nothing half done.
  */
-import { execFile, spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,8 +14,7 @@ import { removeRecord, writeRecord } from './process-record.ts';
 import type { DeployedProcess, ProcessSpec } from './process-spec.ts';
 import { findMarked } from './process-table.ts';
 import { isReady } from './readiness.ts';
-import { end } from './stop-process.ts';
-import type { Say } from './stop-process.ts';
+import { end, type Say } from './stop-process.ts';
 
 export interface StartContext {
   readonly say: Say;

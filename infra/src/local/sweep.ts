@@ -1,8 +1,7 @@
 /** The end of an environment of this machine: no process of it is left, not even one that terraform never heard of. */
 import { marksOf } from './local-processes.ts';
 import { findMarked } from './process-table.ts';
-import { end } from './stop-process.ts';
-import type { Say } from './stop-process.ts';
+import { end, type Say } from './stop-process.ts';
 
 const stopSeconds = 30;
 

@@ -5,8 +5,7 @@
 import { counters, gauges, histograms } from '../../../src/contract/measures.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { Queries } from './promql.ts';
-import { failedShare } from './recording-rules.ts';
-import type { Window } from './recording-rules.ts';
+import { failedShare, type Window } from './recording-rules.ts';
 
 export interface Alert {
   readonly name: `Troupe${string}`;

@@ -8,12 +8,11 @@ import type {
   NetworkPolicySpec,
 } from 'kubernetes-types/networking/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { Component, KubernetesObject, Labels } from './kubernetes-object.ts';
-import { metadata, selectorLabels } from './kubernetes-object.ts';
+import { type Component, type KubernetesObject, type Labels, metadata, selectorLabels } from './kubernetes-object.ts';
 import { natsService, ports } from './names.ts';
 
 /** As the charts and operators set them. */
-export const backingPorts = {
+const backingPorts = {
   natsRoutes: 6_222,
   natsMetrics: 7_777,
   cassandraInternode: 7_000,

@@ -6,8 +6,7 @@ import type { DataConfig } from '../config/data.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { cassandraBackingPolicies } from './backing-network.ts';
 import { cassandraCertificates, cassandraStores } from './certificates.ts';
-import type { KubernetesObject } from './kubernetes-object.ts';
-import { metadata } from './kubernetes-object.ts';
+import { type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { cassandraSecrets, cassandraSuperuser, keystorePassword } from './secrets.ts';
 
 type Ring = Extract<DataConfig, { kind: 'k8ssandra' }>;

@@ -3,8 +3,7 @@
  * files again: nodes at each connection, NATS by its reloader. With `certificates.kind: existing` there are no objects.
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { Component, KubernetesObject } from './kubernetes-object.ts';
-import { metadata } from './kubernetes-object.ts';
+import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { gatewayHosts, natsService, secretNames } from './names.ts';
 import { keystorePassword } from './secrets.ts';
 

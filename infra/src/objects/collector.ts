@@ -4,8 +4,13 @@
  */
 import { stringify } from 'yaml';
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { KubernetesObject } from './kubernetes-object.ts';
-import { metadata, selectorLabels, standardLabels, workerClassLabel } from './kubernetes-object.ts';
+import {
+  type KubernetesObject,
+  metadata,
+  selectorLabels,
+  standardLabels,
+  workerClassLabel,
+} from './kubernetes-object.ts';
 import { ports } from './names.ts';
 
 const name = 'troupe-collector';

@@ -7,11 +7,9 @@ import type { KubernetesEnvironment } from '../config/environment.ts';
 import { natsSyncIntervalMs } from '../config/messaging.ts';
 import type { GatewayConfig, WorkerClassConfig } from '../config/workloads.ts';
 import { cellRssMaxMb } from '../config/worker-memory.ts';
-import type { Component, KubernetesObject } from './kubernetes-object.ts';
-import { metadata } from './kubernetes-object.ts';
+import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { configFile, dataFolder, mounted } from './mounts.ts';
-import type { NatsRole } from './names.ts';
-import { cassandraContactPoints, natsServers, ports } from './names.ts';
+import { cassandraContactPoints, type NatsRole, natsServers, ports } from './names.ts';
 import { natsInboxPrefix } from './nats-accounts.ts';
 
 /** A part of troupe.config.yaml. */

@@ -1,8 +1,7 @@
 /** What is looked at: dashboards of Grafana as ConfigMaps, which its sidecar finds by their label. */
 import { counters, gauges, histograms } from '../../../src/contract/measures.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { KubernetesObject } from './kubernetes-object.ts';
-import { metadata } from './kubernetes-object.ts';
+import { type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { Queries } from './promql.ts';
 import { failedShare } from './recording-rules.ts';
 

@@ -1,8 +1,7 @@
 /** What a worker needs to tell Kubernetes how busy its pod is (docs/operating/scaling.md): its name, and the right to say it. */
 import type { EnvVar } from 'kubernetes-types/core/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { KubernetesObject } from './kubernetes-object.ts';
-import { metadata } from './kubernetes-object.ts';
+import { type KubernetesObject, metadata } from './kubernetes-object.ts';
 
 const component = 'workers';
 const name = 'troupe-pod-deletion-cost';

@@ -1,7 +1,6 @@
 /** The way in from outside: a GRPCRoute of the Gateway API, and how the edge checks the certificate of the pods. */
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { KubernetesObject } from './kubernetes-object.ts';
-import { metadata } from './kubernetes-object.ts';
+import { type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { gatewayServices, ports } from './names.ts';
 
 const component = 'gateway';

@@ -5,8 +5,7 @@ import type { KubernetesEnvironment } from '../config/environment.ts';
 import { fingerprint } from '../lib/fingerprint.ts';
 import { configMap, gatewaySettings } from './configuration.ts';
 import { gatewayRoute } from './gateway-route.ts';
-import type { KubernetesObject } from './kubernetes-object.ts';
-import { metadata, selectorLabels } from './kubernetes-object.ts';
+import { type KubernetesObject, metadata, selectorLabels } from './kubernetes-object.ts';
 import { lifetimeOf } from './lifetime.ts';
 import {
   cassandraProjections,
@@ -16,8 +15,7 @@ import {
   operatorTokenProjection,
 } from './mounts.ts';
 import { gatewayServices, ports } from './names.ts';
-import type { PodParts } from './pods.ts';
-import { livenessProbe, podTemplate, readinessProbe, startupProbe } from './pods.ts';
+import { livenessProbe, type PodParts, podTemplate, readinessProbe, startupProbe } from './pods.ts';
 import { canaryRollout } from './rollouts.ts';
 import { cpuAutoscaler } from './scaling.ts';
 import { disruptionBudget, priorityClassName, serviceAccount } from './workload.ts';

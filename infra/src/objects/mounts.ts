@@ -1,7 +1,6 @@
 /** What the pods find as files: their configuration and the Secrets it names, all in one folder. */
 import type { VolumeProjection } from 'kubernetes-types/core/v1.d.ts';
-import type { NatsRole } from './names.ts';
-import { natsLoginSecrets, secretNames } from './names.ts';
+import { natsLoginSecrets, type NatsRole, secretNames } from './names.ts';
 
 export const mountFolder = '/etc/troupe';
 export const configFile = 'troupe.config.yaml';

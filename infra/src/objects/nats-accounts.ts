@@ -5,8 +5,7 @@
  *
  * Pods of one role share a login. So a worker hears what other workers are answered, and what nodes are asked.
  */
-import { natsRoles, natsUser } from './names.ts';
-import type { NatsRole } from './names.ts';
+import { type NatsRole, natsRoles, natsUser } from './names.ts';
 
 /** `nats.subjectRoot` of the nodes. */
 const root = 'troupe';

@@ -13,8 +13,14 @@ import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { NetworkConfig, Peer } from '../config/network.ts';
 import type { WorkerClassConfig } from '../config/workloads.ts';
 import { answersKeda } from './gateway.ts';
-import type { Component, KubernetesObject, Labels } from './kubernetes-object.ts';
-import { metadata, selectorLabels, workerClassLabel } from './kubernetes-object.ts';
+import {
+  type Component,
+  type KubernetesObject,
+  type Labels,
+  metadata,
+  selectorLabels,
+  workerClassLabel,
+} from './kubernetes-object.ts';
 import { cassandraContactPoints, natsServers, ports } from './names.ts';
 
 type Workload = Extract<Component, 'gateway' | 'shards' | 'workers' | 'migrate'>;

@@ -4,8 +4,7 @@ import { alertsOf } from './alerts.ts';
 import { natsPods } from './backing-network.ts';
 import { collectorObjects } from './collector.ts';
 import { dashboardObjects } from './dashboards.ts';
-import type { KubernetesObject, Labels } from './kubernetes-object.ts';
-import { metadata, selectorLabels, workerClassLabel } from './kubernetes-object.ts';
+import { type KubernetesObject, type Labels, metadata, selectorLabels, workerClassLabel } from './kubernetes-object.ts';
 import { recordingRules } from './recording-rules.ts';
 
 export function observabilityObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {

@@ -5,8 +5,7 @@
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { PlatformConfig } from '../config/platform.ts';
 import { nodeCertificates } from './certificates.ts';
-import type { Component, KubernetesObject } from './kubernetes-object.ts';
-import { clusterMetadata } from './kubernetes-object.ts';
+import { clusterMetadata, type Component, type KubernetesObject } from './kubernetes-object.ts';
 import { nodeSecrets } from './secrets.ts';
 
 export function platformObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {

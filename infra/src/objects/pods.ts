@@ -14,12 +14,10 @@ import type {
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { Image } from '../config/primitives.ts';
 import type { GatewayConfig } from '../config/workloads.ts';
-import type { Component, Labels } from './kubernetes-object.ts';
-import { standardLabels } from './kubernetes-object.ts';
+import { type Component, type Labels, standardLabels } from './kubernetes-object.ts';
 import type { Lifetime } from './lifetime.ts';
 import { configFile, dataFolder, handlerSecretsFolder, mountFolder } from './mounts.ts';
-import type { NatsRole } from './names.ts';
-import { natsLoginSecrets, secretNames } from './names.ts';
+import { natsLoginSecrets, type NatsRole, secretNames } from './names.ts';
 
 /** Of the image (`node`). */
 const userId = 1_000;

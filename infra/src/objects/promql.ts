@@ -10,7 +10,7 @@ type Histogram = (typeof histograms)[keyof typeof histograms];
 type Measure = Counter | Gauge | Histogram;
 
 /** What the monitors add to every series: see monitors.ts. */
-export type TargetLabel = 'pod' | 'component' | 'worker_class';
+type TargetLabel = 'pod' | 'component' | 'worker_class';
 type LabelOf<M extends Measure> = M['labelNames'][number] | TargetLabel;
 
 /** `=~` when it begins with `~`, `!~` with `!`, else `=`. */

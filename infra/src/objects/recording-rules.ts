@@ -3,7 +3,7 @@ import { counters } from '../../../src/contract/measures.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { Queries } from './promql.ts';
 
-export const windows = ['5m', '30m', '1h', '6h', '3d'] as const;
+const windows = ['5m', '30m', '1h', '6h', '3d'] as const;
 export type Window = (typeof windows)[number];
 
 /** Codes that say that Troupe failed, not that the caller was wrong or too fast. */

@@ -4,11 +4,9 @@
  * The way back: `kubectl argo rollouts abort troupe-gateway` at once, then the former image in the environment.
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { KubernetesObject } from './kubernetes-object.ts';
-import { metadata } from './kubernetes-object.ts';
+import { type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { gatewayServices } from './names.ts';
-import type { PodParts } from './pods.ts';
-import { podTemplate } from './pods.ts';
+import { type PodParts, podTemplate } from './pods.ts';
 
 /** After the weights have moved: calls under way on the old pods may end. */
 const scaleDownDelaySeconds = 60;

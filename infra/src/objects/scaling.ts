@@ -7,8 +7,7 @@ import type {
   HorizontalPodAutoscalerSpec,
 } from 'kubernetes-types/autoscaling/v2.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { Component, KubernetesObject, Labels } from './kubernetes-object.ts';
-import { metadata } from './kubernetes-object.ts';
+import { type Component, type KubernetesObject, type Labels, metadata } from './kubernetes-object.ts';
 import { gatewayServices, ports, secretNames } from './names.ts';
 
 const behavior: HorizontalPodAutoscalerBehavior = {

@@ -4,10 +4,8 @@
  * are the same (docs/operating/secrets.md).
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { Component, KubernetesObject } from './kubernetes-object.ts';
-import { metadata } from './kubernetes-object.ts';
-import { natsLoginSecrets, natsRoles, natsUser, secretNames } from './names.ts';
-import type { NatsRole } from './names.ts';
+import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
+import { natsLoginSecrets, type NatsRole, natsRoles, natsUser, secretNames } from './names.ts';
 
 /**
  * In the namespace of the servers: the password of each role, by the name of the role. In quotes, since nats-server reads
@@ -95,7 +93,7 @@ export function cassandraSecrets(environment: KubernetesEnvironment): readonly K
 }
 
 /** As Medusa calls its files. */
-export const medusaClientKeys = ['rootca.crt', 'client.crt_signed', 'client.key'] as const;
+const medusaClientKeys = ['rootca.crt', 'client.crt_signed', 'client.key'] as const;
 
 function externalSecrets(environment: KubernetesEnvironment, wanted: readonly Wanted[]): readonly KubernetesObject[] {
   const { secrets } = environment;

@@ -11,8 +11,14 @@ import type { Track, WorkerClassConfig } from '../config/workloads.ts';
 import { fingerprint } from '../lib/fingerprint.ts';
 import { configMap, workersSettings } from './configuration.ts';
 import { deletionCostRights, ownPod } from './deletion-cost.ts';
-import type { KubernetesObject, Labels } from './kubernetes-object.ts';
-import { metadata, selectorLabels, trackLabel, workerClassLabel } from './kubernetes-object.ts';
+import {
+  type KubernetesObject,
+  type Labels,
+  metadata,
+  selectorLabels,
+  trackLabel,
+  workerClassLabel,
+} from './kubernetes-object.ts';
 import { lifetimeOf } from './lifetime.ts';
 import { cassandraProjections, configProjection, natsProjections } from './mounts.ts';
 import { ports } from './names.ts';

@@ -1,8 +1,7 @@
 /** What every workload has beside its pods: an account without rights, a budget for disruptions, a priority. */
 import type { PodDisruptionBudgetSpec } from 'kubernetes-types/policy/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
-import type { Component, KubernetesObject, Labels } from './kubernetes-object.ts';
-import { clusterMetadata, metadata } from './kubernetes-object.ts';
+import { clusterMetadata, type Component, type KubernetesObject, type Labels, metadata } from './kubernetes-object.ts';
 
 /** Its pods do not get a token, and nothing is granted to it. */
 export function serviceAccount(

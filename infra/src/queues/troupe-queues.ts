@@ -9,11 +9,15 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Construct, DataResource } from '../cdk.ts';
-import { declaredQueuesSchema, queueGatewaySchema } from '../config/queues.ts';
-import type { DeclaredQueues, QueueGateway, QueueSettings } from '../config/queues.ts';
+import {
+  type DeclaredQueues,
+  declaredQueuesSchema,
+  type QueueGateway,
+  queueGatewaySchema,
+  type QueueSettings,
+} from '../config/queues.ts';
 import { literal } from '../lib/literal.ts';
-import { askDrift } from './drift.ts';
-import type { Drift } from './drift.ts';
+import { askDrift, type Drift } from './drift.ts';
 import type { QueueOrder } from './main.ts';
 
 export interface TroupeQueuesOptions {

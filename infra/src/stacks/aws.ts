@@ -2,8 +2,7 @@
  * The AWS account under an environment, in a stack of its own: it comes before Kubernetes and goes after it. The others
  * know nothing of it but what the environment says.
  */
-import type { App } from '../cdk.ts';
-import { TerraformOutput, TerraformStack } from '../cdk.ts';
+import { type App, TerraformOutput, TerraformStack } from '../cdk.ts';
 import { AwsProvider, AwsResource } from '../aws/aws-resource.ts';
 import { addAddon, addCluster, addNodeAddons } from '../aws/cluster.ts';
 import { addKey } from '../aws/encryption.ts';

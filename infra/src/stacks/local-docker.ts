@@ -3,8 +3,7 @@
  * built here. The same containers as in compose.yaml. Each is waited for, and destroying drains them in reverse order.
  */
 import { resolve } from 'node:path';
-import type { Construct, TerraformResource } from '../cdk.ts';
-import { LocalBackend, TerraformOutput, TerraformStack } from '../cdk.ts';
+import { type Construct, LocalBackend, TerraformOutput, type TerraformResource, TerraformStack } from '../cdk.ts';
 import type { DockerConfig } from '../config/machine.ts';
 import { DockerContainer, DockerImage, DockerNetwork, DockerProvider, DockerVolume } from '../lib/docker.ts';
 import type { Container } from '../objects/container.ts';

@@ -10,14 +10,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { App } from '../cdk.ts';
-import { DataResource, LocalBackend, TerraformOutput, TerraformStack } from '../cdk.ts';
+import { type App, DataResource, LocalBackend, TerraformOutput, TerraformStack } from '../cdk.ts';
 import { EnvironmentError } from '../config/environment.ts';
 import type { LocalConfig } from '../config/machine.ts';
 import { literal } from '../lib/literal.ts';
 import { generationOf } from '../local/generation.ts';
-import { localTiers } from '../local/local-processes.ts';
-import type { Installation } from '../local/local-processes.ts';
+import { type Installation, localTiers } from '../local/local-processes.ts';
 import type { ProcessSpec } from '../local/process-spec.ts';
 
 const infraDir = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, '');

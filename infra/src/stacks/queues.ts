@@ -1,13 +1,11 @@
 /** `cdktf deploy queues-<environment>`: the queues that an environment declares. */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { App } from '../cdk.ts';
-import { LocalBackend, TerraformStack } from '../cdk.ts';
+import { type App, LocalBackend, TerraformStack } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { LocalConfig } from '../config/machine.ts';
 import { addBackend } from '../lib/backend.ts';
-import { TroupeQueues } from '../queues/troupe-queues.ts';
-import type { TroupeQueuesOptions } from '../queues/troupe-queues.ts';
+import { TroupeQueues, type TroupeQueuesOptions } from '../queues/troupe-queues.ts';
 
 const infraDir = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -5,8 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findMarked } from '../../src/local/process-table.ts';
-import type { RunningProcess } from '../../src/local/process-table.ts';
+import { findMarked, type RunningProcess } from '../../src/local/process-table.ts';
 import { findTerraform } from '../../scripts/terraform.mjs';
 
 const infraDir = fileURLToPath(new URL('../..', import.meta.url));

@@ -5,8 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isAlive } from '../../src/local/process-table.ts';
-import { createLocalDeployment } from './local-deployment.ts';
-import type { LocalDeployment } from './local-deployment.ts';
+import { createLocalDeployment, type LocalDeployment } from './local-deployment.ts';
 
 const everybody = ['cassandra', 'gateway', 'nats', 'node-1', 'node-2'];
 let local: LocalDeployment;

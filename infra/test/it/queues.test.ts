@@ -2,12 +2,10 @@
  * `cdktf deploy queues-local`, for real, on a `troupe dev`: queues are made, found changed by hand and mended; one with jobs
  * is not taken away. The steps build on each other.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLocalDeployment } from './local-deployment.ts';
-import type { LocalDeployment, Ran } from './local-deployment.ts';
+import { createLocalDeployment, type LocalDeployment, type Ran } from './local-deployment.ts';
 
 const rootDir = fileURLToPath(new URL('../../..', import.meta.url));
 const images = { executionTimeout: '2m', maxDepth: 100 };

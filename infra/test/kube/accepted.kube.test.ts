@@ -5,8 +5,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { parseEnvironment } from '../../src/config/environment.ts';
-import type { KubernetesEnvironment } from '../../src/config/environment.ts';
+import { type KubernetesEnvironment, parseEnvironment } from '../../src/config/environment.ts';
 import { loadEnvironments } from '../../src/config/load.ts';
 import { objectsByStack } from '../../src/objects/by-stack.ts';
 import type { KubernetesObject } from '../../src/objects/kubernetes-object.ts';

@@ -7,8 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { parts } from './parts.ts';
-import type { Part } from './parts.ts';
+import { type Part, parts } from './parts.ts';
 
 /** Beside the other programs that Troupe fetches (src/config/cache-folder.ts). */
 const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'troupe', 'kube');

@@ -7,10 +7,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { partFolder } from './binaries.ts';
-import { kubectlWith } from './kubectl.ts';
-import type { Kubectl } from './kubectl.ts';
-import type { RunningProgram } from './processes.ts';
-import { freePorts, startProgram, until } from './processes.ts';
+import { type Kubectl, kubectlWith } from './kubectl.ts';
+import { freePorts, type RunningProgram, startProgram, until } from './processes.ts';
 
 const readyTimeoutMs = 120_000;
 
@@ -20,7 +18,7 @@ const nodeLeaseSeconds = 8;
 const tolerationSeconds = 3;
 
 export const zones = ['zone-a', 'zone-b', 'zone-c'] as const;
-export type Zone = (typeof zones)[number];
+type Zone = (typeof zones)[number];
 
 export interface ControlPlane {
   readonly folder: string;

@@ -1,12 +1,10 @@
 /** `cdktf deploy` on a real API server: what it makes, that it sees what others change, and what it does with an object that is refused. */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { Deployment } from './deployment.ts';
-import { makeDeployment } from './deployment.ts';
+import { type Deployment, makeDeployment } from './deployment.ts';
 import { imageOne, kubeEnvironment, scaledWorkers, stacks } from './environments.ts';
 import { deployParts, useControlPlane } from './fixture.ts';
-import type { Workload } from './workloads.ts';
-import { list, namespace } from './workloads.ts';
+import { list, namespace, type Workload } from './workloads.ts';
 
 const clean = 'No changes. Your infrastructure matches the configuration.';
 const misspellingApp = fileURLToPath(new URL('./unknown-field-app.ts', import.meta.url));

@@ -14,7 +14,7 @@ const infra = fileURLToPath(new URL('../..', import.meta.url));
 const deadlineMs = 240_000;
 const defaultApp = join(infra, 'src/main.ts');
 
-export interface Outcome {
+interface Outcome {
   readonly succeeded: boolean;
   /** Without colours. */
   readonly text: string;

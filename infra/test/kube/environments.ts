@@ -12,7 +12,7 @@ export const imageTwo = { repository: 'registry.example.com/troupe', tag: 'two' 
 
 /** Scaled by demand: its Deployment names no replicas. */
 export const scaledWorkers: WorkerClassInput = { name: 'scaled', cores: 1, scaling: { kind: 'keda', min: 2, max: 9 } };
-export const fixedWorkers: WorkerClassInput = { name: 'fixed', cores: 1, scaling: { kind: 'none', replicas: 6 } };
+const fixedWorkers: WorkerClassInput = { name: 'fixed', cores: 1, scaling: { kind: 'none', replicas: 6 } };
 
 export function kubeEnvironment(kubeconfigPath: string, changes: Partial<KubernetesInput> = {}): KubernetesInput {
   return {

@@ -1,7 +1,6 @@
 /** A control plane for a file of tests. When something that it needs is missing, each test is skipped with the reason, which the summary prints. */
 import { afterAll, beforeAll, beforeEach, inject } from 'vitest';
-import type { ControlPlane, Extent } from './control-plane.ts';
-import { partsOf, startControlPlane } from './control-plane.ts';
+import { type ControlPlane, type Extent, partsOf, startControlPlane } from './control-plane.ts';
 import { applyDefinitions, definitionParts } from './definitions.ts';
 
 export const deployParts = ['terraform', 'kubectl-provider'] as const;

@@ -18,7 +18,7 @@ const kubernetes = (name: string): Part => ({
 });
 
 /** In the layout that terraform asks of a mirror in the file system. */
-export const providerPath = [
+const providerPath = [
   'registry.terraform.io/gavinbunney/kubectl',
   versions.kubectlProvider,
   `${process.platform}_${process.arch === 'x64' ? 'amd64' : process.arch}`,

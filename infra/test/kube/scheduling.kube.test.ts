@@ -5,16 +5,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { zones } from './control-plane.ts';
-import type { Deployment } from './deployment.ts';
-import { makeDeployment } from './deployment.ts';
+import { type Deployment, makeDeployment } from './deployment.ts';
 import { imageTwo, kubeEnvironment, stacks } from './environments.ts';
 import { evict } from './eviction.ts';
 import { deployParts, useControlPlane } from './fixture.ts';
 import { addNodes } from './nodes.ts';
 import { until } from './processes.ts';
 import { watchAvailability } from './watch.ts';
-import type { Workload } from './workloads.ts';
-import { isReady, namespace, podsOf, workloads, zoneOf } from './workloads.ts';
+import { isReady, namespace, podsOf, type Workload, workloads, zoneOf } from './workloads.ts';
 
 const settleMs = 120_000;
 

@@ -4,8 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import type { TestProject } from 'vitest/node';
-import { lookForParts, makeParts } from './binaries.ts';
-import type { MissingPart } from './binaries.ts';
+import { lookForParts, makeParts, type MissingPart } from './binaries.ts';
 import { parts } from './parts.ts';
 
 declare module 'vitest' {

@@ -4,8 +4,7 @@ import type { NetworkPolicyPort } from 'kubernetes-types/networking/v1.d.ts';
 import { appObjects } from '../../src/objects/app.ts';
 import type { KubernetesObject } from '../../src/objects/kubernetes-object.ts';
 import { environments, kubernetesEnvironment, kubernetesInput } from '../support/kubernetes-environments.ts';
-import type { Of } from '../support/objects.ts';
-import { allPods, ofKind, selected, selects, theOnly } from '../support/objects.ts';
+import { allPods, type Of, ofKind, selected, selects, theOnly } from '../support/objects.ts';
 import production from '../../environments/production.ts';
 
 function everyEnvironment(check: (objects: readonly KubernetesObject[]) => void): void {

@@ -5,8 +5,7 @@ import { appObjects } from '../../src/objects/app.ts';
 import type { KubernetesObject } from '../../src/objects/kubernetes-object.ts';
 import { secretNames, natsLoginSecrets } from '../../src/objects/names.ts';
 import { environments } from '../support/kubernetes-environments.ts';
-import type { Pods } from '../support/objects.ts';
-import { allPods, variable } from '../support/objects.ts';
+import { allPods, type Pods, variable } from '../support/objects.ts';
 
 interface TroupeSettings {
   readonly roles?: readonly string[];

@@ -1,7 +1,6 @@
 /** Environments of Kubernetes to hold properties against: every choice that the schema offers comes up. */
 import fc from 'fast-check';
-import type { EnvironmentInput, KubernetesEnvironment } from '../../src/config/environment.ts';
-import { parseEnvironment } from '../../src/config/environment.ts';
+import { type EnvironmentInput, type KubernetesEnvironment, parseEnvironment } from '../../src/config/environment.ts';
 import { leastPodMemoryMb } from '../../src/config/worker-memory.ts';
 
 type Input = Extract<EnvironmentInput, { readonly kind: 'kubernetes' }>;

@@ -2,8 +2,15 @@
  * The rows of a node's tree: its actors, and beside them what is no actor but worth seeing: the node itself (`/`), its cells
  * (`/node/cells/...`) and its runs (`/node/workers/runs/...`). Pure.
  */
-import { actorless, isWithin, treeMaxBytes } from '../../application/protocol/node-protocol.ts';
-import type { ActorRow, ActorRowState, NodeReport, TreeReport } from '../../application/protocol/node-protocol.ts';
+import {
+  actorless,
+  type ActorRow,
+  type ActorRowState,
+  isWithin,
+  type NodeReport,
+  treeMaxBytes,
+  type TreeReport,
+} from '../../application/protocol/node-protocol.ts';
 import type { RunPoolStats, RunView } from '../../application/ports/run-pool.ts';
 import type { TreeNode } from '../../kernel/index.ts';
 import type { Activity } from './activity-meter.ts';
@@ -102,7 +109,7 @@ function runRow(run: RunView, nowMs: number): ActorRow {
   const endsMs = [ownEndMs, run.deadlineAtMs].filter((atMs) => atMs !== undefined);
   return {
     ...actorless,
-    path: `${runsPath}/run:${jobId}#${String(attempt)}`,
+    path: `${runsPath}/run:${jobId}#${attempt}`,
     kind: 'run',
     state: startedAtMs === undefined ? 'waiting' : 'running',
     ...(startedAtMs !== undefined && { startedAtMs }),
@@ -132,7 +139,7 @@ function cellRow(cell: RunPoolStats['cells'][number], index: number): ActorRow {
   const { pid, state, restarts, rssBytes, eventLoopUtilization, threads, busy, leaked } = cell;
   return {
     ...actorless,
-    path: `/node/cells/cell:${String(index)}`,
+    path: `/node/cells/cell:${index}`,
     kind: 'cell',
     state: cellStates[state],
     restarts,

@@ -5,13 +5,11 @@
  * It also minds the quarantines of queues. A queue whose own actor failed too often is marked for this node, so that all can
  * see it and it stays so after a restart; once the marks of a queue are gone its actors are resumed.
  */
-import { ask } from '../../kernel/index.ts';
-import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/index.ts';
+import { type ActorContext, type ActorDefinition, type ActorRef, ask, type Behavior } from '../../kernel/index.ts';
 import type { NodeVerb, NodeVerbs } from '../../application/protocol/node-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { markEveryMs } from './activity-meter.ts';
-import { NodeView } from './node-view.ts';
-import type { AdminServices } from './node-view.ts';
+import { type AdminServices, NodeView } from './node-view.ts';
 import { QueueWarden } from './queue-warden.ts';
 import { ProfileDesk } from './profile-desk.ts';
 import type { AdminMessage, Reply } from './admin-message.ts';

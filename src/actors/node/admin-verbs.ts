@@ -1,11 +1,11 @@
 /** Each verb of a node: from the question to the answer. Questions come from gateways, which have checked them. */
-import { isWithin } from '../../application/protocol/node-protocol.ts';
-import type {
-  ActorReport,
-  DeadLetterReport,
-  DeadLettersReport,
-  NodeVerb,
-  NodeVerbs,
+import {
+  type ActorReport,
+  type DeadLetterReport,
+  type DeadLettersReport,
+  isWithin,
+  type NodeVerb,
+  type NodeVerbs,
 } from '../../application/protocol/node-protocol.ts';
 import { assertNever, TroupeError } from '../../domain/errors.ts';
 import { runIdOf } from '../worker/node-run.ts';

@@ -1,6 +1,5 @@
 /** The last things that happened to the actors of this node: at most `eventsKept`, the oldest is dropped. */
-import type { ActorEventReport } from '../../application/protocol/node-protocol.ts';
-import { isWithin } from '../../application/protocol/node-protocol.ts';
+import { type ActorEventReport, isWithin } from '../../application/protocol/node-protocol.ts';
 import type { SystemEvent } from '../../kernel/index.ts';
 
 export const eventsKept = 1_000;

@@ -1,8 +1,7 @@
 /** This node as it is now, put together from everyone who knows a part of it. */
 import type { ActorRow, NodeReport, NodeVitals, ShardReport } from '../../application/protocol/node-protocol.ts';
 import type { NodeInfo } from '../../application/ports/membership.ts';
-import { holdsBack } from '../../application/ports/queue-quarantines.ts';
-import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
+import { holdsBack, type QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';

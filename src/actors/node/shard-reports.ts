@@ -1,7 +1,6 @@
 /** What the keeper and its shards say of themselves in the tree, as one report per shard that this node holds. Pure. */
 import type { ShardReport } from '../../application/protocol/node-protocol.ts';
-import { jobStates } from '../../domain/job.ts';
-import type { JobState } from '../../domain/job.ts';
+import { type JobState, jobStates } from '../../domain/job.ts';
 import { ownValue } from '../../domain/own-value.ts';
 import type { TreeNode } from '../../kernel/index.ts';
 import { keeperPath, shardOfPath } from './node-paths.ts';

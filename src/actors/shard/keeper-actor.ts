@@ -96,7 +96,9 @@ class Keeper implements Behavior<KeeperMessage> {
     this.#fleet = new HandlerFleet(services.membership);
     this.#incarnation = services.incarnation;
     this.#reach = new StoreReach({
-      ...{ store: services.store, context, leaseTtlMs: services.leases.ttlMs },
+      store: services.store,
+      context,
+      leaseTtlMs: services.leases.ttlMs,
       message: (outcome, sentMs) => ({ kind: 'store-answered', outcome, sentMs }),
       changed: (isAway) => {
         this.#suggested.changed();
@@ -166,7 +168,7 @@ class Keeper implements Behavior<KeeperMessage> {
     held.phase = 'waiting';
     const waitMs = Math.min(backoffMs.most, backoffMs.first * 2 ** (held.crashes - 1));
     this.#context.log.warn({ err: error, shard, waitMs }, 'shard stopped; it starts again from the store');
-    this.#context.setTimer(`start:${String(shard)}`, waitMs, { kind: 'start', shard });
+    this.#context.setTimer(`start:${shard}`, waitMs, { kind: 'start', shard });
     this.#renew(shard, held);
   }
 
@@ -212,7 +214,7 @@ class Keeper implements Behavior<KeeperMessage> {
   /** `lease.<shard>`: when it was renewed, monotonic. */
   #facts(): Readonly<Record<string, number>> {
     const leases = [...this.#held].map(([shard, { renewedMs }]): [string, number] => {
-      return [`lease.${String(shard)}`, Math.round(renewedMs)];
+      return [`lease.${shard}`, Math.round(renewedMs)];
     });
     return { shards: this.#held.size, ...Object.fromEntries(leases) };
   }
@@ -248,11 +250,11 @@ class Keeper implements Behavior<KeeperMessage> {
 
   #start(shard: number): void {
     const held = this.#held.get(shard);
-    const name = `shard:${String(shard)}`;
+    const name = `shard:${shard}`;
     if (held?.phase !== 'waiting' || [...this.#ending.values()].includes(shard)) return;
     if (!this.#leaseIsSure(shard)) {
       // Somebody else may be the owner by now; a start would take the shard from him.
-      this.#context.setTimer(`start:${String(shard)}`, tickMs, { kind: 'start', shard });
+      this.#context.setTimer(`start:${shard}`, tickMs, { kind: 'start', shard });
       return;
     }
     held.phase = 'up';
@@ -308,7 +310,7 @@ class Keeper implements Behavior<KeeperMessage> {
     }
     this.#context.log.warn({ shard }, 'lease lost; the shard stops here');
     this.#held.delete(shard);
-    this.#context.cancelTimer(`start:${String(shard)}`);
+    this.#context.cancelTimer(`start:${shard}`);
     this.#stop(shard, held);
     this.#checkDrained();
   }
@@ -323,11 +325,9 @@ class Keeper implements Behavior<KeeperMessage> {
   #handOver(shard: number, held: Held): void {
     const { ref } = held;
     held.phase = 'handing-over';
-    this.#context.cancelTimer(`start:${String(shard)}`);
-    const asked = ref?.tell({
-      kind: 'hand-over',
-      done: () => this.#context.self.tell({ kind: 'handed-over', shard }),
-    });
+    this.#context.cancelTimer(`start:${shard}`);
+    const done = (): boolean => this.#context.self.tell({ kind: 'handed-over', shard });
+    const asked = ref?.tell({ kind: 'hand-over', done });
     if (asked !== true) this.#giveAway(shard);
   }
 
@@ -335,7 +335,7 @@ class Keeper implements Behavior<KeeperMessage> {
   #giveAway(shard: number): void {
     const held = this.#held.get(shard);
     if (held === undefined) return;
-    this.#context.cancelTimer(`start:${String(shard)}`);
+    this.#context.cancelTimer(`start:${shard}`);
     this.#stop(shard, held);
     this.#held.delete(shard);
     this.#services.leases.release(held.hold).catch((error: unknown) => {

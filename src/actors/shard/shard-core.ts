@@ -3,23 +3,20 @@
  * decide → table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
 import type { ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
+import { type Deadline, nextDeadline, waitsForDate } from '../../domain/deadline.ts';
 import type { TroupeError } from '../../domain/errors.ts';
-import type { JobRecord } from '../../domain/job.ts';
-import { isTerminal } from '../../domain/job.ts';
-import type { JobId } from '../../domain/job-id.ts';
-import { bucketOf, createJobIdGenerator } from '../../domain/job-id.ts';
+import { isTerminal, type JobRecord } from '../../domain/job.ts';
+import { bucketOf, createJobIdGenerator, type JobId } from '../../domain/job-id.ts';
 import { eraseJob } from '../../domain/payload-life.ts';
-import type { Deadline, Decision, JobCommand } from '../../domain/transitions.ts';
 import { clockAheadMaxMs, SteadyTime } from '../../domain/steady-time.ts';
-import { decide, nextDeadline, waitsForDate } from '../../domain/transitions.ts';
+import { decide, type Decision, type JobCommand } from '../../domain/transitions.ts';
 import type { ActorContext } from '../../kernel/actor.ts';
 import { Allotter } from './flow/allotter.ts';
 import { BatchReply } from './verbs/batch-reply.ts';
 import { ClaimsOnRecord } from './verbs/claims-on-record.ts';
 import { DeadlineWatch } from './table/deadline-watch.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
-import type { JobEntry } from './table/job-table.ts';
-import { jobFacts, JobTable } from './table/job-table.ts';
+import { type JobEntry, jobFacts, JobTable } from './table/job-table.ts';
 import { OwedEvents } from './dispatch/owed-events.ts';
 import { deposed, OwnershipProof } from './commit/ownership-proof.ts';
 import { PartitionSet } from './commit/partition-set.ts';
@@ -70,22 +67,24 @@ export class ShardCore {
     this.#deadlines = new DeadlineWatch(context, () => this.nowMs());
     this.#partitions = new PartitionSet(shard, this.epoch, services, context);
     this.table = new JobTable(services.limits.recentMax);
-    this.keys = new ShardKeys({
-      ...{ shard, services, context },
-      nowMs: () => this.nowMs(),
-      decided: () => this.askFlush(),
-    });
-    this.nextId = createJobIdGenerator({ shard, nowMs: () => this.nowMs(), random: context.random });
+    const nowMs = (): number => this.nowMs();
+    this.keys = new ShardKeys({ shard, services, context, nowMs, decided: () => this.askFlush() });
+    this.nextId = createJobIdGenerator({ shard, nowMs, random: context.random });
     this.dispatcher = new Dispatcher({
-      ...{ shard, epoch: this.epoch, services, context, table: this.table, partitions: this.#partitions },
-      nowMs: () => this.nowMs(),
+      shard,
+      epoch: this.epoch,
+      services,
+      context,
+      table: this.table,
+      partitions: this.#partitions,
+      nowMs,
       onIdleBucket: () => {
         // What a hand-over waits for; not to be found out by the next tick only.
         if (this.#handedOver === undefined) return;
         context.self.tell({ kind: 'continue', run: () => this.#checkHandOver() });
       },
     });
-    this.owed = new OwedEvents(this.dispatcher, this.#partitions, () => this.nowMs());
+    this.owed = new OwedEvents(this.dispatcher, this.#partitions, nowMs);
     this.allotter = new Allotter({ shard, epoch: this.epoch, services, context });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
     this.#load(taken);

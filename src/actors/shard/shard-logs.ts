@@ -3,11 +3,9 @@
  * shard at most `bytesMax`, past which the jobs go that were heard of first. Nothing here is durable: an attempt's log is in
  * the payload store once the attempt has ended, and its node tells it again to a new owner.
  */
-import type { JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
-import { isTerminal } from '../../domain/job.ts';
-import { isAfter, JobLog } from '../../domain/job-log.ts';
-import type { LogLine, LogPosition } from '../../domain/job-log.ts';
+import { isTerminal, type JobRecord } from '../../domain/job.ts';
+import { isAfter, JobLog, type LogLine, type LogPosition } from '../../domain/job-log.ts';
 
 const attemptsMax = 2;
 

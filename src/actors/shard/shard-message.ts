@@ -2,7 +2,7 @@
 import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 
-export type ShardResult = ItemResult<ShardVerbs[ShardVerb]['result']>;
+type ShardResult = ItemResult<ShardVerbs[ShardVerb]['result']>;
 
 export interface Batch {
   readonly kind: 'batch';

@@ -1,6 +1,5 @@
 /** The handlers that this node has now: what it may take work for. Changes when handler files are reloaded. */
-import type { HandlerNeed, HandlerVersion } from '../../domain/handler-need.ts';
-import { meetsNeed } from '../../domain/handler-need.ts';
+import { type HandlerNeed, type HandlerVersion, meetsNeed } from '../../domain/handler-need.ts';
 
 export class NodeHandlers {
   readonly #byName = new Map<string, HandlerVersion>();

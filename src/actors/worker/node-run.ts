@@ -5,19 +5,17 @@ import type { RunOutcome, RunPayload, RunRequest } from '../../application/ports
 import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
 import type { CheckpointItem, ClaimResult, CompleteItem, RunPulse } from '../../application/protocol/shard-protocol.ts';
 import { invariant } from '../../domain/errors.ts';
-import type { JobId } from '../../domain/job-id.ts';
-import { jobIdParts } from '../../domain/job-id.ts';
+import { type JobId, jobIdParts } from '../../domain/job-id.ts';
 import type { JobLog } from '../../domain/job-log.ts';
 import type { CheckpointSaver, OfferedCheckpoint } from './checkpoint-saver.ts';
-import { attemptOutcome, bytesOf, placed } from './run-payloads.ts';
-import type { PayloadPlace } from './run-payloads.ts';
+import { attemptOutcome, bytesOf, type PayloadPlace, placed } from './run-payloads.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 export type Grant = Extract<ClaimResult, { kind: 'granted' }>;
 export type Phase = 'fetching' | 'handed' | 'running' | 'reporting';
 
 /** The log of one run: what it holds, and how much of that its shard has. */
-export interface RunLog {
+interface RunLog {
   readonly log: JobLog;
   shipped: number;
   underWay: boolean;
@@ -107,7 +105,7 @@ export async function checkpointItem(
   { number, payload }: OfferedCheckpoint,
   services: Pick<WorkerServices, 'payloads' | 'limits'>,
 ): Promise<CheckpointItem> {
-  const place = placeOf(run, `checkpoint-${String(number)}`, services);
+  const place = placeOf(run, `checkpoint-${number}`, services);
   const { jobId, grant } = run;
   const bytes = bytesOf(payload);
   if (bytes > place.inlineMaxBytes) run.stored = [...run.stored, { number, id: place.payloadId }];

@@ -11,10 +11,8 @@
 import type { HandlerFleet } from '../../application/cluster/handler-fleet.ts';
 import type { Strand, StrandDepth } from '../../application/ports/bus.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
-import type { HandlerNeed } from '../../domain/handler-need.ts';
-import { needText } from '../../domain/handler-need.ts';
-import { supervise } from '../../supervisor/index.ts';
-import type { ChildSpec, SupervisorMessage } from '../../supervisor/index.ts';
+import { type HandlerNeed, needText } from '../../domain/handler-need.ts';
+import { type ChildSpec, supervise, type SupervisorMessage } from '../../supervisor/index.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/index.ts';
 import { pullerActor } from './puller-actor.ts';
 import type { RunsMessage } from './runs-message.ts';
@@ -23,7 +21,7 @@ import type { WorkerServices } from './worker-services.ts';
 
 type Outcome<T> = PromiseSettledResult<T>;
 
-export type QueueWatchMessage =
+type QueueWatchMessage =
   | { readonly kind: 'look' }
   | { readonly kind: 'seen'; readonly outcome: Outcome<readonly StrandDepth[]> }
   | { readonly kind: 'ready'; readonly strand: Strand; readonly outcome: Outcome<void> };
@@ -35,7 +33,7 @@ const idleLooks = 30;
 /** A strand of a queue that the configuration does not name. */
 const deletedLooks = 2;
 /** Own strands pulled at a time; what is beyond waits until one of them is idle. */
-export const ownStrandsMax = 256;
+const ownStrandsMax = 256;
 const pullerStopMs = 1_000;
 
 type WatchedConfig = Pick<SharedConfig, 'queues' | 'onChange'>;
@@ -228,7 +226,7 @@ function unservedLabels({ tenant, queue, need }: Strand & { readonly need: Handl
 }
 
 function nameOf({ tenant, queue, level, need }: Strand): string {
-  const main = level === undefined ? `${tenant}.${queue}` : `${tenant}.${queue}^${String(level)}`;
+  const main = level === undefined ? `${tenant}.${queue}` : `${tenant}.${queue}^${level}`;
   return need === undefined ? main : `${main}:${needText(need)}`;
 }
 

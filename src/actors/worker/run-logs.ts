@@ -3,8 +3,7 @@
  * one message in that time; one of a run is under way at a time. A shard that knows less than thought, as a new owner does,
  * says so, and is told again. Each run holds its own log, bounded, until it has ended.
  */
-import { JobLog } from '../../domain/job-log.ts';
-import type { LogLevel } from '../../domain/job-log.ts';
+import { JobLog, type LogLevel } from '../../domain/job-log.ts';
 import type { LogResult } from '../../application/protocol/shard-protocol.ts';
 import type { NodeRun } from './node-run.ts';
 

@@ -6,21 +6,20 @@ import { assertNever, TroupeError } from '../../domain/errors.ts';
 import type { LogLevel } from '../../domain/job-log.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { ActorContext } from '../../kernel/actor.ts';
-import { CheckpointSaver } from './checkpoint-saver.ts';
-import type { OfferedCheckpoint } from './checkpoint-saver.ts';
+import { CheckpointSaver, type OfferedCheckpoint } from './checkpoint-saver.ts';
 import {
   checkpointItem,
   completeItem,
   dropSuperseded,
   heldBytesOf,
   newRun,
+  type NodeRun,
+  type Phase,
   pulsesByShard,
   requestOf,
   runIdOf,
 } from './node-run.ts';
-import type { NodeRun, Phase } from './node-run.ts';
-import { fetchPayloads, outcomeUnfetched } from './run-payloads.ts';
-import type { RunPayloads } from './run-payloads.ts';
+import { fetchPayloads, outcomeUnfetched, type RunPayloads } from './run-payloads.ts';
 import { RunLogs } from './run-logs.ts';
 import type { RunsMessage } from './runs-message.ts';
 import type { WorkerServices } from './worker-services.ts';

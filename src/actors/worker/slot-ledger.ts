@@ -9,8 +9,7 @@ import type { Strand } from '../../application/ports/bus.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import { needText } from '../../domain/handler-need.ts';
 import { defaultPriority, priorityAgeingMs, priorityWeights } from '../../domain/priority.ts';
-import { FairOrder } from '../../domain/fair-order.ts';
-import type { FairShare } from '../../domain/fair-order.ts';
+import { FairOrder, type FairShare } from '../../domain/fair-order.ts';
 
 /** How one strand waits for room. */
 export interface Turn {
@@ -125,7 +124,7 @@ export class SlotLedger {
 }
 
 function placeOf({ tenant, queue, level = defaultPriority, need }: Strand): readonly FairShare[] {
-  const name = need === undefined ? String(level) : `${String(level)}:${needText(need)}`;
+  const name = need === undefined ? String(level) : `${level}:${needText(need)}`;
   return [
     { name: tenant, weight: 1 },
     { name: queue, weight: 1 },

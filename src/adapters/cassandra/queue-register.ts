@@ -9,7 +9,7 @@ import { putQueueBucket, putQueueDay } from './tables/queue-buckets.ts';
 import { ttlSeconds } from './time-to-live.ts';
 
 const dayMs = 24 * 3_600_000;
-export const bucketsPerDay = dayMs / bucketMs;
+const bucketsPerDay = dayMs / bucketMs;
 const rememberedMax = 10_000;
 
 export function dayOf(bucket: number): number {
@@ -40,10 +40,10 @@ export function createQueueRegister(client: CqlClient): QueueRegister {
     // The day lasts a day longer than its buckets and is rounded to a day, so it is written once a day.
     const dayUntilMs = Math.ceil(untilMs / dayMs + 1) * dayMs;
     return Promise.all([
-      ensure(`${String(queueNo)}/${String(bucket)}/${String(shard)}`, untilMs, () =>
+      ensure(`${queueNo}/${bucket}/${shard}`, untilMs, () =>
         client.rows(putQueueBucket, [queueNo, day, bucket, shard, bucketTtl]),
       ),
-      ensure(`${String(queueNo)}/${String(day)}`, dayUntilMs, () =>
+      ensure(`${queueNo}/${day}`, dayUntilMs, () =>
         client.rows(putQueueDay, [queueNo, day, ttlSeconds(dayUntilMs, nowMs)]),
       ),
     ]);
@@ -54,7 +54,7 @@ export function createQueueRegister(client: CqlClient): QueueRegister {
     for (const [queueNo, endMs] of queues) {
       // Rounded up to the end of the minute, so that it changes with the retention only.
       const untilMs = Math.ceil(endMs / bucketMs) * bucketMs;
-      const key = `${String(queueNo)}/${String(partition.bucket)}/${String(partition.shard)}`;
+      const key = `${queueNo}/${partition.bucket}/${partition.shard}`;
       if ((registered.get(key) ?? 0) < untilMs) writes.push(registerQueue(partition, queueNo, untilMs, nowMs));
     }
     return writes.length === 0 ? undefined : Promise.all(writes);

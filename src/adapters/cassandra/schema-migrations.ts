@@ -80,7 +80,7 @@ async function ensureMigrationTable(client: CqlClient, keyspace: string, clock: 
 function refuseNewer(keyspace: string, version: number): void {
   if (version <= schemaVersion) return;
   throw new TroupeError('INTERNAL_ERROR', {
-    message: `keyspace ${keyspace} has schema version ${String(version)}, this Troupe knows ${String(schemaVersion)}: use a newer Troupe`,
+    message: `keyspace ${keyspace} has schema version ${version}, this Troupe knows ${schemaVersion}: use a newer Troupe`,
   });
 }
 

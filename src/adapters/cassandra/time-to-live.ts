@@ -4,8 +4,7 @@
  */
 import { retentionMaxMs } from '../../application/ports/job-listing.ts';
 import type { Partition } from '../../application/ports/job-store.ts';
-import type { JobRecord } from '../../domain/job.ts';
-import { isTerminal } from '../../domain/job.ts';
+import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { goneAtMs } from '../../domain/record-life.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -56,7 +55,7 @@ const rememberedMax = 50_000;
 
 export function createPartitionExpiries(): PartitionExpiries {
   const known = new Map<string, number>();
-  const keyOf = ({ shard, bucket }: Partition): string => `${String(shard)}/${String(bucket)}`;
+  const keyOf = ({ shard, bucket }: Partition): string => `${shard}/${bucket}`;
   return {
     raised: (partition, atLeastMs, nowMs) =>
       Math.max(known.get(keyOf(partition)) ?? nowMs + retentionMaxMs + unfinishedMarginMs, atLeastMs),

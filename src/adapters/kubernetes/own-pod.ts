@@ -29,7 +29,7 @@ export function createOwnPod({ apiUrl, namespace, podName, tokenPath, caPath }: 
       const [token, ca] = await Promise.all([readFile(tokenPath, 'utf8'), readFile(caPath)]);
       const body = JSON.stringify({ metadata: { annotations: { [annotation]: String(cost) } } });
       const { status, text } = await patch(url, { body, ca, token: token.trim() });
-      if (status !== 200) throw new Error(`PATCH ${path}: ${String(status)} ${reasonOf(text)}`);
+      if (status !== 200) throw new Error(`PATCH ${path}: ${status} ${reasonOf(text)}`);
     },
   };
 }

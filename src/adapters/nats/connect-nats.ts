@@ -11,18 +11,14 @@ import type { ShardClient, ShardServer } from '../../application/ports/shard-lin
 import { VitalSigns } from '../../application/ports/vital-signs.ts';
 import { isNotReady } from './broker-error.ts';
 import { KeyBucket } from './key-bucket.ts';
-import { defaultNatsLimits } from './limits.ts';
-import type { NatsLimits } from './limits.ts';
-import { openLink } from './link.ts';
-import type { NatsLink, NatsTls } from './link.ts';
+import { defaultNatsLimits, type NatsLimits } from './limits.ts';
+import { type NatsLink, type NatsTls, openLink } from './link.ts';
 import type { NatsLogin } from './login.ts';
 import { NatsEventLog } from './event-log.ts';
 import { NatsLiveFeed } from './live-feed.ts';
 import { NatsMembership } from './membership.ts';
-import { natsNames } from './names.ts';
-import type { NatsNames } from './names.ts';
-import { NatsNodeLink } from './node-link.ts';
-import type { NodeFace, NodeHandler } from './node-link.ts';
+import { natsNames, type NatsNames } from './names.ts';
+import { NatsNodeLink, type NodeFace, type NodeHandler } from './node-link.ts';
 import { NatsQueueMarks } from './queue-marks.ts';
 import { NatsPublisher } from './publisher.ts';
 import { ReplyMux } from './reply-mux.ts';
@@ -32,8 +28,7 @@ import { NatsShardLeases } from './shard-leases.ts';
 import { NatsShardClient, NatsShardServer } from './shard-link.ts';
 import { NatsSharedConfig } from './shared-config.ts';
 import { StreamGuard } from './stream-guard.ts';
-import { Topology } from './topology.ts';
-import type { Difference } from './topology.ts';
+import { type Difference, Topology } from './topology.ts';
 import { NatsWorkSource } from './work-source.ts';
 
 export interface ConnectNatsOptions {

@@ -66,7 +66,9 @@ export class NatsEventLog implements EventLog {
     const page = Promise.withResolvers<KeptEvent[]>();
     const events: KeptEvent[] = [];
     const query = {
-      ...{ seq: after + 1, batch: max, max_bytes: pageMaxBytes },
+      seq: after + 1,
+      batch: max,
+      max_bytes: pageMaxBytes,
       next_by_subj: names.keptEventSubject(tenant, queue, type ?? anyType),
     };
     // With a callback the client ends its subscription at the end of the batch; its iterator does not.

@@ -3,8 +3,7 @@
  * is opened anew after a reconnect, after the bucket was made anew and whenever it ends.
  */
 import { jetstream } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
-import type { KV, KvEntry, KvWatchEntry } from '@nats-io/kv';
+import { type KV, type KvEntry, Kvm, type KvWatchEntry } from '@nats-io/kv';
 import type { QueuedIterator } from '@nats-io/transport-node';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { VitalSigns } from '../../application/ports/vital-signs.ts';

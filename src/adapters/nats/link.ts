@@ -2,13 +2,19 @@
  * The connection. Once made it reconnects for ever: being away is a state that callers see (`connected`), never a crash.
  * While away nothing is handed to the client, because its outbound buffer has no bound and is emptied at each dial.
  */
-import { AuthorizationError, connect, createInbox } from '@nats-io/transport-node';
-import type { NatsConnection, Payload, PublishOptions, TlsOptions } from '@nats-io/transport-node';
+import {
+  AuthorizationError,
+  connect,
+  createInbox,
+  type NatsConnection,
+  type Payload,
+  type PublishOptions,
+  type TlsOptions,
+} from '@nats-io/transport-node';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { brokerUnavailable } from './broker-error.ts';
-import { loginOf } from './login.ts';
-import type { NatsLogin } from './login.ts';
+import { loginOf, type NatsLogin } from './login.ts';
 
 export type NatsTls = Pick<TlsOptions, 'caFile' | 'certFile' | 'keyFile'>;
 

@@ -1,7 +1,6 @@
 /** How this process proves who it is. Files are read at each connection: they may be exchanged while it runs. */
 import { readFileSync } from 'node:fs';
-import { credsAuthenticator, usernamePasswordAuthenticator } from '@nats-io/transport-node';
-import type { Authenticator } from '@nats-io/transport-node';
+import { type Authenticator, credsAuthenticator, usernamePasswordAuthenticator } from '@nats-io/transport-node';
 
 export type NatsLogin =
   | { readonly kind: 'creds'; readonly credsPath: string }

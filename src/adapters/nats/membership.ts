@@ -3,13 +3,16 @@
  * compare-and-set on the key's revision, so a node whose key had expired, and which others took for dead, is told so
  * instead of coming back unseen.
  */
-import { newestIncarnations } from '../../application/ports/membership.ts';
-import type { Announced, Membership, NodeInfo } from '../../application/ports/membership.ts';
+import {
+  type Announced,
+  type Membership,
+  newestIncarnations,
+  type NodeInfo,
+} from '../../application/ports/membership.ts';
 import { defaultWorkerClass } from '../../domain/worker-class.ts';
 import type { KeyBucket } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
-import { SeenKeys } from './seen-keys.ts';
-import type { SeenKeysOptions } from './seen-keys.ts';
+import { SeenKeys, type SeenKeysOptions } from './seen-keys.ts';
 
 /** What this process announced: the revision of its key, 0 if there is none yet, and when it was surely there. */
 interface Own {

@@ -3,12 +3,9 @@ import type { Msg } from '@nats-io/transport-node';
 import type { Clock } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { NatsLink } from './link.ts';
-import { escapeToken } from './names.ts';
-import type { NatsNames } from './names.ts';
-import { asObject, serve } from './request-reply.ts';
-import type { Requester } from './request-reply.ts';
-import { serveFace } from './service-face.ts';
-import type { ServiceFace } from './service-face.ts';
+import { escapeToken, type NatsNames } from './names.ts';
+import { asObject, type Requester, serve } from './request-reply.ts';
+import { serveFace, type ServiceFace } from './service-face.ts';
 
 export type NodeFace = Pick<ServiceFace, 'version' | 'metadata' | 'startedAtMs'>;
 export type NodeHandler = (verb: string, payload: unknown) => Promise<unknown>;

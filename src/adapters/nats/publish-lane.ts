@@ -9,8 +9,7 @@
  *   repeated one by one before anything later goes out, and each message gets its own verdict; what was stored is known
  *   by its id. A stream that takes no batches (somebody else made it) gets all of them one by one.
  */
-import { MsgHdrsImpl, nuid } from '@nats-io/transport-node';
-import type { Msg } from '@nats-io/transport-node';
+import { type Msg, MsgHdrsImpl, nuid } from '@nats-io/transport-node';
 import { TroupeError } from '../../domain/errors.ts';
 import { apiCodes, brokerUnavailable, publishRefused } from './broker-error.ts';
 import type { ConfirmedPlace } from './confirmed-places.ts';

@@ -2,16 +2,21 @@
  * Publishing to WORK and EVENTS, the hottest way to NATS (several messages a job). Message ids make a second publish
  * harmless, so every doubt (timeout, lost link) is simply a rejection.
  */
-import type { JobEvent, Publisher, Strand, WorkMessage, WorkStanding } from '../../application/ports/bus.ts';
-import { strandOfWork } from '../../application/ports/bus.ts';
+import {
+  type JobEvent,
+  type Publisher,
+  type Strand,
+  strandOfWork,
+  type WorkMessage,
+  type WorkStanding,
+} from '../../application/ports/bus.ts';
 import type { Telemetry } from '../../application/ports/runtime.ts';
 import type { VitalSign, VitalSigns } from '../../application/ports/vital-signs.ts';
 import { cloudEventHeaders } from './cloud-event.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
-import { PublishLane } from './publish-lane.ts';
-import type { LaneOptions } from './publish-lane.ts';
+import { type LaneOptions, PublishLane } from './publish-lane.ts';
 import { wellFormedJson } from './well-formed-json.ts';
 import type { ReplyMux } from './reply-mux.ts';
 import type { StreamGuard } from './stream-guard.ts';

@@ -3,9 +3,7 @@
  * `{"results":…}` of the asker's shape or `{"error":WireError}` for the request as a whole.
  */
 import type { Msg, Subscription } from '@nats-io/transport-node';
-import { TroupeError } from '../../domain/errors.ts';
-import type { ErrorCode, WireError } from '../../domain/errors.ts';
-import { errorRegistry } from '../../domain/errors.ts';
+import { type ErrorCode, errorRegistry, TroupeError, type WireError } from '../../domain/errors.ts';
 import type { NatsLink } from './link.ts';
 import type { ReplyFailure, ReplyMux } from './reply-mux.ts';
 

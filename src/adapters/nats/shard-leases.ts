@@ -9,8 +9,7 @@
  */
 import type { LeaseHold, ShardLeases } from '../../application/ports/membership.ts';
 import type { KeyBucket } from './key-bucket.ts';
-import { SeenKeys } from './seen-keys.ts';
-import type { SeenKeysOptions } from './seen-keys.ts';
+import { SeenKeys, type SeenKeysOptions } from './seen-keys.ts';
 
 interface LeaseValue {
   readonly holder: string;

@@ -4,13 +4,17 @@
  */
 import type { Msg } from '@nats-io/transport-node';
 import type { ShardClient, ShardHandler, ShardServer } from '../../application/ports/shard-link.ts';
-import { batchMaxItems, shardVerbs } from '../../application/protocol/shard-protocol.ts';
-import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
+import {
+  batchMaxItems,
+  type ItemResult,
+  type ShardVerb,
+  shardVerbs,
+  type ShardVerbs,
+} from '../../application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
-import { asObject, serve } from './request-reply.ts';
-import type { Requester } from './request-reply.ts';
+import { asObject, type Requester, serve } from './request-reply.ts';
 
 export class NatsShardClient implements ShardClient {
   readonly #requester: Requester;

@@ -1,19 +1,19 @@
 /** What each JetStream asset must look like. Only the fields named here are created so and verified. */
 import {
   AckPolicy,
+  type ConsumerConfig,
   DeliverPolicy,
   DiscardPolicy,
   ReplayPolicy,
   RetentionPolicy,
   StorageType,
+  StoreCompression,
+  type StreamConfig,
 } from '@nats-io/jetstream';
-import { StoreCompression } from '@nats-io/jetstream';
-import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import type { NatsLimits } from './limits.ts';
 import type { Strand } from '../../application/ports/bus.ts';
-import { consumerName } from './names.ts';
-import type { NatsNames } from './names.ts';
+import { consumerName, type NatsNames } from './names.ts';
 
 export type DesiredStream = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
 export type DesiredConsumer = Partial<ConsumerConfig> & { readonly durable_name: string };

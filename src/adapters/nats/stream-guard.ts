@@ -12,8 +12,7 @@
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { VitalSigns } from '../../application/ports/vital-signs.ts';
-import { ConfirmedPlaces } from './confirmed-places.ts';
-import type { ConfirmedPlace } from './confirmed-places.ts';
+import { type ConfirmedPlace, ConfirmedPlaces } from './confirmed-places.ts';
 import type { NatsLink } from './link.ts';
 import { RegularLook } from './regular-look.ts';
 import type { BucketIdentity, StreamIdentity, StreamName, Topology } from './topology.ts';

@@ -2,16 +2,26 @@
  * Creates the streams, buckets and consumers that are missing and verifies those that are there. An existing asset is
  * never changed: a difference is reported, and an operator decides. Safe when several processes do it at once.
  */
-import { jetstreamManager } from '@nats-io/jetstream';
-import type { ConsumerInfo, JetStreamManager, StreamAPI, StreamInfo } from '@nats-io/jetstream';
+import {
+  type ConsumerInfo,
+  jetstreamManager,
+  type JetStreamManager,
+  type StreamAPI,
+  type StreamInfo,
+} from '@nats-io/jetstream';
 import type { Strand, WorkStanding } from '../../application/ports/bus.ts';
 import type { Logger } from '../../application/ports/runtime.ts';
 import { apiCodeOf, apiCodes, brokerError, isForbidden } from './broker-error.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
-import { desiredConsumer, desiredStreams } from './stream-configs.ts';
-import type { DesiredConsumer, DesiredStream, DesiredStreams } from './stream-configs.ts';
+import {
+  desiredConsumer,
+  type DesiredConsumer,
+  type DesiredStream,
+  desiredStreams,
+  type DesiredStreams,
+} from './stream-configs.ts';
 
 export interface Difference {
   readonly asset: string;

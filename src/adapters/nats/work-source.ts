@@ -4,8 +4,13 @@
  * so nothing is ever lost or kept in here.
  */
 import type { Msg } from '@nats-io/transport-node';
-import { strandOfWork } from '../../application/ports/bus.ts';
-import type { Strand, StrandDepth, WorkDelivery, WorkSource } from '../../application/ports/bus.ts';
+import {
+  type Strand,
+  type StrandDepth,
+  strandOfWork,
+  type WorkDelivery,
+  type WorkSource,
+} from '../../application/ports/bus.ts';
 import type { Clock, Counter, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { parseJobId } from '../../domain/job-id.ts';
@@ -14,10 +19,8 @@ import { brokerUnavailable } from './broker-error.ts';
 import { HandBack } from './hand-back.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
-import { consumerName, strandOf } from './names.ts';
-import type { NatsNames } from './names.ts';
-import { Pull } from './pull.ts';
-import type { PullInput } from './pull.ts';
+import { consumerName, type NatsNames, strandOf } from './names.ts';
+import { Pull, type PullInput } from './pull.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import type { Topology } from './topology.ts';
 import { counters } from '../../domain/measures.ts';

@@ -2,9 +2,8 @@
  * The hot path: one group of records in one transaction, under the condition that the partition still has the caller's
  * epoch and count. Either the condition holds and every row of the group is there, or nothing has changed.
  */
-import { jobIdParts, type JobIdParts } from '../../domain/job-id.ts';
+import { bucketMs, jobIdParts, type JobIdParts } from '../../domain/job-id.ts';
 import { invariant } from '../../domain/errors.ts';
-import { bucketMs } from '../../domain/job-id.ts';
 import { goneAtMs, listedUntilMs } from '../../domain/record-life.ts';
 import { commitGroupMax, type CommitGroup, type CommitOutcome } from '../../application/ports/job-store.ts';
 import { flagOf, type JobFlag } from '../../application/ports/ended-listing.ts';
@@ -104,5 +103,5 @@ export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup
 }
 
 function registryKey(queueNo: number, group: CommitGroup): string {
-  return `${String(queueNo)}/${String(group.partition.bucket)}/${String(group.partition.shard)}`;
+  return `${queueNo}/${group.partition.bucket}/${group.partition.shard}`;
 }

@@ -85,7 +85,7 @@ const version4 = `ALTER TABLE idempotency_keys RENAME COLUMN epoch TO rank;`;
 
 /** A job that has not ended has no expiry. */
 const version5 = `
-  UPDATE jobs SET expires_at = ${String(neverMs)}
+  UPDATE jobs SET expires_at = ${neverMs}
     WHERE record ->> '$.state' NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED');
 `;
 
@@ -95,7 +95,7 @@ const version6 = `UPDATE idempotency_keys SET rank = rank * 1000;`;
 const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6];
 
 /** What this code knows; a file of a later version is refused, because an older program could damage it. */
-export const schemaVersion = migrations.length;
+const schemaVersion = migrations.length;
 
 function pragma(file: DatabaseSync, name: 'user_version' | 'application_id'): number {
   const row = file.prepare(`PRAGMA ${name}`).get();
@@ -113,9 +113,7 @@ export function checkFile(file: DatabaseSync, path: string): number {
   const tables = Number(file.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'] ?? 0);
   if (!ours && (version !== 0 || tables > 0)) refuse(`${path} is the database of another program`);
   if (version > schemaVersion) {
-    refuse(
-      `${path} has schema version ${String(version)}, this Troupe knows ${String(schemaVersion)}: use a newer Troupe`,
-    );
+    refuse(`${path} has schema version ${version}, this Troupe knows ${schemaVersion}: use a newer Troupe`);
   }
   return version;
 }
@@ -126,7 +124,7 @@ export function migrateSchema(file: DatabaseSync, path: string): SchemaClimb {
     // Again, now that no other process can be climbing.
     const from = checkFile(file, path);
     for (const step of migrations.slice(from)) file.exec(step);
-    file.exec(`PRAGMA application_id = ${String(applicationId)}; PRAGMA user_version = ${String(schemaVersion)};`);
+    file.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion};`);
     return { from, to: schemaVersion };
   });
 }

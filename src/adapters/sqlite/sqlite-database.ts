@@ -42,11 +42,11 @@ export function openDatabaseFile(path: string, maxPages?: number): DatabaseSync 
   try {
     mkdirSync(dirname(path), { recursive: true });
     const file = new DatabaseSync(path, { timeout: openTimeoutMs });
-    file.exec(`PRAGMA page_size = ${String(pageBytes)}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`);
+    file.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;`);
     file.exec(
-      `PRAGMA wal_autocheckpoint = ${String(checkpointPages)}; PRAGMA cache_size = -${String(cacheKib)}; PRAGMA temp_store = MEMORY;`,
+      `PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}; PRAGMA temp_store = MEMORY;`,
     );
-    if (maxPages !== undefined) file.exec(`PRAGMA max_page_count = ${String(maxPages)}`);
+    if (maxPages !== undefined) file.exec(`PRAGMA max_page_count = ${maxPages}`);
     return file;
   } catch (error) {
     throw openingError(error, path);
@@ -74,7 +74,7 @@ function whileOpen<T>(file: DatabaseSync, clock: Clock, work: () => T): Promise<
 }
 
 export function createSqliteDatabase(file: DatabaseSync, clock: Clock, measures: StoreMeasures): SqliteDatabase {
-  file.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
+  file.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   const lane = new WriteLane(file, (work) => whileOpen(file, clock, work));
   return {
     prepare: (sql) => file.prepare(sql),

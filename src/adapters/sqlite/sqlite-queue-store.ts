@@ -2,8 +2,7 @@
 import { invariant } from '../../domain/errors.ts';
 import { maxQueueNo } from '../../domain/job-id.ts';
 import type { Queue, QueueClosing, QueueSettings } from '../../domain/queue.ts';
-import { closedKeptMs } from '../../application/ports/queue-store.ts';
-import type { QueueStore } from '../../application/ports/queue-store.ts';
+import { closedKeptMs, type QueueStore } from '../../application/ports/queue-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 interface QueueRow {

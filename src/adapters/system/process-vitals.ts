@@ -1,7 +1,6 @@
 /** How this process and its machine fare. The loop's share is since the last look, at most one a quarter of a second. */
 import { loadavg } from 'node:os';
-import { performance } from 'node:perf_hooks';
-import type { EventLoopUtilization } from 'node:perf_hooks';
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 
 export interface ProcessVitals {
   readonly eventLoopUtilization: number;

@@ -3,8 +3,7 @@
  * the process) writes what is still in memory, so the last words before an exit are not lost.
  * The pretty form writes at once: a terminal is read by a person.
  */
-import { destination, pino, stdSerializers } from 'pino';
-import type { DestinationStream, Logger as PinoLogger } from 'pino';
+import { destination, type DestinationStream, type Logger as PinoLogger, pino, stdSerializers } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { Logger } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';

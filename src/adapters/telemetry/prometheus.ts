@@ -64,7 +64,9 @@ export function createPrometheusTelemetry(options: PrometheusOptions = {}): Prom
   if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
   const instruments = new Instruments();
   const registration = ({ name, help, labelNames = [] }: MetricOptions) => ({
-    ...{ name, help, labelNames: [...labelNames] },
+    name,
+    help,
+    labelNames: [...labelNames],
     registers: [registry],
   });
 

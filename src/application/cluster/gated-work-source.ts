@@ -3,8 +3,7 @@
  * and one that waits already is broken off when the quarantine comes. What it got at that very moment goes back.
  */
 import type { WorkDelivery, WorkSource } from '../ports/bus.ts';
-import { holdsBack } from '../ports/queue-quarantines.ts';
-import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
+import { holdsBack, type QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { Clock } from '../ports/runtime.ts';
 
 export interface GateParts {

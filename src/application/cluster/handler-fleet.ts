@@ -2,8 +2,7 @@
  * Which handlers the live nodes have, as the membership tells. Answers are remembered until the membership changes, and
  * bounded, because exact versions come from callers. A node that drains takes no work and does not count.
  */
-import type { HandlerNeed } from '../../domain/handler-need.ts';
-import { meetsNeed, needText } from '../../domain/handler-need.ts';
+import { type HandlerNeed, meetsNeed, needText } from '../../domain/handler-need.ts';
 import type { Membership, NodeInfo } from '../ports/membership.ts';
 
 const rememberedMax = 1_000;

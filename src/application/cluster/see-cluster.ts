@@ -1,11 +1,16 @@
 /** What can be seen of the cluster: nodes, shards, actors, dead letters. Everything is asked of the nodes when it is wanted. */
 import { TroupeError } from '../../domain/errors.ts';
 import { namePattern } from '../../domain/queue.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { FieldChecks } from '../jobs/field-checks.ts';
-import { actorless } from '../protocol/node-protocol.ts';
-import type { ActorReport, ActorRow, DeadLetterReport, NodeReport, ShardReport } from '../protocol/node-protocol.ts';
+import {
+  actorless,
+  type ActorReport,
+  type ActorRow,
+  type DeadLetterReport,
+  type NodeReport,
+  type ShardReport,
+} from '../protocol/node-protocol.ts';
 import type { NodeInfo } from '../ports/membership.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { NodeAnswer, NodesAsker } from './ask-nodes.ts';

@@ -2,8 +2,7 @@
  * The tree again and again, as what changed since it was last told. Bounded: it holds one tree per watch, asks the nodes
  * only after the reader has taken the message before, and watches of the same thing share what was asked a moment ago.
  */
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { FieldChecks } from '../jobs/field-checks.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
 import type { Clock } from '../ports/runtime.ts';
@@ -17,7 +16,7 @@ const sharedMs = 200;
 /** Different things that are shared; more of them are asked for each watch. */
 const sharedMax = 64;
 
-export interface TreeChange {
+interface TreeChange {
   readonly changed: readonly SeenActor[];
   readonly gone: readonly { readonly node: string; readonly path: string }[];
   readonly omitted: number;

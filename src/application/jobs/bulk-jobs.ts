@@ -10,8 +10,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
 import { clockAheadMaxMs } from '../../domain/steady-time.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import type { JobFilter } from './job-filter.ts';
 import type { ListJobs } from './list-jobs.ts';
 import { bulkPageToken, parseBulkPageToken } from './page-token.ts';

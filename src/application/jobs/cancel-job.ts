@@ -1,10 +1,8 @@
 /** Cancels a job. Only the owner of its shard decides; what it answered is durable. */
 import { TroupeError } from '../../domain/errors.ts';
-import { isTerminal } from '../../domain/job.ts';
-import type { JobRecord } from '../../domain/job.ts';
+import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import type { JobReader } from './job-reader.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
@@ -18,7 +16,7 @@ export interface CancelJobParts {
   readonly clock: Clock;
 }
 
-export interface CancelOptions {
+interface CancelOptions {
   /** Rejects JOB_STATE_FORBIDS when an attempt holds it. */
   readonly unlessRunning: boolean;
 }
@@ -34,7 +32,7 @@ export function createCancelJob({ reader, batcher, clock }: CancelJobParts): Can
   return async (context, jobId, reason, options) => {
     ensureAwaited(context, clock.nowMs());
     if (reason.length > reasonMax) {
-      const description = `must have at most ${String(reasonMax)} characters`;
+      const description = `must have at most ${reasonMax} characters`;
       throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'reason', description }] });
     }
     // Read first: the shard does not ask whose job it is.

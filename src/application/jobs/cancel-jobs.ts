@@ -3,17 +3,15 @@
  * meanwhile, when the filter is for such as do not run.
  */
 import { TroupeError } from '../../domain/errors.ts';
-import { isTerminal, jobStates } from '../../domain/job.ts';
-import type { JobState } from '../../domain/job.ts';
-import { forEachJob } from './bulk-jobs.ts';
-import type { BulkParts, BulkQuery, BulkStep } from './bulk-jobs.ts';
+import { isTerminal, type JobState, jobStates } from '../../domain/job.ts';
+import { type BulkParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
 import type { CallContext } from '../protocol/call-context.ts';
 import type { CancelJob } from './cancel-job.ts';
 
 const runs: ReadonlySet<JobState> = new Set(['RUNNING', 'CANCELLING']);
 const openStates = jobStates.filter((state) => !isTerminal(state));
 
-export interface CancelJobsQuery extends BulkQuery {
+interface CancelJobsQuery extends BulkQuery {
   readonly reason: string;
 }
 

@@ -4,11 +4,9 @@
  * does not say so yet: readers are told that they are missing, and the same call again finishes the work.
  */
 import { notEnded, payloadIds } from '../../domain/payload-life.ts';
-import { isTerminal } from '../../domain/job.ts';
-import type { JobRecord } from '../../domain/job.ts';
+import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import type { NodesAsker } from '../cluster/ask-nodes.ts';
 import type { JobReader } from './job-reader.ts';
 import type { JobCache } from '../ports/job-cache.ts';

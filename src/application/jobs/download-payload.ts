@@ -6,8 +6,7 @@ import { createHash } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, Payload } from '../../domain/job.ts';
 import type { GoneReason } from '../../domain/payload-life.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { goneSince } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';
@@ -23,7 +22,7 @@ export interface DownloadQuery {
   readonly offset: number;
 }
 
-export interface PayloadChunk {
+interface PayloadChunk {
   /** Of its first byte in the whole. */
   readonly offset: number;
   readonly bytes: Uint8Array;
@@ -103,6 +102,6 @@ function gone({ id }: JobRecord, which: string, why: GoneReason): TroupeError {
 }
 
 function badOffset(bytes: number): TroupeError {
-  const description = `must be 0 to the size of the payload (${String(bytes)} bytes)`;
+  const description = `must be 0 to the size of the payload (${bytes} bytes)`;
   return new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'offset', description }] });
 }

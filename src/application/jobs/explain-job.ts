@@ -3,15 +3,12 @@ import { needOf, needText } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import { defaultPriority } from '../../domain/priority.ts';
-import type { StartEstimate } from '../../domain/start-estimate.ts';
-import { estimateStart, jobsAhead } from '../../domain/start-estimate.ts';
-import type { WaitingFacts, WhyWaiting } from '../../domain/why-waiting.ts';
-import { whyWaiting } from '../../domain/why-waiting.ts';
+import { estimateStart, jobsAhead, type StartEstimate } from '../../domain/start-estimate.ts';
+import { type WaitingFacts, type WhyWaiting, whyWaiting } from '../../domain/why-waiting.ts';
 import type { HandlerFleet } from '../cluster/handler-fleet.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { ClusterQueueStats, QueueStatsReader } from '../queues/queue-stats.ts';
-import { statsPatienceMs } from '../queues/queue-stats.ts';
+import { type ClusterQueueStats, type QueueStatsReader, statsPatienceMs } from '../queues/queue-stats.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { HeldBy, PlaceResult } from '../protocol/shard-protocol.ts';
 

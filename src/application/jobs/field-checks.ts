@@ -1,8 +1,6 @@
 /** Collects everything that is wrong with a request, each by its path in the contract, so that callers fix it in one go. */
-import { TroupeError } from '../../domain/errors.ts';
-import type { ErrorCode, FieldViolation } from '../../domain/errors.ts';
-import { isInRange } from '../../domain/setting-ranges.ts';
-import type { Range } from '../../domain/setting-ranges.ts';
+import { type ErrorCode, type FieldViolation, TroupeError } from '../../domain/errors.ts';
+import { isInRange, type Range } from '../../domain/setting-ranges.ts';
 
 export class FieldChecks {
   readonly violations: FieldViolation[] = [];
@@ -22,7 +20,7 @@ export class FieldChecks {
 
   /** Counts UTF-16 units: cheap, and never more than a few bytes each. */
   length(field: string, value: string, max: number): void {
-    if (value.length > max) this.add(field, `must have at most ${String(max)} characters`);
+    if (value.length > max) this.add(field, `must have at most ${max} characters`);
   }
 
   /** Throws one error with all violations, if there are any. */

@@ -1,9 +1,7 @@
 /** A job with its payloads, wherever they lie. */
-import { payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
-import type { GoneReason } from '../../domain/payload-life.ts';
+import { type GoneReason, payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../domain/job.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import type { ExplainJob, JobWaiting } from './explain-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { RequestPayload } from './job-request.ts';
@@ -27,7 +25,7 @@ export interface GetJobParts {
   readonly clock: Clock;
 }
 
-export interface GetJobOptions {
+interface GetJobOptions {
   /** Also why it does not run, if it waits. */
   readonly explain: boolean;
 }

@@ -1,7 +1,6 @@
 /** From a record's history to the events that listeners get. What an event says is fixed the moment it happened. */
 import { invariant } from '../../domain/errors.ts';
-import { isTerminal } from '../../domain/job.ts';
-import type { JobEventType, JobRecord, JobState, TrailEntry } from '../../domain/job.ts';
+import { isTerminal, type JobEventType, type JobRecord, type JobState, type TrailEntry } from '../../domain/job.ts';
 import type { JobEvent } from '../ports/bus.ts';
 
 export function jobEventOf(record: JobRecord, entry: TrailEntry): JobEvent {

@@ -1,9 +1,7 @@
 /** Which jobs of a queue a list shows, checked; and its digest, by which a page token knows its list. */
 import { hash } from 'node:crypto';
-import { checkLabels } from '../../domain/labels.ts';
-import type { Labels } from '../../domain/labels.ts';
-import { endedStates } from '../../domain/job.ts';
-import type { FailureReason, JobRecord, JobState } from '../../domain/job.ts';
+import { checkLabels, type Labels } from '../../domain/labels.ts';
+import { endedStates, type FailureReason, type JobRecord, type JobState } from '../../domain/job.ts';
 import { ownValue } from '../../domain/own-value.ts';
 import { handlerNamePattern } from '../../domain/queue.ts';
 import { FieldChecks } from './field-checks.ts';

@@ -7,8 +7,7 @@
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
-import { jobIdParts, parseJobId } from '../../domain/job-id.ts';
-import type { JobId } from '../../domain/job-id.ts';
+import { type JobId, jobIdParts, parseJobId } from '../../domain/job-id.ts';
 import type { JobCache } from '../ports/job-cache.ts';
 import type { JobStore } from '../ports/job-store.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';

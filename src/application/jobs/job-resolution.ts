@@ -2,23 +2,19 @@
  * From a request to the spec that the cluster remembers: everything checked, every default filled in (job before
  * handler before queue). Pure. All that is wrong is reported at once; only then what is not there.
  */
-import { TroupeError } from '../../domain/errors.ts';
-import type { FieldViolation } from '../../domain/errors.ts';
+import { type FieldViolation, TroupeError } from '../../domain/errors.ts';
 import { concurrencyKeyMax, fairnessKeyMax } from '../../domain/flow-rule.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import { isVersionNeed, needText, versionNeedText } from '../../domain/handler-need.ts';
 import type { JobSpec, Payload } from '../../domain/job.ts';
 import { checkLabels } from '../../domain/labels.ts';
 import { isPriority } from '../../domain/priority.ts';
-import { defaultQueueSettings, handlerNamePattern, namePattern } from '../../domain/queue.ts';
-import type { Queue } from '../../domain/queue.ts';
+import { defaultQueueSettings, handlerNamePattern, namePattern, type Queue } from '../../domain/queue.ts';
 import { executionTimeoutWithin, retentionRange } from '../../domain/setting-ranges.ts';
 import { FieldChecks } from './field-checks.ts';
-import type { HandlerChoice } from './handler-choice.ts';
-import { versionFor } from './handler-choice.ts';
+import { type HandlerChoice, versionFor } from './handler-choice.ts';
 import { parseJson } from './json-input.ts';
-import { payloadBytes } from './job-request.ts';
-import type { JobRequest, RequestPayload } from './job-request.ts';
+import { type JobRequest, payloadBytes, type RequestPayload } from './job-request.ts';
 import { retentionMaxMs } from '../ports/job-listing.ts';
 import type { InputValidator } from '../ports/input-validator.ts';
 import {
@@ -45,7 +41,7 @@ export interface Resolution {
   readonly inputBytes: number;
 }
 
-export interface KnownNames {
+interface KnownNames {
   readonly handlers: () => Iterable<string>;
   readonly queues: () => Iterable<string>;
 }
@@ -129,17 +125,17 @@ function checkTimes(checks: FieldChecks, request: JobRequest, kept: Kept, nowMs:
   });
   checks.range('job.retention', request.retentionMs, retentionRange);
   checks.range('job.execution_timeout', request.executionTimeoutMs, executionTimeoutWithin(retentionMs));
-  const withinRetention = { min: 1, max: retentionMs, text: `1 ms to the retention (${String(retentionMs)} ms)` };
+  const withinRetention = { min: 1, max: retentionMs, text: `1 ms to the retention (${retentionMs} ms)` };
   checks.range('job.queue_timeout', request.queueTimeoutMs, withinRetention);
-  const window = { ...withinRetention, min: 1_000, text: `1 s to the retention (${String(retentionMs)} ms)` };
+  const window = { ...withinRetention, min: 1_000, text: `1 s to the retention (${retentionMs} ms)` };
   checks.range('job.unique.window', request.unique?.windowMs, window);
   checks.range('job.total_timeout', request.totalTimeoutMs, withinRetention);
   const aheadMs = (request.runAtMs ?? nowMs) - nowMs;
   if (aheadMs > aheadMaxMs) checks.add('job.run_time', 'must lie within the next 365 days');
   else if (aheadMs >= retentionMs) {
-    checks.add('job.run_time', `must lie within the retention (${String(retentionMs)} ms from now)`);
+    checks.add('job.run_time', `must lie within the retention (${retentionMs} ms from now)`);
   } else if (aheadMs >= payloadRetentionMs) {
-    checks.add('job.run_time', `must lie within the payload retention (${String(payloadRetentionMs)} ms from now)`);
+    checks.add('job.run_time', `must lie within the payload retention (${payloadRetentionMs} ms from now)`);
   }
 }
 
@@ -237,6 +233,6 @@ export function inlinePayload(input: RequestPayload): Payload {
 function payloadTooLarge(bytes: number, maxBytes: number): TroupeError {
   return new TroupeError('PAYLOAD_TOO_LARGE', {
     metadata: { payloadBytes: String(bytes), payloadMaxBytes: String(maxBytes) },
-    violations: [{ field: 'job.input', description: `has ${String(bytes)} bytes, allowed are ${String(maxBytes)}` }],
+    violations: [{ field: 'job.input', description: `has ${bytes} bytes, allowed are ${maxBytes}` }],
   });
 }

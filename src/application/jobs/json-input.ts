@@ -1,11 +1,10 @@
 /** Reads a JSON input with a bound on its depth: deep nesting costs stack wherever it is walked. */
-export const jsonDepthMax = 64;
+const jsonDepthMax = 64;
 
 export type ParsedJson = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly why: string };
 
 export function parseJson(text: string): ParsedJson {
-  if (jsonDepth(text) > jsonDepthMax)
-    return { ok: false, why: `is nested more than ${String(jsonDepthMax)} levels deep` };
+  if (jsonDepth(text) > jsonDepthMax) return { ok: false, why: `is nested more than ${jsonDepthMax} levels deep` };
   try {
     return { ok: true, value: JSON.parse(text) as unknown };
   } catch {

@@ -1,19 +1,16 @@
 /** Jobs of one queue that a filter asks for, newest or oldest first, straight from the store. */
 import type { JobRecord } from '../../domain/job.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
-import { checkFilter, endedOf, filterDigest, matcherOf } from './job-filter.ts';
-import type { JobFilter } from './job-filter.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { checkFilter, endedOf, filterDigest, type JobFilter, matcherOf } from './job-filter.ts';
 import { jobPageToken, parseJobPageToken } from './page-token.ts';
 import type { JobStore } from '../ports/job-store.ts';
 import type { Clock } from '../ports/runtime.ts';
-import { queueNamed } from '../queues/queue-catalog.ts';
-import type { QueueCatalog } from '../queues/queue-catalog.ts';
+import { type QueueCatalog, queueNamed } from '../queues/queue-catalog.ts';
 
 const pageSizeMax = 1_000;
 const pageSizeDefault = 50;
 
-export interface JobPage {
+interface JobPage {
   readonly records: readonly JobRecord[];
   /** Empty at the end. */
   readonly nextPageToken: string;

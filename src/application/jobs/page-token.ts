@@ -3,8 +3,7 @@
  * against what they are used for, and they are no secret: they say nothing that the client has not seen.
  */
 import { TroupeError } from '../../domain/errors.ts';
-import { jobIdParts, parseJobId } from '../../domain/job-id.ts';
-import type { JobId } from '../../domain/job-id.ts';
+import { type JobId, jobIdParts, parseJobId } from '../../domain/job-id.ts';
 import type { LogPosition } from '../../domain/job-log.ts';
 
 const tokenNumbers = /^([1-9][0-9]{0,9})(?:\.(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9}))?$/;
@@ -26,7 +25,7 @@ export function parseJobPageToken(token: string, list: { readonly queueNo: numbe
 
 /** Of an operation over many jobs: what it was about is fixed when it begins. */
 export function bulkPageToken(createdBeforeMs: number, pageToken: string): string {
-  return encode('b1', `${String(createdBeforeMs)}.${pageToken}`);
+  return encode('b1', `${createdBeforeMs}.${pageToken}`);
 }
 
 export function parseBulkPageToken(token: string): { readonly createdBeforeMs: number; readonly pageToken: string } {

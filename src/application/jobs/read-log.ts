@@ -5,13 +5,10 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
-import { isAfter, skippedBefore } from '../../domain/job-log.ts';
-import type { LogLine, LogPosition, StoredLog } from '../../domain/job-log.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { isAfter, type LogLine, type LogPosition, skippedBefore, type StoredLog } from '../../domain/job-log.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { openPayload } from './get-job.ts';
-import type { JobReader } from './job-reader.ts';
-import { awayCodes } from './job-reader.ts';
+import { awayCodes, type JobReader } from './job-reader.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';

@@ -5,8 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { isTerminal, terminalStates } from '../../domain/job.ts';
 import { namePattern } from '../../domain/queue.ts';
-import { forEachJob } from './bulk-jobs.ts';
-import type { BulkParts, BulkQuery, BulkStep } from './bulk-jobs.ts';
+import { type BulkParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
 import type { CallContext } from '../protocol/call-context.ts';
 import { FieldChecks } from './field-checks.ts';
 import type { RetryJob } from './retry-job.ts';
@@ -14,7 +13,7 @@ import type { RetryJob } from './retry-job.ts';
 const perSecondDefault = 100;
 const perSecondRange = { min: 1, max: 10_000, text: '1 to 10,000', integer: true };
 
-export interface RedriveQuery extends BulkQuery {
+interface RedriveQuery extends BulkQuery {
   /** 0: 100. */
   readonly perSecond: number;
   /** Empty: one is made up. */

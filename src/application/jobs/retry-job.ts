@@ -1,10 +1,8 @@
 /** Submits an ended job again: a new job with the same spec. The old one stays as it ended, for every reader, for ever. */
 import { TroupeError } from '../../domain/errors.ts';
-import { isTerminal } from '../../domain/job.ts';
-import type { JobRecord, RetryPolicy } from '../../domain/job.ts';
+import { isTerminal, type JobRecord, type RetryPolicy } from '../../domain/job.ts';
 import { payloadsKeptMs } from '../../domain/payload-life.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { openInput } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest, RequestPayload } from './job-request.ts';

@@ -1,13 +1,10 @@
 /** What is asked of a job before anything of it is stored: whether it is valid, can be in time, and has room in its queue. */
 import { defaultQueueName } from '../../domain/queue.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
-import { chooseHandler } from './handler-choice.ts';
-import type { HandlerChoice } from './handler-choice.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { chooseHandler, type HandlerChoice } from './handler-choice.ts';
 import type { HandlerFleet } from '../cluster/handler-fleet.ts';
 import type { JobRequest } from './job-request.ts';
-import { resolveJob } from './job-resolution.ts';
-import type { Resolution } from './job-resolution.ts';
+import { type Resolution, resolveJob } from './job-resolution.ts';
 import type { LateCheck } from './late-check.ts';
 import type { InputValidator } from '../ports/input-validator.ts';
 import type { SharedConfig } from '../ports/membership.ts';

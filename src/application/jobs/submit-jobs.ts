@@ -6,26 +6,22 @@ import { randomUUID } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Payload } from '../../domain/job.ts';
 import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
-import { inlinePayload } from './job-resolution.ts';
-import type { Resolution } from './job-resolution.ts';
-import { payloadMarginMs } from '../ports/payload-store.ts';
-import type { PayloadStore } from '../ports/payload-store.ts';
-import { checkJob, inItsPlace } from './submit-check.ts';
-import type { SubmitParts } from './submit-check.ts';
+import { inlinePayload, type Resolution } from './job-resolution.ts';
+import { payloadMarginMs, type PayloadStore } from '../ports/payload-store.ts';
+import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
 import { acceptJob } from './submit-send.ts';
 import { submitStreamed } from './submit-stream.ts';
 import type { InputPiece, StreamedRequest } from './streamed-input.ts';
 
 /** Larger inputs go to the payload store. */
-export const inlineMaxBytes = 1_024;
+const inlineMaxBytes = 1_024;
 /** Jobs in one SubmitJobs call. */
-export const submitBatchMax = 1_000;
+const submitBatchMax = 1_000;
 
-export type SubmitOutcome = { readonly ok: AcceptedJob } | { readonly error: TroupeError };
+type SubmitOutcome = { readonly ok: AcceptedJob } | { readonly error: TroupeError };
 
 export interface SubmitJobs {
   one(context: CallContext, request: JobRequest): Promise<AcceptedJob>;
@@ -52,7 +48,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
   async function many(context: CallContext, requests: readonly JobRequest[]): Promise<readonly SubmitOutcome[]> {
     ensureAwaited(context, clock.nowMs());
     if (requests.length === 0 || requests.length > submitBatchMax) {
-      const description = `must hold 1 to ${String(submitBatchMax)} jobs, not ${String(requests.length)}`;
+      const description = `must hold 1 to ${submitBatchMax} jobs, not ${requests.length}`;
       throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'requests', description }] });
     }
     // Together, so that they share commits.

@@ -1,6 +1,5 @@
 /** Brings a job to the owner of a shard, and takes back what was stored for one that was refused, or was there before. */
-import { TroupeError } from '../../domain/errors.ts';
-import type { ErrorCode } from '../../domain/errors.ts';
+import { type ErrorCode, TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { payloadIds } from '../../domain/payload-life.ts';
 import type { CallContext } from '../protocol/call-context.ts';

@@ -6,11 +6,16 @@ import type { CallContext } from '../protocol/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { payloadMarginMs } from '../ports/payload-store.ts';
-import { checkJob, inItsPlace } from './submit-check.ts';
-import type { SubmitParts } from './submit-check.ts';
+import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
 import { acceptJob } from './submit-send.ts';
-import { checkStreamed, inputParts, inTime, uploadMaxMs } from './streamed-input.ts';
-import type { InputPiece, StreamedRequest } from './streamed-input.ts';
+import {
+  checkStreamed,
+  inputParts,
+  type InputPiece,
+  inTime,
+  type StreamedRequest,
+  uploadMaxMs,
+} from './streamed-input.ts';
 
 /** Takes no piece before the job is known to be valid; no job comes of an input that does not come to its end. */
 export async function submitStreamed(

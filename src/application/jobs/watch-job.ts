@@ -5,19 +5,15 @@
  * news cost nothing but time, and a poll finds what no news told. Bounded: a reader that is slow skips views, nothing
  * queues up for it. Views never go back (by `seq`).
  */
-import { isTerminal } from '../../domain/job.ts';
-import type { JobRecord } from '../../domain/job.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
-import { openOutput } from './get-job.ts';
-import type { FullJob } from './get-job.ts';
+import { isTerminal, type JobRecord } from '../../domain/job.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type FullJob, openOutput } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import { parseResumeToken, resumeToken } from './page-token.ts';
 import type { LiveFeed } from '../ports/bus.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
-import { LogCursor, logStart } from './read-log.ts';
-import type { LogPage } from './read-log.ts';
+import { LogCursor, type LogPage, logStart } from './read-log.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import { createWakeUp } from './wake-up.ts';
 import { WatchedProgress } from './watched-progress.ts';
@@ -45,7 +41,7 @@ export interface WatchUpdate {
   readonly log?: LogPage;
 }
 
-export interface WatchOptions {
+interface WatchOptions {
   /** Empty: from the beginning. */
   readonly token: string;
   /** Tell what its attempts say, too. */

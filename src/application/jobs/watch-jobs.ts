@@ -8,17 +8,13 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
-import { checkFilter, matcherOf } from './job-filter.ts';
-import type { JobFilter } from './job-filter.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { checkFilter, type JobFilter, matcherOf } from './job-filter.ts';
 import type { JobReader } from './job-reader.ts';
-import { parseQueueResumeToken, queueResumeToken } from './page-token.ts';
-import type { QueuePosition } from './page-token.ts';
+import { parseQueueResumeToken, type QueuePosition, queueResumeToken } from './page-token.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';
-import { queueNamed } from '../queues/queue-catalog.ts';
-import type { QueueCatalog } from '../queues/queue-catalog.ts';
+import { type QueueCatalog, queueNamed } from '../queues/queue-catalog.ts';
 import { QueueEvents } from '../queues/queue-events.ts';
 import { createWakeUp } from './wake-up.ts';
 

@@ -6,11 +6,9 @@
  * Bounds: a page looks at no more than `listRowsMax` rows and reads no more than `endedReadsMax` records, so it may come
  * back short with `next` set.
  */
-import { endedStates } from '../../domain/job.ts';
-import type { EndedState, FailureReason, JobRecord } from '../../domain/job.ts';
+import { type EndedState, endedStates, type FailureReason, type JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
-import { listRowsMax, rangeOf } from './job-listing.ts';
-import type { IdRange } from './job-listing.ts';
+import { type IdRange, listRowsMax, rangeOf } from './job-listing.ts';
 import type { JobListPage, JobListQuery, ListOrder } from './job-store.ts';
 
 /** That a job has ended without success, and why. */
@@ -21,7 +19,7 @@ export interface JobFlag {
   readonly reason: FailureReason | null;
 }
 
-export const endedReadsMax = 1_000;
+const endedReadsMax = 1_000;
 /** Rows that a source gives at a time. */
 export const flagPageRows = 500;
 const readsAtOnce = 50;

@@ -14,7 +14,7 @@ export interface BatchCallOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface LaneLimits {
+interface LaneLimits {
   readonly timeoutMs: number;
   readonly maxQueued: number;
   readonly maxItems: number;
@@ -236,6 +236,6 @@ function deadlineExceeded(sent: boolean): TroupeError {
 
 function shortAnswer(asked: number, answered: number): TroupeError {
   return new TroupeError('INTERNAL_ERROR', {
-    cause: new Error(`${String(answered)} results for ${String(asked)} items`),
+    cause: new Error(`${answered} results for ${asked} items`),
   });
 }

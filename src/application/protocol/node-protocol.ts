@@ -27,17 +27,8 @@ export interface NodeVitals {
   readonly machineLoad: number;
 }
 
-export const actorStates = [
-  'starting',
-  'running',
-  'stopping',
-  'waiting',
-  'quarantined',
-  'stopped',
-  'draining',
-  'silent',
-] as const;
-export type ActorRowState = (typeof actorStates)[number];
+export type ActorRowState =
+  'starting' | 'running' | 'stopping' | 'waiting' | 'quarantined' | 'stopped' | 'draining' | 'silent';
 
 export interface RunFacts {
   readonly jobId: string;

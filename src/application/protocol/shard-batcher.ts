@@ -7,14 +7,10 @@
  * Bounds: `maxQueued` items wait per lane (past it MAILBOX_FULL), `maxItems` and `maxBytes` per batch.
  */
 import { TroupeError } from '../../domain/errors.ts';
-import { BatchLane } from './batch-lane.ts';
-import type { BatchCallOptions, LaneParts } from './batch-lane.ts';
+import { type BatchCallOptions, BatchLane, type LaneParts } from './batch-lane.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardClient } from '../ports/shard-link.ts';
-import { batchMaxBytes, batchMaxItems } from './shard-protocol.ts';
-import type { ShardVerb, ShardVerbs } from './shard-protocol.ts';
-
-export type { BatchCallOptions } from './batch-lane.ts';
+import { batchMaxBytes, batchMaxItems, type ShardVerb, type ShardVerbs } from './shard-protocol.ts';
 
 export interface ShardBatcher {
   /**

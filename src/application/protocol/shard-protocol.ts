@@ -85,7 +85,7 @@ export interface CompleteItem {
   readonly log?: Payload;
 }
 /** `stale`: another attempt holds the job, or it has ended; the report changed nothing. */
-export type CompleteResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
+type CompleteResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
 
 /** Its bytes lie in the payload store already, unless they are few. */
 export interface CheckpointItem extends Pick<Checkpoint, 'payload' | 'bytes' | 'number'> {
@@ -169,7 +169,7 @@ export interface QueueStatsItem {
 }
 
 /** What waits and runs in the shard, all queues together. */
-export type LoadItem = Readonly<Record<string, never>>;
+type LoadItem = Readonly<Record<string, never>>;
 
 /** Unfinished jobs of a queue in a shard; while one of them is here nothing of it may be removed. */
 export interface UnfinishedJobs {
@@ -220,7 +220,7 @@ export interface LimitUse {
   readonly key?: string;
   readonly using: number;
 }
-export interface LimitUseResult {
+interface LimitUseResult {
   readonly uses: readonly LimitUse[];
 }
 

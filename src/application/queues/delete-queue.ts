@@ -14,8 +14,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { Queue, QueueClosing } from '../../domain/queue.ts';
 import { depthOf } from '../../domain/queue-stats.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { endClosing } from './closed-queues.ts';
 import { everyShard } from '../protocol/every-shard.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
@@ -111,7 +110,7 @@ function isUnfinished({ waiting, later, running }: UnfinishedJobs): boolean {
 
 function notEmpty(queue: string, { waiting, later, running }: UnfinishedJobs): TroupeError {
   return new TroupeError('QUEUE_NOT_EMPTY', {
-    message: `queue ${queue} has unfinished jobs: ${String(waiting)} wait, ${String(later)} are due later, ${String(running)} run`,
+    message: `queue ${queue} has unfinished jobs: ${waiting} wait, ${later} are due later, ${running} run`,
     metadata: { queue, waiting: String(waiting), later: String(later), running: String(running) },
   });
 }

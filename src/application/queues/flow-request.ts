@@ -1,6 +1,5 @@
 /** What a caller asks of a queue's flow rule: checked, and merged with what is there. A limit of 0 takes the limit away. */
-import type { FlowRule, RateRule } from '../../domain/flow-rule.ts';
-import { fairnessKeyMax, fairnessWeightsMax } from '../../domain/flow-rule.ts';
+import { fairnessKeyMax, fairnessWeightsMax, type FlowRule, type RateRule } from '../../domain/flow-rule.ts';
 import { burstRange, perKeyRange, rateRange, runningRange, weightRange } from '../../domain/setting-ranges.ts';
 import type { FieldChecks } from '../jobs/field-checks.ts';
 
@@ -24,7 +23,7 @@ export function checkFlow(checks: FieldChecks, prefix: string, flow: FlowRequest
   }
   const weights = Object.entries(flow.fairnessWeights ?? {});
   if (weights.length > fairnessWeightsMax) {
-    checks.add(`${prefix}.fairness_weights`, `must name at most ${String(fairnessWeightsMax)} keys`);
+    checks.add(`${prefix}.fairness_weights`, `must name at most ${fairnessWeightsMax} keys`);
   }
   for (const [key, weight] of weights) {
     checks.length(`${prefix}.fairness_weights[${key.slice(0, fairnessKeyMax)}]`, key, fairnessKeyMax);

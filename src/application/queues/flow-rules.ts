@@ -3,8 +3,7 @@
  * shared configuration tells of another version, and every `maxAgeMs` should that news be lost.
  */
 import type { FlowRule } from '../../domain/flow-rule.ts';
-import { queueStamp } from '../../domain/queue.ts';
-import type { Queue } from '../../domain/queue.ts';
+import { type Queue, queueStamp } from '../../domain/queue.ts';
 import type { SharedConfig } from '../ports/membership.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';
@@ -44,7 +43,8 @@ export function createFlowRules({ store, config, clock, log }: FlowRulesParts): 
 
   function keep(key: string, queue: Queue | undefined): void {
     known.set(key, {
-      ...{ rule: queue?.settings.flow ?? plain, stamp: queue === undefined ? 0 : queueStamp(queue) },
+      rule: queue?.settings.flow ?? plain,
+      stamp: queue === undefined ? 0 : queueStamp(queue),
       readMs: clock.monotonicMs(),
     });
   }

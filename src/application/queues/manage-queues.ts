@@ -1,14 +1,17 @@
 /** Queues: made and changed in the store first, then told to everyone. */
 import { TroupeError } from '../../domain/errors.ts';
-import { defaultQueueName, defaultQueueSettings, namePattern } from '../../domain/queue.ts';
-import type { Queue, QueueSettings } from '../../domain/queue.ts';
+import {
+  defaultQueueName,
+  defaultQueueSettings,
+  namePattern,
+  type Queue,
+  type QueueSettings,
+} from '../../domain/queue.ts';
 import { executionTimeoutRange, maxBytesRange, maxDepthRange, retentionRange } from '../../domain/setting-ranges.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import type { DeleteQueue } from './delete-queue.ts';
 import { FieldChecks } from '../jobs/field-checks.ts';
-import { checkFlow, mergeFlow } from './flow-request.ts';
-import type { FlowRequest } from './flow-request.ts';
+import { checkFlow, type FlowRequest, mergeFlow } from './flow-request.ts';
 import type { JobRequest } from '../jobs/job-request.ts';
 import { parseQueuePageToken, queuePageToken } from '../jobs/page-token.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
@@ -37,7 +40,7 @@ export interface SettingsRequest {
   readonly flow?: FlowRequest | undefined;
 }
 
-export interface QueuePage {
+interface QueuePage {
   readonly queues: readonly QueueView[];
   readonly nextPageToken: string;
 }

@@ -3,8 +3,7 @@
  * version or `maxAgeMs` has passed (should that news be lost). At most `maxQueues` are kept.
  */
 import { defaultPriority, priorities } from '../../domain/priority.ts';
-import { defaultQueueName, queueStamp } from '../../domain/queue.ts';
-import type { Queue } from '../../domain/queue.ts';
+import { defaultQueueName, type Queue, queueStamp } from '../../domain/queue.ts';
 import type { WorkSource } from '../ports/bus.ts';
 import type { SharedConfig } from '../ports/membership.ts';
 import type { QueueStore } from '../ports/queue-store.ts';

@@ -7,8 +7,7 @@
  */
 import type { JobId } from '../../domain/job-id.ts';
 import { eventTypeInto } from '../jobs/job-events.ts';
-import { statesOf } from '../jobs/job-filter.ts';
-import type { JobFilter } from '../jobs/job-filter.ts';
+import { type JobFilter, statesOf } from '../jobs/job-filter.ts';
 import type { QueuePosition } from '../jobs/page-token.ts';
 import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';

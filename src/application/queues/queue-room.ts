@@ -8,14 +8,12 @@
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { Queue } from '../../domain/queue.ts';
-import type { FullQueue } from '../../domain/queue-room.ts';
-import { fullQueue } from '../../domain/queue-room.ts';
+import { type FullQueue, fullQueue } from '../../domain/queue-room.ts';
 import { depthOf } from '../../domain/queue-stats.ts';
 import { retryAfterMs } from '../../domain/retry-after.ts';
 import { drainPerSecond } from '../../domain/start-estimate.ts';
 import type { Clock, Random } from '../ports/runtime.ts';
-import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
-import { statsMaxAgeMs, statsPatienceMs } from './queue-stats.ts';
+import { type ClusterQueueStats, type QueueStatsReader, statsMaxAgeMs, statsPatienceMs } from './queue-stats.ts';
 
 const refusalMaxAgeMs = 100;
 const tickMs = 50;
@@ -126,14 +124,14 @@ function queueFull(queue: string, full: FullQueue, perSecond: number, random: nu
   const { limit, max, held, excessJobs } = full;
   const what = limit === 'max_depth' ? 'unfinished jobs that do not run' : 'bytes of inputs of jobs that do not run';
   return new TroupeError('QUEUE_FULL', {
-    message: `queue ${queue} has ${String(held)} ${what}; its ${limit} is ${String(max)}`,
+    message: `queue ${queue} has ${held} ${what}; its ${limit} is ${max}`,
     metadata: { queue, limit, max: String(max), held: String(held) },
     retryAfterMs: retryAfterMs({ excess: excessJobs, perSecond, random }),
   });
 }
 
 function neverFits(queue: string, bytes: number, maxBytes: number): TroupeError {
-  const description = `has ${String(bytes)} bytes, and the max_bytes of queue ${queue} is ${String(maxBytes)}`;
+  const description = `has ${bytes} bytes, and the max_bytes of queue ${queue} is ${maxBytes}`;
   return new TroupeError('PAYLOAD_TOO_LARGE', {
     metadata: { payloadBytes: String(bytes), payloadMaxBytes: String(maxBytes), queue },
     violations: [{ field: 'job.input', description }],

@@ -2,8 +2,7 @@
  * What is going on in a queue over the whole cluster: all shards are asked, from memory, and who does not answer in time
  * is left out and counted. One answer serves everybody who asks within its age, and everybody who asks while it is made.
  */
-import { addStats, noStats } from '../../domain/queue-stats.ts';
-import type { QueueStats } from '../../domain/queue-stats.ts';
+import { addStats, noStats, type QueueStats } from '../../domain/queue-stats.ts';
 import { everyShard } from '../protocol/every-shard.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';

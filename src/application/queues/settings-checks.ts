@@ -50,8 +50,8 @@ export function checkRetry(checks: FieldChecks, prefix: string, retry: JobReques
 }
 
 function checkCodes(checks: FieldChecks, field: string, codes: readonly string[]): void {
-  if (codes.length > nonRetryableCodesMax) checks.add(field, `must be at most ${String(nonRetryableCodesMax)} codes`);
-  else codes.forEach((code, at) => checks.pattern(`${field}[${String(at)}]`, code, errorCodePattern));
+  if (codes.length > nonRetryableCodesMax) checks.add(field, `must be at most ${nonRetryableCodesMax} codes`);
+  else codes.forEach((code, at) => checks.pattern(`${field}[${at}]`, code, errorCodePattern));
 }
 
 /** The first layer that says something wins; an empty list says something. An initial delay above an inherited most lifts it. */

@@ -3,8 +3,7 @@
  * its age, and everybody who asks while it is made. A shard that is silent counts with what it said last, while that is not
  * too old: a take-over takes seconds, and a sum without it would be too small.
  */
-import { addLoad, noLoad } from '../../domain/demand.ts';
-import type { ClusterLoad } from '../../domain/demand.ts';
+import { addLoad, type ClusterLoad, noLoad } from '../../domain/demand.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
@@ -12,7 +11,7 @@ import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 /** Of an answer that is given again. */
 export const loadMaxAgeMs = 1_000;
 /** For all shards together. */
-export const loadPatienceMs = 1_000;
+const loadPatienceMs = 1_000;
 /** Of what a silent shard said last. */
 export const silentMaxMs = 30_000;
 const askedAtOnce = 32;
@@ -63,7 +62,7 @@ export function createClusterLoadReader({ batcher, shardCount, clock }: ClusterL
     const silent = shardCount - known.length;
     if (silent > 0) {
       throw new TroupeError('SHARD_UNAVAILABLE', {
-        message: `${String(silent)} of ${String(shardCount)} shards have not answered for ${String(silentMaxMs / 1_000)} s`,
+        message: `${silent} of ${shardCount} shards have not answered for ${silentMaxMs / 1_000} s`,
       });
     }
     return known.reduce((load, one) => addLoad(load, one.load), noLoad);

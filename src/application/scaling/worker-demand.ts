@@ -1,10 +1,19 @@
 /** How many slots of a worker class are wanted now, for autoscalers: from what shards, nodes, queues and marks say. */
-import { demandOf, queueKey, queuesAwaiting, runsAtRate, slotsOf } from '../../domain/demand.ts';
-import type { ClassMember, Demand, QueueLimits, QueueRef, WorkerClass } from '../../domain/demand.ts';
+import {
+  type ClassMember,
+  type Demand,
+  demandOf,
+  queueKey,
+  type QueueLimits,
+  type QueueRef,
+  queuesAwaiting,
+  runsAtRate,
+  slotsOf,
+  type WorkerClass,
+} from '../../domain/demand.ts';
 import { meanMs } from '../../domain/duration-histogram.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import { ensureAwaited } from '../protocol/call-context.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { Clock } from '../ports/runtime.ts';
@@ -14,7 +23,7 @@ import { createWakeUp } from '../jobs/wake-up.ts';
 import type { ClusterLoadReader } from './cluster-load.ts';
 
 /** How often a watch looks. */
-export const lookEveryMs = 1_000;
+const lookEveryMs = 1_000;
 
 export interface WorkerDemand {
   /** Rejects what is not known now as SHARD_UNAVAILABLE or STORE_UNAVAILABLE, never answers too little; QUEUE_NOT_FOUND. */

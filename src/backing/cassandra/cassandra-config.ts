@@ -43,12 +43,12 @@ dynamic_snitch: false
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters:
-      - seeds: "${seedAddress}:${String(options.storagePort)}"
+      - seeds: "${seedAddress}:${options.storagePort}"
 auto_bootstrap: false
 listen_address: ${address}
 rpc_address: ${address}
-native_transport_port: ${String(options.nativePort)}
-storage_port: ${String(options.storagePort)}
+native_transport_port: ${options.nativePort}
+storage_port: ${options.storagePort}
 start_native_transport: true
 data_file_directories: [${dir('data')}]
 commitlog_directory: ${dir('commitlog')}
@@ -56,7 +56,7 @@ saved_caches_directory: ${dir('saved_caches')}
 hints_directory: ${dir('hints')}
 cdc_raw_directory: ${dir('cdc_raw')}
 commitlog_sync: group
-commitlog_sync_group_window: ${String(options.commitLogWindowMs)}ms
+commitlog_sync_group_window: ${options.commitLogWindowMs}ms
 commitlog_segment_size: 32MiB
 commitlog_total_space: 512MiB
 paxos_variant: v2
@@ -136,7 +136,7 @@ const opened = [
 const ringArguments = ['-Dcassandra.ring_delay_ms=5000', '-XX:TieredStopAtLevel=1'];
 
 export function javaArguments(options: CassandraNodeOptions, confDir: string, libDir: string): readonly string[] {
-  const heap = `${String(options.heapMb)}m`;
+  const heap = `${options.heapMb}m`;
   return [
     '-cp',
     `${confDir}:${join(libDir, '*')}`,

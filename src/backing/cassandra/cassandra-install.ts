@@ -100,7 +100,7 @@ export async function provisionCassandra(options: {
 }): Promise<CassandraInstall> {
   const major = await javaMajor();
   if (major === undefined || !javaVersions.includes(major)) {
-    return dockerInstall(major === undefined ? 'Java' : `Java 17 (found ${String(major)})`);
+    return dockerInstall(major === undefined ? 'Java' : `Java 17 (found ${major})`);
   }
   const folder = join(options.cacheDir, `cassandra-${cassandraVersion}`);
   const libDir = join(folder, 'lib');

@@ -135,11 +135,11 @@ async function startContainer(
   options: CassandraNodeOptions,
   logPath: string,
 ): Promise<CassandraProcess> {
-  const name = `troupe-cassandra-${String(options.nativePort)}`;
+  const name = `troupe-cassandra-${options.nativePort}`;
   await mkdir(options.dataDir, { recursive: true });
-  const heap = `${String(options.heapMb)}M`;
+  const heap = `${options.heapMb}M`;
   const log = await open(logPath, 'a');
-  const port = `127.0.0.1:${String(options.nativePort)}:9042`;
+  const port = `127.0.0.1:${options.nativePort}:9042`;
   const env = ['-e', `MAX_HEAP_SIZE=${heap}`, '-e', `HEAP_NEWSIZE=100M`];
   const child = spawn('docker', ['run', '--rm', '--name', name, '-p', port, ...env, image], {
     stdio: ['ignore', log.fd, log.fd],
@@ -166,7 +166,7 @@ function describeProcess(
   kill: () => Promise<void>,
 ): CassandraProcess {
   return {
-    contactPoints: [`${hostOf(options)}:${String(options.nativePort)}`],
+    contactPoints: [`${hostOf(options)}:${options.nativePort}`],
     localDataCenter: dataCenter,
     pid: child.pid ?? 0,
     exited: hasEnded(child) ? Promise.resolve() : once(child, 'exit').then(() => undefined),

@@ -12,7 +12,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import { checkServerVersion } from '../../adapters/nats/server-version.ts';
 import { downloadNatsServer, officialReleasesUrl } from './download-nats-server.ts';
 
-export const pinnedNatsServer = 'v2.15.2';
+const pinnedNatsServer = 'v2.15.2';
 
 export interface FindNatsServerOptions {
   /** Wins over everything, and must work. */

@@ -4,8 +4,7 @@
  * kernel does even when we are killed. At the next start a server that still runs on the same directory is recognised
  * by its command line and stopped, unless the process that owns it is alive: then starting is refused.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';

@@ -1,11 +1,9 @@
 /** `troupe backing nats|cassandra`: a server that `troupe dev` would start by itself, for somebody else to run. */
-import { Argument } from 'commander';
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { BackingService } from '../backing.ts';
 import type { CommandContext } from '../command-context.ts';
 import { countFlag } from '../flag-values.ts';
-import { addStoreFlags, processConfig } from '../process-flags.ts';
-import type { ProcessFlags } from '../process-flags.ts';
+import { addStoreFlags, processConfig, type ProcessFlags } from '../process-flags.ts';
 
 interface BackingFlags extends ProcessFlags {
   readonly heapMb: number;

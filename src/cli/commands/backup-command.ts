@@ -1,8 +1,7 @@
 /** `troupe backup FILE`: a copy of the embedded store, while the cluster runs. */
 import type { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
-import { addStoreFlags, processConfig } from '../process-flags.ts';
-import type { ProcessFlags } from '../process-flags.ts';
+import { addStoreFlags, processConfig, type ProcessFlags } from '../process-flags.ts';
 
 export function addBackupCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program

@@ -1,12 +1,17 @@
 /** `troupe retry`, `redrive`, `cancel`: ended jobs again, and jobs that shall not run. */
 import type { Command } from 'commander';
-import { withSession } from '../command-context.ts';
-import type { CommandContext, Session } from '../command-context.ts';
+import { type CommandContext, type Session, withSession } from '../command-context.ts';
 import { eachJob } from '../each-job.ts';
 import { followBulk } from '../follow-bulk.ts';
 import { UsageError } from '../exit-code.ts';
-import { addEndedFilterFlags, addFilterFlags, endedFilterOf, filterOf } from '../filter-flags.ts';
-import type { EndedFilterFlags, FilterFlags } from '../filter-flags.ts';
+import {
+  addEndedFilterFlags,
+  addFilterFlags,
+  type EndedFilterFlags,
+  endedFilterOf,
+  type FilterFlags,
+  filterOf,
+} from '../filter-flags.ts';
 import { countFlag, given, textFlag } from '../flag-values.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { jsonInput } from '../job-input.ts';

@@ -1,8 +1,7 @@
 /** `troupe ps`, `tree`, `nodes`, `shards`, `inspect`, `dead-letters`: what the cluster is doing. */
 import type { Command } from 'commander';
 import type { ActorInfo, TreeOptions } from '../../client/index.ts';
-import { withSession } from '../command-context.ts';
-import type { CommandContext, Session } from '../command-context.ts';
+import { type CommandContext, type Session, withSession } from '../command-context.ts';
 import {
   deadLettersText,
   nodeTable,

@@ -1,10 +1,8 @@
 /** `troupe dev`: turns flags, environment and file into a configuration; `src/cli/dev.ts` starts what it says. */
 import type { Command } from 'commander';
-import { devPreset } from '../../config/index.ts';
-import type { Config } from '../../config/index.ts';
+import { type Config, devPreset } from '../../config/index.ts';
 import type { CommandContext } from '../command-context.ts';
-import { addProcessFlags, processConfig } from '../process-flags.ts';
-import type { ProcessFlags } from '../process-flags.ts';
+import { addProcessFlags, processConfig, type ProcessFlags } from '../process-flags.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface DevFlags extends ProcessFlags {

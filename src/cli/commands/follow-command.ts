@@ -1,11 +1,9 @@
 /** `troupe follow`: the jobs of a queue as they change. */
 import type { Command } from 'commander';
 import type { WatchedJobs } from '../../client/index.ts';
-import { withSession } from '../command-context.ts';
-import type { CommandContext } from '../command-context.ts';
+import { type CommandContext, withSession } from '../command-context.ts';
 import { exitCodes } from '../exit-code.ts';
-import { addEndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
-import type { EndedFilterFlags } from '../filter-flags.ts';
+import { addEndedFilterFlags, type EndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
 import { given, textFlag } from '../flag-values.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { stateText } from '../job-text.ts';

@@ -1,15 +1,12 @@
 /** `troupe get`, `watch`, `list`, `reschedule`. */
 import type { Command } from 'commander';
 import type { JobInfo, JobLog } from '../../client/index.ts';
-import { withSession } from '../command-context.ts';
-import type { CommandContext } from '../command-context.ts';
+import { type CommandContext, withSession } from '../command-context.ts';
 import { eachJob, isOfOneJob, tellOfJob } from '../each-job.ts';
 import { UsageError, exitCodeOf, exitCodes } from '../exit-code.ts';
-import { addEndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
-import type { EndedFilterFlags } from '../filter-flags.ts';
+import { addEndedFilterFlags, type EndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
 import { countFlag, durationFlag, timeFlag } from '../flag-values.ts';
-import { followJobs } from '../follow-jobs.ts';
-import type { FollowedJob } from '../follow-jobs.ts';
+import { type FollowedJob, followJobs } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { exitCodeOfStates, jobTable, jobText, stateText } from '../job-text.ts';
 import { logLines } from '../log-text.ts';
@@ -66,7 +63,10 @@ export function addWatchCommand(program: Command, context: CommandContext): void
         const { client, isJson } = session;
         const change = (job: JobInfo): string => documentLine(jobDocument(job));
         return followJobs({
-          ...{ client, terminal, signal, nowMs },
+          client,
+          terminal,
+          signal,
+          nowMs,
           jobs: ids.map((id) => ({ id, label: id })),
           quiet: isJson,
           onError: (error, { id }) => {

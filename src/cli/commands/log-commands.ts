@@ -1,8 +1,7 @@
 /** `troupe logs`: what the attempts of a job have said. */
 import type { Command } from 'commander';
 import type { JobLog } from '../../client/index.ts';
-import { withSession } from '../command-context.ts';
-import type { CommandContext } from '../command-context.ts';
+import { type CommandContext, withSession } from '../command-context.ts';
 import { exitCodes } from '../exit-code.ts';
 import { logLines } from '../log-text.ts';
 

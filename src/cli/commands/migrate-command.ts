@@ -2,8 +2,7 @@
 import type { Command } from 'commander';
 import { migratePreset } from '../../config/index.ts';
 import type { CommandContext } from '../command-context.ts';
-import { addStoreFlags, processConfig } from '../process-flags.ts';
-import type { ProcessFlags } from '../process-flags.ts';
+import { addStoreFlags, processConfig, type ProcessFlags } from '../process-flags.ts';
 
 export function addMigrateCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program

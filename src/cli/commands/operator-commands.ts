@@ -2,8 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { QueueInfo } from '../../client/index.ts';
-import { withSession } from '../command-context.ts';
-import type { CommandContext, Session } from '../command-context.ts';
+import { type CommandContext, type Session, withSession } from '../command-context.ts';
 import { oneLine } from '../../domain/printable.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
 import { writeResult } from '../output-file.ts';

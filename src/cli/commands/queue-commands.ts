@@ -1,8 +1,7 @@
 /** `troupe queues create|get|stats|list|update|pause|resume|purge`; with a file: queue-file-commands.ts. */
 import type { Command } from 'commander';
 import type { FlowInfo, FlowInput, QueueInfo, QueueSettingsInput } from '../../client/index.ts';
-import { withSession } from '../command-context.ts';
-import type { CommandContext } from '../command-context.ts';
+import { type CommandContext, withSession } from '../command-context.ts';
 import { durationText, relativeText } from '../duration-text.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
 import { codesFlag, countFlag, durationFlag, given, numberFlag, rateFlag, weightFlag } from '../flag-values.ts';

@@ -1,8 +1,7 @@
 /** `troupe queues diff|apply FILE`: queues that are declared in a file. */
 import type { Command } from 'commander';
 import { applyQueues, plansOf } from '../../client/index.ts';
-import { withSession } from '../command-context.ts';
-import type { CommandContext } from '../command-context.ts';
+import { type CommandContext, withSession } from '../command-context.ts';
 import { exitCodes } from '../exit-code.ts';
 import { documentLine } from '../job-document.ts';
 import { readQueueFile } from '../queues/queue-file.ts';

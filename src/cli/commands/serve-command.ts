@@ -1,10 +1,8 @@
 /** `troupe serve`: one process of a cluster whose NATS and store are there already; for production. */
 import type { Command } from 'commander';
-import { ConfigError } from '../../config/index.ts';
-import type { Config } from '../../config/index.ts';
+import { type Config, ConfigError } from '../../config/index.ts';
 import type { CommandContext } from '../command-context.ts';
-import { addProcessFlags, processConfig } from '../process-flags.ts';
-import type { ProcessFlags } from '../process-flags.ts';
+import { addProcessFlags, processConfig, type ProcessFlags } from '../process-flags.ts';
 
 /** What `dev` would start by itself, `serve` must be told. */
 export function serveConfig(flags: ProcessFlags): Config {

@@ -1,22 +1,17 @@
 /** `troupe submit`: one job, or one for each of many files; with `--wait` or `--watch` it stays until they have ended. */
-import { Option } from 'commander';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { JobInfo } from '../../client/index.ts';
 import { uniqueConflicts } from '../../domain/job.ts';
 import { oneLine } from '../../domain/printable.ts';
-import { withSession } from '../command-context.ts';
-import type { CommandContext, Session } from '../command-context.ts';
+import { type CommandContext, type Session, withSession } from '../command-context.ts';
 import { exitCodes } from '../exit-code.ts';
 import { codesFlag, countFlag, durationFlag, labelFlag, textFlag, timeFlag } from '../flag-values.ts';
-import { followJobs } from '../follow-jobs.ts';
-import type { FollowedJob } from '../follow-jobs.ts';
+import { type FollowedJob, followJobs } from '../follow-jobs.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
-import { planInputs } from '../job-input.ts';
-import type { InputFlags, PlannedInput } from '../job-input.ts';
+import { type InputFlags, planInputs, type PlannedInput } from '../job-input.ts';
 import { exitCodeOfStates, stateText } from '../job-text.ts';
 import { OutputFolder } from '../output-file.ts';
-import { submitJobs } from '../submit-jobs.ts';
-import type { JobFlags } from '../submit-jobs.ts';
+import { type JobFlags, submitJobs } from '../submit-jobs.ts';
 
 interface SubmitFlags extends JobFlags, InputFlags {
   readonly each?: string;
@@ -80,7 +75,11 @@ async function submitAndStay(context: CommandContext, session: Session, submissi
     if (!session.isJson && first !== undefined)
       terminal.err(jobs.length === 1 ? `submitted ${first.id}\n` : `submitted ${jobs.length} jobs\n`);
     const ended = await followJobs({
-      ...{ client: session.client, jobs, terminal, signal, nowMs },
+      client: session.client,
+      jobs,
+      terminal,
+      signal,
+      nowMs,
       quiet: flags.watch !== true,
       endText: (job, { label }) => {
         const path = job.output === undefined ? undefined : folder?.save(label, job.output);

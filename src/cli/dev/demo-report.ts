@@ -25,8 +25,8 @@ export function demoReport(
   const speedUp = options.aloneMs / run.wallMs;
   const lines = [
     tableText(header, rows),
-    `${String(run.results.length)} jobs in ${seconds.toFixed(2)} s: ${(run.results.length / seconds).toFixed(1)} jobs/s; `,
-    `speed-up ${speedUp.toFixed(2)} on ${String(options.threads)} threads `,
+    `${run.results.length} jobs in ${seconds.toFixed(2)} s: ${(run.results.length / seconds).toFixed(1)} jobs/s; `,
+    `speed-up ${speedUp.toFixed(2)} on ${options.threads} threads `,
     `(the same jobs one after the other: ${(options.aloneMs / 1_000).toFixed(2)} s)\n`,
     ...unexpected.map(
       ({ sample, job }) => `NOT AS EXPECTED ${sample.label}: ${job.state} ${job.failure?.message ?? ''}\n`,
@@ -41,6 +41,6 @@ function rowOf(handler: string, results: readonly SampleResult[]): string[] {
     .sort((a, b) => a - b);
   const attempts = results.reduce((sum, { job }) => sum + job.attempt, 0);
   const expected = results.filter(({ sample, job }) => job.state === sample.expected).length;
-  const ms = (share: number): string => `${String(times[Math.ceil(share * times.length) - 1] ?? 0)} ms`;
+  const ms = (share: number): string => `${times[Math.ceil(share * times.length) - 1] ?? 0} ms`;
   return [handler, String(results.length), String(expected), String(attempts), ms(0.5), ms(0.95)];
 }

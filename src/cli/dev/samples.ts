@@ -48,7 +48,7 @@ export function fractalSamples(): Sample[] {
     const scale = 0.02 / 2 ** tile;
     return {
       draft: { handler: 'fractal.render', input: { ...fractalCentre, scale, ...fractal } },
-      label: `fractal.render zoom ${String(2 ** tile)}`,
+      label: `fractal.render zoom ${2 ** tile}`,
       expected: 'SUCCEEDED',
     };
   });

@@ -1,7 +1,6 @@
 /** An actor that tests talk to: it keeps what it is sent, in order, until the test asks. */
-import type { ActorRef } from '../index.ts';
+import type { ActorRef, ActorSystem } from '../index.ts';
 import type { VirtualClock } from './virtual-clock.ts';
-import type { ActorSystem } from '../index.ts';
 
 /** An actor that keeps what it is sent, for tests. */
 export interface Probe<M> {
@@ -48,14 +47,14 @@ export function createProbe<M>(host: ProbeHost, name: string): Probe<M> {
       do await host.settle();
       while (pending.length === 0 && host.clock.step(untilMs));
       if (pending.length === 0) {
-        throw new Error(`seed ${String(host.seed)}: ${name} got no message within ${String(withinMs)} ms`);
+        throw new Error(`seed ${host.seed}: ${name} got no message within ${withinMs} ms`);
       }
       return pending.shift() as M;
     },
     async expectNoMessage(duringMs = EXPECT_NONE_DURING_MS) {
       await host.advance(duringMs);
       if (pending.length === 0) return;
-      throw new Error(`seed ${String(host.seed)}: ${name} got ${JSON.stringify(pending[0])}, expected none`);
+      throw new Error(`seed ${host.seed}: ${name} got ${JSON.stringify(pending[0])}, expected none`);
     },
   };
 }

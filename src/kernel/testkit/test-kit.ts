@@ -3,16 +3,17 @@
  * seed gives the same run. Real input and output has no place here: only promises that settle without it.
  */
 import type { Random } from '../../application/ports/runtime.ts';
-import { createActorSystem } from '../index.ts';
-import type { ActorSystem, SystemEvent } from '../index.ts';
-import { createProbe } from './probe.ts';
-import type { Probe } from './probe.ts';
-import { createRecordingLogger, createRecordingTelemetry } from './recorders.ts';
-import type { LogEntry, RecordingTelemetry } from './recorders.ts';
+import { type ActorSystem, createActorSystem, type SystemEvent } from '../index.ts';
+import { createProbe, type Probe } from './probe.ts';
+import {
+  createRecordingLogger,
+  createRecordingTelemetry,
+  type LogEntry,
+  type RecordingTelemetry,
+} from './recorders.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import { createSeededScheduler } from './seeded-scheduler.ts';
-import { createVirtualClock } from './virtual-clock.ts';
-import type { VirtualClock } from './virtual-clock.ts';
+import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 /** A system in virtual time, with seeded order. */
 export interface TestKit {
@@ -64,8 +65,7 @@ export function createTestKit(options: { readonly seed?: number } = {}): TestKit
       let ran = false;
       while (scheduler.runOne()) {
         ran = true;
-        if (++steps > MAX_STEPS)
-          throw new Error(`seed ${String(seed)}: no quiescence after ${String(MAX_STEPS)} steps`);
+        if (++steps > MAX_STEPS) throw new Error(`seed ${seed}: no quiescence after ${MAX_STEPS} steps`);
       }
       await microtasks();
       if (!ran && !scheduler.hasReady) return;
@@ -98,7 +98,7 @@ export function createTestKit(options: { readonly seed?: number } = {}): TestKit
       const untilMs = clock.monotonicMs() + withinMs;
       do await settle();
       while (isTrue(open) && clock.step(untilMs));
-      if (isTrue(open)) throw new Error(`seed ${String(seed)}: still pending after ${String(withinMs)} ms`);
+      if (isTrue(open)) throw new Error(`seed ${seed}: still pending after ${withinMs} ms`);
       return promise;
     },
   };
@@ -135,7 +135,7 @@ export async function underInterleavings(
       await scenario(createTestKit({ seed }));
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error);
-      throw new Error(`seed ${String(seed)}: ${what}`, { cause: error });
+      throw new Error(`seed ${seed}: ${what}`, { cause: error });
     }
   }
 }

@@ -24,6 +24,6 @@ export default defineHandler({
         }
       }),
     );
-    throw fail(`${String(round)} rounds`, { code: refusals.join() });
+    throw fail(`${round} rounds`, { code: refusals.join() });
   },
 });

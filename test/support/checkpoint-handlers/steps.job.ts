@@ -17,14 +17,14 @@ export default defineHandler({
         .parse(ctx.lastCheckpoint)?.done ?? [];
     const done = [...found];
     while (done.length < steps - 1) {
-      done.push(`${String(ctx.attempt)}.${String(done.length)}`);
+      done.push(`${ctx.attempt}.${done.length}`);
       await ctx.checkpoint({ done, padding });
     }
     note(ledger, ctx, 'start');
     try {
       await untilOpen(gate, ctx);
     } catch (error) {
-      void ctx.checkpoint({ done: [...done, `${String(ctx.attempt)}.stopped`], padding });
+      void ctx.checkpoint({ done: [...done, `${ctx.attempt}.stopped`], padding });
       throw error;
     }
     return { attempt: ctx.attempt, found, done };

@@ -3,8 +3,7 @@
  * that its mounts, containers, bridges and packet filters end with it. The network reaches the world through slirp4netns,
  * which needs no right on the machine's own network. If the process that started it dies, so does all of it.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

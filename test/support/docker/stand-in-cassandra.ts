@@ -2,8 +2,7 @@
  * In place of the image `cassandra`: the jars and the Java of this machine, with what the image has otherwise, too: a
  * commit log that is flushed every ten seconds, Paxos of the first version, and `JVM_EXTRA_OPTS` to change that.
  */
-import { cpSync, existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
-import { readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';

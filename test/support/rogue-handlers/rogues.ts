@@ -38,8 +38,15 @@ const counted = (outcome: string, runs = 2) => ({ reason: outcome, counted: { ou
  * counts as the first of three), then alone, twice.
  */
 const convicted: Omit<Rogue, 'what' | 'handler'> = {
-  ...{ state: 'FAILED', reason: 'POISON', attempts: 3, failures: 0, losses: 3, maxAttempts: 9 },
-  ...{ counted: { outcome: 'lost', runs: 3 }, cell: 'died', message: /brought its process down 3 times/ },
+  state: 'FAILED',
+  reason: 'POISON',
+  attempts: 3,
+  failures: 0,
+  losses: 3,
+  maxAttempts: 9,
+  counted: { outcome: 'lost', runs: 3 },
+  cell: 'died',
+  message: /brought its process down 3 times/,
 };
 
 export const rogues: readonly Rogue[] = [

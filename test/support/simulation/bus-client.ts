@@ -8,15 +8,21 @@ import type { ItemResult, ShardVerb, ShardVerbs } from '../../../src/application
 import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
-import { queueStamp } from '../../../src/domain/queue.ts';
-import type { Queue } from '../../../src/domain/queue.ts';
+import { type Queue, queueStamp } from '../../../src/domain/queue.ts';
 import { BusConfig } from './bus-config.ts';
 import { BusEvents } from './bus-events.ts';
 import { BusLeases } from './bus-leases.ts';
 import type { BusLink } from './bus-link.ts';
 import { BusMembership } from './bus-membership.ts';
-import { strandName } from './bus-server.ts';
-import type { Answer, BusServer, LiveChange, NodeRequest, Peer, ShardRequest } from './bus-server.ts';
+import {
+  type Answer,
+  type BusServer,
+  type LiveChange,
+  type NodeRequest,
+  type Peer,
+  type ShardRequest,
+  strandName,
+} from './bus-server.ts';
 
 const publishTimeoutMs = 5_000;
 const pullGraceMs = 1_000;
@@ -164,7 +170,15 @@ export class BusClient {
   bus(): NatsBus {
     const { publisher, work, live, membership, leases, config, events, shardClient, shardServer, link } = this;
     return {
-      ...{ publisher, work, live, membership, leases, config, events, shardClient, shardServer },
+      publisher,
+      work,
+      live,
+      membership,
+      leases,
+      config,
+      events,
+      shardClient,
+      shardServer,
       quarantines: {
         put: () => Promise.resolve(),
         clear: () => Promise.resolve(),

@@ -1,6 +1,10 @@
 /** Who is there, as one host sees it, and its own key: the steps of the real one, each its own round with the server. */
-import { newestIncarnations } from '../../../src/application/ports/membership.ts';
-import type { Announced, Membership, NodeInfo } from '../../../src/application/ports/membership.ts';
+import {
+  type Announced,
+  type Membership,
+  newestIncarnations,
+  type NodeInfo,
+} from '../../../src/application/ports/membership.ts';
 import type { BusLink } from './bus-link.ts';
 import { BusSeenKeys } from './bus-seen-keys.ts';
 import type { BusServer } from './bus-server.ts';
@@ -84,5 +88,5 @@ export class BusMembership implements Membership {
 }
 
 function keyOf(node: NodeInfo): string {
-  return `${node.nodeId}.${String(node.incarnation)}`;
+  return `${node.nodeId}.${node.incarnation}`;
 }

@@ -3,15 +3,15 @@
  * nodes. All of it can be wiped, and what it has not written to its disk is gone with its power. It knows hosts only by the
  * ways back to them.
  */
-import type {
-  JobEvent,
-  LiveFeed,
-  Strand,
-  StrandDepth,
-  WorkMessage,
-  WorkStanding,
+import {
+  type JobEvent,
+  type LiveFeed,
+  type Strand,
+  type StrandDepth,
+  strandOfWork,
+  type WorkMessage,
+  type WorkStanding,
 } from '../../../src/application/ports/bus.ts';
-import { strandOfWork } from '../../../src/application/ports/bus.ts';
 import type { NodeInfo } from '../../../src/application/ports/membership.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { ShardVerb } from '../../../src/application/protocol/shard-protocol.ts';
@@ -96,7 +96,7 @@ export class BusServer {
   }
 
   get identity(): string {
-    return `streams-${String(this.#generation)}`;
+    return `streams-${this.#generation}`;
   }
 
   join(peer: Peer): void {
@@ -270,10 +270,10 @@ export class BusServer {
 }
 
 function eventId({ jobId, seq }: JobEvent): string {
-  return `${jobId}.${String(seq)}`;
+  return `${jobId}.${seq}`;
 }
 
 export function strandName({ tenant, queue, level = defaultPriority, need }: Strand): string {
-  const main = `${tenant}/${queue}/${String(level)}`;
+  const main = `${tenant}/${queue}/${level}`;
   return need === undefined ? main : `${main}/${needText(need)}`;
 }

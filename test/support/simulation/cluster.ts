@@ -10,14 +10,12 @@ import type { Host } from './host.ts';
 import { Executions } from './executions.ts';
 import { QueueWatch } from './queue-watch.ts';
 import { RecordWatch } from './record-watch.ts';
-import { SimNode } from './sim-node.ts';
-import type { ClusterGround, NodePorts } from './sim-node.ts';
+import { type ClusterGround, type NodePorts, SimNode } from './sim-node.ts';
 import { StoreData } from './store-data.ts';
 import { StoreExtras } from './store-extras.ts';
 import { RunningWatch } from './running-watch.ts';
 import { Subscriber } from './subscriber.ts';
-import { calmWeather } from './wire.ts';
-import type { Weather } from './wire.ts';
+import { calmWeather, type Weather } from './wire.ts';
 import { skewMostMs, Witness } from './witness.ts';
 import { WorkWatch } from './work-watch.ts';
 import type { World } from './world.ts';
@@ -95,8 +93,13 @@ export class Cluster {
     const { queue: first } = this.extras.createQueue(queue);
     this.queues = new QueueWatch(world, this.records, this.extras);
     this.#ground = {
-      ...{ world, executions, extras },
-      ...{ data: this.data, server: this.server, storeWeather: this.storeWeather, busWeather: this.busWeather },
+      world,
+      executions,
+      extras,
+      data: this.data,
+      server: this.server,
+      storeWeather: this.storeWeather,
+      busWeather: this.busWeather,
       config: loadConfig({ flags: { 'shards.backlogMax': backlogMax, 'shards.groupMaxRecords': 4 } }),
       shardCount: shape.shards,
       queue: first,
@@ -115,7 +118,7 @@ export class Cluster {
   crash(index: number, downMs: number): void {
     const node = this.#standing(index);
     if (node === undefined) return;
-    this.world.note('FAULT', `${node.nodeId} is killed, back in ${String(Math.round(downMs))} ms`);
+    this.world.note('FAULT', `${node.nodeId} is killed, back in ${Math.round(downMs)} ms`);
     node.host.kill();
     this.#startLater(index, downMs);
   }
@@ -136,7 +139,7 @@ export class Cluster {
   pause(index: number, { forMs, withCells }: { readonly forMs: number; readonly withCells: boolean }): void {
     const node = this.#standing(index);
     if (node === undefined) return;
-    this.world.note('FAULT', `${node.nodeId} is paused for ${String(Math.round(forMs))} ms`);
+    this.world.note('FAULT', `${node.nodeId} is paused for ${Math.round(forMs)} ms`);
     node.host.pause();
     if (withCells) node.cells.pause();
     this.world.timeline.at(forMs, () => {
@@ -149,7 +152,7 @@ export class Cluster {
   cutFromBus(index: number, forMs: number): void {
     const node = this.#standing(index);
     if (node === undefined) return;
-    this.world.note('FAULT', `${node.nodeId} is cut from the bus for ${String(Math.round(forMs))} ms`);
+    this.world.note('FAULT', `${node.nodeId} is cut from the bus for ${Math.round(forMs)} ms`);
     node.link.wire.cut();
     this.#later(node, this.#random() * noticeMostMs, () => {
       node.link.noticeCut();
@@ -162,7 +165,7 @@ export class Cluster {
   cutFromStore(index: number, forMs: number): void {
     const node = this.#standing(index);
     if (node === undefined) return;
-    this.world.note('FAULT', `${node.nodeId} is cut from the store for ${String(Math.round(forMs))} ms`);
+    this.world.note('FAULT', `${node.nodeId} is cut from the store for ${Math.round(forMs)} ms`);
     node.storeWire.cut();
     this.world.timeline.at(forMs, () => {
       node.storeWire.mend();
@@ -173,10 +176,7 @@ export class Cluster {
   stepClock(index: number, byMs: number, forMs: number): void {
     const node = this.#standing(index);
     if (node === undefined || node.host.steppedMs !== 0) return;
-    this.world.note(
-      'FAULT',
-      `the clock of ${node.nodeId} is set by ${String(byMs)} ms for ${String(Math.round(forMs))} ms`,
-    );
+    this.world.note('FAULT', `the clock of ${node.nodeId} is set by ${byMs} ms for ${Math.round(forMs)} ms`);
     const step = (ms: number): void => {
       node.host.steppedMs += ms;
       node.cells.steppedMs += ms;
@@ -196,7 +196,7 @@ export class Cluster {
 
   /** Every connection breaks, and whoever had one notices that before it has another. */
   cutBusPower(forMs: number): void {
-    this.world.note('FAULT', `the bus loses its power for ${String(Math.round(forMs))} ms`);
+    this.world.note('FAULT', `the bus loses its power for ${Math.round(forMs)} ms`);
     for (const node of this.nodes) {
       node.link.wire.cut();
       node.link.wire.reset();
@@ -263,13 +263,13 @@ export class Cluster {
 
   #startNode(index: number): void {
     this.#incarnation += 1;
-    const nodeId = `n${String(index + 1)}`;
+    const nodeId = `n${index + 1}`;
     const skewMs = Math.round((this.#random() * 2 - 1) * skewMostMs);
     const works = index < (this.#shape.workers ?? Infinity);
     const options = { nodeId, incarnation: this.#incarnation, threads: this.#shape.threads, skewMs, works };
     const node = new SimNode(this.#ground, options);
     this.nodes[index] = node;
-    this.world.note(nodeId, `starts, incarnation ${String(this.#incarnation)}`);
+    this.world.note(nodeId, `starts, incarnation ${this.#incarnation}`);
     node.start(() => {
       if (node.host.state === 'dead') return;
       this.world.note(nodeId, 'has given up, it is started again');

@@ -1,8 +1,7 @@
 /** Seeded bugs in the erasing of payloads. */
 import type { EraseItem } from '../../../src/application/protocol/shard-protocol.ts';
 import { eraseJob } from '../../../src/domain/payload-life.ts';
-import { onHandler } from './mutation.ts';
-import type { Mutation } from './mutation.ts';
+import { type Mutation, onHandler } from './mutation.ts';
 
 export const eraseMutations: Readonly<Record<string, Mutation>> = {
   'payloads are called erased and the record is not written again': {

@@ -77,7 +77,10 @@ export class Executions {
     const { runId, jobId, attempt, host } = request;
     this.#checkGoesOn(request);
     const execution: Execution = {
-      ...{ runId, jobId, attempt, host },
+      runId,
+      jobId,
+      attempt,
+      host,
       startedMs: this.#world.nowMs,
       endedMs: undefined,
       how: undefined,
@@ -117,7 +120,7 @@ export class Executions {
     const count = isLoud ? loudLines : lines;
     const fill = 'x'.repeat(isLoud ? loudLineChars : n % 2 === 0 ? 0 : 300);
     return Array.from({ length: count }, (_, index) => {
-      return { at: (index + 1) / (count + 1), text: `${runId} ${String(index + 1)} ${fill}` };
+      return { at: (index + 1) / (count + 1), text: `${runId} ${index + 1} ${fill}` };
     });
   }
 
@@ -137,7 +140,7 @@ export class Executions {
   saved(runId: string, number: number): void {
     const execution = this.#byRun.get(runId);
     if (execution === undefined) return;
-    this.#world.note(execution.host, `checkpoint ${String(number)} of ${runId} is saved`);
+    this.#world.note(execution.host, `checkpoint ${number} of ${runId} is saved`);
     const mine: JobCheckpoint = { attempt: execution.attempt, number };
     const last = this.#saved.get(execution.jobId);
     if (last === undefined || isAfter(mine, last)) this.#saved.set(execution.jobId, mine);

@@ -1,7 +1,6 @@
 /** Seeded bugs in the logs of attempts. */
 import type { CompleteItem, ReadLogResult } from '../../../src/application/protocol/shard-protocol.ts';
-import { onHandler } from './mutation.ts';
-import type { Mutation } from './mutation.ts';
+import { type Mutation, onHandler } from './mutation.ts';
 
 export const logMutations: Readonly<Record<string, Mutation>> = {
   'the log of an attempt is not kept with its outcome': {

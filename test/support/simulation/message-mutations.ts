@@ -1,7 +1,6 @@
 /** Seeded bugs in the messages of work: one too many, and one that nobody sends. */
 import type { WorkMessage } from '../../../src/application/ports/bus.ts';
-import { believe, onPublisher, onStore, writtenAtOnce } from './mutation.ts';
-import type { Mutation } from './mutation.ts';
+import { believe, type Mutation, onPublisher, onStore, writtenAtOnce } from './mutation.ts';
 
 export const messageMutations: Readonly<Record<string, Mutation>> = {
   'a take-over goes by when a job became ready, not by when it began to wait': {
@@ -12,7 +11,8 @@ export const messageMutations: Readonly<Record<string, Mutation>> = {
     change: (cluster, ports) => {
       // Nor does anything else repair it: a look at the stream, or a watermark that stays behind the disk of the bus.
       onPublisher((publisher, given) => ({
-        ...{ ...believe(), ...writtenAtOnce(publisher, given) },
+        ...believe(),
+        ...writtenAtOnce(publisher, given),
         // Long enough that something can come between the record and its message.
         publishWork: (message) =>
           new Promise((resolve, reject) => {

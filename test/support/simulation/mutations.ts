@@ -18,8 +18,16 @@ import type { JobRecord } from '../../../src/domain/job.ts';
 import { eraseMutations } from './erase-mutations.ts';
 import { logMutations } from './log-mutations.ts';
 import { messageMutations } from './message-mutations.ts';
-import { believe, keyless, onHandler, onPublisher, onStore, onSubmits, writtenAtOnce } from './mutation.ts';
-import type { Mutation } from './mutation.ts';
+import {
+  believe,
+  keyless,
+  type Mutation,
+  onHandler,
+  onPublisher,
+  onStore,
+  onSubmits,
+  writtenAtOnce,
+} from './mutation.ts';
 import { passOn } from './pool-model.ts';
 import { queueMutations } from './queue-mutations.ts';
 import { submitMutations } from './submit-mutations.ts';
@@ -127,7 +135,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     change: onStore((jobs, _cluster, { host }) => {
       const early = new Map<string, readonly JobRecord[]>();
       const keyOf = ({ shard, bucket }: { readonly shard: number; readonly bucket: number }): string =>
-        `${String(shard)}/${String(bucket)}`;
+        `${shard}/${bucket}`;
       return {
         async openBucket(partition, epoch) {
           const records: JobRecord[] = [];
@@ -323,7 +331,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     faults: ['wiped bus'],
     // Nor does anything else repair it: a look at the stream, or a watermark that stays behind the disk of the bus.
     change: onPublisher((publisher, ports) => ({
-      ...{ ...believe(), ...writtenAtOnce(publisher, ports) },
+      ...believe(),
+      ...writtenAtOnce(publisher, ports),
       onDoubt: () => () => undefined,
       onStreamsReplaced: () => () => undefined,
     })),

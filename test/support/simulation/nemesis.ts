@@ -4,8 +4,7 @@
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { Cluster } from './cluster.ts';
-import type { Weather } from './wire.ts';
-import { calmWeather } from './wire.ts';
+import { calmWeather, type Weather } from './wire.ts';
 
 export const faultKinds = [
   'crash',

@@ -1,7 +1,6 @@
 /** Seeded bugs in the deletion of queues. */
 import type { QueueStore } from '../../../src/application/ports/queue-store.ts';
-import { onHandler } from './mutation.ts';
-import type { Change, Mutation } from './mutation.ts';
+import { type Change, type Mutation, onHandler } from './mutation.ts';
 import type { NodePorts } from './sim-node.ts';
 
 export const queueMutations: Readonly<Record<string, Mutation>> = {

@@ -3,9 +3,8 @@
  * one that is not there, and one comes only when somebody asked for it.
  */
 import type { CommitGroup } from '../../../src/application/ports/job-store.ts';
-import { isTerminal } from '../../../src/domain/job.ts';
+import { isTerminal, type JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
-import type { JobRecord } from '../../../src/domain/job.ts';
 import type { Queue } from '../../../src/domain/queue.ts';
 import type { RecordWatch } from './record-watch.ts';
 import type { StoreExtras } from './store-extras.ts';
@@ -23,7 +22,7 @@ export class QueueWatch {
     this.#records = records;
     for (const { queueNo } of extras.queues.values()) this.#present.add(queueNo);
     extras.onQueue((what, queue) => {
-      this.#world.note('store', `queue ${queue.name} no ${String(queue.queueNo)} is ${what}`);
+      this.#world.note('store', `queue ${queue.name} no ${queue.queueNo} is ${what}`);
       if (what === 'made') this.#made(queue);
       else this.#removed(queue);
     });

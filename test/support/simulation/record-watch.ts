@@ -4,16 +4,13 @@
  */
 import type { CommitGroup } from '../../../src/application/ports/job-store.ts';
 import { defaultShardLimits } from '../../../src/actors/shard/shard-services.ts';
-import type { JobRecord, JobState, Payload, TrailEntry } from '../../../src/domain/job.ts';
-import { isTerminal } from '../../../src/domain/job.ts';
-import type { JobId } from '../../../src/domain/job-id.ts';
-import { jobIdParts } from '../../../src/domain/job-id.ts';
+import { isTerminal, type JobRecord, type JobState, type Payload, type TrailEntry } from '../../../src/domain/job.ts';
+import { type JobId, jobIdParts } from '../../../src/domain/job-id.ts';
 import { eraseJob } from '../../../src/domain/payload-life.ts';
 import { edges } from '../../../src/domain/state-machine.ts';
 import type { Executions, JobOutput } from './executions.ts';
-import type { Host } from './host.ts';
 import type { StoreExtras } from './store-extras.ts';
-import { epochMs } from './host.ts';
+import { epochMs, type Host } from './host.ts';
 import type { World } from './world.ts';
 
 export interface RecordWatchParts {
@@ -57,7 +54,7 @@ export class RecordWatch {
   }
 
   tookShard(shard: number, epoch: number, host: Host): void {
-    this.#owners.set(`${String(shard)}/${String(epoch)}`, { host, sinceMs: this.#parts.world.nowMs });
+    this.#owners.set(`${shard}/${epoch}`, { host, sinceMs: this.#parts.world.nowMs });
   }
 
   /** A shard of this host has granted the run, or was told that it goes on. */
@@ -107,8 +104,7 @@ export class RecordWatch {
     for (const record of group.records) {
       const { world } = this.#parts;
       const present = before.get(record.id);
-      if (world.isTraced)
-        world.note('store', `${record.id} ${record.state}@${String(record.seq)} epoch ${String(group.epoch)}`);
+      if (world.isTraced) world.note('store', `${record.id} ${record.state}@${record.seq} epoch ${group.epoch}`);
       if (present !== undefined && isTerminal(present.state)) this.#checkUnchanged(present, record);
       else this.#checkSteps(present, record);
       if (present?.state !== record.state) {
@@ -133,10 +129,7 @@ export class RecordWatch {
     const unfinished = (this.#unfinished.get(shard) ?? 0) + change;
     this.#unfinished.set(shard, unfinished);
     if (unfinished > backlogMax) {
-      world.violation(
-        10,
-        `shard ${String(shard)} holds ${String(unfinished)} unfinished jobs, ${String(backlogMax)} are allowed`,
-      );
+      world.violation(10, `shard ${shard} holds ${unfinished} unfinished jobs, ${backlogMax} are allowed`);
     }
   }
 
@@ -181,7 +174,7 @@ export class RecordWatch {
     for (const entry of record.trail) {
       if (entry.seq <= seq) {
         const known = present?.trail.find((other) => other.seq === entry.seq);
-        if (known !== undefined && known.type !== entry.type) wrong(`rewrote its event ${String(entry.seq)}`);
+        if (known !== undefined && known.type !== entry.type) wrong(`rewrote its event ${entry.seq}`);
         continue;
       }
       if (entry.seq !== seq + 1 && record.trail[0] !== entry) wrong('skipped a number');
@@ -198,10 +191,7 @@ export class RecordWatch {
   #checkNotEarly(present: JobRecord, entry: TrailEntry): void {
     if (present.state !== 'SCHEDULED' && present.state !== 'RETRYING') return;
     if (entry.atMs >= present.readyAtMs || this.#movable.has(present.id)) return;
-    this.#parts.world.violation(
-      9,
-      `${present.id} was queued ${String(present.readyAtMs - entry.atMs)} ms before its time`,
-    );
+    this.#parts.world.violation(9, `${present.id} was queued ${present.readyAtMs - entry.atMs} ms before its time`);
   }
 
   #checkResult(group: CommitGroup, present: JobRecord | undefined, record: JobRecord): void {
@@ -214,29 +204,28 @@ export class RecordWatch {
     const run = executions.get(output.runId);
     if (run?.how !== 'succeeded')
       world.violation(3, `${record.id} succeeded by ${output.runId}, which has not succeeded`);
-    const holders = [present?.run?.token, `${String(group.epoch)}.${String(record.attempt)}`];
+    const holders = [present?.run?.token, `${group.epoch}.${record.attempt}`];
     const isHolder = holders.some((token) => output.runId === `${record.id}#${token ?? ''}`);
     if (output.attempt !== record.attempt || !isHolder) {
-      world.violation(3, `${record.id}: attempt ${String(record.attempt)} recorded the result of ${output.runId}`);
+      world.violation(3, `${record.id}: attempt ${record.attempt} recorded the result of ${output.runId}`);
     }
   }
 
   /** Code that the owner knows of and has heard of may not run any more; what was overtaken ends at its next heartbeat. */
   #checkCodeGone({ epoch, partition }: CommitGroup, present: JobRecord | undefined, record: JobRecord): void {
     const { world, executions } = this.#parts;
-    const owner = this.#owners.get(`${String(partition.shard)}/${String(epoch)}`);
+    const owner = this.#owners.get(`${partition.shard}/${epoch}`);
     if (owner === undefined) return;
     for (const run of executions.running(record.id)) {
       const isKnown =
-        run.runId === `${record.id}#${present?.run?.token ?? ''}` ||
-        run.runId.startsWith(`${record.id}#${String(epoch)}.`);
+        run.runId === `${record.id}#${present?.run?.token ?? ''}` || run.runId.startsWith(`${record.id}#${epoch}.`);
       if (!isKnown || run.attempt !== record.attempt) continue;
       const heardMs = this.#heardMs.get(`${owner.host.name}/${run.runId}`) ?? 0;
       const sinceMs = Math.max(heardMs, owner.sinceMs, owner.host.awakeSinceMs);
       if (world.nowMs - sinceMs >= silenceMs) continue;
       world.violation(
         5,
-        `${record.id} is CANCELLED while ${run.host} runs its code, heard of ${String(Math.round(world.nowMs - sinceMs))} ms ago`,
+        `${record.id} is CANCELLED while ${run.host} runs its code, heard of ${Math.round(world.nowMs - sinceMs)} ms ago`,
       );
     }
   }
@@ -263,5 +252,5 @@ function outputOf(output: Payload | undefined, extras: StoreExtras): JobOutput |
 }
 
 function inShort(record: JobRecord | undefined): string {
-  return record === undefined ? 'nothing' : `${record.state}@${String(record.seq)}`;
+  return record === undefined ? 'nothing' : `${record.state}@${record.seq}`;
 }

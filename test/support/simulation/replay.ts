@@ -1,12 +1,11 @@
 /** How a failed seed is told: what was broken, how to see it again, and the end of its trace. */
-import { simulate } from './simulation.ts';
-import type { SimulateOptions, Verdict } from './simulation.ts';
+import { simulate, type SimulateOptions, type Verdict } from './simulation.ts';
 
 /** Lines of a trace that a report shows: the last ones before the first finding, and the faults before them. */
 const shownLines = 60;
 
 export function replayCommand(seed: number): string {
-  return `npm run simulate -- --seed ${String(seed)}`;
+  return `npm run simulate -- --seed ${seed}`;
 }
 
 export interface Replay {
@@ -27,7 +26,7 @@ export async function report(failed: Verdict): Promise<string> {
   const faults = trace.slice(0, Math.max(0, end - shownLines)).filter((line) => / {2}(FAULT|seed) /.test(line));
   const isSame = JSON.stringify(verdict) === JSON.stringify(failed);
   return [
-    `seed ${String(failed.seed)} broke what was promised; to see it again: ${replayCommand(failed.seed)}`,
+    `seed ${failed.seed} broke what was promised; to see it again: ${replayCommand(failed.seed)}`,
     ...failed.violations,
     ...(isSame ? [] : ['the replay went another way: something in the run does not come from the seed']),
     ...faults,

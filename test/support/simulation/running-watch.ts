@@ -4,8 +4,7 @@
  * and code of an attempt that was given up as lost with its node is nobody's.
  */
 import type { CommitGroup } from '../../../src/application/ports/job-store.ts';
-import { defaultMaxRunningPerKey } from '../../../src/domain/flow-rule.ts';
-import type { FlowRule } from '../../../src/domain/flow-rule.ts';
+import { defaultMaxRunningPerKey, type FlowRule } from '../../../src/domain/flow-rule.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { defaultQueueName } from '../../../src/domain/queue.ts';
@@ -44,6 +43,6 @@ export class RunningWatch {
   }
 
   #check(what: string, running: number, most: number): void {
-    if (running > most) this.#world.violation(10, `${String(running)} jobs of ${what} run, ${String(most)} may`);
+    if (running > most) this.#world.violation(10, `${running} jobs of ${what} run, ${most} may`);
   }
 }

@@ -41,8 +41,13 @@ export interface SeedTally {
 
 export class SeedPool {
   readonly tally: SeedTally = {
-    ...{ seeds: 0, failed: [], runs: 0, jobs: 0 },
-    ...{ virtualMs: 0, slowestSettleMs: 0, heapBytes: 0 },
+    seeds: 0,
+    failed: [],
+    runs: 0,
+    jobs: 0,
+    virtualMs: 0,
+    slowestSettleMs: 0,
+    heapBytes: 0,
   };
   readonly #options: SeedPoolOptions;
   #next: number;
@@ -103,13 +108,13 @@ export class SeedPool {
         resolve(answer);
       };
       const hung = setTimeout(() => {
-        settle({ died: `said nothing for ${String(this.#options.patienceMs / 1_000)} s` });
+        settle({ died: `said nothing for ${this.#options.patienceMs / 1_000} s` });
       }, this.#options.patienceMs);
       const died = (error: unknown): void => {
         settle({ died: `died of ${error instanceof Error ? error.message : String(error)}` });
       };
       const ended = (code: number): void => {
-        settle({ died: `ended with exit code ${String(code)}` });
+        settle({ died: `ended with exit code ${code}` });
       };
       worker.on('message', settle).on('error', died).on('exit', ended);
       worker.postMessage(seed);

@@ -8,7 +8,7 @@ export const seedsInAll = 2_000;
 const timeoutMs = 1_200_000;
 
 export function describeSeeds(first: number, last: number): void {
-  describe(`a cluster under faults, seeds ${String(first)} to ${String(last)}`, () => {
+  describe(`a cluster under faults, seeds ${first} to ${last}`, () => {
     it('keeps its promises', { timeout: timeoutMs }, async () => {
       let runs = 0;
       for (let seed = first; seed <= last; seed += 1) {

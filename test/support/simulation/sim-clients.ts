@@ -5,8 +5,7 @@
 import type { AcceptedJob, JobRequest } from '../../../src/application/jobs/job-request.ts';
 import type { CallContext } from '../../../src/application/protocol/call-context.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
-import type { JobId } from '../../../src/domain/job-id.ts';
-import { parseJobId } from '../../../src/domain/job-id.ts';
+import { type JobId, parseJobId } from '../../../src/domain/job-id.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { JobScript } from './executions.ts';
@@ -88,7 +87,7 @@ export class SimClients {
       once: this.#count % 8 === 0,
     };
     const hasKey = this.#random() < 0.5;
-    const key = hasKey ? `key-${String(this.#count)}` : `none-${String(this.#count)}`;
+    const key = hasKey ? `key-${this.#count}` : `none-${this.#count}`;
     const request = this.#request(script, hasKey ? key : '');
     const submission: Submission = { key, content: request.input.json, request, isAnswered: !hasKey };
     if (hasKey) this.#submissions.push(submission);
@@ -176,7 +175,7 @@ export class SimClients {
     const sinceSeq = this.#parts.witness.seenSeq(id);
     this.#ask(node, (useCases, context) => useCases.getJob(context, id)).then(
       ({ record }) => {
-        this.#parts.world.note('client', `get by ${node.nodeId}: ${id} ${record.state}@${String(record.seq)}`);
+        this.#parts.world.note('client', `get by ${node.nodeId}: ${id} ${record.state}@${record.seq}`);
         this.#parts.witness.saw('get', record, sinceSeq);
       },
       (error: unknown) => {
@@ -192,7 +191,7 @@ export class SimClients {
     const sinceSeq = this.#parts.witness.seenSeq(id);
     this.#ask(node, (useCases, context) => useCases.cancelJob(context, id, 'simulated')).then(
       ({ record }) => {
-        this.#parts.world.note('client', `cancel: ${id} ${record.state}@${String(record.seq)}`);
+        this.#parts.world.note('client', `cancel: ${id} ${record.state}@${record.seq}`);
         this.#parts.witness.saw('get', record, sinceSeq);
       },
       (error: unknown) => {

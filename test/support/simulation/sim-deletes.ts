@@ -6,14 +6,12 @@
  * A gateway that was not told, as it did not answer, may show what lies inline in its copy: that is what is promised.
  */
 import type { FullJob, OpenedPayload } from '../../../src/application/jobs/get-job.ts';
-import { isTerminal } from '../../../src/domain/job.ts';
-import type { Payload } from '../../../src/domain/job.ts';
+import { isTerminal, type Payload } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { payloadIds } from '../../../src/domain/payload-life.ts';
 import type { Host } from './host.ts';
 import type { RecordWatch } from './record-watch.ts';
-import { SimCaller } from './sim-caller.ts';
-import type { SimCallerParts } from './sim-caller.ts';
+import { SimCaller, type SimCallerParts } from './sim-caller.ts';
 import type { SimNode } from './sim-node.ts';
 import type { StoreExtras } from './store-extras.ts';
 import type { Witness } from './witness.ts';
@@ -144,7 +142,7 @@ export class SimDeletes {
       .then(
         (job) => {
           const shown = shownOf(job);
-          this.#parts.world.note('client', `${id} by ${node.nodeId} shows ${String(shown.length)} payloads`);
+          this.#parts.world.note('client', `${id} by ${node.nodeId} shows ${shown.length} payloads`);
           if (this.#parts.witness.mayBeOld()) return;
           if (!shown.some((payload) => isBound || payload.kind === 'ref')) return;
           this.#parts.world.violation(7, `${node.nodeId} shows a payload of ${id}, which was erased`);

@@ -9,12 +9,10 @@
 import type { LogPage } from '../../../src/application/jobs/read-log.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
-import { isAfter, JobLog, storedLogsMax } from '../../../src/domain/job-log.ts';
-import type { LogLine, LogPosition } from '../../../src/domain/job-log.ts';
+import { isAfter, JobLog, type LogLine, type LogPosition, storedLogsMax } from '../../../src/domain/job-log.ts';
 import type { Executions } from './executions.ts';
 import type { RecordWatch } from './record-watch.ts';
-import { SimCaller } from './sim-caller.ts';
-import type { SimCallerParts } from './sim-caller.ts';
+import { SimCaller, type SimCallerParts } from './sim-caller.ts';
 import type { Witness } from './witness.ts';
 
 export interface SimLogsParts extends SimCallerParts {
@@ -56,7 +54,7 @@ export class SimLogs {
     seen
       .then(async ({ record }) => {
         const page = await this.#caller.ask((useCases, context) => useCases.getJobLog(context, id));
-        world.note('client', `log of ${id}: ${String(page.lines.length)} lines, ${String(page.skipped)} are not there`);
+        world.note('client', `log of ${id}: ${page.lines.length} lines, ${page.skipped} are not there`);
         this.#check(id, page, record);
       })
       .catch((error: unknown) => {
@@ -74,13 +72,13 @@ export class SimLogs {
       last = line;
     }
     const attempts = Map.groupBy(lines, ({ attempt }) => attempt);
-    if (attempts.size > attemptsMax) wrong(`has ${String(attempts.size)} attempts`);
+    if (attempts.size > attemptsMax) wrong(`has ${attempts.size} attempts`);
     let missing = 0;
     for (const [attempt, said] of attempts) {
       missing += (said.at(-1)?.number ?? 0) - said.length;
       this.#checkAttempt(attempt, said, wrong);
     }
-    if (missing !== skipped) wrong(`leaves out ${String(missing)} lines and says ${String(skipped)}`);
+    if (missing !== skipped) wrong(`leaves out ${missing} lines and says ${skipped}`);
     const { records, witness } = this.#parts;
     if (!records.isErasable(id) && !witness.mayBeOld()) this.#checkKept(seen, attempts, wrong);
   }
@@ -89,14 +87,14 @@ export class SimLogs {
     const { executions } = this.#parts;
     const runId = runOf(lines);
     const said = executions.saidBy(runId);
-    if (executions.get(runId)?.attempt !== attempt) wrong(`has lines of ${runId} as attempt ${String(attempt)}`);
+    if (executions.get(runId)?.attempt !== attempt) wrong(`has lines of ${runId} as attempt ${attempt}`);
     for (const line of lines) {
       if (said[line.number - 1] !== line.text) wrong(`has another line ${nameOf(line)} than ${runId} said`);
     }
     const bytes = lines.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
-    if (bytes > attemptBytesMax) wrong(`has ${String(bytes)} bytes of attempt ${String(attempt)}`);
+    if (bytes > attemptBytesMax) wrong(`has ${bytes} bytes of attempt ${attempt}`);
     const isShort = keptOf(said).length === said.length;
-    if (isShort && lines.at(-1)?.number !== lines.length) wrong(`has no beginning of attempt ${String(attempt)}`);
+    if (isShort && lines.at(-1)?.number !== lines.length) wrong(`has no beginning of attempt ${attempt}`);
   }
 
   /** What was seen as recorded with the outcomes of its attempts. */
@@ -117,9 +115,7 @@ export class SimLogs {
       const lines = attempts.get(ended) ?? [];
       const wanted = keptOf(executions.saidBy(runOf(lines)));
       if (lines.length === 0 || lines.length !== wanted.length || lines.at(-1)?.number !== wanted.at(-1)?.number) {
-        wrong(
-          `has ${String(lines.length)} of ${String(wanted.length)} lines of attempt ${String(ended)}, which has ended`,
-        );
+        wrong(`has ${lines.length} of ${wanted.length} lines of attempt ${ended}, which has ended`);
       }
     }
   }
@@ -140,5 +136,5 @@ function runOf(lines: readonly LogLine[]): string {
 }
 
 function nameOf({ attempt, number }: LogPosition): string {
-  return `${String(attempt)}.${String(number)}`;
+  return `${attempt}.${number}`;
 }

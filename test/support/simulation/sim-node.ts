@@ -2,30 +2,24 @@
  * One process of the simulated cluster: the real composition of a node (membership, keeper, shards, workers) and the real
  * use cases of its gateway, on modelled store, bus and run pool. A restart is a new `SimNode` of the same name.
  */
-import { createActorSystem } from '../../../src/kernel/index.ts';
-import type { ActorSystem } from '../../../src/kernel/index.ts';
+import { type ActorSystem, createActorSystem } from '../../../src/kernel/index.ts';
 import type { AdminMessage } from '../../../src/actors/node/admin-message.ts';
 import { HandlerFleet } from '../../../src/application/cluster/handler-fleet.ts';
-import { createShardBatcher } from '../../../src/application/protocol/shard-batcher.ts';
-import type { ShardBatcher } from '../../../src/application/protocol/shard-batcher.ts';
-import { createShardRouter } from '../../../src/application/protocol/shard-router.ts';
-import type { ShardRouter } from '../../../src/application/protocol/shard-router.ts';
+import { createShardBatcher, type ShardBatcher } from '../../../src/application/protocol/shard-batcher.ts';
+import { createShardRouter, type ShardRouter } from '../../../src/application/protocol/shard-router.ts';
 import type { JobCache } from '../../../src/application/ports/job-cache.ts';
 import type { RunPool } from '../../../src/application/ports/run-pool.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
-import { createUseCases } from '../../../src/application/use-cases.ts';
-import type { UseCases } from '../../../src/application/use-cases.ts';
+import { createUseCases, type UseCases } from '../../../src/application/use-cases.ts';
 import { DrainOrder } from '../../../src/compose/drain-order.ts';
 import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
-import { adminPath, startClusterRoles } from '../../../src/compose/cluster-roles.ts';
-import type { ClusterRoles } from '../../../src/compose/cluster-roles.ts';
+import { adminPath, type ClusterRoles, startClusterRoles } from '../../../src/compose/cluster-roles.ts';
 import { createNodeClient } from '../../../src/compose/node-admin.ts';
 import type { Config } from '../../../src/config/index.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
-import { queueStamp } from '../../../src/domain/queue.ts';
-import type { Queue } from '../../../src/domain/queue.ts';
+import { type Queue, queueStamp } from '../../../src/domain/queue.ts';
 import { noTelemetry } from '../stores.ts';
 import { BusClient } from './bus-client.ts';
 import { BusLink } from './bus-link.ts';
@@ -36,8 +30,7 @@ import { PoolModel } from './pool-model.ts';
 import type { StoreData } from './store-data.ts';
 import type { StoreExtras } from './store-extras.ts';
 import { openModelStore } from './store-model.ts';
-import { Wire } from './wire.ts';
-import type { Weather } from './wire.ts';
+import { type Weather, Wire } from './wire.ts';
 import type { World } from './world.ts';
 
 /** The ports of a node, as a mutation may change them before the node is built on them. */
@@ -98,7 +91,7 @@ export class SimNode {
     const { nodeId, incarnation, skewMs } = options;
     this.#ground = ground;
     this.nodeId = nodeId;
-    const name = `${nodeId}#${String(incarnation)}`;
+    const name = `${nodeId}#${incarnation}`;
     this.host = new Host({ name, timeline: world.timeline, seed: world.nextSeed(), skewMs });
     this.cells = new Host({ name: `${name} cells`, timeline: world.timeline, seed: world.nextSeed(), skewMs });
     this.storeWire = new Wire(this.host, ground.storeWeather, world.random());
@@ -234,7 +227,11 @@ export class SimNode {
     const { clock, random } = this.host;
     const admin = system.refAt<AdminMessage>(adminPath);
     return createUseCases({
-      ...{ store, config, cache, clock, random },
+      store,
+      config,
+      cache,
+      clock,
+      random,
       batcher: this.batcher,
       fleet: new HandlerFleet(membership),
       work: bus.work,
@@ -247,7 +244,9 @@ export class SimNode {
       payloadMaxBytes: 1_048_576,
       cluster: {
         nodes: createNodeClient({ bus, ownId: this.nodeId, admin, clock }),
-        ...{ membership, quarantines, authorizer: { demand: () => undefined } },
+        membership,
+        quarantines,
+        authorizer: { demand: () => undefined },
       },
     });
   }

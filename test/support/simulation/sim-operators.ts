@@ -11,8 +11,7 @@ import type { UseCases } from '../../../src/application/use-cases.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { uniqueConflicts } from '../../../src/domain/job.ts';
-import type { JobId } from '../../../src/domain/job-id.ts';
-import { parseJobId } from '../../../src/domain/job-id.ts';
+import { type JobId, parseJobId } from '../../../src/domain/job-id.ts';
 import type { JobScript } from './executions.ts';
 import { epochMs } from './host.ts';
 import type { SimNode } from './sim-node.ts';
@@ -78,10 +77,7 @@ export class SimOperators {
         starts.asked(id, toMs);
         this.#ask((useCases, context) => useCases.rescheduleJob(context, id, toMs === 0 ? 'now' : { atMs: toMs })).then(
           ({ record }) => {
-            world.note(
-              'client',
-              `${id} is moved to ${String(toMs - epochMs)} ms: ${record.state}@${String(record.seq)}`,
-            );
+            world.note('client', `${id} is moved to ${toMs - epochMs} ms: ${record.state}@${record.seq}`);
             starts.moved(id, toMs);
           },
           (error: unknown) => {
@@ -100,7 +96,7 @@ export class SimOperators {
 
   /** A stream that breaks off makes no job. */
   #submitStreamed(): void {
-    const request = { ...this.#request(), idempotencyKey: `streamed-${String(this.#count)}` };
+    const request = { ...this.#request(), idempotencyKey: `streamed-${this.#count}` };
     this.#parts.submits.asked(request);
     const bytes = Buffer.from(request.input?.kind === 'json' ? request.input.json : '');
     const breaksOff = this.#random() < 0.2;
@@ -128,10 +124,14 @@ export class SimOperators {
     this.#ask(async (useCases, context) => {
       let all = 0;
       for await (const { done, refused } of useCases.redriveJobs(context, {
-        ...{ queue: '', filter, pageToken: '', perSecond: 100, redriveId },
+        queue: '',
+        filter,
+        pageToken: '',
+        perSecond: 100,
+        redriveId,
       })) {
         submits.redrove(redriveId, (all += done));
-        this.#parts.world.note('client', `${redriveId} submits ${String(done)} jobs again, not ${String(refused)}`);
+        this.#parts.world.note('client', `${redriveId} submits ${done} jobs again, not ${refused}`);
       }
     }).catch((error: unknown) => {
       this.#expected(error);

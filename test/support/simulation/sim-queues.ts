@@ -6,8 +6,7 @@ import type { JobRequest } from '../../../src/application/jobs/job-request.ts';
 import { parseJobId } from '../../../src/domain/job-id.ts';
 import type { JobScript } from './executions.ts';
 import type { QueueWatch } from './queue-watch.ts';
-import { SimCaller } from './sim-caller.ts';
-import type { SimCallerParts } from './sim-caller.ts';
+import { SimCaller, type SimCallerParts } from './sim-caller.ts';
 import type { Witness } from './witness.ts';
 
 export interface SimQueuesParts extends SimCallerParts {
@@ -62,7 +61,7 @@ export class SimQueues {
       .ask((useCases, context) => useCases.queues.create(context, name, {}))
       .then(
         ({ queue }) => {
-          world.note('client', `queue ${name} is made, no ${String(queue.queueNo)}`);
+          world.note('client', `queue ${name} is made, no ${queue.queueNo}`);
         },
         (error: unknown) => {
           this.#caller.refused(error);
@@ -114,7 +113,12 @@ export class SimQueues {
     this.#count += 1;
     const script: JobScript = {
       n: this.#count,
-      ...{ longMs: 300, failRate: 0, rejectRate: 0, killRate: 0, outputBytes: 0, once: false },
+      longMs: 300,
+      failRate: 0,
+      rejectRate: 0,
+      killRate: 0,
+      outputBytes: 0,
+      once: false,
     };
     const request: JobRequest = {
       handler: this.#parts.handler,

@@ -7,13 +7,11 @@ import type { CallContext } from '../../../src/application/protocol/call-context
 import type { JobFilter } from '../../../src/application/jobs/job-filter.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
 import type { JobsUpdate } from '../../../src/application/jobs/watch-jobs.ts';
-import { isTerminal, terminalStates } from '../../../src/domain/job.ts';
-import type { JobRecord, JobState } from '../../../src/domain/job.ts';
+import { isTerminal, type JobRecord, type JobState, terminalStates } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { defaultQueueName } from '../../../src/domain/queue.ts';
 import type { RecordWatch } from './record-watch.ts';
-import { SimCaller } from './sim-caller.ts';
-import type { SimCallerParts } from './sim-caller.ts';
+import { SimCaller, type SimCallerParts } from './sim-caller.ts';
 import type { Witness } from './witness.ts';
 
 export interface SimWatchesParts extends SimCallerParts {
@@ -86,7 +84,9 @@ export class SimWatches {
     };
     const listen = async (useCases: UseCases, context: CallContext): Promise<void> => {
       for await (const update of useCases.watchJobs(context, {
-        ...{ queue: '', filter: this.#filter, token: this.#token },
+        queue: '',
+        filter: this.#filter,
+        token: this.#token,
       })) {
         if (call !== this.#call) return;
         this.#hear(update);
@@ -107,13 +107,13 @@ export class SimWatches {
     this.#token = resumeToken;
     if (record === undefined) return;
     const { id, state, seq } = record;
-    world.note('client', `watch of the queue: ${id} ${state}@${String(seq)}`);
+    world.note('client', `watch of the queue: ${id} ${state}@${seq}`);
     if (!records.wasDurable(record)) {
-      world.violation(7, `a watch of the queue told ${id} as ${state}@${String(seq)}, which was never durable`);
+      world.violation(7, `a watch of the queue told ${id} as ${state}@${seq}, which was never durable`);
     }
     const before = this.#toldSeq.get(id) ?? 0;
     if (seq < before && !witness.mayBeOld()) {
-      world.violation(7, `a watch of the queue told ${id} at ${String(seq)} after ${String(before)}`);
+      world.violation(7, `a watch of the queue told ${id} at ${seq} after ${before}`);
     }
     if (!this.#isWanted(state))
       world.violation(7, `a watch of the queue told ${id} as ${state}, which it did not want`);

@@ -6,11 +6,9 @@ import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { FlowRule } from '../../../src/domain/flow-rule.ts';
 import { defaultTenant } from '../../../src/domain/queue.ts';
 import { isTerminal } from '../../../src/domain/job.ts';
-import { Cluster } from './cluster.ts';
-import type { ClusterShape } from './cluster.ts';
+import { Cluster, type ClusterShape, simulatedHandler } from './cluster.ts';
 import type { NodePorts } from './sim-node.ts';
-import { Nemesis } from './nemesis.ts';
-import type { FaultKind } from './nemesis.ts';
+import { type FaultKind, Nemesis } from './nemesis.ts';
 import { SimClients } from './sim-clients.ts';
 import { SimDeletes } from './sim-deletes.ts';
 import { SimLogs } from './sim-logs.ts';
@@ -18,11 +16,9 @@ import { SimOperators } from './sim-operators.ts';
 import { SimQueues } from './sim-queues.ts';
 import { SimWatches } from './sim-watches.ts';
 import { StartTimes } from './start-times.ts';
-import { simulatedHandler } from './cluster.ts';
 import { SubmitWatch } from './submit-watch.ts';
 import { Timeliness } from './timeliness.ts';
-import { World } from './world.ts';
-import type { Finding } from './world.ts';
+import { type Finding, World } from './world.ts';
 
 export interface SimulateOptions {
   readonly trace?: (line: string) => void;
@@ -73,7 +69,9 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     scenario.kind === 'one crash' ? new Timeliness(cluster, world.random(), shape.flow ?? {}) : undefined;
   const { witness } = cluster;
   const clients = new SimClients({
-    ...{ world, witness, nodes: () => cluster.nodes },
+    world,
+    witness,
+    nodes: () => cluster.nodes,
     handler: simulatedHandler.name,
     longMs: scenario.longMs,
     keyed: shape.flow?.maxRunningPerKey !== undefined,
@@ -85,12 +83,16 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
   const operators =
     options.faults === undefined
       ? new SimOperators({
-          ...{ world, witness, starts, submits, nodes: () => cluster.nodes },
+          world,
+          witness,
+          starts,
+          submits,
+          nodes: () => cluster.nodes,
           handler: simulatedHandler.name,
           longMs: scenario.longMs,
         })
       : undefined;
-  world.note('seed', `${String(seed)}: ${JSON.stringify(scenario)}, faults: ${nemesis.kinds.join(', ')}`);
+  world.note('seed', `${seed}: ${JSON.stringify(scenario)}, faults: ${nemesis.kinds.join(', ')}`);
   const loads = options.faults === undefined ? rareLoads(cluster, nemesis, options.load) : [];
   let settledMs = 0;
   try {
@@ -120,7 +122,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
   return {
     seed,
     findings: world.findings,
-    violations: world.findings.map(({ promise, what }) => `promise ${String(promise)}: ${what}`),
+    violations: world.findings.map(({ promise, what }) => `promise ${promise}: ${what}`),
     scenario: scenario.kind,
     faults: nemesis.kinds,
     jobs: cluster.records.all().length,
@@ -237,7 +239,7 @@ function checkEnd(cluster: Cluster, clients: SimClients): void {
   subscriber.read();
   subscriber.checkComplete();
   if (clients.unanswered > 0) {
-    world.violation(9, `${String(clients.unanswered)} submits were never answered after the faults had ended`);
+    world.violation(9, `${clients.unanswered} submits were never answered after the faults had ended`);
   }
   witness.checkStarts(executions);
   for (const id of witness.accepted) {
@@ -246,8 +248,7 @@ function checkEnd(cluster: Cluster, clients: SimClients): void {
     else witness.saw('final', record, 0);
   }
   for (const record of records.all()) {
-    if (!isTerminal(record.state))
-      world.violation(2, `${record.id} never ended: ${record.state}@${String(record.seq)}`);
+    if (!isTerminal(record.state)) world.violation(2, `${record.id} never ended: ${record.state}@${record.seq}`);
   }
   for (const { runId, host, endedMs } of executions.all()) {
     if (endedMs === undefined) world.violation(5, `the code of ${runId} still runs on ${host}`);

@@ -46,7 +46,7 @@ export class StartTimes {
         const floor = floors.findLast(({ sinceMs }) => sinceMs <= startedMs);
         const earlyMs = (floor?.atMs ?? 0) - (epochMs + startedMs);
         if (earlyMs <= skewMostMs * 2) continue;
-        this.#world.violation(9, `${runId} began ${String(Math.round(earlyMs))} ms before the time it was moved to`);
+        this.#world.violation(9, `${runId} began ${Math.round(earlyMs)} ms before the time it was moved to`);
       }
     }
   }

@@ -3,18 +3,17 @@
  * between two rounds of one operation anything may happen. Plain writes (keys, watermarks, the register of open buckets)
  * are ordered by the epoch of their writer; jobs change only under the condition of their partition.
  */
-import type {
-  CommitGroup,
-  CommitOutcome,
-  IdempotencyEntry,
-  Partition,
-  Watermark,
+import {
+  type CommitGroup,
+  commitGroupMax,
+  type CommitOutcome,
+  type IdempotencyEntry,
+  type Partition,
+  type Watermark,
 } from '../../../src/application/ports/job-store.ts';
-import { commitGroupMax } from '../../../src/application/ports/job-store.ts';
 import { invariant } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
-import type { JobId } from '../../../src/domain/job-id.ts';
-import { bucketOf, jobIdParts } from '../../../src/domain/job-id.ts';
+import { bucketOf, type JobId, jobIdParts } from '../../../src/domain/job-id.ts';
 import { goneAtMs } from '../../../src/domain/record-life.ts';
 
 export interface StoredRow {
@@ -100,12 +99,12 @@ export class StoreData {
   }
 
   putKey(shard: number, entry: IdempotencyEntry): void {
-    const key = `${String(shard)}/${entry.keyHash}`;
+    const key = `${shard}/${entry.keyHash}`;
     if ((this.#keys.get(key)?.rank ?? 0) <= entry.rank) this.#keys.set(key, entry);
   }
 
   key(shard: number, keyHash: string, nowMs: number): IdempotencyEntry | undefined {
-    const entry = this.#keys.get(`${String(shard)}/${keyHash}`);
+    const entry = this.#keys.get(`${shard}/${keyHash}`);
     return entry !== undefined && entry.expiresAtMs > nowMs ? entry : undefined;
   }
 
@@ -164,7 +163,7 @@ export function checkGroup({ partition, records }: CommitGroup): void {
 }
 
 function keyOf({ shard, bucket }: Partition): string {
-  return `${String(shard)}/${String(bucket)}`;
+  return `${shard}/${bucket}`;
 }
 
 function partitionOf(key: string): Partition {

@@ -1,6 +1,5 @@
 /** The modelled store for the contract suite: no wire before it, so a loss is put around the port. */
-import { lossyCommits, realClock } from '../stores.ts';
-import type { StoreHarness } from '../stores.ts';
+import { lossyCommits, realClock, type StoreHarness } from '../stores.ts';
 import { StoreData } from './store-data.ts';
 import { StoreExtras } from './store-extras.ts';
 import { openModelStore } from './store-model.ts';

@@ -4,16 +4,24 @@
  */
 import { createHash } from 'node:crypto';
 import { listJobs } from '../../../src/application/ports/job-listing.ts';
-import { keysPutMax } from '../../../src/application/ports/job-store.ts';
-import type { CommitGroup, JobListPage, JobStore, Partition } from '../../../src/application/ports/job-store.ts';
-import { partsFrom, payloadPartBytes, writeParts } from '../../../src/application/ports/payload-store.ts';
-import type { StoredPayload } from '../../../src/application/ports/payload-store.ts';
+import {
+  type CommitGroup,
+  type JobListPage,
+  type JobStore,
+  keysPutMax,
+  type Partition,
+} from '../../../src/application/ports/job-store.ts';
+import {
+  partsFrom,
+  payloadPartBytes,
+  type StoredPayload,
+  writeParts,
+} from '../../../src/application/ports/payload-store.ts';
 import type { Clock } from '../../../src/application/ports/runtime.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
 import { invariant, TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
-import { checkGroup } from './store-data.ts';
-import type { StoreData, WriteStamp } from './store-data.ts';
+import { checkGroup, type StoreData, type WriteStamp } from './store-data.ts';
 import type { StoreExtras } from './store-extras.ts';
 
 /** One round with the store. */

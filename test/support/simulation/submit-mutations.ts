@@ -5,8 +5,7 @@ import { TroupeError } from '../../../src/domain/errors.ts';
 import { composeJobId } from '../../../src/domain/job-id.ts';
 import { acceptJob } from '../../../src/domain/transitions.ts';
 import { epochMs } from './host.ts';
-import { keyless, onHandler } from './mutation.ts';
-import type { Change, Mutation } from './mutation.ts';
+import { type Change, keyless, type Mutation, onHandler } from './mutation.ts';
 
 export const submitMutations: Readonly<Record<string, Mutation>> = {
   'a job that is submitted again is answered and not made': {

@@ -65,7 +65,7 @@ export class SubmitWatch {
         spec.unique !== undefined || keys.has(this.#keyHash(redriveId, id));
       const there = records.all().filter(isThere).length;
       if (there >= jobs) continue;
-      world.violation(1, `${redriveId} has submitted ${String(jobs)} jobs again, and ${String(there)} are there`);
+      world.violation(1, `${redriveId} has submitted ${jobs} jobs again, and ${there} are there`);
     }
   }
 

@@ -58,7 +58,7 @@ export class Subscriber {
       const missing: string[] = [];
       for (let seq = 1; seq <= record.seq; seq += 1) {
         if (received?.types.has(seq) === true || this.#mayBeLost(record.id, seq)) continue;
-        missing.push(`event ${String(seq)} of ${record.id} never came`);
+        missing.push(`event ${seq} of ${record.id} never came`);
       }
       return missing;
     });
@@ -76,13 +76,13 @@ export class Subscriber {
     this.#received.set(jobId, received);
     const known = received.types.get(seq);
     if (known !== undefined) {
-      if (known !== type) this.#world.violation(6, `event ${String(seq)} of ${jobId} was ${known} and then ${type}`);
+      if (known !== type) this.#world.violation(6, `event ${seq} of ${jobId} was ${known} and then ${type}`);
       return;
     }
     received.types.set(seq, type);
     for (let between = received.seq + 1; between < seq; between += 1) {
       if (!received.types.has(between) && !this.#mayBeLost(jobId, between)) {
-        this.#world.violation(6, `event ${String(seq)} of ${jobId} came before event ${String(between)}`);
+        this.#world.violation(6, `event ${seq} of ${jobId} came before event ${between}`);
       }
     }
     received.seq = Math.max(received.seq, seq);
@@ -96,7 +96,7 @@ export class Subscriber {
     const entry = this.#records.newest(jobId)?.trail.find((one) => one.seq === seq);
     const isDurable = this.#records.durableAtMs.get(jobId)?.has(seq) === true;
     if (!isDurable || (entry !== undefined && entry.type !== type)) {
-      this.#world.violation(6, `event ${String(seq)} (${type}) of ${jobId} was told before it was durable`);
+      this.#world.violation(6, `event ${seq} (${type}) of ${jobId} was told before it was durable`);
     }
   }
 }

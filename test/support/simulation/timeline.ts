@@ -93,7 +93,7 @@ export class Timeline {
   #count(): void {
     this.#steps += 1;
     this.#stepsAtThisTime += 1;
-    if (this.#stepsAtThisTime > stepsWithoutTimeMax) throw new Error(`no quiet at ${String(this.nowMs)} ms`);
+    if (this.#stepsAtThisTime > stepsWithoutTimeMax) throw new Error(`no quiet at ${this.nowMs} ms`);
   }
 
   #push(entry: Entry): void {

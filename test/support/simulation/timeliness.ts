@@ -5,11 +5,9 @@
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
-import { defaultMaxRunningPerKey } from '../../../src/domain/flow-rule.ts';
-import type { FlowRule } from '../../../src/domain/flow-rule.ts';
+import { defaultMaxRunningPerKey, type FlowRule } from '../../../src/domain/flow-rule.ts';
 import { isTerminal } from '../../../src/domain/job.ts';
-import type { JobId } from '../../../src/domain/job-id.ts';
-import { composeJobId } from '../../../src/domain/job-id.ts';
+import { composeJobId, type JobId } from '../../../src/domain/job-id.ts';
 import type { Cluster } from './cluster.ts';
 import type { Execution } from './executions.ts';
 import { epochMs } from './host.ts';
@@ -54,7 +52,7 @@ export class Timeliness {
       if (couldMs <= runsAgainWithinMs) continue;
       world.violation(
         9,
-        `${jobId} went on ${String(Math.round(wentOnMs - this.#crashedMs))} ms after a node had died, ${String(Math.round(couldMs))} ms of them with room`,
+        `${jobId} went on ${Math.round(wentOnMs - this.#crashedMs)} ms after a node had died, ${Math.round(couldMs)} ms of them with room`,
       );
     }
   }
@@ -86,10 +84,7 @@ export class Timeliness {
     this.#probe();
     world.timeline.at(shardsAnswerWithinMs, () => {
       for (const shard of this.#silent) {
-        world.violation(
-          9,
-          `shard ${String(shard)} does not answer ${String(shardsAnswerWithinMs)} ms after its owner had died`,
-        );
+        world.violation(9, `shard ${shard} does not answer ${shardsAnswerWithinMs} ms after its owner had died`);
       }
     });
   }

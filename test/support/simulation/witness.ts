@@ -2,11 +2,9 @@
  * What clients saw, checked at the moment they see it: an answer speaks of what is durable, reads never go back for
  * anybody, a key leads to one job, an end is the same for all. The whole is checked once more by `History` at the end.
  */
-import { isTerminal } from '../../../src/domain/job.ts';
-import type { JobRecord } from '../../../src/domain/job.ts';
+import { isTerminal, type JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
-import { History } from '../cluster-history.ts';
-import type { Observer } from '../cluster-history.ts';
+import { History, type Observer } from '../cluster-history.ts';
 import type { Executions } from './executions.ts';
 import { epochMs } from './host.ts';
 import type { RecordWatch } from './record-watch.ts';
@@ -37,8 +35,7 @@ export class Witness {
     for (const [id, runAtMs] of this.#runAtMs) {
       for (const { runId, startedMs } of executions.of(id)) {
         const earlyMs = runAtMs - (epochMs + startedMs);
-        if (earlyMs > skewMostMs * 2)
-          this.#world.violation(9, `${runId} began ${String(Math.round(earlyMs))} ms early`);
+        if (earlyMs > skewMostMs * 2) this.#world.violation(9, `${runId} began ${Math.round(earlyMs)} ms early`);
       }
     }
   }
@@ -98,10 +95,10 @@ export class Witness {
   saw(by: Observer, record: JobRecord, sinceSeq: number): void {
     const { id, state, seq } = record;
     if (!this.#records.wasDurable(record)) {
-      this.#world.violation(7, `${by} saw ${id} as ${state}@${String(seq)}, which was never durable`);
+      this.#world.violation(7, `${by} saw ${id} as ${state}@${seq}, which was never durable`);
     }
     if (seq < sinceSeq && !this.mayBeOld()) {
-      this.#world.violation(7, `${by} saw ${id} at ${String(seq)} after somebody had seen ${String(sinceSeq)}`);
+      this.#world.violation(7, `${by} saw ${id} at ${seq} after somebody had seen ${sinceSeq}`);
     }
     this.#seenSeq.set(id, Math.max(seq, this.seenSeq(id)));
     if (isTerminal(state)) this.#ended.add(id);

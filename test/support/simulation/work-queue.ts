@@ -168,5 +168,5 @@ export class WorkQueue {
 }
 
 function idOf({ jobId, attempt, generation, again = 0 }: WorkMessage): string {
-  return `${jobId}.${String(attempt)}.${String(generation)}+${String(again)}`;
+  return `${jobId}.${attempt}.${generation}+${again}`;
 }

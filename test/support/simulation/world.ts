@@ -61,7 +61,7 @@ export class World {
   }
 
   violation(promise: number, what: string): void {
-    this.note('CHECK', `promise ${String(promise)} broken: ${what}`);
+    this.note('CHECK', `promise ${promise} broken: ${what}`);
     if (this.findings.length >= findingsMax) return;
     this.findings.push({ promise, what: `${what} (at ${(this.nowMs / 1_000).toFixed(3)} s)` });
   }

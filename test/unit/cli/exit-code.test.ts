@@ -4,8 +4,7 @@ import { TroupeClientError } from '../../../src/client/index.ts';
 import { exitCodeHelp, exitCodeOf, exitCodes, exitMeanings, UsageError } from '../../../src/cli/exit-code.ts';
 import { exitCodesDocument } from '../../../src/cli/exit-codes-document.ts';
 import { ConfigError } from '../../../src/config/index.ts';
-import { errorRegistry, TroupeError } from '../../../src/domain/errors.ts';
-import type { ErrorCode } from '../../../src/domain/errors.ts';
+import { type ErrorCode, errorRegistry, TroupeError } from '../../../src/domain/errors.ts';
 
 const errorCodes = Object.keys(errorRegistry) as ErrorCode[];
 
@@ -16,13 +15,19 @@ describe('exit codes', () => {
     for (const [name, code] of Object.entries(exitCodes)) {
       const meaning = exitMeanings[name as keyof typeof exitCodes];
       expect(exitCodeHelp).toContain(`  ${String(code).padEnd(5)}${meaning}\n`);
-      expect(exitCodesDocument()).toContain(`| ${String(code)} | ${meaning} |`);
+      expect(exitCodesDocument()).toContain(`| ${code} | ${meaning} |`);
     }
   });
 
   it.each(errorCodes)('of %s is the same from a cluster and from this machine, and never "start me again"', (code) => {
     const there = new TroupeClientError({
-      ...{ code, message: '', status: 'INTERNAL', retryable: false, outcome: 'none', metadata: {}, violations: [] },
+      code,
+      message: '',
+      status: 'INTERNAL',
+      retryable: false,
+      outcome: 'none',
+      metadata: {},
+      violations: [],
     });
     const exitCode = exitCodeOf(there);
     expect(exitCodeOf(new TroupeError(code))).toBe(exitCode);

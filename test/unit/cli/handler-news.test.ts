@@ -41,7 +41,9 @@ describe('a reload', () => {
     const changes = [{ file: 'resize.ts', how: 'changed' as const }];
     news.tell({ kind: 'reloaded', handlers: ['resize', 'ocr'], changes, problems: [] });
     news.tell({
-      ...{ kind: 'reloaded', handlers: ['resize'], changes },
+      kind: 'reloaded',
+      handlers: ['resize'],
+      changes,
       problems: [{ file: 'ocr.job.ts', reason: 'no licence' }],
     });
     expect(said).toEqual([

@@ -31,12 +31,19 @@ describe('a file of queues', () => {
       [
         'images',
         {
-          ...{ executionTimeoutMs: 300_000, heartbeatTimeoutMs: 0, retentionMs: 129_600_000 },
-          ...{ payloadRetentionMs: 21_600_000, maxDepth: 100_000, maxBytes: 0 },
+          executionTimeoutMs: 300_000,
+          heartbeatTimeoutMs: 0,
+          retentionMs: 129_600_000,
+          payloadRetentionMs: 21_600_000,
+          maxDepth: 100_000,
+          maxBytes: 0,
           retry: { maxAttempts: 5, initialMs: 500, coefficient: 2, maxMs: 60_000, nonRetryableCodes: ['NO_CARD'] },
           flow: {
-            ...{ paused: true, maxRunning: 20, maxRunningPerKey: 2 },
-            ...{ rate: { perSecond: 10, burst: 50 }, fairnessWeights: { gold: 5 } },
+            paused: true,
+            maxRunning: 20,
+            maxRunningPerKey: 2,
+            rate: { perSecond: 10, burst: 50 },
+            fairnessWeights: { gold: 5 },
           },
         },
       ],

@@ -1,8 +1,7 @@
 // Durations, tables, bars, exit codes: what people and scripts read.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ActorInfo, JobInfo } from '../../../src/client/index.ts';
-import { TroupeClientError } from '../../../src/client/index.ts';
+import { type ActorInfo, type JobInfo, TroupeClientError } from '../../../src/client/index.ts';
 import { infoText, psFit, psHeader, psRow, psTable, shardTable } from '../../../src/cli/cluster-text.ts';
 import { parseExactJson } from '../../../src/cli/exact-json.ts';
 import { durationText, relativeText } from '../../../src/cli/duration-text.ts';
@@ -17,8 +16,7 @@ import { treeText } from '../../../src/cli/tree-text.ts';
 import { fitTable, tableText } from '../../../src/cli/text-table.ts';
 import { jobStates } from '../../../src/domain/job.ts';
 import { ConfigError } from '../../../src/config/index.ts';
-import { errorRegistry } from '../../../src/domain/errors.ts';
-import type { ErrorCode } from '../../../src/domain/errors.ts';
+import { type ErrorCode, errorRegistry } from '../../../src/domain/errors.ts';
 import { recordedTerminal } from '../../support/recorded-terminal.ts';
 
 const nowMs = Date.parse('2030-01-01T00:00:00Z');
@@ -26,8 +24,20 @@ const nowMs = Date.parse('2030-01-01T00:00:00Z');
 function job(parts: Partial<JobInfo> = {}): JobInfo {
   const at = new Date(nowMs - 5_000);
   return {
-    ...{ id: 'j', handler: 'test.echo', queue: 'default', state: 'QUEUED', final: false, seq: 1, attempt: 0 },
-    ...{ failures: 0, losses: 0, oomRetries: 0, createdAt: at, updatedAt: at, readyAt: at, expiresAt: at },
+    id: 'j',
+    handler: 'test.echo',
+    queue: 'default',
+    state: 'QUEUED',
+    final: false,
+    seq: 1,
+    attempt: 0,
+    failures: 0,
+    losses: 0,
+    oomRetries: 0,
+    createdAt: at,
+    updatedAt: at,
+    readyAt: at,
+    expiresAt: at,
     ...{
       executionTimeoutMs: 1,
       retentionMs: 1,
@@ -153,8 +163,11 @@ describe('exit codes', () => {
 
   it('come with an explanation that names the field', () => {
     const error = new TroupeClientError({
-      ...{ code: 'INVALID_JOB_SPEC', message: 'the job is not valid', status: 'INVALID_ARGUMENT' },
-      ...{ retryable: false, outcome: 'none' },
+      code: 'INVALID_JOB_SPEC',
+      message: 'the job is not valid',
+      status: 'INVALID_ARGUMENT',
+      retryable: false,
+      outcome: 'none',
       violations: [{ field: 'job.input.width', description: 'must be at least 1' }],
     });
     expect(explainError(error)).toBe('INVALID_JOB_SPEC: the job is not valid\n  job.input.width: must be at least 1');
@@ -261,9 +274,21 @@ describe('progress bars', () => {
 describe('the cluster', () => {
   function actor(path: string, parts: Partial<ActorInfo> = {}): ActorInfo {
     return {
-      ...{ node: 'n1', path, kind: 'shard', state: 'running', startedAt: new Date(nowMs - 90_000), restarts: 0 },
-      ...{ restartsInWindow: 0, mailboxSize: 1, mailboxCapacity: 64, stashed: 0, messages: 9, messageRate: 2.25 },
-      ...{ busyMs: 3, busyShare: 0.034, facts: {} },
+      node: 'n1',
+      path,
+      kind: 'shard',
+      state: 'running',
+      startedAt: new Date(nowMs - 90_000),
+      restarts: 0,
+      restartsInWindow: 0,
+      mailboxSize: 1,
+      mailboxCapacity: 64,
+      stashed: 0,
+      messages: 9,
+      messageRate: 2.25,
+      busyMs: 3,
+      busyShare: 0.034,
+      facts: {},
       ...parts,
     };
   }

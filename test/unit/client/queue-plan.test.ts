@@ -4,8 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { applyQueues, plansOf } from '../../../src/client/apply-queues.ts';
 import { TroupeClientError } from '../../../src/client/client-error.ts';
 import type { QueueInfo, QueueSettingsInfo, QueueSettingsInput } from '../../../src/client/job-types.ts';
-import { planQueues } from '../../../src/client/queue-plan.ts';
-import type { DeclaredQueues } from '../../../src/client/queue-plan.ts';
+import { type DeclaredQueues, planQueues } from '../../../src/client/queue-plan.ts';
 import type { QueuesClient } from '../../../src/client/queues-client.ts';
 import { defaultQueueSettings } from '../../../src/domain/queue.ts';
 
@@ -227,7 +226,9 @@ describe('declared queues', () => {
     const declared = new Map([['a', { executionTimeoutMs: 90_000, flow: { rate: { perSecond: 2.5 } } }]]);
     expect(planQueues(declared, [present, queues.put('b', blank)])).toMatchObject([
       {
-        ...{ kind: 'update', name: 'a', version: 1 },
+        kind: 'update',
+        name: 'a',
+        version: 1,
         changes: [
           { setting: 'executionTimeoutMs', from: 300_000, to: 90_000 },
           { setting: 'maxDepth', from: 7, to: null },

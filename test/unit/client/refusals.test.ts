@@ -1,7 +1,6 @@
 // What a client refuses by itself: no gateway is there, and none is asked.
 import { afterAll, describe, expect, it } from 'vitest';
-import { connect, TroupeClientError } from '../../../src/client/index.ts';
-import type { JobOptions, TroupeClient } from '../../../src/client/index.ts';
+import { connect, type JobOptions, type TroupeClient, TroupeClientError } from '../../../src/client/index.ts';
 
 /** Nothing listens there; what is sent would be GATEWAY_UNAVAILABLE. */
 const client = connect({ address: '127.0.0.1:1', retry: { maxAttempts: 1 } });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TroupeClientError } from '../../../src/client/client-error.ts';
-import type { ClientErrorFacts } from '../../../src/client/client-error.ts';
+import { type ClientErrorFacts, TroupeClientError } from '../../../src/client/client-error.ts';
 import { createBackoff, mayRepeat, withRetries } from '../../../src/client/retry.ts';
 
 function failure(facts: Partial<ClientErrorFacts> = {}): TroupeClientError {
@@ -30,7 +29,7 @@ describe('retries', () => {
     let tries = 0;
     const last = withRetries(backoff, 'always', undefined, async () => {
       tries += 1;
-      throw failure({ message: `try ${String(tries)}` });
+      throw failure({ message: `try ${tries}` });
     });
     await expect(last).rejects.toThrow('try 3');
     let good = 0;

@@ -1,8 +1,7 @@
 // A server that is kept up: started again with growing pauses, given up when it does not stay, left alone once stopped.
 import { describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../../../src/kernel/testkit/index.ts';
-import { keepBackoff, keepIntensity, KeptService } from '../../../src/compose/kept-service.ts';
-import type { ServiceProcess } from '../../../src/compose/kept-service.ts';
+import { keepBackoff, keepIntensity, KeptService, type ServiceProcess } from '../../../src/compose/kept-service.ts';
 import { silentLog } from '../../support/stores.ts';
 
 /** As random as it gets in the middle: no jitter. */
@@ -36,7 +35,9 @@ function fixture() {
       return failing === undefined ? Promise.resolve(life()) : Promise.reject(new Error(failing));
     },
     say: (line) => void said.push(line),
-    ...{ clock, random: middle, log: silentLog },
+    clock,
+    random: middle,
+    log: silentLog,
   });
   const pass = async (ms: number): Promise<void> => {
     const untilMs = clock.monotonicMs() + ms;

@@ -2,8 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commitGroupMax } from '../../../src/application/ports/job-store.ts';
-import { ConfigError, handlerVariables, loadConfig } from '../../../src/config/index.ts';
-import type { ConfigProblem, ConfigSources } from '../../../src/config/index.ts';
+import {
+  ConfigError,
+  type ConfigProblem,
+  type ConfigSources,
+  handlerVariables,
+  loadConfig,
+} from '../../../src/config/index.ts';
 import { configKeys } from '../../../src/config/keys.ts';
 
 function problemsOf(sources: ConfigSources): readonly ConfigProblem[] {

@@ -1,8 +1,7 @@
 // Values that would arrive at the gateway as other ones: each is named by its path in the contract.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { loadContract } from '../../../src/contract/codec.ts';
-import type { Init } from '../../../src/contract/codec.ts';
+import { type Init, loadContract } from '../../../src/contract/codec.ts';
 import type * as wire from '../../../src/contract/messages.ts';
 import { timestampMs, toTime } from '../../../src/contract/time.ts';
 

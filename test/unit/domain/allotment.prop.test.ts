@@ -1,8 +1,13 @@
 /** Shards that ask, use, finish and lose answers in any order: the limit of the cluster is never passed, and nobody starves. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AllotmentBook, fairShares, forgetMs } from '../../../src/domain/allotment.ts';
-import type { Allotment, AllotmentAsk } from '../../../src/domain/allotment.ts';
+import {
+  type Allotment,
+  type AllotmentAsk,
+  AllotmentBook,
+  fairShares,
+  forgetMs,
+} from '../../../src/domain/allotment.ts';
 
 const longAgoMs = -1e9;
 

@@ -1,15 +1,19 @@
 // The demand of a worker class: exact without limits, never more than limits allow, never less for want of knowledge.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type {
-  ClassMember,
-  ClusterLoad,
-  Demand,
-  JobCount,
-  QueueLimits,
-  WorkerClass,
+import {
+  type ClassMember,
+  type ClusterLoad,
+  type Demand,
+  demandOf,
+  type JobCount,
+  noLoad,
+  type QueueLimits,
+  queuesAwaiting,
+  runsAtRate,
+  slotsOf,
+  type WorkerClass,
 } from '../../../src/domain/demand.ts';
-import { demandOf, noLoad, queuesAwaiting, runsAtRate, slotsOf } from '../../../src/domain/demand.ts';
 
 const count = fc.nat(50);
 const queue = fc.constantFrom('a', 'b', 'c');

@@ -1,8 +1,7 @@
 /** Shares of a flood, and bounds on waiting, for any tree of weights. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FairOrder } from '../../../src/domain/fair-order.ts';
-import type { FairShare } from '../../../src/domain/fair-order.ts';
+import { FairOrder, type FairShare } from '../../../src/domain/fair-order.ts';
 import { priorities, priorityWeights } from '../../../src/domain/priority.ts';
 
 function served(order: FairOrder<string>, paths: ReadonlyMap<string, readonly FairShare[]>, turns: number): string[] {

@@ -1,8 +1,7 @@
 // The bounded log of an attempt: its beginning, its newest lines, and numbers that say what is missing.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { isAfter, JobLog, skippedBefore, storedLogsMax, withLog } from '../../../src/domain/job-log.ts';
-import type { LogLine } from '../../../src/domain/job-log.ts';
+import { isAfter, JobLog, type LogLine, skippedBefore, storedLogsMax, withLog } from '../../../src/domain/job-log.ts';
 import { testRecord } from '../../support/jobs.ts';
 
 const line = (number: number, text = '', attempt = 1): LogLine => ({ attempt, number, atMs: 1, level: 'info', text });

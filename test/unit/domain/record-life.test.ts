@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { endsByMs, expiresAtMs, goneAtMs, keptAfterEndMs, listedUntilMs } from '../../../src/domain/record-life.ts';
-import { decide, nextDeadline } from '../../../src/domain/transitions.ts';
+import { nextDeadline } from '../../../src/domain/deadline.ts';
+import { decide } from '../../../src/domain/transitions.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { testRecord } from '../../support/jobs.ts';
 

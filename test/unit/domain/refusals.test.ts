@@ -3,8 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lateStart } from '../../../src/domain/late-start.ts';
 import { fullQueue } from '../../../src/domain/queue-room.ts';
-import type { QueueStats } from '../../../src/domain/queue-stats.ts';
-import { noStats } from '../../../src/domain/queue-stats.ts';
+import { noStats, type QueueStats } from '../../../src/domain/queue-stats.ts';
 import { retryAfterMs } from '../../../src/domain/retry-after.ts';
 import { testSpec } from '../../support/jobs.ts';
 
@@ -45,7 +44,10 @@ describe('a queue with limits', () => {
     expect(fullQueue({ jobs: 9, bytes: 900 }, 100, { maxDepth: 10, maxBytes: 1_000 })).toBeUndefined();
     expect(fullQueue({ jobs: 10, bytes: 0 }, 0, { maxDepth: 10 })).toMatchObject({ limit: 'max_depth', excessJobs: 1 });
     expect(fullQueue({ jobs: 10, bytes: 1_000 }, 250, { maxBytes: 1_000 })).toEqual({
-      ...{ limit: 'max_bytes', max: 1_000, held: 1_000, excessJobs: 3 },
+      limit: 'max_bytes',
+      max: 1_000,
+      held: 1_000,
+      excessJobs: 3,
     });
     expect(fullQueue({ jobs: 1e9, bytes: 1e15 }, 1e9, {})).toBeUndefined();
   });

@@ -19,6 +19,6 @@ it('says so, or nothing', () => {
 });
 
 it('looks at a thousand names at most', () => {
-  const many = Array.from({ length: 1_000 }, (_, n) => `other-name-${String(n)}`);
+  const many = Array.from({ length: 1_000 }, (_, n) => `other-name-${n}`);
   expect(similarNames('csv.sumarize', [...many, 'csv.summarize'])).toEqual([]);
 });

@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DurationWeights } from '../../../src/domain/duration-histogram.ts';
-import { DurationHistogram } from '../../../src/domain/duration-histogram.ts';
+import { DurationHistogram, type DurationWeights } from '../../../src/domain/duration-histogram.ts';
 import { priorities, priorityWeights } from '../../../src/domain/priority.ts';
-import type { QueueStats } from '../../../src/domain/queue-stats.ts';
-import { noStats } from '../../../src/domain/queue-stats.ts';
+import { noStats, type QueueStats } from '../../../src/domain/queue-stats.ts';
 import {
   backlogAgeMs,
   drainPerSecond,

@@ -1,11 +1,9 @@
 /** Attempts as they are read from a job's history: each with its start, its end and how it ended. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JobRecord } from '../../../src/domain/job.ts';
-import { isTerminal } from '../../../src/domain/job.ts';
+import { isTerminal, type JobRecord } from '../../../src/domain/job.ts';
 import { attemptsMax, attemptsOf } from '../../../src/domain/trail.ts';
-import type { JobCommand } from '../../../src/domain/transitions.ts';
-import { decide } from '../../../src/domain/transitions.ts';
+import { decide, type JobCommand } from '../../../src/domain/transitions.ts';
 import { testRecord } from '../../support/jobs.ts';
 
 const start = 1_700_000_000_000;
@@ -43,8 +41,14 @@ describe('an attempt', () => {
     const record = live(testRecord({}, { nowMs: start }), claim, failed, due, claim);
     expect(attemptsOf(record)).toEqual([
       {
-        ...{ number: 1, node: 'n1', startedAtMs: start + 1_000, endedAtMs: start + 2_000, outcome: 'failed' },
-        ...{ reason: 'HANDLER_FAILED', message: 'no', code: 'NO' },
+        number: 1,
+        node: 'n1',
+        startedAtMs: start + 1_000,
+        endedAtMs: start + 2_000,
+        outcome: 'failed',
+        reason: 'HANDLER_FAILED',
+        message: 'no',
+        code: 'NO',
       },
       { number: 2, node: 'n1', startedAtMs: start + 4_000 },
     ]);

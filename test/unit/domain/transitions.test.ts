@@ -1,12 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FailureCause, JobRecord, JobSpec } from '../../../src/domain/job.ts';
-import { isTerminal, jobStates, trailMax } from '../../../src/domain/job.ts';
+import {
+  type FailureCause,
+  isTerminal,
+  type JobRecord,
+  type JobSpec,
+  jobStates,
+  trailMax,
+} from '../../../src/domain/job.ts';
 import { maxLossesDefault, retryDelayMs } from '../../../src/domain/retry-policy.ts';
 import { edgeOf, edges } from '../../../src/domain/state-machine.ts';
-import type { JobCommand } from '../../../src/domain/transitions.ts';
-import { convictionsMax, decide, nextDeadline } from '../../../src/domain/transitions.ts';
-import type { Blame } from '../../../src/domain/transitions.ts';
+import { nextDeadline } from '../../../src/domain/deadline.ts';
+import { type Blame, convictionsMax, decide, type JobCommand } from '../../../src/domain/transitions.ts';
 import { testRecord, testSpec } from '../../support/jobs.ts';
 
 const start = 1_700_000_000_000;
@@ -150,7 +155,7 @@ describe('any sequence of commands', () => {
           nowMs += 120_000;
           const next: JobCommand =
             record.state === 'QUEUED'
-              ? claim(`t${String(i)}`)
+              ? claim(`t${i}`)
               : record.state === 'RUNNING'
                 ? lost[i] === true
                   ? { kind: 'lose', token: record.run?.token ?? '', blame: 'unknown' }
@@ -256,7 +261,9 @@ describe('decisions', () => {
     const retry = { ...testSpec().retry, nonRetryableCodes: ['NO_CARD', 'ENOENT'] };
     const ended = (code?: string, causes?: readonly FailureCause[]) => {
       const failed: JobCommand = {
-        ...{ kind: 'fail', token: 'a', retryable: true },
+        kind: 'fail',
+        token: 'a',
+        retryable: true,
         failure: { ...failure, ...(code !== undefined && { code }), ...(causes !== undefined && { causes }) },
       };
       return apply(testRecord({ retry }), claim('a'), failed);
@@ -317,7 +324,7 @@ describe('decisions', () => {
   it('gives a job up that was lost too often for reasons nobody knows; what ended in order never counts', () => {
     let record = testRecord();
     const lost = (blame: Blame, by: 'lose' | 'stopped'): void => {
-      const token = `t${String(record.attempt)}`;
+      const token = `t${record.attempt}`;
       record = apply(record, claim(token), by === 'lose' ? { kind: 'lose', token, blame } : { kind: 'stopped', token });
     };
     for (let i = 0; i < 75; i += 1) lost('none', 'stopped');
@@ -340,7 +347,7 @@ describe('decisions', () => {
         const due = decide(record, { kind: 'due' }, record.readyAtMs, 0);
         if (due.kind === 'changed') record = due.record;
       }
-      record = apply(record, claim(`t${String(i)}`), { kind: 'lose', token: `t${String(i)}`, blame: 'convicted' });
+      record = apply(record, claim(`t${i}`), { kind: 'lose', token: `t${i}`, blame: 'convicted' });
     }
     expect(record).toMatchObject({ state: 'FAILED', failure: { reason: 'POISON' }, convictions: convictionsMax });
   });

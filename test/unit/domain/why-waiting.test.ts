@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { jobStates } from '../../../src/domain/job.ts';
-import type { WaitingFacts } from '../../../src/domain/why-waiting.ts';
-import { waitingReasons, whyWaiting } from '../../../src/domain/why-waiting.ts';
+import { type WaitingFacts, waitingReasons, whyWaiting } from '../../../src/domain/why-waiting.ts';
 
 const everything: WaitingFacts = {
   state: 'QUEUED',

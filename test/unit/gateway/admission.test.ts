@@ -11,7 +11,10 @@ const limits = { maxJobs: 100, maxBytes: 1_000, maxWatches: 2 };
 function setUp(random = 0) {
   const clock = createManualClock();
   const admission = createAdmission({
-    ...{ telemetry: natsTestTelemetry, clock, random: () => random, limits },
+    telemetry: natsTestTelemetry,
+    clock,
+    random: () => random,
+    limits,
     budget: createSendBudget(sendMaxBytes, natsTestTelemetry),
   });
   /** A submit that is under way until its `end` is called. */

@@ -2,8 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { jsonBytes } from '../../../src/application/jobs/json-bytes.ts';
 import { eraseJob } from '../../../src/domain/payload-life.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
-import { createJobCache } from '../../../src/gateway/job-cache.ts';
-import type { ClosableJobCache, JobCacheOptions } from '../../../src/gateway/job-cache.ts';
+import { type ClosableJobCache, createJobCache, type JobCacheOptions } from '../../../src/gateway/job-cache.ts';
 import { testRecord } from '../../support/jobs.ts';
 
 const nowMs = 1_700_000_000_000;

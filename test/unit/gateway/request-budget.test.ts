@@ -1,11 +1,9 @@
 // What has come of requests is counted to their end, whichever it is, and what is too much is taken from who holds most.
 import { EventEmitter } from 'node:events';
-import { constants } from 'node:http2';
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { RequestBudget } from '../../../src/gateway/request-budget.ts';
-import type { RequestForm } from '../../../src/gateway/request-budget.ts';
+import { RequestBudget, type RequestForm } from '../../../src/gateway/request-budget.ts';
 import { UnreadAnswers } from '../../../src/gateway/unread-answers.ts';
 import { natsTestTelemetry } from '../../support/nats.ts';
 

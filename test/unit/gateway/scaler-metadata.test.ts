@@ -20,7 +20,10 @@ describe('the metadata of a trigger', () => {
     expect(readScaledClass({ scalerMetadata: good })).toEqual({ name: 'general', slotsPerPod: 8 });
     const more = { ...good, scalerAddress: 'troupe:50061', enableTLS: 'true', queues: 'a, b', handlers: 'x.y,z' };
     expect(readScaledClass({ scalerMetadata: more })).toEqual({
-      ...{ name: 'general', slotsPerPod: 8, queues: ['a', 'b'], handlers: ['x.y', 'z'] },
+      name: 'general',
+      slotsPerPod: 8,
+      queues: ['a', 'b'],
+      handlers: ['x.y', 'z'],
     });
   });
 
@@ -38,7 +41,7 @@ describe('the metadata of a trigger', () => {
     [{ ...good, queues: '' }, ['queues']],
     [{ ...good, queues: 'a,,b' }, ['queues']],
     [{ ...good, queues: 'a.b' }, ['queues']],
-    [{ ...good, queues: Array.from({ length: 101 }, (_, n) => `q${String(n)}`).join() }, ['queues']],
+    [{ ...good, queues: Array.from({ length: 101 }, (_, n) => `q${n}`).join() }, ['queues']],
     [{ ...good, handlers: 'a b' }, ['handlers']],
     [{ ...good, queue: 'a' }, ['queue']],
   ])('%j: refuses %j', (scalerMetadata, keys) => {

@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { errorOfCall, errorOfStatus } from '../../../src/client/client-error.ts';
 import { loadContract } from '../../../src/contract/codec.ts';
 import { createStatusCodec } from '../../../src/contract/error-details.ts';
-import { errorRegistry, TroupeError } from '../../../src/domain/errors.ts';
-import type { ErrorCode } from '../../../src/domain/errors.ts';
+import { type ErrorCode, errorRegistry, TroupeError } from '../../../src/domain/errors.ts';
 import { createStatusMapper, statusTable } from '../../../src/gateway/status-mapper.ts';
 
 const codec = createStatusCodec(loadContract());

@@ -42,7 +42,7 @@ it('takes numbers for codes, and nothing else than text and numbers', () => {
 
 it('is bounded in number and length, ends where it comes back to itself, and bears getters that throw', () => {
   const wide = new AggregateError(
-    Array.from({ length: 100 }, (_, at) => coded('m'.repeat(5_000), `C${String(at)}`.padEnd(500, 'x'))),
+    Array.from({ length: 100 }, (_, at) => coded('m'.repeat(5_000), `C${at}`.padEnd(500, 'x'))),
     'many',
   );
   const causes = failureOf(wide).causes ?? [];

@@ -193,7 +193,8 @@ describe('runHandler', () => {
     });
     expect(await runHandler(adds, null)).toMatchObject({ output: 1 });
     expect(await runHandler(adds, null, { lastCheckpoint: 4 })).toMatchObject({
-      ...{ output: 5, checkpoints: [{ sum: 5 }, new Uint8Array([5])] },
+      output: 5,
+      checkpoints: [{ sum: 5 }, new Uint8Array([5])],
     });
   });
 

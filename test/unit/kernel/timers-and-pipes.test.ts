@@ -1,8 +1,7 @@
 /** Nothing that belongs to a former life, or was taken back, is ever seen. */
 import { describe, expect, test } from 'vitest';
 import type { ActorContext } from '../../../src/kernel/index.ts';
-import { createTestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
-import type { TestKit } from '../../../src/kernel/testkit/index.ts';
+import { createTestKit, type TestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
 import { supervise } from '../../../src/supervisor/index.ts';
 import { actor, gate } from './definitions.ts';
 
@@ -16,7 +15,7 @@ async function obedient(kit: TestKit, log: string[]): Promise<(order: Order | st
     return {
       receive(message) {
         if (typeof message === 'function') return (message as Order)(context);
-        log.push(`${String(life)}:${String(message)}`);
+        log.push(`${life}:${String(message)}`);
         return undefined;
       },
     };

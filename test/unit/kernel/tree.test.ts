@@ -1,8 +1,7 @@
 /** What the tree tells of an actor: its age, its last error, what its supervisor still allows, and who lost messages. */
 import { expect, test } from 'vitest';
 import { createTestKit } from '../../../src/kernel/testkit/index.ts';
-import { supervise } from '../../../src/supervisor/index.ts';
-import type { ChildSpec } from '../../../src/supervisor/index.ts';
+import { type ChildSpec, supervise } from '../../../src/supervisor/index.ts';
 import { actor } from './definitions.ts';
 
 const fragile = actor<string>(() => ({

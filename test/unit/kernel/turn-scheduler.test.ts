@@ -1,7 +1,6 @@
 /** The real scheduler: actors that never run dry must not keep the event loop, nor each other, from running. */
 import { expect, test } from 'vitest';
-import { createActorSystem, createTurnScheduler } from '../../../src/kernel/index.ts';
-import type { ActorRef, Runnable } from '../../../src/kernel/index.ts';
+import { type ActorRef, createActorSystem, createTurnScheduler, type Runnable } from '../../../src/kernel/index.ts';
 import {
   createRecordingLogger,
   createRecordingTelemetry,

@@ -1,10 +1,8 @@
 /** News of ends, questions with a deadline, lasting addresses. */
 import { describe, expect, test } from 'vitest';
 import { TroupeError } from '../../../src/domain/errors.ts';
-import { ask } from '../../../src/kernel/index.ts';
-import type { ActorRef, Signal } from '../../../src/kernel/index.ts';
-import { createTestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
-import type { TestKit } from '../../../src/kernel/testkit/index.ts';
+import { type ActorRef, ask, type Signal } from '../../../src/kernel/index.ts';
+import { createTestKit, type TestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
 import { supervise } from '../../../src/supervisor/index.ts';
 import { actor, collector, gate } from './definitions.ts';
 

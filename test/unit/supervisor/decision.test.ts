@@ -1,8 +1,14 @@
 /** The pure part of supervision: who goes down together, how many restarts are too many, how long a pause. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addRestart, affectedBy, backoffDelayMs, decide } from '../../../src/supervisor/index.ts';
-import type { DecisionRules, RestartHistory } from '../../../src/supervisor/index.ts';
+import {
+  addRestart,
+  affectedBy,
+  backoffDelayMs,
+  decide,
+  type DecisionRules,
+  type RestartHistory,
+} from '../../../src/supervisor/index.ts';
 
 describe('intensity', () => {
   test('maxRestarts are granted, one more within the window is not, and the window slides', () => {

@@ -4,7 +4,7 @@
  */
 import type { Intensity, RestartPolicy, Strategy } from '../../../src/supervisor/index.ts';
 
-export interface WorkerShape {
+interface WorkerShape {
   readonly type: 'worker';
   readonly name: string;
   readonly restart: RestartPolicy;

@@ -4,10 +4,8 @@ import { describe, expect, test } from 'vitest';
 import type { ActorSystem } from '../../../src/kernel/index.ts';
 import { createTestKit } from '../../../src/kernel/testkit/index.ts';
 import type { RestartPolicy, Strategy, SupervisorMessage } from '../../../src/supervisor/index.ts';
-import { OtpReference } from './otp-reference.ts';
-import type { Shape, SupervisorShape } from './otp-reference.ts';
-import { definitionOf } from './tree-under-test.ts';
-import type { TreeScript, WorkerOrder } from './tree-under-test.ts';
+import { OtpReference, type Shape, type SupervisorShape } from './otp-reference.ts';
+import { definitionOf, type TreeScript, type WorkerOrder } from './tree-under-test.ts';
 
 type Step =
   | { readonly do: WorkerOrder; readonly who: number; readonly failingStarts: number }
@@ -41,9 +39,7 @@ const { tree } = fc.letrec<{ child: Unnamed; tree: Unnamed }>((tie) => ({
 /** Names by position, so that they are unique among siblings and stay readable when fast-check shrinks. */
 function named(shape: Unnamed, name: string): Shape {
   if (shape.type === 'worker') return { ...shape, name } as Shape;
-  const children = shape.children.map((child, index) =>
-    named(child, `${child.type === 'worker' ? 'w' : 's'}${String(index)}`),
-  );
+  const children = shape.children.map((child, index) => named(child, `${child.type === 'worker' ? 'w' : 's'}${index}`));
   return { ...shape, name, children } as unknown as Shape;
 }
 

@@ -1,17 +1,15 @@
 /** What the reference does not cover: time, orders, deadlines, and mistakes that other actor systems have made. */
 import { describe, expect, test } from 'vitest';
-import { ask } from '../../../src/kernel/index.ts';
-import type { ActorRef } from '../../../src/kernel/index.ts';
-import { createTestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
-import type { TestKit } from '../../../src/kernel/testkit/index.ts';
-import { supervise } from '../../../src/supervisor/index.ts';
-import type {
-  ChildSpec,
-  ChildStatus,
-  OrderReply,
-  StartChildReply,
-  SupervisorMessage,
-  SupervisorSpec,
+import { type ActorRef, ask } from '../../../src/kernel/index.ts';
+import { createTestKit, type TestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
+import {
+  type ChildSpec,
+  type ChildStatus,
+  type OrderReply,
+  type StartChildReply,
+  supervise,
+  type SupervisorMessage,
+  type SupervisorSpec,
 } from '../../../src/supervisor/index.ts';
 import { actor, gate } from '../kernel/definitions.ts';
 
@@ -377,7 +375,7 @@ describe('orders', () => {
     const kit = createTestKit();
     const sup = superviseIn(kit, [], { intensity: { maxRestarts: 0, windowMs: 1_000 } });
     for (let n = 0; n < 50; n++) {
-      const name = `run-${String(n)}`;
+      const name = `run-${n}`;
       sup.tell({ kind: 'startChild', spec: child(name, [], { restart: 'temporary' }) });
       await kit.settle();
       kit.system.refAt<string>(`/sup/${name}`).tell(n % 2 === 0 ? 'crash' : 'stop');
@@ -414,7 +412,7 @@ describe('mistakes of others', () => {
       depth === 0
         ? child('leaf', [])
         : {
-            name: `s${String(depth)}`,
+            name: `s${depth}`,
             definition: supervise({ ...never, children: [nest(depth - 1)] }),
             restart: 'permanent',
             shutdownMs: 'infinity',

@@ -1,7 +1,6 @@
 /** Builds the real tree of a shape, with workers that do as they are told and a trace of who started and stopped. */
 import type { ActorDefinition } from '../../../src/kernel/index.ts';
-import { supervise } from '../../../src/supervisor/index.ts';
-import type { ChildSpec, SupervisorMessage } from '../../../src/supervisor/index.ts';
+import { type ChildSpec, supervise, type SupervisorMessage } from '../../../src/supervisor/index.ts';
 import type { Shape, SupervisorShape } from './otp-reference.ts';
 
 export type WorkerOrder = 'crash' | 'crash later' | 'stop';

@@ -111,7 +111,8 @@ export class PartitionSet {
   #create(bucket: number, commits?: number): PartitionWriter {
     const { store, limits, write } = this.#services;
     return new PartitionWriter({
-      ...{ store, write },
+      store,
+      write,
       partition: { shard: this.#shard, bucket },
       epoch: this.#epoch,
       groupMaxRecords: limits.groupMaxRecords,

@@ -11,7 +11,7 @@ import { TroupeError } from '../../../domain/errors.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { ShardServices } from '../shard-services.ts';
 
-export interface OpenedPartition {
+interface OpenedPartition {
   readonly bucket: number;
   readonly commits: number;
   readonly records: readonly JobRecord[];

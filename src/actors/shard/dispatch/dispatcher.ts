@@ -4,11 +4,11 @@
  * JetStream may have lost is told again, and whether a message is there at all is looked up, slowly and for ever.
  */
 import { jobEventOf } from '../../../application/jobs/job-events.ts';
+import type { WorkMessage } from '../../../application/ports/bus.ts';
 import type { Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { needOf } from '../../../domain/handler-need.ts';
-import type { JobRecord } from '../../../domain/job.ts';
-import { queuedAtMs } from '../../../domain/job.ts';
+import { type JobRecord, queuedAtMs } from '../../../domain/job.ts';
 import { bucketOf } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
@@ -57,19 +57,19 @@ export class Dispatcher {
       retryMs: outboxRetryMs,
       syncMs: services.limits.brokerSyncMs,
       unsyncedMax: services.limits.unsyncedMax,
-      isWanted: ({ jobId, attempt, again = 0 }) => {
-        const entry = table.get(jobId);
-        // One that was sent again later has that message.
-        if (entry === undefined || again !== entry.dispatches - 1) return false;
-        return entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
-      },
+      isWanted: (message) => isWanted(table.get(message.jobId), message),
       onPublished: () => {
         this.published.add(nowMs());
       },
       onIdleBucket,
     });
     this.gates = new ShardGates({
-      ...{ shard, epoch, services, context, table, nowMs },
+      shard,
+      epoch,
+      services,
+      context,
+      table,
+      nowMs,
       dispatch: (entry) => {
         this.#dispatch(entry);
       },
@@ -78,11 +78,21 @@ export class Dispatcher {
       },
     });
     this.#watermark = new WatermarkKeeper({
-      ...{ shard, epoch, services, context, partitions },
-      ...{ outbox: this.#outbox, gates: this.gates },
+      shard,
+      epoch,
+      services,
+      context,
+      partitions,
+      outbox: this.#outbox,
+      gates: this.gates,
     });
     this.#check = new WorkCheck({
-      ...{ context, table, nowMs, gates: this.gates, publisher: services.publisher, looks: services.workLooks },
+      context,
+      table,
+      nowMs,
+      gates: this.gates,
+      publisher: services.publisher,
+      looks: services.workLooks,
       isToSend: (jobId) => this.#outbox.isToSend(jobId),
       sendAgain: (entry) => {
         this.#dispatch(entry);
@@ -95,14 +105,7 @@ export class Dispatcher {
     });
     this.#stopListening = [
       services.publisher.onDoubt(() => {
-        const told = this.#outbox.tellAgain();
-        if (told !== undefined) {
-          this.#check.toldAgain(told);
-          return;
-        }
-        // What is new must not go before what was lost: nothing goes any more, and the next tick starts the shard again.
-        this.#mustReload = true;
-        this.#outbox.stop();
+        this.#tellAgain();
       }),
       services.publisher.onStreamsReplaced(() => {
         this.#areStreamsNew = true;
@@ -110,6 +113,17 @@ export class Dispatcher {
         context.self.tell({ kind: 'continue', run: () => this.#sendAllAgain() });
       }),
     ];
+  }
+
+  #tellAgain(): void {
+    const told = this.#outbox.tellAgain();
+    if (told !== undefined) {
+      this.#check.toldAgain(told);
+      return;
+    }
+    // What is new must not go before what was lost: nothing goes any more, and the next tick starts the shard again.
+    this.#mustReload = true;
+    this.#outbox.stop();
   }
 
   /** Facts that JetStream does not have yet. */
@@ -222,4 +236,10 @@ export class Dispatcher {
     const message = { ...place, ...again, jobId, attempt, generation: this.#parts.epoch, need, strand } as const;
     this.#outbox.addWork(message, queuedAtMs(record), bucketOf(jobId));
   }
+}
+
+/** A message that was sent again later has a successor, which speaks for the job. */
+function isWanted(entry: JobEntry | undefined, { attempt, again = 0 }: WorkMessage): boolean {
+  if (entry === undefined || again !== entry.dispatches - 1) return false;
+  return entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
 }

@@ -8,8 +8,7 @@ import type { JobEvent, Publisher, WorkMessage } from '../../../application/port
 import type { Clock } from '../../../application/ports/runtime.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { Instants } from './earliest-instant.ts';
-import { Unsynced } from './unsynced.ts';
-import type { OutboxTask } from './unsynced.ts';
+import { type OutboxTask, Unsynced } from './unsynced.ts';
 
 export interface OutboxOptions {
   readonly publisher: Publisher;

@@ -6,8 +6,7 @@
  * An attempt makes three events by itself (started, its end, and what ends a job that waits), so `claimRoom` of them always
  * fit; and a job that becomes due has room for the attempt after it.
  */
-import type { JobRecord } from '../../../domain/job.ts';
-import { trailLongestMax, trailMax } from '../../../domain/job.ts';
+import { type JobRecord, trailLongestMax, trailMax } from '../../../domain/job.ts';
 import { withOwedEntries } from '../../../domain/trail.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { JobEntry } from '../table/job-table.ts';

@@ -21,8 +21,7 @@ import type { JobEntry, JobTable } from '../table/job-table.ts';
 import type { ShardGates } from '../flow/shard-gates.ts';
 import type { ShardMessage } from '../shard-message.ts';
 import type { LookTurn, WorkLooks } from './work-looks.ts';
-import { WorkWalk } from './work-walk.ts';
-import type { WorkGroup, WorkLane } from './work-walk.ts';
+import { type WorkGroup, type WorkLane, WorkWalk } from './work-walk.ts';
 
 /** What became QUEUED later than this is not looked at. */
 const waitsSinceMs = 5_000;

@@ -12,7 +12,7 @@ import type { JobEntry } from '../table/job-table.ts';
 import type { NeedTally, QueueBook, QueueBooks } from '../table/queue-book.ts';
 
 /** From the end of one walk through a lane to the next. */
-export const walkEveryMs = 5_000;
+const walkEveryMs = 5_000;
 const entriesMax = 20_000;
 const turnMax = 500;
 /** Each asks about two strands. */

@@ -4,10 +4,8 @@
  * whatever an unheard one had been granted is over.
  */
 import type { AllotItem, AllotResult, LimitUse } from '../../../application/protocol/shard-protocol.ts';
-import { limitText } from '../../../application/queues/limit-home.ts';
-import type { LimitName } from '../../../application/queues/limit-home.ts';
-import { AllotmentBook, forgetMs } from '../../../domain/allotment.ts';
-import type { LimitRule } from '../../../domain/allotment.ts';
+import { type LimitName, limitText } from '../../../application/queues/limit-home.ts';
+import { AllotmentBook, forgetMs, type LimitRule } from '../../../domain/allotment.ts';
 import { defaultMaxRunningPerKey } from '../../../domain/flow-rule.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { ShardMessage } from '../shard-message.ts';
@@ -88,7 +86,7 @@ export class Allotter {
     const run = (): void => {
       this.#hear(shard);
     };
-    this.#parts.context.setTimer(`hear:${String(shard)}`, hearAgainMs, { kind: 'continue', run });
+    this.#parts.context.setTimer(`hear:${shard}`, hearAgainMs, { kind: 'continue', run });
   }
 
   #heard(shard: number, uses: readonly LimitUse[]): void {

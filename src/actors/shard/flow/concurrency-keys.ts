@@ -3,8 +3,7 @@
  * came while their key had no room. A key that nothing uses any more is forgotten.
  */
 import type { JobRecord } from '../../../domain/job.ts';
-import { Allowance } from './allowance.ts';
-import type { AllowanceParts } from './allowance.ts';
+import { Allowance, type AllowanceParts } from './allowance.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { QueueBook } from '../table/queue-book.ts';
 
@@ -55,7 +54,10 @@ export class ConcurrencyKeys {
     if (present !== undefined) return present;
     const { book, ask, changed } = this.#parts;
     const state: KeyState = {
-      ...{ running: 0, sent: 0, held: 0, parked: new Set<JobEntry>() },
+      running: 0,
+      sent: 0,
+      held: 0,
+      parked: new Set<JobEntry>(),
       allowance: new Allowance({
         limit: { tenant: book.tenant, queue: book.queue, key: concurrencyKey },
         demand: () => ({ using: state.running + state.sent, waiting: state.held }),

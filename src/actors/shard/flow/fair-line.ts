@@ -3,15 +3,14 @@
  * that has left by another way (claimed, cancelled) is passed over when its place comes. A turn that could not be used
  * costs its key nothing.
  */
-import { FairOrder } from '../../../domain/fair-order.ts';
-import type { FairShare } from '../../../domain/fair-order.ts';
+import { FairOrder, type FairShare } from '../../../domain/fair-order.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { ownValue } from '../../../domain/own-value.ts';
 import { defaultPriority, priorityAgeingMs, priorityWeights } from '../../../domain/priority.ts';
 import type { JobEntry } from '../table/job-table.ts';
 
 /** Lines of a queue in a shard; fairness keys beyond them share one line for each level. */
-export const linesMax = 1_024;
+const linesMax = 1_024;
 /** Of jobs that have gone, before a line is made shorter. */
 const goneMax = 1_024;
 /** Jobs that one which is put back is compared with: more than lie with the nodes at a time, as a rule. */
@@ -126,5 +125,5 @@ export class FairLine {
 }
 
 function lineName(level: number, key: string): string {
-  return `${String(level)}/${key}`;
+  return `${level}/${key}`;
 }

@@ -8,16 +8,12 @@
  * is held survives nowhere but in the store, as every QUEUED job does: a new owner holds all of them again.
  */
 import type { HeldBy } from '../../../application/protocol/shard-protocol.ts';
-import { isPlain } from '../../../domain/flow-rule.ts';
-import type { FlowRule } from '../../../domain/flow-rule.ts';
+import { type FlowRule, isPlain } from '../../../domain/flow-rule.ts';
 import type { HandlerNeed } from '../../../domain/handler-need.ts';
-import type { JobRecord } from '../../../domain/job.ts';
-import { queuedAtMs } from '../../../domain/job.ts';
+import { type JobRecord, queuedAtMs } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
-import { Allowance } from './allowance.ts';
-import type { AllowanceParts } from './allowance.ts';
-import { ConcurrencyKeys } from './concurrency-keys.ts';
-import type { KeyState } from './concurrency-keys.ts';
+import { Allowance, type AllowanceParts } from './allowance.ts';
+import { ConcurrencyKeys, type KeyState } from './concurrency-keys.ts';
 import { InstantsOf } from '../dispatch/earliest-instant.ts';
 import { FairLine } from './fair-line.ts';
 import type { JobEntry } from '../table/job-table.ts';
@@ -72,7 +68,8 @@ export class QueueGate {
     this.#allowance = new Allowance({
       limit: { tenant, queue },
       demand: () => ({ using: this.#using, waiting: this.#isLimited ? this.#waiting : 0 }),
-      ...{ ask, changed },
+      ask,
+      changed,
     });
     this.setRule(rule);
   }

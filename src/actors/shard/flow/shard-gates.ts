@@ -163,7 +163,9 @@ export class ShardGates {
     const { context, nowMs, dispatch, dispatched, services, table } = this.#parts;
     const gate = new QueueGate(
       {
-        ...{ book, nowMs, monotonicMs: () => context.clock.monotonicMs() },
+        book,
+        nowMs,
+        monotonicMs: () => context.clock.monotonicMs(),
         dispatch: (one) => {
           dispatch(one);
           dispatched();

@@ -4,8 +4,7 @@
  * jobs of open partitions and in the store for those before.
  */
 import type { IdempotencyEntry } from '../../../application/ports/job-store.ts';
-import type { JobRecord, RequestKey } from '../../../domain/job.ts';
-import { isTerminal } from '../../../domain/job.ts';
+import { isTerminal, type JobRecord, type RequestKey } from '../../../domain/job.ts';
 import { bucketOf, jobRank } from '../../../domain/job-id.ts';
 import type { ActorContext } from '../../../kernel/actor.ts';
 import { GivenKeys } from './given-keys.ts';

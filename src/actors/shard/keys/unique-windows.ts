@@ -9,8 +9,7 @@ import { uniqueHash } from '../../../application/jobs/job-fingerprint.ts';
 import type { IdempotencyEntry, JobStore } from '../../../application/ports/job-store.ts';
 import type { TroupeError } from '../../../domain/errors.ts';
 import type { JobRecord, JobSpec } from '../../../domain/job.ts';
-import type { JobId } from '../../../domain/job-id.ts';
-import { idsPerMsMax, jobRank } from '../../../domain/job-id.ts';
+import { idsPerMsMax, type JobId, jobRank } from '../../../domain/job-id.ts';
 import { IdempotencyKeys } from './idempotency-keys.ts';
 import type { KeyLookups } from './key-lookups.ts';
 

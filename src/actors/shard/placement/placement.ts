@@ -31,7 +31,7 @@ function uniform(text: string): number {
 
 /** Weighted rendezvous: the highest score wins each share as often as its weight says. */
 function score(shard: number, { nodeId, weight }: Share): number {
-  return -weight / Math.log(uniform(`${String(shard)}:${nodeId}`));
+  return -weight / Math.log(uniform(`${shard}:${nodeId}`));
 }
 
 /** The suggested node of each shard; undefined while there is no candidate. */

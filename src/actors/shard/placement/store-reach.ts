@@ -22,7 +22,7 @@ const awayAfter = 0.8;
 const givenUpAfter = 1.2;
 /** A process that stood still finds one question failed, whatever the store does. */
 const failuresMin = 2;
-export const backAfterMs = 30_000;
+const backAfterMs = 30_000;
 export const restMaxMs = 600_000;
 /** Failures that lie further apart have nothing to do with each other; a commit, or a start of a shard, is tried again sooner. */
 const triesApartMs = 15_000;

@@ -5,10 +5,9 @@
  */
 import type { JobRecord } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
-import { nextDeadline } from '../../../domain/transitions.ts';
+import { nextDeadline } from '../../../domain/deadline.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import type { Deadline } from './deadline-heap.ts';
-import { DeadlineHeap } from './deadline-heap.ts';
+import { type Deadline, DeadlineHeap } from './deadline-heap.ts';
 import type { ShardMessage } from '../shard-message.ts';
 
 /** A far deadline is armed again when this is over. */

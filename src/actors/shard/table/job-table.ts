@@ -4,13 +4,11 @@
  * `current` is what was decided last, `durable` what the store surely has. Decisions look at `current`; every answer to
  * a reader is `durable`, so that no crash can take back what somebody saw.
  */
-import type { JobRecord, JobState } from '../../../domain/job.ts';
-import { jobStates } from '../../../domain/job.ts';
+import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import type { JobProgress } from '../../../application/protocol/shard-protocol.ts';
-import type { QueuePlace } from './queue-book.ts';
-import { QueueBooks } from './queue-book.ts';
+import { QueueBooks, type QueuePlace } from './queue-book.ts';
 
 export interface JobEntry {
   current: JobRecord;

@@ -7,8 +7,7 @@
  */
 import { DurationHistogram } from '../../../domain/duration-histogram.ts';
 import { assertNever } from '../../../domain/errors.ts';
-import type { HandlerNeed } from '../../../domain/handler-need.ts';
-import { needOf, needText } from '../../../domain/handler-need.ts';
+import { type HandlerNeed, needOf, needText } from '../../../domain/handler-need.ts';
 import type { JobRecord, JobState, Payload } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { defaultPriority, priorities } from '../../../domain/priority.ts';

@@ -2,13 +2,12 @@
  * What waits and runs in a shard, as autoscalers want to know it. From memory: what waits is counted as it changes, what
  * runs is looked through, which is no more than the slots of the cluster.
  */
-import { queueKey } from '../../../domain/demand.ts';
-import type { ClusterLoad, JobCount, RunCount } from '../../../domain/demand.ts';
+import { type ClusterLoad, type JobCount, queueKey, type RunCount } from '../../../domain/demand.ts';
 import { needOf, needText } from '../../../domain/handler-need.ts';
 import type { ShardCore } from '../shard-core.ts';
 
 /** Rows of each kind in one answer; what is beyond is told as a sum. */
-export const loadRowsMax = 1_000;
+const loadRowsMax = 1_000;
 
 interface Rows<T> {
   readonly kept: readonly T[];

@@ -1,8 +1,7 @@
 /** What callers may ask of a shard about its queues. Estimates from memory: nothing here is durable or promised. */
 import type { PlaceItem, PlaceResult, QueueStatsItem } from '../../../application/protocol/shard-protocol.ts';
 import { defaultPriority } from '../../../domain/priority.ts';
-import type { QueueStats } from '../../../domain/queue-stats.ts';
-import { noStats } from '../../../domain/queue-stats.ts';
+import { noStats, type QueueStats } from '../../../domain/queue-stats.ts';
 import type { ShardCore } from '../shard-core.ts';
 
 /** Counting stops here: further back an estimate is as good. */

@@ -21,8 +21,7 @@ import type {
   SubmitItem,
 } from '../../../application/protocol/shard-protocol.ts';
 import { assertNever, TroupeError } from '../../../domain/errors.ts';
-import { isTerminal } from '../../../domain/job.ts';
-import type { JobRecord, JobState } from '../../../domain/job.ts';
+import { isTerminal, type JobRecord, type JobState } from '../../../domain/job.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';
 import { isStartedOnce } from '../../../domain/retry-policy.ts';
 import type { JobCommand } from '../../../domain/transitions.ts';
@@ -151,7 +150,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     return;
   }
   const { readyAtMs } = entry.current;
-  const token = `${String(core.epoch)}.${String(entry.current.attempt + 1)}`;
+  const token = `${core.epoch}.${entry.current.attempt + 1}`;
   const command = { kind: 'claim', node: item.node, token } as const;
   // The WORK message is acknowledged only when the claim is durable: a crash before that leads to a redelivery.
   const acknowledge = (): void => {

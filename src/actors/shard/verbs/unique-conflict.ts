@@ -1,8 +1,7 @@
 /** What becomes of a submit whose unique key another job holds: an unfinished one, or one whose window is not over. */
 import type { SubmitItem, SubmitResult } from '../../../application/protocol/shard-protocol.ts';
 import { assertNever, invariant, TroupeError } from '../../../domain/errors.ts';
-import { isTerminal } from '../../../domain/job.ts';
-import type { JobRecord, RequestKey, UniqueConflict } from '../../../domain/job.ts';
+import { isTerminal, type JobRecord, type RequestKey, type UniqueConflict } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import type { Slot } from './batch-reply.ts';
 import { ownershipDoubt, withHolder } from './job-lookup.ts';

@@ -1,5 +1,5 @@
 /** The keyspace. Idempotent; names are checked by the caller, because DDL has no parameters. */
 export function createKeyspace(name: string, replication: Readonly<Record<string, number>>): string {
-  const copies = Object.entries(replication).map(([dataCenter, count]) => `'${dataCenter}': ${String(count)}`);
+  const copies = Object.entries(replication).map(([dataCenter, count]) => `'${dataCenter}': ${count}`);
   return `CREATE KEYSPACE IF NOT EXISTS ${name} WITH replication = {'class': 'NetworkTopologyStrategy', ${copies.join(', ')}}`;
 }

@@ -7,8 +7,15 @@ import { checkpointMaxBytes } from '../../../domain/job.ts';
 import type { Execution, HandlerPayload } from '../../../handlers/execution.ts';
 import { failureShape } from '../protocol/cell-frame-shape.ts';
 import { boundedOutput, payloadBytes } from '../protocol/output-bound.ts';
-import { logLevels, noteMaxChars, threadFates } from '../protocol/thread-messages.ts';
-import type { LogLevel, ThreadFate, ThreadNote, ThreadResult } from '../protocol/thread-messages.ts';
+import {
+  type LogLevel,
+  logLevels,
+  noteMaxChars,
+  type ThreadFate,
+  threadFates,
+  type ThreadNote,
+  type ThreadResult,
+} from '../protocol/thread-messages.ts';
 
 const levels: ReadonlySet<unknown> = new Set<LogLevel>(logLevels);
 const fates: ReadonlySet<unknown> = new Set<ThreadFate>(threadFates);

@@ -1,8 +1,7 @@
 /** When a cell should be replaced by a new one, from what it says of itself: a pure decision. */
 import type { CellVitals } from '../protocol/cell-frames.ts';
 
-export const unfitReasons = ['leaked threads', 'memory', 'child processes', 'runs'] as const;
-export type UnfitReason = (typeof unfitReasons)[number];
+export type UnfitReason = 'leaked threads' | 'memory' | 'child processes' | 'runs';
 
 /** A cell with fewer threads left than three quarters of its own is replaced. */
 const leakedShare = 1 / 4;

@@ -5,8 +5,7 @@
  * something that runs, a handler perhaps, whose every run would reload: it makes none until it has rested for `restMs`.
  */
 import type { FileChange } from '../../../application/ports/handler-news.ts';
-import { isJson } from './handler-files.ts';
-import type { HandlerFiles } from './handler-files.ts';
+import { type HandlerFiles, isJson } from './handler-files.ts';
 
 const reloadsMax = 3;
 export const restMs = 60_000;

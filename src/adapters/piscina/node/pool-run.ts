@@ -29,8 +29,15 @@ export interface PoolRun {
 
 export function newPoolRun(key: number, request: RunRequest): PoolRun {
   return {
-    ...{ key, request, home: undefined, startedAtMs: undefined, fraction: 0, note: '' },
-    ...{ stuckOutcome: undefined, late: false, withdrawn: false },
+    key,
+    request,
+    home: undefined,
+    startedAtMs: undefined,
+    fraction: 0,
+    note: '',
+    stuckOutcome: undefined,
+    late: false,
+    withdrawn: false,
   };
 }
 

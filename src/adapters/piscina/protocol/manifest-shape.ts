@@ -16,7 +16,7 @@ import {
 import { handlerNamePattern, handlerVersionPattern } from '../../../handlers/definition.ts';
 
 /** A manifest travels as one message. What is larger is left out: then only the handler itself checks its input. */
-export const schemaMaxBytes = 256 * 1_024;
+const schemaMaxBytes = 256 * 1_024;
 
 const dayMs = 86_400_000;
 const whole = (min: number, max: number): z.ZodInt => z.int().min(min).max(max);

@@ -28,7 +28,7 @@ export interface RunTask {
   readonly checkpoint: HandlerPayload | undefined;
 }
 /** The first of each thread. `warm`: it imports every handler, so that the first job finds it warm. */
-export interface StartTask {
+interface StartTask {
   readonly kind: 'start';
   readonly warm: boolean;
 }

@@ -69,7 +69,7 @@ export class LeftOver {
     const left: string[] = [];
     for (const [kind, count] of counted()) {
       const more = count - (this.#before.get(kind) ?? 0);
-      if (more > 0) left.push(`${String(more)} × ${words.get(kind) ?? kind}`);
+      if (more > 0) left.push(`${more} × ${words.get(kind) ?? kind}`);
     }
     return left.length === 0 ? undefined : left.join(', ');
   }

@@ -66,7 +66,7 @@ export class RunScopes {
     const exit = process.exit.bind(process);
     process.exit = (code) => {
       // Thrown, so that it ends nobody but its caller; the monitor hears of it.
-      if (this.#stray() !== undefined) throw new Error(`process.exit(${String(code ?? '')})`);
+      if (this.#stray() !== undefined) throw new Error(`process.exit(${code ?? ''})`);
       return exit(code);
     };
   }

@@ -9,18 +9,26 @@ import { queueOfPath } from '../../../../src/actors/node/node-paths.ts';
 import type { AdminServices } from '../../../../src/actors/node/node-view.ts';
 import { ProfileDesk, profilesKept } from '../../../../src/actors/node/profile-desk.ts';
 import { shardReports } from '../../../../src/actors/node/shard-reports.ts';
-import { createTestKit } from '../../../../src/kernel/testkit/index.ts';
-import type { TestKit } from '../../../../src/kernel/testkit/index.ts';
-import { profilePartBytes } from '../../../../src/application/protocol/node-protocol.ts';
-import type { NodeReport, NodeVerb, NodeVerbs } from '../../../../src/application/protocol/node-protocol.ts';
+import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
+import {
+  type NodeReport,
+  type NodeVerb,
+  type NodeVerbs,
+  profilePartBytes,
+} from '../../../../src/application/protocol/node-protocol.ts';
 import type { RunView } from '../../../../src/application/ports/run-pool.ts';
-import { supervise } from '../../../../src/supervisor/index.ts';
-import type { ChildSpec } from '../../../../src/supervisor/index.ts';
+import { type ChildSpec, supervise } from '../../../../src/supervisor/index.ts';
 import { memoryQuarantines } from '../../../support/queue-marks.ts';
 import { actor } from '../../kernel/definitions.ts';
 
 const node = {
-  ...{ nodeId: 'n1', incarnation: 7, slots: 2, weight: 2, workerClass: 'default', draining: false, version: '1.2.3' },
+  nodeId: 'n1',
+  incarnation: 7,
+  slots: 2,
+  weight: 2,
+  workerClass: 'default',
+  draining: false,
+  version: '1.2.3',
   roles: ['workers'] as const,
 };
 
@@ -28,7 +36,11 @@ async function adminOf(kit: TestKit, more: Partial<AdminServices> = {}) {
   const quarantines = memoryQuarantines();
   let drains = 0;
   const services: AdminServices = {
-    ...{ node, startedAtMs: 5, system: kit.system, quarantines, pool: undefined },
+    node,
+    startedAtMs: 5,
+    system: kit.system,
+    quarantines,
+    pool: undefined,
     slotsFree: () => 1,
     handlers: () => [
       { name: 'b', version: '2' },
@@ -61,12 +73,17 @@ function queues(kit: TestKit) {
       }),
       { kind: 'puller' },
     ),
-    ...{ restart: 'permanent', shutdownMs: 0, onExhausted: 'quarantine' },
+    restart: 'permanent',
+    shutdownMs: 0,
+    onExhausted: 'quarantine',
     intensity: { maxRestarts: 1, windowMs: 60_000 },
   };
   const one = { strategy: 'one-for-one', intensity: { maxRestarts: 3, windowMs: 1_000 } } as const;
   const under = (name: string, definition: ChildSpec['definition']): ChildSpec => ({
-    ...{ name, definition, restart: 'permanent', shutdownMs: 'infinity' },
+    name,
+    definition,
+    restart: 'permanent',
+    shutdownMs: 'infinity',
   });
   const queuesOf = supervise({ ...one, kind: 'queues', children: [puller] });
   kit.system.spawn(
@@ -140,7 +157,12 @@ test('the node describes itself; a drain is ordered once and said at once', asyn
   const kit = createTestKit();
   const { ask, drains } = await adminOf(kit);
   expect(await ask('describe', null)).toMatchObject({
-    ...{ nodeId: 'n1', incarnation: 7, draining: false, slotsFree: 1, slotsTotal: 0, version: '1.2.3' },
+    nodeId: 'n1',
+    incarnation: 7,
+    draining: false,
+    slotsFree: 1,
+    slotsTotal: 0,
+    version: '1.2.3',
     handlers: [
       { name: 'a', version: '1' },
       { name: 'b', version: '2' },
@@ -221,15 +243,26 @@ test('what is kept is bounded: profiles, events, marks of actors that are gone',
 
 const blankActor: Omit<TreeNode, 'path' | 'messagesHandled' | 'busyMs'> = {
   state: 'running',
-  ...{ kind: 'x', mailboxSize: 0, mailboxCapacity: 8, stashed: 0, restarts: 0, facts: {} },
-  ...{ budget: undefined, lastError: undefined, lastErrorAtMs: undefined, upMs: 10_000 },
+  kind: 'x',
+  mailboxSize: 0,
+  mailboxCapacity: 8,
+  stashed: 0,
+  restarts: 0,
+  facts: {},
+  budget: undefined,
+  lastError: undefined,
+  lastErrorAtMs: undefined,
+  upMs: 10_000,
 };
 
 test('rates are those of the last two to four seconds, and of its life for an actor that is new', () => {
   const meter = new ActivityMeter();
   const at = (messagesHandled: number, busyMs: number, upMs = 10_000) => ({
     ...blankActor,
-    ...{ path: '/a', messagesHandled, busyMs, upMs },
+    path: '/a',
+    messagesHandled,
+    busyMs,
+    upMs,
   });
   expect(meter.activityOf(at(50, 5, 500), 500)).toEqual({ messageRate: 100, busyShare: 0.01 });
   expect(meter.activityOf(at(1, 1, 10), 10)).toEqual({ messageRate: 0, busyShare: 0 });
@@ -241,15 +274,34 @@ test('rates are those of the last two to four seconds, and of its life for an ac
 });
 
 const report: NodeReport = {
-  ...{ nodeId: 'n1', incarnation: 1, roles: ['workers'], version: '1.0.0', draining: true, startedAtMs: 9 },
-  ...{ slotsTotal: 2, slotsFree: 1, runs: 1, handlers: [], shards: 0 },
+  nodeId: 'n1',
+  incarnation: 1,
+  roles: ['workers'],
+  version: '1.0.0',
+  draining: true,
+  startedAtMs: 9,
+  slotsTotal: 2,
+  slotsFree: 1,
+  runs: 1,
+  handlers: [],
+  shards: 0,
   vitals: { eventLoopUtilization: 0, rssBytes: 0, machineLoad: 0 },
 };
 
 test('the rows of a node: itself, its actors, runs below those who mind them, cells; no more than fit', () => {
   const run = {
-    ...{ runId: 'j#t', jobId: 'j' as RunView['jobId'], attempt: 3, handler: 'h', executionTimeoutMs: 60_000 },
-    ...{ suspect: false, progress: 0.25, note: 'x', startedAgoMs: 1_000, thread: 4, cellPid: 99, pulseAgoMs: 200 },
+    runId: 'j#t',
+    jobId: 'j' as RunView['jobId'],
+    attempt: 3,
+    handler: 'h',
+    executionTimeoutMs: 60_000,
+    suspect: false,
+    progress: 0.25,
+    note: 'x',
+    startedAgoMs: 1_000,
+    thread: 4,
+    cellPid: 99,
+    pulseAgoMs: 200,
   };
   const cell = {
     pid: 99,
@@ -264,10 +316,15 @@ test('the rows of a node: itself, its actors, runs below those who mind them, ce
   } as const;
   const tree = ['/node', '/node/workers/runs', '/node/workers/queues'].map((path) => ({
     ...blankActor,
-    ...{ path, messagesHandled: 0, busyMs: 0 },
+    path,
+    messagesHandled: 0,
+    busyMs: 0,
   }));
   const rows = actorRows({
-    ...{ tree, node: report, cells: [cell], nowMs: 100_000 },
+    tree,
+    node: report,
+    cells: [cell],
+    nowMs: 100_000,
     runs: [run, { ...run, runId: 'k#t', attempt: 1, deadlineAtMs: 120_000 }],
     activityOf: () => ({ messageRate: 0, busyShare: 0 }),
     heldFor: () => undefined,
@@ -293,7 +350,10 @@ test('the rows of a node: itself, its actors, runs below those who mind them, ce
 test('a shard is opening until its actor says its epoch, and its ages are ages', () => {
   const shard = (path: string, facts: Readonly<Record<string, number>>) => ({
     ...blankActor,
-    ...{ path, messagesHandled: 0, busyMs: 0, facts },
+    path,
+    messagesHandled: 0,
+    busyMs: 0,
+    facts,
   });
   const keeper = shard('/node/shards', { shards: 2, 'lease.0': 9_000, 'lease.7': 9_500 });
   const open = shard('/node/shards/shard:7', {
@@ -307,8 +367,15 @@ test('a shard is opening until its actor says its epoch, and its ages are ages',
   expect(shardReports([keeper, open], 10_000)).toEqual([
     { shard: 0, state: 'opening', epoch: 0, leaseAgeMs: 1_000, jobs: {}, backlog: 0, undurable: 0, outbox: 0 },
     {
-      ...{ shard: 7, state: 'owned', epoch: 4, leaseAgeMs: 500, jobs: { QUEUED: 3 }, backlog: 3 },
-      ...{ undurable: 1, outbox: 2, lastCommitAgeMs: 2_000 },
+      shard: 7,
+      state: 'owned',
+      epoch: 4,
+      leaseAgeMs: 500,
+      jobs: { QUEUED: 3 },
+      backlog: 3,
+      undurable: 1,
+      outbox: 2,
+      lastCommitAgeMs: 2_000,
     },
   ]);
   expect(shardReports([], 10_000)).toEqual([]);

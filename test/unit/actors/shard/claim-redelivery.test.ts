@@ -1,8 +1,7 @@
 // The store stays away so long that JetStream delivers a claimed job again, and then the owner dies.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { testSpec } from '../../../support/jobs.ts';
-import type { ShardHarness } from '../../../support/shard-harness.ts';
-import { startShardHarness } from '../../../support/shard-harness.ts';
+import { type ShardHarness, startShardHarness } from '../../../support/shard-harness.ts';
 
 describe('a message that comes again before the claim is durable', () => {
   let shard: ShardHarness;

@@ -1,11 +1,9 @@
 /** The wall clock of a shard's owner is set: timers, dates, ids and stamps converge, and nothing durable moves back. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobRecord, JobSpec } from '../../../../src/domain/job.ts';
-import { jobIdParts } from '../../../../src/domain/job-id.ts';
-import type { JobId } from '../../../../src/domain/job-id.ts';
+import { type JobId, jobIdParts } from '../../../../src/domain/job-id.ts';
 import { testRecord, testSpec } from '../../../support/jobs.ts';
-import type { ShardHarness } from '../../../support/shard-harness.ts';
-import { harnessShard, startShardHarness } from '../../../support/shard-harness.ts';
+import { harnessShard, type ShardHarness, startShardHarness } from '../../../support/shard-harness.ts';
 
 const steps = [5_000, 3_600_000, 86_400_000];
 const weekMs = 7 * 86_400_000;

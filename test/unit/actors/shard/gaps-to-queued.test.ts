@@ -8,8 +8,7 @@ import type { JobSpec } from '../../../../src/domain/job.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
 import { edges } from '../../../../src/domain/state-machine.ts';
 import { testSpec } from '../../../support/jobs.ts';
-import type { ShardHarness } from '../../../support/shard-harness.ts';
-import { startShardHarness } from '../../../support/shard-harness.ts';
+import { type ShardHarness, startShardHarness } from '../../../support/shard-harness.ts';
 
 /** Longer than the watermark and its margin are behind. */
 const longMs = 120_000;

@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ActorRef } from '../../../../src/kernel/index.ts';
-import { handOversMax, keeperActor } from '../../../../src/actors/shard/keeper-actor.ts';
-import type { KeeperMessage } from '../../../../src/actors/shard/keeper-actor.ts';
+import { handOversMax, keeperActor, type KeeperMessage } from '../../../../src/actors/shard/keeper-actor.ts';
 import { createShardMetrics, defaultShardLimits } from '../../../../src/actors/shard/shard-services.ts';
 import { WorkLooks } from '../../../../src/actors/shard/dispatch/work-looks.ts';
 import { restMaxMs } from '../../../../src/actors/shard/placement/store-reach.ts';
-import { createTestKit } from '../../../../src/kernel/testkit/index.ts';
-import type { TestKit } from '../../../../src/kernel/testkit/index.ts';
+import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
 import { openSqliteStore } from '../../../../src/adapters/sqlite/sqlite-store.ts';
 import { createClosedQueues } from '../../../../src/application/queues/closed-queues.ts';
 import type { LeaseHold, NodeInfo } from '../../../../src/application/ports/membership.ts';
@@ -150,7 +148,7 @@ describe('the keeper of a node', () => {
     expect([mine(), served.size]).toEqual([shardCount / 2, shardCount / 2]);
   });
 
-  it(`hands over ${String(handOversMax)} at a time: the others are served meanwhile`, async () => {
+  it(`hands over ${handOversMax} at a time: the others are served meanwhile`, async () => {
     await slowHandOvers();
     await become(node('me'), node('other', { weight: 11 }));
     const steps = new Set([served.size]);

@@ -3,8 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobRecord, JobSpec } from '../../../../src/domain/job.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../support/jobs.ts';
-import type { ShardHarness } from '../../../support/shard-harness.ts';
-import { startShardHarness } from '../../../support/shard-harness.ts';
+import { type ShardHarness, startShardHarness } from '../../../support/shard-harness.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;

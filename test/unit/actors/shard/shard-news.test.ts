@@ -1,7 +1,6 @@
 // News from outside that meet a shard at a bad moment: none is lost, and nothing overtakes what is to be told first.
 import { afterEach, describe, expect, it } from 'vitest';
-import { createShardHarness } from '../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../support/shard-harness.ts';
+import { createShardHarness, type ShardHarness } from '../../../support/shard-harness.ts';
 import { testSpec } from '../../../support/jobs.ts';
 
 let shard: ShardHarness;

@@ -1,11 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitItem } from '../../../../src/application/protocol/shard-protocol.ts';
 import type { JobSpec } from '../../../../src/domain/job.ts';
-import type { JobId } from '../../../../src/domain/job-id.ts';
-import { composeJobId } from '../../../../src/domain/job-id.ts';
+import { composeJobId, type JobId } from '../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../support/jobs.ts';
-import type { ShardHarness } from '../../../support/shard-harness.ts';
-import { harnessBacklogMax, harnessShard, startShardHarness } from '../../../support/shard-harness.ts';
+import {
+  harnessBacklogMax,
+  harnessShard,
+  type ShardHarness,
+  startShardHarness,
+} from '../../../support/shard-harness.ts';
 
 const job = (overrides: Partial<JobSpec> = {}): SubmitItem => ({ spec: testSpec(overrides) });
 const keyed = (keyHash: string, contentHash = 'content'): SubmitItem => ({ ...job(), keyHash, contentHash });
@@ -51,7 +54,7 @@ describe('a shard', () => {
     const { commits } = await shard.store.jobs.readCommits(partition);
     await shard.start();
     shard.keyQuestions.length = 0;
-    const keys = [...Array.from({ length: 50 }, (_, n) => `k${String(n)}`), 'former', 'k7'];
+    const keys = [...Array.from({ length: 50 }, (_, n) => `k${n}`), 'former', 'k7'];
     const answers = await shard.kit.outcome(
       shard.sendAll(
         'submit',
@@ -161,7 +164,9 @@ describe('a shard', () => {
     await shard.kit.advance(12_000);
     const claim = { jobId, node: 'n2', generation: 2, ackTo: 'ack' };
     expect(await shard.call('claim', claim)).toMatchObject({
-      ...{ kind: 'granted', attempt: 2, checkpoint: { kind: 'json', json: '2' } },
+      kind: 'granted',
+      attempt: 2,
+      checkpoint: { kind: 'json', json: '2' },
     });
     expect(await shard.call('checkpoint', { jobId, token, ...payload(4) })).toEqual({ kind: 'stale' });
     expect(new Set(shard.events.map(({ seq: number }) => number))).toEqual(new Set([1, 2, 3]));

@@ -3,8 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { ClaimResult } from '../../../../src/application/protocol/shard-protocol.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../support/jobs.ts';
-import type { ShardHarness } from '../../../support/shard-harness.ts';
-import { startShardHarness } from '../../../support/shard-harness.ts';
+import { type ShardHarness, startShardHarness } from '../../../support/shard-harness.ts';
 
 describe('the claim of a job with max_losses 0', () => {
   let shard: ShardHarness;

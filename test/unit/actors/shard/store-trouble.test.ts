@@ -1,8 +1,7 @@
 // A store that takes no writes for a while (a full disk): submits are told so at once, and accepted again once it does.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { testSpec } from '../../../support/jobs.ts';
-import { startShardHarness } from '../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../support/shard-harness.ts';
+import { type ShardHarness, startShardHarness } from '../../../support/shard-harness.ts';
 
 describe('a shard whose store takes no writes', () => {
   let shard: ShardHarness;

@@ -4,8 +4,7 @@ import { defaultWorkerLimits } from '../../../../src/actors/worker/worker-servic
 import { runIdOf } from '../../../../src/actors/worker/node-run.ts';
 import { priorityAgeingMs } from '../../../../src/domain/priority.ts';
 import { testSpec } from '../../../support/jobs.ts';
-import type { WorkerHarness } from '../../../support/worker-harness.ts';
-import { createWorkerHarness, harnessToken } from '../../../support/worker-harness.ts';
+import { createWorkerHarness, harnessToken, type WorkerHarness } from '../../../support/worker-harness.ts';
 
 describe('the workers of a node', () => {
   let worker: WorkerHarness;
@@ -226,7 +225,7 @@ describe('the workers of a node', () => {
     await idle();
     const runId = await running(1);
     const say = (text: string) => worker.runs.tell({ kind: 'log', runId, level: 'info', text });
-    for (let n = 1; n <= 3; n += 1) say(`line ${String(n)}`);
+    for (let n = 1; n <= 3; n += 1) say(`line ${n}`);
     await worker.kit.advance(250);
     expect(worker.logs.map(({ after, lines }) => [after, lines.length])).toEqual([[0, 3]]);
     expect(worker.logNews).toHaveLength(1);
@@ -246,7 +245,7 @@ describe('the workers of a node', () => {
     await worker.end(runId, { kind: 'stopped' });
     const [{ log } = {}] = worker.completed;
     const told = log?.kind === 'json' ? (JSON.parse(log.json) as { text: string }[]) : [];
-    expect(told.map(({ text }) => text)).toEqual([1, 2, 3, 4, 5].map((n) => `line ${String(n)}`));
+    expect(told.map(({ text }) => text)).toEqual([1, 2, 3, 4, 5].map((n) => `line ${n}`));
   });
 
   it.each([-1, 1])('end a job when its shard says, also on a machine that is decades off (%i)', async (sign) => {

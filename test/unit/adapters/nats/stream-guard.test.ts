@@ -6,8 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { marksMax } from '../../../../src/adapters/nats/confirmed-places.ts';
 import { StreamGuard } from '../../../../src/adapters/nats/stream-guard.ts';
 import type { StreamName } from '../../../../src/adapters/nats/topology.ts';
-import { createTestKit } from '../../../../src/kernel/testkit/index.ts';
-import type { TestKit } from '../../../../src/kernel/testkit/index.ts';
+import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
 import { VitalSigns } from '../../../../src/application/ports/vital-signs.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { silentLog } from '../../../support/stores.ts';
@@ -79,11 +78,11 @@ afterEach(() => guard.close());
 let published = 0;
 function publish(stream: StreamName = 'events'): void {
   published += 1;
-  const mine = `mine.${String(published)}`;
+  const mine = `mine.${published}`;
   guard.sawPlace(stream, { place: streams.publish(mine, stream), isMine: (id) => id === mine });
 }
 function othersPublish(count: number): void {
-  for (let n = 0; n < count; n += 1) streams.publish(`other.${String(n)}`);
+  for (let n = 0; n < count; n += 1) streams.publish(`other.${n}`);
 }
 
 describe('a server of the cluster that is not the one at hand loses what it had not written', () => {

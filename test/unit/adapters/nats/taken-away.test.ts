@@ -3,8 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { NatsQueueMarks } from '../../../../src/adapters/nats/queue-marks.ts';
 import { NatsSharedConfig } from '../../../../src/adapters/nats/shared-config.ts';
 import { rememberedMax, TakenAway } from '../../../../src/adapters/nats/taken-away.ts';
-import { MemoryBucket } from '../../../support/memory-bucket.ts';
-import type { BucketView } from '../../../support/memory-bucket.ts';
+import { type BucketView, MemoryBucket } from '../../../support/memory-bucket.ts';
 
 let bucket: MemoryBucket;
 let views: readonly [BucketView, BucketView];

@@ -2,8 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { createLogger, redactedFields } from '../../../../src/adapters/telemetry/logger.ts';
-import type { LoggerOptions } from '../../../../src/adapters/telemetry/logger.ts';
+import { createLogger, type LoggerOptions, redactedFields } from '../../../../src/adapters/telemetry/logger.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 
 function capture(options: Partial<LoggerOptions> = {}) {

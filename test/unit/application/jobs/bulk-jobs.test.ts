@@ -1,7 +1,6 @@
 /** Something done to every job that a filter finds: bounded, paced, continued where it was cut off. */
 import { describe, expect, it } from 'vitest';
-import { forEachJob } from '../../../../src/application/jobs/bulk-jobs.ts';
-import type { BulkStep } from '../../../../src/application/jobs/bulk-jobs.ts';
+import { type BulkStep, forEachJob } from '../../../../src/application/jobs/bulk-jobs.ts';
 import { createRedriveJobs } from '../../../../src/application/jobs/redrive-jobs.ts';
 import type { ListJobs, ListJobsQuery } from '../../../../src/application/jobs/list-jobs.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';

@@ -5,8 +5,7 @@ import { createQueueStatsReader } from '../../../../src/application/queues/queue
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import type { PlaceResult } from '../../../../src/application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
-import type { QueueStats } from '../../../../src/domain/queue-stats.ts';
-import { noStats } from '../../../../src/domain/queue-stats.ts';
+import { noStats, type QueueStats } from '../../../../src/domain/queue-stats.ts';
 import { decide } from '../../../../src/domain/transitions.ts';
 import { testRecord } from '../../../support/jobs.ts';
 import { createManualClock } from '../manual-clock.ts';
@@ -30,7 +29,8 @@ function explainIn({ place = {}, stats = {}, marks = [], hasHandler = true }: Cl
   };
   const batcher = { call: call as ShardBatcher['call'] };
   return createExplainJob({
-    ...{ batcher, clock },
+    batcher,
+    clock,
     stats: createQueueStatsReader({ batcher, shardCount: 2, clock }),
     quarantines: { of: () => marks as readonly QueueMark[] },
     fleet: { someNodeHas: () => hasHandler },
@@ -51,14 +51,16 @@ describe('a job that asks why it waits', () => {
 
   it('is told what is known while the owner of its shard is away', async () => {
     expect(await explainIn({ place: 'away', stats: backlog })(queued)).toEqual({
-      ...{ reason: 'BEHIND_OTHERS', detail: 'it waits for a free slot' },
+      reason: 'BEHIND_OTHERS',
+      detail: 'it waits for a free slot',
     });
   });
 
   it('is told of what somebody must do first, and no time', async () => {
     const place = { before: 0, waiting: 1 };
     expect(await explainIn({ place, hasHandler: false, stats: backlog })(queued)).toMatchObject({
-      ...{ reason: 'NO_NODE_HAS_HANDLER', detail: 'no live node has test.echo' },
+      reason: 'NO_NODE_HAS_HANDLER',
+      detail: 'no live node has test.echo',
     });
     const marks = [{ node: 'n1', reason: 'crashes there' }, { reason: 'by hand' }];
     const told = await explainIn({ place, marks, stats: backlog })(queued);

@@ -1,7 +1,12 @@
 /** What a list shows, what is wrong with a filter, and when two filters are the same. */
 import { describe, expect, it } from 'vitest';
-import { checkFilter, endedOf, filterDigest, matcherOf } from '../../../../src/application/jobs/job-filter.ts';
-import type { JobFilter } from '../../../../src/application/jobs/job-filter.ts';
+import {
+  checkFilter,
+  endedOf,
+  filterDigest,
+  type JobFilter,
+  matcherOf,
+} from '../../../../src/application/jobs/job-filter.ts';
 import { checkLabels, labelsMax } from '../../../../src/domain/labels.ts';
 import type { TroupeError } from '../../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../../src/domain/job.ts';

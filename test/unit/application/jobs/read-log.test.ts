@@ -1,12 +1,10 @@
 // Reading all of a log: each attempt at one moment, so that it ends and is bounded, however much is said meanwhile.
 import { expect, it } from 'vitest';
 import { ShardLogs } from '../../../../src/actors/shard/shard-logs.ts';
-import { LogCursor, logStart } from '../../../../src/application/jobs/read-log.ts';
-import type { LogParts } from '../../../../src/application/jobs/read-log.ts';
+import { LogCursor, type LogParts, logStart } from '../../../../src/application/jobs/read-log.ts';
 import type { ReadLogItem } from '../../../../src/application/protocol/shard-protocol.ts';
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
-import { JobLog } from '../../../../src/domain/job-log.ts';
-import type { LogLine, LogPosition, StoredLog } from '../../../../src/domain/job-log.ts';
+import { JobLog, type LogLine, type LogPosition, type StoredLog } from '../../../../src/domain/job-log.ts';
 import { testRecord } from '../../../support/jobs.ts';
 
 const attemptBytesMax = 64 * 1_024;
@@ -52,8 +50,7 @@ function setUp(meanwhile: (ask: number) => void) {
 }
 
 const bytesOf = (lines: readonly LogLine[]): number => lines.reduce((sum, { text }) => sum + text.length, 0);
-const namesOf = (lines: readonly LogLine[]): string[] =>
-  lines.map(({ attempt, number }) => `${String(attempt)}.${String(number)}`);
+const namesOf = (lines: readonly LogLine[]): string[] => lines.map(({ attempt, number }) => `${attempt}.${number}`);
 
 it('ends, within the bound of an attempt, though the attempt says more than that between any two asks', async () => {
   const shard = setUp((ask) => {

@@ -58,7 +58,9 @@ it('asks for no longer times than may be asked for: a start far ahead had made t
   const spec = { retentionMs: 390 * dayMs, payloadRetentionMs: 370 * dayMs, totalTimeoutMs: 380 * dayMs, unique };
   const most = 365 * dayMs;
   expect(await requestedAgain(spec)).toMatchObject({
-    ...{ retentionMs: most, payloadRetentionMs: most, totalTimeoutMs: most },
+    retentionMs: most,
+    payloadRetentionMs: most,
+    totalTimeoutMs: most,
     unique: { key: 'one', onConflict: 'reject', windowMs: most },
   });
 });

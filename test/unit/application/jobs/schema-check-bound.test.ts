@@ -1,7 +1,6 @@
 // A large JSON is held against the schema of its handler by its thread alone: a gateway would stand still meanwhile.
 import { expect, it } from 'vitest';
-import { resolveJob, schemaCheckMaxBytes } from '../../../../src/application/jobs/job-resolution.ts';
-import type { Resolution } from '../../../../src/application/jobs/job-resolution.ts';
+import { type Resolution, resolveJob, schemaCheckMaxBytes } from '../../../../src/application/jobs/job-resolution.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import type { HandlerManifest } from '../../../../src/domain/handler-manifest.ts';
 import { defaultQueueSettings } from '../../../../src/domain/queue.ts';
@@ -17,7 +16,10 @@ function resolve(json: string): Resolution {
   return resolveJob(
     { handler: 'test.sum', queue: 'default', idempotencyKey: '', input: { kind: 'json', json } },
     {
-      ...{ tenant: 'default', queueName: 'default', nowMs: 0, payloadMaxBytes: 1_048_576 },
+      tenant: 'default',
+      queueName: 'default',
+      nowMs: 0,
+      payloadMaxBytes: 1_048_576,
       queue: { ...queue, version: 1, createdAtMs: 0, updatedAtMs: 0 },
       choice: { manifests: [newest, older] },
       known: { handlers: () => [], queues: () => [] },

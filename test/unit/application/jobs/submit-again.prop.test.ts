@@ -8,8 +8,7 @@ import { loadContract } from '../../../../src/contract/codec.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import type { HandlerManifest } from '../../../../src/domain/handler-manifest.ts';
 import type { JobRecord, RetryPolicy } from '../../../../src/domain/job.ts';
-import type { Queue } from '../../../../src/domain/queue.ts';
-import { defaultQueueSettings } from '../../../../src/domain/queue.ts';
+import { defaultQueueSettings, type Queue } from '../../../../src/domain/queue.ts';
 import { fromSubmitRequest, toJob } from '../../../../src/gateway/job-mapper.ts';
 import { payloadsKeptMs } from '../../../../src/domain/payload-life.ts';
 import { testRecord } from '../../../support/jobs.ts';
@@ -60,7 +59,12 @@ const queue: fc.Arbitrary<Queue> = fc
     retry: retry({ coefficient: 10, maxMs: dayMs }),
   })
   .map(({ payloadShare, ...settings }) => ({
-    ...{ tenant: 'default', name: 'default', queueNo: 1, version: 1, createdAtMs: 0, updatedAtMs: 0 },
+    tenant: 'default',
+    name: 'default',
+    queueNo: 1,
+    version: 1,
+    createdAtMs: 0,
+    updatedAtMs: 0,
     settings: {
       ...settings,
       retry: { ...defaultQueueSettings.retry, ...settings.retry },
@@ -93,8 +97,13 @@ interface Cluster {
 
 function accepted(asked: JobRequest, cluster: Cluster, atMs: number): JobRecord {
   const { spec } = resolveJob(asked, {
-    ...{ tenant: 'default', queueName: 'default', queue: cluster.queue, choice: { manifests: [cluster.manifest] } },
-    ...{ nowMs: atMs, payloadMaxBytes: 1_000, validator: { validate: () => [] } },
+    tenant: 'default',
+    queueName: 'default',
+    queue: cluster.queue,
+    choice: { manifests: [cluster.manifest] },
+    nowMs: atMs,
+    payloadMaxBytes: 1_000,
+    validator: { validate: () => [] },
     known: { handlers: () => [], queues: () => [] },
   });
   return testRecord({ ...spec, input: { kind: 'json', json: 'null' } }, { nowMs: atMs });

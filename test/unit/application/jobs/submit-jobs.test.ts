@@ -10,11 +10,9 @@ import { createShardChoice } from '../../../../src/application/protocol/shard-ch
 import { createSubmitJobs } from '../../../../src/application/jobs/submit-jobs.ts';
 import type { InputPiece, StreamedRequest } from '../../../../src/application/jobs/streamed-input.ts';
 import type { SubmitItem, SubmitResult } from '../../../../src/application/protocol/shard-protocol.ts';
-import { TroupeError } from '../../../../src/domain/errors.ts';
-import type { ErrorCode } from '../../../../src/domain/errors.ts';
-import { defaultQueueSettings, queueStamp } from '../../../../src/domain/queue.ts';
+import { type ErrorCode, TroupeError } from '../../../../src/domain/errors.ts';
+import { defaultQueueSettings, type Queue, queueStamp } from '../../../../src/domain/queue.ts';
 import type { HandlerManifest } from '../../../../src/domain/handler-manifest.ts';
-import type { Queue } from '../../../../src/domain/queue.ts';
 import { payloadsStoredMs } from '../../../../src/domain/payload-life.ts';
 import { testRecord } from '../../../support/jobs.ts';
 import { silentLog } from '../../../support/stores.ts';

@@ -5,14 +5,11 @@ import type { CallContext } from '../../../../src/application/protocol/call-cont
 import { jobEventOf } from '../../../../src/application/jobs/job-events.ts';
 import type { EventLog, EventsOfQueue, KeptEvent } from '../../../../src/application/ports/event-log.ts';
 import type { QueueCatalog } from '../../../../src/application/queues/queue-catalog.ts';
-import { createWatchJobs } from '../../../../src/application/jobs/watch-jobs.ts';
-import type { JobsUpdate, WatchJobsQuery } from '../../../../src/application/jobs/watch-jobs.ts';
+import { createWatchJobs, type JobsUpdate, type WatchJobsQuery } from '../../../../src/application/jobs/watch-jobs.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
-import { isTerminal } from '../../../../src/domain/job.ts';
-import type { JobRecord, JobState } from '../../../../src/domain/job.ts';
+import { isTerminal, type JobRecord, type JobState } from '../../../../src/domain/job.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
-import { decide } from '../../../../src/domain/transitions.ts';
-import type { JobCommand } from '../../../../src/domain/transitions.ts';
+import { decide, type JobCommand } from '../../../../src/domain/transitions.ts';
 import { testRecord } from '../../../support/jobs.ts';
 import { createManualClock } from '../manual-clock.ts';
 
@@ -36,7 +33,9 @@ function setUp() {
   const counts = { pages: 0, reads: 0, most: 0 };
   const events: EventLog = {
     bounds: async () => ({
-      ...{ log: log.id, first: log.first, last: log.events.length },
+      log: log.id,
+      first: log.first,
+      last: log.events.length,
       lastMark: log.events.at(-1)?.mark ?? '',
     }),
     markAt: async (position) => (position < log.first ? undefined : log.events[position - 1]?.mark),

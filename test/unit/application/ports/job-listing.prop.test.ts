@@ -1,8 +1,12 @@
 /** Any spread of jobs over minutes and shards, any range, filter, order and page size: all of them, once, in bounded work. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { listJobs, listPartitionsMax, listRowsMax } from '../../../../src/application/ports/job-listing.ts';
-import type { ListingSource } from '../../../../src/application/ports/job-listing.ts';
+import {
+  type ListingSource,
+  listJobs,
+  listPartitionsMax,
+  listRowsMax,
+} from '../../../../src/application/ports/job-listing.ts';
 import type { JobListPage, JobListQuery } from '../../../../src/application/ports/job-store.ts';
 import type { JobRecord } from '../../../../src/domain/job.ts';
 import { bucketMs, bucketOf, jobIdParts, type JobId } from '../../../../src/domain/job-id.ts';
@@ -31,7 +35,7 @@ function sourceOf(records: readonly JobRecord[], work: Work): ListingSource {
       }
     },
     async rows({ bucket, shard }, { above, below }, order, limit) {
-      work.partitions.add(`${String(bucket)}/${String(shard)}`);
+      work.partitions.add(`${bucket}/${shard}`);
       work.largestMinute = Math.max(work.largestMinute, shardsOf(bucket).length);
       const mine = ascending.filter(({ id }) => bucketOf(id) === bucket && jobIdParts(id).shard === shard);
       return inOrder(
@@ -75,7 +79,10 @@ describe('pages of a list', () => {
           records.filter((_, n) => everyNth === undefined || n % everyNth === 0).map(({ id }) => id),
         );
         const query: JobListQuery = {
-          ...{ queueNo, limit, order, nowMs },
+          queueNo,
+          limit,
+          order,
+          nowMs,
           ...(createdFromMs !== undefined && { createdFromMs }),
           ...(createdBeforeMs !== undefined && { createdBeforeMs }),
           ...(everyNth !== undefined && { matches: ({ id }: JobRecord) => wanted.has(id) }),
@@ -107,7 +114,10 @@ describe('pages of a list', () => {
 
   it('look at a bounded number of rows, and go on from there', async () => {
     const jobs = Array.from({ length: listRowsMax + 10 }, (_, n) => ({
-      ...{ minutesAgo: n % 20, atMs: n, shard: n % 2, unique: BigInt(n) },
+      minutesAgo: n % 20,
+      atMs: n,
+      shard: n % 2,
+      unique: BigInt(n),
     }));
     const records = toRecords(jobs);
     const work: Work = { partitions: new Set(), largestMinute: 0 };

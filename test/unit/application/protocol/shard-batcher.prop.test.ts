@@ -65,7 +65,7 @@ describe('shard batcher, any order of events', () => {
         };
         const submit = (shard: number, size: number): void => {
           if (!jobId) throw new Error('not a job id');
-          const reason = `${String(next++)}:${'x'.repeat(size)}`;
+          const reason = `${next++}:${'x'.repeat(size)}`;
           outcomes.push(
             batcher.call(shard, 'cancel', { jobId, reason }).then(
               (result) => {

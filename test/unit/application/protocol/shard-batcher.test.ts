@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
-import type { ShardBatcherOptions } from '../../../../src/application/protocol/shard-batcher.ts';
+import { createShardBatcher, type ShardBatcherOptions } from '../../../../src/application/protocol/shard-batcher.ts';
 import type { ShardClient } from '../../../../src/application/ports/shard-link.ts';
 import type { CompleteItem, ItemResult } from '../../../../src/application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
@@ -43,7 +42,7 @@ function setUp(options: Partial<ShardBatcherOptions> = {}) {
 function completion(number: number): CompleteItem {
   const jobId = parseJobId('019abcde-0000-7000-8000-000000000000');
   if (!jobId) throw new Error('not a job id');
-  return { jobId, token: `t${String(number)}`, outcome: { kind: 'stopped' } };
+  return { jobId, token: `t${number}`, outcome: { kind: 'stopped' } };
 }
 
 const recorded = { ok: { kind: 'recorded', state: 'SUCCEEDED' } } as const;
@@ -89,7 +88,7 @@ describe('shard batcher', () => {
     void batcher.call(1, 'complete', completion(2));
     void batcher.call(0, 'get', { jobId: completion(3).jobId });
     endTurn();
-    expect(batches.map(({ shard, verb }) => `${verb}/${String(shard)}`)).toEqual(['complete/0', 'complete/1', 'get/0']);
+    expect(batches.map(({ shard, verb }) => `${verb}/${shard}`)).toEqual(['complete/0', 'complete/1', 'get/0']);
   });
 
   it('splits by items and by bytes', () => {

@@ -5,8 +5,7 @@ import type { QueueStore } from '../../../../src/application/ports/queue-store.t
 import type { ClusterQueueStats } from '../../../../src/application/queues/queue-stats.ts';
 import type { ShardVerb, UnfinishedJobs } from '../../../../src/application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
-import { defaultQueueSettings } from '../../../../src/domain/queue.ts';
-import type { Queue, QueueClosing } from '../../../../src/domain/queue.ts';
+import { defaultQueueSettings, type Queue, type QueueClosing } from '../../../../src/domain/queue.ts';
 import { noStats } from '../../../../src/domain/queue-stats.ts';
 import { StoreExtras } from '../../../support/simulation/store-extras.ts';
 import { silentLog } from '../../../support/stores.ts';
@@ -51,7 +50,10 @@ describe('deleting a queue', () => {
     },
   };
   const remove = createDeleteQueue({
-    ...{ store: port, shardCount, clock, log: silentLog },
+    store: port,
+    shardCount,
+    clock,
+    log: silentLog,
     catalog: { announce: async () => undefined, retire: async ({ name }) => void retired.push(name) },
     stats: {
       read: async () => ({ stats: { ...noStats, waiting: [0, 0, waiting, 0, 0] } }) as unknown as ClusterQueueStats,
@@ -90,7 +92,8 @@ describe('deleting a queue', () => {
   it('opens it again when a shard has jobs, as another version', async () => {
     answers[1] = { waiting: 0, later: 3, running: 1 };
     await expect(run()).rejects.toMatchObject({
-      ...{ code: 'QUEUE_NOT_EMPTY', metadata: { queue: 'old', waiting: '0', later: '3', running: '1' } },
+      code: 'QUEUE_NOT_EMPTY',
+      metadata: { queue: 'old', waiting: '0', later: '3', running: '1' },
     });
     expect(toldOf('openQueue')).toEqual([0, 1, 2]);
     expect(store.closed.size).toBe(0);

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createQueueRoom } from '../../../../src/application/queues/queue-room.ts';
-import type { QueueRoom } from '../../../../src/application/queues/queue-room.ts';
+import { createQueueRoom, type QueueRoom } from '../../../../src/application/queues/queue-room.ts';
 import {
   createQueueStatsReader,
   statsMaxAgeMs,
@@ -9,8 +8,7 @@ import {
 } from '../../../../src/application/queues/queue-stats.ts';
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
-import { defaultQueueSettings } from '../../../../src/domain/queue.ts';
-import type { Queue } from '../../../../src/domain/queue.ts';
+import { defaultQueueSettings, type Queue } from '../../../../src/domain/queue.ts';
 import { noStats } from '../../../../src/domain/queue-stats.ts';
 import { createManualClock } from '../manual-clock.ts';
 
@@ -55,7 +53,8 @@ describe('the room of a queue', () => {
     const { room, shard } = setUp();
     Object.assign(shard, { jobs: 12, perSecond: 2 });
     expect(await refusal(room.enter(queueWith({ maxDepth: 10 }), 1))).toMatchObject({
-      ...{ code: 'QUEUE_FULL', retryAfterMs: 1_500 },
+      code: 'QUEUE_FULL',
+      retryAfterMs: 1_500,
       metadata: { queue: 'q', limit: 'max_depth', max: '10', held: '12' },
     });
   });
@@ -65,10 +64,12 @@ describe('the room of a queue', () => {
     Object.assign(shard, { jobs: 1, bytes: 900 });
     await room.enter(queueWith({ maxBytes: 1_000 }), 100);
     expect(await refusal(room.enter(queueWith({ maxBytes: 1_000 }), 1))).toMatchObject({
-      ...{ code: 'QUEUE_FULL', metadata: { limit: 'max_bytes' } },
+      code: 'QUEUE_FULL',
+      metadata: { limit: 'max_bytes' },
     });
     expect(await refusal(room.enter(queueWith({ maxBytes: 1_000 }), 1_001))).toMatchObject({
-      ...{ code: 'PAYLOAD_TOO_LARGE', violations: [{ field: 'job.input' }] },
+      code: 'PAYLOAD_TOO_LARGE',
+      violations: [{ field: 'job.input' }],
     });
   });
 

@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createQueueStatsReader, statsMaxAgeMs } from '../../../../src/application/queues/queue-stats.ts';
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
-import type { QueueStats } from '../../../../src/domain/queue-stats.ts';
-import { addStats, depthOf, noStats } from '../../../../src/domain/queue-stats.ts';
+import { addStats, depthOf, noStats, type QueueStats } from '../../../../src/domain/queue-stats.ts';
 import { createManualClock } from '../manual-clock.ts';
 
 type Answer = (shard: number) => Promise<QueueStats>;
@@ -32,7 +31,10 @@ describe('statistics of a queue', () => {
     const { reader, asked, mostOpen } = setUp(async (shard) => ({ ...noStats, later: 1, oldestReadyAtMs: shard + 5 }));
     const { stats, silent, shards } = await reader.read('default', 'q');
     expect({ later: stats.later, oldest: stats.oldestReadyAtMs, silent, shards }).toEqual({
-      ...{ later: 100, oldest: 5, silent: 0, shards: 100 },
+      later: 100,
+      oldest: 5,
+      silent: 0,
+      shards: 100,
     });
     expect(new Set(asked).size).toBe(100);
     expect(mostOpen()).toBe(32);
@@ -74,10 +76,15 @@ describe('statistics of a queue', () => {
     const count = fc.nat(1_000);
     const shardStats = fc
       .record({
-        ...{ later: count, running: count, openBytes: count },
-        ...{ arrivalsPerSecond: count, startsPerSecond: count, endsPerSecond: count },
+        later: count,
+        running: count,
+        openBytes: count,
+        arrivalsPerSecond: count,
+        startsPerSecond: count,
+        endsPerSecond: count,
         oldestReadyAtMs: count,
-        ...{ waits: fc.array(count, { maxLength: 9 }), runs: fc.array(count, { maxLength: 9 }) },
+        waits: fc.array(count, { maxLength: 9 }),
+        runs: fc.array(count, { maxLength: 9 }),
         waiting: fc.array(count, { minLength: 5, maxLength: 5 }),
       })
       .map((stats): QueueStats => stats);

@@ -6,8 +6,7 @@ import {
   silentMaxMs,
 } from '../../../../src/application/scaling/cluster-load.ts';
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
-import { noLoad } from '../../../../src/domain/demand.ts';
-import type { ClusterLoad } from '../../../../src/domain/demand.ts';
+import { type ClusterLoad, noLoad } from '../../../../src/domain/demand.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { createManualClock } from '../manual-clock.ts';
 

@@ -4,8 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Logger } from '../../../../src/application/ports/runtime.ts';
 import { keepDeletionCost, lookEveryMs } from '../../../../src/application/scaling/deletion-cost-keeper.ts';
 import { deletionCost } from '../../../../src/domain/deletion-cost.ts';
-import { createManualClock } from '../manual-clock.ts';
-import type { ManualClock } from '../manual-clock.ts';
+import { createManualClock, type ManualClock } from '../manual-clock.ts';
 
 describe('the cost of a pod', () => {
   it('is 0 when idle, 100 when full, never falls with more runs, and has few steps', () => {

@@ -2,8 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TroupeError } from '../../../../../src/domain/errors.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
-import { harnessOutboxMax, startShardHarness } from '../../../../support/shard-harness.ts';
+import { harnessOutboxMax, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 /** Facts of a job that nobody took: its message, its first event, its end. */
 const factsOfExpired = 3;

@@ -5,8 +5,7 @@ import { Outbox } from '../../../../../src/actors/shard/dispatch/outbox.ts';
 import type { Publisher } from '../../../../../src/application/ports/bus.ts';
 import { createTestKit } from '../../../../../src/kernel/testkit/index.ts';
 import { TroupeError } from '../../../../../src/domain/errors.ts';
-import type { JobId } from '../../../../../src/domain/job-id.ts';
-import { composeJobId } from '../../../../../src/domain/job-id.ts';
+import { composeJobId, type JobId } from '../../../../../src/domain/job-id.ts';
 
 type Kind = 'work' | 'event';
 
@@ -59,7 +58,11 @@ describe('the outbox', () => {
           soundAtMs: () => undefined,
         };
         const outbox = new Outbox({
-          ...{ clock: kit.clock, windowMax: 4, retryMs: 100, syncMs, unsyncedMax: 1_000 },
+          clock: kit.clock,
+          windowMax: 4,
+          retryMs: 100,
+          syncMs,
+          unsyncedMax: 1_000,
           publisher: publisher as Publisher,
           isWanted: () => true,
           onPublished: () => undefined,

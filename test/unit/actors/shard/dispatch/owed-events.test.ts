@@ -8,8 +8,7 @@ import type { CompleteItem } from '../../../../../src/application/protocol/shard
 import { trailLongestMax, trailMax } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
-import { startShardHarness } from '../../../../support/shard-harness.ts';
+import { type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 /** As `nats.syncIntervalMs` has it. */
 const syncMs = 10_000;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Unsynced } from '../../../../../src/actors/shard/dispatch/unsynced.ts';
-import type { OutboxTask } from '../../../../../src/actors/shard/dispatch/unsynced.ts';
+import { type OutboxTask, Unsynced } from '../../../../../src/actors/shard/dispatch/unsynced.ts';
 import { composeJobId } from '../../../../../src/domain/job-id.ts';
 
 const jobId = composeJobId({ createdAtMs: 1, shard: 1, queueNo: 1 }, 1n);

@@ -2,8 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
-import { startShardHarness } from '../../../../support/shard-harness.ts';
+import { type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 describe('the watermark of a shard', () => {
   let shard: ShardHarness;

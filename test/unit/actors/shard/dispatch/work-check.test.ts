@@ -4,8 +4,7 @@ import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { WorkLooks } from '../../../../../src/actors/shard/dispatch/work-looks.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
-import { createShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
+import { createShardHarness, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 /** A walk begins every 5 s, and looks at what has waited for 5 s. */
 const foundWithinMs = 12_000;
@@ -24,7 +23,7 @@ async function submitMany(count: number, overrides: Partial<JobSpec> = {}): Prom
 
 const sentSince = (length: number): JobId[] => shard.work.slice(length).map(({ jobId }) => jobId);
 const idOf = ({ jobId, attempt, generation, again = 0 }: ShardHarness['work'][number]): string =>
-  `${jobId}.${String(attempt)}.${String(generation)}+${String(again)}`;
+  `${jobId}.${attempt}.${generation}+${again}`;
 
 describe('a stream of work that has lost messages', () => {
   it('gets those of all jobs that wait, under ids that it does not know, when it was purged', async () => {
@@ -148,7 +147,7 @@ describe('a look at the stream of work', () => {
   });
 
   it('asks about no more than 64 strands, and of each queue about 8; the next one goes on', async () => {
-    for (let n = 0; n < 40; n += 1) await submitMany(6, { queue: `q${String(n % 20)}`, handler: `h${String(n)}` });
+    for (let n = 0; n < 40; n += 1) await submitMany(6, { queue: `q${n % 20}`, handler: `h${n}` });
     await shard.kit.advance(30_000);
     shard.lose(shard.work);
     const [before, looks] = [shard.work.length, shard.looks.length];

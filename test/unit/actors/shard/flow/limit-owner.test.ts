@@ -2,8 +2,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { homeOfLimit } from '../../../../../src/application/queues/limit-home.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { createShardHarness } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { createShardHarness, type ShardHarness } from '../../../../support/shard-harness.ts';
 
 let shard: ShardHarness;
 const limit = { tenant: 'default', queue: 'default' };

@@ -6,8 +6,7 @@ import { priorityAgeingMs } from '../../../../../src/domain/priority.ts';
 import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { createShardHarness } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { createShardHarness, type ShardHarness } from '../../../../support/shard-harness.ts';
 
 let shard: ShardHarness;
 let epoch: number;

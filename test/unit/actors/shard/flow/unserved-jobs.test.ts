@@ -8,8 +8,7 @@ import type { FlowRule } from '../../../../../src/domain/flow-rule.ts';
 import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { createShardHarness } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { createShardHarness, type ShardHarness } from '../../../../support/shard-harness.ts';
 
 const { handler } = testSpec();
 const other = 'other.work';

@@ -3,8 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { harnessShard, startShardHarness } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { harnessShard, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 const windowMs = 60_000;
 const item = (keyHash?: string, contentHash = 'content', window = true): SubmitItem => ({
@@ -106,7 +105,7 @@ describe('a key that was answered with the job of another submit', () => {
     shard.onKeyWrite = () => {
       writes += 1;
     };
-    const many = Array.from({ length: 200 }, (_, n) => item(`k${String(n)}`));
+    const many = Array.from({ length: 200 }, (_, n) => item(`k${n}`));
     const answers = await shard.kit.outcome(shard.sendAll('submit', many), 5_000);
     expect([new Set(answers.map(({ record }) => record.id)), writes]).toEqual([new Set([holder]), 1]);
   });

@@ -3,8 +3,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { harnessShard, harnessUndurableMax, startShardHarness } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import {
+  harnessShard,
+  harnessUndurableMax,
+  type ShardHarness,
+  startShardHarness,
+} from '../../../../support/shard-harness.ts';
 
 const keyed = (keyHash: string, contentHash = 'content'): SubmitItem => ({ spec: testSpec(), keyHash, contentHash });
 
@@ -89,7 +93,7 @@ describe('the key of a job', () => {
 
   it('is written many at a time, and however many wait, each of them', async () => {
     const count = 1_203;
-    const keys = Array.from({ length: count }, (_, n) => `k${String(n)}`);
+    const keys = Array.from({ length: count }, (_, n) => `k${n}`);
     const jobs: JobId[] = [];
     for (let n = 0; n < count; n += 200) {
       await shard.kit.advance(1_000);
@@ -102,7 +106,7 @@ describe('the key of a job', () => {
 
   it('that cannot be written counts as undurable: past the bound submits are refused, until it is written', async () => {
     shard.keyWrites = 'down';
-    const keys = Array.from({ length: harnessUndurableMax }, (_, n) => `k${String(n)}`);
+    const keys = Array.from({ length: harnessUndurableMax }, (_, n) => `k${n}`);
     for (let n = 0; n < keys.length; n += 200) await endedTogether(keys.slice(n, n + 200));
     await expect(shard.call('submit', { spec: testSpec() })).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
     shard.keyWrites = 'up';

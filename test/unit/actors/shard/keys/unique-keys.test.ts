@@ -4,8 +4,7 @@ import type { SubmitItem } from '../../../../../src/application/protocol/shard-p
 import type { UniqueConflict } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { createShardHarness } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { createShardHarness, type ShardHarness } from '../../../../support/shard-harness.ts';
 
 const unique = (onConflict: UniqueConflict, key = 'k', more: Partial<SubmitItem> = {}): SubmitItem => ({
   spec: testSpec({ unique: { key, onConflict } }),

@@ -4,11 +4,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
 import { uniqueHash } from '../../../../../src/application/jobs/job-fingerprint.ts';
 import type { UniqueConflict } from '../../../../../src/domain/job.ts';
-import type { JobId } from '../../../../../src/domain/job-id.ts';
-import { jobIdParts } from '../../../../../src/domain/job-id.ts';
+import { type JobId, jobIdParts } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { harnessShard, startShardHarness } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { harnessShard, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 import { keyEntry, recordIn } from '../../../../support/stores.ts';
 
 const windowMs = 60_000;
@@ -43,7 +41,8 @@ describe('the window of a unique key', () => {
     const plain = { spec: testSpec({ unique: { key: 'k', onConflict: 'reject' } }) } as const;
     for (const item of [windowed('reject'), plain]) {
       await expect(shard.call('submit', item)).rejects.toMatchObject({
-        ...{ code: 'UNIQUE_KEY_TAKEN', metadata: { jobId: holder, state: 'SUCCEEDED' } },
+        code: 'UNIQUE_KEY_TAKEN',
+        metadata: { jobId: holder, state: 'SUCCEEDED' },
       });
       await shard.start();
     }
@@ -106,7 +105,7 @@ describe('the window of a unique key', () => {
   it('is that of the later of two jobs of one ms, after a take-over too', async () => {
     const plain = await accepted({ spec: testSpec({ queueNo: 9 }) });
     for (const [n, crashes] of [false, true, true, true, true, true, true, true].entries()) {
-      const key = `key-${String(n)}`;
+      const key = `key-${n}`;
       // The store lists by queue first: it brings the later job before the other one.
       await accepted(windowed('reject', { queueNo: 2 }, key));
       if (crashes) await shard.start();
@@ -142,7 +141,7 @@ describe('the window of a unique key', () => {
     let run = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 10 }), async (steps) => {
-        const key = `key-${String((run += 1))}`;
+        const key = `key-${(run += 1)}`;
         let holder: { readonly id: JobId; readonly untilMs: number; over: boolean } | undefined;
         for (const { waitMs, way, end: how, crash } of steps) {
           const nowMs = shard.kit.clock.nowMs();

@@ -1,14 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Candidate } from '../../../../../src/actors/shard/placement/placement.ts';
-import { placeShards } from '../../../../../src/actors/shard/placement/placement.ts';
+import { type Candidate, placeShards } from '../../../../../src/actors/shard/placement/placement.ts';
 
 const shardCounts = fc.integer({ min: 1, max: 256 });
 const weights = fc.array(fc.integer({ min: 1, max: 16 }), { minLength: 1, maxLength: 12 });
 const nobody: ReadonlyMap<number, string> = new Map();
 
-const nodesOf = (given: readonly number[]): Candidate[] =>
-  given.map((weight, n) => ({ nodeId: `node-${String(n)}`, weight }));
+const nodesOf = (given: readonly number[]): Candidate[] => given.map((weight, n) => ({ nodeId: `node-${n}`, weight }));
 
 type Placement = readonly (string | undefined)[];
 const heldBy = (placement: Placement): Map<number, string> =>
@@ -42,7 +40,7 @@ describe('placement of shards', () => {
   it('whatever was held before: nobody has less than his share, nobody two more', () => {
     fc.assert(
       fc.property(shardCounts, weights, fc.array(fc.nat(15), { maxLength: 256 }), (shardCount, given, before) => {
-        const holders = new Map(before.slice(0, shardCount).map((node, shard) => [shard, `node-${String(node)}`]));
+        const holders = new Map(before.slice(0, shardCount).map((node, shard) => [shard, `node-${node}`]));
         expectBalance(placeShards(shardCount, nodesOf(given), holders), nodesOf(given), 1);
       }),
     );

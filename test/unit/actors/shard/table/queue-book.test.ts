@@ -1,13 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
-import type { JobEntry } from '../../../../../src/actors/shard/table/job-table.ts';
+import { type JobEntry, JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
 import { idleQueuesMax } from '../../../../../src/actors/shard/table/queue-book.ts';
-import type { JobRecord, JobSpec } from '../../../../../src/domain/job.ts';
-import { isTerminal } from '../../../../../src/domain/job.ts';
+import { isTerminal, type JobRecord, type JobSpec } from '../../../../../src/domain/job.ts';
 import { quantileMs } from '../../../../../src/domain/duration-histogram.ts';
-import type { JobCommand } from '../../../../../src/domain/transitions.ts';
-import { decide } from '../../../../../src/domain/transitions.ts';
+import { decide, type JobCommand } from '../../../../../src/domain/transitions.ts';
 import { testRecord } from '../../../../support/jobs.ts';
 
 const startMs = 1_700_000_000_000;
@@ -111,7 +108,7 @@ describe('the book of a queue', () => {
   it('remembers a bounded number of queues without jobs', () => {
     const shard = new Shard();
     for (let at = 0; at < idleQueuesMax + 5; at += 1) {
-      shard.do(shard.accept({ queue: `q${String(at)}` }), { kind: 'cancel', reason: '' });
+      shard.do(shard.accept({ queue: `q${at}` }), { kind: 'cancel', reason: '' });
     }
     shard.table.queues.sweep(shard.nowMs);
     expect([...shard.table.queues.all()]).toHaveLength(idleQueuesMax);

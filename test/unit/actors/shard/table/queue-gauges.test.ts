@@ -4,8 +4,13 @@ import { QueueGauges, queuesMax, type QueueLoad } from '../../../../../src/actor
 import { createPrometheusTelemetry } from '../../../../../src/adapters/telemetry/prometheus.ts';
 
 const load = (more: Partial<QueueLoad> = {}): QueueLoad => ({
-  ...{ tenant: 't', queue: 'q', waitingCount: 0, laterCount: 0, runningCount: 0, openBytes: 0 },
-  ...{ oldestReadyAtMs: undefined },
+  tenant: 't',
+  queue: 'q',
+  waitingCount: 0,
+  laterCount: 0,
+  runningCount: 0,
+  openBytes: 0,
+  oldestReadyAtMs: undefined,
   ...more,
 });
 

@@ -4,8 +4,7 @@ import type { AttemptOutcome } from '../../../../../src/application/protocol/sha
 import type { JobRecord, JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
-import { createShardHarness } from '../../../../support/shard-harness.ts';
+import { createShardHarness, type ShardHarness } from '../../../../support/shard-harness.ts';
 
 let shard: ShardHarness;
 

@@ -2,11 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { abandonedMs } from '../../../../../src/application/queues/closed-queues.ts';
 import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
-import { defaultQueueSettings } from '../../../../../src/domain/queue.ts';
-import type { Queue, QueueClosing } from '../../../../../src/domain/queue.ts';
+import { defaultQueueSettings, type Queue, type QueueClosing } from '../../../../../src/domain/queue.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { createShardHarness, harnessShard } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { createShardHarness, harnessShard, type ShardHarness } from '../../../../support/shard-harness.ts';
 
 describe('closing a queue', () => {
   let harness: ShardHarness;

@@ -1,11 +1,9 @@
 // Erasing the payloads of an ended job: the record keeps all else, once and for good, over crashes and take-overs.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Payload } from '../../../../../src/domain/job.ts';
-import type { JobId } from '../../../../../src/domain/job-id.ts';
-import { bucketMs } from '../../../../../src/domain/job-id.ts';
+import { bucketMs, type JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { startShardHarness } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 const secret = 'secret';
 const inline: Payload = { kind: 'json', json: `"${secret}"` };

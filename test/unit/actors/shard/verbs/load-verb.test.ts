@@ -4,8 +4,7 @@ import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { noLoad } from '../../../../../src/domain/demand.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
-import { startShardHarness } from '../../../../support/shard-harness.ts';
+import { type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 describe('the load of a shard', () => {
   let shard: ShardHarness;

@@ -7,8 +7,7 @@ import { noStats } from '../../../../../src/domain/queue-stats.ts';
 import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
-import { harnessBacklogMax, startShardHarness } from '../../../../support/shard-harness.ts';
+import { harnessBacklogMax, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';
 
 const spec = (): SubmitItem => ({ spec: testSpec() });
 const asked = { tenant: 'default', queue: 'default' };
@@ -78,7 +77,8 @@ describe('a shard about its queues', () => {
     const cancelled = await shard.call('cancel', { jobId: waits, reason: '', unlessRunning: true });
     expect(cancelled.record.state).toBe('CANCELLED');
     await expect(shard.call('cancel', { jobId: runs, reason: '', unlessRunning: true })).rejects.toMatchObject({
-      ...{ code: 'JOB_STATE_FORBIDS', metadata: { state: 'RUNNING' } },
+      code: 'JOB_STATE_FORBIDS',
+      metadata: { state: 'RUNNING' },
     });
     expect((await shard.call('get', { jobId: runs })).record.state).toBe('RUNNING');
   });

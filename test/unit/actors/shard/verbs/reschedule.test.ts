@@ -1,12 +1,10 @@
 // Jobs that wait for their time: moved, moved again and again, over take-overs, a year ahead; events without gaps.
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bucketMs } from '../../../../../src/domain/job-id.ts';
+import { bucketMs, type JobId } from '../../../../../src/domain/job-id.ts';
 import type { JobSpec } from '../../../../../src/domain/job.ts';
-import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
-import { createShardHarness, harnessShard } from '../../../../support/shard-harness.ts';
-import type { ShardHarness } from '../../../../support/shard-harness.ts';
+import { createShardHarness, harnessShard, type ShardHarness } from '../../../../support/shard-harness.ts';
 import { PartitionOwner, recordIn } from '../../../../support/stores.ts';
 
 const dayMs = 24 * 3_600_000;

@@ -41,7 +41,7 @@ describe('checkpoints of a thread', () => {
     settle(1);
     for (const nowMs of [99, 100]) {
       clock.nowMs = nowMs;
-      void checkpoints.save(`${String(nowMs)}${large}`);
+      void checkpoints.save(`${nowMs}${large}`);
     }
     expect(values()).toHaveLength(2);
     settle(3);

@@ -8,7 +8,10 @@ type Texts = Readonly<Record<string, string>>;
 function files(code: Texts, data: Texts = {}): HandlerFiles {
   const json = Object.entries(data).filter(([name]) => name.endsWith('.json'));
   return {
-    ...{ handlers: [], folders: [], hasMoreData: false, nameOf: (url) => url },
+    handlers: [],
+    folders: [],
+    hasMoreData: false,
+    nameOf: (url) => url,
     sources: new Map([...Object.entries(code), ...json]),
     data: new Map(Object.entries(data)),
   };
@@ -42,7 +45,9 @@ describe('what reloads', () => {
     const changes = new HandlerChanges();
     const look = (names: string[], nowMs: number) =>
       changes.admit(files({}), files({}, Object.fromEntries(names.map((name) => [name, '1']))), {
-        ...{ quiet: true, isBroken: true, nowMs },
+        quiet: true,
+        isBroken: true,
+        nowMs,
       }).changes;
     expect(look(['a'], 0)).toEqual([{ file: 'a', how: 'new' }]);
     expect(look(['a'], 1)).toEqual([]);
@@ -73,7 +78,9 @@ describe('a data file that is written in a loop', () => {
     // At rest: nothing a moment before, and then what it has become.
     expect(look(3_601, 3_601_000 + restMs - 1, '1')).toMatchObject({ changes: [], againInMs: 1 });
     expect(look(3_601, 3_601_000 + restMs, '1')).toEqual({
-      ...{ changes: [{ file: 'state', how: 'changed' }], heldNow: [], againInMs: undefined },
+      changes: [{ file: 'state', how: 'changed' }],
+      heldNow: [],
+      againInMs: undefined,
     });
   });
 

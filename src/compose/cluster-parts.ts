@@ -1,0 +1,44 @@
+/** What the roles of a node are wired from, and what they are to each other. */
+import type { JobCache } from '../application/ports/job-cache.ts';
+import type { RunPool } from '../application/ports/run-pool.ts';
+import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
+import type { ShardRouter } from '../application/protocol/shard-router.ts';
+import type { Store } from '../application/ports/store.ts';
+import type { NodeInfo } from '../application/ports/membership.ts';
+import type { NatsBus } from '../adapters/nats/connect-nats.ts';
+import type { ActorSystem } from '../kernel/index.ts';
+import type { StopRun } from '../actors/shard/shard-services.ts';
+import type { NodeHandlers } from '../actors/worker/node-handlers.ts';
+import type { SlotLedger } from '../actors/worker/slot-ledger.ts';
+import type { Config } from '../config/index.ts';
+import type { DrainOrder } from './drain-order.ts';
+import type { ProcessRuntime } from './runtime.ts';
+
+export interface ClusterParts {
+  readonly config: Config;
+  readonly runtime: ProcessRuntime;
+  readonly system: ActorSystem;
+  readonly bus: NatsBus;
+  readonly store: Store;
+  readonly router: ShardRouter;
+  readonly batcher: ShardBatcher;
+  readonly node: Omit<NodeInfo, 'handlers'>;
+  readonly shardCount: number;
+  readonly startedAtMs: number;
+  readonly order: DrainOrder;
+  /** Of the gateway of this process, if it is one. */
+  readonly cache: JobCache | undefined;
+  /** What handlers say is on the terminal that the log is on: once is enough. */
+  readonly handlersAreTold: boolean;
+  /** Present on nodes that work. */
+  readonly pool?: RunPool;
+}
+
+export interface Wiring {
+  readonly slots: SlotLedger | undefined;
+  readonly handlers: NodeHandlers;
+  readonly stopRun: (node: string, stop: StopRun) => void;
+  readonly onRejoined: (incarnation: number) => void;
+  readonly onReplaced: () => void;
+  readonly onStoreReach: (isAway: boolean) => void;
+}

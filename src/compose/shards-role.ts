@@ -1,0 +1,49 @@
+/** The actor that keeps shards on this node, with what its shards are given. */
+import { createClosedQueues } from '../application/queues/closed-queues.ts';
+import { createFlowRules } from '../application/queues/flow-rules.ts';
+import { WorkLooks } from '../actors/shard/dispatch/work-looks.ts';
+import { keeperActor } from '../actors/shard/keeper-actor.ts';
+import {
+  brokerSyncMsFor,
+  createShardMetrics,
+  defaultShardLimits,
+  outboxMaxFor,
+  type ShardLimits,
+} from '../actors/shard/shard-services.ts';
+import type { Config } from '../config/index.ts';
+import type { ClusterParts, Wiring } from './cluster-parts.ts';
+import { natsSyncMs } from './nats-sync.ts';
+
+export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof keeperActor> {
+  const { config, runtime, bus, store, router, batcher, node } = parts;
+  const { clock, log } = runtime;
+  return keeperActor({
+    nodeId: node.nodeId,
+    incarnation: node.incarnation,
+    shardCount: parts.shardCount,
+    store: store.jobs,
+    publisher: bus.publisher,
+    flowRules: createFlowRules({ store: store.queues, config: bus.config, clock, log }),
+    closedQueues: createClosedQueues({ store: store.queues, clock, log }),
+    workLooks: new WorkLooks(),
+    peers: batcher,
+    server: router,
+    leases: bus.leases,
+    membership: bus.membership,
+    limits: shardLimits(config),
+    metrics: createShardMetrics(runtime.telemetry),
+    stopRun: wiring.stopRun,
+    onStoreReach: wiring.onStoreReach,
+  });
+}
+
+function shardLimits({ shards, nats }: Config): ShardLimits {
+  const { backlogMax, groupMaxRecords } = shards;
+  return {
+    ...defaultShardLimits,
+    backlogMax,
+    groupMaxRecords,
+    outboxMax: outboxMaxFor(backlogMax),
+    brokerSyncMs: brokerSyncMsFor(natsSyncMs(nats)),
+  };
+}
