@@ -34,7 +34,7 @@ const checks = [
   ],
   ['unused', bin('knip'), []],
   ['proto', bin('buf'), ['lint']],
-  ['proto compatibility', process.execPath, ['scripts/proto-breaking.mjs']],
+  ['proto compatibility', bin('buf'), ['breaking', '--against', 'buf.baseline.binpb']],
   ...generatedDocs(),
 ];
 

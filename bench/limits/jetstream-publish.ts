@@ -56,7 +56,7 @@ function workMessage(): Message {
 function eventMessage(): Message {
   const jobId = '01a207e0-66ae-7001-8000-0557989ebbd0';
   const attributes =
-    `ce-specversion: 1.0\r\nce-id: ${jobId}.3\r\nce-source: /troupe/default/bench\r\nce-type: troupe.job.succeeded\r\n` +
+    `ce-specversion: 1.0\r\nce-id: ${jobId}.3\r\nce-source: /troupe/default/bench\r\nce-type: dev.troupe.job.succeeded\r\n` +
     `ce-subject: ${jobId}\r\nce-time: 2026-11-23T10:07:56.584Z\r\nce-sequence: 0000000003\r\n` +
     'ce-datacontenttype: application/json\r\n';
   return {

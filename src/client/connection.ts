@@ -65,7 +65,8 @@ export interface Connection {
 }
 
 const defaultTimeoutMs = 15_000;
-const defaultMaxReceiveBytes = 32 * 1_048_576;
+/** Input and output of the default limit of a gateway, and the job around them. gRPC's own default of 4 MiB is too small. */
+const defaultMaxReceiveBytes = 34 * 1_048_576;
 
 export function openConnection(options: ConnectionOptions, codec: StatusCodec): Connection {
   const client = openChannel(options);

@@ -1,6 +1,7 @@
 /** Payloads piece by piece, over broken connections; what arrived is checked against the checksum of the whole. */
 import type { CallParts } from './call-parts.ts';
 import { createHash } from 'node:crypto';
+import { numberOf } from '../contract/int64.ts';
 import { payloadChoiceCodes } from '../contract/job-codes.ts';
 import { TroupeClientError } from './client-error.ts';
 import { resumedStream } from './resumed-stream.ts';
@@ -23,7 +24,7 @@ export async function* downloadPayload(
   const messages = resumedStream(backoff, {
     open: (token) =>
       connection.stream(contract.jobs.DownloadPayload, { jobId, payload: choice, offset: Number(token) }, { signal }),
-    tokenOf: ({ offset, chunk }) => String(offset + chunk.length),
+    tokenOf: ({ offset, chunk }) => String(numberOf(offset) + chunk.length),
     signal,
   });
   const digest = createHash('sha256');

@@ -7,7 +7,7 @@ import {
   jobStateOf,
   waitingReasonOf,
 } from '../contract/job-codes.ts';
-import { presentNumber } from '../contract/int64.ts';
+import { numberOf, presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
@@ -132,7 +132,7 @@ function fromPayload(payload: wire.Payload, parseJson: (text: string) => unknown
 }
 
 function fromCheckpoint({ attempt, time, sizeBytes }: wire.JobCheckpoint): JobCheckpointInfo {
-  return { attempt, at: dateOf(time), sizeBytes };
+  return { attempt, at: dateOf(time), sizeBytes: numberOf(sizeBytes) };
 }
 
 function fromFailure(failure: wire.JobFailure): JobFailureInfo {

@@ -45,7 +45,7 @@ async function* messagesOf(
   submit: Init<wire.SubmitJobRequest>,
   { bytes, open }: InputSource,
 ): AsyncGenerator<Init<wire.SubmitJobStreamRequest>, void> {
-  yield { open: { submit, inputSize: bytes } };
+  yield { open: { submit, inputSizeBytes: bytes } };
   const digest = createHash('sha256');
   for await (const piece of open()) {
     digest.update(piece);

@@ -1,5 +1,5 @@
 /** The messages of the service Jobs. Made by scripts/contract-types.ts from proto/; do not edit. */
-import type { Job, JobLog, JobSpec, Payload, Status, Timestamp } from './shared-messages.ts';
+import type { Int64, Job, JobLog, JobSpec, Payload, Status, Timestamp } from './shared-messages.ts';
 
 export interface SubmitJobRequest {
   readonly job: JobSpec | null;
@@ -21,7 +21,7 @@ export interface SubmitJobStreamRequest {
 
 export interface StreamedJob {
   readonly submit: SubmitJobRequest | null;
-  readonly inputSize: number;
+  readonly inputSizeBytes: Int64;
 }
 
 export interface SubmitJobStreamResponse {
@@ -89,18 +89,18 @@ export interface CancelJobResponse {
 export interface DownloadPayloadRequest {
   readonly jobId: string;
   readonly payload: number;
-  readonly offset: number;
+  readonly offset: Int64;
 }
 
 export interface PayloadSummary {
-  readonly size: number;
+  readonly sizeBytes: Int64;
   readonly sha256: Uint8Array;
   readonly json: boolean;
 }
 
 export interface DownloadPayloadResponse {
   readonly summary: PayloadSummary | null;
-  readonly offset: number;
+  readonly offset: Int64;
   readonly chunk: Uint8Array;
 }
 

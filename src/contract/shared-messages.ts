@@ -67,7 +67,7 @@ export interface JobProgress {
 export interface JobCheckpoint {
   readonly attempt: number;
   readonly time: Timestamp | null;
-  readonly sizeBytes: number;
+  readonly sizeBytes: Int64;
 }
 
 export interface JobLogLine {

@@ -3,6 +3,7 @@ import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { chunkBytes, type DownloadQuery } from '../application/jobs/download-payload.ts';
 import { payloadPartBytes } from '../application/ports/payload-store.ts';
 import type { InputPiece, StreamedRequest } from '../application/jobs/streamed-input.ts';
+import { numberOf } from '../contract/int64.ts';
 import { payloadChoiceCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { TroupeError } from '../domain/errors.ts';
@@ -31,9 +32,9 @@ export function payloadMethods({ useCases, scope, admission }: ServiceParts): Un
       'DownloadPayload',
       ({ jobId, payload, offset }, context) =>
         admission.download(
-          () => useCases.downloadPayload(context, { jobId, which: choiceOf(payload), offset }),
+          () => useCases.downloadPayload(context, { jobId, which: choiceOf(payload), offset: numberOf(offset) }),
           ({ offset: at, bytes, whole }) => ({
-            summary: whole && { size: whole.bytes, sha256: whole.sha256, json: whole.encoding === 'json' },
+            summary: whole && { sizeBytes: whole.bytes, sha256: whole.sha256, json: whole.encoding === 'json' },
             offset: at,
             chunk: bytes,
           }),
@@ -45,9 +46,9 @@ export function payloadMethods({ useCases, scope, admission }: ServiceParts): Un
 function openingOf(first: IteratorResult<wire.SubmitJobStreamRequest, unknown>): StreamedRequest {
   const open = first.done === true ? undefined : first.value.open;
   if (!open) throw invalid('open', 'is required in the first message');
-  const { submit, inputSize } = open;
+  const { submit, inputSizeBytes } = open;
   if (!submit) throw invalid('open.submit', 'is required');
-  return { request: fromSubmitRequest(submit), inputBytes: inputSize };
+  return { request: fromSubmitRequest(submit), inputBytes: numberOf(inputSizeBytes) };
 }
 
 async function* piecesOf(

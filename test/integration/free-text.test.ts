@@ -77,7 +77,7 @@ const told: Readonly<Record<string, Told>> = {
   SubmitJob: { request: () => ({ job: job(), idempotencyKey: '' }), shown: specOf },
   SubmitJobs: { request: () => ({ requests: [{ job: job(), idempotencyKey: '' }] }), shown: specOf },
   SubmitJobStream: {
-    request: () => ({ open: { submit: { job: { ...job(), input: null }, idempotencyKey: '' }, inputSize: 0 } }),
+    request: () => ({ open: { submit: { job: { ...job(), input: null }, idempotencyKey: '' }, inputSizeBytes: 0 } }),
     shown: specOf,
   },
   RetryJob: { request: () => ({ jobId, input: { json: '1' } }) },

@@ -340,9 +340,9 @@ describe('a streamed submit', () => {
     // 16 that gRPC takes ahead at each end, of both calls, and some on their way.
     expect(opened).toBeLessThan(80);
     const tooMany = stream('test.echo', { open: endless });
-    await expect(tooMany).rejects.toMatchObject({ violations: [{ field: 'open.input_size' }] });
+    await expect(tooMany).rejects.toMatchObject({ violations: [{ field: 'open.input_size_bytes' }] });
     const tooFew = stream('test.echo', { open: () => piecesOf(bytes.subarray(1)) });
-    await expect(tooFew).rejects.toMatchObject({ violations: [{ field: 'open.input_size' }] });
+    await expect(tooFew).rejects.toMatchObject({ violations: [{ field: 'open.input_size_bytes' }] });
     const fails = async function* (): AsyncGenerator<Uint8Array, void> {
       yield bytes.subarray(0, 30_000);
       throw new Error('the disk is gone');
@@ -429,19 +429,19 @@ describe('the messages of a streamed submit', () => {
   };
 
   it('come in order, each of a bounded size, else the field is named', async () => {
-    const open = { submit, inputSize: 300_000 };
-    const small = { submit, inputSize: 1 };
+    const open = { submit, inputSizeBytes: 300_000 };
+    const small = { submit, inputSizeBytes: 1 };
     const chunk = new Uint8Array(1);
     expect(await fieldOf()).toEqual(['open']);
     expect(await fieldOf({ chunk })).toEqual(['open']);
-    expect(await fieldOf({ open: { inputSize: 1 } })).toEqual(['open.submit']);
+    expect(await fieldOf({ open: { inputSizeBytes: 1 } })).toEqual(['open.submit']);
     expect(await fieldOf({ open: { ...small, submit: { job: { ...submit.job, input: { json: '1' } } } } })).toEqual([
       'open.submit.job.input',
     ]);
-    expect(await fieldOf({ open: { submit, inputSize: -1 } })).toEqual(['open.input_size']);
+    expect(await fieldOf({ open: { submit, inputSizeBytes: -1 } })).toEqual(['open.input_size_bytes']);
     expect(await fieldOf({ open: small }, { open })).toEqual(['part']);
     expect(await fieldOf({ open: small }, {})).toEqual(['part']);
-    expect(await fieldOf({ open: small }, { chunk: new Uint8Array(2) })).toEqual(['open.input_size']);
+    expect(await fieldOf({ open: small }, { chunk: new Uint8Array(2) })).toEqual(['open.input_size_bytes']);
     expect(await fieldOf({ open: small }, { chunk: new Uint8Array(262_145) })).toEqual(['chunk']);
     expect(await fieldOf({ open: small }, { chunk }, { sha256: new Uint8Array(32) })).toEqual(['sha256']);
     expect(await fieldOf({ open: small }, { chunk })).toBeUndefined();

@@ -133,7 +133,7 @@ describe('publisher', () => {
       'ce-specversion': '1.0',
       'ce-id': `${jobId}.3`,
       'ce-source': '/cloud/acme/thumbs',
-      'ce-type': 'troupe.job.succeeded',
+      'ce-type': 'dev.troupe.job.succeeded',
       'ce-subject': jobId,
       'ce-time': '2026-11-23T10:07:56.591Z',
       'ce-sequence': '0000000003',

@@ -31,7 +31,7 @@ export function readEvent(message: Received): CloudEventSeen {
     jobId: header('ce-subject'),
     seq: Number(header('ce-sequence')),
     sequence: header('ce-sequence'),
-    type: header('ce-type').replace('troupe.job.', ''),
+    type: header('ce-type').replace('dev.troupe.job.', ''),
     source: header('ce-source'),
     time: header('ce-time'),
     contentType: header('ce-datacontenttype'),

@@ -26,7 +26,7 @@ export function cloudEventHeaders(event: JobEvent, root: string): string {
 ce-specversion: 1.0\r
 ce-id: ${id}\r
 ce-source: ${percentEncode(`/${root}/${event.tenant}/${event.queue}`)}\r
-ce-type: troupe.job.${event.type}\r
+ce-type: dev.troupe.job.${event.type}\r
 ce-subject: ${event.jobId}\r
 ce-time: ${new Date(event.atMs).toISOString()}\r
 ce-sequence: ${String(event.seq).padStart(sequenceDigits, '0')}\r

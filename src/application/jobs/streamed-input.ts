@@ -26,7 +26,8 @@ export type InputPiece =
 
 export function checkStreamed({ request, inputBytes }: StreamedRequest): void {
   if (request.input !== undefined) throw invalid('open.submit.job.input', 'comes in the messages after this one');
-  if (!Number.isInteger(inputBytes) || inputBytes < 0) throw invalid('open.input_size', 'must be a number of bytes');
+  if (!Number.isInteger(inputBytes) || inputBytes < 0)
+    throw invalid('open.input_size_bytes', 'must be a number of bytes');
 }
 
 /** As long as somebody waits for the answer, and at most `uploadMaxMs`. */
@@ -64,7 +65,8 @@ export async function* inputParts(
       continue;
     }
     const { bytes } = piece;
-    if (bytes.byteLength > leftBytes) throw invalid('open.input_size', `is ${announcedBytes}, and more bytes came`);
+    if (bytes.byteLength > leftBytes)
+      throw invalid('open.input_size_bytes', `is ${announcedBytes}, and more bytes came`);
     digest.update(bytes);
     for (let from = 0; from < bytes.byteLength;) {
       const taken = bytes.subarray(from, from + part.byteLength - filled);
@@ -79,7 +81,7 @@ export async function* inputParts(
     }
   }
   if (leftBytes > 0) {
-    throw invalid('open.input_size', `is ${announcedBytes}, and only ${announcedBytes - leftBytes} bytes came`);
+    throw invalid('open.input_size_bytes', `is ${announcedBytes}, and only ${announcedBytes - leftBytes} bytes came`);
   }
   const sha256 = digest.digest();
   if (told !== undefined && (told.byteLength !== sha256.byteLength || !timingSafeEqual(told, sha256))) {

@@ -21,7 +21,7 @@ describe('a job event as a CloudEvent', () => {
         'ce-specversion: 1.0',
         `ce-id: ${jobId}.12`,
         'ce-source: /troupe/acme/thumbs',
-        'ce-type: troupe.job.retrying',
+        'ce-type: dev.troupe.job.retrying',
         `ce-subject: ${jobId}`,
         'ce-time: 1970-01-01T00:00:00.000Z',
         'ce-sequence: 0000000012',
@@ -39,7 +39,7 @@ describe('a job event as a CloudEvent', () => {
 
   test('names every kind of event', () => {
     for (const type of jobEventTypes) {
-      expect(attributesOf({ ...event, type }).get('ce-type')).toBe(`troupe.job.${type}`);
+      expect(attributesOf({ ...event, type }).get('ce-type')).toBe(`dev.troupe.job.${type}`);
     }
   });
 

@@ -73,9 +73,9 @@ describe('a streamed input', () => {
   it('that is not what was announced is thrown, with the field', async () => {
     const bytes = randomBytes(10);
     const told = (digest: Uint8Array): InputPiece => ({ kind: 'sha256', sha256: digest });
-    expect(await fieldOf([chunk(bytes)], 11)).toBe('open.input_size');
-    expect(await fieldOf([chunk(bytes)], 9)).toBe('open.input_size');
-    expect(await fieldOf([], 1)).toBe('open.input_size');
+    expect(await fieldOf([chunk(bytes)], 11)).toBe('open.input_size_bytes');
+    expect(await fieldOf([chunk(bytes)], 9)).toBe('open.input_size_bytes');
+    expect(await fieldOf([], 1)).toBe('open.input_size_bytes');
     expect(await fieldOf([chunk(bytes), told(sha256(randomBytes(10)))], 10)).toBe('sha256');
     expect(await fieldOf([chunk(bytes), told(new Uint8Array(5))], 10)).toBe('sha256');
     expect(await fieldOf([told(sha256(bytes)), chunk(bytes)], 10)).toBe('sha256');
