@@ -163,9 +163,11 @@ export class QueueEvents {
   }
 }
 
+/** Not the last of each job: after a loss of the log its older events are published again, behind a newer one. */
 function newestOfJobs(events: readonly KeptEvent[]): readonly KeptEvent[] {
   const newest = new Map<JobId, KeptEvent>();
   for (const event of events) {
+    if (event.seq < (newest.get(event.jobId)?.seq ?? 0)) continue;
     newest.delete(event.jobId);
     newest.set(event.jobId, event);
   }

@@ -111,6 +111,13 @@ function setUp() {
       const decision = record && decide(record, command, clock.nowMs(), 0.5);
       if (decision?.kind === 'changed') happened(decision.record, options);
     },
+    /** The log was lost, or may have been: its first events are published again, behind what is new. */
+    repeat(count: number): void {
+      for (const event of log.events.slice(0, count)) {
+        const mark = String((marks += 1));
+        log.events.push({ ...event, position: log.events.length + 1, mark });
+      }
+    },
     async pass(ms: number): Promise<void> {
       for (let left = ms; left > 0; left -= 50) {
         clock.advance(Math.min(50, left));
@@ -150,6 +157,19 @@ describe('a watch of a queue', () => {
     expect(statesOf(seen)).toEqual(['RUNNING']);
     queue.change(id, succeed, { told: false });
     await queue.pass(5_100);
+    expect(statesOf(seen)).toEqual(['RUNNING', 'SUCCEEDED']);
+  });
+
+  it('tells the newest change of a job also when older ones are published again behind it', async () => {
+    const queue = setUp();
+    const seen = queue.follow();
+    await queue.pass(50);
+    const { id } = queue.submit();
+    queue.change(id, claim);
+    await queue.pass(100);
+    queue.change(id, succeed);
+    queue.repeat(2);
+    await queue.pass(100);
     expect(statesOf(seen)).toEqual(['RUNNING', 'SUCCEEDED']);
   });
 
@@ -331,6 +351,7 @@ describe('a watch of a queue', () => {
       job: fc.nat(3),
       command: fc.constantFrom<JobCommand>(claim, succeed, { kind: 'stopped', token: 't' }),
       told: fc.boolean(),
+      repeats: fc.nat(6),
       waitMs: fc.constantFrom(0, 50, 5_000),
       breaksOff: fc.boolean(),
     });
@@ -340,9 +361,10 @@ describe('a watch of a queue', () => {
         const seen: JobsUpdate[][] = [queue.follow()];
         await queue.pass(50);
         const ids = Array.from({ length: 4 }, () => queue.submit().id);
-        for (const { job, command, told, waitMs, breaksOff } of steps) {
+        for (const { job, command, told, repeats, waitMs, breaksOff } of steps) {
           const id = ids[job];
           if (id !== undefined) queue.change(id, command, { told });
+          queue.repeat(repeats);
           await queue.pass(waitMs);
           if (!breaksOff) continue;
           controllers.splice(0).forEach((controller) => controller.abort());
