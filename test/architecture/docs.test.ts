@@ -18,6 +18,12 @@ function read(page: string): string {
   return readFileSync(join(project, page), 'utf8');
 }
 
+/** The anchors that GitHub gives the headings of a page. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const headings = [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title.toLowerCase());
+  return new Set(headings.map((title) => title.replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')));
+}
+
 describe('the decisions', () => {
   const decisions = readdirSync(join(project, 'docs/adr')).filter((name) => name !== 'README.md');
   const index = read('docs/adr/README.md');
@@ -49,6 +55,21 @@ describe('the pages', () => {
     const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '');
     const local = targets.filter((target) => !/^([a-z]+:|#)/.test(target)).map((target) => target.replace(/#.*$/, ''));
     expect(local.filter((target) => !existsSync(join(project, dirname(page), target)))).toEqual([]);
+  });
+
+  it.each(pages)('%s links to headings that are there', (page) => {
+    const links = [...read(page).matchAll(/\]\(([^)#\s:]*)#([^)\s]+)\)/g)];
+    const missing = links.filter(([, target = '', anchor = '']) => {
+      const file = target === '' ? page : join(dirname(page), target);
+      return file.endsWith('.md') && !anchorsOf(file).has(anchor);
+    });
+    expect(missing.map(([link]) => link)).toEqual([]);
+  });
+
+  it('are all in the index of the README, but for the decisions', () => {
+    const index = read('README.md').split('## Documentation')[1] ?? '';
+    const expected = pages.filter((page) => page.startsWith('docs/') && !page.startsWith('docs/adr/'));
+    expect(expected.filter((page) => !index.includes(`](${page})`))).toEqual([]);
   });
 
   it('include a changelog with an entry for what is to come', () => {

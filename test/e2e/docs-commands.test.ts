@@ -1,6 +1,6 @@
-// What the docs tell people to type works as it stands: each `troupe` command of the README and the guides, the handler of
-// the README, and the filters of the page on events. A new line in a page is run without anybody naming it here.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+// What the docs tell people to type works as it stands: each `troupe` command of the guides and the filters of the page on
+// events. A new line in a page is run without anybody naming it here. The README has a test of its own.
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,8 @@ const pausedFor = 'docs/guides/keys.md';
 /** The page itself announces another exit code than 0. */
 const announcedCodes: ReadonlyMap<string, number> = new Map([['troupe queues diff queues.yaml', 7]]);
 
-const pages = ['README.md', ...readdirSync(join(root, 'docs/guides')).map((name) => `docs/guides/${name}`)]
+const pages = readdirSync(join(root, 'docs/guides'))
+  .map((name) => `docs/guides/${name}`)
   .map((page) => ({ page, commands: commandsIn(page, 'troupe').filter((line) => !startsProcesses.test(line)) }))
   .filter(({ commands }) => commands.length > 0);
 
@@ -34,14 +35,12 @@ let client: TroupeClient;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'troupe-docs-'));
-  mkdirSync(join(folder, 'handlers'));
-  writeFileSync(join(folder, 'handlers', 'primes.job.ts'), fileInPage('README.md', 'handlers/primes.job.ts'));
   writeFileSync(join(folder, 'queues.yaml'), fileInPage('docs/guides/queues.md', 'queues.yaml'));
   symlinkSync(join(root, 'examples'), join(folder, 'examples'));
   process.chdir(folder);
   cluster = await startCluster();
   const node = await cluster.startNode('docs', {
-    handlerDirs: [join(root, 'examples'), docsHandlers, join(folder, 'handlers')],
+    handlerDirs: [join(root, 'examples'), docsHandlers],
   });
   address = node.address ?? '';
   client = node.client();

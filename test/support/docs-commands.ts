@@ -21,13 +21,18 @@ export function fileInPage(page: string, name: string): string {
   return found.text;
 }
 
-/** Commands of one program, in the order of the page: continued lines joined, comments gone. */
-export function commandsIn(page: string, program: string): readonly string[] {
+/** The lines of the page's shell blocks, in its order: continued lines joined, comments gone. */
+export function shellLinesOf(page: string): readonly string[] {
   return blocksOf(page)
     .filter(({ language }) => language === 'sh')
     .flatMap(({ text }) => text.replaceAll(/\\\n\s*/g, '').split('\n'))
-    .map((line) => line.replace(/\s+#\s.*$/, '').trim())
-    .filter((line) => line.replace(/^npx /, '').startsWith(`${program} `));
+    .map((line) => line.replace(/(^|\s+)#\s.*$/, '').trim())
+    .filter((line) => line !== '');
+}
+
+/** Commands of one program, in the order of the page. */
+export function commandsIn(page: string, program: string): readonly string[] {
+  return shellLinesOf(page).filter((line) => line.replace(/^npx /, '').startsWith(`${program} `));
 }
 
 /** The words of a command as a shell gives them: single quotes keep everything together. */
