@@ -1,9 +1,11 @@
-/** Who may do what beyond working with jobs. One role today; real authentication takes the place of the one behind this. */
+/**
+ * Decides who may do more than work with jobs. There is one role today. Real authentication will implement this port.
+ */
 import type { CallContext } from '../protocol/call-context.ts';
 
 type Role = 'operator';
 
 export interface Authorizer {
-  /** Throws UNAUTHENTICATED or PERMISSION_DENIED, with words on what to do about it. */
+  /** Throws UNAUTHENTICATED or PERMISSION_DENIED; the message says how to get the permission. */
   demand(role: Role, caller: Pick<CallContext, 'bearerToken'>): void;
 }

@@ -1,4 +1,4 @@
-/** JetStream and core NATS as the application sees them. Nothing here is a record: all of it can be rebuilt. */
+/** JetStream and core NATS as the application sees them. Nothing in them is a record: all of it can be rebuilt. */
 import type { JobEventType } from '../../domain/job.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { Priority } from '../../domain/priority.ts';
@@ -8,54 +8,59 @@ export interface WorkMessage {
   readonly jobId: JobId;
   readonly tenant: string;
   readonly queue: string;
-  /** Attempts granted before. */
+  /** Number of attempts that were granted before this message. */
   readonly attempt: number;
   /**
-   * Epoch of the owner that dispatches. Message id = `<jobId>.<attempt>.<generation>`: a repeated publish of one owner
-   * is recognised, while a new owner's is not swallowed because of a message that its predecessor's node holds unacked.
+   * Epoch of the owner that dispatches. The message id is `<jobId>.<attempt>.<epoch>`, so JetStream drops a repeated
+   * publish by one owner, but accepts the message of a new owner even while a node holds the predecessor's unacked.
    */
   readonly generation: number;
-  /** Counts up when one owner sends the same attempt again, after a message for it was used up; part of the message id. */
+  /**
+   * Counts dispatches of the same attempt by one owner after an earlier message was used up. Part of the message id.
+   */
   readonly again?: number;
   readonly need: HandlerNeed;
   /**
-   * A queue's `main` strand is pulled by every node; the need's `own` strand only by nodes that meet it. A job goes to
-   * the main one while every node could run it.
+   * `main` is the shared route of the queue, pulled by every node. `own` is the route of the handler that the job
+   * needs, pulled only by nodes that have it. A job takes the shared route while every node can run it.
    */
   readonly strand: 'main' | 'own';
-  /** Absent: the default one. */
+  /** Default: the default level. */
   readonly level?: Priority;
 }
 
-/** A subject and a consumer of its own: all of one level of a queue that any node may take, or what needs one handler. */
+/**
+ * One subject with one consumer: either the jobs of one level of a queue that any node may run, or those of one
+ * handler.
+ */
 export interface Strand {
   readonly tenant: string;
   readonly queue: string;
-  /** Absent: the default one. */
+  /** Default: the default level. */
   readonly level?: Priority;
-  /** Absent: the main strand of the level. */
+  /** Absent on the shared route of the level. */
   readonly need?: HandlerNeed;
 }
 
-/** The strand in which a message waits. */
+/** The route on which a message waits. */
 export function strandOfWork({ tenant, queue, level, need, strand }: WorkMessage): Strand {
   return { tenant, queue, ...(level !== undefined && { level }), ...(strand === 'own' && { need }) };
 }
 
-/** Messages of a strand, taken ones not yet acknowledged included. */
+/** Number of messages on a route, including those that were taken and not yet acknowledged. */
 export interface StrandDepth extends Strand {
   readonly messages: number;
 }
 
-/** What the stream of work holds. Places are numbers that grow with each message. */
+/** What the WORK stream holds. Positions are numbers that grow with each message. */
 export interface WorkStanding {
-  /** Place of the last message that the stream ever took. */
+  /** Position of the last message that the stream ever accepted. */
   readonly last: number;
-  /** Of each strand asked for, the place of its first message; undefined: it is empty. */
+  /** For each requested route the position of its first message, or undefined if the route is empty. */
   readonly firsts: readonly (number | undefined)[];
 }
 
-/** A CloudEvent about a job; `id` = `<jobId>.<seq>`. */
+/** A CloudEvent about a job. Its id is `<jobId>.<seq>`. */
 export interface JobEvent {
   readonly jobId: JobId;
   readonly seq: number;
@@ -69,23 +74,25 @@ export interface JobEvent {
 }
 
 export interface Publisher {
-  /** Resolves when JetStream has it; rejects BROKER_UNAVAILABLE. Publishing again is harmless. */
+  /** Resolves when JetStream has the message. Rejects with BROKER_UNAVAILABLE. Publishing again is harmless. */
   publishWork(message: WorkMessage): Promise<void>;
   publishEvent(event: JobEvent): Promise<void>;
-  /** Final word on a WORK message, fire and forget: a lost one is repaired by redelivery. */
+  /** Acknowledges a WORK message for good. Fire and forget: if the acknowledgement is lost, redelivery repairs it. */
   acknowledge(ackTo: string): void;
-  /** Identity of the streams (creation times); changes when JetStream was wiped. Undefined while unknown. */
+  /** Identity of the streams (their creation times). It changes when JetStream was wiped. Undefined while unknown. */
   streams(): string | undefined;
-  /** Called with the new identity once the streams were found gone and made anew. */
+  /** Called with the new identity after the streams were found missing and were created again. */
   onStreamsReplaced(listener: (streams: string) => void): () => void;
   /**
-   * Called when JetStream may have lost what it confirmed last: its server was started anew, or a stream counts back.
-   * Nothing is published between that and the call.
+   * Called when JetStream may have lost what it confirmed last, because its server restarted or a stream's last
+   * sequence went back. Nothing is published between the discovery and this call.
    */
   onDoubt(listener: () => void): () => void;
-  /** Monotonic: until then nothing that JetStream had confirmed was lost. Undefined while unknown. */
+  /**
+   * Monotonic time up to which JetStream has verifiably lost nothing that it had confirmed. Undefined while unknown.
+   */
   soundAtMs(): number | undefined;
-  /** As of an instant after the call. Rejects BROKER_UNAVAILABLE. */
+  /** The answer describes an instant after the call. Rejects with BROKER_UNAVAILABLE. */
   workStanding(strands: readonly Strand[]): Promise<WorkStanding>;
 }
 
@@ -96,11 +103,11 @@ export interface WorkDelivery {
   readonly deliveries: number;
 }
 
-/** One pull consumer per strand. */
+/** Pulls messages. Each route has one pull consumer. */
 export interface WorkSource {
   /**
-   * Asks for up to `batch` messages. Resolves with what there is at once, or, when there is nothing, with the first
-   * messages that arrive within `expiresMs` (empty after that). Rejects BROKER_UNAVAILABLE.
+   * Asks for up to `batch` messages. Resolves at once with those that are there. If there are none, it waits up to
+   * `expiresMs` for the first to arrive, and then resolves with an empty list. Rejects with BROKER_UNAVAILABLE.
    */
   pull(input: {
     readonly strand: Strand;
@@ -108,13 +115,15 @@ export interface WorkSource {
     readonly expiresMs: number;
     readonly signal: AbortSignal;
   }): Promise<readonly WorkDelivery[]>;
-  /** The message will not be handled here; give it to someone else, after `delayMs` (default: now). */
+  /** Releases a message that this node will not handle, for redelivery after `delayMs` (default: at once). */
   giveBack(ackTo: string, delayMs?: number): void;
-  /** Creates the consumer if it is missing, verifies it if it is there. */
+  /** Creates the consumer if it is missing and verifies it otherwise. */
   ensureStrand(strand: Strand): Promise<void>;
-  /** Removes the consumer, if it is there. Whoever still pulls from it makes it anew. */
+  /** Removes the consumer if it exists. A node that still pulls from it creates it again. */
   removeStrand(strand: Strand): Promise<void>;
-  /** Every strand that holds messages: the truth of what waits, own strands that nobody has announced included. */
+  /**
+   * Every route that holds messages, including handler routes that no node has announced. This is what really waits.
+   */
   strands(): Promise<readonly StrandDepth[]>;
 }
 
@@ -126,12 +135,15 @@ export interface ProgressNote {
   readonly note: string;
 }
 
-/** Live, lossy feeds: what is missed is found in the shard. */
+/** Live feeds that may lose messages. What was missed can be read from the shard. */
 export interface LiveFeed {
   publishProgress(tenant: string, queue: string, note: ProgressNote): void;
-  /** Its shard has lines that it did not have. */
+  /** Announces that the shard of the job has new log lines. */
   publishLogNews(tenant: string, queue: string, jobId: JobId): void;
-  /** Calls back on every event or progress note of the job until the returned function is called. */
+  /**
+   * Calls the listener on every event, progress note and log announcement of the job, until the returned function is
+   * called.
+   */
   watchJob(
     job: { readonly jobId: JobId; readonly tenant: string; readonly queue: string },
     listener: (
@@ -145,7 +157,7 @@ export interface LiveFeed {
 
 export interface BusHealth {
   readonly connected: boolean;
-  /** The streams were looked at since the link is up: until then nothing is published. */
+  /** True once the streams were checked on the present connection. Nothing is published before that. */
   readonly publishing: boolean;
   readonly server?: string;
 }

@@ -1,36 +1,40 @@
 /**
- * A page of a queue's failed, cancelled and expired jobs, the same in every store, without looking at the others: by the
- * table `job_flags`, which has a row for each of them. A row is written no later than the record that ends the job, so
- * none is missing; a row whose record says something else is an orphan of a crash, and the record counts.
+ * Lists a queue's failed, cancelled and expired jobs page by page, in the same way for every store. It reads the table
+ * `job_flags`, which has one row for each of them, and so never looks at the other jobs. A flag is written no later
+ * than the record that ends the job, so none is missing. A crash may leave a flag whose record says something else; the
+ * record counts.
  *
- * Bounds: a page looks at no more than `listRowsMax` rows and reads no more than `endedReadsMax` records, so it may come
- * back short with `next` set.
+ * Bounds: a page looks at no more than `listRowsMax` flags and reads no more than `endedReadsMax` records. It may
+ * therefore return fewer jobs than requested with `next` set.
  */
 import { type EndedState, endedStates, type FailureReason, type JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { type IdRange, listRowsMax, rangeOf } from './job-listing.ts';
 import type { JobListPage, JobListQuery, ListOrder } from './job-store.ts';
 
-/** That a job has ended without success, and why. */
+/** States that a job has ended without success, and why. */
 export interface JobFlag {
   readonly id: JobId;
   readonly state: EndedState;
-  /** Of its last failure; null: none. */
+  /** Reason of the job's last failure; null if it never failed. */
   readonly reason: FailureReason | null;
 }
 
+// Records that one page may read.
 const endedReadsMax = 1_000;
-/** Rows that a source gives at a time. */
+/** Rows that a source returns at a time. */
 export const flagPageRows = 500;
 const readsAtOnce = 50;
 
 export interface EndedSource {
-  /** Flags of the queue in this order, `flagPageRows` at a time at most. */
+  /** Flags of the queue in this order, in batches of at most `flagPageRows`. */
   flags(range: IdRange, order: ListOrder): AsyncIterable<readonly JobFlag[]>;
   record(id: JobId): Promise<JobRecord | undefined>;
 }
 
-/** All flags of the range by pages: `read` gives the first `flagPageRows` at most of what it is asked for. */
+/**
+ * All flags of the range, page by page. `read` returns the first `flagPageRows` (or fewer) flags of the range it gets.
+ */
 export async function* flagPages(
   range: IdRange,
   order: ListOrder,
@@ -46,7 +50,7 @@ export async function* flagPages(
   }
 }
 
-/** Undefined: nothing to flag. */
+/** The flag that a record needs. Undefined if the job has not ended, or has succeeded. */
 export function flagOf({ id, state, failure }: JobRecord): JobFlag | undefined {
   const ended = endedStates.find((known) => known === state);
   return ended && { id, state: ended, reason: failure?.reason ?? null };
@@ -68,7 +72,7 @@ export async function listEnded(source: EndedSource, query: JobListQuery): Promi
       for (const record of found) {
         if (record === undefined || matches?.(record) === false) continue;
         const last = records.at(-1);
-        // One more than asked for tells whether there is a next page.
+        // One record more than requested shows that there is a next page.
         if (records.length === limit && last !== undefined) return { records, next: last.id };
         records.push(record);
       }

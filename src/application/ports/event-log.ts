@@ -1,48 +1,57 @@
 /**
- * The events that the bus keeps for a while, read from any position by anybody at his own pace. Nothing is held for a
- * reader, so a slow one costs nothing but his own time.
+ * The events that the bus keeps for a limited time. Any number of readers read them from any position at their own
+ * pace. Nothing is held for a reader, so a slow one costs nothing but its own time.
  */
 import type { JobEventType, JobState } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
-/** What is needed of an event to know whether somebody wants to hear of its job. */
+/** The part of an event that decides whether a reader is interested in its job. */
 export interface KeptEvent {
-  /** Its place in the log: 1 and up, with gaps. */
+  /** Position in the log: 1 and up, with gaps. */
   readonly position: number;
   readonly jobId: JobId;
   readonly seq: number;
   readonly handler: string;
-  /** After the event. */
+  /** State of the job after the event. */
   readonly state: JobState;
-  /** Tells it from another one at its place: what NATS had not written when it lost its power never was, and places are given anew. */
+  /**
+   * Distinguishes this event from another at the same position. NATS may lose unwritten events when it loses power, and
+   * then reuses their positions.
+   */
   readonly mark: string;
 }
 
 export interface EventLogBounds {
-  /** Identity of the log: changes when it was lost and begun anew. */
+  /** Identity of the log. It changes when the log was lost and created again. */
   readonly log: string;
-  /** Position of the oldest event that is kept; of the next one if there is none. */
+  /** Position of the oldest kept event, or of the next event if none is kept. */
   readonly first: number;
   /** Position of the newest event of any queue. */
   readonly last: number;
-  /** Of the newest event, kept or not; empty: there never was one. */
+  /** Mark of the newest event, whether it is still kept or not. Empty if there never was an event. */
   readonly lastMark: string;
 }
 
 export interface EventsOfQueue {
   readonly tenant: string;
   readonly queue: string;
-  /** Only these; default: all. */
+  /** Only events of this type (default: all). */
   readonly type?: JobEventType;
 }
 
 export interface EventLog {
-  /** Rejects BROKER_UNAVAILABLE, as `read` does. */
+  /** Rejects with BROKER_UNAVAILABLE, as `read` does. */
   bounds(): Promise<EventLogBounds>;
-  /** Those after this position, oldest first. Fewer than `max` are all there were. */
+  /** Events after the position, oldest first. A result shorter than `max` holds all there were. */
   read(events: EventsOfQueue, page: { readonly after: number; readonly max: number }): Promise<readonly KeptEvent[]>;
-  /** Of the event of whatever queue at this position. Undefined: there is none, or whoever was asked has it not yet. */
+  /**
+   * Mark of the event at this position, of any queue. Undefined if there is none, or if the server that was asked has
+   * not received it yet.
+   */
   markAt(position: number): Promise<string | undefined>;
-  /** Calls back once, at the next of them, which `read` may give a moment later. Ended by what it returns. */
+  /**
+   * Calls the listener once, at the next matching event. `read` may return that event a moment later. The returned
+   * function unsubscribes.
+   */
   onNext(events: EventsOfQueue, listener: () => void): () => void;
 }

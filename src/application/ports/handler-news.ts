@@ -1,8 +1,8 @@
-/** What whoever sits in front of a node is told of its handlers: a person who writes them, and has just saved a file. */
+/** What a node reports about its handlers to a developer who edits them and has just saved a file. */
 import type { JobId } from '../../domain/job-id.ts';
 import type { LogLevel } from '../../domain/job-log.ts';
 
-/** `file`: its path below the folder of handlers. */
+/** `file` is the path below the handlers folder. */
 export interface FileChange {
   readonly file: string;
   readonly how: 'changed' | 'new' | 'gone';
@@ -13,22 +13,24 @@ export interface FileProblem {
 }
 
 export type HandlerNews =
-  /** New runs have the new code; `problems` are of files that did not work before either. */
+  /** New attempts run the new code. `problems` lists files that failed to load before as well. */
   | {
       readonly kind: 'reloaded';
       readonly handlers: readonly string[];
       readonly changes: readonly FileChange[];
       readonly problems: readonly FileProblem[];
     }
-  /** The old code stays. */
+  /** The new code could not be loaded, so the old code stays. */
   | {
       readonly kind: 'not-reloaded';
       readonly changes: readonly FileChange[];
       readonly problems: readonly FileProblem[];
     }
-  /** Something writes these files again and again: they reload nothing until they have rested for so long. */
+  /**
+   * Something rewrites these files continuously. They trigger no reload until they have been unchanged for `restMs`.
+   */
   | { readonly kind: 'left-out'; readonly files: readonly string[]; readonly restMs: number }
-  /** One line that a run has said or printed. */
+  /** One line that an attempt logged or printed. */
   | {
       readonly kind: 'line';
       readonly handler: string;

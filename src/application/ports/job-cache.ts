@@ -1,14 +1,17 @@
 /**
- * Finished jobs: immutable but for the erasing of their payloads, so a copy is as good as the record until it is replaced.
- * Bounded by number, bytes and age.
+ * Caches ended jobs. Their records never change, except that their payloads may be erased, so a cached copy is as good
+ * as the record until it is replaced. The cache is bounded by number, bytes and age.
  */
 import type { JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
 export interface JobCache {
   get(id: JobId): JobRecord | undefined;
-  /** Only terminal records. */
+  /** Accepts terminal records only. */
   put(record: JobRecord): void;
-  /** Its payloads were erased: whoever read it before that cannot put the old record back while this one is kept. */
+  /**
+   * Stores the record of a job whose payloads were erased. While it is cached, a late `put` of the older record is
+   * ignored.
+   */
   replace(record: JobRecord): void;
 }

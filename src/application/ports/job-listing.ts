@@ -1,10 +1,11 @@
 /**
- * A page of a queue's jobs, the same in every store: minute by minute, forwards or backwards, the shards of one minute
- * merged by id. Ids sort by time, so an id is the whole page token and a page never shifts under inserts.
+ * Lists a queue's jobs page by page, in the same way for every store. It walks minute by minute, forwards or backwards,
+ * and merges the shards of one minute by id. Ids sort by time, so an id is the whole page token, and inserts never
+ * shift a page.
  *
- * Bounds: a page opens at most `listPartitionsMax` partitions, except that the first minute it meets is always opened
- * whole (at most one partition per shard), and looks at no more than `listRowsMax` rows. A page may therefore come back
- * short, even empty, with `next` set.
+ * Bounds: a page opens at most `listPartitionsMax` partitions and looks at no more than `listRowsMax` rows. The first
+ * minute of a page is always opened as a whole, which is at most one partition per shard. A page may therefore return
+ * fewer jobs than requested, even none, with `next` set.
  */
 import type { JobRecord } from '../../domain/job.ts';
 import {
@@ -19,31 +20,33 @@ import {
 } from '../../domain/job-id.ts';
 import type { JobListPage, JobListQuery, ListOrder } from './job-store.ts';
 
+// Partitions that a page may open.
 export const listPartitionsMax = 64;
-/** Some of them may not be asked for: a filter is applied after reading. */
+/** Rows that a page may look at. The page may not contain all of them, because the filter is applied after reading. */
 export const listRowsMax = 5_000;
-/** Listing looks no further back; no retention is longer. */
+/** How far back a listing looks. No retention is longer. */
 export const retentionMaxMs = 400 * 24 * 3_600_000;
 
+// Rows that are fetched from one shard at a time.
 const chunkMax = 500;
 const chunkMin = 16;
 
-/** The shards in which the queue has rows of one minute. */
+/** The shards in which the queue has rows of this minute. */
 export interface ListedMinute {
   readonly bucket: number;
   readonly shards: readonly number[];
 }
 
-/** Exclusive on both sides. */
+/** Both bounds are exclusive. */
 export interface IdRange {
   readonly above: JobId;
   readonly below: JobId;
 }
 
 export interface ListingSource {
-  /** Minutes of the queue from `oldest` to `newest`, both included, in this order. */
+  /** Minutes in which the queue has rows, from `oldest` to `newest` inclusive, in the given order. */
   minutes(order: ListOrder, oldest: number, newest: number): AsyncIterable<ListedMinute>;
-  /** Rows of the queue in one partition, in this order. */
+  /** Rows of the queue in one partition, in the given order. */
   rows(
     partition: { readonly bucket: number; readonly shard: number },
     range: IdRange,
@@ -52,21 +55,21 @@ export interface ListingSource {
   ): Promise<readonly JobRecord[]>;
 }
 
-/** At or below every id that the queue has from this millisecond on, above every one before. */
+/** Not above any id that the queue issues from this millisecond on, and above every earlier id. */
 function firstIdAt(atMs: number, queueNo: number): JobId {
   return composeJobId({ createdAtMs: atMs, shard: 0, queueNo }, 0n);
 }
 
-/** At or above every id that the queue has up to this millisecond, below every one after. */
+/** Not below any id that the queue issues up to this millisecond, and below every later id. */
 function lastIdAt(atMs: number, queueNo: number): JobId {
   return composeJobId({ createdAtMs: atMs, shard: maxShards - 1, queueNo }, maxUnique);
 }
 
-/** All that the query may see; an empty range has `above` at or past `below`. */
+/** The ids that the query may return. The range is empty if `above` is not less than `below`. */
 export function rangeOf({ order, cursor, createdFromMs, createdBeforeMs, nowMs }: JobListQuery): IdRange {
   const fromMs = Math.min(Math.max(createdFromMs ?? 0, nowMs - retentionMaxMs, 1), idTimeMaxMs);
   const beforeMs = Math.min(createdBeforeMs ?? idTimeMaxMs, idTimeMaxMs);
-  // Of no queue in particular: exclusive bounds that lie between the milliseconds.
+  // These bounds belong to no particular queue. They lie between two milliseconds, because they are exclusive.
   const above = lastIdAt(fromMs - 1, maxQueueNo);
   const below = firstIdAt(Math.max(beforeMs, 0), 0);
   if (cursor === undefined) return { above, below };
@@ -74,7 +77,7 @@ export function rangeOf({ order, cursor, createdFromMs, createdBeforeMs, nowMs }
   return { above: cursor > above ? cursor : above, below };
 }
 
-/** The minutes in which the range may have rows; a bound that lies on the edge of a minute does not open it. */
+/** The minutes in which the range may have rows. A bound on the edge of a minute does not include that minute. */
 function minutesOf({ above, below }: IdRange, queueNo: number): { readonly oldest: number; readonly newest: number } {
   const [first, last] = [bucketOf(above), bucketOf(below)];
   return {
@@ -83,7 +86,7 @@ function minutesOf({ above, below }: IdRange, queueNo: number): { readonly oldes
   };
 }
 
-/** One shard's rows of a minute, fetched in chunks as the merge eats them. */
+/** One shard's rows of a minute, fetched in chunks as the merge consumes them. */
 interface Cursor {
   readonly shard: number;
   rows: readonly JobRecord[];
@@ -100,7 +103,7 @@ function beyond(order: ListOrder, range: IdRange, last: JobId | undefined): IdRa
   return order === 'newest' ? { ...range, below: last } : { ...range, above: last };
 }
 
-/** The rows of one minute in order; `chunk` of each shard at a time. */
+/** The rows of one minute in order. Reads `chunk` rows of each shard at a time. */
 async function* merged(
   source: ListingSource,
   minute: ListedMinute,
@@ -131,7 +134,7 @@ async function* merged(
   }
 }
 
-/** Past everything that the queue has in this minute, in the direction of the list. */
+/** An id beyond everything that the queue has in this minute, in the direction of the listing. */
 function edgeOf(bucket: number, queueNo: number, order: ListOrder): JobId {
   return order === 'newest' ? firstIdAt(bucket * bucketMs, queueNo) : lastIdAt((bucket + 1) * bucketMs - 1, queueNo);
 }
@@ -149,7 +152,7 @@ export async function listJobs(source: ListingSource, query: JobListQuery): Prom
     if (lastRead !== undefined && opened + minute.shards.length > listPartitionsMax) {
       return { records, next: edgeOf(lastRead, queueNo, order) };
     }
-    // One more than asked for tells whether there is a next page.
+    // One row more than requested shows that there is a next page.
     const want = matches === undefined ? limit + 1 - records.length : listRowsMax - looked;
     const chunk = Math.min(Math.max(chunkMin, Math.ceil((2 * want) / minute.shards.length)), want, chunkMax);
     for await (const record of merged(source, minute, { range, order, chunk })) {

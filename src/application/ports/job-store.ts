@@ -1,22 +1,23 @@
 /**
- * The record of the cluster. Two adapters (`sqlite`, `cassandra`) pass one contract suite.
+ * The durable record of the cluster. Two adapters (`sqlite`, `cassandra`) pass the same contract suite.
  *
- * Fencing: a shard has an epoch in the store. Whoever raised it last is the owner; every write of a former owner is
- * refused (`deposed`) or loses. Jobs of a shard lie in partitions of one minute of creation (`bucket`), each with its own
- * copy of the epoch and a count of commits, so that one conditional batch per partition is a whole group commit.
+ * Fencing: each shard has an epoch in the store. The node that raised it last is the owner. Every write of a former
+ * owner is refused (`deposed`) or has no effect. The jobs of a shard lie in partitions of one creation minute
+ * (`bucket`). Each partition has its own copy of the epoch and a count of commits, so one conditional batch writes a
+ * whole group commit.
  */
 import type { EndedState, FailureReason, JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
 export interface Partition {
   readonly shard: number;
-  /** Creation minute: `floor(createdAtMs / 60000)`. */
+  /** Minute of creation: `floor(createdAtMs / 60000)`. */
   readonly bucket: number;
 }
 
-/** Which dispatches and events are surely in JetStream. A new owner publishes again what is younger. */
+/** Which dispatches and events JetStream is known to have. A new owner publishes everything younger again. */
 export interface Watermark {
-  /** Identity of the streams it speaks of (their creation times); other streams make it worthless. */
+  /** Identity of the streams (their creation times). If the streams are others by now, the watermark is void. */
   readonly streams: string;
   /** All WORK messages of jobs that became QUEUED before this instant were acknowledged by JetStream. */
   readonly dispatchedThroughMs: number;
@@ -30,37 +31,40 @@ export interface ShardGrant {
 }
 
 /**
- * Which job has a key: an idempotency key, or a unique key for its window (then without content). It only repeats what
- * the job's record says, so that it is found once the record is no longer in memory.
+ * Maps an idempotency key, or a unique key for its window, to its job. (A unique key has no content hash.) The entry
+ * only repeats what the job's record says, so that the job is found when its record is no longer in memory.
  */
 export interface IdempotencyEntry {
-  /** Scope and key, hashed; at most 64 characters. */
+  /** Hash of scope and key, at most 64 characters. */
   readonly keyHash: string;
   readonly jobId: JobId;
   readonly contentHash: string;
   readonly expiresAtMs: number;
-  /** Of two entries of a key the higher one counts, whoever wrote it and whenever: `jobRank`, µs of the epoch. */
+  /**
+   * Of two entries for one key the one with the higher rank counts, regardless of who wrote it and when. See `jobRank`;
+   * µs since the Unix epoch.
+   */
   readonly rank: number;
 }
 
 export interface CommitGroup {
   readonly partition: Partition;
   readonly epoch: number;
-  /** The count that the partition has now; the commit makes it one more. */
+  /** Number of commits that the partition has now. This commit increments it. */
   readonly commits: number;
-  /** The newest record of each job that was decided since the last group; at most `commitGroupMax`. */
+  /** The newest record of each job that changed since the last group. At most `commitGroupMax`. */
   readonly records: readonly JobRecord[];
 }
 
-/** Entries of one `putKeys`. */
+/** Most entries of one `putKeys`. */
 export const keysPutMax = 500;
 
-/** Rows in one group: above it a group gains nothing and only holds others up. */
+/** Most rows of one group. A larger group is no more efficient and only delays the next. */
 export const commitGroupMax = 500;
 
 /**
- * `applied`: durable. `deposed`: nothing was written, and this owner must stop.
- * An outcome that is not known is thrown as TroupeError OUTCOME_UNKNOWN; ask `readCommits` before anything else.
+ * `applied`: the group is durable. `deposed`: nothing was written, and this owner must stop.
+ * An unknown outcome is thrown as OUTCOME_UNKNOWN. The caller must then ask `readCommits` before it does anything else.
  */
 export type CommitOutcome = 'applied' | 'deposed';
 
@@ -70,64 +74,71 @@ export type ListOrder = 'newest' | 'oldest';
 
 export interface JobListQuery {
   readonly queueNo: number;
-  /** Which comes first. */
+  /** Which end of the time range comes first. */
   readonly order: ListOrder;
-  /** Only what comes after this id, in the order of the list. */
+  /** Only jobs that come after this id in the order of the listing. */
   readonly cursor?: JobId;
-  /** 1..1000 */
+  /** From 1 to 1000. */
   readonly limit: number;
   readonly nowMs: number;
   readonly createdFromMs?: number;
-  /** Not this instant itself. */
+  /** Exclusive. */
   readonly createdBeforeMs?: number;
   /**
-   * Only jobs that ended so, for one of these reasons (none: any): what `matches` lets through, told so that the store
-   * need not look at the others.
+   * Only jobs that ended in one of these states for one of these reasons (no reasons: for any). It repeats a part of
+   * `matches` in a form that lets the store skip all other jobs.
    */
   readonly ended?: { readonly states: readonly EndedState[]; readonly reasons: readonly FailureReason[] };
-  /** Absent: all. */
+  /** If absent, every job matches. */
   readonly matches?: (record: JobRecord) => boolean;
 }
 
 export interface JobListPage {
   readonly records: readonly JobRecord[];
-  /** Continue with `cursor` = this id; absent at the end. */
+  /** The `cursor` of the next page. Absent on the last page. */
   readonly next?: JobId;
 }
 
 export interface JobStore {
-  /** Raises the epoch of the shard by one. From now on nothing that a former owner does can count. */
+  /** Raises the shard's epoch by one. From then on no write of a former owner takes effect. */
   takeShard(shard: number, owner: string): Promise<ShardGrant>;
-  /** Linearizable: the shard's epoch is still this one. An owner that writes nothing learns only so that it was deposed. */
+  /**
+   * Linearizable check that the shard still has this epoch. An owner that writes nothing has no other way to learn that
+   * it was deposed.
+   */
   ownsShard(shard: number, epoch: number): Promise<boolean>;
-  /** Fenced by epoch: the watermark of a deposed owner is ignored. */
+  /** Fenced by the epoch: the watermark of a deposed owner is ignored. */
   saveWatermark(shard: number, epoch: number, watermark: Watermark): Promise<void>;
 
   /** Buckets of the shard that may hold unfinished jobs or unpublished events, oldest first. */
   openBuckets(shard: number): Promise<readonly number[]>;
   /**
-   * Makes the partition writable by this epoch alone, creating it if need be; call it before reading the partition.
-   * The order inside keeps a paused former owner from adding a partition unseen: register the bucket, set its epoch,
-   * then check the shard's epoch once more.
+   * Makes the partition writable by this epoch alone, and creates it if necessary. Call it before you read the
+   * partition. It registers the bucket, sets its epoch, and then checks the shard's epoch once more. This order keeps a
+   * paused former owner from adding a partition that the new owner does not see.
    */
   openBucket(partition: Partition, epoch: number): Promise<OpenBucketOutcome>;
   readBucket(partition: Partition): AsyncIterable<JobRecord>;
-  /** The bucket holds terminal jobs only and every event of it is published: a new owner need not read it. */
+  /** Marks a bucket that holds only terminal jobs whose events are all published. A new owner need not read it. */
   sealBucket(partition: Partition, epoch: number): Promise<void>;
 
   commit(group: CommitGroup): Promise<CommitOutcome>;
-  /** Linearizable: what the partition says after every commit that was ever acknowledged or is still under way. */
+  /** Linearizable: the answer includes every acknowledged commit and settles every commit that is still in flight. */
   readCommits(partition: Partition): Promise<{ readonly epoch: number; readonly commits: number }>;
 
   /**
-   * Durable when it resolves, each for itself: after an error some may be there, and it is tried again. At most
-   * `keysPutMax`. Only what a durable record says may be written, or what a sure owner answers after that: nothing fences it.
+   * Durable when it resolves. Entries are written one by one, so after an error some of them may exist; the caller
+   * retries. At most `keysPutMax` entries. No epoch fences this write. An entry may therefore only repeat what a
+   * durable record says, or what a verified owner answers after that record.
    */
   putKeys(shard: number, entries: readonly IdempotencyEntry[]): Promise<void>;
-  /** By hash; those that nobody has are missing. At most as many as a batch of submits holds. */
+  /**
+   * Entries by hash; unknown hashes are missing from the result. Takes at most as many hashes as a batch of submits has
+   * jobs.
+   */
   findKeys(shard: number, keyHashes: readonly string[]): Promise<ReadonlyMap<string, IdempotencyEntry>>;
-  /** Sees every applied commit. Undefined when unknown or past retention. */
+  /** Sees every applied commit. Undefined if the job is unknown or past its retention. */
   findJob(id: JobId): Promise<JobRecord | undefined>;
-  /** Jobs of one queue; work per page is bounded by the partitions it has to open and the rows it looks at. */
+  /** Lists jobs of one queue. The work per page is bounded by the partitions it opens and the rows it looks at. */
   listJobs(query: JobListQuery): Promise<JobListPage>;
 }

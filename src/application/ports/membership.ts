@@ -1,26 +1,34 @@
-/** Who is there, who holds which shard, what is configured. All of it in NATS KV, all of it rebuildable. */
+/**
+ * Which nodes are alive, which node holds which shard, and what is configured. All of it lies in NATS KV and can be
+ * rebuilt.
+ */
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { HandlerVersion } from '../../domain/handler-need.ts';
 
 export interface NodeInfo {
   readonly nodeId: string;
-  /** Grows with each start of the node, and when it was taken for dead; a lower one is dead and never comes back. */
+  /**
+   * Grows with each start of the node, and when others took the node for dead. A lower incarnation never comes back.
+   */
   readonly incarnation: number;
   readonly roles: readonly ('gateway' | 'shards' | 'workers')[];
-  /** Its share of the shards, compared with that of others. */
+  /** Share of the shards that this node takes, relative to the weights of the other nodes. */
   readonly weight: number;
   readonly slots: number;
-  /** Of a node that works. */
+  /** Only meaningful for a node with the role `workers`. */
   readonly workerClass: string;
-  /** What a node that works can run: one version of each. */
+  /** Handlers that a node with the role `workers` can run: one version of each. */
   readonly handlers: readonly HandlerVersion[];
   readonly draining: boolean;
-  /** It has not reached the store for most of a lease: no shard is placed on it while others reach it. Absent: false. */
+  /**
+   * The node has not reached the store for most of a lease. It gets no shard while other nodes reach the store.
+   * Default: false.
+   */
   readonly storeAway?: boolean;
   readonly version: string;
 }
 
-/** One of each node: lower incarnations are dead. */
+/** Only the newest incarnation of each node, since lower ones are dead. */
 export function newestIncarnations(nodes: Iterable<NodeInfo>): readonly NodeInfo[] {
   const newest = new Map<string, NodeInfo>();
   for (const node of nodes) {
@@ -31,17 +39,20 @@ export function newestIncarnations(nodes: Iterable<NodeInfo>): readonly NodeInfo
 }
 
 /**
- * `expired`: the key of this incarnation had run out, others took it for dead; it may come back as a new one.
- * `replaced`: a newer incarnation of the node is there; this one must end.
+ * `expired`: the key of this incarnation had run out, so others took the node for dead. It may return as a new
+ * incarnation.
+ * `replaced`: a newer incarnation of the node exists. This process must end.
  */
 export type Announced = 'present' | 'expired' | 'replaced';
 
 export interface Membership {
-  /** Puts (and with it renews) this node's key. Rejects BROKER_UNAVAILABLE. */
+  /** Writes this node's key, which also renews it. Rejects with BROKER_UNAVAILABLE. */
   announce(node: NodeInfo): Promise<Announced>;
   /** Removes this node's key at once. */
   withdraw(node: NodeInfo): Promise<void>;
-  /** Live nodes as of now, from the local view that a watch keeps; a node unseen for its ttl is left out. */
+  /**
+   * Nodes that are alive now, from a local view that a watch keeps. A node that was not seen for its ttl is left out.
+   */
   nodes(): readonly NodeInfo[];
   onChange(listener: () => void): () => void;
 }
@@ -50,38 +61,42 @@ export interface LeaseHold {
   readonly shard: number;
   readonly holder: string;
   readonly incarnation: number;
-  /** Revision of the key; names the hold for renewal and release. */
+  /** Revision of the key. It identifies the lease for renewal and release. */
   readonly revision: number;
 }
 
-/** Liveness only: safety is the epoch in the store. */
+/** Leases decide liveness only. Safety comes from the epoch in the store. */
 export interface ShardLeases {
-  /** Time to live of a lease that is not renewed. */
+  /** Time after which a lease expires if it is not renewed. */
   readonly ttlMs: number;
-  /** Undefined when somebody else holds it. A lease of an older incarnation of the same holder is taken over at once. */
+  /**
+   * Undefined if another holder has the lease. A lease of an older incarnation of the same holder is replaced at once.
+   */
   acquire(shard: number, holder: string, incarnation: number): Promise<LeaseHold | undefined>;
-  /** Undefined when the lease was lost. Rejects BROKER_UNAVAILABLE when that is not known. */
+  /** Undefined if the lease was lost. Rejects with BROKER_UNAVAILABLE if the outcome is unknown. */
   renew(hold: LeaseHold): Promise<LeaseHold | undefined>;
   release(hold: LeaseHold): Promise<void>;
-  /** Shard → node that holds its lease, from the local view that a watch keeps. */
+  /** Maps a shard to the node that holds its lease, from a local view that a watch keeps. */
   holders(): ReadonlyMap<number, string>;
-  /** Called when a lease was taken, released or has run out; not for renewals. */
+  /** Called when a lease is taken, released or expires, but not when it is renewed. */
   onChange(listener: () => void): () => void;
 }
 
-/** Manifests and queue names that nodes and gateways push to each other. */
+/** Manifests and queue names that nodes and gateways share. */
 export interface SharedConfig {
-  /** Versions of a handler lie side by side; of one handler the newest published are kept, a bounded number. */
+  /**
+   * Adds a version of a handler beside the others. Only a bounded number of versions, the newest published, is kept.
+   */
   publishManifest(manifest: HandlerManifest): Promise<void>;
-  /** All known versions of the handler, in no order. */
+  /** All known versions of the handler, in no particular order. */
   manifestsOf(handler: string): readonly HandlerManifest[];
-  /** Names of all handlers that are known, in no order. */
+  /** Names of all known handlers, in no particular order. */
   handlerNames(): Iterable<string>;
-  /** Tells everyone that the queue is new or changed; the store has the truth. `stamp`: see `queueStamp`. */
+  /** Announces that a queue is new or has changed. The store holds its settings. See `queueStamp` for `stamp`. */
   touchQueue(tenant: string, queue: string, stamp: number): Promise<void>;
-  /** Tells everyone that the queue is gone. */
+  /** Announces that a queue was deleted. */
   removeQueue(tenant: string, queue: string): Promise<void>;
-  /** `tenant/queue` → stamp. */
+  /** Maps `tenant/queue` to the stamp. */
   queues(): ReadonlyMap<string, number>;
   onChange(listener: () => void): () => void;
 }

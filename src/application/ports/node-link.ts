@@ -1,8 +1,10 @@
-/** The way to one node of the cluster by its id. */
+/** Sends requests to one node of the cluster, which is named by its id. */
 import type { NodeVerb, NodeVerbs } from '../protocol/node-protocol.ts';
 
 export interface NodeClient {
-  /** Rejects NODE_SILENT when no such node listens (nothing was done), OUTCOME_UNKNOWN after `timeoutMs`. */
+  /**
+   * Rejects with NODE_SILENT if no such node listens (nothing was done), and with OUTCOME_UNKNOWN after `timeoutMs`.
+   */
   ask<V extends NodeVerb>(
     nodeId: string,
     verb: V,

@@ -1,5 +1,8 @@
-/** The pod that this process runs in, as the one who may take it away sees it. */
+/** The Kubernetes pod in which this process runs, as far as the process may change it. */
 export interface OwnPod {
-  /** Rejects with an Error that says why; setting the same again is harmless. */
+  /**
+   * Sets how costly it is to delete this pod. Rejects with an Error that says why. Setting the same value again is
+   * harmless.
+   */
   setDeletionCost(cost: number): Promise<void>;
 }

@@ -1,44 +1,57 @@
 /**
- * Payloads too large for the record. Written before the commit that refers to them and never changed, so an orphan is
- * harmless and a reference is never dangling before retention. Up to 1 MiB is one part; more is an object of many parts.
+ * Stores payloads that are too large for the record. A payload is written before the commit that refers to it and never
+ * changes. So an orphan is harmless, and a reference is never dangling before the retention ends. A payload of up to 1
+ * MiB is one part; a larger one has many.
  */
 import { TroupeError } from '../../domain/errors.ts';
 
 export const payloadPartBytes = 1 << 20;
 
-/** In the store a payload outlives its time by this, whatever the clocks of the parts of a cluster say. */
+/**
+ * The store keeps a payload this much longer than its expiry, so that clocks which differ within the cluster do no
+ * harm.
+ */
 export const payloadMarginMs = 60_000;
 
 export interface PayloadStore {
-  /** Idempotent: the same id has the same bytes. Durable when it resolves. */
+  /** Idempotent, because an id always has the same bytes. Durable when it resolves. */
   putPayload(input: { readonly id: string; readonly bytes: Uint8Array; readonly expiresAtMs: number }): Promise<void>;
   /**
-   * The same for one that comes part by part, under an id that nobody else has: not there until the last part is, and when
-   * the source or the store fails what came is removed, as far as the store lets it, or expires. Rejects as the source does. Resolves with the SHA-256 of the whole.
+   * Writes a payload part by part, under an id that no other writer uses. The payload does not exist until its last
+   * part is written. If the source or the store fails, the parts written so far are removed where possible, and expire
+   * otherwise. Rejects with the error of the source. Resolves with the SHA-256 of the whole payload.
    */
   writePayload(
     input: { readonly id: string; readonly bytes: number; readonly expiresAtMs: number },
     parts: PayloadParts,
   ): Promise<Uint8Array>;
-  /** Undefined when unknown, incomplete or expired. */
+  /** Undefined if the payload is unknown, incomplete or expired. */
   getPayload(id: string): Promise<Uint8Array | undefined>;
-  /** For readers that do not want it in memory as a whole. Undefined when unknown or expired. */
+  /**
+   * Opens a payload for reading in pieces, without holding it in memory as a whole. Undefined if unknown or expired.
+   */
   openPayload(id: string): Promise<StoredPayload | undefined>;
   /**
-   * Durable when it resolves, harmless when there is nothing, safe to repeat when it was cut off. The id is never written
-   * again: on Cassandra a delete is later than what is written within the next minute.
+   * Durable when it resolves. Harmless if the payload does not exist, and safe to repeat. The id must never be written
+   * again, because on Cassandra a delete also covers what is written within the next minute.
    */
   deletePayload(id: string): Promise<void>;
 }
 
-/** As many as the announced bytes fill, each `payloadPartBytes` but the last; in the end the SHA-256 of the whole. */
+/**
+ * Exactly as many parts as the announced size needs, each of `payloadPartBytes` except the last. Returns the SHA-256 of
+ * the whole.
+ */
 export type PayloadParts = AsyncIterator<Uint8Array, Uint8Array>;
 
 export interface StoredPayload {
   readonly bytes: number;
-  /** Of the whole: what was read is not checked against it, the reader may do that. */
+  /** SHA-256 of the whole payload. The store does not verify it while reading; the reader may. */
   readonly sha256: Uint8Array;
-  /** Piece by piece, none larger than `payloadPartBytes`, one of them in memory at a time. Rejects PAYLOAD_GONE when it goes meanwhile. */
+  /**
+   * Pieces of at most `payloadPartBytes`, one in memory at a time. Rejects with PAYLOAD_GONE if the payload disappears
+   * meanwhile.
+   */
   readFrom(offset: number): AsyncIterable<Uint8Array>;
 }
 
@@ -46,7 +59,10 @@ export function partCount(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / payloadPartBytes));
 }
 
-/** What adapters write a payload with: the first part goes last, so that a reader finds it whole or not at all. */
+/**
+ * Writes the parts of a payload for an adapter. The first part is written last, so a reader finds the whole payload or
+ * none.
+ */
 export async function writeParts(
   parts: PayloadParts,
   put: (part: number, bytes: Uint8Array, sha256: Uint8Array) => Promise<unknown>,
@@ -64,7 +80,7 @@ export async function writeParts(
   }
 }
 
-/** What adapters read a payload with: its parts from the one that holds this byte on. */
+/** Reads the parts of a payload for an adapter, starting with the part that holds the byte at `offset`. */
 export async function* partsFrom(
   offset: number,
   bytes: number,

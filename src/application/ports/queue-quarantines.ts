@@ -1,27 +1,27 @@
 /**
- * Which queues are not handed out, and why. Known to every process, kept over restarts. A mark with a node holds the queue
- * back on that node alone: its own supervisor gave up on it.
+ * Which queues are in quarantine, and why. Every process knows the marks, and they survive restarts. A mark with a node
+ * holds the queue back on that node alone, because the supervisor there gave up on the queue.
  */
 export interface QueueMark {
   readonly tenant: string;
   readonly queue: string;
-  /** Absent: on all nodes. */
+  /** If absent, the mark holds on all nodes. */
   readonly node?: string;
   readonly reason: string;
   readonly sinceMs: number;
 }
 
-/** Whether it holds its queue back on this node. */
+/** Whether the mark holds its queue back on this node. */
 export function holdsBack({ node }: QueueMark, nodeId: string): boolean {
   return node === undefined || node === nodeId;
 }
 
 export interface QueueQuarantines {
-  /** Replaces the mark of the same queue and node. Rejects BROKER_UNAVAILABLE. */
+  /** Replaces the mark of the same queue and node. Rejects with BROKER_UNAVAILABLE. */
   put(mark: QueueMark): Promise<void>;
-  /** Takes away every mark of the queue. */
+  /** Removes every mark of the queue. */
   clear(tenant: string, queue: string): Promise<void>;
-  /** The one for all nodes first. */
+  /** Marks of the queue. A mark for all nodes comes first. */
   of(tenant: string, queue: string): readonly QueueMark[];
   onChange(listener: () => void): () => void;
 }

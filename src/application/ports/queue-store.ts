@@ -1,8 +1,8 @@
-/** Queues of all tenants. Few and rarely changed; every change is conditional. */
+/** Stores the queues of all tenants. They are few and change rarely. Every change is conditional. */
 import type { Queue, QueueClosing, QueueSettings } from '../../domain/queue.ts';
 
 export interface QueueStore {
-  /** Issues the queue number. `exists` when the name is taken (the present queue is returned). */
+  /** Creates a queue and issues its number. `exists` if the name is taken; then the existing queue is returned. */
   createQueue(input: {
     readonly tenant: string;
     readonly name: string;
@@ -10,9 +10,9 @@ export interface QueueStore {
     readonly nowMs: number;
   }): Promise<{ readonly outcome: 'created' | 'exists'; readonly queue: Queue }>;
   findQueue(tenant: string, name: string): Promise<Queue | undefined>;
-  /** By name, ascending; of all tenants when `tenant` is absent. */
+  /** Queues by name, ascending. Without `tenant`, those of all tenants. */
   listQueues(tenant?: string): Promise<readonly Queue[]>;
-  /** `conflict` when the version is no longer `expectedVersion`; nothing is changed then. */
+  /** `conflict` if the version is no longer `expectedVersion`. Then nothing is changed. */
   updateQueue(input: {
     readonly tenant: string;
     readonly name: string;
@@ -20,15 +20,15 @@ export interface QueueStore {
     readonly expectedVersion: number;
     readonly nowMs: number;
   }): Promise<{ readonly outcome: 'updated' | 'conflict' | 'missing'; readonly queue?: Queue }>;
-  /** Notes that a removal has begun, or was carried out: kept for `closedKeptMs`. Again: the same. */
+  /** Notes that a removal has begun or was carried out, and keeps the note for `closedKeptMs`. Idempotent. */
   closeQueue(closing: QueueClosing, nowMs: number): Promise<void>;
-  /** Everything that is noted, at least since before this was called. */
+  /** All noted removals, at least those that were noted before this call. */
   closedQueues(nowMs: number): Promise<readonly QueueClosing[]>;
-  /** Takes the note back. Only of a removal that can no longer be carried out. */
+  /** Deletes the note. Only allowed for a removal that can no longer be carried out. */
   openQueue(closing: QueueClosing): Promise<void>;
-  /** Carries it out, if the queue is still at its version. `missing` when it is gone, or another one has its name. */
+  /** Removes the queue if it still has the noted version. `missing` if it is gone, or if another queue has its name. */
   removeQueue(closing: QueueClosing): Promise<'removed' | 'conflict' | 'missing'>;
 }
 
-/** Longer than any submit is under way. */
+/** How long a note is kept. No submit is in flight for this long. */
 export const closedKeptMs = 7 * 24 * 3_600_000;

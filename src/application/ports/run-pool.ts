@@ -1,9 +1,9 @@
-/** Where handler code runs: a cell process with threads. No user code ever runs in the caller's process. */
+/** Runs handler code in threads of a cell process. No user code ever runs in the caller's process. */
 import type { AttemptOutcome } from '../protocol/shard-protocol.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { JobId } from '../../domain/job-id.ts';
 
-/** Input or output as bytes or JSON text; large ones have been fetched already. */
+/** An input or output as bytes or JSON text. Large ones have been fetched already. */
 export type RunPayload =
   { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
 
@@ -15,14 +15,15 @@ export interface RunRequest {
   readonly handler: string;
   readonly input: RunPayload;
   readonly executionTimeoutMs: number;
-  /** Longest time without a sign of life, from the handler's first instruction. Absent: no limit. */
+  /** Longest time without a sign of life, counted from the handler's first instruction. Default: no limit. */
   readonly heartbeatTimeoutMs?: number;
-  /** Epoch ms by the clock of this machine: the job's own end, if it has one. */
+  /** Epoch ms by the clock of this machine at which the job as a whole must end, if it has a total timeout. */
   readonly deadlineAtMs?: number;
+  /** The attempt runs isolated, because the job was in a thread of a cell that died. */
   readonly suspect: boolean;
-  /** Heap it needs at least, whatever its handler asks for. */
+  /** Least heap that the attempt gets, whatever its handler asks for. */
   readonly memoryMb?: number;
-  /** What an earlier attempt saved last. */
+  /** The last checkpoint that an earlier attempt saved. */
   readonly checkpoint?: RunPayload;
   readonly traceparent?: string;
 }
@@ -34,21 +35,24 @@ export interface RunEvents {
   /** The handler's first instruction is about to run in its thread. */
   started(runId: string): void;
   progress(runId: string, fraction: number, note: string): void;
-  /** Exactly once per accepted run, and only when its code no longer runs. */
+  /** Called exactly once for each accepted run, and only when its code no longer runs. */
   ended(runId: string, outcome: RunOutcome, durationMs: number): void;
   log(runId: string, level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
-  /** The handler asks to save this; answered by `checkpointed`. Numbers of a run only grow. At most `checkpointMaxBytes`. */
+  /**
+   * The handler asks to save this checkpoint of at most `checkpointMaxBytes`. `checkpointed` answers. Numbers grow
+   * within a run.
+   */
   checkpoint(runId: string, number: number, payload: RunPayload): void;
-  /** `capacity()` grew without a run having ended: a cell that had died is up again. */
+  /** `capacity()` grew although no run ended, because a cell that had died is up again. */
   room?(): void;
 }
 
 export interface RunPoolStats {
   readonly threads: number;
   readonly busy: number;
-  /** Accepted and not yet in a thread. */
+  /** Runs that were accepted and have no thread yet. */
   readonly waiting: number;
-  /** Threads that could not be ended; the node has so many fewer. */
+  /** Threads that could not be terminated. The node has that many fewer to use. */
   readonly leaked: number;
   readonly rssBytes: number;
   readonly cells: readonly CellStats[];
@@ -56,23 +60,23 @@ export interface RunPoolStats {
 
 export interface CellStats {
   readonly pid: number | undefined;
-  /** `draining`: it ends after its last run. */
+  /** `draining`: the cell ends after its last run. */
   readonly state: 'starting' | 'up' | 'draining' | 'down';
   readonly restarts: number;
-  /** Threads that it may run. */
+  /** Threads that the cell may run at most. */
   readonly threads: number;
-  /** Threads that it has, idle ones of every memory class included. */
+  /** Threads that exist, including idle ones of every memory class. */
   readonly threadsAlive: number;
   readonly busy: number;
-  /** Threads that could not be ended. */
+  /** Threads that could not be terminated. */
   readonly leaked: number;
-  /** 0 until the cell has told. */
+  /** 0 until the cell has reported it. */
   readonly rssBytes: number;
-  /** Of the cell's own loop, over the last second; 0..1. */
+  /** Utilization of the cell's own event loop over the last second, 0..1. */
   readonly eventLoopUtilization: number;
 }
 
-/** An accepted run that has not ended. */
+/** A run that was accepted and has not ended. */
 export interface RunView {
   readonly runId: string;
   readonly jobId: JobId;
@@ -84,43 +88,47 @@ export interface RunView {
   /** 0..1 */
   readonly progress: number;
   readonly note: string;
-  /** Absent: it waits for a thread. */
+  /** Absent while the run waits for a thread. */
   readonly startedAgoMs?: number;
   readonly cellPid?: number;
   readonly thread?: number;
-  /** Since its thread gave a sign of life; to the second. */
+  /** Time since the thread last gave a sign of life, with a resolution of one second. */
   readonly pulseAgoMs?: number;
 }
 
+// Limits of a CPU profile.
 export const profileMinMs = 1_000;
 export const profileMaxMs = 60_000;
 export const profileMaxBytes = 16 * 1_048_576;
 
 export interface RunPool {
-  /** Resolves with the manifests of all handlers that could be loaded; those that could not are logged. */
+  /** Resolves with the manifests of all handlers that could be loaded. The others are logged. */
   start(events: RunEvents): Promise<readonly HandlerManifest[]>;
-  /** At most `capacity()` may be accepted and not ended. Throws MAILBOX_FULL past it. */
+  /** Accepts a run. At most `capacity()` more are accepted; beyond that it throws MAILBOX_FULL. */
   run(request: RunRequest): void;
-  /** Runs that may be handed over now: free threads plus a short look-ahead that keeps them fed. */
+  /** Runs that may be handed over now: free threads plus a short look-ahead that keeps the threads busy. */
   capacity(): number;
-  /** Flag, then abort signal, then thread, then process; ends as `stopped`, when the code is gone. */
+  /**
+   * Sets the cancel flag, then aborts the signal, then terminates the thread, then the process. The run ends as
+   * `stopped`.
+   */
   cancel(runId: string): void;
-  /** The checkpoint is durable, or (not `saved`) never will be. */
+  /** Answers a checkpoint: it is durable, or (`saved` is false) it never will be. */
   checkpointed(runId: string, number: number, saved: boolean): void;
   stats(): RunPoolStats;
-  /** In the order they were accepted. */
+  /** In the order in which they were accepted. */
   runs(): readonly RunView[];
   /**
-   * A CPU profile of the run's thread, as the JSON text of a `.cpuprofile`: `profileMinMs` to `profileMaxMs` of the run, in
-   * the middle of a synchronous loop too. Ends early when the run ends. One at a time in each cell.
-   * Throws INVALID_ARGUMENT (field `duration`), RUN_NOT_FOUND (unknown, not running, or gone before it could be read),
-   * PROFILE_BUSY, PAYLOAD_TOO_LARGE past `profileMaxBytes`.
+   * Takes a CPU profile of the run's thread, as the JSON text of a `.cpuprofile`. It covers `profileMinMs` to
+   * `profileMaxMs`, also within a synchronous loop, and ends early when the run ends. Each cell takes one at a time.
+   * Throws INVALID_ARGUMENT (field `duration`), RUN_NOT_FOUND (unknown, not running, or ended before the profile was
+   * read), PROFILE_BUSY, and PAYLOAD_TOO_LARGE beyond `profileMaxBytes`.
    */
   profile(runId: string, options: { readonly durationMs: number }): Promise<string>;
-  /** Of the handlers that are loaded now. */
+  /** Manifests of the handlers that are loaded now. */
   manifests(): readonly HandlerManifest[];
-  /** Manifests changed because handlers were reloaded. */
+  /** Called when a reload of handlers changed the manifests. */
   onManifests(listener: (manifests: readonly HandlerManifest[]) => void): () => void;
-  /** Waits up to `graceMs` for runs to end, then ends them as `lost`. */
+  /** Waits up to `graceMs` for runs to end, then ends the rest as `lost`. */
   stop(graceMs: number): Promise<void>;
 }

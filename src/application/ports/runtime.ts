@@ -1,13 +1,13 @@
-/** What every part gets instead of globals: time, chance, a log, measures. Tests own them. */
+/** Time, randomness, log and metrics. Every part receives them instead of using globals, so that tests control them. */
 
 export interface Clock {
-  /** Epoch ms at a steady pace, which never goes back (`domain/steady-time.ts`). For records, ids and deadlines. */
+  /** Epoch ms at a steady pace, never going back (`domain/steady-time.ts`). For records, ids and deadlines. */
   nowMs(): number;
-  /** Epoch ms as this machine has it, which may step. For dates that people say. */
+  /** Epoch ms of this machine's clock, which may step. For dates that people state. */
   wallMs(): number;
-  /** Monotonic ms; for deadlines and durations. */
+  /** Monotonic ms. For timeouts and durations. */
   monotonicMs(): number;
-  /** One-shot timer. The returned function cancels it and is safe to call twice. */
+  /** Starts a one-shot timer. The returned function cancels it and may be called twice. */
   setTimer(delayMs: number, fire: () => void): () => void;
 }
 
@@ -16,7 +16,7 @@ export type Random = () => number;
 
 type LogFields = Readonly<Record<string, unknown>>;
 
-/** Object first, constant lower-case message. Errors go under `err`. Payloads are never logged. */
+/** The fields come first, then a constant lower-case message. Errors go under `err`. Payloads are never logged. */
 export interface Logger {
   debug(fields: LogFields, message: string): void;
   info(fields: LogFields, message: string): void;
@@ -32,19 +32,19 @@ export interface Gauge {
   set(value: number, labels?: Readonly<Record<string, string>>): void;
 }
 export interface Histogram {
-  /** In the unit that the name ends with. */
+  /** The value is in the unit that ends the metric's name. */
   observe(value: number, labels?: Readonly<Record<string, string>>): void;
 }
 
 export interface MetricOptions {
-  /** Full name with unit; all of them stand in `domain/measures.ts`. */
+  /** Full name with its unit. `domain/measures.ts` lists all names. */
   readonly name: string;
   readonly help: string;
   readonly labelNames?: readonly string[];
   readonly buckets?: readonly number[];
 }
 
-/** Asking twice for one name gives the same instrument. */
+/** Asking twice for the same name returns the same instrument. */
 export interface Telemetry {
   counter(options: MetricOptions): Counter;
   gauge(options: MetricOptions): Gauge;

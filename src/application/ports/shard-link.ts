@@ -1,10 +1,10 @@
-/** The way to the owner of a shard, and, for the owner, the way to be asked. */
+/** Sends batches to the owner of a shard, and serves them on the owner's side. */
 import type { ItemResult, ShardVerb, ShardVerbs } from '../protocol/shard-protocol.ts';
 
 export interface ShardClient {
   /**
-   * Sends one batch to the owner and waits for its answer: one result per item, in order.
-   * Rejects with SHARD_UNAVAILABLE when nobody listens (nothing was done), OUTCOME_UNKNOWN after `timeoutMs`.
+   * Sends one batch to the owner and resolves with one result per item, in order.
+   * Rejects with SHARD_UNAVAILABLE if nobody listens (nothing was done), and with OUTCOME_UNKNOWN after `timeoutMs`.
    */
   call<V extends ShardVerb>(
     shard: number,
@@ -20,6 +20,6 @@ export type ShardHandler = <V extends ShardVerb>(
 ) => Promise<readonly ItemResult<ShardVerbs[V]['result']>[]>;
 
 export interface ShardServer {
-  /** Listens on the shard's subjects until the returned function is called. */
+  /** Serves the shard's subjects until the returned function is called. */
   serveShard(shard: number, handler: ShardHandler): () => void;
 }

@@ -1,14 +1,14 @@
-/** What every store reports of its own work: one histogram and one counter, labelled by store and query. */
+/** Metrics of every store: one histogram of durations and one counter of errors, labelled by store and query. */
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock, Telemetry } from './runtime.ts';
 import { counters, histograms } from '../../domain/measures.ts';
 
-/** Runs one query of the store, times it and counts its error. */
+/** Runs one query of the store, measures its duration and counts its error. */
 export interface StoreMeasures {
   query<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 
-/** Seconds: from a read out of memory to the timeout of a request. */
+/** In seconds, from a read out of memory to a request timeout. */
 const durationBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 export function createStoreMeasures(store: string, clock: Clock, telemetry: Telemetry): StoreMeasures {

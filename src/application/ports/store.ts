@@ -1,15 +1,15 @@
-/** What an adapter for a whole store provides. */
+/** Everything that the adapter of a store provides. */
 import type { JobStore } from './job-store.ts';
 import type { PayloadStore } from './payload-store.ts';
 import type { QueueStore } from './queue-store.ts';
 
-/** Facts fixed when a cluster is created, checked by every process that joins. */
+/** Facts that are fixed when a cluster is created. Every process that joins checks them. */
 export interface ClusterFacts {
   readonly clusterId: string;
   readonly shardCount: number;
 }
 
-/** Versions of the schema: what opening the store found (0: nothing), and what it is since then. */
+/** Schema versions: the one found when the store was opened (0: none), and the one it has since then. */
 export interface SchemaClimb {
   readonly from: number;
   readonly to: number;
@@ -21,9 +21,9 @@ export interface Store {
   readonly jobs: JobStore;
   readonly queues: QueueStore;
   readonly payloads: PayloadStore;
-  /** The first caller's facts win and are returned to all; safe from several processes at once. */
+  /** The first caller's facts win and are returned to all callers. Safe when several processes call it at once. */
   agreeFacts(proposal: ClusterFacts): Promise<ClusterFacts>;
-  /** Throws STORE_UNAVAILABLE when the store does not answer within `timeoutMs`. */
+  /** Throws STORE_UNAVAILABLE if the store does not answer within `timeoutMs`. */
   ping(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,8 +1,8 @@
 /**
- * What a process needs in order to do what it is for, as it was when it was last tried: a sign is in trouble from the
- * first failure until the next success. Nothing is tried for its own sake: leases are renewed and streams are looked at
- * all the time, and what could not be written is tried again every few seconds; so a failure that is not repeated for `staleMs` says nothing
- * any more (the shard that tried has moved to another node).
+ * The services that a process depends on, as they were when it last used them. A sign is in trouble from its first
+ * failure until its next success. The process makes no attempt just to test a sign: it renews leases and checks streams
+ * anyway, and repeats a failed write every few seconds. A failure that is not repeated within `staleMs` therefore no
+ * longer counts; for example, the shard that failed may have moved to another node.
  */
 import type { Clock } from './runtime.ts';
 
@@ -10,9 +10,9 @@ export type VitalSign = 'leases' | 'streams' | 'WORK' | 'EVENTS' | 'store';
 
 export interface Trouble {
   readonly sign: VitalSign;
-  /** For people. */
+  /** A message for people. */
   readonly reason: string;
-  /** Monotonic. */
+  /** Monotonic ms of the first failure. */
   readonly sinceMs: number;
 }
 
