@@ -25,7 +25,7 @@ export interface WorkMessage {
    * needs, pulled only by nodes that have it. A job takes the shared route while every node can run it.
    */
   readonly strand: 'main' | 'own';
-  /** Default: the default level. */
+  /** Absent for jobs of the default level. */
   readonly level?: Priority;
 }
 
@@ -36,7 +36,7 @@ export interface WorkMessage {
 export interface Strand {
   readonly tenant: string;
   readonly queue: string;
-  /** Default: the default level. */
+  /** Absent for jobs of the default level. */
   readonly level?: Priority;
   /** Absent on the shared route of the level. */
   readonly need?: HandlerNeed;
