@@ -1,19 +1,24 @@
-/** A question with a deadline. A timeout says nothing about whether the question was acted on: the outcome is unknown. */
+/**
+ * Request and reply with a deadline.
+ * A timeout does not say whether the actor acted on the request, so its outcome is unknown.
+ */
 import type { Clock } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { ActorRef } from './actor.ts';
 
-/** How long to wait for a reply. */
+/** How long to wait for a reply, and by which clock. */
 export interface AskOptions {
-  /** Rejects after this time, in ms. */
+  /** Time until the promise rejects, in ms. */
   readonly timeoutMs: number;
-  /** The clock that the timeout is measured with. */
+  /** The clock that measures the timeout. */
   readonly clock: Pick<Clock, 'setTimer'>;
 }
 
 /**
- * Resolves with the first reply. Rejects with OUTCOME_UNKNOWN past the deadline and with MAILBOX_FULL when the message was
- * refused (then it was surely not acted on). A reply past the deadline is refused: `tell` answers false.
+ * Sends a request and resolves with the first reply.
+ *
+ * Rejects with OUTCOME_UNKNOWN after the timeout, and with MAILBOX_FULL at once if `ref` refuses the message, in which
+ * case the actor has certainly not acted on it. A reply that arrives late is refused: its `tell` returns false.
  */
 export function ask<M, R>(ref: ActorRef<M>, toMessage: (reply: ActorRef<R>) => M, options: AskOptions): Promise<R> {
   return new Promise<R>((resolve, reject) => {

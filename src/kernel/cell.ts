@@ -1,9 +1,12 @@
 /**
- * The lasting part of an actor: its mailbox and its lives, one after the other.
+ * The lasting part of an actor: its mailbox, and its incarnations one after the other.
  *
- * Invariants: one message, signal, start or stop hook at a time, also across lives (only an abandoned life may still run,
- * cut off). Ending: the message in hand, then the children (newest first), then
- * `onStop`, then the news. What is waiting is handled by the next life, or becomes dead letters.
+ * Invariants:
+ * - At most one message, signal, start hook or stop hook is in progress, across incarnations too. The exception is an
+ *   abandoned incarnation: its code may still run, but can no longer reach the system.
+ * - An incarnation ends in this order: the current message completes, the children stop (newest first), `onStop` runs,
+ *   then the owner and the watchers are notified.
+ * - Waiting messages go to the next incarnation. If there is none, they become dead letters.
  */
 import { invariant } from '../domain/errors.ts';
 import type { ActorContext, ActorDefinition, Behavior, StopReason } from './actor.ts';
@@ -13,7 +16,7 @@ import type { Cell, Kernel, Life, Owner } from './parts.ts';
 import { KeyedTimers } from './timers.ts';
 import type { ActorState, TreeNode } from './tree.ts';
 
-/** Of an error's text, for the tree: the log has all of it. */
+/** Length of the error text in the tree view. The log has the full error. */
 const lastErrorMaxChars = 500;
 
 export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
@@ -87,7 +90,7 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
   async #startLater(life: Life<M>, started: Promise<Behavior<M>>): Promise<void> {
     const behavior = await started;
     if (this.life === life) this.#started(life, behavior);
-    // abandoned while it started: what it has acquired is released all the same
+    // Abandoned during `start`: nobody will use the behavior, but the resources that it has acquired must be released.
     else await behavior.onStop?.(life.endReason ?? { kind: 'shutdown' });
   }
 
@@ -125,7 +128,7 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
       life.timers.clear();
       this.#armDeadline(life, deadlineMs ?? this.#owner.shutdownMs);
     } else {
-      // a crash outweighs a stop of its own accord, but not one that was asked for
+      // A crash overrides a stop that the actor chose, but not a stop that was requested from outside.
       if (life.endReason.kind === 'normal' && reason.kind === 'failed') life.endReason = reason;
       if (deadlineMs !== undefined) this.#armDeadline(life, deadlineMs);
     }
@@ -149,6 +152,8 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
   }
 
   protected override endStep(life: Life<M>, reason: StopReason): boolean {
+    // Each call takes one step, because stopping a child may be asynchronous: `childRemoved` wakes this actor for the
+    // next step.
     life.toStop ??= [...life.children.values()];
     const newest = life.toStop.at(-1);
     if (newest !== undefined) {
@@ -174,6 +179,7 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
     return false;
   }
 
+  /** A child is gone for good: the next one can stop if this incarnation is ending. */
   childRemoved(child: Cell<unknown>): void {
     this.life?.children.delete(child.name);
     this.wake();
@@ -206,7 +212,7 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
     else this.#closeForGood(reason);
   }
 
-  // --- the end of the name ---------------------------------------------------------------------------------------------
+  // --- closing and removal -------------------------------------------------------------------------------------------
 
   close(as: 'stopped' | 'quarantined', reason: StopReason): void {
     invariant(this.life === undefined, `only an actor without a life can be closed (${this.path})`);

@@ -1,4 +1,8 @@
-/** What a behavior may do: the public face of one life. When the life is over it does nothing any more, except refuse to spawn. */
+/**
+ * What a behavior may do during one incarnation.
+ * Invariant: after the incarnation is over, a late callback can neither act for it nor give it children. `spawn` then
+ * throws; the calls that concern the actor itself have no effect.
+ */
 import type { Clock, Logger, Random } from '../application/ports/runtime.ts';
 import { invariant } from '../domain/errors.ts';
 import type { ActorContext, ActorDefinition, ActorRef, SupervisedChild, SupervisedOptions } from './actor.ts';

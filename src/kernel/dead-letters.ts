@@ -1,6 +1,6 @@
 /**
- * Messages that nobody will handle: each is counted with its reason, and the last ones are kept for whoever investigates
- * (their tag only: payloads are not ours to keep).
+ * Messages that will never be handled. Each is counted by reason, and the last 256 are kept for diagnosis.
+ * Only a tag of the message is kept, because its content may be confidential or large.
  */
 import type { Clock, Telemetry } from '../application/ports/runtime.ts';
 import type { DeadLetterReason } from './actor.ts';
@@ -8,23 +8,23 @@ import type { EventBus } from './events.ts';
 import { RingBuffer } from './ring-buffer.ts';
 import { counters } from '../domain/measures.ts';
 
-/** A message that nobody handled. Its content is not kept. */
+/** A message that was not handled. Its content is not kept. */
 export interface DeadLetter {
-  /** The actor that it was meant for. */
+  /** The path of the intended receiver. */
   readonly path: string;
-  /** Why nobody handled it. */
+  /** Why the message was not handled. */
   readonly reason: DeadLetterReason;
-  /** `kind` or `type` of the message, else its JavaScript type. */
+  /** The `kind` or `type` field of the message, or its JavaScript type if it has neither. */
   readonly messageTag: string;
-  /** When it was refused, in ms of the clock of the system. */
+  /** When the message was refused, in ms of the system's clock. */
   readonly atMs: number;
 }
 
 export interface DeadLetters {
   record(path: string, reason: DeadLetterReason, message: unknown): void;
-  /** All there ever were, by reason. */
+  /** Totals since the system started, by reason. */
   counts(): Readonly<Record<DeadLetterReason, number>>;
-  /** Oldest first, at most 256. */
+  /** The last 256, oldest first. */
   recent(): readonly DeadLetter[];
 }
 

@@ -1,9 +1,12 @@
-/** What the system tells about itself: lives and deaths of actors. Listeners are observers and can disturb nobody. */
+/**
+ * Notifications about the life cycle of actors. Listeners only observe: an exception in one is logged and affects
+ * nobody else.
+ */
 import type { Logger } from '../application/ports/runtime.ts';
 import type { DeadLetterReason, StopReason } from './actor.ts';
 
 export type SystemEvent =
-  /** A life is up; `life` counts from 1. */
+  /** An incarnation is up. Incarnations are counted from 1. */
   | { readonly type: 'started' | 'restarted'; readonly path: string; readonly kind: string; readonly life: number }
   | {
       readonly type: 'crashed';
@@ -12,14 +15,14 @@ export type SystemEvent =
       readonly life: number;
       readonly error: unknown;
     }
-  /** It takes no more messages. A quarantined actor may be resumed. */
+  /** The actor takes no more messages. A suspended actor can be resumed. */
   | {
       readonly type: 'stopped' | 'quarantined';
       readonly path: string;
       readonly kind: string;
       readonly reason: StopReason;
     }
-  /** Its ending took longer than allowed; what still runs of it is cut off. */
+  /** Stopping took longer than allowed. Code of the actor that still runs can no longer reach the system. */
   | { readonly type: 'abandoned'; readonly path: string; readonly kind: string }
   | {
       readonly type: 'dead_letter';
@@ -32,9 +35,9 @@ export type SystemListener = (event: SystemEvent) => void;
 
 export interface EventBus {
   publish(event: SystemEvent): void;
-  /** Lets hot paths skip building an event that nobody hears. */
+  /** Lets hot paths avoid building an event when nobody listens. */
   readonly hasListeners: boolean;
-  /** The returned function ends the subscription. */
+  /** Returns a function that ends the subscription. */
   subscribe(listener: SystemListener): () => void;
 }
 

@@ -1,4 +1,4 @@
-/** The public face of the actor kernel. */
+/** The public interface of the actor kernel. */
 export type {
   ActorContext,
   ActorDefinition,

@@ -1,13 +1,14 @@
 /**
- * The messages of one actor: those that arrived, those it stashed, and those it took back from the stash (handled first).
- * At most `capacity` wait, and at most `capacity` more are stashed or taken back.
+ * The messages of one actor: new arrivals, the stash, and messages taken back from the stash, which are handled first.
+ *
+ * Invariants: at most `capacity` arrivals wait, and at most `capacity` further messages are stashed or taken back.
  */
 import { RingBuffer } from './ring-buffer.ts';
 
 export class Mailbox<M> {
   readonly capacity: number;
   readonly #arrived: RingBuffer<M>;
-  /** Most actors never stash; theirs stay undefined. */
+  /** Allocated on first use, because most actors never stash. */
   #stashed: RingBuffer<M> | undefined;
   #takenBack: RingBuffer<M> | undefined;
 
@@ -16,7 +17,7 @@ export class Mailbox<M> {
     this.#arrived = new RingBuffer(capacity);
   }
 
-  /** What the next life or turn would handle; stashed messages are not counted. */
+  /** Messages ready to be handled. The stash is not counted. */
   get size(): number {
     return this.#arrived.size + (this.#takenBack?.size ?? 0);
   }
@@ -33,20 +34,20 @@ export class Mailbox<M> {
     return this.#arrived.push(message);
   }
 
-  /** Only when `size` is not 0: a message may be `undefined`. */
+  /** Call only while `size` is above 0: the result cannot signal emptiness, because a message may be `undefined`. */
   next(): M {
     const from = this.#takenBack !== undefined && this.#takenBack.size > 0 ? this.#takenBack : this.#arrived;
     return from.shift() as M;
   }
 
-  /** False when the stash, with what was taken back from it, is full. */
+  /** Returns false if the stash is full. Messages taken back but not yet handled count against the same bound. */
   stash(message: M): boolean {
     if (this.stashedSize + (this.#takenBack?.size ?? 0) >= this.capacity) return false;
     this.#stashed ??= new RingBuffer(this.capacity);
     return this.#stashed.push(message);
   }
 
-  /** Stashed messages go before everything else, in the order of their stashing. */
+  /** Moves the stash to the front of the mailbox, in the order of stashing. */
   unstashAll(): void {
     const stashed = this.#stashed;
     if (stashed === undefined) return;

@@ -1,8 +1,10 @@
 /**
- * The message loop of an actor: what arrives, in which order it is handled, and that it is one thing at a time.
+ * The message loop of an actor: it takes items in a fixed order and handles them one at a time.
  *
- * Invariants: an ending goes before everything, then the system queue, then the mailbox. A hook that returns a promise
- * keeps the actor busy until it settles; a synchronous one costs no promise.
+ * Invariants:
+ * - An ending comes first, then the system queue, then the mailbox.
+ * - A hook that returns a promise keeps the actor busy until the promise settles. A synchronous hook allocates no
+ *   promise.
  */
 import { invariant } from '../domain/errors.ts';
 import type { ActorRef, Behavior, DeadLetterReason, Signal, StopReason } from './actor.ts';
@@ -11,7 +13,7 @@ import type { Kernel, Life, SystemItem } from './parts.ts';
 import { RingBuffer } from './ring-buffer.ts';
 import type { Runnable } from './scheduler.ts';
 
-/** Marks that no message is in hand: a message may be `undefined`. */
+/** Marks that there is no current message. `undefined` cannot do so, because it is a valid message. */
 const NONE = Symbol('no message');
 
 export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
@@ -21,14 +23,14 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
   protected readonly kernel: Kernel;
   protected readonly mailbox: Mailbox<M>;
   protected handled = 0;
-  /** Set: no message is taken. */
+  /** If set, the actor accepts no messages. */
   protected closed: { readonly as: 'stopped' | 'quarantined'; readonly reason: StopReason } | undefined;
-  /** Bounded by what the actor has started itself, see `SystemItem`. */
+  /** Needs no bound of its own, see `SystemItem`. */
   readonly #system = new RingBuffer<SystemItem<M>>(Number.MAX_SAFE_INTEGER);
   #inHand: M | typeof NONE = NONE;
-  /** Waits for a promise of the current life. */
+  /** The current incarnation waits for a promise of one of its hooks. */
   #busy = false;
-  /** The scheduler knows of it. */
+  /** The actor is in the scheduler's queue. */
   #scheduled = false;
 
   constructor(kernel: Kernel, mailboxCapacity: number) {
@@ -37,7 +39,7 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
   }
 
   protected abstract startLife(life: Life<M>): void;
-  /** One step of the ending; true when the next can follow at once. */
+  /** Takes one step of the ending. Returns true if the next step can follow at once. */
   protected abstract endStep(life: Life<M>, reason: StopReason): boolean;
   abstract end(reason: StopReason): void;
 
@@ -53,7 +55,7 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
     return false;
   }
 
-  /** A ref in a log or a message that is made JSON is its path. */
+  /** A ref serializes as its path, in logs and in JSON. */
   toJSON(): string {
     return this.path;
   }
@@ -80,7 +82,7 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
     return true;
   }
 
-  /** False when there is nothing to do before something else happens. */
+  /** Handles one item. Returns false if there is nothing to do until another event arrives. */
   #step(): boolean {
     const life = this.life;
     if (life === undefined || this.#busy) return false;
@@ -126,7 +128,7 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
           return;
         case 'terminated': {
           const ref = life.watching.get(item.cell);
-          // not watched any more: the news came too late
+          // no longer watched: `unwatch` came before the signal
           if (ref === undefined) return;
           life.watching.delete(item.cell);
           this.#signal(life, { kind: 'terminated', ref, reason: item.reason });
@@ -143,11 +145,13 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
     if (result !== undefined) this.awaitThen(life, result, undefined);
   }
 
-  /** The actor handles nothing else until the promise settles; `done` runs then, also after a failure. */
+  /**
+   * Keeps the actor from handling anything else until the promise settles. `done` runs then, also after a rejection.
+   */
   protected awaitThen(life: Life<M>, promise: Promise<void>, done: (() => void) | undefined): void {
     this.#busy = true;
     const settled = (failure: StopReason | undefined): void => {
-      if (this.life !== life) return; // abandoned meanwhile
+      if (this.life !== life) return; // abandoned in the meantime
       this.#busy = false;
       this.#inHand = NONE;
       if (failure !== undefined) this.end(failure);
@@ -176,7 +180,10 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
     this.wake();
   }
 
-  /** The life is over: what was meant for it is dropped, what it stashed waits for the next one. */
+  /**
+   * Ends the incarnation. Pending system items belong to it and are dropped; stashed messages wait for the next
+   * incarnation.
+   */
   protected reset(): void {
     this.#system.clear();
     this.mailbox.unstashAll();

@@ -1,4 +1,4 @@
-/** How the parts of the kernel see each other: the services they share, a cell (the lasting actor) and a life (one incarnation). */
+/** How the parts of the kernel see each other: the shared services, the actor, and one incarnation of an actor. */
 import type { Clock, Counter, Logger, Random } from '../application/ports/runtime.ts';
 import type { ActorDefinition, ActorRef, Behavior, LifeEvent, StopReason } from './actor.ts';
 import type { DeadLetters } from './dead-letters.ts';
@@ -18,28 +18,28 @@ export interface Kernel {
   readonly restarts: Counter;
   readonly abandoned: Counter;
   createCell<M>(name: string, definition: ActorDefinition<M>, owner: Owner): Cell<M>;
-  /** The actor behind a ref, if it is one of this system. */
+  /** Finds the actor behind a ref. Returns `undefined` if the ref does not belong to this system. */
   cellOf(ref: ActorRef<never>): Cell<unknown> | undefined;
   refAt<M>(path: string, basePath: string): ActorRef<M>;
 }
 
 export interface Owner {
-  /** The life that has this cell as a child; none for the root. */
+  /** The parent's incarnation; `undefined` only for the root. */
   readonly parent: Life<unknown> | undefined;
   readonly shutdownMs: number | undefined;
-  /** With it the cell is supervised: it begins no life by itself and survives the end of one. */
+  /** If set, the actor is supervised: it starts no incarnation by itself, and outlives the end of one. */
   readonly onLife: ((event: LifeEvent) => void) | undefined;
   readonly budget: (() => RestartBudget) | undefined;
 }
 
-/** An actor as long as its name is taken: mailbox, statistics, at most one life at a time. */
+/** An actor, for as long as its name is taken: the mailbox, the statistics, and at most one incarnation at a time. */
 export interface Cell<M> extends ActorRef<M> {
   readonly name: string;
   readonly kind: string;
   readonly life: Life<M> | undefined;
   begin(): void;
   end(reason: StopReason, deadlineMs?: number): void;
-  /** Ends for good: no further life, the name is freed. */
+  /** Ends the actor for good: it gets no further incarnation, and its name becomes free. */
   remove(reason: StopReason, deadlineMs?: number): void;
   close(as: 'stopped' | 'quarantined', reason: StopReason): void;
   open(): void;
@@ -49,36 +49,43 @@ export interface Cell<M> extends ActorRef<M> {
   childRemoved(child: Cell<unknown>): void;
   stashCurrent(): void;
   unstashAll(): void;
-  /** The life's watchers; told at once when the cell is closed already. */
+  /** Registers an incarnation to receive `terminated`. If this actor is closed already, the signal is sent at once. */
   addWatcher(life: Life<unknown>): void;
   removeWatcher(life: Life<unknown>): void;
   onClosed(listener: (reason: StopReason) => void): void;
   snapshot(): TreeNode;
 }
 
-/** One incarnation. Whatever refers to a life that is over is dropped. */
+/** One incarnation of an actor. Anything addressed to an incarnation that is over is dropped. */
 export interface Life<M> {
   readonly number: number;
-  /** Monotonic. */
+  /** In ms of the monotonic clock. */
   readonly beganMs: number;
   readonly cell: Cell<M>;
   readonly timers: KeyedTimers<M>;
-  /** In order of their spawning. */
+  /** In the order of spawning. */
   readonly children: Map<string, Cell<unknown>>;
-  /** With the ref that was watched, which may be an address. */
+  /**
+   * Watched actors, each with the ref that the watcher used: `terminated` must name that ref, which may be a `PathRef`.
+   */
   readonly watching: Map<Cell<unknown>, ActorRef<never>>;
   facts: Readonly<Record<string, string | number | boolean>>;
   behavior: Behavior<M> | undefined;
+  /** Undefined until `start` has succeeded. */
   stage: 'new' | 'starting' | 'running' | 'ending' | 'finalizing' | 'over';
-  /** `start` has settled and `ready` too. */
+  /** True when `start` has returned and `ready` has resolved. */
   up: boolean;
+  /** Set once the incarnation begins to end. */
   endReason: StopReason | undefined;
-  /** Children that an ending has still to stop; the newest is last. */
+  /** Children that still have to stop before this incarnation can end, newest last. */
   toStop: Cell<unknown>[] | undefined;
   cancelDeadline: (() => void) | undefined;
 }
 
-/** What bypasses the mailbox. Bounded by what the actor itself has started: watches, timers, promises, children. */
+/**
+ * Items that bypass the mailbox. Their number is bounded by what the actor itself has started: watches, timers,
+ * promises and children.
+ */
 export type SystemItem<M> =
   | { readonly kind: 'terminated'; readonly life: Life<M>; readonly cell: Cell<unknown>; readonly reason: StopReason }
   | { readonly kind: 'nobody'; readonly life: Life<M>; readonly ref: ActorRef<never> }

@@ -1,4 +1,7 @@
-/** A lasting address: it finds the actor of its path anew for each message, so it survives restarts of whole subtrees. */
+/**
+ * An address that outlives actors. It looks up its path for each message, so it stays valid when whole subtrees
+ * restart.
+ */
 import type { ActorRef } from './actor.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Cell } from './parts.ts';
@@ -14,7 +17,7 @@ export class PathRef<M> implements ActorRef<M> {
     this.#deadLetters = deadLetters;
   }
 
-  /** The types of the tree are not known here: the caller of `refAt` vouches for `M`. */
+  /** `M` is unchecked: the tree does not know the types of its actors, so the caller of `refAt` is responsible. */
   cell(): Cell<M> | undefined {
     let cell: Cell<unknown> | undefined = this.#root;
     for (const name of this.path.slice(1).split('/')) cell = cell?.life?.children.get(name);
@@ -29,7 +32,7 @@ export class PathRef<M> implements ActorRef<M> {
   }
 }
 
-/** `/a/b` stays, `../b` is a sibling of the actor at `basePath`. */
+/** Resolves a path against the actor at `basePath`: `/a/b` stays as it is, and `../b` is a sibling of that actor. */
 export function resolvePath(path: string, basePath: string): string {
   if (path.startsWith('/')) return path;
   const names = basePath.split('/');

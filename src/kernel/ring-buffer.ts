@@ -1,15 +1,15 @@
 /**
- * A first-in, first-out queue that never holds more than its capacity. Storage starts empty, doubles on demand and is
- * given back when a large queue has run empty, so ten thousand idle mailboxes cost next to nothing.
+ * A bounded first-in, first-out queue. Storage starts empty and doubles on demand. A large buffer is released when the
+ * queue becomes empty, so that ten thousand idle mailboxes use almost no memory.
  */
 
 const FIRST_SLOTS = 8;
-/** An emptied queue keeps at most this many slots. */
+/** An emptied queue keeps its buffer only up to this many slots. */
 const RETAINED_SLOTS = 1_024;
 
 export class RingBuffer<T> {
   readonly capacity: number;
-  /** Length is 0 or a power of two, so that the index wraps with a mask. */
+  /** The length is 0 or a power of two, so that a bit mask wraps the index. */
   #slots: (T | undefined)[] = [];
   #head = 0;
   #size = 0;
@@ -22,12 +22,12 @@ export class RingBuffer<T> {
     return this.#size;
   }
 
-  /** Slots allocated now; for the memory bound in tests and benches. */
+  /** The number of allocated slots. Tests and benchmarks check the memory bound with it. */
   get allocatedSlots(): number {
     return this.#slots.length;
   }
 
-  /** False, and nothing changed, when full. */
+  /** Appends an item. Returns false and changes nothing if the queue is full. */
   push(item: T): boolean {
     if (this.#size >= this.capacity) return false;
     if (this.#size === this.#slots.length) this.#grow();
@@ -36,7 +36,7 @@ export class RingBuffer<T> {
     return true;
   }
 
-  /** Puts an item before all others; false, and nothing changed, when full. */
+  /** Inserts an item before all others. Returns false and changes nothing if the queue is full. */
   unshift(item: T): boolean {
     if (this.#size >= this.capacity) return false;
     if (this.#size === this.#slots.length) this.#grow();
@@ -46,7 +46,7 @@ export class RingBuffer<T> {
     return true;
   }
 
-  /** The oldest item; check `size` first where items may be `undefined`. */
+  /** Removes the oldest item. Check `size` first if items may be `undefined`. */
   shift(): T | undefined {
     if (this.#size === 0) return undefined;
     const item = this.#slots[this.#head];
@@ -57,7 +57,7 @@ export class RingBuffer<T> {
     return item;
   }
 
-  /** The newest item. */
+  /** Removes the newest item. Check `size` first if items may be `undefined`. */
   pop(): T | undefined {
     if (this.#size === 0) return undefined;
     this.#size--;
@@ -67,7 +67,7 @@ export class RingBuffer<T> {
     return item;
   }
 
-  /** Oldest first. */
+  /** All items, oldest first. */
   toArray(): T[] {
     return Array.from({ length: this.#size }, (_, i) => this.#slots[(this.#head + i) & (this.#slots.length - 1)] as T);
   }

@@ -1,33 +1,36 @@
 /**
- * Who runs when. The kernel only says that an actor has something to do; the scheduler picks the next one and how many
- * messages it may handle. The real one shares the thread with the event loop; tests use a seeded one.
+ * Decides which actor runs next and how many messages it may handle. The kernel only reports that an actor has work.
+ * The production scheduler shares the thread with the event loop; tests use a seeded scheduler.
  */
 import type { Clock } from '../application/ports/runtime.ts';
 import { RingBuffer } from './ring-buffer.ts';
 
 export interface Runnable {
-  /** Handles up to `batch` messages; true when there are more to handle now. */
+  /** Handles up to `batch` messages. Returns true if more can be handled now. */
   run(batch: number): boolean;
-  /** Time it has held the thread, as far as its scheduler measures that. */
+  /** Total time that the task has held the thread, in ms. A scheduler that does not measure time leaves it at 0. */
   busyMs: number;
 }
 
 export interface Scheduler {
-  /** A task is never scheduled again before it was run. */
+  /** Queues a task. The kernel does not schedule a task again before it has run. */
   schedule(task: Runnable): void;
 }
 
-/** Long enough to pay for the switch, short enough that one busy actor does not hold up its neighbours. */
+/**
+ * Messages per task and turn: enough to amortize the switch, but few enough that a busy actor does not delay its
+ * neighbours.
+ */
 const BATCH = 32;
-/** Then the event loop has its turn: sockets and timers must not wait for actors that never run dry. */
+/** After this time the event loop gets a turn, so that actors that are always busy cannot starve sockets and timers. */
 const TURN_MS = 2;
-/** The same bound for clocks that do not move. */
+/** The same bound in batches, for clocks that do not advance while actors run. */
 const TURN_BATCHES = 64;
 
 /* eslint-disable no-restricted-globals -- this is the port's one real implementation */
-/** Round robin over ready actors in turns of the event loop (`setImmediate`). */
+/** Runs ready actors round robin, in turns of the event loop (`setImmediate`). */
 export function createTurnScheduler(clock: Pick<Clock, 'monotonicMs'>): Scheduler {
-  const ready = new RingBuffer<Runnable>(Number.MAX_SAFE_INTEGER); // at most one entry per actor
+  const ready = new RingBuffer<Runnable>(Number.MAX_SAFE_INTEGER); // holds each actor at most once
   let armed = false;
 
   const turn = (): void => {
@@ -38,7 +41,7 @@ export function createTurnScheduler(clock: Pick<Clock, 'monotonicMs'>): Schedule
         const task = ready.shift();
         if (task === undefined) break;
         if (task.run(BATCH)) ready.push(task);
-        // The clock is read once a batch in any case, so that who used the time costs nothing to know.
+        // The loop reads the clock once per batch anyway, so measuring the time of each task costs nothing extra.
         const beganMs = nowMs;
         nowMs = clock.monotonicMs();
         task.busyMs += nowMs - beganMs;

@@ -1,4 +1,4 @@
-/** The actor system of a process: the root of the tree, the services its actors share, its orderly end. */
+/** The actor system of a process: the root of the tree, the services that all actors share, and an orderly shutdown. */
 import type { Clock, Logger, Random, Telemetry } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { ActorContext, ActorDefinition, ActorRef, DeadLetterReason, StopReason } from './actor.ts';
@@ -12,39 +12,48 @@ import { createTurnScheduler, type Scheduler } from './scheduler.ts';
 import type { TreeNode } from './tree.ts';
 import { counters } from '../domain/measures.ts';
 
-/** What the system needs from outside. */
+/** The services that an actor system needs. */
 export interface ActorSystemOptions {
-  /** Time; virtual in tests. */
+  /** The source of time; virtual in tests. */
   readonly clock: Clock;
-  /** Chance; seeded in tests. */
+  /** The source of randomness; seeded in tests. */
   readonly random: Random;
-  /** Where the system logs. */
+  /** Receives crashes, abandoned actors and everything that actors log. */
   readonly log: Logger;
-  /** Where it measures. */
+  /** Receives the kernel's counters: dead letters, crashes, restarts and abandoned actors. */
   readonly telemetry: Telemetry;
-  /** Default: turns of the event loop. */
+  /** Default: `createTurnScheduler`, which shares the thread with the event loop. */
   readonly scheduler?: Scheduler;
 }
 
-/** Actors that share a clock, chance, a log and a scheduler. */
+/** A tree of actors that share a clock, a random source, a logger and a scheduler. */
 export interface ActorSystem {
-  /** An actor at the top of the tree. If it crashes it stops: `whenStopped` and the events tell. */
+  /**
+   * Starts an actor at the top of the tree. If it crashes, it stops; `whenStopped` and the events report it.
+   * Throws SHUTTING_DOWN after `terminate`, and a plain `Error` if the name is taken or malformed.
+   */
   spawn<M>(name: string, definition: ActorDefinition<M>): ActorRef<M>;
-  /** Stops one actor and those below it. */
+  /** Asks an actor and everything below it to stop, and returns at once. */
   stop(ref: ActorRef<never>): void;
-  /** See `ActorContext.refAt`; absolute paths only. */
+  /** Like `ActorContext.refAt`, but only with absolute paths. */
   refAt<M>(path: string): ActorRef<M>;
-  /** Settles when the actor has stopped for good; at once if it has, or never was. */
+  /**
+   * Resolves with the reason when the actor has stopped for good. Resolves at once if it has stopped already or never
+   * existed.
+   */
   whenStopped(ref: ActorRef<never>): Promise<StopReason>;
-  /** Stops the actors at the top, newest first, each with its children; past the deadline the rest is abandoned. */
+  /**
+   * Stops the actors at the top, newest first, each with its children. After `deadlineMs` the remaining ones are
+   * abandoned. Never rejects.
+   */
   terminate(deadlineMs: number): Promise<void>;
-  /** Parents before their children, siblings in order of spawning. */
+  /** A snapshot of all actors. Parents come before their children, siblings in the order of spawning. */
   tree(): TreeNode[];
-  /** The last 256, oldest first. */
+  /** The last 256 dead letters, oldest first. */
   deadLetters(): readonly DeadLetter[];
-  /** All there ever were, by reason. */
+  /** Dead letters since the start of the system, by reason. */
   deadLetterCounts(): Readonly<Record<DeadLetterReason, number>>;
-  /** Calls back for each event of the life of an actor; the returned function ends that. */
+  /** Calls `listener` for each event. Returns a function that ends the subscription. */
   subscribe(listener: SystemListener): () => void;
 }
 
@@ -120,7 +129,10 @@ function createKernel(options: ActorSystemOptions): Kernel & { setRoot(root: Cel
 
 const noOwner = { parent: undefined, shutdownMs: undefined, onLife: undefined, budget: undefined };
 
-/** The root has no behavior of its own: it is there so that the top of the tree follows the same rules as the rest. */
+/**
+ * Creates the root. It has no behavior of its own; it exists so that the top of the tree follows the same rules as the
+ * rest.
+ */
 function spawnRoot(kernel: Kernel): { root: Cell<unknown>; context: ActorContext<unknown> } {
   const definition: ActorDefinition<unknown> = {
     kind: 'root',

@@ -1,6 +1,7 @@
 /**
- * The timers of one life, one per key. A timer that was replaced or cancelled after it fired, but before its message was
- * handled, is told apart by identity, so its message is never seen.
+ * The timers of one incarnation, one per key.
+ * A timer may be replaced or cancelled after it has fired but before its message is handled. `take` compares
+ * identities, so that such a message is dropped.
  */
 import type { Clock } from '../application/ports/runtime.ts';
 
@@ -37,7 +38,7 @@ export class KeyedTimers<M> {
     this.#timers.delete(key);
   }
 
-  /** True once, when the fired timer is still the one of its key. */
+  /** Returns true once for a fired timer, and only if it is still the current timer of its key. */
   take(timer: KeyedTimer<M>): boolean {
     if (this.#timers.get(timer.key)?.timer !== timer) return false;
     this.#timers.delete(timer.key);

@@ -1,51 +1,51 @@
-/** What the tree view shows of one actor: plain data, ready for JSON. */
+/** The tree view of the actors: plain data, ready for JSON. */
 export type ActorState =
-  /** Not up yet: `start` or `ready` is under way. */
+  /** `start` or `ready` has not completed yet. */
   | 'starting'
   | 'running'
   | 'stopping'
-  /** Between two lives; messages wait. */
+  /** Between two incarnations; messages wait in the mailbox. */
   | 'waiting'
-  /** Between two lives for good, until someone resumes it; messages are dead letters. */
+  /** Down until someone resumes it; messages become dead letters. */
   | 'quarantined'
   | 'stopped';
 
-/** How many more failures the supervisor puts up with. */
+/** How many more failures the supervisor tolerates. */
 export interface RestartBudget {
-  /** Restarts that count against the limit now. */
+  /** Restarts that currently count against the limit. */
   readonly inWindow: number;
   /** Restarts allowed within the window. */
   readonly limit: number;
 }
 
-/** One actor as a reader of the tree sees it. */
+/** A snapshot of one actor. */
 export interface TreeNode {
   /** Unique in the system. */
   readonly path: string;
   /** The `kind` of its definition. */
   readonly kind: string;
-  /** How it is. */
+  /** Its state at the time of the snapshot. */
   readonly state: ActorState;
-  /** Messages that wait. */
+  /** Messages that wait in the mailbox; the stash is not included. */
   readonly mailboxSize: number;
-  /** Most messages that may wait. */
+  /** The bound of the mailbox. */
   readonly mailboxCapacity: number;
-  /** Messages that it has put aside. */
+  /** Messages in the stash. */
   readonly stashed: number;
-  /** Messages handled by all of its lives. */
+  /** Messages handled by all incarnations together. */
   readonly messagesHandled: number;
-  /** Time it has held the thread; what it awaits is not counted. */
+  /** Time in ms that the actor has held the thread. Time spent awaiting a promise is not included. */
   readonly busyMs: number;
-  /** Of the present life; undefined between two. */
+  /** Age of the current incarnation in ms. Undefined if there is none. */
   readonly upMs: number | undefined;
-  /** Since the actor was made. */
+  /** Restarts since the actor was created. */
   readonly restarts: number;
-  /** Of a child of a supervisor. */
+  /** The restart budget that applies to the actor. Undefined if it is not supervised. */
   readonly budget: RestartBudget | undefined;
-  /** At most 500 characters. */
+  /** The message of the last failure, cut to 500 characters. */
   readonly lastError: string | undefined;
-  /** When its last life failed, in ms of the clock of the system; absent if none has. */
+  /** When the last failure happened, in ms of the system's clock. Undefined if there was none. */
   readonly lastErrorAtMs: number | undefined;
-  /** What it says of itself, as short words and numbers. */
+  /** What the actor last passed to `describe`. */
   readonly facts: Readonly<Record<string, string | number | boolean>>;
 }

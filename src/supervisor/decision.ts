@@ -1,21 +1,24 @@
 /**
- * What the end of a child that nobody asked for leads to: a pure function of the child's rules, what happened before, and
- * the time. The supervisor only carries it out.
+ * Decides what follows when a child ends unrequested. A pure function of the child's rules, its restart history and the
+ * time; the supervisor only carries out the result.
  */
 import { assertNever } from '../domain/errors.ts';
 import { addRestart, type Intensity, type RestartHistory } from './intensity.ts';
 
-/** Permanent: always; transient: after a failure; temporary: never (a restart is not a retry). */
+/** When a child is restarted: `permanent` always, `transient` only after a failure, `temporary` never. */
 export type RestartPolicy = 'permanent' | 'transient' | 'temporary';
 
-/** What to do with a child past its intensity: fail the supervisor, or keep the child down until someone resumes it. */
+/**
+ * What happens when a child exceeds its restart intensity. `escalate` fails the supervisor. `quarantine` suspends the
+ * child: it stays down until someone resumes it.
+ */
 export type OnExhausted = 'escalate' | 'quarantine';
 
-/** What decides over the end of a child. */
+/** The rules of one child. */
 export interface DecisionRules {
-  /** When it is restarted. */
+  /** When the child is restarted. */
   readonly restart: RestartPolicy;
-  /** What happens when too many restarts were needed. */
+  /** What happens when it needed too many restarts. */
   readonly onExhausted: OnExhausted;
   /** How many restarts are allowed. */
   readonly intensity: Intensity;
@@ -23,20 +26,27 @@ export interface DecisionRules {
 
 /** How a child ended. */
 export interface Ending {
-  /** It threw; otherwise it stopped by itself. */
+  /** True if it crashed, false if it stopped by itself. */
   readonly failed: boolean;
 }
 
+/** What the supervisor must do. */
 export type Directive =
-  /** A temporary child has ended: there is nothing to keep. */
+  /** A temporary child has ended: remove it and its spec. */
   | { readonly kind: 'forget' }
-  /** A transient child has done its work: it stays down, its spec stays. */
+  /** A transient child has completed: keep its spec, so that it can be restarted on request. */
   | { readonly kind: 'retire' }
-  /** `history` is the new one; its length says how often the child came back within the window. */
+  /** Restart the child. `history` includes this restart and replaces the old history. */
   | { readonly kind: 'restart'; readonly history: RestartHistory }
+  /** Suspend the child. */
   | { readonly kind: 'quarantine' }
+  /** Fail the supervisor. */
   | { readonly kind: 'escalate' };
 
+/**
+ * Returns what to do about a child that ended at `nowMs` (monotonic). `history` holds the restarts of the budget that
+ * applies.
+ */
 export function decide(rules: DecisionRules, history: RestartHistory, ending: Ending, nowMs: number): Directive {
   switch (rules.restart) {
     case 'temporary':

@@ -1,4 +1,4 @@
-/** The public face of supervision. */
+/** The public interface of supervision. */
 export { backoffDelayMs } from './backoff.ts';
 export type { Backoff } from './backoff.ts';
 export { decide } from './decision.ts';

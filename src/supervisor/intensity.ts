@@ -1,22 +1,24 @@
 /**
- * How many restarts are too many: at most `maxRestarts` within any `windowMs` (as in OTP: a restart counts while its age is
- * at most the window; 0 allows none). Pure.
+ * Restart intensity as in OTP: at most `maxRestarts` within any `windowMs`. A restart counts until it is older than the
+ * window. Pure.
  */
+/** A limit on restarts. A `maxRestarts` of 0 allows none. */
 export interface Intensity {
-  /** Restarts allowed within the window. */
+  /** The number of restarts allowed within the window. */
   readonly maxRestarts: number;
-  /** Length of the window in ms. */
+  /** The length of the window, in ms. */
   readonly windowMs: number;
 }
 
-/** Monotonic ms of restarts, oldest first; never longer than `maxRestarts`. */
+/** The times of restarts in monotonic ms, oldest first. At most `maxRestarts` entries. */
 export type RestartHistory = readonly number[];
 
+/** The restarts that still count at `nowMs`. */
 export function restartsInWindow(history: RestartHistory, intensity: Intensity, nowMs: number): RestartHistory {
   return history.filter((atMs) => nowMs - atMs <= intensity.windowMs);
 }
 
-/** The history with one restart more, or `undefined` when that would be one too many. */
+/** Adds a restart at `nowMs`. Returns `undefined` if that would exceed the limit. */
 export function addRestart(history: RestartHistory, intensity: Intensity, nowMs: number): RestartHistory | undefined {
   const counted = restartsInWindow(history, intensity, nowMs);
   return counted.length < intensity.maxRestarts ? [...counted, nowMs] : undefined;

@@ -1,8 +1,10 @@
 /**
- * The children of a supervisor, in order of starting, and the next steps to bring what is into line with what is wanted.
+ * The children of a supervisor in the order of starting, and the steps that bring their actual state to the wanted
+ * state.
  *
- * It looks at states, not at the events that led to them, so failures that overlap need no special cases: whoever is
- * marked ends (in reverse order where order binds), then whoever is wanted and down starts (in order where order binds).
+ * `reconcile` looks at states, not at the events that led to them, so overlapping failures need no special cases.
+ * Children marked for ending end first, in reverse order. Then children that should be up but are down start, in order.
+ * Under `one-for-one` the order binds only for the first start.
  */
 import type { ActorRef, SupervisedChild } from '../kernel/index.ts';
 import type { RestartHistory } from './intensity.ts';
@@ -13,21 +15,27 @@ import type { Strategy } from './strategy.ts';
 export interface Child {
   readonly spec: CompiledChildSpec;
   readonly handle: SupervisedChild<never>;
+  /** The actual state. */
   phase: 'down' | 'starting' | 'up' | 'ending';
+  /** The state to reach. `gone` removes the child and its spec. */
   wanted: 'up' | 'retired' | 'quarantined' | 'gone';
-  /** Its present life is to end: its own end no longer counts as a failure. */
+  /** The current incarnation must end. Its end was requested, so it does not count as a failure. */
   marked: boolean;
-  /** Down until its backoff is over. */
+  /** The child waits for its backoff and must not start. */
   delayed: boolean;
-  /** Restarts after its own failures; the budget of a child with quarantine, and how far its backoff has grown. */
+  /**
+   * Restarts after the child's own failures. They determine its backoff and, for a child with `quarantine`, its restart
+   * budget.
+   */
   restarts: RestartHistory;
+  /** Receives the answer to `stopChild` when the child is gone. */
   stopReply: ActorRef<OrderReply> | undefined;
 }
 
 export class Roster {
   readonly #strategy: Strategy;
   readonly #children = new Map<string, Child>();
-  /** The first start is in order under every strategy. */
+  /** The first start has completed. Until then the order binds under every strategy. */
   #booted = false;
 
   constructor(strategy: Strategy) {
@@ -59,20 +67,23 @@ export class Roster {
     });
   }
 
-  /** A sibling's failure takes it down; it comes back unless it is temporary. */
+  /** Takes a child down because a sibling failed. It starts again later, unless it is temporary. */
   takeDown(child: Child): void {
     if (child.spec.restart === 'temporary') child.wanted = 'gone';
     else if (child.wanted === 'retired') this.want(child);
     child.marked = child.phase !== 'down';
   }
 
-  /** It is to be up (again): messages wait for it from now on. */
+  /** Wants a child up. From now on messages wait for it instead of becoming dead letters. */
   want(child: Child): void {
     child.wanted = 'up';
     child.handle.open();
   }
 
-  /** Takes every step that can be taken now; true once the first start is complete, as far as quarantines let it. */
+  /**
+   * Takes every step that is possible now. Returns true once the first start is complete; suspended children, and those
+   * they hold back, do not delay it.
+   */
   reconcile(): boolean {
     this.#endMarked();
     this.#removeGone();
@@ -94,7 +105,7 @@ export class Roster {
         child.phase = 'ending';
         child.handle.end();
       }
-      if (binding) return; // the one before it waits until this one has ended
+      if (binding) return; // the child before it ends only after this one has ended
     }
   }
 
@@ -120,7 +131,7 @@ export class Roster {
     }
   }
 
-  /** A quarantined child holds back those that are of no use without it. */
+  /** A suspended child holds back the siblings that depend on it under the strategy. */
   #notHeldBack(): Child[] {
     const children = this.inOrder();
     const quarantined = children.findIndex((child) => child.wanted === 'quarantined');

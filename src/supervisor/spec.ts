@@ -1,4 +1,7 @@
-/** What a supervisor is told: its children and its rules; and the form in which it works with them. */
+/**
+ * The spec of a supervisor: its children and rules, as the caller writes them and in compiled form (defaults filled in,
+ * values checked).
+ */
 import type { ActorDefinition } from '../kernel/index.ts';
 import { invariant } from '../domain/errors.ts';
 import type { Backoff } from './backoff.ts';
@@ -6,39 +9,51 @@ import type { OnExhausted, RestartPolicy } from './decision.ts';
 import type { Intensity } from './intensity.ts';
 import type { Strategy } from './strategy.ts';
 
-/** A child, and when it is restarted. */
+/** A child and its rules. */
 export interface ChildSpec {
   /** Unique among its siblings. */
   readonly name: string;
-  /** How to make it. */
+  /** How to create the child. */
   readonly definition: ActorDefinition<never>;
-  /** When it is restarted. */
+  /** When the child is restarted. */
   readonly restart: RestartPolicy;
-  /** How long its stop may take before it is abandoned. `infinity` for supervisors: their children have deadlines. */
+  /**
+   * The time in ms that stopping may take before the child is abandoned. Use `infinity` for supervisors, whose children
+   * have deadlines of their own.
+   */
   readonly shutdownMs: number | 'infinity';
-  /** Default `escalate`. A child with `quarantine` has a budget of its own and never touches the supervisor's. */
+  /**
+   * What happens when the child fails too often. Default `escalate`. A child with `quarantine` has its own restart
+   * budget, and its failures never count against the supervisor's.
+   */
   readonly onExhausted?: OnExhausted;
-  /** The own budget of a child with `quarantine`; default: numbers of the supervisor's. */
+  /**
+   * The restart budget of a child with `quarantine`; not allowed otherwise. Default: the same limits as the
+   * supervisor's.
+   */
   readonly intensity?: Intensity;
-  /** Default: the supervisor's. */
+  /** Default: the supervisor's backoff. */
   readonly backoff?: Backoff;
 }
 
 /** A supervisor and its children. */
 export interface SupervisorSpec {
-  /** Which children are restarted with the one that ended. */
+  /** Which siblings are restarted together with a child that ended. */
   readonly strategy: Strategy;
-  /** How many restarts are allowed. */
+  /**
+   * How many restarts the supervisor allows before it fails itself. It counts those of all children without their own
+   * budget.
+   */
   readonly intensity: Intensity;
-  /** Default: failed children come back at once. */
+  /** Default: failed children restart at once. */
   readonly backoff?: Backoff;
-  /** Started in this order, each when the one before is up; stopped in reverse. */
+  /** Started in this order, each when the one before it is up. Stopped in reverse. */
   readonly children: readonly ChildSpec[];
-  /** With children added later; default 1,024. */
+  /** The most children, including those added later. Default 1,024. */
   readonly maxChildren?: number;
-  /** Orders that may wait; default 256. */
+  /** The number of requests that may wait. Default 256. */
   readonly mailboxCapacity?: number;
-  /** Shown in the tree view; default `supervisor`. */
+  /** The kind shown in the tree view. Default `supervisor`. */
   readonly kind?: string;
 }
 
@@ -65,6 +80,10 @@ export interface CompiledSpec {
 const DEFAULT_MAX_CHILDREN = 1_024;
 const DEFAULT_MAILBOX_CAPACITY = 256;
 
+/**
+ * Fills in defaults and checks the values. Throws INTERNAL_ERROR if one is invalid, because a wrong spec is a bug of
+ * the caller.
+ */
 export function compileSpec(spec: SupervisorSpec): CompiledSpec {
   const maxChildren = spec.maxChildren ?? DEFAULT_MAX_CHILDREN;
   checkIntensity(spec.intensity);

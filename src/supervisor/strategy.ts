@@ -1,15 +1,19 @@
-/** Who goes down together, and whether order binds. The strategies of OTP. Pure. */
+/** Which children go down together, and whether their order matters. These are the strategies of OTP. Pure. */
 import { assertNever } from '../domain/errors.ts';
 
+/** Which children restart when one fails. */
 export type Strategy =
   /** Only the child that failed. */
   | 'one-for-one'
-  /** All: none is of use without the others. */
+  /** All children, because none is useful without the others. */
   | 'one-for-all'
-  /** The child that failed and those started after it: later ones rest on earlier ones. */
+  /** The child that failed and those that started after it, because later children depend on earlier ones. */
   | 'rest-for-one';
 
-/** The members of `inOrder` (order of starting) that the failure of `failed` takes down, itself included, in that order. */
+/**
+ * The children that go down when `failed` fails, itself included. `inOrder` is the order of starting, which the result
+ * keeps.
+ */
 export function affectedBy<C>(strategy: Strategy, inOrder: readonly C[], failed: C): readonly C[] {
   switch (strategy) {
     case 'one-for-one':

@@ -1,8 +1,9 @@
 /**
- * The supervisor: an actor that starts, watches and restarts its children by the rules of its spec, and fails itself when
- * they fail too often. It runs no code but its own, and knows nothing of what its children do.
+ * An actor that starts, watches and restarts its children by the rules of its spec. It fails itself if they fail too
+ * often.
  *
- * It is up when all its children are, so a sibling that comes after it can rely on the whole subtree.
+ * It runs none of its children's code and knows nothing of what they do, so a child cannot crash it. It is up once all
+ * its children are up, so a sibling that starts later can rely on the whole subtree.
  */
 import type {
   ActorContext,
@@ -29,12 +30,17 @@ import {
 } from './spec.ts';
 import { affectedBy } from './strategy.ts';
 
-/** What it tells itself, besides orders from outside. */
+/** Requests from outside, and the messages that the supervisor sends to itself. */
 type Message =
   | SupervisorMessage
   | { readonly kind: 'childLife'; readonly name: string; readonly event: LifeEvent }
   | { readonly kind: 'backoffOver'; readonly name: string };
 
+/**
+ * Makes an actor definition from a spec. Throws if the spec is invalid.
+ * The supervisor crashes with INTERNAL_ERROR when a child exceeds the restart intensity, so that its own supervisor
+ * decides.
+ */
 export function supervise(spec: SupervisorSpec): ActorDefinition<SupervisorMessage> {
   const compiled = compileSpec(spec);
   const definition: ActorDefinition<Message> = {
@@ -51,8 +57,9 @@ class Supervisor implements Behavior<Message> {
   readonly #spec: CompiledSpec;
   readonly #roster: Roster;
   readonly #markReady: () => void;
-  /** Restarts that count against the supervisor itself. */
+  /** Restarts that count against the supervisor's own limit. */
   #restarts: RestartHistory = [];
+  /** After an escalation the supervisor waits for its end and takes no further steps. */
   #escalated = false;
 
   constructor(context: ActorContext<Message>, spec: CompiledSpec) {
@@ -128,14 +135,14 @@ class Supervisor implements Behavior<Message> {
     return handle;
   }
 
-  /** A child without a budget of its own draws on the supervisor's. */
+  /** A child without its own budget draws on the supervisor's. */
   #budgetOf({ name, onExhausted, intensity }: CompiledChildSpec): RestartBudget {
     const own = onExhausted === 'quarantine';
     const history = own ? (this.#roster.get(name)?.restarts ?? []) : this.#restarts;
     return { inWindow: restartsInWindow(history, intensity, this.#nowMs()).length, limit: intensity.maxRestarts };
   }
 
-  // --- the lives of children -------------------------------------------------------------------------------------------
+  // --- life cycle of children ----------------------------------------------------------------------------------------
 
   #childLife(name: string, event: LifeEvent): void {
     const child = this.#roster.get(name);
@@ -149,6 +156,7 @@ class Supervisor implements Behavior<Message> {
     else this.#ended(child, event.reason);
   }
 
+  /** The child ended although nobody asked for it. */
   #ended(child: Child, reason: StopReason): void {
     const { spec } = child;
     const ownBudget = spec.onExhausted === 'quarantine';
@@ -209,7 +217,7 @@ class Supervisor implements Behavior<Message> {
     );
   }
 
-  // --- orders ----------------------------------------------------------------------------------------------------------
+  // --- requests ------------------------------------------------------------------------------------------------------
 
   #startChild(spec: ChildSpec): StartChildReply {
     if (this.#roster.get(spec.name) !== undefined) return refused(`there is a child named ${spec.name} already`);
@@ -266,7 +274,9 @@ class Supervisor implements Behavior<Message> {
   }
 }
 
-/** Not `reply?.tell(order())`: without a reply that would not carry out the order. */
+/**
+ * Takes the result as a value. With `reply?.tell(request())` the request would not be carried out if there is no reply.
+ */
 function answer<R>(reply: ActorRef<R> | undefined, result: R): void {
   reply?.tell(result);
 }

@@ -1,4 +1,4 @@
-/** Tests of actors in virtual time and seeded order. */
+/** Tests for actors, in virtual time and in a seeded order. */
 export { createProbe } from './probe.ts';
 export type { Probe, ProbeHost } from './probe.ts';
 export { createRecordingLogger, createRecordingTelemetry } from './recorders.ts';

@@ -1,30 +1,33 @@
-/** An actor that tests talk to: it keeps what it is sent, in order, until the test asks. */
+/** An actor that keeps the messages it receives, in order, until the test asks for them. */
 import type { ActorRef, ActorSystem } from '../index.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** An actor that keeps what it is sent, for tests. */
+/** A test's end of a conversation with actors. */
 export interface Probe<M> {
-  /** Send messages here. */
+  /** Sends messages to the probe. */
   readonly ref: ActorRef<M>;
-  /** Received and not yet asked for. */
+  /** Messages received and not yet returned by `expectMessage`. */
   readonly pending: readonly M[];
-  /** The next message, letting up to `withinMs` (default 3 s) of virtual time pass until it comes. */
+  /**
+   * Returns the next message. If there is none, virtual time advances by up to `withinMs` (default 3,000) until one
+   * arrives. Rejects with the seed if none does.
+   */
   expectMessage(withinMs?: number): Promise<M>;
-  /** Fails if a message comes within that time. */
+  /** Rejects if a message arrives within `duringMs` (default 100) of virtual time, or is already pending. */
   expectNoMessage(duringMs?: number): Promise<void>;
 }
 
-/** What a probe needs of the kit. */
+/** What a probe needs from the test kit. */
 export interface ProbeHost {
-  /** What the order comes from. */
+  /** The seed of the run; failures print it. */
   readonly seed: number;
-  /** The system of the probe. */
+  /** The system in which the probe is spawned. */
   readonly system: ActorSystem;
-  /** Its virtual clock. */
+  /** The virtual clock of that system. */
   readonly clock: VirtualClock;
-  /** Runs until nothing is ready any more, without moving time. */
+  /** Runs actors until none has work left, without advancing the clock. */
   settle(): Promise<void>;
-  /** Moves time by so many ms, and runs what becomes due. */
+  /** Advances the clock by `ms` and runs what becomes due. */
   advance(ms: number): Promise<void>;
 }
 

@@ -1,14 +1,17 @@
-/** A log and measures that tests can read. Bounded: a runaway test fails by its assertion, not by memory. */
+/**
+ * A logger and telemetry that tests can read. They are bounded, so that a runaway test fails an assertion before it
+ * exhausts memory.
+ */
 import type { Logger, Telemetry } from '../../application/ports/runtime.ts';
 import { ownValue } from '../../domain/own-value.ts';
 
 /** One logged line. */
 export interface LogEntry {
-  /** How important it is. */
+  /** The severity. */
   readonly level: 'debug' | 'info' | 'warn' | 'error';
-  /** Its structured part. */
+  /** The structured fields, including those of parent loggers. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Its words. */
+  /** The text of the line. */
   readonly message: string;
 }
 
@@ -29,9 +32,9 @@ export function createRecordingLogger(entries: LogEntry[], bindings: LogEntry['f
   };
 }
 
-/** Telemetry that keeps what was measured. */
+/** Telemetry that keeps the values of counters. Gauges and histograms are ignored. */
 export interface RecordingTelemetry extends Telemetry {
-  /** Sum of a counter over the label sets that contain `labels`. */
+  /** The sum of a counter over all label sets that include `labels`. Default: all label sets. */
   counted(name: string, labels?: Readonly<Record<string, string>>): number;
 }
 

@@ -1,4 +1,4 @@
-/** Chance that can be told again: the same seed gives the same numbers (mulberry32). */
+/** A reproducible random source: the same seed gives the same numbers (mulberry32). */
 import type { Random } from '../../application/ports/runtime.ts';
 
 export function createSeededRandom(seed: number): Random {

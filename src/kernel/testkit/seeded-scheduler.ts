@@ -1,12 +1,14 @@
-/** Picks the next ready actor by a seed and lets it handle one message, so that a seed is one interleaving. */
+/**
+ * A scheduler that picks the next ready actor at random and lets it handle one message. Each seed is one interleaving.
+ */
 import type { Random } from '../../application/ports/runtime.ts';
 import type { Runnable, Scheduler } from '../index.ts';
 
-/** Picks the next task by chance, from a seed. */
+/** A scheduler that a test drives step by step. */
 export interface SeededScheduler extends Scheduler {
-  /** Runs one ready actor; false when none is ready. */
+  /** Runs one ready actor for one message. Returns false if none is ready. */
   runOne(): boolean;
-  /** Something is ready to run. */
+  /** True if at least one actor is ready. */
   readonly hasReady: boolean;
 }
 

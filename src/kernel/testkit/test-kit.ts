@@ -1,6 +1,7 @@
 /**
- * An actor system in virtual time and seeded order. Nothing runs until `settle`, `advance` or a probe's `expect…`; the same
- * seed gives the same run. Real input and output has no place here: only promises that settle without it.
+ * An actor system in virtual time and in a seeded order.
+ * Nothing runs until `settle`, `advance`, `outcome` or a probe's `expect…` is called, and the same seed gives the same
+ * run. Actors under test must not do real I/O: the kit waits only for promises that settle without it.
  */
 import type { Random } from '../../application/ports/runtime.ts';
 import { type ActorSystem, createActorSystem, type SystemEvent } from '../index.ts';
@@ -15,33 +16,36 @@ import { createSeededRandom } from './seeded-random.ts';
 import { createSeededScheduler } from './seeded-scheduler.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
-/** A system in virtual time, with seeded order. */
+/** An actor system for one test. */
 export interface TestKit {
-  /** What the order comes from; printed when a test fails. */
+  /** Determines the order of events. Failures print it. */
   readonly seed: number;
   /** The system under test. */
   readonly system: ActorSystem;
   /** Its virtual clock. */
   readonly clock: VirtualClock;
-  /** Its seeded chance. */
+  /** Its seeded random source. */
   readonly random: Random;
-  /** What was measured. */
+  /** Its recorded counters. */
   readonly telemetry: RecordingTelemetry;
   /** What was logged, in order. */
   readonly logEntries: readonly LogEntry[];
-  /** Events of the lives of actors, in order. */
+  /** Life-cycle events and dead letters, in order. */
   readonly events: readonly SystemEvent[];
-  /** Runs until nothing is ready any more; time stands still. */
+  /** Runs actors until none has work left. The clock does not advance. Rejects if they never become idle. */
   settle(): Promise<void>;
-  /** Lets `ms` pass, timer by timer, each run to quiescence. */
+  /** Advances the clock by `ms`, one timer at a time, and settles after each. */
   advance(ms: number): Promise<void>;
-  /** An actor that keeps what it is sent. */
+  /** Starts a probe. The default name is `probe`; names must be unique. */
   probe<M>(name?: string): Probe<M>;
-  /** Settles, moving time up to `withinMs`, until the promise has; its outcome. */
+  /**
+   * Settles, advancing the clock by up to `withinMs` (default 60,000) until the promise has settled, and returns its
+   * outcome. Rejects if it is still pending.
+   */
   outcome<T>(promise: Promise<T>, withinMs?: number): Promise<T>;
 }
 
-/** More steps than any test needs: past it actors are sending to each other without end. */
+/** Far more steps than any test needs. Beyond it, actors are sending messages to each other endlessly. */
 const MAX_STEPS = 1_000_000;
 const MAX_EVENTS = 100_000;
 const DEFAULT_WITHIN_MS = 60_000;
@@ -105,7 +109,7 @@ export function createTestKit(options: { readonly seed?: number } = {}): TestKit
   return kit;
 }
 
-/** A turn of the event loop: every promise that can settle without input and output has. */
+/** Waits one turn of the event loop. By then every promise that needs no I/O has settled. */
 function microtasks(): Promise<void> {
   // eslint-disable-next-line no-restricted-globals -- drives real promises from virtual time
   return new Promise((resolve) => setImmediate(resolve));
@@ -116,15 +120,15 @@ function isTrue(value: boolean): boolean {
   return value;
 }
 
-/** How many orders to try. */
+/** Which seeds to run. */
 export interface InterleavingOptions {
-  /** How many seeds to run. */
+  /** The number of seeds. */
   readonly runs: number;
-  /** The first seed; to repeat a failed run give its seed and `runs: 1`. */
+  /** The first seed (default 1). To repeat a failed run, pass its seed and `runs: 1`. */
   readonly seed?: number;
 }
 
-/** Runs a scenario under many orders; a failure names the seed that repeats it. */
+/** Runs a scenario under many interleavings. Rejects at the first failure and names the seed that reproduces it. */
 export async function underInterleavings(
   options: InterleavingOptions,
   scenario: (kit: TestKit) => Promise<void>,

@@ -1,4 +1,7 @@
-/** Time that stands still until a test moves it. Timers of the same instant fire in the order they were set. */
+/**
+ * A clock that stands still until a test advances it. Timers of the same instant fire in the order in which they were
+ * set.
+ */
 import type { Clock } from '../../application/ports/runtime.ts';
 import { SteadyTime } from '../../domain/steady-time.ts';
 
@@ -7,15 +10,18 @@ interface PendingTimer {
   fire(): void;
 }
 
-/** A clock that moves when a test says so. */
+/** A clock under the control of a test. */
 export interface VirtualClock extends Clock {
-  /** Monotonic ms of the earliest timer. */
+  /** The time of the earliest timer, in monotonic ms. Undefined if there is none. */
   nextTimerMs(): number | undefined;
-  /** Timers that are not due yet. */
+  /** The number of timers that have not fired. */
   readonly pendingTimers: number;
-  /** Moves to `monotonicMs`, firing on the way only the earliest timer, if it is due by then; false if none was. */
+  /**
+   * Advances towards `monotonicMs`. If a timer is due by then, stops at the earliest one, fires it and returns true.
+   * Otherwise advances fully and returns false.
+   */
   step(monotonicMs: number): boolean;
-  /** Sets the wall clock forward, or back. */
+  /** Steps the wall clock by `ms` (backwards if negative). Monotonic time and timers are unaffected. */
   stepWall(ms: number): void;
 }
 
