@@ -58,14 +58,15 @@ async function ensureQueue(name: string): Promise<void> {
   });
 }
 
-/** A job in the state that the command is about. */
+/** A job in the state that the command is about: what is watched or read has ended, what is retried has failed. */
 async function jobFor(command: string): Promise<string> {
-  if (command.startsWith('troupe retry')) {
-    const { jobId } = await client.submit('report.build', { fail: true });
-    await client.wait(jobId);
+  const [, verb = ''] = wordsOf(command);
+  if (!['retry', 'watch', 'logs'].includes(verb)) {
+    const { jobId } = await client.submit('report.build', {}, { runAt: new Date(Date.now() + 3_600_000) });
     return jobId;
   }
-  const { jobId } = await client.submit('report.build', {}, { runAt: new Date(Date.now() + 3_600_000) });
+  const { jobId } = await client.submit('report.build', { fail: verb === 'retry' });
+  await client.wait(jobId);
   return jobId;
 }
 
@@ -88,7 +89,7 @@ describe('the commands of', () => {
   it.each(pages)('$page', async ({ page, commands }) => {
     if (page === pausedFor) await client.queues.pause('default');
     for (const command of commands) {
-      if (/\bpictures\b/.test(command)) await ensureQueue('pictures');
+      if (/^troupe queues (?!create ).*\bpictures\b/.test(command)) await ensureQueue('pictures');
       await run(command);
     }
     if (page === pausedFor) await client.queues.resume('default');
