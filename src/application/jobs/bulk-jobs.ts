@@ -1,11 +1,12 @@
 /**
- * Does something to every job that a filter finds, page by page, and says after each page how far it is. What it says
- * holds all there is to know (`pageToken`): whoever was cut off goes on from the last word, in another call, at another
- * gateway. Doing it twice to a job must be harmless.
+ * Applies an action to every job that a filter finds, page by page, and yields a step after each page. The step's
+ * `pageToken` holds everything that is needed to continue, so a caller whose call broke off continues from the last
+ * step, through any gateway. Pages may be repeated. The action must therefore be harmless when it is applied to a job
+ * twice.
  *
- * From the newest job to the oldest, so what is created meanwhile lies behind it; but for what a shard creates whose clock is
- * behind the others', and there it knows its own by themselves. Bounds: `inFlightMax` jobs at a time, `failuresMax` reasons a
- * page, and no more per second than asked for.
+ * The order is from the newest job to the oldest, so jobs that are created meanwhile are not visited. The exception are
+ * jobs of a shard whose clock is behind; `isOwn` skips those that the action itself created. Bounds: at most
+ * `inFlightMax` jobs at a time, `failuresMax` reasons a page, and `perSecond` jobs a second.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
@@ -33,12 +34,13 @@ export interface BulkFailure {
 }
 
 export interface BulkStep {
-  /** Of this page. */
+  /** Jobs of this page that the action was applied to. */
+  /** Jobs of this page that the action was refused for. */
   readonly done: number;
   readonly refused: number;
-  /** Why, for some of those that were refused. */
+  /** Reasons for some of the refusals, at most `failuresMax`. */
   readonly failures: readonly BulkFailure[];
-  /** Continues after this page; empty at the end. */
+  /** Continues after this page. Empty at the end. */
   readonly pageToken: string;
 }
 
@@ -48,11 +50,11 @@ export interface BulkParts {
 }
 
 export interface BulkAction {
-  /** States that it is for, when the filter names none. */
+  /** States that the action applies to if the filter names none. */
   readonly states: readonly JobState[];
-  /** What it has made itself. Absent: nothing. */
+  /** Recognises jobs that the action itself created. Default: it creates none. */
   readonly isOwn?: (record: JobRecord) => boolean;
-  /** Absent: as fast as it goes. */
+  /** Most jobs per second. Default: no limit. */
   readonly perSecond?: number;
   readonly act: (record: JobRecord) => Promise<unknown>;
 }
@@ -64,7 +66,7 @@ export async function* forEachJob(
   { states, perSecond, act, isOwn = () => false }: BulkAction,
 ): AsyncGenerator<BulkStep, void> {
   const begun = query.pageToken === '' ? undefined : parseBulkPageToken(query.pageToken);
-  // Whoever submits a job and then begins this finds it, by whichever clock it was stamped.
+  // Includes a job that the caller submitted just before, even if its shard's clock is ahead of this one.
   const latestMs = clock.nowMs() + clockAheadMaxMs;
   const createdBeforeMs = begun?.createdBeforeMs ?? query.filter.createdBeforeMs ?? latestMs;
   const filter = { ...query.filter, createdBeforeMs, oldestFirst: false };
@@ -86,7 +88,7 @@ export async function* forEachJob(
 }
 
 interface Pace {
-  /** Resolves when the next one may begin; rejects when nobody waits for the answer any more. */
+  /** Resolves when the next job may begin. Rejects when nobody waits for the answer any more. */
   next(): Promise<void>;
   close(): void;
 }
@@ -98,7 +100,7 @@ function createPace(clock: Clock, context: CallContext, perSecond: number | unde
   return {
     async next() {
       const nowMs = clock.monotonicMs();
-      // What was not used is not saved up.
+      // Unused capacity is not saved up, so the rate has no bursts.
       const atMs = Math.max(nextAtMs, nowMs);
       nextAtMs = atMs + gapMs;
       if (atMs - nowMs >= 1) await wakeUp.sleep(atMs - nowMs);
@@ -112,7 +114,7 @@ function createPace(clock: Clock, context: CallContext, perSecond: number | unde
 
 type PageOutcome = Omit<BulkStep, 'pageToken'>;
 
-/** A job that refuses is counted; whatever else goes wrong ends the operation before its page is told as done. */
+/** Counts refusals. Any other error ends the operation before its page is reported as done. */
 async function onPage(records: readonly JobRecord[], pace: Pace, act: BulkAction['act']): Promise<PageOutcome> {
   const failures: BulkFailure[] = [];
   let done = 0;

@@ -1,4 +1,4 @@
-/** Cancels a job. Only the owner of its shard decides; what it answered is durable. */
+/** Cancels a job. Only the owner of its shard decides. Its answer is durable. */
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
@@ -17,7 +17,7 @@ export interface CancelJobParts {
 }
 
 interface CancelOptions {
-  /** Rejects JOB_STATE_FORBIDS when an attempt holds it. */
+  /** Rejects with JOB_STATE_FORBIDS while an attempt is running. */
   readonly unlessRunning: boolean;
 }
 
@@ -35,7 +35,7 @@ export function createCancelJob({ reader, batcher, clock }: CancelJobParts): Can
       const description = `must have at most ${reasonMax} characters`;
       throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'reason', description }] });
     }
-    // Read first: the shard does not ask whose job it is.
+    // Read the job first, because the shard does not check which tenant a job belongs to.
     const seen = await reader.read(context.tenant, jobId);
     const { id } = seen.record;
     const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };

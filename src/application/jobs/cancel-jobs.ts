@@ -1,6 +1,6 @@
 /**
- * Cancels every job that a filter finds. One that ended meanwhile is counted as refused; so is one that began to run
- * meanwhile, when the filter is for such as do not run.
+ * Cancels every job that a filter finds. A job that ends meanwhile counts as refused. If the filter asks only for jobs
+ * that are not running, a job that starts meanwhile counts as refused too.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobState, jobStates } from '../../domain/job.ts';

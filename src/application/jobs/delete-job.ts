@@ -1,7 +1,8 @@
 /**
- * Erases what an ended job was given and returned, at once and durably. Outside first: the payload store, then the record,
- * which says so; then the copies that gateways keep. A crash in between leaves payloads that are gone and a record that
- * does not say so yet: readers are told that they are missing, and the same call again finishes the work.
+ * Erases the input and output of an ended job, at once and durably. The order is: the payload store first, then the
+ * record, which notes the erasure, then the copies that gateways cache. A crash in between may leave a record whose
+ * payloads are gone although it does not say so. Readers then learn that they are missing, and repeating the call
+ * finishes the work.
  */
 import { notEnded, payloadIds } from '../../domain/payload-life.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
@@ -40,7 +41,7 @@ export function createDeleteJob({ reader, batcher, payloads, cache, asker, clock
     if (!isTerminal(record.state)) throw notEnded(record);
     const erased = await erase(context, record);
     cache.replace(erased);
-    // Also when it was erased before: the call that did it may have died before this.
+    // Gateways are notified even if the payloads were erased before: the earlier call may have died before this step.
     const gateways = asker.members().filter(({ roles }) => roles.includes('gateway'));
     await asker.askAll(context, gateways, 'forget-payloads', erased);
     return { record: erased };

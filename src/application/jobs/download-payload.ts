@@ -1,6 +1,6 @@
 /**
- * An input or output as a stream: read as fast as the reader takes it, a part of the store in memory at a time. A reader that
- * was cut off goes on from the byte it has reached.
+ * Sends an input or output as a stream, at the pace of the reader, with one part of the stored payload in memory at a
+ * time. A reader whose download broke off continues from the byte it has reached.
  */
 import { createHash } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
@@ -12,7 +12,7 @@ import type { JobReader } from './job-reader.ts';
 import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 
-/** In one message. */
+/** Bytes in one message. */
 export const chunkBytes = 256 * 1_024;
 
 export interface DownloadQuery {
@@ -23,10 +23,10 @@ export interface DownloadQuery {
 }
 
 interface PayloadChunk {
-  /** Of its first byte in the whole. */
+  /** Position of the first byte of the chunk in the whole payload. */
   readonly offset: number;
   readonly bytes: Uint8Array;
-  /** In the first chunk. */
+  /** Facts about the whole payload, in the first chunk only. */
   readonly whole?: Pick<StoredPayload, 'bytes' | 'sha256'> & { readonly encoding: 'json' | 'bytes' };
 }
 

@@ -1,4 +1,7 @@
-/** Why a job does not run, how many start before it, and when it should: from what shards, nodes and marks say now. */
+/**
+ * Explains why a job is not running, how many jobs start before it, and when it should start. Asks shards, nodes and
+ * quarantines.
+ */
 import { needOf, needText } from '../../domain/handler-need.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
@@ -13,13 +16,13 @@ import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { HeldBy, PlaceResult } from '../protocol/shard-protocol.ts';
 
 export interface JobWaiting extends WhyWaiting {
-  /** Absent: not known. */
+  /** Number of jobs that start before this one. Absent if unknown. */
   readonly ahead?: number;
-  /** From now. Absent: not known, or somebody must do something first. */
+  /** Estimate from now. Absent if it is unknown, or if somebody must act first. */
   readonly eta?: StartEstimate;
 }
 
-/** Undefined for a job that runs or has ended. */
+/** Resolves with undefined for a job that is running or has ended. */
 export type ExplainJob = (record: JobRecord) => Promise<JobWaiting | undefined>;
 
 export interface ExplainJobParts {
@@ -33,7 +36,7 @@ export interface ExplainJobParts {
 export function createExplainJob(parts: ExplainJobParts): ExplainJob {
   const { batcher, stats, quarantines, fleet, clock } = parts;
 
-  /** Its owner may be away: then its place is not known, and the rest is told all the same. */
+  /** While the owner is away the position is unknown; everything else is explained all the same. */
   async function placeOf({ id, state }: JobRecord): Promise<PlaceResult> {
     if (state !== 'QUEUED') return {};
     const deadlineAtMs = clock.nowMs() + statsPatienceMs;
@@ -59,7 +62,7 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
   };
 }
 
-/** No words are known of them. */
+/** The facts have empty texts, because no more is known about the limits here. */
 function limitsOf(heldBy: HeldBy | undefined): Pick<WaitingFacts, 'paused' | 'keyLimit' | 'queueLimit' | 'rateLimit'> {
   switch (heldBy) {
     case undefined:
@@ -75,7 +78,7 @@ function limitsOf(heldBy: HeldBy | undefined): Pick<WaitingFacts, 'paused' | 'ke
   }
 }
 
-/** Its place in its shard, stretched to all shards: jobs are spread over them evenly, or nearly so. */
+/** Scales the position within the shard to all shards, assuming that jobs are spread over them about evenly. */
 function aheadOf({ spec }: JobRecord, place: PlaceResult, { stats }: ClusterQueueStats): number | undefined {
   if (place.before === undefined || place.waiting === undefined) return undefined;
   const { priority = defaultPriority } = spec;
@@ -95,7 +98,7 @@ function etaOf({ reason }: WhyWaiting, record: JobRecord, { stats, ahead, nowMs 
       return ahead === undefined ? undefined : estimateStart(stats, ahead, nowMs);
     case 'DUE_LATER':
     case 'BACKING_OFF': {
-      // The queue of then is not known; that of now is the best guess.
+      // The queue at the due time is unknown. The present queue is the best estimate.
       const priority = record.spec.priority ?? defaultPriority;
       const behind = jobsAhead(priority, stats.waiting[priority] ?? 0, stats.waiting);
       const { p50Ms, p90Ms } = estimateStart(stats, behind, nowMs) ?? { p50Ms: 0, p90Ms: 0 };

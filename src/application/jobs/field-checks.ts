@@ -1,4 +1,4 @@
-/** Collects everything that is wrong with a request, each by its path in the contract, so that callers fix it in one go. */
+/** Collects all violations of a request, each with its path in the contract, so that callers can fix them in one go. */
 import { type ErrorCode, type FieldViolation, TroupeError } from '../../domain/errors.ts';
 import { isInRange, type Range } from '../../domain/setting-ranges.ts';
 
@@ -13,12 +13,12 @@ export class FieldChecks {
     if (!pattern.test(value)) this.add(field, value === '' ? 'is required' : `must match ${pattern.source}`);
   }
 
-  /** Absent is fine. */
+  /** Accepts an absent value. */
   range(field: string, value: number | undefined, range: Range): void {
     if (value !== undefined && !isInRange(value, range)) this.add(field, `must be ${range.text}`);
   }
 
-  /** Counts UTF-16 units: cheap, and never more than a few bytes each. */
+  /** Counts UTF-16 code units, which is cheap. A unit takes at most three bytes in UTF-8. */
   length(field: string, value: string, max: number): void {
     if (value.length > max) this.add(field, `must have at most ${max} characters`);
   }

@@ -1,4 +1,4 @@
-/** A job with its payloads, wherever they lie. */
+/** Reads a job with its payloads, from the record or from the payload store. */
 import { type GoneReason, payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../domain/job.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
@@ -14,7 +14,7 @@ export type OpenedPayload = RequestPayload | { readonly kind: 'gone'; readonly w
 export interface FullJob extends JobView {
   readonly input?: OpenedPayload;
   readonly output?: OpenedPayload;
-  /** Only when it was asked for, and the job waits. */
+  /** Present only if it was requested and the job is waiting. */
   readonly waiting?: JobWaiting;
 }
 
@@ -26,7 +26,7 @@ export interface GetJobParts {
 }
 
 interface GetJobOptions {
-  /** Also why it does not run, if it waits. */
+  /** Whether to explain why a waiting job is not running. */
   readonly explain: boolean;
 }
 
@@ -60,7 +60,7 @@ export async function openOutput(
   return record.output && openPayload(payloads, { record, payload: record.output, nowMs });
 }
 
-/** By the record alone; undefined while its payloads should be there. */
+/** Decides by the record alone. Undefined while the payloads should exist. */
 export function goneSince(record: JobRecord, nowMs: number): GoneReason | undefined {
   if (record.payloadsErasedAtMs !== undefined) return 'erased';
   return nowMs >= (payloadsExpireAtMs(record) ?? Infinity) ? 'expired' : undefined;

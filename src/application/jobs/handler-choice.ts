@@ -1,19 +1,19 @@
 /**
- * Which manifest stands for a handler when a job is submitted. Several versions may be live at once: the newest that
- * meets what was asked speaks (its schema, its defaults), and the job is kept away from versions whose schema refuses
- * the input. Pure.
+ * Chooses the manifest that represents a handler when a job is submitted. Several versions may be live at once. The
+ * newest one that satisfies the requested version provides the schema and the defaults. The job is kept away from
+ * versions whose schema refuses its input. Pure.
  */
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import { atLeast, compareVersions, meetsVersion } from '../../domain/handler-need.ts';
 
 export interface HandlerChoice {
-  /** Newest first: the one that speaks, then the others that the job might meet. */
+  /** Newest first: the version that represents the handler, then the others that may run the job. */
   readonly manifests: readonly [HandlerManifest, ...HandlerManifest[]];
 }
 
 /**
- * Of what was published, what is live; when nothing that will do is live, the newest that ever was: the job waits for
- * it. Undefined when none was published.
+ * Chooses among the published versions that are live. If no suitable version is live, it takes the newest published
+ * one, and the job waits for it. Undefined if none was published.
  */
 export function chooseHandler(
   published: readonly HandlerManifest[],
@@ -31,8 +31,9 @@ export function chooseHandler(
 }
 
 /**
- * The version that is recorded with the job: what was asked, unless a live version refuses the input; then at least the
- * oldest of the newer ones that all accept it. The newest accepts it, or the job would have been refused.
+ * The version requirement that is recorded with the job. It is the requested one unless a live version refuses the
+ * input. In that case it is a minimum: the oldest version that accepts the input together with all newer ones. The
+ * newest version accepts it, because otherwise the job would have been refused.
  */
 export function versionFor(
   { manifests }: HandlerChoice,

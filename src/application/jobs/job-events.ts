@@ -1,4 +1,4 @@
-/** From a record's history to the events that listeners get. What an event says is fixed the moment it happened. */
+/** Turns the history of a record into events for listeners. An event's content is fixed the moment it happens. */
 import { invariant } from '../../domain/errors.ts';
 import { isTerminal, type JobEventType, type JobRecord, type JobState, type TrailEntry } from '../../domain/job.ts';
 import type { JobEvent } from '../ports/bus.ts';
@@ -27,7 +27,7 @@ export function jobEventOf(record: JobRecord, entry: TrailEntry): JobEvent {
   };
 }
 
-/** Each state is reached by events of one type. */
+/** The event type that leads into a state. There is exactly one for each state. */
 export function eventTypeInto(state: JobState): JobEventType {
   const found = Object.entries(stateAfter).find(([, after]) => after === state);
   invariant(found !== undefined, 'every state has its event');

@@ -1,4 +1,4 @@
-/** Which jobs of a queue a list shows, checked; and its digest, by which a page token knows its list. */
+/** Checks the filter of a listing, applies it, and computes the digest by which a page token recognises its listing. */
 import { hash } from 'node:crypto';
 import { checkLabels, type Labels } from '../../domain/labels.ts';
 import { endedStates, type FailureReason, type JobRecord, type JobState } from '../../domain/job.ts';
@@ -8,20 +8,20 @@ import { FieldChecks } from './field-checks.ts';
 import type { JobListQuery } from '../ports/job-store.ts';
 
 export interface JobFilter {
-  /** Empty: any. */
+  /** If empty, any state matches. */
   readonly states: readonly JobState[];
-  /** Empty: any. */
+  /** If empty, any handler matches. */
   readonly handler: string;
-  /** All of them, with these values. */
+  /** A job must have all of these labels with these values. */
   readonly labels: Labels;
   readonly createdFromMs?: number | undefined;
-  /** Not this instant itself. */
+  /** Exclusive. */
   readonly createdBeforeMs?: number | undefined;
-  /** The last failure was for one of these; empty: any, or none. Without states: FAILED jobs. */
+  /** Reasons of the last failure. If empty, any job matches. With reasons and no states, only FAILED jobs match. */
   readonly failureReasons?: readonly FailureReason[];
-  /** Ended at this time or later. */
+  /** Inclusive. */
   readonly finishedFromMs?: number | undefined;
-  /** Not this instant itself. */
+  /** Exclusive. */
   readonly finishedBeforeMs?: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export function checkFilter(filter: JobFilter): void {
   checks.ensureNone();
 }
 
-/** Who asks for a reason and no state means jobs that have failed. */
+/** A filter with reasons and without states means FAILED jobs. */
 export function statesOf({
   states,
   failureReasons = [],
@@ -48,7 +48,10 @@ export function statesOf({
   return states.length === 0 && failureReasons.length > 0 ? ['FAILED'] : states;
 }
 
-/** When it asks for nothing but jobs that ended without success: which. */
+/**
+ * The states and reasons to search for, if the filter only asks for jobs that ended without success. Otherwise
+ * undefined.
+ */
 export function endedOf(filter: JobFilter): JobListQuery['ended'] {
   const states = statesOf(filter);
   const ended = endedStates.filter((state) => states.includes(state));
@@ -56,7 +59,7 @@ export function endedOf(filter: JobFilter): JobListQuery['ended'] {
   return isAll ? { states: ended, reasons: filter.failureReasons ?? [] } : undefined;
 }
 
-/** Undefined: every job matches, and nothing need be looked at to know it. */
+/** Undefined if every job matches, so that no record has to be examined. */
 export function matcherOf(filter: JobFilter): ((record: JobRecord) => boolean) | undefined {
   const { handler, labels, failureReasons, finishedFromMs = -Infinity, finishedBeforeMs = Infinity } = filter;
   const wanted = Object.entries(labels);
@@ -72,7 +75,7 @@ export function matcherOf(filter: JobFilter): ((record: JobRecord) => boolean) |
     wanted.every(([key, value]) => ownValue(spec.labels, key) === value);
 }
 
-/** The same for the same list, whatever the order in which its filter was written. */
+/** Equal for equal listings, regardless of the order in which the filter was written. */
 export function filterDigest(filter: JobFilter & { readonly oldestFirst: boolean }): string {
   const { states, handler, labels, createdFromMs, createdBeforeMs, oldestFirst } = filter;
   const { failureReasons = [], finishedFromMs, finishedBeforeMs } = filter;

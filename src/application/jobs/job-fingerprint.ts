@@ -1,6 +1,6 @@
 /**
- * Digests behind idempotency keys. The content is what the caller asked for, not what defaults made of it: a repeated
- * call stays the same call although a queue's defaults changed in between.
+ * Computes the digests behind idempotency keys. The content hash covers what the caller requested, before defaults are
+ * filled in. So a repeated call has the same content even if the queue's defaults changed in between.
  */
 import { hash } from 'node:crypto';
 import type { UniqueKey } from '../../domain/job.ts';
@@ -13,12 +13,15 @@ export interface JobFingerprint {
   readonly contentHash: string;
 }
 
-/** By which the shard of a unique key is found. */
+/** Determines the shard that decides about a unique key. */
 export function uniqueHash(tenant: string, key: string): string {
   return hash('sha256', `${tenant}\0unique\0${key}`, 'base64url');
 }
 
-/** Undefined without a key. `streamed`: SHA-256 of an input that is not in the request; bytes are the same content either way. */
+/**
+ * Undefined without a key. `streamed` is the SHA-256 of an input that is not in the request. An input of bytes has the
+ * same digest either way.
+ */
 export function fingerprint(tenant: string, request: JobRequest, streamed?: Uint8Array): JobFingerprint | undefined {
   if (request.idempotencyKey === '') return undefined;
   return {
@@ -27,7 +30,7 @@ export function fingerprint(tenant: string, request: JobRequest, streamed?: Uint
   };
 }
 
-/** A window only where there is one: a repeat of an older version's submit stays the same content. */
+/** Includes the window only if there is one, so that a repeat of an older version's submit keeps its content hash. */
 function uniqueParts({ key, onConflict, windowMs }: UniqueKey): readonly unknown[] {
   return windowMs === undefined ? [key, onConflict] : [key, onConflict, windowMs];
 }
@@ -45,9 +48,11 @@ function canonicalText(request: JobRequest, inputDigest: readonly [kind: string,
   const labelled = Object.entries(request.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const labels = labelled.length === 0 ? [] : [labelled];
   const codes = retry?.nonRetryableCodes;
-  // The default said is the default: what submits a job of an older version again is the same content still.
+  // An explicit default counts as no value, so that a resubmission of a job from an older version keeps its content
+  // hash.
   const maxLosses = retry?.maxLosses;
-  // A copy says so of its original; one of an older version said nothing.
+  // A copy states the payload retention of its original. Copies made by older versions did not, so the equal value is
+  // left out.
   const isWhole = request.retryOf !== undefined && request.payloadRetentionMs === request.retentionMs;
   const payloadRetentionMs = isWhole ? undefined : request.payloadRetentionMs;
   return JSON.stringify([

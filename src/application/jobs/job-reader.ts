@@ -1,9 +1,9 @@
 /**
- * Reads the present view of a job: finished jobs from the cache, others from the owner of their shard, and from the
- * store while that owner is away or when it no longer has the job in memory.
+ * Reads the present view of a job. Ended jobs come from the cache, others from the owner of their shard. The store
+ * answers while that owner is away, or when it no longer has the job in memory.
  *
- * Reads of one job are shared, but never with a read that began earlier: whoever asks while one is under way gets the
- * one after it. So every answer is at least as new as its question, and a job costs at most two reads at a time.
+ * Concurrent reads of one job are shared, but a read never joins one that began earlier: it waits for the next one. So
+ * every answer is at least as new as its question, and each job has at most two reads at a time.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal } from '../../domain/job.ts';
@@ -14,7 +14,7 @@ import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { JobView } from '../protocol/shard-protocol.ts';
 
 export interface JobReader {
-  /** Rejects JOB_NOT_FOUND, also for a job of another tenant. */
+  /** Rejects with JOB_NOT_FOUND, also for a job of another tenant. */
   read(tenant: string, jobId: string): Promise<JobView>;
 }
 
@@ -81,8 +81,8 @@ export function createJobReader(parts: JobReaderParts): JobReader {
 }
 
 /**
- * The owner could not answer, or does not have the job in memory, as with all that ended before it took the shard over
- * and with all but the newest that ended since: the store knows.
+ * With these codes the store has the answer: the owner could not answer, or the job is not in its memory. A new owner
+ * holds no job that ended before its recovery, and any owner holds only the newest jobs that ended since.
  */
 export const awayCodes: ReadonlySet<string> = new Set([
   'SHARD_UNAVAILABLE',

@@ -1,4 +1,4 @@
-/** What a caller asks for, before anything is known to be valid. Absent fields get their defaults later. */
+/** What a caller requests, before it is validated. Absent fields get their defaults later. */
 import type { JobState, RetryPolicy, UniqueKey } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { Labels } from '../../domain/labels.ts';
@@ -8,22 +8,25 @@ export type RequestPayload =
 
 export interface JobRequest {
   readonly handler: string;
-  /** `1.4.0`, or at least: `>=1.4`. Absent: any that accepts the input. */
+  /**
+   * An exact version such as `1.4.0`, or a minimum such as `>=1.4`. If absent, any version that accepts the input will
+   * do.
+   */
   readonly handlerVersion?: string | undefined;
-  /** Empty: the queue `default`. */
+  /** If empty, the queue `default`. */
   readonly queue: string;
-  /** Absent: the JSON document `null`. */
+  /** If absent, the JSON document `null`. */
   readonly input?: RequestPayload | undefined;
   readonly runAtMs?: number | undefined;
   readonly queueTimeoutMs?: number | undefined;
   readonly executionTimeoutMs?: number | undefined;
-  /** 0: none, whatever handler and queue say. */
+  /** 0 switches the timeout off, whatever handler and queue define. */
   readonly heartbeatTimeoutMs?: number | undefined;
   readonly totalTimeoutMs?: number | undefined;
   readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined;
   readonly retentionMs?: number | undefined;
   readonly payloadRetentionMs?: number | undefined;
-  /** Absent: the default one. */
+  /** If absent, the default level. */
   readonly priority?: number | undefined;
   readonly concurrencyKey?: string | undefined;
   readonly fairnessKey?: string | undefined;
@@ -32,7 +35,7 @@ export interface JobRequest {
   readonly refuseLate?: boolean | undefined;
   /** The ended job that this one repeats. */
   readonly retryOf?: JobId | undefined;
-  /** Empty: none. */
+  /** Empty without a key. */
   readonly idempotencyKey: string;
 }
 

@@ -1,6 +1,7 @@
 /**
- * From a request to the spec that the cluster remembers: everything checked, every default filled in (job before
- * handler before queue). Pure. All that is wrong is reported at once; only then what is not there.
+ * Turns a request into the spec that the cluster stores. It checks everything and fills in every default: the job's own
+ * value first, then the handler's, then the queue's. Pure. All invalid fields are reported at once. A missing queue or
+ * handler is reported only if the fields are valid.
  */
 import { type FieldViolation, TroupeError } from '../../domain/errors.ts';
 import { concurrencyKeyMax, fairnessKeyMax } from '../../domain/flow-rule.ts';
@@ -31,7 +32,7 @@ const priorityRange = { min: 0, max: 4, text: '0 (lowest) to 4' };
 /** Most characters of an idempotency key. */
 const idempotencyKeyMax = 256;
 const uniqueKeyMax = 256;
-/** How far ahead a job may be due. */
+/** How far ahead a job may be scheduled. */
 const aheadMaxMs = 365 * 24 * 3_600_000;
 
 export interface Resolution {
@@ -57,7 +58,7 @@ export interface ResolutionFacts {
   readonly payloadMaxBytes: number;
   readonly validator: InputValidator;
   readonly traceparent?: string | undefined;
-  /** Of an input that comes later, as bytes; absent: it is in the request. */
+  /** Size of an input that is streamed afterwards, as bytes. If absent, the input is in the request. */
   readonly streamedBytes?: number | undefined;
 }
 
@@ -95,7 +96,7 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
   if (!choice) throw unknownHandler(request, facts.known);
   const [newest] = choice.manifests;
   const accepts = (manifest: HandlerManifest): boolean =>
-    // What was not looked at is the newest version's, which speaks for the handler.
+    // An unchecked schema counts only for the newest version, because that one represents the handler.
     (manifest === newest || isSchemaChecked(input, manifest)) && problemsWith(manifest).length === 0;
   const version = versionFor(choice, asked, accepts);
   const found = { queue, manifest: choice.manifests[0], version, kept };
@@ -104,11 +105,13 @@ export function resolveJob(request: JobRequest, facts: ResolutionFacts): Resolut
 
 interface Kept {
   readonly retentionMs: number;
-  /** At most as long. */
+  /** Never longer than the retention. */
   readonly payloadRetentionMs: number;
 }
 
-/** What the submitter says counts from the creation; what the queue says is added to a time that lies ahead. */
+/**
+ * A retention that the submitter states counts from the creation. One of the queue counts from the time the job is due.
+ */
 function keptOf(request: JobRequest, { queue, nowMs }: ResolutionFacts): Kept {
   const settings = queue?.settings ?? defaultQueueSettings;
   const aheadMs = Math.max(0, (request.runAtMs ?? nowMs) - nowMs);
@@ -139,21 +142,24 @@ function checkTimes(checks: FieldChecks, request: JobRequest, kept: Kept, nowMs:
   }
 }
 
-/** What is inherited counts as the retention where it is longer: no attempt outlives that. */
+/** Caps an inherited timeout at the retention, because no attempt may outlive that. */
 function executionTimeoutOf(request: JobRequest, { choice, queue }: ResolutionFacts, { retentionMs }: Kept): number {
   const settings = queue?.settings ?? defaultQueueSettings;
   const inheritedMs = choice?.manifests[0].executionTimeoutMs ?? settings.executionTimeoutMs;
   return request.executionTimeoutMs ?? Math.min(inheritedMs, retentionMs);
 }
 
-/** A schema holds the gateway up for some ten milliseconds at most; a larger JSON is held against it in the thread alone. */
+/**
+ * A schema check of this size blocks the gateway for some ten milliseconds at most. Larger JSON is only checked in the
+ * thread.
+ */
 export const schemaCheckMaxBytes = 262_144;
 
 function isSchemaChecked(input: RequestPayload, { inputSchema }: HandlerManifest): boolean {
   return inputSchema === undefined || payloadBytes(input) <= schemaCheckMaxBytes;
 }
 
-/** What is wrong with the input for one version of the handler; the text is parsed once for all of them. */
+/** Returns what is wrong with the input for one version of the handler. The text is parsed once for all versions. */
 function inputChecker(
   input: RequestPayload,
   validator: InputValidator,
@@ -202,7 +208,7 @@ function fillIn(
     queueNo: queue.queueNo,
     handler: request.handler,
     ...(version !== undefined && { handlerVersion: version }),
-    // Whether it lies ahead is for the shard to say, whose clock makes it due.
+    // The shard decides whether the time is still ahead, because its clock makes the job due.
     ...(request.runAtMs !== undefined && request.runAtMs >= 0 && { runAtMs: request.runAtMs }),
     ...(request.queueTimeoutMs !== undefined && { queueTimeoutMs: request.queueTimeoutMs }),
     executionTimeoutMs,
@@ -223,7 +229,7 @@ function fillIn(
   };
 }
 
-/** The form in which a small input lies in the record. */
+/** The form in which a small input is stored in the record. */
 export function inlinePayload(input: RequestPayload): Payload {
   if (input.kind === 'json') return input;
   const { buffer, byteOffset, byteLength } = input.bytes;

@@ -1,6 +1,7 @@
 /**
- * How many bytes `JSON.stringify(value)` takes in UTF-8, without making the text: never less than the truth, and exact
- * but for surrogates (a pair counts 12 instead of 4), so that a batch bounded by it always fits its message.
+ * Upper bound of the bytes that `JSON.stringify(value)` takes in UTF-8, without building the text. It is never too low,
+ * so a batch that is bounded by it always fits its message. It is exact for most strings; a surrogate pair counts 12
+ * instead of 4, a control character counts 6, and numbers and booleans count their longest form.
  */
 export function jsonBytes(value: unknown): number {
   switch (typeof value) {
@@ -20,7 +21,7 @@ export function jsonBytes(value: unknown): number {
   }
 }
 
-/** Quotes included. */
+/** Including the quotes. */
 function textBytes(text: string): number {
   let bytes = text.length + 2;
   for (let index = 0; index < text.length; index += 1) {

@@ -1,4 +1,4 @@
-/** Reads a JSON input with a bound on its depth: deep nesting costs stack wherever it is walked. */
+/** Parses a JSON input with a bound on its depth, because deep nesting costs stack wherever it is walked. */
 const jsonDepthMax = 64;
 
 export type ParsedJson = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly why: string };
@@ -12,7 +12,7 @@ export function parseJson(text: string): ParsedJson {
   }
 }
 
-/** Deepest nesting of brackets outside of strings; stops as soon as it is past the bound. */
+/** Deepest nesting of brackets outside of strings. Stops as soon as it exceeds the bound. */
 function jsonDepth(text: string): number {
   let depth = 0;
   let deepest = 0;
@@ -28,7 +28,7 @@ function jsonDepth(text: string): number {
   return deepest;
 }
 
-/** Index of the quote that ends the string that begins at `start`, or the end of the text. */
+/** Index of the quote that closes the string which opens at `start`, or the length of the text. */
 function stringEnd(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
   while (end !== -1) {

@@ -1,4 +1,4 @@
-/** Refuses a job that asked for it when it would more likely than not miss its deadline. */
+/** Refuses a job that requested it, if the job would more likely than not miss its deadline. */
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobSpec } from '../../domain/job.ts';
 import { lateStart } from '../../domain/late-start.ts';
@@ -6,7 +6,7 @@ import { retryAfterMs } from '../../domain/retry-after.ts';
 import type { Clock, Random } from '../ports/runtime.ts';
 import type { QueueStatsReader } from '../queues/queue-stats.ts';
 
-/** Rejects WOULD_BE_LATE. */
+/** Rejects with WOULD_BE_LATE. */
 export type LateCheck = (spec: Omit<JobSpec, 'input'>) => Promise<void>;
 
 export function createLateCheck(parts: {

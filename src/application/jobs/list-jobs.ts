@@ -1,4 +1,4 @@
-/** Jobs of one queue that a filter asks for, newest or oldest first, straight from the store. */
+/** Lists the jobs of one queue that match a filter, newest or oldest first, directly from the store. */
 import type { JobRecord } from '../../domain/job.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { checkFilter, endedOf, filterDigest, type JobFilter, matcherOf } from './job-filter.ts';
@@ -24,9 +24,9 @@ export interface ListJobsParts {
 
 export interface ListJobsQuery extends JobFilter {
   readonly oldestFirst: boolean;
-  /** Empty: the queue `default`. */
+  /** If empty, the queue `default`. */
   readonly queue: string;
-  /** 0: 50. */
+  /** 0 means the default of 50. At most 1,000 are returned. */
   readonly pageSize: number;
   readonly pageToken: string;
 }

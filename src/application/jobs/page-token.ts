@@ -1,6 +1,7 @@
 /**
- * Tokens that clients hand back. They hold all there is to know, so no server keeps anything for them; they are checked
- * against what they are used for, and they are no secret: they say nothing that the client has not seen.
+ * Tokens that clients send back to continue. A token holds everything that is needed, so no server keeps state for it.
+ * It is checked against the call that uses it. It is not secret, because it contains only what the client has already
+ * seen.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { type JobId, jobIdParts, parseJobId } from '../../domain/job-id.ts';
@@ -8,12 +9,15 @@ import type { LogPosition } from '../../domain/job-log.ts';
 
 const tokenNumbers = /^([1-9][0-9]{0,9})(?:\.(0|[1-9][0-9]{0,9})\.(0|[1-9][0-9]{0,9}))?$/;
 
-/** `digest` stands for what is listed, and in which order. */
+/** `digest` identifies the filter and the order of the listing. */
 export function jobPageToken(cursor: JobId, digest: string): string {
   return encode('j2', `${digest}.${cursor}`);
 }
 
-/** The id after which the next page begins; it names the queue, so a token of another list or queue is found out. */
+/**
+ * Returns the id after which the next page begins. The id contains the queue, so a token of another queue or listing is
+ * refused.
+ */
 export function parseJobPageToken(token: string, list: { readonly queueNo: number; readonly digest: string }): JobId {
   const text = decode('j2', token) ?? '';
   const id = parseJobId(text.slice(list.digest.length + 1));
@@ -23,7 +27,7 @@ export function parseJobPageToken(token: string, list: { readonly queueNo: numbe
   return id;
 }
 
-/** Of an operation over many jobs: what it was about is fixed when it begins. */
+/** Token of an operation on many jobs. The upper bound of creation is fixed when the operation begins. */
 export function bulkPageToken(createdBeforeMs: number, pageToken: string): string {
   return encode('b1', `${createdBeforeMs}.${pageToken}`);
 }
@@ -44,13 +48,13 @@ export function parseQueuePageToken(token: string): string {
   return name;
 }
 
-/** `log`: the last line that was told, where the watch is about lines too. */
+/** `log` is the last line that was sent, in watches that include log lines. */
 export function resumeToken(jobId: JobId, seq: number, log?: LogPosition): string {
   const lines = log === undefined ? [] : [log.attempt, log.number];
   return encode('r1', [jobId, seq, ...lines].join('.'));
 }
 
-/** The number of the last change that the client has seen, and the last line. */
+/** The number of the last change that the client has seen, and the last log line. */
 export function parseResumeToken(
   token: string,
   jobId: string,
@@ -69,11 +73,11 @@ export interface QueuePosition {
   /** Identity of the log. */
   readonly log: string;
   readonly position: number;
-  /** Of the event there; empty: not known. */
+  /** Mark of the event at the position. Empty if unknown. */
   readonly mark: string;
 }
 
-/** An older gateway takes the mark for a part of the log's identity, and says that there is a gap. */
+/** An older gateway takes the mark for a part of the log's identity, and therefore reports a gap. */
 export function queueResumeToken(queueNo: number, { log, position, mark }: QueuePosition): string {
   return encode('w1', [queueNo, position, mark === '' ? log : `${log}#${mark}`].join('.'));
 }
@@ -91,7 +95,7 @@ function encode(kind: string, text: string): string {
 
 function decode(kind: string, token: string): string | undefined {
   const text = Buffer.from(token, 'base64url').toString();
-  // Only what this process would have made itself: no second spelling of a token.
+  // Accepts only what `encode` produces, so that a token has no second spelling.
   if (!text.startsWith(`${kind}.`) || Buffer.from(text).toString('base64url') !== token) return undefined;
   return text.slice(kind.length + 1);
 }

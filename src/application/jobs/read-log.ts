@@ -1,6 +1,7 @@
 /**
- * Reads what a job's attempts have said, from wherever it lies: ended attempts in the payload store, running ones in the
- * memory of their shard. A reader holds one page at a time, however slow it is; what was dropped before it came is counted.
+ * Reads the log lines of a job's attempts: those of ended attempts from the payload store, those of running attempts
+ * from the memory of their shard. A reader holds one page at a time, however slow it is. It counts the lines that were
+ * dropped before it could read them.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
@@ -23,17 +24,17 @@ export interface LogParts {
 
 export interface LogPage {
   readonly lines: readonly LogLine[];
-  /** Lines that were dropped before or between these. */
+  /** Number of lines that were dropped before or between these. */
   readonly skipped: number;
 }
 
 export const logStart: LogPosition = { attempt: 0, number: 0 };
 
-/** One reader of one job. */
+/** The position of one reader in the log of one job. */
 export class LogCursor {
   readonly #parts: LogParts;
   readonly #record: JobRecord;
-  /** Ended attempts of which nothing new can come. */
+  /** Ended attempts whose lines were all read. */
   readonly #over = new Set<number>();
   seen: LogPosition;
 
@@ -43,7 +44,7 @@ export class LogCursor {
     this.seen = seen;
   }
 
-  /** What comes after `seen`, as far as one page goes; undefined when there is nothing now. */
+  /** The next page after `seen`. Undefined if there is nothing new at present. */
   async next(): Promise<LogPage | undefined> {
     const { stored, lines } = await this.#ask(this.seen);
     for (const log of stored) {
@@ -56,8 +57,8 @@ export class LogCursor {
   }
 
   /**
-   * All there is now: each attempt as it is at one moment, so within its bound and at an end, however much it goes on
-   * saying; as it was stored, if it ends meanwhile.
+   * Everything that exists now. Each attempt is captured at one moment, so the result is bounded and the call ends even
+   * if the attempt keeps logging. An attempt that ends meanwhile is returned as it was stored.
    */
   async rest(): Promise<LogPage> {
     const attempts = new Map<number, readonly LogLine[]>();
@@ -100,7 +101,7 @@ export class LogCursor {
     }
   }
 
-  /** Empty when it was erased, or is gone with the job's payloads. */
+  /** Empty if the log was erased, or has expired with the job's payloads. */
   async #open({ payload }: StoredLog): Promise<readonly LogLine[]> {
     const nowMs = this.#parts.clock.nowMs();
     const opened = await openPayload(this.#parts.payloads, { record: this.#record, payload, nowMs });

@@ -1,6 +1,6 @@
 /**
- * Submits ended jobs again, all that a filter finds, at a rate. Each copy has a key made of the operation and the job, so
- * an operation that is continued, or told twice, makes no second copy.
+ * Submits all ended jobs that a filter finds again, at a limited rate. Each copy has an idempotency key made of the
+ * operation and the job, so an operation that is continued or repeated makes no second copy.
  */
 import { randomUUID } from 'node:crypto';
 import { isTerminal, terminalStates } from '../../domain/job.ts';
@@ -14,9 +14,9 @@ const perSecondDefault = 100;
 const perSecondRange = { min: 1, max: 10_000, text: '1 to 10,000', integer: true };
 
 interface RedriveQuery extends BulkQuery {
-  /** 0: 100. */
+  /** Jobs per second. 0 means the default of 100. */
   readonly perSecond: number;
-  /** Empty: one is made up. */
+  /** Identifies the operation. If empty, a new id is generated. */
   readonly redriveId: string;
 }
 

@@ -1,4 +1,4 @@
-/** Another time for a job that waits for its time, or now. Only the owner of its shard decides. */
+/** Gives a job that waits for its time another time, or makes it due now. Only the owner of its shard decides. */
 import { TroupeError } from '../../domain/errors.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { JobRecord } from '../../domain/job.ts';
@@ -9,7 +9,7 @@ import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { JobView } from '../protocol/shard-protocol.ts';
 
-/** Absent: there was neither a time nor `now`. */
+/** Undefined if the caller gave neither a time nor `now`. */
 export type NewTime = { readonly atMs: number } | 'now' | undefined;
 
 export interface RescheduleJobParts {
@@ -24,7 +24,7 @@ export function createRescheduleJob({ reader, batcher, clock }: RescheduleJobPar
   return async (context, jobId, when) => {
     ensureAwaited(context, clock.nowMs());
     if (when === undefined) throw invalid('or now is required');
-    // Read first: the shard does not ask whose job it is.
+    // Read the job first, because the shard does not check which tenant a job belongs to.
     const { record } = await reader.read(context.tenant, jobId);
     if (when !== 'now') ensureKept(record, when.atMs);
     const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
@@ -33,7 +33,7 @@ export function createRescheduleJob({ reader, batcher, clock }: RescheduleJobPar
   };
 }
 
-/** Its input is gone when the retention is over, and so would be the job. */
+/** Refuses a time after the input expires, or after the job itself would. */
 function ensureKept({ createdAtMs, spec }: JobRecord, atMs: number): void {
   const expiresAtMs = createdAtMs + payloadsKeptMs(spec);
   if (atMs < expiresAtMs) return;

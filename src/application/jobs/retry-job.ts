@@ -1,4 +1,4 @@
-/** Submits an ended job again: a new job with the same spec. The old one stays as it ended, for every reader, for ever. */
+/** Submits an ended job again, as a new job with the same spec. The old job never changes. */
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RetryPolicy } from '../../domain/job.ts';
 import { payloadsKeptMs } from '../../domain/payload-life.ts';
@@ -14,15 +14,15 @@ import type { SubmitJobs } from './submit-jobs.ts';
 
 export interface RetryRequest {
   readonly jobId: string;
-  /** In place of the old one; absent: the same. */
+  /** Replaces the input. If absent, the new job has the same input. */
   readonly input?: RequestPayload | undefined;
-  /** Empty: none. */
+  /** Empty without a key. */
   readonly idempotencyKey: string;
 }
 
 export interface RetryJob {
   one(context: CallContext, request: RetryRequest): Promise<AcceptedJob>;
-  /** For who has read the job already. */
+  /** For a caller that has already read the job. */
   again(context: CallContext, record: JobRecord, request: Omit<RetryRequest, 'jobId'>): Promise<AcceptedJob>;
 }
 
@@ -60,7 +60,7 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
   };
 }
 
-/** In the ranges of today, which are narrower than those that handlers once had. */
+/** Clamps the policy to the present ranges, which are narrower than those of earlier handlers. */
 function retryAgain(retry: RetryPolicy): JobRequest['retry'] {
   const maxMs = Math.min(retry.maxMs, delayRange.max);
   return {
@@ -74,8 +74,9 @@ function retryAgain(retry: RetryPolicy): JobRequest['retry'] {
 }
 
 /**
- * Everything but the time it was due; what was said explicitly or filled in then is explicit now. A time that lay ahead had
- * made the retention longer than one may be said to be.
+ * The request for a copy. It contains everything except the due time. Values that were filled in by defaults are now
+ * explicit. The retention is capped, because a due time may have extended the original's beyond what a request may
+ * state.
  */
 export function requestAgain({ id, spec }: JobRecord, input: RequestPayload, idempotencyKey: string): JobRequest {
   const { unique } = spec;

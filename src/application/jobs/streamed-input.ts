@@ -1,6 +1,7 @@
 /**
- * An input that comes piece by piece, as parts for the payload store. It ends only when all of it has come, as long as
- * announced and with the checksum that was told; anything else is thrown, and then there is no payload.
+ * Turns an input that arrives in pieces into parts for the payload store. The result is complete only if the announced
+ * number of bytes arrived and the checksum, if one was sent, is right. Otherwise it throws, and no payload comes into
+ * being.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
@@ -9,19 +10,19 @@ import type { JobRequest } from './job-request.ts';
 import { payloadPartBytes } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 
-/** From the first to the last byte of an input. */
+/** Longest time from the first to the last byte of an input. */
 export const uploadMaxMs = 3_600_000;
 
-/** What comes before the bytes. */
+/** What arrives before the bytes. */
 export interface StreamedRequest {
-  /** Without input. */
+  /** Has no input. */
   readonly request: JobRequest;
   readonly inputBytes: number;
 }
 
 export type InputPiece =
   | { readonly kind: 'chunk'; readonly bytes: Uint8Array }
-  /** Of the whole; nothing follows it. */
+  /** SHA-256 of the whole input. Nothing may follow it. */
   | { readonly kind: 'sha256'; readonly sha256: Uint8Array };
 
 export function checkStreamed({ request, inputBytes }: StreamedRequest): void {
@@ -30,7 +31,7 @@ export function checkStreamed({ request, inputBytes }: StreamedRequest): void {
     throw invalid('open.input_size_bytes', 'must be a number of bytes');
 }
 
-/** As long as somebody waits for the answer, and at most `uploadMaxMs`. */
+/** Passes the pieces on while the caller waits for the answer, for at most `uploadMaxMs`. */
 export async function* inTime(
   context: CallContext,
   upload: { readonly pieces: AsyncIterable<InputPiece>; readonly clock: Pick<Clock, 'nowMs'>; readonly fromMs: number },
@@ -44,11 +45,11 @@ export async function* inTime(
     }
     yield piece;
   }
-  // A stream that was cut off looks like one that has ended.
+  // A stream that broke off looks like one that has ended, so check once more.
   ensureAwaited(context, upload.clock.nowMs());
 }
 
-/** Holds one part at a time. */
+/** Holds one part in memory at a time. Returns the SHA-256 of the whole input. */
 export async function* inputParts(
   pieces: AsyncIterable<InputPiece>,
   announcedBytes: number,

@@ -1,4 +1,4 @@
-/** What is asked of a job before anything of it is stored: whether it is valid, can be in time, and has room in its queue. */
+/** Checks a job before anything of it is stored: whether it is valid, can be in time, and has room in its queue. */
 import { defaultQueueName } from '../../domain/queue.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { chooseHandler, type HandlerChoice } from './handler-choice.ts';
@@ -27,7 +27,7 @@ export interface SubmitParts {
   readonly payloads: PayloadStore;
   readonly validator: InputValidator;
   readonly clock: Clock;
-  /** Hard limit of one input. */
+  /** Hard limit of one input, in bytes. */
   readonly payloadMaxBytes: number;
 }
 
@@ -36,7 +36,7 @@ export interface CheckedJob {
   readonly nowMs: number;
 }
 
-/** `streamedBytes`: of an input that comes later. */
+/** `streamedBytes` is the size of an input that is streamed afterwards. */
 export async function checkJob(
   parts: SubmitParts,
   context: CallContext,
@@ -57,7 +57,7 @@ export async function checkJob(
       handlers: () => parts.config.handlerNames(),
       queues: () => queuesOf(tenant, parts.config.queues().keys()),
     },
-    // A date lies ahead by either clock, as for the shard.
+    // A due time counts as ahead if either clock says so, as it does for the shard.
     nowMs: Math.min(nowMs, clock.wallMs()),
     payloadMaxBytes: parts.payloadMaxBytes,
     validator: parts.validator,
@@ -68,7 +68,7 @@ export async function checkJob(
   return { resolution, nowMs };
 }
 
-/** Holds a place in the queue until it is known whether the job is there. */
+/** Reserves room in the queue while `work` finds out whether the job was accepted. */
 export async function inItsPlace<T>(
   { room }: SubmitParts,
   { resolution }: CheckedJob,

@@ -1,6 +1,6 @@
 /**
- * Accepts jobs: check, place the payload, send to the owner of a shard. Nothing is stored for a request that is refused
- * here; a payload whose job the shard then refuses is taken back (`submit-send.ts`).
+ * Accepts jobs: checks them, stores their payload and sends them to the owner of a shard. A request that is refused
+ * here leaves nothing in the store. If the shard refuses the job, its stored payload is deleted (`submit-send.ts`).
  */
 import { randomUUID } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
@@ -18,16 +18,16 @@ import type { InputPiece, StreamedRequest } from './streamed-input.ts';
 
 /** Larger inputs go to the payload store. */
 const inlineMaxBytes = 1_024;
-/** Jobs in one SubmitJobs call. */
+/** Most jobs in one SubmitJobs call. */
 const submitBatchMax = 1_000;
 
 type SubmitOutcome = { readonly ok: AcceptedJob } | { readonly error: TroupeError };
 
 export interface SubmitJobs {
   one(context: CallContext, request: JobRequest): Promise<AcceptedJob>;
-  /** Takes no piece before the job is known to be valid; nothing is left of an input that does not come to its end. */
+  /** Reads no piece before the job is known to be valid. Nothing remains of an input that is not completed. */
   streamed(context: CallContext, open: StreamedRequest, pieces: AsyncIterable<InputPiece>): Promise<AcceptedJob>;
-  /** Each for itself; rejects only when the batch as a whole is not valid. */
+  /** Submits each job independently. Rejects only if the batch as a whole is invalid. */
   many(context: CallContext, requests: readonly JobRequest[]): Promise<readonly SubmitOutcome[]>;
 }
 
@@ -51,7 +51,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
       const description = `must hold 1 to ${submitBatchMax} jobs, not ${requests.length}`;
       throw new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'requests', description }] });
     }
-    // Together, so that they share commits.
+    // All jobs without a key go to one shard, so that they share commits.
     const shard = shards.peek();
     return Promise.all(
       requests.map((request) =>
@@ -71,8 +71,8 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
 }
 
 /**
- * Under an id of this call alone, with a key too: what is taken back is never what the job of another call refers to, and
- * no id comes again after it was deleted.
+ * Stores the input under an id that only this call uses, even if the job has an idempotency key. So deleting it never
+ * affects the job of another call, and no id is written again after its deletion.
  */
 async function storeInput(
   payloads: PayloadStore,

@@ -1,4 +1,4 @@
-/** Brings a job to the owner of a shard, and takes back what was stored for one that was refused, or was there before. */
+/** Sends a job to the owner of a shard. Deletes its stored input if the job is refused or existed before. */
 import { type ErrorCode, TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { payloadIds } from '../../domain/payload-life.ts';
@@ -11,12 +11,12 @@ import type { ShardChoice } from '../protocol/shard-choice.ts';
 import type { SubmitItem, SubmitResult } from '../protocol/shard-protocol.ts';
 import type { SubmitParts } from './submit-check.ts';
 
-/** Shards that a job without a key is offered to while owners are away. */
+/** Shards to which a job without a key is offered while owners are away. */
 const shardAttempts = 3;
 
 type SendParts = Pick<SubmitParts, 'batcher' | 'shards' | 'payloads' | 'catalog'>;
 
-/** `shard`: where it goes if it may go anywhere. */
+/** `shard` is the preferred shard of a job that may go to any. */
 export async function acceptJob(
   parts: SendParts,
   context: CallContext,
@@ -27,12 +27,12 @@ export async function acceptJob(
     if (error instanceof TroupeError && refusals.has(error.code)) await takeBack(parts, item);
     throw await whyClosed(parts, item, error);
   });
-  // Another job was there before, or this one, and it has been erased since: then nobody refers to what was written.
+  // If the job existed before, or has been erased since, its record does not refer to the input that this call stored.
   await takeBack(parts, item, record);
   return { jobId: record.id, state: record.state, duplicate };
 }
 
-/** After these there is no job of this call. All others leave it open. */
+/** With these codes no job of this call exists. Every other code leaves that open. */
 const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNIQUE_KEY_TAKEN',
   'REPLACEMENT_PENDING',
@@ -43,13 +43,13 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SHARD_UNAVAILABLE',
 ]);
 
-/** Unless the record refers to it. The answer stands, whatever the store says; what is left expires. */
+/** Deletes the stored input unless the record refers to it. An error is ignored, because what remains expires. */
 async function takeBack({ payloads }: SendParts, { spec: { input } }: SubmitItem, record?: JobRecord): Promise<void> {
   if (input.kind !== 'ref' || (record !== undefined && payloadIds(record).includes(input.id))) return;
   await payloads.deletePayload(input.id).catch(() => undefined);
 }
 
-/** What this gateway knows of the queue is old: it is being deleted, or gone, and then maybe there anew. */
+/** This gateway's view of the queue is outdated: the queue is being deleted, was deleted, or was created again. */
 async function whyClosed({ catalog }: SendParts, { spec }: SubmitItem, error: unknown): Promise<unknown> {
   if (!(error instanceof TroupeError) || error.code !== 'QUEUE_CLOSING') return error;
   catalog.forget(spec.tenant, spec.queue);
@@ -71,7 +71,7 @@ async function send(
     try {
       return await batcher.call(shard, 'submit', item, deadline);
     } catch (error) {
-      // Nobody listened, so nothing was done: another shard may have the job.
+      // Nobody listened, so nothing was done. Another shard may take the job.
       const away = error instanceof TroupeError && error.code === 'SHARD_UNAVAILABLE';
       if (!away || attempt + 1 >= shardAttempts) throw error;
     } finally {
@@ -80,13 +80,15 @@ async function send(
   }
 }
 
-/** At the home of the limit of its concurrency key a job needs no other shard's word to start. */
+/** The home of a concurrency key's limit. There the job can start without asking another shard. */
 function limitShardOf({ spec }: SubmitItem, shards: Pick<ShardChoice, 'ofKey'>): number | undefined {
   const { tenant, queue, concurrencyKey: key } = spec;
   return key === undefined ? undefined : shards.ofKey(limitHash({ tenant, queue, key }));
 }
 
-/** One shard decides about a unique key; an idempotency key given with it lies there as well. */
+/**
+ * The key that determines the shard. A unique key decides, and an idempotency key given with it is stored there too.
+ */
 function homeOf({ spec, keyHash }: SubmitItem): string | undefined {
   return spec.unique === undefined ? keyHash : uniqueHash(spec.tenant, spec.unique.key);
 }

@@ -1,4 +1,4 @@
-/** A job whose input comes as a stream: it is sent to a shard when all of its input is stored. */
+/** Submits a job whose input arrives as a stream. The job is sent to a shard once all of its input is stored. */
 import { randomUUID } from 'node:crypto';
 import type { Payload } from '../../domain/job.ts';
 import { payloadsStoredMs } from '../../domain/payload-life.ts';
@@ -17,7 +17,7 @@ import {
   uploadMaxMs,
 } from './streamed-input.ts';
 
-/** Takes no piece before the job is known to be valid; no job comes of an input that does not come to its end. */
+/** Reads no piece before the job is known to be valid. An input that is not completed creates no job. */
 export async function submitStreamed(
   parts: SubmitParts,
   context: CallContext,
@@ -31,7 +31,7 @@ export async function submitStreamed(
   return inItsPlace(parts, checked, async () => {
     const id = `in-${randomUUID()}`;
     const fromMs = checked.nowMs;
-    // The job is created later than this by the time that its input takes.
+    // Allow for the upload, because the job is created only after it.
     const expiresAtMs = fromMs + uploadMaxMs + payloadsStoredMs(spec) + payloadMarginMs;
     const source = inputParts(inTime(context, { pieces, clock: parts.clock, fromMs }), inputBytes);
     const sha256 = await parts.payloads.writePayload({ id, bytes: inputBytes, expiresAtMs }, source);

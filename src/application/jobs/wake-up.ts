@@ -1,9 +1,15 @@
-/** One sleeper that news, time or the end of the call wake. News that come while nobody sleeps cut the next sleep short. */
+/**
+ * One sleeper that news, a timeout or the end of the call wakes. News that arrive while nobody sleeps shorten the next
+ * sleep.
+ */
 import type { Clock } from '../ports/runtime.ts';
 
 export interface WakeUp {
   wake(): void;
-  /** Ends at news, after `ms`, or when the signal aborts. `deaf`: news do not end it (and are kept for the next sleep). */
+  /**
+   * Ends on news, after `ms`, or when the signal aborts. With `deaf`, news do not end it; they are kept for the next
+   * sleep.
+   */
   sleep(ms: number, options?: { readonly deaf: boolean }): Promise<void>;
   close(): void;
 }

@@ -1,9 +1,9 @@
 /**
- * Follows one job: its present view, then each newer one, up to the final one.
+ * Follows one job: yields its present view, then each newer one up to the last.
  *
- * Live news only say that something changed; what changed is read from the job itself. So lost, doubled or reordered
- * news cost nothing but time, and a poll finds what no news told. Bounded: a reader that is slow skips views, nothing
- * queues up for it. Views never go back (by `seq`).
+ * Live news only announce that something changed; the change itself is read from the job. So lost, duplicate or
+ * reordered news only cost time, and a poll finds what no news announced. The watch is bounded: a slow reader skips
+ * views, and nothing queues up for it. Views never go back (by `seq`).
  */
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
@@ -18,11 +18,11 @@ import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import { createWakeUp } from './wake-up.ts';
 import { WatchedProgress } from './watched-progress.ts';
 
-/** Without any news the job is read again after this. */
+/** Without news the job is read again after this time. */
 const pollMs = 5_000;
-/** News were ahead of what could be read: read again after this, then twice this, up to `pollMs`. */
+/** If news are ahead of what can be read, it reads again after this time, then twice this time, up to `pollMs`. */
 const lagFloorMs = 50;
-/** Most progress notes of a job that are passed on: one in this time. */
+/** Least time between two progress notes that are passed on. */
 const progressGapMs = 100;
 
 export interface WatchJobParts {
@@ -34,17 +34,17 @@ export interface WatchJobParts {
 }
 
 export interface WatchUpdate {
-  /** The last one has its output. */
+  /** The last update includes the output. */
   readonly job: FullJob;
   readonly resumeToken: string;
-  /** Only where lines are asked for. */
+  /** Only if log lines were requested. */
   readonly log?: LogPage;
 }
 
 interface WatchOptions {
-  /** Empty: from the beginning. */
+  /** Resume token. If empty, the watch starts at the beginning. */
   readonly token: string;
-  /** Tell what its attempts say, too. */
+  /** Whether to include the log lines of the attempts. */
   readonly logs: boolean;
 }
 
@@ -91,7 +91,7 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
             ({ record } = view);
             seenSeq = record.seq;
             linesDue = logs;
-            // All that it has said comes with its last word at the latest.
+            // The last update carries all remaining log lines.
             const log = isTerminal(record.state) ? await cursor?.rest() : undefined;
             yield await toUpdate(parts, record, { ...told, log });
             if (isTerminal(record.state)) return;
@@ -124,7 +124,7 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
   };
 }
 
-/** What goes with a view. */
+/** What accompanies a view. */
 interface Told {
   readonly progress: WatchedProgress;
   readonly cursor: LogCursor | undefined;

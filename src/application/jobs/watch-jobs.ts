@@ -1,9 +1,10 @@
 /**
- * Follows the jobs of a queue that a filter asks for. The kept events say whose state has changed, in their order; what is
- * told is the job as it is when it is read. So a reader may be slow, or away: he goes on where he was, many changes of one
- * job are told as the newest, and the gateway holds one page of events for him, never more.
+ * Follows the jobs of a queue that match a filter. The kept events announce which jobs changed, in order; the update
+ * holds the job as it is when it is read. So a reader may be slow or away: it continues from its position, gets several
+ * changes of one job as the newest, and costs the gateway no more than one page of events.
  *
- * A gap is said: events that are kept no longer, or a log that was lost. Then a list tells what they would have told.
+ * A gap is reported if events are no longer kept or the log was lost. The reader must then list the jobs to learn what
+ * it missed.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
@@ -20,7 +21,7 @@ import { createWakeUp } from './wake-up.ts';
 
 const pageEvents = 500;
 const readsAtOnce = 50;
-/** Jobs of which it is known what was told last; an event that says no more than that is passed over. */
+/** Jobs for which the watch remembers the last sent `seq`. An event that is not newer is skipped. */
 const toldMax = 2_000;
 
 export interface WatchJobsParts {
@@ -31,25 +32,25 @@ export interface WatchJobsParts {
 }
 
 export interface WatchJobsQuery {
-  /** Empty: the queue `default`. */
+  /** If empty, the queue `default`. */
   readonly queue: string;
   readonly filter: JobFilter;
-  /** Empty: from now on. */
+  /** Resume token. If empty, the watch starts now. */
   readonly token: string;
 }
 
 export interface JobsUpdate {
-  /** Absent: only how far the watch is. */
+  /** Absent if the update only reports the position of the watch. */
   readonly record?: JobRecord;
   readonly resumeToken: string;
-  /** Changes before this one may not have been told. */
+  /** Changes before this update may have been missed. */
   readonly gap: boolean;
 }
 
 export type WatchJobs = (context: CallContext, query: WatchJobsQuery) => AsyncGenerator<JobsUpdate, void>;
 
 export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsParts): WatchJobs {
-  /** Undefined: it is gone, with its retention. */
+  /** Undefined if the job is gone because its retention is over. */
   async function find(tenant: string, id: JobId): Promise<JobRecord | undefined> {
     try {
       return (await reader.read(tenant, id)).record;
@@ -100,7 +101,7 @@ function isCreatedIn({ createdAtMs }: JobRecord, filter: JobFilter): boolean {
   return createdAtMs >= createdFromMs && createdAtMs < createdBeforeMs;
 }
 
-/** The jobs told last are the ones kept. */
+/** Keeps the jobs that were sent last. */
 function remember(told: Map<JobId, number>, { id, seq }: JobRecord): void {
   told.delete(id);
   told.set(id, seq);

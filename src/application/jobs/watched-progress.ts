@@ -1,13 +1,13 @@
 /**
- * The progress of one watched job, from two sources: live notes, which come at once and may be lost, and its shard's
- * view, which heartbeats bring late and again and again. A lost note is told with one of the next reads.
+ * The progress of one watched job, from two sources. Live notes arrive at once but may be lost. The shard's view lags,
+ * because heartbeats update it, but repeats itself. So a lost note is sent with one of the next reads.
  */
 import type { JobRecord } from '../../domain/job.ts';
 import type { ProgressNote } from '../ports/bus.ts';
 import type { JobProgress, JobView } from '../protocol/shard-protocol.ts';
 
 export class WatchedProgress {
-  /** The last one, told or not. */
+  /** The newest progress, whether it was sent or not. */
   #known: (JobProgress & { readonly attempt: number }) | undefined;
   #toTell = false;
   #heardSinceRead = false;
@@ -19,7 +19,7 @@ export class WatchedProgress {
     this.#heardSinceRead = true;
   }
 
-  /** What was heard since the last read may be newer than what the shard knows; without a note its word counts. */
+  /** Notes that arrived since the last read may be newer than the shard's view. Without such a note the view counts. */
   read({ record, progress }: JobView): void {
     const isKnown = this.of(record) !== undefined;
     if (progress !== undefined && isRun(record) && !(isKnown && this.#heardSinceRead)) {
@@ -34,7 +34,7 @@ export class WatchedProgress {
     return this.#toTell && this.of(record) !== undefined;
   }
 
-  /** That of the attempt which runs: one of a later attempt waits for its view. */
+  /** The progress of the running attempt. Progress of a later attempt waits until the view shows that attempt. */
   of(record: JobRecord): JobProgress | undefined {
     if (this.#known === undefined || !isRun(record) || this.#known.attempt !== record.attempt) return undefined;
     const { fraction, note } = this.#known;
