@@ -1,4 +1,4 @@
-/** All that the edge can do, wired from the ports it needs. */
+/** All use cases of the edge, wired from the ports that they need. */
 import { type CancelJobs, createCancelJobs } from './jobs/cancel-jobs.ts';
 import { type CancelJob, createCancelJob } from './jobs/cancel-job.ts';
 import type { HandlerFleet } from './cluster/handler-fleet.ts';
@@ -76,7 +76,7 @@ export interface UseCaseParts {
   readonly random: Random;
   readonly log: Logger;
   readonly shardCount: number;
-  /** Shards that this process serves now; of a gateway without shards always empty. */
+  /** Shards that this process serves now. Always empty in a gateway without shards. */
   readonly localShards: () => readonly number[];
   readonly cluster: {
     readonly nodes: NodeClient;
@@ -84,7 +84,7 @@ export interface UseCaseParts {
     readonly quarantines: QueueQuarantines;
     readonly authorizer: Authorizer;
   };
-  /** Hard limit of one input. */
+  /** Hard limit of one input, in bytes. */
   readonly payloadMaxBytes: number;
 }
 

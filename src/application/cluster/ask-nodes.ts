@@ -1,6 +1,6 @@
 /**
- * One question to many nodes at once. Who does not answer within the time is silent, which is an answer too: nothing here
- * fails because a node does.
+ * Asks many nodes the same question at once. A node that does not answer in time is silent. Silence is an answer too,
+ * so the call does not fail because of a node.
  */
 import type { CallContext } from '../protocol/call-context.ts';
 import type { NodeVerb, NodeVerbs } from '../protocol/node-protocol.ts';
@@ -11,7 +11,7 @@ import { TroupeError } from '../../domain/errors.ts';
 
 export interface NodeAnswer<A> {
   readonly node: NodeInfo;
-  /** Undefined: silent. */
+  /** Undefined if the node is silent. */
   readonly answer: A | undefined;
 }
 
@@ -22,10 +22,11 @@ export interface AskNodesParts {
   readonly log: Logger;
 }
 
-/** A node answers from memory; one that needs longer is in trouble, and shown so. */
+/** Nodes answer from memory. A node that needs longer is in trouble and shown as silent. */
 const answerMaxMs = 1_000;
-/** Of the caller's time, to put the answers together and send them. */
+/** Part of the caller's time that is kept for combining and sending the answers. */
 const reserveMs = 100;
+// Least time that a node gets, even if the caller's deadline is closer.
 const leastMs = 50;
 
 export class NodesAsker {
@@ -35,7 +36,7 @@ export class NodesAsker {
     this.#parts = parts;
   }
 
-  /** By id. Throws NODE_NOT_FOUND when `node` is named and not there. */
+  /** Nodes ordered by id. Throws NODE_NOT_FOUND if `node` is given and is not a member. */
   members(node = ''): readonly NodeInfo[] {
     const nodes = [...this.#parts.membership.nodes()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
     if (node === '') return nodes;
@@ -63,7 +64,7 @@ export class NodesAsker {
     );
   }
 
-  /** Of one node, whose silence is an error. */
+  /** Asks one node. Its silence is an error. */
   ask<V extends NodeVerb>(
     node: string,
     verb: V,

@@ -1,6 +1,7 @@
 /**
- * A work source that hands out nothing of a queue in quarantine: a pull of such a queue waits as one of an empty queue does,
- * and one that waits already is broken off when the quarantine comes. What it got at that very moment goes back.
+ * A work source that delivers nothing of a queue in quarantine. A pull of such a queue waits like a pull of an empty
+ * queue. A pull that is already waiting is aborted when the quarantine begins. Messages that it received at that very
+ * moment are released.
  */
 import type { WorkDelivery, WorkSource } from '../ports/bus.ts';
 import { holdsBack, type QueueQuarantines } from '../ports/queue-quarantines.ts';
@@ -9,7 +10,7 @@ import type { Clock } from '../ports/runtime.ts';
 export interface GateParts {
   readonly source: WorkSource;
   readonly quarantines: Pick<QueueQuarantines, 'of' | 'onChange'>;
-  /** Marks of other nodes do not hold this one back. */
+  /** Quarantines of other nodes do not affect this node. */
   readonly nodeId: string;
   readonly clock: Clock;
 }
@@ -35,7 +36,8 @@ export function createGatedWorkSource(parts: GateParts): WorkSource {
     const stopListening = quarantines.onChange(() => {
       if (isHeld(input)) stop();
     });
-    // Not `AbortSignal.any`: the runtime holds a signal of that kind, and the whole pull with it, while anybody listens to it.
+    // Not `AbortSignal.any`: the runtime retains such a signal, and with it the whole pull, while anybody listens to
+    // it.
     input.signal.addEventListener('abort', stop);
     if (input.signal.aborted) stop();
     try {
@@ -60,7 +62,7 @@ export function createGatedWorkSource(parts: GateParts): WorkSource {
   };
 }
 
-/** As long as the pull may wait, or until the quarantine is over. */
+/** Resolves when the quarantine is over, when the pull expires, or when it is aborted. */
 function resumed(parts: GateParts, { expiresMs, signal }: Pull, isOver: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {

@@ -1,6 +1,6 @@
 /**
- * Which handlers the live nodes have, as the membership tells. Answers are remembered until the membership changes, and
- * bounded, because exact versions come from callers. A node that drains takes no work and does not count.
+ * Which handlers the live nodes have, according to the membership. Answers are cached until the membership changes. The
+ * cache is bounded, because callers choose the exact versions. A draining node takes no work and does not count.
  */
 import { type HandlerNeed, meetsNeed, needText } from '../../domain/handler-need.ts';
 import type { Membership, NodeInfo } from '../ports/membership.ts';
@@ -25,7 +25,7 @@ export class HandlerFleet {
     });
   }
 
-  /** Every node that works could run it; also while none is known. */
+  /** Whether every worker node can run it. True while no worker node is known. */
   everyNodeHas(need: HandlerNeed): boolean {
     return this.#reach(need).all;
   }
@@ -34,7 +34,7 @@ export class HandlerFleet {
     return this.#reach(need).some;
   }
 
-  /** Versions of a handler on live nodes, each once. */
+  /** The distinct versions of a handler on live nodes. */
   versionsOf(handler: string): readonly string[] {
     const known = this.#versions.get(handler);
     if (known !== undefined) return known;

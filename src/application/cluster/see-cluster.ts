@@ -1,4 +1,4 @@
-/** What can be seen of the cluster: nodes, shards, actors, dead letters. Everything is asked of the nodes when it is wanted. */
+/** Shows nodes, shards, actors and dead letters of the cluster. Everything is asked of the nodes on demand. */
 import { TroupeError } from '../../domain/errors.ts';
 import { namePattern } from '../../domain/queue.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
@@ -19,7 +19,7 @@ export type SeenNode = NodeAnswer<NodeReport>;
 
 export type SeenShard =
   | { readonly number: number; readonly node: string; readonly report: ShardReport }
-  /** `unknown`: some node did not answer, and may own it. */
+  /** `unknown` if some node did not answer, because it may own the shard. */
   | { readonly number: number; readonly report: undefined; readonly state: 'unowned' | 'unknown' };
 
 export interface SeenActor {
@@ -33,9 +33,9 @@ export interface SeenTree {
 }
 
 export interface TreeQuery {
-  /** Empty: all. */
+  /** If empty, all nodes. */
   readonly node: string;
-  /** Empty: all. */
+  /** If empty, all actors. */
   readonly path: string;
 }
 
@@ -152,7 +152,10 @@ function silentOf(answers: readonly NodeAnswer<unknown>[]): readonly string[] {
   return answers.filter(({ answer }) => answer === undefined).map(({ node }) => node.nodeId);
 }
 
-/** Two may believe that they own a shard for a moment; the store lets only the higher epoch write. */
+/**
+ * For a moment two nodes may believe that they own a shard. The one with the higher epoch counts, since only it can
+ * write.
+ */
 function newestOwners(
   answers: readonly NodeAnswer<readonly ShardReport[]>[],
 ): ReadonlyMap<number, { readonly node: string; readonly report: ShardReport }> {

@@ -1,4 +1,4 @@
-/** What changes the cluster, or shows the code that it runs: for operators only. */
+/** Changes the cluster, or profiles the code that it runs. For operators only. */
 import { TroupeError } from '../../domain/errors.ts';
 import { namePattern } from '../../domain/queue.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
@@ -16,7 +16,7 @@ import type { NodesAsker } from './ask-nodes.ts';
 
 const profileDefaultMs = 5_000;
 const profileRange: Range = { min: profileMinMs, max: profileMaxMs, text: '1 s to 60 s' };
-/** Beyond the time of the profile itself: to begin it, end it and bring it here. */
+/** Time beyond that of the profile itself, to start it, end it and transfer it. */
 const profileSlackMs = 15_000;
 const partMaxMs = 5_000;
 const drainMaxMs = 3_000;
@@ -27,7 +27,7 @@ export interface SteerCluster {
   drain(context: CallContext, node: string): Promise<{ readonly node: NodeInfo; readonly answer: NodeReport }>;
   quarantine(context: CallContext, order: { readonly queue: string; readonly reason: string }): Promise<QueueView>;
   resume(context: CallContext, queue: string): Promise<QueueView>;
-  /** Parts of a `.cpuprofile`, in order. */
+  /** Yields the parts of a `.cpuprofile`, in order. */
   profile(
     context: CallContext,
     order: { readonly jobId: string; readonly durationMs: number | undefined },

@@ -1,6 +1,7 @@
 /**
- * The tree again and again, as what changed since it was last told. Bounded: it holds one tree per watch, asks the nodes
- * only after the reader has taken the message before, and watches of the same thing share what was asked a moment ago.
+ * Watches the actor tree: yields what changed since the last update. It is bounded. Each watch holds one tree, asks the
+ * nodes only after the reader has taken the previous message, and shares recent answers with watches of the same
+ * subtree.
  */
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { FieldChecks } from '../jobs/field-checks.ts';
@@ -11,9 +12,9 @@ import type { SeeCluster, SeenActor, SeenTree, TreeQuery } from './see-cluster.t
 
 const intervalDefaultMs = 1_000;
 const intervalRange: Range = { min: 250, max: 60_000, text: '250 ms to 1 minute' };
-/** What was asked this long ago is as good as new to another watch. */
+/** How long an answer is shared with other watches. */
 const sharedMs = 200;
-/** Different things that are shared; more of them are asked for each watch. */
+/** Most answers that are shared at a time. Beyond that every watch asks for itself. */
 const sharedMax = 64;
 
 interface TreeChange {
@@ -61,7 +62,7 @@ function sharedReads(parts: { readonly see: Pick<SeeCluster, 'tree'>; readonly c
     const key = `${node} ${path}`;
     const known = shared.get(key);
     if (known !== undefined) return known;
-    // The deadline of one must not cut short what others wait for.
+    // Leave the caller's deadline out: it must not cut short an answer that others wait for.
     const { tenant, requestId } = context;
     const tree = see.tree({ tenant, requestId }, { node, path });
     if (shared.size < sharedMax) {
@@ -72,7 +73,7 @@ function sharedReads(parts: { readonly see: Pick<SeeCluster, 'tree'>; readonly c
   };
 }
 
-/** A row is told by its text: whatever is new in it makes it another. */
+/** Compares rows by their text, so any new value makes a row different. */
 function difference(
   told: ReadonlyMap<string, string> | undefined,
   { actors, omitted }: SeenTree,

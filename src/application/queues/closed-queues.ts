@@ -1,22 +1,22 @@
 /**
- * Queues of which the shards of this process accept no job, because they are being deleted or are gone.
+ * Queues whose jobs the shards of this process refuse, because the queue is being deleted or is gone.
  *
- * A removal begins with a note in the store; then every shard is told, which reads the notes when it is taken over, after
- * its epoch was raised. So whoever owns a shard knows of every removal before it carries through. A removal that its
- * gateway left half-way is found out by the submits that it keeps away: after `abandonedMs` the queue gets another
- * version, so that the removal can no longer be carried out, and is open again.
+ * A removal begins with a note in the store, and then notifies every shard. A shard's new owner reads the notes during
+ * recovery, after it has raised the epoch. So whoever owns a shard knows of every removal before it is carried out. A
+ * gateway may die half-way through a removal. The submits that the closed queue refuses discover that: after
+ * `abandonedMs` they give the queue a new version, which makes the removal void, and open it again.
  */
 import type { QueueClosing } from '../../domain/queue.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';
 
 export interface ClosedQueues {
-  /** Reads the notes of the store. To be called after the epoch of a shard was raised, before it serves. */
+  /** Reads the notes of the store. Call it after the epoch of a shard was raised and before the shard serves. */
   refresh(): Promise<void>;
   isClosed(queueNo: number): boolean;
   close(closing: QueueClosing): void;
   open(closing: QueueClosing): void;
-  /** A submit was kept away: looks, now and then, whether it still has to be. */
+  /** A submit was refused. Now and then this checks whether the queue still has to be closed. */
   refused(queueNo: number): void;
 }
 
@@ -26,8 +26,11 @@ export interface ClosedQueuesParts {
   readonly log: Logger;
 }
 
-/** A removal takes as long as the slowest shard answers: less than a tenth of it. */
+/**
+ * When a removal counts as abandoned. It takes as long as the slowest shard needs to answer, less than a tenth of this.
+ */
 export const abandonedMs = 60_000;
+// Least time between two checks of one closed queue.
 const lookEveryMs = 5_000;
 const entriesMax = 10_000;
 
@@ -35,13 +38,13 @@ interface Entry {
   readonly closing: QueueClosing;
   readonly sinceMs: number;
   lookedMs: number;
-  /** The queue is gone: there is nothing more to find out. */
+  /** The queue is gone, so there is nothing left to check. */
   isGone: boolean;
 }
 
 /**
- * After this the removal can no longer be carried out, and its note is gone. False: it was carried out before.
- * Rejects when the store does not answer; then nothing is open.
+ * Makes the removal void and deletes its note. Resolves with false if the removal was carried out before. Rejects if
+ * the store does not answer. Then the queue stays closed.
  */
 export async function endClosing(
   store: Pick<QueueStore, 'findQueue' | 'updateQueue' | 'openQueue'>,

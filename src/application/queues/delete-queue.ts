@@ -1,15 +1,15 @@
 /**
- * Deletes a queue that has no unfinished jobs. Nothing of what is decided here rests on a clock or a cache:
+ * Deletes a queue that has no unfinished jobs. No decision here depends on a clock or a cache:
  *
- * 1. The removal of the queue at its present version is noted in the store.
- * 2. Every shard is told. It accepts no job of the queue from then on, proves that it is still its owner's, and counts what
- *    is unfinished. Whoever takes a shard over later reads the note first.
- * 3. All counts are 0: the row is removed, if it is still at that version. Else the queue gets a new version, which makes
- *    the removal void, and the shards are told to accept its jobs again.
+ * 1. The store notes the removal of the queue at its present version.
+ * 2. Every shard is notified. From then on it accepts no job of the queue. It proves that it still has its owner's
+ *    epoch, and counts the queue's unfinished jobs. A later owner of the shard reads the note first.
+ * 3. If all counts are 0, the row is removed, provided that it still has that version. Otherwise the queue gets a new
+ *    version, which makes the removal void, and the shards are asked to accept its jobs again.
  *
- * A crash between two steps leaves a closed queue: deleting it again goes on, and a submit opens it after a minute
- * (`closed-queues.ts`). Ended jobs stay until their retention is over. A queue of the same name that is made afterwards has
- * another number, and nothing in common with it.
+ * A crash between two steps leaves a closed queue. Deleting it again completes the removal, and a submit opens it after
+ * a minute (`closed-queues.ts`). Ended jobs stay until their retention is over. A queue that is created later under the
+ * same name has another number and nothing in common with the old one.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { Queue, QueueClosing } from '../../domain/queue.ts';
@@ -37,16 +37,16 @@ export interface DeleteQueueParts {
 
 export type DeleteQueue = (context: CallContext, name: string) => Promise<void>;
 
-/** For all shards together; much shorter than a closed queue stays closed. */
+/** Time for all shards together, much shorter than the time for which a closed queue stays closed. */
 const patienceMs = 5_000;
-/** An older answer does not refuse. */
+/** Oldest statistics that may refuse a deletion. */
 const statsMaxAgeMs = 100;
 const none: UnfinishedJobs = { waiting: 0, later: 0, running: 0 };
 
 export function createDeleteQueue(parts: DeleteQueueParts): DeleteQueue {
   const { store, catalog, stats, batcher, shardCount, clock, log } = parts;
 
-  /** A first look that closes nothing, so that an attempt on a busy queue does it no harm. */
+  /** A first check that closes nothing, so that trying to delete a busy queue does it no harm. */
   async function refuseBusy({ tenant, name }: Queue): Promise<void> {
     const { stats: seen } = await stats.read(tenant, name, statsMaxAgeMs);
     const waiting = seen.waiting.reduce((sum, count) => sum + count, 0);
@@ -65,7 +65,7 @@ export function createDeleteQueue(parts: DeleteQueueParts): DeleteQueue {
     return found;
   }
 
-  /** Best effort: a shard that was not told finds out by itself. */
+  /** Best effort: a shard that does not receive this discovers it by itself. */
   async function openAgain(closing: QueueClosing): Promise<void> {
     try {
       if (!(await endClosing(store, closing, clock.nowMs()))) return;

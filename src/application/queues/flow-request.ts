@@ -1,9 +1,12 @@
-/** What a caller asks of a queue's flow rule: checked, and merged with what is there. A limit of 0 takes the limit away. */
+/**
+ * Checks the flow rule that a caller requests for a queue, and merges it with the present rule. A limit of 0 removes
+ * the limit.
+ */
 import { fairnessKeyMax, fairnessWeightsMax, type FlowRule, type RateRule } from '../../domain/flow-rule.ts';
 import { burstRange, perKeyRange, rateRange, runningRange, weightRange } from '../../domain/setting-ranges.ts';
 import type { FieldChecks } from '../jobs/field-checks.ts';
 
-/** What is absent keeps its value. */
+/** Absent fields keep their value. */
 export interface FlowRequest {
   readonly paused?: boolean | undefined;
   readonly maxRunning?: number | undefined;
@@ -31,7 +34,7 @@ export function checkFlow(checks: FieldChecks, prefix: string, flow: FlowRequest
   }
 }
 
-/** Undefined when nothing is left of it. */
+/** Undefined if no limit remains. */
 export function mergeFlow(request: FlowRequest | undefined, base: FlowRule | undefined): FlowRule | undefined {
   if (request === undefined) return base;
   const paused = request.paused ?? base?.paused;
@@ -49,7 +52,7 @@ export function mergeFlow(request: FlowRequest | undefined, base: FlowRule | und
   return Object.keys(rule).length === 0 ? undefined : rule;
 }
 
-/** Without a burst: what a second brings. */
+/** The default burst is the rate of one second. */
 function rateOf({ perSecond, burst }: NonNullable<FlowRequest['rate']>): RateRule | undefined {
   return perSecond === 0 ? undefined : { perSecond, burst: burst ?? Math.max(1, Math.ceil(perSecond)) };
 }

@@ -1,6 +1,7 @@
 /**
- * The flow rule of each queue as the shards of this process know it: read from the store at its first use, again when the
- * shared configuration tells of another version, and every `maxAgeMs` should that news be lost.
+ * The flow rule of each queue as the shards of this process know it. A rule is read from the store at its first use. It
+ * is read again when the shared configuration announces another version, and every `maxAgeMs` in case the announcement
+ * was lost.
  */
 import type { FlowRule } from '../../domain/flow-rule.ts';
 import { type Queue, queueStamp } from '../../domain/queue.ts';
@@ -9,11 +10,11 @@ import type { QueueStore } from '../ports/queue-store.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';
 
 export interface FlowRules {
-  /** Reads all queues, once: afterwards only those that were made since are not known. */
+  /** Reads all queues once. Afterwards only queues that were created since are unknown. */
   prepare(): Promise<void>;
-  /** As it was read last; undefined while it never was: `onChange` tells when it is there. */
+  /** The rule that was read last. Undefined if it was never read; `onChange` reports when it is available. */
   ruleOf(tenant: string, queue: string): FlowRule | undefined;
-  /** Called when a rule was read for the first time, or has changed. */
+  /** Called when a rule was read for the first time or has changed. */
   onChange(listener: (tenant: string, queue: string) => void): () => void;
 }
 
@@ -26,14 +27,14 @@ export interface FlowRulesParts {
 
 interface Known {
   readonly rule: FlowRule;
-  /** Of the queue: see `queueStamp`. */
+  /** Stamp of the queue when the rule was read; see `queueStamp`. */
   readonly stamp: number;
   readonly readMs: number;
 }
 
 const maxAgeMs = 60_000;
 const retryMs = 500;
-/** A queue without a rule. */
+/** The rule of a queue that has none. */
 const plain: FlowRule = {};
 
 export function createFlowRules({ store, config, clock, log }: FlowRulesParts): FlowRules {

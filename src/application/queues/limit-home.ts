@@ -1,20 +1,23 @@
-/** Where a limit has its home: the shard that keeps its book. Jobs with a concurrency key are best off there. */
+/**
+ * Finds the home of a limit: the shard that grants the quota leases of that limit. A job with a concurrency key is best
+ * placed on that shard, because it can start there without asking another.
+ */
 import { hash } from 'node:crypto';
 import { shardOfKey } from '../protocol/shard-choice.ts';
 
 export interface LimitName {
   readonly tenant: string;
   readonly queue: string;
-  /** Of a concurrency key. Absent: of the queue. */
+  /** The concurrency key. Absent for a limit of the whole queue. */
   readonly key?: string | undefined;
 }
 
-/** No tenant and no queue has a slash in its name. */
+/** Unambiguous, because no name of a tenant or queue contains a slash. */
 export function limitText({ tenant, queue, key }: LimitName): string {
   return key === undefined ? `${tenant}/${queue}` : `${tenant}/${queue}/${key}`;
 }
 
-/** As `ShardChoice.ofKey` takes it. */
+/** In the form that `ShardChoice.ofKey` takes. */
 export function limitHash(limit: LimitName): string {
   return hash('sha256', limitText(limit), 'base64url');
 }

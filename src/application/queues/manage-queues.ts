@@ -1,4 +1,4 @@
-/** Queues: made and changed in the store first, then told to everyone. */
+/** Creates and changes queues: in the store first, then in the shared configuration. */
 import { TroupeError } from '../../domain/errors.ts';
 import {
   defaultQueueName,
@@ -25,17 +25,18 @@ import { queueNotFound } from './queue-names.ts';
 const pageSizeMax = 1_000;
 const pageSizeDefault = 100;
 
-/** What is absent keeps its value, or gets its default. */
+/** Absent fields keep their value. In a new queue they get their default. */
 export interface SettingsRequest {
   readonly executionTimeoutMs?: number | undefined;
-  /** 0: none. */
+  /** 0 means no limit. */
   readonly heartbeatTimeoutMs?: number | undefined;
   readonly retry?: JobRequest['retry'];
   readonly retentionMs?: number | undefined;
-  /** 0: as long as the jobs. */
+  /** 0 means as long as the jobs. */
   readonly payloadRetentionMs?: number | undefined;
-  /** 0: no limit. */
+  /** 0 means no limit. */
   readonly maxDepth?: number | undefined;
+  /** 0 means no limit. */
   readonly maxBytes?: number | undefined;
   readonly flow?: FlowRequest | undefined;
 }
@@ -54,7 +55,7 @@ export interface ManageQueues {
     context: CallContext,
     change: { readonly name: string; readonly version: number; readonly settings: SettingsRequest },
   ): Promise<QueueView>;
-  /** Rejects QUEUE_NOT_EMPTY while it has unfinished jobs. */
+  /** Rejects with QUEUE_NOT_EMPTY while the queue has unfinished jobs. */
   remove(context: CallContext, name: string): Promise<void>;
 }
 
@@ -78,13 +79,13 @@ export function createManageQueues({ store, catalog, views, stats, remove, clock
       settings,
       nowMs: clock.nowMs(),
     });
-    // Also when it exists: its maker may have died before it told the others.
+    // Announce an existing queue too: its creator may have died before it did.
     await catalog.announce(queue);
     if (outcome === 'exists') throw new TroupeError('QUEUE_EXISTS', { metadata: { queue: name } });
     return views.of(queue);
   }
 
-  /** Reads the store: settings are shown as they are, not as they were. */
+  /** Reads the store and not the catalog, so that the settings are current. */
   async function get(context: CallContext, name: string): Promise<QueueView> {
     ensureAwaited(context, clock.nowMs());
     check(name, {});
@@ -157,7 +158,7 @@ function check(name: string, settings: SettingsRequest, version?: number): void 
   checks.ensureNone();
 }
 
-/** Throws INVALID_ARGUMENT when the request does not go with what it leaves as it is. */
+/** Throws INVALID_ARGUMENT if the request conflicts with settings that it leaves unchanged. */
 function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
   const executionTimeoutMs = request.executionTimeoutMs ?? base.executionTimeoutMs;
   const retentionMs = request.retentionMs ?? base.retentionMs;

@@ -1,6 +1,7 @@
 /**
- * Queues as this process knows them: read from the store once, kept until the shared configuration tells of another
- * version or `maxAgeMs` has passed (should that news be lost). At most `maxQueues` are kept.
+ * Queues as this process knows them. A queue is read from the store once and kept until the shared configuration
+ * announces another version, or until `maxAgeMs` has passed in case the announcement was lost. At most `maxQueues` are
+ * kept.
  */
 import { defaultPriority, priorities } from '../../domain/priority.ts';
 import { defaultQueueName, type Queue, queueStamp } from '../../domain/queue.ts';
@@ -11,18 +12,23 @@ import type { Clock, Logger } from '../ports/runtime.ts';
 import { queueNotFound } from './queue-names.ts';
 
 export interface QueueCatalog {
-  /** Without waiting, if it is known. */
+  /** The queue if it is in memory and current. */
   known(tenant: string, name: string): Queue | undefined;
   find(tenant: string, name: string): Promise<Queue | undefined>;
-  /** Takes over what the caller has just written, and tells the others; trouble in telling is logged and made good later. */
+  /**
+   * Keeps a queue that the caller has just written, and announces it. A failed announcement is logged and made up for
+   * later.
+   */
   announce(queue: Queue): Promise<void>;
-  /** A shard said that the queue is being deleted, or is gone: the next look is at the store. */
+  /** Called when a shard reports that the queue is being deleted or is gone. The next lookup reads the store. */
   forget(tenant: string, name: string): void;
-  /** The queue is gone from the store: tells the others; trouble in telling is logged, they find out when they use it. */
+  /**
+   * Announces that the queue is gone from the store. A failure is logged; others discover it when they use the queue.
+   */
   retire(queue: Queue): Promise<void>;
 }
 
-/** The queue that a caller names; empty: the default one. Rejects QUEUE_NOT_FOUND. */
+/** The queue that a caller names. An empty name means the default queue. Rejects with QUEUE_NOT_FOUND. */
 export async function queueNamed(
   catalog: Pick<QueueCatalog, 'find'>,
   { tenant, queue }: { readonly tenant: string; readonly queue: string },
@@ -43,7 +49,10 @@ export interface QueueCatalogParts {
 
 const maxAgeMs = 60_000;
 const maxQueues = 10_000;
-/** After the deletion of a queue, so that nobody pulls any more and makes them anew. */
+/**
+ * Time between the deletion of a queue and that of its consumers. Until then a node may still pull and create them
+ * again.
+ */
 const consumerKeptMs = 10_000;
 
 interface Entry {
@@ -96,7 +105,7 @@ export function createQueueCatalog(parts: QueueCatalogParts): QueueCatalog {
     clock.setTimer(consumerKeptMs, () => void removeConsumers(tenant, name));
   }
 
-  /** Best effort: one that stays costs NATS a few kilobytes. */
+  /** Best effort: a consumer that remains costs NATS a few kilobytes. */
   async function removeConsumers(tenant: string, queue: string): Promise<void> {
     if (config.queues().has(`${tenant}/${queue}`)) return;
     try {
@@ -111,7 +120,7 @@ export function createQueueCatalog(parts: QueueCatalogParts): QueueCatalog {
     const queue = await store.findQueue(tenant, name);
     if (queue) {
       keep(queue);
-      // Its maker may have lost the broker between the store and the news.
+      // The creator of the queue may have lost the broker before it could announce the queue.
       if (!config.queues().has(`${tenant}/${name}`)) void announce(queue);
     }
     return queue;

@@ -1,9 +1,11 @@
 /**
- * One reader of a queue's kept events: page after page, then as they come. It holds one page. News only say that there is
- * something to read, so lost ones cost time; regularly it looks whether what it has not read is still kept.
+ * One reader of a queue's kept events: page after page, then each event as it arrives. It holds one page in memory.
+ * News only announce that there is something to read, so lost news only cost time. The reader checks regularly whether
+ * the events after its position are still kept.
  *
- * NATS that loses its power loses the end of the log and gives its positions anew. So a position goes with the mark of the
- * event that lies there: while that is the same, nothing before it was taken back, and what comes after it is what is new.
+ * When NATS loses power it may lose the end of the log, and then it reuses the positions. So the reader remembers the
+ * mark of the event at its position. While the log has the same mark there, it has lost nothing before that position,
+ * and everything after it is new.
  */
 import type { JobId } from '../../domain/job-id.ts';
 import { eventTypeInto } from '../jobs/job-events.ts';
@@ -13,9 +15,9 @@ import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../port
 import type { Clock } from '../ports/runtime.ts';
 import type { WakeUp } from '../jobs/wake-up.ts';
 
-/** Without news it looks after this, and says how far it is. */
+/** Without news the reader checks the log after this time and reports its position. */
 const checkMs = 5_000;
-/** From news to the look: more may come, and the log may have the event later than its listeners. */
+/** Delay between news and reading: more may arrive, and the log may have an event later than its listeners. */
 const lagFloorMs = 50;
 
 export interface QueueEventsParts {
@@ -31,18 +33,19 @@ export class QueueEvents {
   readonly #parts: QueueEventsParts;
   readonly #wanted: (event: KeptEvent) => boolean;
   readonly #events: EventsOfQueue;
-  /** Of the page that was read last: of each job the newest that is wanted, in the order of the log. */
+  /** The wanted events of the page that was read last: the newest of each job, in the order of the log. */
   changes: readonly KeptEvent[] = [];
   #log = '';
   #position = 0;
   #mark = '';
+  // The last position that was reported.
   #saidPosition = -1;
   #gap = false;
   #checkedAtMs = 0;
-  /** Of all queues at the last check: what is read now holds no less. */
+  /** End of the log, over all queues, at the last check. A read that follows sees at least this much. */
   #atCheck = { position: 0, mark: '' };
   #disarm: (() => void) | undefined;
-  /** News say that there is something that has not been found yet. */
+  /** News announced something that was not found yet. */
   #expecting = false;
   #lagMs = lagFloorMs;
 
@@ -57,12 +60,12 @@ export class QueueEvents {
     this.#events = { ...place, ...(states.size === 1 && state !== undefined && { type: eventTypeInto(state) }) };
   }
 
-  /** Of all that was read, wanted or not. */
+  /** Position up to which everything was read, wanted or not. */
   get position(): QueuePosition {
     return { log: this.#log, position: this.#position, mark: this.#mark };
   }
 
-  /** Absent: at the end, with what happens from now on. */
+  /** Without `from`, the reader starts at the end of the log. */
   async begin(from: QueuePosition | undefined): Promise<void> {
     const bounds = await this.#check();
     this.#log = from?.log ?? bounds.log;
@@ -71,8 +74,8 @@ export class QueueEvents {
   }
 
   /**
-   * One step: a page, or a wait that news, time and the end of the call cut short. True: how far it is should be told,
-   * and whether there is a gap.
+   * Takes one step: reads a page, or waits until news, the timeout or the end of the call. Resolves with true if the
+   * caller should report the position and whether there is a gap.
    */
   async next(): Promise<boolean> {
     this.changes = [];
@@ -84,7 +87,8 @@ export class QueueEvents {
     const page = await events.read(this.#events, { after: this.#position, max: pageEvents });
     const last = page.at(-1);
     if (last !== undefined) {
-      // After the page was read: what was taken back by then is seen here, what is taken back later at the next look.
+      // Compare marks after reading the page. This detects what was lost by then; the next step detects what is lost
+      // later.
       if (await this.#isOther()) {
         await this.#lookForGap(await this.#check());
         return true;
@@ -99,7 +103,7 @@ export class QueueEvents {
       await wakeUp.sleep(this.#lagMs, { deaf: true });
       this.#lagMs *= 2;
     } else if (this.#disarm === undefined) {
-      // What came before the listener did is found by the next read.
+      // The next read finds events that arrived before the listener was registered.
       this.#arm();
     } else {
       await wakeUp.sleep(Math.max(0, this.#checkedAtMs + checkMs - clock.monotonicMs()));
@@ -108,7 +112,7 @@ export class QueueEvents {
     return false;
   }
 
-  /** What is told with the position: events before it may have been missed. */
+  /** Whether events before the reported position may have been missed. Resets the flag. */
   takeGap(): boolean {
     const gap = this.#gap;
     this.#gap = false;
@@ -150,7 +154,7 @@ export class QueueEvents {
     }
   }
 
-  /** Another event has the place of the one that was read there. */
+  /** The event at the position is not the one that was read there. */
   async #isOther(): Promise<boolean> {
     if (this.#mark === '') return false;
     const mark = await this.#parts.events.markAt(this.#position);
@@ -163,7 +167,10 @@ export class QueueEvents {
   }
 }
 
-/** Not the last of each job: after a loss of the log its older events are published again, behind a newer one. */
+/**
+ * Picks the newest event of each job and not the last one, because a recovered log gets older events again, behind a
+ * newer one.
+ */
 function newestOfJobs(events: readonly KeptEvent[]): readonly KeptEvent[] {
   const newest = new Map<JobId, KeptEvent>();
   for (const event of events) {

@@ -1,10 +1,11 @@
 /**
- * Keeps queues within `maxDepth` and `maxBytes`. What this gateway let in is counted exactly; what others did is as the
- * statistics say. A job is let in by statistics of at most `statsMaxAgeMs`, and refused only by ones of at most
- * `refusalMaxAgeMs`, so that a queue that drains quickly is not closed for a second by an old picture of it.
+ * Keeps queues within `maxDepth` and `maxBytes`. This gateway counts exactly what it admitted, and takes from
+ * statistics what others admitted. Statistics of up to `statsMaxAgeMs` suffice to admit a job. Only statistics of up to
+ * `refusalMaxAgeMs` may refuse it, so that a queue that drains quickly is not closed for a second by an outdated
+ * picture.
  *
- * So a limit is overshot by no more than what other gateways let in while an answer is made and used (2 s), each of them no
- * more than the room that it saw. With one gateway it is not overshot.
+ * A limit may therefore be exceeded by what other gateways admit while an answer is made and used (2 s), each of them
+ * no more than the room that it saw. With a single gateway the limit is never exceeded.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { Queue } from '../../domain/queue.ts';
@@ -15,14 +16,19 @@ import { drainPerSecond } from '../../domain/start-estimate.ts';
 import type { Clock, Random } from '../ports/runtime.ts';
 import { type ClusterQueueStats, type QueueStatsReader, statsMaxAgeMs, statsPatienceMs } from './queue-stats.ts';
 
+// Oldest statistics that may refuse a job.
 const refusalMaxAgeMs = 100;
+// Resolution in which past admissions are remembered.
 const tickMs = 50;
-/** No answer in use was asked for earlier. */
+/** How long admissions are remembered. No answer in use was requested earlier than this. */
 const memoryMs = statsMaxAgeMs + 2 * statsPatienceMs;
 const queuesMax = 1_000;
 
 export interface QueueRoom {
-  /** Rejects QUEUE_FULL, or PAYLOAD_TOO_LARGE for what never fits. What it answers is called when the submit is over. */
+  /**
+   * Rejects with QUEUE_FULL, or with PAYLOAD_TOO_LARGE if the job can never fit. Call the result when the submit is
+   * over.
+   */
   enter(queue: Queue, bytes: number): Promise<() => void>;
 }
 
@@ -56,7 +62,7 @@ export function createQueueRoom({ stats, clock, random }: QueueRoomParts): Queue
         const load = { jobs: depthOf(answer.stats) + own.jobs, bytes: answer.stats.openBytes + own.bytes };
         return fullQueue(load, bytes, settings);
       };
-      // Between the last look and `begin` nobody else may enter: no await.
+      // No await between the last look and `begin`, because nobody else may enter in between.
       if (look(await stats.read(tenant, name)) !== undefined) {
         const answer = await stats.read(tenant, name, refusalMaxAgeMs);
         const full = look(answer);
@@ -76,10 +82,10 @@ interface Tick {
   bytes: number;
 }
 
-/** What this gateway let into one queue lately, whatever became of it. */
+/** What this gateway recently admitted to one queue, regardless of the outcome. */
 class Entries {
   #open = { jobs: 0, bytes: 0 };
-  /** By when they were over, oldest first. */
+  /** Ended submits, grouped by the time of their end, oldest first. */
   #over: Tick[] = [];
 
   begin(bytes: number): void {
@@ -101,7 +107,7 @@ class Entries {
     tick.bytes += bytes;
   }
 
-  /** Those that statistics asked for then may not have seen. */
+  /** The admissions that statistics requested at that time may not include. */
   since(askedMs: number): { readonly jobs: number; readonly bytes: number } {
     const unseen = this.#over.filter(({ fromMs }) => fromMs + tickMs > askedMs);
     return {

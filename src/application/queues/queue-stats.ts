@@ -1,30 +1,30 @@
 /**
- * What is going on in a queue over the whole cluster: all shards are asked, from memory, and who does not answer in time
- * is left out and counted. One answer serves everybody who asks within its age, and everybody who asks while it is made.
+ * Statistics of a queue over the whole cluster. All shards answer from memory. A shard that does not answer in time is
+ * left out and counted as silent. One answer serves all callers that ask while it is made or while it is fresh.
  */
 import { addStats, noStats, type QueueStats } from '../../domain/queue-stats.ts';
 import { everyShard } from '../protocol/every-shard.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 
-/** Of an answer that is given again. */
+/** How long an answer is reused. */
 export const statsMaxAgeMs = 1_000;
-/** For all shards together. */
+/** Time for all shards together. */
 export const statsPatienceMs = 1_000;
 const queuesMax = 1_000;
 
 export interface ClusterQueueStats {
   readonly stats: QueueStats;
   readonly shards: number;
-  /** Shards that did not answer: their jobs are not in the numbers. */
+  /** Number of shards that did not answer. The statistics do not include their jobs. */
   readonly silent: number;
-  /** When asking began: epoch ms, and monotonic. */
+  /** When the shards were asked: epoch ms here, monotonic below. */
   readonly askedAtMs: number;
   readonly askedMs: number;
 }
 
 export interface QueueStatsReader {
-  /** An answer that is not older than `maxAgeMs` (default and most `statsMaxAgeMs`), or is being made. */
+  /** An answer that is at most `maxAgeMs` old (default and maximum: `statsMaxAgeMs`) or is being made. */
   read(tenant: string, queue: string, maxAgeMs?: number): Promise<ClusterQueueStats>;
 }
 

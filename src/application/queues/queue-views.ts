@@ -1,4 +1,4 @@
-/** Queues with what holds them back, as users see them. */
+/** Queues together with their quarantines, as users see them. */
 import type { Queue } from '../../domain/queue.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { QueueMark, QueueQuarantines } from '../ports/queue-quarantines.ts';
@@ -7,13 +7,13 @@ import { queueNotFound } from './queue-names.ts';
 
 export interface QueueView {
   readonly queue: Queue;
-  /** Marks of nodes that are there, and the one for all nodes. */
+  /** The mark for all nodes, and the marks of nodes that are alive. */
   readonly quarantines: readonly QueueMark[];
 }
 
 export interface QueueViews {
   of(queue: Queue): QueueView;
-  /** Rejects QUEUE_NOT_FOUND. */
+  /** Rejects with QUEUE_NOT_FOUND. */
   find(tenant: string, name: string): Promise<QueueView>;
 }
 

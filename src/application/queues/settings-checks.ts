@@ -1,4 +1,4 @@
-/** Checks and merging of what jobs and queues have in common: timeouts, retention, retries. */
+/** Checks and merges the settings that jobs and queues have in common: timeouts, retention, retries. */
 import type { RetryPolicy } from '../../domain/job.ts';
 import { errorCodePattern, maxLossesDefault, nonRetryableCodesMax } from '../../domain/retry-policy.ts';
 import {
@@ -12,7 +12,7 @@ import {
 import type { FieldChecks } from '../jobs/field-checks.ts';
 import type { JobRequest } from '../jobs/job-request.ts';
 
-/** A violation of `field` when payloads were to be kept longer than their job. */
+/** Adds a violation of `field` if payloads would be kept longer than their job. */
 export function checkPayloadRetention(
   checks: FieldChecks,
   field: string,
@@ -24,12 +24,12 @@ export function checkPayloadRetention(
   checks.range(field, payloadRetentionMs, payloadRetentionRange(retentionMs));
 }
 
-/** 0 is said by who wants none. */
+/** Accepts 0, which switches the timeout off. */
 export function checkHeartbeat(checks: FieldChecks, field: string, ms: number | undefined, executionMs: number): void {
   if (ms !== 0) checks.range(field, ms, heartbeatRange(executionMs));
 }
 
-/** The first layer that says something wins. What is inherited and longer than the execution timeout has no meaning. */
+/** The first layer with a value wins. A value longer than the execution timeout has no effect and is dropped. */
 export function mergeHeartbeat(layers: readonly (number | undefined)[], executionMs: number): number | undefined {
   const ms = layers.find((layer) => layer !== undefined) ?? 0;
   return ms === 0 || ms > executionMs ? undefined : ms;
@@ -54,11 +54,14 @@ function checkCodes(checks: FieldChecks, field: string, codes: readonly string[]
   else codes.forEach((code, at) => checks.pattern(`${field}[${at}]`, code, errorCodePattern));
 }
 
-/** The first layer that says something wins; an empty list says something. An initial delay above an inherited most lifts it. */
+/**
+ * The first layer with a value wins, and an empty list is a value. An initial delay above an inherited maximum raises
+ * the maximum.
+ */
 export function mergeRetry(layers: readonly JobRequest['retry'][], base: RetryPolicy): RetryPolicy {
   const pick = <K extends keyof RetryPolicy>(key: K): RetryPolicy[K] =>
     layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? base[key];
-  // Nodes of before publish handlers with wider ranges; what is accepted must be acceptable.
+  // Nodes of earlier versions publish handlers with wider ranges. Clamp them, because the result must be valid.
   const initialMs = Math.min(pick('initialMs'), delayRange.max);
   const nonRetryableCodes = pick('nonRetryableCodes') ?? [];
   const maxLosses = pick('maxLosses') ?? maxLossesDefault;

@@ -1,23 +1,24 @@
 /**
- * What waits and runs in the whole cluster: all shards are asked, from memory. One answer serves everybody who asks within
- * its age, and everybody who asks while it is made. A shard that is silent counts with what it said last, while that is not
- * too old: a take-over takes seconds, and a sum without it would be too small.
+ * What waits and runs in the whole cluster. All shards answer from memory. One answer serves all callers that ask while
+ * it is made or while it is fresh. For a silent shard its last answer counts while it is not too old. A recovery takes
+ * seconds, and a sum without that shard would be too small.
  */
 import { addLoad, type ClusterLoad, noLoad } from '../../domain/demand.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 
-/** Of an answer that is given again. */
+/** How long an answer is reused. */
 export const loadMaxAgeMs = 1_000;
-/** For all shards together. */
+/** Time for all shards together. */
 const loadPatienceMs = 1_000;
-/** Of what a silent shard said last. */
+/** Age up to which the last answer of a silent shard counts. */
 export const silentMaxMs = 30_000;
+// Shards that are asked in parallel.
 const askedAtOnce = 32;
 
 export interface ClusterLoadReader {
-  /** Rejects SHARD_UNAVAILABLE when a shard has been silent for so long that nobody knows. */
+  /** Rejects with SHARD_UNAVAILABLE if a shard has been silent for longer than `silentMaxMs`. */
   read(): Promise<ClusterLoad>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Keeps the deletion cost of this node's pod in step with its runs: looked at every 10 s, told only when it is another.
- * Nothing depends on it but which pod goes first, so trouble is logged once, until it is over, and tried again.
+ * Keeps the deletion cost of this node's pod in step with the attempts that it runs. It checks every 10 s and sets the
+ * cost only if it has changed. The cost only influences which pod is deleted first, so an error is logged once until it
+ * is over, and the call is repeated.
  */
 import { deletionCost } from '../../domain/deletion-cost.ts';
 import type { OwnPod } from '../ports/own-pod.ts';
@@ -10,14 +11,14 @@ export const lookEveryMs = 10_000;
 
 export interface DeletionCostParts {
   readonly pod: OwnPod;
-  /** Runs that this node has now. */
+  /** Number of attempts that this node runs now. */
   readonly runs: () => number;
   readonly slots: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** Looks at once. What it answers ends it. */
+/** Checks at once and then periodically. The returned function ends it. */
 export function keepDeletionCost({ pod, runs, slots, clock, log }: DeletionCostParts): () => void {
   let told: number | undefined;
   let failed = false;

@@ -1,4 +1,6 @@
-/** How many slots of a worker class are wanted now, for autoscalers: from what shards, nodes, queues and marks say. */
+/**
+ * How many slots of a worker class are needed now, for autoscalers. Derived from shards, nodes, queues and quarantines.
+ */
 import {
   type ClassMember,
   type Demand,
@@ -22,13 +24,19 @@ import type { QueueStatsReader } from '../queues/queue-stats.ts';
 import { createWakeUp } from '../jobs/wake-up.ts';
 import type { ClusterLoadReader } from './cluster-load.ts';
 
-/** How often a watch looks. */
+/** Interval between two reads of a watch. */
 const lookEveryMs = 1_000;
 
 export interface WorkerDemand {
-  /** Rejects what is not known now as SHARD_UNAVAILABLE or STORE_UNAVAILABLE, never answers too little; QUEUE_NOT_FOUND. */
+  /**
+   * Rejects with SHARD_UNAVAILABLE or STORE_UNAVAILABLE if the demand is unknown; it never answers too little. Also
+   * QUEUE_NOT_FOUND.
+   */
   read(context: CallContext, wanted: WorkerClass): Promise<Demand>;
-  /** Whether there is any: as soon as it is known, then at each change. What is not known for a while is no change. */
+  /**
+   * Yields whether there is demand: once it is known, and at each change. A time during which it is unknown is no
+   * change.
+   */
   watch(context: CallContext, wanted: WorkerClass): AsyncGenerator<boolean, void>;
 }
 
@@ -55,7 +63,7 @@ export function createWorkerDemand(parts: WorkerDemandParts): WorkerDemand {
     if (paused || isQuarantined) return { isClosed: true };
     if (rate === undefined) return { runningMax: maxRunning };
     const runMs = meanMs((await stats.read(tenant, queue)).stats.runs);
-    // While no run has ended nobody knows how many a rate keeps going.
+    // Until an attempt has ended, it is unknown how many attempts the rate keeps running.
     return { runningMax: Math.min(maxRunning, runMs === undefined ? Infinity : runsAtRate(rate.perSecond, runMs)) };
   }
 
