@@ -1,11 +1,11 @@
-/** Text cut to a length. A cut through a surrogate pair, or half of one that came so, has no form in UTF-8. */
+/** Cuts text to a length without producing half a surrogate pair, which UTF-8 cannot encode. */
 
-/** At most so many UTF-16 units of it, well-formed: what is half of a pair is U+FFFD. */
+/** The first `maxChars` UTF-16 units, well-formed: an unpaired surrogate becomes U+FFFD. */
 export function clipped(text: string, maxChars: number): string {
   return text.slice(0, cutAt(text, maxChars)).toWellFormed();
 }
 
-/** Where to cut so that no pair is cut in two: at the index, or one before. */
+/** Where to cut so that no surrogate pair is split: at the index, or one unit before it. */
 export function cutAt(text: string, index: number): number {
   const before = text.charCodeAt(index - 1);
   const after = text.charCodeAt(index);

@@ -1,9 +1,9 @@
 /**
- * How many slots a worker class is wanted to have: the runs that its nodes have, and as many of the jobs that wait as it
- * could run and as their queues may start. Pure.
+ * The number of slots that a worker class should have: one for each attempt that runs on its nodes, and one for each
+ * waiting job that the class can run and whose queue may start it. Pure.
  *
- * When in doubt it says more: a node too many costs money for a while, a node too few keeps jobs waiting, and one that is
- * taken away costs the runs on it.
+ * When information is missing the result errs on the high side. A node too many costs money for a while. A node too few
+ * keeps jobs waiting, and removing one loses the attempts on it.
  */
 import { type HandlerNeed, type HandlerVersion, meetsNeed, needText } from './handler-need.ts';
 
@@ -12,28 +12,29 @@ export interface QueueRef {
   readonly queue: string;
 }
 
-/** Jobs of one queue that need the same of a node. */
+/** Jobs of one queue with the same requirements. */
 export interface JobCount extends QueueRef, HandlerNeed {
   readonly jobs: number;
 }
 
+/** Attempts that run on one node. */
 export interface RunCount extends JobCount {
   readonly node: string;
 }
 
-/** Of one shard, or of several together. */
+/** The load of one shard, or the sum over several. */
 export interface ClusterLoad {
-  /** QUEUED. */
+  /** QUEUED jobs. */
   readonly waiting: readonly JobCount[];
-  /** RUNNING and CANCELLING. */
+  /** RUNNING and CANCELLING jobs. */
   readonly running: readonly RunCount[];
-  /** Of those that wait, the ones whose concurrency key has as many runs as it may. */
+  /** Waiting jobs whose concurrency key already has as many running attempts as it allows. */
   readonly heldByKey: readonly (QueueRef & { readonly jobs: number })[];
-  /** Jobs of more queues, handlers and nodes than are told apart: every class counts them. */
+  /** Jobs beyond the number of queues, handlers and nodes that we track one by one. Every class counts them. */
   readonly omitted: number;
 }
 
-/** A node that works, also while it drains. */
+/** A node with the worker role. It may be draining. */
 export interface ClassMember {
   readonly nodeId: string;
   readonly workerClass: string;
@@ -43,21 +44,24 @@ export interface ClassMember {
 
 export interface WorkerClass {
   readonly name: string;
-  /** Only what waits in these counts. Absent: in all of them. */
+  /** If given, only jobs of these queues count as waiting. Default: all queues. */
   readonly queues?: readonly string[];
-  /** Names of what its nodes can run, whatever the version. Absent: what its live nodes have; without any, everything. */
+  /**
+   * Names of handlers that the class can run, in any version. Default: what its live nodes offer, or everything if it
+   * has no live node.
+   */
   readonly handlers?: readonly string[];
 }
 
-/** What may start in a queue, beside what runs. Absent: nothing holds it back. */
+/** Limits on what a queue may start in addition to what runs. Default: no limit. */
 export interface QueueLimits {
-  /** Paused, or in quarantine on all nodes. */
+  /** The queue is paused, or in quarantine on all nodes. */
   readonly isClosed?: boolean;
-  /** Runs at a time, over the whole cluster. */
+  /** Attempts that may run at a time in the whole cluster. */
   readonly runningMax?: number;
 }
 
-/** In slots: each run takes one. */
+/** Counted in slots: each attempt takes one. */
 export interface Demand {
   readonly running: number;
   readonly waiting: number;
@@ -82,7 +86,7 @@ export function slotsOf({ running, waiting }: Demand): number {
   return running + waiting;
 }
 
-/** Queues in which jobs wait that the class could run, each once: their limits are to be known. */
+/** Queues with waiting jobs that the class can run, each once. The caller must look up their limits for `demandOf`. */
 export function queuesAwaiting(
   load: ClusterLoad,
   wanted: WorkerClass,
@@ -93,6 +97,7 @@ export function queuesAwaiting(
   return [...new Map(found.map(({ tenant, queue }) => [queueKey({ tenant, queue }), { tenant, queue }])).values()];
 }
 
+/** Computes the demand. `limits` is keyed by `queueKey`; a queue without an entry has no limits. */
 export function demandOf(
   load: ClusterLoad,
   wanted: WorkerClass,
@@ -102,7 +107,7 @@ export function demandOf(
   const classOf = new Map(members.map(({ nodeId, workerClass }) => [nodeId, workerClass]));
   const running = load.running.filter((count) => {
     const itsClass = classOf.get(count.node);
-    // Of a node that nobody knows any more: somebody has to run it again.
+    // The node is unknown, so its attempts are probably lost and will have to run again somewhere.
     return itsClass === undefined ? serves(count) : itsClass === wanted.name;
   });
   const [waiting, runs, held] = [sums(load.waiting.filter(serves)), sums(load.running), sums(load.heldByKey)];
@@ -117,7 +122,10 @@ export function demandOf(
   return { running: total(running), waiting: startable + load.omitted };
 }
 
-/** Runs that a rate of starts keeps going, by how long they last; and one more, because starts do not come evenly. */
+/**
+ * The number of attempts that run at once if starts come at this rate and last this long, plus one, because starts are
+ * not evenly spaced.
+ */
 export function runsAtRate(perSecond: number, meanRunMs: number): number {
   return Math.ceil((perSecond * meanRunMs) / 1_000) + 1;
 }

@@ -1,23 +1,27 @@
 /**
- * How durations are spread, in buckets that grow by a factor of 2^(1/4), so that a quantile is wrong by less than a fifth
- * whatever the scale. What was seen `fadeMs` ago counts 1/e. Weights of several histograms are merged by adding them.
+ * A histogram of durations that forgets: an observation loses weight by a factor of e every `fadeMs`.
+ * Buckets grow by a factor of 2^(1/4), so a quantile is off by less than a fifth at any scale. Histograms are merged by
+ * adding their weights.
  *
- * New observations are given more weight rather than old ones less: one addition each, and a rescaling now and then.
+ * Instead of reducing old weights, each new observation weighs more than the one before. That costs one addition per
+ * observation and an occasional rescaling.
  */
 const fadeMs = 300_000;
 const perOctave = 4;
-/** Bucket 0 is below 1 ms; the last one begins at 35 days. */
+/** Bucket 0 holds durations below 1 ms. The last one starts at 35 days. */
 const bucketCount = 128;
+/** Far below the range of a double, so weights keep their precision until they are rescaled. */
 const rescaleAt = 2 ** 40;
+/** When the total weight, as of now, falls below this, the histogram counts as empty. */
 const coldWeight = 0.01;
 
-/** Weights by bucket; what is missing at the end is 0. */
+/** Weights by bucket. Buckets missing at the end weigh 0. */
 export type DurationWeights = readonly number[];
 
 export class DurationHistogram {
   #weights: Float64Array | undefined;
   #total = 0;
-  /** An observation at this instant weighs 1 in `#weights`. */
+  /** The instant at which an observation weighs 1 in `#weights`. */
   #originMs = 0;
   #newestMs = 0;
 
@@ -35,7 +39,7 @@ export class DurationHistogram {
     this.#total += weight;
   }
 
-  /** As of now, so that the weights of two histograms can be added. */
+  /** The weights as of `nowMs`, so that those of several histograms can be added. */
   weights(nowMs: number): DurationWeights {
     if (this.#weights === undefined || this.isCold(nowMs)) return [];
     const scale = this.#scaleAt(nowMs);
@@ -43,7 +47,7 @@ export class DurationHistogram {
     return weights.slice(0, weights.findLastIndex((weight) => weight > 0) + 1);
   }
 
-  /** All that was observed has faded. */
+  /** True if everything observed has faded. Also releases the memory. */
   isCold(nowMs: number): boolean {
     if (this.#total / this.#scaleAt(nowMs) < coldWeight) this.#weights = undefined;
     return this.#weights === undefined;
@@ -56,7 +60,7 @@ export class DurationHistogram {
     return new Float64Array(bucketCount);
   }
 
-  /** The clock may step back; observations do not get lighter then. */
+  /** The weight of an observation at `nowMs`. If the clock steps back, the weight stays: it never decreases. */
   #scaleAt(nowMs: number): number {
     this.#newestMs = Math.max(this.#newestMs, nowMs);
     return Math.exp((this.#newestMs - this.#originMs) / fadeMs);
@@ -77,7 +81,10 @@ export function totalOf(weights: DurationWeights): number {
   return weights.reduce((sum, weight) => sum + weight, 0);
 }
 
-/** `share` in 0..1; undefined when nothing was observed. Grows with `share`, and lies in the bucket of the true quantile. */
+/**
+ * The duration below which `share` (0 to 1) of the weight lies. Undefined if there are no observations. The result
+ * grows with `share` and lies in the bucket of the true quantile.
+ */
 export function quantileMs(weights: DurationWeights, share: number): number | undefined {
   const total = totalOf(weights);
   if (total === 0) return undefined;
@@ -89,7 +96,7 @@ export function quantileMs(weights: DurationWeights, share: number): number | un
   return within(weights.length - 1, 1);
 }
 
-/** Undefined when nothing was observed. Each bucket counts by its middle. */
+/** The mean, with each bucket counted at its middle. Undefined if there are no observations. */
 export function meanMs(weights: DurationWeights): number | undefined {
   const total = totalOf(weights);
   return total === 0
@@ -97,6 +104,7 @@ export function meanMs(weights: DurationWeights): number | undefined {
     : weights.reduce((sum, weight, bucket) => sum + weight * within(bucket, 0.5), 0) / total;
 }
 
+// Buckets are logarithmic, so `part` interpolates in the exponent. Bucket 0 is linear from 0 to 1 ms.
 function within(bucket: number, part: number): number {
   return bucket === 0 ? part : 2 ** ((bucket - 1 + part) / perOctave);
 }

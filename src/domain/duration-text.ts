@@ -1,4 +1,7 @@
-/** Durations as people write them: `250ms`, `90s`, `1h30m`. On the command line, in files of queues, in environments. */
+/**
+ * Durations as people write them: `250ms`, `90s`, `1h30m`. Used on the command line, in configuration and in queue
+ * files.
+ */
 
 const unitsMs: ReadonlyMap<string, number> = new Map([
   ['ms', 1],
@@ -8,7 +11,10 @@ const unitsMs: ReadonlyMap<string, number> = new Map([
   ['d', 86_400_000],
 ]);
 
-/** Undefined when `text` is no duration. A number without a unit is none: too many mean seconds. */
+/**
+ * Parses a duration. Returns `undefined` if `text` is not one. A number without a unit is refused, because readers
+ * would disagree about the unit.
+ */
 export function parseDurationMs(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return undefined;
   let sumMs = 0;
@@ -18,7 +24,10 @@ export function parseDurationMs(text: string): number | undefined {
   return Math.round(sumMs);
 }
 
-/** Nothing left out, as `parseDurationMs` reads it: `1h30m`, `90s500ms` is `1m30s500ms`. */
+/**
+ * Formats a duration without rounding, in a form that `parseDurationMs` accepts: 5,400,000 ms is `1h30m`, and 90,500 ms
+ * is `1m30s500ms`.
+ */
 export function exactDurationText(ms: number): string {
   let rest = ms;
   const parts = [...unitsMs].reverse().flatMap(([unit, unitMs]) => {

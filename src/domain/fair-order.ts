@@ -1,18 +1,25 @@
 /**
- * Whose turn it is when there is less room than work: a tree (tenant, queue, level, …) in which the children of each node
- * share by weight. Start-time fair queueing: what a child has taken, divided by its weight, is its tag; the lowest tag is
- * next; who was idle starts at the time of now, so that idleness saves nothing up and costs nothing. A child that ages and
- * has waited for `ageing.afterMs` comes before the others, the one that has waited longest first, and pays nothing for it.
- * Pure but for its state.
+ * Decides whose turn it is when there is more work than room. The candidates form a tree (tenant, queue, priority
+ * level, …) in which the children of each node share by weight.
+ *
+ * The algorithm is start-time fair queueing. A child's tag is what it has taken, divided by its weight, and the lowest
+ * tag is next. A child that was idle resumes at the current tag, so idleness neither saves up a claim nor costs one.
+ *
+ * A child may age: when it has waited for `ageing.afterMs`, it comes before its siblings (the longest wait first), and
+ * its tag does not grow for that turn.
+ *
+ * It changes nothing but its own state.
  */
+/** One step of a path through the tree: a child and its weight among its siblings. */
 export interface FairShare {
   readonly name: string;
-  /** Above 0. */
+  /** Must be above 0. */
   readonly weight: number;
-  /** Among its siblings it is not passed over for longer than the ageing says. */
+  /** If set, the child is subject to ageing. Default: it is not. */
   readonly ages?: boolean;
 }
 
+/** How long a child may be passed over, and the clock that measures it. */
 export interface Ageing {
   readonly afterMs: number;
   readonly nowMs: () => number;
@@ -23,13 +30,13 @@ interface Child<Leaf> {
   readonly ages: boolean;
   readonly node: FairOrder<Leaf>;
   tag: number;
-  /** It has something to be served, and was not served since. */
+  /** The child has work and has not been served since this time. */
   waitsSinceMs: number | undefined;
 }
 
 export class FairOrder<Leaf> {
   readonly #children = new Map<string, Child<Leaf>>();
-  /** The tag of what was served last. */
+  /** The tag of the child that was served last. */
   #now = 0;
   #leaf: Leaf | undefined;
   readonly #ageing: Ageing | undefined;
@@ -38,7 +45,7 @@ export class FairOrder<Leaf> {
     this.#ageing = ageing;
   }
 
-  /** Each part of the path is a child of the one before. Answers how to take it out again. */
+  /** Adds a leaf at a path, whose parts are each a child of the part before. Returns a function that removes it. */
   add(path: readonly FairShare[], leaf: Leaf): () => void {
     const [first, ...rest] = path;
     if (first === undefined) {
@@ -59,7 +66,7 @@ export class FairOrder<Leaf> {
     };
   }
 
-  /** What the leaf at the path has taken. */
+  /** Records that the leaf at the path has taken `amount`. */
   served(path: readonly FairShare[], amount: number): void {
     const [first, ...rest] = path;
     const child = first && this.#children.get(first.name);
@@ -72,24 +79,27 @@ export class FairOrder<Leaf> {
     child.node.served(rest, amount);
   }
 
-  /** The leaf at the path has something to be served from now on, whether it is served or not. */
+  /** Records that the leaf at the path has work. Its waiting time starts now, unless it is running already. */
   waits(path: readonly FairShare[]): void {
     this.#mark(path, (child) => (child.waitsSinceMs ??= this.#ageing?.nowMs()));
   }
 
-  /** The leaf at the path has nothing to be served. */
+  /** Records that the leaf at the path has no work. Its waiting time is reset. */
   rests(path: readonly FairShare[]): void {
     this.#mark(path, (child) => (child.waitsSinceMs = undefined));
   }
 
-  /** All leaves, the one whose turn it is first; of equal ones the heavier, then the one that was added first. */
+  /** All leaves in the order of their turns. Ties go to the heavier child, then to the one added first. */
   *order(): Generator<Leaf> {
     if (this.#leaf !== undefined) yield this.#leaf;
     const inTurn = [...this.#children.values()].sort((a, b) => this.#compare(a, b));
     for (const { node } of inTurn) yield* node.order();
   }
 
-  /** The leaf whose turn it is among those that can take it. One pass over the children of each node on the way. */
+  /**
+   * The next leaf in order for which `canTake` is true. Each node on the way costs a pass over its children, and
+   * another for each child that has no taker.
+   */
   next(canTake: (leaf: Leaf) => boolean): Leaf | undefined {
     if (this.#leaf !== undefined && canTake(this.#leaf)) return this.#leaf;
     const passed = new Set<Child<Leaf>>();
@@ -114,7 +124,7 @@ export class FairOrder<Leaf> {
     child.node.#mark(rest, mark);
   }
 
-  /** Below 0: `one` comes first. */
+  /** Negative if `one` comes first. */
   #compare(one: Child<Leaf>, other: Child<Leaf>): number {
     return this.#agedSinceMs(one) - this.#agedSinceMs(other) || this.#compareShares(one, other);
   }
@@ -128,7 +138,9 @@ export class FairOrder<Leaf> {
     return this.#ageing.nowMs() - waitsSinceMs >= this.#ageing.afterMs;
   }
 
-  /** Since when an aged child waits; all others are after any of them, and alike. */
+  /**
+   * The time since which an aged child waits. Children that have not aged compare equal and come after all aged ones.
+   */
   #agedSinceMs(child: Child<Leaf>): number {
     return this.#isAged(child) ? (child.waitsSinceMs ?? 0) : Number.MAX_SAFE_INTEGER;
   }

@@ -1,33 +1,35 @@
-/** What holds the jobs of a queue back, beside the lack of a free thread. Part of a queue's settings. */
+/** The settings of a queue that limit how its jobs start, apart from the number of free slots. */
+/** A limit on the rate of starts. */
 export interface RateRule {
-  /** Starts per second, over the whole cluster. */
+  /** Starts per second in the whole cluster. */
   readonly perSecond: number;
-  /** Starts that may come at once after a quiet time. */
+  /** Starts that may come at once after a quiet period. */
   readonly burst: number;
 }
 
-/** Every part is optional; without any the queue runs as fast as there are threads. */
+/** All parts are optional. Without any, a queue runs as fast as there are slots. */
 export interface FlowRule {
-  /** No job of the queue starts; what runs goes on. */
+  /** No job of the queue starts. Running attempts continue. Default: false. */
   readonly paused?: boolean;
-  /** Runs at a time, over the whole cluster. */
+  /** Attempts that may run at a time in the whole cluster. Default: no limit. */
   readonly maxRunning?: number;
-  /** Runs at a time that have the same concurrency key. Absent: 1. */
+  /** Attempts with the same concurrency key that may run at a time. Default: 1. */
   readonly maxRunningPerKey?: number;
+  /** Default: no limit. */
   readonly rate?: RateRule;
-  /** Share of a fairness key beside the others; a key that is not named has 1. */
+  /** Weights of fairness keys relative to each other. A key without an entry has weight 1. */
   readonly fairnessWeights?: Readonly<Record<string, number>>;
 }
 
 export const defaultMaxRunningPerKey = 1;
-/** Characters. */
+/** In characters. */
 export const concurrencyKeyMax = 256;
-/** Characters. */
+/** In characters. */
 export const fairnessKeyMax = 64;
-/** Keys that a queue gives a weight. */
+/** The number of fairness keys that a queue may give a weight. */
 export const fairnessWeightsMax = 256;
 
-/** Whether anything holds back jobs that have no key of their own. */
+/** True if nothing limits the starts of jobs that have no concurrency key. */
 export function isPlain(rule: FlowRule): boolean {
   return rule.paused !== true && rule.maxRunning === undefined && rule.rate === undefined;
 }

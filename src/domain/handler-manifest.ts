@@ -1,21 +1,31 @@
-/** What the cluster knows of a handler without ever importing it. Published by nodes, read by gateways. */
+/** What the cluster knows about a handler without importing it. Nodes publish manifests; gateways read them. */
 import type { RetryPolicy } from './job.ts';
 
 export interface HandlerManifest {
   readonly name: string;
   readonly version: string;
-  /** `json`: the input is a JSON document that must satisfy `inputSchema`. `bytes`: it is opaque. `any`: either. */
+  /**
+   * `json`: the input is a JSON document that must satisfy `inputSchema`. `bytes`: the input is opaque. `any`: either.
+   */
   readonly inputKind: 'json' | 'bytes' | 'any';
-  /** JSON Schema (2020-12) of a JSON input, if the handler declared one that can be expressed so. */
+  /**
+   * The JSON Schema (2020-12) of a JSON input. Absent if the handler declared no schema, or one that JSON Schema cannot
+   * express.
+   */
   readonly inputSchema?: Readonly<Record<string, unknown>>;
+  /** Default: the queue's. */
   readonly executionTimeoutMs?: number;
-  /** 0: none, whatever the queue says. */
+  /** 0 turns the heartbeat timeout off, whatever the queue says. Default: the queue's. */
   readonly heartbeatTimeoutMs?: number;
-  /** Heap of its thread, rounded up to a memory class by the node. */
+  /** Heap size of the thread. The node rounds it up to a memory class. Default: the node's default class. */
   readonly memoryMb?: number;
-  /** Heap up to which an attempt that ran out of memory is repeated in the next class. */
+  /**
+   * If an attempt runs out of memory, it is repeated in the next memory class, up to this heap size. Default: not
+   * repeated.
+   */
   readonly memoryMaxMb?: number;
+  /** Replaces parts of the queue's retry policy. */
   readonly retry?: Partial<RetryPolicy>;
-  /** From the cancel flag to the forced end of the thread. */
+  /** Time from the cancel request until the thread is terminated. Default: the node's `workers.cancelGraceMs`. */
   readonly cancelGraceMs?: number;
 }

@@ -1,22 +1,24 @@
 /**
- * What a job needs of the node that runs it: a handler by name and, if someone said so, a version. A version is needed
- * exactly (`1.4.0`, any text a handler may call its version) or at least (`>=1.4`). Pure.
+ * What a job requires of the node that runs it: a handler by name and, optionally, a version.
+ * A version is either exact (`1.4.0`, or any other text that a handler may use as its version) or a minimum (`>=1.4`).
+ * Pure.
  */
 import type { JobSpec } from './job.ts';
 
+/** A handler, and a version if one is required. */
 export interface HandlerNeed {
   readonly handler: string;
-  /** Absent: any version. */
+  /** Default: any version. */
   readonly version?: string;
 }
 
-/** What a node has. */
+/** A handler that a node offers. */
 export interface HandlerVersion {
   readonly name: string;
   readonly version: string;
 }
 
-/** What the specification of a job asks for. */
+/** The requirement in the spec of a job. */
 export function needOf({ handler, handlerVersion: version }: Pick<JobSpec, 'handler' | 'handlerVersion'>): HandlerNeed {
   return version === undefined ? { handler } : { handler, version };
 }
@@ -25,7 +27,7 @@ const exactPattern = /^[A-Za-z0-9._+-]{1,64}$/;
 const leastPattern = /^>=(\d{1,9}(?:\.\d{1,9}){0,2})$/;
 const numberedPattern = /^(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:-([^+]*))?(?:\+.*)?$/;
 
-/** For messages to callers. */
+/** For error messages to callers. */
 export const versionNeedText = 'a version such as "1.4.0", or at least one such as ">=1.4"';
 
 export function isVersionNeed(text: string): boolean {
@@ -42,10 +44,13 @@ export function meetsVersion(version: string, needed: string): boolean {
   return isNumbered(version) && compareVersions(version, least) >= 0;
 }
 
-/** The need that this version and all after it meet; a version without numbers has no order and stands alone. */
+/**
+ * The requirement met by this version and all later ones. A version that is not numeric has no order, so only that
+ * exact version meets the result.
+ */
 export function atLeast(version: string): string {
   const [, major, minor, patch, before] = numberedPattern.exec(version) ?? [];
-  // Of a version before a release only it is known to do.
+  // A pre-release says nothing about later versions, so require exactly this one.
   if (major === undefined || before !== undefined) return version;
   return `>=${[major, minor, patch].filter((part) => part !== undefined).join('.')}`;
 }
@@ -58,7 +63,10 @@ function isNumbered(version: string): boolean {
   return numberedPattern.test(version);
 }
 
-/** Older first. By number, `1.4.0-rc.1` before `1.4.0`; versions without numbers before all that have some. */
+/**
+ * Sorts older versions first, by number, with `1.4.0-rc.1` before `1.4.0`. Versions that are not numeric come before
+ * all that are.
+ */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [numberedPattern.exec(a), numberedPattern.exec(b)];
   if (left === null || right === null) return Number(left !== null) - Number(right !== null) || compareText(a, b);

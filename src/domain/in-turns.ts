@@ -1,4 +1,4 @@
-/** Takes one of each list in turn, until all are empty. */
+/** Yields one item from each list in turn until all lists are exhausted. */
 export function* inTurns<T>(lists: Iterable<Iterable<T>>): Generator<T, void> {
   let open: Iterator<T>[] = [...lists].map((list) => list[Symbol.iterator]());
   while (open.length > 0) {

@@ -1,8 +1,14 @@
 /**
- * Job ids: valid UUIDv7, `48 bits ms | ver | 12 bits shard | var | 20 bits queue number | 42 bits unique`.
- * The id alone therefore names the shard, the minute (bucket) and the queue, and GetJob needs no index.
- * Ids of one generator and one queue are strictly increasing. The last ten bits count the ids of a generator within a ms,
- * so that of any two jobs of a shard the id says which was made later: `jobRank`.
+ * Job ids are valid UUIDv7 values: `48 bits ms
+ * ver
+ * 12 bits shard
+ * var
+ * 20 bits queue number
+ * 42 bits unique`.
+ * The id alone gives the shard, the creation minute (bucket) and the queue, so GetJob needs no index.
+ *
+ * Invariant: the ids that one generator makes for one queue are strictly increasing. The last ten bits count the ids
+ * that a generator makes within one ms, so ids also order any two jobs of a shard by creation, see `jobRank`.
  */
 export type JobId = string & { readonly __brand: 'JobId' };
 
@@ -16,19 +22,19 @@ export interface JobIdParts {
 export const maxShards = 1 << 12;
 export const maxQueueNo = (1 << 20) - 1;
 export const bucketMs = 60_000;
-/** The last instant of an id: stores count minutes in 31 bits, which lasts until the year 6053. */
+/** The latest creation time of an id. Stores count minutes in 31 bits, which lasts until the year 6053. */
 export const idTimeMaxMs = 2 ** 31 * bucketMs - 1;
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const uniqueBits = 42n;
-/** Largest unique part. */
+/** The largest value of the unique part. */
 export const maxUnique = (1n << uniqueBits) - 1n;
 
 export function isJobId(text: string): text is JobId {
   return pattern.test(text) && text.slice(0, timeChars) <= timeOf(idTimeMaxMs);
 }
 
-/** The first characters of an id. */
+/** The length of the time part, including its hyphen. */
 const timeChars = 13;
 function timeOf(createdAtMs: number): string {
   const ms = createdAtMs.toString(16).padStart(12, '0');
@@ -36,16 +42,20 @@ function timeOf(createdAtMs: number): string {
 }
 
 const countBits = 10n;
-/** Ids of a generator in one ms. As many ranks lie between two ms: ranks are µs to who wants to see a time in them. */
+/**
+ * Ids that one generator makes within one ms. It matches the number of ranks per ms, so a rank reads as microseconds.
+ */
 export const idsPerMsMax = 1_000;
 
-/** Higher for the later job of a shard. Ids of before ids were counted say it by their ms alone. */
+/**
+ * A number that is higher for the later of two jobs of a shard. Old ids without a counter are ordered by their ms only.
+ */
 export function jobRank(id: JobId): number {
   const count = Number.parseInt(id.slice(-3), 16) & (2 ** Number(countBits) - 1);
   return jobIdParts(id).createdAtMs * idsPerMsMax + Math.min(count, idsPerMsMax - 1);
 }
 
-/** Undefined when `text` is not the canonical lower-case form of a job id, or of a time that no job can have. */
+/** Returns `undefined` unless `text` is the canonical lower-case form of a job id with a possible time. */
 export function parseJobId(text: string): JobId | undefined {
   return isJobId(text) ? text : undefined;
 }
@@ -53,7 +63,8 @@ export function parseJobId(text: string): JobId | undefined {
 export function jobIdParts(id: JobId): JobIdParts {
   const createdAtMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
   const shard = Number.parseInt(id.slice(15, 18), 16);
-  // 62 bits follow the variant: 20 of the queue number, then 42 unique. The first 14 lie in group 4, 6 more in group 5.
+  // 62 bits follow the variant: 20 for the queue number, then 42 unique. Group 4 holds the first 14 bits, group 5 the
+  // next 6.
   const high14 = Number.parseInt(id.slice(19, 23), 16) & 0x3fff;
   const next8 = Number.parseInt(id.slice(24, 26), 16);
   return { createdAtMs, shard, queueNo: (high14 << 6) | (next8 >> 2) };
@@ -71,8 +82,9 @@ export function composeJobId(parts: JobIdParts, unique: bigint): JobId {
 }
 
 /**
- * Makes the ids of one shard. The clock may stand still or step back: the ms part never decreases, and within one ms
- * the unique part counts up from a random start, whose count is 0; when all ids of the ms are made, the next one begins.
+ * Makes the ids of one shard. The clock may stand still or step back: the time part never decreases. Within one ms the
+ * unique part counts up from a random start whose counter is 0. When all ids of a ms are used up, the generator moves
+ * on to the next ms.
  */
 export function createJobIdGenerator(options: {
   readonly shard: number;

@@ -1,14 +1,16 @@
 /**
- * What an attempt has said, bounded: its beginning and its newest lines are kept. Lines of an attempt are numbered 1, 2, 3
- * by its node, so a gap in the numbers is exactly what was dropped in between.
+ * The log of an attempt, bounded: the first and the newest lines are kept. The node numbers the lines of an attempt 1,
+ * 2, 3, …, so a gap in the numbers shows exactly what was dropped.
  */
 import type { JobRecord, Payload } from './job.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** One line that a handler logged. */
 export interface LogLine {
   readonly attempt: number;
+  /** Counts from 1 within the attempt. */
   readonly number: number;
   readonly atMs: number;
   readonly level: LogLevel;
@@ -16,20 +18,20 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** Where a reader stands: the last line it has seen. */
+/** A reader's position: the last line that it has seen. */
 export type LogPosition = Pick<LogLine, 'attempt' | 'number'>;
 
-/** The log of an attempt that has ended: a JSON list of its lines. */
+/** The log of a completed attempt: a JSON array of its lines. */
 export interface StoredLog {
   readonly attempt: number;
   readonly payload: Payload;
 }
 
-/** Each of the beginning and the end. */
+/** The size of each of the two parts that are kept: the beginning and the end. */
 const partBytes = 32 * 1_024;
-/** Of a line besides its text. */
+/** The estimated size of a line apart from its text. */
 const lineBytes = 64;
-/** Attempts whose logs are kept. */
+/** The number of attempts of a job whose logs are kept. */
 export const storedLogsMax = 3;
 
 export class JobLog {
@@ -39,7 +41,7 @@ export class JobLog {
   #tailBytes = 0;
   #through = 0;
 
-  /** Number of the newest line; 0 for none. */
+  /** The number of the newest line, or 0 if there is none. */
   get through(): number {
     return this.#through;
   }
@@ -48,7 +50,7 @@ export class JobLog {
     return this.#headBytes + this.#tailBytes;
   }
 
-  /** Numbers only grow; an older line is not taken. */
+  /** Adds a line. Numbers must grow: a line that is not newer is ignored, because nodes may repeat what they sent. */
   add(line: LogLine): void {
     if (line.number <= this.#through) return;
     this.#through = line.number;
@@ -66,22 +68,23 @@ export class JobLog {
     }
   }
 
-  /** What is kept of the lines after this one. */
+  /** The kept lines with a higher number, in order. */
   after(number: number): readonly LogLine[] {
     return [...this.#head, ...this.#tail].filter((line) => line.number > number);
   }
 }
 
+/** True if the line is newer than what the reader has seen. */
 export function isAfter(line: LogPosition, seen: LogPosition): boolean {
   return line.attempt > seen.attempt || (line.attempt === seen.attempt && line.number > seen.number);
 }
 
-/** Lines that a reader misses between the last one it has seen and this one. */
+/** The number of lines dropped between the last line that the reader has seen and this one. */
 export function skippedBefore(line: LogPosition, seen: LogPosition): number {
   return line.number - 1 - (line.attempt === seen.attempt ? seen.number : 0);
 }
 
-/** The record with the log of its present attempt, which has ended. */
+/** Adds the log of the attempt that has just ended to the record. Logs of the oldest attempts are dropped. */
 export function withLog(record: JobRecord, payload: Payload | undefined): JobRecord {
   if (payload === undefined) return record;
   const logs = [...(record.logs ?? []), { attempt: record.attempt, payload }].slice(-storedLogsMax);

@@ -1,11 +1,14 @@
-/** Words that a submitter hangs on a job, to find it by: few and short, since they lie in every record. */
+/**
+ * Labels that a submitter attaches to a job in order to find it later. They are few and short, because every record
+ * carries them.
+ */
 export type Labels = Readonly<Record<string, string>>;
 
 export const labelsMax = 16;
 const keyPattern = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/;
 const valueMaxChars = 128;
 
-/** What is wrong, label by label; empty when nothing is. */
+/** Checks labels and describes each problem. Empty if there is none. */
 export function checkLabels(labels: Labels): readonly { readonly key: string; readonly description: string }[] {
   const entries = Object.entries(labels);
   const problems = entries.flatMap(([key, value]) => {

@@ -1,4 +1,4 @@
-/** Whether a job would more likely than not miss its deadline if it were accepted now. */
+/** Predicts whether a job accepted now would probably miss its deadline. */
 import { quantileMs } from './duration-histogram.ts';
 import type { JobSpec } from './job.ts';
 import { defaultPriority } from './priority.ts';
@@ -6,14 +6,17 @@ import type { QueueStats } from './queue-stats.ts';
 import { estimateInBacklog, hasBacklog, jobsAhead } from './start-estimate.ts';
 
 export interface LateStart {
-  /** The field of the contract that would be missed. */
+  /** The timeout that would be missed, by its field name in the contract. */
   readonly field: 'job.queue_timeout' | 'job.total_timeout';
   readonly timeoutMs: number;
-  /** Half of the jobs like this one would take longer. */
+  /** The median estimate: half of such jobs would take longer. */
   readonly estimateMs: number;
 }
 
-/** Undefined: it should make it, or nothing is known; a job that waits for its time is not judged by the jobs of now. */
+/**
+ * Returns `undefined` if the job should meet its deadline, or if nothing is known. A job that starts at a later date is
+ * not judged by the present load.
+ */
 export function lateStart(spec: Omit<JobSpec, 'input'>, stats: QueueStats, nowMs: number): LateStart | undefined {
   const { priority = defaultPriority, queueTimeoutMs, totalTimeoutMs, runAtMs = 0 } = spec;
   if (runAtMs > nowMs || !hasBacklog(stats, nowMs)) return undefined;

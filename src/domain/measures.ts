@@ -1,6 +1,8 @@
 /**
- * Every measure on /metrics by its kind, name and labels. Where one is made it gets its meaning (`help`) and buckets.
- * Alerts and dashboards (infra/) are built from these, so that none asks for a measure or a label that is not there.
+ * Every metric on /metrics with its kind, name and labels. The place that creates a metric adds its help text and
+ * buckets.
+ * Alerts and dashboards (infra/) are built from this list, so they cannot refer to a metric or a label that does not
+ * exist.
  */
 interface Measure {
   readonly name: `troupe_${string}`;

@@ -1,26 +1,28 @@
 /**
- * Memory classes: the heap sizes that threads come in. A few fixed steps, each twice the one before, plus the node's own
- * default, so that jobs of many sizes share threads. A handler's `memory` is rounded up to a class.
+ * Memory classes are the heap sizes of threads. They are a few fixed steps, each twice the previous one, plus the
+ * node's own default and maximum, so that jobs with different needs can share threads. A handler's `memory` is rounded
+ * up to a class.
  */
 const ladderMb = [128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768, 65_536] as const;
 
-/** Times a job may run again in a larger class: the whole ladder, no more. */
+/** How often a job may be repeated in a larger class: at most once per step. */
 export const oomRetriesMax = ladderMb.length;
 
+/** The range of memory classes that a node offers, in MiB. */
 export interface MemoryBounds {
-  /** Class of handlers that ask for nothing. */
+  /** The class of handlers that declare no memory. */
   readonly defaultMb: number;
-  /** Largest class of the node. */
+  /** The largest class of the node. */
   readonly maxMb: number;
 }
 
-/** Smallest class that holds `neededMb`, at most the largest of the node. */
+/** The smallest class with at least `neededMb`, or the node's largest if none is big enough. */
 export function memoryClassOf(neededMb: number | undefined, bounds: MemoryBounds): number {
   if (neededMb === undefined) return bounds.defaultMb;
   return classesOf(bounds).find((classMb) => classMb >= neededMb) ?? bounds.maxMb;
 }
 
-/** The class above, if there is one up to `upToMb`. */
+/** The next larger class, unless it is above the class for `upToMb`. */
 export function nextMemoryClass(currentMb: number, upToMb: number, bounds: MemoryBounds): number | undefined {
   const next = classesOf(bounds).find((classMb) => classMb > currentMb);
   return next !== undefined && next <= memoryClassOf(upToMb, bounds) ? next : undefined;

@@ -1,7 +1,8 @@
 /**
- * Maps by words that people choose (fairness keys, labels, names) which come as plain objects, because they are JSON or a
- * message of the contract. A plain object also answers to the names of `Object.prototype`, so such a map is read here and
- * nowhere else (the lint rule `word-index` sees to it); a map that code builds itself is a `Map`.
+ * Reads a plain object as a map whose keys people choose (fairness keys, labels, names). Such maps come as plain
+ * objects because they are JSON or contract messages.
+ * A plain object also answers to names on `Object.prototype`, such as `constructor`, so these maps must be read here
+ * and nowhere else. The lint rule `word-index` enforces that. Maps that code builds itself are `Map` objects.
  */
 export function ownValue<Words extends object, Word extends string>(
   map: Words | null | undefined,

@@ -1,11 +1,12 @@
 /**
- * Words of others on a terminal: failure texts, labels, log lines, names of files. An escape sequence in them would move the
- * cursor, change colours or the title, and some terminals obey worse; so control characters are shown, not sent.
+ * Makes text from others safe for a terminal: failure messages, labels, log lines, file names.
+ * An escape sequence could move the cursor, change colours or the window title, or worse. Control characters are
+ * therefore shown in escaped form.
  */
 
-/** Control characters but for tab and line feed, and what changes the direction of text. */
+/** Control characters except tab and line feed, and characters that change the text direction. */
 const hidden = /(?![\t\n])[\p{Cc}\p{Bidi_Control}]/gu;
-/** What begins a new line somewhere. */
+/** Everything that some terminal treats as a line break, and tabs, which would break columns. */
 const lineBreaks = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
 
 function shown(character: string): string {
@@ -13,12 +14,12 @@ function shown(character: string): string {
   return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
 }
 
-/** Keeps its lines. */
+/** Escapes control characters and keeps the line breaks. */
 export function printable(text: string): string {
   return text.replaceAll('\r\n', '\n').replaceAll(hidden, shown);
 }
 
-/** One line, whatever is in it: a cell of a table, a fact, a row. */
+/** Escapes control characters and joins all lines into one; for table cells and facts. */
 export function oneLine(text: string): string {
   return text.replaceAll(lineBreaks, ' ').replaceAll(hidden, shown);
 }

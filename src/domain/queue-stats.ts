@@ -1,27 +1,27 @@
-/** What is going on in a queue: of one shard, or of several together. Sums may be added up; so may the weights. */
+/** Statistics of a queue in one shard, or summed over several. All fields can be added up, weights included. */
 import { addWeights, type DurationWeights } from './duration-histogram.ts';
 import { priorities } from './priority.ts';
 
 export interface QueueStats {
-  /** QUEUED jobs by priority, the lowest first. */
+  /** QUEUED jobs by priority, lowest first. */
   readonly waiting: readonly number[];
-  /** SCHEDULED and RETRYING. */
+  /** SCHEDULED and RETRYING jobs. */
   readonly later: number;
-  /** RUNNING and CANCELLING. */
+  /** RUNNING and CANCELLING jobs. */
   readonly running: number;
-  /** Of the inputs of jobs that wait or are due later. */
+  /** Input bytes of the jobs that are waiting or due later. */
   readonly openBytes: number;
-  /** Jobs that began to wait for a slot. */
+  /** Jobs that became QUEUED. */
   readonly arrivalsPerSecond: number;
   /** Attempts that started. */
   readonly startsPerSecond: number;
   /** Jobs that ended. */
   readonly endsPerSecond: number;
-  /** Since when the oldest QUEUED job waits. Absent: none does. */
+  /** When the job that has waited longest became QUEUED. Absent if none waits. */
   readonly oldestReadyAtMs?: number;
-  /** From QUEUED to the start. */
+  /** Durations from QUEUED to the start. */
   readonly waits: DurationWeights;
-  /** From there to the end of the attempt. */
+  /** Durations from the start to the end of an attempt. */
   readonly runs: DurationWeights;
 }
 
@@ -57,7 +57,7 @@ export function waitingOf({ waiting }: Pick<QueueStats, 'waiting'>): number {
   return waiting.reduce((sum, count) => sum + count, 0);
 }
 
-/** Unfinished jobs that do not run: what a queue's `maxDepth` bounds. */
+/** Unfinished jobs that do not run. The `maxDepth` of a queue limits this number. */
 export function depthOf(stats: Pick<QueueStats, 'waiting' | 'later'>): number {
   return waitingOf(stats) + stats.later;
 }

@@ -1,28 +1,28 @@
-/** A queue: where jobs of a tenant wait, and the defaults they get. */
+/** A queue: where the jobs of a tenant wait, and the defaults that they get. */
 import type { FlowRule } from './flow-rule.ts';
 import type { RetryPolicy } from './job.ts';
 
 export interface QueueSettings {
   readonly executionTimeoutMs: number;
-  /** Absent: none. */
+  /** Longest silence of an attempt. Default: no heartbeat timeout. */
   readonly heartbeatTimeoutMs?: number;
   readonly retry: RetryPolicy;
   /** How long records are kept after creation. */
   readonly retentionMs: number;
-  /** How long inputs and outputs are kept after creation, at most `retentionMs`. Absent: as long as the records. */
+  /** How long inputs and outputs are kept after creation, at most `retentionMs`. Default: as long as the records. */
   readonly payloadRetentionMs?: number;
-  /** Unfinished jobs that do not run, over the cluster; submits past it are refused. Absent: no limit. */
+  /** Unfinished jobs of the whole cluster that do not run. Further submits are refused. Default: no limit. */
   readonly maxDepth?: number;
-  /** Bytes of the inputs of those. Absent: no limit. */
+  /** Input bytes of those jobs. Default: no limit. */
   readonly maxBytes?: number;
-  /** Absent: nothing holds its jobs back. */
+  /** Limits on starts. Default: none. */
   readonly flow?: FlowRule;
 }
 
 export interface Queue {
   readonly tenant: string;
   readonly name: string;
-  /** 20-bit number, issued once and never reused; part of every job id of the queue. */
+  /** 20-bit number, issued once and never reused. It is part of every job id of the queue. */
   readonly queueNo: number;
   readonly settings: QueueSettings;
   /** Grows with each update. */
@@ -31,7 +31,10 @@ export interface Queue {
   readonly updatedAtMs: number;
 }
 
-/** The removal of a queue as it was at one version. Any change of the queue ends it: then it removes nothing any more. */
+/**
+ * The deletion of a queue at one version. Any later change of the queue invalidates it, so it cannot delete a newer
+ * queue of the same name.
+ */
 export interface QueueClosing {
   readonly tenant: string;
   readonly name: string;
@@ -39,18 +42,18 @@ export interface QueueClosing {
   readonly version: number;
 }
 
-/** Grows with each change of what a name stands for: with updates, and when the queue was deleted and made anew. */
+/** Grows with each change of the queue that a name refers to, both by updates and by deleting and creating it again. */
 export function queueStamp({ queueNo, version }: Pick<Queue, 'queueNo' | 'version'>): number {
   return queueNo * 2 ** 32 + version;
 }
 
-/** Tokens that become part of NATS subjects: tenants, queues. */
+/** Names of tenants and queues. They become tokens of NATS subjects. */
 export const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
-/** Handler names may have dots: `image.thumbnail`. */
+/** Names of handlers. Unlike other names they may contain dots: `image.thumbnail`. */
 export const handlerNamePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/;
 
 export const defaultTenant = 'default';
-/** The queue of jobs that name none. Made at the first start of a cluster; it cannot be deleted. */
+/** The queue of jobs that name no queue. The first start of a cluster creates it, and it cannot be deleted. */
 export const defaultQueueName = 'default';
 export const defaultQueueSettings: QueueSettings = {
   executionTimeoutMs: 5 * 60_000,

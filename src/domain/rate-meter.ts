@@ -1,11 +1,16 @@
 /**
- * How often something happens per second, counted with a memory that fades: what happened `fadeMs` ago counts 1/e. Rates of
- * several meters add up. The caller's clock is handed in; when it steps back the meter stands still.
+ * Measures how often something happens per second, with exponential fading: an event loses weight by a factor of e
+ * every `fadeMs`.
+ * Rates of several meters can be added. The caller passes the time. If its clock steps back, the meter does not fade
+ * until the clock has caught up.
  */
 const fadeMs = 60_000;
-/** A young meter is read as if it had watched for so long, so that one event is not a rate of thousands. */
+/**
+ * A younger meter is treated as if it had run for this long, so that a single event does not read as thousands per
+ * second.
+ */
 const youngestMs = 1_000;
-/** Less than this is nothing: one event is forgotten after about five minutes. */
+/** Less than this counts as zero, so that a single event is forgotten after about five minutes. */
 const coldWeight = 0.01;
 
 export class RateMeter {
@@ -23,12 +28,12 @@ export class RateMeter {
     this.#fade(nowMs);
     if (this.#weight === 0) return 0;
     const watchedMs = Math.max(youngestMs, this.#atMs - this.#sinceMs);
-    // What a steady rate of one per ms would have gathered in the time watched.
+    // The weight that a steady rate of one event per ms would have accumulated in the observed time.
     const gatheredMs = fadeMs * (1 - Math.exp(-watchedMs / fadeMs));
     return (1_000 * this.#weight) / gatheredMs;
   }
 
-  /** Nothing has happened for so long that it remembers nothing. */
+  /** True if everything has faded. */
   isCold(nowMs: number): boolean {
     this.#fade(nowMs);
     return this.#weight === 0;

@@ -1,12 +1,13 @@
-/** Between which bounds the settings of a queue may lie. Gateways check requests by them, `troupe queues apply` its file. */
+/** The ranges of queue settings. Gateways check requests against them, and `troupe queues apply` checks its file. */
 import { heartbeatMinMs } from './job.ts';
 import { maxLossesDefault } from './retry-policy.ts';
 
 export interface Range {
   readonly min: number;
   readonly max: number;
-  /** How people read the bounds: `1 ms to 7 days`. */
+  /** The bounds in words, for messages: `1 ms to 7 days`. */
   readonly text: string;
+  /** If set, only whole numbers are valid. */
   readonly integer?: boolean;
 }
 
@@ -42,7 +43,7 @@ export function heartbeatRange(executionTimeoutMs: number): Range {
   return { min: heartbeatMinMs, max: executionTimeoutMs, text };
 }
 
-/** An attempt does not outlive its job. */
+/** An attempt cannot outlast its job. */
 export function executionTimeoutWithin(retentionMs: number): Range {
   if (retentionMs >= executionTimeoutRange.max) return executionTimeoutRange;
   return { min: 1, max: retentionMs, text: `1 ms to the retention (${retentionMs} ms)` };

@@ -1,9 +1,13 @@
-/** Names that somebody may have meant. Bounded in time: at most so many names are looked at, and only those of like length. */
+/**
+ * Suggests names that somebody may have meant.
+ * The work is bounded: only the first 1,000 names are considered, and distances are computed only for names of similar
+ * length.
+ */
 
 const namesMax = 1_000;
 const similarMax = 3;
 
-/** The nearest first; those with more than a third of their letters otherwise are not similar. */
+/** At most three names, nearest first. A name is similar if at most a third of its letters differ. */
 export function similarNames(word: string, names: Iterable<string>): readonly string[] {
   const changesMax = Math.max(1, Math.floor(word.length / 3));
   const found: { readonly name: string; readonly changes: number }[] = [];
@@ -19,13 +23,13 @@ export function similarNames(word: string, names: Iterable<string>): readonly st
   return found.slice(0, similarMax).map(({ name }) => name);
 }
 
-/** `; did you mean a, b?`, or nothing. */
+/** The suggestion as text, `; did you mean a, b?`, or an empty string. */
 export function similarText(word: string, names: Iterable<string>): string {
   const similar = similarNames(word, names);
   return similar.length === 0 ? '' : `; did you mean ${similar.join(', ')}?`;
 }
 
-/** Letters to be added, taken away or changed (Levenshtein), row by row. */
+/** The Levenshtein distance: letters added, removed or changed. Computed row by row. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let i = 1; i <= a.length; i += 1) {

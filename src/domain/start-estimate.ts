@@ -1,32 +1,38 @@
 /**
- * When a job that waits will start: from how many are before it and how fast they go. An estimate: nothing is promised, and
- * where nothing is known nothing is said.
+ * Estimates when a waiting job will start, from the number of jobs ahead of it and the rate of starts.
+ * It is an estimate, not a promise. Without data there is no estimate.
  */
 import { meanMs, quantileMs } from './duration-histogram.ts';
 import { priorities, type Priority, priorityWeights } from './priority.ts';
 import type { QueueStats } from './queue-stats.ts';
 
 export interface StartEstimate {
-  /** As likely before as after. */
+  /** As likely earlier as later. */
   readonly p50Ms: number;
-  /** Nine times of ten before. */
+  /** Nine times out of ten earlier. */
   readonly p90Ms: number;
 }
 
-/** Of the standard normal distribution. */
+/** Quantiles of the standard normal distribution. */
 const deviates = { p50: 0, p90: 1.2816 } as const;
-/** While nobody has waited for so long the queue keeps up, and its starts say how many come, not how many could. */
+/**
+ * If nobody has waited for this long, the queue keeps up. Its rate of starts then shows how many jobs arrive, not how
+ * many it could start.
+ */
 export const backlogAgeMs = 1_000;
 
-/** Starts per second while there is a backlog: as measured, or as those that run now will make room, whichever is more. */
+/**
+ * Starts per second while there is a backlog: the measured rate, or the rate at which the running attempts free their
+ * slots, whichever is higher.
+ */
 export function drainPerSecond({ startsPerSecond, running, runs }: QueueStats): number {
   const runMs = meanMs(runs);
   return Math.max(startsPerSecond, runMs === undefined ? 0 : (1_000 * running) / runMs);
 }
 
 /**
- * Starts before that of a job with `before` others before it in its own level: while those start, the other levels start
- * theirs by weight, as far as they have any.
+ * The number of starts before that of a job with `before` jobs ahead of it on its own level. Meanwhile the other levels
+ * also start jobs in proportion to their weights, as long as they have any.
  */
 export function jobsAhead(priority: Priority, before: number, waiting: readonly number[]): number {
   const turns = before + 1;
@@ -38,8 +44,8 @@ export function jobsAhead(priority: Priority, before: number, waiting: readonly 
 }
 
 /**
- * The time until the `count`-th start at this rate, if starts come by chance: its distribution is a Gamma(count, rate), and
- * this its quantile by Wilson and Hilferty, wrong by a few percent at most.
+ * The time until the `count`-th start if starts arrive at random at this rate, as a quantile. The distribution is
+ * Gamma(count, rate); we use the Wilson-Hilferty approximation, which is off by a few percent at most.
  */
 export function startQuantileMs(count: number, perSecond: number, share: keyof typeof deviates): number {
   const cube = 1 - 1 / (9 * count) + deviates[share] / (3 * Math.sqrt(count));
@@ -50,7 +56,10 @@ export function hasBacklog({ oldestReadyAtMs }: Pick<QueueStats, 'oldestReadyAtM
   return oldestReadyAtMs !== undefined && nowMs - oldestReadyAtMs >= backlogAgeMs;
 }
 
-/** Of a job with so many starts before its own, in a queue with a backlog. Undefined: nothing starts, nothing is known. */
+/**
+ * Estimates the start in a queue with a backlog, with `ahead` starts before it. Undefined if nothing starts or nothing
+ * is known.
+ */
 export function estimateInBacklog(stats: QueueStats, ahead: number): StartEstimate | undefined {
   const perSecond = drainPerSecond(stats);
   if (perSecond === 0) return undefined;
@@ -58,7 +67,10 @@ export function estimateInBacklog(stats: QueueStats, ahead: number): StartEstima
   return { p50Ms: quantile('p50'), p90Ms: quantile('p90') };
 }
 
-/** A queue that keeps up lets a job wait as long as the ones before it. */
+/**
+ * Estimates the start of a job with `ahead` starts before it. In a queue that keeps up, the job waits about as long as
+ * the recent ones did.
+ */
 export function estimateStart(stats: QueueStats, ahead: number, nowMs: number): StartEstimate | undefined {
   if (hasBacklog(stats, nowMs)) return estimateInBacklog(stats, ahead);
   const [p50Ms, p90Ms] = [quantileMs(stats.waits, 0.5), quantileMs(stats.waits, 0.9)];

@@ -1,4 +1,4 @@
-/** The state machine for readers: a diagram and a table, both made from the edges. */
+/** Renders the state machine for readers: a diagram and a table, both made from the edges. */
 import { isTerminal, jobStates } from './job.ts';
 import { type Edge, edges } from './state-machine.ts';
 

@@ -1,12 +1,13 @@
 /**
- * Time of day that can be counted with. The wall clock says where to go, the monotonic one how fast: a step of the wall
- * clock is neither followed at once nor waited out.
+ * A time of day that is safe to compute with. The wall clock gives the target and the monotonic clock gives the pace,
+ * so a step of the wall clock is neither followed at once nor ignored.
  *
- * - Forward: steps of a second and less are followed. Of a larger one so much is believed as has lasted for 30 s; until then
- *   time goes on at its pace, so a step that is taken back in between was never seen. A clock that is stepped forward again
- *   and again, as in a machine that is stopped for seconds at a time, is followed as well.
- * - Back, or from the start behind what was durable already: time goes on at half its pace until the wall clock has caught
- *   up. It never stands still and never goes back: what is to be in a second comes within two.
+ * - Forward: steps of up to a second are followed at once. A larger step is followed only as far as it has lasted for
+ *   30 s. Until then time continues at its own pace, so a step that is reverted meanwhile has no effect. A clock that
+ *   is stepped forward again and again is followed too; a machine that is suspended for seconds at a time looks like
+ *   that.
+ * - Backward, or at a start behind a time that is already durable: time runs at half pace until the wall clock has
+ *   caught up. It never stands still or goes back, and a delay takes at most twice as long.
  */
 interface Readings {
   wallMs(): number;
@@ -14,9 +15,11 @@ interface Readings {
 }
 
 const followedMs = 1_000;
-/** A clock of the cluster is no further ahead of another one than this, or nothing of it is believed. */
+/**
+ * The most that a clock of the cluster may be ahead of another. A clock that is further ahead is not believed at all.
+ */
 export const clockAheadMaxMs = 7 * 24 * 3_600_000;
-/** Monotonic. */
+/** How long a large step must last, in monotonic ms. */
 export const believedAfterMs = 30_000;
 const catchUpPace = 0.5;
 
@@ -24,17 +27,22 @@ export class SteadyTime {
   readonly #readings: Readings;
   #atMs: number;
   #readMs: number;
-  /** A step forward that is not believed yet: by how much the wall clock was before the monotonic one at least, and since when. */
+  /**
+   * A large step forward that is not believed yet: the smallest offset seen since `sinceMs` between wall clock and
+   * monotonic clock.
+   */
   #step: { readonly offsetMs: number; readonly sinceMs: number } | undefined;
 
-  /** `fromMs`: of who has watched the clock for longer. Absent: what the wall clock says is believed. */
+  /**
+   * Starts at `fromMs`, the time of someone who has watched the clock for longer. Default: the wall clock is believed.
+   */
   constructor(readings: Readings, fromMs = readings.wallMs()) {
     this.#readings = readings;
     this.#atMs = fromMs;
     this.#readMs = readings.monotonicMs();
   }
 
-  /** Whole ms. Never less than before. */
+  /** In whole ms. Never less than an earlier result. */
   nowMs(): number {
     const [wallMs, monotonicMs] = [this.#readings.wallMs(), this.#readings.monotonicMs()];
     const passedMs = Math.max(0, monotonicMs - this.#readMs);
@@ -54,7 +62,10 @@ export class SteadyTime {
     return Math.floor(this.#atMs);
   }
 
-  /** What was stamped before, by whichever clock, is not stamped over. */
+  /**
+   * Moves time to at least `atLeastMs`, a time that some clock has already put on a record, so that new records are not
+   * dated before it.
+   */
   raise(atLeastMs: number): void {
     this.#atMs = Math.max(this.nowMs(), atLeastMs);
   }

@@ -1,12 +1,12 @@
 /**
- * JSON that refuses what it would otherwise drop or change silently: one way for everything a handler or a client hands
- * over as a value. What each type becomes is a table of docs/guides/payloads.md.
+ * JSON that refuses what `JSON.stringify` would silently drop or change. Every value from a handler or a client goes
+ * through it. The table in docs/guides/payloads.md shows what becomes of each type.
  */
 
-/** Deeper than what is meant, and less than what breaks readers of JSON. */
+/** Deeper than any sensible document, and shallow enough not to overflow the stack of JSON readers. */
 export const jsonDepthMax = 1_000;
 
-/** Names the place: `output.rows.3.at`. To whoever catches it in a handler it is a TypeError, by its name as well. */
+/** The message names the place: `output.rows.3.at`. A handler that catches the error sees a TypeError, by name too. */
 export class NotJsonError extends TypeError {
   readonly path: string;
   readonly problem: string;
@@ -18,7 +18,10 @@ export class NotJsonError extends TypeError {
   }
 }
 
-/** `root` names the value in errors. Undefined for undefined; throws NotJsonError on what JSON cannot say. */
+/**
+ * Serializes a value; `root` is its name in errors. Returns `undefined` for `undefined`. Throws NotJsonError for
+ * anything that JSON cannot express.
+ */
 export function strictJson(value: unknown, root: string): string | undefined {
   if (value === undefined) return undefined;
   const path = [root];
@@ -27,12 +30,12 @@ export function strictJson(value: unknown, root: string): string | undefined {
     return JSON.stringify(value);
   } catch (error) {
     if (error instanceof NotJsonError) throw error;
-    // A getter or a `toJSON` of the value's own.
+    // A getter or a `toJSON` of the value threw.
     throw new NotJsonError(path.join('.'), `reading it threw: ${error instanceof Error ? error.message : 'no error'}`);
   }
 }
 
-/** `path` is of the value; `open` are the objects it lies in. */
+/** `path` leads to the value. `open` holds the objects that contain it, to detect cycles. */
 function check(value: unknown, path: string[], open: Set<object>): void {
   const problem = typeof value === 'object' ? value !== null && problemOfObject(value) : problemOfPrimitive(value);
   if (typeof problem === 'string') throw new NotJsonError(path.join('.'), problem);
@@ -47,7 +50,7 @@ function check(value: unknown, path: string[], open: Set<object>): void {
 }
 
 function checkItems(items: readonly unknown[], path: string[], open: Set<object>): void {
-  // By index: what is missing in a sparse array is undefined too.
+  // By index, because `forEach` would skip the holes of a sparse array, and they are undefined too.
   for (let at = 0; at < items.length; at += 1) {
     path.push(String(at));
     if (items[at] === undefined)
@@ -88,7 +91,7 @@ function problemOfObject(value: object): string | undefined {
 const bytesInside = 'bytes inside of JSON: hand them over alone, or as base64';
 const lostKinds: ReadonlySet<string> = new Set(['Error', 'Map', 'Set', 'WeakMap', 'WeakSet', 'WeakRef', 'RegExp']);
 
-/** By what the language has marked it with, not by class: it may be of another realm. */
+/** Uses the language's own tag and not `instanceof`, because the value may come from another realm. */
 function kindOf(value: object): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
@@ -105,7 +108,9 @@ function isThenable(value: object): boolean {
   return 'then' in value && typeof value.then === 'function';
 }
 
-/** All that a Headers, an URLSearchParams or an iterator holds lies where JSON does not look. */
+/**
+ * True for an instance such as Headers, URLSearchParams or an iterator: it keeps its content where JSON does not look.
+ */
 function isEmptyInstance(value: object): boolean {
   if (Array.isArray(value) || Object.keys(value).length > 0) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

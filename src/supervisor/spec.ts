@@ -80,10 +80,7 @@ export interface CompiledSpec {
 const DEFAULT_MAX_CHILDREN = 1_024;
 const DEFAULT_MAILBOX_CAPACITY = 256;
 
-/**
- * Fills in defaults and checks the values. Throws INTERNAL_ERROR if one is invalid, because a wrong spec is a bug of
- * the caller.
- */
+/** Fills in defaults and checks the values. Throws if one is invalid, because a wrong spec is a bug of the caller. */
 export function compileSpec(spec: SupervisorSpec): CompiledSpec {
   const maxChildren = spec.maxChildren ?? DEFAULT_MAX_CHILDREN;
   checkIntensity(spec.intensity);
