@@ -67,7 +67,7 @@ export interface UseCaseParts {
   readonly store: Pick<Store, 'jobs' | 'queues' | 'payloads'>;
   readonly config: Pick<SharedConfig, 'manifestsOf' | 'handlerNames' | 'queues' | 'touchQueue' | 'removeQueue'>;
   readonly fleet: Pick<HandlerFleet, 'versionsOf' | 'someNodeHas'>;
-  readonly work: Pick<WorkSource, 'ensureStrand' | 'removeStrand'>;
+  readonly work: Pick<WorkSource, 'ensureRoute' | 'removeRoute'>;
   readonly feed: LiveFeed;
   readonly events: EventLog;
   readonly cache: JobCache;

@@ -103,7 +103,7 @@ export async function followJobs(options: FollowOptions): Promise<readonly JobIn
   const board = new Board(options);
   const ended = new Map<string, JobInfo>();
   const waiting = options.jobs.values();
-  const lane = async (): Promise<void> => {
+  const runner = async (): Promise<void> => {
     for (const followed of waiting) {
       try {
         const job = await followOne(options, board, followed);
@@ -117,7 +117,7 @@ export async function followJobs(options: FollowOptions): Promise<readonly JobIn
     }
   };
   try {
-    await Promise.all(Array.from({ length: Math.min(watchesMax, options.jobs.length) }, lane));
+    await Promise.all(Array.from({ length: Math.min(watchesMax, options.jobs.length) }, runner));
   } finally {
     board.close();
   }

@@ -1,9 +1,9 @@
 /** The actors of a node: its membership, the shards it keeps, the work it does. */
 import { HandlerFleet } from '../application/cluster/handler-fleet.ts';
-import { createGatedWorkSource } from '../application/cluster/gated-work-source.ts';
+import { createQuarantineAwareSource } from '../application/cluster/quarantine-aware-source.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import type { ActorDefinition, ActorRef } from '../kernel/index.ts';
-import type { KeeperMessage } from '../actors/shard/keeper-actor.ts';
+import type { ShardManagerMessage } from '../actors/shard/shard-manager-actor.ts';
 import type { StopRun } from '../actors/shard/shard-services.ts';
 import type { AdminMessage } from '../actors/node/admin-message.ts';
 import { membershipActor, type MembershipMessage } from '../actors/node/membership-actor.ts';
@@ -57,7 +57,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
       stopRun(node.nodeId, stop);
     },
   });
-  const keeper = system.refAt<KeeperMessage>(`/${root}/shards`);
+  const shardManager = system.refAt<ShardManagerMessage>(`/${root}/shards`);
   const membership = system.refAt<MembershipMessage>(`/${root}/membership`);
   const replaced = Promise.withResolvers<unknown>();
   const ref = system.spawn(
@@ -71,7 +71,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
         handlers,
         stopRun,
         onRejoined: (incarnation) => {
-          if (node.roles.includes('shards')) keeper.tell({ kind: 'rejoined', incarnation });
+          if (node.roles.includes('shards')) shardManager.tell({ kind: 'rejoined', incarnation });
         },
         onReplaced: () => replaced.resolve(undefined),
         onStoreReach: (isAway) => {
@@ -156,7 +156,7 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
         slots,
         handlers,
         batcher,
-        source: createGatedWorkSource({
+        source: createQuarantineAwareSource({
           source: bus.work,
           quarantines: bus.quarantines,
           nodeId: node.nodeId,
@@ -212,8 +212,8 @@ async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining
   system.refAt<MembershipMessage>(`/${root}/membership`).tell({ kind: 'drain' });
   if (pool !== undefined) await drainRuns(runtime, pool, runs, graceMs);
   if (node.roles.includes('shards')) {
-    const keeper = system.refAt<KeeperMessage>(`/${root}/shards`);
-    const released = settlement(runtime, (done) => keeper.tell({ kind: 'drain', done }));
+    const shardManager = system.refAt<ShardManagerMessage>(`/${root}/shards`);
+    const released = settlement(runtime, (done) => shardManager.tell({ kind: 'drain', done }));
     if (!(await released(shardsMaxMs))) runtime.log.warn({}, 'shards not handed over in time; others take them over');
   }
   stopServing();

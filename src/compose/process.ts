@@ -51,7 +51,7 @@ export interface TroupeProcess {
   stop(): Promise<void>;
 }
 
-/** Waits for a batch of requests to a shard; long enough for a take-over to fail it first. */
+/** Waits for a batch of requests to a shard; long enough for a recovery to fail it first. */
 const shardTimeoutMs = 10_000;
 const batcherQueuedMax = 20_000;
 const terminateMs = 5_000;
@@ -269,7 +269,7 @@ async function ensureDefaultQueue({ store }: OpenedStore, bus: NatsBus, { clock 
   // The store has the truth; nodes learn of the queues from the shared configuration, which a wiped NATS has lost.
   for (const queue of await store.queues.listQueues()) {
     const { tenant, name } = queue;
-    await bus.work.ensureStrand({ tenant, queue: name });
+    await bus.work.ensureRoute({ tenant, queue: name });
     await bus.config.touchQueue(tenant, name, queueStamp(queue));
   }
 }

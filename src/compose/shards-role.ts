@@ -2,7 +2,7 @@
 import { createClosedQueues } from '../application/queues/closed-queues.ts';
 import { createFlowRules } from '../application/queues/flow-rules.ts';
 import { WorkLooks } from '../actors/shard/dispatch/work-looks.ts';
-import { keeperActor } from '../actors/shard/keeper-actor.ts';
+import { shardManagerActor } from '../actors/shard/shard-manager-actor.ts';
 import {
   brokerSyncMsFor,
   createShardMetrics,
@@ -14,10 +14,10 @@ import type { Config } from '../config/index.ts';
 import type { ClusterParts, Wiring } from './cluster-parts.ts';
 import { natsSyncMs } from './nats-sync.ts';
 
-export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof keeperActor> {
+export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof shardManagerActor> {
   const { config, runtime, bus, store, router, batcher, node } = parts;
   const { clock, log } = runtime;
-  return keeperActor({
+  return shardManagerActor({
     nodeId: node.nodeId,
     incarnation: node.incarnation,
     shardCount: parts.shardCount,

@@ -107,7 +107,7 @@ export const natsSection = z.strictObject({
       'How often nats-server flushes its files; 0 is before it confirms. The one that `troupe dev` or `troupe backing nats` starts is told so; of any other it must be true (its `sync_interval`).',
     unit: 'ms',
     consequence:
-      'What a power cut takes from NATS is told again by whoever owns the shards, who remembers it for as long, and so is the same time after a take-over. 0 costs most of the speed.',
+      'What a power cut takes from NATS is told again by whoever owns the shards, who remembers it for as long, and so is the same time after a recovery. 0 costs most of the speed.',
     defaultNote: '`10000`; with `nats.servers` `120000`, as nats-server does if nothing is said',
   }),
 });

@@ -62,7 +62,7 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
     try {
       for await (const item of open()) yield toMessage(item);
     } finally {
-      watches.giveBack(1);
+      watches.release(1);
       watchesGauge.set(watches.used);
     }
   };
@@ -78,8 +78,8 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
       try {
         return await work();
       } finally {
-        jobs.giveBack(load.jobs);
-        bytes.giveBack(load.bytes);
+        jobs.release(load.jobs);
+        bytes.release(load.bytes);
         jobsGauge.set(jobs.used);
       }
     },
@@ -132,7 +132,7 @@ class Quota {
     this.#used += amount;
   }
 
-  giveBack(amount: number): void {
+  release(amount: number): void {
     this.#used -= amount;
     this.#back.add(this.#runtime.clock.monotonicMs(), amount);
   }

@@ -83,7 +83,7 @@ export interface ActorDefinition<M> {
  * What a supervisor learns about a child. `ended` comes after the child's own children have stopped and `onStop` has
  * run.
  */
-export type LifeEvent = { readonly kind: 'up' } | { readonly kind: 'ended'; readonly reason: StopReason };
+export type IncarnationEvent = { readonly kind: 'up' } | { readonly kind: 'ended'; readonly reason: StopReason };
 
 /**
  * A child whose incarnations its parent starts and ends.
@@ -115,7 +115,7 @@ export interface SupervisedOptions<M> {
   /**
    * Turns a life-cycle event into a message to the parent. These messages do not count against the mailbox capacity.
    */
-  toMessage(event: LifeEvent): M;
+  toMessage(event: IncarnationEvent): M;
   /** Called each time someone reads the tree, to show the restart budget. With `undefined` no budget is shown. */
   readonly budget: (() => RestartBudget) | undefined;
 }

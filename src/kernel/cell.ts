@@ -10,24 +10,24 @@
  */
 import { invariant } from '../domain/errors.ts';
 import type { ActorContext, ActorDefinition, Behavior, StopReason } from './actor.ts';
-import { LifeContext } from './context.ts';
+import { IncarnationContext } from './context.ts';
 import { MessageLoop } from './message-loop.ts';
-import type { Cell, Kernel, Life, Owner } from './parts.ts';
+import type { Actor, Kernel, Incarnation, Owner } from './parts.ts';
 import { KeyedTimers } from './timers.ts';
 import type { ActorState, TreeNode } from './tree.ts';
 
 /** Length of the error text in the tree view. The log has the full error. */
 const lastErrorMaxChars = 500;
 
-export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
+export class KernelActor<M> extends MessageLoop<M> implements Actor<M> {
   readonly path: string;
   readonly name: string;
   readonly kind: string;
   readonly #definition: ActorDefinition<M>;
   readonly #owner: Owner;
-  readonly #watchers = new Set<Life<unknown>>();
+  readonly #watchers = new Set<Incarnation<unknown>>();
   readonly #closedListeners: ((reason: StopReason) => void)[] = [];
-  #lives = 0;
+  #incarnations = 0;
   #lastError: { readonly text: string; readonly atMs: number } | undefined;
   #removing = false;
   #removed = false;
@@ -40,26 +40,26 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
     this.#owner = owner;
     this.name = name;
     this.kind = definition.kind;
-    this.path = owner.parent === undefined ? '' : `${owner.parent.cell.path}/${name}`;
+    this.path = owner.parent === undefined ? '' : `${owner.parent.actor.path}/${name}`;
   }
 
   begin(): void {
-    invariant(this.life === undefined && !this.#removing, `one life at a time (${this.path})`);
+    invariant(this.incarnation === undefined && !this.#removing, `one incarnation at a time (${this.path})`);
     this.open();
-    this.#lives++;
-    if (this.#lives > 1) this.kernel.restarts.add(1, { kind: this.kind });
-    this.life = this.#newLife();
+    this.#incarnations++;
+    if (this.#incarnations > 1) this.kernel.restarts.add(1, { kind: this.kind });
+    this.incarnation = this.#newIncarnation();
     this.wake();
   }
 
-  #newLife(): Life<M> {
-    const life: Life<M> = {
-      number: this.#lives,
+  #newIncarnation(): Incarnation<M> {
+    const incarnation: Incarnation<M> = {
+      number: this.#incarnations,
       beganMs: this.kernel.clock.monotonicMs(),
-      cell: this,
+      actor: this,
       timers: new KeyedTimers<M>(this.kernel.clock, {
         timerFired: (timer) => {
-          this.enqueue({ kind: 'timer', life, timer });
+          this.enqueue({ kind: 'timer', incarnation, timer });
         },
       }),
       children: new Map(),
@@ -72,154 +72,165 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
       toStop: undefined,
       cancelDeadline: undefined,
     };
-    return life;
+    return incarnation;
   }
 
-  protected override startLife(life: Life<M>): void {
-    life.stage = 'starting';
-    const context: ActorContext<M> = new LifeContext<M>(this.kernel, life);
+  protected override startIncarnation(incarnation: Incarnation<M>): void {
+    incarnation.stage = 'starting';
+    const context: ActorContext<M> = new IncarnationContext<M>(this.kernel, incarnation);
     try {
       const started = this.#definition.start(context);
-      if (started instanceof Promise) this.awaitThen(life, this.#startLater(life, started), undefined);
-      else this.#started(life, started);
+      if (started instanceof Promise) this.awaitThen(incarnation, this.#startLater(incarnation, started), undefined);
+      else this.#started(incarnation, started);
     } catch (error) {
       this.end({ kind: 'failed', error });
     }
   }
 
-  async #startLater(life: Life<M>, started: Promise<Behavior<M>>): Promise<void> {
+  async #startLater(incarnation: Incarnation<M>, started: Promise<Behavior<M>>): Promise<void> {
     const behavior = await started;
-    if (this.life === life) this.#started(life, behavior);
+    if (this.incarnation === incarnation) this.#started(incarnation, behavior);
     // Abandoned during `start`: nobody will use the behavior, but the resources that it has acquired must be released.
-    else await behavior.onStop?.(life.endReason ?? { kind: 'shutdown' });
+    else await behavior.onStop?.(incarnation.endReason ?? { kind: 'shutdown' });
   }
 
-  #started(life: Life<M>, behavior: Behavior<M>): void {
-    life.behavior = behavior;
-    life.stage = 'running';
+  #started(incarnation: Incarnation<M>, behavior: Behavior<M>): void {
+    incarnation.behavior = behavior;
+    incarnation.stage = 'running';
     if (behavior.ready === undefined) {
-      this.#isUp(life);
+      this.#isUp(incarnation);
       return;
     }
     behavior.ready.then(
       () => {
-        this.#isUp(life);
+        this.#isUp(incarnation);
       },
       (error: unknown) => {
-        if (this.life === life) this.end({ kind: 'failed', error });
+        if (this.incarnation === incarnation) this.end({ kind: 'failed', error });
       },
     );
   }
 
-  #isUp(life: Life<M>): void {
-    if (this.life !== life || life.endReason !== undefined) return;
-    life.up = true;
-    const type = life.number === 1 ? 'started' : 'restarted';
-    this.kernel.events.publish({ type, path: this.path, kind: this.kind, life: life.number });
-    this.#owner.onLife?.({ kind: 'up' });
+  #isUp(incarnation: Incarnation<M>): void {
+    if (this.incarnation !== incarnation || incarnation.endReason !== undefined) return;
+    incarnation.up = true;
+    const type = incarnation.number === 1 ? 'started' : 'restarted';
+    this.kernel.events.publish({ type, path: this.path, kind: this.kind, incarnation: incarnation.number });
+    this.#owner.onIncarnation?.({ kind: 'up' });
   }
 
   override end(reason: StopReason, deadlineMs?: number): void {
-    const life = this.life;
-    if (life === undefined) return;
-    if (reason.kind === 'failed') this.#noteFailure(life, reason.error);
-    if (life.endReason === undefined) {
-      life.endReason = reason;
-      life.timers.clear();
-      this.#armDeadline(life, deadlineMs ?? this.#owner.shutdownMs);
+    const incarnation = this.incarnation;
+    if (incarnation === undefined) return;
+    if (reason.kind === 'failed') this.#noteFailure(incarnation, reason.error);
+    if (incarnation.endReason === undefined) {
+      incarnation.endReason = reason;
+      incarnation.timers.clear();
+      this.#armDeadline(incarnation, deadlineMs ?? this.#owner.shutdownMs);
     } else {
       // A crash overrides a stop that the actor chose, but not a stop that was requested from outside.
-      if (life.endReason.kind === 'normal' && reason.kind === 'failed') life.endReason = reason;
-      if (deadlineMs !== undefined) this.#armDeadline(life, deadlineMs);
+      if (incarnation.endReason.kind === 'normal' && reason.kind === 'failed') incarnation.endReason = reason;
+      if (deadlineMs !== undefined) this.#armDeadline(incarnation, deadlineMs);
     }
     this.wake();
   }
 
-  #noteFailure(life: Life<M>, error: unknown): void {
+  #noteFailure(incarnation: Incarnation<M>, error: unknown): void {
     const text = error instanceof Error ? error.message : String(error);
     this.#lastError = { text: text.slice(0, lastErrorMaxChars), atMs: this.kernel.clock.nowMs() };
     this.kernel.crashes.add(1, { kind: this.kind });
-    this.kernel.log.error({ err: error, actor: this.path, kind: this.kind, life: life.number }, 'actor crashed');
-    this.kernel.events.publish({ type: 'crashed', path: this.path, kind: this.kind, life: life.number, error });
-  }
-
-  #armDeadline(life: Life<M>, deadlineMs: number | undefined): void {
-    life.cancelDeadline?.();
-    if (deadlineMs === undefined) return;
-    life.cancelDeadline = this.kernel.clock.setTimer(deadlineMs, () => {
-      if (this.life === life) this.abandon();
+    this.kernel.log.error(
+      { err: error, actor: this.path, kind: this.kind, incarnation: incarnation.number },
+      'actor crashed',
+    );
+    this.kernel.events.publish({
+      type: 'crashed',
+      path: this.path,
+      kind: this.kind,
+      incarnation: incarnation.number,
+      error,
     });
   }
 
-  protected override endStep(life: Life<M>, reason: StopReason): boolean {
+  #armDeadline(incarnation: Incarnation<M>, deadlineMs: number | undefined): void {
+    incarnation.cancelDeadline?.();
+    if (deadlineMs === undefined) return;
+    incarnation.cancelDeadline = this.kernel.clock.setTimer(deadlineMs, () => {
+      if (this.incarnation === incarnation) this.abandon();
+    });
+  }
+
+  protected override endStep(incarnation: Incarnation<M>, reason: StopReason): boolean {
     // Each call takes one step, because stopping a child may be asynchronous: `childRemoved` wakes this actor for the
     // next step.
-    life.toStop ??= [...life.children.values()];
-    const newest = life.toStop.at(-1);
+    incarnation.toStop ??= [...incarnation.children.values()];
+    const newest = incarnation.toStop.at(-1);
     if (newest !== undefined) {
-      life.stage = 'ending';
+      incarnation.stage = 'ending';
       newest.remove({ kind: 'shutdown' });
-      if (life.children.has(newest.name)) return false;
-      life.toStop.pop();
+      if (incarnation.children.has(newest.name)) return false;
+      incarnation.toStop.pop();
       return true;
     }
-    life.stage = 'finalizing';
+    incarnation.stage = 'finalizing';
     try {
-      const stopped = life.behavior?.onStop?.(reason);
+      const stopped = incarnation.behavior?.onStop?.(reason);
       if (stopped !== undefined) {
-        this.awaitThen(life, stopped, () => {
-          this.#complete(life);
+        this.awaitThen(incarnation, stopped, () => {
+          this.#complete(incarnation);
         });
         return false;
       }
     } catch (error) {
       this.end({ kind: 'failed', error });
     }
-    this.#complete(life);
+    this.#complete(incarnation);
     return false;
   }
 
   /** A child is gone for good: the next one can stop if this incarnation is ending. */
-  childRemoved(child: Cell<unknown>): void {
-    this.life?.children.delete(child.name);
+  childRemoved(child: Actor<unknown>): void {
+    this.incarnation?.children.delete(child.name);
     this.wake();
   }
 
   abandon(): void {
-    const life = this.life;
-    if (life === undefined) return;
-    life.endReason ??= { kind: 'shutdown' };
-    for (const child of [...life.children.values()].reverse()) {
+    const incarnation = this.incarnation;
+    if (incarnation === undefined) return;
+    incarnation.endReason ??= { kind: 'shutdown' };
+    for (const child of [...incarnation.children.values()].reverse()) {
       child.abandon();
       child.remove({ kind: 'shutdown' });
     }
     this.kernel.abandoned.add(1, { kind: this.kind });
     this.kernel.log.warn(
-      { actor: this.path, kind: this.kind, life: life.number },
+      { actor: this.path, kind: this.kind, incarnation: incarnation.number },
       'actor abandoned: it did not stop in time',
     );
     this.kernel.events.publish({ type: 'abandoned', path: this.path, kind: this.kind });
-    this.#complete(life);
+    this.#complete(incarnation);
   }
 
-  #complete(life: Life<M>): void {
-    const reason = life.endReason ?? { kind: 'shutdown' };
-    life.stage = 'over';
-    life.cancelDeadline?.();
-    for (const target of life.watching.keys()) target.removeWatcher(life);
+  #complete(incarnation: Incarnation<M>): void {
+    const reason = incarnation.endReason ?? { kind: 'shutdown' };
+    incarnation.stage = 'over';
+    incarnation.cancelDeadline?.();
+    for (const target of incarnation.watching.keys()) target.removeWatcher(incarnation);
     this.reset();
-    if (this.#owner.onLife !== undefined && !this.#removing) this.#owner.onLife({ kind: 'ended', reason });
+    if (this.#owner.onIncarnation !== undefined && !this.#removing)
+      this.#owner.onIncarnation({ kind: 'ended', reason });
     else this.#closeForGood(reason);
   }
 
   // --- closing and removal -------------------------------------------------------------------------------------------
 
   close(as: 'stopped' | 'quarantined', reason: StopReason): void {
-    invariant(this.life === undefined, `only an actor without a life can be closed (${this.path})`);
+    invariant(this.incarnation === undefined, `only an actor without a incarnation can be closed (${this.path})`);
     if (this.closed !== undefined) return;
     this.closed = { as, reason };
     while (this.mailbox.size > 0) this.refuse(as, this.mailbox.next());
-    for (const life of this.#watchers) life.cell.enqueue({ kind: 'terminated', life, cell: this, reason });
+    for (const incarnation of this.#watchers)
+      incarnation.actor.enqueue({ kind: 'terminated', incarnation, actor: this, reason });
     this.#watchers.clear();
     this.kernel.events.publish({ type: as, path: this.path, kind: this.kind, reason });
   }
@@ -230,7 +241,7 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
 
   remove(reason: StopReason, deadlineMs?: number): void {
     this.#removing = true;
-    if (this.life !== undefined) this.end(reason, deadlineMs);
+    if (this.incarnation !== undefined) this.end(reason, deadlineMs);
     else this.#closeForGood(reason);
   }
 
@@ -238,7 +249,7 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
     if (this.#removed) return;
     this.#removed = true;
     this.close('stopped', reason);
-    this.#owner.parent?.cell.childRemoved(this);
+    this.#owner.parent?.actor.childRemoved(this);
     for (const listener of this.#closedListeners) listener(reason);
   }
 
@@ -247,13 +258,13 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
     else this.#closedListeners.push(listener);
   }
 
-  addWatcher(life: Life<unknown>): void {
-    if (this.closed === undefined) this.#watchers.add(life);
-    else life.cell.enqueue({ kind: 'terminated', life, cell: this, reason: this.closed.reason });
+  addWatcher(incarnation: Incarnation<unknown>): void {
+    if (this.closed === undefined) this.#watchers.add(incarnation);
+    else incarnation.actor.enqueue({ kind: 'terminated', incarnation, actor: this, reason: this.closed.reason });
   }
 
-  removeWatcher(life: Life<unknown>): void {
-    this.#watchers.delete(life);
+  removeWatcher(incarnation: Incarnation<unknown>): void {
+    this.#watchers.delete(incarnation);
   }
 
   snapshot(): TreeNode {
@@ -266,19 +277,19 @@ export class ActorCell<M> extends MessageLoop<M> implements Cell<M> {
       stashed: this.mailbox.stashedSize,
       messagesHandled: this.handled,
       busyMs: this.busyMs,
-      upMs: this.life && this.kernel.clock.monotonicMs() - this.life.beganMs,
-      restarts: Math.max(0, this.#lives - 1),
+      upMs: this.incarnation && this.kernel.clock.monotonicMs() - this.incarnation.beganMs,
+      restarts: Math.max(0, this.#incarnations - 1),
       budget: this.#owner.budget?.(),
       lastError: this.#lastError?.text,
       lastErrorAtMs: this.#lastError?.atMs,
-      facts: this.life?.facts ?? {},
+      facts: this.incarnation?.facts ?? {},
     };
   }
 
   #state(): ActorState {
     if (this.closed !== undefined) return this.closed.as;
-    if (this.life === undefined) return 'waiting';
-    if (this.life.endReason !== undefined) return 'stopping';
-    return this.life.up ? 'running' : 'starting';
+    if (this.incarnation === undefined) return 'waiting';
+    if (this.incarnation.endReason !== undefined) return 'stopping';
+    return this.incarnation.up ? 'running' : 'starting';
   }
 }

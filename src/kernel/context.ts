@@ -6,22 +6,22 @@
 import type { Clock, Logger, Random } from '../application/ports/runtime.ts';
 import { invariant } from '../domain/errors.ts';
 import type { ActorContext, ActorDefinition, ActorRef, SupervisedChild, SupervisedOptions } from './actor.ts';
-import type { Cell, Kernel, Life, Owner } from './parts.ts';
+import type { Actor, Kernel, Incarnation, Owner } from './parts.ts';
 
 const shutdown = { kind: 'shutdown' } as const;
 
-export class LifeContext<M> implements ActorContext<M> {
+export class IncarnationContext<M> implements ActorContext<M> {
   readonly #kernel: Kernel;
-  readonly #life: Life<M>;
+  readonly #incarnation: Incarnation<M>;
   #log: Logger | undefined;
 
-  constructor(kernel: Kernel, life: Life<M>) {
+  constructor(kernel: Kernel, incarnation: Incarnation<M>) {
     this.#kernel = kernel;
-    this.#life = life;
+    this.#incarnation = incarnation;
   }
 
   get self(): ActorRef<M> {
-    return this.#life.cell;
+    return this.#incarnation.actor;
   }
   get clock(): Clock {
     return this.#kernel.clock;
@@ -30,107 +30,114 @@ export class LifeContext<M> implements ActorContext<M> {
     return this.#kernel.random;
   }
   get log(): Logger {
-    this.#log ??= this.#kernel.log.child({ actor: this.#life.cell.path });
+    this.#log ??= this.#kernel.log.child({ actor: this.#incarnation.actor.path });
     return this.#log;
   }
 
   spawn<C>(name: string, definition: ActorDefinition<C>): ActorRef<C> {
-    const cell = this.#addChild(name, definition, {
+    const actor = this.#addChild(name, definition, {
       shutdownMs: definition.shutdownMs,
-      onLife: undefined,
+      onIncarnation: undefined,
       budget: undefined,
     });
-    cell.begin();
-    return cell;
+    actor.begin();
+    return actor;
   }
 
   spawnSupervised<C>(name: string, definition: ActorDefinition<C>, options: SupervisedOptions<M>): SupervisedChild<C> {
-    const life = this.#life;
-    const cell = this.#addChild(name, definition, {
+    const incarnation = this.#incarnation;
+    const actor = this.#addChild(name, definition, {
       shutdownMs: options.shutdownMs,
-      onLife: (event) => {
-        if (isOver(life)) return;
-        life.cell.enqueue({ kind: 'message', life, message: () => options.toMessage(event) });
+      onIncarnation: (event) => {
+        if (isOver(incarnation)) return;
+        incarnation.actor.enqueue({ kind: 'message', incarnation, message: () => options.toMessage(event) });
       },
       budget: options.budget,
     });
     return {
-      ref: cell,
+      ref: actor,
       start: () => {
-        cell.begin();
+        actor.begin();
       },
       end: () => {
-        cell.end(shutdown);
+        actor.end(shutdown);
       },
       close: (as, reason) => {
-        cell.close(as, reason);
+        actor.close(as, reason);
       },
       open: () => {
-        cell.open();
+        actor.open();
       },
       remove: () => {
-        cell.remove(shutdown);
+        actor.remove(shutdown);
       },
     };
   }
 
-  #addChild<C>(name: string, definition: ActorDefinition<C>, owner: Omit<Owner, 'parent'>): Cell<C> {
-    const life = this.#life;
-    invariant(!isEnding(life), `an actor that is stopping has no new children (${life.cell.path}/${name})`);
+  #addChild<C>(name: string, definition: ActorDefinition<C>, owner: Omit<Owner, 'parent'>): Actor<C> {
+    const incarnation = this.#incarnation;
+    invariant(
+      !isEnding(incarnation),
+      `an actor that is stopping has no new children (${incarnation.actor.path}/${name})`,
+    );
     invariant(/^[^/]+$/.test(name) && !name.startsWith('..'), `an actor's name has no slash (${name})`);
-    invariant(!life.children.has(name), `an actor's name is unique among siblings (${life.cell.path}/${name})`);
-    const cell = this.#kernel.createCell(name, definition, { parent: life, ...owner });
-    life.children.set(name, cell);
-    return cell;
+    invariant(
+      !incarnation.children.has(name),
+      `an actor's name is unique among siblings (${incarnation.actor.path}/${name})`,
+    );
+    const actor = this.#kernel.createActor(name, definition, { parent: incarnation, ...owner });
+    incarnation.children.set(name, actor);
+    return actor;
   }
 
   refAt<C>(path: string): ActorRef<C> {
-    return this.#kernel.refAt<C>(path, this.#life.cell.path);
+    return this.#kernel.refAt<C>(path, this.#incarnation.actor.path);
   }
 
   stop(ref: ActorRef<never>): void {
-    this.#kernel.cellOf(ref)?.end(shutdown);
+    this.#kernel.actorOf(ref)?.end(shutdown);
   }
 
   stopSelf(): void {
-    if (!isOver(this.#life)) this.#life.cell.end({ kind: 'normal' });
+    if (!isOver(this.#incarnation)) this.#incarnation.actor.end({ kind: 'normal' });
   }
 
   fail(error: unknown): void {
-    if (!isOver(this.#life)) this.#life.cell.end({ kind: 'failed', error });
+    if (!isOver(this.#incarnation)) this.#incarnation.actor.end({ kind: 'failed', error });
   }
 
   watch(ref: ActorRef<never>): void {
-    const life = this.#life;
-    const target = this.#kernel.cellOf(ref);
-    if (isEnding(life) || (target !== undefined && life.watching.has(target))) return;
+    const incarnation = this.#incarnation;
+    const target = this.#kernel.actorOf(ref);
+    if (isEnding(incarnation) || (target !== undefined && incarnation.watching.has(target))) return;
     if (target === undefined) {
-      life.cell.enqueue({ kind: 'nobody', life, ref });
+      incarnation.actor.enqueue({ kind: 'nobody', incarnation, ref });
       return;
     }
-    life.watching.set(target, ref);
-    target.addWatcher(life);
+    incarnation.watching.set(target, ref);
+    target.addWatcher(incarnation);
   }
 
   unwatch(ref: ActorRef<never>): void {
-    const target = this.#kernel.cellOf(ref);
+    const target = this.#kernel.actorOf(ref);
     if (target === undefined) return;
-    this.#life.watching.delete(target);
-    target.removeWatcher(this.#life);
+    this.#incarnation.watching.delete(target);
+    target.removeWatcher(this.#incarnation);
   }
 
   setTimer(key: string, delayMs: number, message: M): void {
-    if (!isEnding(this.#life)) this.#life.timers.set(key, delayMs, message);
+    if (!isEnding(this.#incarnation)) this.#incarnation.timers.set(key, delayMs, message);
   }
 
   cancelTimer(key: string): void {
-    this.#life.timers.cancel(key);
+    this.#incarnation.timers.cancel(key);
   }
 
   pipeToSelf<T>(promise: Promise<T>, toMessage: (outcome: PromiseSettledResult<T>) => M): void {
-    const life = this.#life;
+    const incarnation = this.#incarnation;
     const settled = (outcome: PromiseSettledResult<T>): void => {
-      if (!isEnding(life)) life.cell.enqueue({ kind: 'message', life, message: () => toMessage(outcome) });
+      if (!isEnding(incarnation))
+        incarnation.actor.enqueue({ kind: 'message', incarnation, message: () => toMessage(outcome) });
     };
     promise.then(
       (value) => {
@@ -143,22 +150,22 @@ export class LifeContext<M> implements ActorContext<M> {
   }
 
   stash(): void {
-    if (!isOver(this.#life)) this.#life.cell.stashCurrent();
+    if (!isOver(this.#incarnation)) this.#incarnation.actor.stashCurrent();
   }
 
   unstashAll(): void {
-    if (!isOver(this.#life)) this.#life.cell.unstashAll();
+    if (!isOver(this.#incarnation)) this.#incarnation.actor.unstashAll();
   }
 
   describe(facts: Readonly<Record<string, string | number | boolean>>): void {
-    this.#life.facts = facts;
+    this.#incarnation.facts = facts;
   }
 }
 
-function isOver(life: Life<unknown>): boolean {
-  return life.stage === 'over';
+function isOver(incarnation: Incarnation<unknown>): boolean {
+  return incarnation.stage === 'over';
 }
 
-function isEnding(life: Life<unknown>): boolean {
-  return life.endReason !== undefined || life.stage === 'over';
+function isEnding(incarnation: Incarnation<unknown>): boolean {
+  return incarnation.endReason !== undefined || incarnation.stage === 'over';
 }

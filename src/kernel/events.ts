@@ -7,12 +7,17 @@ import type { DeadLetterReason, StopReason } from './actor.ts';
 
 export type SystemEvent =
   /** An incarnation is up. Incarnations are counted from 1. */
-  | { readonly type: 'started' | 'restarted'; readonly path: string; readonly kind: string; readonly life: number }
+  | {
+      readonly type: 'started' | 'restarted';
+      readonly path: string;
+      readonly kind: string;
+      readonly incarnation: number;
+    }
   | {
       readonly type: 'crashed';
       readonly path: string;
       readonly kind: string;
-      readonly life: number;
+      readonly incarnation: number;
       readonly error: unknown;
     }
   /** The actor takes no more messages. A suspended actor can be resumed. */

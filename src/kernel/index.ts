@@ -5,7 +5,7 @@ export type {
   ActorRef,
   Behavior,
   DeadLetterReason,
-  LifeEvent,
+  IncarnationEvent,
   Signal,
   StopReason,
   SupervisedChild,

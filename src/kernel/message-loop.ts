@@ -9,7 +9,7 @@
 import { invariant } from '../domain/errors.ts';
 import type { ActorRef, Behavior, DeadLetterReason, Signal, StopReason } from './actor.ts';
 import { Mailbox } from './mailbox.ts';
-import type { Kernel, Life, SystemItem } from './parts.ts';
+import type { Kernel, Incarnation, SystemItem } from './parts.ts';
 import { RingBuffer } from './ring-buffer.ts';
 import type { Runnable } from './scheduler.ts';
 
@@ -18,7 +18,7 @@ const NONE = Symbol('no message');
 
 export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
   abstract readonly path: string;
-  life: Life<M> | undefined;
+  incarnation: Incarnation<M> | undefined;
   busyMs = 0;
   protected readonly kernel: Kernel;
   protected readonly mailbox: Mailbox<M>;
@@ -38,9 +38,9 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
     this.mailbox = new Mailbox(mailboxCapacity);
   }
 
-  protected abstract startLife(life: Life<M>): void;
+  protected abstract startIncarnation(incarnation: Incarnation<M>): void;
   /** Takes one step of the ending. Returns true if the next step can follow at once. */
-  protected abstract endStep(life: Life<M>, reason: StopReason): boolean;
+  protected abstract endStep(incarnation: Incarnation<M>, reason: StopReason): boolean;
   abstract end(reason: StopReason): void;
 
   tell(message: M): boolean {
@@ -61,13 +61,13 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
   }
 
   enqueue(item: SystemItem<M>): void {
-    if (item.life !== this.life) return;
+    if (item.incarnation !== this.incarnation) return;
     this.#system.push(item);
     this.wake();
   }
 
   wake(): void {
-    if (this.#scheduled || this.#busy || this.life === undefined) return;
+    if (this.#scheduled || this.#busy || this.incarnation === undefined) return;
     this.#scheduled = true;
     this.kernel.scheduler.schedule(this);
   }
@@ -84,54 +84,54 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
 
   /** Handles one item. Returns false if there is nothing to do until another event arrives. */
   #step(): boolean {
-    const life = this.life;
-    if (life === undefined || this.#busy) return false;
-    if (life.endReason !== undefined) return this.endStep(life, life.endReason);
-    if (life.stage === 'new') {
-      this.startLife(life);
+    const incarnation = this.incarnation;
+    if (incarnation === undefined || this.#busy) return false;
+    if (incarnation.endReason !== undefined) return this.endStep(incarnation, incarnation.endReason);
+    if (incarnation.stage === 'new') {
+      this.startIncarnation(incarnation);
       return true;
     }
     const item = this.#system.shift();
     if (item !== undefined) {
-      this.#handle(life, item);
+      this.#handle(incarnation, item);
       return true;
     }
     if (this.mailbox.size === 0) return false;
-    this.#receive(life, this.mailbox.next());
+    this.#receive(incarnation, this.mailbox.next());
     return true;
   }
 
-  #receive(life: Life<M>, message: M): void {
+  #receive(incarnation: Incarnation<M>, message: M): void {
     this.handled++;
     this.#inHand = message;
     try {
-      const result = (life.behavior as Behavior<M>).receive(message);
+      const result = (incarnation.behavior as Behavior<M>).receive(message);
       if (result === undefined) this.#inHand = NONE;
-      else this.awaitThen(life, result, undefined);
+      else this.awaitThen(incarnation, result, undefined);
     } catch (error) {
       this.#inHand = NONE;
       this.end({ kind: 'failed', error });
     }
   }
 
-  #handle(life: Life<M>, item: SystemItem<M>): void {
+  #handle(incarnation: Incarnation<M>, item: SystemItem<M>): void {
     try {
       switch (item.kind) {
         case 'timer':
-          if (life.timers.take(item.timer)) this.#receive(life, item.timer.message);
+          if (incarnation.timers.take(item.timer)) this.#receive(incarnation, item.timer.message);
           return;
         case 'message':
-          this.#receive(life, item.message());
+          this.#receive(incarnation, item.message());
           return;
         case 'nobody':
-          this.#signal(life, { kind: 'terminated', ref: item.ref, reason: { kind: 'normal' } });
+          this.#signal(incarnation, { kind: 'terminated', ref: item.ref, reason: { kind: 'normal' } });
           return;
         case 'terminated': {
-          const ref = life.watching.get(item.cell);
+          const ref = incarnation.watching.get(item.actor);
           // no longer watched: `unwatch` came before the signal
           if (ref === undefined) return;
-          life.watching.delete(item.cell);
-          this.#signal(life, { kind: 'terminated', ref, reason: item.reason });
+          incarnation.watching.delete(item.actor);
+          this.#signal(incarnation, { kind: 'terminated', ref, reason: item.reason });
           return;
         }
       }
@@ -140,18 +140,18 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
     }
   }
 
-  #signal(life: Life<M>, signal: Signal): void {
-    const result = life.behavior?.onSignal?.(signal);
-    if (result !== undefined) this.awaitThen(life, result, undefined);
+  #signal(incarnation: Incarnation<M>, signal: Signal): void {
+    const result = incarnation.behavior?.onSignal?.(signal);
+    if (result !== undefined) this.awaitThen(incarnation, result, undefined);
   }
 
   /**
    * Keeps the actor from handling anything else until the promise settles. `done` runs then, also after a rejection.
    */
-  protected awaitThen(life: Life<M>, promise: Promise<void>, done: (() => void) | undefined): void {
+  protected awaitThen(incarnation: Incarnation<M>, promise: Promise<void>, done: (() => void) | undefined): void {
     this.#busy = true;
     const settled = (failure: StopReason | undefined): void => {
-      if (this.life !== life) return; // abandoned in the meantime
+      if (this.incarnation !== incarnation) return; // abandoned in the meantime
       this.#busy = false;
       this.#inHand = NONE;
       if (failure !== undefined) this.end(failure);
@@ -189,6 +189,6 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
     this.mailbox.unstashAll();
     this.#inHand = NONE;
     this.#busy = false;
-    this.life = undefined;
+    this.incarnation = undefined;
   }
 }

@@ -1,6 +1,6 @@
 /** How the parts of the kernel see each other: the shared services, the actor, and one incarnation of an actor. */
 import type { Clock, Counter, Logger, Random } from '../application/ports/runtime.ts';
-import type { ActorDefinition, ActorRef, Behavior, LifeEvent, StopReason } from './actor.ts';
+import type { ActorDefinition, ActorRef, Behavior, IncarnationEvent, StopReason } from './actor.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { EventBus } from './events.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -17,26 +17,26 @@ export interface Kernel {
   readonly crashes: Counter;
   readonly restarts: Counter;
   readonly abandoned: Counter;
-  createCell<M>(name: string, definition: ActorDefinition<M>, owner: Owner): Cell<M>;
+  createActor<M>(name: string, definition: ActorDefinition<M>, owner: Owner): Actor<M>;
   /** Finds the actor behind a ref. Returns `undefined` if the ref does not belong to this system. */
-  cellOf(ref: ActorRef<never>): Cell<unknown> | undefined;
+  actorOf(ref: ActorRef<never>): Actor<unknown> | undefined;
   refAt<M>(path: string, basePath: string): ActorRef<M>;
 }
 
 export interface Owner {
   /** The parent's incarnation; `undefined` only for the root. */
-  readonly parent: Life<unknown> | undefined;
+  readonly parent: Incarnation<unknown> | undefined;
   readonly shutdownMs: number | undefined;
   /** If set, the actor is supervised: it starts no incarnation by itself, and outlives the end of one. */
-  readonly onLife: ((event: LifeEvent) => void) | undefined;
+  readonly onIncarnation: ((event: IncarnationEvent) => void) | undefined;
   readonly budget: (() => RestartBudget) | undefined;
 }
 
 /** An actor, for as long as its name is taken: the mailbox, the statistics, and at most one incarnation at a time. */
-export interface Cell<M> extends ActorRef<M> {
+export interface Actor<M> extends ActorRef<M> {
   readonly name: string;
   readonly kind: string;
-  readonly life: Life<M> | undefined;
+  readonly incarnation: Incarnation<M> | undefined;
   begin(): void;
   end(reason: StopReason, deadlineMs?: number): void;
   /** Ends the actor for good: it gets no further incarnation, and its name becomes free. */
@@ -46,29 +46,29 @@ export interface Cell<M> extends ActorRef<M> {
   abandon(): void;
   wake(): void;
   enqueue(item: SystemItem<M>): void;
-  childRemoved(child: Cell<unknown>): void;
+  childRemoved(child: Actor<unknown>): void;
   stashCurrent(): void;
   unstashAll(): void;
   /** Registers an incarnation to receive `terminated`. If this actor is closed already, the signal is sent at once. */
-  addWatcher(life: Life<unknown>): void;
-  removeWatcher(life: Life<unknown>): void;
+  addWatcher(incarnation: Incarnation<unknown>): void;
+  removeWatcher(incarnation: Incarnation<unknown>): void;
   onClosed(listener: (reason: StopReason) => void): void;
   snapshot(): TreeNode;
 }
 
 /** One incarnation of an actor. Anything addressed to an incarnation that is over is dropped. */
-export interface Life<M> {
+export interface Incarnation<M> {
   readonly number: number;
   /** In ms of the monotonic clock. */
   readonly beganMs: number;
-  readonly cell: Cell<M>;
+  readonly actor: Actor<M>;
   readonly timers: KeyedTimers<M>;
   /** In the order of spawning. */
-  readonly children: Map<string, Cell<unknown>>;
+  readonly children: Map<string, Actor<unknown>>;
   /**
    * Watched actors, each with the ref that the watcher used: `terminated` must name that ref, which may be a `PathRef`.
    */
-  readonly watching: Map<Cell<unknown>, ActorRef<never>>;
+  readonly watching: Map<Actor<unknown>, ActorRef<never>>;
   facts: Readonly<Record<string, string | number | boolean>>;
   behavior: Behavior<M> | undefined;
   /** Undefined until `start` has succeeded. */
@@ -78,7 +78,7 @@ export interface Life<M> {
   /** Set once the incarnation begins to end. */
   endReason: StopReason | undefined;
   /** Children that still have to stop before this incarnation can end, newest last. */
-  toStop: Cell<unknown>[] | undefined;
+  toStop: Actor<unknown>[] | undefined;
   cancelDeadline: (() => void) | undefined;
 }
 
@@ -87,7 +87,12 @@ export interface Life<M> {
  * promises and children.
  */
 export type SystemItem<M> =
-  | { readonly kind: 'terminated'; readonly life: Life<M>; readonly cell: Cell<unknown>; readonly reason: StopReason }
-  | { readonly kind: 'nobody'; readonly life: Life<M>; readonly ref: ActorRef<never> }
-  | { readonly kind: 'timer'; readonly life: Life<M>; readonly timer: KeyedTimer<M> }
-  | { readonly kind: 'message'; readonly life: Life<M>; message(): M };
+  | {
+      readonly kind: 'terminated';
+      readonly incarnation: Incarnation<M>;
+      readonly actor: Actor<unknown>;
+      readonly reason: StopReason;
+    }
+  | { readonly kind: 'nobody'; readonly incarnation: Incarnation<M>; readonly ref: ActorRef<never> }
+  | { readonly kind: 'timer'; readonly incarnation: Incarnation<M>; readonly timer: KeyedTimer<M> }
+  | { readonly kind: 'message'; readonly incarnation: Incarnation<M>; message(): M };

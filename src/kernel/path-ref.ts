@@ -4,29 +4,29 @@
  */
 import type { ActorRef } from './actor.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { Cell } from './parts.ts';
+import type { Actor } from './parts.ts';
 
 export class PathRef<M> implements ActorRef<M> {
   readonly path: string;
-  readonly #root: Cell<unknown>;
+  readonly #root: Actor<unknown>;
   readonly #deadLetters: DeadLetters;
 
-  constructor(path: string, root: Cell<unknown>, deadLetters: DeadLetters) {
+  constructor(path: string, root: Actor<unknown>, deadLetters: DeadLetters) {
     this.path = path;
     this.#root = root;
     this.#deadLetters = deadLetters;
   }
 
   /** `M` is unchecked: the tree does not know the types of its actors, so the caller of `refAt` is responsible. */
-  cell(): Cell<M> | undefined {
-    let cell: Cell<unknown> | undefined = this.#root;
-    for (const name of this.path.slice(1).split('/')) cell = cell?.life?.children.get(name);
-    return cell as Cell<M> | undefined;
+  actor(): Actor<M> | undefined {
+    let actor: Actor<unknown> | undefined = this.#root;
+    for (const name of this.path.slice(1).split('/')) actor = actor?.incarnation?.children.get(name);
+    return actor as Actor<M> | undefined;
   }
 
   tell(message: M): boolean {
-    const cell = this.cell();
-    if (cell !== undefined) return cell.tell(message);
+    const actor = this.actor();
+    if (actor !== undefined) return actor.tell(message);
     this.#deadLetters.record(this.path, 'no_actor', message);
     return false;
   }

@@ -2,11 +2,11 @@
 import type { Clock, Logger, Random, Telemetry } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { ActorContext, ActorDefinition, ActorRef, DeadLetterReason, StopReason } from './actor.ts';
-import { ActorCell } from './cell.ts';
-import { LifeContext } from './context.ts';
+import { KernelActor } from './kernel-actor.ts';
+import { IncarnationContext } from './context.ts';
 import { createDeadLetters, type DeadLetter } from './dead-letters.ts';
 import { createEventBus, type SystemListener } from './events.ts';
-import type { Cell, Kernel, Life } from './parts.ts';
+import type { Actor, Kernel, Incarnation } from './parts.ts';
 import { PathRef, resolvePath } from './path-ref.ts';
 import { createTurnScheduler, type Scheduler } from './scheduler.ts';
 import type { TreeNode } from './tree.ts';
@@ -64,7 +64,8 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
 
   return {
     spawn(name, definition) {
-      if (root.life?.endReason !== undefined || root.life === undefined) throw new TroupeError('SHUTTING_DOWN');
+      if (root.incarnation?.endReason !== undefined || root.incarnation === undefined)
+        throw new TroupeError('SHUTTING_DOWN');
       return context.spawn(name, definition);
     },
     stop: (ref) => {
@@ -73,9 +74,9 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
     refAt: (path) => context.refAt(path),
     whenStopped: (ref) =>
       new Promise((resolve) => {
-        const cell = kernel.cellOf(ref);
-        if (cell === undefined) resolve({ kind: 'normal' });
-        else cell.onClosed(resolve);
+        const actor = kernel.actorOf(ref);
+        if (actor === undefined) resolve({ kind: 'normal' });
+        else actor.onClosed(resolve);
       }),
     terminate: (deadlineMs) =>
       new Promise((resolve) => {
@@ -84,7 +85,7 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
         });
         root.remove({ kind: 'shutdown' }, deadlineMs);
       }),
-    tree: () => (root.life === undefined ? [] : nodesBelow(root.life)),
+    tree: () => (root.incarnation === undefined ? [] : nodesBelow(root.incarnation)),
     deadLetters: () => kernel.deadLetters.recent(),
     deadLetterCounts: () => kernel.deadLetters.counts(),
     subscribe: (listener) => kernel.events.subscribe(listener),
@@ -93,12 +94,12 @@ export function createActorSystem(options: ActorSystemOptions): ActorSystem {
 
 type CountedByKind = (typeof counters)['actorCrashes' | 'actorRestarts' | 'actorsAbandoned'];
 
-function createKernel(options: ActorSystemOptions): Kernel & { setRoot(root: Cell<unknown>): void } {
+function createKernel(options: ActorSystemOptions): Kernel & { setRoot(root: Actor<unknown>): void } {
   const { clock, random, log, telemetry } = options;
   const events = createEventBus(log);
   const deadLetters = createDeadLetters(clock, telemetry, events);
   const byKind = (measure: CountedByKind, help: string) => telemetry.counter({ ...measure, help });
-  let root: Cell<unknown> | undefined;
+  let root: Actor<unknown> | undefined;
 
   const kernel: Kernel = {
     clock,
@@ -108,12 +109,12 @@ function createKernel(options: ActorSystemOptions): Kernel & { setRoot(root: Cel
     deadLetters,
     events,
     crashes: byKind(counters.actorCrashes, 'Lives of actors that ended with an error, by kind of actor.'),
-    restarts: byKind(counters.actorRestarts, 'Further lives begun by supervisors, by kind of actor.'),
+    restarts: byKind(counters.actorRestarts, 'Further incarnations begun by supervisors, by kind of actor.'),
     abandoned: byKind(counters.actorsAbandoned, 'Actors that did not stop in time, by kind of actor.'),
-    createCell: (name, definition, owner) => new ActorCell(kernel, name, definition, owner),
-    cellOf(ref) {
-      if (ref instanceof ActorCell) return ref as Cell<unknown>;
-      return ref instanceof PathRef ? (ref as PathRef<unknown>).cell() : undefined;
+    createActor: (name, definition, owner) => new KernelActor(kernel, name, definition, owner),
+    actorOf(ref) {
+      if (ref instanceof KernelActor) return ref as Actor<unknown>;
+      return ref instanceof PathRef ? (ref as PathRef<unknown>).actor() : undefined;
     },
     refAt<M>(path: string, basePath: string): ActorRef<M> {
       if (root === undefined) throw new TroupeError('INTERNAL_ERROR', { message: 'the actor system has no root yet' });
@@ -121,32 +122,32 @@ function createKernel(options: ActorSystemOptions): Kernel & { setRoot(root: Cel
     },
   };
   return Object.assign(kernel, {
-    setRoot(cell: Cell<unknown>) {
-      root = cell;
+    setRoot(actor: Actor<unknown>) {
+      root = actor;
     },
   });
 }
 
-const noOwner = { parent: undefined, shutdownMs: undefined, onLife: undefined, budget: undefined };
+const noOwner = { parent: undefined, shutdownMs: undefined, onIncarnation: undefined, budget: undefined };
 
 /**
  * Creates the root. It has no behavior of its own; it exists so that the top of the tree follows the same rules as the
  * rest.
  */
-function spawnRoot(kernel: Kernel): { root: Cell<unknown>; context: ActorContext<unknown> } {
+function spawnRoot(kernel: Kernel): { root: Actor<unknown>; context: ActorContext<unknown> } {
   const definition: ActorDefinition<unknown> = {
     kind: 'root',
     mailboxCapacity: 1,
     start: () => ({ receive: () => undefined }),
   };
-  const root = kernel.createCell('', definition, noOwner);
+  const root = kernel.createActor('', definition, noOwner);
   root.begin();
-  return { root, context: new LifeContext<unknown>(kernel, root.life as Life<unknown>) };
+  return { root, context: new IncarnationContext<unknown>(kernel, root.incarnation as Incarnation<unknown>) };
 }
 
-function nodesBelow(life: Life<unknown>): TreeNode[] {
-  return [...life.children.values()].flatMap((cell) => [
-    cell.snapshot(),
-    ...(cell.life === undefined ? [] : nodesBelow(cell.life)),
+function nodesBelow(incarnation: Incarnation<unknown>): TreeNode[] {
+  return [...incarnation.children.values()].flatMap((actor) => [
+    actor.snapshot(),
+    ...(actor.incarnation === undefined ? [] : nodesBelow(actor.incarnation)),
   ]);
 }

@@ -10,7 +10,7 @@ import type {
   ActorDefinition,
   ActorRef,
   Behavior,
-  LifeEvent,
+  IncarnationEvent,
   RestartBudget,
   StopReason,
 } from '../kernel/index.ts';
@@ -19,7 +19,7 @@ import { backoffDelayMs } from './backoff.ts';
 import { decide } from './decision.ts';
 import { type RestartHistory, restartsInWindow } from './intensity.ts';
 import type { OrderReply, StartChildReply, SupervisorMessage } from './messages.ts';
-import { type Child, Roster } from './roster.ts';
+import { type Child, Children } from './children.ts';
 import {
   type ChildSpec,
   compileChild,
@@ -33,7 +33,7 @@ import { affectedBy } from './strategy.ts';
 /** Requests from outside, and the messages that the supervisor sends to itself. */
 type Message =
   | SupervisorMessage
-  | { readonly kind: 'childLife'; readonly name: string; readonly event: LifeEvent }
+  | { readonly kind: 'childLife'; readonly name: string; readonly event: IncarnationEvent }
   | { readonly kind: 'backoffOver'; readonly name: string };
 
 /**
@@ -55,7 +55,7 @@ class Supervisor implements Behavior<Message> {
   readonly ready: Promise<undefined>;
   readonly #context: ActorContext<Message>;
   readonly #spec: CompiledSpec;
-  readonly #roster: Roster;
+  readonly #children: Children;
   readonly #markReady: () => void;
   /** Restarts that count against the supervisor's own limit. */
   #restarts: RestartHistory = [];
@@ -65,7 +65,7 @@ class Supervisor implements Behavior<Message> {
   constructor(context: ActorContext<Message>, spec: CompiledSpec) {
     this.#context = context;
     this.#spec = spec;
-    this.#roster = new Roster(spec.strategy);
+    this.#children = new Children(spec.strategy);
     const { promise, resolve } = Promise.withResolvers<undefined>();
     this.ready = promise;
     this.#markReady = () => {
@@ -86,7 +86,7 @@ class Supervisor implements Behavior<Message> {
         this.#childLife(message.name, message.event);
         return;
       case 'backoffOver': {
-        const child = this.#roster.get(message.name);
+        const child = this.#children.get(message.name);
         if (child !== undefined) child.delayed = false;
         return;
       }
@@ -103,7 +103,7 @@ class Supervisor implements Behavior<Message> {
         answer(message.reply, this.#resume(message.name));
         return;
       case 'listChildren':
-        message.reply.tell(this.#roster.inOrder().map((child) => this.#roster.statusOf(child)));
+        message.reply.tell(this.#children.inOrder().map((child) => this.#children.statusOf(child)));
         return;
       default:
         assertNever(message);
@@ -112,10 +112,10 @@ class Supervisor implements Behavior<Message> {
 
   #bringIntoLine(): void {
     if (this.#escalated) return;
-    if (this.#roster.reconcile()) this.#markReady();
+    if (this.#children.reconcile()) this.#markReady();
     this.#context.describe({
       strategy: this.#spec.strategy,
-      children: this.#roster.size,
+      children: this.#children.size,
       restartsInWindow: restartsInWindow(this.#restarts, this.#spec.intensity, this.#nowMs()).length,
       maxRestarts: this.#spec.intensity.maxRestarts,
     });
@@ -131,21 +131,21 @@ class Supervisor implements Behavior<Message> {
       toMessage: (event) => ({ kind: 'childLife', name: spec.name, event }),
       budget: () => this.#budgetOf(spec),
     });
-    this.#roster.add(spec, handle);
+    this.#children.add(spec, handle);
     return handle;
   }
 
   /** A child without its own budget draws on the supervisor's. */
   #budgetOf({ name, onExhausted, intensity }: CompiledChildSpec): RestartBudget {
     const own = onExhausted === 'quarantine';
-    const history = own ? (this.#roster.get(name)?.restarts ?? []) : this.#restarts;
+    const history = own ? (this.#children.get(name)?.restarts ?? []) : this.#restarts;
     return { inWindow: restartsInWindow(history, intensity, this.#nowMs()).length, limit: intensity.maxRestarts };
   }
 
   // --- life cycle of children ----------------------------------------------------------------------------------------
 
-  #childLife(name: string, event: LifeEvent): void {
-    const child = this.#roster.get(name);
+  #childLife(name: string, event: IncarnationEvent): void {
+    const child = this.#children.get(name);
     if (child === undefined) return;
     if (event.kind === 'up') {
       if (child.phase === 'starting') child.phase = 'up';
@@ -191,8 +191,8 @@ class Supervisor implements Behavior<Message> {
   }
 
   #takeDownWith(failed: Child): void {
-    for (const child of affectedBy(this.#spec.strategy, this.#roster.inOrder(), failed)) {
-      if (child !== failed) this.#roster.takeDown(child);
+    for (const child of affectedBy(this.#spec.strategy, this.#children.inOrder(), failed)) {
+      if (child !== failed) this.#children.takeDown(child);
     }
   }
 
@@ -220,8 +220,8 @@ class Supervisor implements Behavior<Message> {
   // --- requests ------------------------------------------------------------------------------------------------------
 
   #startChild(spec: ChildSpec): StartChildReply {
-    if (this.#roster.get(spec.name) !== undefined) return refused(`there is a child named ${spec.name} already`);
-    if (this.#roster.size >= this.#spec.maxChildren) {
+    if (this.#children.get(spec.name) !== undefined) return refused(`there is a child named ${spec.name} already`);
+    if (this.#children.size >= this.#spec.maxChildren) {
       return {
         ok: false,
         error: new TroupeError('BACKLOG_FULL', { message: 'the supervisor has all children it may' }),
@@ -238,7 +238,7 @@ class Supervisor implements Behavior<Message> {
   }
 
   #stopChild(order: Extract<SupervisorMessage, { kind: 'stopChild' }>): void {
-    const child = this.#roster.get(order.name);
+    const child = this.#children.get(order.name);
     if (child === undefined || child.wanted === 'gone') {
       order.reply?.tell(refused(`there is no child named ${order.name}, or it is stopping already`));
       return;
@@ -250,19 +250,19 @@ class Supervisor implements Behavior<Message> {
   }
 
   #restartChild(name: string): OrderReply {
-    const child = this.#roster.get(name);
+    const child = this.#children.get(name);
     if (child === undefined || child.wanted === 'gone') return refused(`there is no child named ${name}`);
-    if (child.spec.restart === 'temporary') return refused(`${name} is temporary: it has one life`);
-    this.#roster.want(child);
+    if (child.spec.restart === 'temporary') return refused(`${name} is temporary: it has one incarnation`);
+    this.#children.want(child);
     child.marked = child.phase !== 'down';
     this.#endDelay(child);
     return { ok: true };
   }
 
   #resume(name: string): OrderReply {
-    const child = this.#roster.get(name);
+    const child = this.#children.get(name);
     if (child?.wanted !== 'quarantined') return refused(`there is no child named ${name} in quarantine`);
-    this.#roster.want(child);
+    this.#children.want(child);
     child.restarts = [];
     this.#endDelay(child);
     return { ok: true };

@@ -21,7 +21,7 @@ describe('on Cassandra', () => {
       await a.kill();
       await cluster.waitFor('b owns all', () => former.every((shard) => cluster.ownerOf(shard)?.node === b), 30_000);
       const tookMs = performance.now() - diedMs;
-      process.stderr.write(`measured: take-over on Cassandra ${Math.round(tookMs)} ms\n`);
+      process.stderr.write(`measured: recovery on Cassandra ${Math.round(tookMs)} ms\n`);
       await accepted(60);
       await everythingEndedOnce([b]);
       expect(tookMs).toBeLessThan(15_000);

@@ -177,7 +177,7 @@ describe('of two nodes', () => {
       40_000,
     );
     const runAgainMs = performance.now() - diedMs;
-    process.stderr.write(`measured: take-over ${Math.round(takeOverMs)} ms, runs again ${Math.round(runAgainMs)} ms\n`);
+    process.stderr.write(`measured: recovery ${Math.round(takeOverMs)} ms, runs again ${Math.round(runAgainMs)} ms\n`);
     expect(cells.filter(isRunning)).toEqual([]);
     writeFileSync(gate, '');
     await settle(load, [survivor], heldKeys());

@@ -58,7 +58,7 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       expect(await owner.commit([recordIn(partition)])).toBe('applied');
     });
 
-    it('leaves a job that has not ended alone: it is found past its retention, and at a take-over', async () => {
+    it('leaves a job that has not ended alone: it is found past its retention, and at a recovery', async () => {
       const { first, second } = use();
       const partition = { shard: freshShard(), bucket: bucketAgo(2 * 24 * 60) };
       const owner = await PartitionOwner.take(first, partition);
@@ -98,7 +98,7 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       expect(page.records).toEqual([late]);
     });
 
-    it('keeps a job that was made a year ago for today, and finds it again at a take-over', async () => {
+    it('keeps a job that was made a year ago for today, and finds it again at a recovery', async () => {
       const { first, second } = use();
       const dayMs = 24 * 3_600_000;
       const partition = { shard: freshShard(), bucket: bucketAgo(365 * 24 * 60) };

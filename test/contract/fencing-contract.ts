@@ -58,7 +58,7 @@ export function describeFencing(use: () => StoreUnderTest): void {
       expect(await present.commit([late])).toBe('applied');
     });
 
-    it('is refused also when it raced the take-over: what was acknowledged is there, the rest is not', async () => {
+    it('is refused also when it raced the recovery: what was acknowledged is there, the rest is not', async () => {
       const { first, second } = use();
       const partition = { shard: freshShard(), bucket: bucketAgo(0) };
       const old = await PartitionOwner.take(first, partition);

@@ -275,7 +275,7 @@ export async function openEdge(): Promise<Edge> {
       removeQueue: async (tenant, queue) => void versions.delete(`${tenant}/${queue}`),
     },
     fleet: { versionsOf: () => [], someNodeHas: () => true },
-    work: { ensureStrand: async () => undefined, removeStrand: async () => undefined },
+    work: { ensureRoute: async () => undefined, removeRoute: async () => undefined },
     feed,
     events,
     cache: createJobCache({ telemetry, nowMs: () => Date.now() }),

@@ -160,7 +160,7 @@ describe('the NATS accounts of infra/', () => {
     const drafts = Array.from({ length: 8 }, () => ({ handler: 'test.steps', input: steps }));
     const others = (await client.submitMany(drafts)).flatMap((outcome) => ('ok' in outcome ? [outcome.ok] : []));
     const own = 'troupe.work.default.default.2=3A=test=2E=steps';
-    await waitFor('some wait on the strand of their handler', async () => (await workSubjects()).includes(own), 30_000);
+    await waitFor('some wait on the route of their handler', async () => (await workSubjects()).includes(own), 30_000);
     await writeFile(gate, '');
     expect(others).toHaveLength(8);
     for (const { jobId } of [first, ...others]) expect(await client.wait(jobId)).toMatchObject({ state: 'SUCCEEDED' });
@@ -235,7 +235,7 @@ describe('the NATS accounts of infra/', () => {
     it.each([
       ['says more of its runs', 'troupe.shard.0.log'],
       ['says that they are alive', 'troupe.shard.0.heartbeat'],
-      ['moves a job to the strand of what it needs', 'troupe.work.default.default.2=3A=none'],
+      ['moves a job to the route of what it needs', 'troupe.work.default.default.2=3A=none'],
     ])('is let through when it %s', async (_what, subject) => {
       // Whatever the answer: the server has passed the question on.
       await expect(worker.request(subject, '{}', { timeout: 5_000 })).resolves.toBeDefined();

@@ -27,9 +27,9 @@ const message = (more: Partial<WorkMessage> = {}): WorkMessage => ({
   ...place,
   jobId: testJobId(),
   attempt: 0,
-  generation: 1,
+  epoch: 1,
   need,
-  strand: 'main',
+  route: 'shared',
   ...more,
 });
 
@@ -40,15 +40,15 @@ async function purge(): Promise<void> {
 }
 
 describe('what the stream of work holds', () => {
-  it('is told by strand: the first place of each, and the last of all', async () => {
+  it('is told by route: the first place of each, and the last of all', async () => {
     const { publisher, work } = await nats.connect();
     const own = { ...place, need };
     expect(await publisher.workStanding([place, own])).toEqual({ last: 0, firsts: [undefined, undefined] });
     for (let n = 0; n < 3; n += 1) await publisher.publishWork(message());
-    await publisher.publishWork(message({ strand: 'own' }));
+    await publisher.publishWork(message({ route: 'handler' }));
     expect(await publisher.workStanding([own, place])).toEqual({ last: 4, firsts: [4, 1] });
-    await work.ensureStrand(place);
-    const pull = { strand: place, batch: 1, expiresMs: 5_000, signal: AbortSignal.timeout(10_000) };
+    await work.ensureRoute(place);
+    const pull = { route: place, batch: 1, expiresMs: 5_000, signal: AbortSignal.timeout(10_000) };
     const [first] = await work.pull(pull);
     expect(await publisher.workStanding([place])).toEqual({ last: 4, firsts: [1] });
     publisher.acknowledge(first?.ackTo ?? '');

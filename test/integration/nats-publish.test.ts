@@ -13,9 +13,9 @@ function work(attempt = 0): WorkMessage {
     tenant: 'acme',
     queue: 'thumbs',
     attempt,
-    generation: 1,
+    epoch: 1,
     need: { handler: 'test.echo' },
-    strand: 'main',
+    route: 'shared',
   };
 }
 
@@ -52,7 +52,7 @@ describe('publisher', () => {
     await Promise.all(group.map((message) => bus.publisher.publishWork(message)));
     expect(await stored('DEDUPE_WORK')).toBe(21);
 
-    await bus.publisher.publishWork({ ...once, generation: 2 });
+    await bus.publisher.publishWork({ ...once, epoch: 2 });
     expect(await stored('DEDUPE_WORK')).toBe(22);
   });
 
@@ -212,12 +212,12 @@ describe('publisher', () => {
 
   test('a frozen server: publishes and pulls end in their time, nothing is stored twice', async () => {
     const bus = await nats.connect({ subjectRoot: 'frozen', limits: { publishTimeoutMs: 300 } });
-    await bus.work.ensureStrand({ tenant: 'acme', queue: 'thumbs' });
+    await bus.work.ensureRoute({ tenant: 'acme', queue: 'thumbs' });
     const message = work();
     await stopProcess(nats.pid());
     try {
       const pull = bus.work.pull({
-        strand: { tenant: 'acme', queue: 'thumbs' },
+        route: { tenant: 'acme', queue: 'thumbs' },
         batch: 1,
         expiresMs: 300,
         signal: new AbortController().signal,

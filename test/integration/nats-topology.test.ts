@@ -21,7 +21,7 @@ describe('topology', () => {
 
   test('is created by whoever comes first, several at once included', async () => {
     const buses = await Promise.all([1, 2, 3, 4].map(() => nats.connect({ subjectRoot: 'first' })));
-    await Promise.all(buses.map((bus) => bus.work.ensureStrand({ tenant: 'acme', queue: 'thumbs' })));
+    await Promise.all(buses.map((bus) => bus.work.ensureRoute({ tenant: 'acme', queue: 'thumbs' })));
 
     expect(new Set(buses.map((bus) => bus.publisher.streams())).size).toBe(1);
     expect(buses.flatMap((bus) => bus.differences())).toEqual([]);
@@ -60,9 +60,9 @@ describe('topology', () => {
   test('that is there already is verified, reported where it differs and never changed', async () => {
     await nats
       .connect({ subjectRoot: 'kept', limits: { workMaxMessages: 77, ackWaitMs: 5_000 } })
-      .then((bus) => bus.work.ensureStrand({ tenant: 'acme', queue: 'thumbs' }));
+      .then((bus) => bus.work.ensureRoute({ tenant: 'acme', queue: 'thumbs' }));
     const other = await nats.connect({ subjectRoot: 'kept', limits: { workMaxMessages: 88, ackWaitMs: 6_000 } });
-    await other.work.ensureStrand({ tenant: 'acme', queue: 'thumbs' });
+    await other.work.ensureRoute({ tenant: 'acme', queue: 'thumbs' });
 
     expect(other.differences()).toEqual([
       { asset: 'KEPT_WORK', field: 'max_msgs', wanted: '88', found: '77' },

@@ -29,7 +29,7 @@ describe('JetStream is wiped while it is used', () => {
   });
 
   test('everything is made anew, own keys come back, listeners hear the new identity, work flows again', async () => {
-    await bus.work.ensureStrand({ tenant: 'acme', queue: 'thumbs' });
+    await bus.work.ensureRoute({ tenant: 'acme', queue: 'thumbs' });
     await bus.config.publishManifest({ name: 'image.thumb', version: '1.0.0', inputKind: 'json' });
     await bus.config.touchQueue('acme', 'thumbs', 4);
     await bus.membership.announce(node);
@@ -95,12 +95,12 @@ describe('JetStream is wiped while it is used', () => {
     };
     const publish = async (): Promise<void> => {
       const need = { handler: 'test.echo' };
-      const place = { tenant: 'acme', queue: 'thumbs', strand: 'main' } as const;
-      await target.publisher.publishWork({ ...place, jobId: testJobId(), attempt: 0, generation: 1, need });
+      const place = { tenant: 'acme', queue: 'thumbs', route: 'shared' } as const;
+      await target.publisher.publishWork({ ...place, jobId: testJobId(), attempt: 0, epoch: 1, need });
     };
     const pull = async (): Promise<void> => {
-      const strand = { tenant: 'acme', queue: 'thumbs' };
-      const input = { strand, batch: 20, expiresMs: 3_000, signal: abort.signal };
+      const route = { tenant: 'acme', queue: 'thumbs' };
+      const input = { route, batch: 20, expiresMs: 3_000, signal: abort.signal };
       for (const delivery of await target.work.pull(input)) {
         pulled.add(delivery.message.jobId);
         target.publisher.acknowledge(delivery.ackTo);

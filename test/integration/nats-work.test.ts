@@ -24,25 +24,23 @@ describe('work source', () => {
 
   async function open(subjectRoot: string, limits = {}): Promise<NatsBus> {
     const bus = await nats.connect({ subjectRoot, limits });
-    await bus.work.ensureStrand(thumbs);
+    await bus.work.ensureRoute(thumbs);
     return bus;
   }
 
   async function publish(
     bus: NatsBus,
     count: number,
-    to: Pick<WorkMessage, 'need' | 'strand'> = { need: { handler: 'test.echo' }, strand: 'main' },
+    to: Pick<WorkMessage, 'need' | 'route'> = { need: { handler: 'test.echo' }, route: 'shared' },
   ): Promise<JobId[]> {
     const ids = Array.from({ length: count }, () => testJobId());
-    await Promise.all(
-      ids.map((jobId) => bus.publisher.publishWork({ ...thumbs, attempt: 0, generation: 7, jobId, ...to })),
-    );
+    await Promise.all(ids.map((jobId) => bus.publisher.publishWork({ ...thumbs, attempt: 0, epoch: 7, jobId, ...to })));
     return ids;
   }
 
   function pull(bus: NatsBus, batch: number, expiresMs: number, signal?: AbortSignal) {
     return bus.work.pull({
-      strand: thumbs,
+      route: thumbs,
       batch,
       expiresMs,
       signal: signal ?? new AbortController().signal,
@@ -61,7 +59,7 @@ describe('work source', () => {
     expect(idsOf(first)).toEqual(ids.slice(0, 3));
     expect(idsOf(second)).toEqual(ids.slice(3));
     expect(first[0]).toMatchObject({
-      message: { jobId: ids[0], tenant: 'acme', queue: 'thumbs', attempt: 0, generation: 7 },
+      message: { jobId: ids[0], tenant: 'acme', queue: 'thumbs', attempt: 0, epoch: 7 },
       deliveries: 1,
     });
   });
@@ -90,7 +88,7 @@ describe('work source', () => {
     const [first, second] = await publish(bus, 2);
     const deliveries = await pull(bus, 2, 5_000);
     bus.publisher.acknowledge(deliveries[0]?.ackTo ?? '');
-    bus.work.giveBack(deliveries[1]?.ackTo ?? '');
+    bus.work.release(deliveries[1]?.ackTo ?? '');
     const [again] = await pull(bus, 2, 5_000);
     expect(again).toMatchObject({ message: { jobId: second }, deliveries: 2 });
     bus.publisher.acknowledge(again?.ackTo ?? '');
@@ -106,7 +104,7 @@ describe('work source', () => {
     while (performance.now() < endMs) {
       const [one] = await pull(bus, 1, 0);
       if (one !== undefined && one.deliveries > 1) again += 1;
-      if (one !== undefined) bus.work.giveBack(one.ackTo, 200);
+      if (one !== undefined) bus.work.release(one.ackTo, 200);
     }
     expect(again).toBeGreaterThan(20);
   });
@@ -115,7 +113,7 @@ describe('work source', () => {
     const bus = await open('leaving', { ackWaitMs: 20_000 });
     const other = await nats.connect({ subjectRoot: 'leaving' });
     const ids = await publish(bus, 3);
-    for (const { ackTo } of await pull(bus, 3, 1_000)) bus.work.giveBack(ackTo, 10_000);
+    for (const { ackTo } of await pull(bus, 3, 1_000)) bus.work.release(ackTo, 10_000);
     expect(await pull(other, 3, 0)).toEqual([]);
     await bus.close();
     const got = new Set<string>();
@@ -187,16 +185,16 @@ describe('work source', () => {
     expect(idsOf(await pull(bus, 1, 5_000))).toEqual(ids);
   });
 
-  test('strands tells what waits in each, what is taken and not acknowledged included', async () => {
+  test('routes tells what waits in each, what is taken and not acknowledged included', async () => {
     const bus = await open('depth');
     const need = { handler: 'image.thumb-nail', version: '>=1.4' };
     await publish(bus, 7);
-    await publish(bus, 2, { need, strand: 'own' });
-    await publish(bus, 1, { need: { handler: 'image.thumb-nail' }, strand: 'own' });
+    await publish(bus, 2, { need, route: 'handler' });
+    await publish(bus, 1, { need: { handler: 'image.thumb-nail' }, route: 'handler' });
     const [first] = await pull(bus, 2, 1_000);
     bus.publisher.acknowledge(first?.ackTo ?? '');
-    await eventually(async () => (await bus.work.strands()).some(({ messages }) => messages === 6));
-    const seen = await bus.work.strands();
+    await eventually(async () => (await bus.work.routes()).some(({ messages }) => messages === 6));
+    const seen = await bus.work.routes();
     expect([...seen].sort((a, b) => b.messages - a.messages)).toEqual([
       { ...thumbs, messages: 6 },
       { ...thumbs, need, messages: 2 },
@@ -204,41 +202,41 @@ describe('work source', () => {
     ]);
   });
 
-  test('an own strand is pulled by itself, and a message moves to it without being taken for a repetition', async () => {
+  test('an handler route is pulled by itself, and a message moves to it without being taken for a repetition', async () => {
     const bus = await open('own');
     const need = { handler: 'image.thumb-nail', version: '1.4.0' };
-    const [jobId] = await publish(bus, 1, { need, strand: 'main' });
+    const [jobId] = await publish(bus, 1, { need, route: 'shared' });
     const [main] = await pull(bus, 5, 1_000);
-    expect(main?.message).toMatchObject({ jobId, need, strand: 'main' });
+    expect(main?.message).toMatchObject({ jobId, need, route: 'shared' });
     if (main === undefined) throw new Error('nothing came');
-    await bus.publisher.publishWork({ ...main.message, strand: 'own' });
+    await bus.publisher.publishWork({ ...main.message, route: 'handler' });
     bus.publisher.acknowledge(main.ackTo);
-    const strand = { ...thumbs, need };
-    await bus.work.ensureStrand(strand);
+    const route = { ...thumbs, need };
+    await bus.work.ensureRoute(route);
     const { signal } = new AbortController();
-    const [own, ...more] = await bus.work.pull({ strand, batch: 5, expiresMs: 2_000, signal });
-    expect(own?.message).toMatchObject({ jobId, need, strand: 'own' });
+    const [own, ...more] = await bus.work.pull({ route, batch: 5, expiresMs: 2_000, signal });
+    expect(own?.message).toMatchObject({ jobId, need, route: 'handler' });
     expect(more).toEqual([]);
     expect(await pull(bus, 5, 0)).toEqual([]);
   });
 
-  test('the consumer of an own strand goes when nobody pulls, its messages stay and are found by the next pull', async () => {
+  test('the consumer of an handler route goes when nobody pulls, its messages stay and are found by the next pull', async () => {
     const bus = await open('idle', { ownStrandIdleMs: 300 });
     const need = { handler: 'image.thumb-nail' };
-    const ids = await publish(bus, 1, { need, strand: 'own' });
-    const strand = { ...thumbs, need };
-    await bus.work.ensureStrand(strand);
+    const ids = await publish(bus, 1, { need, route: 'handler' });
+    const route = { ...thumbs, need };
+    await bus.work.ensureRoute(route);
     const jsm = await jetstreamManager(plain);
     await eventually(async () => (await jsm.consumers.list('IDLE_WORK').next()).length === 1, 20_000);
     const { signal } = new AbortController();
-    expect(idsOf(await bus.work.pull({ strand, batch: 1, expiresMs: 10_000, signal }))).toEqual(ids);
+    expect(idsOf(await bus.work.pull({ route, batch: 1, expiresMs: 10_000, signal }))).toEqual(ids);
   });
 
   test('a consumer that was removed takes no message with it, and whoever pulls makes it anew', async () => {
     const bus = await open('removed');
     const ids = await publish(bus, 1);
-    await bus.work.removeStrand(thumbs);
-    await bus.work.removeStrand(thumbs);
+    await bus.work.removeRoute(thumbs);
+    await bus.work.removeRoute(thumbs);
     const jsm = await jetstreamManager(plain);
     expect(await jsm.consumers.list('REMOVED_WORK').next()).toEqual([]);
     expect(idsOf(await pull(bus, 1, 10_000))).toEqual(ids);

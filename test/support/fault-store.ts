@@ -1,6 +1,6 @@
 /** The database file of a cluster seen from outside, and a lock on it that keeps every writer waiting. */
 import { DatabaseSync } from 'node:sqlite';
-import { watermarkMarginMs } from '../../src/actors/shard/dispatch/watermark-keeper.ts';
+import { watermarkMarginMs } from '../../src/actors/shard/dispatch/watermark-store.ts';
 import type { Watermark } from '../../src/application/ports/job-store.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
 import { jobIdParts } from '../../src/domain/job-id.ts';

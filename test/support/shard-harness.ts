@@ -1,6 +1,6 @@
 /**
  * A shard actor in virtual time on a real embedded store, with a store that can be told to fail and a publisher that
- * records. `start` again is a crash and a take-over.
+ * records. `start` again is a crash and a recovery.
  */
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -12,14 +12,14 @@ import { createClosedQueues } from '../../src/application/queues/closed-queues.t
 import {
   type JobEvent,
   type Publisher,
-  type Strand,
-  strandOfWork,
+  type WorkRoute,
+  routeOfWork,
   type WorkMessage,
 } from '../../src/application/ports/bus.ts';
 import type { JobStore, Watermark } from '../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
-import type { AllotItem, ShardVerb, ShardVerbs } from '../../src/application/protocol/shard-protocol.ts';
+import type { QuotaItem, ShardVerb, ShardVerbs } from '../../src/application/protocol/shard-protocol.ts';
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
 import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
 import { WorkLooks } from '../../src/actors/shard/dispatch/work-looks.ts';
@@ -49,7 +49,7 @@ export interface ShardHarness {
   broker: 'up' | 'down';
   lease: boolean;
   /** Questions to the home of a limit. */
-  readonly asked: AllotItem[];
+  readonly asked: QuotaItem[];
   /** Others that do not say what they use of a limit. */
   readonly silentShards: Set<number>;
   /** Handlers that no live node has. */
@@ -65,8 +65,8 @@ export interface ShardHarness {
   /** Of each question about keys, what was asked. */
   readonly keyQuestions: (readonly string[])[];
   readonly workLooks: WorkLooks;
-  /** Of each look at what the stream of work holds, the strands. */
-  readonly looks: (readonly Strand[])[];
+  /** Of each look at what the stream of work holds, the routes. */
+  readonly looks: (readonly WorkRoute[])[];
   /** Called when the answer to such a look is on its way. */
   onLook: (() => Promise<void>) | undefined;
   streams: string;
@@ -233,7 +233,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
         call: async (shard, verb, item) => {
           if (verb === 'limitUse' && harness.silentShards.has(shard)) throw new TroupeError('SHARD_UNAVAILABLE');
           if (verb === 'limitUse' && shard !== harnessShard) return { uses: [] } as never;
-          if (verb === 'allot') harness.asked.push(item as AllotItem);
+          if (verb === 'leaseQuota') harness.asked.push(item as QuotaItem);
           return harness.send(verb, item);
         },
       },
@@ -263,13 +263,13 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
       return () => doubters.delete(listener);
     },
     soundAtMs: () => (harness.broker === 'up' && !isInDoubt ? (soundAtMs = kit.clock.monotonicMs()) : soundAtMs),
-    async workStanding(strands) {
-      harness.looks.push(strands);
+    async workStanding(routes) {
+      harness.looks.push(routes);
       await publish(() => undefined);
-      const firsts = strands.map((strand) => {
-        const subject = names.workSubject(strand);
+      const firsts = routes.map((route) => {
+        const subject = names.workSubject(route);
         const isThere = (one: WorkMessage): boolean =>
-          !gone.has(one) && names.workSubject(strandOfWork(one)) === subject;
+          !gone.has(one) && names.workSubject(routeOfWork(one)) === subject;
         const at = harness.work.findIndex(isThere);
         return at < 0 ? undefined : at + 1;
       });

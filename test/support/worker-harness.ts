@@ -6,7 +6,13 @@ import { SlotLedger, type UnreportedBounds } from '../../src/actors/worker/slot-
 import { createWorkerMetrics, defaultWorkerLimits } from '../../src/actors/worker/worker-services.ts';
 import type { ActorRef } from '../../src/kernel/index.ts';
 import { createTestKit, type TestKit } from '../../src/kernel/testkit/index.ts';
-import type { ProgressNote, Strand, StrandDepth, WorkDelivery, WorkMessage } from '../../src/application/ports/bus.ts';
+import type {
+  ProgressNote,
+  WorkRoute,
+  RouteDepth,
+  WorkDelivery,
+  WorkMessage,
+} from '../../src/application/ports/bus.ts';
 import type { RunRequest } from '../../src/application/ports/run-pool.ts';
 import type {
   CheckpointItem,
@@ -23,7 +29,7 @@ import { composeJobId, type JobId } from '../../src/domain/job-id.ts';
 import { testSpec } from './jobs.ts';
 
 interface OpenPull {
-  readonly strand: Strand;
+  readonly route: WorkRoute;
   readonly batch: number;
   readonly expiresMs: number;
   resolve(deliveries: readonly WorkDelivery[]): void;
@@ -52,12 +58,12 @@ export interface WorkerHarness {
   readonly logs: LogItem[];
   /** What the shard knows of a run's log. */
   logThrough: number;
-  /** Messages that went on to their own strand. */
+  /** Messages that went on to their handler route. */
   readonly moved: WorkMessage[];
   /** Those that the shared configuration names. */
   readonly queues: Map<string, number>;
-  /** What the stream says of its strands. */
-  waiting: readonly StrandDepth[];
+  /** What the stream says of its routes. */
+  waiting: readonly RouteDepth[];
   threads: number;
   shards: 'up' | 'away';
   checkpoint: CheckpointResult['kind'];
@@ -172,7 +178,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
       case 'closeQueue':
       case 'openQueue':
       case 'place':
-      case 'allot':
+      case 'leaseQuota':
       case 'limitUse':
         throw new Error(`not expected of a worker: ${verb}`);
     }
@@ -192,12 +198,12 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
           close: () => undefined,
         },
         source: {
-          pull: ({ strand, batch, expiresMs }) =>
-            new Promise((resolve) => harness.pulls.push({ strand, batch, expiresMs, resolve })),
-          giveBack: (ackTo, delayMs) => void harness.givenBack.push({ ackTo, delayMs }),
-          ensureStrand: () => Promise.resolve(),
-          removeStrand: () => Promise.reject(new Error('not expected of a worker')),
-          strands: () => Promise.resolve(harness.waiting),
+          pull: ({ route, batch, expiresMs }) =>
+            new Promise((resolve) => harness.pulls.push({ route, batch, expiresMs, resolve })),
+          release: (ackTo, delayMs) => void harness.givenBack.push({ ackTo, delayMs }),
+          ensureRoute: () => Promise.resolve(),
+          removeRoute: () => Promise.reject(new Error('not expected of a worker')),
+          routes: () => Promise.resolve(harness.waiting),
         },
         publisher: {
           acknowledge: (ackTo) => void harness.acks.push(ackTo),
@@ -253,7 +259,7 @@ function grantOf({
 
 function deliveryOf(unique: number, more: Partial<WorkMessage> = {}): WorkDelivery {
   const jobId = composeJobId({ createdAtMs: 1, shard: 0, queueNo: 1 }, BigInt(unique));
-  const place = { tenant: 'default', queue: 'default', strand: 'main' } as const;
-  const message = { ...place, jobId, attempt: 0, generation: 1, need: { handler: 'test.echo' }, ...more };
+  const place = { tenant: 'default', queue: 'default', route: 'shared' } as const;
+  const message = { ...place, jobId, attempt: 0, epoch: 1, need: { handler: 'test.echo' }, ...more };
   return { message, ackTo: `ack-${unique}`, deliveries: 1 };
 }

@@ -103,7 +103,7 @@ const publishedBy: Record<NatsRole, readonly string[]> = {
   workers: [
     ...shardVerbs('claim', 'heartbeat', 'complete', 'checkpoint', 'log'),
     `$JS.API.CONSUMER.MSG.NEXT.${work}.*`,
-    // A job that needs a handler which is not here goes to the strand of that need.
+    // A job that needs a handler which is not here goes to the route of that need.
     ...[workSubjects, ownWork],
     ...acknowledgements,
     `${root}.progress.*.*.*`,

@@ -10,8 +10,8 @@ import type { NodeVerb, NodeVerbs } from '../../application/protocol/node-protoc
 import { TroupeError } from '../../domain/errors.ts';
 import { markEveryMs } from './activity-meter.ts';
 import { type AdminServices, NodeView } from './node-view.ts';
-import { QueueWarden } from './queue-warden.ts';
-import { ProfileDesk } from './profile-desk.ts';
+import { NodeQuarantines } from './node-quarantines.ts';
+import { ProfileStore } from './profile-store.ts';
 import type { AdminMessage, Reply } from './admin-message.ts';
 import { answerOf } from './admin-verbs.ts';
 
@@ -25,17 +25,17 @@ export function adminActor(services: AdminServices): ActorDefinition<AdminMessag
 function startAdmin(services: AdminServices, context: ActorContext<AdminMessage>): Behavior<AdminMessage> {
   const { clock } = context;
   const view = new NodeView(services, clock);
-  const warden = new QueueWarden(services, context);
-  const profiles = new ProfileDesk(() => clock.monotonicMs());
+  const quarantines = new NodeQuarantines(services, context);
+  const profiles = new ProfileStore(() => clock.monotonicMs());
   const stopEvents = services.system.subscribe((event) => {
     view.events.note(event);
-    if (event.type === 'quarantined') warden.failed(event.path, event.reason);
+    if (event.type === 'quarantined') quarantines.failed(event.path, event.reason);
   });
   const stopChanges = services.quarantines.onChange(() => context.self.tell({ kind: 'quarantines-changed' }));
   const mark = (): void => {
     view.mark();
     profiles.expire();
-    warden.mend();
+    quarantines.mend();
     context.setTimer('mark', markEveryMs, { kind: 'mark' });
   };
   mark();
@@ -50,10 +50,10 @@ function startAdmin(services: AdminServices, context: ActorContext<AdminMessage>
           mark();
           break;
         case 'quarantines-changed':
-          warden.mend();
+          quarantines.mend();
           break;
         case 'marked':
-          warden.marked(message.key, message.outcome);
+          quarantines.marked(message.key, message.outcome);
           break;
       }
     },

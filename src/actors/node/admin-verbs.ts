@@ -11,7 +11,7 @@ import { assertNever, TroupeError } from '../../domain/errors.ts';
 import { runIdOf } from '../worker/node-run.ts';
 import { boundedTree } from './actor-rows.ts';
 import type { AdminServices, NodeView } from './node-view.ts';
-import type { ProfileDesk } from './profile-desk.ts';
+import type { ProfileStore } from './profile-store.ts';
 
 const childrenMax = 200;
 const newsMax = 50;
@@ -19,7 +19,7 @@ const newsMax = 50;
 export interface AdminParts {
   readonly services: AdminServices;
   readonly view: NodeView;
-  readonly profiles: ProfileDesk;
+  readonly profiles: ProfileStore;
 }
 
 /** The verb vouches for the shape of its question: both ends are ours. */

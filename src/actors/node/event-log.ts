@@ -22,7 +22,7 @@ export class EventLog {
       atMs: this.#nowMs(),
       path: event.path,
       type: event.type,
-      life: 'life' in event ? event.life : 0,
+      life: 'incarnation' in event ? event.incarnation : 0,
       ...(error !== undefined && { error }),
     };
     this.#next = (this.#next + 1) % eventsKept;

@@ -28,11 +28,11 @@ export function membershipActor(options: MembershipOptions): ActorDefinition<Mem
   return {
     kind: 'membership',
     mailboxCapacity: 64,
-    start: (context) => new MembershipKeeper(options, context),
+    start: (context) => new MembershipActor(options, context),
   };
 }
 
-class MembershipKeeper implements Behavior<MembershipMessage> {
+class MembershipActor implements Behavior<MembershipMessage> {
   readonly #options: MembershipOptions;
   readonly #context: ActorContext<MembershipMessage>;
   #present: NodeInfo;

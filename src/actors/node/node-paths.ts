@@ -1,5 +1,5 @@
 /** Where things are in the tree of a node, for those that look at it from outside. */
-export const keeperPath = '/node/shards';
+export const shardManagerPath = '/node/shards';
 export const runsPath = '/node/workers/runs';
 export const queuesPath = '/node/workers/queues';
 
@@ -11,6 +11,6 @@ export function queueOfPath(path: string): { readonly tenant: string; readonly n
 }
 
 export function shardOfPath(path: string): number | undefined {
-  const [, number] = new RegExp(`^${keeperPath}/shard:(\\d+)$`).exec(path) ?? [];
+  const [, number] = new RegExp(`^${shardManagerPath}/shard:(\\d+)$`).exec(path) ?? [];
   return number === undefined ? undefined : Number(number);
 }

@@ -1,23 +1,23 @@
-/** What the keeper and its shards say of themselves in the tree, as one report per shard that this node holds. Pure. */
+/** What the shard manager and its shards say of themselves in the tree, as one report per shard that this node holds. Pure. */
 import type { ShardReport } from '../../application/protocol/node-protocol.ts';
 import { type JobState, jobStates } from '../../domain/job.ts';
 import { ownValue } from '../../domain/own-value.ts';
 import type { TreeNode } from '../../kernel/index.ts';
-import { keeperPath, shardOfPath } from './node-paths.ts';
+import { shardManagerPath, shardOfPath } from './node-paths.ts';
 
 export function isInstantFact(name: string): boolean {
   return name === 'committedMs' || name.startsWith('lease.');
 }
 
 export function shardReports(tree: readonly TreeNode[], monotonicMs: number): readonly ShardReport[] {
-  const keeper = tree.find(({ path }) => path === keeperPath);
+  const manager = tree.find(({ path }) => path === shardManagerPath);
   const actors = new Map(
     tree.flatMap((actor) => {
       const shard = shardOfPath(actor.path);
       return shard === undefined ? [] : [[shard, actor] as const];
     }),
   );
-  const leases = Object.entries(keeper?.facts ?? {}).flatMap(([name, renewedMs]) =>
+  const leases = Object.entries(manager?.facts ?? {}).flatMap(([name, renewedMs]) =>
     name.startsWith('lease.') ? [[Number(name.slice('lease.'.length)), Number(renewedMs)] as const] : [],
   );
   return leases.map(([shard, renewedMs]) => reportOf(shard, actors.get(shard), monotonicMs - renewedMs, monotonicMs));

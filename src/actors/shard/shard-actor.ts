@@ -12,7 +12,7 @@ import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 import { SilentRuns } from './silent-runs.ts';
 import { performVerb } from './verbs/shard-verbs.ts';
-import { takeOver } from './commit/take-over.ts';
+import { recover } from './commit/recovery.ts';
 
 const tickMs = 1_000;
 
@@ -31,7 +31,7 @@ async function startShard(
 ): Promise<Behavior<ShardMessage>> {
   const beganMs = context.clock.monotonicMs();
   await services.flowRules.prepare();
-  const taken = await takeOver(services, shard);
+  const taken = await recover(services, shard);
   const core = new ShardCore(shard, services, context, taken);
   const silentRuns = new SilentRuns(core);
   const waiting = new Set<Batch>();
@@ -75,7 +75,7 @@ async function startShard(
           core.deadlinesDue();
           break;
         case 'flow-rules':
-          core.dispatcher.gates.applyRules();
+          core.dispatcher.limiters.applyRules();
           break;
         case 'hand-over':
           handingOver = true;
@@ -106,7 +106,7 @@ function listen(
   { self }: ActorContext<ShardMessage>,
 ): () => void {
   return flowRules.onChange((tenant, queue) => {
-    dispatcher.gates.noteRule(tenant, queue);
+    dispatcher.limiters.noteRule(tenant, queue);
     // A full mailbox takes no message: the next tick looks as well.
     self.tell({ kind: 'flow-rules' });
   });

@@ -11,7 +11,7 @@ import { eraseJob } from '../../domain/payload-life.ts';
 import { clockAheadMaxMs, SteadyTime } from '../../domain/steady-time.ts';
 import { decide, type Decision, type JobCommand } from '../../domain/transitions.ts';
 import type { ActorContext } from '../../kernel/actor.ts';
-import { Allotter } from './flow/allotter.ts';
+import { QuotaHome } from './flow/quota-home.ts';
 import { BatchReply } from './verbs/batch-reply.ts';
 import { ClaimsOnRecord } from './verbs/claims-on-record.ts';
 import { DeadlineWatch } from './table/deadline-watch.ts';
@@ -24,7 +24,7 @@ import { ShardKeys } from './keys/shard-keys.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import { ShardLogs } from './shard-logs.ts';
 import type { ShardServices } from './shard-services.ts';
-import type { TakenShard } from './commit/take-over.ts';
+import type { RecoveredShard } from './commit/recovery.ts';
 
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */
@@ -40,7 +40,7 @@ export class ShardCore {
   readonly table: JobTable;
   readonly keys: ShardKeys;
   readonly dispatcher: Dispatcher;
-  readonly allotter: Allotter;
+  readonly quotaHome: QuotaHome;
   readonly owed: OwedEvents;
   readonly logs = new ShardLogs();
   readonly claimsOnRecord = new ClaimsOnRecord();
@@ -58,7 +58,7 @@ export class ShardCore {
   #committedMs: number | undefined;
   #handedOver: { readonly done: () => void; readonly untilMs: number } | undefined;
 
-  constructor(shard: number, services: ShardServices, context: ActorContext<ShardMessage>, taken: TakenShard) {
+  constructor(shard: number, services: ShardServices, context: ActorContext<ShardMessage>, taken: RecoveredShard) {
     this.shard = shard;
     this.epoch = taken.grant.epoch;
     this.services = services;
@@ -85,7 +85,7 @@ export class ShardCore {
       },
     });
     this.owed = new OwedEvents(this.dispatcher, this.#partitions, nowMs);
-    this.allotter = new Allotter({ shard, epoch: this.epoch, services, context });
+    this.quotaHome = new QuotaHome({ shard, epoch: this.epoch, services, context });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
     this.#load(taken);
   }
@@ -170,7 +170,7 @@ export class ShardCore {
     const record = this.owed.kept(before, decision.record);
     this.table.replace(entry, record);
     write(record);
-    this.dispatcher.gates.moved(entry, before);
+    this.dispatcher.limiters.moved(entry, before);
     return { ...decision, record };
   }
 
@@ -227,7 +227,7 @@ export class ShardCore {
     this.keys.tick(nowMs, this.context.clock.monotonicMs());
     this.table.queues.sweep(nowMs);
     this.claimsOnRecord.expire(this.context.clock.monotonicMs());
-    this.allotter.tick();
+    this.quotaHome.tick();
     this.dispatcher.tick(nowMs);
     this.owed.tick();
     this.#tellMeasures(nowMs);
@@ -298,7 +298,7 @@ export class ShardCore {
     this.#open.clear();
   }
 
-  #load({ grant: { watermark }, partitions }: TakenShard): void {
+  #load({ grant: { watermark }, partitions }: RecoveredShard): void {
     const heardMs = this.context.clock.monotonicMs();
     const believedMs = this.nowMs() + clockAheadMaxMs;
     const raise = (stampedMs: number): void => {

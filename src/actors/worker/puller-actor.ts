@@ -1,11 +1,11 @@
 /**
- * Keeps the node's free slots filled from one strand of a queue. Modes:
+ * Keeps the node's free slots filled from one route of a queue. Modes:
  *   burst → slots are reserved, then as many messages asked for as there are at once; full answer: burst again,
  *   else → doorbell: wait for one message without holding a slot, so that idle queues cost the busy ones nothing;
  *   a message that rings while no slot is free is kept (one per queue) until there is one → burst;
  *   the node drains → what is kept or still comes goes back at once, nothing is asked for any more.
  */
-import type { Strand, WorkDelivery } from '../../application/ports/bus.ts';
+import type { WorkRoute, WorkDelivery } from '../../application/ports/bus.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/actor.ts';
 import type { RunsMessage } from './runs-message.ts';
 import type { Turn } from './slot-ledger.ts';
@@ -25,19 +25,19 @@ const retryMs = 500;
 const keepMs = 1_000;
 
 export function pullerActor(
-  strand: Strand,
+  route: WorkRoute,
   services: WorkerServices,
   runs: ActorRef<RunsMessage>,
 ): ActorDefinition<PullerMessage> {
   return {
     kind: 'puller',
     mailboxCapacity: 16,
-    start: (context) => new Puller(strand, services, runs, context),
+    start: (context) => new Puller(route, services, runs, context),
   };
 }
 
 class Puller implements Behavior<PullerMessage> {
-  readonly #strand: Strand;
+  readonly #route: WorkRoute;
   readonly #services: WorkerServices;
   readonly #runs: ActorRef<RunsMessage>;
   readonly #context: ActorContext<PullerMessage>;
@@ -50,16 +50,16 @@ class Puller implements Behavior<PullerMessage> {
   #delivered = 0;
 
   constructor(
-    strand: Strand,
+    route: WorkRoute,
     services: WorkerServices,
     runs: ActorRef<RunsMessage>,
     context: ActorContext<PullerMessage>,
   ) {
-    this.#strand = strand;
+    this.#route = route;
     this.#services = services;
     this.#runs = runs;
     this.#context = context;
-    this.#turn = services.slots.wait(strand, () => {
+    this.#turn = services.slots.wait(route, () => {
       if (!this.#woken && (!this.#busy || this.#kept !== undefined || services.slots.closed))
         this.#woken = context.self.tell({ kind: 'room' });
     });
@@ -77,7 +77,7 @@ class Puller implements Behavior<PullerMessage> {
         this.#next();
         break;
       case 'keep-over':
-        if (this.#kept !== undefined) this.#services.source.giveBack(this.#kept.ackTo);
+        if (this.#kept !== undefined) this.#services.source.release(this.#kept.ackTo);
         this.#kept = undefined;
         break;
       case 'burst':
@@ -115,7 +115,7 @@ class Puller implements Behavior<PullerMessage> {
 
   #leave(): void {
     this.#abort.abort();
-    if (this.#kept !== undefined) this.#services.source.giveBack(this.#kept.ackTo);
+    if (this.#kept !== undefined) this.#services.source.release(this.#kept.ackTo);
     this.#kept = undefined;
     this.#context.cancelTimer('keep');
   }
@@ -176,7 +176,7 @@ class Puller implements Behavior<PullerMessage> {
   ): void {
     this.#busy = true;
     const { signal } = this.#abort;
-    const pull = this.#services.source.pull({ strand: this.#strand, batch, expiresMs, signal });
+    const pull = this.#services.source.pull({ route: this.#route, batch, expiresMs, signal });
     this.#context.pipeToSelf(pull, toMessage);
   }
 
@@ -187,7 +187,7 @@ class Puller implements Behavior<PullerMessage> {
     this.#delivered += deliveries.length;
     this.#context.describe({ delivered: this.#delivered });
     if (this.#runs.tell({ kind: 'deliver', deliveries })) return;
-    for (const { ackTo } of deliveries) this.#services.source.giveBack(ackTo);
+    for (const { ackTo } of deliveries) this.#services.source.release(ackTo);
     this.#services.slots.release(deliveries.length);
   }
 

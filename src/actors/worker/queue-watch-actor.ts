@@ -1,15 +1,15 @@
 /**
- * Starts a puller for the main strand of every queue that the shared configuration names, one for every other main strand,
- * or further level of a queue, once it holds messages, and one for every own strand that holds messages and whose need this
- * node meets. The pullers of a queue end when the configuration does not name it and its strands have been empty for a
- * moment. The puller of an own strand ends when the strand has been empty for a while, or the node no longer meets the need.
+ * Starts a puller for the shared route of every queue that the shared configuration names, one for every other shared route,
+ * or further level of a queue, once it holds messages, and one for every handler route that holds messages and whose need this
+ * node meets. The pullers of a queue end when the configuration does not name it and its routes have been empty for a
+ * moment. The puller of an handler route ends when the route has been empty for a while, or the node no longer meets the need.
  *
- * Which strands there are is read from the stream itself, so that nobody has to announce them and nothing can be forgotten
+ * Which routes there are is read from the stream itself, so that nobody has to announce them and nothing can be forgotten
  * by a crash: a queue whose news were lost with the broker has its jobs run all the same. What no live node can run is said
  * once, and measured.
  */
 import type { HandlerFleet } from '../../application/cluster/handler-fleet.ts';
-import type { Strand, StrandDepth } from '../../application/ports/bus.ts';
+import type { WorkRoute, RouteDepth } from '../../application/ports/bus.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
 import { type HandlerNeed, needText } from '../../domain/handler-need.ts';
 import { type ChildSpec, supervise, type SupervisorMessage } from '../../supervisor/index.ts';
@@ -23,17 +23,17 @@ type Outcome<T> = PromiseSettledResult<T>;
 
 type QueueWatchMessage =
   | { readonly kind: 'look' }
-  | { readonly kind: 'seen'; readonly outcome: Outcome<readonly StrandDepth[]> }
-  | { readonly kind: 'ready'; readonly strand: Strand; readonly outcome: Outcome<void> };
+  | { readonly kind: 'seen'; readonly outcome: Outcome<readonly RouteDepth[]> }
+  | { readonly kind: 'ready'; readonly route: WorkRoute; readonly outcome: Outcome<void> };
 
-/** News of queues come by a watch, levels and own strands are found by looking: so long the first job of one may wait. */
+/** News of queues come by a watch, levels and handler routes are found by looking: so long the first job of one may wait. */
 const lookEveryMs = 1_000;
-/** An own strand that was empty for so many looks in a row. */
+/** An handler route that was empty for so many looks in a row. */
 const idleLooks = 30;
-/** A strand of a queue that the configuration does not name. */
+/** A route of a queue that the configuration does not name. */
 const deletedLooks = 2;
-/** Own strands pulled at a time; what is beyond waits until one of them is idle. */
-const ownStrandsMax = 256;
+/** Own routes pulled at a time; what is beyond waits until one of them is idle. */
+const handlerRoutesMax = 256;
 const pullerStopMs = 1_000;
 
 type WatchedConfig = Pick<SharedConfig, 'queues' | 'onChange'>;
@@ -74,9 +74,9 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   readonly #context: ActorContext<QueueWatchMessage>;
   readonly #queues: ActorRef<SupervisorMessage>;
   readonly #runs: ActorRef<RunsMessage>;
-  /** Strands with a puller, or about to have one; how often in a row they were seen empty and free to go. */
-  readonly #pulled = new Map<string, { readonly strand: Strand; emptyLooks: number }>();
-  readonly #unserved = new Map<string, Strand & { readonly need: HandlerNeed }>();
+  /** Routes with a puller, or about to have one; how often in a row they were seen empty and free to go. */
+  readonly #pulled = new Map<string, { readonly route: WorkRoute; emptyLooks: number }>();
+  readonly #unserved = new Map<string, WorkRoute & { readonly need: HandlerNeed }>();
   readonly #stopListening: readonly (() => void)[];
   #looking = false;
 
@@ -106,7 +106,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
         if (message.outcome.status === 'fulfilled') this.#seen(message.outcome.value);
         break;
       case 'ready':
-        this.#ready(message.strand, message.outcome);
+        this.#ready(message.route, message.outcome);
         break;
     }
   }
@@ -123,26 +123,26 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     this.#context.setTimer('look', lookEveryMs, { kind: 'look' });
     if (this.#looking) return;
     this.#looking = true;
-    this.#context.pipeToSelf(this.#services.source.strands(), (outcome) => ({ kind: 'seen', outcome }));
+    this.#context.pipeToSelf(this.#services.source.routes(), (outcome) => ({ kind: 'seen', outcome }));
   }
 
-  #seen(depths: readonly StrandDepth[]): void {
+  #seen(depths: readonly RouteDepth[]): void {
     this.#measure(depths);
     const waiting = new Set<string>();
-    for (const { messages, ...strand } of depths) {
+    for (const { messages, ...route } of depths) {
       if (messages === 0) continue;
-      const { need } = strand;
-      waiting.add(nameOf(strand));
+      const { need } = route;
+      waiting.add(nameOf(route));
       if (need === undefined) {
-        this.#pull(strand);
+        this.#pull(route);
         continue;
       }
-      this.#tellUnserved({ ...strand, need }, messages);
-      if (this.#services.handlers.meet(need) && this.#ownPullers() < ownStrandsMax) this.#pull(strand);
+      this.#tellUnserved({ ...route, need }, messages);
+      if (this.#services.handlers.meet(need) && this.#ownPullers() < handlerRoutesMax) this.#pull(route);
     }
-    for (const [name, strand] of this.#unserved) if (!waiting.has(name)) this.#served(name, strand);
+    for (const [name, route] of this.#unserved) if (!waiting.has(name)) this.#served(name, route);
     for (const [name, pulled] of this.#pulled) {
-      const { tenant, queue, need } = pulled.strand;
+      const { tenant, queue, need } = pulled.route;
       const stays = waiting.has(name) || (need === undefined && this.#config.queues().has(`${tenant}/${queue}`));
       pulled.emptyLooks = stays ? 0 : pulled.emptyLooks + 1;
       const isUnmet = need !== undefined && !this.#services.handlers.meet(need);
@@ -152,31 +152,31 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
 
   #ownPullers(): number {
     let own = 0;
-    for (const { strand } of this.#pulled.values()) if (strand.need !== undefined) own += 1;
+    for (const { route } of this.#pulled.values()) if (route.need !== undefined) own += 1;
     return own;
   }
 
-  #pull(strand: Strand): void {
-    const name = nameOf(strand);
+  #pull(route: WorkRoute): void {
+    const name = nameOf(route);
     if (this.#pulled.has(name)) return;
-    this.#pulled.set(name, { strand, emptyLooks: 0 });
-    this.#context.pipeToSelf(this.#services.source.ensureStrand(strand), (outcome) => ({
+    this.#pulled.set(name, { route, emptyLooks: 0 });
+    this.#context.pipeToSelf(this.#services.source.ensureRoute(route), (outcome) => ({
       kind: 'ready',
-      strand,
+      route,
       outcome,
     }));
   }
 
-  #ready(strand: Strand, outcome: Outcome<void>): void {
-    const name = nameOf(strand);
+  #ready(route: WorkRoute, outcome: Outcome<void>): void {
+    const name = nameOf(route);
     if (outcome.status === 'rejected') {
       // Tried again at the next look.
       this.#pulled.delete(name);
-      this.#context.log.warn({ err: outcome.reason, queue: strand.queue }, 'consumer of a queue is not ready');
+      this.#context.log.warn({ err: outcome.reason, queue: route.queue }, 'consumer of a queue is not ready');
       return;
     }
     if (this.#pulled.has(name)) {
-      this.#queues.tell({ kind: 'startChild', spec: pullerSpec(name, strand, this.#services, this.#runs) });
+      this.#queues.tell({ kind: 'startChild', spec: pullerSpec(name, route, this.#services, this.#runs) });
     }
   }
 
@@ -186,7 +186,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   }
 
   /** A queue without a message is not in the list, and measures 0. */
-  #measure(depths: readonly StrandDepth[]): void {
+  #measure(depths: readonly RouteDepth[]): void {
     const sums = new Map([...this.#config.queues().keys()].map((key) => [key, 0]));
     for (const { tenant, queue, messages } of depths) {
       const key = `${tenant}/${queue}`;
@@ -198,15 +198,15 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     }
   }
 
-  #tellUnserved(strand: Strand & { readonly need: HandlerNeed }, messages: number): void {
-    const name = nameOf(strand);
-    if (this.#fleet.someNodeHas(strand.need)) {
-      this.#served(name, strand);
+  #tellUnserved(route: WorkRoute & { readonly need: HandlerNeed }, messages: number): void {
+    const name = nameOf(route);
+    if (this.#fleet.someNodeHas(route.need)) {
+      this.#served(name, route);
       return;
     }
-    const labels = unservedLabels(strand);
+    const labels = unservedLabels(route);
     if (!this.#unserved.has(name)) {
-      this.#unserved.set(name, strand);
+      this.#unserved.set(name, route);
       this.#context.log.warn(
         { event: 'handler.missing', ...labels, jobs: messages },
         'no live node can run these jobs',
@@ -215,26 +215,26 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     this.#services.metrics.unserved.set(messages, labels);
   }
 
-  #served(name: string, strand: Strand & { readonly need: HandlerNeed }): void {
+  #served(name: string, route: WorkRoute & { readonly need: HandlerNeed }): void {
     if (!this.#unserved.delete(name)) return;
-    this.#services.metrics.unserved.set(0, unservedLabels(strand));
+    this.#services.metrics.unserved.set(0, unservedLabels(route));
   }
 }
 
-function unservedLabels({ tenant, queue, need }: Strand & { readonly need: HandlerNeed }): Record<string, string> {
+function unservedLabels({ tenant, queue, need }: WorkRoute & { readonly need: HandlerNeed }): Record<string, string> {
   return { tenant, queue, handler: need.handler, version: need.version ?? 'any' };
 }
 
-function nameOf({ tenant, queue, level, need }: Strand): string {
+function nameOf({ tenant, queue, level, need }: WorkRoute): string {
   const main = level === undefined ? `${tenant}.${queue}` : `${tenant}.${queue}^${level}`;
   return need === undefined ? main : `${main}:${needText(need)}`;
 }
 
 /** A queue whose puller fails too often is quarantined and shown; the others go on. */
-function pullerSpec(name: string, strand: Strand, services: WorkerServices, runs: ActorRef<RunsMessage>): ChildSpec {
+function pullerSpec(name: string, route: WorkRoute, services: WorkerServices, runs: ActorRef<RunsMessage>): ChildSpec {
   return {
     name,
-    definition: pullerActor(strand, services, runs),
+    definition: pullerActor(route, services, runs),
     restart: 'permanent',
     shutdownMs: pullerStopMs,
     onExhausted: 'quarantine',

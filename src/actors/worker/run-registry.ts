@@ -60,7 +60,7 @@ export class RunRegistry {
 
   /** The delivery holds a reserved slot; it is released when the run is handed over or does not come about. */
   claim(delivery: WorkDelivery): void {
-    const { jobId, generation, need } = delivery.message;
+    const { jobId, epoch, need } = delivery.message;
     if (!this.#services.handlers.meet(need)) {
       this.#passOn(delivery);
       return;
@@ -70,14 +70,14 @@ export class RunRegistry {
     const claimed = this.#services.batcher.call(shard, 'claim', {
       jobId,
       node: this.#services.nodeId,
-      generation,
+      epoch,
       ackTo: delivery.ackTo,
     });
     this.#then(claimed, (outcome) => {
       this.#counts.claiming -= 1;
       if (outcome.status === 'rejected') {
         const delayMs = Math.round(giveBackDelayMs * (1 + this.#context.random()));
-        this.#services.source.giveBack(delivery.ackTo, delayMs);
+        this.#services.source.release(delivery.ackTo, delayMs);
         this.#services.slots.release(1);
         this.#context.log.debug({ err: outcome.reason, jobId }, 'claim not answered; message given back');
         this.#checkDrained();
@@ -88,7 +88,7 @@ export class RunRegistry {
   }
 
   /**
-   * Nothing is claimed for what this node cannot run. From the main strand it moves, once, to the need's own, which only
+   * Nothing is claimed for what this node cannot run. From the shared route it moves, once, to the need's own, which only
    * nodes that meet it pull; the old message is acknowledged when the new one is there, and a copy too many is refused at
    * its claim.
    */
@@ -96,13 +96,13 @@ export class RunRegistry {
     this.#services.slots.release(1);
     const { source, publisher } = this.#services;
     const later = (): void => {
-      source.giveBack(ackTo, giveBackDelayMs);
+      source.release(ackTo, giveBackDelayMs);
     };
-    if (message.strand === 'own') {
+    if (message.route === 'handler') {
       later();
       return;
     }
-    this.#then(publisher.publishWork({ ...message, strand: 'own' }), (moved) => {
+    this.#then(publisher.publishWork({ ...message, route: 'handler' }), (moved) => {
       if (moved.status === 'fulfilled') publisher.acknowledge(ackTo);
       else later();
     });
@@ -209,7 +209,7 @@ export class RunRegistry {
         this.#services.slots.release(1);
         break;
       case 'later':
-        this.#services.source.giveBack(delivery.ackTo, giveBackDelayMs);
+        this.#services.source.release(delivery.ackTo, giveBackDelayMs);
         this.#services.slots.release(1);
         break;
       case 'held':

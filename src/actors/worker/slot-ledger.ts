@@ -1,17 +1,17 @@
 /**
  * The places for runs on this node. A puller reserves places first and only then asks for messages; a place passes to
  * the run pool when the run is handed over, and is free again when its code is gone. Who waits for room is told in fair
- * order: tenants alike, the queues of a tenant alike, the strands of a queue by the weight of their level and by its age.
+ * order: tenants alike, the queues of a tenant alike, the routes of a queue by the weight of their level and by its age.
  * While more outcomes wait for their shard than is allowed, no place is given out: what is running adds to them still, so
  * they are at most the bound and what the pool may hold.
  */
-import type { Strand } from '../../application/ports/bus.ts';
+import type { WorkRoute } from '../../application/ports/bus.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
 import { needText } from '../../domain/handler-need.ts';
 import { defaultPriority, priorityAgeingMs, priorityWeights } from '../../domain/priority.ts';
 import { FairOrder, type FairShare } from '../../domain/fair-order.ts';
 
-/** How one strand waits for room. */
+/** How one route waits for room. */
 export interface Turn {
   /** It has got so many jobs; the others come first for as long as that is worth. */
   took(jobs: number): void;
@@ -95,8 +95,8 @@ export class SlotLedger {
   }
 
   /** `wake` is called whenever there is room, or none will ever be again. */
-  wait(strand: Strand, wake: () => void): Turn {
-    const path = placeOf(strand);
+  wait(route: WorkRoute, wake: () => void): Turn {
+    const path = placeOf(route);
     const leave = this.#wakers.add(path, wake);
     return {
       leave,
@@ -123,7 +123,7 @@ export class SlotLedger {
   }
 }
 
-function placeOf({ tenant, queue, level = defaultPriority, need }: Strand): readonly FairShare[] {
+function placeOf({ tenant, queue, level = defaultPriority, need }: WorkRoute): readonly FairShare[] {
   const name = need === undefined ? String(level) : `${level}:${needText(need)}`;
   return [
     { name: tenant, weight: 1 },

@@ -43,13 +43,13 @@ export async function forEachBounded<T>(
   work: (item: T) => Promise<unknown>,
 ): Promise<void> {
   let next = 0;
-  const lane = async (): Promise<void> => {
+  const runner = async (): Promise<void> => {
     for (let item = items[next]; next < items.length; item = items[next]) {
       next += 1;
       if (item !== undefined) await work(item);
     }
   };
-  const lanes = Array.from({ length: Math.min(width, items.length) }, lane);
-  const outcomes = await Promise.allSettled(lanes);
+  const runners = Array.from({ length: Math.min(width, items.length) }, runner);
+  const outcomes = await Promise.allSettled(runners);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }

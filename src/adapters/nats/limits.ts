@@ -9,10 +9,10 @@ export interface NatsLimits {
   readonly ackWaitMs: number;
   /** Messages of one queue that may be out, claimed but not yet acknowledged. */
   readonly maxAckPending: number;
-  /** -1: no limit. The claim ends a message's life; a limit would strand a job whose shard was away for long. */
+  /** -1: no limit. The claim ends a message's life; a limit would leave a job behind whose shard was away for long. */
   readonly maxDeliver: number;
-  /** The consumer of a need's own strand goes when nobody has pulled from it for so long. */
-  readonly ownStrandIdleMs: number;
+  /** The consumer of a need's handler route goes when nobody has pulled from it for so long. */
+  readonly handlerRouteIdleMs: number;
   readonly nodeTtlMs: number;
   readonly leaseTtlMs: number;
   /** JetStream publishes without an answer yet. */
@@ -42,7 +42,7 @@ export const defaultNatsLimits: NatsLimits = {
   ackWaitMs: 15_000,
   maxAckPending: 10_000,
   maxDeliver: -1,
-  ownStrandIdleMs: 300_000,
+  handlerRouteIdleMs: 300_000,
   nodeTtlMs: 6_000,
   leaseTtlMs: 6_000,
   publishesInFlight: 1_024,

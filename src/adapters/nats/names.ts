@@ -3,7 +3,7 @@
  * Tenants and queues are validated tokens; anything freer (node ids, handler names) is escaped first.
  */
 import { hash } from 'node:crypto';
-import type { Strand } from '../../application/ports/bus.ts';
+import type { WorkRoute } from '../../application/ports/bus.ts';
 import { invariant } from '../../domain/errors.ts';
 import { needText } from '../../domain/handler-need.ts';
 import { defaultPriority, isPriority } from '../../domain/priority.ts';
@@ -18,7 +18,7 @@ export interface NatsNames {
   readonly configBucket: string;
   readonly workSubjects: string;
   readonly eventSubjects: string;
-  workSubject(strand: Strand): string;
+  workSubject(route: WorkRoute): string;
   /** What a publisher uses; the stream stores it without the job id. */
   eventSubject(tenant: string, queue: string, event: string, jobId: string): string;
   /** As the stream keeps it. */
@@ -42,7 +42,7 @@ export function natsNames(root: string): NatsNames {
     configBucket: `${root}_config`,
     workSubjects: `${root}.work.*.*.*`,
     eventSubjects: `${root}.events.*.*.*.*`,
-    workSubject: (strand) => `${root}.work.${strand.tenant}.${strand.queue}.${levelToken(strand)}`,
+    workSubject: (route) => `${root}.work.${route.tenant}.${route.queue}.${levelToken(route)}`,
     eventSubject: (tenant, queue, event, jobId) => `${root}.events.${tenant}.${queue}.${event}.${jobId}`,
     keptEventSubject: (tenant, queue, event) => `${root}.events.${tenant}.${queue}.${event}`,
     progressSubject: (tenant, queue, jobId) => `${root}.progress.${tenant}.${queue}.${jobId}`,
@@ -53,18 +53,18 @@ export function natsNames(root: string): NatsNames {
 }
 
 /** `=` cannot be part of a tenant or queue, so the name says both without doubt. Names are short: a need is hashed. */
-export function consumerName({ tenant, queue, level = defaultPriority, need }: Strand): string {
+export function consumerName({ tenant, queue, level = defaultPriority, need }: WorkRoute): string {
   const main = `${tenant}=${queue}=${level}`;
   return need === undefined ? main : `${main}=${hash('sha256', needText(need), 'base64url').slice(0, 22)}`;
 }
 
-/** The last token of a work subject: the level alone is the main strand, with a need behind it that need's own. */
-function levelToken({ level = defaultPriority, need }: Strand): string {
+/** The last token of a work subject: the level alone is the shared route, with a need behind it that need's own. */
+function levelToken({ level = defaultPriority, need }: WorkRoute): string {
   return need === undefined ? String(level) : escapeToken(`${level}:${needText(need)}`);
 }
 
 /** Undefined for a subject that is none of ours. */
-export function strandOf(workSubject: string): Strand | undefined {
+export function routeOf(workSubject: string): WorkRoute | undefined {
   const [, , tenant, queue, token] = workSubject.split('.');
   if (tenant === undefined || queue === undefined || token === undefined) return undefined;
   const [, digit, handler, version] = /^(\d)(?::([^@]+)(?:@(.+))?)?$/.exec(unescapeToken(token)) ?? [];

@@ -5,8 +5,8 @@
 import {
   type JobEvent,
   type Publisher,
-  type Strand,
-  strandOfWork,
+  type WorkRoute,
+  routeOfWork,
   type WorkMessage,
   type WorkStanding,
 } from '../../application/ports/bus.ts';
@@ -16,7 +16,7 @@ import { cloudEventHeaders } from './cloud-event.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';
-import { type LaneOptions, PublishLane } from './publish-lane.ts';
+import { type PublishQueueOptions, PublishQueue } from './publish-queue.ts';
 import { wellFormedJson } from './well-formed-json.ts';
 import type { ReplyMux } from './reply-mux.ts';
 import type { StreamGuard } from './stream-guard.ts';
@@ -39,8 +39,8 @@ const ackPrefix = '$JS.ACK.';
 
 export class NatsPublisher implements Publisher {
   readonly #options: PublisherOptions;
-  readonly #work: PublishLane;
-  readonly #events: PublishLane;
+  readonly #work: PublishQueue;
+  readonly #events: PublishQueue;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -49,7 +49,7 @@ export class NatsPublisher implements Publisher {
       help: 'JetStream publishes that were not confirmed.',
     });
     const { guard, vitals } = options;
-    const lane = (stream: StreamName, sign: VitalSign): LaneOptions => ({
+    const optionsOf = (stream: StreamName, sign: VitalSign): PublishQueueOptions => ({
       ...options,
       isSure: () => guard.isSure,
       suspectLoss: () => guard.suspectLoss(),
@@ -61,8 +61,8 @@ export class NatsPublisher implements Publisher {
         if (error.code === 'BROKER_UNAVAILABLE') vitals.failed(sign, error.message);
       },
     });
-    this.#work = new PublishLane(lane('work', 'WORK'));
-    this.#events = new PublishLane(lane('events', 'EVENTS'));
+    this.#work = new PublishQueue(optionsOf('work', 'WORK'));
+    this.#events = new PublishQueue(optionsOf('events', 'EVENTS'));
     options.guard.onStreamRepair(async () => {
       this.#work.restart();
       this.#events.restart();
@@ -70,13 +70,13 @@ export class NatsPublisher implements Publisher {
   }
 
   publishWork(message: WorkMessage): Promise<void> {
-    const { jobId, attempt, generation, again, need, strand } = message;
-    const own = strand === 'own';
-    // The same message may move from the main strand to its own: that is no repetition.
+    const { jobId, attempt, epoch, again, need, route } = message;
+    const own = route === 'handler';
+    // The same message may move from the shared route to its own: that is no repetition.
     return this.#work.publish({
-      subject: this.#options.names.workSubject(strandOfWork(message)),
-      headers: `Nats-Msg-Id: ${jobId}.${attempt}.${generation}${again === undefined ? '' : `+${again}`}${own ? '.own' : ''}\r\n`,
-      body: `{"jobId":"${jobId}","attempt":${attempt},"generation":${generation},"handler":"${need.handler}"${
+      subject: this.#options.names.workSubject(routeOfWork(message)),
+      headers: `Nats-Msg-Id: ${jobId}.${attempt}.${epoch}${again === undefined ? '' : `+${again}`}${own ? '.own' : ''}\r\n`,
+      body: `{"jobId":"${jobId}","attempt":${attempt},"generation":${epoch},"handler":"${need.handler}"${
         need.version === undefined ? '' : `,"version":"${need.version}"`
       }${again === undefined ? '' : `,"again":${again}`}}`,
     });
@@ -111,7 +111,7 @@ export class NatsPublisher implements Publisher {
     return this.#options.guard.soundAtMs;
   }
 
-  workStanding(strands: readonly Strand[]): Promise<WorkStanding> {
-    return this.#options.topology.workStanding(strands);
+  workStanding(routes: readonly WorkRoute[]): Promise<WorkStanding> {
+    return this.#options.topology.workStanding(routes);
   }
 }

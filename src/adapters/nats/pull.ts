@@ -5,12 +5,12 @@
  * message, wait) follows when the server declined the one-shot early. Ends: batch full, server says it is over, linger
  * after the first message, time over, abort, lost link.
  */
-import type { Strand, WorkDelivery } from '../../application/ports/bus.ts';
+import type { WorkRoute, WorkDelivery } from '../../application/ports/bus.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 
 export interface PullInput {
-  readonly strand: Strand;
+  readonly route: WorkRoute;
   readonly batch: number;
   readonly expiresMs: number;
   readonly signal: AbortSignal;
@@ -19,7 +19,7 @@ export interface PullInput {
 export interface PullHooks {
   /** Sends a request to the server. */
   request(pull: Pull, body: string): void;
-  giveBack(ackTo: string): void;
+  release(ackTo: string): void;
   over(pull: Pull): void;
 }
 
@@ -118,7 +118,7 @@ export class Pull {
 
   abort(): void {
     if (!this.#close()) return;
-    for (const delivery of this.#got) this.#hooks.giveBack(delivery.ackTo);
+    for (const delivery of this.#got) this.#hooks.release(delivery.ackTo);
     this.#settle.resolve([]);
   }
 

@@ -12,7 +12,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import type { NatsLimits } from './limits.ts';
-import type { Strand } from '../../application/ports/bus.ts';
+import type { WorkRoute } from '../../application/ports/bus.ts';
 import { consumerName, type NatsNames } from './names.ts';
 
 export type DesiredStream = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
@@ -100,14 +100,14 @@ function bucketStream(bucket: string, replicas: number, ttlMs: number | undefine
 }
 
 /**
- * Literal filter, explicit ack, no backoff list (it would replace the ack wait). Consumers of own strands go by themselves
+ * Literal filter, explicit ack, no backoff list (it would replace the ack wait). Consumers of handler routes go by themselves
  * when nobody pulls any more, so that needs of the past leave nothing behind; the messages stay in the stream.
  */
-export function desiredConsumer(names: NatsNames, limits: NatsLimits, strand: Strand): DesiredConsumer {
+export function desiredConsumer(names: NatsNames, limits: NatsLimits, route: WorkRoute): DesiredConsumer {
   return {
-    durable_name: consumerName(strand),
-    filter_subject: names.workSubject(strand),
-    ...(strand.need !== undefined && { inactive_threshold: nanos(limits.ownStrandIdleMs) }),
+    durable_name: consumerName(route),
+    filter_subject: names.workSubject(route),
+    ...(route.need !== undefined && { inactive_threshold: nanos(limits.handlerRouteIdleMs) }),
     deliver_policy: DeliverPolicy.All,
     replay_policy: ReplayPolicy.Instant,
     ack_policy: AckPolicy.Explicit,

@@ -9,7 +9,7 @@ import {
   type StreamAPI,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import type { Strand, WorkStanding } from '../../application/ports/bus.ts';
+import type { WorkRoute, WorkStanding } from '../../application/ports/bus.ts';
 import type { Logger } from '../../application/ports/runtime.ts';
 import { apiCodeOf, apiCodes, brokerError, isForbidden } from './broker-error.ts';
 import type { NatsLimits } from './limits.ts';
@@ -100,11 +100,11 @@ export class Topology {
     }
   }
 
-  async workStanding(strands: readonly Strand[]): Promise<WorkStanding> {
+  async workStanding(routes: readonly WorkRoute[]): Promise<WorkStanding> {
     try {
       const { streams } = await this.manager();
       const { workStream } = this.#options.names;
-      const asked = strands.map((strand) => this.#firstPlace(streams, strand));
+      const asked = routes.map((route) => this.#firstPlace(streams, route));
       const [{ state }, firsts] = await Promise.all([streams.info(workStream), Promise.all(asked)]);
       return { last: state.last_seq, firsts };
     } catch (error) {
@@ -113,10 +113,10 @@ export class Topology {
   }
 
   /** Of the oldest message that is not acknowledged. Asked of the leader: a replica may be behind. */
-  async #firstPlace(streams: StreamAPI, strand: Strand): Promise<number | undefined> {
+  async #firstPlace(streams: StreamAPI, route: WorkRoute): Promise<number | undefined> {
     const { names } = this.#options;
     // The server takes it here as for a direct get; the client's type does not say so.
-    const query = { seq: 1, next_by_subj: names.workSubject(strand) };
+    const query = { seq: 1, next_by_subj: names.workSubject(route) };
     return (await streams.getMessage(names.workStream, query))?.seq;
   }
 
@@ -125,9 +125,9 @@ export class Topology {
     return this.#maxAgeMs.get(`KV_${bucket}`) ?? 0;
   }
 
-  async ensureConsumer(strand: Strand): Promise<void> {
+  async ensureConsumer(route: WorkRoute): Promise<void> {
     const { names, limits } = this.#options;
-    const desired = desiredConsumer(names, limits, strand);
+    const desired = desiredConsumer(names, limits, route);
     const asset = `${names.workStream}/${desired.durable_name}`;
     try {
       const info = await this.#createConsumer(desired);
@@ -138,9 +138,9 @@ export class Topology {
   }
 
   /** Messages that lie in it wait for the next consumer of their subject. */
-  async removeConsumer(strand: Strand): Promise<void> {
+  async removeConsumer(route: WorkRoute): Promise<void> {
     const { names, limits } = this.#options;
-    const { durable_name: name } = desiredConsumer(names, limits, strand);
+    const { durable_name: name } = desiredConsumer(names, limits, route);
     try {
       const { consumers } = await this.manager();
       await consumers.delete(names.workStream, name);

@@ -5,9 +5,9 @@
  */
 import type { Msg } from '@nats-io/transport-node';
 import {
-  type Strand,
-  type StrandDepth,
-  strandOfWork,
+  type WorkRoute,
+  type RouteDepth,
+  routeOfWork,
   type WorkDelivery,
   type WorkSource,
 } from '../../application/ports/bus.ts';
@@ -16,10 +16,10 @@ import { TroupeError } from '../../domain/errors.ts';
 import { parseJobId } from '../../domain/job-id.ts';
 import { deliveriesOf } from './ack-subject.ts';
 import { brokerUnavailable } from './broker-error.ts';
-import { HandBack } from './hand-back.ts';
+import { ReleaseQueue } from './release-queue.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';
-import { consumerName, type NatsNames, strandOf } from './names.ts';
+import { consumerName, type NatsNames, routeOf } from './names.ts';
 import { Pull, type PullInput } from './pull.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import type { Topology } from './topology.ts';
@@ -45,15 +45,15 @@ export class NatsWorkSource implements WorkSource {
   readonly #inbox: string;
   readonly #open = new Map<number, Pull>();
   readonly #byKey = new Map<string, Pull[]>();
-  readonly #known = new Map<string, Strand>();
-  readonly #handBack: HandBack;
+  readonly #known = new Map<string, WorkRoute>();
+  readonly #releases: ReleaseQueue;
   readonly #handedBack: Counter;
   #nextId = 0;
 
   constructor(options: WorkSourceOptions) {
     this.#options = options;
     this.#inbox = `${options.link.newInbox()}.`;
-    this.#handBack = new HandBack(options.clock, options.limits.ackWaitMs, (ackTo) => this.giveBack(ackTo));
+    this.#releases = new ReleaseQueue(options.clock, options.limits.ackWaitMs, (ackTo) => this.release(ackTo));
     this.#handedBack = options.telemetry.counter({
       ...counters.natsLateDeliveries,
       help: 'Work messages given back because no pull was waiting for them any more.',
@@ -61,7 +61,7 @@ export class NatsWorkSource implements WorkSource {
     options.link.connection.subscribe(`${this.#inbox}*`, { callback: (_error, message) => this.#receive(message) });
     options.link.onDown(() => this.#failAll());
     options.guard.onStreamRepair(async () => {
-      await Promise.all([...this.#known.values()].map((strand) => this.ensureStrand(strand)));
+      await Promise.all([...this.#known.values()].map((route) => this.ensureRoute(route)));
     });
   }
 
@@ -72,7 +72,7 @@ export class NatsWorkSource implements WorkSource {
     return new Promise((resolve, reject) => {
       const id = this.#nextId;
       this.#nextId += 1;
-      const key = consumerName(input.strand);
+      const key = consumerName(input.route);
       const pull = new Pull({ id, key, input }, this.#hooks, this.#options.clock, { resolve, reject });
       this.#open.set(id, pull);
       const siblings = this.#byKey.get(key);
@@ -82,32 +82,32 @@ export class NatsWorkSource implements WorkSource {
     });
   }
 
-  giveBack(ackTo: string, delayMs = 0): void {
-    if (delayMs > 0) this.#handBack.after(delayMs, ackTo);
+  release(ackTo: string, delayMs = 0): void {
+    if (delayMs > 0) this.#releases.after(delayMs, ackTo);
     else this.#options.link.trySend(ackTo, nakPayload);
   }
 
   /** Before the link closes. */
   close(): void {
-    this.#handBack.close();
+    this.#releases.close();
   }
 
-  async ensureStrand(strand: Strand): Promise<void> {
+  async ensureRoute(route: WorkRoute): Promise<void> {
     // Those of needs come and go; a pull that finds its consumer gone makes it anew.
-    if (strand.need === undefined) this.#known.set(consumerName(strand), strand);
-    await this.#options.topology.ensureConsumer(strand);
+    if (route.need === undefined) this.#known.set(consumerName(route), route);
+    await this.#options.topology.ensureConsumer(route);
   }
 
-  async removeStrand(strand: Strand): Promise<void> {
-    this.#known.delete(consumerName(strand));
-    await this.#options.topology.removeConsumer(strand);
+  async removeRoute(route: WorkRoute): Promise<void> {
+    this.#known.delete(consumerName(route));
+    await this.#options.topology.removeConsumer(route);
   }
 
-  async strands(): Promise<readonly StrandDepth[]> {
-    const found: StrandDepth[] = [];
+  async routes(): Promise<readonly RouteDepth[]> {
+    const found: RouteDepth[] = [];
     for (const [subject, messages] of await this.#options.topology.workSubjects()) {
-      const strand = strandOf(subject);
-      if (strand !== undefined) found.push({ ...strand, messages });
+      const route = routeOf(subject);
+      if (route !== undefined) found.push({ ...route, messages });
     }
     return found;
   }
@@ -117,7 +117,7 @@ export class NatsWorkSource implements WorkSource {
       const subject = `$JS.API.CONSUMER.MSG.NEXT.${this.#options.names.workStream}.${pull.key}`;
       this.#options.link.trySend(subject, body, { reply: this.#inbox + String(pull.id) });
     },
-    giveBack: (ackTo: string): void => this.giveBack(ackTo),
+    release: (ackTo: string): void => this.release(ackTo),
     over: (pull: Pull): void => this.#forget(pull),
   };
 
@@ -141,13 +141,13 @@ export class NatsWorkSource implements WorkSource {
       this.#options.link.trySend(ackTo, termPayload);
       return;
     }
-    const pull = this.#byKey.get(consumerName(strandOfWork(delivery.message)))?.[0];
+    const pull = this.#byKey.get(consumerName(routeOfWork(delivery.message)))?.[0];
     if (pull !== undefined) {
       pull.take(delivery);
       return;
     }
     this.#handedBack.add();
-    this.giveBack(ackTo);
+    this.release(ackTo);
   }
 
   #receiveStatus(message: Msg): void {
@@ -180,7 +180,7 @@ export class NatsWorkSource implements WorkSource {
   async #repair(pull: Pull): Promise<void> {
     this.#options.guard.suspect();
     try {
-      await this.#options.topology.ensureConsumer(pull.input.strand);
+      await this.#options.topology.ensureConsumer(pull.input.route);
       pull.ended();
     } catch (error) {
       pull.fail(brokerUnavailable('the consumer of the queue is missing', error));
@@ -194,17 +194,17 @@ export class NatsWorkSource implements WorkSource {
 
 /** `<root>.work.<tenant>.<queue>.<level>` with `{"jobId","attempt","generation"}`. */
 function readDelivery(message: Msg, ackTo: string): WorkDelivery | undefined {
-  const place = strandOf(message.subject);
+  const place = routeOf(message.subject);
   if (place === undefined) return undefined;
   try {
     const body = message.json<Readonly<Record<WorkField, unknown>> | null>();
     if (typeof body?.jobId !== 'string' || !isCount(body.attempt) || !isCount(body.generation)) return undefined;
     const jobId = parseJobId(body.jobId);
-    const { attempt, generation, handler, version, again } = body;
+    const { attempt, generation: epoch, handler, version, again } = body;
     if (jobId === undefined || typeof handler !== 'string') return undefined;
     const need = typeof version === 'string' ? { handler, version } : { handler };
-    const strand = place.need === undefined ? 'main' : 'own';
-    const work = { ...place, jobId, attempt, generation, need, strand, ...(isCount(again) && { again }) } as const;
+    const route = place.need === undefined ? 'shared' : 'handler';
+    const work = { ...place, jobId, attempt, epoch, need, route, ...(isCount(again) && { again }) } as const;
     return { message: work, ackTo, deliveries: deliveriesOf(ackTo) };
   } catch {
     return undefined;

@@ -13,7 +13,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { StoreMeasures } from '../../application/ports/store-measures.ts';
 import { isLocked, openingError, translateSqliteError } from './sqlite-error.ts';
-import { WriteLane } from './write-lane.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** The wait inside SQLite, on the thread. Another writer holds the file for about a millisecond. */
 const busyTimeoutMs = 4;
@@ -75,10 +75,10 @@ function whileOpen<T>(file: DatabaseSync, clock: Clock, work: () => T): Promise<
 
 export function createSqliteDatabase(file: DatabaseSync, clock: Clock, measures: StoreMeasures): SqliteDatabase {
   file.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-  const lane = new WriteLane(file, (work) => whileOpen(file, clock, work));
+  const queue = new WriteQueue(file, (work) => whileOpen(file, clock, work));
   return {
     prepare: (sql) => file.prepare(sql),
-    write: (name, work) => measures.query(name, () => lane.write(work)),
+    write: (name, work) => measures.query(name, () => queue.write(work)),
     read: (name, work) =>
       measures.query(name, () =>
         whileOpen(file, clock, () => {

@@ -14,17 +14,17 @@ export interface WorkMessage {
    * Epoch of the owner that dispatches. The message id is `<jobId>.<attempt>.<epoch>`, so JetStream drops a repeated
    * publish by one owner, but accepts the message of a new owner even while a node holds the predecessor's unacked.
    */
-  readonly generation: number;
+  readonly epoch: number;
   /**
    * Counts dispatches of the same attempt by one owner after an earlier message was used up. Part of the message id.
    */
   readonly again?: number;
   readonly need: HandlerNeed;
   /**
-   * `main` is the shared route of the queue, pulled by every node. `own` is the route of the handler that the job
+   * `shared` is the route of the queue, pulled by every node. `handler` is the route of the handler that the job
    * needs, pulled only by nodes that have it. A job takes the shared route while every node can run it.
    */
-  readonly strand: 'main' | 'own';
+  readonly route: 'shared' | 'handler';
   /** Absent for jobs of the default level. */
   readonly level?: Priority;
 }
@@ -33,7 +33,7 @@ export interface WorkMessage {
  * One subject with one consumer: either the jobs of one level of a queue that any node may run, or those of one
  * handler.
  */
-export interface Strand {
+export interface WorkRoute {
   readonly tenant: string;
   readonly queue: string;
   /** Absent for jobs of the default level. */
@@ -43,12 +43,12 @@ export interface Strand {
 }
 
 /** The route on which a message waits. */
-export function strandOfWork({ tenant, queue, level, need, strand }: WorkMessage): Strand {
-  return { tenant, queue, ...(level !== undefined && { level }), ...(strand === 'own' && { need }) };
+export function routeOfWork({ tenant, queue, level, need, route }: WorkMessage): WorkRoute {
+  return { tenant, queue, ...(level !== undefined && { level }), ...(route === 'handler' && { need }) };
 }
 
 /** Number of messages on a route, including those that were taken and not yet acknowledged. */
-export interface StrandDepth extends Strand {
+export interface RouteDepth extends WorkRoute {
   readonly messages: number;
 }
 
@@ -93,7 +93,7 @@ export interface Publisher {
    */
   soundAtMs(): number | undefined;
   /** The answer describes an instant after the call. Rejects with BROKER_UNAVAILABLE. */
-  workStanding(strands: readonly Strand[]): Promise<WorkStanding>;
+  workStanding(routes: readonly WorkRoute[]): Promise<WorkStanding>;
 }
 
 export interface WorkDelivery {
@@ -110,21 +110,21 @@ export interface WorkSource {
    * `expiresMs` for the first to arrive, and then resolves with an empty list. Rejects with BROKER_UNAVAILABLE.
    */
   pull(input: {
-    readonly strand: Strand;
+    readonly route: WorkRoute;
     readonly batch: number;
     readonly expiresMs: number;
     readonly signal: AbortSignal;
   }): Promise<readonly WorkDelivery[]>;
   /** Releases a message that this node will not handle, for redelivery after `delayMs` (default: at once). */
-  giveBack(ackTo: string, delayMs?: number): void;
+  release(ackTo: string, delayMs?: number): void;
   /** Creates the consumer if it is missing and verifies it otherwise. */
-  ensureStrand(strand: Strand): Promise<void>;
+  ensureRoute(route: WorkRoute): Promise<void>;
   /** Removes the consumer if it exists. A node that still pulls from it creates it again. */
-  removeStrand(strand: Strand): Promise<void>;
+  removeRoute(route: WorkRoute): Promise<void>;
   /**
    * Every route that holds messages, including handler routes that no node has announced. This is what really waits.
    */
-  strands(): Promise<readonly StrandDepth[]>;
+  routes(): Promise<readonly RouteDepth[]>;
 }
 
 export interface ProgressNote {

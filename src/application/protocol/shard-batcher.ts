@@ -1,13 +1,13 @@
 /**
- * Gathers single requests to shards into batches, one lane per shard and verb.
+ * Gathers single requests to shards into batches, one queue per shard and verb.
  *
- * An idle lane sends at the end of the current turn of the event loop, so that whatever one turn brings goes out
- * together; while `maxInFlight` batches of the lane are under way the next one gathers.
+ * An idle queue sends at the end of the current turn of the event loop, so that whatever one turn brings goes out
+ * together; while `maxInFlight` batches of the queue are under way the next one gathers.
  *
- * Bounds: `maxQueued` items wait per lane (past it MAILBOX_FULL), `maxItems` and `maxBytes` per batch.
+ * Bounds: `maxQueued` items wait per queue (past it MAILBOX_FULL), `maxItems` and `maxBytes` per batch.
  */
 import { TroupeError } from '../../domain/errors.ts';
-import { type BatchCallOptions, BatchLane, type LaneParts } from './batch-lane.ts';
+import { type BatchCallOptions, BatchQueue, type BatchQueueParts } from './batch-queue.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardClient } from '../ports/shard-link.ts';
 import { batchMaxBytes, batchMaxItems, type ShardVerb, type ShardVerbs } from './shard-protocol.ts';
@@ -23,7 +23,7 @@ export interface ShardBatcher {
     item: ShardVerbs[V]['item'],
     options?: BatchCallOptions,
   ): Promise<ShardVerbs[V]['result']>;
-  /** Items not yet sent, over all lanes. */
+  /** Items not yet sent, over all queues. */
   queued(): number;
   /** Rejects what waits and all later calls with SHUTTING_DOWN; what is under way ends by itself. */
   close(): void;
@@ -34,13 +34,13 @@ export interface ShardBatcherOptions {
   readonly clock: Clock;
   /** Patience with one batch. */
   readonly timeoutMs: number;
-  /** Items that may wait in one lane. */
+  /** Items that may wait in one queue. */
   readonly maxQueued: number;
   /** Items in one batch; default and most `batchMaxItems`. */
   readonly maxItems?: number;
   /** Bytes of one batch as JSON; default and most `batchMaxBytes`. */
   readonly maxBytes?: number;
-  /** Batches of one lane under way; default 2: one being committed, one gathering at the owner. */
+  /** Batches of one queue under way; default 2: one being committed, one gathering at the owner. */
   readonly maxInFlight?: number;
   /** Runs `flush` when the current turn of the event loop is over: `setImmediate`, but for tests. */
   readonly atTurnEnd: (flush: () => void) => void;
@@ -49,7 +49,7 @@ export interface ShardBatcherOptions {
 const defaultMaxInFlight = 2;
 
 export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
-  const parts: LaneParts = {
+  const parts: BatchQueueParts = {
     client: options.client,
     clock: options.clock,
     atTurnEnd: options.atTurnEnd,
@@ -61,7 +61,7 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
       maxInFlight: options.maxInFlight ?? defaultMaxInFlight,
     },
   };
-  const lanes: { readonly [V in ShardVerb]: Map<number, BatchLane<V>> } = {
+  const queues: { readonly [V in ShardVerb]: Map<number, BatchQueue<V>> } = {
     submit: new Map(),
     claim: new Map(),
     complete: new Map(),
@@ -78,30 +78,30 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
     closeQueue: new Map(),
     openQueue: new Map(),
     place: new Map(),
-    allot: new Map(),
+    leaseQuota: new Map(),
     limitUse: new Map(),
   };
   let closed = false;
 
-  function laneOf<V extends ShardVerb>(shard: number, verb: V): BatchLane<V> {
-    const ofVerb: Map<number, BatchLane<V>> = lanes[verb];
-    const lane = ofVerb.get(shard) ?? new BatchLane(shard, verb, parts);
-    ofVerb.set(shard, lane);
-    return lane;
+  function queueOf<V extends ShardVerb>(shard: number, verb: V): BatchQueue<V> {
+    const ofVerb: Map<number, BatchQueue<V>> = queues[verb];
+    const queue = ofVerb.get(shard) ?? new BatchQueue(shard, verb, parts);
+    ofVerb.set(shard, queue);
+    return queue;
   }
 
-  const allLanes = (): Pick<BatchLane<ShardVerb>, 'waiting' | 'close'>[] =>
-    Object.values(lanes).flatMap((ofVerb) => [...ofVerb.values()]);
+  const allQueues = (): Pick<BatchQueue<ShardVerb>, 'waiting' | 'close'>[] =>
+    Object.values(queues).flatMap((ofVerb) => [...ofVerb.values()]);
 
   return {
     call(shard, verb, item, callOptions = {}) {
       if (closed) return Promise.reject(new TroupeError('SHUTTING_DOWN'));
-      return laneOf(shard, verb).call(item, callOptions);
+      return queueOf(shard, verb).call(item, callOptions);
     },
-    queued: () => allLanes().reduce((sum, lane) => sum + lane.waiting, 0),
+    queued: () => allQueues().reduce((sum, queue) => sum + queue.waiting, 0),
     close() {
       closed = true;
-      for (const lane of allLanes()) lane.close();
+      for (const queue of allQueues()) queue.close();
     },
   };
 }

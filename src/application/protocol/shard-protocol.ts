@@ -2,7 +2,7 @@
  * What gateways and nodes ask of the owner of a shard. Always in batches of one verb; JSON on the wire. An item fails
  * alone: its slot in the reply holds the error.
  */
-import type { Allotment, AllotmentAsk } from '../../domain/allotment.ts';
+import type { QuotaLease, QuotaRequest } from '../../domain/quota-lease.ts';
 import type { ClusterLoad } from '../../domain/demand.ts';
 import type { WireError } from '../../domain/errors.ts';
 import type { Checkpoint, Failure, JobRecord, JobSpec, Payload } from '../../domain/job.ts';
@@ -27,7 +27,7 @@ export interface ClaimItem {
   readonly jobId: JobId;
   readonly node: string;
   /** Epoch of the owner that dispatched the WORK message: an owner of a lower one has been deposed. */
-  readonly generation: number;
+  readonly epoch: number;
   /** Reply subject of the WORK message: the shard acknowledges it once the claim is durable. */
   readonly ackTo?: string;
 }
@@ -196,15 +196,15 @@ export interface PlaceResult {
 /** `pause`: its queue. `running`: the most that may run. `rate`: the starts per second. `key`: its concurrency key. */
 export type HeldBy = 'pause' | 'running' | 'rate' | 'key';
 
-/** A question of one shard to the home of a limit: how much of it may be used there? See `domain/allotment.ts`. */
-export interface AllotItem extends AllotmentAsk {
+/** A question of one shard to the home of a limit: how much of it may be used there? See `domain/quota-lease.ts`. */
+export interface QuotaItem extends QuotaRequest {
   readonly tenant: string;
   readonly queue: string;
   /** Of a concurrency key. Absent: of the queue. */
   readonly key?: string;
 }
-export interface AllotResult {
-  readonly allotment: Allotment;
+export interface QuotaResult {
+  readonly lease: QuotaLease;
   /** Of the home: an answer of a former owner counts no more once a later one was heard. */
   readonly epoch: number;
 }
@@ -242,7 +242,7 @@ export interface ShardVerbs {
   closeQueue: { item: QueueClosing; result: UnfinishedJobs };
   openQueue: { item: QueueClosing; result: { readonly kind: 'open' } };
   place: { item: PlaceItem; result: PlaceResult };
-  allot: { item: AllotItem; result: AllotResult };
+  leaseQuota: { item: QuotaItem; result: QuotaResult };
   limitUse: { item: LimitUseItem; result: LimitUseResult };
 }
 export type ShardVerb = keyof ShardVerbs;
@@ -263,7 +263,7 @@ export const shardVerbs = [
   'closeQueue',
   'openQueue',
   'place',
-  'allot',
+  'leaseQuota',
   'limitUse',
 ] as const satisfies readonly ShardVerb[];
 

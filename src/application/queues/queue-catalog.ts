@@ -42,7 +42,7 @@ export async function queueNamed(
 export interface QueueCatalogParts {
   readonly store: Pick<QueueStore, 'findQueue'>;
   readonly config: Pick<SharedConfig, 'queues' | 'touchQueue' | 'removeQueue'>;
-  readonly work: Pick<WorkSource, 'ensureStrand' | 'removeStrand'>;
+  readonly work: Pick<WorkSource, 'ensureRoute' | 'removeRoute'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -84,7 +84,7 @@ export function createQueueCatalog(parts: QueueCatalogParts): QueueCatalog {
   async function announce(queue: Queue): Promise<void> {
     keep(queue);
     try {
-      await work.ensureStrand({ tenant: queue.tenant, queue: queue.name });
+      await work.ensureRoute({ tenant: queue.tenant, queue: queue.name });
       await config.touchQueue(queue.tenant, queue.name, queueStamp(queue));
     } catch (error) {
       log.warn({ err: error, tenant: queue.tenant, queue: queue.name }, 'queue not announced, will be at its next use');
@@ -110,7 +110,7 @@ export function createQueueCatalog(parts: QueueCatalogParts): QueueCatalog {
     if (config.queues().has(`${tenant}/${queue}`)) return;
     try {
       const levels = priorities.filter((level) => level !== defaultPriority).map((level) => ({ tenant, queue, level }));
-      await Promise.all([{ tenant, queue }, ...levels].map((strand) => work.removeStrand(strand)));
+      await Promise.all([{ tenant, queue }, ...levels].map((route) => work.removeRoute(route)));
     } catch (error) {
       log.warn({ err: error, tenant, queue }, 'consumers of a deleted queue not removed');
     }

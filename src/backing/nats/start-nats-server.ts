@@ -53,7 +53,7 @@ const pollMs = 20;
  * $1 server, $2 configuration. Runs the server, and beside it a reader of our pipe (fd 3) that stops it at end of file.
  * `exec`-free on purpose: the shell must stay to wait for the server and to end the reader.
  */
-const keeper = `
+const guardian = `
 exec 3<&0 </dev/null
 "$1" -c "$2" 3<&- &
 server=$!
@@ -81,16 +81,16 @@ export async function startNatsServer(options: StartNatsServerOptions): Promise<
   if (options.port !== 0) await assertPortFree(host, options.port);
   await writeFile(files.config, natsServerConfiguration({ ...options, host, files }));
   await writeFile(files.owner, String(process.pid));
-  const keeperProcess = spawn('sh', ['-c', keeper, 'nats-keeper', options.path, files.config], {
+  const guardianProcess = spawn('sh', ['-c', guardian, 'nats-guardian', options.path, files.config], {
     stdio: ['pipe', 'ignore', 'ignore'],
     // Its own group: Ctrl-C in a terminal reaches us, and we stop the server in our order.
     detached: true,
   });
   const exited = new Promise<void>((resolve) => {
-    keeperProcess.once('exit', () => resolve());
-    keeperProcess.once('error', () => resolve());
+    guardianProcess.once('exit', () => resolve());
+    guardianProcess.once('error', () => resolve());
   });
-  keeperProcess.unref();
+  guardianProcess.unref();
   const { startMaxMs = startDefaultMs } = options;
   const start: Start = {
     storeDir,
@@ -103,7 +103,7 @@ export async function startNatsServer(options: StartNatsServerOptions): Promise<
   };
   const started = await waitUntilReady(start).catch(async (error: unknown) => {
     // Left running it would hold the directory against the next start, which is ours.
-    await endGroup(keeperProcess.pid);
+    await endGroup(guardianProcess.pid);
     throw error;
   });
   options.log.info({ ...started, storeDir }, 'nats-server started');
@@ -112,8 +112,8 @@ export async function startNatsServer(options: StartNatsServerOptions): Promise<
     ...started,
     logFile: files.log,
     exited,
-    stop: () => end(keeperProcess, started.pid, 'SIGTERM', exited),
-    kill: () => end(keeperProcess, started.pid, 'SIGKILL', exited),
+    stop: () => end(guardianProcess, started.pid, 'SIGTERM', exited),
+    kill: () => end(guardianProcess, started.pid, 'SIGKILL', exited),
   };
 }
 
@@ -180,19 +180,19 @@ async function assertPortFree(host: string, port: number): Promise<void> {
 }
 
 async function end(
-  keeperProcess: ChildProcess,
+  guardianProcess: ChildProcess,
   pid: number,
   signal: 'SIGTERM' | 'SIGKILL',
   exited: Promise<void>,
 ): Promise<void> {
-  if (keeperProcess.exitCode !== null || keeperProcess.signalCode !== null) return;
+  if (guardianProcess.exitCode !== null || guardianProcess.signalCode !== null) return;
   signalProcess(pid, signal);
   const late = setTimeout(() => signalProcess(pid, 'SIGKILL'), stopTimeoutMs);
   await exited;
   clearTimeout(late);
 }
 
-/** The keeper and its server are a group of their own. */
+/** The guardian and its server are a group of their own. */
 async function endGroup(leader: number | undefined): Promise<void> {
   if (leader === undefined) return;
   const endMs = performance.now() + stopTimeoutMs;

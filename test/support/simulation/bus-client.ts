@@ -21,7 +21,7 @@ import {
   type NodeRequest,
   type Peer,
   type ShardRequest,
-  strandName,
+  routeName,
 } from './bus-server.ts';
 
 const publishTimeoutMs = 5_000;
@@ -103,13 +103,12 @@ export class BusClient {
       return () => this.#doubters.delete(listener);
     },
     soundAtMs: () => this.#soundAtMs,
-    workStanding: (strands) =>
-      this.link.call(() => this.#server.workStanding(strands), { timeoutMs: publishTimeoutMs }),
+    workStanding: (routes) => this.link.call(() => this.#server.workStanding(routes), { timeoutMs: publishTimeoutMs }),
   };
 
   readonly work: WorkSource = {
     pull: (input) => this.#pull(input),
-    giveBack: (ackTo, delayMs = 0) => {
+    release: (ackTo, delayMs = 0) => {
       const send = (): void => {
         this.link.send(() => {
           this.#server.giveBack(ackTo);
@@ -118,13 +117,13 @@ export class BusClient {
       if (delayMs > 0) this.link.host.clock.setTimer(delayMs, send);
       else send();
     },
-    ensureStrand: async () => {
+    ensureRoute: async () => {
       this.link.assertConnected();
     },
-    removeStrand: async () => {
+    removeRoute: async () => {
       this.link.assertConnected();
     },
-    strands: () => this.link.call(() => this.#server.strands(), { timeoutMs: publishTimeoutMs }),
+    routes: () => this.link.call(() => this.#server.routes(), { timeoutMs: publishTimeoutMs }),
   };
 
   readonly live: LiveFeed = {
@@ -209,7 +208,7 @@ export class BusClient {
     this.link.assertConnected();
     if (input.signal.aborted || input.batch < 1) return [];
     const { link } = this;
-    const name = strandName(input.strand);
+    const name = routeName(input.route);
     return new Promise((resolve, reject) => {
       let isOpen = true;
       const close = (): void => {
@@ -232,7 +231,7 @@ export class BusClient {
         if (isOpen) {
           close();
           resolve(deliveries);
-        } else for (const { ackTo } of deliveries) this.work.giveBack(ackTo);
+        } else for (const { ackTo } of deliveries) this.work.release(ackTo);
       };
       link.send(() => {
         this.#server.queue(name).pull({

@@ -6,9 +6,9 @@
 import {
   type JobEvent,
   type LiveFeed,
-  type Strand,
-  type StrandDepth,
-  strandOfWork,
+  type WorkRoute,
+  type RouteDepth,
+  routeOfWork,
   type WorkMessage,
   type WorkStanding,
 } from '../../../src/application/ports/bus.ts';
@@ -68,7 +68,7 @@ export class BusServer {
   readonly keptEvents: KeptEvents;
   readonly #config = new ConfigBucket();
   readonly #queues = new Map<string, WorkQueue>();
-  readonly #strands = new Map<string, Strand>();
+  readonly #routes = new Map<string, WorkRoute>();
   readonly #peers = new Map<string, Peer>();
   #events: JobEvent[] = [];
   readonly #eventIds = new Map<string, number>();
@@ -133,23 +133,23 @@ export class BusServer {
   }
 
   publishWork(message: WorkMessage): void {
-    const found = strandOfWork(message);
-    this.#strands.set(strandName(found), found);
-    const name = strandName(found);
+    const found = routeOfWork(message);
+    this.#routes.set(routeName(found), found);
+    const name = routeName(found);
     const queue = this.queue(name);
     const isUntaken = queue.publish(message);
     if (isUntaken !== undefined) this.onWork(message, () => this.#queues.get(name) === queue && isUntaken());
   }
 
-  strands(): readonly StrandDepth[] {
-    return [...this.#strands].flatMap(([name, strand]) => {
+  routes(): readonly RouteDepth[] {
+    return [...this.#routes].flatMap(([name, route]) => {
       const messages = this.queue(name).depth;
-      return messages === 0 ? [] : [{ ...strand, messages }];
+      return messages === 0 ? [] : [{ ...route, messages }];
     });
   }
 
-  workStanding(strands: readonly Strand[]): WorkStanding {
-    return { last: this.#place, firsts: strands.map((strand) => this.#queues.get(strandName(strand))?.first) };
+  workStanding(routes: readonly WorkRoute[]): WorkStanding {
+    return { last: this.#place, firsts: routes.map((route) => this.#queues.get(routeName(route))?.first) };
   }
 
   publishEvent(event: JobEvent): void {
@@ -218,7 +218,7 @@ export class BusServer {
     this.#generation += 1;
     for (const queue of this.#queues.values()) queue.close();
     this.#queues.clear();
-    this.#strands.clear();
+    this.#routes.clear();
     this.#events = [];
     this.#eventIds.clear();
     this.leases.clear();
@@ -273,7 +273,7 @@ function eventId({ jobId, seq }: JobEvent): string {
   return `${jobId}.${seq}`;
 }
 
-export function strandName({ tenant, queue, level = defaultPriority, need }: Strand): string {
+export function routeName({ tenant, queue, level = defaultPriority, need }: WorkRoute): string {
   const main = `${tenant}/${queue}/${level}`;
   return need === undefined ? main : `${main}/${needText(need)}`;
 }

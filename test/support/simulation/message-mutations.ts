@@ -3,7 +3,7 @@ import type { WorkMessage } from '../../../src/application/ports/bus.ts';
 import { believe, type Mutation, onPublisher, onStore, writtenAtOnce } from './mutation.ts';
 
 export const messageMutations: Readonly<Record<string, Mutation>> = {
-  'a take-over goes by when a job became ready, not by when it began to wait': {
+  'a recovery goes by when a job became ready, not by when it began to wait': {
     breaks: [2],
     within: 300,
     faults: ['crash'],

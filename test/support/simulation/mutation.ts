@@ -66,5 +66,5 @@ export function writtenAtOnce(_publisher: Publisher, { host }: NodePorts): Parti
 
 /** Every message is said to be there. */
 export function believe(): Partial<Publisher> {
-  return { workStanding: (strands) => Promise.resolve({ last: 0, firsts: strands.map(() => 0) }) };
+  return { workStanding: (routes) => Promise.resolve({ last: 0, firsts: routes.map(() => 0) }) };
 }

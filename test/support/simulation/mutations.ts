@@ -5,8 +5,8 @@
 import { jobEventOf } from '../../../src/application/jobs/job-events.ts';
 import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
 import type {
-  AllotItem,
-  AllotResult,
+  QuotaItem,
+  QuotaResult,
   ClaimItem,
   CompleteItem,
   LimitUseItem,
@@ -45,11 +45,11 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     within: 40,
     change: onHandler((handler) => async (verb, items) => {
       const results = await handler(verb, items);
-      if (verb !== 'allot') return results;
+      if (verb !== 'leaseQuota') return results;
       return results.map((result) => {
         if (!('ok' in result)) return result;
-        const { allotment, epoch } = result.ok as AllotResult;
-        return { ok: { allotment: { ...allotment, running: 2 * (allotment.running ?? 0) }, epoch } };
+        const { lease: lease, epoch } = result.ok as QuotaResult;
+        return { ok: { lease: { ...lease, running: 2 * (lease.running ?? 0) }, epoch } };
       });
     }),
   },
@@ -68,8 +68,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     faults: [],
     // Each comes once more, late, which the order of the questions makes harmless.
     change: onHandler((handler, _cluster, { host }) => (verb, items) => {
-      if (verb !== 'allot') return handler(verb, items);
-      const asked = (items as readonly AllotItem[]).map(({ order: _order, ...item }) => item);
+      if (verb !== 'leaseQuota') return handler(verb, items);
+      const asked = (items as readonly QuotaItem[]).map(({ order: _order, ...item }) => item);
       host.clock.setTimer(host.random() * 1_000, () => void handler(verb, asked).catch(() => undefined));
       return handler(verb, asked);
     }),
@@ -151,7 +151,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       };
     }),
   },
-  'a take-over forgets the oldest partition': {
+  'a recovery forgets the oldest partition': {
     breaks: [2],
     within: 20,
     change: onStore((jobs) => ({
@@ -232,7 +232,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     within: 20,
     change: onSubmits(keyless),
   },
-  'a take-over forgets the keys of jobs': {
+  'a recovery forgets the keys of jobs': {
     breaks: [4],
     within: 60,
     change: onStore((jobs) => ({
@@ -241,7 +241,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       },
     })),
   },
-  'a take-over forgets the unique keys of jobs': {
+  'a recovery forgets the unique keys of jobs': {
     breaks: [4],
     within: 60,
     change: onStore((jobs) => ({

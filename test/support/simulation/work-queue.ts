@@ -167,6 +167,6 @@ export class WorkQueue {
   }
 }
 
-function idOf({ jobId, attempt, generation, again = 0 }: WorkMessage): string {
-  return `${jobId}.${attempt}.${generation}+${again}`;
+function idOf({ jobId, attempt, epoch, again = 0 }: WorkMessage): string {
+  return `${jobId}.${attempt}.${epoch}+${again}`;
 }

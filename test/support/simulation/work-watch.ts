@@ -8,7 +8,7 @@ import type { RecordWatch } from './record-watch.ts';
 import type { World } from './world.ts';
 
 interface Sent {
-  readonly generation: number;
+  readonly epoch: number;
   /** Number of the record that it was sent for. */
   readonly seq: number | undefined;
   readonly isUntaken: () => boolean;
@@ -32,13 +32,13 @@ export class WorkWatch {
     this.#powerLostMs = this.#world.nowMs;
   }
 
-  stored({ jobId, generation }: WorkMessage, isUntaken: () => boolean): void {
+  stored({ jobId, epoch }: WorkMessage, isUntaken: () => boolean): void {
     const seq = this.#records.newest(jobId)?.seq;
     const before = this.#sent.get(jobId) ?? [];
     const isInDoubt = this.#world.nowMs - this.#powerLostMs < inDoubtMs;
-    if (!isInDoubt && before.some((one) => one.generation === generation && one.seq === seq && one.isUntaken())) {
+    if (!isInDoubt && before.some((one) => one.epoch === epoch && one.seq === seq && one.isUntaken())) {
       this.#world.violation(10, `${jobId} has two messages that nobody has taken`);
     }
-    this.#sent.set(jobId, [...before, { generation, seq, isUntaken }]);
+    this.#sent.set(jobId, [...before, { epoch, seq, isUntaken }]);
   }
 }

@@ -334,7 +334,7 @@ describe('the cluster', () => {
     const rows = [
       actor('/', { kind: 'node' }),
       actor('/node', { kind: 'root' }),
-      actor('/node/shards', { kind: 'keeper' }),
+      actor('/node/shards', { kind: 'shard-manager' }),
       actor('/node/shards/shard:1'),
       actor('/node/workers', { kind: 'workers', state: 'waiting' }),
       actor('/', { node: 'n2', kind: 'node', state: 'silent' }),

@@ -74,10 +74,10 @@ describe('a fair order', () => {
     );
   });
 
-  it('shares among groups first: a queue with many strands gets no more than one with one', () => {
-    const path = (queue: string, strand: string): readonly FairShare[] => [
+  it('shares among groups first: a queue with many routes gets no more than one with one', () => {
+    const path = (queue: string, route: string): readonly FairShare[] => [
       { name: queue, weight: 1 },
-      { name: strand, weight: 4 },
+      { name: route, weight: 4 },
     ];
     const paths = new Map([
       ...Array.from({ length: 9 }, (_, index) => [`many${index}`, path('many', String(index))] as const),

@@ -210,7 +210,7 @@ describe('stash', () => {
     expect(kit.system.deadLetters()).toMatchObject([{ reason: 'stash_full' }]);
   });
 
-  test('after a crash the next life handles what the last one had stashed', async () => {
+  test('after a crash the next incarnation handles what the last one had stashed', async () => {
     const kit = createTestKit();
     const log: string[] = [];
     kit.system.spawn(

@@ -1,4 +1,4 @@
-/** Nothing that belongs to a former life, or was taken back, is ever seen. */
+/** Nothing that belongs to a former incarnation, or was taken back, is ever seen. */
 import { describe, expect, test } from 'vitest';
 import type { ActorContext } from '../../../src/kernel/index.ts';
 import { createTestKit, type TestKit, underInterleavings } from '../../../src/kernel/testkit/index.ts';
@@ -7,15 +7,15 @@ import { actor, gate } from './definitions.ts';
 
 type Order = (context: ActorContext<unknown>) => void | Promise<void>;
 
-/** An actor under a supervisor that carries out orders and logs everything else with the number of its life. */
+/** An actor under a supervisor that carries out orders and logs everything else with the number of its incarnation. */
 async function obedient(kit: TestKit, log: string[]): Promise<(order: Order | string) => boolean> {
-  let lives = 0;
+  let incarnations = 0;
   const definition = actor<unknown>((context) => {
-    const life = ++lives;
+    const incarnation = ++incarnations;
     return {
       receive(message) {
         if (typeof message === 'function') return (message as Order)(context);
-        log.push(`${life}:${String(message)}`);
+        log.push(`${incarnation}:${String(message)}`);
         return undefined;
       },
     };
@@ -75,7 +75,7 @@ describe('timers', () => {
     expect(log).toEqual(['1:fresh']);
   });
 
-  test('a timer of a former life never fires, not even when it fired before the crash was handled', async () => {
+  test('a timer of a former incarnation never fires, not even when it fired before the crash was handled', async () => {
     await underInterleavings({ runs: 100 }, async (kit) => {
       const log: string[] = [];
       const tell = await obedient(kit, log);
@@ -124,7 +124,7 @@ describe('pipeToSelf', () => {
     expect(log.sort()).toEqual(['1:fulfilled', '1:rejected']);
   });
 
-  test('the outcome of a former life is dropped', async () => {
+  test('the outcome of a former incarnation is dropped', async () => {
     const kit = createTestKit();
     const log: string[] = [];
     const tell = await obedient(kit, log);
@@ -140,7 +140,7 @@ describe('pipeToSelf', () => {
     expect(log).toEqual(['2:still here']);
   });
 
-  test('so is an outcome that was waiting when the life ended', async () => {
+  test('so is an outcome that was waiting when the incarnation ended', async () => {
     const kit = createTestKit();
     const log: string[] = [];
     const tell = await obedient(kit, log);

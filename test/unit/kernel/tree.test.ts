@@ -19,7 +19,7 @@ async function supervised(kit: ReturnType<typeof createTestKit>, more: Partial<C
   return { ref, row: () => kit.system.tree().find(({ path }) => path === '/sup/fragile') };
 }
 
-test('a row has the age of the present life, and the last error with its time', async () => {
+test('a row has the age of the present incarnation, and the last error with its time', async () => {
   const kit = createTestKit();
   const { ref, row } = await supervised(kit);
   await kit.advance(5_000);

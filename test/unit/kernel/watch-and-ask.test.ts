@@ -107,7 +107,7 @@ describe('watch', () => {
     expect(signals).toMatchObject([{ kind: 'terminated', ref: a, reason: { kind: 'failed' } }]);
   });
 
-  test('a watcher that has restarted hears nothing of what its former life watched', async () => {
+  test('a watcher that has restarted hears nothing of what its former incarnation watched', async () => {
     const kit = createTestKit();
     const signals: Signal[] = [];
     const a = kit.system.spawn('a', mortal);

@@ -118,7 +118,7 @@ describe('supervision against a reference of the rules', () => {
     await fc.assert(property, { numRuns: 10_000, seed: announced('random trees and crash scripts') });
   }, 90_000);
 
-  test('crashes at the same moment, in any order: lives never overlap, and the tree comes to rest in line with its specs', async () => {
+  test('crashes at the same moment, in any order: incarnations never overlap, and the tree comes to rest in line with its specs', async () => {
     const batches = fc.array(
       fc.array(fc.record({ who: fc.nat(100), failingStarts: fc.nat(2) }), { minLength: 1, maxLength: 4 }),
       { maxLength: 5 },

@@ -104,7 +104,7 @@ describe('start and stop', () => {
     expect(kit.telemetry.counted('troupe_actors_abandoned_total')).toBe(1);
   });
 
-  test('an abandoned life does not keep the next one from starting, and cannot disturb it', async () => {
+  test('an abandoned incarnation does not keep the next one from starting, and cannot disturb it', async () => {
     const kit = createTestKit();
     const log: string[] = [];
     const held = gate();
@@ -116,9 +116,9 @@ describe('start and stop', () => {
           if (message === 'hang again') await heldAgain.opened;
           if (message !== 'hang') return void log.push(message);
           await held.opened;
-          context.setTimer('t', 1, 'from the abandoned life');
-          context.fail(new Error('from the abandoned life'));
-          throw new Error('from the abandoned life');
+          context.setTimer('t', 1, 'from the abandoned incarnation');
+          context.fail(new Error('from the abandoned incarnation'));
+          throw new Error('from the abandoned incarnation');
         },
       };
     });

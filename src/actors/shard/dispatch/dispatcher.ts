@@ -1,5 +1,5 @@
 /**
- * Brings to JetStream what the store knows: a WORK message for each job that waits, when its gate lets it go, and every
+ * Brings to JetStream what the store knows: a WORK message for each job that waits, when its limiter lets it go, and every
  * event. What is surely there is kept as a watermark, so that a next owner says little twice. The record wins: what
  * JetStream may have lost is told again, and whether a message is there at all is looked up, slowly and for ever.
  */
@@ -15,11 +15,11 @@ import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobEntry, JobTable } from '../table/job-table.ts';
 import { Outbox } from './outbox.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
-import { ShardGates } from '../flow/shard-gates.ts';
+import { QueueLimiters } from '../flow/queue-limiters.ts';
 import type { ShardMessage } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
 import { WorkCheck } from './work-check.ts';
-import { WatermarkKeeper, watermarkMarginMs } from './watermark-keeper.ts';
+import { WatermarkStore, watermarkMarginMs } from './watermark-store.ts';
 
 const outboxRetryMs = 500;
 
@@ -36,12 +36,12 @@ export interface DispatcherParts {
 }
 
 export class Dispatcher {
-  readonly gates: ShardGates;
+  readonly limiters: QueueLimiters;
   /** Facts that JetStream took. */
   readonly published = new RateMeter();
   readonly #parts: DispatcherParts;
   readonly #outbox: Outbox;
-  readonly #watermark: WatermarkKeeper;
+  readonly #watermark: WatermarkStore;
   readonly #check: WorkCheck;
   readonly #stopListening: readonly (() => void)[];
   #areStreamsNew = false;
@@ -63,7 +63,7 @@ export class Dispatcher {
       },
       onIdleBucket,
     });
-    this.gates = new ShardGates({
+    this.limiters = new QueueLimiters({
       shard,
       epoch,
       services,
@@ -77,20 +77,20 @@ export class Dispatcher {
         this.#outbox.pump();
       },
     });
-    this.#watermark = new WatermarkKeeper({
+    this.#watermark = new WatermarkStore({
       shard,
       epoch,
       services,
       context,
       partitions,
       outbox: this.#outbox,
-      gates: this.gates,
+      limiters: this.limiters,
     });
     this.#check = new WorkCheck({
       context,
       table,
       nowMs,
-      gates: this.gates,
+      limiters: this.limiters,
       publisher: services.publisher,
       looks: services.workLooks,
       isToSend: (jobId) => this.#outbox.isToSend(jobId),
@@ -141,7 +141,7 @@ export class Dispatcher {
     return this.#outbox.oldestAtMs(kind);
   }
 
-  /** Events of a record found at the take-over that may not be published yet. */
+  /** Events of a record found at the recovery that may not be published yet. */
   restoreEvents(record: JobRecord, watermark: Watermark | undefined): void {
     const fromMs = watermark === undefined ? 0 : watermark.eventsThroughMs - watermarkMarginMs;
     for (const entry of record.trail) {
@@ -149,16 +149,16 @@ export class Dispatcher {
     }
   }
 
-  /** Once all jobs of the take-over are in the table, since a gate counts what runs. What is held may be out as well. */
+  /** Once all jobs of the recovery are in the table, since a limiter counts what runs. What is held may be out as well. */
   restoreWork(watermark: Watermark | undefined): void {
     const known = watermark !== undefined && watermark.streams === this.#parts.services.publisher.streams();
     const fromMs = known ? watermark.dispatchedThroughMs - watermarkMarginMs : 0;
     for (const entry of this.#parts.table.entries()) {
       const { current } = entry;
-      const isFree = this.gates.restored(entry) === 'free';
+      const isFree = this.limiters.restored(entry) === 'free';
       if (isFree && current.state === 'QUEUED' && queuedAtMs(current) >= fromMs) this.#dispatch(entry);
     }
-    this.gates.begin();
+    this.limiters.begin();
     this.#outbox.pump();
   }
 
@@ -172,7 +172,7 @@ export class Dispatcher {
     const newlyQueued = record.state === 'QUEUED' && record.seq > entry.publishedSeq;
     entry.publishedSeq = Math.max(entry.publishedSeq, record.seq);
     entry.durable = record;
-    if (newlyQueued) this.gates.ready(entry);
+    if (newlyQueued) this.limiters.ready(entry);
   }
 
   /** Publishes as much as the window allows. */
@@ -188,7 +188,7 @@ export class Dispatcher {
     for (const entry of this.#parts.table.entries()) {
       const { durable } = entry;
       if (durable?.state !== 'QUEUED' || this.#outbox.isToSend(durable.id)) continue;
-      if (this.gates.standingOf(entry) === 'out') this.#dispatch(entry);
+      if (this.limiters.standingOf(entry) === 'out') this.#dispatch(entry);
     }
     this.#outbox.pump();
   }
@@ -204,7 +204,7 @@ export class Dispatcher {
       throw new TroupeError('BROKER_UNAVAILABLE', { message });
     }
     this.#sendAllAgain();
-    this.gates.tick();
+    this.limiters.tick();
     this.#outbox.tick();
     this.#check.tick();
     this.#watermark.saveIfDue(nowMs);
@@ -229,11 +229,11 @@ export class Dispatcher {
     entry.sentThrough = undefined;
     const { tenant, queue, priority: level } = record.spec;
     const need = needOf(record.spec);
-    const strand = this.#parts.services.everyNodeHas(need) ? 'main' : 'own';
+    const route = this.#parts.services.everyNodeHas(need) ? 'shared' : 'handler';
     const { id: jobId, attempt } = record;
     const place = { tenant, queue, ...(level !== undefined && { level }) };
     const again = entry.dispatches > 1 ? { again: entry.dispatches - 1 } : {};
-    const message = { ...place, ...again, jobId, attempt, generation: this.#parts.epoch, need, strand } as const;
+    const message = { ...place, ...again, jobId, attempt, epoch: this.#parts.epoch, need, route } as const;
     this.#outbox.addWork(message, queuedAtMs(record), bucketOf(jobId));
   }
 }

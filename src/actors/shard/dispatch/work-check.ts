@@ -3,25 +3,25 @@
  * be out for them. Whatever has taken the message (a purge, a stream put back to an older state, a fault of ours), the job
  * is sent again. The table alone says who waits; the stream alone says what is there.
  *
- * A strand gives its messages out in the order of their places, and keeps each until it is acknowledged. So a message is
- * surely gone when its strand is empty, or begins behind the last place that it can have: where the stream ended at any
+ * A route gives its messages out in the order of their places, and keeps each until it is acknowledged. So a message is
+ * surely gone when its route is empty, or begins behind the last place that it can have: where the stream ended at any
  * look after it was confirmed. A job sent again gets a message with another id; its old one, should it be there after all,
  * is refused at its claim.
  *
  * A shard looks once a second at most, and the shards of a process one at a time (`WorkLooks`). A look asks about what
  * `WorkWalk` chooses, and sends at most `sendMax` messages: tenants take turns, and the queues of each.
  */
-import type { Publisher, Strand, WorkStanding } from '../../../application/ports/bus.ts';
+import type { Publisher, WorkRoute, WorkStanding } from '../../../application/ports/bus.ts';
 import { needOf } from '../../../domain/handler-need.ts';
 import { inTurns } from '../../../domain/in-turns.ts';
 import { queuedAtMs } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobEntry, JobTable } from '../table/job-table.ts';
-import type { ShardGates } from '../flow/shard-gates.ts';
+import type { QueueLimiters } from '../flow/queue-limiters.ts';
 import type { ShardMessage } from '../shard-message.ts';
 import type { LookTurn, WorkLooks } from './work-looks.ts';
-import { type WorkGroup, type WorkLane, WorkWalk } from './work-walk.ts';
+import { type WorkGroup, type LevelQueue, WorkWalk } from './work-walk.ts';
 
 /** What became QUEUED later than this is not looked at. */
 const waitsSinceMs = 5_000;
@@ -33,7 +33,7 @@ export interface WorkCheckParts {
   readonly publisher: Pick<Publisher, 'workStanding'>;
   readonly looks: WorkLooks;
   readonly table: JobTable;
-  readonly gates: Pick<ShardGates, 'standingOf' | 'ready'>;
+  readonly limiters: Pick<QueueLimiters, 'standingOf' | 'ready'>;
   readonly nowMs: () => number;
   /** Its message is not confirmed yet. */
   readonly isToSend: (jobId: JobId) => boolean;
@@ -48,10 +48,10 @@ interface Suspect {
   readonly seq: number;
 }
 
-/** Jobs whose messages lie in the same strands: the main one of their level, and that of their need. */
+/** Jobs whose messages lie in the same routes: the main one of their level, and that of their need. */
 interface Suspects {
-  readonly lane: WorkLane;
-  readonly strands: readonly [Strand, Strand];
+  readonly levelQueue: LevelQueue;
+  readonly routes: readonly [WorkRoute, WorkRoute];
   readonly jobs: readonly Suspect[];
 }
 
@@ -109,7 +109,7 @@ export class WorkCheck {
       this.#over(turn);
       return;
     }
-    const asked = publisher.workStanding(groups.flatMap(({ strands }) => strands));
+    const asked = publisher.workStanding(groups.flatMap(({ routes }) => routes));
     const ended = (): void => {
       looks.end(turn);
     };
@@ -120,35 +120,35 @@ export class WorkCheck {
         if (this.#turn !== turn) return;
         this.#turn = undefined;
         if (outcome.status === 'fulfilled') this.#judge(groups, outcome.value);
-        else for (const { lane, jobs } of groups) lane.putBack(jobs.map(({ entry }) => entry));
+        else for (const { levelQueue, jobs } of groups) levelQueue.putBack(jobs.map(({ entry }) => entry));
       },
     }));
   }
 
   #saidToBeOut(): (entry: JobEntry) => boolean {
-    const { gates, isToSend, nowMs } = this.#parts;
+    const { limiters, isToSend, nowMs } = this.#parts;
     const untilMs = nowMs() - waitsSinceMs;
     return (entry) => {
       const { current } = entry;
       if (current.state !== 'QUEUED' || entry.durable !== current || queuedAtMs(current) > untilMs) return false;
       if (isToSend(current.id)) return false;
-      const standing = gates.standingOf(entry);
-      // Its gate does not know of it: it is held, and goes when its turn comes.
-      if (standing === 'unknown') gates.ready(entry);
+      const standing = limiters.standingOf(entry);
+      // Its limiter does not know of it: it is held, and goes when its turn comes.
+      if (standing === 'unknown') limiters.ready(entry);
       return standing === 'out';
     };
   }
 
   #judge(groups: readonly Suspects[], { last, firsts }: WorkStanding): void {
-    const lost = new Map<WorkLane, JobEntry[]>();
-    for (const [index, { lane, jobs }] of groups.entries()) {
+    const lost = new Map<LevelQueue, JobEntry[]>();
+    for (const [index, { levelQueue, jobs }] of groups.entries()) {
       const first = Math.min(firsts[2 * index] ?? Infinity, firsts[2 * index + 1] ?? Infinity);
-      const ofLane = lost.get(lane) ?? [];
-      lost.set(lane, ofLane);
+      const ofLevel = lost.get(levelQueue) ?? [];
+      lost.set(levelQueue, ofLevel);
       for (const suspect of jobs) {
         if (!this.#isUnchanged(suspect)) continue;
         const { entry } = suspect;
-        if (first === Infinity || first > (entry.sentThrough ?? Infinity)) ofLane.push(entry);
+        if (first === Infinity || first > (entry.sentThrough ?? Infinity)) ofLevel.push(entry);
         // A stream that counts back ends before it did.
         else entry.sentThrough = Math.min(entry.sentThrough ?? last, last);
       }
@@ -156,9 +156,11 @@ export class WorkCheck {
     this.#sendAgain(lost);
   }
 
-  #sendAgain(lost: ReadonlyMap<WorkLane, readonly JobEntry[]>): void {
+  #sendAgain(lost: ReadonlyMap<LevelQueue, readonly JobEntry[]>): void {
     const byTenant = Map.groupBy(lost, ([{ tenant }]) => tenant);
-    const tenants = [...byTenant.values()].map((lanes) => inTurns<JobEntry>(lanes.map(([, entries]) => entries)));
+    const tenants = [...byTenant.values()].map((levelQueues) =>
+      inTurns<JobEntry>(levelQueues.map(([, entries]) => entries)),
+    );
     const sent = new Set<JobEntry>();
     for (const entry of inTurns<JobEntry>(tenants)) {
       if (sent.size === sendMax) break;
@@ -166,26 +168,26 @@ export class WorkCheck {
       sent.add(entry);
       this.#parts.sendAgain(entry);
     }
-    for (const [lane, entries] of lost) lane.putBack(entries.filter((entry) => !sent.has(entry)));
+    for (const [levelQueue, entries] of lost) levelQueue.putBack(entries.filter((entry) => !sent.has(entry)));
     if (sent.size > 0) this.#parts.sentAgain(sent.size);
   }
 
   #isUnchanged({ entry, dispatches, seq }: Suspect): boolean {
-    const { table, gates } = this.#parts;
+    const { table, limiters } = this.#parts;
     if (table.get(entry.current.id) !== entry) return false;
     if (entry.dispatches !== dispatches || entry.current.seq !== seq) return false;
-    return entry.current.state === 'QUEUED' && gates.standingOf(entry) === 'out';
+    return entry.current.state === 'QUEUED' && limiters.standingOf(entry) === 'out';
   }
 }
 
-function suspectsOf({ lane, jobs }: WorkGroup): Suspects {
+function suspectsOf({ levelQueue, jobs }: WorkGroup): Suspects {
   const [first] = jobs;
   if (first === undefined) throw new Error('a group has a job');
   const { tenant, queue, priority: level } = first.current.spec;
-  const main: Strand = { tenant, queue, ...(level !== undefined && { level }) };
+  const main: WorkRoute = { tenant, queue, ...(level !== undefined && { level }) };
   return {
-    lane,
-    strands: [main, { ...main, need: needOf(first.current.spec) }],
+    levelQueue,
+    routes: [main, { ...main, need: needOf(first.current.spec) }],
     jobs: jobs.map((entry) => ({ entry, dispatches: entry.dispatches, seq: entry.current.seq })),
   };
 }

@@ -1,29 +1,29 @@
 /**
  * Whose jobs a look at the stream of work asks about: queues take turns, those of each tenant among themselves and tenants
- * with each other, so that no backlog keeps the others waiting. Within a level of a queue (a lane) the jobs that became
- * QUEUED first come first. What a look could not settle comes before anything else of its lane in the next one.
+ * with each other, so that no backlog keeps the others waiting. Within a level of a queue (a level queue) the jobs that became
+ * QUEUED first come first. What a look could not settle comes before anything else of its level queue in the next one.
  *
- * Of one look: at most `entriesMax` jobs are read, `turnMax` of a lane before the next one has its turn, and asked is about
- * at most `groupsMax` kinds of jobs, `laneGroupsMax` of a lane. With many lanes the next look goes on with the others.
+ * Of one look: at most `entriesMax` jobs are read, `turnMax` of a level queue before the next one has its turn, and asked is about
+ * at most `groupsMax` kinds of jobs, `levelGroupsMax` of a level queue. With many level queues the next look goes on with the others.
  */
 import { inTurns } from '../../../domain/in-turns.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import type { JobEntry } from '../table/job-table.ts';
-import type { NeedTally, QueueBook, QueueBooks } from '../table/queue-book.ts';
+import type { NeedTally, QueueIndex, QueueIndexes } from '../table/queue-index.ts';
 
-/** From the end of one walk through a lane to the next. */
+/** From the end of one walk through a level queue to the next. */
 const walkEveryMs = 5_000;
 const entriesMax = 20_000;
 const turnMax = 500;
-/** Each asks about two strands. */
+/** Each asks about two routes. */
 const groupsMax = 32;
-const laneGroupsMax = 4;
+const levelGroupsMax = 4;
 
-type LaneJobs = ReadonlyMap<JobId, JobEntry>;
+type LevelJobs = ReadonlyMap<JobId, JobEntry>;
 
-export class WorkLane {
+export class LevelQueue {
   readonly tenant: string;
-  readonly #jobs: LaneJobs;
+  readonly #jobs: LevelJobs;
   #walk: Iterator<JobEntry> | undefined;
   /** Read, and not settled. */
   #rest: readonly JobEntry[] = [];
@@ -32,7 +32,7 @@ export class WorkLane {
   /** Number of the look that read it last. */
   lookedAt = 0;
 
-  constructor(tenant: string, jobs: LaneJobs, dueMs: number) {
+  constructor(tenant: string, jobs: LevelJobs, dueMs: number) {
     this.tenant = tenant;
     this.#jobs = jobs;
     this.#dueMs = dueMs;
@@ -69,33 +69,33 @@ export class WorkLane {
   }
 }
 
-/** Jobs of a lane that need the same and spell their level alike: their messages lie in the same strands. */
+/** Jobs of a level queue that need the same and spell their level alike: their messages lie in the same routes. */
 export interface WorkGroup {
-  readonly lane: WorkLane;
+  readonly levelQueue: LevelQueue;
   readonly jobs: JobEntry[];
 }
 
-class LaneGroups {
+class LevelGroups {
   readonly all: WorkGroup[] = [];
-  /** Whether a job says its level or not, its lane is the same, and its strands are others. */
+  /** Whether a job says its level or not, its level queue is the same, and its routes are others. */
   readonly #byNeed = new Map<NeedTally, { said?: WorkGroup; unsaid?: WorkGroup }>();
-  readonly #lane: WorkLane;
+  readonly #levelQueue: LevelQueue;
 
-  constructor(lane: WorkLane) {
-    this.#lane = lane;
+  constructor(levelQueue: LevelQueue) {
+    this.#levelQueue = levelQueue;
   }
 
   /** False: its group was not begun. */
   join(entry: JobEntry): boolean {
-    const group = this.#byNeed.get(entry.place.tally)?.[saysLevel(entry)];
+    const group = this.#byNeed.get(entry.queueRef.tally)?.[saysLevel(entry)];
     group?.jobs.push(entry);
     return group !== undefined;
   }
 
   begin(entry: JobEntry): void {
-    const group: WorkGroup = { lane: this.#lane, jobs: [entry] };
+    const group: WorkGroup = { levelQueue: this.#levelQueue, jobs: [entry] };
     this.all.push(group);
-    const { tally } = entry.place;
+    const { tally } = entry.queueRef;
     this.#byNeed.set(tally, { ...this.#byNeed.get(tally), [saysLevel(entry)]: group });
   }
 }
@@ -105,61 +105,61 @@ function saysLevel({ current }: JobEntry): 'said' | 'unsaid' {
 }
 
 export class WorkWalk {
-  readonly #queues: Pick<QueueBooks, 'all'>;
-  readonly #lanes = new WeakMap<LaneJobs, WorkLane>();
+  readonly #queues: Pick<QueueIndexes, 'all'>;
+  readonly #levelQueues = new WeakMap<LevelJobs, LevelQueue>();
   readonly #beginsMs: number;
   #tenantLookedAt = new Map<string, number>();
   #looks = 0;
 
-  constructor(queues: Pick<QueueBooks, 'all'>, nowMs: number) {
+  constructor(queues: Pick<QueueIndexes, 'all'>, nowMs: number) {
     this.#queues = queues;
     this.#beginsMs = nowMs + walkEveryMs;
   }
 
   /** There is something to read. */
   isDue(nowMs: number): boolean {
-    for (const lane of this.#all()) if (lane.isDue(nowMs)) return true;
+    for (const levelQueue of this.#all()) if (levelQueue.isDue(nowMs)) return true;
     return false;
   }
 
   /** Goes on where the last look has stopped; `isAsked`: whether to ask about the job. */
   next(nowMs: number, isAsked: (entry: JobEntry) => boolean): readonly WorkGroup[] {
     this.#looks += 1;
-    const groups = new Map<WorkLane, LaneGroups>();
+    const groups = new Map<LevelQueue, LevelGroups>();
     const room = { entries: entriesMax, groups: groupsMax };
-    let lanes = this.#inOrder(nowMs);
-    while (lanes.length > 0 && room.entries > 0) {
-      lanes = lanes.filter((lane) => {
+    let levelQueues = this.#inOrder(nowMs);
+    while (levelQueues.length > 0 && room.entries > 0) {
+      levelQueues = levelQueues.filter((levelQueue) => {
         if (room.entries === 0 || room.groups === 0) return false;
-        const known = groups.get(lane) ?? new LaneGroups(lane);
-        groups.set(lane, known);
-        return this.#read(lane, nowMs, { known, room, isAsked });
+        const known = groups.get(levelQueue) ?? new LevelGroups(levelQueue);
+        groups.set(levelQueue, known);
+        return this.#read(levelQueue, nowMs, { known, room, isAsked });
       });
     }
     return [...groups.values()].flatMap(({ all }) => all);
   }
 
-  /** One turn of a lane; false: no other in this look. */
+  /** One turn of a level queue; false: no other in this look. */
   #read(
-    lane: WorkLane,
+    levelQueue: LevelQueue,
     nowMs: number,
     look: {
-      readonly known: LaneGroups;
+      readonly known: LevelGroups;
       readonly room: { entries: number; groups: number };
       readonly isAsked: (entry: JobEntry) => boolean;
     },
   ): boolean {
     const { known, room, isAsked } = look;
-    lane.lookedAt = this.#looks;
-    this.#tenantLookedAt.set(lane.tenant, this.#looks);
+    levelQueue.lookedAt = this.#looks;
+    this.#tenantLookedAt.set(levelQueue.tenant, this.#looks);
     for (let read = 0; read < turnMax && room.entries > 0; read += 1) {
-      const entry = lane.next(nowMs);
+      const entry = levelQueue.next(nowMs);
       if (entry === undefined) return false;
       room.entries -= 1;
       if (!isAsked(entry)) continue;
       if (known.join(entry)) continue;
-      if (known.all.length === laneGroupsMax || room.groups === 0) {
-        lane.putBack([entry]);
+      if (known.all.length === levelGroupsMax || room.groups === 0) {
+        levelQueue.putBack([entry]);
         return false;
       }
       known.begin(entry);
@@ -169,33 +169,35 @@ export class WorkWalk {
   }
 
   /** Those that are due: one of each tenant in turn; first whoever was not read for longest. */
-  #inOrder(nowMs: number): readonly WorkLane[] {
-    const byTenant = new Map<string, WorkLane[]>();
-    for (const lane of this.#all()) {
-      if (!lane.isDue(nowMs)) continue;
-      const ofTenant = byTenant.get(lane.tenant) ?? [];
-      byTenant.set(lane.tenant, ofTenant);
-      ofTenant.push(lane);
+  #inOrder(nowMs: number): readonly LevelQueue[] {
+    const byTenant = new Map<string, LevelQueue[]>();
+    for (const levelQueue of this.#all()) {
+      if (!levelQueue.isDue(nowMs)) continue;
+      const ofTenant = byTenant.get(levelQueue.tenant) ?? [];
+      byTenant.set(levelQueue.tenant, ofTenant);
+      ofTenant.push(levelQueue);
     }
     const lookedAt = (tenant: string): number => this.#tenantLookedAt.get(tenant) ?? 0;
     this.#tenantLookedAt = new Map([...byTenant.keys()].map((tenant) => [tenant, lookedAt(tenant)]));
     const tenants = [...byTenant].sort(([one], [other]) => lookedAt(one) - lookedAt(other));
     return [
-      ...inTurns<WorkLane>(tenants.map(([, lanes]) => lanes.sort((one, other) => one.lookedAt - other.lookedAt))),
+      ...inTurns<LevelQueue>(
+        tenants.map(([, levelQueues]) => levelQueues.sort((one, other) => one.lookedAt - other.lookedAt)),
+      ),
     ];
   }
 
-  *#all(): Generator<WorkLane> {
-    for (const book of this.#queues.all()) {
-      for (const jobs of book.waiting) if (jobs.size > 0) yield this.#laneOf(book, jobs);
+  *#all(): Generator<LevelQueue> {
+    for (const index of this.#queues.all()) {
+      for (const jobs of index.waiting) if (jobs.size > 0) yield this.#levelQueueOf(index, jobs);
     }
   }
 
-  #laneOf({ tenant }: QueueBook, jobs: LaneJobs): WorkLane {
-    const present = this.#lanes.get(jobs);
+  #levelQueueOf({ tenant }: QueueIndex, jobs: LevelJobs): LevelQueue {
+    const present = this.#levelQueues.get(jobs);
     if (present !== undefined) return present;
-    const lane = new WorkLane(tenant, jobs, this.#beginsMs);
-    this.#lanes.set(jobs, lane);
-    return lane;
+    const levelQueue = new LevelQueue(tenant, jobs, this.#beginsMs);
+    this.#levelQueues.set(jobs, levelQueue);
+    return levelQueue;
   }
 }

@@ -1,18 +1,18 @@
 /**
- * Jobs of a gate whose handler no live node has, as far as the shard knows. They stand aside of the line, in the order in
+ * Jobs of a limiter whose handler no live node has, as far as the shard knows. They stand aside of the line, in the order in
  * which their turns came, and one message of each need is out: should the shard be wrong about the nodes, it is brought to
  * a claim, and then the next one goes. So what no node can run is at most one message of each need, and nothing waits for
  * ever because of what a shard believes.
  *
- * `adrift`: a message is out for a job that counts for nothing. It was sent while a node had the handler, or is the one of
+ * `unroutable`: a message is out for a job that counts for nothing. It was sent while a node had the handler, or is the one of
  * its need. When its turn comes, its message is still there: it needs no other.
  */
 import type { JobEntry } from '../table/job-table.ts';
-import type { NeedTally } from '../table/queue-book.ts';
+import type { NeedTally } from '../table/queue-index.ts';
 
 interface OfNeed {
   aside: Set<JobEntry>;
-  readonly adrift: Set<JobEntry>;
+  readonly unroutable: Set<JobEntry>;
 }
 
 export class UnservedJobs {
@@ -29,50 +29,50 @@ export class UnservedJobs {
   }
 
   isAside(entry: JobEntry): boolean {
-    return this.#byNeed.get(entry.place.tally)?.aside.has(entry) ?? false;
+    return this.#byNeed.get(entry.queueRef.tally)?.aside.has(entry) ?? false;
   }
 
   hasAside(need: NeedTally): boolean {
     return (this.#byNeed.get(need)?.aside.size ?? 0) > 0;
   }
 
-  isAdrift(entry: JobEntry): boolean {
-    return this.#byNeed.get(entry.place.tally)?.adrift.has(entry) ?? false;
+  isUnroutable(entry: JobEntry): boolean {
+    return this.#byNeed.get(entry.queueRef.tally)?.unroutable.has(entry) ?? false;
   }
 
-  hasAdrift(need: NeedTally): boolean {
-    return (this.#byNeed.get(need)?.adrift.size ?? 0) > 0;
+  hasUnroutable(need: NeedTally): boolean {
+    return (this.#byNeed.get(need)?.unroutable.size ?? 0) > 0;
   }
 
   setAside(entry: JobEntry): void {
-    const { aside } = this.#of(entry.place.tally);
+    const { aside } = this.#of(entry.queueRef.tally);
     if (aside.has(entry)) return;
     aside.add(entry);
     this.#asideCount += 1;
   }
 
   /** They were sent while there was a node: before all that stand there now. */
-  setAsideAdrift(need: NeedTally, entries: readonly JobEntry[]): void {
+  setAsideUnroutable(need: NeedTally, entries: readonly JobEntry[]): void {
     const of = this.#of(need);
     const before = of.aside.size;
     of.aside = new Set([...entries, ...of.aside]);
     this.#asideCount += of.aside.size - before;
-    for (const entry of entries) of.adrift.add(entry);
+    for (const entry of entries) of.unroutable.add(entry);
   }
 
-  setAdrift(entry: JobEntry): void {
-    this.#of(entry.place.tally).adrift.add(entry);
+  setUnroutable(entry: JobEntry): void {
+    this.#of(entry.queueRef.tally).unroutable.add(entry);
   }
 
   /** Its message is used up. */
   used(entry: JobEntry): void {
-    const { tally } = entry.place;
-    this.#byNeed.get(tally)?.adrift.delete(entry);
+    const { tally } = entry.queueRef;
+    this.#byNeed.get(tally)?.unroutable.delete(entry);
     this.#settle(tally);
   }
 
   leave(entry: JobEntry): void {
-    const { tally } = entry.place;
+    const { tally } = entry.queueRef;
     if (this.#byNeed.get(tally)?.aside.delete(entry) === true) this.#asideCount -= 1;
     this.used(entry);
   }
@@ -95,13 +95,13 @@ export class UnservedJobs {
   #of(need: NeedTally): OfNeed {
     const present = this.#byNeed.get(need);
     if (present !== undefined) return present;
-    const none: OfNeed = { aside: new Set(), adrift: new Set() };
+    const none: OfNeed = { aside: new Set(), unroutable: new Set() };
     this.#byNeed.set(need, none);
     return none;
   }
 
   #settle(need: NeedTally): void {
     const of = this.#byNeed.get(need);
-    if (of !== undefined && of.aside.size + of.adrift.size === 0) this.#byNeed.delete(need);
+    if (of !== undefined && of.aside.size + of.unroutable.size === 0) this.#byNeed.delete(need);
   }
 }

@@ -24,7 +24,7 @@ export interface KeyWriterParts {
 export class KeyWriter {
   readonly #parts: KeyWriterParts;
   readonly #live: Waiting[] = [];
-  /** From before a take-over; they wait for the others, and nobody for them. */
+  /** From before a recovery; they wait for the others, and nobody for them. */
   readonly #restored: Waiting[] = [];
   readonly #perBucket = new Map<number, number>();
   #isWriting = false;

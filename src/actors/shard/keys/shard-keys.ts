@@ -68,7 +68,7 @@ export class ShardKeys {
     if (entry !== undefined) this.requests.hold(entry);
   }
 
-  /** Found at a take-over. Its keys are written as if it ended now: nobody knows whether that was done. */
+  /** Found at a recovery. Its keys are written as if it ended now: nobody knows whether that was done. */
   restored(record: JobRecord): void {
     if (isTerminal(record.state)) this.#write(record, 'before');
     else this.accepted(record);

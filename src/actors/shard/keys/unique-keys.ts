@@ -1,5 +1,5 @@
 /**
- * Who holds which unique key: the unfinished jobs of this shard, found again at a take-over, so no table is needed. A key
+ * Who holds which unique key: the unfinished jobs of this shard, found again at a recovery, so no table is needed. A key
  * is free once the end of its holder is durable: before that a crash could bring the holder back beside its successor.
  */
 import type { JobRecord } from '../../../domain/job.ts';
@@ -23,7 +23,7 @@ export class UniqueKeys {
     return this.#holders.get(nameOf(job) ?? '');
   }
 
-  /** The job is accepted, or was found at a take-over. */
+  /** The job is accepted, or was found at a recovery. */
   hold(record: JobRecord): void {
     const name = nameOf(record);
     if (name !== undefined) this.#holders.set(name, record.id);

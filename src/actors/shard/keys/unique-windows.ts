@@ -84,7 +84,7 @@ export class UniqueWindows {
     });
   }
 
-  /** The job was accepted, or was found at a take-over. */
+  /** The job was accepted, or was found at a recovery. */
   hold(record: JobRecord): void {
     const entry = rowOf(record);
     if (entry !== undefined) this.#take(entry);

@@ -8,7 +8,7 @@ import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts
 import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import type { JobProgress } from '../../../application/protocol/shard-protocol.ts';
-import { QueueBooks, type QueuePlace } from './queue-book.ts';
+import { QueueIndexes, type QueueRef } from './queue-index.ts';
 
 export interface JobEntry {
   current: JobRecord;
@@ -19,7 +19,7 @@ export interface JobEntry {
   heardMs: number;
   /** Of the present run. */
   progress: JobProgress | undefined;
-  readonly place: QueuePlace;
+  readonly queueRef: QueueRef;
   /** WORK messages that this owner has sent for it. */
   dispatches: number;
   /** Its WORK message, if in the stream, has this place or one before it. Undefined: not looked at since it was told. */
@@ -27,7 +27,7 @@ export interface JobEntry {
 }
 
 export class JobTable {
-  readonly queues = new QueueBooks();
+  readonly queues = new QueueIndexes();
   /** Decisions that became durable. */
   readonly landed = new RateMeter();
   /** Jobs whose end became durable. */
@@ -79,7 +79,7 @@ export class JobTable {
       publishedSeq: options.publishedSeq,
       heardMs: options.nowMs,
       progress: undefined,
-      place: this.queues.placeOf(record),
+      queueRef: this.queues.refOf(record),
       dispatches: 0,
       sentThrough: undefined,
     };

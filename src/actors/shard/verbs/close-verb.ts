@@ -4,7 +4,7 @@ import { TroupeError } from '../../../domain/errors.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';
 import type { Slot } from './batch-reply.ts';
 import { deposed } from '../commit/ownership-proof.ts';
-import { standingOf } from '../table/queue-book.ts';
+import { standingOf } from '../table/queue-index.ts';
 import type { ShardCore } from '../shard-core.ts';
 
 /**

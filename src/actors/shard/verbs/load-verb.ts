@@ -18,7 +18,7 @@ interface Rows<T> {
 export function load(core: ShardCore): ClusterLoad {
   const waiting = bounded(waitingIn(core));
   const running = bounded(runningIn(core));
-  const heldByKey = core.dispatcher.gates.heldByKey().slice(0, loadRowsMax);
+  const heldByKey = core.dispatcher.limiters.heldByKey().slice(0, loadRowsMax);
   return { waiting: waiting.kept, running: running.kept, heldByKey, omitted: waiting.omitted + running.omitted };
 }
 

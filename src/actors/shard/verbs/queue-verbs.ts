@@ -10,31 +10,31 @@ const placesMax = 10_000;
 export function place(core: ShardCore, { jobId }: PlaceItem): PlaceResult {
   const entry = core.table.get(jobId);
   if (entry?.current.state !== 'QUEUED') return {};
-  const level = entry.place.book.waiting[entry.current.spec.priority ?? defaultPriority];
+  const level = entry.queueRef.index.waiting[entry.current.spec.priority ?? defaultPriority];
   let before = 0;
   for (const id of level?.keys() ?? []) {
     if (id === jobId || before === placesMax) break;
     before += 1;
   }
-  const heldBy = core.dispatcher.gates.heldBy(entry);
+  const heldBy = core.dispatcher.limiters.heldBy(entry);
   return { before, waiting: level?.size ?? 0, ...(heldBy !== undefined && { heldBy }) };
 }
 
 export function queueStats(core: ShardCore, { tenant, queue }: QueueStatsItem): QueueStats {
-  const book = core.table.queues.get(tenant, queue);
-  if (book === undefined) return noStats;
+  const index = core.table.queues.get(tenant, queue);
+  if (index === undefined) return noStats;
   const nowMs = core.nowMs();
-  const { oldestReadyAtMs } = book;
+  const { oldestReadyAtMs } = index;
   return {
-    waiting: book.waiting.map(({ size }) => size),
-    later: book.laterCount,
-    running: book.runningCount,
-    openBytes: book.openBytes,
-    arrivalsPerSecond: book.arrivals.perSecond(nowMs),
-    startsPerSecond: book.starts.perSecond(nowMs),
-    endsPerSecond: book.ends.perSecond(nowMs),
+    waiting: index.waiting.map(({ size }) => size),
+    later: index.laterCount,
+    running: index.runningCount,
+    openBytes: index.openBytes,
+    arrivalsPerSecond: index.arrivals.perSecond(nowMs),
+    startsPerSecond: index.starts.perSecond(nowMs),
+    endsPerSecond: index.ends.perSecond(nowMs),
     ...(oldestReadyAtMs !== undefined && { oldestReadyAtMs }),
-    waits: book.waits.weights(nowMs),
-    runs: book.runs.weights(nowMs),
+    waits: index.waits.weights(nowMs),
+    runs: index.runs.weights(nowMs),
   };
 }

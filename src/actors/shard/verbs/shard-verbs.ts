@@ -1,6 +1,6 @@
 /** What callers may ask of a shard. Each item is decided alone; its slot is answered when the decision is durable. */
 import type {
-  AllotItem,
+  QuotaItem,
   CancelItem,
   CheckpointItem,
   ClaimItem,
@@ -109,8 +109,8 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
       core.services.closedQueues.open(item as QueueClosing);
       slot.ok({ kind: 'open' });
       break;
-    case 'allot':
-      slot.ok(core.allotter.ask(item as AllotItem));
+    case 'leaseQuota':
+      slot.ok(core.quotaHome.ask(item as QuotaItem));
       break;
     case 'limitUse':
       limitUse(core, item as LimitUseItem, slot);
@@ -123,13 +123,13 @@ function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<Any
 /** A former owner does not know what the shard uses. */
 function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<AnyResult>): void {
   const doubt = ownershipDoubt(core);
-  if (doubt === undefined) slot.ok({ uses: core.dispatcher.gates.surrender(home, epoch) });
+  if (doubt === undefined) slot.ok({ uses: core.dispatcher.limiters.reportUsage(home, epoch) });
   else slot.fail(doubt);
 }
 
 function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   // Dispatched by a successor, whose jobs are not known here: its message must not be dropped.
-  if (item.generation > core.epoch) {
+  if (item.epoch > core.epoch) {
     slot.ok({ kind: 'later' });
     return;
   }
@@ -139,7 +139,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     return;
   }
   const { ackTo } = item;
-  const may = entry.current.state === 'QUEUED' ? core.dispatcher.gates.mayStart(entry) : 'yes';
+  const may = entry.current.state === 'QUEUED' ? core.dispatcher.limiters.mayStart(entry) : 'yes';
   if (may !== 'yes') {
     if (may === 'held' && ackTo !== undefined) core.dispatcher.acknowledgeHeld(ackTo);
     slot.ok({ kind: may });

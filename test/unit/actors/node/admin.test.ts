@@ -7,7 +7,7 @@ import { ActivityMeter } from '../../../../src/actors/node/activity-meter.ts';
 import { actorRows, boundedTree } from '../../../../src/actors/node/actor-rows.ts';
 import { queueOfPath } from '../../../../src/actors/node/node-paths.ts';
 import type { AdminServices } from '../../../../src/actors/node/node-view.ts';
-import { ProfileDesk, profilesKept } from '../../../../src/actors/node/profile-desk.ts';
+import { ProfileStore, profilesKept } from '../../../../src/actors/node/profile-store.ts';
 import { shardReports } from '../../../../src/actors/node/shard-reports.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
 import {
@@ -228,14 +228,15 @@ test('a profile is handed over in parts, and kept for a minute and not longer', 
 });
 
 test('what is kept is bounded: profiles, events, marks of actors that are gone', () => {
-  const desk = new ProfileDesk(() => 0);
+  const desk = new ProfileStore(() => 0);
   const ids = Array.from({ length: profilesKept + 1 }, () => desk.keep('{}').profileId);
   expect(() => desk.part(ids[0] ?? '', 0)).toThrow(/no longer kept/);
   expect(desk.part(ids[1] ?? '', 0).base64).toBe(Buffer.from('{}').toString('base64'));
 
   let nowMs = 0;
   const log = new EventLog(() => (nowMs += 1));
-  for (let life = 1; life <= eventsKept + 10; life += 1) log.note({ type: 'restarted', path: '/a', kind: 'x', life });
+  for (let incarnation = 1; incarnation <= eventsKept + 10; incarnation += 1)
+    log.note({ type: 'restarted', path: '/a', kind: 'x', incarnation });
   const all = log.within('/', eventsKept * 2);
   expect([all.length, all[0]?.life, all.at(-1)?.life]).toEqual([eventsKept, eventsKept + 10, 11]);
   expect(log.within('/a', 3).map(({ life }) => life)).toEqual([eventsKept + 10, eventsKept + 9, eventsKept + 8]);
@@ -381,7 +382,7 @@ test('a shard is opening until its actor says its epoch, and its ages are ages',
   expect(shardReports([], 10_000)).toEqual([]);
 });
 
-test('a puller names its queue, also one of a strand of its own', () => {
+test('a puller names its queue, also one of a route of its own', () => {
   expect(queueOfPath('/node/workers/queues/acme.mail')).toEqual({ tenant: 'acme', name: 'mail' });
   expect(queueOfPath('/node/workers/queues/acme.mail:thumb.make@>=1.4')).toEqual({ tenant: 'acme', name: 'mail' });
   expect(queueOfPath('/node/workers/queues')).toBeUndefined();

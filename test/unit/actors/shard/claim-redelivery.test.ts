@@ -12,10 +12,10 @@ describe('a message that comes again before the claim is durable', () => {
 
   it('is not the last word on the job: it goes back until the claim is durable, then it is dropped', async () => {
     const { record } = await shard.call('submit', { spec: testSpec() });
-    // Long past the margin of the watermark: a take-over will not dispatch it by itself.
+    // Long past the margin of the watermark: a recovery will not dispatch it by itself.
     await shard.kit.advance(60_000);
     shard.fates.push(...new Array<'unavailable'>(20).fill('unavailable'));
-    const claim = { jobId: record.id, node: 'n1', generation: 1 };
+    const claim = { jobId: record.id, node: 'n1', epoch: 1 };
     expect(await shard.call('claim', { ...claim, ackTo: 'first' })).toMatchObject({ kind: 'granted' });
     await shard.kit.advance(5_000);
     expect(await shard.call('claim', { ...claim, ackTo: 'first-again' })).toEqual({ kind: 'later' });

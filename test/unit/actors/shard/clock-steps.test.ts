@@ -24,7 +24,7 @@ const stateOf = async (jobId: JobId): Promise<string> => (await shard.call('get'
 /** Its attempt fails, and the next one is to come within a second. */
 async function retrying(): Promise<JobRecord> {
   const record = await submitted();
-  const grant = await shard.call('claim', { jobId: record.id, node: 'n1', generation: 1 });
+  const grant = await shard.call('claim', { jobId: record.id, node: 'n1', epoch: 1 });
   if (grant.kind !== 'granted') throw new Error(grant.kind);
   const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;
   await shard.call('complete', {

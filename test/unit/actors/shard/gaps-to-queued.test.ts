@@ -28,7 +28,7 @@ async function submitted(overrides: Partial<JobSpec> = {}): Promise<JobId> {
 async function claimed(overrides: Partial<JobSpec> = {}): Promise<{ jobId: JobId; token: string }> {
   const jobId = await submitted(overrides);
   await shard.kit.advance(longMs);
-  const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1, ackTo: jobId });
+  const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1, ackTo: jobId });
   if (grant.kind !== 'granted') throw new Error(`claim: ${grant.kind}`);
   await shard.kit.advance(3_000);
   expect(shard.acks).toContain(jobId);
@@ -105,7 +105,7 @@ const more: Readonly<Record<string, () => Promise<JobId>>> = {
     await shard.kit.advance(longMs);
     return jobId;
   },
-  'a gate that has let it go': async () => {
+  'a limiter that has let it go': async () => {
     shard.setRule('default', { maxRunning: 5 });
     return ended({ kind: 'returned' });
   },
@@ -134,7 +134,7 @@ describe('the owner dies before the WORK message of', () => {
     await shard.stop();
     shard.broker = 'up';
     await shard.start();
-    // A gate asks the home of its limit first.
+    // A limiter asks the home of its limit first.
     await shard.kit.advance(500);
     expect(shard.work.slice(length)).toMatchObject([{ jobId }]);
   });

@@ -22,7 +22,7 @@ const eventsOf = (jobId: JobId): readonly string[] =>
   shard.events.filter((event) => event.jobId === jobId).map(({ type }) => type);
 
 async function claimed(jobId: JobId) {
-  const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1 });
+  const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
   if (grant.kind !== 'granted') throw new Error(`claim: ${grant.kind}`);
   return grant;
 }

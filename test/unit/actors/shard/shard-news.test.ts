@@ -41,7 +41,7 @@ describe('a doubt about more than is remembered', () => {
     }
     const told = shard.events.length;
     shard.doubt();
-    const grant = await shard.call('claim', { jobId: record.id, node: 'n', generation: 1, ackTo: 'x' });
+    const grant = await shard.call('claim', { jobId: record.id, node: 'n', epoch: 1, ackTo: 'x' });
     expect(grant).toMatchObject({ kind: 'granted' });
     await shard.kit.advance(900);
     const ofJob = (): number[] =>

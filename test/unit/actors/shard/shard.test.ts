@@ -23,7 +23,7 @@ describe('a shard', () => {
 
   async function running(overrides: Partial<JobSpec> = {}): Promise<{ jobId: JobId; token: string }> {
     const { record } = await shard.call('submit', job(overrides));
-    const grant = await shard.call('claim', { jobId: record.id, node: 'n1', generation: 1, ackTo: 'ack' });
+    const grant = await shard.call('claim', { jobId: record.id, node: 'n1', epoch: 1, ackTo: 'ack' });
     if (grant.kind !== 'granted') throw new Error(`claim: ${grant.kind}`);
     return { jobId: record.id, token: grant.token };
   }
@@ -68,7 +68,7 @@ describe('a shard', () => {
     expect((await shard.store.jobs.readCommits(partition)).commits).toBe(commits + 1);
   });
 
-  it('gives the same job for the same key, also to those who ask at once, also after a take-over', async () => {
+  it('gives the same job for the same key, also to those who ask at once, also after a recovery', async () => {
     const [one, two] = await shard.kit.outcome(
       Promise.all([shard.send('submit', keyed('k')), shard.send('submit', keyed('k'))]),
     );
@@ -99,7 +99,7 @@ describe('a shard', () => {
   it('grants a claim once and acknowledges the message only when the claim is durable', async () => {
     const { record } = await shard.call('submit', job());
     shard.fates.push('unavailable');
-    const claim = { jobId: record.id, node: 'n1', generation: 1, ackTo: 'ack-1' };
+    const claim = { jobId: record.id, node: 'n1', epoch: 1, ackTo: 'ack-1' };
     expect(await shard.call('claim', claim)).toMatchObject({ kind: 'granted', attempt: 1 });
     expect(shard.acks).toEqual([]);
     await shard.kit.advance(1_000);
@@ -128,8 +128,8 @@ describe('a shard', () => {
   it('leaves a message alone that a later owner has dispatched: it may be the only word on a job not known here', async () => {
     const theirs = composeJobId({ createdAtMs: shard.kit.clock.nowMs(), shard: harnessShard, queueNo: 1 }, 7n);
     const claim = { jobId: theirs, node: 'n1', ackTo: 'ack-1' };
-    expect(await shard.call('claim', { ...claim, generation: 2 })).toEqual({ kind: 'later' });
-    expect(await shard.call('claim', { ...claim, generation: 1 })).toEqual({ kind: 'drop' });
+    expect(await shard.call('claim', { ...claim, epoch: 2 })).toEqual({ kind: 'later' });
+    expect(await shard.call('claim', { ...claim, epoch: 1 })).toEqual({ kind: 'drop' });
   });
 
   it('records the outcome of the attempt that holds the token, and of no other', async () => {
@@ -162,7 +162,7 @@ describe('a shard', () => {
     expect(await shard.store.jobs.findJob(jobId)).toMatchObject({ seq, checkpoint: { attempt: 1, number: 2 } });
     await shard.start();
     await shard.kit.advance(12_000);
-    const claim = { jobId, node: 'n2', generation: 2, ackTo: 'ack' };
+    const claim = { jobId, node: 'n2', epoch: 2, ackTo: 'ack' };
     expect(await shard.call('claim', claim)).toMatchObject({
       kind: 'granted',
       attempt: 2,
@@ -230,7 +230,7 @@ describe('a shard', () => {
     expect(await shard.call('get', { jobId })).toMatchObject({ progress: { fraction: 0.5, note: 'half' } });
     await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } });
     expect(await shard.call('get', { jobId })).not.toHaveProperty('progress');
-    await shard.call('claim', { jobId, node: 'n2', generation: 1, ackTo: 'ack-2' });
+    await shard.call('claim', { jobId, node: 'n2', epoch: 1, ackTo: 'ack-2' });
     expect(await shard.call('get', { jobId })).not.toHaveProperty('progress');
   });
 
@@ -299,7 +299,7 @@ describe('a shard', () => {
     expect(shard.events).toMatchObject([{ jobId: record.id, seq: 1 }]);
   });
 
-  it('does not publish a whole backlog again at a take-over when the watermark says it is there', async () => {
+  it('does not publish a whole backlog again at a recovery when the watermark says it is there', async () => {
     await shard.call('submit', job());
     await shard.kit.advance(60_000);
     await shard.start();
@@ -349,7 +349,7 @@ describe('a shard', () => {
     const { record } = await shard.call('submit', job({ queueTimeoutMs: 5_000 }));
     await shard.kit.advance(6_000);
     expect(await shard.call('get', { jobId: record.id })).toMatchObject({ record: { state: 'EXPIRED' } });
-    expect(await shard.call('claim', { jobId: record.id, node: 'n1', generation: 1 })).toEqual({
+    expect(await shard.call('claim', { jobId: record.id, node: 'n1', epoch: 1 })).toEqual({
       kind: 'drop',
     });
   });
@@ -368,7 +368,7 @@ describe('a shard', () => {
     let handedOver = false;
     ref.tell({ kind: 'hand-over', done: () => (handedOver = true) });
     // Behind the order in the mailbox.
-    const claimed = shard.send('claim', { jobId: record.id, node: 'n1', generation: 1, ackTo: 'ack' });
+    const claimed = shard.send('claim', { jobId: record.id, node: 'n1', epoch: 1, ackTo: 'ack' });
     await expect(shard.kit.outcome(claimed)).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
     await shard.kit.settle();
     expect(handedOver).toBe(true);

@@ -16,7 +16,7 @@ describe('the claim of a job with max_losses 0', () => {
     return () => shard.close();
   });
 
-  const claim = () => ({ jobId, node: 'n1', generation: 1, ackTo: 'first' });
+  const claim = () => ({ jobId, node: 'n1', epoch: 1, ackTo: 'first' });
 
   it('is answered when it is durable, and not before', async () => {
     shard.fates.push('unavailable');
@@ -40,7 +40,7 @@ describe('the claim of a job with max_losses 0', () => {
     shard.fates.length = 0;
     await shard.start();
     expect(await answered).toBe('refused');
-    expect(await shard.call('claim', { ...claim(), generation: 2 })).toMatchObject({ kind: 'granted', attempt: 1 });
+    expect(await shard.call('claim', { ...claim(), epoch: 2 })).toMatchObject({ kind: 'granted', attempt: 1 });
   });
 
   it.each([
@@ -49,7 +49,7 @@ describe('the claim of a job with max_losses 0', () => {
   ])('that the store does not take %s is given to nobody, and the job waits as before', async (_, refusals) => {
     const normal = (await shard.call('submit', { spec: testSpec() })).record.id;
     shard.fates.push(...new Array<'unavailable'>(refusals).fill('unavailable'));
-    const claims = [claim(), { jobId: normal, node: 'n1', generation: 1, ackTo: 'other' }];
+    const claims = [claim(), { jobId: normal, node: 'n1', epoch: 1, ackTo: 'other' }];
     // What comes in the same message does not wait until its own run is taken for lost.
     const answers = await shard.kit.outcome(shard.sendAll('claim', claims), 5_000);
     expect(answers.map(({ kind }) => kind)).toEqual(['later', 'granted']);

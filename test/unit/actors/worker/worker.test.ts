@@ -55,7 +55,7 @@ describe('the workers of a node', () => {
     worker.queues.clear();
     worker.waiting = [{ tenant: 'default', queue: 'default', messages: 1 }];
     await worker.kit.advance(60_000);
-    expect(worker.pulls).toMatchObject([{ strand: { queue: 'default' } }]);
+    expect(worker.pulls).toMatchObject([{ route: { queue: 'default' } }]);
     worker.waiting = [];
     await worker.kit.advance(5_000);
     worker.pulls.shift()?.resolve([]);
@@ -63,7 +63,7 @@ describe('the workers of a node', () => {
     expect(worker.pulls).toEqual([]);
     worker.queues.set('default/default', 2);
     await worker.kit.advance(1_000);
-    expect(worker.pulls).toMatchObject([{ strand: { tenant: 'default', queue: 'default' } }]);
+    expect(worker.pulls).toMatchObject([{ route: { tenant: 'default', queue: 'default' } }]);
   });
 
   it('keep a message that rang when others had taken the slots, until there is one', async () => {
@@ -300,24 +300,24 @@ describe('the workers of a node', () => {
     expect(drained).toBe(true);
   });
 
-  it('never claim what they cannot run: it moves to its own strand, once, and the slot is free at once', async () => {
+  it('never claim what they cannot run: it moves to its handler route, once, and the slot is free at once', async () => {
     await idle();
     const need = { handler: 'test.echo', version: '>=1.5' };
     const { message } = await worker.offer(1, { need });
-    expect(worker.moved).toEqual([{ ...message, strand: 'own' }]);
+    expect(worker.moved).toEqual([{ ...message, route: 'handler' }]);
     expect(worker.acks).toEqual(['ack-1']);
     expect([worker.handed, worker.slots.free, worker.pulls.length]).toEqual([[], 1, 1]);
     await idle();
     expect(worker.slots.free).toBe(2);
   });
 
-  it('give it back when it cannot move, and what came from its own strand after the handler went', async () => {
+  it('give it back when it cannot move, and what came from its handler route after the handler went', async () => {
     await idle();
     worker.shards = 'away';
     await worker.offer(1, { need: { handler: 'test.other' } });
     await idle();
     worker.shards = 'up';
-    await worker.offer(2, { need: { handler: 'test.other' }, strand: 'own' });
+    await worker.offer(2, { need: { handler: 'test.other' }, route: 'handler' });
     expect(worker.givenBack).toEqual([
       { ackTo: 'ack-1', delayMs: 1_000 },
       { ackTo: 'ack-2', delayMs: 1_000 },
@@ -325,7 +325,7 @@ describe('the workers of a node', () => {
     expect([worker.moved, worker.acks, worker.handed]).toEqual([[], [], []]);
   });
 
-  it('pull own strands that hold messages for them, until they have been empty for a while', async () => {
+  it('pull handler routes that hold messages for them, until they have been empty for a while', async () => {
     await idle();
     const place = { tenant: 'default', queue: 'default' };
     const need = { handler: 'test.echo', version: '1.4.0' };
@@ -336,7 +336,7 @@ describe('the workers of a node', () => {
       { ...place, need: { handler: 'test.nowhere' }, messages: 2 },
     ];
     await worker.kit.advance(2_000);
-    expect(worker.pulls.map(({ strand }) => strand)).toEqual([place, { ...place, need }]);
+    expect(worker.pulls.map(({ route }) => route)).toEqual([place, { ...place, need }]);
     const pullers = (): string[] =>
       worker.kit.system
         .tree()
@@ -348,7 +348,7 @@ describe('the workers of a node', () => {
     expect(pullers()).toEqual(['/workers/queues/default.default']);
   });
 
-  it('leave an own strand as soon as the handler is another one', async () => {
+  it('leave an handler route as soon as the handler is another one', async () => {
     await idle();
     const need = { handler: 'test.echo', version: '1.4.0' };
     worker.waiting = [{ tenant: 'default', queue: 'default', need, messages: 1 }];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { consumerName, escapeToken, natsNames, strandOf } from '../../../../src/adapters/nats/names.ts';
+import { consumerName, escapeToken, natsNames, routeOf } from '../../../../src/adapters/nats/names.ts';
 import { isBatchProgress, readBatchEnd, readPubAck } from '../../../../src/adapters/nats/pub-ack.ts';
 import { defaultPriority, priorities } from '../../../../src/domain/priority.ts';
 import { handlerNamePattern } from '../../../../src/domain/queue.ts';
@@ -21,7 +21,7 @@ describe('names', () => {
     );
   });
 
-  test('a work subject says its strand', () => {
+  test('a work subject says its route', () => {
     const names = natsNames('root');
     const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
     const level = fc.constantFrom(...priorities);
@@ -32,16 +32,16 @@ describe('names', () => {
         const [name = '', least] = needed ?? [];
         const need = { handler: name, ...(typeof least === 'string' && { version: least }) };
         const place = { tenant, queue, ...(asked !== defaultPriority && { level: asked }) };
-        const strand = needed === null ? place : { ...place, need };
-        expect(names.workSubject(strand).split('.')).toHaveLength(5);
-        expect(strandOf(names.workSubject(strand))).toEqual(strand);
-        expect(consumerName(strand).length).toBeLessThan(256);
+        const route = needed === null ? place : { ...place, need };
+        expect(names.workSubject(route).split('.')).toHaveLength(5);
+        expect(routeOf(names.workSubject(route))).toEqual(route);
+        expect(consumerName(route).length).toBeLessThan(256);
       }),
     );
-    expect(strandOf('root.work.a.b.5')).toBeUndefined();
+    expect(routeOf('root.work.a.b.5')).toBeUndefined();
   });
 
-  test('two strands never share a consumer', () => {
+  test('two routes never share a consumer', () => {
     const names = [
       { tenant: 'a', queue: 'b_2' },
       { tenant: 'a_b', queue: '2' },

@@ -77,7 +77,7 @@ function setUp(options: Options = {}) {
       },
     },
     config: { queues: () => versions, touchQueue: async () => undefined, removeQueue: async () => undefined },
-    work: { ensureStrand: async () => undefined, removeStrand: async () => undefined },
+    work: { ensureRoute: async () => undefined, removeRoute: async () => undefined },
     clock,
     log: silentLog,
   });

@@ -78,7 +78,7 @@ describe('the outbox', () => {
             if (one.add === 'event') outbox.addEvent({ jobId, seq, type: 'queued', atMs, data: {}, ...place }, 1);
             else {
               const need = { handler: 'sim.work' };
-              outbox.addWork({ ...place, jobId, attempt: atMs, generation: 1, need, strand: 'main' }, atMs, 1);
+              outbox.addWork({ ...place, jobId, attempt: atMs, epoch: 1, need, route: 'shared' }, atMs, 1);
             }
             outbox.pump();
           } else if ('settle' in one && calls.length > 0) {

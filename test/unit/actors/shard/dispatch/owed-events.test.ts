@@ -44,7 +44,7 @@ async function runFor(durationMs: number, jobId: JobId, outcome: CompleteItem['o
     const { record } = await shard.call('get', { jobId });
     expect(record.trail.length).toBeLessThanOrEqual(trailLongestMax);
     if (record.state === 'QUEUED') {
-      const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1 });
+      const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
       if (grant.kind === 'granted') {
         began[second] += 1;
         await shard.call('complete', { jobId, token: grant.token, outcome });

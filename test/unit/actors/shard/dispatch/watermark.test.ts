@@ -17,7 +17,7 @@ describe('the watermark of a shard', () => {
   };
 
   async function claimed(jobId: JobId): Promise<string> {
-    const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1, ackTo: jobId });
+    const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1, ackTo: jobId });
     if (grant.kind !== 'granted') throw new Error(`claim: ${grant.kind}`);
     return grant.token;
   }

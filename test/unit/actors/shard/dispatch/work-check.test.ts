@@ -22,8 +22,8 @@ async function submitMany(count: number, overrides: Partial<JobSpec> = {}): Prom
 }
 
 const sentSince = (length: number): JobId[] => shard.work.slice(length).map(({ jobId }) => jobId);
-const idOf = ({ jobId, attempt, generation, again = 0 }: ShardHarness['work'][number]): string =>
-  `${jobId}.${attempt}.${generation}+${again}`;
+const idOf = ({ jobId, attempt, epoch, again = 0 }: ShardHarness['work'][number]): string =>
+  `${jobId}.${attempt}.${epoch}+${again}`;
 
 describe('a stream of work that has lost messages', () => {
   it('gets those of all jobs that wait, under ids that it does not know, when it was purged', async () => {
@@ -47,7 +47,7 @@ describe('a stream of work that has lost messages', () => {
     expect(sentSince(3).sort()).toEqual([...jobs].sort());
   });
 
-  it('gets those that its strand has passed, while the strand is never empty', async () => {
+  it('gets those that its route has passed, while the route is never empty', async () => {
     const [lost] = await submitMany(1);
     await shard.kit.advance(foundWithinMs);
     shard.lose(shard.work);
@@ -74,9 +74,9 @@ describe('a stream of work that has lost messages', () => {
     const before = shard.looks.length;
     await shard.kit.advance(30_000);
     expect(shard.work).toHaveLength(500);
-    // One look a second at most, of one strand and that of the need.
+    // One look a second at most, of one route and that of the need.
     expect(shard.looks.length - before).toBeLessThanOrEqual(30);
-    expect(shard.looks.every((strands) => strands.length === 2)).toBe(true);
+    expect(shard.looks.every((routes) => routes.length === 2)).toBe(true);
   });
 
   it('is not asked about jobs that run, are held, are due later, or have just come', async () => {
@@ -85,7 +85,7 @@ describe('a stream of work that has lost messages', () => {
     await submitMany(2, { runAtMs: shard.kit.clock.nowMs() + 3_600_000 });
     const [running] = await submitMany(1);
     if (running === undefined) throw new Error('not accepted');
-    await shard.call('claim', { jobId: running, node: 'n1', generation: 1, ackTo: 'ack' });
+    await shard.call('claim', { jobId: running, node: 'n1', epoch: 1, ackTo: 'ack' });
     await shard.kit.advance(6_000);
     expect(shard.looks).toEqual([]);
   });
@@ -146,16 +146,16 @@ describe('a look at the stream of work', () => {
     for (const queue of ['a', 'b', 'c']) expect([83, 84]).toContain(shares.get(`default/${queue}`));
   });
 
-  it('asks about no more than 64 strands, and of each queue about 8; the next one goes on', async () => {
+  it('asks about no more than 64 routes, and of each queue about 8; the next one goes on', async () => {
     for (let n = 0; n < 40; n += 1) await submitMany(6, { queue: `q${n % 20}`, handler: `h${n}` });
     await shard.kit.advance(30_000);
     shard.lose(shard.work);
     const [before, looks] = [shard.work.length, shard.looks.length];
     await shard.kit.advance(foundWithinMs);
     expect(new Set(sentSince(before)).size).toBe(before);
-    for (const strands of shard.looks.slice(looks)) {
-      expect(strands.length).toBeLessThanOrEqual(64);
-      const ofQueue = Map.groupBy(strands, ({ queue }) => queue);
+    for (const routes of shard.looks.slice(looks)) {
+      expect(routes.length).toBeLessThanOrEqual(64);
+      const ofQueue = Map.groupBy(routes, ({ queue }) => queue);
       for (const ofOne of ofQueue.values()) expect(ofOne.length).toBeLessThanOrEqual(8);
     }
   });
@@ -204,7 +204,7 @@ describe('a server that may have lost what it confirmed last', () => {
     const [first, second] = await submitMany(2);
     if (first === undefined || second === undefined) throw new Error('not accepted');
     await shard.kit.advance(1_000);
-    await shard.call('claim', { jobId: first, node: 'n1', generation: 1, ackTo: 'ack' });
+    await shard.call('claim', { jobId: first, node: 'n1', epoch: 1, ackTo: 'ack' });
     await shard.kit.advance(1_000);
     const [work, events] = [shard.work.length, shard.events.length];
     const ids = shard.work.map(idOf);

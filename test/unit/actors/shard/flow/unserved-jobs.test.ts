@@ -41,7 +41,7 @@ async function submit(overrides: Partial<JobSpec> = {}): Promise<JobId> {
 }
 
 const claim = (jobId: JobId): Promise<ClaimResult> =>
-  shard.call('claim', { jobId, node: 'n1', generation: epoch, ackTo: `ack-${jobId}` });
+  shard.call('claim', { jobId, node: 'n1', epoch: epoch, ackTo: `ack-${jobId}` });
 
 /** As a node that has the handlers: claims what the stream holds, ends what it was granted, in turns of 20 ms. */
 async function serve(forMs: number, from: number, lacks = ''): Promise<JobId[]> {

@@ -24,7 +24,7 @@ describe('a key that was answered with the job of another submit', () => {
     (await shard.call('submit', item(...given))).record.id;
   const cancelled = (jobId: JobId): Promise<unknown> => shard.call('cancel', { jobId, reason: '' });
   async function succeeded(jobId: JobId): Promise<void> {
-    const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1 });
+    const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
     if (grant.kind !== 'granted') throw new Error(grant.kind);
     await shard.call('complete', { jobId, token: grant.token, outcome: { kind: 'succeeded' } });
   }

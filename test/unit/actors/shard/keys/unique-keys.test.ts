@@ -25,7 +25,7 @@ describe('a unique key', () => {
   });
 
   async function start(jobId: JobId): Promise<string> {
-    const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1 });
+    const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
     if (grant.kind !== 'granted') throw new Error(grant.kind);
     return grant.token;
   }
@@ -33,7 +33,7 @@ describe('a unique key', () => {
     shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
   const stateOf = async (jobId: JobId) => (await shard.call('get', { jobId })).record.state;
 
-  it('is refused to others while its holder is unfinished, also after a take-over; then it is free', async () => {
+  it('is refused to others while its holder is unfinished, also after a recovery; then it is free', async () => {
     const refusal = { code: 'UNIQUE_KEY_TAKEN', metadata: { jobId: holder, state: 'QUEUED' } };
     await expect(shard.call('submit', unique('reject'))).rejects.toMatchObject(refusal);
     await shard.start();

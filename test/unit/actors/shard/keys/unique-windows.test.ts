@@ -30,12 +30,12 @@ describe('the window of a unique key', () => {
       await shard.call('cancel', { jobId, reason: '' });
       return;
     }
-    const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1 });
+    const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
     const token = grant.kind === 'granted' ? grant.token : '';
     await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
   }
 
-  it('outlasts the end of its holder, also for submits without one, and a take-over; then the key is free', async () => {
+  it('outlasts the end of its holder, also for submits without one, and a recovery; then the key is free', async () => {
     const holder = await accepted(windowed('reject'));
     await end(holder);
     const plain = { spec: testSpec({ unique: { key: 'k', onConflict: 'reject' } }) } as const;
@@ -102,7 +102,7 @@ describe('the window of a unique key', () => {
     expect((await shard.call('submit', windowed('reject'))).duplicate).toBe(false);
   });
 
-  it('is that of the later of two jobs of one ms, after a take-over too', async () => {
+  it('is that of the later of two jobs of one ms, after a recovery too', async () => {
     const plain = await accepted({ spec: testSpec({ queueNo: 9 }) });
     for (const [n, crashes] of [false, true, true, true, true, true, true, true].entries()) {
       const key = `key-${n}`;
@@ -115,7 +115,7 @@ describe('the window of a unique key', () => {
       const answer = shard.call('submit', windowed('reject', {}, key));
       await expect(answer).rejects.toMatchObject({ metadata: { jobId: later } });
     }
-    // All of it took no time but what take-overs add.
+    // All of it took no time but what recoveries add.
     const last = await accepted({ spec: testSpec({ queueNo: 9 }) });
     expect(jobIdParts(last).createdAtMs - jobIdParts(plain).createdAtMs).toBeLessThanOrEqual(15);
   });
@@ -163,7 +163,7 @@ describe('the window of a unique key', () => {
       }),
       {
         numRuns: 40,
-        // The second job is made, and ends, in the ms of the first one, after a take-over.
+        // The second job is made, and ends, in the ms of the first one, after a recovery.
         examples: Array.from({ length: 8 }, () => [
           [
             { waitMs: 0, way: 'reject', end: 'not', crash: true },

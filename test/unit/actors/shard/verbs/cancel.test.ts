@@ -18,7 +18,7 @@ const submitted = async (overrides: Partial<JobSpec> = {}): Promise<JobId> =>
   (await shard.call('submit', { spec: testSpec(overrides) })).record.id;
 
 async function claimed(jobId: JobId): Promise<string> {
-  const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1 });
+  const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
   if (grant.kind !== 'granted') throw new Error(`claim: ${grant.kind}`);
   return grant.token;
 }
@@ -42,7 +42,7 @@ describe('a job that waits is CANCELLED at once, durably, and never runs:', () =
     const jobId = await submitted();
     expect(await cancelled(jobId)).toMatchObject({ state: 'CANCELLED' });
     expect(await shard.store.jobs.findJob(jobId)).toMatchObject({ state: 'CANCELLED' });
-    expect(await shard.call('claim', { jobId, node: 'n1', generation: 1 })).toEqual({ kind: 'drop' });
+    expect(await shard.call('claim', { jobId, node: 'n1', epoch: 1 })).toEqual({ kind: 'drop' });
   });
 
   it('RETRYING and snoozed, also when the next attempt is due', async () => {

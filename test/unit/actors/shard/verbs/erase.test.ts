@@ -1,4 +1,4 @@
-// Erasing the payloads of an ended job: the record keeps all else, once and for good, over crashes and take-overs.
+// Erasing the payloads of an ended job: the record keeps all else, once and for good, over crashes and recoveries.
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Payload } from '../../../../../src/domain/job.ts';
 import { bucketMs, type JobId } from '../../../../../src/domain/job-id.ts';
@@ -21,7 +21,7 @@ describe('erasing the payloads of a job', () => {
 
   async function ended(): Promise<JobId> {
     const jobId = await submit();
-    const grant = await shard.call('claim', { jobId, node: 'n1', generation: 1 });
+    const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
     if (grant.kind !== 'granted') throw new Error(grant.kind);
     const outcome = { kind: 'succeeded', output: inline } as const;
     await shard.call('complete', { jobId, token: grant.token, outcome });

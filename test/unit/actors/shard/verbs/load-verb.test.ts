@@ -19,7 +19,7 @@ describe('the load of a shard', () => {
   }
 
   async function claim(jobId: JobId, node: string): Promise<string> {
-    const grant = await shard.call('claim', { jobId, node, generation: 1 });
+    const grant = await shard.call('claim', { jobId, node, epoch: 1 });
     if (grant.kind !== 'granted') throw new Error(grant.kind);
     return grant.token;
   }
@@ -58,7 +58,7 @@ describe('the load of a shard', () => {
     expect((await shard.call('load', {})).waiting).toMatchObject([{ handler: 'a', jobs: 1 }]);
   });
 
-  it('is the same after a take-over', async () => {
+  it('is the same after a recovery', async () => {
     await submit();
     await submit({ handlerVersion: '1.0.0' });
     await claim(await submit({ queue: 'other' }), 'n1');

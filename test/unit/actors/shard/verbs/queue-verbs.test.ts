@@ -35,7 +35,7 @@ describe('a shard about its queues', () => {
     await submit({ runAtMs: beganMs + 60_000 });
     await submit({ queue: 'other' });
     await shard.kit.advance(2_000);
-    const grant = await shard.call('claim', { jobId: first, node: 'n1', generation: 1 });
+    const grant = await shard.call('claim', { jobId: first, node: 'n1', epoch: 1 });
     if (grant.kind !== 'granted') throw new Error(grant.kind);
     const claimed = await shard.call('queueStats', asked);
     expect(claimed).toMatchObject({ waiting: [0, 0, 0, 0, 1], later: 1, running: 1, openBytes: 4 });
@@ -49,7 +49,7 @@ describe('a shard about its queues', () => {
     expect(ended.runs.length).toBeGreaterThan(0);
   });
 
-  it('counts the same after a take-over, and measures anew', async () => {
+  it('counts the same after a recovery, and measures anew', async () => {
     await submit();
     await submit({ priority: 0 });
     await submit({ runAtMs: shard.kit.clock.nowMs() + 60_000 });
@@ -64,7 +64,7 @@ describe('a shard about its queues', () => {
     expect(await shard.call('place', { jobId: first })).toEqual({ before: 0, waiting: 2 });
     expect(await shard.call('place', { jobId: second })).toEqual({ before: 1, waiting: 2 });
     expect(await shard.call('place', { jobId: high })).toEqual({ before: 0, waiting: 1 });
-    await shard.call('claim', { jobId: first, node: 'n1', generation: 1 });
+    await shard.call('claim', { jobId: first, node: 'n1', epoch: 1 });
     expect(await shard.call('place', { jobId: first })).toEqual({});
     expect(await shard.call('place', { jobId: second })).toEqual({ before: 0, waiting: 1 });
     const later = await submit({ runAtMs: shard.kit.clock.nowMs() + 60_000 });
@@ -73,7 +73,7 @@ describe('a shard about its queues', () => {
 
   it('cancels what waits and leaves alone what runs, if that is the wish', async () => {
     const [waits, runs] = [await submit(), await submit()];
-    await shard.call('claim', { jobId: runs, node: 'n1', generation: 1 });
+    await shard.call('claim', { jobId: runs, node: 'n1', epoch: 1 });
     const cancelled = await shard.call('cancel', { jobId: waits, reason: '', unlessRunning: true });
     expect(cancelled.record.state).toBe('CANCELLED');
     await expect(shard.call('cancel', { jobId: runs, reason: '', unlessRunning: true })).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-// Jobs that wait for their time: moved, moved again and again, over take-overs, a year ahead; events without gaps.
+// Jobs that wait for their time: moved, moved again and again, over recoveries, a year ahead; events without gaps.
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bucketMs, type JobId } from '../../../../../src/domain/job-id.ts';
@@ -30,7 +30,7 @@ describe('a job that waits for its time', () => {
   };
   const seen = async (jobId: JobId) => (await shard.store.jobs.findJob(jobId))?.state;
 
-  it('is moved durably before it is told, later and earlier, over a take-over too', async () => {
+  it('is moved durably before it is told, later and earlier, over a recovery too', async () => {
     const jobId = await dueIn(10_000);
     expect(await move(jobId, 60_000)).toMatchObject({ record: { state: 'SCHEDULED', readyAtMs: startMs + 60_000 } });
     expect(await shard.store.jobs.findJob(jobId)).toMatchObject({ readyAtMs: startMs + 60_000 });
@@ -59,7 +59,7 @@ describe('a job that waits for its time', () => {
 
   it('cannot be moved while it runs or when it has ended: the answer names its state', async () => {
     const { record } = await shard.call('submit', { spec: testSpec() });
-    const grant = await shard.call('claim', { jobId: record.id, node: 'n1', generation: 1 });
+    const grant = await shard.call('claim', { jobId: record.id, node: 'n1', epoch: 1 });
     await expect(move(record.id, 1_000)).rejects.toMatchObject({ metadata: { state: 'RUNNING' } });
     const token = grant.kind === 'granted' ? grant.token : '';
     await shard.call('complete', { jobId: record.id, token, outcome: { kind: 'succeeded' } });

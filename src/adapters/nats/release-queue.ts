@@ -9,7 +9,7 @@ const maxHeld = 10_000;
 /** Later than this share of the ack wait, a NAK could hit the next delivery instead of ours. */
 const ackWaitShare = 0.8;
 
-export class HandBack {
+export class ReleaseQueue {
   readonly #clock: Clock;
   readonly #ackWaitMs: number;
   readonly #send: (ackTo: string) => void;

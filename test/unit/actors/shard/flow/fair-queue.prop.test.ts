@@ -1,7 +1,7 @@
 /** Whose turn it is does not depend on how fairness keys are spelled. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FairLine } from '../../../../../src/actors/shard/flow/fair-line.ts';
+import { FairQueue } from '../../../../../src/actors/shard/flow/fair-queue.ts';
 import type { JobEntry } from '../../../../../src/actors/shard/table/job-table.ts';
 import { testRecord } from '../../../../support/jobs.ts';
 import { halfWords, hardWords, prototypeNames } from '../../../../support/words.ts';
@@ -12,7 +12,7 @@ function entryOf(fairnessKey: string): JobEntry {
 
 /** The keys of the jobs in the order in which their turns come, of lines with `each` jobs. */
 function turns(keys: readonly string[], each: number, weights: Readonly<Record<string, number>> = {}): string[] {
-  const line = new FairLine(
+  const line = new FairQueue(
     () => true,
     () => 0,
   );

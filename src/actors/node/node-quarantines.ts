@@ -11,7 +11,7 @@ import { textOf } from './event-log.ts';
 import { queueOfPath, queuesPath } from './node-paths.ts';
 import type { AdminServices } from './node-view.ts';
 
-export class QueueWarden {
+export class NodeQuarantines {
   readonly #services: AdminServices;
   readonly #context: ActorContext<AdminMessage>;
   /** Marks that are not written yet, by queue: at most one per queue of this node. */

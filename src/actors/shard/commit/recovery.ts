@@ -17,7 +17,7 @@ interface OpenedPartition {
   readonly records: readonly JobRecord[];
 }
 
-export interface TakenShard {
+export interface RecoveredShard {
   readonly grant: ShardGrant;
   readonly partitions: readonly OpenedPartition[];
 }
@@ -27,10 +27,10 @@ const nothingTold: Watermark = { streams: '', dispatchedThroughMs: 0, eventsThro
 /** Partitions fenced and read at the same time. */
 const parallelPartitions = 4;
 
-export async function takeOver(
+export async function recover(
   { store, closedQueues, nodeId, write }: Pick<ShardServices, 'store' | 'closedQueues' | 'nodeId' | 'write'>,
   shard: number,
-): Promise<TakenShard> {
+): Promise<RecoveredShard> {
   const grant = await write(() => store.takeShard(shard, nodeId));
   await store.saveWatermark(shard, grant.epoch, grant.watermark ?? nothingTold);
   await closedQueues.refresh();

@@ -23,7 +23,7 @@ interface Line {
   head: number;
 }
 
-export class FairLine {
+export class FairQueue {
   readonly #order: FairOrder<Line>;
   readonly #lines = new Map<string, { readonly line: Line; readonly leave: () => void }>();
   readonly #isHeld: (entry: JobEntry) => boolean;

@@ -2,7 +2,7 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
 import { createVirtualClock } from '../../../../src/kernel/testkit/index.ts';
-import { createGatedWorkSource } from '../../../../src/application/cluster/gated-work-source.ts';
+import { createQuarantineAwareSource } from '../../../../src/application/cluster/quarantine-aware-source.ts';
 import type { WorkDelivery, WorkSource } from '../../../../src/application/ports/bus.ts';
 import { memoryQuarantines } from '../../../support/queue-marks.ts';
 
@@ -20,15 +20,15 @@ function gate() {
         pulls.push({ signal, resolve });
         signal.addEventListener('abort', () => resolve([]));
       }),
-    giveBack: (ackTo) => void givenBack.push(ackTo),
-    ensureStrand: () => Promise.resolve(),
-    removeStrand: () => Promise.resolve(),
-    strands: () => Promise.resolve([]),
+    release: (ackTo) => void givenBack.push(ackTo),
+    ensureRoute: () => Promise.resolve(),
+    removeRoute: () => Promise.resolve(),
+    routes: () => Promise.resolve([]),
   };
-  const gated = createGatedWorkSource({ source, quarantines, nodeId: 'n1', clock });
+  const gated = createQuarantineAwareSource({ source, quarantines, nodeId: 'n1', clock });
   const stop = new AbortController();
   const pull = (expiresMs = 5_000) => {
-    const promise = gated.pull({ strand: { tenant: 't', queue: 'q' }, batch: 3, expiresMs, signal: stop.signal });
+    const promise = gated.pull({ route: { tenant: 't', queue: 'q' }, batch: 3, expiresMs, signal: stop.signal });
     const state: { value: readonly WorkDelivery[] | undefined } = { value: undefined };
     void promise.then((value) => (state.value = value));
     return { promise, state };

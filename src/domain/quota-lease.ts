@@ -1,9 +1,9 @@
 /**
- * The book of one limit of the whole cluster, kept by the shard at its home: how much of it each shard (a holder) may use.
+ * The account of one limit of the whole cluster, kept by the shard at its home: how much of it each shard (a holder) may use.
  * Holders ask a few times a second while they need any, and say what they use; the answer holds until they ask again.
  *
  * Never more than the limit: what a holder was granted counts as used until it says less, or was not heard of for
- * `forgetMs`, which is longer than any grant is used without being renewed, and than a take-over of a shard takes.
+ * `forgetMs`, which is longer than any grant is used without being renewed, and than a recovery of a shard takes.
  * Starts are tokens: a grant takes them out of the bucket for good, and the bucket is only filled as far as it and what
  * holders still have stay within the burst, so that in any time t there are at most `burst + rate × t` starts.
  *
@@ -19,7 +19,7 @@ export interface LimitRule {
   readonly rate?: RateRule;
 }
 
-export interface AllotmentAsk {
+export interface QuotaRequest {
   /** Its shard. */
   readonly holder: number;
   /** Jobs that count now: running, or sent to nodes. It begins no further one before it has the answer. */
@@ -38,7 +38,7 @@ interface AskOrder {
   readonly number: number;
 }
 
-export interface Allotment {
+export interface QuotaLease {
   /** It may begin jobs while it uses fewer. Absent: as many as it likes. */
   readonly running?: number;
   /** Further starts. Absent: as many as it likes. */
@@ -64,7 +64,7 @@ const againMs = { least: 20, usual: 250, most: 1_000 } as const;
 /** What cannot be shared evenly goes around among those who wait. */
 const turnMs = 1_000;
 
-export class AllotmentBook {
+export class QuotaAccount {
   readonly #holders = new Map<number, Holder>();
   #rule: LimitRule;
   #level = 0;
@@ -95,7 +95,7 @@ export class AllotmentBook {
   }
 
   /** `closed`: nothing new is given, because not all holders are known yet. */
-  ask({ holder, using, waiting, tokens, order }: AllotmentAsk, nowMs: number, closed = false): Allotment {
+  ask({ holder, using, waiting, tokens, order }: QuotaRequest, nowMs: number, closed = false): QuotaLease {
     this.#forget(nowMs);
     const known = this.#holders.get(holder);
     if (isLate(order, known?.order)) return { running: 0, tokens: 0, againMs: againMs.usual };
@@ -187,8 +187,8 @@ export function fairShares(
     if (content.length === 0) {
       const first = open.length === 0 ? 0 : turn % open.length;
       const rest = left - even * open.length;
-      open.forEach(({ id }, index) => {
-        const place = (index - first + open.length) % open.length;
+      open.forEach(({ id }, account) => {
+        const place = (account - first + open.length) % open.length;
         shares.set(id, even + (place < rest ? 1 : 0));
       });
       return shares;

@@ -18,7 +18,7 @@ import type { NatsLink } from './link.ts';
 import { isBatchProgress, readBatchEnd, readPubAck } from './pub-ack.ts';
 import type { PendingReply, ReplyFailure, ReplyMux } from './reply-mux.ts';
 
-export interface LaneOptions {
+export interface PublishQueueOptions {
   readonly link: NatsLink;
   readonly mux: ReplyMux;
   readonly limits: NatsLimits;
@@ -34,7 +34,7 @@ export interface LaneOptions {
   refused(error: TroupeError): void;
 }
 
-export interface LaneMessage {
+export interface PublishQueueMessage {
   readonly subject: string;
   /** Header lines, each with its line end. */
   readonly headers: string;
@@ -42,7 +42,7 @@ export interface LaneMessage {
 }
 
 interface Entry {
-  readonly message: LaneMessage;
+  readonly message: PublishQueueMessage;
   readonly resolve: () => void;
   readonly reject: (error: TroupeError) => void;
 }
@@ -57,8 +57,8 @@ const batchStart = 0;
 const batchAppend = 1;
 const batchCommit = 2;
 
-export class PublishLane {
-  readonly #options: LaneOptions;
+export class PublishQueue {
+  readonly #options: PublishQueueOptions;
   readonly #headers = new ReadyHeaders();
   readonly #batchPrefix = nuid.next();
   #waiting: Entry[] = [];
@@ -71,7 +71,7 @@ export class PublishLane {
   #batches = 0;
   #pumpSoon = false;
 
-  constructor(options: LaneOptions) {
+  constructor(options: PublishQueueOptions) {
     this.#options = options;
     options.link.onDown(() => this.#pump());
   }
@@ -81,7 +81,7 @@ export class PublishLane {
     this.#batchesTaken = true;
   }
 
-  publish(message: LaneMessage): Promise<void> {
+  publish(message: PublishQueueMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       const entry = { message, resolve, reject };
       const refusal = this.#refusal(message);
@@ -100,7 +100,7 @@ export class PublishLane {
     });
   }
 
-  #refusal(message: LaneMessage): TroupeError | undefined {
+  #refusal(message: PublishQueueMessage): TroupeError | undefined {
     const { link, limits } = this.#options;
     if (!link.connected) return brokerUnavailable('not connected to NATS');
     if (!this.#options.isSure()) return brokerUnavailable('the streams are being looked at');
@@ -221,7 +221,7 @@ export class PublishLane {
     };
   }
 
-  #headersOf(message: LaneMessage): ReadyHeaders {
+  #headersOf(message: PublishQueueMessage): ReadyHeaders {
     this.#headers.text = `${headerStart}${message.headers}\r\n`;
     return this.#headers;
   }

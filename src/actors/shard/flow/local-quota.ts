@@ -1,9 +1,9 @@
 /**
- * What this shard may use of one limit of the whole cluster, as the limit's home allotted it. It asks while it needs some
+ * What this shard may use of one limit of the whole cluster, as the limit's home granted it. It asks while it needs some
  * or has to say that it uses less. From the question to the answer nothing is begun, and without an answer nothing is
- * allowed: so the home never counts less than what is used, whatever is lost (see `domain/allotment.ts`).
+ * allowed: so the home never counts less than what is used, whatever is lost (see `domain/quota-lease.ts`).
  */
-import type { AllotItem, AllotResult } from '../../../application/protocol/shard-protocol.ts';
+import type { QuotaItem, QuotaResult } from '../../../application/protocol/shard-protocol.ts';
 
 /** A grant that is not renewed is used no longer: much shorter than its home remembers it. */
 const validMs = 10_000;
@@ -14,18 +14,18 @@ const tellEveryMs = 250;
 /** So that the home does not forget what runs for long. */
 const renewEveryMs = 5_000;
 
-export interface AllowanceParts {
-  readonly limit: Pick<AllotItem, 'tenant' | 'queue' | 'key'>;
+export interface LocalQuotaParts {
+  readonly limit: Pick<QuotaItem, 'tenant' | 'queue' | 'key'>;
   /** What counts now, and what could go at once. */
   readonly demand: () => { readonly using: number; readonly waiting: number };
   /** Asks the home; the answer comes as a message of the shard. */
-  readonly ask: (question: Omit<AllotItem, 'holder'>, answered: (answer: AllotResult | undefined) => void) => void;
+  readonly ask: (question: Omit<QuotaItem, 'holder'>, answered: (answer: QuotaResult | undefined) => void) => void;
   /** There may be room. */
   readonly changed: () => void;
 }
 
-export class Allowance {
-  readonly #parts: AllowanceParts;
+export class LocalQuota {
+  readonly #parts: LocalQuotaParts;
   #running = 0;
   #tokens = 0;
   /** The home answers that there is no such limit. */
@@ -33,12 +33,12 @@ export class Allowance {
   #validToMs = -Infinity;
   #askedMs = -Infinity;
   #againMs = 0;
-  #told = { using: 0, waiting: 0 };
+  #reported = { using: 0, waiting: 0 };
   #asking = false;
   /** The newest owner of the home that was heard. */
   #homeEpoch = 0;
 
-  constructor(parts: AllowanceParts) {
+  constructor(parts: LocalQuotaParts) {
     this.#parts = parts;
   }
 
@@ -61,7 +61,7 @@ export class Allowance {
   /** Nothing is used or wanted, and the home knows. */
   get isIdle(): boolean {
     const { using, waiting } = this.#parts.demand();
-    return !this.#asking && using + waiting + this.#told.using + this.#told.waiting === 0;
+    return !this.#asking && using + waiting + this.#reported.using + this.#reported.waiting === 0;
   }
 
   /** When it has to ask; Infinity while there is no reason to. */
@@ -69,7 +69,7 @@ export class Allowance {
     if (this.#asking) return Infinity;
     const { using, waiting } = this.#parts.demand();
     if (waiting > 0) return this.#askedMs + this.#againMs;
-    if (using !== this.#told.using || this.#told.waiting > 0) return this.#askedMs + tellEveryMs;
+    if (using !== this.#reported.using || this.#reported.waiting > 0) return this.#askedMs + tellEveryMs;
     return using > 0 ? this.#askedMs + renewEveryMs : Infinity;
   }
 
@@ -77,8 +77,8 @@ export class Allowance {
     if (this.dueMs() > nowMs) return;
     this.#asking = true;
     this.#askedMs = nowMs;
-    this.#told = { ...this.#parts.demand() };
-    this.#parts.ask({ ...this.#parts.limit, ...this.#told, tokens: this.#tokens }, (answer) => {
+    this.#reported = { ...this.#parts.demand() };
+    this.#parts.ask({ ...this.#parts.limit, ...this.#reported, tokens: this.#tokens }, (answer) => {
       this.#answered(answer);
     });
   }
@@ -90,16 +90,16 @@ export class Allowance {
     this.#againMs = 0;
   }
 
-  #answered(result: AllotResult | undefined): void {
+  #answered(result: QuotaResult | undefined): void {
     this.#asking = false;
     if (result === undefined || result.epoch < this.#homeEpoch) {
       // What it gave may be lost, what it took may be gone.
       this.#validToMs = -Infinity;
       this.#againMs = retryMs;
-      this.#told = { ...this.#told, using: -1 };
+      this.#reported = { ...this.#reported, using: -1 };
       return;
     }
-    const { allotment: answer } = result;
+    const { lease: answer } = result;
     this.#homeEpoch = result.epoch;
     this.#running = answer.running ?? Infinity;
     this.#isRated = answer.tokens !== undefined;

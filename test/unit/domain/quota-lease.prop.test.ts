@@ -2,12 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  type Allotment,
-  type AllotmentAsk,
-  AllotmentBook,
+  type QuotaLease,
+  type QuotaRequest,
+  QuotaAccount,
   fairShares,
   forgetMs,
-} from '../../../src/domain/allotment.ts';
+} from '../../../src/domain/quota-lease.ts';
 
 const longAgoMs = -1e9;
 
@@ -18,14 +18,14 @@ class Holder {
   running = 0;
   readonly id: number;
   /** What it asked, to be heard again, late. */
-  readonly asked: AllotmentAsk[] = [];
+  readonly asked: QuotaRequest[] = [];
   #epoch = 1;
 
   constructor(id: number) {
     this.id = id;
   }
 
-  ask(book: AllotmentBook, waiting: number, nowMs: number, isLost: boolean): Allotment | undefined {
+  ask(book: QuotaAccount, waiting: number, nowMs: number, isLost: boolean): QuotaLease | undefined {
     this.running = 0;
     const { using, tokens, id: holder } = this;
     const ask = { holder, using, waiting, tokens, order: { epoch: this.#epoch, number: this.asked.length } };
@@ -38,7 +38,7 @@ class Holder {
   }
 
   /** Another owner goes on with what runs, and has been granted nothing. */
-  takenOver(book: AllotmentBook, nowMs: number): void {
+  takenOver(book: QuotaAccount, nowMs: number): void {
     this.#epoch += 1;
     this.tokens = 0;
     this.ask(book, 0, nowMs, true);
@@ -55,7 +55,7 @@ class Holder {
 }
 
 /** A question that was delayed, or doubled, or is of a former owner of the shard. */
-function askAgain(book: AllotmentBook, { asked }: Holder, which: number, nowMs: number): void {
+function askAgain(book: QuotaAccount, { asked }: Holder, which: number, nowMs: number): void {
   const late = asked[which % Math.max(1, asked.length)];
   if (late !== undefined) book.ask(late, nowMs);
 }
@@ -63,7 +63,7 @@ function askAgain(book: AllotmentBook, { asked }: Holder, which: number, nowMs: 
 const steps = fc.array(
   fc.record({
     holder: fc.integer({ min: 0, max: 3 }),
-    act: fc.constantFrom('ask', 'ask', 'ask-lost', 'ask-late', 'take-over', 'begin', 'begin', 'end'),
+    act: fc.constantFrom('ask', 'ask', 'ask-lost', 'ask-late', 'recovery', 'begin', 'begin', 'end'),
     amount: fc.integer({ min: 0, max: 20 }),
     afterMs: fc.integer({ min: 0, max: 600 }),
   }),
@@ -74,7 +74,7 @@ describe('an allotment book', () => {
   it('never lets more run than the limit, whatever is lost', () => {
     fc.assert(
       fc.property(steps, fc.integer({ min: 1, max: 12 }), (script, maxRunning) => {
-        const book = new AllotmentBook({ maxRunning }, 0);
+        const book = new QuotaAccount({ maxRunning }, 0);
         const holders = [0, 1, 2, 3].map((id) => new Holder(id));
         // No longer than a holder may be silent: one that is forgotten has nothing left.
         const stepMs = (afterMs: number): number => Math.min(afterMs, forgetMs / (script.length + 1));
@@ -85,7 +85,7 @@ describe('an allotment book', () => {
           if (one === undefined) continue;
           if (act === 'ask' || act === 'ask-lost') one.ask(book, amount, nowMs, act === 'ask-lost');
           else if (act === 'ask-late') askAgain(book, one, amount, nowMs);
-          else if (act === 'take-over') one.takenOver(book, nowMs);
+          else if (act === 'recovery') one.takenOver(book, nowMs);
           else if (act === 'begin') one.begin(amount, false);
           else one.using = Math.max(0, one.using - amount);
           expect(holders.reduce((sum, { using }) => sum + using, 0)).toBeLessThanOrEqual(maxRunning);
@@ -101,7 +101,7 @@ describe('an allotment book', () => {
     });
     fc.assert(
       fc.property(steps, rates, (script, rate) => {
-        const book = new AllotmentBook({ rate }, longAgoMs);
+        const book = new QuotaAccount({ rate }, longAgoMs);
         const holders = [0, 1, 2, 3].map((id) => new Holder(id));
         const starts: { readonly atMs: number; readonly count: number }[] = [];
         let nowMs = 0;
@@ -126,12 +126,12 @@ describe('an allotment book', () => {
   });
 
   it('gives one that waits alone all of it, at once', () => {
-    const book = new AllotmentBook({ maxRunning: 7, rate: { perSecond: 1, burst: 5 } }, longAgoMs);
+    const book = new QuotaAccount({ maxRunning: 7, rate: { perSecond: 1, burst: 5 } }, longAgoMs);
     expect(book.ask({ holder: 1, using: 0, waiting: 100, tokens: 0 }, 0)).toMatchObject({ running: 7, tokens: 5 });
   });
 
   it('lets each of many that wait have a turn, also of a single place', () => {
-    const book = new AllotmentBook({ maxRunning: 1 }, 0);
+    const book = new QuotaAccount({ maxRunning: 1 }, 0);
     const holders = [0, 1, 2, 3].map((id) => new Holder(id));
     const turns = new Set<number>();
     for (let nowMs = 0; nowMs < 10_000; nowMs += 250) {
@@ -145,7 +145,7 @@ describe('an allotment book', () => {
   });
 
   it('forgets who is silent for long, and keeps what it had until then', () => {
-    const book = new AllotmentBook({ maxRunning: 2 }, 0);
+    const book = new QuotaAccount({ maxRunning: 2 }, 0);
     book.learn(1, 2, 0);
     expect(book.ask({ holder: 2, using: 0, waiting: 5, tokens: 0 }, forgetMs)).toMatchObject({ running: 0 });
     expect(book.ask({ holder: 2, using: 0, waiting: 5, tokens: 0 }, forgetMs + 1)).toMatchObject({ running: 2 });
@@ -154,7 +154,7 @@ describe('an allotment book', () => {
   });
 
   it('knows what a holder uses from its newest question: one of a former owner changes nothing', () => {
-    const book = new AllotmentBook({ maxRunning: 2 }, 0);
+    const book = new QuotaAccount({ maxRunning: 2 }, 0);
     const of = (holder: number, using: number, epoch: number, number: number) =>
       book.ask({ holder, using, waiting: 5, tokens: 0, order: { epoch, number } }, 100);
     expect(of(1, 2, 4, 7)).toMatchObject({ running: 2 });
@@ -166,7 +166,7 @@ describe('an allotment book', () => {
   });
 
   it('believes an older version, whose questions have no order', () => {
-    const book = new AllotmentBook({ maxRunning: 2 }, 0);
+    const book = new QuotaAccount({ maxRunning: 2 }, 0);
     const ask = { holder: 1, using: 2, waiting: 0, tokens: 0 };
     expect(book.ask({ ...ask, order: { epoch: 4, number: 1 } }, 0)).toMatchObject({ running: 2 });
     expect(book.ask({ ...ask, using: 0 }, 0)).toMatchObject({ running: 0 });
@@ -175,12 +175,12 @@ describe('an allotment book', () => {
   });
 
   it('gives nothing new while not all holders are known', () => {
-    const book = new AllotmentBook({ maxRunning: 2, rate: { perSecond: 10, burst: 5 } }, 0);
+    const book = new QuotaAccount({ maxRunning: 2, rate: { perSecond: 10, burst: 5 } }, 0);
     expect(book.ask({ holder: 2, using: 1, waiting: 5, tokens: 0 }, 10, true)).toMatchObject({ running: 0, tokens: 0 });
   });
 
   it('lets who asks meanwhile wait longer each time, a second at most, and no longer once it gives', () => {
-    const book = new AllotmentBook({ maxRunning: 2 }, 0);
+    const book = new QuotaAccount({ maxRunning: 2 }, 0);
     const ask = { holder: 2, using: 0, waiting: 5, tokens: 0 };
     const waits = Array.from({ length: 20 }, () => book.ask(ask, 10, true).againMs);
     expect(waits.slice(0, 8)).toEqual([20, 40, 80, 160, 320, 640, 1_000, 1_000]);

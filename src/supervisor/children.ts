@@ -32,7 +32,7 @@ export interface Child {
   stopReply: ActorRef<OrderReply> | undefined;
 }
 
-export class Roster {
+export class Children {
   readonly #strategy: Strategy;
   readonly #children = new Map<string, Child>();
   /** The first start has completed. Until then the order binds under every strategy. */

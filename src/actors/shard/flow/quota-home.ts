@@ -1,11 +1,11 @@
 /**
- * The home of limits: this shard keeps the books of those whose name leads to it, in memory. A new owner begins with what
+ * The home of limits: this shard keeps the accounts of those whose name leads to it, in memory. A new owner begins with what
  * all shards say that they use, and gives out nothing before it has heard them, or `forgetMs` have passed: by then
  * whatever an unheard one had been granted is over.
  */
-import type { AllotItem, AllotResult, LimitUse } from '../../../application/protocol/shard-protocol.ts';
+import type { QuotaItem, QuotaResult, LimitUse } from '../../../application/protocol/shard-protocol.ts';
 import { type LimitName, limitText } from '../../../application/queues/limit-home.ts';
-import { AllotmentBook, forgetMs, type LimitRule } from '../../../domain/allotment.ts';
+import { QuotaAccount, forgetMs, type LimitRule } from '../../../domain/quota-lease.ts';
 import { defaultMaxRunningPerKey } from '../../../domain/flow-rule.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { ShardMessage } from '../shard-message.ts';
@@ -16,46 +16,46 @@ const hearMaxMs = 2_000;
 /** Before one that did not answer is asked again. */
 const hearAgainMs = 1_000;
 
-export interface AllotterParts {
+export interface QuotaHomeParts {
   readonly shard: number;
   readonly epoch: number;
   readonly services: Pick<ShardServices, 'flowRules' | 'peers' | 'shardCount' | 'leaseIsSure'>;
   readonly context: ActorContext<ShardMessage>;
 }
 
-export class Allotter {
-  readonly #parts: AllotterParts;
-  readonly #books = new Map<string, AllotmentBook>();
+export class QuotaHome {
+  readonly #parts: QuotaHomeParts;
+  readonly #accounts = new Map<string, QuotaAccount>();
   readonly #sinceMs: number;
   /** Shards that have not said yet what they use; undefined before anybody asked for anything. */
   #unheard: Set<number> | undefined;
 
-  constructor(parts: AllotterParts) {
+  constructor(parts: QuotaHomeParts) {
     this.#parts = parts;
     this.#sinceMs = parts.context.clock.monotonicMs();
   }
 
-  ask(item: AllotItem): AllotResult {
+  ask(item: QuotaItem): QuotaResult {
     const nowMs = this.#parts.context.clock.monotonicMs();
     this.#unheard ??= this.#hearAll();
     const rule = this.#ruleOf(item);
     const isEarly = this.#unheard.size > 0 && nowMs - this.#sinceMs < forgetMs;
     const isClosed = rule === undefined || isEarly || !this.#parts.services.leaseIsSure();
-    const book = this.#bookOf(item, rule ?? {});
-    if (rule !== undefined) book.setRule(rule);
-    return { allotment: book.ask(item, nowMs, isClosed), epoch: this.#parts.epoch };
+    const account = this.#accountOf(item, rule ?? {});
+    if (rule !== undefined) account.setRule(rule);
+    return { lease: account.ask(item, nowMs, isClosed), epoch: this.#parts.epoch };
   }
 
   tick(): void {
     const nowMs = this.#parts.context.clock.monotonicMs();
-    for (const [name, book] of this.#books) if (book.isIdle(nowMs)) this.#books.delete(name);
+    for (const [name, account] of this.#accounts) if (account.isIdle(nowMs)) this.#accounts.delete(name);
   }
 
-  #bookOf(limit: LimitName, rule: LimitRule): AllotmentBook {
+  #accountOf(limit: LimitName, rule: LimitRule): QuotaAccount {
     const name = limitText(limit);
-    let book = this.#books.get(name);
-    if (book === undefined) this.#books.set(name, (book = new AllotmentBook(rule, this.#sinceMs)));
-    return book;
+    let account = this.#accounts.get(name);
+    if (account === undefined) this.#accounts.set(name, (account = new QuotaAccount(rule, this.#sinceMs)));
+    return account;
   }
 
   #ruleOf({ tenant, queue, key }: LimitName): LimitRule | undefined {
@@ -92,6 +92,7 @@ export class Allotter {
   #heard(shard: number, uses: readonly LimitUse[]): void {
     this.#unheard?.delete(shard);
     const nowMs = this.#parts.context.clock.monotonicMs();
-    for (const { using, ...limit } of uses) this.#bookOf(limit, this.#ruleOf(limit) ?? {}).learn(shard, using, nowMs);
+    for (const { using, ...limit } of uses)
+      this.#accountOf(limit, this.#ruleOf(limit) ?? {}).learn(shard, using, nowMs);
   }
 }

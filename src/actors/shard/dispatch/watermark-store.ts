@@ -1,12 +1,12 @@
 /**
- * Saves what is surely in JetStream, so that a take-over publishes little again. Saved while things happen, and once more
+ * Saves what is surely in JetStream, so that a recovery publishes little again. Saved while things happen, and once more
  * when all of it lies far enough below the mark.
  */
 import type { Watermark } from '../../../application/ports/job-store.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { Outbox } from './outbox.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
-import type { ShardGates } from '../flow/shard-gates.ts';
+import type { QueueLimiters } from '../flow/queue-limiters.ts';
 import type { ShardMessage } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
 
@@ -21,10 +21,10 @@ export interface WatermarkParts {
   readonly context: ActorContext<ShardMessage>;
   readonly partitions: PartitionSet;
   readonly outbox: Outbox;
-  readonly gates: Pick<ShardGates, 'oldestHeldAtMs'>;
+  readonly limiters: Pick<QueueLimiters, 'oldestHeldAtMs'>;
 }
 
-export class WatermarkKeeper {
+export class WatermarkStore {
   readonly #parts: WatermarkParts;
   #savedAtMs = 0;
   #coveredMs = 0;
@@ -42,7 +42,7 @@ export class WatermarkKeeper {
 
   /**
    * A message of a job that is held now: nobody needs it any more once the watermark says that the job has to be
-   * dispatched again. Unless that is saved, a successor that finds no gate would wait for this very message.
+   * dispatched again. Unless that is saved, a successor that finds no limiter would wait for this very message.
    */
   acknowledgeOnceSaved(ackTo: string): void {
     this.#toAcknowledge.push(ackTo);
@@ -55,13 +55,13 @@ export class WatermarkKeeper {
   }
 
   save(nowMs: number): void {
-    const { shard, epoch, services, context, partitions, outbox, gates } = this.#parts;
+    const { shard, epoch, services, context, partitions, outbox, limiters } = this.#parts;
     const streams = services.publisher.streams();
     if (streams === undefined) return;
     const undurableMs = partitions.oldestAtMs();
     const watermark: Watermark = {
       streams,
-      dispatchedThroughMs: Math.min(nowMs, undurableMs, outbox.oldestAtMs('work'), gates.oldestHeldAtMs()),
+      dispatchedThroughMs: Math.min(nowMs, undurableMs, outbox.oldestAtMs('work'), limiters.oldestHeldAtMs()),
       eventsThroughMs: Math.min(nowMs, undurableMs, outbox.oldestAtMs('event')),
     };
     this.#savedAtMs = nowMs;
@@ -72,7 +72,7 @@ export class WatermarkKeeper {
         for (const ackTo of held) services.publisher.acknowledge(ackTo);
       },
       (error: unknown) => {
-        context.log.debug({ err: error }, 'watermark not saved; a take-over publishes more than it must');
+        context.log.debug({ err: error }, 'watermark not saved; a recovery publishes more than it must');
       },
     );
   }

@@ -3,7 +3,7 @@
  * are due later or run, how much they weigh, and how fast they come and go. In step with the job table, which alone calls
  * `enter`, `restore` and `move`; what a job does costs a few additions, never a scan.
  *
- * It looks at `current` records, as decisions do. Meters are of this ownership: after a take-over they begin again.
+ * It looks at `current` records, as decisions do. Meters are of this ownership: after a recovery they begin again.
  */
 import { DurationHistogram } from '../../../domain/duration-histogram.ts';
 import { assertNever } from '../../../domain/errors.ts';
@@ -41,8 +41,8 @@ export function standingOf(state: JobState): Standing | undefined {
 }
 
 /** A job of a queue, what its input weighs and what it needs: looked at once, since they never change. */
-export interface QueuePlace {
-  readonly book: QueueBook;
+export interface QueueRef {
+  readonly index: QueueIndex;
   readonly inputBytes: number;
   readonly tally: NeedTally;
 }
@@ -54,7 +54,7 @@ export interface NeedTally {
   waiting: number;
 }
 
-export class QueueBook {
+export class QueueIndex {
   readonly tenant: string;
   readonly queue: string;
   readonly #waiting: readonly Map<JobId, JobEntry>[] = priorities.map(() => new Map<JobId, JobEntry>());
@@ -137,10 +137,10 @@ export class QueueBook {
     const standing = standingOf(record.state);
     if (standing === undefined) return;
     this.#counts[standing] += by;
-    const { tally } = entry.place;
+    const { tally } = entry.queueRef;
     tally.live += by;
     if (standing === 'waiting') tally.waiting += by;
-    if (standing !== 'running') this.#openBytes += by * entry.place.inputBytes;
+    if (standing !== 'running') this.#openBytes += by * entry.queueRef.inputBytes;
     if (standing !== 'waiting') return;
     const level = this.#waiting[record.spec.priority ?? defaultPriority];
     if (by === 1) level?.set(record.id, entry);
@@ -148,7 +148,7 @@ export class QueueBook {
   }
 
   /** Forgets what no live job needs any more. After a move: in the middle of one a job is nowhere. */
-  settle({ tally }: QueuePlace): void {
+  settle({ tally }: QueueRef): void {
     if (tally.live === 0) this.#needs.delete(needText(tally.need));
   }
 
@@ -167,7 +167,7 @@ export class QueueBook {
     if (to === undefined) this.ends.add(nowMs);
   }
 
-  /** After a take-over, whose records come in no order. */
+  /** After a recovery, whose records come in no order. */
   sort(): void {
     for (const level of this.#waiting) {
       const inOrder = [...level].sort(([, one], [, other]) => one.current.readyAtMs - other.current.readyAtMs);
@@ -177,69 +177,69 @@ export class QueueBook {
   }
 }
 
-export class QueueBooks {
-  readonly #byTenant = new Map<string, Map<string, QueueBook>>();
+export class QueueIndexes {
+  readonly #byTenant = new Map<string, Map<string, QueueIndex>>();
   /** Those without live jobs, in the order of becoming so. */
-  readonly #idle = new Set<QueueBook>();
+  readonly #idle = new Set<QueueIndex>();
 
-  get(tenant: string, queue: string): QueueBook | undefined {
+  get(tenant: string, queue: string): QueueIndex | undefined {
     return this.#byTenant.get(tenant)?.get(queue);
   }
 
-  *all(): Generator<QueueBook, void> {
+  *all(): Generator<QueueIndex, void> {
     for (const ofTenant of this.#byTenant.values()) yield* ofTenant.values();
   }
 
-  placeOf(record: JobRecord): QueuePlace {
+  refOf(record: JobRecord): QueueRef {
     const { tenant, queue, input } = record.spec;
-    const book = this.get(tenant, queue) ?? this.#open(tenant, queue);
-    return { book, inputBytes: inputBytes(input), tally: book.tallyOf(record) };
+    const index = this.get(tenant, queue) ?? this.#open(tenant, queue);
+    return { index, inputBytes: inputBytes(input), tally: index.tallyOf(record) };
   }
 
   /** A job that was accepted now. */
   enter(entry: JobEntry): void {
-    entry.place.book.measure(undefined, entry.current);
+    entry.queueRef.index.measure(undefined, entry.current);
     this.restore(entry);
   }
 
-  /** A job that was found at a take-over: nothing has happened to it now. */
+  /** A job that was found at a recovery: nothing has happened to it now. */
   restore(entry: JobEntry): void {
-    const { book } = entry.place;
-    book.count(entry, entry.current, 1);
-    this.#idle.delete(book);
+    const { index } = entry.queueRef;
+    index.count(entry, entry.current, 1);
+    this.#idle.delete(index);
   }
 
   /** From `entry.current`, which is still the record before, to this one. */
   move(entry: JobEntry, record: JobRecord): void {
-    const { book } = entry.place;
-    book.measure(entry.current, record);
-    book.count(entry, entry.current, -1);
-    book.count(entry, record, 1);
-    book.settle(entry.place);
-    if (book.isIdle) this.#idle.add(book);
+    const { index } = entry.queueRef;
+    index.measure(entry.current, record);
+    index.count(entry, entry.current, -1);
+    index.count(entry, record, 1);
+    index.settle(entry.queueRef);
+    if (index.isIdle) this.#idle.add(index);
   }
 
   sort(): void {
-    for (const book of this.all()) book.sort();
+    for (const index of this.all()) index.sort();
   }
 
   /** Forgets queues that have nothing any more: no live job, and nothing that the meters remember. */
   sweep(nowMs: number): void {
-    for (const book of this.#idle) {
-      if (this.#idle.size <= idleQueuesMax && !book.isCold(nowMs)) continue;
-      this.#idle.delete(book);
-      const ofTenant = this.#byTenant.get(book.tenant);
-      ofTenant?.delete(book.queue);
-      if (ofTenant?.size === 0) this.#byTenant.delete(book.tenant);
+    for (const index of this.#idle) {
+      if (this.#idle.size <= idleQueuesMax && !index.isCold(nowMs)) continue;
+      this.#idle.delete(index);
+      const ofTenant = this.#byTenant.get(index.tenant);
+      ofTenant?.delete(index.queue);
+      if (ofTenant?.size === 0) this.#byTenant.delete(index.tenant);
     }
   }
 
-  #open(tenant: string, queue: string): QueueBook {
-    const book = new QueueBook(tenant, queue);
-    const ofTenant = this.#byTenant.get(tenant) ?? new Map<string, QueueBook>();
+  #open(tenant: string, queue: string): QueueIndex {
+    const index = new QueueIndex(tenant, queue);
+    const ofTenant = this.#byTenant.get(tenant) ?? new Map<string, QueueIndex>();
     if (ofTenant.size === 0) this.#byTenant.set(tenant, ofTenant);
-    ofTenant.set(queue, book);
-    return book;
+    ofTenant.set(queue, index);
+    return index;
   }
 }
 

@@ -12,7 +12,7 @@ interface Kept {
   readonly untilMs: number;
 }
 
-export class ProfileDesk {
+export class ProfileStore {
   readonly #monotonicMs: () => number;
   readonly #kept = new Map<string, Kept>();
   #lastId = 0;

@@ -15,7 +15,7 @@ interface Part {
   readonly fail: (error: unknown) => void;
 }
 
-export class WriteLane {
+export class WriteQueue {
   readonly #file: DatabaseSync;
   /** Runs it once the file can be had; rejects when it cannot, or the work fails. */
   readonly #whenFree: (work: () => void) => Promise<void>;

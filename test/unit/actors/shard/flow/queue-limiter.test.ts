@@ -42,7 +42,7 @@ function here<T>(value: T | undefined): T {
 }
 
 const claim = (jobId: JobId, ackTo = `ack-${jobId}`): Promise<ClaimResult> =>
-  shard.call('claim', { jobId, node: 'n1', generation: epoch, ackTo });
+  shard.call('claim', { jobId, node: 'n1', epoch, ackTo });
 
 async function start(jobId: JobId): Promise<string> {
   const result = await claim(jobId);
@@ -106,7 +106,7 @@ describe('a queue that is paused', () => {
     await start(after);
   });
 
-  it('keeps its jobs over a take-over, also one that comes after a message was used up', async () => {
+  it('keeps its jobs over a recovery, also one that comes after a message was used up', async () => {
     await begin({ paused: true });
     const [held] = await submitMany(3);
     await begin({ paused: true });
@@ -131,7 +131,7 @@ describe('a queue that is paused', () => {
   });
 });
 
-describe('a gate that comes while a job moves', () => {
+describe('a limiter that comes while a job moves', () => {
   it('sends a message for the record that is to come, and none for the one before it', async () => {
     await begin();
     const jobId = await submit();
@@ -153,7 +153,7 @@ describe('a gate that comes while a job moves', () => {
   });
 });
 
-describe('a gate that comes when jobs were sent freely', () => {
+describe('a limiter that comes when jobs were sent freely', () => {
   it('sends no second message for them, and starts them in their turn', async () => {
     await begin();
     const free = await submitMany(5);
@@ -180,7 +180,7 @@ describe('a gate that comes when jobs were sent freely', () => {
     const jobId = await submit();
     const token = await start(jobId);
     sent();
-    // Nobody has told the shard yet: its gate comes with the job.
+    // Nobody has told the shard yet: its limiter comes with the job.
     shard.rules.set('default', { maxRunning: 5 });
     await shard.call('complete', { jobId, token, outcome: { kind: 'returned' } });
     await shard.kit.advance(1_000);
@@ -198,7 +198,7 @@ describe('a queue with a most of running jobs', () => {
     expect(most).toBe(3);
   });
 
-  it('counts what ran before a take-over', async () => {
+  it('counts what ran before a recovery', async () => {
     await begin({ maxRunning: 2 });
     const [one, two, three] = await submitMany(3);
     await shard.kit.advance(500);
@@ -324,7 +324,7 @@ describe('fairness', () => {
   });
 });
 
-describe('a gate', () => {
+describe('a limiter', () => {
   it.each([
     ['pause', { paused: true }, {}],
     ['running', { maxRunning: 1 }, {}],

@@ -3,7 +3,7 @@
  * reached, or enough of its jobs lie with the nodes. It lets them go in fair order, as many as may run.
  *
  * A job that waits is `held` (its turn has not come) or `sent` (a WORK message is out for it; it counts as if it ran). Held
- * ones wait in the line, `parked` while their key has no room, or aside while no live node has their handler: see
+ * ones wait in the line, `key-blocked` while their key has no room, or aside while no live node has their handler: see
  * `UnservedJobs`, which also knows the held ones that have a message out, and get no second one when their turn comes. What
  * is held survives nowhere but in the store, as every QUEUED job does: a new owner holds all of them again.
  */
@@ -12,25 +12,25 @@ import { type FlowRule, isPlain } from '../../../domain/flow-rule.ts';
 import type { HandlerNeed } from '../../../domain/handler-need.ts';
 import { type JobRecord, queuedAtMs } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
-import { Allowance, type AllowanceParts } from './allowance.ts';
+import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
 import { ConcurrencyKeys, type KeyState } from './concurrency-keys.ts';
 import { InstantsOf } from '../dispatch/earliest-instant.ts';
-import { FairLine } from './fair-line.ts';
+import { FairQueue } from './fair-queue.ts';
 import type { JobEntry } from '../table/job-table.ts';
-import type { NeedTally, QueueBook } from '../table/queue-book.ts';
+import type { NeedTally, QueueIndex } from '../table/queue-index.ts';
 import { UnservedJobs } from './unserved-jobs.ts';
 
 /** Jobs that lie with the nodes: what they start in a quarter of a second, but at least so many. */
-const sentLeast = 32;
-const sentForMs = 250;
+const dispatchedLeast = 32;
+const dispatchedForMs = 250;
 
-export interface GateParts {
-  readonly book: QueueBook;
+export interface LimiterParts {
+  readonly index: QueueIndex;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   /** Sends a WORK message for it. */
   readonly dispatch: (entry: JobEntry) => void;
-  readonly ask: AllowanceParts['ask'];
+  readonly ask: LocalQuotaParts['ask'];
   /** Whether any live node has it. */
   readonly isServed: (need: HandlerNeed) => boolean;
 }
@@ -38,34 +38,34 @@ export interface GateParts {
 /** What became of a turn: `probe` is the one message of a need that no node has. */
 type Turn = 'sent' | 'was out' | 'probe' | 'waits';
 
-export class QueueGate {
-  readonly #parts: GateParts;
-  readonly #line: FairLine;
+export class QueueLimiter {
+  readonly #parts: LimiterParts;
+  readonly #queue: FairQueue;
   readonly #held = new Map<JobId, JobEntry>();
   /** Those held that have no message out, and when each became QUEUED. */
-  readonly #untold = new InstantsOf<JobEntry>();
-  readonly #sent = new Map<JobId, JobEntry>();
+  readonly #undispatched = new InstantsOf<JobEntry>();
+  readonly #dispatched = new Map<JobId, JobEntry>();
   readonly #unserved = new UnservedJobs();
   readonly #keys: ConcurrencyKeys;
-  readonly #allowance: Allowance;
+  readonly #quota: LocalQuota;
   /** Jobs with a concurrency or fairness key have come. */
   #isKeyed = false;
   /** Undefined: not known yet; nothing goes. */
   #rule: FlowRule | undefined;
 
-  constructor(parts: GateParts, rule: FlowRule | undefined) {
+  constructor(parts: LimiterParts, rule: FlowRule | undefined) {
     this.#parts = parts;
-    this.#line = new FairLine((entry) => this.#held.get(entry.current.id) === entry, parts.monotonicMs);
-    const { book, ask, monotonicMs } = parts;
+    this.#queue = new FairQueue((entry) => this.#held.get(entry.current.id) === entry, parts.monotonicMs);
+    const { index, ask, monotonicMs } = parts;
     const changed = (): void => {
       this.pump();
     };
-    const unpark = (entry: JobEntry): void => {
-      this.#line.putBack(entry);
+    const unblock = (entry: JobEntry): void => {
+      this.#queue.putBack(entry);
     };
-    this.#keys = new ConcurrencyKeys({ book, ask, monotonicMs, unpark, changed });
-    const { tenant, queue } = book;
-    this.#allowance = new Allowance({
+    this.#keys = new ConcurrencyKeys({ index, ask, monotonicMs, unblock, changed });
+    const { tenant, queue } = index;
+    this.#quota = new LocalQuota({
       limit: { tenant, queue },
       demand: () => ({ using: this.#using, waiting: this.#isLimited ? this.#waiting : 0 }),
       ask,
@@ -76,9 +76,9 @@ export class QueueGate {
 
   setRule(rule: FlowRule | undefined): void {
     this.#rule = rule;
-    this.#line.setWeights(rule?.fairnessWeights ?? {});
+    this.#queue.setWeights(rule?.fairnessWeights ?? {});
     // What was granted under the former rule is asked for again.
-    this.#allowance.revoke();
+    this.#quota.revoke();
     this.#keys.revoke();
     this.pump();
   }
@@ -90,22 +90,22 @@ export class QueueGate {
   hold(entry: JobEntry, at: 'front' | 'back' = 'back'): void {
     const { id, state } = entry.current;
     if (state !== 'QUEUED' || entry.durable !== entry.current) return;
-    if (this.#held.has(id) || this.#sent.has(id)) return;
+    if (this.#held.has(id) || this.#dispatched.has(id)) return;
     this.#held.set(id, entry);
-    this.#untold.set(entry, queuedAtMs(entry.current));
+    this.#undispatched.set(entry, queuedAtMs(entry.current));
     this.#isKeyed ||= hasKey(entry.current);
     const key = this.#keys.of(entry.current);
     if (key !== undefined) key.held += 1;
-    if (at === 'front') this.#line.putBack(entry);
-    else this.#line.push(entry);
+    if (at === 'front') this.#queue.putBack(entry);
+    else this.#queue.push(entry);
   }
 
-  /** A job that was sent before there was a gate: when its turn comes, its message is there. */
-  holdAdrift(entry: JobEntry): void {
+  /** A job that was sent before there was a limiter: when its turn comes, its message is there. */
+  holdUnroutable(entry: JobEntry): void {
     this.hold(entry);
     if (!this.#held.has(entry.current.id)) return;
-    this.#unserved.setAdrift(entry);
-    this.#untold.delete(entry);
+    this.#unserved.setUnroutable(entry);
+    this.#undispatched.delete(entry);
   }
 
   /** A job that ran when this shard was taken over. */
@@ -120,11 +120,11 @@ export class QueueGate {
     const { current } = entry;
     const [ran, runs] = [before.run !== undefined, current.run !== undefined];
     if (before.state === 'QUEUED' && current.state !== 'QUEUED') this.#leave(entry);
-    if (runs && !ran) this.#allowance.started();
+    if (runs && !ran) this.#quota.started();
     const key = ran === runs ? undefined : this.#keys.of(current);
     if (key !== undefined) {
       key.running += runs ? 1 : -1;
-      if (!runs) this.#keys.unpark(key);
+      if (!runs) this.#keys.unblock(key);
     }
     this.pump();
   }
@@ -137,7 +137,7 @@ export class QueueGate {
       if (turn === 'sent' || turn === 'was out') room -= 1;
       return turn === 'sent' || turn === 'probe';
     };
-    while (room > 0 && this.#held.size > 0 && this.#line.shift(use));
+    while (room > 0 && this.#held.size > 0 && this.#queue.shift(use));
   }
 
   /** A node claims the job. `false`: it is held; a message will be sent when its turn comes. */
@@ -146,7 +146,7 @@ export class QueueGate {
       this.#takeBack(entry);
       return false;
     }
-    if (this.#sent.has(entry.current.id)) return true;
+    if (this.#dispatched.has(entry.current.id)) return true;
     const key = this.#keys.of(entry.current);
     if (this.#limitRoom() > 0 && (key === undefined || this.#keys.room(key) > 0)) return true;
     this.#takeBack(entry);
@@ -159,7 +159,7 @@ export class QueueGate {
       if (this.#parts.isServed(need.need)) this.#bringBack(need);
       else this.#probeNext(need);
     }
-    for (const need of this.#parts.book.needs) if (!this.#parts.isServed(need.need)) this.#setAdrift(need);
+    for (const need of this.#parts.index.needs) if (!this.#parts.isServed(need.need)) this.#setUnroutable(need);
     this.pump();
     this.#keys.sweep();
   }
@@ -169,22 +169,22 @@ export class QueueGate {
     return this.#isKeyed || this.#rule === undefined || !isPlain(this.#rule);
   }
 
-  /** What is still held and has no message, once the gate is needed no more. */
+  /** What is still held and has no message, once the limiter is needed no more. */
   dissolve(): readonly JobEntry[] {
-    const untold = [...this.#untold.keys()];
+    const untold = [...this.#undispatched.keys()];
     this.#held.clear();
-    this.#untold.clear();
+    this.#undispatched.clear();
     return untold;
   }
 
   /** When `ask` is due. */
   askDueMs(): number {
-    return Math.min(this.#isLimited ? this.#allowance.dueMs() : Infinity, this.#keys.dueMs());
+    return Math.min(this.#isLimited ? this.#quota.dueMs() : Infinity, this.#keys.dueMs());
   }
 
   ask(): void {
     const nowMs = this.#parts.monotonicMs();
-    if (this.#isLimited) this.#allowance.askIfDue(nowMs);
+    if (this.#isLimited) this.#quota.askIfDue(nowMs);
     this.#keys.askIfDue(nowMs);
   }
 
@@ -192,17 +192,17 @@ export class QueueGate {
    * What runs or may start at any moment of the limits that are asked for: the queue's own has no key. Told to a new owner
    * of their home, so what a former one had granted is over.
    */
-  *surrender(
+  *reportUsage(
     isOfHome: (key?: string) => boolean,
     homeEpoch: number,
   ): Generator<{ readonly key?: string; readonly using: number }> {
     if (isOfHome()) {
-      this.#allowance.revoke(homeEpoch);
+      this.#quota.revoke(homeEpoch);
       yield { using: this.#using };
     }
-    for (const [key, { running, sent, allowance }] of this.#keys.entries()) {
+    for (const [key, { running, dispatched: sent, quota }] of this.#keys.entries()) {
       if (!isOfHome(key)) continue;
-      allowance.revoke(homeEpoch);
+      quota.revoke(homeEpoch);
       yield { key, using: running + sent };
     }
   }
@@ -210,7 +210,7 @@ export class QueueGate {
   /** `out`: a WORK message was sent for it. `unknown`: it is in none of the lists. */
   standingOf(entry: JobEntry): 'held' | 'out' | 'unknown' {
     const { id } = entry.current;
-    if (this.#sent.has(id) || this.#unserved.isAdrift(entry)) return 'out';
+    if (this.#dispatched.has(id) || this.#unserved.isUnroutable(entry)) return 'out';
     return this.#held.has(id) ? 'held' : 'unknown';
   }
 
@@ -219,27 +219,27 @@ export class QueueGate {
     if (this.#rule?.paused === true) return 'pause';
     if (!this.#held.has(entry.current.id) || this.#unserved.isAside(entry)) return undefined;
     const key = this.#keys.of(entry.current);
-    if (key?.parked.has(entry) === true) return 'key';
+    if (key?.blocked.has(entry) === true) return 'key';
     if (!this.#isLimited || this.#limitRoom() > 0) return undefined;
-    return this.#allowance.lacksStarts({ using: this.#using, sent: this.#sent.size }) ? 'rate' : 'running';
+    return this.#quota.lacksStarts({ using: this.#using, sent: this.#dispatched.size }) ? 'rate' : 'running';
   }
 
   /** Jobs whose turn has come, while their concurrency key has no room. */
   get heldByKey(): number {
-    return this.#keys.parked;
+    return this.#keys.blocked;
   }
 
   /** When the one among those without a message that became QUEUED first did so; Infinity without one. */
   oldestHeldAtMs(): number {
-    return this.#untold.earliestAtMs;
+    return this.#undispatched.earliestAtMs;
   }
 
   get isIdle(): boolean {
     const { size } = this.#keys;
     return (
-      this.#held.size + this.#sent.size + size === 0 &&
-      this.#parts.book.isIdle &&
-      (!this.#isLimited || this.#allowance.isIdle)
+      this.#held.size + this.#dispatched.size + size === 0 &&
+      this.#parts.index.isIdle &&
+      (!this.#isLimited || this.#quota.isIdle)
     );
   }
 
@@ -249,54 +249,54 @@ export class QueueGate {
 
   /** Those that could go if there were room. */
   get #waiting(): number {
-    return this.#held.size - this.#keys.parked - this.#unserved.asideCount;
+    return this.#held.size - this.#keys.blocked - this.#unserved.asideCount;
   }
 
   get #using(): number {
-    return this.#parts.book.runningCount + this.#sent.size;
+    return this.#parts.index.runningCount + this.#dispatched.size;
   }
 
   #room(): number {
     if (this.#rule === undefined || this.#rule.paused === true) return 0;
-    const perSecond = this.#parts.book.starts.perSecond(this.#parts.nowMs());
-    const window = Math.max(sentLeast, Math.ceil((perSecond * sentForMs) / 1_000));
-    return Math.min(window - this.#sent.size, this.#limitRoom());
+    const perSecond = this.#parts.index.starts.perSecond(this.#parts.nowMs());
+    const window = Math.max(dispatchedLeast, Math.ceil((perSecond * dispatchedForMs) / 1_000));
+    return Math.min(window - this.#dispatched.size, this.#limitRoom());
   }
 
   #limitRoom(): number {
     if (!this.#isLimited) return Infinity;
-    return this.#allowance.room(this.#parts.monotonicMs(), { using: this.#using, sent: this.#sent.size });
+    return this.#quota.room(this.#parts.monotonicMs(), { using: this.#using, sent: this.#dispatched.size });
   }
 
   #turn(entry: JobEntry): Turn {
-    const { tally: need } = entry.place;
+    const { tally: need } = entry.queueRef;
     const key = this.#keys.of(entry.current);
     const isServed = this.#parts.isServed(need.need);
-    if (!isServed && this.#unserved.hasAdrift(need)) {
+    if (!isServed && this.#unserved.hasUnroutable(need)) {
       this.#setAside(entry, key);
       return 'waits';
     }
     if (key !== undefined && this.#keys.room(key) <= 0) {
-      this.#keys.park(key, entry);
+      this.#keys.block(key, entry);
       return 'waits';
     }
     if (!isServed) {
       this.#setAside(entry, key);
-      this.#unserved.setAdrift(entry);
-      this.#untold.delete(entry);
+      this.#unserved.setUnroutable(entry);
+      this.#undispatched.delete(entry);
       this.#parts.dispatch(entry);
       return 'probe';
     }
     if (this.#unserved.hasAside(need)) {
       // A node has come: its turn is after those that stood aside before it.
-      this.#line.putBack(entry);
+      this.#queue.putBack(entry);
       this.#bringBack(need);
       return 'waits';
     }
-    const wasOut = this.#unserved.isAdrift(entry);
+    const wasOut = this.#unserved.isUnroutable(entry);
     this.#leave(entry);
-    this.#sent.set(entry.current.id, entry);
-    if (key !== undefined) key.sent += 1;
+    this.#dispatched.set(entry.current.id, entry);
+    if (key !== undefined) key.dispatched += 1;
     if (wasOut) return 'was out';
     this.#parts.dispatch(entry);
     return 'sent';
@@ -308,18 +308,18 @@ export class QueueGate {
     if (key === undefined) return;
     key.held -= 1;
     // It took the place of one that could go.
-    this.#keys.unpark(key);
+    this.#keys.unblock(key);
   }
 
   /** A node has the handler: what stood aside waits for its turn again, in the order in which that had come. */
   #bringBack(need: NeedTally): void {
-    this.#line.putAllBack(this.#takeFromAside(need));
+    this.#queue.putAllBack(this.#takeFromAside(need));
   }
 
   /** While no message of a need is out, the next of its jobs gets a turn. */
   #probeNext(need: NeedTally): void {
-    if (this.#unserved.hasAdrift(need)) return;
-    for (const entry of this.#takeFromAside(need, 1)) this.#line.putBack(entry);
+    if (this.#unserved.hasUnroutable(need)) return;
+    for (const entry of this.#takeFromAside(need, 1)) this.#queue.putBack(entry);
   }
 
   #takeFromAside(need: NeedTally, most?: number): readonly JobEntry[] {
@@ -332,15 +332,15 @@ export class QueueGate {
   }
 
   /** No node has the handler any more: what was sent counts no longer, and keeps its message. */
-  #setAdrift(need: NeedTally): void {
-    const sent = [...this.#sent.values()].filter(({ place }) => place.tally === need);
+  #setUnroutable(need: NeedTally): void {
+    const sent = [...this.#dispatched.values()].filter(({ queueRef: place }) => place.tally === need);
     for (const entry of sent) {
       const key = this.#keys.of(entry.current);
-      if (key !== undefined) key.sent -= 1;
-      this.#sent.delete(entry.current.id);
+      if (key !== undefined) key.dispatched -= 1;
+      this.#dispatched.delete(entry.current.id);
       this.#held.set(entry.current.id, entry);
     }
-    if (sent.length > 0) this.#unserved.setAsideAdrift(need, sent);
+    if (sent.length > 0) this.#unserved.setAsideUnroutable(need, sent);
   }
 
   /** It waits no more, or not like this. */
@@ -348,26 +348,26 @@ export class QueueGate {
     const { id } = entry.current;
     const key = this.#keys.of(entry.current);
     if (this.#held.delete(id) && key !== undefined && !this.#unserved.isAside(entry)) key.held -= 1;
-    if (this.#sent.delete(id) && key !== undefined) key.sent -= 1;
+    if (this.#dispatched.delete(id) && key !== undefined) key.dispatched -= 1;
     if (key !== undefined) this.#keys.leave(key, entry);
     this.#unserved.leave(entry);
-    this.#untold.delete(entry);
-    this.#probeNext(entry.place.tally);
+    this.#undispatched.delete(entry);
+    this.#probeNext(entry.queueRef.tally);
   }
 
   /** Its message is used up: it waits for its turn where it was. */
   #takeBack(entry: JobEntry): void {
-    const wasSent = this.#sent.has(entry.current.id);
+    const wasSent = this.#dispatched.has(entry.current.id);
     if (wasSent) this.#leave(entry);
     this.#unserved.used(entry);
-    if (this.#held.has(entry.current.id)) this.#untold.set(entry, queuedAtMs(entry.current));
-    this.#probeNext(entry.place.tally);
+    if (this.#held.has(entry.current.id)) this.#undispatched.set(entry, queuedAtMs(entry.current));
+    this.#probeNext(entry.queueRef.tally);
     this.hold(entry, wasSent ? 'front' : 'back');
   }
 }
 
-/** Whether jobs of a queue pass through a gate: most do not. */
-export function needsGate(rule: FlowRule | undefined, record: JobRecord): boolean {
+/** Whether jobs of a queue pass through a limiter: most do not. */
+export function needsLimiter(rule: FlowRule | undefined, record: JobRecord): boolean {
   return rule === undefined || !isPlain(rule) || hasKey(record);
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type JobEntry, JobTable } from '../../../../../src/actors/shard/table/job-table.ts';
-import { idleQueuesMax } from '../../../../../src/actors/shard/table/queue-book.ts';
+import { idleQueuesMax } from '../../../../../src/actors/shard/table/queue-index.ts';
 import { isTerminal, type JobRecord, type JobSpec } from '../../../../../src/domain/job.ts';
 import { quantileMs } from '../../../../../src/domain/duration-histogram.ts';
 import { decide, type JobCommand } from '../../../../../src/domain/transitions.ts';
@@ -31,13 +31,13 @@ class Shard {
   }
 }
 
-function book(shard: Shard, queue = 'default'): NonNullable<ReturnType<JobTable['queues']['get']>> {
+function index(shard: Shard, queue = 'default'): NonNullable<ReturnType<JobTable['queues']['get']>> {
   const found = shard.table.queues.get('default', queue);
-  if (found === undefined) throw new Error(`no book of ${queue}`);
+  if (found === undefined) throw new Error(`no index of ${queue}`);
   return found;
 }
 
-describe('the book of a queue', () => {
+describe('the index of a queue', () => {
   it('has who waits by level, in the order of becoming QUEUED', () => {
     const shard = new Shard();
     const later = shard.accept({ runAtMs: startMs + 1_000 });
@@ -47,25 +47,25 @@ describe('the book of a queue', () => {
     shard.do(first, { kind: 'stopped', token: 't' });
     shard.nowMs += 1_000;
     shard.do(later, { kind: 'due' });
-    expect(book(shard).waiting.map((level) => [...level.keys()])).toEqual([
+    expect(index(shard).waiting.map((level) => [...level.keys()])).toEqual([
       [],
       [],
       [second.current.id, first.current.id, later.current.id],
       [],
       [high.current.id],
     ]);
-    expect(book(shard).oldestReadyAtMs).toBe(startMs);
+    expect(index(shard).oldestReadyAtMs).toBe(startMs);
   });
 
-  it('puts what a take-over brings in order', () => {
+  it('puts what a recovery brings in order', () => {
     const shard = new Shard();
     const late = shard.accept({}, true);
     shard.nowMs -= 5_000;
     const early = shard.accept({}, true);
     shard.table.queues.sort();
-    expect([...(book(shard).waiting[2] ?? []).keys()]).toEqual([early.current.id, late.current.id]);
-    expect(book(shard).oldestReadyAtMs).toBe(startMs - 5_000);
-    expect(book(shard).arrivals.isCold(shard.nowMs)).toBe(true);
+    expect([...(index(shard).waiting[2] ?? []).keys()]).toEqual([early.current.id, late.current.id]);
+    expect(index(shard).oldestReadyAtMs).toBe(startMs - 5_000);
+    expect(index(shard).arrivals.isCold(shard.nowMs)).toBe(true);
   });
 
   it('weighs the inputs of what does not run', () => {
@@ -73,9 +73,9 @@ describe('the book of a queue', () => {
     const text = shard.accept({ input: { kind: 'json', json: '"é"' } });
     shard.accept({ input: { kind: 'bytes', base64: 'AAAA' } });
     shard.accept({ input: { kind: 'ref', id: 'x', bytes: 1_000, encoding: 'json' }, runAtMs: startMs + 1 });
-    expect(book(shard).openBytes).toBe(4 + 3 + 1_000);
+    expect(index(shard).openBytes).toBe(4 + 3 + 1_000);
     shard.claim(text);
-    expect(book(shard).openBytes).toBe(3 + 1_000);
+    expect(index(shard).openBytes).toBe(3 + 1_000);
   });
 
   it('measures rates, waits and runs', () => {
@@ -87,7 +87,7 @@ describe('the book of a queue', () => {
       shard.nowMs += 600;
       shard.do(entry, { kind: 'succeed', token: 't' });
     }
-    const { arrivals, starts, ends, waits, runs } = book(shard);
+    const { arrivals, starts, ends, waits, runs } = index(shard);
     for (const rate of [arrivals, starts, ends]) expect(rate.perSecond(shard.nowMs)).toBeCloseTo(1, 1);
     expect(quantileMs(waits.weights(shard.nowMs), 0.5)).toBeCloseTo(400, -2);
     expect(quantileMs(runs.weights(shard.nowMs), 0.5)).toBeCloseTo(600, -2);
@@ -97,10 +97,10 @@ describe('the book of a queue', () => {
     const shard = new Shard();
     const entry = shard.accept();
     shard.table.queues.sweep(shard.nowMs + 86_400_000);
-    expect(book(shard).isIdle).toBe(false);
+    expect(index(shard).isIdle).toBe(false);
     shard.do(entry, { kind: 'cancel', reason: '' });
     shard.table.queues.sweep(shard.nowMs);
-    expect(book(shard).isIdle).toBe(true);
+    expect(index(shard).isIdle).toBe(true);
     shard.table.queues.sweep(shard.nowMs + 86_400_000);
     expect(shard.table.queues.get('default', 'default')).toBeUndefined();
   });
@@ -156,7 +156,7 @@ describe('the book of a queue', () => {
           const live = [...shard.table.entries()].map((entry) => entry.current);
           const inState = (...states: JobRecord['state'][]): JobRecord[] =>
             live.filter(({ spec, state }) => spec.queue === queue && states.includes(state));
-          const { waitingCount, laterCount, runningCount, openBytes, waiting } = book(shard, queue);
+          const { waitingCount, laterCount, runningCount, openBytes, waiting } = index(shard, queue);
           expect(waitingCount).toBe(inState('QUEUED').length);
           expect(laterCount).toBe(inState('SCHEDULED', 'RETRYING').length);
           expect(runningCount).toBe(inState('RUNNING', 'CANCELLING').length);

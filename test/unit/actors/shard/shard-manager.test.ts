@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ActorRef } from '../../../../src/kernel/index.ts';
-import { handOversMax, keeperActor, type KeeperMessage } from '../../../../src/actors/shard/keeper-actor.ts';
+import {
+  handOversMax,
+  shardManagerActor,
+  type ShardManagerMessage,
+} from '../../../../src/actors/shard/shard-manager-actor.ts';
 import { createShardMetrics, defaultShardLimits } from '../../../../src/actors/shard/shard-services.ts';
 import { WorkLooks } from '../../../../src/actors/shard/dispatch/work-looks.ts';
 import { restMaxMs } from '../../../../src/actors/shard/placement/store-reach.ts';
@@ -25,11 +29,11 @@ function node(nodeId: string, more: Partial<NodeInfo> = {}): NodeInfo {
   return { ...place, handlers: [], draining: false, workerClass: 'default', version: '1', ...more };
 }
 
-describe('the keeper of a node', () => {
+describe('the shardManager of a node', () => {
   let kit: TestKit;
   let store: Store;
   let path: string;
-  let keeper: ActorRef<KeeperMessage>;
+  let shardManager: ActorRef<ShardManagerMessage>;
   let nodes: NodeInfo[];
   let broker: 'up' | 'away';
   let storeIsAway: boolean;
@@ -42,11 +46,11 @@ describe('the keeper of a node', () => {
 
   beforeEach(async () => {
     kit = createTestKit();
-    path = join(tmpdir(), `troupe-keeper-${randomUUID()}.db`);
+    path = join(tmpdir(), `troupe-shardManager-${randomUUID()}.db`);
     store = await openSqliteStore({ path, clock: kit.clock, log: silentLog, telemetry: kit.telemetry });
     [nodes, broker, storeIsAway, takesNoCommit, said] = [[node('me')], 'up', false, false, []];
     for (const known of [holds, served, listeners]) known.clear();
-    keeper = kit.system.spawn('keeper', keeperActor(services()));
+    shardManager = kit.system.spawn('shard-manager', shardManagerActor(services()));
     await kit.advance(2_000);
   });
   afterEach(async () => {
@@ -54,7 +58,7 @@ describe('the keeper of a node', () => {
     for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
   });
 
-  function services(): Parameters<typeof keeperActor>[0] {
+  function services(): Parameters<typeof shardManagerActor>[0] {
     const publish = (): Promise<void> =>
       broker === 'up' ? Promise.resolve() : Promise.reject(new TroupeError('BROKER_UNAVAILABLE'));
     const changed = (): void => {
@@ -171,7 +175,7 @@ describe('the keeper of a node', () => {
 
   it('the order to drain releases all, at last', async () => {
     let drained = false;
-    keeper.tell({ kind: 'drain', done: () => (drained = true) });
+    shardManager.tell({ kind: 'drain', done: () => (drained = true) });
     await kit.advance(3_000);
     expect([drained, mine(), served.size]).toEqual([true, 0, 0]);
   });
@@ -310,7 +314,7 @@ describe('the keeper of a node', () => {
 
   it('carries its leases over into a new incarnation, without a restart of their shards', async () => {
     const before = new Map(served);
-    keeper.tell({ kind: 'rejoined', incarnation: 7 });
+    shardManager.tell({ kind: 'rejoined', incarnation: 7 });
     await kit.advance(4_000);
     expect([...holds.values()].every(({ incarnation }) => incarnation === 7)).toBe(true);
     expect(served).toEqual(before);

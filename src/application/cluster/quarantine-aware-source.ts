@@ -7,7 +7,7 @@ import type { WorkDelivery, WorkSource } from '../ports/bus.ts';
 import { holdsBack, type QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { Clock } from '../ports/runtime.ts';
 
-export interface GateParts {
+export interface SourceParts {
   readonly source: WorkSource;
   readonly quarantines: Pick<QueueQuarantines, 'of' | 'onChange'>;
   /** Quarantines of other nodes do not affect this node. */
@@ -17,11 +17,11 @@ export interface GateParts {
 
 type Pull = Parameters<WorkSource['pull']>[0];
 
-export function createGatedWorkSource(parts: GateParts): WorkSource {
+export function createQuarantineAwareSource(parts: SourceParts): WorkSource {
   const { source, quarantines, nodeId } = parts;
 
-  function isHeld({ strand }: Pull): boolean {
-    return quarantines.of(strand.tenant, strand.queue).some((mark) => holdsBack(mark, nodeId));
+  function isHeld({ route }: Pull): boolean {
+    return quarantines.of(route.tenant, route.queue).some((mark) => holdsBack(mark, nodeId));
   }
 
   async function pull(input: Pull): Promise<readonly WorkDelivery[]> {
@@ -43,7 +43,7 @@ export function createGatedWorkSource(parts: GateParts): WorkSource {
     try {
       const deliveries = await source.pull({ ...input, signal: pulling.signal });
       if (!isHeld(input)) return deliveries;
-      for (const { ackTo } of deliveries) source.giveBack(ackTo);
+      for (const { ackTo } of deliveries) source.release(ackTo);
       return [];
     } finally {
       stopListening();
@@ -53,17 +53,17 @@ export function createGatedWorkSource(parts: GateParts): WorkSource {
 
   return {
     pull,
-    giveBack: (ackTo, delayMs) => {
-      source.giveBack(ackTo, delayMs);
+    release: (ackTo, delayMs) => {
+      source.release(ackTo, delayMs);
     },
-    ensureStrand: (strand) => source.ensureStrand(strand),
-    removeStrand: (strand) => source.removeStrand(strand),
-    strands: () => source.strands(),
+    ensureRoute: (route) => source.ensureRoute(route),
+    removeRoute: (route) => source.removeRoute(route),
+    routes: () => source.routes(),
   };
 }
 
 /** Resolves when the quarantine is over, when the pull expires, or when it is aborted. */
-function resumed(parts: GateParts, { expiresMs, signal }: Pull, isOver: () => boolean): Promise<void> {
+function resumed(parts: SourceParts, { expiresMs, signal }: Pull, isOver: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       cancelTimer();

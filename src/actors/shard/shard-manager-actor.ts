@@ -1,7 +1,7 @@
 /**
  * Decides which shards this node runs: acquires the leases of the shards that placement suggests, starts their actors,
  * renews, hands over what belongs elsewhere, a few at a time. Per shard: absent → acquiring → up → (handing-over →) absent;
- * a shard actor that crashes is started again after a back-off, as long as the lease holds: its start is a take-over from
+ * a shard actor that crashes is started again after a back-off, as long as the lease holds: its start is a recovery from
  * the store. A draining node keeps its shards while there is nobody else to have them.
  *
  * While NATS does not answer the leases cannot be renewed; the shards go on, because the epoch in the store decides, but
@@ -20,7 +20,10 @@ import type { ShardServices } from './shard-services.ts';
 import { StoreReach } from './placement/store-reach.ts';
 import { SuggestedShards } from './placement/suggested-shards.ts';
 
-export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'write' | 'everyNodeHas' | 'someNodeHas'> {
+/** What each shard is given by its manager. */
+type FromManager = 'leaseIsSure' | 'write' | 'everyNodeHas' | 'someNodeHas';
+
+export interface ShardManagerServices extends Omit<ShardServices, FromManager> {
   readonly incarnation: number;
   readonly shardCount: number;
   readonly leases: ShardLeases;
@@ -30,7 +33,7 @@ export interface KeeperServices extends Omit<ShardServices, 'leaseIsSure' | 'wri
 }
 
 type Outcome<T> = PromiseSettledResult<T>;
-export type KeeperMessage =
+export type ShardManagerMessage =
   | { readonly kind: 'tick' }
   | {
       readonly kind: 'acquired' | 'renewed';
@@ -66,19 +69,19 @@ const healthyAfterMs = 60_000;
 /** Clocks and the server's own expiry may be this late; of a short lease a quarter. */
 const leaseMarginMs = 1_000;
 
-export function keeperActor(services: KeeperServices): ActorDefinition<KeeperMessage> {
+export function shardManagerActor(services: ShardManagerServices): ActorDefinition<ShardManagerMessage> {
   return {
-    kind: 'keeper',
+    kind: 'shard-manager',
     mailboxCapacity: 16_384,
-    start: (context) => new Keeper(services, context),
+    start: (context) => new ShardManager(services, context),
   };
 }
 
-class Keeper implements Behavior<KeeperMessage> {
-  readonly #services: KeeperServices;
-  readonly #context: ActorContext<KeeperMessage>;
+class ShardManager implements Behavior<ShardManagerMessage> {
+  readonly #services: ShardManagerServices;
+  readonly #context: ActorContext<ShardManagerMessage>;
   readonly #fleet: HandlerFleet;
-  readonly #reach: StoreReach<KeeperMessage>;
+  readonly #reach: StoreReach<ShardManagerMessage>;
   readonly #suggested: SuggestedShards;
   readonly #held = new Map<number, Held>();
   readonly #acquiring = new Set<number>();
@@ -90,7 +93,7 @@ class Keeper implements Behavior<KeeperMessage> {
   #tickAsked = false;
   #draining: (() => void) | undefined;
 
-  constructor(services: KeeperServices, context: ActorContext<KeeperMessage>) {
+  constructor(services: ShardManagerServices, context: ActorContext<ShardManagerMessage>) {
     this.#services = services;
     this.#context = context;
     this.#fleet = new HandlerFleet(services.membership);
@@ -114,7 +117,7 @@ class Keeper implements Behavior<KeeperMessage> {
     this.#tick();
   }
 
-  receive(message: KeeperMessage): void {
+  receive(message: ShardManagerMessage): void {
     switch (message.kind) {
       case 'tick':
         this.#tick();
@@ -129,7 +132,7 @@ class Keeper implements Behavior<KeeperMessage> {
         this.#reach.answered(message.outcome, message.sentMs);
         break;
       case 'handed-over':
-        this.#giveAway(message.shard);
+        this.#release(message.shard);
         break;
       case 'rejoined':
         this.#incarnation = message.incarnation;
@@ -159,7 +162,7 @@ class Keeper implements Behavior<KeeperMessage> {
     if (held === undefined) return;
     held.ref = undefined;
     if (held.phase === 'handing-over') {
-      this.#giveAway(shard);
+      this.#release(shard);
       return;
     }
     const error = signal.reason.kind === 'failed' ? signal.reason.error : undefined;
@@ -199,7 +202,7 @@ class Keeper implements Behavior<KeeperMessage> {
         if (mine && !others.has(holders.get(shard) ?? '')) this.#acquire(shard);
       } else if (!stays && this.#draining === undefined && this.#reach.isAway) {
         // Without a word to the store, which would not hear it.
-        if (this.#reach.isGivenUp) this.#giveAway(shard);
+        if (this.#reach.isGivenUp) this.#release(shard);
         else this.#renewInTime(shard, held);
       } else if (!stays && held.phase !== 'handing-over' && handingOver < handOversMax) {
         handingOver += 1;
@@ -213,9 +216,7 @@ class Keeper implements Behavior<KeeperMessage> {
 
   /** `lease.<shard>`: when it was renewed, monotonic. */
   #facts(): Readonly<Record<string, number>> {
-    const leases = [...this.#held].map(([shard, { renewedMs }]): [string, number] => {
-      return [`lease.${shard}`, Math.round(renewedMs)];
-    });
+    const leases = [...this.#held].map(([shard, { renewedMs }]) => [`lease.${shard}`, Math.round(renewedMs)] as const);
     return { shards: this.#held.size, ...Object.fromEntries(leases) };
   }
 
@@ -328,11 +329,11 @@ class Keeper implements Behavior<KeeperMessage> {
     this.#context.cancelTimer(`start:${shard}`);
     const done = (): boolean => this.#context.self.tell({ kind: 'handed-over', shard });
     const asked = ref?.tell({ kind: 'hand-over', done });
-    if (asked !== true) this.#giveAway(shard);
+    if (asked !== true) this.#release(shard);
   }
 
   /** Flushed: the actor stops, and the next owner need not wait for the lease to run out. */
-  #giveAway(shard: number): void {
+  #release(shard: number): void {
     const held = this.#held.get(shard);
     if (held === undefined) return;
     this.#context.cancelTimer(`start:${shard}`);

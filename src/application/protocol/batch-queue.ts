@@ -1,5 +1,5 @@
 /**
- * One lane of the shard batcher: the requests of one verb to one shard. Items leave in the order in which they came and
+ * One queue of the shard batcher: the requests of one verb to one shard. Items leave in the order in which they came and
  * each is settled exactly once; a batch that fails as a whole fails each of its items.
  */
 import { TroupeError } from '../../domain/errors.ts';
@@ -14,7 +14,7 @@ export interface BatchCallOptions {
   readonly signal?: AbortSignal;
 }
 
-interface LaneLimits {
+interface BatchQueueLimits {
   readonly timeoutMs: number;
   readonly maxQueued: number;
   readonly maxItems: number;
@@ -22,10 +22,10 @@ interface LaneLimits {
   readonly maxInFlight: number;
 }
 
-export interface LaneParts {
+export interface BatchQueueParts {
   readonly client: ShardClient;
   readonly clock: Clock;
-  readonly limits: LaneLimits;
+  readonly limits: BatchQueueLimits;
   readonly atTurnEnd: (flush: () => void) => void;
 }
 
@@ -56,17 +56,17 @@ const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = 
   closeQueue: () => 256,
   openQueue: () => 256,
   place: () => 256,
-  allot: () => 256,
+  leaseQuota: () => 256,
   limitUse: () => 65_536,
 };
 
 const retryAfterFloorMs = 20;
 const retryAfterCeilingMs = 5_000;
 
-export class BatchLane<V extends ShardVerb> {
+export class BatchQueue<V extends ShardVerb> {
   readonly #shard: number;
   readonly #verb: V;
-  readonly #parts: LaneParts;
+  readonly #parts: BatchQueueParts;
   readonly #waiting: Entry<V>[] = [];
   readonly #underWay = new Set<readonly Entry<V>[]>();
   #flushPlanned = false;
@@ -75,7 +75,7 @@ export class BatchLane<V extends ShardVerb> {
   #timerAtMs = Number.POSITIVE_INFINITY;
   #cancelTimer: () => void = () => undefined;
 
-  constructor(shard: number, verb: V, parts: LaneParts) {
+  constructor(shard: number, verb: V, parts: BatchQueueParts) {
     this.#shard = shard;
     this.#verb = verb;
     this.#parts = parts;
@@ -201,7 +201,7 @@ export class BatchLane<V extends ShardVerb> {
     }
   }
 
-  /** One timer per lane, at the earliest deadline: most calls end long before theirs. */
+  /** One timer per queue, at the earliest deadline: most calls end long before theirs. */
   #armDeadline(deadlineAtMs: number): void {
     if (deadlineAtMs >= this.#timerAtMs) return;
     this.#cancelTimer();
