@@ -1,13 +1,13 @@
 /**
- * Foreign errors of cassandra-driver become ours here and nowhere else, by class and response code. What decides is
- * whether the request may have been carried out: only for a conditional write does that matter to the caller, since all
- * others can be repeated.
+ * Translates the errors of cassandra-driver, by class and response code. No other module looks at them. The distinction
+ * that counts is whether the request may have been carried out. It only matters to callers of conditional writes,
+ * because all other statements can be repeated.
  */
 import { errors, types } from 'cassandra-driver';
 import { TroupeError } from '../../domain/errors.ts';
 import type { StatementMode } from './cql-statement.ts';
 
-/** The server refused before it did anything. */
+/** The server refused the request before it did anything. */
 const refusedCodes: ReadonlySet<number> = new Set([
   types.responseErrorCodes.unavailableException,
   types.responseErrorCodes.overloaded,
@@ -26,7 +26,10 @@ const undecidedCodes: ReadonlySet<number> = new Set([
 
 type Verdict = 'not-done' | 'undecided' | 'rejected';
 
-/** The driver tried each of these hosts; it goes on to the next one only before a request was written. */
+/**
+ * Combines the errors of all hosts that the driver tried. It only moves to the next host if no request was written to
+ * the last.
+ */
 function verdictOfHosts(innerErrors: Readonly<Record<string, unknown>>): Verdict {
   return Object.values(innerErrors).every((inner) => verdictOf(inner) === 'not-done') ? 'not-done' : 'undecided';
 }
@@ -44,14 +47,17 @@ function verdictOf(error: unknown): Verdict {
   if (error instanceof Error && 'isSocketError' in error) {
     return 'requestNotWritten' in error && error.requestNotWritten === true ? 'not-done' : 'undecided';
   }
-  // Connection refused and the like: there was no connection to send it on.
+  // Connection refused and similar: there was no connection on which the request could have been sent.
   if (error instanceof Error && 'syscall' in error) return 'not-done';
   return 'rejected';
 }
 
 const invalidCode: number = types.responseErrorCodes.invalid;
 
-/** The server knows no such keyspace or table (yet). Asked only where nothing else can be wrong with the statement. */
+/**
+ * The server does not know the keyspace or table (yet). Only meaningful where nothing else can be wrong with the
+ * statement.
+ */
 export function isUnknownName(error: unknown): boolean {
   const foreign = error instanceof TroupeError ? error.cause : error;
   return foreign instanceof errors.ResponseError && foreign.code === invalidCode;

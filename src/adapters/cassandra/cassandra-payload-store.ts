@@ -1,4 +1,7 @@
-/** `PayloadStore` on Cassandra: parts of `payloadPartBytes`, each a partition that names the whole it belongs to. */
+/**
+ * `PayloadStore` on Cassandra: stores parts of `payloadPartBytes`. Each part is a partition and describes the whole
+ * payload.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import {
@@ -14,9 +17,9 @@ import { forEachBounded } from './in-flight-limit.ts';
 import { deletePart, putPart, readHead, readPart, readWritten, type PartRow } from './tables/payload-parts.ts';
 import { ttlSeconds } from './time-to-live.ts';
 
-/** Parts on the wire at once: 4 MiB. */
+/** Parts in flight at a time: 4 MiB. */
 const partsInFlightMax = 4;
-/** The parts of a payload are written within this, and by one clock. */
+/** All parts of a payload are written within this time, by one clock. */
 const writtenWithinMicros = 60_000_000n;
 
 function digest(bytes: Uint8Array): Buffer {
@@ -49,7 +52,7 @@ export function createCassandraPayloadStore(client: CqlClient, clock: Clock): Pa
       const timestamp = nowMicros > afterWrite ? nowMicros : afterWrite;
       const rest = [...Array(first.parts - 1).keys()].map((index) => index + 1);
       await forEachBounded(rest, partsInFlightMax, (part) => client.rows(deletePart, [timestamp, id, part]));
-      // The first part goes last: it tells a repeated call how many there are.
+      // Delete the first part last, because it tells a repeated call how many parts there are.
       await client.rows(deletePart, [timestamp, id, 0]);
     },
     async putPayload({ id, bytes, expiresAtMs }) {
@@ -72,7 +75,7 @@ export function createCassandraPayloadStore(client: CqlClient, clock: Clock): Pa
           return client.rows(putPart, [id, part, parts, BigInt(bytes), Buffer.from(sha256), cellOf(slice), ttl]);
         });
       } catch (error) {
-        // A write whose answer is missing may still come: the delete is later than it.
+        // A write without an answer may still be applied, so the delete must have a later timestamp.
         const timestamp = BigInt(Math.floor(clock.nowMs())) * 1_000n + writtenWithinMicros;
         const removed = forEachBounded(written, partsInFlightMax, (part) =>
           client.rows(deletePart, [timestamp, id, part]),

@@ -1,4 +1,4 @@
-/** `QueueStore` on Cassandra. Name and number are issued together, by one conditional batch. */
+/** `QueueStore` on Cassandra. One conditional batch issues a name together with its number. */
 import { randomUUID } from 'node:crypto';
 import { types } from 'cassandra-driver';
 import { TroupeError } from '../../domain/errors.ts';
@@ -26,7 +26,7 @@ function toQueue(row: queues.QueueRow): Queue {
 
 function createQueueCreation(client: CqlClient, clock: Clock): QueueStore['createQueue'] {
   return ({ tenant, name, settings, nowMs }) => {
-    // Tells an own creation whose answer was lost from that of a rival.
+    // Distinguishes this call's own creation, whose answer was lost, from that of a rival.
     const creator = types.Uuid.fromString(randomUUID());
     return repeatUndecided(clock, async () => {
       const present = (await client.rows(queues.readQueueSerially, [tenant, name])).at(0);
@@ -60,7 +60,7 @@ function createQueueUpdate(client: CqlClient, clock: Clock): QueueStore['updateQ
       const present = (await client.rows(queues.readQueueSerially, [tenant, name])).at(0);
       if (present === undefined) return { outcome: 'missing' as const };
       if (present.version !== expectedVersion) {
-        // Ours, if an attempt ended with an unknown outcome and exactly its content is there.
+        // It is this call's own update if an attempt had an unknown outcome and the row has exactly its content.
         const own =
           undecided && present.version === version && present.settings === text && Number(present.updated_at) === nowMs;
         return { outcome: own ? ('updated' as const) : ('conflict' as const), queue: toQueue(present) };
@@ -97,7 +97,7 @@ function createQueueRemoval(client: CqlClient, clock: Clock): QueueRemoval {
       let undecided = false;
       return repeatUndecided(clock, async () => {
         const present = (await client.rows(queues.readQueueSerially, [tenant, name])).at(0);
-        // Ours, if an attempt ended with an unknown outcome: whoever else removed it did what this one was to do.
+        // After an unknown outcome it may be this call's own removal. If it was another's, the result is the same.
         if (present?.queue_no !== queueNo) return undecided ? 'removed' : 'missing';
         if (present.version !== version) return 'conflict';
         const params = [tenant, name, version, queueNo];
@@ -118,7 +118,7 @@ export function createCassandraQueueStore(client: CqlClient, clock: Clock): Queu
   ): Promise<readonly Queue[]> => {
     const found: Queue[] = [];
     for await (const page of client.pages(statement, params)) {
-      // A partition in which numbers but no queues were issued shows as one row without a name.
+      // A partition in which numbers but no queues were issued appears as one row without a name.
       found.push(...page.filter((row) => (row.name as string | null) !== null).map(toQueue));
     }
     return found;

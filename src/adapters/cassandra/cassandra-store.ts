@@ -1,6 +1,6 @@
 /**
- * The store of a cluster: a Cassandra ring. Opening it creates the keyspace if it is missing, brings the schema up to
- * date, and warns about settings of the ring that this store depends on.
+ * The store of a cluster, on a Cassandra ring. Opening it creates a missing keyspace, migrates the schema, and warns
+ * about settings of the ring on which this store depends.
  */
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
@@ -27,29 +27,33 @@ export interface CassandraStoreOptions {
   readonly contactPoints: readonly string[];
   readonly localDataCenter: string;
   readonly keyspace: string;
-  /** Login and TLS. */
+  /** Login and TLS. Default: neither. */
   readonly access?: CassandraAccess;
-  /** Copies per data centre, used when the keyspace is created. Default: one in the local one. */
+  /** Number of replicas per data centre, used if the keyspace is created. Default: one in the local data centre. */
   readonly replication?: Readonly<Record<string, number>>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
-  /** One request; above the server's own timeouts (2 s), so that it answers first. Default 4,000. */
+  /**
+   * Timeout of one request. It must exceed the server's own timeouts (2 s), so that the server answers first. Default
+   * 4,000.
+   */
   readonly requestTimeoutMs?: number;
 }
 
-/** Becomes part of statements as text, so nothing else may pass. */
+/** The name is inserted into statements as text, so nothing else may pass. */
 const namePattern = /^[a-z][a-z0-9_]{0,47}$/;
 const dataCenterPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const defaultRequestTimeoutMs = 4_000;
 
-/** As long as a new keyspace may take to be known everywhere. */
+/** Longest time until all nodes know a new keyspace. */
 const keyspaceWaitMs = 30_000;
 const keyspacePollMs = 100;
 
 /**
- * Tries to use it first and creates it only if it is not there: a service account need not be allowed to. Tries again
- * after a while, because a keyspace that another process has just created is not known everywhere at once.
+ * Uses the keyspace if it exists and creates it only otherwise, so that the service account needs no permission to
+ * create one. It retries for a while, because nodes do not learn at once of a keyspace that another process has just
+ * created.
  */
 async function connectKeyspace(options: CassandraStoreOptions, clientOptions: CqlClientOptions): Promise<CqlClient> {
   const { keyspace, localDataCenter } = options;

@@ -1,20 +1,22 @@
 /**
- * cassandra-driver 4.10.0 loses its control connection badly when a server comes back behind something that accepts and
- * closes (NODEJS-681): two refreshes run at once and set each other's host to null, which rejects a promise that nobody
- * holds and ends the process; each recovery also replaces the host by a new one whose predecessor keeps its timers and
- * sockets for ever. This puts a frame around the driver's own steps:
+ * Works around NODEJS-681: cassandra-driver 4.10.0 loses its control connection for good when a server returns behind
+ * something that accepts connections and closes them. Two refreshes then run at once and set each other's host to null,
+ * which rejects a promise that nobody handles and ends the process. Each recovery also replaces the host object, and
+ * the old one keeps its timers and sockets for ever. This module wraps the driver's own steps so that:
  *
- * - one refresh at a time; what asks for another meanwhile gets one afterwards, `retryMs` later; none of them rejects;
- * - one set of listeners: those of the connection in use;
- * - a host that is known stays the same object, a connection that failed is closed.
+ * - one refresh runs at a time; a request for another meanwhile leads to one more, `retryMs` later; none of them
+ *   rejects;
+ * - there is one set of listeners, on the connection in use;
+ * - a known host stays the same object, and a connection that failed is closed.
  *
- * It reaches into the driver, so the driver's version is pinned, and whoever raises it runs the tests of this file first.
+ * It uses internals of the driver. The driver's version is therefore pinned. Run the tests of this file before you
+ * raise it.
  */
 import type { EventEmitter } from 'node:events';
 import type { Client } from 'cassandra-driver';
 import { invariant } from '../../domain/errors.ts';
 
-/** Between a refresh that failed half-way and the next. */
+/** Time between a refresh that failed and the next. */
 const retryMs = 250;
 
 interface Connection extends EventEmitter {
@@ -29,7 +31,7 @@ interface Host extends EventEmitter {
   readonly pool: { increaseSize(): void };
 }
 
-/** The parts of the driver's ControlConnection that are used here. */
+/** The parts of the driver's ControlConnection that this module uses. */
 interface ControlConnection {
   connection: Connection | null;
   readonly initialized: boolean;
@@ -50,7 +52,7 @@ const steps = [
   '_setHealthListeners',
 ] as const satisfies readonly (keyof ControlConnection)[];
 
-/** Before `connect`. `report` gets what the driver would have thrown at nobody. */
+/** Call this before `connect`. `report` receives errors that the driver would have thrown without a handler. */
 export function guardControlConnection(client: Client, report: (error: unknown) => void): void {
   const control = controlConnectionOf(client);
   oneRefreshAtATime(control, report);
@@ -79,7 +81,8 @@ function oneRefreshAtATime(control: ControlConnection, report: (error: unknown) 
   };
 
   control._refresh = async (hosts) => {
-    // With hosts the driver calls it from within itself: what it just did has failed, and it would go on without a pause.
+    // The driver passes hosts when it calls this from within, after a failure. Without this guard it would loop without
+    // a pause.
     if (running || hosts !== undefined) {
       isAskedAgain = true;
       return;
@@ -108,7 +111,7 @@ function oneRefreshAtATime(control: ControlConnection, report: (error: unknown) 
       host.off('down', lost).off('ignore', lost);
       connection.off('socketClose', lost);
     };
-    // It has just answered; a host that is told so reconnects the rest of its pool by itself.
+    // The host has just answered. Marking it as up makes it reconnect the rest of its pool.
     if (!host.isUp()) host.setUp();
     host.pool.increaseSize();
     host.once('down', lost).once('ignore', lost);
@@ -129,7 +132,7 @@ function keepKnownHosts(control: ControlConnection): void {
     return refreshHosts(initializing && !isKnown, isReconnecting);
   };
   control._borrowFirstConnection = (contactPoints) => {
-    // Left over from the contact point that was tried before this one.
+    // This connection is left over from the contact point that was tried before.
     control.connection?.close();
     control.connection = null;
     return borrowFirst(contactPoints);

@@ -1,6 +1,6 @@
 /**
- * The one way to Cassandra: prepared statements in the modes of `cql-statement.ts`, measured, limited, with errors
- * translated. Rows come back as plain column objects that the caller types.
+ * The only way to Cassandra: prepared statements in the modes of `cql-statement.ts`, measured, limited in number, with
+ * translated errors. Rows are plain column objects, which the caller types.
  */
 import { auth, Client, policies, types, type ClientOptions, type QueryOptions } from 'cassandra-driver';
 import { invariant, TroupeError } from '../../domain/errors.ts';
@@ -11,19 +11,19 @@ import { guardControlConnection } from './control-connection-guard.ts';
 import type { CqlStatement, StatementMode } from './cql-statement.ts';
 import { createInFlightLimit } from './in-flight-limit.ts';
 
-/** Past this a node only queues; the server runs 128 requests at once by default. */
+/** Beyond this a node only queues requests. By default the server runs 128 at once. */
 const inFlightMax = 512;
 const waitingMax = 8_192;
-/** Rows of a page when all are read. */
+/** Page size when all rows are read. */
 const pageRows = 500;
-/** Rows of a statement that is not read in pages: a page of a list and one more. */
+/** Most rows of a statement that is not read in pages: a page of a listing and one more. */
 const rowsMax = 2_000;
-/** A change of the schema waits for every node. */
+/** A schema change waits for every node. */
 const schemaTimeoutMs = 30_000;
-/** Between two attempts to reach a server that is away. */
+/** Longest delay between two attempts to reach a server that is away. */
 const reconnectMaxMs = 1_000;
 
-/** What the ring asks for before it talks; PEM texts. */
+/** Credentials that the ring requires. The TLS fields are PEM texts. */
 export interface CassandraAccess {
   readonly login?: { readonly user: string; readonly password: string };
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
@@ -46,24 +46,26 @@ export interface BatchItem<R = unknown> {
 }
 
 export interface CqlClient {
-  /** For statements that return at most `rowsMax` rows; more is a bug of the caller. */
+  /** Executes a statement that returns at most `rowsMax` rows. More rows are a bug of the caller. */
   rows<R>(statement: CqlStatement<R>, params: readonly unknown[], timeoutMs?: number): Promise<readonly R[]>;
-  /** All rows, a page at a time. */
+  /** All rows of a statement, page by page. */
   pages<R>(statement: CqlStatement<R>, params: readonly unknown[]): AsyncIterable<readonly R[]>;
   /**
-   * One conditional batch in one partition: a single round of consensus. The first statement names the partition and
-   * the measures. `current` is the row that refused it.
+   * Executes one conditional batch in one partition, which is a single round of consensus. The first statement
+   * determines the partition and the label of the metrics. `current` is the row that refused the condition.
    */
   conditionalBatch<R>(
     items: readonly [BatchItem<R>, ...BatchItem[]],
   ): Promise<{ readonly applied: boolean; readonly current: R | undefined }>;
-  /** Plain writes in one request, each for itself: after an error any of them may have been done. At least one. */
+  /**
+   * Plain writes in one request, at least one. They are independent: after an error any of them may have been applied.
+   */
   plainBatch(items: readonly BatchItem[]): Promise<void>;
   conditional<R>(
     statement: CqlStatement<R>,
     params: readonly unknown[],
   ): Promise<{ readonly applied: boolean; readonly current: R | undefined }>;
-  /** DDL; resolves when all live nodes agree. */
+  /** Executes DDL. Resolves when all live nodes agree on the schema. */
   changeSchema(cql: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -86,7 +88,7 @@ const optionsByMode: Readonly<Record<StatementMode, QueryOptions>> = {
 function accessOptions({ login, tls }: CassandraAccess): ClientOptions {
   return {
     ...(login !== undefined && { authProvider: new auth.PlainTextAuthProvider(login.user, login.password) }),
-    // The driver turns verification off unless it is told not to.
+    // The driver turns verification off unless it is switched on explicitly.
     ...(tls !== undefined && { sslOptions: { ...tls, rejectUnauthorized: true } }),
   };
 }
@@ -102,7 +104,7 @@ function createDriver(options: CqlClientOptions): Client {
     pooling: { coreConnectionsPerHost: { [types.distance.local]: 2, [types.distance.remote]: 1 } },
     socketOptions: { readTimeout: options.requestTimeoutMs, connectTimeout: options.requestTimeoutMs },
     encoding: { useBigIntAsLong: true },
-    // The driver's own policy ends at ten minutes: that long a server would be back and not be used.
+    // The driver's default policy waits up to ten minutes. For that long, a server that is back would not be used.
     policies: { reconnection: new policies.reconnection.ExponentialReconnectionPolicy(100, reconnectMaxMs) },
     monitorReporting: { enabled: false },
     queryOptions: { prepare: true, captureStackTrace: false, fetchSize: pageRows },
@@ -133,13 +135,13 @@ async function connectDriver(driver: Client, options: CqlClientOptions): Promise
   }
 }
 
-/** `unknown-keyspace`: the server answers, the keyspace is not there. */
+/** `unknown-keyspace`: the server answers, but the keyspace does not exist. */
 export async function connectCqlClient(options: CqlClientOptions): Promise<CqlClient | 'unknown-keyspace'> {
   const driver = createDriver(options);
   const limit = createInFlightLimit({ inFlightMax, waitingMax });
   let closing: Promise<void> | undefined;
 
-  /** Measures the wait for a place too: that is what the caller sees. */
+  /** The measured time includes the wait for a place, because the caller waits for that too. */
   const send = <T>(name: string, mode: StatementMode, request: () => Promise<T>): Promise<T> => {
     if (closing !== undefined) {
       return Promise.reject(new TroupeError('SHUTTING_DOWN', { message: 'the store is closed' }));
@@ -172,7 +174,7 @@ export async function connectCqlClient(options: CqlClientOptions): Promise<CqlCl
     async rows<R>(statement: CqlStatement<R>, params: readonly unknown[], timeoutMs?: number) {
       const more = timeoutMs === undefined ? {} : { readTimeout: timeoutMs, retry: noRetry };
       const result = await execute(statement, params, { ...more, fetchSize: rowsMax });
-      // Typed as always there; null or absent after the last page.
+      // The type says that it is always present, but it is null or absent after the last page.
       const pageState = result.pageState as string | null | undefined;
       invariant(pageState === null || pageState === undefined, `statement ${statement.name} returns few rows`);
       return ((result.rows as readonly unknown[] | undefined) ?? []) as readonly R[];
@@ -182,7 +184,7 @@ export async function connectCqlClient(options: CqlClientOptions): Promise<CqlCl
       do {
         const page = await execute(statement, params, more);
         yield page.rows as unknown as readonly R[];
-        // Typed as always there; null after the last page.
+        // The type says that it is always present, but it is null after the last page.
         const pageState = page.pageState as string | null;
         more = pageState === null ? undefined : { pageState };
       } while (more !== undefined);

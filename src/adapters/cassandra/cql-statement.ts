@@ -11,12 +11,12 @@
  */
 export type StatementMode = 'read' | 'nodeRead' | 'serialRead' | 'write' | 'conditional';
 
-/** `R`: the columns of a row that comes back; of a conditional write, of the row that refused it. */
+/** `R` holds the columns of a returned row. For a conditional write that is the row that refused the condition. */
 export interface CqlStatement<R = unknown> {
-  /** Label of the measures. */
+  /** Label of the metrics. */
   readonly name: string;
   readonly cql: string;
   readonly mode: StatementMode;
-  /** Never set; carries the type. */
+  /** Never set. It only carries the type. */
   readonly row?: R;
 }

@@ -1,4 +1,4 @@
-/** The flags of a queue, day by day: days without jobs cost nothing. */
+/** Reads the flags of a queue day by day. Days without jobs cost nothing. */
 import { types } from 'cassandra-driver';
 import { flagPageRows, flagPages, type EndedSource, type JobFlag } from '../../application/ports/ended-listing.ts';
 import type { FailureReason } from '../../domain/job.ts';

@@ -1,10 +1,10 @@
 /**
- * The hot path: one group of records as one conditional batch in one partition, that is one round of consensus and one
- * mutation. Before it, plainly and harmless if the batch is then refused: flags of jobs that end without success, and
- * where the queue's jobs lie.
+ * The hot path: writes one group of records as one conditional batch in one partition, which is one round of consensus
+ * and one mutation. Two plain writes come before it: flags of jobs that end without success, and the register of
+ * partitions that hold jobs of a queue. They are harmless if the batch is then refused.
  *
- * The batch is built of two prepared statements. Measured against one prepared BATCH text per group size and against
- * blob cells: no difference, the server is the limit and the driver takes a fifth of a core.
+ * The batch consists of two prepared statements. A prepared BATCH text for each group size, and blob cells, were
+ * measured and made no difference: the server is the limit, and the driver takes a fifth of a core.
  */
 import { types } from 'cassandra-driver';
 import { invariant, TroupeError } from '../../domain/errors.ts';
@@ -21,12 +21,12 @@ import { advancePartition, putJob } from './tables/jobs.ts';
 import { fenceTtlSeconds, storedUntilMs, ttlSeconds, type PartitionExpiries } from './time-to-live.ts';
 import type { WriteTimestamps } from './write-timestamps.ts';
 
-/** Flags of one group written at a time. */
+/** Flags of one group that are written at a time. */
 const flagWritesMax = 32;
 
 interface PreparedGroup {
   readonly items: readonly BatchItem[];
-  /** Until when the partition is in the lists of a queue, by its number. */
+  /** Maps a queue number to the time until which listings must include the partition. */
   readonly queues: ReadonlyMap<number, number>;
   readonly expiresAtMs: number;
 }
@@ -72,7 +72,7 @@ export interface GroupCommitParts {
   readonly register: QueueRegister;
 }
 
-/** What goes wrong before the batch has changed nothing that counts. */
+/** An error before the batch has changed nothing that counts, so its outcome is never reported as unknown. */
 async function harmless(writes: Promise<unknown>): Promise<void> {
   try {
     await writes;

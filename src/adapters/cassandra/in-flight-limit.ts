@@ -1,4 +1,4 @@
-/** At most so many requests on the wire and so many waiting for their turn, first come first served. */
+/** Limits the requests in flight and those that wait for their turn. First come, first served. */
 import { TroupeError } from '../../domain/errors.ts';
 
 export interface InFlightLimit {
@@ -13,7 +13,7 @@ export function createInFlightLimit(options: {
   const waiting: (() => void)[] = [];
   const leave = (): void => {
     const next = waiting.shift();
-    // The place is handed over, so nobody can slip in between.
+    // The place passes directly to the next in line, so nobody can slip in between.
     if (next === undefined) inFlight -= 1;
     else next();
   };
@@ -36,7 +36,7 @@ export function createInFlightLimit(options: {
   };
 }
 
-/** `work` on every item, at most `width` at a time; the first failure is thrown once all that began have ended. */
+/** Runs `work` on every item, at most `width` at a time. Throws the first failure once all that began have ended. */
 export async function forEachBounded<T>(
   items: readonly T[],
   width: number,

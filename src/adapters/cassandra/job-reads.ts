@@ -1,6 +1,6 @@
 /**
- * Reads of jobs. A quorum after a quorum: whatever was acknowledged is seen. Rows of jobs that are gone are left out: they
- * stay in the table longer (`time-to-live.ts`).
+ * Reads jobs. A quorum read after a quorum write sees everything that was acknowledged. Jobs whose retention is over
+ * are skipped, because their rows stay in the table longer (`time-to-live.ts`).
  */
 import { types } from 'cassandra-driver';
 import type { JobRecord } from '../../domain/job.ts';
@@ -20,7 +20,9 @@ function parseRecords(rows: readonly RecordRow[]): readonly JobRecord[] {
   return rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record) as JobRecord]));
 }
 
-/** Rows of one queue in a partition: `limit` of jobs that are not gone, fewer only where there are no more. */
+/**
+ * Reads rows of one queue in a partition until it has `limit` jobs within their retention, or there are no more rows.
+ */
 async function rowsOf(
   read: (range: IdRange) => Promise<readonly JobRecord[]>,
   { range, order, limit }: { readonly range: IdRange; readonly order: ListOrder; readonly limit: number },
@@ -38,7 +40,10 @@ async function rowsOf(
 
 type JobReads = Pick<JobStore, 'readBucket' | 'findJob' | 'listJobs'>;
 
-/** Minutes of the queue by day: days without jobs cost nothing, and there are at most 400 with. */
+/**
+ * The minutes in which the queue has jobs, day by day. Days without jobs cost nothing, and there are at most 400
+ * others.
+ */
 async function* minutesOf(
   client: CqlClient,
   queueNo: number,

@@ -1,6 +1,6 @@
 /**
- * Keys of jobs, written and asked for many at a time: those of one partition in one request. A request, and a partition,
- * for each key cost the server three times as much as the job itself.
+ * Writes and reads the keys of jobs in bulk: all keys of one partition share a request. A request and a partition for
+ * each key would cost the server three times as much as the job itself.
  */
 import { types } from 'cassandra-driver';
 import type { JobId } from '../../domain/job-id.ts';
@@ -12,14 +12,14 @@ import { forEachBounded } from './in-flight-limit.ts';
 import { putKey, readKeys } from './tables/job-keys.ts';
 import { ttlSeconds } from './time-to-live.ts';
 
-/** Partitions of a shard. Part of the schema: another number finds nothing again. */
+/** Partitions of a shard. This is part of the schema: with another number, existing keys are not found. */
 const slices = 64;
-/** Requests of one call under way at once. */
+/** Requests of one call in flight at a time. */
 const requestsMax = 16;
-/** Keys of one question: the server looks in each of their partitions for all of them. */
+/** Keys of one query. The server looks for all of them in each of their partitions. */
 const askedMax = 16;
 
-/** FNV-1a: any even spread will do, and this one can never change. */
+/** FNV-1a. Any even distribution would do, but the function must never change. */
 function sliceOf(keyHash: string): number {
   let sum = 0x811c9dc5;
   for (let at = 0; at < keyHash.length; at += 1) sum = Math.imul(sum ^ keyHash.charCodeAt(at), 0x01000193);

@@ -1,6 +1,6 @@
 /**
- * Remembers which queues have jobs in which partitions, so that lists need not scan. Written before the first commit of
- * a queue in a partition, then remembered: in the steady state a commit costs no write here.
+ * Registers which partitions hold jobs of a queue, so that listings need not scan. An entry is written before the first
+ * commit of a queue in a partition and then remembered, so a commit normally costs no write here.
  */
 import { bucketMs } from '../../domain/job-id.ts';
 import type { Partition } from '../../application/ports/job-store.ts';
@@ -10,13 +10,14 @@ import { ttlSeconds } from './time-to-live.ts';
 
 const dayMs = 24 * 3_600_000;
 const bucketsPerDay = dayMs / bucketMs;
+// Entries that are remembered. Beyond that the memory is cleared and fills again.
 const rememberedMax = 10_000;
 
 export function dayOf(bucket: number): number {
   return Math.floor(bucket / bucketsPerDay);
 }
 
-/** Undefined when there is nothing to write. `queues`: latest end of a row per queue number. */
+/** `queues` maps a queue number to the latest end of a row. Undefined if there is nothing to write. */
 export type QueueRegister = (
   partition: Partition,
   queues: ReadonlyMap<number, number>,
@@ -24,7 +25,7 @@ export type QueueRegister = (
 ) => Promise<unknown> | undefined;
 
 export function createQueueRegister(client: CqlClient): QueueRegister {
-  /** `queue/bucket/shard` and `queue/day`, to the end that is registered. */
+  /** Maps `queue/bucket/shard` and `queue/day` to the end that is registered. */
   const registered = new Map<string, number>();
 
   const ensure = async (key: string, untilMs: number, write: () => Promise<unknown>): Promise<void> => {
@@ -37,7 +38,7 @@ export function createQueueRegister(client: CqlClient): QueueRegister {
     const { shard, bucket } = partition;
     const day = dayOf(bucket);
     const bucketTtl = ttlSeconds(untilMs, nowMs);
-    // The day lasts a day longer than its buckets and is rounded to a day, so it is written once a day.
+    // The day lasts a day longer than its buckets and is rounded up to a day, so it is written once a day.
     const dayUntilMs = Math.ceil(untilMs / dayMs + 1) * dayMs;
     return Promise.all([
       ensure(`${queueNo}/${bucket}/${shard}`, untilMs, () =>
@@ -52,7 +53,7 @@ export function createQueueRegister(client: CqlClient): QueueRegister {
   return (partition, queues, nowMs) => {
     const writes: Promise<unknown>[] = [];
     for (const [queueNo, endMs] of queues) {
-      // Rounded up to the end of the minute, so that it changes with the retention only.
+      // Rounded up to a full minute, so that it changes only with the retention.
       const untilMs = Math.ceil(endMs / bucketMs) * bucketMs;
       const key = `${queueNo}/${partition.bucket}/${partition.shard}`;
       if ((registered.get(key) ?? 0) < untilMs) writes.push(registerQueue(partition, queueNo, untilMs, nowMs));

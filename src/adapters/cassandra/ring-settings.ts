@@ -1,4 +1,6 @@
-/** Settings of the ring that this store's speed or truth depends on. A deviation is said once, at the start. */
+/**
+ * Checks settings of the ring on which this store's speed or correctness depends. Logs deviations once, at the start.
+ */
 import type { Logger } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { readSettings } from './tables/ring.ts';
@@ -30,7 +32,7 @@ export async function warnAboutSettings(client: Pick<CqlClient, 'rows'>, log: Lo
   try {
     rows = await client.rows(readSettings, []);
   } catch (error) {
-    // Other servers of the protocol have no such table, or keep it to operators.
+    // Other servers of the protocol do not have this table, or only operators may read it.
     log.debug({ err: error }, 'settings of the ring cannot be read');
     return;
   }

@@ -1,8 +1,8 @@
 /**
- * The schema, version by version. A version once released is never edited; a change is a new entry at the end.
+ * The schema, version by version. A released version is never edited; a change is a new entry at the end.
  *
  * Processes that start together take turns by a lock with a lease. The statements are idempotent and each version is
- * recorded conditionally, so even a process that lost its lease while it was at work spoils nothing.
+ * recorded conditionally, so even a process that lost its lease half-way does no damage.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
@@ -41,15 +41,15 @@ const versions: readonly (readonly string[])[] = [
   [createJobKeys],
 ];
 
-/** What this code knows; a keyspace of a later version is refused, because an older program could damage it. */
+/** The newest version that this code knows. It refuses a keyspace of a later version, because it could damage it. */
 export const schemaVersion = versions.length;
 
-/** Longer than the slowest statement may take; each statement renews it. */
+/** Longer than the slowest statement may take. Each statement renews the lease. */
 const leaseSeconds = 60;
 const lockWaitMs = 3 * leaseSeconds * 1_000;
 const lockPollMs = 250;
 
-/** A UUID of version 8 from the keyspace's name. */
+/** A UUID of version 8, derived from the name of the keyspace. */
 function tableIdOf(keyspace: string): string {
   const hex = createHash('sha256').update(`${keyspace}.schema_migrations`).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
@@ -61,8 +61,9 @@ async function presentVersion(client: CqlClient): Promise<number> {
 }
 
 /**
- * Asks first, and creates only what is not there: a service account need not be allowed to. Asks again after a while,
- * because a table that another process has just created is not known everywhere at once.
+ * Reads the version, and creates the table only if it does not exist, so that the service account needs no permission
+ * to create one. It retries for a while, because nodes do not learn at once of a table that another process has just
+ * created.
  */
 async function ensureMigrationTable(client: CqlClient, keyspace: string, clock: Clock): Promise<number> {
   const deadlineMs = clock.monotonicMs() + lockWaitMs;
@@ -88,14 +89,14 @@ function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.setTimer(ms, resolve));
 }
 
-/** Waits for its turn; false when meanwhile another process has done the work. */
+/** Waits for the lock. Resolves with false if another process has migrated the schema meanwhile. */
 async function acquireLock(client: CqlClient, holder: string, clock: Clock): Promise<boolean> {
   const deadlineMs = clock.monotonicMs() + lockWaitMs;
   for (;;) {
     try {
       if ((await client.conditional(migrations.takeLock, [leaseSeconds, holder])).applied) return true;
     } catch (error) {
-      // Whether it was done shows in the renewal.
+      // The renewal shows whether the lock was taken.
       if (!(error instanceof TroupeError) || error.code !== 'OUTCOME_UNKNOWN') throw error;
       if (await holdsLock(client, holder)) return true;
     }

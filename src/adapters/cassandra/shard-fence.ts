@@ -1,14 +1,16 @@
 /**
- * Who owns a shard, and which of its partitions are open.
+ * Tracks which owner has a shard, and which of its partitions are open.
  *
- * Why `openBucket` goes register, raise, look, in this order. Let O be a former owner that paused anywhere in it, and N
- * its successor, which first raises the shard's epoch and then reads `open_buckets`.
- * - O looked before N raised: then O had registered before that too, so N finds the bucket in `open_buckets`, raises its
- *   epoch, and from then on O's commits are refused; those before are read by N.
- * - O looks after N raised: then O sees the higher epoch and never uses the partition. What it left behind is an empty
+ * `openBucket` registers the bucket, raises its epoch, and then checks the shard's epoch. This order matters. Let O be
+ * a former owner that paused at any point, and N its successor, which raises the shard's epoch before it reads
+ * `open_buckets`.
+ * - If O's check comes before N raises, O has registered before that too. N finds the bucket in `open_buckets` and
+ *   raises its epoch. From then on O's commits are refused, and N reads the earlier ones.
+ * - If O's check comes after N raises, O sees the higher epoch and never uses the partition. It leaves behind an empty
  *   partition of a lower epoch, which N raises if it ever needs that minute.
- * So there is no order of events in which O commits into a partition that N does not know. Looking first would not do:
- * O could look, pause, and register after N had read.
+ *
+ * So O can never commit into a partition that N does not know. Checking first would not suffice: O could check, pause,
+ * and register after N has read.
  */
 import { randomUUID } from 'node:crypto';
 import { invariant } from '../../domain/errors.ts';
@@ -29,7 +31,7 @@ import { createShard, raiseShard, readShard } from './tables/shards.ts';
 import { fenceTtlSeconds, longestTtlSeconds, type PartitionExpiries } from './time-to-live.ts';
 import type { WriteTimestamps } from './write-timestamps.ts';
 
-/** Until its first commit a partition has no rows; a day is longer than any owner takes to make one. */
+/** Lifetime of a partition without a commit. No owner takes a day until its first commit. */
 const emptyPartitionMs = 24 * 3_600_000;
 
 type ShardFence = Pick<
@@ -46,7 +48,7 @@ export interface ShardFenceParts {
 
 function createTakeShard(client: CqlClient, clock: Clock): JobStore['takeShard'] {
   const raise = async (shard: number, owner: string): Promise<number> => {
-    // Unique, so that after an unknown outcome this very call finds itself in the row.
+    // Unique, so that after an unknown outcome this call recognises itself in the row.
     const holder = `${owner}/${randomUUID()}`;
     return repeatUndecided(clock, async () => {
       const present = (await client.rows(readShard, [shard])).at(0);
@@ -68,7 +70,7 @@ function createTakeShard(client: CqlClient, clock: Clock): JobStore['takeShard']
 }
 
 function createOpenBucket({ client, clock, timestamps, expiries }: ShardFenceParts): JobStore['openBucket'] {
-  /** The row as it is once the partition has this epoch or a higher one. */
+  /** Returns the row once the partition has this epoch or a higher one. */
   const raise = ({ shard, bucket }: Partition, epoch: number): Promise<PartitionRow> =>
     repeatUndecided(clock, async () => {
       const present = (await client.rows(readPartition, [shard, bucket])).at(0);
@@ -81,7 +83,8 @@ function createOpenBucket({ client, clock, timestamps, expiries }: ShardFencePar
         return applied ? { epoch, commits: 0, expires_at: BigInt(expiresAtMs) } : undefined;
       }
       if (present.epoch >= epoch) return present;
-      // The former owner may go on committing until this is applied: `epoch <`, not `commits =`, so it cannot starve us.
+      // The condition is `epoch <` and not `commits =`, so that a former owner that keeps committing cannot starve this
+      // one.
       const ttl = fenceTtlSeconds(Number(present.expires_at ?? 0n), nowMs);
       await client.conditional(raisePartition, [ttl, epoch, shard, bucket, epoch]);
       return undefined;

@@ -1,6 +1,6 @@
 /**
- * Lifetimes in the unit of CQL: whole seconds, rounded up. Cassandra counts from the start of the present second, so one
- * more is added: a row may live a second or two too long, never too short.
+ * Lifetimes in the unit of CQL: whole seconds, rounded up. Cassandra counts from the start of the present second, so
+ * one second is added. A row may live a second or two too long, but never too short.
  */
 import { retentionMaxMs } from '../../application/ports/job-listing.ts';
 import type { Partition } from '../../application/ports/job-store.ts';
@@ -11,15 +11,16 @@ const dayMs = 24 * 3_600_000;
 /** The fence of a partition outlives its rows by this much. */
 const fenceMarginMs = dayMs;
 /**
- * A record that has not ended outlives its retention, and what was decided about it last, by this much: for so long the whole
- * cluster may stand still past the time at which a job was to end, and still end it.
+ * The row of an unfinished job outlives both its retention and its last change by this much. The whole cluster may
+ * stand still for that long after the time at which a job should have ended, and can still end it.
  */
 export const unfinishedMarginMs = 3 * dayMs;
 const ttlMaxSeconds = (retentionMaxMs + unfinishedMarginMs + 2 * dayMs) / 1_000;
 
 /**
- * Until when the row of a record stays in the table. That of an ended one is not shorter than that of the versions before
- * its end: else, on a replica that missed the end, the job would come to life again. Readers leave it out when it is gone.
+ * How long the row of a record stays in the table. For an ended job this is never shorter than for its unfinished
+ * versions. Otherwise the job would come back to life on a replica that missed its end. Readers skip it when its
+ * retention is over.
  */
 export function storedUntilMs(record: JobRecord): number {
   const { createdAtMs, updatedAtMs, spec } = record;
@@ -27,7 +28,7 @@ export function storedUntilMs(record: JobRecord): number {
   return isTerminal(record.state) ? Math.max(goneAtMs(record), unfinishedUntilMs) : unfinishedUntilMs;
 }
 
-/** What is over already gets a second: a TTL of 0 would mean for ever. */
+/** A time that has passed becomes one second, because a TTL of 0 means for ever. */
 export function ttlSeconds(untilMs: number, nowMs: number): number {
   return Math.min(ttlMaxSeconds, Math.max(0, Math.ceil((untilMs - nowMs) / 1_000)) + 1);
 }
@@ -36,21 +37,27 @@ export function fenceTtlSeconds(expiresAtMs: number, nowMs: number): number {
   return ttlSeconds(Math.max(expiresAtMs, nowMs) + fenceMarginMs, nowMs);
 }
 
-/** For entries that nothing refers to any more once every retention is over. */
+/** For entries that nothing refers to any more once the longest possible retention is over. */
 export const longestTtlSeconds = ttlMaxSeconds;
 
 /**
- * How long the rows of the partitions that this process has open will live at most, so that a later short-lived group
- * does not shorten the life of the fence.
+ * Latest expiry of the rows in each partition that this process has open. It prevents that a later group of short-lived
+ * rows shortens the life of the fence.
  */
 export interface PartitionExpiries {
-  /** What is known, raised to `atLeastMs`. A forgotten partition gets the longest retention there is: never too short. */
+  /**
+   * The remembered expiry, but at least `atLeastMs`. A forgotten partition gets the longest possible retention, never
+   * less.
+   */
   raised(partition: Partition, atLeastMs: number, nowMs: number): number;
   remember(partition: Partition, expiresAtMs: number): void;
   forget(partition: Partition): void;
 }
 
-/** Open partitions of a process: shards times unsealed minutes. Past it all is forgotten, which costs only space. */
+/**
+ * Open partitions of a process: shards times unsealed minutes. Beyond that everything is forgotten, which only costs
+ * space.
+ */
 const rememberedMax = 50_000;
 
 export function createPartitionExpiries(): PartitionExpiries {

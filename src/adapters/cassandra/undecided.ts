@@ -1,6 +1,6 @@
 /**
- * Conditional writes that are safe to attempt again, because each attempt first reads, serially, what is there. A round
- * that lost against another, and one whose outcome is unknown, are both simply looked at again.
+ * Repeats conditional writes. This is safe because each attempt first reads serially what is there. So an attempt that
+ * lost against another writer and an attempt with an unknown outcome are both resolved by the next read.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
@@ -9,7 +9,7 @@ const attemptsMax = 30;
 const firstDelayMs = 2;
 const delayMaxMs = 100;
 
-/** `attempt` answers undefined when it is not decided yet. */
+/** `attempt` resolves with undefined while the outcome is not decided. */
 export async function repeatUndecided<T>(clock: Clock, attempt: () => Promise<T | undefined>): Promise<T> {
   let last: unknown;
   for (let n = 0; n < attemptsMax; n += 1) {
@@ -17,11 +17,11 @@ export async function repeatUndecided<T>(clock: Clock, attempt: () => Promise<T 
       const decided = await attempt();
       if (decided !== undefined) return decided;
     } catch (error) {
-      // Anything but an unknown outcome is the caller's to handle: a store that is away stays away for longer than this.
+      // The caller handles every other error. A store that is unavailable stays so for longer than these attempts take.
       if (!(error instanceof TroupeError) || error.code !== 'OUTCOME_UNKNOWN') throw error;
       last = error;
     }
-    // Full jitter, so that rivals do not meet again.
+    // Full jitter, so that rival writers do not collide again.
     const delayMs = Math.random() * Math.min(delayMaxMs, firstDelayMs * 2 ** n);
     await new Promise<void>((resolve) => clock.setTimer(delayMs, resolve));
   }

@@ -1,9 +1,11 @@
 /**
- * Timestamps for plain writes that a later owner must win: the epoch in the high bits, then a number that grows within
- * the epoch. Whatever an owner of epoch 7 writes, and however late it arrives, it loses against anything of epoch 8.
+ * Timestamps of plain writes that must lose against a later owner's. The epoch is in the high bits, followed by a
+ * number that grows within the epoch. Whatever an owner of epoch 7 writes loses against every write of epoch 8, however
+ * late it arrives.
  *
- * The number is the time since this process first wrote under that epoch, in ms, and never the same twice. 36 bits hold
- * two years of ownership; the epoch may reach 2^27. Only one process ever owns an epoch, so there is no other source.
+ * The number is the time in ms since this process first wrote under that epoch, and is never used twice. 36 bits hold
+ * two years of ownership; the epoch may reach 2^27. Only one process ever owns an epoch, so no other process issues its
+ * numbers.
  */
 import { invariant } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
@@ -20,7 +22,7 @@ interface EpochWrites {
 export type WriteTimestamps = (shard: number, epoch: number) => bigint;
 
 export function createWriteTimestamps(clock: Clock): WriteTimestamps {
-  /** The newest epoch per shard; at most one entry per shard. */
+  /** The newest epoch of each shard. */
   const current = new Map<number, EpochWrites>();
   return (shard, epoch) => {
     invariant(epoch >= 0 && epoch <= epochMax, 'an epoch fits 27 bits');
@@ -29,7 +31,7 @@ export function createWriteTimestamps(clock: Clock): WriteTimestamps {
       writes = { epoch, sinceMs: clock.monotonicMs(), last: -1 };
       current.set(shard, writes);
     }
-    // An epoch that this process itself has left behind: it must lose anyway, also against its own last write.
+    // This process has taken a newer epoch since. A write of the old one must lose, also against its own last write.
     if (writes.epoch > epoch) return BigInt(epoch) << epochShift;
     writes.last = Math.max(writes.last + 1, Math.floor(clock.monotonicMs() - writes.sinceMs));
     return (BigInt(epoch) << epochShift) + BigInt(writes.last);

@@ -1,15 +1,17 @@
 /**
- * Gives the space of expired rows back. Reads leave expired rows out anyway, so the sweep is never urgent: it deletes at
- * most `sweepRows` rows per transaction, pauses between two, and rests when nothing is left.
+ * Frees the space of expired rows. Reads skip expired rows anyway, so the sweep is never urgent. It deletes at most
+ * `sweepRows` rows per table and transaction, pauses between two transactions, and rests when nothing is left.
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Some milliseconds of work on the caller's thread. */
 const sweepRows = 500;
+// Pause between two batches.
 const pauseMs = 100;
+// Rest after the last batch.
 const restMs = 60_000;
-/** A minute of jobs that have not ended by their retention. */
+/** When to look again at a minute whose jobs have not all ended although it expired. */
 const lookAgainMs = 3_600_000;
 
 interface QueueBucketRow {
@@ -18,7 +20,7 @@ interface QueueBucketRow {
   readonly shard: number;
 }
 
-/** One small batch. Returns true when there may be more. */
+/** Deletes one small batch. Resolves with true if there may be more. */
 export function createSweepStep(database: SqliteDatabase, clock: Clock): () => Promise<boolean> {
   const expiredMinute = database.prepare(
     `SELECT queue_no AS queueNo, bucket, shard FROM queue_buckets WHERE expires_at <= ? ORDER BY expires_at LIMIT 1`,
@@ -27,13 +29,13 @@ export function createSweepStep(database: SqliteDatabase, clock: Clock): () => P
     `DELETE FROM jobs WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3 AND id IN (
        SELECT id FROM jobs WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3 AND expires_at <= ?4 LIMIT ?5)`,
   );
-  // What is left has not ended, or ended late: the minute is looked at again, and stays in lists until then.
+  // The remaining jobs have not ended, or ended late. Listings keep the minute until it is looked at again.
   const keepMinute = database.prepare(
     `UPDATE queue_buckets SET expires_at = ?4 WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3
        AND EXISTS (SELECT 1 FROM jobs WHERE shard = ?1 AND bucket = ?2 AND queue_no = ?3)`,
   );
   const deleteMinute = database.prepare('DELETE FROM queue_buckets WHERE queue_no = ? AND bucket = ? AND shard = ?');
-  // A partition that is still open, or holds jobs of another queue, keeps its fence.
+  // Keep the fence of a partition that is still open or holds jobs of another queue.
   const deletePartition = database.prepare(
     `DELETE FROM partitions WHERE shard = ?1 AND bucket = ?2
        AND NOT EXISTS (SELECT 1 FROM jobs WHERE shard = ?1 AND bucket = ?2)
@@ -50,7 +52,7 @@ export function createSweepStep(database: SqliteDatabase, clock: Clock): () => P
   const deletePayloads = database.prepare(
     `DELETE FROM payload_parts WHERE rowid IN (SELECT rowid FROM payload_parts WHERE expires_at <= ? LIMIT ?)`,
   );
-  /** A part may be 1 MiB: few of them are as much work as many rows. */
+  /** Payload parts of one batch. A part may be 1 MiB, so a few parts are as much work as many rows. */
   const sweepParts = 16;
 
   const sweepJobs = (nowMs: number): boolean => {

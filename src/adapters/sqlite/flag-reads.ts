@@ -1,4 +1,4 @@
-/** The flags of a queue, in the order of their ids. */
+/** Reads the flags of a queue in the order of their ids. */
 import { flagPageRows, flagPages, type EndedSource, type JobFlag } from '../../application/ports/ended-listing.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The hot path: one group of records in one transaction, under the condition that the partition still has the caller's
- * epoch and count. Either the condition holds and every row of the group is there, or nothing has changed.
+ * The hot path: writes one group of records in one transaction, on condition that the partition still has the caller's
+ * epoch and count of commits. Either the condition holds and every row of the group is written, or nothing changes.
  */
 import { bucketMs, jobIdParts, type JobIdParts } from '../../domain/job-id.ts';
 import { invariant } from '../../domain/errors.ts';
@@ -9,9 +9,12 @@ import { commitGroupMax, type CommitGroup, type CommitOutcome } from '../../appl
 import { flagOf, type JobFlag } from '../../application/ports/ended-listing.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** Of a row that has no expiry yet: the latest instant of a date. */
+/** Expiry of a row that has none yet: the latest instant that a date can hold. */
 export const neverMs = 8_640_000_000_000_000;
-/** Queue and partition pairs known to be registered; at this many the memory is dropped and filled again. */
+/**
+ * Most pairs of queue and partition that are remembered as registered. Beyond that the memory is cleared and fills
+ * again.
+ */
 const registeredMax = 10_000;
 
 interface PreparedRow {
@@ -23,7 +26,7 @@ interface PreparedRow {
   readonly flag: JobFlag | undefined;
 }
 
-/** Everything that can fail for the caller's fault, done before the file is locked. */
+/** Prepares the rows before the file is locked, so that an invalid record does not waste the lock. */
 function prepareRows(group: CommitGroup): readonly PreparedRow[] {
   const { shard, bucket } = group.partition;
   invariant(group.records.length <= commitGroupMax, 'a group has at most commitGroupMax records');
@@ -61,10 +64,13 @@ export function createGroupCommit(database: SqliteDatabase): (group: CommitGroup
     `INSERT INTO queue_buckets (queue_no, bucket, shard, expires_at) VALUES (?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)`,
   );
-  /** `queue/bucket/shard` to the expiry that is registered for it. */
+  /** Maps `queue/bucket/shard` to the expiry that is registered for it. */
   const registered = new Map<string, number>();
 
-  /** The latest expiry per queue, rounded up to the end of the minute so that it changes with the retention only. */
+  /**
+   * Queues whose latest expiry is not registered. It is rounded up to a full minute, so that it changes only with the
+   * retention.
+   */
   const unregistered = (group: CommitGroup, rows: readonly PreparedRow[]): Map<number, number> => {
     const latest = new Map<number, number>();
     for (const row of rows) {

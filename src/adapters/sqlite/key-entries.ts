@@ -1,4 +1,4 @@
-/** Keys of jobs. A row past its time is as good as gone. */
+/** Stores the keys of jobs. An expired row counts as absent. */
 import { invariant } from '../../domain/errors.ts';
 import { keysPutMax, type IdempotencyEntry, type JobStore } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
@@ -28,7 +28,7 @@ export function createKeyEntries(database: SqliteDatabase, clock: Clock): Pick<J
       const nowMs = clock.nowMs();
       const rows = await database.read('find_keys', () => keyHashes.map((keyHash) => find.get(shard, keyHash, nowMs)));
       const found = rows.filter((row) => row !== undefined) as unknown as readonly IdempotencyEntry[];
-      // The driver's rows have no prototype; callers get plain objects.
+      // The driver's rows have no prototype. Copy them, so that callers get plain objects.
       return new Map(found.map((row) => [row.keyHash, { ...row }]));
     },
   };

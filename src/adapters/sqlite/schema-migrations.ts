@@ -1,6 +1,6 @@
 /**
- * The schema, version by version. A version once released is never edited; a change is a new entry at the end. The
- * whole climb is one transaction, so processes that start together take turns and the second finds nothing to do.
+ * The schema, version by version. A released version is never edited; a change is a new entry at the end. The whole
+ * migration is one transaction, so of several processes that start together one migrates and the others find it done.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { TroupeError } from '../../domain/errors.ts';
@@ -8,12 +8,13 @@ import type { SchemaClimb } from '../../application/ports/store.ts';
 import { neverMs } from './group-commit.ts';
 import { inTransaction } from './transaction.ts';
 
-/** "TRUP": marks the file as ours. */
+/** "TRUP" in ASCII: marks the file as a Troupe database. */
 const applicationId = 0x54525550;
 
 /**
- * `jobs` is clustered as in Cassandra: partition (shard, bucket), then queue, then id, which sorts by time. A group
- * commit touches a handful of neighbouring pages. Columns before `record` are read without following long records.
+ * `jobs` is clustered as in Cassandra: by partition (shard, bucket), then queue, then id, which sorts by time. So a
+ * group commit touches a handful of neighbouring pages. The columns before `record` can be read without following long
+ * records.
  */
 const version1 = `
   CREATE TABLE jobs (
@@ -59,7 +60,10 @@ const version1 = `
   ) STRICT;
 `;
 
-/** Jobs that ended without success, for lists that look at nothing else; those that are there already are entered. */
+/**
+ * Adds flags of jobs that ended without success, so that listings of them skip all other jobs. Fills in the existing
+ * jobs.
+ */
 const version2 = `
   CREATE TABLE job_flags (
     queue_no INTEGER NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, reason TEXT, expires_at INTEGER NOT NULL,
@@ -71,7 +75,7 @@ const version2 = `
     WHERE record ->> '$.state' IN ('FAILED', 'CANCELLED', 'EXPIRED');
 `;
 
-/** Removals of queues, under way or carried out. */
+/** Adds the notes on removals of queues, in progress or carried out. */
 const version3 = `
   CREATE TABLE closed_queues (
     queue_no INTEGER NOT NULL, version INTEGER NOT NULL, tenant TEXT NOT NULL, name TEXT NOT NULL,
@@ -80,21 +84,21 @@ const version3 = `
   ) WITHOUT ROWID, STRICT;
 `;
 
-/** What decides between two entries of a key is when their jobs were made, no longer whose they are. */
+/** Of two entries of a key, the job that was created later now counts, and no longer the higher epoch. */
 const version4 = `ALTER TABLE idempotency_keys RENAME COLUMN epoch TO rank;`;
 
-/** A job that has not ended has no expiry. */
+/** Jobs that have not ended no longer expire. */
 const version5 = `
   UPDATE jobs SET expires_at = ${neverMs}
     WHERE record ->> '$.state' NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED');
 `;
 
-/** Ranks of keys tell jobs of one ms apart. */
+/** Ranks of keys become microseconds, so that they distinguish jobs of the same millisecond. */
 const version6 = `UPDATE idempotency_keys SET rank = rank * 1000;`;
 
 const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6];
 
-/** What this code knows; a file of a later version is refused, because an older program could damage it. */
+/** The newest version that this code knows. It refuses a file of a later version, because it could damage it. */
 const schemaVersion = migrations.length;
 
 function pragma(file: DatabaseSync, name: 'user_version' | 'application_id'): number {
@@ -106,7 +110,7 @@ function refuse(message: string): never {
   throw new TroupeError('INTERNAL_ERROR', { message });
 }
 
-/** Refuses a file that is not ours and one that a newer Troupe has written. */
+/** Refuses a file of another program, and a file that a newer Troupe has written. */
 export function checkFile(file: DatabaseSync, path: string): number {
   const version = pragma(file, 'user_version');
   const ours = pragma(file, 'application_id') === applicationId;
@@ -121,7 +125,7 @@ export function checkFile(file: DatabaseSync, path: string): number {
 export function migrateSchema(file: DatabaseSync, path: string): SchemaClimb {
   if (checkFile(file, path) === schemaVersion) return { from: schemaVersion, to: schemaVersion };
   return inTransaction(file, () => {
-    // Again, now that no other process can be climbing.
+    // Check again under the lock, now that no other process can be migrating.
     const from = checkFile(file, path);
     for (const step of migrations.slice(from)) file.exec(step);
     file.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion};`);

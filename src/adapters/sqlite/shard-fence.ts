@@ -1,4 +1,4 @@
-/** Who owns a shard, which of its partitions are open, and the same question for each partition. */
+/** Tracks which owner has a shard, which of its partitions are open, and the epoch of each partition. */
 import { invariant } from '../../domain/errors.ts';
 import type {
   JobStore,
@@ -41,7 +41,10 @@ export function createShardFence(database: SqliteDatabase): ShardFence {
   const readPartition = ({ shard, bucket }: Partition): PartitionRow | undefined =>
     partitionRow.get(shard, bucket) as PartitionRow | undefined;
 
-  /** One transaction: the shard's epoch is compared, the partition raised and registered with no instant between. */
+  /**
+   * Must run in one transaction: no other owner may come between comparing the shard's epoch and raising the
+   * partition's.
+   */
   const open = (partition: Partition, epoch: number): OpenBucketOutcome => {
     const { shard, bucket } = partition;
     const owner = shardEpoch.get(shard) as { readonly epoch: number } | undefined;

@@ -1,7 +1,8 @@
 /**
- * A copy of the database file while it is in use. `VACUUM INTO` reads one snapshot as any reader does: writers go on, and
- * the copy holds exactly what was committed when it began, in one file without a log. It is made under another name,
- * checked, brought to the disk and only then renamed: a file under the name that was asked for is a whole backup.
+ * Copies the database file while it is in use. `VACUUM INTO` reads one snapshot like any reader, so writers continue,
+ * and the copy holds exactly what was committed when it began, in one file without a log. The copy is written under
+ * another name, checked, synced to the disk, and only then renamed. So a file under the requested name is always a
+ * complete backup.
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -11,7 +12,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import { checkFile } from './schema-migrations.ts';
 import { translateSqliteError } from './sqlite-error.ts';
 
-/** Waiting for a process that makes the schema, or closes the file as the last one. */
+/** Longest wait for a process that is migrating the schema, or that closes the file as the last one. */
 const openTimeoutMs = 5_000;
 
 export interface SqliteBackup {
@@ -19,7 +20,7 @@ export interface SqliteBackup {
   readonly schemaVersion: number;
 }
 
-/** `path` is there; `target` is not, and its folder is. Both may lie on different disks. */
+/** `path` must exist. `target` must not, but its folder must. They may lie on different disks. */
 export function backUpSqliteStore({ path, target }: { readonly path: string; readonly target: string }): SqliteBackup {
   const draft = `${target}.${randomUUID()}.partial`;
   try {
@@ -48,7 +49,7 @@ function copySnapshot(path: string, draft: string): number {
   }
 }
 
-/** Reads every page: a copy of a damaged file is not called a backup. */
+/** Reads every page, so that a copy of a damaged file does not pass as a backup. */
 function checkCopy(draft: string): void {
   const file = new DatabaseSync(draft, { readOnly: true });
   try {

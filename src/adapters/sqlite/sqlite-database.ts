@@ -1,10 +1,11 @@
 /**
- * One connection to the database file. WAL with `synchronous = FULL`: a commit that returned is on the disk. Several
- * processes may have the file open; writers take turns by BEGIN IMMEDIATE.
+ * One connection to the database file. With WAL and `synchronous = FULL`, a commit that returned is on the disk.
+ * Several processes may open the file; writers take turns by BEGIN IMMEDIATE.
  *
- * node:sqlite works in the caller's thread, so the work itself is synchronous and short. Waiting for another process is
- * not: SQLite's own wait would stop the thread, and sleeps so long between its looks that one busy writer starves the
- * others. So it waits a moment only, and the rest of the wait is ours, off the thread and with jitter.
+ * node:sqlite works in the caller's thread, so the work itself is synchronous and short. Waiting for another process
+ * must not be synchronous, because SQLite's own wait would block the thread. It also sleeps so long between its
+ * attempts that one busy writer starves the others. So SQLite only waits for a moment, and this module does the rest of
+ * the waiting off the thread and with jitter.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -15,25 +16,26 @@ import type { StoreMeasures } from '../../application/ports/store-measures.ts';
 import { isLocked, openingError, translateSqliteError } from './sqlite-error.ts';
 import { WriteQueue } from './write-queue.ts';
 
-/** The wait inside SQLite, on the thread. Another writer holds the file for about a millisecond. */
+/** How long SQLite waits on the thread. Another writer holds the file for about a millisecond. */
 const busyTimeoutMs = 4;
-/** Opening may have to wait for another process to make the schema. */
+/** Opening the file may have to wait for another process that migrates the schema. */
 const openTimeoutMs = 5_000;
-/** The wait in all; longer means that somebody hangs. */
+/** Longest wait in total. If it takes longer, the other process hangs. */
 const lockWaitMs = 5_000;
+// Longest sleep between two attempts to get the lock.
 const lockPollMaxMs = 6;
-/** A record of about 2,000 bytes still fits a page; measured no slower than 4,096 and better for long records. */
+/** A record of about 2,000 bytes still fits a page. Measured no slower than 4,096, and better for long records. */
 const pageBytes = 8_192;
-/** Pages in the log before a checkpoint: 32 MiB, so that hot pages are copied back once for many commits. */
+/** Pages in the log before a checkpoint: 32 MiB, so that a hot page is copied back once for many commits. */
 const checkpointPages = 4_000;
 const cacheKib = 32_768;
 
 export interface SqliteDatabase {
-  /** Compiles once; the statement lives as long as the database. */
+  /** Compiles a statement once. It lives as long as the database. */
   prepare(sql: string): StatementSync;
-  /** All or nothing, and durable when it returns. `name` labels the measures. */
+  /** Atomic, and durable when it resolves. `name` labels the metrics. */
   write<T>(name: string, work: () => T): Promise<T>;
-  /** One statement, or several that need not see one snapshot. */
+  /** Runs one statement, or several that need not see the same snapshot. */
   read<T>(name: string, work: () => T): Promise<T>;
   close(): void;
 }
@@ -53,7 +55,7 @@ export function openDatabaseFile(path: string, maxPages?: number): DatabaseSync 
   }
 }
 
-/** `attempt` again while another process holds the file; the lock was not granted, so nothing was done. */
+/** Repeats `attempt` while another process holds the file. The lock was not granted, so nothing was done. */
 async function whileLocked<T>(clock: Clock, attempt: () => T): Promise<T> {
   const deadlineMs = clock.monotonicMs() + lockWaitMs;
   for (;;) {

@@ -1,7 +1,7 @@
-/** Foreign errors of node:sqlite become ours here and nowhere else, by SQLite's primary result code. */
+/** Translates the errors of node:sqlite, by SQLite's primary result code. No other module looks at them. */
 import { TroupeError } from '../../domain/errors.ts';
 
-/** https://www.sqlite.org/rescode.html; an extended code has its primary code in the low byte. */
+/** See https://www.sqlite.org/rescode.html. The low byte of an extended code is its primary code. */
 const sqlite = {
   busy: 5,
   locked: 6,
@@ -31,13 +31,13 @@ const damaged: ReadonlyMap<number, string> = new Map([
   [sqlite.notadb, 'the file is not a SQLite database'],
 ]);
 
-/** Undefined when the error is not SQLite's. */
+/** The primary result code. Undefined if the error is not from SQLite. */
 export function sqliteResultCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
   return error.errcode & 0xff;
 }
 
-/** Another process has the file: the statement has not begun. */
+/** Whether another process holds the file. The statement has not begun then. */
 export function isLocked(error: unknown): boolean {
   const foreign = error instanceof TroupeError ? error.cause : error;
   return sqliteResultCode(foreign) === sqlite.busy;
@@ -52,7 +52,7 @@ export function translateSqliteError(error: unknown): unknown {
   return new TroupeError('INTERNAL_ERROR', { message: damaged.get(code) ?? 'SQLite failed', metadata, cause: error });
 }
 
-/** At the opening of a file: with its name, and what to do where it is damaged. */
+/** Translates an error of opening a file: adds the file name, and what to do if the file is damaged. */
 export function openingError(error: unknown, path: string): unknown {
   const translated = translateSqliteError(error);
   const code = sqliteResultCode(translated instanceof TroupeError ? translated.cause : translated);
@@ -63,8 +63,8 @@ export function openingError(error: unknown, path: string): unknown {
 }
 
 /**
- * A COMMIT that fails on the disk may have left its frames in the write-ahead log, where recovery would find them:
- * nobody can say whether it counts. Every other failure of COMMIT has changed nothing.
+ * A COMMIT that fails because of the disk may have left its frames in the write-ahead log, where recovery would find
+ * them. So its outcome is unknown. Every other failure of COMMIT has changed nothing.
  */
 export function translateCommitError(error: unknown): unknown {
   if (sqliteResultCode(error) !== sqlite.ioerr) return translateSqliteError(error);

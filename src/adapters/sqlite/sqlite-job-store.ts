@@ -1,4 +1,4 @@
-/** `JobStore` on SQLite. A row past its expiry is as good as gone: every read leaves it out. That of an unfinished job has none. */
+/** `JobStore` on SQLite. Every read skips expired rows. The row of an unfinished job does not expire. */
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts, maxShards } from '../../domain/job-id.ts';
 import { listJobs } from '../../application/ports/job-listing.ts';
@@ -11,9 +11,11 @@ import { createKeyEntries } from './key-entries.ts';
 import { createShardFence } from './shard-fence.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** Rows read at a time when a bucket is loaded: some milliseconds, then other work gets its turn. */
+/**
+ * Rows that are read at a time when a bucket is loaded. That takes some milliseconds; then other work gets its turn.
+ */
 const pageRows = 500;
-/** Partitions of a queue looked up at a time when listing. */
+/** Partitions of a queue that a listing looks up at a time. */
 const minutesPage = 128;
 
 interface RecordRow {

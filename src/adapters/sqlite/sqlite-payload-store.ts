@@ -1,4 +1,4 @@
-/** `PayloadStore` on SQLite: parts of `payloadPartBytes`, each naming the whole it belongs to. */
+/** `PayloadStore` on SQLite: stores parts of `payloadPartBytes`. Each part describes the whole payload. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
@@ -11,7 +11,7 @@ import {
 } from '../../application/ports/payload-store.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** Parts deleted in one transaction, which holds up the thread and every other writer. */
+/** Parts that one transaction deletes. It blocks the thread and every other writer meanwhile. */
 const deletedTogether = 16;
 
 interface PartRow {
@@ -25,7 +25,7 @@ function digest(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
 
-/** Undefined when parts are missing; a payload that is there but was changed is an error, never data. */
+/** Undefined if parts are missing. A payload that is complete but altered is an error and never returned. */
 function assemble(id: string, rows: readonly PartRow[]): Uint8Array | undefined {
   const first = rows[0];
   if (first === undefined || rows.length !== first.parts) return undefined;
@@ -53,7 +53,7 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
     `SELECT total_bytes AS totalBytes, sha256 FROM payload_parts WHERE id = ? AND part = 0 AND expires_at > ?`,
   );
   const onePart = database.prepare(`SELECT bytes FROM payload_parts WHERE id = ? AND part = ? AND expires_at > ?`);
-  // The first part goes last: a reader finds the payload whole or not at all.
+  // Deletes from the last part to the first, so that a reader finds the whole payload or none.
   const remove = database.prepare(
     `DELETE FROM payload_parts WHERE rowid IN (
        SELECT rowid FROM payload_parts WHERE id = ? ORDER BY part DESC LIMIT ?)`,

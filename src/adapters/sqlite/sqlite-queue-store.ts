@@ -1,4 +1,4 @@
-/** `QueueStore` on SQLite. AUTOINCREMENT issues the queue numbers: each once, also after a queue would be gone. */
+/** `QueueStore` on SQLite. AUTOINCREMENT issues each queue number only once, even after its queue was deleted. */
 import { invariant } from '../../domain/errors.ts';
 import { maxQueueNo } from '../../domain/job-id.ts';
 import type { Queue, QueueClosing, QueueSettings } from '../../domain/queue.ts';

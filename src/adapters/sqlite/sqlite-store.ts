@@ -1,6 +1,6 @@
 /**
- * The embedded store: everything in one file, for one machine. The file may be shared by several processes; the same
- * fencing as in Cassandra holds between them.
+ * The embedded store for one machine: everything is in one file. Several processes may share the file; the same fencing
+ * as in Cassandra holds between them.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
@@ -15,12 +15,15 @@ import { createSqlitePayloadStore } from './sqlite-payload-store.ts';
 import { createSqliteQueueStore } from './sqlite-queue-store.ts';
 
 export interface SqliteStoreOptions {
-  /** The database file; its folder is made if need be. */
+  /** The database file. Its folder is created if necessary. */
   readonly path: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
-  /** Pages of 8 KiB that this process lets the file grow to; past it writes fail as on a full disk. Default: no limit. */
+  /**
+   * Most pages of 8 KiB to which this process lets the file grow. Beyond that, writes fail as on a full disk. Default:
+   * no limit.
+   */
   readonly maxPages?: number;
 }
 

@@ -1,8 +1,7 @@
-/** One write transaction of the file: all of it, durable when it returns, or nothing. */
+/** Write transactions of the file. A transaction is atomic, and durable when it returns. */
 import type { DatabaseSync } from 'node:sqlite';
 import { translateCommitError, translateSqliteError } from './sqlite-error.ts';
 
-/** Runs `work` in one write transaction of the file. */
 export function inTransaction<T>(file: DatabaseSync, work: () => T): T {
   try {
     file.exec('BEGIN IMMEDIATE');
@@ -27,7 +26,7 @@ function commit(file: DatabaseSync): void {
   }
 }
 
-/** A part of a transaction that may fail alone: then nothing of it is left, and the rest stands. */
+/** Runs a part of a transaction that may fail on its own. A failure undoes this part and leaves the rest. */
 export function inSavepoint<T>(file: DatabaseSync, work: () => T): T {
   file.exec('SAVEPOINT part');
   try {

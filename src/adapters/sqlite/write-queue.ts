@@ -1,15 +1,16 @@
 /**
- * Writes that are asked for in one turn share a transaction, and with it the wait for the disk: shards of one process flush
- * together more often than not. Each is a part that fails alone; if the transaction itself fails, all of them do.
+ * Combines writes that are requested in the same turn of the event loop into one transaction, so that they share one
+ * wait for the disk. The shards of a process often commit at the same time. Each write is a part that can fail on its
+ * own. If the transaction itself fails, all of its parts fail.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { inSavepoint, inTransaction } from './transaction.ts';
 
-/** Parts in one transaction: the file is locked while they run. */
+/** Most parts of one transaction. The file is locked while they run. */
 const partsMax = 16;
 
 interface Part {
-  /** Leaves its outcome for `settle`; throws when the whole transaction is lost. */
+  /** Runs the part and keeps its outcome for `settle`. Throws if the whole transaction is lost. */
   readonly run: (isAlone: boolean) => void;
   readonly settle: () => void;
   readonly fail: (error: unknown) => void;
@@ -17,7 +18,7 @@ interface Part {
 
 export class WriteQueue {
   readonly #file: DatabaseSync;
-  /** Runs it once the file can be had; rejects when it cannot, or the work fails. */
+  /** Runs the work when the file is free. Rejects if the file stays locked or the work fails. */
   readonly #whenFree: (work: () => void) => Promise<void>;
   #waiting: Part[] = [];
 
@@ -26,7 +27,7 @@ export class WriteQueue {
     this.#whenFree = whenFree;
   }
 
-  /** All or nothing, and durable when it resolves. */
+  /** Atomic, and durable when it resolves. */
   write<T>(work: () => T): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let settle: () => void = () => undefined;
@@ -38,7 +39,7 @@ export class WriteQueue {
             resolve(result);
           };
         } catch (error) {
-          // Some errors end the transaction with all that was in it.
+          // Some errors roll back the whole transaction, and then no part has an outcome of its own.
           if (isAlone || !this.#file.isTransaction) throw error;
           settle = () => {
             reject(error);

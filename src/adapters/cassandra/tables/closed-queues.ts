@@ -1,6 +1,6 @@
 /**
- * `closed_queues`: removals of queues, under way or carried out, for shards that are taken over. One partition (scope 0),
- * a row for each removal of the last 7 days; written plainly and idempotently before the removal itself.
+ * `closed_queues`: removals of queues, in progress or carried out. New owners of shards read them during recovery. One
+ * partition (scope 0) with a row for each removal of the last 7 days, written plainly before the removal itself.
  */
 import type { CqlStatement } from '../cql-statement.ts';
 

@@ -1,11 +1,11 @@
-/** `cluster`: the facts that all processes must agree on. One row, written once, no TTL. */
+/** `cluster`: the facts on which all processes must agree. One row, written once, no TTL. */
 import type { CqlStatement } from '../cql-statement.ts';
 
 export const createCluster = `CREATE TABLE IF NOT EXISTS cluster (
   scope int PRIMARY KEY, cluster_id text, shard_count int
 )`;
 
-/** LOCAL_QUORUM + LOCAL_SERIAL. Not idempotent for the driver; whoever reads afterwards sees who was first. */
+/** LOCAL_QUORUM + LOCAL_SERIAL. Not idempotent for the driver; a read afterwards shows whose proposal was first. */
 export const proposeFacts: CqlStatement = {
   name: 'agree_facts',
   cql: `INSERT INTO cluster (scope, cluster_id, shard_count) VALUES (0, ?, ?) IF NOT EXISTS`,
@@ -19,7 +19,7 @@ export const readFacts: CqlStatement<{ readonly cluster_id: string; readonly sha
   mode: 'serialRead',
 };
 
-/** LOCAL_QUORUM, idempotent: does the store answer? */
+/** LOCAL_QUORUM, idempotent. Only checks whether the store answers. */
 export const readScope: CqlStatement = {
   name: 'ping',
   cql: `SELECT scope FROM cluster WHERE scope = 0`,

@@ -1,8 +1,8 @@
 /**
- * `job_flags`: the jobs that have failed, were cancelled or have expired, by queue and day of creation. Written plainly
- * before the commit that ends the job; one whose commit is then refused is an orphan that readers find out. One partition
- * a queue and day, about 60 bytes a row: 6 MB for 100,000 such jobs a day.
- * Not time-windowed: its timestamps are epochs, not time.
+ * `job_flags`: the jobs that have failed, were cancelled or have expired, by queue and day of creation. A flag is
+ * written plainly before the commit that ends the job. If that commit is refused, the flag is an orphan, which readers
+ * detect. One partition per queue and day, about 60 bytes per row: 6 MB for 100,000 such jobs a day.
+ * Not time-windowed, because its timestamps are epochs and not times.
  */
 import type { types } from 'cassandra-driver';
 import type { CqlStatement } from '../cql-statement.ts';
@@ -13,7 +13,10 @@ export const createJobFlags = `CREATE TABLE IF NOT EXISTS job_flags (
   AND compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'T4,L4'}
   AND gc_grace_seconds = 10800`;
 
-/** LOCAL_QUORUM, idempotent by its timestamp: epoch first, so a deposed owner loses whenever it writes. TTL: as the job's. */
+/**
+ * LOCAL_QUORUM. Idempotent by its timestamp, which begins with the epoch, so a deposed owner always loses. TTL: that of
+ * the job.
+ */
 export const putFlag: CqlStatement = {
   name: 'put_flag',
   cql: `INSERT INTO job_flags (queue_no, day, id, state, reason) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?`,
@@ -23,18 +26,18 @@ export const putFlag: CqlStatement = {
 export interface FlagRow {
   readonly id: types.Uuid;
   readonly state: string;
-  /** Empty: none. */
+  /** Empty if there is none. */
   readonly reason: string;
 }
 
-/** LOCAL_QUORUM, idempotent; newest first. */
+/** LOCAL_QUORUM, idempotent, newest first. */
 export const readNewestFlags: CqlStatement<FlagRow> = {
   name: 'list_flags',
   cql: `SELECT id, state, reason FROM job_flags WHERE queue_no = ? AND day = ? AND id > ? AND id < ? LIMIT ?`,
   mode: 'read',
 };
 
-/** As `readNewestFlags`, oldest first. */
+/** Like `readNewestFlags`, oldest first. */
 export const readOldestFlags: CqlStatement<FlagRow> = {
   name: 'list_flags',
   cql: `SELECT id, state, reason FROM job_flags WHERE queue_no = ? AND day = ? AND id > ? AND id < ? ORDER BY id ASC LIMIT ?`,

@@ -1,11 +1,13 @@
 /**
  * `jobs`: the records, one partition per shard and minute of creation.
  *
- * Written only by conditional batches of the shard's owner: a plain write beside them would make the conditions worth
- * nothing. Static columns: `epoch` (who may write), `commits` (how often it was written), `expires_at` (latest end of any
- * row, ms). They get the TTL of the longest-lived row and a day more, so the fence outlives what it guards.
- * Partition size: at 5,000 jobs/s in one shard 300,000 rows, 270 MB, so give a cluster enough shards (10 MB is healthy:
- * 200 jobs/s and shard). TTL only, no deletes: TWCS drops whole files.
+ * Only conditional batches of the shard's owner write here. A plain write beside them would make the conditions
+ * worthless. Static columns: `epoch` (who may write), `commits` (how often it was written) and `expires_at` (latest end
+ * of any row, ms). Their TTL is that of the longest-lived row and a day more, so that the fence outlives the rows it
+ * protects.
+ *
+ * Partition size: 5,000 jobs/s in one shard make 300,000 rows, 270 MB. Give a cluster enough shards; 10 MB is healthy,
+ * which is 200 jobs/s per shard. Rows expire by TTL and are never deleted, so TWCS drops whole files.
  */
 import type { CqlStatement } from '../cql-statement.ts';
 
@@ -24,67 +26,70 @@ export interface PartitionRow {
 }
 
 export interface RecordRow {
-  /** Null in the row that stands for a partition without jobs. */
+  /** Null in the row that represents a partition without jobs. */
   readonly record: string | null;
 }
 
-/** First of a group's batch. LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. TTL: end of the longest-lived row + 1 day. */
+/**
+ * The first statement of a group's batch. LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. TTL: end of the longest-lived
+ * row + 1 day.
+ */
 export const advancePartition: CqlStatement<Pick<PartitionRow, 'epoch' | 'commits'>> = {
   name: 'commit',
   cql: `UPDATE jobs USING TTL ? SET epoch = ?, commits = ?, expires_at = ? WHERE shard = ? AND bucket = ? IF epoch = ? AND commits = ?`,
   mode: 'conditional',
 };
 
-/** Only ever inside the batch of `advancePartition`. TTL: what is left of the retention, and 3 days (`storedUntilMs`). */
+/** Only used in the batch of `advancePartition`. TTL: until `storedUntilMs` of the record. */
 export const putJob: CqlStatement = {
   name: 'commit',
   cql: `INSERT INTO jobs (shard, bucket, queue_no, id, record) VALUES (?, ?, ?, ?, ?) USING TTL ?`,
   mode: 'conditional',
 };
 
-/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. TTL: 2 days until the first commit sets a better one. */
+/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. TTL: 2 days, until the first commit sets a better one. */
 export const createPartition: CqlStatement = {
   name: 'create_partition',
   cql: `UPDATE jobs USING TTL ? SET epoch = ?, commits = 0, expires_at = ? WHERE shard = ? AND bucket = ? IF epoch = null`,
   mode: 'conditional',
 };
 
-/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. TTL: as `advancePartition`, from the stored `expires_at`. */
+/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. TTL: as for `advancePartition`, from the stored `expires_at`. */
 export const raisePartition: CqlStatement = {
   name: 'raise_partition',
   cql: `UPDATE jobs USING TTL ? SET epoch = ? WHERE shard = ? AND bucket = ? IF epoch < ?`,
   mode: 'conditional',
 };
 
-/** LOCAL_SERIAL, idempotent: settles a round that is under way, then reads the static columns. */
+/** LOCAL_SERIAL, idempotent. Settles a round that is in flight, then reads the static columns. */
 export const readPartition: CqlStatement<PartitionRow> = {
   name: 'read_commits',
   cql: `SELECT epoch, commits, expires_at FROM jobs WHERE shard = ? AND bucket = ? LIMIT 1`,
   mode: 'serialRead',
 };
 
-/** LOCAL_QUORUM, idempotent, in pages: the one read that may be large. */
+/** LOCAL_QUORUM, idempotent, in pages. This is the only read that may be large. */
 export const readRows: CqlStatement<RecordRow> = {
   name: 'read_bucket',
   cql: `SELECT record FROM jobs WHERE shard = ? AND bucket = ?`,
   mode: 'read',
 };
 
-/** LOCAL_QUORUM, idempotent: one row. */
+/** LOCAL_QUORUM, idempotent, one row. */
 export const readJob: CqlStatement<RecordRow> = {
   name: 'find_job',
   cql: `SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id = ?`,
   mode: 'read',
 };
 
-/** LOCAL_QUORUM, idempotent: rows of one queue in the partition, newest first, at most a page of a list. */
+/** LOCAL_QUORUM, idempotent. Rows of one queue in the partition, newest first, at most a page of a listing. */
 export const readNewest: CqlStatement<RecordRow> = {
   name: 'list_rows',
   cql: `SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id > ? AND id < ? LIMIT ?`,
   mode: 'read',
 };
 
-/** As `readNewest`, oldest first. */
+/** Like `readNewest`, oldest first. */
 export const readOldest: CqlStatement<RecordRow> = {
   name: 'list_rows',
   cql: `SELECT record FROM jobs WHERE shard = ? AND bucket = ? AND queue_no = ? AND id > ? AND id < ? ORDER BY queue_no DESC, id ASC LIMIT ?`,

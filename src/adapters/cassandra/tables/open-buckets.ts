@@ -1,7 +1,7 @@
 /**
- * `open_buckets`: the partitions that a new owner must read. One partition per shard, one row per minute that is not yet
- * sealed: normally some minutes to hours, 1,440 a day at worst. A sealed row is deleted; the tombstone may go after an
- * hour, because a bucket that came back is only read and sealed once more.
+ * `open_buckets`: the partitions that a new owner must read. One partition per shard, with one row per minute that is
+ * not sealed: normally some minutes to hours, at worst 1,440 rows a day. Sealing deletes the row. The tombstone may be
+ * dropped after an hour: if the row came back, the bucket would only be read and sealed once more.
  */
 import type { CqlStatement } from '../cql-statement.ts';
 
@@ -10,14 +10,17 @@ export const createOpenBuckets = `CREATE TABLE IF NOT EXISTS open_buckets (
 ) WITH compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'L10'}
   AND gc_grace_seconds = 3600`;
 
-/** LOCAL_QUORUM, idempotent by its timestamp (epoch first). TTL: past every retention nothing is left to open. */
+/**
+ * LOCAL_QUORUM. Idempotent by its timestamp, which begins with the epoch. TTL: the longest retention, after which
+ * nothing is left to open.
+ */
 export const registerBucket: CqlStatement = {
   name: 'register_bucket',
   cql: `INSERT INTO open_buckets (shard, bucket) VALUES (?, ?) USING TIMESTAMP ? AND TTL ?`,
   mode: 'write',
 };
 
-/** LOCAL_QUORUM, idempotent by its timestamp: it deletes what was registered before, never a successor's row. */
+/** LOCAL_QUORUM. Idempotent by its timestamp: it deletes what was registered before, but never a successor's row. */
 export const deleteBucket: CqlStatement = {
   name: 'seal_bucket',
   cql: `DELETE FROM open_buckets USING TIMESTAMP ? WHERE shard = ? AND bucket = ?`,

@@ -1,9 +1,9 @@
 /**
- * `payload_parts`: payloads too large for a record, in parts of at most 1 MiB. A partition is one part. Every part says
- * how many there are and what the whole is, so a payload counts only when all of it is there.
+ * `payload_parts`: payloads that are too large for a record, in parts of at most 1 MiB. Each part is a partition. Every
+ * part holds the number of parts and describes the whole, so a payload counts only when it is complete.
  *
- * Deletes are rare (DeleteJob) and hit whole partitions, so no read ever walks over tombstones. The bytes leave the disks
- * with their file, at the latest when its window has expired.
+ * Deletes are rare (DeleteJob) and remove whole partitions, so reads never walk over tombstones. The bytes leave the
+ * disks with their file, at the latest when its window has expired.
  */
 import type { CqlStatement } from '../cql-statement.ts';
 
@@ -13,7 +13,7 @@ export const createPayloadParts = `CREATE TABLE IF NOT EXISTS payload_parts (
 ) WITH compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS', 'compaction_window_size': '8'}
   AND gc_grace_seconds = 10800`;
 
-/** LOCAL_QUORUM, idempotent: the same id has the same bytes. TTL: until the payload expires. */
+/** LOCAL_QUORUM. Idempotent, because an id always has the same bytes. TTL: until the payload expires. */
 export const putPart: CqlStatement = {
   name: 'put_payload',
   cql: `INSERT INTO payload_parts (id, part, parts, total_bytes, sha256, bytes) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?`,
@@ -27,14 +27,14 @@ export interface PartRow {
   readonly bytes: Buffer | null;
 }
 
-/** LOCAL_QUORUM, idempotent: one part. */
+/** LOCAL_QUORUM, idempotent. One part. */
 export const readPart: CqlStatement<PartRow> = {
   name: 'get_payload',
   cql: `SELECT parts, total_bytes, sha256, bytes FROM payload_parts WHERE id = ? AND part = ?`,
   mode: 'read',
 };
 
-/** LOCAL_QUORUM, idempotent: what the whole is. */
+/** LOCAL_QUORUM, idempotent. Describes the whole payload. */
 export const readHead: CqlStatement<Omit<PartRow, 'bytes'>> = {
   name: 'open_payload',
   cql: `SELECT parts, total_bytes, sha256 FROM payload_parts WHERE id = ? AND part = 0`,
@@ -43,18 +43,18 @@ export const readHead: CqlStatement<Omit<PartRow, 'bytes'>> = {
 
 export interface WrittenRow {
   readonly parts: number;
-  /** Microseconds, by the clock of who wrote it. */
+  /** Microseconds, by the writer's clock. */
   readonly written_at: bigint;
 }
 
-/** LOCAL_QUORUM, idempotent: when a part was written. */
+/** LOCAL_QUORUM, idempotent. When a part was written. */
 export const readWritten: CqlStatement<WrittenRow> = {
   name: 'delete_payload',
   cql: `SELECT parts, writetime(sha256) AS written_at FROM payload_parts WHERE id = ? AND part = ?`,
   mode: 'read',
 };
 
-/** LOCAL_QUORUM, idempotent. The timestamp is later than that of the write, whosoever clock was ahead. */
+/** LOCAL_QUORUM, idempotent. The timestamp must be later than that of the write, whichever clock was ahead. */
 export const deletePart: CqlStatement = {
   name: 'delete_payload',
   cql: `DELETE FROM payload_parts USING TIMESTAMP ? WHERE id = ? AND part = ?`,

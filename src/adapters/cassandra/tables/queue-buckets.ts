@@ -1,8 +1,8 @@
 /**
- * `queue_buckets` and `queue_days`: where a queue's jobs lie, for lists without scanning. Written plainly and once per
- * process, queue, minute and shard, before the first commit there; an entry without jobs is harmless.
- * Partition sizes: `queue_buckets` one queue and day, at most 1,440 rows per shard that the queue used (92,000 with 64
- * shards, 3 MB); `queue_days` at most 400 rows.
+ * `queue_buckets` and `queue_days`: where a queue's jobs lie, so that listings need not scan. Each process writes an
+ * entry plainly, once per queue, minute and shard, before its first commit there. An entry without jobs is harmless.
+ * Partition sizes: `queue_buckets` holds one queue and day, at most 1,440 rows per shard that the queue used (92,000
+ * rows or 3 MB with 64 shards); `queue_days` has at most 400 rows.
  */
 import type { CqlStatement } from '../cql-statement.ts';
 
@@ -30,28 +30,28 @@ export const putQueueBucket: CqlStatement = {
   mode: 'write',
 };
 
-/** LOCAL_QUORUM, idempotent. TTL: a day longer than its buckets. */
+/** LOCAL_QUORUM, idempotent. TTL: a day longer than that of its buckets. */
 export const putQueueDay: CqlStatement = {
   name: 'register_queue_day',
   cql: `INSERT INTO queue_days (queue_no, day) VALUES (?, ?) USING TTL ?`,
   mode: 'write',
 };
 
-/** LOCAL_QUORUM, idempotent, in pages; newest first. */
+/** LOCAL_QUORUM, idempotent, in pages, newest first. */
 export const readNewestBuckets: CqlStatement<QueueBucketRow> = {
   name: 'list_minutes',
   cql: `SELECT bucket, shard FROM queue_buckets WHERE queue_no = ? AND day = ? AND bucket >= ? AND bucket <= ?`,
   mode: 'read',
 };
 
-/** As `readNewestBuckets`, oldest first. */
+/** Like `readNewestBuckets`, oldest first. */
 export const readOldestBuckets: CqlStatement<QueueBucketRow> = {
   name: 'list_minutes',
   cql: `SELECT bucket, shard FROM queue_buckets WHERE queue_no = ? AND day = ? AND bucket >= ? AND bucket <= ? ORDER BY bucket ASC, shard DESC`,
   mode: 'read',
 };
 
-/** LOCAL_QUORUM, idempotent; newest first, at most 400 rows. */
+/** LOCAL_QUORUM, idempotent, newest first, at most 400 rows. */
 export const readQueueDays: CqlStatement<{ readonly day: number }> = {
   name: 'list_days',
   cql: `SELECT day FROM queue_days WHERE queue_no = ? AND day >= ? AND day <= ?`,

@@ -1,12 +1,13 @@
 /**
- * `schema_migrations`: which versions of the schema are in place, and who is changing it. One partition, a row per
- * version. The lock is a static cell with a TTL: a process that died with it blocks nobody for longer than that.
+ * `schema_migrations`: the schema versions that were applied, and the process that is migrating. One partition, one row
+ * per version. The lock is a static cell with a TTL, so a process that dies while holding it blocks others no longer
+ * than that.
  */
 import type { CqlStatement } from '../cql-statement.ts';
 
 /**
- * Created before there is a lock. The id is derived from the keyspace, so two coordinators that create the table in the
- * same instant create the same one (Cassandra 5.0 would otherwise keep two ids for one name).
+ * Created before there is a lock. The id is derived from the keyspace, so two coordinators that create the table at the
+ * same instant create the same table. Without it, Cassandra 5.0 would keep two ids for one name.
  */
 export function createSchemaMigrations(tableId: string): string {
   return `CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -28,7 +29,7 @@ export const takeLock: CqlStatement = {
   mode: 'conditional',
 };
 
-/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. Also tells whether the lock is still held. */
+/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. Also shows whether the lock is still held. */
 export const renewLock: CqlStatement = {
   name: 'renew_schema_lock',
   cql: `UPDATE schema_migrations USING TTL ? SET lock_holder = ? WHERE scope = 0 IF lock_holder = ?`,
@@ -42,7 +43,7 @@ export const releaseLock: CqlStatement = {
   mode: 'conditional',
 };
 
-/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent; a second one changes nothing. */
+/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. Recording a version again changes nothing. */
 export const recordVersion: CqlStatement = {
   name: 'record_schema_version',
   cql: `INSERT INTO schema_migrations (scope, version, applied_at) VALUES (0, ?, ?) IF NOT EXISTS`,

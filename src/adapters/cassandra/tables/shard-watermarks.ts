@@ -1,6 +1,6 @@
 /**
- * `shard_watermarks`: what of a shard is surely in JetStream. One row per shard, at most 4,096, no TTL. Apart from
- * `shards` because it is written plainly, and plain writes beside conditional ones undo them.
+ * `shard_watermarks`: what JetStream is known to have of each shard. One row per shard, at most 4,096, no TTL. Separate
+ * from `shards`, because these writes are plain, and plain writes beside conditional ones can undo them.
  */
 import type { CqlStatement } from '../cql-statement.ts';
 
@@ -8,7 +8,7 @@ export const createShardWatermarks = `CREATE TABLE IF NOT EXISTS shard_watermark
   shard int PRIMARY KEY, watermark text
 ) WITH compaction = {'class': 'UnifiedCompactionStrategy', 'scaling_parameters': 'L10'}`;
 
-/** LOCAL_QUORUM, idempotent by its timestamp: epoch first, so a deposed owner loses whenever it writes. */
+/** LOCAL_QUORUM. Idempotent by its timestamp, which begins with the epoch, so a deposed owner always loses. */
 export const putWatermark: CqlStatement = {
   name: 'save_watermark',
   cql: `INSERT INTO shard_watermarks (shard, watermark) VALUES (?, ?) USING TIMESTAMP ?`,

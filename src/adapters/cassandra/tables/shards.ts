@@ -1,6 +1,4 @@
-/**
- * `shards`: who owns a shard. One row per shard, at most 4,096; written only conditionally, no TTL.
- */
+/** `shards`: the owner of each shard. One row per shard, at most 4,096, only written conditionally, no TTL. */
 import type { CqlStatement } from '../cql-statement.ts';
 
 export const createShards = `CREATE TABLE IF NOT EXISTS shards (
@@ -14,14 +12,14 @@ export const readShard: CqlStatement<{ readonly epoch: number | null; readonly o
   mode: 'serialRead',
 };
 
-/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent: the first owner ever. */
+/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. Creates the row for the first owner ever. */
 export const createShard: CqlStatement = {
   name: 'take_shard',
   cql: `INSERT INTO shards (shard, epoch, owner) VALUES (?, 1, ?) IF NOT EXISTS`,
   mode: 'conditional',
 };
 
-/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. `owner` is unique per call, so an unknown outcome can be told. */
+/** LOCAL_QUORUM + LOCAL_SERIAL, not idempotent. `owner` is unique per call, so an unknown outcome can be resolved. */
 export const raiseShard: CqlStatement = {
   name: 'take_shard',
   cql: `UPDATE shards SET epoch = ?, owner = ? WHERE shard = ? IF epoch = ?`,
