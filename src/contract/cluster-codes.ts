@@ -1,4 +1,7 @@
-/** Numbers of the cluster's enums for the words inside. A new word does not compile until it has a number. */
+/**
+ * The enum numbers of the cluster contract for the words used inside. A new word does not compile until it has a
+ * number.
+ */
 import { ownValue } from '../domain/own-value.ts';
 
 export const nodeStateCodes = { live: 1, draining: 2, silent: 3 } as const;
@@ -18,7 +21,7 @@ export type NodeStateWord = keyof typeof nodeStateCodes;
 export type ShardStateWord = keyof typeof shardStateCodes;
 export type ActorStateWord = keyof typeof actorStateCodes;
 
-/** Undefined for a number that this version does not know. */
+/** Returns `undefined` for a number that this version does not know. */
 export function nodeStateOf(code: number): NodeStateWord | undefined {
   return wordOf(nodeStateCodes, code);
 }

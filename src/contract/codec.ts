@@ -1,6 +1,6 @@
 /**
- * Encodes and decodes the contract straight to and from bytes: protobufjs compiles one function per message from the
- * .proto files, without the detour over plain objects that proto-loader takes. Names are camelCase here.
+ * Encodes and decodes the contract directly to and from bytes. protobufjs compiles a function for each message from the
+ * .proto files, which avoids the intermediate plain objects of proto-loader. Field names are camelCase here.
  */
 import type protobuf from 'protobufjs';
 import type * as wire from './messages.ts';
@@ -8,7 +8,7 @@ import { loadContractRoot } from './root.ts';
 import { type ViolationsOf, violationsOfType } from './sayable.ts';
 import { decodeRequest, RepairingReader, RepairingWriter } from './utf8.ts';
 
-/** What may be encoded: every field may be absent. */
+/** A message to encode: every field may be absent. */
 export type Init<T> = T extends Uint8Array
   ? T
   : T extends readonly (infer U)[]
@@ -19,19 +19,19 @@ export type Init<T> = T extends Uint8Array
 
 export interface MessageCodec<T> {
   readonly encode: (message: Init<T>) => Buffer;
-  /** Throws on bytes that are not this message. */
+  /** Throws if the bytes are not a message of this type. */
   readonly decode: (bytes: Uint8Array) => T;
 }
 
-/** One method as grpc-js wants it. */
+/** One method in the form that grpc-js expects. */
 export interface MethodCodec<Request, Response> {
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
-  /** What of a request the wire cannot say; to be asked before it is serialized. */
+  /** Finds values of a request that the wire cannot represent. Call it before `requestSerialize`. */
   readonly requestViolations: ViolationsOf<Init<Request>>;
   readonly requestSerialize: (message: Init<Request>) => Buffer;
-  /** Throws UndecodableRequest on bytes that are not this message. */
+  /** Throws UndecodableRequest if the bytes are not a message of this type. */
   readonly requestDeserialize: (bytes: Buffer) => Request;
   readonly responseSerialize: (message: Init<Response>) => Buffer;
   readonly responseDeserialize: (bytes: Buffer) => Response;
@@ -87,7 +87,7 @@ export interface Contract {
 export function loadContract(): Contract {
   const root = loadContractRoot();
   return {
-    // The types were generated from the same files; a test compares them.
+    // Unchecked cast: the types were generated from the same files, and a test compares them.
     jobs: serviceCodec(root, 'troupe.v1.Jobs') as unknown as JobsContract,
     queues: serviceCodec(root, 'troupe.v1.Queues') as unknown as QueuesContract,
     cluster: serviceCodec(root, 'troupe.v1.Cluster') as unknown as ClusterContract,
@@ -118,7 +118,7 @@ function methodCodec(root: protobuf.Root, service: string, method: protobuf.Meth
 
 function messageCodec<T>(type: protobuf.Type): MessageCodec<T> {
   return {
-    // In Node the writer of protobufjs makes Buffers.
+    // In Node the writer of protobufjs produces Buffers.
     encode: (message) => type.encode(message as Record<string, unknown>, new RepairingWriter()).finish() as Buffer,
     decode: (bytes) => type.decode(new RepairingReader(asBuffer(bytes))) as unknown as T,
   };

@@ -1,6 +1,8 @@
 /**
- * The descriptors of what a gateway serves, as buf made them from the .proto files: each file by its own name, with its own
- * imports. Those that protobufjs makes of what it has parsed are merged by package, and no other runtime takes them.
+ * The file descriptors of the services of a gateway, as buf built them from the .proto files, each with its own name
+ * and imports.
+ * We do not use the descriptors that protobufjs derives from parsed files: it merges them by package, and other
+ * runtimes reject that.
  */
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
@@ -20,7 +22,7 @@ interface DescribedMessage extends Named {
   readonly enumType: readonly DescribedEnum[];
 }
 
-/** What is used here of a FileDescriptorProto. */
+/** The parts of a FileDescriptorProto that are used here. */
 export interface FileDescriptor extends Named {
   readonly package: string;
   readonly dependency: readonly string[];
@@ -30,9 +32,9 @@ export interface FileDescriptor extends Named {
 }
 
 interface DescribedFile {
-  /** A FileDescriptorProto. */
+  /** The encoded FileDescriptorProto. */
   readonly bytes: Uint8Array;
-  /** Names of files. */
+  /** File names. */
   readonly imports: readonly string[];
 }
 
@@ -40,7 +42,9 @@ export interface Descriptors {
   /** Full names. */
   readonly services: readonly string[];
   readonly files: ReadonlyMap<string, DescribedFile>;
-  /** Name of the file that declares it, by full name: messages, fields, enums and their values, services, methods. */
+  /**
+   * The file that declares a symbol, by its full name: messages, fields, enums and their values, services and methods.
+   */
   readonly fileOfSymbol: ReadonlyMap<string, string>;
 }
 
@@ -57,10 +61,11 @@ export function loadDescriptors(): Descriptors {
   return { services, files, fileOfSymbol };
 }
 
-/** FileDescriptorSet { repeated FileDescriptorProto file = 1; } */
+/** Splits a FileDescriptorSet: `repeated FileDescriptorProto file = 1`. */
 function* filesOfSet(set: Buffer): Generator<Uint8Array, void> {
   const reader = new protobuf.BufferReader(set);
   while (reader.pos < reader.len) {
+    // the tag; the set has only this field
     reader.uint32();
     yield reader.bytes();
   }
@@ -90,7 +95,7 @@ function* symbolsOfMessage(message: DescribedMessage, scope: string): Generator<
   for (const words of message.enumType) yield* symbolsOfEnum(words, name);
 }
 
-/** The values of an enum are named beside it, not within it. */
+/** In protobuf the values of an enum are siblings of the enum, not members. */
 function* symbolsOfEnum(words: DescribedEnum, scope: string): Generator<string, void> {
   yield within(scope, words.name);
   for (const value of words.value) yield within(scope, value.name);

@@ -1,4 +1,7 @@
-/** `google.rpc.Status` with its details: what the trailer `grpc-status-details-bin` holds. Both ends use this. */
+/**
+ * `google.rpc.Status` with its details, which is the content of the trailer `grpc-status-details-bin`. Gateway and
+ * client both use it.
+ */
 import type { Contract, Init, MessageCodec } from './codec.ts';
 import type { Duration, Status } from './messages.ts';
 
@@ -38,9 +41,9 @@ const detailNames = [
 ] as const satisfies readonly DetailName[];
 
 export interface StatusCodec {
-  /** The message form, as it lies in answers to batches. */
+  /** Encodes the details. The result is also the form of errors inside batch responses. */
   pack(status: { readonly code: number; readonly message: string; readonly details: readonly Detail[] }): Init<Status>;
-  /** Details of kinds that are not known here are left out. */
+  /** Decodes the details. Kinds that are not known here are skipped. */
   unpack(status: Status): readonly Detail[];
   readonly status: MessageCodec<Status>;
 }

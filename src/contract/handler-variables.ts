@@ -1,2 +1,2 @@
-/** Which variables handlers may be given, for what declares nodes from outside of the cluster. */
+/** The rules for environment variables of handlers, for programs outside the cluster that declare nodes. */
 export { handlerVariablesMax, problemOfHandlerVariable } from '../domain/handler-variables.ts';

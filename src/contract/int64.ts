@@ -1,4 +1,4 @@
-/** 64-bit numbers of the contract, as far as a double holds them exactly. */
+/** 64-bit integers of the contract, which are exact up to 2^53. */
 import { ownValue } from '../domain/own-value.ts';
 import type { Int64 } from './messages.ts';
 
@@ -6,7 +6,10 @@ export function numberOf(value: Int64): number {
   return typeof value === 'number' ? value : value.toNumber();
 }
 
-/** Of an optional field. An absent one is decoded as 0 all the same; only one that is there is an own property. */
+/**
+ * Reads an optional field. protobufjs decodes an absent one as 0 too, but only a field that was sent is an own
+ * property.
+ */
 export function presentNumber<Name extends string>(
   message: Readonly<Record<Name, Int64 | null>> | null,
   name: Name,

@@ -1,4 +1,4 @@
-/** Numbers of the contract's enums for the words of the domain. A new word does not compile until it has a number. */
+/** The enum numbers of the contract for the words of the domain. A new word does not compile until it has a number. */
 import { type GoneReason, goneReasons } from '../domain/payload-life.ts';
 import {
   type AttemptOutcome,
@@ -72,14 +72,17 @@ export const uniqueConflictCodes = {
   replace: 4,
 } as const satisfies Record<UniqueConflict, number>;
 
-/** In place of codes in `non_retryable_codes`: none, where none given means those of the next layer. */
+/**
+ * Sent in place of the codes in `non_retryable_codes` to mean an empty list. An unset field means the list of the next
+ * layer.
+ */
 export const noCodes = '-';
 
 export const goneReasonCodes = { erased: 1, missing: 2, expired: 3 } as const satisfies Record<GoneReason, number>;
 
 export const payloadChoiceCodes = { output: 1, input: 2 } as const;
 
-/** Undefined for a number that this version does not know. */
+/** Returns `undefined` for a number that this version does not know. */
 export function goneReasonOf(code: number): GoneReason | undefined {
   return goneReasons.find((reason) => goneReasonCodes[reason] === code);
 }
@@ -100,12 +103,12 @@ export function waitingReasonOf(code: number): WaitingReason | undefined {
   return waitingReasons.find((reason) => waitingReasonCodes[reason] === code);
 }
 
-/** 0, as in a message that does not say: `reject`. Undefined for a number that this version does not know. */
+/** 0, an unset field, means `reject`. Returns `undefined` for a number that this version does not know. */
 export function uniqueConflictOf(code: number): UniqueConflict | undefined {
   return code === 0 ? 'reject' : uniqueConflicts.find((conflict) => uniqueConflictCodes[conflict] === code);
 }
 
-/** Undefined for a number that this version does not know. */
+/** Returns `undefined` for a number that this version does not know. */
 export function jobStateOf(code: number): JobState | undefined {
   return jobStates.find((state) => jobStateCodes[state] === code);
 }

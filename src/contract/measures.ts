@@ -1,2 +1,2 @@
-/** What is on /metrics, for whoever builds on it without being part of the cluster, such as alerts and dashboards. */
+/** The metrics on /metrics, for programs outside the cluster, such as the generators of alerts and dashboards. */
 export { counters, gauges, histograms } from '../domain/measures.ts';

@@ -1,4 +1,4 @@
-/** Bounds of queue settings, and how durations are written, for what declares queues from outside of the cluster. */
+/** Ranges of queue settings and the duration format, for programs outside the cluster that declare queues. */
 export * from '../domain/setting-ranges.ts';
 export { parseDurationMs } from '../domain/duration-text.ts';
 export { fairnessKeyMax, fairnessWeightsMax } from '../domain/flow-rule.ts';

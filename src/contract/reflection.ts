@@ -1,4 +1,4 @@
-/** gRPC server reflection in code, both of its versions: `proto/grpc/reflection`. They differ by their package alone. */
+/** gRPC server reflection in code, from `proto/grpc/reflection`. Its two versions differ only in their package. */
 import protobuf from 'protobufjs';
 import { type MethodCodec, serviceCodec } from './codec.ts';
 import { protoDir } from './root.ts';
@@ -19,7 +19,7 @@ export interface ReflectionRequest {
   readonly listServices?: string;
 }
 
-/** One of the four is there. */
+/** Exactly one of the four response fields is set. */
 export interface ReflectionResponse {
   readonly validHost: string;
   readonly originalRequest: ReflectionRequest | null;
@@ -36,13 +36,13 @@ export type ReflectionContract = {
   readonly ServerReflectionInfo: MethodCodec<ReflectionRequest, ReflectionResponse>;
 };
 
-/** By version, the newer one first: clients ask for that, and then for the other. */
+/** Newest version first, because clients ask for it first and then fall back. */
 export function loadReflection(): readonly ReflectionContract[] {
   return ['v1', 'v1alpha'].map((version) => {
     const root = new protobuf.Root();
     root.loadSync(`${protoDir}grpc/reflection/${version}/reflection.proto`);
     root.resolveAll();
-    // Stock clients of both versions call it in a test.
+    // Unchecked cast: tests call it with standard clients of both versions.
     return serviceCodec(root, `grpc.reflection.${version}.ServerReflection`) as unknown as ReflectionContract;
   });
 }

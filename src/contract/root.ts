@@ -1,11 +1,11 @@
-/** Reads the contract's own .proto files: they are the only definition of the wire. */
+/** Loads the contract's .proto files, which are the only definition of the wire format. */
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 
-/** Folder that holds `troupe/` and `google/`. */
+/** The folder with `troupe/` and `google/`. */
 export const protoDir = fileURLToPath(new URL('../../proto/', import.meta.url));
 
-/** Every file that is served, for reflection as well. */
+/** Every file that is served. Reflection serves them too. */
 export const protoFiles = [
   'troupe/v1/jobs.proto',
   'troupe/v1/queues.proto',
@@ -15,7 +15,7 @@ export const protoFiles = [
 
 export function loadContractRoot(): protobuf.Root {
   const root = new protobuf.Root();
-  // google/protobuf is built into protobufjs; the rest lies under protoDir.
+  // protobufjs has google/protobuf built in; all other files are under protoDir.
   root.resolvePath = (_origin, target) => (target.startsWith('google/protobuf/') ? target : protoDir + target);
   root.loadSync([...protoFiles]);
   root.resolveAll();

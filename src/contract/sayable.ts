@@ -1,22 +1,25 @@
 /**
- * What the wire cannot say. protobufjs writes what it is given as best it can: a number out of range wraps, NaN becomes 0,
- * and so a mistake would become another wish. Each value that would arrive as another one is named, by its path in the
- * contract, before anything is sent.
+ * Finds values that the wire cannot represent.
+ * protobufjs writes whatever it gets: an out-of-range number wraps and NaN becomes 0, so a mistake would silently
+ * become a different request. We report every such value with its path in the contract before anything is sent.
  */
 import type protobuf from 'protobufjs';
 import type { FieldViolation } from '../domain/errors.ts';
 import { ownValue } from '../domain/own-value.ts';
 
-/** Adds what is wrong with a value at a path. */
+/** Adds a violation for each problem of a value at a path. */
 type Check = (value: unknown, path: string, violations: FieldViolation[]) => void;
 
-/** More than these are not told: whoever sends thousands of wrong values has one mistake. */
+/** A caller with thousands of wrong values has made one mistake; the first ones show it. */
 const violationsMax = 50;
 
 const int32Max = 2 ** 31 - 1;
 const uint32Max = 2 ** 32 - 1;
 
-/** The years 1 to 9999, and 10,000 years: the bounds of google.protobuf. A negative duration is for the gateway to refuse. */
+/**
+ * The limits of google.protobuf: the years 1 to 9999 and 10,000 years. A negative duration is valid here; the gateway
+ * refuses it.
+ */
 const timestampSeconds = { min: -62_135_596_800, max: 253_402_300_799 };
 const durationSeconds = { min: -315_576_000_000, max: 315_576_000_000 };
 
@@ -54,7 +57,7 @@ const checkOfScalar: Readonly<Record<string, Check>> = {
   bytes: rule('must be bytes (Uint8Array)', (value) => value instanceof Uint8Array),
   string: (value, path, violations) => {
     if (typeof value !== 'string') violations.push({ field: path, description: 'must be text' });
-    // As UTF-8 it would be other text.
+    // UTF-8 cannot encode it, so other text would arrive.
     else if (!value.isWellFormed()) violations.push({ field: path, description: 'has half a surrogate pair' });
   },
 };
@@ -77,10 +80,10 @@ const checkOfMessage: ReadonlyMap<string, Check> = new Map([
   ['.google.protobuf.Duration', timeParts('must be a duration of at most 10,000 years', durationSeconds)],
 ]);
 
-/** Told as the gateway tells what it refuses; at most 50. */
+/** Returns violations in the form that a gateway uses, at most 50. */
 export type ViolationsOf<Message> = (message: Message) => readonly FieldViolation[];
 
-/** Of messages of this type. What is absent (null, undefined) is fine: it is not written. */
+/** The check for messages of a type. Absent fields (null or undefined) are fine, because they are not written. */
 export function violationsOfType(type: protobuf.Type): ViolationsOf<object> {
   const check = lazyCheck(type, new Map());
   return (message) => {
@@ -90,7 +93,7 @@ export function violationsOfType(type: protobuf.Type): ViolationsOf<object> {
   };
 }
 
-/** Made when it is needed: types may hold themselves. */
+/** Builds the check on first use, because a type may contain itself. */
 function lazyCheck(type: protobuf.Type, made: Map<string, Check>): Check {
   let check = checkOfMessage.get(type.fullName) ?? made.get(type.fullName);
   return (value, path, violations) => {
@@ -130,7 +133,8 @@ function fieldCheck(field: protobuf.Field, made: Map<string, Check>): Check {
 function valueCheck({ resolvedType, type }: protobuf.Field, made: Map<string, Check>): Check {
   if (resolvedType === null) return ownValue(checkOfScalar, type) ?? (() => undefined);
   if ('fieldsArray' in resolvedType) return lazyCheck(resolvedType, made);
-  // A word that has no number. Numbers that are not known here may be known to the gateway.
+  // Refuses an enum word without a number. A number that is unknown here may be known to the gateway, so any integer
+  // passes.
   return rule('is none that the contract knows', Number.isInteger);
 }
 
@@ -162,7 +166,7 @@ function mapCheck(single: Check): Check {
   };
 }
 
-/** `runTime` here is `run_time` in the contract. */
+/** Converts `runTime` to `run_time`, the name in the contract. */
 function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,4 +1,7 @@
-/** Durations and times of the contract are milliseconds inside: durations rounded up, times rounded down. */
+/**
+ * Converts the contract's durations and timestamps to milliseconds, and back. Durations are rounded up and timestamps
+ * down.
+ */
 import { numberOf } from './int64.ts';
 import type { Duration, Timestamp } from './messages.ts';
 
@@ -10,11 +13,11 @@ interface TimeParts {
 export function toTime(ms: number): TimeParts {
   const seconds = Math.floor(ms / 1_000);
   const nanos = Math.round((ms - seconds * 1_000) * 1_000_000);
-  // A fraction just below a second may round up to a whole one.
+  // rounding may yield a full second
   return nanos === 1_000_000_000 ? { seconds: seconds + 1, nanos: 0 } : { seconds, nanos };
 }
 
-/** Undefined stays undefined, so that optional fields stay absent. */
+/** Keeps `undefined`, so that optional fields stay absent. */
 export function toOptionalTime(ms: number | undefined): TimeParts | undefined {
   return ms === undefined ? undefined : toTime(ms);
 }

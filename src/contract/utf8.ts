@@ -1,7 +1,10 @@
 /**
- * Text on the wire is UTF-8, and half a surrogate pair, which JavaScript allows in a string, has no form in it. protobufjs
- * writes one as bytes that strict readers refuse, the whole message with it. So what leaves is repaired (U+FFFD), which
- * also heals what was stored before; an answer is read as far as it can be; and a request is refused with its fields named.
+ * Text on the wire is UTF-8, which cannot encode half a surrogate pair, though a JavaScript string may contain one.
+ * protobufjs writes it as invalid bytes, and strict readers then refuse the whole message.
+ *
+ * - What we send is repaired (U+FFFD). This also repairs text that was stored earlier.
+ * - In responses we accept invalid text and read it as far as possible.
+ * - A request with invalid text is refused, and the error names the fields.
  */
 import protobuf from 'protobufjs';
 import type { FieldViolation } from '../domain/errors.ts';
@@ -19,26 +22,26 @@ export class RepairingReader extends protobuf.BufferReader {
   }
 }
 
-/** No text of a message can be this one. */
+/** A marker that no decoded text can equal. */
 const notUtf8 = '\uD800';
 
-/** Reads on over what is no UTF-8, and leaves a mark there. */
+/** Continues past invalid UTF-8 and leaves the marker in its place. */
 class MarkingReader extends protobuf.BufferReader {
   override stringVerify(): string {
     try {
       return super.stringVerify();
     } catch (error) {
-      // RangeError: the message ends too soon.
+      // A RangeError means that the message is truncated.
       if (error instanceof TypeError) return notUtf8;
       throw error;
     }
   }
 }
 
-/** A request that is no message of its type. */
+/** A request that cannot be decoded as its type. */
 export class UndecodableRequest extends Error {
   override readonly name = 'UndecodableRequest';
-  /** Fields whose text is not UTF-8; empty where the bytes are no message at all. */
+  /** The fields whose text is not UTF-8. Empty if the bytes are no message at all. */
   readonly violations: readonly FieldViolation[];
 
   constructor(violations: readonly FieldViolation[], cause: unknown) {
@@ -56,7 +59,7 @@ export function decodeRequest(type: protobuf.Type, bytes: Buffer): unknown {
   }
 }
 
-/** One is read at a time, so no more are told than somebody would mend. */
+/** More would not help: people fix such mistakes one at a time. */
 const violationsMax = 50;
 
 function violationsOf(type: protobuf.Type, bytes: Buffer): readonly FieldViolation[] {
@@ -85,7 +88,7 @@ function findMarks(value: unknown, path: string, violations: FieldViolation[]): 
   }
 }
 
-/** `runTime` here is `run_time` in the contract. */
+/** Converts `runTime` to `run_time`, the name in the contract. */
 function within(path: string, name: string): string {
   const said = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return path === '' ? said : `${path}.${said}`;

@@ -1,43 +1,56 @@
-/** What a handler is given besides its input. The same in a cell's thread and under `runHandler` in a test. */
+/**
+ * What a handler receives besides its input. It is the same in a thread of the cluster and under `runHandler` in a
+ * test.
+ */
 
-/** One line each; bounded in rate and length, what is over is counted and said. */
+/**
+ * Writes lines to the log of the job. Lines are cut at 2,000 characters, and their rate is limited; the log says how
+ * many were dropped.
+ */
 export interface HandlerLog {
-  /** For whoever looks for a fault. */
+  /** Detail for diagnosis. */
   debug(text: string): void;
-  /** For whoever follows the job. */
+  /** Progress that a reader of the job's log wants to see. */
   info(text: string): void;
-  /** Something is odd, and the work goes on. */
+  /** Something unexpected that does not stop the work. */
   warn(text: string): void;
   /** Something failed. */
   error(text: string): void;
 }
 
-/** What a handler is given beside its input. */
+/** What a handler receives besides its input. */
 export interface HandlerContext {
-  /** Id of the job. */
+  /** The id of the job. */
   readonly jobId: string;
-  /** 1 for the first attempt. */
+  /** The number of the attempt, from 1. It also counts attempts that were lost, snoozed or released. */
   readonly attempt: number;
-  /** When this attempt will be stopped: the sooner of its execution timeout and the job's own end. */
+  /** When the attempt will be stopped: at its execution timeout or at the end of the job, whichever comes first. */
   readonly deadline: Date;
-  /** Aborts when the attempt is cancelled or out of time. For synchronous loops use `throwIfCancelled`. */
+  /**
+   * Aborts when the attempt is cancelled or out of time. A synchronous loop never sees the event, so use
+   * `throwIfCancelled`.
+   */
   readonly signal: AbortSignal;
-  /** W3C trace context of the submitter. */
+  /** The W3C trace context of the submitter. Undefined if the submitter sent none. */
   readonly traceparent: string | undefined;
-  /** Lines for the log of the job. */
+  /** Writes to the log of the job. Each line is also a sign of life. */
   readonly log: HandlerLog;
-  /** `fraction` 0..1. Costs no message, so it may be called in a tight loop; notes are sent at most ten times a second. */
+  /**
+   * Reports progress as a fraction from 0 to 1, and a sign of life. It sends no message by itself, so it may be called
+   * in a tight loop. Notes are sent at most ten times a second.
+   */
   progress(fraction: number, note?: string): void;
   /**
-   * Saves a `Uint8Array` or a JSON value, at most 1 MiB, for the next attempt, should there be one. Resolves when it, or a
-   * later one, is durable. It may be called as often as one likes: one is under way at a time, the newest follows, at most
-   * ten in a second and 1 MiB in a second. Throws at once on a value that cannot be saved.
+   * Saves a value for the next attempt: a `Uint8Array` or a JSON value of at most 1 MiB. Also a sign of life.
+   * Resolves when this checkpoint, or a later one, is durable. It may be called at any rate: one save is in progress at
+   * a time, the newest value follows, and saves are limited to ten and to 1 MiB per second.
+   * Throws at once if the value cannot be saved: TypeError if JSON cannot express it, RangeError if it is too large.
    */
   checkpoint(value: unknown): Promise<void>;
-  /** What an earlier attempt saved last; undefined when none did. */
+  /** The last checkpoint of an earlier attempt. Undefined if there is none. */
   readonly lastCheckpoint: unknown;
-  /** A sign of life and nothing else, for handlers with a heartbeat timeout. Costs no message. */
+  /** Gives a sign of life and does nothing else, for handlers with a heartbeat timeout. Sends no message. */
   heartbeat(): void;
-  /** Throws once the attempt is cancelled or out of time; sees it inside a synchronous loop too. */
+  /** Throws if the attempt is cancelled or out of time. Works inside a synchronous loop too. Also a sign of life. */
   throwIfCancelled(): void;
 }

@@ -1,6 +1,6 @@
 /**
- * `defineHandler`: the options a person writes, checked and turned into plain numbers, with errors that name the field.
- * A definition is recognised by its `~troupe` mark, so that a second copy of this package does no harm.
+ * `defineHandler` checks the options that a person writes and converts them to plain numbers. Errors name the field.
+ * A definition is recognized by its `~troupe` mark and not by class, so a second copy of this package does no harm.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { heartbeatMinMs, type RetryPolicy } from '../domain/job.ts';
@@ -21,91 +21,115 @@ export const handlerVersionPattern = /^[A-Za-z0-9._+-]{1,64}$/;
 const dayMs = 86_400_000;
 const mib = 2 ** 20;
 
+/** The options of `defineHandler`. */
 export interface HandlerOptions<In extends StandardSchemaV1, Out extends StandardSchemaV1> {
-  /** `image.thumbnail`: 1..4 tokens of letters, digits, `_`, `-`, joined by dots. */
+  /**
+   * One to four tokens of letters, digits, `_` and `-`, joined by dots: `image.thumbnail`. A token has at most 64
+   * characters.
+   */
   readonly name: string;
-  /** Default `0.0.0`. */
+  /** Up to 64 letters, digits and `.`, `_`, `+`, `-`. Default `0.0.0`. */
   readonly version?: string;
-  /** Any Standard Schema, `bytes()` or `bytesOr(schema)`. Without one, `run` gets what was submitted, unchecked. */
+  /**
+   * Validates the input: any Standard Schema, `bytes()` or `bytesOr(schema)`. Default: `run` gets the submitted input
+   * unchecked.
+   */
   readonly input?: In;
-  /** Checked before the result is recorded; a result that fails it is INVALID_OUTPUT. */
+  /**
+   * Validates the result before it is recorded. A result that fails it ends the job with INVALID_OUTPUT. Default:
+   * unchecked.
+   */
   readonly output?: Out;
-  /** One attempt, from its start in the thread; 10 ms .. 7 days. Without it the queue's default counts. */
+  /** The time limit of one attempt, from its start in the thread: 10 ms to 7 days. Default: the queue's. */
   readonly executionTimeout?: Duration;
   /**
-   * An attempt that gives no sign of life for so long is ended as HEARTBEAT_LOST: `ctx.progress`, `ctx.throwIfCancelled`,
-   * `ctx.log`, `ctx.checkpoint` and `ctx.heartbeat` are signs. 1 s .. `executionTimeout`, 0 for none. Without it the queue's default counts.
+   * The longest time without a sign of life: 1 s to `executionTimeout`, or 0 for none. An attempt that exceeds it ends
+   * with HEARTBEAT_LOST.
+   * Signs of life are `ctx.progress`, `ctx.throwIfCancelled`, `ctx.log`, `ctx.checkpoint` and `ctx.heartbeat`. Default:
+   * the queue's.
    */
   readonly heartbeatTimeout?: Duration;
-  /** Heap of the thread; 32 MiB .. 64 GiB, rounded up to a memory class. Default: `workers.memoryMb` of the node. */
+  /** The heap of the thread: 32 MiB to 64 GiB, rounded up to a memory class. Default: the node's `workers.memoryMb`. */
   readonly memory?: Size;
   /**
-   * An attempt that runs out of memory is repeated at once in the next memory class, up to this one; it counts as no
-   * failure. At least `memory`. Default: no such repeat, OUT_OF_MEMORY is a failure like others.
+   * If an attempt runs out of memory, it is repeated at once in the next memory class, up to this size, and does not
+   * count as a failure. Must be at least `memory`. Default: no repeat, and OUT_OF_MEMORY counts as a failure like any
+   * other.
    */
   readonly memoryMax?: Size;
+  /** Replaces parts of the queue's retry policy. Default: the queue's. */
   readonly retry?: {
-    /** Attempts that may fail, the first included; 1..100. */
+    /** Attempts that may fail, including the first: 1 to 100. */
     readonly maxAttempts?: number;
+    /** Delays between attempts. `initial` and `max` are 1 ms to 1 day; `coefficient`, their growth, is 1 to 10. */
     readonly backoff?: { readonly initial?: Duration; readonly max?: Duration; readonly coefficient?: number };
-    /** Codes of errors that are never retried, such as `ENOENT`; at most 32. An empty list undoes that of the queue. */
+    /** Error codes that are never retried, such as `ENOENT`; at most 32. An empty list overrides the queue's list. */
     readonly nonRetryable?: readonly string[];
     /**
-     * Attempts that may be lost with their node or process; 0..24, default of a queue 24. 0: what was begun and lost is
-     * not begun again, for code that must not do its work twice.
+     * Attempts that may be lost with their node or process: 0 to 24. With 0 an attempt that was started and lost is not
+     * repeated, for code that must not do its work twice.
      */
     readonly maxLosses?: number;
   };
-  /** From the request to stop until the thread is ended by force; 0 .. 10 min, default 1 s. */
+  /**
+   * The time from the request to stop until the thread is terminated: 0 to 10 minutes. Default: the node's
+   * `workers.cancelGraceMs`, 1 s.
+   */
   readonly cancelGrace?: Duration;
-  /** A `Uint8Array` is recorded as bytes, anything else as JSON, `undefined` as no output. */
+  /**
+   * Does the work, in a thread of its own. The result is recorded as bytes if it is a `Uint8Array`, as no output if it
+   * is `undefined`, and as JSON otherwise. Throw `fail`, `reject` or `snooze` to choose how the attempt ends; any other
+   * error is a failure that may be retried.
+   */
   run(
     input: StandardSchemaV1.InferOutput<In>,
     ctx: HandlerContext,
   ): StandardSchemaV1.InferInput<Out> | Promise<StandardSchemaV1.InferInput<Out>>;
 }
 
-/** A handler as `defineHandler` made it. A `*.job.ts` file exports one by default, or several. */
+/** A handler made by `defineHandler`. A `*.job.ts` file exports one as its default, or several by name. */
 export interface Handler<
   In extends StandardSchemaV1 = StandardSchemaV1,
   Out extends StandardSchemaV1 = StandardSchemaV1,
 > {
+  /** The mark that identifies a handler across copies of this package. */
   readonly '~troupe': 1;
-  /** Its name; jobs ask for it. */
+  /** The name by which jobs request it. */
   readonly name: string;
-  /** Semantic version. */
+  /** The version that it was defined with. */
   readonly version: string;
-  /** Schema of the input; absent: anything. */
+  /** The schema of the input. Undefined: any input. */
   readonly input: In | undefined;
-  /** Schema of the output; absent: anything. */
+  /** The schema of the output. Undefined: any output. */
   readonly output: Out | undefined;
-  /** Longest time of one attempt, in ms. */
+  /** The time limit of one attempt, in ms. Undefined: the queue's. */
   readonly executionTimeoutMs: number | undefined;
-  /** Longest time of an attempt without a sign of life, in ms; absent: no limit. */
+  /** The longest time without a sign of life, in ms; 0 for none. Undefined: the queue's. */
   readonly heartbeatTimeoutMs: number | undefined;
-  /** Heap of the thread in MiB; absent: that of the node. */
+  /** The heap of the thread, in MiB. Undefined: the node's default. */
   readonly memoryMb: number | undefined;
-  /** Heap of the largest thread that it is tried in after it ran out of memory, in MiB. */
+  /** The largest heap in which an attempt is repeated after it ran out of memory, in MiB. Undefined: no repeat. */
   readonly memoryMaxMb: number | undefined;
-  /** When an attempt that failed is followed by another. */
+  /** The parts of the retry policy that the handler sets. */
   readonly retry: Partial<RetryPolicy>;
-  /** Time from the abort of `signal` until the thread is ended by force, in ms. */
+  /** The time from the abort of `signal` until the thread is terminated, in ms. Undefined: the node's setting. */
   readonly cancelGraceMs: number | undefined;
-  /** The work. It runs in a thread of its own. */
+  /** Does the work, in a thread of its own. */
   run(
     input: StandardSchemaV1.InferOutput<In>,
     ctx: HandlerContext,
   ): StandardSchemaV1.InferInput<Out> | Promise<StandardSchemaV1.InferInput<Out>>;
 }
 
-/** As it comes out of a file: its types are known to nobody. */
+/** A handler as loaded from a file, where its types are not known. */
 export type AnyHandler = Omit<Handler, 'run'> & { run(input: unknown, ctx: HandlerContext): unknown };
 
-/** A handler that cannot be used: the message names the field and what is wrong with it. */
+/** A handler definition that is not valid. The message names the field and the expected value. */
 export class HandlerDefinitionError extends TypeError {
   override readonly name = 'HandlerDefinitionError';
 }
 
+/** Defines a handler. Throws HandlerDefinitionError if an option is not valid. */
 export function defineHandler<
   In extends StandardSchemaV1 = StandardSchemaV1,
   Out extends StandardSchemaV1 = StandardSchemaV1,

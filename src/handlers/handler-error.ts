@@ -1,27 +1,33 @@
 /**
- * What a handler throws to say more than "it failed". Recognised by a registered symbol, not by class, so that a
- * handler that brings its own copy of this package is understood as well.
+ * Errors that a handler throws to choose how its attempt ends. They are recognized by a registered symbol and not by
+ * class, so that a handler with its own copy of this package is understood too.
  */
 import { type Duration, parseDurationMs } from './quantity.ts';
 
 const fateKey = Symbol.for('troupe.handler.fate');
 
 /**
- * `fail`: try again. `reject`: never try again. `snooze`: run it later, nothing went wrong. `cancelled`: it stopped
- * because it was asked to.
+ * How the attempt ends. `fail`: retry by the policy. `reject`: never retry. `snooze`: run again later, without a
+ * failure. `cancelled`: stopped on request.
  */
 export type Fate = 'fail' | 'reject' | 'snooze' | 'cancelled';
 
 const fates: readonly Fate[] = ['fail', 'reject', 'snooze', 'cancelled'];
 
+/** Options of `fail` and `reject`. */
 export interface HandlerErrorOptions {
-  /** The handler's own code, kept in the failure of the job. */
+  /**
+   * The handler's own error code, recorded in the failure of the job. The retry policy can name it as non-retryable.
+   */
   readonly code?: string;
+  /** The underlying error. Its message and code are recorded as well. */
   readonly cause?: unknown;
 }
 
+/** An error that says how the attempt ends. Create it with `fail`, `reject` or `snooze`. */
 export class HandlerError extends Error {
   override readonly name: string = 'HandlerError';
+  /** The handler's own error code, if it has one. */
   readonly code: string | undefined;
   readonly [fateKey]: Fate;
 
@@ -32,21 +38,22 @@ export class HandlerError extends Error {
   }
 }
 
-/** An error that lets the job be tried again, as its retry policy says: `throw fail('upstream is away', {code})`. */
+/** Creates an error after which the job may be retried by its policy: `throw fail('upstream is down', { code })`. */
 export function fail(message: string, options: HandlerErrorOptions = {}): HandlerError {
   return new HandlerError('fail', message, options);
 }
 
-/** An error that ends the job at once: `throw reject('not an image', {code})`. */
+/** Creates an error after which the job is not retried: `throw reject('not an image', { code })`. */
 export function reject(message: string, options: HandlerErrorOptions = {}): HandlerError {
   return new HandlerError('reject', message, options);
 }
 
-/** Carries how long. */
+/** Holds the delay in ms. */
 const delayKey = Symbol.for('troupe.handler.delay');
 const snoozeMinMs = 100;
 const snoozeMaxMs = 365 * 86_400_000;
 
+/** Postpones the job. Create it with `snooze`. */
 export class Snooze extends HandlerError {
   override readonly name = 'Snooze';
   readonly [delayKey]: number;
@@ -58,8 +65,9 @@ export class Snooze extends HandlerError {
 }
 
 /**
- * Ends the attempt and lets the job run again later: `throw snooze('10m')`. Counts as no failure; 100 ms to 365 days,
- * within the job's retention and total timeout.
+ * Creates an error that ends the attempt and runs the job again later: `throw snooze('10m')`. It does not count as a
+ * failure. The delay is 100 ms to 365 days, within the retention and total timeout of the job.
+ * Throws TypeError if the delay is not valid.
  */
 export function snooze(delay: Duration): Snooze {
   const delayMs = parseDurationMs(delay);
@@ -69,7 +77,7 @@ export function snooze(delay: Duration): Snooze {
   return new Snooze(delayMs);
 }
 
-/** Undefined unless it is a snooze that `snooze` could have made. */
+/** The delay of a snooze in ms. Returns `undefined` for anything that `snooze` could not have made. */
 export function snoozeMsOf(thrown: unknown): number | undefined {
   if (fateOf(thrown) !== 'snooze') return undefined;
   const delayMs: unknown = Reflect.get(thrown as object, delayKey);
@@ -77,11 +85,12 @@ export function snoozeMsOf(thrown: unknown): number | undefined {
   return isValid ? delayMs : undefined;
 }
 
-/** What `ctx.throwIfCancelled()` throws. */
+/** Creates the error that `ctx.throwIfCancelled()` throws. */
 export function cancelled(message: string): HandlerError {
   return new HandlerError('cancelled', message);
 }
 
+/** How an attempt ends that threw this. Undefined if the error does not say. */
 export function fateOf(thrown: unknown): Fate | undefined {
   if (typeof thrown !== 'object' || thrown === null) return undefined;
   const fate: unknown = Reflect.get(thrown, fateKey);

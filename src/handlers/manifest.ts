@@ -1,4 +1,7 @@
-/** What the cluster learns of a handler: plain data, made in a boot thread from the definition. */
+/**
+ * Builds the manifest of a handler, which is plain data for the cluster. This runs in a boot thread, from the
+ * definition.
+ */
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import type { AnyHandler } from './definition.ts';
@@ -25,8 +28,10 @@ export function manifestOf(handler: AnyHandler): HandlerManifest {
 }
 
 /**
- * By Standard JSON Schema, which zod 4, valibot and ArkType implement; less than it says where the schema takes more. Undefined when the
- * library does not speak it, or the schema cannot be said in JSON Schema (custom checks): then only the thread validates.
+ * Converts a schema by Standard JSON Schema, which zod 4, valibot and ArkType implement. Where the schema accepts more
+ * than JSON Schema can express, the result is more permissive.
+ * Returns `undefined` if the library does not support it or the schema cannot be expressed, for example with custom
+ * checks. Then only the thread validates the input.
  */
 function jsonSchemaOf(schema: StandardSchemaV1 | undefined): Readonly<Record<string, unknown>> | undefined {
   if (schema === undefined) return undefined;

@@ -1,4 +1,6 @@
-/** Durations and sizes as people write them: `250ms`, `5m`, `512MiB`. Parsed once, when a handler is defined. */
+/**
+ * Durations and sizes as people write them: `250ms`, `5m`, `512MiB`. They are parsed once, when a handler is defined.
+ */
 
 const durationUnitsMs: ReadonlyMap<string, number> = new Map([
   ['ms', 1],
@@ -17,9 +19,9 @@ const sizeUnitsBytes: ReadonlyMap<string, number> = new Map([
   ['GiB', 2 ** 30],
 ]);
 
-/** `'5m'`, or a number of milliseconds. */
+/** A duration such as `'5m'`, or a number of milliseconds. */
 export type Duration = string | number;
-/** `'512MiB'`, or a number of bytes. */
+/** A size such as `'512MiB'`, or a number of bytes. */
 export type Size = string | number;
 
 function parseQuantity(value: string | number, units: ReadonlyMap<string, number>): number | undefined {
@@ -29,13 +31,13 @@ function parseQuantity(value: string | number, units: ReadonlyMap<string, number
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
 
-/** Whole milliseconds; undefined when `value` is not a duration. */
+/** Whole milliseconds. Returns `undefined` if `value` is not a duration. */
 export function parseDurationMs(value: Duration): number | undefined {
   const ms = parseQuantity(value, durationUnitsMs);
   return ms === undefined ? undefined : Math.round(ms);
 }
 
-/** Whole bytes; undefined when `value` is not a size. */
+/** Whole bytes. Returns `undefined` if `value` is not a size. */
 export function parseSizeBytes(value: Size): number | undefined {
   const bytes = parseQuantity(value, sizeUnitsBytes);
   return bytes === undefined ? undefined : Math.round(bytes);

@@ -1,4 +1,4 @@
-/** Input kinds beyond a JSON document: opaque bytes, or either. They are Standard Schemas like any other. */
+/** Schemas for inputs other than a JSON document: opaque bytes, or either. They are Standard Schemas like any other. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 export type InputKind = 'json' | 'bytes' | 'any';
@@ -14,7 +14,10 @@ function issue(message: string): StandardSchemaV1.FailureResult {
   return { issues: [{ message }] };
 }
 
-/** Input is bytes: `input: bytes({ maxBytes: 20_000_000 })`, and `run` gets a `Uint8Array`. */
+/**
+ * Accepts bytes: `input: bytes({ maxBytes: 20_000_000 })`. `run` then gets a `Uint8Array`. `maxBytes` has no default
+ * limit.
+ */
 export function bytes(options: { readonly maxBytes?: number } = {}): StandardSchemaV1<Uint8Array> {
   const maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
   const schema: StandardSchemaV1<Uint8Array> = {
@@ -31,7 +34,7 @@ export function bytes(options: { readonly maxBytes?: number } = {}): StandardSch
   return Object.assign(schema, { [kindKey]: 'bytes' });
 }
 
-/** Input is bytes, or a JSON document that satisfies `json`. */
+/** Accepts bytes, or a JSON document that satisfies `json`. */
 export function bytesOr<Json extends StandardSchemaV1>(
   json: Json,
 ): StandardSchemaV1<Uint8Array | StandardSchemaV1.InferInput<Json>, Uint8Array | StandardSchemaV1.InferOutput<Json>> {
@@ -49,14 +52,14 @@ export function bytesOr<Json extends StandardSchemaV1>(
   return Object.assign(schema, { [kindKey]: 'any', [jsonPartKey]: json });
 }
 
-/** A handler without a schema takes either. */
+/** The kind of input that a schema accepts. A handler without a schema accepts any kind. */
 export function inputKindOf(schema: StandardSchemaV1 | undefined): InputKind {
   if (schema === undefined) return 'any';
   const kind: unknown = Reflect.get(schema, kindKey);
   return kind === 'bytes' || kind === 'any' ? kind : 'json';
 }
 
-/** The schema that JSON inputs must satisfy. */
+/** The schema that JSON inputs must satisfy. Undefined if there is none. */
 export function jsonPartOf(schema: StandardSchemaV1 | undefined): StandardSchemaV1 | undefined {
   if (schema === undefined) return undefined;
   switch (inputKindOf(schema)) {

@@ -1,20 +1,21 @@
 /**
- * Where a schema of valibot takes more than its JSON Schema says: one with a `fallback` takes anything, and the conversion of
- * valibot does not say so. What holds such a one says nothing then, so that no gateway refuses what the handler would take.
- * Looked at by shape: valibot is a package of the handler's, not of ours.
+ * Handles the case where a valibot schema accepts more than its JSON Schema says: a schema with a `fallback` accepts
+ * anything, but valibot's conversion does not show it. A schema that contains one is published without constraints, so
+ * that no gateway refuses an input that the handler would accept.
+ * Schemas are inspected by shape, because valibot is a dependency of the handler and not of Troupe.
  */
 interface Node {
   readonly valibotSchema: unknown;
 }
 
-/** Handed to valibot's own conversion, for each schema within a schema. */
+/** Passed to valibot's own conversion, which calls it for each nested schema. */
 export const valibotOptions = {
   overrideSchema({ valibotSchema }: Node): Record<string, unknown> | undefined {
     return hasFallback(valibotSchema, new Set()) ? {} : undefined;
   },
 };
 
-/** Itself, or a part of it that is not made only when it is asked for. */
+/** True if the schema or a part of it has a `fallback`. Parts that are created lazily are not searched. */
 function hasFallback(part: unknown, seen: Set<unknown>): boolean {
   if (typeof part !== 'object' || part === null || seen.has(part)) return false;
   seen.add(part);

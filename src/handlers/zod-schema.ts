@@ -1,7 +1,8 @@
 /**
- * Where a schema of zod takes more than its JSON Schema says: it makes the value over before it looks at it (`trim`, coercion,
- * preprocessing), or takes any (`catch`). There the JSON Schema that is published says nothing, so that no gateway refuses
- * what the handler would take. Looked at by shape: zod is a package of the handler's, not of ours.
+ * Handles the case where a zod schema accepts more than its JSON Schema says: it transforms the value before it checks
+ * it (`trim`, coercion, preprocessing) or accepts anything (`catch`). The published JSON Schema has no constraints
+ * there, so that no gateway refuses an input that the handler would accept.
+ * Schemas are inspected by shape, because zod is a dependency of the handler and not of Troupe.
  */
 interface Definition {
   readonly type?: string;
@@ -17,7 +18,7 @@ interface Node {
 
 const anyTypes = new Set(['catch', 'success', 'transform', 'custom']);
 
-/** Handed to zod's own conversion, for each schema within a schema, the inner ones first. */
+/** Passed to zod's own conversion, which calls it for each nested schema, inner ones first. */
 export const zodOptions = {
   override({ zodSchema, jsonSchema }: Node): void {
     const definition = definitionOf(zodSchema);
@@ -35,10 +36,12 @@ function definitionOf(schema: unknown): Definition {
   return (Reflect.get(Object(internals) as object, 'def') ?? {}) as Definition;
 }
 
+/** True if the input may be anything, because it is converted or replaced before it is checked. */
 function saysNothing({ type = '', coerce = false, in: first }: Definition): boolean {
   return coerce || anyTypes.has(type) || (type === 'pipe' && saysNothing(definitionOf(first)));
 }
 
+/** True if a check overwrites the value, as `trim` does. The type still applies, but not the other constraints. */
 function isMadeOver({ checks = [] }: Definition): boolean {
   return checks.some((check) => Reflect.get(definitionOf(check), 'check') === 'overwrite');
 }

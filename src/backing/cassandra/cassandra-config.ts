@@ -1,4 +1,7 @@
-/** The files and flags of a Cassandra on the loopback interface, alone or as one node of a ring. The jar brings no configuration of its own. */
+/**
+ * Configuration files and Java flags for a Cassandra on the loopback interface, alone or as a node of a ring. The jar
+ * contains no configuration of its own.
+ */
 import { join } from 'node:path';
 
 export interface CassandraNodeOptions {
@@ -6,18 +9,18 @@ export interface CassandraNodeOptions {
   readonly nativePort: number;
   readonly storagePort: number;
   readonly heapMb: number;
-  /** How long an acknowledgement waits for others to share its fsync. */
+  /** How long an acknowledgement waits for others that share its fsync. */
   readonly commitLogWindowMs: number;
-  /** Its place in a ring of several nodes; absent: it is alone on 127.0.0.1. */
+  /** The node's position in a ring of several nodes. Default: a single node on 127.0.0.1. */
   readonly ring?: RingPlace;
-  /** Lines for its yaml beyond those that this project needs, such as authentication. */
+  /** Additional lines for cassandra.yaml, such as authentication. */
   readonly moreSettings?: string;
 }
 
-/** Nodes of a ring have the same ports, each on an address of its own (127.0.0.2 and on, on Linux, need no setup). */
+/** All nodes of a ring use the same ports, each on its own address. On Linux, 127.0.0.2 and up work without setup. */
 export interface RingPlace {
   readonly address: string;
-  /** Where the nodes that came before can be heard of; the first names itself. */
+  /** The address of a node that already runs. The first node names itself. */
   readonly seedAddress: string;
   readonly initialToken: bigint;
 }
@@ -27,9 +30,12 @@ const alone: RingPlace = { address: '127.0.0.1', seedAddress: '127.0.0.1', initi
 export const dataCenter = 'datacenter1';
 
 /**
- * `commitlog_sync: group`: nothing is acknowledged before it is on the disk, so a SIGKILL or a power cut loses nothing.
- * `paxos_variant: v2`: half the round trips of v1 per conditional write.
- * `die`: a server whose disk refuses writes ends, so that whoever keeps it starts it again; by default it lives on, deaf.
+ * Settings that matter:
+ * - `commitlog_sync: group`: nothing is acknowledged before it is on disk, so neither SIGKILL nor a power failure loses
+ *   it.
+ * - `paxos_variant: v2`: a conditional write needs half the round trips of v1.
+ * - `disk_failure_policy: die`: a server whose disk refuses writes exits, so that its supervisor restarts it. By
+ *   default it would keep running without serving requests.
  */
 export function cassandraYaml(options: CassandraNodeOptions): string {
   const dir = (name: string): string => JSON.stringify(join(options.dataDir, name));
@@ -95,7 +101,7 @@ export const logbackXml = `<configuration>
 </configuration>
 `;
 
-/** The module borders of the JDK that Cassandra reaches across (conf/jvm17-server.options of its distribution). */
+/** JDK module internals that Cassandra accesses (from conf/jvm17-server.options of its distribution). */
 const exported = [
   'java.base/jdk.internal.misc',
   'java.base/jdk.internal.ref',
@@ -130,8 +136,9 @@ const opened = [
 ];
 
 /**
- * A node of a ring gives up when nobody answers its first gossip within about twice the delay. Several on one machine
- * are for tests: code that is compiled once and quickly starts in half the time on busy cores.
+ * A ring node gives up if nobody answers its first gossip within about twice the delay, so the delay must allow for
+ * busy cores. Several nodes on one machine are for tests only: with the quick compiler alone they start in half the
+ * time.
  */
 const ringArguments = ['-Dcassandra.ring_delay_ms=5000', '-XX:TieredStopAtLevel=1'];
 

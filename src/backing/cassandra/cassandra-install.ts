@@ -1,6 +1,6 @@
 /**
- * A real Cassandra without Docker: the server is a jar on Maven Central, and Java runs it. Downloaded once into the
- * cache; without Java or Maven a working Docker is used instead.
+ * Provides a real Cassandra without Docker: the server is a jar on Maven Central, run by Java. It is downloaded once
+ * into the cache. If Java or Maven is missing, Docker is used instead.
  */
 import { execFile } from 'node:child_process';
 import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -11,9 +11,9 @@ import type { Logger } from '../../application/ports/runtime.ts';
 
 const run = promisify(execFile);
 
-/** The newest 5.0 on Maven Central when this was written. Older than 5.0.7 has known CVEs. */
+/** The newest 5.0 release at the time of writing. Releases before 5.0.7 have known CVEs. */
 export const cassandraVersion = '5.0.9';
-/** What Cassandra 5.0 runs on; a newer Java removed interfaces that it needs. */
+/** The Java versions that Cassandra 5.0 supports. Newer ones have removed interfaces that it needs. */
 const javaVersions = [17, 11];
 const downloadTimeoutMs = 10 * 60_000;
 const probeTimeoutMs = 20_000;
@@ -33,7 +33,10 @@ function pomOf(version: string): string {
 `;
 }
 
-/** `openjdk version "17.0.15"` on stderr; Java 8 and older say `1.8`. */
+/**
+ * Parses `openjdk version "17.0.15"` on stderr. Java 8 and older report `1.8`, which reads as 1 and is refused as too
+ * old.
+ */
 async function javaMajor(): Promise<number | undefined> {
   try {
     const { stderr } = await run('java', ['-version'], { timeout: probeTimeoutMs });
@@ -62,7 +65,10 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Into a folder of its own and renamed when whole, so that a broken download is never taken for an install. */
+/**
+ * Downloads into a temporary folder and renames it when complete, so that a partial download is never mistaken for an
+ * install.
+ */
 async function download(folder: string, cacheDir: string): Promise<void> {
   await mkdir(cacheDir, { recursive: true });
   const draft = await mkdtemp(join(cacheDir, 'download-'));
@@ -72,7 +78,7 @@ async function download(folder: string, cacheDir: string): Promise<void> {
     await run('mvn', goal, { cwd: draft, timeout: downloadTimeoutMs, maxBuffer: 16 << 20 });
     await rename(draft, folder);
   } catch (error) {
-    // Another process may have been first; then its install is as good.
+    // If another process finished first, its install is just as good.
     if (await exists(join(folder, 'lib'))) return;
     throw new TroupeError('STORE_UNAVAILABLE', {
       message: `Cassandra ${cassandraVersion} could not be downloaded: 'mvn dependency:copy-dependencies' failed; is Maven Central reachable?`,
@@ -83,7 +89,7 @@ async function download(folder: string, cacheDir: string): Promise<void> {
   }
 }
 
-/** The official image. Needs a Docker daemon, which the test machines of this project do not have. */
+/** Uses the official image. This needs a Docker daemon, which not every test machine has. */
 async function dockerInstall(missing: string): Promise<CassandraInstall> {
   if (await works('docker', ['info'])) {
     return { kind: 'docker', version: cassandraVersion, image: `cassandra:${cassandraVersion}` };
@@ -93,6 +99,10 @@ async function dockerInstall(missing: string): Promise<CassandraInstall> {
   });
 }
 
+/**
+ * Returns a Cassandra that can be started, downloading it if necessary. Rejects with STORE_UNAVAILABLE and says what to
+ * install.
+ */
 export async function provisionCassandra(options: {
   /** For example `~/.cache/troupe`. */
   readonly cacheDir: string;

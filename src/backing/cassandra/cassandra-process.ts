@@ -1,6 +1,7 @@
 /**
- * Runs one Cassandra node as a child process and says when it answers. Its output goes to `cassandra.log` in the data
- * folder. The data folder survives `stop` and `kill`: started again on it, the node has what it had.
+ * Runs one Cassandra node as a child process and waits until it answers. Its output goes to `cassandra.log` in the data
+ * folder.
+ * The data folder survives `stop` and `kill`, so a node that is started on it again has all its data.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,27 +21,30 @@ import {
 } from './cassandra-config.ts';
 import type { CassandraInstall } from './cassandra-install.ts';
 
-/** A cold start takes 10 s on two free cores; this is for busy ones. */
+/** A cold start takes 10 s on two idle cores; this leaves room for busy ones. */
 const startTimeoutMs = 120_000;
 const stopTimeoutMs = 30_000;
 const probeIntervalMs = 100;
-/** An idle conditional commit waits for it about three times, and a longer one gained no throughput. */
+/**
+ * An idle conditional commit waits for this window about three times. Longer windows gained no throughput in our
+ * measurements.
+ */
 export const defaultCommitLogWindowMs = 1;
 
 export interface CassandraProcess {
-  /** `host:port` */
+  /** As `host:port`. */
   readonly contactPoints: readonly string[];
   readonly localDataCenter: string;
   readonly pid: number;
-  /** Settles when it is gone, whatever the reason. */
+  /** Resolves when the process has exited, whatever the reason. */
   readonly exited: Promise<void>;
-  /** Flushes and ends; SIGKILL when that takes too long. */
+  /** Sends SIGTERM, so that the node flushes, and SIGKILL after 30 s. */
   stop(): Promise<void>;
-  /** SIGKILL, for tests of durability. */
+  /** Sends SIGKILL; for durability tests. */
   kill(): Promise<void>;
 }
 
-/** An OPTIONS frame of protocol version 4; a server that is up answers SUPPORTED. */
+/** An OPTIONS frame of protocol version 4. A server that is ready answers with SUPPORTED. */
 const optionsFrame = Buffer.from([4, 0, 0, 0, 5, 0, 0, 0, 0]);
 const supportedOpcode = 6;
 
@@ -98,7 +102,7 @@ async function untilReady(
   }
 }
 
-/** Writes the files of its configuration. Resolves with the arguments of `java`, which runs it in the foreground. */
+/** Writes the configuration files. Returns the arguments for `java`, which runs the node in the foreground. */
 export async function prepareJava(libDir: string, options: CassandraNodeOptions): Promise<readonly string[]> {
   const confDir = join(options.dataDir, 'conf');
   await mkdir(confDir, { recursive: true });
@@ -114,7 +118,8 @@ async function spawnJava(libDir: string, options: CassandraNodeOptions, logPath:
     const child = spawn('java', [...args], {
       cwd: options.dataDir,
       stdio: ['ignore', log.fd, log.fd],
-      // A group of its own: a Ctrl-C in the terminal reaches whoever started it, who then stops it in order.
+      // A process group of its own: Ctrl-C in a terminal must reach only the process that started the node, which then
+      // stops it in order.
       detached: true,
     });
     await once(child, 'spawn');
@@ -129,7 +134,10 @@ async function spawnJava(libDir: string, options: CassandraNodeOptions, logPath:
   }
 }
 
-/** Untried where no Docker daemon runs: the official image with the same settings, its data inside the container. */
+/**
+ * Runs the official image with the same heap; its data stays inside the container. Not tested where no Docker daemon
+ * runs.
+ */
 async function startContainer(
   image: string,
   options: CassandraNodeOptions,
@@ -175,18 +183,19 @@ function describeProcess(
   };
 }
 
+/** Starts a node and waits until it answers. Rejects with STORE_UNAVAILABLE and the last log lines if it does not. */
 export async function startCassandra(input: {
   readonly install: CassandraInstall;
-  /** Must be absolute; made if need be. */
+  /** Absolute path; created if it does not exist. */
   readonly dataDir: string;
   readonly nativePort: number;
   readonly storagePort: number;
   readonly heapMb: number;
-  /** Default 1 ms. */
+  /** In ms; default 1. See `CassandraNodeOptions`. */
   readonly commitLogWindowMs?: number;
   readonly ring?: RingPlace;
   readonly moreSettings?: string;
-  /** Nobody wants it any more: it rejects, and leaves nothing running. */
+  /** Aborts the start, which then rejects and leaves nothing running. */
   readonly stop?: AbortSignal;
 }): Promise<CassandraProcess> {
   const { install, commitLogWindowMs = defaultCommitLogWindowMs, stop, ...rest } = input;
@@ -194,7 +203,7 @@ export async function startCassandra(input: {
   const logPath = join(options.dataDir, 'cassandra.log');
   if (install.kind === 'docker') return startContainer(install.image, options, logPath);
   const child = await spawnJava(install.libDir, options, logPath);
-  // It does not outlive whoever started it, unless that one is killed by SIGKILL.
+  // Ends the node when this process exits normally. SIGKILL of this process leaves it running.
   const endWithParent = (): void => {
     child.kill('SIGTERM');
   };

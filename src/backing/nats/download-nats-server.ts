@@ -1,7 +1,8 @@
 /**
- * The pinned release of nats-server, for machines without Go: the archive and the checksums that its makers publish
- * beside it, over HTTPS from the same place. What does not match is thrown away; only a whole, checked binary is renamed
- * into place, so that two who download at once do no harm.
+ * Downloads the pinned release of nats-server, for machines without Go: the archive and the checksums published beside
+ * it, over HTTPS.
+ * An archive that does not match is discarded. Only a complete, verified binary is renamed into place, so concurrent
+ * downloads are harmless.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,16 +12,16 @@ import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-/** Of the archive; it is 7 MB large. */
+/** For the archive, which has about 7 MB. */
 const downloadTimeoutMs = 120_000;
 const archiveMaxBytes = 64 << 20;
 const unpackTimeoutMs = 30_000;
 
 export interface DownloadOptions {
   readonly version: string;
-  /** Where the binary will be. */
+  /** Where to put the binary. */
   readonly path: string;
-  /** Folder of releases, a URL without a slash at its end. */
+  /** The URL of the folder of releases, without a trailing slash. */
   readonly releasesUrl: string;
   readonly platform: NodeJS.Platform;
   readonly arch: string;
@@ -34,7 +35,10 @@ const processors: ReadonlyMap<string, string> = new Map([
   ['arm64', 'arm64'],
 ]);
 
-/** Rejects with the reason when there is no archive for this machine, or it cannot be had, or it is not what was published. */
+/**
+ * Downloads, verifies and unpacks the binary. Rejects if there is no archive for this platform, the download fails, or
+ * the checksum does not match.
+ */
 export async function downloadNatsServer(options: DownloadOptions): Promise<void> {
   const { version, path, releasesUrl, platform, arch } = options;
   const system = systems[platform];
@@ -50,7 +54,7 @@ export async function downloadNatsServer(options: DownloadOptions): Promise<void
   await unpack(archive, `${name}/nats-server`, path);
 }
 
-/** Lines of `<hex>  <file>`. */
+/** The checksum of a file in a list with lines of the form `<hex>  <file>`. */
 function checksumOf(file: string, sums: string): string | undefined {
   for (const line of sums.split('\n')) {
     const [sum, name] = line.trim().split(/\s+\*?/);

@@ -1,7 +1,7 @@
 /**
- * Finds a nats-server binary, or gets one: the given path, PATH, the cache, `go install` (checked by Go's checksum
- * database), the release of its makers (checked by the sums published with it); first that works. When none does, one
- * error line says what to install.
+ * Finds a nats-server binary, or installs one. The order is: the given path, PATH, the cache, `go install` (verified by
+ * Go's checksum database), and the official release (verified by its published checksums).
+ * If all fail, the error names each failure and says what to install.
  */
 import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
@@ -12,17 +12,18 @@ import { TroupeError } from '../../domain/errors.ts';
 import { checkServerVersion } from '../../adapters/nats/server-version.ts';
 import { downloadNatsServer, officialReleasesUrl } from './download-nats-server.ts';
 
+// The version that is tested and installed. A server that is found may differ, within `checkServerVersion`.
 const pinnedNatsServer = 'v2.15.2';
 
 export interface FindNatsServerOptions {
-  /** Wins over everything, and must work. */
+  /** A path that takes precedence over everything else. An error follows if it does not work. */
   readonly explicitPath?: string;
-  /** Binaries that were built before are kept here. */
+  /** The folder in which installed binaries are kept. */
   readonly cacheDir: string;
   readonly log: Logger;
-  /** Default: the official ones. */
+  /** Default: the official releases on GitHub. */
   readonly releasesUrl?: string;
-  /** Whether building or downloading one is allowed. */
+  /** Whether a binary may be built or downloaded. */
   readonly allowInstall: boolean;
 }
 
@@ -35,6 +36,7 @@ const run = promisify(execFile);
 const askTimeoutMs = 10_000;
 const buildTimeoutMs = 300_000;
 
+/** Returns a binary that runs. Rejects with BROKER_UNAVAILABLE if there is none and none can be installed. */
 export async function findNatsServer(options: FindNatsServerOptions): Promise<NatsServerBinary> {
   if (options.explicitPath !== undefined) {
     const binary = await probe(options.explicitPath, options.log);
@@ -48,7 +50,7 @@ export async function findNatsServer(options: FindNatsServerOptions): Promise<Na
   return install(cached, options);
 }
 
-/** Undefined when it is not there, does not run or is too old. */
+/** Returns `undefined` if the binary does not exist, does not run or is too old. */
 async function probe(path: string, log: Logger): Promise<NatsServerBinary | undefined> {
   try {
     const { stdout } = await run(path, ['--version'], { timeout: askTimeoutMs });
@@ -82,7 +84,7 @@ async function install(cached: string, { log, releasesUrl = officialReleasesUrl 
   throw missing(problems.join('; '));
 }
 
-/** `go install` renames the finished binary into place, so two builders at once do no harm. */
+/** Concurrent builds are harmless, because `go install` renames the finished binary into place. */
 async function build(cached: string, log: Logger): Promise<void> {
   await run('go', ['version'], { timeout: askTimeoutMs });
   log.info({ version: pinnedNatsServer }, 'building nats-server with go install, this takes about a minute');

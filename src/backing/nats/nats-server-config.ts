@@ -1,12 +1,16 @@
-/** The configuration of a nats-server of our own, for one machine. */
+/** The configuration of a nats-server that we run ourselves on one machine. */
 
 export interface NatsServerSettings {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
   readonly storeDir: string;
+  /** See `StartNatsServerOptions`. Default `always`. */
   readonly syncInterval?: string;
-  /** Where it writes its log, process id and ports; absent: it logs to its standard error and writes neither. */
+  /**
+   * Where the server writes its log and process id; it then also writes its ports to `storeDir`. Default: it logs to
+   * standard error and writes no files.
+   */
   readonly files?: { readonly log: string; readonly pid: string };
 }
 
@@ -28,7 +32,8 @@ export function natsServerConfiguration({ host, port, storeDir, syncInterval, fi
     'jetstream {',
     `  store_dir: ${text(storeDir)}`,
     `  sync_interval: ${syncInterval ?? 'always'}`,
-    // The streams bound themselves; their bounds are reserved against this, and a small disk must not refuse a start.
+    // Every stream has its own bound, and the server reserves the sum of these bounds at startup. With a limit taken
+    // from the disk, a small disk would refuse to start.
     '  max_file_store: 1TB',
     '}',
     '',

@@ -1,7 +1,8 @@
 /**
- * Two servers on one JetStream directory would ruin it. Before a start, a server left on the directory is stopped; it is
- * ours when its command line names our configuration file. If the process that started it still lives and still is the
- * grandparent of the server, the directory is in use and starting is refused.
+ * Ensures that only one server uses a JetStream directory, because two would corrupt it.
+ * A server that an earlier process left behind is stopped; we recognize it by our configuration file on its command
+ * line. If the process that started it is alive and still its grandparent (a shell stands between), the directory is in
+ * use and we refuse to start.
  */
 import { execFile } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
@@ -21,6 +22,7 @@ const run = promisify(execFile);
 const termMs = 5_000;
 const pollMs = 50;
 
+/** Stops a stale server. Rejects with BROKER_UNAVAILABLE if the directory is in use or the server does not stop. */
 export async function releaseStoreDir(files: StoreDirFiles): Promise<void> {
   const pid = await readPid(files.pidFile);
   if (pid !== undefined && (await isServerOf(pid, files.configFile))) {
@@ -51,7 +53,7 @@ async function readPid(file: string): Promise<number | undefined> {
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
 }
 
-/** A zombie has no command line, so it does not count. */
+/** False for a zombie too, because it has no command line. */
 async function isServerOf(pid: number, configFile: string): Promise<boolean> {
   return (await ps(pid, 'args')).includes(configFile);
 }

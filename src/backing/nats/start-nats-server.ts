@@ -1,8 +1,9 @@
 /**
- * A nats-server of our own for one machine, as a child that never outlives its parent: a small shell stands between,
- * holds the reading end of a pipe whose writing end only we have, and stops the server when that end closes, which the
- * kernel does even when we are killed. At the next start a server that still runs on the same directory is recognised
- * by its command line and stopped, unless the process that owns it is alive: then starting is refused.
+ * Runs a nats-server for one machine as a child process that never outlives its parent.
+ * A small shell, the guardian, runs between the two. It holds the read end of a pipe whose write end only we have, and stops the
+ * server when the pipe closes. The kernel closes it even if we are killed.
+ * If a server is left over all the same, the next start stops it, or refuses to start if its owner is alive, see
+ * `stale-server.ts`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -16,19 +17,21 @@ import { releaseStoreDir } from './stale-server.ts';
 
 export interface StartNatsServerOptions {
   readonly path: string;
-  /** Streams, log, configuration and pid of the server. */
+  /** The directory of the streams, the log, the configuration and the process id file. */
   readonly storeDir: string;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
+  /** Default 127.0.0.1. */
   readonly host?: string;
   /**
-   * When JetStream syncs to disk. `always` before each acknowledgement: right for one machine, where nobody else has a
-   * copy. A duration (`10s`) is faster and may lose the newest messages with the power; the record is not in there.
+   * When JetStream syncs to disk. `always` syncs before each acknowledgement, which is right on one machine, where no
+   * other copy exists. A duration (`10s`) is faster but may lose the newest messages in a power failure. Job records
+   * are not affected, because they are in the store. Default `always`.
    */
   readonly syncInterval?: string;
-  /** Of a start; default a minute: after a crash it reads all that its streams hold. */
+  /** The longest start, in ms. Default one minute, because after a crash the server reads all stored messages first. */
   readonly startMaxMs?: number;
-  /** Nobody wants it any more: it rejects, and leaves nothing running. */
+  /** Aborts the start, which then rejects and leaves nothing running. */
   readonly stop?: AbortSignal;
   readonly log: Logger;
 }
@@ -38,10 +41,11 @@ export interface NatsServerHandle {
   readonly port: number;
   readonly pid: number;
   readonly logFile: string;
-  /** Settles when the server is gone, whatever the reason. */
+  /** Resolves when the server has exited, whatever the reason. */
   readonly exited: Promise<void>;
+  /** Sends SIGTERM, and SIGKILL after 10 s. Resolves when the server has exited. */
   stop(): Promise<void>;
-  /** SIGKILL, for tests of crashes. */
+  /** Sends SIGKILL; for crash tests. */
   kill(): Promise<void>;
 }
 
@@ -50,8 +54,8 @@ const stopTimeoutMs = 10_000;
 const pollMs = 20;
 
 /**
- * $1 server, $2 configuration. Runs the server, and beside it a reader of our pipe (fd 3) that stops it at end of file.
- * `exec`-free on purpose: the shell must stay to wait for the server and to end the reader.
+ * Runs the server ($1) with its configuration ($2), and beside it a subshell that reads our pipe (fd 3) and stops the
+ * server at end of file. The shell must not `exec` the server: it has to wait for it and then end the reader.
  */
 const guardian = `
 exec 3<&0 </dev/null
@@ -66,6 +70,10 @@ kill -KILL "$reader" 2>/dev/null
 exit "$code"
 `;
 
+/**
+ * Starts a server and waits until it accepts connections. Rejects with BROKER_UNAVAILABLE if the directory or the port
+ * is in use, or if the server does not start in time.
+ */
 export async function startNatsServer(options: StartNatsServerOptions): Promise<NatsServerHandle> {
   const { storeDir } = options;
   const host = options.host ?? '127.0.0.1';
@@ -83,7 +91,8 @@ export async function startNatsServer(options: StartNatsServerOptions): Promise<
   await writeFile(files.owner, String(process.pid));
   const guardianProcess = spawn('sh', ['-c', guardian, 'nats-guardian', options.path, files.config], {
     stdio: ['pipe', 'ignore', 'ignore'],
-    // Its own group: Ctrl-C in a terminal reaches us, and we stop the server in our order.
+    // A process group of its own: Ctrl-C in a terminal must reach only us, so that we can stop the server in the right
+    // order.
     detached: true,
   });
   const exited = new Promise<void>((resolve) => {
@@ -102,7 +111,7 @@ export async function startNatsServer(options: StartNatsServerOptions): Promise<
     stop: options.stop,
   };
   const started = await waitUntilReady(start).catch(async (error: unknown) => {
-    // Left running it would hold the directory against the next start, which is ours.
+    // A server left running would block the directory for our own next start.
     await endGroup(guardianProcess.pid);
     throw error;
   });
@@ -143,7 +152,7 @@ async function waitUntilReady(start: Start): Promise<{ readonly port: number; re
   });
 }
 
-/** The server writes `<name>_<pid>.ports` once it listens. */
+/** The port, from the `<name>_<pid>.ports` file that the server writes once it listens. */
 async function readPort(storeDir: string): Promise<number | undefined> {
   for (const name of await readdir(storeDir)) {
     if (!name.endsWith('.ports')) continue;
@@ -192,14 +201,14 @@ async function end(
   clearTimeout(late);
 }
 
-/** The guardian and its server are a group of their own. */
+/** Ends the process group of the guardian and its server. */
 async function endGroup(leader: number | undefined): Promise<void> {
   if (leader === undefined) return;
   const endMs = performance.now() + stopTimeoutMs;
   while (signalProcess(-leader, performance.now() < endMs ? 'SIGTERM' : 'SIGKILL')) await delay(pollMs);
 }
 
-/** False: there is none. */
+/** Returns false if the process does not exist. */
 function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
