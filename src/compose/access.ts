@@ -1,4 +1,7 @@
-/** What the configuration names as files becomes what the adapters need to be let in by NATS and Cassandra. */
+/**
+ * Reads the credential files that the configuration names, and builds the access options of NATS and Cassandra from
+ * them.
+ */
 import { readFileSync } from 'node:fs';
 import type { CassandraAccess } from '../adapters/cassandra/cql-client.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
@@ -9,7 +12,8 @@ export function natsAccess({ credsPath, user, passwordPath, tls }: Config['nats'
   readonly login?: NatsLogin;
   readonly tls?: NatsTls;
 } {
-  // Read again at each connection; read here as well, so that a wrong path is said now and by its key.
+  // The NATS adapter reads these files at each connection. Read them here too, so that a wrong path is reported now
+  // with its key.
   for (const [name, path] of Object.entries({ credsPath, passwordPath })) readNamed(`nats.${name}`, path);
   for (const [name, path] of Object.entries(tls)) readNamed(`nats.tls.${name}`, path);
   return {

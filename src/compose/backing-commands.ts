@@ -1,7 +1,8 @@
 /**
- * The nats-server and the Cassandra of `troupe dev`, for somebody else to run (`troupe backing`): found or fetched, their
- * configuration written, and the command that runs each in the foreground. It is that command which is handed out, not a
- * process around it, so that whoever starts it has the id of the very process: one that dies leaves nothing behind.
+ * Prepares the nats-server and the Cassandra of `troupe dev` for another program to run (`troupe backing`). It finds or
+ * fetches them, writes their configuration, and returns the command that runs each in the foreground. Returning the
+ * command instead of running it gives the caller the id of the very process, so that a caller which dies leaves nothing
+ * behind.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -16,7 +17,7 @@ import { cassandraPorts } from './backing-services.ts';
 import { ownSyncInterval } from './nats-sync.ts';
 
 export interface BackingCommand {
-  /** A path, or a name that the PATH finds. */
+  /** A path, or a name that is looked up in the PATH. */
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
@@ -28,7 +29,7 @@ interface Surroundings {
   readonly log: Logger;
 }
 
-/** Its streams, and its configuration, lie in `nats` of the data folder. */
+/** The streams and the configuration lie in `nats` of the data folder. */
 export async function natsCommand(config: Config, { cacheDir, log }: Surroundings): Promise<BackingCommand> {
   const { serverPath, port } = config.nats;
   const binary = await findNatsServer({
@@ -45,7 +46,7 @@ export async function natsCommand(config: Config, { cacheDir, log }: Surrounding
   return { command: binary.path, args: ['-c', file], cwd: storeDir, version: binary.version };
 }
 
-/** All of it lies in `cassandra` of the data folder. */
+/** Everything lies in `cassandra` of the data folder. */
 export async function cassandraCommand(
   config: Config,
   heapMb: number,

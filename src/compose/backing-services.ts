@@ -1,7 +1,7 @@
 /**
- * What a cluster on one machine needs beside itself: a nats-server, and with `store.kind: cassandra` a Cassandra. What
- * the configuration names is used; what it leaves open is found or fetched, started as a child, kept up and stopped at
- * the end.
+ * Starts what a cluster on one machine needs besides itself: a nats-server, and with `store.kind: cassandra` a
+ * Cassandra. Services that the configuration names are used as they are. The others are found or fetched, started as
+ * children, kept running, and stopped at the end.
  */
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
@@ -16,12 +16,12 @@ import { natsSyncMs, ownSyncInterval } from './nats-sync.ts';
 import { KeptService, type KeptServiceOptions } from './kept-service.ts';
 
 export interface BackingServices {
-  /** The configuration with the addresses of what was started. */
+  /** The configuration, completed with the addresses of the started services. */
   readonly config: Config;
   readonly natsUrl: string;
-  /** What was started, for the person who looks on. */
+  /** One line per started service, for the terminal. */
   readonly notes: readonly string[];
-  /** Settles, with the reason, when one of them does not stay up. */
+  /** Resolves with the reason when a service does not stay up. */
   readonly failed: Promise<string>;
   /** The nats-server, if it was started here. */
   readonly nats: { readonly storeDir: string; restart(why: string): Promise<void> } | undefined;
@@ -34,14 +34,14 @@ export interface BackingOptions {
   readonly say: (line: string) => void;
 }
 
-/** Kept up from then on: one that ends is started again on the same ports and the same store. */
+/** A started service. If it ends, it is started again on the same ports and with the same store. */
 interface Service {
   readonly note: string;
   readonly kept: KeptService;
 }
 
 const cassandraHeapMb = 1_024;
-/** Cassandra's own port among its nodes lies this far below the port for clients, as 7000 does below 9042. */
+/** The port between Cassandra's nodes is this much lower than the port for clients, like 7000 and 9042. */
 const storagePortBelow = 2_042;
 const probeMs = 1_000;
 
@@ -66,7 +66,7 @@ export async function startBackingServices(config: Config, options: BackingOptio
       config: { ...config, nats: { ...config.nats, servers, syncIntervalMs: natsSyncMs(config.nats) } },
       natsUrl,
       notes: started.map(({ note }) => note),
-      // Of none: never.
+      // Without services this never settles.
       failed: Promise.race(started.map(({ kept }) => kept.failed)),
       nats: natsStarted.value && {
         storeDir: natsStoreDir(config),
@@ -84,7 +84,9 @@ function natsStoreDir(config: Config): string {
   return resolve(config.dataDir, 'nats');
 }
 
-/** Of the Cassandra of this machine: the port of the first contact point, and the one among nodes that follows from it. */
+/**
+ * Ports of the Cassandra on this machine: that of the first contact point, and the port between nodes derived from it.
+ */
 export function cassandraPorts({ store }: Config): { readonly nativePort: number; readonly storagePort: number } {
   const [first = '127.0.0.1:9042'] = store.cassandra.contactPoints;
   const nativePort = Number(first.split(':')[1] ?? '9042');

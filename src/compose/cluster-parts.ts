@@ -1,4 +1,4 @@
-/** What the roles of a node are wired from, and what they are to each other. */
+/** The parts from which the roles of a node are wired, and the connections between the roles. */
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
@@ -26,11 +26,13 @@ export interface ClusterParts {
   readonly shardCount: number;
   readonly startedAtMs: number;
   readonly order: DrainOrder;
-  /** Of the gateway of this process, if it is one. */
+  /** The job cache, if this process is a gateway. */
   readonly cache: JobCache | undefined;
-  /** What handlers say is on the terminal that the log is on: once is enough. */
+  /**
+   * Handlers' log lines already appear on the terminal to which the log is written, so they must not be logged again.
+   */
   readonly handlersAreTold: boolean;
-  /** Present on nodes that work. */
+  /** Present on worker nodes. */
   readonly pool?: RunPool;
 }
 

@@ -1,4 +1,4 @@
-/** The actors of a node: its membership, the shards it keeps, the work it does. */
+/** Starts and drains the actors of a node: its membership, its shards, its workers. */
 import { HandlerFleet } from '../application/cluster/handler-fleet.ts';
 import { createQuarantineAwareSource } from '../application/cluster/quarantine-aware-source.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
@@ -23,16 +23,21 @@ import { shardsOf } from './shards-role.ts';
 
 export interface ClusterRoles {
   readonly manifests: readonly HandlerManifest[];
-  /** Settles when the root of the tree has given up, or a newer process has this node's id: this one cannot go on. */
+  /**
+   * Settles when the root of the tree has given up, or when a newer process has this node's id. The process must end
+   * then.
+   */
   readonly failed: Promise<unknown>;
-  /** Takes nothing new, lets runs end within the grace, hands the shards over. */
+  /** Accepts nothing new, lets attempts end within the grace period, and hands the shards over. */
   drain(graceMs: number): Promise<void>;
 }
 
 const root = 'node';
-/** After the grace, for handlers that tidy up when they are stopped; those that take longer are killed. */
+/** Time after the grace period for handlers that clean up when they are stopped. Slower ones are killed. */
 const stopMaxMs = 3_000;
+// Time to report the outcomes of the last attempts to their shards.
 const reportMaxMs = 5_000;
+// Time to hand the shards over.
 const shardsMaxMs = 8_000;
 export const adminPath = `/${root}/admin`;
 
@@ -93,7 +98,7 @@ interface PoolWiring {
   readonly room: () => void;
 }
 
-/** A handler is announced as live only after its manifest is out: gateways know what to check inputs against. */
+/** Announces a handler as live only after its manifest is published, so that gateways can check inputs against it. */
 async function startPool(
   parts: ClusterParts,
   { runs, handlers, room }: PoolWiring,
@@ -130,7 +135,7 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
   const { slots, handlers } = wiring;
   const { config, runtime, bus, store, batcher, node, pool } = parts;
   const specs: ChildSpec[] = [
-    // First, so that it sees the others start.
+    // Started first, so that it sees the others start.
     { name: 'admin', definition: adminOf(parts, slots), restart: 'permanent', shutdownMs: 1_000 },
     {
       name: 'membership',
@@ -201,8 +206,9 @@ interface Draining {
 }
 
 /**
- * The one way a node leaves. It takes nothing new and says so, which also moves its shards to the others, a few at a time;
- * a node without others keeps them, so that the outcomes of its last runs still find their owner, and gives them up last.
+ * The only way in which a node leaves. It accepts nothing new and announces that, which also moves its shards to other
+ * nodes, a few at a time. A node without others keeps its shards, so that the outcomes of its last attempts still reach
+ * their owner, and releases them last.
  */
 async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining, graceMs: number): Promise<void> {
   const { system, pool, node, runtime } = parts;
@@ -221,7 +227,10 @@ async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining
   runtime.log.info({ event: 'node.drained', nodeId: node.nodeId, tookMs }, 'node is drained');
 }
 
-/** Runs end by themselves within the grace; then they are stopped as a cancel does; then their process is killed. */
+/**
+ * Attempts may end by themselves within the grace period. Then they are stopped like cancelled ones, and at last their
+ * process is killed.
+ */
 async function drainRuns(
   runtime: ProcessRuntime,
   pool: RunPool,
@@ -238,7 +247,7 @@ async function drainRuns(
     runtime.log.warn({}, 'outcomes not reported in time; their jobs run again elsewhere');
 }
 
-/** Asks once; what is returned waits for the answer, and tells whether it came in time. */
+/** Calls `ask` once. The returned function waits for the answer and resolves with whether it came in time. */
 function settlement(
   runtime: ProcessRuntime,
   ask: (done: () => void) => boolean,

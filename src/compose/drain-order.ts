@@ -1,4 +1,7 @@
-/** Whether this process is on its way out. There is one way out: who started the process stops it, for a signal or for an order. */
+/**
+ * Whether this process is shutting down. The code that started the process stops it, after a signal as after an
+ * operator's order.
+ */
 import type { Logger } from '../application/ports/runtime.ts';
 
 export class DrainOrder {
@@ -10,7 +13,7 @@ export class DrainOrder {
     this.#log = log;
   }
 
-  /** Aborted once an operator has asked this node to drain. */
+  /** Aborted once an operator has ordered this node to drain. */
   get asked(): AbortSignal {
     return this.#asked.signal;
   }

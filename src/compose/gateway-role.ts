@@ -1,4 +1,4 @@
-/** The edge of a process: gRPC for users, HTTP for probes and scrapers. */
+/** The edge of a process: gRPC for clients, HTTP for probes and metrics. */
 import { readFileSync } from 'node:fs';
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
@@ -32,7 +32,7 @@ export interface GatewayParts {
 
 export interface GatewayRole {
   readonly gateway: Gateway;
-  /** Undefined unless it is enabled. */
+  /** Undefined unless the scaler is enabled. */
   readonly scaler: GrpcListener | undefined;
   readonly useCases: UseCases;
 }

@@ -1,23 +1,23 @@
 /**
- * A server of this machine that is kept up: when it ends it is started again, in the same place, after a pause that
- * doubles; one that does not stay is given up, and then the process that needs it cannot go on. Modes: up → restarting →
- * up … ; `given up` and `stopped` are final. A restart that fails counts as an end.
+ * Keeps a server on this machine running. When it ends, it is started again in the same place after a pause that
+ * doubles each time. A server that does not stay up is given up, and then the process that needs it must end. Modes: up
+ * → restarting → up …; `given up` and `stopped` are final. A restart that fails counts as an end.
  */
 import type { Clock, Logger, Random } from '../application/ports/runtime.ts';
 import { addRestart, type Backoff, backoffDelayMs, type Intensity, type RestartHistory } from '../supervisor/index.ts';
 
 export interface ServiceProcess {
-  /** Settles when it is gone, whatever the reason. */
+  /** Settles when the process is gone, for whatever reason. */
   readonly exited: Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface KeptServiceOptions {
-  /** For people: `nats-server`. */
+  /** Name for people, such as `nats-server`. */
   readonly name: string;
-  /** The one that runs. */
+  /** The process that is running already. */
   readonly first: ServiceProcess;
-  /** As the first: same ports, same store. Aborted when nobody wants it any more: then it rejects, soon. */
+  /** Starts it like the first: same ports, same store. When the signal aborts, it must reject soon. */
   readonly start: (stop: AbortSignal) => Promise<ServiceProcess>;
   readonly say: (line: string) => void;
   readonly clock: Clock;
@@ -35,7 +35,7 @@ export class KeptService {
   #history: RestartHistory = [];
   #stopping: Promise<void> | undefined;
   readonly #stopped = new AbortController();
-  /** Why we are about to end it ourselves. */
+  /** The reason for which this object is ending the process itself. */
   #endedFor: string | undefined;
   #endPause: () => void = () => undefined;
   #restarting: Promise<void> | undefined;
@@ -46,12 +46,12 @@ export class KeptService {
     this.#watch(options.first);
   }
 
-  /** Settles, with the reason, when it was started again too often. */
+  /** Resolves with the reason once the server was restarted too often. */
   get failed(): Promise<string> {
     return this.#gaveUp.promise;
   }
 
-  /** It runs but does not do what it is for: ended, and started again like one that ended by itself. */
+  /** Ends a server that runs but does not work. It is then started again as if it had ended by itself. */
   async restart(why: string): Promise<void> {
     if (this.#isStopping() || this.#restarting !== undefined || this.#endedFor !== undefined) return;
     this.#endedFor = why;
@@ -67,7 +67,7 @@ export class KeptService {
     this.#endPause();
     this.#stopped.abort();
     await this.#process.stop();
-    // A start that is under way when the stop comes ends here too.
+    // A start that was in progress when the stop came has ended now, so stop its process too.
     await this.#restarting;
     await this.#process.stop();
   }

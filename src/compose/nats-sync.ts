@@ -1,6 +1,7 @@
 /**
- * How long a nats-server may keep what it has confirmed in memory alone (`sync_interval`). It tells nobody, so it is said
- * in the configuration; else one that was started here does what it was told, and any other what nats-server does untold.
+ * How long a nats-server may keep confirmed messages in memory before it syncs them (`sync_interval`). The server does
+ * not report its value. So the configuration states it; otherwise a server that was started here has the value below,
+ * and any other has the default of nats-server.
  */
 import type { Config } from '../config/index.ts';
 
@@ -9,12 +10,12 @@ const untoldSyncIntervalMs = 120_000;
 
 type NatsConfig = Pick<Config['nats'], 'servers' | 'syncIntervalMs'>;
 
-/** Of the servers that this process is connected to. */
+/** The interval of the servers to which this process is connected, ms. */
 export function natsSyncMs({ syncIntervalMs, servers }: NatsConfig): number {
   return syncIntervalMs ?? (servers.length === 0 ? ownSyncIntervalMs : untoldSyncIntervalMs);
 }
 
-/** What a server that is started or configured here is told. */
+/** The setting for a server that is started or configured here. */
 export function ownSyncInterval({ syncIntervalMs = ownSyncIntervalMs }: Pick<NatsConfig, 'syncIntervalMs'>): string {
   return syncIntervalMs === 0 ? 'always' : `${syncIntervalMs}ms`;
 }

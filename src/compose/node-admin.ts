@@ -1,4 +1,4 @@
-/** The verbs of this node, from the broker to its actors and back, and the way to the verbs of all nodes. */
+/** Serves the verbs of this node, from the broker to its actors and back, and sends verbs to all nodes. */
 import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import { createProcessVitals } from '../adapters/system/process-vitals.ts';
 import { adminActor, askAdmin } from '../actors/node/admin-actor.ts';
@@ -12,7 +12,9 @@ import type { NodeClient } from '../application/ports/node-link.ts';
 import type { Clock } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 
-/** A profile takes a minute and is brought together after it; who asks has a shorter limit where one is due. */
+/**
+ * A profile takes up to a minute and is assembled afterwards. Callers set shorter limits where they are appropriate.
+ */
 const answerMaxMs = 90_000;
 
 export function nodeAdmin(services: Omit<AdminServices, 'vitals'>): ActorDefinition<AdminMessage> {
@@ -44,7 +46,7 @@ export function serveNode({ bus, node, startedAtMs, clock, admin, stopRun }: Ser
   );
 }
 
-/** To the node of this process without the broker: it can be looked at while NATS is away. */
+/** Asks this process's own node without the broker, so that it can be inspected while NATS is unavailable. */
 export function createNodeClient(parts: {
   readonly bus: Pick<NatsBus, 'requestNode'>;
   readonly ownId: string;
@@ -58,7 +60,7 @@ export function createNodeClient(parts: {
         nodeId === ownId
           ? await askAdmin(admin, verb, question, { timeoutMs, clock })
           : await bus.requestNode(nodeId, verb, question, timeoutMs);
-      // The verb says what its answer is: both ends are ours.
+      // The verb determines the type of its answer, because both ends are this code.
       return answer as NodeVerbs[V]['answer'];
     },
   };

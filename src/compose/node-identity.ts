@@ -1,4 +1,7 @@
-/** Who this process is: a name that lasts as long as its data folder, and an incarnation that grows with each start. */
+/**
+ * Identity of this process: a name that lasts as long as its data folder, and an incarnation that grows with each
+ * start.
+ */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -21,7 +24,7 @@ function savedNodeId(dataDir: string): string {
     const saved = readFileSync(path, 'utf8').trim();
     if (/^[A-Za-z0-9_-]{1,64}$/.test(saved)) return saved;
   } catch {
-    // The first start in this folder.
+    // First start in this folder, so there is no file yet.
   }
   const host = hostname()
     .replaceAll(/[^A-Za-z0-9_-]/g, '-')

@@ -1,11 +1,11 @@
-/** A worker in Kubernetes says how much would be lost with its pod, if it is told to. */
+/** Lets a worker node in Kubernetes publish how much work would be lost with its pod, if that is configured. */
 import { createOwnPod } from '../adapters/kubernetes/own-pod.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import { keepDeletionCost } from '../application/scaling/deletion-cost-keeper.ts';
 import type { Config } from '../config/index.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
-/** What it answers ends it. */
+/** The returned function ends it. */
 export function startPodCost(
   config: Pick<Config, 'kubernetes'>,
   { clock, log }: ProcessRuntime,
@@ -13,7 +13,7 @@ export function startPodCost(
 ): () => void {
   const { podDeletionCost, podName, podNamespace: namespace, apiUrl, tokenPath, caPath } = config.kubernetes;
   const { pool, slots } = work;
-  // A relation of the configuration sees to it that both names are there.
+  // The configuration requires both names when the setting is on. This check only satisfies the types.
   if (!podDeletionCost || pool === undefined || podName === undefined || namespace === undefined)
     return () => undefined;
   return keepDeletionCost({

@@ -1,6 +1,7 @@
 /**
- * One process of the cluster with the roles its configuration names. Start: store, NATS, actors, then the edge, so that
- * nobody is invited before there is something to serve; stop: the same backwards.
+ * One process of the cluster, with the roles that its configuration names. It starts the store, NATS and the actors
+ * before the edge, so that no client can connect before there is something to serve. It stops them in the reverse
+ * order.
  */
 import { availableParallelism } from 'node:os';
 import { createActorSystem, type TreeNode } from '../kernel/index.ts';
@@ -37,26 +38,26 @@ export interface TroupeProcess {
   readonly httpPort: number;
   readonly threads: number;
   readonly handlers: readonly string[];
-  /** Settles when the process cannot go on: its supervision tree has given up. */
+  /** Settles when the process cannot continue, because its supervision tree has given up. */
   readonly failed: Promise<unknown>;
   readiness(): Promise<Readiness>;
-  /** Called when the reasons why it is not ready change, and when there is none any more. */
+  /** Called when the reasons for not being ready change, also when none is left. */
   onReadiness(listener: (readiness: Readiness) => void): void;
-  /** What fails over a link to NATS that stands. */
+  /** What fails although the connection to NATS is up. */
   troubles(): readonly Trouble[];
   tree(): readonly TreeNode[];
-  /** Aborted when an operator has asked this node to drain: whoever started the process stops it then. */
+  /** Aborted when an operator has ordered this node to drain. The code that started the process must stop it then. */
   readonly drainAsked: AbortSignal;
-  /** Drains within the configured grace, then closes everything. Safe to call twice. */
+  /** Drains within the configured grace period, then closes everything. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** Waits for a batch of requests to a shard; long enough for a recovery to fail it first. */
+/** Time for a batch of requests to a shard. It is long enough for a recovery of the shard to fail the batch first. */
 const shardTimeoutMs = 10_000;
 const batcherQueuedMax = 20_000;
 const terminateMs = 5_000;
 
-/** Rejects with StartStopped when it was stopped before it was there. */
+/** Rejects with StartStopped if it was stopped before the start was complete. */
 export async function startProcess(
   config: Config,
   version: string,
@@ -145,7 +146,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
   };
 }
 
-/** What a process stands on, and whether it holds. */
+/** Opens the store and the bus, which everything else needs, and tracks whether they work. */
 async function openGround(
   config: Config,
   runtime: ProcessRuntime,
@@ -258,7 +259,7 @@ function createPool(
   });
 }
 
-/** There is always a queue to submit to; it is created once per cluster. */
+/** Creates the default queue once per cluster, so that there is always a queue to submit to. */
 async function ensureDefaultQueue({ store }: OpenedStore, bus: NatsBus, { clock }: ProcessRuntime): Promise<void> {
   await store.queues.createQueue({
     tenant: defaultTenant,
@@ -266,7 +267,7 @@ async function ensureDefaultQueue({ store }: OpenedStore, bus: NatsBus, { clock 
     settings: defaultQueueSettings,
     nowMs: clock.nowMs(),
   });
-  // The store has the truth; nodes learn of the queues from the shared configuration, which a wiped NATS has lost.
+  // Announce all queues: the shared configuration is lost if NATS was wiped, and nodes learn of queues from it.
   for (const queue of await store.queues.listQueues()) {
     const { tenant, name } = queue;
     await bus.work.ensureRoute({ tenant, queue: name });

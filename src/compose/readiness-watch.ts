@@ -1,13 +1,13 @@
 /**
- * Looks every `lookMs` whether the process can do what it is for. What changes is in the log (`node.not-ready`,
- * `node.ready`) and told to whoever listens; a gauge says it to those who measure.
+ * Checks every `lookMs` whether the process is ready. A change is logged (`node.not-ready`, `node.ready`) and reported
+ * to the listeners. A gauge shows the present state.
  */
 import type { Clock, Logger, Telemetry } from '../application/ports/runtime.ts';
 import { gauges } from '../domain/measures.ts';
 import type { Readiness } from '../gateway/http-edge.ts';
 
 const lookMs = 2_000;
-/** A reason by itself. */
+/** The reason that an orderly shutdown reports. It is not an alarm. */
 export const endsInOrder = 'shutting down';
 
 export interface ReadinessWatchOptions {
@@ -48,10 +48,11 @@ export class ReadinessWatch {
     const { readiness, clock } = this.#options;
     const found = await readiness();
     if (this.#closed) return;
-    // One that ends in order takes as long as its runs: that is nobody's alarm.
+    // An orderly shutdown takes as long as its attempts. It must not raise an alarm.
     const isEnding = found.reasons.every((reason) => reason === endsInOrder);
     this.#ready.set(found.ready || isEnding ? 1 : 0);
-    // Causes change their wording; what is wrong is the same.
+    // Compare only the part before the colon, because the cause behind it changes its wording while the problem is the
+    // same.
     const told = found.reasons.map((reason) => reason.split(':')[0]).join('; ');
     if (told !== this.#told) this.#tell(found);
     this.#told = told;

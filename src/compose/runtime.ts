@@ -1,4 +1,4 @@
-/** What every part of the process shares: clock, chance, log, measures. */
+/** What all parts of the process share: clock, randomness, log, metrics. */
 import { createSystemClock, createSystemRandom } from '../adapters/system/system-clock.ts';
 import { createLogger, type FlushableLogger } from '../adapters/telemetry/logger.ts';
 import { createPrometheusTelemetry, type PrometheusTelemetry } from '../adapters/telemetry/prometheus.ts';
@@ -12,7 +12,7 @@ export interface ProcessRuntime {
   readonly telemetry: PrometheusTelemetry;
 }
 
-/** `writeLog` takes the lines of the log; absent: standard output. */
+/** `writeLog` receives the lines of the log. Default: standard output. */
 export function createRuntime(config: Config, nodeId: string, writeLog?: (line: string) => void): ProcessRuntime {
   const { level, pretty } = config.log;
   return {

@@ -1,4 +1,4 @@
-/** The actor that keeps shards on this node, with what its shards are given. */
+/** Wires the shard manager of this node with what its shards need. */
 import { createClosedQueues } from '../application/queues/closed-queues.ts';
 import { createFlowRules } from '../application/queues/flow-rules.ts';
 import { WorkLooks } from '../actors/shard/dispatch/work-looks.ts';

@@ -1,6 +1,6 @@
 /**
- * The way in of a process, which may be cut short: a step may fail, and a person may have thought better of it. Whatever
- * was opened by then is closed, the last first, for `closeMaxMs` at most; what is still open then ends with the process.
+ * The start of a process, which may be cut short because a step fails or because somebody stops it. Everything that was
+ * opened by then is closed in reverse order, for at most `closeMaxMs`. What is still open then ends with the process.
  */
 
 import type { HandlerNewsListener } from '../application/ports/handler-news.ts';
@@ -10,11 +10,11 @@ export const startSteps = ['store', 'bus', 'actors', 'workers', 'queues', 'gatew
 export type StartStep = (typeof startSteps)[number];
 
 export interface StartOptions {
-  /** Aborted: stop starting. */
+  /** Aborts the start. */
   readonly stop?: AbortSignal;
-  /** What handlers see in `process.env`, and what they were meant to see. Absent: nothing. */
+  /** What handlers see in `process.env`, and the variables that are missing. Default: nothing. */
   readonly handlerVariables?: HandlerVariables;
-  /** Told of reloads of handlers, and of what they say. */
+  /** Receives reloads of handlers and their log lines. */
   readonly onHandlerNews?: HandlerNewsListener;
   /** For tests: called as each step begins, and may throw in its place. */
   readonly onStep?: (step: StartStep) => void;
@@ -24,7 +24,7 @@ type Close = () => Promise<void> | void;
 
 const closeMaxMs = 2_000;
 
-/** Somebody asked to stop before there was anything to drain. */
+/** The process was stopped before there was anything to drain. */
 export class StartStopped extends Error {
   override readonly name = 'StartStopped';
 }
@@ -46,12 +46,12 @@ export class Opened {
     this.#closes.push(close);
   }
 
-  /** The last first. */
+  /** Closes in reverse order. */
   async close(): Promise<void> {
     for (const close of this.#closes.reverse()) await close();
   }
 
-  /** As far as it goes in the time there is. */
+  /** Closes as much as possible within `closeMaxMs`. */
   async abandon(): Promise<void> {
     const closes = this.#closes.reverse();
     await atMost(closeMaxMs, async () => {
@@ -60,7 +60,7 @@ export class Opened {
   }
 }
 
-/** Rejects with StartStopped as soon as `stop` is aborted; what the work opens after that ends with the process. */
+/** Rejects with StartStopped as soon as `stop` aborts. What the work opens afterwards ends with the process. */
 export async function unlessStopped<T>(stop: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (stop === undefined) return work;
   const stopped = Promise.withResolvers<never>();
@@ -76,7 +76,7 @@ export async function unlessStopped<T>(stop: AbortSignal | undefined, work: Prom
   }
 }
 
-/** Resolves when the work has, or the time is over, or the work has failed. */
+/** Resolves when the work is done, when it has failed, or when the time is over. */
 export async function atMost(ms: number, work: () => Promise<unknown>): Promise<void> {
   const late = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => {

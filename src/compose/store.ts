@@ -14,7 +14,9 @@ export interface OpenedStore {
   readonly facts: ClusterFacts;
 }
 
-/** The embedded store has one writer at a time, and one machine's nodes: a few busy shards make the largest groups. */
+/**
+ * The embedded store has one writer at a time and serves one machine. A few busy shards make the largest groups there.
+ */
 const newClusterShards = { sqlite: 8, cassandra: 64 } as const;
 
 export async function openStore(config: Config, runtime: ProcessRuntime): Promise<OpenedStore> {
@@ -35,7 +37,7 @@ export async function openStore(config: Config, runtime: ProcessRuntime): Promis
   }
 }
 
-/** The file of the embedded store. */
+/** Path of the embedded store's file. */
 export function sqlitePath(config: Config): string {
   return config.store.sqlite.path ?? join(config.dataDir, 'troupe.db');
 }

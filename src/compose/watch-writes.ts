@@ -1,4 +1,6 @@
-/** A store that tells whether its writes succeed: those that a shard waits for, and tries again until they do. */
+/**
+ * A store that reports whether its writes succeed. It watches the writes for which a shard waits and which it repeats.
+ */
 import type { JobStore } from '../application/ports/job-store.ts';
 import type { Store } from '../application/ports/store.ts';
 import type { VitalSigns } from '../application/ports/vital-signs.ts';
@@ -11,7 +13,7 @@ export function watchWrites(store: Store, vitals: VitalSigns): Store {
       vitals.ok('store');
       return done;
     } catch (error) {
-      // Whoever is refused for a reason of his own says nothing about the store.
+      // A refusal for the caller's own fault says nothing about the store.
       if (error instanceof TroupeError && away.has(error.code)) vitals.failed('store', error.message);
       throw error;
     }

@@ -1,10 +1,10 @@
 /**
- * How much each actor did lately: the difference between the tree now and as it was two to four seconds ago. It keeps two
- * marks of each actor that is there, and nothing of those that are gone.
+ * How busy each actor was recently: the difference between the tree now and two to four seconds ago. It keeps two marks
+ * of each actor that exists, and nothing of actors that are gone.
  */
 import type { TreeNode } from '../../kernel/index.ts';
 
-/** How often `mark` is to be called. */
+/** How often `mark` must be called. */
 export const markEveryMs = 2_000;
 
 export interface Activity {
@@ -33,10 +33,10 @@ export class ActivityMeter {
 
   activityOf(node: TreeNode, nowMs: number): Activity {
     const since = this.#older.get(node.path) ?? this.#newer.get(node.path);
-    // One that has no mark yet is measured over its life; its first moments say nothing.
+    // An actor without a mark is measured since its start. Its first moments are too short to be meaningful.
     const spanMs = since === undefined ? (node.upMs ?? 0) : nowMs - since.atMs;
     if (spanMs < 100) return idle;
-    // Less than before: another actor has taken the name.
+    // A smaller count than before means that another actor has taken the name.
     const messages = Math.max(0, node.messagesHandled - (since?.messages ?? 0));
     const busyMs = Math.max(0, node.busyMs - (since?.busyMs ?? 0));
     return { messageRate: (messages * 1_000) / spanMs, busyShare: Math.min(1, busyMs / spanMs) };

@@ -1,6 +1,6 @@
 /**
- * The rows of a node's tree: its actors, and beside them what is no actor but worth seeing: the node itself (`/`), its cells
- * (`/node/cells/...`) and its runs (`/node/workers/runs/...`). Pure.
+ * The rows of a node's tree. Besides its actors they show the node itself (`/`), its cells (`/node/cells/...`) and its
+ * runs (`/node/workers/runs/...`). Pure.
  */
 import {
   actorless,
@@ -24,7 +24,7 @@ export interface RowSources {
   readonly runs: readonly RunView[];
   readonly nowMs: number;
   readonly activityOf: (node: TreeNode) => Activity;
-  /** Why the queue is held back on this node, if it is. */
+  /** The reason for which the queue is in quarantine on this node, if it is. */
   readonly heldFor: (tenant: string, queue: string) => string | undefined;
 }
 
@@ -37,13 +37,13 @@ export function actorRows(sources: RowSources): readonly ActorRow[] {
   return [...rows, ...sources.cells.map((cell, index) => cellRow(cell, index))];
 }
 
-/** Those at and below `path`, as many as fit. */
+/** The rows at and below `path`, as many as fit into `maxBytes`. */
 export function boundedTree(rows: readonly ActorRow[], path: string, maxBytes = treeMaxBytes): TreeReport {
   const wanted = rows.filter((row) => isWithin(row.path, path));
   let bytes = 0;
   let count = 0;
   for (const row of wanted) {
-    // Three bytes a character at most, as all text here is short and mostly ASCII: measured, not guessed.
+    // Measure each row instead of estimating it: its text is short and mostly ASCII, so this is cheap.
     bytes += Buffer.byteLength(JSON.stringify(row)) + 1;
     if (bytes > maxBytes) break;
     count += 1;
@@ -96,7 +96,9 @@ function actorRow(actor: TreeNode, sources: RowSources): ActorRow {
   };
 }
 
-/** Instants of this process's own clock say nothing to anyone else; `shardReports` makes ages of them. */
+/**
+ * Leaves out instants of this process's own clock, which mean nothing elsewhere. `shardReports` turns them into ages.
+ */
 function shownFacts({ facts }: TreeNode): Readonly<Record<string, string>> {
   const shown = Object.entries(facts).filter(([name]) => !isInstantFact(name));
   return Object.fromEntries(shown.map(([name, value]) => [name, String(value)]));

@@ -1,9 +1,9 @@
 /**
- * Answers what is asked of this node (`NodeVerbs`), and keeps what the answers need: how busy the actors were lately, what
- * happened to them, profiles to be fetched. It looks on and disturbs nobody: everything it keeps is bounded.
+ * Answers the verbs of this node (`NodeVerbs`) and keeps what the answers need: how busy the actors were recently, what
+ * happened to them, and profiles that wait to be fetched. It only observes. Everything that it keeps is bounded.
  *
- * It also minds the quarantines of queues. A queue whose own actor failed too often is marked for this node, so that all can
- * see it and it stays so after a restart; once the marks of a queue are gone its actors are resumed.
+ * It also maintains the quarantines of queues. A queue whose own actor failed too often gets a mark for this node, so
+ * that everybody can see it and it outlives a restart. Once the marks of a queue are gone, its actors are resumed.
  */
 import { type ActorContext, type ActorDefinition, type ActorRef, ask, type Behavior } from '../../kernel/index.ts';
 import type { NodeVerb, NodeVerbs } from '../../application/protocol/node-protocol.ts';
@@ -15,7 +15,7 @@ import { ProfileStore } from './profile-store.ts';
 import type { AdminMessage, Reply } from './admin-message.ts';
 import { answerOf } from './admin-verbs.ts';
 
-/** Questions that may wait; past it they are refused at once. */
+/** Questions that may wait. Beyond this they are refused at once. */
 const mailboxCapacity = 256;
 
 export function adminActor(services: AdminServices): ActorDefinition<AdminMessage> {
@@ -64,7 +64,7 @@ function startAdmin(services: AdminServices, context: ActorContext<AdminMessage>
   };
 }
 
-/** A profile takes a minute: the actor goes on meanwhile. Whose answer nobody takes any more is no concern of its. */
+/** Replies when the answer is ready. A profile takes up to a minute, and the actor continues meanwhile. */
 function settle(answer: Promise<NodeVerbs[NodeVerb]['answer']>, reply: Reply): void {
   answer.then(
     (value) => reply.tell({ status: 'fulfilled', value }),
@@ -72,7 +72,7 @@ function settle(answer: Promise<NodeVerbs[NodeVerb]['answer']>, reply: Reply): v
   );
 }
 
-/** The way in for the outside of the actor system. */
+/** Asks the admin actor from outside the actor system. */
 export async function askAdmin(
   admin: ActorRef<AdminMessage>,
   verb: NodeVerb,

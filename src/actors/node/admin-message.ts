@@ -1,4 +1,4 @@
-/** What the admin actor of a node is told. */
+/** Messages of a node's admin actor. */
 import type { NodeVerb, NodeVerbs } from '../../application/protocol/node-protocol.ts';
 import type { ActorRef } from '../../kernel/index.ts';
 

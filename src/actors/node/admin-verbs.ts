@@ -1,4 +1,4 @@
-/** Each verb of a node: from the question to the answer. Questions come from gateways, which have checked them. */
+/** Answers each verb of a node. The questions come from gateways, which have validated them. */
 import {
   type ActorReport,
   type DeadLetterReport,
@@ -22,7 +22,7 @@ export interface AdminParts {
   readonly profiles: ProfileStore;
 }
 
-/** The verb vouches for the shape of its question: both ends are ours. */
+/** The verb determines the type of its question, because both ends are this code. */
 export async function answerOf(
   verb: NodeVerb,
   question: unknown,

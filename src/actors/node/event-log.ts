@@ -1,4 +1,4 @@
-/** The last things that happened to the actors of this node: at most `eventsKept`, the oldest is dropped. */
+/** The latest events of this node's actors. It keeps at most `eventsKept` and drops the oldest. */
 import { type ActorEventReport, isWithin } from '../../application/protocol/node-protocol.ts';
 import type { SystemEvent } from '../../kernel/index.ts';
 
@@ -15,7 +15,7 @@ export class EventLog {
   }
 
   note(event: SystemEvent): void {
-    // Dead letters are kept apart, and there may be many.
+    // Dead letters are kept elsewhere, because there may be many.
     if (event.type === 'dead_letter') return;
     const error = errorOf(event);
     this.#kept[this.#next] = {

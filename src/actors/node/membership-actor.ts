@@ -1,7 +1,8 @@
 /**
- * Keeps this node's key in the membership alive; without it others take the node for dead. An incarnation whose key had run
- * out never returns: the node goes on as a new one, and tells `onRejoined`, whose leases belong to the new one from then
- * on. (Runs need nothing of the kind: each is known by its token.) A node of whose id a newer incarnation is there ends.
+ * Keeps this node's key in the membership alive. Without the key others take the node for dead. An incarnation whose
+ * key has run out never returns: the node continues as a new incarnation and calls `onRejoined`, and its leases belong
+ * to the new incarnation from then on. (Attempts are not affected, because each is identified by its token.) If a newer
+ * incarnation of the same node exists, `onReplaced` ends this one.
  */
 import type { Announced, Membership, NodeInfo } from '../../application/ports/membership.ts';
 import type { ActorContext, ActorDefinition, Behavior } from '../../kernel/index.ts';
@@ -9,11 +10,11 @@ import type { ActorContext, ActorDefinition, Behavior } from '../../kernel/index
 export type MembershipMessage =
   | { readonly kind: 'announce' }
   | { readonly kind: 'announced'; readonly incarnation: number; readonly outcome: PromiseSettledResult<Announced> }
-  /** The handlers of this node are others now. */
+  /** The handlers of this node have changed. */
   | { readonly kind: 'handlers'; readonly handlers: NodeInfo['handlers'] }
-  /** From now on the node is announced as leaving: no shard is placed on it. */
+  /** From now on the node is announced as draining, so no shard is placed on it. */
   | { readonly kind: 'drain' }
-  /** Whether this node does not reach the store. */
+  /** Whether this node fails to reach the store. */
   | { readonly kind: 'store'; readonly isAway: boolean };
 
 export interface MembershipOptions {
@@ -91,7 +92,7 @@ class MembershipActor implements Behavior<MembershipMessage> {
       this.#context.log.debug({ err: outcome.reason }, 'node not announced; tried again');
       return;
     }
-    // Of an incarnation that is no longer ours: the answer came late.
+    // A late answer that belongs to an earlier incarnation.
     if (incarnation !== this.#present.incarnation) return;
     const { nodeId } = this.#present;
     switch (outcome.value) {

@@ -1,6 +1,7 @@
 /**
- * Quarantines of queues on this node, both ways: a queue that its own supervisor gave up on gets a mark that everyone sees;
- * a queue whose marks are gone has its actors resumed. What could not be written because NATS is away is tried again.
+ * Keeps the quarantines of queues on this node in step with their marks. A queue on which the local supervisor gave up
+ * gets a mark that everybody sees. When the marks of a queue are gone, its actors are resumed. A mark that could not be
+ * written because NATS is unavailable is written again later.
  */
 import { namePattern } from '../../domain/queue.ts';
 import type { SupervisorMessage } from '../../supervisor/index.ts';
@@ -14,7 +15,7 @@ import type { AdminServices } from './node-view.ts';
 export class NodeQuarantines {
   readonly #services: AdminServices;
   readonly #context: ActorContext<AdminMessage>;
-  /** Marks that are not written yet, by queue: at most one per queue of this node. */
+  /** Marks that are not written yet, by queue. At most one per queue of this node. */
   readonly #unwritten = new Map<string, QueueMark>();
   readonly #writing = new Set<string>();
 
@@ -43,7 +44,7 @@ export class NodeQuarantines {
     else this.#context.log.warn({ err: outcome.reason, queue: key }, 'quarantine of a queue not written; tried again');
   }
 
-  /** Brings both into line; called whenever the marks have changed, and every now and then. */
+  /** Brings marks and actors into line. Called whenever the marks have changed, and periodically. */
   mend(): void {
     this.#write();
     const queues = this.#context.refAt<SupervisorMessage>(queuesPath);

@@ -1,4 +1,4 @@
-/** This node as it is now, put together from everyone who knows a part of it. */
+/** The present state of this node, assembled from all parts that know some of it. */
 import type { ActorRow, NodeReport, NodeVitals, ShardReport } from '../../application/protocol/node-protocol.ts';
 import type { NodeInfo } from '../../application/ports/membership.ts';
 import { holdsBack, type QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
@@ -17,13 +17,13 @@ export interface AdminServices {
   readonly startedAtMs: number;
   readonly system: Pick<ActorSystem, 'tree' | 'deadLetters' | 'deadLetterCounts' | 'subscribe'>;
   readonly quarantines: QueueQuarantines;
-  /** Present on nodes that work. */
+  /** Present on worker nodes. */
   readonly pool: Pick<RunPool, 'stats' | 'runs' | 'profile'> | undefined;
   readonly slotsFree: () => number;
   readonly handlers: () => readonly Pick<HandlerManifest, 'name' | 'version'>[];
   readonly vitals: () => NodeVitals;
   readonly isDraining: () => boolean;
-  /** The payloads of this job were erased; does nothing on a node that keeps no copies. */
+  /** Replaces the cached copy of a job whose payloads were erased. Does nothing on a node that keeps no copies. */
   readonly replaceCopy: (record: JobRecord) => void;
   /** Ends the process as SIGTERM would. */
   readonly drain: () => void;
@@ -41,7 +41,7 @@ export class NodeView {
     this.events = new EventLog(() => clock.nowMs());
   }
 
-  /** Every `markEveryMs`: what happens until the next two calls is what rates tell. */
+  /** Call this every `markEveryMs`. Rates cover the time since the last but one call. */
   mark(): void {
     this.#meter.mark(this.#services.system.tree(), this.#clock.monotonicMs());
   }

@@ -1,6 +1,6 @@
 /**
- * Finished profiles that wait to be fetched in parts, because the broker carries one MiB at a time: at most `profilesKept`,
- * each for `profileKeptMs` at most.
+ * Finished profiles that wait to be fetched in parts, because the broker transfers at most one MiB at a time. It keeps
+ * at most `profilesKept`, each for at most `profileKeptMs`.
  */
 import { profileKeptMs, profilePartBytes } from '../../application/protocol/node-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
@@ -32,7 +32,7 @@ export class ProfileStore {
     return { profileId, parts: Math.max(1, Math.ceil(bytes.length / profilePartBytes)) };
   }
 
-  /** The last part ends the profile's stay. */
+  /** Fetching the last part removes the profile. */
   part(profileId: string, part: number): { readonly base64: string } {
     this.expire();
     const kept = this.#kept.get(profileId);

@@ -1,4 +1,7 @@
-/** What the shard manager and its shards say of themselves in the tree, as one report per shard that this node holds. Pure. */
+/**
+ * Builds one report per shard that this node holds, from what the shard manager and its shards describe in the tree.
+ * Pure.
+ */
 import type { ShardReport } from '../../application/protocol/node-protocol.ts';
 import { type JobState, jobStates } from '../../domain/job.ts';
 import { ownValue } from '../../domain/own-value.ts';
