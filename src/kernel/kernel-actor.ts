@@ -1,9 +1,12 @@
 /**
- * The lasting part of an actor: its mailbox and its incarnations, one after the other.
+ * The lasting part of an actor: its mailbox, and its incarnations one after the other.
  *
- * Invariants: one message, signal, start or stop hook at a time, also across incarnations (only an abandoned incarnation may still run,
- * cut off). Ending: the message in hand, then the children (newest first), then
- * `onStop`, then the news. What is waiting is handled by the next incarnation, or becomes dead letters.
+ * Invariants:
+ * - At most one message, signal, start hook or stop hook is in progress, across incarnations too. The exception is an
+ *   abandoned incarnation: its code may still run, but can no longer reach the system.
+ * - An incarnation ends in this order: the current message completes, the children stop (newest first), `onStop` runs,
+ *   then the owner and the watchers are notified.
+ * - Waiting messages go to the next incarnation. If there is none, they become dead letters.
  */
 import { invariant } from '../domain/errors.ts';
 import type { ActorContext, ActorDefinition, Behavior, StopReason } from './actor.ts';
@@ -13,7 +16,7 @@ import type { Actor, Kernel, Incarnation, Owner } from './parts.ts';
 import { KeyedTimers } from './timers.ts';
 import type { ActorState, TreeNode } from './tree.ts';
 
-/** Of an error's text, for the tree: the log has all of it. */
+/** Length of the error text in the tree view. The log has the full error. */
 const lastErrorMaxChars = 500;
 
 export class KernelActor<M> extends MessageLoop<M> implements Actor<M> {
@@ -87,7 +90,7 @@ export class KernelActor<M> extends MessageLoop<M> implements Actor<M> {
   async #startLater(incarnation: Incarnation<M>, started: Promise<Behavior<M>>): Promise<void> {
     const behavior = await started;
     if (this.incarnation === incarnation) this.#started(incarnation, behavior);
-    // abandoned while it started: what it has acquired is released all the same
+    // Abandoned during `start`: nobody will use the behavior, but the resources that it has acquired must be released.
     else await behavior.onStop?.(incarnation.endReason ?? { kind: 'shutdown' });
   }
 
@@ -125,7 +128,7 @@ export class KernelActor<M> extends MessageLoop<M> implements Actor<M> {
       incarnation.timers.clear();
       this.#armDeadline(incarnation, deadlineMs ?? this.#owner.shutdownMs);
     } else {
-      // a crash outweighs a stop of its own accord, but not one that was asked for
+      // A crash overrides a stop that the actor chose, but not a stop that was requested from outside.
       if (incarnation.endReason.kind === 'normal' && reason.kind === 'failed') incarnation.endReason = reason;
       if (deadlineMs !== undefined) this.#armDeadline(incarnation, deadlineMs);
     }
@@ -158,6 +161,8 @@ export class KernelActor<M> extends MessageLoop<M> implements Actor<M> {
   }
 
   protected override endStep(incarnation: Incarnation<M>, reason: StopReason): boolean {
+    // Each call takes one step, because stopping a child may be asynchronous: `childRemoved` wakes this actor for the
+    // next step.
     incarnation.toStop ??= [...incarnation.children.values()];
     const newest = incarnation.toStop.at(-1);
     if (newest !== undefined) {
@@ -183,6 +188,7 @@ export class KernelActor<M> extends MessageLoop<M> implements Actor<M> {
     return false;
   }
 
+  /** A child is gone for good: the next one can stop if this incarnation is ending. */
   childRemoved(child: Actor<unknown>): void {
     this.incarnation?.children.delete(child.name);
     this.wake();
@@ -216,7 +222,7 @@ export class KernelActor<M> extends MessageLoop<M> implements Actor<M> {
     else this.#closeForGood(reason);
   }
 
-  // --- the end of the name ---------------------------------------------------------------------------------------------
+  // --- closing and removal -------------------------------------------------------------------------------------------
 
   close(as: 'stopped' | 'quarantined', reason: StopReason): void {
     invariant(this.incarnation === undefined, `only an actor without a incarnation can be closed (${this.path})`);
