@@ -77,6 +77,22 @@ describe('the pages', () => {
   });
 });
 
+describe('the guides', () => {
+  const guides = pages.filter((page) => page.startsWith('docs/guides/'));
+
+  it.each(guides)('%s shows an example, then its limits, then what fails', (page) => {
+    const parts = ['Example', 'Limits', 'What fails'];
+    const headings = [...read(page).matchAll(/^## (.+)$/gm)].map(([, title = '']) => title);
+    expect(headings.filter((title) => parts.includes(title))).toEqual(parts);
+    expect(headings[0]).toBe('Example');
+  });
+
+  it.each([...guides, 'README.md', 'examples/README.md'])('%s has lines that fit an editor', (page) => {
+    const lines = read(page).split('\n');
+    expect(lines.filter((line) => line.length > 124 && !/^(\||!\[)/.test(line))).toEqual([]);
+  });
+});
+
 describe('versions', () => {
   it('of nats-server are those that nodes accept', () => {
     const text = read('docs/operating/upgrade.md');
