@@ -13,7 +13,7 @@ export function startPodCost(
 ): () => void {
   const { podDeletionCost, podName, podNamespace: namespace, apiUrl, tokenPath, caPath } = config.kubernetes;
   const { pool, slots } = work;
-  // The configuration requires both names when the setting is on. This check only satisfies the types.
+  // The configuration requires both names if the cost is enabled. Checking them satisfies the types.
   if (!podDeletionCost || pool === undefined || podName === undefined || namespace === undefined)
     return () => undefined;
   return keepDeletionCost({

@@ -31,7 +31,7 @@ import { watchWrites } from './watch-writes.ts';
 
 export interface TroupeProcess {
   readonly nodeId: string;
-  /** Undefined without the gateway role. */
+  /** Undefined without the role `gateway`. */
   readonly gatewayPort: number | undefined;
   /** Undefined unless the process is a gateway whose scaler is enabled. */
   readonly scalerPort: number | undefined;

@@ -16,7 +16,7 @@ export interface StartOptions {
   readonly handlerVariables?: HandlerVariables;
   /** Receives reloads of handlers and their log lines. */
   readonly onHandlerNews?: HandlerNewsListener;
-  /** For tests: called as each step begins, and may throw in its place. */
+  /** For tests: called when each step begins. It may throw in place of the step. */
   readonly onStep?: (step: StartStep) => void;
 }
 

@@ -1,4 +1,4 @@
-/** What is past its retention is gone for every reader, and takes nothing with it. */
+/** Expiry: what is past its retention is gone for every reader, and nothing else goes with it. */
 import { describe, expect, it } from 'vitest';
 import { bucketMs } from '../../src/domain/job-id.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
@@ -24,7 +24,7 @@ export function describeExpiry(use: () => StoreUnderTest): void {
       const queueNo = freshQueueNo();
       const partition = { shard: freshShard(), bucket: bucketAgo(0) };
       const owner = await PartitionOwner.take(first, partition);
-      // Retention counts from creation; this job was created at the start of its minute.
+      // Retention counts from the creation, and this job was created at the start of its minute.
       const retentionMs = Date.now() + shortMs - partition.bucket * bucketMs;
       const brief = ended(recordIn(partition, { queueNo, retentionMs }));
       const lasting = recordIn(partition, { queueNo });

@@ -1,4 +1,4 @@
-/** A former owner can change nothing: not a job, not a bucket, not a watermark. */
+/** Fencing: a former owner can change nothing, be it a job, a bucket or a watermark. */
 import { describe, expect, it } from 'vitest';
 import type { Watermark } from '../../src/application/ports/job-store.ts';
 import { bucketAgo, freshShard, PartitionOwner, readAll, recordIn, type StoreUnderTest } from '../support/stores.ts';
@@ -69,7 +69,7 @@ export function describeFencing(use: () => StoreUnderTest): void {
           const record = recordIn(partition);
           if ((await old.commit([record])) === 'applied') acknowledged.push(record.id);
           else refused = record.id;
-          // SQLite answers without ever leaving this thread; let the other owner have its turn.
+          // SQLite answers without leaving this thread, so let the other owner have its turn.
           await new Promise((resolve) => setImmediate(resolve));
         }
       })();
@@ -77,7 +77,7 @@ export function describeFencing(use: () => StoreUnderTest): void {
       const present = await PartitionOwner.take(second, partition);
       const seen = (await readAll(second, partition)).map((record) => record.id);
       await writing;
-      // Everything that ever counted was there when the new owner had opened the partition and read it.
+      // Everything that was ever acknowledged was there when the new owner had opened and read the partition.
       expect(seen.toSorted()).toEqual(acknowledged.toSorted());
       expect((await readAll(second, partition)).map((record) => record.id).toSorted()).toEqual(seen.toSorted());
       expect(present.commits).toBe(acknowledged.length);
@@ -99,7 +99,8 @@ export function describeFencing(use: () => StoreUnderTest): void {
       const shard = freshShard();
       const old = await first.jobs.takeShard(shard, 'old');
       const buckets = Array.from({ length: 20 }, (_, n) => bucketAgo(40) + n);
-      // One bucket after the other is opened while the shard is taken: each outcome decides which side it is on.
+      // Buckets are opened one after the other while the shard is taken. Each outcome shows on which side of that it
+      // fell.
       const opening = (async () => {
         const opened: number[] = [];
         for (const bucket of buckets) {

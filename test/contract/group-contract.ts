@@ -1,4 +1,4 @@
-/** A group is all or nothing, visible to everyone once acknowledged, and decidable when its answer was lost. */
+/** Group commits are atomic, visible to everyone once acknowledged, and decidable if the answer was lost. */
 import { describe, expect, it } from 'vitest';
 import { commitGroupMax } from '../../src/application/ports/job-store.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
@@ -85,7 +85,7 @@ export function describeGroups(use: () => StoreUnderTest): void {
       let owner = await PartitionOwner.take(first, partition);
       const rows = recordsIn(partition, 10);
       for (let n = 0; n < 12; n += 1) {
-        // Two owners send the same group number at once; exactly one of them may still do so.
+        // Two owners send the same group number at once. Exactly one of them is still allowed to.
         const rival = await PartitionOwner.take(n % 2 === 0 ? second : first, partition);
         const outcomes = await Promise.all(
           [owner, rival].map((writer, who) => writer.commit(rows.map((row) => ({ ...row, attempt: n * 2 + who })))),

@@ -1,4 +1,4 @@
-/** Keys of jobs: what was put is found by every client, many at once, and of two jobs of a key the later one counts. */
+/** Keys of jobs: every client finds what was stored, also in bulk. Of two jobs of a key the later one counts. */
 import { describe, expect, it } from 'vitest';
 import { keysPutMax } from '../../src/application/ports/job-store.ts';
 import { bucketAgo, freshShard, keyEntry, recordIn, recordsIn, type StoreUnderTest } from '../support/stores.ts';

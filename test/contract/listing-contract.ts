@@ -1,4 +1,4 @@
-/** Newest first, every job once, a page token that stays true under inserts, and bounded work per page. */
+/** Listings: newest first, every job once, page tokens that inserts do not disturb, and bounded work per page. */
 import { describe, expect, it } from 'vitest';
 import { listPartitionsMax } from '../../src/application/ports/job-listing.ts';
 import type { JobListPage, JobListQuery } from '../../src/application/ports/job-store.ts';
@@ -44,7 +44,7 @@ function newestFirst(ids: readonly JobId[]): JobId[] {
   return ids.toSorted((a, b) => (a < b ? 1 : -1));
 }
 
-/** Jobs of the queue in several shards, minutes and days, with those of other queues between them. */
+/** Creates jobs of the queue in several shards, minutes and days, with jobs of other queues in between. */
 async function spread(store: Store, queueNo: number): Promise<JobId[]> {
   const shards = [freshShard(), freshShard(), freshShard()];
   const ids: JobId[] = [];

@@ -1,4 +1,4 @@
-/** A payload is whole, unchanged, or not there. */
+/** A payload is complete and unchanged, or it does not exist. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { payloadPartBytes } from '../../src/application/ports/payload-store.ts';

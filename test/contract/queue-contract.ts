@@ -1,4 +1,4 @@
-/** Queue numbers are issued once, changes are compare-and-set, the first facts win. */
+/** Queues: numbers are issued once, changes are compare-and-set, and the first facts win. */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { maxQueueNo } from '../../src/domain/job-id.ts';
@@ -126,7 +126,7 @@ export function describeQueuesAndFacts(use: () => StoreUnderTest): void {
       const again = await second.queues.createQueue(queueNamed(tenant, name));
       expect(again).toMatchObject({ outcome: 'created', queue: { version: 1 } });
       expect(again.queue.queueNo).toBeGreaterThan(queueNo);
-      // The removal of the first does nothing to the second.
+      // Removing the first queue does not affect the second.
       expect(await first.queues.removeQueue({ ...one, version: 1 })).toBe('missing');
       expect(await first.queues.findQueue(tenant, name)).toEqual(again.queue);
     });

@@ -1,4 +1,4 @@
-/** What only SQLite has: a file that others may hold, fill, replace or leave behind, and space to give back. */
+/** Tests what only SQLite has: a file that others may lock, fill, replace or leave behind, and space to free. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ describe('a sqlite file', () => {
     await harness.dispose();
   });
 
-  /** A process that commits groups to `shard` and prints each acknowledged one. */
+  /** Starts a process that commits groups to `shard` and prints each acknowledged group. */
   function startWriter(shard: number): { readonly child: ChildProcess; readonly acknowledged: string[][] } {
     const child = spawn(process.execPath, [writerScript, harness.path, String(shard), String(partition.bucket)], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -57,7 +57,7 @@ describe('a sqlite file', () => {
     const rows = new Set((await readAll(store, partition)).map((record) => String(record.id)));
     for (const group of acknowledged) expect(group.filter((id) => !rows.has(id))).toEqual([]);
     const { commits } = await store.jobs.readCommits(partition);
-    // The last group may have been durable without its line having got out.
+    // The last group may have become durable although its line was not printed.
     expect(commits - acknowledged.length).toBeOneOf([0, 1]);
     expect(rows.size).toBe(commits * 10);
   });
@@ -134,7 +134,7 @@ describe('a sqlite file', () => {
     const turning = setInterval(() => (turns += 1), 10);
     await expect(owner.commit([recordIn(partition)])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     clearInterval(turning);
-    // The wait did not stop the process.
+    // The wait did not block the process.
     expect(turns).toBeGreaterThan(50);
     other.exec('ROLLBACK');
     other.close();
@@ -144,7 +144,7 @@ describe('a sqlite file', () => {
   it('that is full keeps whole groups only, and goes on when there is room', async () => {
     const store = await harness.open();
     const owner = await PartitionOwner.take(store, partition);
-    // The limit of pages belongs to a connection; a full disk looks the same to SQLite (SQLITE_FULL).
+    // The limit of pages belongs to the connection. A full disk looks the same to SQLite (SQLITE_FULL).
     const limited = await openSqliteStore({ path: harness.path, ...storeRuntime, maxPages: 200 });
     const writer = await PartitionOwner.open(limited, partition, owner.epoch);
     let applied = 0;
@@ -185,7 +185,7 @@ describe('a sqlite file', () => {
       );
     }
     await store.payloads.putPayload({ id: 'p', bytes: new Uint8Array(3 << 20), expiresAtMs });
-    /** Fires the sweep and waits until it has asked for its next turn. */
+    /** Runs the sweep and waits until it has scheduled its next turn. */
     const sweep = async (): Promise<void> => {
       for (const fire of timers.splice(0)) fire();
       await expect.poll(() => timers.length, { interval: 1 }).toBe(1);
@@ -203,7 +203,7 @@ describe('a sqlite file', () => {
       2, 0, 0, 2, 1,
     ]);
     expect(await readAll(store, partition)).toEqual([lasting, unfinished]);
-    // It ends late, and goes with its minute an hour after the sweep found that it had not ended.
+    // The job ends late. It is swept with its minute, an hour after the sweep found that it had not ended.
     await owner.commit([ended(unfinished)]);
     nowMs += 3_600_000;
     for (let n = 0; n < 10; n += 1) await sweep();
@@ -211,7 +211,7 @@ describe('a sqlite file', () => {
     expect(await owner.commit([lasting])).toBe('applied');
     file.close();
     await store.close();
-    // A turn that was due already finds the store closed, and asks for no other.
+    // A turn that is already due finds the store closed and schedules no other.
     for (const fire of timers.splice(0)) fire();
     await new Promise((resolve) => setImmediate(resolve));
     expect(timers).toEqual([]);

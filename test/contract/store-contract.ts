@@ -1,6 +1,6 @@
 /**
- * What every store owes the cluster, run on each adapter over the real thing. Clients opened on the same data play the
- * processes of a cluster. No test knows which adapter it runs on.
+ * The contract of every store. Each adapter runs it against the real database. Several clients on the same data act as
+ * the processes of a cluster. No test knows which adapter it runs on.
  */
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { StoreHarness, StoreUnderTest } from '../support/stores.ts';

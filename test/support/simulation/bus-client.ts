@@ -1,6 +1,6 @@
 /**
- * The bus as one process of the simulated cluster sees it: all its ports over one link. Requests to shards and nodes,
- * pulls and publishes keep the times and the errors of the real adapter.
+ * The bus as one process of the simulated cluster sees it: all of its ports over one link. Requests to shards and
+ * nodes, pulls and publishes have the timeouts and errors of the real adapter.
  */
 import type { JobEvent, LiveFeed, Publisher, WorkDelivery, WorkSource } from '../../../src/application/ports/bus.ts';
 import type { ShardClient, ShardHandler, ShardServer } from '../../../src/application/ports/shard-link.ts';
@@ -165,7 +165,7 @@ export class BusClient {
     },
   };
 
-  /** The whole adapter, for what the composition root wires. */
+  /** The whole adapter, in the form that the composition root wires. */
   bus(): NatsBus {
     const { publisher, work, live, membership, leases, config, events, shardClient, shardServer, link } = this;
     return {
@@ -260,7 +260,7 @@ export class BusClient {
 
   #askNode(nodeId: string, request: NodeRequest, timeoutMs: number): Promise<unknown> {
     if (request.verb === 'stop') {
-      // Nobody listens to the answer of this one.
+      // Nobody waits for the answer of a stop.
       this.link.assertConnected();
       this.link.send(() => {
         this.#server.requestNode(nodeId, request, () => undefined);
@@ -271,7 +271,7 @@ export class BusClient {
     return this.#answered((answer) => this.#server.requestNode(nodeId, request, answer), { timeoutMs, nobody });
   }
 
-  /** `request` is false where nobody listens: then nothing was done. */
+  /** `request` returns false if nobody listens. Then nothing was done. */
   async #answered(
     request: (answer: (answer: Answer) => void) => boolean,
     { timeoutMs, nobody }: { readonly timeoutMs: number; readonly nobody: () => Error },
@@ -304,7 +304,7 @@ export class BusClient {
     });
   }
 
-  /** What the server hears of the shards served here; an older word never counts after a newer one. */
+  /** Announces the shards that this process serves. An older announcement never takes effect after a newer one. */
   #tellShards(): void {
     this.#told += 1;
     const told = this.#told;
@@ -330,7 +330,7 @@ export class BusClient {
       serveNode: ({ verb, payload }, answer) => {
         wire.receive(() => {
           const handled = this.#nodeHandler?.(verb, payload);
-          // Nobody listens to the answer of a stop.
+          // Nobody waits for the answer of a stop.
           if (handled === undefined || verb === 'stop') return;
           this.#reply(handled, answer);
         });
@@ -405,7 +405,7 @@ export class BusClient {
       .catch(() => undefined);
   }
 
-  /** Keys first, then whoever publishes; what may be lost is told again before anything new is. */
+  /** Restores the keys first, then notifies publishers. What may be lost is announced again before anything new. */
   async #saw({ streams, process }: Seen, beganMs: number, look: number): Promise<void> {
     const isReplaced = streams !== this.#streams;
     if (isReplaced) {
@@ -427,7 +427,7 @@ export class BusClient {
   }
 }
 
-/** Of the server: its streams, and which start of it. */
+/** Identity of the server: its streams, and the number of its start. */
 interface Seen {
   readonly streams: string;
   readonly process: number;

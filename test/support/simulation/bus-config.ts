@@ -1,6 +1,7 @@
 /**
- * The shared configuration over the modelled bucket: stamps of queues, told to everybody, and put back by whoever put them
- * once the bucket was lost. Of the default queue and the one handler everybody knows from the beginning.
+ * The shared configuration over the modelled bucket. Stamps of queues are announced to all processes, and the process
+ * that put a stamp restores it if the bucket was lost. Every process knows the default queue and the one handler from
+ * the start.
  */
 import type { SharedConfig } from '../../../src/application/ports/membership.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
@@ -10,12 +11,12 @@ import type { BusServer } from './bus-server.ts';
 const keyTimeoutMs = 2_000;
 
 interface Stamped {
-  /** Undefined: the key was deleted. */
+  /** Undefined if the key was deleted. */
   readonly stamp: number | undefined;
   readonly revision: number;
 }
 
-/** What the server holds: deleted keys leave a mark, so a watch that begins anew hears of them. */
+/** The server's side. A deleted key leaves a mark, so that a watch that starts again learns of the deletion. */
 export class ConfigBucket {
   #keys = new Map<string, Stamped>();
   #written = new Map<string, Stamped>();
@@ -41,7 +42,7 @@ export class ConfigBucket {
     this.#written = new Map(this.#keys);
   }
 
-  /** What was not written never was. */
+  /** Loses everything that was not written to the disk. */
   lose(): void {
     this.#keys = new Map(this.#written);
   }
@@ -100,7 +101,7 @@ export class BusConfig implements SharedConfig {
     return () => this.#listeners.delete(listener);
   }
 
-  /** News of the bucket. Stamps only grow, whatever order they come in. */
+  /** Applies a change of the bucket. Stamps only grow, whatever the order in which they arrive. */
   apply(key: string, stamp: number | undefined): void {
     if (stamp === undefined) {
       this.#own.delete(key);
@@ -112,7 +113,7 @@ export class BusConfig implements SharedConfig {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** The bucket may have lost what this process put. */
+  /** The bucket may have lost what this process put, so put it again. */
   async restore(): Promise<void> {
     await Promise.all([...this.#own].map(([key, stamp]) => this.#put(key, stamp)));
   }

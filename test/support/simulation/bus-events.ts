@@ -1,4 +1,4 @@
-/** The log of events that the modelled bus keeps: positions that only grow, until the log is lost or its end is. */
+/** The event log of the modelled bus. Positions only grow, until the log or the end of it is lost. */
 import type { JobEvent } from '../../../src/application/ports/bus.ts';
 import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../../../src/application/ports/event-log.ts';
 import type { JobState } from '../../../src/domain/job.ts';
@@ -40,7 +40,7 @@ export class KeptEvents {
       const kept = this.#kept[index];
       if (kept === undefined || !isOf(events, kept.event)) continue;
       const { jobId, seq, data } = kept.event;
-      // The data of an event say so: see `jobEventOf`.
+      // The data of every event have these fields: see `jobEventOf`.
       const { handler, state } = data as { readonly handler: string; readonly state: JobState };
       page.push({ position: kept.position, jobId, seq, handler, state, mark: markOf(kept) });
     }
@@ -52,13 +52,13 @@ export class KeptEvents {
     this.#log = log;
   }
 
-  /** What was stored since then is gone, and its positions are given again. */
+  /** Loses what was stored after the last sync. Its positions are used again. */
   lose(syncedMs: number): void {
     this.#kept = this.#kept.filter(({ storedMs }) => storedMs <= syncedMs);
   }
 }
 
-/** As one process reads it. */
+/** The log as one process reads it. */
 export class BusEvents implements EventLog {
   readonly #link: BusLink;
   readonly #server: BusServer;
@@ -87,7 +87,7 @@ export class BusEvents implements EventLog {
     return () => this.#next.delete(one);
   }
 
-  /** An event was published: told once to each who waits for such a one. */
+  /** An event was published. Calls each waiting listener of such events once. */
   published(event: JobEvent): void {
     for (const one of [...this.#next]) {
       if (!isOf(one.events, event)) continue;
@@ -97,7 +97,7 @@ export class BusEvents implements EventLog {
   }
 }
 
-/** When it was stored, in whole ticks of virtual time. */
+/** Time at which the event was stored, in whole ticks of virtual time. */
 function markOf({ storedMs }: Kept): string {
   return String(Math.round(storedMs * 1_024));
 }

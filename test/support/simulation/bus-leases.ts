@@ -1,4 +1,4 @@
-/** Shard leases over the modelled bucket: the steps of the real ones, each its own round with the server. */
+/** Shard leases over the modelled bucket, in the steps of the real ones. Each step is a round trip to the server. */
 import type { LeaseHold, ShardLeases } from '../../../src/application/ports/membership.ts';
 import type { BusLink } from './bus-link.ts';
 import { BusSeenKeys } from './bus-seen-keys.ts';

@@ -1,6 +1,6 @@
 /**
- * The connection of one host to the modelled bus. A cut is noticed after a while; then `connected` is false, what was
- * asked and not answered has failed, and nothing more is asked until it is whole again.
+ * The connection of one host to the modelled bus. The client library notices a cut after a while. From then on
+ * `connected` is false, pending requests have failed, and new ones are refused until the connection is restored.
  */
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { Host } from './host.ts';
@@ -60,12 +60,12 @@ export class BusLink {
     if (!this.#connected) throw new TroupeError('BROKER_UNAVAILABLE');
   }
 
-  /** Fire and forget; nothing while away. */
+  /** Fire and forget. Does nothing while the connection is down. */
   send(arrive: () => void): void {
     if (this.connected) this.wire.send(arrive);
   }
 
-  /** Called if the link goes before the returned function is. */
+  /** Calls `fail` if the link breaks before the returned function is called. */
   orFail(fail: () => void): () => void {
     this.#pending.add(fail);
     return () => {
@@ -73,7 +73,7 @@ export class BusLink {
     };
   }
 
-  /** A JetStream request: every doubt is BROKER_UNAVAILABLE. */
+  /** A JetStream request. Every uncertain outcome is BROKER_UNAVAILABLE. */
   async call<T>(serve: () => T, options: Pick<CallOptions<T>, 'timeoutMs' | 'mayDouble'>): Promise<T> {
     this.assertConnected();
     const away = (): TroupeError => new TroupeError('BROKER_UNAVAILABLE');

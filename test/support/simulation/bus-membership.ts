@@ -1,4 +1,6 @@
-/** Who is there, as one host sees it, and its own key: the steps of the real one, each its own round with the server. */
+/**
+ * The membership as one host sees it, and the host's own key, in the steps of the real one. Each step is a round trip.
+ */
 import {
   type Announced,
   type Membership,
@@ -59,7 +61,7 @@ export class BusMembership implements Membership {
     return this.seen.onChange(listener);
   }
 
-  /** The bucket was made anew, and is told who is here. */
+  /** The bucket was created again, so this host announces itself again. */
   async replaced(): Promise<void> {
     this.seen.replaced();
     const own = [...this.#own.values()];

@@ -1,4 +1,6 @@
-/** What a modelled bucket with a time to live holds, as one host sees it: news, and forgetting what was not renewed. */
+/**
+ * One host's view of a modelled bucket with a time to live: it applies changes and drops keys that were not renewed.
+ */
 import type { BusLink } from './bus-link.ts';
 
 interface Seen<V> {
@@ -44,7 +46,7 @@ export class BusSeenKeys<V> {
     if (known?.text !== text) this.#notify();
   }
 
-  /** The bucket was made anew: revisions start again. */
+  /** The bucket was created again, so revisions start from the beginning. */
   replaced(): void {
     this.#grantTtl(true);
   }

@@ -1,7 +1,7 @@
 /**
- * The modelled NATS: work queues, the log of events, KV buckets for nodes and leases, and core subjects for shards and
- * nodes. All of it can be wiped, and what it has not written to its disk is gone with its power. It knows hosts only by the
- * ways back to them.
+ * The modelled NATS: work queues, the event log, KV buckets for nodes and leases, and core subjects for shards and
+ * nodes. All of it can be wiped. A power cut loses what was not written to the disk. The server knows hosts only
+ * through the callbacks with which they connected.
  */
 import {
   type JobEvent,
@@ -46,7 +46,7 @@ export type Answer = { readonly value: unknown } | { readonly error: Error };
 /** A connected process, as the server sees it. */
 export interface Peer {
   readonly host: Host;
-  /** Shards it listens for, as far as the server has heard. */
+  /** Shards that the process serves, as far as the server knows. */
   shards: ReadonlySet<number>;
   serveShard(request: ShardRequest, answer: (answer: Answer) => void): void;
   serveNode(request: NodeRequest, answer: (answer: Answer) => void): void;
@@ -58,7 +58,7 @@ export interface Peer {
 }
 
 const eventsDuplicateWindowMs = 120_000;
-/** As `nats.syncIntervalMs` has it. */
+/** The value of `nats.syncIntervalMs`. */
 const syncEveryMs = 10_000;
 
 export class BusServer {
@@ -73,14 +73,16 @@ export class BusServer {
   #events: JobEvent[] = [];
   readonly #eventIds = new Map<string, number>();
   #generation = 1;
-  /** Of the last message in the stream of work; and as it is on the disk. */
+  /** Position of the last message in the WORK stream, and its state on the disk. */
   #place = 0;
   #written = { place: 0, atMs: 0 };
-  /** Another one each time the server is started. */
+  /** Number of the server's start. */
   process = 1;
-  /** Called for each event that is stored, duplicates left out. */
+  /** Called for each event that is stored, without duplicates. */
   onEvent: (event: JobEvent) => void = () => undefined;
-  /** Called for each message of work that is stored; `isUntaken`: it is there, and nobody was given it. */
+  /**
+   * Called for each WORK message that is stored. `isUntaken` tells whether it is still there and was never delivered.
+   */
   onWork: (message: WorkMessage, isUntaken: () => boolean) => void = () => undefined;
 
   constructor(timeline: Timeline, random: Random) {
@@ -108,19 +110,19 @@ export class BusServer {
     this.tellKeys(peer);
   }
 
-  /** Shards that a process listens for. */
+  /** The shards that a process serves. */
   shardsOf(hostName: string): readonly number[] {
     return [...(this.#peers.get(hostName)?.shards ?? [])];
   }
 
-  /** Everything that the buckets hold, to a watch that begins. */
+  /** Sends the whole contents of the buckets to a watch that begins. */
   tellKeys(peer: Peer): void {
     for (const [key, { value, revision }] of this.nodes.present()) peer.nodeChanged(key, value, revision);
     for (const [key, { value, revision }] of this.leases.present()) peer.leaseChanged(key, value, revision);
     for (const [key, { stamp }] of this.#config.all()) peer.configChanged(key, stamp);
   }
 
-  /** Without a stamp the key is deleted. */
+  /** Deletes the key if there is no stamp. */
   putConfig(key: string, stamp: number | undefined): number {
     for (const peer of this.#peers.values()) peer.configChanged(key, stamp);
     return this.#config.put(key, stamp);
@@ -170,7 +172,7 @@ export class BusServer {
     for (const peer of this.#peers.values()) peer.live(change);
   }
 
-  /** What the durable subscriber has not read yet. */
+  /** Takes the events that the durable subscriber has not read yet. */
   takeEvents(): readonly JobEvent[] {
     return this.#events.splice(0);
   }
@@ -191,7 +193,10 @@ export class BusServer {
     return [String(this.#generation), queue, String(seq), String(deliveries)].join(':');
   }
 
-  /** Whoever listens gets it, a former owner too; the first answer counts. False: nobody listens. */
+  /**
+   * Every process that serves the shard receives the request, also a former owner. The first answer counts. Returns
+   * false if none does.
+   */
   request(request: ShardRequest, answer: (answer: Answer) => void): boolean {
     let isHeard = false;
     for (const peer of this.#peers.values()) {
@@ -202,7 +207,7 @@ export class BusServer {
     return isHeard;
   }
 
-  /** As `request`, to the processes of a node. */
+  /** Like `request`, for the processes of a node. */
   requestNode(nodeId: string, request: NodeRequest, answer: (answer: Answer) => void): boolean {
     let isHeard = false;
     for (const peer of this.#peers.values()) {
@@ -213,7 +218,7 @@ export class BusServer {
     return isHeard;
   }
 
-  /** JetStream has lost its disk: streams, consumers and buckets begin anew. */
+  /** JetStream has lost its disk: streams, consumers and buckets are created again. */
   wipe(): void {
     this.#generation += 1;
     for (const queue of this.#queues.values()) queue.close();
@@ -229,12 +234,12 @@ export class BusServer {
     this.#sync();
   }
 
-  /** Whoever may takes all messages out of the stream of work. */
+  /** An operator removes all messages from the WORK stream. */
   purgeWork(): void {
     for (const queue of this.#queues.values()) queue.purge();
   }
 
-  /** It is started again as it was when it wrote to its disk last. Streams keep their names and creation times. */
+  /** The server restarts with the state that it last wrote to its disk. Streams keep their names and creation times. */
   losePower(): void {
     const { place, atMs } = this.#written;
     this.process += 1;

@@ -1,4 +1,4 @@
-/** The simulated cluster: its nodes, its services, and what may be done to them. */
+/** The simulated cluster: its nodes, its services, and the faults that may be injected into them. */
 import { loadConfig } from '../../../src/config/index.ts';
 import { defaultQueueSettings, defaultTenant } from '../../../src/domain/queue.ts';
 import type { FlowRule } from '../../../src/domain/flow-rule.ts';
@@ -24,19 +24,19 @@ export interface ClusterShape {
   readonly nodes: number;
   readonly shards: number;
   readonly threads: number;
-  /** Nodes that run jobs, the first ones. Absent: all. */
+  /** Number of nodes that run jobs, counted from the first. Default: all. */
   readonly workers?: number;
   readonly backlogMax: number;
-  /** Of the queue. Absent: nothing holds its jobs back. */
+  /** Flow rule of the queue. Default: nothing holds its jobs back. */
   readonly flow?: FlowRule;
 }
 
-/** How long a client library needs to notice that a connection is gone, or back. */
+/** Longest time after which a client library notices that a connection is lost or restored. */
 const noticeMostMs = 3_000;
 const restartMs = 400;
 const drainGraceMs = 2_000;
 
-/** `any`: what comes in pieces are bytes. */
+/** `any`, because streamed inputs are bytes. */
 export const simulatedHandler: HandlerManifest = { name: 'sim.work', version: '1.0.0', inputKind: 'any' };
 
 export class Cluster {
@@ -52,17 +52,17 @@ export class Cluster {
   readonly queues: QueueWatch;
   readonly subscriber: Subscriber;
   readonly witness: Witness;
-  /** Faults may strike. */
+  /** Whether faults may be injected. */
   isStormy = true;
-  /** A process was told that the payloads of a job are erased, and has answered. */
+  /** Called when a process has dropped its copy of a job whose payloads are erased, and has answered. */
   onForgotten: (jobId: JobId, host: Host) => void = () => undefined;
   readonly #work: WorkWatch;
   readonly #ground: ClusterGround;
   readonly #shape: ClusterShape;
   readonly #random;
-  /** They stop in order; a second fault would only end them sooner. */
+  /** Nodes that are shutting down in order. A second fault would only end them earlier. */
   readonly #leaving = new Set<SimNode>();
-  /** The server has dropped their connections. */
+  /** Nodes whose connections the server has dropped. */
   readonly #disconnected = new Set<SimNode>();
   #incarnation = 0;
 
@@ -172,7 +172,7 @@ export class Cluster {
     });
   }
 
-  /** Sets the wall clock of a machine, and right again: too soon for a step forward to be believed. */
+  /** Sets the wall clock of a machine and then corrects it, before a step forward is taken for real time. */
   stepClock(index: number, byMs: number, forMs: number): void {
     const node = this.#standing(index);
     if (node === undefined || node.host.steppedMs !== 0) return;
@@ -194,7 +194,7 @@ export class Cluster {
     this.witness.leasesLost();
   }
 
-  /** Every connection breaks, and whoever had one notices that before it has another. */
+  /** All connections break, and each process notices that before it has a new one. */
   cutBusPower(forMs: number): void {
     this.world.note('FAULT', `the bus loses its power for ${Math.round(forMs)} ms`);
     for (const node of this.nodes) {
@@ -218,7 +218,7 @@ export class Cluster {
     this.server.purgeWork();
   }
 
-  /** Faults end: everything is whole and up. */
+  /** Ends all faults, restores all connections and starts all processes. */
   heal(): void {
     this.world.note('FAULT', 'all faults end');
     this.isStormy = false;
@@ -278,7 +278,7 @@ export class Cluster {
     });
   }
 
-  /** What the checks must know of a node: which shards it took when, and whose runs it heard of. */
+  /** Records for the checks which shards a node took and when, and of which runs it heard. */
   #observe(ports: NodePorts): void {
     const { host, store, router, bus } = ports;
     const { records } = this;

@@ -1,4 +1,4 @@
-/** Every run of a handler in the simulated cluster: what it was asked to do, when its code ran, how it ended. */
+/** Every run of a handler in the simulated cluster: what it was asked to do, when its code ran, and how it ended. */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { RunOutcome, RunRequest } from '../../../src/application/ports/run-pool.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
@@ -17,32 +17,32 @@ export interface Execution {
 /** What the input of a simulated job asks of its handler. */
 export interface JobScript {
   readonly n: number;
-  /** Until the end of an attempt, at most. */
+  /** Longest duration of an attempt. */
   readonly longMs: number;
   readonly failRate: number;
   readonly rejectRate: number;
   readonly killRate: number;
-  /** Bytes of the output. */
+  /** Size of the output in bytes. */
   readonly outputBytes: number;
-  /** It may begin once and never again, whatever happens to its node. */
+  /** The job may start only once, whatever happens to its node. */
   readonly once: boolean;
-  /** Of an operator; the others are numbered by themselves. */
+  /** The job was submitted by an operator. Other jobs have their own numbers. */
   readonly operator?: boolean;
 }
 
-/** What the output says of itself, for the check of who recorded it. */
+/** The output names its run, so that checks know which run recorded it. */
 export interface JobOutput {
   readonly runId: string;
   readonly attempt: number;
 }
 
-/** What an attempt saved, as its handler wrote it. */
+/** A checkpoint as its handler wrote it. */
 export interface JobCheckpoint {
   readonly attempt: number;
   readonly number: number;
 }
 
-/** Of an attempt whose script says so, and of one that says more than is kept. */
+/** Number of log lines of an attempt: the usual one, and one that exceeds what is kept. */
 const lines = 4;
 const loudLines = 40;
 const loudLineChars = 1_900;
@@ -54,13 +54,13 @@ export class Executions {
   readonly #world: World;
   readonly #byRun = new Map<string, Execution>();
   readonly #byJob = new Map<JobId, Execution[]>();
-  /** The last that a handler was told to be saved. */
+  /** The last checkpoint that a handler knows to be saved. */
   readonly #saved = new Map<JobId, JobCheckpoint>();
-  /** By run, what it has said. */
+  /** Maps a run to the lines that it has logged. */
   readonly #said = new Map<string, string[]>();
-  /** Jobs that have said something. */
+  /** Jobs that have logged something. */
   readonly speakers = new Set<JobId>();
-  /** Handlers say something in this run. */
+  /** Whether handlers log anything in this simulation. */
   speaks = false;
   #scale = 1;
 
@@ -68,7 +68,7 @@ export class Executions {
     this.#world = world;
   }
 
-  /** From now on handlers are done soon. */
+  /** From now on handlers finish quickly. */
   hurry(): void {
     this.#scale = 0.2;
   }
@@ -103,7 +103,7 @@ export class Executions {
     this.#world.note(execution.host, `code gone: ${runId} ${how}`);
   }
 
-  /** What the handler saves, and when, as parts of its time. */
+  /** The checkpoints that the handler saves, and when, as fractions of its duration. */
   checkpoints(request: RunRequest): readonly { readonly number: number; readonly at: number; readonly json: string }[] {
     if (scriptOf(request).n % 3 !== 0) return [];
     return Array.from({ length: checkpointsMax }, (_, index) => {
@@ -112,7 +112,7 @@ export class Executions {
     });
   }
 
-  /** What the handler says, and when, as parts of its time. */
+  /** The lines that the handler logs, and when, as fractions of its duration. */
   lines({ runId, ...request }: RunRequest): readonly { readonly at: number; readonly text: string }[] {
     const { n } = scriptOf({ runId, ...request });
     if (!this.speaks || n % 3 !== 1) return [];
@@ -136,7 +136,7 @@ export class Executions {
     return this.#said.get(runId) ?? [];
   }
 
-  /** The handler was told that its checkpoint is durable. */
+  /** The handler has learned that its checkpoint is durable. */
   saved(runId: string, number: number): void {
     const execution = this.#byRun.get(runId);
     if (execution === undefined) return;
@@ -146,7 +146,7 @@ export class Executions {
     if (last === undefined || isAfter(mine, last)) this.#saved.set(execution.jobId, mine);
   }
 
-  /** An attempt begins with what earlier ones have saved. */
+  /** Checks that an attempt starts with what earlier attempts have saved. */
   #checkGoesOn({ runId, jobId, attempt, checkpoint }: RunRequest): void {
     const saved = this.#saved.get(jobId);
     if (saved === undefined || saved.attempt >= attempt) return;
@@ -168,7 +168,7 @@ export class Executions {
     return this.#byRun.get(runId);
   }
 
-  /** Its code runs at this moment. */
+  /** Whether the code of the run is running at this moment. */
   isLive(runId: string): boolean {
     const execution = this.#byRun.get(runId);
     return execution !== undefined && execution.endedMs === undefined;

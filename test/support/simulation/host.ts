@@ -1,6 +1,6 @@
 /**
- * A process of the simulated cluster. Whatever happens in it comes through `run`: while it is paused (SIGSTOP) it waits,
- * and after a kill nothing of it ever happens again. What it has sent before is on its way.
+ * A process of the simulated cluster. Everything that happens in it goes through `run`. While the process is paused
+ * (SIGSTOP) it waits, and after a kill nothing of it ever happens again. Messages that it has sent are still delivered.
  */
 import type { Clock, Random } from '../../../src/application/ports/runtime.ts';
 import type { Scheduler } from '../../../src/kernel/index.ts';
@@ -8,7 +8,7 @@ import { createSeededRandom } from '../../../src/kernel/testkit/index.ts';
 import { SteadyTime } from '../../../src/domain/steady-time.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The wall clock of the run's first instant: a new minute, and with it a new partition, begins in the midst of it. */
+/** Wall clock at the first instant of a simulation. A new minute, and with it a new partition, begins while it runs. */
 export const epochMs = Date.UTC(2026, 0, 1, 0, 0, 48);
 
 /** Two ticks of a shard. */
@@ -18,7 +18,7 @@ export interface HostOptions {
   readonly name: string;
   readonly timeline: Timeline;
   readonly seed: number;
-  /** How far its wall clock is ahead. */
+  /** How far its wall clock is ahead, ms. */
   readonly skewMs: number;
 }
 
@@ -29,11 +29,11 @@ export class Host {
   readonly random: Random;
   readonly scheduler: Scheduler;
   state: 'up' | 'paused' | 'dead' = 'up';
-  /** Monotonic time when it last went on after a pause that it could notice, or began. */
+  /** Monotonic time at which it started, or last resumed after a pause that was long enough to notice. */
   awakeSinceMs: number;
   /** Monotonic. */
   readonly beganMs: number;
-  /** By how much its wall clock was set forward, or back. */
+  /** By how much its wall clock was set forward (positive) or back. */
   steppedMs = 0;
   #pausedMs = 0;
   readonly #held: (() => void)[] = [];
@@ -74,7 +74,7 @@ export class Host {
     else if (this.state === 'paused') this.#held.push(task);
   }
 
-  /** At the end of the present turn of its event loop. */
+  /** Runs the task at the end of the present turn of its event loop. */
   soon(task: () => void): void {
     this.timeline.soon(() => {
       this.run(task);
@@ -87,7 +87,7 @@ export class Host {
     this.#pausedMs = this.timeline.nowMs;
   }
 
-  /** Everything that came meanwhile is there at once, in any order. */
+  /** Everything that arrived during the pause is there at once, in any order. */
   resume(): void {
     if (this.state !== 'paused') return;
     this.state = 'up';

@@ -1,6 +1,6 @@
 /**
  * One KV bucket of the modelled JetStream: revisions, compare-and-set, and a time to live that the server notices up to
- * a second late. A key that runs out tells no watcher.
+ * a second late. Watchers are not notified when a key expires.
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { Timeline } from './timeline.ts';
@@ -19,7 +19,7 @@ export class KeyStore<V> {
   readonly #onChange: (key: string, value: V | undefined, revision: number) => void;
   readonly #entries = new Map<string, Entry<V>>();
   #revision = 0;
-  /** As it is on the disk. */
+  /** The state on the disk. */
   #written = { entries: new Map<string, Entry<V>>(), revision: 0 };
 
   constructor(
@@ -54,7 +54,7 @@ export class KeyStore<V> {
     return this.#revision;
   }
 
-  /** 0: the key must not exist. Undefined when its revision is another one. */
+  /** Revision 0 means that the key must not exist. Undefined if the key has another revision. */
   update(key: string, value: V, expected: { readonly revision: number; readonly ttlMs: number }): number | undefined {
     if ((this.get(key)?.revision ?? 0) !== expected.revision) return undefined;
     return this.put(key, value, expected.ttlMs);
@@ -79,7 +79,7 @@ export class KeyStore<V> {
     this.#written = { entries: new Map(this.#entries), revision: this.#revision };
   }
 
-  /** What was not written never was. */
+  /** Loses everything that was not written to the disk. */
   lose(): void {
     this.#entries.clear();
     for (const [key, entry] of this.#written.entries) this.#entries.set(key, entry);

@@ -1,4 +1,4 @@
-/** Seeded bugs in the messages of work: one too many, and one that nobody sends. */
+/** Seeded bugs in the WORK messages: one too many, and one that nobody sends. */
 import type { WorkMessage } from '../../../src/application/ports/bus.ts';
 import { believe, type Mutation, onPublisher, onStore, writtenAtOnce } from './mutation.ts';
 
@@ -7,13 +7,14 @@ export const messageMutations: Readonly<Record<string, Mutation>> = {
     breaks: [2],
     within: 300,
     faults: ['crash'],
-    // A job that is given back keeps the time at which it became ready.
+    // A job that was released keeps the time at which it became ready.
     change: (cluster, ports) => {
-      // Nor does anything else repair it: a look at the stream, or a watermark that stays behind the disk of the bus.
+      // Nothing else may repair it: neither a check of the stream, nor a watermark that stays behind the disk of the
+      // bus.
       onPublisher((publisher, given) => ({
         ...believe(),
         ...writtenAtOnce(publisher, given),
-        // Long enough that something can come between the record and its message.
+        // Long enough that something can happen between the record and its message.
         publishWork: (message) =>
           new Promise((resolve, reject) => {
             given.host.clock.setTimer(given.host.random() * 1_500, () => {

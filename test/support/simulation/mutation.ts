@@ -1,4 +1,4 @@
-/** A seeded bug, and how one changes the ports that a node is built on. */
+/** A seeded bug, and helpers to change the ports on which a node is built. */
 import type { Publisher } from '../../../src/application/ports/bus.ts';
 import type { JobStore } from '../../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../../src/application/ports/shard-link.ts';
@@ -13,13 +13,16 @@ export type Change = (cluster: Cluster, ports: NodePorts) => void;
 export interface Mutation {
   /** Promises of which at least one must be found broken. */
   readonly breaks: readonly number[];
-  /** By one of the seeds from 1 to here. */
+  /** One of the seeds from 1 to this one must find it. */
   readonly within: number;
-  /** Where it shows only in some kinds of faults: these and no others, on a cluster that has more work than threads. */
+  /**
+   * For a bug that only some kinds of faults reveal: only these are injected, into a cluster with more work than
+   * threads.
+   */
   readonly faults?: readonly FaultKind[];
-  /** Where it shows only in one kind of run. */
+  /** For a bug that only one kind of scenario reveals. */
   readonly scenario?: Scenario['kind'];
-  /** Where it shows only to one kind of rare load. */
+  /** For a bug that only one kind of rare load reveals. */
   readonly load?: RareLoad;
   readonly change: Change;
 }
@@ -59,12 +62,12 @@ export function keyless({ keyHash: _keyHash, contentHash: _contentHash, ...rest 
   return rest;
 }
 
-/** A moment that all the bus has ever confirmed lies far behind. */
+/** Pretends that everything which the bus has confirmed was written to its disk long ago. */
 export function writtenAtOnce(_publisher: Publisher, { host }: NodePorts): Partial<Publisher> {
   return { soundAtMs: () => host.clock.monotonicMs() + 60_000 };
 }
 
-/** Every message is said to be there. */
+/** Pretends that every message is in the stream. */
 export function believe(): Partial<Publisher> {
   return { workStanding: (routes) => Promise.resolve({ last: 0, firsts: routes.map(() => 0) }) };
 }

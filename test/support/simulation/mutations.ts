@@ -1,6 +1,6 @@
 /**
- * Seeded bugs: each breaks one rule of the cluster by changing the ports that a node is built on, and the checks must
- * find it out. What is broken lies in the test alone; the code under test knows nothing of it.
+ * Seeded bugs. Each breaks one rule of the cluster by changing the ports on which a node is built, and the checks must
+ * detect it. The bugs exist only in the tests; the code under test does not know of them.
  */
 import { jobEventOf } from '../../../src/application/jobs/job-events.ts';
 import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
@@ -66,7 +66,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     breaks: [10],
     within: 60,
     faults: [],
-    // Each comes once more, late, which the order of the questions makes harmless.
+    // Each question is repeated late. The order of the questions normally makes that harmless.
     change: onHandler((handler, _cluster, { host }) => (verb, items) => {
       if (verb !== 'leaseQuota') return handler(verb, items);
       const asked = (items as readonly QuotaItem[]).map(({ order: _order, ...item }) => item);
@@ -201,7 +201,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'a job that may begin once begins before that is on record': {
     breaks: [3],
     within: 60,
-    // Lost for good at its first loss, as before; but its claim is answered at once, as that of any job.
+    // The job is lost for good at its first loss, as before, but its claim is answered at once, like that of any job.
     change: onSubmits((item) => withMaxLosses(item, -1)),
   },
   'a token is not checked': {
@@ -329,7 +329,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     breaks: [2],
     within: 300,
     faults: ['wiped bus'],
-    // Nor does anything else repair it: a look at the stream, or a watermark that stays behind the disk of the bus.
+    // Nothing else may repair it: neither a check of the stream, nor a watermark that stays behind the disk of the bus.
     change: onPublisher((publisher, ports) => ({
       ...believe(),
       ...writtenAtOnce(publisher, ports),
@@ -403,10 +403,11 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     within: 300,
     faults: ['crash'],
     change: (cluster, ports) => {
-      // A slow check of the stream would repair it, and so would a watermark that stays behind the disk of the bus.
+      // A check of the stream would repair it after a while, and so would a watermark that stays behind the disk of the
+      // bus.
       onPublisher(believe)(cluster, ports);
       onPublisher(writtenAtOnce)(cluster, ports);
-      // Claims take long to become durable, so that something can come in between.
+      // Claims take long to become durable, so that something can happen in between.
       onStore((jobs, _cluster, { host }) => ({
         async commit(group) {
           await new Promise<void>((resolve) => host.clock.setTimer(400, resolve));

@@ -1,6 +1,6 @@
 /**
- * The faults of one run: which kinds there are, and when each strikes whom, all by the seed. A run has few kinds of many,
- * so that each is met alone, in pairs, and in crowds.
+ * The faults of one simulation: which kinds are injected, when, and where. The seed decides. A simulation uses few of
+ * many kinds, so that each kind occurs alone, in pairs, and in larger groups.
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { Cluster } from './cluster.ts';
@@ -22,7 +22,7 @@ export const faultKinds = [
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
-/** Faults that strike in one run. */
+/** Faults that are injected in one simulation at most. */
 const strikesMax = 8;
 
 export class Nemesis {
@@ -30,7 +30,7 @@ export class Nemesis {
   readonly #random: Random;
   readonly kinds: readonly FaultKind[];
 
-  /** `kinds`: which there are, if not the seed shall say. */
+  /** `kinds` restricts the kinds of faults. By default the seed chooses them. */
   constructor(cluster: Cluster, random: Random, kinds?: readonly FaultKind[]) {
     this.#cluster = cluster;
     this.#random = random;
@@ -38,7 +38,7 @@ export class Nemesis {
     this.kinds = kinds === undefined && chosen.length === 0 ? ['crash'] : chosen;
   }
 
-  /** Plans all strikes within the given time. */
+  /** Schedules all faults within the given time. */
   plan(withinMs: number): void {
     if (this.kinds.length === 0) return;
     const strikes = 1 + Math.floor(this.#random() * strikesMax);
@@ -96,7 +96,7 @@ export class Nemesis {
     }
   }
 
-  /** Seconds, an hour, or a day; forward or back. */
+  /** Seconds, an hour, or a day, forward or back. */
   #stepMs(): number {
     const mostMs = [20_000, 3_600_000, 86_400_000][Math.floor(this.#random() * 3)] ?? 20_000;
     return Math.round(this.#between(mostMs / 10, mostMs)) * (this.#random() < 0.5 ? 1 : -1);

@@ -1,6 +1,6 @@
 /**
  * The modelled run pool of a node: cells with threads in which handlers take their time, succeed, fail, or bring their
- * cell down. Cells are processes of their own: a pause of the node may leave them running, its death ends them.
+ * cell down. Cells are separate processes: a pause of the node may leave them running, but its death ends them.
  */
 import type { RunEvents, RunOutcome, RunPool, RunRequest } from '../../../src/application/ports/run-pool.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
@@ -27,7 +27,7 @@ export interface PoolOptions {
 
 const lookAhead = 1;
 const cancelGraceMs = 1_500;
-/** A run that waits so long for a thread is given back. */
+/** A run that has waited this long for a thread is released. */
 const waitMaxMs = 1_000;
 const ipcMs = 2;
 
@@ -105,7 +105,7 @@ export class PoolModel implements RunPool {
     return () => undefined;
   }
 
-  /** A cell dies of something that has nothing to do with the jobs. */
+  /** A cell dies for a reason that has nothing to do with its jobs. */
   crashCell(): void {
     this.#loseAll(undefined);
   }
@@ -168,7 +168,7 @@ export class PoolModel implements RunPool {
     });
   }
 
-  /** The culprit is known only when it ran alone as a suspect. */
+  /** The culprit is only known if it ran isolated. */
   #loseAll(culprit: Run | undefined): void {
     for (const [runId, run] of [...this.#runs]) {
       const convicted = run === culprit && run.request.suspect;
@@ -176,7 +176,7 @@ export class PoolModel implements RunPool {
     }
   }
 
-  /** The code is gone; the node hears of it a moment later. */
+  /** The code is gone. The node learns of that a moment later. */
   #end(runId: string, outcome: RunOutcome): void {
     const run = this.#runs.get(runId);
     if (run === undefined) return;
@@ -191,7 +191,7 @@ export class PoolModel implements RunPool {
     this.#options.cells.clock.setTimer(delayMs, act);
   }
 
-  /** In the order in which it was said, whatever the node finds first when it goes on after a pause. */
+  /** Delivers in the order of sending, whatever the node processes first when it resumes after a pause. */
   #toNode(tell: () => void): void {
     const { host } = this.#options;
     this.#onWay.push(tell);
@@ -201,7 +201,7 @@ export class PoolModel implements RunPool {
   }
 }
 
-/** The same pool, to be given with some of its members changed. */
+/** Wraps the pool, so that some of its members can be replaced. */
 export function passOn(pool: RunPool): RunPool {
   return {
     start: (events) => pool.start(events),

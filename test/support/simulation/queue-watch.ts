@@ -1,6 +1,6 @@
 /**
- * Looks at the queues as the store has them: a queue goes only when all of its jobs have ended, no job is ever accepted into
- * one that is not there, and one comes only when somebody asked for it.
+ * Watches the queues in the store. A queue may be removed only when all of its jobs have ended, no job may be accepted
+ * into a queue that does not exist, and a queue may be created only when somebody requested it.
  */
 import type { CommitGroup } from '../../../src/application/ports/job-store.ts';
 import { isTerminal, type JobRecord } from '../../../src/domain/job.ts';
@@ -14,7 +14,7 @@ export class QueueWatch {
   readonly #world: World;
   readonly #records: RecordWatch;
   readonly #present = new Set<number>();
-  /** By name: how often somebody asked to have it made, less how often it was. */
+  /** Maps a name to how often its creation was requested, minus how often it was created. */
   readonly #owed = new Map<string, number>();
 
   constructor(world: World, records: RecordWatch, extras: StoreExtras) {
@@ -28,7 +28,7 @@ export class QueueWatch {
     });
   }
 
-  /** Once from now on the queue may be made. */
+  /** From now on the queue may be created once more. */
   asked(name: string): void {
     this.#owed.set(name, (this.#owed.get(name) ?? 0) + 1);
   }

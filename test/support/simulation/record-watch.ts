@@ -1,6 +1,6 @@
 /**
- * Looks at every commit that the store applies: a job moves along the edges of its state machine only, an end is final,
- * a result comes from the attempt that held the job, and CANCELLED means that its code is gone.
+ * Watches every commit that the store applies. A job may only follow the edges of its state machine, a terminal state
+ * is final, a result comes from the attempt that held the job, and CANCELLED means that the job's code is gone.
  */
 import type { CommitGroup } from '../../../src/application/ports/job-store.ts';
 import { defaultShardLimits } from '../../../src/actors/shard/shard-services.ts';
@@ -25,28 +25,28 @@ interface Owner {
   readonly sinceMs: number;
 }
 
-/** Less the moments between a decision and its commit. */
+/** The limit minus the moments between a decision and its commit. */
 const silenceMs = defaultShardLimits.runLostAfterMs - 1;
 
 export class RecordWatch {
   /** When each event became durable, by job and number. */
   readonly durableAtMs = new Map<JobId, Map<number, number>>();
   readonly #parts: RecordWatchParts;
-  /** A checkpoint changes a record, and not its number. */
+  /** All records of a number, because a checkpoint changes the record and not its number. */
   readonly #versions = new Map<JobId, Map<number, JobRecord[]>>();
   readonly #newest = new Map<JobId, JobRecord>();
-  /** By idempotency key, for as long as the run lasts. */
+  /** Maps an idempotency key to its job, for the whole simulation. */
   readonly #jobOfKey = new Map<string, JobId>();
-  /** By unique key, the unfinished job. */
+  /** Maps a unique key to its unfinished job. */
   readonly #holders = new Map<string, JobId>();
-  /** Somebody asked for another time. */
+  /** Jobs for which another time was requested. */
   readonly #movable = new Set<JobId>();
-  /** Somebody asked for that. */
+  /** Jobs whose erasing was requested. */
   readonly #erasable = new Set<JobId>();
   readonly #beforeErase = new Map<JobId, JobRecord>();
   readonly #unfinished = new Map<number, number>();
   readonly #owners = new Map<string, Owner>();
-  /** `<host>/<runId>`: when that owner last heard of the run. */
+  /** Maps `<host>/<runId>` to the time at which that owner last heard of the run. */
   readonly #heardMs = new Map<string, number>();
 
   constructor(parts: RecordWatchParts) {
@@ -57,27 +57,27 @@ export class RecordWatch {
     this.#owners.set(`${shard}/${epoch}`, { host, sinceMs: this.#parts.world.nowMs });
   }
 
-  /** A shard of this host has granted the run, or was told that it goes on. */
+  /** A shard on this host has granted the run, or has learned that it continues. */
   heard(host: Host, runId: string): void {
     this.#heardMs.set(`${host.name}/${runId}`, this.#parts.world.nowMs);
   }
 
-  /** From now on `StartTimes` alone knows when it may run. */
+  /** From now on only `StartTimes` knows when the job may run. */
   mayMove(id: JobId): void {
     this.#movable.add(id);
   }
 
-  /** From now on its payloads may go. */
+  /** From now on the job's payloads may be erased. */
   mayErase(id: JobId): void {
     this.#erasable.add(id);
   }
 
-  /** Somebody has asked that its payloads go: some may be gone before the record says so. */
+  /** Whether erasing was requested. Then some payloads may be gone before the record says so. */
   isErasable(id: JobId): boolean {
     return this.#erasable.has(id);
   }
 
-  /** Undefined: it has not been erased. */
+  /** Undefined if the job was not erased. */
   beforeErase(id: JobId): JobRecord | undefined {
     return this.#beforeErase.get(id);
   }
@@ -90,7 +90,7 @@ export class RecordWatch {
     return [...this.#newest.values()];
   }
 
-  /** The last record that was durable under this number; undefined if there never was one. */
+  /** The last durable record with this number. Undefined if there never was one. */
   version(id: JobId, seq: number): JobRecord | undefined {
     return this.#versions.get(id)?.get(seq)?.at(-1);
   }
@@ -133,7 +133,7 @@ export class RecordWatch {
     }
   }
 
-  /** One job for an idempotency key; one unfinished job for a unique key. */
+  /** Checks that an idempotency key has one job, and that a unique key has one unfinished job. */
   #checkKeys(present: JobRecord | undefined, record: JobRecord): void {
     const { id, requestKey, spec, state } = record;
     const { world } = this.#parts;
@@ -211,7 +211,10 @@ export class RecordWatch {
     }
   }
 
-  /** Code that the owner knows of and has heard of may not run any more; what was overtaken ends at its next heartbeat. */
+  /**
+   * Checks that no code runs of which the owner knows and has heard recently. Superseded code ends at its next
+   * heartbeat.
+   */
   #checkCodeGone({ epoch, partition }: CommitGroup, present: JobRecord | undefined, record: JobRecord): void {
     const { world, executions } = this.#parts;
     const owner = this.#owners.get(`${partition.shard}/${epoch}`);
@@ -231,7 +234,7 @@ export class RecordWatch {
   }
 }
 
-/** The same job without its payloads, and nothing else. */
+/** Whether it is the same job without its payloads, and nothing else has changed. */
 function isErased(present: JobRecord, record: JobRecord): boolean {
   const atMs = record.payloadsErasedAtMs;
   if (present.payloadsErasedAtMs !== undefined || atMs === undefined) return false;

@@ -1,7 +1,7 @@
-/** How a failed seed is told: what was broken, how to see it again, and the end of its trace. */
+/** Reports a failed seed: the broken promises, the command that replays it, and the end of its trace. */
 import { simulate, type SimulateOptions, type Verdict } from './simulation.ts';
 
-/** Lines of a trace that a report shows: the last ones before the first finding, and the faults before them. */
+/** Lines of the trace that a report shows: the last ones before the first finding, and the faults before them. */
 const shownLines = 60;
 
 export function replayCommand(seed: number): string {

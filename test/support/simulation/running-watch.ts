@@ -1,7 +1,7 @@
 /**
- * No more jobs run at a time than the default queue and each concurrency key allow: looked at with every commit of the store. What
- * counts is code that runs for an attempt that holds its job: an end that was decided may still be on its way to the store,
- * and code of an attempt that was given up as lost with its node is nobody's.
+ * Checks with every commit that no more jobs run at a time than the default queue and each concurrency key allow. It
+ * counts running code of attempts that hold their job. A decided end may not have reached the store yet, and the code
+ * of an attempt that was given up as lost with its node no longer counts.
  */
 import type { CommitGroup } from '../../../src/application/ports/job-store.ts';
 import { defaultMaxRunningPerKey, type FlowRule } from '../../../src/domain/flow-rule.ts';

@@ -1,18 +1,18 @@
 /**
- * Seeds in order over several threads. A thread has one seed at a time, so that it is known which one it was on when it
- * dies or hangs: that seed has failed, and another thread goes on with the next. A stop lets what runs end first: every
- * seed below `next` was run, none from there on.
+ * Runs seeds in order on several threads. Each thread has one seed at a time, so that the failing seed is known when a
+ * thread dies or hangs. Another thread then continues with the next seed. A stop lets running seeds finish: every seed
+ * below `next` was run, and none from there on.
  */
 import type { Worker } from 'node:worker_threads';
 
-/** What a thread says of the seed it was given. */
+/** A thread's answer about its seed. */
 export interface SeedAnswer {
   readonly violations: readonly string[];
   readonly runs: number;
   readonly jobs: number;
   readonly virtualMs: number;
   readonly settledMs: number;
-  /** In use by the thread, garbage too. */
+  /** Heap in use by the thread, including garbage. */
   readonly heapBytes: number;
 }
 
@@ -22,9 +22,9 @@ export interface SeedPoolOptions {
   readonly workers: number;
   readonly startWorker: () => Worker;
   readonly onFailed: (seed: number, violations: readonly string[]) => void;
-  /** A thread that says nothing of its seed for so long hangs. */
+  /** A thread that does not answer for this long is considered hung. */
   readonly patienceMs: number;
-  /** A broken build fails everywhere: enough seeds are named. */
+  /** After this many failures no more seeds are run, because a broken build fails everywhere. */
   readonly failuresMax: number;
 }
 
@@ -35,7 +35,7 @@ export interface SeedTally {
   jobs: number;
   virtualMs: number;
   slowestSettleMs: number;
-  /** The most that a thread had in use lately. */
+  /** Highest heap that a thread reported recently. */
   heapBytes: number;
 }
 
@@ -58,7 +58,7 @@ export class SeedPool {
     this.#next = options.first;
   }
 
-  /** The first seed that nobody has run. */
+  /** The first seed that was not run. */
   get next(): number {
     return this.#next;
   }
@@ -71,7 +71,7 @@ export class SeedPool {
     await Promise.all(Array.from({ length: this.#options.workers }, () => this.#lane()));
   }
 
-  /** One thread after the other, as they die; most often one. */
+  /** Uses one thread after the other, as they die. Usually one is enough. */
   async #lane(): Promise<void> {
     let worker: Worker | undefined;
     try {
@@ -90,7 +90,7 @@ export class SeedPool {
   }
 
   #startWorker(): Worker {
-    // What goes wrong in a thread between two seeds shows at the next; unheard, it would end the process.
+    // An error between two seeds shows at the next seed. Without this listener it would end the process.
     return this.#options.startWorker().on('error', () => undefined);
   }
 

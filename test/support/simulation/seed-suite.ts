@@ -1,10 +1,10 @@
-/** A share of the seeds as a test. Two files run two shares, so that two cores have something to do. */
+/** A share of the seeds as a test. Two files run one share each, so that two cores are used. */
 import { describe, expect, it } from 'vitest';
 import { report } from './replay.ts';
 import { simulate } from './simulation.ts';
 
 export const seedsInAll = 2_000;
-/** Minutes on an idle machine; what its neighbours take of a busy one is no broken promise. */
+/** It takes minutes on an idle machine. The limit is generous, because a busy machine breaks no promise. */
 const timeoutMs = 1_200_000;
 
 export function describeSeeds(first: number, last: number): void {

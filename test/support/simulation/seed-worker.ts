@@ -1,9 +1,9 @@
-/** A thread of `npm run simulate`: it is given one seed at a time and tells how the run of it ended. */
+/** A thread of `npm run simulate`: receives one seed at a time and reports how its simulation ended. */
 import { parentPort } from 'node:worker_threads';
 import type { SeedAnswer } from './seed-pool.ts';
 import { simulate } from './simulation.ts';
 
-// Thousands of refusals a seed are made and caught: a failed seed is run again, with stacks.
+// A seed creates and catches thousands of errors, so skip their stacks. A failed seed is run again with stacks.
 Error.stackTraceLimit = 0;
 
 parentPort?.on('message', (seed: number) => {

@@ -1,4 +1,7 @@
-/** Somebody who calls now and then, until it is over: through a gateway that is up, in its process, so that its pauses and its death count. */
+/**
+ * A client that calls periodically, through a gateway that is up and within its process, so that its pauses and its
+ * death have an effect.
+ */
 import type { CallContext } from '../../../src/application/protocol/call-context.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
@@ -27,7 +30,7 @@ export class SimCaller {
     this.random = world.randomOf(who);
   }
 
-  /** `act` every now and then. */
+  /** Runs `act` at random intervals. */
   begin(everyMs: number, act: () => void): void {
     this.world.timeline.at(this.random() * 2 * everyMs, () => {
       if (this.isOver) return;
@@ -55,7 +58,7 @@ export class SimCaller {
     });
   }
 
-  /** The code of what was refused; an INTERNAL_ERROR is nobody's fault but the cluster's. */
+  /** The code of a refusal. INTERNAL_ERROR is always the fault of the cluster. */
   refused(error: unknown): TroupeError['code'] {
     const { code } = TroupeError.from(error);
     if (code === 'INTERNAL_ERROR') {

@@ -1,6 +1,6 @@
 /**
- * The load: clients that submit, look, cancel and watch through the gateways of whatever nodes are up. A submit with a
- * key is repeated through another gateway until it is answered, as clients should.
+ * The load: clients that submit, read, cancel and watch jobs through the gateways of nodes that are up. A submit with a
+ * key is repeated through another gateway until it is answered, as clients should do.
  */
 import type { AcceptedJob, JobRequest } from '../../../src/application/jobs/job-request.ts';
 import type { CallContext } from '../../../src/application/protocol/call-context.ts';
@@ -48,7 +48,7 @@ export class SimClients {
     this.#random = parts.world.random();
   }
 
-  /** Something to do every now and then, until `stop`. */
+  /** Starts to act at random intervals, until `stop`. */
   begin(everyMs: number): void {
     this.#parts.world.timeline.at(this.#random() * 2 * everyMs, () => {
       if (this.#isOver) return;
@@ -61,7 +61,7 @@ export class SimClients {
     this.#isOver = true;
   }
 
-  /** Submits with a key that nobody has answered yet. */
+  /** Number of submits with a key that were not answered yet. */
   get unanswered(): number {
     return this.#submissions.filter(({ isAnswered }) => !isAnswered).length;
   }
@@ -121,7 +121,7 @@ export class SimClients {
     };
   }
 
-  /** The same key once more: the same content, or other content, which must be refused. */
+  /** Repeats a key: with the same content, or with other content, which must be refused. */
   #submitAgain(): void {
     const known = this.#submissions[Math.floor(this.#random() * this.#submissions.length)];
     if (known === undefined) return;
@@ -141,7 +141,7 @@ export class SimClients {
       this.#repeat(submission);
       return;
     }
-    // A gateway that dies or hangs never answers: the caller gives up and asks another one.
+    // A gateway that dies or hangs never answers. The caller then tries another one.
     if (!submission.isAnswered) this.#repeat(submission);
     const { world, witness } = this.#parts;
     this.#ask(node, (useCases, context) => useCases.submit.one(context, request)).then(
@@ -231,7 +231,7 @@ export class SimClients {
     this.#parts.world.violation(10, `a client got INTERNAL_ERROR: ${why}`);
   }
 
-  /** In the process of the node, so that its pauses and its death count. */
+  /** Runs in the process of the node, so that its pauses and its death have an effect. */
   #ask<T>(node: SimNode, act: (useCases: UseCases, context: CallContext) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       node.host.run(() => {

@@ -1,9 +1,10 @@
 /**
- * Load: payloads of jobs are erased, again and again, of jobs that have ended and of some that have not. Checked: what was
- * answered is durable, the payload store has none of it, no gateway shows it to whoever asks later, whatever its cache has
- * and whatever died meanwhile, and the job is as it ended (`RecordWatch`).
+ * Load: erases payloads repeatedly, of jobs that have ended and of some that have not. Checks that an answered erasure
+ * is durable, that the payload store has nothing left, that no gateway shows a payload to a later reader, whatever its
+ * cache held and whatever died meanwhile, and that the job is otherwise unchanged (`RecordWatch`).
  *
- * A gateway that was not told, as it did not answer, may show what lies inline in its copy: that is what is promised.
+ * One exception is allowed: a gateway that did not answer the notification may show payloads that are inline in its
+ * copy.
  */
 import type { FullJob, OpenedPayload } from '../../../src/application/jobs/get-job.ts';
 import { isTerminal, type Payload } from '../../../src/domain/job.ts';
@@ -23,7 +24,7 @@ export interface SimDeletesParts extends SimCallerParts {
 }
 
 interface Erasure {
-  /** When it was answered first. */
+  /** Time of the first answer. */
   readonly atMs: number;
   /** Processes that have dropped their copy. */
   readonly told: ReadonlySet<string>;
@@ -48,13 +49,13 @@ export class SimDeletes {
     });
   }
 
-  /** What was erased is looked at once more. */
+  /** Reads every erased job once more. */
   stop(): void {
     this.#caller.isOver = true;
     for (const id of this.#erased.keys()) this.#lookLater(id);
   }
 
-  /** A process has taken the erased record in the place of its copy. */
+  /** A process has replaced its copy by the erased record. */
   told(jobId: string, host: Host): void {
     this.#told.set(jobId, (this.#told.get(jobId) ?? new Set()).add(host.name));
   }
@@ -66,7 +67,7 @@ export class SimDeletes {
     else this.#eraseWhatIsKnown(dice < 0.3 ? () => true : isTerminal);
   }
 
-  /** One gateway has it in its cache, another one erases it, and the first is asked again. */
+  /** Lets one gateway cache the job, erases it through another, and reads it from the first again. */
   #eraseWhatIsKnown(isWanted: (state: FullJob['record']['state']) => boolean): void {
     const { witness, records } = this.#parts;
     const wanted = [...witness.accepted].filter((id) => {
@@ -154,7 +155,7 @@ export class SimDeletes {
   }
 }
 
-/** What the record says of the payloads that are shown. */
+/** The payloads that a reader was shown, as the record names them. */
 function shownOf({ record, input, output }: FullJob): readonly Payload[] {
   const isShown = (opened: OpenedPayload | undefined): boolean => opened !== undefined && opened.kind !== 'gone';
   return [

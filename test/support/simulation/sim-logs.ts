@@ -1,10 +1,10 @@
 /**
- * Load: handlers say something, and what they said is read, while they run and afterwards. Checked: lines come in order,
- * none twice, each as its run has said it and all of an attempt from one run, within the bounds; and once somebody has seen
- * that an attempt ended, its log has all that it is to keep.
+ * Load: handlers log lines, which are read while they run and afterwards. Checks that lines come in order and once,
+ * that each is as its run logged it, that all lines of an attempt come from one run and stay within the bounds, and
+ * that the log is complete once a reader has seen that the attempt ended.
  *
- * What is lost with a node or with the owner of a shard while an attempt runs is not promised, but that what is there of a
- * short log is its beginning.
+ * Lines that are lost with a node or with the owner of a shard while an attempt runs are no violation. What remains of
+ * a short log must then be its beginning.
  */
 import type { LogPage } from '../../../src/application/jobs/read-log.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
@@ -21,7 +21,7 @@ export interface SimLogsParts extends SimCallerParts {
   readonly executions: Executions;
 }
 
-/** Those that ended, and those in the memory of the shard. */
+/** Attempts that ended, and those in the memory of the shard. */
 const attemptsMax = storedLogsMax + 2;
 const attemptBytesMax = 64 * 1_024;
 
@@ -45,7 +45,7 @@ export class SimLogs {
     this.#caller.isOver = true;
   }
 
-  /** First the job, so that its log is at least as new as what is seen. */
+  /** Reads the job first, so that its log is at least as new as the record. */
   #read(): void {
     const { world, executions } = this.#parts;
     const id = this.#caller.one([...executions.speakers]);
@@ -97,7 +97,7 @@ export class SimLogs {
     if (isShort && lines.at(-1)?.number !== lines.length) wrong(`has no beginning of attempt ${attempt}`);
   }
 
-  /** What was seen as recorded with the outcomes of its attempts. */
+  /** Checks the logs that were recorded with the outcomes of attempts. */
   #checkKept(
     { id, state, attempt, logs = [] }: JobRecord,
     attempts: ReadonlyMap<number, readonly LogLine[]>,
@@ -110,7 +110,7 @@ export class SimLogs {
     if (state === 'SUCCEEDED' && hasSpoken && !stored.has(attempt)) wrong('was not kept with the result');
     const present = new Set(records.newest(id)?.logs?.map((log) => log.attempt));
     for (const ended of stored) {
-      // Three are kept: a newer one may have taken its place meanwhile.
+      // Three logs are kept, so a newer one may have replaced it meanwhile.
       if (!present.has(ended)) continue;
       const lines = attempts.get(ended) ?? [];
       const wanted = keptOf(executions.saidBy(runOf(lines)));
@@ -121,7 +121,7 @@ export class SimLogs {
   }
 }
 
-/** What a log of these lines is to keep. */
+/** The part of these lines that a log must keep. */
 function keptOf(texts: readonly string[]): readonly LogLine[] {
   const log = new JobLog();
   for (const [index, text] of texts.entries()) {
@@ -130,7 +130,7 @@ function keptOf(texts: readonly string[]): readonly LogLine[] {
   return log.after(0);
 }
 
-/** Each line begins with the run that said it. */
+/** Each line begins with the id of its run. */
 function runOf(lines: readonly LogLine[]): string {
   return lines[0]?.text.split(' ')[0] ?? '';
 }

@@ -1,6 +1,7 @@
 /**
- * One process of the simulated cluster: the real composition of a node (membership, keeper, shards, workers) and the real
- * use cases of its gateway, on modelled store, bus and run pool. A restart is a new `SimNode` of the same name.
+ * One process of the simulated cluster: the real composition of a node (membership, shard manager, shards, workers) and
+ * the real use cases of its gateway, on a modelled store, bus and run pool. A restart is a new `SimNode` of the same
+ * name.
  */
 import { type ActorSystem, createActorSystem } from '../../../src/kernel/index.ts';
 import type { AdminMessage } from '../../../src/actors/node/admin-message.ts';
@@ -33,7 +34,7 @@ import { openModelStore } from './store-model.ts';
 import { type Weather, Wire } from './wire.ts';
 import type { World } from './world.ts';
 
-/** The ports of a node, as a mutation may change them before the node is built on them. */
+/** The ports of a node. A mutation may change them before the node is built. */
 export interface NodePorts {
   readonly host: Host;
   store: Store;
@@ -42,7 +43,7 @@ export interface NodePorts {
   router: ShardRouter;
 }
 
-/** What is common to all nodes of a run. */
+/** What all nodes of a simulation share. */
 export interface ClusterGround {
   readonly world: World;
   readonly config: Config;
@@ -55,7 +56,7 @@ export interface ClusterGround {
   readonly executions: Executions;
   readonly storeWeather: Weather;
   readonly busWeather: Weather;
-  /** Observers first, then a seeded bug, if there is one. */
+  /** Adds observers first, then a seeded bug, if there is one. */
   readonly change: (ports: NodePorts) => void;
 }
 
@@ -64,7 +65,7 @@ export interface SimNodeOptions {
   readonly incarnation: number;
   readonly threads: number;
   readonly skewMs: number;
-  /** It runs jobs. */
+  /** Whether the node runs jobs. */
   readonly works: boolean;
 }
 
@@ -147,7 +148,7 @@ export class SimNode {
       });
   }
 
-  /** `onFailed`: the process cannot go on, its supervision tree has given up. */
+  /** Calls `onFailed` when the process cannot continue, because its supervision tree has given up. */
   start(onFailed: () => void): void {
     this.host.run(() => {
       void this.#start().then((roles) => {
@@ -158,7 +159,10 @@ export class SimNode {
     });
   }
 
-  /** As each process does when it starts. The default queue is known to all, and alone in most runs. */
+  /**
+   * Announces the queues, as every process does when it starts. Most simulations have only the default queue, which all
+   * know.
+   */
   async #announceQueues(): Promise<void> {
     if (this.#ground.extras.queues.size < 2) return;
     const { store, bus } = this.#ports;
@@ -167,7 +171,7 @@ export class SimNode {
     }
   }
 
-  /** An orderly stop; calls back when the process has ended. */
+  /** Stops in order. Calls back when the process has ended. */
   drain(graceMs: number, done: () => void): void {
     this.host.run(() => {
       const drained = this.#roles?.drain(graceMs) ?? Promise.resolve();
@@ -181,7 +185,7 @@ export class SimNode {
     });
   }
 
-  /** A shard may crash and start again from the store; whatever else crashes is a bug. */
+  /** A shard may crash and start again from the store. Any other crash is a bug. */
   #crashed({ kind, path, error }: { readonly kind: string; readonly path: string; readonly error: unknown }): void {
     const isPlanned = error instanceof TroupeError && error.code !== 'INTERNAL_ERROR';
     const isLateCommit = error instanceof Error && error.message.includes('knows its count of commits');
@@ -252,7 +256,7 @@ export class SimNode {
   }
 }
 
-/** A copy that was replaced stays replaced; nothing goes by age, as no run lasts as long as it would be kept. */
+/** A replaced copy stays replaced. Copies never expire, because no simulation lasts that long. */
 function cacheModel(): JobCache {
   const cached = new Map<string, JobRecord>();
   return {

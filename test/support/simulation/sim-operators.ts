@@ -1,7 +1,6 @@
 /**
- * More load, of what clients do seldom: move a job to another time, submit with a unique key or an input in pieces, submit
- * again what has failed. What they see and what becomes of it is checked by `Witness`, `RecordWatch`,
- * `StartTimes` and `SubmitWatch`.
+ * More load, of what clients do rarely: reschedule a job, submit with a unique key, stream an input, and submit failed
+ * jobs again. `Witness`, `RecordWatch`, `StartTimes` and `SubmitWatch` check the results.
  */
 import { createHash } from 'node:crypto';
 import type { CallContext } from '../../../src/application/protocol/call-context.ts';
@@ -30,7 +29,7 @@ export interface SimOperatorsParts {
   readonly longMs: number;
 }
 
-/** An operation is begun so often, and continued by whoever begins it again. */
+/** Ids of operations. Beginning one again continues it. */
 const redrives = ['r0', 'r1'];
 const uniqueNames = ['u0', 'u1', 'u2'];
 
@@ -65,7 +64,7 @@ export class SimOperators {
     else this.#redrive();
   }
 
-  /** A job for later is moved, once: the time that was answered counts. */
+  /** Reschedules a later job once. The time that was answered counts. */
   #reschedule(): void {
     const { world, starts } = this.#parts;
     const runAtMs = this.#nowMs() + 6_000 + Math.floor(this.#random() * 6_000);
@@ -94,7 +93,7 @@ export class SimOperators {
     this.#submit({ ...this.#request(), unique: { key, onConflict } }, () => undefined);
   }
 
-  /** A stream that breaks off makes no job. */
+  /** A stream that breaks off must create no job. */
   #submitStreamed(): void {
     const request = { ...this.#request(), idempotencyKey: `streamed-${this.#count}` };
     this.#parts.submits.asked(request);
@@ -187,7 +186,7 @@ export class SimOperators {
     this.#parts.world.violation(10, `an operator got INTERNAL_ERROR: ${why}`);
   }
 
-  /** In the process of a node that is up. */
+  /** Runs in the process of a node that is up. */
   #ask<T>(act: (useCases: UseCases, context: CallContext) => Promise<T>): Promise<T> {
     const nodes = this.#parts.nodes().filter(({ host }) => host.state === 'up');
     const node = nodes[Math.floor(this.#random() * nodes.length)];

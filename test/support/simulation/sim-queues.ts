@@ -1,6 +1,6 @@
 /**
- * Load: queues are made, used and deleted, and some submits come in the very moment of the deletion, through gateways that
- * know nothing of it. What becomes of it is checked by `QueueWatch`, and every accepted job has an end as any other has.
+ * Load: queues are created, used and deleted. Some submits arrive at the very moment of the deletion, through gateways
+ * that do not know of it. `QueueWatch` checks the result, and every accepted job must end like any other.
  */
 import type { JobRequest } from '../../../src/application/jobs/job-request.ts';
 import { parseJobId } from '../../../src/domain/job-id.ts';
@@ -13,15 +13,15 @@ export interface SimQueuesParts extends SimCallerParts {
   readonly witness: Witness;
   readonly queues: QueueWatch;
   readonly handler: string;
-  /** Where processes die in this run: one does, and is back at once, knowing nothing. */
+  /** Crashes a node, in simulations with crashes. It returns at once, with an empty memory. */
   readonly crash: ((index: number) => void) | undefined;
 }
 
 const names = ['q0', 'q1'];
-/** Submits around a deletion, and the time in which they come. */
+/** Number of submits around a deletion, and the time within which they arrive, ms. */
 const racersMax = 3;
 const raceMs = 60;
-/** After its deletion. */
+/** Time after the deletion within which a node crashes. */
 const crashWithinMs = 1_000;
 const usedForMs = 15_000;
 
@@ -91,7 +91,7 @@ export class SimQueues {
       );
   }
 
-  /** Of those that took part in the deletion, maybe. */
+  /** Crashes a node, which may have taken part in the deletion. */
   #crashOne(): void {
     const { world, nodes, crash } = this.#parts;
     const index = Math.floor(this.#caller.random() * nodes().length);
@@ -100,7 +100,7 @@ export class SimQueues {
     });
   }
 
-  /** Each gateway goes by what it has in its cache. */
+  /** Submits through each gateway, which acts on its own cache. */
   #useLater(name: string): void {
     for (const node of this.#parts.nodes()) {
       this.#parts.world.timeline.at(this.#caller.random() * usedForMs, () => {

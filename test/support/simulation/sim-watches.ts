@@ -1,7 +1,7 @@
 /**
- * Load: somebody watches the jobs of the default queue, is cut off again and again, and goes on with his token at whatever
- * gateway. Checked: what he is told was durable and never goes back for one job, and of every job that his filter asks for
- * he hears the end, if that came after his watch began or, where he was told of a gap, after that.
+ * Load: a client watches the jobs of the default queue, is disconnected repeatedly, and continues with its token at any
+ * gateway. Checks that every update was durable and that no job goes back. It also checks that the client hears of the
+ * end of every job in its filter, if that came after the watch began, or after the last gap that was reported.
  */
 import type { CallContext } from '../../../src/application/protocol/call-context.ts';
 import type { JobFilter } from '../../../src/application/jobs/job-filter.ts';
@@ -21,7 +21,7 @@ export interface SimWatchesParts extends SimCallerParts {
 
 const filters: readonly (readonly JobState[])[] = [[], terminalStates, ['SUCCEEDED']];
 const stretchMostMs = 15_000;
-/** A gateway that has died says nothing more. */
+/** A gateway that has died sends nothing more. */
 const giveUpMs = 1_000;
 const pauseMostMs = 2_000;
 
@@ -32,9 +32,9 @@ export class SimWatches {
   readonly #toldSeq = new Map<JobId, number>();
   readonly #toldEnds = new Set<JobId>();
   #token = '';
-  /** Ends from then on are owed. */
+  /** Ends from this time on must be reported. */
   #sinceMs = Infinity;
-  /** What an earlier call still says is not listened to. */
+  /** Number of the present call. Updates of an earlier call are ignored. */
   #call = 0;
 
   constructor(parts: SimWatchesParts) {
@@ -49,7 +49,7 @@ export class SimWatches {
     });
   }
 
-  /** It goes on: the ends that are owed come after the faults. */
+  /** The watch itself continues, because the ends that are still missing arrive after the faults. */
   stop(): void {
     this.#caller.isOver = true;
   }

@@ -1,6 +1,6 @@
 /**
- * One simulated run: a cluster of a shape that the seed decides, under load and faults; then the faults end, the cluster
- * settles, and everything it owes is checked. The same seed gives the same run, to the last message.
+ * One simulation: a cluster whose shape the seed decides runs under load and faults. Then the faults end, the cluster
+ * settles, and all promises are checked. The same seed gives the same simulation, to the last message.
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { FlowRule } from '../../../src/domain/flow-rule.ts';
@@ -22,21 +22,21 @@ import { type Finding, World } from './world.ts';
 
 export interface SimulateOptions {
   readonly trace?: (line: string) => void;
-  /** Only these strike, in a storm of them on a busy cluster; by default the seed decides. */
+  /** Injects only these faults, many of them, into a busy cluster. By default the seed decides. */
   readonly faults?: readonly FaultKind[];
-  /** By default the seed decides; `busy` with `faults`. */
+  /** By default the seed decides, or `busy` if `faults` is given. */
   readonly scenario?: Scenario['kind'];
-  /** The only rare load, and in any case; by default the seed decides. */
+  /** The only rare load, and always present. By default the seed decides. */
   readonly load?: RareLoad;
-  /** A seeded bug: changes what a node is built on. */
+  /** A seeded bug: changes the ports on which a node is built. */
   readonly change?: (cluster: Cluster, ports: NodePorts) => void;
 }
 
 export interface Verdict {
   readonly seed: number;
-  /** Empty: every promise was kept. */
+  /** Empty if every promise was kept. */
   readonly findings: readonly Finding[];
-  /** The same in words. */
+  /** The findings in words. */
   readonly violations: readonly string[];
   readonly scenario: Scenario['kind'];
   readonly faults: readonly FaultKind[];
@@ -44,20 +44,20 @@ export interface Verdict {
   readonly runs: number;
   readonly steps: number;
   readonly virtualMs: number;
-  /** From the end of the faults until every job had ended and every event was told. */
+  /** Time from the end of the faults until every job had ended and every event was delivered. */
   readonly settledMs: number;
 }
 
-/** After the faults: leases run out, silent runs are found, messages come again, retries are made. */
+/** Time to settle: leases expire, silent runs are detected, messages are redelivered, retries are made. */
 const settleMostMs = 120_000;
-/** Whatever is still on its way may do harm. */
+/** Time in which messages that are still in flight may do damage. */
 const stragglersMs = 3_000;
 const lookEveryMs = 500;
-/** Of the runs that have one kind of rare load. */
+/** Share of the simulations that have one kind of rare load. */
 const loadRate = 0.2;
 
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Verdict> {
-  // Virtual time takes no turn of the event loop: whoever runs seeds by the thousand lets timers have theirs.
+  // Virtual time takes no turn of the event loop. Yield once per seed, so that real timers get their turn.
   await new Promise((resolve) => setImmediate(resolve));
   const world = new World({ seed, ...(options.trace !== undefined && { trace: options.trace }) });
   const random = world.random();
@@ -79,7 +79,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
   const starts = new StartTimes(world, cluster.records);
   const { records, extras } = cluster;
   const submits = new SubmitWatch({ world, records, extras, tenant: defaultTenant });
-  // Where only some faults strike, it is for what they do to plain jobs.
+  // With selected faults, leave the operators out: the test is about the effect of the faults on plain jobs.
   const operators =
     options.faults === undefined
       ? new SimOperators({
@@ -136,13 +136,13 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
 interface Load {
   begin(everyMs: number): void;
   stop(): void;
-  /** What it is owed yet. */
+  /** What the load still misses. */
   missing?(): readonly string[];
 }
 
 export type RareLoad = 'deletes' | 'queues' | 'watches' | 'logs';
 
-/** What clients do seldom, each in some of the runs. */
+/** Load of what clients do rarely. Each kind occurs in some of the simulations. */
 function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefined): readonly Load[] {
   const { world, witness, records, extras, queues, executions } = cluster;
   const caller = { world, nodes: () => cluster.nodes };
@@ -168,16 +168,19 @@ function rareLoads(cluster: Cluster, { kinds }: Nemesis, only: RareLoad | undefi
 }
 
 /**
- * `storm`: half a minute of faults. `busy`: the same with more work than threads, so that jobs wait. `long`: minutes in
- * which partitions are sealed, with faults and work far apart. `one crash`: a node dies in fair weather, and what it did
- * must go on elsewhere in time. `one worker`: the others only own shards, and its queue has a limit.
+ * Kinds of scenarios:
+ * - `storm`: half a minute of faults.
+ * - `busy`: the same with more work than threads, so that jobs wait.
+ * - `long`: minutes in which partitions are sealed, with faults and work far apart.
+ * - `one crash`: a node dies while all else is well, and its work must continue elsewhere in time.
+ * - `one worker`: the other nodes only own shards, and the queue has a limit.
  */
 export interface Scenario {
   readonly kind: 'storm' | 'busy' | 'long' | 'one crash' | 'one worker';
   readonly shape: ClusterShape;
   readonly stormMs: number;
   readonly actEveryMs: number;
-  /** The usual longest run of a handler. */
+  /** The usual longest run of a handler, ms. */
   readonly longMs: number;
 }
 
@@ -214,7 +217,7 @@ function scenarioOf(random: Random, only: Scenario['kind'] | undefined): Scenari
   }
 }
 
-/** Tight enough to hold jobs back, wide enough that all of them end in time. */
+/** A rule tight enough to hold jobs back, and wide enough for all of them to end in time. */
 function flowOf(random: Random): FlowRule {
   const dice = random();
   if (dice < 0.4) return { maxRunning: 2 + Math.floor(random() * 2) };

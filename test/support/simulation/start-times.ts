@@ -1,6 +1,6 @@
 /**
- * Jobs that are for later, and may be moved: no code of one runs before the time that holds. While a move is asked for, the
- * earlier of both times does; once it was answered, the new one.
+ * Watches jobs that are scheduled and may be rescheduled: their code must not run before their time. While a change is
+ * requested, the earlier of both times counts. Once it was answered, the new time counts.
  */
 import type { JobId } from '../../../src/domain/job-id.ts';
 import type { Executions } from './executions.ts';
@@ -11,7 +11,7 @@ import type { World } from './world.ts';
 
 interface Floor {
   readonly sinceMs: number;
-  /** By the clock of whatever gateway. */
+  /** By the clock of any gateway. */
   readonly atMs: number;
 }
 
@@ -30,7 +30,7 @@ export class StartTimes {
     this.#floors.set(id, [...(this.#floors.get(id) ?? []), { sinceMs, atMs }]);
   }
 
-  /** At most once for each job: with two moves at a time nobody knows which one was the last. */
+  /** Call it at most once for each job. With two concurrent changes the last one is unknown. */
   asked(id: JobId, atMs: number): void {
     this.#records.mayMove(id);
     this.set(id, Math.min(atMs, this.#floors.get(id)?.at(-1)?.atMs ?? Infinity));

@@ -1,7 +1,8 @@
 /**
- * What the modelled store holds, as loosely as a Cassandra ring would: each method is one round with the ring, and
- * between two rounds of one operation anything may happen. Plain writes (keys, watermarks, the register of open buckets)
- * are ordered by the epoch of their writer; jobs change only under the condition of their partition.
+ * The contents of the modelled store, with the loose guarantees of a Cassandra ring. Each method is one round trip to
+ * the ring, and anything may happen between two round trips of one operation. Plain writes (keys, watermarks, the
+ * register of open buckets) are ordered by the epoch of their writer. Jobs change only under the condition of their
+ * partition.
  */
 import {
   type CommitGroup,
@@ -49,7 +50,7 @@ export class StoreData {
   readonly #keys = new Map<string, IdempotencyEntry>();
   readonly #listeners: CommitListener[] = [];
 
-  /** Told of every commit that counts, before its answer is on its way. */
+  /** Calls the listener at every applied commit, before the answer is sent. */
   onCommit(listener: CommitListener): void {
     this.#listeners.push(listener);
   }
@@ -84,7 +85,7 @@ export class StoreData {
     return open.map(([bucket]) => bucket).sort((a, b) => a - b);
   }
 
-  /** Raises the partition's epoch if it is lower; answers what it is then. */
+  /** Raises the partition's epoch if it is lower, and returns the resulting state. */
   raisePartition(partition: Partition, epoch: number): { readonly epoch: number; readonly commits: number } {
     const key = keyOf(partition);
     const present = this.#partitions.get(key);
@@ -108,7 +109,7 @@ export class StoreData {
     return entry !== undefined && entry.expiresAtMs > nowMs ? entry : undefined;
   }
 
-  /** The conditional batch: everything or nothing. */
+  /** The conditional batch. Atomic. */
   commit(group: CommitGroup): CommitOutcome {
     const partition = this.#partitions.get(keyOf(group.partition));
     if (partition === undefined || partition.epoch !== group.epoch) return 'deposed';
@@ -118,7 +119,7 @@ export class StoreData {
     return 'applied';
   }
 
-  /** The rows of a group, whatever the condition says. */
+  /** Writes the rows of a group regardless of the condition. */
   write(group: CommitGroup): void {
     const partition = this.#partitions.get(keyOf(group.partition));
     if (partition === undefined) return;
@@ -153,7 +154,7 @@ export class StoreData {
   }
 }
 
-/** What can fail for the caller's fault, before anything is sent. */
+/** Finds errors of the caller before anything is sent. */
 export function checkGroup({ partition, records }: CommitGroup): void {
   invariant(records.length <= commitGroupMax, 'a group has at most commitGroupMax records');
   for (const { id } of records) {

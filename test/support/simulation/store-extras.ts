@@ -1,4 +1,4 @@
-/** The rest of what the modelled store holds: queues, payloads, the facts of the cluster. */
+/** The other contents of the modelled store: queues, payloads, the facts of the cluster. */
 import { createHash } from 'node:crypto';
 import type { PayloadStore } from '../../../src/application/ports/payload-store.ts';
 import type { QueueStore } from '../../../src/application/ports/queue-store.ts';
@@ -15,7 +15,10 @@ interface StoredPayload {
 export class StoreExtras {
   readonly queues = new Map<string, Queue>();
   readonly payloads = new Map<string, StoredPayload>();
-  /** When they were deleted, by the clock of who did: a put from before that counts for nothing, however late it comes. */
+  /**
+   * When payloads were deleted, by the clock of the caller. A put from before that has no effect, however late it
+   * arrives.
+   */
   readonly #deletedMs = new Map<string, number>();
   readonly closed = new Map<string, QueueClosing>();
   readonly #queueListeners: ((what: 'made' | 'removed', queue: Queue) => void)[] = [];
@@ -27,7 +30,7 @@ export class StoreExtras {
     return this.#facts;
   }
 
-  /** Told of every queue that is made or removed, before that is answered. */
+  /** Calls the listener when a queue is created or removed, before the answer is sent. */
   onQueue(listener: (what: 'made' | 'removed', queue: Queue) => void): void {
     this.#queueListeners.push(listener);
   }

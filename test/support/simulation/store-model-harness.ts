@@ -1,4 +1,4 @@
-/** The modelled store for the contract suite: no wire before it, so a loss is put around the port. */
+/** The modelled store for the contract suite. It has no wire, so a loss is simulated around the port. */
 import { lossyCommits, realClock, type StoreHarness } from '../stores.ts';
 import { StoreData } from './store-data.ts';
 import { StoreExtras } from './store-extras.ts';

@@ -1,6 +1,7 @@
 /**
- * A client of the modelled store. Operations that take several rounds with a ring take as many here, each over the
- * transport, so that faults and other owners get in between. It passes the contract suite of the real stores.
+ * A client of the modelled store. An operation that takes several round trips with a real ring takes as many here, each
+ * over the transport, so that faults and other owners can come in between. It passes the contract suite of the real
+ * stores.
  */
 import { createHash } from 'node:crypto';
 import { listJobs } from '../../../src/application/ports/job-listing.ts';
@@ -24,7 +25,7 @@ import type { JobRecord } from '../../../src/domain/job.ts';
 import { checkGroup, type StoreData, type WriteStamp } from './store-data.ts';
 import type { StoreExtras } from './store-extras.ts';
 
-/** One round with the store. */
+/** One round trip to the store. */
 export type Transport = <T>(name: string, serve: () => T) => Promise<T>;
 
 export interface ModelStoreParts {
@@ -94,7 +95,7 @@ export function openModelStore(parts: ModelStoreParts): Store {
   };
 }
 
-/** Each part is read for itself, as from a real store, so that one that goes meanwhile is missed. */
+/** Reads each part separately, as from a real store, so that a payload which disappears meanwhile is noticed. */
 async function openPayload(read: () => Promise<Uint8Array | undefined>): Promise<StoredPayload | undefined> {
   const whole = await read();
   if (whole === undefined) return undefined;
@@ -108,7 +109,7 @@ function createJobs({ data, clock, transport }: ModelStoreParts): JobStore {
   let order = 0;
   const stamp = (epoch: number): WriteStamp => ({ epoch, order: (order += 1) });
 
-  /** What goes wrong before the batch has changed nothing that counts. */
+  /** An error before the batch has changed nothing that counts. */
   const plainly = async (name: string, write: () => void): Promise<void> => {
     try {
       await transport(name, write);

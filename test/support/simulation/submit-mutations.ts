@@ -1,4 +1,4 @@
-/** Seeded bugs in what a shard answers to submits: of jobs that are submitted again, and of inputs in pieces. */
+/** Seeded bugs in a shard's answers to submits: of repeated jobs, and of streamed inputs. */
 import { hash } from 'node:crypto';
 import type { ItemResult, SubmitItem, SubmitResult } from '../../../src/application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
@@ -49,12 +49,12 @@ function onEachSubmit(change: (item: SubmitItem, one: SubmitOne) => Promise<Item
   });
 }
 
-/** Nothing else of the load is bytes. */
+/** Whether the input was streamed. No other input of the load is bytes. */
 function isStreamed({ spec: { input } }: SubmitItem): boolean {
   return input.kind === 'ref' && input.encoding === 'bytes';
 }
 
-/** As if it were made: the answer names a job that nobody has written. */
+/** Answers as if the job had been created, although nobody has written it. */
 function answered({ spec }: SubmitItem): Promise<ItemResult<SubmitResult>> {
   const number = BigInt(`0x${hash('sha256', JSON.stringify(spec), 'hex').slice(0, 8)}`);
   const id = composeJobId({ createdAtMs: epochMs, shard: 0, queueNo: 1 }, number);

@@ -1,6 +1,6 @@
 /**
- * What became of the submits of operators: one with a key makes one job at most, however its input came; an operation that
- * submits jobs again makes one copy of each at most, and as many copies are there as it says that it made.
+ * Checks the submits of operators. A submit with a key creates at most one job, however its input arrives. An operation
+ * that submits jobs again creates at most one copy of each, and as many copies exist as it reported.
  */
 import { fingerprint } from '../../../src/application/jobs/job-fingerprint.ts';
 import type { JobRequest } from '../../../src/application/jobs/job-request.ts';
@@ -21,19 +21,19 @@ export interface SubmitWatchParts {
 export class SubmitWatch {
   readonly #parts: SubmitWatchParts;
   readonly #inputs = new Set<string>();
-  /** By operation, the most jobs that one call of it has said to be submitted again. */
+  /** Maps an operation to the highest number of jobs that one of its calls reported as submitted again. */
   readonly #redriven = new Map<string, number>();
 
   constructor(parts: SubmitWatchParts) {
     this.#parts = parts;
   }
 
-  /** It has a key, and no other submit has the same input. */
+  /** The request has a key, and no other submit has the same input. */
   asked({ input }: JobRequest): void {
     if (input?.kind === 'json') this.#inputs.add(input.json);
   }
 
-  /** A call of the operation has begun, or has said how many it submitted in all. */
+  /** A call of the operation has begun, or has reported how many jobs it submitted in all. */
   redrove(redriveId: string, jobs = 0): void {
     this.#redriven.set(redriveId, Math.max(jobs, this.#redriven.get(redriveId) ?? 0));
   }
@@ -60,7 +60,7 @@ export class SubmitWatch {
     }
     const keys = new Set(copies.map(({ requestKey }) => requestKey?.keyHash));
     for (const [redriveId, jobs] of this.#redriven) {
-      // One with a unique key may be answered with the job that holds it.
+      // A job with a unique key may be answered with the job that holds the key.
       const isThere = ({ id, spec }: JobRecord): boolean =>
         spec.unique !== undefined || keys.has(this.#keyHash(redriveId, id));
       const there = records.all().filter(isThere).length;

@@ -1,4 +1,7 @@
-/** A durable subscriber of the modelled EVENTS stream, and what it is owed: every event, in order, durable before it is told. */
+/**
+ * A durable subscriber of the modelled EVENTS stream. It must receive every event, in order, and durable before
+ * delivery.
+ */
 import type { JobEvent } from '../../../src/application/ports/bus.ts';
 import type { JobEventType } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
@@ -43,7 +46,7 @@ export class Subscriber {
     for (const event of this.#server.takeEvents()) this.#receive(event);
   }
 
-  /** Nothing is missing any more. */
+  /** Whether no event is missing. */
   hasAll(): boolean {
     return this.#missing().length === 0;
   }

@@ -1,6 +1,6 @@
 /**
- * Virtual time and seeded order of a whole simulated cluster: one heap of timers, one bag of ready tasks from which the
- * seed picks. Time moves only when nothing is ready any more. The same seed gives the same run.
+ * Virtual time and seeded order of a whole simulated cluster. It has one heap of timers, and one bag of ready tasks
+ * from which the seed picks. Time advances only when no task is ready. The same seed gives the same simulation.
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 
@@ -10,9 +10,9 @@ interface Entry {
   fire: (() => void) | undefined;
 }
 
-/** Instants are whole multiples of 1/1024 ms, so that sums and differences of them are exact. */
+/** Instants are whole multiples of 1/1024 ms, so that their sums and differences are exact. */
 const ticksPerMs = 1_024;
-/** A bug that runs for ever without time passing must end the test, not hang it. */
+/** A bug that loops without advancing time must end the test and not hang it. */
 const stepsWithoutTimeMax = 50_000;
 
 export class Timeline {
@@ -28,12 +28,12 @@ export class Timeline {
     this.#random = random;
   }
 
-  /** How many tasks and timers have run. */
+  /** Number of tasks and timers that have run. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** The returned function cancels. */
+  /** The returned function cancels the timer. */
   at(delayMs: number, fire: () => void): () => void {
     if (Number.isNaN(delayMs)) throw new Error('a timer without a time');
     const dueMs = Math.ceil((this.nowMs + Math.max(0, delayMs)) * ticksPerMs) / ticksPerMs;
@@ -44,14 +44,14 @@ export class Timeline {
     };
   }
 
-  /** Ready now, in an order that the seed decides. */
+  /** Makes the task ready now. The seed decides the order. */
   soon(task: () => void): void {
     this.#ready.push(task);
   }
 
   /** Runs everything that happens until then. */
   async run(untilMs: number): Promise<void> {
-    // Called from a callback of the event loop, the first tick would come before the microtasks.
+    // Called from a callback of the event loop, the first tick would otherwise come before the microtasks.
     await Promise.resolve();
     do await this.#settle();
     while (this.#step(untilMs));
@@ -134,7 +134,10 @@ function isBefore(a: Entry, b: Entry): boolean {
   return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
 }
 
-/** A tick runs when no microtask is left, so every promise that can settle has. `setImmediate` would cost a third of the run. */
+/**
+ * Resolves when no microtask is left, so every promise that can settle has settled. `setImmediate` would cost a third
+ * of the run.
+ */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     process.nextTick(resolve);

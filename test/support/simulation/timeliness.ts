@@ -15,9 +15,9 @@ import { epochMs } from './host.ts';
 const shardsAnswerWithinMs = 15_000;
 const runsAgainWithinMs = 20_000;
 const probeEveryMs = 250;
-/** A place that got free in one shard goes to another one. */
+/** Time for a place that became free in one shard to move to another. */
 const placeMovesMs = 1_000;
-/** Longer than what is measured: nobody else takes its place. */
+/** Longer than what is measured, so that the node does not return meanwhile. */
 const downMs = 60_000;
 
 export class Timeliness {
@@ -25,7 +25,7 @@ export class Timeliness {
   readonly #random: Random;
   readonly #rule: FlowRule;
   readonly #silent = new Set<number>();
-  /** Jobs that ran there, and jobs that waited, wherever. */
+  /** Jobs that ran on the node, and jobs that waited anywhere. */
   #owed: readonly JobId[] = [];
   #crashedMs = 0;
 
@@ -57,7 +57,7 @@ export class Timeliness {
     }
   }
 
-  /** How long, from the crash until then, others used all that the limits of the job allow. */
+  /** How long, between the crash and that time, other jobs used all that the limits of the job allow. */
   #crowdedMs(jobId: JobId, untilMs: number): number {
     const { executions, records } = this.#cluster;
     const key = records.newest(jobId)?.spec.concurrencyKey;

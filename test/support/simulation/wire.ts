@@ -1,20 +1,20 @@
 /**
- * The way between a host and a service (store or bus) and back. Messages take time and overtake each other; while faults
- * are on they may be lost, late, doubled, or answered by a refusal; while the wire is cut nothing passes.
+ * The way between a host and a service (store or bus) and back. Messages take time and overtake each other. With faults
+ * they may be lost, late, duplicated, or answered by a refusal. While the wire is cut nothing passes.
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { Host } from './host.ts';
 
-/** Chances per message or call. All zero: a healthy network. */
+/** Probabilities per message or call. All zero is a healthy network. */
 export interface Weather {
-  /** A message vanishes. */
+  /** A message is lost. */
   lossRate: number;
   /** A message takes up to `slowMs` instead of some milliseconds. */
   slowRate: number;
   slowMs: number;
   /** A request arrives twice. */
   doubleRate: number;
-  /** The service refuses, and has done nothing. */
+  /** The service refuses and has done nothing. */
   refusalRate: number;
 }
 
@@ -38,7 +38,7 @@ export class Wire {
   readonly #weather: Weather;
   readonly #random: Random;
   #cut = false;
-  /** Kept back by a cut, to arrive when it is over. */
+  /** Messages that a cut delays until it is over. */
   #stuck: (() => void)[] = [];
   #connection = 1;
 
@@ -61,25 +61,25 @@ export class Wire {
     for (const task of this.#stuck.splice(0)) this.host.timeline.at(this.#delayMs(), task);
   }
 
-  /** The service was started anew: nothing of what is on its way arrives. */
+  /** The service was restarted, so nothing that is in flight arrives. */
   reset(): void {
     this.#connection += 1;
   }
 
-  /** From the host to the service. */
+  /** Sends from the host to the service. */
   send(arrive: () => void, options: { readonly mayDouble?: boolean } = {}): void {
     this.#pass(arrive);
     if (options.mayDouble === true && this.#happens(this.#weather.doubleRate)) this.#pass(arrive);
   }
 
-  /** From the service to the host. */
+  /** Sends from the service to the host. */
   receive(arrive: () => void): void {
     this.#pass(() => {
       this.host.run(arrive);
     });
   }
 
-  /** Never lost: arrives when the wire is whole. */
+  /** Never lost: arrives when the wire is no longer cut. */
   sendSurely(arrive: () => void): void {
     if (this.#cut) this.#stuck.push(arrive);
     else this.host.timeline.at(this.#delayMs(), arrive);
@@ -91,7 +91,7 @@ export class Wire {
     });
   }
 
-  /** A request and its answer. What `serve` throws is the answer. */
+  /** A request and its answer. An error that `serve` throws is the answer too. */
   call<T>(options: CallOptions<T>): Promise<T> {
     const { serve, refused } = options;
     return new Promise((resolve, reject) => {

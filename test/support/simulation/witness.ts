@@ -1,6 +1,6 @@
 /**
- * What clients saw, checked at the moment they see it: an answer speaks of what is durable, reads never go back for
- * anybody, a key leads to one job, an end is the same for all. The whole is checked once more by `History` at the end.
+ * Checks what clients see at the moment they see it: an answer describes what is durable, reads never go back for any
+ * client, a key leads to one job, and an end is the same for all. `History` checks everything once more at the end.
  */
 import { isTerminal, type JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
@@ -10,7 +10,7 @@ import { epochMs } from './host.ts';
 import type { RecordWatch } from './record-watch.ts';
 import type { World } from './world.ts';
 
-/** How far the clock of a node is off, at most. */
+/** How far the clock of a node is off at most, ms. */
 export const skewMostMs = 300;
 
 export class Witness {
@@ -21,7 +21,7 @@ export class Witness {
   readonly #seenSeq = new Map<JobId, number>();
   readonly #ended = new Set<JobId>();
   readonly #contentOfKey = new Map<string, { readonly jobId: JobId; readonly content: string }>();
-  /** By the clock of whatever gateway. */
+  /** By the clock of any gateway. */
   readonly #runAtMs = new Map<JobId, number>();
   #leasesLostMs = -Infinity;
 
@@ -30,7 +30,7 @@ export class Witness {
     this.#records = records;
   }
 
-  /** No code runs before the time that its caller has set. */
+  /** Checks that no code runs before the time that its caller has set. */
   checkStarts(executions: Executions): void {
     for (const [id, runAtMs] of this.#runAtMs) {
       for (const { runId, startedMs } of executions.of(id)) {
@@ -40,17 +40,17 @@ export class Witness {
     }
   }
 
-  /** For as long as a lease, a former owner may believe in one that JetStream has lost. */
+  /** For as long as a lease lasts, a former owner may believe in a lease that JetStream has lost. */
   leasesLost(): void {
     this.#leasesLostMs = this.#world.nowMs;
   }
 
-  /** What anybody has seen of the job so far: whoever asks from now on must see at least that. */
+  /** The highest `seq` that any client has seen. Later reads must see at least that. */
   seenSeq(id: JobId): number {
     return this.#seenSeq.get(id) ?? 0;
   }
 
-  /** Somebody has seen that it has ended. */
+  /** Whether any client has seen that the job ended. */
   hasSeenEnd(id: JobId): boolean {
     return this.#ended.has(id);
   }
@@ -91,7 +91,7 @@ export class Witness {
     this.#world.violation(7, `${id} was accepted and is not found`);
   }
 
-  /** `sinceSeq`: what had been seen when the question was asked. */
+  /** `sinceSeq` is the highest `seq` that had been seen when the question was asked. */
   saw(by: Observer, record: JobRecord, sinceSeq: number): void {
     const { id, state, seq } = record;
     if (!this.#records.wasDurable(record)) {
@@ -102,12 +102,12 @@ export class Witness {
     }
     this.#seenSeq.set(id, Math.max(seq, this.seenSeq(id)));
     if (isTerminal(state)) this.#ended.add(id);
-    // What was erased is told by no record any more.
+    // After erasure no record shows the output any more.
     const output = record.payloadsErasedAtMs === undefined ? record.output : undefined;
     this.history.saw(by, { id, state, seq, ...(output !== undefined && { output }) });
   }
 
-  /** An answer may be that of a former owner who still believes in its lease. */
+  /** Whether an answer may come from a former owner that still believes in its lease. */
   mayBeOld(): boolean {
     return this.#world.nowMs - this.#leasesLostMs < 6_000;
   }

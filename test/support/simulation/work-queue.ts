@@ -1,6 +1,6 @@
 /**
  * One pull consumer of the modelled JetStream: first in, first out, at least once. A message that is not acknowledged
- * within its wait comes again; an acknowledgement or a hand-back of any of its deliveries counts.
+ * within its wait is redelivered. An acknowledgement or release of any of its deliveries counts.
  */
 import type { WorkMessage } from '../../../src/application/ports/bus.ts';
 import type { Host } from './host.ts';
@@ -36,7 +36,7 @@ export class WorkQueue {
   #pulls: WaitingPull[] = [];
   readonly #published = new Map<string, number>();
   readonly #nextSeq: () => number;
-  /** Acknowledged since the server last wrote to its disk. */
+  /** Messages that were acknowledged since the server last wrote to its disk. */
   #acknowledged: Stored[] = [];
 
   constructor(timeline: Timeline, nextSeq: () => number) {
@@ -44,17 +44,17 @@ export class WorkQueue {
     this.#nextSeq = nextSeq;
   }
 
-  /** Taken ones not yet acknowledged included. */
+  /** Number of messages, including those that were taken and not yet acknowledged. */
   get depth(): number {
     return this.#stored.size;
   }
 
-  /** Place of the oldest message; undefined: there is none. */
+  /** Position of the oldest message. Undefined if there is none. */
   get first(): number | undefined {
     return this.#stored.size === 0 ? undefined : Math.min(...this.#stored.keys());
   }
 
-  /** Whether it is there and was never given to anybody; undefined: it is known already. */
+  /** Returns a function that tells whether the message is there and was never delivered. Undefined for a duplicate. */
   publish(message: WorkMessage): (() => boolean) | undefined {
     const id = idOf(message);
     const publishedMs = this.#published.get(id);
@@ -64,7 +64,7 @@ export class WorkQueue {
     const stored: Stored = { seq: this.#nextSeq(), storedMs, message, deliveries: 0, cancelWait: undefined };
     this.#stored.set(stored.seq, stored);
     this.#offer(stored);
-    // After a power cut places are given out a second time.
+    // Compare the message itself, because a power cut lets positions be issued twice.
     return () => this.#stored.get(stored.seq) === stored && stored.deliveries === 0;
   }
 
@@ -115,14 +115,14 @@ export class WorkQueue {
     this.#acknowledged = [];
   }
 
-  /** An operator takes all messages out of the stream. */
+  /** An operator removes all messages from the stream. */
   purge(): void {
     for (const stored of this.#stored.values()) stored.cancelWait?.();
     this.#stored.clear();
     this.#ready = [];
   }
 
-  /** The server lost what it had not written, and is started again: messages and acknowledgements since then never were. */
+  /** The server restarts without what it had not written. Messages and acknowledgements since then never happened. */
   lose(syncedMs: number): void {
     const kept = [...this.#stored.values(), ...this.#acknowledged].filter(({ storedMs }) => storedMs <= syncedMs);
     this.close();
@@ -137,7 +137,7 @@ export class WorkQueue {
     }
   }
 
-  /** Everybody who waits is told that there is nothing. */
+  /** Answers all waiting pulls with no messages. */
   close(): void {
     for (const stored of this.#stored.values()) stored.cancelWait?.();
     for (const pull of this.#pulls) {

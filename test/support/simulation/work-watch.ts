@@ -1,6 +1,6 @@
 /**
- * Looks at every WORK message that the stream takes: while a job waits, its owner has no second one in the stream that
- * nobody has taken yet, whatever nodes come and go.
+ * Watches every WORK message that the stream accepts. While a job waits, its owner must not put a second message into
+ * the stream before the first was taken, whatever nodes come and go.
  */
 import type { WorkMessage } from '../../../src/application/ports/bus.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
@@ -9,12 +9,15 @@ import type { World } from './world.ts';
 
 interface Sent {
   readonly epoch: number;
-  /** Number of the record that it was sent for. */
+  /** Number of the record for which the message was sent. */
   readonly seq: number | undefined;
   readonly isUntaken: () => boolean;
 }
 
-/** A message can be on its way for seconds around a power cut, and come when its job waits for a later one (seed 178). */
+/**
+ * A message may be in flight for seconds around a power cut, and arrive when its job already waits for a later one
+ * (seed 178).
+ */
 const inDoubtMs = 20_000;
 
 export class WorkWatch {

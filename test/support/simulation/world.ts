@@ -1,9 +1,9 @@
-/** What all parts of one simulated run share: time, chance by purpose, the trace, what went wrong. */
+/** What all parts of one simulation share: time, randomness by purpose, the trace, and the findings. */
 import type { Logger, Random } from '../../../src/application/ports/runtime.ts';
 import { createSeededRandom } from '../../../src/kernel/testkit/index.ts';
 import { Timeline } from './timeline.ts';
 
-/** A promise of the design that was broken; 0: the run itself could not go on. */
+/** A promise of the design that was broken. 0 means that the simulation itself could not continue. */
 export interface Finding {
   readonly promise: number;
   readonly what: string;
@@ -11,11 +11,11 @@ export interface Finding {
 
 export interface WorldOptions {
   readonly seed: number;
-  /** Gets a line for everything that happens; without it nothing is written down. */
+  /** Receives a line for everything that happens. Without it nothing is traced. */
   readonly trace?: (line: string) => void;
 }
 
-/** A run that is broken goes on being broken: the first findings say enough. */
+/** A broken simulation keeps breaking, so the first findings suffice. */
 const findingsMax = 20;
 
 export class World {
@@ -35,12 +35,12 @@ export class World {
     return this.timeline.nowMs;
   }
 
-  /** A stream of its own for each purpose, so that one more draw here changes nothing there. */
+  /** Returns a separate stream for each call, so that one more draw in one place changes nothing elsewhere. */
   random(): Random {
     return createSeededRandom(this.nextSeed());
   }
 
-  /** A stream by its name: one more of these leaves all others as they are. */
+  /** Returns a stream by its name. An additional stream leaves all others unchanged. */
   randomOf(purpose: string): Random {
     let hash = 0x811c_9dc5;
     for (const letter of purpose) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 0x0100_0193);
