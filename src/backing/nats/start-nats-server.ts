@@ -1,7 +1,7 @@
 /**
  * Runs a nats-server for one machine as a child process that never outlives its parent.
- * A small shell, the guardian, runs between the two. It holds the read end of a pipe whose write end only we have, and stops the
- * server when the pipe closes. The kernel closes it even if we are killed.
+ * A small shell, the guardian, runs between the two. It holds the read end of a pipe whose write end only we have, and
+ * stops the server when the pipe closes. The kernel closes it even if we are killed.
  * If a server is left over all the same, the next start stops it, or refuses to start if its owner is alive, see
  * `stale-server.ts`.
  */
