@@ -1,7 +1,8 @@
 /**
- * One real Cassandra per test run, shared by all files that need one; each makes its own keyspace in it. With
- * TROUPE_CASSANDRA=host:port a running one is used instead. Without Java and Maven (or Docker) the run fails and says
- * what to install: a suite that silently skips proves nothing.
+ * One real Cassandra per test run, shared by all files that need one; each file creates its own keyspace. With
+ * TROUPE_CASSANDRA=host:port a running Cassandra is used instead.
+ * Without Java and Maven (or Docker) the run fails and says what to install, because a suite that is silently skipped
+ * proves nothing.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -24,12 +25,12 @@ declare module 'vitest' {
   }
 }
 
-/** Where the download is kept between runs. */
+/** The cache in which the download is kept between runs. */
 export function cassandraCacheDir(): string {
   return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'troupe');
 }
 
-/** A port that nobody listens on right now. */
+/** Returns a port that nobody listens on at the moment. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -60,7 +61,7 @@ export async function teardown(): Promise<void> {
   if (running === undefined) return;
   const { node, dataDir } = running;
   running = undefined;
-  // Nothing of it is needed again, so there is no point in an orderly flush.
+  // Its data is never needed again, so an orderly flush would be wasted time.
   await node.kill();
   await rm(dataDir, { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-/** Two nodes on a Cassandra, under load, with everything recorded that callers and subscribers see. */
+/** Two nodes on a Cassandra under load. Everything that callers and subscribers see is recorded. */
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openCassandraStore } from '../../src/adapters/cassandra/cassandra-store.ts';
@@ -10,7 +10,7 @@ import { History, readLedger } from './cluster-history.ts';
 import { type Load, startLoad } from './cluster-load.ts';
 import { storeRuntime } from './stores.ts';
 
-/** What a caller may meet while the store or a node is away; each may be repeated. */
+/** Errors that a caller may meet while the store or a node is unavailable. All of them may be retried. */
 const outageCodes = [
   'STORE_UNAVAILABLE',
   'SHARD_UNAVAILABLE',
@@ -26,14 +26,17 @@ export interface LoadedCassandra {
   readonly a: TestNode;
   readonly b: TestNode;
   readonly load: Load;
-  /** Resolves when so many more jobs were accepted than now. */
+  /** Resolves when this many more jobs have been accepted. */
   accepted(more: number): Promise<boolean>;
-  /** Ends the load; every job that was accepted has succeeded, in one execution, with all its events. */
+  /** Ends the load and checks that every accepted job has succeeded, ran exactly once and has all its events. */
   everythingEndedOnce(readers: readonly TestNode[]): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** As a deploy does, before the first node: on a ring each change of the schema waits until all of it agrees. */
+/**
+ * Migrates the schema before the first node starts, as a deployment does. On a ring every schema change waits until all
+ * nodes agree.
+ */
 export async function migrate(cassandra: SharedCassandra, keyspace: string, copies: number): Promise<void> {
   const { contactPoints, localDataCenter } = cassandra;
   const replication = { [localDataCenter]: copies };
@@ -41,7 +44,10 @@ export async function migrate(cassandra: SharedCassandra, keyspace: string, copi
   await store.close();
 }
 
-/** `copies` of every row, as far as there are nodes for them. `storeOfA`: `host:port` by which node a reaches the store. */
+/**
+ * Starts both nodes with `copies` of every row, if there are enough Cassandra nodes. `storeOfA` is the `host:port` at
+ * which node a reaches the store.
+ */
 export async function startLoadedCassandra(
   cassandra: SharedCassandra,
   copies = 1,

@@ -1,4 +1,7 @@
-/** A process of its own for tests: `node cassandra-opener.ts <contactPoint> <dataCenter> <keyspace>` opens the store, says so, ends. */
+/**
+ * A separate process for tests: `node cassandra-opener.ts <contactPoint> <dataCenter> <keyspace>` opens the store,
+ * prints the cluster facts and exits.
+ */
 import { openCassandraStore } from '../../src/adapters/cassandra/cassandra-store.ts';
 import { storeRuntime } from './stores.ts';
 

@@ -1,4 +1,4 @@
-/** A real Cassandra of three nodes on loopback addresses, each a process that can be killed and started again. */
+/** A real Cassandra of three nodes on loopback addresses. Each node is a process that can be killed and restarted. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,13 +11,13 @@ import { waitFor } from './cluster.ts';
 import { silentLog } from './stores.ts';
 
 const seedAddress = '127.0.0.11';
-/** A third of the ring each, so that every node has every row when there are three copies. */
+/** Each node owns a third of the ring. With three copies every node has every row. */
 const places = [
   { address: seedAddress, seedAddress, initialToken: -9_223_372_036_854_775_808n },
   { address: '127.0.0.12', seedAddress, initialToken: -3_074_457_345_618_258_603n },
   { address: '127.0.0.13', seedAddress, initialToken: 3_074_457_345_618_258_602n },
 ];
-/** Three of them beside two nodes of Troupe: memory is what this machine has least of. */
+/** Three of these run beside two Troupe nodes, and memory is the scarcest resource of test machines. */
 const heapMb = 384;
 
 const probe = "CREATE KEYSPACE ring_probe WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}";
@@ -44,7 +44,7 @@ async function makeProbe(contactPoint: string): Promise<void> {
 
 export interface CassandraRing extends SharedCassandra {
   kill(node: number): Promise<void>;
-  /** Again on what it has on its disk; resolves when the others see it. */
+  /** Restarts a node on its old data. Resolves when the other nodes see it. */
   start(node: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -63,7 +63,10 @@ export async function startCassandraRing(): Promise<CassandraRing> {
     running.set(node, await startCassandra({ install, dataDir, nativePort, storagePort, heapMb, ring }));
   }
 
-  /** Answered by this node alone, and only when it calls all three up and each has answered it. */
+  /**
+   * Reads with consistency ALL through this node only. That succeeds only if it regards all three as up and each one
+   * answers.
+   */
   async function seesAll(node: number): Promise<boolean> {
     const driver = await connectTo(contactPoint(node));
     try {

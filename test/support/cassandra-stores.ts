@@ -1,4 +1,4 @@
-/** A keyspace of its own in the shared Cassandra, ways into it, and a network that can be cut. */
+/** A separate keyspace in the shared Cassandra, ways to open stores in it, and a network that can lose messages. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -8,10 +8,10 @@ import type { Store } from '../../src/application/ports/store.ts';
 import type { SharedCassandra } from './cassandra-global.ts';
 import { storeRuntime, type LossyStore, type StoreHarness } from './stores.ts';
 
-/** What the lossy client waits for an answer before it gives up. */
+/** How long the lossy client waits for a response, in ms. */
 const lossyTimeoutMs = 1_500;
 
-/** A TCP proxy that swallows one direction on demand. */
+/** A TCP proxy that can discard everything in one direction. */
 async function startLossyProxy(target: string): Promise<{
   readonly contactPoint: string;
   lose(what: 'reply' | 'request' | undefined): void;
@@ -55,7 +55,7 @@ export function freshKeyspace(): string {
   return `troupe_test_${randomBytes(6).toString('hex')}`;
 }
 
-/** The bare driver, for what a test does behind the store's back. */
+/** The plain driver, for changes that a test makes behind the store's back. */
 export async function connectDriver(cassandra: SharedCassandra): Promise<Client> {
   const { contactPoints, localDataCenter } = cassandra;
   const port = Number(contactPoints[0]?.split(':').at(-1));

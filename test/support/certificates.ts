@@ -1,4 +1,4 @@
-/** An authority and a certificate for 127.0.0.1, made for one test file; PEM files in its folder. */
+/** Makes a certificate authority and a certificate for 127.0.0.1 for one test file, as PEM files in a folder. */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export function makeCertificates(folder: string, name = 'server'): Certificates 
   return { caPath, certPath, keyPath };
 }
 
-/** A PKCS12 store with key and certificate, as Java wants it. */
+/** Writes a PKCS12 store with key and certificate, which is the format that Java needs. */
 export function pkcs12(certificates: Certificates, path: string, password: string): void {
   const { caPath, certPath, keyPath } = certificates;
   const content = ['-inkey', keyPath, '-in', certPath, '-certfile', caPath];

@@ -1,4 +1,4 @@
-/** Subscribers as anybody could write them, with the stock NATS client and nothing of Troupe. */
+/** Event subscribers as any user could write them: with the standard NATS client and without Troupe code. */
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type MsgHdrs, nanos, type NatsConnection } from '@nats-io/transport-node';
 import type { EventSighting } from './cluster-history.ts';
@@ -49,12 +49,12 @@ function subscriber(events: CloudEventSeen[], connection: NatsConnection): Event
   };
 }
 
-/** A server that was put back to an older state may have forgotten an acknowledgement. */
+/** Kept short, because a server restored to an older state may have forgotten an acknowledgement. */
 const ackWaitMs = 5_000;
 
 const connectOptions = { maxReconnectAttempts: -1, reconnectTimeWait: 100, reconnectJitter: 50 } as const;
 
-/** `nats sub '<root>.events.>'` */
+/** Like `nats sub '<root>.events.>'`. */
 export async function subscribeLive(url: string, root: string): Promise<EventSubscriber> {
   const connection = await connect({ servers: url, ...connectOptions });
   const events: CloudEventSeen[] = [];
@@ -67,7 +67,7 @@ export async function subscribeLive(url: string, root: string): Promise<EventSub
   return subscriber(events, connection);
 }
 
-/** A durable consumer that acknowledges what it gets, and goes on after its server was away. */
+/** A durable consumer that acknowledges each event and resumes after an outage of its server. */
 export async function subscribeDurable(url: string, root: string, name: string): Promise<EventSubscriber> {
   const connection = await connect({ servers: url, ...connectOptions });
   const manager = await jetstreamManager(connection);
@@ -84,7 +84,7 @@ export async function subscribeDurable(url: string, root: string, name: string):
   return subscriber(events, connection);
 }
 
-/** One at a time, so that a redelivery never comes after a later event. */
+/** Takes one event at a time, so that a redelivery never arrives after a later event. */
 async function consume(
   connection: NatsConnection,
   stream: string,
@@ -100,7 +100,7 @@ async function consume(
         message.ack();
       }
     } catch {
-      // The server is away; the connection comes back by itself.
+      // The server is away. The connection recovers by itself.
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

@@ -1,13 +1,14 @@
 /**
- * What clients, watchers, subscribers and handlers saw of a run, and the check that it could have been: nothing accepted
- * is lost, each job ends once and for everybody in the same way, events are numbered without gaps, results stay.
+ * Records what clients, watchers, subscribers and handlers observe during a test, and checks that the observations are
+ * consistent: no accepted job is lost, each job ends once and in the same way for everybody, events are numbered
+ * without gaps, and results do not change.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isTerminal, type JobState } from '../../src/domain/job.ts';
 import type { JobInfo } from '../../src/client/index.ts';
 
-/** Where somebody saw a state of a job. */
+/** Through which interface somebody saw the state of a job. */
 export type Observer = 'submit' | 'watch' | 'get' | 'list' | 'event' | 'final';
 
 export interface Execution {
@@ -26,20 +27,23 @@ export interface EventSighting {
 }
 
 export interface HistoryCheck {
-  /** Events of a durable subscriber; absent where JetStream was wiped and no subscriber can have them all. */
+  /**
+   * The events of a durable subscriber. Leave it out if JetStream was wiped, because no subscriber can have them all
+   * then.
+   */
   readonly events?: readonly EventSighting[];
   readonly executions?: readonly Execution[];
 }
 
-/** What is kept of a job: a few words, so that a million of them fit into memory. */
+/** What is kept of a job. Small, so that a million of them fit into memory. */
 interface JobFacts {
-  /** `STATE@seq` of each end that somebody saw: one, unless a promise is broken. */
+  /** `STATE@seq` of each end that was observed. More than one means a broken promise. */
   readonly ends: Set<string>;
   readonly results: Set<string>;
-  /** What the first reader saw who asked when all was over. */
+  /** What the first reader saw after everything was over. */
   final?: string;
   watchedSeq: number;
-  /** Types of the events that were heard, in the order of their numbers. */
+  /** Event types in the order of their numbers. */
   readonly heard: string[];
   eventsMayBeMissing: boolean;
   hasStarted: boolean;
@@ -61,7 +65,7 @@ function noFacts(): JobFacts {
 }
 
 export class History {
-  /** Jobs by their id, with the key they were submitted under. */
+  /** Job ids, with the key under which each was submitted. */
   readonly acked = new Map<string, string>();
   readonly #keys = new Map<string, Set<string>>();
   readonly #jobs = new Map<string, JobFacts>();
@@ -87,7 +91,7 @@ export class History {
     if (by === 'final') facts.final ??= `${job.state}@${job.seq}`;
   }
 
-  /** An event that a durable subscriber got. */
+  /** Records an event that a durable subscriber received. */
   heard({ id, jobId, seq, type }: EventSighting): void {
     this.#hearsEvents = true;
     const { heard, wrong, eventsMayBeMissing } = this.#of(jobId);
@@ -103,7 +107,7 @@ export class History {
     heard[seq - 1] = type;
   }
 
-  /** A line of the ledger that handlers write. */
+  /** Records a line of the ledger that the test handlers write. */
   ran({ what, jobId }: Execution): void {
     this.#seesRuns = true;
     const facts = this.#of(jobId);
@@ -111,7 +115,10 @@ export class History {
     if (what === 'end') facts.hasRunToItsEnd = true;
   }
 
-  /** JetStream lost what it had: of jobs whose last event was not heard yet, some may never be. */
+  /**
+   * Call this when JetStream has lost its data: events may then be missing for every job whose last event has not been
+   * heard.
+   */
   excuseEvents(): void {
     for (const id of this.acked.keys()) {
       const facts = this.#of(id);
@@ -119,13 +126,13 @@ export class History {
     }
   }
 
-  /** Whether the last event of the job was heard, or may be missing. */
+  /** True if the last event of the job was heard, or may be missing. */
   hasHeardTheEnd(jobId: string): boolean {
     const { heard, eventsMayBeMissing } = this.#of(jobId);
     return eventsMayBeMissing || isEnd(heard.at(-1)?.toUpperCase() ?? '');
   }
 
-  /** Everything that is wrong, in words; empty when the run could have been. */
+  /** Returns a description of everything that is wrong. Empty if the history is consistent. */
   check(more: HistoryCheck = {}): readonly string[] {
     for (const event of more.events ?? []) this.heard(event);
     for (const execution of more.executions ?? []) this.ran(execution);
@@ -179,7 +186,7 @@ export function readLedger(path: string): readonly Execution[] {
   try {
     text = readFileSync(path, 'utf8');
   } catch {
-    // Nothing has run yet.
+    // No handler has run yet.
   }
   return text
     .split('\n')

@@ -1,6 +1,6 @@
 /**
- * Steady load of keyed jobs that records what it sees. Every submit is repeated under its key until it is answered, as a
- * careful caller would; what it answered in between must be of the kind that may be repeated.
+ * A steady load of keyed jobs that records what it sees. Each submit is repeated under its key until it is answered, as
+ * a careful caller would do. Errors in between must be retryable.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type JobDraft, type JobInfo, type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
@@ -10,32 +10,32 @@ export interface LoadOptions {
   readonly clients: readonly TroupeClient[];
   readonly history: History;
   readonly draft: (n: number) => JobDraft;
-  /** Callers, each with one submit under way. */
+  /** Concurrent callers, each with one submit in progress. */
   readonly lanes: number;
-  /** Between two submits of one caller. */
+  /** Pause between two submits of one caller, in ms. */
   readonly gapMs: number;
-  /** Every so many jobs are watched to their end. */
+  /** Every nth job is watched to its end. Default: none. */
   readonly watchEvery?: number;
-  /** Once a job is accepted, by the client that submitted it. */
+  /** Called after a job is accepted, with the client that submitted it. */
   readonly afterAccept?: (client: TroupeClient, jobId: string, n: number) => Promise<void>;
-  /** How long a caller repeats one submit before he calls it a surprise. Default: a minute. */
+  /** How long a caller repeats one submit before it records a surprise, in ms. Default 60,000. */
   readonly patienceMs?: number;
 }
 
 export interface Load {
   readonly accepted: number;
-  /** Codes of refusals that were repeated, by how often. */
+  /** Error codes of submits that were repeated, with their counts. */
   readonly refusals: ReadonlyMap<string, number>;
-  /** Errors that a caller should not have seen. */
+  /** Errors that a caller must not see. */
   readonly surprises: readonly string[];
-  /** No new jobs; resolves when every submit under way is answered. */
+  /** Stops submitting. Resolves when every submit in progress is answered. */
   stop(): Promise<void>;
-  /** Waits for the end of every accepted job and reads it through each client. */
+  /** Waits until every accepted job has ended, and reads it through each client. */
   settle(readers: readonly TroupeClient[], withinMs: number): Promise<readonly JobInfo[]>;
 }
 
 const usualPatienceMs = 60_000;
-/** Jobs read at once when all is over. */
+/** Jobs that are read concurrently after the load. */
 const readersMax = 16;
 const retryGapMs = 100;
 
@@ -50,7 +50,7 @@ export function startLoad(options: LoadOptions): Load {
 
   async function submitOne(n: number): Promise<void> {
     const key = `job-${n}`;
-    // Once: the same key must come with the same content, times included.
+    // Once per job: a repeated key must come with the same content, and times count as content.
     const draft = options.draft(n);
     const endMs = performance.now() + (options.patienceMs ?? usualPatienceMs);
     for (let turn = n; ; turn += 1) {
@@ -83,7 +83,7 @@ export function startLoad(options: LoadOptions): Load {
     try {
       for await (const { job } of client.watch(jobId)) history.saw('watch', job);
     } catch (error) {
-      // Its gateway was killed; a watch that ended well has said the end.
+      // The gateway was killed. If the watch completes instead, it has shown the end of the job.
       if (!(error instanceof TroupeClientError)) surprises.push(`watch of ${jobId}: ${String(error)}`);
     }
   }

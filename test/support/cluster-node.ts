@@ -1,4 +1,4 @@
-/** One Troupe process under test: `troupe dev` as a user starts it, with ways to hurt it by pid. */
+/** One Troupe process under test: `troupe dev` as a user starts it, with ways to disturb it by process id. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -8,7 +8,7 @@ import { type ClientOptions, connect, type TroupeClient } from '../../src/client
 const mainFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const readyTimeoutMs = 120_000;
 const keptLines = 2_000;
-/** Longer than a drain may take by the flags of `startNode`. */
+/** Longer than a drain may take with the flags that `startNode` passes. */
 const stopTimeoutMs = 20_000;
 
 export interface LogLine {
@@ -23,7 +23,7 @@ export interface LogLine {
 export interface TestNode {
   readonly name: string;
   readonly pid: number;
-  /** Undefined without the gateway role. */
+  /** Undefined if the node has no gateway role. */
   readonly address: string | undefined;
   readonly httpUrl: string;
   readonly natsUrl: string;
@@ -31,16 +31,16 @@ export interface TestNode {
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   readonly lines: readonly LogLine[];
   client(options?: Partial<ClientOptions>): TroupeClient;
-  /** SIGKILL of the process alone: what it started must end by itself. */
+  /** Sends SIGKILL to the process only. The processes that it started must end by themselves. */
   kill(): Promise<void>;
-  /** SIGSTOP of the process and everything it started, as a stalled machine would. */
+  /** Sends SIGSTOP to the process and all its descendants, like a machine that stalls. */
   freeze(): void;
   thaw(): void;
-  /** SIGTERM, drained; resolves with the exit code. */
+  /** Sends SIGTERM and waits for the drain. Resolves with the exit code. */
   stop(): Promise<number | null>;
-  /** Pids of the processes below it. */
+  /** The process ids of all descendants. */
   children(): readonly number[];
-  /** SIGKILL of it and of everything below it: the end of a test. */
+  /** Sends SIGKILL to the process and all its descendants, at the end of a test. */
   discard(): Promise<void>;
 }
 
@@ -51,13 +51,13 @@ export interface NodeCommand {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Every process a test file has started and that has not ended yet; the last net when a test run is cut short. */
+/** All processes of this test file that still run. They are killed on exit, in case the test run is cut short. */
 const alive = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of alive) killTree(child.pid ?? 0);
 });
 
-/** Starts the process; resolves when it says that it is ready, with the ports it has bound. */
+/** Starts the process. Resolves when it reports that it is ready, with the ports that it has bound. */
 export async function startNodeProcess(command: NodeCommand): Promise<TestNode> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', mainFile, 'dev', ...command.args], {
     cwd: command.cwd,
@@ -104,7 +104,9 @@ export async function startNodeProcess(command: NodeCommand): Promise<TestNode> 
   return nodeOf(command.name, child, { said, lines, exited });
 }
 
-/** Ends the process when this one is gone, even by SIGKILL: the kernel closes the pipe that the watchdog reads. */
+/**
+ * Kills the child if this process disappears, even by SIGKILL: the kernel then closes the pipe that the watchdog reads.
+ */
 function watch(child: ChildProcess): void {
   const script = 'read -r _; kill -KILL "$1" 2>/dev/null';
   const watchdog = spawn('sh', ['-c', script, 'watchdog', String(child.pid)], {
@@ -180,7 +182,10 @@ function readLine(text: string): LogLine {
   }
 }
 
-/** What the tests' own shell says about Troupe is not for the processes under test. */
+/**
+ * Removes settings for Troupe and test tools from the environment, so that the shell of the tests does not affect the
+ * process.
+ */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([key]) => !/^(TROUPE_|VITEST|NODE_OPTIONS|NODE_ENV)/.test(key));
   const server = process.env['TROUPE_NATS_SERVER'];
@@ -195,7 +200,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Children of children too, by the parent that each process of this machine names. */
+/** All descendants, found by the parent ids in /proc. */
 function descendants(root: number): readonly number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync('/proc')) {
@@ -204,7 +209,7 @@ function descendants(root: number): readonly number[] {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
       parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
     } catch {
-      // It ended while we looked.
+      // the process ended in the meantime
     }
   }
   const found = new Set([root]);
@@ -220,7 +225,7 @@ export function signalPid(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended already.
+    // the process has already ended
   }
 }
 

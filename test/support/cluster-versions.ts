@@ -1,4 +1,4 @@
-/** Handlers of tests in several versions, each in a folder of its own, as a deploy would bring them. */
+/** Test handlers in several versions, each in its own folder, as a deployment would bring them. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clusterHandlersDir } from './cluster.ts';
@@ -6,13 +6,16 @@ import { clusterHandlersDir } from './cluster.ts';
 export interface HandlerSource {
   readonly name: string;
   readonly version: string;
-  /** A zod expression: what the version takes. */
+  /** A zod expression for the input that this version accepts. */
   readonly input: string;
-  /** How long it works; it can be stopped meanwhile. */
+  /** How long it works, in ms. It can be cancelled meanwhile. */
   readonly workMs?: number;
 }
 
-/** A folder with these handlers. Each writes its runs into the ledger of its input, and answers with its version. */
+/**
+ * Creates a folder with these handlers. Each writes its attempts to the ledger named in its input and returns its
+ * version.
+ */
 export async function handlerFolder(parent: string, handlers: readonly HandlerSource[]): Promise<string> {
   const dir = join(parent, `handlers-${handlers.map(({ name, version }) => `${name}-${version}`).join('-')}`);
   await mkdir(dir, { recursive: true });

@@ -1,6 +1,8 @@
 /**
- * A cluster of real processes for tests: one nats-server, any number of `troupe dev`, one store that they share. Every
- * cluster has folders, ports and a subject root of its own; `stop` ends every process it started, frozen ones included.
+ * A cluster of real processes for tests: one nats-server, any number of `troupe dev` processes, and a store that they
+ * share.
+ * Every cluster has its own folders, ports and subject root. `stop` ends every process that it started, frozen ones
+ * included.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,15 +20,15 @@ export const checkpointHandlersDir = fileURLToPath(new URL('./checkpoint-handler
 export interface NodeOptions {
   readonly roles?: readonly ('gateway' | 'shards' | 'workers')[];
   readonly threads?: number;
-  /** Default: the handlers of these tests. */
+  /** Default: the handlers in `cluster-handlers`. */
   readonly handlerDirs?: readonly string[];
-  /** `host:port` instead of the cluster's server: a proxy in front of it. */
+  /** `host:port` of a proxy in front of the cluster's nats-server. Default: no proxy. */
   readonly nats?: string;
-  /** Keys of the configuration. */
+  /** Configuration keys and their values. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
-  /** A port that a former process had. */
+  /** The port of an earlier process. Default: a free port. */
   readonly port?: number;
-  /** Added to the environment of the process. */
+  /** Additional environment variables of the process. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -36,9 +38,9 @@ export interface TestCluster {
   readonly sqlitePath: string;
   readonly broker: TestNats;
   startNode(name: string, options?: NodeOptions): Promise<TestNode>;
-  /** Started again under its name and in its folder, with the options it had. */
+  /** Starts a node again under its name, in its folder and with its old options. */
   restartNode(node: TestNode, options?: NodeOptions): Promise<TestNode>;
-  /** Who took this shard last, by what the nodes have said. */
+  /** Who took this shard last, according to the logs of the nodes. */
   ownerOf(shard: number): { readonly node: TestNode; readonly epoch: number } | undefined;
   freezeNats(): void;
   thawNats(): void;
@@ -53,7 +55,7 @@ type Falsy = false | undefined | null;
 export type Condition<T> = () => T | Falsy | Promise<T | Falsy>;
 
 export interface ClusterOptions {
-  /** Settings for every node: the store, for one. */
+  /** Settings for every node, such as the store. */
   readonly settings?: NodeOptions['settings'];
 }
 
@@ -65,7 +67,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   return new Cluster(dir, broker, options);
 }
 
-/** Resolves with what `condition` found; a rejection of it counts as "not yet". On timeout it says what `state` sees. */
+/**
+ * Resolves with the value that `condition` returns. A rejection of the condition counts as "not yet". On timeout the
+ * error includes the text of `state`.
+ */
 export async function waitFor<T>(
   what: string,
   condition: Condition<T>,
@@ -155,7 +160,7 @@ class Cluster implements TestCluster {
       'nats.subjectRoot': this.root,
       'store.sqlite.path': this.sqlitePath,
       'shutdown.graceMs': 3_000,
-      // As the broker of these tests does.
+      // The same as the nats-server of these tests.
       'nats.syncIntervalMs': 10_000,
       ...this.#options.settings,
       ...options.settings,

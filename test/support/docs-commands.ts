@@ -1,4 +1,4 @@
-/** What the pages tell people to type: the lines of their shell blocks, and blocks that are files. */
+/** Reads what the documentation tells users to type: the lines of shell blocks, and blocks that are whole files. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -14,14 +14,14 @@ export function blocksOf(page: string): readonly PageBlock[] {
   return [...blocks].map(([, language = '', text = '']) => ({ language, text }));
 }
 
-/** The block whose first line is a comment with this file's name. */
+/** Returns the block whose first line is a comment with this file name. */
 export function fileInPage(page: string, name: string): string {
   const found = blocksOf(page).find(({ text }) => /^(#|\/\/) (\S+)/.exec(text)?.[2] === name);
   if (found === undefined) throw new Error(`${page} has no block that begins with the name ${name}`);
   return found.text;
 }
 
-/** The lines of the page's shell blocks, in its order: continued lines joined, comments gone. */
+/** The lines of the shell blocks of a page, in order. Continued lines are joined and comments removed. */
 export function shellLinesOf(page: string): readonly string[] {
   return blocksOf(page)
     .filter(({ language }) => language === 'sh')
@@ -30,12 +30,12 @@ export function shellLinesOf(page: string): readonly string[] {
     .filter((line) => line !== '');
 }
 
-/** Commands of one program, in the order of the page. */
+/** The commands of one program, in the order of the page. */
 export function commandsIn(page: string, program: string): readonly string[] {
   return shellLinesOf(page).filter((line) => line.replace(/^npx /, '').startsWith(`${program} `));
 }
 
-/** The words of a command as a shell gives them: single quotes keep everything together. */
+/** Splits a command into words as a shell does. Single quotes keep words together. */
 export function wordsOf(command: string): readonly string[] {
   return [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
 }

@@ -1,7 +1,8 @@
 /**
- * A TCP proxy that can hold one direction back: what was sent is on its way and has not arrived. `drop` ends the
- * connections and what they held, as the death of a machine does. `refuse` accepts and closes, as a load balancer
- * without a server behind it does.
+ * A TCP proxy with faults:
+ * - `hold` keeps back one direction, as if the data were in transit.
+ * - `drop` closes the connections and discards what they held, as when a machine dies.
+ * - `refuse` accepts connections and closes them, like a load balancer without a server behind it.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -9,15 +10,15 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 export type Direction = 'to-server' | 'to-client';
 
 export interface FaultProxy {
-  /** `127.0.0.1:port` */
+  /** As `127.0.0.1:port`. */
   readonly address: string;
   hold(direction: Direction): void;
-  /** Bytes held back now. */
+  /** The number of bytes held back. */
   held(): number;
   release(): void;
   /** Closes every connection, and each new one at once, until `release`. */
   refuse(): void;
-  /** Closes every connection without passing on what is held; new ones are passed on freely. */
+  /** Closes every connection and discards held data. New connections work normally. */
   drop(): void;
   close(): Promise<void>;
 }

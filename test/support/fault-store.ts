@@ -1,4 +1,4 @@
-/** The database file of a cluster seen from outside, and a lock on it that keeps every writer waiting. */
+/** Views the database file of a cluster from outside, and can lock it so that every writer waits. */
 import { DatabaseSync } from 'node:sqlite';
 import { watermarkMarginMs } from '../../src/actors/shard/dispatch/watermark-store.ts';
 import type { Watermark } from '../../src/application/ports/job-store.ts';
@@ -6,21 +6,23 @@ import type { JobRecord } from '../../src/domain/job.ts';
 import { jobIdParts } from '../../src/domain/job-id.ts';
 
 export interface StoreView {
-  /** What is durable of a job. */
+  /** The durable record of a job. */
   job(id: string): JobRecord | undefined;
   jobs(): readonly JobRecord[];
-  /** The watermark lies so far behind this waiting job that a next owner takes it for dispatched. */
+  /**
+   * True if the watermark says that this waiting job was dispatched, so that the next owner does not dispatch it again.
+   */
   isBelievedOut(id: string): boolean;
   payloads(): number;
   keys(): number;
-  /** No key can be stored until it may be again; all else goes on. */
+  /** Makes every write of a key fail until `takeKeys`. Everything else works. */
   refuseKeys(): void;
   takeKeys(): void;
   queues(): number;
-  /** No commit can be made until it is unlocked; readers go on. */
+  /** Blocks every commit until `unlock`. Reads continue. */
   lock(): void;
   unlock(): void;
-  /** Somebody is in the middle of a commit, and stays there. */
+  /** True if somebody holds the write lock, in the middle of a commit. */
   isLocked(): boolean;
   close(): void;
 }

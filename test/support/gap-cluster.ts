@@ -1,7 +1,7 @@
 /**
- * A cluster in which the gaps between two steps of a job's life (DESIGN 3) are held open from outside, never by code in the
- * processes: by a proxy that keeps back what one process says, a lock on the database file, a stopped process. What is
- * durable is read from the file itself.
+ * A cluster in which a test holds open the gaps between two steps of a job, always from outside and never by code in
+ * the processes: a proxy keeps back messages, a lock blocks the database file, a process is stopped. Durable state is
+ * read from the file itself.
  */
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -35,20 +35,20 @@ export class GapCluster {
     return new GapCluster(cluster, await startFaultProxy(`127.0.0.1:${cluster.broker.port}`));
   }
 
-  /** Those that a durable subscriber has got. */
+  /** The events that a durable subscriber has received. */
   get events(): EventSubscriber {
     if (this.#events === undefined) throw new Error('no node was started');
     return this.#events;
   }
 
-  /** Everything in one process, behind the proxy. */
+  /** Starts all roles in one process, behind the proxy. */
   async alone(): Promise<{ readonly node: TestNode; readonly troupe: TroupeClient; readonly view: StoreView }> {
     const node = await this.cluster.startNode('one', { nats: this.proxy.address });
     await this.#audit();
     return { node, troupe: node.client({ retry: { maxAttempts: 1 } }), view: this.#store() };
   }
 
-  /** One process per role; `behind` alone speaks through the proxy. */
+  /** Starts one process per role. Only `behind` communicates through the proxy. */
   async apart(behind: Role): Promise<
     Readonly<Record<Role, TestNode>> & {
       readonly troupe: TroupeClient;
@@ -77,12 +77,12 @@ export class GapCluster {
     return jobId;
   }
 
-  /** The caller tries again under its key until it is answered. */
+  /** Retries under the same key until the submit is answered. */
   submitUntilAccepted(troupe: TroupeClient, handler: string, input: unknown, key: string): Promise<string> {
     return this.cluster.waitFor('the submit is answered', () => this.submit(troupe, handler, input, key), 30_000);
   }
 
-  /** The end of the job for every observer, and that the run could have been. */
+  /** Waits for the end of the job, then checks that all observers agree and that the history is consistent. */
   async endsOnce(troupe: TroupeClient, jobId: string, state: JobInfo['state']): Promise<JobInfo> {
     const { events, history } = this;
     const job = await troupe.wait(jobId, { signal: AbortSignal.timeout(60_000) });

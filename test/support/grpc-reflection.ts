@@ -1,4 +1,4 @@
-/** A gRPC client that knows nothing of Troupe: it learns services and messages from the server's reflection. */
+/** A gRPC client without knowledge of Troupe: it learns services and messages through server reflection. */
 import { fileURLToPath } from 'node:url';
 import {
   type Client,
@@ -59,11 +59,11 @@ export interface DynamicClient {
   close(): void;
 }
 
-/** Methods by their name in the contract. */
+/** Methods are called by their names in the contract. */
 export async function clientByReflection(address: string, service: string): Promise<DynamicClient> {
   const { fileDescriptorResponse } = await ask(address, { fileContainingSymbol: service });
   const set = protobuf.Writer.create();
-  // FileDescriptorSet { repeated FileDescriptorProto file = 1; }
+  // A FileDescriptorSet: `repeated FileDescriptorProto file = 1`.
   for (const file of fileDescriptorResponse?.fileDescriptorProto ?? []) set.uint32(10).bytes(file);
   const definition = loadFileDescriptorSetFromBuffer(Buffer.from(set.finish()), loaderOptions)[
     service

@@ -1,4 +1,4 @@
-/** Valid specs and records for tests; every test overrides only what it is about. */
+/** Valid specs and records. A test overrides only the fields that it is about. */
 import type { JobRecord, JobSpec } from '../../src/domain/job.ts';
 import { composeJobId } from '../../src/domain/job-id.ts';
 import { acceptJob } from '../../src/domain/transitions.ts';

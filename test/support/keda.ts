@@ -1,4 +1,4 @@
-/** Plays KEDA: a plain gRPC client that reads the .proto file by itself, as KEDA's generated one does. */
+/** Plays KEDA: a plain gRPC client that parses the .proto file itself, as KEDA's generated client does. */
 import { fileURLToPath } from 'node:url';
 import {
   type ChannelCredentials,
@@ -32,7 +32,7 @@ interface ScalerClient extends Client {
 
 export interface MetricSpec {
   readonly metricName: string;
-  /** 64-bit: as text. */
+  /** A 64-bit number, as text. */
   readonly targetSize: string;
   readonly targetSizeFloat: number;
 }
@@ -77,14 +77,14 @@ export class Keda {
     return answered.metricValues;
   }
 
-  /** The demand, as KEDA gets it: by the name that the scaler gave the metric. */
+  /** Reads the demand as KEDA does, under the metric name that the scaler reports. */
   async demand(metadata: Metadata): Promise<number> {
     const [spec] = await this.spec(metadata);
     const [value] = await this.metrics(metadata, spec?.metricName ?? '');
     return value?.metricValueFloat ?? Number.NaN;
   }
 
-  /** What is pushed goes into `seen`; `ended` holds how it ended. */
+  /** Collects pushed values in `seen`. `ended` resolves with the error, or `undefined` after an orderly end. */
   stream(metadata: Metadata): {
     readonly seen: boolean[];
     readonly ended: Promise<ServiceError | undefined>;

@@ -1,4 +1,7 @@
-/** Plays the API of Kubernetes for one pod: HTTPS with a certificate of its own authority, a token that it insists on. */
+/**
+ * Plays the Kubernetes API for one pod: HTTPS with a certificate from its own authority, and a bearer token that it
+ * requires.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -17,13 +20,13 @@ export interface KubernetesApi {
   readonly url: string;
   readonly caPath: string;
   readonly tokenPath: string;
-  /** Those that showed the token. */
+  /** The requests that presented the token. */
   readonly seen: readonly PatchSeen[];
-  /** The costs that were set, in order. */
+  /** The deletion costs that were set, in order. */
   readonly costs: () => readonly string[];
-  /** From now on it asks for this token, and the file holds it. */
+  /** Requires this token from now on and writes it to the token file. */
   exchangeToken(token: string): void;
-  /** From now on it refuses, as it does without a right. */
+  /** Responds with 403 from now on, as without permission. */
   forbid(isForbidden: boolean): void;
   close(): Promise<void>;
 }

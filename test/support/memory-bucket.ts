@@ -1,11 +1,11 @@
-/** A bucket of NATS in memory, with what happens to one: it loses its newest writes, or all of them. */
+/** A NATS key-value bucket in memory that can fail as a real one does: by losing its newest writes, or all of them. */
 import type { KeyBucket, KeyChange } from '../../src/adapters/nats/key-bucket.ts';
 import type { StreamGuard } from '../../src/adapters/nats/stream-guard.ts';
 
 type BucketLike = Pick<KeyBucket, 'put' | 'update' | 'delete' | 'watch'>;
 
 export class MemoryBucket {
-  /** All of it that is on the disk, by revision. */
+  /** The writes that are on disk, in the order of their revisions. */
   #writes: KeyChange[] = [];
   readonly #views = new Set<BucketView>();
 
@@ -13,7 +13,7 @@ export class MemoryBucket {
     return this.#writes.at(-1)?.revision ?? 0;
   }
 
-  /** As one process has it. */
+  /** The bucket as one process sees it. */
   view(): BucketView {
     const view = new BucketView(this);
     this.#views.add(view);
@@ -24,7 +24,7 @@ export class MemoryBucket {
     return this.#writes.findLast((write) => write.key === key);
   }
 
-  /** Everything that is there, to a watch that begins. */
+  /** What a new watch receives first: the latest write of each key. */
   all(): readonly KeyChange[] {
     return [...new Set(this.#writes.map(({ key }) => key))].flatMap((key) => this.present(key) ?? []);
   }
@@ -36,7 +36,7 @@ export class MemoryBucket {
     return change.revision;
   }
 
-  /** Its power was cut. */
+  /** Loses every write after `revision`, as in a power failure. */
   loseBehind(revision: number): void {
     this.#writes = this.#writes.filter((write) => write.revision <= revision);
   }
@@ -89,14 +89,14 @@ export class BucketView implements BucketLike {
     if (this.isConnected) for (const watcher of this.#watchers) watcher(change);
   }
 
-  /** Its connection is there again, or the bucket is in doubt: the watch begins anew. */
+  /** The connection is back, or the bucket is in doubt: the watch starts again. */
   async doubt(): Promise<void> {
     this.isConnected = true;
     for (const doubter of this.#doubters) doubter();
     await this.#again();
   }
 
-  /** The bucket was made anew. */
+  /** The bucket was created again. */
   async repair(): Promise<void> {
     this.isConnected = true;
     await Promise.all(this.#repairs.map((repair) => repair()));
@@ -105,7 +105,7 @@ export class BucketView implements BucketLike {
 
   async #again(): Promise<void> {
     for (const change of this.#bucket.all()) this.tell(change);
-    // What follows from it is written.
+    // Let the reactions to these changes be written.
     await new Promise(setImmediate);
   }
 }

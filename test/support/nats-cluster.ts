@@ -1,6 +1,6 @@
 /**
- * Three real nats-servers that are one cluster, each with a store of its own, on free ports of this machine. `losePower`
- * kills one and starts it again with its store as it was.
+ * Three real nats-servers that form a cluster, each with its own store, on free ports. `losePower` kills one and
+ * restarts it with the copied state of its store.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,12 +17,12 @@ export interface NatsCluster {
   urlOf(server: string): string;
   /** The server that leads a stream. */
   leaderOf(stream: string): Promise<string | undefined>;
-  /** What is on its disk at this moment, whole: it stands still meanwhile. */
+  /** Copies the store of a server. The server is stopped meanwhile, so the copy is consistent. */
   copyStore(server: string): Promise<void>;
-  /** SIGKILL; `start` is the same server again, with what it had. */
+  /** Sends SIGKILL. `start` restarts the server with the data that it had. */
   kill(server: string): Promise<void>;
   start(server: string): void;
-  /** All that came after the copy is gone. */
+  /** Restarts a server with the copied store, so everything after the copy is lost. */
   losePower(server: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -127,7 +127,7 @@ function configuration({ name, home, port, route, routes }: Settings): string {
   ].join('\n');
 }
 
-/** JetStream answers on every one of them, so it has a leader that all know. */
+/** True if JetStream answers on every server, so it has a leader that all of them know. */
 async function answers(urls: readonly string[]): Promise<boolean> {
   const connections: NatsConnection[] = [];
   try {

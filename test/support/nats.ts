@@ -1,4 +1,4 @@
-/** A real nats-server per test file, on a free port, with a store of its own; and buses connected to it. */
+/** A real nats-server per test file, on a free port and with its own store, and buses connected to it. */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ export const natsTestClock: Clock = {
 
 const ignore = (): void => undefined;
 
-/** Says nothing unless TROUPE_TEST_LOG is set. */
+/** Silent unless TROUPE_TEST_LOG is set. */
 export const natsTestLog: Logger = {
   debug: ignore,
   info: ignore,
@@ -42,8 +42,9 @@ export const natsTestTelemetry: Telemetry = {
 };
 
 /**
- * Resolves when a stock connection is next back: call it before its server goes. What such a connection is given while
- * it is away it throws away as it dials, so a request made too early is never answered.
+ * Resolves when a standard connection has reconnected. Call it before stopping the server.
+ * While such a connection is away, it discards queued requests when it dials again, so a request made too early is
+ * never answered.
  */
 export async function linkedAgain(connection: NatsConnection): Promise<void> {
   for await (const { type } of connection.status()) {
@@ -52,7 +53,7 @@ export async function linkedAgain(connection: NatsConnection): Promise<void> {
   throw new Error('closed for good');
 }
 
-/** Shared by all tests and by `troupe dev`: the binary is built once per machine. */
+/** Shared by all tests and by `troupe dev`, so that the binary is built only once per machine. */
 export function natsCacheDir(): string {
   return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'troupe', 'bin');
 }
@@ -72,15 +73,15 @@ export interface TestNats {
   readonly url: string;
   readonly port: number;
   readonly storeDir: string;
-  /** Of the running server; changes with a restart. */
+  /** The process id of the running server. A restart changes it. */
   pid(): number;
   kill(): Promise<void>;
-  /** What is on its disk at this moment, whole: it stands still meanwhile. */
+  /** Copies the store. The server is stopped meanwhile, so the copy is consistent. */
   copyStore(to: string): Promise<void>;
-  /** Starts again on the same port; with `wipe` everything JetStream knew is gone, or all that came after a copy. */
+  /** Restarts the server on the same port. `wipe` deletes the JetStream data, and `store` replaces it with a copy. */
   restart(options?: { readonly wipe?: boolean; readonly store?: string }): Promise<void>;
   connect(options?: Partial<ConnectNatsOptions>): Promise<NatsBus>;
-  /** Closes every bus made by `connect`, stops the server and removes its store. */
+  /** Closes every bus made by `connect`, stops the server and deletes its store. */
   stop(): Promise<void>;
 }
 
@@ -138,7 +139,7 @@ export function testJobId(): JobId {
   return nextId(1);
 }
 
-/** Resolves once `condition` holds; fails with what `describe` says when it does not within `timeoutMs`. */
+/** Resolves once `condition` holds. Rejects with the text of `describe` after `timeoutMs`. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
   timeoutMs = 30_000,

@@ -1,4 +1,4 @@
-/** Quarantines of queues in memory, for tests of those who look at them. */
+/** Queue quarantines in memory, for tests of their readers. */
 import type { QueueMark, QueueQuarantines } from '../../src/application/ports/queue-quarantines.ts';
 
 export function memoryQuarantines(): QueueQuarantines & { readonly marks: Map<string, QueueMark> } {

@@ -1,9 +1,9 @@
-/** A terminal that keeps what was written, for tests of the command line. */
+/** A terminal that records what is written to it, for tests of the command line. */
 import { type Terminal, terminalOn } from '../../src/cli/terminal.ts';
 
 export interface RecordedTerminal extends Terminal {
   readonly written: { out: string; err: string };
-  /** From now on nobody reads the results. */
+  /** Simulates that nobody reads the output any more. */
   close(reason?: Error): void;
   press(key: string): void;
 }

@@ -1,6 +1,6 @@
 /**
- * A shard actor in virtual time on a real embedded store, with a store that can be told to fail and a publisher that
- * records. `start` again is a crash and a recovery.
+ * A shard actor in virtual time on a real embedded store. The store can be made to fail, and the publisher records.
+ * Calling `start` again simulates a crash and a recovery.
  */
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -35,7 +35,7 @@ import { TroupeError } from '../../src/domain/errors.ts';
 import type { FlowRule } from '../../src/domain/flow-rule.ts';
 import { silentLog } from './stores.ts';
 
-/** What the next commits shall do; past the end of the list they succeed. */
+/** The fates of the next commits. After the end of the list commits succeed. */
 export type CommitFate = 'ok' | 'done-but-unknown' | 'lost-and-unknown' | 'unavailable';
 
 export interface ShardHarness {
@@ -48,42 +48,42 @@ export interface ShardHarness {
   readonly stops: (StopRun & { readonly node: string })[];
   broker: 'up' | 'down';
   lease: boolean;
-  /** Questions to the home of a limit. */
+  /** Requests for quota leases that reached the home of a limit. */
   readonly asked: QuotaItem[];
-  /** Others that do not say what they use of a limit. */
+  /** Shards that do not answer how much of a limit they use. */
   readonly silentShards: Set<number>;
-  /** Handlers that no live node has. */
+  /** Handlers that no live node offers. */
   readonly missing: Set<string>;
-  /** Whether keys can be looked up. */
+  /** Whether key lookups succeed. */
   keys: 'up' | 'down';
-  /** Whether keys can be stored. */
+  /** Whether key writes succeed. */
   keyWrites: 'up' | 'down';
-  /** Called when keys are about to be stored. */
+  /** Called before keys are stored. */
   onKeyWrite: (() => void) | undefined;
   /** Called with each watermark before it is saved. */
   onWatermark: ((watermark: Watermark) => Promise<void>) | undefined;
-  /** Of each question about keys, what was asked. */
+  /** The key hashes of each lookup. */
   readonly keyQuestions: (readonly string[])[];
   readonly workLooks: WorkLooks;
-  /** Of each look at what the stream of work holds, the routes. */
+  /** The routes of each inspection of the work stream. */
   readonly looks: (readonly WorkRoute[])[];
-  /** Called when the answer to such a look is on its way. */
+  /** Called while the result of such an inspection is in transit. */
   onLook: (() => Promise<void>) | undefined;
   streams: string;
-  /** Of each queue; one that is not named has none. */
+  /** Flow rules by queue. A queue without an entry has no rule. */
   readonly rules: Map<string, FlowRule>;
   setRule(queue: string, rule: FlowRule): void;
   start(): Promise<ActorRef<ShardMessage>>;
   stop(): Promise<void>;
   replaceStreams(): void;
-  /** The stream no longer has these messages, and nobody is told. */
+  /** The stream loses these messages without notice. */
   lose(messages: readonly WorkMessage[]): void;
   /** JetStream may have lost what it confirmed last. */
   doubt(): void;
   call<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']): Promise<ShardVerbs[V]['result']>;
-  /** Without waiting for the answer. */
+  /** Sends without waiting for the answer. */
   send<V extends ShardVerb>(verb: V, item: ShardVerbs[V]['item']): Promise<ShardVerbs[V]['result']>;
-  /** As one message, as the gateway sends what arrives together. */
+  /** Sends the items as one message, as the gateway does with requests that arrive together. */
   sendAll<V extends ShardVerb>(
     verb: V,
     items: readonly ShardVerbs[V]['item'][],
@@ -100,7 +100,7 @@ export const harnessUndurableMax = 400;
 
 export interface ShardHarnessOptions {
   readonly seed?: number;
-  /** Facts that JetStream may still lose and that are remembered whole. Default: as many as in a real shard. */
+  /** The number of facts not yet synced by JetStream that are remembered in full. Default: the production value. */
   readonly unsyncedMax?: number;
   readonly backlogMax?: number;
 }
@@ -228,7 +228,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
         },
       },
       closedQueues: createClosedQueues({ store: store.queues, clock: kit.clock, log: silentLog }),
-      // This shard is at home for all limits; the others use none.
+      // This shard is the home of every limit; the other shards use nothing.
       peers: {
         call: async (shard, verb, item) => {
           if (verb === 'limitUse' && harness.silentShards.has(shard)) throw new TroupeError('SHARD_UNAVAILABLE');
@@ -249,7 +249,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
     then();
   }
   const publisher: Publisher = {
-    // What is told again is another message: the first one may be gone.
+    // A repeated publish is a separate message, because the first one may be lost.
     publishWork: (message) => publish(() => harness.work.push({ ...message })),
     publishEvent: (event) => publish(() => harness.events.push(event)),
     acknowledge: (ackTo) => harness.acks.push(ackTo),
@@ -281,14 +281,17 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
   return harness;
 }
 
-/** One whose shard serves already. */
+/** A harness whose shard is already serving. */
 export async function startShardHarness(): Promise<ShardHarness> {
   const harness = await createShardHarness();
   await harness.start();
   return harness;
 }
 
-/** As Cassandra keeps them: the newest epoch that has saved one wins, and one of before may come until then. */
+/**
+ * Watermarks as Cassandra keeps them: the newest epoch that has saved one wins, and until then an older epoch may still
+ * write.
+ */
 type SavedWatermarks = Map<number, { readonly epoch: number; readonly watermark: Watermark }>;
 
 function faulty(

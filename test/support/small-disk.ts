@@ -1,4 +1,4 @@
-/** A file system of a stated size, for runs whose disk fills up: a tmpfs, which only root may mount. */
+/** A file system of a given size, for tests in which the disk fills up. It is a tmpfs, which only root may mount. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 export interface SmallDisk {
   readonly dir: string;
-  /** Not one byte is left until `free`. */
+  /** Fills the disk to the last block, until `free`. */
   fill(): void;
   free(): void;
   unmount(): void;
@@ -17,7 +17,7 @@ function run(command: string, ...args: readonly string[]): string | undefined {
   return status === 0 ? undefined : (error?.message ?? stderr.trim());
 }
 
-/** The reason when this machine does not allow it. */
+/** Returns the reason if this machine does not allow the mount. */
 export function mountSmallDisk(bytes: number): SmallDisk | { readonly reason: string } {
   const dir = mkdtempSync(join(tmpdir(), 'troupe-disk-'));
   const problem = run('mount', '-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', dir);
@@ -31,13 +31,13 @@ export function mountSmallDisk(bytes: number): SmallDisk | { readonly reason: st
     rmSync(dir, { recursive: true, force: true });
     process.off('exit', unmount);
   };
-  // A run that is cut short leaves no mount behind.
+  // Leave no mount behind if the run is cut short.
   process.on('exit', unmount);
   return {
     dir,
     fill() {
       const { bavail, bsize } = statfsSync(dir);
-      // What is left after the last whole block is too little to write a page of a database.
+      // The rest after the last full block is too small for a database page.
       run('fallocate', '-l', String(bavail * bsize), ballast);
     },
     free: () => rmSync(ballast, { force: true }),

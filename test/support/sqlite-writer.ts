@@ -1,4 +1,7 @@
-/** A process of its own for tests: `node sqlite-writer.ts <file> <shard> <bucket>` commits groups of ten until killed. */
+/**
+ * A separate process for tests: `node sqlite-writer.ts <file> <shard> <bucket>` commits groups of ten until it is
+ * killed.
+ */
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { PartitionOwner, recordsIn, storeRuntime } from './stores.ts';
 
@@ -6,7 +9,7 @@ const [path = '', shard = '', bucket = ''] = process.argv.slice(2);
 const partition = { shard: Number(shard), bucket: Number(bucket) };
 const store = await openSqliteStore({ path, ...storeRuntime });
 const owner = await PartitionOwner.take(store, partition);
-// Far more than any test waits for, so that a forgotten process ends.
+// Far more than any test waits for, so that a forgotten process ends by itself.
 for (let n = 0; n < 50_000; n += 1) {
   const records = recordsIn(partition, 10);
   await owner.commit(records);

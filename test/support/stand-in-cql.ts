@@ -1,22 +1,22 @@
 /**
- * A server that speaks as much of Cassandra's protocol (version 4) as cassandra-driver needs to connect, to stay connected
- * and to ask something: one node, no tables, every query answers no rows. What it is for is going away: `refuse` accepts
- * connections and closes them at once, as a proxy does whose server is away; `closeAt` closes each connection instead of
- * answering its nth request.
+ * A server that speaks just enough of Cassandra's protocol (version 4) for cassandra-driver to connect, stay connected
+ * and send queries: one node, no tables, and every query returns no rows.
+ * It simulates outages. `refuse` accepts connections and closes them at once, like a proxy whose server is away.
+ * `closeAt` closes each connection instead of answering its nth request.
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 export interface StandInCql {
-  /** `127.0.0.1:port` */
+  /** As `127.0.0.1:port`. */
   readonly address: string;
   serve(): void;
   refuse(): void;
-  /** Of connections that begin from now on; 1 is the first request. */
+  /** Applies to new connections. 1 is the first request. */
   closeAt(request: number): void;
-  /** Ends every connection. */
+  /** Closes every connection. */
   drop(): void;
-  /** Connections accepted since the start. */
+  /** The number of connections accepted since the start. */
   accepted(): number;
   open(): number;
   close(): Promise<void>;
@@ -56,7 +56,7 @@ interface Column {
   readonly value: Buffer;
 }
 
-/** One row at most: all that system.local has. */
+/** At most one row, which is all that system.local has. */
 function rows(columns: readonly Column[]): Buffer {
   const names = columns.map(({ name, type }) => Buffer.concat([text(name), short(type)]));
   const values = columns.map(({ value }) => cell(value));
@@ -82,7 +82,7 @@ const local = rows([
   { name: 'rpc_address', type: types.inet, value: Buffer.from([127, 0, 0, 1]) },
 ]);
 const nothing = rows([]);
-/** Id `q`, no parameters, no columns. */
+/** Statement id `q`, no parameters, no columns. */
 const prepared = Buffer.concat([int(4), text('q'), int(0), int(0), int(0), int(0), int(0)]);
 
 function answer(opcode: number, body: Buffer): readonly [opcode: number, body: Buffer] {
@@ -108,7 +108,7 @@ function frame(stream: number, opcode: number, body: Buffer): Buffer {
   return Buffer.concat([header, body]);
 }
 
-/** Reads frames, answers them; the version other than 4 is refused as Cassandra does it. */
+/** Reads and answers frames. A version other than 4 is refused as Cassandra does. */
 function talk(socket: Socket, closeAt: number): void {
   let bytes = Buffer.alloc(0);
   let requests = 0;

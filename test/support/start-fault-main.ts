@@ -1,6 +1,6 @@
 /**
- * A process of a cluster with one fault in its start: `start-fault-main.ts dev|serve FAULT STEP KEY=VALUE...`. Says
- * `at STEP` on standard error when it gets there, then does what FAULT says, in place of the step or beside it.
+ * A process of a cluster with a fault during its start: `start-fault-main.ts dev|serve FAULT STEP KEY=VALUE...`.
+ * At that step it prints `at STEP` to standard error and then causes the fault.
  */
 import { runDev } from '../../src/cli/dev.ts';
 import { runServe } from '../../src/cli/serve.ts';

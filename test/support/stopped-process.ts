@@ -1,4 +1,7 @@
-/** A signal is on its way for a while: until every thread of a process has stopped it may still answer. */
+/**
+ * Stops a process reliably. A signal takes effect after a delay: until every thread has stopped, the process may still
+ * answer.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { eventually } from './nats.ts';
@@ -16,6 +19,6 @@ function statesOf(pid: number): readonly string[] {
         .stdout.toString()
         .slice(0, 1),
     ];
-  // Behind the name, which may hold anything but ends with the last parenthesis.
+  // The state follows the name, which may contain anything but ends at the last parenthesis.
   return readdirSync(tasks).map((task) => readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ').at(-1)?.[0] ?? '');
 }

@@ -1,4 +1,4 @@
-/** What the tests of a store need around it: real time, no log, no measures, and records of a given shard and minute. */
+/** The surroundings that store tests need: real time, no log, no metrics, and records for a given shard and minute. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,20 +40,20 @@ export const noTelemetry: Telemetry = {
 
 export const storeRuntime = { clock: realClock, log: silentLog, telemetry: noTelemetry };
 
-/** A store whose network the test can cut. */
+/** A store whose network a test can cut. */
 export interface LossyStore {
   readonly store: Store;
-  /** Until healed: `reply` lets requests in and no answer out, `request` lets nothing in. */
+  /** Until `heal`, `reply` delivers requests but no responses, and `request` delivers nothing. */
   lose(what: 'reply' | 'request'): void;
   heal(): Promise<void>;
 }
 
-/** One set of data, and ways to it. */
+/** A set of data and ways to open it. */
 export interface StoreHarness {
-  /** One more client of the same data, closed with the harness. */
+  /** Opens another client on the same data. The harness closes it. */
   open(): Promise<Store>;
   openLossy(): Promise<LossyStore>;
-  /** Harms a stored payload behind the store's back. */
+  /** Damages a stored payload behind the store's back. */
   damagePayload(id: string, how: 'drop-last-part' | 'change-last-part'): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -65,7 +65,7 @@ export interface StoreUnderTest {
   readonly second: Store;
 }
 
-/** No network lies before SQLite, so the loss is put where a network would be: around the port. */
+/** SQLite has no network in between, so messages are lost where a network would be: around the port. */
 export function lossyCommits(store: Store): LossyStore {
   let losing: 'reply' | 'request' | undefined;
   const commit = async (group: CommitGroup) => {
@@ -114,11 +114,11 @@ export function makeSqliteHarness(): StoreHarness & { readonly path: string } {
 }
 
 let lastShard = 0;
-/** Number 1 is the one of records whose queue does not matter. */
+/** Number 1 is for records whose queue does not matter. */
 let lastQueueNo = 1;
 let lastUnique = 0n;
 
-/** A shard that no other test of this file uses. */
+/** Returns a shard that no other test of this file uses. */
 export function freshShard(): number {
   lastShard += 1;
   return lastShard;
@@ -133,7 +133,7 @@ export function bucketAgo(minutes: number): number {
   return Math.floor(Date.now() / bucketMs) - minutes;
 }
 
-/** A QUEUED job of this partition; ids are strictly increasing within a millisecond. */
+/** Makes a QUEUED job of this partition. Ids are strictly increasing within a millisecond. */
 export function recordIn(
   { shard, bucket }: Partition,
   { atMs = 0, ...spec }: Partial<JobSpec> & { readonly atMs?: number } = {},
@@ -153,12 +153,12 @@ export function recordsIn(
   return Array.from({ length: count }, () => recordIn(partition, options));
 }
 
-/** As if it had ended the moment it was made. */
+/** The record as if the job had ended at its creation. */
 export function ended(record: JobRecord): JobRecord {
   return { ...record, state: 'SUCCEEDED', finishedAtMs: record.createdAtMs };
 }
 
-/** The owner of one partition in a test: knows its epoch and its count of commits. */
+/** The owner of one partition in a test. It knows its epoch and counts its commits. */
 export class PartitionOwner {
   readonly store: Store;
   readonly partition: Partition;
@@ -194,7 +194,7 @@ export class PartitionOwner {
   }
 }
 
-/** What the record of a job would say of a key, for ten minutes. */
+/** An idempotency entry that matches the record of a job, valid for ten minutes. */
 export function keyEntry(record: JobRecord, more: Partial<IdempotencyEntry> = {}): IdempotencyEntry {
   const { id: jobId } = record;
   return {

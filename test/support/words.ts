@@ -1,4 +1,6 @@
-/** Texts that are legal, or look so, and that code trips over: as a name in an index, at a bound, on the wire. */
+/**
+ * Valid or seemingly valid texts on which code tends to fail: as a key of an object, at a length limit, on the wire.
+ */
 export const prototypeNames: readonly string[] = Object.getOwnPropertyNames(Object.prototype);
 
 export const hardWords: readonly string[] = [
@@ -20,5 +22,5 @@ export const hardWords: readonly string[] = [
   '>',
 ];
 
-/** Half of a character each: no text in UTF-8 can say them. */
+/** Texts with half a surrogate pair, which UTF-8 cannot encode. */
 export const halfWords: readonly string[] = ['\ud83c', '\udf89', 'a\ud83cb', `${'x'.repeat(60)}\ud83c`];

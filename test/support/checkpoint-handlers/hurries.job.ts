@@ -1,4 +1,7 @@
-/** Saves in a synchronous loop, as often as it goes round, and never waits; then fails, or says what it has seen. */
+/**
+ * Saves checkpoints in a synchronous loop, one per iteration, and never waits. Then it fails, or returns the checkpoint
+ * that it got.
+ */
 import { defineHandler, fail } from 'troupe/handlers';
 import { z } from 'zod';
 

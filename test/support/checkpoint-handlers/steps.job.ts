@@ -1,4 +1,7 @@
-/** Goes on from where an earlier attempt was; waits at the gate before its last step, and saves once more when it is stopped there. */
+/**
+ * Continues from the checkpoint of an earlier attempt. Waits for the gate before its last step, and saves once more if
+ * it is stopped there.
+ */
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 import { note, untilOpen } from '../cluster-handlers/ledger.ts';

@@ -1,4 +1,4 @@
 import { defineHandler } from 'troupe/handlers';
 
-/** Gives back what it got, JSON or bytes. */
+/** Returns its input, JSON or bytes. */
 export default defineHandler({ name: 'test.echo', run: (input) => input });

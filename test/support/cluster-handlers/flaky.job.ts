@@ -1,7 +1,7 @@
 import { defineHandler, fail } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Fails in its first attempts. */
+/** Fails in its first attempts, then succeeds. */
 export default defineHandler({
   name: 'test.flaky',
   input: z.object({ failures: z.int().min(0) }),

@@ -1,4 +1,4 @@
-/** Fails for good until a file is there. */
+/** Fails without a retry until a file exists. */
 import { existsSync } from 'node:fs';
 import { defineHandler, reject } from 'troupe/handlers';
 import { z } from 'zod';

@@ -1,6 +1,6 @@
 import { defineHandler } from 'troupe/handlers';
 
-/** Says everywhere what is cut out of the middle of an emoji, and fails with it. */
+/** Uses half an emoji (half a surrogate pair) in every text that it can produce, and fails with it. */
 export default defineHandler({
   name: 'test.half',
   run(_input, ctx) {

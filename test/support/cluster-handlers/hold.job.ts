@@ -2,7 +2,7 @@ import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 import { note, untilOpen } from './ledger.ts';
 
-/** Holds its thread until the gate file is there; reports progress; notices that it should stop. */
+/** Holds its thread until the gate file exists. Reports progress and notices a cancel request. */
 export default defineHandler({
   name: 'test.hold',
   input: z.object({ gate: z.string(), ledger: z.string(), answer: z.unknown().default('done') }),

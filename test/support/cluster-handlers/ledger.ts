@@ -1,4 +1,7 @@
-/** What really ran, written by the handlers themselves: one line per start and end, in a file that outlives any process. */
+/**
+ * Records which attempts really ran. The handlers append a line at each start and end to a file that outlives any
+ * process.
+ */
 import { appendFileSync, existsSync } from 'node:fs';
 import type { HandlerContext } from 'troupe/handlers';
 
@@ -7,7 +10,7 @@ export function note(ledger: string, ctx: HandlerContext, what: 'start' | 'end' 
   appendFileSync(ledger, `${JSON.stringify(line)}\n`);
 }
 
-/** Until the file is there; looks whether it should stop. */
+/** Waits until the file exists. Throws if the attempt is cancelled. */
 export async function untilOpen(gate: string, ctx: HandlerContext): Promise<void> {
   while (!existsSync(gate)) {
     ctx.throwIfCancelled();

@@ -1,7 +1,7 @@
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** An input with rules, and an output as large as asked for. */
+/** Has an input schema, and returns an output of the requested size. */
 export default defineHandler({
   name: 'test.sized',
   input: z.object({ bytes: z.int().min(0), page: z.object({ width: z.int().max(100) }).optional() }),

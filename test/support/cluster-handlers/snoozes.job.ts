@@ -1,4 +1,4 @@
-/** Puts itself off so many times, then succeeds. */
+/** Snoozes a given number of times, then succeeds. */
 import { defineHandler, snooze } from 'troupe/handlers';
 import { z } from 'zod';
 

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** A synchronous loop that never looks up; the file says until when its code has run. */
+/** A synchronous loop that never checks for a cancel request. It writes to a file how long its code has run. */
 export default defineHandler({
   name: 'test.spin',
   cancelGrace: '300ms',

@@ -1,4 +1,4 @@
-/** Says so many lines, waits at the gate, says one more; fails the first attempt if it is asked to. */
+/** Logs a given number of lines, waits at the gate and logs another one. Fails the first attempt on request. */
 import { defineHandler, fail } from 'troupe/handlers';
 import { z } from 'zod';
 import { untilOpen } from './ledger.ts';

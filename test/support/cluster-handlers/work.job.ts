@@ -2,7 +2,7 @@ import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 import { note } from './ledger.ts';
 
-/** Some CPU work whose every run is written down; its result depends on its input alone. */
+/** Does some CPU work and records every attempt. Its result depends only on its input. */
 export default defineHandler({
   name: 'test.work',
   input: z.object({ n: z.int(), ms: z.number().min(0).max(10_000), ledger: z.string() }),

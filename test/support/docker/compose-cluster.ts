@@ -1,6 +1,6 @@
 /**
- * Brings up a Compose file: by `docker compose` where the client has it, else service by service with `docker run`, for
- * the part of the format that our file uses.
+ * Starts a Compose file: with `docker compose` if the client has it, otherwise service by service with `docker run`,
+ * for the part of the format that our file uses.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,17 +35,17 @@ interface ComposeDocument {
 export interface ComposeClusterOptions {
   readonly docker: Docker;
   readonly file: string;
-  /** Names everything in the daemon. */
+  /** The prefix of all names in the daemon. */
   readonly project: string;
-  /** A folder for what has to be written down. */
+  /** A folder for generated files. */
   readonly folder: string;
-  /** Of services whose image is another than in the file. */
+  /** Images that replace those in the file, by service. */
   readonly images: Readonly<Record<string, string>>;
 }
 
 export interface ComposeCluster {
   readonly by: 'docker compose' | 'docker run';
-  /** What the daemon calls the container of a service. */
+  /** The name of a service's container in the daemon. */
   containerOf(service: string): string;
   down(): Promise<void>;
 }
@@ -59,7 +59,7 @@ export async function hasCompose(docker: Docker): Promise<boolean> {
   );
 }
 
-/** Resolves when all that serves is healthy and all that runs once has ended with exit code 0. */
+/** Resolves when all lasting services are healthy and all one-time services have exited with code 0. */
 export async function composeUp(options: ComposeClusterOptions): Promise<ComposeCluster> {
   return (await hasCompose(options.docker)) ? upByCompose(options) : upByRun(options);
 }
@@ -72,7 +72,7 @@ async function upByCompose({ docker, file, project, folder, images }: ComposeClu
   const down = async (): Promise<void> => {
     await docker.run([...compose, 'down', '--volumes', '--timeout', '5']);
   };
-  // Any free port: what is published is not what is tested.
+  // Any free port will do: the published ports are not under test.
   const env = { GATEWAY_PORT: '0', HTTP_PORT: '0' };
   try {
     await docker.run([...compose, 'up', '--detach', '--wait', '--no-build'], { env, timeoutMs: upMs });
@@ -83,7 +83,7 @@ async function upByCompose({ docker, file, project, folder, images }: ComposeClu
   return { by: 'docker compose', containerOf: (service) => `${project}-${service}-1`, down };
 }
 
-/** In a form for `sh -c`, which is what `docker run` makes of a health check. */
+/** Quotes words for `sh -c`, the form in which `docker run` takes a health check. */
 function shellText(words: readonly string[]): string {
   return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
 }
@@ -123,12 +123,12 @@ export async function stateOf(docker: Docker, container: string): Promise<Contai
   return JSON.parse(await docker.run(['inspect', '--format', '{{json .State}}', container])) as ContainerState;
 }
 
-/** What it wrote to either stream. */
+/** The output of a container on both streams. */
 export async function logOf(docker: Docker, container: string): Promise<string> {
   return docker.run(['logs', container], { withErrors: true });
 }
 
-/** Asking is a process each time. */
+/** Each poll starts a process. */
 const pollMs = 500;
 
 async function untilDone(docker: Docker, container: string, isOnce: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * The programs that a Docker daemon of our own needs. Those on the PATH when all are there; else Debian's packages,
- * unpacked once into the cache: nothing is installed, and no service is started by it.
+ * The programs that a private Docker daemon needs. Those on the PATH are used if all are there. Otherwise Debian's
+ * packages are unpacked once into the cache; nothing is installed and no service is started.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,21 +11,21 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const downloadTimeoutMs = 300_000;
 
-/** What to run the daemon with; the programs are found by it. */
+/** The environment in which the daemon finds its programs. */
 export type DockerEnvironment = Readonly<Record<string, string>>;
 
 const needed = ['docker', 'dockerd', 'docker-init', 'containerd', 'runc', 'iptables', 'slirp4netns'];
-/** Of util-linux: on any Linux. */
+/** Part of util-linux, so available on any Linux. */
 const borders = ['unshare', 'setpriv', 'mount', 'ip'];
 
-/** With the libraries that a minimal Debian has not. */
+/** Includes the libraries that a minimal Debian lacks. */
 const packages = [
   ...['docker.io', 'containerd', 'runc', 'tini', 'iptables', 'slirp4netns'],
   ...['libdevmapper1.02.1', 'libip4tc2', 'libip6tc2', 'libmnl0', 'libnetfilter-conntrack3', 'libnfnetlink0'],
   ...['libnftnl11', 'libseccomp2', 'libslirp0', 'libxtables12'],
 ];
 
-/** So that another list of packages is another folder. */
+/** Part of the folder name, so that a changed list of packages uses a new folder. */
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
@@ -48,7 +48,10 @@ async function missing(programs: readonly string[]): Promise<readonly string[]> 
   return programs.filter((_, at) => there[at] === false);
 }
 
-/** Into a folder of its own and renamed when whole, so that a broken download is never taken for a good one. */
+/**
+ * Unpacks into a temporary folder and renames it when complete, so that a partial download is never mistaken for a good
+ * one.
+ */
 async function unpackDebian(folder: string): Promise<void> {
   const cacheDir = join(folder, '..');
   await mkdir(cacheDir, { recursive: true });
@@ -65,20 +68,20 @@ async function unpackDebian(folder: string): Promise<void> {
       await run('dpkg', ['-x', archive, 'root'], options);
       await rm(join(draft, archive));
     }
-    // Debian chooses between two kinds of iptables by links that only an installation makes.
+    // Debian selects between two kinds of iptables by links that only an installation creates.
     for (const name of ['iptables', 'ip6tables']) {
       await symlink('xtables-legacy-multi', join(draft, 'root', 'usr', 'sbin', name));
     }
     await rename(draft, folder);
   } catch (error) {
-    // Another process may have been first; then what it has is as good.
+    // If another process finished first, its folder is just as good.
     if (!(await exists(folder))) throw error;
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
 }
 
-/** `bookworm`; undefined where there is no Debian. */
+/** The release name, such as `bookworm`. Undefined if the system is not Debian. */
 async function debianRelease(): Promise<string | undefined> {
   const text = await readFile('/etc/os-release', 'utf8').catch(() => '');
   return /^VERSION_CODENAME=(\S+)$/m.exec(text)?.[1];
@@ -93,7 +96,7 @@ async function libraryFolders(root: string): Promise<readonly string[]> {
   return folders;
 }
 
-/** The environment to run a daemon with, or why there is none. */
+/** Returns the environment for a daemon, or the reason why there is none. */
 export async function findDockerPrograms(cacheDir: string): Promise<DockerEnvironment | string> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'a daemon of our own needs root on Linux';
   const lack = await missing(borders);
@@ -114,7 +117,7 @@ export async function findDockerPrograms(cacheDir: string): Promise<DockerEnviro
   const root = join(folder, 'root');
   const libraries = await libraryFolders(root);
   return {
-    // The client of the machine first: it is likely the newer one.
+    // The machine's own client comes first, because it is probably newer.
     PATH: `${path}:${join(root, 'usr', 'sbin')}:${join(root, 'usr', 'bin')}`,
     LD_LIBRARY_PATH: libraries.join(':'),
     XTABLES_LIBDIR: libraries.map((lib) => join(lib, 'xtables')).join(':'),

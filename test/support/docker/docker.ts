@@ -1,4 +1,4 @@
-/** A Docker to test with: the one that DOCKER_HOST or the usual socket leads to, else a daemon of our own. */
+/** A Docker daemon to test with: the one that DOCKER_HOST or the usual socket leads to, otherwise a private one. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findDockerPrograms } from './docker-programs.ts';
@@ -10,15 +10,17 @@ const commandTimeoutMs = 600_000;
 const outputMaxBytes = 64 << 20;
 
 export interface Docker {
-  /** `own`: nobody else's containers and images are in it, and it reaches no registry. */
+  /** An `own` daemon has no containers or images of others and reaches no registry. */
   readonly kind: 'given' | 'own';
-  /** Runs `docker ARGS…`; resolves with its standard output, rejects with all it says when its exit code is not 0. */
+  /**
+   * Runs `docker ARGS…`. Resolves with its standard output. Rejects with its whole output if the exit code is not 0.
+   */
   run(args: readonly string[], options?: RunOptions): Promise<string>;
   stop(): Promise<void>;
 }
 
 export interface RunOptions {
-  /** Resolves with both streams, one after the other. */
+  /** If set, resolves with both streams, one after the other. */
   readonly withErrors?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
@@ -40,7 +42,7 @@ function dockerIn(environment: Environment): Docker['run'] {
   };
 }
 
-/** The builder that comes with the daemon, where the client has not the newer one. */
+/** Selects the builder inside the daemon if the client lacks the newer one (buildx). */
 async function withBuilder(environment: Environment): Promise<Environment> {
   const hasBuildx = await dockerIn(environment)(['buildx', 'version'], { timeoutMs: probeTimeoutMs }).then(
     () => true,
@@ -49,7 +51,7 @@ async function withBuilder(environment: Environment): Promise<Environment> {
   return hasBuildx ? environment : { ...environment, DOCKER_BUILDKIT: '0' };
 }
 
-/** Or why there is none. Whoever opens it stops it. */
+/** Returns a daemon, or the reason why there is none. The caller must stop it. */
 export async function openDocker(cacheDir: string): Promise<Docker | string> {
   const given = dockerIn(process.env);
   const answers = await given(['info', '--format', '{{.ServerVersion}}'], { timeoutMs: probeTimeoutMs }).then(

@@ -1,7 +1,8 @@
 /**
- * A Docker daemon that leaves nothing behind: it has namespaces of its own for mounts, processes and the network, so
- * that its mounts, containers, bridges and packet filters end with it. The network reaches the world through slirp4netns,
- * which needs no right on the machine's own network. If the process that started it dies, so does all of it.
+ * A private Docker daemon that leaves nothing behind. It has its own namespaces for mounts, processes and the network,
+ * so its mounts, containers, bridges and packet filters end with it.
+ * It reaches the outside through slirp4netns, which needs no rights on the machine's network. If the process that
+ * started it dies, the daemon and everything in it die too.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
@@ -14,12 +15,12 @@ const readyMs = 30_000;
 const stopMs = 30_000;
 
 export interface PrivateDaemon {
-  /** For DOCKER_HOST. */
+  /** The value for DOCKER_HOST. */
   readonly host: string;
   stop(): Promise<void>;
 }
 
-/** Runs as process 1 of the namespaces; ends, and with it all of them, when the daemon ends. */
+/** Runs as process 1 of the namespaces. When the daemon exits, it exits too and takes all other processes with it. */
 const bootScript = `
 set -e
 mount --make-rprivate /
@@ -29,7 +30,7 @@ dockerd "$@" &
 wait
 `;
 
-/** The process that \`unshare\` started inside, by its number outside. */
+/** The process that `unshare` started inside the namespaces, by its process id outside of them. */
 function childOf(pid: number): number | undefined {
   try {
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
@@ -39,7 +40,7 @@ function childOf(pid: number): number | undefined {
   }
 }
 
-/** Killed by the kernel when this process is gone, however it went. */
+/** Starts a process that the kernel kills when this process ends, for whatever reason. */
 function spawnBound(command: readonly string[], env: DockerEnvironment, log: number): ChildProcess {
   const args = ['--pdeathsig', 'KILL', ...command];
   return spawn('setpriv', args, { env: { ...process.env, ...env }, stdio: ['ignore', log, log] });
@@ -53,7 +54,7 @@ function logEnd(path: string): string {
   return readFileSync(path, 'utf8').trim().split('\n').slice(-5).join('\n');
 }
 
-/** The control groups that its containers were in; the kernel keeps empty ones. */
+/** Removes the control groups of the containers, because the kernel keeps empty ones. */
 function removeControlGroups(name: string): void {
   const root = '/sys/fs/cgroup';
   for (const controller of readdirSync(root)) {
@@ -61,13 +62,13 @@ function removeControlGroups(name: string): void {
       try {
         rmdirSync(folder);
       } catch {
-        // Not there, or not ours to remove.
+        // does not exist, or belongs to others
       }
     }
   }
 }
 
-/** Throws with the end of the daemon's log when it does not come up. */
+/** Starts the daemon. Rejects with the end of its log if it does not come up. */
 export async function startPrivateDaemon(env: DockerEnvironment): Promise<PrivateDaemon> {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-docker-'));
   const socket = join(folder, 'docker.sock');
@@ -80,7 +81,7 @@ export async function startPrivateDaemon(env: DockerEnvironment): Promise<Privat
       ...['sh', '-c', bootScript, 'sh'],
       ...['--host', `unix://${socket}`, '--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
       ...['--pidfile', join(folder, 'dockerd.pid'), '--cgroup-parent', `/${controlGroup}`],
-      // The resolver of slirp4netns: that of the machine may be on a loopback that is not ours.
+      // The resolver of slirp4netns. The machine's own may be on a loopback address that is unreachable in here.
       ...['--dns', '10.0.2.3', '--oom-score-adjust', '0'],
     ],
     env,
@@ -113,7 +114,7 @@ export async function startPrivateDaemon(env: DockerEnvironment): Promise<Privat
   }
 }
 
-/** The daemon first, so that it ends its containers; then the namespaces, whatever is left in them. */
+/** Ends the daemon first, so that it ends its containers, then the namespaces with whatever is left in them. */
 async function endDaemon(daemon: ChildProcess): Promise<void> {
   const ended = new Promise((resolve) => daemon.once('exit', resolve));
   if (hasEnded(daemon)) return;

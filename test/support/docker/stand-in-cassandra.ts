@@ -1,6 +1,7 @@
 /**
- * In place of the image `cassandra`: the jars and the Java of this machine, with what the image has otherwise, too: a
- * commit log that is flushed every ten seconds, Paxos of the first version, and `JVM_EXTRA_OPTS` to change that.
+ * Replaces the image `cassandra`, built from this machine's Java and jars. It keeps the settings in which the image
+ * differs from our tests: a commit log that is flushed every ten seconds, Paxos v1, and `JVM_EXTRA_OPTS` to change
+ * them.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,7 +18,7 @@ const run = promisify(execFile);
 const home = '/opt/cassandra';
 const options = { dataDir: '/var/lib/cassandra', nativePort: 9_042, storagePort: 7_000, heapMb: 512 } as const;
 
-/** The settings of our own tests, turned back into those that the image has. */
+/** The configuration of our tests, with the settings of the image restored. */
 function imageYaml(): string {
   return cassandraYaml({ ...options, commitLogWindowMs: 1 })
     .replace(
@@ -30,7 +31,7 @@ function imageYaml(): string {
     .replace('127.0.0.1:7000', '@address@:7000');
 }
 
-/** The last address in /etc/hosts is that of the container. */
+/** The last address in /etc/hosts is the container's own. */
 function entryScript(): string {
   const java = javaArguments({ ...options, commitLogWindowMs: 1 }, `${home}/conf`, `${home}/lib`);
   return `#!/bin/bash
@@ -47,7 +48,7 @@ async function javaHome(): Promise<string> {
   return join(dirname(realpathSync(stdout.trim())), '..');
 }
 
-/** Without what only compiling needs. */
+/** Copies Java without the parts that only compilation needs. */
 function copyJava(from: string, to: string): void {
   const unneeded = new Set(['jmods', 'include', 'man', 'demo', 'src.zip', 'docs']);
   cpSync(from, to, {
@@ -57,7 +58,7 @@ function copyJava(from: string, to: string): void {
   });
 }
 
-/** Or why there is none. */
+/** Builds the image and returns its name, or the reason why it cannot be built. */
 export async function buildCassandra(
   docker: Docker,
   folder: string,

@@ -1,7 +1,6 @@
 /**
- * Images in place of those that a registry would have, for a daemon that reaches none: the base of our Dockerfile, NATS
- * and Cassandra, each of what this machine has of them. They keep the promises that our files rely on: programs, paths,
- * variables, ports.
+ * Images for a daemon that reaches no registry: the base of our Dockerfile, NATS and Cassandra, each built from what
+ * this machine has. They provide what our files rely on: programs, paths, variables and ports.
  */
 import { execFile } from 'node:child_process';
 import {
@@ -21,19 +20,19 @@ import type { Docker } from './docker.ts';
 
 const run = promisify(execFile);
 
-/** What our Dockerfile and health checks call, beyond Node and npm. */
+/** Programs that our Dockerfile and health checks call, besides Node and npm. */
 const programs = [
   ...['sh', 'bash', 'env', 'id', 'ls', 'cat', 'cp', 'mv', 'rm', 'ln', 'mkdir', 'chmod', 'chown', 'find'],
   ...['dirname', 'uname', 'sleep', 'tar'],
 ];
 
-/** The libraries that a program loads, by the paths where they lie on this machine. */
+/** The libraries that programs load, by their paths on this machine. */
 export async function librariesOf(files: readonly string[]): Promise<readonly string[]> {
   const { stdout } = await run('ldd', [...files], { maxBuffer: 8 << 20 });
   return [...new Set([...stdout.matchAll(/(?:^|\s)(\/\S+\.so\S*)/gm)].map(([, path]) => path ?? ''))];
 }
 
-/** `/lib` is a link to `/usr/lib` on current systems. */
+/** Copies a library into an image. `/lib` is a link to `/usr/lib` on current systems. */
 export function placeLibrary(root: string, library: string): void {
   const target = join(root, library.replace(/^\/lib/, '/usr/lib'));
   mkdirSync(dirname(target), { recursive: true });
@@ -45,7 +44,7 @@ async function npmFolder(): Promise<string> {
   return join(dirname(realpathSync(stdout.trim())), '..');
 }
 
-/** With the authorities that this machine trusts, and the registry that it asks. */
+/** npm settings with the certificate authorities and the registry of this machine. */
 async function npmSettings(root: string): Promise<readonly string[]> {
   const bundle =
     process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'] ?? '/etc/ssl/certs/ca-certificates.crt';
@@ -56,7 +55,7 @@ async function npmSettings(root: string): Promise<readonly string[]> {
   return [`NODE_EXTRA_CA_CERTS=${inside}`, `npm_config_registry=${stdout.trim()}`, 'npm_config_update_notifier=false'];
 }
 
-/** In place of `node:24-slim`: Node, npm, a shell. Returns its name. */
+/** Imports a replacement for `node:24-slim` with Node, npm and a shell. Returns its name. */
 export async function importBase(docker: Docker, folder: string): Promise<string> {
   const root = join(folder, 'base');
   for (const path of ['usr/bin', 'usr/sbin', 'usr/lib', 'usr/lib64', 'usr/local/bin', 'usr/local/lib/node_modules']) {
@@ -86,7 +85,7 @@ const wgetScript = `#!/usr/local/bin/node
 fetch(process.argv.at(-1)).then(({ ok }) => process.exit(ok ? 0 : 8), () => process.exit(4));
 `;
 
-/** In place of `nats`: the server as entry point, and a wget for the health check. */
+/** Builds a replacement for `nats`: the server as the entry point, and wget for the health check. */
 export async function buildNats(
   docker: Docker,
   folder: string,

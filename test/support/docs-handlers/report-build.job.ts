@@ -1,4 +1,4 @@
-/** The handler that the guides submit to; `{"fail":true}` makes it end badly. */
+/** The handler to which the guides submit jobs. `{"fail":true}` makes it fail. */
 import { defineHandler, reject } from 'troupe/handlers';
 import { z } from 'zod';
 

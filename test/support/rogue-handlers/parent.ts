@@ -1,6 +1,6 @@
 /**
- * A process that owns a cell with a run (an endless one, or the handler and input it is given), prints the cell's pid and
- * the first thing the run logs, if it logs, and waits to be killed.
+ * A process that owns a cell with one running attempt (an endless one, or the handler and input in its arguments). It
+ * prints the process id of the cell and the first line that the attempt logs, if any, and waits to be killed.
  */
 import { eventually, startPool, zooDir } from './harness.ts';
 

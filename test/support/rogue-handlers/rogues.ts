@@ -1,7 +1,7 @@
-/** The zoo as a table: how each rogue is started, and all that is expected of it in a whole cluster. */
+/** The rogue handlers as a table: how each is started and what is expected of it in a whole cluster. */
 
 export interface Rogue {
-  /** After "a handler that". */
+  /** Completes the sentence "a handler that …". */
   readonly what: string;
   readonly handler: string;
   readonly input?: unknown;
@@ -11,20 +11,20 @@ export interface Rogue {
   readonly maxAttempts?: number;
   readonly state: 'SUCCEEDED' | 'FAILED';
   readonly reason?: string;
-  /** In the failure's message. */
+  /** Must match the message of the failure. */
   readonly message?: RegExp;
   readonly attempts: number;
   readonly failures: number;
-  /** Default `failures`: where V8 may also end the thread in good order before it aborts the process. */
+  /** Default `failures`. Higher where V8 may also end the thread in an orderly way before it aborts the process. */
   readonly failuresMax?: number;
   readonly losses: number;
-  /** Where V8 may choose. Absent: exactly `losses`. */
+  /** Default: exactly `losses`. Higher where V8 may choose between the two. */
   readonly lossesMax?: number;
   /** Default 0. */
   readonly oomRetries?: number;
-  /** Runs of this outcome that `troupe_runs_total` counts. */
+  /** The number of attempts with this outcome in `troupe_runs_total`. */
   readonly counted: { readonly outcome: string; readonly runs: number };
-  /** What becomes of the cell: it lives, dies of itself, or is ended by its node. */
+  /** What happens to the cell: it lives, dies by itself or is killed by its node. */
   readonly cell?: 'lives' | 'died' | 'killed';
 }
 
@@ -34,8 +34,8 @@ const succeeds = { state: 'SUCCEEDED', attempts: 1, failures: 0, losses: 0 } as 
 const counted = (outcome: string, runs = 2) => ({ reason: outcome, counted: { outcome, runs } }) as const;
 
 /**
- * A process that dies takes the run along as a suspect (one loss that convicts it of nothing but the suspicion, which
- * counts as the first of three), then alone, twice.
+ * A process that dies first takes the attempt with it as a suspect, which counts as the first of three convictions.
+ * Then the job runs alone and brings its process down twice more.
  */
 const convicted: Omit<Rogue, 'what' | 'handler'> = {
   state: 'FAILED',
@@ -103,7 +103,7 @@ export const rogues: readonly Rogue[] = [
     what: 'fills its heap with small objects',
     handler: 'hoards',
     ...failsTwice,
-    // V8 may abort the process instead, which costs no failure.
+    // V8 may abort the process instead, which does not count as a failure.
     lossesMax: 2,
     ...counted('OUT_OF_MEMORY'),
     message: /\(128 MiB\)$/,
@@ -203,7 +203,7 @@ export const rogues: readonly Rogue[] = [
   })),
 ];
 
-/** Files that cannot be served, and what the log says of each. */
+/** Files that cannot be served, and what the log says about each. */
 export const brokenFiles: Readonly<
   Record<string, { readonly source: string; readonly handler: string; readonly reason: RegExp }>
 > = {

@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { defineHandler } from 'troupe/handlers';
 
-// Fine where handlers are looked at, deadly in each thread that is to run it.
+// Loads fine where handlers are inspected, but kills each thread that is to run it.
 if (typeof workerData === 'object' && workerData !== null && 'slot' in workerData) process.exit(9);
 
 export default defineHandler({ name: 'dies-in-thread', run: () => 'never' });

@@ -1,7 +1,7 @@
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** A synchronous loop that does nothing but give signs of life, for so long. */
+/** A synchronous loop that only gives signs of life, for a given time. */
 export default defineHandler({
   name: 'beats',
   input: z.object({ ms: z.number() }),

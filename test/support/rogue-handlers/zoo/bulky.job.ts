@@ -1,7 +1,7 @@
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Returns many bytes. */
+/** Returns a large number of bytes. */
 export default defineHandler({
   name: 'bulky',
   input: z.object({ mb: z.number() }),

@@ -1,7 +1,7 @@
 import { bytesOr, defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Has schemas on both sides. */
+/** Has schemas for its input and its output. */
 export default defineHandler({
   name: 'checked',
   version: '1.2.3',

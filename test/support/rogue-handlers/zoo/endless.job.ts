@@ -1,6 +1,6 @@
 import { defineHandler } from 'troupe/handlers';
 
-/** A synchronous loop that looks at nothing. */
+/** An endless synchronous loop that checks nothing. */
 export default defineHandler({
   name: 'endless',
   cancelGrace: '200ms',

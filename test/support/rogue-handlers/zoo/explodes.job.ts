@@ -1,6 +1,6 @@
 import { defineHandler } from 'troupe/handlers';
 
-/** Lets one array grow without end: V8 aborts the whole process when it cannot move it to a larger place. */
+/** Grows one array endlessly. V8 aborts the whole process when it cannot move the array to a larger place. */
 export default defineHandler({
   name: 'explodes',
   run() {

@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Reports progress, notes and prints without any measure; or posts to its cell by itself. */
+/** Sends progress, notes and output without limit, or posts messages to its cell directly. */
 export default defineHandler({
   name: 'floods',
   input: z.object({ times: z.int(), raw: z.boolean().default(false) }),

@@ -1,6 +1,6 @@
 import { defineHandler } from 'troupe/handlers';
 
-/** Takes memory that no heap limit counts: ArrayBuffers, written to so that they are really there. */
+/** Allocates memory that no heap limit counts: ArrayBuffers, written to so that they become resident. */
 export default defineHandler({
   name: 'grows',
   run() {

@@ -1,6 +1,6 @@
 import { defineHandler } from 'troupe/handlers';
 
-/** Fills the heap with many small objects: the thread dies, the process lives. */
+/** Fills the heap with many small objects. The thread dies and the process lives. */
 export default defineHandler({
   name: 'hoards',
   run() {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const kept: Uint8Array[] = [];
 
-/** Leaves buffers behind in its thread, when it has ended already. */
+/** Leaves buffers behind in its thread after it has ended. */
 export default defineHandler({
   name: 'keeps',
   input: z.object({ mb: z.number() }),

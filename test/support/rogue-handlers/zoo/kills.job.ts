@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Kills the process it runs in. */
+/** Kills the process that it runs in. */
 export default defineHandler({
   name: 'kills',
   input: z.object({ afterMs: z.number().default(0) }),

@@ -4,13 +4,13 @@ import { Worker } from 'node:worker_threads';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Returns at once, and leaves something behind that does something later. */
+/** Returns at once and leaves something behind that acts later. */
 export default defineHandler({
   name: 'leaves',
   input: z.object({
     what: z.enum(['throw', 'rejection', 'exit', 'loop', 'print', 'server', 'child', 'thread', 'nothing']),
     afterMs: z.number().default(200),
-    /** Nothing waits for it, so the thread is used again. */
+    /** If set, nothing waits for it, so the thread is reused. */
     unref: z.boolean().default(false),
     fails: z.boolean().default(false),
   }),

@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { defineHandler } from 'troupe/handlers';
 
-/** Says what it can see of the process it runs in. */
+/** Reports what it can see of the process that it runs in. */
 export default defineHandler({
   name: 'looks',
   run() {

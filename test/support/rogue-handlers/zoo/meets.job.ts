@@ -4,7 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Ends when as many of its kind run at the same time as it was told: each leaves its name in a folder, and looks. */
+/**
+ * Returns when a given number of its kind run at the same time. Each creates a file with its name in a folder and
+ * counts the files.
+ */
 export default defineHandler({
   name: 'meets',
   input: z.object({ folder: z.string(), name: z.string(), of: z.int() }),

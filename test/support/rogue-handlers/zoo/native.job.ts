@@ -1,7 +1,7 @@
 import { pbkdf2Sync } from 'node:crypto';
 import { defineHandler } from 'troupe/handlers';
 
-/** Many seconds inside native code, which no thread can be taken out of. */
+/** Spends many seconds in native code, which no thread can be interrupted in. */
 export default defineHandler({
   name: 'native',
   cancelGrace: '100ms',

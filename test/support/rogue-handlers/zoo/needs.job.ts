@@ -1,7 +1,7 @@
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Holds this much heap for a moment, and says what its thread has; it may have more if it must. */
+/** Holds this much heap for a moment and returns the limit of its thread. It allows a repeat in a larger class. */
 export default defineHandler({
   name: 'needs',
   input: z.object({ mb: z.number(), ms: z.number().default(0) }),

@@ -1,6 +1,6 @@
 import { defineHandler } from 'troupe/handlers';
 
-/** A synchronous loop that reports and notices that it should stop. */
+/** A synchronous loop that reports progress and notices a cancel request. */
 export default defineHandler({
   name: 'polite',
   cancelGrace: '30s',

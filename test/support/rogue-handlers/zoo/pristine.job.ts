@@ -2,7 +2,7 @@ import { defineHandler } from 'troupe/handlers';
 
 const native = /\[native code\]/;
 
-/** Says what of its thread is not as JavaScript provides it. */
+/** Reports which globals of its thread differ from plain JavaScript. */
 export default defineHandler({
   name: 'pristine',
   run() {

@@ -1,7 +1,7 @@
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Keeps its thread for a while without using the CPU. */
+/** Holds its thread for a while without using the CPU. */
 export default defineHandler({
   name: 'sleeps',
   input: z.object({ ms: z.number() }),

@@ -1,7 +1,7 @@
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Asks for a class of its own, and keeps its thread for a while. */
+/** Requests its own memory class and holds its thread for a while. */
 export default defineHandler({
   name: 'small',
   input: z.object({ ms: z.number() }),

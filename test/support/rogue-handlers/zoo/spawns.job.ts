@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Starts processes, logs their numbers, and then does as it is told. */
+/** Starts processes, logs their process ids, and then ends in the requested way. */
 export default defineHandler({
   name: 'spawns',
   input: z.object({

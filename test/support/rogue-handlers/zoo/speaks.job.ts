@@ -7,7 +7,7 @@ const json = { kind: 'json', json: '1' };
 const mebibyte = new Uint8Array(2 ** 20);
 const { slot } = workerData as { readonly slot: SharedArrayBuffer };
 
-/** What no code of ours would say to its cell, by each way that a thread has. */
+/** Messages that our code would never send to its cell, through each channel that a thread has. */
 const ways = {
   'shared memory in a line': () => parentPort?.postMessage({ ...text, more: slot }),
   'a port in a line': () => {

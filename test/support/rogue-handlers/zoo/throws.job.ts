@@ -1,7 +1,7 @@
 import { defineHandler, fail, reject } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Throws in the way it is told. */
+/** Throws in the requested way. */
 export default defineHandler({
   name: 'throws',
   input: z.object({ what: z.enum(['error', 'undefined', 'fail', 'reject', 'final', 'hostile']) }),

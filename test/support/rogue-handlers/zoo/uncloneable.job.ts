@@ -1,7 +1,7 @@
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Returns what cannot be recorded. */
+/** Returns a value that cannot be recorded. */
 export default defineHandler({
   name: 'uncloneable',
   input: z.object({ what: z.enum(['function', 'nested function', 'bigint', 'cycle', 'map', 'symbol']) }),

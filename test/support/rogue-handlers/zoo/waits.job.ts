@@ -1,6 +1,6 @@
 import { defineHandler } from 'troupe/handlers';
 
-/** Waits for its abort signal, and only for that. */
+/** Waits for its abort signal and for nothing else. */
 export default defineHandler({
   name: 'waits',
   cancelGrace: '30s',
