@@ -88,6 +88,10 @@ export interface UseCaseParts {
   readonly payloadMaxBytes: number;
 }
 
+/**
+ * Wires the use cases by hand. Parts that several of them share (catalog, reader, shard choice, statistics) exist once,
+ * so that their caches are shared too.
+ */
 export function createUseCases(parts: UseCaseParts): UseCases {
   const { batcher, store, config, clock, cache, shardCount } = parts;
   const { payloads } = store;

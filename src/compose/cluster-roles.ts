@@ -131,6 +131,10 @@ async function startPool(
   return manifests;
 }
 
+/**
+ * The actors in the order of their start. They stop in the reverse order, so the workers stop before the shards they
+ * report to.
+ */
 function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
   const { slots, handlers } = wiring;
   const { config, runtime, bus, store, batcher, node, pool } = parts;

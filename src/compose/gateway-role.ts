@@ -18,6 +18,7 @@ import { createGateway, type Gateway } from '../gateway/server.ts';
 import { operatorToken } from './access.ts';
 import type { ProcessRuntime } from './runtime.ts';
 
+/** What the edge shares with the other roles of the process. */
 export interface GatewayParts {
   readonly config: Config;
   readonly runtime: ProcessRuntime;
@@ -37,6 +38,7 @@ export interface GatewayRole {
   readonly useCases: UseCases;
 }
 
+/** Creates the edge without starting it. `process.ts` starts it last and stops it first. */
 export function createGatewayRole(parts: GatewayParts): GatewayRole {
   const { config, bus, store, router, batcher, shardCount, cache } = parts;
   const { clock, random, log, telemetry } = parts.runtime;
@@ -87,6 +89,7 @@ export function createGatewayRole(parts: GatewayParts): GatewayRole {
   return { gateway, scaler: config.scaler.enabled ? scalerOf(parts, useCases) : undefined, useCases };
 }
 
+/** The scaler has its own listener, because KEDA sends no token. Network rules or TLS must protect its port. */
 function scalerOf({ config, runtime }: GatewayParts, { workerDemand }: UseCases): GrpcListener {
   const { host, port, tls, insecure } = config.scaler;
   const { clock, log, telemetry } = runtime;
@@ -102,6 +105,7 @@ function scalerOf({ config, runtime }: GatewayParts, { workerDemand }: UseCases)
   });
 }
 
+/** Reads the certificates once, at the start. Without both paths the listener has no TLS. */
 function serverTls({ certPath, keyPath, clientCaPath }: Config['scaler']['tls']): { readonly tls?: ServerTls } {
   if (certPath === undefined || keyPath === undefined) return {};
   const clientCa = clientCaPath === undefined ? {} : { clientCa: readFileSync(clientCaPath) };

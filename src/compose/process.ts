@@ -72,6 +72,10 @@ export async function startProcess(
   }
 }
 
+/**
+ * Opens everything in order. Each step registers with `opened` how to close what it opened, so that a failed start
+ * leaves nothing behind.
+ */
 async function start(config: Config, version: string, opened: Opened, options: StartOptions): Promise<TroupeProcess> {
   const identity = nodeIdentity(config, Date.now());
   const runtime = createRuntime(config, identity.nodeId);
@@ -124,6 +128,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
   const stop = async (): Promise<void> => {
     order.begin();
     const { graceMs } = config.shutdown;
+    // Both drain at the same time, so that together they take no longer than one grace period.
     await Promise.all([edge?.gateway.stop(graceMs), edge?.scaler?.stop(graceMs), roles.drain(graceMs)]);
     batcher.close();
     await opened.close();
@@ -163,6 +168,7 @@ async function openGround(
   return { store: watchWrites(store, vitals), facts, bus, vitals };
 }
 
+/** Starts the probes last, so that the process answers to a probe only when it serves. */
 async function startProbes(
   config: Config,
   runtime: ProcessRuntime,
@@ -180,6 +186,7 @@ async function startProbes(
   return { httpPort, watch };
 }
 
+/** Registers each stop before its start, so that a start which fails half-way is stopped too. */
 async function startEdge(
   edge: GatewayRole | undefined,
   opened: Opened,
@@ -193,6 +200,7 @@ async function startEdge(
   return { gatewayPort, scalerPort };
 }
 
+/** Requests to shards of this process skip NATS (`shard-router.ts`). Batches form per turn of the event loop. */
 function createShardLinks(bus: NatsBus, { clock }: ProcessRuntime): { router: ShardRouter; batcher: ShardBatcher } {
   const router = createShardRouter({
     call: (shard, verb, items, timeoutMs) => bus.shardClient.call(shard, verb, items, timeoutMs),
@@ -230,6 +238,7 @@ function connectBus(
   });
 }
 
+/** Missing environment variables of handlers are only logged, because a handler that does not need them still works. */
 function createPool(
   config: Config,
   { clock, log, telemetry }: ProcessRuntime,
@@ -277,6 +286,9 @@ async function ensureDefaultQueue({ store }: OpenedStore, bus: NatsBus, { clock 
 
 const pingMs = 1_000;
 
+/**
+ * Collects all reasons for not being ready, and not only the first, so that one look shows everything that is wrong.
+ */
 async function readiness(parts: {
   readonly bus: NatsBus;
   readonly store: OpenedStore['store'];

@@ -104,6 +104,7 @@ function shownFacts({ facts }: TreeNode): Readonly<Record<string, string>> {
   return Object.fromEntries(shown.map(([name, value]) => [name, String(value)]));
 }
 
+/** A run ends at the earlier of its execution timeout and the job's deadline. */
 function runRow(run: RunView, nowMs: number): ActorRow {
   const { jobId, attempt, handler, startedAgoMs, pulseAgoMs, cellPid, thread, progress, note, suspect } = run;
   const startedAtMs = startedAgoMs === undefined ? undefined : Math.round(nowMs - startedAgoMs);
@@ -130,6 +131,7 @@ function runRow(run: RunView, nowMs: number): ActorRow {
   };
 }
 
+/** Cells use the states of actors, so that clients know one list. */
 const cellStates = {
   starting: 'starting',
   up: 'running',

@@ -13,6 +13,7 @@ import { boundedTree } from './actor-rows.ts';
 import type { AdminServices, NodeView } from './node-view.ts';
 import type { ProfileStore } from './profile-store.ts';
 
+// Bounds that keep a report within one message of the broker.
 const childrenMax = 200;
 const newsMax = 50;
 
@@ -57,6 +58,7 @@ export async function answerOf(
   }
 }
 
+/** The actor at `path` with its direct children, recent events and dead letters. Null if no actor is there. */
 function inspect(path: string, { services, view }: AdminParts): ActorReport | null {
   const rows = view.rows();
   const actor = rows.find((row) => row.path === path);
@@ -79,6 +81,7 @@ function deadLetters(question: NodeVerbs['dead-letters']['ask'], services: Admin
   };
 }
 
+/** Newest first. Only the tag of a message is included, because the message itself may hold payloads. */
 function lettersWithin(path: string, limit: number, { system }: AdminServices): readonly DeadLetterReport[] {
   return [...system.deadLetters()]
     .reverse()
@@ -87,6 +90,7 @@ function lettersWithin(path: string, limit: number, { system }: AdminServices): 
     .map(({ reason, messageTag, atMs, path: to }) => ({ path: to, reason, message: messageTag, atMs }));
 }
 
+/** Takes a profile and keeps it, because it is larger than one message. The caller then fetches it part by part. */
 async function profile(
   { jobId, token, durationMs }: NodeVerbs['profile']['ask'],
   { services, profiles }: AdminParts,

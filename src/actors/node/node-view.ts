@@ -54,6 +54,7 @@ export class NodeView {
     return this.#shards(this.#services.system.tree());
   }
 
+  /** One look at the tree serves all rows, so that they fit together. */
   rows(): readonly ActorRow[] {
     const { system, node, pool, quarantines } = this.#services;
     const monotonicMs = this.#clock.monotonicMs();

@@ -26,6 +26,7 @@ function digest(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
 
+/** Verifies the whole payload. A damaged one is an error and never returned. */
 function checked(id: string, first: PartRow, bytes: Buffer): Uint8Array {
   if (BigInt(bytes.byteLength) !== first.total_bytes || !timingSafeEqual(digest(bytes), first.sha256)) {
     throw new TroupeError('INTERNAL_ERROR', {
@@ -36,6 +37,7 @@ function checked(id: string, first: PartRow, bytes: Buffer): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** The driver takes a Buffer. This one shares the memory, so that 1 MiB is not copied. */
 function cellOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -24,6 +24,10 @@ function toQueue(row: queues.QueueRow): Queue {
   };
 }
 
+/**
+ * Reads serially, then issues the next number together with the name. A rival that takes either makes the batch fail,
+ * and the attempt is repeated.
+ */
 function createQueueCreation(client: CqlClient, clock: Clock): QueueStore['createQueue'] {
   return ({ tenant, name, settings, nowMs }) => {
     // Distinguishes this call's own creation, whose answer was lost, from that of a rival.
@@ -51,6 +55,7 @@ function createQueueCreation(client: CqlClient, clock: Clock): QueueStore['creat
   };
 }
 
+/** Compare-and-set on the version. After an unknown outcome it recognises its own update by its content. */
 function createQueueUpdate(client: CqlClient, clock: Clock): QueueStore['updateQueue'] {
   return ({ tenant, name, settings, expectedVersion, nowMs }) => {
     const text = JSON.stringify(settings);
@@ -78,6 +83,7 @@ function createQueueUpdate(client: CqlClient, clock: Clock): QueueStore['updateQ
 
 type QueueRemoval = Pick<QueueStore, 'closeQueue' | 'closedQueues' | 'openQueue' | 'removeQueue'>;
 
+/** Notes on removals, and the removal itself. Notes expire by TTL, so nothing has to delete them. */
 function createQueueRemoval(client: CqlClient, clock: Clock): QueueRemoval {
   return {
     async closeQueue({ queueNo, version, tenant, name }) {

@@ -68,6 +68,7 @@ export function createShardFence(database: SqliteDatabase): ShardFence {
       const row = await database.read('owns_shard', () => shardEpoch.get(shard));
       return row?.['epoch'] === epoch;
     },
+    // The condition on the epoch makes a deposed owner's watermark a write of no rows.
     async saveWatermark(shard, epoch, watermark) {
       await database.write('save_watermark', () => saveWatermark.run(JSON.stringify(watermark), shard, epoch));
     },

@@ -36,6 +36,7 @@ function parseRecord(row: RecordRow): JobRecord {
 
 type JobReads = Pick<JobStore, 'readBucket' | 'findJob' | 'listJobs'>;
 
+/** Reads by partition and by id. Each page continues after the last row of the one before, so no row is read twice. */
 function createBucketReads(database: SqliteDatabase, clock: Clock): Pick<JobReads, 'readBucket' | 'findJob'> {
   const page = database.prepare(
     `SELECT queue_no AS queueNo, id, record FROM jobs
@@ -67,6 +68,7 @@ function createBucketReads(database: SqliteDatabase, clock: Clock): Pick<JobRead
   };
 }
 
+/** Reads for listings. Both directions have their own statements, because SQLite cannot bind the order. */
 function createListing(database: SqliteDatabase, findJob: JobStore['findJob']): JobStore['listJobs'] {
   const flagsOf = createFlagReads(database);
   const partitions = (step: '<' | '>', direction: 'ASC' | 'DESC') =>
@@ -84,6 +86,7 @@ function createListing(database: SqliteDatabase, findJob: JobStore['findJob']): 
   const newest = { partitions: partitions('<', 'DESC'), rows: rows('DESC') };
   const oldest = { partitions: partitions('>', 'ASC'), rows: rows('ASC') };
 
+  /** Groups the rows of `queue_buckets` into minutes. The start values lie just outside of the range. */
   async function* minutes({ queueNo, nowMs, order }: JobListQuery, from: number, to: number) {
     const statement = order === 'newest' ? newest.partitions : oldest.partitions;
     let last: QueueBucketRow =

@@ -69,6 +69,8 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
   }
   return {
     deletePayload,
+    // Each part is a transaction of its own, so that other writers get their turn. `writeParts` makes the payload
+    // visible last.
     async writePayload({ id, bytes, expiresAtMs }, source) {
       const parts = partCount(bytes);
       try {
@@ -80,6 +82,7 @@ export function createSqlitePayloadStore(database: SqliteDatabase, clock: Clock)
         throw error;
       }
     },
+    // All parts in one transaction, because the payload is in memory anyway.
     async putPayload({ id, bytes, expiresAtMs }) {
       const parts = partCount(bytes.byteLength);
       const sha256 = digest(bytes);

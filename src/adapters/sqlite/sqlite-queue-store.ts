@@ -24,6 +24,10 @@ function toQueue(row: unknown): Queue {
 
 type QueueRemoval = Pick<QueueStore, 'closeQueue' | 'closedQueues' | 'openQueue' | 'removeQueue'>;
 
+/**
+ * Notes on removals, and the removal itself. The note and the queue have different tables, so a note outlives its
+ * queue.
+ */
 function createQueueRemoval(database: SqliteDatabase): QueueRemoval {
   const forget = database.prepare('DELETE FROM closed_queues WHERE closed_at <= ?');
   const close = database.prepare(
@@ -51,6 +55,7 @@ function createQueueRemoval(database: SqliteDatabase): QueueRemoval {
     },
     async removeQueue({ queueNo, version }) {
       return database.write('remove_queue', () => {
+        // The number never returns, so no other queue of the same name can be hit.
         if (remove.run(queueNo, version).changes > 0) return 'removed';
         return present.get(queueNo) === undefined ? 'missing' : 'conflict';
       });
@@ -58,6 +63,9 @@ function createQueueRemoval(database: SqliteDatabase): QueueRemoval {
   };
 }
 
+/**
+ * Every change is one write transaction, so reading the row and changing it cannot be interleaved with another writer.
+ */
 export function createSqliteQueueStore(database: SqliteDatabase): QueueStore {
   const insert = database.prepare(
     `INSERT INTO queues (tenant, name, settings, version, created_at, updated_at) VALUES (?, ?, ?, 1, ?, ?) RETURNING ${columns}`,

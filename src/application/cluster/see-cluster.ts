@@ -51,6 +51,9 @@ export interface SeenDeadLetters {
   readonly silentNodes: readonly string[];
 }
 
+/**
+ * Silent nodes are part of the result and not an error, so that the rest of the cluster is visible during an outage.
+ */
 export interface SeeCluster {
   nodes(context: CallContext): Promise<readonly SeenNode[]>;
   shards(
@@ -138,6 +141,7 @@ export function createSeeCluster(parts: {
   };
 }
 
+/** Validates the query and returns its path. An empty path means the whole tree. */
 function checkedPath({ node, path }: TreeQuery, { required } = { required: false }): string {
   const checks = new FieldChecks();
   if (node !== '') checks.pattern('node', node, namePattern);
@@ -170,6 +174,7 @@ function newestOwners(
   return held;
 }
 
+/** Represents a node that did not answer, so that it does not disappear from the tree. */
 function silentRow(node: NodeInfo): ActorRow {
   return {
     ...actorless,

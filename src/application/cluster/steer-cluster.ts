@@ -18,7 +18,9 @@ const profileDefaultMs = 5_000;
 const profileRange: Range = { min: profileMinMs, max: profileMaxMs, text: '1 s to 60 s' };
 /** Time beyond that of the profile itself, to start it, end it and transfer it. */
 const profileSlackMs = 15_000;
+// Time to fetch one part of a finished profile.
 const partMaxMs = 5_000;
+// Time for a node to confirm that its drain has begun.
 const drainMaxMs = 3_000;
 const reasonMax = 256;
 
@@ -46,6 +48,7 @@ export interface SteerClusterParts {
 export function createSteerCluster(parts: SteerClusterParts): SteerCluster {
   const { asker, authorizer, quarantines, queueViews, clock } = parts;
 
+  /** Every verb here is for operators, so each begins with this check. */
   function admit(context: CallContext): void {
     ensureAwaited(context, clock.nowMs());
     authorizer.demand('operator', context);
@@ -109,6 +112,7 @@ function check(look: (checks: FieldChecks) => void): void {
   checks.ensureNone();
 }
 
+/** The attempt that is running now. Rejects with JOB_STATE_FORBIDS if none is. */
 async function runningRun({ reader }: SteerClusterParts, context: CallContext, jobId: string) {
   const { record } = await reader.read(context.tenant, jobId);
   const { run, state, id } = record;

@@ -64,6 +64,7 @@ export function createDownloadPayload({ reader, payloads, clock }: DownloadPaylo
   };
 }
 
+/** Undefined if the payload is not stored any more. */
 async function open(payloads: PayloadStore, payload: Payload): Promise<StoredPayload | undefined> {
   switch (payload.kind) {
     case 'ref':
@@ -77,6 +78,7 @@ async function open(payloads: PayloadStore, payload: Payload): Promise<StoredPay
   }
 }
 
+/** A payload that is inline in the record, in the form of a stored one. */
 function inMemory(whole: Uint8Array): StoredPayload {
   return {
     bytes: whole.byteLength,

@@ -72,6 +72,7 @@ interface Opening {
   readonly nowMs: number;
 }
 
+/** The payload as the reader gets it. It never throws for a missing payload; `gone` says why it cannot be shown. */
 export async function openPayload(payloads: PayloadStore, { record, payload, nowMs }: Opening): Promise<OpenedPayload> {
   const why = goneSince(record, nowMs);
   if (why !== undefined) return { kind: 'gone', why };

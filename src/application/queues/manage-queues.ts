@@ -46,11 +46,16 @@ interface QueuePage {
   readonly nextPageToken: string;
 }
 
+/** Every call is for the tenant of the caller. */
 export interface ManageQueues {
+  /** Rejects with QUEUE_EXISTS. Repeating the call announces the existing queue again. */
   create(context: CallContext, name: string, settings: SettingsRequest): Promise<QueueView>;
   get(context: CallContext, name: string): Promise<QueueView>;
+  /** Statistics over all shards. Shards that do not answer are counted as silent. */
   stats(context: CallContext, name: string): Promise<ClusterQueueStats>;
+  /** Queues by name, ascending. `pageSize` 0 means 100; at most 1,000 are returned. */
   list(context: CallContext, query: { readonly pageSize: number; readonly pageToken: string }): Promise<QueuePage>;
+  /** Rejects with QUEUE_VERSION_CONFLICT if the queue no longer has the stated version. */
   update(
     context: CallContext,
     change: { readonly name: string; readonly version: number; readonly settings: SettingsRequest },
@@ -182,6 +187,7 @@ function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
   };
 }
 
+/** A limit that is absent in the request keeps its value. 0 removes it. */
 function limit(
   name: 'maxDepth' | 'maxBytes',
   request: SettingsRequest,

@@ -26,7 +26,7 @@ export interface JobScript {
   readonly outputBytes: number;
   /** The job may start only once, whatever happens to its node. */
   readonly once: boolean;
-  /** The job was submitted by an operator. Other jobs have their own numbers. */
+  /** Submitted by an operator. Such jobs are numbered separately from the others. */
   readonly operator?: boolean;
 }
 

@@ -1,7 +1,7 @@
 /**
- * One node dies, and nothing else is wrong: its shards must answer again, and its runs run again, in the promised time.
- * Shards are asked from the other nodes again and again; whoever does not own one says so. While others use all that a limit
- * of its queue or its key allows, a job waits for them, as any other does.
+ * One node dies and nothing else is wrong. Its shards must answer again, and its runs must run again, within the
+ * promised times. Shards are asked repeatedly through the other nodes; a node that does not own a shard says so. While
+ * others use all that a limit of its queue or key allows, a job must wait for them like any other.
  */
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';

@@ -26,9 +26,9 @@ export interface CallOptions<T> {
   /** Runs at the service. */
   readonly serve: () => T;
   readonly timeoutMs: number;
-  /** What the caller gets when no answer came in time. */
+  /** The caller's error if no answer arrives in time. */
   readonly unanswered: () => Error;
-  /** What the caller gets when the service refuses: nothing was done. Absent: it never does. */
+  /** The caller's error if the service refuses. Nothing was done then. Default: the service never refuses. */
   readonly refused?: () => Error;
   readonly mayDouble?: boolean;
 }
