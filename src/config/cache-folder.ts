@@ -1,4 +1,4 @@
-/** Where programs that Troupe fetches are kept between runs and projects. */
+/** The folder for programs that Troupe downloads, shared by all runs and projects. It follows XDG_CACHE_HOME. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from './environment.ts';

@@ -1,4 +1,4 @@
-/** The one place that touches the environment of the process. Everything else gets values. */
+/** The only place that reads the environment of the process. Everything else receives values. */
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,4 +1,4 @@
-/** Configuration: the schema, the loader, the only reader of the environment. */
+/** The configuration: its schema, its loader, and the only reader of the environment. */
 export { ConfigError } from './config-error.ts';
 export type { ConfigProblem } from './config-error.ts';
 export { findConfigFile } from './config-file.ts';

@@ -1,20 +1,20 @@
-/** The keys of the schema, one by one: path, environment variable, how text becomes a value, documentation. */
+/** The keys of the schema as a list: path, environment variable, how text becomes a value, documentation. */
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 import type { KeyNotes } from './schema-key.ts';
 
-/** How the text of a variable or flag becomes a value. */
+/** How the text of a variable or flag is converted to a value. */
 export type KeyShape = 'text' | 'number' | 'boolean' | 'list' | 'map';
 
 export interface ConfigKey {
-  /** `store.cassandra.contactPoints` */
+  /** For example `store.cassandra.contactPoints`. */
   readonly path: string;
-  /** `TROUPE_STORE_CASSANDRA_CONTACT_POINTS` */
+  /** For example `TROUPE_STORE_CASSANDRA_CONTACT_POINTS`. */
   readonly variable: string;
   readonly shape: KeyShape;
-  /** What is allowed, in words: `integer 0 to 65535`. */
+  /** The allowed values in words, such as `integer 0 to 65535`. */
   readonly allowed: string;
-  /** Undefined when the key is optional. */
+  /** Undefined if the key is optional. */
   readonly defaultValue: unknown;
   readonly notes: KeyNotes;
 }
@@ -31,7 +31,7 @@ export function variableOf(path: string): string {
   );
 }
 
-/** Takes off the wrappers of optional and defaulted keys. */
+/** Removes the wrappers of optional and default values. */
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) {
     return unwrap(schema.unwrap());

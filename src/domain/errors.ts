@@ -1,6 +1,6 @@
 /**
- * The one registry of errors that leave a process. A code is the same string in `ErrorInfo.reason`, in logs (`errCode`)
- * and in the docs. Only `src/gateway/status-mapper.ts` knows how a code looks on gRPC.
+ * The only registry of errors that leave a process. A code is the same string in `ErrorInfo.reason`, in logs
+ * (`errCode`) and in the documentation. Only `src/gateway/status-mapper.ts` knows how codes map to gRPC.
  */
 import { oneLine } from './printable.ts';
 
@@ -45,23 +45,25 @@ export const errorRegistry = {
 
 export type ErrorCode = keyof typeof errorRegistry;
 
-/** A field of the request that is wrong, by its path in the contract, and why. */
+/** A request field that is wrong, by its path in the contract, and the reason. */
 export interface FieldViolation {
   readonly field: string;
   readonly description: string;
 }
 
 export interface TroupeErrorOptions {
-  /** Replaces the registry's text; no payloads, no secrets. */
+  /** Replaces the text of the registry. It must contain no payloads and no secrets. */
   readonly message?: string;
-  /** Facts for machines: keys lowerCamelCase with their unit. */
+  /** Facts for programs. Keys are lowerCamelCase and end with their unit. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** The fields that are wrong. */
   readonly violations?: readonly FieldViolation[];
+  /** How long the caller should wait before a retry, in ms. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
-/** What crosses a process border in place of an error. */
+/** The form in which an error crosses a process boundary. */
 export interface WireError {
   readonly code: ErrorCode;
   readonly message: string;
@@ -70,11 +72,11 @@ export interface WireError {
   readonly retryAfterMs?: number;
 }
 
-/** What an error may be about, the most exact first. */
+/** Metadata that can name the subject of an error, most specific first. */
 const subjects = ['jobId', 'handler', 'path', 'node', 'queue'] as const;
 const subjectLengthMax = 256;
 
-/** The text of the registry, and what it is about. */
+/** The text of the registry and the subject of the error. */
 function messageOf(code: ErrorCode, metadata: TroupeErrorOptions['metadata'] = {}): string {
   const { message } = errorRegistry[code];
   const subject = subjects.map((name) => metadata[name]).find((value) => value !== undefined && value !== '');
@@ -99,11 +101,12 @@ export class TroupeError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 
+  /** True if the same request may succeed later. */
   get retryable(): boolean {
     return errorRegistry[this.code].retryable;
   }
 
-  /** The only catch-all: anything that is not one of ours becomes INTERNAL_ERROR, with the original as its cause. */
+  /** The only catch-all: anything that is not a TroupeError becomes INTERNAL_ERROR with the original as its cause. */
   static from(error: unknown): TroupeError {
     return error instanceof TroupeError ? error : new TroupeError('INTERNAL_ERROR', { cause: error });
   }
@@ -123,7 +126,9 @@ export class TroupeError extends Error {
   }
 }
 
-/** A broken invariant is a bug: the actor that meets it crashes, and its supervisor decides. */
+/**
+ * Asserts an invariant. A violation is a bug, so it throws a plain Error: the actor crashes and its supervisor decides.
+ */
 export function invariant(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${what}`);
 }

@@ -1,17 +1,19 @@
 /**
- * Which environment variables handlers may be given, by an allow-list of names (`API_URL`) and prefixes (`APP_*`), and which of
- * those that are there they get. What is Troupe's own, or changes what code their threads and programs load, is refused.
+ * Decides which environment variables handlers receive: those on an allow-list of names (`API_URL`) and prefixes
+ * (`APP_*`).
+ * Refused are variables that configure Troupe itself, and variables that change which code threads and child processes
+ * load.
  */
 
-/** Entries of the list. */
+/** The number of entries in the allow-list. */
 export const handlerVariablesMax = 64;
-/** Names and values that the list picks, together, in UTF-16 units: each thread has a copy. */
+/** The total size of the selected names and values in UTF-16 units. It is limited because each thread has a copy. */
 export const handlerVariablesMaxChars = 262_144;
 
 const entryPattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const prefixPattern = /^[A-Za-z][A-Za-z0-9_]{0,126}_\*$/;
 
-/** Names, and prefixes with a `*` at the end, with what is wrong with them. */
+/** Refused names and prefixes (with a trailing `*`), with the reason. */
 const refused: readonly (readonly [string, string])[] = [
   ['TROUPE_*', 'it belongs to Troupe itself, secrets among it'],
   ...['NODE_OPTIONS', 'NODE_PATH', 'NODE_V8_COVERAGE', 'NODE_COMPILE_CACHE', 'NODE_PENDING_DEPRECATION'].map(
@@ -26,7 +28,7 @@ const refused: readonly (readonly [string, string])[] = [
   ['DYLD_*', 'it changes what programs load'],
 ];
 
-/** What is wrong with an entry, in words that follow its name; undefined: nothing. */
+/** Returns what is wrong with an entry, as text to follow its name, or `undefined` if it is valid. */
 export function problemOfHandlerVariable(entry: string): string | undefined {
   if (!entryPattern.test(entry) && !prefixPattern.test(entry))
     return 'must be a name (A-Z a-z 0-9 _, at most 128) or a prefix that ends with _*, as APP_*';
@@ -36,7 +38,7 @@ export function problemOfHandlerVariable(entry: string): string | undefined {
   return `is not given to handlers${pattern === entry ? '' : ` (${pattern})`}: ${why}`;
 }
 
-/** Some name is named by both. */
+/** True if both patterns match at least one common name. */
 function overlap(one: string, other: string): boolean {
   const [prefix, otherPrefix] = [prefixOf(one), prefixOf(other)];
   if (prefix === undefined) return otherPrefix === undefined ? one === other : one.startsWith(otherPrefix);
@@ -50,11 +52,14 @@ function prefixOf(entry: string): string | undefined {
 
 export interface HandlerVariables {
   readonly values: ReadonlyMap<string, string>;
-  /** Entries that name nothing that is set. */
+  /** Entries that match no variable that is set. */
   readonly missing: readonly string[];
 }
 
-/** `entries` are right. An empty value is one. Throws RangeError past `handlerVariablesMaxChars`. */
+/**
+ * Selects the variables. The entries must be valid. A variable with an empty value counts as set. Throws RangeError
+ * above `handlerVariablesMaxChars`.
+ */
 export function pickHandlerVariables(
   entries: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,

@@ -1,7 +1,8 @@
 /**
- * The job as the cluster remembers it. Records are immutable: each decision makes a new one, so a reader that holds a
- * record holds a state that was true once. Everything here survives `JSON.parse(JSON.stringify(x))` unchanged, because
- * the record is stored as one JSON cell (it cannot tear) and crosses processes as JSON.
+ * The job as the cluster stores it. Records are immutable: each decision creates a new one, so whoever holds a record
+ * holds a state that was once true.
+ * Everything here survives `JSON.parse(JSON.stringify(x))` unchanged, because a record is stored as one JSON cell (so
+ * it is never partially written) and crosses processes as JSON.
  */
 import type { JobId } from './job-id.ts';
 import type { Labels } from './labels.ts';
@@ -22,7 +23,7 @@ export type JobState = (typeof jobStates)[number];
 
 export const terminalStates = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'EXPIRED'] as const satisfies readonly JobState[];
 export type TerminalState = (typeof terminalStates)[number];
-/** Ended without success. */
+/** The terminal states other than success. */
 export const endedStates = ['FAILED', 'CANCELLED', 'EXPIRED'] as const satisfies readonly TerminalState[];
 export type EndedState = (typeof endedStates)[number];
 
@@ -48,22 +49,22 @@ export const failureReasons = [
 ] as const;
 export type FailureReason = (typeof failureReasons)[number];
 
-/** Causes of one failure that are kept. */
+/** The number of causes that are kept for a failure. */
 export const failureCausesMax = 8;
 
-/** What stands behind a failure. `message` is bounded to 300 characters by whoever makes it. */
+/** An error behind a failure. Whoever creates it cuts `message` to 300 characters. */
 export interface FailureCause {
   readonly message: string;
   readonly code?: string;
 }
 
-/** Why an attempt, or the job, did not succeed. `message` is bounded to 1 KiB and `stack` to 4 KiB by whoever makes it. */
+/** Why an attempt, or the job, did not succeed. Whoever creates it cuts `message` to 1 KiB and `stack` to 4 KiB. */
 export interface Failure {
   readonly reason: FailureReason;
   readonly message: string;
-  /** The handler's own error code, if it gave one. */
+  /** The handler's own error code, if it has one. */
   readonly code?: string;
-  /** What stands behind it, the nearest first: members of an AggregateError, and causes; at most `failureCausesMax`. */
+  /** The errors behind it, nearest first: members of an AggregateError, and causes. At most `failureCausesMax`. */
   readonly causes?: readonly FailureCause[];
   readonly stack?: string;
 }
@@ -79,95 +80,104 @@ export type Payload =
   | { readonly kind: 'ref'; readonly id: string; readonly bytes: number; readonly encoding: 'json' | 'bytes' }
   | { readonly kind: 'erased' };
 
-/** Delays between attempts: full jitter over `min(maxMs, initialMs * coefficient^(failures-1))`. */
+/** Delays between attempts, with full jitter: a random part of `min(maxMs, initialMs * coefficient^(failures-1))`. */
 export interface RetryPolicy {
-  /** Attempts that may fail, the first included; 1 means no retry. 1..100 */
+  /** Attempts that may fail, including the first: 1 to 100. With 1 there is no retry. */
   readonly maxAttempts: number;
   readonly initialMs: number;
   readonly coefficient: number;
   readonly maxMs: number;
-  /** The handler's own error codes that no retry follows. Absent: none. */
+  /** The handler's own error codes after which there is no retry. Default: none. */
   readonly nonRetryableCodes?: readonly string[];
-  /** Attempts that may be lost with their node or cell. Absent: `maxLossesDefault`, and those that a drain cut off are free. */
+  /**
+   * Attempts that may be lost with their node or cell. Default: `maxLossesDefault`, and attempts stopped by a drain do
+   * not count.
+   */
   readonly maxLosses?: number;
 }
 
-/** What becomes of a submit whose unique key another job holds. */
+/** What happens to a submit if another job holds its unique key. */
 export const uniqueConflicts = ['reject', 'return-existing', 'replace-waiting', 'replace'] as const;
 export type UniqueConflict = (typeof uniqueConflicts)[number];
 
-/** At most one unfinished job of a tenant has this key, and no other one for a window after it was accepted. */
+/**
+ * At most one unfinished job of a tenant holds a unique key. With a window, no other job gets the key for that long
+ * after the submit was accepted.
+ */
 export interface UniqueKey {
   readonly key: string;
-  /** Held for so long also when the job ends earlier, unless it is cancelled. Absent: until the end. */
+  /**
+   * Keeps the key reserved for this long even if the job ends earlier, unless it is cancelled. Default: until the job
+   * ends.
+   */
   readonly windowMs?: number;
   readonly onConflict: UniqueConflict;
 }
 
-/** A shorter silence is not told from a busy machine. */
+/** A shorter silence cannot be distinguished from a busy machine. */
 export const heartbeatMinMs = 1_000;
 
-/** What the submitter asked for, with every default already filled in by the gateway. */
+/** What the submitter asked for, with all defaults filled in by the gateway. */
 export interface JobSpec {
   readonly tenant: string;
   readonly queue: string;
-  /** 20-bit number of the queue, issued once at its creation; part of the job's id. */
+  /** 20-bit number of the queue, issued once when it is created. It is part of the job's id. */
   readonly queueNo: number;
   readonly handler: string;
-  /** The version it needs: `1.4.0`, or at least: `>=1.4`. Absent: any. */
+  /** The required version: exact (`1.4.0`) or at least (`>=1.4`). Default: any. */
   readonly handlerVersion?: string;
-  /** Absent: the default one. */
+  /** Default: `defaultPriority`. */
   readonly priority?: Priority;
-  /** Jobs of a queue with the same one run a bounded number at a time. */
+  /** Only a bounded number of jobs of a queue with the same concurrency key run at a time. */
   readonly concurrencyKey?: string;
-  /** Jobs of a queue with different ones take turns. */
+  /** Jobs of a queue with different fairness keys take turns. */
   readonly fairnessKey?: string;
   readonly input: Payload;
-  /** Not before this instant (epoch ms). Absent: at once. */
+  /** Do not start before this instant (epoch ms). Default: start at once. */
   readonly runAtMs?: number;
-  /** From QUEUED to the first start. Absent: no limit. */
+  /** Time limit from QUEUED to the first start. Default: no limit. */
   readonly queueTimeoutMs?: number;
-  /** One attempt, from the start in its thread. Never infinite. */
+  /** Time limit of one attempt, from its start in the thread. Never infinite. */
   readonly executionTimeoutMs: number;
-  /** Longest silence of an attempt, from the first instruction of its handler. Absent: no limit. */
+  /** Longest silence of an attempt, from the first instruction of its handler. Default: no limit. */
   readonly heartbeatTimeoutMs?: number;
-  /** From submit to the end over all attempts. Absent: the retention. */
+  /** Time limit from the submit to the end, over all attempts. Default: the retention. */
   readonly totalTimeoutMs?: number;
   readonly retry: RetryPolicy;
-  /** How long the record is kept after creation; what has not ended by then is ended (see `record-life.ts`). */
+  /** How long the record is kept after creation. A job that has not ended by then is ended, see `record-life.ts`. */
   readonly retentionMs: number;
-  /** How long input and output are kept after creation; less than `retentionMs`. Absent: as long as the record. */
+  /** How long input and output are kept after creation. Less than `retentionMs`. Default: as long as the record. */
   readonly payloadRetentionMs?: number;
   readonly idempotencyKey?: string;
   readonly unique?: UniqueKey;
-  /** Absent: none. */
+  /** Default: none. */
   readonly labels?: Labels;
-  /** Refuse it rather than accept it when it would miss its deadline. */
+  /** Refuse the job instead of accepting it if it would miss its deadline. */
   readonly refuseLate?: true;
-  /** The ended job that this one repeats. */
+  /** The ended job that this job repeats. */
   readonly retryOf?: JobId;
-  /** W3C traceparent of the submitter, handed to the events and the handler. */
+  /** W3C traceparent of the submitter, passed on to events and to the handler. */
   readonly traceparent?: string;
 }
 
-/** Of one checkpoint, as JSON text or as bytes. */
+/** Of one checkpoint, as JSON text or bytes. */
 export const checkpointMaxBytes = 1_048_576;
 
-/** What an attempt saved of its work, for the next attempt to go on from. */
+/** What an attempt saved for the next attempt to continue from. */
 export interface Checkpoint {
   readonly payload: Payload;
   readonly bytes: number;
   readonly attempt: number;
-  /** Within its attempt: only a later one takes its place. */
+  /** Counts within its attempt. Only a higher number replaces a checkpoint. */
   readonly number: number;
   readonly atMs: number;
 }
 
-/** What a repeat of a submit is known by. */
+/** Identifies a repeated submit. */
 export interface RequestKey {
-  /** Tenant and idempotency key, hashed; at most 64 characters. */
+  /** A hash of the tenant and the idempotency key, at most 64 characters. */
   readonly keyHash: string;
-  /** Of what was asked for: the same key with another content is a mistake. */
+  /** A hash of the request. The same key with different content is a mistake of the caller. */
   readonly contentHash: string;
 }
 
@@ -196,18 +206,18 @@ export type JobEventType = (typeof jobEventTypes)[number];
 export const attemptOutcomes = ['succeeded', 'failed', 'snoozed', 'cancelled', 'lost', 'given-back'] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];
 
-/** One entry of the job's numbered history; `seq` runs 1..n without gaps and is the event's number on NATS. */
+/** One entry of the job's history. `seq` counts from 1 without gaps and is also the number of the event on NATS. */
 export interface TrailEntry {
   readonly seq: number;
   readonly type: JobEventType;
   readonly atMs: number;
   readonly attempt: number;
   readonly reason?: FailureReason;
-  /** Of `started`: where. */
+  /** Only on `started`: the node that claimed the attempt. */
   readonly node?: string;
   /** Of the entry that ended an attempt. Absent in records from before it was noted. */
   readonly outcome?: AttemptOutcome;
-  /** Of a failure that ended an attempt: the first 200 characters. */
+  /** Only on a failure that ended an attempt: the first 200 characters. */
   readonly message?: string;
   readonly code?: string;
 }
@@ -215,45 +225,47 @@ export interface TrailEntry {
 export interface JobRecord {
   readonly id: JobId;
   readonly spec: JobSpec;
-  /** Absent: it was submitted without an idempotency key, or before records told. */
+  /** Absent if the job was submitted without an idempotency key, or if an older version wrote the record. */
   readonly requestKey?: RequestKey;
   readonly state: JobState;
-  /** Number of the last event; grows with each transition, so it orders the versions of a record. */
+  /** The number of the last event. It grows with each transition, so it orders the versions of a record. */
   readonly seq: number;
-  /** Attempts granted so far: 0 before the first. Never decreases. */
+  /** Attempts granted so far, 0 before the first. Never decreases. */
   readonly attempt: number;
-  /** Attempts that ended by their own fault; compared with `retry.maxAttempts`. */
+  /** Attempts that ended by their own fault. Compared with `retry.maxAttempts`. */
   readonly failures: number;
-  /** Attempts lost with their node or cell; not counted as failures. */
+  /** Attempts lost with their node or cell. They do not count as failures. */
   readonly losses: number;
-  /** Those of them that the job may itself have been the reason of: only these are bounded. Absent: none. */
+  /** Those losses that the job itself may have caused. Only these are limited by default. Default: none. */
   readonly blamedLosses?: number;
-  /** Times this job alone brought its process down; three convict it (POISON). */
+  /** How often this job alone brought its process down. Three times convict it (POISON). */
   readonly convictions: number;
-  /** Heap that its next attempt needs at least, after one ran out of memory in a smaller class. */
+  /** The heap that the next attempt needs at least, set after an attempt ran out of memory in a smaller class. */
   readonly memoryMb?: number;
-  /** Attempts that ran out of memory and were repeated in a larger class; not counted as failures. Absent: none. */
+  /**
+   * Attempts that ran out of memory and were repeated in a larger class. They do not count as failures. Default: none.
+   */
   readonly oomRetries?: number;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
-  /** SCHEDULED and RETRYING: when it is due. QUEUED: since when it waits. */
+  /** For SCHEDULED and RETRYING, when the job is due. For QUEUED, since when it waits. */
   readonly readyAtMs: number;
   readonly firstStartedAtMs?: number;
   readonly finishedAtMs?: number;
   readonly run?: RunLease;
   /** The newest one, of whichever attempt; absent: none. */
   readonly checkpoint?: Checkpoint;
-  /** Of the newest attempts that ended and had said something, oldest first, at most `storedLogsMax`. */
+  /** Logs of the newest completed attempts that logged anything, oldest first. At most `storedLogsMax`. */
   readonly logs?: readonly { readonly attempt: number; readonly payload: Payload }[];
   readonly output?: Payload;
-  /** The last failure; on a terminal FAILED, why. */
+  /** The last failure. In a FAILED job, the reason for its end. */
   readonly failure?: Failure;
   readonly cancelReason?: string;
-  /** When somebody had input and output erased; state, number and outcome stay as they were. */
+  /** When somebody had input and output erased. State, sequence number and outcome are unchanged. */
   readonly payloadsErasedAtMs?: number;
   /**
-   * The newest entries: `trailMax`, and those before them that JetStream may still lose, `trailLongestMax` in all. Enough to
-   * publish again what a crash may have kept back.
+   * The newest entries: `trailMax`, and older ones that JetStream may still lose, up to `trailLongestMax` in all. They
+   * suffice to publish again whatever a crash may have prevented.
    */
   readonly trail: readonly TrailEntry[];
 }
@@ -268,10 +280,13 @@ export function queuedAtMs({ updatedAtMs }: JobRecord): number {
 }
 
 /**
- * Entries kept in `trail`. An attempt makes at most 3, so the last ten attempts are whole; with the words of ten failures
- * they take about 6 KB of the record.
+ * Entries kept in `trail`. An attempt creates at most 3, so the last ten attempts are complete. With the texts of ten
+ * failures they take about 6 KB of the record.
  */
 export const trailMax = 32;
 
-/** Entries of a job that is quick, while JetStream may lose them; with the words of 32 failures they take about 20 KB. */
+/**
+ * The limit for quick jobs while JetStream may still lose their entries. With the texts of 32 failures they take about
+ * 20 KB.
+ */
 export const trailLongestMax = 96;

@@ -1,7 +1,8 @@
 /**
- * How long a job keeps what it was given, has saved and returned: until its payload retention is over, or until somebody has
- * them erased. Erasing is not a transition: state, number, history and outcome stay, so a reader sees the same job before
- * and after, only without its payloads.
+ * How long a job keeps its input, checkpoint, output and logs: until its payload retention is over or somebody erases
+ * them.
+ * Erasing is not a state transition. State, sequence number, history and outcome stay, so a reader sees the same job
+ * before and after, only without its payloads.
  */
 import { invariant, TroupeError } from './errors.ts';
 import { isTerminal, type JobRecord, type JobSpec, terminalStates } from './job.ts';
@@ -16,12 +17,15 @@ const erased = { kind: 'erased' } as const;
 export const goneReasons = ['erased', 'missing', 'expired'] as const;
 export type GoneReason = (typeof goneReasons)[number];
 
-/** From the creation of the job on: by then it must have begun. */
+/** How long payloads can be read, from the creation of the job. The job must have started by then. */
 export function payloadsKeptMs(spec: Pick<JobSpec, 'payloadRetentionMs' | 'retentionMs'>): number {
   return spec.payloadRetentionMs ?? spec.retentionMs;
 }
 
-/** From the creation of the job on; without a retention of their own they are there for as long as a job that ended in time. */
+/**
+ * How long payloads are stored, from the creation of the job. Without their own retention they are kept for as long as
+ * the record of a job that ends in time.
+ */
 export function payloadsStoredMs(spec: Pick<JobSpec, 'payloadRetentionMs' | 'retentionMs'>): number {
   return spec.payloadRetentionMs ?? spec.retentionMs + keptAfterEndMs(spec);
 }
@@ -30,17 +34,20 @@ export function payloadsStoredUntilMs({ createdAtMs, spec }: Pick<JobRecord, 'cr
   return createdAtMs + payloadsStoredMs(spec);
 }
 
-/** What lies in the record lives as long as it: with a retention of their own even small payloads lie beside it. */
+/**
+ * Payloads in the record live as long as the record. With their own retention, even small payloads must be stored
+ * outside.
+ */
 export function inlineLimit(spec: Pick<JobSpec, 'payloadRetentionMs'>, inlineMaxBytes: number): number {
   return spec.payloadRetentionMs === undefined ? inlineMaxBytes : -1;
 }
 
-/** Undefined: as long as the job itself. */
+/** When the payloads expire. Undefined if they live as long as the job. */
 export function payloadsExpireAtMs({ createdAtMs, spec }: JobRecord): number | undefined {
   return spec.payloadRetentionMs === undefined ? undefined : createdAtMs + spec.payloadRetentionMs;
 }
 
-/** Why the payloads of a job cannot be erased yet. */
+/** The error for erasing payloads of a job that has not ended. */
 export function notEnded({ id: jobId, state }: JobRecord): TroupeError {
   return new TroupeError('JOB_STATE_FORBIDS', {
     message: `the job is ${state}: cancel it first, only the payloads of an ended job are erased`,
@@ -60,7 +67,7 @@ export function eraseJob(record: JobRecord, nowMs: number): JobRecord {
   };
 }
 
-/** Ids in the payload store of all that the record refers to. */
+/** The ids of all payloads in the payload store that the record refers to. */
 export function payloadIds({ spec, output, checkpoint, logs = [] }: JobRecord): readonly string[] {
   const payloads = [spec.input, output, checkpoint?.payload, ...logs.map(({ payload }) => payload)];
   return payloads.flatMap((payload) => (payload?.kind === 'ref' ? [payload.id] : []));

@@ -1,16 +1,19 @@
 /**
- * The account of one limit of the whole cluster, kept by the shard at its home: how much of it each shard (a holder) may use.
- * Holders ask a few times a second while they need any, and say what they use; the answer holds until they ask again.
+ * The account of one cluster-wide limit, kept by the shard that is its home: how much of the limit each shard (a
+ * holder) may use.
+ * Holders ask a few times a second while they need any, and report what they use. An answer is valid until they ask
+ * again.
  *
- * Never more than the limit: what a holder was granted counts as used until it says less, or was not heard of for
- * `forgetMs`, which is longer than any grant is used without being renewed, and than a recovery of a shard takes.
- * Starts are tokens: a grant takes them out of the bucket for good, and the bucket is only filled as far as it and what
- * holders still have stay within the burst, so that in any time t there are at most `burst + rate × t` starts.
+ * Invariants:
+ * - The limit is never exceeded. What a holder was granted counts as used until it reports less, or has been silent for
+ *   `forgetMs`. That is longer than a holder uses a grant without renewing it, and longer than the recovery of a shard
+ *   takes.
+ * - Starts are tokens of a bucket. A grant removes them for good. The bucket is filled only while it and the unused
+ *   tokens of holders stay within the burst, so in any time t there are at most `burst + rate × t` starts.
+ * - A late request (delayed, duplicated, or from a former owner that was stopped) reports old usage. It changes nothing
+ *   and is granted nothing. Otherwise, what its holder uses now would be granted to others.
  *
- * A question that comes late (delayed, doubled, of a former owner of the shard that has stood still) says what was used
- * once. It changes nothing and is given nothing, or what its holder uses now would be given to others.
- *
- * Pure but for its state; times are monotonic ms.
+ * It changes nothing but its own state. Times are monotonic ms.
  */
 import type { RateRule } from './flow-rule.ts';
 
@@ -20,30 +23,30 @@ export interface LimitRule {
 }
 
 export interface QuotaRequest {
-  /** Its shard. */
+  /** The shard that asks. */
   readonly holder: number;
-  /** Jobs that count now: running, or sent to nodes. It begins no further one before it has the answer. */
+  /** Jobs that count now: running, or dispatched to nodes. The holder starts no further job until it has the answer. */
   readonly using: number;
-  /** Jobs that could go at once. */
+  /** Jobs that could start at once. */
   readonly waiting: number;
-  /** Starts granted to it that it has not used. */
+  /** Starts that were granted and not used. */
   readonly tokens: number;
-  /** Absent: an older version asks. */
+  /** Absent if an older version asks. */
   readonly order?: AskOrder;
 }
 
-/** Orders the questions of a holder: by the epoch of the shard's owner, then as that owner asked them. */
+/** Orders the requests of a holder: by the epoch of the shard's owner, then by that owner's own count. */
 interface AskOrder {
   readonly epoch: number;
   readonly number: number;
 }
 
 export interface QuotaLease {
-  /** It may begin jobs while it uses fewer. Absent: as many as it likes. */
+  /** The holder may start jobs while it uses fewer than this. Absent: no limit. */
   readonly running?: number;
-  /** Further starts. Absent: as many as it likes. */
+  /** Further starts. Absent: no limit. */
   readonly tokens?: number;
-  /** When it is worth asking again, if it still needs more. */
+  /** When to ask again, if the holder still needs more. */
   readonly againMs: number;
 }
 
@@ -54,14 +57,17 @@ interface Holder {
   tokens: number;
   heardMs: number;
   order: AskOrder | undefined;
-  /** Answers in a row that gave nothing because not all holders were known. */
+  /** Consecutive answers without a grant, given because not all holders were known. */
   closedAnswers: number;
 }
 
-/** A holder that was silent for so long uses nothing any more: its shard has a new owner, who has asked. */
+/**
+ * A holder that was silent for this long uses nothing any more: its shard has a new owner, and that owner has asked.
+ */
 export const forgetMs = 30_000;
+/** When a holder should ask again, in ms. */
 const againMs = { least: 20, usual: 250, most: 1_000 } as const;
-/** What cannot be shared evenly goes around among those who wait. */
+/** What cannot be divided evenly goes to other holders after this time. */
 const turnMs = 1_000;
 
 export class QuotaAccount {
@@ -70,7 +76,7 @@ export class QuotaAccount {
   #level = 0;
   #filledMs: number;
 
-  /** `sinceMs`: since when nobody else gave anything out. The bucket was empty then, as far as anybody knows. */
+  /** `sinceMs` is the time from which only this home has granted anything. We assume that the bucket was empty then. */
   constructor(rule: LimitRule, sinceMs: number) {
     this.#rule = rule;
     this.#filledMs = sinceMs;
@@ -80,7 +86,7 @@ export class QuotaAccount {
     this.#rule = rule;
   }
 
-  /** What a holder had when this home began; what it has asked since is newer. */
+  /** Records what a holder used when this home started. A request since then is newer and takes precedence. */
   learn(holder: number, using: number, nowMs: number): void {
     if (this.#holders.has(holder)) return;
     this.#holders.set(holder, {
@@ -94,7 +100,7 @@ export class QuotaAccount {
     });
   }
 
-  /** `closed`: nothing new is given, because not all holders are known yet. */
+  /** Answers a request. With `closed` nothing new is granted, because not all holders are known yet. */
   ask({ holder, using, waiting, tokens, order }: QuotaRequest, nowMs: number, closed = false): QuotaLease {
     this.#forget(nowMs);
     const known = this.#holders.get(holder);
@@ -104,7 +110,7 @@ export class QuotaAccount {
     this.#holders.set(holder, Object.assign(mine, heard));
     if (closed) {
       mine.granted = Math.max(mine.granted, using);
-      // Nearly always it is over at once; if not, it can last for `forgetMs`.
+      // This usually ends at once, but it can last for `forgetMs`.
       const waitMs = Math.min(againMs.most, againMs.least * 2 ** Math.min(mine.closedAnswers, 10));
       mine.closedAnswers += 1;
       return { running: 0, tokens: 0, againMs: waitMs };
@@ -119,7 +125,7 @@ export class QuotaAccount {
     };
   }
 
-  /** Nobody uses or wants any of it. */
+  /** True if nobody uses or wants any part of the limit. */
   isIdle(nowMs: number): boolean {
     this.#forget(nowMs);
     return [...this.#holders.values()].every(({ using, waiting, tokens }) => using + waiting + tokens === 0);
@@ -170,8 +176,8 @@ function isLate(order: AskOrder | undefined, heard: AskOrder | undefined): boole
 }
 
 /**
- * Shares a whole number: nobody gets more than it wants, what one leaves goes to the others, and what cannot be divided
- * goes to others at each turn.
+ * Divides a whole number. Nobody gets more than it wants, the rest goes to the others, and what cannot be divided goes
+ * to different holders with each `turn`.
  */
 export function fairShares(
   total: number,

@@ -1,13 +1,16 @@
-/** Whether a failed attempt may be followed by another, as far as the policy says, and when that one may start. */
+/** Decides whether a failed attempt may be followed by another one under the retry policy, and when. */
 import type { Failure, RetryPolicy } from './job.ts';
 
-/** An error code of a handler that a policy can name; what Node, HTTP clients and databases use fits. */
+/** A handler's error code that a policy can name. The codes of Node, HTTP clients and databases match. */
 export const errorCodePattern = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/;
 export const nonRetryableCodesMax = 32;
-/** The most as well: a bound that only machines that keep dying reach. */
+/** Also the maximum: only machines that fail again and again reach it. */
 export const maxLossesDefault = 24;
 
-/** The policy names the code of the error, or of one that stands behind it: `fetch` hides its ECONNREFUSED there. */
+/**
+ * True if the policy names the code of the error or of one of its causes. For example, `fetch` hides ECONNREFUSED in a
+ * cause.
+ */
 export function isNonRetryable({ nonRetryableCodes = [] }: RetryPolicy, { code, causes = [] }: Failure): boolean {
   return [code, ...causes.map((cause) => cause.code)].some(
     (one) => one !== undefined && nonRetryableCodes.includes(one),
@@ -31,17 +34,20 @@ export function lastLoss(
   return { reason: 'NODE_LOST', message };
 }
 
-/** What was begun and lost may not begin again: nothing may begin that is not on record. */
+/** True if a lost attempt must not be repeated. Then an attempt may start only after its claim is durable. */
 export function isStartedOnce({ maxLosses }: RetryPolicy): boolean {
   return maxLosses === 0;
 }
 
-/** Upper bound of the delay after the `failures`-th failed attempt (1-based). */
+/** The upper bound of the delay after a number of failed attempts, counted from 1. */
 export function backoffCeilingMs(policy: RetryPolicy, failures: number): number {
   return Math.min(policy.maxMs, policy.initialMs * policy.coefficient ** Math.max(0, failures - 1));
 }
 
-/** Full jitter: uniform between 0 and the ceiling, so that jobs that failed together do not come back together. */
+/**
+ * The delay with full jitter: uniform between 0 and the upper bound, so that jobs that failed together do not retry
+ * together.
+ */
 export function retryDelayMs(policy: RetryPolicy, failures: number, random: number): number {
   return Math.floor(random * backoffCeilingMs(policy, failures));
 }

@@ -1,6 +1,6 @@
 /**
- * A job's numbered history: what each step writes into it, and the attempts that can be read from it. Nothing else is
- * kept about an attempt that has ended, so what is shown of it is what was recorded when it ended.
+ * The history of a job: what each transition writes into it, and the attempts that can be read from it.
+ * Nothing else is kept about an attempt that has ended, so what readers see is what was recorded at its end.
  */
 import { clipped } from './clipped-text.ts';
 import { assertNever } from './errors.ts';
@@ -16,20 +16,20 @@ import {
 } from './job.ts';
 import type { CommandKind } from './state-machine.ts';
 
-/** Attempts that can be read from a trail, the newest: three entries each at most. */
+/** The number of attempts that can be read from a trail. Each has at most three entries. */
 export const attemptsMax = Math.floor(trailMax / 3);
 
-/** Of a failure that is kept in the trail; the newest is whole in the record. */
+/** Length of a failure's message in the trail. The record keeps the newest failure in full. */
 const messageMaxChars = 200;
 
 export interface Attempt {
-  /** 1 for the first. */
+  /** Counts from 1. */
   readonly number: number;
-  /** Absent: of a record from before nodes were noted. */
+  /** Absent in records from before nodes were recorded. */
   readonly node?: string;
-  /** When it was granted. */
+  /** When the attempt was granted. */
   readonly startedAtMs: number;
-  /** When its end was recorded. Absent: it runs. */
+  /** When its end was recorded. Absent while it runs. */
   readonly endedAtMs?: number;
   /** Absent: it runs. */
   readonly outcome?: AttemptOutcome;
@@ -65,7 +65,7 @@ export function outcomeBy(command: CommandKind, from: JobState): AttemptOutcome 
   }
 }
 
-/** What an entry says of a failure: all of it only where an attempt has ended by it. */
+/** The fields of an entry about a failure. Message and code are included only if an attempt ended by the failure. */
 export function failureEntry(
   failure: Failure | undefined,
   outcome: AttemptOutcome | undefined,
@@ -79,8 +79,8 @@ export function failureEntry(
 }
 
 /**
- * The record after a decision, with the entries that it has let go of though they may have to be told again: those from an
- * instant on, the newest that fit.
+ * Puts back entries that the last decision dropped from the trail but that may have to be published again: those since
+ * `fromMs`, and if they are too many, the newest.
  */
 export function withOwedEntries(before: JobRecord, after: JobRecord, fromMs: number): JobRecord {
   const firstSeq = after.trail[0]?.seq ?? Infinity;
@@ -89,7 +89,7 @@ export function withOwedEntries(before: JobRecord, after: JobRecord, fromMs: num
   return kept.length === 0 ? after : { ...after, trail: [...kept, ...after.trail] };
 }
 
-/** The newest, oldest first; one whose start has left the trail is not among them. */
+/** The newest attempts, oldest first. An attempt whose start is no longer in the trail is left out. */
 export function attemptsOf({ trail }: Pick<JobRecord, 'trail'>): readonly Attempt[] {
   const attempts: Attempt[] = [];
   for (const entry of trail) {

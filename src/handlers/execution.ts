@@ -1,6 +1,7 @@
 /**
- * One run of a handler on one payload, with every way it can end turned into data: nothing is thrown over a thread's
- * port, because classes and own fields of errors do not survive it. Used by the cell's threads and by `runHandler`.
+ * Runs a handler once on one payload and turns every way it can end into data.
+ * Nothing is thrown across a thread's port, because the classes and custom fields of errors do not survive it. Both the
+ * threads of a cell and `runHandler` use this.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { clipped } from '../domain/clipped-text.ts';
@@ -28,9 +29,9 @@ const causeMaxChars = 300;
 const codeMaxChars = 100;
 
 export interface ExecutionHooks {
-  /** Its first instruction is about to run. */
+  /** The first instruction of the handler is about to run. */
   onStart?(): void;
-  /** It has returned its result or a promise of it, and nothing has looked at that yet. */
+  /** The handler has returned its result, or a promise of it, and nothing has used it yet. */
   onReturn?(): void;
 }
 
@@ -126,7 +127,7 @@ export function executionOfThrown(thrown: unknown): Execution {
   try {
     return executionAsTold(thrown);
   } catch {
-    // A proxy, or a getter of its own.
+    // A proxy, or a getter that throws.
     return { kind: 'failed', failure: { reason: 'HANDLER_FAILED', message: cannotBeShown }, retryable: true };
   }
 }
@@ -150,7 +151,7 @@ function executionAsTold(thrown: unknown): Execution {
   return { kind: 'failed', failure, retryable };
 }
 
-/** What stands behind it, each before what stands behind that: the members of an AggregateError, then the cause. */
+/** The errors behind an error, each before its own causes: the members of an AggregateError, then the cause. */
 function causesOf(thrown: unknown): readonly FailureCause[] {
   const seen = new Set<unknown>([thrown]);
   const causes: FailureCause[] = [];
@@ -170,7 +171,7 @@ function causesOf(thrown: unknown): readonly FailureCause[] {
   return causes;
 }
 
-/** The first few; by index, since a list may have a `slice` of its own. */
+/** The first few members. They are read by index, because a list may have its own `slice`. */
 function membersOf(errors: unknown): readonly unknown[] {
   const members: unknown[] = [];
   try {
@@ -178,12 +179,12 @@ function membersOf(errors: unknown): readonly unknown[] {
     const known = Math.min(errors.length, failureCausesMax);
     for (let at = 0; at < known; at += 1) members.push(errors[at]);
   } catch {
-    // What could be read counts.
+    // Use the members that could be read.
   }
   return members;
 }
 
-/** Drivers of databases and HTTP clients have numbers as well. */
+/** Numbers count too, because database drivers and HTTP clients use them. */
 function codeOf(thrown: unknown): string | undefined {
   const { code } = fieldsOf(thrown);
   return typeof code === 'string' || typeof code === 'number' ? clipped(String(code), codeMaxChars) : undefined;
@@ -197,7 +198,7 @@ interface ThrownFields {
   readonly errors?: unknown;
 }
 
-/** Those of its fields that can be read: a getter may throw. */
+/** The fields of a thrown value that can be read, because a getter may throw. */
 function fieldsOf(thrown: unknown): ThrownFields {
   if (typeof thrown !== 'object' || thrown === null) return {};
   const fields: Record<string, unknown> = {};
@@ -211,10 +212,10 @@ function fieldsOf(thrown: unknown): ThrownFields {
   return fields;
 }
 
-/** What was thrown in one bounded text, whatever it was; never throws itself. */
+/** Describes a thrown value of any kind as one text of bounded length. Never throws. */
 export function describeThrown(thrown: unknown): string {
   try {
-    // A message may be anything: it can be assigned.
+    // A message may have been assigned, so it can be of any type.
     const said: unknown = thrown instanceof Error ? thrown.message || thrown.name : `${String(thrown)} was thrown`;
     return clipped(String(said), messageMaxChars);
   } catch {

@@ -1,4 +1,6 @@
-/** For authors of handlers: runs one in the test's own thread, with the validation and the outcomes of a real run. */
+/**
+ * For handler authors: runs a handler in the thread of the test, with the validation and the outcomes of the cluster.
+ */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Failure } from '../domain/job.ts';
 import { NotJsonError, strictJson } from '../domain/strict-json.ts';
@@ -10,31 +12,37 @@ import { cancelled } from './handler-error.ts';
 
 /** How a test runs a handler. */
 export interface RunHandlerOptions {
-  /** Default: made up. */
+  /** Default: a constant id. */
   readonly jobId?: string;
   /** Default: 1. */
   readonly attempt?: number;
-  /** When the attempt would be ended by force. Default: from the timeout of the handler. */
+  /**
+   * When the attempt would be terminated. Default: after the handler's `executionTimeout`, or 5 minutes if it has none.
+   * It is only passed to the handler; `runHandler` does not enforce it.
+   */
   readonly deadline?: Date;
-  /** Aborting it is what a cancel is in the cluster. */
+  /** Aborting it has the effect of a cancel request in the cluster. Default: never aborted. */
   readonly signal?: AbortSignal;
-  /** W3C trace context of the caller; absent: none. */
+  /** The W3C trace context of the submitter. Default: none. */
   readonly traceparent?: string;
-  /** What an earlier attempt is to have saved. */
+  /** The last checkpoint of an earlier attempt. Default: none. */
   readonly lastCheckpoint?: unknown;
 }
 
-/** What the handler said while it ran. */
+/** What the handler reported while it ran. */
 export interface RunHandlerNotes {
-  /** What it reported, in order. */
+  /** Calls of `ctx.progress`, in order. */
   readonly progress: readonly { readonly fraction: number; readonly note: string | undefined }[];
-  /** What it logged, in order. */
+  /** Logged lines, in order. */
   readonly logs: readonly { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly text: string }[];
-  /** As the next attempt would get them. */
+  /** Saved checkpoints as the next attempt would receive them, in order. */
   readonly checkpoints: readonly unknown[];
 }
 
-/** `output` has been through JSON, unless it is bytes: it is what a client would get. */
+/**
+ * How the attempt ended. `output` has been converted to JSON and back, unless it is bytes, so it is what a client would
+ * receive.
+ */
 export type RunHandlerResult<Output> = RunHandlerNotes &
   (
     | { readonly kind: 'succeeded'; readonly output: Output }
@@ -43,6 +51,7 @@ export type RunHandlerResult<Output> = RunHandlerNotes &
     | { readonly kind: 'cancelled' }
   );
 
+/** Runs a handler once on an input. Never rejects because of the handler: failures are results. */
 export async function runHandler<In extends StandardSchemaV1, Out extends StandardSchemaV1>(
   handler: Handler<In, Out>,
   input: StandardSchemaV1.InferInput<In>,
@@ -88,7 +97,7 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
   }
 }
 
-/** What no client would send is INVALID_INPUT here. */
+/** An input that JSON cannot express is reported as INVALID_INPUT. */
 async function executeEncoded<In extends StandardSchemaV1, Out extends StandardSchemaV1>(
   handler: Handler<In, Out>,
   input: unknown,

@@ -1,4 +1,4 @@
-/** The worker actors of a node in virtual time: a work source, a run pool and shards that the test plays. */
+/** The worker actors of a node in virtual time. The test plays the work source, the run pool and the shards. */
 import { workersSupervisor } from '../../src/actors/worker/queue-watch-actor.ts';
 import type { RunsMessage } from '../../src/actors/worker/runs-message.ts';
 import { NodeHandlers } from '../../src/actors/worker/node-handlers.ts';
@@ -45,10 +45,10 @@ export interface WorkerHarness {
   readonly cancelled: string[];
   readonly completed: CompleteItem[];
   readonly checkpoints: CheckpointItem[];
-  /** What the pool was told of them. */
+  /** What was reported to the pool about its checkpoints. */
   readonly checkpointed: { readonly number: number; readonly saved: boolean }[];
   readonly payloads: Map<string, Uint8Array>;
-  /** `slow` answers after a second. */
+  /** `slow` answers after one second. */
   payloadStore: 'up' | 'slow' | 'away';
   readonly beats: HeartbeatItem[];
   readonly acks: string[];
@@ -56,25 +56,25 @@ export interface WorkerHarness {
   readonly notes: ProgressNote[];
   readonly logNews: JobId[];
   readonly logs: LogItem[];
-  /** What the shard knows of a run's log. */
+  /** The last line of an attempt's log that the shard knows. */
   logThrough: number;
-  /** Messages that went on to their handler route. */
+  /** Messages that were moved to a handler route. */
   readonly moved: WorkMessage[];
-  /** Those that the shared configuration names. */
+  /** The queues in the shared configuration. */
   readonly queues: Map<string, number>;
-  /** What the stream says of its routes. */
+  /** What the stream reports about its routes. */
   waiting: readonly RouteDepth[];
   threads: number;
   shards: 'up' | 'away';
   checkpoint: CheckpointResult['kind'];
   claim: 'granted' | 'drop';
   spec: JobSpec;
-  /** Of the next grants. */
+  /** The checkpoint of the next grants. */
   lastCheckpoint: Payload | undefined;
-  /** Of the next grants: the shard's clock, and by it the end of the job. */
+  /** The shard's clock and the end of the job by that clock, for the next grants. */
   shardTime: { readonly nowMs: number; readonly deadlineAtMs: number } | undefined;
   stop: { readonly jobId: JobId; readonly token: string; readonly why: 'cancel' | 'stale' }[];
-  /** Puts a message into the queue: the oldest open pull gets it. */
+  /** Puts a message into the queue. The oldest open pull receives it. */
   offer(unique: number, message?: Partial<WorkMessage>): Promise<WorkDelivery>;
   end(runId: string, outcome?: RunOutcomeLike): Promise<void>;
 }

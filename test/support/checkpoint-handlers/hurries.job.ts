@@ -1,6 +1,6 @@
 /**
- * Saves checkpoints in a synchronous loop, one per iteration, and never waits. Then it fails, or returns the checkpoint
- * that it got.
+ * Saves checkpoints in a synchronous loop, one per iteration, and never waits; then it fails. An attempt that finds a
+ * checkpoint returns it instead.
  */
 import { defineHandler, fail } from 'troupe/handlers';
 import { z } from 'zod';

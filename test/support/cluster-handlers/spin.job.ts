@@ -2,7 +2,10 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** A synchronous loop that never checks for a cancel request. It writes to a file how long its code has run. */
+/**
+ * A synchronous loop that never checks for a cancel request. It keeps writing the current time to a file, which shows
+ * until when its code ran.
+ */
 export default defineHandler({
   name: 'test.spin',
   cancelGrace: '300ms',

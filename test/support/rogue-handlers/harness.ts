@@ -19,7 +19,7 @@ export interface LogEntry {
 export interface Ended {
   readonly outcome: RunOutcome;
   readonly durationMs: number;
-  /** From `run()` to `ended`. */
+  /** From `run()` to `ended`, in ms. */
   readonly tookMs: number;
 }
 
@@ -30,7 +30,7 @@ export interface StartedRun {
   readonly progress: { readonly fraction: number; readonly note: string }[];
   readonly checkpoints: RunPayload[];
   readonly lines: { readonly level: string; readonly text: string }[];
-  /** How often `ended` was called: must be 1 in the end. */
+  /** The number of calls of `ended`, which must be 1 at the end. */
   ends: number;
 }
 
@@ -42,7 +42,9 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
-/** A run that waits for a thread is not given back, however slow the machine is. Tests of just that say how long it may wait. */
+/**
+ * A run that waits for a thread is not released, however slow the machine is. Tests of the release set a shorter limit.
+ */
 const patientMs = 60_000;
 
 export async function startPool(
@@ -110,7 +112,7 @@ function payloadOf(input: unknown): RunPayload {
   return input instanceof Uint8Array ? { kind: 'bytes', bytes: input } : { kind: 'json', json: JSON.stringify(input) };
 }
 
-/** Looks until it holds; the deadline is for failing, not for waiting. */
+/** Polls until the condition holds. The deadline only bounds failures. */
 export async function eventually(what: string, holds: () => boolean, withinMs = 30_000): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!holds()) {
