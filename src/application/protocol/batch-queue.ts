@@ -1,6 +1,6 @@
 /**
- * One queue of the shard batcher: the requests of one verb to one shard. Items leave in the order in which they came and
- * each is settled exactly once; a batch that fails as a whole fails each of its items.
+ * One queue of the shard batcher: the requests of one verb to one shard. Items are sent in the order in which they
+ * came, and each is settled exactly once. If a batch fails as a whole, each of its items fails.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { jsonBytes } from '../jobs/json-bytes.ts';
@@ -9,7 +9,10 @@ import type { ShardClient } from '../ports/shard-link.ts';
 import type { ItemResult, ShardVerb, ShardVerbs } from './shard-protocol.ts';
 
 export interface BatchCallOptions {
-  /** Epoch ms. An item that is still waiting then is not sent; one under way is given up (its outcome is not known). */
+  /**
+   * Epoch ms. An item that is still waiting then is not sent. An item in flight is given up, and its outcome is
+   * unknown.
+   */
   readonly deadlineAtMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -70,7 +73,7 @@ export class BatchQueue<V extends ShardVerb> {
   readonly #waiting: Entry<V>[] = [];
   readonly #underWay = new Set<readonly Entry<V>[]>();
   #flushPlanned = false;
-  /** How long the last batch took: how long a refused caller is asked to wait. */
+  /** Duration of the last batch. It determines how long a refused caller is asked to wait. */
   #lastBatchMs = 0;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #cancelTimer: () => void = () => undefined;
@@ -159,7 +162,7 @@ export class BatchQueue<V extends ShardVerb> {
     }
   }
 
-  /** The next items off the front, as many as one batch holds; those past their deadline are settled instead. */
+  /** Takes the next items, as many as fit into one batch. Items past their deadline are settled instead. */
   #takeBatch(): readonly Entry<V>[] {
     const { maxItems, maxBytes } = this.#parts.limits;
     const nowMs = this.#parts.clock.nowMs();
@@ -201,7 +204,7 @@ export class BatchQueue<V extends ShardVerb> {
     }
   }
 
-  /** One timer per queue, at the earliest deadline: most calls end long before theirs. */
+  /** One timer per queue, at the earliest deadline, because most calls end long before theirs. */
   #armDeadline(deadlineAtMs: number): void {
     if (deadlineAtMs >= this.#timerAtMs) return;
     this.#cancelTimer();

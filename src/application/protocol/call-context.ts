@@ -1,16 +1,16 @@
-/** Who calls, and until when the answer is wanted. */
+/** Who calls, and until when the caller waits for the answer. */
 import { TroupeError } from '../../domain/errors.ts';
 
 export interface CallContext {
   readonly tenant: string;
   readonly requestId: string;
-  /** Epoch ms; absent: no deadline. */
+  /** Epoch ms. Default: no deadline. */
   readonly deadlineAtMs?: number;
-  /** Aborted, with the reason as a TroupeError, when the caller has gone or nobody can answer it any more. */
+  /** Aborts when the caller is gone or can no longer be answered. Its reason is a TroupeError. */
   readonly signal?: AbortSignal;
   /** W3C traceparent. */
   readonly traceparent?: string;
-  /** What the caller showed to be let in. Never logged. */
+  /** The caller's credential. Never logged. */
   readonly bearerToken?: string;
 }
 

@@ -1,7 +1,7 @@
 /** Asks all shards of the cluster, a bounded number at a time. */
 const askedAtOnce = 32;
 
-/** Resolves when every question was answered; rejects with the first that `ask` rejects with. */
+/** Resolves when every shard has answered. Rejects with the first error of `ask`. */
 export async function everyShard(shardCount: number, ask: (shard: number) => Promise<void>): Promise<void> {
   let next = 0;
   const askInTurn = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 /**
- * What a node can be asked about itself, and by whom it is steered: verbs of `troupe.node.<id>.<verb>`, JSON both ways.
- * Times are epoch ms of the node's own clock. An answer has to fit into one message of the broker: see `treeMaxBytes`.
+ * The verbs by which a node is inspected and steered: `troupe.node.<id>.<verb>`, JSON in both directions. Times are
+ * epoch ms of the node's own clock. An answer must fit into one message of the broker: see `treeMaxBytes`.
  */
 import type { JobRecord, JobState } from '../../domain/job.ts';
 
@@ -11,8 +11,11 @@ export interface NodeReport {
   readonly version: string;
   readonly draining: boolean;
   readonly startedAtMs: number;
+  /** Threads for attempts. 0 without the role `workers`. */
   readonly slotsTotal: number;
+  /** Attempts that the node would accept now. It includes a short look-ahead and may exceed `slotsTotal`. */
   readonly slotsFree: number;
+  /** Runs in threads, and those that wait for one. */
   readonly runs: number;
   readonly handlers: readonly { readonly name: string; readonly version: string }[];
   readonly shards: number;
@@ -20,10 +23,11 @@ export interface NodeReport {
 }
 
 export interface NodeVitals {
-  /** Share of time that the event loop was busy since the last look; 0..1. */
+  /** Share of the time for which the event loop was busy since the last report, 0..1. */
   readonly eventLoopUtilization: number;
+  /** Memory of the process without its cells. */
   readonly rssBytes: number;
-  /** Over one minute. */
+  /** Load average of the machine over one minute. */
   readonly machineLoad: number;
 }
 
@@ -38,8 +42,10 @@ export interface RunFacts {
   readonly thread?: number;
   readonly progress: number;
   readonly note: string;
+  /** When the thread last gave a sign of life. */
   readonly pulseAtMs?: number;
   readonly deadlineAtMs?: number;
+  /** The attempt runs isolated, because the job was in a thread of a cell that died. */
   readonly suspect: boolean;
 }
 
@@ -49,6 +55,7 @@ export interface CellFacts {
   readonly eventLoopUtilization: number;
   readonly threads: number;
   readonly busy: number;
+  /** Threads that could not be terminated. */
   readonly leaked: number;
 }
 
@@ -58,24 +65,32 @@ export interface ActorRow {
   readonly kind: string;
   readonly state: ActorRowState;
   readonly startedAtMs?: number;
+  /** Restarts since the actor was created. */
   readonly restarts: number;
+  /** Restarts within the present window of the restart budget; `restartLimit` is how many the budget allows. */
   readonly restartsInWindow: number;
   readonly restartLimit?: number;
   readonly mailboxSize: number;
   readonly mailboxCapacity: number;
+  /** Messages that the actor has put aside for later. */
   readonly stashed: number;
+  /** Messages that all incarnations of the actor have handled. */
   readonly messages: number;
+  /** Messages per second, over the last two to four seconds. */
   readonly messageRate: number;
+  /** Time for which the actor held the thread. Time spent awaiting a promise is not included. */
   readonly busyMs: number;
+  /** Share of the last two to four seconds for which it was busy, 0..1. */
   readonly busyShare: number;
   readonly lastError?: string;
   readonly lastErrorAtMs?: number;
+  /** What the actor describes of itself, as text. */
   readonly facts: Readonly<Record<string, string>>;
   readonly run?: RunFacts;
   readonly cell?: CellFacts;
 }
 
-/** What a row says that has no actor behind it. */
+/** The fields of a row that has no actor behind it. */
 export const actorless = {
   restarts: 0,
   restartsInWindow: 0,
@@ -91,19 +106,24 @@ export const actorless = {
 
 export interface TreeReport {
   readonly rows: readonly ActorRow[];
-  /** Rows past `treeMaxBytes`. */
+  /** Number of rows that did not fit into `treeMaxBytes`. */
   readonly omitted: number;
 }
 
 export interface ShardReport {
   readonly shard: number;
-  /** `opening`: the lease is held, the state is being read. */
+  /** `opening`: the node holds the lease and is reading the state. */
   readonly state: 'owned' | 'opening';
   readonly epoch: number;
+  /** Time since the lease was last renewed. */
   readonly leaseAgeMs?: number;
+  /** Jobs in the memory of the shard, by state. States without jobs are left out. */
   readonly jobs: Readonly<Partial<Record<JobState, number>>>;
+  /** Unfinished jobs. */
   readonly backlog: number;
+  /** Decisions that are not durable yet. */
   readonly undurable: number;
+  /** WORK messages and events that JetStream has not confirmed yet. */
   readonly outbox: number;
   readonly lastCommitAgeMs?: number;
 }
@@ -112,6 +132,7 @@ export interface ActorEventReport {
   readonly atMs: number;
   readonly path: string;
   readonly type: string;
+  /** Incarnation of the actor. */
   readonly life: number;
   readonly error?: string;
 }
@@ -126,7 +147,7 @@ export interface DeadLetterReport {
 export interface ActorReport {
   readonly actor: ActorRow;
   readonly children: readonly ActorRow[];
-  /** Newest first, as are the dead letters. */
+  /** Newest first. The same holds for the dead letters. */
   readonly events: readonly ActorEventReport[];
   readonly deadLetters: readonly DeadLetterReport[];
 }
@@ -145,13 +166,14 @@ export interface NodeVerbs {
   readonly describe: Exchange<null, NodeReport>;
   readonly tree: Exchange<{ readonly path: string }, TreeReport>;
   readonly shards: Exchange<null, readonly ShardReport[]>;
-  /** Null: no actor is there. */
+  /** Null if there is no actor at the path. */
   readonly inspect: Exchange<{ readonly path: string }, ActorReport | null>;
   readonly 'dead-letters': Exchange<{ readonly path: string; readonly limit: number }, DeadLettersReport>;
+  /** Answers when the drain has begun. */
   readonly drain: Exchange<null, NodeReport>;
-  /** Of gateways: the record takes the place of the copy they may keep. */
+  /** For gateways: the record replaces a copy that they may have cached. */
   readonly 'forget-payloads': Exchange<JobRecord, null>;
-  /** Answers when the profile is complete; it is then fetched part by part within `profileKeptMs`. */
+  /** Answers when the profile is complete. Its parts can then be fetched for `profileKeptMs`. */
   readonly profile: Exchange<
     { readonly jobId: string; readonly token: string; readonly durationMs: number },
     { readonly profileId: string; readonly parts: number }
@@ -176,13 +198,13 @@ export function isNodeVerb(verb: string): verb is NodeVerb {
   return Object.hasOwn(nodeVerbSet, verb);
 }
 
-/** Rows in one answer; the broker's own limit is 1 MiB. */
+/** Bytes of the rows in one answer. The broker's own limit is 1 MiB. */
 export const treeMaxBytes = 700 * 1_024;
-/** Of one part of a profile before it is written as base64. */
+/** Bytes of one part of a profile before it is encoded as base64. */
 export const profilePartBytes = 384 * 1_024;
 export const profileKeptMs = 60_000;
 
-/** `path` itself, or below it; `/` has everything below it. */
+/** Whether `path` is `top` or below it. Every path is below `/`. */
 export function isWithin(path: string, top: string): boolean {
   return top === '/' || path === top || path.startsWith(`${top}/`);
 }

@@ -1,10 +1,10 @@
 /**
- * Gathers single requests to shards into batches, one queue per shard and verb.
+ * Collects single requests to shards into batches, with one queue per shard and verb.
  *
- * An idle queue sends at the end of the current turn of the event loop, so that whatever one turn brings goes out
- * together; while `maxInFlight` batches of the queue are under way the next one gathers.
+ * An idle queue sends at the end of the current turn of the event loop, so that all requests of one turn go out
+ * together. While `maxInFlight` batches of the queue are in flight, the next batch collects.
  *
- * Bounds: `maxQueued` items wait per queue (past it MAILBOX_FULL), `maxItems` and `maxBytes` per batch.
+ * Bounds: `maxQueued` items wait per queue (beyond that MAILBOX_FULL); `maxItems` and `maxBytes` limit a batch.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { type BatchCallOptions, BatchQueue, type BatchQueueParts } from './batch-queue.ts';
@@ -14,8 +14,8 @@ import { batchMaxBytes, batchMaxItems, type ShardVerb, type ShardVerbs } from '.
 
 export interface ShardBatcher {
   /**
-   * Rejects MAILBOX_FULL, CALL_DEADLINE_EXCEEDED (`metadata.outcome`: `none` when it was never sent, else `unknown`),
-   * CALL_CANCELLED, SHUTTING_DOWN, whatever the link rejects with, and the item's own error.
+   * Rejects with MAILBOX_FULL, CALL_DEADLINE_EXCEEDED (`metadata.outcome` is `none` if the item was never sent,
+   * otherwise `unknown`), CALL_CANCELLED, SHUTTING_DOWN, any error of the link, or the item's own error.
    */
   call<V extends ShardVerb>(
     shard: number,
@@ -23,26 +23,26 @@ export interface ShardBatcher {
     item: ShardVerbs[V]['item'],
     options?: BatchCallOptions,
   ): Promise<ShardVerbs[V]['result']>;
-  /** Items not yet sent, over all queues. */
+  /** Number of items that were not sent yet, over all queues. */
   queued(): number;
-  /** Rejects what waits and all later calls with SHUTTING_DOWN; what is under way ends by itself. */
+  /** Rejects waiting items and all later calls with SHUTTING_DOWN. Batches in flight end by themselves. */
   close(): void;
 }
 
 export interface ShardBatcherOptions {
   readonly client: ShardClient;
   readonly clock: Clock;
-  /** Patience with one batch. */
+  /** Timeout of one batch. */
   readonly timeoutMs: number;
-  /** Items that may wait in one queue. */
+  /** Most items that may wait in one queue. */
   readonly maxQueued: number;
-  /** Items in one batch; default and most `batchMaxItems`. */
+  /** Most items of one batch. Default and maximum: `batchMaxItems`. */
   readonly maxItems?: number;
-  /** Bytes of one batch as JSON; default and most `batchMaxBytes`. */
+  /** Most bytes of one batch as JSON. Default and maximum: `batchMaxBytes`. */
   readonly maxBytes?: number;
-  /** Batches of one queue under way; default 2: one being committed, one gathering at the owner. */
+  /** Most batches of one queue in flight. Default 2: one is being committed while the next collects at the owner. */
   readonly maxInFlight?: number;
-  /** Runs `flush` when the current turn of the event loop is over: `setImmediate`, but for tests. */
+  /** Runs `flush` at the end of the current turn of the event loop. `setImmediate`, except in tests. */
   readonly atTurnEnd: (flush: () => void) => void;
 }
 

@@ -1,15 +1,19 @@
 /**
- * Which shard gets a new job. A key always leads to the same shard. Without one any shard will do: one of this process
- * if it owns any, and the same one as long as it keeps up, because one busy shard commits larger groups than several idle
- * ones. When more jobs are under way to it than a group should hold, the least busy one is next.
+ * Chooses the shard of a new job. A key always leads to the same shard. Without a key any shard will do. The choice
+ * then prefers a shard of this process, and stays with it while it keeps up, because one busy shard commits larger
+ * groups than several idle ones. When more jobs are in flight to it than a group should hold, the least busy shard is
+ * next.
  */
 import type { Clock, Random } from '../ports/runtime.ts';
 
 export interface ShardChoice {
   ofKey(keyHash: string): number;
-  /** Counts as under way until `ended`. `attempt` counts from 0: after a shard turned out to be away, the next one. */
+  /**
+   * Counts a job as in flight until `ended`. `attempt` counts from 0 and grows when a shard turned out to be
+   * unavailable.
+   */
   begin(attempt: number, preferred?: number): number;
-  /** One for a whole batch, to be given as `preferred` for each of its jobs. */
+  /** Chooses one shard for a whole batch. Pass it as `preferred` for each job of the batch. */
   peek(): number;
   ended(shard: number): void;
 }
@@ -20,13 +24,13 @@ export interface ShardChoiceOptions {
   readonly localShards: () => readonly number[];
   readonly clock: Clock;
   readonly random: Random;
-  /** How long the same shard is taken, at most; default 5,000. */
+  /** Longest time for which the same shard is preferred. Default 5,000. */
   readonly stickyMs?: number;
-  /** Jobs under way to one shard before another gets some; default 128. */
+  /** Jobs in flight to one shard before others are used too. Default 128. */
   readonly spillJobs?: number;
 }
 
-/** Of a digest as base64url. */
+/** `keyHash` is a digest as base64url. */
 export function shardOfKey(keyHash: string, shardCount: number): number {
   return Buffer.from(keyHash.slice(0, 8), 'base64url').readUInt32BE(0) % shardCount;
 }
@@ -38,10 +42,10 @@ export function createShardChoice(options: ShardChoiceOptions): ShardChoice {
   const { shardCount, localShards, clock, stickyMs = defaultStickyMs, spillJobs = defaultSpillJobs } = options;
   const all = Array.from({ length: shardCount }, (_, shard) => shard);
   const underWay = new Uint32Array(shardCount);
-  // Gateways that start together do not walk together.
+  // Random, so that gateways which start together do not use the same shard at the same time.
   const offset = Math.floor(options.random() * shardCount);
 
-  /** The turn's shard, or the one with least to do if that is busy. */
+  /** The shard of this turn, or the least busy one if that has too many jobs in flight. */
   function leastBusy(candidates: readonly number[], turn: number): number {
     const preferred = candidates[turn % candidates.length] ?? 0;
     if ((underWay[preferred] ?? 0) < spillJobs) return preferred;
@@ -53,7 +57,7 @@ export function createShardChoice(options: ShardChoiceOptions): ShardChoice {
   function next(attempt: number): number {
     const turn = Math.floor(clock.monotonicMs() / stickyMs) + offset + attempt;
     const local = localShards();
-    // The last try leaves this process: its own shards may all be moving away.
+    // The last attempt leaves this process, because all of its shards may be moving away.
     return leastBusy(attempt < local.length ? local : all, turn);
   }
 

@@ -1,11 +1,11 @@
 /**
- * The short way to shards of one's own process: no NATS, no JSON. Everything else goes over the link. A gateway asks
- * `local()` to prefer such shards for jobs without a key.
+ * Routes requests to shards of this process directly, without NATS and JSON. All other requests go over the link. A
+ * gateway asks `local()` in order to prefer such shards for jobs without a key.
  */
 import type { ShardClient, ShardHandler, ShardServer } from '../ports/shard-link.ts';
 
 export interface ShardRouter extends ShardClient, ShardServer {
-  /** Shards that this process serves right now. */
+  /** Shards that this process serves now. */
   local(): readonly number[];
 }
 
