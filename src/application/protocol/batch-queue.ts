@@ -123,7 +123,7 @@ export class BatchQueue<V extends ShardVerb> {
     this.#cancelTimer();
   }
 
-  /** A verb whose answer is larger than its question counts by its answer, so that the reply fits one message as well. */
+  /** An item whose answer is larger than itself is weighed by its answer, so that the reply fits one message too. */
   #weigh(item: ShardVerbs[V]['item']): number {
     const itemBytes = jsonBytes(item) + 1;
     return Math.max(itemBytes, Math.min(answerBytes[this.#verb](itemBytes), this.#parts.limits.maxBytes));

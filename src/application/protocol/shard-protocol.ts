@@ -1,6 +1,6 @@
 /**
- * What gateways and nodes ask of the owner of a shard. Always in batches of one verb; JSON on the wire. An item fails
- * alone: its slot in the reply holds the error.
+ * The verbs by which gateways and nodes address the owner of a shard. Requests are batches of one verb, as JSON on the
+ * wire. An item fails on its own: its slot in the reply holds the error.
  */
 import type { QuotaLease, QuotaRequest } from '../../domain/quota-lease.ts';
 import type { ClusterLoad } from '../../domain/demand.ts';
@@ -13,13 +13,13 @@ import type { QueueStats } from '../../domain/queue-stats.ts';
 
 export interface SubmitItem {
   readonly spec: JobSpec;
-  /** Both present when the caller gave an idempotency key. */
+  /** Both are present if the caller gave an idempotency key. */
   readonly keyHash?: string;
   readonly contentHash?: string;
 }
 export interface SubmitResult {
   readonly record: JobRecord;
-  /** The job existed already under this key. */
+  /** A job with this key existed before. */
   readonly duplicate: boolean;
 }
 
@@ -28,12 +28,12 @@ export interface ClaimItem {
   readonly node: string;
   /** Epoch of the owner that dispatched the WORK message: an owner of a lower one has been deposed. */
   readonly epoch: number;
-  /** Reply subject of the WORK message: the shard acknowledges it once the claim is durable. */
+  /** Reply subject of the WORK message. The shard acknowledges the message once the claim is durable. */
   readonly ackTo?: string;
 }
 /**
- * `drop`: the message has nothing left to do, acknowledge it. `later`: leave it to redelivery. `held`: the queue may start
- * no job now; the shard acknowledges the message itself, and sends another when the job's turn comes.
+ * `drop`: the message has nothing left to do; acknowledge it. `later`: leave it to redelivery. `held`: the queue may
+ * start no job now. The shard then acknowledges the message itself and sends another when the job's turn comes.
  */
 export type ClaimResult =
   | {
@@ -42,15 +42,15 @@ export type ClaimResult =
       readonly attempt: number;
       readonly spec: JobSpec;
       readonly createdAtMs: number;
-      /** When it was granted, by the clock of the other times here. Absent: by a shard of before. */
+      /** When the claim was granted, by the clock of the other times here. Absent from shards of earlier versions. */
       readonly nowMs?: number;
-      /** Absolute end of the whole job, if it has one. */
+      /** When the whole job must end, if it has a total timeout. Epoch ms. */
       readonly deadlineAtMs?: number;
-      /** It brought a process down before: run it alone. */
+      /** The job was in a thread of a cell that died, so the attempt must run isolated. */
       readonly suspect: boolean;
-      /** Heap it needs at least: it ran out of memory with less. */
+      /** Least heap for the attempt, because the job ran out of memory with less. */
       readonly memoryMb?: number;
-      /** What an earlier attempt saved last. */
+      /** The last checkpoint that an earlier attempt saved. */
       readonly checkpoint?: Payload;
     }
   | { readonly kind: 'drop' }
@@ -92,19 +92,19 @@ export interface CheckpointItem extends Pick<Checkpoint, 'payload' | 'bytes' | '
   readonly jobId: JobId;
   readonly token: string;
 }
-/** `recorded`: this one, or a later one of the attempt, is durable. */
+/** `recorded`: this checkpoint, or a later one of the attempt, is durable. */
 export interface CheckpointResult {
   readonly kind: 'recorded' | 'stale';
 }
 
-/** Lines of one run that its shard does not have yet: all that are kept after number `after`. */
+/** Log lines of one attempt that its shard lacks: all kept lines after number `after`. */
 export interface LogItem {
   readonly jobId: JobId;
   readonly token: string;
   readonly after: number;
   readonly lines: readonly LogLine[];
 }
-/** `through`: the newest line of the attempt that the shard knows of. */
+/** `through` is the newest line of the attempt that the shard has. */
 export type LogResult = { readonly kind: 'kept'; readonly through: number } | { readonly kind: 'stale' };
 
 export interface ReadLogItem {
@@ -112,9 +112,9 @@ export interface ReadLogItem {
   readonly seen: LogPosition;
 }
 export interface ReadLogResult {
-  /** Of attempts that have ended. */
+  /** Logs of attempts that have ended. */
   readonly stored: readonly StoredLog[];
-  /** Of attempts that are not among those; in order, never a part of an attempt's, not necessarily of all attempts at once. */
+  /** Lines of the other attempts, in order. An attempt is never cut, but not all attempts need be included at once. */
   readonly lines: readonly LogLine[];
 }
 
@@ -130,23 +130,23 @@ export interface HeartbeatItem {
   readonly runs: readonly RunPulse[];
 }
 export interface HeartbeatResult {
-  /** Runs to end: cancelled ones, and those whose token no longer counts. */
+  /** Attempts to end: cancelled ones, and those whose token is no longer valid. */
   readonly stop: readonly { readonly jobId: JobId; readonly token: string; readonly why: 'cancel' | 'stale' }[];
 }
 
 export interface CancelItem {
   readonly jobId: JobId;
-  /** Not if an attempt holds it. */
+  /** Rejects the cancel if an attempt holds the job. */
   readonly unlessRunning?: boolean;
   readonly reason: string;
 }
-/** Of an ended job: takes what lies inline out of the record. Answers the record as it is then. */
+/** Removes the inline payloads from the record of an ended job. Answers with the resulting record. */
 export interface EraseItem {
   readonly jobId: JobId;
 }
 export interface RescheduleItem {
   readonly jobId: JobId;
-  /** Absent, or over: now. */
+  /** If absent, or in the past, the job becomes due now. */
   readonly runAtMs?: number;
 }
 export interface GetItem {
@@ -159,7 +159,7 @@ export interface JobProgress {
 }
 export interface JobView {
   readonly record: JobRecord;
-  /** Of the attempt that runs. */
+  /** Progress of the running attempt. */
   readonly progress?: JobProgress;
 }
 
@@ -168,48 +168,53 @@ export interface QueueStatsItem {
   readonly queue: string;
 }
 
-/** What waits and runs in the shard, all queues together. */
+/** Asks for what waits and runs in the shard, over all queues. */
 type LoadItem = Readonly<Record<string, never>>;
 
-/** Unfinished jobs of a queue in a shard; while one of them is here nothing of it may be removed. */
+/** Unfinished jobs of a queue in a shard. While there are any, the queue must not be removed. */
 export interface UnfinishedJobs {
   readonly waiting: number;
   /** SCHEDULED and RETRYING. */
   readonly later: number;
-  /** RUNNING and CANCELLING, and those whose end is not durable yet. */
+  /** RUNNING and CANCELLING, and jobs whose end is not durable yet. */
   readonly running: number;
 }
 
 export interface PlaceItem {
   readonly jobId: JobId;
 }
-/** Of a QUEUED job in its shard and priority; empty when it is not there, or not QUEUED. */
+/** Position of a QUEUED job within its shard and level. Empty if the job is not there or not QUEUED. */
 export interface PlaceResult {
-  /** Jobs that became QUEUED before it; not counted beyond 10,000. */
+  /** Number of jobs that became QUEUED before it. Counted up to 10,000. */
   readonly before?: number;
-  /** Jobs that are QUEUED, itself included. */
+  /** Number of QUEUED jobs, including this one. */
   readonly waiting?: number;
-  /** What holds it back there; absent: nothing. */
+  /** What holds the job back. Absent if nothing does. */
   readonly heldBy?: HeldBy;
 }
 
-/** `pause`: its queue. `running`: the most that may run. `rate`: the starts per second. `key`: its concurrency key. */
+/**
+ * `pause`: its queue is paused. `running`: the limit of running jobs. `rate`: the rate of starts. `key`: its
+ * concurrency key.
+ */
 export type HeldBy = 'pause' | 'running' | 'rate' | 'key';
 
-/** A question of one shard to the home of a limit: how much of it may be used there? See `domain/quota-lease.ts`. */
+/** Asks the home of a limit how much of the limit this shard may use. See `domain/quota-lease.ts`. */
 export interface QuotaItem extends QuotaRequest {
   readonly tenant: string;
   readonly queue: string;
-  /** Of a concurrency key. Absent: of the queue. */
+  /** The concurrency key. Absent for a limit of the whole queue. */
   readonly key?: string;
 }
 export interface QuotaResult {
   readonly lease: QuotaLease;
-  /** Of the home: an answer of a former owner counts no more once a later one was heard. */
+  /** Epoch of the home. An answer of a former owner is ignored once a later owner has answered. */
   readonly epoch: number;
 }
 
-/** What a shard uses of limits; a grant that it had of a former home is over with the answer. */
+/**
+ * Asks a shard how much it uses of the limits of a home. Quota leases of the home's former owner end with the answer.
+ */
 export interface LimitUseItem {
   readonly home: number;
   readonly epoch: number;
