@@ -16,7 +16,9 @@ import {
 import type { HandlerContext } from './context.ts';
 import { parseDurationMs, parseSizeBytes, type Duration, type Size } from './quantity.ts';
 
+/** Names of handlers: one to four tokens, joined by dots. */
 export const handlerNamePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/;
+/** Versions of handlers. */
 export const handlerVersionPattern = /^[A-Za-z0-9._+-]{1,64}$/;
 const dayMs = 86_400_000;
 const mib = 2 ** 20;
@@ -174,6 +176,7 @@ export function defineHandler<
   };
 }
 
+/** True for a handler made by any copy of this package. */
 export function isHandler(value: unknown): value is AnyHandler {
   return typeof value === 'object' && value !== null && '~troupe' in value && value['~troupe'] === 1;
 }

@@ -28,6 +28,7 @@ const stackMaxChars = 4_000;
 const causeMaxChars = 300;
 const codeMaxChars = 100;
 
+/** Called at two moments of a run, for example to measure it. */
 export interface ExecutionHooks {
   /** The first instruction of the handler is about to run. */
   onStart?(): void;

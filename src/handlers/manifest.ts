@@ -11,6 +11,7 @@ import { zodOptions } from './zod-schema.ts';
 
 const libraryOptions = { ...zodOptions, ...valibotOptions };
 
+/** Builds the manifest. Values that the handler does not set are left out. */
 export function manifestOf(handler: AnyHandler): HandlerManifest {
   const inputSchema = jsonSchemaOf(jsonPartOf(handler.input));
   return {

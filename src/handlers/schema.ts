@@ -1,6 +1,7 @@
 /** Schemas for inputs other than a JSON document: opaque bytes, or either. They are Standard Schemas like any other. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
+/** What an input may be: a JSON document, bytes, or either. */
 export type InputKind = 'json' | 'bytes' | 'any';
 
 const kindKey = Symbol.for('troupe.handler.inputKind');

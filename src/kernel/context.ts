@@ -10,6 +10,7 @@ import type { Actor, Kernel, Incarnation, Owner } from './parts.ts';
 
 const shutdown = { kind: 'shutdown' } as const;
 
+/** Implements `ActorContext`, whose members are documented in `actor.ts`. */
 export class IncarnationContext<M> implements ActorContext<M> {
   readonly #kernel: Kernel;
   readonly #incarnation: Incarnation<M>;

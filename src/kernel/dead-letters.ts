@@ -20,7 +20,9 @@ export interface DeadLetter {
   readonly atMs: number;
 }
 
+/** The counts and the last dead letters of a system. */
 export interface DeadLetters {
+  /** Counts and keeps a dead letter, and notifies the listeners of system events. */
   record(path: string, reason: DeadLetterReason, message: unknown): void;
   /** Totals since the system started, by reason. */
   counts(): Readonly<Record<DeadLetterReason, number>>;
@@ -30,6 +32,7 @@ export interface DeadLetters {
 
 const KEPT = 256;
 
+/** Creates the record of dead letters, with a counter in `telemetry`. */
 export function createDeadLetters(clock: Clock, telemetry: Telemetry, events: EventBus): DeadLetters {
   const counter = telemetry.counter({
     ...counters.deadLetters,

@@ -5,6 +5,7 @@
 import type { Logger } from '../application/ports/runtime.ts';
 import type { DeadLetterReason, StopReason } from './actor.ts';
 
+/** What happened to an actor or a message. */
 export type SystemEvent =
   /** An incarnation is up. Incarnations are counted from 1. */
   | {
@@ -36,9 +37,12 @@ export type SystemEvent =
       readonly message: unknown;
     };
 
+/** Receives events synchronously, so it must be quick. */
 export type SystemListener = (event: SystemEvent) => void;
 
+/** Delivers events to the listeners of a system. */
 export interface EventBus {
+  /** Calls all listeners. Never throws. */
   publish(event: SystemEvent): void;
   /** Lets hot paths avoid building an event when nobody listens. */
   readonly hasListeners: boolean;
@@ -46,6 +50,7 @@ export interface EventBus {
   subscribe(listener: SystemListener): () => void;
 }
 
+/** Creates a bus that logs exceptions of its listeners to `log`. */
 export function createEventBus(log: Logger): EventBus {
   const listeners = new Set<SystemListener>();
   return {

@@ -19,6 +19,7 @@ import type { ActorState, TreeNode } from './tree.ts';
 /** Length of the error text in the tree view. The log has the full error. */
 const lastErrorMaxChars = 500;
 
+/** Implements `Actor`, whose members are documented in `parts.ts`. */
 export class KernelActor<M> extends MessageLoop<M> implements Actor<M> {
   readonly path: string;
   readonly name: string;

@@ -5,7 +5,9 @@
  */
 import { RingBuffer } from './ring-buffer.ts';
 
+/** Holds the messages of one actor. */
 export class Mailbox<M> {
+  /** The most arrivals that may wait. */
   readonly capacity: number;
   readonly #arrived: RingBuffer<M>;
   /** Allocated on first use, because most actors never stash. */
@@ -22,14 +24,17 @@ export class Mailbox<M> {
     return this.#arrived.size + (this.#takenBack?.size ?? 0);
   }
 
+  /** The number of messages in the stash. */
   get stashedSize(): number {
     return this.#stashed?.size ?? 0;
   }
 
+  /** Allocated slots of all buffers together. Tests and benchmarks check the memory bound with it. */
   get allocatedSlots(): number {
     return this.#arrived.allocatedSlots + (this.#stashed?.allocatedSlots ?? 0) + (this.#takenBack?.allocatedSlots ?? 0);
   }
 
+  /** Adds an arrival. Returns false if `capacity` arrivals are waiting. */
   push(message: M): boolean {
     return this.#arrived.push(message);
   }

@@ -16,6 +16,7 @@ import type { Runnable } from './scheduler.ts';
 /** Marks that there is no current message. `undefined` cannot do so, because it is a valid message. */
 const NONE = Symbol('no message');
 
+/** The part of an actor that takes and handles items. The life cycle is in `KernelActor`. */
 export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
   abstract readonly path: string;
   incarnation: Incarnation<M> | undefined;
@@ -41,6 +42,7 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
   protected abstract startIncarnation(incarnation: Incarnation<M>): void;
   /** Takes one step of the ending. Returns true if the next step can follow at once. */
   protected abstract endStep(incarnation: Incarnation<M>, reason: StopReason): boolean;
+  /** Asks the current incarnation to end. */
   abstract end(reason: StopReason): void;
 
   tell(message: M): boolean {
@@ -60,12 +62,14 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
     return this.path;
   }
 
+  /** Adds a system item, unless it belongs to an incarnation that is over. */
   enqueue(item: SystemItem<M>): void {
     if (item.incarnation !== this.incarnation) return;
     this.#system.push(item);
     this.wake();
   }
 
+  /** Schedules the actor, unless it is scheduled already or waits for a promise. */
   wake(): void {
     if (this.#scheduled || this.#busy || this.incarnation === undefined) return;
     this.#scheduled = true;

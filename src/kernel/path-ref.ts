@@ -6,6 +6,7 @@ import type { ActorRef } from './actor.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Actor } from './parts.ts';
 
+/** A ref that names a path and not an actor. */
 export class PathRef<M> implements ActorRef<M> {
   readonly path: string;
   readonly #root: Actor<unknown>;
@@ -24,6 +25,7 @@ export class PathRef<M> implements ActorRef<M> {
     return actor as Actor<M> | undefined;
   }
 
+  /** Sends to the actor that is at the path now. Returns false, and records a dead letter, if there is none. */
   tell(message: M): boolean {
     const actor = this.actor();
     if (actor !== undefined) return actor.tell(message);

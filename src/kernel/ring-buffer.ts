@@ -7,6 +7,7 @@ const FIRST_SLOTS = 8;
 /** An emptied queue keeps its buffer only up to this many slots. */
 const RETAINED_SLOTS = 1_024;
 
+/** A bounded queue. Items may be `undefined`. */
 export class RingBuffer<T> {
   readonly capacity: number;
   /** The length is 0 or a power of two, so that a bit mask wraps the index. */
@@ -72,6 +73,7 @@ export class RingBuffer<T> {
     return Array.from({ length: this.#size }, (_, i) => this.#slots[(this.#head + i) & (this.#slots.length - 1)] as T);
   }
 
+  /** Removes all items and releases the buffer. */
   clear(): void {
     this.#slots = [];
     this.#head = 0;

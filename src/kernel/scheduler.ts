@@ -5,6 +5,7 @@
 import type { Clock } from '../application/ports/runtime.ts';
 import { RingBuffer } from './ring-buffer.ts';
 
+/** Something that can be scheduled; in practice an actor. */
 export interface Runnable {
   /** Handles up to `batch` messages. Returns true if more can be handled now. */
   run(batch: number): boolean;
@@ -12,6 +13,7 @@ export interface Runnable {
   busyMs: number;
 }
 
+/** Runs tasks that have work. */
 export interface Scheduler {
   /** Queues a task. The kernel does not schedule a task again before it has run. */
   schedule(task: Runnable): void;

@@ -57,6 +57,7 @@ export interface ActorSystem {
   subscribe(listener: SystemListener): () => void;
 }
 
+/** Creates an empty actor system. It starts no timer or thread until an actor has work. */
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
   const kernel = createKernel(options);
   const { root, context } = spawnRoot(kernel);

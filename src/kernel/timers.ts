@@ -5,15 +5,18 @@
  */
 import type { Clock } from '../application/ports/runtime.ts';
 
+/** A timer that was set. Its identity distinguishes it from other timers of the same key. */
 export interface KeyedTimer<M> {
   readonly key: string;
   readonly message: M;
 }
 
+/** Receives timers when they fire. */
 export interface TimerSink<M> {
   timerFired(timer: KeyedTimer<M>): void;
 }
 
+/** The timers of one incarnation. */
 export class KeyedTimers<M> {
   readonly #clock: Clock;
   readonly #sink: TimerSink<M>;
@@ -24,6 +27,7 @@ export class KeyedTimers<M> {
     this.#sink = sink;
   }
 
+  /** Starts a timer, replacing the one of the same key. */
   set(key: string, delayMs: number, message: M): void {
     this.cancel(key);
     const timer: KeyedTimer<M> = { key, message };
@@ -33,6 +37,7 @@ export class KeyedTimers<M> {
     this.#timers.set(key, { timer, cancel });
   }
 
+  /** Cancels the timer of a key, if there is one. */
   cancel(key: string): void {
     this.#timers.get(key)?.cancel();
     this.#timers.delete(key);
@@ -45,6 +50,7 @@ export class KeyedTimers<M> {
     return true;
   }
 
+  /** Cancels all timers. */
   clear(): void {
     for (const { cancel } of this.#timers.values()) cancel();
     this.#timers.clear();

@@ -12,6 +12,7 @@ import type { ChildStatus, OrderReply } from './messages.ts';
 import type { CompiledChildSpec } from './spec.ts';
 import type { Strategy } from './strategy.ts';
 
+/** A child and the state that its supervisor keeps of it. */
 export interface Child {
   readonly spec: CompiledChildSpec;
   readonly handle: SupervisedChild<never>;
@@ -32,6 +33,7 @@ export interface Child {
   stopReply: ActorRef<OrderReply> | undefined;
 }
 
+/** The children of one supervisor. */
 export class Children {
   readonly #strategy: Strategy;
   readonly #children = new Map<string, Child>();
@@ -54,6 +56,7 @@ export class Children {
     return [...this.#children.values()];
   }
 
+  /** Adds a child that is to be started. */
   add(spec: CompiledChildSpec, handle: SupervisedChild<never>): void {
     this.#children.set(spec.name, {
       spec,
@@ -139,6 +142,7 @@ export class Children {
     return this.#strategy === 'one-for-all' ? [] : children.slice(0, quarantined);
   }
 
+  /** The status to report for a child. */
   statusOf(child: Child): ChildStatus {
     return {
       name: child.spec.name,

@@ -57,16 +57,20 @@ export interface SupervisorSpec {
   readonly kind?: string;
 }
 
+/** A child spec with all defaults filled in. */
 export interface CompiledChildSpec {
   readonly name: string;
   readonly definition: ActorDefinition<never>;
   readonly restart: RestartPolicy;
+  /** In ms; `undefined` for no deadline. */
   readonly shutdownMs: number | undefined;
   readonly onExhausted: OnExhausted;
   readonly intensity: Intensity;
+  /** `undefined`: restart at once. */
   readonly backoff: Backoff | undefined;
 }
 
+/** A supervisor spec with all defaults filled in. */
 export interface CompiledSpec {
   readonly strategy: Strategy;
   readonly intensity: Intensity;
@@ -101,6 +105,7 @@ export function compileSpec(spec: SupervisorSpec): CompiledSpec {
   };
 }
 
+/** Compiles the spec of one child. `supervisor` provides the defaults. Throws if a value is invalid. */
 export function compileChild(
   child: ChildSpec,
   supervisor: { readonly intensity: Intensity; readonly backoff?: Backoff | undefined },

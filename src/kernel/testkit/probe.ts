@@ -35,6 +35,7 @@ const PROBE_CAPACITY = 100_000;
 const EXPECT_WITHIN_MS = 3_000;
 const EXPECT_NONE_DURING_MS = 100;
 
+/** Spawns a probe at the top of the host's system. The name must be unique there. */
 export function createProbe<M>(host: ProbeHost, name: string): Probe<M> {
   const pending: M[] = [];
   const ref = host.system.spawn<M>(name, {

@@ -17,6 +17,7 @@ export interface LogEntry {
 
 const MAX_ENTRIES = 10_000;
 
+/** Creates a logger that appends to `entries`, up to 10,000 lines. `bindings` are added to each line. */
 export function createRecordingLogger(entries: LogEntry[], bindings: LogEntry['fields'] = {}): Logger {
   const record =
     (level: LogEntry['level']) =>
@@ -38,6 +39,7 @@ export interface RecordingTelemetry extends Telemetry {
   counted(name: string, labels?: Readonly<Record<string, string>>): number;
 }
 
+/** Creates telemetry without samples. */
 export function createRecordingTelemetry(): RecordingTelemetry {
   const samples: { name: string; amount: number; labels: Readonly<Record<string, string>> }[] = [];
   const add = (name: string, amount: number, labels: Readonly<Record<string, string>>): void => {

@@ -1,6 +1,7 @@
 /** A reproducible random source: the same seed gives the same numbers (mulberry32). */
 import type { Random } from '../../application/ports/runtime.ts';
 
+/** Creates a source of numbers from 0 (included) to 1 (excluded). Only the low 32 bits of `seed` count. */
 export function createSeededRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {

@@ -12,6 +12,7 @@ export interface SeededScheduler extends Scheduler {
   readonly hasReady: boolean;
 }
 
+/** Creates a scheduler that picks by `random`. */
 export function createSeededScheduler(random: Random): SeededScheduler {
   const ready: Runnable[] = [];
   return {

@@ -50,6 +50,7 @@ const MAX_STEPS = 1_000_000;
 const MAX_EVENTS = 100_000;
 const DEFAULT_WITHIN_MS = 60_000;
 
+/** Creates an actor system for a test. The default seed is 1. */
 export function createTestKit(options: { readonly seed?: number } = {}): TestKit {
   const seed = options.seed ?? 1;
   const clock = createVirtualClock();

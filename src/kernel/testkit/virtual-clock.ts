@@ -25,6 +25,9 @@ export interface VirtualClock extends Clock {
   stepWall(ms: number): void;
 }
 
+/**
+ * Creates a clock whose wall time starts at `epochMs` (default 2026-01-01 UTC) and whose monotonic time starts at 0.
+ */
 export function createVirtualClock(epochMs = Date.UTC(2026, 0, 1)): VirtualClock {
   const timers = new Set<PendingTimer>();
   let elapsedMs = 0;
