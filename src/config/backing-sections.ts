@@ -1,4 +1,4 @@
-/** What Troupe stands on: the store and NATS. */
+/** The services that Troupe depends on: the store and NATS. */
 import { z } from 'zod';
 import { clientTls, key, path, port, token, wholeNumber } from './schema-key.ts';
 

@@ -19,8 +19,10 @@ export interface ConfigKey {
   readonly notes: KeyNotes;
 }
 
+/** The prefix of all environment variables of Troupe. */
 export const variablePrefix = 'TROUPE_';
 
+/** The environment variable of a key: `gateway.port` is TROUPE_GATEWAY_PORT. */
 export function variableOf(path: string): string {
   return (
     variablePrefix +
@@ -62,6 +64,7 @@ function defaultOf(schema: z.core.$ZodType): unknown {
   return schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
 }
 
+// recursive; a leaf is a schema with notes
 function collect(schema: z.core.$ZodType, path: string, into: ConfigKey[]): void {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodObject) {

@@ -1,6 +1,6 @@
 /**
- * Where values come from. Each layer sets keys by path; a later layer overrules an earlier one, key by key, and every
- * key remembers who set it last.
+ * Combines values from several sources. Each layer sets keys by path, and a later layer overrides an earlier one key by
+ * key. Every key remembers which layer set it last, so that problems can name their source.
  */
 import { parse as parseYaml } from 'yaml';
 import type { ConfigProblem } from './config-error.ts';
@@ -8,12 +8,13 @@ import type { Environment } from './environment.ts';
 import { type ConfigKey, configKeys, type KeyShape, variablePrefix } from './keys.ts';
 import { ownValue } from '../domain/own-value.ts';
 
-/** By names out of files and flags, `__proto__` and `constructor` among them. */
+/** A Map and not an object, because names come from files and flags: `__proto__` and `constructor` are possible. */
 export type Tree = Map<string, unknown>;
 
+/** The merged values of the layers so far. */
 export interface LayeredValues {
   readonly tree: Tree;
-  /** Path of a key → who set it. */
+  /** The layer that set a key last, by the path of the key. */
   readonly sources: Map<string, string>;
   readonly problems: ConfigProblem[];
 }
@@ -21,7 +22,7 @@ export interface LayeredValues {
 const keysByPath: ReadonlyMap<string, ConfigKey> = new Map(configKeys.map((key) => [key.path, key]));
 const keysByVariable: ReadonlyMap<string, ConfigKey> = new Map(configKeys.map((key) => [key.variable, key]));
 
-/** Variables with our prefix that are no keys: a shorter name of one, and what the tests read. */
+/** Variables with our prefix that are not keys: an alias of a key, and variables that other code reads. */
 const aliases: ReadonlyMap<string, string> = new Map([['TROUPE_NATS_SERVER', 'nats.serverPath']]);
 const foreignVariables: ReadonlySet<string> = new Set([
   'TROUPE_CASSANDRA',
@@ -29,10 +30,11 @@ const foreignVariables: ReadonlySet<string> = new Set([
   'TROUPE_ADDRESS',
   'TROUPE_TOKEN',
 ]);
-/** Kubernetes puts such variables into every pod beside a service named `troupe-…`; they are none of ours. */
+/** Kubernetes adds such variables to every pod for services named `troupe-…`. They do not belong to us. */
 const serviceLinkName = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP)(_.+)?)$/;
 const serviceLinkValue = /^(tcp|udp):\/\//;
 
+/** Returns layers without values. */
 export function emptyLayers(): LayeredValues {
   return { tree: new Map(), sources: new Map(), problems: [] };
 }
@@ -45,7 +47,7 @@ export function isTree(value: unknown): value is Tree {
   return value instanceof Map;
 }
 
-/** As the schema reads it. */
+/** Converts the tree to plain objects, which the schema expects. */
 export function plainTree(tree: Tree): object {
   return Object.fromEntries([...tree].map(([name, value]) => [name, isTree(value) ? plainTree(value) : value]));
 }
@@ -63,7 +65,10 @@ function setAt(tree: Tree, path: string, value: unknown): void {
   node.set(last, value);
 }
 
-/** Text that is not of the shape is kept as text: the schema then says what it wanted. */
+/**
+ * Converts text to the shape of its key. Text that does not fit stays text, so that the schema reports what it
+ * expected.
+ */
 function fromText(text: string, shape: KeyShape): unknown {
   switch (shape) {
     case 'number':
@@ -98,7 +103,7 @@ function splitList(text: string): string[] {
     .filter((item) => item !== '');
 }
 
-/** Keys that are not ours stay in the tree, so that the schema refuses them by name. */
+/** Adds a tree of values. Unknown keys are kept, so that the schema refuses them by name. */
 export function addTree(layers: LayeredValues, tree: unknown, source: string, prefix = ''): void {
   if (!isSection(tree)) {
     layers.problems.push({ path: '', source, message: 'must be a map of keys' });
@@ -117,7 +122,10 @@ export function addTree(layers: LayeredValues, tree: unknown, source: string, pr
   }
 }
 
-/** YAML; JSON is YAML. An empty file is an empty configuration. */
+/**
+ * Adds a configuration file in YAML. JSON works too, because it is a subset of YAML. An empty file is an empty
+ * configuration.
+ */
 export function addFile(layers: LayeredValues, text: string, source: string): void {
   try {
     const tree: unknown = parseYaml(text, { logLevel: 'error' });
@@ -128,6 +136,10 @@ export function addFile(layers: LayeredValues, text: string, source: string): vo
   }
 }
 
+/**
+ * Adds environment variables with our prefix. An empty variable counts as not set, and a key's own variable takes
+ * precedence over its alias.
+ */
 export function addEnvironment(layers: LayeredValues, environment: Environment): void {
   for (const [variable, text] of Object.entries(environment)) {
     if (!variable.startsWith(variablePrefix) || text === undefined || text === '') continue;
@@ -144,7 +156,9 @@ export function addEnvironment(layers: LayeredValues, environment: Environment):
   }
 }
 
-/** Flags by the path of their key; text is read as from the environment, anything else is taken as it is. */
+/**
+ * Adds flags by the paths of their keys. Text is converted as in the environment; other values are used as they are.
+ */
 export function addFlags(layers: LayeredValues, flags: Readonly<Record<string, unknown>>): void {
   for (const [path, value] of Object.entries(flags)) {
     if (value === undefined) continue;

@@ -1,6 +1,7 @@
 /**
- * Flags over environment over file over presets over defaults, checked as a whole: either a frozen configuration in
- * which everything holds, or a ConfigError with every problem. Pure: reads no file and no environment itself.
+ * Loads the configuration. The order of precedence is: flags, environment, file, presets, defaults.
+ * The result is checked as a whole: either a frozen configuration in which every rule holds, or a ConfigError that
+ * lists every problem. Pure: it reads neither files nor the environment.
  */
 import type { z } from 'zod';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
@@ -20,15 +21,16 @@ import {
 import { relations } from './relations.ts';
 import { type Config, type ConfigInput, configSchema } from './schema.ts';
 
+/** Where the values come from. All sources are optional. */
 export interface ConfigSources {
   readonly env?: Environment;
-  /** By the path of the key: `{ 'gateway.port': 0 }`. Undefined values count as absent. */
+  /** By the paths of the keys: `{ 'gateway.port': 0 }`. A value of `undefined` counts as absent. */
   readonly flags?: Readonly<Record<string, unknown>>;
-  /** YAML or JSON. */
+  /** The text of a YAML or JSON file. */
   readonly fileText?: string;
-  /** Names the file in problems. */
+  /** The name of the file in error messages. Default `file`. */
   readonly fileName?: string;
-  /** Defaults of a command, below everything a user says. */
+  /** The defaults of a command. They override the defaults of the schema and nothing else. */
   readonly presets?: ConfigInput;
 }
 
@@ -40,7 +42,7 @@ function freezeDeep<T>(value: T): T {
   return value;
 }
 
-/** Who set the key: itself, a part of it, or the section it is in. */
+/** The source of a key: where the key itself, one of its parts or its section was set. */
 function sourceOf(layers: LayeredValues, path: string): string {
   const names = path.split('.');
   for (let length = names.length; length > 0; length -= 1) {
@@ -69,12 +71,15 @@ function removeAt(tree: Tree, path: string): void {
   if (isTree(node)) node.delete(last);
 }
 
-/** `roles.1` is a part of the key `roles`. */
+/** Returns the key that a path belongs to. `roles.1` is a part of the key `roles`. */
 function wholeKey(path: string): string {
   return configKeys.find((key) => path === key.path || path.startsWith(`${key.path}.`))?.path ?? path;
 }
 
-/** Relations are looked at even beside broken keys (which then have their defaults), unless they speak of them. */
+/**
+ * Checks the rules between keys. Broken keys do not prevent it, because they have their defaults by then, but rules
+ * that concern a broken key are skipped.
+ */
 function brokenRelations(config: Config, layers: LayeredValues, broken: readonly ConfigProblem[]): ConfigProblem[] {
   return relations.flatMap((relation) => {
     const [first = ''] = relation.keys;
@@ -90,6 +95,7 @@ function brokenRelations(config: Config, layers: LayeredValues, broken: readonly
   });
 }
 
+/** Loads the configuration. Throws ConfigError with all problems. */
 export function loadConfig(sources: ConfigSources = {}): Config {
   const layers = emptyLayers();
   if (sources.presets !== undefined) addTree(layers, sources.presets, 'preset');

@@ -4,7 +4,7 @@ import { defaultWorkerClass, workerClassPattern, workerClassText } from '../doma
 import { z } from 'zod';
 import { key, path, wholeNumber } from './schema-key.ts';
 
-/** Same as `commitGroupMax` of the store port; a test holds them together. */
+/** Must equal `commitGroupMax` of the store port. A test compares them. */
 const groupRecordsLimit = 500;
 
 export const shardsSection = z.strictObject({

@@ -39,7 +39,7 @@ gateway:
 `;
 }
 
-/** `shards.count` 4, … */
+/** For example "`shards.count: 4`, …". */
 function presetText(preset: object, path = ''): string {
   const parts = Object.entries(preset).map(([name, value]: [string, unknown]) =>
     typeof value === 'object' && value !== null

@@ -1,7 +1,8 @@
 /**
- * Everything that can be configured, as one schema. A key is a path (`gateway.port`); from it follow its place in the
- * file and the name of its environment variable (`TROUPE_GATEWAY_PORT`). Every key states its meaning, its unit and what
- * follows from changing it; `docs/reference/configuration.md` is made from that. Relations between keys: `relations.ts`.
+ * The schema of everything that can be configured. The path of a key (`gateway.port`) determines its position in the
+ * file and the name of its environment variable (`TROUPE_GATEWAY_PORT`).
+ * Every key states its meaning, its unit and the consequence of changing it; `docs/reference/configuration.md` is
+ * generated from that. Rules between keys are in `relations.ts`.
  */
 import { z } from 'zod';
 import { natsSection, storeSection } from './backing-sections.ts';
@@ -54,5 +55,5 @@ type DeepReadonly<T> = T extends (infer U)[]
     : T;
 
 export type Config = DeepReadonly<z.output<typeof configSchema>>;
-/** Any part of a configuration, as a file or a preset gives it. */
+/** Any part of a configuration, as a file or a preset contains it. */
 export type ConfigInput = z.input<typeof configSchema>;
