@@ -35,9 +35,9 @@ export interface ClusterRoles {
 const root = 'node';
 /** Time after the grace period for handlers that clean up when they are stopped. Slower ones are killed. */
 const stopMaxMs = 3_000;
-// Time to report the outcomes of the last attempts to their shards.
+/** Time to report the outcomes of the last attempts to their shards. */
 const reportMaxMs = 5_000;
-// Time to hand the shards over.
+/** Time to hand the shards over. */
 const shardsMaxMs = 8_000;
 export const adminPath = `/${root}/admin`;
 

@@ -13,7 +13,7 @@ import { boundedTree } from './actor-rows.ts';
 import type { AdminServices, NodeView } from './node-view.ts';
 import type { ProfileStore } from './profile-store.ts';
 
-// Bounds that keep a report within one message of the broker.
+/** Bounds that keep a report within one message of the broker. */
 const childrenMax = 200;
 const newsMax = 50;
 

@@ -10,7 +10,7 @@ import { ttlSeconds } from './time-to-live.ts';
 
 const dayMs = 24 * 3_600_000;
 const bucketsPerDay = dayMs / bucketMs;
-// Entries that are remembered. Beyond that the memory is cleared and fills again.
+/** Entries that are remembered. Beyond that the memory is cleared and fills again. */
 const rememberedMax = 10_000;
 
 export function dayOf(bucket: number): number {

@@ -7,9 +7,9 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Some milliseconds of work on the caller's thread. */
 const sweepRows = 500;
-// Pause between two batches.
+/** Pause between two batches. */
 const pauseMs = 100;
-// Rest after the last batch.
+/** Rest after the last batch. */
 const restMs = 60_000;
 /** When to look again at a minute whose jobs have not all ended although it expired. */
 const lookAgainMs = 3_600_000;

@@ -22,7 +22,7 @@ const busyTimeoutMs = 4;
 const openTimeoutMs = 5_000;
 /** Longest wait in total. If it takes longer, the other process hangs. */
 const lockWaitMs = 5_000;
-// Longest sleep between two attempts to get the lock.
+/** Longest sleep between two attempts to get the lock. */
 const lockPollMaxMs = 6;
 /** A record of about 2,000 bytes still fits a page. Measured no slower than 4,096, and better for long records. */
 const pageBytes = 8_192;

@@ -26,7 +26,7 @@ export interface AskNodesParts {
 const answerMaxMs = 1_000;
 /** Part of the caller's time that is kept for combining and sending the answers. */
 const reserveMs = 100;
-// Least time that a node gets, even if the caller's deadline is closer.
+/** Least time that a node gets, even if the caller's deadline is closer. */
 const leastMs = 50;
 
 export class NodesAsker {

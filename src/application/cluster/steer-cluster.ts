@@ -18,9 +18,9 @@ const profileDefaultMs = 5_000;
 const profileRange: Range = { min: profileMinMs, max: profileMaxMs, text: '1 s to 60 s' };
 /** Time beyond that of the profile itself, to start it, end it and transfer it. */
 const profileSlackMs = 15_000;
-// Time to fetch one part of a finished profile.
+/** Time to fetch one part of a finished profile. */
 const partMaxMs = 5_000;
-// Time for a node to confirm that its drain has begun.
+/** Time for a node to confirm that its drain has begun. */
 const drainMaxMs = 3_000;
 const reasonMax = 256;
 

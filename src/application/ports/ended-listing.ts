@@ -20,7 +20,7 @@ export interface JobFlag {
   readonly reason: FailureReason | null;
 }
 
-// Records that one page may read.
+/** Records that one page may read. */
 const endedReadsMax = 1_000;
 /** Rows that a source returns at a time. */
 export const flagPageRows = 500;

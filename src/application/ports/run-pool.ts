@@ -96,7 +96,7 @@ export interface RunView {
   readonly pulseAgoMs?: number;
 }
 
-// Limits of a CPU profile.
+/** Limits of a CPU profile. */
 export const profileMinMs = 1_000;
 export const profileMaxMs = 60_000;
 export const profileMaxBytes = 16 * 1_048_576;
@@ -104,7 +104,10 @@ export const profileMaxBytes = 16 * 1_048_576;
 export interface RunPool {
   /** Resolves with the manifests of all handlers that could be loaded. The others are logged. */
   start(events: RunEvents): Promise<readonly HandlerManifest[]>;
-  /** Accepts a run. At most `capacity()` more are accepted; beyond that it throws MAILBOX_FULL. */
+  /**
+   * Accepts a run. The caller must keep within `capacity()`. Throws MAILBOX_FULL beyond the pool's hard limit, and
+   * SHUTTING_DOWN after `stop`.
+   */
   run(request: RunRequest): void;
   /** Runs that may be handed over now: free threads plus a short look-ahead that keeps the threads busy. */
   capacity(): number;

@@ -26,11 +26,9 @@ export interface ClosedQueuesParts {
   readonly log: Logger;
 }
 
-/**
- * When a removal counts as abandoned. It takes as long as the slowest shard needs to answer, less than a tenth of this.
- */
+/** Age at which a removal counts as abandoned. A removal ends when all shards have answered, in a tenth of this. */
 export const abandonedMs = 60_000;
-// Least time between two checks of one closed queue.
+/** Least time between two checks of one closed queue. */
 const lookEveryMs = 5_000;
 const entriesMax = 10_000;
 

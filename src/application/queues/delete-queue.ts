@@ -2,8 +2,8 @@
  * Deletes a queue that has no unfinished jobs. No decision here depends on a clock or a cache:
  *
  * 1. The store notes the removal of the queue at its present version.
- * 2. Every shard is notified. From then on it accepts no job of the queue. It proves that it still has its owner's
- *    epoch, and counts the queue's unfinished jobs. A later owner of the shard reads the note first.
+ * 2. Every shard is notified. From then on it accepts no job of the queue. Its actor proves to the store that it still
+ *    owns the shard, and counts the queue's unfinished jobs. A later owner reads the note before it serves.
  * 3. If all counts are 0, the row is removed, provided that it still has that version. Otherwise the queue gets a new
  *    version, which makes the removal void, and the shards are asked to accept its jobs again.
  *

@@ -1,7 +1,7 @@
 /**
  * Keeps queues within `maxDepth` and `maxBytes`. This gateway counts exactly what it admitted, and takes from
- * statistics what others admitted. Statistics of up to `statsMaxAgeMs` suffice to admit a job. Only statistics of up to
- * `refusalMaxAgeMs` may refuse it, so that a queue that drains quickly is not closed for a second by an outdated
+ * statistics what others admitted. Statistics up to `statsMaxAgeMs` old suffice to admit a job. Only statistics up to
+ * `refusalMaxAgeMs` old may refuse it, so that a queue that drains quickly is not closed for a second by an outdated
  * picture.
  *
  * A limit may therefore be exceeded by what other gateways admit while an answer is made and used (2 s), each of them
@@ -16,9 +16,9 @@ import { drainPerSecond } from '../../domain/start-estimate.ts';
 import type { Clock, Random } from '../ports/runtime.ts';
 import { type ClusterQueueStats, type QueueStatsReader, statsMaxAgeMs, statsPatienceMs } from './queue-stats.ts';
 
-// Oldest statistics that may refuse a job.
+/** Oldest statistics that may refuse a job. */
 const refusalMaxAgeMs = 100;
-// Resolution in which past admissions are remembered.
+/** Resolution in which past admissions are remembered. */
 const tickMs = 50;
 /** How long admissions are remembered. No answer in use was requested earlier than this. */
 const memoryMs = statsMaxAgeMs + 2 * statsPatienceMs;

@@ -14,7 +14,7 @@ export const loadMaxAgeMs = 1_000;
 const loadPatienceMs = 1_000;
 /** Age up to which the last answer of a silent shard counts. */
 export const silentMaxMs = 30_000;
-// Shards that are asked in parallel.
+/** Shards that are asked in parallel. */
 const askedAtOnce = 32;
 
 export interface ClusterLoadReader {
