@@ -234,7 +234,7 @@ export interface JobRecord {
   readonly attempt: number;
   /** Attempts that ended by their own fault. Compared with `retry.maxAttempts`. */
   readonly failures: number;
-  /** Attempts lost with their node or cell. They do not count as failures. */
+  /** Attempts lost with their node or cell, or stopped by their node. They do not count as failures. */
   readonly losses: number;
   /** Those losses that the job itself may have caused. Only these are limited by default. Default: none. */
   readonly blamedLosses?: number;

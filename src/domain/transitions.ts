@@ -1,9 +1,10 @@
 /**
- * The decisions about a job: from a record and a command to the next record, or to a refusal. Pure; the table in
- * `state-machine.ts` is the law, and a move that is not in it is a broken invariant.
+ * Decides what a command does to a job: from a record and a command to the next record, or to a refusal. Pure.
  *
- * Reports about an attempt carry its token; a token that is not the present one changes nothing. So a stale, repeated
- * or reordered report is harmless by construction.
+ * Invariants:
+ * - Every transition is an edge of the table in `state-machine.ts`. Any other is a bug and throws.
+ * - A report about an attempt carries the token of that attempt and has no effect unless the token is the current one.
+ *   A stale, repeated or reordered report is therefore harmless.
  */
 import { nextDeadline } from './deadline.ts';
 import { assertNever, invariant } from './errors.ts';
@@ -30,7 +31,7 @@ import { failureEntry, outcomeBy } from './trail.ts';
 
 export type JobCommand =
   | { readonly kind: 'due' }
-  /** Another time for what waits for its time; one that is over, by the wall clock, is now. */
+  /** Moves a job that waits for its time. A time that has passed by the wall clock (`wallMs`) means now. */
   | { readonly kind: 'reschedule'; readonly readyAtMs: number; readonly wallMs: number }
   | { readonly kind: 'claim'; readonly node: string; readonly token: string }
   | ({ readonly kind: 'succeed'; readonly output?: Payload } & Reported)
@@ -82,7 +83,7 @@ export function acceptJob(input: {
   readonly spec: JobSpec;
   readonly requestKey?: RequestKey | undefined;
   readonly nowMs: number;
-  /** By which a date lies ahead. Absent: `nowMs`. */
+  /** The wall clock, by which `runAtMs` is compared with now. Default: `nowMs`. */
   readonly wallMs?: number;
 }): JobRecord {
   const { id, spec, requestKey, nowMs, wallMs = nowMs } = input;
@@ -105,7 +106,7 @@ export function acceptJob(input: {
   };
 }
 
-/** `random` is uniform in [0, 1) and used for the delay before a retry. */
+/** Applies a command to a record. `random` is uniform in [0, 1) and determines the delay before a retry. */
 export function decide(record: JobRecord, command: JobCommand, nowMs: number, random: number): Decision {
   if (isTerminal(record.state)) return refused('terminal');
   switch (command.kind) {
@@ -136,7 +137,7 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
   }
 }
 
-/** Of a job that waits for a slot already, only `now` makes sense: it is as it should be. */
+/** A job that already waits for a slot is as early as it can be, so only `now` is accepted, without any change. */
 function reschedule(
   record: JobRecord,
   { readyAtMs, wallMs }: Extract<JobCommand, { kind: 'reschedule' }>,
@@ -264,14 +265,14 @@ function expire(record: JobRecord, nowMs: number): Decision {
   const what = totalTimeoutMs > retentionMs ? 'its retention was over' : 'the total timeout passed';
   const message = `${what} ${isStarted ? 'between attempts' : 'before the first attempt'}`;
   const failure: Failure = { reason: 'DEADLINE_EXCEEDED', message };
-  // Without a failure it was the queue timeout.
+  // no failure means that the queue timeout passed
   const change = deadline.atMs < endsByMs(record) ? {} : { failure };
   return move(record, { by: 'expire', to: isStarted ? 'FAILED' : 'EXPIRED', nowMs }, change);
 }
 
 /**
- * No edge of the table and no event: a run may save often, and the trail has to last for its transitions. A cancelled job
- * has no next attempt that could use it.
+ * Not a transition: it has no edge and no event, because an attempt may save often and the trail must keep its
+ * transitions. A cancelled job has no next attempt that could use a checkpoint, so it is refused.
  */
 function keepCheckpoint(
   record: JobRecord,
@@ -298,7 +299,8 @@ function move(record: JobRecord, { by, to, nowMs }: Step, change: Change): Decis
   const edge = edgeOf(record.state, by, to);
   invariant(edge !== undefined, `no edge from ${record.state} by ${by} to ${to}`);
   const seq = record.seq + 1;
-  // Time of a record never steps back, even when the clock does: history stays readable and watermarks stay true.
+  // The time of a record never goes back, even if the clock does. Otherwise its history and the watermarks would be
+  // wrong.
   const atMs = Math.max(nowMs, record.updatedAtMs);
   const { run, ...kept } = record;
   const holdsRun = to === 'RUNNING' || to === 'CANCELLING';

@@ -1,6 +1,6 @@
 /**
- * What a handler receives besides its input. It is the same in a thread of the cluster and under `runHandler` in a
- * test.
+ * Writes lines to the log of the job. A line is cut at 2,000 characters. At most 200 lines at once and 50 per second
+ * are kept; the log says how many were dropped.
  */
 
 /**

@@ -150,7 +150,10 @@ export interface ActorContext<M> {
   stopSelf(): void;
   /** Crashes this actor with `error`. It may also be called from a callback, outside `receive`. */
   fail(error: unknown): void;
-  /** Requests one `terminated` signal for when the other actor ends, or at once if it does not exist. */
+  /**
+   * Requests one `terminated` signal for when the other actor has stopped for good or is suspended, or at once if it
+   * does not exist. A restart sends no signal.
+   */
   watch(ref: ActorRef<never>): void;
   /** Cancels `watch`. */
   unwatch(ref: ActorRef<never>): void;

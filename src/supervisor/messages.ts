@@ -36,7 +36,7 @@ export interface ChildStatus {
     | 'retired'
     /** Suspended until `resume`. */
     | 'quarantined';
-  /** Restarts within the window of its intensity, after its own failures. */
+  /** Restarts after its own failures, within the window before the last one. */
   readonly recentRestarts: number;
 }
 
