@@ -33,6 +33,7 @@ export interface ClusterShape {
 
 /** Longest time after which a client library notices that a connection is lost or restored. */
 const noticeMostMs = 3_000;
+/** Least time that a process needs to start again, and the grace period of an orderly stop. */
 const restartMs = 400;
 const drainGraceMs = 2_000;
 
@@ -111,10 +112,12 @@ export class Cluster {
     };
   }
 
+  /** Starts all nodes. */
   begin(): void {
     for (let index = 0; index < this.#shape.nodes; index += 1) this.#startNode(index);
   }
 
+  /** Kills the process and its cells. A new incarnation starts later. Faults do nothing to a node that is not up. */
   crash(index: number, downMs: number): void {
     const node = this.#standing(index);
     if (node === undefined) return;
@@ -123,6 +126,7 @@ export class Cluster {
     this.#startLater(index, downMs);
   }
 
+  /** Stops the process in order, as SIGTERM does. */
   drain(index: number, downMs: number): void {
     const node = this.#standing(index);
     if (node === undefined) return;
@@ -136,6 +140,7 @@ export class Cluster {
     });
   }
 
+  /** Pauses the process as SIGSTOP does. Without `withCells` its handlers continue meanwhile. */
   pause(index: number, { forMs, withCells }: { readonly forMs: number; readonly withCells: boolean }): void {
     const node = this.#standing(index);
     if (node === undefined) return;
@@ -149,6 +154,7 @@ export class Cluster {
     });
   }
 
+  /** Messages are lost or delayed until the cut ends. The client library notices the cut only after a while. */
   cutFromBus(index: number, forMs: number): void {
     const node = this.#standing(index);
     if (node === undefined) return;
@@ -162,6 +168,7 @@ export class Cluster {
     });
   }
 
+  /** The driver has no view of the connection, so requests just time out. */
   cutFromStore(index: number, forMs: number): void {
     const node = this.#standing(index);
     if (node === undefined) return;
@@ -187,6 +194,7 @@ export class Cluster {
     });
   }
 
+  /** JetStream loses its disk. Connections stay. */
   wipeBus(): void {
     this.world.note('FAULT', 'the bus loses everything');
     this.server.wipe();
@@ -213,6 +221,7 @@ export class Cluster {
     });
   }
 
+  /** An operator removes all messages from the WORK stream. */
   purgeWork(): void {
     this.world.note('FAULT', 'the stream of work is purged');
     this.server.purgeWork();
@@ -232,6 +241,7 @@ export class Cluster {
     }
   }
 
+  /** Restores the connection to the bus. A paused process does so when it resumes. */
   #mend(node: SimNode): void {
     node.host.run(() => {
       if (!node.link.wire.isCut) return;
@@ -250,6 +260,7 @@ export class Cluster {
     node.host.clock.setTimer(delayMs, act);
   }
 
+  /** The node, if a fault may strike it: it is up and not shutting down. */
   #standing(index: number): SimNode | undefined {
     const node = this.nodes[index];
     return node?.host.state === 'up' && !this.#leaving.has(node) ? node : undefined;
@@ -261,6 +272,7 @@ export class Cluster {
     });
   }
 
+  /** Starts a new incarnation, with a clock that is off by up to `skewMostMs`. */
   #startNode(index: number): void {
     this.#incarnation += 1;
     const nodeId = `n${index + 1}`;
@@ -320,6 +332,7 @@ export class Cluster {
     };
   }
 
+  /** A shard hears of a run when it grants the claim, and with each heartbeat whose token it accepts. */
   #heard(host: SimNode['host'], item: unknown, answer: unknown): void {
     if (isGrant(answer) && isClaim(item)) this.records.heard(host, `${item.jobId}#${answer.token}`);
     if (!isBeat(item) || !isOrders(answer)) return;

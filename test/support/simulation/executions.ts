@@ -160,6 +160,7 @@ export class Executions {
     this.#world.violation(10, `the pool of ${host} was given more runs than it has room for`);
   }
 
+  /** All runs of the job, in the order of their start. */
   of(jobId: JobId): readonly Execution[] {
     return this.#byJob.get(jobId) ?? [];
   }
@@ -182,6 +183,7 @@ export class Executions {
     return this.of(jobId).filter(({ endedMs }) => endedMs === undefined);
   }
 
+  /** Draws how the attempt ends and how long it takes. */
   script(request: RunRequest, random: Random): { outcome: RunOutcome | 'kills-cell'; durationMs: number } {
     const script = scriptOf(request);
     const durationMs = 2 + random() * script.longMs * this.#scale;

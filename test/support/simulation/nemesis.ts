@@ -102,6 +102,7 @@ export class Nemesis {
     return Math.round(this.#between(mostMs / 10, mostMs)) * (this.#random() < 0.5 ? 1 : -1);
   }
 
+  /** Bad weather of a random kind for some seconds. */
   #storm(weather: Weather): void {
     const rate = (): number => (this.#random() < 0.5 ? 0 : this.#random() * 0.3);
     const storm: Weather = {

@@ -126,6 +126,7 @@ export class PoolModel implements RunPool {
     });
   }
 
+  /** Gives free threads to waiting runs. */
   #fill(): void {
     const { threads } = this.#options;
     const busy = [...this.#runs.values()].filter(({ inThread }) => inThread).length;
@@ -133,6 +134,7 @@ export class PoolModel implements RunPool {
     for (const run of waiting.slice(0, Math.max(0, threads - busy))) this.#begin(run);
   }
 
+  /** Runs the script of the job: progress half-way, checkpoints and log lines in between, and then the end. */
   #begin(run: Run): void {
     const { cells, host, executions } = this.#options;
     const { request } = run;

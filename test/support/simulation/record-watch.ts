@@ -53,6 +53,7 @@ export class RecordWatch {
     this.#parts = parts;
   }
 
+  /** The host owns the shard in this epoch from now on. */
   tookShard(shard: number, epoch: number, host: Host): void {
     this.#owners.set(`${shard}/${epoch}`, { host, sinceMs: this.#parts.world.nowMs });
   }
@@ -82,6 +83,7 @@ export class RecordWatch {
     return this.#beforeErase.get(id);
   }
 
+  /** The last durable record of the job. */
   newest(id: JobId): JobRecord | undefined {
     return this.#newest.get(id);
   }
@@ -95,11 +97,13 @@ export class RecordWatch {
     return this.#versions.get(id)?.get(seq)?.at(-1);
   }
 
+  /** Whether this record was durable at any time. */
   wasDurable({ id, seq, state, updatedAtMs }: JobRecord): boolean {
     const versions = this.#versions.get(id)?.get(seq) ?? [];
     return versions.some((one) => one.state === state && one.updatedAtMs === updatedAtMs);
   }
 
+  /** Checks every record of an applied group against its predecessor. */
   committed(group: CommitGroup, before: ReadonlyMap<JobId, JobRecord>): void {
     for (const record of group.records) {
       const { world } = this.#parts;
@@ -116,6 +120,7 @@ export class RecordWatch {
     }
   }
 
+  /** Remembers the record, and checks the bound of the backlog. */
   #keep(present: JobRecord | undefined, record: JobRecord): void {
     const { world, backlogMax } = this.#parts;
     const versions = this.#versions.get(record.id) ?? new Map<number, JobRecord[]>();
@@ -162,6 +167,7 @@ export class RecordWatch {
     else this.#parts.world.violation(2, `${record.id} had ended as ${inShort(present)}, now it is ${inShort(record)}`);
   }
 
+  /** Follows the new events of the trail from the old state to the new one. */
   #checkSteps(present: JobRecord | undefined, record: JobRecord): void {
     const { world } = this.#parts;
     const wrong = (what: string): void => {
@@ -194,6 +200,7 @@ export class RecordWatch {
     this.#parts.world.violation(9, `${present.id} was queued ${present.readyAtMs - entry.atMs} ms before its time`);
   }
 
+  /** The result must come from a run that succeeded and that held the job. */
   #checkResult(group: CommitGroup, present: JobRecord | undefined, record: JobRecord): void {
     const { world, executions } = this.#parts;
     const output = outputOf(record.output, this.#parts.extras);

@@ -196,6 +196,7 @@ export class SimNode {
 
   #openStore(): Store {
     const { data, extras } = this.#ground;
+    // A write without an answer may have been applied. A read may simply be repeated.
     const isWrite = (name: string): boolean => !/^(read|find|look|list|open buckets)/.test(name);
     return openModelStore({
       data,

@@ -1,8 +1,8 @@
 /**
  * The contents of the modelled store, with the loose guarantees of a Cassandra ring. Each method is one round trip to
- * the ring, and anything may happen between two round trips of one operation. Plain writes (keys, watermarks, the
- * register of open buckets) are ordered by the epoch of their writer. Jobs change only under the condition of their
- * partition.
+ * the ring, and anything may happen between two round trips of one operation. Plain writes are ordered by the epoch of
+ * their writer (watermarks, the register of open buckets) or by the rank of the job (keys). Jobs change only under the
+ * condition of their partition.
  */
 import {
   type CommitGroup,
@@ -73,6 +73,7 @@ export class StoreData {
     if ((this.#watermarks.get(shard)?.epoch ?? 0) <= epoch) this.#watermarks.set(shard, { epoch, watermark });
   }
 
+  /** Opens or seals a bucket. The newer stamp wins, whatever the order of arrival. */
   register({ shard, bucket }: Partition, stamp: WriteStamp, isOpen: boolean): void {
     const buckets = this.#open.get(shard) ?? new Map<number, Registration>();
     this.#open.set(shard, buckets);
@@ -133,6 +134,7 @@ export class StoreData {
     for (const listener of this.#listeners) listener(group, before);
   }
 
+  /** Rows of the partition that have not expired. */
   rows(partition: Partition, nowMs: number): readonly StoredRow[] {
     const rows = this.#partitions.get(keyOf(partition))?.rows.values() ?? [];
     return [...rows].filter(({ expiresAtMs }) => expiresAtMs > nowMs);

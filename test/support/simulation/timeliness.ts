@@ -12,6 +12,7 @@ import type { Cluster } from './cluster.ts';
 import type { Execution } from './executions.ts';
 import { epochMs } from './host.ts';
 
+/** The promised times. */
 const shardsAnswerWithinMs = 15_000;
 const runsAgainWithinMs = 20_000;
 const probeEveryMs = 250;
@@ -35,12 +36,17 @@ export class Timeliness {
     this.#rule = rule;
   }
 
+  /** Schedules the crash. */
   plan(atMs: number): void {
     this.#cluster.world.timeline.at(atMs, () => {
       this.#strike();
     });
   }
 
+  /**
+   * Checks at the end that every affected job continued or ended in time, not counting times at which its limits were
+   * used up.
+   */
   check(): void {
     const { world, executions, records } = this.#cluster;
     for (const jobId of this.#owed) {
@@ -89,6 +95,7 @@ export class Timeliness {
     });
   }
 
+  /** Asks each silent shard for a job that does not exist. JOB_NOT_FOUND shows that an owner answers. */
   #probe(): void {
     const { world, nodes } = this.#cluster;
     if (this.#silent.size === 0 || world.nowMs - this.#crashedMs > shardsAnswerWithinMs) return;

@@ -85,6 +85,7 @@ export class Wire {
     else this.host.timeline.at(this.#delayMs(), arrive);
   }
 
+  /** Like `sendSurely`, from the service to the host. */
   receiveSurely(arrive: () => void): void {
     this.sendSurely(() => {
       this.host.run(arrive);
@@ -128,6 +129,7 @@ export class Wire {
     });
   }
 
+  /** Delivers a message, unless it is lost. Of the messages during a cut, some arrive after it. */
   #pass(arrive: () => void): void {
     const connection = this.#connection;
     const land = (): void => {

@@ -47,11 +47,15 @@ export class World {
     return createSeededRandom(Math.imul(this.seed ^ hash, 0x85eb_ca6b));
   }
 
+  /**
+   * A seed for each call. It depends on the number of calls before, so their order must not change within a simulation.
+   */
   nextSeed(): number {
     this.#purposes += 1;
     return Math.imul(this.seed ^ 0x9e37_79b9, 0x85eb_ca6b) ^ Math.imul(this.#purposes, 0xc2b2_ae35);
   }
 
+  /** Adds a line to the trace. */
   note(who: string, what: string): void {
     this.#trace?.(`${(this.nowMs / 1_000).toFixed(3).padStart(8)} s  ${who.padEnd(8)} ${what}`);
   }
@@ -60,6 +64,7 @@ export class World {
     return this.#trace !== undefined;
   }
 
+  /** Reports a broken promise by its number in the design. */
   violation(promise: number, what: string): void {
     this.note('CHECK', `promise ${promise} broken: ${what}`);
     if (this.findings.length >= findingsMax) return;
