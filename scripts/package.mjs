@@ -1,12 +1,13 @@
-// `npm run package`: the npm package in `build/package`, ready for `npm pack` or `npm publish`. Node runs no TypeScript
-// below node_modules, so an installed Troupe is compiled; a checkout runs as it is, and its `exports` name the sources.
+// `npm run package`: the npm package in `build/package` (or in the folder that is named), ready for `npm pack` or `npm
+// publish`. Node runs no TypeScript below node_modules, so an installed Troupe is compiled; a checkout runs as it is,
+// and its `exports` name the sources.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const target = join(root, 'build', 'package');
+const target = resolve(process.argv[2] ?? join(root, 'build', 'package'));
 /** Only the examples need them, and those stay in the repository. */
 const exampleDependencies = new Set(['jpeg-js', 'pngjs']);
 
@@ -14,7 +15,11 @@ const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
-const compiled = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+const compiled = spawnSync(
+  process.execPath,
+  [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', join(target, 'dist')],
+  { stdio: 'inherit' },
+);
 if (compiled.status !== 0) process.exit(1);
 for (const file of ['proto', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
   cpSync(join(root, file), join(target, file), { recursive: true });

@@ -1,30 +1,24 @@
 /** The published package in a project of its own: a handler in TypeScript, typed against it; a cluster; a job through the CLI. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { installPackage, type InstalledPackage } from '../support/installed-package.ts';
 import { eventually, natsServerPath } from '../support/nats.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const modules = join(root, 'node_modules');
 const readyMs = 30_000;
 
+let installed: InstalledPackage;
 let project: string;
 let cluster: ChildProcess | undefined;
 
 beforeAll(() => {
-  project = mkdtempSync(join(tmpdir(), 'troupe-package-'));
-  execFileSync(process.execPath, [join(root, 'scripts/package.mjs')], { stdio: 'pipe' });
-  const own = join(project, 'node_modules');
-  mkdirSync(own);
-  // As an installer would lay them out; the dependencies are those of this checkout.
-  for (const name of readdirSync(modules)) {
-    if (!name.startsWith('.') && name !== 'troupe') symlinkSync(join(modules, name), join(own, name));
-  }
-  cpSync(join(root, 'build', 'package'), join(own, 'troupe'), { recursive: true });
-  writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }\n');
+  installed = installPackage();
+  ({ project } = installed);
   mkdirSync(join(project, 'handlers'));
   writeFileSync(
     join(project, 'handlers', 'greet.job.ts'),
@@ -40,13 +34,11 @@ export default defineHandler({
 });
 afterAll(() => {
   cluster?.kill('SIGKILL');
-  rmSync(project, { recursive: true, force: true, maxRetries: 5 });
+  installed.remove();
 });
 
-const troupe = (): string => join(project, 'node_modules/troupe/scripts/troupe.mjs');
-
 function cli(...args: string[]): string {
-  return execFileSync(process.execPath, [troupe(), ...args], { cwd: project, encoding: 'utf8' });
+  return execFileSync(process.execPath, [installed.troupe, ...args], { cwd: project, encoding: 'utf8' });
 }
 
 /** A program that uses all that is exported, checked by the compiler: what it prints, so nothing when all is well. */
@@ -105,7 +97,7 @@ describe('the package', () => {
       '--set',
       'nats.port=0',
     ];
-    cluster = spawn(process.execPath, [troupe(), ...args], {
+    cluster = spawn(process.execPath, [installed.troupe, ...args], {
       cwd: project,
       env: { ...process.env, TROUPE_NATS_SERVER: await natsServerPath() },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -116,7 +116,7 @@ describe('supervision against a reference of the rules', () => {
       },
     );
     await fc.assert(property, { numRuns: 10_000, seed: announced('random trees and crash scripts') });
-  }, 90_000);
+  });
 
   test('crashes at the same moment, in any order: incarnations never overlap, and the tree comes to rest in line with its specs', async () => {
     const batches = fc.array(
@@ -151,7 +151,7 @@ describe('supervision against a reference of the rules', () => {
       },
     );
     await fc.assert(property, { numRuns: 2_000, seed: announced('crashes at the same moment') });
-  }, 60_000);
+  });
 });
 
 /** A seed for this run, or the one to play again: `TROUPE_TEST_SEED=… npm run vitest -- test/unit/supervisor`. */
