@@ -17,6 +17,7 @@ import type { RunRequest } from '../../src/application/ports/run-pool.ts';
 import type {
   CheckpointItem,
   CheckpointResult,
+  ClaimItem,
   CompleteItem,
   HeartbeatItem,
   LogItem,
@@ -43,6 +44,7 @@ export interface WorkerHarness {
   readonly pulls: OpenPull[];
   readonly handed: RunRequest[];
   readonly cancelled: string[];
+  readonly claims: ClaimItem[];
   readonly completed: CompleteItem[];
   readonly checkpoints: CheckpointItem[];
   /** What was reported to the pool about its checkpoints. */
@@ -108,6 +110,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
       pulls: [],
       handed: [],
       cancelled: [],
+      claims: [],
       completed: [],
       checkpoints: [],
       checkpointed: [],
@@ -151,6 +154,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
     if (harness.shards === 'away') throw new TroupeError('SHARD_UNAVAILABLE');
     switch (verb) {
       case 'claim':
+        harness.claims.push(item as ClaimItem);
         return harness.claim === 'drop' ? { kind: 'drop' } : grantOf(harness);
       case 'complete':
         harness.completed.push(item as CompleteItem);

@@ -60,7 +60,7 @@ export class RunRegistry {
 
   /** The delivery holds a reserved slot; it is released when the run is handed over or does not come about. */
   claim(delivery: WorkDelivery): void {
-    const { jobId, epoch, need } = delivery.message;
+    const { jobId, epoch, again = 0, need } = delivery.message;
     if (!this.#services.handlers.meet(need)) {
       this.#passOn(delivery);
       return;
@@ -71,6 +71,7 @@ export class RunRegistry {
       jobId,
       node: this.#services.nodeId,
       epoch,
+      again,
       ackTo: delivery.ackTo,
     });
     this.#then(claimed, (outcome) => {

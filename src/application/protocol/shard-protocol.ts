@@ -28,6 +28,8 @@ export interface ClaimItem {
   readonly node: string;
   /** Epoch of the owner that dispatched the WORK message: an owner of a lower one has been deposed. */
   readonly epoch: number;
+  /** Number of the message among those of that owner for the job. Absent: by a node of before. */
+  readonly again?: number;
   /** Reply subject of the WORK message. The shard acknowledges the message once the claim is durable. */
   readonly ackTo?: string;
 }

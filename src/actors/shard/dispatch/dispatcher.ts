@@ -5,6 +5,7 @@
  */
 import { jobEventOf } from '../../../application/jobs/job-events.ts';
 import type { WorkMessage } from '../../../application/ports/bus.ts';
+import type { ClaimItem } from '../../../application/protocol/shard-protocol.ts';
 import type { Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { needOf } from '../../../domain/handler-need.ts';
@@ -193,6 +194,11 @@ export class Dispatcher {
     this.#outbox.pump();
   }
 
+  /** Whether no later WORK message of this owner is out for the job. A node of before does not say which one it has. */
+  isNewest(entry: JobEntry, { epoch, again }: Pick<ClaimItem, 'epoch' | 'again'>): boolean {
+    return epoch === this.#parts.epoch && (again === undefined || isNewest(entry, again));
+  }
+
   /** A node brought the WORK message of a job that is held. */
   acknowledgeHeld(ackTo: string): void {
     this.#watermark.acknowledgeOnceSaved(ackTo);
@@ -240,6 +246,10 @@ export class Dispatcher {
 
 /** A message that was sent again later has a successor, which speaks for the job. */
 function isWanted(entry: JobEntry | undefined, { attempt, again = 0 }: WorkMessage): boolean {
-  if (entry === undefined || again !== entry.dispatches - 1) return false;
+  if (entry === undefined || !isNewest(entry, again)) return false;
   return entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
+}
+
+function isNewest({ dispatches }: JobEntry, again: number): boolean {
+  return again === dispatches - 1;
 }

@@ -140,17 +140,14 @@ export class QueueLimiter {
     while (room > 0 && this.#held.size > 0 && this.#queue.shift(use));
   }
 
-  /** A node claims the job. `false`: it is held; a message will be sent when its turn comes. */
-  mayStart(entry: JobEntry): boolean {
-    if (this.#rule === undefined || this.#rule.paused === true) {
-      this.#takeBack(entry);
-      return false;
-    }
-    if (this.#dispatched.has(entry.current.id)) return true;
-    const key = this.#keys.of(entry.current);
-    if (this.#limitRoom() > 0 && (key === undefined || this.#keys.room(key) > 0)) return true;
-    this.#takeBack(entry);
-    return false;
+  /**
+   * A node claims the job. `false`: it is held, and that message is used up. If it was the newest of this owner, another one
+   * is sent when the job's turn comes; beside one of a predecessor, or of before, the newest is still out.
+   */
+  mayStart(entry: JobEntry, isNewest: boolean): boolean {
+    const may = this.#mayStart(entry);
+    if (!may && isNewest) this.#takeBack(entry);
+    return may;
   }
 
   /** Asks for what is needed, finds out which handlers have come or gone. */
@@ -241,6 +238,13 @@ export class QueueLimiter {
       this.#parts.index.isIdle &&
       (!this.#isLimited || this.#quota.isIdle)
     );
+  }
+
+  #mayStart({ current }: JobEntry): boolean {
+    if (this.#rule === undefined || this.#rule.paused === true) return false;
+    if (this.#dispatched.has(current.id)) return true;
+    const key = this.#keys.of(current);
+    return this.#limitRoom() > 0 && (key === undefined || this.#keys.room(key) > 0);
   }
 
   get #isLimited(): boolean {

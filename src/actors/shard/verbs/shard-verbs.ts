@@ -139,7 +139,8 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
     return;
   }
   const { ackTo } = item;
-  const may = entry.current.state === 'QUEUED' ? core.dispatcher.limiters.mayStart(entry) : 'yes';
+  const { limiters } = core.dispatcher;
+  const may = entry.current.state === 'QUEUED' ? limiters.mayStart(entry, core.dispatcher.isNewest(entry, item)) : 'yes';
   if (may !== 'yes') {
     if (may === 'held' && ackTo !== undefined) core.dispatcher.acknowledgeHeld(ackTo);
     slot.ok({ kind: may });

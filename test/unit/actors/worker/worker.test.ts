@@ -94,6 +94,16 @@ describe('the workers of a node', () => {
     expect(worker.slots.free + worker.slots.reserved).toBe(2);
   });
 
+  it('say which message they have', async () => {
+    await idle();
+    await worker.offer(1);
+    await worker.offer(2, { epoch: 4, again: 3 });
+    expect(worker.claims).toMatchObject([
+      { epoch: 1, again: 0, ackTo: 'ack-1' },
+      { epoch: 4, again: 3, ackTo: 'ack-2' },
+    ]);
+  });
+
   it('acknowledge a message that has nothing left to do', async () => {
     await idle();
     worker.claim = 'drop';

@@ -43,6 +43,14 @@ async function submit(overrides: Partial<JobSpec> = {}): Promise<JobId> {
 const claim = (jobId: JobId): Promise<ClaimResult> =>
   shard.call('claim', { jobId, node: 'n1', epoch: epoch, ackTo: `ack-${jobId}` });
 
+/** By the message with that number in the stream. */
+function take(place: number): Promise<ClaimResult> {
+  const message = shard.work[place];
+  if (message === undefined) throw new Error(`no message ${place}`);
+  const { jobId, epoch: of, again = 0 } = message;
+  return shard.call('claim', { jobId, node: 'n1', epoch: of, again, ackTo: `ack-${place}` });
+}
+
 /** As a node that has the handlers: claims what the stream holds, ends what it was granted, in turns of 20 ms. */
 async function serve(forMs: number, from: number, lacks = ''): Promise<JobId[]> {
   const order: JobId[] = [];
@@ -215,5 +223,61 @@ describe('a job that stands aside', () => {
     shard.setRule('default', { maxRunning: 2 });
     await shard.kit.advance(1_000);
     expect(new Set(shard.work.slice(2).map(({ jobId }) => jobId))).toEqual(new Set(jobs.slice(0, 2)));
+  });
+});
+
+describe('a message that is not the newest of its owner', () => {
+  it('of a predecessor: uses up itself alone, while there is no room', async () => {
+    await begin({ maxRunning: 1 });
+    const job = await submit();
+    await shard.kit.advance(500);
+    shard.missing.add(handler);
+    await begin({ maxRunning: 1 });
+    const well = await submit({ handler: other });
+    await shard.kit.advance(500);
+    expect(shard.work.map(({ jobId }) => jobId)).toEqual([job, job, well]);
+    const granted = await take(2);
+    if (granted.kind !== 'granted') throw new Error(granted.kind);
+    shard.missing.clear();
+    await shard.kit.advance(1_500);
+    expect(await take(0)).toEqual({ kind: 'held' });
+    await shard.kit.advance(2_100);
+    expect(shard.acks).toContain('ack-0');
+    await shard.call('complete', { jobId: well, token: granted.token, outcome: { kind: 'succeeded' } });
+    await shard.kit.advance(2_000);
+    expect(shard.work).toHaveLength(3);
+    expect(await take(1)).toMatchObject({ kind: 'granted' });
+  });
+
+  it('of a predecessor: uses up itself alone, in a pause', async () => {
+    await begin({ maxRunning: 2 });
+    await submit();
+    await shard.kit.advance(500);
+    await begin({ maxRunning: 2 });
+    await shard.kit.advance(500);
+    expect(shard.work).toHaveLength(2);
+    shard.setRule('default', { paused: true });
+    expect(await take(0)).toEqual({ kind: 'held' });
+    shard.setRule('default', { maxRunning: 2 });
+    await shard.kit.advance(2_000);
+    expect(shard.work).toHaveLength(2);
+    expect(await take(1)).toMatchObject({ kind: 'granted' });
+  });
+
+  it('of this owner, and comes again when its acknowledgement was lost: the job gets no third one', async () => {
+    await begin({ maxRunning: 2 });
+    await submit();
+    await shard.kit.advance(500);
+    shard.setRule('default', { paused: true });
+    expect(await take(0)).toEqual({ kind: 'held' });
+    shard.setRule('default', { maxRunning: 2 });
+    await shard.kit.advance(1_000);
+    expect(shard.work).toHaveLength(2);
+    shard.setRule('default', { paused: true });
+    expect(await take(0)).toEqual({ kind: 'held' });
+    shard.setRule('default', { maxRunning: 2 });
+    await shard.kit.advance(2_000);
+    expect(shard.work).toHaveLength(2);
+    expect(await take(1)).toMatchObject({ kind: 'granted' });
   });
 });
