@@ -232,10 +232,11 @@ export class Dispatcher {
     const { durable: record } = entry;
     if (record === undefined) return;
     entry.dispatches += 1;
-    entry.sentThrough = undefined;
     const { tenant, queue, priority: level } = record.spec;
     const need = needOf(record.spec);
     const route = this.#parts.services.everyNodeHas(need) ? 'shared' : 'handler';
+    entry.sentThrough = Infinity;
+    entry.hasLeftShared = route === 'handler';
     const { id: jobId, attempt } = record;
     const place = { tenant, queue, ...(level !== undefined && { level }) };
     const again = entry.dispatches > 1 ? { again: entry.dispatches - 1 } : {};

@@ -85,7 +85,9 @@ export class WorkCheck {
   toldAgain(jobIds: readonly JobId[]): void {
     for (const jobId of jobIds) {
       const entry = this.#parts.table.get(jobId);
-      if (entry !== undefined) entry.sentThrough = undefined;
+      if (entry === undefined) continue;
+      entry.sentThrough = Infinity;
+      entry.hasLeftShared = false;
     }
     this.stop();
   }
@@ -142,15 +144,13 @@ export class WorkCheck {
   #judge(groups: readonly Suspects[], { last, firsts }: WorkStanding): void {
     const lost = new Map<LevelQueue, JobEntry[]>();
     for (const [index, { levelQueue, jobs }] of groups.entries()) {
-      const first = Math.min(firsts[2 * index] ?? Infinity, firsts[2 * index + 1] ?? Infinity);
+      const [shared, handler] = [firsts[2 * index] ?? Infinity, firsts[2 * index + 1] ?? Infinity];
       const ofLevel = lost.get(levelQueue) ?? [];
       lost.set(levelQueue, ofLevel);
       for (const suspect of jobs) {
         if (!this.#isUnchanged(suspect)) continue;
         const { entry } = suspect;
-        if (first === Infinity || first > (entry.sentThrough ?? Infinity)) ofLevel.push(entry);
-        // A stream that counts back ends before it did.
-        else entry.sentThrough = Math.min(entry.sentThrough ?? last, last);
+        if (isLost(entry, { last, shared, handler })) ofLevel.push(entry);
       }
     }
     this.#sendAgain(lost);
@@ -178,6 +178,24 @@ export class WorkCheck {
     if (entry.dispatches !== dispatches || entry.current.seq !== seq) return false;
     return entry.current.state === 'QUEUED' && limiters.standingOf(entry) === 'out';
   }
+}
+
+/**
+ * A node that cannot run the job copies the message from the shared route to that of the handler, and then acknowledges it.
+ * So once the shared route has passed it, the copy, if there is one, is in the stream.
+ */
+function isLost(
+  entry: JobEntry,
+  at: { readonly last: number; readonly shared: number; readonly handler: number },
+): boolean {
+  const { last, shared, handler } = at;
+  // A stream that counts back ends before it did.
+  entry.sentThrough = Math.min(entry.sentThrough, last);
+  if (handler <= entry.sentThrough || (shared <= entry.sentThrough && !entry.hasLeftShared)) return false;
+  if (entry.hasLeftShared || handler === Infinity) return true;
+  entry.sentThrough = last;
+  entry.hasLeftShared = true;
+  return false;
 }
 
 function suspectsOf({ levelQueue, jobs }: WorkGroup): Suspects {

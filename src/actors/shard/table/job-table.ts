@@ -22,8 +22,10 @@ export interface JobEntry {
   readonly queueRef: QueueRef;
   /** WORK messages that this owner has sent for it. */
   dispatches: number;
-  /** Its WORK message, if in the stream, has this place or one before it. Undefined: not looked at since it was told. */
-  sentThrough: number | undefined;
+  /** Its WORK message, if in the stream, has this place or one before it. Infinity: not looked at since it was told. */
+  sentThrough: number;
+  /** That message is not in the shared route: it was sent to that of its handler, or moved there, or is lost. */
+  hasLeftShared: boolean;
 }
 
 export class JobTable {
@@ -81,7 +83,8 @@ export class JobTable {
       progress: undefined,
       queueRef: this.queues.refOf(record),
       dispatches: 0,
-      sentThrough: undefined,
+      sentThrough: Infinity,
+      hasLeftShared: false,
     };
     this.#live.set(record.id, entry);
     this.#counts[record.state] += 1;

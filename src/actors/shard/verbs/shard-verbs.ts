@@ -140,7 +140,8 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   }
   const { ackTo } = item;
   const { limiters } = core.dispatcher;
-  const may = entry.current.state === 'QUEUED' ? limiters.mayStart(entry, core.dispatcher.isNewest(entry, item)) : 'yes';
+  const may =
+    entry.current.state === 'QUEUED' ? limiters.mayStart(entry, core.dispatcher.isNewest(entry, item)) : 'yes';
   if (may !== 'yes') {
     if (may === 'held' && ackTo !== undefined) core.dispatcher.acknowledgeHeld(ackTo);
     slot.ok({ kind: may });
