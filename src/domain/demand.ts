@@ -42,6 +42,7 @@ export interface ClassMember {
   readonly draining: boolean;
 }
 
+/** A worker class, and which waiting jobs count towards its demand. */
 export interface WorkerClass {
   readonly name: string;
   /** If given, only jobs of these queues count as waiting. Default: all queues. */
@@ -69,6 +70,7 @@ export interface Demand {
 
 export const noLoad: ClusterLoad = { waiting: [], running: [], heldByKey: [], omitted: 0 };
 
+/** The sum of two loads. */
 export function addLoad(one: ClusterLoad, other: ClusterLoad): ClusterLoad {
   return {
     waiting: [...one.waiting, ...other.waiting],
@@ -78,6 +80,7 @@ export function addLoad(one: ClusterLoad, other: ClusterLoad): ClusterLoad {
   };
 }
 
+/** The key of a queue in maps. */
 export function queueKey({ tenant, queue }: QueueRef): string {
   return `${tenant}/${queue}`;
 }

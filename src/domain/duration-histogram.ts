@@ -18,6 +18,7 @@ const coldWeight = 0.01;
 /** Weights by bucket. Buckets missing at the end weigh 0. */
 export type DurationWeights = readonly number[];
 
+/** Collects durations. Uses no memory until the first observation. */
 export class DurationHistogram {
   #weights: Float64Array | undefined;
   #total = 0;
@@ -72,6 +73,7 @@ function bucketOf(durationMs: number): number {
   return Math.min(bucketCount - 1, Math.floor(Math.log2(durationMs) * perOctave) + 1);
 }
 
+/** The weights of both histograms together. Both must be as of the same time. */
 export function addWeights(one: DurationWeights, other: DurationWeights): DurationWeights {
   const [longer, shorter] = one.length >= other.length ? [one, other] : [other, one];
   return longer.map((weight, bucket) => weight + (shorter[bucket] ?? 0));

@@ -4,6 +4,7 @@
  */
 import { oneLine } from './printable.ts';
 
+/** All codes, with the default message and whether the same request may succeed later. */
 export const errorRegistry = {
   INVALID_JOB_SPEC: { retryable: false, message: 'the job is not valid' },
   INVALID_ARGUMENT: { retryable: false, message: 'the request is not valid' },
@@ -83,6 +84,7 @@ function messageOf(code: ErrorCode, metadata: TroupeErrorOptions['metadata'] = {
   return subject === undefined ? message : `${message}: ${oneLine(subject.slice(0, subjectLengthMax))}`;
 }
 
+/** The error for everything that may leave a process. Its code is stable; its message is for people. */
 export class TroupeError extends Error {
   override readonly name = 'TroupeError';
   readonly code: ErrorCode;
@@ -133,6 +135,7 @@ export function invariant(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${what}`);
 }
 
+/** Marks a branch that the types exclude. Throws if it is reached all the same. */
 export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${JSON.stringify(value)}`);
 }

@@ -34,6 +34,7 @@ interface Child<Leaf> {
   waitsSinceMs: number | undefined;
 }
 
+/** The tree, or one node of it. */
 export class FairOrder<Leaf> {
   readonly #children = new Map<string, Child<Leaf>>();
   /** The tag of the child that was served last. */

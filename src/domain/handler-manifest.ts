@@ -1,6 +1,7 @@
 /** What the cluster knows about a handler without importing it. Nodes publish manifests; gateways read them. */
 import type { RetryPolicy } from './job.ts';
 
+/** The published facts of one handler. An absent field means that the handler does not set it. */
 export interface HandlerManifest {
   readonly name: string;
   readonly version: string;

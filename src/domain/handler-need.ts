@@ -34,6 +34,7 @@ export function isVersionNeed(text: string): boolean {
   return exactPattern.test(text) || leastPattern.test(text);
 }
 
+/** True if the handler fulfils the requirement. */
 export function meetsNeed(have: HandlerVersion, need: HandlerNeed): boolean {
   return have.name === need.handler && (need.version === undefined || meetsVersion(have.version, need.version));
 }
@@ -55,6 +56,7 @@ export function atLeast(version: string): string {
   return `>=${[major, minor, patch].filter((part) => part !== undefined).join('.')}`;
 }
 
+/** The requirement as text: `image.thumbnail@>=1.4`. */
 export function needText({ handler, version }: HandlerNeed): string {
   return version === undefined ? handler : `${handler}@${version}`;
 }

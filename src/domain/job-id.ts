@@ -19,8 +19,11 @@ export interface JobIdParts {
   readonly queueNo: number;
 }
 
+/** The number of shards that an id can distinguish. */
 export const maxShards = 1 << 12;
+/** The largest queue number that fits into an id. */
 export const maxQueueNo = (1 << 20) - 1;
+/** The length of a bucket: one minute. */
 export const bucketMs = 60_000;
 /** The latest creation time of an id. Stores count minutes in 31 bits, which lasts until the year 6053. */
 export const idTimeMaxMs = 2 ** 31 * bucketMs - 1;

@@ -34,6 +34,7 @@ const lineBytes = 64;
 /** The number of attempts of a job whose logs are kept. */
 export const storedLogsMax = 3;
 
+/** The kept lines of one attempt. */
 export class JobLog {
   readonly #head: LogLine[] = [];
   #headBytes = 0;

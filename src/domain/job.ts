@@ -33,6 +33,7 @@ export function isTerminal(state: JobState): state is TerminalState {
   return terminal.has(state);
 }
 
+/** Why an attempt or a job failed, as clients see it. */
 export const failureReasons = [
   'HANDLER_FAILED',
   'HANDLER_REJECTED',
@@ -222,6 +223,7 @@ export interface TrailEntry {
   readonly code?: string;
 }
 
+/** The durable state of a job. Each transition creates a new record. */
 export interface JobRecord {
   readonly id: JobId;
   readonly spec: JobSpec;

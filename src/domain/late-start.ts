@@ -5,6 +5,7 @@ import { defaultPriority } from './priority.ts';
 import type { QueueStats } from './queue-stats.ts';
 import { estimateInBacklog, hasBacklog, jobsAhead } from './start-estimate.ts';
 
+/** A timeout that the job would probably miss. */
 export interface LateStart {
   /** The timeout that would be missed, by its field name in the contract. */
   readonly field: 'job.queue_timeout' | 'job.total_timeout';

@@ -2,6 +2,7 @@
 import { addWeights, type DurationWeights } from './duration-histogram.ts';
 import { priorities } from './priority.ts';
 
+/** The state of a queue at one moment. Rates are per second and fade over about a minute. */
 export interface QueueStats {
   /** QUEUED jobs by priority, lowest first. */
   readonly waiting: readonly number[];
@@ -25,6 +26,7 @@ export interface QueueStats {
   readonly runs: DurationWeights;
 }
 
+/** The statistics of an empty queue. */
 export const noStats: QueueStats = {
   waiting: priorities.map(() => 0),
   later: 0,
@@ -53,6 +55,7 @@ export function addStats(one: QueueStats, other: QueueStats): QueueStats {
   };
 }
 
+/** QUEUED jobs of all priorities. */
 export function waitingOf({ waiting }: Pick<QueueStats, 'waiting'>): number {
   return waiting.reduce((sum, count) => sum + count, 0);
 }

@@ -2,6 +2,7 @@
 import type { FlowRule } from './flow-rule.ts';
 import type { RetryPolicy } from './job.ts';
 
+/** The settings of a queue, with all defaults filled in. */
 export interface QueueSettings {
   readonly executionTimeoutMs: number;
   /** Longest silence of an attempt. Default: no heartbeat timeout. */
@@ -19,6 +20,7 @@ export interface QueueSettings {
   readonly flow?: FlowRule;
 }
 
+/** A queue as the store holds it. */
 export interface Queue {
   readonly tenant: string;
   readonly name: string;
@@ -55,6 +57,7 @@ export const handlerNamePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0
 export const defaultTenant = 'default';
 /** The queue of jobs that name no queue. The first start of a cluster creates it, and it cannot be deleted. */
 export const defaultQueueName = 'default';
+/** The settings of a queue that is created without any. */
 export const defaultQueueSettings: QueueSettings = {
   executionTimeoutMs: 5 * 60_000,
   retry: { maxAttempts: 3, initialMs: 1_000, coefficient: 2, maxMs: 60_000 },

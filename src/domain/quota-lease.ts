@@ -17,11 +17,13 @@
  */
 import type { RateRule } from './flow-rule.ts';
 
+/** A cluster-wide limit. An absent part is unlimited. */
 export interface LimitRule {
   readonly maxRunning?: number;
   readonly rate?: RateRule;
 }
 
+/** What a holder reports and needs. */
 export interface QuotaRequest {
   /** The shard that asks. */
   readonly holder: number;
@@ -41,6 +43,7 @@ interface AskOrder {
   readonly number: number;
 }
 
+/** What a holder may use until it asks again. */
 export interface QuotaLease {
   /** The holder may start jobs while it uses fewer than this. Absent: no limit. */
   readonly running?: number;
@@ -70,6 +73,7 @@ const againMs = { least: 20, usual: 250, most: 1_000 } as const;
 /** What cannot be divided evenly goes to other holders after this time. */
 const turnMs = 1_000;
 
+/** The account of one limit. */
 export class QuotaAccount {
   readonly #holders = new Map<number, Holder>();
   #rule: LimitRule;

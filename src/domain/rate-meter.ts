@@ -13,6 +13,7 @@ const youngestMs = 1_000;
 /** Less than this counts as zero, so that a single event is forgotten after about five minutes. */
 const coldWeight = 0.01;
 
+/** Counts events and reports their rate. All times come from the same clock. */
 export class RateMeter {
   #weight = 0;
   #atMs = 0;

@@ -2,6 +2,7 @@
 import { heartbeatMinMs } from './job.ts';
 import { maxLossesDefault } from './retry-policy.ts';
 
+/** The valid values of a setting. Both bounds are included. */
 export interface Range {
   readonly min: number;
   readonly max: number;

@@ -6,6 +6,7 @@ import { meanMs, quantileMs } from './duration-histogram.ts';
 import { priorities, type Priority, priorityWeights } from './priority.ts';
 import type { QueueStats } from './queue-stats.ts';
 
+/** The time until the start, in ms. */
 export interface StartEstimate {
   /** As likely earlier as later. */
   readonly p50Ms: number;

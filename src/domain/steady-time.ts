@@ -23,6 +23,7 @@ export const clockAheadMaxMs = 7 * 24 * 3_600_000;
 export const believedAfterMs = 30_000;
 const catchUpPace = 0.5;
 
+/** Derives a time of day from a wall clock and a monotonic clock. */
 export class SteadyTime {
   readonly #readings: Readings;
   #atMs: number;

@@ -22,6 +22,7 @@ export const attemptsMax = Math.floor(trailMax / 3);
 /** Length of a failure's message in the trail. The record keeps the newest failure in full. */
 const messageMaxChars = 200;
 
+/** One attempt of a job, as far as the trail shows it. */
 export interface Attempt {
   /** Counts from 1. */
   readonly number: number;

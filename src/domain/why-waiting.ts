@@ -1,6 +1,7 @@
 /** Why a job does not run. Of several reasons the one that somebody must do something about comes first. */
 import type { JobState } from './job.ts';
 
+/** The reasons why a job does not run. */
 export const waitingReasons = [
   'DUE_LATER',
   'BACKING_OFF',
@@ -31,6 +32,7 @@ export interface WaitingFacts {
   readonly ahead?: number | undefined;
 }
 
+/** The reason, and a sentence about it for people. */
 export interface WhyWaiting {
   readonly reason: WaitingReason;
   readonly detail: string;

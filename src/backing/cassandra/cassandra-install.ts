@@ -18,6 +18,7 @@ const javaVersions = [17, 11];
 const downloadTimeoutMs = 10 * 60_000;
 const probeTimeoutMs = 20_000;
 
+/** How to run Cassandra: with Java from a folder of jars, or as a Docker image. */
 export type CassandraInstall =
   | { readonly kind: 'java'; readonly version: string; readonly javaMajor: number; readonly libDir: string }
   | { readonly kind: 'docker'; readonly version: string; readonly image: string };

@@ -31,6 +31,7 @@ const probeIntervalMs = 100;
  */
 export const defaultCommitLogWindowMs = 1;
 
+/** A running node. */
 export interface CassandraProcess {
   /** As `host:port`. */
   readonly contactPoints: readonly string[];

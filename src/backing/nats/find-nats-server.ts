@@ -27,6 +27,7 @@ export interface FindNatsServerOptions {
   readonly allowInstall: boolean;
 }
 
+/** A binary that was found or installed, and its version. */
 export interface NatsServerBinary {
   readonly path: string;
   readonly version: string;

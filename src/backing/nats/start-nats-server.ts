@@ -15,6 +15,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import { natsServerConfiguration } from './nats-server-config.ts';
 import { releaseStoreDir } from './stale-server.ts';
 
+/** How to start a server. */
 export interface StartNatsServerOptions {
   readonly path: string;
   /** The directory of the streams, the log, the configuration and the process id file. */
@@ -36,6 +37,7 @@ export interface StartNatsServerOptions {
   readonly log: Logger;
 }
 
+/** A running server. */
 export interface NatsServerHandle {
   readonly url: string;
   readonly port: number;
