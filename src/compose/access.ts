@@ -47,6 +47,7 @@ export function operatorToken(gateway: Config['gateway']): string | undefined {
   throw new ConfigError([{ path: 'gateway.operatorTokenPath', source: gateway.operatorTokenPath ?? '', message }]);
 }
 
+/** Reads a file that a key of the configuration names. A failure is an error of the configuration. */
 function readNamed(key: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {

@@ -93,6 +93,7 @@ export function cassandraPorts({ store }: Config): { readonly nativePort: number
   return { nativePort, storagePort: nativePort - storagePortBelow };
 }
 
+/** Restarts use the port of the first start, because clients know it. */
 async function startNats(config: Config, options: BackingOptions): Promise<Service & { readonly url: string }> {
   const { cacheDir, log } = options;
   const { serverPath, port } = config.nats;
@@ -116,6 +117,7 @@ async function startNats(config: Config, options: BackingOptions): Promise<Servi
   return { url: first.url, note: `nats-server ${binary.version} on ${first.url}`, kept };
 }
 
+/** Starts Cassandra unless one answers already, or the configuration names one on another machine. */
 async function startCassandraIfAway(config: Config, options: BackingOptions): Promise<Service | undefined> {
   const [address = '127.0.0.1:9042'] = config.store.cassandra.contactPoints;
   const [host = '127.0.0.1', port = '9042'] = address.split(':');
@@ -141,6 +143,7 @@ function keep(
   return new KeptService({ ...service, say, log, clock: createSystemClock(), random: createSystemRandom() });
 }
 
+/** Whether something accepts connections at this address. */
 function answers(host: string, port: number): Promise<boolean> {
   return new Promise((done) => {
     const socket = connect({ host, port, timeout: probeMs });

@@ -36,11 +36,16 @@ export interface ClusterParts {
   readonly pool?: RunPool;
 }
 
+/** Connections between the roles. The actors do not know each other. */
 export interface Wiring {
   readonly slots: SlotLedger | undefined;
   readonly handlers: NodeHandlers;
+  /** Asks a node to end a run. Best effort: if the request is lost, the node's next heartbeat ends the run. */
   readonly stopRun: (node: string, stop: StopRun) => void;
+  /** The node is back as a new incarnation, to which its leases belong from now on. */
   readonly onRejoined: (incarnation: number) => void;
+  /** A newer process has this node's id, so this one must end. */
   readonly onReplaced: () => void;
+  /** Whether the shards of this node fail to reach the store. */
   readonly onStoreReach: (isAway: boolean) => void;
 }

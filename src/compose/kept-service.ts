@@ -25,7 +25,9 @@ export interface KeptServiceOptions {
   readonly log: Logger;
 }
 
+/** A server that needs more restarts within this window is given up. */
 export const keepIntensity: Intensity = { maxRestarts: 5, windowMs: 300_000 };
+/** Pause before a restart. */
 export const keepBackoff: Backoff = { initialMs: 500, maxMs: 15_000, jitter: 0.2 };
 
 export class KeptService {

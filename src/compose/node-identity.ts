@@ -17,6 +17,7 @@ export function nodeIdentity(config: Pick<Config, 'nodeId' | 'dataDir'>, nowMs: 
   return { nodeId: config.nodeId ?? savedNodeId(config.dataDir), incarnation: nowMs };
 }
 
+/** The id from the data folder. The first start generates it, from the host name and a random suffix. */
 function savedNodeId(dataDir: string): string {
   mkdirSync(dataDir, { recursive: true });
   const path = join(dataDir, 'node-id');

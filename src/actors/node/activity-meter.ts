@@ -31,6 +31,7 @@ export class ActivityMeter {
     );
   }
 
+  /** Rates over the last two to four seconds, or since the first mark of a younger actor. */
   activityOf(node: TreeNode, nowMs: number): Activity {
     const since = this.#older.get(node.path) ?? this.#newer.get(node.path);
     // An actor without a mark is measured since its start. Its first moments are too short to be meaningful.

@@ -24,6 +24,7 @@ export class NodeQuarantines {
     this.#context = context;
   }
 
+  /** The supervisor of a queue's actor has given up on it. */
   failed(path: string, reason: StopReason): void {
     const queue = queueOfPath(path);
     if (queue === undefined || !namePattern.test(queue.name)) return;
@@ -38,6 +39,7 @@ export class NodeQuarantines {
     this.#write();
   }
 
+  /** The result of writing a mark. A failed write stays in `#unwritten` and is repeated by `mend`. */
   marked(key: string, outcome: PromiseSettledResult<void>): void {
     this.#writing.delete(key);
     if (outcome.status === 'fulfilled') this.#unwritten.delete(key);
@@ -55,6 +57,7 @@ export class NodeQuarantines {
     }
   }
 
+  /** Whether the queue has a mark for this node, written or not. */
   #isHeld({ tenant, name }: { readonly tenant: string; readonly name: string }): boolean {
     if (this.#unwritten.has(`${tenant}/${name}`)) return true;
     return this.#services.quarantines.of(tenant, name).some(({ node }) => node === this.#services.node.nodeId);

@@ -21,6 +21,7 @@ export class ProfileStore {
     this.#monotonicMs = monotonicMs;
   }
 
+  /** Stores a profile for fetching. The oldest is dropped if there are too many. */
   keep(profile: string): { readonly profileId: string; readonly parts: number } {
     this.expire();
     const oldest = this.#kept.keys().next();

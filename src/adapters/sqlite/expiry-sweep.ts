@@ -55,6 +55,7 @@ export function createSweepStep(database: SqliteDatabase, clock: Clock): () => P
   /** Payload parts of one batch. A part may be 1 MiB, so a few parts are as much work as many rows. */
   const sweepParts = 16;
 
+  /** Deletes expired jobs of one minute of a queue. Once none is left, deletes its entry and its fence. */
   const sweepJobs = (nowMs: number): boolean => {
     const minute = expiredMinute.get(nowMs) as unknown as QueueBucketRow | undefined;
     if (minute === undefined) return false;

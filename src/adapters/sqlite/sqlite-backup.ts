@@ -38,6 +38,7 @@ export function backUpSqliteStore({ path, target }: { readonly path: string; rea
   }
 }
 
+/** Opens the file read-only, so that the backup cannot migrate or damage it. */
 function copySnapshot(path: string, draft: string): number {
   const file = new DatabaseSync(path, { readOnly: true, timeout: openTimeoutMs });
   try {
@@ -63,6 +64,7 @@ function checkCopy(draft: string): void {
   }
 }
 
+/** Syncs a file or a folder. Syncing the folder makes the rename durable. */
 function syncToDisk(path: string): void {
   const handle = openSync(path, 'r');
   try {

@@ -68,6 +68,7 @@ async function whileLocked<T>(clock: Clock, attempt: () => T): Promise<T> {
   }
 }
 
+/** A write may still wait for the lock when the database is closed. */
 function whileOpen<T>(file: DatabaseSync, clock: Clock, work: () => T): Promise<T> {
   return whileLocked(clock, () => {
     if (!file.isOpen) throw new TroupeError('SHUTTING_DOWN', { message: 'the store is closed' });
