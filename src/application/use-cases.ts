@@ -6,7 +6,7 @@ import { NodesAsker } from './cluster/ask-nodes.ts';
 import { createSeeCluster, type SeeCluster } from './cluster/see-cluster.ts';
 import { createSteerCluster, type SteerCluster } from './cluster/steer-cluster.ts';
 import { createWatchTree, type WatchTree } from './cluster/watch-tree.ts';
-import { createDeleteJob, type DeleteJob } from './jobs/delete-job.ts';
+import { createEraseJobPayloads, type EraseJobPayloads } from './jobs/erase-job-payloads.ts';
 import { createDeleteQueue } from './queues/delete-queue.ts';
 import { createDownloadPayload, type DownloadPayload } from './jobs/download-payload.ts';
 import { createExplainJob } from './jobs/explain-job.ts';
@@ -46,7 +46,7 @@ export interface UseCases {
   readonly getJob: GetJob;
   readonly listJobs: ListJobs;
   readonly cancelJob: CancelJob;
-  readonly deleteJob: DeleteJob;
+  readonly eraseJobPayloads: EraseJobPayloads;
   readonly downloadPayload: DownloadPayload;
   readonly rescheduleJob: RescheduleJob;
   readonly watchJob: WatchJob;
@@ -127,7 +127,7 @@ export function createUseCases(parts: UseCaseParts): UseCases {
     listJobs,
     cancelJob,
     downloadPayload: createDownloadPayload({ reader, payloads, clock }),
-    deleteJob: createDeleteJob({ reader, batcher, payloads, cache, asker, clock }),
+    eraseJobPayloads: createEraseJobPayloads({ reader, batcher, payloads, cache, asker, clock }),
     rescheduleJob: createRescheduleJob({ reader, batcher, clock }),
     retryJob,
     redriveJobs: createRedriveJobs({ listJobs, retryJob, clock }),

@@ -90,7 +90,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
     case 'BACKLOG_FULL':
     case 'QUEUE_FULL':
     case 'WOULD_BE_LATE':
-    case 'MAILBOX_FULL':
+    case 'OVERLOADED':
     case 'PROFILE_BUSY':
     case 'UNAUTHENTICATED':
     case 'PERMISSION_DENIED':

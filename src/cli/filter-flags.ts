@@ -35,8 +35,8 @@ export function filterOf(flags: FilterFlags): JobFilterOptions {
     labels: flags.label,
     createdFrom: flags.from,
     createdBefore: flags.before,
-    finishedFrom: flags.endedFrom,
-    finishedBefore: flags.endedBefore,
+    endedFrom: flags.endedFrom,
+    endedBefore: flags.endedBefore,
   });
 }
 

@@ -29,9 +29,9 @@ function runningText({ progress }: JobInfo): string {
   return progress === undefined ? 'RUNNING' : `RUNNING ${Math.round(progress.fraction * 100)}% ${progress.note}`.trim();
 }
 
-function succeededText({ firstStartedAt, finishedAt }: JobInfo): string {
-  if (firstStartedAt === undefined || finishedAt === undefined) return 'SUCCEEDED';
-  return `SUCCEEDED after ${durationText(finishedAt.getTime() - firstStartedAt.getTime())}`;
+function succeededText({ firstStartedAt, endedAt }: JobInfo): string {
+  if (firstStartedAt === undefined || endedAt === undefined) return 'SUCCEEDED';
+  return `SUCCEEDED after ${durationText(endedAt.getTime() - firstStartedAt.getTime())}`;
 }
 
 /** `SUCCEEDED after 1.2s`, `RUNNING 40% tile 3 of 8`, `RETRYING in 4s: HANDLER_FAILED no such file` */
@@ -130,7 +130,7 @@ export function jobText(job: JobInfo, nowMs: number): string {
     ['created', ago(job.createdAt)],
     ['due', job.final ? undefined : ago(job.readyAt)],
     ['started', ago(job.firstStartedAt)],
-    ['finished', ago(job.finishedAt)],
+    ['ended', ago(job.endedAt)],
     ['erased', ago(job.payloadsErasedAt)],
     ['payloads', job.payloadsExpireAt && `kept until ${ago(job.payloadsExpireAt) ?? ''}`],
     ['output', job.outputGone === undefined ? outputText(job.output) : `gone: ${job.outputGone}`],

@@ -82,7 +82,7 @@ const calmMs = 1_000;
 
 function refusedStream(error: ServiceError): TroupeClientError {
   return new TroupeClientError({
-    code: 'MAILBOX_FULL',
+    code: 'OVERLOADED',
     message: 'the gateway has no room for more calls of this connection',
     status: grpc[grpc.RESOURCE_EXHAUSTED],
     retryable: true,

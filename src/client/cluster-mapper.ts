@@ -72,7 +72,7 @@ export function fromActor(actor: wire.Actor): ActorInfo {
     mailboxCapacity: actor.mailboxCapacity,
     stashed: actor.stashed,
     messages: numberOf(actor.messages),
-    busyMs: durationMs(actor.busyTime) ?? 0,
+    busyMs: durationMs(actor.busyDuration) ?? 0,
     ...(actor.lastError !== '' && { lastError: actor.lastError }),
     ...dateOf('lastErrorAt', actor.lastErrorTime),
     facts: { ...actor.facts },

@@ -21,7 +21,7 @@ export interface JobCalls {
   reschedule(jobId: string, when: Date | 'now', settings?: CallSettings): Promise<JobInfo>;
   cancel(jobId: string, reason?: string, settings?: CallSettings): Promise<JobInfo>;
   /** Erases input and output of an ended job, at once and durably; the rest of it stays. */
-  delete(jobId: string, settings?: CallSettings): Promise<JobInfo>;
+  erasePayloads(jobId: string, settings?: CallSettings): Promise<JobInfo>;
 }
 
 const listPageSize = 100;
@@ -72,8 +72,9 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
     return jobOf(await withRetries(backoff, 'always', settings.signal, call));
   }
 
-  async function erase(jobId: string, settings: CallSettings = {}): Promise<JobInfo> {
-    const call = (): Promise<wire.DeleteJobResponse> => connection.unary(jobs.DeleteJob, { jobId }, settings);
+  async function erasePayloads(jobId: string, settings: CallSettings = {}): Promise<JobInfo> {
+    const call = (): Promise<wire.EraseJobPayloadsResponse> =>
+      connection.unary(jobs.EraseJobPayloads, { jobId }, settings);
     return jobOf(await withRetries(backoff, 'always', settings.signal, call));
   }
 
@@ -92,7 +93,7 @@ export function createJobCalls(parts: JobCallParts): JobCalls {
     );
   }
 
-  return { get, list, retry, reschedule, cancel, delete: erase };
+  return { get, list, retry, reschedule, cancel, erasePayloads };
 }
 
 function wholeLimit(limit: number | undefined): number {

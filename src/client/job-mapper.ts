@@ -64,7 +64,7 @@ export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): Jo
 type Optional =
   | 'handlerVersion'
   | 'firstStartedAt'
-  | 'finishedAt'
+  | 'endedAt'
   | 'runAt'
   | 'queueTimeoutMs'
   | 'heartbeatTimeoutMs'
@@ -95,7 +95,7 @@ function optionalParts(job: wire.Job, parseJson: (text: string) => unknown): Pic
   return {
     ...(spec !== null && spec.handlerVersion !== '' && { handlerVersion: spec.handlerVersion }),
     ...(job.firstStartTime && { firstStartedAt: dateOf(job.firstStartTime) }),
-    ...(job.finishTime && { finishedAt: dateOf(job.finishTime) }),
+    ...(job.endTime && { endedAt: dateOf(job.endTime) }),
     ...(spec?.runTime && { runAt: dateOf(spec.runTime) }),
     ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
     ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
@@ -109,7 +109,7 @@ function optionalParts(job: wire.Job, parseJson: (text: string) => unknown): Pic
         ? { outputGone: goneOf(job.output) }
         : { output: fromPayload(job.output, parseJson) })),
     ...(job.payloadsExpireTime && { payloadsExpireAt: dateOf(job.payloadsExpireTime) }),
-    ...(job.payloadsErasedTime && { payloadsErasedAt: dateOf(job.payloadsErasedTime) }),
+    ...(job.payloadsEraseTime && { payloadsErasedAt: dateOf(job.payloadsEraseTime) }),
     ...(checkpoint && { checkpoint: fromCheckpoint(checkpoint) }),
     ...(failure && { failure: fromFailure(failure) }),
     ...(spec && spec.concurrencyKey !== '' && { concurrencyKey: spec.concurrencyKey }),

@@ -67,8 +67,8 @@ export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
     createdFrom: filter.createdFrom && toTime(filter.createdFrom.getTime()),
     createdBefore: filter.createdBefore && toTime(filter.createdBefore.getTime()),
     failureReasons: filter.failureReasons?.map((reason) => codeOf(failureReasonCodes, reason)),
-    finishedFrom: filter.finishedFrom && toTime(filter.finishedFrom.getTime()),
-    finishedBefore: filter.finishedBefore && toTime(filter.finishedBefore.getTime()),
+    endedFrom: filter.endedFrom && toTime(filter.endedFrom.getTime()),
+    endedBefore: filter.endedBefore && toTime(filter.endedBefore.getTime()),
   };
 }
 

@@ -128,7 +128,7 @@ export interface JobInfo {
   /** When its first attempt was granted; absent before. */
   readonly firstStartedAt?: Date;
   /** When it became final; absent before. */
-  readonly finishedAt?: Date;
+  readonly endedAt?: Date;
   /** An unfinished job is ended then; an ended one is gone from then on. */
   readonly expiresAt: Date;
   /** The earliest start that the caller asked for; absent: none. */
@@ -339,9 +339,9 @@ export interface JobFilterOptions {
   /** Whose last failure was for one of these; without states: FAILED jobs. */
   readonly failureReasons?: readonly FailureReason[];
   /** Ended at this instant or later. */
-  readonly finishedFrom?: Date;
+  readonly endedFrom?: Date;
   /** Not this instant itself. */
-  readonly finishedBefore?: Date;
+  readonly endedBefore?: Date;
 }
 
 /** Which jobs to list, and in which order. */

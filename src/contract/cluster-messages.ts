@@ -92,7 +92,7 @@ export interface Actor {
   readonly stashed: number;
   readonly messages: Int64;
   readonly messageRate: number;
-  readonly busyTime: Duration | null;
+  readonly busyDuration: Duration | null;
   readonly busyShare: number;
   readonly lastError: string;
   readonly lastErrorTime: Timestamp | null;

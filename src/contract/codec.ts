@@ -49,7 +49,7 @@ type JobsContract = {
   readonly RedriveJobs: MethodCodec<wire.RedriveJobsRequest, wire.RedriveJobsResponse>;
   readonly CancelJobs: MethodCodec<wire.CancelJobsRequest, wire.CancelJobsResponse>;
   readonly DownloadPayload: MethodCodec<wire.DownloadPayloadRequest, wire.DownloadPayloadResponse>;
-  readonly DeleteJob: MethodCodec<wire.DeleteJobRequest, wire.DeleteJobResponse>;
+  readonly EraseJobPayloads: MethodCodec<wire.EraseJobPayloadsRequest, wire.EraseJobPayloadsResponse>;
   readonly WatchJob: MethodCodec<wire.WatchJobRequest, wire.WatchJobResponse>;
   readonly WatchJobs: MethodCodec<wire.WatchJobsRequest, wire.WatchJobsResponse>;
   readonly GetJobLog: MethodCodec<wire.GetJobLogRequest, wire.GetJobLogResponse>;

@@ -68,8 +68,8 @@ export interface JobFilter {
   readonly createdFrom: Timestamp | null;
   readonly createdBefore: Timestamp | null;
   readonly failureReasons: readonly number[];
-  readonly finishedFrom: Timestamp | null;
-  readonly finishedBefore: Timestamp | null;
+  readonly endedFrom: Timestamp | null;
+  readonly endedBefore: Timestamp | null;
 }
 
 export interface ListJobsResponse {
@@ -104,11 +104,11 @@ export interface DownloadPayloadResponse {
   readonly chunk: Uint8Array;
 }
 
-export interface DeleteJobRequest {
+export interface EraseJobPayloadsRequest {
   readonly jobId: string;
 }
 
-export interface DeleteJobResponse {
+export interface EraseJobPayloadsResponse {
   readonly job: Job | null;
 }
 

@@ -121,7 +121,7 @@ export interface Job {
   readonly updateTime: Timestamp | null;
   readonly readyTime: Timestamp | null;
   readonly firstStartTime: Timestamp | null;
-  readonly finishTime: Timestamp | null;
+  readonly endTime: Timestamp | null;
   readonly expireTime: Timestamp | null;
   readonly run: JobRun | null;
   readonly progress: JobProgress | null;
@@ -133,7 +133,7 @@ export interface Job {
   readonly oomRetries: number;
   readonly attempts: readonly JobAttempt[];
   readonly waiting: JobWaiting | null;
-  readonly payloadsErasedTime: Timestamp | null;
+  readonly payloadsEraseTime: Timestamp | null;
   readonly payloadsExpireTime: Timestamp | null;
   readonly checkpoint: JobCheckpoint | null;
 }

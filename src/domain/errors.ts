@@ -33,7 +33,7 @@ export const errorRegistry = {
   BACKLOG_FULL: { retryable: true, message: 'the backlog is at its limit' },
   QUEUE_FULL: { retryable: true, message: 'the queue holds as much as its settings allow' },
   WOULD_BE_LATE: { retryable: true, message: 'the job would miss its deadline' },
-  MAILBOX_FULL: { retryable: true, message: 'too many requests are waiting' },
+  OVERLOADED: { retryable: true, message: 'too many requests are waiting' },
   SHARD_UNAVAILABLE: { retryable: true, message: 'the shard has no owner right now' },
   STORE_UNAVAILABLE: { retryable: true, message: 'the store does not answer' },
   BROKER_UNAVAILABLE: { retryable: true, message: 'NATS does not answer' },

@@ -72,7 +72,7 @@ export interface Failure {
 
 /**
  * Input or output of a job. `json` is the text of a JSON document; `bytes` is opaque. Small ones lie inline in the
- * record; larger ones are written to the payload store first and referred to (claim check). `erased` is what DeleteJob
+ * record; larger ones are written to the payload store first and referred to (claim check). `erased` is what EraseJobPayloads
  * leaves of either.
  */
 export type Payload =

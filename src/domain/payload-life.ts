@@ -12,7 +12,7 @@ const erased = { kind: 'erased' } as const;
 
 /**
  * Why there is no payload any more. `expired`: its retention is over. `missing`: it should be in the store and is not, as
- * after a DeleteJob that was cut off between the payloads and the record.
+ * after a EraseJobPayloads that was cut off between the payloads and the record.
  */
 export const goneReasons = ['erased', 'missing', 'expired'] as const;
 export type GoneReason = (typeof goneReasons)[number];

@@ -121,7 +121,7 @@ class Quota {
     if (excess <= 0) return;
     const { clock, random } = this.#runtime;
     const perSecond = this.#back.perSecond(clock.monotonicMs());
-    throw new TroupeError('MAILBOX_FULL', {
+    throw new TroupeError('OVERLOADED', {
       message: `too many ${this.#what} under way`,
       metadata: { limit: String(this.#max) },
       retryAfterMs: retryAfterMs({ excess, perSecond, random: random() }),

@@ -81,7 +81,7 @@ export function toActor({ node, row }: SeenActor): Init<wire.Actor> {
     stashed: row.stashed,
     messages: row.messages,
     messageRate: row.messageRate,
-    busyTime: toTime(row.busyMs),
+    busyDuration: toTime(row.busyMs),
     busyShare: row.busyShare,
     lastError: row.lastError,
     lastErrorTime: toOptionalTime(row.lastErrorAtMs),

@@ -35,7 +35,7 @@ const advice = {
   QUEUE_FULL: 'Wait as long as RetryInfo says; `limit` names the setting (`max_depth` or `max_bytes`).',
   WOULD_BE_LATE:
     'Wait as long as RetryInfo says, give it more time (`field` names the timeout), or submit without `refuse_late`.',
-  MAILBOX_FULL: 'Wait as long as RetryInfo says; send less at once.',
+  OVERLOADED: 'Wait as long as RetryInfo says; send less at once.',
   SHARD_UNAVAILABLE: 'Repeat: nothing was done. A new owner answers within 15 s.',
   STORE_UNAVAILABLE: 'Repeat: nothing was done.',
   BROKER_UNAVAILABLE: 'Repeat: nothing was done.',

@@ -87,8 +87,8 @@ export function fromFilter(filter: wire.JobFilter | null): BulkQuery['filter'] {
     createdFromMs: timestampMs(filter?.createdFrom),
     createdBeforeMs: timestampMs(filter?.createdBefore),
     failureReasons: filter?.failureReasons.map(knownReason) ?? [],
-    finishedFromMs: timestampMs(filter?.finishedFrom),
-    finishedBeforeMs: timestampMs(filter?.finishedBefore),
+    endedFromMs: timestampMs(filter?.endedFrom),
+    endedBeforeMs: timestampMs(filter?.endedBefore),
   };
 }
 
@@ -170,7 +170,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     updateTime: toTime(record.updatedAtMs),
     readyTime: toTime(record.readyAtMs),
     firstStartTime: toOptionalTime(record.firstStartedAtMs),
-    finishTime: toOptionalTime(record.finishedAtMs),
+    endTime: toOptionalTime(record.finishedAtMs),
     expireTime: toTime(expiresAtMs(record)),
     run: toRun(record),
     progress,
@@ -179,7 +179,7 @@ export function toJob(view: FullJob, options: { readonly history: boolean } = { 
     failure: record.failure && toFailure(record.failure),
     cancelReason: record.cancelReason,
     retryOf: record.spec.retryOf,
-    payloadsErasedTime: toOptionalTime(record.payloadsErasedAtMs),
+    payloadsEraseTime: toOptionalTime(record.payloadsErasedAtMs),
     payloadsExpireTime: toOptionalTime(payloadsExpireAtMs(record)),
     waiting: view.waiting && toWaiting(view.waiting),
     history: options.history ? record.trail.slice(-trailMax).map(toEvent) : undefined,

@@ -41,7 +41,7 @@ async function sent<Message>(call: Outgoing<Message>, message: Message, { clock,
   const done = (): void => over.resolve(undefined);
   const stopTimer = clock.setTimer(leaveMaxMs, () => {
     const text = `the client has read nothing for ${leaveMaxMs} ms`;
-    over.reject(new TroupeError('MAILBOX_FULL', { message: text, retryAfterMs: 1_000 }));
+    over.reject(new TroupeError('OVERLOADED', { message: text, retryAfterMs: 1_000 }));
   });
   signal.addEventListener('abort', done);
   call.write(message, done);

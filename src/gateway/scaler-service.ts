@@ -39,7 +39,7 @@ export function scalerService({
   async function* changes(context: CallContext, ref: wire.ScaledObjectRef): AsyncGenerator<{ result: boolean }, void> {
     const wanted = readScaledClass(ref);
     if (streams >= streamsMax) {
-      throw new TroupeError('MAILBOX_FULL', {
+      throw new TroupeError('OVERLOADED', {
         message: 'too many streams are open',
         metadata: { limit: String(streamsMax) },
         retryAfterMs: 5_000,

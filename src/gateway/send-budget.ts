@@ -7,7 +7,7 @@ import { gauges } from '../domain/measures.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
 
 export interface SendBudget {
-  /** Throws MAILBOX_FULL where this share of it is held (default: all): nothing more may be sent now. */
+  /** Throws OVERLOADED where this share of it is held (default: all): nothing more may be sent now. */
   ensureRoom(share?: number): void;
   /** Counts so many bytes until the answer is called; a second time does nothing. */
   hold(bytes: number): () => void;
@@ -33,7 +33,7 @@ export function createSendBudget(maxBytes: number, telemetry: Telemetry): SendBu
   return {
     ensureRoom(share = 1) {
       if (held < maxBytes * share) return;
-      throw new TroupeError('MAILBOX_FULL', {
+      throw new TroupeError('OVERLOADED', {
         message: 'too much is held for clients that read slowly',
         metadata: { limit: String(maxBytes) },
         retryAfterMs,

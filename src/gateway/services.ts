@@ -52,9 +52,12 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
       job: toJob(await useCases.cancelJob(context, request.jobId, request.reason)),
     })),
 
-    DeleteJob: scope.unary<wire.DeleteJobRequest, wire.DeleteJobResponse>('DeleteJob', async (request, context) => ({
-      job: toJob(await useCases.deleteJob(context, request.jobId)),
-    })),
+    EraseJobPayloads: scope.unary<wire.EraseJobPayloadsRequest, wire.EraseJobPayloadsResponse>(
+      'EraseJobPayloads',
+      async (request, context) => ({
+        job: toJob(await useCases.eraseJobPayloads(context, request.jobId)),
+      }),
+    ),
 
     RescheduleJob: scope.unary<wire.RescheduleJobRequest, wire.RescheduleJobResponse>(
       'RescheduleJob',

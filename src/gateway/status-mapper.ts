@@ -59,7 +59,7 @@ export const statusTable = {
   BACKLOG_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
   QUEUE_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
   WOULD_BE_LATE: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 1_000, outcome: 'none' },
-  MAILBOX_FULL: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 100, outcome: 'none' },
+  OVERLOADED: { status: grpc.RESOURCE_EXHAUSTED, extra: 'quota', retryAfterMs: 100, outcome: 'none' },
   SHARD_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 500, outcome: 'none' },
   STORE_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },
   BROKER_UNAVAILABLE: { status: grpc.UNAVAILABLE, extra: 'none', retryAfterMs: 1_000, outcome: 'none' },

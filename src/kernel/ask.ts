@@ -17,7 +17,7 @@ export interface AskOptions {
 /**
  * Sends a request and resolves with the first reply.
  *
- * Rejects with OUTCOME_UNKNOWN after the timeout, and with MAILBOX_FULL at once if `ref` refuses the message, in which
+ * Rejects with OUTCOME_UNKNOWN after the timeout, and with OVERLOADED at once if `ref` refuses the message, in which
  * case the actor has certainly not acted on it. A reply that arrives late is refused: its `tell` returns false.
  */
 export function ask<M, R>(ref: ActorRef<M>, toMessage: (reply: ActorRef<R>) => M, options: AskOptions): Promise<R> {
@@ -41,6 +41,6 @@ export function ask<M, R>(ref: ActorRef<M>, toMessage: (reply: ActorRef<R>) => M
     if (ref.tell(toMessage(reply))) return;
     open = false;
     cancelTimer();
-    reject(new TroupeError('MAILBOX_FULL', { metadata: { actor: ref.path } }));
+    reject(new TroupeError('OVERLOADED', { metadata: { actor: ref.path } }));
   });
 }

@@ -16,7 +16,7 @@ const outageCodes = [
   'OUTCOME_UNKNOWN',
   'CALL_DEADLINE_EXCEEDED',
   'GATEWAY_UNAVAILABLE',
-  'MAILBOX_FULL',
+  'OVERLOADED',
 ];
 
 let cluster: TestCluster;

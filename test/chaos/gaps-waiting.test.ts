@@ -149,6 +149,6 @@ describe('gap', () => {
     await gap.cluster.restartNode(shards);
     const job = await gap.endsOnce(troupe, jobId, 'EXPIRED');
     expect(job.failure).toMatchObject({ reason: 'DEADLINE_EXCEEDED' });
-    expect(job.expiresAt.getTime()).toBe((job.finishedAt?.getTime() ?? 0) + retentionMs);
+    expect(job.expiresAt.getTime()).toBe((job.endedAt?.getTime() ?? 0) + retentionMs);
   });
 });

@@ -86,7 +86,7 @@ describe('a streamed input', () => {
     expect((await downloaded(jobId)).equals(bytes)).toBe(true);
     const { jobId: again } = await other.retry(jobId);
     expect(await other.wait(again)).toMatchObject({ state: 'SUCCEEDED', retryOf: jobId });
-    await troupe.delete(jobId);
+    await troupe.erasePayloads(jobId);
     expect(await other.get(jobId)).toMatchObject(gone);
   });
 
@@ -144,7 +144,7 @@ it('with a retention of their own lie beside the record, however small', async (
 describe('erasing the payloads of an ended job', () => {
   it.each([1, large])('takes them from every gateway at once: %j', async (input) => {
     const jobId = await ended(input);
-    await troupe.delete(jobId);
+    await troupe.erasePayloads(jobId);
     for (const client of [troupe, other]) expect(await client.get(jobId)).toMatchObject(gone);
     expect(await other.wait(jobId)).toMatchObject({ outputGone: 'erased' });
   });
@@ -155,7 +155,7 @@ describe('erasing the payloads of an ended job', () => {
       for (const id of payloadIds(record)) await payloads.deletePayload(id);
     });
     expect(await other.get(jobId)).toMatchObject({ inputGone: 'missing', outputGone: 'missing' });
-    await troupe.delete(jobId);
+    await troupe.erasePayloads(jobId);
     for (const client of [troupe, other]) expect(await client.get(jobId)).toMatchObject(gone);
   });
 });

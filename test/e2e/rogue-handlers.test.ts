@@ -141,7 +141,7 @@ describe('a handler that', () => {
     const clock = join(cluster.dir, 'timeout.clock');
     const job = await amongNeighbours(() => run('test.spin', { clock }, { executionTimeoutMs: 500 }));
     expect(job).toMatchObject({ state: 'FAILED', failure: { reason: 'ATTEMPT_TIMED_OUT' } });
-    const tookMs = (job.finishedAt?.getTime() ?? Infinity) - (job.firstStartedAt?.getTime() ?? 0);
+    const tookMs = (job.endedAt?.getTime() ?? Infinity) - (job.firstStartedAt?.getTime() ?? 0);
     expect(tookMs).toBeLessThan(500 + spinGraceMs + 2_000);
     await codeIsGone(clock, job);
   });
@@ -193,7 +193,7 @@ function runRogue({ handler, input = {}, maxAttempts = 2, ...rogue }: Rogue): Pr
 /** The loop wrote the time until its last moment: that was before the job had ended, and it writes no more. */
 async function codeIsGone(clock: string, job: JobInfo): Promise<void> {
   const last = readFileSync(clock, 'utf8');
-  expect(Number(last)).toBeLessThanOrEqual(job.finishedAt?.getTime() ?? 0);
+  expect(Number(last)).toBeLessThanOrEqual(job.endedAt?.getTime() ?? 0);
   // One job that runs to its end on the same node is more than enough time for a loop that still turned.
   await run('test.work', { n: 1, ms: 100, ledger });
   expect(readFileSync(clock, 'utf8')).toBe(last);

@@ -90,7 +90,7 @@ const told: Readonly<Record<string, Told>> = {
     shown: async ({ message }) => ({ in: message['job'] as Message, at: ['cancelReason'] }),
   },
   DownloadPayload: { request: () => ({ jobId }) },
-  DeleteJob: { request: () => ({ jobId }) },
+  EraseJobPayloads: { request: () => ({ jobId }) },
   RescheduleJob: { request: () => ({ jobId, now: true }) },
   GetJobLog: { request: () => ({ jobId }) },
   WatchJob: { request: () => ({ jobId }) },

@@ -263,7 +263,7 @@ describe('a gateway full of watches', () => {
     const other = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 } });
     const first = other.cluster.watchTree();
     await first.next();
-    await expect(other.cluster.watchTree().next()).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await expect(other.cluster.watchTree().next()).rejects.toMatchObject({ code: 'OVERLOADED' });
     await first.return();
     let taken = false;
     const again = async (): Promise<void> => {

@@ -46,32 +46,32 @@ async function ended(input: unknown): Promise<{ readonly jobId: string; readonly
   return { jobId, stored: record === undefined ? [] : payloadIds(record) };
 }
 
-describe('delete', () => {
+describe('erasing payloads', () => {
   it('erases inline and stored payloads and says so, and nothing else of the job changes', async () => {
     const { jobId, stored } = await ended(large);
     const before = await troupe.get(jobId);
     expect([before.input, before.output]).toEqual([large, { answer: 42 }]);
-    const deleted = await troupe.delete(jobId);
+    const erased = await troupe.erasePayloads(jobId);
     const { payloadsErasedAt, inputGone, outputGone, ...rest } = await troupe.get(jobId);
     const { input: _input, output: _output, ...kept } = before;
     expect(rest).toEqual(kept);
-    expect([inputGone, outputGone, payloadsErasedAt]).toEqual(['erased', 'erased', deleted.payloadsErasedAt]);
+    expect([inputGone, outputGone, payloadsErasedAt]).toEqual(['erased', 'erased', erased.payloadsErasedAt]);
     expect(await edge.store.payloads.getPayload(stored[0] ?? '')).toBeUndefined();
-    expect(await troupe.delete(jobId)).toMatchObject({ payloadsErasedAt });
+    expect(await troupe.erasePayloads(jobId)).toMatchObject({ payloadsErasedAt });
     expect(await troupe.wait(jobId)).toMatchObject({ state: 'SUCCEEDED', outputGone: 'erased' });
   });
 
   it('is refused before the end, and for a job that is not there', async () => {
     const { jobId } = await troupe.submit('test.echo', large);
-    await expect(troupe.delete(jobId)).rejects.toMatchObject({
+    await expect(troupe.erasePayloads(jobId)).rejects.toMatchObject({
       code: 'JOB_STATE_FORBIDS',
       metadata: { state: 'QUEUED' },
       message: expect.stringContaining('cancel it first') as string,
     });
     expect(await troupe.get(jobId)).toMatchObject({ input: large });
     const nobody = '01960000-0000-7000-8000-000000000000';
-    await expect(troupe.delete(nobody)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
-    await expect(troupe.delete('x')).rejects.toMatchObject({ violations: [{ field: 'job_id' }] });
+    await expect(troupe.erasePayloads(nobody)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+    await expect(troupe.erasePayloads('x')).rejects.toMatchObject({ violations: [{ field: 'job_id' }] });
   });
 
   it('that was cut off says that payloads are missing, and is finished by the next one', async () => {
@@ -79,7 +79,7 @@ describe('delete', () => {
     await troupe.get(jobId);
     for (const id of stored) await edge.store.payloads.deletePayload(id);
     expect(await troupe.get(jobId)).toMatchObject({ inputGone: 'missing', output: { answer: 42 } });
-    await troupe.delete(jobId);
+    await troupe.erasePayloads(jobId);
     expect(await troupe.get(jobId)).toMatchObject({ inputGone: 'erased', outputGone: 'erased' });
   });
 
@@ -103,8 +103,8 @@ describe('delete', () => {
     edge.nodes.set('silent', { info: info('silent', ['gateway']), answers: {} });
     edge.nodes.set('w1', { info: info('w1', ['workers']), answers });
     const { jobId } = await ended(1);
-    await troupe.delete(jobId);
-    await troupe.delete(jobId);
+    await troupe.erasePayloads(jobId);
+    await troupe.erasePayloads(jobId);
     edge.nodes.clear();
     expect(told).toMatchObject([1, 2].map(() => ({ id: jobId, output: { kind: 'erased' } })));
   });
@@ -114,7 +114,7 @@ describe('delete', () => {
     const { jobId } = await submit();
     await succeed(jobId);
     const [stored = ''] = payloadIds(edge.records.get(jobId as JobId) ?? ({} as JobRecord));
-    await troupe.delete(jobId);
+    await troupe.erasePayloads(jobId);
     await expect(troupe.retry(jobId)).rejects.toMatchObject({ code: 'PAYLOAD_GONE', metadata: { why: 'erased' } });
     expect(await troupe.retry(jobId, { input: 1 })).toMatchObject({ duplicate: false });
     expect(await submit()).toMatchObject({ jobId, duplicate: true });
@@ -128,11 +128,11 @@ describe('delete', () => {
       const code = await runCli([...args, '--address', `127.0.0.1:${edge.port}`], { terminal });
       return { code, ...terminal.written };
     };
-    expect(await run('delete', jobId)).toMatchObject({ code: 0, out: `${jobId}  SUCCEEDED, payloads erased\n` });
+    expect(await run('erase', jobId)).toMatchObject({ code: 0, out: `${jobId}  SUCCEEDED, payloads erased\n` });
     expect((await run('get', jobId)).out).toMatch(/^output +gone: erased$/m);
     expect(await run('get', jobId, '--output', '/dev/null')).toMatchObject({ code: 2 });
     const open = await troupe.submit('test.echo', 1);
-    expect((await run('delete', open.jobId)).code).toBe(5);
+    expect((await run('erase', open.jobId)).code).toBe(5);
   });
 });
 
@@ -230,7 +230,7 @@ describe('download', () => {
     const { jobId } = await troupe.submit('test.echo', 1);
     await expect(downloaded(jobId)).rejects.toMatchObject({ code: 'JOB_STATE_FORBIDS', metadata: { state: 'QUEUED' } });
     const erased = await ended(large);
-    await troupe.delete(erased.jobId);
+    await troupe.erasePayloads(erased.jobId);
     const gone = { code: 'PAYLOAD_GONE', metadata: { why: 'erased' } };
     await expect(downloaded(erased.jobId)).rejects.toMatchObject(gone);
     const lost = await ended(large);

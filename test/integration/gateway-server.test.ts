@@ -219,7 +219,7 @@ describe('limits', () => {
     edge.batches.length = 0;
     const admitted = [client.submit('test.echo', 1), client.submit('test.echo', 2)];
     await until('both under way', () => edge.batches.reduce((sum, batch) => sum + batch.items, 0) === 2);
-    const refused = { code: 'MAILBOX_FULL', status: 'RESOURCE_EXHAUSTED', outcome: 'none' };
+    const refused = { code: 'OVERLOADED', status: 'RESOURCE_EXHAUSTED', outcome: 'none' };
     // None has been answered yet, so how long that takes is not known.
     const unknown = await client.submit('test.echo', 3).catch((error: unknown) => error as { retryAfterMs: number });
     expect(unknown).toMatchObject(refused);
@@ -230,7 +230,7 @@ describe('limits', () => {
     const watch = client.watch(first?.jobId ?? '');
     await watch.next();
     expect(await edge.telemetry.metricsText()).toContain('troupe_gateway_watches_open 1');
-    await expect(client.watch(first?.jobId ?? '').next()).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await expect(client.watch(first?.jobId ?? '').next()).rejects.toMatchObject({ code: 'OVERLOADED' });
     await watch.return();
     await until('unsubscribed', () => edge.watchers() === 0);
     await gateway.stop(1_000);

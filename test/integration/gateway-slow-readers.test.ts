@@ -56,7 +56,7 @@ describe('downloads that nobody reads', () => {
     expect(held).toBeGreaterThan(4 * mib);
     expect(held).toBeLessThanOrEqual(maxSendBytes);
     expect(await troupe.get(jobId)).toMatchObject({ state: 'SUCCEEDED' });
-    await expect(troupe.download(jobId).next()).rejects.toMatchObject({ code: 'MAILBOX_FULL', outcome: 'none' });
+    await expect(troupe.download(jobId).next()).rejects.toMatchObject({ code: 'OVERLOADED', outcome: 'none' });
     for (const call of calls) call.cancel();
     await until('all is given back', async () => (await heldBytes()) === 0);
     let bytes = 0;

@@ -89,7 +89,7 @@ describe('shard link', () => {
     stop();
   });
 
-  test('past the bound of requests in progress: MAILBOX_FULL', async () => {
+  test('past the bound of requests in progress: OVERLOADED', async () => {
     const gate = Promise.withResolvers<undefined>();
     const stop = owner.shardServer.serveShard(
       4,
@@ -100,7 +100,7 @@ describe('shard link', () => {
     );
     await roundTrip(owner);
     const calls = Array.from({ length: 4 }, () => client.shardClient.call(4, 'get', items(1), 5_000));
-    await expect(calls[3]).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await expect(calls[3]).rejects.toMatchObject({ code: 'OVERLOADED' });
     gate.resolve(undefined);
     const outcomes = await Promise.allSettled(calls);
     expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);

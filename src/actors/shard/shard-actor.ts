@@ -122,6 +122,6 @@ function handlerOf(context: ActorContext<ShardMessage>, waiting: Set<Batch>): Sh
     new Promise<readonly ItemResult<ShardVerbs[V]['result']>[]>((resolve, reject) => {
       const batch: Batch = { kind: 'batch', verb, items, answer: resolve, refuse: reject };
       if (context.self.tell(batch)) waiting.add(batch);
-      else reject(new TroupeError('MAILBOX_FULL', { retryAfterMs: 200, metadata: { path: context.self.path } }));
+      else reject(new TroupeError('OVERLOADED', { retryAfterMs: 200, metadata: { path: context.self.path } }));
     });
 }

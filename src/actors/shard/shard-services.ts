@@ -28,7 +28,7 @@ export interface ShardLimits {
    * no WORK message goes out.
    */
   readonly outboxMax: number;
-  /** Decisions that may wait for the store; past it submits get MAILBOX_FULL. */
+  /** Decisions that may wait for the store; past it submits get OVERLOADED. */
   readonly undurableMax: number;
   readonly groupMaxRecords: number;
   /** Ended jobs kept in memory for late readers. */

@@ -23,7 +23,7 @@ export function createInFlightLimit(options: {
         inFlight += 1;
       } else {
         if (waiting.length >= options.waitingMax) {
-          throw new TroupeError('MAILBOX_FULL', { message: 'too many requests wait for the store' });
+          throw new TroupeError('OVERLOADED', { message: 'too many requests wait for the store' });
         }
         await new Promise<void>((resolve) => waiting.push(resolve));
       }

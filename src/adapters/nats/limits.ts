@@ -24,9 +24,9 @@ export interface NatsLimits {
   readonly publishTimeoutMs: number;
   /** JetStream API calls: create, info, KV. */
   readonly apiTimeoutMs: number;
-  /** Requests of one shard or node that may be in progress; past it MAILBOX_FULL. */
+  /** Requests of one shard or node that may be in progress; past it OVERLOADED. */
   readonly requestsInProgress: number;
-  /** Requests of this process that wait for an answer; past it MAILBOX_FULL. */
+  /** Requests of this process that wait for an answer; past it OVERLOADED. */
   readonly requestsWaiting: number;
   /** How long the first connection may take. */
   readonly connectTimeoutMs: number;

@@ -30,7 +30,7 @@ export class Requester {
   async ask(request: Request): Promise<Record<string, unknown>> {
     this.#link.assertConnected();
     if (this.#waiting >= this.#maxWaiting) {
-      throw new TroupeError('MAILBOX_FULL', { message: 'too many requests wait for an answer', retryAfterMs: 100 });
+      throw new TroupeError('OVERLOADED', { message: 'too many requests wait for an answer', retryAfterMs: 100 });
     }
     const data = Buffer.from(request.body);
     if (data.length > this.#link.maxPayload)
@@ -130,7 +130,7 @@ export function serve(options: ServeOptions): () => void {
       if (error !== null) return;
       if (stopped) respond(message, errorAnswer(new TroupeError('SHARD_UNAVAILABLE', { retryAfterMs: 250 })));
       else if (inProgress < options.maxInProgress) void handle(message);
-      else respond(message, errorAnswer(new TroupeError('MAILBOX_FULL', { retryAfterMs: 100 })));
+      else respond(message, errorAnswer(new TroupeError('OVERLOADED', { retryAfterMs: 100 })));
     },
   });
   return () => {

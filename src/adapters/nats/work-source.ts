@@ -68,7 +68,7 @@ export class NatsWorkSource implements WorkSource {
   async pull(input: PullInput): Promise<readonly WorkDelivery[]> {
     this.#options.link.assertConnected();
     if (input.signal.aborted || input.batch < 1) return [];
-    if (this.#open.size >= maxOpenPulls) throw new TroupeError('MAILBOX_FULL', { message: 'too many pulls are open' });
+    if (this.#open.size >= maxOpenPulls) throw new TroupeError('OVERLOADED', { message: 'too many pulls are open' });
     return new Promise((resolve, reject) => {
       const id = this.#nextId;
       this.#nextId += 1;

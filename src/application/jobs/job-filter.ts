@@ -20,9 +20,9 @@ export interface JobFilter {
   /** Reasons of the last failure. If empty, any job matches. With reasons and no states, only FAILED jobs match. */
   readonly failureReasons?: readonly FailureReason[];
   /** Inclusive. */
-  readonly finishedFromMs?: number | undefined;
+  readonly endedFromMs?: number | undefined;
   /** Exclusive. */
-  readonly finishedBeforeMs?: number | undefined;
+  readonly endedBeforeMs?: number | undefined;
 }
 
 export function checkFilter(filter: JobFilter): void {
@@ -33,9 +33,9 @@ export function checkFilter(filter: JobFilter): void {
   if (createdFromMs !== undefined && createdBeforeMs !== undefined && createdFromMs >= createdBeforeMs) {
     checks.add('filter.created_before', 'must be later than created_from');
   }
-  const { finishedFromMs, finishedBeforeMs } = filter;
-  if (finishedFromMs !== undefined && finishedBeforeMs !== undefined && finishedFromMs >= finishedBeforeMs) {
-    checks.add('filter.finished_before', 'must be later than finished_from');
+  const { endedFromMs, endedBeforeMs } = filter;
+  if (endedFromMs !== undefined && endedBeforeMs !== undefined && endedFromMs >= endedBeforeMs) {
+    checks.add('filter.ended_before', 'must be later than ended_from');
   }
   checks.ensureNone();
 }
@@ -61,16 +61,16 @@ export function endedOf(filter: JobFilter): JobListQuery['ended'] {
 
 /** Undefined if every job matches, so that no record has to be examined. */
 export function matcherOf(filter: JobFilter): ((record: JobRecord) => boolean) | undefined {
-  const { handler, labels, failureReasons, finishedFromMs = -Infinity, finishedBeforeMs = Infinity } = filter;
+  const { handler, labels, failureReasons, endedFromMs = -Infinity, endedBeforeMs = Infinity } = filter;
   const wanted = Object.entries(labels);
   const anyOf = new Set(statesOf(filter));
   const reasons = new Set(failureReasons);
-  const isTimed = Number.isFinite(finishedFromMs) || Number.isFinite(finishedBeforeMs);
+  const isTimed = Number.isFinite(endedFromMs) || Number.isFinite(endedBeforeMs);
   if (anyOf.size === 0 && handler === '' && wanted.length === 0 && !isTimed) return undefined;
   return ({ state, spec, failure, finishedAtMs = NaN }) =>
     (anyOf.size === 0 || anyOf.has(state)) &&
     (reasons.size === 0 || (failure !== undefined && reasons.has(failure.reason))) &&
-    (!isTimed || (finishedAtMs >= finishedFromMs && finishedAtMs < finishedBeforeMs)) &&
+    (!isTimed || (finishedAtMs >= endedFromMs && finishedAtMs < endedBeforeMs)) &&
     (handler === '' || spec.handler === handler) &&
     wanted.every(([key, value]) => ownValue(spec.labels, key) === value);
 }
@@ -78,11 +78,11 @@ export function matcherOf(filter: JobFilter): ((record: JobRecord) => boolean) |
 /** Equal for equal listings, regardless of the order in which the filter was written. */
 export function filterDigest(filter: JobFilter & { readonly oldestFirst: boolean }): string {
   const { states, handler, labels, createdFromMs, createdBeforeMs, oldestFirst } = filter;
-  const { failureReasons = [], finishedFromMs, finishedBeforeMs } = filter;
+  const { failureReasons = [], endedFromMs, endedBeforeMs } = filter;
   const parts = [
     ...[[...new Set(states)].sort(), handler, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))],
     ...[createdFromMs ?? null, createdBeforeMs ?? null, oldestFirst],
-    ...[[...new Set(failureReasons)].sort(), finishedFromMs ?? null, finishedBeforeMs ?? null],
+    ...[[...new Set(failureReasons)].sort(), endedFromMs ?? null, endedBeforeMs ?? null],
   ];
   return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 12);
 }

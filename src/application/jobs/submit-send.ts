@@ -38,7 +38,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'REPLACEMENT_PENDING',
   'IDEMPOTENCY_KEY_REUSED',
   'BACKLOG_FULL',
-  'MAILBOX_FULL',
+  'OVERLOADED',
   'QUEUE_CLOSING',
   'SHARD_UNAVAILABLE',
 ]);

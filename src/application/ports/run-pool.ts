@@ -105,7 +105,7 @@ export interface RunPool {
   /** Resolves with the manifests of all handlers that could be loaded. The others are logged. */
   start(events: RunEvents): Promise<readonly HandlerManifest[]>;
   /**
-   * Accepts a run. The caller must keep within `capacity()`. Throws MAILBOX_FULL beyond the pool's hard limit, and
+   * Accepts a run. The caller must keep within `capacity()`. Throws OVERLOADED beyond the pool's hard limit, and
    * SHUTTING_DOWN after `stop`.
    */
   run(request: RunRequest): void;

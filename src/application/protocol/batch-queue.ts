@@ -138,7 +138,7 @@ export class BatchQueue<V extends ShardVerb> {
     }
     if (this.#waiting.length < maxQueued) return undefined;
     const waitMs = Math.ceil(this.#lastBatchMs * Math.ceil(this.#waiting.length / maxItems / maxInFlight));
-    return new TroupeError('MAILBOX_FULL', {
+    return new TroupeError('OVERLOADED', {
       retryAfterMs: Math.min(Math.max(waitMs, retryAfterFloorMs), retryAfterCeilingMs),
       metadata: { queued: String(this.#waiting.length), maxQueued: String(maxQueued) },
     });

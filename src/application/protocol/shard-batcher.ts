@@ -4,7 +4,7 @@
  * An idle queue sends at the end of the current turn of the event loop, so that all requests of one turn go out
  * together. While `maxInFlight` batches of the queue are in flight, the next batch collects.
  *
- * Bounds: `maxQueued` items wait per queue (beyond that MAILBOX_FULL); `maxItems` and `maxBytes` limit a batch.
+ * Bounds: `maxQueued` items wait per queue (beyond that OVERLOADED); `maxItems` and `maxBytes` limit a batch.
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { type BatchCallOptions, BatchQueue, type BatchQueueParts } from './batch-queue.ts';
@@ -14,7 +14,7 @@ import { batchMaxBytes, batchMaxItems, type ShardVerb, type ShardVerbs } from '.
 
 export interface ShardBatcher {
   /**
-   * Rejects with MAILBOX_FULL, CALL_DEADLINE_EXCEEDED (`metadata.outcome` is `none` if the item was never sent,
+   * Rejects with OVERLOADED, CALL_DEADLINE_EXCEEDED (`metadata.outcome` is `none` if the item was never sent,
    * otherwise `unknown`), CALL_CANCELLED, SHUTTING_DOWN, any error of the link, or the item's own error.
    */
   call<V extends ShardVerb>(

@@ -1,4 +1,4 @@
-/** `troupe output`, `delete`: what jobs were given and have returned. */
+/** `troupe output`, `erase`: what jobs were given and have returned. */
 import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -43,15 +43,15 @@ export function addOutputCommand(program: Command, context: CommandContext): voi
     });
 }
 
-export function addDeleteCommand(program: Command, context: CommandContext): void {
+export function addEraseCommand(program: Command, context: CommandContext): void {
   program
-    .command('delete <job...>')
+    .command('erase <job...>')
     .description('erase input and output of jobs that have ended, at once and for good; the rest of the jobs stays')
     .action(async (ids: readonly string[], _flags: unknown, command: Command) => {
       const { terminal, signal } = context;
       const code = await withSession(context, command, (session) =>
         eachJob(context, session, ids, async (id) => {
-          const job = await session.client.delete(id, { signal });
+          const job = await session.client.erasePayloads(id, { signal });
           terminal.out(session.isJson ? documentLine(jobDocument(job)) : `${job.id}  ${job.state}, payloads erased\n`);
         }),
       );

@@ -36,9 +36,7 @@ export function demoReport(
 }
 
 function rowOf(handler: string, results: readonly SampleResult[]): string[] {
-  const times = results
-    .map(({ job }) => (job.finishedAt?.getTime() ?? 0) - job.createdAt.getTime())
-    .sort((a, b) => a - b);
+  const times = results.map(({ job }) => (job.endedAt?.getTime() ?? 0) - job.createdAt.getTime()).sort((a, b) => a - b);
   const attempts = results.reduce((sum, { job }) => sum + job.attempt, 0);
   const expected = results.filter(({ sample, job }) => job.state === sample.expected).length;
   const ms = (share: number): string => `${times[Math.ceil(share * times.length) - 1] ?? 0} ms`;

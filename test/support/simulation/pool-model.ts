@@ -53,7 +53,7 @@ export class PoolModel implements RunPool {
   run(request: RunRequest): void {
     if (this.capacity() <= 0) {
       this.#options.executions.overfilled(this.#options.host.name);
-      throw new TroupeError('MAILBOX_FULL');
+      throw new TroupeError('OVERLOADED');
     }
     const run: Run = { request, inThread: false, startedMs: 0, cancelEnd: undefined };
     this.#runs.set(request.runId, run);

@@ -96,7 +96,7 @@ export class SimDeletes {
     const hasEnded = witness.hasSeenEnd(id);
     records.mayErase(id);
     this.#caller
-      .ask((useCases, context) => useCases.deleteJob(context, id), node)
+      .ask((useCases, context) => useCases.eraseJobPayloads(context, id), node)
       .then(
         ({ record }) => {
           world.note('client', `${id} is erased by ${node.nodeId}`);

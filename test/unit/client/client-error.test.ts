@@ -12,7 +12,7 @@ it.each([
   ['the stream was reset', status.INTERNAL, 'GATEWAY_UNAVAILABLE', true],
   ['too late', status.DEADLINE_EXCEEDED, 'CALL_DEADLINE_EXCEEDED', true],
   ['the caller gave up', status.CANCELLED, 'CALL_CANCELLED', false],
-  ['Bandwidth exhausted or memory limit exceeded', status.RESOURCE_EXHAUSTED, 'MAILBOX_FULL', true],
+  ['Bandwidth exhausted or memory limit exceeded', status.RESOURCE_EXHAUSTED, 'OVERLOADED', true],
   ['Received message larger than max (9 vs. 8)', status.RESOURCE_EXHAUSTED, 'UNEXPECTED_STATUS', false],
   ['something strange', status.DATA_LOSS, 'UNEXPECTED_STATUS', false],
 ])('%s: nobody knows how far it got', (details, code, expected, retryable) => {

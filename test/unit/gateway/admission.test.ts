@@ -29,8 +29,8 @@ describe('a gateway', () => {
   it('takes jobs and bytes up to its limits, one submit of any size, and as much again once they are answered', async () => {
     const { admission, begin } = setUp();
     const large = begin(500, 5_000);
-    await expect(begin(1).done).rejects.toMatchObject({ code: 'MAILBOX_FULL', metadata: { limit: '100' } });
-    await expect(begin(0, 1).done).rejects.toMatchObject({ code: 'MAILBOX_FULL', metadata: { limit: '100' } });
+    await expect(begin(1).done).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '100' } });
+    await expect(begin(0, 1).done).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '100' } });
     large.end();
     await large.done;
     const [most, bytes] = [begin(100, 999), begin(0, 1)];
@@ -86,7 +86,7 @@ describe('a gateway', () => {
     const [first, second, third] = [open(), open(), open()];
     await first.next();
     await second.next();
-    await expect(third.next()).rejects.toMatchObject({ code: 'MAILBOX_FULL', metadata: { limit: '2' } });
+    await expect(third.next()).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '2' } });
     await first.return();
     const next = open();
     expect(await next.next()).toEqual({ value: 1, done: false });
@@ -103,7 +103,7 @@ describe('downloads', () => {
     const open = [1, 2].map(() => admission.download(forEver, (item) => item));
     for (const each of open) await each.next();
     const refused = admission.download(forEver, (item) => item);
-    await expect(refused.next()).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await expect(refused.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
     await open[0]?.return();
     expect(admission.watches()).toBe(1);
     const next = admission.download(forEver, (item) => item);

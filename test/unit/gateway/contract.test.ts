@@ -75,7 +75,7 @@ describe('the contract', () => {
         'ListJobs',
         'CancelJob',
         'DownloadPayload',
-        'DeleteJob',
+        'EraseJobPayloads',
         'RescheduleJob',
         'GetJobLog',
         'WatchJob',

@@ -45,7 +45,7 @@ describe('a stream', () => {
     clock.advance(29_999);
     expect(clock.timers()).toBe(1);
     clock.advance(1);
-    await expect(done).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await expect(done).rejects.toMatchObject({ code: 'OVERLOADED' });
     expect(clock.timers()).toBe(0);
   });
 
@@ -62,7 +62,7 @@ describe('a stream', () => {
     await settle();
     const release = budget.hold(100);
     waiting.pop()?.();
-    await expect(done).rejects.toMatchObject({ code: 'MAILBOX_FULL', metadata: { limit: '100' } });
+    await expect(done).rejects.toMatchObject({ code: 'OVERLOADED', metadata: { limit: '100' } });
     expect(written).toEqual([1]);
     release();
     release();

@@ -185,7 +185,7 @@ describe('ask', () => {
     const refused = await askFor(kit, ref).catch((error: unknown) => error);
     expect(kit.clock.pendingTimers).toBe(1); // of the one that waits
     expect(refused).toBeInstanceOf(TroupeError);
-    expect(refused).toMatchObject({ code: 'MAILBOX_FULL', retryable: true });
+    expect(refused).toMatchObject({ code: 'OVERLOADED', retryable: true });
     await expect(kit.outcome(waiting, 100)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
   });
 });

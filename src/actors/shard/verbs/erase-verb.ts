@@ -13,7 +13,7 @@ import type { ShardCore } from '../shard-core.ts';
 
 export function erase(core: ShardCore, { jobId }: EraseItem, slot: Slot<JobView>): void {
   if (core.undurable >= core.services.limits.undurableMax) {
-    throw new TroupeError('MAILBOX_FULL', { retryAfterMs: 500, metadata: { shard: String(core.shard) } });
+    throw new TroupeError('OVERLOADED', { retryAfterMs: 500, metadata: { shard: String(core.shard) } });
   }
   const entry = core.table.get(jobId);
   if (entry !== undefined && !isTerminal(entry.current.state)) throw notEnded(entry.current);

@@ -267,7 +267,7 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
   }
   // A caller without patience could move a job faster than JetStream takes its events, past what the record remembers.
   if (!core.owed.mayAdd(entry, 'reschedule')) {
-    throw new TroupeError('MAILBOX_FULL', { message: 'its last events are not published yet', retryAfterMs: 1_000 });
+    throw new TroupeError('OVERLOADED', { message: 'its last events are not published yet', retryAfterMs: 1_000 });
   }
   const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs, wallMs: core.wallMs() });
   const isRefused = decision.kind === 'refused' && decision.refusal !== 'unchanged';

@@ -62,7 +62,7 @@ function refusalOf(core: ShardCore): TroupeError | undefined {
   if (core.undurable < limits.undurableMax) return undefined;
   const excess = core.undurable - limits.undurableMax + roomAgain(limits.undurableMax);
   const perSecond = core.table.landed.perSecond(core.nowMs());
-  return new TroupeError('MAILBOX_FULL', { retryAfterMs: retryAfter(core, excess, perSecond), metadata: { shard } });
+  return new TroupeError('OVERLOADED', { retryAfterMs: retryAfter(core, excess, perSecond), metadata: { shard } });
 }
 
 /** Callers are asked back when a hundredth is free: not for the one place that the first of them would take. */

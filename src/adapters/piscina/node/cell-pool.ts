@@ -86,7 +86,7 @@ class CellPool implements RunPool {
   run(request: RunRequest): void {
     const limit = this.#options.threads + lookAheadMaxRuns;
     if (this.#stopping !== undefined) throw new TroupeError('SHUTTING_DOWN');
-    if (this.#runs.size >= limit) throw new TroupeError('MAILBOX_FULL', { metadata: { limit: String(limit) } });
+    if (this.#runs.size >= limit) throw new TroupeError('OVERLOADED', { metadata: { limit: String(limit) } });
     const key = this.#nextKey;
     this.#nextKey = (this.#nextKey % keyMax) + 1;
     const run = newPoolRun(key, request);

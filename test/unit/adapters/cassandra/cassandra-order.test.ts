@@ -74,7 +74,7 @@ describe('the limit of requests in flight', () => {
     const finish: (() => void)[] = [];
     const work = () => new Promise<void>((resolve) => finish.push(resolve));
     const running = [limit.run(work), limit.run(work), limit.run(work)];
-    await expect(limit.run(work)).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await expect(limit.run(work)).rejects.toMatchObject({ code: 'OVERLOADED' });
     expect(finish).toHaveLength(2);
     finish[0]?.();
     await running[0];

@@ -40,11 +40,8 @@ describe('a filter', () => {
     expect([shows(poison, failed), shows(poison, { ...failed, state: 'RETRYING' })]).toEqual([true, false]);
     expect(shows({ ...poison, states: ['RETRYING'] }, { ...failed, state: 'RETRYING' })).toBe(true);
     expect(shows({ failureReasons: ['NODE_LOST'] }, failed)).toBe(false);
-    expect(shows({ finishedFromMs: 50, finishedBeforeMs: 51 }, failed)).toBe(true);
-    expect([shows({ finishedBeforeMs: 50 }, failed), shows({ finishedFromMs: 1 }, testRecord())]).toEqual([
-      false,
-      false,
-    ]);
+    expect(shows({ endedFromMs: 50, endedBeforeMs: 51 }, failed)).toBe(true);
+    expect([shows({ endedBeforeMs: 50 }, failed), shows({ endedFromMs: 1 }, testRecord())]).toEqual([false, false]);
   });
 
   it('that asks for what ended without success alone looks at nothing else', () => {
@@ -73,7 +70,7 @@ describe('a filter', () => {
     const others = [
       {},
       { oldestFirst: true },
-      { finishedFromMs: 1 },
+      { endedFromMs: 1 },
       { failureReasons: ['POISON' as const] },
       { handler: 'a' },
       { createdFromMs: 1 },

@@ -49,8 +49,8 @@ describe('job reader', () => {
     const first = reader.read('default', record.id);
     await settle();
     const second = reader.read('default', record.id);
-    asked[0]?.fail(new TroupeError('MAILBOX_FULL'));
-    await expect(first).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    asked[0]?.fail(new TroupeError('OVERLOADED'));
+    await expect(first).rejects.toMatchObject({ code: 'OVERLOADED' });
     await settle();
     asked[1]?.answer({ record });
     expect((await second).record).toBe(record);
@@ -67,8 +67,8 @@ describe('job reader', () => {
     const { reader, asked } = setUp(record);
     const read = reader.read('default', record.id);
     await settle();
-    asked[0]?.fail(new TroupeError('MAILBOX_FULL'));
-    await expect(read).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    asked[0]?.fail(new TroupeError('OVERLOADED'));
+    await expect(read).rejects.toMatchObject({ code: 'OVERLOADED' });
   });
 
   it('says of a job of another tenant that it is not there, cached or not', async () => {

@@ -261,7 +261,7 @@ describe('submit', () => {
     'REPLACEMENT_PENDING',
     'IDEMPOTENCY_KEY_REUSED',
     'BACKLOG_FULL',
-    'MAILBOX_FULL',
+    'OVERLOADED',
     'QUEUE_CLOSING',
   ])('leaves nothing in the store of a job that its shard refuses: %s', async (code) => {
     const { submit, stored, deleted } = setUp({ answer: () => ({ error: new TroupeError(code) }) });

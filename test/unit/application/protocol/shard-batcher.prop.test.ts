@@ -74,7 +74,7 @@ describe('shard batcher, any order of events', () => {
               },
               (error: unknown) => {
                 settled += 1;
-                expect(['MAILBOX_FULL', 'OUTCOME_UNKNOWN']).toContain(TroupeError.from(error).code);
+                expect(['OVERLOADED', 'OUTCOME_UNKNOWN']).toContain(TroupeError.from(error).code);
               },
             ),
           );

@@ -137,7 +137,7 @@ describe('shard batcher', () => {
     const waiting = [2, 3].map((number) => batcher.call(0, 'complete', completion(number)));
     expect(batcher.queued()).toBe(2);
     await expect(batcher.call(0, 'complete', completion(4))).rejects.toMatchObject({
-      code: 'MAILBOX_FULL',
+      code: 'OVERLOADED',
       retryAfterMs: 70,
     });
     batches[1]?.answer([recorded]);

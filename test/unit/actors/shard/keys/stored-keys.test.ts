@@ -108,7 +108,7 @@ describe('the key of a job', () => {
     shard.keyWrites = 'down';
     const keys = Array.from({ length: harnessUndurableMax }, (_, n) => `k${n}`);
     for (let n = 0; n < keys.length; n += 200) await endedTogether(keys.slice(n, n + 200));
-    await expect(shard.call('submit', { spec: testSpec() })).rejects.toMatchObject({ code: 'MAILBOX_FULL' });
+    await expect(shard.call('submit', { spec: testSpec() })).rejects.toMatchObject({ code: 'OVERLOADED' });
     shard.keyWrites = 'up';
     await shard.kit.advance(1_000);
     expect((await shard.call('submit', { spec: testSpec() })).duplicate).toBe(false);

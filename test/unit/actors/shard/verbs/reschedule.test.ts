@@ -105,7 +105,7 @@ describe('a job that waits for its time', () => {
     const outcomes = await shard.kit.outcome(Promise.allSettled(moves), 1_000);
     const refused = outcomes.filter(({ status }) => status === 'rejected');
     expect(refused.length).toBeGreaterThan(5);
-    expect(refused[0]).toMatchObject({ reason: { code: 'MAILBOX_FULL', retryAfterMs: 1_000 } });
+    expect(refused[0]).toMatchObject({ reason: { code: 'OVERLOADED', retryAfterMs: 1_000 } });
     shard.broker = 'up';
     await shard.start();
     // JetStream has them, and has written them to its disk.

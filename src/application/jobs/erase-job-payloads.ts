@@ -16,7 +16,7 @@ import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { JobView } from '../protocol/shard-protocol.ts';
 
-export interface DeleteJobParts {
+export interface EraseJobPayloadsParts {
   readonly reader: JobReader;
   readonly batcher: ShardBatcher;
   readonly payloads: PayloadStore;
@@ -25,9 +25,16 @@ export interface DeleteJobParts {
   readonly clock: Clock;
 }
 
-export type DeleteJob = (context: CallContext, jobId: string) => Promise<JobView>;
+export type EraseJobPayloads = (context: CallContext, jobId: string) => Promise<JobView>;
 
-export function createDeleteJob({ reader, batcher, payloads, cache, asker, clock }: DeleteJobParts): DeleteJob {
+export function createEraseJobPayloads({
+  reader,
+  batcher,
+  payloads,
+  cache,
+  asker,
+  clock,
+}: EraseJobPayloadsParts): EraseJobPayloads {
   async function erase(context: CallContext, record: JobRecord): Promise<JobRecord> {
     if (record.payloadsErasedAtMs !== undefined) return record;
     await Promise.all(payloadIds(record).map((id) => payloads.deletePayload(id)));
