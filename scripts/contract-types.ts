@@ -35,6 +35,7 @@ const borrowed: ReadonlySet<string> = new Set([
   '.google.rpc.Status',
   '.google.protobuf.Any',
   '.google.protobuf.Duration',
+  '.google.protobuf.FieldMask',
   '.google.protobuf.Timestamp',
 ]);
 

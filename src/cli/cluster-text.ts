@@ -133,7 +133,8 @@ function runText({ run }: ActorInfo, nowMs: number): string {
 function cellText({ cell }: ActorInfo): string {
   if (cell === undefined) return '';
   const { pid, rssBytes, eventLoopUtilization, threads, busy, leaked } = cell;
-  const memory = `rss ${Math.round(rssBytes / mebibyte)} MiB  loop ${percent(eventLoopUtilization)}`;
+  const rss = rssBytes === undefined ? '-' : `${Math.round(rssBytes / mebibyte)} MiB`;
+  const memory = `rss ${rss}  loop ${percent(eventLoopUtilization)}`;
   return `${pid === undefined ? 'no process' : `pid ${pid}`}  ${memory}  busy ${busy}/${threads}  leaked ${leaked}`;
 }
 

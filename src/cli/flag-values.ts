@@ -98,6 +98,11 @@ export function reasonFlag(text: string, former: readonly FailureReason[] = []):
   return [...former, reason];
 }
 
+/** A flag that is 0 takes a limit away. */
+export function orNone(value: number | undefined): number | null | undefined {
+  return value === 0 ? null : value;
+}
+
 /** Only what was given: an absent flag is an absent key. */
 export function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const present = Object.entries(values).filter(([, value]) => value !== undefined);

@@ -5,7 +5,7 @@ import { oneLine } from '../domain/printable.ts';
 import type { CommandContext, Session } from './command-context.ts';
 import { errorDocument, explainError } from './explain-error.ts';
 import { exitCodeOf } from './exit-code.ts';
-import { given } from './flag-values.ts';
+import { given, orNone } from './flag-values.ts';
 import type { FollowedJob } from './follow-jobs.ts';
 import { documentLine } from './job-document.ts';
 import type { PlannedInput } from './job-input.ts';
@@ -85,7 +85,7 @@ function draftOf({ handler, flags }: SubmitPlan, input: PlannedInput, nowMs: num
       runAt: flags.delay === undefined ? flags.runAt : new Date(nowMs + flags.delay),
       queueTimeoutMs: flags.queueTimeout,
       executionTimeoutMs: flags.executionTimeout,
-      heartbeatTimeoutMs: flags.heartbeatTimeout,
+      heartbeatTimeoutMs: orNone(flags.heartbeatTimeout),
       totalTimeoutMs: flags.totalTimeout,
       retentionMs: flags.retention,
       payloadRetentionMs: flags.payloadRetention,

@@ -1,7 +1,7 @@
 /** Nodes, shards and actors from the contract to the client's own types. */
 import { actorStateOf, nodeStateOf, shardStateOf } from '../contract/cluster-codes.ts';
 import { jobStateOf } from '../contract/job-codes.ts';
-import { numberOf } from '../contract/int64.ts';
+import { numberOf, presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
 import type {
@@ -97,10 +97,12 @@ function fromRun(run: wire.RunDetail): RunInfo {
   };
 }
 
-function fromCell({ pid, rssBytes, eventLoopUtilization, threads, busy, leaked }: wire.CellDetail): CellInfo {
+function fromCell(cell: wire.CellDetail): CellInfo {
+  const { pid, eventLoopUtilization, threads, busy, leaked } = cell;
+  const rssBytes = presentNumber(cell, 'rssBytes');
   return {
     ...(pid !== null && { pid }),
-    rssBytes: numberOf(rssBytes),
+    ...(rssBytes !== undefined && { rssBytes }),
     eventLoopUtilization,
     threads,
     busy,
@@ -118,8 +120,14 @@ export function fromReport(report: wire.ActorReport): ActorReportInfo | undefine
   };
 }
 
-function fromEvent({ time, path, type, life, error }: wire.ActorEvent): ActorEventInfo {
-  return { at: new Date(timestampMs(time) ?? 0), path, type, life, ...(error !== '' && { error }) };
+function fromEvent({ time, path, type, incarnation, error }: wire.ActorEvent): ActorEventInfo {
+  return {
+    at: new Date(timestampMs(time) ?? 0),
+    path,
+    type,
+    ...(incarnation !== null && { incarnation }),
+    ...(error !== '' && { error }),
+  };
 }
 
 export function fromDeadLetters(answer: wire.ListDeadLettersResponse): DeadLettersInfo {

@@ -90,8 +90,8 @@ export interface RunInfo {
 export interface CellInfo {
   /** Process id; absent while there is none. */
   readonly pid?: number;
-  /** Memory of the process in bytes; 0 while it is not known. */
-  readonly rssBytes: number;
+  /** Memory of the process in bytes; absent while it is not known. */
+  readonly rssBytes?: number;
   /** Share of the last second that the event loop of the process was busy, without its threads; 0 to 1. */
   readonly eventLoopUtilization: number;
   /** Threads that it may run. */
@@ -185,8 +185,8 @@ export interface ActorEventInfo {
   readonly path: string;
   /** `started`, `restarted`, `crashed`, `stopped`, `quarantined` or `abandoned`. */
   readonly type: string;
-  /** Which of its lives; 0 where it does not matter. */
-  readonly life: number;
+  /** Which incarnation of the actor, from 1; absent where it does not matter. */
+  readonly incarnation?: number;
   /** Why, at most 500 characters; absent if there is no error. */
   readonly error?: string;
 }

@@ -16,17 +16,17 @@ export interface FlowInfo {
   readonly fairnessWeights: Readonly<Record<string, number>>;
 }
 
-/** What is absent keeps its value; a limit of 0 takes it away. */
+/** What is absent keeps its value; null takes a limit away. */
 export interface FlowInput {
   /** No job starts while it is true. */
   readonly paused?: boolean;
-  /** Jobs of the queue that run at a time; 0: no limit. */
-  readonly maxRunning?: number;
-  /** Jobs with one concurrency key that run at a time. */
-  readonly maxRunningPerKey?: number;
-  /** Without `burst`: what one second brings. */
-  readonly rate?: { readonly perSecond: number; readonly burst?: number };
-  /** Turns of a fairness key compared with others, which have 1. */
+  /** Jobs of the queue that run at a time. Null: no limit. */
+  readonly maxRunning?: number | null;
+  /** Jobs with one concurrency key that run at a time. Null: the default, 1. */
+  readonly maxRunningPerKey?: number | null;
+  /** Without `burst`: what one second brings. Null: no limit. */
+  readonly rate?: { readonly perSecond: number; readonly burst?: number } | null;
+  /** Turns of a fairness key compared with others, which have 1. Replaces all weights of the queue. */
   readonly fairnessWeights?: Readonly<Record<string, number>>;
 }
 

@@ -216,12 +216,13 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
 }
 
 function fromRetry(retry: wire.RetryPolicy | null | undefined): RetryPolicy {
+  const codes = retry?.nonRetryableCodes?.codes ?? [];
   return {
     maxAttempts: retry?.maxAttempts ?? 1,
     initialMs: durationMs(retry?.initialDelay) ?? 0,
     coefficient: retry?.coefficient ?? 1,
     maxMs: durationMs(retry?.maxDelay) ?? 0,
-    ...(retry && retry.nonRetryableCodes.length > 0 && { nonRetryableCodes: retry.nonRetryableCodes }),
+    ...(codes.length > 0 && { nonRetryableCodes: codes }),
     maxLosses: retry?.maxLosses ?? maxLossesDefault,
   };
 }

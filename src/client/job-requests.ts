@@ -1,6 +1,6 @@
 /** What users of the client ask for, as messages of the contract. What the wire cannot say is refused here. */
 import type { Contract, Init } from '../contract/codec.ts';
-import { failureReasonCodes, jobStateCodes, noCodes, uniqueConflictCodes } from '../contract/job-codes.ts';
+import { failureReasonCodes, jobStateCodes, uniqueConflictCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
 import type { RetryPolicy } from '../domain/job.ts';
@@ -33,7 +33,9 @@ function submitRequestOf(draft: JobDraft, idempotencyKey: string | undefined): I
       runTime: draft.runAt && toTime(draft.runAt.getTime()),
       queueTimeout: toOptionalTime(draft.queueTimeoutMs),
       executionTimeout: toOptionalTime(draft.executionTimeoutMs),
-      heartbeatTimeout: toOptionalTime(draft.heartbeatTimeoutMs),
+      ...(draft.heartbeatTimeoutMs === null
+        ? { noHeartbeatTimeout: true }
+        : { heartbeatTimeout: toOptionalTime(draft.heartbeatTimeoutMs) }),
       totalTimeout: toOptionalTime(draft.totalTimeoutMs),
       retry: toRetry(draft.retry),
       retention: toOptionalTime(draft.retentionMs),
@@ -104,14 +106,38 @@ function codeOf<Word extends string>(codes: Readonly<Record<Word, number>>, word
 export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSettings> {
   return {
     executionTimeout: toOptionalTime(settings.executionTimeoutMs),
-    heartbeatTimeout: toOptionalTime(settings.heartbeatTimeoutMs),
+    heartbeatTimeout: toOptionalTime(settings.heartbeatTimeoutMs ?? undefined),
     retry: toRetry(settings.retry),
     retention: toOptionalTime(settings.retentionMs),
-    payloadRetention: toOptionalTime(settings.payloadRetentionMs),
+    payloadRetention: toOptionalTime(settings.payloadRetentionMs ?? undefined),
     maxDepth: settings.maxDepth,
     maxBytes: settings.maxBytes,
     flow: settings.flow && toFlow(settings.flow),
   };
+}
+
+/** What an update is to change: what is given, null included. As paths of the contract. */
+export function givenPaths({ retry = {}, flow = {}, ...settings }: QueueSettingsInput): readonly string[] {
+  const values = {
+    execution_timeout: settings.executionTimeoutMs,
+    heartbeat_timeout: settings.heartbeatTimeoutMs,
+    retention: settings.retentionMs,
+    payload_retention: settings.payloadRetentionMs,
+    max_depth: settings.maxDepth,
+    max_bytes: settings.maxBytes,
+    'retry.max_attempts': retry.maxAttempts,
+    'retry.initial_delay': retry.initialMs,
+    'retry.coefficient': retry.coefficient,
+    'retry.max_delay': retry.maxMs,
+    'retry.non_retryable_codes': retry.nonRetryableCodes,
+    'retry.max_losses': retry.maxLosses,
+    'flow.paused': flow.paused,
+    'flow.max_running': flow.maxRunning,
+    'flow.max_running_per_key': flow.maxRunningPerKey,
+    'flow.rate': flow.rate,
+    'flow.fairness_weights': flow.fairnessWeights,
+  };
+  return Object.entries(values).flatMap(([path, value]) => (value === undefined ? [] : [path]));
 }
 
 function toRetry(retry: Partial<RetryPolicy> | undefined): Init<wire.RetryPolicy> | undefined {
@@ -121,7 +147,7 @@ function toRetry(retry: Partial<RetryPolicy> | undefined): Init<wire.RetryPolicy
     initialDelay: toOptionalTime(retry.initialMs),
     coefficient: retry.coefficient,
     maxDelay: toOptionalTime(retry.maxMs),
-    nonRetryableCodes: retry.nonRetryableCodes?.length === 0 ? [noCodes] : retry.nonRetryableCodes,
+    nonRetryableCodes: retry.nonRetryableCodes && { codes: retry.nonRetryableCodes },
     maxLosses: retry.maxLosses,
   };
 }

@@ -241,18 +241,18 @@ export interface QueueInfo {
 export interface QueueSettingsInput {
   /** Longest time of one attempt, in ms. */
   readonly executionTimeoutMs?: number;
-  /** 0: none. */
-  readonly heartbeatTimeoutMs?: number;
+  /** Longest time of an attempt without a sign of life, in ms. Null: no limit. */
+  readonly heartbeatTimeoutMs?: number | null;
   /** What is absent keeps its value. */
   readonly retry?: Partial<RetryPolicy>;
   /** How long jobs are kept after their creation, in ms. */
   readonly retentionMs?: number;
-  /** How long input and output are kept after creation; at most the retention. Default: of the queue, else the retention. */
-  readonly payloadRetentionMs?: number;
-  /** 0: no limit. */
-  readonly maxDepth?: number;
-  /** 0: no limit. */
-  readonly maxBytes?: number;
+  /** How long inputs and outputs are kept after creation, in ms; at most the retention. Null: as long as the jobs. */
+  readonly payloadRetentionMs?: number | null;
+  /** Most unfinished jobs that do not run. Null: no limit. */
+  readonly maxDepth?: number | null;
+  /** Most bytes of their inputs. Null: no limit. */
+  readonly maxBytes?: number | null;
   /** Pause, limits, rate and weights. */
   readonly flow?: FlowInput;
 }
@@ -269,8 +269,8 @@ export interface JobOptions {
   readonly queueTimeoutMs?: number;
   /** One attempt. */
   readonly executionTimeoutMs?: number;
-  /** Longest time of an attempt without a sign of life; 0: none, whatever handler and queue say. */
-  readonly heartbeatTimeoutMs?: number;
+  /** Longest time of an attempt without a sign of life, in ms. Null: no limit, whatever handler and queue say. */
+  readonly heartbeatTimeoutMs?: number | null;
   /** From submission to the end. */
   readonly totalTimeoutMs?: number;
   /** What is absent comes from the queue or the handler. */

@@ -53,7 +53,7 @@ export function planQueue(name: string, settings: QueueSettingsInput, present: Q
   if (present === undefined) return { kind: 'create', name, changes: changesBetween({}, settings) };
   const changes = changesBetween(present.settings, settings);
   if (changes.length === 0) return { kind: 'unchanged', name };
-  return { kind: 'update', name, version: present.version, changes, settings: updateTo(settings, present.settings) };
+  return { kind: 'update', name, version: present.version, changes, settings: updateTo(settings) };
 }
 
 function changesBetween(from: QueueSettingsInput, to: QueueSettingsInput): readonly SettingChange[] {
@@ -71,15 +71,14 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
   const retentionMs = input.retentionMs ?? defaultQueueSettings.retentionMs;
   const retry = { ...defaultQueueSettings.retry, ...input.retry };
   const flow: FlowInput = input.flow ?? {};
-  const { perSecond, burst } = flow.rate ?? { perSecond: 0 };
   const weights = Object.entries(flow.fairnessWeights ?? {}).filter(([, weight]) => weight > 1);
   return new Map<string, SettingValue>([
     ['executionTimeoutMs', executionTimeoutMs],
-    ['heartbeatTimeoutMs', input.heartbeatTimeoutMs || null],
+    ['heartbeatTimeoutMs', input.heartbeatTimeoutMs ?? null],
     ['retentionMs', retentionMs],
-    ['payloadRetentionMs', input.payloadRetentionMs || retentionMs],
-    ['maxDepth', input.maxDepth || null],
-    ['maxBytes', input.maxBytes || null],
+    ['payloadRetentionMs', input.payloadRetentionMs ?? retentionMs],
+    ['maxDepth', input.maxDepth ?? null],
+    ['maxBytes', input.maxBytes ?? null],
     ['retry.maxAttempts', retry.maxAttempts],
     ['retry.initialMs', retry.initialMs],
     ['retry.coefficient', retry.coefficient],
@@ -88,27 +87,26 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
     ['retry.nonRetryableCodes', [...new Set(retry.nonRetryableCodes)].sort().join(' ') || null],
     ['retry.maxLosses', retry.maxLosses ?? maxLossesDefault],
     ['flow.paused', flow.paused ?? false],
-    ['flow.maxRunning', flow.maxRunning || null],
-    ['flow.maxRunningPerKey', flow.maxRunningPerKey || defaultMaxRunningPerKey],
-    ['flow.rate.perSecond', perSecond || null],
-    ['flow.rate.burst', perSecond === 0 ? null : (burst ?? Math.max(1, Math.ceil(perSecond)))],
+    ['flow.maxRunning', flow.maxRunning ?? null],
+    ['flow.maxRunningPerKey', flow.maxRunningPerKey ?? defaultMaxRunningPerKey],
+    ['flow.rate.perSecond', flow.rate?.perSecond ?? null],
+    ['flow.rate.burst', flow.rate ? (flow.rate.burst ?? Math.max(1, Math.ceil(flow.rate.perSecond))) : null],
     ...weights.map(([key, weight]) => [`flow.fairnessWeights.${key}`, weight] as const),
   ]);
 }
 
-/** An update leaves alone what it does not name, so it names everything; 0 takes away what is not declared. */
-function updateTo(input: QueueSettingsInput, present: QueueSettingsInfo): QueueSettingsInput {
+/** An update leaves alone what it does not name, so it names everything; null takes away what is not declared. */
+function updateTo(input: QueueSettingsInput): QueueSettingsInput {
   const { retry: defaultRetry } = defaultQueueSettings;
   const retry = { ...defaultRetry, ...input.retry };
   const { flow = {} } = input;
-  const gone = Object.keys(present.flow.fairnessWeights).map((key) => [key, 0] as const);
   return {
     executionTimeoutMs: input.executionTimeoutMs ?? defaultQueueSettings.executionTimeoutMs,
-    heartbeatTimeoutMs: input.heartbeatTimeoutMs ?? 0,
+    heartbeatTimeoutMs: input.heartbeatTimeoutMs ?? null,
     retentionMs: input.retentionMs ?? defaultQueueSettings.retentionMs,
-    payloadRetentionMs: input.payloadRetentionMs ?? 0,
-    maxDepth: input.maxDepth ?? 0,
-    maxBytes: input.maxBytes ?? 0,
+    payloadRetentionMs: input.payloadRetentionMs ?? null,
+    maxDepth: input.maxDepth ?? null,
+    maxBytes: input.maxBytes ?? null,
     retry: {
       ...retry,
       maxMs: Math.max(retry.maxMs, retry.initialMs),
@@ -117,10 +115,10 @@ function updateTo(input: QueueSettingsInput, present: QueueSettingsInfo): QueueS
     },
     flow: {
       paused: flow.paused ?? false,
-      maxRunning: flow.maxRunning ?? 0,
-      maxRunningPerKey: flow.maxRunningPerKey ?? 0,
-      rate: flow.rate ?? { perSecond: 0 },
-      fairnessWeights: { ...Object.fromEntries(gone), ...flow.fairnessWeights },
+      maxRunning: flow.maxRunning ?? null,
+      maxRunningPerKey: flow.maxRunningPerKey ?? null,
+      rate: flow.rate ?? null,
+      fairnessWeights: flow.fairnessWeights ?? {},
     },
   };
 }

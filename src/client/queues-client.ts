@@ -3,7 +3,7 @@ import type { CallParts } from './call-parts.ts';
 import type * as wire from '../contract/messages.ts';
 import { TroupeClientError, incompleteAnswer } from './client-error.ts';
 import { fromQueue } from './job-mapper.ts';
-import { toSettings } from './job-requests.ts';
+import { givenPaths, toSettings } from './job-requests.ts';
 import type { QueueInfo, QueueSettingsInput } from './job-types.ts';
 import { fromQueueStats, type QueueStatsInfo } from './queue-stats.ts';
 import { withRetries } from './retry.ts';
@@ -46,7 +46,7 @@ export function createQueuesClient(parts: CallParts): QueuesClient {
   }
 
   async function update(name: string, version: number, settings: QueueSettingsInput): Promise<QueueInfo> {
-    const request = { name, version, settings: toSettings(settings) };
+    const request = { name, version, settings: toSettings(settings), updateMask: { paths: givenPaths(settings) } };
     return queueOf(
       await withRetries(backoff, 'if-not-done', undefined, () => connection.unary(queues.UpdateQueue, request)),
     );

@@ -71,7 +71,7 @@ export interface RunDetail {
 
 export interface CellDetail {
   readonly pid: number | null;
-  readonly rssBytes: Int64;
+  readonly rssBytes: Int64 | null;
   readonly eventLoopUtilization: number;
   readonly threads: number;
   readonly busy: number;
@@ -138,7 +138,7 @@ export interface ActorEvent {
   readonly time: Timestamp | null;
   readonly path: string;
   readonly type: string;
-  readonly life: number;
+  readonly incarnation: number | null;
   readonly error: string;
 }
 

@@ -72,12 +72,6 @@ export const uniqueConflictCodes = {
   replace: 4,
 } as const satisfies Record<UniqueConflict, number>;
 
-/**
- * Sent in place of the codes in `non_retryable_codes` to mean an empty list. An unset field means the list of the next
- * layer.
- */
-export const noCodes = '-';
-
 export const goneReasonCodes = { erased: 1, missing: 2, expired: 3 } as const satisfies Record<GoneReason, number>;
 
 export const payloadChoiceCodes = { output: 1, input: 2 } as const;

@@ -1,5 +1,5 @@
 /** The messages of the service Queues. Made by scripts/contract-types.ts from proto/; do not edit. */
-import type { Duration, Int64, RetryPolicy, Timestamp } from './shared-messages.ts';
+import type { Duration, FieldMask, Int64, RetryPolicy, Timestamp } from './shared-messages.ts';
 
 export interface QueueSettings {
   readonly executionTimeout: Duration | null;
@@ -71,6 +71,7 @@ export interface UpdateQueueRequest {
   readonly name: string;
   readonly version: number;
   readonly settings: QueueSettings | null;
+  readonly updateMask: FieldMask | null;
 }
 
 export interface UpdateQueueResponse {

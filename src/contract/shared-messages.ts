@@ -15,8 +15,12 @@ export interface RetryPolicy {
   readonly initialDelay: Duration | null;
   readonly coefficient: number | null;
   readonly maxDelay: Duration | null;
-  readonly nonRetryableCodes: readonly string[];
+  readonly nonRetryableCodes: ErrorCodes | null;
   readonly maxLosses: number | null;
+}
+
+export interface ErrorCodes {
+  readonly codes: readonly string[];
 }
 
 export interface JobSpec {
@@ -32,12 +36,14 @@ export interface JobSpec {
   readonly handlerVersion: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly unique: UniqueKey | null;
-  readonly heartbeatTimeout: Duration | null;
+  readonly heartbeatTimeout?: Duration;
+  readonly noHeartbeatTimeout?: boolean;
   readonly priority: number | null;
   readonly payloadRetention: Duration | null;
   readonly refuseLate: boolean;
   readonly concurrencyKey: string;
   readonly fairnessKey: string;
+  readonly heartbeat?: 'heartbeatTimeout' | 'noHeartbeatTimeout';
 }
 
 export interface UniqueKey {
@@ -159,6 +165,10 @@ export interface Any {
 export interface Duration {
   readonly seconds: Int64;
   readonly nanos: number;
+}
+
+export interface FieldMask {
+  readonly paths: readonly string[];
 }
 
 export interface Status {

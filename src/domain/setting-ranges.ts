@@ -18,12 +18,12 @@ const dayMs = 24 * 3_600_000;
 export const executionTimeoutRange: Range = { min: 1, max: 7 * dayMs, text: '1 ms to 7 days' };
 export const retentionRange: Range = { min: minuteMs, max: 365 * dayMs, text: '1 minute to 365 days' };
 export const maxDepthRange: Range = {
-  min: 0,
+  min: 1,
   max: 100_000_000,
-  text: 'a whole number from 0 to 100,000,000',
+  text: 'a whole number from 1 to 100,000,000',
   integer: true,
 };
-export const maxBytesRange: Range = { min: 0, max: 2 ** 50, text: 'a whole number from 0 to 2^50', integer: true };
+export const maxBytesRange: Range = { min: 1, max: 2 ** 50, text: 'a whole number from 1 to 2^50', integer: true };
 export const attemptsRange: Range = { min: 1, max: 100, text: 'a whole number from 1 to 100', integer: true };
 export const delayRange: Range = { min: 1, max: dayMs, text: '1 ms to 1 day' };
 export const lossesRange: Range = {
@@ -33,14 +33,14 @@ export const lossesRange: Range = {
   integer: true,
 };
 export const coefficientRange: Range = { min: 1, max: 10, text: '1 to 10' };
-export const runningRange: Range = { min: 0, max: 1_000_000, text: '0 (none) to 1,000,000', integer: true };
-export const perKeyRange: Range = { min: 0, max: 100_000, text: '0 (the default, 1) to 100,000', integer: true };
-export const rateRange: Range = { min: 0.001, max: 100_000, text: '0.001 to 100,000, or 0 for none' };
+export const runningRange: Range = { min: 1, max: 1_000_000, text: '1 to 1,000,000', integer: true };
+export const perKeyRange: Range = { min: 1, max: 100_000, text: '1 to 100,000', integer: true };
+export const rateRange: Range = { min: 0.001, max: 100_000, text: '0.001 to 100,000' };
 export const burstRange: Range = { min: 1, max: 100_000, text: '1 to 100,000', integer: true };
-export const weightRange: Range = { min: 0, max: 1_000, text: '0 (the default, 1) to 1,000', integer: true };
+export const weightRange: Range = { min: 1, max: 1_000, text: '1 to 1,000', integer: true };
 
 export function heartbeatRange(executionTimeoutMs: number): Range {
-  const text = `1 s to the execution timeout (${executionTimeoutMs} ms), or 0 for none`;
+  const text = `1 s to the execution timeout (${executionTimeoutMs} ms)`;
   return { min: heartbeatMinMs, max: executionTimeoutMs, text };
 }
 

@@ -96,7 +96,7 @@ function toRun({ pulseAtMs, deadlineAtMs, ...run }: RunFacts): Init<wire.RunDeta
 }
 
 function toCell(cell: CellFacts): Init<wire.CellDetail> {
-  return cell;
+  return { ...cell, rssBytes: cell.rssBytes || undefined };
 }
 
 export function toInspection({ reports, silentNodes }: SeenReports): Init<wire.InspectResponse> {
@@ -108,7 +108,13 @@ function toReport(node: string, report: ActorReport): Init<wire.ActorReport> {
   return {
     actor: actorOf(report.actor),
     children: report.children.map(actorOf),
-    events: report.events.map(({ atMs, path, type, life, error }) => ({ time: toTime(atMs), path, type, life, error })),
+    events: report.events.map(({ atMs, path, type, life, error }) => ({
+      time: toTime(atMs),
+      path,
+      type,
+      incarnation: life || undefined,
+      error,
+    })),
     deadLetters: report.deadLetters.map((letter) => toDeadLetter(node, letter)),
   };
 }

@@ -3,7 +3,7 @@ import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type * as wire from '../contract/messages.ts';
 import { durationMs } from '../contract/time.ts';
 import { toActor, toDeadLetters, toInspection, toNode, toShard } from './cluster-mapper.ts';
-import { toQueue } from './job-mapper.ts';
+import { toQueue } from './queue-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 export function clusterService({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {

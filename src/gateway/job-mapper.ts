@@ -6,9 +6,6 @@ import type { AcceptedJob, JobRequest, RequestPayload } from '../application/job
 import type { ListJobsQuery } from '../application/jobs/list-jobs.ts';
 import type { NewTime } from '../application/jobs/reschedule-job.ts';
 import type { RetryRequest } from '../application/jobs/retry-job.ts';
-import type { FlowRequest } from '../application/queues/flow-request.ts';
-import type { SettingsRequest } from '../application/queues/manage-queues.ts';
-import type { QueueView } from '../application/queues/queue-views.ts';
 import type { Init } from '../contract/codec.ts';
 import {
   attemptOutcomeCodes,
@@ -22,7 +19,6 @@ import {
   uniqueConflictOf,
   waitingReasonCodes,
 } from '../contract/job-codes.ts';
-import { presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
 import { payloadsExpireAtMs, payloadsKeptMs } from '../domain/payload-life.ts';
@@ -59,7 +55,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     runAtMs: timestampMs(job.runTime),
     queueTimeoutMs: durationMs(job.queueTimeout),
     executionTimeoutMs: durationMs(job.executionTimeout),
-    heartbeatTimeoutMs: durationMs(job.heartbeatTimeout),
+    heartbeatTimeoutMs: fromHeartbeat(job),
     totalTimeoutMs: durationMs(job.totalTimeout),
     retry: fromRetry(job.retry),
     retentionMs: durationMs(job.retention),
@@ -72,6 +68,15 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     fairnessKey: job.fairnessKey === '' ? undefined : job.fairnessKey,
     idempotencyKey,
   };
+}
+
+/** Inside, 0 is what a job says that wants no limit; on the wire nothing but that word says it. */
+function fromHeartbeat(job: wire.JobSpec): number | undefined {
+  const ms = job.heartbeat === 'noHeartbeatTimeout' ? 0 : durationMs(job.heartbeatTimeout);
+  if (ms !== 0 || job.noHeartbeatTimeout === true) return ms;
+  const field = job.heartbeat === 'heartbeatTimeout' ? 'heartbeat_timeout' : 'no_heartbeat_timeout';
+  const description = 'must not be 0 or false: no_heartbeat_timeout with true is no limit';
+  throw new TroupeError('INVALID_JOB_SPEC', { violations: [{ field: `job.${field}`, description }] });
 }
 
 export function fromListRequest(request: wire.ListJobsRequest): ListJobsQuery {
@@ -125,30 +130,6 @@ function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {
   throw new TroupeError('INVALID_JOB_SPEC', { violations });
 }
 
-export function fromSettings(settings: wire.QueueSettings | null): SettingsRequest {
-  return {
-    executionTimeoutMs: durationMs(settings?.executionTimeout),
-    heartbeatTimeoutMs: durationMs(settings?.heartbeatTimeout),
-    retry: fromRetry(settings?.retry),
-    retentionMs: durationMs(settings?.retention),
-    payloadRetentionMs: durationMs(settings?.payloadRetention),
-    maxDepth: settings?.maxDepth ?? undefined,
-    maxBytes: presentNumber(settings, 'maxBytes'),
-    flow: fromFlow(settings?.flow),
-  };
-}
-
-function fromFlow(flow: wire.FlowRule | null | undefined): FlowRequest | undefined {
-  if (!flow) return undefined;
-  return {
-    paused: flow.paused ?? undefined,
-    maxRunning: flow.maxRunning ?? undefined,
-    maxRunningPerKey: flow.maxRunningPerKey ?? undefined,
-    rate: flow.rate ? { perSecond: flow.rate.perSecond, burst: flow.rate.burst ?? undefined } : undefined,
-    fairnessWeights: flow.fairnessWeights,
-  };
-}
-
 function fromPayload(payload: wire.Payload | null): RequestPayload | undefined {
   if (payload?.kind === 'data') return { kind: 'bytes', bytes: payload.data ?? new Uint8Array() };
   return payload?.kind === 'json' ? { kind: 'json', json: payload.json ?? '' } : undefined;
@@ -197,27 +178,6 @@ function toWaiting({ reason, detail, ahead, eta }: JobWaiting): Init<wire.JobWai
   };
 }
 
-export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
-  const { settings } = queue;
-  return {
-    name: queue.name,
-    settings: {
-      executionTimeout: toTime(settings.executionTimeoutMs),
-      heartbeatTimeout: toOptionalTime(settings.heartbeatTimeoutMs),
-      retry: toRetry(settings.retry),
-      retention: toTime(settings.retentionMs),
-      payloadRetention: toTime(settings.payloadRetentionMs ?? settings.retentionMs),
-      maxDepth: settings.maxDepth,
-      maxBytes: settings.maxBytes,
-      flow: settings.flow,
-    },
-    version: queue.version,
-    createTime: toTime(queue.createdAtMs),
-    updateTime: toTime(queue.updatedAtMs),
-    quarantines: quarantines.map(({ node, reason, sinceMs }) => ({ node, reason, time: toTime(sinceMs) })),
-  };
-}
-
 /** What may be said in a submit, so that it can be submitted again: a start far ahead makes times longer than that. */
 function toSpec(spec: JobSpec): Init<wire.JobSpec> {
   const sayable = (ms: number): number => Math.min(ms, retentionRange.max);
@@ -228,7 +188,9 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     runTime: toOptionalTime(spec.runAtMs),
     queueTimeout: toOptionalTime(spec.queueTimeoutMs && sayable(spec.queueTimeoutMs)),
     executionTimeout: toTime(spec.executionTimeoutMs),
-    heartbeatTimeout: toOptionalTime(spec.heartbeatTimeoutMs),
+    ...(spec.heartbeatTimeoutMs === undefined
+      ? { noHeartbeatTimeout: true }
+      : { heartbeatTimeout: toTime(spec.heartbeatTimeoutMs) }),
     totalTimeout: toOptionalTime(spec.totalTimeoutMs && sayable(spec.totalTimeoutMs)),
     retry: toRetry(spec.retry),
     retention: toTime(sayable(spec.retentionMs)),

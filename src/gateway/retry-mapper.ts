@@ -1,7 +1,6 @@
 /** Retry policies of jobs and queues between the contract and the inside. */
 import type { JobRequest } from '../application/jobs/job-request.ts';
 import type { Init } from '../contract/codec.ts';
-import { noCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, toTime } from '../contract/time.ts';
 import type { RetryPolicy } from '../domain/job.ts';
@@ -14,15 +13,9 @@ export function fromRetry(retry: wire.RetryPolicy | null | undefined): JobReques
     initialMs: durationMs(retry.initialDelay),
     coefficient: retry.coefficient ?? undefined,
     maxMs: durationMs(retry.maxDelay),
-    nonRetryableCodes: fromCodes(retry.nonRetryableCodes),
+    nonRetryableCodes: retry.nonRetryableCodes?.codes,
     maxLosses: retry.maxLosses ?? undefined,
   };
-}
-
-/** A list cannot be absent in the contract: empty is that, and `-` alone is the empty list. */
-function fromCodes(codes: readonly string[]): readonly string[] | undefined {
-  if (codes.length === 0) return undefined;
-  return codes.length === 1 && codes[0] === noCodes ? [] : codes;
 }
 
 export function toRetry(retry: RetryPolicy): Init<wire.RetryPolicy> {
@@ -31,7 +24,7 @@ export function toRetry(retry: RetryPolicy): Init<wire.RetryPolicy> {
     initialDelay: toTime(retry.initialMs),
     coefficient: retry.coefficient,
     maxDelay: toTime(retry.maxMs),
-    nonRetryableCodes: retry.nonRetryableCodes,
+    nonRetryableCodes: { codes: retry.nonRetryableCodes },
     maxLosses: retry.maxLosses ?? maxLossesDefault,
   };
 }

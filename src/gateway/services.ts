@@ -7,14 +7,13 @@ import {
   fromFilter,
   fromListRequest,
   fromRetryRequest,
-  fromSettings,
   fromSubmitRequest,
   fromWhen,
   toAccepted,
   toJob,
-  toQueue,
 } from './job-mapper.ts';
 import { payloadMethods } from './payload-methods.ts';
+import { fromSettings, toQueue } from './queue-mapper.ts';
 import { toQueueStats } from './queue-stats-mapper.ts';
 import { toLog } from './log-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
@@ -134,7 +133,13 @@ export function queuesService({ useCases: { queues }, scope }: ServiceParts): Un
       async (request, context) => {
         const { name, version } = request;
         return {
-          queue: toQueue(await queues.update(context, { name, version, settings: fromSettings(request.settings) })),
+          queue: toQueue(
+            await queues.update(context, {
+              name,
+              version,
+              settings: fromSettings(request.settings, request.updateMask),
+            }),
+          ),
         };
       },
     ),

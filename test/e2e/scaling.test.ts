@@ -131,7 +131,7 @@ it('wants no more than the limits of a queue let run', async () => {
   const { version } = await troupe.queues.get('narrow');
   await troupe.queues.update('narrow', version, { flow: { paused: true } });
   await demandIs(1);
-  await troupe.queues.update('narrow', version + 1, { flow: { paused: false, maxRunning: 0 } });
+  await troupe.queues.update('narrow', version + 1, { flow: { paused: false, maxRunning: null } });
   await demandIs(4);
   // What runs is counted wherever it came from; what waits, only in the queues that are named.
   await cluster.waitFor('both threads are taken', async () => (await runningNow('narrow')) === 2, withinMs);

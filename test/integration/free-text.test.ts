@@ -58,13 +58,13 @@ const job = (): Message => ({
   unique: { key: `u${(fresh += 1)}` },
   concurrencyKey: 'one',
   fairnessKey: 'two',
-  retry: { nonRetryableCodes: ['E_ONE'] },
+  retry: { nonRetryableCodes: { codes: ['E_ONE'] } },
   input: { json: '1' },
 });
 const filter = (): Message => ({ handler: 'test.echo', labels: { team: 'red' } });
 const queue = (): Message => ({ name: `q${(fresh += 1)}`, settings: settings() });
 const settings = (): Message => ({
-  retry: { nonRetryableCodes: ['E_ONE'] },
+  retry: { nonRetryableCodes: { codes: ['E_ONE'] } },
   flow: { fairnessWeights: { one: 2 } },
 });
 async function specOf({ message }: Answer, path: readonly string[]) {

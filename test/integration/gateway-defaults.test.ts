@@ -74,7 +74,7 @@ describe('codes that are not retried', () => {
         .catch((e: unknown) => e);
       return (error as { violations: { field: string }[] }).violations.map(({ field }) => field);
     };
-    const field = 'job.retry.non_retryable_codes';
+    const field = 'job.retry.non_retryable_codes.codes';
     expect(await violations(['OK', '', 'a b', '-', 'A'.repeat(65)])).toEqual(
       [1, 2, 3, 4].map((at) => `${field}[${at}]`),
     );
@@ -104,17 +104,17 @@ describe('heartbeat timeouts', () => {
     expect(await given('pulse', 'test.pulses')).toBe(5_000);
     expect(await given('pulse', 'test.silent')).toBeUndefined();
     expect(await given('pulse', 'test.pulses', { heartbeatTimeoutMs: 1_000 })).toBe(1_000);
-    expect(await given('pulse', 'test.pulses', { heartbeatTimeoutMs: 0 })).toBeUndefined();
+    expect(await given('pulse', 'test.pulses', { heartbeatTimeoutMs: null })).toBeUndefined();
     expect(await given('pulse', 'test.echo', { executionTimeoutMs: 30_000 })).toBeUndefined();
     expect(await given('default', 'test.echo')).toBeUndefined();
     const longer = await client.queues.update('pulse', 1, { retentionMs: 3 * minute });
     expect(longer.settings).toMatchObject({ heartbeatTimeoutMs: minute });
-    const none = await client.queues.update('pulse', 2, { heartbeatTimeoutMs: 0 });
+    const none = await client.queues.update('pulse', 2, { heartbeatTimeoutMs: null });
     expect(none.settings).not.toHaveProperty('heartbeatTimeoutMs');
   });
 
   it('a job that is submitted again keeps what it had, also when that was none', async () => {
-    const { jobId } = await client.submit('test.pulses', 1, { heartbeatTimeoutMs: 0 });
+    const { jobId } = await client.submit('test.pulses', 1, { heartbeatTimeoutMs: null });
     await succeed(jobId);
     expect((await client.get((await client.retry(jobId)).jobId)).heartbeatTimeoutMs).toBeUndefined();
   });

@@ -86,7 +86,7 @@ describe('a queue with limits', () => {
     await impatient.cancel(first.jobId);
     const accepted = (): Promise<boolean> => submit().then(Boolean, () => false);
     await until('there is room again', accepted);
-    const lifted = await impatient.queues.update('limited', 1, { maxDepth: 0 });
+    const lifted = await impatient.queues.update('limited', 1, { maxDepth: null });
     expect(lifted.settings).toMatchObject({ maxBytes: 1_000 });
     expect(lifted.settings).not.toHaveProperty('maxDepth');
     await Promise.all([submit(), submit(), submit()]);

@@ -18,6 +18,11 @@ export class FieldChecks {
     if (value !== undefined && !isInRange(value, range)) this.add(field, `must be ${range.text}`);
   }
 
+  /** For a setting that can be removed. Inside the gateway 0 stands for that. */
+  limit(field: string, value: number | undefined, range: Range): void {
+    if (value !== 0) this.range(field, value, range);
+  }
+
   /** Counts UTF-16 code units, which is cheap. A unit takes at most three bytes in UTF-8. */
   length(field: string, value: string, max: number): void {
     if (value.length > max) this.add(field, `must have at most ${max} characters`);

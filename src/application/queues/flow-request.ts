@@ -12,14 +12,15 @@ export interface FlowRequest {
   readonly maxRunning?: number | undefined;
   readonly maxRunningPerKey?: number | undefined;
   readonly rate?: { readonly perSecond: number; readonly burst?: number | undefined } | undefined;
+  /** All of them. */
   readonly fairnessWeights?: Readonly<Record<string, number>> | undefined;
 }
 
 /** `prefix` is the path of the rule in the contract. */
 export function checkFlow(checks: FieldChecks, prefix: string, flow: FlowRequest | undefined): void {
   if (flow === undefined) return;
-  checks.range(`${prefix}.max_running`, flow.maxRunning, runningRange);
-  checks.range(`${prefix}.max_running_per_key`, flow.maxRunningPerKey, perKeyRange);
+  checks.limit(`${prefix}.max_running`, flow.maxRunning, runningRange);
+  checks.limit(`${prefix}.max_running_per_key`, flow.maxRunningPerKey, perKeyRange);
   if (flow.rate !== undefined && flow.rate.perSecond !== 0) {
     checks.range(`${prefix}.rate.per_second`, flow.rate.perSecond, rateRange);
     checks.range(`${prefix}.rate.burst`, flow.rate.burst, burstRange);
@@ -41,7 +42,7 @@ export function mergeFlow(request: FlowRequest | undefined, base: FlowRule | und
   const maxRunning = request.maxRunning ?? base?.maxRunning ?? 0;
   const maxRunningPerKey = request.maxRunningPerKey ?? base?.maxRunningPerKey ?? 0;
   const rate = request.rate === undefined ? base?.rate : rateOf(request.rate);
-  const weights = Object.entries({ ...base?.fairnessWeights, ...request.fairnessWeights }).filter(([, one]) => one > 1);
+  const weights = Object.entries(request.fairnessWeights ?? base?.fairnessWeights ?? {}).filter(([, one]) => one > 1);
   const rule: FlowRule = {
     ...(paused === true && { paused }),
     ...(maxRunning > 0 && { maxRunning }),

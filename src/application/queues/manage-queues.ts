@@ -156,8 +156,8 @@ function check(name: string, settings: SettingsRequest, version?: number): void 
   if (version === 0) checks.add('version', 'is required');
   checks.range('settings.execution_timeout', settings.executionTimeoutMs, executionTimeoutRange);
   checks.range('settings.retention', settings.retentionMs, retentionRange);
-  checks.range('settings.max_depth', settings.maxDepth, maxDepthRange);
-  checks.range('settings.max_bytes', settings.maxBytes, maxBytesRange);
+  checks.limit('settings.max_depth', settings.maxDepth, maxDepthRange);
+  checks.limit('settings.max_bytes', settings.maxBytes, maxBytesRange);
   checkRetry(checks, 'settings.retry', settings.retry);
   checkFlow(checks, 'settings.flow', settings.flow);
   checks.ensureNone();

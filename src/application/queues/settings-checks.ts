@@ -26,7 +26,7 @@ export function checkPayloadRetention(
 
 /** Accepts 0, which switches the timeout off. */
 export function checkHeartbeat(checks: FieldChecks, field: string, ms: number | undefined, executionMs: number): void {
-  if (ms !== 0) checks.range(field, ms, heartbeatRange(executionMs));
+  checks.limit(field, ms, heartbeatRange(executionMs));
 }
 
 /** The first layer with a value wins. A value longer than the execution timeout has no effect and is dropped. */
@@ -46,7 +46,7 @@ export function checkRetry(checks: FieldChecks, prefix: string, retry: JobReques
   if (retry.initialMs !== undefined && retry.maxMs !== undefined && retry.maxMs < retry.initialMs) {
     checks.add(`${prefix}.max_delay`, 'must not be less than initial_delay');
   }
-  checkCodes(checks, `${prefix}.non_retryable_codes`, retry.nonRetryableCodes ?? []);
+  checkCodes(checks, `${prefix}.non_retryable_codes.codes`, retry.nonRetryableCodes ?? []);
 }
 
 function checkCodes(checks: FieldChecks, field: string, codes: readonly string[]): void {

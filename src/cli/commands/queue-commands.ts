@@ -4,7 +4,7 @@ import type { FlowInfo, FlowInput, QueueInfo, QueueSettingsInput } from '../../c
 import { type CommandContext, withSession } from '../command-context.ts';
 import { durationText, relativeText } from '../duration-text.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
-import { codesFlag, countFlag, durationFlag, given, numberFlag, rateFlag, weightFlag } from '../flag-values.ts';
+import { codesFlag, countFlag, durationFlag, given, numberFlag, orNone, rateFlag, weightFlag } from '../flag-values.ts';
 import { followBulk } from '../follow-bulk.ts';
 import { documentLine } from '../job-document.ts';
 import { statsText } from '../queue-text.ts';
@@ -59,7 +59,7 @@ function withSettingsFlags(command: Command): Command {
       countFlag('max-running-per-key', 0, 100_000),
     )
     .option('--rate <per-second[:burst]>', 'starts per second; 0: no limit', rateFlag)
-    .option('--fairness-weight <key=weight>', 'share of a fairness key; may be repeated', weightFlag);
+    .option('--fairness-weight <key=weight>', 'share of a fairness key; may be repeated, and replaces all of the queue', weightFlag);
 }
 
 function settingsOf(flags: SettingsFlags): QueueSettingsInput {
@@ -72,19 +72,19 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
     nonRetryableCodes: flags.nonRetryableCode,
   });
   const flow = given({
-    maxRunning: flags.maxRunning,
-    maxRunningPerKey: flags.maxRunningPerKey,
-    rate: flags.rate,
+    maxRunning: orNone(flags.maxRunning),
+    maxRunningPerKey: orNone(flags.maxRunningPerKey),
+    rate: flags.rate?.perSecond === 0 ? null : flags.rate,
     fairnessWeights: flags.fairnessWeight,
   });
   return {
     ...given({
       executionTimeoutMs: flags.executionTimeout,
-      heartbeatTimeoutMs: flags.heartbeatTimeout,
+      heartbeatTimeoutMs: orNone(flags.heartbeatTimeout),
       retentionMs: flags.retention,
-      payloadRetentionMs: flags.payloadRetention,
-      maxDepth: flags.maxDepth,
-      maxBytes: flags.maxBytes,
+      payloadRetentionMs: orNone(flags.payloadRetention),
+      maxDepth: orNone(flags.maxDepth),
+      maxBytes: orNone(flags.maxBytes),
     }),
     ...(Object.keys(retry).length > 0 && { retry }),
     ...(Object.keys(flow).length > 0 && { flow }),

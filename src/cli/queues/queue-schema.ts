@@ -10,11 +10,11 @@ import { parseDurationMs } from '../../domain/duration-text.ts';
 import { wordRecord } from './word-record.ts';
 import { given } from '../flag-values.ts';
 
-/** A value that `read` turns into a number, or into what is wrong with it. */
-function number(read: (value: unknown) => number | string): z.ZodType<number> {
+/** A value that `read` turns into a number, null for none, or into what is wrong with it. */
+function number<T extends number | null>(read: (value: unknown) => T | string): z.ZodType<T> {
   return z.unknown().transform((value, context) => {
     const result = read(value);
-    if (typeof result === 'number') return result;
+    if (typeof result !== 'string') return result;
     context.addIssue({ code: 'custom', message: result });
     return z.NEVER;
   });
@@ -32,11 +32,12 @@ function durationMs(value: unknown, range?: Range): number | string {
 
 const isNone = (value: unknown): boolean => value === 'none' || value === 0;
 const numberIn = (range: Range) => number((value) => within(value, range));
-const numberOrNone = (range: Range) => number((value) => (isNone(value) ? 0 : within(value, range)));
+const numberOrNone = (range: Range) =>
+  number((value) => (isNone(value) ? null : within(value, { ...range, text: `${range.text}, or none` })));
 const durationIn = (range: Range) => number((value) => durationMs(value, range));
 /** For bounds that depend on another setting. */
 const anyDuration = number((value) => durationMs(value));
-const anyDurationOrNone = number((value) => (isNone(value) ? 0 : durationMs(value)));
+const anyDurationOrNone = number((value) => (isNone(value) ? null : durationMs(value)));
 
 const retrySchema = z
   .strictObject({
@@ -81,12 +82,12 @@ const settingsSchema = z
     flow: flowSchema.optional(),
   })
   .superRefine(({ executionTimeout, heartbeatTimeout, retention, payloadRetention }, context) => {
-    const limit = (path: string, value: number | undefined, range: Range): void => {
-      if (value === undefined || ranges.isInRange(value, range)) return;
+    const limit = (path: string, value: number | null | undefined, range: Range): void => {
+      if (value === undefined || value === null || ranges.isInRange(value, range)) return;
       context.addIssue({ code: 'custom', path: [path], message: `must be ${range.text}` });
     };
     const executionMs = executionTimeout ?? defaultQueueSettings.executionTimeoutMs;
-    if (heartbeatTimeout !== 0) limit('heartbeatTimeout', heartbeatTimeout, ranges.heartbeatRange(executionMs));
+    limit('heartbeatTimeout', heartbeatTimeout, ranges.heartbeatRange(executionMs));
     const retentionMs = retention ?? defaultQueueSettings.retentionMs;
     limit('payloadRetention', payloadRetention, ranges.payloadRetentionRange(retentionMs));
   });
@@ -122,5 +123,7 @@ function toSettings(read: z.infer<typeof settingsSchema>): QueueSettingsInput {
 }
 
 function toFlow({ rate, ...flow }: z.infer<typeof flowSchema>): FlowInput {
-  return { ...given(flow), ...(rate && { rate: { perSecond: rate.perSecond, ...given({ burst: rate.burst }) } }) };
+  if (!rate) return given(flow);
+  const { perSecond, burst } = rate;
+  return { ...given(flow), rate: perSecond === null ? null : { perSecond, ...given({ burst }) } };
 }

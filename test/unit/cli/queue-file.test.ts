@@ -32,11 +32,11 @@ describe('a file of queues', () => {
         'images',
         {
           executionTimeoutMs: 300_000,
-          heartbeatTimeoutMs: 0,
+          heartbeatTimeoutMs: null,
           retentionMs: 129_600_000,
           payloadRetentionMs: 21_600_000,
           maxDepth: 100_000,
-          maxBytes: 0,
+          maxBytes: null,
           retry: { maxAttempts: 5, initialMs: 500, coefficient: 2, maxMs: 60_000, nonRetryableCodes: ['NO_CARD'] },
           flow: {
             paused: true,
@@ -48,7 +48,7 @@ describe('a file of queues', () => {
         },
       ],
     ]);
-    expect(parseQueueFile('q.json', '{"queues":{"a":{"maxDepth":0}}}').get('a')).toEqual({ maxDepth: 0 });
+    expect(parseQueueFile('q.json', '{"queues":{"a":{"maxDepth":0}}}').get('a')).toEqual({ maxDepth: null });
   });
 
   it.each([
@@ -90,13 +90,13 @@ tenants: {}
         'bad.yaml is not valid:',
         'queues.bad name: its name must match ^[A-Za-z0-9_-]{1,64}$',
         'queues.a.executionTimeout: must be a duration such as 250ms, 90s, 5m, 1h30m, 7d',
-        'queues.a.maxDepth: must be a whole number from 0 to 100,000,000',
-        'queues.a.maxBytes: must be a whole number from 0 to 2^50',
+        'queues.a.maxDepth: must be a whole number from 1 to 100,000,000, or none',
+        'queues.a.maxBytes: must be a whole number from 1 to 2^50, or none',
         'queues.a.unheardOf: there is no such key',
         'queues.a.retry.more: there is no such key',
-        'queues.a.flow.rate.perSecond: must be 0.001 to 100,000, or 0 for none',
-        'queues.a.flow.fairnessWeights.gold: must be 0 (the default, 1) to 1,000',
-        'queues.b.heartbeatTimeout: must be 1 s to the execution timeout (10000 ms), or 0 for none',
+        'queues.a.flow.rate.perSecond: must be 0.001 to 100,000, or none',
+        'queues.a.flow.fairnessWeights.gold: must be 1 to 1,000',
+        'queues.b.heartbeatTimeout: must be 1 s to the execution timeout (10000 ms)',
         'queues.b.payloadRetention: must be 1 minute to the retention (3600000 ms)',
         'tenants: there is no such key',
       ]),

@@ -8,23 +8,24 @@ import { type DeclaredQueues, planQueues } from '../../../src/client/queue-plan.
 import type { QueuesClient } from '../../../src/client/queues-client.ts';
 import { defaultQueueSettings } from '../../../src/domain/queue.ts';
 
-/** Zero for what is to be none, absent for what stays: as the gateway merges. */
+/** Null for what is to be none, absent for what stays: as the gateway merges. */
 function merged(present: QueueSettingsInfo, input: QueueSettingsInput): QueueSettingsInfo {
-  const limit = (value: number | undefined, former: number | undefined) =>
-    value === undefined ? former : value || undefined;
+  const limit = <T>(value: T | null | undefined, former: T | undefined) =>
+    value === undefined ? former : (value ?? undefined);
   const retentionMs = input.retentionMs ?? present.retentionMs;
   const retry = { ...present.retry, ...input.retry };
   const flow = input.flow ?? {};
-  const { perSecond = 0, burst } = flow.rate ?? present.flow.rate ?? {};
+  const { perSecond = 0, burst } =
+    limit<{ readonly perSecond: number; readonly burst?: number }>(flow.rate, present.flow.rate) ?? {};
   const heartbeatTimeoutMs = limit(input.heartbeatTimeoutMs, present.heartbeatTimeoutMs);
   const [maxDepth, maxBytes] = [limit(input.maxDepth, present.maxDepth), limit(input.maxBytes, present.maxBytes)];
   const maxRunning = limit(flow.maxRunning, present.flow.maxRunning);
   const maxRunningPerKey = limit(flow.maxRunningPerKey, present.flow.maxRunningPerKey);
-  const weights = Object.entries({ ...present.flow.fairnessWeights, ...flow.fairnessWeights });
+  const weights = Object.entries(flow.fairnessWeights ?? present.flow.fairnessWeights);
   return {
     executionTimeoutMs: input.executionTimeoutMs ?? present.executionTimeoutMs,
     retentionMs,
-    payloadRetentionMs: input.payloadRetentionMs || retentionMs,
+    payloadRetentionMs: input.payloadRetentionMs ?? retentionMs,
     retry: { ...retry, maxMs: Math.max(retry.maxMs, retry.initialMs) },
     ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
     ...(maxDepth !== undefined && { maxDepth }),
@@ -110,15 +111,16 @@ async function apply(queues: MemoryQueues, declared: DeclaredQueues, prune = fal
   return done;
 }
 
-const count = (max: number) => fc.integer({ min: 0, max });
+const count = (max: number) => fc.integer({ min: 1, max });
+const limit = (max: number) => fc.option(count(max));
 const settings: fc.Arbitrary<QueueSettingsInput> = fc.record(
   {
     executionTimeoutMs: fc.integer({ min: 10_000, max: 600_000 }),
-    heartbeatTimeoutMs: fc.constantFrom(0, 1_000, 9_000),
+    heartbeatTimeoutMs: fc.constantFrom(null, 1_000, 9_000),
     retentionMs: fc.integer({ min: 3_600_000, max: 7_200_000 }),
     payloadRetentionMs: fc.constantFrom(60_000, 3_600_000),
-    maxDepth: count(5),
-    maxBytes: count(5),
+    maxDepth: limit(5),
+    maxBytes: limit(5),
     retry: fc.record(
       {
         maxAttempts: fc.integer({ min: 1, max: 100 }),
@@ -131,8 +133,8 @@ const settings: fc.Arbitrary<QueueSettingsInput> = fc.record(
     flow: fc.record(
       {
         paused: fc.boolean(),
-        maxRunning: count(3),
-        maxRunningPerKey: count(3),
+        maxRunning: limit(3),
+        maxRunningPerKey: limit(3),
         rate: fc.record(
           { perSecond: fc.constantFrom(0.5, 1, 10), burst: fc.constantFrom(1, 20) },
           { requiredKeys: ['perSecond'] },

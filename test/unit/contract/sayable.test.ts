@@ -31,7 +31,7 @@ describe('what the wire cannot say', () => {
       runTime: toTime(Number.NaN),
       heartbeatTimeout: toTime(Number.NaN),
       totalTimeout: toTime(Number.POSITIVE_INFINITY),
-      retry: { maxAttempts: 2 ** 32 + 1, coefficient: Number.NaN, nonRetryableCodes: ['A', half] },
+      retry: { maxAttempts: 2 ** 32 + 1, coefficient: Number.NaN, nonRetryableCodes: { codes: ['A', half] } },
       labels: { good: 'yes', bad: half, [half]: 'x' },
       refuseLate: 'no' as unknown as boolean,
       input: { data: 'text' as unknown as Uint8Array },
@@ -46,7 +46,7 @@ describe('what the wire cannot say', () => {
       'job.refuse_late',
       'job.retry.coefficient',
       'job.retry.max_attempts',
-      'job.retry.non_retryable_codes[1]',
+      'job.retry.non_retryable_codes.codes[1]',
       'job.run_time',
       'job.total_timeout',
       'job.unique.on_conflict',
@@ -72,7 +72,7 @@ describe('what the wire cannot say', () => {
 
   it('is told of 50 values at most', () => {
     const codes = Array.from({ length: 5_000 }, () => 1 as unknown as string);
-    expect(wrongWith({ retry: { nonRetryableCodes: codes } })).toHaveLength(50);
+    expect(wrongWith({ retry: { nonRetryableCodes: { codes } } })).toHaveLength(50);
   });
 
   it('is nothing that arrives as it was', () => {

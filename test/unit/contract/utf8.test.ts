@@ -69,7 +69,7 @@ describe('a request', () => {
     ['idempotency_key', { idempotencyKey: 'k\ud83c' }],
     ['job.unique.key', { job: { unique: { key: '\ud83c' } } }],
     ['job.labels[title]', { job: { labels: { ok: 'fine', title: 'Holiday \ud83c' } } }],
-    ['job.retry.non_retryable_codes[1]', { job: { retry: { nonRetryableCodes: ['A', '\udf89'] } } }],
+    ['job.retry.non_retryable_codes.codes[1]', { job: { retry: { nonRetryableCodes: { codes: ['A', '\udf89'] } } } }],
   ])('names %s', (field, message) => {
     expect(refused(message).violations).toEqual([{ field, description: 'is not UTF-8' }]);
   });

@@ -1,0 +1,121 @@
+/**
+ * Queues between the contract and the inside. On the wire a setting is taken away by naming it in the mask and leaving it
+ * absent; inside, 0 and the empty list say the same. So a 0 that comes over the wire is refused here.
+ */
+import { FieldChecks } from '../application/jobs/field-checks.ts';
+import type { FlowRequest } from '../application/queues/flow-request.ts';
+import type { SettingsRequest } from '../application/queues/manage-queues.ts';
+import type { QueueView } from '../application/queues/queue-views.ts';
+import type { Init } from '../contract/codec.ts';
+import { presentNumber } from '../contract/int64.ts';
+import type * as wire from '../contract/messages.ts';
+import { durationMs, toOptionalTime, toTime } from '../contract/time.ts';
+import { defaultQueueSettings } from '../domain/queue.ts';
+import { maxLossesDefault } from '../domain/retry-policy.ts';
+import { fromRetry, toRetry } from './retry-mapper.ts';
+
+export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
+  const { settings } = queue;
+  return {
+    name: queue.name,
+    settings: {
+      executionTimeout: toTime(settings.executionTimeoutMs),
+      heartbeatTimeout: toOptionalTime(settings.heartbeatTimeoutMs),
+      retry: toRetry(settings.retry),
+      retention: toTime(settings.retentionMs),
+      payloadRetention: toTime(settings.payloadRetentionMs ?? settings.retentionMs),
+      maxDepth: settings.maxDepth,
+      maxBytes: settings.maxBytes,
+      flow: settings.flow,
+    },
+    version: queue.version,
+    createTime: toTime(queue.createdAtMs),
+    updateTime: toTime(queue.updatedAtMs),
+    quarantines: quarantines.map(({ node, reason, sinceMs }) => ({ node, reason, time: toTime(sinceMs) })),
+  };
+}
+
+/** Without a mask: what is present. Throws INVALID_ARGUMENT for a 0 where none is said otherwise, and for an unknown path. */
+export function fromSettings(settings: wire.QueueSettings | null, mask: wire.FieldMask | null = null): SettingsRequest {
+  const request: SettingsRequest = {
+    executionTimeoutMs: durationMs(settings?.executionTimeout),
+    heartbeatTimeoutMs: durationMs(settings?.heartbeatTimeout),
+    retry: fromRetry(settings?.retry),
+    retentionMs: durationMs(settings?.retention),
+    payloadRetentionMs: durationMs(settings?.payloadRetention),
+    maxDepth: settings?.maxDepth ?? undefined,
+    maxBytes: presentNumber(settings, 'maxBytes'),
+    flow: fromFlow(settings?.flow),
+  };
+  refuseZeros(request);
+  return mask ? masked(request, mask.paths) : request;
+}
+
+function fromFlow(flow: wire.FlowRule | null | undefined): FlowRequest | undefined {
+  if (!flow) return undefined;
+  return {
+    paused: flow.paused ?? undefined,
+    maxRunning: flow.maxRunning ?? undefined,
+    maxRunningPerKey: flow.maxRunningPerKey ?? undefined,
+    rate: flow.rate ? { perSecond: flow.rate.perSecond, burst: flow.rate.burst ?? undefined } : undefined,
+    fairnessWeights: Object.keys(flow.fairnessWeights).length === 0 ? undefined : flow.fairnessWeights,
+  };
+}
+
+function refuseZeros({ heartbeatTimeoutMs, payloadRetentionMs, maxDepth, maxBytes, flow }: SettingsRequest): void {
+  const checks = new FieldChecks();
+  const values = {
+    heartbeat_timeout: heartbeatTimeoutMs,
+    payload_retention: payloadRetentionMs,
+    max_depth: maxDepth,
+    max_bytes: maxBytes,
+    'flow.max_running': flow?.maxRunning,
+    'flow.max_running_per_key': flow?.maxRunningPerKey,
+    'flow.rate.per_second': flow?.rate?.perSecond,
+  };
+  for (const [path, value] of Object.entries(values)) {
+    if (value === 0) checks.add(`settings.${path}`, 'must not be 0: leave it absent, and name it in update_mask');
+  }
+  checks.ensureNone();
+}
+
+/** What the mask names, with its default where the request does not have it. */
+function masked(request: SettingsRequest, paths: readonly string[]): SettingsRequest {
+  const known = new Set<string>();
+  const named = (path: string): boolean => {
+    const covers = ['*', path, ...(path.includes('.') ? [path.split('.', 1).join()] : [])];
+    covers.forEach((cover) => known.add(cover));
+    return covers.some((cover) => paths.includes(cover));
+  };
+  const pick = <T>(path: string, value: T | undefined, none: T): T | undefined =>
+    named(path) ? (value ?? none) : undefined;
+  const { retry, flow } = request;
+  const { retry: defaultRetry, ...defaults } = defaultQueueSettings;
+  const picked: SettingsRequest = {
+    executionTimeoutMs: pick('execution_timeout', request.executionTimeoutMs, defaults.executionTimeoutMs),
+    heartbeatTimeoutMs: pick('heartbeat_timeout', request.heartbeatTimeoutMs, 0),
+    retentionMs: pick('retention', request.retentionMs, defaults.retentionMs),
+    payloadRetentionMs: pick('payload_retention', request.payloadRetentionMs, 0),
+    maxDepth: pick('max_depth', request.maxDepth, 0),
+    maxBytes: pick('max_bytes', request.maxBytes, 0),
+    retry: {
+      maxAttempts: pick('retry.max_attempts', retry?.maxAttempts, defaultRetry.maxAttempts),
+      initialMs: pick('retry.initial_delay', retry?.initialMs, defaultRetry.initialMs),
+      coefficient: pick('retry.coefficient', retry?.coefficient, defaultRetry.coefficient),
+      maxMs: pick('retry.max_delay', retry?.maxMs, defaultRetry.maxMs),
+      nonRetryableCodes: pick('retry.non_retryable_codes', retry?.nonRetryableCodes, []),
+      maxLosses: pick('retry.max_losses', retry?.maxLosses, maxLossesDefault),
+    },
+    flow: {
+      paused: pick('flow.paused', flow?.paused, false),
+      maxRunning: pick('flow.max_running', flow?.maxRunning, 0),
+      maxRunningPerKey: pick('flow.max_running_per_key', flow?.maxRunningPerKey, 0),
+      rate: pick('flow.rate', flow?.rate, { perSecond: 0 }),
+      fairnessWeights: pick('flow.fairness_weights', flow?.fairnessWeights, {}),
+    },
+  };
+  const checks = new FieldChecks();
+  for (const path of paths) if (!known.has(path)) checks.add('update_mask', `there is no setting ${path.slice(0, 64)}`);
+  checks.ensureNone();
+  return picked;
+}

@@ -1,0 +1,71 @@
+/** What an update of a queue changes, by its mask. */
+import { describe, expect, it } from 'vitest';
+import { type Init, loadContract } from '../../../src/contract/codec.ts';
+import type * as wire from '../../../src/contract/messages.ts';
+import { toTime } from '../../../src/contract/time.ts';
+import { TroupeError } from '../../../src/domain/errors.ts';
+import { defaultQueueSettings } from '../../../src/domain/queue.ts';
+import { fromSettings } from '../../../src/gateway/queue-mapper.ts';
+
+const { UpdateQueue } = loadContract().queues;
+
+/** As it arrives: what was not sent is as the codec makes it. */
+function asked(settings: Init<wire.QueueSettings>, ...paths: readonly string[]): unknown {
+  const request = { settings, ...(paths.length > 0 && { updateMask: { paths } }) };
+  const arrived = UpdateQueue.requestDeserialize(UpdateQueue.requestSerialize(request));
+  return JSON.parse(JSON.stringify(fromSettings(arrived.settings, arrived.updateMask)));
+}
+
+function violationsOf(...question: Parameters<typeof asked>): readonly string[] {
+  try {
+    asked(...question);
+    return [];
+  } catch (error) {
+    return TroupeError.from(error).violations?.map(({ field }) => field) ?? [];
+  }
+}
+
+describe('settings of an update', () => {
+  it('are those that are present, where there is no mask', () => {
+    expect(asked({ maxDepth: 7, retry: { maxAttempts: 2 }, flow: { fairnessWeights: { gold: 3 } } })).toEqual({
+      maxDepth: 7,
+      retry: { maxAttempts: 2 },
+      flow: { fairnessWeights: { gold: 3 } },
+    });
+    expect(asked({ flow: { paused: true } })).toEqual({ flow: { paused: true } });
+  });
+
+  it('are those that the mask names, with the default of what is absent', () => {
+    const { retry, executionTimeoutMs } = defaultQueueSettings;
+    expect(asked({ maxDepth: 7, maxBytes: 9, retention: toTime(90_000) }, 'max_depth', 'execution_timeout')).toEqual({
+      maxDepth: 7,
+      executionTimeoutMs,
+      retry: {},
+      flow: {},
+    });
+    const cleared = asked({}, 'heartbeat_timeout', 'payload_retention', 'max_bytes', 'retry', 'flow.rate');
+    expect(cleared).toMatchObject({ heartbeatTimeoutMs: 0, payloadRetentionMs: 0, maxBytes: 0 });
+    expect(cleared).toMatchObject({ retry: { ...retry, nonRetryableCodes: [] }, flow: { rate: { perSecond: 0 } } });
+    expect(asked({}, '*')).toMatchObject({ maxDepth: 0, flow: { paused: false, fairnessWeights: {} } });
+  });
+
+  it('that the mask cannot name are refused', () => {
+    expect(violationsOf({}, 'max_depth', 'max_size', 'flow.rate.burst', 'retry.')).toEqual(
+      Array.from({ length: 3 }, () => 'update_mask'),
+    );
+  });
+
+  it('are never 0 to say none', () => {
+    const zeros = { heartbeatTimeout: toTime(0), payloadRetention: toTime(0), maxDepth: 0, maxBytes: 0 };
+    const flow = { maxRunning: 0, maxRunningPerKey: 0, rate: { perSecond: 0 } };
+    expect(violationsOf({ ...zeros, flow })).toEqual([
+      'settings.heartbeat_timeout',
+      'settings.payload_retention',
+      'settings.max_depth',
+      'settings.max_bytes',
+      'settings.flow.max_running',
+      'settings.flow.max_running_per_key',
+      'settings.flow.rate.per_second',
+    ]);
+  });
+});
