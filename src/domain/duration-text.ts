@@ -1,6 +1,6 @@
 /**
- * Durations as people write them: `250ms`, `90s`, `1h30m`. Used on the command line, in configuration and in queue
- * files.
+ * Durations as people write them: `250ms`, `90s`, `1h30m`. Used on the command line, in configuration, in queue files
+ * and in handlers.
  */
 
 const unitsMs: ReadonlyMap<string, number> = new Map([
@@ -13,12 +13,12 @@ const unitsMs: ReadonlyMap<string, number> = new Map([
 
 /**
  * Parses a duration. Returns `undefined` if `text` is not one. A number without a unit is refused, because readers
- * would disagree about the unit.
+ * would disagree about the unit. One space may stand before a unit.
  */
 export function parseDurationMs(text: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return undefined;
+  if (!/^(\d+(\.\d+)? ?(ms|s|m|h|d))+$/.test(text)) return undefined;
   let sumMs = 0;
-  for (const [, amount = '', unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
+  for (const [, amount = '', unit = ''] of text.matchAll(/(\d+(?:\.\d+)?) ?(ms|s|m|h|d)/g)) {
     sumMs += Number(amount) * (unitsMs.get(unit) ?? 0);
   }
   return Math.round(sumMs);

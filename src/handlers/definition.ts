@@ -14,7 +14,7 @@ import {
   type Range,
 } from '../domain/setting-ranges.ts';
 import type { HandlerContext } from './context.ts';
-import { parseDurationMs, parseSizeBytes, type Duration, type Size } from './quantity.ts';
+import { durationMsOf, parseSizeBytes, type Duration, type Size } from './quantity.ts';
 
 /** Names of handlers: one to four tokens, joined by dots. */
 export const handlerNamePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/;
@@ -63,10 +63,14 @@ export interface HandlerOptions<In extends StandardSchemaV1, Out extends Standar
   readonly retry?: {
     /** Attempts that may fail, including the first: 1 to 100. */
     readonly maxAttempts?: number;
-    /** Delays between attempts. `initial` and `max` are 1 ms to 1 day; `coefficient`, their growth, is 1 to 10. */
-    readonly backoff?: { readonly initial?: Duration; readonly max?: Duration; readonly coefficient?: number };
+    /** The longest delay after the first failure: 1 ms to 1 day. */
+    readonly initialDelay?: Duration;
+    /** Growth of the delay with each further failure: 1 to 10. */
+    readonly coefficient?: number;
+    /** The longest delay: 1 ms to 1 day. */
+    readonly maxDelay?: Duration;
     /** Error codes that are never retried, such as `ENOENT`; at most 32. An empty list overrides the queue's list. */
-    readonly nonRetryable?: readonly string[];
+    readonly nonRetryableCodes?: readonly string[];
     /**
      * Attempts that may be lost with their node or process: 0 to 24. With 0 an attempt that was started and lost is not
      * repeated, for code that must not do its work twice.
@@ -152,7 +156,6 @@ export function defineHandler<
   const memoryMaxMb = check.megabytes('memoryMax', options.memoryMax);
   check.that((memoryMaxMb ?? Infinity) >= (memoryMb ?? 0), 'memoryMax', options.memoryMax, 'at least `memory`');
   const executionTimeoutMs = check.duration('executionTimeout', options.executionTimeout, 10, 7 * dayMs);
-  const backoff = options.retry?.backoff ?? {};
   return {
     '~troupe': 1,
     name: options.name,
@@ -166,10 +169,10 @@ export function defineHandler<
     retry: definedOnly({
       maxAttempts: check.number('retry.maxAttempts', options.retry?.maxAttempts, attemptsRange),
       maxLosses: check.number('retry.maxLosses', options.retry?.maxLosses, lossesRange),
-      initialMs: check.duration('retry.backoff.initial', backoff.initial, delayRange.min, delayRange.max),
-      coefficient: check.number('retry.backoff.coefficient', backoff.coefficient, coefficientRange),
-      maxMs: check.duration('retry.backoff.max', backoff.max, delayRange.min, delayRange.max),
-      nonRetryableCodes: check.codes('retry.nonRetryable', options.retry?.nonRetryable),
+      initialMs: check.duration('retry.initialDelay', options.retry?.initialDelay, delayRange.min, delayRange.max),
+      coefficient: check.number('retry.coefficient', options.retry?.coefficient, coefficientRange),
+      maxMs: check.duration('retry.maxDelay', options.retry?.maxDelay, delayRange.min, delayRange.max),
+      nonRetryableCodes: check.codes('retry.nonRetryableCodes', options.retry?.nonRetryableCodes),
     }),
     cancelGraceMs: check.duration('cancelGrace', options.cancelGrace, 0, 600_000),
     run: options.run.bind(options),
@@ -201,14 +204,14 @@ function checker(handler: string) {
     },
     duration(field: string, value: Duration | undefined, minMs: number, maxMs: number): number | undefined {
       if (value === undefined) return undefined;
-      const ms = parseDurationMs(value);
+      const ms = durationMsOf(value);
       const inRange = ms !== undefined && ms >= minMs && ms <= maxMs;
       that(inRange, field, value, `a duration of ${minMs} ms to ${maxMs} ms, such as "250ms", "30s", "5m" or "2h"`);
       return ms;
     },
     heartbeat(field: string, value: Duration | undefined, executionTimeoutMs: number): number | undefined {
       if (value === undefined) return undefined;
-      const ms = parseDurationMs(value);
+      const ms = durationMsOf(value);
       const inRange = ms === 0 || (ms !== undefined && ms >= heartbeatMinMs && ms <= executionTimeoutMs);
       const most = `the execution timeout (${executionTimeoutMs} ms)`;
       that(inRange, field, value, `a duration of ${heartbeatMinMs} ms to ${most}, or 0 for none`);

@@ -2,7 +2,7 @@
  * Errors that a handler throws to choose how its attempt ends. They are recognized by a registered symbol and not by
  * class, so that a handler with its own copy of this package is understood too.
  */
-import { type Duration, parseDurationMs } from './quantity.ts';
+import { type Duration, durationMsOf } from './quantity.ts';
 
 const fateKey = Symbol.for('troupe.handler.fate');
 
@@ -70,7 +70,7 @@ export class Snooze extends HandlerError {
  * Throws TypeError if the delay is not valid.
  */
 export function snooze(delay: Duration): Snooze {
-  const delayMs = parseDurationMs(delay);
+  const delayMs = durationMsOf(delay);
   if (delayMs === undefined || delayMs < snoozeMinMs || delayMs > snoozeMaxMs) {
     throw new TypeError(`snooze(${delay}): must be 100ms to 365d`);
   }

@@ -18,7 +18,7 @@ beforeAll(async () => {
     `import { defineHandler } from 'troupe/handlers';
      import { z } from 'zod';
      export default defineHandler({
-       name: 'fetches', input: z.object({ url: z.string() }), retry: { nonRetryable: ['ECONNREFUSED'] },
+       name: 'fetches', input: z.object({ url: z.string() }), retry: { nonRetryableCodes: ['ECONNREFUSED'] },
        run: async ({ url }, ctx) => (await fetch(url, { signal: ctx.signal })).status,
      });`,
   );

@@ -6,7 +6,7 @@ import type { AnyHandler } from '../../../src/handlers/definition.ts';
 import { executeHandler } from '../../../src/handlers/execution.ts';
 import { bytes, bytesOr, defineHandler, fail, reject } from '../../../src/handlers/index.ts';
 import { manifestOf } from '../../../src/handlers/manifest.ts';
-import { parseDurationMs, parseSizeBytes } from '../../../src/handlers/quantity.ts';
+import { durationMsOf, parseSizeBytes } from '../../../src/handlers/quantity.ts';
 import { runHandler } from '../../../src/handlers/testing.ts';
 
 const run = (): undefined => undefined;
@@ -18,15 +18,16 @@ describe('quantities', () => {
     ['5m', 300_000],
     ['2 h', 7_200_000],
     ['1d', 86_400_000],
+    ['1h30m', 5_400_000],
     [1_234, 1_234],
   ])('%s is %i ms', (text, ms) => {
-    expect(parseDurationMs(text)).toBe(ms);
+    expect(durationMsOf(text)).toBe(ms);
   });
 
   it.each(['', '5', 'm', '5 parsecs', '5constructor', '-1s', '1s 2m', Number.NaN, Number.POSITIVE_INFINITY])(
     '%s is no duration',
     (text) => {
-      expect(parseDurationMs(text)).toBeUndefined();
+      expect(durationMsOf(text)).toBeUndefined();
     },
   );
 
@@ -57,20 +58,20 @@ describe('defineHandler', () => {
       'handler "x.y": memoryMax: "512MiB" is not valid; expected at least `memory`',
     );
     expect(wrong({ retry: { maxAttempts: 0 } })).toThrow(/retry\.maxAttempts: 0/);
-    expect(wrong({ retry: { backoff: { initial: 'soon' } } })).toThrow(/retry\.backoff\.initial/);
-    expect(wrong({ retry: { backoff: { coefficient: 0.5 } } })).toThrow(/retry\.backoff\.coefficient/);
+    expect(wrong({ retry: { initialDelay: 'soon' } })).toThrow(/retry\.initialDelay/);
+    expect(wrong({ retry: { coefficient: 0.5 } })).toThrow(/retry\.coefficient/);
     // Not more than the contract takes, or what was accepted once could not be submitted again.
-    expect(wrong({ retry: { backoff: { coefficient: 10.1 } } })).toThrow(
-      /retry\.backoff\.coefficient: 10\.1 .* 1 to 10/,
-    );
-    expect(wrong({ retry: { backoff: { max: '25h' } } })).toThrow(/retry\.backoff\.max: "25h" is not valid/);
+    expect(wrong({ retry: { coefficient: 10.1 } })).toThrow(/retry\.coefficient: 10\.1 .* 1 to 10/);
+    expect(wrong({ retry: { maxDelay: '25h' } })).toThrow(/retry\.maxDelay: "25h" is not valid/);
     expect(wrong({ retry: { maxLosses: 25 } })).toThrow(/retry\.maxLosses: 25 .* 0 to 24/);
-    expect(wrong({ retry: { nonRetryable: 'ENOENT' } })).toThrow(
-      /retry\.nonRetryable: "ENOENT" .* a list of at most 32/,
+    expect(wrong({ retry: { nonRetryableCodes: 'ENOENT' } })).toThrow(
+      /retry\.nonRetryableCodes: "ENOENT" .* a list of at most 32/,
     );
-    expect(wrong({ retry: { nonRetryable: Array(33).fill('A') } })).toThrow(/a list of at most 32/);
-    expect(wrong({ retry: { nonRetryable: ['ENOENT', 'no card'] } })).toThrow(/retry\.nonRetryable\[1\]: "no card"/);
-    expect(wrong({ retry: { nonRetryable: ['A'.repeat(65)] } })).toThrow(/retry\.nonRetryable\[0\]/);
+    expect(wrong({ retry: { nonRetryableCodes: Array(33).fill('A') } })).toThrow(/a list of at most 32/);
+    expect(wrong({ retry: { nonRetryableCodes: ['ENOENT', 'no card'] } })).toThrow(
+      /retry\.nonRetryableCodes\[1\]: "no card"/,
+    );
+    expect(wrong({ retry: { nonRetryableCodes: ['A'.repeat(65)] } })).toThrow(/retry\.nonRetryableCodes\[0\]/);
     const heartbeat = (heartbeatTimeout: unknown, more: object = {}) => wrong({ heartbeatTimeout, ...more });
     for (const bad of ['soon', '999ms', -1, '8d']) expect(heartbeat(bad)).toThrow(/heartbeatTimeout: .* 1000 ms to/);
     expect(heartbeat('31s', { executionTimeout: '30s' })).toThrow(/the execution timeout \(30000 ms\), or 0 for none/);
@@ -98,7 +99,7 @@ describe('defineHandler', () => {
       input: z.object({ size: z.number().default(3), tag: z.string() }),
       memory: '100MB',
       heartbeatTimeout: '30s',
-      retry: { backoff: { max: '5m' }, nonRetryable: ['ENOENT'] },
+      retry: { maxDelay: '5m', nonRetryableCodes: ['ENOENT'] },
       run,
     });
     const manifest = manifestOf(handler);

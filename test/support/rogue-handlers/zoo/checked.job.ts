@@ -9,7 +9,7 @@ export default defineHandler({
   output: z.union([z.instanceof(Uint8Array), z.object({ area: z.number() })]),
   executionTimeout: '1m',
   memory: '64MiB',
-  retry: { maxAttempts: 2, backoff: { initial: '1s', max: '10s', coefficient: 3 } },
+  retry: { maxAttempts: 2, initialDelay: '1s', maxDelay: '10s', coefficient: 3 },
   cancelGrace: '250ms',
   run(input) {
     if (input instanceof Uint8Array) return input.slice().reverse();
