@@ -83,7 +83,7 @@ function refuseZeros({ heartbeatTimeoutMs, payloadRetentionMs, maxDepth, maxByte
 function masked(request: SettingsRequest, paths: readonly string[]): SettingsRequest {
   const known = new Set<string>();
   const named = (path: string): boolean => {
-    const covers = ['*', path, ...(path.includes('.') ? [path.split('.', 1).join()] : [])];
+    const covers = [path, ...(path.includes('.') ? [path.split('.', 1).join()] : [])];
     covers.forEach((cover) => known.add(cover));
     return covers.some((cover) => paths.includes(cover));
   };

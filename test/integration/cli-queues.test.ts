@@ -93,7 +93,7 @@ describe('troupe queues apply', () => {
     const { code, err, out } = await troupe('apply', wrong);
     expect(code).toBe(2);
     expect(out).toBe('');
-    expect(err).toContain('queues.a.maxDepth: must be a whole number from 0 to 100,000,000\n');
+    expect(err).toContain('queues.a.maxDepth: must be a whole number from 1 to 100,000,000, or none\n');
     expect(err).toContain('queues.b.retries: there is no such key\n');
     await expect(client.queues.get('a')).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
     expect((await troupe('diff', join(folder, 'absent.yaml'))).code).toBe(2);

@@ -59,7 +59,11 @@ function withSettingsFlags(command: Command): Command {
       countFlag('max-running-per-key', 0, 100_000),
     )
     .option('--rate <per-second[:burst]>', 'starts per second; 0: no limit', rateFlag)
-    .option('--fairness-weight <key=weight>', 'share of a fairness key; may be repeated, and replaces all of the queue', weightFlag);
+    .option(
+      '--fairness-weight <key=weight>',
+      'share of a fairness key; may be repeated, and replaces all of the queue',
+      weightFlag,
+    );
 }
 
 function settingsOf(flags: SettingsFlags): QueueSettingsInput {
