@@ -18,7 +18,7 @@ export class FieldChecks {
     if (value !== undefined && !isInRange(value, range)) this.add(field, `must be ${range.text}`);
   }
 
-  /** For a setting that can be removed. Inside the gateway 0 stands for that. */
+  /** Like `range`, but accepts 0, by which a request removes the setting. */
   limit(field: string, value: number | undefined, range: Range): void {
     if (value !== 0) this.range(field, value, range);
   }

@@ -26,9 +26,9 @@ export interface SubmitResult {
 export interface ClaimItem {
   readonly jobId: JobId;
   readonly node: string;
-  /** Epoch of the owner that dispatched the WORK message: an owner of a lower one has been deposed. */
+  /** Epoch of the owner that dispatched the WORK message. An owner with a lower epoch has been deposed. */
   readonly epoch: number;
-  /** Number of the message among those of that owner for the job. Absent: by a node of before. */
+  /** Number of the WORK message among those of that owner for the attempt. Absent from nodes of earlier versions. */
   readonly again?: number;
   /** Reply subject of the WORK message. The shard acknowledges the message once the claim is durable. */
   readonly ackTo?: string;

@@ -12,7 +12,7 @@ export interface FlowRequest {
   readonly maxRunning?: number | undefined;
   readonly maxRunningPerKey?: number | undefined;
   readonly rate?: { readonly perSecond: number; readonly burst?: number | undefined } | undefined;
-  /** All of them. */
+  /** The whole set of weights. It replaces the present one. */
   readonly fairnessWeights?: Readonly<Record<string, number>> | undefined;
 }
 
