@@ -1,7 +1,11 @@
 /**
- * The reply subject of a JetStream delivery. Two layouts exist; servers from 2.15 send the second by default:
- * `$JS.ACK.<stream>.<consumer>.<delivered>.<streamSeq>.<consumerSeq>.<time>.<pending>` and
- * `$JS.ACK.<domain>.<account>.<stream>.<consumer>.<delivered>.…[.<token>]`.
+ * Reads how often JetStream has delivered a message, from the message's reply subject. Two layouts exist. Servers from
+ * 2.15 on use the second by default:
+ *
+ * - `$JS.ACK.<stream>.<consumer>.<delivered>.<streamSeq>.<consumerSeq>.<time>.<pending>`
+ * - `$JS.ACK.<domain>.<account>.<stream>.<consumer>.<delivered>.…[.<token>]`
+ *
+ * A subject that cannot be read counts as a first delivery.
  */
 export function deliveriesOf(ackTo: string): number {
   const tokens = ackTo.split('.');

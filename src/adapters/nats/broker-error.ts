@@ -1,9 +1,9 @@
-/** The one place where errors of the client and codes of the server become ours. */
+/** The only place that translates errors of the NATS client and codes of the server into `TroupeError`. */
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { InvalidArgumentError, PermissionViolationError, RequestError } from '@nats-io/transport-node';
 import { TroupeError } from '../../domain/errors.ts';
 
-/** Error codes of the JetStream API that decide something here. */
+/** The error codes of the JetStream API that this adapter reacts to. */
 export const apiCodes = {
   streamNotFound: 10059,
   consumerExists: 10148,
@@ -21,13 +21,13 @@ export function apiCodeOf(error: unknown): number | undefined {
   return error instanceof JetStreamApiError ? error.code : undefined;
 }
 
-/** A compare-and-set that lost. */
+/** True if a compare-and-set failed because the revision was another one. */
 export function isRevisionConflict(error: unknown): boolean {
   const code = apiCodeOf(error);
   return code === apiCodes.wrongLastSequence || code === apiCodes.wrongLastSequenceUnknown;
 }
 
-/** The stream or bucket is not there: nobody listens on its subjects, or the API says so. */
+/** True if a stream or bucket does not exist: no server listens on its subjects, or the API reports it. */
 export function isMissingAsset(error: unknown): boolean {
   if (error instanceof RequestError) return error.isNoResponders();
   if (apiCodeOf(error) === apiCodes.streamNotFound) return true;
@@ -35,28 +35,30 @@ export function isMissingAsset(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof RequestError && error.cause.isNoResponders();
 }
 
-/** The server does not let this login do it. */
+/** True if the server denies this login the operation. */
 export function isForbidden(error: unknown): boolean {
   if (error instanceof PermissionViolationError) return true;
   return error instanceof Error && error.cause instanceof Error && isForbidden(error.cause);
 }
 
-/** A read of a stream found nothing at or after its position. The client does not export this error. */
+/** True if a read of a stream found nothing at or after its position. The client does not export this error class. */
 export function isNoMessage(error: unknown): boolean {
   return error instanceof JetStreamError && 'code' in error && error.code === 404;
 }
 
-/** JetStream is starting, or its cluster has not found together yet. */
+/** True while JetStream is starting, or its cluster has not elected a leader yet. */
 export function isNotReady(error: unknown): boolean {
   if (!(error instanceof TroupeError) || error.code !== 'BROKER_UNAVAILABLE') return false;
   const code = error.metadata['natsErrorCode'];
   return code === undefined || code === String(apiCodes.noPeers) || code === String(apiCodes.temporarilyUnavailable);
 }
 
+/** An error that callers may retry after half a second. */
 export function brokerUnavailable(message: string, cause?: unknown): TroupeError {
   return new TroupeError('BROKER_UNAVAILABLE', { message, retryAfterMs: 500, ...(cause !== undefined && { cause }) });
 }
 
+/** Translates any error of the client. A `TroupeError` passes unchanged. */
 export function brokerError(error: unknown): TroupeError {
   if (error instanceof TroupeError) return error;
   if (error instanceof InvalidArgumentError) return new TroupeError('INTERNAL_ERROR', { cause: error });
@@ -71,8 +73,8 @@ export function brokerError(error: unknown): TroupeError {
 }
 
 /**
- * What JetStream said instead of a PubAck. A full stream and a failed disk share the code 10077, and only the text
- * tells them apart (pinned by a test on the real server); both may be tried again.
+ * Translates the error that JetStream sent in place of a PubAck. A full stream and a failed disk share the code 10077,
+ * so only the text tells them apart. A test on the real server pins that text. Both may be retried.
  */
 export function publishRefused(error: { readonly err_code?: number; readonly description?: string }): TroupeError {
   const description = error.description ?? 'no description';

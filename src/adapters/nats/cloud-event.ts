@@ -1,7 +1,7 @@
 /**
- * A job event as a CloudEvent 1.0 in the binary mode of its NATS binding: attributes are headers, the body is the JSON
- * data. The values of ours are plain ASCII tokens; whatever is not is percent-encoded as the binding asks.
- * Reference for readers: docs/reference/events.md.
+ * Encodes a job event as a CloudEvent 1.0 in the binary mode of the NATS binding: attributes are headers, and the body
+ * is the JSON data. The values we set are plain ASCII tokens. Any other character is percent-encoded, as the binding
+ * requires. The reference for consumers is docs/reference/events.md.
  */
 import type { JobEvent } from '../../application/ports/bus.ts';
 
@@ -9,7 +9,9 @@ const needsEncoding = /[^\x21-\x7e]|["%]/u;
 const encodedCharacters = /[^\x21-\x7e]|["%]/gu;
 const encoder = new TextEncoder();
 
-/** `ce-sequence` is compared as text (CloudEvents sequence extension), hence the zeros. */
+/**
+ * Consumers compare `ce-sequence` as text (CloudEvents sequence extension), so it is padded with zeros to this length.
+ */
 const sequenceDigits = 10;
 
 export function cloudEventId(event: { readonly jobId: string; readonly seq: number }): string {
@@ -17,8 +19,8 @@ export function cloudEventId(event: { readonly jobId: string; readonly seq: numb
 }
 
 /**
- * The header lines of the message, `Nats-Msg-Id` first. One text rather than a list of attributes: this runs several
- * times a job. Ids, types and times are plain by construction; only the rest may need encoding.
+ * The header lines of the message, `Nats-Msg-Id` first. They are built as one string and not as a list of attributes,
+ * because this runs several times per job. Ids, types and times need no encoding by construction; the other values may.
  */
 export function cloudEventHeaders(event: JobEvent, root: string): string {
   const id = cloudEventId(event);
@@ -33,7 +35,7 @@ ce-sequence: ${String(event.seq).padStart(sequenceDigits, '0')}\r
 ce-datacontenttype: application/json\r
 `;
   if (event.traceparent === undefined) return headers;
-  // Twice: for readers of CloudEvents (its tracing extension) and for tracing libraries of NATS.
+  // Written twice: for consumers of CloudEvents (its tracing extension) and for tracing libraries of NATS.
   const traceparent = percentEncode(event.traceparent);
   return `${headers}ce-traceparent: ${traceparent}\r\ntraceparent: ${traceparent}\r\n`;
 }

@@ -1,17 +1,23 @@
 /**
- * What the publishes of this process to one stream were confirmed as: enough of it to find out whether the stream has lost
- * its end, whatever others have published since. A power cut takes all messages behind some place, and what comes later
- * gets those places anew. So the last message that was confirmed before is gone exactly if another one lies in its place.
+ * Remembers which messages one stream has confirmed to this process. This is enough to find out whether the stream has
+ * lost its end, whatever other processes have published since.
  *
- * A server that has lost its power is away for a moment, and nothing is confirmed meanwhile. So the last place before each
- * pause is enough: that of the newest look, in case the loss came after it, and all since.
+ * A power cut removes all messages after some position, and later messages get these positions again. So the last
+ * confirmed message was lost exactly if another message is at its position.
  *
- * In memory are at most `marksMax` such places, each with the headers of one batch. Past it the stream counts as one that
- * may have lost something: for several seconds no look has come through, while publishes have.
+ * A server that lost its power is away for a moment, and nothing is confirmed meanwhile. It is therefore enough to
+ * remember the last position before each pause, back to the pause before the latest check, in case the loss came after
+ * that check.
+ *
+ * Invariant: at most `marksMax` positions are held, each with the headers of one batch. If there are more, checks have
+ * failed for several seconds while publishes succeeded, so the stream counts as one that may have lost messages.
  */
 import type { Clock } from '../../application/ports/runtime.ts';
 
-/** `isMine` tells the ids of the messages that were confirmed with it: of a batch one is at the place, nobody says which. */
+/**
+ * A confirmed position. `isMine` recognizes the ids of all messages that were confirmed together with it, because the
+ * confirmation of a batch does not say which of its messages is at the position.
+ */
 export interface ConfirmedPlace {
   readonly place: number;
   readonly isMine: (messageId: string) => boolean;
@@ -19,17 +25,17 @@ export interface ConfirmedPlace {
 
 interface Mark {
   last: ConfirmedPlace;
-  /** Monotonic. */
+  /** Monotonic time. */
   confirmedAtMs: number;
 }
 
-/** No server that was killed answers again within this. */
+/** A server that was killed needs longer than this to answer again. */
 const pauseMs = 250;
 export const marksMax = 64;
 
 export class ConfirmedPlaces {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
-  /** Each is followed by a pause, but the newest. */
+  /** Oldest first. A pause follows each mark but the newest. */
   #marks: Mark[] = [];
   #isInDoubt = false;
 
@@ -37,17 +43,19 @@ export class ConfirmedPlaces {
     this.#clock = clock;
   }
 
-  /** The stream counts back, or more was confirmed than can be looked up. */
+  /** True if positions went backwards, or if more was confirmed than can be verified. */
   get isInDoubt(): boolean {
     return this.#isInDoubt;
   }
 
-  /** Of the last message; 0: none. */
+  /** The last confirmed position, 0 if there is none. */
   get last(): number {
     return this.#marks.at(-1)?.last.place ?? 0;
   }
 
-  /** Confirmations come in order: a stream whose places count back has lost some. */
+  /**
+   * Records a confirmation. Confirmations arrive in order, so a stream whose positions go backwards has lost messages.
+   */
   confirmed(last: ConfirmedPlace): void {
     if (last.place < this.last) this.#isInDoubt = true;
     const confirmedAtMs = this.#clock.monotonicMs();
@@ -63,7 +71,7 @@ export class ConfirmedPlaces {
     this.#isInDoubt = true;
   }
 
-  /** What a look has to find; `found` once all of it is there. */
+  /** The positions that a check must find. Call `found` once all of them are there. */
   toFind(): { readonly places: readonly ConfirmedPlace[]; readonly found: () => void } {
     const newest = this.#marks.at(-1);
     return {
@@ -75,7 +83,7 @@ export class ConfirmedPlaces {
     };
   }
 
-  /** What was lost is told again, and confirmed anew. */
+  /** Starts again from nothing, because what was lost is published and confirmed again. */
   forget(): void {
     this.#marks = [];
     this.#isInDoubt = false;

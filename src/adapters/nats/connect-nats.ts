@@ -1,6 +1,6 @@
 /**
- * The adapter's one entry: connects, checks the server, creates or verifies the topology, and hands out the ports.
- * Everything it opens is closed by `close`.
+ * The entry point of the adapter. It connects, checks the server's version, creates or verifies the topology, and
+ * returns the ports. `close` releases everything that was opened.
  */
 import type { BusHealth, LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
 import type { EventLog } from '../../application/ports/event-log.ts';
@@ -31,26 +31,31 @@ import { StreamGuard } from './stream-guard.ts';
 import { type Difference, Topology } from './topology.ts';
 import { NatsWorkSource } from './work-source.ts';
 
+/** How to connect, and what to create if it is missing. */
 export interface ConnectNatsOptions {
   readonly servers: readonly string[];
-  /** Shown in the server's connection list. */
+  /** Shown in the server's list of connections. */
   readonly name: string;
   readonly login?: NatsLogin;
   readonly tls?: NatsTls;
-  /** First token of every subject; `troupe` unless clusters share a server. */
+  /** First token of every subject. Default: `troupe`. Set it if several clusters share a server. */
   readonly subjectRoot?: string;
-  /** First token of the subjects for answers: what a login of its own is allowed. */
+  /**
+   * First token of the subjects on which this process receives answers. Set it if the login may only use its own.
+   * Default: `_INBOX`.
+   */
   readonly inboxPrefix?: string;
-  /** Of streams and buckets: 1 for one server, 3 for a cluster. */
+  /** Replicas of streams and buckets: 1 for a single server, 3 for a cluster. Default: 1. */
   readonly replicas?: number;
   readonly limits?: Partial<NatsLimits>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
-  /** Told whether leases can be renewed, streams are there and take messages. */
+  /** Receives whether leases can be renewed, and whether the streams exist and accept messages. */
   readonly vitals?: VitalSigns;
 }
 
+/** The ports that one connection provides. */
 export interface NatsBus {
   readonly publisher: Publisher;
   readonly work: WorkSource;
@@ -62,7 +67,7 @@ export interface NatsBus {
   readonly quarantines: QueueQuarantines;
   readonly shardClient: ShardClient;
   readonly shardServer: ShardServer;
-  /** Where existing streams, buckets and consumers differ from what is wanted; they were left as they are. */
+  /** How existing streams, buckets and consumers differ from the wanted configuration. They are left as they are. */
   differences(): readonly Difference[];
   health(): BusHealth;
   requestNode(nodeId: string, verb: string, payload: unknown, timeoutMs: number): Promise<unknown>;
@@ -70,6 +75,10 @@ export interface NatsBus {
   close(): Promise<void>;
 }
 
+/**
+ * Connects to NATS. Rejects with BROKER_UNAVAILABLE if no server answers in time, the login is refused, or the server
+ * is too old. Nothing stays open after a rejection.
+ */
 export async function connectNats(options: ConnectNatsOptions): Promise<NatsBus> {
   const limits = { ...defaultNatsLimits, ...options.limits };
   const { clock, log } = options;
@@ -89,7 +98,9 @@ export async function connectNats(options: ConnectNatsOptions): Promise<NatsBus>
   }
 }
 
-/** JetStream may need longer than the server itself: a cluster has to find its leader first. */
+/**
+ * Retries until `timeoutMs`, because JetStream may start later than the server: a cluster must elect a leader first.
+ */
 async function startGuard(guard: StreamGuard, clock: Clock, timeoutMs: number): Promise<void> {
   const endMs = clock.monotonicMs() + timeoutMs;
   for (;;) {
@@ -175,6 +186,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
   };
 }
 
+/** Closing does not wait longer than this for watches that are still being opened. */
 const settleMaxMs = 1_000;
 
 async function settled(clock: Clock, buckets: readonly KeyBucket[]): Promise<void> {
@@ -186,7 +198,7 @@ async function settled(clock: Clock, buckets: readonly KeyBucket[]): Promise<voi
   cancel();
 }
 
-/** Reads and writes of keys must be over well within a lease. */
+/** Reads and writes of keys must end well within the duration of a lease. */
 const keyTimeoutMs = 2_000;
 
 function openBucket(options: ConnectNatsOptions, ground: Ground, bucket: string, vitals?: VitalSigns): KeyBucket {

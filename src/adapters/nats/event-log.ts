@@ -1,6 +1,6 @@
 /**
- * The EVENTS stream as a log that anybody reads at his own pace: by direct gets in batches, which leave nothing behind on
- * the server, and one live message that says when there is more.
+ * Reads the EVENTS stream as a log, at each reader's own pace. Events are fetched with direct gets in batches, which
+ * leave no consumer behind on the server. One live message signals that more events are available.
  */
 import type { StoredMsg } from '@nats-io/jetstream';
 import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../../application/ports/event-log.ts';
@@ -14,7 +14,7 @@ import type { NatsNames } from './names.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import type { Topology } from './topology.ts';
 
-/** Of one page: an event is some hundred bytes. */
+/** The size limit of one page. An event has a few hundred bytes. */
 const pageMaxBytes = 1_048_576;
 const anyType = '*';
 
@@ -71,7 +71,7 @@ export class NatsEventLog implements EventLog {
       max_bytes: pageMaxBytes,
       next_by_subj: names.keptEventSubject(tenant, queue, type ?? anyType),
     };
-    // With a callback the client ends its subscription at the end of the batch; its iterator does not.
+    // With a callback, the client ends its subscription at the end of the batch. Its iterator does not.
     const callback = (done: { readonly err?: Error } | null, message: StoredMsg): void => {
       if (done === null) events.push(...eventOf(message));
       else if (done.err === undefined || isNoMessage(done.err)) page.resolve(events);
@@ -100,12 +100,15 @@ export class NatsEventLog implements EventLog {
   }
 }
 
-/** When it was stored, to the nanosecond, as digits: however many zeros of the fraction are said. */
+/**
+ * When the event was stored, as digits down to the nanosecond. Trailing zeros are removed, since servers may write them
+ * or not.
+ */
 function markOf(timestamp: string): string {
   return timestamp.replaceAll(/\D/g, '').replace(/0+$/, '');
 }
 
-/** Nothing of what is none of ours: others may publish to the stream. */
+/** Returns no event for a message that is not ours: others may publish to the stream. */
 function eventOf({ seq: position, header, data, timestamp }: StoredMsg): KeptEvent[] {
   const jobId = parseJobId(header.get('ce-subject'));
   const seq = Number(header.get('ce-sequence'));

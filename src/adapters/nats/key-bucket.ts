@@ -1,6 +1,6 @@
 /**
- * One KV bucket: reads and writes with our errors, bounded in time, failing at once when the link goes; and a watch that
- * is opened anew after a reconnect, after the bucket was made anew and whenever it ends.
+ * One KV bucket. Reads and writes have a time limit, reject with our errors, and fail at once when the connection is
+ * lost. A watch is reopened after a reconnect, after the bucket was recreated, and whenever it ends.
  */
 import { jetstream } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm, type KvWatchEntry } from '@nats-io/kv';
@@ -17,18 +17,20 @@ export interface KeyBucketOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly bucket: string;
+  /** Limit of each read and write. */
   readonly timeoutMs: number;
-  /** Told of each write, where leases lie here. */
+  /** Receives the outcome of each write. Set for buckets that hold leases. */
   readonly vitals?: VitalSigns;
 }
 
-/** What a watch tells: `value` is undefined when the key was deleted. */
+/** One change that a watch reports. `value` is undefined if the key was deleted. */
 export interface KeyChange {
   readonly key: string;
   readonly value: string | undefined;
   readonly revision: number;
 }
 
+/** A key as it is stored. `value` is undefined if the key was deleted. */
 export interface StoredKey {
   readonly value: string | undefined;
   readonly revision: number;
@@ -46,8 +48,8 @@ export class KeyBucket {
   }
 
   /**
-   * No watch is half open any more. To be awaited before the connection is closed: the client tries for ever to open a
-   * watch on one that was closed meanwhile, and keeps the process alive with it.
+   * Resolves once no watch is being opened. Await this before the connection is closed: the client tries forever to
+   * open a watch on a closed connection, and that keeps the process alive.
    */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#watchesOpening);
@@ -57,7 +59,10 @@ export class KeyBucket {
     return this.#write((kv) => kv.put(key, value));
   }
 
-  /** Undefined when the key's revision is another one. 0: the key must not exist. */
+  /**
+   * Writes the key if its revision is still `revision`; 0 means that the key must not exist. Resolves to undefined if
+   * the revision differs.
+   */
   async update(key: string, value: string, revision: number): Promise<number | undefined> {
     try {
       return await this.#write((kv) => kv.put(key, value, { previousSeq: revision }));
@@ -73,7 +78,7 @@ export class KeyBucket {
     return { value: entry.operation === 'PUT' ? entry.string() : undefined, revision: entry.revision };
   }
 
-  /** False when the key's revision is another one by now. */
+  /** Deletes the key. Resolves to false if `revision` is given and the key's revision differs. */
   async delete(key: string, revision?: number): Promise<boolean> {
     try {
       await this.#run((kv) => kv.delete(key, revision === undefined ? {} : { previousSeq: revision }));
@@ -84,7 +89,7 @@ export class KeyBucket {
     }
   }
 
-  /** All keys as they are and then each change; after an interruption everything is told again. */
+  /** Reports all keys as they are, then each change. After an interruption all keys are reported again. */
   watch(onChange: (change: KeyChange) => void): () => void {
     const watch = new KeyWatch(this.#options, () => this.#openWatch(), onChange);
     return () => watch.close();
@@ -105,13 +110,13 @@ export class KeyBucket {
       vitals?.ok('leases');
       return revision;
     } catch (error) {
-      // A conflict is a verdict of a server that reads; whether it can write is seen by the next write.
+      // A conflict shows only that the server can read. The next write shows whether it can write.
       if (!isRevisionConflict(error)) vitals?.failed('leases', error instanceof Error ? error.message : String(error));
       throw error;
     }
   }
 
-  /** Revision conflicts pass as they are; everything else becomes ours. */
+  /** Lets revision conflicts pass unchanged and translates every other error. */
   async #run<T>(operation: (kv: KV) => Promise<T>): Promise<T> {
     const { link, guard } = this.#options;
     let stopListening: () => void = () => undefined;
@@ -161,7 +166,7 @@ class KeyWatch {
       options.link.onUp(() => this.#restart()),
       options.link.onDown(() => this.#stop()),
       options.guard.onBucketRepair(async () => this.#restart()),
-      // What lies there may be what lay there before, and a watch that stands is not told.
+      // The keys may have gone back to an earlier state, and an open watch does not report that.
       options.guard.onBucketDoubt(() => this.#restart()),
     ];
     this.#restart();

@@ -1,36 +1,44 @@
-/** Every bound and time of the NATS adapter in one place. Times in ms, sizes in bytes. */
+/** All limits of the NATS adapter. Times are in ms, sizes in bytes. */
 export interface NatsLimits {
-  /** Most messages in WORK; past it a publish is refused with BACKLOG_FULL. */
+  /** Messages in WORK. At the limit, a publish is refused with BACKLOG_FULL. */
   readonly workMaxMessages: number;
   readonly workMaxBytes: number;
   readonly eventsMaxBytes: number;
   readonly eventsMaxAgeMs: number;
-  /** A WORK message that is not acknowledged within this comes again. */
+  /** A WORK message that is not acknowledged within this time is delivered again. */
   readonly ackWaitMs: number;
-  /** Messages of one queue that may be out, claimed but not yet acknowledged. */
+  /** Messages of one consumer that may be delivered and not yet acknowledged. */
   readonly maxAckPending: number;
-  /** -1: no limit. The claim ends a message's life; a limit would leave a job behind whose shard was away for long. */
+  /**
+   * Deliveries of one message; -1 means no limit. A claim ends a message's life. A limit would strand a job whose shard
+   * had no owner for long.
+   */
   readonly maxDeliver: number;
-  /** The consumer of a need's handler route goes when nobody has pulled from it for so long. */
+  /** The server removes the consumer of a handler route after no node has pulled from it for this time. */
   readonly handlerRouteIdleMs: number;
+  /**
+   * The key of a node expires when it was not renewed for this time. Applies to buckets that are created; an existing
+   * bucket keeps its own.
+   */
   readonly nodeTtlMs: number;
+  /** The same for the lease of a shard. */
   readonly leaseTtlMs: number;
-  /** JetStream publishes without an answer yet. */
+  /** JetStream publishes that are not yet confirmed. */
   readonly publishesInFlight: number;
-  /** Publishes that wait behind those; past it BACKLOG_FULL. */
+  /** Publishes that wait behind those. At the limit, a publish is refused with BACKLOG_FULL. */
   readonly publishesWaiting: number;
-  /** From this many that wait for one stream on, they go as one batch. At most 500 go in one. */
+  /** If at least this many messages wait for one stream, they are sent as a batch. One batch holds at most 500. */
   readonly publishBatchFrom: number;
   readonly publishTimeoutMs: number;
-  /** JetStream API calls: create, info, KV. */
+  /** Limit of a JetStream API call: create, info, KV. */
   readonly apiTimeoutMs: number;
-  /** Requests of one shard or node that may be in progress; past it OVERLOADED. */
+  /** Requests to one shard or node that may be in progress. At the limit, a request is refused with OVERLOADED. */
   readonly requestsInProgress: number;
-  /** Requests of this process that wait for an answer; past it OVERLOADED. */
+  /** Requests of this process that may wait for an answer. At the limit, a request is refused with OVERLOADED. */
   readonly requestsWaiting: number;
   /** How long the first connection may take. */
   readonly connectTimeoutMs: number;
-  /** How often the streams' identity is looked at. */
+  /** How often the guard checks that streams and buckets are still the same. */
   readonly identityCheckMs: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The connection. Once made it reconnects for ever: being away is a state that callers see (`connected`), never a crash.
- * While away nothing is handed to the client, because its outbound buffer has no bound and is emptied at each dial.
+ * The connection to NATS. Once established, it reconnects forever: a lost connection is a state that callers see
+ * (`connected`) and never a crash. While disconnected nothing is passed to the client, because its outbound buffer is
+ * unbounded and is emptied at each dial.
  */
 import {
   AuthorizationError,
@@ -22,17 +23,18 @@ export interface LinkOptions {
   readonly servers: readonly string[];
   readonly name: string;
   readonly login?: NatsLogin;
-  /** PEM files; the client reads them at each dial. Absent: no TLS, unless the server insists. */
+  /** Paths of PEM files, which the client reads at each dial. If absent, TLS is used only if the server requires it. */
   readonly tls?: NatsTls;
-  /** First token of the subjects on which this process gets its answers. */
+  /** First token of the subjects on which this process receives answers. Default: `_INBOX`. */
   readonly inboxPrefix?: string;
   readonly connectTimeoutMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
+/** A server that does not respond must not delay the shutdown for longer than this. */
 const flushMaxMs = 2_000;
-/** Of the clients of NATS. */
+/** The default of all NATS clients. */
 const defaultInboxPrefix = '_INBOX';
 
 export class NatsLink {
@@ -61,7 +63,7 @@ export class NatsLink {
     return this.connected ? this.connection.getServer() : undefined;
   }
 
-  /** Another one each time a server is started. */
+  /** The id of the connected server. It changes each time a server is started. */
   get serverId(): string | undefined {
     return this.connection.info?.server_id;
   }
@@ -70,34 +72,37 @@ export class NatsLink {
     return this.connection.info?.max_payload ?? 1024 * 1024;
   }
 
-  /** A subject of this process alone, for answers. */
+  /** A new subject for answers that only this process uses. */
   newInbox(): string {
     return createInbox(this.#inboxPrefix);
   }
 
-  /** Both return a function that ends the listening. */
+  /** Calls `listener` when the connection is lost. Returns a function that removes the listener. */
   onDown(listener: () => void): () => void {
     this.#downListeners.add(listener);
     return () => this.#downListeners.delete(listener);
   }
 
+  /** Calls `listener` when the connection is back. Returns a function that removes the listener. */
   onUp(listener: () => void): () => void {
     this.#upListeners.add(listener);
     return () => this.#upListeners.delete(listener);
   }
 
+  /** Throws SHUTTING_DOWN after `close`, and BROKER_UNAVAILABLE while disconnected. */
   assertConnected(): void {
     if (this.#closed) throw new TroupeError('SHUTTING_DOWN', { message: 'the NATS connection was closed' });
     if (!this.#connected) throw brokerUnavailable('not connected to NATS');
   }
 
-  /** False when away: the message is dropped. */
+  /** Publishes without confirmation. Returns false while disconnected; the message is dropped then. */
   trySend(subject: string, data?: Payload, options?: PublishOptions): boolean {
     if (!this.connected) return false;
     this.connection.publish(subject, data, options);
     return true;
   }
 
+  /** Sends what is buffered, then closes the connection. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     const wasConnected = this.#connected;
@@ -107,7 +112,7 @@ export class NatsLink {
     await this.connection.close();
   }
 
-  /** What was said last reaches the server; a frozen one must not hold up the end. */
+  /** Waits until the server has received the last messages, but not for a server that does not respond. */
   async #flush(): Promise<void> {
     let cancel: () => void = () => undefined;
     const late = new Promise<void>((resolve) => {
@@ -161,7 +166,10 @@ export class NatsLink {
   }
 }
 
-/** Tries until `connectTimeoutMs` is over: the server may still be starting. */
+/**
+ * Connects, retrying for `connectTimeoutMs` because the server may still be starting. Rejects with BROKER_UNAVAILABLE
+ * after that, or at once if the server refuses the login.
+ */
 export async function openLink(options: LinkOptions): Promise<NatsLink> {
   const { clock } = options;
   const endMs = clock.monotonicMs() + options.connectTimeoutMs;

@@ -1,4 +1,6 @@
-/** Events and progress as they pass, over core NATS: nothing is kept, what is missed is found in the shard. */
+/**
+ * Live events, progress and log notices over core NATS. Nothing is stored: a reader finds what it missed in the shard.
+ */
 import type { Msg } from '@nats-io/transport-node';
 import type { LiveFeed, ProgressNote } from '../../application/ports/bus.ts';
 import type { JobId } from '../../domain/job-id.ts';
@@ -25,7 +27,7 @@ export class NatsLiveFeed implements LiveFeed {
     this.#link.trySend(this.#names.logSubject(tenant, queue, jobId), '');
   }
 
-  /** The client renews its subscriptions after a reconnect. */
+  /** The NATS client restores the subscriptions after a reconnect. */
   watchJob(job: Parameters<LiveFeed['watchJob']>[0], listener: Listener): () => void {
     const { connection } = this.#link;
     const events = connection.subscribe(this.#names.eventSubject(job.tenant, job.queue, '*', job.jobId), {

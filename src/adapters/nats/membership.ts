@@ -1,7 +1,7 @@
 /**
- * Who is there: one key per incarnation, renewed by `announce`, gone by itself after its ttl. Each renewal is one
- * compare-and-set on the key's revision, so a node whose key had expired, and which others took for dead, is told so
- * instead of coming back unseen.
+ * Cluster membership: one key per incarnation of a node. `announce` renews it, and it expires after its ttl. Each
+ * renewal is a compare-and-set on the key's revision. So a node whose key had expired learns that other nodes took it
+ * for dead, and does not come back unnoticed.
  */
 import {
   type Announced,
@@ -14,7 +14,10 @@ import type { KeyBucket } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
 import { SeenKeys, type SeenKeysOptions } from './seen-keys.ts';
 
-/** What this process announced: the revision of its key, 0 if there is none yet, and when it was surely there. */
+/**
+ * What this process has announced: the revision of its key (0 before the first write), and when it sent the last write
+ * that succeeded.
+ */
 interface Own {
   readonly node: NodeInfo;
   readonly revision: number;
@@ -32,7 +35,7 @@ export class NatsMembership implements Membership {
     this.#bucket = options.bucket;
     this.#seen = new SeenKeys({ ...options, read: (_key, text) => readNode(text) });
     options.guard.onBucketRepair(async () => {
-      // The bucket is a new one: nobody was declared dead, the keys are just not there yet.
+      // The bucket was recreated. No node was declared dead; the keys only have to be written again.
       const own = [...this.#own.values()];
       for (const { node } of own)
         this.#own.set(keyOf(node), { node, revision: 0, sentMs: options.clock.monotonicMs() });
@@ -45,7 +48,7 @@ export class NatsMembership implements Membership {
     if (this.#isReplaced(node)) return 'replaced';
     const sentMs = this.#options.clock.monotonicMs();
     const known = this.#own.get(key) ?? { node, revision: 0, sentMs };
-    // The server may be late in taking the key away; the others have forgotten it by then.
+    // The server may remove the key late. By now the other nodes have forgotten this one, so it must not renew.
     const isLate = known.revision > 0 && sentMs - known.sentMs > this.#options.ttlMs;
     this.#own.set(key, { ...known, node });
     const revision = isLate ? undefined : await this.#renew(node, known.revision);
@@ -74,7 +77,10 @@ export class NatsMembership implements Membership {
     this.#seen.close();
   }
 
-  /** Undefined when the key is gone. A revision of ours that is not known is that of a write whose answer was lost. */
+  /**
+   * Resolves to undefined if the key is gone. If the revision is not the one we know, an earlier write of ours
+   * succeeded and its answer was lost; we continue from the revision that is stored.
+   */
   async #renew(node: NodeInfo, revision: number): Promise<number | undefined> {
     const key = keyOf(node);
     const text = JSON.stringify(node);
@@ -104,7 +110,7 @@ function readNode(text: string): NodeInfo | undefined {
       roles: node.roles ?? [],
       weight: node.weight ?? 1,
       slots: node.slots ?? 0,
-      // Nodes of before there were classes say none.
+      // Nodes of versions without worker classes do not send one.
       workerClass: node.workerClass ?? defaultWorkerClass,
       handlers: node.handlers ?? [],
       draining: node.draining ?? false,

@@ -1,6 +1,6 @@
 /**
- * Every name on NATS, derived from one root, so that clusters (and tests) on one server never meet.
- * Tenants and queues are validated tokens; anything freer (node ids, handler names) is escaped first.
+ * All names on NATS. They derive from one root, so that clusters (and tests) on one server do not interfere. Tenants
+ * and queues are validated tokens. Names with a freer alphabet (node ids, handler names) are escaped.
  */
 import { hash } from 'node:crypto';
 import type { WorkRoute } from '../../application/ports/bus.ts';
@@ -19,17 +19,18 @@ export interface NatsNames {
   readonly workSubjects: string;
   readonly eventSubjects: string;
   workSubject(route: WorkRoute): string;
-  /** What a publisher uses; the stream stores it without the job id. */
+  /** The subject to publish to. The stream stores the event without the job id. */
   eventSubject(tenant: string, queue: string, event: string, jobId: string): string;
-  /** As the stream keeps it. */
+  /** The subject under which the stream stores the event. */
   keptEventSubject(tenant: string, queue: string, event: string): string;
   progressSubject(tenant: string, queue: string, jobId: string): string;
-  /** An empty message there says that the job has said more. */
+  /** An empty message on this subject says that the job has written more log lines. */
   logSubject(tenant: string, queue: string, jobId: string): string;
   shardSubject(shard: number, verb: string): string;
   nodeSubject(nodeId: string, verb: string): string;
 }
 
+/** Throws if the root is not one token of letters, digits, `_` and `-`. */
 export function natsNames(root: string): NatsNames {
   invariant(namePattern.test(root), 'the subject root is one token of letters, digits, _ and -');
   const upper = root.toUpperCase();
@@ -52,18 +53,24 @@ export function natsNames(root: string): NatsNames {
   };
 }
 
-/** `=` cannot be part of a tenant or queue, so the name says both without doubt. Names are short: a need is hashed. */
+/**
+ * The durable name of a route's consumer. Tenants and queues cannot contain `=`, so the name is unambiguous. A need is
+ * hashed, because consumer names are limited in length.
+ */
 export function consumerName({ tenant, queue, level = defaultPriority, need }: WorkRoute): string {
   const main = `${tenant}=${queue}=${level}`;
   return need === undefined ? main : `${main}=${hash('sha256', needText(need), 'base64url').slice(0, 22)}`;
 }
 
-/** The last token of a work subject: the level alone is the shared route, with a need behind it that need's own. */
+/**
+ * The last token of a work subject. The level alone is the shared route; a level and a need are the route of that
+ * handler.
+ */
 function levelToken({ level = defaultPriority, need }: WorkRoute): string {
   return need === undefined ? String(level) : escapeToken(`${level}:${needText(need)}`);
 }
 
-/** Undefined for a subject that is none of ours. */
+/** The route of a work subject. Returns undefined if the subject is not ours. */
 export function routeOf(workSubject: string): WorkRoute | undefined {
   const [, , tenant, queue, token] = workSubject.split('.');
   if (tenant === undefined || queue === undefined || token === undefined) return undefined;
@@ -77,7 +84,9 @@ export function routeOf(workSubject: string): WorkRoute | undefined {
 
 const freeCharacter = /[^A-Za-z0-9_-]/gu;
 
-/** Injective: `image.thumbnail` becomes `image=2E=thumbnail`. */
+/**
+ * Replaces characters that a subject token may not contain: `image.thumbnail` becomes `image=2E=thumbnail`. Injective.
+ */
 export function escapeToken(text: string): string {
   return text.replace(freeCharacter, (character) => `=${(character.codePointAt(0) ?? 0).toString(16).toUpperCase()}=`);
 }

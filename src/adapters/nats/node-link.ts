@@ -1,4 +1,7 @@
-/** Requests to one node by its id (`<root>.node.<id>.<verb>`): stop a run, and what `NodeVerbs` has. JSON both ways. */
+/**
+ * Requests to one node by its id, on `<root>.node.<id>.<verb>`: stopping a run, and the verbs of `NodeVerbs`. Both
+ * directions use JSON.
+ */
 import type { Msg } from '@nats-io/transport-node';
 import type { Clock } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
@@ -31,7 +34,9 @@ export class NatsNodeLink {
     this.#clock = options.clock;
   }
 
-  /** Rejects NODE_SILENT when no such node listens (nothing was done), OUTCOME_UNKNOWN after `timeoutMs`. */
+  /**
+   * Rejects with NODE_SILENT if no such node listens (nothing was done), and with OUTCOME_UNKNOWN after `timeoutMs`.
+   */
   async request(nodeId: string, verb: string, payload: unknown, timeoutMs: number): Promise<unknown> {
     const answer = await this.#requester.ask({
       subject: this.#names.nodeSubject(nodeId, verb),
@@ -42,7 +47,10 @@ export class NatsNodeLink {
     return (answer as { results?: unknown }).results;
   }
 
-  /** With `face` stock tools see the node as a service, with counts of what it was asked. */
+  /**
+   * Answers requests until the returned function is called. With `face`, NATS tools list the node as a service with its
+   * request counts.
+   */
   serve(nodeId: string, handler: NodeHandler, face?: NodeFace): () => void {
     const subject = this.#names.nodeSubject(nodeId, '*');
     const counts = { requests: 0, errors: 0, lastError: '', processingMs: 0 };

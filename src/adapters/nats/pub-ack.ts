@@ -1,4 +1,4 @@
-/** What JetStream answers to a publish. */
+/** Parses the answers of JetStream to publishes. */
 
 export interface PubAckError {
   readonly err_code?: number;
@@ -10,22 +10,22 @@ const quote = 0x22;
 const seqKey = '"seq":';
 const progressStart = '{"type":"ack"';
 
-/** How a batch ended. */
+/** The confirmation of a batch. */
 export interface BatchEnd {
-  /** Messages of the batch that are stored, those whose ids were known included. */
+  /** Messages of the batch that are stored, including those whose ids were already known. */
   readonly count: number;
-  /** Of the last one stored; 0 when none was new. */
+  /** The sequence of the last message that was stored, 0 if none was new. */
   readonly seq: number;
 }
 
-/** How far the server is with a batch, said now and then before its end. */
+/** True if the answer is one of the progress reports that the server sends before the end of a batch. */
 export function isBatchProgress(data: Uint8Array): boolean {
   return textOf(data).startsWith(progressStart);
 }
 
 /**
- * The end of a batch: how much of it is stored, or why nothing more of it is. After a gap, which is told as such, the
- * server takes nothing more of the batch.
+ * Reads the final answer to a batch: how much of it is stored, or why nothing more is. After a gap, which is an error,
+ * the server accepts no further message of the batch.
  */
 export function readBatchEnd(data: Uint8Array): BatchEnd | PubAckError {
   try {
@@ -33,12 +33,15 @@ export function readBatchEnd(data: Uint8Array): BatchEnd | PubAckError {
     if (answer?.error !== undefined) return answer.error;
     if (typeof answer?.count === 'number') return { count: answer.count, seq: answer.seq ?? 0 };
   } catch {
-    // Told below.
+    // The error is returned below.
   }
   return { description: 'the answer is not the end of a batch' };
 }
 
-/** The sequence, 0 for a duplicate, or the error. For speed `{"stream":"X", "seq":12}` is not parsed as JSON. */
+/**
+ * Reads a PubAck: the sequence, 0 for a duplicate, or the error. The common form `{"stream":"X", "seq":12}` is scanned
+ * and not parsed as JSON, because this runs several times per job.
+ */
 export function readPubAck(data: Uint8Array): number | PubAckError {
   const text = textOf(data);
   if (data[1] === quote && data[2] === letterS) {
@@ -50,7 +53,7 @@ export function readPubAck(data: Uint8Array): number | PubAckError {
     if (answer?.error !== undefined) return answer.error;
     if (typeof answer?.seq === 'number') return answer.duplicate === true ? 0 : answer.seq;
   } catch {
-    // Told below.
+    // The error is returned below.
   }
   return { description: 'the answer is not a PubAck' };
 }

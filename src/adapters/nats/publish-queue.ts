@@ -1,13 +1,18 @@
 /**
- * The way into one stream. Keeps the order, bounds what is in flight and what waits, and chooses how to send:
+ * The queue of publishes to one stream. It preserves the order, bounds what is in flight and what waits, and chooses
+ * how to send:
  *
- * - few messages: one by one, each with its own confirmation (least latency);
- * - many at once (a group commit publishes in one go, or a backlog): as one batch, whose place and order each message
- *   carries in its reply subject (JetStream's fast ingest), confirmed once. That costs this process half per message and
- *   the server nothing. A batch is not atomic: what came before an error is stored. While a batch is out everything
- *   gathers for the next one, so a batch that is not confirmed whole (an id known at its head, a full stream, a gap) is
- *   repeated one by one before anything later goes out, and each message gets its own verdict; what was stored is known
- *   by its id. A stream that takes no batches (somebody else made it) gets all of them one by one.
+ * - A few messages go one at a time, each with its own confirmation. This gives the least latency.
+ * - Many messages (the publishes of one group commit, or a backlog) go as one batch with one confirmation (JetStream's
+ *   fast ingest). Each message carries the batch and its number in its reply subject. This halves the cost per message
+ *   for this process, and costs the server nothing.
+ *
+ * Invariants:
+ * - A batch is not atomic: what came before an error is stored.
+ * - While a batch is unconfirmed, everything later waits. A batch that is not confirmed whole (a known id at its head,
+ *   a full stream, a gap) is repeated one message at a time before anything later goes out. So each message gets its
+ *   own verdict, and what was stored already is recognized by its id.
+ * - A stream that does not accept batches (we did not create it) gets every message singly.
  */
 import { type Msg, MsgHdrsImpl, nuid } from '@nats-io/transport-node';
 import { TroupeError } from '../../domain/errors.ts';
@@ -22,11 +27,11 @@ export interface PublishQueueOptions {
   readonly link: NatsLink;
   readonly mux: ReplyMux;
   readonly limits: NatsLimits;
-  /** False after a reconnect, until it is known what JetStream may have lost: that goes first. */
+  /** False after a reconnect until we know what JetStream may have lost. What was lost must be published first. */
   isSure(): boolean;
-  /** Nobody has confirmed: the stream may be gone, or another one than before. */
+  /** No confirmation came: the stream may be gone or recreated. */
   suspectLoss(): void;
-  /** What was published is this message of the stream. */
+  /** The published message has this position in the stream. */
   saw(place: ConfirmedPlace): void;
   /** A publish was confirmed. */
   confirmed(): void;
@@ -36,7 +41,7 @@ export interface PublishQueueOptions {
 
 export interface PublishQueueMessage {
   readonly subject: string;
-  /** Header lines, each with its line end. */
+  /** Header lines, each with its line break. */
   readonly headers: string;
   readonly body: string;
 }
@@ -49,10 +54,13 @@ interface Entry {
 
 const headerStart = 'NATS/1.0\r\n';
 const fullRetryMs = 250;
-/** The server takes 1,000; smaller ones keep the pauses short. */
+/** The server accepts 1,000. Smaller batches keep the pauses short. */
 const batchMax = 500;
 const batchMaxCharacters = 2 * 1024 * 1024;
-/** Of a message in a batch, as the server knows them: the first, one between, and the last, which asks to confirm. */
+/**
+ * Operation codes of the server for the messages of a batch: the first, one in between, and the last, which asks for
+ * the confirmation.
+ */
 const batchStart = 0;
 const batchAppend = 1;
 const batchCommit = 2;
@@ -66,7 +74,7 @@ export class PublishQueue {
   #inFlight = 0;
   #batchOut = false;
   #batchesTaken = true;
-  /** Entries at the head that were in a refused batch and go one by one. */
+  /** How many entries at the head belong to a refused batch and are sent one at a time. */
   #singly = 0;
   #batches = 0;
   #pumpSoon = false;
@@ -76,11 +84,16 @@ export class PublishQueue {
     options.link.onDown(() => this.#pump());
   }
 
-  /** The stream was made anew: it may take batches. */
+  /** Call this when the stream was recreated, because the new stream may accept batches. */
   restart(): void {
     this.#batchesTaken = true;
   }
 
+  /**
+   * Resolves once JetStream has confirmed the message. Rejects with BACKLOG_FULL if too many messages wait or the
+   * stream is full, with PAYLOAD_TOO_LARGE, or with BROKER_UNAVAILABLE. Unless it was refused before sending, a
+   * rejected message may have been stored; its message id makes a second publish harmless.
+   */
   publish(message: PublishQueueMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       const entry = { message, resolve, reject };
@@ -92,7 +105,7 @@ export class PublishQueue {
       this.#waiting.push(entry);
       if (this.#pumpSoon) return;
       this.#pumpSoon = true;
-      // After the caller's whole group is in.
+      // Wait until the caller has queued its whole group, so that the group can go as one batch.
       queueMicrotask(() => {
         this.#pumpSoon = false;
         this.#pump();
@@ -180,7 +193,10 @@ export class PublishQueue {
     });
   }
 
-  /** The reply subject of a message: where answers go, the batch, answers at most so often, no gaps, place, operation. */
+  /**
+   * Sends a batch. The tokens of each reply subject are: the inbox, the batch id, how many messages may pass between
+   * progress reports, what to do at a gap (`fail`), the message's number, and its operation.
+   */
   #sendBatch(entries: readonly Entry[]): void {
     const { link, mux, limits } = this.#options;
     this.#batchOut = true;
@@ -233,10 +249,10 @@ export class PublishQueue {
     return undefined;
   }
 
-  /** 0: the ids were known, nothing was stored. */
+  /** Reports the position of stored messages. A `seq` of 0 means that the ids were known and nothing was stored. */
   #sawSequence(seq: number, entries: readonly Entry[]): void {
     if (seq === 0) return;
-    // Not the messages: it is kept until the stream was looked at.
+    // Keep the headers only and not the messages, because this is held until the stream has been checked.
     const headers = entries.map(({ message }) => message.headers);
     const isMine = (id: string): boolean => headers.some((lines) => lines.startsWith(`Nats-Msg-Id: ${id}\r\n`));
     this.#options.saw({ place: seq, isMine });
@@ -262,7 +278,7 @@ export class PublishQueue {
   }
 }
 
-/** Room for the header start and the end of the block. */
+/** Size of the header version line and of the end of the header block. */
 const headerBytes = 16;
 
 const failureText = {
@@ -271,7 +287,10 @@ const failureText = {
   noResponders: 'no stream takes this subject',
 } as const satisfies Record<ReplyFailure, string>;
 
-/** A header block that is already text; the client encodes it synchronously within `publish`, so one serves all. */
+/**
+ * A header block that is already encoded as text. The client encodes headers synchronously within `publish`, so one
+ * instance serves all messages.
+ */
 class ReadyHeaders extends MsgHdrsImpl {
   text = '';
 

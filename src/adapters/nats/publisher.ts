@@ -1,6 +1,6 @@
 /**
- * Publishing to WORK and EVENTS, the hottest way to NATS (several messages a job). Message ids make a second publish
- * harmless, so every doubt (timeout, lost link) is simply a rejection.
+ * Publishes to WORK and EVENTS. This is the hottest path to NATS, with several messages per job. Message ids make a
+ * second publish harmless, so every doubt (timeout, lost connection) is a rejection and the caller publishes again.
  */
 import {
   type JobEvent,
@@ -57,7 +57,7 @@ export class NatsPublisher implements Publisher {
       confirmed: () => vitals.ok(sign),
       refused: (error) => {
         failures.add(1, { code: error.code });
-        // A stream that is full, or a message that is too large, is no trouble of JetStream.
+        // A full stream or an oversized message says nothing about the health of JetStream.
         if (error.code === 'BROKER_UNAVAILABLE') vitals.failed(sign, error.message);
       },
     });
@@ -72,7 +72,8 @@ export class NatsPublisher implements Publisher {
   publishWork(message: WorkMessage): Promise<void> {
     const { jobId, attempt, epoch, again, need, route } = message;
     const own = route === 'handler';
-    // The same message may move from the shared route to its own: that is no repetition.
+    // A message may move from the shared route to a handler route. Its id must differ then, or the stream drops it as a
+    // duplicate.
     return this.#work.publish({
       subject: this.#options.names.workSubject(routeOfWork(message)),
       headers: `Nats-Msg-Id: ${jobId}.${attempt}.${epoch}${again === undefined ? '' : `+${again}`}${own ? '.own' : ''}\r\n`,

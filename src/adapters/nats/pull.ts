@@ -1,9 +1,13 @@
 /**
- * One pull: what it still wants, what came, and when it is over. It owns its timers; the work source routes to it.
+ * One pull: what it still needs, what has arrived, and when it ends. It owns its timers. The work source routes
+ * messages to it.
  *
- * Modes: `oneShot` (take what is there at once, else wait for the first messages) is the first request; `longPoll` (one
- * message, wait) follows when the server declined the one-shot early. Ends: batch full, server says it is over, linger
- * after the first message, time over, abort, lost link.
+ * Modes:
+ * - one-shot (take what is there at once, otherwise wait for the first messages) is the first request.
+ * - long poll (wait for one message) follows if the server ended the one-shot request early.
+ *
+ * A pull ends when the batch is full, the server ends it, `lingerMs` have passed since the first message, its time is
+ * over, it is aborted, or the connection is lost.
  */
 import type { WorkRoute, WorkDelivery } from '../../application/ports/bus.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
@@ -28,15 +32,18 @@ export interface PullSettle {
   readonly reject: (error: TroupeError) => void;
 }
 
-/** After the first message the rest of a batch follows at once; if the server does not say that it is over, go on. */
+/**
+ * The rest of a batch follows the first message at once. If the server does not end the request, the pull ends after
+ * this time.
+ */
 const lingerMs = 20;
 const heartbeatMs = 1_500;
 const missedHeartbeats = 2.5;
-/** The server's own end of a request comes first; this is for when it does not come. */
+/** How long to wait beyond `expiresMs`. The server normally ends the request itself, earlier than this. */
 const graceMs = 1_000;
 const againDelayMs = 50;
 const againDelayMaxMs = 1_000;
-/** An end with more than this left came early. */
+/** If more time than this is left, the server ended the request early. */
 const earlyMs = 100;
 
 export class Pull {
@@ -71,7 +78,7 @@ export class Pull {
     identity.input.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Sends the first request, or one more for the time that is left. */
+  /** Sends the first request, or another one for the remaining time. Times in the request are in ns. */
   request(): void {
     const { batch, expiresMs } = this.input;
     const leftMs = Math.floor(this.#leftMs());
@@ -84,7 +91,7 @@ export class Pull {
     this.#hooks.request(this, JSON.stringify(body));
   }
 
-  /** One sign of life that is not a message. */
+  /** Records a heartbeat of the server. */
   heard(): void {
     this.#heardMs = this.#clock.monotonicMs();
   }
@@ -95,7 +102,10 @@ export class Pull {
     else if (this.#got.length === 1) this.#setTimer(lingerMs, () => this.finish());
   }
 
-  /** The server ended the request: over, unless nothing came and there is time for another one. */
+  /**
+   * Handles that the server ended the request. The pull is over, unless nothing came and there is time for another
+   * request.
+   */
   ended(): void {
     if (this.#got.length > 0 || this.#leftMs() <= earlyMs) {
       this.finish();
@@ -110,12 +120,13 @@ export class Pull {
     if (this.#close()) this.#settle.resolve(this.#got);
   }
 
-  /** With messages in hand it is a success all the same. */
+  /** Ends the pull with an error. If messages have arrived, it succeeds with these instead. */
   fail(error: TroupeError): void {
     if (this.#got.length > 0) this.finish();
     else if (this.#close()) this.#settle.reject(error);
   }
 
+  /** Ends the pull and releases the messages that have arrived, so that other nodes get them. */
   abort(): void {
     if (!this.#close()) return;
     for (const delivery of this.#got) this.#hooks.release(delivery.ackTo);
@@ -131,7 +142,7 @@ export class Pull {
     return this.#endMs - this.#clock.monotonicMs();
   }
 
-  /** Fires when the time is over or the server has gone silent; a silent server gets one more request. */
+  /** Arms the timer that fires when the time is over or the server is silent. A silent server gets another request. */
   #watch(): void {
     const nowMs = this.#clock.monotonicMs();
     const silentMs = this.#heardMs + missedHeartbeats * heartbeatMs;

@@ -1,7 +1,9 @@
 /**
- * Quarantines of queues in the `config` bucket: `quarantine.<tenant>.<queue>` for all nodes, with `.<node>` behind it for
- * one. Seen by every process through a watch; when the bucket was lost, everyone writes again what he knows and nobody else
- * has written before. A mark that was taken away does not come back with that, nor with a bucket that lost its last writes.
+ * Quarantines of queues in the `config` bucket. The key `quarantine.<tenant>.<queue>` applies to all nodes; with
+ * `.<node>` appended it applies to one. Every process sees the marks through a watch.
+ *
+ * If the bucket was lost, each process writes the marks that it knows, unless another process already has. A mark that
+ * was removed does not reappear through that, nor in a bucket that lost its last writes.
  */
 import type { QueueMark, QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { KeyBucket, KeyChange } from './key-bucket.ts';
@@ -14,7 +16,7 @@ const prefix = 'quarantine.';
 type MarksBucket = Pick<KeyBucket, 'put' | 'update' | 'delete' | 'watch'>;
 
 interface Known {
-  /** Undefined: taken away. */
+  /** Undefined if the mark was removed. */
   readonly mark: QueueMark | undefined;
   readonly revision: number;
 }
@@ -22,7 +24,7 @@ interface Known {
 export class NatsQueueMarks implements QueueQuarantines {
   readonly #bucket: MarksBucket;
   readonly #known = new Map<string, Known>();
-  /** As text: a mark that says something else is a new one. */
+  /** Removed marks as text. A mark with another text is a new one. */
   readonly #takenAway = new TakenAway<string>();
   readonly #listeners = new Set<() => void>();
   readonly #stopWatch: () => void;
@@ -30,7 +32,7 @@ export class NatsQueueMarks implements QueueQuarantines {
   constructor(bucket: MarksBucket, guard: Pick<StreamGuard, 'onBucketRepair' | 'onBucketDoubt'>) {
     this.#bucket = bucket;
     guard.onBucketRepair(() => this.#restore());
-    // Most of it is there; what cannot be written now is so at the next doubt.
+    // Most marks still exist. A mark that cannot be written now is written at the next doubt.
     guard.onBucketDoubt(() => void this.#restore().catch(() => undefined));
     this.#stopWatch = bucket.watch((change) => this.#apply(change));
   }
@@ -39,7 +41,7 @@ export class NatsQueueMarks implements QueueQuarantines {
     const key = keyOf(mark.tenant, mark.queue, mark.node);
     const value = JSON.stringify(mark);
     const revision = await this.#bucket.put(key, value);
-    // Shown here at once: who has written reads it back without waiting for the watch.
+    // Apply the write at once, so that the writer reads it back without waiting for the watch.
     this.#apply({ key, value, revision });
   }
 
@@ -72,7 +74,7 @@ export class NatsQueueMarks implements QueueQuarantines {
     this.#stopWatch();
   }
 
-  /** News may come late and twice: the newest revision wins. */
+  /** Changes may arrive late and twice. The newest revision wins. */
   #apply({ key, value, revision }: KeyChange): void {
     if (!key.startsWith(prefix)) return;
     const known = this.#known.get(key);
@@ -80,7 +82,7 @@ export class NatsQueueMarks implements QueueQuarantines {
     const mark = value === undefined ? undefined : readMark(value);
     if (mark !== undefined && this.#takenAway.get(key) === textOf(mark)) {
       this.#known.set(key, { mark: undefined, revision });
-      // Whoever sees it does so; another mark that came meanwhile has another revision.
+      // Every process that sees the mark deletes it. A newer mark has another revision and stays.
       void this.#bucket.delete(key, revision).catch(() => undefined);
       return;
     }
@@ -91,7 +93,7 @@ export class NatsQueueMarks implements QueueQuarantines {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** Revisions start again in a new bucket. */
+  /** Writes the known marks again. Revisions start from 0 in a recreated bucket. */
   async #restore(): Promise<void> {
     const marks = [...this.#known].filter(([, { mark }]) => mark !== undefined);
     for (const [key, { mark }] of this.#known) {
@@ -102,7 +104,7 @@ export class NatsQueueMarks implements QueueQuarantines {
   }
 }
 
-/** The same of equal marks. */
+/** Equal marks have the same text. */
 function textOf({ tenant, queue, node, reason, sinceMs }: QueueMark): string {
   return JSON.stringify([tenant, queue, node, reason, sinceMs]);
 }

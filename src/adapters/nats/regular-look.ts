@@ -1,6 +1,7 @@
 /**
- * Something on the server that is looked at regularly, at each reconnect and whenever somebody suspects it (`now`). One look
- * at a time; a suspicion during a look makes one more. Looks of an earlier connection count for nothing.
+ * Runs a check of the server at a regular interval, at each reconnect and whenever something is suspected (`now`). One
+ * check runs at a time, and a suspicion during a check causes one more. The result of a check is ignored if the
+ * connection has changed since it began.
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { NatsLink } from './link.ts';
@@ -10,13 +11,15 @@ export interface RegularLookOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly everyMs: number;
-  /** Named when a look fails. */
+  /** Names the subject of the check in the log. */
   readonly what: string;
-  /** Rejects when it could not be told. `isCurrent` is false once the connection of its beginning is gone. */
+  /**
+   * The check. It rejects if it could not be completed. `isCurrent` is false once the connection it began with is gone.
+   */
   readonly look: (isCurrent: () => boolean) => Promise<void>;
 }
 
-/** A look that failed is repeated after this. */
+/** A failed check is repeated after this time. */
 const retryMs = 500;
 
 export class RegularLook {
@@ -41,7 +44,7 @@ export class RegularLook {
     ];
   }
 
-  /** The first look was made by somebody else. */
+  /** Starts the interval. The caller has already made the first check. */
   start(): void {
     this.#isStarted = true;
     this.#schedule(this.#options.everyMs);

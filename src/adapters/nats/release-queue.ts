@@ -1,12 +1,15 @@
 /**
- * Messages that go back later. They wait here and are given back with a plain NAK: JetStream's own delayed NAK re-arms
- * the consumer's only timer each time, so a steady stream of them (seen at 400/s on 2.15.2) stops every redelivery.
- * Bounded; what is not held, or is lost with this process, comes again by its ack wait.
+ * Releases messages after a delay. They wait here and are released with a plain NAK. JetStream's own delayed NAK
+ * re-arms the consumer's only timer each time, so a steady stream of them (observed at 400/s on 2.15.2) stops every
+ * redelivery.
+ *
+ * The queue is bounded. A message that does not fit, or is lost with this process, is delivered again after its ack
+ * wait.
  */
 import type { Clock } from '../../application/ports/runtime.ts';
 
 const maxHeld = 10_000;
-/** Later than this share of the ack wait, a NAK could hit the next delivery instead of ours. */
+/** After this share of the ack wait, our NAK could hit the next delivery of the message and not this one. */
 const ackWaitShare = 0.8;
 
 export class ReleaseQueue {
@@ -30,7 +33,7 @@ export class ReleaseQueue {
     this.#held.set(ackTo, cancel);
   }
 
-  /** Everything that is held goes back now: others may have it. */
+  /** Releases everything now, so that other nodes can have it. */
   close(): void {
     for (const [ackTo, cancel] of this.#held) {
       cancel();

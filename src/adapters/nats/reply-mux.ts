@@ -1,6 +1,7 @@
 /**
- * Requests over one inbox. Cheaper than the client's: no timer, no promise race and no stack trace per request, one
- * sweep for all deadlines. Everything pending fails at once when the link is lost, so nothing ever hangs.
+ * Sends requests and receives the answers over one inbox. It is cheaper than the client's own request: no timer,
+ * promise race or stack trace per request, and one sweep for all deadlines. All pending requests fail at once when the
+ * connection is lost, so none hangs.
  */
 import type { Msg, MsgHdrs, Payload } from '@nats-io/transport-node';
 import type { Clock } from '../../application/ports/runtime.ts';
@@ -9,9 +10,9 @@ import type { NatsLink } from './link.ts';
 export type ReplyFailure = 'timeout' | 'linkLost' | 'noResponders';
 
 export interface PendingReply {
-  /** Whether nothing comes after this answer; without it the first is the last. */
+  /** True if no further answer follows. If absent, the first answer is the last. */
   isLast?(message: Msg): boolean;
-  /** The last answer. */
+  /** Called with the last answer. */
   onReply(message: Msg): void;
   onFailure(failure: ReplyFailure): void;
 }
@@ -46,7 +47,10 @@ export class ReplyMux {
     return this.#entries.size;
   }
 
-  /** The caller has checked that the link is up. Throws what the client throws on an oversized message. */
+  /**
+   * Sends a request. The caller has checked that the connection is up. Throws the client's error if the message is too
+   * large.
+   */
   send(
     target: { readonly subject: string; readonly headers?: MsgHdrs; readonly timeoutMs: number },
     data: Payload,
@@ -59,7 +63,7 @@ export class ReplyMux {
     this.#expect(id, target.timeoutMs, pending);
   }
 
-  /** A subject under which answers are awaited from now on: with whatever tokens the caller puts behind it. */
+  /** Returns a subject for answers to messages that the caller sends itself. The caller may append further tokens. */
   open(timeoutMs: number, pending: PendingReply): string {
     const id = this.#takeId();
     this.#expect(id, timeoutMs, pending);
@@ -73,12 +77,13 @@ export class ReplyMux {
 
   #expect(id: number, timeoutMs: number, pending: PendingReply): void {
     this.#armSweep();
-    // The time is that of the last sweep, so a deadline is early by up to one sweep; one more makes it never early.
+    // `#nowMs` is as old as the last sweep, so the deadline would be up to one sweep early. One sweep is added to
+    // compensate.
     this.#entries.set(id, { pending, deadlineMs: this.#nowMs + timeoutMs + sweepMs });
   }
 
   #receive(message: Msg): void {
-    // Ends at the first dot, if there is one.
+    // `parseInt` stops at the first dot, so tokens that the caller appended are ignored.
     const id = Number.parseInt(message.subject.slice(this.#prefix.length), 10);
     const entry = this.#entries.get(id);
     if (entry === undefined) return;

@@ -1,6 +1,6 @@
 /**
- * JSON requests and answers over core NATS, used by the shard link and the node link. An answer is either
- * `{"results":…}` of the asker's shape or `{"error":WireError}` for the request as a whole.
+ * JSON requests and answers over core NATS, used by the shard link and the node link. An answer is `{"results":…}` in
+ * the shape that the caller expects, or `{"error":WireError}` if the request as a whole failed.
  */
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { type ErrorCode, errorRegistry, TroupeError, type WireError } from '../../domain/errors.ts';
@@ -11,7 +11,7 @@ export interface Request {
   readonly subject: string;
   readonly body: string;
   readonly timeoutMs: number;
-  /** What to say when nobody listens; nothing was done then. */
+  /** The error if no process listens. Nothing was done in that case. */
   readonly nobody: { readonly code: 'SHARD_UNAVAILABLE' | 'NODE_SILENT'; readonly message: string };
 }
 
@@ -27,6 +27,15 @@ export class Requester {
     this.#maxWaiting = maxWaiting;
   }
 
+  /**
+   * Sends a request and waits for the answer. Rejects with:
+   *
+   * - OVERLOADED, if too many requests of this process wait for an answer;
+   * - PAYLOAD_TOO_LARGE, if the request exceeds the server's maximum;
+   * - the code of `nobody`, if no process listens;
+   * - OUTCOME_UNKNOWN, if no answer came in time or the connection was lost: the request may have been carried out;
+   * - the error that the answer holds.
+   */
   async ask(request: Request): Promise<Record<string, unknown>> {
     this.#link.assertConnected();
     if (this.#waiting >= this.#maxWaiting) {
@@ -99,14 +108,17 @@ function isErrorCode(code: string): code is ErrorCode {
 
 export interface ServeOptions {
   readonly link: NatsLink;
-  /** Ends in `.*`: the last token is the verb. */
+  /** Ends in `.*`. The last token is the verb. */
   readonly subject: string;
   readonly maxInProgress: number;
-  /** Resolves to the JSON text of the answer; a rejection becomes an error answer. */
+  /** Resolves to the JSON text of the answer. A rejection becomes an error answer. */
   answer(verb: string, message: Msg): Promise<string>;
 }
 
-/** Answers requests until the returned function is called; past the bound they are refused at once, not queued. */
+/**
+ * Answers requests until the returned function is called. Requests above `maxInProgress` are refused at once and not
+ * queued.
+ */
 export function serve(options: ServeOptions): () => void {
   const { link } = options;
   let inProgress = 0;
@@ -135,7 +147,7 @@ export function serve(options: ServeOptions): () => void {
   });
   return () => {
     stopped = true;
-    // Requests that were under way to us are still answered (with a refusal) until the server has heard of the end.
+    // Requests already on their way are still answered, with a refusal, until the server has processed the unsubscribe.
     subscription.drain().catch(() => undefined);
   };
 }

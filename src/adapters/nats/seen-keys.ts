@@ -1,9 +1,9 @@
 /**
- * What a bucket with a ttl holds, as this process sees it. A key that expires tells no watcher, so the view also forgets
- * what it has not seen renewed for a ttl of the local clock.
+ * The keys of a bucket with a ttl, as this process sees them. The expiry of a key is not reported to watchers. So this
+ * view forgets a key itself if it has seen no renewal for one ttl of the local clock.
  *
- * While the link is down nothing can be heard, so the view stands still; afterwards every key gets one ttl to be heard of.
- * A key that expired before this process looked may be shown for up to one ttl too long.
+ * While disconnected nothing can be received, so the view does not change. After a reconnect every key gets one more
+ * ttl. A key that expired before this process started may be shown for up to one ttl too long.
  */
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { KeyBucket, KeyChange } from './key-bucket.ts';
@@ -16,7 +16,7 @@ export interface SeenKeysOptions<T> {
   readonly bucket: KeyBucket;
   readonly clock: Clock;
   readonly ttlMs: number;
-  /** Undefined: not one of ours. */
+  /** Returns undefined if the key is not ours. */
   readonly read: (key: string, text: string) => T | undefined;
 }
 
@@ -38,9 +38,9 @@ export class SeenKeys<T> {
     this.#options = options;
     this.#stops = [
       options.link.onUp(() => this.#grantTtl()),
-      // Revisions start again in a new bucket.
+      // Revisions start from 0 in a recreated bucket.
       options.guard.onBucketRepair(async () => this.#grantTtl(0)),
-      // Or count back, in one that lost what it had not written to its disk.
+      // Revisions go back in a bucket that lost writes it had not written to its disk.
       options.guard.onBucketDoubt(() => this.#grantTtl(0)),
       options.bucket.watch((change) => this.#apply(change)),
     ];
@@ -51,7 +51,7 @@ export class SeenKeys<T> {
     for (const seen of this.#seen.values()) if (!this.#isExpired(seen)) yield seen.value;
   }
 
-  /** Of a key that came, went or says something else; a mere renewal is no news. */
+  /** Calls `listener` when a key appears, disappears or changes its value. A mere renewal is not reported. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

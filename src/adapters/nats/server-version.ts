@@ -1,14 +1,14 @@
-/** Which servers will do: older ones lack fixes that the work queue needs (docs/adr/0004). */
+/** The versions of nats-server that we accept. Older ones lack fixes that the work queue needs (docs/adr/0004). */
 import { TroupeError } from '../../domain/errors.ts';
 
-/** Nodes refuse an older one. */
+/** A node refuses to start with an older server. */
 export const acceptedServer = [2, 14, 5] as const;
-/** Nodes warn about an older one. */
+/** A node logs a warning about an older server. */
 export const recommendedServer = [2, 14, 6] as const;
 
 export type VersionVerdict = 'ok' | 'old';
 
-/** Throws when the server is too old to be used. */
+/** Throws BROKER_UNAVAILABLE if the server is too old. A version that cannot be read is accepted. */
 export function checkServerVersion(version: string): VersionVerdict {
   if (isBelow(version, acceptedServer)) {
     throw new TroupeError('BROKER_UNAVAILABLE', {

@@ -1,6 +1,6 @@
 /**
- * Answers `$SRV.PING`, `$SRV.INFO` and `$SRV.STATS` (NATS ADR-32), so that stock tools see the nodes (`nats service list`).
- * Each of them is asked of all, of a service by name, or of one instance by name and id.
+ * Answers `$SRV.PING`, `$SRV.INFO` and `$SRV.STATS` (NATS ADR-32), so that NATS tools list the nodes (`nats service
+ * list`). Tools send each of them to all services, to a service by name, or to one instance by name and id.
  */
 import type { NatsLink } from './link.ts';
 
@@ -14,7 +14,7 @@ export interface ServiceFace {
   readonly startedAtMs: number;
 }
 
-/** Of the one endpoint, since the process was started. */
+/** Counts of the one endpoint since the process started. */
 export interface ServiceCounts {
   readonly requests: number;
   readonly errors: number;
@@ -78,7 +78,7 @@ function statsOf(face: ServiceFace, { requests, errors, lastError, processingMs 
   };
 }
 
-/** Tools refuse a whole answer over a version that is none. */
+/** Tools reject the whole answer if its version is not a semantic version. */
 function semverOf(version: string): string {
   return /^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$/.test(version) ? version : '0.0.0';
 }

@@ -1,11 +1,13 @@
 /**
- * Shard leases: one KV key per shard in a bucket with a ttl; every step is one compare-and-set on the key's revision.
- * Liveness only. The server removes an expired key within about a second after its ttl (measured; it sweeps with the
- * oldest message, never before), so a shard is free at the latest ttl + 2 s after the last renewal.
+ * Shard leases: one KV key per shard in a bucket with a ttl. Each step is a compare-and-set on the key's revision.
+ * Leases provide liveness only; epochs decide whose writes count.
  *
- * A renewal that finds another holder is lost, and so is one that finds the key gone (expired, or the bucket was wiped):
- * somebody may have had the shard in between and given it back, and then its jobs are no longer as this owner knows them.
- * A renewal whose answer was lost finds its own value under a newer revision and goes on from there.
+ * The server removes an expired key up to about a second after its ttl and never before it (measured: it sweeps with
+ * the oldest message). So a shard is free at the latest ttl + 2 s after the last renewal.
+ *
+ * A renewal fails if it finds another holder, or if the key is gone (expired, or the bucket was recreated). Another
+ * node may have owned and released the shard meanwhile, so this owner's view of its jobs may be outdated. A renewal
+ * whose answer was lost finds its own value under a newer revision and continues from there.
  */
 import type { LeaseHold, ShardLeases } from '../../application/ports/membership.ts';
 import type { KeyBucket } from './key-bucket.ts';
@@ -26,7 +28,7 @@ export class NatsShardLeases implements ShardLeases {
   constructor(options: Omit<SeenKeysOptions<never>, 'read'>) {
     this.#bucket = options.bucket;
     this.ttlMs = options.ttlMs;
-    // The server may take a key away that much later than its ttl.
+    // The server may remove a key this much later than its ttl.
     this.#seen = new SeenKeys({ ...options, ttlMs: options.ttlMs + expiryMarginMs, read: readHolder });
   }
 

@@ -1,6 +1,6 @@
 /**
- * The way to the owner of a shard and back: `<root>.shard.<n>.<verb>` with `{"items":[…]}` and `{"results":[…]}`.
- * Only the owner listens, so nobody listening means that nothing was done.
+ * Requests to the owner of a shard: `<root>.shard.<n>.<verb>` with `{"items":[…]}`, answered by `{"results":[…]}`. Only
+ * the owner listens. If no process listens, nothing was done.
  */
 import type { Msg } from '@nats-io/transport-node';
 import type { ShardClient, ShardHandler, ShardServer } from '../../application/ports/shard-link.ts';
@@ -74,7 +74,7 @@ function isShardVerb(verb: string): verb is ShardVerb {
   return shardVerbs.some((known) => known === verb);
 }
 
-/** Shape only: items come from our own processes, and the shard checks what it decides on. */
+/** Checks the shape only. Items come from our own processes, and the shard checks what it bases decisions on. */
 function readItems(message: Msg): readonly never[] {
   let items: unknown;
   try {
@@ -95,9 +95,9 @@ function readItems(message: Msg): readonly never[] {
 const wrapBytes = '{"results":[]}'.length;
 
 /**
- * The answer's text, at most `maxBytes`. When it would be longer, the largest results are replaced by an error of their
- * item: PAYLOAD_TOO_LARGE when not even alone it would fit, else OUTCOME_UNKNOWN (it was carried out, ask again with
- * fewer items). The other items keep their answers.
+ * The text of the answer, at most `maxBytes` long. If it would be longer, the largest results are replaced by an error.
+ * That is PAYLOAD_TOO_LARGE for a result that would not fit alone, otherwise OUTCOME_UNKNOWN: the item was carried out,
+ * and the caller asks again with fewer items. The other items keep their results.
  */
 export function fitResults(results: readonly ItemResult<unknown>[], maxBytes: number): string {
   const texts = results.map((result) => JSON.stringify(result));

@@ -1,10 +1,10 @@
 /**
- * Manifests (`handler.<name>.<version>`) and stamps of queues (`queue.<tenant>.<queue>`) in KV, seen by everyone through a
- * watch. Whatever this process published is published again when the bucket was lost, or may have lost it. A queue that was
- * removed does not come back with that.
+ * Manifests of handlers (`handler.<name>.<version>`) and stamps of queues (`queue.<tenant>.<queue>`) in KV. Every
+ * process sees them through a watch. Each process publishes its own entries again if the bucket was lost or may have
+ * lost them. A queue that was removed does not reappear through that.
  *
- * Versions of a handler lie side by side, since nodes with different ones live at once during a deploy. The newest
- * published of each handler are kept; who publishes one more removes the oldest.
+ * Versions of a handler coexist, because nodes with different versions run at the same time during a deploy. The newest
+ * `versionsMax` versions of each handler are kept. A process that publishes another one removes the oldest.
  */
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
@@ -13,7 +13,7 @@ import { escapeToken } from './names.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import { TakenAway } from './taken-away.ts';
 
-/** Versions of one handler that are remembered. */
+/** How many versions of one handler are kept. */
 export const versionsMax = 16;
 
 type ConfigBucket = Pick<KeyBucket, 'put' | 'delete' | 'watch'>;
@@ -25,10 +25,10 @@ interface Published {
 
 export class NatsSharedConfig implements SharedConfig {
   readonly #bucket: ConfigBucket;
-  /** Stamps of queues that are gone; a queue of the same name has a higher one. */
+  /** Stamps of removed queues. A new queue of the same name has a higher stamp. */
   readonly #removed = new TakenAway<number>();
   readonly #own = new Map<string, string>();
-  /** By name, then by key. */
+  /** Manifests by handler name, then by key. */
   readonly #manifests = new Map<string, Map<string, Published>>();
   readonly #lists = new Map<string, readonly HandlerManifest[]>();
   readonly #texts = new Map<string, string>();
@@ -42,7 +42,7 @@ export class NatsSharedConfig implements SharedConfig {
       await Promise.all([...this.#own].map(([key, value]) => this.#bucket.put(key, value)));
     };
     guard.onBucketRepair(restore);
-    // Most of it is there; what cannot be written now is so at the next doubt.
+    // Most entries still exist. An entry that cannot be written now is written at the next doubt.
     guard.onBucketDoubt(() => void restore().catch(() => undefined));
     this.#stopWatch = bucket.watch((change) => this.#apply(change));
   }
@@ -71,7 +71,7 @@ export class NatsSharedConfig implements SharedConfig {
     const key = `queue.${tenant}.${queue}`;
     this.#own.delete(key);
     const removed = this.#queues.get(`${tenant}/${queue}`);
-    // Whatever becomes of the word of it.
+    // Remember the removal even if the delete below fails.
     if (removed !== undefined) this.#removed.remember(key, removed);
     await this.#bucket.delete(key);
   }
@@ -89,7 +89,7 @@ export class NatsSharedConfig implements SharedConfig {
     this.#stopWatch();
   }
 
-  /** Shown here at once: who has published reads it back without waiting for the watch. */
+  /** Applies the write at once, so that the publisher reads it back without waiting for the watch. */
   async #publish(key: string, value: string): Promise<void> {
     this.#own.set(key, value);
     const revision = await this.#bucket.put(key, value);
@@ -128,13 +128,13 @@ export class NatsSharedConfig implements SharedConfig {
     );
   }
 
-  /** Stamps only grow, whatever order the news comes in. */
+  /** Stamps only grow, so changes may arrive in any order. */
   #applyQueue(key: string, text: string | undefined, revision: number): boolean {
     const [, tenant, queue] = key.split('.');
     if (tenant === undefined || queue === undefined) return false;
     const name = `${tenant}/${queue}`;
     if (text === undefined) {
-      // Not published again by whoever did so before.
+      // Processes that published the queue before must not publish it again.
       this.#own.delete(key);
       const removed = this.#queues.get(name);
       if (removed !== undefined) this.#removed.remember(key, removed);
@@ -143,7 +143,7 @@ export class NatsSharedConfig implements SharedConfig {
     const stamp = Number(text);
     if (stamp <= (this.#removed.get(key) ?? -1)) {
       this.#own.delete(key);
-      // Whoever sees it does so; what came meanwhile has another revision.
+      // Every process that sees the stale entry deletes it. A newer entry has another revision and stays.
       void this.#bucket.delete(key, revision).catch(() => undefined);
       return false;
     }

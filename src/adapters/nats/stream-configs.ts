@@ -1,4 +1,4 @@
-/** What each JetStream asset must look like. Only the fields named here are created so and verified. */
+/** The configuration of each JetStream asset. Only the fields named here are set at creation and verified later. */
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -39,7 +39,7 @@ export function desiredStreams(names: NatsNames, limits: NatsLimits, replicas: n
   };
 }
 
-/** `discard: new`: a full work queue refuses, it never drops a job silently. */
+/** Jobs that wait for a slot. With `discard: new`, a full stream refuses messages and never drops a job silently. */
 function workStream(names: NatsNames, limits: NatsLimits, replicas: number): DesiredStream {
   return {
     name: names.workStream,
@@ -58,7 +58,10 @@ function workStream(names: NatsNames, limits: NatsLimits, replicas: number): Des
   };
 }
 
-/** The transform cuts the job id off: stored subjects stay few, live subscribers still see the id. */
+/**
+ * Events of jobs. The transform removes the job id, so that the stream stores few subjects. Live subscribers still see
+ * the id.
+ */
 function eventsStream(names: NatsNames, limits: NatsLimits, replicas: number): DesiredStream {
   const stored = [1, 2, 3].map((wildcard) => `{{wildcard(${wildcard})}}`).join('.');
   return {
@@ -79,7 +82,10 @@ function eventsStream(names: NatsNames, limits: NatsLimits, replicas: number): D
   };
 }
 
-/** A KV bucket as the clients lay it out. Reads go to the leader (no direct get): a lease must read its own writes. */
+/**
+ * A KV bucket as the NATS clients create it. Reads go to the leader (no direct get), because a lease must read its own
+ * writes.
+ */
 function bucketStream(bucket: string, replicas: number, ttlMs: number | undefined): DesiredStream {
   return {
     name: `KV_${bucket}`,
@@ -100,8 +106,9 @@ function bucketStream(bucket: string, replicas: number, ttlMs: number | undefine
 }
 
 /**
- * Literal filter, explicit ack, no backoff list (it would replace the ack wait). Consumers of handler routes go by themselves
- * when nobody pulls any more, so that needs of the past leave nothing behind; the messages stay in the stream.
+ * The consumer of a route: one literal subject, explicit ack, and no backoff list, which would replace the ack wait.
+ * The server removes the consumer of a handler route after no node has pulled from it for a while, so that former needs
+ * leave nothing behind. The messages stay in the stream.
  */
 export function desiredConsumer(names: NatsNames, limits: NatsLimits, route: WorkRoute): DesiredConsumer {
   return {

@@ -1,14 +1,16 @@
 /**
- * Notices that JetStream lost something and puts it back. Streams (WORK and EVENTS) and buckets are looked at each for
- * itself: what is wrong with a bucket says nothing of what was published.
+ * Detects that JetStream has lost something, and repairs it. Streams (WORK and EVENTS) and buckets are checked
+ * separately, because a fault of a bucket says nothing about what was published.
  *
- * What was made anew is seen by its creation time. Order of a repair: the asset, then what `on…Repair` callbacks own
- * (consumers; keys, watches), then listeners.
+ * Replacement: a changed creation time shows that an asset was recreated. A repair first creates the asset, then runs
+ * the `on…Repair` callbacks (consumers; keys, watches), then informs the listeners.
  *
- * Short of that there is doubt: the server at hand was started anew, a stream counts back, or holds somebody else's message
- * where one of this process was confirmed (which may be on another server than the one at hand). It may have lost what it
- * confirmed last, as a power cut takes what was not on the disk. Until a reconnect was looked into, or a publish that was
- * not confirmed, nothing is published (`isSure`): what is told again must come before what is new.
+ * Doubt: JetStream may have lost what it confirmed last, because a power cut removes what was not yet on the disk. We
+ * doubt if the connected server was restarted, if a stream's positions went backwards, or if another message is at a
+ * position that was confirmed to this process (which another server than the connected one may have caused).
+ *
+ * After a reconnect, and after a publish that was not confirmed, nothing is published until a check has succeeded
+ * (`isSure`). What was lost must be published again before anything new.
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import type { VitalSigns } from '../../application/ports/vital-signs.ts';
@@ -26,7 +28,7 @@ export interface StreamGuardOptions {
   readonly vitals: Pick<VitalSigns, 'ok' | 'failed'>;
 }
 
-/** One look that fails may be an election among the servers. */
+/** A single failed check may be due to an election among the servers. */
 const failedLooksMax = 1;
 
 type Repair = () => Promise<void>;
@@ -39,16 +41,16 @@ export class StreamGuard {
   readonly #listeners = new Set<(streams: string) => void>();
   readonly #doubters = new Set<() => void>();
   readonly #bucketDoubters = new Set<() => void>();
-  /** What all repairs were made for and listeners know of. */
+  /** The streams for which all repairs have run and which listeners know. */
   #streams: (StreamIdentity & { readonly serverId: string | undefined }) | undefined;
   #buckets: (BucketIdentity & { readonly serverId: string | undefined }) | undefined;
   readonly #confirmed: Readonly<Record<StreamName, ConfirmedPlaces>>;
   #isSure = false;
-  /** A look that began before the last of them does not end it. */
+  /** Suspicions so far. A check that began before the latest suspicion does not clear it. */
   #suspicions = 0;
-  /** One after the other. */
+  /** Consecutive failed checks. */
   #failedLooks = 0;
-  /** Monotonic. */
+  /** Monotonic time. */
   #soundAtMs: number | undefined;
 
   constructor(options: StreamGuardOptions) {
@@ -66,12 +68,12 @@ export class StreamGuard {
     };
   }
 
-  /** The streams were looked at since the link is up, and since a publish was not confirmed. */
+  /** True if the streams were checked since the last reconnect and since the last publish that was not confirmed. */
   get isSure(): boolean {
     return this.#isSure;
   }
 
-  /** Monotonic: nothing that was confirmed before was lost until then. */
+  /** Until this monotonic time, nothing that was confirmed before was lost. Undefined before the first check. */
   get soundAtMs(): number | undefined {
     return this.#soundAtMs;
   }
@@ -80,7 +82,7 @@ export class StreamGuard {
     return this.#streams?.created;
   }
 
-  /** Creates what is missing for the first time; rejects when that fails. */
+  /** Creates what is missing and starts the checks. Rejects if that fails. */
   async start(): Promise<void> {
     const { topology, clock } = this.#options;
     const beganMs = clock.monotonicMs();
@@ -90,13 +92,13 @@ export class StreamGuard {
     for (const look of Object.values(this.#looks)) look.start();
   }
 
-  /** WORK or EVENTS was made anew. */
+  /** Registers a repair to run when WORK or EVENTS was recreated. Returns a function that removes it. */
   onStreamRepair(repair: Repair): () => void {
     this.#streamRepairs.add(repair);
     return () => this.#streamRepairs.delete(repair);
   }
 
-  /** A bucket was made anew. */
+  /** Registers a repair to run when a bucket was recreated. Returns a function that removes it. */
   onBucketRepair(repair: Repair): () => void {
     this.#bucketRepairs.add(repair);
     return () => this.#bucketRepairs.delete(repair);
@@ -107,19 +109,19 @@ export class StreamGuard {
     return () => this.#listeners.delete(listener);
   }
 
-  /** WORK and EVENTS may have lost what they confirmed last. */
+  /** Calls `listener` when WORK or EVENTS may have lost the messages that it confirmed last. */
   onDoubt(listener: () => void): () => void {
     this.#doubters.add(listener);
     return () => this.#doubters.delete(listener);
   }
 
-  /** Buckets may have. */
+  /** Calls `listener` when buckets may have lost their last writes. */
   onBucketDoubt(listener: () => void): () => void {
     this.#bucketDoubters.add(listener);
     return () => this.#bucketDoubters.delete(listener);
   }
 
-  /** A publish was confirmed. */
+  /** Records the position of a confirmed publish. */
   sawPlace(stream: StreamName, place: ConfirmedPlace): void {
     const confirmed = this.#confirmed[stream];
     const wasInDoubt = confirmed.isInDoubt;
@@ -127,12 +129,14 @@ export class StreamGuard {
     if (confirmed.isInDoubt && !wasInDoubt) this.#looks.streams.now();
   }
 
-  /** Something points to lost streams or buckets: look now. */
+  /** Checks now, because something suggests that streams or buckets are lost. */
   suspect(): void {
     for (const look of Object.values(this.#looks)) look.now();
   }
 
-  /** A publish was not confirmed: whoever should have may have lost its power. */
+  /**
+   * Stops publishing until a check has succeeded. A publish was not confirmed, so the server may have lost its power.
+   */
   suspectLoss(): void {
     this.#suspicions += 1;
     this.#isSure = false;
@@ -143,7 +147,7 @@ export class StreamGuard {
     for (const look of Object.values(this.#looks)) look.close();
   }
 
-  /** An idle process knows by this that it could not publish. */
+  /** Checks the streams and reports the outcome. An idle process learns only from this that it could not publish. */
   async #tryStreams(isCurrent: () => boolean): Promise<void> {
     const { vitals } = this.#options;
     try {
@@ -191,7 +195,10 @@ export class StreamGuard {
     for (const listener of [...this.#listeners]) listener(found.created);
   }
 
-  /** A message that is not there any more was acknowledged, or is too old: that says nothing. */
+  /**
+   * True unless another message is at a confirmed position. A missing message proves nothing: it was acknowledged, or
+   * expired.
+   */
   async #holdsAll(
     toFind: Readonly<Record<StreamName, { readonly places: readonly ConfirmedPlace[] }>>,
   ): Promise<boolean> {
@@ -211,7 +218,7 @@ export class StreamGuard {
     for (const listener of [...this.#doubters]) listener();
   }
 
-  /** All that follows from a look has been done. */
+  /** Records the result of a check, after everything that follows from it was done. */
   #noteStreams(found: StreamIdentity, beganMs: number, isSure: boolean): void {
     const { link } = this.#options;
     this.#streams = { ...found, serverId: link.serverId };

@@ -1,8 +1,9 @@
 /**
- * What was taken away from a bucket, and what it said: a bucket that has lost the end of its writes shows it again, and so
- * does a process that has not heard of it and puts its own things back. Then it is taken away once more.
+ * Remembers what was removed from a bucket, with its value. A removed entry may reappear: in a bucket that has lost its
+ * last writes, or because a process that missed the removal writes its own entries again. The entry is then removed
+ * once more.
  *
- * The newest `rememberedMax` are remembered.
+ * Only the newest `rememberedMax` removals are remembered.
  */
 export const rememberedMax = 1_000;
 
@@ -17,7 +18,7 @@ export class TakenAway<T> {
     if (this.#said.size > rememberedMax && oldest !== undefined) this.#said.delete(oldest);
   }
 
-  /** Something new lies there. */
+  /** Forgets the removal, because the key has a new value. */
   forget(key: string): void {
     this.#said.delete(key);
   }

@@ -1,6 +1,6 @@
 /**
- * Creates the streams, buckets and consumers that are missing and verifies those that are there. An existing asset is
- * never changed: a difference is reported, and an operator decides. Safe when several processes do it at once.
+ * Creates missing streams, buckets and consumers, and verifies existing ones. It never changes an existing asset: it
+ * reports the difference, and an operator decides. Several processes may do this at the same time.
  */
 import {
   type ConsumerInfo,
@@ -32,15 +32,15 @@ export interface Difference {
 
 export type StreamName = 'work' | 'events';
 
-/** Of WORK and EVENTS. */
+/** Identifies WORK and EVENTS. */
 export interface StreamIdentity {
-  /** Creation times: they change exactly when the asset was made anew. */
+  /** Creation times. They change exactly if a stream was recreated. */
   readonly created: string;
-  /** The place of the last message each ever took. */
+  /** The position of the last message that each stream ever accepted. */
   readonly lastPlaces: Readonly<Record<StreamName, number>>;
 }
 
-/** The same of all buckets, in one order. */
+/** Identifies all buckets, always in the same order. */
 export interface BucketIdentity {
   readonly created: string;
   readonly lastPlaces: readonly number[];
@@ -57,7 +57,7 @@ export interface TopologyOptions {
 export class Topology {
   readonly #options: TopologyOptions;
   readonly #desired: DesiredStreams;
-  /** Streams whose messages this login may not read; told once each. */
+  /** Streams whose messages this login may not read. Each is logged once. */
   readonly #forbidden = new Set<string>();
   readonly #differences = new Map<string, Difference>();
   readonly #maxAgeMs = new Map<string, number>();
@@ -84,7 +84,7 @@ export class Topology {
     return { created: createdOf(infos), lastPlaces: infos.map(({ state }) => state.last_seq) };
   }
 
-  /** Of the message at a place; undefined when there is none any more, or this login may not look. */
+  /** The id of the message at a position. Undefined if the message is gone or this login may not read it. */
   async messageIdAt(stream: StreamName, place: number): Promise<string | undefined> {
     const { names, log } = this.#options;
     const name = stream === 'work' ? names.workStream : names.eventsStream;
@@ -112,15 +112,18 @@ export class Topology {
     }
   }
 
-  /** Of the oldest message that is not acknowledged. Asked of the leader: a replica may be behind. */
+  /**
+   * The position of the oldest unacknowledged message of a route. Asked of the leader, because a replica may lag
+   * behind.
+   */
   async #firstPlace(streams: StreamAPI, route: WorkRoute): Promise<number | undefined> {
     const { names } = this.#options;
-    // The server takes it here as for a direct get; the client's type does not say so.
+    // The server accepts `next_by_subj` here as in a direct get, but the client's type does not declare it.
     const query = { seq: 1, next_by_subj: names.workSubject(route) };
     return (await streams.getMessage(names.workStream, query))?.seq;
   }
 
-  /** Time to live of a bucket's keys as it is, whatever was wanted. */
+  /** The ttl of a bucket's keys as configured on the server, which may differ from what was wanted. 0: no expiry. */
   ttlMs(bucket: string): number {
     return this.#maxAgeMs.get(`KV_${bucket}`) ?? 0;
   }
@@ -137,7 +140,7 @@ export class Topology {
     }
   }
 
-  /** Messages that lie in it wait for the next consumer of their subject. */
+  /** Removes the consumer of a route. Its messages wait for the next consumer of their subject. */
   async removeConsumer(route: WorkRoute): Promise<void> {
     const { names, limits } = this.#options;
     const { durable_name: name } = desiredConsumer(names, limits, route);
@@ -149,7 +152,7 @@ export class Topology {
     }
   }
 
-  /** Subjects of the work stream that hold messages, and how many. */
+  /** The subjects of the work stream that hold messages, with their counts. */
   async workSubjects(): Promise<ReadonlyMap<string, number>> {
     const { workStream, workSubjects } = this.#options.names;
     try {
@@ -196,7 +199,7 @@ export class Topology {
       this.#options.log.info({ stream: desired.name }, 'stream created');
       return info;
     } catch (error) {
-      // Somebody else was faster, with another configuration: theirs stands, and the difference is reported.
+      // Another process has created it with a different configuration. That one stays, and the difference is reported.
       if (apiCodeOf(error) === apiCodes.streamNameInUse) return await streams.info(desired.name);
       throw error;
     }
@@ -233,7 +236,7 @@ function createdOf(infos: readonly StreamInfo[]): string {
   return infos.map(({ created }) => created).join(' ');
 }
 
-/** Absent, false, empty and `none` are the same to the server, which leaves out what is not set. */
+/** The server leaves out fields that are not set, so absent, false, empty and `none` count as equal. */
 function canonical(value: unknown): string {
   if (value === undefined || value === false || value === '' || value === 'none') return '-';
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return JSON.stringify(value);

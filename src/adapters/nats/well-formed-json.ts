@@ -1,7 +1,9 @@
-/** JSON for readers of every kind: half a surrogate pair, which many of them refuse even as an escape, is U+FFFD. */
+/**
+ * JSON that every parser accepts. Many reject half a surrogate pair, even as an escape, so it is replaced by U+FFFD.
+ */
 export function wellFormedJson(value: unknown): string {
   const text = JSON.stringify(value);
-  // The only escapes of that kind that JSON.stringify writes.
+  // `JSON.stringify` writes `\ud…` escapes for lone surrogates only.
   return text.includes('\\ud') ? JSON.stringify(value, repaired) : text;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Pulling work over the core request protocol, one inbox for all pulls of the process. A message goes to the oldest open
- * pull of its consumer, whichever request it answers; when none is open (aborted, timed out) it is given back at once,
- * so nothing is ever lost or kept in here.
+ * Pulls work with the core request protocol, over one inbox for all pulls of the process. A message goes to the oldest
+ * open pull of its consumer, whichever request it answers. If no pull is open (aborted, timed out), the message is
+ * released at once. So nothing is lost or held here.
  */
 import type { Msg } from '@nats-io/transport-node';
 import {
@@ -87,13 +87,13 @@ export class NatsWorkSource implements WorkSource {
     else this.#options.link.trySend(ackTo, nakPayload);
   }
 
-  /** Before the link closes. */
+  /** Releases all delayed messages. Call this before the connection is closed. */
   close(): void {
     this.#releases.close();
   }
 
   async ensureRoute(route: WorkRoute): Promise<void> {
-    // Those of needs come and go; a pull that finds its consumer gone makes it anew.
+    // Handler routes come and go, so they are not remembered. A pull that finds its consumer missing creates it again.
     if (route.need === undefined) this.#known.set(consumerName(route), route);
     await this.#options.topology.ensureConsumer(route);
   }
@@ -163,7 +163,7 @@ export class NatsWorkSource implements WorkSource {
         pull.ended();
         break;
       case 409:
-        // Leadership change, server shutdown, batch completed: ask again. A deleted consumer shows as 503 then.
+        // Leadership change, server shutdown or batch completed: ask again. A deleted consumer leads to 503 then.
         pull.ended();
         break;
       case 503:
@@ -176,7 +176,7 @@ export class NatsWorkSource implements WorkSource {
     }
   }
 
-  /** Nobody answers for the consumer: it, its stream or JetStream itself is gone. */
+  /** No server answers for the consumer: the consumer, its stream or JetStream itself is gone. */
   async #repair(pull: Pull): Promise<void> {
     this.#options.guard.suspect();
     try {
@@ -192,7 +192,7 @@ export class NatsWorkSource implements WorkSource {
   }
 }
 
-/** `<root>.work.<tenant>.<queue>.<level>` with `{"jobId","attempt","generation"}`. */
+/** Reads a work message: subject `<root>.work.<tenant>.<queue>.<level>`, body `{"jobId","attempt","generation",…}`. */
 function readDelivery(message: Msg, ackTo: string): WorkDelivery | undefined {
   const place = routeOf(message.subject);
   if (place === undefined) return undefined;
