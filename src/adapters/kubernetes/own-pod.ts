@@ -1,26 +1,28 @@
 /**
- * Patches the pod of this process through the API of Kubernetes, with the token of its service account, which may do no more
- * than `patch` on `pods`. Token and authority are read at each call: Kubernetes exchanges them while the process runs.
+ * Patches the pod of this process through the API of Kubernetes. It uses the token of the pod's service account, which
+ * may only `patch` `pods`. Token and certificate authority are read at each call, because Kubernetes replaces them
+ * while the process runs.
  */
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import type { OwnPod } from '../../application/ports/own-pod.ts';
 
 export interface OwnPodOptions {
-  /** `https://kubernetes.default.svc` */
+  /** For example `https://kubernetes.default.svc`. */
   readonly apiUrl: string;
   readonly namespace: string;
   readonly podName: string;
   readonly tokenPath: string;
-  /** PEM file with the authorities that vouch for the API. */
+  /** PEM file with the authorities that signed the certificate of the API. */
   readonly caPath: string;
 }
 
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const patienceMs = 5_000;
-/** Of an answer that is no success, for its reason. */
+/** How much of an error response is read to find its reason. */
 const answerMaxBytes = 16_384;
 
+/** `setDeletionCost` rejects if Kubernetes refuses the patch or does not answer within 5 s. */
 export function createOwnPod({ apiUrl, namespace, podName, tokenPath, caPath }: OwnPodOptions): OwnPod {
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(podName)}`;
   const url = new URL(path, apiUrl);
@@ -48,7 +50,7 @@ function patch(url: URL, { body, ca, token }: Patch): Promise<{ readonly status:
     'content-length': Buffer.byteLength(body),
   };
   return new Promise((resolve, reject) => {
-    // No agent: a connection every 10 s at most is not worth keeping.
+    // No agent: there is at most one request every 10 s, so keeping the connection open is not worthwhile.
     const signal = AbortSignal.timeout(patienceMs);
     const asked = request(url, { method: 'PATCH', headers, ca, agent: false, signal }, (answer) => {
       let text = '';
@@ -66,7 +68,7 @@ function patch(url: URL, { body, ca, token }: Patch): Promise<{ readonly status:
   });
 }
 
-/** The message of a `Status`, which is what the API answers instead of the pod. */
+/** The message of the `Status` object that the API returns in place of the pod. */
 function reasonOf(text: string): string {
   try {
     const { message } = JSON.parse(text) as { readonly message?: unknown };

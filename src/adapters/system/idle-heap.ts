@@ -1,19 +1,19 @@
 /**
- * Memory that a busy time took is given back when it is over. V8 collects nothing while nothing is allocated, and keeps the
- * pages that it has emptied. Its mode for little memory does both, but costs a third more CPU for each job, and more in the
- * first second of a burst. So it is on for two minutes after a busy time, as long as the process idles. What a process needs
- * at its peak is bounded by its heap limit, not by this.
+ * Releases the memory that a busy period took once it is over. V8 collects no garbage while nothing is allocated, and
+ * keeps the pages it has emptied. Its memory saver mode does both, but costs a third more CPU per job, and more in the
+ * first second of a burst. So the mode is on for two minutes after a busy period, as long as the process stays idle.
+ * The peak use of a process is bounded by its heap limit, not by this.
  */
 import { setFlagsFromString } from 'node:v8';
 
-/** Of one core, since the last look. Between the two all stays as it is. */
+/** Shares of one core since the last check. Between the two limits nothing changes. */
 const idleBelow = 0.1;
 const busyFrom = 0.3;
 const lookEveryMs = 1_000;
-/** A busy time has at least so many busy looks. */
+/** A busy period has at least this many busy checks. */
 const busyLooks = 2;
 const savingMaxLooks = 120;
-/** Older ones do not know the mode, and say so on standard error. */
+/** Older versions of V8 do not know the mode and complain on standard error. */
 const v8KnowsItFrom = 13;
 
 export interface IdleHeapParts {
@@ -21,7 +21,7 @@ export interface IdleHeapParts {
   readonly saveMemory: (on: boolean) => void;
 }
 
-/** Answers what stops it. */
+/** Starts the checks. Returns a function that stops them. */
 export function giveHeapBackWhenIdle({ cpuShare, saveMemory }: IdleHeapParts = ofThisProcess()): () => void {
   let busyFor = 0;
   let savingFor = 0;

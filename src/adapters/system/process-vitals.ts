@@ -1,4 +1,7 @@
-/** How this process and its machine fare. The loop's share is since the last look, at most one a quarter of a second. */
+/**
+ * Load of this process and its machine. The utilization of the event loop is a share (0 to 1) since the last
+ * measurement; there is at most one measurement per `freshMs`.
+ */
 import { loadavg } from 'node:os';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 
@@ -8,7 +11,7 @@ export interface ProcessVitals {
   readonly machineLoad: number;
 }
 
-/** Two that look at the same time must not measure each other's moment. */
+/** Two readers at almost the same time must not measure only the moment between them. */
 const freshMs = 250;
 
 export function createProcessVitals(): () => ProcessVitals {

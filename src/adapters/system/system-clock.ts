@@ -1,8 +1,11 @@
-/** The real clock and real chance. Everything else takes them as ports; only the composition root makes them. */
+/**
+ * The real clock and source of randomness. All other code takes them as ports, and only the composition root creates
+ * them.
+ */
 import type { Clock, Random } from '../../application/ports/runtime.ts';
 import { SteadyTime } from '../../domain/steady-time.ts';
 
-/** Longer delays would fire at once (Node's timers hold 31 bits), so a long timer is made of several. */
+/** Node's timers hold 31 bits and fire at once if the delay is longer. So a long timer is made of several. */
 const longestDelayMs = 2 ** 31 - 1;
 
 function setLongTimer(delayMs: number, fire: () => void): () => void {
@@ -27,7 +30,10 @@ export function createSystemClock(): Clock {
   return { nowMs: () => time.nowMs(), wallMs, monotonicMs, setTimer: setLongTimer };
 }
 
-/** V8 seeds its generator anew in each process, so nodes started together do not draw alike. Not for secrets. */
+/**
+ * Random numbers from 0 up to 1, not for secrets. V8 seeds the generator anew in each process, so nodes that start
+ * together draw different numbers.
+ */
 export function createSystemRandom(): Random {
   return () => Math.random();
 }

@@ -1,7 +1,7 @@
 /**
- * Logger on pino. JSON lines on standard output, written asynchronously while the process lives; `flush` (and the end of
- * the process) writes what is still in memory, so the last words before an exit are not lost.
- * The pretty form writes at once: a terminal is read by a person.
+ * The logger, on pino. It writes JSON lines to standard output, asynchronously. `flush`, and the exit of the process,
+ * write what is still in memory, so the last lines before an exit are not lost. The pretty form writes each line at
+ * once, because a person reads it on a terminal.
  */
 import { destination, type DestinationStream, type Logger as PinoLogger, pino, stdSerializers } from 'pino';
 import { prettyFactory } from 'pino-pretty';
@@ -14,9 +14,9 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly pretty: boolean;
-  /** On every line: node, version, ... */
+  /** Fields of every line: node, version, … */
   readonly bindings?: Readonly<Record<string, unknown>>;
-  /** Where lines go; standard output when absent. */
+  /** Receives the lines. Default: standard output. */
   readonly write?: (line: string) => void;
 }
 
@@ -25,7 +25,7 @@ export interface FlushableLogger extends Logger {
   flush(): void;
 }
 
-/** Names of fields that never reach a log, at the top and one level down. */
+/** Names of fields whose values are never logged, at the top level and one level down. */
 export const redactedFields = [
   'password',
   'token',
@@ -37,7 +37,7 @@ export const redactedFields = [
   'payload',
 ] as const;
 
-/** Lines gather up to this before they are written; a lost machine loses at most so much. */
+/** Lines are buffered up to this size. If the machine fails, at most this much is lost. */
 const bufferBytes = 4_096;
 
 function serializeError(error: unknown): unknown {
@@ -51,7 +51,7 @@ function prettyDestination(write: (line: string) => void, isTerminal: boolean): 
   return { write: (line) => write(format(printableRecord(line))) };
 }
 
-/** What handlers say is in errors and fields; a terminal must not obey it. */
+/** Errors and fields may contain text from handlers. Its control characters must not reach the terminal. */
 function printableRecord(line: string): object {
   return JSON.parse(line, (_name, value: unknown) => (typeof value === 'string' ? printable(value) : value)) as object;
 }
@@ -93,7 +93,7 @@ class FlushablePino extends PinoAdapter implements FlushableLogger {
   }
 }
 
-/** The stream that lines go to, and how to empty it. */
+/** Opens the stream for the lines. Also returns a function that flushes it. */
 function openDestination(options: LoggerOptions): { stream: DestinationStream; flush: () => void } {
   const { write } = options;
   if (options.pretty) {
@@ -106,7 +106,7 @@ function openDestination(options: LoggerOptions): { stream: DestinationStream; f
     try {
       stream.flushSync();
     } catch {
-      // Not open yet, or the reader has gone: there is nowhere left to say so.
+      // The stream is not open yet, or its reader has gone. There is nowhere left to report this.
     }
   };
   process.once('exit', flush);

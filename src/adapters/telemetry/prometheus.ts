@@ -1,20 +1,22 @@
 /**
- * Telemetry on prom-client, with a registry of its own: two nodes in one process (tests) do not share measures.
- * Asking twice for a name gives the same instrument; asking for it as another kind, or with other labels, is a bug.
+ * Telemetry on prom-client, with its own registry, so that two nodes in one process (tests) do not share metrics.
+ *
+ * Invariant: requesting a name twice returns the same instrument. Requesting it as another kind, or with other labels,
+ * throws.
  */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { MetricOptions, Telemetry } from '../../application/ports/runtime.ts';
 import { invariant } from '../../domain/errors.ts';
 
 export interface PrometheusOptions {
-  /** Memory, event loop lag, garbage collection, file descriptors of this process. */
+  /** Also export memory, event loop lag, garbage collection and file descriptors of this process. Default: false. */
   readonly processMetrics?: boolean;
-  /** On every measure, such as the node's id. */
+  /** Labels of every metric, such as the node's id. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface PrometheusTelemetry extends Telemetry {
-  /** All measures in the text format of Prometheus. */
+  /** All metrics in the text format of Prometheus. */
   metricsText(): Promise<string>;
   readonly contentType: string;
 }
@@ -27,12 +29,12 @@ interface Instrument {
   readonly port: unknown;
 }
 
-/** Duration from 0.25 ms (an embedded commit) to 30 s (the longest call), each about twice the one before. */
+/** Durations from 0.25 ms (an embedded commit) to 30 s (the longest call). Each bound is about twice the one before. */
 const secondsBuckets = [
   ...[0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064],
   ...[0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 30],
 ];
-/** Counts of things in a group: 1 to 512. */
+/** Sizes of groups: 1 to 512. */
 const countBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 function bucketsFor(options: MetricOptions): number[] {
@@ -43,7 +45,7 @@ function bucketsFor(options: MetricOptions): number[] {
 class Instruments {
   readonly #byName = new Map<string, Instrument>();
 
-  /** Every use of a name must be the same instrument. */
+  /** Returns the instrument with this name, and creates it if it does not exist. */
   once<P>(kind: Kind, options: MetricOptions, make: () => P): P {
     const labelNames = options.labelNames ?? [];
     const known = this.#byName.get(options.name);
