@@ -11,7 +11,7 @@ import { numberOf, presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
-import { isTerminal, type RetryPolicy } from '../domain/job.ts';
+import { isTerminal } from '../domain/job.ts';
 import { maxLossesDefault } from '../domain/retry-policy.ts';
 import { fromFlow } from './flow.ts';
 import type {
@@ -24,6 +24,7 @@ import type {
   JobWaitingInfo,
   QueueInfo,
   QueueSettingsInfo,
+  RetryInfo,
   SubmittedJob,
 } from './job-types.ts';
 
@@ -215,13 +216,13 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
   };
 }
 
-function fromRetry(retry: wire.RetryPolicy | null | undefined): RetryPolicy {
+function fromRetry(retry: wire.RetryPolicy | null | undefined): RetryInfo {
   const codes = retry?.nonRetryableCodes?.codes ?? [];
   return {
     maxAttempts: retry?.maxAttempts ?? 1,
-    initialMs: durationMs(retry?.initialDelay) ?? 0,
+    initialDelayMs: durationMs(retry?.initialDelay) ?? 0,
     coefficient: retry?.coefficient ?? 1,
-    maxMs: durationMs(retry?.maxDelay) ?? 0,
+    maxDelayMs: durationMs(retry?.maxDelay) ?? 0,
     ...(codes.length > 0 && { nonRetryableCodes: codes }),
     maxLosses: retry?.maxLosses ?? maxLossesDefault,
   };

@@ -3,12 +3,11 @@ import type { Contract, Init } from '../contract/codec.ts';
 import { failureReasonCodes, jobStateCodes, uniqueConflictCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
-import type { RetryPolicy } from '../domain/job.ts';
 import { ownValue } from '../domain/own-value.ts';
 import { NotJsonError, strictJson } from '../domain/strict-json.ts';
 import { notSayable } from './client-error.ts';
 import { toFlow } from './flow.ts';
-import type { JobDraft, JobFilterOptions, QueueSettingsInput } from './job-types.ts';
+import type { JobDraft, JobFilterOptions, QueueSettingsInput, RetryInfo } from './job-types.ts';
 import { JsonText } from './json-text.ts';
 
 /** Throws TroupeClientError with every field that the wire cannot say. */
@@ -126,9 +125,9 @@ export function givenPaths({ retry = {}, flow = {}, ...settings }: QueueSettings
     max_depth: settings.maxDepth,
     max_bytes: settings.maxBytes,
     'retry.max_attempts': retry.maxAttempts,
-    'retry.initial_delay': retry.initialMs,
+    'retry.initial_delay': retry.initialDelayMs,
     'retry.coefficient': retry.coefficient,
-    'retry.max_delay': retry.maxMs,
+    'retry.max_delay': retry.maxDelayMs,
     'retry.non_retryable_codes': retry.nonRetryableCodes,
     'retry.max_losses': retry.maxLosses,
     'flow.paused': flow.paused,
@@ -140,13 +139,13 @@ export function givenPaths({ retry = {}, flow = {}, ...settings }: QueueSettings
   return Object.entries(values).flatMap(([path, value]) => (value === undefined ? [] : [path]));
 }
 
-function toRetry(retry: Partial<RetryPolicy> | undefined): Init<wire.RetryPolicy> | undefined {
+function toRetry(retry: Partial<RetryInfo> | undefined): Init<wire.RetryPolicy> | undefined {
   if (!retry) return undefined;
   return {
     maxAttempts: retry.maxAttempts,
-    initialDelay: toOptionalTime(retry.initialMs),
+    initialDelay: toOptionalTime(retry.initialDelayMs),
     coefficient: retry.coefficient,
-    maxDelay: toOptionalTime(retry.maxMs),
+    maxDelay: toOptionalTime(retry.maxDelayMs),
     nonRetryableCodes: retry.nonRetryableCodes && { codes: retry.nonRetryableCodes },
     maxLosses: retry.maxLosses,
   };

@@ -2,18 +2,27 @@
 import type { FlowInfo, FlowInput } from './flow.ts';
 import type { TroupeClientError } from './client-error.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
-import type {
-  AttemptOutcome,
-  FailureReason,
-  JobEventType,
-  JobState,
-  RetryPolicy,
-  UniqueConflict,
-} from '../domain/job.ts';
+import type { AttemptOutcome, FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
 import type { WaitingReason } from '../domain/why-waiting.ts';
 
 /** `UNKNOWN`: a state of a newer gateway. */
 export type ClientJobState = JobState | 'UNKNOWN';
+
+/** When an attempt that failed is followed by another. */
+export interface RetryInfo {
+  /** Attempts that may fail, including the first: 1 to 100. */
+  readonly maxAttempts: number;
+  /** The longest delay after the first failure, in ms: 1 ms to 1 day. */
+  readonly initialDelayMs: number;
+  /** Growth of the delay with each further failure: 1 to 10. */
+  readonly coefficient: number;
+  /** The longest delay, in ms: `initialDelayMs` to 1 day. */
+  readonly maxDelayMs: number;
+  /** Error codes that are never retried, at most 32. An empty list overrides that of the handler and the queue. */
+  readonly nonRetryableCodes?: readonly string[];
+  /** Attempts that may be lost with their node or process: 0 to 24. */
+  readonly maxLosses?: number;
+}
 
 /** That an attempt has saved its work; what it saved is for its handler alone. */
 export interface JobCheckpointInfo {
@@ -142,7 +151,7 @@ export interface JobInfo {
   /** Longest time from submission to the end, in ms; absent: only the retention limits it. */
   readonly totalTimeoutMs?: number;
   /** When an attempt that failed is followed by another. */
-  readonly retry: RetryPolicy;
+  readonly retry: RetryInfo;
   /** How long the job is kept after its creation, in ms. */
   readonly retentionMs: number;
   /** How long input and output are kept after creation. */
@@ -198,7 +207,7 @@ export interface QueueSettingsInfo {
   /** Longest time of an attempt without a sign of life, in ms; absent: no limit. */
   readonly heartbeatTimeoutMs?: number;
   /** Retry policy of jobs that bring none. */
-  readonly retry: RetryPolicy;
+  readonly retry: RetryInfo;
   /** How long its jobs are kept after their creation, in ms. */
   readonly retentionMs: number;
   /** How long input and output are kept after creation. */
@@ -244,7 +253,7 @@ export interface QueueSettingsInput {
   /** Longest time of an attempt without a sign of life, in ms. Null: no limit. */
   readonly heartbeatTimeoutMs?: number | null;
   /** What is absent keeps its value. */
-  readonly retry?: Partial<RetryPolicy>;
+  readonly retry?: Partial<RetryInfo>;
   /** How long jobs are kept after their creation, in ms. */
   readonly retentionMs?: number;
   /** How long inputs and outputs are kept after creation, in ms; at most the retention. Null: as long as the jobs. */
@@ -274,7 +283,7 @@ export interface JobOptions {
   /** From submission to the end. */
   readonly totalTimeoutMs?: number;
   /** What is absent comes from the queue or the handler. */
-  readonly retry?: Partial<RetryPolicy>;
+  readonly retry?: Partial<RetryInfo>;
   /** How long the job is kept after its creation, in ms. Default: of the queue. */
   readonly retentionMs?: number;
   /** How long input and output are kept after creation; at most the retention. Default: of the queue, else the retention. */

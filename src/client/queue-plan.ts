@@ -8,7 +8,7 @@ import { defaultMaxRunningPerKey } from '../domain/flow-rule.ts';
 import { defaultQueueSettings } from '../domain/queue.ts';
 import { maxLossesDefault } from '../domain/retry-policy.ts';
 import type { FlowInput } from './flow.ts';
-import type { QueueInfo, QueueSettingsInfo, QueueSettingsInput } from './job-types.ts';
+import type { QueueInfo, QueueSettingsInfo, QueueSettingsInput, RetryInfo } from './job-types.ts';
 
 /** By name. What a queue's settings do not name gets its default. */
 export type DeclaredQueues = ReadonlyMap<string, QueueSettingsInput>;
@@ -17,7 +17,7 @@ export type DeclaredQueues = ReadonlyMap<string, QueueSettingsInput>;
 export type SettingValue = number | boolean | string | null;
 
 export interface SettingChange {
-  /** As in `QueueSettingsInput`: `maxDepth`, `retry.maxMs`, `flow.fairnessWeights.gold`. */
+  /** As in `QueueSettingsInput`: `maxDepth`, `retry.maxDelayMs`, `flow.fairnessWeights.gold`. */
   readonly setting: string;
   /** The value that the cluster has. */
   readonly from: SettingValue;
@@ -38,6 +38,9 @@ export type QueuePlan =
     }
   | { readonly kind: 'unchanged'; readonly name: string }
   | { readonly kind: 'undeclared'; readonly name: string };
+
+const { initialMs, maxMs, ...defaultParts } = defaultQueueSettings.retry;
+const defaultRetry: RetryInfo = { ...defaultParts, initialDelayMs: initialMs, maxDelayMs: maxMs };
 
 /** In the order of their names. */
 export function planQueues(declared: DeclaredQueues, present: Iterable<QueueInfo>): readonly QueuePlan[] {
@@ -69,7 +72,7 @@ function changesBetween(from: QueueSettingsInput, to: QueueSettingsInput): reado
 function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<string, SettingValue> {
   const executionTimeoutMs = input.executionTimeoutMs ?? defaultQueueSettings.executionTimeoutMs;
   const retentionMs = input.retentionMs ?? defaultQueueSettings.retentionMs;
-  const retry = { ...defaultQueueSettings.retry, ...input.retry };
+  const retry = { ...defaultRetry, ...input.retry };
   const flow: FlowInput = input.flow ?? {};
   const weights = Object.entries(flow.fairnessWeights ?? {}).filter(([, weight]) => weight > 1);
   return new Map<string, SettingValue>([
@@ -80,10 +83,10 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
     ['maxDepth', input.maxDepth ?? null],
     ['maxBytes', input.maxBytes ?? null],
     ['retry.maxAttempts', retry.maxAttempts],
-    ['retry.initialMs', retry.initialMs],
+    ['retry.initialDelayMs', retry.initialDelayMs],
     ['retry.coefficient', retry.coefficient],
     // As the gateway does: a first delay above the longest lifts it.
-    ['retry.maxMs', Math.max(retry.maxMs, retry.initialMs)],
+    ['retry.maxDelayMs', Math.max(retry.maxDelayMs, retry.initialDelayMs)],
     ['retry.nonRetryableCodes', [...new Set(retry.nonRetryableCodes)].sort().join(' ') || null],
     ['retry.maxLosses', retry.maxLosses ?? maxLossesDefault],
     ['flow.paused', flow.paused ?? false],
@@ -97,7 +100,6 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
 
 /** An update leaves alone what it does not name, so it names everything; null takes away what is not declared. */
 function updateTo(input: QueueSettingsInput): QueueSettingsInput {
-  const { retry: defaultRetry } = defaultQueueSettings;
   const retry = { ...defaultRetry, ...input.retry };
   const { flow = {} } = input;
   return {
@@ -109,7 +111,7 @@ function updateTo(input: QueueSettingsInput): QueueSettingsInput {
     maxBytes: input.maxBytes ?? null,
     retry: {
       ...retry,
-      maxMs: Math.max(retry.maxMs, retry.initialMs),
+      maxDelayMs: Math.max(retry.maxDelayMs, retry.initialDelayMs),
       nonRetryableCodes: retry.nonRetryableCodes ?? [],
       maxLosses: retry.maxLosses ?? maxLossesDefault,
     },

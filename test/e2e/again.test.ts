@@ -33,7 +33,7 @@ async function listed(options: Parameters<TroupeClient['list']>[0]): Promise<Job
   return jobs;
 }
 
-const once = { maxAttempts: 1, initialMs: 1, maxMs: 1 };
+const once = { maxAttempts: 1, initialDelayMs: 1, maxDelayMs: 1 };
 
 describe('a job that has ended', () => {
   it('is submitted again as a new one, with another input if need be, and stays as it ended', async () => {
@@ -177,7 +177,7 @@ it('runs a job later that its handler puts off, and counts no failure', async ()
 });
 
 it('tells each attempt: when it began and ended, where, how and why; and retries no code that is named', async () => {
-  const retry = { maxAttempts: 3, initialMs: 1, maxMs: 1 };
+  const retry = { maxAttempts: 3, initialDelayMs: 1, maxDelayMs: 1 };
   const { jobId } = await troupe.submit('test.flaky', { failures: 1 }, { retry });
   expect(await troupe.wait(jobId)).toMatchObject({ state: 'SUCCEEDED', attempts: [] });
   const { attempts } = await troupe.get(jobId);
@@ -249,7 +249,7 @@ it.each(['drained', 'killed'])('goes on from its last checkpoint when its node i
 
 it('tells what attempts say: late watchers from the beginning, resumed ones once, and readers after the end', async () => {
   const gate = join(cluster.dir, 'talks.gate');
-  const retry = { maxAttempts: 2, initialMs: 1, maxMs: 1 };
+  const retry = { maxAttempts: 2, initialDelayMs: 1, maxDelayMs: 1 };
   const { jobId } = await troupe.submit('test.talks', { gate, lines: 3, fails: true }, { retry });
   const lines = async () => (await troupe.log(jobId)).lines;
   await cluster.waitFor('two attempts have spoken', async () => (await lines()).length === 6, 10_000);

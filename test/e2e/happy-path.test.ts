@@ -178,7 +178,7 @@ describe('cancelling', () => {
 });
 
 describe('attempts and times', () => {
-  const quick = { initialMs: 20, maxMs: 50 };
+  const quick = { initialDelayMs: 20, maxDelayMs: 50 };
 
   it('tries again and counts', async () => {
     const job = await run('test.flaky', { failures: 2 }, { retry: { ...quick, maxAttempts: 3 } });
@@ -231,7 +231,7 @@ describe('attempts and times', () => {
     const retried = await run(
       'test.flaky',
       { failures: 99 },
-      { totalTimeoutMs: 500, retry: { maxAttempts: 99, initialMs: 50, maxMs: 60 } },
+      { totalTimeoutMs: 500, retry: { maxAttempts: 99, initialDelayMs: 50, maxDelayMs: 60 } },
     );
     expect(retried).toMatchObject({ state: 'FAILED', failure: { reason: 'DEADLINE_EXCEEDED' } });
   });

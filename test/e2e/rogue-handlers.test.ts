@@ -11,7 +11,7 @@ import { brokenFiles, rogues, type Rogue } from '../support/rogue-handlers/rogue
 
 const support = (folder: string): string =>
   fileURLToPath(new URL(`../support/rogue-handlers/${folder}`, import.meta.url));
-const delays = { initialMs: 10, maxMs: 20 };
+const delays = { initialDelayMs: 10, maxDelayMs: 20 };
 const threads = 2;
 /** `test.spin`: what it is given to end by itself. */
 const spinGraceMs = 300;

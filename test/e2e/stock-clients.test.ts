@@ -92,8 +92,8 @@ describe('a NATS client that knows nothing', () => {
   ])('gets every event of every job, numbered 1..n, %s', async (_how, which) => {
     const outcomes = await troupe.submitMany([
       ...Array.from({ length: 40 }, (_, n) => ({ handler: 'test.echo', input: n })),
-      { handler: 'test.flaky', input: { failures: 2 }, retry: { initialMs: 10, maxMs: 20, maxAttempts: 3 } },
-      { handler: 'test.flaky', input: { failures: 9 }, retry: { initialMs: 10, maxMs: 20, maxAttempts: 2 } },
+      { handler: 'test.flaky', input: { failures: 2 }, retry: { initialDelayMs: 10, maxDelayMs: 20, maxAttempts: 3 } },
+      { handler: 'test.flaky', input: { failures: 9 }, retry: { initialDelayMs: 10, maxDelayMs: 20, maxAttempts: 2 } },
     ]);
     for (const outcome of outcomes) {
       if ('error' in outcome) throw outcome.error;

@@ -398,9 +398,9 @@ describe('troupe list and queues', () => {
     expect(shown[0]?.['retry']).toEqual({
       maxAttempts: 7,
       maxLosses: 24,
-      initialMs: 1_000,
+      initialDelayMs: 1_000,
       coefficient: 2,
-      maxMs: 60_000,
+      maxDelayMs: 60_000,
     });
     const pulsing = await troupe(['queues', 'update', 'pictures', '--heartbeat-timeout', '30s', '--json']);
     expect(documents(pulsing.out)[0]).toMatchObject({ settings: { heartbeatTimeoutMs: 30_000 } });

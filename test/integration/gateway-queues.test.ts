@@ -19,9 +19,9 @@ describe('queues', () => {
     expect(made).toMatchObject({ name: 'thumbs', version: 1, settings: { executionTimeoutMs: 1_000 } });
     expect(made.settings.retry).toEqual({
       maxAttempts: 1,
-      initialMs: 1_000,
+      initialDelayMs: 1_000,
       coefficient: 2,
-      maxMs: 60_000,
+      maxDelayMs: 60_000,
       maxLosses: 24,
     });
     await expect(client.queues.create('thumbs')).rejects.toMatchObject({
@@ -47,7 +47,7 @@ describe('queues', () => {
     await expect(
       client.queues.create('bad name', {
         executionTimeoutMs: 0,
-        retry: { maxAttempts: 101, maxLosses: 25, initialMs: 5, maxMs: 1 },
+        retry: { maxAttempts: 101, maxLosses: 25, initialDelayMs: 5, maxDelayMs: 1 },
       }),
     ).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',

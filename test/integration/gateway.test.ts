@@ -44,7 +44,7 @@ describe('submit and get', () => {
       queue: 'default',
       input: { width: 3 },
       executionTimeoutMs: 7_000,
-      retry: { maxAttempts: 9, initialMs: 1_000, coefficient: 2, maxMs: 60_000 },
+      retry: { maxAttempts: 9, initialDelayMs: 1_000, coefficient: 2, maxDelayMs: 60_000 },
       retentionMs: 7 * 86_400_000,
       seq: 1,
       final: false,
@@ -60,7 +60,7 @@ describe('submit and get', () => {
       queueTimeoutMs: 1_500,
       executionTimeoutMs: 2_500,
       totalTimeoutMs: 3_500,
-      retry: { maxAttempts: 2, initialMs: 10, coefficient: 1.5, maxMs: 20 },
+      retry: { maxAttempts: 2, initialDelayMs: 10, coefficient: 1.5, maxDelayMs: 20 },
       retentionMs: 120_000,
     });
     expect(state).toBe('SCHEDULED');
@@ -70,7 +70,7 @@ describe('submit and get', () => {
       queueTimeoutMs: 1_500,
       executionTimeoutMs: 2_500,
       totalTimeoutMs: 3_500,
-      retry: { maxAttempts: 2, initialMs: 10, coefficient: 1.5, maxMs: 20 },
+      retry: { maxAttempts: 2, initialDelayMs: 10, coefficient: 1.5, maxDelayMs: 20 },
       retentionMs: 120_000,
     });
     expect(Buffer.from(job.input as Uint8Array)).toEqual(Buffer.from([0, 255]));

@@ -27,7 +27,10 @@ const kinds: readonly Kind[] = [
     name: 'retried',
     share: 8,
     ends: ['SUCCEEDED'],
-    draft: () => ({ input: { failures: 1 }, retry: { maxAttempts: 10, initialMs: 100, coefficient: 2, maxMs: 1_000 } }),
+    draft: () => ({
+      input: { failures: 1 },
+      retry: { maxAttempts: 10, initialDelayMs: 100, coefficient: 2, maxDelayMs: 1_000 },
+    }),
   },
   { name: 'rejected', share: 4, ends: ['FAILED'], draft: () => ({ input: { rejects: true } }) },
   {

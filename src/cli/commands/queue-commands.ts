@@ -70,9 +70,9 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
   const retry = given({
     maxAttempts: flags.maxAttempts,
     maxLosses: flags.maxLosses,
-    initialMs: flags.initialDelay,
+    initialDelayMs: flags.initialDelay,
     coefficient: flags.coefficient,
-    maxMs: flags.maxDelay,
+    maxDelayMs: flags.maxDelay,
     nonRetryableCodes: flags.nonRetryableCode,
   });
   const flow = given({
@@ -101,7 +101,7 @@ function queueTable(queues: readonly QueueInfo[], nowMs: number): string {
       name,
       durationText(executionTimeoutMs),
       `${retry.maxAttempts}`,
-      `${durationText(retry.initialMs)} × ${retry.coefficient} ≤ ${durationText(retry.maxMs)}`,
+      `${durationText(retry.initialDelayMs)} × ${retry.coefficient} ≤ ${durationText(retry.maxDelayMs)}`,
       durationText(retentionMs),
       `${version}`,
       relativeText(updatedAt.getTime(), nowMs),

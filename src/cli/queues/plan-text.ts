@@ -3,19 +3,13 @@ import type { QueuePlan, QueueStep, SettingChange, SettingValue } from '../../cl
 import { defaultQueueName } from '../../domain/queue.ts';
 import { exactDurationText } from '../../domain/duration-text.ts';
 
-/** Those that the file calls otherwise than the client does. */
-const fileNames: ReadonlyMap<string, string> = new Map([
-  ['retry.initialMs', 'retry.initialDelay'],
-  ['retry.maxMs', 'retry.maxDelay'],
-]);
-
 function valueText(setting: string, value: SettingValue): string {
   if (value === null) return 'none';
   return setting.endsWith('Ms') && typeof value === 'number' ? exactDurationText(value) : String(value);
 }
 
 function changeText({ setting, from, to }: SettingChange): string {
-  const name = fileNames.get(setting) ?? setting.replace(/Ms$/, '');
+  const name = setting.replace(/Ms$/, '');
   return `    ${name}: ${valueText(setting, from)} -> ${valueText(setting, to)}\n`;
 }
 

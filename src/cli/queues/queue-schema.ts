@@ -113,9 +113,9 @@ function toSettings(read: z.infer<typeof settingsSchema>): QueueSettingsInput {
       given({
         maxAttempts: retry.maxAttempts,
         maxLosses: retry.maxLosses,
-        initialMs: retry.initialDelay,
+        initialDelayMs: retry.initialDelay,
         coefficient: retry.coefficient,
-        maxMs: retry.maxDelay,
+        maxDelayMs: retry.maxDelay,
         nonRetryableCodes: retry.nonRetryableCodes,
       }),
     flow: flow && toFlow(flow),

@@ -37,7 +37,13 @@ describe('a file of queues', () => {
           payloadRetentionMs: 21_600_000,
           maxDepth: 100_000,
           maxBytes: null,
-          retry: { maxAttempts: 5, initialMs: 500, coefficient: 2, maxMs: 60_000, nonRetryableCodes: ['NO_CARD'] },
+          retry: {
+            maxAttempts: 5,
+            initialDelayMs: 500,
+            coefficient: 2,
+            maxDelayMs: 60_000,
+            nonRetryableCodes: ['NO_CARD'],
+          },
           flow: {
             paused: true,
             maxRunning: 20,

@@ -47,7 +47,7 @@ function job(parts: Partial<JobInfo> = {}): JobInfo {
       history: [],
       attempts: [],
     },
-    retry: { maxAttempts: 3, initialMs: 1, coefficient: 2, maxMs: 2 },
+    retry: { maxAttempts: 3, initialDelayMs: 1, coefficient: 2, maxDelayMs: 2 },
     ...parts,
   };
 }
@@ -127,7 +127,7 @@ describe('texts about jobs', () => {
   });
 
   it('tells how many attempts have failed and been lost, and how many may', () => {
-    const retry = { maxAttempts: 3, initialMs: 1, coefficient: 2, maxMs: 2 };
+    const retry = { maxAttempts: 3, initialDelayMs: 1, coefficient: 2, maxDelayMs: 2 };
     const once = { ...retry, maxAttempts: 1, maxLosses: 0 };
     expect(jobText(job({ attempt: 2, failures: 1, losses: 0, retry }), nowMs)).toContain(
       'attempt   2 (1 of 3 failed, 0 lost)\n',
@@ -344,7 +344,7 @@ describe('the cluster', () => {
       [
         'n1  running',
         '└─ node (root)  running',
-        '   ├─ shards (keeper)  running',
+        '   ├─ shards (shard-manager)  running',
         '   │  └─ shard:1  running',
         '   └─ workers  waiting',
         '',

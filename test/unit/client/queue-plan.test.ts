@@ -26,7 +26,7 @@ function merged(present: QueueSettingsInfo, input: QueueSettingsInput): QueueSet
     executionTimeoutMs: input.executionTimeoutMs ?? present.executionTimeoutMs,
     retentionMs,
     payloadRetentionMs: input.payloadRetentionMs ?? retentionMs,
-    retry: { ...retry, maxMs: Math.max(retry.maxMs, retry.initialMs) },
+    retry: { ...retry, maxDelayMs: Math.max(retry.maxDelayMs, retry.initialDelayMs) },
     ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
     ...(maxDepth !== undefined && { maxDepth }),
     ...(maxBytes !== undefined && { maxBytes }),
@@ -40,8 +40,10 @@ function merged(present: QueueSettingsInfo, input: QueueSettingsInput): QueueSet
   };
 }
 
+const { initialMs, maxMs, ...retryParts } = defaultQueueSettings.retry;
 const blank: QueueSettingsInfo = {
   ...defaultQueueSettings,
+  retry: { ...retryParts, initialDelayMs: initialMs, maxDelayMs: maxMs },
   payloadRetentionMs: defaultQueueSettings.retentionMs,
   flow: { paused: false, fairnessWeights: {} },
 };
@@ -124,7 +126,7 @@ const settings: fc.Arbitrary<QueueSettingsInput> = fc.record(
     retry: fc.record(
       {
         maxAttempts: fc.integer({ min: 1, max: 100 }),
-        initialMs: fc.integer({ min: 1, max: 100_000 }),
+        initialDelayMs: fc.integer({ min: 1, max: 100_000 }),
         coefficient: fc.constantFrom(1, 2, 3),
         nonRetryableCodes: fc.subarray(['A', 'B', 'C']),
       },
