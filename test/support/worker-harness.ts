@@ -171,7 +171,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
         if (after <= harness.logThrough) harness.logThrough = lines.at(-1)?.number ?? harness.logThrough;
         return { kind: 'kept', through: harness.logThrough };
       }
-      case 'read-log':
+      case 'readLog':
       case 'submit':
       case 'cancel':
       case 'erase':

@@ -11,7 +11,7 @@ import { ShardCore } from './shard-core.ts';
 import type { Batch, ShardMessage } from './shard-message.ts';
 import type { ShardServices } from './shard-services.ts';
 import { SilentRuns } from './silent-runs.ts';
-import { performVerb } from './verbs/shard-verbs.ts';
+import { performBatch } from './verbs/shard-verbs.ts';
 import { recover } from './commit/recovery.ts';
 
 const tickMs = 1_000;
@@ -36,7 +36,7 @@ async function startShard(
   const silentRuns = new SilentRuns(core);
   const waiting = new Set<Batch>();
   let handingOver = false;
-  const stopServing = services.server.serveShard(shard, handlerOf(context, waiting));
+  const stopServing = services.server.serveShard(shard, handlerOf(core, waiting));
   const stopListening = listen(services, core, context);
   context.setTimer('tick', tickMs, { kind: 'tick' });
   tellTaken(core, Math.round(context.clock.monotonicMs() - beganMs));
@@ -51,7 +51,7 @@ async function startShard(
             message.refuse(unavailable(shard));
             break;
           }
-          performVerb(core, message.verb, message.items, core.openReply(message.items.length, message.answer));
+          message.perform();
           core.askFlush();
           break;
         case 'flush':
@@ -117,11 +117,13 @@ function unavailable(shard: number): TroupeError {
 }
 
 /** How the outside asks: a full mailbox refuses at once, nothing was done then. Every batch is answered or refused. */
-function handlerOf(context: ActorContext<ShardMessage>, waiting: Set<Batch>): ShardHandler {
+function handlerOf(core: ShardCore, waiting: Set<Batch>): ShardHandler {
+  const { self } = core.context;
   return <V extends ShardVerb>(verb: V, items: readonly ShardVerbs[V]['item'][]) =>
     new Promise<readonly ItemResult<ShardVerbs[V]['result']>[]>((resolve, reject) => {
-      const batch: Batch = { kind: 'batch', verb, items, answer: resolve, refuse: reject };
-      if (context.self.tell(batch)) waiting.add(batch);
-      else reject(new TroupeError('OVERLOADED', { retryAfterMs: 200, metadata: { path: context.self.path } }));
+      const perform = (): void => performBatch(core, verb, items, resolve);
+      const batch: Batch = { kind: 'batch', perform, refuse: reject };
+      if (self.tell(batch)) waiting.add(batch);
+      else reject(new TroupeError('OVERLOADED', { retryAfterMs: 200, metadata: { path: self.path } }));
     });
 }

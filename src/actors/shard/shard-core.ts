@@ -2,7 +2,7 @@
  * The working memory of a shard: jobs, open partitions, deadlines, outbox; and the one way a decision takes:
  * decide → table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
-import type { ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
+import type { ItemResult } from '../../application/protocol/shard-protocol.ts';
 import { type Deadline, nextDeadline, waitsForDate } from '../../domain/deadline.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
@@ -21,7 +21,7 @@ import { OwedEvents } from './dispatch/owed-events.ts';
 import { deposed, OwnershipProof } from './commit/ownership-proof.ts';
 import { PartitionSet } from './commit/partition-set.ts';
 import { ShardKeys } from './keys/shard-keys.ts';
-import type { Batch, ShardMessage } from './shard-message.ts';
+import type { ShardMessage } from './shard-message.ts';
 import { ShardLogs } from './shard-logs.ts';
 import type { ShardServices } from './shard-services.ts';
 import type { RecoveredShard } from './commit/recovery.ts';
@@ -106,8 +106,8 @@ export class ShardCore {
   }
 
   /** Results of one batch; what is still open when the shard stops is answered then. */
-  openReply(size: number, answer: Batch['answer']): BatchReply<ShardVerbs[ShardVerb]['result']> {
-    const reply: BatchReply<ShardVerbs[ShardVerb]['result']> = new BatchReply(size, (results) => {
+  openReply<T>(size: number, answer: (results: readonly ItemResult<T>[]) => void): BatchReply<T> {
+    const reply = new BatchReply<T>(size, (results) => {
       this.#open.delete(reply);
       answer(results);
     });

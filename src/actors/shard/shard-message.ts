@@ -1,14 +1,10 @@
 /** What a shard actor is told: batches from outside, and its own flushes, timers and orders. */
-import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 
-type ShardResult = ItemResult<ShardVerbs[ShardVerb]['result']>;
-
+/** Items of one verb, from outside. */
 export interface Batch {
   readonly kind: 'batch';
-  readonly verb: ShardVerb;
-  readonly items: readonly ShardVerbs[ShardVerb]['item'][];
-  readonly answer: (results: readonly ShardResult[]) => void;
+  readonly perform: () => void;
   readonly refuse: (error: TroupeError) => void;
 }
 

@@ -7,8 +7,8 @@ import type { ShardClient, ShardHandler, ShardServer } from '../../application/p
 import {
   batchMaxItems,
   type ItemResult,
+  isShardVerb,
   type ShardVerb,
-  shardVerbs,
   type ShardVerbs,
 } from '../../application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
@@ -68,10 +68,6 @@ export class NatsShardServer implements ShardServer {
       },
     });
   }
-}
-
-function isShardVerb(verb: string): verb is ShardVerb {
-  return shardVerbs.some((known) => known === verb);
 }
 
 /** Checks the shape only. Items come from our own processes, and the shard checks what it bases decisions on. */

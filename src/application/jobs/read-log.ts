@@ -93,7 +93,7 @@ export class LogCursor {
   async #ask(seen: LogPosition): Promise<ReadLogResult> {
     const { id, spec } = this.#record;
     try {
-      return await this.#parts.batcher.call(jobIdParts(id).shard, 'read-log', { jobId: id, seen });
+      return await this.#parts.batcher.call(jobIdParts(id).shard, 'readLog', { jobId: id, seen });
     } catch (error) {
       if (!(error instanceof TroupeError) || !awayCodes.has(error.code)) throw error;
       const { record } = await this.#parts.reader.read(spec.tenant, id);

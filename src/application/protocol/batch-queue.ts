@@ -6,7 +6,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import { jsonBytes } from '../jobs/json-bytes.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardClient } from '../ports/shard-link.ts';
-import type { ItemResult, ShardVerb, ShardVerbs } from './shard-protocol.ts';
+import { type ItemResult, type ShardVerb, type ShardVerbs, shardVerbs } from './shard-protocol.ts';
 
 export interface BatchCallOptions {
   /**
@@ -40,28 +40,6 @@ interface Entry<V extends ShardVerb> {
   sent: boolean;
   settle(outcome: ItemResult<ShardVerbs[V]['result']> | TroupeError): void;
 }
-
-/** Bytes that the answer to one item may take, by the bounds of a record (inline payloads, failure, trail). */
-const answerBytes: Readonly<Record<ShardVerb, (itemBytes: number) => number>> = {
-  submit: (itemBytes) => itemBytes + 1_024,
-  claim: () => 6_144,
-  complete: () => 256,
-  checkpoint: () => 256,
-  log: () => 256,
-  'read-log': () => 400_000,
-  heartbeat: () => 256,
-  cancel: () => 34_816,
-  erase: () => 34_816,
-  reschedule: () => 34_816,
-  get: () => 34_816,
-  queueStats: () => 4_096,
-  load: () => 400_000,
-  closeQueue: () => 256,
-  openQueue: () => 256,
-  place: () => 256,
-  leaseQuota: () => 256,
-  limitUse: () => 65_536,
-};
 
 const retryAfterFloorMs = 20;
 const retryAfterCeilingMs = 5_000;
@@ -126,7 +104,7 @@ export class BatchQueue<V extends ShardVerb> {
   /** An item whose answer is larger than itself is weighed by its answer, so that the reply fits one message too. */
   #weigh(item: ShardVerbs[V]['item']): number {
     const itemBytes = jsonBytes(item) + 1;
-    return Math.max(itemBytes, Math.min(answerBytes[this.#verb](itemBytes), this.#parts.limits.maxBytes));
+    return Math.max(itemBytes, Math.min(shardVerbs[this.#verb].answerBytes(itemBytes), this.#parts.limits.maxBytes));
   }
 
   #refusal(bytes: number, deadlineAtMs: number): TroupeError | undefined {

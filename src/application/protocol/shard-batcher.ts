@@ -10,7 +10,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import { type BatchCallOptions, BatchQueue, type BatchQueueParts } from './batch-queue.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardClient } from '../ports/shard-link.ts';
-import { batchMaxBytes, batchMaxItems, type ShardVerb, type ShardVerbs } from './shard-protocol.ts';
+import { batchMaxBytes, batchMaxItems, type ShardVerb, type ShardVerbs, shardVerbs } from './shard-protocol.ts';
 
 export interface ShardBatcher {
   /**
@@ -61,25 +61,8 @@ export function createShardBatcher(options: ShardBatcherOptions): ShardBatcher {
       maxInFlight: options.maxInFlight ?? defaultMaxInFlight,
     },
   };
-  const queues: { readonly [V in ShardVerb]: Map<number, BatchQueue<V>> } = {
-    submit: new Map(),
-    claim: new Map(),
-    complete: new Map(),
-    checkpoint: new Map(),
-    log: new Map(),
-    'read-log': new Map(),
-    heartbeat: new Map(),
-    cancel: new Map(),
-    erase: new Map(),
-    reschedule: new Map(),
-    get: new Map(),
-    queueStats: new Map(),
-    load: new Map(),
-    closeQueue: new Map(),
-    openQueue: new Map(),
-    place: new Map(),
-    leaseQuota: new Map(),
-    limitUse: new Map(),
+  const queues = Object.fromEntries(Object.keys(shardVerbs).map((verb) => [verb, new Map()])) as {
+    readonly [V in ShardVerb]: Map<number, BatchQueue<V>>;
   };
   let closed = false;
 

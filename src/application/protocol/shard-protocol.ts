@@ -87,7 +87,7 @@ export interface CompleteItem {
   readonly log?: Payload;
 }
 /** `stale`: another attempt holds the job, or it has ended; the report changed nothing. */
-type CompleteResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
+export type CompleteResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
 
 /** Its bytes lie in the payload store already, unless they are few. */
 export interface CheckpointItem extends Pick<Checkpoint, 'payload' | 'bytes' | 'number'> {
@@ -227,7 +227,7 @@ export interface LimitUse {
   readonly key?: string;
   readonly using: number;
 }
-interface LimitUseResult {
+export interface LimitUseResult {
   readonly uses: readonly LimitUse[];
 }
 
@@ -237,7 +237,7 @@ export interface ShardVerbs {
   complete: { item: CompleteItem; result: CompleteResult };
   checkpoint: { item: CheckpointItem; result: CheckpointResult };
   log: { item: LogItem; result: LogResult };
-  'read-log': { item: ReadLogItem; result: ReadLogResult };
+  readLog: { item: ReadLogItem; result: ReadLogResult };
   heartbeat: { item: HeartbeatItem; result: HeartbeatResult };
   cancel: { item: CancelItem; result: JobView };
   erase: { item: EraseItem; result: JobView };
@@ -253,26 +253,37 @@ export interface ShardVerbs {
   limitUse: { item: LimitUseItem; result: LimitUseResult };
 }
 export type ShardVerb = keyof ShardVerbs;
-export const shardVerbs = [
-  'submit',
-  'claim',
-  'complete',
-  'checkpoint',
-  'log',
-  'read-log',
-  'heartbeat',
-  'cancel',
-  'erase',
-  'reschedule',
-  'get',
-  'queueStats',
-  'load',
-  'closeQueue',
-  'openQueue',
-  'place',
-  'leaseQuota',
-  'limitUse',
-] as const satisfies readonly ShardVerb[];
+
+interface VerbTraits {
+  /** Bytes that the answer to one item may take, by the bounds of a record (inline payloads, failure, trail). */
+  readonly answerBytes: (itemBytes: number) => number;
+}
+
+/** The one list of verbs at run time. */
+export const shardVerbs: Readonly<Record<ShardVerb, VerbTraits>> = {
+  submit: { answerBytes: (itemBytes) => itemBytes + 1_024 },
+  claim: { answerBytes: () => 6_144 },
+  complete: { answerBytes: () => 256 },
+  checkpoint: { answerBytes: () => 256 },
+  log: { answerBytes: () => 256 },
+  readLog: { answerBytes: () => 400_000 },
+  heartbeat: { answerBytes: () => 256 },
+  cancel: { answerBytes: () => 34_816 },
+  erase: { answerBytes: () => 34_816 },
+  reschedule: { answerBytes: () => 34_816 },
+  get: { answerBytes: () => 34_816 },
+  queueStats: { answerBytes: () => 4_096 },
+  load: { answerBytes: () => 400_000 },
+  closeQueue: { answerBytes: () => 256 },
+  openQueue: { answerBytes: () => 256 },
+  place: { answerBytes: () => 256 },
+  leaseQuota: { answerBytes: () => 256 },
+  limitUse: { answerBytes: () => 65_536 },
+};
+
+export function isShardVerb(verb: string): verb is ShardVerb {
+  return Object.hasOwn(shardVerbs, verb);
+}
 
 export type ItemResult<T> = { readonly ok: T } | { readonly error: WireError };
 

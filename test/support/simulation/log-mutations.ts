@@ -24,7 +24,7 @@ export const logMutations: Readonly<Record<string, Mutation>> = {
     load: 'logs',
     change: onHandler((handler) => async (verb, items) => {
       const results = await handler(verb, items);
-      if (verb !== 'read-log') return results;
+      if (verb !== 'readLog') return results;
       return results.map((result) => {
         if (!('ok' in result)) return result;
         const { stored, lines } = result.ok as ReadLogResult;

@@ -5,6 +5,7 @@
 import { type ClusterLoad, type JobCount, queueKey, type RunCount } from '../../../domain/demand.ts';
 import { needOf, needText } from '../../../domain/handler-need.ts';
 import type { ShardCore } from '../shard-core.ts';
+import type { Slot } from './batch-reply.ts';
 
 /** Rows of each kind in one answer; what is beyond is told as a sum. */
 const loadRowsMax = 1_000;
@@ -15,11 +16,12 @@ interface Rows<T> {
   readonly omitted: number;
 }
 
-export function load(core: ShardCore): ClusterLoad {
+export function load(core: ShardCore, _item: unknown, slot: Slot<ClusterLoad>): void {
   const waiting = bounded(waitingIn(core));
   const running = bounded(runningIn(core));
   const heldByKey = core.dispatcher.limiters.heldByKey().slice(0, loadRowsMax);
-  return { waiting: waiting.kept, running: running.kept, heldByKey, omitted: waiting.omitted + running.omitted };
+  const omitted = waiting.omitted + running.omitted;
+  slot.ok({ waiting: waiting.kept, running: running.kept, heldByKey, omitted });
 }
 
 function* waitingIn({ table }: ShardCore): Generator<JobCount, void> {

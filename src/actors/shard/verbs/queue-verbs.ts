@@ -3,27 +3,35 @@ import type { PlaceItem, PlaceResult, QueueStatsItem } from '../../../applicatio
 import { defaultPriority } from '../../../domain/priority.ts';
 import { noStats, type QueueStats } from '../../../domain/queue-stats.ts';
 import type { ShardCore } from '../shard-core.ts';
+import type { JobEntry } from '../table/job-table.ts';
+import type { QueueIndex } from '../table/queue-index.ts';
+import type { Slot } from './batch-reply.ts';
 
 /** Counting stops here: further back an estimate is as good. */
 const placesMax = 10_000;
 
-export function place(core: ShardCore, { jobId }: PlaceItem): PlaceResult {
-  const entry = core.table.get(jobId);
+export function place(core: ShardCore, { jobId }: PlaceItem, slot: Slot<PlaceResult>): void {
+  slot.ok(placeOf(core, core.table.get(jobId)));
+}
+
+function placeOf(core: ShardCore, entry: JobEntry | undefined): PlaceResult {
   if (entry?.current.state !== 'QUEUED') return {};
   const level = entry.queueRef.index.waiting[entry.current.spec.priority ?? defaultPriority];
   let before = 0;
   for (const id of level?.keys() ?? []) {
-    if (id === jobId || before === placesMax) break;
+    if (id === entry.current.id || before === placesMax) break;
     before += 1;
   }
   const heldBy = core.dispatcher.limiters.heldBy(entry);
   return { before, waiting: level?.size ?? 0, ...(heldBy !== undefined && { heldBy }) };
 }
 
-export function queueStats(core: ShardCore, { tenant, queue }: QueueStatsItem): QueueStats {
+export function queueStats(core: ShardCore, { tenant, queue }: QueueStatsItem, slot: Slot<QueueStats>): void {
   const index = core.table.queues.get(tenant, queue);
-  if (index === undefined) return noStats;
-  const nowMs = core.nowMs();
+  slot.ok(index === undefined ? noStats : statsOf(index, core.nowMs()));
+}
+
+function statsOf(index: QueueIndex, nowMs: number): QueueStats {
   const { oldestReadyAtMs } = index;
   return {
     waiting: index.waiting.map(({ size }) => size),

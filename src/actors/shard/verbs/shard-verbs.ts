@@ -1,31 +1,31 @@
 /** What callers may ask of a shard. Each item is decided alone; its slot is answered when the decision is durable. */
 import type {
-  QuotaItem,
   CancelItem,
   CheckpointItem,
+  CheckpointResult,
   ClaimItem,
+  ClaimResult,
   CompleteItem,
-  EraseItem,
+  CompleteResult,
   GetItem,
   HeartbeatItem,
   HeartbeatResult,
+  ItemResult,
   JobView,
   LimitUseItem,
-  PlaceItem,
-  QueueStatsItem,
-  LogItem,
-  ReadLogItem,
+  LimitUseResult,
+  QuotaItem,
+  QuotaResult,
   RescheduleItem,
   ShardVerb,
   ShardVerbs,
-  SubmitItem,
 } from '../../../application/protocol/shard-protocol.ts';
 import { assertNever, TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord, type JobState } from '../../../domain/job.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';
 import { isStartedOnce } from '../../../domain/retry-policy.ts';
 import type { JobCommand } from '../../../domain/transitions.ts';
-import type { BatchReply, Slot } from './batch-reply.ts';
+import type { Slot } from './batch-reply.ts';
 import { closeQueue } from './close-verb.ts';
 import { erase } from './erase-verb.ts';
 import { grantOf } from './grant.ts';
@@ -37,97 +37,71 @@ import { submit } from './submit-verb.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { ShardCore } from '../shard-core.ts';
 
-type AnyResult = ShardVerbs[ShardVerb]['result'];
-
 const cancellable: readonly JobState[] = ['SCHEDULED', 'QUEUED', 'RUNNING', 'RETRYING', 'CANCELLING'];
 
-export function performVerb(
+type VerbHandler<V extends ShardVerb> = (
   core: ShardCore,
-  verb: ShardVerb,
-  items: readonly unknown[],
-  reply: BatchReply<AnyResult>,
+  item: ShardVerbs[V]['item'],
+  slot: Slot<ShardVerbs[V]['result']>,
+) => void;
+
+/** The wire is trusted here: only gateways and nodes of this cluster can reach it. */
+const handlers: { readonly [V in ShardVerb]: VerbHandler<V> } = {
+  submit,
+  claim,
+  complete,
+  checkpoint,
+  log: keepLog,
+  readLog,
+  heartbeat,
+  cancel,
+  erase,
+  reschedule,
+  get,
+  place,
+  queueStats,
+  load,
+  closeQueue,
+  openQueue,
+  leaseQuota,
+  limitUse,
+};
+
+export function performBatch<V extends ShardVerb>(
+  core: ShardCore,
+  verb: V,
+  items: readonly ShardVerbs[V]['item'][],
+  answer: (results: readonly ItemResult<ShardVerbs[V]['result']>[]) => void,
 ): void {
+  const handle: VerbHandler<V> = handlers[verb];
+  const reply = core.openReply(items.length, answer);
   items.forEach((item, index) => {
     const slot = reply.slot(index);
     try {
-      perform(core, verb, item, slot);
+      handle(core, item, slot);
     } catch (error) {
       slot.fail(TroupeError.from(error));
     }
   });
 }
 
-/** The wire is trusted here: only gateways and nodes of this cluster can reach it. */
-function perform(core: ShardCore, verb: ShardVerb, item: unknown, slot: Slot<AnyResult>): void {
-  switch (verb) {
-    case 'submit':
-      submit(core, item as SubmitItem, slot);
-      break;
-    case 'claim':
-      claim(core, item as ClaimItem, slot);
-      break;
-    case 'complete':
-      complete(core, item as CompleteItem, slot);
-      break;
-    case 'checkpoint':
-      checkpoint(core, item as CheckpointItem, slot);
-      break;
-    case 'log':
-      keepLog(core, item as LogItem, slot);
-      break;
-    case 'read-log':
-      readLog(core, item as ReadLogItem, slot);
-      break;
-    case 'heartbeat':
-      slot.ok(heartbeat(core, item as HeartbeatItem));
-      break;
-    case 'cancel':
-      cancel(core, item as CancelItem, slot);
-      break;
-    case 'erase':
-      erase(core, item as EraseItem, slot);
-      break;
-    case 'reschedule':
-      reschedule(core, item as RescheduleItem, slot);
-      break;
-    case 'get':
-      view(core, (item as GetItem).jobId, slot);
-      break;
-    case 'place':
-      slot.ok(place(core, item as PlaceItem));
-      break;
-    case 'queueStats':
-      slot.ok(queueStats(core, item as QueueStatsItem));
-      break;
-    case 'load':
-      slot.ok(load(core));
-      break;
-    case 'closeQueue':
-      closeQueue(core, item as QueueClosing, slot);
-      break;
-    case 'openQueue':
-      core.services.closedQueues.open(item as QueueClosing);
-      slot.ok({ kind: 'open' });
-      break;
-    case 'leaseQuota':
-      slot.ok(core.quotaHome.ask(item as QuotaItem));
-      break;
-    case 'limitUse':
-      limitUse(core, item as LimitUseItem, slot);
-      break;
-    default:
-      assertNever(verb);
-  }
+function openQueue(core: ShardCore, closing: QueueClosing, slot: Slot<{ readonly kind: 'open' }>): void {
+  core.services.closedQueues.open(closing);
+  slot.ok({ kind: 'open' });
+}
+
+function leaseQuota(core: ShardCore, item: QuotaItem, slot: Slot<QuotaResult>): void {
+  slot.ok(core.quotaHome.ask(item));
 }
 
 /** A former owner does not know what the shard uses. */
-function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<AnyResult>): void {
+function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<LimitUseResult>): void {
   const doubt = ownershipDoubt(core);
   if (doubt === undefined) slot.ok({ uses: core.dispatcher.limiters.reportUsage(home, epoch) });
   else slot.fail(doubt);
 }
 
-function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
+function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void {
   // Dispatched by a successor, whose jobs are not known here: its message must not be dropped.
   if (item.epoch > core.epoch) {
     slot.ok({ kind: 'later' });
@@ -174,7 +148,7 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<AnyResult>): void {
   if (!isPatient) slot.ok(grantOf(record, token, core.nowMs()));
 }
 
-function complete(core: ShardCore, item: CompleteItem, slot: Slot<AnyResult>): void {
+function complete(core: ShardCore, item: CompleteItem, slot: Slot<CompleteResult>): void {
   const entry = core.table.get(item.jobId);
   const decision =
     entry === undefined
@@ -207,7 +181,7 @@ function commandOf({ token, outcome, log }: CompleteItem): JobCommand {
   }
 }
 
-function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: Slot<AnyResult>): void {
+function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: Slot<CheckpointResult>): void {
   const entry = core.table.get(jobId);
   const recorded = (): void => {
     slot.ok({ kind: 'recorded' });
@@ -219,7 +193,7 @@ function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: S
   else slot.ok({ kind: 'stale' });
 }
 
-function heartbeat(core: ShardCore, item: HeartbeatItem): HeartbeatResult {
+function heartbeat(core: ShardCore, item: HeartbeatItem, slot: Slot<HeartbeatResult>): void {
   const nowMs = core.context.clock.monotonicMs();
   const stop: HeartbeatResult['stop'][number][] = [];
   for (const { jobId, token, progress, note } of item.runs) {
@@ -232,10 +206,10 @@ function heartbeat(core: ShardCore, item: HeartbeatItem): HeartbeatResult {
     if (progress !== undefined) entry.progress = { fraction: progress, note: note ?? '' };
     if (entry.durable?.state === 'CANCELLING') stop.push({ jobId, token, why: 'cancel' });
   }
-  return { stop };
+  slot.ok({ stop });
 }
 
-function cancel(core: ShardCore, item: CancelItem, slot: Slot<AnyResult>): void {
+function cancel(core: ShardCore, item: CancelItem, slot: Slot<JobView>): void {
   const entry = core.table.get(item.jobId);
   if (entry === undefined || isTerminal(entry.current.state)) {
     withRecord(core, item.jobId, slot, (record) => {
@@ -256,7 +230,7 @@ function cancel(core: ShardCore, item: CancelItem, slot: Slot<AnyResult>): void 
   });
 }
 
-function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slot: Slot<AnyResult>): void {
+function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slot: Slot<JobView>): void {
   const entry = core.table.get(jobId);
   const refuse = (record: JobRecord): void => {
     slot.fail(stateForbids(record, ['SCHEDULED', 'RETRYING']));
@@ -277,7 +251,7 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
   });
 }
 
-function view(core: ShardCore, jobId: JobRecord['id'], slot: Slot<JobView>): void {
+function get(core: ShardCore, { jobId }: GetItem, slot: Slot<JobView>): void {
   const entry: JobEntry | undefined = core.table.get(jobId);
   const answer = (record: JobRecord | undefined): void => {
     const doubt = ownershipDoubt(core);

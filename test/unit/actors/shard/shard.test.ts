@@ -178,14 +178,14 @@ describe('a shard', () => {
     expect(await shard.call('log', { jobId, token: '9.9', after: 0, lines })).toEqual({ kind: 'stale' });
     expect(await shard.call('log', { jobId, token, after: 0, lines })).toEqual({ kind: 'kept', through: 2 });
     const seen = { attempt: 1, number: 1 };
-    expect(await shard.call('read-log', { jobId, seen })).toEqual({ stored: [], lines: lines.slice(1) });
+    expect(await shard.call('readLog', { jobId, seen })).toEqual({ stored: [], lines: lines.slice(1) });
     const log = { kind: 'json', json: JSON.stringify(lines) } as const;
     await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' }, log });
     const stored = [{ attempt: 1, payload: log }];
-    expect(await shard.call('read-log', { jobId, seen })).toEqual({ stored, lines: [] });
+    expect(await shard.call('readLog', { jobId, seen })).toEqual({ stored, lines: [] });
     expect(await shard.store.jobs.findJob(jobId)).toMatchObject({ state: 'QUEUED', logs: stored });
     shard.lease = false;
-    await expect(shard.call('read-log', { jobId, seen })).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
+    await expect(shard.call('readLog', { jobId, seen })).rejects.toMatchObject({ code: 'SHARD_UNAVAILABLE' });
   });
 
   it('dispatches a failed job again when its back-off is over', async () => {
