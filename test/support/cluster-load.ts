@@ -99,12 +99,11 @@ export function startLoad(options: LoadOptions): Load {
   const lanes = Array.from({ length: options.lanes }, lane);
 
   async function settle(readers: readonly TroupeClient[], withinMs: number): Promise<readonly JobInfo[]> {
-    const signal = AbortSignal.timeout(withinMs);
     const ended: JobInfo[] = [];
     const [first] = readers;
     if (first === undefined) throw new Error('nobody to ask');
     await forEach(ids, async (jobId) => {
-      const job = await first.wait(jobId, { signal }).catch(async (error: unknown) => {
+      const job = await first.wait(jobId, { signal: AbortSignal.timeout(withinMs) }).catch(async (error: unknown) => {
         const now = await first.get(jobId);
         throw new Error(`${jobId} is ${now.state} after ${withinMs} ms: ${JSON.stringify(now.history)}`, {
           cause: error,
