@@ -98,7 +98,7 @@ describe('erasing payloads', () => {
         handlers: [],
       },
     });
-    const answers = { 'forget-payloads': (record: JobRecord) => (told.push(record), null) };
+    const answers = { forgetPayloads: (record: JobRecord) => (told.push(record), null) };
     edge.nodes.set('g2', { info: info('g2', ['gateway']), answers });
     edge.nodes.set('silent', { info: info('silent', ['gateway']), answers: {} });
     edge.nodes.set('w1', { info: info('w1', ['workers']), answers });

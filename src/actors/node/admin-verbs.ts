@@ -7,7 +7,7 @@ import {
   type NodeVerb,
   type NodeVerbs,
 } from '../../application/protocol/node-protocol.ts';
-import { assertNever, TroupeError } from '../../domain/errors.ts';
+import { TroupeError } from '../../domain/errors.ts';
 import { runIdOf } from '../worker/node-run.ts';
 import { boundedTree } from './actor-rows.ts';
 import type { AdminServices, NodeView } from './node-view.ts';
@@ -23,43 +23,42 @@ export interface AdminParts {
   readonly profiles: ProfileStore;
 }
 
-/** The verb determines the type of its question, because both ends are this code. */
-export async function answerOf(
-  verb: NodeVerb,
-  question: unknown,
+type Answer<V extends NodeVerb> = NodeVerbs[V]['answer'];
+type VerbHandler<V extends NodeVerb> = (
+  question: NodeVerbs[V]['ask'],
   parts: AdminParts,
-): Promise<NodeVerbs[NodeVerb]['answer']> {
-  const { services, view, profiles } = parts;
-  switch (verb) {
-    case 'describe':
-      return view.report();
-    case 'tree':
-      return boundedTree(view.rows(), (question as NodeVerbs['tree']['ask']).path);
-    case 'shards':
-      return view.shards();
-    case 'inspect':
-      return inspect((question as NodeVerbs['inspect']['ask']).path, parts);
-    case 'dead-letters':
-      return deadLetters(question as NodeVerbs['dead-letters']['ask'], services);
-    case 'drain':
-      services.drain();
-      return { ...view.report(), draining: true };
-    case 'forget-payloads':
-      services.replaceCopy(question as NodeVerbs['forget-payloads']['ask']);
-      return null;
-    case 'profile':
-      return profile(question as NodeVerbs['profile']['ask'], parts);
-    case 'profile-part': {
-      const { profileId, part } = question as NodeVerbs['profile-part']['ask'];
-      return profiles.part(profileId, part);
-    }
-    default:
-      return assertNever(verb);
-  }
+) => Answer<V> | Promise<Answer<V>>;
+
+const handlers: { readonly [V in NodeVerb]: VerbHandler<V> } = {
+  describe: (_, { view }) => view.report(),
+  tree: ({ path }, { view }) => boundedTree(view.rows(), path),
+  shards: (_, { view }) => view.shards(),
+  inspect,
+  deadLetters,
+  drain,
+  forgetPayloads,
+  profile,
+  profilePart: ({ profileId, part }, { profiles }) => profiles.part(profileId, part),
+};
+
+/** The verb determines the type of its question, because both ends are this code. */
+export async function answerOf(verb: NodeVerb, question: unknown, parts: AdminParts): Promise<Answer<NodeVerb>> {
+  const handle = handlers[verb] as (question: unknown, parts: AdminParts) => Answer<NodeVerb>;
+  return handle(question, parts);
+}
+
+function drain(_: null, { services, view }: AdminParts): Answer<'drain'> {
+  services.drain();
+  return { ...view.report(), draining: true };
+}
+
+function forgetPayloads(record: NodeVerbs['forgetPayloads']['ask'], { services }: AdminParts): null {
+  services.replaceCopy(record);
+  return null;
 }
 
 /** The actor at `path` with its direct children, recent events and dead letters. Null if no actor is there. */
-function inspect(path: string, { services, view }: AdminParts): ActorReport | null {
+function inspect({ path }: NodeVerbs['inspect']['ask'], { services, view }: AdminParts): ActorReport | null {
   const rows = view.rows();
   const actor = rows.find((row) => row.path === path);
   if (actor === undefined) return null;
@@ -74,7 +73,7 @@ function inspect(path: string, { services, view }: AdminParts): ActorReport | nu
   };
 }
 
-function deadLetters(question: NodeVerbs['dead-letters']['ask'], services: AdminServices): DeadLettersReport {
+function deadLetters(question: NodeVerbs['deadLetters']['ask'], { services }: AdminParts): DeadLettersReport {
   return {
     letters: lettersWithin(question.path, question.limit, services),
     counts: services.system.deadLetterCounts(),

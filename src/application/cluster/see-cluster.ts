@@ -124,7 +124,7 @@ export function createSeeCluster(parts: {
       ensureAwaited(context, clock.nowMs());
       const path = checkedPath(query);
       const limit = query.limit === 0 ? limitDefault : Math.min(query.limit, limitMax);
-      const answers = await asker.askAll(context, asker.members(query.node), 'dead-letters', { path, limit });
+      const answers = await asker.askAll(context, asker.members(query.node), 'deadLetters', { path, limit });
       const letters = answers.flatMap(({ node, answer }) =>
         (answer?.letters ?? []).map((letter) => ({ node: node.nodeId, letter })),
       );

@@ -99,7 +99,7 @@ export function createSteerCluster(parts: SteerClusterParts): SteerCluster {
       const { profileId, parts: count } = await asker.ask(run.node, 'profile', question, timeoutMs);
       for (let part = 0; part < count; part += 1) {
         ensureAwaited(context, clock.nowMs());
-        const { base64 } = await asker.ask(run.node, 'profile-part', { profileId, part }, partMaxMs);
+        const { base64 } = await asker.ask(run.node, 'profilePart', { profileId, part }, partMaxMs);
         yield Buffer.from(base64, 'base64');
       }
     },

@@ -50,7 +50,7 @@ export function createEraseJobPayloads({
     cache.replace(erased);
     // Gateways are notified even if the payloads were erased before: the earlier call may have died before this step.
     const gateways = asker.members().filter(({ roles }) => roles.includes('gateway'));
-    await asker.askAll(context, gateways, 'forget-payloads', erased);
+    await asker.askAll(context, gateways, 'forgetPayloads', erased);
     return { record: erased };
   };
 }

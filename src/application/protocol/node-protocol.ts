@@ -168,17 +168,17 @@ export interface NodeVerbs {
   readonly shards: Exchange<null, readonly ShardReport[]>;
   /** Null if there is no actor at the path. */
   readonly inspect: Exchange<{ readonly path: string }, ActorReport | null>;
-  readonly 'dead-letters': Exchange<{ readonly path: string; readonly limit: number }, DeadLettersReport>;
+  readonly deadLetters: Exchange<{ readonly path: string; readonly limit: number }, DeadLettersReport>;
   /** Answers when the drain has begun. */
   readonly drain: Exchange<null, NodeReport>;
   /** For gateways: the record replaces a copy that they may have cached. */
-  readonly 'forget-payloads': Exchange<JobRecord, null>;
+  readonly forgetPayloads: Exchange<JobRecord, null>;
   /** Answers when the profile is complete. Its parts can then be fetched for `profileKeptMs`. */
   readonly profile: Exchange<
     { readonly jobId: string; readonly token: string; readonly durationMs: number },
     { readonly profileId: string; readonly parts: number }
   >;
-  readonly 'profile-part': Exchange<{ readonly profileId: string; readonly part: number }, { readonly base64: string }>;
+  readonly profilePart: Exchange<{ readonly profileId: string; readonly part: number }, { readonly base64: string }>;
 }
 export type NodeVerb = keyof NodeVerbs;
 
@@ -187,11 +187,11 @@ const nodeVerbSet: Readonly<Record<NodeVerb, true>> = {
   tree: true,
   shards: true,
   inspect: true,
-  'dead-letters': true,
+  deadLetters: true,
   drain: true,
-  'forget-payloads': true,
+  forgetPayloads: true,
   profile: true,
-  'profile-part': true,
+  profilePart: true,
 };
 
 export function isNodeVerb(verb: string): verb is NodeVerb {

@@ -312,7 +312,7 @@ export class Cluster {
           nodeId,
           async (verb, payload) => {
             const answer = await handler(verb, payload);
-            if (verb === 'forget-payloads') this.onForgotten((payload as JobRecord).id, host);
+            if (verb === 'forgetPayloads') this.onForgotten((payload as JobRecord).id, host);
             return answer;
           },
           face,

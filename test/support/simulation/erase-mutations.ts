@@ -29,7 +29,7 @@ export const eraseMutations: Readonly<Record<string, Mutation>> = {
         serveNode: (nodeId, handler, face) =>
           bus.serveNode(
             nodeId,
-            (verb, payload) => (verb === 'forget-payloads' ? Promise.resolve(null) : handler(verb, payload)),
+            (verb, payload) => (verb === 'forgetPayloads' ? Promise.resolve(null) : handler(verb, payload)),
             face,
           ),
       };

@@ -193,9 +193,9 @@ test('an actor is inspected with its children, its news and its dead letters, ne
   ]);
   expect((await ask('inspect', { path: '/' }))?.children.map(({ path }) => path)).toEqual(['/admin', '/node']);
   expect(await ask('inspect', { path: '/node/workers/queue' })).toBeNull();
-  const letters = await ask('dead-letters', { path: '/', limit: 10 });
+  const letters = await ask('deadLetters', { path: '/', limit: 10 });
   expect(letters).toMatchObject({ letters: [{ reason: 'no_actor' }], counts: { no_actor: 1, mailbox_full: 0 } });
-  expect((await ask('dead-letters', { path: '/elsewhere', limit: 10 })).letters).toEqual([]);
+  expect((await ask('deadLetters', { path: '/elsewhere', limit: 10 })).letters).toEqual([]);
 });
 
 test('a profile is handed over in parts, and kept for a minute and not longer', async () => {
@@ -215,14 +215,14 @@ test('a profile is handed over in parts, and kept for a minute and not longer', 
   expect([asked, parts]).toEqual([['j#1.2'], 3]);
   const bytes: Buffer[] = [];
   for (let part = 0; part < parts; part += 1) {
-    bytes.push(Buffer.from((await ask('profile-part', { profileId, part })).base64, 'base64'));
+    bytes.push(Buffer.from((await ask('profilePart', { profileId, part })).base64, 'base64'));
   }
   expect(Buffer.concat(bytes).toString('utf8')).toBe(text);
   // The last part ended its stay.
-  await expect(ask('profile-part', { profileId, part: 0 })).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
+  await expect(ask('profilePart', { profileId, part: 0 })).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
   const second = await ask('profile', { jobId: 'j', token: '1.2', durationMs: 1_000 });
   await kit.advance(61_000);
-  await expect(ask('profile-part', { profileId: second.profileId, part: 0 })).rejects.toMatchObject({
+  await expect(ask('profilePart', { profileId: second.profileId, part: 0 })).rejects.toMatchObject({
     code: 'RUN_NOT_FOUND',
   });
 });
