@@ -1,6 +1,7 @@
 /**
- * The one import of the CDK: everything else in infra/ takes it from here, so that moving to its community continuation
- * (`cdktn`, the same classes) is an edit of this file (test/parity-cdktn.test.ts shows that it synthesizes the same).
+ * The only import of the CDK: all other code in infra/ imports it from here. So moving to its community continuation
+ * (`cdktn`, with the same classes) needs an edit of this file only. test/parity-cdktn.test.ts shows that both
+ * synthesize the same output.
  */
 export {
   App,

@@ -1,4 +1,7 @@
-/** Writes compose.yaml from the environment `local-docker`; with `--check` only says whether it is in step. */
+/**
+ * Writes compose.yaml from the environment `local-docker`. With `--check` it writes nothing and fails if the file is
+ * out of date.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import input from '../environments/local-docker.ts';

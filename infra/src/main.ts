@@ -1,6 +1,6 @@
 /**
- * The CDKTF app: all stacks of all environments. `cdktf list` names them, `cdktf deploy STACK` brings one up.
- * `TROUPE_ENVIRONMENTS` names another folder of environments than environments/.
+ * The CDKTF app with all stacks of all environments. `cdktf list` shows them, `cdktf deploy STACK` deploys one.
+ * `TROUPE_ENVIRONMENTS` overrides the folder environments/.
  */
 import { fileURLToPath } from 'node:url';
 import { App } from './cdk.ts';

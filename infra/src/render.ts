@@ -1,6 +1,6 @@
 /**
- * `npm run infra:render -- ENVIRONMENT [--out DIR]`: prints the objects of an environment of Kubernetes, or writes them
- * into a folder, which it then has to itself.
+ * `npm run infra:render -- ENVIRONMENT [--out DIR]`: prints the objects of a Kubernetes environment, or writes them to
+ * a folder. The folder must be empty or from an earlier run, whose files are replaced.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -13,7 +13,7 @@ import { firstLine, kustomizationFile, renderedFiles, renderedStream } from './r
 const usage = 'usage: npm run infra:render -- ENVIRONMENT [--out DIR]';
 const folder = process.env['TROUPE_ENVIRONMENTS'] ?? fileURLToPath(new URL('../environments', import.meta.url));
 
-/** What the caller can put right; anything else is a fault of ours and keeps its stack. */
+/** An error that the caller can fix. Any other error is a bug and is shown with its stack. */
 class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -43,7 +43,10 @@ async function environmentCalled(name: string): Promise<KubernetesEnvironment> {
   throw new UsageError(`${what}; those that are: ${names}`);
 }
 
-/** Objects that are gone must not stay behind as files, and nothing of somebody else's may be lost. */
+/**
+ * Removes the files of an earlier run, so that deleted objects leave no files behind. Refuses a folder with any other
+ * content.
+ */
 function clear(out: string): void {
   if (!existsSync(out) || readdirSync(out).length === 0) return;
   const mark = join(out, kustomizationFile);
@@ -68,7 +71,7 @@ try {
   if (out === undefined) {
     process.stdout.write(renderedStream(environment));
   } else {
-    // npm runs scripts in the folder of the package; INIT_CWD is where it was called.
+    // npm runs scripts in the folder of the package. INIT_CWD is the folder in which npm was called.
     const target = resolve(process.env['INIT_CWD'] ?? '.', out);
     const files = renderedFiles(environment);
     write(target, files);

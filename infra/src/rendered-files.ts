@@ -1,6 +1,6 @@
 /**
- * The objects of an environment as YAML, for teams that apply it by Argo CD, Flux or kubectl: a folder for each stack, a
- * file for each object, and a kustomization.yaml in each folder, so that overlays can build on them.
+ * The objects of an environment as YAML, for teams that apply them with Argo CD, Flux or kubectl: a folder per stack, a
+ * file per object, and a kustomization.yaml in each folder for overlays.
  */
 import { stringify } from 'yaml';
 import type { KubernetesEnvironment } from './config/environment.ts';
@@ -8,7 +8,7 @@ import { inOrder, objectId } from './lib/kube-objects.ts';
 import { objectsByStack } from './objects/by-stack.ts';
 import type { KubernetesObject } from './objects/kubernetes-object.ts';
 
-/** First line of every file that is written, by which a folder of ours is known. */
+/** First line of every generated file. It identifies a folder that we may overwrite. */
 export const firstLine = '# Rendered by `npm run infra:render` of Troupe. Changes here are lost: edit the environment.';
 export const kustomizationFile = 'kustomization.yaml';
 
@@ -21,7 +21,7 @@ function kustomization(resources: readonly string[]): string {
   return `${firstLine}\n${yamlOf(content)}`;
 }
 
-/** Path in the folder → text. */
+/** File contents by path. */
 export function renderedFiles(environment: KubernetesEnvironment): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   const stacks = objectsByStack(environment);
@@ -37,7 +37,7 @@ export function renderedFiles(environment: KubernetesEnvironment): ReadonlyMap<s
   return files;
 }
 
-/** All of it as one stream of documents, in the order in which it can be applied. */
+/** All objects as one YAML stream, in the order in which they can be applied. */
 export function renderedStream(environment: KubernetesEnvironment): string {
   const objects: readonly KubernetesObject[] = [...objectsByStack(environment).values()].flat();
   return inOrder(objects)

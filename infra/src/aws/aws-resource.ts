@@ -1,7 +1,7 @@
 /**
- * Resources of the AWS provider, by their names and attributes as its documentation has them. The generated binding is
- * ten times as large as all else in infra/, so the few types that are used are checked against its shapes by a test
- * (test/aws-shapes.json).
+ * Resources of the AWS provider, with the names and attributes of its documentation. The generated binding is ten times
+ * as large as the rest of infra/. So we write the few types that we use by hand, and a test checks them against the
+ * provider's shapes (test/aws-shapes.json).
  */
 import { type Construct, TerraformProvider, TerraformResource } from '../cdk.ts';
 import type { AwsConfig } from '../config/aws.ts';
@@ -17,7 +17,7 @@ export class AwsProvider extends TerraformProvider {
       terraformGeneratorMetadata: { providerName: 'aws', providerVersionConstraint: '~> 6.0' },
       terraformProviderSource: 'hashicorp/aws',
     });
-    // Default tags reach everything that can have tags, so that no resource can be forgotten.
+    // Default tags apply to every resource that supports tags, so none is forgotten.
     this.#attributes = { region, allowed_account_ids: [accountId], default_tags: [{ tags }] };
   }
 
@@ -28,9 +28,9 @@ export class AwsProvider extends TerraformProvider {
 
 export interface AwsResourceOptions {
   readonly dependsOn?: readonly TerraformResource[];
-  /** Terraform refuses to destroy it: for what holds data. */
+  /** Terraform refuses to destroy the resource. Set it for resources that hold data. Default: false. */
   readonly preventDestroy?: boolean;
-  /** Attributes that somebody else changes, such as an autoscaler. */
+  /** Attributes that another system changes, such as an autoscaler. Default: none. */
   readonly ignoreChanges?: readonly string[];
 }
 
@@ -39,7 +39,7 @@ function splitAddress(address: string): readonly [string, string] {
   return [address.slice(0, at), address.slice(at + 1)];
 }
 
-/** `address` is its type and its name, as terraform writes it: `aws_vpc.main`. */
+/** A resource. `address` is its type and name as terraform writes them: `aws_vpc.main`. */
 export class AwsResource extends TerraformResource {
   readonly #attributes: Readonly<Record<string, unknown>>;
 
@@ -68,7 +68,7 @@ export class AwsResource extends TerraformResource {
     return { ...this.#attributes };
   }
 
-  /** What AWS says of it once it is there. */
+  /** A reference to an attribute that AWS sets when the resource is created. */
   attribute(name: string): string {
     return this.getStringAttribute(name);
   }

@@ -1,6 +1,6 @@
 /**
- * The control plane: its log, its role, who administers it, and the add-ons without which no pod runs. Its API server
- * answers inside the network; outside only for the networks that are named.
+ * The EKS control plane: its log, its role, its administrators, and the add-ons that every pod needs. The API server is
+ * reachable from inside the network, and from outside only for the networks in `publicCidrs`.
  */
 import type { TerraformStack } from '../cdk.ts';
 import type { AwsConfig } from '../config/aws.ts';
@@ -19,7 +19,7 @@ export interface ClusterParts {
 export function addCluster(stack: TerraformStack, aws: AwsConfig, { name, subnetIds, key }: ClusterParts): AwsResource {
   const { version, publicCidrs, adminRoles, logDays } = aws.cluster;
   const log = new AwsResource(stack, 'aws_cloudwatch_log_group.cluster-log', {
-    // The name that EKS writes to.
+    // EKS requires this name.
     name: `/aws/eks/${name}/cluster`,
     retention_in_days: logDays,
     tags: { Name: name },
@@ -37,7 +37,7 @@ export function addCluster(stack: TerraformStack, aws: AwsConfig, { name, subnet
       role_arn: role.role.arn,
       enabled_cluster_log_types: logTypes,
       deletion_protection: true,
-      // All of them are resources of this stack.
+      // All add-ons are resources of this stack.
       bootstrap_self_managed_addons: false,
       access_config: [{ authentication_mode: 'API', bootstrap_cluster_creator_admin_permissions: false }],
       vpc_config: [
@@ -88,9 +88,9 @@ export function addAddon(
   );
 }
 
-/** What machines need before they join: addresses for pods, routes to services, roles for pods. */
+/** The add-ons that machines need before they join: addresses for pods, routes to services, and roles for pods. */
 export function addNodeAddons(stack: TerraformStack, cluster: AwsResource): readonly AwsResource[] {
-  // Without this the network policies of Troupe are accepted and do nothing.
+  // Without this setting, network policies are accepted and have no effect.
   const enforced = { configuration_values: JSON.stringify({ enableNetworkPolicy: 'true' }) };
   return [
     addAddon(stack, cluster, 'vpc-cni', { more: enforced }),
@@ -99,7 +99,7 @@ export function addNodeAddons(stack: TerraformStack, cluster: AwsResource): read
   ];
 }
 
-/** A role that a service of AWS takes, with policies that AWS keeps. */
+/** A role for a service of AWS, with policies that AWS maintains. */
 export function addServiceRole(
   stack: TerraformStack,
   id: string,

@@ -1,4 +1,7 @@
-/** The key of an environment: it encrypts the Secrets of Kubernetes, the backups, the images and what Secrets Manager keeps. */
+/**
+ * The KMS key of an environment. It encrypts the Secrets of Kubernetes, the backups, the images and the entries of
+ * Secrets Manager.
+ */
 import type { TerraformStack } from '../cdk.ts';
 import { AwsResource } from './aws-resource.ts';
 

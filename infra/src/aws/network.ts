@@ -1,12 +1,12 @@
 /**
- * A network of three zones: private subnets for machines and pods, public ones only for load balancers and the way out.
- * With `existing`, somebody else's subnets.
+ * A network in three zones: private subnets for machines and pods, public subnets only for load balancers and NAT
+ * gateways. With `kind: existing`, subnets that were created elsewhere are used.
  */
 import type { TerraformStack } from '../cdk.ts';
 import type { AwsConfig } from '../config/aws.ts';
 import { AwsResource } from './aws-resource.ts';
 
-/** Ids of the private subnets, one for each zone. */
+/** Returns the ids of the private subnets, one per zone. */
 export function addNetwork(stack: TerraformStack, name: string, { network, region }: AwsConfig): readonly string[] {
   switch (network.kind) {
     case 'existing':
@@ -47,7 +47,7 @@ function addNewNetwork(stack: TerraformStack, name: string, network: NewNetwork)
     const gateway = gateways[at] ?? gateways.find((one) => one !== undefined);
     return addPrivateSubnet(stack, { name, network, vpc, gateway, zone, at });
   });
-  // Images and backups go to S3 without passing, and paying, the way out.
+  // Traffic to S3 (images, backups) does not pass the NAT gateways, which charge by volume.
   new AwsResource(stack, 'aws_vpc_endpoint.s3', {
     vpc_id: vpc.id,
     service_name: `com.amazonaws.${network.region}.s3`,
@@ -63,16 +63,16 @@ interface ZoneParts {
   readonly network: NewNetwork;
   readonly vpc: AwsResource;
   readonly zone: string;
-  /** Its place among the zones. */
+  /** Index of the zone. */
   readonly at: number;
 }
 
-/** The first two numbers of the network's block. */
+/** The first two numbers of the CIDR block. */
 function prefixOf(cidr: string): string {
   return cidr.split('.').slice(0, 2).join('.');
 }
 
-/** Its NAT gateway, where it has one. */
+/** Returns the zone's NAT gateway, or undefined if the zone has none. */
 function addPublicSubnet(
   stack: TerraformStack,
   {

@@ -1,13 +1,14 @@
 /**
- * Machines: for the system, for Cassandra, and for each class of workers, whose taint keeps everything else away. Disks are
- * encrypted; pods cannot ask the machine for its own role.
+ * Machines: one group for the system, one for Cassandra, and one per worker class, with a taint that keeps other pods
+ * away. Disks are encrypted. Pods cannot use the machine's own role, because the hop limit of the metadata service is
+ * 1.
  */
 import type { TerraformStack } from '../cdk.ts';
 import { type AwsConfig, workerTaint } from '../config/aws.ts';
 import { AwsResource, type Tags } from './aws-resource.ts';
 import { addServiceRole } from './cluster.ts';
 
-/** `system`, `data` or `workers`; for selectors of pods. */
+/** The label of a node group: `system`, `data` or `workers`. Pods select machines by it. */
 const nodeGroupLabel = 'troupe.dev/node-group';
 
 interface Group {
@@ -33,7 +34,7 @@ export interface NodeParts {
   readonly tags: Tags;
 }
 
-/** The groups; the first is that of the system. */
+/** Returns the node groups, the system group first. */
 export function addNodes(stack: TerraformStack, aws: AwsConfig, parts: NodeParts): readonly AwsResource[] {
   const { role, attachments } = addServiceRole(
     stack,
@@ -58,7 +59,9 @@ function groupsOf({ nodes: { system, data, workers } }: AwsConfig): readonly Gro
   ];
 }
 
-/** Others are kept away as long as there is room elsewhere: the pods of the operator tolerate no taint of ours. */
+/**
+ * The taint is only a preference (`PREFER_NO_SCHEDULE`), because the pods of the operator do not tolerate our taints.
+ */
 function dataGroup({ nodes, ...data }: NonNullable<AwsConfig['nodes']['data']>): Group {
   const taint = { key: nodeGroupLabel, value: 'data', effect: 'PREFER_NO_SCHEDULE' } as const;
   return { name: 'data', ...data, min: nodes, max: nodes, labels: { [nodeGroupLabel]: 'data' }, taint };
@@ -93,7 +96,7 @@ function addGroup(
       ...(group.taint && { taint: [group.taint] }),
       tags: { Name: `${name}-${group.name}` },
     },
-    // How many there are is the cluster autoscaler's to say.
+    // The cluster autoscaler decides the number of machines.
     { dependsOn: before, ignoreChanges: ['scaling_config[0].desired_size'] },
   );
 }
@@ -106,7 +109,7 @@ function addTemplate(stack: TerraformStack, { name, diskGb }: Group, tags: Tags)
     update_default_version: true,
     block_device_mappings: [{ device_name: '/dev/xvda', ebs: [disk] }],
     metadata_options: [{ http_endpoint: 'enabled', http_tokens: 'required', http_put_response_hop_limit: 1 }],
-    // Default tags do not reach what EKS makes of a template.
+    // Default tags are not applied to what EKS creates from a launch template.
     tag_specifications: ['instance', 'volume'].map((resource_type) => ({
       resource_type,
       tags: { Name: fullName, ...others },

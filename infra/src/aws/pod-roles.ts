@@ -1,6 +1,6 @@
 /**
- * What pods may do in AWS, by EKS Pod Identity: one role for each service account, with nothing in it that this one does
- * not need. Troupe's own pods have none.
+ * Permissions of pods in AWS, by EKS Pod Identity. Each service account has its own role with only the permissions it
+ * needs. Troupe's own pods have no role.
  */
 import type { TerraformStack } from '../cdk.ts';
 import { AwsResource } from './aws-resource.ts';
@@ -49,7 +49,7 @@ export function associate(
   });
 }
 
-/** For external-secrets: the secrets below the prefix of the environment, and no others. */
+/** Permissions of external-secrets: it reads the secrets of the environment and no others. */
 export function readSecrets(secretArns: readonly string[], keyArn: string): readonly Statement[] {
   return [
     {
@@ -62,7 +62,10 @@ export function readSecrets(secretArns: readonly string[], keyArn: string): read
   ];
 }
 
-/** For Medusa: its bucket. Older versions of an object are beyond its reach, so that it cannot destroy the past. */
+/**
+ * Permissions of Medusa on its bucket. It cannot delete older versions of an object, so it cannot destroy former
+ * backups.
+ */
 export function writeBackups(bucketArn: string, keyArn: string): readonly Statement[] {
   return [
     {
@@ -87,7 +90,10 @@ export function writeBackups(bucketArn: string, keyArn: string): readonly Statem
   ];
 }
 
-/** For the cluster autoscaler: it looks at all groups, since AWS knows no narrower right, and changes those of this cluster. */
+/**
+ * Permissions of the cluster autoscaler. It reads all groups, because AWS offers no narrower permission, and changes
+ * those of this cluster only.
+ */
 export function scaleNodes(clusterName: string): readonly Statement[] {
   return [
     {

@@ -1,4 +1,4 @@
-/** IAM policies as plain data. What a role may do is named action by action, on named resources. */
+/** IAM policies as plain data. Each permission names its actions and, where AWS allows it, its resources. */
 
 export interface Statement {
   readonly Sid: string;
@@ -13,14 +13,14 @@ export function policyDocument(statements: readonly Statement[]): string {
   return JSON.stringify({ Version: '2012-10-17', Statement: statements });
 }
 
-/** Who may take a role: a service of AWS. */
+/** A trust policy: a service of AWS may assume the role. */
 export function trustedService(service: 'eks.amazonaws.com' | 'ec2.amazonaws.com'): string {
   return policyDocument([
     { Sid: 'Service', Effect: 'Allow', Action: ['sts:AssumeRole'], Principal: { Service: service } },
   ]);
 }
 
-/** Who may take a role: pods of one service account, by an association of EKS Pod Identity. */
+/** A trust policy: pods of one service account may assume the role, by an association of EKS Pod Identity. */
 export function trustedPods(): string {
   const Principal = { Service: 'pods.eks.amazonaws.com' };
   return policyDocument([{ Sid: 'Pods', Effect: 'Allow', Action: ['sts:AssumeRole', 'sts:TagSession'], Principal }]);

@@ -1,6 +1,6 @@
 /**
- * Secrets Manager: the entries that the environment's ExternalSecrets read, without values. Whoever holds a value puts it
- * in (infra/README.md says how); terraform never sees one, so neither do its plans and its state.
+ * Creates the entries of Secrets Manager that the environment's ExternalSecrets read, without values. An operator sets
+ * the values (infra/README.md). Terraform never sees a value, so none is in its plans or its state.
  */
 import type { TerraformStack } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
@@ -13,7 +13,7 @@ interface RemoteData {
   readonly data: readonly { readonly remoteRef: { readonly key: string; readonly property: string } }[];
 }
 
-/** What the ExternalSecrets ask for: entries by their full names, and the keys of the JSON in each. */
+/** What the ExternalSecrets read: the full name of each entry, and the keys of its JSON. */
 export function vaultEntries(environment: KubernetesEnvironment): ReadonlyMap<string, ReadonlySet<string>> {
   const wanted = [...nodeSecrets(environment), ...natsSecrets(environment), ...cassandraSecrets(environment)];
   const entries = new Map<string, Set<string>>();

@@ -1,13 +1,13 @@
-/** Where backups and images lie. Both are encrypted, keep what was there before, and cannot be destroyed by terraform. */
+/** Storage for backups and images. Both are encrypted, keep former versions, and cannot be destroyed by terraform. */
 import type { TerraformStack } from '../cdk.ts';
 import { AwsResource } from './aws-resource.ts';
 import { policyDocument } from './policy.ts';
 
-/** How long what was overwritten or deleted can be had back. */
+/** How long overwritten and deleted objects can be restored. */
 const formerVersionDays = 30;
 const untaggedImageDays = 14;
 
-/** A bucket that nobody outside of the account can read, whatever a policy says, and that speaks TLS only. */
+/** A bucket that is never readable from outside the account, whatever its policy says, and that accepts TLS only. */
 export function addBucket(
   stack: TerraformStack,
   id: string,
@@ -72,7 +72,7 @@ function onlyTls(arn: string): string {
   ]);
 }
 
-/** A tag that is pushed once never means another image, and each image is scanned as it comes. */
+/** An image repository. A tag, once pushed, never refers to another image. Each image is scanned when it is pushed. */
 export function addRepository(stack: TerraformStack, name: string, key: AwsResource): AwsResource {
   const repository = new AwsResource(
     stack,

@@ -1,4 +1,7 @@
-/** The AWS account under an environment of Kubernetes: network, cluster, machines, and where its data and secrets lie. */
+/**
+ * Configuration of the AWS account under a Kubernetes environment: network, cluster, machines, and where data and
+ * secrets are.
+ */
 import { z } from 'zod';
 import type { DataConfig } from './data.ts';
 import { dnsLabel, gibibytes } from './primitives.ts';
@@ -13,13 +16,13 @@ const zone = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'an availability z
 const roleArn = z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/\S+$/, 'the ARN of a role');
 const cidr = z.cidrv4();
 
-/** The taint and label of a class's machines; its pods choose and tolerate it. */
+/** The taint and label of a worker class's machines. Its pods select and tolerate it. */
 export const workerTaint = 'troupe.dev/worker-class';
 
 const network = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('new'),
-    /** A /16 gives each zone a /20 for machines and pods and a /24 for what faces the internet. */
+    /** A /16 block. Each zone gets a /20 of it for machines and pods and a /24 for its public subnet. */
     cidr: z
       .string()
       .regex(/^\d{1,3}\.\d{1,3}\.0\.0\/16$/, 'a block such as 10.40.0.0/16')
@@ -28,12 +31,12 @@ const network = z.discriminatedUnion('kind', [
       .array(zone)
       .length(3, 'names three zones: NATS and Cassandra need a majority when one is lost')
       .refine((zones) => new Set(zones).size === zones.length, 'names a zone twice'),
-    /** `one` is cheaper, and its zone takes the way out of the others with it. */
+    /** `one` is cheaper, but if its zone fails, the other zones lose their way out, too. */
     natGateways: z.enum(['each-zone', 'one']).default('each-zone'),
   }),
   z.strictObject({
     kind: z.literal('existing'),
-    /** Private ones with a way out, in three zones. */
+    /** Private subnets with a route to the internet, in three zones. */
     subnetIds: z.array(subnetId).length(3, 'names three subnets, one for each zone'),
   }),
 ]);
@@ -46,7 +49,7 @@ const systemNodes = z
   .strictObject({ instanceTypes: instanceTypes.default(['m7i.xlarge']), ...size, diskGb: gibibytes.default(50) })
   .refine(isInOrder, order);
 
-/** Fixed in number: a Cassandra node moves by hand. */
+/** The number is fixed, because moving a Cassandra node is a manual task. */
 const dataNodes = z.strictObject({
   instanceTypes: instanceTypes.default(['r7i.xlarge']),
   nodes: z.int().min(3).max(300).multipleOf(3).default(3),
@@ -55,10 +58,13 @@ const dataNodes = z.strictObject({
 
 const workerNodes = z
   .strictObject({
-    /** A class of `workers`; its pods tolerate the taint of these machines. */
+    /** The name of a class in `workers`. Its pods must tolerate the taint of these machines. */
     class: dnsLabel,
     instanceTypes: instanceTypes.default(['c7i.2xlarge']),
-    /** Spare machines that AWS may take back: a lost worker costs its runs an uncounted attempt. */
+    /**
+     * Use spot machines, which AWS may take back at any time. An attempt that is lost with its machine does not count
+     * as a failure.
+     */
     spot: z.boolean().default(false),
     ...size,
     diskGb: gibibytes.default(50),
@@ -67,7 +73,7 @@ const workerNodes = z
 
 export const awsSchema = z.strictObject({
   region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region such as eu-central-1'),
-  /** Anything else is refused by the provider before it changes a thing. */
+  /** The provider refuses any other account before it changes anything. */
   accountId: z.string().regex(/^\d{12}$/, 'twelve digits'),
   network,
   cluster: z.strictObject({
@@ -75,15 +81,15 @@ export const awsSchema = z.strictObject({
       .string()
       .regex(/^1\.\d{2}$/, 'a version of Kubernetes such as 1.33')
       .default('1.33'),
-    /** Who may reach the API server from outside of the network; none: only from inside. */
+    /** Networks outside that may reach the API server. If empty, it is reachable from inside only. */
     publicCidrs: z.array(cidr).max(40).default([]),
-    /** Who administers it, by their roles. */
+    /** Roles that administer the cluster. */
     adminRoles: z.array(roleArn).min(1).max(20),
     logDays: z.union([z.literal(30), z.literal(90), z.literal(365)]).default(90),
   }),
   nodes: z.strictObject({
     system: systemNodes.prefault({ min: 3, max: 6 }),
-    /** For `data.kind: 'k8ssandra'`. */
+    /** Machines for Cassandra, with `data.kind: 'k8ssandra'`. */
     data: dataNodes.optional(),
     workers: z
       .array(workerNodes)
@@ -93,7 +99,7 @@ export const awsSchema = z.strictObject({
         'two groups of one class',
       ),
   }),
-  /** Where images lie. */
+  /** Name of the image repository. */
   repository: z
     .string()
     .regex(/^[a-z0-9]+([._/-][a-z0-9]+)*$/, 'the name of a repository')
@@ -107,7 +113,7 @@ interface Problem {
   readonly message: string;
 }
 
-/** What `aws` must agree on with the rest of the environment. */
+/** The parts of the environment that must be consistent with `aws`. */
 interface Around {
   readonly aws?: AwsConfig | undefined;
   readonly data: DataConfig;
@@ -146,7 +152,10 @@ function dataProblems({ nodes, region }: AwsConfig, data: DataConfig): readonly 
   return problems;
 }
 
-/** A taint that nobody tolerates makes machines that nothing runs on. */
+/**
+ * Checks that the pods of the class tolerate the taint of their machines. Otherwise nothing would run on these
+ * machines.
+ */
 function groupProblems(name: string, at: number, workers: readonly WorkerClassConfig[]): readonly Problem[] {
   const index = workers.findIndex((one) => one.name === name);
   const found = workers[index];

@@ -1,4 +1,4 @@
-/** The Cassandra of an environment on Kubernetes: a K8ssandraCluster, or a ring that somebody else runs. */
+/** The Cassandra of a Kubernetes environment: a K8ssandraCluster, or a ring that is run elsewhere. */
 import { z } from 'zod';
 import { dnsLabel, gibibytes, hostPort, mebibytes, milliCores } from './primitives.ts';
 
@@ -33,9 +33,14 @@ const k8ssandra = z
       .strictObject({
         bucket: z.string().min(3).max(63),
         region: z.string().min(1),
-        /** A Secret with the credentials of the bucket, in Medusa's form; absent: the role of the pods (config/aws.ts makes one). */
+        /**
+         * A Secret with the credentials of the bucket, in Medusa's format. If absent, Medusa uses the role of its pods,
+         * which config/aws.ts creates.
+         */
         secret: dnsLabel.optional(),
-        /** A Secret by which Medusa logs in to Cassandra over TLS: `rootca.crt`, `client.crt_signed`, `client.key`. */
+        /**
+         * A Secret with which Medusa logs in to Cassandra over TLS: `rootca.crt`, `client.crt_signed`, `client.key`.
+         */
         clientCertificates: dnsLabel.default('medusa-client-certificates'),
         schedule: z
           .string()

@@ -1,6 +1,6 @@
 /**
- * An environment, as typed and validated configuration: unknown keys are refused, secrets are references. What is wrong
- * is said with its path in the environment, all of it at once, before anything is synthesized.
+ * An environment as typed and validated configuration. Unknown keys are refused, and secrets are references only. All
+ * problems are reported together, each with its path, before anything is synthesized.
  */
 import { z } from 'zod';
 import { awsProblems, awsSchema } from './aws.ts';
@@ -22,13 +22,13 @@ import { gatewaySchema, shardsSchema, workersSchema } from './workloads.ts';
 
 const kubernetesParts = z.strictObject({
   kind: z.literal('kubernetes'),
-  /** Ends the names of its stacks: `app-staging`. */
+  /** Suffix of the names of its stacks: `app-staging`. */
   name: dnsLabel.max(30),
   namespace: dnsLabel.default('troupe'),
   cluster: clusterSchema.prefault({}),
   state: stateSchema.default({ kind: 'local' }),
   image,
-  /** Secrets by which the nodes of Kubernetes may fetch the images. */
+  /** Secrets with which the nodes of Kubernetes pull the images. */
   imagePullSecrets: z.array(dnsLabel).max(10).default([]),
   secrets: secretsSchema,
   certificates: certificatesSchema,
@@ -40,9 +40,9 @@ const kubernetesParts = z.strictObject({
   workers: workersSchema,
   network: networkSchema.prefault({}),
   observability: observabilitySchema.prefault({}),
-  /** What its queues are, as a stack of its own; absent: nobody declares them. */
+  /** Queues to declare, as a separate stack. If absent, no queues are declared. */
   queues: queuesSchema.optional(),
-  /** The account under it, where that is a stack of this app, too. */
+  /** The AWS account, if this app also manages it. */
   aws: awsSchema.optional(),
 });
 
@@ -62,7 +62,7 @@ export type EnvironmentInput = z.input<typeof environmentSchema>;
 export type Environment = z.infer<typeof environmentSchema>;
 export type KubernetesEnvironment = z.infer<typeof kubernetesSchema>;
 
-/** What is wrong with an environment: one line a problem, each with its path. */
+/** Lists the problems of an environment, one per line, each with its path. */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError';
   readonly problems: readonly string[];
@@ -86,14 +86,14 @@ function problemLines({ path, message, ...issue }: z.core.$ZodIssue): readonly s
   return [`${pathText(path) || 'the environment'}: ${message}`];
 }
 
-/** `source` is named in the error, such as the file. Throws EnvironmentError. */
+/** Parses an environment. `source` names the input in the error, such as the file. Throws EnvironmentError. */
 export function parseEnvironment(source: string, input: unknown): Environment {
   const parsed = environmentSchema.safeParse(input);
   if (parsed.success) return parsed.data;
   throw new EnvironmentError(source, parsed.error.issues.flatMap(problemLines));
 }
 
-/** For the files in environments/: gives the types of the schema to whoever writes one. */
+/** Gives the files in environments/ the types of the schema. */
 export function defineEnvironment(input: EnvironmentInput): EnvironmentInput {
   return input;
 }

@@ -1,10 +1,12 @@
-/** Reads the environments: every module of a folder, its default export checked by the schema. */
+/** Loads the environments: the default export of every module in a folder, checked by the schema. */
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Environment, EnvironmentError, parseEnvironment } from './environment.ts';
 
-/** By file name. Throws EnvironmentError with the problems of all files. */
+/**
+ * Returns the environments in the order of their file names. Throws EnvironmentError with the problems of all files.
+ */
 export async function loadEnvironments(folder: string): Promise<readonly Environment[]> {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith('.ts'))

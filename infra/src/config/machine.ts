@@ -1,23 +1,23 @@
-/** The environments of one machine: processes (`local`), or containers (`docker`). */
+/** The environments that run on one machine: as processes (`local`) or as containers (`docker`). */
 import { z } from 'zod';
 import { anyPort, image, mebibytes, port } from './primitives.ts';
 import { localQueuesSchema } from './queues.ts';
 
-/** Cassandra's port among its nodes lies so far below the one for clients. */
+/** Cassandra's internode port is this much below its port for clients. */
 export const cassandraStoragePortBelow = 2_042;
 
 const localPortsSchema = z.strictObject({
   nats: port.default(4222),
   cassandra: port.min(1_024 + cassandraStoragePortBelow).default(9042),
   gateway: port.default(50051),
-  /** Probes: the gateway's, then one more for each node. */
+  /** HTTP port of the gateway (probes). Each node takes the next one. */
   http: port.default(8080),
 });
 
 const localEnvironmentSchema = z.strictObject({
   kind: z.literal('local'),
   name: z.literal('local').default('local'),
-  /** Everything the processes keep: data, logs, process ids. Relative to infra/. */
+  /** Folder for everything that the processes keep: data, logs, process ids. Relative to infra/. */
   dataDir: z.string().min(1).default('../.troupe/local'),
   store: z.enum(['cassandra', 'sqlite']).default('cassandra'),
   nodes: z.int().min(1).max(16).default(2),
@@ -26,13 +26,13 @@ const localEnvironmentSchema = z.strictObject({
   ports: localPortsSchema.prefault({}),
   cassandraHeapMb: mebibytes.default(1_024),
   drainSeconds: z.int().min(1).max(3_600).default(20),
-  /** What its queues are, as the stack `queues-local`; absent: nobody declares them. */
+  /** Queues to declare, as the stack `queues-local`. If absent, no queues are declared. */
   queues: localQueuesSchema.optional(),
 });
 
 type LocalEnvironment = z.infer<typeof localEnvironmentSchema>;
 
-/** Every port of this machine that the environment takes, with its key. */
+/** Every port that the environment occupies on this machine, with its key. */
 export function localPorts({ ports, nodes, store }: LocalEnvironment): readonly (readonly [string, number])[] {
   const { nats, cassandra, gateway, http } = ports;
   return [
@@ -63,18 +63,21 @@ export const localSchema = localEnvironmentSchema.superRefine((environment, cont
 export const dockerSchema = z.strictObject({
   kind: z.literal('docker'),
   name: z.literal('local-docker').default('local-docker'),
-  /** The gateway and the migration: `docker build -t troupe:local .` */
+  /** Image of the gateway and the migration: `docker build -t troupe:local .` */
   image: image.default({ repository: 'troupe', tag: 'local' }),
-  /** The nodes, with their handlers in /handlers: `docker build -t troupe-samples:local --target samples .` */
+  /** Image of the nodes, with handlers in /handlers: `docker build -t troupe-samples:local --target samples .` */
   nodeImage: image.default({ repository: 'troupe-samples', tag: 'local' }),
   natsImage: image.default({ repository: 'nats', tag: '2.15-alpine' }),
   cassandraImage: image.default({ repository: 'cassandra', tag: '5.0.9' }),
   nodes: z.int().min(1).max(16).default(2),
   threadsPerNode: z.int().min(1).max(64).default(1),
-  /** Folder of the host that the nodes see as /handlers, in place of that of their image. Relative to infra/. */
+  /**
+   * A folder of the host that is mounted as /handlers. If absent, the handlers of the image are used. Relative to
+   * infra/.
+   */
   handlersDir: z.string().min(1).optional(),
   cassandraHeapMb: mebibytes.default(1_024),
-  /** Whether the data of NATS and Cassandra outlives `cdktf destroy local-docker`. */
+  /** Keep the data of NATS and Cassandra after `cdktf destroy local-docker`. Default: true. */
   keepVolumes: z.boolean().default(true),
   ports: z.strictObject({ gateway: anyPort.default(50_051), http: anyPort.default(8_080) }).prefault({}),
 });

@@ -1,9 +1,9 @@
-/** Who may talk to whom beyond Troupe's own pods: everything else is closed. */
+/** Network access beyond Troupe's own pods. Everything that is not listed is closed. */
 import { z } from 'zod';
 import { dnsLabel, labels, port } from './primitives.ts';
 
 export const peer = z.discriminatedUnion('kind', [
-  /** Pods, by their labels, in namespaces, by theirs. No labels: all of them. */
+  /** Pods by their labels, in namespaces by their labels. No labels: all of them. */
   z.strictObject({ kind: z.literal('pods'), namespaceLabels: labels.default({}), podLabels: labels.default({}) }),
   z.strictObject({
     kind: z.literal('addresses'),
@@ -12,13 +12,13 @@ export const peer = z.discriminatedUnion('kind', [
 ]);
 
 export const networkSchema = z.strictObject({
-  /** Who may call the gateways. A gateway of the Gateway API that has a route to them may as well. */
+  /** Clients of the gateways. A gateway of the Gateway API with a route to them has access, too. */
   clients: z
     .array(peer)
     .min(1)
     .max(50)
     .default([{ kind: 'pods', namespaceLabels: {}, podLabels: {} }]),
-  /** Who answers names; add its addresses where a cache runs on each machine (169.254.20.10/32). */
+  /** DNS servers. If each machine runs a DNS cache, add its address (169.254.20.10/32). */
   dns: z
     .array(peer)
     .min(1)
@@ -30,16 +30,16 @@ export const networkSchema = z.strictObject({
         podLabels: { 'k8s-app': 'kube-dns' },
       },
     ]),
-  /** Where the API of Kubernetes answers, behind its Service: for classes with `podDeletionCost`. */
+  /** The endpoints behind the Service of the Kubernetes API. Needed for classes with `podDeletionCost`. */
   kubernetesApi: z
     .strictObject({
       to: z.array(peer).min(1).max(20),
       ports: z.array(port).min(1).max(5).default([443, 6_443]),
     })
     .optional(),
-  /** Where KEDA runs; it asks the gateways for the demand. */
+  /** Namespace of KEDA, which asks the gateways for the demand. */
   kedaNamespace: dnsLabel.default('keda'),
-  /** Where Prometheus runs; it scrapes all pods. */
+  /** Namespace of Prometheus, which scrapes all pods. */
   prometheusNamespace: dnsLabel.default('monitoring'),
 });
 

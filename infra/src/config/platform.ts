@@ -1,4 +1,7 @@
-/** What a Kubernetes cluster must have before Troupe comes: operators, each by its chart or there already; secrets, certificates, state. */
+/**
+ * What a Kubernetes cluster needs before Troupe is installed: operators (from their charts, or already present),
+ * secrets, certificates and state.
+ */
 import { z } from 'zod';
 import { dnsLabel, hostPort, labels } from './primitives.ts';
 
@@ -7,10 +10,10 @@ const installed = (chartVersion: string) => ({
   namespace: dnsLabel,
 });
 
-/** `present`: somebody else installs it. */
+/** `present` means that the operator is installed elsewhere. */
 const operator = (chartVersion: string) => z.union([z.literal('present'), z.strictObject(installed(chartVersion))]);
 
-/** Built for the machines that Argo Rollouts runs on. */
+/** The plugin is a binary, so it must match the architecture of the machines that run Argo Rollouts. */
 const gatewayPlugin = z.strictObject({
   location: z
     .url()
@@ -36,12 +39,12 @@ export const platformSchema = z.strictObject({
     .default('present'),
 });
 
-/** Who puts the Secrets in place. */
+/** How the Secrets are created. */
 export const secretsSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('external-secrets'),
     store: z.strictObject({ kind: z.enum(['SecretStore', 'ClusterSecretStore']), name: dnsLabel }),
-    /** Where in the store the secrets of this environment lie, such as `troupe/production`. */
+    /** Prefix of this environment's secrets in the store, such as `troupe/production`. */
     prefix: z.string().min(1).max(200),
     refreshMinutes: z.int().min(1).max(1_440).default(60),
   }),
@@ -53,7 +56,7 @@ export const certificatesSchema = z.discriminatedUnion('kind', [
     kind: z.literal('cert-manager'),
     issuer: z.strictObject({ kind: z.enum(['Issuer', 'ClusterIssuer']), name: dnsLabel }),
   }),
-  /** The Secrets that docs/operating/secrets.md names are there already. */
+  /** The Secrets that docs/operating/secrets.md names exist already. */
   z.strictObject({ kind: z.literal('existing') }),
 ]);
 
@@ -69,20 +72,20 @@ export const stateSchema = z.discriminatedUnion('kind', [
 ]);
 
 export const observabilitySchema = z.strictObject({
-  /** Labels by which the Prometheus of this cluster finds its monitors and rules. */
+  /** Labels by which Prometheus selects our monitors and rules. */
   labels: labels.default({}),
-  /** What links of alerts begin with: where docs/operating/alerts.md can be read. */
+  /** Base of the links in alerts: where docs/operating/alerts.md is published. */
   runbookUrl: z.string().min(1).default('docs/operating/alerts.md'),
   thresholds: z
     .strictObject({
-      /** A queue whose oldest job waits longer than this is late. */
+      /** A queue is late if its oldest job has waited longer than this. */
       queueWaitSeconds: z.int().min(1).max(604_800).default(600),
-      /** Share of calls that the gateways must not fail by their own fault, over 30 days. */
+      /** Target share of calls, over 30 days, that do not fail by the gateways' own fault. */
       availability: z.number().min(0.9).max(0.99999).default(0.999),
     })
     .prefault({}),
   dashboards: z.boolean().default(true),
-  /** Where a collector sends what it scrapes, by OTLP; absent: no collector. */
+  /** Where a collector sends the metrics by OTLP. If absent, there is no collector. */
   otlpEndpoint: hostPort.optional(),
   collectorImage: z.string().min(1).default('otel/opentelemetry-collector-contrib:0.139.0'),
 });
@@ -90,7 +93,7 @@ export const observabilitySchema = z.strictObject({
 export const clusterSchema = z.strictObject({
   kubeconfigPath: z.string().min(1).default('~/.kube/config'),
   context: z.string().min(1).optional(),
-  /** Two publishers of one provider; the objects are the same. */
+  /** The provider exists under two publishers; the objects are the same. */
   provider: z.enum(['gavinbunney/kubectl', 'alekc/kubectl']).default('gavinbunney/kubectl'),
 });
 

@@ -1,7 +1,7 @@
-/** The values that environments are made of, each with the rule of whoever reads it in the end: Kubernetes, NATS, a shell. */
+/** The value types of environments. Each follows the rules of its final reader: Kubernetes, NATS or a shell. */
 import { z } from 'zod';
 
-/** A name of a Kubernetes object, a namespace or a stack (RFC 1123 label). */
+/** The name of a Kubernetes object, a namespace or a stack (RFC 1123 label). */
 export const dnsLabel = z
   .string()
   .max(63, 'at most 63 characters')
@@ -12,20 +12,20 @@ export const hostPort = z
   .regex(/^[A-Za-z0-9.-]+:[0-9]{1,5}$/, 'host:port')
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'a port is at most 65535');
 
-/** Whole cores: the threads of a worker are its limit of CPU, and a thread cannot use half a core well. */
+/** Whole cores. The CPU limit of a worker equals its number of threads, and half a core is no use to a thread. */
 export const wholeCores = z.int().min(1).max(256);
 
-/** Milli-cores, for what does not run handlers. */
+/** Milli-cores, for workloads that do not run handlers. */
 export const milliCores = z.int().min(10).max(256_000);
 
 export const mebibytes = z.int().min(32).max(4_194_304);
 export const gibibytes = z.int().min(1).max(65_536);
 export const seconds = z.int().min(0).max(86_400);
 export const port = z.int().min(1).max(65_535);
-/** A port that 0 leaves to the machine. */
+/** A port; 0 means any free one. */
 export const anyPort = z.int().min(0).max(65_535);
 
-/** `repository`, and either a digest (what production asks for) or a tag. */
+/** `repository` with either a digest (recommended for production) or a tag. */
 export const image = z
   .strictObject({
     repository: z

@@ -1,6 +1,6 @@
 /**
- * Queues of an environment, as `troupe queues apply` takes them (docs/guides/queues.md), and the gateway that is told.
- * Bounds are those of Troupe itself, so that a wrong one is found before anything is asked.
+ * Queues of an environment in the format of `troupe queues apply` (docs/guides/queues.md), and the gateway that
+ * receives them. The bounds are Troupe's own, so that a wrong value is found before any request is sent.
  */
 import { z } from 'zod';
 import * as bounds from '../../../src/contract/queue-bounds.ts';
@@ -44,7 +44,7 @@ const flow = z.strictObject({
     .optional(),
 });
 
-/** Settings that are not named have their defaults. */
+/** Settings that are absent get their defaults. */
 const queueSettingsSchema = z.strictObject({
   executionTimeout: duration(bounds.executionTimeoutRange).optional(),
   heartbeatTimeout: z.union([z.literal('none'), anyDuration], 'none, or ' + durationHint).optional(),
@@ -58,9 +58,9 @@ const queueSettingsSchema = z.strictObject({
 
 export const queueGatewaySchema = z.strictObject({
   address: hostPort,
-  /** The authority that signed the gateway's certificate; absent: no TLS. */
+  /** Path of the PEM file with the authority that signed the gateway's certificate. If absent, TLS is not used. */
   caPath: z.string().min(1).optional(),
-  /** The file with the token, if the gateway wants one. Its content is never part of a plan or a state. */
+  /** Path of the file with the token, if the gateway requires one. Its content is never part of a plan or a state. */
   tokenFile: z.string().min(1).optional(),
 });
 
@@ -69,7 +69,7 @@ export const declaredQueuesSchema = z
   .refine((queues) => Object.keys(queues).length <= 1_000, 'at most 1,000 queues');
 
 export const queuesSchema = z.strictObject({ gateway: queueGatewaySchema, declared: declaredQueuesSchema });
-/** On this machine the gateway is the environment's own. */
+/** If `gateway` is absent, the gateway of this environment is used. */
 export const localQueuesSchema = queuesSchema.partial({ gateway: true });
 
 export type QueueSettings = z.infer<typeof queueSettingsSchema>;

@@ -1,18 +1,18 @@
 /**
  * How much memory a worker pod needs:
  *
- *   process that holds the connections   256 MiB   (164 MiB at rest)
- *   each cell                            160 MiB   (a Node process with its code)
- *                                        and its threads' heaps, one of them as large as a handler may ask for
- *   on all of that                       20 %      (buffers, stacks, fragments)
+ *   main process (holds the connections)  256 MiB   (164 MiB at rest)
+ *   each cell                             160 MiB   (a Node process with its code)
+ *                                         plus the heaps of its threads, one of them as large as a handler may request
+ *   headroom on the sum                   20 %      (buffers, stacks, fragmentation)
  *
- * What the pod has beyond the first line is shared out to the cells as their bound (`workers.cellRssMaxMb`), so that a
- * run that takes too much ends with OUT_OF_MEMORY before the kernel ends the whole pod.
+ * The memory of the pod beyond the main process is divided among the cells as their limit (`workers.cellRssMaxMb`). So
+ * an attempt that takes too much ends with OUT_OF_MEMORY before the kernel kills the whole pod.
  */
 const processMb = 256;
 const cellMb = 160;
 const headroom = 1.2;
-/** Less is refused by the node. */
+/** The node refuses a smaller limit. */
 const leastCellRssMb = 256;
 
 export interface WorkerMemory {
@@ -29,12 +29,12 @@ export function leastPodMemoryMb({ cores, cells, threadMemoryMb, threadMemoryMax
   return Math.ceil((processMb + cells * (cellMb + heapsMb)) * headroom);
 }
 
-/** Request and limit of the pod. */
+/** Memory request and limit of the pod. */
 export function podMemoryMb(workers: WorkerMemory): number {
   return workers.memoryMb ?? leastPodMemoryMb(workers);
 }
 
-/** The bound of one of its cells. */
+/** Memory limit of one cell. */
 export function cellRssMaxMb(workers: WorkerMemory): number {
   return Math.max(leastCellRssMb, Math.floor((podMemoryMb(workers) - processMb * headroom) / workers.cells));
 }

@@ -1,4 +1,4 @@
-/** What runs Troupe itself on Kubernetes: gateways, shard nodes, classes of workers. */
+/** The workloads of Troupe on Kubernetes: gateways, shard nodes and worker classes. */
 import { z } from 'zod';
 import { handlerVariablesMax, problemOfHandlerVariable } from '../../../src/contract/handler-variables.ts';
 import { peer } from './network.ts';
@@ -10,7 +10,7 @@ const replicaRange = z
   .refine(({ min, max }) => min <= max, { message: 'is at most `max`', path: ['min'] });
 
 const placement = {
-  /** Labels of the nodes of Kubernetes that may run it. */
+  /** Labels of the Kubernetes nodes that may run it. */
   nodeSelector: labels.default({}),
   tolerations: z
     .array(
@@ -23,16 +23,16 @@ const placement = {
     )
     .max(20)
     .default([]),
-  /** `require`: no zone has two pods more than another, and a pod that would break that waits. `prefer`: as far as it goes. */
+  /** `require`: zones differ by at most one pod, and a pod that would violate this waits. `prefer`: best effort. */
   zoneSpread: z.enum(['prefer', 'require']).default('prefer'),
 };
 
-/** `shutdown.graceMs` of the process; the pod gets it and a little more (objects/lifetime.ts). */
+/** `shutdown.graceMs` of the process. The pod's own grace period is a little longer (objects/lifetime.ts). */
 const drainSeconds = seconds.min(1).max(3_600);
 
 const gatewayRollout = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('rolling') }),
-  /** An Argo Rollout that moves traffic in steps by the weights of the route. */
+  /** An Argo Rollout that shifts traffic in steps by the weights of the route. */
   z.strictObject({
     kind: z.literal('canary'),
     steps: z
@@ -52,18 +52,21 @@ export const gatewaySchema = z
     cpuMilli: milliCores.default(1_000),
     memoryMb: mebibytes.min(256).default(1_024),
     drainSeconds: drainSeconds.default(30),
-    /** Average use of its CPU at which another gateway comes. */
+    /** Average CPU utilization above which another gateway is started. */
     targetCpuPercent: z.int().min(10).max(95).default(70),
-    /** `mesh`: it listens in plain text, and something else (a service mesh) encrypts what comes to the pod. */
+    /** `mesh`: the gateway listens in plain text, and a service mesh encrypts the traffic to the pod. */
     tls: z.enum(['certificate', 'mesh']).default('certificate'),
     rollout: gatewayRollout.default({ kind: 'rolling' }),
-    /** A GRPCRoute of the Gateway API; without one clients inside the cluster use the headless Service. */
+    /** A GRPCRoute of the Gateway API. Without a route, clients inside the cluster use the headless Service. */
     route: z
       .strictObject({
         gateway: dnsLabel,
         gatewayNamespace: dnsLabel,
         hostname: z.string().min(1).max(253),
-        /** ConfigMap whose `ca.crt` has who signs the gateways' certificate: with `tls: 'certificate'` the edge checks it. */
+        /**
+         * A ConfigMap whose `ca.crt` is the authority that signs the gateways' certificate. With `tls: 'certificate'`,
+         * the edge verifies that certificate.
+         */
         caConfigMap: dnsLabel.default('troupe-gateway-ca'),
       })
       .optional(),
@@ -74,7 +77,7 @@ export const gatewaySchema = z
     path: ['rollout'],
   });
 
-/** What Troupe creates a cluster on Cassandra with, when nobody says. */
+/** Troupe's default number of shards on Cassandra. */
 const defaultShardCount = 64;
 
 export const shardsSchema = z
@@ -83,7 +86,7 @@ export const shardsSchema = z
     cpuMilli: milliCores.default(2_000),
     memoryMb: mebibytes.min(512).default(4_096),
     drainSeconds: drainSeconds.default(30),
-    /** Fixed when the cluster is created; later it changes nothing. */
+    /** Fixed when the cluster is created. A later change has no effect. */
     count: z.int().min(1).max(4_096).default(defaultShardCount),
     ...placement,
   })
@@ -94,24 +97,27 @@ export const shardsSchema = z
 
 const scaling = z
   .discriminatedUnion('kind', [
-    /** By demand: Troupe answers KEDA's external scaler protocol. */
+    /** By demand: Troupe implements KEDA's external scaler protocol. */
     z.strictObject({
       kind: z.literal('keda'),
       min: z.int().min(0).max(10_000).default(2),
       max: z.int().min(1).max(10_000),
-      /** What counts as demand: only what waits in these queues; absent: in all. */
+      /** Only jobs that wait in these queues count as demand. If absent, all queues count. */
       queues: z
         .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a name of a queue'))
         .min(1)
         .max(100)
         .optional(),
-      /** What its nodes can run. Absent: what they have announced, which without a node is nothing known. */
+      /**
+       * Handlers that its nodes can run. If absent, the handlers that its nodes have announced; without a node these
+       * are unknown.
+       */
       handlers: z
         .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/, 'a name of a handler'))
         .min(1)
         .max(100)
         .optional(),
-      /** Replicas while the scaler does not answer, unless there are more already; absent: `min`, at least 1. */
+      /** Replicas while the scaler does not answer, unless more are running. Default: `min`, at least 1. */
       fallback: z.int().min(1).max(10_000).optional(),
     }),
     z.strictObject({
@@ -132,12 +138,12 @@ export type Track = (typeof tracks)[number];
 
 const workerRollout = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('rolling') }),
-  /** Two Deployments, each with an image of its own; docs/operating/changing-versions.md has the steps and the way back. */
+  /** Two Deployments with separate images. docs/operating/changing-versions.md has the steps and the way back. */
   z.strictObject({
     kind: z.literal('blue-green'),
     blue: image,
     green: image,
-    /** Those that are scaled by demand. The other has `standbyReplicas`. */
+    /** The tracks that are scaled by demand. The other track has `standbyReplicas`. */
     serving: z
       .array(z.enum(tracks))
       .min(1)
@@ -158,33 +164,39 @@ const handlerEnv = z
   });
 
 const workerClassShape = z.strictObject({
-  /** Short: the name of its pods is that of a node of Troupe, 63 characters at most. */
+  /** Short, because the name of its pods is also the name of a Troupe node, which has at most 63 characters. */
   name: dnsLabel.max(24),
-  /** An image with this class's handlers, made FROM Troupe's own; absent: the environment's. */
+  /** An image with the handlers of this class, built FROM Troupe's image. Default: the environment's image. */
   image: image.optional(),
   handlerDirs: z.array(z.string().startsWith('/')).min(1).max(20).default(['/handlers']),
-  /** Threads. Request and limit. */
+  /** Number of threads. Also the CPU request and limit. */
   cores: wholeCores,
-  /** Heap of one thread, in MiB (`workers.memoryMb`). */
+  /** Heap of one thread in MiB (`workers.memoryMb`). */
   threadMemoryMb: mebibytes.max(65_536).default(512),
-  /** The most that a handler may ask for one thread (`workers.memoryMaxMb`); absent: `threadMemoryMb`. */
+  /** The largest heap that a handler may request, in MiB (`workers.memoryMaxMb`). Default: `threadMemoryMb`. */
   threadMemoryMaxMb: mebibytes.max(65_536).optional(),
-  /** Request and limit of the pod. Absent: the least that holds all threads (config/worker-memory.ts). */
+  /**
+   * Memory request and limit of the pod in MiB. Default: the least that holds all threads (config/worker-memory.ts).
+   */
   memoryMb: mebibytes.optional(),
   cells: z.int().min(1).max(64).default(1),
   drainSeconds: drainSeconds.default(120),
   scaling,
   /**
-   * Its pods tell Kubernetes how busy they are, so that the least busy goes first. For that they hold a token that may patch
-   * pods, in reach of the handlers: only where those are trusted. Needs `network.kubernetesApi`.
+   * Pods report to Kubernetes how busy they are, so that the least busy one is removed first. For this they hold a
+   * token that may patch pods, and handlers can read it. Use this only for trusted handlers. Needs
+   * `network.kubernetesApi`. Default: false.
    */
   podDeletionCost: z.boolean().default(false),
   rollout: workerRollout.default({ kind: 'rolling' }),
-  /** What its handlers see in `process.env`, and nothing else. Names no secrets: values are in objects and in the state. */
+  /**
+   * The variables that its handlers see in `process.env`; they see no others. Do not put secrets here: the values are
+   * stored in objects and in the state.
+   */
   env: handlerEnv.default({}),
-  /** Secrets that its handlers read: each is a folder /secrets/NAME. */
+  /** Secrets that its handlers read. Each is mounted as the folder /secrets/NAME. */
   secrets: z.array(dnsLabel).max(20).default([]),
-  /** What its handlers may talk to, beside Troupe's own: nothing that is not here. */
+  /** Destinations that its handlers may reach, in addition to Troupe's own. Everything else is closed. */
   egress: z
     .array(
       z.strictObject({ name: dnsLabel.max(24), to: z.array(peer).min(1).max(20), ports: z.array(port).min(1).max(20) }),
@@ -196,7 +208,7 @@ const workerClassShape = z.strictObject({
 
 export type WorkerClassConfig = z.infer<typeof workerClassShape>;
 
-/** What must hold between the keys of a class. */
+/** Checks the relations between the keys of a class. */
 function brokenRelations(workers: WorkerClassConfig): readonly { readonly path: string[]; readonly message: string }[] {
   const { cores, cells, threadMemoryMb, threadMemoryMaxMb = threadMemoryMb, memoryMb, scaling, rollout } = workers;
   const leastMb = leastPodMemoryMb(workers);
@@ -226,14 +238,16 @@ function brokenRelations(workers: WorkerClassConfig): readonly { readonly path: 
 }
 
 const workerClassSchema = workerClassShape.check(({ value, issues }) => {
-  // Only what is right in itself can be in a wrong relation.
+  // Relations are checked only if every value is valid in itself.
   if (issues.length > 0) return;
   for (const { path, message } of brokenRelations(value)) {
     issues.push({ code: 'custom', input: value, path: [...path], message });
   }
 });
 
-/** Classes that may have no node and would then be scaled up by what waits for others. */
+/**
+ * Classes that may have no node, so that their handlers are unknown. They would be scaled up by jobs for other classes.
+ */
 function unknownDemand(classes: readonly WorkerClassConfig[]): readonly number[] {
   const isOnlyOne = classes.length === 1 && classes[0]?.rollout.kind === 'rolling';
   return classes.flatMap(({ scaling }, index) => {
@@ -242,7 +256,7 @@ function unknownDemand(classes: readonly WorkerClassConfig[]): readonly number[]
   });
 }
 
-/** What Troupe, and Kubernetes, know a class as: by its name, or by those of its tracks. */
+/** The names of a class in Troupe and Kubernetes: its own name, or those of its tracks. */
 export function namesOfClass({ name, rollout }: WorkerClassConfig): readonly string[] {
   return rollout.kind === 'blue-green' ? tracks.map((track) => `${name}-${track}`) : [name];
 }

@@ -1,4 +1,6 @@
-/** Where the state of a stack lies: one of its own for each stack of each environment, locked while it is used. */
+/**
+ * Where terraform's state is stored. Each stack of each environment has its own state, which is locked while in use.
+ */
 import { resolve } from 'node:path';
 import { HttpBackend, LocalBackend, S3Backend, type TerraformStack } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
@@ -6,14 +8,14 @@ import type { KubernetesEnvironment } from '../config/environment.ts';
 export function addBackend(stack: TerraformStack, name: string, state: KubernetesEnvironment['state']): void {
   switch (state.kind) {
     case 'local':
-      // In the working directory: terraform itself runs in cdktf.out, which is thrown away.
+      // Relative to the working directory. Terraform itself runs in cdktf.out, which is disposable.
       new LocalBackend(stack, { path: resolve(`terraform.${name}.tfstate`) });
       return;
     case 's3': {
       const { bucket, region, prefix } = state;
       const backend = { bucket, region, key: `${prefix}/${name}.tfstate`, encrypt: true };
       new S3Backend(stack, backend);
-      // Locks with an object beside the state. (The class knows only the older lock, a table of DynamoDB.)
+      // Locks with an object beside the state. The CDK class supports only the older lock, a DynamoDB table.
       stack.addOverride('terraform.backend.s3.use_lockfile', true);
       return;
     }

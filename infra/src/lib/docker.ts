@@ -1,9 +1,9 @@
-/** The few resources of `kreuzwerker/docker` that the stack `local-docker` needs, by the names of that provider. */
+/** The resources of `kreuzwerker/docker` that the stack `local-docker` needs, with the provider's names. */
 import { type Construct, TerraformProvider, TerraformResource } from '../cdk.ts';
 import type { Container, HealthCheck } from '../objects/container.ts';
 import { literal } from './literal.ts';
 
-/** DOCKER_HOST, or the socket of this machine. */
+/** Connects to DOCKER_HOST, or to the socket of this machine. */
 export class DockerProvider extends TerraformProvider {
   constructor(scope: Construct, id: string) {
     super(scope, id, {
@@ -33,7 +33,7 @@ export class DockerNetwork extends TerraformResource {
   }
 }
 
-/** Goes with the stack, and all jobs with it: only for those who ask for it (`keepVolumes: false`). */
+/** A volume that is destroyed with the stack, and all jobs with it. Used only with `keepVolumes: false`. */
 export class DockerVolume extends TerraformResource {
   readonly #name: string;
 
@@ -51,7 +51,10 @@ export class DockerVolume extends TerraformResource {
   }
 }
 
-/** Pulled unless it is there; an image that was built here is not pulled, and none is removed with the stack. */
+/**
+ * An image. It is pulled if it is missing, so an image that was built locally is not pulled. Images stay when the stack
+ * is destroyed.
+ */
 export class DockerImage extends TerraformResource {
   readonly #name: string;
 
@@ -64,7 +67,7 @@ export class DockerImage extends TerraformResource {
     return { name: literal(this.#name), keep_locally: true };
   }
 
-  /** Changes with the content behind the name. */
+  /** The id of the content, which changes when the name refers to another image. */
   get imageId(): string {
     return this.interpolationForAttribute('image_id').toString();
   }
@@ -72,16 +75,19 @@ export class DockerImage extends TerraformResource {
 
 export interface DockerContainerOptions {
   readonly container: Container;
-  /** Of the container in the daemon, which has other containers, too. */
+  /** Name of the container in the daemon, which may run other containers, too. */
   readonly name: string;
   readonly image: DockerImage;
   readonly network: string;
-  /** In the daemon, by the names that the container has for them. */
+  /** Names of the volumes in the daemon, by the container's names for them. */
   readonly volumes: ReadonlyMap<string, string>;
   readonly dependsOn: readonly TerraformResource[];
 }
 
-/** As Go writes a duration, which is what the provider reads back: `90s` would be a change in every plan. */
+/**
+ * Formats a duration as Go does. The provider reads it back in this form, so `90s` would show as a change in every
+ * plan.
+ */
 function goDuration(seconds: number): string {
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }
@@ -104,7 +110,10 @@ const confinement = {
   security_opts: ['no-new-privileges:true'],
 } as const;
 
-/** What serves is there when it is healthy; what runs once, when it has ended with exit code 0. */
+/**
+ * How long a container lives. A service is up once it is healthy. A one-shot container is done once it has ended with
+ * code 0.
+ */
 function lifeOf({ health, stopSeconds }: Container) {
   if (health === undefined) return { restart: 'no', must_run: false, attach: true, logs: true };
   const { startSeconds, intervalSeconds, timeoutSeconds, retries } = health;
@@ -115,7 +124,7 @@ function lifeOf({ health, stopSeconds }: Container) {
     wait: true,
     wait_timeout: startSeconds + retries * (intervalSeconds + timeoutSeconds),
     stop_timeout: stopSeconds,
-    // Without it the provider kills at once.
+    // Without this setting the provider kills the container at once.
     destroy_grace_seconds: stopSeconds,
   };
 }
@@ -125,7 +134,7 @@ const endedWell = {
   errorMessage: 'It ended with exit code ${self.exit_code}: ${self.container_logs}',
 } as const;
 
-/** `cdktf deploy` goes on to what depends on it when it is healthy, or has ended well. */
+/** A container. `cdktf deploy` continues with its dependents once it is healthy, or has ended with exit code 0. */
 export class DockerContainer extends TerraformResource {
   readonly #options: DockerContainerOptions;
 
@@ -172,7 +181,7 @@ export class DockerContainer extends TerraformResource {
     };
   }
 
-  /** The port of this machine that leads to `index`-th port of the container. */
+  /** The host port that is mapped to the container's port with this index. */
   publishedPort(index: number): string {
     return this.interpolationForAttribute(`ports[${index}].external`).toString();
   }

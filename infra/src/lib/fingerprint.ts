@@ -1,4 +1,4 @@
-/** Changes with what it is given. */
+/** A short hash of its arguments. */
 import { createHash } from 'node:crypto';
 
 export function fingerprint(...parts: readonly unknown[]): string {

@@ -1,4 +1,4 @@
-/** `helm_release`: a chart of somebody else, with its version pinned. Values that are secret are not among them. */
+/** `helm_release`: a third-party chart with a pinned version. Its values contain no secrets. */
 import { stringify } from 'yaml';
 import { type Construct, TerraformProvider, TerraformResource } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
@@ -54,9 +54,9 @@ export class HelmRelease extends TerraformResource {
       repository,
       chart,
       version,
-      // Namespaces are objects of their own: they have labels for pod security.
+      // We create namespaces ourselves, because they carry labels for pod security.
       create_namespace: false,
-      // A release that fails is taken back whole, and the deploy says so.
+      // A failed release is rolled back as a whole, and the deploy reports it.
       atomic: true,
       wait: true,
       timeout: timeoutSeconds,

@@ -1,12 +1,13 @@
 /**
- * Objects -> one `kubectl_manifest` each, in the order in which Kubernetes needs them: a namespace before what is in it,
- * what pods mount before pods, workloads before what scales or routes to them. Destroying goes the other way round.
+ * Turns objects into `kubectl_manifest` resources, in the order that Kubernetes needs: a namespace before its content,
+ * what pods mount before the pods, workloads before what scales them or routes to them. Destroying uses the reverse
+ * order.
  */
 import type { TerraformResource, TerraformStack } from '../cdk.ts';
 import type { KubernetesObject } from '../objects/kubernetes-object.ts';
 import { KubectlManifest } from './kubectl-manifest.ts';
 
-/** Kinds by when they come; a kind that is not named here is a custom resource and comes last. */
+/** Kinds in the order of creation. A kind that is not listed is a custom resource and comes last. */
 const order: readonly (readonly string[])[] = [
   ['Namespace'],
   ['CustomResourceDefinition', 'PriorityClass', 'NetworkPolicy', 'LimitRange', 'ResourceQuota'],
@@ -21,22 +22,22 @@ function rankOf({ kind }: KubernetesObject): number {
   return rank === -1 ? order.length : rank;
 }
 
-/** Names an object in a stack: `deployment-troupe-gateway`, with the namespace where it is not that of the stack. */
+/** The id of an object in a stack: `deployment-troupe-gateway`, with the namespace if it is not that of the stack. */
 export function objectId({ kind, metadata: { name, namespace } }: KubernetesObject, home: string): string {
   const text = namespace === undefined || namespace === home ? `${kind}-${name}` : `${kind}-${namespace}-${name}`;
   return text.toLowerCase().replaceAll(/[^a-z0-9-]/g, '-');
 }
 
 export interface KubeObjectsOptions {
-  /** The namespace that ids do not repeat. */
+  /** Objects of this namespace have ids without it. */
   readonly namespace: string;
   readonly after?: readonly TerraformResource[];
   readonly preventDestroy?: (object: KubernetesObject) => boolean;
-  /** Fields that others change by right: a difference there is no drift. */
+  /** Fields that other controllers may change. A difference in them is not drift. */
   readonly ignoreFields?: (object: KubernetesObject) => readonly string[];
 }
 
-/** In the order of the objects; what comes later may depend on them. */
+/** Adds the objects. Returns the resources in the order of `objects`, so that later resources can depend on them. */
 export function addKubeObjects(
   stack: TerraformStack,
   objects: readonly KubernetesObject[],
@@ -62,7 +63,7 @@ export function addKubeObjects(
   return objects.flatMap((object) => added.get(object) ?? []);
 }
 
-/** The same order, for whoever prints the objects. */
+/** Sorts objects in the order in which they can be applied. */
 export function inOrder(objects: readonly KubernetesObject[]): readonly KubernetesObject[] {
   return objects.toSorted((a, b) => rankOf(a) - rankOf(b));
 }

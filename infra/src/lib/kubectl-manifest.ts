@@ -1,6 +1,7 @@
 /**
- * `kubectl_manifest`: one object of Kubernetes, by server-side apply. A field that somebody else owns (the replicas that
- * KEDA sets) is no drift as long as the object does not name it; one that both name is a conflict, which is never forced.
+ * `kubectl_manifest`: one Kubernetes object, by server-side apply. A field that another owner sets (such as the
+ * replicas that KEDA sets) is not drift as long as the object does not name it. If both name it, this is a conflict,
+ * which is never forced.
  */
 import { stringify } from 'yaml';
 import { type Construct, TerraformProvider, TerraformResource } from '../cdk.ts';
@@ -10,7 +11,7 @@ import { literal } from './literal.ts';
 
 type Cluster = KubernetesEnvironment['cluster'];
 
-/** Two publishers of one provider: the resource is the same. */
+/** The provider exists under two publishers; the resource is the same. */
 const versionOf: Record<Cluster['provider'], string> = {
   'gavinbunney/kubectl': '~> 1.19',
   'alekc/kubectl': '~> 2.1',
@@ -36,7 +37,7 @@ export class KubectlProvider extends TerraformProvider {
 
 export interface KubectlManifestOptions {
   readonly dependsOn: readonly TerraformResource[];
-  /** Terraform refuses to destroy it: for what holds data. */
+  /** Terraform refuses to destroy the object. Set it for objects that hold data. Default: false. */
   readonly preventDestroy?: boolean;
   readonly ignoreFields?: readonly string[];
 }
@@ -62,10 +63,11 @@ export class KubectlManifest extends TerraformResource {
       server_side_apply: true,
       force_conflicts: false,
       validate_schema: true,
-      // Destroying waits until the object is gone, so that a namespace does not go from under a node that drains.
+      // Destroying waits until the object is gone. Otherwise a namespace could be deleted while a node in it still
+      // drains.
       wait: true,
-      // A rollout that cannot go on would hold the deploy until a timeout and say nothing of why; Kubernetes and the
-      // alert rules do.
+      // Do not wait for rollouts. A stuck rollout would block the deploy until its timeout without a reason. Kubernetes
+      // and the alert rules report the reason.
       wait_for_rollout: false,
       ...(this.#ignoreFields.length > 0 && { ignore_fields: this.#ignoreFields }),
     };

@@ -1,4 +1,4 @@
-/** A stack on Kubernetes: its backend, its provider, and objects in their order. */
+/** A stack on Kubernetes: its backend, its provider, and its objects in order. */
 import { type Construct, type TerraformResource, TerraformStack } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { KubernetesObject } from '../objects/kubernetes-object.ts';
@@ -7,7 +7,7 @@ import { addKubeObjects, type KubeObjectsOptions } from './kube-objects.ts';
 import { HelmProvider } from './helm-release.ts';
 import { KubectlProvider } from './kubectl-manifest.ts';
 
-/** What a stack of Kubernetes is for. */
+/** The purpose of a stack on Kubernetes. */
 export type KubernetesStackKind = 'platform' | 'messaging' | 'data' | 'app' | 'observability' | 'queues';
 
 export class KubernetesStack extends TerraformStack {
@@ -21,7 +21,7 @@ export class KubernetesStack extends TerraformStack {
     new KubectlProvider(this, 'kubectl', environment.cluster);
   }
 
-  /** For the stacks that install charts. */
+  /** Adds the Helm provider. Call this in stacks that install charts. */
   addHelm(): void {
     new HelmProvider(this, 'helm', this.environment.cluster);
   }

@@ -1,4 +1,4 @@
-/** Text for terraform as it is: what looks like its templates (`${`, `%{`) is escaped. */
+/** Escapes terraform's template syntax (`${`, `%{`), so that terraform takes the text literally. */
 export function literal(text: string): string {
   return text.replaceAll(/[$%](?=\{)/g, (sign) => sign + sign);
 }

@@ -1,4 +1,4 @@
-/** Troupe itself on Kubernetes: gateways, shard nodes, workers, and what surrounds them. */
+/** Troupe itself on Kubernetes: gateways, shard nodes, workers, and their supporting objects. */
 import type { App } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { KubernetesStack } from '../lib/kubernetes-stack.ts';
@@ -12,7 +12,7 @@ export function addAppStack(app: App, environment: KubernetesEnvironment): Kuber
   return stack;
 }
 
-/** Where Argo Rollouts is at work: what it moves is no drift. */
+/** Fields that Argo Rollouts changes during a canary. A difference in them is not drift. */
 function movedByArgo({ kind }: KubernetesObject): readonly string[] {
   return kind === 'GRPCRoute' ? ['spec.rules'] : [];
 }

@@ -1,6 +1,6 @@
 /**
- * The AWS account under an environment, in a stack of its own: it comes before Kubernetes and goes after it. The others
- * know nothing of it but what the environment says.
+ * The AWS account of an environment, as a separate stack. It is deployed before the Kubernetes stacks and destroyed
+ * after them. The other stacks know only what the environment says about it.
  */
 import { type App, TerraformOutput, TerraformStack } from '../cdk.ts';
 import { AwsProvider, AwsResource } from '../aws/aws-resource.ts';
@@ -28,7 +28,7 @@ export class AwsStack extends TerraformStack {
     const cluster = addCluster(this, aws, { name, subnetIds, key });
     const addons = addNodeAddons(this, cluster);
     const nodes = addNodes(this, aws, { name, cluster, subnetIds, addons, tags });
-    // Their pods need machines.
+    // The pods of coredns need machines.
     addAddon(this, cluster, 'coredns', { dependsOn: nodes.slice(0, 1) });
     addVolumes(this, { name, cluster, nodes });
     addPodRoles(this, environment, { name, cluster, key });
@@ -45,7 +45,10 @@ interface Parts {
   readonly cluster: AwsResource;
 }
 
-/** Volumes for NATS and Cassandra. What its own driver may do is AWS's to say: what the driver has tagged as its own. */
+/**
+ * The driver for the volumes of NATS and Cassandra. AWS maintains its policy, which permits only what the driver has
+ * tagged.
+ */
 function addVolumes(
   stack: AwsStack,
   { name, cluster, nodes }: Parts & { readonly nodes: readonly AwsResource[] },
@@ -61,7 +64,7 @@ function addVolumes(
   });
 }
 
-/** Each operator that talks to AWS, as its chart names its service account. */
+/** Roles of the operators that call AWS. The names of the service accounts are those of their charts. */
 function addPodRoles(
   stack: AwsStack,
   environment: KubernetesEnvironment,
@@ -88,10 +91,10 @@ function addPodRoles(
   const { data } = environment;
   if (data.kind === 'external' || data.backup === undefined) return;
   const bucket = addBucket(stack, 'backups', { bucket: data.backup.bucket, key });
-  // With credentials of its own Medusa needs no role.
+  // If Medusa has its own credentials, it needs no role.
   if (data.backup.secret !== undefined) return;
   const statements = writeBackups(bucket.arn, key.arn);
   const role = addPodRole(stack, { id: 'medusa', name: `${name}-backups`, statements });
-  // The pods of the ring name no account of their own.
+  // The pods of the ring use the default service account.
   associate(stack, 'medusa', { cluster, namespace: data.namespace, serviceAccount: 'default', role });
 }

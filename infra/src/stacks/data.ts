@@ -1,10 +1,10 @@
-/** The ring of an environment, in a state of its own: nothing else is touched by what changes it. */
+/** The Cassandra ring of an environment, with its own state, so that a change of the ring touches nothing else. */
 import type { App } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { KubernetesStack } from '../lib/kubernetes-stack.ts';
 import { dataObjects, holdsData } from '../objects/cassandra.ts';
 
-/** Undefined: somebody else runs the ring. */
+/** Returns undefined if the ring is run elsewhere. */
 export function addDataStack(app: App, environment: KubernetesEnvironment): KubernetesStack | undefined {
   if (environment.data.kind === 'external') return undefined;
   const stack = new KubernetesStack(app, 'data', environment);

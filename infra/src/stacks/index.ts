@@ -1,4 +1,4 @@
-/** Which stacks an environment has. Stacks share configuration, never values of one another's state. */
+/** The stacks of an environment. Stacks share configuration and never read each other's state. */
 import type { App } from '../cdk.ts';
 import type { Environment, KubernetesEnvironment } from '../config/environment.ts';
 import { addAppStack } from './app.ts';
@@ -27,7 +27,7 @@ export function addStacks(app: App, environment: Environment): void {
   }
 }
 
-/** `cdktf deploy '*-production'` brings them up in this order, and destroys them in the other. */
+/** `cdktf deploy '*-production'` deploys the stacks in this order and destroys them in reverse. */
 function addKubernetesStacks(app: App, environment: KubernetesEnvironment): void {
   const platform = addPlatformStack(app, environment);
   if (environment.aws !== undefined) platform.addDependency(new AwsStack(app, environment, environment.aws));

@@ -1,6 +1,7 @@
 /**
- * `cdktf deploy local-docker`: a network, volumes and containers of the Docker of this machine, from images that are
- * built here. The same containers as in compose.yaml. Each is waited for, and destroying drains them in reverse order.
+ * `cdktf deploy local-docker`: a network, volumes and containers in the Docker of this machine, from locally built
+ * images. The containers are those of compose.yaml. Deploying waits for each container. Destroying drains them in
+ * reverse order.
  */
 import { resolve } from 'node:path';
 import { type Construct, LocalBackend, TerraformOutput, type TerraformResource, TerraformStack } from '../cdk.ts';
@@ -9,7 +10,7 @@ import { DockerContainer, DockerImage, DockerNetwork, DockerProvider, DockerVolu
 import type { Container } from '../objects/container.ts';
 import { containersOf } from '../objects/containers.ts';
 
-/** Begins the names of what the stack has in the daemon. */
+/** Prefix of the stack's names in the daemon. */
 const prefix = 'troupe-local';
 
 export class LocalDockerStack extends TerraformStack {
@@ -21,7 +22,7 @@ export class LocalDockerStack extends TerraformStack {
 
   constructor(scope: Construct, config: DockerConfig) {
     super(scope, config.name);
-    // In the working directory: terraform itself runs in cdktf.out, which is thrown away.
+    // Relative to the working directory. Terraform itself runs in cdktf.out, which is disposable.
     new LocalBackend(this, { path: resolve(`terraform.${config.name}.tfstate`) });
     new DockerProvider(this, 'docker');
     this.#network = new DockerNetwork(this, 'network', prefix);
@@ -57,7 +58,10 @@ export class LocalDockerStack extends TerraformStack {
     return image;
   }
 
-  /** Docker makes a volume that a container names; one that terraform made, it would also remove. */
+  /**
+   * Docker creates a volume that a container names, and keeps it. A volume that terraform creates is destroyed with the
+   * stack.
+   */
   #volumeName(volume: string): string {
     const name = `${prefix}-${volume}`;
     if (this.#keepVolumes) return name;

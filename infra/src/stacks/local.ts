@@ -1,10 +1,11 @@
 /**
- * `cdktf deploy local`: Troupe as processes of this machine. No provider but terraform's own: each process is a
- * `terraform_data` whose provisioners start and stop it (src/local).
+ * `cdktf deploy local`: Troupe as processes of this machine. It needs no provider but terraform's own: each process is
+ * a `terraform_data` whose provisioners start and stop it (src/local).
  *
- * Processes of one kind are instances of one resource (`for_each`): terraform runs what a resource does at its end only
- * while the resource is still declared, so that a node that an environment has no more is stopped as well. A node that
- * connects to NATS or Cassandra waits for them and connects again; so when one of these died, it alone is replaced.
+ * Processes of one kind are instances of one resource (`for_each`). Terraform runs a destroy provisioner only while its
+ * resource is still declared, so with `for_each` a node that was removed from the environment is stopped, too.
+ *
+ * A node waits for NATS and Cassandra and reconnects to them. So if one of these dies, only that process is replaced.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -20,7 +21,7 @@ import type { ProcessSpec } from '../local/process-spec.ts';
 
 const infraDir = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, '');
 
-/** Where this checkout is and what runs it. */
+/** The location of this checkout and the Node that runs it. */
 function thisInstallation(): Installation {
   const rootDir = resolve(infraDir, '..');
   const { version } = JSON.parse(readFileSync(resolve(rootDir, 'package.json'), 'utf8')) as { version: string };
@@ -29,7 +30,7 @@ function thisInstallation(): Installation {
 
 export interface LocalStackOptions {
   readonly installation?: Installation;
-  /** Of a process: the one that is alive, else a new one. */
+  /** The generation of a process: that of the running process, otherwise a new one. Set by tests. */
   readonly generationOf?: (spec: ProcessSpec) => string;
 }
 
@@ -55,7 +56,7 @@ export class LocalStack extends TerraformStack {
     this.#outputs(config, tiers.nodes.length, dataDir);
   }
 
-  /** First to come and last to go: with it goes what a deploy that was cut short has left behind. */
+  /** Created first and destroyed last. Its destruction stops processes that an interrupted deploy has left behind. */
   #machine(dataDir: string): DataResource {
     return new DataResource(this, 'machine', {
       input: { ...this.#program(), process: literal(dataDir) },
@@ -82,7 +83,7 @@ export class LocalStack extends TerraformStack {
     return { node: literal(this.#installation.nodePath), runner: literal(this.#runner) };
   }
 
-  /** What runs at the end of a resource may refer to nothing but itself. */
+  /** A destroy provisioner may refer only to its own resource (`self`), so all inputs are passed through it. */
   #provisioner(when: 'create' | 'destroy', verb: string) {
     return {
       type: 'local-exec' as const,
@@ -105,7 +106,7 @@ export class LocalStack extends TerraformStack {
       logs: `${dataDir}/logs`,
     };
     for (const [name, value] of Object.entries(outputs)) {
-      // A resource has this name, too.
+      // The id `output-…` avoids a clash with the resource of the same name.
       new TerraformOutput(this, `output-${name}`, { value }).overrideLogicalId(name);
     }
   }

@@ -1,4 +1,4 @@
-/** How an environment is seen: monitors, rules, dashboards, a collector. Nothing depends on it. */
+/** Observability of an environment: monitors, rules, dashboards, a collector. Nothing depends on this stack. */
 import type { App } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { KubernetesStack } from '../lib/kubernetes-stack.ts';

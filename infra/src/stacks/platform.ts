@@ -1,4 +1,4 @@
-/** What everything else of an environment stands on: namespaces, operators by their charts, Secrets, certificates. */
+/** The prerequisites of all other stacks: namespaces, operators from their charts, Secrets, certificates. */
 import type { App } from '../cdk.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { HelmRelease } from '../lib/helm-release.ts';
@@ -13,7 +13,7 @@ export function addPlatformStack(app: App, environment: KubernetesEnvironment): 
   const namespaces = stack.addObjects(objects.filter(isNamespace));
   const charts = operatorCharts(environment);
   if (charts.length > 0) stack.addHelm();
-  // One after the other: an operator may use what the one before it has brought.
+  // Installed one at a time, because an operator may use what an earlier one provides.
   let before = namespaces;
   for (const chart of charts) before = [new HelmRelease(stack, `operator-${chart.name}`, chart, before)];
   stack.addObjects(

@@ -11,7 +11,7 @@ const infraDir = fileURLToPath(new URL('../../', import.meta.url));
 
 type QueuesOptions = Pick<TroupeQueuesOptions, 'driftOf'>;
 
-/** Undefined when the environment declares none. */
+/** Returns undefined if the environment declares no queues. */
 export function addLocalQueues(app: App, config: LocalConfig, options: QueuesOptions = {}): TerraformStack | undefined {
   if (config.queues === undefined) return undefined;
   const { declared: queues, gateway = { address: `127.0.0.1:${config.ports.gateway}` } } = config.queues;
@@ -21,7 +21,7 @@ export function addLocalQueues(app: App, config: LocalConfig, options: QueuesOpt
   return stack;
 }
 
-/** Undefined when the environment declares none. */
+/** Returns undefined if the environment declares no queues. */
 export function addQueuesStack(
   app: App,
   environment: KubernetesEnvironment,
