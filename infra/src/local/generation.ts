@@ -1,6 +1,7 @@
 /**
- * How terraform sees a process that is dead: while the one that was deployed lives, its generation is the one in its pid
- * file, which the state has, too, and nothing changes. When it is dead the generation is a new one: it alone is replaced.
+ * Makes a dead process visible to terraform. While the deployed process lives, its generation is that of its pid file,
+ * which is also in the state, so nothing changes. If it is dead, the generation is new, so terraform replaces this
+ * process only.
  */
 import { randomUUID } from 'node:crypto';
 import { readRecord } from './process-record.ts';
@@ -10,7 +11,7 @@ import { isAlive } from './process-table.ts';
 export function generationOf({ name, dataDir, mark, readiness }: ProcessSpec): string {
   const record = readRecord(dataDir, name);
   if (record === undefined) return randomUUID();
-  // A command that ended as it should has nothing that could die.
+  // A command that ended successfully cannot die.
   const stands = readiness.kind === 'exit' || (record.pid !== undefined && isAlive(record.pid, mark));
   return stands ? record.generation : randomUUID();
 }

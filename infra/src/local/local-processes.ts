@@ -1,6 +1,6 @@
 /**
- * An environment of this machine -> its processes, in the tiers in which they start: NATS and Cassandra, the schema, the
- * nodes, and the gateway when there is somebody to serve. They stop the other way round.
+ * The processes of a local environment, in the tiers in which they start: NATS and Cassandra, the schema, the nodes,
+ * and then the gateway. They stop in reverse order.
  */
 import { resolve } from 'node:path';
 import { cassandraStoragePortBelow, type LocalConfig } from '../config/machine.ts';
@@ -8,11 +8,11 @@ import { natsSyncIntervalMs } from '../config/messaging.ts';
 import type { ProcessSpec } from './process-spec.ts';
 
 export interface Installation {
-  /** The checkout. */
+  /** Root of the checkout. */
   readonly rootDir: string;
-  /** What relative paths of the environment start from. */
+  /** Base of relative paths in the environment. */
   readonly infraDir: string;
-  /** The Node that runs Troupe. */
+  /** Path of the Node executable that runs Troupe. */
   readonly nodePath: string;
   readonly version: string;
 }
@@ -24,11 +24,11 @@ export interface LocalTiers {
   readonly gateways: readonly ProcessSpec[];
 }
 
-/** Enough for every one of the 16 nodes that an environment may have to own one. */
+/** An environment has at most 16 nodes, so each can own a shard. */
 const shardCount = 16;
 const readySeconds = 120;
 const cassandraReadySeconds = 240;
-/** A node has its drain; then runs are cut off, shards handed over and connections closed. */
+/** Time beyond the drain of a node, in which attempts are stopped, shards released and connections closed. */
 const stopMoreSeconds = 20;
 const natsStopSeconds = 15;
 const cassandraStopSeconds = 60;
@@ -43,7 +43,10 @@ export function localTiers(config: LocalConfig, installation: Installation): Loc
   };
 }
 
-/** Texts of command lines of which every process of an environment has one, whether it is known or was left behind. */
+/**
+ * Texts by which the processes of an environment are found: every command line contains one of them. This also finds
+ * processes that were left behind.
+ */
 export function marksOf(dataDir: string): readonly string[] {
   return [serveMark(`${dataDir}/config/`), natsMark(dataDir), cassandraMark(dataDir)];
 }
@@ -63,8 +66,8 @@ function troupe({ rootDir, nodePath }: Installation, ...args: readonly string[])
 }
 
 /**
- * The server itself is what is run, not a `troupe` around it: the pid kept is that of the process that matters, so that a
- * `kill -9` of it is seen, and leaves nothing behind.
+ * Runs the server directly and not a `troupe` around it. So the recorded pid is that of the server, and a `kill -9` of
+ * it is noticed and leaves nothing behind.
  */
 function nats({ config, installation, dataDir }: Context): ProcessSpec {
   const { nats: port } = config.ports;
@@ -103,7 +106,7 @@ function cassandra({ config, installation, dataDir }: Context): ProcessSpec {
   };
 }
 
-/** A process of Troupe with a configuration of its own: the file is what its command line shows. */
+/** A process of Troupe with its own configuration file, whose path appears on its command line. */
 function configured({ installation, dataDir }: Context, name: string, settings: object) {
   const path = `${dataDir}/config/${name}.json`;
   const content = `${JSON.stringify(settings, undefined, 2)}\n`;

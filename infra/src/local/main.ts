@@ -1,6 +1,7 @@
 /**
- * What the provisioners of the stack `local` run: `main.ts start|stop|sweep`. The process is in the environment variable
- * LOCAL_PROCESS (for `sweep`: the data folder), which needs no quoting. Says what it does; exit code 1 when it cannot.
+ * The program that the provisioners of the stack `local` run: `main.ts start|stop|sweep`. The variable LOCAL_PROCESS
+ * holds the process (for `sweep`, the data folder), because a variable needs no quoting. It logs what it does and exits
+ * with code 1 on failure.
  */
 import { deployedProcessSchema } from './process-spec.ts';
 import { startProcess } from './start-process.ts';

@@ -1,4 +1,7 @@
-/** Whether a process will get its ports: a taken one is said before it is started, by its key in the environment. */
+/**
+ * Checks the ports of a process before it is started. A port that is in use is reported with its key in the
+ * environment.
+ */
 import { createServer } from 'node:net';
 import type { ProcessSpec } from './process-spec.ts';
 
@@ -15,7 +18,7 @@ export async function assertPortsFree({ name, ports }: ProcessSpec): Promise<voi
   if (complaints.length > 0) throw new Error(complaints.join('\n'));
 }
 
-/** The code of the error, or undefined when the port of the loopback interface is free. */
+/** Resolves to the error code, or to undefined if the port on the loopback interface is free. */
 function listenError(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -1,4 +1,7 @@
-/** The pid file of a process: which one was started for which generation. Renamed into place, so it is whole or not there. */
+/**
+ * The pid file of a process: which process was started for which generation. The file is renamed into place, so it is
+ * complete or absent.
+ */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 
@@ -14,7 +17,7 @@ export type ProcessRecord = z.infer<typeof recordSchema>;
 
 const fileOf = (dataDir: string, name: string): string => `${dataDir}/run/${name}.json`;
 
-/** Undefined when there is none, or none that can be read. */
+/** Returns undefined if the file is missing or unreadable. */
 export function readRecord(dataDir: string, name: string): ProcessRecord | undefined {
   try {
     return recordSchema.parse(JSON.parse(readFileSync(fileOf(dataDir, name), 'utf8')));

@@ -1,4 +1,4 @@
-/** The processes of this machine by their command lines, as `ps` tells them on Linux and macOS alike. */
+/** The processes of this machine with their command lines, as `ps` prints them on Linux and macOS. */
 import { spawnSync } from 'node:child_process';
 
 export interface RunningProcess {
@@ -8,7 +8,7 @@ export interface RunningProcess {
 
 const tableMaxBytes = 64 << 20;
 
-/** Lines of `ps -o pid=,args=`. A process that has ended and was not waited for (a zombie) has no arguments: it is none. */
+/** Parses the output of `ps -o pid=,args=`. Zombies (ended processes that were not waited for) are left out. */
 export function parseProcessTable(text: string): readonly RunningProcess[] {
   return text.split('\n').flatMap((line) => {
     const [, pid, args = ''] = /^\s*(\d+)\s+(.*)$/.exec(line) ?? [];
@@ -21,18 +21,21 @@ function processTable(...selection: readonly string[]): readonly RunningProcess[
     encoding: 'utf8',
     maxBuffer: tableMaxBytes,
   });
-  // With `-p` its exit code is 1 when there is no such process.
+  // With `-p`, `ps` exits with 1 if the process does not exist, so the exit code is not checked.
   if (run.error !== undefined)
     throw new Error(`ps does not run: ${run.error.message} (Debian: apt-get install procps)`);
   return parseProcessTable(run.stdout);
 }
 
-/** Whether this very process lives: its id may belong to another by now, its command line does not. */
+/**
+ * True if this process is alive. The pid may belong to another process by now, but the mark on the command line does
+ * not.
+ */
 export function isAlive(pid: number, mark: string): boolean {
   return processTable('-p', String(pid)).some(({ args }) => args.includes(mark));
 }
 
-/** All whose command line holds one of the texts, but not this process. */
+/** All processes whose command line contains one of the marks, except this process. */
 export function findMarked(marks: readonly string[]): readonly RunningProcess[] {
   return processTable('-A').filter(({ pid, args }) => pid !== process.pid && marks.some((mark) => args.includes(mark)));
 }

@@ -1,4 +1,4 @@
-/** Whether a process answers, by what it is for. */
+/** Probes whether a process is ready. */
 import { connect } from 'node:net';
 import type { Readiness } from './process-spec.ts';
 
@@ -16,7 +16,7 @@ export async function isReady(readiness: Readiness): Promise<boolean> {
     case 'cql':
       return (await firstAnswer(readiness.port, optionsFrame))?.[4] === supportedOpcode;
     case 'exit':
-      // Ready when it has ended; nobody answers before.
+      // A command is ready once it has ended. There is nothing to probe.
       return false;
   }
 }
@@ -31,7 +31,9 @@ async function answersHttp(port: number): Promise<boolean> {
   }
 }
 
-/** The first bytes that a server sends, after `question` if it wants one; undefined when it does not answer. */
+/**
+ * Resolves to the first bytes that a server sends, after `question` if that is given. Undefined if it does not answer.
+ */
 function firstAnswer(port: number, question?: Buffer): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });

@@ -1,7 +1,7 @@
 /**
- * Starts a process of this machine, detached, and waits until it answers. Its pid file is written at once; should this
- * program die before that, the process is found by its command line at the next start or stop. A process that does not
- * get ready is stopped again, and the last lines of its log are in the error: terraform then has nothing half done.
+ * Starts a process of this machine, detached, and waits until it is ready. Its pid file is written at once. If this
+ * program dies before that, the next start or stop finds the process by its command line. A process that does not get
+ * ready is stopped, and the error contains the last lines of its log. So terraform never sees a partial start.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -18,14 +18,14 @@ import { end, type Say } from './stop-process.ts';
 
 export interface StartContext {
   readonly say: Say;
-  /** Aborted when the deploy is interrupted. */
+  /** Aborted if the deploy is interrupted. */
   readonly signal: AbortSignal;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 const pollMs = 100;
 const logLines = 15;
-/** Building a nats-server or downloading Cassandra, the first time. */
+/** The first time, this includes building a nats-server or downloading Cassandra. */
 const prepareTimeoutMs = 15 * 60_000;
 
 const runnableSchema = z.object({ command: z.string(), args: z.array(z.string()), cwd: z.string() });
@@ -65,7 +65,9 @@ function writeConfiguration({ file }: ProcessSpec): void {
   writeFileSync(file.path, file.content);
 }
 
-/** What a shell of terraform, npm or Troupe sets is not meant for the processes: their configuration is in a file. */
+/**
+ * Removes variables of terraform, npm and Troupe, which are not meant for the process. Its configuration is in a file.
+ */
 function cleanEnvironment(environment: StartContext['environment']): Record<string, string | undefined> {
   const isForeign = (name: string): boolean => /^(TROUPE_|TF_|CDKTF_|LOCAL_PROCESS|npm_)/.test(name);
   return Object.fromEntries(
@@ -92,11 +94,11 @@ async function runnableOf(spec: ProcessSpec, { environment, signal }: StartConte
 function launch(spec: ProcessSpec, { command, args, cwd }: Runnable, { environment }: StartContext): ChildProcess {
   const logFile = logFileOf(spec);
   mkdirSync(dirname(logFile), { recursive: true });
-  // The log of the last start is kept, which is the one that says why it was the last.
+  // Keep the log of the last start, because it shows why that process ended.
   if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`);
   const log = openSync(logFile, 'a');
   try {
-    // Detached: in a session of its own, so that neither the end of terraform nor Ctrl-C reaches it.
+    // Detached, in its own session, so that neither the end of terraform nor Ctrl-C reaches the process.
     const env = cleanEnvironment(environment);
     const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', log, log] });
     child.unref();

@@ -1,4 +1,7 @@
-/** Ends a process: SIGTERM, its time to drain, then SIGKILL, and says so. What was left behind by a crash is ended, too. */
+/**
+ * Stops a process: SIGTERM, time to drain, then SIGKILL. Each step is logged. Processes that a crash left behind are
+ * stopped, too.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readRecord, removeRecord } from './process-record.ts';
 import type { ProcessSpec } from './process-spec.ts';
@@ -7,14 +10,14 @@ import { findMarked, isAlive } from './process-table.ts';
 export type Say = (line: string) => void;
 
 const pollMs = 150;
-/** For the kernel, after SIGKILL. */
+/** How long the kernel may take after SIGKILL. */
 const killWaitMs = 10_000;
 
 export async function stopProcess(spec: ProcessSpec, say: Say): Promise<void> {
   const { name, dataDir, mark } = spec;
   const pid = readRecord(dataDir, name)?.pid;
   const known = pid !== undefined && isAlive(pid, mark) ? [pid] : [];
-  // One whose starter died before it had written the pid file; there is none as a rule.
+  // A process whose starter died before it wrote the pid file. There is usually none.
   const unknown = findMarked([mark]).map((found) => found.pid);
   const pids = [...new Set([...known, ...unknown])];
   if (pids.length === 0 && spec.readiness.kind !== 'exit') say(`${name}: does not run`);
@@ -55,7 +58,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {
-    // Gone already, which is what was wanted.
+    // The process has already ended.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * When somebody is told. Each alert has a section in docs/operating/alerts.md that says what it means and what to do
- * (test/alerts.test.ts). `page`: someone must act now, jobs or clients are hurt; `ticket`: within days.
+ * The alert rules. Each alert has a section in docs/operating/alerts.md that says what it means and what to do
+ * (test/alerts.test.ts checks this). `page`: jobs or clients are affected, act now. `ticket`: act within days.
  */
 import { counters, gauges, histograms } from '../../../src/contract/measures.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
@@ -10,10 +10,10 @@ import { failedShare, type Window } from './recording-rules.ts';
 export interface Alert {
   readonly name: `Troupe${string}`;
   readonly expr: string;
-  /** How long it must hold. */
+  /** How long the expression must hold. */
   readonly for: string;
   readonly severity: 'page' | 'ticket';
-  /** One line with the labels of the expression. */
+  /** One line; may use the labels of the expression. */
   readonly summary: string;
 }
 
@@ -50,7 +50,7 @@ function jobAlerts(query: Queries, { observability }: KubernetesEnvironment): re
   ];
 }
 
-/** Two windows each: the long one says that it matters, the short one that it still goes on. */
+/** Each alert uses two windows: the long one shows that the problem matters, the short one that it continues. */
 function gatewayAlerts(environment: KubernetesEnvironment): readonly Alert[] {
   const budget = 1 - environment.observability.thresholds.availability;
   const burns = (times: number, long: Window, short: Window): string => {
@@ -172,7 +172,7 @@ function busAlerts(query: Queries): readonly Alert[] {
   ];
 }
 
-/** Measures of others, by the names that their makers document. */
+/** Alerts on metrics of other software, with the names that its documentation uses. */
 function platformAlerts(query: Queries, environment: KubernetesEnvironment): readonly Alert[] {
   const { namespace, messaging, data, certificates, workers } = environment;
   const ours = [namespace, ...(messaging.kind === 'cluster' ? [messaging.namespace] : [])];
@@ -195,7 +195,7 @@ function platformAlerts(query: Queries, environment: KubernetesEnvironment): rea
     ...silent,
   ];
   if (certificates.kind === 'cert-manager') {
-    // Renewed 30 days before: two weeks late is a failure, with two weeks left.
+    // Certificates are renewed 30 days before they expire. At 14 days the renewal has failed for two weeks.
     const left = `min by (name) (certmanager_certificate_expiration_timestamp_seconds{name=~"troupe-.*"} - time())`;
     alerts.push({
       name: 'TroupeCertificateExpires',

@@ -1,4 +1,4 @@
-/** All objects of the app stack of an environment. Namespaces are the platform's. */
+/** All objects of the app stack. Namespaces belong to the platform stack. */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { gatewayObjects } from './gateway.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';

@@ -1,6 +1,6 @@
 /**
- * Who may talk to NATS and Cassandra: the nodes of Troupe, the servers among themselves, and Prometheus to what it
- * scrapes. The monitoring port of NATS (8222), which asks nobody for a login, is open to no pod at all.
+ * Network policies of NATS and Cassandra. Access is limited to the nodes of Troupe, the servers among themselves, and
+ * Prometheus for metrics. The monitoring port of NATS (8222) requires no login, so no pod may reach it.
  */
 import type {
   NetworkPolicyIngressRule,
@@ -11,7 +11,7 @@ import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type Component, type KubernetesObject, type Labels, metadata, selectorLabels } from './kubernetes-object.ts';
 import { natsService, ports } from './names.ts';
 
-/** As the charts and operators set them. */
+/** Ports as set by the charts and operators. */
 const backingPorts = {
   natsRoutes: 6_222,
   natsMetrics: 7_777,
@@ -23,14 +23,14 @@ const backingPorts = {
   reaper: 8_080,
 } as const;
 
-/** Of the pods that the chart of NATS makes. */
+/** Labels of the pods that the NATS chart creates. */
 export const natsPods = {
   'app.kubernetes.io/name': 'nats',
   'app.kubernetes.io/instance': natsService,
   'app.kubernetes.io/component': 'nats',
 } as const satisfies Labels;
 
-/** As K8ssandra labels the pods that repair. */
+/** Labels of K8ssandra's pods for repairs. */
 const reaperPods = { 'app.kubernetes.io/component': 'reaper' };
 
 function namespacePeer(namespace: string): NetworkPolicyPeer {
@@ -49,7 +49,10 @@ function rule(from: readonly NetworkPolicyPeer[], ...allowed: readonly number[])
   return { from: [...from], ports: allowed.map((port) => ({ protocol: 'TCP', port })) };
 }
 
-/** Makes the policies of one namespace; a name says the edge. */
+/**
+ * Returns a function that creates the policies of one namespace. The name of a policy describes the connection it
+ * permits.
+ */
 function policiesOf(environment: KubernetesEnvironment, component: Component, namespace: string) {
   return (name: string, spec: NetworkPolicySpec): KubernetesObject => ({
     apiVersion: 'networking.k8s.io/v1',
@@ -59,7 +62,9 @@ function policiesOf(environment: KubernetesEnvironment, component: Component, na
   });
 }
 
-/** Nothing comes in that is not named; what goes out of servers is answers, backups and each other. */
+/**
+ * Denies all ingress that no other policy permits. Egress of servers is answers, backups and traffic among themselves.
+ */
 const defaultDeny = (...types: readonly string[]): NetworkPolicySpec => ({ podSelector: {}, policyTypes: [...types] });
 
 export function natsBackingPolicies(environment: KubernetesEnvironment): readonly KubernetesObject[] {
@@ -106,13 +111,13 @@ export function cassandraBackingPolicies(environment: KubernetesEnvironment): re
     platform.k8ssandra === 'present' ? 'k8ssandra-operator' : platform.k8ssandra.namespace,
   );
   return [
-    // What goes out: backups to a bucket, the operator's API; a policy cannot name either.
+    // Egress stays open: backups go to a bucket and calls to the Kubernetes API, and a policy can name neither.
     policy('default-deny', defaultDeny('Ingress')),
     ingress('troupe-to-cassandra', nodes, ports.cassandra),
     ingress('ring-to-ring', [pods(ring)], cassandraInternode, cassandraInternodeTls, ports.cassandra, medusa),
-    // The operator starts, stops and repairs by the management API beside each Cassandra.
+    // The operator starts, stops and repairs each Cassandra through the management API beside it.
     ingress('operator-to-cassandra', [operator], cassandraManagement, medusa),
-    // Reaper, which repairs, is a pod of this namespace.
+    // Reaper, which runs repairs, is a pod in this namespace.
     ingress('reaper-to-cassandra', [pods(reaperPods)], ports.cassandra, cassandraManagement),
     ingress('prometheus-to-cassandra', [namespacePeer(network.prometheusNamespace)], cassandraMetrics),
     policy('operator-to-reaper', {

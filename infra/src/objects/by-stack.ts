@@ -1,4 +1,4 @@
-/** The objects of an environment by the stack that applies them: what `npm run infra:render` prints. */
+/** The objects of an environment, grouped by the stack that applies them. `npm run infra:render` prints these. */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { appObjects } from './app.ts';
 import { dataObjects } from './cassandra.ts';

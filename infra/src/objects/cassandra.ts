@@ -1,6 +1,6 @@
 /**
- * The ring of an environment as a K8ssandraCluster, small on purpose: what Troupe's way of writing needs
- * (docs/adr/0002), encryption, backups by Medusa, repairs by Reaper. The rest is K8ssandra's own default.
+ * The Cassandra ring as a K8ssandraCluster. It sets only what Troupe's writes need (docs/adr/0002), encryption, backups
+ * by Medusa and repairs by Reaper. Everything else is K8ssandra's default.
  */
 import type { DataConfig } from '../config/data.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
@@ -23,7 +23,7 @@ export function dataObjects(environment: KubernetesEnvironment): readonly Kubern
   ];
 }
 
-/** What terraform must never destroy: with it go the volumes. */
+/** Objects that terraform must never destroy, because their volumes would be deleted with them. */
 export function holdsData({ kind }: KubernetesObject): boolean {
   return kind === 'K8ssandraCluster';
 }
@@ -48,7 +48,7 @@ function cluster(environment: KubernetesEnvironment, ring: Ring): KubernetesObje
         storageConfig: storage(ring),
         datacenters: [dataCenter(ring)],
       },
-      // Each range within a repair cycle, well before what was deleted could come back (gc_grace_seconds, 10 days).
+      // Repairs each range well before deleted data could reappear (gc_grace_seconds, 10 days).
       reaper: { autoScheduling: { enabled: true, repairType: 'AUTO' }, httpManagement: { enabled: true } },
       ...(ring.backup !== undefined && { medusa: medusa(ring.backup, clusterName) }),
     },
@@ -56,9 +56,9 @@ function cluster(environment: KubernetesEnvironment, ring: Ring): KubernetesObje
 }
 
 /**
- * One round trip for each conditional write (v2), and one sync for the commits of 5 ms: a shard waits for exactly these
- * two. Commits are never acknowledged before they are on disk. A server whose disk refuses writes ends (`die`) and is
- * started again; by default it lives on, deaf.
+ * A shard waits for two things per commit: one round trip of the conditional write (Paxos v2), and one sync for the
+ * commits of 5 ms. A commit is never acknowledged before it is on disk. If a disk refuses writes, the server exits
+ * (`die`) and is restarted. By default it would stay up without serving.
  */
 const cassandraYaml = {
   paxos_variant: 'v2',
@@ -101,7 +101,9 @@ function storage({ storageGb, storageClass }: Ring): object {
   };
 }
 
-/** A rack for each zone: replicas of one row lie in different racks, so the loss of a zone loses a minority. */
+/**
+ * One rack per zone. Replicas of a row are placed in different racks, so the loss of a zone is the loss of a minority.
+ */
 function dataCenter({ dataCenter: name, nodes, racks }: Ring): object {
   return {
     metadata: { name },
@@ -144,7 +146,7 @@ function schedules(environment: KubernetesEnvironment, ring: Ring): readonly Kub
       spec: {
         cronSchedule: backup.schedule,
         operationType: 'backup',
-        // Files that an earlier backup has are not sent again.
+        // Files that an earlier backup contains are not sent again.
         backupSpec: { backupType: 'differential', cassandraDatacenter },
       },
     },

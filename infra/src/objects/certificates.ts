@@ -1,15 +1,15 @@
 /**
- * A certificate for each workload that shows one, renewed by cert-manager with a new key each time. The processes read the
- * files again: nodes at each connection, NATS by its reloader. With `certificates.kind: existing` there are no objects.
+ * Certificates of the workloads, which cert-manager renews with a new key each time. The processes reload the files:
+ * nodes at each connection, NATS by its reloader. With `certificates.kind: existing` no objects are created.
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { gatewayHosts, natsService, secretNames } from './names.ts';
 import { keystorePassword } from './secrets.ts';
 
-/** In the namespace of the servers: shown to the nodes and among the servers. */
+/** In the namespace of the NATS servers: their certificate towards nodes and among themselves. */
 export const natsServerTls = 'troupe-nats-server-tls';
-/** In the namespace of the ring: stores of Java, shown to clients and among the nodes of the ring. */
+/** In the namespace of the ring: Java key stores towards clients and among the nodes of the ring. */
 export const cassandraStores = {
   client: 'troupe-cassandra-client-tls',
   server: 'troupe-cassandra-server-tls',
@@ -21,14 +21,17 @@ interface Wanted {
   readonly component: Component;
   readonly name: string;
   readonly namespace?: string;
-  /** Who it is for people; whom it is for is in `hosts`. */
+  /** The common name, for people. `hosts` lists the names that are verified. */
   readonly subject: string;
   readonly hosts?: readonly string[];
   readonly usages: readonly Usage[];
   readonly javaStores?: boolean;
 }
 
-/** Of the nodes of Troupe. What somebody else runs has an authority of its own: its Secrets are there already. */
+/**
+ * Client certificates of the nodes of Troupe. Servers that are run elsewhere have their own authority, so the Secrets
+ * for them exist already.
+ */
 export function nodeCertificates(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   const client = { component: 'certificates', subject: 'troupe', usages: ['client auth'] } as const;
   return certificates(environment, [
@@ -48,7 +51,7 @@ export function natsCertificates(environment: KubernetesEnvironment): readonly K
   const { messaging } = environment;
   if (messaging.kind === 'external') return [];
   const { namespace } = messaging;
-  // Servers dial each other by their short names, as the chart writes the routes.
+  // Servers connect to each other by short names, because the chart writes the routes so.
   const routes = [`*.${natsService}-headless`, ...hostsOf(`*.${natsService}-headless`, namespace)];
   return certificates(environment, [
     {

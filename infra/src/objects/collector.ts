@@ -1,6 +1,6 @@
 /**
- * A collector of OpenTelemetry that scrapes the nodes as Prometheus would and sends what it gets by OTLP: for teams whose
- * measures lie elsewhere. Only measures: Troupe emits no traces.
+ * An OpenTelemetry collector that scrapes the nodes like Prometheus and forwards by OTLP, for teams that store metrics
+ * elsewhere. Metrics only: Troupe emits no traces.
  */
 import { stringify } from 'yaml';
 import type { KubernetesEnvironment } from '../config/environment.ts';
@@ -14,7 +14,7 @@ import {
 import { ports } from './names.ts';
 
 const name = 'troupe-collector';
-/** What nobody of the cluster is asked as. */
+/** A user id that no other workload of the cluster uses. */
 const userId = 10_001;
 const healthPort = 13_133;
 const configFile = 'collector.yaml';
@@ -69,7 +69,7 @@ function collectorConfig({ namespace }: KubernetesEnvironment, otlpEndpoint: str
   };
 }
 
-/** It finds the pods of its namespace, and may see nothing else. */
+/** Permission to list the pods of its namespace, and nothing else. */
 function access(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   const own = metadata(environment, 'observability', name);
   const role = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name };
@@ -109,7 +109,7 @@ function policies(environment: KubernetesEnvironment, otlpEndpoint: string): rea
       egress: [
         { to: [nodes], ports: [tcp(ports.http)] },
         { ports: [{ protocol: 'UDP', port: ports.dns }, tcp(ports.dns)] },
-        // Where it sends to, and the API server: neither is a pod that a policy could name.
+        // The OTLP receiver and the API server. A policy cannot name either as a pod.
         { ports: [tcp(otlpPort), tcp(443), tcp(6_443)] },
       ],
     }),
@@ -133,7 +133,7 @@ function deployment(environment: KubernetesEnvironment): KubernetesObject {
     kind: 'Deployment',
     metadata: metadata(environment, 'observability', name),
     spec: {
-      // Two would send everything twice.
+      // Two replicas would send everything twice.
       replicas: 1,
       strategy: { type: 'Recreate' },
       selector: { matchLabels: selector },
@@ -141,7 +141,7 @@ function deployment(environment: KubernetesEnvironment): KubernetesObject {
         metadata: { labels: standardLabels(environment, 'observability') },
         spec: {
           serviceAccountName: name,
-          // It asks the API server which pods there are.
+          // It lists the pods through the API server.
           automountServiceAccountToken: true,
           enableServiceLinks: false,
           securityContext: {

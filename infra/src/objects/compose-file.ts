@@ -1,8 +1,8 @@
-/** Containers as a file for Docker Compose, for those who want the cluster without terraform. */
+/** Writes the containers as a file for Docker Compose, for users without terraform. */
 import { stringify } from 'yaml';
 import type { Container, HealthCheck, PublishedPort } from './container.ts';
 
-/** Compose reads `$` as the start of a variable of its own. */
+/** Escapes `$`, which Compose would take for the start of a variable. */
 function literal(text: string): string {
   return text.replaceAll('$', '$$$$');
 }
@@ -28,7 +28,7 @@ function published({ container, host, variable: name }: PublishedPort): string {
 const conditions = { healthy: 'service_healthy', completed: 'service_completed_successfully' } as const;
 
 const confinement = {
-  // Reaps what handlers leave behind.
+  // The init process reaps child processes that handlers leave behind.
   init: true,
   read_only: true,
   tmpfs: ['/tmp'],
@@ -60,7 +60,7 @@ function service(container: Container) {
   };
 }
 
-/** The text of the file. It is meant to lie beside the Dockerfile. */
+/** The text of compose.yaml, which belongs beside the Dockerfile. */
 export function composeFile(containers: readonly Container[]): string {
   const volumes = containers.flatMap((container) => Object.values(container.volumes ?? {}));
   const document = {
@@ -68,6 +68,6 @@ export function composeFile(containers: readonly Container[]): string {
     services: Object.fromEntries(containers.map((container) => [container.name, service(container)])),
     volumes: Object.fromEntries(volumes.map((name) => [name, {}])),
   };
-  // By the older YAML, so that `no` is quoted: some readers of Compose files take it for false.
+  // YAML 1.1 quotes `no`, which some readers of Compose files would take for false.
   return stringify(document, { version: '1.1', lineWidth: 0, singleQuote: true, aliasDuplicateObjects: false });
 }

@@ -1,6 +1,6 @@
 /**
- * The file troupe.config.yaml of each workload, as a ConfigMap. Secrets are paths in it. Names of users come by variable
- * from the Secrets that hold the passwords (pods.ts).
+ * The file troupe.config.yaml of each workload, as a ConfigMap. Secrets appear in it as paths only. User names come as
+ * variables from the Secrets that hold the passwords (pods.ts).
  */
 import { stringify } from 'yaml';
 import type { KubernetesEnvironment } from '../config/environment.ts';
@@ -15,7 +15,7 @@ import { natsInboxPrefix } from './nats-accounts.ts';
 /** A part of troupe.config.yaml. */
 export type Settings = Readonly<Record<string, unknown>>;
 
-/** Every interface of the pod; the policies say who reaches it. */
+/** Listen on every interface of the pod. Network policies limit who reaches it. */
 const anyAddress = '0.0.0.0';
 
 export function storeSettings(environment: KubernetesEnvironment): Settings {
@@ -44,7 +44,7 @@ export function storeSettings(environment: KubernetesEnvironment): Settings {
   };
 }
 
-/** What every node has, whatever its role. */
+/** Settings of every node, whatever its role. */
 function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceMs: number): Settings {
   const { messaging } = environment;
   const syncIntervalMs = messaging.kind === 'cluster' ? natsSyncIntervalMs : messaging.syncIntervalMs;
@@ -63,7 +63,7 @@ function nodeSettings(environment: KubernetesEnvironment, role: NatsRole, graceM
   };
 }
 
-/** `scaled`: KEDA asks it for the demand. */
+/** Settings of a gateway. With `scaled`, it answers KEDA's requests for the demand. */
 export function gatewaySettings(environment: KubernetesEnvironment, graceMs: number, scaled: boolean): Settings {
   const secured = listenSettings(environment.gateway.tls);
   return {
@@ -92,7 +92,10 @@ export function shardsSettings(environment: KubernetesEnvironment, graceMs: numb
   };
 }
 
-/** `name`: of the class, or of one of its two tracks. The threads come by variable, from the limit of the container. */
+/**
+ * Settings of a worker. `name` is the class or one of its two tracks. The number of threads is not set here: it comes
+ * as a variable from the CPU limit of the container.
+ */
 export function workersSettings(
   environment: KubernetesEnvironment,
   workers: WorkerClassConfig,

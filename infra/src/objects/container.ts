@@ -1,20 +1,20 @@
-/** A container as both Compose and the Docker provider of terraform can run it; nothing of either. */
+/** A container in a form that fits both Docker Compose and terraform's Docker provider. */
 
 export interface HealthCheck {
-  /** Exit code 0: healthy. Runs inside the container. */
+  /** Runs inside the container. Exit code 0 means healthy. */
   readonly command: readonly string[];
   readonly intervalSeconds: number;
   readonly timeoutSeconds: number;
   readonly retries: number;
-  /** Failures before it is up are not counted. */
+  /** Failures during this time after the start do not count. */
   readonly startSeconds: number;
 }
 
 export interface PublishedPort {
   readonly container: number;
-  /** On loopback; 0: any free one. */
+  /** Port on the loopback interface; 0 means any free one. */
   readonly host: number;
-  /** The variable by which whoever runs Compose picks another one. */
+  /** Variable with which users of Compose choose another port. */
   readonly variable: string;
 }
 
@@ -22,21 +22,23 @@ export interface Container {
   /** Also its host name in the network. */
   readonly name: string;
   readonly image: string;
-  /** Our own images: the stage of the Dockerfile, and the variable by which whoever runs Compose picks another image. */
+  /**
+   * For our own images: the stage of the Dockerfile, and the variable with which users of Compose choose another image.
+   */
   readonly built?: { readonly target: string; readonly variable: string };
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly PublishedPort[];
-  /** Named volumes, by where they are mounted. */
+  /** Named volumes by mount path. */
   readonly volumes?: Readonly<Record<string, string>>;
-  /** Folders of the host, by where they are mounted, not to be written to. */
+  /** Folders of the host by mount path, mounted read-only. */
   readonly folders?: Readonly<Record<string, string>>;
-  /** Started when those are there: `healthy`, or `completed` with exit code 0. */
+  /** The containers that must be `healthy`, or `completed` with exit code 0, before this one starts. */
   readonly after: Readonly<Record<string, 'healthy' | 'completed'>>;
-  /** Absent: it runs once, to its end. */
+  /** If absent, the container runs once to its end. */
   readonly health?: HealthCheck;
-  /** From SIGTERM to SIGKILL. */
+  /** Seconds from SIGTERM to SIGKILL. */
   readonly stopSeconds: number;
-  /** Our own: nothing but /tmp can be written to, no capability, no way to gain one. */
+  /** For our own containers: only /tmp is writable, and there are no capabilities and no way to gain any. */
   readonly confined: boolean;
 }

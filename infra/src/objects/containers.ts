@@ -1,17 +1,17 @@
 /**
- * The cluster of one machine in containers: NATS, Cassandra, the schema, a gateway, nodes. compose.yaml and the stack
- * `local-docker` are both made from this, so that they cannot differ.
+ * The cluster of one machine as containers: NATS, Cassandra, the schema, a gateway, nodes. compose.yaml and the stack
+ * `local-docker` are both generated from this, so they cannot differ.
  */
 import type { DockerConfig } from '../config/machine.ts';
 import type { Image } from '../config/primitives.ts';
 import type { Container, HealthCheck } from './container.ts';
 import { ports } from './names.ts';
 
-/** The grace of a node that is told to end, and what it needs beyond that to hand its shards over and close. */
+/** The drain period of a node, and the time it needs afterwards to release its shards and close. */
 const drainSeconds = 20;
 const closeSeconds = 15;
 
-/** Few: a node of a small cluster makes larger commits with fewer shards. */
+/** Few shards, because in a small cluster a node with fewer shards makes larger commits. */
 const shardCount = 8;
 
 const dataCenter = 'datacenter1';
@@ -24,7 +24,10 @@ function check(command: readonly string[], startSeconds: number): HealthCheck {
   return { command, intervalSeconds: 5, timeoutSeconds: 5, retries: 12, startSeconds };
 }
 
-/** Ready, not only alive: it answers 503 while NATS or the store are away, and once it drains. */
+/**
+ * Checks readiness and not only liveness: `/readyz` answers 503 while NATS or the store are away and while the node
+ * drains.
+ */
 const readyScript = `fetch('http://127.0.0.1:${ports.http}/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))`;
 
 function nats({ natsImage }: DockerConfig): Container {
@@ -43,8 +46,8 @@ function nats({ natsImage }: DockerConfig): Container {
 }
 
 /**
- * What the image has no variables for is set by Java properties. `group`: a commit is acknowledged when it is on the
- * disk; the `periodic` of the image would lose up to ten seconds of jobs in a power cut.
+ * Settings without a variable in the image are set by Java properties. With `group`, a commit is acknowledged once it
+ * is on the disk. The `periodic` default of the image would lose up to ten seconds of jobs in a power cut.
  */
 const cassandraSettings = {
   commitlog_sync: 'group',
@@ -66,14 +69,15 @@ function cassandra({ cassandraImage, cassandraHeapMb }: DockerConfig): Container
     },
     volumes: { '/var/lib/cassandra': 'cassandra' },
     after: {},
-    // The port is open from when it takes statements on; cqlsh would say the same for a second of CPU each time.
+    // The port opens once the server accepts statements. cqlsh would show the same, but takes a second of CPU each
+    // time.
     health: check(['bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${ports.cassandra}`], 90),
     stopSeconds: 60,
     confined: false,
   };
 }
 
-/** Where everything of ours finds the rest. */
+/** Variables with which our processes find NATS and the store. */
 function clusterVariables(): Readonly<Record<string, string>> {
   return {
     TROUPE_NATS_SERVERS: `nats:${ports.nats}`,
@@ -84,7 +88,9 @@ function clusterVariables(): Readonly<Record<string, string>> {
   };
 }
 
-/** Named for good: a node that comes back takes its leases over at once, and no name has to be kept on a disk. */
+/**
+ * Node ids are fixed. So a node that comes back can take its leases over at once, and no id has to be stored on a disk.
+ */
 function serving(nodeId: string, roles: string): Readonly<Record<string, string>> {
   return {
     ...clusterVariables(),
@@ -119,7 +125,7 @@ function migrate({ image }: DockerConfig): Container {
   };
 }
 
-/** Without TLS, so it is published on loopback only. */
+/** The gateway uses no TLS, so it is published on loopback only. */
 function gateway({ image, ports: published }: DockerConfig): Container {
   return {
     ...served,
@@ -155,7 +161,7 @@ function node({ nodeImage, handlersDir, threadsPerNode }: DockerConfig, number: 
   };
 }
 
-/** In the order in which they start. */
+/** The containers in the order in which they start. */
 export function containersOf(config: DockerConfig): readonly Container[] {
   const nodes = Array.from({ length: config.nodes }, (_, index) => node(config, index + 1));
   return [nats(config), cassandra(config), migrate(config), gateway(config), ...nodes];

@@ -1,4 +1,4 @@
-/** What is looked at: dashboards of Grafana as ConfigMaps, which its sidecar finds by their label. */
+/** Grafana dashboards as ConfigMaps, which Grafana's sidecar finds by their label. */
 import { counters, gauges, histograms } from '../../../src/contract/measures.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type KubernetesObject, metadata } from './kubernetes-object.ts';
@@ -10,7 +10,7 @@ type Unit = 's' | 'bytes' | 'reqps' | 'ops' | 'short' | 'percentunit';
 interface Panel {
   readonly title: string;
   readonly unit: Unit;
-  /** Expression by the legend of its lines. */
+  /** Expressions by their legend. */
   readonly lines: Readonly<Record<string, string>>;
 }
 
@@ -163,7 +163,7 @@ function nodePanels(query: Queries, environment: KubernetesEnvironment): readonl
   ];
 }
 
-/** Two panels in a row; Grafana counts in 24 columns. */
+/** Two panels per row, in Grafana's grid of 24 columns. */
 const width = 12;
 const height = 8;
 

@@ -1,4 +1,7 @@
-/** What a worker needs to tell Kubernetes how busy its pod is (docs/operating/scaling.md): its name, and the right to say it. */
+/**
+ * What a worker needs to report its load to Kubernetes (docs/operating/scaling.md): the name of its pod, and the
+ * permission to patch it.
+ */
 import type { EnvVar } from 'kubernetes-types/core/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type KubernetesObject, metadata } from './kubernetes-object.ts';
@@ -15,7 +18,7 @@ export const ownPod: readonly EnvVar[] = (
   ] as const
 ).map(([variable, fieldPath]) => ({ name: variable, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } }));
 
-/** For the service accounts of these names. A Role cannot be narrowed to the pod that uses it. */
+/** Permissions of these service accounts. A Role cannot be limited to the pod that uses it. */
 export function deletionCostRights(
   environment: KubernetesEnvironment,
   accounts: readonly string[],

@@ -1,17 +1,17 @@
-/** The way in from outside: a GRPCRoute of the Gateway API, and how the edge checks the certificate of the pods. */
+/** The route from outside: a GRPCRoute of the Gateway API, and how the edge verifies the certificate of the pods. */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { gatewayServices, ports } from './names.ts';
 
 const component = 'gateway';
 
-/** None without a `route`. */
+/** Returns no objects if the environment has no `route`. */
 export function gatewayRoute(environment: KubernetesEnvironment, name: string): readonly KubernetesObject[] {
   const { route, rollout, tls } = environment.gateway;
   if (route === undefined) return [];
   const { gateway, gatewayNamespace, hostname, caConfigMap } = route;
   const canary = rollout.kind === 'canary';
-  // Where Argo Rollouts moves the traffic, what is here is only where it begins (stacks/app.ts).
+  // With a canary these are only the initial weights, which Argo Rollouts changes (stacks/app.ts).
   const backends = canary
     ? [
         { name: gatewayServices.virtual, port: ports.grpc, weight: 100 },

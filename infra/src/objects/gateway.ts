@@ -1,4 +1,4 @@
-/** The gateways: stateless, behind Services, scaled by their CPU. */
+/** The gateways: stateless, behind Services, scaled by CPU. */
 import type { DeploymentSpec } from 'kubernetes-types/apps/v1.d.ts';
 import type { ServiceSpec } from 'kubernetes-types/core/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
@@ -23,7 +23,7 @@ import { disruptionBudget, priorityClassName, serviceAccount } from './workload.
 const component = 'gateway';
 const name = 'troupe-gateway';
 
-/** Whether KEDA asks the gateways for the demand. */
+/** True if KEDA asks the gateways for the demand. */
 export function answersKeda({ workers }: KubernetesEnvironment): boolean {
   return workers.some(({ scaling }) => scaling.kind === 'keda');
 }
@@ -93,7 +93,7 @@ function podParts(
   };
 }
 
-/** The kubelet asks grpc.health.v1 in plain text only: a server with a certificate it cannot ask. */
+/** Without TLS the kubelet probes grpc.health.v1. It cannot probe a gRPC server that uses TLS. */
 function readiness({ gateway }: KubernetesEnvironment): typeof readinessProbe {
   switch (gateway.tls) {
     case 'certificate':
@@ -104,8 +104,8 @@ function readiness({ gateway }: KubernetesEnvironment): typeof readinessProbe {
 }
 
 /**
- * A connection of gRPC stays with the pod it went to. So clients inside the cluster take the headless name with
- * `round_robin`, those outside a route; the virtual address is for tools.
+ * A gRPC connection stays with one pod. So clients inside the cluster use the headless name with `round_robin`, and
+ * clients outside use a route. The virtual address is for tools.
  */
 function services(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   const { tls, rollout } = environment.gateway;

@@ -1,17 +1,20 @@
-/** An object of Kubernetes as plain data, the labels that all of Troupe's objects have, and the selectors made of them. */
+/** A Kubernetes object as plain data, the labels of all Troupe objects, and the selectors made from them. */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
 export interface ObjectMetadata {
   readonly name: string;
-  /** Absent only where the kind has none. */
+  /** Absent only for kinds without a namespace. */
   readonly namespace?: string;
   readonly labels: Labels;
   readonly annotations?: Labels;
 }
 
-/** `spec` and the like are checked by the types of `kubernetes-types` where they are written, and by the API server. */
+/**
+ * The types of `kubernetes-types` check `spec` and similar fields where they are written. The API server checks them,
+ * too.
+ */
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -34,7 +37,7 @@ export interface KubernetesObject {
   readonly subjects?: readonly object[];
 }
 
-/** What an object belongs to. Ends its `app.kubernetes.io/component`. */
+/** The component that an object belongs to: its label `app.kubernetes.io/component`. */
 export type Component =
   | 'platform'
   | 'gateway'
@@ -48,12 +51,15 @@ export type Component =
   | 'certificates'
   | 'observability';
 
-/** The class of a worker pod; KEDA, the policies and the dashboards find it by this label. */
+/** Label with the class of a worker pod. KEDA, the policies and the dashboards use it. */
 export const workerClassLabel = 'troupe.dev/worker-class';
-/** Which of two Deployments of one class a worker pod is of (`blue-green`). */
+/** Label with the track of a worker pod (`blue-green`). */
 export const trackLabel = 'troupe.dev/track';
 
-/** What a selector asks for: it never changes in the life of a workload, so neither version nor manager is in it. */
+/**
+ * Labels for selectors. A selector cannot change during the life of a workload, so version and manager are not
+ * included.
+ */
 export function selectorLabels(environment: KubernetesEnvironment, component: Component): Labels {
   return {
     'app.kubernetes.io/name': 'troupe',

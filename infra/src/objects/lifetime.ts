@@ -1,10 +1,10 @@
 /**
- * From the order to end a pod to its end:
+ * From the deletion of a pod to its end:
  *
- *   preStop (gateways: 5 s)    it serves on, while Services and edges learn that it goes
- *   SIGTERM, drainSeconds      runs and calls may end (`shutdown.graceMs`)
- *   at most 15 s               what is left is stopped, reported and handed over
- *   5 s                        to spare
+ *   preStop (gateways: 5 s)    the pod serves on, while Services and edges remove it
+ *   SIGTERM, drainSeconds      attempts and calls may end (`shutdown.graceMs`)
+ *   at most 15 s               what is left is stopped, reported and released
+ *   5 s                        reserve
  */
 const preStopSeconds = 5;
 const handOverSeconds = 15;
@@ -16,7 +16,7 @@ export interface Lifetime {
   readonly terminationGracePeriodSeconds: number;
 }
 
-/** `served`: others open connections to it by a Service. */
+/** `served` is true if clients connect to the pod through a Service. */
 export function lifetimeOf(drainSeconds: number, { served }: { readonly served: boolean }): Lifetime {
   const waitSeconds = served ? preStopSeconds : 0;
   return {

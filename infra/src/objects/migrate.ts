@@ -1,6 +1,6 @@
 /**
- * The Job that brings the schema of the store up to date. Its name changes with the image and the configuration, so that
- * each version of Troupe runs it once; where the schema is right already it changes nothing.
+ * The Job that migrates the schema of the store. Its name changes with the image and the configuration, so each version
+ * of Troupe runs it once. It changes nothing if the schema is up to date.
  */
 import type { JobSpec } from 'kubernetes-types/batch/v1.d.ts';
 import type { PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
@@ -15,12 +15,12 @@ import { priorityClassName, serviceAccount } from './workload.ts';
 
 const component = 'migrate';
 const name = 'troupe-migrate';
-/** For a ring that is only coming up. */
+/** Allows for a ring that is still starting. */
 const activeDeadlineSeconds = 1_800;
 
 export function migrateObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   const settings = configMap(environment, component, name, storeSettings(environment));
-  // A Job cannot be changed: whatever is different in it makes another one.
+  // A Job is immutable, so any difference must create a new one.
   const mark = fingerprint(template(environment, ''), settings.data);
   const spec: JobSpec = { backoffLimit: 20, activeDeadlineSeconds, template: template(environment, mark) };
   return [

@@ -1,10 +1,10 @@
-/** What the pods find as files: their configuration and the Secrets it names, all in one folder. */
+/** The files in the pods: the configuration and the Secrets that it names, all in one folder. */
 import type { VolumeProjection } from 'kubernetes-types/core/v1.d.ts';
 import { natsLoginSecrets, type NatsRole, secretNames } from './names.ts';
 
 export const mountFolder = '/etc/troupe';
 export const configFile = 'troupe.config.yaml';
-/** The image's working directory; a node keeps nothing here that it needs again. */
+/** Working directory of the image. A node keeps nothing here that it needs again. */
 export const dataFolder = '/var/lib/troupe';
 export const handlerSecretsFolder = '/secrets';
 
@@ -21,7 +21,7 @@ export type MountedFile =
   | 'gateway/tls.key'
   | 'operator/token';
 
-/** The path in the pod. */
+/** The path of a file in the pod. */
 export function mounted(file: MountedFile): string {
   return `${mountFolder}/${file}`;
 }

@@ -1,11 +1,11 @@
-/** Names that several stacks must agree on: Secrets and their keys, services, ports. Values of secrets are nowhere here. */
+/** Names that several stacks share: Secrets and their keys, services, ports. No values of secrets are here. */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 
-/** Roles with a NATS login of their own, so that each is allowed no more than it needs. */
+/** Roles with their own NATS login, so that each gets only the permissions it needs. */
 export const natsRoles = ['gateway', 'shards', 'workers'] as const;
 export type NatsRole = (typeof natsRoles)[number];
 
-/** A Secret that pods mount, and what is in it. */
+/** A Secret that pods mount, and its keys. */
 interface SecretNames {
   readonly name: string;
   readonly keys: readonly string[];
@@ -14,7 +14,7 @@ interface SecretNames {
 const login = ['user', 'password'] as const;
 const certificate = ['ca.crt', 'tls.crt', 'tls.key'] as const;
 
-/** `user` and `password` of one role. */
+/** Secrets with `user` and `password` of each role. */
 export const natsLoginSecrets = {
   gateway: { name: 'troupe-nats-gateway', keys: login },
   shards: { name: 'troupe-nats-shards', keys: login },
@@ -22,23 +22,29 @@ export const natsLoginSecrets = {
 } as const satisfies Record<NatsRole, SecretNames>;
 
 export const secretNames = {
-  /** What the nodes show to NATS, and whom they trust there. */
+  /** Client certificate of the nodes towards NATS, and the authority that they trust. */
   natsTls: { name: 'troupe-nats-tls', keys: certificate },
   cassandraLogin: { name: 'troupe-cassandra-login', keys: ['username', 'password'] },
   cassandraTls: { name: 'troupe-cassandra-tls', keys: certificate },
-  /** For the names of `gatewayHosts`; KEDA reads `ca.crt` of it. */
+  /** Certificate for the names in `gatewayHosts`. KEDA reads its `ca.crt`. */
   gatewayTls: { name: 'troupe-gateway-tls', keys: certificate },
   operatorToken: { name: 'troupe-operator-token', keys: ['token'] },
 } as const satisfies Record<string, SecretNames>;
 
-/** What the platform's own NATS knows a role as. (The nodes take their user from the Secret: another NATS has other names.) */
+/**
+ * User name of a role in our own NATS. Nodes read their user name from the Secret, because another NATS may use other
+ * names.
+ */
 export function natsUser(role: NatsRole): string {
   return `troupe-${role}`;
 }
 
 export const ports = { grpc: 50_051, scaler: 50_061, http: 8_080, nats: 4_222, cassandra: 9_042, dns: 53 } as const;
 
-/** The gateways: a name with a virtual address, one that resolves to the pods for clients that balance themselves, the scaler. */
+/**
+ * Services of the gateways: one with a virtual address, one that resolves to the pods for clients that balance
+ * themselves, one for the canary, and one for the scaler.
+ */
 export const gatewayServices = {
   virtual: 'troupe-gateway',
   headless: 'troupe-gateway-headless',
@@ -46,7 +52,7 @@ export const gatewayServices = {
   scaler: 'troupe-scaler',
 } as const;
 
-/** Every name by which a gateway is called, for its certificate. */
+/** Every host name of the gateways, for their certificate. */
 export function gatewayHosts({ namespace, gateway }: KubernetesEnvironment): readonly string[] {
   const inside = Object.values(gatewayServices).flatMap((service) => [
     `${service}.${namespace}.svc`,
@@ -55,7 +61,7 @@ export function gatewayHosts({ namespace, gateway }: KubernetesEnvironment): rea
   return gateway.route === undefined ? inside : [...inside, gateway.route.hostname];
 }
 
-/** The Service of the NATS that the messaging stack makes, and of the ring that the data stack makes. */
+/** The Service of the NATS that the messaging stack creates. */
 export const natsService = 'nats';
 
 export function natsServers({ messaging }: KubernetesEnvironment): readonly string[] {
@@ -67,7 +73,7 @@ export function natsServers({ messaging }: KubernetesEnvironment): readonly stri
   }
 }
 
-/** K8ssandra's name for it: of the cluster and of the data centre. */
+/** K8ssandra names the Service after the cluster and the data centre. */
 export function cassandraContactPoints({ data }: KubernetesEnvironment): readonly string[] {
   switch (data.kind) {
     case 'k8ssandra':

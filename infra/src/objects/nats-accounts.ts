@@ -1,9 +1,11 @@
 /**
- * What each role may say and hear on NATS, no more than its code needs (test/integration/nats-accounts.test.ts runs a
- * cluster on it). Handlers share a container with the login of the workers, so that one may least: it can report on runs
- * and announce itself, but neither submit, nor decide anything about a job, nor tell others what happened to one.
+ * Permissions of each role on NATS: only what its code needs (test/integration/nats-accounts.test.ts runs a cluster
+ * with them). Handlers share a container with the login of the workers, so that login has the fewest permissions. It
+ * can report on attempts and announce its node. It cannot submit jobs, decide anything about a job, or publish its
+ * events.
  *
- * Pods of one role share a login. So a worker hears what other workers are answered, and what nodes are asked.
+ * Limitation: pods of one role share a login. So a worker can read the answers to other workers and the requests to
+ * nodes.
  */
 import { type NatsRole, natsRoles, natsUser } from './names.ts';
 
@@ -13,12 +15,12 @@ const work = `${root.toUpperCase()}_WORK`;
 const events = `${root.toUpperCase()}_EVENTS`;
 const buckets = ['nodes', 'leases', 'config'].map((name) => `${root}_${name}`);
 
-/** `nats.inboxPrefix` of the nodes of a role: nobody else may listen there. */
+/** `nats.inboxPrefix` of a role's nodes. Other roles may not subscribe there. */
 export function natsInboxPrefix(role: NatsRole): string {
   return `_INBOX_${natsUser(role)}`;
 }
 
-/** The variable of the server's environment that has the password of a role. */
+/** Variable of the server's environment with the password of a role. */
 export function natsPasswordVariable(role: NatsRole): string {
   return `TROUPE_${role.toUpperCase()}_PASSWORD`;
 }
@@ -36,15 +38,15 @@ export function natsPermissions(role: NatsRole): NatsPermissions {
 }
 
 /**
- * Streams and buckets are made by whoever comes first, and again by whoever notices that NATS lost them. Nobody may
- * change, empty or delete one.
+ * Any role may create streams and buckets: at the first start, and again after NATS has lost them. No role may change,
+ * purge or delete one.
  */
 const publishedByAll = [
   ...[work, events, ...buckets.map((bucket) => `KV_${bucket}`)].flatMap((stream) => [
     `$JS.API.STREAM.INFO.${stream}`,
     `$JS.API.STREAM.CREATE.${stream}`,
   ]),
-  // The consumer of a queue is made by whoever needs it first.
+  // Whichever node needs the consumer of a queue first creates it.
   `$JS.API.CONSUMER.CREATE.${work}.>`,
   `$JS.API.CONSUMER.INFO.${work}.*`,
   ...buckets.flatMap((bucket) => readingOf(`KV_${bucket}`)),
@@ -53,7 +55,7 @@ const publishedByAll = [
   `$KV.${root}_config.quarantine.>`,
 ];
 
-/** A watch of a bucket is a consumer that its server deletes with it. */
+/** Permissions to read and watch a bucket. A watch is a consumer, and the server deletes it when the watch ends. */
 function readingOf(stream: string): readonly string[] {
   return [
     `$JS.API.STREAM.MSG.GET.${stream}`,
@@ -65,17 +67,17 @@ function readingOf(stream: string): readonly string[] {
 }
 
 const heardByAll = [
-  // Requests to this node, and the questions of stock tools.
+  // Requests to this node, and the requests of NATS tools.
   `${root}.node.*.*`,
   ...['PING', 'INFO', 'STATS'].flatMap((verb) => [`$SRV.${verb}`, `$SRV.${verb}.>`]),
 ];
 
-/** Whoever publishes looks whether what was confirmed is still there. */
+/** Roles that publish check whether confirmed messages still exist. */
 const ownWork = `$JS.API.STREAM.MSG.GET.${work}`;
 const ownEvents = `$JS.API.STREAM.MSG.GET.${events}`;
 
 const workSubjects = `${root}.work.*.*.*`;
-/** Both layouts of the reply subject of a delivery. */
+/** Both layouts of a delivery's reply subject. */
 const acknowledgements = [`$JS.ACK.${work}.>`, `$JS.ACK.*.*.${work}.>`];
 
 function shardVerbs(...verbs: readonly string[]): readonly string[] {
@@ -86,7 +88,7 @@ const publishedBy: Record<NatsRole, readonly string[]> = {
   gateway: [
     ...shardVerbs('submit', 'get', 'cancel', 'erase', 'reschedule', 'read-log', 'queueStats', 'place', 'load'),
     ...shardVerbs('closeQueue', 'openQueue'),
-    // The consumer of a queue goes with its queue.
+    // The consumer of a queue is deleted with the queue.
     `$JS.API.CONSUMER.DELETE.${work}.*`,
     `${root}.node.*.*`,
     `$JS.API.DIRECT.GET.${events}`,
@@ -103,7 +105,7 @@ const publishedBy: Record<NatsRole, readonly string[]> = {
   workers: [
     ...shardVerbs('claim', 'heartbeat', 'complete', 'checkpoint', 'log'),
     `$JS.API.CONSUMER.MSG.NEXT.${work}.*`,
-    // A job that needs a handler which is not here goes to the route of that need.
+    // A job that needs a handler that this node lacks moves to the route of that handler.
     ...[workSubjects, ownWork],
     ...acknowledgements,
     `${root}.progress.*.*.*`,
@@ -119,8 +121,8 @@ const heardBy: Record<NatsRole, readonly string[]> = {
 };
 
 /**
- * `accounts` of the server's configuration: one account, a user for each role. The chart takes the quotes off what stands
- * between `<<` and `>>`, so that the server reads the passwords from its environment.
+ * `accounts` of the server's configuration: one account with a user per role. The chart removes the quotes from text
+ * between `<<` and `>>`, so the server reads the passwords from its environment.
  */
 export function natsAccounts() {
   return {
@@ -131,7 +133,7 @@ export function natsAccounts() {
         return {
           user: natsUser(role),
           password: `<< $${natsPasswordVariable(role)} >>`,
-          // An answer goes wherever the question wanted it, once.
+          // Permits one answer to each request, on the subject that the request names.
           permissions: { publish: { allow: publish }, subscribe: { allow: subscribe }, allow_responses: true },
         };
       }),

@@ -1,6 +1,6 @@
 /**
- * The NATS of an environment: values for the chart of its makers. Streams and buckets are Troupe's own; what is declared
- * here are servers, disks, accounts, certificates, and who reaches which port.
+ * The NATS of an environment: values for the official chart. Troupe creates streams and buckets itself. This declares
+ * servers, disks, accounts, certificates, and who may reach which port.
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { natsSyncIntervalMs } from '../config/messaging.ts';
@@ -12,7 +12,7 @@ import { natsRoles, natsService } from './names.ts';
 import { natsAccounts, natsPasswordVariable } from './nats-accounts.ts';
 import { natsPasswords, natsSecrets } from './secrets.ts';
 
-/** What the chart does not make. */
+/** Objects that the chart does not create. */
 export function messagingObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   return [...natsBackingPolicies(environment), ...natsSecrets(environment), ...natsCertificates(environment)];
 }
@@ -32,9 +32,9 @@ export function natsChart(environment: KubernetesEnvironment): Chart | undefined
 
 type Cluster = Extract<KubernetesEnvironment['messaging'], { kind: 'cluster' }>;
 
-/** Of the image; owns the files of JetStream. */
+/** User id of the image, which owns the files of JetStream. */
 const userId = 1_000;
-/** The Go runtime collects more eagerly from here on, short of the limit of the container. */
+/** Above this share of the container's limit, the Go runtime collects garbage more eagerly. */
 const softMemoryShare = 0.8;
 const usableShare = 0.9;
 
@@ -62,23 +62,23 @@ export function natsValues(messaging: Cluster): Chart['values'] {
 
 function serverConfig(messaging: Cluster): object {
   const { servers, storageGb, storageClass } = messaging;
-  // Whoever connects, node or server, shows a certificate of the same authority.
+  // Every client and server must present a certificate of the same authority.
   const tls = { enabled: true, secretName: natsServerTls, merge: { verify: true, timeout: 5 } };
   return {
     cluster: { enabled: servers > 1, replicas: servers, tls },
     jetstream: {
       enabled: true,
       fileStore: {
-        // Short of the disk, so that a full stream is refused by JetStream and not by the file system.
+        // Less than the disk, so that JetStream refuses a full stream before the file system does.
         maxSize: `${Math.floor(storageGb * usableShare)}Gi`,
         pvc: { enabled: true, size: `${storageGb}Gi`, ...(storageClass && { storageClassName: storageClass }) },
       },
       memoryStore: { enabled: false },
-      // As shards are told: what a power cut takes is told again from then on.
+      // Shards get the same value, because they publish again what a power cut may have removed within this interval.
       merge: { sync_interval: `<< ${natsSyncIntervalMs}ms >>` },
     },
     nats: { tls },
-    // Without any login: no policy lets others than the exporter beside it reach it.
+    // This port requires no login. No policy opens it, so only the exporter in the same pod reaches it.
     monitor: { enabled: true },
     merge: { accounts: natsAccounts(), max_payload: '<< 1MB >>', write_deadline: '<< 10s >>' },
   };
@@ -97,8 +97,8 @@ function serverContainer({ serverVersion, cpuMilli, memoryMb }: Cluster): object
 }
 
 /**
- * Two servers on one machine would fall together, and with them the majority. A server drains for 30 s (lame duck) before
- * it ends, so that its clients are elsewhere by then; the chart gives it 60 s.
+ * Two servers on one machine would fail together, and the majority with them. A server drains for 30 s (lame duck mode)
+ * before it exits, so that its clients have moved by then. The chart allows 60 s.
  */
 function podTemplate(): object {
   return {

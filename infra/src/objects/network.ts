@@ -1,6 +1,6 @@
 /**
- * Who may talk to whom: nobody, and then one policy for each edge. Probes come from the machine of the pod, which no policy
- * stops. Nodes of Troupe do not talk to each other but by NATS.
+ * Network policies: deny everything, then one policy per permitted connection. Probes come from the pod's machine,
+ * which policies do not block. Nodes of Troupe communicate through NATS only.
  */
 import type {
   NetworkPolicyEgressRule,
@@ -74,7 +74,7 @@ export function networkObjects(environment: KubernetesEnvironment): readonly Kub
   ];
 }
 
-/** Beyond what every worker talks to. */
+/** Connections of a class beyond those of every worker. */
 function edgesOf(
   { egress, podDeletionCost }: WorkerClassConfig,
   { kubernetesApi }: NetworkConfig,
@@ -114,7 +114,7 @@ function clients({ network, gateway }: KubernetesEnvironment): NetworkPolicyPeer
   return gateway.route === undefined ? configured : [...configured, namespacePeer(gateway.route.gatewayNamespace)];
 }
 
-/** A policy knows no host names: what somebody else runs is open by its ports, to any address. */
+/** A policy cannot name hosts. So for servers that are run elsewhere, it opens their ports to any address. */
 function portsOf(servers: readonly string[]): NetworkPolicyPort[] {
   const numbers = servers.map((server) => Number(server.slice(server.lastIndexOf(':') + 1)));
   return [...new Set(numbers)].map(tcp);
@@ -131,7 +131,7 @@ function natsRule(environment: KubernetesEnvironment): NetworkPolicyEgressRule {
   }
 }
 
-/** As the chart of NATS labels its servers. */
+/** Labels that the NATS chart gives its servers. */
 const natsPods = { 'app.kubernetes.io/name': 'nats', 'app.kubernetes.io/component': 'nats' };
 
 function cassandraRule(environment: KubernetesEnvironment): NetworkPolicyEgressRule {

@@ -1,4 +1,4 @@
-/** What Prometheus scrapes and computes, what Grafana shows, and the collector that passes it on. */
+/** What Prometheus scrapes and computes, what Grafana shows, and the collector that forwards it. */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { alertsOf } from './alerts.ts';
 import { natsPods } from './backing-network.ts';
@@ -47,7 +47,7 @@ interface Scraped {
   readonly port: string;
 }
 
-/** The labels by which queries group beside those of the measures (`TargetLabel` in promql.ts). */
+/** Labels that every series gets for grouping, in addition to those of the metric (`TargetLabel` in promql.ts). */
 const relabelings = [
   { sourceLabels: ['__meta_kubernetes_pod_label_app_kubernetes_io_component'], targetLabel: 'component' },
   { sourceLabels: [metaLabel(workerClassLabel)], targetLabel: 'worker_class' },

@@ -1,4 +1,4 @@
-/** The operators that an environment wants to be installed, each by the chart of its makers with its version pinned. */
+/** The operators that an environment installs, from their official charts with pinned versions. */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { PlatformConfig } from '../config/platform.ts';
 import type { Chart } from '../lib/helm-release.ts';
@@ -25,13 +25,13 @@ const sources: Record<Operator, Source> = {
   keda: {
     repository: 'https://kedacore.github.io/charts',
     chart: 'keda',
-    // Its metrics say when a scaler does not answer (alert TroupeScalerFails).
+    // KEDA's metrics show when a scaler does not answer (alert TroupeScalerFails).
     values: () => ({ prometheus: { operator: { enabled: true } } }),
   },
   k8ssandra: {
     repository: 'https://helm.k8ssandra.io/stable',
     chart: 'k8ssandra-operator',
-    // The ring is in a namespace of its own, not in the operator's.
+    // The ring is in another namespace than the operator.
     values: () => ({ global: { clusterScoped: true } }),
   },
   argoRollouts: {
@@ -41,7 +41,7 @@ const sources: Record<Operator, Source> = {
   },
 };
 
-/** cert-manager first: others may have webhooks with its certificates. */
+/** cert-manager comes first, because other operators may have webhooks with its certificates. */
 const order: readonly Operator[] = ['certManager', 'externalSecrets', 'keda', 'k8ssandra', 'argoRollouts'];
 
 export function operatorCharts(environment: KubernetesEnvironment): readonly Chart[] {
@@ -54,7 +54,9 @@ export function operatorCharts(environment: KubernetesEnvironment): readonly Cha
   });
 }
 
-/** What moves the traffic of a canary over a route of the Gateway API; Argo Rollouts fetches it when it starts. */
+/**
+ * The plugin that shifts a canary's traffic on a route of the Gateway API. Argo Rollouts downloads it when it starts.
+ */
 function gatewayPlugin({ argoRollouts }: PlatformConfig): readonly object[] {
   if (argoRollouts === 'present') return [];
   const { location, sha256 } = argoRollouts.gatewayPlugin;

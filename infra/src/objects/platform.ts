@@ -1,6 +1,6 @@
 /**
- * What Troupe needs to be there before it: namespaces with their level of pod security, Secrets and certificates of the
- * namespace of the environment. The operators that make them come by their charts (operators.ts).
+ * The prerequisites of Troupe: namespaces with their level of pod security, and the Secrets and certificates of the
+ * environment's namespace. The operators that create these come from their charts (operators.ts).
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import type { PlatformConfig } from '../config/platform.ts';
@@ -12,14 +12,17 @@ export function platformObjects(environment: KubernetesEnvironment): readonly Ku
   return [...namespaces(environment), ...nodeSecrets(environment), ...nodeCertificates(environment)];
 }
 
-/** `restricted` refuses a pod that is not restricted; the pods of operators are not ours to restrict. */
+/**
+ * The pod security level of a namespace. We use `restricted`, but `baseline` for operators, whose pods we do not
+ * control.
+ */
 type PodSecurity = 'restricted' | 'baseline';
 
 function namespaces(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   const { messaging, data, namespace } = environment;
   const levels = new Map<string, readonly [PodSecurity, Component]>();
   for (const own of operatorNamespaces(environment.platform)) levels.set(own, ['baseline', 'platform']);
-  // The pods that K8ssandra makes name no seccomp profile.
+  // The pods of K8ssandra set no seccomp profile, so `restricted` would refuse them.
   if (data.kind === 'k8ssandra') levels.set(data.namespace, ['baseline', 'cassandra']);
   if (messaging.kind === 'cluster') levels.set(messaging.namespace, ['restricted', 'nats']);
   levels.set(namespace, ['restricted', 'platform']);

@@ -1,6 +1,7 @@
 /**
- * The pod of a workload: restricted as the Pod Security Standards ask, with a read-only root (it writes to its data folder
- * and /tmp), no token of Kubernetes, its configuration and Secrets in one folder, and its own name as the id of the node.
+ * The pod of a workload. It meets the restricted Pod Security Standard, and its root file system is read-only (it
+ * writes only to its data folder and /tmp). It has no Kubernetes token by default. Configuration and Secrets are in one
+ * folder. The name of the pod is the id of the node.
  */
 import type {
   Container,
@@ -19,35 +20,35 @@ import type { Lifetime } from './lifetime.ts';
 import { configFile, dataFolder, handlerSecretsFolder, mountFolder } from './mounts.ts';
 import { natsLoginSecrets, type NatsRole, secretNames } from './names.ts';
 
-/** Of the image (`node`). */
+/** User id of the image (`node`). */
 const userId = 1_000;
 
 export interface PodParts {
   readonly component: Component;
-  /** Of the container, and of the service account. */
+  /** Name of the container and of the service account. */
   readonly name: string;
   readonly image: Image;
   readonly command: 'serve' | 'migrate';
-  /** Beside those of the selector. */
+  /** Labels in addition to those of the selector. */
   readonly labels: Labels;
   readonly selector: Labels;
-  /** Changes when the pod must be replaced though its template has not changed. */
+  /** Changes if the pod must be replaced although its template is the same. */
   readonly fingerprint: string;
   readonly files: readonly VolumeProjection[];
-  /** Absent: it has nothing to do with NATS. */
+  /** The NATS role. Absent for a pod that does not use NATS. */
   readonly role?: NatsRole;
   readonly env?: readonly EnvVar[];
   readonly ports?: Readonly<Record<string, number>>;
   readonly probes?: Pick<Container, 'startupProbe' | 'readinessProbe' | 'livenessProbe'>;
-  /** Request and limit, both. */
+  /** Request and limit. */
   readonly resources: { readonly cpuMilli: number; readonly memoryMb: number };
   readonly lifetime: Lifetime;
   readonly priorityClassName: string;
   readonly placement: Pick<GatewayConfig, 'nodeSelector' | 'tolerations' | 'zoneSpread'>;
-  /** Told apart by it, the pods of one revision are spread among themselves. */
+  /** The label of a revision. The pods of each revision are spread separately. */
   readonly revisionLabel: 'pod-template-hash' | 'rollouts-pod-template-hash';
   readonly handlerSecrets?: readonly string[];
-  /** A token of its account, for the API of Kubernetes. */
+  /** Mount a token for the Kubernetes API. Default: false. */
   readonly apiToken?: boolean;
 }
 
@@ -55,14 +56,17 @@ export function imageName({ repository, tag, digest }: Image): string {
   return digest === undefined ? `${repository}:${tag ?? ''}` : `${repository}@${digest}`;
 }
 
-/** `/healthz` answers as long as the process does; `/readyz` when NATS and the store answer and it is not leaving. */
+/**
+ * `/healthz` answers as long as the process runs. `/readyz` succeeds if NATS and the store answer and the node does not
+ * drain.
+ */
 export function httpProbe(path: '/healthz' | '/readyz', timing: Probe): Probe {
   return { httpGet: { path, port: 'http' }, ...timing };
 }
 
-/** Handlers are loaded and shards are opened before it is up: five minutes for both. */
+/** Allows five minutes for loading handlers and opening shards. */
 export const startupProbe: Probe = httpProbe('/healthz', { periodSeconds: 5, failureThreshold: 60, timeoutSeconds: 3 });
-/** A minute without any answer. */
+/** Restarts the container after a minute without an answer. */
 export const livenessProbe: Probe = httpProbe('/healthz', {
   periodSeconds: 10,
   failureThreshold: 6,
@@ -85,7 +89,7 @@ function podSpec(environment: KubernetesEnvironment, parts: PodParts): PodSpec {
   return {
     serviceAccountName: parts.name,
     automountServiceAccountToken: false,
-    // The variables of Services would look like configuration.
+    // Variables of Services would be mistaken for configuration.
     enableServiceLinks: false,
     terminationGracePeriodSeconds: parts.lifetime.terminationGracePeriodSeconds,
     priorityClassName: parts.priorityClassName,
@@ -147,7 +151,7 @@ function container(parts: PodParts): Container {
   };
 }
 
-/** As Kubernetes writes it itself, so that it finds no difference. */
+/** Formats CPU as Kubernetes does, so that it detects no difference. */
 export function quantityOfCpu(milli: number): string {
   return milli % 1_000 === 0 ? String(milli / 1_000) : `${milli}m`;
 }
@@ -166,7 +170,7 @@ function identity(role: NatsRole | undefined): EnvVar[] {
   ];
 }
 
-/** Where every program looks for it; only who asks for it has it. */
+/** The usual path of the token. Only pods with `apiToken` have it. */
 const apiTokenFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 const apiToken: Volume = {
   name: 'api-token',
@@ -192,7 +196,7 @@ function volumes({ files, handlerSecrets = [], ...parts }: PodParts): Volume[] {
   ];
 }
 
-/** Over zones, then over machines. A zone whose machines are all tainted (it is lost) does not count. */
+/** Spreads pods over zones, then over machines. A zone whose machines are all tainted (a lost zone) does not count. */
 function spread({ selector, revisionLabel, placement }: PodParts): NonNullable<PodSpec['topologySpreadConstraints']> {
   const common = { maxSkew: 1, labelSelector: { matchLabels: { ...selector } }, matchLabelKeys: [revisionLabel] };
   return [

@@ -1,6 +1,6 @@
 /**
- * Expressions of PromQL made of the measures that the code has. Labels are checked by their types: an alert that groups by
- * a label which its measure lacks would be silent for ever.
+ * Builds PromQL expressions from the metrics in the code. The types check the labels, because an alert that groups by a
+ * missing label would never fire.
  */
 import type { counters, gauges, histograms } from '../../../src/contract/measures.ts';
 
@@ -9,14 +9,14 @@ type Gauge = (typeof gauges)[keyof typeof gauges];
 type Histogram = (typeof histograms)[keyof typeof histograms];
 type Measure = Counter | Gauge | Histogram;
 
-/** What the monitors add to every series: see monitors.ts. */
+/** Labels that the monitors add to every series (observability.ts). */
 type TargetLabel = 'pod' | 'component' | 'worker_class';
 type LabelOf<M extends Measure> = M['labelNames'][number] | TargetLabel;
 
-/** `=~` when it begins with `~`, `!~` with `!`, else `=`. */
+/** A label matcher: `=~` if the value begins with `~`, `!~` if it begins with `!`, otherwise `=`. */
 export type Where<M extends Measure> = Readonly<Partial<Record<LabelOf<M>, string>>>;
 
-/** Everything asked is asked of one namespace, since several clusters may share a Prometheus. */
+/** Queries of one namespace, because several clusters may share a Prometheus. */
 export class Queries {
   readonly #namespace: string;
 
@@ -28,7 +28,7 @@ export class Queries {
     return `${measure.name}${this.#matchers(where)}`;
   }
 
-  /** A second, over the window, by the labels. */
+  /** Increase per second over the window, grouped by the labels. */
   rate<M extends Counter>(measure: M, window: string, by: readonly LabelOf<M>[] = [], where?: Where<M>): string {
     return sum(`rate(${measure.name}${this.#matchers(where)}[${window}])`, by);
   }
@@ -49,7 +49,7 @@ export class Queries {
     return `min${grouping(by)} (${this.of(measure, where)})`;
   }
 
-  /** Seconds (or what it measures) that this share of the observations stayed below. */
+  /** The value that this share of the observations stayed below, in the unit of the metric. */
   quantile<M extends Histogram>(
     share: number,
     measure: M,
@@ -60,17 +60,17 @@ export class Queries {
     return `histogram_quantile(${share}, ${buckets})`;
   }
 
-  /** Observations a second. */
+  /** Observations per second. */
   observed<M extends Histogram>(measure: M, window: string, by: readonly LabelOf<M>[] = [], where?: Where<M>): string {
     return sum(`rate(${measure.name}_count${this.#matchers(where)}[${window}])`, by);
   }
 
-  /** True while nobody has it. */
+  /** True while no target exports the metric. */
   absent(measure: Histogram): string {
     return `absent(${measure.name}_count${this.#matchers()})`;
   }
 
-  /** Targets that Prometheus cannot scrape, in one namespace. */
+  /** Targets in one namespace that Prometheus cannot scrape. */
   down(namespace: string = this.#namespace): string {
     return `up{namespace="${namespace}"} == 0`;
   }

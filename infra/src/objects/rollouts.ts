@@ -1,14 +1,15 @@
 /**
- * The gateways as an Argo Rollout: a new version gets a share of the calls, step by step, by the weights of the GRPCRoute.
- * The pods are embedded, not those of a Deployment (`workloadRef`): an autoscaler scales only the former.
- * The way back: `kubectl argo rollouts abort troupe-gateway` at once, then the former image in the environment.
+ * The gateways as an Argo Rollout: a new version gets a share of the calls, step by step, by the weights of the
+ * GRPCRoute. The pod template is embedded and does not refer to a Deployment (`workloadRef`), because autoscalers
+ * support only the former. To roll back at once, run `kubectl argo rollouts abort troupe-gateway`, then set the former
+ * image in the environment.
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { gatewayServices } from './names.ts';
 import { type PodParts, podTemplate } from './pods.ts';
 
-/** After the weights have moved: calls under way on the old pods may end. */
+/** After the weights have changed, calls on the old pods may still end. */
 const scaleDownDelaySeconds = 60;
 
 export function canaryRollout(environment: KubernetesEnvironment, name: string, parts: PodParts): KubernetesObject {

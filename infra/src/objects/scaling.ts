@@ -1,6 +1,6 @@
 /**
- * Autoscalers. None of their workloads names `replicas`, so applying a manifest never undoes what they did. All come up
- * fast and go down slowly, a pod a minute after five quiet ones: whoever goes has runs to end.
+ * Autoscalers. Their workloads do not set `replicas`, so applying a manifest never undoes scaling. All scale up fast
+ * and down slowly: one pod per minute after five quiet minutes, because a pod that is removed has attempts to finish.
  */
 import type {
   HorizontalPodAutoscalerBehavior,
@@ -67,10 +67,10 @@ export function cpuAutoscaler(
   };
 }
 
-/** The name of what lets KEDA check the certificate of the scaler. */
+/** Name of the object with which KEDA verifies the scaler's certificate. */
 const kedaAuthentication = 'troupe-scaler';
 
-/** How KEDA trusts the gateways; absent where they listen in plain text. */
+/** How KEDA verifies the gateways. Empty if they listen in plain text. */
 export function kedaTrust(environment: KubernetesEnvironment): readonly KubernetesObject[] {
   if (environment.gateway.tls === 'mesh') return [];
   return [
@@ -83,24 +83,24 @@ export function kedaTrust(environment: KubernetesEnvironment): readonly Kubernet
   ];
 }
 
-/** After so many questions without an answer. */
+/** Failed requests after which KEDA uses the fallback. */
 const failureThreshold = 3;
 const pollingSeconds = 15;
-/** From the last demand to none at all, where `min` is 0. */
+/** Time from the last demand to zero replicas, if `min` is 0. */
 const cooldownSeconds = 300;
 
 export interface DemandScaled extends Scaled {
   readonly workerClass: string;
-  /** Threads. */
+  /** Threads per pod. */
   readonly slotsPerPod: number;
   readonly queues?: readonly string[] | undefined;
   readonly handlers?: readonly string[] | undefined;
   readonly fallback: number;
-  /** Holds it at so many, whatever the demand. */
+  /** Keeps this number of replicas, whatever the demand. */
   readonly heldAt?: number;
 }
 
-/** By the demand that Troupe's own scaler tells for the class. */
+/** Scales by the demand that Troupe's scaler reports for the class. */
 export function demandScaler(environment: KubernetesEnvironment, scaled: DemandScaled): KubernetesObject {
   const { component, name, labels, target, min, max, fallback, heldAt } = scaled;
   const { namespace, gateway } = environment;
@@ -122,7 +122,8 @@ export function demandScaler(environment: KubernetesEnvironment, scaled: DemandS
       advanced: { horizontalPodAutoscalerConfig: { name, behavior } },
       triggers: [
         {
-          // Pushed, where it may have to come from nothing: in a second, not at the next poll.
+          // With `min: 0` the demand is pushed, so scaling up from zero takes a second and does not wait for the next
+          // poll.
           type: min === 0 ? 'external-push' : 'external',
           metricType: 'AverageValue',
           metadata: {
@@ -137,7 +138,7 @@ export function demandScaler(environment: KubernetesEnvironment, scaled: DemandS
   };
 }
 
-/** The keys of docs/operating/scaling.md. */
+/** Metadata keys as described in docs/operating/scaling.md. */
 function demandOf({ workerClass, slotsPerPod, queues, handlers }: DemandScaled): Readonly<Record<string, string>> {
   return {
     workerClass,

@@ -1,23 +1,23 @@
 /**
- * Secrets as references: an ExternalSecret for each, which external-secrets fills from a vault. No value passes through
- * terraform. Where Secrets are put in place by somebody else (`secrets.kind: existing`) there are no objects; the names
- * are the same (docs/operating/secrets.md).
+ * Secrets as references: an ExternalSecret each, which external-secrets fills from a vault. No value passes through
+ * terraform. With `secrets.kind: existing`, no objects are created, and the Secrets must exist under the same names
+ * (docs/operating/secrets.md).
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type Component, type KubernetesObject, metadata } from './kubernetes-object.ts';
 import { natsLoginSecrets, type NatsRole, natsRoles, natsUser, secretNames } from './names.ts';
 
 /**
- * In the namespace of the servers: the password of each role, by the name of the role. In quotes, since nats-server reads
- * a variable of its environment as it reads its configuration.
+ * In the namespace of the NATS servers: the password of each role, by the name of the role. The values are in quotes,
+ * because nats-server parses variables of its environment like its configuration.
  */
 export const natsPasswords = { name: 'troupe-nats-passwords', keys: natsRoles } as const;
 /** In the namespace of the ring. */
 export const cassandraSuperuser = { name: 'troupe-cassandra-superuser', keys: ['username', 'password'] } as const;
-/** Of the stores of certificates that Cassandra reads. */
+/** Password of Cassandra's key stores. */
 export const keystorePassword = { name: 'troupe-cassandra-keystore', keys: ['password'] } as const;
 
-/** Where a value lies in the vault: below the prefix of the environment. */
+/** The location of a value in the vault, below the prefix of the environment. */
 interface VaultValue {
   readonly entry: string;
   readonly property: string;
@@ -33,11 +33,11 @@ interface Wanted {
   readonly component: Component;
   readonly name: string;
   readonly namespace?: string;
-  /** By the key in the Secret. */
+  /** Values by their key in the Secret. */
   readonly values: Readonly<Record<string, VaultValue>>;
-  /** What is no secret and must be so. */
+  /** Fixed values that are not secret. */
   readonly fixed?: Readonly<Record<string, string>>;
-  /** Values become texts in double quotes. */
+  /** Wrap the values in double quotes. */
   readonly quoted?: boolean;
 }
 
@@ -51,7 +51,7 @@ export function nodeSecrets(environment: KubernetesEnvironment): readonly Kubern
     ...natsRoles.map((role) => {
       const { name, keys } = natsLoginSecrets[role];
       const secret = { component: 'secrets', name } as const;
-      // Our own servers know a role by its name; those of somebody else by what the vault says.
+      // Our own servers know a role by its name. Servers that are run elsewhere use the user name in the vault.
       return environment.messaging.kind === 'cluster'
         ? { ...secret, values: entry(vaultEntryOf[role], ['password']), fixed: { user: natsUser(role) } }
         : { ...secret, values: entry(vaultEntryOf[role], keys) };
@@ -92,7 +92,7 @@ export function cassandraSecrets(environment: KubernetesEnvironment): readonly K
   ]);
 }
 
-/** As Medusa calls its files. */
+/** File names that Medusa expects. */
 const medusaClientKeys = ['rootca.crt', 'client.crt_signed', 'client.key'] as const;
 
 function externalSecrets(environment: KubernetesEnvironment, wanted: readonly Wanted[]): readonly KubernetesObject[] {
@@ -106,7 +106,7 @@ function externalSecrets(environment: KubernetesEnvironment, wanted: readonly Wa
     spec: {
       refreshInterval: `${refreshMinutes}m`,
       secretStoreRef: { kind: store.kind, name: store.name },
-      // The Secret goes when this object goes, and never before.
+      // The Secret is deleted only with this object.
       target: {
         name,
         creationPolicy: 'Owner',

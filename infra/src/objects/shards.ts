@@ -1,4 +1,4 @@
-/** The nodes that keep the shards: a fixed number, replaced one after the other, each new one serving before an old one goes. */
+/** The shard nodes: a fixed number, replaced one at a time. Each new node serves before an old one is removed. */
 import type { DeploymentSpec } from 'kubernetes-types/apps/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { fingerprint } from '../lib/fingerprint.ts';
@@ -13,7 +13,7 @@ import { disruptionBudget, priorityClassName, serviceAccount } from './workload.
 const component = 'shards';
 const name = 'troupe-shards';
 
-/** Time to take its share of the shards, before the next one is replaced. */
+/** Time for a new node to take its share of the shards before the next node is replaced. */
 const minReadySeconds = 10;
 
 export function shardsObjects(environment: KubernetesEnvironment): readonly KubernetesObject[] {

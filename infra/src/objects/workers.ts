@@ -1,6 +1,7 @@
 /**
- * The classes of workers. A class is one Deployment that rolls, or two (`blue-green`): then each track has an image of its
- * own and counts as a class of its own, those that serve are scaled by demand, and the other is held where it stands by.
+ * The worker classes. A class is one Deployment with rolling updates, or two (`blue-green`). Each track then has its
+ * own image and counts as a separate class. Serving tracks are scaled by demand, and the other track has its standby
+ * replicas.
  */
 import type { DeploymentSpec } from 'kubernetes-types/apps/v1.d.ts';
 import type { EnvVar } from 'kubernetes-types/core/v1.d.ts';
@@ -28,14 +29,14 @@ import { disruptionBudget, priorityClassName, serviceAccount } from './workload.
 
 const component = 'workers';
 
-/** A Deployment of a class. */
+/** One Deployment of a class. */
 interface Line {
   readonly workers: WorkerClassConfig;
-  /** Its class as Troupe knows it: of the class, or of the track. */
+  /** The class as Troupe knows it: the name of the class or of the track. */
   readonly workerClass: string;
   readonly labels: Labels;
   readonly image: Image;
-  /** Absent: it serves. */
+  /** Replicas of a track that stands by. Absent if the track serves. */
   readonly standbyReplicas?: number;
 }
 
@@ -53,7 +54,7 @@ export function workersObjects(environment: KubernetesEnvironment): readonly Kub
   ];
 }
 
-/** Of the Deployment of a class or track, and of all that goes with it. */
+/** Name of the Deployment of a class or track, and of its related objects. */
 function nameOf(workerClass: string): string {
   return `troupe-workers-${workerClass}`;
 }
@@ -130,18 +131,21 @@ function lineObjects(environment: KubernetesEnvironment, line: Line): readonly K
   ];
 }
 
-/** A thread for each core of the limit, by what Kubernetes itself says the limit is. */
+/** One thread per core of the CPU limit, which Kubernetes passes to the container. */
 const threadsOfLimit = {
   name: 'TROUPE_WORKERS_THREADS',
   valueFrom: { resourceFieldRef: { containerName: 'troupe', resource: 'limits.cpu', divisor: '1' } },
 };
 
-/** Of a class. Kubernetes reads `$(NAME)` in a value, and `$$` as `$`. */
+/**
+ * Variables for the handlers of a class. Kubernetes expands `$(NAME)` in values and reads `$$` as `$`, so `$` is
+ * escaped.
+ */
 function handlerVariables({ env }: WorkerClassConfig): readonly EnvVar[] {
   return Object.entries(env).map(([name, value]) => ({ name, value: value.replaceAll('$', '$$$$') }));
 }
 
-/** Undefined where an autoscaler decides. */
+/** Undefined if an autoscaler decides. */
 function fixedReplicas({ workers: { scaling }, standbyReplicas }: Line): number | undefined {
   return scaling.kind === 'none' ? (standbyReplicas ?? scaling.replicas) : undefined;
 }

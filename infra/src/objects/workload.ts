@@ -1,9 +1,12 @@
-/** What every workload has beside its pods: an account without rights, a budget for disruptions, a priority. */
+/**
+ * What every workload has in addition to its pods: a service account without permissions, a disruption budget and a
+ * priority.
+ */
 import type { PodDisruptionBudgetSpec } from 'kubernetes-types/policy/v1.d.ts';
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { clusterMetadata, type Component, type KubernetesObject, type Labels, metadata } from './kubernetes-object.ts';
 
-/** Its pods do not get a token, and nothing is granted to it. */
+/** A service account without permissions, whose pods get no token. */
 export function serviceAccount(
   environment: KubernetesEnvironment,
   component: Component,
@@ -17,7 +20,10 @@ export function serviceAccount(
   };
 }
 
-/** Always lets one go at least, and lets those go that do not work: draining a machine never hangs on it. */
+/**
+ * A disruption budget that always permits at least one eviction, and evictions of pods that are not ready. So it never
+ * blocks the draining of a machine.
+ */
 export function disruptionBudget(
   environment: KubernetesEnvironment,
   component: Component,
@@ -42,14 +48,17 @@ export function disruptionBudget(
 
 type Priority = 'shards' | 'gateway' | 'workers';
 
-/** Without shards nobody decides; without gateways nobody submits; workers make room for both and push nobody out. */
+/**
+ * Priorities. Without shards no job is decided, and without gateways none is submitted. Workers yield to both and never
+ * preempt other pods.
+ */
 const priorities = {
   shards: { value: 1_000_000, preemptionPolicy: 'PreemptLowerPriority' },
   gateway: { value: 900_000, preemptionPolicy: 'PreemptLowerPriority' },
   workers: { value: 100_000, preemptionPolicy: 'Never' },
 } as const satisfies Record<Priority, object>;
 
-/** The kind has no namespace, so that of the environment is in the name. */
+/** The name contains the environment's namespace, because priority classes are cluster-wide. */
 export function priorityClassName({ namespace }: KubernetesEnvironment, of: Priority): string {
   return `${namespace}-${of}`;
 }

@@ -1,6 +1,6 @@
 /**
- * How the queues that are there differ from those that are declared. Terraform does not know them, so that the app asks
- * the gateway itself when it synthesizes, within a bounded time. What nobody answers is not known: then nothing is mended.
+ * How existing queues differ from the declared ones. Terraform does not know the queues, so the app asks the gateway at
+ * synth, within a time limit. If the gateway does not answer, the drift is unknown and nothing is corrected.
  */
 import { spawnSync } from 'node:child_process';
 import type { DeclaredQueues, QueueGateway } from '../config/queues.ts';
@@ -8,7 +8,7 @@ import { exitCodes, troupeArguments, withQueueFile } from './troupe-command.ts';
 
 const patienceMs = 10_000;
 
-/** `unknown`: the gateway did not answer; `text`: stable as long as the difference is the same. */
+/** `unknown`: the gateway did not answer. `text` is stable as long as the difference is the same. */
 export type Drift =
   | { readonly kind: 'none' }
   | { readonly kind: 'drift'; readonly text: string }
@@ -24,7 +24,7 @@ export function askDrift(gateway: QueueGateway, queues: DeclaredQueues): Drift {
   return { kind: 'unknown', why: error?.message ?? messageOf(stderr) };
 }
 
-/** Of the error document that `--json` writes. */
+/** Reads the message of the error document that `--json` writes. */
 function messageOf(stderr: string): string {
   try {
     const { error } = JSON.parse(stderr) as { readonly error: { readonly code: string; readonly message: string } };
@@ -34,7 +34,7 @@ function messageOf(stderr: string): string {
   }
 }
 
-/** Without queues that are as declared, and those that nobody declares. */
+/** Keeps only queues to create or update. Unchanged and undeclared queues are left out. */
 function differenceOf(document: string): string {
   const { queues } = JSON.parse(document) as { readonly queues: readonly { readonly action: string }[] };
   return JSON.stringify(queues.filter(({ action }) => action === 'create' || action === 'update'));

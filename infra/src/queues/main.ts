@@ -1,14 +1,16 @@
-/** What terraform runs for queues: `apply` makes and changes those that are declared, `delete` takes one away. */
+/**
+ * The program that terraform runs for queues: `apply` creates and updates the declared queues, `delete` deletes one.
+ */
 import { spawnSync } from 'node:child_process';
 import type { DeclaredQueues, QueueGateway } from '../config/queues.ts';
 import { exitCodes, troupeArguments, withQueueFile } from './troupe-command.ts';
 
-/** In the variable TROUPE_QUEUES, as JSON. */
+/** The input, as JSON in the variable TROUPE_QUEUES. */
 export interface QueueOrder {
   readonly gateway: QueueGateway;
-  /** For `apply`. */
+  /** The queues to apply (`apply`). */
   readonly queues?: DeclaredQueues;
-  /** For `delete`. */
+  /** The queue to delete (`delete`). */
   readonly name?: string;
 }
 

@@ -1,4 +1,4 @@
-/** `troupe queues …` of this checkout, towards a gateway. What is secret stays in the file that the environment names. */
+/** Runs `troupe queues …` of this checkout against a gateway. Secrets stay in the file that the environment names. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,10 +7,10 @@ import type { DeclaredQueues, QueueGateway } from '../config/queues.ts';
 
 const troupe = fileURLToPath(new URL('../../../scripts/troupe.mjs', import.meta.url));
 
-/** Exit codes of `troupe` that mean something here (`troupe --help`). */
+/** Exit codes of `troupe` that are handled here (`troupe --help`). */
 export const exitCodes = { ok: 0, notFound: 4, refused: 5, different: 7 } as const;
 
-/** For `process.execPath`. */
+/** Arguments for `process.execPath`. */
 export function troupeArguments(gateway: QueueGateway, ...args: readonly string[]): readonly string[] {
   const { address, caPath, tokenFile } = gateway;
   return [
@@ -20,7 +20,7 @@ export function troupeArguments(gateway: QueueGateway, ...args: readonly string[
   ];
 }
 
-/** Runs `work` with a file of the declared queues. */
+/** Runs `work` with a temporary file of the declared queues. */
 export function withQueueFile<T>(queues: DeclaredQueues, work: (path: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'troupe-queues-'));
   try {

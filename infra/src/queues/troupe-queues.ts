@@ -1,10 +1,10 @@
 /**
- * Queues as constructs, for stacks of any team: `new TroupeQueues(stack, 'queues', { gateway, queues })`. They are made and
- * changed through Troupe's own API by `troupe queues apply`; no provider is needed but terraform's own.
+ * Queues as constructs, for any team's stacks: `new TroupeQueues(stack, 'queues', { gateway, queues })`. `troupe queues
+ * apply` creates and updates them through Troupe's API. Only terraform's own provider is needed.
  *
- * - A queue that is no longer declared is deleted, and so are all of them by a destroy; one with unfinished jobs makes that
- *   fail, and stays. The queue `default` always stays.
- * - What somebody changed by hand is found when the app is synthesized, and shows in the plan as a `mend`.
+ * - A queue that is no longer declared is deleted; a destroy deletes all. This fails for a queue with unfinished jobs,
+ *   which stays. The queue `default` always stays.
+ * - Manual changes of queues are detected at synth and appear in the plan as a `mend`.
  */
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -22,9 +22,9 @@ import type { QueueOrder } from './main.ts';
 
 export interface TroupeQueuesOptions {
   readonly gateway: QueueGateway;
-  /** By name; settings as in docs/guides/queues.md. */
+  /** Queues by name. The settings are described in docs/guides/queues.md. */
   readonly queues: DeclaredQueues;
-  /** How the queues that are there are compared; by default the gateway is asked. */
+  /** How existing queues are compared with the declared ones. Default: asks the gateway. */
   readonly driftOf?: (gateway: QueueGateway, queues: DeclaredQueues) => Drift;
 }
 
@@ -45,11 +45,14 @@ export class TroupeQueues extends Construct {
     applied.addOverride('triggers_replace', digest(JSON.stringify(queues)));
     const mended = this.#applied('mend', { gateway, queues }, applied);
     mended.addOverride('triggers_replace', digest(drift.kind === 'drift' ? drift.text : drift.kind));
-    // Without a drift that is known the trigger stays what it was: nothing is to be done.
+    // If no drift is known, the trigger must not change, so that nothing is applied.
     if (drift.kind !== 'drift') mended.addOverride('lifecycle.ignore_changes', ['triggers_replace']);
   }
 
-  /** Only the end of a queue is of interest here; instances of one resource, whose end terraform carries out also when they are no longer declared. */
+  /**
+   * Deletes queues at their end. They are instances of one resource, because terraform runs the destroy provisioner of
+   * an instance even if it is no longer declared.
+   */
   #life(gateway: QueueGateway, names: readonly string[]): DataResource {
     const orders = names.filter((name) => name !== keptQueue).map((name) => [name, order({ gateway, name })]);
     const resource = new DataResource(this, 'queue', {
@@ -93,7 +96,7 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** What runs at the end of a resource may refer to nothing but itself. */
+/** A destroy provisioner may refer only to its own resource (`self`), so all inputs are passed through it. */
 function provisioner(when: 'create' | 'destroy', verb: 'apply' | 'delete') {
   return {
     type: 'local-exec' as const,
