@@ -1,6 +1,6 @@
 /**
- * Answers that are no message of the contract. What a deserializer throws becomes a status like that of a reset stream,
- * and would be repeated as one; so it hands on the error, and the call ends with UNDECODABLE_ANSWER.
+ * Decodes answers. gRPC turns an exception of a deserializer into the status of a reset stream, which would be retried.
+ * So the deserializer returns the error as a value, and the call then rejects with UNDECODABLE_ANSWER.
  */
 import type { MethodCodec } from '../contract/codec.ts';
 import { undecodable } from './client-error.ts';
@@ -27,7 +27,7 @@ export function answerReader<Response>({
   };
 }
 
-/** Throws UNDECODABLE_ANSWER. */
+/** Returns the decoded answer. Throws UNDECODABLE_ANSWER if it could not be decoded. */
 export function answerOf<Response>(answer: Answer<Response>): Response {
   if (answer instanceof UndecodableAnswer) throw undecodable(answer.cause);
   return answer;

@@ -1,6 +1,6 @@
 /**
- * Brings the queues of the tenant to what is declared, one after the other. It may be stopped anywhere and called again:
- * every call begins by looking, and does only what is not done.
+ * Brings the queues of the tenant to the declared state, one at a time. It may be interrupted at any point and called
+ * again, because each call first reads the present state and does only what is missing.
  */
 import { defaultQueueName } from '../domain/queue.ts';
 import { TroupeClientError } from './client-error.ts';
@@ -8,7 +8,10 @@ import type { QueueInfo, QueueSettingsInput } from './job-types.ts';
 import { type DeclaredQueues, planQueue, planQueues, type QueuePlan, type SettingChange } from './queue-plan.ts';
 import type { QueuesClient } from './queues-client.ts';
 
-/** `overtaken`: somebody changed the queue between the look and the change; it is looked at again. */
+/**
+ * One step of `applyQueues`. `overtaken` means that somebody changed the queue between the read and the write, so the
+ * queue is read again.
+ */
 export interface QueueStep {
   /** Name of the queue. */
   readonly name: string;
@@ -20,14 +23,20 @@ export interface QueueStep {
 
 /** How settings are applied. */
 export interface ApplyOptions {
-  /** Deletes queues that nobody declares; `default` stays, and so does one with unfinished jobs: QUEUE_NOT_EMPTY. */
+  /**
+   * Also delete queues that are not declared. The queue `default` always stays. A queue with unfinished jobs stays,
+   * too, and makes the call reject with QUEUE_NOT_EMPTY. Default: false.
+   */
   readonly prune?: boolean;
 }
 
-/** Others may change a queue between the look and the change. */
+/** How often a queue that others keep changing is tried. */
 const overtakenMax = 5;
 
-/** Rejects with the error of the first queue that could not be brought there; what was yielded before is done. */
+/**
+ * Applies the declaration and yields each step. Rejects with the error of the first queue that fails; the steps that
+ * were yielded before have been carried out.
+ */
 export async function* applyQueues(
   queues: QueuesClient,
   declared: DeclaredQueues,
@@ -35,7 +44,7 @@ export async function* applyQueues(
 ): AsyncGenerator<QueueStep, void> {
   const plans = await plansOf(queues, declared);
   for (const plan of plans) if (plan.kind !== 'undeclared') yield* bring(queues, declared, plan);
-  // Last: nothing is taken away before all that is declared is there.
+  // Undeclared queues come last, so that nothing is deleted before everything that is declared exists.
   for (const { kind, name } of plans) {
     if (kind !== 'undeclared') continue;
     const goes = prune && name !== defaultQueueName;
@@ -44,7 +53,7 @@ export async function* applyQueues(
   }
 }
 
-/** What `applyQueues` would do now. */
+/** Resolves to what `applyQueues` would do now. It changes nothing. */
 export async function plansOf(queues: QueuesClient, declared: DeclaredQueues): Promise<readonly QueuePlan[]> {
   const present: QueueInfo[] = [];
   for await (const queue of queues.list()) present.push(queue);
@@ -104,7 +113,7 @@ async function deleted(queues: QueuesClient, name: string): Promise<void> {
   try {
     await queues.delete(name);
   } catch (error) {
-    // Somebody else was faster.
+    // The queue has been deleted by somebody else.
     if (!isMissing(error)) throw error;
   }
 }

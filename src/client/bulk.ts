@@ -1,4 +1,4 @@
-/** Operations over many jobs, over broken connections. */
+/** Operations on many jobs. They continue after a lost connection. */
 import type { CallParts } from './call-parts.ts';
 import { randomUUID } from 'node:crypto';
 import type { MethodCodec } from '../contract/codec.ts';
@@ -9,10 +9,17 @@ import { toFilter } from './job-requests.ts';
 import type { BulkOptions, BulkProgress, RedriveOptions } from './job-types.ts';
 import { resumedStream } from './resumed-stream.ts';
 
+/** Operations on many jobs of a queue. */
 export interface BulkClient {
-  /** Submits again every ended job (FAILED and EXPIRED, unless `states` says otherwise) of a queue. */
+  /**
+   * Submits again, as new jobs, all ended jobs of a queue that match. Default of `states`: FAILED and EXPIRED. Yields
+   * the progress after each 100 jobs. No job is submitted twice by one operation, even if the connection is lost.
+   */
   redrive(options?: RedriveOptions): AsyncGenerator<BulkProgress, void>;
-  /** Cancels every open job of a queue. */
+  /**
+   * Cancels all unfinished jobs of a queue that match. `reason` (at most 256 characters) is kept with the jobs. Yields
+   * the progress after each 100 jobs.
+   */
   cancelMany(options?: BulkOptions & { readonly reason?: string }): AsyncGenerator<BulkProgress, void>;
 }
 
@@ -55,7 +62,8 @@ export function createBulkClient({ connection, contract, codec, backoff }: BulkP
 
   return {
     redrive(options = {}) {
-      // Named here, so that a call that was cut off before its first word is continued, too, and not begun anew.
+      // The client chooses the id, so that an operation whose first call was cut off is continued and not started
+      // again.
       const redriveId = options.redriveId ?? randomUUID();
       const request = { queue: options.queue, filter: toFilter(options), ratePerSecond: options.perSecond, redriveId };
       return follow(contract.jobs.RedriveJobs, request, ({ redriven }) => redriven, options.signal);

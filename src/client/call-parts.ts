@@ -1,4 +1,4 @@
-/** What every call of the client needs. */
+/** The dependencies of every call of the client. */
 import type { Contract } from '../contract/codec.ts';
 import type { Connection } from './connection.ts';
 import type { Backoff } from './retry.ts';
@@ -7,6 +7,6 @@ export interface CallParts {
   readonly connection: Connection;
   readonly contract: Contract;
   readonly backoff: Backoff;
-  /** Of inputs and outputs. */
+  /** Parses the JSON of inputs and outputs. */
   readonly parseJson: (text: string) => unknown;
 }

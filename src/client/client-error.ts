@@ -1,11 +1,17 @@
-/** What a call of the client rejects with: the status of the gateway, taken apart, or trouble on the way to it. */
+/** The errors of the client: a status from the gateway with its details, or a problem between client and gateway. */
 import { type ServiceError, status as grpc } from '@grpc/grpc-js';
 import { type Detail, type StatusCodec, statusTrailer } from '../contract/error-details.ts';
 import type { Status } from '../contract/messages.ts';
 import { durationMs } from '../contract/time.ts';
 import { type ErrorCode, errorRegistry, type FieldViolation } from '../domain/errors.ts';
 
-/** A code of the gateway (docs/reference/errors.md), or one that only a client can see. */
+/**
+ * An error code of the gateway (docs/reference/errors.md), or one of these that only a client can detect:
+ *
+ * - GATEWAY_UNAVAILABLE: no gateway could be reached, or the connection was lost during the call.
+ * - UNDECODABLE_ANSWER: the answer cannot be decoded; the gateway may have another version.
+ * - UNEXPECTED_STATUS: a status without the details of the contract, or an incomplete answer.
+ */
 export type ClientErrorCode = ErrorCode | 'GATEWAY_UNAVAILABLE' | 'UNDECODABLE_ANSWER' | 'UNEXPECTED_STATUS';
 
 export interface ClientErrorFacts {
@@ -14,7 +20,7 @@ export interface ClientErrorFacts {
   /** Name of the gRPC status. */
   readonly status: string;
   readonly retryable: boolean;
-  /** What is known of the effect of the call. */
+  /** Whether the call had an effect. */
   readonly outcome: 'none' | 'unknown';
   readonly metadata?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
@@ -23,23 +29,23 @@ export interface ClientErrorFacts {
   readonly cause?: unknown;
 }
 
-/** What every call of the client rejects with. */
+/** The error that every call of the client rejects with. */
 export class TroupeClientError extends Error {
   override readonly name = 'TroupeClientError';
-  /** The error code of the contract, such as QUEUE_FULL; see docs/reference/errors.md. */
+  /** The error code, such as QUEUE_FULL. docs/reference/errors.md has all. */
   readonly code: ClientErrorCode;
-  /** The gRPC status. */
+  /** Name of the gRPC status, such as UNAVAILABLE. */
   readonly status: string;
-  /** The same call may succeed later. */
+  /** True if the same call may succeed later. */
   readonly retryable: boolean;
   readonly outcome: 'none' | 'unknown';
-  /** What the error is about, by name: the job, the queue, the handler. */
+  /** What the error refers to, by name: the job, the queue, the handler. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** The fields that are wrong, with the reason for each. */
+  /** The invalid fields with their reasons. Empty if the error is not about fields. */
   readonly violations: readonly FieldViolation[];
-  /** When to try again, in ms; absent: the cluster did not say. */
+  /** How long to wait before a retry, in ms. Absent if the cluster did not say. */
   readonly retryAfterMs: number | undefined;
-  /** Names the call in the gateway's log. */
+  /** Identifies the call in the gateway's log. Absent if no gateway answered. */
   readonly requestId: string | undefined;
 
   constructor(facts: ClientErrorFacts) {
@@ -55,13 +61,13 @@ export class TroupeClientError extends Error {
   }
 }
 
-/** Of one item of a batch. */
+/** The error of one item of a batch. */
 export function errorOfStatus(codec: StatusCodec, status: Status): TroupeClientError {
   return fromDetails(status.code, status.message, codec.unpack(status), {});
 }
 
 export function errorOfCall(codec: StatusCodec, error: ServiceError): TroupeClientError {
-  // An error made before the call began has no metadata, whatever the types say.
+  // An error from before the start of the call has no metadata, although the type says so.
   const metadata = error.metadata as ServiceError['metadata'] | undefined;
   const trailer = metadata?.get(statusTrailer)[0];
   const requestId = metadata?.get('x-request-id')[0];
@@ -74,8 +80,8 @@ export function errorOfCall(codec: StatusCodec, error: ServiceError): TroupeClie
 }
 
 /**
- * HTTP/2 itself had no room for the call (ENHANCE_YOUR_CALM): a matter of a moment, and of asking for less. Told apart by the
- * text of grpc-js, for want of anything else: an answer that is too large for this client has the same status.
+ * HTTP/2 refused the call (ENHANCE_YOUR_CALM). It helps to wait a moment and to send less. Only the text of grpc-js
+ * distinguishes this, because an answer that is too large for this client has the same status.
  */
 const calmDetails = 'Bandwidth exhausted or memory limit exceeded';
 const calmMs = 1_000;
@@ -92,7 +98,7 @@ function refusedStream(error: ServiceError): TroupeClientError {
   });
 }
 
-/** Of somebody else's making they may be anything: then there are none. */
+/** Reads the details of a status. A proxy may put anything there; details that cannot be decoded count as none. */
 function readDetails(codec: StatusCodec, trailer: Buffer): readonly Detail[] {
   try {
     return codec.unpack(codec.status.decode(trailer));
@@ -118,7 +124,7 @@ function fromDetails(
     ...facts,
     code: reason,
     retryable: errorRegistry[reason].retryable,
-    // What the gateway refused outright had no effect; where it is in doubt it says so.
+    // A refused call had no effect. If the gateway is not sure, it says so.
     outcome: metadata['outcome'] === 'unknown' || reason === 'INTERNAL_ERROR' ? 'unknown' : 'none',
     metadata,
     violations: (badRequest?.fieldViolations ?? []).map(({ field, description }) => ({ field, description })),
@@ -126,11 +132,14 @@ function fromDetails(
   });
 }
 
-/** No word from the gateway itself: the connection, or the library, ended the call, and nobody knows how far it got. */
+/**
+ * The connection or the library ended the call, and the gateway sent no details. So we do not know how far the call
+ * got.
+ */
 function withoutDetails(status: number): Pick<ClientErrorFacts, 'code' | 'retryable' | 'outcome'> {
   const known = new Map<number, Pick<ClientErrorFacts, 'code' | 'retryable'>>([
     [grpc.UNAVAILABLE, { code: 'GATEWAY_UNAVAILABLE', retryable: true }],
-    // A stream that was reset; the gateway's own internal errors come with details.
+    // A stream was reset. The gateway's own internal errors have details.
     [grpc.INTERNAL, { code: 'GATEWAY_UNAVAILABLE', retryable: true }],
     [grpc.DEADLINE_EXCEEDED, { code: 'CALL_DEADLINE_EXCEEDED', retryable: true }],
     [grpc.CANCELLED, { code: 'CALL_CANCELLED', retryable: false }],
@@ -138,7 +147,7 @@ function withoutDetails(status: number): Pick<ClientErrorFacts, 'code' | 'retrya
   return { ...(known.get(status) ?? { code: 'UNEXPECTED_STATUS', retryable: false }), outcome: 'unknown' };
 }
 
-/** Refused here: what was asked cannot be said to a gateway. Never sent. */
+/** The client refuses the call, because the request cannot be encoded for the wire. Nothing was sent. */
 export function notSayable(
   code: 'INVALID_JOB_SPEC' | 'INVALID_ARGUMENT',
   violations: readonly FieldViolation[],
@@ -156,7 +165,7 @@ export function notSayable(
   });
 }
 
-/** The source of an upload failed: the gateway was not given all of it, and made no job. */
+/** The source of an upload failed. The gateway did not get the whole input and created no job. */
 export function unreadable(cause: unknown): TroupeClientError {
   const description = cause instanceof Error ? cause.message : String(cause);
   return new TroupeClientError({
@@ -170,7 +179,7 @@ export function unreadable(cause: unknown): TroupeClientError {
   });
 }
 
-/** By the caller's signal, between calls. `outcome`: what is known of the effect of those before. */
+/** The caller's signal was aborted between two tries. `outcome` is what is known about the earlier tries. */
 export function cancelledBy(
   signal: AbortSignal | undefined,
   outcome: ClientErrorFacts['outcome'] = 'none',
@@ -185,13 +194,13 @@ export function cancelledBy(
   });
 }
 
-/** The gateway answered with less than the contract promises. */
+/** The gateway's answer lacks something that the contract promises. */
 export function incompleteAnswer(message: string): TroupeClientError {
   const facts = { code: 'UNEXPECTED_STATUS', status: grpc[grpc.UNKNOWN], retryable: false } as const;
   return new TroupeClientError({ ...facts, message, outcome: 'unknown' });
 }
 
-/** The only catch-all: what is none of ours is a bug, of the client or in a value that was handed to it. */
+/** Translates any error. One that is not ours is a bug of the client, or of a value that was passed to it. */
 export function clientErrorOf(error: unknown): TroupeClientError {
   if (error instanceof TroupeClientError) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -199,7 +208,7 @@ export function clientErrorOf(error: unknown): TroupeClientError {
   return new TroupeClientError({ ...facts, message, outcome: 'unknown', cause: error });
 }
 
-/** The call was never sent. */
+/** No gateway could be reached. The call was not sent. */
 export function notConnected(address: string): TroupeClientError {
   return new TroupeClientError({
     code: 'GATEWAY_UNAVAILABLE',
@@ -210,7 +219,7 @@ export function notConnected(address: string): TroupeClientError {
   });
 }
 
-/** What came is no message of the contract, and the same call would bring the same again. */
+/** The answer cannot be decoded. The same call would get the same answer, so it is not retryable. */
 export function undecodable(cause: unknown): TroupeClientError {
   return new TroupeClientError({
     code: 'UNDECODABLE_ANSWER',

@@ -1,4 +1,7 @@
-/** One channel to a gateway: calls with deadlines and signals in, decoded answers or TroupeClientError out. */
+/**
+ * One channel to a gateway. It makes calls with deadlines and signals, and returns decoded answers or a
+ * TroupeClientError.
+ */
 import {
   type Channel,
   type ChannelCredentials,
@@ -18,27 +21,35 @@ import { deadlineAfter } from './deadline.ts';
 import { checkAddress, hostPortOf, isLoopbackHost } from './target.ts';
 import { uploadCall } from './upload-call.ts';
 
+/** How to reach a gateway. */
 export interface ConnectionOptions {
   /** `host:port` of a gateway, or any target that gRPC can resolve. */
   readonly address: string;
-  /** Of `http_proxy` and the like. Default `environment`: as gRPC reads them, though never for loopback; `none`: no proxy. */
+  /**
+   * Whether to use the proxy of the environment (`http_proxy` and similar variables). Default: `environment`, but
+   * loopback addresses never use a proxy. `none`: no proxy.
+   */
   readonly proxy?: 'environment' | 'none';
-  /** Absent: plain text. `ca`: PEM of the authority; absent: those of the system. */
+  /**
+   * Use TLS. `ca` is the PEM of the authority; default: the authorities of the system. If `tls` is absent, the
+   * connection is plain text.
+   */
   readonly tls?: { readonly ca?: Buffer };
-  /** The operator's token: `authorization: Bearer`, on every call. */
+  /** A token, sent as `authorization: Bearer` with every call. Default: none. */
   readonly token?: string;
-  /** Largest answer; default 32 MiB. */
+  /** The largest answer to accept, in bytes. Default: 34 MiB, which holds two payloads of the default limit. */
   readonly maxReceiveBytes?: number;
-  /** Deadline of a call that names none, at most 24 days; default 15,000. */
+  /** Timeout in ms of a call without its own, at most 24 days. Default: 15,000. */
   readonly timeoutMs?: number;
 }
 
+/** Settings of one call. */
 export interface CallSettings {
-  /** More than 24 days, Infinity too, is 24 days. */
+  /** Timeout in ms. Longer ones, including Infinity, count as 24 days. Default: that of `connect`. */
   readonly timeoutMs?: number | undefined;
-  /** Ends the call. */
+  /** Aborts the call. It then rejects with CALL_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
-  /** W3C traceparent, handed to the handler. */
+  /** A W3C traceparent, which is passed to the handler. Default: none. */
   readonly traceparent?: string | undefined;
 }
 
@@ -48,24 +59,30 @@ export interface Connection {
     request: Init<Request>,
     settings?: CallSettings,
   ): Promise<Response>;
-  /** Sends as fast as the gateway takes them. What the messages throw is the cause of what it rejects with. */
+  /**
+   * Sends messages no faster than the gateway accepts them. If `messages` throws, the call rejects with that error as
+   * the cause.
+   */
   upload<Request, Response>(
     method: MethodCodec<Request, Response>,
     messages: AsyncIterable<Init<Request>>,
     settings: CallSettings & { readonly timeoutMs: number },
   ): Promise<Response>;
-  /** Without a deadline, unless one is set. */
+  /** Makes a call whose answer is a stream. It has a deadline only if `settings.timeoutMs` is set. */
   stream<Request, Response>(
     method: MethodCodec<Request, Response>,
     request: Init<Request>,
     settings?: CallSettings,
   ): AsyncGenerator<Response, void>;
-  /** Open streams end with CALL_CANCELLED; calls under way get their answers. */
+  /** Closes the channel. Open streams end with CALL_CANCELLED. Unary calls in progress still get their answers. */
   close(): void;
 }
 
 const defaultTimeoutMs = 15_000;
-/** Input and output of the default limit of a gateway, and the job around them. gRPC's own default of 4 MiB is too small. */
+/**
+ * Holds the input and the output of the gateway's default limit, and the job around them. gRPC's own default of 4 MiB
+ * is too small.
+ */
 const defaultMaxReceiveBytes = 34 * 1_048_576;
 
 export function openConnection(options: ConnectionOptions, codec: StatusCodec): Connection {
@@ -123,7 +140,7 @@ export function openConnection(options: ConnectionOptions, codec: StatusCodec): 
     );
     const stopListening = onAbort(signal, () => call.cancel());
     streams.add(call);
-    // The iterator ends with the first error; what the cancel below adds must not be thrown at nobody.
+    // The iterator throws the first error. A further one, from the cancel below, would be an uncaught 'error' event.
     call.on('error', () => undefined);
     try {
       for await (const message of call) yield answerOf(message as Answer<Response>);
@@ -159,8 +176,8 @@ function createUpload(client: Client, options: ConnectionOptions, codec: StatusC
 }
 
 /**
- * Begins no call before there is a connection: so a call that fails for want of one has surely had no effect, and may
- * be repeated whatever it is.
+ * Waits for a connection before any call is sent. So a call that fails for lack of a connection certainly had no
+ * effect, and every kind of call may be retried.
  */
 async function connected(
   channel: Pick<Channel, 'getConnectivityState' | 'watchConnectivityState'>,
@@ -174,7 +191,7 @@ async function connected(
     if (state === connectivityState.READY) return;
     const hopeless = state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN;
     if (hopeless || Date.now() >= deadlineMs) throw notConnected(address);
-    // Its outcome, change, deadline or signal, is looked at above.
+    // Resumes on a state change, the deadline or the signal. The loop checks which it was.
     await new Promise<void>((resolve) => {
       const stopListening = onAbort(signal, resolve);
       channel.watchConnectivityState(state, deadlineMs, () => {
@@ -194,7 +211,7 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && typeof error.code === 'number';
 }
 
-/** Throws TroupeClientError when the address is none. */
+/** Throws INVALID_ARGUMENT if the address is invalid. */
 function openChannel(options: ConnectionOptions): Client {
   const { address, proxy = 'environment' } = options;
   checkAddress(address, options.tls !== undefined);

@@ -1,12 +1,14 @@
 /**
- * Until when a call may take. Gateways and grpc-js count in 32 bits, where more than 24.8 days would be over at once; so the
- * longest is 24 days, which is also what "for ever" comes to.
+ * Deadlines of calls. Gateways and grpc-js hold milliseconds in 32 bits, so a timeout above 24.8 days would expire at
+ * once. Longer timeouts, including Infinity, therefore count as 24 days.
  */
 import { notSayable } from './client-error.ts';
 
 export const timeoutMaxMs = 24 * 86_400_000;
 
-/** Epoch ms. What is over already ends the call at once; what is no number is refused. */
+/**
+ * The deadline in epoch ms. A negative timeout is already over. Throws INVALID_ARGUMENT if the timeout is not a number.
+ */
 export function deadlineAfter(timeoutMs: number): number {
   if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
     throw notSayable('INVALID_ARGUMENT', [{ field: 'timeoutMs', description: 'must be a number of milliseconds' }]);

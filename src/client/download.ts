@@ -1,4 +1,7 @@
-/** Payloads piece by piece, over broken connections; what arrived is checked against the checksum of the whole. */
+/**
+ * Downloads payloads in chunks. A download continues after a lost connection, and is verified against the checksum of
+ * the whole payload.
+ */
 import type { CallParts } from './call-parts.ts';
 import { createHash } from 'node:crypto';
 import { numberOf } from '../contract/int64.ts';
@@ -6,11 +9,11 @@ import { payloadChoiceCodes } from '../contract/job-codes.ts';
 import { TroupeClientError } from './client-error.ts';
 import { resumedStream } from './resumed-stream.ts';
 
-/** How a payload is read. */
+/** How to read a payload. */
 export interface DownloadOptions {
-  /** Default: `output`. */
+  /** Which payload. Default: `output`. */
   readonly payload?: 'input' | 'output';
-  /** Ends the download. */
+  /** Aborts the download, which then throws CALL_CANCELLED. */
   readonly signal?: AbortSignal;
 }
 
@@ -31,7 +34,7 @@ export async function* downloadPayload(
   let expected: Uint8Array | undefined;
   for await (const { summary, chunk } of messages) {
     expected = summary?.sha256 ?? expected;
-    // Empty in the first message; protobufjs then gives an empty array, which is no Uint8Array.
+    // The first message has an empty chunk. protobufjs decodes it as an empty array, which is not a Uint8Array.
     if (chunk.length === 0) continue;
     digest.update(chunk);
     yield chunk;

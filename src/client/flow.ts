@@ -1,32 +1,38 @@
-/** What holds the jobs of a queue back, as users of the client give and see it. */
+/** Limits on the starts of a queue, in the form that users of the client set and read. */
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 
-/** What holds the jobs of a queue back. */
+/** Limits on the starts of a queue. */
 export interface FlowInfo {
-  /** No job starts; what runs goes on. */
+  /** If true, no job starts. Running jobs continue. */
   readonly paused: boolean;
-  /** Jobs that run at a time, over the whole cluster. Absent: no limit. */
+  /** Jobs that may run at a time in the whole cluster. Absent if there is no limit. */
   readonly maxRunning?: number;
-  /** Of those with the same concurrency key; absent: 1. */
+  /** Jobs with the same concurrency key that may run at a time. Absent if it is the default, 1. */
   readonly maxRunningPerKey?: number;
-  /** Absent: no limit. */
+  /** Starts per second, and the starts that may come at once after a quiet time. Absent if there is no limit. */
   readonly rate?: { readonly perSecond: number; readonly burst: number };
-  /** Shares of fairness keys beside the others, which have 1. */
+  /** Weights of fairness keys. All other keys have weight 1. */
   readonly fairnessWeights: Readonly<Record<string, number>>;
 }
 
-/** What is absent keeps its value; null takes a limit away. */
+/** Changes of the limits. Absent fields keep their values, and null removes a limit. */
 export interface FlowInput {
-  /** No job starts while it is true. */
+  /** If true, no job starts. Running jobs continue, and submits are accepted. Default of a new queue: false. */
   readonly paused?: boolean;
-  /** Jobs of the queue that run at a time. Null: no limit. */
+  /** Jobs of the queue that may run at a time: 1 to 1,000,000. Null: no limit. */
   readonly maxRunning?: number | null;
-  /** Jobs with one concurrency key that run at a time. Null: the default, 1. */
+  /** Jobs with the same concurrency key that may run at a time: 1 to 100,000. Null: the default, 1. */
   readonly maxRunningPerKey?: number | null;
-  /** Without `burst`: what one second brings. Null: no limit. */
+  /**
+   * Starts per second (0.001 to 100,000) and burst (1 to 100,000; default: the starts of one second, at least 1). Null:
+   * no limit.
+   */
   readonly rate?: { readonly perSecond: number; readonly burst?: number } | null;
-  /** Turns of a fairness key compared with others, which have 1. Replaces all weights of the queue. */
+  /**
+   * Weights of fairness keys: at most 256 keys, 1 to 1,000 each. All other keys have weight 1. Replaces all weights of
+   * the queue.
+   */
   readonly fairnessWeights?: Readonly<Record<string, number>>;
 }
 

@@ -1,4 +1,4 @@
-/** What a job's attempts have said, as the client gives it. */
+/** The log lines of a job's attempts, in the client's form. */
 import type { CallParts } from './call-parts.ts';
 import { logLevelOf } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
@@ -7,25 +7,25 @@ import type { LogLevel } from '../domain/job-log.ts';
 import type { CallSettings } from './connection.ts';
 import { withRetries } from './retry.ts';
 
-/** One line. */
+/** One line of a job's log. */
 export interface JobLogLine {
-  /** The attempt that logged it; from 1. */
+  /** The attempt that logged it, from 1. */
   readonly attempt: number;
-  /** 1, 2, 3, ... within its attempt; a gap is what was dropped. */
+  /** 1, 2, 3, … within its attempt. A gap means that lines were dropped. */
   readonly number: number;
   /** When it was logged, by the clock of its node. */
   readonly at: Date;
-  /** How important it is. */
+  /** Severity. `unknown` if a newer gateway sent a level that this client does not know. */
   readonly level: LogLevel | 'unknown';
-  /** The line; clipped by the cluster. */
+  /** The text. The cluster cuts off long lines. */
   readonly text: string;
 }
 
-/** Lines that the attempts of a job logged. */
+/** The log lines of a job, as far as they are kept. */
 export interface JobLog {
   /** Oldest first. */
   readonly lines: readonly JobLogLine[];
-  /** Lines that were dropped before or between these. */
+  /** Number of lines that were dropped before or between these. */
   readonly skipped: number;
 }
 
@@ -40,7 +40,7 @@ export function fromLog(log: wire.JobLog | null): JobLog {
   return { lines, skipped: log?.skipped ?? 0 };
 }
 
-/** All that is kept of it now. */
+/** Reads all lines that are kept now. */
 export async function readLog(parts: CallParts, jobId: string, settings: CallSettings): Promise<JobLog> {
   const { connection, contract, backoff } = parts;
   const answer = await withRetries(backoff, 'always', settings.signal, () =>

@@ -1,6 +1,6 @@
-/** JSON that is text already, and is sent as it is: to parse it and write it anew would change its numbers. */
+/** JSON that is already text and is sent unchanged. Parsing and serializing it again could change its numbers. */
 
-/** As an input in place of a value: `new JsonText('{"id":1970670598291982290}')`. The gateway refuses what is no JSON. */
+/** An input given as JSON text: `new JsonText('{"id":1970670598291982290}')`. The gateway refuses invalid JSON. */
 export class JsonText {
   /** The JSON text, byte for byte. */
   readonly text: string;

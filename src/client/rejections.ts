@@ -1,9 +1,12 @@
-/** Everything that a client does rejects with TroupeClientError, whatever went wrong: here is the last place to see to it. */
+/** Ensures that every call of a client rejects with TroupeClientError only, whatever went wrong. */
 import { clientErrorOf } from './client-error.ts';
 
 type Call = (...parameters: readonly unknown[]) => unknown;
 
-/** The same calls. Those that give a promise or a generator, which all of a client do, fail with TroupeClientError alone. */
+/**
+ * Wraps the calls so that they fail with TroupeClientError only. Every call must return a promise or an async
+ * generator.
+ */
 export function withClientErrors<Calls extends object>(calls: Calls): Calls {
   const guarded = Object.entries(calls).map(([name, call]) => [name, guard(call as Call)]);
   return Object.fromEntries(guarded) as Calls;

@@ -1,13 +1,13 @@
-/** Reads a stream over broken connections: each new call goes on after the last message of the one before. */
+/** Reads a stream across lost connections. Each new call continues after the last message that was received. */
 import { type Backoff, mayRepeat } from './retry.ts';
 
 export interface ResumedStream<Message> {
-  /** Calls again, from after the message that this token came with; empty: from the beginning. */
+  /** Opens the stream after the message with this token. An empty token is the beginning. */
   readonly open: (token: string) => AsyncIterable<Message>;
   readonly tokenOf: (message: Message) => string;
-  /** Where the first call begins; default: at the beginning. */
+  /** Where the first call starts. Default: at the beginning. */
   readonly token?: string | undefined;
-  /** Once it has begun it is tried so many times as often as a single call; default 1. */
+  /** Multiplies the number of tries once the stream has delivered a message. Default: 1. */
   readonly patience?: number;
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,27 +1,31 @@
-/** Repeats what may be repeated: bounded in number, with full jitter, never sooner than the gateway asks. */
+/**
+ * Retries calls that may be repeated. The number of tries is bounded, delays have full jitter, and a retry never comes
+ * sooner than the gateway asks.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cancelledBy, TroupeClientError } from './client-error.ts';
 import { timeoutMaxMs } from './deadline.ts';
 
+/** How failed calls are retried. */
 export interface RetryOptions {
-  /** Tries, the first included; 1: none is repeated. Default 5. */
+  /** Tries including the first. 1 disables retries. Default: 5. */
   readonly maxAttempts?: number;
-  /** Default 100. */
+  /** The longest delay before the second try, in ms. It doubles with each further try. Default: 100. */
   readonly initialMs?: number;
-  /** Default 5,000. */
+  /** The longest delay, in ms, not counting what the gateway asks for. Default: 5,000. */
   readonly maxMs?: number;
-  /** Told before each wait for another try: why, and for how long. */
+  /** Called before the client waits for another try, with the reason and the delay in ms. Default: none. */
   readonly onRetry?: (error: TroupeClientError, delayMs: number) => void;
 }
 
-/** `always`: doing it twice is doing it once. `if-not-done`: only what surely had no effect. */
+/** When a call may be repeated. `always`: the call is idempotent. `if-not-done`: only if it certainly had no effect. */
 export type RepeatSafety = 'always' | 'if-not-done';
 
 export interface Backoff {
   readonly maxAttempts: number;
-  /** Before try number `attempt + 1`. */
+  /** The delay before try number `attempt + 1`. */
   delayMs(attempt: number, retryAfterMs: number | undefined): number;
-  /** Waits that long after this error; rejects with CALL_CANCELLED when the signal aborts. */
+  /** Waits for this delay. Rejects with CALL_CANCELLED if the signal is aborted. */
   pause(attempt: number, error: TroupeClientError, signal: AbortSignal | undefined): Promise<void>;
 }
 
@@ -36,7 +40,7 @@ export function createBackoff(options: RetryOptions, random: () => number = Math
       const pauseMs = delayMs(attempt, error.retryAfterMs);
       options.onRetry?.(error, pauseMs);
       await sleep(pauseMs, undefined, { signal }).catch(() => {
-        // Between two tries: what those before have done is not known here.
+        // Aborted between two tries. We do not know what the earlier tries have done.
         throw cancelledBy(signal, 'unknown');
       });
     },
@@ -59,7 +63,10 @@ export async function withRetries<T>(
   }
 }
 
-/** A deadline was the caller's own wish, and a conflict wants a fresh read: neither is repeated. */
+/**
+ * True if the call may be repeated. A passed deadline is not retried, because the caller set it. A version conflict is
+ * not retried, because the caller must read the queue again.
+ */
 export function mayRepeat(error: unknown, safety: RepeatSafety): error is TroupeClientError {
   if (!(error instanceof TroupeClientError) || !error.retryable) return false;
   if (error.code === 'CALL_DEADLINE_EXCEEDED' || error.code === 'QUEUE_VERSION_CONFLICT') return false;

@@ -1,6 +1,7 @@
 /**
- * Concurrent submits of one turn of the event loop travel as one SubmitJobs call: a call costs far more than a job in
- * it. Nothing waits longer than to the end of the turn; order is kept; each submit has its own outcome.
+ * Combines the submits of one turn of the event loop into one SubmitJobs call, because a call costs far more than one
+ * of its jobs. A submit waits at most until the end of the turn. The order is kept, and each submit gets its own
+ * outcome.
  */
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
@@ -8,7 +9,7 @@ import { incompleteAnswer } from './client-error.ts';
 
 export type ItemOutcome<T> = { readonly ok: T } | { readonly error: unknown };
 
-/** Sends some requests as one call: one outcome per request, in order; rejects when the call as a whole failed. */
+/** Sends requests as one call. Resolves to one outcome per request, in order. Rejects if the call as a whole failed. */
 export type SendBatch<T> = (requests: readonly Init<wire.SubmitJobRequest>[]) => Promise<readonly ItemOutcome<T>[]>;
 
 interface Waiting<T> {
@@ -55,7 +56,7 @@ export function createSubmitCoalescer<T>(
     });
 }
 
-/** Runs of the items, each within the limits; an item above them is alone. */
+/** Splits the items into consecutive chunks within the limits. An item above the limits gets a chunk of its own. */
 export function chunks<I>(items: readonly I[], limits: CoalescerLimits, bytesOf: (item: I) => number): I[][] {
   const all: I[][] = [];
   let chunk: I[] = [];
@@ -74,7 +75,7 @@ export function chunks<I>(items: readonly I[], limits: CoalescerLimits, bytesOf:
   return all;
 }
 
-/** At most what the request takes on the wire: three bytes per UTF-16 unit, and an envelope. */
+/** An upper bound of the request's size on the wire: three bytes per UTF-16 unit, and an envelope. */
 export function requestBytes(request: Init<wire.SubmitJobRequest>): number {
   const input = request.job?.input;
   return 512 + (input?.json?.length ?? 0) * 3 + (input?.data?.byteLength ?? 0);

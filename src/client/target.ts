@@ -1,19 +1,19 @@
-/** The address of a gateway: `host:port`, or a target that gRPC can resolve (`dns:///host:port`, `unix:path`). */
+/** Addresses of gateways: `host:port`, or a target that gRPC can resolve (`dns:///host:port`, `unix:path`). */
 import { notSayable } from './client-error.ts';
 
-/** An address of a gateway. */
+/** Host and port of a gateway. */
 export interface HostPort {
   /** Name or IP address. */
   readonly host: string;
-  /** TCP port. */
+  /** TCP port. Undefined if the address has none. */
   readonly port: number | undefined;
 }
 
-/** Of targets that are no hosts. */
+/** Schemes of targets that are not hosts. */
 const otherScheme = /^(?:unix|unix-abstract|vsock|xds|google-c2p):/;
 const scheme = /^(?:dns|ipv4|ipv6):(?:\/\/[^/]*\/)?/;
 
-/** Of the first one, where it names several; undefined of a target that is no host. */
+/** Host and port of an address; the first one if it has several. Undefined if the target is not a host. */
 export function hostPortOf(address: string): HostPort | undefined {
   const [first = ''] = address.replace(scheme, '').split(',');
   const match = /^(?:\[([^\]]+)\]|([^:/]+))(?::(\d{1,5}))?$/.exec(first);
@@ -26,7 +26,7 @@ function isBareIpv6(text: string): boolean {
   return /^[\da-fA-F:.]+$/.test(text) && text.split(':').length > 2;
 }
 
-/** This machine itself: no proxy can reach it, whatever the environment says. */
+/** True if the host is this machine. A proxy cannot reach it, so none is used. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase();
   return (
@@ -34,7 +34,7 @@ export function isLoopbackHost(host: string): boolean {
   );
 }
 
-/** Throws TroupeClientError that says what to write instead. */
+/** Throws INVALID_ARGUMENT if the address is invalid. The error says what to write instead. */
 export function checkAddress(address: string, isTls: boolean): void {
   const wrong = wrongWith(address, isTls);
   if (wrong !== undefined) throw notSayable('INVALID_ARGUMENT', [{ field: 'address', description: wrong }]);
@@ -52,7 +52,7 @@ function wrongWith(address: string, isTls: boolean): string | undefined {
   if (target === undefined) return otherScheme.test(address) ? undefined : 'must be host:port, such as 127.0.0.1:50051';
   if (target.port !== undefined)
     return target.port >= 1 && target.port <= 65_535 ? undefined : 'has a port that is not from 1 to 65535';
-  // gRPC would take 443, where TLS is meant.
+  // Without a port gRPC would use 443, which is right for TLS only.
   if (isTls) return undefined;
   const host = target.host.includes(':') ? `[${target.host}]` : target.host;
   return `has no port: write ${host}:50051`;

@@ -1,4 +1,4 @@
-/** One call that streams messages to a gateway, no faster than it takes them. */
+/** A call that streams messages to a gateway, no faster than the gateway accepts them. */
 import { Readable } from 'node:stream';
 import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
 import type { Init, MethodCodec } from '../contract/codec.ts';
@@ -14,12 +14,15 @@ export interface UploadCall<Request, Response> {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Rejects with what the messages throw, else with the ServiceError of the call; the messages are ended in any case. */
+/**
+ * Rejects with the error that `messages` throws, otherwise with the ServiceError of the call. `messages` is always
+ * closed.
+ */
 export async function uploadCall<Request, Response>(
   client: Client,
   { method, messages, metadata, deadline, signal }: UploadCall<Request, Response>,
 ): Promise<Answer<Response>> {
-  // One at a time; gRPC takes up to 16 more.
+  // Read one message ahead. gRPC buffers up to 16 more.
   const source = Readable.from(messages, { highWaterMark: 1 });
   const answer = Promise.withResolvers<Answer<Response>>();
   const call = client.makeClientStreamRequest(

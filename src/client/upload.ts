@@ -1,4 +1,4 @@
-/** A job whose input is sent piece by piece: neither this process nor the gateway holds all of it. */
+/** Submits a job whose input is sent in chunks, so neither this process nor the gateway holds all of it in memory. */
 import type { CallParts } from './call-parts.ts';
 import { createHash } from 'node:crypto';
 import type { Init } from '../contract/codec.ts';
@@ -9,16 +9,16 @@ import { toSubmitRequest } from './job-requests.ts';
 import type { JobOptions, SubmittedJob } from './job-types.ts';
 import { withRetries } from './retry.ts';
 
-/** In one message. */
+/** Input bytes per message. */
 const chunkBytes = 128 * 1_024;
-/** Longer no gateway waits for an input. */
+/** Default timeout. A gateway waits no longer for an input. */
 const uploadMaxMs = 3_600_000;
 
-/** An input of bytes. */
+/** An input that is read as a stream. */
 export interface InputSource {
-  /** Exactly so many come. */
+  /** Size in bytes. The source must deliver exactly this number. */
   readonly bytes: number;
-  /** From the first byte on; called again when the upload has to be begun anew. */
+  /** Opens the source at its first byte. It is called again if the upload has to start again. */
   readonly open: () => AsyncIterable<Uint8Array>;
 }
 

@@ -1,4 +1,4 @@
-/** Follows a job, or the jobs of a queue, over broken connections. */
+/** Watches a job, or the jobs of a queue. A watch continues after a lost connection. */
 import type { CallParts } from './call-parts.ts';
 import { fromLog, type JobLog } from './job-log.ts';
 import { fromJob } from './job-mapper.ts';
@@ -8,43 +8,58 @@ import { resumedStream } from './resumed-stream.ts';
 
 /** How to watch a job. */
 export interface WatchOptions {
-  /** Ends the watch. */
+  /** Aborts the watch, which then throws CALL_CANCELLED. */
   readonly signal?: AbortSignal;
-  /** From an earlier watch of the same job: what it said is not repeated. */
+  /**
+   * A token from an earlier watch of the same job. What that watch has reported is not repeated. Default: from the
+   * beginning.
+   */
   readonly resumeToken?: string;
-  /** Lines of its attempts, too; default false. */
+  /** Also report the log lines of its attempts. Default: false. */
   readonly logs?: boolean;
 }
 
-/** One change of a job that is watched. */
+/** One change of a watched job. */
 export interface WatchedJob {
   /** The job after the change. */
   readonly job: JobInfo;
-  /** Continues after this one, also in another process. */
+  /** Continues the watch after this change, also in another process. */
   readonly resumeToken: string;
-  /** What its attempts have said since the update before; with `logs` only. */
+  /** Log lines since the previous change. Empty without `logs`. */
   readonly log: JobLog;
 }
 
 /** Which jobs to watch, and from where. */
 export interface WatchJobsOptions extends JobFilterOptions {
-  /** Ends the watch. */
+  /** Aborts the watch, which then throws CALL_CANCELLED. */
   readonly signal?: AbortSignal;
-  /** From an earlier watch of the same queue, also by another process; default: from now on. */
+  /**
+   * A token from an earlier watch of the same queue, also from another process. Tokens are valid for as long as events
+   * are kept, by default 72 hours. Default: from now on.
+   */
   readonly resumeToken?: string;
 }
 
-/** One change of a job among those that are watched. */
+/** One change of a job in a watched queue. */
 export interface WatchedJobs {
-  /** A job that has changed, as it is now; undefined: only how far the watch is, as at its beginning. */
+  /**
+   * The changed job as it is now. Undefined if the message only reports the position of the watch, as the first one
+   * does.
+   */
   readonly job: JobInfo | undefined;
-  /** Give it to the next watch, and it goes on after this change. */
+  /** Continues the watch after this change, also in another process. */
   readonly resumeToken: string;
-  /** Changes before this one may be missing: the list has them. */
+  /**
+   * True if changes before this one may be missing, because their events are no longer kept. A list that starts now has
+   * them all.
+   */
   readonly gap: boolean;
 }
 
-/** A watch that has begun outlasts the restart of a gateway: so many times the tries of a single call. */
+/**
+ * A watch that has begun tries this many times more often than a single call, so that it survives the restart of a
+ * gateway.
+ */
 const patience = 6;
 
 export async function* watchJob(
