@@ -83,13 +83,13 @@ export interface CompleteItem {
   readonly jobId: JobId;
   readonly token: string;
   readonly outcome: AttemptOutcome;
-  /** All that the attempt has said; absent: nothing. */
+  /** The log of the attempt. Absent if it logged nothing. */
   readonly log?: Payload;
 }
 /** `stale`: another attempt holds the job, or it has ended; the report changed nothing. */
 export type CompleteResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
 
-/** Its bytes lie in the payload store already, unless they are few. */
+/** A small checkpoint is inline. The bytes of a larger one are in the payload store before it is reported. */
 export interface CheckpointItem extends Pick<Checkpoint, 'payload' | 'bytes' | 'number'> {
   readonly jobId: JobId;
   readonly token: string;
@@ -245,7 +245,10 @@ export interface ShardVerbs {
   get: { item: GetItem; result: JobView };
   queueStats: { item: QueueStatsItem; result: QueueStats };
   load: { item: LoadItem; result: ClusterLoad };
-  /** From the answer on no job of the queue is accepted; whoever answers owned the shard after it was asked. */
+  /**
+   * From the answer on the shard accepts no job of the queue. The answer comes from an owner that has proved its
+   * ownership after the request.
+   */
   closeQueue: { item: QueueClosing; result: UnfinishedJobs };
   openQueue: { item: QueueClosing; result: { readonly kind: 'open' } };
   place: { item: PlaceItem; result: PlaceResult };
@@ -255,11 +258,11 @@ export interface ShardVerbs {
 export type ShardVerb = keyof ShardVerbs;
 
 interface VerbTraits {
-  /** Bytes that the answer to one item may take, by the bounds of a record (inline payloads, failure, trail). */
+  /** Most bytes of the answer to one item, from the bounds of a record (inline payloads, failure, trail). */
   readonly answerBytes: (itemBytes: number) => number;
 }
 
-/** The one list of verbs at run time. */
+/** The only list of the verbs at run time. */
 export const shardVerbs: Readonly<Record<ShardVerb, VerbTraits>> = {
   submit: { answerBytes: (itemBytes) => itemBytes + 1_024 },
   claim: { answerBytes: () => 6_144 },
@@ -287,6 +290,6 @@ export function isShardVerb(verb: string): verb is ShardVerb {
 
 export type ItemResult<T> = { readonly ok: T } | { readonly error: WireError };
 
-/** Items in one batch; a batch is also bounded to `batchMaxBytes` so that it fits one NATS message. */
+/** Most items and bytes of one batch. The bytes are bounded so that a batch fits one NATS message. */
 export const batchMaxItems = 500;
 export const batchMaxBytes = 768 * 1024;
