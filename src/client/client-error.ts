@@ -14,13 +14,14 @@ import { type ErrorCode, errorRegistry, type FieldViolation } from '../domain/er
  */
 export type ClientErrorCode = ErrorCode | 'GATEWAY_UNAVAILABLE' | 'UNDECODABLE_ANSWER' | 'UNEXPECTED_STATUS';
 
+/** What a client error is made of. */
 export interface ClientErrorFacts {
   readonly code: ClientErrorCode;
   readonly message: string;
   /** Name of the gRPC status. */
   readonly status: string;
   readonly retryable: boolean;
-  /** Whether the call had an effect. */
+  /** `none`: the call certainly had no effect. `unknown`: it may have been carried out. */
   readonly outcome: 'none' | 'unknown';
   readonly metadata?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
@@ -38,6 +39,7 @@ export class TroupeClientError extends Error {
   readonly status: string;
   /** True if the same call may succeed later. */
   readonly retryable: boolean;
+  /** `none`: the call certainly had no effect. `unknown`: it may have been carried out. */
   readonly outcome: 'none' | 'unknown';
   /** What the error refers to, by name: the job, the queue, the handler. */
   readonly metadata: Readonly<Record<string, string>>;

@@ -1,4 +1,7 @@
-/** The cluster, for those who run it. Calls that change something need the operator's token, unless the gateway is local. */
+/**
+ * Calls for operators. Calls that change something need the operator's token, unless the gateway listens on loopback
+ * only.
+ */
 import type { CallParts } from './call-parts.ts';
 import { incompleteAnswer } from './client-error.ts';
 import { toOptionalTime } from '../contract/time.ts';
@@ -16,36 +19,58 @@ import { queueOf } from './queues-client.ts';
 import type { QueueInfo } from './job-types.ts';
 import { withRetries } from './retry.ts';
 
+/**
+ * Calls for operators. Calls that change something (`drainNode`, `quarantineQueue`, `resumeQueue`) and `profileRun`
+ * need the operator's token, unless the gateway listens on loopback only. Without it they reject with UNAUTHENTICATED.
+ */
 export interface ClusterClient {
+  /** Lists all nodes by id. */
   nodes(): Promise<readonly NodeInfo[]>;
+  /** Lists all shards by number, with their owners. `silentNodes` are the ids of nodes that did not answer. */
   shards(): Promise<{ readonly shards: readonly ShardInfo[]; readonly silentNodes: readonly string[] }>;
+  /** Returns the actors of all nodes, or of one. */
   tree(options?: TreeOptions): Promise<TreeInfo>;
-  /** The whole tree at once, then again after each change; what a slow reader misses is not kept for it. */
+  /**
+   * Yields the whole tree at once, and again after each change. A slow reader misses intermediate states; nothing is
+   * queued for it. `intervalMs` is the time between two states. It ends only by `signal`.
+   */
   watchTree(
     options?: TreeOptions & { readonly intervalMs?: number; readonly signal?: AbortSignal },
   ): AsyncGenerator<TreeInfo, void>;
-  /** One report per node that has an actor at the path. Rejects ACTOR_NOT_FOUND when none has. */
+  /** Returns one report per node that has an actor at `path`. Rejects with ACTOR_NOT_FOUND if no node has. */
   inspect(path: string, options?: Pick<TreeOptions, 'node'>): Promise<readonly ActorReportInfo[]>;
+  /** Lists dead letters of all nodes or one, newest first. A node keeps its last 256. */
   deadLetters(options?: TreeOptions & { readonly limit?: number }): Promise<DeadLettersInfo>;
-  /** Resolves when the drain has begun. */
+  /**
+   * Starts to drain a node, as SIGTERM would: it takes no new work, lets attempts end within its grace period, releases
+   * the rest and its shards, and exits. Resolves when the drain has begun.
+   */
   drainNode(node: string): Promise<NodeInfo>;
+  /**
+   * Stops all nodes from starting jobs of a queue until it is resumed. Jobs are still accepted, and running jobs
+   * continue. The quarantine survives restarts. Repeating the call replaces the reason.
+   */
   quarantineQueue(queue: string, reason: string): Promise<QueueInfo>;
+  /** Ends all quarantines of a queue, including those that nodes have imposed themselves. */
   resumeQueue(queue: string): Promise<QueueInfo>;
-  /** Of a running job: the content of a `.cpuprofile` file. */
+  /**
+   * Records a CPU profile of the thread that runs a job. Resolves to the content of a `.cpuprofile` file. The profile
+   * ends early if the attempt does. Rejects with JOB_STATE_FORBIDS if the job does not run.
+   */
   profileRun(
     jobId: string,
     options?: { readonly durationMs?: number; readonly signal?: AbortSignal },
   ): Promise<Uint8Array>;
 }
 
-/** Past the time of the profile itself. */
+/** Time for the call in addition to the duration of the profile. */
 const profileSlackMs = 25_000;
 const profileMaxMs = 60_000;
 
 export function createClusterClient(parts: CallParts): ClusterClient {
   const { connection, backoff } = parts;
   const { cluster } = parts.contract;
-  /** Looking twice is looking once. */
+  /** Reads are idempotent, so they may always be retried. */
   const look = <T>(call: () => Promise<T>): Promise<T> => withRetries(backoff, 'always', undefined, call);
 
   return {
@@ -107,7 +132,7 @@ export function createClusterClient(parts: CallParts): ClusterClient {
   };
 }
 
-/** New rows come in the order of the tree, each behind the one it followed there, as far as that is known. */
+/** Applies a change to the known rows. New rows are put in tree order. */
 function merged(
   known: ReadonlyMap<string, ActorInfo>,
   changed: readonly ActorInfo[],
@@ -120,7 +145,7 @@ function merged(
   return fresh.length === 0 ? rows : inTreeOrder(rows);
 }
 
-/** By node, then each actor before those below it, siblings in the order they were first seen. */
+/** Sorts by node. Parents come before their descendants, and siblings keep the order in which they were first seen. */
 function inTreeOrder(rows: ReadonlyMap<string, ActorInfo>): ReadonlyMap<string, ActorInfo> {
   const below = new Map<string, [string, ActorInfo][]>();
   const parentOf = ({ node, path }: ActorInfo): string => {

@@ -1,4 +1,4 @@
-/** Nodes, shards and actors from the contract to the client's own types. */
+/** Maps nodes, shards and actors of the contract to the client's types. */
 import { actorStateOf, nodeStateOf, shardStateOf } from '../contract/cluster-codes.ts';
 import { jobStateOf } from '../contract/job-codes.ts';
 import { numberOf, presentNumber } from '../contract/int64.ts';
@@ -17,7 +17,7 @@ import type {
 } from './cluster-types.ts';
 
 export function fromNode(node: wire.Node): NodeInfo {
-  // Field by field: what has its default is no own property of a decoded message.
+  // Copied field by field, because a decoded message has no own properties for fields with their default value.
   const { id, roles, version, slotsTotal, slotsFree, runs, shards, eventLoopUtilization, machineLoad } = node;
   return {
     id,
@@ -144,6 +144,6 @@ function fromDeadLetter({ node, path, reason, message, time }: wire.DeadLetter):
 
 function dateOf<N extends string>(name: N, time: wire.Timestamp | null): { readonly [K in N]?: Date } {
   const ms = timestampMs(time);
-  // The one key that the type names.
+  // The type permits exactly this key.
   return (ms === undefined ? {} : { [name]: new Date(ms) }) as { readonly [K in N]?: Date };
 }

@@ -1,64 +1,67 @@
-/** Nodes, shards and actors as TypeScript programs see them: states as words, times as Dates, durations in milliseconds. */
+/** Nodes, shards and actors as TypeScript programs see them: enums are words, times are Dates, durations are in ms. */
 import type { ClientJobState } from './job-types.ts';
 
-/** States are `unspecified` where a newer gateway says something that this client does not know. */
+/**
+ * A node. The state of a node, shard or actor is `unspecified` if a newer gateway sent one that this client does not
+ * know.
+ */
 export interface NodeInfo {
-  /** Its name; survives a restart. */
+  /** Id of the node. It survives a restart. */
   readonly id: string;
-  /** Grows with each start. */
+  /** Number of this start of the node. It grows with each start. */
   readonly incarnation: number;
   /**
-   * How it is. Of a `silent` node only id, incarnation, roles, version, slotsTotal, handlers and workerClass are
-   * known.
+   * State of the node. For a `silent` node only id, incarnation, roles, version, slotsTotal, handlers and workerClass
+   * are known.
    */
   readonly state: 'live' | 'draining' | 'silent' | 'unspecified';
-  /** `gateway`, `shards`, `workers`. */
+  /** Its roles: `gateway`, `shards`, `workers`. */
   readonly roles: readonly string[];
   /** Version of Troupe. */
   readonly version: string;
-  /** Absent of a silent node. */
+  /** When the process started. Absent for a silent node. */
   readonly startedAt?: Date;
-  /** Threads for attempts; 0 without the role `workers`. */
+  /** Slots: threads for attempts. 0 without the role `workers`. */
   readonly slotsTotal: number;
-  /** How many more attempts it would take now, a short look-ahead included; may exceed `slotsTotal`. */
+  /** How many more attempts it would accept now. This includes a short look-ahead, so it may exceed `slotsTotal`. */
   readonly slotsFree: number;
-  /** Attempts in threads, and those that wait for one. */
+  /** Attempts that run in threads or wait for one. */
   readonly runs: number;
-  /** What it can run, by name. */
+  /** Its handlers by name and version. */
   readonly handlers: readonly { readonly name: string; readonly version: string }[];
-  /** How many shards it owns. */
+  /** Number of shards it owns. */
   readonly shards: number;
-  /** Share of time that the event loop of the process was busy since it was last asked; 0 to 1. */
+  /** Utilization of the process's event loop since the last measurement, 0 to 1. */
   readonly eventLoopUtilization: number;
-  /** Memory of the process without its cells, in bytes. */
+  /** Resident memory of the process in bytes, without its cells. */
   readonly rssBytes: number;
-  /** Load average of its machine over a minute. */
+  /** One-minute load average of its machine. */
   readonly machineLoad: number;
-  /** Absent of a node that does not work. */
+  /** Its worker class. Absent for a node without the role `workers`. */
   readonly workerClass?: string;
 }
 
 /** A slice of all jobs, and its owner. */
 export interface ShardInfo {
-  /** From 0. */
+  /** Number of the shard, from 0. */
   readonly number: number;
-  /** Whether it has an owner. `unknown`: no node says that it owns it, but some did not answer. */
+  /** Whether it has an owner. `unknown` means that no node claims it, but some nodes did not answer. */
   readonly state: 'owned' | 'opening' | 'unowned' | 'unknown' | 'unspecified';
-  /** Id of the node that owns it; absent if none does. */
+  /** Id of the owning node. Absent if there is none. */
   readonly node?: string;
-  /** Number of this ownership; grows with each. */
+  /** Epoch: the number of this ownership. It grows with each owner. */
   readonly epoch: number;
-  /** Time since the lease was renewed, in ms. */
+  /** Time since the lease was renewed, in ms. Absent if it is not known. */
   readonly leaseAgeMs?: number;
-  /** Jobs it holds in memory, by state. */
+  /** Jobs in its memory, by state. States without jobs are left out. */
   readonly jobs: readonly { readonly state: ClientJobState; readonly jobs: number }[];
-  /** Jobs that have not ended. */
+  /** Unfinished jobs. */
   readonly backlog: number;
   /** Decisions that are not durable yet. */
   readonly undurable: number;
-  /** Work and events that NATS does not have yet. */
+  /** Work messages and events that are not yet in NATS. */
   readonly outbox: number;
-  /** Time since its last durable commit, in ms; absent before the first. */
+  /** Time since its last durable commit, in ms. Absent before the first. */
   readonly lastCommitAgeMs?: number;
 }
 
@@ -70,106 +73,109 @@ export interface RunInfo {
   readonly attempt: number;
   /** Name of the handler. */
   readonly handler: string;
-  /** Process id of its cell; absent while it waits for one. */
+  /** Process id of its cell. Absent while it waits for one. */
   readonly cellPid?: number;
-  /** Number of the thread in its cell; absent while it waits for one. */
+  /** Number of the thread in its cell. Absent while it waits for one. */
   readonly thread?: number;
-  /** 0..1 */
+  /** Progress, 0 to 1. */
   readonly progress: number;
-  /** What the handler said with its progress. */
+  /** The note that the handler sent with its progress. */
   readonly note: string;
-  /** The last sign of life of its thread; absent before it has begun. */
+  /** The last sign of life of its thread. Absent before the attempt has begun. */
   readonly pulseAt?: Date;
-  /** When the attempt will be ended by force; absent before it has begun. */
+  /** When the attempt is terminated at the latest. Absent before it has begun. */
   readonly deadline?: Date;
-  /** It runs alone, because a cell died under it. */
+  /** True if it runs isolated, because a cell died while it ran there. */
   readonly suspect: boolean;
 }
 
 /** A process that holds threads. */
 export interface CellInfo {
-  /** Process id; absent while there is none. */
+  /** Process id. Absent while the cell is not running. */
   readonly pid?: number;
-  /** Memory of the process in bytes; absent while it is not known. */
+  /** Resident memory of the process in bytes. Absent while it is not known. */
   readonly rssBytes?: number;
-  /** Share of the last second that the event loop of the process was busy, without its threads; 0 to 1. */
+  /** Utilization of the process's event loop in the last second, without its threads, 0 to 1. */
   readonly eventLoopUtilization: number;
-  /** Threads that it may run. */
+  /** Number of threads it may run. */
   readonly threads: number;
   /** Threads in use. */
   readonly busy: number;
-  /** Threads that could not be ended. */
+  /** Leaked threads: they were told to end and did not, because they are in native code. */
   readonly leaked: number;
 }
 
-/** One row of the tree of actors. The first row of a node, with the path `/`, is the node itself. */
+/** A row of the actor tree. The first row of a node, with the path `/`, stands for the node itself. */
 export interface ActorInfo {
   /** Id of the node. */
   readonly node: string;
-  /** Unique in the node. */
+  /** Path of the actor, unique in the node. */
   readonly path: string;
-  /** What it is: `node`, `supervisor`, `shard`, `puller`, `cell`, `run`, … */
+  /** Kind of the actor: `node`, `supervisor`, `shard`, `puller`, `cell`, `run`, … */
   readonly kind: string;
-  /** How it is. `waiting`: between two lives; its messages wait. */
+  /**
+   * State. `waiting`: the actor is between two incarnations and its messages wait. `quarantined`: its supervisor has
+   * suspended it.
+   */
   readonly state:
     'starting' | 'running' | 'stopping' | 'waiting' | 'quarantined' | 'stopped' | 'draining' | 'silent' | 'unspecified';
-  /** When its present life began; absent between two lives. */
+  /** When its present incarnation started. Absent between two incarnations. */
   readonly startedAt?: Date;
-  /** Restarts since the process was started. */
+  /** Restarts since the process started. */
   readonly restarts: number;
   /** Restarts that count against the limit now. */
   readonly restartsInWindow: number;
-  /** How many are allowed; absent for what no supervisor restarts. */
+  /** The limit of restarts. Absent for a row that no supervisor restarts. */
   readonly restartLimit?: number;
-  /** Messages that wait. */
+  /** Messages in its mailbox. */
   readonly mailboxSize: number;
-  /** Most messages that may wait. */
+  /** Capacity of its mailbox. */
   readonly mailboxCapacity: number;
-  /** Messages that it has put aside. */
+  /** Messages in its stash. */
   readonly stashed: number;
-  /** Messages handled since the process was started. */
+  /** Messages handled since the process started. */
   readonly messages: number;
-  /** Messages a second, over the last two to four seconds. */
+  /** Messages per second over the last two to four seconds. */
   readonly messageRate: number;
-  /** Time that it has held the thread since the process was started, in ms; what it waited for is not counted. */
+  /** Time it has occupied the event loop since the process started, in ms. Time spent waiting is not included. */
   readonly busyMs: number;
-  /** Share of the last two to four seconds that it has held the thread; 0 to 1. */
+  /** Share of the last two to four seconds in which it occupied the event loop, 0 to 1. */
   readonly busyShare: number;
-  /** Why its last life failed, at most 500 characters; absent if none has. */
+  /** The error that ended its last failed incarnation, at most 500 characters. Absent if none failed. */
   readonly lastError?: string;
-  /** When its last life failed. */
+  /** When its last failed incarnation ended. */
   readonly lastErrorAt?: Date;
-  /** What it says of itself, as short words and numbers. */
+  /** Facts that the actor reports about itself, as short words and numbers. */
   readonly facts: Readonly<Record<string, string>>;
-  /** Of kind `run`. */
+  /** Details of a row of kind `run`. */
   readonly run?: RunInfo;
-  /** Of kind `cell`. */
+  /** Details of a row of kind `cell`. */
   readonly cell?: CellInfo;
 }
 
-/** Which actors to return; absent: all. */
+/** Which actors to return. Default: all. */
 export interface TreeOptions {
-  /** Only this node. */
+  /** Only actors of this node. */
   readonly node?: string;
-  /** Only this actor and those below it. */
+  /** Only this actor and its descendants. */
   readonly path?: string;
 }
 
 /** The actors of the cluster. */
 export interface TreeInfo {
-  /** By node, parents before their children. */
+  /** Sorted by node. Parents come before their children. */
   readonly actors: readonly ActorInfo[];
-  /** Rows that did not fit into the answer of a node. */
+  /** Number of rows that did not fit into the answers of nodes. */
   readonly omitted: number;
 }
 
-/** A message that nobody handled. What it said is not kept. */
+/** A message that no actor handled. Its content is not kept. */
 export interface DeadLetterInfo {
   /** Id of the node. */
   readonly node: string;
-  /** The actor that it was meant for. */
+  /** Path of the receiver. */
   readonly path: string;
-  /** `mailbox_full`, `stash_full`, `stopped`, `quarantined` or `no_actor`. */
+  /** The reason: `mailbox_full`, `stash_full`, `stopped`, `quarantined` or `no_actor`. */
   readonly reason: string;
   /** Kind of the message. */
   readonly message: string;
@@ -177,17 +183,17 @@ export interface DeadLetterInfo {
   readonly at: Date;
 }
 
-/** Something that happened to an actor. */
+/** An event in the life of an actor. */
 export interface ActorEventInfo {
-  /** When. */
+  /** When it happened. */
   readonly at: Date;
   /** Path of the actor. */
   readonly path: string;
-  /** `started`, `restarted`, `crashed`, `stopped`, `quarantined` or `abandoned`. */
+  /** Type: `started`, `restarted`, `crashed`, `stopped`, `quarantined` or `abandoned`. */
   readonly type: string;
-  /** Which incarnation of the actor, from 1; absent where it does not matter. */
+  /** Incarnation of the actor, from 1. Absent where it does not matter. */
   readonly incarnation?: number;
-  /** Why, at most 500 characters; absent if there is no error. */
+  /** The error, at most 500 characters. Absent if there is none. */
   readonly error?: string;
 }
 
@@ -195,11 +201,11 @@ export interface ActorEventInfo {
 export interface ActorReportInfo {
   /** The actor. */
   readonly actor: ActorInfo;
-  /** The actors directly below it, at most 200. */
+  /** Its children, at most 200. */
   readonly children: readonly ActorInfo[];
-  /** Newest first, as are the dead letters. */
+  /** Events of the actor, newest first. */
   readonly events: readonly ActorEventInfo[];
-  /** What it and those below it did not handle, newest first. */
+  /** Dead letters of the actor and its descendants, newest first. */
   readonly deadLetters: readonly DeadLetterInfo[];
 }
 
@@ -207,7 +213,7 @@ export interface ActorReportInfo {
 export interface DeadLettersInfo {
   /** Newest first. */
   readonly letters: readonly DeadLetterInfo[];
-  /** How many there were since each process was started, by node and reason. */
+  /** Counts since each process started, by node and reason. */
   readonly counts: readonly { readonly node: string; readonly reason: string; readonly count: number }[];
   /** Ids of nodes that did not answer. */
   readonly silentNodes: readonly string[];

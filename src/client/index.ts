@@ -5,8 +5,8 @@
  *     const { jobId } = await troupe.submit('image.thumbnail', { width: 200 });
  *     const job = await troupe.wait(jobId);
  *
- * Everything rejects with TroupeClientError. Calls that may be repeated are repeated (see `retry`); a submit without a
- * key only while it is certain that nothing happened yet.
+ * Every call rejects with TroupeClientError only. Calls that are safe to repeat are retried (see `retry`). A submit
+ * without an idempotency key is retried only if it certainly had no effect.
  */
 import type { CallParts } from './call-parts.ts';
 import { randomUUID } from 'node:crypto';
@@ -59,44 +59,66 @@ export type { RetryOptions } from './retry.ts';
 export type { InputSource } from './upload.ts';
 export type { WatchedJob, WatchedJobs, WatchJobsOptions, WatchOptions } from './watch.ts';
 
+/** How to connect, and the defaults of all calls. */
 export interface ClientOptions extends ConnectionOptions {
+  /** How failed calls are retried. */
   readonly retry?: RetryOptions;
-  /** Submits of one turn of the event loop travel as one call; default true. */
+  /** Send the submits of one turn of the event loop as one call. Default: true. */
   readonly coalesce?: boolean;
-  /** Reads the JSON of inputs and outputs; default JSON.parse, which rounds numbers that a double cannot hold. */
+  /** Parses the JSON of inputs and outputs. Default: JSON.parse, which rounds numbers that a double cannot hold. */
   readonly parseJson?: (text: string) => unknown;
-  /** Default of `idempotent` for every submit; default false. */
+  /** Default of `idempotent` for every submit and retry. Default: false. */
   readonly idempotent?: boolean;
 }
 
-/** One per draft of `submitMany`, in order. The error is a TroupeClientError. */
+/** The outcome of one draft of `submitMany`. `error` is a TroupeClientError. */
 export type SubmitOutcome = { readonly ok: SubmittedJob } | { readonly error: unknown };
 
+/** A client of one gateway. Calls reject with TroupeClientError. */
 export interface TroupeClient extends JobCalls, BulkClient {
-  /** `input`: a JSON value, bytes as Uint8Array, or text of JSON as JsonText; undefined is null. */
+  /**
+   * Submits a job. Once it resolves, the job is durable. `input` is a JSON value, bytes as a Uint8Array, or JSON text
+   * as a JsonText. Undefined is the JSON value null. Rejects with INVALID_JOB_SPEC if a field is invalid, and with
+   * QUEUE_FULL if the queue has reached its limit.
+   */
   submit(handler: string, input?: unknown, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
-  /** One whose input is bytes that need not be in memory, and are sent as they are read. */
+  /**
+   * Submits a job whose input is bytes. They are sent as they are read, so they need not fit in memory. Default
+   * timeout: 1 hour.
+   */
   submitStream(handler: string, source: InputSource, options?: JobOptions & CallSettings): Promise<SubmittedJob>;
-  /** Any number of jobs; resolves with one outcome per draft. */
+  /**
+   * Submits any number of jobs. Resolves to one outcome per draft, in order. An error of one draft does not affect the
+   * others.
+   */
   submitMany(drafts: readonly JobDraft[], settings?: CallSettings): Promise<readonly SubmitOutcome[]>;
-  /** Its output, or its input, piece by piece: JSON as text in UTF-8. Throws at the end if what came is not what was stored. */
+  /**
+   * Downloads the output or the input of a job in chunks. JSON arrives as UTF-8 text. Throws PAYLOAD_GONE if the
+   * payload was erased or has expired, and UNEXPECTED_STATUS at the end if the checksum does not match.
+   */
   download(jobId: string, options?: DownloadOptions): AsyncGenerator<Uint8Array, void>;
-  /** What its attempts have said, as far as it is kept. */
+  /** Reads the log lines of a job's attempts, as far as they are kept. */
   log(jobId: string, settings?: CallSettings): Promise<JobLog>;
-  /** Up to and with the final state; goes on by itself when the connection breaks. */
+  /** Yields the job as it is now, then its changes up to its final state. It continues after a lost connection. */
   watch(jobId: string, options?: WatchOptions): AsyncGenerator<WatchedJob, void>;
-  /** The jobs of a queue as they change; goes on by itself when the connection breaks, and never ends by itself. */
+  /** Yields the jobs of a queue as they change. It continues after a lost connection, and ends only by `signal`. */
   watchJobs(options?: WatchJobsOptions): AsyncGenerator<WatchedJobs, void>;
-  /** Resolves with the final job, whatever its state. */
+  /**
+   * Waits until the job is final. Resolves to the job in any final state; a failed job is not an error of this call.
+   */
   wait(jobId: string, options?: Pick<WatchOptions, 'signal'>): Promise<JobInfo>;
+  /** The queues of the tenant. */
   readonly queues: QueuesClient;
+  /** The cluster, for operators. */
   readonly cluster: ClusterClient;
+  /** Closes the connection. Open streams end with CALL_CANCELLED. Other calls in progress still get their answers. */
   close(): void;
 }
 
-/** The gateway takes 1,000 jobs in a call; smaller ones keep it answering others in between. */
+/** A gateway accepts 1,000 jobs per call. Smaller calls let it answer others in between. */
 const batchLimits = { maxJobs: 500, maxBytes: 4 * 1_048_576 };
 
+/** Creates a client. It connects with the first call. Throws INVALID_ARGUMENT if the address is invalid. */
 export function connect(options: ClientOptions): TroupeClient {
   const contract = loadContract();
   const codec = createStatusCodec(contract);
@@ -117,7 +139,7 @@ export function connect(options: ClientOptions): TroupeClient {
     for await (const { job } of watch(jobId, waitOptions)) {
       if (job.final) return job;
     }
-    // A watch ends with the final state; a gateway that ends it without one is asked.
+    // A watch ends with the final state. If a gateway ends it earlier, ask for the job.
     return calls.get(jobId, waitOptions);
   }
 
@@ -174,7 +196,7 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
     const key = keyOf(job, options);
     const request = toSubmitRequest(contract, { ...job, handler, input }, key);
     const { timeoutMs, signal, traceparent } = job;
-    // What has settings of its own is a call of its own.
+    // A submit with its own settings needs its own call.
     const alone =
       options.coalesce === false || timeoutMs !== undefined || signal !== undefined || traceparent !== undefined;
     return withRetries(backoff, key === undefined ? 'if-not-done' : 'always', signal, async () =>
@@ -199,7 +221,7 @@ function createSubmitting(parts: SubmittingParts): Pick<TroupeClient, 'submit' |
       }
     });
     for (let attempt = 1; open.length > 0; attempt += 1) {
-      /** The one that asks for the longest wait. */
+      /** The error that asks for the longest delay. */
       let slowest: TroupeClientError | undefined;
       const again: typeof open = [];
       for (const chunk of chunks(open, batchLimits, (item) => requestBytes(item.request))) {

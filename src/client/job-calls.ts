@@ -1,4 +1,4 @@
-/** What the client asks of single jobs, and their lists. */
+/** Calls for single jobs, and lists of jobs. */
 import type { CallParts } from './call-parts.ts';
 import { randomUUID } from 'node:crypto';
 import type * as wire from '../contract/messages.ts';
@@ -10,24 +10,43 @@ import { keyGiven, toFilter, toPayload } from './job-requests.ts';
 import type { JobInfo, ListOptions, RetryJobOptions, SubmittedJob } from './job-types.ts';
 import { withRetries } from './retry.ts';
 
+/** Calls for single jobs, and lists of jobs. */
 export interface JobCalls {
-  /** With `explain` also why it does not run, if it waits. */
+  /**
+   * Returns a job with its payloads and history. With `explain`, a job that waits also has the reason (`waiting`).
+   * Rejects with JOB_NOT_FOUND if there is no such job.
+   */
   get(jobId: string, options?: CallSettings & { readonly explain?: boolean }): Promise<JobInfo>;
-  /** Newest first, unless told otherwise; pages are fetched as they are needed. */
+  /**
+   * Lists the jobs of a queue, newest first by default, without payloads and history. Pages are fetched as they are
+   * needed.
+   */
   list(options?: ListOptions): AsyncGenerator<JobInfo, void>;
-  /** Submits an ended job again, as a new one. */
+  /**
+   * Submits an ended job again, as a new job with the same options. Rejects with JOB_STATE_FORBIDS if it has not ended.
+   */
   retry(jobId: string, options?: RetryJobOptions & CallSettings): Promise<SubmittedJob>;
-  /** Another time for a job that waits for its time (SCHEDULED, RETRYING); a time in the past is now. */
+  /**
+   * Changes when a SCHEDULED or RETRYING job runs. A time in the past means now. Rejects with JOB_STATE_FORBIDS in any
+   * other state; a QUEUED job that is to run now is returned unchanged.
+   */
   reschedule(jobId: string, when: Date | 'now', settings?: CallSettings): Promise<JobInfo>;
+  /**
+   * Cancels a job. A waiting job is CANCELLED at once; a running job is CANCELLING until its code has stopped. `reason`
+   * (at most 256 characters) is kept with the job. Rejects with JOB_STATE_FORBIDS if the job has ended otherwise.
+   */
   cancel(jobId: string, reason?: string, settings?: CallSettings): Promise<JobInfo>;
-  /** Erases input and output of an ended job, at once and durably; the rest of it stays. */
+  /**
+   * Erases the input, output and checkpoint of an ended job, at once and durably. The rest of the job stays. Rejects
+   * with JOB_STATE_FORBIDS if it has not ended.
+   */
   erasePayloads(jobId: string, settings?: CallSettings): Promise<JobInfo>;
 }
 
 const listPageSize = 100;
 
 interface JobCallParts extends CallParts {
-  /** Default of `idempotencyKey` for a retry: one that is made up. */
+  /** Whether a retry without an `idempotencyKey` gets a generated one. */
   readonly idempotent: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Messages of the contract as the types of the client; the other way: job-requests.ts. */
+/** Maps messages of the contract to the types of the client. job-requests.ts maps the other way. */
 import {
   attemptOutcomeOf,
   failureReasonOf,

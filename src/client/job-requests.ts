@@ -1,4 +1,4 @@
-/** What users of the client ask for, as messages of the contract. What the wire cannot say is refused here. */
+/** Maps requests of users to messages of the contract. Values that the wire cannot encode are refused here. */
 import type { Contract, Init } from '../contract/codec.ts';
 import { failureReasonCodes, jobStateCodes, uniqueConflictCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
@@ -10,7 +10,7 @@ import { toFlow } from './flow.ts';
 import type { JobDraft, JobFilterOptions, QueueSettingsInput, RetryInfo } from './job-types.ts';
 import { JsonText } from './json-text.ts';
 
-/** Throws TroupeClientError with every field that the wire cannot say. */
+/** Throws INVALID_JOB_SPEC with every field that the wire cannot encode. */
 export function toSubmitRequest(
   { jobs }: Pick<Contract, 'jobs'>,
   draft: JobDraft,
@@ -73,7 +73,7 @@ export function toFilter(filter: JobFilterOptions): Init<wire.JobFilter> {
   };
 }
 
-/** `field`: what it is called in the contract. */
+/** `field` is the name of the payload in the contract, for errors. */
 export function toPayload(input: unknown, field: string): Init<wire.Payload> | undefined {
   if (input instanceof Uint8Array) return { data: input };
   if (input instanceof JsonText) return { json: input.text };
@@ -81,7 +81,7 @@ export function toPayload(input: unknown, field: string): Init<wire.Payload> | u
   return json === undefined ? undefined : { json };
 }
 
-/** By the field that it is about: `job.input.rows.3`. */
+/** Serializes an input. An error names the field within it: `job.input.rows.3`. */
 function jsonOf(input: unknown, field: string): string | undefined {
   try {
     return strictJson(input, field);
@@ -91,13 +91,15 @@ function jsonOf(input: unknown, field: string): string | undefined {
   }
 }
 
-/** An empty key cannot be told from none, and none is not what makes a call safe to repeat. */
+/**
+ * The wire cannot tell an empty key from no key. An empty key would not make the call safe to repeat, so it is refused.
+ */
 export function keyGiven(key: string | undefined): string | undefined {
   if (key !== '') return key;
   throw notSayable('INVALID_JOB_SPEC', [{ field: 'idempotency_key', description: 'must not be empty' }]);
 }
 
-/** Of a word that has no number: what the wire cannot say. */
+/** The number of a word. NaN for an unknown word, which the check of the request then refuses. */
 function codeOf<Word extends string>(codes: Readonly<Record<Word, number>>, word: Word): number {
   return ownValue(codes, word) ?? Number.NaN;
 }
@@ -115,7 +117,7 @@ export function toSettings(settings: QueueSettingsInput): Init<wire.QueueSetting
   };
 }
 
-/** What an update is to change: what is given, null included. As paths of the contract. */
+/** The paths of the settings that an update changes: all that are given, including null. */
 export function givenPaths({ retry = {}, flow = {}, ...settings }: QueueSettingsInput): readonly string[] {
   const values = {
     execution_timeout: settings.executionTimeoutMs,

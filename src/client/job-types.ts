@@ -1,11 +1,11 @@
-/** Jobs and queues as TypeScript programs see them: names as words, times as Dates, durations in milliseconds. */
+/** Jobs and queues as TypeScript programs see them: enums are words, times are Dates, durations are in ms. */
 import type { FlowInfo, FlowInput } from './flow.ts';
 import type { TroupeClientError } from './client-error.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
 import type { AttemptOutcome, FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
 import type { WaitingReason } from '../domain/why-waiting.ts';
 
-/** `UNKNOWN`: a state of a newer gateway. */
+/** The state of a job. `UNKNOWN` if a newer gateway sent a state that this client does not know. */
 export type ClientJobState = JobState | 'UNKNOWN';
 
 /** When an attempt that failed is followed by another. */
@@ -24,9 +24,9 @@ export interface RetryInfo {
   readonly maxLosses?: number;
 }
 
-/** That an attempt has saved its work; what it saved is for its handler alone. */
+/** A checkpoint that an attempt has saved. Only the handler can read its value. */
 export interface JobCheckpointInfo {
-  /** The attempt that saved it; from 1. */
+  /** The attempt that saved it, from 1. */
   readonly attempt: number;
   /** When it was saved. */
   readonly at: Date;
@@ -36,39 +36,39 @@ export interface JobCheckpointInfo {
 
 /** One error behind a failure: a `cause`, or a member of an AggregateError. */
 export interface FailureCauseInfo {
-  /** Its message; clipped by the cluster. */
+  /** The message. The cluster cuts off long messages. */
   readonly message: string;
-  /** Its `code`, as text; absent if it had none. */
+  /** The `code` of the error, as text. Absent if it had none. */
   readonly code?: string;
 }
 
 /** Why an attempt, or the job, failed. */
 export interface JobFailureInfo {
-  /** The kind of failure. `UNKNOWN`: a reason of a newer gateway. */
+  /** The kind of failure. `UNKNOWN` if a newer gateway sent a reason that this client does not know. */
   readonly reason: FailureReason | 'UNKNOWN';
-  /** What the handler or the cluster said. */
+  /** The message of the handler or the cluster. */
   readonly message: string;
-  /** The `code` of the error that the handler threw; `retry.nonRetryableCodes` is matched against it. */
+  /** The `code` of the error that the handler threw. `retry.nonRetryableCodes` is matched against it. */
   readonly code?: string;
-  /** What stands behind it, the nearest first: members of an AggregateError, and causes; at most 8. */
+  /** The underlying errors, nearest first: members of an AggregateError, and causes. At most 8. */
   readonly causes?: readonly FailureCauseInfo[];
-  /** The stack of the error; absent if it had none. */
+  /** The stack of the error. Absent if it had none. */
   readonly stack?: string;
 }
 
-/** One step of a job. NATS carries the same steps as events. */
+/** One event in the history of a job. NATS carries the same events. */
 export interface JobEventInfo {
-  /** Position in the life of the job; from 1, without gaps. */
+  /** Number of the event: 1, 2, 3, … without gaps. */
   readonly seq: number;
-  /** What happened. `unknown`: a type of a newer gateway. */
+  /** What happened. `unknown` if a newer gateway sent a type that this client does not know. */
   readonly type: JobEventType | 'unknown';
-  /** When it was decided. */
+  /** When the cluster decided it. */
   readonly at: Date;
-  /** Attempts granted by then; 0 before the first. */
+  /** Attempts started so far; 0 before the first. */
   readonly attempt: number;
-  /** Why, for steps that have a reason. */
+  /** The reason, for events that have one. */
   readonly reason?: FailureReason | 'UNKNOWN';
-  /** Of `started`: where. */
+  /** Id of the node, for `started`. */
   readonly node?: string;
 }
 
@@ -76,157 +76,160 @@ export interface JobEventInfo {
 export interface JobAttemptInfo {
   /** From 1. */
   readonly number: number;
-  /** Id of the node that ran it; absent if it is not known. */
+  /** Id of the node that ran it. Absent if it is not known. */
   readonly node?: string;
-  /** When it was granted. */
+  /** When it was started. */
   readonly startedAt: Date;
-  /** Absent: it runs. */
+  /** When it ended. Absent while it runs. */
   readonly endedAt?: Date;
-  /** Absent: it runs. `given-back`: by its node, which drains or had no thread for it. */
+  /**
+   * How it ended. Absent while it runs. `given-back` means that its node released it, because it drained or had no
+   * thread free.
+   */
   readonly outcome?: AttemptOutcome | 'unknown';
-  /** Why it failed; absent if it did not. */
+  /** Why it failed. Absent if it did not fail. */
   readonly reason?: FailureReason | 'UNKNOWN';
-  /** What the handler or the cluster said. */
+  /** The message of the handler or the cluster. */
   readonly message?: string;
   /** The `code` of the error that the handler threw. */
   readonly code?: string;
 }
 
-/** Why a job does not run. Estimates of one moment. */
+/** Why a job does not run. Values are estimates at one moment. */
 export interface JobWaitingInfo {
-  /** What the job waits for. `UNKNOWN`: a reason of a newer gateway. */
+  /** What the job waits for. `UNKNOWN` if a newer gateway sent a reason that this client does not know. */
   readonly reason: WaitingReason | 'UNKNOWN';
-  /** The same in a sentence for people. */
+  /** The reason as a sentence for people. */
   readonly detail: string;
-  /** Jobs that start before it. Absent: not known. */
+  /** Jobs that start before this one. Absent if not known. */
   readonly ahead?: number;
-  /** From now to its start. Absent: not known, or somebody must do something first. */
+  /** Estimated time until the start, in ms. Absent if it is not known, or if somebody must act first. */
   readonly eta?: { readonly p50Ms: number; readonly p90Ms: number };
 }
 
 /** A job as it is at one moment. Two views of a job are ordered by `seq`. */
 export interface JobInfo {
-  /** UUIDv7; ids sort by creation. */
+  /** A UUIDv7. Ids sort by creation time. */
   readonly id: string;
   /** Name of its handler. */
   readonly handler: string;
-  /** The version it needs: `1.4.0`, or at least: `>=1.4`. Absent: any. */
+  /** The version that it needs: exactly (`1.4.0`) or at least (`>=1.4`). If absent, any version matches. */
   readonly handlerVersion?: string;
   /** Name of its queue. */
   readonly queue: string;
-  /** `UNKNOWN`: a state of a newer gateway. */
+  /** The state. `UNKNOWN` if a newer gateway sent a state that this client does not know. */
   readonly state: ClientJobState;
-  /** Nothing about it changes any more. */
+  /** True if the job has ended. Its state never changes again. */
   readonly final: boolean;
-  /** Number of the last event; grows with each change of state. */
+  /** Number of the last event. It grows with each change of state. */
   readonly seq: number;
-  /** Attempts granted so far; 0 before the first. */
+  /** Attempts started so far; 0 before the first. */
   readonly attempt: number;
-  /** Attempts that ended by their own fault; compared with `retry.maxAttempts`. */
+  /** Attempts that failed by their own fault. Compared with `retry.maxAttempts`. */
   readonly failures: number;
-  /** Attempts that were lost with their node; they cost no retry. */
+  /** Attempts that were lost with their node or process. Limited by `retry.maxLosses`; they use up no retry. */
   readonly losses: number;
-  /** Attempts that ran out of memory and were repeated with more; they cost no retry. */
+  /** Attempts that ran out of memory and were repeated with more. They use up no retry. */
   readonly oomRetries: number;
   /** When it was accepted. */
   readonly createdAt: Date;
   /** When it last changed. */
   readonly updatedAt: Date;
-  /** SCHEDULED and RETRYING: when it is due. QUEUED: since when it waits. */
+  /** When the job is due (SCHEDULED, RETRYING), or since when it waits (QUEUED). */
   readonly readyAt: Date;
-  /** When its first attempt was granted; absent before. */
+  /** When its first attempt started. Absent before. */
   readonly firstStartedAt?: Date;
-  /** When it became final; absent before. */
+  /** When it ended. Absent before. */
   readonly endedAt?: Date;
-  /** An unfinished job is ended then; an ended one is gone from then on. */
+  /** When the job expires. A job that is unfinished by then is ended; an ended job is no longer found. */
   readonly expiresAt: Date;
-  /** The earliest start that the caller asked for; absent: none. */
+  /** The earliest start that the caller asked for. Absent if none. */
   readonly runAt?: Date;
-  /** Longest time from ready to the first start, in ms; absent: no limit. */
+  /** The longest time from ready to the first start, in ms. Absent if there is no limit. */
   readonly queueTimeoutMs?: number;
-  /** Longest time of one attempt, in ms. */
+  /** The longest time of one attempt, in ms. */
   readonly executionTimeoutMs: number;
-  /** Longest time of an attempt without a sign of life, in ms; absent: no limit. */
+  /** The longest time of an attempt without a sign of life, in ms. Absent if there is no limit. */
   readonly heartbeatTimeoutMs?: number;
-  /** Longest time from submission to the end, in ms; absent: only the retention limits it. */
+  /** The longest time from submission to the end, in ms. Absent if only the retention limits it. */
   readonly totalTimeoutMs?: number;
   /** When an attempt that failed is followed by another. */
   readonly retry: RetryInfo;
   /** How long the job is kept after its creation, in ms. */
   readonly retentionMs: number;
-  /** How long input and output are kept after creation. */
+  /** How long input and output are kept after the creation of the job, in ms. */
   readonly payloadRetentionMs: number;
-  /** Labels that the caller gave it. */
+  /** The caller's labels. */
   readonly labels: Readonly<Record<string, string>>;
-  /** 0 (lowest) to 4. */
+  /** Priority, 0 (lowest) to 4. */
   readonly priority: number;
-  /** Jobs of the queue with the same key run a bounded number at a time; absent: no key. */
+  /** Jobs of the queue with the same key run a limited number at a time. Absent if there is no key. */
   readonly concurrencyKey?: string;
-  /** Jobs of the queue with different keys take turns; absent: no key. */
+  /** Jobs of the queue with different keys take turns. Absent if there is no key. */
   readonly fairnessKey?: string;
-  /** At most one unfinished job has this key; absent: no key. */
+  /** At most one unfinished job of the tenant has this key. Absent if there is no key. */
   readonly uniqueKey?: string;
-  /** How long the unique key is held from the submit on, in ms; absent: until the job ends. */
+  /** How long the unique key is held from the submit on, in ms. If absent, it is held until the job ends. */
   readonly uniqueWindowMs?: number;
-  /** The attempt that holds it; absent if none does. */
+  /** The running attempt. Absent if none runs. */
   readonly run?: { readonly attempt: number; readonly node: string; readonly startedAt: Date };
-  /** What the running attempt last reported; absent if it reported nothing. `fraction` is 0 to 1. */
+  /** The last progress of the running attempt. Absent if it has reported none. `fraction` is 0 to 1. */
   readonly progress?: { readonly fraction: number; readonly note: string };
-  /** The newest one of any attempt. */
+  /** The newest checkpoint of any attempt. Absent if there is none. */
   readonly checkpoint?: JobCheckpointInfo;
-  /** A JSON value, or bytes. Only `get` has it. */
+  /** The input: a JSON value, or bytes. Only `get` returns it. */
   readonly input?: unknown;
-  /** A JSON value, or bytes. `get`, `wait` and the last word of `watch` have it. */
+  /** The output: a JSON value, or bytes. Only `get`, `wait` and the last change of `watch` return it. */
   readonly output?: unknown;
-  /** Why there is no input any more. Only `get` has it. */
+  /** Why the input is gone. Only `get` returns it. */
   readonly inputGone?: GoneReason | 'unknown';
-  /** Why there is no output any more, where there was one. Where `output` would be. */
+  /** Why the output is gone, if there was one. Returned where `output` would be. */
   readonly outputGone?: GoneReason | 'unknown';
-  /** From then on input and output are gone. Absent: kept as long as the job. */
+  /** When input and output expire. If absent, they are kept as long as the job. */
   readonly payloadsExpireAt?: Date;
-  /** When `delete` erased input and output. */
+  /** When `erasePayloads` erased input and output. Absent if it did not. */
   readonly payloadsErasedAt?: Date;
-  /** The last failure; of a FAILED job the one that ended it. */
+  /** The last failure. For a FAILED job, the failure that ended it. */
   readonly failure?: JobFailureInfo;
-  /** Why it was cancelled; absent if it was not, or without a reason. */
+  /** Why it was cancelled. Absent if it was not, or if no reason was given. */
   readonly cancelReason?: string;
-  /** The ended job that this one repeats. */
+  /** Id of the ended job that this one repeats. Absent if it is not a repetition. */
   readonly retryOf?: string;
-  /** Only `get` with `explain` has it, of a job that waits. */
+  /** Why the job waits. Only `get` with `explain` returns it. */
   readonly waiting?: JobWaitingInfo;
-  /** Only `get` has it. */
+  /** The events of the job. Empty unless returned by `get`. */
   readonly history: readonly JobEventInfo[];
-  /** The newest, oldest first, at most 10. Only `get` has it. */
+  /** The newest attempts, at most 10, oldest first. Empty unless returned by `get`. */
   readonly attempts: readonly JobAttemptInfo[];
 }
 
-/** Settings of a queue, every default filled in. */
+/** The settings of a queue, with all defaults filled in. */
 export interface QueueSettingsInfo {
-  /** Longest time of one attempt, in ms, for jobs that ask for none. */
+  /** The longest time of one attempt, in ms, for jobs that set none. */
   readonly executionTimeoutMs: number;
-  /** Longest time of an attempt without a sign of life, in ms; absent: no limit. */
+  /** The longest time of an attempt without a sign of life, in ms. Absent if there is no limit. */
   readonly heartbeatTimeoutMs?: number;
-  /** Retry policy of jobs that bring none. */
+  /** The retry policy of jobs that set none. */
   readonly retry: RetryInfo;
   /** How long its jobs are kept after their creation, in ms. */
   readonly retentionMs: number;
-  /** How long input and output are kept after creation. */
+  /** How long input and output are kept after the creation of the job, in ms. */
   readonly payloadRetentionMs: number;
-  /** Unfinished jobs that do not run. Absent: no limit. */
+  /** Limit of unfinished jobs that do not run. Absent if there is no limit. */
   readonly maxDepth?: number;
-  /** Of the inputs of those. Absent: no limit. */
+  /** Limit of the inputs of these jobs, in bytes. Absent if there is no limit. */
   readonly maxBytes?: number;
   /** Pause, limits, rate and weights. */
   readonly flow: FlowInfo;
 }
 
-/** A node, or all of them, stopped handing out the jobs of a queue. */
+/** A quarantine: one node, or all, do not start jobs of the queue. */
 export interface QueueQuarantineInfo {
-  /** Absent: no node hands the queue out. */
+  /** Id of the node. If absent, the quarantine applies to all nodes. */
   readonly node?: string;
-  /** Why, in a sentence for people. */
+  /** The reason, for people. */
   readonly reason: string;
-  /** When it was stopped. */
+  /** When the quarantine began. */
   readonly since: Date;
 }
 
@@ -236,79 +239,113 @@ export interface QueueInfo {
   readonly name: string;
   /** Settings in force. */
   readonly settings: QueueSettingsInfo;
-  /** Grows with each change; `update` may ask for the one it has read. */
+  /** Grows with each change. `update` expects the version that the change is based on. */
   readonly version: number;
   /** When it was created. */
   readonly createdAt: Date;
   /** When its settings last changed. */
   readonly updatedAt: Date;
-  /** Why its jobs wait, if they do. */
+  /** The quarantines of the queue. Empty if there are none. */
   readonly quarantines: readonly QueueQuarantineInfo[];
 }
 
-/** What is absent keeps its value or gets its default. */
+/**
+ * Settings of a queue. At `create`, absent settings get their defaults. At `update`, they keep their values, and null
+ * restores the default.
+ */
 export interface QueueSettingsInput {
-  /** Longest time of one attempt, in ms. */
+  /** The longest time of one attempt, in ms: 1 ms to 7 days, at most the retention. Default: 5 minutes. */
   readonly executionTimeoutMs?: number;
-  /** Longest time of an attempt without a sign of life, in ms. Null: no limit. */
+  /**
+   * The longest time of an attempt without a sign of life, in ms: 1 s to the execution timeout. Null: no limit.
+   * Default: no limit.
+   */
   readonly heartbeatTimeoutMs?: number | null;
-  /** What is absent keeps its value. */
+  /** The retry policy. Absent fields keep their values. */
   readonly retry?: Partial<RetryInfo>;
-  /** How long jobs are kept after their creation, in ms. */
+  /** How long jobs are kept after their creation, in ms: 1 minute to 365 days. Default: 7 days. */
   readonly retentionMs?: number;
-  /** How long inputs and outputs are kept after creation, in ms; at most the retention. Null: as long as the jobs. */
+  /**
+   * How long inputs and outputs are kept after the creation of a job, in ms: 1 minute to the retention. Null: as long
+   * as the job.
+   */
   readonly payloadRetentionMs?: number | null;
-  /** Most unfinished jobs that do not run. Null: no limit. */
+  /**
+   * Limit of unfinished jobs that do not run; further submits are refused with QUEUE_FULL. 1 to 100,000,000. Null: no
+   * limit.
+   */
   readonly maxDepth?: number | null;
-  /** Most bytes of their inputs. Null: no limit. */
+  /** Limit of their inputs, in bytes. Null: no limit. */
   readonly maxBytes?: number | null;
   /** Pause, limits, rate and weights. */
   readonly flow?: FlowInput;
 }
 
-/** How a job is to be run. What is absent comes from its handler or its queue. */
+/** How to run a job. Absent options come from the handler or the queue. */
 export interface JobOptions {
-  /** Version of the handler: exactly (`1.4.0`) or at least (`>=1.4`). Default: any that accepts the input. */
+  /**
+   * The version that the job needs: exactly (`1.4.0`) or at least (`>=1.4`). Default: any version that accepts the
+   * input.
+   */
   readonly handlerVersion?: string;
-  /** Default: `default`. */
+  /** Name of the queue. Default: `default`. */
   readonly queue?: string;
-  /** Not before this time. */
+  /** The earliest start, at most 365 days ahead. Default: at once. A time in the past means at once. */
   readonly runAt?: Date;
-  /** From ready to the first start. */
+  /** The longest time from ready to the first start, in ms. After it the job ends as EXPIRED. Default: no limit. */
   readonly queueTimeoutMs?: number;
-  /** One attempt. */
+  /** The longest time of one attempt, in ms: 1 ms to 7 days. Default: that of the handler, otherwise of the queue. */
   readonly executionTimeoutMs?: number;
-  /** Longest time of an attempt without a sign of life, in ms. Null: no limit, whatever handler and queue say. */
+  /**
+   * The longest time of an attempt without a sign of life, in ms: 1 s to the execution timeout. Null: no limit,
+   * whatever handler and queue say. Default: that of the handler, otherwise of the queue.
+   */
   readonly heartbeatTimeoutMs?: number | null;
-  /** From submission to the end. */
+  /** The longest time from submission to the end, in ms, over all attempts. Default: the retention. */
   readonly totalTimeoutMs?: number;
-  /** What is absent comes from the queue or the handler. */
+  /** The retry policy. Absent fields come from the handler or the queue. */
   readonly retry?: Partial<RetryInfo>;
-  /** How long the job is kept after its creation, in ms. Default: of the queue. */
+  /** How long the job is kept after its creation, in ms: 1 minute to 365 days. Default: that of the queue. */
   readonly retentionMs?: number;
-  /** How long input and output are kept after creation; at most the retention. Default: of the queue, else the retention. */
+  /**
+   * How long input and output are kept after creation, in ms: 1 minute to the retention. Default: that of the queue,
+   * otherwise the retention.
+   */
   readonly payloadRetentionMs?: number;
-  /** 0 (lowest) to 4; default 2. */
+  /** Priority among the waiting jobs of the queue, 0 (lowest) to 4. Default: 2. */
   readonly priority?: number;
-  /** Refuse it (WOULD_BE_LATE) rather than accept it when it would more likely than not miss its timeout. */
+  /**
+   * Reject the submit with WOULD_BE_LATE if the job would more likely than not miss its queue timeout or total timeout.
+   * Default: false.
+   */
   readonly refuseLate?: boolean;
-  /** Jobs of the queue with the same one run a bounded number at a time: one, unless the queue says otherwise. */
+  /**
+   * Jobs of the queue with the same key run a limited number at a time: 1, unless the queue sets another number. At
+   * most 256 characters. Default: none.
+   */
   readonly concurrencyKey?: string;
-  /** Jobs of the queue with different ones take turns while they wait. */
+  /** Jobs of the queue with different keys take turns while they wait. At most 64 characters. Default: none. */
   readonly fairnessKey?: string;
-  /** To find the job by: at most 16. */
+  /** Labels to find the job by, at most 16. Default: none. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** At most one unfinished job has this key. */
+  /** At most one unfinished job of the tenant has this key. Default: none. */
   readonly uniqueKey?: string;
-  /** Held so long from the submit on, also when the job ends earlier. 1 s to the retention. Default: until its end. */
+  /**
+   * How long the unique key is held from the submit on, in ms, even if the job ends earlier: 1 s to the retention.
+   * Default: until the job ends.
+   */
   readonly uniqueWindowMs?: number;
-  /** What becomes of this submit while another job has it; default `reject`. */
+  /** What happens to this submit while another job has the unique key. Default: `reject`. */
   readonly onConflict?: UniqueConflict;
-  /** Same key and same content: same job. Makes the submit safe to repeat. */
+  /**
+   * Makes the submit safe to repeat: the same key with the same content returns the same job. 1 to 256 characters.
+   * Default: none.
+   */
   readonly idempotencyKey?: string;
   /**
-   * Makes up a key, so that the client may repeat the submit also when it is not known whether the first try arrived.
-   * Costs the cluster one more look-up and one more row per job; default false, or what `connect` was told.
+   * Generates an idempotency key, so that the client may retry the submit even if it does not know whether the first
+   * try arrived. This costs the cluster one more lookup and one more row per job. Default: that of `connect`, otherwise
+   * false.
    */
   readonly idempotent?: boolean;
 }
@@ -317,7 +354,7 @@ export interface JobOptions {
 export interface JobDraft extends JobOptions {
   /** Name of the handler that runs it. */
   readonly handler: string;
-  /** JSON value, or bytes as Uint8Array; absent: null. */
+  /** The input: a JSON value, or bytes as a Uint8Array. Default: null. */
   readonly input?: unknown;
 }
 
@@ -327,68 +364,68 @@ export interface SubmittedJob {
   readonly jobId: string;
   /** Its state when it was accepted, or found again. */
   readonly state: ClientJobState;
-  /** The key was known: this is the earlier job. */
+  /** True if the idempotency key was known and this is the earlier job. */
   readonly duplicate: boolean;
 }
 
-/** Which jobs of a queue; what is absent is not asked for. */
+/** Which jobs of a queue. A job must match all fields that are given. */
 export interface JobFilterOptions {
-  /** Default: `default`. */
+  /** Name of the queue. Default: `default`. */
   readonly queue?: string;
-  /** In one of these states. */
+  /** States to match. Default: any, but see `redrive` and `cancelMany`. */
   readonly states?: readonly JobState[];
-  /** Of this handler. */
+  /** Name of the handler. Default: any. */
   readonly handler?: string;
-  /** With all of these labels. */
+  /** Labels that the job must have, with these values. Default: any. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Created at this instant or later. */
   readonly createdFrom?: Date;
-  /** Not this instant itself. */
+  /** Created before this instant. */
   readonly createdBefore?: Date;
-  /** Whose last failure was for one of these; without states: FAILED jobs. */
+  /** Reasons of the last failure to match. Without `states`, this selects FAILED jobs. */
   readonly failureReasons?: readonly FailureReason[];
   /** Ended at this instant or later. */
   readonly endedFrom?: Date;
-  /** Not this instant itself. */
+  /** Ended before this instant. */
   readonly endedBefore?: Date;
 }
 
 /** Which jobs to list, and in which order. */
 export interface ListOptions extends JobFilterOptions {
-  /** Ends after so many; default: at the end of the queue. */
+  /** The largest number of jobs to list. Default: all. */
   readonly limit?: number;
-  /** Default: the newest first. */
+  /** List the oldest jobs first. Default: false. */
   readonly oldestFirst?: boolean;
 }
 
-/** How an ended job is submitted again. */
+/** How to submit an ended job again. */
 export interface RetryJobOptions {
-  /** In place of the old input: a JSON value, or bytes as Uint8Array. */
+  /** A new input: a JSON value, or bytes as a Uint8Array. Default: the input of the ended job. */
   readonly input?: unknown;
-  /** Same key: same new job. Makes the call safe to repeat. */
+  /** Makes the call safe to repeat: the same key returns the same new job. Default: none. */
   readonly idempotencyKey?: string;
 }
 
-/** Which jobs an operation reaches. */
+/** Which jobs an operation affects. */
 export interface BulkOptions extends JobFilterOptions {
-  /** Ends the operation; what it has done stays done. */
+  /** Aborts the operation. What it has done stays done. */
   readonly signal?: AbortSignal;
 }
 
 /** Which failed jobs to submit again, and how fast. */
 export interface RedriveOptions extends BulkOptions {
-  /** 1 to 10,000; default 100. */
+  /** Jobs to submit per second: 1 to 10,000. Default: 100. */
   readonly perSecond?: number;
-  /** Name of the operation; with the same one no job is submitted again twice. Default: made up. */
+  /** Id of the operation. Operations with the same id submit each job again only once. Default: a generated id. */
   readonly redriveId?: string;
 }
 
-/** What an operation over many jobs has done since it said something the last time. */
+/** The progress of an operation since its last report. */
 export interface BulkProgress {
-  /** Jobs that it reached. */
+  /** Jobs that were submitted again or cancelled. */
   readonly done: number;
-  /** Jobs that it did not reach. */
+  /** Jobs that were refused. */
   readonly refused: number;
-  /** Why, for some of those that were refused. */
+  /** The errors of some refused jobs, at most 20. */
   readonly failures: readonly { readonly jobId: string; readonly error: TroupeClientError }[];
 }

@@ -1,8 +1,8 @@
 /**
- * Queues as they are declared, beside queues as they are: what must be done so that they are the same. Pure.
+ * Compares declared queues with existing ones, and plans the changes that make them equal. Pure.
  *
- * A declaration is complete: a setting that it does not name has its default. So a queue that was changed by hand differs
- * from it, and applying it again mends that.
+ * A declaration is complete: a setting that it does not name has its default. So a queue that was changed by hand
+ * differs from its declaration, and applying the declaration again corrects it.
  */
 import { defaultMaxRunningPerKey } from '../domain/flow-rule.ts';
 import { defaultQueueSettings } from '../domain/queue.ts';
@@ -10,22 +10,23 @@ import { maxLossesDefault } from '../domain/retry-policy.ts';
 import type { FlowInput } from './flow.ts';
 import type { QueueInfo, QueueSettingsInfo, QueueSettingsInput, RetryInfo } from './job-types.ts';
 
-/** By name. What a queue's settings do not name gets its default. */
+/** Declared queues by name. Settings that are absent get their defaults. */
 export type DeclaredQueues = ReadonlyMap<string, QueueSettingsInput>;
 
-/** Absent limits are null; durations are milliseconds. */
+/** The value of a setting. Absent limits are null, and durations are in ms. */
 export type SettingValue = number | boolean | string | null;
 
+/** One setting that differs. */
 export interface SettingChange {
-  /** As in `QueueSettingsInput`: `maxDepth`, `retry.maxDelayMs`, `flow.fairnessWeights.gold`. */
+  /** Path of the setting in `QueueSettingsInput`: `maxDepth`, `retry.maxDelayMs`, `flow.fairnessWeights.gold`. */
   readonly setting: string;
   /** The value that the cluster has. */
   readonly from: SettingValue;
-  /** The value that the file asks for. */
+  /** The declared value. */
   readonly to: SettingValue;
 }
 
-/** `undeclared`: it is there, and nobody declares it. */
+/** What to do with a queue. `undeclared`: the queue exists but is not declared. */
 export type QueuePlan =
   | { readonly kind: 'create'; readonly name: string; readonly changes: readonly SettingChange[] }
   | {
@@ -33,7 +34,7 @@ export type QueuePlan =
       readonly name: string;
       readonly version: number;
       readonly changes: readonly SettingChange[];
-      /** All settings as they are declared: what the update is sent with. */
+      /** The complete declared settings, which the update sends. */
       readonly settings: QueueSettingsInput;
     }
   | { readonly kind: 'unchanged'; readonly name: string }
@@ -42,7 +43,7 @@ export type QueuePlan =
 const { initialMs, maxMs, ...defaultParts } = defaultQueueSettings.retry;
 const defaultRetry: RetryInfo = { ...defaultParts, initialDelayMs: initialMs, maxDelayMs: maxMs };
 
-/** In the order of their names. */
+/** Returns the plans in the order of the queues' names. */
 export function planQueues(declared: DeclaredQueues, present: Iterable<QueueInfo>): readonly QueuePlan[] {
   const byName = new Map<string, QueueInfo>();
   for (const queue of present) byName.set(queue.name, queue);
@@ -68,7 +69,7 @@ function changesBetween(from: QueueSettingsInput, to: QueueSettingsInput): reado
   });
 }
 
-/** Every setting with the value that a queue made from this input has. Equal settings have equal facts. */
+/** Every setting with its effective value. Equal settings have equal values. */
 function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<string, SettingValue> {
   const executionTimeoutMs = input.executionTimeoutMs ?? defaultQueueSettings.executionTimeoutMs;
   const retentionMs = input.retentionMs ?? defaultQueueSettings.retentionMs;
@@ -85,7 +86,7 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
     ['retry.maxAttempts', retry.maxAttempts],
     ['retry.initialDelayMs', retry.initialDelayMs],
     ['retry.coefficient', retry.coefficient],
-    // As the gateway does: a first delay above the longest lifts it.
+    // Like the gateway: an initial delay above the maximum raises the maximum.
     ['retry.maxDelayMs', Math.max(retry.maxDelayMs, retry.initialDelayMs)],
     ['retry.nonRetryableCodes', [...new Set(retry.nonRetryableCodes)].sort().join(' ') || null],
     ['retry.maxLosses', retry.maxLosses ?? maxLossesDefault],
@@ -98,7 +99,7 @@ function factsOf(input: QueueSettingsInput | QueueSettingsInfo): ReadonlyMap<str
   ]);
 }
 
-/** An update leaves alone what it does not name, so it names everything; null takes away what is not declared. */
+/** An update keeps what it does not name, so it names every setting. Null removes limits that are not declared. */
 function updateTo(input: QueueSettingsInput): QueueSettingsInput {
   const retry = { ...defaultRetry, ...input.retry };
   const { flow = {} } = input;

@@ -1,9 +1,9 @@
-/** What is going on in a queue, as TypeScript programs see it. */
+/** Statistics of a queue as TypeScript programs see them. */
 import { numberOf } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
 
-/** How durations are spread; each is within a fifth of the truth. */
+/** Quantiles of durations. Each is within a fifth of the exact value. */
 export interface DurationQuantiles {
   /** Half are shorter, in ms. */
   readonly p50Ms: number;
@@ -13,33 +13,33 @@ export interface DurationQuantiles {
   readonly p99Ms: number;
 }
 
-/** How a queue is doing. */
+/** Statistics of a queue over the whole cluster. */
 export interface QueueStatsInfo {
   /** QUEUED jobs. */
   readonly waiting: number;
-  /** By priority, 0 first. */
+  /** QUEUED jobs by priority: five numbers, priority 0 first. */
   readonly waitingByPriority: readonly number[];
-  /** SCHEDULED and RETRYING. */
+  /** SCHEDULED and RETRYING jobs. */
   readonly dueLater: number;
-  /** RUNNING and CANCELLING. */
+  /** RUNNING and CANCELLING jobs. */
   readonly running: number;
-  /** Of the inputs of all that wait or are due later. */
+  /** Size of the inputs of all jobs that wait or are due later, in bytes. */
   readonly bytes: number;
-  /** Absent: none waits. */
+  /** How long the oldest QUEUED job has waited, in ms. Absent if none waits. */
   readonly oldestAgeMs?: number;
-  /** Jobs that began to wait, a second; what happened a minute ago counts 1/e. */
+  /** Jobs that began to wait, per second. As in the other rates, an event a minute ago counts 1/e. */
   readonly arrivalsPerSecond: number;
-  /** Attempts that started, a second. */
+  /** Attempts that started, per second. */
   readonly startsPerSecond: number;
-  /** Jobs that ended, a second. */
+  /** Jobs that ended, per second. */
   readonly endsPerSecond: number;
-  /** From QUEUED to the start. Absent: nothing has started lately. */
+  /** Time from QUEUED to the start. Absent if nothing has started lately. */
   readonly wait?: DurationQuantiles;
-  /** From the start to the end of an attempt. Absent: none has ended lately. */
+  /** Time from the start to the end of an attempt. Absent if none has ended lately. */
   readonly run?: DurationQuantiles;
   /** Shards of the cluster. */
   readonly shards: number;
-  /** Those whose jobs are not in the numbers. */
+  /** Shards that did not answer within 1 s. Their jobs are not counted. */
   readonly silentShards: number;
   /** When the shards were asked. */
   readonly at: Date;

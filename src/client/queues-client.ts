@@ -1,4 +1,4 @@
-/** Queues of the tenant: made, seen and changed. */
+/** Calls for the queues of the tenant. */
 import type { CallParts } from './call-parts.ts';
 import type * as wire from '../contract/messages.ts';
 import { TroupeClientError, incompleteAnswer } from './client-error.ts';
@@ -8,23 +8,33 @@ import type { QueueInfo, QueueSettingsInput } from './job-types.ts';
 import { fromQueueStats, type QueueStatsInfo } from './queue-stats.ts';
 import { withRetries } from './retry.ts';
 
+/** Calls for the queues of the tenant. Calls for a queue that does not exist reject with QUEUE_NOT_FOUND. */
 export interface QueuesClient {
+  /** Creates a queue. Rejects with QUEUE_EXISTS if it exists. */
   create(name: string, settings?: QueueSettingsInput): Promise<QueueInfo>;
+  /** Returns a queue. */
   get(name: string): Promise<QueueInfo>;
-  /** What is going on in it now, over the whole cluster; at most 1 s old. */
+  /** Returns statistics of a queue over the whole cluster, at most 1 s old. */
   stats(name: string): Promise<QueueStatsInfo>;
-  /** By name. */
+  /** Lists all queues by name, ascending. */
   list(): AsyncGenerator<QueueInfo, void>;
-  /** Rejects QUEUE_VERSION_CONFLICT when the queue is no longer at `version`: get it and decide again. */
+  /**
+   * Changes the settings that are given. Rejects with QUEUE_VERSION_CONFLICT if the queue is no longer at `version`:
+   * read it again, and decide again.
+   */
   update(name: string, version: number, settings: QueueSettingsInput): Promise<QueueInfo>;
-  /** Rejects QUEUE_NOT_EMPTY while it has unfinished jobs. Ended ones stay until their retention is over. */
+  /**
+   * Deletes a queue. Rejects with QUEUE_NOT_EMPTY while it has unfinished jobs. Ended jobs stay until their retention
+   * is over.
+   */
   delete(name: string): Promise<void>;
-  /** No job of it starts until it is resumed; what runs goes on. Whatever version it is at. */
+  /** Pauses a queue, whatever its version: no job starts until it is resumed. Running jobs continue. */
   pause(name: string): Promise<QueueInfo>;
+  /** Resumes a paused queue, whatever its version. */
   resume(name: string): Promise<QueueInfo>;
 }
 
-/** Others may change the queue between the look and the change. */
+/** How often pausing or resuming is tried if others change the queue at the same time. */
 const conflictsMax = 5;
 
 export function createQueuesClient(parts: CallParts): QueuesClient {
