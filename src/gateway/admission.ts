@@ -1,4 +1,7 @@
-/** How much one process takes on at a time; past it callers are sent away at once, with the time to come back. */
+/**
+ * Limits how much one process accepts at a time. Above a limit, callers are refused at once and get the time after
+ * which to come back.
+ */
 import type { Clock, Random, Telemetry } from '../application/ports/runtime.ts';
 import { payloadPartBytes } from '../application/ports/payload-store.ts';
 import { TroupeError } from '../domain/errors.ts';
@@ -10,21 +13,24 @@ import type { SendBudget } from './send-budget.ts';
 interface AdmissionLimits {
   /** Jobs of submits that are not answered yet. */
   readonly maxJobs: number;
-  /** Bytes of their inputs. */
+  /** Input bytes of these jobs. */
   readonly maxBytes: number;
   /** Open watches. */
   readonly maxWatches: number;
 }
 
 export interface Admission {
-  /** Runs `work` within the limits of submits. */
+  /** Runs `work` within the limits of submits. Throws OVERLOADED above them. */
   submit<T>(load: { readonly jobs: number; readonly bytes: number }, work: () => Promise<T>): Promise<T>;
-  /** Takes a place from when the first message is asked for to the end, and opens the source in it. Throws past the limit. */
+  /**
+   * Takes a place from the first request for a message until the end of the stream, and opens the source within it.
+   * Throws OVERLOADED above the limit.
+   */
   watch<Item, Message>(
     open: () => AsyncIterable<Item>,
     toMessage: (item: Item) => Message,
   ): AsyncGenerator<Message, void>;
-  /** A watch that holds a part of a payload for as long as it lasts, whatever its client has read. */
+  /** Like `watch`, and also counts one payload part for as long as it lasts, whatever its client has read. */
   download<Item, Message>(
     open: () => AsyncIterable<Item>,
     toMessage: (item: Item) => Message,
@@ -33,7 +39,10 @@ export interface Admission {
   readonly watches: () => number;
 }
 
-/** Of the budget: the rest is for the pieces that they send, and for all other answers, however slowly downloads are read. */
+/**
+ * Downloads may use this share of the budget. The rest is kept for the chunks they send and for all other answers, so
+ * that slow readers of downloads do not block these.
+ */
 const downloadsShare = 0.6;
 
 export interface AdmissionParts {
@@ -69,7 +78,7 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
 
   return {
     async submit(load, work) {
-      // One submit alone is always admitted: its own size is bounded by the message limit.
+      // A single submit is always admitted, because the message limit bounds its size.
       if (jobs.used > 0) jobs.check(load.jobs);
       if (bytes.used > 0) bytes.check(load.bytes);
       jobs.take(load.jobs);
@@ -98,7 +107,7 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
   };
 }
 
-/** So much at a time. Who is refused is told when there should be room, by how quickly what is taken comes back. */
+/** A quota. A refused caller is told when there should be room, estimated from the rate of releases. */
 class Quota {
   readonly #what: string;
   readonly #max: number;

@@ -1,12 +1,12 @@
-/** The messages of a call that streams them in: one is waited for at a time, and not for ever. */
+/** The messages of a client-streaming call. One is awaited at a time, for a limited time. */
 import type { Clock } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { readable } from './readable-requests.ts';
 
-/** From when a message is wanted until it comes. */
+/** The longest wait for a message. */
 const messageMaxMs = 30_000;
 
-/** Ends by an error when the call does, and when the next message does not come in time. */
+/** Yields the messages of a call. Throws if the call ends, or if the next message does not arrive in time. */
 export async function* arriving<Request>(
   call: AsyncIterable<Request>,
   signal: AbortSignal,

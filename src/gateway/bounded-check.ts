@@ -1,17 +1,17 @@
 /**
- * Checks of inputs with ajv whose cost is bounded by the size of the input, whatever schema and input are: each look at a
- * value is counted, and a check that takes too many says nothing. Without it ajv tries each branch of a union to its end, so a
- * tree of unions costs a power of its depth: a gateway would stand still for an input of some hundred bytes.
+ * Checks inputs with ajv at a cost bounded by the size of the input, whatever schema and input are. Each look at a
+ * value is counted, and a check that needs too many accepts the input. Without this, ajv tries every branch of a union
+ * to its end, so nested unions cost a power of their depth: an input of a few hundred bytes could block a gateway.
  *
- * ajv has no bound of its own. Its hook for generated code is where looks are counted, and where loops end early.
+ * ajv has no such limit. Looks are counted, and loops end early, in its hook for generated code.
  */
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 
-/** Of any input; about a millisecond. */
+/** Looks that any input may cost, about a millisecond. */
 const looksMin = 2_000;
-/** For each value within it. */
+/** Looks per value within the input. */
 const looksPerValue = 64;
-/** What large inputs get at most, unless it is less than a few looks for each value. */
+/** The most that a large input may cost, unless that is less than `looksPerValueLeast` for each value. */
 const looksMost = 1_000_000;
 const looksPerValueLeast = 4;
 
@@ -28,7 +28,7 @@ class Looks {
     this.#isCounted = false;
   }
 
-  /** The values of an input are counted only when it needs more looks than any may have. */
+  /** Raises the limit once, by the number of values. These are counted only for inputs that exceed `looksMin`. */
   more(): void {
     if (this.#isCounted) throw new TooManyLooks();
     this.#isCounted = true;
@@ -47,15 +47,16 @@ function valuesIn(input: unknown): number {
 }
 
 /**
- * Throws when the schema cannot be compiled. One instance of ajv per schema: `$id`s of handlers cannot collide, and a
- * replaced schema leaves nothing behind. `errorsMax`: of each list or object within the input.
+ * Compiles a schema. Throws if it cannot be compiled. Each schema has its own ajv, so that `$id`s of handlers cannot
+ * collide and a replaced schema leaves nothing behind. `errorsMax` limits the errors per list or object of the input.
  */
 export function compileBounded(schema: object, errorsMax: number): BoundedCheck {
   const { $schema: draft = '2020-12' } = schema as { readonly $schema?: string };
-  // The same words mean other things elsewhere: what stands beside a `$ref`, a list of `items`.
+  // In other drafts the same keywords have other meanings: those beside a `$ref`, or a list of `items`.
   if (!draft.includes('2020-12')) throw new Error(`not of draft 2020-12: ${draft}`);
   const ajv = new Ajv2020({
-    // A look at the schema itself costs more than all else here; what is wrong with it throws below, or says nothing.
+    // Validating the schema would cost more than everything else here. An invalid schema either fails to compile or has
+    // no effect.
     allErrors: true,
     strict: false,
     validateFormats: false,
@@ -65,7 +66,7 @@ export function compileBounded(schema: object, errorsMax: number): BoundedCheck 
   });
   setEnum(ajv);
   const looks = new Looks();
-  // Generated code knows the instance as `self`.
+  // Generated code refers to the ajv instance as `self`.
   Object.assign(ajv, { looks });
   const validate = ajv.compile(schema);
   return (input) => {
@@ -77,13 +78,13 @@ export function compileBounded(schema: object, errorsMax: number): BoundedCheck 
       throw error;
     } finally {
       looks.begin(undefined);
-      // A definition that is first met with an input is compiled then.
+      // A definition may be compiled when an input first reaches it. That must not be limited.
       looks.left = Infinity;
     }
   };
 }
 
-/** A look: a function for a definition, a round of a loop, a schema within a schema. */
+/** Inserts the counting: once per function of a definition, round of a loop, and nested schema. */
 function counted(code: string): string {
   const count = 'if(--self.looks.left<0)self.looks.more();';
   return code
@@ -93,8 +94,8 @@ function counted(code: string): string {
 }
 
 /**
- * ajv makes an object of each error and has no bound of its own: here each of its loops over items and keys ends when it has
- * found enough. What it then leaves out could only add to that; branches of a union are looked at each for itself.
+ * ajv creates an object for each error, without a limit. So each of its loops over items and keys ends once it has
+ * found enough errors. What it skips could only add errors, because the branches of a union are checked separately.
  */
 function stoppingEarly(code: string, errorsMax: number): string {
   let loops = 0;
@@ -105,7 +106,7 @@ function stoppingEarly(code: string, errorsMax: number): string {
   });
 }
 
-/** In place of ajv's, which compares with one value of the list after the other. */
+/** Replaces ajv's `enum`, which compares with one value after the other. */
 function setEnum(ajv: Ajv2020): void {
   ajv.removeKeyword('enum');
   ajv.addKeyword({

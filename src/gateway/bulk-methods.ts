@@ -1,4 +1,6 @@
-/** The methods that go over many jobs: each message says how far they are. They take the place of a watch meanwhile. */
+/**
+ * The methods that operate on many jobs. Each message reports the progress. Each operation takes the place of a watch.
+ */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { BulkFailure } from '../application/jobs/bulk-jobs.ts';
 import type { Init } from '../contract/codec.ts';

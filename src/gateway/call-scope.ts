@@ -1,6 +1,6 @@
 /**
- * What every call has around it: who and until when, a request id, measures, a log line, and errors as statuses. One
- * wrapper rather than a chain of interceptors, because this is paid on each call.
+ * What every call has in common: caller, deadline, request id, metrics, log line, and errors as statuses. It is one
+ * wrapper and not a chain of interceptors, because every call pays for it.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -28,29 +28,38 @@ export interface CallScope {
     method: string,
     handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
   ): handleUnaryCall<Request, Init<Response>>;
-  /** The same for a call that changes nothing: where its answer has no room it is refused, though all is done. */
+  /**
+   * Like `unary`, for calls that change nothing. It is refused if there is no room for its answer, although the work is
+   * done.
+   */
   read<Request, Response>(
     method: string,
     handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
   ): handleUnaryCall<Request, Init<Response>>;
-  /** Reads as fast as `handle` takes the messages, and fails the call when none comes in time. */
+  /** A client-streaming call. It reads messages as fast as `handle` takes them, and fails if none arrives in time. */
   upload<Request, Response>(
     method: string,
     handle: (messages: AsyncIterable<Request>, context: CallContext) => Promise<Init<Response>>,
   ): handleClientStreamingCall<Request, Init<Response>>;
-  /** Writes as fast as the client reads, within the budget, and stops the source when the client has gone. */
+  /**
+   * A server-streaming call. It writes as fast as the client reads, within the budget, and stops the source if the
+   * client leaves.
+   */
   stream<Request, Response>(
     method: string,
     handle: (request: Request, context: CallContext) => AsyncIterable<Init<Response>>,
   ): handleServerStreamingCall<Request, Init<Response>>;
-  /** Takes the messages one by one, as fast as the client reads the answers, and fails the call when none comes in time. */
+  /**
+   * A bidirectional call. It takes one message at a time, as fast as the client reads the answers, and fails if none
+   * arrives in time.
+   */
   duplex<Request, Response>(
     method: string,
     handle: (messages: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Init<Response>>,
   ): handleBidiStreamingCall<Request, Init<Response>>;
-  /** Ends all streams with SHUTTING_DOWN, so that their clients go on elsewhere. */
+  /** Ends all streams with SHUTTING_DOWN, so that their clients continue with another gateway. */
   readonly endStreams: () => void;
-  /** Answers all unary calls under way with OUTCOME_UNKNOWN: whatever they do, nobody will be told. */
+  /** Answers all unary calls in progress with OUTCOME_UNKNOWN. Their results can no longer be reported. */
   readonly cutCalls: () => void;
 }
 
@@ -68,14 +77,14 @@ interface IncomingCall {
 }
 
 const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
-/** As in RFC 6750; longer than any token of ours is none. */
+/** As in RFC 6750. None of our tokens is longer. */
 const bearerPattern = /^bearer +[\x21-\x7e]{1,512}$/i;
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export function createCallScope(parts: CallScopeParts): CallScope {
   const { clock, telemetry, budget } = parts;
   const streams = new Set<AbortController>();
-  /** Of each unary call under way, what fails it. */
+  /** For each unary call in progress, the function that fails it. */
   const calls = new Set<(error: unknown) => void>();
   const { requests, durations } = instruments(telemetry);
 
@@ -156,7 +165,7 @@ interface Settling<T> {
   readonly failed: (failure: GrpcFailure) => void;
 }
 
-/** A call that lasts: until it is done, its client has gone, or the gateway stops. */
+/** Runs a call until it is done, its client leaves, or the gateway stops. */
 function createHold(
   { streams, clock }: { readonly streams: Set<AbortController>; readonly clock: Clock },
   requests: Counter,
@@ -184,7 +193,7 @@ function createHold(
   };
 }
 
-/** Counts and logs what failed a call, and makes its status. */
+/** Counts and logs a failed call, and creates its status. */
 function createFailures(
   { mapper, log }: CallScopeParts,
   requests: Counter,
@@ -213,10 +222,12 @@ function instruments(telemetry: Telemetry): { readonly requests: Counter; readon
   };
 }
 
-/** The tenant is the one of the open gateway: there are no tokens yet that could name another. */
+/**
+ * Reads the context of a call. The tenant is always the default one, because there are no tokens yet that name another.
+ */
 function contextOf(call: IncomingCall, clock: Clock): CallContext {
   const deadline = call.getDeadline();
-  // gRPC has it by the wall clock.
+  // gRPC deadlines use the wall clock.
   const deadlineAtMs = (typeof deadline === 'number' ? deadline : deadline.getTime()) - clock.wallMs() + clock.nowMs();
   const traceparent = headerOf(call.metadata, 'traceparent', traceparentPattern);
   const bearerToken = headerOf(call.metadata, 'authorization', bearerPattern)?.replace(/^bearer +/i, '');
@@ -229,7 +240,7 @@ function contextOf(call: IncomingCall, clock: Clock): CallContext {
   };
 }
 
-/** What does not look right is as good as absent. */
+/** Returns undefined for a header that does not match its pattern. */
 function headerOf(metadata: Metadata, name: string, pattern: RegExp): string | undefined {
   const value = metadata.get(name)[0];
   return typeof value === 'string' && pattern.test(value) ? value : undefined;

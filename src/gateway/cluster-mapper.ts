@@ -1,4 +1,4 @@
-/** Nodes, shards and actors from the inside to the contract. */
+/** Maps nodes, shards and actors to messages of the contract. */
 import type {
   SeenActor,
   SeenDeadLetters,

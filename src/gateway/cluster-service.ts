@@ -1,4 +1,4 @@
-/** The methods of the service Cluster: each maps a request, calls its use case, and maps the answer. */
+/** The methods of Cluster. Each maps a request, calls its use case and maps the answer. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type * as wire from '../contract/messages.ts';
 import { durationMs } from '../contract/time.ts';

@@ -1,14 +1,22 @@
 /**
- * What a gateway may hold an input against: no more than the handler's own schema surely refuses, and nothing that costs more
- * than one look at each value. So it leaves out what JSON Schema says otherwise than the libraries that schemas are
- * written with do (flags of patterns, floats, lengths beyond the basic plane), what means less only as long as its parts are
- * whole (`not`, `if`, exactly one of), and what may take long (patterns of users, unique items). The thread checks all of it.
+ * Reduces a handler's schema to the part that a gateway may enforce. The gateway must refuse only what the handler's
+ * own schema certainly refuses, at no more than one look per value. So it leaves out:
+ *
+ * - what JSON Schema defines differently from the libraries that people write schemas with (flags of patterns, floats,
+ *   lengths of text beyond the basic plane);
+ * - keywords whose meaning changes when parts of them are left out (`not`, `if`, exactly one of);
+ * - what may take long (patterns of users, unique items).
+ *
+ * The thread then checks the input against the whole schema.
  */
 import { ownValue } from '../domain/own-value.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** Each with a list of schemas, a map of schemas, or one; the first list is of those that mean what they say without the rest. */
+/**
+ * Keywords by what they hold. Those in `plainKeywords` keep their meaning when other keywords are left out. The others
+ * hold one schema, a list of schemas, or a map of schemas.
+ */
 const plainKeywords = new Set([
   ...['$schema', '$id', '$ref', '$anchor', '$comment', 'type', 'const', 'minimum', 'maximum'],
   ...['exclusiveMinimum', 'exclusiveMaximum', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties'],
@@ -23,12 +31,12 @@ function isSchema(value: unknown): value is Schema {
 
 export function edgeSchema(schema: unknown): unknown {
   if (!isSchema(schema)) return schema;
-  // Which keys are surplus depends on patterns, on names that are left out here, and on the other schemas of an `allOf`.
+  // Additional properties depend on patterns, on names that we leave out, and on the other schemas of an `allOf`.
   const { properties } = schema;
   const isOpen = schema['patternProperties'] !== undefined || (isSchema(properties) && hasInherited(properties));
   const kept = Object.entries(schema).flatMap(([keyword, value]): [string, unknown][] => {
     if (keyword === 'additionalProperties' && isOpen) return [];
-    // A tuple may make something of a place that is missing.
+    // A tuple may have a default for a missing item.
     if (keyword === 'minItems' && schema['prefixItems'] !== undefined) return [];
     if (plainKeywords.has(keyword)) return [[keyword, value]];
     if (keyword === 'enum') return isListOfPlain(value) ? [[keyword, value]] : [];
@@ -37,7 +45,7 @@ export function edgeSchema(schema: unknown): unknown {
     if (inMaps.has(keyword)) return [[keyword, mapOf(keyword, value)]];
     if (keyword === 'oneOf') return [['anyOf', listOf(keyword, value)]];
     if (keyword === 'required') return [[keyword, requiredOf(schema, value)]];
-    // Two units of UTF-16 may be one character.
+    // Two UTF-16 units may be one character.
     if (keyword === 'minLength') return [[keyword, Math.ceil(Number(value) / 2)]];
     return [];
   });
@@ -52,8 +60,8 @@ function listOf(keyword: string, value: unknown): unknown {
 }
 
 /**
- * One schema of an `allOf` may name what another one calls surplus, however deep that one is wrapped. What is defined elsewhere
- * may be used alone as well, so it stays as it is there and says nothing here.
+ * A schema of an `allOf` may define a property that another one would refuse, at any depth. So `additionalProperties`
+ * is removed from its parts. A `$ref` is removed, too: its target may also be used alone, so it cannot be changed here.
  */
 function withoutSurplus(part: unknown): unknown {
   if (!isSchema(part)) return part;
@@ -65,7 +73,7 @@ function withoutSurplus(part: unknown): unknown {
   };
 }
 
-/** What is compared by value, at once with all of them. */
+/** True for a list of primitive values, which one lookup can compare. */
 function isListOfPlain(value: unknown): boolean {
   return Array.isArray(value) && value.every((member) => typeof member !== 'object' || member === null);
 }
@@ -76,7 +84,7 @@ function mapOf(keyword: string, value: unknown): unknown {
   return Object.fromEntries(entries.map(([name, part]) => [name, edgeSchema(part)]));
 }
 
-/** Absent is not always missing: a schema that takes anything may make something of nothing. */
+/** Removes properties that accept anything from `required`, because a schema may have a default for them. */
 function requiredOf(schema: Schema, value: unknown): unknown {
   if (!Array.isArray(value)) return value;
   const properties = isSchema(schema['properties']) ? schema['properties'] : {};
@@ -85,7 +93,7 @@ function requiredOf(schema: Schema, value: unknown): unknown {
   });
 }
 
-/** Libraries differ in whether an object without such a member has it. */
+/** True for names of members that every object inherits. Libraries differ in whether such a member is present. */
 function isInherited(name: string): boolean {
   return Reflect.has(Object.prototype, name);
 }

@@ -1,9 +1,9 @@
-/** The page docs/reference/errors.md, made from the registry and the status table, so that it cannot differ from them. */
+/** Generates docs/reference/errors.md from the registry and the status table, so that it cannot differ from them. */
 import { status as grpc } from '@grpc/grpc-js';
 import { type ErrorCode, errorRegistry } from '../domain/errors.ts';
 import { detailsNamed, statusTable } from './status-mapper.ts';
 
-/** What a caller can do about it. */
+/** What a caller can do about each error. */
 const advice = {
   INVALID_JOB_SPEC: 'Correct the fields that BadRequest names; all that is wrong is named at once.',
   INVALID_ARGUMENT: 'Correct the fields that BadRequest names.',

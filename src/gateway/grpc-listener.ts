@@ -1,7 +1,8 @@
 /**
- * A gRPC server from its start to its end. Loopback needs no TLS; any other address does, unless `insecure` says that plain
- * text is meant. Stopping: no new calls, streams are told to go elsewhere, calls under way may end within the grace, then
- * what is left is cut.
+ * A gRPC server from start to stop. Addresses other than loopback need TLS, unless `insecure` permits plain text.
+ *
+ * Stopping: the server accepts no new calls, streams end so that clients continue elsewhere, calls in progress may end
+ * within the grace period, and the rest is cut.
  */
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock, Logger } from '../application/ports/runtime.ts';
@@ -11,16 +12,16 @@ import { ensureListenable, isLoopback, listenError, ListenError } from './listen
 export interface ServerTls {
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** Callers must show a certificate that these vouch for. Absent: they need none. */
+  /** Callers must present a certificate of these authorities. If absent, callers need no certificate. */
   readonly clientCa?: Buffer;
 }
 
 export interface ListenerOptions {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0 means any free port. */
   readonly port: number;
   readonly tls?: ServerTls;
-  /** Plain text on an address that others can reach. */
+  /** Permit plain text on an address that other machines can reach. */
   readonly insecure: boolean;
   readonly log: Logger;
   readonly clock: Clock;
@@ -29,27 +30,27 @@ export interface ListenerOptions {
 export interface ListenerParts {
   readonly server: Server;
   readonly scope: Pick<CallScope, 'endStreams' | 'cutCalls'>;
-  /** For the log, when calls had to be cut. */
+  /** What was in progress, for the log, when calls are cut. */
   readonly underWay: () => Readonly<Record<string, unknown>>;
 }
 
-/** Begins the events of its log. */
+/** Prefix of the events in its log. */
 type ServerName = 'gateway' | 'scaler';
 
 export interface GrpcListener {
-  /** Rejects with ListenError. */
+  /** Rejects with ListenError if it cannot listen. */
   start(): Promise<{ readonly port: number }>;
-  /** Safe to call twice, and before start. */
+  /** Idempotent. May be called before `start`. */
   stop(graceMs: number): Promise<void>;
 }
 
-/** What both servers say of connections. */
+/** Options of both servers for their connections. */
 export const connectionOptions = {
   'grpc.enable_channelz': 0,
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
 } as const;
-/** From the end of the grace to the end of connections: time for the last statuses to leave. */
+/** How long connections stay open after the grace period, so that the last statuses can leave. */
 const cutMs = 200;
 
 export function createListener(name: ServerName, options: ListenerOptions, parts: ListenerParts): GrpcListener {
@@ -58,7 +59,7 @@ export function createListener(name: ServerName, options: ListenerOptions, parts
   let target: string | undefined;
   let stopped: Promise<void> | undefined;
 
-  /** Destroying connections is left to `drain`: without channelz `forceShutdown` finds none. */
+  /** `drain` destroys the connections. Without channelz, `forceShutdown` does not find them. */
   async function drain(graceMs: number): Promise<void> {
     scope.endStreams();
     const cancelTimer = clock.setTimer(graceMs, () => {

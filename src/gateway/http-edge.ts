@@ -1,6 +1,6 @@
 /**
- * HTTP for probes and scrapers, never for users: `/healthz` (the process runs), `/readyz` (it can serve; else why not),
- * `/metrics` (Prometheus text).
+ * HTTP for probes and scrapers, not for users: `/healthz` (the process runs), `/readyz` (it can serve; otherwise the
+ * reasons), `/metrics` (Prometheus text).
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -8,25 +8,25 @@ import { listenError } from './listen-error.ts';
 
 export interface Readiness {
   readonly ready: boolean;
-  /** Why not; empty when ready. */
+  /** Reasons why it is not ready. Empty if it is. */
   readonly reasons: readonly string[];
 }
 
 export interface HttpEdgeOptions {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0 means any free port. */
   readonly port: number;
   readonly health: () => Readiness | Promise<Readiness>;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 export interface HttpEdge {
-  /** Rejects with ListenError. */
+  /** Rejects with ListenError if it cannot listen. */
   start(): Promise<{ readonly port: number }>;
   stop(): Promise<void>;
 }
 
-/** Probes are short; whoever dawdles is cut, also one that does not read its answer. */
+/** Probes are short. A slow connection is closed, also if it does not read its answer. */
 const requestTimeoutMs = 10_000;
 const lookEveryMs = 2_000;
 const connectionsMax = 256;
@@ -80,7 +80,7 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
           reject(listenError(error, { host, port: options.port }));
         });
         server.listen(options.port, host, () => {
-          // Of a TCP server the address is an object.
+          // A TCP server's address is an object.
           resolve({ port: (server.address() as AddressInfo).port });
         });
       }),
@@ -95,8 +95,8 @@ export function createHttpEdge(options: HttpEdgeOptions): HttpEdge {
 }
 
 /**
- * Past the limit the oldest connection goes, not the new one: a probe asks as soon as it is connected and is answered in
- * milliseconds, so that however many dawdle, the next probe gets through.
+ * Above the limit, the oldest connection is closed and not the new one. A probe sends its request as soon as it is
+ * connected and is answered in milliseconds, so the next probe gets through however many connections idle.
  */
 function makeRoomForNewest(server: Server): void {
   const oldestFirst = new Set<Socket>();

@@ -1,6 +1,6 @@
 /**
- * What grpc-js offers no option for, done where its server takes a stream. The one place that knows its insides, of this
- * server object alone; it says at the start when they are no longer what they were.
+ * Adds to grpc-js what it has no options for, at the point where its server accepts a stream. This is the only code
+ * that uses internals of grpc-js, and of this server object only. It fails at the start if the internals have changed.
  */
 import {
   constants,
@@ -18,18 +18,18 @@ type TakeStream = (interceptors: readonly unknown[], stream: ServerHttp2Stream, 
 
 interface Insides {
   _streamHandler: TakeStream;
-  /** Of node:http2. */
+  /** Options of node:http2. */
   readonly commonServerOptions: ServerOptions;
 }
 
 export interface StreamBudgets {
   readonly send: SendBudget;
   readonly requests: RequestBudget;
-  /** Paths of methods whose requests come in pieces that are taken one by one. */
+  /** Paths of methods whose requests consist of several messages, which are taken one at a time. */
   readonly inPieces: ReadonlySet<string>;
 }
 
-/** To be called before the server is bound. */
+/** Installs the guards. Call it before the server is bound. */
 export function guardStreams(server: Server, { send, requests, inPieces }: StreamBudgets): void {
   const insides = insidesOf(server);
   Object.assign(insides.commonServerOptions, hardResetLimit, { maxSessionRejectedStreams: rejectedMax });
@@ -53,7 +53,10 @@ function insidesOf(server: Server): Insides {
   return insides as Insides;
 }
 
-/** grpc-js counts milliseconds in 32 bits: past 24.8 days a deadline would be over at once. No call of ours takes a day. */
+/**
+ * grpc-js holds milliseconds in 32 bits, so a deadline above 24.8 days would expire at once. No call of ours takes a
+ * day.
+ */
 const timeoutMaxHours = 24 * 24;
 const timeoutHeader = 'grpc-timeout';
 const unitsPerHour: ReadonlyMap<string, number> = new Map([
@@ -65,7 +68,7 @@ const unitsPerHour: ReadonlyMap<string, number> = new Map([
   ['n', 3.6e12],
 ]);
 
-/** A timeout that is too long becomes the longest; what is none is left to the server to refuse. */
+/** Shortens a timeout that is too long. The server itself refuses an invalid one. */
 export function shortenTimeout(headers: IncomingHttpHeaders): void {
   const [, amount, unit = ''] = /^(\d{1,8})\s*([HMSmun])$/.exec(String(headers[timeoutHeader])) ?? [];
   const perHour = unitsPerHour.get(unit);
@@ -73,7 +76,7 @@ export function shortenTimeout(headers: IncomingHttpHeaders): void {
   if (Number(amount) / perHour > timeoutMaxHours) headers[timeoutHeader] = `${timeoutMaxHours}H`;
 }
 
-/** From when a message is written until it has left for the network, or the stream is over. */
+/** Counts each message from its write until it has left for the network or the stream has ended. */
 function countBytes(stream: ServerHttp2Stream, budget: SendBudget, unread: UnreadAnswers): void {
   const write = stream.write.bind(stream) as (bytes: Uint8Array, left: (error?: Error | null) => void) => boolean;
   const held = new Set<() => void>();
@@ -96,10 +99,13 @@ function countBytes(stream: ServerHttp2Stream, budget: SendBudget, unread: Unrea
   });
 }
 
-/** For its client to end the call by itself, and for the answer to leave. */
+/** Time for the client to end the call, and for the answer to leave. */
 const answeredMaxMs = 5_000;
 
-/** grpc-js keeps what it has read of a call until its stream is over, and its client may go on with a request for ever. */
+/**
+ * Closes a stream a while after its answer. grpc-js keeps what it has read of a call until the stream ends, and a
+ * client could continue its request forever.
+ */
 function endAnswered(stream: ServerHttp2Stream): void {
   stream.once('finish', () => {
     if (stream.readableEnded || stream.closed) return;
@@ -109,17 +115,18 @@ function endAnswered(stream: ServerHttp2Stream): void {
 }
 
 /**
- * Cancelled calls of one connection: a burst, then so many in a second. Past it the connection is drained: its calls get
- * their answers, and the next ones come over a new one. nghttp2 by itself breaks it off in the middle, with an error for
- * every call on it; its limit lies far above, for those who do not drain.
+ * Limit of cancelled calls per connection: a burst, then a rate per second. Above it the connection is drained: its
+ * calls are answered, and the next ones use a new connection. nghttp2's own limit would break the connection off with
+ * an error for every call on it, so it is far higher, for clients that do not drain.
  */
 const resetBurst = 1_000;
 const resetsPerSecond = 33;
 const hardResetLimit = { streamResetBurst: 20_000, streamResetRate: 1_000 };
 
 /**
- * A client takes a cancelled call for gone before this process has let go of it, and so may have more open than it was told.
- * Each of those is refused (RESOURCE_EXHAUSTED); Node by itself ends the connection at the 101st, and fails all its calls.
+ * A client counts a cancelled call as ended before this process has released it, so it may exceed the announced number
+ * of streams. Each such stream is refused (RESOURCE_EXHAUSTED). Node's default would end the connection at the 101st,
+ * and fail all its calls.
  */
 const rejectedMax = 1_000_000;
 

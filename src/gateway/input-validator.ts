@@ -1,4 +1,4 @@
-/** Checks inputs against the JSON Schema (2020-12) of the handler. Schemas are compiled once each. */
+/** Checks inputs against the handler's JSON Schema (2020-12). Each schema is compiled once. */
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import type { InputValidator, SchemaViolation } from '../application/ports/input-validator.ts';
 import type { Logger } from '../application/ports/runtime.ts';
@@ -6,16 +6,17 @@ import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { type BoundedCheck, compileBounded } from './bounded-check.ts';
 import { edgeSchema } from './edge-schema.ts';
 
-/** Violations that one answer names; an array of a million wrong items needs no million lines. */
+/** Violations in one answer. An array of a million wrong items must not produce a million. */
 const violationsMax = 50;
 
 interface Compiled {
-  /** Undefined: the schema cannot be compiled here; the node still checks with the handler's own. */
+  /** Undefined if the schema cannot be compiled here. The node still checks with the handler's own. */
   readonly check: BoundedCheck | undefined;
 }
 
 export function createInputValidator(log: Logger): InputValidator {
-  // By the schema itself: versions of a handler live side by side, and what nobody publishes any more is forgotten.
+  // Keyed by the schema object: versions of a handler coexist, and a schema that is no longer published is
+  // garbage-collected.
   const compiled = new WeakMap<object, Compiled>();
 
   function compile(manifest: HandlerManifest, schema: object): Compiled {
@@ -42,12 +43,12 @@ export function createInputValidator(log: Logger): InputValidator {
   };
 }
 
-/** Some libraries look over members of this name, and some do not: what is wrong with one is for the handler to say. */
+/** Libraries differ in whether they check members of this name, so the handler decides about them. */
 function isAmbiguous({ instancePath, params }: ErrorObject): boolean {
   return instancePath.includes('/__proto__') || Object.values(params as object).includes('__proto__');
 }
 
-/** A missing or surplus property is named itself, not the object around it. */
+/** Names a missing or additional property itself, not the object that should hold it. */
 function toViolation(error: ErrorObject): SchemaViolation {
   const params = error.params as Readonly<Record<string, unknown>>;
   const named = params['missingProperty'] ?? params['additionalProperty'] ?? params['unevaluatedProperty'];

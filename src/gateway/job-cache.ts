@@ -1,6 +1,6 @@
 /**
- * Finished jobs in memory. They change only when their payloads are erased, and then the entry is replaced; it goes by
- * age, or when the cache is full, the oldest first (node-cache bounds age and number, the bytes are counted here).
+ * A cache of ended jobs. They change only when their payloads are erased, and then the entry is replaced. An entry
+ * leaves by age, or, oldest first, when the cache is full. node-cache limits age and number; bytes are counted here.
  */
 import NodeCache from 'node-cache';
 import { jsonBytes } from '../application/jobs/json-bytes.ts';
@@ -12,11 +12,11 @@ import { goneAtMs } from '../domain/record-life.ts';
 
 export interface JobCacheOptions {
   readonly telemetry: Telemetry;
-  /** Default: 10 minutes, never longer than the job is kept. */
+  /** Age limit in ms, never longer than the job is kept. Default: 10 minutes. */
   readonly ttlMs?: number;
-  /** Default: 50,000. */
+  /** Number limit. Default: 50,000. */
   readonly maxJobs?: number;
-  /** Bytes of the records as JSON. Default: 64 MiB. */
+  /** Limit of the records as JSON, in bytes. Default: 64 MiB. */
   readonly maxBytes?: number;
   /** Epoch ms. */
   readonly nowMs: () => number;
@@ -29,7 +29,7 @@ interface Entry {
 
 export interface ClosableJobCache extends JobCache {
   readonly bytes: () => number;
-  /** Stops the sweep of aged entries. */
+  /** Stops the sweep of expired entries. */
   close(): void;
 }
 
@@ -44,7 +44,7 @@ export function createJobCache(options: JobCacheOptions): ClosableJobCache {
     ...counters.cacheRequests,
     help: 'Look-ups in a cache of the gateway by their result.',
   });
-  /** Bytes by id, in order of entry. */
+  /** Bytes by id, in the order of insertion. */
   const order = new Map<string, number>();
   let bytes = 0;
 

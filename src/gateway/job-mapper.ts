@@ -1,4 +1,4 @@
-/** Jobs and queues between the contract and the inside. What a client has no use for (tokens, hashes) never leaves. */
+/** Maps jobs between the contract and the domain. Tokens, hashes and other internals never leave. */
 import type { FullJob, OpenedPayload } from '../application/jobs/get-job.ts';
 import type { JobWaiting } from '../application/jobs/explain-job.ts';
 import type { BulkQuery } from '../application/jobs/bulk-jobs.ts';
@@ -70,7 +70,7 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
   };
 }
 
-/** Inside, 0 is what a job says that wants no limit; on the wire nothing but that word says it. */
+/** The domain represents "no heartbeat timeout" as 0. The wire has a field for it, so a 0 on the wire is refused. */
 function fromHeartbeat(job: wire.JobSpec): number | undefined {
   const ms = job.heartbeat === 'noHeartbeatTimeout' ? 0 : durationMs(job.heartbeatTimeout);
   if (ms !== 0 || job.noHeartbeatTimeout === true) return ms;
@@ -135,7 +135,7 @@ function fromPayload(payload: wire.Payload | null): RequestPayload | undefined {
   return payload?.kind === 'json' ? { kind: 'json', json: payload.json ?? '' } : undefined;
 }
 
-/** Payloads are sent as far as the view holds them opened; the history on demand. */
+/** Maps a job. It contains the payloads that the view has opened. The history is included on request. */
 export function toJob(view: FullJob, options: { readonly history: boolean } = { history: false }): Init<wire.Job> {
   const { record, progress } = view;
   return {
@@ -178,7 +178,10 @@ function toWaiting({ reason, detail, ahead, eta }: JobWaiting): Init<wire.JobWai
   };
 }
 
-/** What may be said in a submit, so that it can be submitted again: a start far ahead makes times longer than that. */
+/**
+ * Maps a spec so that it can be submitted again. With a start far ahead, stored times may exceed the range of a submit,
+ * so they are limited to it.
+ */
 function toSpec(spec: JobSpec): Init<wire.JobSpec> {
   const sayable = (ms: number): number => Math.min(ms, retentionRange.max);
   return {

@@ -1,4 +1,7 @@
-/** A server of the edge cannot listen as it was told to. The message says what to do and is all that a user need see. */
+/**
+ * The error of a server that cannot listen at its address. The message says what to do and is all that a user needs to
+ * see.
+ */
 import { createServer } from 'node:net';
 
 export type ListenErrorCode = 'PORT_TAKEN' | 'ADDRESS_UNUSABLE' | 'INSECURE_ADDRESS';
@@ -27,15 +30,15 @@ const texts: Readonly<Record<ListenErrorCode, (host: string, port: string) => st
     `${host} can be reached from other machines and there is no TLS: give a certificate and a key, or say that insecure is meant`,
 };
 
-/** By the code of the system, not by text. */
+/** Decides by the system's error code, not by its text. */
 export function listenError(cause: unknown, address: { readonly host: string; readonly port: number }): ListenError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   return new ListenError(code === 'EADDRINUSE' ? 'PORT_TAKEN' : 'ADDRESS_UNUSABLE', address, cause);
 }
 
 /**
- * Rejects with the reason why nothing can listen there. Asked before grpc-js is, which prints a line of its own and
- * keeps the system's code to itself.
+ * Rejects if nothing can listen at the address. It is called before grpc-js binds, because grpc-js prints its own line
+ * and hides the system's error code.
  */
 export async function ensureListenable(host: string, port: number): Promise<void> {
   const probe = createServer();

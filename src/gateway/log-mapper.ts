@@ -1,4 +1,4 @@
-/** Log lines of jobs, in the form of the contract. */
+/** Maps log lines of jobs to the contract. */
 import type { LogPage } from '../application/jobs/read-log.ts';
 import type { Init } from '../contract/codec.ts';
 import { logLevelCodes } from '../contract/job-codes.ts';

@@ -1,6 +1,6 @@
 /**
- * The operator's token from the configuration, until there is real authentication behind the same port. Without a token
- * whoever reaches the gateway is the operator, as long as only this machine can reach it.
+ * Authorizes operators by the token in the configuration. Real authentication will replace this behind the same port.
+ * Without a token, every caller is an operator, provided that the gateway is reachable from this machine only.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Authorizer } from '../application/ports/authorizer.ts';
@@ -9,7 +9,7 @@ import { isLoopback } from './listen-error.ts';
 
 export interface OperatorAuthorizerOptions {
   readonly operatorToken: string | undefined;
-  /** What the gateway listens on. */
+  /** The host that the gateway listens on. */
   readonly host: string;
 }
 
@@ -26,7 +26,7 @@ export function createOperatorAuthorizer({ operatorToken, host }: OperatorAuthor
           metadata: { role },
         });
       }
-      // Digests are equally long, so that the comparison tells nothing, not even the length.
+      // Digests have equal length, so the time of the comparison reveals nothing, not even the token's length.
       if (bearerToken !== undefined && timingSafeEqual(digest(bearerToken), wanted)) return;
       const message =
         bearerToken === undefined

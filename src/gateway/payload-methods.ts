@@ -1,4 +1,4 @@
-/** Payloads as streams. A download takes the place of a watch while it lasts, an upload that of a job with two parts. */
+/** Payloads as streams. A download takes the place of a watch, an upload that of a job with two parts. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { chunkBytes, type DownloadQuery } from '../application/jobs/download-payload.ts';
 import { payloadPartBytes } from '../application/ports/payload-store.ts';
@@ -11,9 +11,12 @@ import { fromSubmitRequest, toAccepted } from './job-mapper.ts';
 import { pieceMaxBytes } from './readable-requests.ts';
 import type { ServiceParts } from './service-parts.ts';
 
-/** Messages that gRPC reads ahead of who takes them. */
+/** Messages that gRPC reads ahead. */
 const readAhead = 16;
-/** The first part, which is stored last, the one that fills, and what has been read ahead. */
+/**
+ * Bytes that an upload holds: the first part, which is stored last, the part being filled, and what gRPC has read
+ * ahead.
+ */
 const uploadHeldBytes = 2 * payloadPartBytes + readAhead * pieceMaxBytes;
 
 export function payloadMethods({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {

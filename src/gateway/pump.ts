@@ -1,4 +1,7 @@
-/** From a source into a stream: a message at a time, the next one when the last has left, and none past the budget. */
+/**
+ * Writes a source to a stream, one message at a time. The next message is taken when the last one has left and the
+ * budget has room.
+ */
 import type { Clock } from '../application/ports/runtime.ts';
 import { TroupeError } from '../domain/errors.ts';
 import type { SendBudget } from './send-budget.ts';
@@ -13,10 +16,13 @@ export interface PumpParts {
   readonly signal: AbortSignal;
 }
 
-/** A client that has taken nothing of a message for so long holds memory, and no more. */
+/** How long a client may read nothing of a message. After that it only holds memory. */
 const leaveMaxMs = 30_000;
 
-/** Rejects with the reason of the signal, whatever the source makes of it: a stream that was cut is not one that has ended. */
+/**
+ * Rejects with the reason of the signal if it is aborted, whatever the source does. So a stream that was cut never
+ * looks complete.
+ */
 export async function pump<Message>(
   call: Outgoing<Message>,
   source: AsyncIterable<Message>,
@@ -35,7 +41,7 @@ export async function pump<Message>(
   signal.throwIfAborted();
 }
 
-/** Until the message has left this process, or the client has gone. */
+/** Waits until the message has left this process or the client has gone. */
 async function sent<Message>(call: Outgoing<Message>, message: Message, { clock, signal }: PumpParts): Promise<void> {
   const over = Promise.withResolvers<undefined>();
   const done = (): void => over.resolve(undefined);

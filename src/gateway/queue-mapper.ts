@@ -1,6 +1,6 @@
 /**
- * Queues between the contract and the inside. On the wire a setting is taken away by naming it in the mask and leaving it
- * absent; inside, 0 and the empty list say the same. So a 0 that comes over the wire is refused here.
+ * Maps queues between the contract and the domain. On the wire, a setting is reset by naming it in the mask without a
+ * value. The domain represents this as 0 or an empty list. So a 0 that comes over the wire is refused.
  */
 import { FieldChecks } from '../application/jobs/field-checks.ts';
 import type { FlowRequest } from '../application/queues/flow-request.ts';
@@ -35,7 +35,10 @@ export function toQueue({ queue, quarantines }: QueueView): Init<wire.Queue> {
   };
 }
 
-/** Without a mask: what is present. Throws INVALID_ARGUMENT for a 0 where none is said otherwise, and for an unknown path. */
+/**
+ * Maps settings. Without a mask, all fields that are present count. Throws INVALID_ARGUMENT for an unknown path, and
+ * for a 0 that means "none" in the domain.
+ */
 export function fromSettings(settings: wire.QueueSettings | null, mask: wire.FieldMask | null = null): SettingsRequest {
   const request: SettingsRequest = {
     executionTimeoutMs: durationMs(settings?.executionTimeout),
@@ -79,7 +82,7 @@ function refuseZeros({ heartbeatTimeoutMs, payloadRetentionMs, maxDepth, maxByte
   checks.ensureNone();
 }
 
-/** What the mask names, with its default where the request does not have it. */
+/** The settings that the mask names, with their default if the request lacks them. */
 function masked(request: SettingsRequest, paths: readonly string[]): SettingsRequest {
   const known = new Set<string>();
   const named = (path: string): boolean => {

@@ -1,4 +1,4 @@
-/** What is going on in a queue, for the contract. */
+/** Maps the statistics of a queue to the contract. */
 import type { ClusterQueueStats } from '../application/queues/queue-stats.ts';
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';

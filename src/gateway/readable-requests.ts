@@ -1,14 +1,16 @@
 /**
- * Requests that are no message: a caller's mistake, told as one. What a deserializer throws would be answered as INTERNAL,
- * which reads as the gateway's own fault and is repeated; so it hands on what is wrong, and the call is refused with it.
+ * Reports undecodable requests as a caller's mistake. An exception of a deserializer would be answered with INTERNAL,
+ * which reads as a fault of the gateway and is retried. So the deserializer returns the error as a value, and the call
+ * is refused with it.
  */
 import { chunkBytes } from '../application/jobs/download-payload.ts';
 import { UndecodableRequest } from '../contract/utf8.ts';
 import { TroupeError } from '../domain/errors.ts';
 
 /**
- * Of one message of a request that comes as many: a chunk, and what is around it. gRPC reads ahead, and has one limit for
- * all methods, which is that of a whole input: what is longer, inflated or not, goes here, before it is kept with others.
+ * The size limit of one message of a streamed request: a chunk and its envelope. gRPC reads ahead and has one limit for
+ * all methods, which is that of a whole input. Longer messages, inflated or not, are dropped here before they are
+ * buffered.
  */
 export const pieceMaxBytes = chunkBytes + 1_024;
 
@@ -17,7 +19,7 @@ interface Readable {
   readonly requestDeserialize: (bytes: Buffer) => unknown;
 }
 
-/** The same methods; a request that cannot be read, or is too long, arrives as the error that it is. */
+/** Wraps the methods so that a request that is undecodable or too long arrives as an error value. */
 export function tolerant<Methods extends Readonly<Record<string, Readable>>>(service: Methods): Methods {
   return Object.fromEntries(
     Object.entries(service).map(([name, method]) => [
@@ -42,7 +44,7 @@ function tooLong(bytes: number): TroupeError {
   return new TroupeError('INVALID_ARGUMENT', { violations: [{ field: 'part', description }] });
 }
 
-/** The request itself; throws INVALID_ARGUMENT for one that could not be read. */
+/** Returns the request. Throws INVALID_ARGUMENT if it could not be decoded. */
 export function readable<Request>(request: Request): Request {
   if (request instanceof TroupeError) throw request;
   if (!(request instanceof UndecodableRequest)) return request;

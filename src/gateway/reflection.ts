@@ -1,6 +1,6 @@
 /**
- * What generic clients ask before they know anything: which services there are, and the files that describe them, each with
- * all that it imports. A question at a time, answered as fast as the client reads.
+ * Server reflection: tells generic clients which services exist, and the files that describe them with all imports. One
+ * request is handled at a time, as fast as the client reads.
  */
 import { status as grpc, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Init } from '../contract/codec.ts';
@@ -46,7 +46,7 @@ export function answer(descriptors: Descriptors, request: ReflectionRequest): In
 
 function fileAnswer({ files }: Descriptors, name: string | undefined, missing: string): Init<ReflectionResponse> {
   if (name === undefined || !files.has(name)) return refusal(grpc.NOT_FOUND, missing);
-  // A set keeps its order and is walked to its end, however it grows meanwhile.
+  // A set keeps its order, and iterating it also visits elements that are added meanwhile.
   const names = new Set([name]);
   for (const each of names) for (const imported of files.get(each)?.imports ?? []) names.add(imported);
   const fileDescriptorProto = [...names].flatMap((each) => files.get(each)?.bytes ?? []);

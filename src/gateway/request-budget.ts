@@ -1,46 +1,48 @@
 /**
- * Bytes of requests that have not come to their end: grpc-js keeps what it has of each for as long as its client likes, and
- * nobody else counts them before they are whole. Past the limit the connection that holds most loses its oldest large one, so that
- * one which sends little is not kept out by another; one of which nothing has come for a while goes in any case.
- * A request alone always fits. Of an upload in pieces only the piece that is not whole is in here: admission has counted
- * those that are.
+ * Limits the bytes of unfinished requests. grpc-js keeps the received part of a request for as long as its client
+ * likes, and nothing else counts it before it is complete.
+ *
+ * - Above the limit, the connection that holds most loses its oldest large request, so that a small client is not kept
+ *   out by another one. A request that has received nothing for a while is closed in any case.
+ * - A single request always fits.
+ * - For an upload in chunks, only the unfinished chunk counts here. Admission counts the complete ones.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import { gauges } from '../domain/measures.ts';
 import { unfinishedMessage } from './unfinished-message.ts';
 
-/** Of a request that is under way; more is a client that waits for something, or for nothing. */
+/** A request that receives nothing for this long is closed. */
 const silenceMaxMs = 30_000;
 const lookEveryMs = 5_000;
-/** Of a call that is as good as one that only waits: a thousand of a connection hold 16 MB. */
+/** A call that holds at most this is not counted. A thousand of them on one connection hold 16 MB. */
 const defaultSmallBytes = 16 * 1_024;
-/** A byte in deflate's form stands for so many at most. */
+/** One deflated byte inflates to at most this many. */
 const inflatedMax = 1_032;
 
 export interface RequestBudgetOptions {
   readonly maxBytes: number;
-  /** Of one message, inflated: what is larger is refused by grpc-js. */
+  /** Limit of one inflated message. grpc-js refuses larger ones. */
   readonly messageMaxBytes: number;
-  /** Of a request: not counted up to here, since most are whole at once; default 16 KiB. */
+  /** A request is not counted up to this size, because most requests are complete at once. Default: 16 KiB. */
   readonly smallBytes?: number;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
 }
 
-/** What is held while a stream lasts: all of the request that has come, or the piece that is under way. */
+/** What a stream holds: the whole request so far, or only the unfinished chunk. */
 export type RequestForm = 'whole' | 'pieces';
 
 interface Arriving {
   readonly stream: Pick<ServerHttp2Stream, 'close'>;
   readonly connection: object;
-  /** 0: not counted now. */
+  /** 0 if it is not counted now. */
   bytes: number;
   newsAtMs: number;
   isOver: boolean;
 }
 
-/** What has begun to come over a connection, the oldest first. */
+/** Unfinished requests of one connection, oldest first. */
 interface Holder {
   bytes: number;
   readonly requests: Set<Arriving>;
@@ -65,14 +67,14 @@ export class RequestBudget {
     return this.#bytes;
   }
 
-  /** To the end of the request, or that of its stream. */
+  /** Watches a stream until its request or the stream ends. */
   watch(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, form: RequestForm): void {
     const { messageMaxBytes, smallBytes = defaultSmallBytes, nowMs } = this.#options;
     const heldAfter = form === 'pieces' ? unfinishedMessage(messageMaxBytes) : allOf(headers, messageMaxBytes);
     let request: Arriving | undefined;
     const push = stream.push.bind(stream);
     stream.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
-      // Once it is answered grpc-js lets go of what still comes, and not of what it has.
+      // After its answer, grpc-js drops what still arrives, but keeps what it has.
       if (chunk instanceof Uint8Array && !stream.writableEnded) {
         const bytes = heldAfter(chunk);
         if (bytes > smallBytes) this.#hold((request ??= this.#begin(stream)), bytes, nowMs());
@@ -127,7 +129,10 @@ export class RequestBudget {
     this.#release(request);
   }
 
-  /** Of those that hold no less than the average of their connection: what is small stays while there is something large. */
+  /**
+   * The oldest request of the largest connection that holds at least that connection's average. So a small request
+   * stays while there is a large one.
+   */
   #oldestOfLargest(): Arriving | undefined {
     let largest: Holder | undefined;
     for (const holder of this.#holders.values()) if (holder.bytes > (largest?.bytes ?? 0)) largest = holder;
@@ -136,7 +141,7 @@ export class RequestBudget {
     return [...requests].find((request) => request.bytes * requests.size >= bytes);
   }
 
-  /** To its client that is RESOURCE_EXHAUSTED, and nothing of the call was done. */
+  /** Refuses a request. Its client gets RESOURCE_EXHAUSTED, and nothing of the call was done. */
   #refuse(request: Arriving | undefined): void {
     if (request === undefined) throw new Error('invariant broken: what is held is held by somebody');
     this.#forget(request);
@@ -155,7 +160,7 @@ export class RequestBudget {
   }
 }
 
-/** All that has come so far; what is deflated as what it may become. */
+/** Counts all bytes so far. A deflated byte counts as what it may inflate to. */
 function allOf(headers: IncomingHttpHeaders, messageMaxBytes: number): (chunk: Uint8Array) => number {
   const encoding = headers['grpc-encoding'];
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** Retry policies of jobs and queues between the contract and the inside. */
+/** Maps retry policies of jobs and queues between the contract and the domain. */
 import type { JobRequest } from '../application/jobs/job-request.ts';
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';

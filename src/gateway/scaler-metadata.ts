@@ -1,4 +1,7 @@
-/** The metadata of a KEDA trigger: which worker class is asked for. What is wrong is said by its key, all of it at once. */
+/**
+ * Parses the metadata of a KEDA trigger: the worker class it asks for. All problems are reported together, each with
+ * its key.
+ */
 import { FieldChecks } from '../application/jobs/field-checks.ts';
 import type { ScaledObjectRef } from '../contract/external-scaler.ts';
 import type { WorkerClass } from '../domain/demand.ts';
@@ -7,19 +10,19 @@ import { handlerNamePattern, namePattern } from '../domain/queue.ts';
 import { workerClassPattern, workerClassText } from '../domain/worker-class.ts';
 
 export interface ScaledClass extends WorkerClass {
-  /** Runs that one pod has at a time. */
+  /** Attempts that one pod runs at a time. */
   readonly slotsPerPod: number;
 }
 
-/** Queues, and handlers, that one trigger may name. */
+/** Queues, and handlers, that one trigger may list. */
 const namesMax = 100;
 const slotsPerPodMax = 1_024;
 const field = 'scalerMetadata';
-/** KEDA sends all metadata of the trigger: these are its own. */
+/** KEDA sends all metadata of the trigger, including these keys of its own. */
 const ofKeda = ['scalerAddress', 'enableTLS', 'unsafeSsl', 'tlsCertFile'];
 const ofTroupe = ['workerClass', 'slotsPerPod', 'queues', 'handlers'];
 
-/** Throws INVALID_ARGUMENT. KEDA shows nothing but the message, so it says everything. */
+/** Throws INVALID_ARGUMENT. KEDA shows only the message, so the message contains everything. */
 export function readScaledClass(ref: Pick<ScaledObjectRef, 'scalerMetadata'> | null): ScaledClass {
   const metadata = new Map(Object.entries(ref?.scalerMetadata ?? {}));
   const checks = new FieldChecks();

@@ -1,6 +1,6 @@
 /**
- * The server that KEDA asks, on a port of its own: callers show no token, so it is for the network to let nobody but KEDA
- * reach it, or for TLS with certificates of callers. It tells numbers and changes nothing.
+ * The server that KEDA calls, on a separate port. Callers present no token, so restrict access by network policies or
+ * by TLS with client certificates. It only returns numbers and changes nothing.
  */
 import { Server } from '@grpc/grpc-js';
 import type { Telemetry } from '../application/ports/runtime.ts';
@@ -20,15 +20,15 @@ import { createStatusMapper } from './status-mapper.ts';
 export interface ScalerOptions extends ListenerOptions {
   readonly demand: WorkerDemand;
   readonly telemetry: Telemetry;
-  /** Streams open at once; default 256. */
+  /** Streams that may be open at once. Default: 256. */
   readonly streamsMax?: number;
 }
 
 const messageMaxBytes = 65_536;
-/** Its answers are a few numbers. */
+/** Its answers consist of a few numbers. */
 const sendMaxBytes = 8 * 1_048_576;
 const callsMax = 512;
-/** Of requests on their way. */
+/** Bytes of unfinished requests. */
 const maxBytes = 32 * messageMaxBytes;
 
 export function createScaler(options: ScalerOptions): GrpcListener {

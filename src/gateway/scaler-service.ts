@@ -1,4 +1,7 @@
-/** The methods of KEDA's ExternalScaler: how many slots of a worker class are wanted, as its HPA divides them among pods. */
+/**
+ * The methods of KEDA's ExternalScaler. They return how many slots of a worker class are wanted. KEDA's HPA divides
+ * them among pods.
+ */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { CallContext } from '../application/protocol/call-context.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
@@ -14,11 +17,11 @@ export interface ScalerServiceParts {
   readonly demand: WorkerDemand;
   readonly scope: CallScope;
   readonly telemetry: Telemetry;
-  /** Streams open at once. */
+  /** Streams that may be open at once. */
   readonly streamsMax: number;
 }
 
-/** Classes that are measured apart: their names come from callers. */
+/** Classes with their own metrics. The limit is needed because callers choose the names. */
 const measuredMax = 100;
 
 export function scalerService({

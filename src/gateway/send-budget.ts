@@ -1,20 +1,20 @@
 /**
- * Bytes that this process holds for clients to read: answers and pieces of streams until they have left, and what a download
- * has read ahead. Past the limit whoever wants more is sent away; what is under way goes on.
+ * Limits the bytes held for clients to read: answers and stream chunks until they have left, and what a download has
+ * read ahead. Above the limit, new work is refused and work in progress continues.
  */
 import { TroupeError } from '../domain/errors.ts';
 import { gauges } from '../domain/measures.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
 
 export interface SendBudget {
-  /** Throws OVERLOADED where this share of it is held (default: all): nothing more may be sent now. */
+  /** Throws OVERLOADED if more than this share is in use. Default: the whole budget. */
   ensureRoom(share?: number): void;
-  /** Counts so many bytes until the answer is called; a second time does nothing. */
+  /** Counts bytes until the returned function is called. Further calls of it do nothing. */
   hold(bytes: number): () => void;
   readonly heldBytes: () => number;
 }
 
-/** A reader that is not slow has taken what it was sent by then. */
+/** A reader that is not slow has read everything after this time. */
 const retryAfterMs = 500;
 
 export function createSendBudget(maxBytes: number, telemetry: Telemetry): SendBudget {

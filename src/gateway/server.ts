@@ -1,4 +1,6 @@
-/** The gRPC server of a gateway: its services, its health, its limits. When it stops, health says NOT_SERVING first. */
+/**
+ * The gRPC server of a gateway: its services, its health and its limits. When it stops, it first reports NOT_SERVING.
+ */
 import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Random, Telemetry } from '../application/ports/runtime.ts';
@@ -20,35 +22,35 @@ import { jobsService, queuesService } from './services.ts';
 import { createStatusMapper } from './status-mapper.ts';
 
 interface GatewayLimits {
-  /** Hard limit of one payload; messages may be a little larger. The same value as the use cases have. */
+  /** Limit of one payload in bytes. Messages may be slightly larger. The use cases have the same limit. */
   readonly payloadMaxBytes: number;
-  /** Jobs of submits that are not answered yet; default 20,000. */
+  /** Jobs of submits that are not answered yet. Default: 20,000. */
   readonly maxJobsInFlight?: number;
-  /** Bytes of their inputs; default four times the payload limit, at least 64 MiB. */
+  /** Input bytes of these jobs. Default: four times the payload limit, at least 64 MiB. */
   readonly maxBytesInFlight?: number;
-  /** Open watches; default 10,000. */
+  /** Open watches. Default: 10,000. */
   readonly maxWatches?: number;
-  /** Bytes held for clients that have not read them yet; default 128 MiB. */
+  /** Bytes held for clients that have not read them yet. Default: 128 MiB. */
   readonly maxSendBytes?: number;
-  /** Calls under way on one connection, watches included; default 1,000. */
+  /** Concurrent calls per connection, including watches. Default: 1,000. */
   readonly maxConcurrentStreams?: number;
 }
 
 export interface GatewayOptions extends ListenerOptions {
   readonly useCases: UseCases;
   readonly limits: GatewayLimits;
-  /** Serve the description of the contract to generic clients. */
+  /** Serve reflection to generic clients. */
   readonly reflection: boolean;
   readonly telemetry: Telemetry;
   readonly random: Random;
 }
 
 export interface Gateway extends GrpcListener {
-  /** What health checks say while it is up; `true` from the start on. */
+  /** Sets what health checks report while it runs. Initially true. */
   setServing(serving: boolean): void;
 }
 
-/** Room for the envelope around a payload of the largest size. */
+/** Room for the envelope around a payload of the maximum size. */
 const envelopeMaxBytes = 1_048_576;
 
 export function createGateway(options: GatewayOptions): Gateway {

@@ -1,4 +1,4 @@
-/** What the methods of every service are made of. */
+/** Dependencies of the methods of every service. */
 import type { UseCases } from '../application/use-cases.ts';
 import type { Admission } from './admission.ts';
 import type { CallScope } from './call-scope.ts';

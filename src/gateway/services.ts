@@ -1,4 +1,4 @@
-/** The methods of the contract: each maps a request, calls its use case, and maps the answer. */
+/** The methods of Jobs and Queues. Each maps a request, calls its use case and maps the answer. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { type JobRequest, payloadBytes } from '../application/jobs/job-request.ts';
 import type * as wire from '../contract/messages.ts';

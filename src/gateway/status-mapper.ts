@@ -1,6 +1,6 @@
 /**
  * The only place that knows gRPC status codes. Every error becomes one status with `google.rpc` details, in the trailer
- * `grpc-status-details-bin` or as the outcome of one item of a batch. What went wrong inside is for the log alone.
+ * `grpc-status-details-bin` or as the outcome of one item of a batch. Internal causes appear in the log only.
  */
 import { Metadata, status as grpc } from '@grpc/grpc-js';
 import type { Init } from '../contract/codec.ts';
@@ -9,36 +9,36 @@ import type { Status } from '../contract/messages.ts';
 import { toTime } from '../contract/time.ts';
 import { type ErrorCode, TroupeError } from '../domain/errors.ts';
 
-/** Named by the metadata of the error. */
+/** Resources that the metadata of an error can name. */
 type Resource = 'job' | 'queue' | 'node' | 'actor';
 const resourceKeys = { job: 'jobId', queue: 'queue', node: 'node', actor: 'path' } as const satisfies Record<
   Resource,
   string
 >;
 
-/** Which detail beside ErrorInfo tells the rest. RetryInfo is added wherever a retry makes sense. */
+/** The detail that complements ErrorInfo. RetryInfo is added whenever a retry makes sense. */
 type Extra = 'field' | Resource | 'precondition' | 'quota' | 'request' | 'none';
 
 interface Mapping {
   readonly status: grpc;
   readonly extra: Extra;
-  /** How long to wait before another try when the error itself does not say. */
+  /** The delay before a retry, if the error itself names none. */
   readonly retryAfterMs?: number;
-  /** What is known of the effect: `none` happened, or it is `unknown`. Absent where the code alone says it. */
+  /** Whether the call had an effect: `none` or `unknown`. Absent if the code alone says it. */
   readonly outcome?: 'none' | 'unknown';
 }
 
 export const statusTable = {
   INVALID_JOB_SPEC: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
   INVALID_ARGUMENT: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
-  // Not RESOURCE_EXHAUSTED: clients repeat that.
+  // Not RESOURCE_EXHAUSTED, because clients retry that.
   PAYLOAD_TOO_LARGE: { status: grpc.INVALID_ARGUMENT, extra: 'field' },
-  // Depends on what is deployed, so it may be right a minute later; a repeat at once is not.
+  // Depends on what is deployed: it may succeed in a minute, but not at once.
   UNKNOWN_HANDLER: { status: grpc.FAILED_PRECONDITION, extra: 'precondition' },
   QUEUE_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'queue' },
   QUEUE_EXISTS: { status: grpc.ALREADY_EXISTS, extra: 'queue' },
   QUEUE_NOT_EMPTY: { status: grpc.FAILED_PRECONDITION, extra: 'queue' },
-  // A matter of a moment: it is gone then, or open again.
+  // Temporary: the queue will soon be gone, or open again.
   QUEUE_CLOSING: { status: grpc.UNAVAILABLE, extra: 'queue', retryAfterMs: 500, outcome: 'none' },
   QUEUE_VERSION_CONFLICT: { status: grpc.ABORTED, extra: 'queue', retryAfterMs: 100 },
   JOB_NOT_FOUND: { status: grpc.NOT_FOUND, extra: 'job' },
@@ -70,7 +70,7 @@ export const statusTable = {
   INTERNAL_ERROR: { status: grpc.INTERNAL, extra: 'request' },
 } as const satisfies Record<ErrorCode, Mapping>;
 
-/** Names of the details that an error of this code carries, for the reference. */
+/** Names of the details of an error with this code, for the reference. */
 export function detailsNamed(code: ErrorCode): readonly string[] {
   return detailsOf(new TroupeError(code), statusTable[code], '').map((detail) => detail.name);
 }
@@ -98,7 +98,7 @@ export function createStatusMapper(codec: StatusCodec): StatusMapper {
       const metadata = new Metadata();
       metadata.set('x-request-id', requestId);
       metadata.set(statusTrailer, codec.status.encode(toStatus(error, requestId)));
-      // As a header it must have a form in UTF-8, too.
+      // A header must be well-formed UTF-8.
       return { code: statusTable[error.code].status, details: error.message.toWellFormed(), metadata };
     },
   };

@@ -1,11 +1,11 @@
-/** How much of a message has come that is not whole yet, of a stream that carries one after the other as gRPC frames them. */
+/** Counts the bytes of the unfinished message in a stream of gRPC-framed messages. */
 
-/** A flag, and the length in 4 bytes. */
+/** A flag and a 4-byte length. */
 const headBytes = 5;
 
 /**
- * To be told each chunk in turn. What is announced as longer than a message may be counts nothing: grpc-js refuses it by its
- * head, and lets go of all that follows.
+ * Returns a function that takes each chunk in turn and returns the bytes held. A message that announces too large a
+ * length counts nothing: grpc-js refuses it by its header and drops what follows.
  */
 export function unfinishedMessage(messageMaxBytes: number): (chunk: Uint8Array) => number {
   let head = 0;

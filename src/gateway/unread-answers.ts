@@ -1,6 +1,7 @@
 /**
- * Answers that their clients do not read. Each holds a part of the budget for all others, so it has its time: half a minute,
- * and what its size takes over a slow line. Pieces of streams have the same from the pump, which says so in words.
+ * Closes streams whose clients do not read their answers. Each such answer holds a part of the shared budget. So it may
+ * take half a minute, plus the time that its size needs on a slow line. Stream chunks have the same limit in the pump,
+ * which also sends an error text.
  */
 import { constants, type ServerHttp2Stream } from 'node:http2';
 
@@ -22,7 +23,7 @@ export class UnreadAnswers {
     this.#nowMs = nowMs;
   }
 
-  /** Until the answer is called: it has left, or its stream is over. */
+  /** Watches an answer until the returned function is called: it has left, or its stream has ended. */
   wait(stream: Unread['stream'], bytes: number): () => void {
     const unread = { stream, untilMs: this.#nowMs() + leaveMaxMs + bytes / slowestBytesPerMs };
     this.#unread.add(unread);
