@@ -9,7 +9,7 @@ import type { NatsBus } from '../adapters/nats/connect-nats.ts';
 import type { ActorSystem } from '../kernel/index.ts';
 import type { StopRun } from '../actors/shard/shard-services.ts';
 import type { NodeHandlers } from '../actors/worker/node-handlers.ts';
-import type { SlotLedger } from '../actors/worker/slot-ledger.ts';
+import type { SlotPool } from '../actors/worker/slot-pool.ts';
 import type { Config } from '../config/index.ts';
 import type { DrainOrder } from './drain-order.ts';
 import type { ProcessRuntime } from './runtime.ts';
@@ -38,7 +38,7 @@ export interface ClusterParts {
 
 /** Connections between the roles. The actors do not know each other. */
 export interface Wiring {
-  readonly slots: SlotLedger | undefined;
+  readonly slots: SlotPool | undefined;
   readonly handlers: NodeHandlers;
   /** Asks a node to end a run. Best effort: if the request is lost, the node's next heartbeat ends the run. */
   readonly stopRun: (node: string, stop: StopRun) => void;

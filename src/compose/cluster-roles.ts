@@ -8,12 +8,12 @@ import type { StopRun } from '../actors/shard/shard-services.ts';
 import type { AdminMessage } from '../actors/node/admin-message.ts';
 import { membershipActor, type MembershipMessage } from '../actors/node/membership-actor.ts';
 import { NodeHandlers } from '../actors/worker/node-handlers.ts';
-import { runIdOf } from '../actors/worker/node-run.ts';
-import { runEventsTo } from '../actors/worker/runs-actor.ts';
-import type { RunsMessage } from '../actors/worker/runs-message.ts';
+import { runIdOf } from '../actors/worker/node-attempt.ts';
+import { runEventsTo } from '../actors/worker/attempts-actor.ts';
+import type { AttemptsMessage } from '../actors/worker/attempts-message.ts';
 import { workersSupervisor } from '../actors/worker/queue-watch-actor.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../actors/worker/worker-services.ts';
-import { SlotLedger } from '../actors/worker/slot-ledger.ts';
+import { SlotPool } from '../actors/worker/slot-pool.ts';
 import type { HandlerManifest } from '../domain/handler-manifest.ts';
 import { type ChildSpec, supervise } from '../supervisor/index.ts';
 import type { ClusterParts, Wiring } from './cluster-parts.ts';
@@ -44,8 +44,8 @@ export const adminPath = `/${root}/admin`;
 export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRoles> {
   const { system, node, bus } = parts;
   const handlers = new NodeHandlers();
-  const slots = parts.pool && new SlotLedger(parts.pool, () => parts.runtime.clock.monotonicMs(), defaultWorkerLimits);
-  const runs = system.refAt<RunsMessage>(`/${root}/workers/runs`);
+  const slots = parts.pool && new SlotPool(parts.pool, () => parts.runtime.clock.monotonicMs(), defaultWorkerLimits);
+  const runs = system.refAt<AttemptsMessage>(`/${root}/workers/runs`);
   const manifests = await startPool(parts, { runs, handlers, room: () => slots?.changed() });
   const stopRun = (to: string, stop: StopRun): void => {
     if (to === node.nodeId) runs.tell({ kind: 'stop-run', runId: runIdOf(stop.jobId, stop.token), why: stop.why });
@@ -93,7 +93,7 @@ export async function startClusterRoles(parts: ClusterParts): Promise<ClusterRol
 }
 
 interface PoolWiring {
-  readonly runs: ActorRef<RunsMessage>;
+  readonly runs: ActorRef<AttemptsMessage>;
   readonly handlers: NodeHandlers;
   readonly room: () => void;
 }
@@ -185,7 +185,7 @@ function children(parts: ClusterParts, wiring: Wiring): ChildSpec[] {
   return specs;
 }
 
-function adminOf(parts: ClusterParts, slots: SlotLedger | undefined): ActorDefinition<AdminMessage> {
+function adminOf(parts: ClusterParts, slots: SlotPool | undefined): ActorDefinition<AdminMessage> {
   const { node, system, bus, pool, startedAtMs, order, cache } = parts;
   return nodeAdmin({
     node,
@@ -204,8 +204,8 @@ function adminOf(parts: ClusterParts, slots: SlotLedger | undefined): ActorDefin
 }
 
 interface Draining {
-  readonly slots: SlotLedger | undefined;
-  readonly runs: ActorRef<RunsMessage>;
+  readonly slots: SlotPool | undefined;
+  readonly runs: ActorRef<AttemptsMessage>;
   readonly stopServing: () => void;
 }
 
@@ -238,7 +238,7 @@ async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining
 async function drainRuns(
   runtime: ProcessRuntime,
   pool: RunPool,
-  runs: ActorRef<RunsMessage>,
+  runs: ActorRef<AttemptsMessage>,
   graceMs: number,
 ): Promise<void> {
   const ended = settlement(runtime, (done) => runs.tell({ kind: 'drain', done }));

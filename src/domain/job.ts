@@ -183,7 +183,7 @@ export interface RequestKey {
 }
 
 /** The attempt that holds the job now. A report without this exact token changes nothing. */
-interface RunLease {
+interface AttemptLease {
   readonly token: string;
   readonly node: string;
   readonly attempt: number;
@@ -254,7 +254,7 @@ export interface JobRecord {
   readonly readyAtMs: number;
   readonly firstStartedAtMs?: number;
   readonly finishedAtMs?: number;
-  readonly run?: RunLease;
+  readonly run?: AttemptLease;
   /** The newest one, of whichever attempt; absent: none. */
   readonly checkpoint?: Checkpoint;
   /** Logs of the newest completed attempts that logged anything, oldest first. At most `storedLogsMax`. */
@@ -274,7 +274,7 @@ export interface JobRecord {
 
 /**
  * Of a QUEUED job: when it became so. What was dispatched is known by this instant, never by `readyAtMs`, which may lie
- * long before: a job that is given back keeps its place among those that wait. Nothing but a move changes a job that
+ * long before: a job that is released keeps its place among those that wait. Nothing but a move changes a job that
  * waits, and every move notes its time; a later time than the true one would only have it dispatched once more.
  */
 export function queuedAtMs({ updatedAtMs }: JobRecord): number {

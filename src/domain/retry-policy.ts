@@ -19,7 +19,7 @@ export function isNonRetryable({ nonRetryableCodes = [] }: RetryPolicy, { code, 
 
 /**
  * How a job ends whose attempt was lost, if that one was its last. A job that says how many it may lose means each. By
- * default it is a bound, not a policy: what ended in order (a drain, a deploy, an eviction that leaves time to hand back)
+ * default it is a bound, not a policy: what ended in order (a drain, a deploy, an eviction that leaves time to release)
  * counts nothing, however often; `blamed` are the others, of which the job may have been the reason.
  */
 export function lastLoss(

@@ -57,7 +57,7 @@ interface Reported {
 }
 
 /**
- * How far a lost attempt is to blame. `none`: it was ended in order, and handed back. `unknown`: its node fell silent or its
+ * How far a lost attempt is to blame. `none`: it was ended in order, and released. `unknown`: its node fell silent or its
  * process was ended, and nobody can tell whose fault that was. `suspect`: it was in a thread of the dead process. `convicted`: it was alone in it.
  */
 export type Blame = 'none' | 'unknown' | 'suspect' | 'convicted';
@@ -185,7 +185,7 @@ function settle(ended: JobRecord, report: Report, at: Moment): Decision {
     case 'stopped':
       return lose(record, { by: 'stopped', blame: 'none' }, at);
     case 'return':
-      return giveBack(record, nowMs);
+      return release(record, nowMs);
     case 'lose':
       return lose(record, { by: 'lose', blame: report.blame }, at);
     default:
@@ -245,7 +245,7 @@ function lose(
 }
 
 /** As if it had never been claimed, but for the number of the attempt, which never decreases. */
-function giveBack(record: JobRecord, nowMs: number): Decision {
+function release(record: JobRecord, nowMs: number): Decision {
   const { firstStartedAtMs, ...unstarted } = record;
   const beganBefore = firstStartedAtMs !== undefined && firstStartedAtMs < (record.run?.startedAtMs ?? 0);
   return move(beganBefore ? record : unstarted, { by: 'return', to: 'QUEUED', nowMs }, {});

@@ -1,8 +1,8 @@
 /** The worker actors of a node in virtual time. The test plays the work source, the run pool and the shards. */
 import { workersSupervisor } from '../../src/actors/worker/queue-watch-actor.ts';
-import type { RunsMessage } from '../../src/actors/worker/runs-message.ts';
+import type { AttemptsMessage } from '../../src/actors/worker/attempts-message.ts';
 import { NodeHandlers } from '../../src/actors/worker/node-handlers.ts';
-import { SlotLedger, type UnreportedBounds } from '../../src/actors/worker/slot-ledger.ts';
+import { SlotPool, type UnreportedBounds } from '../../src/actors/worker/slot-pool.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../../src/actors/worker/worker-services.ts';
 import type { ActorRef } from '../../src/kernel/index.ts';
 import { createTestKit, type TestKit } from '../../src/kernel/testkit/index.ts';
@@ -38,9 +38,9 @@ interface OpenPull {
 
 export interface WorkerHarness {
   readonly kit: TestKit;
-  readonly slots: SlotLedger;
+  readonly slots: SlotPool;
   readonly handlers: NodeHandlers;
-  readonly runs: ActorRef<RunsMessage>;
+  readonly runs: ActorRef<AttemptsMessage>;
   readonly pulls: OpenPull[];
   readonly handed: RunRequest[];
   readonly cancelled: string[];
@@ -80,7 +80,7 @@ export interface WorkerHarness {
   offer(unique: number, message?: Partial<WorkMessage>): Promise<WorkDelivery>;
   end(runId: string, outcome?: RunOutcomeLike): Promise<void>;
 }
-type RunOutcomeLike = Extract<RunsMessage, { kind: 'ended' }>['outcome'];
+type RunOutcomeLike = Extract<AttemptsMessage, { kind: 'ended' }>['outcome'];
 
 export async function createWorkerHarness(threads = 2, bounds: Partial<UnreportedBounds> = {}): Promise<WorkerHarness> {
   const kit = createTestKit();
@@ -99,13 +99,13 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
     stop: () => Promise.resolve(),
   };
   const limits = { ...defaultWorkerLimits, ...bounds };
-  const slots = new SlotLedger(pool, () => kit.clock.monotonicMs(), limits);
+  const slots = new SlotPool(pool, () => kit.clock.monotonicMs(), limits);
   const handlers = new NodeHandlers();
   handlers.replace([{ name: 'test.echo', version: '1.4.0' }]);
   const harness: WorkerHarness = {
     kit,
     slots,
-    runs: kit.system.refAt<RunsMessage>('/workers/runs'),
+    runs: kit.system.refAt<AttemptsMessage>('/workers/runs'),
     ...{
       pulls: [],
       handed: [],

@@ -8,7 +8,7 @@ import {
   type NodeVerbs,
 } from '../../application/protocol/node-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import { runIdOf } from '../worker/node-run.ts';
+import { runIdOf } from '../worker/node-attempt.ts';
 import { boundedTree } from './actor-rows.ts';
 import type { AdminServices, NodeView } from './node-view.ts';
 import type { ProfileStore } from './profile-store.ts';

@@ -7,8 +7,8 @@
  */
 import type { WorkRoute, WorkDelivery } from '../../application/ports/bus.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/actor.ts';
-import type { RunsMessage } from './runs-message.ts';
-import type { Turn } from './slot-ledger.ts';
+import type { AttemptsMessage } from './attempts-message.ts';
+import type { Turn } from './slot-pool.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 type Deliveries = readonly WorkDelivery[];
@@ -27,7 +27,7 @@ const keepMs = 1_000;
 export function pullerActor(
   route: WorkRoute,
   services: WorkerServices,
-  runs: ActorRef<RunsMessage>,
+  runs: ActorRef<AttemptsMessage>,
 ): ActorDefinition<PullerMessage> {
   return {
     kind: 'puller',
@@ -39,7 +39,7 @@ export function pullerActor(
 class Puller implements Behavior<PullerMessage> {
   readonly #route: WorkRoute;
   readonly #services: WorkerServices;
-  readonly #runs: ActorRef<RunsMessage>;
+  readonly #runs: ActorRef<AttemptsMessage>;
   readonly #context: ActorContext<PullerMessage>;
   readonly #abort = new AbortController();
   readonly #turn: Turn;
@@ -52,7 +52,7 @@ class Puller implements Behavior<PullerMessage> {
   constructor(
     route: WorkRoute,
     services: WorkerServices,
-    runs: ActorRef<RunsMessage>,
+    runs: ActorRef<AttemptsMessage>,
     context: ActorContext<PullerMessage>,
   ) {
     this.#route = route;

@@ -15,8 +15,8 @@ import { type HandlerNeed, needText } from '../../domain/handler-need.ts';
 import { type ChildSpec, supervise, type SupervisorMessage } from '../../supervisor/index.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/index.ts';
 import { pullerActor } from './puller-actor.ts';
-import type { RunsMessage } from './runs-message.ts';
-import { runsActor } from './runs-actor.ts';
+import type { AttemptsMessage } from './attempts-message.ts';
+import { attemptsActor } from './attempts-actor.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 type Outcome<T> = PromiseSettledResult<T>;
@@ -60,7 +60,7 @@ export function workersSupervisor(
     intensity: { maxRestarts: 3, windowMs: 60_000 },
     kind: 'workers',
     children: [
-      { name: 'runs', definition: runsActor(services), restart: 'permanent', shutdownMs: 5_000 },
+      { name: 'runs', definition: attemptsActor(services), restart: 'permanent', shutdownMs: 5_000 },
       { name: 'queues', definition: queues, restart: 'permanent', shutdownMs: 'infinity' },
       { name: 'queue-watch', definition: watch, restart: 'permanent', shutdownMs: 1_000 },
     ],
@@ -73,7 +73,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   readonly #fleet: WatchedFleet;
   readonly #context: ActorContext<QueueWatchMessage>;
   readonly #queues: ActorRef<SupervisorMessage>;
-  readonly #runs: ActorRef<RunsMessage>;
+  readonly #runs: ActorRef<AttemptsMessage>;
   /** Routes with a puller, or about to have one; how often in a row they were seen empty and free to go. */
   readonly #pulled = new Map<string, { readonly route: WorkRoute; emptyLooks: number }>();
   readonly #unserved = new Map<string, WorkRoute & { readonly need: HandlerNeed }>();
@@ -231,7 +231,7 @@ function nameOf({ tenant, queue, level, need }: WorkRoute): string {
 }
 
 /** A queue whose puller fails too often is quarantined and shown; the others go on. */
-function pullerSpec(name: string, route: WorkRoute, services: WorkerServices, runs: ActorRef<RunsMessage>): ChildSpec {
+function pullerSpec(name: string, route: WorkRoute, services: WorkerServices, runs: ActorRef<AttemptsMessage>): ChildSpec {
   return {
     name,
     definition: pullerActor(route, services, runs),

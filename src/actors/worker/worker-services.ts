@@ -5,13 +5,13 @@ import type { RunPool } from '../../application/ports/run-pool.ts';
 import type { Counter, Gauge, Histogram, Telemetry } from '../../application/ports/runtime.ts';
 import type { ShardBatcher } from '../../application/protocol/shard-batcher.ts';
 import type { NodeHandlers } from './node-handlers.ts';
-import type { SlotLedger, UnreportedBounds } from './slot-ledger.ts';
+import type { SlotPool, UnreportedBounds } from './slot-pool.ts';
 import { counters, gauges, histograms } from '../../domain/measures.ts';
 
 export interface WorkerServices {
   readonly nodeId: string;
   readonly pool: RunPool;
-  readonly slots: SlotLedger;
+  readonly slots: SlotPool;
   readonly handlers: NodeHandlers;
   readonly batcher: ShardBatcher;
   readonly source: WorkSource;

@@ -120,7 +120,7 @@ export interface ReadLogResult {
   readonly lines: readonly LogLine[];
 }
 
-export interface RunPulse {
+export interface AttemptPulse {
   readonly jobId: JobId;
   readonly token: string;
   /** 0..1 */
@@ -129,7 +129,7 @@ export interface RunPulse {
 }
 export interface HeartbeatItem {
   readonly node: string;
-  readonly runs: readonly RunPulse[];
+  readonly runs: readonly AttemptPulse[];
 }
 export interface HeartbeatResult {
   /** Attempts to end: cancelled ones, and those whose token is no longer valid. */

@@ -111,7 +111,7 @@ export class BusClient {
     release: (ackTo, delayMs = 0) => {
       const send = (): void => {
         this.link.send(() => {
-          this.#server.giveBack(ackTo);
+          this.#server.release(ackTo);
         });
       };
       if (delayMs > 0) this.link.host.clock.setTimer(delayMs, send);

@@ -183,9 +183,9 @@ export class BusServer {
     });
   }
 
-  giveBack(ackTo: string): void {
+  release(ackTo: string): void {
     this.#delivery(ackTo, (queue, seq) => {
-      queue.giveBack(seq);
+      queue.release(seq);
     });
   }
 

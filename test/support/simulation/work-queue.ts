@@ -97,7 +97,7 @@ export class WorkQueue {
     this.#ready = this.#ready.filter((other) => other !== stored);
   }
 
-  giveBack(seq: number): void {
+  release(seq: number): void {
     const stored = this.#stored.get(seq);
     if (stored?.cancelWait === undefined) return;
     stored.cancelWait();

@@ -75,7 +75,7 @@ export class CellMemory {
 /** Heap and buffers of its thread; a thread that does not answer counts as the largest. */
 async function held({ thread }: Run): Promise<number> {
   if (thread === undefined) return 0;
-  const asked = thread.worker.getHeapStatistics().then(
+  const asked = thread.native.getHeapStatistics().then(
     (heap) => heap.used_heap_size + heap.external_memory,
     () => 0,
   );

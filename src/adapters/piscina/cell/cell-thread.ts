@@ -45,7 +45,7 @@ export class CellThread {
   readonly slot: RunSlot;
   readonly #pool: Piscina;
   readonly #outputMaxBytes: number;
-  readonly worker: Worker;
+  readonly native: Worker;
   /** Rejects when it ended before it could take a task. */
   readonly ready: Promise<void>;
   /** Resolves with the exit code once no code runs in it any more, nor in what it started. */
@@ -92,17 +92,17 @@ export class CellThread {
       if (note !== undefined) onNote(this, note);
     });
     const started = this.#pool.run({ kind: 'start', warm });
-    const [worker] = this.#pool.threads;
-    if (worker === undefined) throw new Error('invariant broken: the first task makes the thread');
-    this.worker = worker;
-    this.id = worker.threadId;
+    const [native] = this.#pool.threads;
+    if (native === undefined) throw new Error('invariant broken: the first task makes the thread');
+    this.native = native;
+    this.id = native.threadId;
     this.exited = new Promise((resolve) => {
-      worker.once('exit', (code) => {
+      native.once('exit', (code) => {
         endOrphans();
         resolve(code);
       });
     });
-    worker.on('error', (error: unknown) => {
+    native.on('error', (error: unknown) => {
       this.error = error ?? new Error(`${String(error)} was thrown`);
     });
     this.ready = this.#whenStarted(started);
@@ -128,7 +128,7 @@ export class CellThread {
     this.terminatedAtMs = performance.now();
     endChildrenOf(this.#osThread);
     const free = this.profile?.finish() ?? Promise.resolve();
-    void free.then(() => this.worker.terminate());
+    void free.then(() => this.native.terminate());
   }
 
   async #whenStarted(started: Promise<unknown>): Promise<void> {

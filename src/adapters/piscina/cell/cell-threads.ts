@@ -4,7 +4,7 @@
  * `threads` of them run at once; one that does not end when it is told to keeps its place (it is leaked).
  */
 import { CellThread, type CellThreadOptions } from './cell-thread.ts';
-import { displacedBy, outlived } from './thread-roster.ts';
+import { displacedBy, outlived } from './thread-eviction.ts';
 
 /** From ending a thread until its exit; after it the thread counts as leaked. */
 export const exitMaxMs = 1_000;

@@ -7,7 +7,7 @@ export type UnfitReason = 'leaked threads' | 'memory' | 'child processes' | 'run
 const leakedShare = 1 / 4;
 /** A single leaked thread is put up with for this long: its run waits for the end of its code. */
 const leakedMaxMs = 30_000;
-/** So many processes that its runs had left behind keep their numbers, which only its end gives back. */
+/** So many processes that its runs had left behind keep their numbers, which only its end releases. */
 const orphansMax = 256;
 /** Above its bound for so many pulses although nothing in it could be ended for that. */
 const overMemoryPulses = 3;

@@ -6,7 +6,7 @@ import type { Logger } from '../../../application/ports/runtime.ts';
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
 import type { UnfitReason } from './cell-fitness.ts';
 import type { CellSetup, LoadedHandler } from '../protocol/cell-frames.ts';
-import { CellKeeper, type CellKeeperOptions, type CellLoad } from './cell-keeper.ts';
+import { CellSupervisor, type CellSupervisorOptions, type CellLoad } from './cell-supervisor.ts';
 import type { HandlerFiles } from './handler-files.ts';
 import type { PoolRun } from './pool-run.ts';
 
@@ -15,7 +15,7 @@ export interface GenerationOptions {
   readonly threads: number;
   readonly cells: number;
   readonly setup: Omit<CellSetup, 'threads' | 'files' | 'sources'>;
-  readonly keeper: Omit<CellKeeperOptions, 'setup' | 'onUnfit'>;
+  readonly supervisor: Omit<CellSupervisorOptions, 'setup' | 'onUnfit'>;
   readonly log: Logger;
   readonly onRecycled: (why: UnfitReason) => void;
 }
@@ -24,10 +24,10 @@ export class CellGeneration {
   readonly files: HandlerFiles;
   readonly #options: GenerationOptions;
   /** Those that are given runs. */
-  #keepers: CellKeeper[];
+  #supervisors: CellSupervisor[];
   /** Cells for one run at a time, and cells that drain. */
-  #others: CellKeeper[] = [];
-  readonly #replacing = new Set<CellKeeper>();
+  #others: CellSupervisor[] = [];
+  readonly #replacing = new Set<CellSupervisor>();
   #handlers: readonly LoadedHandler[] = [];
   #names: ReadonlySet<string> = new Set();
   #closing = false;
@@ -36,15 +36,15 @@ export class CellGeneration {
     this.#options = options;
     this.files = options.files;
     const cells = Math.min(options.cells, options.threads);
-    this.#keepers = Array.from({ length: cells }, (_, index) => {
+    this.#supervisors = Array.from({ length: cells }, (_, index) => {
       const share = Math.floor(options.threads / cells) + (index < options.threads % cells ? 1 : 0);
-      return this.#keeper(share, (keeper, why) => void this.#replace(keeper, why));
+      return this.#supervisor(share, (supervisor, why) => void this.#replace(supervisor, why));
     });
   }
 
   /** Rejects when a cell cannot be started at all. */
   async load(): Promise<CellLoad> {
-    const [first] = await Promise.all(this.#keepers.map((keeper) => keeper.loaded));
+    const [first] = await Promise.all(this.#supervisors.map((supervisor) => supervisor.loaded));
     const load = first ?? { handlers: [], problems: [] };
     this.#handlers = load.handlers;
     this.#names = new Set(load.handlers.map(({ manifest }) => manifest.name));
@@ -58,23 +58,23 @@ export class CellGeneration {
     return this.#handlers.map(({ manifest }) => manifest);
   }
   /** All that have a process, or will have one. */
-  get keepers(): readonly CellKeeper[] {
-    return [...this.#keepers, ...this.#others].filter(({ closed }) => !closed);
+  get supervisors(): readonly CellSupervisor[] {
+    return [...this.#supervisors, ...this.#others].filter(({ closed }) => !closed);
   }
   knows(handler: string): boolean {
     return this.#names.has(handler);
   }
 
   /** The cell with the fewest runs, one that is up if there is any. */
-  choose(): CellKeeper | undefined {
-    let best: CellKeeper | undefined;
-    for (const keeper of this.#keepers) {
-      if (keeper.closed) continue;
+  choose(): CellSupervisor | undefined {
+    let best: CellSupervisor | undefined;
+    for (const supervisor of this.#supervisors) {
+      if (supervisor.closed) continue;
       const better =
         best === undefined ||
-        (keeper.state === 'up') > (best.state === 'up') ||
-        ((keeper.state === 'up') === (best.state === 'up') && keeper.size < best.size);
-      if (better) best = keeper;
+        (supervisor.state === 'up') > (best.state === 'up') ||
+        ((supervisor.state === 'up') === (best.state === 'up') && supervisor.size < best.size);
+      if (better) best = supervisor;
     }
     return best;
   }
@@ -82,39 +82,39 @@ export class CellGeneration {
   /** Threads that can take runs: those of cells that are up, without the leaked ones. */
   threadsUp(): number {
     let threads = 0;
-    for (const keeper of this.#keepers) {
-      if (keeper.state === 'up') threads += Math.max(0, keeper.threads - (keeper.vitals?.leaked ?? 0));
+    for (const supervisor of this.#supervisors) {
+      if (supervisor.state === 'up') threads += Math.max(0, supervisor.threads - (supervisor.vitals?.leaked ?? 0));
     }
     return threads;
   }
 
   /** A cell of its own for one run at a time. */
-  quarantine(): CellKeeper {
-    const keeper = this.#keeper(1, () => undefined);
-    this.#others = [...this.#others.filter(({ closed }) => !closed), keeper];
-    return keeper;
+  isolated(): CellSupervisor {
+    const supervisor = this.#supervisor(1, () => undefined);
+    this.#others = [...this.#others.filter(({ closed }) => !closed), supervisor];
+    return supervisor;
   }
 
   get closed(): boolean {
-    return this.keepers.length === 0;
+    return this.supervisors.length === 0;
   }
 
   drain(): readonly PoolRun[] {
     this.#closing = true;
-    return this.#keepers.flatMap((keeper) => keeper.drain());
+    return this.#supervisors.flatMap((supervisor) => supervisor.drain());
   }
 
   async close(why: string): Promise<void> {
     this.#closing = true;
-    await Promise.all(this.keepers.map((keeper) => keeper.close(why)));
+    await Promise.all(this.supervisors.map((supervisor) => supervisor.close(why)));
   }
 
-  async #replace(old: CellKeeper, why: UnfitReason): Promise<void> {
+  async #replace(old: CellSupervisor, why: UnfitReason): Promise<void> {
     if (this.#closing || this.#replacing.has(old)) return;
     this.#replacing.add(old);
     const { log, onRecycled } = this.#options;
     log.warn({ pid: old.pid, why, rssBytes: old.vitals?.rssBytes, leaked: old.vitals?.leaked }, 'cell is replaced');
-    const next = this.#keeper(old.threads, (keeper, reason) => void this.#replace(keeper, reason));
+    const next = this.#supervisor(old.threads, (supervisor, reason) => void this.#replace(supervisor, reason));
     this.#others = [...this.#others.filter(({ closed }) => !closed), next];
     try {
       await next.loaded;
@@ -128,8 +128,8 @@ export class CellGeneration {
       await next.close('drained');
       return;
     }
-    this.#keepers = this.#keepers.map((keeper) => (keeper === old ? next : keeper));
-    this.#others = this.#others.map((keeper) => (keeper === next ? old : keeper));
+    this.#supervisors = this.#supervisors.map((supervisor) => (supervisor === old ? next : supervisor));
+    this.#others = this.#others.map((supervisor) => (supervisor === next ? old : supervisor));
     this.#replacing.delete(old);
     onRecycled(why);
     for (const run of old.drain()) next.run(run);
@@ -140,9 +140,9 @@ export class CellGeneration {
     return this.#closing;
   }
 
-  #keeper(threads: number, onUnfit: CellKeeperOptions['onUnfit']): CellKeeper {
-    const { files, keeper, setup } = this.#options;
+  #supervisor(threads: number, onUnfit: CellSupervisorOptions['onUnfit']): CellSupervisor {
+    const { files, supervisor: supervisor, setup } = this.#options;
     const { handlers, sources } = files;
-    return new CellKeeper({ ...keeper, onUnfit, setup: { ...setup, threads, files: handlers, sources } });
+    return new CellSupervisor({ ...supervisor, onUnfit, setup: { ...setup, threads, files: handlers, sources } });
   }
 }

@@ -15,7 +15,7 @@ import type { Logger } from '../../../application/ports/runtime.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
 import { CellGeneration } from './cell-generation.ts';
-import type { CellKeeperOptions } from './cell-keeper.ts';
+import type { CellSupervisorOptions } from './cell-supervisor.ts';
 import { cellMeasures, type CellMeasures } from './cell-measures.ts';
 import { completeOptions, type CellPoolOptions, type CompleteOptions } from './cell-pool-options.ts';
 import { describeExit, type CellExit } from './cell-process.ts';
@@ -24,7 +24,7 @@ import { HandlerGenerations } from './handler-generations.ts';
 import { LookAhead, lookAheadMaxRuns } from './look-ahead.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
 import { poolStats, runView } from './pool-views.ts';
-import { Quarantine } from './quarantine.ts';
+import { IsolatedRuns } from './isolated-runs.ts';
 import { deadlineExceeded } from './run-endings.ts';
 import { checkProfile } from '../cell/run-profile.ts';
 
@@ -41,7 +41,7 @@ class CellPool implements RunPool {
   readonly #log: Logger;
   readonly #lookAhead: LookAhead;
   readonly #measures: CellMeasures;
-  readonly #quarantine: Quarantine;
+  readonly #isolated: IsolatedRuns;
   readonly #generations: HandlerGenerations;
   readonly #runs = new Map<string, PoolRun>();
   readonly #listeners = new Set<(manifests: readonly HandlerManifest[]) => void>();
@@ -68,9 +68,9 @@ class CellPool implements RunPool {
       onNews: options.onNews,
       onSwitch: (next, unsent) => this.#onSwitch(next, unsent),
     });
-    this.#quarantine = new Quarantine({
+    this.#isolated = new IsolatedRuns({
       clock,
-      open: () => this.#generations.current?.quarantine(),
+      open: () => this.#generations.current?.isolated(),
       onWithdrawn: (run) => this.#onEnded(run, { kind: 'returned' }, 0),
     });
   }
@@ -91,21 +91,21 @@ class CellPool implements RunPool {
     this.#nextKey = (this.#nextKey % keyMax) + 1;
     const run = newPoolRun(key, request);
     const generation = this.#generations.current;
-    const keeper = generation?.choose();
-    if (keeper === undefined || generation?.knows(request.handler) !== true) {
+    const supervisor = generation?.choose();
+    if (supervisor === undefined || generation?.knows(request.handler) !== true) {
       this.#refuse(run);
       return;
     }
     this.#runs.set(request.runId, run);
-    if (request.suspect) this.#quarantine.run(run);
-    else keeper.run(run);
+    if (request.suspect) this.#isolated.run(run);
+    else supervisor.run(run);
   }
 
   capacity(): number {
     const threads = this.#stopping === undefined ? (this.#generations.current?.threadsUp() ?? 0) : 0;
     if (threads === 0) return 0;
-    // The run in quarantine has a thread of its own; suspects that wait for it count like any other run.
-    const apart = this.#quarantine.size > 0 ? 1 : 0;
+    // The isolated run has a thread of its own; suspects that wait for it count like any other run.
+    const apart = this.#isolated.size > 0 ? 1 : 0;
     return this.#lookAhead.room(threads, this.#runs.size - apart);
   }
 
@@ -126,7 +126,7 @@ class CellPool implements RunPool {
 
   stats(): RunPoolStats {
     const { threads } = this.#options;
-    return poolStats(this.#generations.keepers, { threads, busy: this.#busy, held: this.#runs.size });
+    return poolStats(this.#generations.supervisors, { threads, busy: this.#busy, held: this.#runs.size });
   }
 
   runs(): readonly RunView[] {
@@ -166,7 +166,7 @@ class CellPool implements RunPool {
         };
       });
     }
-    const waiting = await this.#quarantine.close('stopping');
+    const waiting = await this.#isolated.close('stopping');
     for (const run of waiting) this.#onEnded(run, { kind: 'returned' }, 0);
     await this.#generations.close('stopping');
     this.#stopMeasuring();
@@ -181,13 +181,13 @@ class CellPool implements RunPool {
       threads,
       cells,
       setup: { memory, rssMaxBytes, cancelGraceMs, outputMaxBytes, waitMaxMs, gatherMs, handlerEnv },
-      keeper: this.#keeperOptions(),
+      supervisor: this.#supervisorOptions(),
       log: this.#log,
       onRecycled: (why) => this.#measures.recycled.add(1, { why }),
     });
   }
 
-  #keeperOptions(): Omit<CellKeeperOptions, 'setup' | 'onUnfit'> {
+  #supervisorOptions(): Omit<CellSupervisorOptions, 'setup' | 'onUnfit'> {
     const { env, silenceMaxMs, stuckDrainMaxMs, cellRunsMax: runsMax, clock } = this.#options;
     return {
       env,
@@ -233,7 +233,7 @@ class CellPool implements RunPool {
     const kind = outcome.kind === 'failed' ? outcome.failure.reason : outcome.kind;
     this.#measures.runs.add(1, { outcome: kind });
     this.#measures.runDuration.observe(durationMs / 1_000);
-    this.#quarantine.ended(run);
+    this.#isolated.ended(run);
     this.#events?.ended(run.request.runId, outcome, durationMs);
     if (this.#runs.size === 0) this.#onEmpty();
   }
@@ -257,7 +257,7 @@ class CellPool implements RunPool {
   }
 
   #onSwitch(next: CellGeneration, unsent: readonly PoolRun[]): void {
-    this.#quarantine.retire();
+    this.#isolated.retire();
     for (const run of unsent) next.choose()?.run(run);
     for (const listener of this.#listeners) listener(next.manifests);
     this.#events?.room?.();

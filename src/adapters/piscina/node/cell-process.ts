@@ -29,7 +29,7 @@ const outputLinesMax = 200;
 const outputLineMaxChars = 500;
 /**
  * Of glibc; other allocators do not look at it. It would keep the large buffers of an ended thread for later ones, and the
- * process would look full although no run holds anything: so whatever is larger is given back as soon as it is free.
+ * process would look full although no run holds anything: so whatever is larger is released as soon as it is free.
  */
 const allocatorEnv = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) };
 

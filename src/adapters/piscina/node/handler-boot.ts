@@ -65,7 +65,7 @@ async function importInThread(
     Atomics.notify(new Int32Array(told), 0);
   };
   const setup: BootSetup = { files: options.files, sources: options.sources, told };
-  const worker = new Worker(entryPath('thread/boot-thread'), {
+  const thread = new Worker(entryPath('thread/boot-thread'), {
     workerData: setup,
     env: Object.fromEntries(options.env),
     resourceLimits: { maxOldGenerationSizeMb: options.memoryMb },
@@ -77,10 +77,10 @@ async function importInThread(
     let reason = 'its import ended the thread';
     const giveUp = (): void => {
       reason = `its import did not end within ${importMaxMs} ms`;
-      void worker.terminate();
+      void thread.terminate();
     };
     let timer = setTimeout(giveUp, importMaxMs);
-    worker.on('message', (report: BootReport) => {
+    thread.on('message', (report: BootReport) => {
       onReport(report);
       finished ||= report.kind === 'finished';
       if (report.kind === 'importing') {
@@ -88,13 +88,13 @@ async function importInThread(
         options.onImporting(report.url).then(goOn, goOn);
       }
       clearTimeout(timer);
-      if (finished) void worker.terminate();
+      if (finished) void thread.terminate();
       else timer = setTimeout(giveUp, importMaxMs);
     });
-    worker.on('error', (error: Error) => {
+    thread.on('error', (error: Error) => {
       reason = `its import ended the thread: ${error.message}`;
     });
-    worker.on('exit', () => {
+    thread.on('exit', () => {
       clearTimeout(timer);
       resolve(finished ? undefined : { url: importing, reason });
     });

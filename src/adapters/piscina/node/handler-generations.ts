@@ -5,7 +5,7 @@
 import type { FileChange, FileProblem, HandlerNewsListener } from '../../../application/ports/handler-news.ts';
 import type { Clock, Logger } from '../../../application/ports/runtime.ts';
 import type { CellGeneration } from './cell-generation.ts';
-import type { CellKeeper } from './cell-keeper.ts';
+import type { CellSupervisor } from './cell-supervisor.ts';
 import type { HandlerProblem } from '../protocol/cell-frames.ts';
 import { HandlerChanges, restMs } from './handler-changes.ts';
 import { readHandlerFiles, type HandlerFiles } from './handler-files.ts';
@@ -59,8 +59,8 @@ export class HandlerGenerations {
   get current(): CellGeneration | undefined {
     return this.#current;
   }
-  get keepers(): readonly CellKeeper[] {
-    return this.#all().flatMap(({ keepers }) => keepers);
+  get supervisors(): readonly CellSupervisor[] {
+    return this.#all().flatMap(({ supervisors: supervisors }) => supervisors);
   }
 
   async start(): Promise<CellGeneration> {

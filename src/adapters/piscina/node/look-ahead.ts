@@ -35,7 +35,7 @@ export class LookAhead {
     this.#averageMs = undefined;
   }
 
-  /** How long a run may wait for a thread before it is given back. */
+  /** How long a run may wait for a thread before it is released. */
   get waitMaxMs(): number {
     return Math.max(waitMinMs, this.#lookaheadMs * 2);
   }

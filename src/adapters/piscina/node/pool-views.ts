@@ -1,13 +1,13 @@
 /** Cells and runs as the pool shows them: what the parent knows, and what the cell said a second ago at most. */
 import type { CellStats, RunPoolStats, RunView } from '../../../application/ports/run-pool.ts';
-import type { CellKeeper } from './cell-keeper.ts';
+import type { CellSupervisor } from './cell-supervisor.ts';
 import type { PoolRun, RunHome } from './pool-run.ts';
 
 export function poolStats(
-  keepers: readonly CellKeeper[],
+  supervisors: readonly CellSupervisor[],
   counts: { readonly threads: number; readonly busy: number; readonly held: number },
 ): RunPoolStats {
-  const cells = keepers.map(cellStats);
+  const cells = supervisors.map(cellStats);
   return {
     threads: counts.threads,
     busy: counts.busy,
@@ -18,8 +18,8 @@ export function poolStats(
   };
 }
 
-function cellStats(keeper: CellKeeper): CellStats {
-  const { pid, state, restarts, threads, vitals } = keeper;
+function cellStats(supervisor: CellSupervisor): CellStats {
+  const { pid, state, restarts, threads, vitals } = supervisor;
   return {
     pid,
     state,

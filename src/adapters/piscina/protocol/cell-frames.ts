@@ -16,7 +16,7 @@ export interface CellSetup {
   readonly cancelGraceMs: number;
   /** Of what a run returns; more does not leave its thread. */
   readonly outputMaxBytes: number;
-  /** A run that waited longer for a thread is given back: some other node may have one. */
+  /** A run that waited longer for a thread is released: some other node may have one. */
   readonly waitMaxMs: number;
   /** How long starts and successes may wait for company while runs wait for a thread. */
   readonly gatherMs: number;

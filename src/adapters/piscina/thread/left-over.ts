@@ -38,10 +38,10 @@ Worker.prototype.ref = function (this: Worker) {
   if (this.threadId > 0) threads.add(this);
   Reflect.apply(ref, this, []);
 };
-process.on('worker', (worker) => {
-  if (unreferenced.has(worker) || worker.threadId <= 0) return;
-  threads.add(worker);
-  worker.once('exit', () => threads.delete(worker));
+process.on('worker', (thread) => {
+  if (unreferenced.has(thread) || thread.threadId <= 0) return;
+  threads.add(thread);
+  thread.once('exit', () => threads.delete(thread));
 });
 
 export class LeftOver {

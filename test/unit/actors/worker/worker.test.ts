@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SlotLedger } from '../../../../src/actors/worker/slot-ledger.ts';
+import { SlotPool } from '../../../../src/actors/worker/slot-pool.ts';
 import { defaultWorkerLimits } from '../../../../src/actors/worker/worker-services.ts';
-import { runIdOf } from '../../../../src/actors/worker/node-run.ts';
+import { runIdOf } from '../../../../src/actors/worker/node-attempt.ts';
 import { priorityAgeingMs } from '../../../../src/domain/priority.ts';
 import { testSpec } from '../../../support/jobs.ts';
 import { createWorkerHarness, harnessToken, type WorkerHarness } from '../../../support/worker-harness.ts';
@@ -420,7 +420,7 @@ describe('the workers of a node', () => {
   });
 
   it('wake who waits for a slot in turn', () => {
-    const slots = new SlotLedger({ capacity: () => 1 }, () => 0, defaultWorkerLimits);
+    const slots = new SlotPool({ capacity: () => 1 }, () => 0, defaultWorkerLimits);
     const woken: string[] = [];
     for (const queue of ['a', 'b', 'c']) {
       const turn = slots.wait({ tenant: 't', queue }, () => {
@@ -438,7 +438,7 @@ describe('the workers of a node', () => {
 
   it('start the lowest level after an hour at most, however long the jobs of the others are', () => {
     let nowMs = 0;
-    const slots = new SlotLedger({ capacity: () => 1 }, () => nowMs, defaultWorkerLimits);
+    const slots = new SlotPool({ capacity: () => 1 }, () => nowMs, defaultWorkerLimits);
     const starts: (readonly [level: number, atMs: number])[] = [];
     for (const level of [0, 4] as const) {
       const turn = slots.wait({ tenant: 't', queue: 'q', level }, () => {

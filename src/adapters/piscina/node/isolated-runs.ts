@@ -4,29 +4,29 @@
  */
 import type { Clock } from '../../../application/ports/runtime.ts';
 import { TroupeError } from '../../../domain/errors.ts';
-import type { CellKeeper } from './cell-keeper.ts';
+import type { CellSupervisor } from './cell-supervisor.ts';
 import type { PoolRun, RunHome } from './pool-run.ts';
 
 const idleMaxMs = 30_000;
 
-export interface QuarantineOptions {
+export interface IsolatedRunsOptions {
   readonly clock: Clock;
-  readonly open: () => CellKeeper | undefined;
+  readonly open: () => CellSupervisor | undefined;
   /** A run that only waited was cancelled. */
   readonly onWithdrawn: (run: PoolRun) => void;
 }
 
-export class Quarantine implements RunHome {
+export class IsolatedRuns implements RunHome {
   /** Of the runs that wait. */
   readonly pid = undefined;
   readonly vitals = undefined;
-  readonly #options: QuarantineOptions;
+  readonly #options: IsolatedRunsOptions;
   readonly #waiting: PoolRun[] = [];
-  #keeper: CellKeeper | undefined;
+  #supervisor: CellSupervisor | undefined;
   #current: PoolRun | undefined;
   #cancelIdle: () => void = () => undefined;
 
-  constructor(options: QuarantineOptions) {
+  constructor(options: IsolatedRunsOptions) {
     this.#options = options;
   }
 
@@ -64,19 +64,19 @@ export class Quarantine implements RunHome {
 
   /** New code: the cell is ended once it is free, the next suspect gets a new one. */
   retire(): void {
-    for (const unsent of this.#keeper?.drain() ?? []) {
+    for (const unsent of this.#supervisor?.drain() ?? []) {
       unsent.home = this;
       this.#waiting.unshift(unsent);
       this.#current = undefined;
     }
-    this.#keeper = undefined;
+    this.#supervisor = undefined;
     this.#next();
   }
 
   async close(why: string): Promise<readonly PoolRun[]> {
     this.#cancelIdle();
     const waiting = this.#waiting.splice(0);
-    await this.#keeper?.close(why);
+    await this.#supervisor?.close(why);
     return waiting;
   }
 
@@ -88,8 +88,8 @@ export class Quarantine implements RunHome {
       this.#cancelIdle = this.#options.clock.setTimer(idleMaxMs, () => this.retire());
       return;
     }
-    if (this.#keeper === undefined || this.#keeper.closed) this.#keeper = this.#options.open();
+    if (this.#supervisor === undefined || this.#supervisor.closed) this.#supervisor = this.#options.open();
     this.#current = run;
-    this.#keeper?.run(run);
+    this.#supervisor?.run(run);
   }
 }

@@ -3,7 +3,7 @@
  * classes; at most twice as many exist; and idle threads never make the cell larger than it would be with all of its
  * threads in the largest class that is needed.
  */
-export interface RosterThread {
+export interface EvictableThread {
   readonly memoryMb: number;
   readonly idleSinceMs: number;
 }
@@ -11,17 +11,17 @@ export interface RosterThread {
 /** How long a thread outside of the default class is kept idle. */
 const idleMaxMs = 30_000;
 
-export interface RosterBounds {
+export interface EvictionBounds {
   readonly threads: number;
   readonly defaultMb: number;
 }
 
 /** Idle threads to be ended, longest idle first, before one of `memoryMb` is opened. */
-export function displacedBy<T extends RosterThread>(
+export function displacedBy<T extends EvictableThread>(
   memoryMb: number,
   all: Iterable<T>,
   idle: readonly T[],
-  bounds: RosterBounds,
+  bounds: EvictionBounds,
 ): readonly T[] {
   let count = 1;
   let heapMb = memoryMb;
@@ -43,6 +43,10 @@ export function displacedBy<T extends RosterThread>(
 }
 
 /** Idle threads that nobody has needed for a while. */
-export function outlived<T extends RosterThread>(nowMs: number, idle: readonly T[], defaultMb: number): readonly T[] {
+export function outlived<T extends EvictableThread>(
+  nowMs: number,
+  idle: readonly T[],
+  defaultMb: number,
+): readonly T[] {
   return idle.filter(({ memoryMb, idleSinceMs }) => memoryMb !== defaultMb && nowMs - idleSinceMs >= idleMaxMs);
 }

@@ -28,7 +28,7 @@ export interface UnreportedBounds {
   readonly unreportedMaxBytes: number;
 }
 
-export class SlotLedger {
+export class SlotPool {
   readonly #pool: Pick<RunPool, 'capacity'>;
   readonly #wakers: FairOrder<() => void>;
   readonly #bounds: UnreportedBounds;
@@ -96,7 +96,7 @@ export class SlotLedger {
 
   /** `wake` is called whenever there is room, or none will ever be again. */
   wait(route: WorkRoute, wake: () => void): Turn {
-    const path = placeOf(route);
+    const path = sharePath(route);
     const leave = this.#wakers.add(path, wake);
     return {
       leave,
@@ -123,7 +123,7 @@ export class SlotLedger {
   }
 }
 
-function placeOf({ tenant, queue, level = defaultPriority, need }: WorkRoute): readonly FairShare[] {
+function sharePath({ tenant, queue, level = defaultPriority, need }: WorkRoute): readonly FairShare[] {
   const name = need === undefined ? String(level) : `${level}:${needText(need)}`;
   return [
     { name: tenant, weight: 1 },

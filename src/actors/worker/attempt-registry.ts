@@ -1,4 +1,4 @@
-/** The node's runs and what happens to each; the actor in `runs-actor.ts` only passes messages in. */
+/** The node's runs and what happens to each; the actor in `attempts-actor.ts` only passes messages in. */
 import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { ClaimResult, HeartbeatResult } from '../../application/protocol/shard-protocol.ts';
@@ -12,37 +12,37 @@ import {
   completeItem,
   dropSuperseded,
   heldBytesOf,
-  newRun,
-  type NodeRun,
+  newAttempt,
+  type NodeAttempt,
   type Phase,
   pulsesByShard,
   requestOf,
   runIdOf,
-} from './node-run.ts';
-import { fetchPayloads, outcomeUnfetched, type RunPayloads } from './run-payloads.ts';
-import { RunLogs } from './run-logs.ts';
-import type { RunsMessage } from './runs-message.ts';
+} from './node-attempt.ts';
+import { fetchPayloads, outcomeUnfetched, type AttemptPayloads } from './attempt-payloads.ts';
+import { AttemptLogs } from './attempt-logs.ts';
+import type { AttemptsMessage } from './attempts-message.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 /** A message whose shard does not answer goes back for this long, plus as much again at random. */
-const giveBackDelayMs = 1_000;
+const releaseDelayMs = 1_000;
 const reportRetryMaxMs = 2_000;
 
 const noRuns = { claiming: 0, fetching: 0, handed: 0, running: 0, reporting: 0 } as const;
 
-export class RunRegistry {
+export class AttemptRegistry {
   readonly #services: WorkerServices;
-  readonly #context: ActorContext<RunsMessage>;
-  readonly #runs = new Map<string, NodeRun>();
+  readonly #context: ActorContext<AttemptsMessage>;
+  readonly #runs = new Map<string, NodeAttempt>();
   readonly #counts: Record<Phase | 'claiming', number> = { ...noRuns };
-  readonly #logs: RunLogs;
+  readonly #logs: AttemptLogs;
   #draining = false;
   #drained: (() => void) | undefined;
 
-  constructor(services: WorkerServices, context: ActorContext<RunsMessage>) {
+  constructor(services: WorkerServices, context: ActorContext<AttemptsMessage>) {
     this.#services = services;
     this.#context = context;
-    this.#logs = new RunLogs({
+    this.#logs = new AttemptLogs({
       nowMs: () => context.clock.nowMs(),
       send: ({ jobId, grant, shard }, after, log) =>
         services.batcher.call(shard, 'log', { jobId, token: grant.token, after, lines: log.after(after) }),
@@ -77,10 +77,10 @@ export class RunRegistry {
     this.#then(claimed, (outcome) => {
       this.#counts.claiming -= 1;
       if (outcome.status === 'rejected') {
-        const delayMs = Math.round(giveBackDelayMs * (1 + this.#context.random()));
+        const delayMs = Math.round(releaseDelayMs * (1 + this.#context.random()));
         this.#services.source.release(delivery.ackTo, delayMs);
         this.#services.slots.release(1);
-        this.#context.log.debug({ err: outcome.reason, jobId }, 'claim not answered; message given back');
+        this.#context.log.debug({ err: outcome.reason, jobId }, 'claim not answered; message released');
         this.#checkDrained();
         return;
       }
@@ -97,7 +97,7 @@ export class RunRegistry {
     this.#services.slots.release(1);
     const { source, publisher } = this.#services;
     const later = (): void => {
-      source.release(ackTo, giveBackDelayMs);
+      source.release(ackTo, releaseDelayMs);
     };
     if (message.route === 'handler') {
       later();
@@ -191,7 +191,7 @@ export class RunRegistry {
     this.#checkDrained();
   }
 
-  /** The grace is over: what still runs is asked to end, then ended, and is given back uncounted. */
+  /** The grace is over: what still runs is asked to end, then ended, and is released uncounted. */
   stopAll(): void {
     for (const runId of [...this.#runs.keys()]) this.stopRun(runId, 'drain');
   }
@@ -199,7 +199,7 @@ export class RunRegistry {
   #claimed(delivery: WorkDelivery, result: ClaimResult): void {
     switch (result.kind) {
       case 'granted': {
-        const run = newRun(delivery.message.jobId, result, this.#context.clock.nowMs());
+        const run = newAttempt(delivery.message.jobId, result, this.#context.clock.nowMs());
         this.#runs.set(run.runId, run);
         this.#counts.fetching += 1;
         this.#fetch(run);
@@ -210,7 +210,7 @@ export class RunRegistry {
         this.#services.slots.release(1);
         break;
       case 'later':
-        this.#services.source.release(delivery.ackTo, giveBackDelayMs);
+        this.#services.source.release(delivery.ackTo, releaseDelayMs);
         this.#services.slots.release(1);
         break;
       case 'held':
@@ -222,7 +222,7 @@ export class RunRegistry {
     this.#checkDrained();
   }
 
-  #fetch(run: NodeRun): void {
+  #fetch(run: NodeAttempt): void {
     const { spec, checkpoint } = run.grant;
     if (spec.input.kind === 'json' && checkpoint === undefined) {
       this.#handOver(run, { input: spec.input });
@@ -238,7 +238,7 @@ export class RunRegistry {
     });
   }
 
-  #handOver(run: NodeRun, { input, checkpoint }: RunPayloads): void {
+  #handOver(run: NodeAttempt, { input, checkpoint }: AttemptPayloads): void {
     if (input === undefined) return;
     if (run.cancelled || this.#draining) {
       this.#services.slots.release(1);
@@ -250,7 +250,7 @@ export class RunRegistry {
     this.#services.slots.release(1);
   }
 
-  #finish(run: NodeRun, outcome: RunOutcome): void {
+  #finish(run: NodeAttempt, outcome: RunOutcome): void {
     if (run.superseded) {
       this.#forget(run);
       return;
@@ -268,7 +268,7 @@ export class RunRegistry {
     else run.checkpoints.end(report);
   }
 
-  #checkpointsOf(run: NodeRun): CheckpointSaver {
+  #checkpointsOf(run: NodeAttempt): CheckpointSaver {
     const { shard, runId } = run;
     return new CheckpointSaver({
       save: async (checkpoint) => {
@@ -288,7 +288,7 @@ export class RunRegistry {
     });
   }
 
-  #reportFailed(run: NodeRun, error: TroupeError): void {
+  #reportFailed(run: NodeAttempt, error: TroupeError): void {
     if (!error.retryable) {
       this.#context.log.error({ err: error, errCode: error.code, runId: run.runId }, 'outcome of a run was refused');
       this.#forget(run);
@@ -303,13 +303,13 @@ export class RunRegistry {
     for (const { jobId, token, why } of result.stop) this.stopRun(runIdOf(jobId, token), why);
   }
 
-  #enter(run: NodeRun, phase: Phase): void {
+  #enter(run: NodeAttempt, phase: Phase): void {
     this.#counts[run.phase] -= 1;
     this.#counts[phase] += 1;
     run.phase = phase;
   }
 
-  #forget(run: NodeRun): void {
+  #forget(run: NodeAttempt): void {
     if (!this.#runs.delete(run.runId)) return;
     this.#counts[run.phase] -= 1;
     if (run.phase === 'reporting') this.#services.slots.reported(run.heldBytes);

@@ -26,7 +26,7 @@ export interface CellLoad {
   readonly problems: readonly HandlerProblem[];
 }
 
-export interface CellKeeperOptions {
+export interface CellSupervisorOptions {
   readonly setup: CellSetup;
   readonly env: Readonly<Record<string, string>>;
   readonly silenceMaxMs: number;
@@ -44,11 +44,11 @@ export interface CellKeeperOptions {
   readonly onDeath: (exit: CellExit) => void;
   readonly onUp: () => void;
   /** It should be replaced; said once. */
-  readonly onUnfit: (keeper: CellKeeper, why: UnfitReason) => void;
+  readonly onUnfit: (supervisor: CellSupervisor, why: UnfitReason) => void;
 }
 
-export class CellKeeper implements RunHome {
-  readonly #options: CellKeeperOptions;
+export class CellSupervisor implements RunHome {
+  readonly #options: CellSupervisorOptions;
   readonly #runs = new Map<number, PoolRun>();
   /** Files whose import killed the process; not imported again in this generation. */
   readonly #deadly: HandlerProblem[] = [];
@@ -70,7 +70,7 @@ export class CellKeeper implements RunHome {
   #vitals: CellVitals | undefined;
   restarts = 0;
 
-  constructor(options: CellKeeperOptions) {
+  constructor(options: CellSupervisorOptions) {
     this.#options = options;
     this.#loaded.promise.catch(() => undefined);
     this.#fork();

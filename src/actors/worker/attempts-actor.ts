@@ -7,23 +7,23 @@
  */
 import type { RunEvents } from '../../application/ports/run-pool.ts';
 import type { ActorContext, ActorDefinition, Behavior } from '../../kernel/actor.ts';
-import { RunRegistry } from './run-registry.ts';
-import type { RunsMessage } from './runs-message.ts';
+import { AttemptRegistry } from './attempt-registry.ts';
+import type { AttemptsMessage } from './attempts-message.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 /** One message per run and phase may wait, and the pool is bounded far below this. */
 const mailboxCapacity = 65_536;
 
-export function runsActor(services: WorkerServices): ActorDefinition<RunsMessage> {
+export function attemptsActor(services: WorkerServices): ActorDefinition<AttemptsMessage> {
   return {
     kind: 'runs',
     mailboxCapacity,
-    start: (context) => startRuns(services, context),
+    start: (context) => startAttempts(services, context),
   };
 }
 
-function startRuns(services: WorkerServices, context: ActorContext<RunsMessage>): Behavior<RunsMessage> {
-  const registry = new RunRegistry(services, context);
+function startAttempts(services: WorkerServices, context: ActorContext<AttemptsMessage>): Behavior<AttemptsMessage> {
+  const registry = new AttemptRegistry(services, context);
   const { heartbeatMs } = services.limits;
   context.setTimer('beat', heartbeatMs, { kind: 'beat' });
   return {
@@ -72,7 +72,7 @@ function startRuns(services: WorkerServices, context: ActorContext<RunsMessage>)
 }
 
 /** The run pool's voice, as messages. */
-export function runEventsTo(tell: (message: RunsMessage) => boolean, log: RunEvents['log']): RunEvents {
+export function runEventsTo(tell: (message: AttemptsMessage) => boolean, log: RunEvents['log']): RunEvents {
   return {
     started: (runId) => void tell({ kind: 'started', runId }),
     progress: (runId, fraction, note) => void tell({ kind: 'progress', runId, note: { fraction, note } }),

@@ -4,7 +4,7 @@ import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts
 import type { AttemptOutcome, ClaimResult } from '../../application/protocol/shard-protocol.ts';
 import type { Payload } from '../../domain/job.ts';
 
-export interface PayloadPlace {
+export interface PayloadLocation {
   readonly payloads: PayloadStore;
   readonly limits: { readonly outputMaxBytes: number };
   /** What is larger lies in the store. */
@@ -15,7 +15,7 @@ export interface PayloadPlace {
 }
 
 /** Rejects when the payload store does not answer; the caller tries again. */
-export async function attemptOutcome(outcome: RunOutcome, place: PayloadPlace): Promise<AttemptOutcome> {
+export async function attemptOutcome(outcome: RunOutcome, place: PayloadLocation): Promise<AttemptOutcome> {
   if (outcome.kind !== 'succeeded') return outcome;
   if (outcome.output === undefined) return { kind: 'succeeded' };
   const bytes = bytesOf(outcome.output);
@@ -23,11 +23,11 @@ export async function attemptOutcome(outcome: RunOutcome, place: PayloadPlace): 
     const message = `the output has ${bytes} bytes, ${place.limits.outputMaxBytes} are allowed`;
     return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
   }
-  return { kind: 'succeeded', output: await placed(outcome.output, place) };
+  return { kind: 'succeeded', output: await stored(outcome.output, place) };
 }
 
 /** In the form that a record can hold; durable where it is only referred to. */
-export async function placed(payload: RunPayload, place: PayloadPlace): Promise<Payload> {
+export async function stored(payload: RunPayload, place: PayloadLocation): Promise<Payload> {
   const bytes = bytesOf(payload);
   if (bytes <= place.inlineMaxBytes) return inline(payload);
   await place.payloads.putPayload({
@@ -49,7 +49,7 @@ function inline(payload: RunPayload): Payload {
 }
 
 /** What a run is given. */
-export interface RunPayloads {
+export interface AttemptPayloads {
   /** Undefined: the payload store no longer has it. */
   readonly input: RunPayload | undefined;
   readonly checkpoint?: RunPayload | undefined;
@@ -58,7 +58,7 @@ export interface RunPayloads {
 export async function fetchPayloads(
   { spec, checkpoint }: Pick<Extract<ClaimResult, { kind: 'granted' }>, 'spec' | 'checkpoint'>,
   payloads: PayloadStore,
-): Promise<RunPayloads> {
+): Promise<AttemptPayloads> {
   const [input, saved] = await Promise.all([
     opened(spec.input, payloads),
     checkpoint === undefined ? undefined : opened(checkpoint, payloads),
@@ -78,7 +78,7 @@ async function opened(payload: Payload, payloads: PayloadStore): Promise<RunPayl
     : { kind: 'bytes', bytes };
 }
 
-/** Of a run without its input. A store that does not answer is not the job's fault: it is given back as if never claimed. */
+/** Of a run without its input. A store that does not answer is not the job's fault: it is released as if never claimed. */
 export function outcomeUnfetched(answered: boolean): RunOutcome {
   if (!answered) return { kind: 'returned' };
   const failure = { reason: 'INVALID_INPUT', message: 'the input is no longer in the payload store' } as const;

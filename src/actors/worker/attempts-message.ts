@@ -4,7 +4,7 @@ import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { LogLevel } from '../../domain/job-log.ts';
 import type { OfferedCheckpoint } from './checkpoint-saver.ts';
 
-export type RunsMessage =
+export type AttemptsMessage =
   | { readonly kind: 'deliver'; readonly deliveries: readonly WorkDelivery[] }
   | { readonly kind: 'started'; readonly runId: string }
   | { readonly kind: 'progress'; readonly runId: string; readonly note: Pick<ProgressNote, 'fraction' | 'note'> }

@@ -5,30 +5,30 @@
  */
 import { JobLog, type LogLevel } from '../../domain/job-log.ts';
 import type { LogResult } from '../../application/protocol/shard-protocol.ts';
-import type { NodeRun } from './node-run.ts';
+import type { NodeAttempt } from './node-attempt.ts';
 
 const gatherMs = 200;
 const retryMs = 1_000;
 
-export interface RunLogsOptions {
+export interface AttemptLogsOptions {
   readonly nowMs: () => number;
-  readonly send: (run: NodeRun, after: number, log: JobLog) => Promise<LogResult>;
+  readonly send: (run: NodeAttempt, after: number, log: JobLog) => Promise<LogResult>;
   /** The shard has lines that it did not have. */
-  readonly onShipped: (run: NodeRun, through: number) => void;
+  readonly onShipped: (run: NodeAttempt, through: number) => void;
   readonly then: <T>(promise: Promise<T>, act: (outcome: PromiseSettledResult<T>) => void) => void;
   readonly later: (delayMs: number, act: () => void) => void;
 }
 
-export class RunLogs {
-  readonly #options: RunLogsOptions;
-  readonly #unshipped = new Set<NodeRun>();
+export class AttemptLogs {
+  readonly #options: AttemptLogsOptions;
+  readonly #unshipped = new Set<NodeAttempt>();
   #planned = false;
 
-  constructor(options: RunLogsOptions) {
+  constructor(options: AttemptLogsOptions) {
     this.#options = options;
   }
 
-  add(run: NodeRun, level: LogLevel, text: string): void {
+  add(run: NodeAttempt, level: LogLevel, text: string): void {
     run.log ??= { log: new JobLog(), shipped: 0, underWay: false };
     const { log } = run.log;
     const { attempt } = run.grant;
@@ -36,11 +36,11 @@ export class RunLogs {
     this.#ship(run, gatherMs);
   }
 
-  forget(run: NodeRun): void {
+  forget(run: NodeAttempt): void {
     this.#unshipped.delete(run);
   }
 
-  #ship(run: NodeRun, delayMs: number): void {
+  #ship(run: NodeAttempt, delayMs: number): void {
     this.#unshipped.add(run);
     if (this.#planned) return;
     this.#planned = true;
@@ -52,7 +52,7 @@ export class RunLogs {
     });
   }
 
-  #send(run: NodeRun): void {
+  #send(run: NodeAttempt): void {
     const { log: own } = run;
     if (own === undefined || own.underWay || run.superseded || own.shipped === own.log.through) return;
     own.underWay = true;

@@ -1,7 +1,7 @@
 // Where the output of a run lies, and until when.
 import { expect, it } from 'vitest';
-import { newRun, placeOf } from '../../../../src/actors/worker/node-run.ts';
-import { attemptOutcome } from '../../../../src/actors/worker/run-payloads.ts';
+import { newAttempt, payloadLocation } from '../../../../src/actors/worker/node-attempt.ts';
+import { attemptOutcome } from '../../../../src/actors/worker/attempt-payloads.ts';
 import { defaultWorkerLimits } from '../../../../src/actors/worker/worker-services.ts';
 import { payloadMarginMs } from '../../../../src/application/ports/payload-store.ts';
 import { testRecord, testSpec } from '../../../support/jobs.ts';
@@ -24,12 +24,12 @@ async function place(
   const spec = testSpec({ ...(payloadRetentionMs !== undefined && { payloadRetentionMs }) });
   const { id } = testRecord();
   const grant = { kind: 'granted', token: 't', attempt: 1, spec, createdAtMs, suspect: false } as const;
-  const run = newRun(id, { ...grant, ...(clocks.shard !== undefined && { nowMs: clocks.shard }) }, clocks.node);
+  const run = newAttempt(id, { ...grant, ...(clocks.shard !== undefined && { nowMs: clocks.shard }) }, clocks.node);
   const limits = { ...defaultWorkerLimits, inlineMaxBytes: 4 };
   const outcome = { kind: 'succeeded', output: { kind: 'json', json } } as const;
   return {
     id: `${id}/t/output`,
-    outcome: await attemptOutcome(outcome, placeOf(run, 'output', { payloads, limits })),
+    outcome: await attemptOutcome(outcome, payloadLocation(run, 'output', { payloads, limits })),
     puts,
   };
 }

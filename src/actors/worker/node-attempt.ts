@@ -3,25 +3,30 @@ import type { ProgressNote } from '../../application/ports/bus.ts';
 import { payloadMarginMs } from '../../application/ports/payload-store.ts';
 import type { RunOutcome, RunPayload, RunRequest } from '../../application/ports/run-pool.ts';
 import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
-import type { CheckpointItem, ClaimResult, CompleteItem, RunPulse } from '../../application/protocol/shard-protocol.ts';
+import type {
+  CheckpointItem,
+  ClaimResult,
+  CompleteItem,
+  AttemptPulse,
+} from '../../application/protocol/shard-protocol.ts';
 import { invariant } from '../../domain/errors.ts';
 import { type JobId, jobIdParts } from '../../domain/job-id.ts';
 import type { JobLog } from '../../domain/job-log.ts';
 import type { CheckpointSaver, OfferedCheckpoint } from './checkpoint-saver.ts';
-import { attemptOutcome, bytesOf, type PayloadPlace, placed } from './run-payloads.ts';
+import { attemptOutcome, bytesOf, type PayloadLocation, stored } from './attempt-payloads.ts';
 import type { WorkerServices } from './worker-services.ts';
 
 export type Grant = Extract<ClaimResult, { kind: 'granted' }>;
 export type Phase = 'fetching' | 'handed' | 'running' | 'reporting';
 
 /** The log of one run: what it holds, and how much of that its shard has. */
-interface RunLog {
+interface AttemptLog {
   readonly log: JobLog;
   shipped: number;
   underWay: boolean;
 }
 
-export interface NodeRun {
+export interface NodeAttempt {
   readonly runId: string;
   readonly jobId: JobId;
   readonly shard: number;
@@ -33,7 +38,7 @@ export interface NodeRun {
   /** Since it saved its first checkpoint. */
   checkpoints: CheckpointSaver | undefined;
   /** Since it said something. */
-  log: RunLog | undefined;
+  log: AttemptLog | undefined;
   /** Checkpoints in the payload store, oldest first; number 0 is that of an earlier attempt. */
   stored: readonly { readonly number: number; readonly id: string }[];
   outcome: RunOutcome | undefined;
@@ -49,7 +54,7 @@ export function runIdOf(jobId: string, token: string): string {
   return `${jobId}#${token}`;
 }
 
-export function newRun(jobId: JobId, grant: Grant, nowMs: number): NodeRun {
+export function newAttempt(jobId: JobId, grant: Grant, nowMs: number): NodeAttempt {
   return {
     runId: runIdOf(jobId, grant.token),
     jobId,
@@ -69,7 +74,7 @@ export function newRun(jobId: JobId, grant: Grant, nowMs: number): NodeRun {
   };
 }
 
-export function requestOf(run: NodeRun, input: RunPayload, checkpoint: RunPayload | undefined): RunRequest {
+export function requestOf(run: NodeAttempt, input: RunPayload, checkpoint: RunPayload | undefined): RunRequest {
   const { spec, attempt, deadlineAtMs, suspect, memoryMb } = run.grant;
   return {
     runId: run.runId,
@@ -88,11 +93,11 @@ export function requestOf(run: NodeRun, input: RunPayload, checkpoint: RunPayloa
 }
 
 /** Where a payload of the run lies if not in the record, and how long it is kept. */
-export function placeOf(
-  { jobId, grant, aheadMs }: NodeRun,
+export function payloadLocation(
+  { jobId, grant, aheadMs }: NodeAttempt,
   name: string,
   { payloads, limits }: Pick<WorkerServices, 'payloads' | 'limits'>,
-): PayloadPlace {
+): PayloadLocation {
   const { spec, createdAtMs } = grant;
   const expiresAtMs = createdAtMs + aheadMs + payloadsStoredMs(spec) + payloadMarginMs;
   const payloadId = `${jobId}/${grant.token}/${name}`;
@@ -101,49 +106,49 @@ export function placeOf(
 
 /** As the shard records it; its bytes are durable by then. */
 export async function checkpointItem(
-  run: NodeRun,
+  run: NodeAttempt,
   { number, payload }: OfferedCheckpoint,
   services: Pick<WorkerServices, 'payloads' | 'limits'>,
 ): Promise<CheckpointItem> {
-  const place = placeOf(run, `checkpoint-${number}`, services);
+  const place = payloadLocation(run, `checkpoint-${number}`, services);
   const { jobId, grant } = run;
   const bytes = bytesOf(payload);
   if (bytes > place.inlineMaxBytes) run.stored = [...run.stored, { number, id: place.payloadId }];
-  return { jobId, token: grant.token, number, bytes, payload: await placed(payload, place) };
+  return { jobId, token: grant.token, number, bytes, payload: await stored(payload, place) };
 }
 
 /** The record refers to this checkpoint now: earlier ones are only in the way. One that is left behind ends with the job. */
-export function dropSuperseded(run: NodeRun, number: number, { payloads }: Pick<WorkerServices, 'payloads'>): void {
+export function dropSuperseded(run: NodeAttempt, number: number, { payloads }: Pick<WorkerServices, 'payloads'>): void {
   const superseded = run.stored.filter((stored) => stored.number < number);
   run.stored = run.stored.filter((stored) => stored.number >= number);
   for (const { id } of superseded) payloads.deletePayload(id).catch(() => undefined);
 }
 
 /** What an ended run holds in memory until its shard has it. */
-export function heldBytesOf({ outcome, log }: NodeRun): number {
+export function heldBytesOf({ outcome, log }: NodeAttempt): number {
   const output = outcome?.kind === 'succeeded' && outcome.output !== undefined ? bytesOf(outcome.output) : 0;
   return output + (log?.log.bytes ?? 0);
 }
 
 /** What the shard is told at the end of the run; large payloads are durable by then. */
 export async function completeItem(
-  run: NodeRun,
+  run: NodeAttempt,
   services: Pick<WorkerServices, 'payloads' | 'limits'>,
 ): Promise<CompleteItem> {
   invariant(run.outcome !== undefined, 'a run is reported when it has ended');
   const lines = run.log?.log.after(0) ?? [];
   const [outcome, log] = await Promise.all([
-    attemptOutcome(run.outcome, placeOf(run, 'output', services)),
+    attemptOutcome(run.outcome, payloadLocation(run, 'output', services)),
     lines.length === 0
       ? undefined
-      : placed({ kind: 'json', json: JSON.stringify(lines) }, placeOf(run, 'log', services)),
+      : stored({ kind: 'json', json: JSON.stringify(lines) }, payloadLocation(run, 'log', services)),
   ]);
   return { jobId: run.jobId, token: run.grant.token, outcome, ...(log !== undefined && { log }) };
 }
 
 /** What is told of the runs in a heartbeat; of one that another attempt has overtaken nothing is. */
-export function pulsesByShard(runs: Iterable<NodeRun>): ReadonlyMap<number, readonly RunPulse[]> {
-  const byShard = new Map<number, RunPulse[]>();
+export function pulsesByShard(runs: Iterable<NodeAttempt>): ReadonlyMap<number, readonly AttemptPulse[]> {
+  const byShard = new Map<number, AttemptPulse[]>();
   for (const { jobId, shard, grant, progress, superseded } of runs) {
     if (superseded) continue;
     const pulses = byShard.get(shard) ?? [];
