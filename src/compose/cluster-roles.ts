@@ -9,7 +9,6 @@ import type { AdminMessage } from '../actors/node/admin-message.ts';
 import { membershipActor, type MembershipMessage } from '../actors/node/membership-actor.ts';
 import { NodeHandlers } from '../actors/worker/node-handlers.ts';
 import { runIdOf } from '../actors/worker/node-attempt.ts';
-import { runEventsTo } from '../actors/worker/attempts-actor.ts';
 import type { AttemptsMessage } from '../actors/worker/attempts-message.ts';
 import { workersSupervisor } from '../actors/worker/queue-watch-actor.ts';
 import { createWorkerMetrics, defaultWorkerLimits } from '../actors/worker/worker-services.ts';
@@ -106,15 +105,16 @@ async function startPool(
   const { pool, bus, runtime, system } = parts;
   if (pool === undefined) return [];
   const log = runtime.log.child({ component: 'handler' });
-  const events = runEventsTo(
-    (message) => runs.tell(message),
-    (runId, level, text) => {
-      if (!parts.handlersAreTold) log[level]({ runId }, text);
-    },
-  );
   const publish = (manifests: readonly HandlerManifest[]): Promise<unknown> =>
     Promise.all(manifests.map((manifest) => bus.config.publishManifest(manifest)));
-  const manifests = await pool.start({ ...events, room });
+  const manifests = await pool.start((event) => {
+    if (event.kind === 'room') {
+      room();
+      return;
+    }
+    if (event.kind === 'log' && !parts.handlersAreTold) log[event.level]({ runId: event.runId }, event.text);
+    runs.tell(event);
+  });
   await publish(manifests);
   handlers.replace(manifests);
   pool.onManifests((changed) => {

@@ -1,12 +1,11 @@
 /** The node's runs and what happens to each; the actor in `attempts-actor.ts` only passes messages in. */
 import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
-import type { RunOutcome } from '../../application/ports/run-pool.ts';
+import type { RunEvent, RunOutcome } from '../../application/ports/run-pool.ts';
 import type { ClaimResult, HeartbeatResult } from '../../application/protocol/shard-protocol.ts';
 import { assertNever, TroupeError } from '../../domain/errors.ts';
-import type { LogLevel } from '../../domain/job-log.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { ActorContext } from '../../kernel/actor.ts';
-import { CheckpointSaver, type OfferedCheckpoint } from './checkpoint-saver.ts';
+import { CheckpointSaver } from './checkpoint-saver.ts';
 import {
   checkpointItem,
   completeItem,
@@ -109,39 +108,38 @@ export class AttemptRegistry {
     });
   }
 
-  started(runId: string): void {
-    const run = this.#runs.get(runId);
-    if (run?.phase === 'handed') this.#enter(run, 'running');
+  onRunEvent(event: RunEvent): void {
+    // The slot of one that has ended is free, whether or not the attempt is still known.
+    if (event.kind === 'ended') this.#services.slots.changed();
+    const run = this.#runs.get(event.runId);
+    if (run === undefined) return;
+    switch (event.kind) {
+      case 'started':
+        if (run.phase === 'handed') this.#enter(run, 'running');
+        break;
+      case 'progress':
+        this.#progress(run, { fraction: event.fraction, note: event.note });
+        break;
+      case 'checkpoint':
+        if (run.superseded) return;
+        run.checkpoints ??= this.#checkpointsOf(run);
+        run.checkpoints.offer(event);
+        break;
+      case 'log':
+        this.#logs.add(run, event.level, event.text);
+        break;
+      case 'ended':
+        this.#services.metrics.runSeconds.observe(event.durationMs / 1_000, { handler: run.grant.spec.handler });
+        this.#services.metrics.ended.add(1, { outcome: event.outcome.kind });
+        this.#finish(run, event.outcome);
+        break;
+    }
   }
 
-  progress(runId: string, progress: Pick<ProgressNote, 'fraction' | 'note'>): void {
-    const run = this.#runs.get(runId);
-    if (run === undefined) return;
+  #progress(run: NodeAttempt, progress: Pick<ProgressNote, 'fraction' | 'note'>): void {
     run.progress = progress;
     const { tenant, queue } = run.grant.spec;
     this.#services.live.publishProgress(tenant, queue, { jobId: run.jobId, attempt: run.grant.attempt, ...progress });
-  }
-
-  checkpoint(runId: string, checkpoint: OfferedCheckpoint): void {
-    const run = this.#runs.get(runId);
-    if (run === undefined || run.superseded) return;
-    run.checkpoints ??= this.#checkpointsOf(run);
-    run.checkpoints.offer(checkpoint);
-  }
-
-  log(runId: string, level: LogLevel, text: string): void {
-    const run = this.#runs.get(runId);
-    if (run !== undefined) this.#logs.add(run, level, text);
-  }
-
-  ended(runId: string, outcome: RunOutcome, durationMs: number): void {
-    this.#services.slots.changed();
-    const run = this.#runs.get(runId);
-    if (run === undefined) return;
-    const { metrics } = this.#services;
-    metrics.runSeconds.observe(durationMs / 1_000, { handler: run.grant.spec.handler });
-    metrics.ended.add(1, { outcome: outcome.kind });
-    this.#finish(run, outcome);
   }
 
   stopRun(runId: string, why: 'cancel' | 'stale' | 'drain'): void {

@@ -5,7 +5,6 @@
  * Every run that was granted is named in each heartbeat until a shard has taken its outcome, so a new owner of the
  * shard neither gives it to someone else nor forgets it.
  */
-import type { RunEvents } from '../../application/ports/run-pool.ts';
 import type { ActorContext, ActorDefinition, Behavior } from '../../kernel/actor.ts';
 import { AttemptRegistry } from './attempt-registry.ts';
 import type { AttemptsMessage } from './attempts-message.ts';
@@ -33,19 +32,11 @@ function startAttempts(services: WorkerServices, context: ActorContext<AttemptsM
           for (const delivery of message.deliveries) registry.claim(delivery);
           break;
         case 'started':
-          registry.started(message.runId);
-          break;
         case 'progress':
-          registry.progress(message.runId, message.note);
-          break;
         case 'checkpoint':
-          registry.checkpoint(message.runId, message.checkpoint);
-          break;
         case 'log':
-          registry.log(message.runId, message.level, message.text);
-          break;
         case 'ended':
-          registry.ended(message.runId, message.outcome, message.durationMs);
+          registry.onRunEvent(message);
           break;
         case 'stop-run':
           registry.stopRun(message.runId, message.why);
@@ -67,20 +58,6 @@ function startAttempts(services: WorkerServices, context: ActorContext<AttemptsM
           registry.stopAll();
           break;
       }
-    },
-  };
-}
-
-/** The run pool's voice, as messages. */
-export function runEventsTo(tell: (message: AttemptsMessage) => boolean, log: RunEvents['log']): RunEvents {
-  return {
-    started: (runId) => void tell({ kind: 'started', runId }),
-    progress: (runId, fraction, note) => void tell({ kind: 'progress', runId, note: { fraction, note } }),
-    checkpoint: (runId, number, payload) => void tell({ kind: 'checkpoint', runId, checkpoint: { number, payload } }),
-    ended: (runId, outcome, durationMs) => void tell({ kind: 'ended', runId, outcome, durationMs }),
-    log(runId, level, text) {
-      log(runId, level, text);
-      tell({ kind: 'log', runId, level, text });
     },
   };
 }

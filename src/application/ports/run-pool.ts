@@ -2,6 +2,7 @@
 import type { AttemptOutcome } from '../protocol/shard-protocol.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import type { LogLevel } from '../../domain/job-log.ts';
 
 /** An input or output as bytes or JSON text. Large ones have been fetched already. */
 export type RunPayload =
@@ -31,21 +32,19 @@ export interface RunRequest {
 export type RunOutcome =
   { readonly kind: 'succeeded'; readonly output?: RunPayload } | Exclude<AttemptOutcome, { kind: 'succeeded' }>;
 
-export interface RunEvents {
+/** What happens to a run, from its cell to the attempt that waits for it; nobody on the way translates it. */
+export type RunEvent =
   /** The handler's first instruction is about to run in its thread. */
-  started(runId: string): void;
-  progress(runId: string, fraction: number, note: string): void;
-  /** Called exactly once for each accepted run, and only when its code no longer runs. */
-  ended(runId: string, outcome: RunOutcome, durationMs: number): void;
-  log(runId: string, level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
-  /**
-   * The handler asks to save this checkpoint of at most `checkpointMaxBytes`. `checkpointed` answers. Numbers grow
-   * within a run.
-   */
-  checkpoint(runId: string, number: number, payload: RunPayload): void;
-  /** `capacity()` grew although no run ended, because a cell that had died is up again. */
-  room?(): void;
-}
+  | { readonly kind: 'started'; readonly runId: string }
+  | { readonly kind: 'progress'; readonly runId: string; readonly fraction: number; readonly note: string }
+  | { readonly kind: 'log'; readonly runId: string; readonly level: LogLevel; readonly text: string }
+  /** The handler asks to save this; answered by `checkpointed`. Numbers grow within a run. At most `checkpointMaxBytes`. */
+  | { readonly kind: 'checkpoint'; readonly runId: string; readonly number: number; readonly payload: RunPayload }
+  /** Exactly once per accepted run, and only when its code no longer runs. */
+  | { readonly kind: 'ended'; readonly runId: string; readonly outcome: RunOutcome; readonly durationMs: number };
+
+/** `room`: `capacity()` grew although no run ended, because a cell that had died is up again. */
+export type PoolEvent = RunEvent | { readonly kind: 'room' };
 
 export interface RunPoolStats {
   readonly threads: number;
@@ -103,7 +102,7 @@ export const profileMaxBytes = 16 * 1_048_576;
 
 export interface RunPool {
   /** Resolves with the manifests of all handlers that could be loaded. The others are logged. */
-  start(events: RunEvents): Promise<readonly HandlerManifest[]>;
+  start(onEvent: (event: PoolEvent) => void): Promise<readonly HandlerManifest[]>;
   /**
    * Accepts a run. The caller must keep within `capacity()`. Throws OVERLOADED beyond the pool's hard limit, and
    * SHUTTING_DOWN after `stop`.

@@ -54,20 +54,33 @@ export async function startPool(
   const runs = new Map<string, StartedRun & { onStarted(): void; onEnded(ended: Ended): void; atMs: number }>();
   const parts = { threads: 2, clock: realClock, log: recorder(log), telemetry: noTelemetry };
   const pool = createCellPool({ ...parts, lookaheadMs: patientMs, ...options });
-  const manifests = await pool.start({
-    started: (runId) => runs.get(runId)?.onStarted(),
-    progress: (runId, fraction, note) => runs.get(runId)?.progress.push({ fraction, note }),
-    log: (runId, level, text) => runs.get(runId)?.lines.push({ level, text }),
-    checkpoint(runId, number, payload) {
-      runs.get(runId)?.checkpoints.push(payload);
-      pool.checkpointed(runId, number, true);
-    },
-    ended(runId, outcome, durationMs) {
-      const run = runs.get(runId);
-      if (run === undefined) throw new Error(`ended an unknown run ${runId}`);
-      run.ends += 1;
-      run.onEnded({ outcome, durationMs, tookMs: performance.now() - run.atMs });
-    },
+  const manifests = await pool.start((event) => {
+    if (event.kind === 'room') return;
+    const run = runs.get(event.runId);
+    switch (event.kind) {
+      case 'started':
+        run?.onStarted();
+        break;
+      case 'progress':
+        run?.progress.push({ fraction: event.fraction, note: event.note });
+        break;
+      case 'log':
+        run?.lines.push({ level: event.level, text: event.text });
+        break;
+      case 'checkpoint':
+        run?.checkpoints.push(event.payload);
+        pool.checkpointed(event.runId, event.number, true);
+        break;
+      case 'ended':
+        if (run === undefined) throw new Error(`ended an unknown run ${event.runId}`);
+        run.ends += 1;
+        run.onEnded({
+          outcome: event.outcome,
+          durationMs: event.durationMs,
+          tookMs: performance.now() - run.atMs,
+        });
+        break;
+    }
   });
   let count = 0;
   return {

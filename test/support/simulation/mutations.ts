@@ -3,7 +3,7 @@
  * detect it. The bugs exist only in the tests; the code under test does not know of them.
  */
 import { jobEventOf } from '../../../src/application/jobs/job-events.ts';
-import type { RunEvents } from '../../../src/application/ports/run-pool.ts';
+import type { PoolEvent } from '../../../src/application/ports/run-pool.ts';
 import type {
   QuotaItem,
   QuotaResult,
@@ -379,14 +379,16 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     within: 20,
     change: (_cluster, ports) => {
       const { pool } = ports;
-      let events: RunEvents | undefined;
+      let emit: (event: PoolEvent) => void = () => undefined;
       ports.pool = {
         ...passOn(pool),
         start(given) {
-          events = given;
+          emit = given;
           return pool.start(given);
         },
-        cancel: (runId) => events?.ended(runId, { kind: 'stopped' }, 1),
+        cancel: (runId) => {
+          emit({ kind: 'ended', runId, outcome: { kind: 'stopped' }, durationMs: 1 });
+        },
       };
     },
   },

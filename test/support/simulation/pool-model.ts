@@ -2,7 +2,7 @@
  * The modelled run pool of a node: cells with threads in which handlers take their time, succeed, fail, or bring their
  * cell down. Cells are separate processes: a pause of the node may leave them running, but its death ends them.
  */
-import type { RunEvents, RunOutcome, RunPool, RunRequest } from '../../../src/application/ports/run-pool.ts';
+import type { PoolEvent, RunOutcome, RunPool, RunRequest } from '../../../src/application/ports/run-pool.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import type { Executions } from './executions.ts';
@@ -34,8 +34,8 @@ const ipcMs = 2;
 export class PoolModel implements RunPool {
   readonly #options: PoolOptions;
   readonly #runs = new Map<string, Run>();
-  #events: RunEvents | undefined;
-  readonly #onWay: (() => void)[] = [];
+  #emit: (event: PoolEvent) => void = () => undefined;
+  readonly #onWay: PoolEvent[] = [];
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -45,8 +45,8 @@ export class PoolModel implements RunPool {
     });
   }
 
-  start(events: RunEvents): Promise<readonly HandlerManifest[]> {
-    this.#events = events;
+  start(onEvent: (event: PoolEvent) => void): Promise<readonly HandlerManifest[]> {
+    this.#emit = onEvent;
     return Promise.resolve([this.#options.manifest]);
   }
 
@@ -138,35 +138,36 @@ export class PoolModel implements RunPool {
   #begin(run: Run): void {
     const { cells, host, executions } = this.#options;
     const { request } = run;
+    const { runId } = request;
     run.inThread = true;
     run.startedMs = cells.clock.monotonicMs();
     executions.started({ ...request, host: host.name });
-    this.#toNode(() => this.#events?.started(request.runId));
+    this.#toNode({ kind: 'started', runId });
     const { outcome, durationMs } = executions.script(request, cells.random);
     this.#later(durationMs / 2, () => {
-      if (this.#runs.get(request.runId) !== run) return;
-      this.#toNode(() => this.#events?.progress(request.runId, 0.5, 'half'));
+      if (this.#runs.get(runId) !== run) return;
+      this.#toNode({ kind: 'progress', runId, fraction: 0.5, note: 'half' });
     });
     for (const { number, at, json } of executions.checkpoints(request)) {
       this.#later(durationMs * at, () => {
-        if (this.#runs.get(request.runId) !== run) return;
-        this.#toNode(() => this.#events?.checkpoint(request.runId, number, { kind: 'json', json }));
+        if (this.#runs.get(runId) !== run) return;
+        this.#toNode({ kind: 'checkpoint', runId, number, payload: { kind: 'json', json } });
       });
     }
     for (const { at, text } of executions.lines(request)) {
       this.#later(Math.min(durationMs, request.executionTimeoutMs) * at, () => {
-        if (this.#runs.get(request.runId) !== run) return;
-        executions.said(request.runId, text);
-        this.#toNode(() => this.#events?.log(request.runId, 'info', text));
+        if (this.#runs.get(runId) !== run) return;
+        executions.said(runId, text);
+        this.#toNode({ kind: 'log', runId, level: 'info', text });
       });
     }
     const isTooLong = durationMs > request.executionTimeoutMs;
     const failure = { reason: 'ATTEMPT_TIMED_OUT', message: 'too long' } as const;
     this.#later(Math.min(durationMs, request.executionTimeoutMs), () => {
-      if (this.#runs.get(request.runId) !== run) return;
-      if (isTooLong) this.#end(request.runId, { kind: 'failed', failure, retryable: true });
+      if (this.#runs.get(runId) !== run) return;
+      if (isTooLong) this.#end(runId, { kind: 'failed', failure, retryable: true });
       else if (outcome === 'kills-cell') this.#loseAll(run);
-      else this.#end(request.runId, outcome);
+      else this.#end(runId, outcome);
     });
   }
 
@@ -185,7 +186,7 @@ export class PoolModel implements RunPool {
     this.#runs.delete(runId);
     if (run.inThread) this.#options.executions.ended(runId, outcome.kind);
     const durationMs = this.#options.cells.clock.monotonicMs() - run.startedMs;
-    this.#toNode(() => this.#events?.ended(runId, outcome, durationMs));
+    this.#toNode({ kind: 'ended', runId, outcome, durationMs });
     this.#fill();
   }
 
@@ -194,11 +195,14 @@ export class PoolModel implements RunPool {
   }
 
   /** Delivers in the order of sending, whatever the node processes first when it resumes after a pause. */
-  #toNode(tell: () => void): void {
+  #toNode(event: PoolEvent): void {
     const { host } = this.#options;
-    this.#onWay.push(tell);
+    this.#onWay.push(event);
     host.timeline.at(ipcMs, () => {
-      host.run(() => this.#onWay.shift()?.());
+      host.run(() => {
+        const next = this.#onWay.shift();
+        if (next !== undefined) this.#emit(next);
+      });
     });
   }
 }
@@ -206,7 +210,7 @@ export class PoolModel implements RunPool {
 /** Wraps the pool, so that some of its members can be replaced. */
 export function passOn(pool: RunPool): RunPool {
   return {
-    start: (events) => pool.start(events),
+    start: (onEvent) => pool.start(onEvent),
     run: (request) => {
       pool.run(request);
     },

@@ -93,16 +93,16 @@ function obey(command: CellCommand): void {
       setUp(command.setup).catch((error: unknown) => fail(describeThrown(error)));
       return;
     case 'run':
-      runs?.run(command);
+      runs?.run(command.request);
       return;
     case 'cancel':
-      runs?.cancel(command.key);
+      runs?.cancel(command.runId);
       return;
     case 'checkpointed':
-      runs?.checkpointed(command.key, command.number, command.saved);
+      runs?.checkpointed(command.runId, command.number, command.saved);
       return;
     case 'profile':
-      runs?.profile(command.key, command.durationMs);
+      runs?.profile(command.runId, command.durationMs);
       return;
   }
 }

@@ -1,13 +1,12 @@
 /** What a cell knows of one run, from its command to its end. */
-import type { RunOutcome } from '../../../application/ports/run-pool.ts';
+import type { RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
 import { SteadyTime } from '../../../domain/steady-time.ts';
-import type { RunCommand } from '../protocol/cell-frames.ts';
 import type { CellThread } from './cell-thread.ts';
 import { NoteBounds } from './note-bounds.ts';
 import type { RunTask, ThreadResult } from '../protocol/thread-messages.ts';
 
 export interface Run {
-  readonly command: RunCommand;
+  readonly request: RunRequest;
   readonly memoryMb: number;
   readonly acceptedAtMs: number;
   requeues: number;
@@ -33,9 +32,9 @@ export interface Run {
   result: { readonly result: ThreadResult; readonly atMs: number } | undefined;
 }
 
-export function newRun(command: RunCommand, memoryMb: number, nowMs: number): Run {
+export function newRun(request: RunRequest, memoryMb: number, nowMs: number): Run {
   return {
-    command,
+    request,
     memoryMb,
     acceptedAtMs: nowMs,
     requeues: 0,
@@ -60,25 +59,17 @@ export function newRun(command: RunCommand, memoryMb: number, nowMs: number): Ru
 /** A step of the wall clock ends no run. */
 const time = new SteadyTime({ wallMs: () => Date.now(), monotonicMs: () => performance.now() });
 
-export function isPastDeadline({ command }: Run): boolean {
-  return command.deadlineAtMs !== undefined && time.nowMs() >= command.deadlineAtMs;
+export function isPastDeadline({ request: { deadlineAtMs } }: Run): boolean {
+  return deadlineAtMs !== undefined && time.nowMs() >= deadlineAtMs;
 }
 
-/** What its thread is told; bytes are a copy of their own, to be handed over and not copied again. */
-export function taskOf({ command }: Run): { readonly task: RunTask; readonly transfer?: ArrayBuffer[] } {
-  const { jobId, attempt, handler, input, executionTimeoutMs, deadlineAtMs, traceparent, checkpoint } = command;
-  const timeoutAtMs = time.nowMs() + executionTimeoutMs;
-  const told = {
-    kind: 'run',
-    jobId,
-    attempt,
-    handler,
-    deadlineAtMs: Math.min(timeoutAtMs, deadlineAtMs ?? timeoutAtMs),
-    traceparent,
-    checkpoint,
-  } as const;
-  if (input.kind === 'json') return { task: { ...told, input } };
+/** What its thread is sent; bytes are a copy of their own, to be handed over and not copied again. */
+export function taskOf({ request }: Run): { readonly task: RunTask; readonly transfer?: ArrayBuffer[] } {
+  const { input, executionTimeoutMs, deadlineAtMs = Infinity } = request;
+  const endsAtMs = Math.min(time.nowMs() + executionTimeoutMs, deadlineAtMs);
+  if (input.kind === 'json') return { task: { kind: 'run', request, endsAtMs } };
   // What came in a frame is a view into the whole frame; it is kept in case the run has to be assigned again.
   const bytes = new Uint8Array(input.bytes);
-  return { task: { ...told, input: { kind: 'bytes', bytes } }, transfer: [bytes.buffer] };
+  const own = { ...request, input: { kind: 'bytes', bytes } } as const;
+  return { task: { kind: 'run', request: own, endsAtMs }, transfer: [bytes.buffer] };
 }

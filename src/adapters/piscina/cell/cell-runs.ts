@@ -3,8 +3,8 @@
  * Ending a run: stop flag → grace → the thread is ended → after a second more the parent is told that it is stuck.
  * `ended` is sent exactly once per run.
  */
-import type { RunOutcome } from '../../../application/ports/run-pool.ts';
-import type { CellEvent, RunCommand, RunVitals } from '../protocol/cell-frames.ts';
+import type { RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
+import type { CellEvent, RunVitals } from '../protocol/cell-frames.ts';
 import { newRun, taskOf, type Run } from './cell-run.ts';
 import type { CellThread } from './cell-thread.ts';
 import { exitMaxMs, type CellThreads } from './cell-threads.ts';
@@ -40,7 +40,7 @@ export class CellRuns {
   readonly #options: CellRunsOptions;
   readonly #profiler: ThreadProfiler;
   readonly #waiting = new WaitingRuns();
-  readonly #active = new Map<number, Run>();
+  readonly #active = new Map<string, Run>();
   readonly #byThread = new Map<CellThread, Run>();
   #timer: NodeJS.Timeout | undefined;
   #timerIsShort = false;
@@ -53,26 +53,26 @@ export class CellRuns {
     this.#profiler = new ThreadProfiler(options.emit);
   }
 
-  run(command: RunCommand): void {
-    const memoryMb = this.#options.limits.memoryMb(command.handler, command.memoryMb);
-    this.#waiting.add(newRun(command, memoryMb, performance.now()));
+  run(request: RunRequest): void {
+    const memoryMb = this.#options.limits.memoryMb(request.handler, request.memoryMb);
+    this.#waiting.add(newRun(request, memoryMb, performance.now()));
     this.pump();
   }
 
-  cancel(key: number): void {
-    const run = this.#active.get(key);
+  cancel(runId: string): void {
+    const run = this.#active.get(runId);
     if (run !== undefined) {
       this.#requestStop(run, { kind: 'stopped' });
       return;
     }
-    const waiting = this.#waiting.take(key);
+    const waiting = this.#waiting.take(runId);
     if (waiting !== undefined) this.#end(waiting, { kind: 'returned' });
   }
 
   hear(thread: CellThread, note: ThreadNote): void {
     const run = this.#byThread.get(thread);
     if (run === undefined) return;
-    const { key } = run.command;
+    const { runId } = run.request;
     const sinceMs = performance.now() - run.assignedAtMs;
     run.heard += 1;
     if (!run.bounds.admit(note, { sinceMs, stopping: run.stop !== undefined })) {
@@ -84,24 +84,24 @@ export class CellRuns {
       run.note = note.text;
       run.noted = true;
     } else {
-      this.#options.emit({ ...note, key });
+      this.#options.emit({ ...note, runId });
     }
     if (run.result !== undefined) this.#onResult(run, run.result.result);
   }
 
-  checkpointed(key: number, number: number, saved: boolean): void {
-    const run = this.#active.get(key);
+  checkpointed(runId: string, number: number, saved: boolean): void {
+    const run = this.#active.get(runId);
     if (run === undefined) return;
     run.bounds.settled();
     run.thread?.slot.settleCheckpoint(number, saved);
   }
 
   /** Only of what runs now: a profile of a waiting run would be one of its predecessor. */
-  profile(key: number, durationMs: number): void {
-    const run = this.#active.get(key);
+  profile(runId: string, durationMs: number): void {
+    const run = this.#active.get(runId);
     const free = run?.thread !== undefined && run.started && run.result === undefined && run.stop === undefined;
-    if (free && run.thread !== undefined) void this.#profiler.profile(key, run.thread, durationMs);
-    else this.#options.emit({ kind: 'profile-failed', key, why: 'not-running' });
+    if (free && run.thread !== undefined) void this.#profiler.profile(runId, run.thread, durationMs);
+    else this.#options.emit({ kind: 'profile-failed', runId, why: 'not-running' });
   }
 
   /** Those in a thread that have not been asked to stop. */
@@ -112,7 +112,7 @@ export class CellRuns {
   /** At once, without grace: each moment takes more memory. */
   endForMemory(run: Run, rssMaxBytes: number): void {
     if (run.stop !== undefined || run.thread === undefined) return;
-    this.#requestStop(run, processFull(run.command.handler, rssMaxBytes));
+    this.#requestStop(run, processFull(run.request.handler, rssMaxBytes));
     this.#threads.terminate(run.thread);
   }
 
@@ -122,7 +122,7 @@ export class CellRuns {
     return [...this.#active.values()].flatMap((run) => {
       if (run.thread === undefined || !run.started) return [];
       lookForSigns(run, nowMs);
-      return [{ key: run.command.key, thread: run.thread.id, quietMs: Math.round(nowMs - run.signAtMs) }];
+      return [{ runId: run.request.runId, thread: run.thread.id, quietMs: Math.round(nowMs - run.signAtMs) }];
     });
   }
 
@@ -143,7 +143,7 @@ export class CellRuns {
     const { task, transfer } = taskOf(run);
     run.thread = thread;
     run.assignedAtMs = performance.now();
-    this.#active.set(run.command.key, run);
+    this.#active.set(run.request.runId, run);
     this.#byThread.set(thread, run);
     this.#arm(this.#waiting.size === 0);
     thread.run(task, transfer).then(
@@ -160,7 +160,7 @@ export class CellRuns {
 
   #settle(run: Run, { execution, durationMs, thread: fate }: ThreadResult): void {
     const { thread } = run;
-    if (thread === undefined || run.leaving !== undefined || !this.#active.has(run.command.key)) return;
+    if (thread === undefined || run.leaving !== undefined || !this.#active.has(run.request.runId)) return;
     this.#announceStart(run);
     const outcome = run.stop?.outcome ?? outcomeOf(execution);
     if (fate !== 'busy') {
@@ -174,7 +174,7 @@ export class CellRuns {
   }
 
   async #onThreadDied(run: Run, thread: CellThread, error: unknown): Promise<void> {
-    const died = threadDied(run.command.handler, run.memoryMb, error, this.#options.limits);
+    const died = threadDied(run.request.handler, run.memoryMb, error, this.#options.limits);
     const untouched = thread.slot.phase === slotPhases.assigned;
     run.stop ??= untouched ? undefined : { outcome: died, atMs: performance.now() };
     const code = await thread.exited;
@@ -189,7 +189,7 @@ export class CellRuns {
 
   /** Its thread died of something else before the run began. */
   #assignAgain(run: Run, thread: CellThread): void {
-    this.#active.delete(run.command.key);
+    this.#active.delete(run.request.runId);
     this.#byThread.delete(thread);
     run.requeues += 1;
     run.thread = undefined;
@@ -217,16 +217,16 @@ export class CellRuns {
       if (stray === undefined || run.stop?.outcome !== outcome) return;
       run.stop.outcome = { kind: 'lost', convicted: false };
       const text = `${stray} left code behind that held this thread: the attempt ends with it, and is not counted as a failure`;
-      this.#options.emit({ kind: 'log', key: run.command.key, level: 'warn', text });
+      this.#options.emit({ kind: 'log', runId: run.request.runId, level: 'warn', text });
     });
   }
 
   #end(run: Run, outcome: RunOutcome, durationMs?: number): void {
-    const { key } = run.command;
-    if (this.#active.delete(key)) this.#sample(run);
+    const { runId } = run.request;
+    if (this.#active.delete(runId)) this.#sample(run);
     if (run.thread !== undefined) this.#byThread.delete(run.thread);
     const ranMs = run.takenAtMs === undefined ? 0 : performance.now() - run.takenAtMs;
-    this.#options.emit({ kind: 'ended', key, outcome, durationMs: durationMs ?? ranMs });
+    this.#options.emit({ kind: 'ended', runId, outcome, durationMs: durationMs ?? ranMs });
   }
 
   #arm(short: boolean): void {
@@ -270,12 +270,12 @@ export class CellRuns {
     if (run.started) return;
     run.started = true;
     run.signAtMs = performance.now();
-    this.#options.emit({ kind: 'started', key: run.command.key });
+    this.#options.emit({ kind: 'started', runId: run.request.runId });
   }
 
   /** One step of the ladder, if it is time. */
   #enforce(run: Run, nowMs: number): void {
-    const { command, thread } = run;
+    const { request, thread } = run;
     if (thread === undefined) return;
     if (run.result !== undefined && run.leaving === undefined) {
       if (nowMs - run.result.atMs > notesMaxMs) this.#settle(run, run.result.result);
@@ -287,13 +287,13 @@ export class CellRuns {
       const passed = limitPassed(run, nowMs);
       if (passed !== undefined) this.#outOfTime(run, thread, passed);
       else if (run.takenAtMs === undefined && nowMs - run.assignedAtMs > takeMaxMs) this.#threads.terminate(thread);
-    } else if (nowMs - run.stop.atMs >= this.#options.limits.graceMs(command.handler)) {
+    } else if (nowMs - run.stop.atMs >= this.#options.limits.graceMs(request.handler)) {
       this.#threads.terminate(thread);
     }
     if (thread.terminatedAtMs !== undefined && !run.stuck && nowMs - thread.terminatedAtMs >= exitMaxMs) {
       run.stuck = true;
       const outcome = run.leaving ?? run.stop?.outcome ?? { kind: 'lost', convicted: false };
-      this.#options.emit({ kind: 'stuck', key: command.key, outcome });
+      this.#options.emit({ kind: 'stuck', runId: request.runId, outcome });
     }
   }
 
@@ -302,6 +302,6 @@ export class CellRuns {
     if (fraction === run.fraction && !run.noted) return;
     run.fraction = fraction;
     run.noted = false;
-    this.#options.emit({ kind: 'progress', key: run.command.key, fraction, note: run.note });
+    this.#options.emit({ kind: 'progress', runId: run.request.runId, fraction, note: run.note });
   }
 }

@@ -19,8 +19,8 @@ export function lookForSigns(run: Run, nowMs: number, stoodStill = false): void 
  * its silence. Silence counts from the first instruction of the handler: what is loaded before cannot give a sign.
  */
 export function limitPassed(run: Run, nowMs: number): RunOutcome | undefined {
-  const { command, takenAtMs, started, signAtMs } = run;
-  const { executionTimeoutMs, heartbeatTimeoutMs } = command;
+  const { request, takenAtMs, started, signAtMs } = run;
+  const { executionTimeoutMs, heartbeatTimeoutMs } = request;
   if (isPastDeadline(run)) return deadlineExceeded();
   if (takenAtMs !== undefined && nowMs - takenAtMs >= executionTimeoutMs) return timedOut(executionTimeoutMs);
   const isSilent = heartbeatTimeoutMs !== undefined && started && nowMs - signAtMs >= heartbeatTimeoutMs;

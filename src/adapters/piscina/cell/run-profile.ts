@@ -14,26 +14,26 @@ export function checkProfile(durationMs: number): void {
 }
 
 export class CellProfiles {
-  #key: number | undefined;
+  #runId: string | undefined;
   #parts: string[] = [];
   #pending = Promise.withResolvers<string>();
 
   /** The answer to what is asked next. Throws PROFILE_BUSY. */
-  begin(key: number): Promise<string> {
-    if (this.#key !== undefined) throw new TroupeError('PROFILE_BUSY');
-    this.#key = key;
+  begin(runId: string): Promise<string> {
+    if (this.#runId !== undefined) throw new TroupeError('PROFILE_BUSY');
+    this.#runId = runId;
     this.#parts = [];
     this.#pending = Promise.withResolvers<string>();
     return this.#pending.promise;
   }
 
   hear(event: ProfileEvent): void {
-    if (event.key !== this.#key) return;
+    if (event.runId !== this.#runId) return;
     switch (event.kind) {
       case 'profile-part':
         this.#parts.push(event.text);
         if (!event.last) return;
-        this.#key = undefined;
+        this.#runId = undefined;
         this.#pending.resolve(this.#parts.join(''));
         return;
       case 'profile-failed':
@@ -43,11 +43,11 @@ export class CellProfiles {
 
   /** The cell is gone. */
   abandon(): void {
-    if (this.#key !== undefined) this.#fail(runGone());
+    if (this.#runId !== undefined) this.#fail(runGone());
   }
 
   #fail(error: TroupeError): void {
-    this.#key = undefined;
+    this.#runId = undefined;
     this.#pending.reject(error);
   }
 }

@@ -4,12 +4,11 @@
  * would otherwise end the cell, with all that runs in it, where it is written to the node or read there.
  */
 import { checkpointMaxBytes } from '../../../domain/job.ts';
+import { type LogLevel, logLevels } from '../../../domain/job-log.ts';
 import type { Execution, HandlerPayload } from '../../../handlers/execution.ts';
 import { failureShape } from '../protocol/cell-frame-shape.ts';
 import { boundedOutput, payloadBytes } from '../protocol/output-bound.ts';
 import {
-  type LogLevel,
-  logLevels,
   noteMaxChars,
   type ThreadFate,
   threadFates,

@@ -21,8 +21,8 @@ export class ThreadProfiler {
     this.#emit = emit;
   }
 
-  /** The caller sees to it that the thread runs the run of this key. */
-  async profile(key: number, thread: CellThread, durationMs: number): Promise<void> {
+  /** The caller sees to it that the thread runs this run. */
+  async profile(runId: string, thread: CellThread, durationMs: number): Promise<void> {
     const over = Promise.withResolvers<undefined>();
     const finished = Promise.withResolvers<undefined>();
     thread.profile = {
@@ -38,17 +38,17 @@ export class ThreadProfiler {
     inspector.close();
     thread.profile = undefined;
     finished.resolve(undefined);
-    if (text === undefined) this.#emit({ kind: 'profile-failed', key, why: 'not-running' });
-    else if (Buffer.byteLength(text) > profileMaxBytes) this.#emit({ kind: 'profile-failed', key, why: 'too-large' });
-    else await this.#send(key, text);
+    if (text === undefined) this.#emit({ kind: 'profile-failed', runId, why: 'not-running' });
+    else if (Buffer.byteLength(text) > profileMaxBytes) this.#emit({ kind: 'profile-failed', runId, why: 'too-large' });
+    else await this.#send(runId, text);
   }
 
   /** A part per turn of the event loop: frames of runs go between them. */
-  async #send(key: number, text: string): Promise<void> {
+  async #send(runId: string, text: string): Promise<void> {
     let from = 0;
     while (from < text.length) {
       const end = cutAt(text, from + partMaxChars);
-      this.#emit({ kind: 'profile-part', key, text: text.slice(from, end), last: end >= text.length });
+      this.#emit({ kind: 'profile-part', runId, text: text.slice(from, end), last: end >= text.length });
       from = end;
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -4,8 +4,8 @@
  * the threads can take now plus a look-ahead measured in time.
  */
 import type {
-  RunEvents,
-  RunOutcome,
+  PoolEvent,
+  RunEvent,
   RunPool,
   RunPoolStats,
   RunRequest,
@@ -28,9 +28,15 @@ import { IsolatedRuns } from './isolated-runs.ts';
 import { deadlineExceeded } from './run-endings.ts';
 import { checkProfile } from '../cell/run-profile.ts';
 
-const keyMax = 2 ** 30;
 const measureEveryMs = 1_000;
 const lookForLateEveryMs = 250;
+
+type EndedEvent = Extract<RunEvent, { kind: 'ended' }>;
+
+/** The end of a run that no thread has begun. */
+function returned({ request: { runId } }: PoolRun): EndedEvent {
+  return { kind: 'ended', runId, outcome: { kind: 'returned' }, durationMs: 0 };
+}
 
 export function createCellPool(options: CellPoolOptions): RunPool {
   return new CellPool(completeOptions(options));
@@ -45,8 +51,7 @@ class CellPool implements RunPool {
   readonly #generations: HandlerGenerations;
   readonly #runs = new Map<string, PoolRun>();
   readonly #listeners = new Set<(manifests: readonly HandlerManifest[]) => void>();
-  #events: RunEvents | undefined;
-  #nextKey = 1;
+  #emit: (event: PoolEvent) => void = () => undefined;
   #busy = 0;
   #stopping: Promise<void> | undefined;
   #onEmpty: () => void = () => undefined;
@@ -71,12 +76,12 @@ class CellPool implements RunPool {
     this.#isolated = new IsolatedRuns({
       clock,
       open: () => this.#generations.current?.isolated(),
-      onWithdrawn: (run) => this.#onEnded(run, { kind: 'returned' }, 0),
+      onWithdrawn: (run) => this.#onEnded(run, returned(run)),
     });
   }
 
-  async start(events: RunEvents): Promise<readonly HandlerManifest[]> {
-    this.#events = events;
+  async start(onEvent: (event: PoolEvent) => void): Promise<readonly HandlerManifest[]> {
+    this.#emit = onEvent;
     const { manifests } = await this.#generations.start();
     this.#measure();
     this.#endLate();
@@ -87,9 +92,7 @@ class CellPool implements RunPool {
     const limit = this.#options.threads + lookAheadMaxRuns;
     if (this.#stopping !== undefined) throw new TroupeError('SHUTTING_DOWN');
     if (this.#runs.size >= limit) throw new TroupeError('OVERLOADED', { metadata: { limit: String(limit) } });
-    const key = this.#nextKey;
-    this.#nextKey = (this.#nextKey % keyMax) + 1;
-    const run = newPoolRun(key, request);
+    const run = newPoolRun(request);
     const generation = this.#generations.current;
     const supervisor = generation?.choose();
     if (supervisor === undefined || generation?.knows(request.handler) !== true) {
@@ -167,7 +170,7 @@ class CellPool implements RunPool {
       });
     }
     const waiting = await this.#isolated.close('stopping');
-    for (const run of waiting) this.#onEnded(run, { kind: 'returned' }, 0);
+    for (const run of waiting) this.#onEnded(run, returned(run));
     await this.#generations.close('stopping');
     this.#stopMeasuring();
     this.#stopLooking();
@@ -196,19 +199,8 @@ class CellPool implements RunPool {
       runsMax,
       clock,
       log: this.#log,
-      onStarted: (run) => {
-        this.#busy += 1;
-        this.#events?.started(run.request.runId);
-      },
-      onProgress: (run, fraction, note) => this.#events?.progress(run.request.runId, fraction, note),
-      onLog: (run, level, text) => {
-        const { runId, handler, jobId } = run.request;
-        this.#events?.log(runId, level, text);
-        this.#options.onNews({ kind: 'line', handler, jobId, level, text });
-      },
-      onCheckpoint: (run, number, payload) => this.#events?.checkpoint(run.request.runId, number, payload),
-      onEnded: (run, outcome, durationMs) => this.#onEnded(run, outcome, durationMs),
-      onUp: () => this.#events?.room?.(),
+      onRunEvent: (run, event) => this.#onRunEvent(run, event),
+      onUp: () => this.#emit({ kind: 'room' }),
       onDeath: (exit) => this.#onDeath(exit),
     };
   }
@@ -221,9 +213,22 @@ class CellPool implements RunPool {
     this.#log.error({ why: describeExit(exit), exitCode: exit.code, signal: exit.signal, lines }, 'cell died');
   }
 
-  #onEnded(run: PoolRun, told: RunOutcome, durationMs: number): void {
-    const isLate = run.late && (told.kind === 'stopped' || told.kind === 'returned');
-    const outcome = isLate ? deadlineExceeded() : told;
+  #onRunEvent(run: PoolRun, event: RunEvent): void {
+    if (event.kind === 'ended') {
+      this.#onEnded(run, event);
+      return;
+    }
+    if (event.kind === 'started') this.#busy += 1;
+    this.#emit(event);
+    if (event.kind !== 'log') return;
+    const { handler, jobId } = run.request;
+    this.#options.onNews({ kind: 'line', handler, jobId, level: event.level, text: event.text });
+  }
+
+  #onEnded(run: PoolRun, event: EndedEvent): void {
+    const { durationMs } = event;
+    const isLate = run.late && (event.outcome.kind === 'stopped' || event.outcome.kind === 'returned');
+    const outcome = isLate ? deadlineExceeded() : event.outcome;
     this.#runs.delete(run.request.runId);
     if (run.startedAtMs !== undefined) {
       this.#busy -= 1;
@@ -234,7 +239,7 @@ class CellPool implements RunPool {
     this.#measures.runs.add(1, { outcome: kind });
     this.#measures.runDuration.observe(durationMs / 1_000);
     this.#isolated.ended(run);
-    this.#events?.ended(run.request.runId, outcome, durationMs);
+    this.#emit({ ...event, outcome });
     if (this.#runs.size === 0) this.#onEmpty();
   }
 
@@ -253,14 +258,14 @@ class CellPool implements RunPool {
 
   /** A reload took the handler away after the node had claimed it. Not from inside `run`: callers expect news later. */
   #refuse(run: PoolRun): void {
-    setImmediate(() => this.#events?.ended(run.request.runId, { kind: 'returned' }, 0));
+    setImmediate(() => this.#emit(returned(run)));
   }
 
   #onSwitch(next: CellGeneration, unsent: readonly PoolRun[]): void {
     this.#isolated.retire();
     for (const run of unsent) next.choose()?.run(run);
     for (const listener of this.#listeners) listener(next.manifests);
-    this.#events?.room?.();
+    this.#emit({ kind: 'room' });
   }
 
   #measure(): void {

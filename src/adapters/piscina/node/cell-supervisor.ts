@@ -4,20 +4,13 @@
  *   starting → up ⇄ down → closed        `drain`: no restart, closed when its last run has ended, or what is left is stuck
  */
 import type { Clock, Logger } from '../../../application/ports/runtime.ts';
-import type { RunOutcome, RunPayload } from '../../../application/ports/run-pool.ts';
+import type { RunEvent, RunOutcome } from '../../../application/ports/run-pool.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { newFitness, nextFitness, type UnfitReason } from './cell-fitness.ts';
-import type {
-  CellEvent,
-  CellSetup,
-  CellVitals,
-  HandlerProblem,
-  LoadedHandler,
-  ProfileEvent,
-} from '../protocol/cell-frames.ts';
+import type { CellEvent, CellSetup, CellVitals, HandlerProblem, LoadedHandler } from '../protocol/cell-frames.ts';
 import { lossesOf } from './cell-losses.ts';
 import { CellProcess, describeExit, type CellExit } from './cell-process.ts';
-import { commandOf, ownBytes, ownOutput, type PoolRun, type RunHome } from './pool-run.ts';
+import type { PoolRun, RunHome } from './pool-run.ts';
 import { RestartPauses } from './restart-pauses.ts';
 import { CellProfiles } from '../cell/run-profile.ts';
 
@@ -36,11 +29,7 @@ export interface CellSupervisorOptions {
   readonly stuckDrainMaxMs: number;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly onStarted: (run: PoolRun) => void;
-  readonly onProgress: (run: PoolRun, fraction: number, note: string) => void;
-  readonly onLog: (run: PoolRun, level: 'debug' | 'info' | 'warn' | 'error', text: string) => void;
-  readonly onCheckpoint: (run: PoolRun, number: number, payload: RunPayload) => void;
-  readonly onEnded: (run: PoolRun, outcome: RunOutcome, durationMs: number) => void;
+  readonly onRunEvent: (run: PoolRun, event: RunEvent) => void;
   readonly onDeath: (exit: CellExit) => void;
   readonly onUp: () => void;
   /** It should be replaced; said once. */
@@ -49,7 +38,7 @@ export interface CellSupervisorOptions {
 
 export class CellSupervisor implements RunHome {
   readonly #options: CellSupervisorOptions;
-  readonly #runs = new Map<number, PoolRun>();
+  readonly #runs = new Map<string, PoolRun>();
   /** Files whose import killed the process; not imported again in this generation. */
   readonly #deadly: HandlerProblem[] = [];
   readonly #loaded = Promise.withResolvers<CellLoad>();
@@ -65,7 +54,7 @@ export class CellSupervisor implements RunHome {
   #cancelRestart: () => void = () => undefined;
   #cancelDrainEnd: (() => void) | undefined;
   #draining = false;
-  #ended = 0;
+  #endedRuns = 0;
   #fitness = newFitness;
   #vitals: CellVitals | undefined;
   restarts = 0;
@@ -103,29 +92,29 @@ export class CellSupervisor implements RunHome {
 
   run(run: PoolRun): void {
     run.home = this;
-    this.#runs.set(run.key, run);
-    if (this.#state === 'up') this.#process?.send(commandOf(run));
+    this.#runs.set(run.request.runId, run);
+    if (this.#state === 'up') this.#process?.send({ kind: 'run', request: run.request });
     else this.#unsent.push(run);
   }
 
   cancel(run: PoolRun): void {
     const at = this.#unsent.indexOf(run);
     if (at < 0) {
-      this.#process?.send({ kind: 'cancel', key: run.key });
+      this.#process?.send({ kind: 'cancel', runId: run.request.runId });
     } else {
       this.#unsent.splice(at, 1);
       this.#end(run, { kind: 'returned' }, 0);
     }
   }
 
-  checkpointed({ key }: PoolRun, number: number, saved: boolean): void {
-    this.#process?.send({ kind: 'checkpointed', key, number, saved });
+  checkpointed({ request: { runId } }: PoolRun, number: number, saved: boolean): void {
+    this.#process?.send({ kind: 'checkpointed', runId, number, saved });
   }
 
   /** Rejects with RUN_NOT_FOUND, PROFILE_BUSY, PAYLOAD_TOO_LARGE. */
-  async profile(run: PoolRun, durationMs: number): Promise<string> {
-    const profile = this.#profiles.begin(run.key);
-    this.#process?.send({ kind: 'profile', key: run.key, durationMs });
+  async profile({ request: { runId } }: PoolRun, durationMs: number): Promise<string> {
+    const profile = this.#profiles.begin(runId);
+    this.#process?.send({ kind: 'profile', runId, durationMs });
     return profile;
   }
 
@@ -134,7 +123,7 @@ export class CellSupervisor implements RunHome {
     this.#draining = true;
     const unsent = this.#unsent;
     this.#unsent = [];
-    for (const run of unsent) this.#runs.delete(run.key);
+    for (const run of unsent) this.#runs.delete(run.request.runId);
     if (this.#runs.size === 0) void this.close('drained');
     else this.#endStuck();
     return unsent;
@@ -198,44 +187,44 @@ export class CellSupervisor implements RunHome {
       case 'log':
       case 'checkpoint':
       case 'ended':
-      case 'stuck':
-        this.#onRunEvent(event);
+      case 'stuck': {
+        const run = this.#runs.get(event.runId);
+        if (run === undefined) return;
+        if (event.kind === 'stuck') this.#onStuck(run, event.outcome);
+        else this.#onRunEvent(run, event);
+      }
     }
   }
 
-  #onRunEvent(event: Exclude<Extract<CellEvent, { readonly key: number }>, ProfileEvent>): void {
-    const run = this.#runs.get(event.key);
-    if (run === undefined) return;
+  #onRunEvent(run: PoolRun, event: RunEvent): void {
     switch (event.kind) {
       case 'started':
         run.startedAtMs = this.#options.clock.monotonicMs();
-        this.#options.onStarted(run);
-        return;
+        break;
       case 'progress':
         run.fraction = event.fraction;
         run.note = event.note;
-        this.#options.onProgress(run, event.fraction, event.note);
+        break;
+      case 'ended':
+        this.#ended(run, event);
         return;
       case 'log':
-        this.#options.onLog(run, event.level, event.text);
-        return;
       case 'checkpoint':
-        this.#options.onCheckpoint(run, event.number, ownBytes(event.payload));
-        return;
-      case 'ended':
-        this.#end(run, ownOutput(event.outcome), event.durationMs);
-        return;
-      case 'stuck':
-        if (run.stuckOutcome === undefined) this.#stuck += 1;
-        run.stuckOutcome = event.outcome;
-        this.#endStuck();
+        break;
     }
+    this.#options.onRunEvent(run, event);
+  }
+
+  #onStuck(run: PoolRun, outcome: RunOutcome): void {
+    if (run.stuckOutcome === undefined) this.#stuck += 1;
+    run.stuckOutcome = outcome;
+    this.#endStuck();
   }
 
   #onPulse(vitals: CellVitals): void {
     this.#vitals = vitals;
     const { setup, clock, runsMax } = this.#options;
-    const seen = { vitals, runs: this.#ended, nowMs: clock.monotonicMs() };
+    const seen = { vitals, runs: this.#endedRuns, nowMs: clock.monotonicMs() };
     this.#fitness = nextFitness(this.#fitness, seen, { ...setup, runsMax });
     const { unfit } = this.#fitness;
     const ending = this.#draining || (this.#stuck > 0 && this.#stuck === this.#runs.size);
@@ -247,9 +236,9 @@ export class CellSupervisor implements RunHome {
     this.#importing = undefined;
     this.#upAtMs = this.#options.clock.monotonicMs();
     this.#fitness = newFitness;
-    this.#ended = 0;
+    this.#endedRuns = 0;
     this.#loaded.resolve({ handlers, problems: [...this.#deadly, ...problems] });
-    for (const run of this.#unsent) this.#process?.send(commandOf(run));
+    for (const run of this.#unsent) this.#process?.send({ kind: 'run', request: run.request });
     this.#unsent = [];
     this.#options.onUp();
   }
@@ -303,10 +292,14 @@ export class CellSupervisor implements RunHome {
   }
 
   #end(run: PoolRun, outcome: RunOutcome, durationMs: number): void {
-    this.#runs.delete(run.key);
-    this.#ended += 1;
+    this.#ended(run, { kind: 'ended', runId: run.request.runId, outcome, durationMs });
+  }
+
+  #ended(run: PoolRun, event: Extract<RunEvent, { kind: 'ended' }>): void {
+    this.#runs.delete(event.runId);
+    this.#endedRuns += 1;
     if (run.stuckOutcome !== undefined) this.#stuck -= 1;
-    this.#options.onEnded(run, outcome, durationMs);
+    this.#options.onRunEvent(run, event);
     if (this.#draining && this.#runs.size === 0) void this.close('drained');
     else if (this.#state === 'up') this.#endStuck();
   }

@@ -39,7 +39,7 @@ export function runView(run: PoolRun, home: RunHome | undefined, nowMs: number):
   const waiting = { runId, jobId, attempt, handler, executionTimeoutMs, suspect, progress: fraction, note };
   const view = { ...waiting, ...(deadlineAtMs !== undefined && { deadlineAtMs }) };
   if (startedAtMs === undefined) return view;
-  const told = home?.vitals?.runs.find(({ key }) => key === run.key);
+  const told = home?.vitals?.runs.find((vitals) => vitals.runId === runId);
   return {
     ...view,
     startedAgoMs: nowMs - startedAtMs,

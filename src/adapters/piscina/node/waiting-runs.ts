@@ -21,8 +21,8 @@ export class WaitingRuns {
     this.#runs.unshift(run);
   }
 
-  take(key: number): Run | undefined {
-    const at = this.#runs.findIndex(({ command }) => command.key === key);
+  take(runId: string): Run | undefined {
+    const at = this.#runs.findIndex(({ request }) => request.runId === runId);
     return at < 0 ? undefined : this.#removeAt(at);
   }
 

@@ -3,18 +3,25 @@
  * the pipe: what has another shape must not reach code that trusts its types.
  */
 import { z } from 'zod';
+import type { RunRequest } from '../../../application/ports/run-pool.ts';
 import { failureCausesMax, failureReasons } from '../../../domain/job.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import { logLevels } from '../../../domain/job-log.ts';
 import type { CellCommand, CellEvent } from './cell-frames.ts';
 import { manifestShape } from './manifest-shape.ts';
-import { logLevels } from './thread-messages.ts';
 
-const key = z.int().positive();
+const count = z.int().positive();
+const runId = z.string();
 const amount = z.number().nonnegative();
 const kind = <Kind extends string>(name: Kind): z.ZodLiteral<Kind> => z.literal(name);
 
-const payload = z.discriminatedUnion('kind', [
-  z.object({ kind: kind('json'), json: z.string() }),
-  z.object({ kind: kind('bytes'), bytes: z.instanceof(Uint8Array) }),
+const json = z.object({ kind: kind('json'), json: z.string() });
+const bytes = z.instanceof(Uint8Array);
+const payload = z.discriminatedUnion('kind', [json, z.object({ kind: kind('bytes'), bytes })]);
+/** A copy: bytes that came in a frame are a view into it, and a small payload must not keep a large frame alive. */
+const ownPayload = z.discriminatedUnion('kind', [
+  json,
+  z.object({ kind: kind('bytes'), bytes: bytes.transform((view) => new Uint8Array(view)) }),
 ]);
 
 /** Longer than any of ours. */
@@ -32,7 +39,7 @@ export const failureShape = z.object({
 });
 
 const outcome = z.discriminatedUnion('kind', [
-  z.object({ kind: kind('succeeded'), output: payload.exactOptional() }),
+  z.object({ kind: kind('succeeded'), output: ownPayload.exactOptional() }),
   z.object({
     kind: kind('failed'),
     failure: failureShape,
@@ -51,7 +58,7 @@ const vitals = z.object({
   threadsAlive: amount,
   leaked: amount,
   orphans: amount,
-  runs: z.array(z.object({ key, thread: amount, quietMs: amount })),
+  runs: z.array(z.object({ runId, thread: amount, quietMs: amount })),
 });
 
 const event: z.ZodType<CellEvent> = z.discriminatedUnion('kind', [
@@ -63,18 +70,18 @@ const event: z.ZodType<CellEvent> = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: kind('failed'), reason: z.string() }),
   z.object({ kind: kind('pulse'), vitals }),
-  z.object({ kind: kind('started'), key }),
-  z.object({ kind: kind('progress'), key, fraction: amount, note: z.string() }),
-  z.object({ kind: kind('log'), key, level: z.enum(logLevels), text: z.string() }),
-  z.object({ kind: kind('checkpoint'), key, number: key, payload }),
-  z.object({ kind: kind('ended'), key, outcome, durationMs: amount }),
-  z.object({ kind: kind('profile-part'), key, text: z.string(), last: z.boolean() }),
-  z.object({ kind: kind('profile-failed'), key, why: z.enum(['not-running', 'too-large']) }),
-  z.object({ kind: kind('stuck'), key, outcome }),
+  z.object({ kind: kind('started'), runId }),
+  z.object({ kind: kind('progress'), runId, fraction: amount, note: z.string() }),
+  z.object({ kind: kind('log'), runId, level: z.enum(logLevels), text: z.string() }),
+  z.object({ kind: kind('checkpoint'), runId, number: count, payload: ownPayload }),
+  z.object({ kind: kind('ended'), runId, outcome, durationMs: amount }),
+  z.object({ kind: kind('profile-part'), runId, text: z.string(), last: z.boolean() }),
+  z.object({ kind: kind('profile-failed'), runId, why: z.enum(['not-running', 'too-large']) }),
+  z.object({ kind: kind('stuck'), runId, outcome }),
 ]);
 
 const setup = z.object({
-  threads: key,
+  threads: count,
   memory: z.object({ defaultMb: amount, maxMb: amount }),
   rssMaxBytes: amount,
   cancelGraceMs: amount,
@@ -86,25 +93,27 @@ const setup = z.object({
   sources: z.map(z.string(), z.string()),
 });
 
+const request: z.ZodType<RunRequest> = z.object({
+  runId,
+  jobId: z.custom<JobId>((id) => typeof id === 'string'),
+  attempt: z.number(),
+  handler: z.string(),
+  input: payload,
+  executionTimeoutMs: amount,
+  heartbeatTimeoutMs: amount.exactOptional(),
+  deadlineAtMs: z.number().exactOptional(),
+  suspect: z.boolean(),
+  memoryMb: amount.exactOptional(),
+  checkpoint: payload.exactOptional(),
+  traceparent: z.string().exactOptional(),
+});
+
 const command: z.ZodType<CellCommand> = z.discriminatedUnion('kind', [
   z.object({ kind: kind('setup'), setup }),
-  z.object({
-    kind: kind('run'),
-    key,
-    jobId: z.string(),
-    attempt: z.number(),
-    handler: z.string(),
-    input: payload,
-    executionTimeoutMs: amount,
-    heartbeatTimeoutMs: amount.exactOptional(),
-    deadlineAtMs: z.number().exactOptional(),
-    traceparent: z.string().exactOptional(),
-    memoryMb: amount.exactOptional(),
-    checkpoint: payload.exactOptional(),
-  }),
-  z.object({ kind: kind('cancel'), key }),
-  z.object({ kind: kind('checkpointed'), key, number: key, saved: z.boolean() }),
-  z.object({ kind: kind('profile'), key, durationMs: amount }),
+  z.object({ kind: kind('run'), request }),
+  z.object({ kind: kind('cancel'), runId }),
+  z.object({ kind: kind('checkpointed'), runId, number: count, saved: z.boolean() }),
+  z.object({ kind: kind('profile'), runId, durationMs: amount }),
 ]);
 
 const events = z.array(event);

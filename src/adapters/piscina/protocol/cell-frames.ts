@@ -1,11 +1,11 @@
 /**
  * The protocol between the node process and a cell. One frame per turn of the event loop each way, holding everything
- * that happened in it. A run is a number here: its key, unique in the pool.
+ * that happened in it.
  */
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
-import type { RunOutcome, RunPayload } from '../../../application/ports/run-pool.ts';
+import type { RunEvent, RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
 import type { MemoryBounds } from '../../../domain/memory-class.ts';
-import type { LogLevel, Sources } from './thread-messages.ts';
+import type { Sources } from './thread-messages.ts';
 
 export interface CellSetup {
   readonly threads: number;
@@ -27,30 +27,15 @@ export interface CellSetup {
   readonly sources: Sources;
 }
 
-export interface RunCommand {
-  readonly kind: 'run';
-  readonly key: number;
-  readonly jobId: string;
-  readonly attempt: number;
-  readonly handler: string;
-  readonly input: RunPayload;
-  readonly executionTimeoutMs: number;
-  readonly heartbeatTimeoutMs?: number;
-  readonly deadlineAtMs?: number;
-  readonly traceparent?: string;
-  readonly memoryMb?: number;
-  readonly checkpoint?: RunPayload;
-}
-
 export type CellCommand =
   | { readonly kind: 'setup'; readonly setup: CellSetup }
-  | RunCommand
-  | { readonly kind: 'cancel'; readonly key: number }
-  | { readonly kind: 'checkpointed'; readonly key: number; readonly number: number; readonly saved: boolean }
-  | { readonly kind: 'profile'; readonly key: number; readonly durationMs: number };
+  | { readonly kind: 'run'; readonly request: RunRequest }
+  | { readonly kind: 'cancel'; readonly runId: string }
+  | { readonly kind: 'checkpointed'; readonly runId: string; readonly number: number; readonly saved: boolean }
+  | { readonly kind: 'profile'; readonly runId: string; readonly durationMs: number };
 
 export interface RunVitals {
-  readonly key: number;
+  readonly runId: string;
   readonly thread: number;
   /** Since its thread gave the last sign of life; to the second. */
   readonly quietMs: number;
@@ -82,8 +67,8 @@ export interface LoadedHandler {
 
 /** A profile comes in parts, so that no frame grows large; `failed` ends it too. */
 export type ProfileEvent =
-  | { readonly kind: 'profile-part'; readonly key: number; readonly text: string; readonly last: boolean }
-  | { readonly kind: 'profile-failed'; readonly key: number; readonly why: 'not-running' | 'too-large' };
+  | { readonly kind: 'profile-part'; readonly runId: string; readonly text: string; readonly last: boolean }
+  | { readonly kind: 'profile-failed'; readonly runId: string; readonly why: 'not-running' | 'too-large' };
 
 export type CellEvent =
   /** Sent before the file is imported, so that the parent knows which one killed the process. */
@@ -92,14 +77,10 @@ export type CellEvent =
   | { readonly kind: 'failed'; readonly reason: string }
   /** Once a second: alive, and how it fares. */
   | { readonly kind: 'pulse'; readonly vitals: CellVitals }
-  | { readonly kind: 'started'; readonly key: number }
-  | { readonly kind: 'progress'; readonly key: number; readonly fraction: number; readonly note: string }
-  | { readonly kind: 'log'; readonly key: number; readonly level: LogLevel; readonly text: string }
-  | { readonly kind: 'checkpoint'; readonly key: number; readonly number: number; readonly payload: RunPayload }
-  | { readonly kind: 'ended'; readonly key: number; readonly outcome: RunOutcome; readonly durationMs: number }
-  /** The thread does not end: only the death of the process will, and then this is the run's outcome. */
+  | RunEvent
   | ProfileEvent
-  | { readonly kind: 'stuck'; readonly key: number; readonly outcome: RunOutcome };
+  /** The thread does not end: only the death of the process will, and then this is the run's outcome. */
+  | { readonly kind: 'stuck'; readonly runId: string; readonly outcome: RunOutcome };
 
 export const pulseEveryMs = 1_000;
 /** Where a cell finds the pipe to its parent. */

@@ -28,7 +28,7 @@ export function inFrames<Item extends CellCommand | CellEvent>(items: readonly I
 }
 
 function sizeOf(item: CellCommand | CellEvent): number {
-  if (item.kind === 'run') return restBytes + payloadSize(item.input) + payloadSize(item.checkpoint);
+  if (item.kind === 'run') return restBytes + payloadSize(item.request.input) + payloadSize(item.request.checkpoint);
   if (item.kind === 'checkpoint') return restBytes + payloadSize(item.payload);
   if (item.kind === 'profile-part') return restBytes + 2 * item.text.length;
   const hasOutput = item.kind === 'ended' && item.outcome.kind === 'succeeded';

@@ -1,8 +1,7 @@
 /** What a cell and its threads say to each other. Plain data only: it is cloned. A thread runs one task at a time. */
+import type { RunRequest } from '../../../application/ports/run-pool.ts';
+import type { LogLevel } from '../../../domain/job-log.ts';
 import type { Execution, HandlerPayload } from '../../../handlers/execution.ts';
-
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 /** Code as it was when this generation of handlers was read: file URL → source. */
 export type Sources = ReadonlyMap<string, string>;
@@ -17,15 +16,9 @@ export interface ThreadSetup {
 
 export interface RunTask {
   readonly kind: 'run';
-  readonly jobId: string;
-  readonly attempt: number;
-  readonly handler: string;
-  readonly input: HandlerPayload;
-  /** Epoch ms. */
-  readonly deadlineAtMs: number;
-  readonly traceparent: string | undefined;
-  /** What an earlier attempt saved last. */
-  readonly checkpoint: HandlerPayload | undefined;
+  readonly request: RunRequest;
+  /** Epoch ms by which the attempt has ended, or is ended. */
+  readonly endsAtMs: number;
 }
 /** The first of each thread. `warm`: it imports every handler, so that the first job finds it warm. */
 interface StartTask {

@@ -2,7 +2,7 @@
  * What handlers print (`console.log`, `process.stdout.write`) becomes log lines of the run that printed it. Lines are
  * cut at a bound; how many may pass is the run's own limit.
  */
-import type { LogLevel } from '../protocol/thread-messages.ts';
+import type { LogLevel } from '../../../domain/job-log.ts';
 
 const partialMaxChars = 8_192;
 

@@ -1,17 +1,12 @@
 /** `ctx` inside a thread: reads and writes the run's slot, sends notes, logs and checkpoints at a bounded rate. */
 import { clipped } from '../../../domain/clipped-text.ts';
+import type { LogLevel } from '../../../domain/job-log.ts';
 import { decodeCheckpoint } from '../../../handlers/checkpoint.ts';
 import type { HandlerContext, HandlerLog } from '../../../handlers/context.ts';
 import { cancelled } from '../../../handlers/handler-error.ts';
 import type { RunSlot } from '../node/run-slot.ts';
 import { ThreadCheckpoints } from '../cell/thread-checkpoints.ts';
-import {
-  noteMaxChars,
-  type CheckpointNote,
-  type LogLevel,
-  type RunTask,
-  type ThreadNote,
-} from '../protocol/thread-messages.ts';
+import { noteMaxChars, type CheckpointNote, type RunTask, type ThreadNote } from '../protocol/thread-messages.ts';
 
 const noteEveryMs = 100;
 const progressMaxChars = 200;
@@ -120,7 +115,7 @@ class LazySignal {
 }
 
 export function createThreadContext(
-  task: RunTask,
+  { request, endsAtMs }: RunTask,
   slot: RunSlot,
   voice: RunVoice,
 ): { readonly ctx: HandlerContext; readonly close: (ended: { readonly succeeded: boolean }) => void } {
@@ -138,10 +133,10 @@ export function createThreadContext(
   };
   const log: HandlerLog = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
   const ctx: HandlerContext = {
-    jobId: task.jobId,
-    attempt: task.attempt,
-    deadline: new Date(task.deadlineAtMs),
-    traceparent: task.traceparent,
+    jobId: request.jobId,
+    attempt: request.attempt,
+    deadline: new Date(endsAtMs),
+    traceparent: request.traceparent,
     log,
     get signal() {
       return signal.get();
@@ -156,7 +151,7 @@ export function createThreadContext(
       return checkpoints.save(value);
     },
     get lastCheckpoint() {
-      last ??= { value: decodeCheckpoint(task.checkpoint) };
+      last ??= { value: decodeCheckpoint(request.checkpoint) };
       return last.value;
     },
     heartbeat,

@@ -67,8 +67,9 @@ async function run(
   own: RunVoice,
 ): Promise<{ readonly execution: Execution; readonly thread: ThreadFate }> {
   voice = own;
+  const { jobId, attempt, handler: name, input } = task.request;
   const output = new RunOutput((level, line) => own.line(level, line));
-  const scope: Scope = { name: `job ${task.jobId} (attempt ${task.attempt})`, handler: task.handler, output };
+  const scope: Scope = { name: `job ${jobId} (attempt ${attempt})`, handler: name, output };
   scopes.enter(scope);
   const { ctx, close } = createThreadContext(task, slot, own);
   let execution: Execution;
@@ -76,13 +77,13 @@ async function run(
   let changed: string | undefined;
   let left: string | undefined;
   try {
-    const handler = await load(task.handler);
+    const handler = await load(name);
     // What a handler's own modules add when they are imported is theirs to add.
     const intrinsics = (guard ??= new IntrinsicsGuard());
     listeners ??= new ListenerGuard();
     leftOver.begin();
     execution = await scopes.within(scope, () =>
-      executeHandler(handler, task.input, ctx, {
+      executeHandler(handler, input, ctx, {
         onStart() {
           startedAtMs = now();
           slot.enter(slotPhases.running);

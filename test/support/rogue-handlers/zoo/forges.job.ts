@@ -29,9 +29,9 @@ function forged(what: string): Buffer {
     case 'no event':
       return frame([null]);
     case 'no outcome':
-      return frame([{ kind: 'ended', key: 1, durationMs: 1 }]);
+      return frame([{ kind: 'ended', runId: 'r', durationMs: 1 }]);
     default:
-      return frame([{ kind: 'log', key: 1, level: 'info', text: { toString: null } }]);
+      return frame([{ kind: 'log', runId: 'r', level: 'info', text: { toString: null } }]);
   }
 }
 

@@ -13,7 +13,7 @@ export default defineHandler({
   run({ what }, ctx) {
     switch (what) {
       case 'objects':
-        Object.assign(Object.prototype, { kind: 'log', then: nothing, taskId: 1, key: 1, text: 'forged' });
+        Object.assign(Object.prototype, { kind: 'log', then: nothing, taskId: 1, runId: 'r', text: 'forged' });
         break;
       case 'arrays':
         for (const name of ['push', 'concat', 'map', 'shift', 'slice'] as const)
@@ -39,7 +39,7 @@ export default defineHandler({
         break;
       case 'ports':
         for (let time = 0; time < 10; time += 1)
-          parentPort?.postMessage({ kind: 'ended', key: time, outcome: { kind: 'stopped' } });
+          parentPort?.postMessage({ kind: 'ended', runId: `r${time}`, outcome: { kind: 'stopped' } });
         MessagePort.prototype.postMessage = nothing as never;
         break;
       case 'console':

@@ -161,7 +161,7 @@ describe('the workers of a node', () => {
     await idle();
     const runId = await running(1);
     worker.runs.tell({ kind: 'started', runId });
-    worker.runs.tell({ kind: 'progress', runId, note: { fraction: 0.5, note: 'half' } });
+    worker.runs.tell({ kind: 'progress', runId, fraction: 0.5, note: 'half' });
     await worker.kit.advance(2_500);
     expect(worker.notes).toMatchObject([{ fraction: 0.5, note: 'half', attempt: 1 }]);
     expect(worker.beats.at(-1)?.runs).toMatchObject([{ progress: 0.5, note: 'half' }]);
@@ -172,7 +172,7 @@ describe('the workers of a node', () => {
     const runId = await running(1);
     const save = (number: number, length = 1) => {
       const payload = { kind: 'json', json: JSON.stringify('x'.repeat(length)) } as const;
-      worker.runs.tell({ kind: 'checkpoint', runId, checkpoint: { number, payload } });
+      worker.runs.tell({ kind: 'checkpoint', runId, number, payload });
     };
     save(1, 2_000);
     for (const number of [2, 3, 4]) save(number);
@@ -200,7 +200,7 @@ describe('the workers of a node', () => {
     await idle();
     for (const shards of ['up', 'away'] as const) {
       const runId = await running(shards === 'up' ? 1 : 2);
-      worker.runs.tell({ kind: 'checkpoint', runId, checkpoint: { number: 1, payload: { kind: 'json', json: '1' } } });
+      worker.runs.tell({ kind: 'checkpoint', runId, number: 1, payload: { kind: 'json', json: '1' } });
       worker.shards = shards;
       await worker.end(runId, { kind: 'stopped' });
       worker.shards = 'up';
@@ -226,7 +226,7 @@ describe('the workers of a node', () => {
     ]);
     const [first] = worker.handed;
     const payload = { kind: 'json', json: '8' } as const;
-    worker.runs.tell({ kind: 'checkpoint', runId: first?.runId ?? '', checkpoint: { number: 1, payload } });
+    worker.runs.tell({ kind: 'checkpoint', runId: first?.runId ?? '', number: 1, payload });
     await worker.kit.settle();
     expect([...worker.payloads.keys()]).toEqual([]);
   });

@@ -124,7 +124,6 @@ describe('a thread of another class', () => {
 
 describe('when a cell dies', () => {
   const run = (key: number, startedAtMs?: number): PoolRun => ({
-    key,
     request: {
       runId: `r${key}`,
       jobId: 'j' as JobId,
@@ -150,7 +149,10 @@ describe('when a cell dies', () => {
     const many = Array.from({ length: 30 }, (_, key) => run(key));
     const suspects = lossesOf([...many, run(99, 5)], { died: true, threads: 2 });
     const blamed = suspects.filter(({ outcome }) => outcome.kind === 'lost' && outcome.suspect === true);
-    expect(blamed.map((loss) => loss.run.key)).toEqual([...Array.from({ length: 18 }, (_, key) => key), 99]);
+    expect(blamed.map((loss) => loss.run.request.runId)).toEqual([
+      ...Array.from({ length: 18 }, (_, key) => `r${key}`),
+      'r99',
+    ]);
     expect(suspects.every(({ outcome }) => outcome.kind === 'lost' && !outcome.convicted)).toBe(true);
   });
 

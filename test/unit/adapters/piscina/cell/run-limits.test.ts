@@ -1,17 +1,26 @@
 // The limits of a run: which of them ends it, and what a sign of life is. No thread, no clock but the numbers given.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RunCommand } from '../../../../../src/adapters/piscina/protocol/cell-frames.ts';
+import type { RunRequest } from '../../../../../src/application/ports/run-pool.ts';
+import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { newRun, type Run } from '../../../../../src/adapters/piscina/cell/cell-run.ts';
 import { limitPassed, lookForSigns } from '../../../../../src/adapters/piscina/cell/run-limits.ts';
 import { createSlotMemory, RunSlot } from '../../../../../src/adapters/piscina/node/run-slot.ts';
 import { createThreadContext, RunVoice } from '../../../../../src/adapters/piscina/thread/thread-context.ts';
 import type { HandlerContext } from '../../../../../src/handlers/context.ts';
 
-function startedRun(limits: Partial<RunCommand> = {}): { readonly run: Run; readonly slot: RunSlot } {
-  const input = { kind: 'json', json: 'null' } as const;
-  const command = { kind: 'run', key: 1, jobId: 'j', attempt: 1, handler: 'h', input } as const;
-  const run = newRun({ ...command, executionTimeoutMs: 60_000, ...limits }, 64, 0);
+const request: RunRequest = {
+  runId: 'r',
+  jobId: 'j' as JobId,
+  attempt: 1,
+  handler: 'h',
+  input: { kind: 'json', json: 'null' },
+  executionTimeoutMs: 60_000,
+  suspect: false,
+};
+
+function startedRun(limits: Partial<RunRequest> = {}): { readonly run: Run; readonly slot: RunSlot } {
+  const run = newRun({ ...request, ...limits }, 64, 0);
   const slot = new RunSlot(createSlotMemory());
   Object.assign(run, { thread: { slot }, takenAtMs: 0, started: true, signAtMs: 0 });
   return { run, slot };
@@ -80,16 +89,11 @@ describe('a run ends', () => {
 describe('a sign of life', () => {
   function context(): { readonly ctx: HandlerContext; readonly close: () => void; signs(): number } {
     const { slot } = startedRun();
-    const task = { kind: 'run', jobId: 'j', attempt: 1, handler: 'h', input: { kind: 'json', json: '1' } } as const;
     const voice = new RunVoice(
       () => undefined,
       () => 0,
     );
-    const made = createThreadContext(
-      { ...task, deadlineAtMs: 0, traceparent: undefined, checkpoint: undefined },
-      slot,
-      voice,
-    );
+    const made = createThreadContext({ kind: 'run', request, endsAtMs: 0 }, slot, voice);
     return { ctx: made.ctx, close: () => made.close({ succeeded: true }), signs: () => slot.pulse };
   }
 

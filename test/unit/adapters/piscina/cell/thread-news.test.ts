@@ -62,7 +62,9 @@ describe('whatever a thread says', () => {
         const heard = noteFrom(message);
         if (heard === undefined) return;
         const event =
-          heard.kind === 'note' ? { kind: 'progress', key: 1, fraction: 0, note: heard.text } : { ...heard, key: 1 };
+          heard.kind === 'note'
+            ? { kind: 'progress', runId: 'r', fraction: 0, note: heard.text }
+            : { ...heard, runId: 'r' };
         expect(sent(event)).toBeDefined();
       }),
       { numRuns: 2_000 },
@@ -75,7 +77,7 @@ describe('whatever a thread says', () => {
         const heard = resultFrom(message, 1_024);
         if (heard === undefined) return;
         const { durationMs } = heard;
-        expect(sent({ kind: 'ended', key: 1, outcome: outcomeOf(heard.execution), durationMs })).toBeDefined();
+        expect(sent({ kind: 'ended', runId: 'r', outcome: outcomeOf(heard.execution), durationMs })).toBeDefined();
       }),
       { numRuns: 2_000 },
     );

@@ -87,7 +87,7 @@ describe('the shape of a frame', () => {
   });
 
   it('is checked down to the outcome of a run', () => {
-    const ended = (outcome: unknown): unknown => [{ kind: 'ended', key: 1, durationMs: 3, outcome }];
+    const ended = (outcome: unknown): unknown => [{ kind: 'ended', runId: 'r', durationMs: 3, outcome }];
     expect(parseEvents(ended({ kind: 'succeeded' }))).toEqual(ended({ kind: 'succeeded' }));
     const failure = { reason: 'HANDLER_FAILED', message: 'm', code: 'C', stack: 's' };
     expect(parseEvents(ended({ kind: 'failed', retryable: true, failure }))).toBeDefined();

@@ -4,9 +4,9 @@ import { expect, it } from 'vitest';
 import type { CellEvent } from '../../../../../src/adapters/piscina/protocol/cell-frames.ts';
 import { frameAimBytes, inFrames } from '../../../../../src/adapters/piscina/protocol/frame-cut.ts';
 
-const returned = (key: number, bytes: number): CellEvent => ({
+const returned = (at: number, bytes: number): CellEvent => ({
   kind: 'ended',
-  key,
+  runId: `r${at}`,
   outcome: { kind: 'succeeded', output: { kind: 'bytes', bytes: { byteLength: bytes } as Uint8Array } },
   durationMs: 1,
 });
@@ -20,7 +20,7 @@ it('keeps the order, loses nothing, and only a frame of one item is larger than 
   const sizes = fc.array(fc.oneof(fc.nat(4_096), fc.nat(2 ** 29)), { maxLength: 40 });
   fc.assert(
     fc.property(sizes, (bytes) => {
-      const events = bytes.map((size, at) => returned(at + 1, size));
+      const events = bytes.map((size, at) => returned(at, size));
       const frames = inFrames(events);
       expect(frames.flat()).toEqual(events);
       for (const frame of frames) {
@@ -33,6 +33,6 @@ it('keeps the order, loses nothing, and only a frame of one item is larger than 
 });
 
 it('small news of one turn is one frame', () => {
-  const events = Array.from({ length: 1_000 }, (_, at): CellEvent => ({ kind: 'started', key: at + 1 }));
+  const events = Array.from({ length: 1_000 }, (_, at): CellEvent => ({ kind: 'started', runId: `r${at}` }));
   expect(inFrames(events)).toHaveLength(1);
 });
