@@ -2,7 +2,7 @@
 import type { FlowInfo, FlowInput } from './flow.ts';
 import type { TroupeClientError } from './client-error.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
-import type { AttemptOutcome, FailureReason, JobEventType, JobState, UniqueConflict } from '../domain/job.ts';
+import type { FailureReason, JobEventType, JobState, RecordedOutcome, UniqueConflict } from '../domain/job.ts';
 import type { WaitingReason } from '../domain/why-waiting.ts';
 
 /** The state of a job. `UNKNOWN` if a newer gateway sent a state that this client does not know. */
@@ -86,7 +86,7 @@ export interface JobAttemptInfo {
    * How it ended. Absent while it runs. `given-back` means that its node released it, because it drained or had no
    * thread free.
    */
-  readonly outcome?: AttemptOutcome | 'unknown';
+  readonly outcome?: RecordedOutcome | 'unknown';
   /** Why it failed. Absent if it did not fail. */
   readonly reason?: FailureReason | 'UNKNOWN';
   /** The message of the handler or the cluster. */

@@ -1,8 +1,8 @@
 /** The enum numbers of the contract for the words of the domain. A new word does not compile until it has a number. */
 import { type GoneReason, goneReasons } from '../domain/payload-life.ts';
 import {
-  type AttemptOutcome,
-  attemptOutcomes,
+  type RecordedOutcome,
+  recordedOutcomes,
   type FailureReason,
   failureReasons,
   type JobEventType,
@@ -61,7 +61,7 @@ export const attemptOutcomeCodes = {
   cancelled: 4,
   lost: 5,
   'given-back': 6,
-} as const satisfies Record<AttemptOutcome, number>;
+} as const satisfies Record<RecordedOutcome, number>;
 
 export const logLevelCodes = { debug: 1, info: 2, warn: 3, error: 4 } as const satisfies Record<LogLevel, number>;
 
@@ -115,8 +115,8 @@ export function jobEventTypeOf(code: number): JobEventType | undefined {
   return jobEventTypes.find((type) => jobEventTypeCodes[type] === code);
 }
 
-export function attemptOutcomeOf(code: number): AttemptOutcome | undefined {
-  return attemptOutcomes.find((outcome) => attemptOutcomeCodes[outcome] === code);
+export function attemptOutcomeOf(code: number): RecordedOutcome | undefined {
+  return recordedOutcomes.find((outcome) => attemptOutcomeCodes[outcome] === code);
 }
 
 export function logLevelOf(code: number): LogLevel | undefined {

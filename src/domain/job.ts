@@ -203,9 +203,9 @@ export const jobEventTypes = [
 ] as const;
 export type JobEventType = (typeof jobEventTypes)[number];
 
-/** How an attempt ended. `given-back`: by its node, which drains, or could not begin it. */
-export const attemptOutcomes = ['succeeded', 'failed', 'snoozed', 'cancelled', 'lost', 'given-back'] as const;
-export type AttemptOutcome = (typeof attemptOutcomes)[number];
+/** How an attempt ended, in the words of stored records. `given-back`: its node stopped it, or released it unbegun. */
+export const recordedOutcomes = ['succeeded', 'failed', 'snoozed', 'cancelled', 'lost', 'given-back'] as const;
+export type RecordedOutcome = (typeof recordedOutcomes)[number];
 
 /** One entry of the job's history. `seq` counts from 1 without gaps and is also the number of the event on NATS. */
 export interface TrailEntry {
@@ -217,7 +217,7 @@ export interface TrailEntry {
   /** Only on `started`: the node that claimed the attempt. */
   readonly node?: string;
   /** Of the entry that ended an attempt. Absent in records from before it was noted. */
-  readonly outcome?: AttemptOutcome;
+  readonly outcome?: RecordedOutcome;
   /** Only on a failure that ended an attempt: the first 200 characters. */
   readonly message?: string;
   readonly code?: string;

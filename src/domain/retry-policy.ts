@@ -25,9 +25,9 @@ export function isNonRetryable({ nonRetryableCodes = [] }: RetryPolicy, { code, 
 export function lastLoss(
   { maxLosses = maxLossesDefault }: RetryPolicy,
   { losses, blamed }: { readonly losses: number; readonly blamed: number },
-  by: 'stopped' | 'lose',
+  by: 'stopped' | 'lost',
 ): Failure | undefined {
-  const isLast = maxLosses < maxLossesDefault ? losses > maxLosses : by === 'lose' && blamed > maxLosses;
+  const isLast = maxLosses < maxLossesDefault ? losses > maxLosses : by === 'lost' && blamed > maxLosses;
   if (!isLast) return undefined;
   const how = by === 'stopped' ? 'stopped by a drain of its node' : 'lost with its node or process';
   const message = losses === 1 ? `its attempt was ${how}` : `${how}; ${losses} attempts were lost`;

@@ -5,11 +5,11 @@ import { type Edge, edges } from './state-machine.ts';
 export function stateMachineDocument(): string {
   const all: readonly Edge[] = edges;
   const diagram = all.map(
-    ({ from, to, command, when }) => `    ${from ?? '[*]'} --> ${to}: ${command} (${when.replaceAll(/[,;:].*$/g, '')})`,
+    ({ from, to, by, when }) => `    ${from ?? '[*]'} --> ${to}: ${by} (${when.replaceAll(/[,;:].*$/g, '')})`,
   );
   const ends = jobStates.filter(isTerminal).map((state) => `    ${state} --> [*]`);
   const rows = all.map(
-    ({ from, command, to, event, when }) => `| ${from ?? '—'} | \`${command}\` | ${to} | \`${event}\` | ${when} |`,
+    ({ from, by, to, event, when }) => `| ${from ?? '—'} | \`${by}\` | ${to} | \`${event}\` | ${when} |`,
   );
   return [
     '# States of a job',
@@ -19,8 +19,9 @@ export function stateMachineDocument(): string {
     'This page lists the states of a job and every way from one to another. Use it to find out why a job is in a state, and',
     'which event announced it. A terminal state (SUCCEEDED, FAILED, CANCELLED, EXPIRED) is never left.',
     '',
-    'Reports of an attempt (`succeed`, `fail`, `snooze`, `stopped`, `return`, `lose`) carry its token. A report with a token',
-    'other than the current one changes nothing.',
+    'A command takes the job from one state to another, or the outcome in the report of an attempt: `succeeded`, `failed`,',
+    '`snoozed`, `stopped`, `released` or `lost`. A report carries the token of its attempt. With a token other than the',
+    'current one it changes nothing.',
     '',
     '## Diagram',
     '',
@@ -32,7 +33,7 @@ export function stateMachineDocument(): string {
     '',
     '## Transitions',
     '',
-    '| from | command | to | event | when |',
+    '| from | by | to | event | when |',
     '| --- | --- | --- | --- | --- |',
     ...rows,
     '',

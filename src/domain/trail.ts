@@ -5,7 +5,7 @@
 import { clipped } from './clipped-text.ts';
 import { assertNever } from './errors.ts';
 import {
-  type AttemptOutcome,
+  type RecordedOutcome,
   type Failure,
   type FailureReason,
   type JobRecord,
@@ -14,7 +14,7 @@ import {
   trailLongestMax,
   trailMax,
 } from './job.ts';
-import type { CommandKind } from './state-machine.ts';
+import type { Cause } from './state-machine.ts';
 
 /** The number of attempts that can be read from a trail. Each has at most three entries. */
 export const attemptsMax = Math.floor(trailMax / 3);
@@ -33,27 +33,24 @@ export interface Attempt {
   /** When its end was recorded. Absent while it runs. */
   readonly endedAtMs?: number;
   /** Absent: it runs. */
-  readonly outcome?: AttemptOutcome;
+  readonly outcome?: RecordedOutcome;
   readonly reason?: FailureReason;
   readonly message?: string;
   readonly code?: string;
 }
 
-/** How an attempt ends by a command, if it ends by it. */
-export function outcomeBy(command: CommandKind, from: JobState): AttemptOutcome | undefined {
-  switch (command) {
-    case 'succeed':
-      return from === 'CANCELLING' ? 'cancelled' : 'succeeded';
-    case 'fail':
-      return from === 'CANCELLING' ? 'cancelled' : 'failed';
-    case 'snooze':
-      return from === 'CANCELLING' ? 'cancelled' : 'snoozed';
+/** In the words of stored records; undefined: this ends no attempt. A cancelled job hides how the code of its attempt ended. */
+export function recordedOutcome(by: Cause, from: JobState): RecordedOutcome | undefined {
+  switch (by) {
+    case 'lost':
+      return by;
+    case 'succeeded':
+    case 'failed':
+    case 'snoozed':
+      return from === 'CANCELLING' ? 'cancelled' : by;
     case 'stopped':
+    case 'released':
       return from === 'CANCELLING' ? 'cancelled' : 'given-back';
-    case 'return':
-      return from === 'CANCELLING' ? 'cancelled' : 'given-back';
-    case 'lose':
-      return 'lost';
     case 'accept':
     case 'due':
     case 'reschedule':
@@ -62,14 +59,14 @@ export function outcomeBy(command: CommandKind, from: JobState): AttemptOutcome 
     case 'expire':
       return undefined;
     default:
-      return assertNever(command);
+      return assertNever(by);
   }
 }
 
 /** The fields of an entry about a failure. Message and code are included only if an attempt ended by the failure. */
 export function failureEntry(
   failure: Failure | undefined,
-  outcome: AttemptOutcome | undefined,
+  outcome: RecordedOutcome | undefined,
 ): Pick<TrailEntry, 'outcome' | 'reason' | 'message' | 'code'> {
   return {
     ...(outcome !== undefined && { outcome }),
@@ -118,7 +115,7 @@ function endedBy(entry: TrailEntry): Partial<Attempt> {
 }
 
 /** Of an entry from before outcomes were noted: as far as its type tells. */
-function outcomeOfOld({ type }: TrailEntry): AttemptOutcome {
+function outcomeOfOld({ type }: TrailEntry): RecordedOutcome {
   switch (type) {
     case 'succeeded':
     case 'failed':

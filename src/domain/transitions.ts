@@ -7,6 +7,7 @@
  *   A stale, repeated or reordered report is therefore harmless.
  */
 import { nextDeadline } from './deadline.ts';
+import type { AttemptOutcome } from './attempt-outcome.ts';
 import { assertNever, invariant } from './errors.ts';
 import {
   type Checkpoint,
@@ -26,41 +27,24 @@ import { oomRetriesMax } from './memory-class.ts';
 import { lastLoss, isNonRetryable, isStartedOnce, retryDelayMs } from './retry-policy.ts';
 import { payloadsKeptMs } from './payload-life.ts';
 import { endsByMs } from './record-life.ts';
-import { type CommandKind, edgeOf } from './state-machine.ts';
-import { failureEntry, outcomeBy } from './trail.ts';
+import { type Cause, edgeOf } from './state-machine.ts';
+import { failureEntry, recordedOutcome } from './trail.ts';
 
 export type JobCommand =
   | { readonly kind: 'due' }
   /** Moves a job that waits for its time. A time that has passed by the wall clock (`wallMs`) means now. */
   | { readonly kind: 'reschedule'; readonly readyAtMs: number; readonly wallMs: number }
   | { readonly kind: 'claim'; readonly node: string; readonly token: string }
-  | ({ readonly kind: 'succeed'; readonly output?: Payload } & Reported)
-  | ({
-      readonly kind: 'fail';
-      readonly failure: Failure;
-      readonly retryable: boolean;
-      /** It ran out of memory, and there is this larger class to try. */
-      readonly nextMemoryMb?: number;
-    } & Reported)
-  | ({ readonly kind: 'snooze'; readonly delayMs: number } & Reported)
-  | ({ readonly kind: 'stopped' } & Reported)
-  | ({ readonly kind: 'return' } & Reported)
-  | ({ readonly kind: 'lose'; readonly blame: Blame } & Reported)
+  /** An attempt has ended. `log` is where what it said lies. */
+  | {
+      readonly kind: 'report';
+      readonly token: string;
+      readonly outcome: AttemptOutcome;
+      readonly log?: Payload;
+    }
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'expire' }
   | ({ readonly kind: 'checkpoint'; readonly token: string } & Pick<Checkpoint, 'payload' | 'bytes' | 'number'>);
-
-/** Which attempt has ended, and where what it said lies. */
-interface Reported {
-  readonly token: string;
-  readonly log?: Payload;
-}
-
-/**
- * How far a lost attempt is to blame. `none`: it was ended in order, and released. `unknown`: its node fell silent or its
- * process was ended, and nobody can tell whose fault that was. `suspect`: it was in a thread of the dead process. `convicted`: it was alone in it.
- */
-export type Blame = 'none' | 'unknown' | 'suspect' | 'convicted';
 
 type Refusal = 'stale' | 'terminal' | 'not-due' | 'not-waiting' | 'not-claimable' | 'unchanged';
 
@@ -69,6 +53,8 @@ export type Decision =
 
 /** Process deaths that convict a job. */
 export const convictionsMax = 3;
+
+type Outcome<Kind extends AttemptOutcome['kind']> = Extract<AttemptOutcome, { readonly kind: Kind }>;
 
 /** When a decision is made, and the chance it may use. */
 interface Moment {
@@ -118,12 +104,7 @@ export function decide(record: JobRecord, command: JobCommand, nowMs: number, ra
       return reschedule(record, command, nowMs);
     case 'claim':
       return claim(record, command.node, command.token, nowMs);
-    case 'succeed':
-    case 'fail':
-    case 'snooze':
-    case 'stopped':
-    case 'return':
-    case 'lose':
+    case 'report':
       if (record.run?.token !== command.token) return refused('stale');
       return settle(record, command, { nowMs, random });
     case 'cancel':
@@ -165,81 +146,75 @@ function claim(record: JobRecord, node: string, token: string, nowMs: number): D
   );
 }
 
-type Report = Extract<JobCommand, { kind: 'succeed' | 'fail' | 'snooze' | 'stopped' | 'return' | 'lose' }>;
-
-function settle(ended: JobRecord, report: Report, at: Moment): Decision {
-  const record = withLog(ended, report.log);
+function settle(ended: JobRecord, { outcome, log }: Extract<JobCommand, { kind: 'report' }>, at: Moment): Decision {
+  const record = withLog(ended, log);
   const { nowMs } = at;
-  if (record.state === 'CANCELLING') return move(record, { by: report.kind, to: 'CANCELLED', nowMs }, {});
-  switch (report.kind) {
-    case 'succeed':
-      return move(
-        record,
-        { by: 'succeed', to: 'SUCCEEDED', nowMs },
-        report.output === undefined ? {} : { output: report.output },
-      );
-    case 'fail':
-      return fail(record, report, at);
-    case 'snooze':
-      return snooze(record, report.delayMs, nowMs);
+  if (record.state === 'CANCELLING') return move(record, { by: outcome.kind, to: 'CANCELLED', nowMs }, {});
+  switch (outcome.kind) {
+    case 'succeeded': {
+      const { output } = outcome;
+      return move(record, { by: 'succeeded', to: 'SUCCEEDED', nowMs }, output === undefined ? {} : { output });
+    }
+    case 'failed':
+      return fail(record, outcome, at);
+    case 'snoozed':
+      return snooze(record, outcome.delayMs, nowMs);
     case 'stopped':
-      return lose(record, { by: 'stopped', blame: 'none' }, at);
-    case 'return':
+    case 'lost':
+      return lose(record, outcome, at);
+    case 'released':
       return release(record, nowMs);
-    case 'lose':
-      return lose(record, { by: 'lose', blame: report.blame }, at);
     default:
-      return assertNever(report);
+      return assertNever(outcome);
   }
 }
 
-function fail(record: JobRecord, report: Extract<Report, { kind: 'fail' }>, { nowMs, random }: Moment): Decision {
-  const { failure, retryable, nextMemoryMb = 0 } = report;
+function fail(record: JobRecord, outcome: Outcome<'failed'>, { nowMs, random }: Moment): Decision {
+  const { failure, retryable, nextMemoryMb = 0 } = outcome;
   const { retry } = record.spec;
   const oomRetries = (record.oomRetries ?? 0) + 1;
   const larger = nextMemoryMb > (record.memoryMb ?? 0) && { memoryMb: nextMemoryMb };
   if (larger && oomRetries <= oomRetriesMax && !isStartedOnce(retry)) {
-    return move(record, { by: 'fail', to: 'RETRYING', nowMs }, { failure, ...larger, oomRetries, readyAtMs: nowMs });
+    return move(record, { by: 'failed', to: 'RETRYING', nowMs }, { failure, ...larger, oomRetries, readyAtMs: nowMs });
   }
   const failures = record.failures + 1;
   if (!retryable || isNonRetryable(retry, failure) || failures >= retry.maxAttempts)
-    return move(record, { by: 'fail', to: 'FAILED', nowMs }, { failures, failure });
+    return move(record, { by: 'failed', to: 'FAILED', nowMs }, { failures, failure });
   const readyAtMs = nowMs + retryDelayMs(retry, failures, random);
-  return move(record, { by: 'fail', to: 'RETRYING', nowMs }, { failures, failure, readyAtMs, ...larger });
+  return move(record, { by: 'failed', to: 'RETRYING', nowMs }, { failures, failure, readyAtMs, ...larger });
 }
 
 /** Not counted: the handler had nothing to complain about. The number of the attempt grows all the same. */
 function snooze(record: JobRecord, delayMs: number, nowMs: number): Decision {
   const readyAtMs = nowMs + delayMs;
   if (readyAtMs < record.createdAtMs + payloadsKeptMs(record.spec)) {
-    return move(record, { by: 'snooze', to: 'SCHEDULED', nowMs }, { readyAtMs });
+    return move(record, { by: 'snoozed', to: 'SCHEDULED', nowMs }, { readyAtMs });
   }
   const failure: Failure = {
     reason: 'DEADLINE_EXCEEDED',
     message: 'its handler put it off past the retention of its input',
   };
-  return move(record, { by: 'snooze', to: 'FAILED', nowMs }, { failure });
+  return move(record, { by: 'snoozed', to: 'FAILED', nowMs }, { failure });
 }
 
-function lose(
-  record: JobRecord,
-  { by, blame }: { readonly by: 'stopped' | 'lose'; readonly blame: Blame },
-  { nowMs, random }: Moment,
-): Decision {
+/** One that was stopped ended in order: nobody is to blame. */
+function lose(record: JobRecord, outcome: Outcome<'stopped' | 'lost'>, { nowMs, random }: Moment): Decision {
+  const by = outcome.kind;
+  const blame = outcome.kind === 'lost' ? outcome.blame : undefined;
   const losses = record.losses + 1;
-  const blamed = (record.blamedLosses ?? 0) + (blame === 'none' ? 0 : 1);
+  const blamed = (record.blamedLosses ?? 0) + (blame === undefined ? 0 : 1);
   const counts = { losses, ...(blamed > 0 && { blamedLosses: blamed }) };
   const convictions =
     blame === 'convicted' ? record.convictions + 1 : Math.max(record.convictions, blame === 'suspect' ? 1 : 0);
   if (convictions >= convictionsMax) {
     const failure: Failure = { reason: 'POISON', message: `brought its process down ${convictions} times` };
-    return move(record, { by: 'lose', to: 'FAILED', nowMs }, { ...counts, convictions, failure });
+    return move(record, { by: 'lost', to: 'FAILED', nowMs }, { ...counts, convictions, failure });
   }
   const failure = lastLoss(record.spec.retry, { losses, blamed }, by);
   if (failure !== undefined) return move(record, { by, to: 'FAILED', nowMs }, { ...counts, convictions, failure });
   if (blame === 'convicted') {
     const readyAtMs = nowMs + retryDelayMs(record.spec.retry, convictions, random);
-    return move(record, { by: 'lose', to: 'RETRYING', nowMs }, { ...counts, convictions, readyAtMs });
+    return move(record, { by: 'lost', to: 'RETRYING', nowMs }, { ...counts, convictions, readyAtMs });
   }
   return move(record, { by, to: 'QUEUED', nowMs }, { ...counts, convictions, readyAtMs: nowMs });
 }
@@ -248,7 +223,7 @@ function lose(
 function release(record: JobRecord, nowMs: number): Decision {
   const { firstStartedAtMs, ...unstarted } = record;
   const beganBefore = firstStartedAtMs !== undefined && firstStartedAtMs < (record.run?.startedAtMs ?? 0);
-  return move(beganBefore ? record : unstarted, { by: 'return', to: 'QUEUED', nowMs }, {});
+  return move(beganBefore ? record : unstarted, { by: 'released', to: 'QUEUED', nowMs }, {});
 }
 
 function cancel(record: JobRecord, reason: string, nowMs: number): Decision {
@@ -290,7 +265,7 @@ function keepCheckpoint(
 type Change = Partial<Omit<JobRecord, 'id' | 'spec' | 'state' | 'seq' | 'createdAtMs' | 'updatedAtMs' | 'trail'>>;
 
 interface Step {
-  readonly by: CommandKind;
+  readonly by: Cause;
   readonly to: JobState;
   readonly nowMs: number;
 }
@@ -312,7 +287,7 @@ function move(record: JobRecord, { by, to, nowMs }: Step, change: Change): Decis
     atMs,
     attempt,
     ...(node !== undefined && { node }),
-    ...failureEntry(change.failure, outcomeBy(by, record.state)),
+    ...failureEntry(change.failure, recordedOutcome(by, record.state)),
   };
   const next: JobRecord = {
     ...kept,

@@ -1,10 +1,10 @@
 /** What `ctx.checkpoint` takes, checked when it is called: the handler may change the value right afterwards. */
 import { checkpointMaxBytes } from '../domain/job.ts';
 import { strictJson } from '../domain/strict-json.ts';
-import type { HandlerPayload } from './execution.ts';
+import type { RunPayload } from '../domain/attempt-outcome.ts';
 
 /** Throws TypeError on what JSON cannot say, RangeError on what is too large. */
-export function encodeCheckpoint(value: unknown): { readonly payload: HandlerPayload; readonly bytes: number } {
+export function encodeCheckpoint(value: unknown): { readonly payload: RunPayload; readonly bytes: number } {
   if (value instanceof Uint8Array) {
     ensureFits(value.byteLength);
     return { payload: { kind: 'bytes', bytes: new Uint8Array(value) }, bytes: value.byteLength };
@@ -16,7 +16,7 @@ export function encodeCheckpoint(value: unknown): { readonly payload: HandlerPay
   return { payload: { kind: 'json', json }, bytes };
 }
 
-export function decodeCheckpoint(payload: HandlerPayload | undefined): unknown {
+export function decodeCheckpoint(payload: RunPayload | undefined): unknown {
   return payload?.kind === 'json' ? (JSON.parse(payload.json) as unknown) : payload?.bytes;
 }
 

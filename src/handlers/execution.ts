@@ -4,6 +4,7 @@
  * threads of a cell and `runHandler` use this.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { AttemptOutcome, RunPayload } from '../domain/attempt-outcome.ts';
 import { clipped } from '../domain/clipped-text.ts';
 import { failureCausesMax, type Failure, type FailureCause, type FailureReason } from '../domain/job.ts';
 import { strictJson } from '../domain/strict-json.ts';
@@ -12,15 +13,8 @@ import type { AnyHandler } from './definition.ts';
 import { fateOf, snoozeMsOf } from './handler-error.ts';
 import { inputKindOf } from './schema.ts';
 
-export type HandlerPayload =
-  { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
-
-/** `interrupted`: it noticed that it should stop, and did. */
-export type Execution =
-  | { readonly kind: 'succeeded'; readonly output?: HandlerPayload }
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly retryable: boolean }
-  | { readonly kind: 'snoozed'; readonly delayMs: number }
-  | { readonly kind: 'interrupted' };
+/** `stopped`: it noticed that it should stop, and did. */
+export type HandlerOutcome = Exclude<AttemptOutcome<RunPayload>, { readonly kind: 'released' | 'lost' }>;
 
 const cannotBeShown = 'a value that cannot be shown was thrown';
 const messageMaxChars = 1_000;
@@ -38,10 +32,10 @@ export interface ExecutionHooks {
 
 export async function executeHandler(
   handler: AnyHandler,
-  payload: HandlerPayload,
+  payload: RunPayload,
   ctx: HandlerContext,
   hooks: ExecutionHooks = {},
-): Promise<Execution> {
+): Promise<HandlerOutcome> {
   const input = await acceptInput(handler, payload);
   if ('failed' in input) return input.failed;
   let result: unknown;
@@ -51,14 +45,14 @@ export async function executeHandler(
     hooks.onReturn?.();
     result = await returned;
   } catch (thrown) {
-    return executionOfThrown(thrown);
+    return outcomeOfThrown(thrown);
   }
   return encodeOutput(handler, result);
 }
 
-type Accepted = { readonly value: unknown } | { readonly failed: Execution };
+type Accepted = { readonly value: unknown } | { readonly failed: HandlerOutcome };
 
-async function acceptInput(handler: AnyHandler, payload: HandlerPayload): Promise<Accepted> {
+async function acceptInput(handler: AnyHandler, payload: RunPayload): Promise<Accepted> {
   const kind = inputKindOf(handler.input);
   if (kind !== 'any' && kind !== payload.kind) {
     return { failed: refused('INVALID_INPUT', `input: expected ${kind}, got ${payload.kind}`) };
@@ -68,7 +62,7 @@ async function acceptInput(handler: AnyHandler, payload: HandlerPayload): Promis
   return validate(handler.input, decoded.value, 'INVALID_INPUT', 'input');
 }
 
-function decode(payload: HandlerPayload): Accepted {
+function decode(payload: RunPayload): Accepted {
   if (payload.kind === 'bytes') return { value: payload.bytes };
   try {
     return { value: JSON.parse(payload.json) as unknown };
@@ -99,7 +93,7 @@ function pathOf(root: string, found: StandardSchemaV1.Issue): string {
   return [root, ...keys.map(String)].join('.');
 }
 
-async function encodeOutput(handler: AnyHandler, result: unknown): Promise<Execution> {
+async function encodeOutput(handler: AnyHandler, result: unknown): Promise<HandlerOutcome> {
   let output = result;
   if (handler.output !== undefined) {
     const checked = await validate(handler.output, result, 'INVALID_OUTPUT', 'output');
@@ -116,7 +110,7 @@ async function encodeOutput(handler: AnyHandler, result: unknown): Promise<Execu
   }
 }
 
-function bytesAsOutput(bytes: Uint8Array): Execution {
+function bytesAsOutput(bytes: Uint8Array): HandlerOutcome {
   const { buffer } = bytes;
   if (buffer instanceof ArrayBuffer && buffer.detached)
     return refused('INVALID_OUTPUT', 'output: its bytes were handed over to another thread, and are gone from here');
@@ -124,18 +118,18 @@ function bytesAsOutput(bytes: Uint8Array): Execution {
 }
 
 /** By the fate the error carries, else retryable unless it says `retryable: false`. Never throws, whatever was thrown. */
-export function executionOfThrown(thrown: unknown): Execution {
+export function outcomeOfThrown(thrown: unknown): HandlerOutcome {
   try {
-    return executionAsTold(thrown);
+    return outcomeAsTold(thrown);
   } catch {
     // A proxy, or a getter that throws.
     return { kind: 'failed', failure: { reason: 'HANDLER_FAILED', message: cannotBeShown }, retryable: true };
   }
 }
 
-function executionAsTold(thrown: unknown): Execution {
+function outcomeAsTold(thrown: unknown): HandlerOutcome {
   const fate = fateOf(thrown);
-  if (fate === 'cancelled') return { kind: 'interrupted' };
+  if (fate === 'cancelled') return { kind: 'stopped' };
   const delayMs = snoozeMsOf(thrown);
   if (delayMs !== undefined) return { kind: 'snoozed', delayMs };
   const { retryable: wanted, stack } = fieldsOf(thrown);
@@ -224,6 +218,6 @@ export function describeThrown(thrown: unknown): string {
   }
 }
 
-function refused(reason: FailureReason, message: string): Execution {
+function refused(reason: FailureReason, message: string): HandlerOutcome {
   return { kind: 'failed', failure: { reason, message: clipped(message, messageMaxChars) }, retryable: false };
 }

@@ -2,12 +2,13 @@
  * For handler authors: runs a handler in the thread of the test, with the validation and the outcomes of the cluster.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { RunPayload } from '../domain/attempt-outcome.ts';
 import type { Failure } from '../domain/job.ts';
 import { NotJsonError, strictJson } from '../domain/strict-json.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 import type { HandlerContext } from './context.ts';
 import type { Handler } from './definition.ts';
-import { executeHandler, type Execution, type HandlerPayload } from './execution.ts';
+import { executeHandler, type HandlerOutcome } from './execution.ts';
 import { cancelled } from './handler-error.ts';
 
 /** How a test runs a handler. */
@@ -80,19 +81,19 @@ export async function runHandler<In extends StandardSchemaV1, Out extends Standa
       if (signal.aborted) throw cancelled('the attempt was cancelled');
     },
   };
-  const execution = await executeEncoded(handler, input, ctx);
+  const outcome = await executeEncoded(handler, input, ctx);
   const notes = { progress, logs, checkpoints };
-  switch (execution.kind) {
+  switch (outcome.kind) {
     case 'succeeded':
       return {
         kind: 'succeeded',
-        output: decode(execution.output) as StandardSchemaV1.InferOutput<Out>,
+        output: decode(outcome.output) as StandardSchemaV1.InferOutput<Out>,
         ...notes,
       };
     case 'failed':
     case 'snoozed':
-      return { ...execution, ...notes };
-    case 'interrupted':
+      return { ...outcome, ...notes };
+    case 'stopped':
       return { kind: 'cancelled', ...notes };
   }
 }
@@ -102,7 +103,7 @@ async function executeEncoded<In extends StandardSchemaV1, Out extends StandardS
   handler: Handler<In, Out>,
   input: unknown,
   ctx: HandlerContext,
-): Promise<Execution> {
+): Promise<HandlerOutcome> {
   try {
     return await executeHandler(handler, encode(input), ctx);
   } catch (error) {
@@ -111,12 +112,12 @@ async function executeEncoded<In extends StandardSchemaV1, Out extends StandardS
   }
 }
 
-function encode(input: unknown): HandlerPayload {
+function encode(input: unknown): RunPayload {
   return input instanceof Uint8Array
     ? { kind: 'bytes', bytes: input }
     : { kind: 'json', json: strictJson(input, 'input') ?? 'null' };
 }
 
-function decode(output: HandlerPayload | undefined): unknown {
+function decode(output: RunPayload | undefined): unknown {
   return output?.kind === 'json' ? JSON.parse(output.json) : output?.bytes;
 }

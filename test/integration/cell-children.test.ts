@@ -90,7 +90,7 @@ describe.runIf(process.platform === 'linux')('what a run has started', () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
     const run = zoo.run('spawns', { how: 'tree', then: 'kills' });
     const pids = await pidsOf(run, 2);
-    expect((await run.ended).outcome).toEqual({ kind: 'lost', convicted: true });
+    expect((await run.ended).outcome).toEqual({ kind: 'lost', blame: 'convicted' });
     await eventually('nothing is left', () => !pids.some(runs));
   });
 

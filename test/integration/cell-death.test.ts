@@ -26,7 +26,7 @@ describe('a run that kills its cell', () => {
     const killer = zoo.run('kills');
     const waiting = zoo.run('noop');
     for (const run of [neighbour, killer]) {
-      expect((await run.ended).outcome).toEqual({ kind: 'lost', convicted: false, suspect: true });
+      expect((await run.ended).outcome).toEqual({ kind: 'lost', blame: 'suspect' });
     }
     expect(['lost', 'succeeded']).toContain((await waiting.ended).outcome.kind);
 
@@ -34,7 +34,7 @@ describe('a run that kills its cell', () => {
     const guilty = zoo.run('kills', {}, { suspect: true });
     const innocent = zoo.run('sleeps', { ms: 50 }, { suspect: true });
     const bystander = zoo.run('sleeps', { ms: 300 });
-    expect((await guilty.ended).outcome).toEqual({ kind: 'lost', convicted: true });
+    expect((await guilty.ended).outcome).toEqual({ kind: 'lost', blame: 'convicted' });
     expect((await innocent.ended).outcome.kind).toBe('succeeded');
     expect((await bystander.ended).outcome.kind).toBe('succeeded');
     for (const run of [neighbour, killer, waiting, guilty, innocent, bystander]) expect(run.ends).toBe(1);
@@ -43,7 +43,7 @@ describe('a run that kills its cell', () => {
   it('by one huge array, which V8 answers with an abort', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], memoryMb: 96 });
     const { outcome } = await zoo.run('explodes', {}, { suspect: true }).ended;
-    expect(outcome).toEqual({ kind: 'lost', convicted: true });
+    expect(outcome).toEqual({ kind: 'lost', blame: 'convicted' });
     expect(zoo.log.find(({ message }) => message === 'cell died')?.fields).toMatchObject({ signal: 'SIGABRT' });
     expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
   });
@@ -53,14 +53,14 @@ describe('a run that kills its cell', () => {
     expect(zoo.pool.stats().cells).toHaveLength(2);
     const elsewhere = zoo.run('sleeps', { ms: 800 });
     await elsewhere.started;
-    expect((await zoo.run('kills').ended).outcome).toEqual({ kind: 'lost', convicted: true });
+    expect((await zoo.run('kills').ended).outcome).toEqual({ kind: 'lost', blame: 'convicted' });
     expect(zoo.pool.capacity()).toBe(0);
     expect((await elsewhere.ended).outcome.kind).toBe('succeeded');
   });
 
   it('leaves what is handed over during the restart waiting, not lost', async () => {
     zoo = await startPool({ handlerDirs: [zooDir], threads: 1 });
-    expect((await zoo.run('kills').ended).outcome).toEqual({ kind: 'lost', convicted: true });
+    expect((await zoo.run('kills').ended).outcome).toEqual({ kind: 'lost', blame: 'convicted' });
     expect(zoo.pool.capacity()).toBe(0);
     expect((await zoo.run('noop').ended).outcome.kind).toBe('succeeded');
   });
@@ -94,7 +94,7 @@ describe('the pool', () => {
     const stopping = zoo.pool.stop(1_000);
     expect(() => zoo.run('noop')).toThrow(/shutting down/);
     expect((await short.ended).outcome.kind).toBe('succeeded');
-    expect((await long.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+    expect((await long.ended).outcome).toEqual({ kind: 'lost', blame: 'unknown' });
     await stopping;
     expect(isAlive(pid)).toBe(false);
   });
@@ -104,7 +104,7 @@ describe('the pool', () => {
     const runs = Array.from({ length: 257 }, () => zoo.run('sleeps', { ms: 60_000 }));
     expect(() => zoo.run('noop')).toThrow(/too many requests/);
     await zoo.stop();
-    for (const run of runs) expect((await run.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+    for (const run of runs) expect((await run.ended).outcome).toEqual({ kind: 'lost', blame: 'unknown' });
   });
 
   it('ends a cell that gives no sign of life', async () => {
@@ -113,7 +113,7 @@ describe('the pool', () => {
     const run = zoo.run('sleeps', { ms: 60_000 });
     await run.started;
     process.kill(pid, 'SIGSTOP');
-    expect((await run.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+    expect((await run.ended).outcome).toEqual({ kind: 'lost', blame: 'unknown' });
     expect(isAlive(pid)).toBe(false);
   });
 });

@@ -16,7 +16,7 @@ describe('a handler that writes to the node by itself', () => {
       const elsewhere = zoo.run('sleeps', { ms: 1_500 });
       await elsewhere.started;
       const forger = zoo.run('forges', { what });
-      expect((await forger.ended).outcome).toEqual({ kind: 'lost', convicted: true });
+      expect((await forger.ended).outcome).toEqual({ kind: 'lost', blame: 'convicted' });
       const death = zoo.log.find(({ message }) => message === 'cell died');
       expect(death?.fields['why']).toMatch(/ended by its parent: it sent (what is no frame|a frame of another shape)/);
       expect((await elsewhere.ended).outcome.kind).toBe('succeeded');

@@ -229,6 +229,6 @@ describe('hot reload', () => {
     await rm(join(dir, 'b.job.ts'));
     await eventually('b is gone', () => announced.at(-1)?.length === 1);
     expect(announced).toHaveLength(1);
-    expect(await resultOf(pool, 'b')).toEqual({ kind: 'returned' });
+    expect(await resultOf(pool, 'b')).toEqual({ kind: 'released' });
   });
 });

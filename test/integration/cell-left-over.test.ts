@@ -80,7 +80,7 @@ describe('what nothing waits for (unref) and a thread is used again with', () =>
     const first = zoo.run('leaves', { what: 'loop', unref: true, afterMs: 500 });
     const next = zoo.run('sleeps', { ms: 1_000 }, { executionTimeoutMs: 2_000 });
     expect((await first.ended).outcome.kind).toBe('succeeded');
-    expect((await next.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+    expect((await next.ended).outcome).toEqual({ kind: 'lost', blame: 'unknown' });
     expect(texts(next)).toEqual([
       'job job-1 (attempt 1) left code behind that held this thread: the attempt ends with it, and is not counted as a failure',
     ]);

@@ -16,7 +16,7 @@ it('a run that waits behind a long one is given back unbegun, and no more is tak
   const long = cells.run('endless', {}, { executionTimeoutMs: 1_500 });
   await long.started;
   const behind = cells.run('noop');
-  expect((await behind.ended).outcome).toEqual({ kind: 'returned' });
+  expect((await behind.ended).outcome).toEqual({ kind: 'released' });
   expect(behind.ends).toBe(1);
   expect(cells.pool.capacity()).toBe(0);
   await long.ended;

@@ -70,7 +70,7 @@ describe('what a handler returns', () => {
   });
 
   it('gives back, unbegun, what a reload took the handler of', async () => {
-    expect((await zoo.run('nobody').ended).outcome.kind).toBe('returned');
+    expect((await zoo.run('nobody').ended).outcome.kind).toBe('released');
   });
 });
 

@@ -42,7 +42,7 @@ describe('a thread in native code', () => {
     const native = zoo.run('native', {}, { executionTimeoutMs: 300 });
     await neighbour.started;
     expect((await native.ended).outcome).toMatchObject({ failure: { reason: 'ATTEMPT_TIMED_OUT' } });
-    expect((await neighbour.ended).outcome).toEqual({ kind: 'lost', convicted: false });
+    expect((await neighbour.ended).outcome).toEqual({ kind: 'lost', blame: 'unknown' });
   });
 
   it('alone in its cell, costs it at once', async () => {

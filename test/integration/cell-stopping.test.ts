@@ -43,7 +43,7 @@ describe('cancel', () => {
     let didStart = false;
     void waiting.started.then(() => (didStart = true));
     zoo.pool.cancel(waiting.runId);
-    expect((await waiting.ended).outcome).toEqual({ kind: 'returned' });
+    expect((await waiting.ended).outcome).toEqual({ kind: 'released' });
     expect(didStart).toBe(false);
     for (const run of busy) {
       zoo.pool.cancel(run.runId);

@@ -84,7 +84,11 @@ it.each([false, true])(
 it('says in words what is wrong with a file, before anything is submitted', async () => {
   const id = await submitted();
   const { run } = await edge.apply(id, { kind: 'claim', node: 'n1', token: 't' });
-  await edge.apply(id, { kind: 'succeed', token: run?.token ?? '', output: { kind: 'json', json: '{}' } });
+  await edge.apply(id, {
+    kind: 'report',
+    token: run?.token ?? '',
+    outcome: { kind: 'succeeded', output: { kind: 'json', json: '{}' } },
+  });
   const [nowhere, inFile] = [join(folder, 'nowhere', 'x'), join(folder, 'picture.raw', 'x')];
   for (const [args, words] of [
     [['get', id, '--output', nowhere], `${nowhere} cannot be written: there is no such file or folder`],

@@ -53,10 +53,14 @@ async function end(id: string, how: 'succeed' | 'reject', output?: object): Prom
   const { run } = await edge.apply(id, { kind: 'claim', node: 'n1', token: `t-${id}` });
   const token = run?.token ?? '';
   if (how === 'succeed') {
-    await edge.apply(id, { kind: 'succeed', token, output: { kind: 'json', json: JSON.stringify(output) } });
+    await edge.apply(id, {
+      kind: 'report',
+      token,
+      outcome: { kind: 'succeeded', output: { kind: 'json', json: JSON.stringify(output) } },
+    });
   } else {
     const failure = { reason: 'HANDLER_REJECTED', message: 'no such picture' } as const;
-    await edge.apply(id, { kind: 'fail', token, failure, retryable: false });
+    await edge.apply(id, { kind: 'report', token, outcome: { kind: 'failed', failure, retryable: false } });
   }
 }
 

@@ -21,7 +21,7 @@ afterAll(() => edge.close());
 
 async function succeed(jobId: string): Promise<void> {
   const { run } = await edge.apply(jobId, { kind: 'claim', node: 'n1', token: `t-${jobId}` });
-  await edge.apply(jobId, { kind: 'succeed', token: run?.token ?? '' });
+  await edge.apply(jobId, { kind: 'report', token: run?.token ?? '', outcome: { kind: 'succeeded' } });
 }
 
 describe('codes that are not retried', () => {

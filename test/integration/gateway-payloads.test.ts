@@ -36,7 +36,7 @@ const large = { text: 'x'.repeat(2_000) };
 
 async function succeed(jobId: string, output?: Payload): Promise<void> {
   await edge.apply(jobId, { kind: 'claim', node: 'n1', token: 't' });
-  await edge.apply(jobId, { kind: 'succeed', token: 't', ...(output && { output }) });
+  await edge.apply(jobId, { kind: 'report', token: 't', outcome: { kind: 'succeeded', ...(output && { output }) } });
 }
 
 async function ended(input: unknown): Promise<{ readonly jobId: string; readonly stored: readonly string[] }> {

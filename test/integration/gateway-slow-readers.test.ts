@@ -23,7 +23,7 @@ beforeAll(async () => {
   const expiresAtMs = Date.now() + 3_600_000;
   await edge.store.payloads.putPayload({ id: 'large', bytes: new Uint8Array(mib), expiresAtMs });
   const output = { kind: 'ref', id: 'large', encoding: 'bytes', bytes: mib } as const;
-  await edge.apply(jobId, { kind: 'succeed', token: 't', output });
+  await edge.apply(jobId, { kind: 'report', token: 't', outcome: { kind: 'succeeded', output } });
 });
 afterAll(() => edge.close());
 

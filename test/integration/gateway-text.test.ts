@@ -48,7 +48,7 @@ describe('a job whose record holds half a pair', () => {
     ({ jobId } = await edge.client().submit('test.echo', 1));
     await edge.apply(jobId, { kind: 'claim', node: 'one', token: 't' });
     const failure = { reason: 'HANDLER_FAILED', message: `bad title: Holiday ${half}`, code: half } as const;
-    await edge.apply(jobId, { kind: 'fail', token: 't', failure, retryable: false });
+    await edge.apply(jobId, { kind: 'report', token: 't', outcome: { kind: 'failed', failure, retryable: false } });
   });
 
   it('is read by strict readers, alone, in a page, and by our client', async () => {

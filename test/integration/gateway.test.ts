@@ -30,7 +30,11 @@ async function start(jobId: string): Promise<string> {
 
 async function succeed(jobId: string, output: unknown): Promise<void> {
   const token = await start(jobId);
-  await edge.apply(jobId, { kind: 'succeed', token, output: { kind: 'json', json: JSON.stringify(output) } });
+  await edge.apply(jobId, {
+    kind: 'report',
+    token,
+    outcome: { kind: 'succeeded', output: { kind: 'json', json: JSON.stringify(output) } },
+  });
 }
 
 describe('submit and get', () => {
@@ -364,7 +368,11 @@ describe('watch', () => {
     await until('running', () => seen.length === 2);
     edge.progress(jobId, 0.5, 'half');
     await until('progress', () => seen.length === 3);
-    await edge.apply(jobId, { kind: 'succeed', token, output: { kind: 'json', json: '[1]' } });
+    await edge.apply(jobId, {
+      kind: 'report',
+      token,
+      outcome: { kind: 'succeeded', output: { kind: 'json', json: '[1]' } },
+    });
     expect(await watching).toMatchObject({ state: 'SUCCEEDED', output: [1] });
     expect(seen).toEqual(['QUEUED', 'RUNNING', 'RUNNING 0.5', 'SUCCEEDED']);
     await until('unsubscribed', () => edge.watchers() === 0);

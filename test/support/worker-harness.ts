@@ -18,9 +18,9 @@ import type {
   CheckpointItem,
   CheckpointResult,
   ClaimItem,
-  CompleteItem,
   HeartbeatItem,
   LogItem,
+  ReportItem,
   ShardVerb,
   ShardVerbs,
 } from '../../src/application/protocol/shard-protocol.ts';
@@ -45,7 +45,7 @@ export interface WorkerHarness {
   readonly handed: RunRequest[];
   readonly cancelled: string[];
   readonly claims: ClaimItem[];
-  readonly completed: CompleteItem[];
+  readonly completed: ReportItem[];
   readonly checkpoints: CheckpointItem[];
   /** What was reported to the pool about its checkpoints. */
   readonly checkpointed: { readonly number: number; readonly saved: boolean }[];
@@ -156,8 +156,8 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
       case 'claim':
         harness.claims.push(item as ClaimItem);
         return harness.claim === 'drop' ? { kind: 'drop' } : grantOf(harness);
-      case 'complete':
-        harness.completed.push(item as CompleteItem);
+      case 'report':
+        harness.completed.push(item as ReportItem);
         return { kind: 'recorded', state: 'SUCCEEDED' };
       case 'heartbeat':
         harness.beats.push(item as HeartbeatItem);

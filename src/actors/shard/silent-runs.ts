@@ -32,7 +32,7 @@ export class SilentRuns {
         { event: 'attempt.lost', jobId: entry.current.id, attempt: run.attempt, node: run.node },
         'node of a run was not heard of in time',
       );
-      core.decide(entry, { kind: 'lose', token: run.token, blame: 'unknown' });
+      core.decide(entry, { kind: 'report', token: run.token, outcome: { kind: 'lost', blame: 'unknown' } });
     }
   }
 }

@@ -1,7 +1,8 @@
 /** Payloads on their way to and from a run: small ones lie in the record, large ones go to the payload store first. */
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
-import type { RunOutcome, RunPayload } from '../../application/ports/run-pool.ts';
-import type { AttemptOutcome, ClaimResult } from '../../application/protocol/shard-protocol.ts';
+import type { RunOutcome } from '../../application/ports/run-pool.ts';
+import type { AttemptOutcome, RunPayload } from '../../domain/attempt-outcome.ts';
+import type { ClaimResult } from '../../application/protocol/shard-protocol.ts';
 import type { Payload } from '../../domain/job.ts';
 
 export interface PayloadLocation {
@@ -80,7 +81,7 @@ async function opened(payload: Payload, payloads: PayloadStore): Promise<RunPayl
 
 /** Of a run without its input. A store that does not answer is not the job's fault: it is released as if never claimed. */
 export function outcomeUnfetched(answered: boolean): RunOutcome {
-  if (!answered) return { kind: 'returned' };
+  if (!answered) return { kind: 'released' };
   const failure = { reason: 'INVALID_INPUT', message: 'the input is no longer in the payload store' } as const;
   return { kind: 'failed', retryable: false, failure };
 }

@@ -8,7 +8,7 @@ import type { ActorContext } from '../../kernel/actor.ts';
 import { CheckpointSaver } from './checkpoint-saver.ts';
 import {
   checkpointItem,
-  completeItem,
+  reportItem,
   dropSuperseded,
   heldBytesOf,
   newAttempt,
@@ -162,8 +162,8 @@ export class AttemptRegistry {
   report(runId: string): void {
     const run = this.#runs.get(runId);
     if (run?.outcome === undefined) return;
-    const reported = completeItem(run, this.#services).then((item) =>
-      this.#services.batcher.call(run.shard, 'complete', item),
+    const reported = reportItem(run, this.#services).then((item) =>
+      this.#services.batcher.call(run.shard, 'report', item),
     );
     this.#then(reported, (answer) => {
       if (answer.status === 'fulfilled') this.#forget(run);
@@ -240,7 +240,7 @@ export class AttemptRegistry {
     if (input === undefined) return;
     if (run.cancelled || this.#draining) {
       this.#services.slots.release(1);
-      this.#finish(run, { kind: 'returned' });
+      this.#finish(run, { kind: 'released' });
       return;
     }
     this.#enter(run, 'handed');

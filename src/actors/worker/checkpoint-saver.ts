@@ -3,7 +3,7 @@
  * found no answer is tried again while the run lives, once more when it has ended; then it is given up, as it may be: its
  * handler was not told that it is durable.
  */
-import type { RunPayload } from '../../application/ports/run-pool.ts';
+import type { RunPayload } from '../../domain/attempt-outcome.ts';
 import type { CheckpointResult } from '../../application/protocol/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 

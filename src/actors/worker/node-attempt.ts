@@ -1,12 +1,13 @@
 /** One run of this node, from its grant until a shard has taken its outcome. */
 import type { ProgressNote } from '../../application/ports/bus.ts';
 import { payloadMarginMs } from '../../application/ports/payload-store.ts';
-import type { RunOutcome, RunPayload, RunRequest } from '../../application/ports/run-pool.ts';
+import type { RunOutcome, RunRequest } from '../../application/ports/run-pool.ts';
+import type { RunPayload } from '../../domain/attempt-outcome.ts';
 import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
 import type {
   CheckpointItem,
   ClaimResult,
-  CompleteItem,
+  ReportItem,
   AttemptPulse,
 } from '../../application/protocol/shard-protocol.ts';
 import { invariant } from '../../domain/errors.ts';
@@ -131,10 +132,10 @@ export function heldBytesOf({ outcome, log }: NodeAttempt): number {
 }
 
 /** What the shard is told at the end of the run; large payloads are durable by then. */
-export async function completeItem(
+export async function reportItem(
   run: NodeAttempt,
   services: Pick<WorkerServices, 'payloads' | 'limits'>,
-): Promise<CompleteItem> {
+): Promise<ReportItem> {
   invariant(run.outcome !== undefined, 'a run is reported when it has ended');
   const lines = run.log?.log.after(0) ?? [];
   const [outcome, log] = await Promise.all([

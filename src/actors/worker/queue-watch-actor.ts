@@ -231,7 +231,12 @@ function nameOf({ tenant, queue, level, need }: WorkRoute): string {
 }
 
 /** A queue whose puller fails too often is quarantined and shown; the others go on. */
-function pullerSpec(name: string, route: WorkRoute, services: WorkerServices, runs: ActorRef<AttemptsMessage>): ChildSpec {
+function pullerSpec(
+  name: string,
+  route: WorkRoute,
+  services: WorkerServices,
+  runs: ActorRef<AttemptsMessage>,
+): ChildSpec {
   return {
     name,
     definition: pullerActor(route, services, runs),

@@ -1,12 +1,8 @@
 /** Runs handler code in threads of a cell process. No user code ever runs in the caller's process. */
-import type { AttemptOutcome } from '../protocol/shard-protocol.ts';
+import type { AttemptOutcome, RunPayload } from '../../domain/attempt-outcome.ts';
 import type { HandlerManifest } from '../../domain/handler-manifest.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { LogLevel } from '../../domain/job-log.ts';
-
-/** An input or output as bytes or JSON text. Large ones have been fetched already. */
-export type RunPayload =
-  { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
 
 export interface RunRequest {
   /** Unique in the node: `<jobId>#<token>`. */
@@ -29,8 +25,7 @@ export interface RunRequest {
   readonly traceparent?: string;
 }
 
-export type RunOutcome =
-  { readonly kind: 'succeeded'; readonly output?: RunPayload } | Exclude<AttemptOutcome, { kind: 'succeeded' }>;
+export type RunOutcome = AttemptOutcome<RunPayload>;
 
 /** What happens to a run, from its cell to the attempt that waits for it; nobody on the way translates it. */
 export type RunEvent =

@@ -2,10 +2,11 @@
  * The verbs by which gateways and nodes address the owner of a shard. Requests are batches of one verb, as JSON on the
  * wire. An item fails on its own: its slot in the reply holds the error.
  */
+import type { AttemptOutcome } from '../../domain/attempt-outcome.ts';
 import type { QuotaLease, QuotaRequest } from '../../domain/quota-lease.ts';
 import type { ClusterLoad } from '../../domain/demand.ts';
 import type { WireError } from '../../domain/errors.ts';
-import type { Checkpoint, Failure, JobRecord, JobSpec, Payload } from '../../domain/job.ts';
+import type { Checkpoint, JobRecord, JobSpec, Payload } from '../../domain/job.ts';
 import type { LogLine, LogPosition, StoredLog } from '../../domain/job-log.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import type { QueueClosing } from '../../domain/queue.ts';
@@ -59,27 +60,7 @@ export type ClaimResult =
   | { readonly kind: 'later' }
   | { readonly kind: 'held' };
 
-/**
- * How an attempt ended, as the node saw it. `lost`: with its cell. `suspect`: it was in a thread when the cell died;
- * `convicted`: it was alone in it. `stopped`: ended on request, and its code no longer runs. `returned`: it never began,
- * because the threads were busy for longer than thought.
- */
-export type AttemptOutcome =
-  | { readonly kind: 'succeeded'; readonly output?: Payload }
-  | {
-      readonly kind: 'failed';
-      readonly failure: Failure;
-      readonly retryable: boolean;
-      /** It ran out of memory, and may run again at once with this heap: not a failure. */
-      readonly nextMemoryMb?: number;
-    }
-  /** Its handler asks to run later. */
-  | { readonly kind: 'snoozed'; readonly delayMs: number }
-  | { readonly kind: 'stopped' }
-  | { readonly kind: 'returned' }
-  | { readonly kind: 'lost'; readonly convicted: boolean; readonly suspect?: boolean };
-
-export interface CompleteItem {
+export interface ReportItem {
   readonly jobId: JobId;
   readonly token: string;
   readonly outcome: AttemptOutcome;
@@ -87,7 +68,7 @@ export interface CompleteItem {
   readonly log?: Payload;
 }
 /** `stale`: another attempt holds the job, or it has ended; the report changed nothing. */
-export type CompleteResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
+export type ReportResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
 
 /** A small checkpoint is inline. The bytes of a larger one are in the payload store before it is reported. */
 export interface CheckpointItem extends Pick<Checkpoint, 'payload' | 'bytes' | 'number'> {
@@ -234,7 +215,7 @@ export interface LimitUseResult {
 export interface ShardVerbs {
   submit: { item: SubmitItem; result: SubmitResult };
   claim: { item: ClaimItem; result: ClaimResult };
-  complete: { item: CompleteItem; result: CompleteResult };
+  report: { item: ReportItem; result: ReportResult };
   checkpoint: { item: CheckpointItem; result: CheckpointResult };
   log: { item: LogItem; result: LogResult };
   readLog: { item: ReadLogItem; result: ReadLogResult };
@@ -266,7 +247,7 @@ interface VerbTraits {
 export const shardVerbs: Readonly<Record<ShardVerb, VerbTraits>> = {
   submit: { answerBytes: (itemBytes) => itemBytes + 1_024 },
   claim: { answerBytes: () => 6_144 },
-  complete: { answerBytes: () => 256 },
+  report: { answerBytes: () => 256 },
   checkpoint: { answerBytes: () => 256 },
   log: { answerBytes: () => 256 },
   readLog: { answerBytes: () => 400_000 },

@@ -1,5 +1,5 @@
 /** Seeded bugs in the logs of attempts. */
-import type { CompleteItem, ReadLogResult } from '../../../src/application/protocol/shard-protocol.ts';
+import type { ReportItem, ReadLogResult } from '../../../src/application/protocol/shard-protocol.ts';
 import { type Mutation, onHandler } from './mutation.ts';
 
 export const logMutations: Readonly<Record<string, Mutation>> = {
@@ -8,11 +8,11 @@ export const logMutations: Readonly<Record<string, Mutation>> = {
     within: 20,
     load: 'logs',
     change: onHandler((handler) => (verb, items) => {
-      if (verb !== 'complete') return handler(verb, items);
+      if (verb !== 'report') return handler(verb, items);
       return handler(
         verb,
         items.map((item) => {
-          const { log: _log, ...rest } = item as CompleteItem;
+          const { log: _log, ...rest } = item as ReportItem;
           return rest;
         }),
       );

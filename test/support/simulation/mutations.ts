@@ -8,7 +8,7 @@ import type {
   QuotaItem,
   QuotaResult,
   ClaimItem,
-  CompleteItem,
+  ReportItem,
   LimitUseItem,
   RescheduleItem,
   SubmitItem,
@@ -212,9 +212,9 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       const granted = new Map<string, string>();
       return async (verb, items) => {
         const forged =
-          verb === 'complete'
+          verb === 'report'
             ? items.map((item) => {
-                const { jobId } = item as CompleteItem;
+                const { jobId } = item as ReportItem;
                 const token = granted.get(jobId) ?? records.newest(jobId)?.run?.token;
                 return token === undefined ? item : { ...item, token };
               })

@@ -60,7 +60,7 @@ export class PoolModel implements RunPool {
     this.#fill();
     if (run.inThread) return;
     this.#later(waitMaxMs, () => {
-      if (this.#runs.get(request.runId) === run && !run.inThread) this.#end(request.runId, { kind: 'returned' });
+      if (this.#runs.get(request.runId) === run && !run.inThread) this.#end(request.runId, { kind: 'released' });
     });
   }
 
@@ -119,7 +119,7 @@ export class PoolModel implements RunPool {
           clock.setTimer(50, look);
           return;
         }
-        for (const runId of [...this.#runs.keys()]) this.#end(runId, { kind: 'lost', convicted: false });
+        for (const runId of [...this.#runs.keys()]) this.#end(runId, { kind: 'lost', blame: 'unknown' });
         resolve();
       };
       look();
@@ -174,8 +174,9 @@ export class PoolModel implements RunPool {
   /** The culprit is only known if it ran isolated. */
   #loseAll(culprit: Run | undefined): void {
     for (const [runId, run] of [...this.#runs]) {
-      const convicted = run === culprit && run.request.suspect;
-      this.#end(runId, { kind: 'lost', convicted, suspect: run.inThread });
+      const isConvicted = run === culprit && run.request.suspect;
+      const blame = isConvicted ? 'convicted' : run.inThread ? 'suspect' : 'unknown';
+      this.#end(runId, { kind: 'lost', blame });
     }
   }
 

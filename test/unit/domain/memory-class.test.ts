@@ -51,7 +51,11 @@ function outOfMemory(record: JobRecord, nextMemoryMb: number | undefined): JobRe
   const queued = record.state === 'RETRYING' ? changed(record, { kind: 'due' }) : record;
   const running = changed(queued, { kind: 'claim', node: 'n1', token: '1.1' });
   const more = nextMemoryMb === undefined ? {} : { nextMemoryMb };
-  return changed(running, { kind: 'fail', token: '1.1', failure, retryable: true, ...more });
+  return changed(running, {
+    kind: 'report',
+    token: '1.1',
+    outcome: { kind: 'failed', failure, retryable: true, ...more },
+  });
 }
 
 function changed(record: JobRecord, command: Parameters<typeof decide>[1]): JobRecord {

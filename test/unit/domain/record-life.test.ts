@@ -32,7 +32,11 @@ describe('a job that has not ended by its retention', () => {
     const spec = { retentionMs: 60_000, retry: { maxAttempts: 9, initialMs: hourMs, coefficient: 1, maxMs: hourMs } };
     const running = after(testRecord(spec), { kind: 'claim', node: 'n', token: 't' }, startMs + 1_000);
     const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;
-    const retrying = after(running, { kind: 'fail', token: 't', failure, retryable: true }, startMs + 2_000);
+    const retrying = after(
+      running,
+      { kind: 'report', token: 't', outcome: { kind: 'failed', failure, retryable: true } },
+      startMs + 2_000,
+    );
     expect(retrying.readyAtMs).toBeGreaterThan(startMs + 60_000);
     expect(nextDeadline(retrying)).toEqual({ atMs: startMs + 60_000, command: 'expire' });
     expect(after(retrying, { kind: 'expire' }, startMs + 60_000)).toMatchObject({

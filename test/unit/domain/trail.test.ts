@@ -1,6 +1,7 @@
 /** Attempts as they are read from a job's history: each with its start, its end and how it ended. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { AttemptOutcome } from '../../../src/domain/attempt-outcome.ts';
 import { isTerminal, type JobRecord } from '../../../src/domain/job.ts';
 import { attemptsMax, attemptsOf } from '../../../src/domain/trail.ts';
 import { decide, type JobCommand } from '../../../src/domain/transitions.ts';
@@ -25,11 +26,16 @@ function live(record: JobRecord, ...steps: readonly Step[]): JobRecord {
 
 const claim: Step = { kind: 'claim' };
 const due: Step = { kind: 'due' };
-const failed: Step = { kind: 'fail', failure, retryable: true };
-const snoozed: Step = { kind: 'snooze', delayMs: 100 };
+const report = (outcome: AttemptOutcome): Step => ({ kind: 'report', outcome });
+const fails = { kind: 'failed', failure, retryable: true } as const;
+const failed = report(fails);
+const snoozed = report({ kind: 'snoozed', delayMs: 100 });
+const stopped = report({ kind: 'stopped' });
+const released = report({ kind: 'released' });
+const succeeded = report({ kind: 'succeeded' });
 const cancel: Step = { kind: 'cancel', reason: 'r' };
-const lost: Step = { kind: 'lose', blame: 'none' };
-const convicted: Step = { kind: 'lose', blame: 'convicted' };
+const lost = report({ kind: 'lost', blame: 'unknown' });
+const convicted = report({ kind: 'lost', blame: 'convicted' });
 
 function outcomes(...steps: readonly Step[]): readonly unknown[] {
   const record = live(testRecord({}, { nowMs: start }), ...steps);
@@ -55,22 +61,17 @@ describe('an attempt', () => {
   });
 
   it('says how it ended', () => {
-    expect(outcomes(claim, { kind: 'succeed' })).toEqual([['succeeded']]);
-    expect(outcomes(claim, { ...failed, retryable: false })).toEqual([['failed', 'HANDLER_FAILED']]);
+    expect(outcomes(claim, succeeded)).toEqual([['succeeded']]);
+    expect(outcomes(claim, report({ ...fails, retryable: false }))).toEqual([['failed', 'HANDLER_FAILED']]);
     expect(outcomes(claim, snoozed)).toEqual([['snoozed']]);
     expect(outcomes(claim, lost, claim, lost, claim)).toEqual([['lost'], ['lost'], [undefined]]);
-    expect(outcomes(claim, { kind: 'stopped' }, claim, { kind: 'return' })).toEqual([['given-back'], ['given-back']]);
+    expect(outcomes(claim, stopped, claim, released)).toEqual([['given-back'], ['given-back']]);
     const poison = [claim, convicted, due, claim, convicted, due, claim, convicted];
     expect(outcomes(...poison)).toEqual([['lost'], ['lost'], ['lost', 'POISON']]);
   });
 
   it('of a cancelled job ends when its code is gone, not when cancel was asked for', () => {
-    for (const command of [
-      { kind: 'stopped' },
-      { kind: 'return' },
-      { kind: 'succeed' },
-      failed,
-    ] as const satisfies readonly Step[]) {
+    for (const command of [stopped, released, succeeded, failed]) {
       const record = live(testRecord({}, { nowMs: start }), claim, cancel, command);
       expect(attemptsOf(record)).toMatchObject([{ endedAtMs: start + 3_000, outcome: 'cancelled' }]);
     }
@@ -88,7 +89,7 @@ describe('an attempt', () => {
 
   it('keeps 200 characters of a message, whole ones', () => {
     const long = { ...failure, message: `${'x'.repeat(199)}\u{1F600}` };
-    const record = live(testRecord(), claim, { ...failed, failure: long });
+    const record = live(testRecord(), claim, report({ ...fails, failure: long }));
     expect(attemptsOf(record)[0]?.message).toBe('x'.repeat(199));
     expect(record.failure?.message).toBe(long.message);
   });
@@ -104,7 +105,7 @@ describe('an attempt', () => {
 
 describe('the attempts of any job', () => {
   it('are the newest, numbered without gaps, one after the other, and all but the last have ended', () => {
-    const end = fc.constantFrom<Step>(failed, snoozed, lost, { kind: 'stopped' }, { kind: 'return' });
+    const end = fc.constantFrom<Step>(failed, snoozed, lost, stopped, released);
     fc.assert(
       fc.property(fc.array(end, { maxLength: 60 }), fc.boolean(), (ends, running) => {
         let record = testRecord({ retry: { maxAttempts: 100, initialMs: 1, coefficient: 1, maxMs: 1 } });

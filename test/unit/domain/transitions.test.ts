@@ -9,9 +9,10 @@ import {
   trailMax,
 } from '../../../src/domain/job.ts';
 import { maxLossesDefault, retryDelayMs } from '../../../src/domain/retry-policy.ts';
+import { type AttemptOutcome, blames } from '../../../src/domain/attempt-outcome.ts';
 import { edgeOf, edges } from '../../../src/domain/state-machine.ts';
 import { nextDeadline } from '../../../src/domain/deadline.ts';
-import { type Blame, convictionsMax, decide, type JobCommand } from '../../../src/domain/transitions.ts';
+import { convictionsMax, decide, type JobCommand } from '../../../src/domain/transitions.ts';
 import { testRecord, testSpec } from '../../support/jobs.ts';
 
 const start = 1_700_000_000_000;
@@ -30,6 +31,7 @@ function applyAt(record: JobRecord, command: JobCommand, nowMs: number): JobReco
 const saved = (token: string, number: number): JobCommand => {
   return { kind: 'checkpoint', token, number, bytes: 1, payload: { kind: 'json', json: String(number) } };
 };
+const reported = (token: string, outcome: AttemptOutcome): JobCommand => ({ kind: 'report', token, outcome });
 const claim = (token: string): JobCommand => ({ kind: 'claim', node: 'n1', token });
 const tokens = ['1.1', '1.2', '1.3', '2.1'];
 const token = fc.constantFrom(...tokens);
@@ -39,16 +41,16 @@ const command: fc.Arbitrary<JobCommand> = fc.oneof(
     .integer({ min: -10, max: 200_000 })
     .map((aheadMs): JobCommand => ({ kind: 'reschedule', wallMs: start, readyAtMs: start + aheadMs })),
   token.map(claim),
-  token.map((t): JobCommand => ({ kind: 'succeed', token: t, output: { kind: 'json', json: '1' } })),
-  fc.tuple(token, fc.boolean()).map(([t, retryable]): JobCommand => ({ kind: 'fail', token: t, failure, retryable })),
+  token.map((t): JobCommand => reported(t, { kind: 'succeeded', output: { kind: 'json', json: '1' } })),
+  fc
+    .tuple(token, fc.boolean())
+    .map(([t, retryable]): JobCommand => reported(t, { kind: 'failed', failure, retryable })),
   fc
     .tuple(token, fc.integer({ min: 100, max: 4_000_000 }))
-    .map(([t, delayMs]): JobCommand => ({ kind: 'snooze', token: t, delayMs })),
-  token.map((t): JobCommand => ({ kind: 'stopped', token: t })),
-  token.map((t): JobCommand => ({ kind: 'return', token: t })),
-  fc
-    .tuple(token, fc.constantFrom('none' as const, 'suspect' as const, 'convicted' as const))
-    .map(([t, blame]): JobCommand => ({ kind: 'lose', token: t, blame })),
+    .map(([t, delayMs]): JobCommand => reported(t, { kind: 'snoozed', delayMs })),
+  token.map((t): JobCommand => reported(t, { kind: 'stopped' })),
+  token.map((t): JobCommand => reported(t, { kind: 'released' })),
+  fc.tuple(token, fc.constantFrom(...blames)).map(([t, blame]): JobCommand => reported(t, { kind: 'lost', blame })),
   fc.constant<JobCommand>({ kind: 'cancel', reason: 'because' }),
   fc.constant<JobCommand>({ kind: 'expire' }),
   fc.tuple(token, fc.integer({ min: 1, max: 3 })).map(([t, number]) => saved(t, number)),
@@ -98,7 +100,9 @@ describe('any sequence of commands', () => {
             continue;
           }
           expect(next.checkpoint).toEqual(record.checkpoint);
-          expect(edgeOf(record.state, given.kind, next.state)).toBeDefined();
+          expect(
+            edgeOf(record.state, given.kind === 'report' ? given.outcome.kind : given.kind, next.state),
+          ).toBeDefined();
           expect(next.seq).toBe(record.seq + 1);
           expect(next.attempt).toBeGreaterThanOrEqual(record.attempt);
           expect(next.trail.length).toBeLessThanOrEqual(trailMax);
@@ -107,7 +111,7 @@ describe('any sequence of commands', () => {
           expect(next.finishedAtMs === undefined).toBe(!isTerminal(next.state));
           expect(next.failures).toBeLessThanOrEqual(next.spec.retry.maxAttempts);
           expect(next.blamedLosses ?? 0).toBeLessThanOrEqual(maxLossesDefault + 1);
-          if (given.kind === 'lose' && next.spec.retry.maxLosses !== undefined)
+          if (given.kind === 'report' && given.outcome.kind === 'lost' && next.spec.retry.maxLosses !== undefined)
             expect(isTerminal(next.state) || next.losses <= mostLosses(next)).toBe(true);
           record = next;
         }
@@ -158,8 +162,8 @@ describe('any sequence of commands', () => {
               ? claim(`t${i}`)
               : record.state === 'RUNNING'
                 ? lost[i] === true
-                  ? { kind: 'lose', token: record.run?.token ?? '', blame: 'unknown' }
-                  : { kind: 'fail', token: record.run?.token ?? '', failure, retryable: true }
+                  ? reported(record.run?.token ?? '', { kind: 'lost', blame: 'unknown' })
+                  : reported(record.run?.token ?? '', { kind: 'failed', failure, retryable: true })
                 : { kind: 'due' };
           const decision = decide(record, next, nowMs, 0.9);
           if (decision.kind === 'changed') record = decision.record;
@@ -213,7 +217,7 @@ describe('a job that is moved', () => {
   });
 
   it('between attempts waits SCHEDULED and keeps its count; running or ended it is refused', () => {
-    const failed = apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: true });
+    const failed = apply(testRecord(), claim('a'), reported('a', { kind: 'failed', failure, retryable: true }));
     const moved = apply(failed, { kind: 'reschedule', wallMs: start, readyAtMs: start + 30_000 });
     expect(moved).toMatchObject({ state: 'SCHEDULED', failures: 1, attempt: 1, readyAtMs: start + 30_000 });
     expect(apply(failed, { kind: 'reschedule', wallMs: start, readyAtMs: 0 })).toMatchObject({
@@ -221,7 +225,7 @@ describe('a job that is moved', () => {
       failures: 1,
     });
     const running = apply(testRecord(), claim('a'));
-    const ended = apply(running, { kind: 'succeed', token: 'a' });
+    const ended = apply(running, reported('a', { kind: 'succeeded' }));
     const order = { kind: 'reschedule', wallMs: start, readyAtMs: 0 } as const;
     expect(decide(running, order, start, 0)).toMatchObject({ refusal: 'not-waiting' });
     expect(decide(ended, order, start, 0)).toMatchObject({ refusal: 'terminal' });
@@ -246,26 +250,25 @@ describe('a job that is moved', () => {
 
 describe('decisions', () => {
   it('counts failures against maxAttempts and losses apart', () => {
-    let record = apply(testRecord(), claim('a'), { kind: 'lose', token: 'a', blame: 'none' }, claim('b'));
+    let record = apply(testRecord(), claim('a'), reported('a', { kind: 'lost', blame: 'unknown' }), claim('b'));
     expect(record).toMatchObject({ attempt: 2, failures: 0, losses: 1 });
-    record = apply(record, { kind: 'fail', token: 'b', failure, retryable: true });
+    record = apply(record, reported('b', { kind: 'failed', failure, retryable: true }));
     expect(record).toMatchObject({ state: 'RETRYING', failures: 1, losses: 1 });
   });
 
   it('fails for good when the failure is not retryable', () => {
-    const record = apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: false });
+    const record = apply(testRecord(), claim('a'), reported('a', { kind: 'failed', failure, retryable: false }));
     expect(record).toMatchObject({ state: 'FAILED', failure });
   });
 
   it('fails for good when the policy names the code of the error, and counts that failure', () => {
     const retry = { ...testSpec().retry, nonRetryableCodes: ['NO_CARD', 'ENOENT'] };
     const ended = (code?: string, causes?: readonly FailureCause[]) => {
-      const failed: JobCommand = {
-        kind: 'fail',
-        token: 'a',
+      const failed: JobCommand = reported('a', {
+        kind: 'failed',
         retryable: true,
         failure: { ...failure, ...(code !== undefined && { code }), ...(causes !== undefined && { causes }) },
-      };
+      });
       return apply(testRecord({ retry }), claim('a'), failed);
     };
     expect(ended('ENOENT')).toMatchObject({ state: 'FAILED', failures: 1, failure: { code: 'ENOENT' } });
@@ -273,34 +276,34 @@ describe('decisions', () => {
     const behind = (code: string) => ended('FETCH_FAILED', [{ message: 'first' }, { message: 'second', code }]);
     expect(behind('ENOENT')).toMatchObject({ state: 'FAILED', failures: 1, failure: { code: 'FETCH_FAILED' } });
     expect(behind('ECONNRESET').state).toBe('RETRYING');
-    expect(apply(testRecord(), claim('a'), { kind: 'fail', token: 'a', failure, retryable: true }).state).toBe(
+    expect(apply(testRecord(), claim('a'), reported('a', { kind: 'failed', failure, retryable: true })).state).toBe(
       'RETRYING',
     );
   });
 
   it('puts off a run that its handler snoozes: not before its time, no failure, within retention and total timeout', () => {
     const submitted = testRecord({ totalTimeoutMs: 60_000 }, { nowMs: start });
-    const snoozed = apply(submitted, claim('a'), { kind: 'snooze', token: 'a', delayMs: 10_000 });
+    const snoozed = apply(submitted, claim('a'), reported('a', { kind: 'snoozed', delayMs: 10_000 }));
     const readyAtMs = start + 1 + 10_000;
     expect(snoozed).toMatchObject({ state: 'SCHEDULED', attempt: 1, failures: 0, losses: 0, readyAtMs });
     expect(snoozed.run).toBeUndefined();
     expect(decide(snoozed, { kind: 'due' }, readyAtMs - 1, 0)).toMatchObject({ refusal: 'not-due' });
     expect(decide(snoozed, { kind: 'due' }, readyAtMs, 0)).toMatchObject({ record: { state: 'QUEUED' } });
-    expect(decide(snoozed, { kind: 'succeed', token: 'a' }, start + 2, 0)).toMatchObject({ refusal: 'stale' });
+    expect(decide(snoozed, reported('a', { kind: 'succeeded' }), start + 2, 0)).toMatchObject({ refusal: 'stale' });
 
-    const long = apply(submitted, claim('a'), { kind: 'snooze', token: 'a', delayMs: 100_000 });
+    const long = apply(submitted, claim('a'), reported('a', { kind: 'snoozed', delayMs: 100_000 }));
     const failure = { reason: 'DEADLINE_EXCEEDED' };
     expect(nextDeadline(long)).toEqual({ command: 'expire', atMs: start + 60_000 });
     expect(decide(long, { kind: 'expire' }, start + 60_000, 0)).toMatchObject({ record: { state: 'FAILED', failure } });
-    const past = apply(submitted, claim('a'), { kind: 'snooze', token: 'a', delayMs: submitted.spec.retentionMs });
+    const past = apply(submitted, claim('a'), reported('a', { kind: 'snoozed', delayMs: submitted.spec.retentionMs }));
     expect(past).toMatchObject({ state: 'FAILED', failure });
     const brief = testRecord({ payloadRetentionMs: 60_000 }, { nowMs: start });
-    const inputGone = apply(brief, claim('a'), { kind: 'snooze', token: 'a', delayMs: 60_000 });
+    const inputGone = apply(brief, claim('a'), reported('a', { kind: 'snoozed', delayMs: 60_000 }));
     expect(inputGone).toMatchObject({ state: 'FAILED', failure });
   });
 
   it('says in its history where each attempt ran', () => {
-    const record = apply(testRecord(), claim('a'), { kind: 'lose', token: 'a', blame: 'none' }, claim('b'));
+    const record = apply(testRecord(), claim('a'), reported('a', { kind: 'lost', blame: 'unknown' }), claim('b'));
     expect(record.trail.map(({ type, attempt, node }) => [type, attempt, node])).toEqual([
       ['queued', 0, undefined],
       ['started', 1, 'n1'],
@@ -311,27 +314,28 @@ describe('decisions', () => {
 
   it('takes a run that never began back as if it had not been claimed', () => {
     const waiting = testRecord({ queueTimeoutMs: 1_000 }, { nowMs: start });
-    const back = apply(waiting, claim('a'), { kind: 'return', token: 'a' });
+    const back = apply(waiting, claim('a'), reported('a', { kind: 'released' }));
     expect(back).toMatchObject({ state: 'QUEUED', attempt: 1, failures: 0, losses: 0, readyAtMs: start });
     expect(back.firstStartedAtMs).toBeUndefined();
     expect(decide(back, { kind: 'expire' }, start + 1_000, 0)).toMatchObject({ record: { state: 'EXPIRED' } });
-    const lost = apply(waiting, claim('a'), { kind: 'lose', token: 'a', blame: 'none' });
+    const lost = apply(waiting, claim('a'), reported('a', { kind: 'lost', blame: 'unknown' }));
     const again = decide(lost, claim('b'), start + 5, 0);
-    const returned = again.kind === 'changed' && decide(again.record, { kind: 'return', token: 'b' }, start + 6, 0);
+    const returned =
+      again.kind === 'changed' && decide(again.record, reported('b', { kind: 'released' }), start + 6, 0);
     expect(returned).toMatchObject({ record: { firstStartedAtMs: start + 1 } });
   });
 
   it('gives a job up that was lost too often for reasons nobody knows; what ended in order never counts', () => {
     let record = testRecord();
-    const lost = (blame: Blame, by: 'lose' | 'stopped'): void => {
+    const lost = (outcome: AttemptOutcome): void => {
       const token = `t${record.attempt}`;
-      record = apply(record, claim(token), by === 'lose' ? { kind: 'lose', token, blame } : { kind: 'stopped', token });
+      record = apply(record, claim(token), reported(token, outcome));
     };
-    for (let i = 0; i < 75; i += 1) lost('none', 'stopped');
+    for (let i = 0; i < 75; i += 1) lost({ kind: 'stopped' });
     expect(record).toMatchObject({ state: 'QUEUED', losses: 75 });
-    for (let i = 0; i < maxLossesDefault; i += 1) lost('unknown', 'lose');
+    for (let i = 0; i < maxLossesDefault; i += 1) lost({ kind: 'lost', blame: 'unknown' });
     expect(record).toMatchObject({ state: 'QUEUED', blamedLosses: maxLossesDefault });
-    lost('unknown', 'lose');
+    lost({ kind: 'lost', blame: 'unknown' });
     expect(record).toMatchObject({
       state: 'FAILED',
       losses: 100,
@@ -340,33 +344,37 @@ describe('decisions', () => {
   });
 
   it('convicts a job that brought its process down three times', () => {
-    let record = apply(testRecord(), claim('t0'), { kind: 'lose', token: 't0', blame: 'suspect' });
+    let record = apply(testRecord(), claim('t0'), reported('t0', { kind: 'lost', blame: 'suspect' }));
     expect(record).toMatchObject({ state: 'QUEUED', convictions: 1 });
     for (let i = 1; i < convictionsMax; i += 1) {
       if (record.state === 'RETRYING') {
         const due = decide(record, { kind: 'due' }, record.readyAtMs, 0);
         if (due.kind === 'changed') record = due.record;
       }
-      record = apply(record, claim(`t${i}`), { kind: 'lose', token: `t${i}`, blame: 'convicted' });
+      record = apply(record, claim(`t${i}`), reported(`t${i}`, { kind: 'lost', blame: 'convicted' }));
     }
     expect(record).toMatchObject({ state: 'FAILED', failure: { reason: 'POISON' }, convictions: convictionsMax });
   });
 
   it.each([
-    ['lost with its node', { kind: 'lose', token: 'a', blame: 'none' }],
-    ['lost in a process that died', { kind: 'lose', token: 'a', blame: 'suspect' }],
-    ['the one that brought its process down', { kind: 'lose', token: 'a', blame: 'convicted' }],
-    ['cut off by a drain', { kind: 'stopped', token: 'a' }],
+    ['lost with its node', { kind: 'lost', blame: 'unknown' }],
+    ['lost in a process that died', { kind: 'lost', blame: 'suspect' }],
+    ['the one that brought its process down', { kind: 'lost', blame: 'convicted' }],
+    ['cut off by a drain', { kind: 'stopped' }],
   ] as const)('fails a job with max_losses 0 whose attempt was %s', (_, loss) => {
     const once = { retry: { ...testSpec().retry, maxLosses: 0 } };
     const running = apply(testRecord(once), claim('a'));
-    expect(apply(running, loss)).toMatchObject({ state: 'FAILED', losses: 1, failure: { reason: 'NODE_LOST' } });
+    expect(apply(running, reported('a', loss))).toMatchObject({
+      state: 'FAILED',
+      losses: 1,
+      failure: { reason: 'NODE_LOST' },
+    });
     // What never began may begin.
-    const back = apply(running, { kind: 'return', token: 'a' });
+    const back = apply(running, reported('a', { kind: 'released' }));
     expect(back).toMatchObject({ state: 'QUEUED', losses: 0 });
-    expect(apply(back, claim('b'), { ...loss, token: 'b' })).toMatchObject({ state: 'FAILED', attempt: 2 });
+    expect(apply(back, claim('b'), reported('b', loss))).toMatchObject({ state: 'FAILED', attempt: 2 });
     // Without the option all of this is as it was, for records from before as well.
-    expect(isTerminal(apply(apply(testRecord(), claim('a')), loss).state)).toBe(false);
+    expect(isTerminal(apply(apply(testRecord(), claim('a')), reported('a', loss)).state)).toBe(false);
   });
 
   it('lets as many attempts be lost as max_losses says, and 24 by default', () => {
@@ -374,16 +382,16 @@ describe('decisions', () => {
       const most = maxLosses ?? 24;
       let record = testRecord({ retry: { ...testSpec().retry, ...(maxLosses !== undefined && { maxLosses }) } });
       for (let lost = 0; lost < most; lost += 1) {
-        record = apply(record, claim('a'), { kind: 'lose', token: 'a', blame: 'unknown' });
+        record = apply(record, claim('a'), reported('a', { kind: 'lost', blame: 'unknown' }));
         expect(record).toMatchObject({ state: 'QUEUED', losses: lost + 1 });
       }
-      record = apply(record, claim('a'), { kind: 'lose', token: 'a', blame: 'unknown' });
+      record = apply(record, claim('a'), reported('a', { kind: 'lost', blame: 'unknown' }));
       expect(record).toMatchObject({ state: 'FAILED', losses: most + 1, failure: { reason: 'NODE_LOST' } });
     }
   });
 
   it('repeats no attempt for memory that may begin once, but as a retry', () => {
-    const oom: JobCommand = { kind: 'fail', token: 'a', failure, retryable: true, nextMemoryMb: 1_024 };
+    const oom: JobCommand = reported('a', { kind: 'failed', failure, retryable: true, nextMemoryMb: 1_024 });
     const of = (maxAttempts: number): JobRecord => {
       const retry = { ...testSpec().retry, maxAttempts, maxLosses: 0 };
       return apply(testRecord({ retry }), claim('a'), oom);
@@ -399,7 +407,7 @@ describe('decisions', () => {
     expect(first.checkpoint).toMatchObject({ attempt: 1, number: 2, payload: { json: '2' } });
     expect(decide(first, saved('a', 1), start, 0)).toEqual({ kind: 'refused', refusal: 'unchanged' });
     expect(decide(first, saved('a', 2), start, 0)).toEqual({ kind: 'refused', refusal: 'unchanged' });
-    const second = apply(first, { kind: 'stopped', token: 'a' }, claim('b'));
+    const second = apply(first, reported('a', { kind: 'stopped' }), claim('b'));
     expect(second.checkpoint).toEqual(first.checkpoint);
     expect(decide(second, saved('a', 3), start, 0)).toEqual({ kind: 'refused', refusal: 'stale' });
     expect(apply(second, saved('b', 1)).checkpoint).toMatchObject({ attempt: 2, number: 1 });
@@ -409,7 +417,7 @@ describe('decisions', () => {
 
   it('drops a result that arrives after the cancel', () => {
     const cancelling = apply(testRecord(), claim('a'), { kind: 'cancel', reason: 'user' });
-    const done = apply(cancelling, { kind: 'succeed', token: 'a', output: { kind: 'json', json: '1' } });
+    const done = apply(cancelling, reported('a', { kind: 'succeeded', output: { kind: 'json', json: '1' } }));
     expect(done.state).toBe('CANCELLED');
     expect(done.output).toBeUndefined();
   });
@@ -419,7 +427,7 @@ describe('decisions', () => {
     expect(nextDeadline(waiting)).toEqual({ atMs: start + 100, command: 'expire' });
     expect(decide(waiting, { kind: 'expire' }, start + 99, 0)).toEqual({ kind: 'refused', refusal: 'not-due' });
     expect(decide(waiting, { kind: 'expire' }, start + 100, 0)).toMatchObject({ record: { state: 'EXPIRED' } });
-    const lost = apply(waiting, claim('a'), { kind: 'lose', token: 'a', blame: 'none' });
+    const lost = apply(waiting, claim('a'), reported('a', { kind: 'lost', blame: 'unknown' }));
     expect(decide(lost, { kind: 'expire' }, start + 100, 0)).toMatchObject({
       record: { state: 'FAILED', failure: { reason: 'DEADLINE_EXCEEDED' } },
     });

@@ -1,12 +1,12 @@
 // What stands behind an error of a handler: causes, members, codes. Bounded, and never the reason of another failure.
 import { describe, expect, it } from 'vitest';
 import { failureCausesMax, type Failure } from '../../../src/domain/job.ts';
-import { executionOfThrown } from '../../../src/handlers/execution.ts';
+import { outcomeOfThrown } from '../../../src/handlers/execution.ts';
 
 function failureOf(thrown: unknown): Failure {
-  const execution = executionOfThrown(thrown);
-  if (execution.kind !== 'failed') throw new Error(`it ended as ${execution.kind}`);
-  return execution.failure;
+  const outcome = outcomeOfThrown(thrown);
+  if (outcome.kind !== 'failed') throw new Error(`it ended as ${outcome.kind}`);
+  return outcome.failure;
 }
 
 const coded = (message: string, code: unknown, more: object = {}): Error =>

@@ -38,7 +38,7 @@ export class ClaimsOnRecord {
       entry.heardMs = clock.monotonicMs();
       if (isAwaited) slot.ok(isHeld ? grantOf(record, token, core.nowMs()) : { kind: 'drop' });
       else if (isHeld) {
-        core.decide(entry, { kind: 'return', token });
+        core.decide(entry, { kind: 'report', token, outcome: { kind: 'released' } });
         core.askFlush();
       }
     });

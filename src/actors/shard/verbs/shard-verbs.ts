@@ -5,8 +5,8 @@ import type {
   CheckpointResult,
   ClaimItem,
   ClaimResult,
-  CompleteItem,
-  CompleteResult,
+  ReportItem,
+  ReportResult,
   GetItem,
   HeartbeatItem,
   HeartbeatResult,
@@ -20,11 +20,10 @@ import type {
   ShardVerb,
   ShardVerbs,
 } from '../../../application/protocol/shard-protocol.ts';
-import { assertNever, TroupeError } from '../../../domain/errors.ts';
+import { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord, type JobState } from '../../../domain/job.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';
 import { isStartedOnce } from '../../../domain/retry-policy.ts';
-import type { JobCommand } from '../../../domain/transitions.ts';
 import type { Slot } from './batch-reply.ts';
 import { closeQueue } from './close-verb.ts';
 import { erase } from './erase-verb.ts';
@@ -49,7 +48,7 @@ type VerbHandler<V extends ShardVerb> = (
 const handlers: { readonly [V in ShardVerb]: VerbHandler<V> } = {
   submit,
   claim,
-  complete,
+  report,
   checkpoint,
   log: keepLog,
   readLog,
@@ -148,37 +147,15 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
   if (!isPatient) slot.ok(grantOf(record, token, core.nowMs()));
 }
 
-function complete(core: ShardCore, item: CompleteItem, slot: Slot<CompleteResult>): void {
-  const entry = core.table.get(item.jobId);
+function report(core: ShardCore, { jobId, ...item }: ReportItem, slot: Slot<ReportResult>): void {
+  const entry = core.table.get(jobId);
   const decision =
     entry === undefined
       ? undefined
-      : core.decide(entry, commandOf(item), (record) => {
+      : core.decide(entry, { kind: 'report', ...item }, (record) => {
           slot.ok({ kind: 'recorded', state: record.state });
         });
   if (decision === undefined || decision.kind === 'refused') slot.ok({ kind: 'stale' });
-}
-
-function commandOf({ token, outcome, log }: CompleteItem): JobCommand {
-  const reported = { token, ...(log !== undefined && { log }) };
-  switch (outcome.kind) {
-    case 'succeeded':
-      return { kind: 'succeed', ...reported, ...(outcome.output !== undefined && { output: outcome.output }) };
-    case 'failed':
-      return { ...outcome, kind: 'fail', ...reported };
-    case 'snoozed':
-      return { kind: 'snooze', ...reported, delayMs: outcome.delayMs };
-    case 'stopped':
-      return { kind: 'stopped', ...reported };
-    case 'returned':
-      return { kind: 'return', ...reported };
-    case 'lost': {
-      const blame = outcome.convicted ? 'convicted' : outcome.suspect === true ? 'suspect' : 'unknown';
-      return { kind: 'lose', ...reported, blame };
-    }
-    default:
-      return assertNever(outcome);
-  }
 }
 
 function checkpoint(core: ShardCore, { jobId, ...item }: CheckpointItem, slot: Slot<CheckpointResult>): void {

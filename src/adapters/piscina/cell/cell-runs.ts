@@ -9,7 +9,7 @@ import { newRun, taskOf, type Run } from './cell-run.ts';
 import type { CellThread } from './cell-thread.ts';
 import { exitMaxMs, type CellThreads } from './cell-threads.ts';
 import type { HandlerLimits } from './handler-limits.ts';
-import { deadlineExceeded, failed, outcomeOf, processFull, threadDied } from '../node/run-endings.ts';
+import { deadlineExceeded, failed, processFull, threadDied, unaskedOutcome } from '../node/run-endings.ts';
 import { limitPassed, lookForSigns } from './run-limits.ts';
 import { slotPhases } from '../node/run-slot.ts';
 import { strayIn } from './stray-finder.ts';
@@ -66,7 +66,7 @@ export class CellRuns {
       return;
     }
     const waiting = this.#waiting.take(runId);
-    if (waiting !== undefined) this.#end(waiting, { kind: 'returned' });
+    if (waiting !== undefined) this.#end(waiting, { kind: 'released' });
   }
 
   hear(thread: CellThread, note: ThreadNote): void {
@@ -158,11 +158,11 @@ export class CellRuns {
     this.#settle(run, result);
   }
 
-  #settle(run: Run, { execution, durationMs, thread: fate }: ThreadResult): void {
+  #settle(run: Run, { outcome: own, durationMs, thread: fate }: ThreadResult): void {
     const { thread } = run;
     if (thread === undefined || run.leaving !== undefined || !this.#active.has(run.request.runId)) return;
     this.#announceStart(run);
-    const outcome = run.stop?.outcome ?? outcomeOf(execution);
+    const outcome = run.stop?.outcome ?? unaskedOutcome(own);
     if (fate !== 'busy') {
       this.#end(run, outcome, durationMs);
       this.#threads.release(thread, fate === 'free');
@@ -215,7 +215,7 @@ export class CellRuns {
     if (!run.started || thread.runs < 2) return;
     void strayIn(thread.id).then((stray) => {
       if (stray === undefined || run.stop?.outcome !== outcome) return;
-      run.stop.outcome = { kind: 'lost', convicted: false };
+      run.stop.outcome = { kind: 'lost', blame: 'unknown' };
       const text = `${stray} left code behind that held this thread: the attempt ends with it, and is not counted as a failure`;
       this.#options.emit({ kind: 'log', runId: run.request.runId, level: 'warn', text });
     });
@@ -253,7 +253,7 @@ export class CellRuns {
     }
     // What runs now is longer than what the look-ahead was sized by.
     for (const run of this.#waiting.overdue(nowMs, this.#options.waitMaxMs, this.#threads)) {
-      this.#end(run, { kind: 'returned' });
+      this.#end(run, { kind: 'released' });
     }
     if (this.#active.size > 0) this.#arm(starting && this.#waiting.size === 0);
   }
@@ -292,7 +292,7 @@ export class CellRuns {
     }
     if (thread.terminatedAtMs !== undefined && !run.stuck && nowMs - thread.terminatedAtMs >= exitMaxMs) {
       run.stuck = true;
-      const outcome = run.leaving ?? run.stop?.outcome ?? { kind: 'lost', convicted: false };
+      const outcome = run.leaving ?? run.stop?.outcome ?? { kind: 'lost', blame: 'unknown' };
       this.#options.emit({ kind: 'stuck', runId: request.runId, outcome });
     }
   }

@@ -3,7 +3,7 @@
  * it is durable is read from the run's slot, so that a synchronous loop learns of it as well, at its next call.
  */
 import { encodeCheckpoint } from '../../../handlers/checkpoint.ts';
-import type { HandlerPayload } from '../../../handlers/execution.ts';
+import type { RunPayload } from '../../../domain/attempt-outcome.ts';
 import { fail } from '../../../handlers/handler-error.ts';
 import type { RunSlot } from '../node/run-slot.ts';
 import type { CheckpointNote } from '../protocol/thread-messages.ts';
@@ -14,7 +14,7 @@ const bytesPerMs = 1_024;
 
 interface Waiting {
   number: number;
-  payload: HandlerPayload;
+  payload: RunPayload;
   bytes: number;
   /** Of all that this one stands for. */
   readonly settled: PromiseWithResolvers<undefined>;

@@ -3,9 +3,10 @@
  * passed on is made anew of the fields that are known, each of its kind and within its bound. What is not of this shape
  * would otherwise end the cell, with all that runs in it, where it is written to the node or read there.
  */
+import type { RunPayload } from '../../../domain/attempt-outcome.ts';
 import { checkpointMaxBytes } from '../../../domain/job.ts';
 import { type LogLevel, logLevels } from '../../../domain/job-log.ts';
-import type { Execution, HandlerPayload } from '../../../handlers/execution.ts';
+import type { HandlerOutcome } from '../../../handlers/execution.ts';
 import { failureShape } from '../protocol/cell-frame-shape.ts';
 import { boundedOutput, payloadBytes } from '../protocol/output-bound.ts';
 import {
@@ -39,13 +40,13 @@ export function noteFrom(message: unknown): ThreadNote | undefined {
 export function resultFrom(message: unknown, outputMaxBytes: number): ThreadResult | undefined {
   if (!isObject(message)) return undefined;
   const { durationMs, notes, thread } = message;
-  const execution = executionFrom(message['execution']);
-  if (execution === undefined || !isFate(thread) || !isAmount(notes)) return undefined;
+  const outcome = outcomeFrom(message['outcome']);
+  if (outcome === undefined || !isFate(thread) || !isAmount(notes)) return undefined;
   if (typeof durationMs !== 'number' || !(durationMs >= 0)) return undefined;
-  return { execution: boundedOutput(execution, outputMaxBytes), durationMs, notes, thread };
+  return { outcome: boundedOutput(outcome, outputMaxBytes), durationMs, notes, thread };
 }
 
-function executionFrom(told: unknown): Execution | undefined {
+function outcomeFrom(told: unknown): HandlerOutcome | undefined {
   if (!isObject(told)) return undefined;
   const { kind, output, failure, retryable, delayMs } = told;
   switch (kind) {
@@ -60,14 +61,14 @@ function executionFrom(told: unknown): Execution | undefined {
     }
     case 'snoozed':
       return typeof delayMs === 'number' && delayMs >= 0 ? { kind, delayMs: Math.round(delayMs) } : undefined;
-    case 'interrupted':
+    case 'stopped':
       return { kind };
     default:
       return undefined;
   }
 }
 
-function payloadFrom(told: unknown): HandlerPayload | undefined {
+function payloadFrom(told: unknown): RunPayload | undefined {
   if (!isObject(told)) return undefined;
   const { kind, json, bytes } = told;
   if (kind === 'json') return typeof json === 'string' ? { kind, json } : undefined;

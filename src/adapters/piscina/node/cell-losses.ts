@@ -12,11 +12,12 @@ export function lossesOf(
   sent: readonly PoolRun[],
   { died, threads }: { readonly died: boolean; readonly threads: number },
 ): readonly { readonly run: PoolRun; readonly outcome: RunOutcome }[] {
-  const convicted = died && sent.length === 1;
+  const isConvicted = died && sent.length === 1;
   return sent.map((run, place) => {
     // A cell takes runs in order, but for those whose memory class has no thread yet; and its word that some have ended and
     // others begun may have died with it.
-    const suspect = died && !convicted && (run.startedAtMs !== undefined || place < threads + heldEndsMax);
-    return { run, outcome: run.stuckOutcome ?? { kind: 'lost', convicted, ...(suspect && { suspect }) } };
+    const isSuspect = died && (run.startedAtMs !== undefined || place < threads + heldEndsMax);
+    const blame = isConvicted ? 'convicted' : isSuspect ? 'suspect' : 'unknown';
+    return { run, outcome: run.stuckOutcome ?? { kind: 'lost', blame } };
   });
 }

@@ -34,8 +34,8 @@ const lookForLateEveryMs = 250;
 type EndedEvent = Extract<RunEvent, { kind: 'ended' }>;
 
 /** The end of a run that no thread has begun. */
-function returned({ request: { runId } }: PoolRun): EndedEvent {
-  return { kind: 'ended', runId, outcome: { kind: 'returned' }, durationMs: 0 };
+function released({ request: { runId } }: PoolRun): EndedEvent {
+  return { kind: 'ended', runId, outcome: { kind: 'released' }, durationMs: 0 };
 }
 
 export function createCellPool(options: CellPoolOptions): RunPool {
@@ -76,7 +76,7 @@ class CellPool implements RunPool {
     this.#isolated = new IsolatedRuns({
       clock,
       open: () => this.#generations.current?.isolated(),
-      onWithdrawn: (run) => this.#onEnded(run, returned(run)),
+      onWithdrawn: (run) => this.#onEnded(run, released(run)),
     });
   }
 
@@ -170,7 +170,7 @@ class CellPool implements RunPool {
       });
     }
     const waiting = await this.#isolated.close('stopping');
-    for (const run of waiting) this.#onEnded(run, returned(run));
+    for (const run of waiting) this.#onEnded(run, released(run));
     await this.#generations.close('stopping');
     this.#stopMeasuring();
     this.#stopLooking();
@@ -227,14 +227,14 @@ class CellPool implements RunPool {
 
   #onEnded(run: PoolRun, event: EndedEvent): void {
     const { durationMs } = event;
-    const isLate = run.late && (event.outcome.kind === 'stopped' || event.outcome.kind === 'returned');
+    const isLate = run.late && (event.outcome.kind === 'stopped' || event.outcome.kind === 'released');
     const outcome = isLate ? deadlineExceeded() : event.outcome;
     this.#runs.delete(run.request.runId);
     if (run.startedAtMs !== undefined) {
       this.#busy -= 1;
       this.#lookAhead.observe(durationMs);
     }
-    if (outcome.kind === 'returned' && !run.withdrawn) this.#lookAhead.forget();
+    if (outcome.kind === 'released' && !run.withdrawn) this.#lookAhead.forget();
     const kind = outcome.kind === 'failed' ? outcome.failure.reason : outcome.kind;
     this.#measures.runs.add(1, { outcome: kind });
     this.#measures.runDuration.observe(durationMs / 1_000);
@@ -258,7 +258,7 @@ class CellPool implements RunPool {
 
   /** A reload took the handler away after the node had claimed it. Not from inside `run`: callers expect news later. */
   #refuse(run: PoolRun): void {
-    setImmediate(() => this.#emit(returned(run)));
+    setImmediate(() => this.#emit(released(run)));
   }
 
   #onSwitch(next: CellGeneration, unsent: readonly PoolRun[]): void {

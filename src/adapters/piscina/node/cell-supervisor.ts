@@ -103,7 +103,7 @@ export class CellSupervisor implements RunHome {
       this.#process?.send({ kind: 'cancel', runId: run.request.runId });
     } else {
       this.#unsent.splice(at, 1);
-      this.#end(run, { kind: 'returned' }, 0);
+      this.#end(run, { kind: 'released' }, 0);
     }
   }
 
@@ -142,7 +142,7 @@ export class CellSupervisor implements RunHome {
   #closeNow(): void {
     this.#state = 'closed';
     this.#cancelDrainEnd?.();
-    for (const run of this.#unsent.splice(0)) this.#end(run, { kind: 'returned' }, 0);
+    for (const run of this.#unsent.splice(0)) this.#end(run, { kind: 'released' }, 0);
     this.#endAll(false);
     this.#loaded.reject(new TroupeError('SHUTTING_DOWN'));
   }

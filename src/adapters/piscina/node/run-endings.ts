@@ -1,15 +1,16 @@
 /** The ways a cell itself ends a run, in words for its job. */
 import type { RunOutcome } from '../../../application/ports/run-pool.ts';
 import type { FailureReason } from '../../../domain/job.ts';
-import { describeThrown, type Execution } from '../../../handlers/execution.ts';
+import { describeThrown, type HandlerOutcome } from '../../../handlers/execution.ts';
 import type { HandlerLimits } from '../cell/handler-limits.ts';
 
 export function failed(reason: FailureReason, message: string, retryable: boolean): RunOutcome {
   return { kind: 'failed', failure: { reason, message }, retryable };
 }
 
-export function outcomeOf(execution: Execution): RunOutcome {
-  if (execution.kind !== 'interrupted') return execution;
+/** Of a handler that ended while nobody had asked it to stop. */
+export function unaskedOutcome(outcome: HandlerOutcome): RunOutcome {
+  if (outcome.kind !== 'stopped') return outcome;
   return failed('HANDLER_FAILED', 'the handler stopped without having been asked to', true);
 }
 

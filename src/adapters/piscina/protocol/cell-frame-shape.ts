@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { RunRequest } from '../../../application/ports/run-pool.ts';
+import { blames } from '../../../domain/attempt-outcome.ts';
 import { failureCausesMax, failureReasons } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { logLevels } from '../../../domain/job-log.ts';
@@ -48,8 +49,8 @@ const outcome = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: kind('snoozed'), delayMs: amount }),
   z.object({ kind: kind('stopped') }),
-  z.object({ kind: kind('returned') }),
-  z.object({ kind: kind('lost'), convicted: z.boolean(), suspect: z.boolean().exactOptional() }),
+  z.object({ kind: kind('released') }),
+  z.object({ kind: kind('lost'), blame: z.enum(blames) }),
 ]);
 
 const vitals = z.object({

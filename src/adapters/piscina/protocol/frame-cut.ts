@@ -3,7 +3,7 @@
  * however large that is: what one run is given, or returns.
  */
 import type { CellCommand, CellEvent } from './cell-frames.ts';
-import type { HandlerPayload } from '../../../handlers/execution.ts';
+import type { RunPayload } from '../../../domain/attempt-outcome.ts';
 
 export const frameAimBytes = 16 * 2 ** 20;
 /** Of all besides payloads; none of it is longer. */
@@ -36,7 +36,7 @@ function sizeOf(item: CellCommand | CellEvent): number {
 }
 
 /** In V8's form a character has up to two bytes. */
-function payloadSize(payload: HandlerPayload | undefined): number {
+function payloadSize(payload: RunPayload | undefined): number {
   if (payload === undefined) return 0;
   return payload.kind === 'json' ? 2 * payload.json.length : payload.bytes.byteLength;
 }

@@ -2,20 +2,20 @@
  * What a run may return: looked at in its thread, so that more is never copied, and once more in its cell, where none of its
  * code runs. Nothing larger comes to the node, whose memory is that of the whole cluster.
  */
-import type { Execution, HandlerPayload } from '../../../handlers/execution.ts';
+import type { RunPayload } from '../../../domain/attempt-outcome.ts';
+import type { HandlerOutcome } from '../../../handlers/execution.ts';
 
-export function boundedOutput(execution: Execution, maxBytes: number): Execution {
-  if (execution.kind !== 'succeeded' || execution.output === undefined || fits(execution.output, maxBytes))
-    return execution;
-  const message = `the output has ${payloadBytes(execution.output)} bytes, ${maxBytes} are allowed`;
+export function boundedOutput(outcome: HandlerOutcome, maxBytes: number): HandlerOutcome {
+  if (outcome.kind !== 'succeeded' || outcome.output === undefined || fits(outcome.output, maxBytes)) return outcome;
+  const message = `the output has ${payloadBytes(outcome.output)} bytes, ${maxBytes} are allowed`;
   return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
 }
 
 /** A character has at most three bytes: what is short need not be counted. */
-function fits(output: HandlerPayload, maxBytes: number): boolean {
+function fits(output: RunPayload, maxBytes: number): boolean {
   return (output.kind === 'json' && 3 * output.json.length <= maxBytes) || payloadBytes(output) <= maxBytes;
 }
 
-export function payloadBytes(output: HandlerPayload): number {
+export function payloadBytes(output: RunPayload): number {
   return output.kind === 'json' ? Buffer.byteLength(output.json) : output.bytes.byteLength;
 }

@@ -1,7 +1,8 @@
 /** What a cell and its threads say to each other. Plain data only: it is cloned. A thread runs one task at a time. */
 import type { RunRequest } from '../../../application/ports/run-pool.ts';
 import type { LogLevel } from '../../../domain/job-log.ts';
-import type { Execution, HandlerPayload } from '../../../handlers/execution.ts';
+import type { RunPayload } from '../../../domain/attempt-outcome.ts';
+import type { HandlerOutcome } from '../../../handlers/execution.ts';
 
 /** Code as it was when this generation of handlers was read: file URL → source. */
 export type Sources = ReadonlyMap<string, string>;
@@ -41,7 +42,7 @@ export const threadFates = ['free', 'spent', 'busy'] as const;
 export type ThreadFate = (typeof threadFates)[number];
 
 export interface ThreadResult {
-  readonly execution: Execution;
+  readonly outcome: HandlerOutcome;
   readonly durationMs: number;
   /** How many `ThreadNote`s it sent: they take another port, and may come after the result. */
   readonly notes: number;
@@ -52,7 +53,7 @@ export interface ThreadResult {
 export interface CheckpointNote {
   readonly kind: 'checkpoint';
   readonly number: number;
-  readonly payload: HandlerPayload;
+  readonly payload: RunPayload;
 }
 
 /** Sent while a task runs; bounded in rate by the thread. */

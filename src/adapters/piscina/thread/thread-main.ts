@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isHandler, type AnyHandler } from '../../../handlers/definition.ts';
-import { executeHandler, executionOfThrown, type Execution } from '../../../handlers/execution.ts';
+import { executeHandler, outcomeOfThrown, type HandlerOutcome } from '../../../handlers/execution.ts';
 import { ownThread } from '../protocol/child-processes.ts';
 import { IntrinsicsGuard } from './intrinsics-guard.ts';
 import { LeftOver } from './left-over.ts';
@@ -53,8 +53,8 @@ export async function runTask(task: ThreadTask): Promise<ThreadResult | ThreadSt
     return { osThread: ownThread() };
   }
   const own = new RunVoice(post, now);
-  const { execution, thread } = await run(task, own);
-  return result({ execution, durationMs: now() - startedAtMs, notes: own.sent, thread });
+  const { outcome, thread } = await run(task, own);
+  return result({ outcome, durationMs: now() - startedAtMs, notes: own.sent, thread });
 }
 
 /** Without a prototype: a `then` that a handler gave to all objects would be asked for it. */
@@ -65,14 +65,14 @@ function result(fields: ThreadResult): ThreadResult {
 async function run(
   task: RunTask,
   own: RunVoice,
-): Promise<{ readonly execution: Execution; readonly thread: ThreadFate }> {
+): Promise<{ readonly outcome: HandlerOutcome; readonly thread: ThreadFate }> {
   voice = own;
   const { jobId, attempt, handler: name, input } = task.request;
   const output = new RunOutput((level, line) => own.line(level, line));
   const scope: Scope = { name: `job ${jobId} (attempt ${attempt})`, handler: name, output };
   scopes.enter(scope);
   const { ctx, close } = createThreadContext(task, slot, own);
-  let execution: Execution;
+  let outcome: HandlerOutcome;
   let startedAtMs = now();
   let changed: string | undefined;
   let left: string | undefined;
@@ -82,7 +82,7 @@ async function run(
     const intrinsics = (guard ??= new IntrinsicsGuard());
     listeners ??= new ListenerGuard();
     leftOver.begin();
-    execution = await scopes.within(scope, () =>
+    outcome = await scopes.within(scope, () =>
       executeHandler(handler, input, ctx, {
         onStart() {
           startedAtMs = now();
@@ -95,10 +95,10 @@ async function run(
     );
     // One turn of the event loop: a rejection nobody handles ends the thread now, while it is still this run's own.
     await nextTurn();
-    execution = ownBytes(boundedOutput(execution, setup.outputMaxBytes));
+    outcome = ownBytes(boundedOutput(outcome, setup.outputMaxBytes));
     left = await leftOver.afterRun();
   } catch (thrown) {
-    execution = executionOfThrown(thrown);
+    outcome = outcomeOfThrown(thrown);
   }
   const later = guard?.afterRun(now() - startedAtMs);
   changed ??= later;
@@ -111,10 +111,10 @@ async function run(
   }
   slot.enter(slotPhases.done);
   output.flush();
-  close({ succeeded: execution.kind === 'succeeded' });
+  close({ succeeded: outcome.kind === 'succeeded' });
   voice = undefined;
   scopes.enter(undefined);
-  return { execution, thread: left !== undefined ? 'busy' : changed !== undefined || strayed ? 'spent' : 'free' };
+  return { outcome, thread: left !== undefined ? 'busy' : changed !== undefined || strayed ? 'spent' : 'free' };
 }
 
 async function warm(): Promise<void> {
@@ -138,9 +138,9 @@ async function load(name: string): Promise<AnyHandler> {
 }
 
 /** A view into a larger buffer would take all of it along when it is cloned. */
-function ownBytes(execution: Execution): Execution {
-  if (execution.kind !== 'succeeded' || execution.output?.kind !== 'bytes') return execution;
-  const { bytes } = execution.output;
+function ownBytes(outcome: HandlerOutcome): HandlerOutcome {
+  if (outcome.kind !== 'succeeded' || outcome.output?.kind !== 'bytes') return outcome;
+  const { bytes } = outcome.output;
   const whole = bytes.byteLength === bytes.buffer.byteLength;
   return { kind: 'succeeded', output: { kind: 'bytes', bytes: whole ? bytes : new Uint8Array(bytes) } };
 }

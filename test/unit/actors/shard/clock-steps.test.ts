@@ -27,7 +27,7 @@ async function retrying(): Promise<JobRecord> {
   const grant = await shard.call('claim', { jobId: record.id, node: 'n1', epoch: 1 });
   if (grant.kind !== 'granted') throw new Error(grant.kind);
   const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;
-  await shard.call('complete', {
+  await shard.call('report', {
     jobId: record.id,
     token: grant.token,
     outcome: { kind: 'failed', failure, retryable: true },

@@ -3,7 +3,7 @@
  * QUEUED is walked by a job that has waited so long that its place in the line lies far behind the watermark.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { CompleteItem } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { ReportItem } from '../../../../src/application/protocol/shard-protocol.ts';
 import type { JobSpec } from '../../../../src/domain/job.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
 import { edges } from '../../../../src/domain/state-machine.ts';
@@ -35,10 +35,10 @@ async function claimed(overrides: Partial<JobSpec> = {}): Promise<{ jobId: JobId
   return { jobId, token: grant.token };
 }
 
-async function ended(outcome: CompleteItem['outcome']): Promise<JobId> {
+async function ended(outcome: ReportItem['outcome']): Promise<JobId> {
   const { jobId, token } = await claimed();
   shard.broker = 'down';
-  await shard.call('complete', { jobId, token, outcome });
+  await shard.call('report', { jobId, token, outcome });
   return jobId;
 }
 
@@ -65,11 +65,11 @@ const walks: Readonly<Record<string, () => Promise<JobId>>> = {
     return jobId;
   },
   'RUNNING stopped': () => ended({ kind: 'stopped' }),
-  'RUNNING return': () => ended({ kind: 'returned' }),
-  'RUNNING lose': () => ended({ kind: 'lost', convicted: false }),
+  'RUNNING released': () => ended({ kind: 'released' }),
+  'RUNNING lost': () => ended({ kind: 'lost', blame: 'unknown' }),
   'RETRYING due': async () => {
     const { jobId, token } = await claimed();
-    await shard.call('complete', { jobId, token, outcome: { kind: 'failed', failure, retryable: true } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'failed', failure, retryable: true } });
     shard.broker = 'down';
     await shard.kit.advance(10_000);
     return jobId;
@@ -77,7 +77,7 @@ const walks: Readonly<Record<string, () => Promise<JobId>>> = {
   'RETRYING reschedule': async () => {
     const retry = { maxAttempts: 3, initialMs: 1_000_000, coefficient: 1, maxMs: 1_000_000 };
     const { jobId, token } = await claimed({ retry });
-    await shard.call('complete', { jobId, token, outcome: { kind: 'failed', failure, retryable: true } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'failed', failure, retryable: true } });
     await shard.kit.advance(3_000);
     shard.broker = 'down';
     await shard.call('reschedule', { jobId });
@@ -89,7 +89,7 @@ const walks: Readonly<Record<string, () => Promise<JobId>>> = {
 const more: Readonly<Record<string, () => Promise<JobId>>> = {
   'the repetition of an ended job': async () => {
     const { jobId, token } = await claimed();
-    await shard.call('complete', { jobId, token, outcome: { kind: 'failed', failure, retryable: false } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'failed', failure, retryable: false } });
     shard.broker = 'down';
     return submitted({ retryOf: jobId });
   },
@@ -100,19 +100,19 @@ const more: Readonly<Record<string, () => Promise<JobId>>> = {
     return jobId;
   },
   'a hand-over between the return and the dispatch': async () => {
-    const jobId = await ended({ kind: 'returned' });
+    const jobId = await ended({ kind: 'released' });
     await shard.start();
     await shard.kit.advance(longMs);
     return jobId;
   },
   'a limiter that has let it go': async () => {
     shard.setRule('default', { maxRunning: 5 });
-    return ended({ kind: 'returned' });
+    return ended({ kind: 'released' });
   },
   'a queue that is paused': async () => {
     const { jobId, token } = await claimed();
     shard.setRule('default', { paused: true });
-    await shard.call('complete', { jobId, token, outcome: { kind: 'returned' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'released' } });
     await shard.kit.advance(longMs);
     shard.rules.delete('default');
     return jobId;
@@ -122,7 +122,7 @@ const more: Readonly<Record<string, () => Promise<JobId>>> = {
 describe('the owner dies before the WORK message of', () => {
   it('every edge into QUEUED', () => {
     const known = edges.flatMap((edge) =>
-      edge.to === 'QUEUED' ? [`${'from' in edge ? edge.from : 'new'} ${edge.command}`] : [],
+      edge.to === 'QUEUED' ? [`${'from' in edge ? edge.from : 'new'} ${edge.by}`] : [],
     );
     expect(Object.keys(walks).sort()).toEqual(known.sort());
   });

@@ -74,7 +74,7 @@ describe('a job whose retention ends', () => {
       await shard.kit.advance(1_000);
     }
     const outcome = { kind: 'succeeded', output: { kind: 'json', json: '1' } } as const;
-    expect(await shard.call('complete', { jobId, token: grant.token, outcome })).toEqual({
+    expect(await shard.call('report', { jobId, token: grant.token, outcome })).toEqual({
       kind: 'recorded',
       state: 'SUCCEEDED',
     });

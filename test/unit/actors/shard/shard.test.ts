@@ -135,13 +135,13 @@ describe('a shard', () => {
   it('records the outcome of the attempt that holds the token, and of no other', async () => {
     const { jobId, token } = await running();
     const output = { kind: 'json', json: '42' } as const;
-    const stale = await shard.call('complete', { jobId, token: '9.9', outcome: { kind: 'succeeded', output } });
+    const stale = await shard.call('report', { jobId, token: '9.9', outcome: { kind: 'succeeded', output } });
     expect(stale).toEqual({ kind: 'stale' });
-    expect(await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded', output } })).toEqual({
+    expect(await shard.call('report', { jobId, token, outcome: { kind: 'succeeded', output } })).toEqual({
       kind: 'recorded',
       state: 'SUCCEEDED',
     });
-    expect(await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } })).toEqual({ kind: 'stale' });
+    expect(await shard.call('report', { jobId, token, outcome: { kind: 'stopped' } })).toEqual({ kind: 'stale' });
     expect(await shard.store.jobs.findJob(jobId)).toMatchObject({ state: 'SUCCEEDED', output });
     await shard.kit.settle();
     expect(shard.events.map((event) => event.type)).toEqual(['queued', 'started', 'succeeded']);
@@ -180,7 +180,7 @@ describe('a shard', () => {
     const seen = { attempt: 1, number: 1 };
     expect(await shard.call('readLog', { jobId, seen })).toEqual({ stored: [], lines: lines.slice(1) });
     const log = { kind: 'json', json: JSON.stringify(lines) } as const;
-    await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' }, log });
+    await shard.call('report', { jobId, token, outcome: { kind: 'stopped' }, log });
     const stored = [{ attempt: 1, payload: log }];
     expect(await shard.call('readLog', { jobId, seen })).toEqual({ stored, lines: [] });
     expect(await shard.store.jobs.findJob(jobId)).toMatchObject({ state: 'QUEUED', logs: stored });
@@ -191,7 +191,7 @@ describe('a shard', () => {
   it('dispatches a failed job again when its back-off is over', async () => {
     const { jobId, token } = await running();
     const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;
-    await shard.call('complete', { jobId, token, outcome: { kind: 'failed', failure, retryable: true } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'failed', failure, retryable: true } });
     await shard.kit.advance(2_000);
     expect(shard.work.map((message) => message.attempt)).toEqual([0, 1]);
     expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'QUEUED', failures: 1 } });
@@ -213,14 +213,14 @@ describe('a shard', () => {
     expect(shard.stops).toEqual([{ node: 'n1', jobId, token, why: 'cancel' }]);
     const beat = await shard.call('heartbeat', { node: 'n1', runs: [{ jobId, token }] });
     expect(beat.stop).toEqual([{ jobId, token, why: 'cancel' }]);
-    await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'stopped' } });
     expect(await shard.call('get', { jobId })).toMatchObject({ record: { state: 'CANCELLED' } });
     expect(await shard.call('cancel', { jobId, reason: 'again' })).toMatchObject({ record: { state: 'CANCELLED' } });
   });
 
   it('refuses to cancel what has ended otherwise', async () => {
     const { jobId, token } = await running();
-    await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'succeeded' } });
     await expect(shard.call('cancel', { jobId, reason: 'late' })).rejects.toMatchObject({ code: 'JOB_STATE_FORBIDS' });
   });
 
@@ -228,7 +228,7 @@ describe('a shard', () => {
     const { jobId, token } = await running();
     await shard.call('heartbeat', { node: 'n1', runs: [{ jobId, token, progress: 0.5, note: 'half' }] });
     expect(await shard.call('get', { jobId })).toMatchObject({ progress: { fraction: 0.5, note: 'half' } });
-    await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'stopped' } });
     expect(await shard.call('get', { jobId })).not.toHaveProperty('progress');
     await shard.call('claim', { jobId, node: 'n2', epoch: 1, ackTo: 'ack-2' });
     expect(await shard.call('get', { jobId })).not.toHaveProperty('progress');
@@ -322,7 +322,7 @@ describe('a shard', () => {
   it('keeps the order of the events of a job when publishing fails in between', async () => {
     const { jobId, token } = await running();
     shard.broker = 'down';
-    await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'succeeded' } });
     await shard.kit.advance(700);
     shard.broker = 'up';
     await shard.kit.advance(700);
@@ -356,7 +356,7 @@ describe('a shard', () => {
 
   it('seals partitions that are over, so that the next owner does not read them', async () => {
     const { jobId, token } = await running();
-    await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'succeeded' } });
     expect(await shard.store.jobs.openBuckets(harnessShard)).toHaveLength(1);
     await shard.kit.advance(6 * 60_000);
     expect(await shard.store.jobs.openBuckets(harnessShard)).toEqual([]);

@@ -74,7 +74,7 @@ describe('the claim of a job with max_losses 0', () => {
   it('ends nothing when the node could not begin the run', async () => {
     const grant = await shard.call('claim', claim());
     if (grant.kind !== 'granted') throw new Error(grant.kind);
-    await shard.call('complete', { jobId, token: grant.token, outcome: { kind: 'returned' } });
+    await shard.call('report', { jobId, token: grant.token, outcome: { kind: 'released' } });
     expect((await shard.call('get', { jobId })).record).toMatchObject({ state: 'QUEUED', losses: 0 });
   });
 

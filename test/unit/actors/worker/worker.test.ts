@@ -383,7 +383,7 @@ describe('the workers of a node', () => {
     worker.runs.tell({ kind: 'deliver', deliveries: [{ message: late, ackTo: 'ack-2', deliveries: 1 }] });
     await worker.kit.settle();
     expect(worker.handed).toEqual([]);
-    expect(worker.completed).toEqual([{ jobId: late.jobId, token: harnessToken, outcome: { kind: 'returned' } }]);
+    expect(worker.completed).toEqual([{ jobId: late.jobId, token: harnessToken, outcome: { kind: 'released' } }]);
     expect(drained).toBe(true);
     await worker.kit.advance(20_000);
     expect(worker.pulls).toEqual([]);
@@ -416,7 +416,7 @@ describe('the workers of a node', () => {
     worker.runs.tell({ kind: 'stop-all' });
     await worker.kit.advance(1_500);
     expect(worker.handed).toEqual([]);
-    expect(worker.completed.map(({ outcome }) => outcome.kind)).toEqual(['returned', 'returned']);
+    expect(worker.completed.map(({ outcome }) => outcome.kind)).toEqual(['released', 'released']);
   });
 
   it('wake who waits for a slot in turn', () => {

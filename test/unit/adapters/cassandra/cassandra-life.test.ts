@@ -21,7 +21,12 @@ it('a record that has not ended stays for 3 days past its retention', () => {
 it('and for as long past what was decided last: an owner whose clock was years behind takes no job with it', () => {
   const record = runningSince(createdAtMs + yearMs);
   expect(storedUntilMs(record)).toBe(createdAtMs + yearMs + unfinishedMarginMs);
-  const ended = decide(record, { kind: 'succeed', token: 't' }, createdAtMs + yearMs + 5, 0);
+  const ended = decide(
+    record,
+    { kind: 'report', token: 't', outcome: { kind: 'succeeded' } },
+    createdAtMs + yearMs + 5,
+    0,
+  );
   if (ended.kind !== 'changed') throw new Error(ended.refusal);
   // Not shorter than that of the versions before its end.
   expect(storedUntilMs(ended.record)).toBeGreaterThanOrEqual(storedUntilMs(record));

@@ -144,22 +144,22 @@ describe('when a cell dies', () => {
 
   it('of itself, a run alone in it is convicted; of many, those that may have been in a thread are suspects', () => {
     expect(lossesOf([run(1, 5)], { died: true, threads: 2 })).toMatchObject([
-      { outcome: { kind: 'lost', convicted: true } },
+      { outcome: { kind: 'lost', blame: 'convicted' } },
     ]);
     const many = Array.from({ length: 30 }, (_, key) => run(key));
     const suspects = lossesOf([...many, run(99, 5)], { died: true, threads: 2 });
-    const blamed = suspects.filter(({ outcome }) => outcome.kind === 'lost' && outcome.suspect === true);
+    const blamed = suspects.filter(({ outcome }) => outcome.kind === 'lost' && outcome.blame === 'suspect');
     expect(blamed.map((loss) => loss.run.request.runId)).toEqual([
       ...Array.from({ length: 18 }, (_, key) => `r${key}`),
       'r99',
     ]);
-    expect(suspects.every(({ outcome }) => outcome.kind === 'lost' && !outcome.convicted)).toBe(true);
+    expect(suspects.every(({ outcome }) => outcome.kind === 'lost' && outcome.blame !== 'convicted')).toBe(true);
   });
 
   it('by its parent, nobody is blamed, and a stuck run ends as it was to end', () => {
     const stuck = { ...run(2, 5), stuckOutcome: { kind: 'stopped' } as const };
     expect(lossesOf([run(1, 5), stuck], { died: false, threads: 2 }).map(({ outcome }) => outcome)).toEqual([
-      { kind: 'lost', convicted: false },
+      { kind: 'lost', blame: 'unknown' },
       { kind: 'stopped' },
     ]);
   });

@@ -108,7 +108,7 @@ function setUp(signal?: AbortSignal) {
 }
 
 const claim: JobCommand = { kind: 'claim', node: 'n', token: 't' };
-const succeed: JobCommand = { kind: 'succeed', token: 't' };
+const succeed: JobCommand = { kind: 'report', token: 't', outcome: { kind: 'succeeded' } };
 
 describe('watch with lines', () => {
   it('tells each line once, in order, what was dropped as a number, and the rest with the last word', async () => {
@@ -265,7 +265,7 @@ describe('watch', () => {
     watch.change(claim);
     watch.progress(0.5);
     await settle();
-    watch.change({ kind: 'stopped', token: 't' });
+    watch.change({ kind: 'report', token: 't', outcome: { kind: 'stopped' } });
     watch.change({ ...claim, token: 't2' });
     await settle();
     watch.progress(0.6, 'zombie', 1);
@@ -276,7 +276,7 @@ describe('watch', () => {
       [1, 0.5, ''],
       [2, undefined, undefined],
     ]);
-    watch.change({ kind: 'succeed', token: 't2' });
+    watch.change({ kind: 'report', token: 't2', outcome: { kind: 'succeeded' } });
     await done;
   });
 
@@ -296,12 +296,12 @@ describe('watch', () => {
     await settle();
     watch.change(claim);
     for (let round = 0; round < 50; round += 1) watch.progress(round / 50);
-    watch.change({ kind: 'stopped', token: 't' });
+    watch.change({ kind: 'report', token: 't', outcome: { kind: 'stopped' } });
     watch.change({ ...claim, token: 't2' });
     await settle();
     expect(watch.states()).toEqual(['QUEUED', 'RUNNING']);
     expect(watch.seen.at(-1)?.job.record.attempt).toBe(2);
-    watch.change({ kind: 'succeed', token: 't2' });
+    watch.change({ kind: 'report', token: 't2', outcome: { kind: 'succeeded' } });
     await done;
   });
 
@@ -309,7 +309,7 @@ describe('watch', () => {
     const step = fc.record({
       command: fc.constantFrom<JobCommand>(
         claim,
-        { kind: 'stopped', token: 't' },
+        { kind: 'report', token: 't', outcome: { kind: 'stopped' } },
         { kind: 'cancel', reason: '' },
         succeed,
       ),
@@ -330,7 +330,8 @@ describe('watch', () => {
           await settle();
         }
         if (!isTerminal(watch.newest().state)) watch.change({ kind: 'cancel', reason: '' });
-        if (!isTerminal(watch.newest().state)) watch.change({ kind: 'stopped', token: 't' });
+        if (!isTerminal(watch.newest().state))
+          watch.change({ kind: 'report', token: 't', outcome: { kind: 'stopped' } });
         watch.show();
         for (let round = 0; round < 20 && !watch.ended(); round += 1) {
           watch.clock.advance(5_000);

@@ -16,7 +16,7 @@ import { createManualClock } from '../manual-clock.ts';
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const all = { states: [], handler: '', labels: {} } as const;
 const claim: JobCommand = { kind: 'claim', node: 'n', token: 't' };
-const succeed: JobCommand = { kind: 'succeed', token: 't' };
+const succeed: JobCommand = { kind: 'report', token: 't', outcome: { kind: 'succeeded' } };
 const controllers: AbortController[] = [];
 
 afterEach(() => {
@@ -349,7 +349,11 @@ describe('a watch of a queue', () => {
   it('tells every end, and never an older state after a newer one, whatever news are lost and wherever it breaks off', async () => {
     const step = fc.record({
       job: fc.nat(3),
-      command: fc.constantFrom<JobCommand>(claim, succeed, { kind: 'stopped', token: 't' }),
+      command: fc.constantFrom<JobCommand>(claim, succeed, {
+        kind: 'report',
+        token: 't',
+        outcome: { kind: 'stopped' },
+      }),
       told: fc.boolean(),
       repeats: fc.nat(6),
       waitMs: fc.constantFrom(0, 50, 5_000),

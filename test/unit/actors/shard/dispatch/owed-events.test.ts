@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobEvent } from '../../../../../src/application/ports/bus.ts';
-import type { CompleteItem } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { ReportItem } from '../../../../../src/application/protocol/shard-protocol.ts';
 import { trailLongestMax, trailMax } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
@@ -36,7 +36,7 @@ async function jobThatMayRunOften(): Promise<JobId> {
 }
 
 /** Each attempt ends so as soon as it has begun. Attempts that began in each second. */
-async function runFor(durationMs: number, jobId: JobId, outcome: CompleteItem['outcome']): Promise<number[]> {
+async function runFor(durationMs: number, jobId: JobId, outcome: ReportItem['outcome']): Promise<number[]> {
   const began: number[] = [];
   for (let ms = 0; ms < durationMs; ms += stepMs) {
     const second = Math.floor(ms / 1_000);
@@ -47,7 +47,7 @@ async function runFor(durationMs: number, jobId: JobId, outcome: CompleteItem['o
       const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
       if (grant.kind === 'granted') {
         began[second] += 1;
-        await shard.call('complete', { jobId, token: grant.token, outcome });
+        await shard.call('report', { jobId, token: grant.token, outcome });
       } else expect(grant.kind).toBe('later');
     }
     await step();
@@ -69,7 +69,7 @@ const seqsOf = (events: readonly JobEvent[]): number[] => [...new Set(events.map
 
 const failure = { reason: 'HANDLER_FAILED', message: 'no' } as const;
 
-describe.each<[string, CompleteItem['outcome']]>([
+describe.each<[string, ReportItem['outcome']]>([
   ['is put off by a second each time', { kind: 'snoozed', delayMs: 1_000 }],
   ['is put off by almost nothing', { kind: 'snoozed', delayMs: 1 }],
   ['fails and is retried at once', { kind: 'failed', failure, retryable: true }],

@@ -39,7 +39,7 @@ describe('the watermark of a shard', () => {
       await shard.kit.advance(4_000);
       await shard.call('heartbeat', { node: 'n1', runs });
     }
-    shard.send('complete', { jobId: one, token, outcome: { kind: 'succeeded' } }).catch(() => undefined);
+    shard.send('report', { jobId: one, token, outcome: { kind: 'succeeded' } }).catch(() => undefined);
     await shard.kit.settle();
     // The first commit has landed, a watermark was saved, and the second one is on its way.
     await shard.kit.advance(18_500);

@@ -51,7 +51,7 @@ async function start(jobId: JobId): Promise<string> {
 }
 
 async function end(jobId: JobId, token: string): Promise<void> {
-  await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
+  await shard.call('report', { jobId, token, outcome: { kind: 'succeeded' } });
 }
 
 /** Takes what was sent since the last call. */
@@ -139,8 +139,8 @@ describe('a limiter that comes while a job moves', () => {
     // The attempt starts and is lost before the store knows of it: the job waits again, for a store that still says it waits.
     shard.fates.push(...Array.from({ length: 30 }, () => 'unavailable' as const));
     const token = await start(jobId);
-    const outcome = { kind: 'lost', convicted: false, suspect: true } as const;
-    const recorded = shard.send('complete', { jobId, token, outcome });
+    const outcome = { kind: 'lost', blame: 'suspect' } as const;
+    const recorded = shard.send('report', { jobId, token, outcome });
     await shard.kit.settle();
     shard.setRule('default', { maxRunning: 5 });
     await shard.kit.advance(500);
@@ -182,7 +182,7 @@ describe('a limiter that comes when jobs were sent freely', () => {
     sent();
     // Nobody has told the shard yet: its limiter comes with the job.
     shard.rules.set('default', { maxRunning: 5 });
-    await shard.call('complete', { jobId, token, outcome: { kind: 'returned' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'released' } });
     await shard.kit.advance(1_000);
     expect(shard.work).toMatchObject([{ jobId, again: 1 }]);
     await start(jobId);
@@ -372,7 +372,7 @@ describe('a limiter', () => {
     await shard.kit.advance(500);
     sent();
     const token = await start(jobId);
-    await shard.call('complete', { jobId, token, outcome: { kind: 'returned' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'released' } });
     await shard.kit.advance(1_000);
     expect(sent()).toEqual([jobId]);
     await start(jobId);

@@ -65,7 +65,7 @@ async function serve(forMs: number, from: number, lacks = ''): Promise<JobId[]> 
       if (result.kind === 'granted') runs.push({ jobId, token: result.token });
     }
     order.push(...runs.map(({ jobId }) => jobId));
-    for (const run of runs) await shard.call('complete', { ...run, outcome: { kind: 'succeeded' } });
+    for (const run of runs) await shard.call('report', { ...run, outcome: { kind: 'succeeded' } });
     await shard.kit.advance(20);
   }
   return order;
@@ -120,7 +120,7 @@ describe('a node that alone has the handler and comes and goes', () => {
     shard.missing.clear();
     await shard.kit.advance(1_500);
     expect(await claim(first)).toEqual({ kind: 'held' });
-    await shard.call('complete', { jobId: well, token: granted.token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId: well, token: granted.token, outcome: { kind: 'succeeded' } });
     await shard.kit.advance(2_000);
     // Its first message was used up.
     expect(shard.work.slice(2)).toMatchObject([{ jobId: first, again: 1 }]);
@@ -243,7 +243,7 @@ describe('a message that is not the newest of its owner', () => {
     expect(await take(0)).toEqual({ kind: 'held' });
     await shard.kit.advance(2_100);
     expect(shard.acks).toContain('ack-0');
-    await shard.call('complete', { jobId: well, token: granted.token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId: well, token: granted.token, outcome: { kind: 'succeeded' } });
     await shard.kit.advance(2_000);
     expect(shard.work).toHaveLength(3);
     expect(await take(1)).toMatchObject({ kind: 'granted' });

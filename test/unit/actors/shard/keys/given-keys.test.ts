@@ -26,7 +26,7 @@ describe('a key that was answered with the job of another submit', () => {
   async function succeeded(jobId: JobId): Promise<void> {
     const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
     if (grant.kind !== 'granted') throw new Error(grant.kind);
-    await shard.call('complete', { jobId, token: grant.token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId, token: grant.token, outcome: { kind: 'succeeded' } });
   }
   /** The same call is the same job, also after a crash and when its unique key is free; another content is refused. */
   async function isKept(key: string, jobId: JobId): Promise<void> {

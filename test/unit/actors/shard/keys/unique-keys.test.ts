@@ -30,7 +30,7 @@ describe('a unique key', () => {
     return grant.token;
   }
   const succeed = (jobId: JobId, token: string) =>
-    shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
+    shard.call('report', { jobId, token, outcome: { kind: 'succeeded' } });
   const stateOf = async (jobId: JobId) => (await shard.call('get', { jobId })).record.state;
 
   it('is refused to others while its holder is unfinished, also after a recovery; then it is free', async () => {
@@ -70,7 +70,7 @@ describe('a unique key', () => {
     await shard.kit.settle();
     expect(await stateOf(holder)).toBe('CANCELLING');
     expect(shard.stops).toMatchObject([{ jobId: holder, why: 'cancel' }]);
-    await shard.call('complete', { jobId: holder, token, outcome: { kind: 'stopped' } });
+    await shard.call('report', { jobId: holder, token, outcome: { kind: 'stopped' } });
     const { record } = await shard.kit.outcome(asked, 1_000);
     expect([record.state, await stateOf(holder)]).toEqual(['QUEUED', 'CANCELLED']);
   });
@@ -84,14 +84,14 @@ describe('a unique key', () => {
       await shard.kit.advance(1_000);
     }
     await refused;
-    await shard.call('complete', { jobId: holder, token, outcome: { kind: 'stopped' } });
+    await shard.call('report', { jobId: holder, token, outcome: { kind: 'stopped' } });
     expect((await shard.call('submit', unique('replace'))).record.id).not.toBe(holder);
   });
 
   it('is not free before the end of its holder is durable', async () => {
     const token = await start(holder);
     shard.fates.push('unavailable', 'unavailable', 'unavailable');
-    const ending = shard.send('complete', { jobId: holder, token, outcome: { kind: 'succeeded' } });
+    const ending = shard.send('report', { jobId: holder, token, outcome: { kind: 'succeeded' } });
     const asked = shard.send('submit', unique('reject'));
     await shard.kit.settle();
     await shard.kit.advance(3_000);
@@ -105,7 +105,7 @@ describe('a unique key', () => {
     const token = await start(holder);
     const asked = [1, 2, 3].map(() => shard.send('submit', unique('replace')));
     await shard.kit.settle();
-    await shard.call('complete', { jobId: holder, token, outcome: { kind: 'stopped' } });
+    await shard.call('report', { jobId: holder, token, outcome: { kind: 'stopped' } });
     const ids = (await shard.kit.outcome(Promise.all(asked), 10_000)).map(({ record }) => record.id);
     expect(new Set(ids).size).toBe(3);
     const states = await Promise.all(ids.map(stateOf));
@@ -117,7 +117,7 @@ describe('a unique key', () => {
     const keyed = unique('replace', 'k', { keyHash: 'request', contentHash: 'c' });
     const asked = [shard.send('submit', keyed), shard.send('submit', keyed)];
     await shard.kit.settle();
-    await shard.call('complete', { jobId: holder, token, outcome: { kind: 'stopped' } });
+    await shard.call('report', { jobId: holder, token, outcome: { kind: 'stopped' } });
     const answers = await shard.kit.outcome(Promise.all(asked), 1_000);
     expect(new Set(answers.map(({ record }) => record.id)).size).toBe(1);
     expect(answers.map(({ duplicate }) => duplicate).toSorted()).toEqual([false, true]);

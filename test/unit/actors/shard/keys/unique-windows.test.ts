@@ -32,7 +32,7 @@ describe('the window of a unique key', () => {
     }
     const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
     const token = grant.kind === 'granted' ? grant.token : '';
-    await shard.call('complete', { jobId, token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'succeeded' } });
   }
 
   it('outlasts the end of its holder, also for submits without one, and a recovery; then the key is free', async () => {

@@ -44,7 +44,7 @@ describe('the index of a queue', () => {
     const [first, high] = [shard.accept(), shard.accept({ priority: 4 })];
     shard.claim(first);
     const second = shard.accept();
-    shard.do(first, { kind: 'stopped', token: 't' });
+    shard.do(first, { kind: 'report', token: 't', outcome: { kind: 'stopped' } });
     shard.nowMs += 1_000;
     shard.do(later, { kind: 'due' });
     expect(index(shard).waiting.map((level) => [...level.keys()])).toEqual([
@@ -85,7 +85,7 @@ describe('the index of a queue', () => {
       shard.nowMs += 400;
       shard.claim(entry);
       shard.nowMs += 600;
-      shard.do(entry, { kind: 'succeed', token: 't' });
+      shard.do(entry, { kind: 'report', token: 't', outcome: { kind: 'succeeded' } });
     }
     const { arrivals, starts, ends, waits, runs } = index(shard);
     for (const rate of [arrivals, starts, ends]) expect(rate.perSecond(shard.nowMs)).toBeCloseTo(1, 1);
@@ -119,16 +119,15 @@ describe('the index of a queue', () => {
     const commands: readonly JobCommand[] = [
       { kind: 'due' },
       { kind: 'claim', node: 'n', token: 't' },
-      { kind: 'succeed', token: 't' },
+      { kind: 'report', token: 't', outcome: { kind: 'succeeded' } },
       {
-        kind: 'fail',
+        kind: 'report',
         token: 't',
-        failure: { reason: 'HANDLER_FAILED', message: '' },
-        retryable: true,
+        outcome: { kind: 'failed', failure: { reason: 'HANDLER_FAILED', message: '' }, retryable: true },
       },
-      { kind: 'snooze', token: 't', delayMs: 500 },
-      { kind: 'return', token: 't' },
-      { kind: 'lose', token: 't', blame: 'none' },
+      { kind: 'report', token: 't', outcome: { kind: 'snoozed', delayMs: 500 } },
+      { kind: 'report', token: 't', outcome: { kind: 'released' } },
+      { kind: 'report', token: 't', outcome: { kind: 'lost', blame: 'unknown' } },
       { kind: 'cancel', reason: '' },
       { kind: 'expire' },
     ];

@@ -1,6 +1,6 @@
 /** Cancel at its shard: what waits ends at once, what runs ends when its code is gone, and nothing undoes it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AttemptOutcome } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { AttemptOutcome } from '../../../../../src/domain/attempt-outcome.ts';
 import type { JobRecord, JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
@@ -48,7 +48,7 @@ describe('a job that waits is CANCELLED at once, durably, and never runs:', () =
   it('RETRYING and snoozed, also when the next attempt is due', async () => {
     for (const outcome of [failed, { kind: 'snoozed', delayMs: 5_000 } as const]) {
       const jobId = await submitted();
-      await shard.call('complete', { jobId, token: await claimed(jobId), outcome });
+      await shard.call('report', { jobId, token: await claimed(jobId), outcome });
       expect(await cancelled(jobId)).toMatchObject({ state: 'CANCELLED', attempt: 1 });
       await shard.kit.advance(10_000);
       expect(await seen(jobId)).toMatchObject({ state: 'CANCELLED', attempt: 1 });
@@ -62,13 +62,13 @@ describe('a job that runs is CANCELLING', () => {
     { kind: 'succeeded', output: { kind: 'json', json: '1' } },
     failed,
     { kind: 'snoozed', delayMs: 100 },
-    { kind: 'returned' },
-    { kind: 'lost', convicted: true },
+    { kind: 'released' },
+    { kind: 'lost', blame: 'convicted' },
   ])('until its attempt is over, then CANCELLED, however that ended: $kind', async (outcome) => {
     const jobId = await submitted();
     const token = await claimed(jobId);
     expect(await cancelled(jobId)).toMatchObject({ state: 'CANCELLING', run: { token } });
-    await shard.call('complete', { jobId, token, outcome });
+    await shard.call('report', { jobId, token, outcome });
     const record = await seen(jobId);
     expect(record).toMatchObject({ state: 'CANCELLED', attempt: 1, failures: 0, losses: 0 });
     expect([record.output, record.failure]).toEqual([undefined, undefined]);
@@ -86,7 +86,7 @@ describe('a job that runs is CANCELLING', () => {
       expect(stop).toEqual([{ jobId, token, why: 'cancel' }]);
     }
     expect(await seen(jobId)).toMatchObject({ state: 'CANCELLING' });
-    await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'stopped' } });
     expect(await seen(jobId)).toMatchObject({ state: 'CANCELLED' });
   });
 
@@ -94,7 +94,7 @@ describe('a job that runs is CANCELLING', () => {
     const jobId = await submitted();
     await claimed(jobId);
     await cancelled(jobId);
-    const stale = await shard.call('complete', { jobId, token: '9.9', outcome: { kind: 'stopped' } });
+    const stale = await shard.call('report', { jobId, token: '9.9', outcome: { kind: 'stopped' } });
     expect([stale.kind, (await seen(jobId)).state]).toEqual(['stale', 'CANCELLING']);
   });
 
@@ -103,7 +103,7 @@ describe('a job that runs is CANCELLING', () => {
     const token = await claimed(jobId);
     const first = await cancelled(jobId, 'wrong file');
     expect(await cancelled(jobId, 'me too')).toEqual(first);
-    await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'stopped' } });
     expect(await cancelled(jobId, 'still')).toMatchObject({ state: 'CANCELLED', cancelReason: 'wrong file' });
   });
 
@@ -115,7 +115,7 @@ describe('a job that runs is CANCELLING', () => {
     expect(await seen(jobId)).toMatchObject({ state: 'CANCELLING' });
     const { stop } = await shard.call('heartbeat', { node: 'n1', runs: [{ jobId, token }] });
     expect(stop).toEqual([{ jobId, token, why: 'cancel' }]);
-    await shard.call('complete', { jobId, token, outcome: { kind: 'stopped' } });
+    await shard.call('report', { jobId, token, outcome: { kind: 'stopped' } });
     expect(await seen(jobId)).toMatchObject({ state: 'CANCELLED', cancelReason: 'user' });
   });
 

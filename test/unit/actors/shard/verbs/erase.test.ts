@@ -24,7 +24,7 @@ describe('erasing the payloads of a job', () => {
     const grant = await shard.call('claim', { jobId, node: 'n1', epoch: 1 });
     if (grant.kind !== 'granted') throw new Error(grant.kind);
     const outcome = { kind: 'succeeded', output: inline } as const;
-    await shard.call('complete', { jobId, token: grant.token, outcome });
+    await shard.call('report', { jobId, token: grant.token, outcome });
     return jobId;
   }
 

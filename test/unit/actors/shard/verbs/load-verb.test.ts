@@ -45,7 +45,7 @@ describe('the load of a shard', () => {
       { ...place, node: 'n2', jobs: 1 },
     ];
     expect(await shard.call('load', {})).toEqual({ ...noLoad, waiting, running });
-    await shard.call('complete', { jobId: first, token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId: first, token, outcome: { kind: 'succeeded' } });
     expect(await shard.call('load', {})).toEqual({ ...noLoad, waiting, running: running.slice(1) });
     await shard.call('cancel', { jobId: second, reason: '' });
     expect((await shard.call('load', {})).running).toEqual(running.slice(1));

@@ -42,7 +42,7 @@ describe('a shard about its queues', () => {
     expect(claimed.oldestReadyAtMs).toBeGreaterThanOrEqual(beganMs);
     expect(claimed.arrivalsPerSecond).toBeGreaterThan(0.5);
     expect(quantileMs(claimed.waits, 0.5)).toBeGreaterThan(1_600);
-    await shard.call('complete', { jobId: first, token: grant.token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId: first, token: grant.token, outcome: { kind: 'succeeded' } });
     const ended = await shard.call('queueStats', asked);
     expect(ended).toMatchObject({ waiting: [0, 0, 0, 0, 1], later: 1, running: 0 });
     expect(ended.endsPerSecond).toBeGreaterThan(0.5);

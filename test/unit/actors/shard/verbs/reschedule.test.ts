@@ -62,7 +62,7 @@ describe('a job that waits for its time', () => {
     const grant = await shard.call('claim', { jobId: record.id, node: 'n1', epoch: 1 });
     await expect(move(record.id, 1_000)).rejects.toMatchObject({ metadata: { state: 'RUNNING' } });
     const token = grant.kind === 'granted' ? grant.token : '';
-    await shard.call('complete', { jobId: record.id, token, outcome: { kind: 'succeeded' } });
+    await shard.call('report', { jobId: record.id, token, outcome: { kind: 'succeeded' } });
     await expect(move(record.id, 1_000)).rejects.toMatchObject({ metadata: { state: 'SUCCEEDED' } });
     const unknown = record.id.replace(/....$/, 'ffff') as JobId;
     await expect(move(unknown, 1_000)).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });

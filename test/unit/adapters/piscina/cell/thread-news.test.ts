@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseEvents } from '../../../../../src/adapters/piscina/protocol/cell-frame-shape.ts';
 import { NoteBounds } from '../../../../../src/adapters/piscina/cell/note-bounds.ts';
-import { outcomeOf } from '../../../../../src/adapters/piscina/node/run-endings.ts';
+import { unaskedOutcome } from '../../../../../src/adapters/piscina/node/run-endings.ts';
 import type { ThreadNote } from '../../../../../src/adapters/piscina/protocol/thread-messages.ts';
 import { noteFrom, resultFrom } from '../../../../../src/adapters/piscina/cell/thread-news.ts';
 
@@ -28,9 +28,9 @@ const failure = fc.record(
   { reason: oneOf('HANDLER_FAILED'), message: oneOf('x', 'y'.repeat(10_000)), causes: oneOf([]), more: anything },
   { requiredKeys: [] },
 );
-const execution = fc.record(
+const outcome = fc.record(
   {
-    kind: oneOf('succeeded', 'failed', 'snoozed', 'interrupted'),
+    kind: oneOf('succeeded', 'failed', 'snoozed', 'stopped'),
     output: oneOf(undefined, { kind: 'json', json: '1', more: new SharedArrayBuffer(8) }),
     failure: fc.oneof(anything, failure),
     retryable: oneOf(true),
@@ -41,7 +41,7 @@ const execution = fc.record(
 );
 const result = fc.record(
   {
-    execution: fc.oneof(anything, execution),
+    outcome: fc.oneof(anything, outcome),
     durationMs: oneOf(1, -1, NaN),
     notes: oneOf(0, -1),
     thread: oneOf('free', 'busy'),
@@ -77,7 +77,7 @@ describe('whatever a thread says', () => {
         const heard = resultFrom(message, 1_024);
         if (heard === undefined) return;
         const { durationMs } = heard;
-        expect(sent({ kind: 'ended', runId: 'r', outcome: outcomeOf(heard.execution), durationMs })).toBeDefined();
+        expect(sent({ kind: 'ended', runId: 'r', outcome: unaskedOutcome(heard.outcome), durationMs })).toBeDefined();
       }),
       { numRuns: 2_000 },
     );
@@ -86,13 +86,13 @@ describe('whatever a thread says', () => {
 
 it('an output past the bound is refused, counted in bytes and not in characters', () => {
   const told = (json: string) => ({
-    execution: { kind: 'succeeded', output: { kind: 'json', json } },
+    outcome: { kind: 'succeeded', output: { kind: 'json', json } },
     durationMs: 1,
     notes: 0,
     thread: 'free',
   });
-  expect(resultFrom(told('x'.repeat(1_024)), 1_024)?.execution.kind).toBe('succeeded');
-  expect(resultFrom(told('é'.repeat(513)), 1_024)?.execution).toMatchObject({
+  expect(resultFrom(told('x'.repeat(1_024)), 1_024)?.outcome.kind).toBe('succeeded');
+  expect(resultFrom(told('é'.repeat(513)), 1_024)?.outcome).toMatchObject({
     kind: 'failed',
     failure: { reason: 'INVALID_OUTPUT', message: 'the output has 1026 bytes, 1024 are allowed' },
   });

@@ -1,0 +1,34 @@
+/**
+ * How an attempt ended: one union from the thread that ran the handler to the record of its job. On that way only the
+ * output changes its form, from what lies in memory to what a record holds.
+ */
+import type { Failure, Payload } from './job.ts';
+
+/** Input, output or checkpoint in memory: JSON text or bytes, fetched already when it is large. */
+export type RunPayload =
+  { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
+
+/**
+ * How far a lost attempt is to blame. `unknown`: its node fell silent or its process was ended, and nobody can tell whose
+ * fault that was. `suspect`: it was in a thread of the dead process. `convicted`: it was alone in it.
+ */
+export const blames = ['unknown', 'suspect', 'convicted'] as const;
+type Blame = (typeof blames)[number];
+
+export type AttemptOutcome<Output = Payload> =
+  | { readonly kind: 'succeeded'; readonly output?: Output }
+  | {
+      readonly kind: 'failed';
+      readonly failure: Failure;
+      readonly retryable: boolean;
+      /** It ran out of memory, and may run again at once with this heap: not a failure. */
+      readonly nextMemoryMb?: number;
+    }
+  /** Its handler asks to run later. */
+  | { readonly kind: 'snoozed'; readonly delayMs: number }
+  /** It was asked to stop, and its code no longer runs. */
+  | { readonly kind: 'stopped' }
+  /** It never began, because the threads were busy for longer than expected or its input could not be read. */
+  | { readonly kind: 'released' }
+  /** Its node or its cell is gone. */
+  | { readonly kind: 'lost'; readonly blame: Blame };
