@@ -1,4 +1,4 @@
-/** `troupe backing`: prepares a service that a cluster needs beside itself, and prints the command that runs it. */
+/** `troupe backing`: prepares a service that a cluster depends on, and prints the command that runs it. */
 import { createLogger } from '../adapters/telemetry/logger.ts';
 import { cassandraCommand, natsCommand } from '../compose/backing-commands.ts';
 import { cacheFolder, type Config, readEnvironment } from '../config/index.ts';
@@ -16,7 +16,8 @@ export interface BackingOptions {
 }
 
 export async function runBacking({ service, config, heapMb, terminal }: BackingOptions): Promise<number> {
-  // The command is alone on standard output; fetching a server takes a while, and is told of on the other.
+  // Only the command goes to standard output. Downloading a server takes a while, so its progress goes to standard
+  // error.
   const { level, pretty } = config.log;
   const log = createLogger({ level, pretty, write: (line) => terminal.drawErr(line) });
   const surroundings = { cacheDir: cacheFolder(readEnvironment()), log };

@@ -1,6 +1,7 @@
 /**
- * `troupe backup`: all that a cluster on the embedded store must keep is one file, and this copies it as it was at one
- * instant. Every job that was accepted before the command began is in the copy. It talks to no process of the cluster.
+ * `troupe backup`: copies the one file that holds all durable state of a cluster with the embedded store, as it was at
+ * one instant. Every job that was accepted before the command started is in the copy. It talks to no process of the
+ * cluster.
  */
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';

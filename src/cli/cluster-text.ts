@@ -1,4 +1,4 @@
-/** Nodes, shards and actors as people read them. */
+/** Formats nodes, shards and actors for people. */
 import type { ActorInfo, ActorReportInfo, DeadLettersInfo, NodeInfo, ShardInfo } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
 import { durationText, relativeText } from './duration-text.ts';
@@ -35,7 +35,7 @@ export function nodeTable(nodes: readonly NodeInfo[], nowMs: number): string {
     'VERSION',
     'UP',
     'THREADS',
-    // With the look-ahead, so it may be more than the threads.
+    // Includes the look-ahead, so it may exceed the number of threads.
     'TAKES',
     'RUNS',
     'SHARDS',
@@ -65,7 +65,7 @@ export function shardTable(shards: readonly ShardInfo[]): string {
 
 export const psHeader = ['NODE', 'PATH', 'STATE', 'UP', 'RST', 'MBOX', 'RATE', 'BUSY', 'INFO'] as const;
 
-/** On 80 columns a run still says how far it is: that is what people look for. */
+/** On 80 columns a run must still show its progress, because people look for that. */
 export const psFit: Fit = { spare: ['RST', 'RATE', 'UP', 'MBOX', 'BUSY', 'NODE'], path: 'PATH', lastWidth: 44 };
 
 export function psRow(actor: ActorInfo, nowMs: number): readonly string[] {
@@ -104,7 +104,7 @@ function percent(share: number): string {
   return `${Math.round(share * 100)}%`;
 }
 
-/** What a row says beyond its columns, in one line. */
+/** The content of a row's last column, in one line. */
 export function infoText(actor: ActorInfo, nowMs: number): string {
   const parts = [
     actor.run === undefined ? undefined : runText(actor, nowMs),

@@ -1,4 +1,4 @@
-/** What every command of the client side is given. */
+/** What every client command needs: the terminal, the environment, and a client. */
 import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import {
@@ -22,7 +22,7 @@ export const defaultAddress = '127.0.0.1:50051';
 
 export interface CommandContext {
   readonly terminal: Terminal;
-  /** Aborted by the first Ctrl-C, and when nobody reads the results any more. */
+  /** Aborted by the first Ctrl-C, and when the reader of the results has gone. */
   readonly signal: AbortSignal;
   readonly nowMs: () => number;
   /** `TROUPE_ADDRESS`, if it is set. */
@@ -31,9 +31,9 @@ export interface CommandContext {
   readonly environmentToken: string | undefined;
   /** `no_proxy`, or empty. */
   readonly noProxy: string;
-  /** Takes the exit code of the command. */
+  /** Sets the exit code of the command. */
   readonly done: (exitCode: number) => void;
-  /** From now on the exit code is to tell how jobs end. */
+  /** Declares that the exit code reports how jobs end from now on. */
   readonly awaitsJobs: () => void;
 }
 
@@ -49,7 +49,7 @@ interface GlobalFlags {
 export interface Session {
   readonly client: TroupeClient;
   readonly isJson: boolean;
-  /** To be put behind a command that is to be given next; empty where it goes there by itself. */
+  /** The flag to append to commands that we suggest. Empty if the address is the default. */
   readonly addressFlag: string;
 }
 
@@ -71,13 +71,13 @@ function open(options: ClientOptions): TroupeClient {
   }
 }
 
-/** Of `no_proxy` gRPC reads the lower case and the ends of names alone. */
+/** gRPC reads only the lower-case variable, and compares only the ends of names. */
 function proxyFor(address: string, noProxy: string): 'environment' | 'none' {
   const target = hostPortOf(address);
   return target !== undefined && isUnproxied(target, noProxy) ? 'none' : 'environment';
 }
 
-/** The same error, with why nobody answers, as far as that can be told. */
+/** Adds to an error why no gateway answers, if that can be found out. */
 async function withHint(error: unknown, address: string, tls: ClientOptions['tls']): Promise<unknown> {
   const { host, port } = hostPortOf(address) ?? {};
   const isSilence =
@@ -89,10 +89,10 @@ async function withHint(error: unknown, address: string, tls: ClientOptions['tls
   return new TroupeClientError({ code, status, retryable, outcome, message: `${message}: ${hint}`, cause: error });
 }
 
-/** A shorter wait is not noticed. */
+/** Shorter waits are not reported. */
 const retrySaidMs = 500;
 
-/** Half a minute of silence would look like a command that hangs. */
+/** Reports a retry. Otherwise half a minute of silence would look like a command that hangs. */
 function sayRetry({ terminal }: CommandContext, isJson: boolean): NonNullable<RetryOptions['onRetry']> {
   return (error, delayMs) => {
     if (delayMs < retrySaidMs) return;
@@ -102,7 +102,7 @@ function sayRetry({ terminal }: CommandContext, isJson: boolean): NonNullable<Re
   };
 }
 
-/** Runs `work` with a client of its own, and closes it whatever happens. */
+/** Runs `work` with its own client, and closes the client in any case. */
 export async function withSession<T>(
   context: CommandContext,
   command: Command,
@@ -114,7 +114,8 @@ export async function withSession<T>(
   const tokenOfFile = flags.tokenFile && readFlagFile('token-file', flags.tokenFile).toString('utf8').trim();
   const token = flags.token ?? tokenOfFile ?? context.environmentToken;
   const useTls = flags.tls === true || ca !== undefined;
-  // A submit that is repeated must not make a second job: nobody watches a command as closely as a program its calls.
+  // Submits get an idempotency key, so that a repeated one creates no second job. People watch a command less closely
+  // than a program watches its calls.
   const access = { ...(token !== undefined && { token }) };
   const tls = useTls ? { ...(ca && { ca }) } : undefined;
   const proxy = proxyFor(address, context.noProxy);

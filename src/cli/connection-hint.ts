@@ -1,6 +1,6 @@
 /**
- * Why nobody answers, as far as an attempt of our own can tell: plain text where TLS is spoken, and the other way round, look
- * like silence to gRPC. Asked only after a command has failed; the words go by codes, not by texts.
+ * Finds out why no gateway answers, by connecting itself. Plain text where TLS is expected, and the reverse, look like
+ * silence to gRPC. It runs only after a command has failed. It decides by error codes, not by texts.
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -8,7 +8,7 @@ import { connect as connectTls } from 'node:tls';
 export interface Addressed {
   readonly host: string;
   readonly port: number;
-  /** Undefined: plain text. */
+  /** Undefined for plain text. */
   readonly tls: { readonly ca?: Buffer } | undefined;
 }
 
@@ -37,7 +37,7 @@ const socketWords: ReadonlyMap<string, string> = new Map([
   ['ETIMEDOUT', 'no answer in time'],
 ]);
 
-/** Codes of OpenSSL for a peer that answers in something else than TLS. */
+/** OpenSSL's codes for a peer that does not speak TLS. */
 const plainTextCodes = new Set([
   'EPROTO',
   'ERR_SSL_WRONG_VERSION_NUMBER',
@@ -45,7 +45,7 @@ const plainTextCodes = new Set([
   'ECONNRESET',
 ]);
 
-/** Undefined: it is not known why. */
+/** Resolves to undefined if the reason is unknown. */
 export async function connectionHint({ host, port, tls }: Addressed): Promise<string | undefined> {
   const tcp = await outcomeOf(connectTcp({ host, port }), 'connect');
   if (tcp !== 'open') return socketWords.get(tcp.code) ?? tcp.code;

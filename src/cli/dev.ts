@@ -1,6 +1,6 @@
 /**
- * `troupe dev`: a whole cluster in this process, with its nats-server (and Cassandra) as children. Stays until Ctrl-C,
- * which drains; a second Ctrl-C ends at once. With `demo` it runs the samples to their end and stops.
+ * `troupe dev`: a whole cluster in this process, with its nats-server (and Cassandra) as children. It runs until
+ * Ctrl-C, which drains it; a second Ctrl-C ends it at once. With `demo` it runs the samples to their end and stops.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ export function runDev(options: DevOptions): Promise<number> {
   const { level, pretty } = options.config.log;
   const log = createLogger({ level, pretty });
   const { terminal } = options;
-  // Without anybody at its terminal it has nobody to be there for.
+  // If the reader of its terminal has gone, nobody uses the cluster.
   return liveAndDie({ log, terminal }, (stop) =>
     runCluster(options, log, AbortSignal.any([stop, terminal.readerGone])),
   );
@@ -63,7 +63,7 @@ async function runCluster(options: DevOptions, log: Logger, stop: AbortSignal): 
     return await runNode(options, { troupe, services, stop, say });
   } finally {
     news.close();
-    // They end with this process anyway: one that did not start need not wait for them.
+    // The services end with this process anyway, so do not wait for one that has not started.
     if (isStarted) await services.stop();
     else await atMost(abandonMaxMs, () => services.stop());
   }
@@ -88,7 +88,7 @@ async function runNode(options: DevOptions, { troupe, services, stop, say }: Sta
   try {
     await untilReady(troupe, stop);
     if (!stop.aborted) banner(say, { troupe, services });
-    // The banner has said so once.
+    // The banner has already reported readiness.
     let wasReady = true;
     troupe.onReadiness(({ ready, reasons }) => {
       if (ready === wasReady) return;
@@ -149,7 +149,7 @@ async function sampleBatch(options: DevOptions, { troupe, services, config, stop
   try {
     terminal.err(`\nrunning ${samples.length} sample jobs ...\n`);
     const run = await runSamples(client, samples, { resultsDir, terminal, signal: stop });
-    // Afterwards, with threads that have compiled the code by then: so the speed-up is rather told too low.
+    // Measured afterwards, when the threads have compiled the code. So the speed-up is rather underestimated.
     const aloneMs = options.demo ? await oneAfterTheOther(client, samples, { resultsDir, terminal, signal: stop }) : 0;
     const report = demoReport(run, { threads: troupe.threads, aloneMs });
     if (options.demo) terminal.out(`\n${report.text}\nresults in ${relativePath(resultsDir)}\n`);
@@ -166,7 +166,7 @@ async function sampleBatch(options: DevOptions, { troupe, services, config, stop
   }
 }
 
-/** What one thread alone would need: the same jobs, each submitted when the one before has ended. */
+/** The time that a single thread would need: each job is submitted when the previous one has ended. */
 async function oneAfterTheOther(
   client: TroupeClient,
   samples: ReturnType<typeof sampleJobs>,

@@ -1,4 +1,4 @@
-/** Durations as people read them: `1h 30m`, `in 5 min`, `3 s ago`. */
+/** Formats durations for people: `1h 30m`, `in 5 min`, `3 s ago`. */
 
 /** At most two units: `1h 30m`, `12.3s`, `45ms`. */
 export function durationText(ms: number): string {

@@ -1,11 +1,14 @@
-/** One thing done to each of several jobs: one that cannot be done is told of with its id, and the others are done all the same. */
+/**
+ * Applies an operation to each of several jobs. A failure is reported with the job's id, and the other jobs are still
+ * processed.
+ */
 import { TroupeClientError } from '../client/index.ts';
 import type { CommandContext, Session } from './command-context.ts';
 import { errorDocument, explainError } from './explain-error.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
 
-/** Whether the next job may fare better: not when the cluster does not answer, or nobody wants the answer. */
+/** True if the error concerns this job only. False if the cluster does not answer or the user has interrupted. */
 export function isOfOneJob(error: unknown): error is TroupeClientError {
   if (!(error instanceof TroupeClientError)) return false;
   const code = exitCodeOf(error);
@@ -23,7 +26,7 @@ export function tellOfJob(
   );
 }
 
-/** The exit code of the first that failed, else 0. Of one job alone the error is thrown as it is. */
+/** Resolves to the exit code of the first failure, otherwise 0. For a single job the error is thrown unchanged. */
 export async function eachJob(
   context: CommandContext,
   session: Session,

@@ -1,6 +1,8 @@
-/** JSON whose numbers are printed as they were stored: a double would round a long id, and write 1.10 as 1.1. */
+/**
+ * Parses JSON so that numbers are printed as they were stored. A double would round a long id and print 1.10 as 1.1.
+ */
 
-/** As of ECMAScript 2026; the library of TypeScript does not know it yet. */
+/** In ECMAScript 2026. TypeScript's library does not declare it yet. */
 interface RawJson {
   rawJSON(text: string): unknown;
 }

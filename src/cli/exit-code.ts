@@ -1,6 +1,6 @@
 /**
- * What the exit code of `troupe` means: each code one thing, whatever the command. Part of its contract with scripts and
- * with whoever starts processes again; `troupe --help` and docs/reference/exit-codes.md are made from the table here.
+ * The exit codes of `troupe`. Each code has one meaning, whatever the command. They are a contract with scripts and
+ * process supervisors. `troupe --help` and docs/reference/exit-codes.md are generated from this table.
  */
 import { CommanderError } from 'commander';
 import { ConfigError } from '../config/index.ts';
@@ -20,7 +20,7 @@ export const exitCodes = {
   internal: 8,
   startAgain: 70,
   interrupted: 130,
-  /** As of a process that SIGPIPE ends. */
+  /** The code of a process that SIGPIPE ended. */
   unread: 141,
 } as const;
 
@@ -49,7 +49,7 @@ export const exitCodeHelp = [
   '',
 ].join('\n');
 
-/** A mistake in how the command was called, found by the command itself. */
+/** An error in the use of the command that the command itself found. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -110,7 +110,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof UsageError || error instanceof ConfigError) return exitCodes.usage;
   if (error instanceof TroupeClientError || error instanceof TroupeError) return exitCodeOfErrorCode(error.code);
-  // A folder that is missing, or may not be written.
+  // A folder is missing or not writable.
   if (fileErrorText(error) !== undefined) return exitCodes.usage;
   return exitCodes.internal;
 }

@@ -1,7 +1,7 @@
-/** docs/reference/exit-codes.md: who ends with which code, and what to do then. */
+/** Generates docs/reference/exit-codes.md: the exit codes of the commands, and how to react. */
 import { exitCodes, exitMeanings, type ExitName } from './exit-code.ts';
 
-/** What somebody who starts processes (systemd, Kubernetes, a script) does about it. */
+/** How a process supervisor (systemd, Kubernetes, a script) should react. */
 const reactions: Readonly<Record<ExitName, string>> = {
   ok: 'nothing',
   jobFailed: 'look at the job: `troupe get`',

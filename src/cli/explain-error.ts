@@ -1,4 +1,4 @@
-/** An error as one or a few lines for people: what is wrong, where, and what to do about it. */
+/** Explains an error to people: what is wrong, where, and what to do. */
 import { type ClientErrorCode, TroupeClientError } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
 import { fileErrorText } from './file-error.ts';
@@ -31,7 +31,7 @@ export function explainError(error: unknown): string {
   return [...lines, ...(hint === undefined ? [] : [`  ${hint}`])].join('\n');
 }
 
-/** For `--json`: the same facts for machines. */
+/** The same facts for machines (`--json`). */
 export function errorDocument(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof TroupeClientError)) {
     return { error: { code: 'CLI_ERROR', message: error instanceof Error ? error.message : String(error) } };

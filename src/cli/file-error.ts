@@ -1,4 +1,4 @@
-/** Errors of the file system in words, with the name of the file. */
+/** Describes file system errors in words, with the name of the file. */
 
 const words: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'there is no such file or folder'],
@@ -14,12 +14,15 @@ const words: ReadonlyMap<string, string> = new Map([
   ['EMFILE', 'too many files are open'],
 ]);
 
-/** Undefined: not one that is known here. */
+/** Returns undefined for other errors. */
 export function fileErrorWords(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? words.get(String(error.code)) : undefined;
 }
 
-/** `/ro/data: the file system is read-only`; undefined: it is about no file, or not known here. */
+/**
+ * For example `/ro/data: the file system is read-only`. Returns undefined for errors without a path, and for other
+ * errors.
+ */
 export function fileErrorText(error: unknown): string | undefined {
   const text = fileErrorWords(error);
   if (text === undefined || !(error instanceof Error) || !('path' in error)) return undefined;

@@ -1,4 +1,4 @@
-/** What went wrong with a file that a command was told of: a mistake of the caller, whatever the system calls it. */
+/** A problem with a file that the user named. It counts as an error of usage, whatever the system's code is. */
 import { UsageError } from './exit-code.ts';
 import { fileErrorWords } from './file-error.ts';
 

@@ -1,4 +1,4 @@
-/** The flags by which commands choose jobs of a queue: `list`, `redrive`, `cancel`. */
+/** The flags that select jobs of a queue: `list`, `redrive`, `cancel`. */
 import type { Command } from 'commander';
 import type { JobFilterOptions } from '../client/index.ts';
 import type { FailureReason, JobState } from '../domain/job.ts';
@@ -40,7 +40,7 @@ export function filterOf(flags: FilterFlags): JobFilterOptions {
   });
 }
 
-/** Of commands that choose among jobs that have ended. */
+/** Flags of commands that select ended jobs. */
 export interface EndedFilterFlags extends FilterFlags {
   readonly reason?: readonly FailureReason[];
 }

@@ -1,10 +1,10 @@
-/** Texts of flags to values; what is wrong is said with the name of the flag. */
+/** Parses the values of flags. Errors name the flag. */
 import { type FailureReason, failureReasons, type JobState, jobStates } from '../domain/job.ts';
 import { parseDurationMs } from '../domain/duration-text.ts';
 import { parseInstantMs } from '../domain/instant-text.ts';
 import { UsageError } from './exit-code.ts';
 
-/** A hundred years: longer than anything is kept, and from now on still a time that the contract can say. */
+/** A hundred years. This is longer than any retention, and a time so far ahead can still be encoded. */
 const durationMaxMs = 36_500 * 86_400_000;
 
 export function durationFlag(name: string): (text: string) => number {
@@ -36,7 +36,7 @@ export function timeFlag(name: string): (text: string) => Date {
   };
 }
 
-/** Empty would be read as not given: by scripts with a variable that is not set, and by the contract. */
+/** Refuses an empty value, which scripts pass if a variable is not set. The contract would read it as absent. */
 export function textFlag(name: string): (text: string) => string {
   return (text) => {
     if (text === '') throw new UsageError(`--${name}: must not be empty`);
@@ -98,12 +98,12 @@ export function reasonFlag(text: string, former: readonly FailureReason[] = []):
   return [...former, reason];
 }
 
-/** A flag that is 0 takes a limit away. */
+/** Maps 0 to null, which removes a limit. */
 export function orNone(value: number | undefined): number | null | undefined {
   return value === 0 ? null : value;
 }
 
-/** Only what was given: an absent flag is an absent key. */
+/** Removes keys whose value is undefined. */
 export function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const present = Object.entries(values).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as { [K in keyof T]?: Exclude<T[K], undefined> };

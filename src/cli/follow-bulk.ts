@@ -1,11 +1,11 @@
-/** An operation over many jobs, told to the terminal as it goes on. */
+/** Shows the progress of an operation on many jobs. */
 import type { BulkProgress } from '../client/index.ts';
 import type { CommandContext } from './command-context.ts';
 import { explainError } from './explain-error.ts';
 import { exitCodes } from './exit-code.ts';
 import { documentLine } from './job-document.ts';
 
-/** Exit code 5 when any job was refused. */
+/** Resolves to exit code 5 if any job was refused. */
 export async function followBulk(
   context: CommandContext,
   steps: AsyncIterable<BulkProgress>,

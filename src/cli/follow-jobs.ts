@@ -1,6 +1,6 @@
 /**
- * Follows jobs to their end and shows how they fare: bars on a terminal, a line for each end elsewhere.
- * At most `watchesMax` are watched at once; the others wait their turn, and lose nothing by it.
+ * Follows jobs to their end. It shows progress bars on a terminal, and otherwise one line per ended job. At most
+ * `watchesMax` jobs are watched at once. The others wait their turn and miss nothing.
  */
 import type { JobInfo, JobLog, TroupeClient } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
@@ -10,7 +10,7 @@ import type { Terminal } from './terminal.ts';
 
 export interface FollowedJob {
   readonly id: string;
-  /** For people: the file it was made from, or its id. */
+  /** A label for people: the input file, or the id. */
   readonly label: string;
 }
 
@@ -20,16 +20,19 @@ export interface FollowOptions {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   readonly nowMs: () => number;
-  /** No bars, no lines. */
+  /** Show neither bars nor lines. */
   readonly quiet: boolean;
-  /** What a change, and the end, of a job is among the results; default: nothing. */
+  /** Formats a change of a job for the results. Default: changes are not printed. */
   readonly changeText?: (job: JobInfo, followed: FollowedJob) => string;
   readonly endText?: (job: JobInfo, followed: FollowedJob) => string;
-  /** What to do about a job that cannot be followed to its end; what it throws ends everything. Default: its error does. */
+  /**
+   * Called for a job that cannot be followed to its end. If it throws, everything ends. Default: the error ends
+   * everything.
+   */
   readonly onError?: (error: unknown, followed: FollowedJob) => void;
-  /** Told of each job that has ended, once its result is written. */
+  /** Called for each ended job after its result was written. */
   readonly onEnd?: (followed: FollowedJob) => void;
-  /** Makes lines of what its attempts say, to be shown as they come; default: that is not asked for. */
+  /** Formats log lines, which are shown as they arrive. Default: no log is requested. */
   readonly logText?: (log: JobLog, followed: FollowedJob) => string;
 }
 
@@ -94,11 +97,11 @@ async function followOne(options: FollowOptions, board: Board, followed: Followe
     if (job.final) return job;
     board.change(job, followed);
   }
-  // A watch ends with the final state; a gateway that ends it without one is asked.
+  // A watch ends with the final state. If a gateway ends it earlier, ask for the job.
   return client.wait(followed.id, { signal });
 }
 
-/** The final jobs, in the order of `jobs`. Rejects with the first error, and when `signal` is aborted. */
+/** Resolves to the final jobs, in the order of `jobs`. Rejects with the first error, and when `signal` is aborted. */
 export async function followJobs(options: FollowOptions): Promise<readonly JobInfo[]> {
   const board = new Board(options);
   const ended = new Map<string, JobInfo>();

@@ -1,12 +1,13 @@
 /**
- * The `tsconfig.json` by which an editor checks handlers in a folder that has nothing installed: it finds what a thread
- * finds there, `troupe/handlers` and `zod`, in this installation. Only for reading: Node runs the files as they are.
+ * The `tsconfig.json` with which an editor checks handlers in a folder without installed packages. It resolves what a
+ * thread resolves there, `troupe/handlers` and `zod`, to this installation. Only editors read it: Node runs the files
+ * directly.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 
-/** Of the folder itself, or of a folder above it: whatever an editor would take. */
+/** True if the folder or a parent has a tsconfig.json that an editor would use. */
 export function hasTsconfig(folder: string): boolean {
   let at = resolve(folder);
   for (;;) {
@@ -17,7 +18,7 @@ export function hasTsconfig(folder: string): boolean {
   }
 }
 
-/** `root` is the folder of the installation: a checkout with its sources, or a package with what was built of them. */
+/** `root` is the folder of the installation: a checkout with sources, or a package with built files. */
 export function handlerTsconfig(root: string): string {
   const file = (name: string): string => {
     const source = join(root, 'src', 'handlers', `${name}.ts`);
@@ -30,7 +31,7 @@ export function handlerTsconfig(root: string): string {
     lib: ['ES2024', 'ESNext.Disposable'],
     module: 'preserve',
     strict: true,
-    // Node strips types and does nothing else: what it cannot strip, the editor refuses.
+    // Node only strips types. So the editor should refuse what Node cannot strip.
     erasableSyntaxOnly: true,
     verbatimModuleSyntax: true,
     allowImportingTsExtensions: true,

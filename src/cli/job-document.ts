@@ -1,4 +1,6 @@
-/** What `--json` prints, one document a line: the job as the client gives it; bytes are told by their number only. */
+/**
+ * The output of `--json`: one document per line, the job as the client returns it. Of bytes only the number is printed.
+ */
 import type { JobInfo } from '../client/index.ts';
 
 function payloadDocument(payload: unknown): unknown {
@@ -13,7 +15,10 @@ export function jobDocument(job: JobInfo): Readonly<Record<string, unknown>> {
   };
 }
 
-/** JSON.stringify writes these as they are; as escapes they are the same document, and no terminal obeys them. */
+/**
+ * JSON.stringify does not escape these characters. Escaped, the document is the same, and terminals do not interpret
+ * them.
+ */
 const unescaped = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 
 export function documentLine(document: unknown): string {

@@ -1,4 +1,4 @@
-/** Input of jobs from the command line: JSON text, a file, standard input, or one job for each of many files. */
+/** Inputs of jobs from the command line: JSON text, a file, standard input, or one job per file. */
 import { createReadStream, globSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { JsonText } from '../client/index.ts';
@@ -8,21 +8,21 @@ import type { Terminal } from './terminal.ts';
 
 type InputForm = 'json' | 'bytes';
 
-/** A job to be: its input is read when its turn comes, so that a thousand pictures are not in memory at once. */
+/** An input that is read when it is needed, so that a thousand pictures are not in memory at once. */
 export interface PlannedInput {
-  /** For people, and for the names of output files. */
+  /** A label for people, and for the names of output files. */
   readonly label: string;
   readonly bytes: number;
-  /** JsonText, or bytes; undefined is none. */
+  /** A JsonText or bytes. Undefined if there is no input. */
   read(): unknown;
-  /** Of a large file of bytes: piece by piece, in place of `read`. */
+  /** Streams a large file of bytes. Used in place of `read`. */
   readonly open?: () => AsyncIterable<Uint8Array>;
 }
 
-/** A larger file is sent as it is read. */
+/** Larger files are streamed. */
 const streamFromBytes = 4 * 1_048_576;
 
-/** Sent as it is: a number that a double cannot hold, or is written otherwise, arrives as it was given. */
+/** Wraps JSON text, which is sent unchanged. So a number that a double cannot hold arrives as it was written. */
 export function jsonInput(text: string, where: string): JsonText {
   try {
     JSON.parse(text);
@@ -36,7 +36,7 @@ function toInput(bytes: Buffer, form: InputForm, where: string): unknown {
   return form === 'json' ? jsonInput(textOf(bytes, where), where) : bytes;
 }
 
-/** Without the mark that some editors put before it. */
+/** Decodes UTF-8, and drops the byte order mark that some editors write. */
 function textOf(bytes: Buffer, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -63,7 +63,7 @@ function bytesOf(file: string): Buffer {
   }
 }
 
-/** `.json` files are JSON, all others are bytes, unless `form` says otherwise. */
+/** `.json` files are JSON and all others are bytes, unless `form` is given. */
 function fileInput(file: string, form: InputForm | undefined, label = basename(file)): PlannedInput {
   const chosen = form ?? (extname(file).toLowerCase() === '.json' ? 'json' : 'bytes');
   const bytes = sizeOf(file);
@@ -87,7 +87,7 @@ function formOf(text: string | undefined): InputForm | undefined {
   throw new UsageError(`--as ${text}: must be json or bytes`);
 }
 
-/** Exactly one source of input, or none: then the input is the JSON document `null`. */
+/** Plans the inputs. There is at most one source of input; without any, the input is the JSON document `null`. */
 export async function planInputs(
   json: string | undefined,
   flags: InputFlags,
@@ -100,7 +100,7 @@ export async function planInputs(
     const files = globSync(flags.each).sort();
     if (files.length === 0) throw new UsageError(`no file matches ${flags.each}`);
     const names = new Set(files.map((file) => basename(file)));
-    // By their paths where two have one name: a name stands for one file.
+    // If two files have the same name, use their paths, so that a label identifies one file.
     return files.map((file) => fileInput(file, form, names.size === files.length ? basename(file) : file));
   }
   if (flags.inputFile === '-') {

@@ -1,4 +1,4 @@
-/** Jobs as people read them. */
+/** Formats jobs for people. */
 import type { ClientJobState, FailureCauseInfo, JobInfo } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
 import { maxLossesDefault } from '../domain/retry-policy.ts';
@@ -14,7 +14,7 @@ export function exitCodeOfState(state: ClientJobState): number {
   return state === 'FAILED' || state === 'EXPIRED' ? exitCodes.jobFailed : exitCodes.ok;
 }
 
-/** The worst of several: a failure before a cancel before success. */
+/** The exit code of several jobs: a failure comes before a cancel, and a cancel before success. */
 export function exitCodeOfStates(states: readonly ClientJobState[]): number {
   const codes = new Set(states.map(exitCodeOfState));
   if (codes.has(exitCodes.jobFailed)) return exitCodes.jobFailed;
@@ -83,7 +83,7 @@ function attemptText(attempt: JobInfo['attempts'][number], nowMs: number): strin
   return `#${number} ${how}${node === undefined ? '' : ` on ${node}`}${why === '' ? '' : `: ${why}`}`;
 }
 
-/** Of facts with several lines: all but the first are below it. */
+/** A fact with several lines. All lines but the first are indented below it. */
 function linesText(lines: readonly string[]): string | undefined {
   return lines.length === 0 ? undefined : lines.map(oneLine).join('\n          ');
 }
@@ -92,7 +92,7 @@ function causeText({ message, code }: FailureCauseInfo): string {
   return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }
 
-/** How many may be lost is a policy where it is less than the bound that all jobs have. */
+/** The limit of losses is shown only if it is lower than the limit of all jobs. */
 function attemptsText({
   failures,
   losses,
@@ -111,7 +111,7 @@ function waitingText({ waiting }: JobInfo): string | undefined {
   return oneLine(`${reason}: ${detail}${when ?? ''}`);
 }
 
-/** One job with everything that is known, one fact a line. */
+/** Everything that is known about one job, one fact per line. */
 export function jobText(job: JobInfo, nowMs: number): string {
   const ago = (at: Date | undefined): string | undefined =>
     at === undefined ? undefined : `${at.toISOString()}  (${relativeText(at.getTime(), nowMs)})`;

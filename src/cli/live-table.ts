@@ -1,6 +1,6 @@
 /**
- * A table that is drawn over itself on the terminal's second screen, as `top` does; leaving it gives the first one back.
- * It shows what fits, and says how much does not.
+ * A table that is redrawn in place on the terminal's alternate screen, as `top` does. Closing it restores the main
+ * screen. It shows what fits, and says how many rows do not.
  */
 import { type Fit, fitTable, tableText } from './text-table.ts';
 import type { Terminal } from './terminal.ts';
@@ -21,7 +21,7 @@ export class LiveTable {
 
   draw(title: string, header: readonly string[], all: readonly (readonly string[])[], fit: Fit): void {
     const { columns, rows: height } = this.#terminal.outSize();
-    // Title, header, and a line for what does not fit.
+    // Reserve lines for the title, the header, and the number of hidden rows.
     const room = Math.max(1, height - 3);
     const hidden = Math.max(0, all.length - room);
     const fitted = fitTable({ header, rows: all.slice(0, room) }, columns, fit);

@@ -1,7 +1,7 @@
 /**
- * The command `troupe`. Results go to standard output, everything else to standard error; the exit code tells what
- * became of it (exit-code.ts). `dev` starts a cluster, `serve` one process of it, `migrate` and `backing` prepare
- * for one, `backup` copies what it keeps; all other commands are clients.
+ * The command `troupe`. Results go to standard output, everything else to standard error. exit-code.ts defines the exit
+ * codes. `dev` starts a cluster and `serve` one process of it. `migrate` and `backing` prepare one, and `backup` copies
+ * its store. All other commands are clients.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
@@ -84,7 +84,7 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && !(error instanceof CommanderError);
 }
 
-/** `dev` and `serve` live and end in a way of their own (node-life.ts). */
+/** `dev` and `serve` handle signals and errors themselves (node-life.ts). */
 function isNode(argv: readonly string[]): boolean {
   return argv[0] === 'dev' || argv[0] === 'serve';
 }
@@ -93,7 +93,10 @@ function isUnwritten({ readerGone }: Terminal): boolean {
   return readerGone.aborted && !isReaderGone(readerGone.reason);
 }
 
-/** Nobody reads on: that is well, unless the exit code was to tell how jobs end, which is not known now. */
+/**
+ * The reader of the results has gone. This is fine, unless the exit code should report how jobs end, which is unknown
+ * now.
+ */
 function unread(terminal: Terminal, awaitsJobs: boolean): number {
   const reason: unknown = terminal.readerGone.reason;
   if (isReaderGone(reason)) return awaitsJobs ? exitCodes.unread : exitCodes.ok;
@@ -106,14 +109,14 @@ export interface CliOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Resolves with the exit code. `argv` begins with the name of the command. */
+/** Runs a command. Resolves to the exit code. `argv` starts with the name of the command. */
 export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<number> {
   const terminal = options.terminal ?? processTerminal();
   const stop = new AbortController();
   const interrupt = (): void => {
     stop.abort();
   };
-  // A process of the cluster drains in its own way; a client has nothing to drain.
+  // A process of the cluster drains on SIGINT. A client has nothing to drain.
   if (!isNode(argv)) process.once('SIGINT', interrupt);
   const signal = AbortSignal.any([stop.signal, terminal.readerGone, ...(options.signal ? [options.signal] : [])]);
   let exitCode: number = exitCodes.ok;
@@ -123,7 +126,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
     terminal,
     signal,
     nowMs: () => Date.now(),
-    // Set to nothing is not set.
+    // An empty variable counts as not set.
     environmentAddress: environment['TROUPE_ADDRESS'] || undefined,
     environmentToken: environment['TROUPE_TOKEN'] || undefined,
     noProxy: environment['no_grpc_proxy'] || environment['no_proxy'] || environment['NO_PROXY'] || '',
@@ -137,13 +140,13 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   const program = buildProgram(context);
   try {
     await program.parseAsync(argv, { from: 'user' });
-    // What became of the last write is told after it.
+    // The error of the last write is reported in the next turn of the event loop.
     await nextTurn();
     return isUnwritten(terminal) ? unread(terminal, awaitsJobs) : exitCode;
   } catch (error) {
     if (terminal.readerGone.aborted) return unread(terminal, awaitsJobs);
     if (isAbort(error, signal)) return exitCodes.interrupted;
-    // Commander has said it already.
+    // Commander has already printed the error.
     if (!(error instanceof CommanderError)) {
       const isJson = program.opts<{ readonly json?: boolean }>().json === true;
       terminal.err(isJson ? documentLine(errorDocument(error)) : `troupe: ${explainError(error)}\n`);
@@ -154,7 +157,10 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   }
 }
 
-/** For a process of its own. What nobody caught must not look like a job that failed, which is what Node's 1 would say. */
+/**
+ * Runs a command as its own process. An uncaught error must not end with Node's code 1, which here means that a job
+ * failed.
+ */
 export async function runProcess(argv: readonly string[]): Promise<void> {
   if (!isNode(argv)) {
     process.on('uncaughtException', (error: unknown) => {

@@ -1,7 +1,7 @@
 /**
- * `troupe migrate`: brings the configured store to the schema of this version and agrees on the facts of the cluster, as
- * every process does when it starts; for whoever wants it done, and known to be done, before one starts (the job of a
- * deploy). Nothing is left to do when it is repeated, or run by several at once.
+ * `troupe migrate`: brings the configured store to the schema of this version and agrees on the facts of the cluster.
+ * Every process does the same when it starts; this command does it beforehand, for example as a job of a deploy. It is
+ * idempotent, and several processes may run it at once.
  */
 import { createRuntime } from '../compose/runtime.ts';
 import { openStore } from '../compose/store.ts';
@@ -18,7 +18,7 @@ export interface MigrateOptions {
 }
 
 export async function runMigrate({ config, terminal, isJson }: MigrateOptions): Promise<number> {
-  // Results are alone on standard output.
+  // Standard output is reserved for the result.
   const runtime = createRuntime(config, 'migrate', (line) => {
     terminal.drawErr(line);
   });

@@ -1,4 +1,4 @@
-/** The variable `no_proxy`, as curl and others read it: names with their subdomains, addresses, ports, and `*` for all. */
+/** Evaluates the variable `no_proxy` as curl does: names with their subdomains, addresses, ports, and `*` for all. */
 
 export function isUnproxied(
   { host, port }: { readonly host: string; readonly port: number | undefined },

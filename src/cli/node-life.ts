@@ -1,7 +1,6 @@
 /**
- * The life of a process of the cluster, the same for `dev` and `serve`: from its first line to its exit code. Whatever
- * ends it, it says so in one line of its log and ends: what an error left open, and what a library forgot, holds it no
- * longer than `lastWordsMs`.
+ * The life cycle of `dev` and `serve`, from the first log line to the exit code. Whatever ends the process, it logs one
+ * line and exits. Handles that an error or a library has left open delay the exit by at most `lastWordsMs`.
  */
 import type { FlushableLogger } from '../adapters/telemetry/logger.ts';
 import { StartStopped } from '../compose/start-steps.ts';
@@ -11,10 +10,10 @@ import { explainError } from './explain-error.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import type { Terminal } from './terminal.ts';
 
-/** For timers and sockets that a library forgot: they are nobody's work. */
+/** Grace for timers and sockets that a library left open. */
 const lastWordsMs = 1_000;
 
-/** Resolves with the exit code; the process ends with it, once its caller has set it. */
+/** Runs a node. Resolves to the exit code, with which the process exits once the caller has set it. */
 export async function liveAndDie(
   { log, terminal }: { readonly log: FlushableLogger; readonly terminal: Terminal },
   live: (stop: AbortSignal) => Promise<number>,
@@ -35,7 +34,7 @@ export async function liveAndDie(
   }
 }
 
-/** The first SIGINT or SIGTERM asks to stop; the next one does not ask. */
+/** The first SIGINT or SIGTERM requests a stop. The next one exits at once. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const onSignal = (): void => {
@@ -47,7 +46,7 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** After an error that nobody caught nothing is known of the state of this process. The record is in the store. */
+/** After an uncaught error the state of this process is unknown, so it exits. All durable state is in the store. */
 function lastWords(log: FlushableLogger): void {
   process.on('uncaughtException', (error: unknown, origin) => {
     const exitCode = exitCodes.startAgain;
@@ -55,13 +54,13 @@ function lastWords(log: FlushableLogger): void {
     log.flush();
     process.exit(exitCode);
   });
-  // Such as listeners that only grow.
+  // For example a listener leak.
   process.on('warning', (warning) => {
     log.warn({ event: 'process.warning', err: warning }, 'the runtime warns');
   });
 }
 
-/** What must be changed before the next start, or else: start it again. */
+/** Errors of configuration must be fixed before the next start. After all others the process should be restarted. */
 function exitCodeOfLife(error: unknown): number {
   if (error instanceof ListenError) return exitCodes.usage;
   const exitCode = exitCodeOf(error);

@@ -1,4 +1,4 @@
-/** Outputs of jobs as files: bytes as they are, JSON as text. */
+/** Writes outputs of jobs to files: bytes unchanged, JSON as text. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileProblem } from './file-problem.ts';
@@ -21,7 +21,7 @@ export function writeOutput(path: string, output: unknown): void {
   writeResult(path, output instanceof Uint8Array ? output : `${JSON.stringify(output, undefined, 2)}\n`);
 }
 
-/** Throws UsageError, with the path in it. */
+/** Throws UsageError with the path. */
 export function writeResult(path: string, content: Uint8Array | string): void {
   try {
     writeFileSync(path, content);
@@ -30,7 +30,7 @@ export function writeResult(path: string, content: Uint8Array | string): void {
   }
 }
 
-/** Names files after their inputs; of two inputs with one name the second gets a number. */
+/** Names files after their inputs. If two inputs have the same name, the second gets a number. */
 export class OutputFolder {
   readonly #folder: string;
   readonly #taken = new Set<string>();
@@ -44,7 +44,7 @@ export class OutputFolder {
     }
   }
 
-  /** The path of the file that was written. */
+  /** Writes an output. Returns the path of the file. */
   save(label: string, output: unknown): string {
     const stem = label.replace(/\.[^.]*$/, '').replaceAll(/[^\w.-]+/g, '_') || 'output';
     const extension = extensionOf(output);

@@ -1,9 +1,9 @@
-/** Where this package lies, and which one it is. */
+/** Location and version of this package. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Two folders above the sources and above the built files alike. */
+/** Two folders above this file, both in the sources and in the built package. */
 export const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
 
 export function packageVersion(): string {

@@ -1,4 +1,4 @@
-/** Flags of the commands that start a process of the cluster (`dev`, `serve`), and the configuration they make. */
+/** Flags of the commands that start a process of the cluster (`dev`, `serve`), and the resulting configuration. */
 import type { Command } from 'commander';
 import { type Config, type ConfigInput, findConfigFile, loadConfig, readEnvironment } from '../config/index.ts';
 import { UsageError } from './exit-code.ts';
@@ -26,7 +26,7 @@ function collect(value: string, previous: readonly string[] | undefined): readon
   return [...(previous ?? []), value];
 }
 
-/** Flags that say where a configuration comes from and which store it names. */
+/** Flags for the source of the configuration and for the store. */
 export function addStoreFlags(command: Command): Command {
   return command
     .option('--store <kind>', 'sqlite (one file in the data folder) or cassandra')
@@ -80,7 +80,10 @@ function flagValues(flags: ProcessFlags): Readonly<Record<string, unknown>> {
   return { ...Object.fromEntries((flags.set ?? []).map(splitSetting)), ...given(named) };
 }
 
-/** Flags over environment over file over presets. Throws ConfigError with everything that is wrong. */
+/**
+ * Merges the sources: flags override the environment, which overrides the file, which overrides presets. Throws
+ * ConfigError with all problems.
+ */
 export function processConfig(flags: ProcessFlags, presets: ConfigInput = {}): Config {
   const env = readEnvironment();
   const file = findConfigFile(process.cwd(), flags.config ?? env['TROUPE_CONFIG']);

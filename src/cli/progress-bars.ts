@@ -1,13 +1,13 @@
 /**
- * Bars that are drawn in place, on a terminal only. The rows below the cursor's start are ours: each drawing goes back
- * up and writes all of them again, at most ten times a second, so that a thousand updates cost ten writes.
+ * Progress bars that are redrawn in place, on a terminal only. Each drawing goes back up and rewrites all rows, at most
+ * ten times per second. So a thousand updates cost ten writes.
  */
 import { oneLine } from '../domain/printable.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ProgressRow {
   readonly label: string;
-  /** 0..1; undefined draws no bar. */
+  /** 0 to 1. Undefined draws no bar. */
   readonly fraction?: number;
   readonly note: string;
 }
@@ -43,7 +43,7 @@ export class ProgressBars {
     this.#terminal = terminal;
   }
 
-  /** Shows these rows, soon. Without a terminal it does nothing. */
+  /** Shows these rows soon. Does nothing without a terminal. */
   show(rows: readonly ProgressRow[]): void {
     if (!this.#terminal.isErrTerminal) return;
     this.#rows = rows;
@@ -53,7 +53,7 @@ export class ProgressBars {
     }, redrawMs);
   }
 
-  /** Writes lines above the bars, and `result` where results go: to the same terminal, or elsewhere. */
+  /** Writes lines above the bars, and `result` to standard output. */
   print(text: string, result = ''): void {
     if (text === '' && result === '') return;
     this.#erase();
@@ -62,7 +62,7 @@ export class ProgressBars {
     if (this.#timer === undefined) this.#draw();
   }
 
-  /** Removes the bars; nothing is drawn after it until the next `show`. */
+  /** Removes the bars. Nothing is drawn until the next `show`. */
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,4 +1,4 @@
-/** What is going on in a queue, as people read it. */
+/** Formats the statistics of a queue for people. */
 import type { DurationQuantiles, QueueStatsInfo } from '../client/index.ts';
 import { durationText } from './duration-text.ts';
 

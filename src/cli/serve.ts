@@ -1,7 +1,7 @@
 /**
- * `troupe serve`: a process of the cluster in production. Says what it does in its log; whether it is ready is told by
- * `/readyz` and `grpc.health.v1`. Ends with 0 after a drain, with 70 when whoever started it (systemd, Kubernetes) should
- * start it again.
+ * `troupe serve`: a process of a production cluster. It reports through its log; `/readyz` and `grpc.health.v1` show
+ * whether it is ready. It exits with 0 after a drain, and with 70 if its supervisor (systemd, Kubernetes) should
+ * restart it.
  */
 import { createLogger } from '../adapters/telemetry/logger.ts';
 import { startProcess } from '../compose/process.ts';
@@ -15,7 +15,7 @@ import type { Terminal } from './terminal.ts';
 export interface ServeOptions {
   readonly config: Config;
   readonly terminal: Terminal;
-  /** For tests. */
+  /** Called after each step of the start. For tests. */
   readonly onStep?: (step: StartStep) => void;
 }
 

@@ -1,4 +1,4 @@
-/** Reads planned inputs and submits a job for each; says what became of it as soon as it is known. */
+/** Reads planned inputs and submits a job for each. Each outcome is reported as soon as it is known. */
 import type { JobDraft, SubmitOutcome, SubmittedJob } from '../client/index.ts';
 import type { UniqueConflict } from '../domain/job.ts';
 import { oneLine } from '../domain/printable.ts';
@@ -40,13 +40,13 @@ export interface SubmitPlan {
   readonly handler: string;
   readonly inputs: readonly PlannedInput[];
   readonly flags: JobFlags;
-  /** Its command stays until the jobs have ended, and tells of them then. */
+  /** True if the command waits for the jobs and reports their ends. */
   readonly stays: boolean;
-  /** Told of each job that was accepted. */
+  /** Called for each accepted job. */
   readonly accepted: (job: FollowedJob) => void;
 }
 
-/** Files are read and sent in groups of so many, or so much: what a command holds in memory at once. */
+/** Files are read and sent in groups of at most this many jobs and bytes. This bounds the memory of the command. */
 const groupJobsMax = 200;
 const groupBytesMax = 32 * 1_048_576;
 
@@ -66,10 +66,10 @@ function* groupsOf(inputs: readonly PlannedInput[]): Generator<readonly PlannedI
   if (group.length > 0) yield group;
 }
 
-/** Throws UsageError when the input cannot be read, or is not what it should be. */
+/** Reads an input. Throws UsageError if it cannot be read or is invalid. */
 function draftOf({ handler, flags }: SubmitPlan, input: PlannedInput, nowMs: number): JobDraft {
   const value = input.open === undefined ? input.read() : undefined;
-  // One key for each file, so that the same command given again makes no second job of any of them.
+  // One key per file, so that repeating the command creates no second job for any of them.
   const retry = given({
     maxAttempts: flags.maxAttempts,
     maxLosses: flags.maxLosses,
@@ -108,7 +108,7 @@ interface Drafted {
   readonly draft: JobDraft;
 }
 
-/** A file that is sent as it is read is a group of its own. */
+/** A streamed file is a group of its own. */
 async function submitGroup(
   { signal }: CommandContext,
   { client }: Session,
@@ -131,7 +131,10 @@ async function submitGroup(
   ];
 }
 
-/** The exit code of the first job that was refused or could not be read; undefined: all were accepted. */
+/**
+ * Resolves to the exit code of the first job that was refused or whose input could not be read, and to undefined if all
+ * were accepted.
+ */
 export async function submitJobs(
   context: CommandContext,
   session: Session,
@@ -164,7 +167,7 @@ export async function submitJobs(
     drafted.forEach(({ input }, at) => {
       const outcome = outcomes[at];
       if (outcome !== undefined && 'ok' in outcome) accept(input, outcome.ok);
-      // What a Ctrl-C has cut off is no refusal.
+      // A submit that Ctrl-C interrupted was not refused.
       else if (!signal.aborted) refuse(input, outcome?.error);
     });
     signal.throwIfAborted();

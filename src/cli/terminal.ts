@@ -1,31 +1,33 @@
-/** Where the command reads and writes. Tests give one of their own; nothing in the CLI touches `process` streams else. */
+/** Input and output of the command. Tests pass their own. No other code of the CLI uses the streams of `process`. */
 import { fstatSync } from 'node:fs';
 import { printable } from '../domain/printable.ts';
 
 export interface Terminal {
-  /** Results: what a pipe wants. Text in lines; control characters are shown, not sent. */
+  /** Writes results to standard output. Control characters are made visible. */
   out(text: string): void;
-  /** Everything else: progress, hints, complaints. */
+  /** Writes progress, hints and errors to standard error. Control characters are made visible. */
   err(text: string): void;
-  /** The same, with control sequences of our own: the words of others in it must be printable already. */
+  /** Like `out` and `err`, but control sequences pass. Text from elsewhere must already be printable. */
   drawOut(text: string): void;
   drawErr(text: string): void;
-  /** Aborted when nobody reads the results any more (`troupe follow | head -1`); `out` throws from then on. */
+  /** Aborted when the reader of the results has gone (`troupe follow | head -1`). From then on `out` throws. */
   readonly readerGone: AbortSignal;
-  /** Whether results go to a person. */
+  /** True if standard output is a terminal. */
   readonly isOutTerminal: boolean;
-  /** Whether the rest does: only then are bars drawn. */
+  /** True if standard error is a terminal. Only then are bars drawn. */
   readonly isErrTerminal: boolean;
   readonly columns: number;
-  /** Of the terminal that results go to, as it is now. */
+  /** Current size of the terminal of standard output. */
   outSize(): { readonly columns: number; readonly rows: number };
-  /** All of standard input. */
+  /** Reads all of standard input. */
   readStdin(): Promise<Buffer>;
-  /** Calls back for each key but Ctrl-C, until the answer is called. Without a keyboard it does nothing. */
+  /**
+   * Calls `onKey` for each key except Ctrl-C, until the returned function is called. Does nothing without a keyboard.
+   */
   readKeys(onKey: (key: string) => void): () => void;
 }
 
-/** What a terminal is made of: two streams that take anything. */
+/** The underlying streams, which do not filter control characters. */
 export type Streams = Omit<Terminal, 'drawOut' | 'drawErr'>;
 
 export function terminalOn(streams: Streams): Terminal {
@@ -51,7 +53,7 @@ export function terminalOn(streams: Streams): Terminal {
   };
 }
 
-/** Input from a pipe past this is refused by any gateway; there is no use in reading on. */
+/** Gateways refuse inputs above this size, so we stop reading. */
 const stdinMaxBytes = 512 * 1_048_576;
 
 async function readAll(): Promise<Buffer> {
@@ -71,7 +73,7 @@ function readKeys(onKey: (key: string) => void): () => void {
   if (!stdin.isTTY) return () => undefined;
   const read = (keys: Buffer): void => {
     for (const key of keys.toString('latin1')) {
-      // The terminal makes no signal of it now.
+      // In raw mode the terminal does not turn Ctrl-C into a signal.
       if (key === '\u0003') process.kill(process.pid, 'SIGINT');
       else onKey(key);
     }
@@ -82,12 +84,12 @@ function readKeys(onKey: (key: string) => void): () => void {
   };
 }
 
-/** A reader that has seen enough is no error; that there is no room for the results is one. */
+/** True if the reader has closed the pipe, which is not an error. A lack of room for the results is one. */
 export function isReaderGone(reason: unknown): boolean {
   return reason instanceof Error && 'code' in reason && (reason.code === 'EPIPE' || reason.code === 'EIO');
 }
 
-/** `2>&1 | head`: who reads the one reads the other. */
+/** True if both streams have the same reader, as with `2>&1 | head`. */
 function areOne(stdout: number, stderr: number): boolean {
   try {
     const [a, b] = [fstatSync(stdout), fstatSync(stderr)];
@@ -105,7 +107,7 @@ function processStreams(): Streams {
   const { stdout, stderr } = process;
   const gone = new AbortController();
   stdout.on('error', (error) => gone.abort(error));
-  // Without a reader of its own the rest is told to nobody.
+  // If standard error has its own reader and that is gone, the rest of its output is lost.
   stderr.on('error', (error) => {
     if (areOne(stdout.fd, stderr.fd)) gone.abort(error);
   });

@@ -1,4 +1,4 @@
-/** Aligned columns for people. The last column is not padded, so that nothing wraps for blanks. */
+/** Tables with aligned columns. The last column is not padded, so that trailing blanks do not wrap. */
 import { oneLine } from '../domain/printable.ts';
 
 export function tableText(header: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -9,13 +9,13 @@ export function tableText(header: readonly string[], rows: readonly (readonly st
   return all.map((row) => `${line(row).trimEnd()}\n`).join('');
 }
 
-/** How a table is made to fit a narrow screen. */
+/** How to make a table fit a narrow screen. */
 export interface Fit {
-  /** Columns that go, the first ones first, as far as it takes. */
+  /** Columns to remove, in this order, until the table fits. */
   readonly spare: readonly string[];
-  /** The column whose beginnings go next. */
+  /** The column to shorten next, from its beginning. */
   readonly path: string;
-  /** What the last column must have at least. */
+  /** The smallest width of the last column. */
   readonly lastWidth: number;
 }
 
@@ -27,7 +27,7 @@ interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** The same table with less in it, so that its last column is seen. */
+/** Removes columns until the last column has enough room. */
 export function fitTable(table: Table, columns: number, { spare, path, lastWidth }: Fit): Table {
   let fitted = table;
   const excess = (): number => leadWidth(fitted) + lastWidth - columns;
@@ -46,7 +46,7 @@ function widthOf({ header, rows }: Table, column: number): number {
   return Math.max(...[header, ...rows].map((row) => (row[column] ?? '').length));
 }
 
-/** Of all columns but the last. */
+/** Width of all columns except the last. */
 function leadWidth(table: Table): number {
   return table.header.slice(0, -1).reduce((sum, _name, column) => sum + widthOf(table, column) + gap, 0);
 }

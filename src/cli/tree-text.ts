@@ -1,4 +1,4 @@
-/** The supervision tree, drawn. */
+/** Draws the supervision tree. */
 import type { ActorInfo } from '../client/index.ts';
 import { oneLine } from '../domain/printable.ts';
 import { infoText } from './cluster-text.ts';
@@ -14,7 +14,10 @@ export function treeText(actors: readonly ActorInfo[], nowMs: number): string {
     .join('\n');
 }
 
-/** Each node's rows come parents first; what has no parent among them is a root or hangs under its node. */
+/**
+ * Builds the tree. Parents come before their children in `actors`. A row whose parent is missing hangs below its node
+ * or is a root.
+ */
 function rootsOf(actors: readonly ActorInfo[]): readonly Branch[] {
   const roots: Branch[] = [];
   const known = new Map<string, Branch>();

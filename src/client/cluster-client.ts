@@ -31,8 +31,9 @@ export interface ClusterClient {
   /** Returns the actors of all nodes, or of one. */
   tree(options?: TreeOptions): Promise<TreeInfo>;
   /**
-   * Yields the whole tree at once, and again after each change. A slow reader misses intermediate states; nothing is
-   * queued for it. `intervalMs` is the time between two states. It ends only by `signal`.
+   * Yields the whole tree at once, and again after each change. `intervalMs` is the time between two states: 250 to
+   * 60,000, default 1,000. A slow reader misses intermediate states; nothing is queued for it. It ends only by
+   * `signal`.
    */
   watchTree(
     options?: TreeOptions & { readonly intervalMs?: number; readonly signal?: AbortSignal },
@@ -54,8 +55,9 @@ export interface ClusterClient {
   /** Ends all quarantines of a queue, including those that nodes have imposed themselves. */
   resumeQueue(queue: string): Promise<QueueInfo>;
   /**
-   * Records a CPU profile of the thread that runs a job. Resolves to the content of a `.cpuprofile` file. The profile
-   * ends early if the attempt does. Rejects with JOB_STATE_FORBIDS if the job does not run.
+   * Records a CPU profile of the thread that runs a job. Resolves to the content of a `.cpuprofile` file. `durationMs`
+   * is 1,000 to 60,000, default 5,000; the profile ends early if the attempt does. Rejects with JOB_STATE_FORBIDS if
+   * the job does not run.
    */
   profileRun(
     jobId: string,

@@ -1,4 +1,4 @@
-/** `troupe backing nats|cassandra`: a server that `troupe dev` would start by itself, for somebody else to run. */
+/** `troupe backing nats|cassandra`: a server that `troupe dev` would start itself, to be run by another supervisor. */
 import { Argument, type Command } from 'commander';
 import type { BackingService } from '../backing.ts';
 import type { CommandContext } from '../command-context.ts';

@@ -1,4 +1,4 @@
-/** `troupe backup FILE`: a copy of the embedded store, while the cluster runs. */
+/** `troupe backup FILE`: copies the embedded store while the cluster runs. */
 import type { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { addStoreFlags, processConfig, type ProcessFlags } from '../process-flags.ts';

@@ -1,4 +1,4 @@
-/** `troupe retry`, `redrive`, `cancel`: ended jobs again, and jobs that shall not run. */
+/** `troupe retry`, `redrive`, `cancel`: submit ended jobs again, and cancel jobs. */
 import type { Command } from 'commander';
 import { type CommandContext, type Session, withSession } from '../command-context.ts';
 import { eachJob } from '../each-job.ts';

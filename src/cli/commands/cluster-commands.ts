@@ -1,4 +1,4 @@
-/** `troupe ps`, `tree`, `nodes`, `shards`, `inspect`, `dead-letters`: what the cluster is doing. */
+/** `troupe ps`, `tree`, `nodes`, `shards`, `inspect`, `dead-letters`: show what the cluster does. */
 import type { Command } from 'commander';
 import type { ActorInfo, TreeOptions } from '../../client/index.ts';
 import { type CommandContext, type Session, withSession } from '../command-context.ts';
@@ -41,7 +41,7 @@ function sortFlag(text: string): string {
   return text;
 }
 
-/** Largest first; without a wish in the order of the tree. */
+/** Sorts largest first. Without a sort key, keeps the order of the tree. */
 function sorted(actors: readonly ActorInfo[], wish: string | undefined): readonly ActorInfo[] {
   const size = sorts.get(wish ?? '');
   return size === undefined ? actors : [...actors].sort((a, b) => size(b) - size(a));

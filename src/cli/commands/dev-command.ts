@@ -1,4 +1,4 @@
-/** `troupe dev`: turns flags, environment and file into a configuration; `src/cli/dev.ts` starts what it says. */
+/** `troupe dev`: builds the configuration from flags, environment and file. src/cli/dev.ts starts the cluster. */
 import type { Command } from 'commander';
 import { type Config, devPreset } from '../../config/index.ts';
 import type { CommandContext } from '../command-context.ts';

@@ -1,4 +1,4 @@
-/** `troupe follow`: the jobs of a queue as they change. */
+/** `troupe follow`: shows the jobs of a queue as they change. */
 import type { Command } from 'commander';
 import type { WatchedJobs } from '../../client/index.ts';
 import { type CommandContext, withSession } from '../command-context.ts';

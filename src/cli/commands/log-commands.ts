@@ -1,4 +1,4 @@
-/** `troupe logs`: what the attempts of a job have said. */
+/** `troupe logs`: shows the log lines of a job's attempts. */
 import type { Command } from 'commander';
 import type { JobLog } from '../../client/index.ts';
 import { type CommandContext, withSession } from '../command-context.ts';

@@ -1,4 +1,4 @@
-/** `troupe migrate`: the schema of the store, before the first process of a new version starts. */
+/** `troupe migrate`: brings the schema of the store up to date before the first process of a new version starts. */
 import type { Command } from 'commander';
 import { migratePreset } from '../../config/index.ts';
 import type { CommandContext } from '../command-context.ts';

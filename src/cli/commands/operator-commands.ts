@@ -1,4 +1,4 @@
-/** `troupe drain`, `quarantine`, `resume`, `profile`: what needs the operator's token. */
+/** `troupe drain`, `quarantine`, `resume`, `profile`: commands that need the operator's token. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { QueueInfo } from '../../client/index.ts';
@@ -27,7 +27,7 @@ export function addDrainCommand(program: Command, context: CommandContext): void
     });
 }
 
-/** It may come back under its name at once: then it is another incarnation. */
+/** Waits until the node has gone. It may come back at once under the same id, but then with another incarnation. */
 async function untilGone(context: CommandContext, { client }: Session, node: string): Promise<void> {
   const { signal } = context;
   const former = (await client.cluster.nodes()).find(({ id }) => id === node)?.incarnation;

@@ -1,4 +1,4 @@
-/** `troupe output`, `erase`: what jobs were given and have returned. */
+/** `troupe output`, `erase`: read and erase the inputs and outputs of jobs. */
 import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -13,7 +13,7 @@ function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error;
 }
 
-/** The file is there when all of it is. */
+/** Writes to a temporary name and renames, so that the file exists only when it is complete. */
 async function saveTo(file: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   const partial = `${file}.part`;
   try {

@@ -1,4 +1,6 @@
-/** `troupe queues create|get|stats|list|update|pause|resume|purge`; with a file: queue-file-commands.ts. */
+/**
+ * `troupe queues create|get|stats|list|update|pause|resume|purge`. queue-file-commands.ts has the commands with a file.
+ */
 import type { Command } from 'commander';
 import type { FlowInfo, FlowInput, QueueInfo, QueueSettingsInput } from '../../client/index.ts';
 import { type CommandContext, withSession } from '../command-context.ts';
@@ -143,7 +145,7 @@ function addUpdateCommand(queues: Command, context: CommandContext): void {
     });
 }
 
-/** Cancels what waits; what runs by then goes on. */
+/** Cancels waiting jobs. Jobs that run by then continue. */
 function addPurgeCommand(queues: Command, context: CommandContext): void {
   queues
     .command('purge <name>')
@@ -174,7 +176,7 @@ function addStatsCommand(queues: Command, context: CommandContext): void {
     });
 }
 
-/** `pause` and `resume`: one setting, whatever version the queue is at. */
+/** `pause` and `resume`: change one setting, whatever the version of the queue. */
 function addPauseCommand(queues: Command, context: CommandContext, verb: 'pause' | 'resume', text: string): void {
   queues
     .command(`${verb} <name>`)

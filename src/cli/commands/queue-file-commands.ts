@@ -1,4 +1,4 @@
-/** `troupe queues diff|apply FILE`: queues that are declared in a file. */
+/** `troupe queues diff|apply FILE`: compare and apply queues that are declared in a file. */
 import type { Command } from 'commander';
 import { applyQueues, plansOf } from '../../client/index.ts';
 import { type CommandContext, withSession } from '../command-context.ts';

@@ -1,10 +1,10 @@
-/** `troupe serve`: one process of a cluster whose NATS and store are there already; for production. */
+/** `troupe serve`: starts one process of a cluster, for production. NATS and the store must be running. */
 import type { Command } from 'commander';
 import { type Config, ConfigError } from '../../config/index.ts';
 import type { CommandContext } from '../command-context.ts';
 import { addProcessFlags, processConfig, type ProcessFlags } from '../process-flags.ts';
 
-/** What `dev` would start by itself, `serve` must be told. */
+/** Builds the configuration. Unlike `dev`, `serve` starts no NATS, so its address is required. */
 export function serveConfig(flags: ProcessFlags): Config {
   const config = processConfig(flags);
   if (config.nats.servers.length > 0) return config;

@@ -1,4 +1,7 @@
-/** `troupe submit`: one job, or one for each of many files; with `--wait` or `--watch` it stays until they have ended. */
+/**
+ * `troupe submit`: submits one job, or one for each of many files. With `--wait` or `--watch` it waits until they have
+ * ended.
+ */
 import { type Command, Option } from 'commander';
 import type { JobInfo } from '../../client/index.ts';
 import { uniqueConflicts } from '../../domain/job.ts';
@@ -26,10 +29,10 @@ interface Submission {
   readonly flags: SubmitFlags;
 }
 
-/** So many ids are named; of more jobs their list is. */
+/** At most this many ids are printed. For more jobs, we point to the list. */
 const namedMax = 20;
 
-/** Whoever waited no longer, or could not, is told where the jobs are. */
+/** If the command stops waiting, tells the user that the jobs go on and where to find them. */
 function sayGoesOn({ terminal }: CommandContext, { isJson, addressFlag }: Session, ids: readonly string[]): void {
   const [first] = ids;
   if (first === undefined) return;
@@ -43,7 +46,7 @@ function sayGoesOn({ terminal }: CommandContext, { isJson, addressFlag }: Sessio
   else terminal.err(`${ids.length} jobs go on; the first of them: ${watch}\n`);
 }
 
-/** What the end of a job is among the results: the path of its output where one is wanted, else how it ended and why. */
+/** The result line of an ended job: the path of its output if that is saved, otherwise how the job ended and why. */
 function resultText(
   { nowMs }: CommandContext,
   { isJson }: Session,
@@ -64,7 +67,7 @@ async function submitAndStay(context: CommandContext, session: Session, submissi
   const { terminal, signal, nowMs } = context;
   const { flags } = submission;
   context.awaitsJobs();
-  // Before anything is submitted: a folder that cannot be made costs no job.
+  // Create the folder before any submit, so that no job is created if that fails.
   const folder = flags.outputDir === undefined ? undefined : new OutputFolder(flags.outputDir);
   const open = new Map<string, FollowedJob>();
   const accepted = (job: FollowedJob): void => void open.set(job.id, job);

@@ -1,4 +1,7 @@
-/** `troupe tsconfig DIR`: editor types for a folder of handlers that has nothing installed. */
+/**
+ * `troupe tsconfig DIR`: writes a tsconfig.json that gives editors types in a folder of handlers without installed
+ * packages.
+ */
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -20,7 +23,7 @@ export function addTsconfigCommand(program: Command, { terminal, done }: Command
     });
 }
 
-/** A file that is there is somebody's: it stays as it is. */
+/** Never overwrites an existing file. */
 function write(file: string, text: string): void {
   try {
     writeFileSync(file, text, { flag: 'wx' });

@@ -1,10 +1,10 @@
-/** What the demo prints in the end: per handler the jobs, attempts and times, and what the threads were good for. */
+/** The final report of the demo: jobs, attempts and times per handler, and the speed-up by threads. */
 import { tableText } from '../text-table.ts';
 import type { SampleResult, SampleRun } from './run-samples.ts';
 
 export interface DemoReport {
   readonly text: string;
-  /** Every job ended as it should. */
+  /** True if every job ended as expected. */
   readonly ok: boolean;
 }
 

@@ -1,13 +1,14 @@
 /**
- * News of handlers as lines of a terminal, for whoever writes them. What handlers say passes at a bounded rate, and what is
- * over is counted: they must not bury the rest, and all of it is in the job's own log. Control characters are shown, not sent.
+ * Prints news of handlers for their developer. Log lines of handlers are rate-limited, so that they do not bury other
+ * output, and the number of omitted lines is reported. All lines are in the job's own log. Control characters are made
+ * visible.
  */
 import type { FileChange, FileProblem, HandlerNews } from '../../application/ports/handler-news.ts';
 import { clipped } from '../../domain/clipped-text.ts';
 import { oneLine } from '../../domain/printable.ts';
 import { durationText } from '../duration-text.ts';
 
-/** Lines of handlers: so many at once, then so many a second. */
+/** Rate limit of handlers' lines: a burst, then a rate per second. */
 export const lineBurst = 100;
 export const linesPerSecond = 20;
 export const lineMaxChars = 500;
@@ -71,7 +72,7 @@ export class HandlerNewsLines {
   }
 }
 
-/** Its end, which differs between jobs of one moment. */
+/** The end of the id, because the beginning is the same for jobs of one moment. */
 function shortId(jobId: string): string {
   return `…${jobId.slice(-8)}`;
 }

@@ -1,14 +1,14 @@
 /**
- * A nats-server whose disk was full keeps the files of its streams in failure after there is room again, until it is
- * started anew. So: JetStream that has been failing for `patienceMs` over a link that stands, on a disk that has room, is
- * restarted; and while the disk is full, the person at the terminal is told which one.
+ * Restarts nats-server after its disk was full. Such a server keeps its streams in failure even when there is room
+ * again. So it is restarted if JetStream has failed for `patienceMs`, the connection is up, and the disk has room.
+ * While the disk is full, the user is told which one it is.
  */
 import { statfs } from 'node:fs/promises';
 import type { Trouble } from '../../application/ports/vital-signs.ts';
 
 const lookMs = 2_000;
 const patienceMs = 10_000;
-/** Less would be full again at once. */
+/** With less room the disk would be full again at once. */
 const roomMinBytes = 4 * 1_048_576;
 
 export interface HealNatsOptions {
@@ -18,7 +18,7 @@ export interface HealNatsOptions {
   readonly say: (line: string) => void;
 }
 
-/** What it answers ends it. */
+/** Starts watching. Returns a function that stops it. */
 export function healNats(options: HealNatsOptions): () => void {
   let isTold = false;
   let isLooking = false;

@@ -1,9 +1,9 @@
-/** What to try when the samples have run: commands that work as they stand, with the ports that were really taken. */
+/** Suggests commands after the samples have run. They work as printed, with the actual ports. */
 import { relative } from 'node:path';
 import { defaultAddress } from '../command-context.ts';
 import type { SampleRun } from './run-samples.ts';
 
-/** Where `nats` looks by itself. */
+/** The default address of the `nats` tool. */
 const defaultNats = '127.0.0.1:4222';
 
 export interface NextSteps {

@@ -1,4 +1,4 @@
-/** Submits the samples through the gateway like any client, follows them, and puts their results into files. */
+/** Submits the samples through the gateway like any client, follows them, and writes their results to files. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobInfo, SubmitOutcome, TroupeClient } from '../../client/index.ts';
@@ -13,7 +13,7 @@ export interface SampleResult {
 
 export interface SampleRun {
   readonly results: readonly SampleResult[];
-  /** From the first submit to the last end. */
+  /** Time from the first submit to the last end, in ms. */
   readonly wallMs: number;
 }
 
@@ -74,7 +74,7 @@ function writeResult(dir: string, job: JobInfo): void {
   else writeFileSync(join(dir, `${job.id}.json`), `${JSON.stringify(output, undefined, 2)}\n`);
 }
 
-/** By the first byte: results of the samples are PNG or JPEG. */
+/** Decides by the first byte: results of the samples are PNG or JPEG. */
 function imageExtension(bytes: Uint8Array): string {
   return bytes[0] === 0x89 ? 'png' : bytes[0] === 0xff ? 'jpg' : 'bin';
 }

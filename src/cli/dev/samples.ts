@@ -1,4 +1,4 @@
-/** The first jobs a new user sees: real work on the small files in `examples/data`. */
+/** The first jobs that a new user sees: real work on the small files in `examples/data`. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { JobDraft } from '../../client/index.ts';
@@ -10,7 +10,7 @@ export interface Sample {
   readonly expected: 'SUCCEEDED';
 }
 
-/** Tiles of one picture: about a second of pure computing in all on one core. */
+/** Tiles of one picture. All together take about a second on one core. */
 const fractalTiles = 8;
 const fractal = { width: 480, height: 360, maxIterations: 1_200 };
 const fractalCentre = { x: -0.743_643_887, y: 0.131_825_904 };

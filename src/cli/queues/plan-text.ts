@@ -1,4 +1,4 @@
-/** What `troupe queues diff` and `apply` say, for people. Settings are named as in the file. */
+/** Formats the output of `troupe queues diff` and `apply` for people. Settings have the names of the file. */
 import type { QueuePlan, QueueStep, SettingChange, SettingValue } from '../../client/index.ts';
 import { defaultQueueName } from '../../domain/queue.ts';
 import { exactDurationText } from '../../domain/duration-text.ts';
@@ -17,7 +17,7 @@ function changesText(changes: readonly SettingChange[]): string {
   return changes.map(changeText).join('');
 }
 
-/** `prune`: queues that nobody declares would be deleted. */
+/** With `prune`, undeclared queues are shown as to be deleted. */
 export function planText(plan: QueuePlan, prune: boolean): string {
   const { kind, name } = plan;
   switch (kind) {
@@ -47,12 +47,12 @@ export function stepText({ done, name, changes }: QueueStep): string {
   }
 }
 
-/** The default queue is never deleted. */
+/** True if the queue would be deleted. The default queue never is. */
 export function isPruned({ kind, name }: QueuePlan, prune: boolean): boolean {
   return kind === 'undeclared' && prune && name !== defaultQueueName;
 }
 
-/** Whether `apply` would do nothing. */
+/** True if `apply` would do nothing. */
 export function isSettled(plans: readonly QueuePlan[], prune: boolean): boolean {
   return plans.every((plan) => plan.kind === 'unchanged' || (plan.kind === 'undeclared' && !isPruned(plan, prune)));
 }

@@ -1,6 +1,6 @@
 /**
- * Reads a file of declared queues, JSON or YAML: `{ queues: { NAME: settings } }`. Everything that is wrong with it is
- * said at once, each with its path, before anything is asked of a gateway.
+ * Reads a file of declared queues, in JSON or YAML: `{ queues: { NAME: settings } }`. All problems are reported
+ * together, each with its path, before any call to a gateway.
  */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
@@ -10,7 +10,7 @@ import { UsageError } from '../exit-code.ts';
 import { fileProblem } from '../file-problem.ts';
 import { queueFileSchema } from './queue-schema.ts';
 
-/** Throws UsageError. */
+/** Throws UsageError if the file cannot be read or is invalid. */
 export function readQueueFile(path: string): DeclaredQueues {
   let text: string;
   try {
@@ -21,11 +21,11 @@ export function readQueueFile(path: string): DeclaredQueues {
   return parseQueueFile(path, text);
 }
 
-/** `name` is that of the file, for errors. Throws UsageError. */
+/** `name` is the name of the file, for errors. Throws UsageError if the text is invalid. */
 export function parseQueueFile(name: string, text: string): DeclaredQueues {
   let document: unknown;
   try {
-    // JSON is YAML; a key that is there twice is an error.
+    // JSON is YAML. Duplicate keys are an error.
     document = parse(text);
   } catch (error) {
     throw new UsageError(`${name} is neither YAML nor JSON: ${messageOf(error)}`);

@@ -1,4 +1,4 @@
-/** How queues are written in a file: durations in words, `none` or 0 for no limit, no key that is not known. */
+/** The format of queues in a file: durations as text, `none` or 0 for no limit. Unknown keys are refused. */
 import { z } from 'zod';
 import type { FlowInput, QueueSettingsInput } from '../../client/index.ts';
 import { fairnessKeyMax, fairnessWeightsMax } from '../../domain/flow-rule.ts';
@@ -10,7 +10,7 @@ import { parseDurationMs } from '../../domain/duration-text.ts';
 import { wordRecord } from './word-record.ts';
 import { given } from '../flag-values.ts';
 
-/** A value that `read` turns into a number, null for none, or into what is wrong with it. */
+/** Uses `read` to turn a value into a number, null for none, or an error text. */
 function number<T extends number | null>(read: (value: unknown) => T | string): z.ZodType<T> {
   return z.unknown().transform((value, context) => {
     const result = read(value);
@@ -35,7 +35,7 @@ const numberIn = (range: Range) => number((value) => within(value, range));
 const numberOrNone = (range: Range) =>
   number((value) => (isNone(value) ? null : within(value, { ...range, text: `${range.text}, or none` })));
 const durationIn = (range: Range) => number((value) => durationMs(value, range));
-/** For bounds that depend on another setting. */
+/** For settings whose range depends on another setting. */
 const anyDuration = number((value) => durationMs(value));
 const anyDurationOrNone = number((value) => (isNone(value) ? null : durationMs(value)));
 
@@ -92,7 +92,7 @@ const settingsSchema = z
     limit('payloadRetention', payloadRetention, ranges.payloadRetentionRange(retentionMs));
   });
 
-/** `name:` with nothing after it is a queue with defaults alone. */
+/** `name:` without a value declares a queue with defaults only. */
 const queueSchema = z.preprocess((value) => value ?? {}, settingsSchema).transform(toSettings);
 
 export const queueFileSchema = z.strictObject({

@@ -1,6 +1,6 @@
 /**
- * A map by words that people choose, in a file that zod reads. Its `z.record` leaves a member of the name `__proto__` out
- * without a word, as many libraries do: here it is refused by its path.
+ * A map whose keys people choose. zod's `z.record` silently drops a key `__proto__`, as many libraries do. Here it is
+ * refused, with its path.
  */
 import { z } from 'zod';
 
