@@ -1,16 +1,16 @@
 /**
  * How an attempt ended: one union from the thread that ran the handler to the record of its job. On that way only the
- * output changes its form, from what lies in memory to what a record holds.
+ * output changes its form, from a payload in memory to the payload of a record.
  */
 import type { Failure, Payload } from './job.ts';
 
-/** Input, output or checkpoint in memory: JSON text or bytes, fetched already when it is large. */
+/** An input, output or checkpoint in memory, as JSON text or bytes. A large one has been fetched already. */
 export type RunPayload =
   { readonly kind: 'json'; readonly json: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
 
 /**
- * How far a lost attempt is to blame. `unknown`: its node fell silent or its process was ended, and nobody can tell whose
- * fault that was. `suspect`: it was in a thread of the dead process. `convicted`: it was alone in it.
+ * How far a lost attempt is to blame. `unknown`: its node fell silent or its process was ended, and the fault cannot be
+ * attributed. `suspect`: it was in a thread of the dead process. `convicted`: it was alone in that process.
  */
 export const blames = ['unknown', 'suspect', 'convicted'] as const;
 type Blame = (typeof blames)[number];
@@ -21,10 +21,10 @@ export type AttemptOutcome<Output = Payload> =
       readonly kind: 'failed';
       readonly failure: Failure;
       readonly retryable: boolean;
-      /** It ran out of memory, and may run again at once with this heap: not a failure. */
+      /** It ran out of memory and may run again at once with this heap. That does not count as a failure. */
       readonly nextMemoryMb?: number;
     }
-  /** Its handler asks to run later. */
+  /** Its handler asked to run again later. */
   | { readonly kind: 'snoozed'; readonly delayMs: number }
   /** It was asked to stop, and its code no longer runs. */
   | { readonly kind: 'stopped' }

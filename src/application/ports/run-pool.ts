@@ -27,15 +27,18 @@ export interface RunRequest {
 
 export type RunOutcome = AttemptOutcome<RunPayload>;
 
-/** What happens to a run, from its cell to the attempt that waits for it; nobody on the way translates it. */
+/** An event of a run. It travels from the cell to the attempt that waits for it without being translated. */
 export type RunEvent =
   /** The handler's first instruction is about to run in its thread. */
   | { readonly kind: 'started'; readonly runId: string }
   | { readonly kind: 'progress'; readonly runId: string; readonly fraction: number; readonly note: string }
   | { readonly kind: 'log'; readonly runId: string; readonly level: LogLevel; readonly text: string }
-  /** The handler asks to save this; answered by `checkpointed`. Numbers grow within a run. At most `checkpointMaxBytes`. */
+  /**
+   * The handler asks to save this checkpoint of at most `checkpointMaxBytes`. `checkpointed` answers. Numbers grow
+   * within a run.
+   */
   | { readonly kind: 'checkpoint'; readonly runId: string; readonly number: number; readonly payload: RunPayload }
-  /** Exactly once per accepted run, and only when its code no longer runs. */
+  /** Sent exactly once for each accepted run, and only when its code no longer runs. */
   | { readonly kind: 'ended'; readonly runId: string; readonly outcome: RunOutcome; readonly durationMs: number };
 
 /** `room`: `capacity()` grew although no run ended, because a cell that had died is up again. */

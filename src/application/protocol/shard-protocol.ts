@@ -67,7 +67,7 @@ export interface ReportItem {
   /** The log of the attempt. Absent if it logged nothing. */
   readonly log?: Payload;
 }
-/** `stale`: another attempt holds the job, or it has ended; the report changed nothing. */
+/** `stale`: another attempt holds the job, or the job has ended. The report changed nothing. */
 export type ReportResult = { readonly kind: 'recorded'; readonly state: string } | { readonly kind: 'stale' };
 
 /** A small checkpoint is inline. The bytes of a larger one are in the payload store before it is reported. */
