@@ -3,10 +3,10 @@ import { serialize } from 'node:v8';
 import { defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 
-/** Where a cell finds the pipe to its node: a thread shares it. */
+/** The descriptor of the pipe from a cell to its node. Threads share it with their cell. */
 const descriptor = 3;
 
-/** Writes frames of its own to the node. */
+/** Writes forged frames to the node. */
 export default defineHandler({
   name: 'forges',
   input: z.object({ what: z.enum(['noise', 'length', 'body', 'no list', 'no event', 'no outcome', 'wrong type']) }),

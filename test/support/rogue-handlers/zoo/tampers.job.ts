@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const nothing = (): undefined => undefined;
 
-/** Puts its own functions in place of what everything in its thread is built on, then goes on as if nothing were. */
+/** Replaces functions on which everything in its thread depends, then continues as if nothing had happened. */
 export default defineHandler({
   name: 'tampers',
   input: z.object({
