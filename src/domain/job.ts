@@ -71,9 +71,9 @@ export interface Failure {
 }
 
 /**
- * Input or output of a job. `json` is the text of a JSON document; `bytes` is opaque. Small ones lie inline in the
- * record; larger ones are written to the payload store first and referred to (claim check). `erased` is what EraseJobPayloads
- * leaves of either.
+ * Input or output of a job. `json` is the text of a JSON document and `bytes` is opaque. Small payloads are inline in
+ * the record. Larger ones are stored in the payload store first and referred to (claim check). `erased` is what
+ * EraseJobPayloads leaves of either.
  */
 export type Payload =
   | { readonly kind: 'json'; readonly json: string }
@@ -273,9 +273,10 @@ export interface JobRecord {
 }
 
 /**
- * Of a QUEUED job: when it became so. What was dispatched is known by this instant, never by `readyAtMs`, which may lie
- * long before: a job that is released keeps its place among those that wait. Nothing but a move changes a job that
- * waits, and every move notes its time; a later time than the true one would only have it dispatched once more.
+ * When a QUEUED job became QUEUED. This instant, and not `readyAtMs`, decides whether the job counts as dispatched: a
+ * released job keeps its place in the queue, so its `readyAtMs` may be much older.
+ * Only a transition changes a waiting job, and every transition records its time. A time later than the true one would
+ * merely dispatch the job once more.
  */
 export function queuedAtMs({ updatedAtMs }: JobRecord): number {
   return updatedAtMs;

@@ -11,8 +11,9 @@ import { keptAfterEndMs } from './record-life.ts';
 const erased = { kind: 'erased' } as const;
 
 /**
- * Why there is no payload any more. `expired`: its retention is over. `missing`: it should be in the store and is not, as
- * after a EraseJobPayloads that was cut off between the payloads and the record.
+ * Why a payload is no longer available. `erased`: somebody erased it. `expired`: its retention is over. `missing`: it
+ * should be in the store but is not, as after an EraseJobPayloads that was interrupted between the payloads and the
+ * record.
  */
 export const goneReasons = ['erased', 'missing', 'expired'] as const;
 export type GoneReason = (typeof goneReasons)[number];

@@ -18,9 +18,10 @@ export function isNonRetryable({ nonRetryableCodes = [] }: RetryPolicy, { code, 
 }
 
 /**
- * How a job ends whose attempt was lost, if that one was its last. A job that says how many it may lose means each. By
- * default it is a bound, not a policy: what ended in order (a drain, a deploy, an eviction that leaves time to release)
- * counts nothing, however often; `blamed` are the others, of which the job may have been the reason.
+ * Returns the final failure of a job whose attempt was lost, or `undefined` if it may run again.
+ * If the job sets `maxLosses`, every loss counts. The default is only a safety limit: attempts that ended in an orderly
+ * way (a drain, a deployment, an eviction with enough notice) never count, and `blamed` counts the others, which the
+ * job may have caused.
  */
 export function lastLoss(
   { maxLosses = maxLossesDefault }: RetryPolicy,

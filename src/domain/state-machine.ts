@@ -1,21 +1,22 @@
 /**
- * The job's life as a table. Every change of state anywhere is one of these edges; `docs/state-machine.md` is generated
- * from it. `transitions.ts` decides which edge a command takes and what the record then holds.
+ * The life of a job as a table. Every change of state in the system is one of these edges, and `docs/state-machine.md`
+ * is generated from them. `transitions.ts` decides which edge a command takes and what the record then contains.
  */
 import type { AttemptOutcome } from './attempt-outcome.ts';
 import type { JobEventType, JobState } from './job.ts';
 
-/** What takes an edge: a command, or the outcome in the report of an attempt. */
+/** What causes a transition: a command, or the outcome in the report of an attempt. */
 export type Cause = 'accept' | 'due' | 'reschedule' | 'claim' | 'cancel' | 'expire' | AttemptOutcome['kind'];
 
+/** One possible transition. */
 export interface Edge {
-  /** Absent: the job does not exist yet. */
+  /** Absent if the job does not exist yet. */
   readonly from?: JobState;
   readonly by: Cause;
   readonly to: JobState;
-  /** The event that listeners get. */
+  /** The event that is published. */
   readonly event: JobEventType;
-  /** When this edge is taken, for readers. */
+  /** When the edge is taken, as text for the documentation. */
   readonly when: string;
 }
 
@@ -113,7 +114,7 @@ export const edges = [
 const index = new Map<string, Edge>();
 for (const edge of edges as readonly Edge[]) index.set(`${edge.from ?? ''}>${edge.by}>${edge.to}`, edge);
 
-/** Undefined when the table has no such edge. */
+/** Returns `undefined` if the table has no such edge. */
 export function edgeOf(from: JobState | undefined, by: Cause, to: JobState): Edge | undefined {
   return index.get(`${from ?? ''}>${by}>${to}`);
 }

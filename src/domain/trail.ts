@@ -32,14 +32,17 @@ export interface Attempt {
   readonly startedAtMs: number;
   /** When its end was recorded. Absent while it runs. */
   readonly endedAtMs?: number;
-  /** Absent: it runs. */
+  /** Absent while it runs. */
   readonly outcome?: RecordedOutcome;
   readonly reason?: FailureReason;
   readonly message?: string;
   readonly code?: string;
 }
 
-/** In the words of stored records; undefined: this ends no attempt. A cancelled job hides how the code of its attempt ended. */
+/**
+ * The outcome of an attempt as the trail records it, or `undefined` if this cause ends no attempt. For a cancelled job
+ * the trail does not show how the code of the attempt ended.
+ */
 export function recordedOutcome(by: Cause, from: JobState): RecordedOutcome | undefined {
   switch (by) {
     case 'lost':
@@ -114,7 +117,7 @@ function endedBy(entry: TrailEntry): Partial<Attempt> {
   };
 }
 
-/** Of an entry from before outcomes were noted: as far as its type tells. */
+/** Derives the outcome of an old entry, written before outcomes were recorded, as far as its type allows. */
 function outcomeOfOld({ type }: TrailEntry): RecordedOutcome {
   switch (type) {
     case 'succeeded':

@@ -30,12 +30,13 @@ import { endsByMs } from './record-life.ts';
 import { type Cause, edgeOf } from './state-machine.ts';
 import { failureEntry, recordedOutcome } from './trail.ts';
 
+/** A command to a job. */
 export type JobCommand =
   | { readonly kind: 'due' }
   /** Moves a job that waits for its time. A time that has passed by the wall clock (`wallMs`) means now. */
   | { readonly kind: 'reschedule'; readonly readyAtMs: number; readonly wallMs: number }
   | { readonly kind: 'claim'; readonly node: string; readonly token: string }
-  /** An attempt has ended. `log` is where what it said lies. */
+  /** An attempt has ended. `log` refers to what it logged. */
   | {
       readonly kind: 'report';
       readonly token: string;
@@ -46,21 +47,26 @@ export type JobCommand =
   | { readonly kind: 'expire' }
   | ({ readonly kind: 'checkpoint'; readonly token: string } & Pick<Checkpoint, 'payload' | 'bytes' | 'number'>);
 
+/**
+ * Why a command has no effect. `stale`: the token is not the current one. `unchanged`: the job is already as wanted.
+ */
 type Refusal = 'stale' | 'terminal' | 'not-due' | 'not-waiting' | 'not-claimable' | 'unchanged';
 
+/** The next record, or the reason why there is none. */
 export type Decision =
   { readonly kind: 'changed'; readonly record: JobRecord } | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-/** Process deaths that convict a job. */
+/** The number of process deaths after which a job that ran alone is convicted (POISON). */
 export const convictionsMax = 3;
 
 type Outcome<Kind extends AttemptOutcome['kind']> = Extract<AttemptOutcome, { readonly kind: Kind }>;
 
-/** When a decision is made, and the chance it may use. */
+/** The time of a decision, and the random number that it may use. */
 interface Moment {
   readonly nowMs: number;
   readonly random: number;
 }
+/** Creates the first record of a job. It is SCHEDULED if its start lies in the future, and QUEUED otherwise. */
 
 const refused = (refusal: Refusal): Decision => ({ kind: 'refused', refusal });
 
@@ -184,7 +190,7 @@ function fail(record: JobRecord, outcome: Outcome<'failed'>, { nowMs, random }: 
   return move(record, { by: 'failed', to: 'RETRYING', nowMs }, { failures, failure, readyAtMs, ...larger });
 }
 
-/** Not counted: the handler had nothing to complain about. The number of the attempt grows all the same. */
+/** Postpones the job. This does not count as a failure, but the attempt keeps its number. */
 function snooze(record: JobRecord, delayMs: number, nowMs: number): Decision {
   const readyAtMs = nowMs + delayMs;
   if (readyAtMs < record.createdAtMs + payloadsKeptMs(record.spec)) {
@@ -197,7 +203,7 @@ function snooze(record: JobRecord, delayMs: number, nowMs: number): Decision {
   return move(record, { by: 'snoozed', to: 'FAILED', nowMs }, { failure });
 }
 
-/** One that was stopped ended in order: nobody is to blame. */
+/** An attempt that was stopped ended in an orderly way, so nobody is to blame. */
 function lose(record: JobRecord, outcome: Outcome<'stopped' | 'lost'>, { nowMs, random }: Moment): Decision {
   const by = outcome.kind;
   const blame = outcome.kind === 'lost' ? outcome.blame : undefined;
@@ -219,7 +225,7 @@ function lose(record: JobRecord, outcome: Outcome<'stopped' | 'lost'>, { nowMs, 
   return move(record, { by, to: 'QUEUED', nowMs }, { ...counts, convictions, readyAtMs: nowMs });
 }
 
-/** As if it had never been claimed, but for the number of the attempt, which never decreases. */
+/** Puts the job back as if it had never been claimed. Only the attempt number stays, because it never decreases. */
 function release(record: JobRecord, nowMs: number): Decision {
   const { firstStartedAtMs, ...unstarted } = record;
   const beganBefore = firstStartedAtMs !== undefined && firstStartedAtMs < (record.run?.startedAtMs ?? 0);

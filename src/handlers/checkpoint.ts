@@ -1,9 +1,12 @@
-/** What `ctx.checkpoint` takes, checked when it is called: the handler may change the value right afterwards. */
+/**
+ * Encodes what `ctx.checkpoint` receives. This happens during the call, because the handler may change the value right
+ * afterwards.
+ */
 import { checkpointMaxBytes } from '../domain/job.ts';
 import { strictJson } from '../domain/strict-json.ts';
 import type { RunPayload } from '../domain/attempt-outcome.ts';
 
-/** Throws TypeError on what JSON cannot say, RangeError on what is too large. */
+/** Throws TypeError if JSON cannot express the value, and RangeError if it is too large. */
 export function encodeCheckpoint(value: unknown): { readonly payload: RunPayload; readonly bytes: number } {
   if (value instanceof Uint8Array) {
     ensureFits(value.byteLength);
@@ -16,6 +19,7 @@ export function encodeCheckpoint(value: unknown): { readonly payload: RunPayload
   return { payload: { kind: 'json', json }, bytes };
 }
 
+/** The value as the next attempt receives it. */
 export function decodeCheckpoint(payload: RunPayload | undefined): unknown {
   return payload?.kind === 'json' ? (JSON.parse(payload.json) as unknown) : payload?.bytes;
 }

@@ -13,7 +13,7 @@ import type { AnyHandler } from './definition.ts';
 import { fateOf, snoozeMsOf } from './handler-error.ts';
 import { inputKindOf } from './schema.ts';
 
-/** `stopped`: it noticed that it should stop, and did. */
+/** How a handler can end an attempt. `stopped`: it noticed the request to stop and returned. */
 export type HandlerOutcome = Exclude<AttemptOutcome<RunPayload>, { readonly kind: 'released' | 'lost' }>;
 
 const cannotBeShown = 'a value that cannot be shown was thrown';
@@ -117,7 +117,10 @@ function bytesAsOutput(bytes: Uint8Array): HandlerOutcome {
   return { kind: 'succeeded', output: { kind: 'bytes', bytes } };
 }
 
-/** By the fate the error carries, else retryable unless it says `retryable: false`. Never throws, whatever was thrown. */
+/**
+ * The outcome of a thrown value: as the error itself says, otherwise a failure that may be retried unless its
+ * `retryable` is false. Never throws, whatever was thrown.
+ */
 export function outcomeOfThrown(thrown: unknown): HandlerOutcome {
   try {
     return outcomeAsTold(thrown);

@@ -1,4 +1,4 @@
-/** A real cell pool for tests: a promise per run, and everything it said on the way. */
+/** A real cell pool for tests. Each run has a promise, and everything that it reports is recorded. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { CellPoolOptions } from '../../../src/adapters/piscina/node/cell-pool-options.ts';
