@@ -203,7 +203,10 @@ export const jobEventTypes = [
 ] as const;
 export type JobEventType = (typeof jobEventTypes)[number];
 
-/** How an attempt ended, in the words of stored records. `given-back`: its node stopped it, or released it unbegun. */
+/**
+ * How an attempt ended, in the words of stored records. `given-back` means that its node stopped it, or released it
+ * before it started.
+ */
 export const recordedOutcomes = ['succeeded', 'failed', 'snoozed', 'cancelled', 'lost', 'given-back'] as const;
 export type RecordedOutcome = (typeof recordedOutcomes)[number];
 
