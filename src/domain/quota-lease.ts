@@ -45,9 +45,9 @@ interface AskOrder {
 
 /** What a holder may use until it asks again. */
 export interface QuotaLease {
-  /** The holder may start jobs while it uses fewer than this. Absent: no limit. */
+  /** The holder may start jobs while it uses fewer than this. If absent, there is no limit. */
   readonly running?: number;
-  /** Further starts. Absent: no limit. */
+  /** Further starts that are granted. If absent, there is no limit. */
   readonly tokens?: number;
   /** When to ask again, if the holder still needs more. */
   readonly againMs: number;

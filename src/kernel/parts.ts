@@ -29,7 +29,7 @@ export interface Kernel {
   refAt<M>(path: string, basePath: string): ActorRef<M>;
 }
 
-/** Who an actor belongs to, and by which rules. */
+/** The owner of an actor, and the rules that it sets. */
 export interface Owner {
   /** The parent's incarnation; `undefined` only for the root. */
   readonly parent: Incarnation<unknown> | undefined;
