@@ -1,6 +1,6 @@
 /**
- * What the actor kernel costs, on one core: messages per second between actors, and the memory that a full mailbox and an
- * idle actor hold. Prints figures and asserts none: `node bench/kernel.ts`.
+ * Measures the actor kernel on one core: messages per second between actors, and the memory of a full mailbox and an
+ * idle actor. It prints figures and asserts none: `node bench/kernel.ts`.
  */
 import { performance } from 'node:perf_hooks';
 import { type ActorRef, type ActorSystem, ask, createActorSystem } from '../src/kernel/index.ts';
@@ -30,7 +30,7 @@ async function perSecond(messages: number, work: () => Promise<void>): Promise<n
   return best;
 }
 
-/** Two actors hand `inFlight` balls back and forth until `messages` have been handled. */
+/** Two actors pass `inFlight` balls back and forth until `messages` have been handled. */
 async function pingPong(messages: number, inFlight: number, asynchronous: boolean): Promise<void> {
   const system = createSystem();
   await new Promise<void>((resolve) => {
@@ -99,7 +99,7 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** A mailbox is offered four times what it may hold while its actor is busy. */
+/** Offers a mailbox four times its capacity while its actor is busy. */
 async function fullMailbox(capacity: number): Promise<{ accepted: number; refused: number; bytesPerMessage: number }> {
   const system = createSystem();
   let release = nothing;

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures the raw limits of this machine and Troupe's workloads in the same run, prints each figure
- * with its ratio to the limit of its path, and keeps them in `bench/results/`. What is measured and why so:
- * docs/reference/performance.md.
+ * with its ratio to the limit of its path, and stores them in `bench/results/`. docs/reference/performance.md explains
+ * what is measured and why.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
@@ -19,7 +19,7 @@ import { figureRows, reportTables, type StoreResults } from './report.ts';
 import { runWorkloads } from './workloads/workload-results.ts';
 
 const resultsDir = fileURLToPath(new URL('./results/', import.meta.url));
-/** What starts a system up is over by then. */
+/** Work of the system's start is over after this time. */
 const settleMs = 3_000;
 
 function say(line: string): void {
@@ -70,7 +70,7 @@ async function keep(results: StoreResults, quick: boolean): Promise<string> {
   return path;
 }
 
-/** False when a mark was missed. */
+/** Resolves to false if a mark was missed. */
 async function bench(options: BenchOptions, teardowns: Set<Teardown>): Promise<boolean> {
   let met = true;
   for (const store of options.stores) {

@@ -1,4 +1,4 @@
-/** What the command line of the bench says. */
+/** Options of the bench's command line. */
 import { parseArgs } from 'node:util';
 import type { StoreKind } from './harness/system.ts';
 
@@ -8,9 +8,9 @@ export type WorkloadName = (typeof workloadNames)[number];
 export interface BenchOptions {
   readonly stores: readonly StoreKind[];
   readonly only: ReadonlySet<WorkloadName>;
-  /** A tenth of the sizes and one run of each: for trying it out, not for figures. */
+  /** A tenth of the sizes and one run each. For trying it out, not for figures. */
   readonly quick: boolean;
-  /** A missed mark is a failure. */
+  /** A missed mark counts as a failure. */
   readonly strict: boolean;
   readonly profileDir: string | undefined;
 }

@@ -1,4 +1,4 @@
-/** The figures of one store as rows: what was measured, what the limit is, and whether the mark is met. */
+/** Formats the figures of one store: what was measured, the limit, and whether the mark was met. */
 import type { MemoryReading } from './harness/process-tree.ts';
 import type { Percentiles, Sample } from './harness/statistics.ts';
 import type { StoreKind } from './harness/system.ts';
@@ -11,7 +11,7 @@ export interface StoreResults {
   readonly limits: RawLimits;
   readonly workloads: WorkloadResults;
   readonly idleMemory: MemoryReading;
-  /** Share of the machine that something else used, before and after. */
+  /** Share of the machine that other processes used, before and after. */
   readonly otherLoad: readonly [number, number];
 }
 
@@ -21,7 +21,7 @@ export interface FigureRow {
   readonly limit: string;
   readonly ratio: number | undefined;
   readonly mark: string;
-  /** Undefined: there is no mark. */
+  /** Undefined if there is no mark. */
   readonly met: boolean | undefined;
 }
 
@@ -147,7 +147,7 @@ export function reportTables(results: StoreResults): string {
   ].join('\n\n');
 }
 
-/** A tenth of the machine gone is within what runs differ by anyway. */
+/** Other load up to this share is within the variation between runs. */
 const quietLoad = 0.1;
 
 function otherLoadLine([before, after]: readonly [number, number]): string {

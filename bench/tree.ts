@@ -1,6 +1,6 @@
 /**
- * What it costs a node to be looked at: noting the counters of 10,000 actors (every two seconds), and putting together the
- * whole tree (when someone asks). Prints medians and asserts none: `node bench/tree.ts`.
+ * Measures what observation costs a node: recording the counters of 10,000 actors (every two seconds), and building the
+ * whole tree (on request). It prints medians and asserts none: `node bench/tree.ts`.
  */
 import { performance } from 'node:perf_hooks';
 import { ActivityMeter } from '../src/actors/node/activity-meter.ts';

@@ -1,6 +1,6 @@
 /**
- * `csv.summarize`: statistics of every column of a CSV. Its input is the CSV's bytes, or `{ path, … }` with a path on
- * the node's disk, read as a stream: a file of any size takes the same memory.
+ * `csv.summarize`: statistics of every column of a CSV. The input is the bytes of the CSV, or `{ path, … }` with a path
+ * on the node's disk, which is read as a stream. So memory does not depend on the size of the file.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -26,7 +26,7 @@ type Options = Omit<z.infer<typeof fileInput>, 'path'>;
 
 export interface CsvSummary {
   readonly rows: number;
-  /** Rows with more or fewer fields than there are columns. */
+  /** Rows whose number of fields differs from the number of columns. */
   readonly raggedRows: number;
   readonly columns: readonly ColumnReport[];
 }

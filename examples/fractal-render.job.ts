@@ -1,4 +1,4 @@
-/** `fractal.render`: one tile of the Mandelbrot set as a PNG. Seconds of CPU when it is large or deep. */
+/** `fractal.render`: renders one tile of the Mandelbrot set as a PNG. A large or deep tile takes seconds of CPU. */
 import { bytes, defineHandler } from 'troupe/handlers';
 import { z } from 'zod';
 import { renderTile } from './lib/mandelbrot.ts';

@@ -1,6 +1,6 @@
 /**
- * `image.thumbnail`: a small picture of a large one; JPEG in, JPEG out, PNG in, PNG out, upright. Its input is the
- * picture's bytes, or `{ path, maxEdge }` with a path on the node's disk.
+ * `image.thumbnail`: shrinks a picture and turns it upright; JPEG stays JPEG and PNG stays PNG. The input is the bytes
+ * of the picture, or `{ path, maxEdge }` with a path on the node's disk.
  */
 import { readFile } from 'node:fs/promises';
 import { bytes, bytesOr, defineHandler } from 'troupe/handlers';

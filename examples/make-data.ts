@@ -1,4 +1,4 @@
-/** Makes the sample inputs in `data/`, the same bytes each time: `node examples/make-data.ts`. */
+/** Generates the sample inputs in `data/`, always with the same bytes: `node examples/make-data.ts`. */
 import { writeFile } from 'node:fs/promises';
 import { renderTile, type Tile } from './lib/mandelbrot.ts';
 import { encodePicture } from './lib/picture.ts';
@@ -16,7 +16,7 @@ const pictures: Readonly<Record<string, Tile>> = {
   'elephant-valley.jpg': { x: 0.282, y: 0.0085, scale: 0.016, width: 480, height: 640, maxIterations: 1_500 },
 };
 
-/** Numerical Recipes' generator: all that matters is that it is the same everywhere. */
+/** The generator of Numerical Recipes. It only has to be the same everywhere. */
 function seeded(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

@@ -1,6 +1,6 @@
 /**
- * Makes `src/contract/*messages.ts` from `proto/troupe`: one interface per message, as the codec decodes it. A test
- * compares the files with what this makes, so they are never edited by hand. Run: `node scripts/contract-types.ts`.
+ * Generates `src/contract/*messages.ts` from `proto/troupe`: one interface per message, as the codec decodes it. Do not
+ * edit these files; a test compares them with the output of this script. Run: `node scripts/contract-types.ts`.
  */
 import { writeFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
@@ -30,7 +30,7 @@ const sharedHead = `/** The messages that several services use. Made by scripts/
 export type Int64 = number | { toNumber(): number };
 `;
 
-/** Beside the project's own messages: those that they hold. */
+/** Foreign messages that the project's own messages contain. */
 const borrowed: ReadonlySet<string> = new Set([
   '.google.rpc.Status',
   '.google.protobuf.Any',
@@ -39,14 +39,17 @@ const borrowed: ReadonlySet<string> = new Set([
   '.google.protobuf.Timestamp',
 ]);
 
-/** Files of their own; what several services use is one more. `messages.ts` exports them all. */
+/**
+ * Messages with a file per service. Messages that several services use are in another file. `messages.ts` exports them
+ * all.
+ */
 const apart = [
   { proto: 'troupe/v1/jobs.proto', file: 'jobs-messages.ts', service: 'Jobs' },
   { proto: 'troupe/v1/cluster.proto', file: 'cluster-messages.ts', service: 'Cluster' },
   { proto: 'troupe/v1/queues.proto', file: 'queue-messages.ts', service: 'Queues' },
 ] as const;
 
-/** File name → text. */
+/** File contents by name. */
 export function contractTypes(): Readonly<Record<string, string>> {
   const types: protobuf.Type[] = [];
   const visit = (node: protobuf.ReflectionObject): void => {

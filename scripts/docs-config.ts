@@ -1,4 +1,4 @@
-// Writes docs/reference/configuration.md from the schema; with `--check` only says whether it is in step.
+// Writes docs/reference/configuration.md from the schema. With `--check` it only compares.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { configurationReference } from '../src/config/reference.ts';

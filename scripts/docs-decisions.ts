@@ -1,4 +1,4 @@
-// Writes the table in docs/adr/README.md from the decisions beside it; with `--check` only says whether it is in step.
+// Writes the table in docs/adr/README.md from the decisions beside it. With `--check` it only compares.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

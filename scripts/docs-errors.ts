@@ -1,4 +1,4 @@
-/** Writes docs/reference/errors.md from the error registry and the status table; `--check` only compares. */
+/** Writes docs/reference/errors.md from the error registry and the status table. With `--check` it only compares. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { errorsDocument } from '../src/gateway/errors-document.ts';
 

@@ -1,4 +1,4 @@
-/** Writes docs/reference/exit-codes.md from the table in src/cli/exit-code.ts; `--check` only compares. */
+/** Writes docs/reference/exit-codes.md from the table in src/cli/exit-code.ts. With `--check` it only compares. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { exitCodesDocument } from '../src/cli/exit-codes-document.ts';
 

@@ -1,4 +1,4 @@
-/** Writes docs/state-machine.md from the table in src/domain/state-machine.ts; `--check` only compares. */
+/** Writes docs/state-machine.md from the table in src/domain/state-machine.ts. With `--check` it only compares. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { stateMachineDocument } from '../src/domain/state-machine-document.ts';
 

@@ -1,6 +1,6 @@
 /**
- * `npm run figures`: the size and the order of the house in numbers, beside those kept in figures.json (`-- --keep`
- * keeps today's). Nothing here fails a test: a number that grows is a question for whoever made it grow.
+ * `npm run figures`: measures size and structure of the code, and prints the figures beside those in figures.json (`--
+ * --keep` stores today's). Nothing here fails a test: a growing number is a question to its author.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -63,7 +63,7 @@ function linesPerFolder(files: readonly ts.SourceFile[], place: (file: ts.Source
   };
 }
 
-/** A line that holds code and a comment is a line of code. */
+/** A line with code and a comment counts as code. */
 function linesOf(text: string): Lines {
   const kinds = new Map<number, 'code' | 'comment'>();
   const file = ts.createSourceFile('measured.ts', text, ts.ScriptTarget.Latest, true);
@@ -103,7 +103,7 @@ function folderGraph(graph: ReadonlyMap<string, readonly string[]>): ReadonlyMap
   return new Map([...folders].map(([folder, to]) => [folder, [...to]]));
 }
 
-/** Strongly connected parts of more than one node (Tarjan). */
+/** Strongly connected components of more than one node (Tarjan). */
 function circles(graph: ReadonlyMap<string, readonly string[]>): readonly (readonly string[])[] {
   const found: string[][] = [];
   const order = new Map<string, number>();
@@ -147,7 +147,7 @@ function isExport({ kind }: ts.Modifier): boolean {
   return kind === ts.SyntaxKind.ExportKeyword;
 }
 
-/** Of everything that the package exports: the names, and the members of interfaces, classes and object types. */
+/** Counts the exported names of the package, and the members of its interfaces, classes and object types. */
 function publicMembers(program: ts.Program, root: string): Figures {
   const checker = program.getTypeChecker();
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Exports;

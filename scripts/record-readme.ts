@@ -1,5 +1,5 @@
-// Writes docs/recording.svg, the picture of the README: runs `troupe dev` and some commands in a temporary folder, and draws
-// what they print. The usual ports must be free. Log lines are left out, as they are on a quiet terminal.
+// Writes docs/recording.svg, the picture in the README: runs `troupe dev` and some commands in a temporary folder, and
+// draws their output. The usual ports must be free. Log lines are left out, as on a quiet terminal.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ function quoted(word: string): string {
   return /^[\w./=-]+$/.test(word) ? word : `'${word}'`;
 }
 
-/** What it prints until the sample jobs are done. */
+/** Starts `troupe dev`. `ready` resolves to its output up to the end of the sample jobs. */
 function startDev(folder: string): { readonly child: ChildProcess; readonly ready: Promise<string> } {
   const args = ['dev', '--log-level', 'silent', '--node-id', 'laptop'];
   const child = spawn(process.execPath, [troupe, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });

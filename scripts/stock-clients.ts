@@ -1,5 +1,5 @@
-// gRPC clients that nobody here wrote, for the tests: grpcurl, built with Go, and Python's grpcio with its reflection, from
-// PyPI. Each is put once into the cache folder. `node scripts/stock-clients.ts` gets both and prints where they are.
+// Third-party gRPC clients for the tests: grpcurl, built with Go, and Python's grpcio with reflection, from PyPI. Each
+// is installed once into the cache folder. `node scripts/stock-clients.ts` installs both and prints their paths.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -11,15 +11,15 @@ import { cacheFolder } from '../src/config/index.ts';
 const run = promisify(execFile);
 const grpcurlVersion = 'v1.9.3';
 const pythonPackages = ['grpcio==1.85.3', 'grpcio-reflection==1.85.1', 'grpcio-status==1.85.3'];
-/** On a machine that is busy with other tests. */
+/** Allows for a machine that is busy with other tests. */
 const installTimeoutMs = 20 * 60_000;
 const askTimeoutMs = 60_000;
 
-/** Where it is, or why it cannot be had. */
+/** The path, or why the client is not available. */
 export type Found = { readonly path: string } | { readonly lack: string };
 type Say = (line: string) => void;
 
-/** The program. */
+/** Finds or builds the program grpcurl. */
 export async function findGrpcurl(say: Say): Promise<Found> {
   const path = join(cacheFolder(process.env), `grpcurl-${grpcurlVersion}`, 'grpcurl');
   if (await works(path, ['-version'])) return { path };
@@ -29,7 +29,7 @@ export async function findGrpcurl(say: Say): Promise<Found> {
   const env = { ...process.env, GOBIN: dirname(path), GOFLAGS: '-mod=mod', CGO_ENABLED: '0' };
   const source = `github.com/fullstorydev/grpcurl/cmd/grpcurl@${grpcurlVersion}`;
   try {
-    // It renames the finished program into place, so two builders at once do no harm.
+    // Go renames the finished program into place, so two builders at once do no harm.
     await run('go', ['install', source], { env, timeout: installTimeoutMs });
     return { path };
   } catch (error) {
@@ -37,7 +37,7 @@ export async function findGrpcurl(say: Say): Promise<Found> {
   }
 }
 
-/** The folder for PYTHONPATH. */
+/** Finds or installs the folder for PYTHONPATH. */
 export async function findPythonGrpc(say: Say): Promise<Found> {
   if (!(await works('python3', ['-m', 'pip', '--version']))) return { lack: 'there is no Python 3 with pip' };
   const { stdout } = await run('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])']);
@@ -49,7 +49,7 @@ export async function findPythonGrpc(say: Say): Promise<Found> {
   const options = ['--quiet', '--disable-pip-version-check', '--root-user-action=ignore', '--target', fresh];
   try {
     await run('python3', ['-m', 'pip', 'install', ...options, ...pythonPackages], { timeout: installTimeoutMs });
-    // Whole or not at all; another one may have been quicker.
+    // Rename the folder, so that it is complete or absent. Another process may have been faster.
     await rename(fresh, path).catch((error: unknown) => {
       if (!existsSync(path)) throw error;
     });

@@ -1,4 +1,4 @@
-/** Occupies its thread until a file appears: that is how the bench keeps workers busy while a backlog is made. */
+/** Occupies its thread until a file appears. So the bench keeps threads busy while it creates a backlog. */
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineHandler } from 'troupe/handlers';

@@ -1,4 +1,4 @@
-/** Does nothing, and says when it began: the clock of the bench's own machine. */
+/** Does nothing, and returns when it started. The bench runs on the same machine, so its clock is the same. */
 import { defineHandler } from 'troupe/handlers';
 
 export default defineHandler({

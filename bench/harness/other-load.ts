@@ -1,4 +1,4 @@
-/** How busy the machine is with something else, looked at while the bench itself is idle: figures suffer by as much. */
+/** Measures the load of other processes while the bench is idle. It distorts all figures. */
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -15,7 +15,7 @@ function busyAndTotal(): readonly [number, number] {
   return [busy, total];
 }
 
-/** Share of all cores, 0 to 1. */
+/** The busy share of all cores, 0 to 1. */
 export async function otherLoad(): Promise<number> {
   const [busyBefore, totalBefore] = busyAndTotal();
   await sleep(lookMs);

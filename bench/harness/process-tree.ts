@@ -1,4 +1,4 @@
-/** What a process and its descendants hold and have used, as `ps` and `/proc` see it. */
+/** Measures memory and CPU of a process and its descendants, from `ps` and `/proc`. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -29,7 +29,7 @@ async function processTable(): Promise<readonly ProcessRow[]> {
 async function treeOf(rootPid: number): Promise<readonly ProcessRow[]> {
   const rows = await processTable();
   const pids = new Set([rootPid]);
-  // Parents come before their children only by chance: go round until nothing is added.
+  // The rows are in no particular order, so repeat until no process is added.
   for (let before = 0; before < pids.size;) {
     before = pids.size;
     for (const row of rows) if (pids.has(row.parent)) pids.add(row.pid);
@@ -37,10 +37,10 @@ async function treeOf(rootPid: number): Promise<readonly ProcessRow[]> {
   return rows.filter((row) => pids.has(row.pid));
 }
 
-/** Servers that are not ours, and the shell that stands between. */
+/** Servers that are not ours, and the shell that starts them. */
 const serverPrograms = /nats-server|java|^(.*\/)?sh$/;
 
-/** Resident memory of our own processes. */
+/** Resident memory of our processes. */
 export async function memoryOf(rootPid: number): Promise<MemoryReading> {
   const processes = (await treeOf(rootPid)).filter((row) => !serverPrograms.test(row.command));
   return {
@@ -60,10 +60,10 @@ export interface CpuReading {
 }
 
 const noCpu: CpuReading = { node: 0, cells: 0, nats: 0, cassandra: 0 };
-/** Of the kernel's interface, whatever the hardware does. */
+/** Fixed by the kernel's interface, whatever the hardware does. */
 const ticksPerSecond = 100;
 
-/** Zeros where there is no `/proc`. */
+/** CPU time of the process tree. Zeros on systems without `/proc`. */
 export async function cpuOf(rootPid: number): Promise<CpuReading> {
   const reading = { ...noCpu };
   for (const { pid, command } of await treeOf(rootPid)) {
@@ -78,7 +78,8 @@ export async function cpuOf(rootPid: number): Promise<CpuReading> {
 
 async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The name, in parentheses, may hold anything; user and system time are fields 14 and 15, counted from before it.
+  // The name, in parentheses, may contain any character. User and system time are fields 14 and 15, counted from the
+  // start.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond;
 }

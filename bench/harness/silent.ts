@@ -1,4 +1,4 @@
-/** Log and measures that go nowhere: what is timed is the work alone. */
+/** A logger and telemetry that discard everything, so that only the work is timed. */
 import type { Logger, Telemetry } from '../../src/application/ports/runtime.ts';
 
 const nothing = (): void => undefined;

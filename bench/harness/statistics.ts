@@ -1,6 +1,6 @@
-/** Medians, spreads and percentiles of what was measured. */
+/** Medians, spreads and percentiles of measurements. */
 
-/** Of several runs of the same thing. */
+/** The result of several runs of the same operation. */
 export interface Sample {
   readonly median: number;
   readonly min: number;
@@ -31,14 +31,14 @@ export function sampleOf(runs: readonly number[]): Sample {
   return { median: median(runs), min: Math.min(...runs), max: Math.max(...runs), runs };
 }
 
-/** Nearest rank. */
+/** Percentiles by nearest rank. */
 export function percentilesOf(values: readonly number[]): Percentiles {
   const sorted = ascending(values);
   const at = (share: number): number => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1), count: sorted.length };
 }
 
-/** Operations per second in each of `runs` runs, after one that warms up. */
+/** Operations per second in each of `runs` runs, after one warm-up run. */
 export async function ratesOf(runs: number, operations: number, run: () => Promise<void>): Promise<Sample> {
   await run();
   const rates: number[] = [];
@@ -50,7 +50,7 @@ export async function ratesOf(runs: number, operations: number, run: () => Promi
   return sampleOf(rates);
 }
 
-/** `total` calls of `work` with `width` of them under way. */
+/** Makes `total` calls of `work`, `width` of them concurrently. */
 export async function inFlight(total: number, width: number, work: (index: number) => Promise<unknown>): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-/** Opens either store through its adapter, without log and measures: what the adapter can do is the limit. */
+/** Opens either store through its adapter, without log and metrics. So the adapter itself is measured. */
 import { openCassandraStore } from '../../src/adapters/cassandra/cassandra-store.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createSystemClock } from '../../src/adapters/system/system-clock.ts';

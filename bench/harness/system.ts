@@ -1,6 +1,6 @@
 /**
- * The system under test, started as a user starts it: `troupe dev` in a folder of its own, with its nats-server (and its
- * Cassandra) as children, on free ports. Where it listens is read from what it prints.
+ * The system under test, started as a user starts it: `troupe dev` in a separate folder, with its nats-server (and
+ * Cassandra) as children on free ports. The ports are read from its output.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
@@ -13,9 +13,9 @@ export type StoreKind = 'sqlite' | 'cassandra';
 
 export interface SystemOptions {
   readonly store: StoreKind;
-  /** Made by the caller, who also removes it. */
+  /** Created, and later removed, by the caller. */
   readonly dataDir: string;
-  /** CPU profiles of all its processes go here when it stops. */
+  /** Folder for the CPU profiles of all its processes, written when it stops. */
   readonly profileDir: string | undefined;
   readonly teardown: Teardown;
 }
@@ -25,15 +25,15 @@ export interface SystemUnderTest {
   /** `host:port` of the gateway. */
   readonly address: string;
   readonly natsUrl: string;
-  /** Of Cassandra; undefined with the embedded store. */
+  /** Port of Cassandra. Undefined with the embedded store. */
   readonly cassandraPort: number | undefined;
-  /** Resolves once it has drained and ended. */
+  /** Drains and stops it. Resolves once it has exited. */
   stop(): Promise<void>;
 }
 
 const entry = fileURLToPath(new URL('../../scripts/troupe.mjs', import.meta.url));
 const handlers = fileURLToPath(new URL('../handlers/', import.meta.url));
-/** The first start of a Cassandra on a busy machine is what takes so long. */
+/** The first start of Cassandra on a busy machine takes this long. */
 const readyTimeoutMs = 180_000;
 const stopTimeoutMs = 60_000;
 
@@ -67,7 +67,7 @@ export async function startSystem(options: SystemOptions): Promise<SystemUnderTe
   return { pid: child.pid ?? 0, ...banner, cassandraPort, stop };
 }
 
-/** Everything it writes goes to a file; what it says once it is ready is looked for on the way. */
+/** Writes its output to a file, and searches it for the addresses. */
 function readBanner(
   child: ChildProcess,
   logPath: string,

@@ -1,7 +1,7 @@
 /**
- * One piece of the bench in a process of its own, so that nobody's garbage or event loop is part of another's figure.
- * A file calls `serveTask` with its work; `runTask` forks that file, hands it the input and resolves with the result.
- * Started by hand (`node bench/limits/piscina-dispatch.ts`) a file takes its input as JSON argument, and prints.
+ * Runs one piece of the bench in its own process, so that garbage and event loop of one piece do not affect another. A
+ * file calls `serveTask` with its work. `runTask` forks that file, passes the input and resolves to the result. Run by
+ * hand (`node bench/limits/piscina-dispatch.ts`), a file takes its input as a JSON argument and prints the result.
  */
 import { fork, type Serializable } from 'node:child_process';
 import { argv } from 'node:process';
@@ -11,7 +11,7 @@ import type { Teardown } from './teardown.ts';
 
 type Reply = { readonly ok: unknown } | { readonly error: string };
 
-/** `never`: what comes over the wire is what the file asks for; the two ends share the type of the input. */
+/** Serves one task. The input has the type `never`, because it comes over IPC: the two ends agree on its type. */
 export function serveTask(work: (input: never) => Promise<unknown>): void {
   if (process.send === undefined) {
     const input = JSON.parse(argv[2] ?? '{}') as never;
@@ -25,7 +25,7 @@ export function serveTask(work: (input: never) => Promise<unknown>): void {
       process.disconnect();
     });
   };
-  // The parent is gone: nobody waits for the result.
+  // The parent has exited, so nobody waits for the result.
   process.once('disconnect', () => process.exit());
   process.once('message', (input: Serializable) => {
     work(input as never).then(
@@ -40,12 +40,12 @@ export interface TaskOptions {
   readonly timeoutMs: number;
 }
 
-/** Rejects when the task fails, dies or takes longer than `timeoutMs`; the process is gone when this settles. */
+/** Runs a task. Rejects if it fails, dies or takes longer than `timeoutMs`. The process has ended when this settles. */
 export async function runTask<O>(file: URL, input: unknown, { teardown, timeoutMs }: TaskOptions): Promise<O> {
   const child = fork(fileURLToPath(file), [], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: ['--disable-warning=ExperimentalWarning'],
-    // Ctrl-C reaches the bench alone, which then ends everything in its own order.
+    // Ctrl-C must reach only the bench, which then stops everything in order.
     detached: true,
   });
   const kill = (): void => void child.kill('SIGKILL');

@@ -1,9 +1,9 @@
-/** Everything that has to be ended, last started first ended; safe to run twice. Each step is bounded by its owner. */
+/** Steps that stop what was started, in reverse order. Idempotent. Each step bounds its own time. */
 export class Teardown {
   readonly #steps: (() => unknown)[] = [];
   #running: Promise<void> | undefined;
 
-  /** The returned function takes the step out again: it has been done. */
+  /** Adds a step. The returned function removes it, when the step has been done otherwise. */
   add(step: () => unknown): () => void {
     this.#steps.push(step);
     return () => {

@@ -1,4 +1,4 @@
-/** A gRPC server that answers what it was asked, with the options of the gateway; in a process of its own. */
+/** A gRPC echo server with the options of the gateway, in its own process. */
 import {
   type sendUnaryData,
   Server,

@@ -1,4 +1,4 @@
-/** The service of the echo: messages of the size and shape of a submit, without its meaning. */
+/** The echo service. Its messages have the size and shape of a submit. */
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ export interface Items {
   readonly items: readonly { readonly id: string; readonly json: string }[];
 }
 
-/** Same as those of the gateway and of our client. */
+/** The options of the gateway and of our client. */
 export const echoChannelOptions = {
   'grpc.enable_channelz': 0,
   'grpc.max_receive_message_length': 32 * 1_048_576,

@@ -1,6 +1,6 @@
 /**
- * gRPC alone: 64 callers of a unary echo in another process; the same messages on one bidirectional stream; and calls
- * that carry 64 and 500 items of 300 bytes, as coalesced submits and batches do, counted in items.
+ * Measures gRPC alone: 64 callers of a unary echo in another process; the same messages on one bidirectional stream;
+ * and calls with 64 and 500 items of 300 bytes, like coalesced submits and batches, counted in items.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +20,7 @@ export interface GrpcInput {
 export interface GrpcLimits {
   /** Calls per second. */
   readonly unary: Sample;
-  /** Of single calls with `idlePauseMs` of nothing between two. */
+  /** Latency of single calls with pauses of `idlePauseMs`. */
   readonly idleUnaryMs: Percentiles;
   /** Messages per second, there and back. */
   readonly stream: Sample;
@@ -31,7 +31,7 @@ export interface GrpcLimits {
 
 const callers = 64;
 const idlePauseMs = 5;
-/** As W1 with its 64 callers: while one call is answered the others gather for the next. */
+/** As in W1 with 64 callers: while one call is answered, the others gather for the next. */
 const batchesInFlight = 2;
 
 function messageOf(items: number): Items {
@@ -57,7 +57,7 @@ function unaryOf(client: Client, service: ServiceDefinition): (message: Items) =
     });
 }
 
-/** All messages over one stream, `callers` of them under way. */
+/** All messages over one stream, `callers` of them in flight. */
 function streamOf(client: Client, service: ServiceDefinition): (messages: number) => Promise<void> {
   const method = service['EchoStream'];
   if (method === undefined) throw new Error('no method EchoStream');

@@ -1,7 +1,7 @@
 /**
- * JetStream alone, on a stream like WORK and with the message of a job that waits: published one by one with the stock
- * client and 512 in flight, in atomic batches of 200 with four under way, and taken off again by pull and ack. The event of a job is a larger
- * message with more headers into a stream like EVENTS, so it is measured for itself.
+ * Measures JetStream alone, on a stream like WORK with the message of a waiting job: published singly with the stock
+ * client and 512 in flight, published in atomic batches of 200 with four in flight, and consumed by pull and ack. The
+ * event of a job is larger and has more headers, and goes to a stream like EVENTS, so it is measured separately.
  */
 import {
   AckPolicy,
@@ -74,7 +74,7 @@ class TextHeaders extends MsgHdrsImpl {
   }
 }
 
-/** Publishes batches of which each is confirmed once; one subscription takes all confirmations. */
+/** Publishes batches with one confirmation each. One subscription receives all confirmations. */
 function batchPublisher(connection: NatsConnection): (messages: readonly Message[]) => Promise<void> {
   const inbox = createInbox();
   const waiting = new Map<string, (reply: string) => void>();
@@ -166,7 +166,7 @@ async function measure({ url, messages, runs }: JetstreamInput): Promise<Jetstre
       const eventBatches = await batches(eventMessage);
       const workSingly = await singly(workMessage);
       const workBatches = await batches(workMessage);
-      // All of the above wait in the stream; each run takes its share.
+      // All messages published above wait in the stream. Each run consumes its share.
       const taken = await ratesOf(runs, messages, () => pullAndAck(client, messages).then(() => undefined));
       return { workSingly, workBatches, eventSingly, eventBatches, pullAndAck: taken };
     } finally {

@@ -1,2 +1,2 @@
-/** What Piscina runs when only its own cost is of interest. */
+/** The task that measures Piscina's own cost. */
 export default (): undefined => undefined;

@@ -1,19 +1,19 @@
 /**
- * What the raw limits allow a workload at most. A job uses each resource a known number of times, so a resource that is
- * used twice a job allows half of what it does alone; operations on one server share it, so their times add up. The
- * slowest resource is the limit. That all of them share the same cores is not taken into account: the limit is generous.
- * The reasoning, number by number, is in docs/reference/performance.md.
+ * Computes the most that the raw limits allow for a workload. A job uses each resource a known number of times: a
+ * resource that is used twice per job allows half of its own rate. Times of operations on the same server add up. The
+ * slowest resource is the limit. The limit is generous, because it ignores that all resources share the same cores.
+ * docs/reference/performance.md explains each number.
  */
 import type { RawLimits } from './raw-limits.ts';
 
 export interface PathLimit {
   readonly jobsPerSecond: number;
-  /** The resource that sets it. */
+  /** The resource that sets the limit. */
   readonly resource: string;
   readonly resources: Readonly<Record<string, number>>;
 }
 
-/** How often a job does it, and how often it can be done in a second. */
+/** Uses of an operation per job, and its rate per second. */
 interface Use {
   readonly perJob: number;
   readonly perSecond: number;
@@ -47,7 +47,7 @@ function pathOf(name: ThroughputName, { jetstream, store, grpc, piscina }: RawLi
     case 'W1':
       return {
         JetStream: publishAccepted,
-        // 64 callers fill one group of about that many at a time.
+        // 64 callers fill one group of about this size at a time.
         store: [{ perJob: 1, perSecond: store.groupsOf50.median }],
         gRPC: [{ perJob: 1, perSecond: grpc.itemsBy64.median }],
       };
@@ -59,7 +59,7 @@ function pathOf(name: ThroughputName, { jetstream, store, grpc, piscina }: RawLi
       };
     case 'W3':
       return {
-        // Started and succeeded are published; the work message is pulled and acknowledged.
+        // The events `started` and `succeeded` are published. The work message is pulled and acknowledged.
         JetStream: [
           { perJob: 2, perSecond: event },
           { perJob: 1, perSecond: jetstream.pullAndAck.median },

@@ -1,4 +1,4 @@
-/** The CPU job of W5 in a bare Piscina pool: how long these jobs take on these cores with nothing around them. */
+/** The CPU job of W5 in a bare Piscina pool: the time these jobs take on these cores without Troupe. */
 import { Piscina } from 'piscina';
 import { serveTask } from '../harness/task.ts';
 import { burn } from '../handlers/burn.ts';
@@ -6,7 +6,7 @@ import { burn } from '../handlers/burn.ts';
 export interface BurnInput {
   readonly jobs: number;
   readonly threads: number;
-  /** Of one job; 0: find out what takes about `jobMs`, and run nothing. */
+  /** Rounds of one job. 0: only find the number of rounds that takes about `jobMs`. */
   readonly rounds: number;
   readonly jobMs: number;
 }
@@ -16,7 +16,7 @@ export interface BurnResult {
   readonly wallMs: number;
 }
 
-/** The best of several, since whatever disturbs makes it longer. */
+/** Takes the best of several runs, because disturbances only make them longer. */
 function calibrate(jobMs: number): number {
   const probe = 2_000_000;
   let bestMs = Number.POSITIVE_INFINITY;
@@ -35,7 +35,7 @@ async function measure({ jobs, threads, rounds, jobMs }: BurnInput): Promise<Bur
   try {
     const round = (count: number): Promise<unknown> =>
       Promise.all(Array.from({ length: count }, () => pool.run({ rounds })));
-    // Compiled in every thread before the clock starts, as in threads that have run such jobs before.
+    // Let every thread compile the code before the clock starts, as in threads that have run such jobs before.
     await round(threads * 4);
     const startedMs = performance.now();
     await round(jobs);

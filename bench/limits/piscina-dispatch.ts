@@ -1,4 +1,7 @@
-/** Piscina alone, in one process: no-op tasks on all cores, enough of them under way that no thread waits for the next. */
+/**
+ * Measures Piscina alone, in one process: no-op tasks on all cores, enough of them in flight that no thread waits for
+ * work.
+ */
 import { Piscina } from 'piscina';
 import { inFlight, ratesOf, type Sample } from '../harness/statistics.ts';
 import { serveTask } from '../harness/task.ts';

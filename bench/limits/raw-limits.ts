@@ -1,4 +1,4 @@
-/** Measures every raw limit of a run, each in a process of its own, against the servers the system itself uses. */
+/** Measures every raw limit, each in its own process, against the servers that the system uses. */
 import type { Percentiles, Sample } from '../harness/statistics.ts';
 import type { StoreAddress } from '../harness/store-handle.ts';
 import { runTask } from '../harness/task.ts';

@@ -1,7 +1,7 @@
 /**
- * A store alone, through its adapter: conditional group commits of new records like those of W1, in groups of 50 by one
- * owner, and of 200 by one owner and by four at once (as many as `troupe dev` has shards), and what one commit of one
- * record takes when nothing else goes on.
+ * Measures a store alone, through its adapter: conditional group commits of new records like those of W1. Groups of 50
+ * have one owner; groups of 200 have one owner, or four at once (the shards of `troupe dev`). It also measures the
+ * latency of a commit of one record on an idle store.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobRecord } from '../../src/domain/job.ts';
@@ -25,14 +25,14 @@ export interface StoreCommitLimits {
   readonly groupsOf50: Sample;
   readonly groupsOf200: Sample;
   readonly groupsOf200ByFour: Sample;
-  /** Milliseconds. */
+  /** Latency in ms. */
   readonly idleCommitMs: Percentiles;
 }
 
 const idlePauseMs = 5;
 const input = JSON.stringify({ text: 'x'.repeat(289) });
 
-/** The owner of one shard, as far as committing goes. */
+/** The owner of one shard, reduced to its commits. */
 class Committer {
   readonly #store: Store;
   readonly #shard: number;
@@ -44,7 +44,7 @@ class Committer {
   constructor(store: Store, shard: number) {
     this.#store = store;
     this.#shard = shard;
-    // All of it in one minute, however long it takes: opening the next partition is not what is measured.
+    // All records stay in one minute, because opening the next partition is not to be measured.
     const startedAtMs = Date.now();
     this.#bucket = Math.floor(startedAtMs / bucketMs);
     const endOfBucketMs = (this.#bucket + 1) * bucketMs - 1;

@@ -1,6 +1,6 @@
 /**
- * W1, W2, W3: a backlog of no-op jobs is made while all threads are busy (W1: one by one by concurrent callers; W2: in
- * batches), then the threads are released and the backlog drains (W3) until the last job is recorded.
+ * W1, W2, W3: a backlog of no-op jobs is submitted while all threads are busy (W1: singly by concurrent callers; W2: in
+ * batches). Then the threads are released, and the backlog drains (W3) until the last job is recorded.
  */
 import { randomUUID } from 'node:crypto';
 import type { JobOptions } from '../../src/client/index.ts';
@@ -11,21 +11,21 @@ import { type CpuCost, withCpuCost } from './cpu-cost.ts';
 import { EventTally } from './event-tally.ts';
 import { acceptedId, benchQueue, inSession, payload, type Session, type Target } from './session.ts';
 
-/** `idempotency` and `unique`: a key of its own for each job. */
+/** Which keys the jobs have. With `idempotency` and `unique`, each job has a different key. */
 export type KeyKind = 'none' | 'idempotency' | 'unique' | 'window';
 
-/** Of the unique keys that are held for a window. */
+/** Window of the unique keys. */
 const windowMs = 3_600_000;
 
 export interface BacklogInput extends Target {
   readonly jobs: number;
-  /** Jobs in one call of the load generator: 1 is W1. */
+  /** Jobs per call of the load generator. 1 for W1. */
   readonly batch: number;
   readonly callers: number;
-  /** What each job is given; W7 compares. */
+  /** The keys of the jobs, which W7 compares. */
   readonly keys: KeyKind;
   readonly threads: number;
-  /** To see what it spends. */
+  /** Pid of the system, to measure its CPU time. */
   readonly systemPid: number;
   readonly folder: string;
 }

@@ -1,7 +1,7 @@
 /**
- * Keeps every thread of the system busy, so that a backlog can be made whose drain starts at a known instant: jobs of
- * `bench.hold` occupy the threads until a file appears. A first, short round of them makes the node believe that jobs
- * are long, so that it claims nothing ahead while the second round holds.
+ * Keeps every thread busy, so that a backlog starts to drain at a known instant. Jobs of `bench.hold` occupy the
+ * threads until a file appears. A first, short round makes the node believe that jobs are long, so that it claims
+ * nothing ahead while the second round holds.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,13 +10,13 @@ import { EventTally } from './event-tally.ts';
 import { acceptedId, holdQueue, type Session } from './session.ts';
 
 export interface BusyWorkers {
-  /** The threads are free from now on. */
+  /** Frees the threads. */
   release(): Promise<void>;
 }
 
 export interface BusyOptions {
   readonly threads: number;
-  /** For the files that release. */
+  /** Folder for the files that release the jobs. */
   readonly folder: string;
 }
 

@@ -1,9 +1,9 @@
-/** What a job costs in CPU, by part of the system: the one figure that a busy machine hardly changes. */
+/** CPU time per job, by part of the system. This figure hardly depends on other load. */
 import { cpuOf, type CpuReading } from '../harness/process-tree.ts';
 
-/** Microseconds per job. */
+/** CPU time in µs per job. */
 export interface CpuCost extends CpuReading {
-  /** The load generator, our client included. */
+  /** The load generator, including our client. */
   readonly load: number;
 }
 

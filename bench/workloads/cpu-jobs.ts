@@ -24,7 +24,7 @@ async function run({ jobs, rounds, threads, ...target }: CpuJobsInput): Promise<
       recorded.close();
       return performance.now() - startedMs;
     };
-    // As the bare pool does: every thread has the code, compiled.
+    // As in the bare pool, every thread has compiled the code before the clock starts.
     await timed(threads * 4);
     return { wallMs: await timed(jobs) };
   });

@@ -1,6 +1,6 @@
 /**
- * What a stock NATS client sees of the jobs: one subscription to the events of a queue, which are published only after
- * the decision is durable. So when the last `succeeded` is here, every job is recorded.
+ * Counts jobs as a stock NATS client sees them, with one subscription to the events of a queue. Events are published
+ * only after their decision is durable. So when the last `succeeded` has arrived, every job is recorded.
  */
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 
@@ -44,7 +44,7 @@ export class EventTally {
     return this.#seen.has(jobId);
   }
 
-  /** Resolves when `count` jobs were seen; rejects when that takes longer than `timeoutMs`. */
+  /** Resolves once `count` jobs were seen. Rejects after `timeoutMs`. */
   reached(count: number, timeoutMs: number): Promise<void> {
     if (this.#seen.size >= count) return Promise.resolve();
     return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 /**
- * W4: jobs arrive at a fixed rate whatever the system does. Each time is taken from the instant a job was due, not from
- * when the generator got round to it, so a system (or a generator) that stalls cannot hide it. All clocks are the one of
- * this machine: the acknowledgement and the event are seen here, the start is told by the handler itself.
+ * W4: jobs arrive at a fixed rate, whatever the system does. Times count from the instant a job was due, not from its
+ * submit, so a stalled system or generator cannot hide. All clocks are those of this machine: the generator observes
+ * acknowledgement and event, and the handler reports the start.
  */
 import { Worker } from 'node:worker_threads';
 import { inFlight, type Percentiles, percentilesOf } from '../harness/statistics.ts';
@@ -14,7 +14,7 @@ export interface OpenLoopInput extends Target {
   readonly seconds: number;
 }
 
-/** All in milliseconds since the job was due. */
+/** Times since the job was due, in ms. */
 export interface OpenLoopResult {
   readonly sent: Percentiles;
   readonly acknowledged: Percentiles;
@@ -37,7 +37,7 @@ function clockMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Calls `submit(index)` when job `index` is due; resolves when all of them have settled. */
+/** Calls `submit(index)` when job `index` is due. Resolves once all calls have settled. */
 async function paced(perSecond: number, count: number, submit: (index: number, dueMs: number) => Promise<void>) {
   const startAtMs = clockMs() + leadMs;
   const pacer = new Worker(new URL('./pacer.ts', import.meta.url), { workerData: { perSecond, count, startAtMs } });

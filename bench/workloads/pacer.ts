@@ -1,6 +1,6 @@
 /**
- * Says when the next job is due, from a thread of its own that sleeps with a resolution far below a millisecond; a timer
- * of the event loop would be late by up to one, and that is as much as what is measured.
+ * Signals when the next job is due, from its own thread, which sleeps with a resolution far below a millisecond. A
+ * timer of the event loop would be late by up to one, which is as much as what is measured.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 

@@ -1,4 +1,4 @@
-/** How every workload reaches the system: our client to the gateway, a stock NATS client to the events. */
+/** The connections of every workload: our client to the gateway, and a stock NATS client for events. */
 import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
 import { connect, type SubmitOutcome, type TroupeClient, TroupeClientError } from '../../src/client/index.ts';
 

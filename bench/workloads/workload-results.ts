@@ -1,4 +1,4 @@
-/** Runs the workloads against one system, each in a process of its own, as often as their length allows. */
+/** Runs the workloads against one system, each in its own process, as often as their duration permits. */
 import type { WorkloadName } from '../options.ts';
 import { median, type Sample, sampleOf } from '../harness/statistics.ts';
 import { memoryOf, type MemoryReading } from '../harness/process-tree.ts';
@@ -23,14 +23,14 @@ export interface WorkloadsInput {
 interface CpuResult {
   readonly troupeMs: Sample;
   readonly bareMs: Sample;
-  /** 1: as fast as bare Piscina. */
+  /** 1 means as fast as bare Piscina. */
   readonly ratio: number;
 }
 
-/** Jobs submitted per second, by the keys they had. */
+/** Jobs submitted per second, by kind of key. */
 type KeysResult = Readonly<Record<KeyKind, Sample>>;
 
-/** Absent: not asked for. */
+/** Results by workload. Absent if the workload was not selected. */
 export interface WorkloadResults {
   /** Jobs per second. */
   readonly W1?: Sample;
@@ -40,7 +40,7 @@ export interface WorkloadResults {
   readonly W5?: CpuResult;
   readonly W7?: KeysResult;
   readonly memoryAfterW3?: MemoryReading;
-  /** Microseconds of CPU per job. */
+  /** CPU time per job in µs. */
   readonly cpu?: Readonly<Partial<Record<'W1' | 'W2' | 'W3', CpuCost>>>;
 }
 
@@ -68,7 +68,7 @@ interface Throughput extends Pick<WorkloadResults, 'W1' | 'W2' | 'W3' | 'cpu'> {
   readonly memory: MemoryReading;
 }
 
-/** W1 and W2 each make a backlog, and every backlog is drained: so W3 has as many runs as both. */
+/** W1 and W2 each create a backlog, and every backlog is drained. So W3 has as many runs as both together. */
 async function backlogs(input: WorkloadsInput, say: (line: string) => void): Promise<Throughput> {
   const { system, only, quick, threads, folder } = input;
   const jobs = quick ? 1_000 : 10_000;
@@ -102,10 +102,10 @@ async function backlogs(input: WorkloadsInput, say: (line: string) => void): Pro
   };
 }
 
-/** A round of the embedded store takes half a second for each kind: less of them say little. */
+/** A round takes half a second per kind on the embedded store. Fewer rounds would vary too much. */
 const keyRounds = 7;
 
-/** Each kind of key in turn, so that whatever else the machine does meets all of them. */
+/** Measures the kinds of keys in turn, so that other load affects all of them. */
 async function keyed(input: WorkloadsInput, say: (line: string) => void): Promise<KeysResult> {
   const { system, quick, threads, folder } = input;
   const common = { address: system.address, natsUrl: system.natsUrl, systemPid: system.pid, threads, folder };
@@ -115,7 +115,7 @@ async function keyed(input: WorkloadsInput, say: (line: string) => void): Promis
     for (const keys of kinds) {
       const task: BacklogInput = { ...common, jobs: quick ? 1_000 : 5_000, batch: 1, callers: 64, keys };
       const { submittedPerSecond } = await run<BacklogResult>(input, './backlog.ts', task);
-      // The first round warms up.
+      // The first round is a warm-up.
       if (round > 0) rates[keys].push(submittedPerSecond);
     }
   }
@@ -137,7 +137,7 @@ async function openLoop(input: WorkloadsInput, say: (line: string) => void): Pro
   return result;
 }
 
-/** Troupe and bare Piscina in turn, so that whatever else the machine does meets both. */
+/** Measures Troupe and bare Piscina in turn, so that other load affects both. */
 async function cpuJobs(input: WorkloadsInput, say: (line: string) => void): Promise<CpuResult> {
   const { system, quick, threads } = input;
   const jobs = quick ? 40 : 400;

@@ -1,7 +1,7 @@
-/** What is known of one column after all its values went by, in memory that does not grow with the rows. */
+/** Summarizes one column of a table, in memory that does not grow with the rows. */
 import { kindOf, type ValueKind } from './value-kind.ts';
 
-/** Distinct values counted exactly; later ones are only known to exist. */
+/** At most this many distinct values are counted exactly. Of later ones we only know that they exist. */
 const distinctMax = 10_000;
 const countedMaxChars = 200;
 
@@ -10,17 +10,20 @@ export type ColumnType = ValueKind | 'empty';
 export interface ColumnReport {
   readonly name: string;
   readonly type: ColumnType;
-  /** Rows that have a value in this column. */
+  /** Rows with a value in this column. */
   readonly count: number;
   readonly empty: number;
   readonly min: number | string | null;
   readonly max: number | string | null;
-  /** Of numeric columns. */
+  /** Mean of a numeric column, otherwise null. */
   readonly mean: number | null;
-  /** Of the population. */
+  /** Standard deviation of the population. */
   readonly stddev: number | null;
   readonly distinct: number;
-  /** More than could be counted: `distinct` is a lower bound and `top` covers the values seen first. */
+  /**
+   * True if there were too many values to count: `distinct` is then a lower bound, and `top` covers only the values
+   * seen first.
+   */
   readonly distinctIsBounded: boolean;
   readonly top: readonly { readonly value: string; readonly count: number }[];
 }
@@ -76,7 +79,7 @@ export class ColumnSummary {
     };
   }
 
-  /** Welford: stable in one pass. */
+  /** Welford's algorithm, which is numerically stable in one pass. */
   #addNumber(value: number): void {
     this.#numbers += 1;
     const delta = value - this.#mean;
@@ -92,7 +95,7 @@ export class ColumnSummary {
     else this.#distinctIsBounded = true;
   }
 
-  /** The narrowest type that all values have. */
+  /** The narrowest type that fits all values. */
   #type(): ColumnType {
     const { integer, number, boolean, date, text } = this.#kinds;
     const kinds = [integer + number, boolean, date, text].filter((count) => count > 0).length;

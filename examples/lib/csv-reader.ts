@@ -1,6 +1,6 @@
 /**
- * RFC 4180, fed piece by piece: quoted fields may hold delimiters, quotes (doubled) and line breaks; lines end in LF or
- * CRLF; the last may have no end; empty lines are skipped. Memory is one row.
+ * An incremental parser of CSV (RFC 4180). Quoted fields may contain delimiters, doubled quotes and line breaks. Lines
+ * end in LF or CRLF; the last one needs no line end. Empty lines are skipped. Only one row is held in memory.
  */
 const quoteCode = 34;
 const lineFeed = 10;
@@ -30,9 +30,9 @@ export class CsvReader {
   #fields: string[] = [];
   #field = '';
   #quoted = false;
-  /** A quote inside a quoted field: its end, or the first half of a doubled one. */
+  /** A quote was seen within a quoted field: either its end, or the first half of a doubled quote. */
   #quoteSeen = false;
-  /** The row holds at least a character, so it is not an empty line. */
+  /** True if the row has at least one character, so it is not an empty line. */
   #begun = false;
 
   constructor(options: {

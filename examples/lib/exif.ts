@@ -1,8 +1,8 @@
-/** How a camera was held: the orientation in EXIF data, which is a TIFF of which the first directory matters. */
+/** Reads the orientation of a picture from its EXIF data. EXIF is a TIFF, of which only the first directory matters. */
 
 const orientationTag = 0x0112;
 
-/** Undefined when there is none. `view` begins with the TIFF's header, then come directories of 12-byte entries. */
+/** Returns undefined if there is none. `view` starts with the TIFF header. Directories consist of 12-byte entries. */
 export function orientationIn(view: DataView): number | undefined {
   if (view.byteLength < 8) return undefined;
   const little = view.getUint16(0) === 0x4949;

@@ -1,18 +1,18 @@
-/** One tile of the Mandelbrot set as RGBA pixels, in plain JavaScript: honest CPU work. */
+/** Renders one tile of the Mandelbrot set as RGBA pixels, in plain JavaScript, as an example of CPU-heavy work. */
 
 export interface Tile {
   /** Centre of the tile in the complex plane. */
   readonly x: number;
   readonly y: number;
-  /** Width of the tile in the complex plane; the height follows from the pixels. */
+  /** Width of the tile in the complex plane. The height follows from the pixels. */
   readonly scale: number;
-  /** Pixels. */
+  /** Size in pixels. */
   readonly width: number;
   readonly height: number;
   readonly maxIterations: number;
 }
 
-/** Far enough out that the smooth iteration count has no visible steps. */
+/** Large enough that the smooth iteration count has no visible steps. */
 const escapeRadiusSquared = 256;
 
 export function renderTile(tile: Tile, onRow: (row: number) => void): Uint8Array {
@@ -32,7 +32,7 @@ export function renderTile(tile: Tile, onRow: (row: number) => void): Uint8Array
   return pixels;
 }
 
-/** Smooth count of iterations until the point escapes; undefined when it does not. */
+/** Smooth number of iterations until the point escapes. Undefined if it does not. */
 export function escapeTime(real: number, imaginary: number, maxIterations: number): number | undefined {
   let zr = 0;
   let zi = 0;
@@ -49,7 +49,7 @@ export function escapeTime(real: number, imaginary: number, maxIterations: numbe
   return undefined;
 }
 
-/** Inside is black; outside a slow turn through blue, white and amber. */
+/** Points inside are black. Points outside go slowly through blue, white and amber. */
 function paint(pixels: Uint8Array, at: number, time: number | undefined): void {
   const turn = time === undefined ? undefined : 0.12 * Math.sqrt(Math.max(0, time)) + 0.6;
   pixels[at] = shade(turn, 0);

@@ -1,4 +1,4 @@
-/** Files on the node's own disk. What is not there will not be there on a retry: the job is rejected. */
+/** Files on the node's disk. A missing file will also be missing on a retry, so the job is rejected. */
 import { reject } from 'troupe/handlers';
 
 export function rejectUnreadable(path: string): (cause: unknown) => never {

@@ -1,36 +1,39 @@
-/** What a picture says of itself before its pixels: a few bytes may claim any size, so this is read before it is decoded. */
+/** Reads the header of a picture before it is decoded, because a few bytes may claim any size. */
 import { orientationIn } from './exif.ts';
 
 export interface PictureHeader {
   readonly width: number;
   readonly height: number;
-  /** Fewer bytes cannot hold a picture of this size, however plain it is. */
+  /** The fewest bytes that a picture of this size can have, however plain it is. */
   readonly leastBytes: number;
-  /** As in EXIF: 1 is upright. */
+  /** Orientation as in EXIF: 1 is upright. */
   readonly orientation: number;
-  /** Bytes of the picture: what follows its end is none of it. */
+  /** Size of the picture in bytes. Whatever follows does not belong to it. */
   readonly length: number;
 }
 
 interface Part {
-  /** Marker of a JPEG's segment, or the four letters of a PNG's chunk as a number. */
+  /** The marker of a JPEG segment, or the four letters of a PNG chunk as a number. */
   readonly type: number;
   readonly content: DataView;
   readonly end: number;
 }
 
-/** "Exif", with which the segment begins that holds it. */
+/** "Exif": the start of the segment that holds EXIF data. */
 const exifMark = 0x45786966;
-/** A block of 64 pixels takes a bit at least in the components that are not made coarser; lenient by two. */
+/**
+ * A block of 64 pixels takes at least one bit in the components that are not subsampled. The limit is lenient by a
+ * factor of two.
+ */
 const jpegPixelsPerByteMax = 1_024;
 
 const [sizeChunk, exifChunk, endChunk] = [0x49484452, 0x65584966, 0x49454e44]; // IHDR, eXIf, IEND
 const pngSignatureBytes = 8;
 const channelsOfColorType: Readonly<Record<number, number>> = { 2: 3, 4: 2, 6: 4 };
-/** The most that deflate makes of a byte. */
+/** The highest ratio that deflate reaches. */
 const deflateRatioMax = 1_032;
 
-/** Undefined when the frame is not where it should be. */
+/** Returns undefined if the frame header is missing or misplaced. */
 export function jpegHeader(bytes: Uint8Array): PictureHeader | undefined {
   let frame: { readonly width: number; readonly height: number } | undefined;
   let orientation: number | undefined;
@@ -38,7 +41,7 @@ export function jpegHeader(bytes: Uint8Array): PictureHeader | undefined {
     if (type === 0xe1 && content.byteLength > 6 && content.getUint32(0) === exifMark) {
       orientation ??= orientationIn(partOf(content, 6, content.byteLength));
     }
-    // Start of a frame: baseline, extended, progressive.
+    // Start of a frame: baseline, extended or progressive.
     if (type >= 0xc0 && type <= 0xc2 && content.byteLength >= 5) {
       frame ??= { width: content.getUint16(3), height: content.getUint16(1) };
     }
@@ -48,7 +51,7 @@ export function jpegHeader(bytes: Uint8Array): PictureHeader | undefined {
   return { ...frame, leastBytes, orientation: orientation ?? 1, length: bytes.byteLength };
 }
 
-/** Undefined when the first chunk is not the one that says the size. */
+/** Returns undefined if the first chunk does not hold the size. */
 export function pngHeader(bytes: Uint8Array): PictureHeader | undefined {
   let size: Pick<PictureHeader, 'width' | 'height' | 'leastBytes'> | undefined;
   let orientation: number | undefined;
@@ -68,11 +71,11 @@ function pngSize(content: DataView): Pick<PictureHeader, 'width' | 'height' | 'l
   return { width, height, leastBytes: (width * height * bitsPerPixel) / 8 / deflateRatioMax };
 }
 
-/** Up to the first scan, which ends the headers. */
+/** Yields the segments up to the first scan, which ends the headers. */
 function* jpegSegments(view: DataView): Generator<Part> {
   let at = 2;
   while (at < view.byteLength && view.getUint8(at) === 0xff) {
-    // Any number of fill bytes may stand before a marker.
+    // Any number of fill bytes may precede a marker.
     while (at + 1 < view.byteLength && view.getUint8(at + 1) === 0xff) at += 1;
     if (at + 4 > view.byteLength) return;
     const type = view.getUint8(at + 1);
@@ -96,7 +99,7 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** As much of it as there is. */
+/** The part of the view that exists. */
 function partOf(view: DataView, from: number, to: number): DataView {
   return new DataView(view.buffer, view.byteOffset + from, Math.min(to, view.byteLength) - from);
 }

@@ -1,4 +1,4 @@
-/** JPEG and PNG to pixels and back. */
+/** Decodes JPEG and PNG to pixels, and encodes pixels. */
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { reject } from 'troupe/handlers';
@@ -8,7 +8,7 @@ import { upright, type Raster } from './raster.ts';
 export type PictureFormat = 'jpeg' | 'png';
 
 const jpegQuality = 82;
-/** A JPEG takes about 45 MiB a megapixel while it is decoded, 9 of them of the heap, of which a thread has 512 MiB. */
+/** Decoding a JPEG takes about 45 MiB per megapixel, 9 of them on the heap. A thread has a heap of 512 MiB. */
 const maxMegapixels = 40;
 
 export function formatOf(bytes: Uint8Array): PictureFormat | undefined {
@@ -18,7 +18,7 @@ export function formatOf(bytes: Uint8Array): PictureFormat | undefined {
   return undefined;
 }
 
-/** Upright pixels; what is no picture is rejected for good, with a code. */
+/** Decodes a picture to upright pixels. Rejects the job with a code if it is not a picture. */
 export function decodePicture(bytes: Uint8Array): Raster & { readonly format: PictureFormat } {
   const format = formatOf(bytes);
   if (format === undefined) throw reject('neither a JPEG nor a PNG', { code: 'NOT_AN_IMAGE' });
@@ -46,7 +46,7 @@ function decode(format: PictureFormat, bytes: Uint8Array): Raster {
   }
 }
 
-/** A small file may claim any size: that is looked at before anything is allocated. */
+/** Checks the claimed size before anything is allocated, because a small file may claim any size. */
 function refuseClaim({ width, height, leastBytes }: PictureHeader, bytes: number): void {
   if (width * height > maxMegapixels * 1e6) {
     throw reject(`more than ${maxMegapixels} megapixels`, { code: 'IMAGE_TOO_LARGE' });

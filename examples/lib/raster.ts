@@ -1,12 +1,11 @@
 /**
- * Pictures as RGBA pixels: made smaller by averaging the light that falls on each new pixel, and turned upright.
- * Averaging is done on linear light with the colour weighted by its opacity, so thin lines keep their brightness and
- * transparent edges get no dark seams.
+ * Pictures as RGBA pixels: shrinking by averaging, and turning upright. Averaging uses linear light with colour
+ * weighted by opacity, so thin lines keep their brightness and transparent edges get no dark seams.
  */
 export interface Raster {
   readonly width: number;
   readonly height: number;
-  /** RGBA, 4 bytes a pixel. */
+  /** RGBA, 4 bytes per pixel. */
   readonly data: Uint8Array;
 }
 
@@ -22,7 +21,7 @@ function toCode(linear: number): number {
   return Math.round(Math.min(1, Math.max(0, value)) * 255);
 }
 
-/** So that the longer edge is at most `maxEdge`; a picture that is small enough already stays as it is. */
+/** Shrinks the picture so that its longer edge is at most `maxEdge`. A smaller picture is returned unchanged. */
 export function shrink(raster: Raster, maxEdge: number, onRow: (fraction: number) => void): Raster {
   const factor = maxEdge / Math.max(raster.width, raster.height);
   if (factor >= 1) return raster;
@@ -46,11 +45,11 @@ export function shrink(raster: Raster, maxEdge: number, onRow: (fraction: number
 
 interface Part {
   readonly index: number;
-  /** Share of the new pixel that this old one covers; the parts of a box sum up to 1. */
+  /** Share of the new pixel that this old one covers. The shares of a box add up to 1. */
   readonly weight: number;
 }
 
-/** For each new pixel along one axis: the old ones it covers. */
+/** For each new pixel along one axis, the old pixels that it covers. */
 function boxes(from: number, to: number): Part[][] {
   const size = from / to;
   return Array.from({ length: to }, (_, index) => {
@@ -65,7 +64,7 @@ function boxes(from: number, to: number): Part[][] {
   });
 }
 
-/** One old row, averaged along x: linear light times opacity, and opacity. */
+/** Averages one old row along x: linear light times opacity, and opacity. */
 function averageRow({ width, data }: Raster, y: number, columns: readonly Part[][], row: Float64Array): void {
   for (const [x, box] of columns.entries()) {
     let red = 0;
@@ -94,7 +93,7 @@ function writeRow(sums: Float64Array, data: Uint8Array, offset: number): void {
   }
 }
 
-/** Turns and mirrors as EXIF orientation 1..8 asks, so that it is upright without the tag. */
+/** Turns and mirrors the picture according to EXIF orientation 1 to 8, so that it is upright without the tag. */
 export function upright(raster: Raster, orientation: number): Raster {
   if (orientation < 2 || orientation > 8) return raster;
   const { width, height, data } = raster;

@@ -1,12 +1,12 @@
-/** What a field of a table is. When in doubt it is text: an id that is taken for a number is rounded, and nobody is told. */
+/** The kind of a field. In doubt it is text, because an id that is taken for a number is silently rounded. */
 export type ValueKind = 'integer' | 'number' | 'boolean' | 'date' | 'text';
 
-/** A number has no zeros in front: `007` is an id, or a postal code. */
+/** A number has no leading zeros: `007` is an id or a postal code. */
 const integerPattern = /^[+-]?(0|[1-9]\d*)$/;
 const fractionPattern = /^[+-]?((?:0|[1-9]\d*)?\.\d+|(?:0|[1-9]\d*)\.)(e[+-]?\d+)?$/i;
-/** Programs write the sign of an exponent; `12E5` is an article number more often than 1,200,000. */
+/** Programs write a sign in the exponent. `12E5` is more often an article number than 1,200,000. */
 const scientificPattern = /^[+-]?([1-9]\d*)e[+-]\d+$/i;
-/** Digits that tell each double from all others: more than these are not kept. */
+/** A double preserves at most this many digits. */
 const doubleMaxDigits = 17;
 
 const booleanPattern = /^(true|false|yes|no)$/i;
@@ -22,7 +22,7 @@ export function kindOf(value: string): ValueKind {
   return day !== undefined && isInCalendar(day) ? 'date' : 'text';
 }
 
-/** With a fraction or an exponent, and within what a double holds. */
+/** True for a number with a fraction or an exponent that a double can hold. */
 function isNumber(value: string): boolean {
   const written = (fractionPattern.exec(value) ?? scientificPattern.exec(value))?.[1];
   if (written === undefined) return false;
@@ -31,7 +31,7 @@ function isNumber(value: string): boolean {
   return digits.length <= doubleMaxDigits && Number.isFinite(number) && (number !== 0 || digits === '');
 }
 
-/** `Date` takes 30 February for 2 March. */
+/** `Date` accepts 30 February as 2 March. */
 function isInCalendar(day: string): boolean {
   const midnight = new Date(`${day}T00:00:00Z`);
   return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);

@@ -1,13 +1,12 @@
 /**
- * Refuses `map[word]` and `word in map` for a word that is only known when the program runs. A plain object also answers
- * to the names of `Object.prototype`: a job whose fairness key is `toString` must not find a function there. Maps by such
- * words are `Map`s; those that come as plain objects, out of JSON or the contract, are read with `ownValue`
- * (src/domain/own-value.ts).
+ * Refuses `map[word]` and `word in map` for a word that is known only at run time. A plain object also answers to the
+ * names of `Object.prototype`: a job whose fairness key is `toString` must not find a function there. Use a `Map` for
+ * such keys. Read plain objects from JSON or the contract with `ownValue` (src/domain/own-value.ts).
  */
 import type { Rule } from 'eslint';
 import ts from 'typescript';
 
-/** What the parser of typescript-eslint gives to rules that ask for types. */
+/** What the parser of typescript-eslint provides to rules that need types. */
 interface TypeServices {
   readonly program: ts.Program;
   readonly getTypeAtLocation: (node: object) => ts.Type;
@@ -23,7 +22,7 @@ export const wordIndex: Rule.RuleModule = {
     const services = context.sourceCode.parserServices as TypeServices;
     const checker = services.program.getTypeChecker();
 
-    /** Any text at all, and not one of a few that the types name. */
+    /** True for arbitrary text, as opposed to a literal type. */
     const isWord = (node: object): boolean => {
       const type = services.getTypeAtLocation(node);
       const bound = checker.getBaseConstraintOfType(type) ?? type;

@@ -1,7 +1,7 @@
-// `npm test`: every check and every suite, in one run, each once. `--quick` leaves out what needs Java or Maven; `--plan`
-// says what would run when, and runs nothing. What runs side by side is decided in plan.ts; each step's output is printed
-// whole when it ends. The last line is `N passed, N failed`: tests plus checks, a check counting as one. Exit code 1 on
-// any failure, 130 when a signal ended it.
+// `npm test`: runs every check and every suite once. `--quick` leaves out what needs Java or Maven. `--plan` prints
+// what would run when, and runs nothing. plan.ts decides what runs concurrently. The output of a step is printed as a
+// whole when it ends. The last line is `N passed, N failed`, where a check counts as one test. The exit code is 1 on
+// any failure and 130 after a signal.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { failureMaxLength, readReport } from './vitest-report.ts';
 
 const isQuick = process.argv.includes('--quick');
 const beganAt = Date.now();
-/** Three at most: two that wait, and one that computes. Each may have a cluster, and memory is bounded, too. */
+/** At most three: two that wait and one that computes. The limit bounds memory, too, since each may have a cluster. */
 const bound = { cores: availableParallelism(), sideBySide: 3 };
 const scratch = mkdtempSync(join(tmpdir(), 'troupe-test-'));
 const results: StepResult[] = [];
@@ -33,7 +33,7 @@ function works(command: string, args: readonly string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore', timeout: 20_000 }).status === 0;
 }
 
-/** What is missing for a Cassandra of our own, or undefined when there is one to be had. */
+/** What is missing to run Cassandra. Undefined if nothing is. */
 function missingForCassandra(isProcess: boolean): string | undefined {
   if (process.env['TROUPE_CASSANDRA'] && !isProcess) return undefined;
   const missing = [!works('java', ['-version']) && 'Java 17', !works('mvn', ['-v']) && 'Maven'].filter(Boolean);
@@ -50,7 +50,10 @@ function report(step: TestStep, text: string, result: Omit<StepResult, 'name'>):
   results.push({ name: step.name, ...result });
 }
 
-/** A suite that is empty, or fails without a failed test (a crash, an error outside a test), counts as one failure. */
+/**
+ * A suite without tests, or one that fails without a failed test (a crash, an error outside a test), counts as one
+ * failure.
+ */
 function judge(
   step: TestStep,
   status: number,
@@ -93,7 +96,7 @@ async function runStep(step: TestStep, beside: readonly string[]): Promise<void>
   processes.add(running);
   const { status, output, cpuMs } = await running.ended;
   processes.delete(running);
-  // What a preparation found is of interest when it found nothing.
+  // The output of a preparation matters only if it failed.
   const text = step.kind === 'preparation' && status === 0 ? '' : output;
   report(step, text, { ...judge(step, status, output, file), wallMs: Date.now() - startedAt, cpuMs });
 }

@@ -1,25 +1,27 @@
 /**
- * Which steps of `npm test` run side by side: pure, so that a plan can be seen and tried without running anything.
- * - A *timed* step has deadlines that a crowded machine breaks. Together, timed steps keep no more cores busy than there
- *   are, leave idle what the most sensitive of them needs, and no two hold the same thing.
- * - A *patient* step computes and has no deadline to speak of. It runs at the lowest priority beside them, on what they
- *   leave: among patient steps alone, the cores are shared out.
- * - There are never more than the bound says. Alone, every step may run: none waits for ever, and on one core the timed
- *   steps run one after the other.
+ * Decides which steps of `npm test` run concurrently. It is pure, so a plan can be inspected and tested without running
+ * anything.
+ *
+ * - A *timed* step has deadlines that a busy machine breaks. Timed steps together use no more cores than there are,
+ *   leave idle what the most sensitive of them needs, and never hold the same resource.
+ * - A *patient* step computes and has no real deadline. It runs beside timed steps at the lowest priority, on the cores
+ *   that these leave. Patient steps alone share the cores.
+ * - There are never more steps than the bound permits. A step may always run alone, so none waits forever, and on one
+ *   core the timed steps run one at a time.
  */
 
 export interface Step {
   readonly name: string;
   readonly pace: 'timed' | 'patient';
-  /** Cores that it keeps busy on average: CPU time by time on the clock, run alone on two idle cores with warm caches. */
+  /** Average number of busy cores: CPU time divided by elapsed time, run alone on two idle cores with warm caches. */
   readonly busy: number;
-  /** How long it takes then. */
+  /** Elapsed time in that case, in seconds. */
   readonly seconds: number;
-  /** Cores that other timed steps must leave idle beside it. */
+  /** Cores that other timed steps must leave idle. */
   readonly spare?: number;
-  /** One step at a time has it. */
+  /** A resource that only one step at a time may hold. */
   readonly holds?: string;
-  /** Steps that must have ended. */
+  /** Steps that must end first. */
   readonly after?: readonly string[];
 }
 
@@ -34,7 +36,7 @@ export interface PlannedStep {
   readonly untilS: number;
 }
 
-/** Busy cores are averages with one decimal: a sum may be off by half of it. */
+/** Busy cores are averages with one decimal, so a sum may be off by half of that. */
 const toleratedCores = 0.05;
 
 function busyOf(steps: readonly Step[], pace: Step['pace']): number {
@@ -50,7 +52,7 @@ function fits(step: Step, running: readonly Step[], { cores, sideBySide }: Bound
   return !isHeld && busyOf(all, step.pace) + spare <= cores + toleratedCores;
 }
 
-/** The first of those that wait which may start now. */
+/** The first waiting step that may start now. */
 export function nextStep<S extends Step>(waiting: readonly S[], running: readonly S[], bound: Bound): S | undefined {
   const unfinished = new Set([...waiting, ...running].map(({ name }) => name));
   return waiting.find((step) => !(step.after ?? []).some((name) => unfinished.has(name)) && fits(step, running, bound));
@@ -59,11 +61,11 @@ export function nextStep<S extends Step>(waiting: readonly S[], running: readonl
 interface Progress {
   readonly step: Step;
   readonly fromS: number;
-  /** What is left of its seconds. */
+  /** Remaining seconds. */
   readonly leftS: number;
 }
 
-/** When each step would begin and end if its figures held, and patient steps got no more than what others leave. */
+/** When each step would start and end, if its figures held and patient steps got only the cores that others leave. */
 export function planOf(steps: readonly Step[], bound: Bound): readonly PlannedStep[] {
   const planned: PlannedStep[] = [];
   let waiting = steps;

@@ -1,6 +1,6 @@
 /**
- * One step of `npm test` as a process group of its own: its output whole, the CPU time of its process tree, and an end of
- * all of it on a signal. Its output is kept up to a bound: of what is longer, the end.
+ * One step of `npm test` as a process group. It collects the output and the CPU time of its process tree, and stops the
+ * whole group on a signal. The output is bounded: if it is longer, its end is kept.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,30 +10,31 @@ export interface StepCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** Runs on what others leave of the cores. */
+  /** Run at low priority, on the cores that other steps leave. */
   readonly isPatient?: boolean;
 }
 
 interface StepEnd {
   readonly status: number;
   readonly output: string;
-  /** User and system time of all processes that were waited for; what outlives its parent is missing. */
+  /** User and system time of all processes that were waited for. A process that outlives its parent is not included. */
   readonly cpuMs: number;
 }
 
 export interface StepProcess {
   readonly ended: Promise<StepEnd>;
-  /** For all of the group; what has not ended within `stopGraceMs` is killed. */
+  /** Sends a signal to the whole group. What has not ended after `stopGraceMs` is killed. */
   stop(signal: NodeJS.Signals): void;
 }
 
 const outputMax = 8 << 20;
 const stopGraceMs = 10_000;
-/** A process that was left behind holds the pipes open: its output is not waited for. */
+/** A process that was left behind holds the pipes open. Do not wait longer than this for its output. */
 const drainMs = 1_000;
 /**
- * Traps, and not `trap ''`, which the command would inherit: the shell stays until the command has ended. Where Linux
- * shares the processor out by session, a priority counts within its session only, so the session gets one as well.
+ * The script traps signals and does not ignore them (`trap ''`), because the command would inherit that. So the shell
+ * stays until the command has ended. Where Linux schedules by session, a priority applies within its session only, so
+ * the session gets one, too.
  */
 function scriptOf(isPatient: boolean): string {
   const yielding = '{ echo 10 >/proc/$$/autogroup; } 2>/dev/null; nice -n 10 ';
@@ -82,11 +83,11 @@ function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // Nobody is left in it.
+    // The group has no processes left.
   }
 }
 
-/** `times` prints two lines, its own and that of its children, each as `0m1.23s 0m0.45s`: user, system. */
+/** `times` prints two lines, for the shell and for its children, each as `0m1.23s 0m0.45s`: user, system. */
 function cpuOf(times: string): number {
   const parts = [...(times.split('\n')[1] ?? '').matchAll(/(\d+)m([\d.,]+)s/g)];
   const seconds = parts.map(([, minutes, rest = '']) => Number(minutes) * 60 + Number(rest.replace(',', '.')));

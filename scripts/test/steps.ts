@@ -1,6 +1,6 @@
 /**
- * What `npm test` runs, each step once, in the order in which it prefers to begin them. `busy` and `seconds` decide what
- * runs side by side, and nothing else; the summary of a run on two idle cores prints what they are today.
+ * The steps of `npm test`, in the order in which they preferably start. `busy` and `seconds` only decide what runs
+ * concurrently. The summary of a run on two idle cores prints their present values.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,18 +8,18 @@ import { fileURLToPath } from 'node:url';
 import type { Step } from './plan.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
-/** It has packages of its own. */
+/** infra/ has its own packages. */
 const infra = join(root, 'infra');
 const bin = (name: string, folder = root): string => join(folder, 'node_modules/.bin', name);
 const node = process.execPath;
 
 export interface TestStep extends Step {
-  /** A check passes or fails as a whole; of a suite the tests count; a preparation counts for nothing. */
+  /** A check passes or fails as a whole. The tests of a suite count. A preparation does not count. */
   readonly kind: 'preparation' | 'check' | 'suite';
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** It needs a Cassandra: any, or one that is a process of this machine. `--quick` leaves these steps out. */
+  /** Needs Cassandra: any, or one that runs as a process of this machine. `--quick` leaves these steps out. */
   readonly cassandra?: 'any' | 'process';
 }
 
@@ -29,10 +29,13 @@ type Figures = Load & Pick<Step, 'pace' | 'spare' | 'holds' | 'after'> & Pick<Te
 const nats = 'fetch nats-server';
 const cassandra = 'fetch Cassandra';
 const timed = { pace: 'timed', after: [nats] } as const;
-/** Of leases and outages, in real time: two such suites would crowd each other. */
+/** Suites about leases and outages, in real time. Two such suites would disturb each other. */
 const shortDeadlines = 'short deadlines';
 
-/** Fetched once, beside what needs none: otherwise every suite that finds the cache empty would do it. */
+/**
+ * Downloads a server once, beside steps that need none. Otherwise every suite that finds the cache empty would download
+ * it.
+ */
 function preparation(name: string, service: 'nats' | 'cassandra', scratch: string): TestStep {
   const args = ['src/cli/main.ts', 'backing', service, '--data-dir', join(scratch, 'backing')];
   return { name, kind: 'preparation', command: node, args, cwd: root, pace: 'timed', busy: 0.3, seconds: 2 };
@@ -46,13 +49,13 @@ function suite(name: string, figures: Figures): TestStep {
   return { name, kind: 'suite', command: bin('vitest'), args: ['run', '--project', name], cwd: root, ...figures };
 }
 
-/** A suite of infra/: each has a configuration of vitest. */
+/** A suite of infra/. Each has its own configuration of vitest. */
 function infraSuite(name: string, config: string, figures: Figures): TestStep {
   const args = ['run', '--config', config];
   return { name, kind: 'suite', command: bin('vitest', infra), args, cwd: infra, ...figures };
 }
 
-/** Every npm script `docs:<page>` generates a page, and with `--check` says whether it is in step. */
+/** Checks of generated pages: every npm script `docs:<page>` generates a page, and with `--check` compares it. */
 function generatedDocs(): readonly TestStep[] {
   const text = readFileSync(join(root, 'package.json'), 'utf8');
   const { scripts } = JSON.parse(text) as { readonly scripts: Readonly<Record<string, string>> };
@@ -66,7 +69,7 @@ export function testSteps(scratch: string): readonly TestStep[] {
   return [
     preparation(nats, 'nats', scratch),
     { ...preparation(cassandra, 'cassandra', scratch), cassandra: 'process' },
-    // Without its cache: a file's findings depend on the types of the files that it imports.
+    // Without its cache, because findings in a file depend on the types of the files that it imports.
     check('lint', bin('eslint'), ['--max-warnings', '0', '.'], { busy: 1.2, seconds: 67 }),
     check('types', bin('tsc'), ['-p', '.'], { busy: 1.2, seconds: 12 }),
     check('format', bin('prettier'), ['--check', '--log-level', 'warn', '.'], { busy: 1.2, seconds: 12 }),

@@ -1,4 +1,7 @@
-/** The end of `npm test`: what failed, once more; what each step took; and, as the last line, `N passed, N failed`. */
+/**
+ * The summary of `npm test`: the failures once more, the times of each step, and, as the last line, `N passed, N
+ * failed`.
+ */
 import type { Counts } from './vitest-report.ts';
 
 export interface StepResult extends Counts {
@@ -13,7 +16,7 @@ export interface WholeRun {
   readonly results: readonly StepResult[];
   readonly wallMs: number;
   readonly cores: number;
-  /** Names of the steps that were not run. */
+  /** Names of the steps that did not run. */
   readonly leftOut: readonly string[];
 }
 
@@ -23,7 +26,7 @@ function seconds(ms: number): string {
   return (ms / 1_000).toFixed(1).padStart(7);
 }
 
-/** Waiting is the time in which not even one core was busy for it, its turn for a core included. */
+/** Waiting is the time in which the step kept less than one core busy, including the wait for a core. */
 function lineOf({ name, passed, failed, skipped, wallMs, cpuMs, note }: StepResult): string {
   const counts = [`${passed} passed`, failed > 0 && `${failed} FAILED`, skipped > 0 && `${skipped} skipped`];
   const waitingMs = Math.max(0, wallMs - cpuMs);

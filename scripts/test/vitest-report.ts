@@ -1,4 +1,4 @@
-/** What vitest's JSON report says of a suite: how many tests, and of each that failed its file, its name and its message. */
+/** Reads vitest's JSON report of a suite: the number of tests, and file, name and message of each failed test. */
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
@@ -30,7 +30,7 @@ interface VitestReport {
   }[];
 }
 
-/** What a failed step says is printed once more at the end, where whoever has only the end of a log still finds it. */
+/** Failures are printed again at the end, so that the end of a log contains them, cut to this length. */
 export const failureMaxLength = 2_000;
 
 export function readReport(file: string, root: string): SuiteReport {
@@ -45,7 +45,7 @@ export function readReport(file: string, root: string): SuiteReport {
   return { counts, failures: failuresOf(report, root) };
 }
 
-/** A file that broke outside its tests is one, too. */
+/** A file that failed outside its tests counts as a failure, too. */
 function failuresOf({ testResults }: VitestReport, root: string): readonly string[] {
   return testResults.flatMap(({ name, status, message, assertionResults }) => {
     const failed = assertionResults.filter((test) => test.status === 'failed');

@@ -49,7 +49,7 @@ interface GlobalFlags {
 export interface Session {
   readonly client: TroupeClient;
   readonly isJson: boolean;
-  /** The flag to append to commands that we suggest. Empty if the address is the default. */
+  /** The flag to append to commands that we suggest. Empty if no `--address` was given, because then none is needed. */
   readonly addressFlag: string;
 }
 
