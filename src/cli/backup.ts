@@ -22,12 +22,14 @@ export interface BackupOptions {
 
 export function runBackup({ config, file, terminal, isJson }: BackupOptions): number {
   if (config.store.kind !== 'sqlite') {
-    throw new UsageError('the store is a Cassandra, which is backed up by tools of its own (snapshots, Medusa)');
+    throw new UsageError('the configured store is Cassandra: back it up with its own tools (snapshots, Medusa)');
   }
   const [path, target] = [sqlitePath(config), resolve(file)];
-  if (!existsSync(path)) throw new UsageError(`${path}: there is no store; name it with --data-dir or --config`);
-  if (existsSync(target)) throw new UsageError(`${target} is there already; nothing is overwritten`);
-  if (!existsSync(dirname(target))) throw new UsageError(`${dirname(target)}: there is no such folder`);
+  if (!existsSync(path))
+    throw new UsageError(`${path}: there is no store here; name its folder with --data-dir or --config`);
+  if (existsSync(target)) throw new UsageError(`${target} already exists and is not overwritten; choose another file`);
+  if (!existsSync(dirname(target)))
+    throw new UsageError(`${dirname(target)}: the folder does not exist; create it first`);
   try {
     const { bytes, schemaVersion } = backUpSqliteStore({ path, target });
     const said = { store: path, backup: target, bytes, schemaVersion };
@@ -35,7 +37,7 @@ export function runBackup({ config, file, terminal, isJson }: BackupOptions): nu
     return exitCodes.ok;
   } catch (error) {
     if (!(error instanceof TroupeError)) throw error;
-    terminal.err(`troupe: no backup was made: ${error.message}\n`);
+    terminal.err(`troupe: the backup failed: ${error.message}\n`);
     return exitCodeOf(error);
   }
 }

@@ -151,7 +151,7 @@ export function reportText({ actor, children, events, deadLetters }: ActorReport
     ['state', actor.state],
     ['started', actor.startedAt?.toISOString()],
     ['restarts', `${actor.restarts}${budgetText(actor)}`],
-    ['mailbox', `${actor.mailboxSize} of ${actor.mailboxCapacity}, ${actor.stashed} put aside`],
+    ['mailbox', `${actor.mailboxSize} of ${actor.mailboxCapacity}, ${actor.stashed} stashed`],
     ['messages', `${actor.messages} (${rateText(actor.messageRate)}/s)`],
     ['busy', `${durationText(actor.busyMs)} (${percent(actor.busyShare)})`],
     ['error', actor.lastError === undefined ? undefined : errorText(actor, nowMs)],
@@ -173,7 +173,7 @@ export function reportText({ actor, children, events, deadLetters }: ActorReport
 }
 
 function budgetText({ restartLimit, restartsInWindow }: ActorInfo): string {
-  return restartLimit === undefined ? '' : ` (${restartsInWindow} of ${restartLimit} allowed now)`;
+  return restartLimit === undefined ? '' : ` (${restartsInWindow} of ${restartLimit} allowed in the window)`;
 }
 
 function withoutError({ lastError: _lastError, lastErrorAt: _lastErrorAt, ...actor }: ActorInfo): ActorInfo {

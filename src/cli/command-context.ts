@@ -97,7 +97,7 @@ function sayRetry({ terminal }: CommandContext, isJson: boolean): NonNullable<Re
   return (error, delayMs) => {
     if (delayMs < retrySaidMs) return;
     const { code, message } = error;
-    const text = `troupe: ${code}: ${message}; trying again in ${durationText(delayMs)}\n`;
+    const text = `troupe: ${code}: ${message}; retrying in ${durationText(delayMs)}\n`;
     terminal.err(isJson ? documentLine({ retrying: { code, message, delayMs: Math.round(delayMs) } }) : text);
   };
 }

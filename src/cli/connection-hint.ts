@@ -29,12 +29,12 @@ function outcomeOf(socket: Socket, openEvent: 'connect' | 'secureConnect'): Prom
 }
 
 const socketWords: ReadonlyMap<string, string> = new Map([
-  ['ECONNREFUSED', 'nothing listens there'],
-  ['ENOTFOUND', 'there is no such host'],
-  ['EAI_AGAIN', 'the name of the host cannot be looked up now'],
-  ['EHOSTUNREACH', 'the host cannot be reached'],
-  ['ENETUNREACH', 'the network cannot be reached'],
-  ['ETIMEDOUT', 'no answer in time'],
+  ['ECONNREFUSED', 'nothing listens at this address'],
+  ['ENOTFOUND', 'the host name does not exist'],
+  ['EAI_AGAIN', 'the host name cannot be resolved at the moment'],
+  ['EHOSTUNREACH', 'the host is unreachable'],
+  ['ENETUNREACH', 'the network is unreachable'],
+  ['ETIMEDOUT', 'the host did not answer in time'],
 ]);
 
 /** OpenSSL's codes for a peer that does not speak TLS. */
@@ -63,9 +63,9 @@ export async function connectionHint({ host, port, tls }: Addressed): Promise<st
       'secureConnect',
     );
   if (tls === undefined)
-    return (await secure(false)) === 'open' ? 'TLS is spoken there: add --tls, or --ca FILE' : undefined;
+    return (await secure(false)) === 'open' ? 'the gateway uses TLS: add --tls, or --ca FILE' : undefined;
   const handshake = await secure(true);
   if (handshake === 'open') return undefined;
-  if (plainTextCodes.has(handshake.code)) return 'TLS is not spoken there: leave --tls and --ca out';
-  return `its certificate is not trusted (${handshake.code}): --ca FILE names the authority that it is of`;
+  if (plainTextCodes.has(handshake.code)) return 'the gateway does not use TLS: leave out --tls and --ca';
+  return `its certificate is not trusted (${handshake.code}): name its certificate authority with --ca FILE`;
 }

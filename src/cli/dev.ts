@@ -100,7 +100,7 @@ async function runNode(options: DevOptions, { troupe, services, stop, say }: Sta
     return await stay(options, { troupe, services, config: services.config, stop });
   } finally {
     if (stop.aborted || troupe.drainAsked.aborted)
-      say('stopping: running jobs may end, the rest stays in the store ...');
+      say('stopping: running jobs may finish, the others stay in the store ...');
     stopHealing();
     await troupe.stop();
   }
@@ -116,7 +116,7 @@ interface Running {
 async function stay(options: DevOptions, running: Running): Promise<number> {
   const { troupe, services, stop } = running;
   const failed = Promise.race([
-    troupe.failed.then(() => 'this process cannot go on; see the log above'),
+    troupe.failed.then(() => 'this process cannot continue; see the log above'),
     services.failed,
   ]).then((why) => ({ why }));
   const stopped = aborted(AbortSignal.any([stop, troupe.drainAsked]));

@@ -27,18 +27,19 @@ export const exitCodes = {
 export type ExitName = keyof typeof exitCodes;
 
 export const exitMeanings: Readonly<Record<ExitName, string>> = {
-  ok: 'done; with --wait or watch: the job SUCCEEDED; dev, serve: stopped in order',
+  ok: 'success; with --wait or watch: the job SUCCEEDED; dev, serve: drained and stopped',
   jobFailed: 'the job FAILED or EXPIRED',
-  usage: 'wrong usage, invalid input or configuration, a port that is taken',
+  usage: 'wrong usage, invalid input or configuration, or a port that is in use',
   unreachable: 'the cluster or the store cannot be reached, or did not answer in time; try again',
-  notFound: 'no such job, queue, handler, node or actor',
-  refused: 'refused: the state of the job forbids it, a key or name is taken, a limit is reached, a token is needed',
+  notFound: 'the job, queue, handler, node or actor does not exist',
+  refused:
+    'refused: the state of the job forbids it, a key or name is in use, a limit is reached, or a token is missing',
   jobCancelled: 'the job was CANCELLED',
-  different: 'queues diff: the queues are not as the file says',
-  internal: 'internal error, or a store that is damaged or of a newer version; trying again does not help',
-  startAgain: 'dev, serve: this process cannot go on, the log says why; start it again',
+  different: 'queues diff: the queues differ from the file',
+  internal: 'internal error, or a store that is damaged or from a newer version; trying again does not help',
+  startAgain: 'dev, serve: the process cannot continue, and its log says why; start it again',
   interrupted: 'interrupted',
-  unread: 'nobody reads on, and it is not known yet how the jobs end; with all other commands that is 0',
+  unread: 'the reader of the output is gone before the jobs ended; other commands end with 0 then',
 };
 
 export const exitCodeHelp = [

@@ -6,21 +6,22 @@ import { fileErrorText } from './file-error.ts';
 const hints: ReadonlyMap<ClientErrorCode, string> = new Map([
   [
     'GATEWAY_UNAVAILABLE',
-    'is a cluster running there? `npm start` starts one; --address or TROUPE_ADDRESS names another',
+    'is a cluster running there? `npm start` starts one; --address or TROUPE_ADDRESS selects another',
   ],
-  ['UNKNOWN_HANDLER', '`troupe dev --handlers DIR` runs your own'],
-  ['QUEUE_NOT_FOUND', '`troupe queues list` shows the queues, `troupe queues create NAME` makes one'],
+  ['UNKNOWN_HANDLER', '`troupe nodes` shows the handlers; `troupe dev --handlers DIR` runs your own'],
+  ['QUEUE_NOT_FOUND', '`troupe queues list` shows the queues, `troupe queues create NAME` creates one'],
   ['NODE_NOT_FOUND', '`troupe nodes` shows the nodes'],
   ['ACTOR_NOT_FOUND', '`troupe ps` shows the paths'],
-  ['UNAUTHENTICATED', 'give it with --token-file FILE, --token TEXT or TROUPE_TOKEN'],
-  ['QUEUE_NOT_EMPTY', '`troupe queues purge NAME` cancels those that wait; `troupe list --queue NAME` shows them'],
-  ['QUEUE_VERSION_CONFLICT', '`troupe queues get NAME` shows what it is now'],
+  ['UNAUTHENTICATED', 'pass it with --token-file FILE, --token TEXT or TROUPE_TOKEN'],
+  ['QUEUE_NOT_EMPTY', '`troupe list --queue NAME` shows the jobs; `troupe queues purge NAME` cancels those that wait'],
+  ['QUEUE_VERSION_CONFLICT', '`troupe queues get NAME` shows its present settings and version'],
 ]);
 
 export function explainError(error: unknown): string {
   if (!(error instanceof TroupeClientError))
     return fileErrorText(error) ?? (error instanceof Error ? error.message : String(error));
-  const doubt = error.outcome === 'unknown' && error.code !== 'GATEWAY_UNAVAILABLE' ? ' (it may have been done)' : '';
+  const doubt =
+    error.outcome === 'unknown' && error.code !== 'GATEWAY_UNAVAILABLE' ? ' (the call may have taken effect)' : '';
   const retry = error.retryAfterMs === undefined ? '' : ` (try again in ${error.retryAfterMs} ms)`;
   const request = error.code === 'INTERNAL_ERROR' && error.requestId !== undefined ? ` [${error.requestId}]` : '';
   const lines = [

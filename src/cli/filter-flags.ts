@@ -17,10 +17,10 @@ export interface FilterFlags {
 
 export function addFilterFlags(command: Command): Command {
   return command
-    .option('--queue <name>', 'the queue (default)', textFlag('queue'))
-    .option('--state <state>', 'only jobs in this state; may be repeated', stateFlag)
+    .option('--queue <name>', 'queue (default: default)', textFlag('queue'))
+    .option('--state <state>', 'only jobs in this state; repeatable', stateFlag)
     .option('--handler <name>', 'only jobs of this handler', textFlag('handler'))
-    .option('--label <name=value>', 'only jobs with this label; may be repeated', labelFlag)
+    .option('--label <name=value>', 'only jobs with this label; repeatable', labelFlag)
     .option('--from <time>', 'only jobs created at this time or later', timeFlag('from'))
     .option('--before <time>', 'only jobs created before this time', timeFlag('before'))
     .option('--ended-from <time>', 'only jobs that ended at this time or later', timeFlag('ended-from'))
@@ -46,7 +46,7 @@ export interface EndedFilterFlags extends FilterFlags {
 }
 
 export function addEndedFilterFlags(command: Command): Command {
-  const what = 'only jobs that failed for this reason, such as OUT_OF_MEMORY; may be repeated';
+  const what = 'only jobs that failed for this reason, such as OUT_OF_MEMORY; repeatable';
   return addFilterFlags(command).option('--reason <reason>', what, reasonFlag);
 }
 

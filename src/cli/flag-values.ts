@@ -74,7 +74,7 @@ export function stateFlag(text: string, former: readonly JobState[] = []): reado
   return [...former, state];
 }
 
-/** `10` or `10:50`: starts per second, and how many may come at once. */
+/** `10` or `10:50`: starts per second, and the burst. */
 export function rateFlag(text: string): { readonly perSecond: number; readonly burst?: number } {
   const [, perSecond, burst] = /^(\d+(?:\.\d+)?)(?::(\d+))?$/.exec(text) ?? [];
   if (perSecond === undefined) throw new UsageError(`--rate ${text}: write starts per second, such as 10 or 10:50`);

@@ -22,17 +22,14 @@ export interface FollowOptions {
   readonly nowMs: () => number;
   /** Show neither bars nor lines. */
   readonly quiet: boolean;
-  /** Formats a change of a job for the results. Default: changes are not printed. */
+  /** The result text for a change, and for the end, of a job; default: none. */
   readonly changeText?: (job: JobInfo, followed: FollowedJob) => string;
   readonly endText?: (job: JobInfo, followed: FollowedJob) => string;
-  /**
-   * Called for a job that cannot be followed to its end. If it throws, everything ends. Default: the error ends
-   * everything.
-   */
+  /** Handles a job that cannot be followed to its end. An error that it throws ends everything; so it is by default. */
   readonly onError?: (error: unknown, followed: FollowedJob) => void;
-  /** Called for each ended job after its result was written. */
+  /** Called for each ended job, once its result is written. */
   readonly onEnd?: (followed: FollowedJob) => void;
-  /** Formats log lines, which are shown as they arrive. Default: no log is requested. */
+  /** Formats the log lines of its attempts, to be shown as they arrive; default: logs are not requested. */
   readonly logText?: (log: JobLog, followed: FollowedJob) => string;
 }
 
@@ -84,7 +81,7 @@ class Board {
     const total: ProgressRow = {
       label: `${this.#ended} of ${jobs.length} done`,
       fraction: this.#ended / jobs.length,
-      note: this.#unsuccessful === 0 ? '' : `${this.#unsuccessful} not succeeded`,
+      note: this.#unsuccessful === 0 ? '' : `${this.#unsuccessful} without success`,
     };
     this.#bars.show([...running, ...others, ...(jobs.length > 1 ? [total] : [])]);
   }

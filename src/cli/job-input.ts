@@ -13,21 +13,21 @@ export interface PlannedInput {
   /** A label for people, and for the names of output files. */
   readonly label: string;
   readonly bytes: number;
-  /** A JsonText or bytes. Undefined if there is no input. */
+  /** JsonText, or bytes; undefined without an input. */
   read(): unknown;
-  /** Streams a large file of bytes. Used in place of `read`. */
+  /** For a large file of bytes: piece by piece, instead of `read`. */
   readonly open?: () => AsyncIterable<Uint8Array>;
 }
 
-/** Larger files are streamed. */
+/** A larger file is streamed. */
 const streamFromBytes = 4 * 1_048_576;
 
-/** Wraps JSON text, which is sent unchanged. So a number that a double cannot hold arrives as it was written. */
+/** The text is sent unchanged, so that a number that a double cannot represent arrives as it was given. */
 export function jsonInput(text: string, where: string): JsonText {
   try {
     JSON.parse(text);
   } catch (error) {
-    throw new UsageError(`${where} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${where} is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   return new JsonText(text);
 }
@@ -41,7 +41,7 @@ function textOf(bytes: Buffer, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new UsageError(`${where} is not text in UTF-8`);
+    throw new UsageError(`${where} is not UTF-8 text; send it with --as bytes`);
   }
 }
 
@@ -94,11 +94,11 @@ export async function planInputs(
   terminal: Terminal,
 ): Promise<readonly PlannedInput[]> {
   const given = [json, flags.each, flags.inputFile].filter((source) => source !== undefined);
-  if (given.length > 1) throw new UsageError('give the input once: as JSON, with --input-file, or with --each');
+  if (given.length > 1) throw new UsageError('give the input only once: as JSON, with --input-file, or with --each');
   const form = formOf(flags.as);
   if (flags.each !== undefined) {
     const files = globSync(flags.each).sort();
-    if (files.length === 0) throw new UsageError(`no file matches ${flags.each}`);
+    if (files.length === 0) throw new UsageError(`no file matches --each ${flags.each}`);
     const names = new Set(files.map((file) => basename(file)));
     // If two files have the same name, use their paths, so that a label identifies one file.
     return files.map((file) => fileInput(file, form, names.size === files.length ? basename(file) : file));

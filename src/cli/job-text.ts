@@ -62,9 +62,9 @@ function stateWords(job: JobInfo, nowMs: number): string {
 
 function outputText(output: unknown): string | undefined {
   if (output === undefined) return undefined;
-  if (output instanceof Uint8Array) return `${output.byteLength} bytes (get them with --output FILE)`;
+  if (output instanceof Uint8Array) return `${output.byteLength} bytes (use --output FILE to get them)`;
   const text = JSON.stringify(output);
-  return text.length <= outputTextMax ? text : `${text.slice(0, outputTextMax)}… (all of it with --output FILE)`;
+  return text.length <= outputTextMax ? text : `${text.slice(0, outputTextMax)}… (use --output FILE to get all of it)`;
 }
 
 function labelsText({ labels }: JobInfo): string | undefined {
@@ -72,12 +72,12 @@ function labelsText({ labels }: JobInfo): string | undefined {
   return texts.length === 0 ? undefined : oneLine(texts.join(' '));
 }
 
-/** `#2 failed after 1.2s on node-a: HANDLER_FAILED ENOENT no such file`, `#3 runs since 4s ago on node-b` */
+/** `#2 failed after 1.2s on node-a: HANDLER_FAILED ENOENT no such file`, `#3 started 4s ago on node-b` */
 function attemptText(attempt: JobInfo['attempts'][number], nowMs: number): string {
   const { number, node, startedAt, endedAt, outcome = 'unknown', reason, message, code } = attempt;
   const how =
     endedAt === undefined
-      ? `runs since ${relativeText(startedAt.getTime(), nowMs)}`
+      ? `started ${relativeText(startedAt.getTime(), nowMs)}`
       : `${outcome} after ${durationText(endedAt.getTime() - startedAt.getTime())}`;
   const why = [reason, code, message?.split('\n')[0]].filter((word) => word !== undefined).join(' ');
   return `#${number} ${how}${node === undefined ? '' : ` on ${node}`}${why === '' ? '' : `: ${why}`}`;

@@ -48,6 +48,6 @@ function text(done: {
   readonly shardCount: number;
 }): string {
   const climb =
-    done.from === done.to ? `is at version ${done.to} already` : `went from version ${done.from} to ${done.to}`;
+    done.from === done.to ? `already has version ${done.to}` : `was migrated from version ${done.from} to ${done.to}`;
   return `the schema of the ${done.kind} store ${climb}\ncluster ${done.clusterId} has ${done.shardCount} shards\n`;
 }

@@ -25,7 +25,7 @@ export async function liveAndDie(
   } catch (error) {
     if (error instanceof StartStopped) return exitCodes.ok;
     const exitCode = exitCodeOfLife(error);
-    log.error({ event: 'process.failed', err: error, exitCode }, 'this process ends');
+    log.error({ event: 'process.failed', err: error, exitCode }, 'the process ends');
     terminal.err(`troupe: ${explainError(error)}\n`);
     return exitCode;
   } finally {
@@ -50,13 +50,13 @@ function stopSignal(): AbortSignal {
 function lastWords(log: FlushableLogger): void {
   process.on('uncaughtException', (error: unknown, origin) => {
     const exitCode = exitCodes.startAgain;
-    log.error({ event: 'process.died', err: error, origin, exitCode }, 'an error that nobody caught ends this process');
+    log.error({ event: 'process.died', err: error, origin, exitCode }, 'an uncaught error ends the process');
     log.flush();
     process.exit(exitCode);
   });
   // For example a listener leak.
   process.on('warning', (warning) => {
-    log.warn({ event: 'process.warning', err: warning }, 'the runtime warns');
+    log.warn({ event: 'process.warning', err: warning }, 'warning of the runtime');
   });
 }
 

@@ -30,27 +30,27 @@ function collect(value: string, previous: readonly string[] | undefined): readon
 export function addStoreFlags(command: Command): Command {
   return command
     .option('--store <kind>', 'sqlite (one file in the data folder) or cassandra')
-    .option('--data-dir <dir>', 'folder for everything that is kept (.troupe)')
-    .option('--log-level <level>', 'debug, info, warn, error, silent')
+    .option('--data-dir <dir>', 'folder for all persistent data (default: .troupe)')
+    .option('--log-level <level>', 'debug, info, warn, error or silent')
     .option('--config <file>', 'configuration file (troupe.config.yaml, .yml or .json)')
-    .option('--set <key=value>', 'any key of the configuration; may be repeated', collect);
+    .option('--set <key=value>', 'set any configuration key; repeatable', collect);
 }
 
 export function addProcessFlags(command: Command): Command {
   return addStoreFlags(command)
-    .option('--handlers <dir>', 'folder with your handlers; reloaded when they change; may be repeated', collect)
+    .option('--handlers <dir>', 'folder with your handlers, reloaded when they change; repeatable', collect)
     .option(
       '--handler-env <name>',
-      'variable that handlers see, or APP_* for all of a prefix; may be repeated',
+      'environment variable that handlers see, or a prefix such as APP_*; repeatable',
       collect,
     )
-    .option('--port <number>', 'gRPC port (50051; 0: any free one)')
-    .option('--host <address>', 'gRPC address (127.0.0.1)')
-    .option('--http-port <number>', 'port of /healthz, /readyz, /metrics (8080)')
-    .option('--threads <number>', 'worker threads (one for each core)')
-    .option('--roles <list>', 'gateway,shards,workers: what this process does')
+    .option('--port <number>', 'gRPC port (default: 50051; 0: any free port)')
+    .option('--host <address>', 'gRPC address (default: 127.0.0.1)')
+    .option('--http-port <number>', 'port of /healthz, /readyz, /metrics (default: 8080)')
+    .option('--threads <number>', 'threads that run jobs (default: one per core)')
+    .option('--roles <list>', 'roles of this process (default: gateway,shards,workers)')
     .option('--node-id <name>', 'name of this process in the cluster')
-    .option('--nats <servers>', 'the NATS to use: host:port,host:port')
+    .option('--nats <servers>', 'NATS servers: host:port,host:port')
     .option('--insecure', 'allow an address other than loopback without TLS');
 }
 

@@ -22,7 +22,7 @@ export function statsText(name: string, stats: QueueStatsInfo): string {
     ['run', quantilesText(stats.run)],
     [
       'shards',
-      silentShards === 0 ? undefined : `${silentShards} of ${shards} did not answer: their jobs are missing here`,
+      silentShards === 0 ? undefined : `${silentShards} of ${shards} did not answer; their jobs are not counted`,
     ],
   ];
   return facts.flatMap(([fact, text]) => (text === undefined ? [] : [`${fact.padEnd(9)} ${text}\n`])).join('');

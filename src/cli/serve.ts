@@ -37,7 +37,7 @@ export function runServe({ config, terminal, onStep }: ServeOptions): Promise<nu
         troupe.failed.then(() => 'failed' as const),
       ]);
       if (outcome === 'stopped') return exitCodes.ok;
-      log.error({ event: 'process.failed', nodeId }, 'this process cannot go on');
+      log.error({ event: 'process.failed', nodeId }, 'the process cannot continue');
       return exitCodes.startAgain;
     } finally {
       await troupe.stop();

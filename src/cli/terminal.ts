@@ -7,27 +7,25 @@ export interface Terminal {
   out(text: string): void;
   /** Writes progress, hints and errors to standard error. Control characters are made visible. */
   err(text: string): void;
-  /** Like `out` and `err`, but control sequences pass. Text from elsewhere must already be printable. */
+  /** The same, with our own control sequences: foreign text in it must already be printable. */
   drawOut(text: string): void;
   drawErr(text: string): void;
-  /** Aborted when the reader of the results has gone (`troupe follow | head -1`). From then on `out` throws. */
+  /** Aborted when the reader of the results is gone (`troupe follow | head -1`); `out` throws from then on. */
   readonly readerGone: AbortSignal;
-  /** True if standard output is a terminal. */
+  /** Whether results go to a terminal. */
   readonly isOutTerminal: boolean;
-  /** True if standard error is a terminal. Only then are bars drawn. */
+  /** Whether standard error is a terminal: only then are bars drawn. */
   readonly isErrTerminal: boolean;
   readonly columns: number;
-  /** Current size of the terminal of standard output. */
+  /** Present size of the terminal that results go to. */
   outSize(): { readonly columns: number; readonly rows: number };
   /** Reads all of standard input. */
   readStdin(): Promise<Buffer>;
-  /**
-   * Calls `onKey` for each key except Ctrl-C, until the returned function is called. Does nothing without a keyboard.
-   */
+  /** Calls back for each key except Ctrl-C, until the returned function is called. Without a keyboard it does nothing. */
   readKeys(onKey: (key: string) => void): () => void;
 }
 
-/** The underlying streams, which do not filter control characters. */
+/** The two streams behind a terminal. */
 export type Streams = Omit<Terminal, 'drawOut' | 'drawErr'>;
 
 export function terminalOn(streams: Streams): Terminal {
@@ -62,7 +60,9 @@ async function readAll(): Promise<Buffer> {
   for await (const chunk of process.stdin) {
     const part = Buffer.from(chunk as Uint8Array);
     bytes += part.byteLength;
-    if (bytes > stdinMaxBytes) throw new Error(`standard input is larger than ${stdinMaxBytes} bytes`);
+    if (bytes > stdinMaxBytes) {
+      throw new Error(`standard input is larger than ${stdinMaxBytes} bytes; use --input-file for large inputs`);
+    }
     chunks.push(part);
   }
   return Buffer.concat(chunks);

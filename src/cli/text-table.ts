@@ -9,13 +9,13 @@ export function tableText(header: readonly string[], rows: readonly (readonly st
   return all.map((row) => `${line(row).trimEnd()}\n`).join('');
 }
 
-/** How to make a table fit a narrow screen. */
+/** How a table is fitted to a narrow screen. */
 export interface Fit {
-  /** Columns to remove, in this order, until the table fits. */
+  /** Columns to leave out, in this order, as far as necessary. */
   readonly spare: readonly string[];
-  /** The column to shorten next, from its beginning. */
+  /** The column that is then shortened at its beginning. */
   readonly path: string;
-  /** The smallest width of the last column. */
+  /** Smallest width of the last column. */
   readonly lastWidth: number;
 }
 

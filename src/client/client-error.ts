@@ -91,7 +91,7 @@ const calmMs = 1_000;
 function refusedStream(error: ServiceError): TroupeClientError {
   return new TroupeClientError({
     code: 'OVERLOADED',
-    message: 'the gateway has no room for more calls of this connection',
+    message: 'the gateway accepts no more calls on this connection at the moment',
     status: grpc[grpc.RESOURCE_EXHAUSTED],
     retryable: true,
     outcome: 'unknown',
@@ -225,7 +225,7 @@ export function notConnected(address: string): TroupeClientError {
 export function undecodable(cause: unknown): TroupeClientError {
   return new TroupeClientError({
     code: 'UNDECODABLE_ANSWER',
-    message: 'the answer of the gateway cannot be read: it may be of another version',
+    message: 'the answer of the gateway cannot be decoded; client and gateway may have different versions',
     status: grpc[grpc.INTERNAL],
     retryable: false,
     outcome: 'unknown',

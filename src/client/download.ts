@@ -42,7 +42,7 @@ export async function* downloadPayload(
   if (expected !== undefined && digest.digest().equals(expected)) return;
   throw new TroupeClientError({
     code: 'UNEXPECTED_STATUS',
-    message: 'what was downloaded is not what was stored',
+    message: 'the downloaded bytes do not match the stored checksum; download them again',
     status: 'DATA_LOSS',
     retryable: false,
     outcome: 'none',

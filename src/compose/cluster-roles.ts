@@ -217,7 +217,7 @@ interface Draining {
 async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining, graceMs: number): Promise<void> {
   const { system, pool, node, runtime } = parts;
   const began = runtime.clock.monotonicMs();
-  runtime.log.info({ event: 'node.draining', nodeId: node.nodeId, graceMs }, 'node drains');
+  runtime.log.info({ event: 'node.draining', nodeId: node.nodeId, graceMs }, 'node is draining');
   slots?.close();
   system.refAt<MembershipMessage>(`/${root}/membership`).tell({ kind: 'drain' });
   if (pool !== undefined) await drainRuns(runtime, pool, runs, graceMs);
@@ -228,7 +228,7 @@ async function drain(parts: ClusterParts, { slots, runs, stopServing }: Draining
   }
   stopServing();
   const tookMs = Math.round(runtime.clock.monotonicMs() - began);
-  runtime.log.info({ event: 'node.drained', nodeId: node.nodeId, tookMs }, 'node is drained');
+  runtime.log.info({ event: 'node.drained', nodeId: node.nodeId, tookMs }, 'node has drained');
 }
 
 /**

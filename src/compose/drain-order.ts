@@ -24,7 +24,7 @@ export class DrainOrder {
 
   ask(): void {
     if (this.draining) return;
-    this.#log.info({ event: 'node.drain-asked' }, 'an operator asks this node to drain');
+    this.#log.info({ event: 'node.drain-asked' }, 'an operator requested a drain of this node');
     this.#asked.abort();
   }
 

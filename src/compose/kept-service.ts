@@ -105,7 +105,7 @@ export class KeptService {
       const history = addRestart(this.#history, keepIntensity, clock.monotonicMs());
       if (history === undefined) {
         const minutes = keepIntensity.windowMs / 60_000;
-        log.error({ event: 'service.given-up', service: name, reason: why }, 'a server does not stay up');
+        log.error({ event: 'service.given-up', service: name, reason: why }, 'a server keeps ending');
         this.#gaveUp.resolve(
           `${name} does not stay up (${keepIntensity.maxRestarts} restarts in ${minutes} min): ${why}`,
         );
@@ -113,7 +113,7 @@ export class KeptService {
       }
       this.#history = history;
       const pauseMs = Math.round(backoffDelayMs(keepBackoff, history.length, random));
-      log.warn({ event: 'service.restart', service: name, pauseMs, reason: why }, 'a server is started again');
+      log.warn({ event: 'service.restart', service: name, pauseMs, reason: why }, 'a server is being restarted');
       say(`${name} is down (${why}); it is started again (${history.length} of ${keepIntensity.maxRestarts})`);
       await this.#pause(pauseMs);
       if (this.#isStopping()) return;

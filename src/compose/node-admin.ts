@@ -39,7 +39,7 @@ export function serveNode({ bus, node, startedAtMs, clock, admin, stopRun }: Ser
         stopRun(payload as StopRun);
         return null;
       }
-      if (!isNodeVerb(verb)) throw new TroupeError('INVALID_ARGUMENT', { message: `a node has no verb ${verb}` });
+      if (!isNodeVerb(verb)) throw new TroupeError('INVALID_ARGUMENT', { message: `unknown node verb: ${verb}` });
       return askAdmin(admin, verb, payload, { timeoutMs: answerMaxMs, clock });
     },
     { version: node.version, metadata, startedAtMs },

@@ -27,7 +27,7 @@ export async function openStore(config: Config, runtime: ProcessRuntime): Promis
     if (config.shards.count !== 0 && facts.shardCount !== config.shards.count) {
       runtime.log.info(
         { event: 'cluster.facts', shardCount: facts.shardCount, configured: config.shards.count },
-        'the number of shards was fixed when the cluster was created; the configured one is not used',
+        'the number of shards was fixed when the cluster was created; the configured one is ignored',
       );
     }
     return { store, facts };

@@ -7,14 +7,14 @@ const natsUrl = z.string().regex(/^((nats|tls|ws|wss):\/\/)?[^\s/]+$/, 'must be 
 
 export const storeSection = z.strictObject({
   kind: key(z.enum(['sqlite', 'cassandra']).default('sqlite'), {
-    meaning: 'Where the state of jobs lives.',
-    consequence: '`sqlite` is one file for one machine; `cassandra` is a ring that outlives any machine.',
+    meaning: 'Where the state of jobs is stored.',
+    consequence: '`sqlite` is one file on one machine. `cassandra` is a ring that survives the loss of a machine.',
   }),
   sqlite: z
     .strictObject({
       path: key(path.optional(), {
         meaning: 'The database file of the embedded store.',
-        consequence: 'Must be on a local disk: network file systems do not keep its locks.',
+        consequence: 'Must be on a local disk, because network file systems do not keep its locks.',
         defaultNote: '`troupe.db` in `dataDir`',
       }),
     })
@@ -22,12 +22,13 @@ export const storeSection = z.strictObject({
   cassandra: z
     .strictObject({
       contactPoints: key(z.array(endpoint).min(1).default(['127.0.0.1:9042']), {
-        meaning: 'Nodes of the ring to ask first.',
-        consequence: 'One that answers is enough to start; name several so that any of them may be away.',
+        meaning: 'Nodes of the ring to connect to first.',
+        consequence: 'One that answers is enough to start. Name several so that any of them may be away.',
       }),
       localDataCenter: key(z.string().min(1).default('datacenter1'), {
-        meaning: 'The data centre whose replicas answer.',
-        consequence: 'Must be the one this process is in: every commit is a round of consensus among its replicas.',
+        meaning: 'The data centre whose replicas serve this process.',
+        consequence:
+          'Must be the one that this process is in, because every commit is a round of consensus among its replicas.',
       }),
       keyspace: key(
         z
@@ -41,18 +42,19 @@ export const storeSection = z.strictObject({
       ),
       user: key(z.string().min(1).optional(), {
         meaning: 'Role to log in as, with the password in `passwordPath`.',
-        consequence: 'It needs to read and write the keyspace, and to create it and its tables if they are not there.',
+        consequence:
+          'It must be able to read and write the keyspace, and to create it and its tables if they do not exist.',
         defaultNote: 'no login',
       }),
       passwordPath: key(path.optional(), {
-        meaning: 'File with the password of `user`; white space at its end is left out.',
+        meaning: 'File with the password of `user`. White space at its end is ignored.',
         consequence: 'Read when the process starts.',
         defaultNote: 'no login',
       }),
       tls: clientTls('the ring'),
       replication: key(z.record(z.string().min(1), wholeNumber(1, 9)).default({ datacenter1: 1 }), {
-        meaning: 'Replicas in each data centre, used once, when the keyspace is created.',
-        consequence: 'Below 3 the loss of one machine stops the cluster, and of its disk loses jobs.',
+        meaning: 'Replicas in each data centre. Used only when the keyspace is created.',
+        consequence: 'Below 3, the loss of one machine stops the cluster, and the loss of its disk loses jobs.',
       }),
     })
     .prefault({}),
@@ -61,22 +63,23 @@ export const storeSection = z.strictObject({
 export const natsSection = z.strictObject({
   servers: key(z.array(natsUrl).default([]), {
     meaning: 'Servers of the NATS cluster.',
-    consequence: 'Empty: `troupe dev` starts a nats-server of its own. Name several so that any of them may be away.',
+    consequence:
+      'If it is empty, `troupe dev` starts its own nats-server. Name several so that any of them may be away.',
     defaultNote: 'none',
   }),
   credsPath: key(path.optional(), {
-    meaning: 'Credentials file (JWT and seed) of this process, as `nsc` writes it.',
-    consequence: 'Read again at each connection, so that it may be exchanged while the process runs.',
+    meaning: 'Credentials file (JWT and seed) of this process, in the format of `nsc`.',
+    consequence: 'Read at each connection, so you may replace it while the process runs.',
     defaultNote: 'none',
   }),
   user: key(z.string().min(1).optional(), {
     meaning: 'User to log in as, with the password in `passwordPath`.',
-    consequence: 'For servers without operator and accounts; else `credsPath`.',
+    consequence: 'Use it for servers without operator and accounts, otherwise `credsPath`.',
     defaultNote: 'no login',
   }),
   passwordPath: key(path.optional(), {
-    meaning: 'File with the password of `user`; white space at its end is left out.',
-    consequence: 'Read again at each connection, so that it may be exchanged while the process runs.',
+    meaning: 'File with the password of `user`. White space at its end is ignored.',
+    consequence: 'Read at each connection, so you may replace it while the process runs.',
     defaultNote: 'no login',
   }),
   tls: clientTls('the NATS servers'),
@@ -85,29 +88,28 @@ export const natsSection = z.strictObject({
     consequence: 'Two clusters on one NATS need two roots.',
   }),
   inboxPrefix: key(token.default('_INBOX'), {
-    meaning: 'First token of the subjects on which this process gets its answers.',
-    consequence:
-      'With a login of its own a role can be kept from hearing the answers to others, by a prefix of its own.',
+    meaning: 'First token of the subjects on which this process receives answers.',
+    consequence: 'A separate prefix, with a separate login, keeps a role from receiving the answers to others.',
   }),
   port: key(port.default(4_222), {
     meaning: 'Port of the nats-server that `troupe dev` starts.',
-    consequence: '4222 is where `nats sub` looks by itself; 0 takes any free port and prints it.',
+    consequence: '`nats sub` uses 4222 by default. 0 takes any free port and prints it.',
   }),
   serverPath: key(path.optional(), {
-    meaning: 'The nats-server binary that `troupe dev` starts. `TROUPE_NATS_SERVER` is read as well.',
-    consequence: 'Absent: looked for on the PATH, in the cache, and fetched if it is nowhere.',
+    meaning: 'The nats-server binary that `troupe dev` starts. `TROUPE_NATS_SERVER` sets it as well.',
+    consequence: 'Without it Troupe looks on the PATH and in the cache, and fetches the binary if it finds none.',
     defaultNote: 'found or fetched',
   }),
   replicas: key(z.union([z.literal(1), z.literal(3), z.literal(5)]).default(1), {
-    meaning: 'Replicas of each stream and bucket, used when they are created.',
-    consequence: '1 makes everything wait while its server is away (nothing is lost); 3 needs three servers.',
+    meaning: 'Replicas of each stream and bucket. Used only when they are created.',
+    consequence: 'With 1, everything waits while its server is away (nothing is lost). 3 needs three servers.',
   }),
   syncIntervalMs: key(wholeNumber(0, 120_000).optional(), {
     meaning:
-      'How often nats-server flushes its files; 0 is before it confirms. The one that `troupe dev` or `troupe backing nats` starts is told so; of any other it must be true (its `sync_interval`).',
+      'How often nats-server syncs its files; 0 means before it confirms. Troupe sets it on the server that `troupe dev` or `troupe backing nats` starts. For any other server, state the real value (its `sync_interval`).',
     unit: 'ms',
     consequence:
-      'What a power cut takes from NATS is told again by whoever owns the shards, who remembers it for as long, and so is the same time after a recovery. 0 costs most of the speed.',
-    defaultNote: '`10000`; with `nats.servers` `120000`, as nats-server does if nothing is said',
+      'The owner of a shard publishes again what a power cut takes from NATS. So it remembers that much, and publishes as much again after a recovery. 0 costs most of the throughput.',
+    defaultNote: '`10000`; with `nats.servers` `120000`, the default of nats-server',
   }),
 });

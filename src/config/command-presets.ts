@@ -1,7 +1,7 @@
-/** What a command takes where flags, environment and file say nothing else. The reference page is made from it. */
+/** Defaults of single commands, below flags, environment and file. The reference page is generated from them. */
 import type { ConfigInput } from './schema.ts';
 
-/** `troupe dev`: one machine, and perhaps a person in front of it. */
+/** `troupe dev`: one machine, perhaps with a person at its terminal. */
 export function devPreset({ isTerminal }: { readonly isTerminal: boolean }): ConfigInput {
   return {
     shards: { count: 4 },
@@ -10,5 +10,5 @@ export function devPreset({ isTerminal }: { readonly isTerminal: boolean }): Con
   };
 }
 
-/** `troupe migrate`: its own lines say what it did. */
+/** `troupe migrate` prints its own lines about what it did. */
 export const migratePreset: ConfigInput = { log: { level: 'warn' } };

@@ -1,7 +1,7 @@
-/** All that is wrong with a configuration, at once: which key, where it was set, what is wrong with it. */
+/** All problems of a configuration at once: the key, where it was set, and what is wrong with it. */
 
 export interface ConfigProblem {
-  /** Path of the key; empty when the source as a whole is wrong. */
+  /** Path of the key; empty if the source as a whole is wrong. */
   readonly path: string;
   /** `flag --gateway.port`, `environment TROUPE_GATEWAY_PORT`, `file`, `default`. */
   readonly source: string;

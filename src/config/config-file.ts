@@ -1,4 +1,4 @@
-/** Finds the configuration file: the one that is named, else the usual ones in the working directory. */
+/** Finds the configuration file: the named one, otherwise one of the usual names in the working directory. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from './config-error.ts';
@@ -10,7 +10,7 @@ export interface ConfigFile {
   readonly text: string;
 }
 
-/** Undefined when none is named and none is there. A named one that cannot be read is a ConfigError. */
+/** Undefined if none is named and none exists. A named file that cannot be read is a ConfigError. */
 export function findConfigFile(workingDir: string, named?: string): ConfigFile | undefined {
   const path = named ?? configFileNames.map((name) => join(workingDir, name)).find((file) => existsSync(file));
   if (path === undefined) return undefined;

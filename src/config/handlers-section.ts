@@ -1,4 +1,4 @@
-/** What handlers are given beside their jobs. */
+/** What handlers receive besides their jobs. */
 import { z } from 'zod';
 import {
   type HandlerVariables,
@@ -18,13 +18,13 @@ const entry = z.string().superRefine((name, context) => {
 export const handlersSection = z.strictObject({
   env: key(z.array(entry).max(handlerVariablesMax).default([]), {
     meaning:
-      'Variables of the environment of this process that handlers see in `process.env`: names, or prefixes as `APP_*`.',
-    consequence: `Handlers see no others. At most ${handlerVariablesMax} entries; read when the process starts; one that is not set is warned of. Refused: \`TROUPE_*\`, \`NODE_OPTIONS\` and what else changes Node, \`LD_*\`, \`DYLD_*\`.`,
+      'Environment variables of this process that handlers see in `process.env`: names, or prefixes such as `APP_*`.',
+    consequence: `Handlers see no others. At most ${handlerVariablesMax} entries, read when the process starts; a name that is not set is logged as a warning. Refused: \`TROUPE_*\`, \`NODE_OPTIONS\` and other variables that change Node, \`LD_*\`, \`DYLD_*\`.`,
     defaultNote: 'none',
   }),
 });
 
-/** What `handlers.env` names, as it is now. */
+/** The variables that `handlers.env` names, with their present values. */
 export function handlerVariables(
   { handlers }: { readonly handlers: { readonly env: readonly string[] } },
   environment: Environment,

@@ -132,7 +132,7 @@ export function addFile(layers: LayeredValues, text: string, source: string): vo
     if (tree !== null && tree !== undefined) addTree(layers, tree, source);
   } catch (error) {
     const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    layers.problems.push({ path: '', source, message: `is neither YAML nor JSON: ${message}` });
+    layers.problems.push({ path: '', source, message: `is neither valid YAML nor JSON: ${message}` });
   }
 }
 
@@ -148,7 +148,7 @@ export function addEnvironment(layers: LayeredValues, environment: Environment):
     const aliasOf = aliases.get(variable);
     const key = aliasOf === undefined ? keysByVariable.get(variable) : keysByPath.get(aliasOf);
     if (key === undefined) {
-      layers.problems.push({ path: '', source, message: 'there is no such key' });
+      layers.problems.push({ path: '', source, message: 'unknown key' });
     } else if (aliasOf === undefined || ownValue(environment, key.variable) === undefined) {
       setAt(layers.tree, key.path, fromText(text, key.shape));
       layers.sources.set(key.path, source);
@@ -165,7 +165,7 @@ export function addFlags(layers: LayeredValues, flags: Readonly<Record<string, u
     const source = `flag ${path}`;
     const key = keysByPath.get(path);
     if (key === undefined) {
-      layers.problems.push({ path: '', source, message: 'there is no such key' });
+      layers.problems.push({ path: '', source, message: 'unknown key' });
       continue;
     }
     setAt(layers.tree, path, typeof value === 'string' ? fromText(value, key.shape) : value);

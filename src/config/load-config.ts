@@ -59,7 +59,7 @@ function problemsOf(layers: LayeredValues, issue: z.core.$ZodIssue): ConfigProbl
   }
   return issue.keys.map((name) => {
     const unknown = path === '' ? name : `${path}.${name}`;
-    return { path: unknown, source: sourceOf(layers, unknown), message: 'there is no such key' };
+    return { path: unknown, source: sourceOf(layers, unknown), message: 'unknown key' };
   });
 }
 

@@ -1,11 +1,11 @@
-/** What must hold between keys, not only for each of them. Each relation names the keys it speaks of. */
+/** Rules between keys. Each relation names the keys that it concerns. */
 import type { Config } from './schema.ts';
 
 export interface Relation {
   readonly keys: readonly string[];
   /** What must hold, for the reference. */
   readonly rule: string;
-  /** Undefined when it holds; else what is wrong, with the values. */
+  /** Undefined if the rule holds; otherwise what is wrong, with the values. */
   readonly check: (config: Config) => string | undefined;
 }
 
@@ -25,13 +25,13 @@ function clientTlsRelation(section: string, tlsOf: (config: Config) => ClientTls
   ];
   return {
     keys: [cert, key, ca],
-    rule: `\`${cert}\` and \`${key}\` come together, and with \`${ca}\``,
+    rule: `\`${cert}\` and \`${key}\` are set together, and only with \`${ca}\``,
     check: (config) => {
       const { caPath, certPath, keyPath } = tlsOf(config);
       if (certPath === undefined && keyPath === undefined) return undefined;
       return requires(
         certPath !== undefined && keyPath !== undefined && caPath !== undefined,
-        `must come together with ${key} and ${ca}`,
+        `must be set together with ${key} and ${ca}`,
       );
     },
   };
@@ -40,16 +40,16 @@ function clientTlsRelation(section: string, tlsOf: (config: Config) => ClientTls
 function togetherRelation(one: string, other: string, valuesOf: (config: Config) => readonly unknown[]): Relation {
   return {
     keys: [one, other],
-    rule: `\`${one}\` and \`${other}\` come together or not at all`,
+    rule: `\`${one}\` and \`${other}\` are both set, or neither is`,
     check: (config) =>
       requires(
         new Set(valuesOf(config).map((value) => value === undefined)).size === 1,
-        `must come together with ${other}, or neither of them`,
+        `must be set together with ${other}: set both or neither`,
       ),
   };
 }
 
-/** Plain text leaves the machine only where somebody has said so. */
+/** Plain text leaves the machine only if the configuration explicitly allows it. */
 function listenRelation(
   section: 'gateway' | 'scaler',
   serverOf: (config: Config) => Pick<Config['gateway'], 'host' | 'insecure'> & {
@@ -64,8 +64,8 @@ function listenRelation(
       const { host, insecure, tls } = serverOf(config);
       return requires(
         loopback.test(host) || tls.certPath !== undefined || insecure,
-        `must be loopback without TLS (${host} is not): set ${section}.tls.certPath and ${section}.tls.keyPath, ` +
-          `or ${section}.insecure${flag} if it is meant`,
+        `must be loopback unless TLS is on (${host} is not loopback): set ${section}.tls.certPath and ${section}.tls.keyPath, ` +
+          `or ${section}.insecure${flag} if plain text is intended`,
       );
     },
   };
@@ -123,32 +123,32 @@ export const relations: readonly Relation[] = [
   ]),
   {
     keys: ['gateway.operatorToken', 'gateway.operatorTokenPath'],
-    rule: '`gateway.operatorToken` and `gateway.operatorTokenPath` are not given both',
+    rule: '`gateway.operatorToken` and `gateway.operatorTokenPath` exclude each other',
     check: ({ gateway }) =>
       requires(
         gateway.operatorToken === undefined || gateway.operatorTokenPath === undefined,
-        'must not be given together with gateway.operatorTokenPath',
+        'must not be set together with gateway.operatorTokenPath; remove one of them',
       ),
   },
   listenRelation('gateway', ({ gateway }) => gateway),
   togetherRelation('scaler.tls.certPath', 'scaler.tls.keyPath', ({ scaler: { tls } }) => [tls.certPath, tls.keyPath]),
   {
     keys: ['scaler.tls.clientCaPath', 'scaler.tls.certPath'],
-    rule: '`scaler.tls.clientCaPath` comes with `scaler.tls.certPath`',
+    rule: '`scaler.tls.clientCaPath` needs `scaler.tls.certPath`',
     check: ({ scaler: { tls } }) =>
       requires(
         tls.clientCaPath === undefined || tls.certPath !== undefined,
-        'must come together with scaler.tls.certPath',
+        'needs scaler.tls.certPath; set it as well',
       ),
   },
   listenRelation('scaler', ({ scaler }) => scaler),
   {
     keys: ['kubernetes.podDeletionCost', 'kubernetes.podName', 'kubernetes.podNamespace'],
-    rule: '`kubernetes.podDeletionCost` comes with `kubernetes.podName` and `kubernetes.podNamespace`',
+    rule: '`kubernetes.podDeletionCost` needs `kubernetes.podName` and `kubernetes.podNamespace`',
     check: ({ kubernetes: { podDeletionCost, podName, podNamespace } }) =>
       requires(
         !podDeletionCost || (podName !== undefined && podNamespace !== undefined),
-        'must come together with kubernetes.podName and kubernetes.podNamespace',
+        'needs kubernetes.podName and kubernetes.podNamespace; set both',
       ),
   },
   togetherRelation('nats.user', 'nats.passwordPath', ({ nats }) => [nats.user, nats.passwordPath]),
@@ -162,6 +162,9 @@ export const relations: readonly Relation[] = [
     keys: ['nats.credsPath', 'nats.user'],
     rule: '`nats.credsPath` and `nats.user` exclude each other',
     check: ({ nats }) =>
-      requires(nats.credsPath === undefined || nats.user === undefined, 'must not come together with nats.user'),
+      requires(
+        nats.credsPath === undefined || nats.user === undefined,
+        'must not be set together with nats.user; remove one of them',
+      ),
   },
 ];

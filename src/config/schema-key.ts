@@ -1,10 +1,10 @@
-/** How a key of the schema is written down: what it takes, and what people must know about it. */
+/** How the schema declares a key: its allowed values, and what the reference says about it. */
 import { z } from 'zod';
 
 export interface KeyNotes {
   readonly meaning: string;
   readonly unit?: string;
-  /** What a larger or other value costs or gains. */
+  /** What another value costs or gains. */
   readonly consequence: string;
   /** Shown in the reference in place of a computed or absent default. */
   readonly defaultNote?: string;
@@ -20,23 +20,23 @@ export const port = wholeNumber(0, 65_535);
 export const token = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -');
 export const path = z.string().min(1);
 
-/** TLS towards a service: on with an authority to trust; with a certificate of our own where the service asks for one. */
+/** TLS towards a service. An authority to trust turns it on; a certificate of our own is for services that ask for one. */
 export const clientTls = (service: string) =>
   z
     .strictObject({
       caPath: key(path.optional(), {
-        meaning: `PEM file with the authorities that vouch for ${service}.`,
-        consequence: 'Turns TLS on: nothing is sent to a server that they do not vouch for.',
+        meaning: `PEM file with the certificate authorities of ${service}.`,
+        consequence: 'Turns TLS on. Nothing is sent to a server that they have not certified.',
         defaultNote: 'no TLS',
       }),
       certPath: key(path.optional(), {
-        meaning: `PEM file with the certificate this process shows to ${service}.`,
-        consequence: 'Only where they ask for one; with `keyPath` and `caPath`.',
+        meaning: `PEM file with the certificate that this process presents to ${service}.`,
+        consequence: 'Only if they ask for one; together with `keyPath` and `caPath`.',
         defaultNote: 'none',
       }),
       keyPath: key(path.optional(), {
         meaning: 'PEM file with the private key of that certificate.',
-        consequence: 'Readable by this process only, please.',
+        consequence: 'Let only this process read it.',
         defaultNote: 'none',
       }),
     })

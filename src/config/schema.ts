@@ -27,13 +27,13 @@ export const configSchema = z.strictObject({
     },
   ),
   nodeId: key(token.optional(), {
-    meaning: 'Name of this process in the cluster; must be unique and should survive a restart.',
-    consequence: 'A node that comes back under its name takes its leases over at once.',
-    defaultNote: 'made up once and kept in `dataDir`',
+    meaning: 'Name of this process in the cluster. It must be unique and should survive a restart.',
+    consequence: 'A node that comes back under its name resumes its leases at once.',
+    defaultNote: 'generated once and kept in `dataDir`',
   }),
   dataDir: key(path.default('.troupe'), {
-    meaning: 'Folder for what this process keeps on disk: the embedded store, the files of its nats-server, downloads.',
-    consequence: 'Losing it loses the jobs of the embedded store.',
+    meaning: 'Folder for the files of this process: the embedded store, the files of its nats-server, downloads.',
+    consequence: 'If it is lost, so are the jobs of the embedded store.',
   }),
   store: storeSection.prefault({}),
   nats: natsSection.prefault({}),

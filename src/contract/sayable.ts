@@ -58,7 +58,7 @@ const checkOfScalar: Readonly<Record<string, Check>> = {
   string: (value, path, violations) => {
     if (typeof value !== 'string') violations.push({ field: path, description: 'must be text' });
     // UTF-8 cannot encode it, so other text would arrive.
-    else if (!value.isWellFormed()) violations.push({ field: path, description: 'has half a surrogate pair' });
+    else if (!value.isWellFormed()) violations.push({ field: path, description: 'has a lone surrogate' });
   },
 };
 
@@ -161,7 +161,7 @@ function mapCheck(single: Check): Check {
       if (violations.length >= violationsMax) return;
       const field = `${path}[${key.toWellFormed()}]`;
       if (key.isWellFormed()) single(item, field, violations);
-      else violations.push({ field, description: 'has half a surrogate pair in its name' });
+      else violations.push({ field, description: 'has a lone surrogate in its name' });
     }
   };
 }

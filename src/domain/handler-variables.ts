@@ -15,15 +15,15 @@ const prefixPattern = /^[A-Za-z][A-Za-z0-9_]{0,126}_\*$/;
 
 /** Refused names and prefixes (with a trailing `*`), with the reason. */
 const refused: readonly (readonly [string, string])[] = [
-  ['TROUPE_*', 'it belongs to Troupe itself, secrets among it'],
+  ['TROUPE_*', 'it configures Troupe itself and may hold secrets'],
   ...['NODE_OPTIONS', 'NODE_PATH', 'NODE_V8_COVERAGE', 'NODE_COMPILE_CACHE', 'NODE_PENDING_DEPRECATION'].map(
     (name) => [name, 'it changes Node in the threads'] as const,
   ),
   ...['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID'].map(
-    (name) => [name, 'Node talks to its own child processes with it'] as const,
+    (name) => [name, 'Node uses it to talk to its child processes'] as const,
   ),
-  ['NODE_EXTRA_CA_CERTS', 'Node reads it once for a whole process, so that it would do nothing in a thread'],
-  ['NODE_TLS_REJECT_UNAUTHORIZED', 'it turns off that certificates are checked'],
+  ['NODE_EXTRA_CA_CERTS', 'Node reads it once per process, so it has no effect in a thread'],
+  ['NODE_TLS_REJECT_UNAUTHORIZED', 'it turns off the check of certificates'],
   ['LD_*', 'it changes what programs load'],
   ['DYLD_*', 'it changes what programs load'],
 ];
@@ -31,7 +31,7 @@ const refused: readonly (readonly [string, string])[] = [
 /** Returns what is wrong with an entry, as text to follow its name, or `undefined` if it is valid. */
 export function problemOfHandlerVariable(entry: string): string | undefined {
   if (!entryPattern.test(entry) && !prefixPattern.test(entry))
-    return 'must be a name (A-Z a-z 0-9 _, at most 128) or a prefix that ends with _*, as APP_*';
+    return 'must be a name (A-Z a-z 0-9 _, at most 128) or a prefix that ends with _*, such as APP_*';
   const found = refused.find(([pattern]) => overlap(entry.toUpperCase(), pattern));
   if (found === undefined) return undefined;
   const [pattern, why] = found;
@@ -77,6 +77,8 @@ export function pickHandlerVariables(
     }
   }
   if (chars > handlerVariablesMaxChars)
-    throw new RangeError(`names and values of ${chars} characters; ${handlerVariablesMaxChars} are allowed`);
+    throw new RangeError(
+      `names and values have ${chars} characters; at most ${handlerVariablesMaxChars} are allowed: list fewer variables`,
+    );
   return { values, missing };
 }

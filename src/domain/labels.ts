@@ -18,5 +18,8 @@ export function checkLabels(labels: Labels): readonly { readonly key: string; re
   });
   const [extra] = entries.slice(labelsMax);
   if (extra === undefined) return problems;
-  return [...problems, { key: extra[0], description: `is one too many: at most ${labelsMax}, not ${entries.length}` }];
+  return [
+    ...problems,
+    { key: extra[0], description: `is one too many: a job has at most ${labelsMax} labels, not ${entries.length}` },
+  ];
 }

@@ -51,7 +51,7 @@ export function payloadsExpireAtMs({ createdAtMs, spec }: JobRecord): number | u
 /** The error for erasing payloads of a job that has not ended. */
 export function notEnded({ id: jobId, state }: JobRecord): TroupeError {
   return new TroupeError('JOB_STATE_FORBIDS', {
-    message: `the job is ${state}: cancel it first, only the payloads of an ended job are erased`,
+    message: `the job is ${state}, and only payloads of ended jobs can be erased: cancel it first`,
     metadata: { jobId, state, allowedStates: terminalStates.join(',') },
   });
 }

@@ -71,7 +71,7 @@ function checkMembers(value: object, path: string[], open: Set<object>): void {
 
 function problemOfPrimitive(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${value} is no number of JSON`;
-  if (typeof value === 'bigint') return 'a BigInt, which JSON cannot say: make it a string or a number';
+  if (typeof value === 'bigint') return 'a BigInt, which JSON cannot represent: convert it to a string or a number';
   const isCode = typeof value === 'function' || typeof value === 'symbol';
   return isCode ? `a ${typeof value}, which JSON cannot say` : undefined;
 }
@@ -83,8 +83,8 @@ function problemOfObject(value: object): string | undefined {
   if (kind === 'Number') return problemOfPrimitive(Number(value));
   if (kind === 'BigInt') return problemOfPrimitive(0n);
   if (hasToJson(value)) return undefined;
-  if (kind === 'Promise' || isThenable(value)) return 'a Promise that nobody awaited';
-  if (lostKinds.has(kind) || isEmptyInstance(value)) return `${nameOf(value, kind)}: JSON keeps nothing of it`;
+  if (kind === 'Promise' || isThenable(value)) return 'a Promise: await it first';
+  if (lostKinds.has(kind) || isEmptyInstance(value)) return `${nameOf(value, kind)}: JSON cannot represent it`;
   return undefined;
 }
 

@@ -198,7 +198,7 @@ function snooze(record: JobRecord, delayMs: number, nowMs: number): Decision {
   }
   const failure: Failure = {
     reason: 'DEADLINE_EXCEEDED',
-    message: 'its handler put it off past the retention of its input',
+    message: 'its handler snoozed it past the retention of its input',
   };
   return move(record, { by: 'snoozed', to: 'FAILED', nowMs }, { failure });
 }

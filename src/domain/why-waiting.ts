@@ -42,11 +42,11 @@ export interface WhyWaiting {
 export function whyWaiting(facts: WaitingFacts): WhyWaiting | undefined {
   switch (facts.state) {
     case 'SCHEDULED':
-      return { reason: 'DUE_LATER', detail: 'its time has not come' };
+      return { reason: 'DUE_LATER', detail: 'its start time has not come yet' };
     case 'RETRYING':
       return {
         reason: 'BACKING_OFF',
-        detail: 'its last attempt failed, and the pause before the next one is not over',
+        detail: 'its last attempt failed, and the delay before the next one is not over',
       };
     case 'QUEUED':
       return whyQueued(facts);
@@ -69,14 +69,15 @@ function whyQueued(facts: WaitingFacts): WhyWaiting {
   if (missingHandler !== undefined) {
     return { reason: 'NO_NODE_HAS_HANDLER', detail: `no live node has ${missingHandler}` };
   }
-  if (keyLimit !== undefined) return { reason: 'KEY_LIMIT', detail: withWords('its key is at its limit', keyLimit) };
+  if (keyLimit !== undefined)
+    return { reason: 'KEY_LIMIT', detail: withWords('its concurrency key is at its limit', keyLimit) };
   if (queueLimit !== undefined) {
     return { reason: 'QUEUE_LIMIT', detail: withWords('its queue is at its limit', queueLimit) };
   }
   if (rateLimit !== undefined)
-    return { reason: 'RATE_LIMITED', detail: withWords('its queue is at its rate', rateLimit) };
+    return { reason: 'RATE_LIMITED', detail: withWords('its queue is at its rate limit', rateLimit) };
   if (ahead === undefined) return { reason: 'BEHIND_OTHERS', detail: 'it waits for a free slot' };
-  return { reason: 'BEHIND_OTHERS', detail: ahead === 0 ? 'it is next' : `about ${ahead} start before it` };
+  return { reason: 'BEHIND_OTHERS', detail: ahead === 0 ? 'it is next' : `about ${ahead} jobs start before it` };
 }
 
 function withWords(what: string, words: string): string {

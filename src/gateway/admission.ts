@@ -131,7 +131,7 @@ class Quota {
     const { clock, random } = this.#runtime;
     const perSecond = this.#back.perSecond(clock.monotonicMs());
     throw new TroupeError('OVERLOADED', {
-      message: `too many ${this.#what} under way`,
+      message: `too many ${this.#what} in progress`,
       metadata: { limit: String(this.#max) },
       retryAfterMs: retryAfterMs({ excess, perSecond, random: random() }),
     });

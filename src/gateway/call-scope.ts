@@ -152,7 +152,8 @@ export function createCallScope(parts: CallScopeParts): CallScope {
   }
 
   function cutCalls(): void {
-    for (const fail of calls) fail(new TroupeError('OUTCOME_UNKNOWN', { message: 'the gateway stopped meanwhile' }));
+    for (const fail of calls)
+      fail(new TroupeError('OUTCOME_UNKNOWN', { message: 'the gateway stopped before the answer was known' }));
   }
 
   return { unary, read, upload, stream, duplex, endStreams, cutCalls };

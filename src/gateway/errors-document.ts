@@ -5,62 +5,72 @@ import { detailsNamed, statusTable } from './status-mapper.ts';
 
 /** What a caller can do about each error. */
 const advice = {
-  INVALID_JOB_SPEC: 'Correct the fields that BadRequest names; all that is wrong is named at once.',
-  INVALID_ARGUMENT: 'Correct the fields that BadRequest names.',
-  PAYLOAD_TOO_LARGE: 'Send less, or a reference to where it lies. `payloadMaxBytes` says how much is allowed.',
-  UNKNOWN_HANDLER: 'Check the name, and that a node with this handler runs.',
-  QUEUE_NOT_FOUND: 'Make the queue first (`Queues.CreateQueue`).',
-  QUEUE_EXISTS: 'Use it, or change it (`Queues.UpdateQueue`).',
+  INVALID_JOB_SPEC: 'Correct the fields in BadRequest; it lists all problems at once.',
+  INVALID_ARGUMENT: 'Correct the fields in BadRequest.',
+  PAYLOAD_TOO_LARGE: 'Send less, or send a reference to data that is stored elsewhere. `payloadMaxBytes` is the limit.',
+  UNKNOWN_HANDLER: 'Check the name, and that a node with this handler is live (`Cluster.ListNodes`).',
+  QUEUE_NOT_FOUND: 'Create the queue first (`Queues.CreateQueue`).',
+  QUEUE_EXISTS: 'Use the queue, or change it (`Queues.UpdateQueue`).',
   QUEUE_NOT_EMPTY:
-    'Wait for its jobs, or cancel them (`Jobs.CancelJobs`); `waiting`, `later` and `running` say how many there are.',
-  QUEUE_CLOSING: 'Repeat: nothing was done. The queue is gone then (QUEUE_NOT_FOUND), or takes jobs again.',
-  QUEUE_VERSION_CONFLICT: 'Get the queue, decide again, repeat with its version.',
-  JOB_NOT_FOUND: 'Check the id; a job is gone when its retention is over.',
-  UNIQUE_KEY_TAKEN: 'Wait until `jobId` has ended, or submit with another `on_conflict`.',
-  REPLACEMENT_PENDING: 'Repeat the submit: its cancel is under way, and `jobId` ends when its code no longer runs.',
-  IDEMPOTENCY_KEY_REUSED: 'Use one key for one job. `jobId` is the job that has it.',
-  PAYLOAD_GONE: 'Give another input: `why` says what became of this one.',
-  JOB_STATE_FORBIDS: 'Nothing, or cancel it first: `state` says where the job stands.',
-  RUN_NOT_FOUND: 'Look at the state of the job; only what runs can be profiled.',
-  PROFILE_BUSY: 'Repeat when the other profile is done; one takes 60 s at most.',
-  NODE_NOT_FOUND: 'Look at `Cluster.ListNodes`; a node that ended is gone.',
-  NODE_SILENT: 'Repeat: nothing was done. A node that stays silent is taken out of the cluster within 10 s.',
-  ACTOR_NOT_FOUND: 'Look at `Cluster.GetTree`; actors come and go.',
+    'Wait for its jobs, or cancel them (`Jobs.CancelJobs`). `waiting`, `later` and `running` count them.',
+  QUEUE_CLOSING:
+    'Repeat the call; nothing was done. Afterwards the queue is gone (QUEUE_NOT_FOUND) or accepts jobs again.',
+  QUEUE_VERSION_CONFLICT: 'Read the queue, decide again, and repeat with its present version.',
+  JOB_NOT_FOUND: 'Check the id. A job is removed when its retention is over.',
+  UNIQUE_KEY_TAKEN: 'Wait until the job in `jobId` has ended, or submit with another `on_conflict`.',
+  REPLACEMENT_PENDING:
+    'Repeat the submit. The job in `jobId` is being cancelled, and ends when its code no longer runs.',
+  IDEMPOTENCY_KEY_REUSED: 'Use one key for one job. `jobId` is the job that has this key.',
+  PAYLOAD_GONE: 'Submit with a new input. `why` says what happened to the former one.',
+  JOB_STATE_FORBIDS: 'Check `state`. If the job is unfinished, cancel it first or wait for its end.',
+  RUN_NOT_FOUND: 'Check the state of the job: only a running attempt can be profiled.',
+  PROFILE_BUSY: 'Repeat when the other profile is done, after at most 60 s.',
+  NODE_NOT_FOUND: 'Check the name with `Cluster.ListNodes`. A node that has ended is gone.',
+  NODE_SILENT: 'Repeat the call; nothing was done. A node that stays silent is removed from the cluster within 10 s.',
+  ACTOR_NOT_FOUND: 'Check the path with `Cluster.GetTree`. Actors come and go.',
   UNAUTHENTICATED: 'Send `authorization: Bearer <token>` with the token that `gateway.operatorToken` holds.',
   PERMISSION_DENIED:
     'Configure `gateway.operatorToken` (or `gateway.operatorTokenPath`), or call a gateway on loopback.',
-  INVALID_PAGE_TOKEN: 'Begin the list anew.',
-  INVALID_RESUME_TOKEN: 'Watch without a token.',
+  INVALID_PAGE_TOKEN: 'Start the list again from its first page.',
+  INVALID_RESUME_TOKEN: 'Start the watch again without a token.',
   BACKLOG_FULL: 'Wait as long as RetryInfo says, or add workers.',
-  QUEUE_FULL: 'Wait as long as RetryInfo says; `limit` names the setting (`max_depth` or `max_bytes`).',
-  WOULD_BE_LATE:
-    'Wait as long as RetryInfo says, give it more time (`field` names the timeout), or submit without `refuse_late`.',
-  OVERLOADED: 'Wait as long as RetryInfo says; send less at once.',
-  SHARD_UNAVAILABLE: 'Repeat: nothing was done. A new owner answers within 15 s.',
-  STORE_UNAVAILABLE: 'Repeat: nothing was done.',
-  BROKER_UNAVAILABLE: 'Repeat: nothing was done.',
-  OUTCOME_UNKNOWN: 'Repeat with the same idempotency key; without one look (`Jobs.ListJobs`) before you repeat.',
-  SHUTTING_DOWN: 'Repeat: another gateway answers.',
-  CALL_DEADLINE_EXCEEDED: 'As for OUTCOME_UNKNOWN, unless `outcome` is `none`.',
-  CALL_CANCELLED: 'Nothing: it was your wish.',
-  INTERNAL_ERROR: 'Report it with the request id of RequestInfo; the log of the gateway has the cause under it.',
+  QUEUE_FULL: 'Wait as long as RetryInfo says, or raise the setting in `limit` (`max_depth` or `max_bytes`).',
+  WOULD_BE_LATE: 'Wait as long as RetryInfo says, raise the timeout in `field`, or submit without `refuse_late`.',
+  OVERLOADED: 'Wait as long as RetryInfo says, and send less at once.',
+  SHARD_UNAVAILABLE: 'Repeat the call; nothing was done. A new owner answers within 15 s.',
+  STORE_UNAVAILABLE: 'Repeat the call; nothing was done.',
+  BROKER_UNAVAILABLE: 'Repeat the call; nothing was done.',
+  OUTCOME_UNKNOWN: 'Repeat with the same idempotency key. Without a key, check with `Jobs.ListJobs` before you repeat.',
+  SHUTTING_DOWN: 'Repeat the call; another gateway answers.',
+  CALL_DEADLINE_EXCEEDED: 'If `outcome` is `none`, repeat the call. Otherwise proceed as for OUTCOME_UNKNOWN.',
+  CALL_CANCELLED: 'Nothing; you cancelled the call.',
+  INTERNAL_ERROR: 'Report it with the request id in RequestInfo. The log of the gateway has the cause under that id.',
 } as const satisfies Record<ErrorCode, string>;
 
 const head = `# Errors
 
 <!-- Generated by \`npm run docs:errors\` from src/domain/errors.ts and src/gateway/status-mapper.ts. Do not edit. -->
 
+This page lists every error code of the gateway, what it means and what a caller can do.
+
+## Where the code is
+
 Every error of the gateway is a gRPC status with [google.rpc details](https://google.aip.dev/193) in the trailer
 \`grpc-status-details-bin\`; an item of \`SubmitJobs\` has the same status in its outcome. The code below is
 \`ErrorInfo.reason\` (domain \`troupe\`), \`errCode\` in logs, and \`TroupeClientError.code\` in the TypeScript client. Texts may
 change, codes do not.
 
-\`outcome\` in the metadata of ErrorInfo says what is known of the effect: \`none\` (nothing was done, repeat what you like) or
-\`unknown\` (repeat only with an idempotency key). RetryInfo says how long to wait before that. That a *job* failed is no error of a
-call: it is \`Job.failure\`.
+A failed *job* is not an error of a call: its failure is in \`Job.failure\`.
+
+## When to repeat a call
+
+\`outcome\` in the metadata of ErrorInfo says what is known about the effect: \`none\` (nothing was done, any call can be
+repeated) or \`unknown\` (repeat only with an idempotency key). RetryInfo says how long to wait before that.
 
 Two statuses come from gRPC itself and have no details: RESOURCE_EXHAUSTED for a message above the server's limit (the
-payload limit and 1 MiB), and UNAVAILABLE when the connection broke: the outcome is then unknown.
+payload limit and 1 MiB), and UNAVAILABLE when the connection broke. In the second case the outcome is unknown.
+
+## Error codes
 
 | code | gRPC status | details | outcome | repeat | meaning | what to do |
 |---|---|---|---|---|---|---|

@@ -63,7 +63,7 @@ export function createListener(name: ServerName, options: ListenerOptions, parts
   async function drain(graceMs: number): Promise<void> {
     scope.endStreams();
     const cancelTimer = clock.setTimer(graceMs, () => {
-      log.warn({ event: `${name}.forced`, ...underWay() }, 'calls did not end within the grace, cut');
+      log.warn({ event: `${name}.forced`, ...underWay() }, 'calls did not end within the grace and were cut off');
       scope.cutCalls();
     });
     if (target !== undefined) server.drain(target, graceMs + cutMs);

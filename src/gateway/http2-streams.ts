@@ -49,7 +49,7 @@ export function guardStreams(server: Server, { send, requests, inPieces }: Strea
 function insidesOf(server: Server): Insides {
   const insides = server as unknown as Partial<Insides>;
   if (typeof insides._streamHandler !== 'function' || typeof insides.commonServerOptions !== 'object')
-    throw new Error('grpc-js takes streams in another way now');
+    throw new Error('this version of grpc-js accepts streams differently: adapt http2-streams.ts to it');
   return insides as Insides;
 }
 

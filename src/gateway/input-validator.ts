@@ -25,7 +25,7 @@ export function createInputValidator(log: Logger): InputValidator {
     } catch (error) {
       log.warn(
         { err: error, handler: manifest.name, version: manifest.version },
-        'schema of handler not usable, inputs are checked by nodes only',
+        'schema of a handler cannot be used; only nodes check its inputs',
       );
       return { check: undefined };
     }

@@ -100,14 +100,14 @@ export function fromFilter(filter: wire.JobFilter | null): BulkQuery['filter'] {
 function knownReason(code: number, index: number): FailureReason {
   const reason = failureReasonOf(code);
   if (reason !== undefined) return reason;
-  const violations = [{ field: `filter.failure_reasons[${index}]`, description: `there is no reason ${code}` }];
+  const violations = [{ field: `filter.failure_reasons[${index}]`, description: `unknown failure reason ${code}` }];
   throw new TroupeError('INVALID_ARGUMENT', { violations });
 }
 
 function knownState(code: number, index: number): JobState {
   const state = jobStateOf(code);
   if (state !== undefined) return state;
-  const violations = [{ field: `filter.states[${index}]`, description: `there is no state ${code}` }];
+  const violations = [{ field: `filter.states[${index}]`, description: `unknown state ${code}` }];
   throw new TroupeError('INVALID_ARGUMENT', { violations });
 }
 
@@ -126,7 +126,7 @@ function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {
   const onConflict = uniqueConflictOf(unique.onConflict);
   const windowMs = durationMs(unique.window);
   if (onConflict !== undefined) return { key: unique.key, onConflict, ...(windowMs !== undefined && { windowMs }) };
-  const violations = [{ field: 'job.unique.on_conflict', description: `there is no way ${unique.onConflict}` }];
+  const violations = [{ field: 'job.unique.on_conflict', description: `unknown value ${unique.onConflict}` }];
   throw new TroupeError('INVALID_JOB_SPEC', { violations });
 }
 

@@ -21,7 +21,7 @@ export function createOperatorAuthorizer({ operatorToken, host }: OperatorAuthor
         if (isLoopback(host)) return;
         throw new TroupeError('PERMISSION_DENIED', {
           message:
-            `this needs the role ${role}, and the gateway has no operator token while others can reach it (${host}): ` +
+            `this call needs the role ${role}, but the gateway has no operator token and is not on loopback (${host}): ` +
             'configure gateway.operatorToken or gateway.operatorTokenPath, or call a gateway that listens on loopback',
           metadata: { role },
         });

@@ -73,7 +73,7 @@ async function* piecesOf(
 function choiceOf(code: number): DownloadQuery['which'] {
   if (code === 0 || code === payloadChoiceCodes.output) return 'output';
   if (code === payloadChoiceCodes.input) return 'input';
-  throw invalid('payload', `there is no ${code}`);
+  throw invalid('payload', `unknown payload ${code}`);
 }
 
 function invalid(field: string, description: string): TroupeError {

@@ -13,7 +13,8 @@ export function encodeCheckpoint(value: unknown): { readonly payload: RunPayload
     return { payload: { kind: 'bytes', bytes: new Uint8Array(value) }, bytes: value.byteLength };
   }
   const json = strictJson(value, 'checkpoint');
-  if (json === undefined) throw new TypeError('checkpoint: undefined cannot be saved');
+  if (json === undefined)
+    throw new TypeError('checkpoint: undefined cannot be saved; pass a value that JSON can represent, or bytes');
   const bytes = Buffer.byteLength(json);
   ensureFits(bytes);
   return { payload: { kind: 'json', json }, bytes };
@@ -26,5 +27,5 @@ export function decodeCheckpoint(payload: RunPayload | undefined): unknown {
 
 function ensureFits(bytes: number): void {
   if (bytes <= checkpointMaxBytes) return;
-  throw new RangeError(`checkpoint: has ${bytes} bytes, ${checkpointMaxBytes} are allowed`);
+  throw new RangeError(`checkpoint: has ${bytes} bytes, at most ${checkpointMaxBytes} are allowed`);
 }

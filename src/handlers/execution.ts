@@ -113,7 +113,7 @@ async function encodeOutput(handler: AnyHandler, result: unknown): Promise<Handl
 function bytesAsOutput(bytes: Uint8Array): HandlerOutcome {
   const { buffer } = bytes;
   if (buffer instanceof ArrayBuffer && buffer.detached)
-    return refused('INVALID_OUTPUT', 'output: its bytes were handed over to another thread, and are gone from here');
+    return refused('INVALID_OUTPUT', 'output: its bytes were transferred to another thread; return a copy of them');
   return { kind: 'succeeded', output: { kind: 'bytes', bytes } };
 }
 

@@ -220,11 +220,14 @@ class Supervisor implements Behavior<Message> {
   // --- requests ------------------------------------------------------------------------------------------------------
 
   #startChild(spec: ChildSpec): StartChildReply {
-    if (this.#children.get(spec.name) !== undefined) return refused(`there is a child named ${spec.name} already`);
+    if (this.#children.get(spec.name) !== undefined)
+      return refused(`a child named ${spec.name} already exists; choose another name`);
     if (this.#children.size >= this.#spec.maxChildren) {
       return {
         ok: false,
-        error: new TroupeError('BACKLOG_FULL', { message: 'the supervisor has all children it may' }),
+        error: new TroupeError('BACKLOG_FULL', {
+          message: 'the supervisor has reached its limit of children; stop one first',
+        }),
       };
     }
     try {
@@ -232,7 +235,10 @@ class Supervisor implements Behavior<Message> {
     } catch (error) {
       return {
         ok: false,
-        error: new TroupeError('INVALID_ARGUMENT', { message: 'the child spec is wrong', cause: error }),
+        error: new TroupeError('INVALID_ARGUMENT', {
+          message: 'the child spec is not valid; see the cause',
+          cause: error,
+        }),
       };
     }
   }
@@ -240,7 +246,7 @@ class Supervisor implements Behavior<Message> {
   #stopChild(order: Extract<SupervisorMessage, { kind: 'stopChild' }>): void {
     const child = this.#children.get(order.name);
     if (child === undefined || child.wanted === 'gone') {
-      order.reply?.tell(refused(`there is no child named ${order.name}, or it is stopping already`));
+      order.reply?.tell(refused(`there is no child named ${order.name}, or it is already stopping`));
       return;
     }
     child.wanted = 'gone';

@@ -140,14 +140,24 @@ describe('troupe serve', () => {
   });
 
   it.each([
-    ['no NATS', () => ({ ...settings({}), nats: {} }), 2, /nats\.servers \(default\): name the NATS to use/],
+    [
+      'no NATS',
+      () => ({ ...settings({}), nats: {} }),
+      2,
+      /nats\.servers \(default\): must name the NATS servers to use/,
+    ],
     [
       'a variable that handlers must not have',
       () => ({ ...settings({}), handlers: { env: ['API_URL', 'NODE_OPTIONS'] } }),
       2,
       /handlers\.env\.1 .*"NODE_OPTIONS" is not given to handlers: it changes Node/,
     ],
-    ['half a login', () => settings({ user: 'troupe' }), 2, /nats\.user .*must come together with nats\.passwordPath/],
+    [
+      'half a login',
+      () => settings({ user: 'troupe' }),
+      2,
+      /nats\.user .*must be set together with nats\.passwordPath/,
+    ],
     [
       'a file that is not there',
       () => settings({ user: 'troupe', passwordPath: join(folder, 'nowhere') }),

@@ -140,7 +140,7 @@ describe.each(['dev', 'serve'] as const)('the start of `troupe %s`', { timeout: 
     const port = await listen(taken);
     const wrong: readonly [said: RegExp, setting: string][] = [
       [/handler folder \/nope cannot be read/, 'workers.handlerDirs=/nope'],
-      [/a-file is not a folder of handlers/, `workers.handlerDirs=${file}`],
+      [/a-file is not a folder; name a folder with handlers/, `workers.handlerDirs=${file}`],
       [/port \d+ on 127.0.0.1 is taken/, `gateway.port=${port}`],
       [/port \d+ on 127.0.0.1 is taken/, `http.port=${port}`],
     ];

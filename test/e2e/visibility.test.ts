@@ -194,7 +194,7 @@ describe('a queue in quarantine', () => {
     const first = await client.submit('test.echo', 1, { queue: 'fragile' });
     await client.wait(first.jobId);
     const stopped = await troupe('quarantine', 'fragile', '--reason', 'poisoned input', '--token', token);
-    expect(stopped.out).toBe('fragile is not handed out on any node: poisoned input\n');
+    expect(stopped.out).toBe('fragile is in quarantine on all nodes: poisoned input\n');
 
     const waiting = await Promise.all([2, 3, 4].map((n) => client.submit('test.echo', n, { queue: 'fragile' })));
     south = await south.stop().then(() => cluster.restartNode(south));
@@ -212,7 +212,7 @@ describe('a queue in quarantine', () => {
       ['quarantined', 'poisoned input'],
     ]);
 
-    expect((await troupe('resume', 'fragile', '--token', token)).out).toBe('fragile is handed out\n');
+    expect((await troupe('resume', 'fragile', '--token', token)).out).toBe('fragile is not in quarantine\n');
     const jobs = await Promise.all(waiting.map(({ jobId }) => client.wait(jobId)));
     expect(jobs.map(({ state, attempt }) => [state, attempt])).toEqual(Array(3).fill(['SUCCEEDED', 1]));
   });

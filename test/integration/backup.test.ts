@@ -69,13 +69,13 @@ describe('troupe backup', () => {
     writeFileSync(join(dir, 'copy.db'), 'precious');
     expect(await backup(join(dir, 'copy.db'))).toMatchObject({
       code: 2,
-      err: expect.stringContaining('there already') as string,
+      err: expect.stringContaining('already exists') as string,
     });
   });
 
   it.each([
-    ['where there is no store', ['--set', 'store.sqlite.path=/nowhere/troupe.db'], 2, 'there is no store'],
-    ['of a Cassandra', ['--set', 'store.kind=cassandra'], 2, 'tools of its own'],
+    ['where there is no store', ['--set', 'store.sqlite.path=/nowhere/troupe.db'], 2, 'there is no store here'],
+    ['of a Cassandra', ['--set', 'store.kind=cassandra'], 2, 'its own tools'],
   ])('is refused %s', async (_what, more, code, said) => {
     expect(await backup(join(dir, 'copy.db'), ...more)).toMatchObject({
       code,

@@ -85,7 +85,7 @@ describe('loading', () => {
     );
     pool = await startPool({ handlerDirs: [dir], threads: 1 });
     expect(problems(pool)).toEqual([
-      'd.job.cjs: it is CommonJS, and a handler is an ES module: .ts, .mts, .js or .mjs',
+      'd.job.cjs: it is CommonJS, but a handler must be an ES module: .ts, .mts, .js or .mjs',
       expect.stringMatching(/^e\.job\.ts: Cannot find module .*nowhere\.js/),
     ]);
     const results: unknown[] = [];

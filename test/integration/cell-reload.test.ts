@@ -104,7 +104,7 @@ it('more folders than are watched: the log says so', async () => {
   for (let at = 0; at < 1_000; at += 1) await mkdir(join(dir, `folder-${at}`));
   const { log } = await start();
   const said = log.filter(({ message }) => message.startsWith('handler folders are not watched'));
-  expect(said.map(({ fields }) => String(fields['err']))).toEqual(['Error: there are more than 1000 folders']);
+  expect(said.map(({ fields }) => String(fields['err']))).toEqual(['Error: there are more than 1000 folders to watch']);
 });
 
 it.each(['.', 'deep'])('a folder (%s) that is wiped and made anew, as a build does, is watched on', async (folder) => {

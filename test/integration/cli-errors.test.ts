@@ -52,7 +52,7 @@ it('names what there is not, and what may have been meant', async () => {
   ]);
   await troupe(['queues', 'create', 'drawings']);
   const queue = await troupe(['submit', 'test.echo', '{}', '--queue', 'drawing']);
-  expect(queue.err).toContain('there is no such queue: drawing; did you mean drawings?');
+  expect(queue.err).toContain('the queue does not exist: drawing; did you mean drawings?');
   const gone = '01890000-0000-7000-8000-000000000000';
   expect((await troupe(['get', gone])).err).toContain(`its retention is over: ${gone}\n`);
   const id = await submitted('--key', 'one-key');
@@ -71,7 +71,7 @@ it.each([false, true])(
     const code = runCli([...args, ...(isJson ? ['--json'] : [])], { terminal });
     const waits = isJson
       ? /^\{"retrying":\{"code":"QUEUE_FULL","message":"[^"]+","delayMs":\d+\}\}\n/
-      : /^troupe: QUEUE_FULL: .+; trying again in [\d.]+m?s\n/;
+      : /^troupe: QUEUE_FULL: .+; retrying in [\d.]+m?s\n/;
     await vi.waitFor(() => {
       expect(terminal.written.err).toMatch(waits);
     }, 10_000);
@@ -91,12 +91,15 @@ it('says in words what is wrong with a file, before anything is submitted', asyn
   });
   const [nowhere, inFile] = [join(folder, 'nowhere', 'x'), join(folder, 'picture.raw', 'x')];
   for (const [args, words] of [
-    [['get', id, '--output', nowhere], `${nowhere} cannot be written: there is no such file or folder`],
-    [['output', id, '--to', nowhere], `${nowhere}.part cannot be written: there is no such file or folder`],
-    [['submit', 'test.echo', '--output-dir', inFile], `${inFile} cannot be written: a part of the path is no folder`],
-    [['submit', 'test.echo', '--input-file', nowhere], `${nowhere} cannot be read: there is no such file or folder`],
-    [['get', id, '--ca', nowhere], `--ca ${nowhere} cannot be read: there is no such file or folder`],
-    [['queues', 'apply', folder], `${folder} cannot be read: it is a folder`],
+    [['get', id, '--output', nowhere], `${nowhere} cannot be written: the file or folder does not exist`],
+    [['output', id, '--to', nowhere], `${nowhere}.part cannot be written: the file or folder does not exist`],
+    [
+      ['submit', 'test.echo', '--output-dir', inFile],
+      `${inFile} cannot be written: a part of the path is not a folder`,
+    ],
+    [['submit', 'test.echo', '--input-file', nowhere], `${nowhere} cannot be read: the file or folder does not exist`],
+    [['get', id, '--ca', nowhere], `--ca ${nowhere} cannot be read: the file or folder does not exist`],
+    [['queues', 'apply', folder], `${folder} cannot be read: it is a folder, not a file`],
   ] as const) {
     const ran = await troupe(args);
     expect([ran.code, ran.err]).toEqual([2, `troupe: ${words}\n`]);
@@ -116,18 +119,18 @@ it('says what to write in place of an address, and who speaks TLS', async () => 
   expect((await ask('--address', 'localhost')).err).toContain('has no port: write localhost:50051');
   expect(await ask('--address', '127.0.0.1:1')).toMatchObject({
     code: 3,
-    err: expect.stringContaining('no gateway answers at 127.0.0.1:1: nothing listens there') as string,
+    err: expect.stringContaining('no gateway answers at 127.0.0.1:1: nothing listens at this address') as string,
   });
   const plain = await ask('--tls', '--address', `127.0.0.1:${edge.port}`);
-  expect([plain.code, plain.err]).toEqual([3, expect.stringContaining('TLS is not spoken there')]);
+  expect([plain.code, plain.err]).toEqual([3, expect.stringContaining('the gateway does not use TLS')]);
   const { certPath, keyPath, caPath } = makeCertificates(folder);
   const server = createSecureServer({ cert: readFileSync(certPath), key: readFileSync(keyPath) });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
     const secure = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    expect((await ask('--address', secure)).err).toContain('TLS is spoken there: add --tls, or --ca FILE');
+    expect((await ask('--address', secure)).err).toContain('the gateway uses TLS: add --tls, or --ca FILE');
     expect((await ask('--tls', '--address', secure)).err).toMatch(
-      /its certificate is not trusted \([A-Z_]+\): --ca FILE/,
+      /its certificate is not trusted \([A-Z_]+\): name its certificate authority with --ca FILE/,
     );
     expect((await ask('--ca', caPath, '--address', secure)).err).not.toContain('not trusted');
   } finally {

@@ -29,7 +29,7 @@ describe('troupe migrate', () => {
     const first = await troupe('migrate', '--data-dir', dataDir, '--set', 'shards.count=6');
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(first.out).toMatch(
-      /schema of the sqlite store went from version 0 to \d+\ncluster [0-9a-f-]{36} has 6 shards/,
+      /schema of the sqlite store was migrated from version 0 to \d+\ncluster [0-9a-f-]{36} has 6 shards/,
     );
     const again = await troupe('migrate', '--data-dir', dataDir, '--json');
     const document = JSON.parse(again.out) as { readonly schema: { readonly from: number; readonly to: number } };
@@ -44,7 +44,7 @@ describe('troupe migrate', () => {
   ])('%s: says so, with the exit code', async (_, flags, code) => {
     const done = await troupe('migrate', '--data-dir', dataDir, ...flags);
     expect(done).toMatchObject({ code, out: '' });
-    expect(done.err).toMatch(code === 3 ? /does not answer at 127\.0\.0\.1:1/ : /store\.kin: there is no such key/);
+    expect(done.err).toMatch(code === 3 ? /does not answer at 127\.0\.0\.1:1/ : /store\.kin: unknown key/);
   });
 
   it('names a store that is damaged, with the page that helps, and a folder that is none', async () => {
@@ -54,7 +54,7 @@ describe('troupe migrate', () => {
     expect(damaged.code).toBe(8);
     expect(damaged.err).toContain(`${file}: the file is not a SQLite database; docs/operating/backup-and-restore.md`);
     const none = await troupe('migrate', '--data-dir', join(file, 'x'));
-    expect(none).toEqual({ code: 2, out: '', err: `troupe: ${join(file, 'x')}: a part of the path is no folder\n` });
+    expect(none).toEqual({ code: 2, out: '', err: `troupe: ${join(file, 'x')}: a part of the path is not a folder\n` });
   });
 });
 

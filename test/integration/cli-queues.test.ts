@@ -45,15 +45,17 @@ describe('troupe queues apply', () => {
     const path = file(declared);
     const before = await troupe('diff', path);
     expect(before.code).toBe(7);
-    expect(before.out).toContain('+ images: is made\n    executionTimeout: 5m -> 2m\n    maxDepth: none -> 100\n');
-    expect(before.out).toContain('? default: is not declared, and stays\n');
+    expect(before.out).toContain(
+      '+ images: to be created\n    executionTimeout: 5m -> 2m\n    maxDepth: none -> 100\n',
+    );
+    expect(before.out).toContain('? default: is not in the file, and stays\n');
     const applied = await troupe('apply', path);
     expect(applied).toMatchObject({ code: 0, err: '' });
     expect(applied.out).toContain('images: created\n');
     expect(applied.out).toContain('mails: created\n');
     const [settled, again] = [await troupe('diff', path), await troupe('apply', path)];
     expect(settled.code).toBe(0);
-    expect(settled.out).toContain('  images: is as declared\n');
+    expect(settled.out).toContain('  images: matches the file\n');
     expect(again.out).not.toMatch(/created|updated/);
 
     const { version } = await client.queues.get('images');
@@ -94,7 +96,7 @@ describe('troupe queues apply', () => {
     expect(code).toBe(2);
     expect(out).toBe('');
     expect(err).toContain('queues.a.maxDepth: must be a whole number from 1 to 100,000,000, or none\n');
-    expect(err).toContain('queues.b.retries: there is no such key\n');
+    expect(err).toContain('queues.b.retries: unknown key\n');
     await expect(client.queues.get('a')).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
     expect((await troupe('diff', join(folder, 'absent.yaml'))).code).toBe(2);
   });
@@ -103,11 +105,11 @@ describe('troupe queues apply', () => {
     await client.queues.create('stale');
     const { jobId } = await client.submit('test.echo', 1, { queue: 'stale' });
     const path = file('queues: { images: {}, mails: {}, kept: {}, default: {} }', 'pruned.yaml');
-    expect((await troupe('apply', path)).out).toContain('stale: is not declared, and stays\n');
+    expect((await troupe('apply', path)).out).toContain('stale: is not in the file, and stays\n');
     expect((await troupe('diff', path)).code).toBe(0);
     const planned = await troupe('diff', path, '--prune');
     expect(planned).toMatchObject({ code: 7 });
-    expect(planned.out).toContain('- stale: is deleted\n');
+    expect(planned.out).toContain('- stale: to be deleted\n');
     const refused = await troupe('apply', path, '--prune');
     expect(refused.code).toBe(5);
     expect(refused.err).toContain('QUEUE_NOT_EMPTY: queue stale has unfinished jobs: 1 wait, 0 are due later, 0 run');

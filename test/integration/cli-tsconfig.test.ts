@@ -65,13 +65,16 @@ export { Size };
     writeFileSync(join(folder, 'tsconfig.json'), '{}');
     const { code, err } = await troupe('tsconfig', folder);
     expect(code).toBe(2);
-    expect(err).toContain('is there already');
+    expect(err).toContain('already exists');
     expect(err).toContain('"troupe/handlers"');
     expect(readFileSync(join(folder, 'tsconfig.json'), 'utf8')).toBe('{}');
   });
 
   it('names a folder that is none', async () => {
     const missing = join(folder, 'missing');
-    expect(await troupe('tsconfig', missing)).toMatchObject({ code: 2, err: `troupe: ${missing} is no folder\n` });
+    expect(await troupe('tsconfig', missing)).toMatchObject({
+      code: 2,
+      err: `troupe: ${missing} is not a folder; create it first\n`,
+    });
   });
 });

@@ -119,8 +119,8 @@ describe('troupe submit and get', () => {
     writeFileSync(join(mixed, 'c.json'), Buffer.from([0x22, 0xff, 0x22]));
     const { code, out, err } = await troupe(['submit', 'test.echo', '--each', join(mixed, '*.json')]);
     expect([code, out.trim().split('\n').length]).toEqual([2, 1]);
-    expect(err).toMatch(/b\.json: .*b\.json is not JSON/);
-    expect(err).toMatch(/c\.json: .*c\.json is not text in UTF-8/);
+    expect(err).toMatch(/b\.json: .*b\.json is not valid JSON/);
+    expect(err).toMatch(/c\.json: .*c\.json is not UTF-8 text/);
     const said = await troupe(['submit', 'test.echo', '--each', join(mixed, '*.json'), '--json']);
     expect(documents(said.err).map(({ label }) => label)).toEqual(['b.json', 'c.json']);
   });
@@ -149,10 +149,10 @@ describe('troupe submit and get', () => {
   });
 
   it.each([
-    [['submit', 'test.echo', '{a'], 2, /is not JSON/],
+    [['submit', 'test.echo', '{a'], 2, /is not valid JSON/],
     [['submit', 'test.echo', '{}', '--delay', '5'], 2, /--delay 5: write a duration/],
     [['submit', 'test.echo', '--each', '/nowhere/*.jpg'], 2, /no file matches/],
-    [['submit', 'test.echo', '{}', '--input-file', 'x'], 2, /give the input once/],
+    [['submit', 'test.echo', '{}', '--input-file', 'x'], 2, /give the input only once/],
     [['submit', 'test.resize', '{"width":0}'], 2, /INVALID_JOB_SPEC[\s\S]*width/],
     [['submit', 'no.such', '{}'], 4, /UNKNOWN_HANDLER/],
     [['submit', 'test.echo', '{}', '--queue', 'none'], 4, /QUEUE_NOT_FOUND/],
@@ -236,7 +236,7 @@ describe('troupe watch, wait and cancel', () => {
       const { code, err } = await waiting;
       expect(code).toBe(130);
       const [, id = ''] = /^submitted (\S+)\n/.exec(err) ?? [];
-      expect(err).toContain(`it goes on: troupe watch ${id} --address 127.0.0.1:${edge.port}\n`);
+      expect(err).toContain(`the job continues; follow it with: troupe watch ${id} --address 127.0.0.1:${edge.port}\n`);
       await until('the watch is closed', () => edge.watchers() === 0);
     }
   });
@@ -302,7 +302,7 @@ describe('troupe watch, wait and cancel', () => {
     expect(job).toMatchObject({ id, readyAt: at });
     expect((await troupe(['reschedule', id, '--delay', '30d'])).err).toContain('run_time');
     expect(await troupe(['reschedule', id, '--now'])).toMatchObject({ code: 0, out: `${id}  QUEUED\n` });
-    expect((await troupe(['reschedule', id, '--now', '--delay', '1m'])).err).toContain('give one of');
+    expect((await troupe(['reschedule', id, '--now', '--delay', '1m'])).err).toContain('give exactly one of');
   });
 
   it('follows the jobs of a queue, a line for each change, until it is interrupted; goes on from a token', async () => {

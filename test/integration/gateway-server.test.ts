@@ -120,7 +120,7 @@ describe('generic clients', () => {
     ]) {
       const { error } = await call('ListJobs', bad);
       expect(error?.code).toBe(status.INVALID_ARGUMENT);
-      expect(error?.details).toBe('the page token is not one of this list');
+      expect(error?.details).toBe('the page token does not belong to this list');
     }
   });
 

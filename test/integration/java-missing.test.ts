@@ -19,6 +19,6 @@ it('is said in words', async () => {
   const started = startCassandra({ install, dataDir, nativePort: 1, storagePort: 2, heapMb: 64 });
   await expect(started).rejects.toMatchObject({
     code: 'STORE_UNAVAILABLE',
-    message: 'Cassandra needs java, which cannot be started',
+    message: 'Cassandra needs Java, but the command `java` cannot be started: install a JDK 17',
   });
 });

@@ -51,6 +51,6 @@ describe('troupe.config.yaml', () => {
   it('would be refused with a key that there is not', async () => {
     const [first] = given(appObjects(kubernetesEnvironment(staging)));
     const wrong = { env: {}, ...first, name: 'wrong', text: `${first?.text ?? ''}\nshard: { count: 1 }\n` };
-    expect(await problemsOf([wrong])).toEqual([expect.stringContaining('shard (wrong): there is no such key')]);
+    expect(await problemsOf([wrong])).toEqual([expect.stringContaining('shard (wrong): unknown key')]);
   });
 });

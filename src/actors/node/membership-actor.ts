@@ -101,7 +101,7 @@ class MembershipActor implements Behavior<MembershipMessage> {
       case 'expired': {
         const next = Math.max(this.#context.clock.nowMs(), incarnation + 1);
         const fields = { event: 'node.rejoined', nodeId, former: incarnation, incarnation: next };
-        this.#context.log.warn(fields, 'this node was taken for dead; it is back as a new incarnation');
+        this.#context.log.warn(fields, 'other nodes considered this node dead; it is back as a new incarnation');
         this.#options.onRejoined(next);
         this.#become({ incarnation: next });
         break;

@@ -43,7 +43,8 @@ export class NodeQuarantines {
   marked(key: string, outcome: PromiseSettledResult<void>): void {
     this.#writing.delete(key);
     if (outcome.status === 'fulfilled') this.#unwritten.delete(key);
-    else this.#context.log.warn({ err: outcome.reason, queue: key }, 'quarantine of a queue not written; tried again');
+    else
+      this.#context.log.warn({ err: outcome.reason, queue: key }, 'quarantine of a queue not written; it is retried');
   }
 
   /** Brings marks and actors into line. Called whenever the marks have changed, and periodically. */

@@ -39,7 +39,7 @@ export class ProfileStore {
     const kept = this.#kept.get(profileId);
     const from = part * profilePartBytes;
     if (kept === undefined || from > kept.bytes.length) {
-      throw new TroupeError('RUN_NOT_FOUND', { message: 'the profile is no longer kept' });
+      throw new TroupeError('RUN_NOT_FOUND', { message: 'the profile is no longer kept; record it again' });
     }
     if (from + profilePartBytes >= kept.bytes.length) this.#kept.delete(profileId);
     return { base64: kept.bytes.subarray(from, from + profilePartBytes).toString('base64') };

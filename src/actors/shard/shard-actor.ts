@@ -96,7 +96,7 @@ async function startShard(
 }
 
 function tellTaken({ context, shard, epoch, table }: ShardCore, tookMs: number): void {
-  context.log.info({ event: 'shard.taken', shard, epoch, jobs: table.size, tookMs }, 'shard taken over');
+  context.log.info({ event: 'shard.taken', shard, epoch, jobs: table.size, tookMs }, 'shard recovered');
 }
 
 /** To what changes outside of the shard. */

@@ -30,7 +30,7 @@ export class SilentRuns {
       if (run === undefined || entry.heardMs > silentSinceMs || isUntold(entry)) continue;
       core.context.log.warn(
         { event: 'attempt.lost', jobId: entry.current.id, attempt: run.attempt, node: run.node },
-        'node of a run was not heard of in time',
+        'no heartbeat of an attempt in time',
       );
       core.decide(entry, { kind: 'report', token: run.token, outcome: { kind: 'lost', blame: 'unknown' } });
     }

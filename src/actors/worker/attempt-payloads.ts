@@ -21,7 +21,7 @@ export async function attemptOutcome(outcome: RunOutcome, place: PayloadLocation
   if (outcome.output === undefined) return { kind: 'succeeded' };
   const bytes = bytesOf(outcome.output);
   if (bytes > place.limits.outputMaxBytes) {
-    const message = `the output has ${bytes} bytes, ${place.limits.outputMaxBytes} are allowed`;
+    const message = `the output has ${bytes} bytes, at most ${place.limits.outputMaxBytes} are allowed`;
     return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
   }
   return { kind: 'succeeded', output: await stored(outcome.output, place) };

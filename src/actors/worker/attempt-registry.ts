@@ -257,7 +257,7 @@ export class AttemptRegistry {
     this.#enter(run, 'reporting');
     run.heldBytes = heldBytesOf(run);
     const isFull = this.#services.slots.unreported(run.heldBytes);
-    if (isFull) this.#context.log.warn({ ...this.#counts }, 'no more jobs until shards have taken outcomes');
+    if (isFull) this.#context.log.warn({ ...this.#counts }, 'no new jobs until shards have accepted outcomes');
     const report = (): void => {
       this.report(run.runId);
     };
@@ -288,7 +288,10 @@ export class AttemptRegistry {
 
   #reportFailed(run: NodeAttempt, error: TroupeError): void {
     if (!error.retryable) {
-      this.#context.log.error({ err: error, errCode: error.code, runId: run.runId }, 'outcome of a run was refused');
+      this.#context.log.error(
+        { err: error, errCode: error.code, runId: run.runId },
+        'outcome of an attempt was refused',
+      );
       this.#forget(run);
       return;
     }

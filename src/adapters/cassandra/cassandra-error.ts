@@ -71,7 +71,10 @@ export function translateCassandraError(error: unknown, mode: StatementMode): un
       return new TroupeError('STORE_UNAVAILABLE', { message: 'Cassandra does not answer', cause: error });
     case 'undecided':
       return mode === 'conditional'
-        ? new TroupeError('OUTCOME_UNKNOWN', { message: 'Cassandra did not say whether it was done', cause: error })
+        ? new TroupeError('OUTCOME_UNKNOWN', {
+            message: 'Cassandra did not confirm whether the write was applied',
+            cause: error,
+          })
         : new TroupeError('STORE_UNAVAILABLE', { message: 'Cassandra did not answer in time', cause: error });
     case 'rejected':
       return new TroupeError('INTERNAL_ERROR', { message: 'Cassandra rejected the statement', cause: error });

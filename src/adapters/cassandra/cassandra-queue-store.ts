@@ -41,7 +41,7 @@ function createQueueCreation(client: CqlClient, clock: Clock): QueueStore['creat
       const last = (await client.rows(queues.readLastQueueNo, [])).at(0);
       const lastNo = last?.last_queue_no ?? null;
       const queueNo = (lastNo ?? 0) + 1;
-      if (queueNo > maxQueueNo) throw new TroupeError('INTERNAL_ERROR', { message: 'all queue numbers are issued' });
+      if (queueNo > maxQueueNo) throw new TroupeError('INTERNAL_ERROR', { message: 'all queue numbers are used up' });
       const atMs = BigInt(nowMs);
       const text = JSON.stringify(settings);
       const { applied } = await client.conditionalBatch([

@@ -69,7 +69,9 @@ async function connectKeyspace(options: CassandraStoreOptions, clientOptions: Cq
     const client = await connectCqlClient({ ...clientOptions, keyspace });
     if (client !== 'unknown-keyspace') return client;
     if (options.clock.monotonicMs() > deadlineMs) {
-      throw new TroupeError('STORE_UNAVAILABLE', { message: `keyspace ${keyspace} does not appear` });
+      throw new TroupeError('STORE_UNAVAILABLE', {
+        message: `keyspace ${keyspace} was created but did not become visible in time`,
+      });
     }
     const maker = await connectCqlClient(clientOptions);
     invariant(maker !== 'unknown-keyspace', 'a client without a keyspace has none to miss');

@@ -110,7 +110,7 @@ function createDriver(options: CqlClientOptions): Client {
     queryOptions: { prepare: true, captureStackTrace: false, fetchSize: pageRows },
   });
   guardControlConnection(driver, (error) => {
-    options.log.warn({ err: error }, 'the control connection to Cassandra is tried again');
+    options.log.warn({ err: error }, 'the control connection to Cassandra is being restored');
   });
   return driver;
 }

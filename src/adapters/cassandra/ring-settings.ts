@@ -39,6 +39,6 @@ export async function warnAboutSettings(client: Pick<CqlClient, 'rows'>, log: Lo
   for (const { name, value } of rows) {
     const expectation = expectations.get(name);
     if (expectation === undefined || value === null || expectation.holds(value)) continue;
-    log.warn({ setting: name, value, why: expectation.why }, 'setting of the ring is not as expected');
+    log.warn({ setting: name, value, why: expectation.why }, 'setting of the ring differs from the recommended one');
   }
 }

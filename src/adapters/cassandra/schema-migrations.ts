@@ -103,7 +103,7 @@ async function acquireLock(client: CqlClient, holder: string, clock: Clock): Pro
     if ((await presentVersion(client)) >= schemaVersion) return false;
     if (clock.monotonicMs() > deadlineMs) {
       throw new TroupeError('STORE_UNAVAILABLE', {
-        message: 'another process has been changing the schema for too long',
+        message: 'another process has held the lock of the schema for too long; wait for it and start again',
       });
     }
     await pause(clock, lockPollMs);
@@ -119,7 +119,7 @@ async function climb(client: CqlClient, holder: string, from: number, clock: Clo
     if (index < from) continue;
     for (const statement of statements) {
       if (!(await holdsLock(client, holder))) {
-        throw new TroupeError('STORE_UNAVAILABLE', { message: 'the lock of the schema was lost: start again' });
+        throw new TroupeError('STORE_UNAVAILABLE', { message: 'the lock of the schema was lost; start again' });
       }
       await client.changeSchema(statement);
     }

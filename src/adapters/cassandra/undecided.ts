@@ -25,5 +25,5 @@ export async function repeatUndecided<T>(clock: Clock, attempt: () => Promise<T 
     const delayMs = Math.random() * Math.min(delayMaxMs, firstDelayMs * 2 ** n);
     await new Promise<void>((resolve) => clock.setTimer(delayMs, resolve));
   }
-  throw new TroupeError('OUTCOME_UNKNOWN', { message: 'too many others write the same row', cause: last });
+  throw new TroupeError('OUTCOME_UNKNOWN', { message: 'too many concurrent writes to the same row', cause: last });
 }

@@ -80,7 +80,11 @@ export function publishRefused(error: { readonly err_code?: number; readonly des
   const description = error.description ?? 'no description';
   const metadata = { natsErrorCode: String(error.err_code ?? 0) };
   if (error.err_code === apiCodes.storeFailed && /^maximum (messages|bytes)/.test(description)) {
-    return new TroupeError('BACKLOG_FULL', { message: 'the WORK stream is full', metadata, retryAfterMs: 1_000 });
+    return new TroupeError('BACKLOG_FULL', {
+      message: 'the stream of work is full; add workers, or wait',
+      metadata,
+      retryAfterMs: 1_000,
+    });
   }
   return new TroupeError('BROKER_UNAVAILABLE', { message: `JetStream refused: ${description}`, metadata });
 }

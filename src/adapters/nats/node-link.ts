@@ -91,11 +91,13 @@ export class NatsNodeLink {
     try {
       ({ payload } = asObject(message.json()) as { payload?: unknown });
     } catch (error) {
-      throw new TroupeError('INVALID_ARGUMENT', { message: 'the request is not JSON', cause: error });
+      throw new TroupeError('INVALID_ARGUMENT', { message: 'the request is not valid JSON', cause: error });
     }
     const text = JSON.stringify({ results: (await handler(verb, payload)) ?? null });
     if (Buffer.byteLength(text) > this.#link.maxPayload) {
-      throw new TroupeError('PAYLOAD_TOO_LARGE', { message: 'the answer of the node is too large' });
+      throw new TroupeError('PAYLOAD_TOO_LARGE', {
+        message: 'the answer of the node is too large; ask for a smaller part',
+      });
     }
     return text;
   }

@@ -82,7 +82,7 @@ function readAnswer(message: Msg): Record<string, unknown> {
   try {
     answer = asObject(message.json());
   } catch (error) {
-    throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the answer is not readable', cause: error });
+    throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the answer cannot be decoded', cause: error });
   }
   const { error } = answer as { error?: unknown };
   if (error !== undefined) throw TroupeError.fromWire(readWireError(error));

@@ -12,7 +12,7 @@ export type VersionVerdict = 'ok' | 'old';
 export function checkServerVersion(version: string): VersionVerdict {
   if (isBelow(version, acceptedServer)) {
     throw new TroupeError('BROKER_UNAVAILABLE', {
-      message: `nats-server ${version} is too old: ${acceptedServer.join('.')} or newer is needed, 2.15 is best`,
+      message: `nats-server ${version} is too old: use ${acceptedServer.join('.')} or newer, 2.15 is recommended`,
     });
   }
   return isBelow(version, recommendedServer) ? 'old' : 'ok';

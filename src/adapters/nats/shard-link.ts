@@ -35,11 +35,11 @@ export class NatsShardClient implements ShardClient {
       subject: this.#names.shardSubject(shard, verb),
       body: JSON.stringify({ items }),
       timeoutMs,
-      nobody: { code: 'SHARD_UNAVAILABLE', message: `shard ${shard} has no owner right now` },
+      nobody: { code: 'SHARD_UNAVAILABLE', message: `shard ${shard} has no owner at the moment` },
     });
     const { results } = answer as { results?: unknown };
     if (!Array.isArray(results) || results.length !== items.length) {
-      throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the answer of the shard has another number of results' });
+      throw new TroupeError('OUTCOME_UNKNOWN', { message: 'the shard answered with a wrong number of results' });
     }
     return results as readonly ItemResult<ShardVerbs[V]['result']>[];
   }
@@ -62,7 +62,7 @@ export class NatsShardServer implements ShardServer {
       subject: this.#names.shardSubject(shard, '*'),
       maxInProgress: this.#maxInProgress,
       answer: async (verb, message) => {
-        if (!isShardVerb(verb)) throw new TroupeError('INVALID_ARGUMENT', { message: 'a shard has no such verb' });
+        if (!isShardVerb(verb)) throw new TroupeError('INVALID_ARGUMENT', { message: 'unknown shard verb' });
         const results = await handler(verb, readItems(message));
         return fitResults(results, this.#link.maxPayload);
       },
@@ -76,14 +76,16 @@ function readItems(message: Msg): readonly never[] {
   try {
     ({ items } = asObject(message.json()) as { items?: unknown });
   } catch (error) {
-    throw new TroupeError('INVALID_ARGUMENT', { message: 'the request is not JSON', cause: error });
+    throw new TroupeError('INVALID_ARGUMENT', { message: 'the request is not valid JSON', cause: error });
   }
   if (
     !Array.isArray(items) ||
     items.length > batchMaxItems ||
     !items.every((item) => typeof item === 'object' && item)
   ) {
-    throw new TroupeError('INVALID_ARGUMENT', { message: `the request holds no list of up to ${batchMaxItems} items` });
+    throw new TroupeError('INVALID_ARGUMENT', {
+      message: `the request must hold a list of at most ${batchMaxItems} items`,
+    });
   }
   return items as never[];
 }

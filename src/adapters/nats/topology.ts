@@ -94,7 +94,7 @@ export class Topology {
     } catch (error) {
       if (!isForbidden(error)) throw brokerError(error);
       if (!this.#forbidden.has(name))
-        log.warn({ stream: name }, 'its messages may not be read, so a loss may go unnoticed');
+        log.warn({ stream: name }, 'no permission to read messages of this stream, so a loss may go unnoticed');
       this.#forbidden.add(name);
       return undefined;
     }
@@ -226,7 +226,7 @@ export class Topology {
         continue;
       }
       if (!this.#differences.has(key))
-        this.#options.log.warn(difference, 'asset differs from what is wanted, left as is');
+        this.#options.log.warn(difference, 'asset differs from its wanted configuration; it was not changed');
       this.#differences.set(key, difference);
     }
   }

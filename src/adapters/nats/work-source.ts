@@ -137,7 +137,7 @@ export class NatsWorkSource implements WorkSource {
     const ackTo = message.reply ?? '';
     const delivery = readDelivery(message, ackTo);
     if (delivery === undefined) {
-      this.#options.log.error({ subject: message.subject }, 'a work message is not one of ours, it was removed');
+      this.#options.log.error({ subject: message.subject }, 'a work message in an unknown format was removed');
       this.#options.link.trySend(ackTo, termPayload);
       return;
     }

@@ -91,7 +91,7 @@ export function startExpirySweep(database: SqliteDatabase, clock: Clock, log: Lo
     step().then(
       (more) => again(more ? pauseMs : restMs),
       (error: unknown) => {
-        if (!stopped) log.warn({ err: error }, 'sweep of expired rows failed, will try again');
+        if (!stopped) log.warn({ err: error }, 'sweep of expired rows failed; it is retried');
         again(restMs);
       },
     );

@@ -115,7 +115,7 @@ export function checkFile(file: DatabaseSync, path: string): number {
   const version = pragma(file, 'user_version');
   const ours = pragma(file, 'application_id') === applicationId;
   const tables = Number(file.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'] ?? 0);
-  if (!ours && (version !== 0 || tables > 0)) refuse(`${path} is the database of another program`);
+  if (!ours && (version !== 0 || tables > 0)) refuse(`${path} is the database of another program; choose another path`);
   if (version > schemaVersion) {
     refuse(`${path} has schema version ${version}, this Troupe knows ${schemaVersion}: use a newer Troupe`);
   }

@@ -118,7 +118,7 @@ async function runningRun({ reader }: SteerClusterParts, context: CallContext, j
   const { run, state, id } = record;
   if (state !== 'RUNNING' || run === undefined) {
     throw new TroupeError('JOB_STATE_FORBIDS', {
-      message: `the job is ${state}; only one that runs can be profiled`,
+      message: `the job is ${state}; only a running job can be profiled`,
       metadata: { jobId: id, state },
     });
   }

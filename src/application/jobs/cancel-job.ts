@@ -51,7 +51,7 @@ export function createCancelJob({ reader, batcher, clock }: CancelJobParts): Can
 function refuseEnded({ id, state }: JobRecord): void {
   if (!isTerminal(state) || state === 'CANCELLED') return;
   throw new TroupeError('JOB_STATE_FORBIDS', {
-    message: `the job is ${state} already`,
+    message: `the job is already ${state}`,
     metadata: { jobId: id, state },
   });
 }

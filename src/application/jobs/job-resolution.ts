@@ -181,7 +181,7 @@ function inputChecker(
 
 function unknownHandler({ handler, handlerVersion: version }: JobRequest, known: KnownNames): TroupeError {
   const wanted = version === undefined ? handler : needText({ handler, version });
-  const message = `no node has published the handler ${wanted}${similarText(handler, known.handlers())}`;
+  const message = `no node has announced the handler ${wanted}${similarText(handler, known.handlers())}`;
   if (version === undefined) return new TroupeError('UNKNOWN_HANDLER', { message, metadata: { handler } });
   return new TroupeError('UNKNOWN_HANDLER', { message, metadata: { handler, handlerVersion: version } });
 }
@@ -239,6 +239,6 @@ export function inlinePayload(input: RequestPayload): Payload {
 function payloadTooLarge(bytes: number, maxBytes: number): TroupeError {
   return new TroupeError('PAYLOAD_TOO_LARGE', {
     metadata: { payloadBytes: String(bytes), payloadMaxBytes: String(maxBytes) },
-    violations: [{ field: 'job.input', description: `has ${bytes} bytes, allowed are ${maxBytes}` }],
+    violations: [{ field: 'job.input', description: `has ${bytes} bytes, at most ${maxBytes} are allowed` }],
   });
 }

@@ -23,7 +23,7 @@ export function createLateCheck(parts: {
     const { field, timeoutMs, estimateMs } = late;
     const estimate = String(Math.round(estimateMs));
     throw new TroupeError('WOULD_BE_LATE', {
-      message: `${field} is ${timeoutMs} ms, and by what waits in queue ${queue} it would take ${estimate} ms`,
+      message: `${field} is ${timeoutMs} ms, but with the jobs that wait in queue ${queue} it would take about ${estimate} ms`,
       metadata: { queue, field, timeoutMs: String(timeoutMs), estimateMs: estimate },
       retryAfterMs: retryAfterMs({ excess: estimateMs - timeoutMs, perSecond: 1_000, random: random() }),
     });

@@ -62,7 +62,7 @@ export function parseResumeToken(
   const text = decode('r1', token) ?? '';
   const [, seq, attempt, number] = tokenNumbers.exec(text.slice(jobId.length + 1)) ?? [];
   if (seq === undefined || !text.startsWith(`${jobId}.`)) {
-    throw invalidResumeToken('is not one of this job');
+    throw invalidResumeToken('does not belong to this job');
   }
   const log = attempt === undefined ? undefined : { attempt: Number(attempt), number: Number(number) };
   return { seq: Number(seq), log };
@@ -85,7 +85,7 @@ export function queueResumeToken(queueNo: number, { log, position, mark }: Queue
 export function parseQueueResumeToken(token: string, queueNo: number): QueuePosition {
   const parts = /^([0-9]{1,10})\.([0-9]{1,15})\.([^#]{1,64})(?:#([0-9]{1,40}))?$/.exec(decode('w1', token) ?? '');
   const [, no, position, log, mark = ''] = parts ?? [];
-  if (log === undefined || Number(no) !== queueNo) throw invalidResumeToken('is not one of this queue');
+  if (log === undefined || Number(no) !== queueNo) throw invalidResumeToken('does not belong to this queue');
   return { log, position: Number(position), mark };
 }
 
@@ -105,6 +105,6 @@ function invalidResumeToken(description: string): TroupeError {
 }
 
 function invalidPageToken(): TroupeError {
-  const violations = [{ field: 'page_token', description: 'is not one of this list' }];
+  const violations = [{ field: 'page_token', description: 'does not belong to this list' }];
   return new TroupeError('INVALID_PAGE_TOKEN', { violations });
 }

@@ -26,7 +26,8 @@ export type InputPiece =
   | { readonly kind: 'sha256'; readonly sha256: Uint8Array };
 
 export function checkStreamed({ request, inputBytes }: StreamedRequest): void {
-  if (request.input !== undefined) throw invalid('open.submit.job.input', 'comes in the messages after this one');
+  if (request.input !== undefined)
+    throw invalid('open.submit.job.input', 'must be absent: the input comes in the following messages');
   if (!Number.isInteger(inputBytes) || inputBytes < 0)
     throw invalid('open.input_size_bytes', 'must be a number of bytes');
 }
@@ -67,7 +68,7 @@ export async function* inputParts(
     }
     const { bytes } = piece;
     if (bytes.byteLength > leftBytes)
-      throw invalid('open.input_size_bytes', `is ${announcedBytes}, and more bytes came`);
+      throw invalid('open.input_size_bytes', `is ${announcedBytes}, but more bytes arrived`);
     digest.update(bytes);
     for (let from = 0; from < bytes.byteLength;) {
       const taken = bytes.subarray(from, from + part.byteLength - filled);
@@ -82,11 +83,14 @@ export async function* inputParts(
     }
   }
   if (leftBytes > 0) {
-    throw invalid('open.input_size_bytes', `is ${announcedBytes}, and only ${announcedBytes - leftBytes} bytes came`);
+    throw invalid(
+      'open.input_size_bytes',
+      `is ${announcedBytes}, but only ${announcedBytes - leftBytes} bytes arrived`,
+    );
   }
   const sha256 = digest.digest();
   if (told !== undefined && (told.byteLength !== sha256.byteLength || !timingSafeEqual(told, sha256))) {
-    throw invalid('sha256', 'is not that of the bytes that came');
+    throw invalid('sha256', 'does not match the bytes that arrived');
   }
   return sha256;
 }

@@ -91,7 +91,7 @@ export function createClosedQueues({ store, clock, log }: ClosedQueuesParts): Cl
     if (present.version <= version && !isAbandoned) return;
     if (await endClosing(store, closing, clock.nowMs())) open(closing);
     else entry.isGone = true;
-    log.warn({ tenant, queue: name }, 'a deletion of the queue was left half-way, it is open again');
+    log.warn({ tenant, queue: name }, 'a deletion of the queue was left half-way; the queue is open again');
   }
 
   return {

@@ -87,7 +87,7 @@ export function createQueueCatalog(parts: QueueCatalogParts): QueueCatalog {
       await work.ensureRoute({ tenant: queue.tenant, queue: queue.name });
       await config.touchQueue(queue.tenant, queue.name, queueStamp(queue));
     } catch (error) {
-      log.warn({ err: error, tenant: queue.tenant, queue: queue.name }, 'queue not announced, will be at its next use');
+      log.warn({ err: error, tenant: queue.tenant, queue: queue.name }, 'queue not announced; retried at its next use');
     }
   }
 

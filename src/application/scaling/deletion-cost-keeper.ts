@@ -35,13 +35,13 @@ export function keepDeletionCost({ pod, runs, slots, clock, log }: DeletionCostP
     try {
       await pod.setDeletionCost(cost);
       told = cost;
-      if (failed) log.info({ event: 'pod.cost.told', cost }, 'the deletion cost of the pod is told again');
+      if (failed) log.info({ event: 'pod.cost.told', cost }, 'the deletion cost of the pod is updated again');
       failed = false;
     } catch (error) {
       if (!failed) {
         log.warn(
           { event: 'pod.cost.failed', err: error },
-          'deletion cost of the pod not told; tried again, not logged again',
+          'deletion cost of the pod not updated; it is retried without further log lines',
         );
       }
       failed = true;

@@ -127,7 +127,7 @@ async function spawnJava(libDir: string, options: CassandraNodeOptions, logPath:
     return child;
   } catch (error) {
     throw new TroupeError('STORE_UNAVAILABLE', {
-      message: 'Cassandra needs java, which cannot be started',
+      message: 'Cassandra needs Java, but the command `java` cannot be started: install a JDK 17',
       cause: error,
     });
   } finally {

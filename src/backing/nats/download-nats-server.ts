@@ -43,14 +43,18 @@ export async function downloadNatsServer(options: DownloadOptions): Promise<void
   const { version, path, releasesUrl, platform, arch } = options;
   const system = systems[platform];
   const processor = processors.get(arch);
-  if (system === undefined || processor === undefined) throw new Error(`no release for ${platform} ${arch}`);
+  if (system === undefined || processor === undefined)
+    throw new Error(
+      `nats-server has no release for ${platform} ${arch}; install one and name it with TROUPE_NATS_SERVER`,
+    );
   const name = `nats-server-${version}-${system}-${processor}`;
   const folder = `${releasesUrl}/${version}`;
   const archive = await fetched(`${folder}/${name}.tar.gz`);
   const sums = (await fetched(`${folder}/SHA256SUMS`)).toString('utf8');
   const expected = checksumOf(`${name}.tar.gz`, sums);
   const actual = createHash('sha256').update(archive).digest('hex');
-  if (expected !== actual) throw new Error(`${name}.tar.gz has checksum ${actual}, published is ${expected ?? 'none'}`);
+  if (expected !== actual)
+    throw new Error(`${name}.tar.gz has checksum ${actual}, but the published one is ${expected ?? 'missing'}`);
   await unpack(archive, `${name}/nats-server`, path);
 }
 

@@ -60,7 +60,7 @@ async function probe(path: string, log: Logger): Promise<NatsServerBinary | unde
     if (checkServerVersion(version) === 'old') log.warn({ path, version }, 'nats-server is older than recommended');
     return { path, version };
   } catch (error) {
-    if (error instanceof TroupeError) log.warn({ path, reason: error.message }, 'nats-server passed over');
+    if (error instanceof TroupeError) log.warn({ path, reason: error.message }, 'nats-server skipped');
     return undefined;
   }
 }
@@ -103,7 +103,7 @@ async function downloadRelease(cached: string, releasesUrl: string, log: Logger)
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'ENOENT') return 'there is no Go';
+  if ('code' in error && error.code === 'ENOENT') return 'Go is not installed';
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
   return `${error.message.split('\n')[0] ?? ''}${cause}`;
 }

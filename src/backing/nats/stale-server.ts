@@ -29,10 +29,10 @@ export async function releaseStoreDir(files: StoreDirFiles): Promise<void> {
     const owner = await readPid(files.ownerFile);
     if (owner !== undefined && (await parentOf(await parentOf(pid))) === owner) {
       throw new TroupeError('BROKER_UNAVAILABLE', {
-        message: `the data directory is in use: process ${owner} runs a nats-server (${pid}) on it`,
+        message: `the data directory is in use: process ${owner} runs a nats-server (${pid}) on it; stop that process or use another dataDir`,
       });
     }
-    files.log.warn({ pid }, 'stopping a nats-server that a former process left behind');
+    files.log.warn({ pid }, 'stopping the nats-server of a former process');
     await stop(pid, files.configFile);
   }
   await rm(files.pidFile, { force: true });
@@ -45,7 +45,9 @@ async function stop(pid: number, configFile: string): Promise<void> {
     if (!(await isServerOf(pid, configFile))) return;
     if (waitedMs === termMs) process.kill(pid, 'SIGKILL');
   }
-  throw new TroupeError('BROKER_UNAVAILABLE', { message: `the nats-server ${pid} left behind does not stop` });
+  throw new TroupeError('BROKER_UNAVAILABLE', {
+    message: `the nats-server ${pid} of a former process does not stop; end it by hand`,
+  });
 }
 
 async function readPid(file: string): Promise<number | undefined> {

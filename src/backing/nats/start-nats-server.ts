@@ -186,7 +186,7 @@ function accepts(host: string, port: number): Promise<boolean> {
 async function assertPortFree(host: string, port: number): Promise<void> {
   if (!(await accepts(host, port))) return;
   throw new TroupeError('BROKER_UNAVAILABLE', {
-    message: `port ${port} on ${host} is taken by another program; choose another port for the embedded nats-server`,
+    message: `port ${port} on ${host} is in use by another program; choose another port for the embedded nats-server`,
   });
 }
 

@@ -12,7 +12,9 @@ interface BackingFlags extends ProcessFlags {
 export function addBackingCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program
     .command('backing')
-    .description('find or fetch a nats-server or Cassandra, configure it for this machine, print how to run it (JSON)')
+    .description(
+      'find or download a nats-server or Cassandra, configure it for this machine, and print its start command (JSON)',
+    )
     .addArgument(new Argument('<service>', 'which').choices(['nats', 'cassandra']))
     .option('--heap-mb <count>', 'heap of Cassandra, in MiB', countFlag('heap-mb', 128, 1_048_576), 1_024);
   addStoreFlags(command).action(async (service: BackingService, flags: BackingFlags) => {

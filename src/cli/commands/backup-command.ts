@@ -6,9 +6,7 @@ import { addStoreFlags, processConfig, type ProcessFlags } from '../process-flag
 export function addBackupCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program
     .command('backup <file>')
-    .description(
-      'copy the embedded store into a file, while the cluster runs; started on it, a cluster goes on from there',
-    );
+    .description('copy the embedded store (SQLite) into a file, also while the cluster runs');
   addStoreFlags(command).action(async (file: string, flags: ProcessFlags) => {
     const config = processConfig(flags);
     const isJson = program.opts<{ readonly json?: boolean }>().json === true;

@@ -20,8 +20,8 @@ import { stateText } from '../job-text.ts';
 export function addRetryCommand(program: Command, context: CommandContext): void {
   program
     .command('retry <job...>')
-    .description('submit jobs that have ended again, as new jobs; prints their ids')
-    .option('--input <json>', 'in place of the old input')
+    .description('submit ended jobs again as new jobs, and print the new ids')
+    .option('--input <json>', 'new input instead of the old one')
     .action(async (ids: readonly string[], flags: { readonly input?: string }, command: Command) => {
       const input = flags.input === undefined ? {} : { input: jsonInput(flags.input, '--input') };
       const code = await withSession(context, command, (session) =>
@@ -43,13 +43,13 @@ export function addRedriveCommand(program: Command, context: CommandContext): vo
   const command = program
     .command('redrive')
     .description(
-      'submit all jobs of a queue that have failed again, at a rate (FAILED and EXPIRED, unless --state says)',
+      'submit the failed jobs of a queue again, at a limited rate (FAILED and EXPIRED, or those of --state)',
     );
   addEndedFilterFlags(command)
-    .option('--rate <count>', 'most jobs in a second (100)', countFlag('rate', 1, 10_000))
+    .option('--rate <count>', 'at most so many jobs per second (default: 100)', countFlag('rate', 1, 10_000))
     .option(
       '--redrive-id <name>',
-      'name of the operation; with the same name no job is submitted twice',
+      'name of the operation; under the same name no job is submitted twice',
       textFlag('redrive-id'),
     )
     .action(async (flags: RedriveFlags, self: Command) => {
@@ -90,17 +90,15 @@ function cancelEach(
 export function addCancelCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('cancel [job...]')
-    .description(
-      'cancel jobs, or all open jobs of a queue that the flags choose; with --wait until their code no longer runs',
-    );
+    .description('cancel jobs by id, or all unfinished jobs of a queue that match the flags');
   addFilterFlags(command)
-    .option('--reason <text>', 'kept with the job')
-    .option('--wait', 'stay until the jobs have ended')
+    .option('--reason <text>', 'reason, stored with the job')
+    .option('--wait', 'wait until the jobs have ended and their code no longer runs')
     .action(async (ids: readonly string[], flags: CancelFlags, self: Command) => {
       const chosen = Object.keys(filterOf(flags)).length > 0;
       if (chosen === ids.length > 0)
-        throw new UsageError('cancel takes ids of jobs, or --queue and what else chooses jobs');
-      if (chosen && flags.wait === true) throw new UsageError('--wait takes ids of jobs');
+        throw new UsageError('give either job ids, or --queue with other filters, not both');
+      if (chosen && flags.wait === true) throw new UsageError('--wait needs job ids; it does not work with filters');
       const code = await withSession(context, self, async (session) => {
         if (!chosen) return cancelEach(context, session, ids, flags);
         const more = given({ reason: flags.reason });

@@ -53,20 +53,20 @@ function where({ node, path }: WhereFlags): TreeOptions {
 
 function withWhereFlags(command: Command): Command {
   return command
-    .option('--node <id>', 'only this node', textFlag('node'))
-    .option('--path <path>', 'only this actor and those below it, such as /node/shards', textFlag('path'));
+    .option('--node <id>', 'show only this node', textFlag('node'))
+    .option('--path <path>', 'show only this actor and those below it, such as /node/shards', textFlag('path'));
 }
 
 function tellOmitted(context: CommandContext, omitted: number): void {
-  if (omitted > 0) context.terminal.err(`${omitted} rows left out: name a --path to see them\n`);
+  if (omitted > 0) context.terminal.err(`${omitted} rows omitted: use --path to see them\n`);
 }
 
 export function addPsCommand(program: Command, context: CommandContext): void {
   withWhereFlags(program.command('ps'))
-    .description('the actors, runs and cells of all nodes, live on a terminal; q or Ctrl-C ends it')
-    .option('--once', 'print them once, as it does when its output is no terminal')
-    .option('--interval <duration>', 'between two looks (1s)', durationFlag('interval'))
-    .option('--sort <column>', 'busy, rate, mailbox or restarts, largest first', sortFlag)
+    .description('show the actors, attempts and cells of all nodes; live on a terminal (q or Ctrl-C quits)')
+    .option('--once', 'print once and exit (default if the output is not a terminal)')
+    .option('--interval <duration>', 'time between two updates (default: 1s)', durationFlag('interval'))
+    .option('--sort <column>', 'sort by busy, rate, mailbox or restarts, largest first', sortFlag)
     .action(async (flags: PsFlags, command: Command) => {
       await withSession(context, command, async (session) => {
         const live = context.terminal.isOutTerminal && flags.once !== true && !session.isJson;
@@ -107,14 +107,14 @@ async function watchPs(context: CommandContext, { client }: Session, flags: PsFl
 
 function psTitle(actors: readonly ActorInfo[], omitted: number, nowMs: number): string {
   const count = (kind: string): number => actors.filter((actor) => actor.kind === kind).length;
-  const rest = omitted > 0 ? `, ${omitted} rows left out` : '';
+  const rest = omitted > 0 ? `, ${omitted} rows omitted` : '';
   const time = new Date(nowMs).toISOString().slice(11, 19);
   return `troupe ps (q quits)  ${time}  ${count('node')} nodes, ${actors.length} rows, ${count('run')} runs${rest}`;
 }
 
 export function addTreeCommand(program: Command, context: CommandContext): void {
   withWhereFlags(program.command('tree'))
-    .description('the supervision tree of all nodes, drawn')
+    .description('draw the supervision tree of all nodes')
     .action(async (flags: WhereFlags, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const { actors, omitted } = await client.cluster.tree(where(flags));
@@ -128,7 +128,7 @@ export function addTreeCommand(program: Command, context: CommandContext): void 
 export function addNodesCommand(program: Command, context: CommandContext): void {
   program
     .command('nodes')
-    .description('the nodes of the cluster')
+    .description('list the nodes of the cluster')
     .action(async (_flags: unknown, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const nodes = await client.cluster.nodes();
@@ -141,7 +141,7 @@ export function addNodesCommand(program: Command, context: CommandContext): void
 export function addShardsCommand(program: Command, context: CommandContext): void {
   program
     .command('shards')
-    .description('the shards, who owns them and what they hold')
+    .description('list the shards with their owners and contents')
     .action(async (_flags: unknown, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const { shards, silentNodes } = await client.cluster.shards();
@@ -155,8 +155,8 @@ export function addShardsCommand(program: Command, context: CommandContext): voi
 export function addInspectCommand(program: Command, context: CommandContext): void {
   program
     .command('inspect <path>')
-    .description('everything about the actor at a path of `troupe ps`, on each node that has it')
-    .option('--node <id>', 'only this node', textFlag('node'))
+    .description('show all details of the actor at a path of `troupe ps`, on each node that has it')
+    .option('--node <id>', 'show only this node', textFlag('node'))
     .action(async (path: string, { node }: WhereFlags, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const reports = await client.cluster.inspect(path, given({ node }));
@@ -171,8 +171,8 @@ export function addInspectCommand(program: Command, context: CommandContext): vo
 
 export function addDeadLettersCommand(program: Command, context: CommandContext): void {
   withWhereFlags(program.command('dead-letters'))
-    .description('messages between actors that nobody handled, newest first')
-    .option('--limit <count>', 'most to show', countFlag('limit', 1, 1_000), 100)
+    .description('list messages between actors that no actor handled, newest first')
+    .option('--limit <count>', 'show at most so many', countFlag('limit', 1, 1_000), 100)
     .action(async (flags: WhereFlags & { readonly limit: number }, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const found = await client.cluster.deadLetters({ ...where(flags), limit: flags.limit });

@@ -17,10 +17,10 @@ export function devConfig(flags: ProcessFlags, terminal: Terminal): Config {
 export function addDevCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program
     .command('dev')
-    .description('start a whole cluster on this machine, in this terminal; Ctrl-C drains and stops it');
+    .description('start a whole cluster on this machine; Ctrl-C drains and stops it');
   addProcessFlags(command)
     .option('--no-samples', 'do not submit the sample jobs')
-    .option('--demo', 'run the sample jobs to the end, print what became of them, and stop')
+    .option('--demo', 'run the sample jobs to the end, print a report, and stop')
     .action(async (flags: DevFlags) => {
       const config = devConfig(flags, terminal);
       const { runDev } = await import('../dev.ts');

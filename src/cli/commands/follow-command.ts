@@ -15,9 +15,9 @@ interface FollowFlags extends EndedFilterFlags {
 export function addFollowCommand(program: Command, context: CommandContext): void {
   const follow = program
     .command('follow')
-    .description('the jobs of a queue as they change, a line for each change; Ctrl-C ends it');
+    .description('print a line for each change of the jobs of a queue; Ctrl-C quits');
   addEndedFilterFlags(follow)
-    .option('--resume <token>', 'go on after the line that had this resumeToken (with --json)', textFlag('resume'))
+    .option('--resume <token>', 'continue after the line with this resumeToken (printed by --json)', textFlag('resume'))
     .action(async (flags: FollowFlags, command: Command) => {
       const { signal, terminal } = context;
       await withSession(context, command, async ({ client, isJson }) => {
@@ -36,6 +36,6 @@ function updateLine({ job, ...update }: WatchedJobs): string {
 }
 
 function tell({ terminal, nowMs }: CommandContext, { job, gap }: WatchedJobs): void {
-  if (gap) terminal.err('changes before this line may be missing: troupe list has them\n');
+  if (gap) terminal.err('changes before this line may be missing: `troupe list` shows the present states\n');
   if (job) terminal.out(`${job.id}  ${job.handler}  ${stateText(job, nowMs())}\n`);
 }

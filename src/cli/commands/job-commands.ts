@@ -24,12 +24,12 @@ interface GetFlags {
 export function addGetCommand(program: Command, context: CommandContext): void {
   program
     .command('get <job...>')
-    .description('show jobs as they are now, with their outputs')
-    .option('--output <file>', 'write the output of the job to this file')
-    .option('--why', 'also why it does not run, how many start before it, and when it should')
+    .description('show the present state of jobs, with their outputs')
+    .option('--output <file>', 'write the output of the job to this file (one job only)')
+    .option('--why', 'also show why it does not run, how many start before it, and when it should start')
     .action(async (ids: readonly string[], flags: GetFlags, command: Command) => {
       const { output, why: explain = false } = flags;
-      if (output !== undefined && ids.length > 1) throw new UsageError('--output takes one job');
+      if (output !== undefined && ids.length > 1) throw new UsageError('--output needs exactly one job id');
       const code = await withSession(context, command, async (session) => {
         let shown = 0;
         return eachJob(context, session, ids, async (id) => {
@@ -46,15 +46,16 @@ export function addGetCommand(program: Command, context: CommandContext): void {
 
 function saveOutput(path: string, job: JobInfo): void {
   if (job.outputGone !== undefined) throw new UsageError(`the output of job ${job.id} is gone: ${job.outputGone}`);
-  if (job.output === undefined) throw new UsageError(`job ${job.id} is ${job.state} and has no output`);
+  if (job.output === undefined)
+    throw new UsageError(`job ${job.id} is ${job.state} and has no output; only SUCCEEDED jobs may have one`);
   writeOutput(path, job.output);
 }
 
 export function addWatchCommand(program: Command, context: CommandContext): void {
   program
     .command('watch <job...>')
-    .description('follow jobs to their end; with --json each change is a line')
-    .option('--logs', 'show what they say, too; with --json a line for each')
+    .description('follow jobs to their end; with --json print a line for each change')
+    .option('--logs', 'also print their log lines; with --json one line each')
     .action(async (ids: readonly string[], flags: { readonly logs?: boolean }, command: Command) => {
       const { terminal, signal, nowMs } = context;
       context.awaitsJobs();
@@ -88,10 +89,10 @@ interface ListFlags extends EndedFilterFlags {
 }
 
 export function addListCommand(program: Command, context: CommandContext): void {
-  const list = program.command('list').description('show the jobs of a queue, newest first');
+  const list = program.command('list').description('list the jobs of a queue, newest first');
   addEndedFilterFlags(list)
-    .option('--oldest', 'oldest first')
-    .option('--limit <count>', 'most jobs to show', countFlag('limit', 1, 1_000_000), 20)
+    .option('--oldest', 'list the oldest first')
+    .option('--limit <count>', 'list at most so many jobs', countFlag('limit', 1, 1_000_000), 20)
     .action(async (flags: ListFlags, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const jobs = client.list({ ...endedFilterOf(flags), limit: flags.limit, oldestFirst: flags.oldest === true });
@@ -101,7 +102,7 @@ export function addListCommand(program: Command, context: CommandContext): void 
         }
         const page: JobInfo[] = [];
         for await (const job of jobs) page.push(job);
-        if (page.length === 0) context.terminal.err(`no such jobs in queue ${flags.queue ?? 'default'}\n`);
+        if (page.length === 0) context.terminal.err(`no matching jobs in queue ${flags.queue ?? 'default'}\n`);
         else context.terminal.out(jobTable(page, context.nowMs()));
       });
       context.done(exitCodes.ok);
@@ -121,17 +122,17 @@ function newTimeOf({ at, delay, now }: RescheduleFlags, nowMs: number): Date | '
     now === true ? ('now' as const) : undefined,
   ];
   const [when, more] = times.filter((time) => time !== undefined);
-  if (when === undefined || more !== undefined) throw new UsageError('give one of --at, --delay and --now');
+  if (when === undefined || more !== undefined) throw new UsageError('give exactly one of --at, --delay and --now');
   return when;
 }
 
 export function addRescheduleCommand(program: Command, context: CommandContext): void {
   program
     .command('reschedule <job...>')
-    .description('give jobs that wait for their time another one')
-    .option('--at <time>', 'not before this time', timeFlag('at'))
-    .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))
-    .option('--now', 'at once')
+    .description('change the start time of jobs that have not started')
+    .option('--at <time>', 'start not before this time', timeFlag('at'))
+    .option('--delay <duration>', 'start not before this long from now', durationFlag('delay'))
+    .option('--now', 'start as soon as possible')
     .action(async (ids: readonly string[], flags: RescheduleFlags, command: Command) => {
       const when = newTimeOf(flags, context.nowMs());
       const code = await withSession(context, command, (session) =>

@@ -8,8 +8,8 @@ import { logLines } from '../log-text.ts';
 export function addLogsCommand(program: Command, context: CommandContext): void {
   program
     .command('logs <job>')
-    .description('show what the attempts of a job have said, as far as it is kept')
-    .option('--follow', 'and what they go on to say, to the end of the job')
+    .description('print the log lines of all attempts of a job that are still stored')
+    .option('--follow', 'continue with new lines until the job ends')
     .action(async (id: string, flags: { readonly follow?: boolean }, command: Command) => {
       const { terminal, signal } = context;
       await withSession(context, command, async ({ client, isJson }) => {

@@ -7,7 +7,7 @@ import { addStoreFlags, processConfig, type ProcessFlags } from '../process-flag
 export function addMigrateCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program
     .command('migrate')
-    .description('bring the schema of the store up to date, and create the cluster in it if it is new');
+    .description('migrate the schema of the store to this version; create it in a new store');
   addStoreFlags(command).action(async (flags: ProcessFlags) => {
     const config = processConfig(flags, migratePreset);
     const isJson = program.opts<{ readonly json?: boolean }>().json === true;

@@ -14,13 +14,13 @@ const profileMaxSeconds = 60;
 export function addDrainCommand(program: Command, context: CommandContext): void {
   program
     .command('drain <node>')
-    .description('make a node end as SIGTERM would: runs may end, shards are handed over, nothing is lost')
-    .option('--wait', 'stay until the node has left the cluster')
+    .description('end a node as SIGTERM would: attempts may finish, shards move to other nodes, nothing is lost')
+    .option('--wait', 'wait until the node has left the cluster')
     .action(async (node: string, flags: { readonly wait?: boolean }, command: Command) => {
       await withSession(context, command, async (session) => {
         const drained = await session.client.cluster.drainNode(node);
         if (flags.wait === true) await untilGone(context, session, node);
-        const line = flags.wait === true ? `${node} has left\n` : `${node} drains\n`;
+        const line = flags.wait === true ? `${node} has left the cluster\n` : `${node} is draining\n`;
         context.terminal.out(session.isJson ? documentLine(drained) : line);
       });
       context.done(exitCodes.ok);
@@ -39,17 +39,17 @@ async function untilGone(context: CommandContext, { client }: Session, node: str
 }
 
 function stateLine({ name, quarantines }: QueueInfo): string {
-  if (quarantines.length === 0) return `${name} is handed out\n`;
+  if (quarantines.length === 0) return `${name} is not in quarantine\n`;
   return quarantines
-    .map(({ node, reason }) => `${name} is not handed out on ${node ?? 'any node'}: ${oneLine(reason)}\n`)
+    .map(({ node, reason }) => `${name} is in quarantine on ${node ?? 'all nodes'}: ${oneLine(reason)}\n`)
     .join('');
 }
 
 export function addQuarantineCommands(program: Command, context: CommandContext): void {
   program
     .command('quarantine <queue>')
-    .description('hand out no job of a queue until it is resumed; its jobs wait, none is lost')
-    .requiredOption('--reason <text>', 'shown to everyone who wonders')
+    .description('start no job of a queue until it is resumed; its jobs wait, and none is lost')
+    .requiredOption('--reason <text>', 'reason, shown beside the queue')
     .action(async (queue: string, { reason }: { readonly reason: string }, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const stopped = await client.cluster.quarantineQueue(queue, reason);
@@ -59,7 +59,7 @@ export function addQuarantineCommands(program: Command, context: CommandContext)
     });
   program
     .command('resume <queue>')
-    .description('hand out the jobs of a queue again')
+    .description('end the quarantine of a queue')
     .action(async (queue: string, _flags: unknown, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const resumed = await client.cluster.resumeQueue(queue);
@@ -80,9 +80,9 @@ function secondsFlag(text: string): number {
 export function addProfileCommand(program: Command, context: CommandContext): void {
   program
     .command('profile <job>')
-    .description('a CPU profile of a running job, to be opened in the developer tools of Chrome')
-    .option('--seconds <number>', 'how long, 1 to 60', secondsFlag, 5)
-    .option('--output <file>', 'where to (JOB.cpuprofile)')
+    .description('record a CPU profile of a running job; Chrome developer tools open the file')
+    .option('--seconds <number>', 'duration, 1 to 60 seconds', secondsFlag, 5)
+    .option('--output <file>', 'file to write (default: JOB.cpuprofile)')
     .action(async (job: string, flags: { readonly seconds: number; readonly output?: string }, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const durationMs = Math.round(flags.seconds * 1_000);

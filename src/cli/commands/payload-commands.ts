@@ -31,9 +31,9 @@ async function saveTo(file: string, pieces: AsyncIterable<Uint8Array>): Promise<
 export function addOutputCommand(program: Command, context: CommandContext): void {
   program
     .command('output <job>')
-    .description('write the output of a job to a file as it was stored, however large it is')
-    .requiredOption('--to <file>', 'the file; written beside it first, as FILE.part')
-    .option('--input', 'what the job was given in place of its output')
+    .description('write the stored output of a job to a file, of any size')
+    .requiredOption('--to <file>', 'file to write; FILE.part until it is complete')
+    .option('--input', 'write the input of the job instead of its output')
     .action(async (id: string, flags: { readonly to: string; readonly input?: boolean }, command: Command) => {
       const payload = flags.input === true ? 'input' : 'output';
       await withSession(context, command, ({ client }) =>
@@ -46,7 +46,7 @@ export function addOutputCommand(program: Command, context: CommandContext): voi
 export function addEraseCommand(program: Command, context: CommandContext): void {
   program
     .command('erase <job...>')
-    .description('erase input and output of jobs that have ended, at once and for good; the rest of the jobs stays')
+    .description('erase input and output of ended jobs, at once and for good; the jobs themselves stay')
     .action(async (ids: readonly string[], _flags: unknown, command: Command) => {
       const { terminal, signal } = context;
       const code = await withSession(context, command, (session) =>

@@ -34,36 +34,48 @@ interface SettingsFlags {
 
 function withSettingsFlags(command: Command): Command {
   return command
-    .option('--execution-timeout <duration>', 'longest run of one attempt', durationFlag('execution-timeout'))
+    .option('--execution-timeout <duration>', 'time limit of one attempt', durationFlag('execution-timeout'))
     .option(
       '--heartbeat-timeout <duration>',
-      'longest silence of an attempt, 0s for none',
+      'longest time without a sign of life; 0s: no limit',
       durationFlag('heartbeat-timeout'),
     )
     .option('--retention <duration>', 'how long jobs are kept after their creation', durationFlag('retention'))
     .option(
       '--payload-retention <duration>',
-      'how long their inputs and outputs are kept, 0s for as long as they',
+      'how long inputs and outputs are kept; 0s: as long as the job',
       durationFlag('payload-retention'),
     )
-    .option('--max-depth <count>', 'most jobs that wait, 0 for any number', countFlag('max-depth', 0, 100_000_000))
-    .option('--max-bytes <count>', 'most bytes of their inputs, 0 for any number', countFlag('max-bytes', 0, 2 ** 50))
-    .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
-    .option('--max-losses <count>', 'attempts that may be lost with their node', countFlag('max-losses', 0, 24))
-    .option('--initial-delay <duration>', 'before the second attempt', durationFlag('initial-delay'))
-    .option('--coefficient <number>', 'growth of the delay, 1 to 10', numberFlag('coefficient'))
-    .option('--max-delay <duration>', 'longest delay', durationFlag('max-delay'))
-    .option('--non-retryable-code <code>', 'error code that is never retried, or none; may be repeated', codesFlag)
-    .option('--max-running <count>', 'jobs that run at a time; 0: no limit', countFlag('max-running', 0, 1_000_000))
+    .option(
+      '--max-depth <count>',
+      'most unfinished jobs that do not run; 0: no limit',
+      countFlag('max-depth', 0, 100_000_000),
+    )
+    .option('--max-bytes <count>', 'most bytes of their inputs; 0: no limit', countFlag('max-bytes', 0, 2 ** 50))
+    .option('--max-attempts <count>', 'number of attempts that may fail', countFlag('max-attempts', 1, 100))
+    .option(
+      '--max-losses <count>',
+      'number of attempts that may be lost with their node or cell',
+      countFlag('max-losses', 0, 24),
+    )
+    .option('--initial-delay <duration>', 'delay before the second attempt', durationFlag('initial-delay'))
+    .option('--coefficient <number>', 'factor by which the delay grows, 1 to 10', numberFlag('coefficient'))
+    .option('--max-delay <duration>', 'longest delay between two attempts', durationFlag('max-delay'))
+    .option('--non-retryable-code <code>', 'error code that is never retried, or none; repeatable', codesFlag)
+    .option(
+      '--max-running <count>',
+      'most jobs that run at a time; 0: no limit',
+      countFlag('max-running', 0, 1_000_000),
+    )
     .option(
       '--max-running-per-key <count>',
-      'jobs with the same concurrency key that run at a time',
+      'most jobs with the same concurrency key that run at a time',
       countFlag('max-running-per-key', 0, 100_000),
     )
-    .option('--rate <per-second[:burst]>', 'starts per second; 0: no limit', rateFlag)
+    .option('--rate <per-second[:burst]>', 'most starts per second, with a burst; 0: no limit', rateFlag)
     .option(
       '--fairness-weight <key=weight>',
-      'share of a fairness key; may be repeated, and replaces all of the queue',
+      'share of a fairness key; repeatable, and replaces all weights of the queue',
       weightFlag,
     );
 }
@@ -121,7 +133,7 @@ function flowTexts({ paused, maxRunning, maxRunningPerKey, rate }: FlowInfo): re
     ...(paused ? ['paused'] : []),
     ...(maxRunning === undefined ? [] : [`at most ${maxRunning} run`]),
     ...(maxRunningPerKey === undefined ? [] : [`${maxRunningPerKey} per key`]),
-    ...(rate === undefined ? [] : [`${rate.perSecond}/s, at once ${rate.burst}`]),
+    ...(rate === undefined ? [] : [`${rate.perSecond}/s, burst ${rate.burst}`]),
   ];
 }
 
@@ -132,8 +144,12 @@ function print(context: CommandContext, isJson: boolean, queues: readonly QueueI
 
 function addUpdateCommand(queues: Command, context: CommandContext): void {
   withSettingsFlags(queues.command('update <name>'))
-    .description('change what jobs get that are submitted from now on')
-    .option('--if-version <number>', 'refuse if it is no longer at this version', countFlag('if-version', 1, 2 ** 31))
+    .description('change the settings for jobs that are submitted from now on')
+    .option(
+      '--if-version <number>',
+      'fail if the queue no longer has this version',
+      countFlag('if-version', 1, 2 ** 31),
+    )
     .action(async (name: string, flags: SettingsFlags & { readonly ifVersion?: number }, command: Command) => {
       const settings = settingsOf(flags);
       if (Object.keys(settings).length === 0) throw new UsageError('nothing to change: give at least one setting');
@@ -149,8 +165,8 @@ function addUpdateCommand(queues: Command, context: CommandContext): void {
 function addPurgeCommand(queues: Command, context: CommandContext): void {
   queues
     .command('purge <name>')
-    .description('cancel all jobs of a queue that wait: SCHEDULED, QUEUED and RETRYING; what runs goes on')
-    .option('--reason <text>', 'kept with the jobs')
+    .description('cancel all waiting jobs of a queue (SCHEDULED, QUEUED, RETRYING); running jobs continue')
+    .option('--reason <text>', 'reason, stored with the jobs')
     .action(async (queue: string, { reason = 'the queue was purged' }: { reason?: string }, command: Command) => {
       const { signal } = context;
       const code = await withSession(context, command, ({ client, isJson }) =>
@@ -166,7 +182,7 @@ function addPurgeCommand(queues: Command, context: CommandContext): void {
 function addStatsCommand(queues: Command, context: CommandContext): void {
   queues
     .command('stats <name>')
-    .description('show what is going on in a queue: how many wait, since when, how fast they start and end')
+    .description('show statistics of a queue: how many jobs wait, since when, how fast they start and end')
     .action(async (name: string, _flags: unknown, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const stats = await client.queues.stats(name);
@@ -190,9 +206,9 @@ function addPauseCommand(queues: Command, context: CommandContext, verb: 'pause'
 }
 
 export function addQueueCommands(program: Command, context: CommandContext): void {
-  const queues = program.command('queues').description('make, show and change queues');
+  const queues = program.command('queues').description('create, show and change queues');
   withSettingsFlags(queues.command('create <name>'))
-    .description('make a queue; what is not given gets its default')
+    .description('create a queue; settings that are not given get their defaults')
     .action(async (name: string, flags: SettingsFlags, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         print(context, isJson, [await client.queues.create(name, settingsOf(flags))]);
@@ -201,7 +217,7 @@ export function addQueueCommands(program: Command, context: CommandContext): voi
     });
   queues
     .command('get <name>')
-    .description('show a queue')
+    .description('show the settings of a queue')
     .action(async (name: string, _flags: unknown, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         print(context, isJson, [await client.queues.get(name)]);
@@ -211,7 +227,7 @@ export function addQueueCommands(program: Command, context: CommandContext): voi
   addStatsCommand(queues, context);
   queues
     .command('list')
-    .description('show all queues')
+    .description('list all queues')
     .action(async (_flags: unknown, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         const all: QueueInfo[] = [];
@@ -220,8 +236,8 @@ export function addQueueCommands(program: Command, context: CommandContext): voi
       });
       context.done(exitCodes.ok);
     });
-  addPauseCommand(queues, context, 'pause', 'start none of its jobs; what runs goes on');
-  addPauseCommand(queues, context, 'resume', 'start its jobs again');
+  addPauseCommand(queues, context, 'pause', 'start no more jobs of a queue; running jobs continue');
+  addPauseCommand(queues, context, 'resume', 'start the jobs of a queue again');
   addUpdateCommand(queues, context);
   addPurgeCommand(queues, context);
   addDeleteQueueCommand(queues, context);

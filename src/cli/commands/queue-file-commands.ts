@@ -16,8 +16,8 @@ const fileText = 'JSON or YAML: { queues: { NAME: settings } }';
 export function addDiffCommand(queues: Command, context: CommandContext): void {
   queues
     .command('diff <file>')
-    .description(`show what \`apply\` would do with this file (${fileText}); exit code 7 unless it is nothing`)
-    .option('--prune', 'as of an apply that deletes queues which the file does not name')
+    .description(`show what \`apply\` would change with this file (${fileText}); exit code 7 if there are changes`)
+    .option('--prune', 'as if `apply --prune` deleted queues that the file does not name')
     .action(async (file: string, { prune = false }: PruneFlag, command: Command) => {
       const declared = readQueueFile(file);
       const settled = await withSession(context, command, async ({ client, isJson }) => {
@@ -40,7 +40,7 @@ export function addDiffCommand(queues: Command, context: CommandContext): void {
 export function addApplyCommand(queues: Command, context: CommandContext): void {
   queues
     .command('apply <file>')
-    .description(`make and change queues until they are as this file says (${fileText}); again does nothing`)
+    .description(`create and change queues to match this file (${fileText}); idempotent`)
     .option('--prune', 'delete queues that the file does not name, unless they have unfinished jobs')
     .action(async (file: string, { prune = false }: PruneFlag, command: Command) => {
       const declared = readQueueFile(file);
@@ -56,7 +56,7 @@ export function addApplyCommand(queues: Command, context: CommandContext): void 
 export function addDeleteQueueCommand(queues: Command, context: CommandContext): void {
   queues
     .command('delete <name>')
-    .description('delete a queue that has no unfinished jobs; those that have ended stay until their retention is over')
+    .description('delete a queue without unfinished jobs; its ended jobs stay until their retention is over')
     .action(async (name: string, _flags: unknown, command: Command) => {
       await withSession(context, command, async ({ client, isJson }) => {
         await client.queues.delete(name);

@@ -8,7 +8,8 @@ import { addProcessFlags, processConfig, type ProcessFlags } from '../process-fl
 export function serveConfig(flags: ProcessFlags): Config {
   const config = processConfig(flags);
   if (config.nats.servers.length > 0) return config;
-  const message = 'name the NATS to use (`troupe dev` starts one of its own)';
+  const message =
+    'must name the NATS servers to use: set it, or pass --nats (only `troupe dev` starts its own nats-server)';
   throw new ConfigError([{ path: 'nats.servers', source: 'default', message }]);
 }
 

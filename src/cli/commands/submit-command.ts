@@ -29,10 +29,10 @@ interface Submission {
   readonly flags: SubmitFlags;
 }
 
-/** At most this many ids are printed. For more jobs, we point to the list. */
+/** Up to so many ids are printed. */
 const namedMax = 20;
 
-/** If the command stops waiting, tells the user that the jobs go on and where to find them. */
+/** Tells a user who stopped waiting, or could not wait, how to find the jobs. */
 function sayGoesOn({ terminal }: CommandContext, { isJson, addressFlag }: Session, ids: readonly string[]): void {
   const [first] = ids;
   if (first === undefined) return;
@@ -41,9 +41,9 @@ function sayGoesOn({ terminal }: CommandContext, { isJson, addressFlag }: Sessio
     return;
   }
   const watch = `troupe watch ${ids.slice(0, namedMax).join(' ')}${addressFlag}`;
-  if (ids.length === 1) terminal.err(`it goes on: ${watch}\n`);
-  else if (ids.length <= namedMax) terminal.err(`${ids.length} jobs go on: ${watch}\n`);
-  else terminal.err(`${ids.length} jobs go on; the first of them: ${watch}\n`);
+  if (ids.length === 1) terminal.err(`the job continues; follow it with: ${watch}\n`);
+  else if (ids.length <= namedMax) terminal.err(`${ids.length} jobs continue; follow them with: ${watch}\n`);
+  else terminal.err(`${ids.length} jobs continue; follow the first of them with: ${watch}\n`);
 }
 
 /** The result line of an ended job: the path of its output if that is saved, otherwise how the job ended and why. */
@@ -109,59 +109,59 @@ async function submit(context: CommandContext, session: Session, submission: Sub
 export function addSubmitCommand(program: Command, context: CommandContext): void {
   program
     .command('submit <handler> [json]')
-    .description('submit a job with this input, or one job for each of many files')
-    .option('--each <glob>', "one job for each file that matches: --each 'photos/*.jpg'")
-    .option('--input-file <file>', 'input from a file, or - for standard input')
-    .option('--as <form>', 'json or bytes: how a file is sent (default: .json files as json, others as bytes)')
+    .description('submit a job with this input, or one job per file (--each)')
+    .option('--each <glob>', "submit one job per matching file: --each 'photos/*.jpg'")
+    .option('--input-file <file>', 'read the input from a file; -: from standard input')
+    .option('--as <form>', 'send a file as json or as bytes (default: .json files as json, others as bytes)')
     .option(
       '--handler-version <version>',
-      'run it on this version only (1.4.0), or on at least this one (>=1.4)',
+      'run on exactly this version (1.4.0), or at least this one (>=1.4)',
       textFlag('handler-version'),
     )
-    .option('--queue <name>', 'queue to wait in (default)', textFlag('queue'))
+    .option('--queue <name>', 'queue of the job (default: default)', textFlag('queue'))
     .option(
       '--key <key>',
-      'idempotency key: submitting again gives the same job; with --each it is made one per file',
+      'idempotency key: a repeated submit returns the same job; with --each one key per file is derived',
       textFlag('key'),
     )
-    .option('--unique-key <key>', 'at most one unfinished job has this key', textFlag('unique-key'))
-    .option('--unique-window <duration>', 'hold the unique key so long, whatever ends', durationFlag('unique-window'))
+    .option('--unique-key <key>', 'at most one unfinished job may have this key', textFlag('unique-key'))
+    .option('--unique-window <duration>', 'hold the unique key this long in any case', durationFlag('unique-window'))
     .addOption(
-      new Option('--on-conflict <way>', 'what to do while another job has the unique key (reject)').choices(
+      new Option('--on-conflict <way>', 'what to do if another job has the unique key (default: reject)').choices(
         uniqueConflicts,
       ),
     )
-    .option('--refuse-late', 'refuse it when it would more likely than not miss its timeout')
-    .option('--priority <level>', '0 (lowest) to 4 (2)', countFlag('priority', 0, 4))
+    .option('--refuse-late', 'refuse the job if it would probably miss its timeout')
+    .option('--priority <level>', '0 (lowest) to 4 (default: 2)', countFlag('priority', 0, 4))
     .option(
       '--concurrency-key <key>',
-      'jobs of the queue with the same one run one at a time (see queues update)',
+      'jobs of a queue with the same key run one at a time (see queues update)',
       textFlag('concurrency-key'),
     )
-    .option('--fairness-key <key>', 'jobs of the queue with different ones take turns', textFlag('fairness-key'))
-    .option('--label <name=value>', 'to find the job by; may be repeated', labelFlag)
-    .option('--run-at <time>', 'not before this time', timeFlag('run-at'))
-    .option('--delay <duration>', 'not before so long from now', durationFlag('delay'))
-    .option('--queue-timeout <duration>', 'expire it if it has not started after', durationFlag('queue-timeout'))
-    .option('--execution-timeout <duration>', 'longest run of one attempt', durationFlag('execution-timeout'))
+    .option('--fairness-key <key>', 'jobs of a queue with different keys take turns', textFlag('fairness-key'))
+    .option('--label <name=value>', 'label for finding the job; repeatable', labelFlag)
+    .option('--run-at <time>', 'start not before this time', timeFlag('run-at'))
+    .option('--delay <duration>', 'start not before this long from now', durationFlag('delay'))
+    .option('--queue-timeout <duration>', 'expire the job if not started after this', durationFlag('queue-timeout'))
+    .option('--execution-timeout <duration>', 'time limit of one attempt', durationFlag('execution-timeout'))
     .option(
       '--heartbeat-timeout <duration>',
-      'longest silence of an attempt, 0s for none',
+      'longest time without a sign of life; 0s: no limit',
       durationFlag('heartbeat-timeout'),
     )
-    .option('--total-timeout <duration>', 'longest time over all attempts', durationFlag('total-timeout'))
-    .option('--retention <duration>', 'how long it is kept', durationFlag('retention'))
+    .option('--total-timeout <duration>', 'time limit over all attempts', durationFlag('total-timeout'))
+    .option('--retention <duration>', 'how long the job is kept', durationFlag('retention'))
     .option(
       '--payload-retention <duration>',
-      'how long its input and output are kept (as long as it)',
+      'how long its input and output are kept (default: as long as the job)',
       durationFlag('payload-retention'),
     )
     .option('--max-attempts <count>', 'attempts that may fail', countFlag('max-attempts', 1, 100))
-    .option('--max-losses <count>', 'attempts that may be lost with their node', countFlag('max-losses', 0, 24))
-    .option('--non-retryable-code <code>', 'error code that is never retried, or none; may be repeated', codesFlag)
-    .option('--wait', 'stay until it has ended; the exit code tells how')
-    .option('--watch', 'the same, and show how it fares')
-    .option('--output-dir <dir>', 'write outputs there (with --wait or --watch)')
+    .option('--max-losses <count>', 'attempts that may be lost with node or cell', countFlag('max-losses', 0, 24))
+    .option('--non-retryable-code <code>', 'error code that is never retried, or none; repeatable', codesFlag)
+    .option('--wait', 'wait until the job has ended; the exit code says how')
+    .option('--watch', 'like --wait, and show its progress')
+    .option('--output-dir <dir>', 'write outputs into this folder (with --wait or --watch)')
     .action(async (handler: string, json: string | undefined, flags: SubmitFlags, command: Command) => {
       const inputs = await planInputs(json, flags, context.terminal);
       context.done(

@@ -13,10 +13,11 @@ import { packageRoot } from '../package-facts.ts';
 export function addTsconfigCommand(program: Command, { terminal, done }: CommandContext): void {
   program
     .command('tsconfig <dir>')
-    .description('write a tsconfig.json by which editors and tsc check the handlers in this folder')
+    .description('write a tsconfig.json with which editors and tsc check the handlers in this folder')
     .action((dir: string) => {
       const file = join(dir, 'tsconfig.json');
-      if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) throw new UsageError(`${dir} is no folder`);
+      if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true)
+        throw new UsageError(`${dir} is not a folder; create it first`);
       write(file, handlerTsconfig(packageRoot));
       terminal.out(`${file}\n`);
       done(exitCodes.ok);
@@ -29,7 +30,7 @@ function write(file: string, text: string): void {
     writeFileSync(file, text, { flag: 'wx' });
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST')
-      throw new UsageError(`${file} is there already and stays as it is; these are the options it needs:\n${text}`);
+      throw new UsageError(`${file} already exists and was not changed; it needs these options:\n${text}`);
     throw new UsageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

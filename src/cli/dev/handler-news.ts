@@ -67,7 +67,9 @@ export class HandlerNewsLines {
 
   #sayLeftOut(): void {
     if (this.#leftOut > 0)
-      this.#options.say(`... ${this.#leftOut} more lines of handlers; \`troupe logs JOB\` has those of a job`);
+      this.#options.say(
+        `... ${this.#leftOut} more lines of handlers omitted; \`troupe logs JOB\` shows those of a job`,
+      );
     this.#leftOut = 0;
   }
 }
@@ -88,7 +90,7 @@ function newsText(news: Exclude<HandlerNews, { kind: 'line' }>): string {
     case 'left-out': {
       const rest = durationText(news.restMs);
       return oneLine(
-        `${someOf(news.files, filesMax)}: written again and again, so no reload for it until it rests for ${rest}`,
+        `${someOf(news.files, filesMax)}: changes again and again, so it causes no reload until it has been unchanged for ${rest}`,
       );
     }
   }

@@ -35,7 +35,7 @@ export function healNats(options: HealNatsOptions): () => void {
       await options.restart(trouble.reason);
     } else if (!isTold) {
       isTold = true;
-      options.say(`the disk under ${options.storeDir} is full: ${trouble.reason}; it goes on once there is room`);
+      options.say(`the disk under ${options.storeDir} is full: ${trouble.reason}; work continues once there is room`);
     }
   };
   const timer = setInterval(() => {

@@ -19,7 +19,7 @@ export function nextSteps({ jobId, resultsDir, run, address, natsUrl }: NextStep
   const at = address === defaultAddress ? '' : ` --address ${address}`;
   const server = natsUrl.replace('nats://', '') === defaultNats ? '' : ` --server ${natsUrl}`;
   return [
-    `${results.length} sample jobs done in ${(wallMs / 1_000).toFixed(1)} s; their results lie in ${relativePath(resultsDir)}/`,
+    `${results.length} sample jobs done in ${(wallMs / 1_000).toFixed(1)} s; their results are in ${relativePath(resultsDir)}/`,
     '',
     'Try next, in another terminal:',
     `  npx troupe get ${jobId}${at}`,

@@ -22,13 +22,13 @@ export function planText(plan: QueuePlan, prune: boolean): string {
   const { kind, name } = plan;
   switch (kind) {
     case 'create':
-      return `+ ${name}: is made\n${changesText(plan.changes)}`;
+      return `+ ${name}: to be created\n${changesText(plan.changes)}`;
     case 'update':
-      return `~ ${name}: is changed\n${changesText(plan.changes)}`;
+      return `~ ${name}: to be changed\n${changesText(plan.changes)}`;
     case 'unchanged':
-      return `  ${name}: is as declared\n`;
+      return `  ${name}: matches the file\n`;
     case 'undeclared':
-      return isPruned(plan, prune) ? `- ${name}: is deleted\n` : `? ${name}: is not declared, and stays\n`;
+      return isPruned(plan, prune) ? `- ${name}: to be deleted\n` : `? ${name}: is not in the file, and stays\n`;
   }
 }
 
@@ -39,11 +39,11 @@ export function stepText({ done, name, changes }: QueueStep): string {
     case 'deleted':
       return `${name}: ${done}\n${changesText(changes)}`;
     case 'unchanged':
-      return `${name}: is as declared\n`;
+      return `${name}: matches the file\n`;
     case 'undeclared':
-      return `${name}: is not declared, and stays\n`;
+      return `${name}: is not in the file, and stays\n`;
     case 'overtaken':
-      return `${name}: was changed by someone else meanwhile, looking again\n`;
+      return `${name}: somebody else changed it meanwhile, comparing again\n`;
   }
 }
 

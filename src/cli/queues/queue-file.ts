@@ -21,14 +21,14 @@ export function readQueueFile(path: string): DeclaredQueues {
   return parseQueueFile(path, text);
 }
 
-/** `name` is the name of the file, for errors. Throws UsageError if the text is invalid. */
+/** `name` is the file's, for errors. Throws UsageError. */
 export function parseQueueFile(name: string, text: string): DeclaredQueues {
   let document: unknown;
   try {
-    // JSON is YAML. Duplicate keys are an error.
+    // JSON is YAML; a duplicate key is an error.
     document = parse(text);
   } catch (error) {
-    throw new UsageError(`${name} is neither YAML nor JSON: ${messageOf(error)}`);
+    throw new UsageError(`${name} is neither valid YAML nor JSON: ${messageOf(error)}`);
   }
   const { success, data, error } = queueFileSchema.safeParse(document);
   if (success) return new Map(Object.entries(data.queues));
@@ -39,7 +39,7 @@ export function parseQueueFile(name: string, text: string): DeclaredQueues {
 function problemTexts(issue: z.core.$ZodIssue): readonly string[] {
   const { path, message } = issue;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => `${pathText([...path, key])}: there is no such key`);
+    return issue.keys.map((key) => `${pathText([...path, key])}: unknown key`);
   }
   if (issue.code === 'invalid_key') return issue.issues.map((inner) => `${pathText(path)}: its name ${inner.message}`);
   return [`${pathText(path) || 'the document'}: ${message}`];

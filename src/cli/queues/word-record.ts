@@ -11,7 +11,7 @@ export function wordRecord<Word extends z.ZodType<string, string>, Value extends
     .unknown()
     .superRefine((map, context) => {
       if (typeof map !== 'object' || map === null || !Object.hasOwn(map, lostName)) return;
-      context.addIssue({ code: 'custom', path: [lostName], message: 'is no name that a file can give' });
+      context.addIssue({ code: 'custom', path: [lostName], message: 'is not an allowed name; choose another one' });
     })
     .pipe(z.record(word, value));
 }

@@ -78,7 +78,9 @@ describe('a reload', () => {
   it('that a file is written too often for is said', () => {
     const { said, news } = teller();
     news.tell({ kind: 'left-out', files: ['state.db'], restMs: 60_000 });
-    expect(said).toEqual(['state.db: written again and again, so no reload for it until it rests for 1m']);
+    expect(said).toEqual([
+      'state.db: changes again and again, so it causes no reload until it has been unchanged for 1m',
+    ]);
   });
 });
 
@@ -103,13 +105,13 @@ describe('what a handler says', () => {
     advance(999);
     expect(said).toHaveLength(lineBurst);
     advance(1);
-    expect(said.at(-1)).toBe('... 7 more lines of handlers; `troupe logs JOB` has those of a job');
+    expect(said.at(-1)).toBe('... 7 more lines of handlers omitted; `troupe logs JOB` shows those of a job');
     for (let at = 0; at < linesPerSecond + 2; at += 1) line(`more ${at}`);
     expect(said).toHaveLength(lineBurst + 1 + linesPerSecond);
     advance(100);
     line('after a pause');
     expect(said.slice(-2)).toEqual([
-      '... 2 more lines of handlers; `troupe logs JOB` has those of a job',
+      '... 2 more lines of handlers omitted; `troupe logs JOB` shows those of a job',
       '[resize …deadbeef] after a pause',
     ]);
     // Said once.

@@ -62,7 +62,7 @@ describe('a file of queues', () => {
     ['{"queues":{"a":{},"__proto__":{"maxDepth":1}}}', 'queues.__proto__'],
     ['queues: { a: { flow: { fairnessWeights: { __proto__: 3 } } } }', 'queues.a.flow.fairnessWeights.__proto__'],
   ])('says which name it would lose: %s', (text, path) => {
-    expect(() => parseQueueFile('queues.yaml', text)).toThrow(`\n  ${path}: is no name that a file can give`);
+    expect(() => parseQueueFile('queues.yaml', text)).toThrow(`\n  ${path}: is not an allowed name`);
   });
 
   it.each(['toString', 'constructor', 'hasOwnProperty'])('takes %s as a name', (name) => {
@@ -98,21 +98,21 @@ tenants: {}
         'queues.a.executionTimeout: must be a duration such as 250ms, 90s, 5m, 1h30m, 7d',
         'queues.a.maxDepth: must be a whole number from 1 to 100,000,000, or none',
         'queues.a.maxBytes: must be a whole number from 1 to 2^50, or none',
-        'queues.a.unheardOf: there is no such key',
-        'queues.a.retry.more: there is no such key',
+        'queues.a.unheardOf: unknown key',
+        'queues.a.retry.more: unknown key',
         'queues.a.flow.rate.perSecond: must be 0.001 to 100,000, or none',
         'queues.a.flow.fairnessWeights.gold: must be 1 to 1,000',
         'queues.b.heartbeatTimeout: must be 1 s to the execution timeout (10000 ms)',
         'queues.b.payloadRetention: must be 1 minute to the retention (3600000 ms)',
-        'tenants: there is no such key',
+        'tenants: unknown key',
       ]),
     );
     expect(lines.some((line) => line.startsWith('queues.a.flow.paused:'))).toBe(true);
   });
 
   it('is refused when it is no document, or names a key twice', () => {
-    expect(() => parseQueueFile('x', '{')).toThrow(/^x is neither YAML nor JSON/);
-    expect(() => parseQueueFile('x', 'queues:\n  a: {}\n  a: {}\n')).toThrow(/^x is neither YAML nor JSON/);
+    expect(() => parseQueueFile('x', '{')).toThrow(/^x is neither valid YAML nor JSON/);
+    expect(() => parseQueueFile('x', 'queues:\n  a: {}\n  a: {}\n')).toThrow(/^x is neither valid YAML nor JSON/);
     expect(() => parseQueueFile('x', '')).toThrow(/the document: /);
     expect(() => parseQueueFile('x', 'queues: { a: { retry: { initialDelay: 2m, maxDelay: 1m } } }')).toThrow(
       /queues\.a\.retry\.maxDelay: must not be less than initialDelay/,

@@ -121,7 +121,7 @@ describe('texts about jobs', () => {
       [
         'attempts  #1 failed after 1.5s on a: HANDLER_FAILED ENOENT no such file',
         '          #2 lost after 1.5s',
-        '          #3 runs since 5s ago on b\n',
+        '          #3 started 5s ago on b\n',
       ].join('\n'),
     );
   });

@@ -83,7 +83,7 @@ describe('loadConfig', () => {
   });
 
   it.each(['__proto__', 'constructor', 'toString'])('takes %s for no key, and for no section', (name) => {
-    const noSuchKey = { source: 'file', message: 'there is no such key' };
+    const noSuchKey = { source: 'file', message: 'unknown key' };
     const fileText = JSON.stringify(Object.fromEntries([[name, { port: 7 }]]));
     expect(problemsOf({ fileText })).toEqual([{ ...noSuchKey, path: name }]);
     const inSection = `{"gateway": ${fileText}}`;
@@ -157,7 +157,7 @@ describe('loadConfig', () => {
 
   it('says what is wrong with a file that is no map, or no YAML', () => {
     expect(problemsOf({ fileText: '- a\n- b' })).toMatchObject([{ source: 'file', message: 'must be a map of keys' }]);
-    expect(problemsOf({ fileText: 'a: [' })[0]?.message).toMatch(/neither YAML nor JSON/);
+    expect(problemsOf({ fileText: 'a: [' })[0]?.message).toMatch(/neither valid YAML nor JSON/);
   });
 
   it('ignores what Kubernetes adds for services, and takes the short name of the broker binary', () => {

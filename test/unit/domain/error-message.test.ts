@@ -4,14 +4,14 @@ import { TroupeError } from '../../../src/domain/errors.ts';
 it.each([
   [
     new TroupeError('UNIQUE_KEY_TAKEN', { metadata: { jobId: 'j1', state: 'QUEUED' } }),
-    'another job has this unique key: j1',
+    'another job already has this unique key: j1',
   ],
   [new TroupeError('NODE_SILENT', { metadata: { node: 'n1' } }), 'the node does not answer: n1'],
   [new TroupeError('STORE_UNAVAILABLE'), 'the store does not answer'],
   [new TroupeError('JOB_NOT_FOUND', { message: 'mine', metadata: { jobId: 'j1' } }), 'mine'],
   [
     new TroupeError('ACTOR_NOT_FOUND', { metadata: { path: '/a\n\u001B[2J' } }),
-    'no actor is at this path: /a \\x1b[2J',
+    'there is no actor at this path: /a \\x1b[2J',
   ],
 ])('%s', (error, message) => {
   expect(error.message).toBe(message);

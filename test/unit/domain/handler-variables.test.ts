@@ -23,14 +23,14 @@ describe('an entry of the list', () => {
   );
 
   it.each([
-    ['TROUPE_GATEWAY_OPERATOR_TOKEN', 'is not given to handlers (TROUPE_*): it belongs to Troupe itself'],
-    ['TROUPE_*', 'is not given to handlers: it belongs to Troupe itself'],
+    ['TROUPE_GATEWAY_OPERATOR_TOKEN', 'is not given to handlers (TROUPE_*): it configures Troupe itself'],
+    ['TROUPE_*', 'is not given to handlers: it configures Troupe itself'],
     ['TROUPE_GATEWAY_*', '(TROUPE_*)'],
     ['troupe_x', '(TROUPE_*)'],
     ['NODE_OPTIONS', 'is not given to handlers: it changes Node in the threads'],
     ['NODE_*', '(NODE_OPTIONS)'],
-    ['NODE_TLS_REJECT_UNAUTHORIZED', 'it turns off that certificates are checked'],
-    ['NODE_EXTRA_CA_CERTS', 'it would do nothing in a thread'],
+    ['NODE_TLS_REJECT_UNAUTHORIZED', 'it turns off the check of certificates'],
+    ['NODE_EXTRA_CA_CERTS', 'it has no effect in a thread'],
     ['LD_PRELOAD', '(LD_*): it changes what programs load'],
     ['LD_*', 'it changes what programs load'],
     ['DYLD_INSERT_LIBRARIES', '(DYLD_*)'],
@@ -73,6 +73,8 @@ describe('what is picked', () => {
   it('has a bound', () => {
     const all = handlerVariablesMaxChars - 'BIG'.length;
     expect(pickHandlerVariables(['BIG', 'BIG'], { BIG: 'x'.repeat(all) }).values.size).toBe(1);
-    expect(() => pickHandlerVariables(['BIG'], { BIG: 'x'.repeat(all + 1) })).toThrow(/262145 characters; 262144/);
+    expect(() => pickHandlerVariables(['BIG'], { BIG: 'x'.repeat(all + 1) })).toThrow(
+      /262145 characters; at most 262144/,
+    );
   });
 });

@@ -37,33 +37,33 @@ describe('what JSON cannot say', () => {
     ['Infinity', Infinity, 'Infinity is no number of JSON'],
     ['-Infinity', -Infinity, '-Infinity is no number of JSON'],
     ['a boxed NaN', Object(NaN), 'NaN is no number of JSON'],
-    ['a BigInt', 1n, 'a BigInt, which JSON cannot say: make it a string or a number'],
-    ['a boxed BigInt', Object(1n), 'a BigInt, which JSON cannot say: make it a string or a number'],
+    ['a BigInt', 1n, 'a BigInt, which JSON cannot represent: convert it to a string or a number'],
+    ['a boxed BigInt', Object(1n), 'a BigInt, which JSON cannot represent: convert it to a string or a number'],
     ['a function', () => 1, 'a function, which JSON cannot say'],
     ['a symbol', Symbol('s'), 'a symbol, which JSON cannot say'],
-    ['an Error', new TypeError('no'), 'TypeError: JSON keeps nothing of it'],
-    ['an Error with fields', Object.assign(new Error('no'), { code: 'E' }), 'Error: JSON keeps nothing of it'],
-    ['an Error of another realm', runInNewContext('new Error("no")'), 'Error: JSON keeps nothing of it'],
-    ['a Promise', Promise.resolve(1), 'a Promise that nobody awaited'],
-    ['a thenable', { then: () => 1 }, 'a Promise that nobody awaited'],
-    ['a Map', new Map([[1, 2]]), 'Map: JSON keeps nothing of it'],
-    ['a Set', new Set([1]), 'Set: JSON keeps nothing of it'],
-    ['a Set of another realm', runInNewContext('new Set([1])'), 'Set: JSON keeps nothing of it'],
-    ['a WeakMap', new WeakMap(), 'WeakMap: JSON keeps nothing of it'],
-    ['a RegExp', /a/g, 'RegExp: JSON keeps nothing of it'],
+    ['an Error', new TypeError('no'), 'TypeError: JSON cannot represent it'],
+    ['an Error with fields', Object.assign(new Error('no'), { code: 'E' }), 'Error: JSON cannot represent it'],
+    ['an Error of another realm', runInNewContext('new Error("no")'), 'Error: JSON cannot represent it'],
+    ['a Promise', Promise.resolve(1), 'a Promise: await it first'],
+    ['a thenable', { then: () => 1 }, 'a Promise: await it first'],
+    ['a Map', new Map([[1, 2]]), 'Map: JSON cannot represent it'],
+    ['a Set', new Set([1]), 'Set: JSON cannot represent it'],
+    ['a Set of another realm', runInNewContext('new Set([1])'), 'Set: JSON cannot represent it'],
+    ['a WeakMap', new WeakMap(), 'WeakMap: JSON cannot represent it'],
+    ['a RegExp', /a/g, 'RegExp: JSON cannot represent it'],
     ['an invalid Date', new Date('nonsense'), 'an invalid Date'],
     ['a Buffer', Buffer.from('a'), 'bytes inside of JSON: hand them over alone, or as base64'],
     ['a typed array', new Float64Array(2), 'bytes inside of JSON: hand them over alone, or as base64'],
     ['an ArrayBuffer', new ArrayBuffer(2), 'bytes inside of JSON: hand them over alone, or as base64'],
-    ['Headers', new Headers({ a: 'b' }), 'Headers: JSON keeps nothing of it'],
-    ['search parameters', new URLSearchParams('a=b'), 'URLSearchParams: JSON keeps nothing of it'],
+    ['Headers', new Headers({ a: 'b' }), 'Headers: JSON cannot represent it'],
+    ['search parameters', new URLSearchParams('a=b'), 'URLSearchParams: JSON cannot represent it'],
   ])('%s is refused, by its path', (_name, value, problem) => {
     expect(refusal({ rows: [0, { at: value }] })).toBe(`output.rows.1.at: ${problem}`);
   });
 
   it('is refused at the top as well', () => {
     expect(refusal(NaN)).toBe('output: NaN is no number of JSON');
-    expect(refusal(new Map())).toBe('output: Map: JSON keeps nothing of it');
+    expect(refusal(new Map())).toBe('output: Map: JSON cannot represent it');
     expect(refusal(() => 1)).toBe('output: a function, which JSON cannot say');
   });
 

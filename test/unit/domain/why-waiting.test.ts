@@ -27,10 +27,10 @@ describe('why a job waits', () => {
       { reason: 'QUEUE_PAUSED', detail: 'its queue is paused: by eva' },
       { reason: 'QUEUE_QUARANTINED', detail: 'its queue is in quarantine: crashes' },
       { reason: 'NO_NODE_HAS_HANDLER', detail: 'no live node has a@2' },
-      { reason: 'KEY_LIMIT', detail: 'its key is at its limit: 1 of 1 runs' },
+      { reason: 'KEY_LIMIT', detail: 'its concurrency key is at its limit: 1 of 1 runs' },
       { reason: 'QUEUE_LIMIT', detail: 'its queue is at its limit: 2 of 2 run' },
-      { reason: 'RATE_LIMITED', detail: 'its queue is at its rate: 5 per second' },
-      { reason: 'BEHIND_OTHERS', detail: 'about 7 start before it' },
+      { reason: 'RATE_LIMITED', detail: 'its queue is at its rate limit: 5 per second' },
+      { reason: 'BEHIND_OTHERS', detail: 'about 7 jobs start before it' },
       { reason: 'BEHIND_OTHERS', detail: 'it waits for a free slot' },
     ]);
   });

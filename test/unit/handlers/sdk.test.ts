@@ -247,6 +247,6 @@ it('bytes that were handed over to another thread are no output', async () => {
   expect(await executeHandler(gone as AnyHandler, { kind: 'json', json: '{}' }, noContext)).toMatchObject({
     kind: 'failed',
     retryable: false,
-    failure: { reason: 'INVALID_OUTPUT', message: expect.stringMatching(/handed over/) as string },
+    failure: { reason: 'INVALID_OUTPUT', message: expect.stringMatching(/transferred to another thread/) as string },
   });
 });

@@ -166,7 +166,7 @@ export class PartitionWriter {
     const seen = await this.#retry(() => this.#options.store.readCommits(this.partition));
     if (seen.epoch !== this.#options.epoch) return 'deposed';
     if (seen.commits === commits + 1) return 'applied';
-    throw new TroupeError('STORE_UNAVAILABLE', { message: 'the group was not written; it is tried again' });
+    throw new TroupeError('STORE_UNAVAILABLE', { message: 'the group was not written; the shard retries it' });
   }
 
   /** Tries again only where nothing was done; everything else goes up. */

@@ -34,7 +34,7 @@ export class BatchReply<T> {
   /** The shard stops: what has no result yet may or may not have been carried out. */
   abandon(): void {
     const unknown = new TroupeError('OUTCOME_UNKNOWN', {
-      message: 'the owner of the shard stopped meanwhile',
+      message: 'the owner of the shard stopped before the answer was known',
     }).toWire();
     for (let slot = 0; slot < this.#results.length; slot += 1) this.#set(slot, { error: unknown });
   }

@@ -11,7 +11,7 @@ export function notFound(jobId: string): TroupeError {
 /** A paused former owner must not answer with what it remembers; the store knows better. Undefined: this one may. */
 export function ownershipDoubt({ services }: ShardCore): TroupeError | undefined {
   if (services.leaseIsSure()) return undefined;
-  return new TroupeError('SHARD_UNAVAILABLE', { message: 'the lease is not sure' });
+  return new TroupeError('SHARD_UNAVAILABLE', { message: 'the owner is not sure of its lease at the moment' });
 }
 
 /**

@@ -218,7 +218,10 @@ function reschedule(core: ShardCore, { jobId, runAtMs = 0 }: RescheduleItem, slo
   }
   // A caller without patience could move a job faster than JetStream takes its events, past what the record remembers.
   if (!core.owed.mayAdd(entry, 'reschedule')) {
-    throw new TroupeError('OVERLOADED', { message: 'its last events are not published yet', retryAfterMs: 1_000 });
+    throw new TroupeError('OVERLOADED', {
+      message: 'the last events of the job are not published yet; try again later',
+      retryAfterMs: 1_000,
+    });
   }
   const decision = core.decide(entry, { kind: 'reschedule', readyAtMs: runAtMs, wallMs: core.wallMs() });
   const isRefused = decision.kind === 'refused' && decision.refusal !== 'unchanged';
@@ -242,7 +245,7 @@ function get(core: ShardCore, { jobId }: GetItem, slot: Slot<JobView>): void {
 
 function stateForbids({ id: jobId, state }: JobRecord, allowed: readonly JobState[]): TroupeError {
   return new TroupeError('JOB_STATE_FORBIDS', {
-    message: isTerminal(state) ? `the job has ended already: ${state}` : `the job is ${state}`,
+    message: isTerminal(state) ? `the job has already ended: ${state}` : `the job is ${state}`,
     metadata: { jobId, state, allowedStates: allowed.join(',') },
   });
 }

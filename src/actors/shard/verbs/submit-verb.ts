@@ -54,7 +54,7 @@ function refusalOf(core: ShardCore): TroupeError | undefined {
     const excess = dispatcher.backlog - limits.outboxMax + roomAgain(limits.outboxMax);
     const perSecond = dispatcher.published.perSecond(core.nowMs());
     return new TroupeError('BACKLOG_FULL', {
-      message: 'too much waits for JetStream, which does not take it',
+      message: 'too many facts wait for JetStream, which does not accept them',
       retryAfterMs: retryAfter(core, excess, perSecond),
       metadata: { shard, outboxMax: String(limits.outboxMax) },
     });

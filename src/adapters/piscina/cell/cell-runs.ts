@@ -194,7 +194,7 @@ export class CellRuns {
     run.requeues += 1;
     run.thread = undefined;
     if (run.requeues > requeuesMax) {
-      this.#end(run, failed('THREAD_CRASHED', 'no thread lived long enough to take the run', true));
+      this.#end(run, failed('THREAD_CRASHED', 'no thread lived long enough to start the attempt', true));
     } else {
       this.#waiting.addFirst(run);
       this.pump();

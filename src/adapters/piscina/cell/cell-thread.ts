@@ -119,7 +119,7 @@ export class CellThread {
     if (result !== undefined) return result;
     // Whatever has answered, it was not `runTask`.
     this.terminate();
-    throw new Error('its thread answered with something else than a result');
+    throw new Error('the thread answered with something other than a result');
   }
 
   /** What it has started goes first: it may be what its code waits for. */

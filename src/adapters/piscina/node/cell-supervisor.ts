@@ -173,7 +173,7 @@ export class CellSupervisor implements RunHome {
         this.#onUp(event);
         return;
       case 'failed':
-        this.#options.log.error({ pid: this.pid, reason: event.reason }, 'cell cannot work');
+        this.#options.log.error({ pid: this.pid, reason: event.reason }, 'cell failed');
         return;
       case 'pulse':
         this.#onPulse(event.vitals);

@@ -100,7 +100,7 @@ async function realFolder(dir: string): Promise<string> {
   } catch (error) {
     throw new TroupeError('INVALID_ARGUMENT', { message: `the handler folder ${dir} cannot be read`, cause: error });
   }
-  throw new TroupeError('INVALID_ARGUMENT', { message: `${dir} is not a folder of handlers` });
+  throw new TroupeError('INVALID_ARGUMENT', { message: `${dir} is not a folder; name a folder with handlers` });
 }
 
 async function collect(folder: string, found: Found): Promise<void> {

@@ -137,10 +137,7 @@ export class HandlerGenerations {
     const { changes, heldNow, againInMs } = this.#changes.admit(this.#tried, files, seen);
     this.#watch.lookAgain(hasNew ? 1 : againInMs);
     if (heldNow.length > 0) {
-      log.warn(
-        { files: heldNow, restMs },
-        'files are written again and again: they reload no handlers until they rest',
-      );
+      log.warn({ files: heldNow, restMs }, 'files change again and again; they cause no reload until they rest');
       onNews({ kind: 'left-out', files: heldNow, restMs });
     }
     if (changes.length > 0) await this.#reloadWith(files, changes);

@@ -41,7 +41,8 @@ export class HandlerWatch {
     if (this.#closed) return false;
     let hasNew = false;
     const [tooMany] = folders.slice(foldersMax);
-    if (tooMany !== undefined) this.#unwatched(tooMany, new Error(`there are more than ${foldersMax} folders`));
+    if (tooMany !== undefined)
+      this.#unwatched(tooMany, new Error(`there are more than ${foldersMax} folders to watch`));
     const wanted = new Set(folders.slice(0, foldersMax));
     for (const [folder, watcher] of this.#watchers) {
       if (wanted.has(folder)) continue;

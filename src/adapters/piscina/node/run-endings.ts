@@ -11,7 +11,7 @@ export function failed(reason: FailureReason, message: string, retryable: boolea
 /** Of a handler that ended while nobody had asked it to stop. */
 export function unaskedOutcome(outcome: HandlerOutcome): RunOutcome {
   if (outcome.kind !== 'stopped') return outcome;
-  return failed('HANDLER_FAILED', 'the handler stopped without having been asked to', true);
+  return failed('HANDLER_FAILED', 'the handler threw the error of a stop, but no stop was requested', true);
 }
 
 export function deadlineExceeded(): RunOutcome {

@@ -50,7 +50,7 @@ export function manifestOrProblem(told: unknown): HandlerManifest | string {
   const parsed = manifestShape.safeParse(withUsableSchema(told));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  return `it is not made by defineHandler: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`;
+  return `it was not made by defineHandler: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not valid'}`;
 }
 
 function withUsableSchema(told: unknown): unknown {

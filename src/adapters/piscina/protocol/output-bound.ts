@@ -7,7 +7,7 @@ import type { HandlerOutcome } from '../../../handlers/execution.ts';
 
 export function boundedOutput(outcome: HandlerOutcome, maxBytes: number): HandlerOutcome {
   if (outcome.kind !== 'succeeded' || outcome.output === undefined || fits(outcome.output, maxBytes)) return outcome;
-  const message = `the output has ${payloadBytes(outcome.output)} bytes, ${maxBytes} are allowed`;
+  const message = `the output has ${payloadBytes(outcome.output)} bytes, at most ${maxBytes} are allowed`;
   return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
 }
 

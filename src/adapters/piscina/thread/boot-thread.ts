@@ -46,7 +46,11 @@ function announce(url: string): void {
 
 async function importHandler(url: string): Promise<BootReport> {
   if (/\.c[jt]s$/.test(url)) {
-    return { kind: 'broken', url, reason: 'it is CommonJS, and a handler is an ES module: .ts, .mts, .js or .mjs' };
+    return {
+      kind: 'broken',
+      url,
+      reason: 'it is CommonJS, but a handler must be an ES module: .ts, .mts, .js or .mjs',
+    };
   }
   try {
     const exports = (await import(url)) as { readonly default?: unknown };

@@ -400,7 +400,7 @@ describe('submit', () => {
       const { submit } = setUp();
       await expect(submit.one(context, { ...grown, handlerVersion: '>=4', input: text })).rejects.toMatchObject({
         code: 'UNKNOWN_HANDLER',
-        message: 'no node has published the handler test.grown@>=4',
+        message: 'no node has announced the handler test.grown@>=4',
         metadata: { handler: 'test.grown', handlerVersion: '>=4' },
       });
       await expect(submit.one(context, { ...grown, handlerVersion: '^1', input: text })).rejects.toMatchObject({

@@ -62,7 +62,7 @@ describe('the keeper of the cost', () => {
     refuse = true;
     runs = 10;
     for (let n = 0; n < 3; n += 1) await pass(lookEveryMs);
-    expect(logged).toEqual(['deletion cost of the pod not told; tried again, not logged again']);
+    expect(logged).toEqual(['deletion cost of the pod not updated; it is retried without further log lines']);
     refuse = false;
     await pass(lookEveryMs);
     expect(told).toEqual([0, 100]);

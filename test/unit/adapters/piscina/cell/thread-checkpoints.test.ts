@@ -87,7 +87,7 @@ describe('checkpoints of a thread', () => {
     bytes[0] = 2;
     expect(sent[0]?.payload).toEqual({ kind: 'bytes', bytes: new Uint8Array([1]) });
     expect(() => checkpoints.save(undefined)).toThrow('undefined cannot be saved');
-    expect(() => checkpoints.save({ a: new Map() })).toThrow('checkpoint.a: Map: JSON keeps nothing of it');
-    expect(() => checkpoints.save('x'.repeat(1_048_576))).toThrow('has 1048578 bytes, 1048576 are allowed');
+    expect(() => checkpoints.save({ a: new Map() })).toThrow('checkpoint.a: Map: JSON cannot represent it');
+    expect(() => checkpoints.save('x'.repeat(1_048_576))).toThrow('has 1048578 bytes, at most 1048576 are allowed');
   });
 });
