@@ -1,12 +1,12 @@
-// `npm run simulate`: the simulated cluster (test/support/simulation) under as many seeds as one likes, on all cores.
+// `npm run simulate`: runs the simulated cluster (test/support/simulation) under many seeds, on all cores.
 //   -- --seed N            one seed, with its trace
-//   -- --seeds N           seeds 1 to N          [2000; as many as there is time for, with --minutes]
-//   -- --from N            start there instead of 1
-//   -- --minutes N         stop after so long
+//   -- --seeds N           seeds 1 to N          [2000; with --minutes, as many as there is time for]
+//   -- --from N            first seed            [1]
+//   -- --minutes N         stop after this time
 //   -- --workers N         threads               [all cores]
-// A run that is stopped (--minutes, Ctrl-C) prints the command that goes on where it ended. Exit code: 0 when every seed
-// that was asked for kept its promises, 1 when one did not (it is named with the command that shows it again), 3 when the
-// run was stopped before the last seed and none had failed.
+// A run that is stopped (--minutes, Ctrl-C) prints the command that continues it. The exit code is 0 if no seed broke a
+// promise, 1 if one did (it is printed with the command that reproduces it), and 3 if the run was stopped before the
+// last seed and none had failed.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
@@ -15,7 +15,7 @@ import { SeedPool } from '../test/support/simulation/seed-pool.ts';
 
 interface Piece {
   readonly first: number;
-  /** Absent: as many as there is time for. */
+  /** Number of seeds. If absent, as many as there is time for. */
   readonly seeds?: number;
   readonly minutes?: number;
   readonly workers: number;

@@ -63,7 +63,7 @@ async function runCluster(options: DevOptions, log: Logger, stop: AbortSignal): 
     return await runNode(options, { troupe, services, stop, say });
   } finally {
     news.close();
-    // The services end with this process anyway, so do not wait for one that has not started.
+    // If the start failed, do not wait long for the services. They end with this process anyway.
     if (isStarted) await services.stop();
     else await atMost(abandonMaxMs, () => services.stop());
   }

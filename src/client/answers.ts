@@ -13,6 +13,7 @@ class UndecodableAnswer {
   }
 }
 
+/** A decoded answer, or the reason why it could not be decoded. */
 export type Answer<Response> = Response | UndecodableAnswer;
 
 export function answerReader<Response>({

@@ -9,8 +9,8 @@ import { type DeclaredQueues, planQueue, planQueues, type QueuePlan, type Settin
 import type { QueuesClient } from './queues-client.ts';
 
 /**
- * One step of `applyQueues`. `overtaken` means that somebody changed the queue between the read and the write, so the
- * queue is read again.
+ * One step of `applyQueues`. `overtaken` means that the queue changed between the read and the write, so it is read
+ * again.
  */
 export interface QueueStep {
   /** Name of the queue. */
@@ -113,7 +113,7 @@ async function deleted(queues: QueuesClient, name: string): Promise<void> {
   try {
     await queues.delete(name);
   } catch (error) {
-    // The queue has been deleted by somebody else.
+    // Another client has deleted the queue.
     if (!isMissing(error)) throw error;
   }
 }

@@ -21,7 +21,8 @@ import { withRetries } from './retry.ts';
 
 /**
  * Calls for operators. Calls that change something (`drainNode`, `quarantineQueue`, `resumeQueue`) and `profileRun`
- * need the operator's token, unless the gateway listens on loopback only. Without it they reject with UNAUTHENTICATED.
+ * need the operator's token, unless the gateway listens on loopback only. Without the right token they reject with
+ * UNAUTHENTICATED, and with PERMISSION_DENIED if the gateway has no token configured.
  */
 export interface ClusterClient {
   /** Lists all nodes by id. */

@@ -101,7 +101,7 @@ export interface CellInfo {
   readonly threads: number;
   /** Threads in use. */
   readonly busy: number;
-  /** Leaked threads: they were told to end and did not, because they are in native code. */
+  /** Leaked threads: they were asked to end and did not, because they are in native code. */
   readonly leaked: number;
 }
 

@@ -53,7 +53,9 @@ export interface CallSettings {
   readonly traceparent?: string | undefined;
 }
 
+/** A channel to a gateway. Calls reject with TroupeClientError. */
 export interface Connection {
+  /** Makes a call with one request and one answer. */
   unary<Request, Response>(
     method: MethodCodec<Request, Response>,
     request: Init<Request>,

@@ -32,6 +32,10 @@ export function fromSubmitResponse({ jobId, state, duplicate }: wire.SubmitJobRe
   return { jobId, state: jobStateOf(state) ?? 'UNKNOWN', duplicate };
 }
 
+/**
+ * Maps a job. Values that this client does not know become `UNKNOWN` or `unknown`, so that it works with newer
+ * gateways.
+ */
 export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): JobInfo {
   const { spec } = job;
   const state = jobStateOf(job.state) ?? 'UNKNOWN';

@@ -74,7 +74,7 @@ export interface JobEventInfo {
 
 /** One attempt of a job. */
 export interface JobAttemptInfo {
-  /** From 1. */
+  /** Number of the attempt, from 1. */
   readonly number: number;
   /** Id of the node that ran it. Absent if it is not known. */
   readonly node?: string;
@@ -103,7 +103,7 @@ export interface JobWaitingInfo {
   readonly detail: string;
   /** Jobs that start before this one. Absent if not known. */
   readonly ahead?: number;
-  /** Estimated time until the start, in ms. Absent if it is not known, or if somebody must act first. */
+  /** Estimated time until the start, in ms. Absent if it is not known, or if the job waits for an operator to act. */
   readonly eta?: { readonly p50Ms: number; readonly p90Ms: number };
 }
 

@@ -4,6 +4,7 @@ import { type Backoff, mayRepeat } from './retry.ts';
 export interface ResumedStream<Message> {
   /** Opens the stream after the message with this token. An empty token is the beginning. */
   readonly open: (token: string) => AsyncIterable<Message>;
+  /** The token with which a stream continues after this message. */
   readonly tokenOf: (message: Message) => string;
   /** Where the first call starts. Default: at the beginning. */
   readonly token?: string | undefined;

@@ -21,6 +21,7 @@ export interface RetryOptions {
 /** When a call may be repeated. `always`: the call is idempotent. `if-not-done`: only if it certainly had no effect. */
 export type RepeatSafety = 'always' | 'if-not-done';
 
+/** Decides how often and how long to wait before a retry. */
 export interface Backoff {
   readonly maxAttempts: number;
   /** The delay before try number `attempt + 1`. */
@@ -47,6 +48,7 @@ export function createBackoff(options: RetryOptions, random: () => number = Math
   };
 }
 
+/** Runs a call, and retries it as far as `safety` permits. Rejects with the last error. */
 export async function withRetries<T>(
   backoff: Backoff,
   safety: RepeatSafety,

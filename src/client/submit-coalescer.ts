@@ -7,6 +7,7 @@ import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { incompleteAnswer } from './client-error.ts';
 
+/** The outcome of one request of a batch. */
 export type ItemOutcome<T> = { readonly ok: T } | { readonly error: unknown };
 
 /** Sends requests as one call. Resolves to one outcome per request, in order. Rejects if the call as a whole failed. */
@@ -19,6 +20,7 @@ interface Waiting<T> {
   readonly reject: (error: unknown) => void;
 }
 
+/** Limits of one call. */
 export interface CoalescerLimits {
   readonly maxJobs: number;
   readonly maxBytes: number;

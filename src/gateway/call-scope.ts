@@ -23,6 +23,7 @@ import type { SendBudget } from './send-budget.ts';
 import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 import { counters, histograms } from '../domain/measures.ts';
 
+/** Wraps the handlers of methods for each kind of call. */
 export interface CallScope {
   unary<Request, Response>(
     method: string,
@@ -98,6 +99,7 @@ export function createCallScope(parts: CallScopeParts): CallScope {
       const startedAtMs = clock.monotonicMs();
       const context = contextOf(call, clock);
       const fail = (error: unknown): void => {
+        // A call is settled once: `cutCalls` may have failed it already.
         if (!calls.delete(fail)) return;
         durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
         callback(failureOf(method, error, context.requestId));

@@ -29,6 +29,7 @@ function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Returns the reduced schema. Every input that it refuses is also refused by the whole schema. */
 export function edgeSchema(schema: unknown): unknown {
   if (!isSchema(schema)) return schema;
   // Additional properties depend on patterns, on names that we leave out, and on the other schemas of an `allOf`.

@@ -53,6 +53,9 @@ export const connectionOptions = {
 /** How long connections stay open after the grace period, so that the last statuses can leave. */
 const cutMs = 200;
 
+/**
+ * Starts and stops a server. `stop` resolves once all calls have ended, at the latest shortly after the grace period.
+ */
 export function createListener(name: ServerName, options: ListenerOptions, parts: ListenerParts): GrpcListener {
   const { host, log, clock } = options;
   const { server, scope, underWay } = parts;

@@ -22,6 +22,7 @@ interface Insides {
   readonly commonServerOptions: ServerOptions;
 }
 
+/** What each stream is counted against. */
 export interface StreamBudgets {
   readonly send: SendBudget;
   readonly requests: RequestBudget;

@@ -14,6 +14,7 @@ interface Compiled {
   readonly check: BoundedCheck | undefined;
 }
 
+/** Creates the validator. A schema that cannot be compiled accepts every input, and is logged once. */
 export function createInputValidator(log: Logger): InputValidator {
   // Keyed by the schema object: versions of a handler coexist, and a schema that is no longer published is
   // garbage-collected.

@@ -51,6 +51,7 @@ export async function ensureListenable(host: string, port: number): Promise<void
   await new Promise((resolve) => probe.close(resolve));
 }
 
+/** True if only this machine can connect to the host. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -22,6 +22,7 @@ export function reflectionService(
   };
 }
 
+/** Answers one reflection request. Unknown names get NOT_FOUND as an answer, not as an error of the stream. */
 export function answer(descriptors: Descriptors, request: ReflectionRequest): Init<ReflectionResponse> {
   switch (request.messageRequest) {
     case 'listServices':

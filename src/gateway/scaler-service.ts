@@ -69,6 +69,7 @@ export function scalerService({
       const wanted = readScaledClass(ref);
       const { slotsPerPod } = wanted;
       return {
+        // KEDA's HPA divides the metric by the target, so this yields the number of pods.
         metricSpecs: [{ metricName: metricName(wanted), targetSize: slotsPerPod, targetSizeFloat: slotsPerPod }],
       };
     }),

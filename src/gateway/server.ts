@@ -53,6 +53,7 @@ export interface Gateway extends GrpcListener {
 /** Room for the envelope around a payload of the maximum size. */
 const envelopeMaxBytes = 1_048_576;
 
+/** Creates the server. It listens after `start`. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { server, health, scope, jobsInFlight } = buildServer(options);
   const listener = createListener('gateway', options, { server, scope, underWay: () => ({ jobs: jobsInFlight() }) });

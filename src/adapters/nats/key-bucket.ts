@@ -38,6 +38,9 @@ export interface StoredKey {
 
 const watchRetryMs = 500;
 
+/**
+ * A KV bucket. Operations reject with BROKER_UNAVAILABLE while disconnected, on a timeout, or if the bucket is missing.
+ */
 export class KeyBucket {
   readonly #options: KeyBucketOptions;
   readonly #watchesOpening = new Set<Promise<unknown>>();
@@ -151,6 +154,7 @@ class KeyWatch {
   readonly #onChange: (change: KeyChange) => void;
   readonly #stopListening: readonly (() => void)[];
   #entries: QueuedIterator<KvWatchEntry> | undefined;
+  /** Counts the stops, so that the loop of a stopped watch notices that it is outdated. */
   #generation = 0;
   #cancelTimer: () => void = () => undefined;
 

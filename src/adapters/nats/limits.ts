@@ -2,8 +2,11 @@
 export interface NatsLimits {
   /** Messages in WORK. At the limit, a publish is refused with BACKLOG_FULL. */
   readonly workMaxMessages: number;
+  /** Size of WORK. At the limit, a publish is refused with BACKLOG_FULL. */
   readonly workMaxBytes: number;
+  /** Size of EVENTS. At the limit, the oldest events are dropped. */
   readonly eventsMaxBytes: number;
+  /** How long events are kept. It bounds how old a resume token may be. */
   readonly eventsMaxAgeMs: number;
   /** A WORK message that is not acknowledged within this time is delivered again. */
   readonly ackWaitMs: number;
@@ -29,6 +32,7 @@ export interface NatsLimits {
   readonly publishesWaiting: number;
   /** If at least this many messages wait for one stream, they are sent as a batch. One batch holds at most 500. */
   readonly publishBatchFrom: number;
+  /** How long a publish waits for its confirmation. After it the outcome is unknown, and the caller publishes again. */
   readonly publishTimeoutMs: number;
   /** Limit of a JetStream API call: create, info, KV. */
   readonly apiTimeoutMs: number;

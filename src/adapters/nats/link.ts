@@ -37,6 +37,7 @@ const flushMaxMs = 2_000;
 /** The default of all NATS clients. */
 const defaultInboxPrefix = '_INBOX';
 
+/** The connection as a state, connected or not, with listeners for both changes. */
 export class NatsLink {
   readonly connection: NatsConnection;
   readonly #inboxPrefix: string;
@@ -204,9 +205,13 @@ function dial(options: LinkOptions, timeoutMs: number): Promise<NatsConnection> 
     reconnectTimeWait: 250,
     reconnectJitter: 250,
     reconnectJitterTLS: 500,
+    // A server that no longer responds is noticed within about a minute.
     pingInterval: 20_000,
     maxPingOut: 2,
+    // Recording a stack trace for each request is expensive.
     noAsyncTraces: true,
+    // By default the client gives up after two authorization errors. That may happen while credentials are being
+    // replaced.
     ignoreAuthErrorAbort: true,
   });
 }

@@ -90,6 +90,7 @@ export class NatsMembership implements Membership {
     return found?.value === undefined ? undefined : this.#bucket.update(key, text, found.revision);
   }
 
+  /** True if a newer incarnation of the node has announced itself. */
   #isReplaced({ nodeId, incarnation }: NodeInfo): boolean {
     for (const seen of this.#seen.values()) if (seen.nodeId === nodeId && seen.incarnation > incarnation) return true;
     return false;

@@ -69,10 +69,14 @@ export class PublishQueue {
   readonly #options: PublishQueueOptions;
   readonly #headers = new ReadyHeaders();
   readonly #batchPrefix = nuid.next();
+  // Waiting entries, oldest first. Those before `#head` were taken; the array is cut rarely, because shifting it is
+  // slow.
   #waiting: Entry[] = [];
   #head = 0;
   #inFlight = 0;
+  /** True while a batch is unconfirmed. Nothing else is sent then. */
   #batchOut = false;
+  /** False once the stream has refused batches. */
   #batchesTaken = true;
   /** How many entries at the head belong to a refused batch and are sent one at a time. */
   #singly = 0;
@@ -121,6 +125,7 @@ export class PublishQueue {
       const text = 'too many publishes wait for JetStream';
       return new TroupeError('BACKLOG_FULL', { message: text, retryAfterMs: fullRetryMs });
     }
+    // Check an upper bound first, which is cheap: a UTF-16 unit takes at most 3 bytes in UTF-8.
     const mostBytes = message.headers.length + message.body.length * 3 + headerBytes;
     if (mostBytes > link.maxPayload) {
       const bytes = message.headers.length + Buffer.byteLength(message.body) + headerBytes;
@@ -129,6 +134,7 @@ export class PublishQueue {
     return undefined;
   }
 
+  /** Sends as much as the limits permit. If the connection is lost, it rejects everything that waits. */
   #pump(): void {
     const { link, limits } = this.#options;
     while (this.#head < this.#waiting.length) {

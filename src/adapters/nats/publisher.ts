@@ -77,6 +77,8 @@ export class NatsPublisher implements Publisher {
     return this.#work.publish({
       subject: this.#options.names.workSubject(routeOfWork(message)),
       headers: `Nats-Msg-Id: ${jobId}.${attempt}.${epoch}${again === undefined ? '' : `+${again}`}${own ? '.own' : ''}\r\n`,
+      // Built by hand, because this runs for every job: ids and validated names need no escaping. `generation` is the
+      // wire name of the epoch.
       body: `{"jobId":"${jobId}","attempt":${attempt},"generation":${epoch},"handler":"${need.handler}"${
         need.version === undefined ? '' : `,"version":"${need.version}"`
       }${again === undefined ? '' : `,"again":${again}`}}`,

@@ -82,6 +82,7 @@ export class Pull {
   request(): void {
     const { batch, expiresMs } = this.input;
     const leftMs = Math.floor(this.#leftMs());
+    // With `no_wait` and `expires`, the server sends what is there at once, and otherwise waits for the first messages.
     const body: Record<string, unknown> = this.#requests === 0 ? { batch, no_wait: true } : { batch: 1 };
     if (expiresMs > 0) body['expires'] = Math.max(leftMs, 1) * 1e6;
     if (leftMs >= 2 * heartbeatMs) body['idle_heartbeat'] = heartbeatMs * 1e6;

@@ -7,6 +7,7 @@ import type { Msg, MsgHdrs, Payload } from '@nats-io/transport-node';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { NatsLink } from './link.ts';
 
+/** Why no answer came. After `noResponders` nothing was done; after the others the outcome is unknown. */
 export type ReplyFailure = 'timeout' | 'linkLost' | 'noResponders';
 
 export interface PendingReply {

@@ -30,6 +30,7 @@ export class Requester {
   /**
    * Sends a request and waits for the answer. Rejects with:
    *
+   * - BROKER_UNAVAILABLE or SHUTTING_DOWN, if there is no connection;
    * - OVERLOADED, if too many requests of this process wait for an answer;
    * - PAYLOAD_TOO_LARGE, if the request exceeds the server's maximum;
    * - the code of `nobody`, if no process listens;
@@ -89,6 +90,7 @@ function readAnswer(message: Msg): Record<string, unknown> {
   return answer;
 }
 
+/** Throws TypeError if the value is not a JSON object. */
 export function asObject(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('not a JSON object');
   return value as Record<string, unknown>;

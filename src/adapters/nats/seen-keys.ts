@@ -85,6 +85,7 @@ export class SeenKeys<T> {
     for (const [key, seen] of this.#seen) this.#seen.set(key, { ...seen, seenMs, revision: revision ?? seen.revision });
   }
 
+  /** Removes expired keys at least every eighth of a ttl, so their expiry is reported at most that late. */
   #scheduleSweep(): void {
     this.#cancelTimer = this.#options.clock.setTimer(Math.max(this.#options.ttlMs / 8, 50), () => {
       let gone = false;

@@ -169,6 +169,7 @@ export class StreamGuard {
     const beganMs = clock.monotonicMs();
     const suspicions = this.#suspicions;
     const { work, events } = this.#confirmed;
+    // Snapshots from before the check. What is confirmed while it runs is verified by the next check.
     const toFind = { work: work.toFind(), events: events.toFind() };
     const floor = {
       work: Math.max(work.last, before?.lastPlaces.work ?? 0),
@@ -180,6 +181,7 @@ export class StreamGuard {
     const countsBack = last.work < floor.work || last.events < floor.events || work.isInDoubt || events.isInDoubt;
     const isOther = before?.serverId !== link.serverId;
     const isSurelyLess = isReplaced || countsBack || isOther;
+    // Looking messages up costs calls, so it is skipped if there is doubt already.
     const isLess = isSurelyLess || !(await this.#holdsAll(toFind));
     if (!isCurrent()) return;
     if (isReplaced) {
@@ -187,6 +189,7 @@ export class StreamGuard {
       await Promise.all([...this.#streamRepairs].map((repair) => repair()));
       if (!isCurrent()) return;
     }
+    // Set before the listeners run: they publish what was lost, and that must come before anything new.
     this.#isSure = suspicions === this.#suspicions;
     if (isLess) this.#tellDoubt();
     else for (const { found: wasFound } of Object.values(toFind)) wasFound();

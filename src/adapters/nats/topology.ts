@@ -23,6 +23,7 @@ import {
   type DesiredStreams,
 } from './stream-configs.ts';
 
+/** One field of an asset that differs from the wanted configuration. */
 export interface Difference {
   readonly asset: string;
   readonly field: string;

@@ -40,6 +40,7 @@ const nakPayload = Buffer.from('-NAK');
 const termPayload = Buffer.from('+TERM not a job');
 const maxOpenPulls = 4_096;
 
+/** Pulls and releases work. It also creates the consumers of routes, and recreates them after NATS has lost them. */
 export class NatsWorkSource implements WorkSource {
   readonly #options: WorkSourceOptions;
   readonly #inbox: string;

@@ -1,7 +1,7 @@
 /**
  * Restarts nats-server after its disk was full. Such a server keeps its streams in failure even when there is room
  * again. So it is restarted if JetStream has failed for `patienceMs`, the connection is up, and the disk has room.
- * While the disk is full, the user is told which one it is.
+ * While the disk is full, the terminal shows which disk it is.
  */
 import { statfs } from 'node:fs/promises';
 import type { Trouble } from '../../application/ports/vital-signs.ts';
