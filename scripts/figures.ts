@@ -21,6 +21,7 @@ interface Lines {
   comment: number;
 }
 
+/** Measures the code under src/ of a project. */
 export function measure(root: string): Figures {
   const { fileNames, options } = ts.parseJsonConfigFileContent(
     ts.readConfigFile(join(root, 'tsconfig.json'), (path) => readFileSync(path, 'utf8')).config,
@@ -72,6 +73,7 @@ function linesOf(text: string): Lines {
     for (let line = lineAt(from); line <= lineAt(to); line += 1) if (kinds.get(line) !== 'code') kinds.set(line, kind);
   };
   const visit = (node: ts.Node): void => {
+    // A comment belongs to the node that follows it, so every comment is the leading comment of some node.
     for (const comment of ts.getLeadingCommentRanges(text, node.getFullStart()) ?? [])
       mark(comment.pos, comment.end - 1, 'comment');
     for (const child of node.getChildren(file)) visit(child);
@@ -83,6 +85,7 @@ function linesOf(text: string): Lines {
   return { code: of('code'), comment: of('comment') };
 }
 
+/** Files that a file imports or re-exports, type-only imports included. */
 function importsOf(file: ts.SourceFile, root: string): readonly string[] {
   return file.statements.flatMap((statement) => {
     if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
@@ -92,6 +95,7 @@ function importsOf(file: ts.SourceFile, root: string): readonly string[] {
   });
 }
 
+/** The imports between folders, without those within a folder. */
 function folderGraph(graph: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, readonly string[]> {
   const folders = new Map<string, Set<string>>();
   for (const [file, imports] of graph) {
@@ -118,6 +122,7 @@ function circles(graph: ReadonlyMap<string, readonly string[]>): readonly (reado
       if (!order.has(next)) visit(next);
       if (stack.includes(next)) low.set(node, Math.min(low.get(node) ?? 0, low.get(next) ?? 0));
     }
+    // The node is the root of its component: everything above it on the stack belongs to it.
     if (low.get(node) !== number) return;
     const part = stack.splice(stack.indexOf(node));
     if (part.length > 1) found.push(part);
@@ -126,6 +131,7 @@ function circles(graph: ReadonlyMap<string, readonly string[]>): readonly (reado
   return found;
 }
 
+/** Exported names that are declared in more than one file. */
 function twice(files: readonly ts.SourceFile[]): number {
   const homes = new Map<string, number>();
   for (const file of files)

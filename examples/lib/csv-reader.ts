@@ -46,11 +46,15 @@ export class CsvReader {
     this.#onRow = options.onRow;
   }
 
+  /** Parses more of the text. Calls `onRow` for each complete row. Throws CsvError above a limit. */
   push(text: string): void {
     let at = 0;
     while (at < text.length) at = this.#quoted ? this.#readQuoted(text, at) : this.#readPlain(text, at);
   }
 
+  /**
+   * Call this after the last text, for a last row without a line end. Throws CsvError if a quoted field does not end.
+   */
   end(): void {
     if (this.#quoted && !this.#quoteSeen) {
       throw new CsvError('CSV_UNCLOSED_QUOTE', `row ${this.#row}: a quoted field does not end`);
@@ -59,11 +63,13 @@ export class CsvReader {
     this.#endRow();
   }
 
+  /** Reads up to the end of a field, row or text. Returns the position from which to continue. */
   #readPlain(text: string, from: number): number {
     let at = from;
     while (at < text.length) {
       const code = text.charCodeAt(at);
       if (code === this.#delimiterCode || code === lineFeed) break;
+      // A quote opens a quoted field only at its start. Elsewhere it is an ordinary character.
       if (code === quoteCode && at === from && this.#field === '') {
         this.#quoted = true;
         this.#begun = true;
@@ -78,6 +84,7 @@ export class CsvReader {
     return at + 1;
   }
 
+  /** Reads up to the next quote or the end of the text. Returns the position from which to continue. */
   #readQuoted(text: string, from: number): number {
     if (this.#quoteSeen) {
       this.#quoteSeen = false;

@@ -113,6 +113,7 @@ interface Running {
   readonly stop: AbortSignal;
 }
 
+/** Runs until it is stopped or something fails. With samples it runs these first; with `demo` it ends after them. */
 async function stay(options: DevOptions, running: Running): Promise<number> {
   const { troupe, services, stop } = running;
   const failed = Promise.race([
@@ -140,6 +141,7 @@ function wantsSamples({ troupe }: Running): boolean {
   return troupe.gatewayPort !== undefined && troupe.handlers.includes('fractal.render');
 }
 
+/** Runs the samples once and prints the report. Resolves to the exit code. */
 async function sampleBatch(options: DevOptions, { troupe, services, config, stop }: Running): Promise<number> {
   const { terminal } = options;
   const resultsDir = join(config.dataDir, 'results');
@@ -196,6 +198,7 @@ function banner(
     say(`  no types  ${dir} has no tsconfig.json: \`npx troupe tsconfig ${dir}\` writes one for your editor`);
 }
 
+/** Without configured handlers, uses those in `examples`, if the installation has them. */
 function withDevDefaults(config: Config): Config {
   if (config.workers.handlerDirs.length > 0 || !existsSync(examplesDir)) return config;
   return { ...config, workers: { ...config.workers, handlerDirs: [examplesDir] } };

@@ -55,6 +55,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** A switch over all codes, so that a new error code without an exit code does not compile. */
 function exitCodeOfErrorCode(code: ClientErrorCode): number {
   switch (code) {
     case 'INVALID_JOB_SPEC':
@@ -107,6 +108,7 @@ function exitCodeOfErrorCode(code: ClientErrorCode): number {
   }
 }
 
+/** The exit code of an error. Unknown errors are internal ones. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof UsageError || error instanceof ConfigError) return exitCodes.usage;

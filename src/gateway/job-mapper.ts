@@ -46,6 +46,7 @@ export function toAccepted({ jobId, state, duplicate }: AcceptedJob): Init<wire.
 
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
   const { job, idempotencyKey } = request;
+  // A missing job becomes one with an empty handler, which the use case refuses with the name of the field.
   if (!job) return { handler: '', queue: '', idempotencyKey };
   return {
     handler: job.handler,
@@ -97,6 +98,7 @@ export function fromFilter(filter: wire.JobFilter | null): BulkQuery['filter'] {
   };
 }
 
+/** Refuses an unknown reason: ignoring it would select other jobs than the caller asked for. */
 function knownReason(code: number, index: number): FailureReason {
   const reason = failureReasonOf(code);
   if (reason !== undefined) return reason;
@@ -104,6 +106,7 @@ function knownReason(code: number, index: number): FailureReason {
   throw new TroupeError('INVALID_ARGUMENT', { violations });
 }
 
+/** Refuses an unknown state, for the same reason. */
 function knownState(code: number, index: number): JobState {
   const state = jobStateOf(code);
   if (state !== undefined) return state;
@@ -115,6 +118,7 @@ export function fromRetryRequest({ jobId, input, idempotencyKey }: wire.RetryJob
   return { jobId, input: fromPayload(input), idempotencyKey };
 }
 
+/** The requested time. Undefined if neither a time nor `now: true` is given, which the use case refuses. */
 export function fromWhen(request: wire.RescheduleJobRequest): NewTime {
   if (request.when === 'now') return request.now === true ? 'now' : undefined;
   const atMs = timestampMs(request.runTime);

@@ -146,6 +146,10 @@ export function queuesService({ useCases: { queues }, scope }: ServiceParts): Un
   };
 }
 
+/**
+ * What a batch counts against the limits of admission. Only the inputs count as bytes; the message limit bounds the
+ * rest.
+ */
 function loadOf(jobs: readonly JobRequest[]): { readonly jobs: number; readonly bytes: number } {
   return { jobs: jobs.length, bytes: jobs.reduce((sum, { input }) => sum + (input ? payloadBytes(input) : 0), 0) };
 }

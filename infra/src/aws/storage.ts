@@ -65,6 +65,7 @@ export function addBucket(
   return made;
 }
 
+/** A bucket policy that denies requests without TLS. */
 function onlyTls(arn: string): string {
   const Condition = { Bool: { 'aws:SecureTransport': 'false' } };
   return policyDocument([

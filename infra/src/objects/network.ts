@@ -109,6 +109,7 @@ function peerOf(peer: Peer): NetworkPolicyPeer {
   }
 }
 
+/** Peers that may call the gateways. With a route, the namespace of its gateway is added. */
 function clients({ network, gateway }: KubernetesEnvironment): NetworkPolicyPeer[] {
   const configured = network.clients.map(peerOf);
   return gateway.route === undefined ? configured : [...configured, namespacePeer(gateway.route.gatewayNamespace)];
@@ -120,6 +121,7 @@ function portsOf(servers: readonly string[]): NetworkPolicyPort[] {
   return [...new Set(numbers)].map(tcp);
 }
 
+/** Egress to NATS: to the pods of the chart, or to any address if NATS is run elsewhere. */
 function natsRule(environment: KubernetesEnvironment): NetworkPolicyEgressRule {
   const { messaging } = environment;
   const rule = { ports: portsOf(natsServers(environment)) };
@@ -134,6 +136,7 @@ function natsRule(environment: KubernetesEnvironment): NetworkPolicyEgressRule {
 /** Labels that the NATS chart gives its servers. */
 const natsPods = { 'app.kubernetes.io/name': 'nats', 'app.kubernetes.io/component': 'nats' };
 
+/** Egress to Cassandra: to the pods of the ring, or to any address if it is run elsewhere. */
 function cassandraRule(environment: KubernetesEnvironment): NetworkPolicyEgressRule {
   const { data } = environment;
   const rule = { ports: portsOf(cassandraContactPoints(environment)) };

@@ -57,6 +57,7 @@ function withWhereFlags(command: Command): Command {
     .option('--path <path>', 'show only this actor and those below it, such as /node/shards', textFlag('path'));
 }
 
+/** Nodes limit the size of their answers. Reports how many rows were left out. */
 function tellOmitted(context: CommandContext, omitted: number): void {
   if (omitted > 0) context.terminal.err(`${omitted} rows omitted: use --path to see them\n`);
 }
