@@ -65,7 +65,7 @@ export function shardTable(shards: readonly ShardInfo[]): string {
 
 export const psHeader = ['NODE', 'PATH', 'STATE', 'UP', 'RST', 'MBOX', 'RATE', 'BUSY', 'INFO'] as const;
 
-/** On 80 columns a run must still show its progress, because people look for that. */
+/** On 80 columns an attempt must still show its progress, because people look for that. */
 export const psFit: Fit = { spare: ['RST', 'RATE', 'UP', 'MBOX', 'BUSY', 'NODE'], path: 'PATH', lastWidth: 44 };
 
 export function psRow(actor: ActorInfo, nowMs: number): readonly string[] {

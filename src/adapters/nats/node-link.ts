@@ -1,5 +1,5 @@
 /**
- * Requests to one node by its id, on `<root>.node.<id>.<verb>`: stopping a run, and the verbs of `NodeVerbs`. Both
+ * Requests to one node by its id, on `<root>.node.<id>.<verb>`: stopping an attempt, and the verbs of `NodeVerbs`. Both
  * directions use JSON.
  */
 import type { Msg } from '@nats-io/transport-node';

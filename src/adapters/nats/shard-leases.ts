@@ -52,7 +52,7 @@ export class NatsShardLeases implements ShardLeases {
     const revision = found?.revision ?? 0;
     if (found?.value !== undefined) {
       const value = readLease(found.value);
-      // A node may take over at once a lease that an earlier incarnation of it holds.
+      // A node may acquire at once a lease that an earlier incarnation of it holds.
       const ours = value?.holder === holder && value.incarnation <= incarnation;
       if (value !== undefined && !ours) return undefined;
     }
