@@ -33,66 +33,106 @@ async function startShard(
   await services.flowRules.prepare();
   const taken = await recover(services, shard);
   const core = new ShardCore(shard, services, context, taken);
-  const silentRuns = new SilentRuns(core);
-  const waiting = new Set<Batch>();
-  let handingOver = false;
-  const stopServing = services.server.serveShard(shard, handlerOf(core, waiting));
-  const stopListening = listen(services, core, context);
-  context.setTimer('tick', tickMs, { kind: 'tick' });
+  const started = new Shard(core);
   tellTaken(core, Math.round(context.clock.monotonicMs() - beganMs));
+  return started;
+}
 
-  return {
-    receive(message) {
-      switch (message.kind) {
-        case 'batch':
-          waiting.delete(message);
-          if (handingOver) {
-            // A grant given now could start a run that the next owner does not know of.
-            message.refuse(unavailable(shard));
-            break;
-          }
-          message.perform();
-          core.askFlush();
-          break;
-        case 'flush':
-          core.flush();
-          break;
-        case 'flush-soon':
-          core.flushRest();
-          break;
-        case 'flushed':
-          core.flushed(message.bucket, message.outcome);
-          break;
-        case 'continue':
-          message.run();
-          break;
-        case 'tick':
-          silentRuns.lose();
-          core.tick();
-          context.setTimer('tick', tickMs, { kind: 'tick' });
-          break;
-        case 'deadline':
-          core.deadlinesDue();
-          break;
-        case 'flow-rules':
-          core.dispatcher.limiters.applyRules();
-          break;
-        case 'hand-over':
-          handingOver = true;
-          stopServing();
-          core.handOver(message.done);
-          break;
-      }
-      core.keys.send();
-    },
-    onStop() {
-      stopServing();
-      stopListening();
-      core.stop();
-      // What still lies in the mailbox was not looked at: nothing was done.
-      for (const batch of waiting) batch.refuse(unavailable(shard));
-    },
-  };
+class Shard implements Behavior<ShardMessage> {
+  readonly #core: ShardCore;
+  readonly #silentRuns: SilentRuns;
+  /** Batches in the mailbox. */
+  readonly #waiting = new Set<Batch>();
+  readonly #stopServing: () => void;
+  readonly #stopListening: () => void;
+  #handingOver = false;
+
+  constructor(core: ShardCore) {
+    this.#core = core;
+    this.#silentRuns = new SilentRuns(core);
+    this.#stopServing = core.services.server.serveShard(core.shard, handlerOf(core, this.#waiting));
+    this.#stopListening = listen(core);
+    this.#tickLater();
+  }
+
+  receive(message: ShardMessage): void {
+    const core = this.#core;
+    switch (message.kind) {
+      case 'batch':
+        this.#perform(message);
+        break;
+      case 'flush':
+        core.flush();
+        break;
+      case 'flush-soon':
+        core.flushRest();
+        break;
+      case 'flushed':
+        core.flushed(message.bucket, message.outcome);
+        break;
+      case 'answered':
+        message.handle();
+        break;
+      case 'tick':
+        this.#silentRuns.lose();
+        core.tick();
+        this.#tickLater();
+        break;
+      case 'deadline':
+        core.deadlinesDue();
+        break;
+      case 'flow-rules':
+        core.limiters.applyRules();
+        break;
+      case 'quota-needs-changed':
+        core.limiters.armTimer();
+        break;
+      case 'quota-due':
+        core.limiters.askHomes();
+        break;
+      case 'usage-due':
+        core.quotaHome.hear(message.shard);
+        break;
+      case 'look-turn':
+        core.dispatcher.look(message.turn);
+        break;
+      case 'streams-replaced':
+        core.dispatcher.sendAllAgain();
+        break;
+      case 'bucket-published':
+        core.checkHandOver();
+        break;
+      case 'hand-over':
+        this.#handingOver = true;
+        this.#stopServing();
+        core.handOver(message.done);
+        break;
+    }
+    core.keys.send();
+  }
+
+  onStop(): void {
+    this.#stopServing();
+    this.#stopListening();
+    this.#core.stop();
+    // What still lies in the mailbox was not looked at: nothing was done.
+    for (const batch of this.#waiting) batch.refuse(unavailable(this.#core.shard));
+  }
+
+  #perform(batch: Batch): void {
+    this.#waiting.delete(batch);
+    if (this.#handingOver) {
+      // A grant given now could start a run that the next owner does not know of.
+      batch.refuse(unavailable(this.#core.shard));
+      return;
+    }
+    batch.perform();
+    this.#core.askFlush();
+  }
+
+  #tickLater(): void {
+    this.#core.context.setTimer('tick', tickMs, { kind: 'tick' });
+  }
 }
 
 function tellTaken({ context, shard, epoch, table }: ShardCore, tookMs: number): void {
@@ -100,13 +140,9 @@ function tellTaken({ context, shard, epoch, table }: ShardCore, tookMs: number):
 }
 
 /** To what changes outside of the shard. */
-function listen(
-  { flowRules }: ShardServices,
-  { dispatcher }: ShardCore,
-  { self }: ActorContext<ShardMessage>,
-): () => void {
+function listen({ services: { flowRules }, limiters, context: { self } }: ShardCore): () => void {
   return flowRules.onChange((tenant, queue) => {
-    dispatcher.limiters.noteRule(tenant, queue);
+    limiters.noteRule(tenant, queue);
     // A full mailbox takes no message: the next tick looks as well.
     self.tell({ kind: 'flow-rules' });
   });

@@ -7,7 +7,6 @@ import { type Deadline, nextDeadline, waitsForDate } from '../../domain/deadline
 import type { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { bucketOf, createJobIdGenerator, type JobId } from '../../domain/job-id.ts';
-import { eraseJob } from '../../domain/payload-life.ts';
 import { clockAheadMaxMs, SteadyTime } from '../../domain/steady-time.ts';
 import { decide, type Decision, type JobCommand } from '../../domain/transitions.ts';
 import type { ActorContext } from '../../kernel/actor.ts';
@@ -15,8 +14,12 @@ import { QuotaHome } from './flow/quota-home.ts';
 import { BatchReply } from './verbs/batch-reply.ts';
 import { ClaimsOnRecord } from './verbs/claims-on-record.ts';
 import { DeadlineWatch } from './table/deadline-watch.ts';
-import { Dispatcher } from './dispatch/dispatcher.ts';
+import { createOutbox, Dispatcher } from './dispatch/dispatcher.ts';
+import { QueueLimiters } from './flow/queue-limiters.ts';
+import { WorkMessages } from './dispatch/work-messages.ts';
+import { RateMeter } from '../../domain/rate-meter.ts';
 import { type JobEntry, jobFacts, JobTable } from './table/job-table.ts';
+import { PayloadErasure } from './commit/payload-erasure.ts';
 import { OwedEvents } from './dispatch/owed-events.ts';
 import { deposed, OwnershipProof } from './commit/ownership-proof.ts';
 import { PartitionSet } from './commit/partition-set.ts';
@@ -39,9 +42,13 @@ export class ShardCore {
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
   readonly keys: ShardKeys;
+  readonly limiters: QueueLimiters;
   readonly dispatcher: Dispatcher;
+  /** Facts that JetStream took. */
+  readonly published = new RateMeter();
   readonly quotaHome: QuotaHome;
   readonly owed: OwedEvents;
+  readonly erasure: PayloadErasure;
   readonly logs = new ShardLogs();
   readonly claimsOnRecord = new ClaimsOnRecord();
   readonly nextId: (queueNo: number) => JobId;
@@ -50,8 +57,6 @@ export class ShardCore {
   readonly #open = new Set<{ abandon(): void }>();
   readonly #ownership: OwnershipProof;
   readonly #time: SteadyTime;
-  /** Ended jobs whose payloads are being erased; at most as many as decisions may wait for the store. */
-  readonly #erasing = new Map<JobId, JobRecord>();
   #flushAsked = false;
   #flushingSoon = false;
   /** Monotonic. */
@@ -70,20 +75,23 @@ export class ShardCore {
     const nowMs = (): number => this.nowMs();
     this.keys = new ShardKeys({ shard, services, context, nowMs, decided: () => this.askFlush() });
     this.nextId = createJobIdGenerator({ shard, nowMs, random: context.random });
-    this.dispatcher = new Dispatcher({
-      shard,
-      epoch: this.epoch,
+    const { epoch, table } = this;
+    const partitions = this.#partitions;
+    const outbox = createOutbox({
       services,
       context,
-      table: this.table,
-      partitions: this.#partitions,
-      nowMs,
+      table,
+      onPublished: () => this.published.add(nowMs()),
       onIdleBucket: () => {
-        // What a hand-over waits for; not to be found out by the next tick only.
-        if (this.#handedOver === undefined) return;
-        context.self.tell({ kind: 'continue', run: () => this.#checkHandOver() });
+        // A hand-over waits for this. It need not wait for the next tick as well.
+        if (this.#handedOver !== undefined) context.self.tell({ kind: 'bucket-published' });
       },
     });
+    const work = new WorkMessages({ epoch, outbox, services });
+    this.limiters = new QueueLimiters({ shard, epoch, services, context, table, nowMs, work });
+    const parts = { shard, epoch, services, context, table, partitions, nowMs };
+    this.dispatcher = new Dispatcher({ ...parts, outbox, work, limiters: this.limiters });
+    this.erasure = new PayloadErasure(table, partitions, nowMs);
     this.owed = new OwedEvents(this.dispatcher, this.#partitions, nowMs);
     this.quotaHome = new QuotaHome({ shard, epoch: this.epoch, services, context });
     this.#ownership = new OwnershipProof({ shard, epoch: this.epoch, store: services.store, context });
@@ -147,22 +155,6 @@ export class ShardCore {
     });
   }
 
-  /** Of an ended job: the same record without its payloads. `done` when that is durable; the first time counts. */
-  erase(record: JobRecord, done: (erased: JobRecord) => void): void {
-    const present = this.table.recent(record.id) ?? record;
-    if (present.payloadsErasedAtMs !== undefined) {
-      done(present);
-      return;
-    }
-    const erased = this.#erasing.get(record.id) ?? eraseJob(present, this.nowMs());
-    this.#erasing.set(record.id, erased);
-    this.#partitions.of(erased).add(erased, () => {
-      this.#erasing.delete(record.id);
-      this.table.remember(erased);
-      done(erased);
-    });
-  }
-
   #decide(entry: JobEntry, command: JobCommand, write: (record: JobRecord) => void): Decision {
     const before = entry.current;
     const decision = decide(before, command, this.nowMs(), this.context.random());
@@ -170,7 +162,7 @@ export class ShardCore {
     const record = this.owed.kept(before, decision.record);
     this.table.replace(entry, record);
     write(record);
-    this.dispatcher.limiters.moved(entry, before);
+    this.limiters.moved(entry, before);
     return { ...decision, record };
   }
 
@@ -215,7 +207,7 @@ export class ShardCore {
     this.dispatcher.pump();
     if (writer.urgent) this.askFlush();
     else if (writer.dirty) this.#flushSoon();
-    this.#checkHandOver();
+    this.checkHandOver();
   }
 
   tick(): void {
@@ -240,7 +232,7 @@ export class ShardCore {
       ...jobFacts(this.table.counts),
     });
     this.askFlush();
-    this.#checkHandOver();
+    this.checkHandOver();
   }
 
   #tellMeasures(nowMs: number): void {
@@ -285,7 +277,7 @@ export class ShardCore {
   handOver(done: () => void): void {
     this.#handedOver = { done, untilMs: this.context.clock.monotonicMs() + handOverGraceMs };
     this.flush(true);
-    this.#checkHandOver();
+    this.checkHandOver();
   }
 
   stop(): void {
@@ -350,7 +342,7 @@ export class ShardCore {
     return (bucket) => used.has(bucket) || this.dispatcher.owes(bucket) || this.keys.isOpen(bucket);
   }
 
-  #checkHandOver(): void {
+  checkHandOver(): void {
     const order = this.#handedOver;
     if (order === undefined) return;
     const late = this.context.clock.monotonicMs() >= order.untilMs;

@@ -5,7 +5,7 @@
 import type { JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import type { ShardMessage } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 
 /** How long a shard that writes nothing may not know that it was deposed. */
 const proveEveryMs = 5_000;
@@ -37,15 +37,12 @@ export class OwnershipProof {
     const nowMs = context.clock.monotonicMs();
     if (this.#asking || nowMs - this.#provenMs < proveEveryMs) return;
     this.#asking = true;
-    context.pipeToSelf(store.ownsShard(shard, epoch), (outcome) => ({
-      kind: 'continue',
-      run: () => {
-        this.#asking = false;
-        if (outcome.status === 'rejected') return;
-        if (!outcome.value) throw deposed();
-        this.#provenMs = Math.max(this.#provenMs, nowMs);
-      },
-    }));
+    whenAnswered(context, 'store', store.ownsShard(shard, epoch), (outcome) => {
+      this.#asking = false;
+      if (outcome.status === 'rejected') return;
+      if (!outcome.value) throw deposed();
+      this.#provenMs = Math.max(this.#provenMs, nowMs);
+    });
   }
 }
 

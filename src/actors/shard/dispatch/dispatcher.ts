@@ -8,18 +8,18 @@ import type { WorkMessage } from '../../../application/ports/bus.ts';
 import type { ClaimItem } from '../../../application/protocol/shard-protocol.ts';
 import type { Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
-import { needOf } from '../../../domain/handler-need.ts';
 import { type JobRecord, queuedAtMs } from '../../../domain/job.ts';
 import { bucketOf } from '../../../domain/job-id.ts';
-import { RateMeter } from '../../../domain/rate-meter.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobEntry, JobTable } from '../table/job-table.ts';
 import { Outbox } from './outbox.ts';
 import type { PartitionSet } from '../commit/partition-set.ts';
-import { QueueLimiters } from '../flow/queue-limiters.ts';
+import type { QueueLimiters } from '../flow/queue-limiters.ts';
 import type { ShardMessage } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
+import type { LookTurn } from './work-looks.ts';
 import { WorkCheck } from './work-check.ts';
+import { isNewest, type WorkMessages } from './work-messages.ts';
 import { WatermarkStore, watermarkMarginMs } from './watermark-store.ts';
 
 const outboxRetryMs = 500;
@@ -32,16 +32,13 @@ export interface DispatcherParts {
   readonly table: JobTable;
   readonly partitions: PartitionSet;
   readonly nowMs: () => number;
-  /** A bucket has nothing to publish any more. */
-  readonly onIdleBucket: () => void;
+  readonly outbox: Outbox;
+  readonly work: WorkMessages;
+  readonly limiters: QueueLimiters;
 }
 
 export class Dispatcher {
-  readonly limiters: QueueLimiters;
-  /** Facts that JetStream took. */
-  readonly published = new RateMeter();
   readonly #parts: DispatcherParts;
-  readonly #outbox: Outbox;
   readonly #watermark: WatermarkStore;
   readonly #check: WorkCheck;
   readonly #stopListening: readonly (() => void)[];
@@ -50,58 +47,20 @@ export class Dispatcher {
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
-    const { shard, epoch, services, context, table, partitions, nowMs, onIdleBucket } = parts;
-    this.#outbox = new Outbox({
-      publisher: services.publisher,
-      clock: context.clock,
-      windowMax: services.limits.outboxWindowMax,
-      retryMs: outboxRetryMs,
-      syncMs: services.limits.brokerSyncMs,
-      unsyncedMax: services.limits.unsyncedMax,
-      isWanted: (message) => isWanted(table.get(message.jobId), message),
-      onPublished: () => {
-        this.published.add(nowMs());
-      },
-      onIdleBucket,
-    });
-    this.limiters = new QueueLimiters({
-      shard,
-      epoch,
-      services,
-      context,
-      table,
-      nowMs,
-      dispatch: (entry) => {
-        this.#dispatch(entry);
-      },
-      dispatched: () => {
-        this.#outbox.pump();
-      },
-    });
-    this.#watermark = new WatermarkStore({
-      shard,
-      epoch,
-      services,
-      context,
-      partitions,
-      outbox: this.#outbox,
-      limiters: this.limiters,
-    });
+    const { shard, epoch, services, context, table, partitions, nowMs, outbox, work, limiters } = parts;
+    this.#watermark = new WatermarkStore({ shard, epoch, services, context, partitions, outbox, limiters });
     this.#check = new WorkCheck({
       context,
       table,
       nowMs,
-      limiters: this.limiters,
+      limiters,
       publisher: services.publisher,
       looks: services.workLooks,
-      isToSend: (jobId) => this.#outbox.isToSend(jobId),
-      sendAgain: (entry) => {
-        this.#dispatch(entry);
-      },
-      sentAgain: (jobs) => {
+      outbox,
+      work,
+      onLost: (jobs) => {
         context.log.warn({ event: 'work.lost', shard, jobs }, 'JetStream has no message of jobs that wait; sent again');
         services.metrics.workLost.add(jobs);
-        this.#outbox.pump();
       },
     });
     this.#stopListening = [
@@ -111,42 +70,42 @@ export class Dispatcher {
       services.publisher.onStreamsReplaced(() => {
         this.#areStreamsNew = true;
         // A full mailbox takes no message: the next tick looks as well.
-        context.self.tell({ kind: 'continue', run: () => this.#sendAllAgain() });
+        context.self.tell({ kind: 'streams-replaced' });
       }),
     ];
   }
 
   #tellAgain(): void {
-    const told = this.#outbox.tellAgain();
+    const told = this.#parts.outbox.tellAgain();
     if (told !== undefined) {
       this.#check.toldAgain(told);
       return;
     }
     // What is new must not go before what was lost: nothing goes any more, and the next tick starts the shard again.
     this.#mustReload = true;
-    this.#outbox.stop();
+    this.#parts.outbox.stop();
   }
 
   /** Facts that JetStream does not have yet. */
   get backlog(): number {
-    return this.#outbox.size;
+    return this.#parts.outbox.size;
   }
 
   /** Whether facts about jobs of this minute are not surely in JetStream. */
   owes(bucket: number): boolean {
-    return this.#outbox.holds(bucket);
+    return this.#parts.outbox.holds(bucket);
   }
 
   /** Earliest instant among the facts of a kind that JetStream does not surely have; Infinity when it has all. */
   oldestAtMs(kind: 'work' | 'event'): number {
-    return this.#outbox.oldestAtMs(kind);
+    return this.#parts.outbox.oldestAtMs(kind);
   }
 
   /** Events of a record found at the recovery that may not be published yet. */
   restoreEvents(record: JobRecord, watermark: Watermark | undefined): void {
     const fromMs = watermark === undefined ? 0 : watermark.eventsThroughMs - watermarkMarginMs;
     for (const entry of record.trail) {
-      if (entry.atMs >= fromMs) this.#outbox.addEvent(jobEventOf(record, entry), bucketOf(record.id));
+      if (entry.atMs >= fromMs) this.#parts.outbox.addEvent(jobEventOf(record, entry), bucketOf(record.id));
     }
   }
 
@@ -156,42 +115,47 @@ export class Dispatcher {
     const fromMs = known ? watermark.dispatchedThroughMs - watermarkMarginMs : 0;
     for (const entry of this.#parts.table.entries()) {
       const { current } = entry;
-      const isFree = this.limiters.restored(entry) === 'free';
-      if (isFree && current.state === 'QUEUED' && queuedAtMs(current) >= fromMs) this.#dispatch(entry);
+      const isFree = this.#parts.limiters.restored(entry) === 'free';
+      if (isFree && current.state === 'QUEUED' && queuedAtMs(current) >= fromMs) this.#parts.work.add(entry);
     }
-    this.limiters.begin();
-    this.#outbox.pump();
+    this.#parts.limiters.begin();
+    this.#parts.outbox.pump();
   }
 
   /** The record is durable: what happened since its last one is told, and if it waits now, it is dispatched. */
   durable(entry: JobEntry, record: JobRecord): void {
     for (const mark of record.trail) {
       if (mark.seq <= entry.publishedSeq) continue;
-      this.#outbox.addEvent(jobEventOf(record, mark), bucketOf(record.id));
+      this.#parts.outbox.addEvent(jobEventOf(record, mark), bucketOf(record.id));
       this.#parts.services.metrics.transitions.add(1, { event: mark.type });
     }
     const newlyQueued = record.state === 'QUEUED' && record.seq > entry.publishedSeq;
     entry.publishedSeq = Math.max(entry.publishedSeq, record.seq);
     entry.durable = record;
-    if (newlyQueued) this.limiters.ready(entry);
+    if (newlyQueued) this.#parts.limiters.ready(entry);
   }
 
   /** Publishes as much as the window allows. */
   pump(): void {
     this.#watermark.active(this.#parts.nowMs());
-    this.#outbox.pump();
+    this.#parts.outbox.pump();
+  }
+
+  /** Looks at the stream of work: it is this shard's turn. */
+  look(turn: LookTurn): void {
+    this.#check.look(turn);
   }
 
   /** JetStream was wiped: every job that was sent is sent again. A message too many is refused at its claim. */
-  #sendAllAgain(): void {
+  sendAllAgain(): void {
     if (!this.#areStreamsNew) return;
     this.#areStreamsNew = false;
     for (const entry of this.#parts.table.entries()) {
       const { durable } = entry;
-      if (durable?.state !== 'QUEUED' || this.#outbox.isToSend(durable.id)) continue;
-      if (this.limiters.standingOf(entry) === 'out') this.#dispatch(entry);
+      if (durable?.state !== 'QUEUED' || this.#parts.outbox.isToSend(durable.id)) continue;
+      if (this.#parts.limiters.standingOf(entry) === 'out') this.#parts.work.add(entry);
     }
-    this.#outbox.pump();
+    this.#parts.outbox.pump();
   }
 
   /** Whether no later WORK message of this owner is out for the job. A node of before does not say which one it has. */
@@ -209,12 +173,12 @@ export class Dispatcher {
       const message = 'JetStream may have lost more than is remembered here; the shard starts again from the store';
       throw new TroupeError('BROKER_UNAVAILABLE', { message });
     }
-    this.#sendAllAgain();
-    this.limiters.tick();
-    this.#outbox.tick();
+    this.sendAllAgain();
+    this.#parts.limiters.tick();
+    this.#parts.outbox.tick();
     this.#check.tick();
     this.#watermark.saveIfDue(nowMs);
-    this.#parts.services.metrics.outbox.set(this.#outbox.size, { shard: String(this.#parts.shard) });
+    this.#parts.services.metrics.outbox.set(this.#parts.outbox.size, { shard: String(this.#parts.shard) });
   }
 
   saveWatermark(nowMs: number): void {
@@ -224,33 +188,34 @@ export class Dispatcher {
   stop(): void {
     for (const stop of this.#stopListening) stop();
     this.#check.stop();
-    this.#outbox.stop();
+    this.#parts.outbox.stop();
   }
+}
 
-  /** Of a job that the store knows as waiting. */
-  #dispatch(entry: JobEntry): void {
-    const { durable: record } = entry;
-    if (record === undefined) return;
-    entry.dispatches += 1;
-    const { tenant, queue, priority: level } = record.spec;
-    const need = needOf(record.spec);
-    const route = this.#parts.services.everyNodeHas(need) ? 'shared' : 'handler';
-    entry.sentThrough = Infinity;
-    entry.hasLeftShared = route === 'handler';
-    const { id: jobId, attempt } = record;
-    const place = { tenant, queue, ...(level !== undefined && { level }) };
-    const again = entry.dispatches > 1 ? { again: entry.dispatches - 1 } : {};
-    const message = { ...place, ...again, jobId, attempt, epoch: this.#parts.epoch, need, route } as const;
-    this.#outbox.addWork(message, queuedAtMs(record), bucketOf(jobId));
-  }
+export interface OutboxParts extends Pick<DispatcherParts, 'services' | 'context' | 'table'> {
+  /** Called for each fact that JetStream took. */
+  readonly onPublished: () => void;
+  /** A bucket has nothing to publish any more. */
+  readonly onIdleBucket: () => void;
+}
+
+export function createOutbox({ services, context, table, onPublished, onIdleBucket }: OutboxParts): Outbox {
+  const { publisher, limits } = services;
+  return new Outbox({
+    publisher,
+    clock: context.clock,
+    windowMax: limits.outboxWindowMax,
+    retryMs: outboxRetryMs,
+    syncMs: limits.brokerSyncMs,
+    unsyncedMax: limits.unsyncedMax,
+    isWanted: (message) => isWanted(table.get(message.jobId), message),
+    onPublished,
+    onIdleBucket,
+  });
 }
 
 /** A message that was sent again later has a successor, which speaks for the job. */
 function isWanted(entry: JobEntry | undefined, { attempt, again = 0 }: WorkMessage): boolean {
   if (entry === undefined || !isNewest(entry, again)) return false;
   return entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
-}
-
-function isNewest({ dispatches }: JobEntry, again: number): boolean {
-  return again === dispatches - 1;
 }

@@ -19,7 +19,9 @@ import type { JobId } from '../../../domain/job-id.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobEntry, JobTable } from '../table/job-table.ts';
 import type { QueueLimiters } from '../flow/queue-limiters.ts';
-import type { ShardMessage } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../shard-message.ts';
+import type { Outbox } from './outbox.ts';
+import type { WorkMessages } from './work-messages.ts';
 import type { LookTurn, WorkLooks } from './work-looks.ts';
 import { type WorkGroup, type LevelQueue, WorkWalk } from './work-walk.ts';
 
@@ -35,10 +37,10 @@ export interface WorkCheckParts {
   readonly table: JobTable;
   readonly limiters: Pick<QueueLimiters, 'standingOf' | 'ready'>;
   readonly nowMs: () => number;
-  /** Its message is not confirmed yet. */
-  readonly isToSend: (jobId: JobId) => boolean;
-  readonly sendAgain: (entry: JobEntry) => void;
-  readonly sentAgain: (jobs: number) => void;
+  readonly outbox: Pick<Outbox, 'isToSend'>;
+  readonly work: Pick<WorkMessages, 'add' | 'send'>;
+  /** Called with the number of jobs whose message was gone. */
+  readonly onLost: (jobs: number) => void;
 }
 
 /** As it was when it was looked at: what has changed since is another matter. */
@@ -71,10 +73,7 @@ export class WorkCheck {
     if (this.#turn !== undefined || !this.#walk.isDue(context.clock.monotonicMs())) return;
     const turn: LookTurn = {
       begin: () => {
-        const run = (): void => {
-          this.#look(turn);
-        };
-        if (!context.self.tell({ kind: 'continue', run })) this.#over(turn);
+        if (!context.self.tell({ kind: 'look-turn', turn })) this.#over(turn);
       },
     };
     this.#turn = turn;
@@ -102,7 +101,7 @@ export class WorkCheck {
     this.#parts.looks.end(turn);
   }
 
-  #look(turn: LookTurn): void {
+  look(turn: LookTurn): void {
     // The shard that asked for the turn has ended.
     if (this.#turn !== turn) return;
     const { context, publisher, looks } = this.#parts;
@@ -116,24 +115,21 @@ export class WorkCheck {
       looks.end(turn);
     };
     asked.then(ended, ended);
-    context.pipeToSelf(asked, (outcome) => ({
-      kind: 'continue',
-      run: () => {
-        if (this.#turn !== turn) return;
-        this.#turn = undefined;
-        if (outcome.status === 'fulfilled') this.#judge(groups, outcome.value);
-        else for (const { levelQueue, jobs } of groups) levelQueue.putBack(jobs.map(({ entry }) => entry));
-      },
-    }));
+    whenAnswered(context, 'stream', asked, (outcome) => {
+      if (this.#turn !== turn) return;
+      this.#turn = undefined;
+      if (outcome.status === 'fulfilled') this.#judge(groups, outcome.value);
+      else for (const { levelQueue, jobs } of groups) levelQueue.putBack(jobs.map(({ entry }) => entry));
+    });
   }
 
   #saidToBeOut(): (entry: JobEntry) => boolean {
-    const { limiters, isToSend, nowMs } = this.#parts;
+    const { limiters, outbox, nowMs } = this.#parts;
     const untilMs = nowMs() - waitsSinceMs;
     return (entry) => {
       const { current } = entry;
       if (current.state !== 'QUEUED' || entry.durable !== current || queuedAtMs(current) > untilMs) return false;
-      if (isToSend(current.id)) return false;
+      if (outbox.isToSend(current.id)) return false;
       const standing = limiters.standingOf(entry);
       // Its limiter does not know of it: it is held, and goes when its turn comes.
       if (standing === 'unknown') limiters.ready(entry);
@@ -166,10 +162,12 @@ export class WorkCheck {
       if (sent.size === sendMax) break;
       if (sent.has(entry)) continue;
       sent.add(entry);
-      this.#parts.sendAgain(entry);
+      this.#parts.work.add(entry);
     }
     for (const [levelQueue, entries] of lost) levelQueue.putBack(entries.filter((entry) => !sent.has(entry)));
-    if (sent.size > 0) this.#parts.sentAgain(sent.size);
+    if (sent.size === 0) return;
+    this.#parts.onLost(sent.size);
+    this.#parts.work.send();
   }
 
   #isUnchanged({ entry, dispatches, seq }: Suspect): boolean {

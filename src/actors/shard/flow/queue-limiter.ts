@@ -15,6 +15,7 @@ import type { JobId } from '../../../domain/job-id.ts';
 import { LocalQuota, type LocalQuotaParts } from './local-quota.ts';
 import { ConcurrencyKeys, type KeyState } from './concurrency-keys.ts';
 import { InstantsOf } from '../dispatch/earliest-instant.ts';
+import type { WorkMessages } from '../dispatch/work-messages.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { NeedTally, QueueIndex } from '../table/queue-index.ts';
@@ -28,8 +29,7 @@ export interface LimiterParts {
   readonly index: QueueIndex;
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
-  /** Sends a WORK message for it. */
-  readonly dispatch: (entry: JobEntry) => void;
+  readonly work: Pick<WorkMessages, 'add' | 'send'>;
   readonly ask: LocalQuotaParts['ask'];
   /** Whether any live node has it. */
   readonly isServed: (need: HandlerNeed) => boolean;
@@ -288,7 +288,7 @@ export class QueueLimiter {
       this.#setAside(entry, key);
       this.#unserved.setUnroutable(entry);
       this.#undispatched.delete(entry);
-      this.#parts.dispatch(entry);
+      this.#dispatch(entry);
       return 'probe';
     }
     if (this.#unserved.hasAside(need)) {
@@ -302,8 +302,13 @@ export class QueueLimiter {
     this.#dispatched.set(entry.current.id, entry);
     if (key !== undefined) key.dispatched += 1;
     if (wasOut) return 'was out';
-    this.#parts.dispatch(entry);
+    this.#dispatch(entry);
     return 'sent';
+  }
+
+  #dispatch(entry: JobEntry): void {
+    this.#parts.work.add(entry);
+    this.#parts.work.send();
   }
 
   #setAside(entry: JobEntry, key: KeyState | undefined): void {

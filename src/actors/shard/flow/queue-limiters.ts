@@ -8,9 +8,10 @@ import type { FlowRule } from '../../../domain/flow-rule.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
 import type { JobEntry, JobTable } from '../table/job-table.ts';
+import type { WorkMessages } from '../dispatch/work-messages.ts';
 import { needsLimiter, QueueLimiter } from './queue-limiter.ts';
 import type { QueueIndex } from '../table/queue-index.ts';
-import type { ShardMessage } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
 
 /** Patience with the home of a limit. */
@@ -23,9 +24,7 @@ export interface QueueLimitersParts {
   readonly context: ActorContext<ShardMessage>;
   readonly table: JobTable;
   readonly nowMs: () => number;
-  readonly dispatch: (entry: JobEntry) => void;
-  /** Some were: outside of a flush nobody else sends them out. */
-  readonly dispatched: () => void;
+  readonly work: WorkMessages;
 }
 
 export class QueueLimiters {
@@ -46,7 +45,7 @@ export class QueueLimiters {
   ready(entry: JobEntry): void {
     const limiter = this.#limiterFor(entry);
     if (limiter === undefined) {
-      this.#parts.dispatch(entry);
+      this.#parts.work.add(entry);
       return;
     }
     limiter.hold(entry);
@@ -64,7 +63,7 @@ export class QueueLimiters {
   /** All jobs of the recovery are there. */
   begin(): void {
     for (const limiter of this.#limiters.values()) limiter.pump();
-    this.#arm();
+    this.armTimer();
   }
 
   moved(entry: JobEntry, before: JobRecord): void {
@@ -101,15 +100,15 @@ export class QueueLimiters {
     if (limiter !== undefined) this.#setRule(index, limiter, rule);
     else
       for (const entry of this.#waiting(index)) if (needsLimiter(rule, entry.current)) this.#limiterFor(entry, 'out');
-    this.#arm();
+    this.armTimer();
   }
 
   #setRule(index: QueueIndex, limiter: QueueLimiter, rule: FlowRule | undefined): void {
     limiter.setRule(rule);
     if (limiter.isNeeded) return;
     this.#limiters.delete(index);
-    for (const entry of limiter.dissolve()) this.#parts.dispatch(entry);
-    this.#parts.dispatched();
+    for (const entry of limiter.dissolve()) this.#parts.work.add(entry);
+    this.#parts.work.send();
   }
 
   tick(): void {
@@ -118,7 +117,7 @@ export class QueueLimiters {
       limiter.tick();
       if (limiter.isIdle) this.#limiters.delete(index);
     }
-    this.#arm();
+    this.armTimer();
   }
 
   /** Of a job that waits. What passes no limiter is out at once. */
@@ -165,16 +164,13 @@ export class QueueLimiters {
     if (present !== undefined) return present;
     const rule = this.#parts.services.flowRules.ruleOf(index.tenant, index.queue);
     if (!needsLimiter(rule, entry.current)) return undefined;
-    const { context, nowMs, dispatch, dispatched, services, table } = this.#parts;
+    const { context, nowMs, work, services, table } = this.#parts;
     const limiter = new QueueLimiter(
       {
         index,
         nowMs,
         monotonicMs: () => context.clock.monotonicMs(),
-        dispatch: (one) => {
-          dispatch(one);
-          dispatched();
-        },
+        work,
         ask: (question, answered) => {
           this.#ask(question, answered);
         },
@@ -211,41 +207,35 @@ export class QueueLimiters {
     this.#asked += 1;
     const item = { ...question, holder: shard, order: { epoch, number: this.#asked } };
     const asked = services.peers.call(home, 'leaseQuota', item, { deadlineAtMs });
-    context.pipeToSelf(asked, (outcome) => ({
-      kind: 'continue',
-      run: () => {
-        answered(outcome.status === 'fulfilled' ? outcome.value : undefined);
-        this.#arm();
-      },
-    }));
+    whenAnswered(context, 'shard', asked, (outcome) => {
+      answered(outcome.status === 'fulfilled' ? outcome.value : undefined);
+      this.armTimer();
+    });
   }
 
   /** Once for all decisions of a turn: it looks at every key of every limiter. */
   #armSoon(): void {
     if (this.#armAsked) return;
-    const run = (): void => {
-      this.#armAsked = false;
-      this.#arm();
-    };
     this.#armAsked = true;
-    if (!this.#parts.context.self.tell({ kind: 'continue', run })) run();
+    if (!this.#parts.context.self.tell({ kind: 'quota-needs-changed' })) this.armTimer();
   }
 
   /** One timer for all questions. */
-  #arm(): void {
+  armTimer(): void {
+    this.#armAsked = false;
     if (this.#limiters.size === 0) return;
     let dueMs = Infinity;
     for (const limiter of this.#limiters.values()) dueMs = Math.min(dueMs, limiter.askDueMs());
     const nowMs = this.#parts.context.clock.monotonicMs();
     if (dueMs === Infinity || (dueMs >= this.#armedMs && this.#armedMs > nowMs)) return;
     this.#armedMs = dueMs;
-    this.#parts.context.setTimer('limiters', Math.max(0, dueMs - nowMs), {
-      kind: 'continue',
-      run: () => {
-        this.#armedMs = Infinity;
-        for (const limiter of this.#limiters.values()) limiter.ask();
-        this.#arm();
-      },
-    });
+    this.#parts.context.setTimer('limiters', Math.max(0, dueMs - nowMs), { kind: 'quota-due' });
+  }
+
+  /** Asks the homes of the limits for what is due. */
+  askHomes(): void {
+    this.#armedMs = Infinity;
+    for (const limiter of this.#limiters.values()) limiter.ask();
+    this.armTimer();
   }
 }

@@ -8,7 +8,7 @@ import { type LimitName, limitText } from '../../../application/queues/limit-hom
 import { QuotaAccount, forgetMs, type LimitRule } from '../../../domain/quota-lease.ts';
 import { defaultMaxRunningPerKey } from '../../../domain/flow-rule.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import type { ShardMessage } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
 
 /** Patience with one shard that is asked what it uses. */
@@ -66,27 +66,27 @@ export class QuotaHome {
 
   #hearAll(): Set<number> {
     const shards = Array.from({ length: this.#parts.services.shardCount }, (_, shard) => shard);
-    for (const shard of shards) this.#hear(shard);
+    for (const shard of shards) this.hear(shard);
     return new Set(shards);
   }
 
-  #hear(shard: number): void {
+  /** Asks a shard what it uses of the limits that have their home here. */
+  hear(shard: number): void {
     const { shard: home, epoch, services, context } = this.#parts;
     const deadlineAtMs = context.clock.nowMs() + hearMaxMs;
-    context.pipeToSelf(services.peers.call(shard, 'limitUse', { home, epoch }, { deadlineAtMs }), (outcome) => ({
-      kind: 'continue',
-      run: () => {
+    whenAnswered(
+      context,
+      'shard',
+      services.peers.call(shard, 'limitUse', { home, epoch }, { deadlineAtMs }),
+      (outcome) => {
         if (outcome.status === 'fulfilled') this.#heard(shard, outcome.value.uses);
         else if (context.clock.monotonicMs() - this.#sinceMs < forgetMs) this.#hearLater(shard);
       },
-    }));
+    );
   }
 
   #hearLater(shard: number): void {
-    const run = (): void => {
-      this.#hear(shard);
-    };
-    this.#parts.context.setTimer(`hear:${shard}`, hearAgainMs, { kind: 'continue', run });
+    this.#parts.context.setTimer(`hear:${shard}`, hearAgainMs, { kind: 'usage-due', shard });
   }
 
   #heard(shard: number, uses: readonly LimitUse[]): void {

@@ -8,7 +8,7 @@
 import { keysPutMax, type IdempotencyEntry, type JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import type { ShardMessage } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 
 interface Gift {
   readonly entry: IdempotencyEntry;
@@ -60,20 +60,17 @@ export class GivenKeys {
   #put(gifts: readonly Gift[]): void {
     const { shard, store, context, stored, decided } = this.#parts;
     const entries = gifts.map(({ entry }) => entry);
-    context.pipeToSelf(store.putKeys(shard, entries), (outcome) => ({
-      kind: 'continue',
-      run: () => {
-        const failed = outcome.status === 'rejected';
-        for (const { entry, then } of gifts) {
-          const waiting = this.#pending.get(entry.keyHash) ?? [];
-          this.#pending.delete(entry.keyHash);
-          if (!failed) stored(entry);
-          then(failed ? unknown(outcome.reason) : undefined);
-          for (const again of waiting) again();
-        }
-        decided();
-      },
-    }));
+    whenAnswered(context, 'store', store.putKeys(shard, entries), (outcome) => {
+      const failed = outcome.status === 'rejected';
+      for (const { entry, then } of gifts) {
+        const waiting = this.#pending.get(entry.keyHash) ?? [];
+        this.#pending.delete(entry.keyHash);
+        if (!failed) stored(entry);
+        then(failed ? unknown(outcome.reason) : undefined);
+        for (const again of waiting) again();
+      }
+      decided();
+    });
   }
 }
 

@@ -5,7 +5,7 @@
 import type { IdempotencyEntry, JobStore } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import type { ShardMessage } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 
 /** `row` is undefined when nobody has the key. After `trouble` nothing is known. */
 export type KeyAnswer = { readonly row: IdempotencyEntry | undefined } | { readonly trouble: TroupeError };
@@ -43,17 +43,12 @@ export class KeyLookups {
     if (this.#questions.length === 0) return;
     const questions = this.#questions;
     this.#questions = [];
-    this.#parts.context.pipeToSelf(this.#answers(questions), (outcome) => ({
-      kind: 'continue',
-      run: () => {
-        for (const [index, { then }] of questions.entries()) {
-          then(
-            outcome.status === 'rejected' ? unanswered(outcome.reason) : (outcome.value[index] ?? { row: undefined }),
-          );
-        }
-        this.#parts.decided();
-      },
-    }));
+    whenAnswered(this.#parts.context, 'store', this.#answers(questions), (outcome) => {
+      for (const [index, { then }] of questions.entries()) {
+        then(outcome.status === 'rejected' ? unanswered(outcome.reason) : (outcome.value[index] ?? { row: undefined }));
+      }
+      this.#parts.decided();
+    });
   }
 
   async #answers(questions: readonly Question[]): Promise<readonly KeyAnswer[]> {

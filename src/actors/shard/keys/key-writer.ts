@@ -5,7 +5,7 @@
  */
 import { keysPutMax, type IdempotencyEntry, type JobStore } from '../../../application/ports/job-store.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import type { ShardMessage } from '../shard-message.ts';
+import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 
 interface Waiting {
   /** Of the job that says so. */
@@ -56,22 +56,19 @@ export class KeyWriter {
     const some = source.slice(0, keysPutMax);
     if (some.length === 0) return;
     this.#isWriting = true;
-    this.#parts.context.pipeToSelf(this.#put(some), (outcome) => ({
-      kind: 'continue',
-      run: () => {
-        this.#isWriting = false;
-        if (outcome.status === 'rejected') {
-          this.#parts.context.log.debug({ err: outcome.reason as unknown }, 'keys not stored; they are tried again');
-          return;
-        }
-        source.splice(0, some.length);
-        for (const { bucket, entry, stored } of some) {
-          this.#leave(bucket);
-          stored(entry);
-        }
-        if (this.#live.length >= keysPutMax || this.#restored.length > 0) this.write();
-      },
-    }));
+    whenAnswered(this.#parts.context, 'store', this.#put(some), (outcome) => {
+      this.#isWriting = false;
+      if (outcome.status === 'rejected') {
+        this.#parts.context.log.debug({ err: outcome.reason as unknown }, 'keys not stored; they are tried again');
+        return;
+      }
+      source.splice(0, some.length);
+      for (const { bucket, entry, stored } of some) {
+        this.#leave(bucket);
+        stored(entry);
+      }
+      if (this.#live.length >= keysPutMax || this.#restored.length > 0) this.write();
+    });
   }
 
   #put(some: readonly Waiting[]): Promise<void> {

@@ -6,6 +6,7 @@ import type { Slot } from './batch-reply.ts';
 import { deposed } from '../commit/ownership-proof.ts';
 import { standingOf } from '../table/queue-index.ts';
 import type { ShardCore } from '../shard-core.ts';
+import { whenAnswered } from '../shard-message.ts';
 
 /**
  * Answers only when the store has said, after the queue was closed, that the shard is this owner's still: a successor has
@@ -14,14 +15,11 @@ import type { ShardCore } from '../shard-core.ts';
 export function closeQueue(core: ShardCore, closing: QueueClosing, slot: Slot<UnfinishedJobs>): void {
   const { closedQueues, store } = core.services;
   closedQueues.close(closing);
-  core.context.pipeToSelf(store.ownsShard(core.shard, core.epoch), (outcome) => ({
-    kind: 'continue',
-    run: () => {
-      if (outcome.status === 'rejected') slot.fail(TroupeError.from(outcome.reason));
-      else if (!outcome.value) slot.fail(deposed());
-      else slot.ok(unfinishedOf(core, closing.queueNo));
-    },
-  }));
+  whenAnswered(core.context, 'store', store.ownsShard(core.shard, core.epoch), (outcome) => {
+    if (outcome.status === 'rejected') slot.fail(TroupeError.from(outcome.reason));
+    else if (!outcome.value) slot.fail(deposed());
+    else slot.ok(unfinishedOf(core, closing.queueNo));
+  });
 }
 
 /** A look at every job of the shard: up to 200,000, for something that is done now and then. */

@@ -22,7 +22,7 @@ export function erase(core: ShardCore, { jobId }: EraseItem, slot: Slot<JobView>
       slot.fail(notEnded(record));
       return;
     }
-    core.erase(record, (erased) => {
+    core.erasure.erase(record, (erased) => {
       slot.ok({ record: erased });
     });
     core.askFlush();

@@ -3,6 +3,7 @@ import { TroupeError } from '../../../domain/errors.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { Slot } from './batch-reply.ts';
 import type { ShardCore } from '../shard-core.ts';
+import { whenAnswered } from '../shard-message.ts';
 
 export function notFound(jobId: string): TroupeError {
   return new TroupeError('JOB_NOT_FOUND', { metadata: { jobId } });
@@ -46,12 +47,9 @@ export function withRecord(
     then(recent);
     return;
   }
-  core.context.pipeToSelf(core.services.store.findJob(jobId), (outcome) => ({
-    kind: 'continue',
-    run: () => {
-      if (outcome.status === 'rejected') slot.fail(TroupeError.from(outcome.reason));
-      else if (outcome.value === undefined) slot.fail(notFound(jobId));
-      else then(outcome.value);
-    },
-  }));
+  whenAnswered(core.context, 'store', core.services.store.findJob(jobId), (outcome) => {
+    if (outcome.status === 'rejected') slot.fail(TroupeError.from(outcome.reason));
+    else if (outcome.value === undefined) slot.fail(notFound(jobId));
+    else then(outcome.value);
+  });
 }

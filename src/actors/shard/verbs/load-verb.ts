@@ -19,7 +19,7 @@ interface Rows<T> {
 export function load(core: ShardCore, _item: unknown, slot: Slot<ClusterLoad>): void {
   const waiting = bounded(waitingIn(core));
   const running = bounded(runningIn(core));
-  const heldByKey = core.dispatcher.limiters.heldByKey().slice(0, loadRowsMax);
+  const heldByKey = core.limiters.heldByKey().slice(0, loadRowsMax);
   const omitted = waiting.omitted + running.omitted;
   slot.ok({ waiting: waiting.kept, running: running.kept, heldByKey, omitted });
 }

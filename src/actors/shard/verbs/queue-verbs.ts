@@ -22,7 +22,7 @@ function placeOf(core: ShardCore, entry: JobEntry | undefined): PlaceResult {
     if (id === entry.current.id || before === placesMax) break;
     before += 1;
   }
-  const heldBy = core.dispatcher.limiters.heldBy(entry);
+  const heldBy = core.limiters.heldBy(entry);
   return { before, waiting: level?.size ?? 0, ...(heldBy !== undefined && { heldBy }) };
 }
 

@@ -96,7 +96,7 @@ function leaseQuota(core: ShardCore, item: QuotaItem, slot: Slot<QuotaResult>): 
 /** A former owner does not know what the shard uses. */
 function limitUse(core: ShardCore, { home, epoch }: LimitUseItem, slot: Slot<LimitUseResult>): void {
   const doubt = ownershipDoubt(core);
-  if (doubt === undefined) slot.ok({ uses: core.dispatcher.limiters.reportUsage(home, epoch) });
+  if (doubt === undefined) slot.ok({ uses: core.limiters.reportUsage(home, epoch) });
   else slot.fail(doubt);
 }
 
@@ -112,9 +112,8 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
     return;
   }
   const { ackTo } = item;
-  const { limiters } = core.dispatcher;
   const may =
-    entry.current.state === 'QUEUED' ? limiters.mayStart(entry, core.dispatcher.isNewest(entry, item)) : 'yes';
+    entry.current.state === 'QUEUED' ? core.limiters.mayStart(entry, core.dispatcher.isNewest(entry, item)) : 'yes';
   if (may !== 'yes') {
     if (may === 'held' && ackTo !== undefined) core.dispatcher.acknowledgeHeld(ackTo);
     slot.ok({ kind: may });

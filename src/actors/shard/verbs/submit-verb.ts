@@ -52,7 +52,7 @@ function refusalOf(core: ShardCore): TroupeError | undefined {
   }
   if (dispatcher.backlog >= limits.outboxMax) {
     const excess = dispatcher.backlog - limits.outboxMax + roomAgain(limits.outboxMax);
-    const perSecond = dispatcher.published.perSecond(core.nowMs());
+    const perSecond = core.published.perSecond(core.nowMs());
     return new TroupeError('BACKLOG_FULL', {
       message: 'too many facts wait for JetStream, which does not accept them',
       retryAfterMs: retryAfter(core, excess, perSecond),

@@ -1,0 +1,39 @@
+/**
+ * Erases the payloads of ended jobs: writes the same record again, without what lies inline. The first erasure of a job
+ * counts, and later ones are answered with its record.
+ */
+import type { JobRecord } from '../../../domain/job.ts';
+import type { JobId } from '../../../domain/job-id.ts';
+import { eraseJob } from '../../../domain/payload-life.ts';
+import type { JobTable } from '../table/job-table.ts';
+import type { PartitionSet } from './partition-set.ts';
+
+export class PayloadErasure {
+  readonly #table: Pick<JobTable, 'recent' | 'remember'>;
+  readonly #partitions: Pick<PartitionSet, 'of'>;
+  readonly #nowMs: () => number;
+  /** Erasures that are not durable yet. Bounded, because decisions that wait for the store are. */
+  readonly #pending = new Map<JobId, JobRecord>();
+
+  constructor(table: Pick<JobTable, 'recent' | 'remember'>, partitions: Pick<PartitionSet, 'of'>, nowMs: () => number) {
+    this.#table = table;
+    this.#partitions = partitions;
+    this.#nowMs = nowMs;
+  }
+
+  /** Calls `done` when the record without payloads is durable. */
+  erase(record: JobRecord, done: (erased: JobRecord) => void): void {
+    const present = this.#table.recent(record.id) ?? record;
+    if (present.payloadsErasedAtMs !== undefined) {
+      done(present);
+      return;
+    }
+    const erased = this.#pending.get(record.id) ?? eraseJob(present, this.#nowMs());
+    this.#pending.set(record.id, erased);
+    this.#partitions.of(erased).add(erased, () => {
+      this.#pending.delete(record.id);
+      this.#table.remember(erased);
+      done(erased);
+    });
+  }
+}
