@@ -1,7 +1,7 @@
 /** Lets a worker node in Kubernetes publish how much work would be lost with its pod, if that is configured. */
 import { createOwnPod } from '../adapters/kubernetes/own-pod.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
-import { keepDeletionCost } from '../application/scaling/deletion-cost-keeper.ts';
+import { keepDeletionCost } from '../application/scaling/deletion-cost-writer.ts';
 import type { Config } from '../config/index.ts';
 import type { ProcessRuntime } from './runtime.ts';
 

@@ -82,10 +82,10 @@ function countBytes(stream: ServerHttp2Stream, budget: SendBudget, unread: Unrea
   const write = stream.write.bind(stream) as (bytes: Uint8Array, left: (error?: Error | null) => void) => boolean;
   const held = new Set<() => void>();
   stream.write = (bytes: Uint8Array, left: unknown): boolean => {
-    const giveBack = budget.hold(bytes.byteLength);
+    const freeBytes = budget.hold(bytes.byteLength);
     const hasLeft = unread.wait(stream, bytes.byteLength);
     const release = (): void => {
-      giveBack();
+      freeBytes();
       hasLeft();
     };
     held.add(release);
@@ -132,7 +132,7 @@ const hardResetLimit = { streamResetBurst: 20_000, streamResetRate: 1_000 };
 const rejectedMax = 1_000_000;
 
 class ResetWatch {
-  readonly #allowances = new WeakMap<Http2Session, { left: number; atMs: number }>();
+  readonly #budgets = new WeakMap<Http2Session, { left: number; atMs: number }>();
 
   watch(stream: ServerHttp2Stream): void {
     const { session } = stream;
@@ -143,9 +143,9 @@ class ResetWatch {
 
   #count(session: Http2Session): void {
     const nowMs = performance.now();
-    const { left, atMs } = this.#allowances.get(session) ?? { left: resetBurst, atMs: nowMs };
+    const { left, atMs } = this.#budgets.get(session) ?? { left: resetBurst, atMs: nowMs };
     const refilled = Math.min(resetBurst, left + ((nowMs - atMs) / 1_000) * resetsPerSecond);
-    this.#allowances.set(session, { left: refilled - 1, atMs: nowMs });
+    this.#budgets.set(session, { left: refilled - 1, atMs: nowMs });
     if (refilled < 1) session.close();
   }
 }

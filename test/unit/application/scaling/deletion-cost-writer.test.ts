@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Logger } from '../../../../src/application/ports/runtime.ts';
-import { keepDeletionCost, lookEveryMs } from '../../../../src/application/scaling/deletion-cost-keeper.ts';
+import { keepDeletionCost, lookEveryMs } from '../../../../src/application/scaling/deletion-cost-writer.ts';
 import { deletionCost } from '../../../../src/domain/deletion-cost.ts';
 import { createManualClock, type ManualClock } from '../manual-clock.ts';
 
