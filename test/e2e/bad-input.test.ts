@@ -180,6 +180,8 @@ describe('a submit is refused and leaves nothing behind:', () => {
     const first = await troupe.submit('test.echo', { a: 1 }, { idempotencyKey: 'taken' });
     await troupe.wait(first.jobId);
     await fence();
+    // The key of an ended job is written a moment after its end.
+    await cluster.waitFor('the key is written', async () => (await stored()).keys === 1, 5_000);
     const before = await stored();
     for (const input of [{ a: 2 }, { a: 1, b: 'x'.repeat(5_000) }]) {
       await expect(troupe.submit('test.echo', input, { idempotencyKey: 'taken' })).rejects.toMatchObject({

@@ -246,7 +246,7 @@ describe('a drained node', () => {
     for (const one of held) if ((await client.get(one.jobId)).run?.node === 'south') onSouth.push(one);
     expect(onSouth.length).toBeGreaterThan(0);
     const drained = await troupe('drain', 'south', '--token', token);
-    expect(drained).toMatchObject({ code: 0, out: 'south drains\n' });
+    expect(drained).toMatchObject({ code: 0, out: 'south is draining\n' });
     for (const { open } of held) open();
     expect((await south.exited).code).toBe(0);
     const jobs = await Promise.all(held.map(({ jobId }) => client.wait(jobId)));
