@@ -15,6 +15,7 @@ import { sweep } from '../src/local/sweep.ts';
 
 /** A process that behaves as its configuration says: `serve --config FILE`. */
 const program = `
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 const { port, how } = JSON.parse(readFileSync(process.argv[4], 'utf8'));
 console.log('behaves:', how, Object.keys(process.env).filter((name) => name.startsWith('TROUPE_')));

@@ -42,7 +42,7 @@ describe('a nats-server of our own', () => {
     const blocker = createServer();
     await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve));
     const { port } = blocker.address() as AddressInfo;
-    await expect(startNatsServer({ path, storeDir, port, log })).rejects.toThrow(`port ${port} on 127.0.0.1 is taken`);
+    await expect(startNatsServer({ path, storeDir, port, log })).rejects.toThrow(`port ${port} on 127.0.0.1 is in use`);
     await new Promise((resolve) => blocker.close(resolve));
   });
 

@@ -202,7 +202,7 @@ describe('work source', () => {
     ]);
   });
 
-  test('an handler route is pulled by itself, and a message moves to it without being taken for a repetition', async () => {
+  test('a handler route is pulled by itself, and a message moves to it without being taken for a repetition', async () => {
     const bus = await open('own');
     const need = { handler: 'image.thumb-nail', version: '1.4.0' };
     const [jobId] = await publish(bus, 1, { need, route: 'shared' });
@@ -220,8 +220,8 @@ describe('work source', () => {
     expect(await pull(bus, 5, 0)).toEqual([]);
   });
 
-  test('the consumer of an handler route goes when nobody pulls, its messages stay and are found by the next pull', async () => {
-    const bus = await open('idle', { ownStrandIdleMs: 300 });
+  test('the consumer of a handler route goes when nobody pulls, its messages stay and are found by the next pull', async () => {
+    const bus = await open('idle', { handlerRouteIdleMs: 300 });
     const need = { handler: 'image.thumb-nail' };
     const ids = await publish(bus, 1, { need, route: 'handler' });
     const route = { ...thumbs, need };

@@ -86,7 +86,7 @@ function shardVerbs(...verbs: readonly string[]): readonly string[] {
 
 const publishedBy: Record<NatsRole, readonly string[]> = {
   gateway: [
-    ...shardVerbs('submit', 'get', 'cancel', 'erase', 'reschedule', 'read-log', 'queueStats', 'place', 'load'),
+    ...shardVerbs('submit', 'get', 'cancel', 'erase', 'reschedule', 'readLog', 'queueStats', 'place', 'load'),
     ...shardVerbs('closeQueue', 'openQueue'),
     // The consumer of a queue is deleted with the queue.
     `$JS.API.CONSUMER.DELETE.${work}.*`,
@@ -94,7 +94,7 @@ const publishedBy: Record<NatsRole, readonly string[]> = {
     `$JS.API.DIRECT.GET.${events}`,
   ],
   shards: [
-    ...shardVerbs('allot', 'limitUse'),
+    ...shardVerbs('leaseQuota', 'limitUse'),
     `${root}.node.*.stop`,
     workSubjects,
     `${root}.events.*.*.*.*`,
@@ -103,7 +103,7 @@ const publishedBy: Record<NatsRole, readonly string[]> = {
     `$KV.${root}_leases.>`,
   ],
   workers: [
-    ...shardVerbs('claim', 'heartbeat', 'complete', 'checkpoint', 'log'),
+    ...shardVerbs('claim', 'heartbeat', 'report', 'checkpoint', 'log'),
     `$JS.API.CONSUMER.MSG.NEXT.${work}.*`,
     // A job that needs a handler that this node lacks moves to the route of that handler.
     ...[workSubjects, ownWork],

@@ -2,7 +2,7 @@
  * Starts a puller for the shared route of every queue that the shared configuration names, one for every other shared route,
  * or further level of a queue, once it holds messages, and one for every handler route that holds messages and whose need this
  * node meets. The pullers of a queue end when the configuration does not name it and its routes have been empty for a
- * moment. The puller of an handler route ends when the route has been empty for a while, or the node no longer meets the need.
+ * moment. The puller of a handler route ends when the route has been empty for a while, or the node no longer meets the need.
  *
  * Which routes there are is read from the stream itself, so that nobody has to announce them and nothing can be forgotten
  * by a crash: a queue whose news were lost with the broker has its jobs run all the same. What no live node can run is said

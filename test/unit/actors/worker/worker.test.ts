@@ -358,7 +358,7 @@ describe('the workers of a node', () => {
     expect(pullers()).toEqual(['/workers/queues/default.default']);
   });
 
-  it('leave an handler route as soon as the handler is another one', async () => {
+  it('leave a handler route as soon as the handler is another one', async () => {
     await idle();
     const need = { handler: 'test.echo', version: '1.4.0' };
     worker.waiting = [{ tenant: 'default', queue: 'default', need, messages: 1 }];
