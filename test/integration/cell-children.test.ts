@@ -11,11 +11,21 @@ afterEach(async () => {
   await zoo.stop();
 });
 
-/** An ended process whose exit code nobody has asked for keeps its number. */
+/** `PF_EXITING` of the kernel, and SIGKILL among the pending signals. */
+const exiting = 0x4;
+const killPending = 1n << 8n;
+
+/**
+ * Whether the code of a process can still run. A killed process may need a moment of the CPU until it has ended, and an
+ * ended one keeps its number until somebody asks for its exit code.
+ */
 function runs(pid: number): boolean {
   try {
+    const pending = readFileSync(`/proc/${pid}/status`, 'latin1').matchAll(/^(?:SigPnd|ShdPnd):\t([0-9a-f]+)$/gm);
+    if ([...pending].some(([, mask]) => (BigInt(`0x${mask ?? '0'}`) & killPending) !== 0n)) return false;
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return !['Z', 'X'].includes(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '');
+    const [state = '', , , , , , flags] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return !['Z', 'X'].includes(state) && (Number(flags) & exiting) === 0;
   } catch {
     return false;
   }
