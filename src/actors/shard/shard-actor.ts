@@ -85,7 +85,7 @@ class Shard implements Behavior<ShardMessage> {
         core.limiters.applyRules();
         break;
       case 'quota-needs-changed':
-        core.limiters.armTimer();
+        core.limiters.needsChanged();
         break;
       case 'quota-due':
         core.limiters.askHomes();

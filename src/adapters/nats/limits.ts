@@ -13,8 +13,8 @@ export interface NatsLimits {
   /** Messages of one consumer that may be delivered and not yet acknowledged. */
   readonly maxAckPending: number;
   /**
-   * Deliveries of one message; -1 means no limit. A claim ends a message's life. A limit would strand a job whose shard
-   * had no owner for long.
+   * Deliveries of one message; -1 means no limit. A claim ends a message's life. A limit would leave a job without a
+   * message if its shard had no owner for long.
    */
   readonly maxDeliver: number;
   /** The server removes the consumer of a handler route after no node has pulled from it for this time. */

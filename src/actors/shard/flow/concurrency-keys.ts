@@ -72,8 +72,8 @@ export class ConcurrencyKeys {
     return state;
   }
 
-  room({ quota, running, dispatched: sent }: KeyState): number {
-    return quota.room(this.#parts.monotonicMs(), { using: running + sent, sent });
+  room({ quota, running, dispatched }: KeyState): number {
+    return quota.room(this.#parts.monotonicMs(), { using: running + dispatched, dispatched });
   }
 
   block(key: KeyState, entry: JobEntry): void {

@@ -42,15 +42,15 @@ export class LocalQuota {
     this.#parts = parts;
   }
 
-  /** Starts that may be begun beyond what is used now; `sent`: of those used, what has not started yet. */
-  room(nowMs: number, { using, sent }: { readonly using: number; readonly sent: number }): number {
+  /** Starts that may be begun beyond what is used now; `dispatched`: of those used, what has not started yet. */
+  room(nowMs: number, { using, dispatched }: { readonly using: number; readonly dispatched: number }): number {
     if (this.#asking || nowMs > this.#validToMs) return 0;
-    return Math.max(0, Math.min(this.#running - using, this.#isRated ? this.#tokens - sent : Infinity));
+    return Math.max(0, Math.min(this.#running - using, this.#isRated ? this.#tokens - dispatched : Infinity));
   }
 
   /** There are places, but no starts. */
-  lacksStarts({ using, sent }: { readonly using: number; readonly sent: number }): boolean {
-    return this.#isRated && this.#tokens <= sent && this.#running > using;
+  lacksStarts({ using, dispatched }: { readonly using: number; readonly dispatched: number }): boolean {
+    return this.#isRated && this.#tokens <= dispatched && this.#running > using;
   }
 
   /** An attempt has started. */

@@ -2,7 +2,7 @@
  * Holds the jobs of one queue in this shard back: while the queue is paused, its limits or those of a concurrency key are
  * reached, or enough of its jobs lie with the nodes. It lets them go in fair order, as many as may run.
  *
- * A job that waits is `held` (its turn has not come) or `sent` (a WORK message is out for it; it counts as if it ran). Held
+ * A job that waits is `held` (its turn has not come) or `dispatched` (a WORK message is out for it; it counts as if it ran). Held
  * ones wait in the line, `key-blocked` while their key has no room, or aside while no live node has their handler: see
  * `UnservedJobs`, which also knows the held ones that have a message out, and get no second one when their turn comes. What
  * is held survives nowhere but in the store, as every QUEUED job does: a new owner holds all of them again.
@@ -36,7 +36,7 @@ export interface LimiterParts {
 }
 
 /** What became of a turn: `probe` is the one message of a need that no node has. */
-type Turn = 'sent' | 'was out' | 'probe' | 'waits';
+type Turn = 'dispatched' | 'was out' | 'probe' | 'waits';
 
 export class QueueLimiter {
   readonly #parts: LimiterParts;
@@ -134,8 +134,8 @@ export class QueueLimiter {
     let room = this.#room();
     const use = (entry: JobEntry): boolean => {
       const turn = this.#turn(entry);
-      if (turn === 'sent' || turn === 'was out') room -= 1;
-      return turn === 'sent' || turn === 'probe';
+      if (turn === 'dispatched' || turn === 'was out') room -= 1;
+      return turn === 'dispatched' || turn === 'probe';
     };
     while (room > 0 && this.#held.size > 0 && this.#queue.shift(use));
   }
@@ -197,10 +197,10 @@ export class QueueLimiter {
       this.#quota.revoke(homeEpoch);
       yield { using: this.#using };
     }
-    for (const [key, { running, dispatched: sent, quota }] of this.#keys.entries()) {
+    for (const [key, { running, dispatched, quota }] of this.#keys.entries()) {
       if (!isOfHome(key)) continue;
       quota.revoke(homeEpoch);
-      yield { key, using: running + sent };
+      yield { key, using: running + dispatched };
     }
   }
 
@@ -218,7 +218,7 @@ export class QueueLimiter {
     const key = this.#keys.of(entry.current);
     if (key?.blocked.has(entry) === true) return 'key';
     if (!this.#isLimited || this.#limitRoom() > 0) return undefined;
-    return this.#quota.lacksStarts({ using: this.#using, sent: this.#dispatched.size }) ? 'rate' : 'running';
+    return this.#quota.lacksStarts({ using: this.#using, dispatched: this.#dispatched.size }) ? 'rate' : 'running';
   }
 
   /** Jobs whose turn has come, while their concurrency key has no room. */
@@ -269,7 +269,7 @@ export class QueueLimiter {
 
   #limitRoom(): number {
     if (!this.#isLimited) return Infinity;
-    return this.#quota.room(this.#parts.monotonicMs(), { using: this.#using, sent: this.#dispatched.size });
+    return this.#quota.room(this.#parts.monotonicMs(), { using: this.#using, dispatched: this.#dispatched.size });
   }
 
   #turn(entry: JobEntry): Turn {
@@ -303,7 +303,7 @@ export class QueueLimiter {
     if (key !== undefined) key.dispatched += 1;
     if (wasOut) return 'was out';
     this.#dispatch(entry);
-    return 'sent';
+    return 'dispatched';
   }
 
   #dispatch(entry: JobEntry): void {
@@ -342,14 +342,14 @@ export class QueueLimiter {
 
   /** No node has the handler any more: what was sent counts no longer, and keeps its message. */
   #setUnroutable(need: NeedTally): void {
-    const sent = [...this.#dispatched.values()].filter(({ queueRef: place }) => place.tally === need);
-    for (const entry of sent) {
+    const dispatched = [...this.#dispatched.values()].filter(({ queueRef }) => queueRef.tally === need);
+    for (const entry of dispatched) {
       const key = this.#keys.of(entry.current);
       if (key !== undefined) key.dispatched -= 1;
       this.#dispatched.delete(entry.current.id);
       this.#held.set(entry.current.id, entry);
     }
-    if (sent.length > 0) this.#unserved.setAsideUnroutable(need, sent);
+    if (dispatched.length > 0) this.#unserved.setAsideUnroutable(need, dispatched);
   }
 
   /** It waits no more, or not like this. */

@@ -63,7 +63,7 @@ export class QueueLimiters {
   /** All jobs of the recovery are there. */
   begin(): void {
     for (const limiter of this.#limiters.values()) limiter.pump();
-    this.armTimer();
+    this.#armTimer();
   }
 
   moved(entry: JobEntry, before: JobRecord): void {
@@ -100,7 +100,7 @@ export class QueueLimiters {
     if (limiter !== undefined) this.#setRule(index, limiter, rule);
     else
       for (const entry of this.#waiting(index)) if (needsLimiter(rule, entry.current)) this.#limiterFor(entry, 'out');
-    this.armTimer();
+    this.#armTimer();
   }
 
   #setRule(index: QueueIndex, limiter: QueueLimiter, rule: FlowRule | undefined): void {
@@ -117,7 +117,7 @@ export class QueueLimiters {
       limiter.tick();
       if (limiter.isIdle) this.#limiters.delete(index);
     }
-    this.armTimer();
+    this.#armTimer();
   }
 
   /** Of a job that waits. What passes no limiter is out at once. */
@@ -209,7 +209,7 @@ export class QueueLimiters {
     const asked = services.peers.call(home, 'leaseQuota', item, { deadlineAtMs });
     whenAnswered(context, 'shard', asked, (outcome) => {
       answered(outcome.status === 'fulfilled' ? outcome.value : undefined);
-      this.armTimer();
+      this.#armTimer();
     });
   }
 
@@ -217,12 +217,17 @@ export class QueueLimiters {
   #armSoon(): void {
     if (this.#armAsked) return;
     this.#armAsked = true;
-    if (!this.#parts.context.self.tell({ kind: 'quota-needs-changed' })) this.armTimer();
+    if (!this.#parts.context.self.tell({ kind: 'quota-needs-changed' })) this.needsChanged();
+  }
+
+  /** The turn is over in which the limiters' needs of quota may have changed. */
+  needsChanged(): void {
+    this.#armAsked = false;
+    this.#armTimer();
   }
 
   /** One timer for all questions. */
-  armTimer(): void {
-    this.#armAsked = false;
+  #armTimer(): void {
     if (this.#limiters.size === 0) return;
     let dueMs = Infinity;
     for (const limiter of this.#limiters.values()) dueMs = Math.min(dueMs, limiter.askDueMs());
@@ -236,6 +241,6 @@ export class QueueLimiters {
   askHomes(): void {
     this.#armedMs = Infinity;
     for (const limiter of this.#limiters.values()) limiter.ask();
-    this.armTimer();
+    this.#armTimer();
   }
 }
