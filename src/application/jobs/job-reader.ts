@@ -1,6 +1,7 @@
 /**
  * Reads the present view of a job. Ended jobs come from the cache, others from the owner of their shard. The store
- * answers while that owner is away, or when it no longer has the job in memory.
+ * answers while that owner is away, when it no longer has the job in memory, or when its answer is older than what the
+ * caller already knows of: after NATS lost its leases, a former owner may answer for as long as a lease lasts.
  *
  * Concurrent reads of one job are shared, but a read never joins one that began earlier: it waits for the next one. So
  * every answer is at least as new as its question, and each job has at most two reads at a time.
@@ -14,8 +15,11 @@ import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { JobView } from '../protocol/shard-protocol.ts';
 
 export interface JobReader {
-  /** Rejects with JOB_NOT_FOUND, also for a job of another tenant. */
-  read(tenant: string, jobId: string): Promise<JobView>;
+  /**
+   * Rejects with JOB_NOT_FOUND, also for a job of another tenant. `knownSeq` is the number of an event that was already
+   * published: the answer is at least as new as that.
+   */
+  read(tenant: string, jobId: string, knownSeq?: number): Promise<JobView>;
 }
 
 export interface JobReaderParts {
@@ -39,10 +43,20 @@ export function createJobReader(parts: JobReaderParts): JobReader {
       return await batcher.call(jobIdParts(id).shard, 'get', { jobId: id });
     } catch (error) {
       if (!(error instanceof TroupeError) || !awayCodes.has(error.code)) throw error;
-      const record = await store.findJob(id);
-      if (!record) throw jobNotFound(id);
-      return { record };
+      return storedView(id);
     }
+  }
+
+  async function storedView(id: JobId): Promise<JobView> {
+    const record = await store.findJob(id);
+    if (!record) throw jobNotFound(id);
+    return { record };
+  }
+
+  /** An event is published when its change is durable, and the store sees every applied commit. */
+  async function viewSince(id: JobId, knownSeq: number): Promise<JobView> {
+    const view = await shared(id);
+    return view.record.seq < knownSeq ? storedView(id) : view;
   }
 
   function begin(id: JobId): Promise<JobView> {
@@ -63,7 +77,7 @@ export function createJobReader(parts: JobReaderParts): JobReader {
     return flight.next;
   }
 
-  async function read(tenant: string, jobId: string): Promise<JobView> {
+  async function read(tenant: string, jobId: string, knownSeq = 0): Promise<JobView> {
     const id = parseJobId(jobId);
     if (!id) {
       const violations = [{ field: 'job_id', description: jobId === '' ? 'is required' : 'is not a job id' }];
@@ -71,7 +85,7 @@ export function createJobReader(parts: JobReaderParts): JobReader {
     }
     if (jobIdParts(id).shard >= shardCount) throw jobNotFound(id);
     const cached = cache.get(id);
-    const view = cached ? { record: cached } : await shared(id);
+    const view = cached ? { record: cached } : await viewSince(id, knownSeq);
     if (view.record.spec.tenant !== tenant) throw jobNotFound(id);
     if (!cached && isTerminal(view.record.state)) cache.put(view.record);
     return view;

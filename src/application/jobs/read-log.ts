@@ -58,14 +58,15 @@ export class LogCursor {
 
   /**
    * Everything that exists now. Each attempt is captured at one moment, so the result is bounded and the call ends even
-   * if the attempt keeps logging. An attempt that ends meanwhile is returned as it was stored.
+   * if the attempt keeps logging. An attempt that ends meanwhile is returned as it was stored. The record tells what was
+   * stored too, because a former owner may answer with less.
    */
-  async rest(): Promise<LogPage> {
+  async rest({ logs = [] }: JobRecord): Promise<LogPage> {
     const attempts = new Map<number, readonly LogLine[]>();
     let asked = this.seen;
     for (;;) {
       const { stored, lines } = await this.#ask(asked);
-      for (const log of stored) {
+      for (const log of [...stored, ...logs]) {
         if (log.attempt < this.seen.attempt || this.#over.has(log.attempt)) continue;
         attempts.set(log.attempt, await this.#open(log));
         this.#over.add(log.attempt);
@@ -115,6 +116,6 @@ export function createGetJobLog(parts: LogParts): GetJobLog {
   return async (context, jobId) => {
     ensureAwaited(context, parts.clock.nowMs());
     const { record } = await parts.reader.read(context.tenant, jobId);
-    return new LogCursor(parts, record, logStart).rest();
+    return new LogCursor(parts, record, logStart).rest(record);
   };
 }

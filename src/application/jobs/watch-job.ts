@@ -84,15 +84,17 @@ export function createWatchJob(parts: WatchJobParts): WatchJob {
       for (;;) {
         ensureAwaited(context, clock.nowMs());
         if (due) {
-          const view = isTerminal(record.state) ? first : await reader.read(context.tenant, id);
+          const knownSeq = Math.max(seenSeq, toldSeq);
+          const view = isTerminal(record.state) ? first : await reader.read(context.tenant, id, knownSeq);
           readAtMs = clock.monotonicMs();
           progress.read(view);
-          if (view.record.seq > seenSeq || isTerminal(view.record.state)) {
-            ({ record } = view);
+          // A watch that continues may begin with an older answer than its token.
+          if (view.record.seq >= seenSeq) ({ record } = view);
+          if (record.seq > seenSeq || isTerminal(record.state)) {
             seenSeq = record.seq;
             linesDue = logs;
             // The last update carries all remaining log lines.
-            const log = isTerminal(record.state) ? await cursor?.rest() : undefined;
+            const log = isTerminal(record.state) ? await cursor?.rest(record) : undefined;
             yield await toUpdate(parts, record, { ...told, log });
             if (isTerminal(record.state)) return;
           }

@@ -1,7 +1,8 @@
 /**
  * Follows the jobs of a queue that match a filter. The kept events announce which jobs changed, in order; the update
- * holds the job as it is when it is read. So a reader may be slow or away: it continues from its position, gets several
- * changes of one job as the newest, and costs the gateway no more than one page of events.
+ * holds the job as it is when it is read, and never as it was before that change. So a reader may be slow or away: it
+ * continues from its position, gets several changes of one job as the newest, and costs the gateway no more than one
+ * page of events.
  *
  * A gap is reported if events are no longer kept or the log was lost. The reader must then list the jobs to learn what
  * it missed.
@@ -13,7 +14,7 @@ import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { checkFilter, type JobFilter, matcherOf } from './job-filter.ts';
 import type { JobReader } from './job-reader.ts';
 import { parseQueueResumeToken, type QueuePosition, queueResumeToken } from './page-token.ts';
-import type { EventLog } from '../ports/event-log.ts';
+import type { EventLog, KeptEvent } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { type QueueCatalog, queueNamed } from '../queues/queue-catalog.ts';
 import { QueueEvents } from '../queues/queue-events.ts';
@@ -51,9 +52,9 @@ export type WatchJobs = (context: CallContext, query: WatchJobsQuery) => AsyncGe
 
 export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsParts): WatchJobs {
   /** Undefined if the job is gone because its retention is over. */
-  async function find(tenant: string, id: JobId): Promise<JobRecord | undefined> {
+  async function find(tenant: string, { jobId, seq }: KeptEvent): Promise<JobRecord | undefined> {
     try {
-      return (await reader.read(tenant, id)).record;
+      return (await reader.read(tenant, jobId, seq)).record;
     } catch (error) {
       if (error instanceof TroupeError && error.code === 'JOB_NOT_FOUND') return undefined;
       throw error;
@@ -80,7 +81,7 @@ export function createWatchJobs({ reader, events, catalog, clock }: WatchJobsPar
         const changes = log.changes.filter(({ jobId, seq }) => (told.get(jobId) ?? 0) < seq);
         for (let first = 0; first < changes.length; first += readsAtOnce) {
           const some = changes.slice(first, first + readsAtOnce);
-          const records = await Promise.all(some.map(({ jobId }) => find(tenant, jobId)));
+          const records = await Promise.all(some.map((change) => find(tenant, change)));
           for (const [index, change] of some.entries()) {
             const record = records[index];
             if (record === undefined || !isCreatedIn(record, filter) || !matches(record)) continue;

@@ -71,6 +71,19 @@ describe('job reader', () => {
     await expect(read).rejects.toMatchObject({ code: 'OVERLOADED' });
   });
 
+  it('asks the store when the owner answers with less than an event has told, and only then', async () => {
+    const newer = { ...record, seq: record.seq + 2 };
+    const { reader, asked } = setUp(newer);
+    const read = reader.read('default', record.id, record.seq + 1);
+    await settle();
+    asked[0]?.answer({ record });
+    expect((await read).record).toBe(newer);
+    const other = reader.read('default', record.id, record.seq);
+    await settle();
+    asked[1]?.answer({ record });
+    expect((await other).record).toBe(record);
+  });
+
   it('says of a job of another tenant that it is not there, cached or not', async () => {
     const { reader, asked } = setUp();
     const finished: JobRecord = { ...record, state: 'SUCCEEDED' };

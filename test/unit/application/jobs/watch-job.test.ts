@@ -25,16 +25,18 @@ function setUp(signal?: AbortSignal) {
   } as unknown as ShardBatcher;
   const clock = createManualClock();
   let record = testRecord({}, { nowMs: clock.nowMs() });
-  /** What readers see; behind `record` when a stale replica answers. */
+  /** What readers see who know no better; behind `record` when a former owner answers. */
   let shown = record;
   let heartbeat: JobProgress | undefined;
   let reads = 0;
+  let newerIsStored = false;
   const listeners = new Set<Parameters<LiveFeed['watchJob']>[1]>();
   const watchJob = createWatchJob({
     clock,
     reader: {
-      read: async () => {
+      read: async (_tenant, _id, knownSeq = 0) => {
         reads += 1;
+        if (newerIsStored && shown.seq < knownSeq) return { record };
         return { record: shown, ...(heartbeat && { progress: heartbeat }) };
       },
     },
@@ -80,6 +82,10 @@ function setUp(signal?: AbortSignal) {
       if (decision.kind === 'changed') ({ record } = decision);
       if (options.shown !== false) shown = record;
       if (options.told !== false) for (const listener of listeners) listener({ kind: 'event', seq: record.seq });
+    },
+    /** Who knows that there is more gets it from the store. */
+    openStore(): void {
+      newerIsStored = true;
     },
     show(): void {
       shown = record;
@@ -181,6 +187,26 @@ describe('watch', () => {
     watch.change(succeed);
     watch.clock.advance(5_000);
     await done;
+  });
+
+  it('goes on from its token without going back, though a former owner answers first', async () => {
+    const watch = setUp();
+    watch.openStore();
+    const first = watch.start();
+    await settle();
+    watch.change(claim, { shown: false });
+    await settle();
+    expect(watch.states()).toEqual(['QUEUED', 'RUNNING']);
+    const again = watch.start(watch.seen.at(-1)?.resumeToken);
+    await settle();
+    watch.progress(0.5);
+    await settle();
+    expect(watch.told().slice(2)).toEqual([
+      [1, 0.5, ''],
+      [1, 0.5, ''],
+    ]);
+    watch.change(succeed);
+    await Promise.all([first, again]);
   });
 
   it('passes progress on without reading, at most one note in 100 ms, and still polls', async () => {

@@ -26,6 +26,8 @@ afterEach(() => {
 function setUp() {
   const clock = createManualClock();
   const jobs = new Map<JobId, JobRecord>();
+  /** What a former owner still answers to those who know no better. */
+  const former = new Map<JobId, JobRecord>();
   const log = { id: 'one', first: 1, events: [] as KeptEvent[] };
   const listeners = new Map<() => void, EventsOfQueue>();
   let made = 0;
@@ -59,9 +61,10 @@ function setUp() {
     events,
     catalog,
     reader: {
-      read: async (_tenant, id) => {
+      read: async (_tenant, id, knownSeq = 0) => {
         counts.reads += 1;
-        const record = jobs.get(id as JobId);
+        const old = former.get(id as JobId);
+        const record = old !== undefined && old.seq >= knownSeq ? old : jobs.get(id as JobId);
         if (record === undefined) throw new TroupeError('JOB_NOT_FOUND');
         return { record };
       },
@@ -89,6 +92,7 @@ function setUp() {
     log,
     counts,
     jobs,
+    former,
     listeners,
     query: (more: Partial<WatchJobsQuery> = {}) => {
       const controller = new AbortController();
@@ -171,6 +175,22 @@ describe('a watch of a queue', () => {
     queue.repeat(2);
     await queue.pass(100);
     expect(statesOf(seen)).toEqual(['RUNNING', 'SUCCEEDED']);
+  });
+
+  it('tells the end of a job also while a former owner answers with what was before it', async () => {
+    const queue = setUp();
+    const seen = queue.follow();
+    const ended = queue.follow({ filter: { ...all, states: ['SUCCEEDED', 'FAILED'] } });
+    await queue.pass(50);
+    const job = queue.submit();
+    await queue.pass(100);
+    queue.former.set(job.id, job);
+    queue.change(job.id, claim);
+    await queue.pass(100);
+    queue.change(job.id, succeed);
+    await queue.pass(100);
+    expect(statesOf(seen)).toEqual(['QUEUED', 'RUNNING', 'SUCCEEDED']);
+    expect(statesOf(ended)).toEqual(['SUCCEEDED']);
   });
 
   it('reads no job that cannot match: of another handler, or in a state that nobody asked for', async () => {
