@@ -67,7 +67,8 @@ export interface WorkerHarness {
   /** What the stream reports about its routes. */
   waiting: readonly RouteDepth[];
   threads: number;
-  shards: 'up' | 'away';
+  /** `silent` never answers. */
+  shards: 'up' | 'away' | 'silent';
   checkpoint: CheckpointResult['kind'];
   claim: 'granted' | 'drop';
   spec: JobSpec;
@@ -152,6 +153,7 @@ export async function createWorkerHarness(threads = 2, bounds: Partial<Unreporte
   async function callShard(verb: ShardVerb, item: unknown): Promise<unknown> {
     await Promise.resolve();
     if (harness.shards === 'away') throw new TroupeError('SHARD_UNAVAILABLE');
+    if (harness.shards === 'silent') return new Promise(() => undefined);
     switch (verb) {
       case 'claim':
         harness.claims.push(item as ClaimItem);

@@ -1,15 +1,16 @@
 /** The node's runs and what happens to each; the actor in `attempts-actor.ts` only passes messages in. */
 import type { ProgressNote, WorkDelivery } from '../../application/ports/bus.ts';
 import type { RunEvent, RunOutcome } from '../../application/ports/run-pool.ts';
-import type { ClaimResult, HeartbeatResult } from '../../application/protocol/shard-protocol.ts';
-import { assertNever, TroupeError } from '../../domain/errors.ts';
-import { jobIdParts } from '../../domain/job-id.ts';
+import type { HeartbeatResult } from '../../application/protocol/shard-protocol.ts';
+import { TroupeError } from '../../domain/errors.ts';
+import type { JobId } from '../../domain/job-id.ts';
 import type { ActorContext } from '../../kernel/actor.ts';
 import { CheckpointSaver } from './checkpoint-saver.ts';
 import {
   checkpointItem,
   reportItem,
   dropSuperseded,
+  type Grant,
   heldBytesOf,
   newAttempt,
   type NodeAttempt,
@@ -21,19 +22,17 @@ import {
 import { fetchPayloads, outcomeUnfetched, type AttemptPayloads } from './attempt-payloads.ts';
 import { AttemptLogs } from './attempt-logs.ts';
 import type { AttemptsMessage } from './attempts-message.ts';
+import { WorkClaims } from './work-claims.ts';
 import type { WorkerServices } from './worker-services.ts';
 
-/** A message whose shard does not answer goes back for this long, plus as much again at random. */
-const releaseDelayMs = 1_000;
 const reportRetryMaxMs = 2_000;
-
-const noRuns = { claiming: 0, fetching: 0, handed: 0, running: 0, reporting: 0 } as const;
 
 export class AttemptRegistry {
   readonly #services: WorkerServices;
   readonly #context: ActorContext<AttemptsMessage>;
   readonly #runs = new Map<string, NodeAttempt>();
-  readonly #counts: Record<Phase | 'claiming', number> = { ...noRuns };
+  readonly #counts: Record<Phase, number> = { fetching: 0, handed: 0, running: 0, reporting: 0 };
+  readonly #claims: WorkClaims;
   readonly #logs: AttemptLogs;
   #draining = false;
   #drained: (() => void) | undefined;
@@ -41,6 +40,19 @@ export class AttemptRegistry {
   constructor(services: WorkerServices, context: ActorContext<AttemptsMessage>) {
     this.#services = services;
     this.#context = context;
+    this.#claims = new WorkClaims({
+      services,
+      context,
+      then: (promise, act) => {
+        this.#then(promise, act);
+      },
+      onGranted: (jobId, grant) => {
+        this.#granted(jobId, grant);
+      },
+      onAnswered: () => {
+        this.#checkDrained();
+      },
+    });
     this.#logs = new AttemptLogs({
       nowMs: () => context.clock.nowMs(),
       send: ({ jobId, grant, shard }, after, log) =>
@@ -57,55 +69,20 @@ export class AttemptRegistry {
     });
   }
 
-  /** The delivery holds a reserved slot; it is released when the run is handed over or does not come about. */
-  claim(delivery: WorkDelivery): void {
-    const { jobId, epoch, again = 0, need } = delivery.message;
-    if (!this.#services.handlers.meet(need)) {
-      this.#passOn(delivery);
-      return;
-    }
-    const { shard } = jobIdParts(jobId);
-    this.#counts.claiming += 1;
-    const claimed = this.#services.batcher.call(shard, 'claim', {
-      jobId,
-      node: this.#services.nodeId,
-      epoch,
-      again,
-      ackTo: delivery.ackTo,
-    });
-    this.#then(claimed, (outcome) => {
-      this.#counts.claiming -= 1;
-      if (outcome.status === 'rejected') {
-        const delayMs = Math.round(releaseDelayMs * (1 + this.#context.random()));
-        this.#services.source.release(delivery.ackTo, delayMs);
-        this.#services.slots.release(1);
-        this.#context.log.debug({ err: outcome.reason, jobId }, 'claim not answered; message released');
-        this.#checkDrained();
-        return;
-      }
-      this.#claimed(delivery, outcome.value);
-    });
+  deliver(deliveries: readonly WorkDelivery[]): void {
+    this.#claims.take(deliveries);
   }
 
   /**
-   * Nothing is claimed for what this node cannot run. From the shared route it moves, once, to the need's own, which only
-   * nodes that meet it pull; the old message is acknowledged when the new one is there, and a copy too many is refused at
-   * its claim.
+   * What was under way is forgotten here, and its shards find out; but the slots and the bounds are those of the node, and
+   * what counts there would count for ever.
    */
-  #passOn({ message, ackTo }: WorkDelivery): void {
-    this.#services.slots.release(1);
-    const { source, publisher } = this.#services;
-    const later = (): void => {
-      source.release(ackTo, releaseDelayMs);
-    };
-    if (message.route === 'handler') {
-      later();
-      return;
+  stop(): void {
+    this.#claims.stop();
+    for (const run of this.#runs.values()) {
+      if (run.phase === 'reporting') this.#services.slots.reported(run.heldBytes);
     }
-    this.#then(publisher.publishWork({ ...message, route: 'handler' }), (moved) => {
-      if (moved.status === 'fulfilled') publisher.acknowledge(ackTo);
-      else later();
-    });
+    this.#runs.clear();
   }
 
   onRunEvent(event: RunEvent): void {
@@ -178,8 +155,9 @@ export class AttemptRegistry {
         if (answer.status === 'fulfilled') this.#obey(answer.value);
       });
     }
-    for (const [phase, count] of Object.entries(this.#counts)) this.#services.metrics.runs.set(count, { phase });
-    this.#context.describe({ ...this.#counts, slotsFree: this.#services.slots.free });
+    const phases = this.#phases();
+    for (const [phase, count] of Object.entries(phases)) this.#services.metrics.runs.set(count, { phase });
+    this.#context.describe({ ...phases, slotsFree: this.#services.slots.free });
   }
 
   /** What is granted from now on goes back unbegun. Calls back once no run is left. */
@@ -194,30 +172,11 @@ export class AttemptRegistry {
     for (const runId of [...this.#runs.keys()]) this.stopRun(runId, 'drain');
   }
 
-  #claimed(delivery: WorkDelivery, result: ClaimResult): void {
-    switch (result.kind) {
-      case 'granted': {
-        const run = newAttempt(delivery.message.jobId, result, this.#context.clock.nowMs());
-        this.#runs.set(run.runId, run);
-        this.#counts.fetching += 1;
-        this.#fetch(run);
-        break;
-      }
-      case 'drop':
-        this.#services.publisher.acknowledge(delivery.ackTo);
-        this.#services.slots.release(1);
-        break;
-      case 'later':
-        this.#services.source.release(delivery.ackTo, releaseDelayMs);
-        this.#services.slots.release(1);
-        break;
-      case 'held':
-        this.#services.slots.release(1);
-        break;
-      default:
-        assertNever(result);
-    }
-    this.#checkDrained();
+  #granted(jobId: JobId, grant: Grant): void {
+    const run = newAttempt(jobId, grant, this.#context.clock.nowMs());
+    this.#runs.set(run.runId, run);
+    this.#counts.fetching += 1;
+    this.#fetch(run);
   }
 
   #fetch(run: NodeAttempt): void {
@@ -231,7 +190,7 @@ export class AttemptRegistry {
         this.#handOver(run, fetched.value);
         return;
       }
-      this.#services.slots.release(1);
+      this.#claims.freeSlots(1);
       this.#finish(run, outcomeUnfetched(fetched.status === 'fulfilled'));
     });
   }
@@ -239,13 +198,13 @@ export class AttemptRegistry {
   #handOver(run: NodeAttempt, { input, checkpoint }: AttemptPayloads): void {
     if (input === undefined) return;
     if (run.cancelled || this.#draining) {
-      this.#services.slots.release(1);
+      this.#claims.freeSlots(1);
       this.#finish(run, { kind: 'released' });
       return;
     }
     this.#enter(run, 'handed');
     this.#services.pool.run(requestOf(run, input, checkpoint));
-    this.#services.slots.release(1);
+    this.#claims.freeSlots(1);
   }
 
   #finish(run: NodeAttempt, outcome: RunOutcome): void {
@@ -257,7 +216,7 @@ export class AttemptRegistry {
     this.#enter(run, 'reporting');
     run.heldBytes = heldBytesOf(run);
     const isFull = this.#services.slots.unreported(run.heldBytes);
-    if (isFull) this.#context.log.warn({ ...this.#counts }, 'no new jobs until shards have accepted outcomes');
+    if (isFull) this.#context.log.warn(this.#phases(), 'no new jobs until shards have accepted outcomes');
     const report = (): void => {
       this.report(run.runId);
     };
@@ -304,6 +263,10 @@ export class AttemptRegistry {
     for (const { jobId, token, why } of result.stop) this.stopRun(runIdOf(jobId, token), why);
   }
 
+  #phases(): Record<Phase | 'claiming', number> {
+    return { claiming: this.#claims.underWay, ...this.#counts };
+  }
+
   #enter(run: NodeAttempt, phase: Phase): void {
     this.#counts[run.phase] -= 1;
     this.#counts[phase] += 1;
@@ -321,7 +284,7 @@ export class AttemptRegistry {
   }
 
   #checkDrained(): void {
-    if (this.#drained === undefined || this.#runs.size > 0 || this.#counts.claiming > 0) return;
+    if (this.#drained === undefined || this.#runs.size > 0 || this.#claims.underWay > 0) return;
     this.#drained();
     this.#drained = undefined;
   }

@@ -29,7 +29,7 @@ function startAttempts(services: WorkerServices, context: ActorContext<AttemptsM
     receive(message) {
       switch (message.kind) {
         case 'deliver':
-          for (const delivery of message.deliveries) registry.claim(delivery);
+          registry.deliver(message.deliveries);
           break;
         case 'started':
         case 'progress':
@@ -58,6 +58,9 @@ function startAttempts(services: WorkerServices, context: ActorContext<AttemptsM
           registry.stopAll();
           break;
       }
+    },
+    onStop() {
+      registry.stop();
     },
   };
 }

@@ -4,6 +4,7 @@
  *   else → doorbell: wait for one message without holding a slot, so that idle queues cost the busy ones nothing;
  *   a message that rings while no slot is free is kept (one per queue) until there is one → burst;
  *   the node drains → what is kept or still comes goes back at once, nothing is asked for any more.
+ * When it ends, in whatever mode and however, its reserved slots are free again and its messages go back.
  */
 import type { WorkRoute, WorkDelivery } from '../../application/ports/bus.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/actor.ts';
@@ -17,7 +18,7 @@ export type PullerMessage =
   | { readonly kind: 'room' }
   | { readonly kind: 'retry' }
   | { readonly kind: 'keep-over' }
-  | { readonly kind: 'burst'; readonly reserved: number; readonly outcome: PromiseSettledResult<Deliveries> }
+  | { readonly kind: 'burst'; readonly outcome: PromiseSettledResult<Deliveries> }
   | { readonly kind: 'rung'; readonly outcome: PromiseSettledResult<Deliveries> };
 
 const retryMs = 500;
@@ -43,6 +44,11 @@ class Puller implements Behavior<PullerMessage> {
   readonly #context: ActorContext<PullerMessage>;
   readonly #abort = new AbortController();
   readonly #turn: Turn;
+  /** Slots of the burst that is under way. */
+  #reserved = 0;
+  /** What a pull has brought and no message of this actor has taken yet. */
+  #arrived: Deliveries = [];
+  #isOver = false;
   /** A pull is under way, or a retry is set. */
   #busy = false;
   #woken = false;
@@ -81,17 +87,23 @@ class Puller implements Behavior<PullerMessage> {
         this.#kept = undefined;
         break;
       case 'burst':
-        this.#burstOver(message.reserved, message.outcome);
+        this.#arrived = [];
+        this.#burstOver(message.outcome);
         break;
       case 'rung':
+        this.#arrived = [];
         this.#rung(message.outcome);
         break;
     }
   }
 
   onStop(): void {
+    this.#isOver = true;
     this.#turn.leave();
     this.#leave();
+    this.#release(this.#arrived);
+    // The answer of a pull no longer reaches an actor that ends, so nobody else would ever free these slots.
+    this.#freeReserved();
   }
 
   #next(): void {
@@ -127,25 +139,28 @@ class Puller implements Behavior<PullerMessage> {
       this.#turn.waits();
       return;
     }
-    this.#pull(reserved, 0, (outcome) => ({ kind: 'burst', reserved, outcome }));
+    this.#reserved = reserved;
+    this.#pull(reserved, 0, (outcome) => ({ kind: 'burst', outcome }));
   }
 
-  #burstOver(reserved: number, outcome: PromiseSettledResult<Deliveries>): void {
+  #burstOver(outcome: PromiseSettledResult<Deliveries>): void {
     this.#busy = false;
     if (outcome.status === 'rejected') {
-      this.#services.slots.release(reserved);
+      this.#freeReserved();
       this.#failed(outcome.reason);
       return;
     }
     const deliveries = outcome.value;
+    this.#reserved -= deliveries.length;
+    const isFull = this.#reserved === 0;
     this.#deliver(deliveries);
     // Doorbell before release: the freed slots wake every puller, this one included, and it must not burst in a circle.
-    if (deliveries.length < reserved) {
+    if (!isFull) {
       this.#turn.rests();
       this.#doorbell();
     }
-    this.#services.slots.release(reserved - deliveries.length);
-    if (deliveries.length === reserved) this.#next();
+    this.#freeReserved();
+    if (isFull) this.#next();
   }
 
   #doorbell(): void {
@@ -176,8 +191,23 @@ class Puller implements Behavior<PullerMessage> {
   ): void {
     this.#busy = true;
     const { signal } = this.#abort;
-    const pull = this.#services.source.pull({ route: this.#route, batch, expiresMs, signal });
+    const pull = this.#services.source.pull({ route: this.#route, batch, expiresMs, signal }).then((deliveries) => {
+      if (this.#isOver) this.#release(deliveries);
+      else this.#arrived = deliveries;
+      return deliveries;
+    });
     this.#context.pipeToSelf(pull, toMessage);
+  }
+
+  /** Other nodes get them at once. */
+  #release(deliveries: Deliveries): void {
+    for (const { ackTo } of deliveries) this.#services.source.release(ackTo);
+  }
+
+  #freeReserved(): void {
+    const reserved = this.#reserved;
+    this.#reserved = 0;
+    this.#services.slots.release(reserved);
   }
 
   /** The slots of the deliveries pass to the runs. */
@@ -187,7 +217,7 @@ class Puller implements Behavior<PullerMessage> {
     this.#delivered += deliveries.length;
     this.#context.describe({ delivered: this.#delivered });
     if (this.#runs.tell({ kind: 'deliver', deliveries })) return;
-    for (const { ackTo } of deliveries) this.#services.source.release(ackTo);
+    this.#release(deliveries);
     this.#services.slots.release(deliveries.length);
   }
 

@@ -66,6 +66,59 @@ describe('the workers of a node', () => {
     expect(worker.pulls).toMatchObject([{ route: { tenant: 'default', queue: 'default' } }]);
   });
 
+  it('leave a deleted queue while they ask for its jobs: the slots are free, and what comes after all goes back', async () => {
+    expect([worker.slots.reserved, worker.slots.free]).toEqual([2, 0]);
+    worker.queues.clear();
+    await worker.kit.advance(5_000);
+    expect([worker.slots.reserved, worker.slots.free]).toEqual([0, 2]);
+    await worker.offer(1);
+    expect(worker.givenBack).toEqual([{ ackTo: 'ack-1', delayMs: undefined }]);
+    expect([worker.claims, worker.slots.reserved]).toEqual([[], 0]);
+  });
+
+  it('give back what came at the moment at which they end', async () => {
+    const offered = worker.offer(1);
+    worker.kit.system.stop(worker.kit.system.refAt('/workers/queues/default.default'));
+    await offered;
+    expect(worker.givenBack).toEqual([{ ackTo: 'ack-1', delayMs: undefined }]);
+    expect(worker.claims).toEqual([]);
+  });
+
+  it('have all slots again when their runs are started again, whatever these were at', async () => {
+    worker = await createWorkerHarness(4, { unreportedMax: 1 });
+    const crash = async (): Promise<void> => {
+      worker.runs.tell({
+        kind: 'continue',
+        run: () => {
+          throw new Error('as the test asks');
+        },
+      });
+      await worker.kit.advance(1_000);
+      worker.pulls.splice(0).forEach(({ resolve }) => {
+        resolve([]);
+      });
+      await worker.kit.settle();
+    };
+    await idle();
+    worker.spec = testSpec({ input: { kind: 'ref', id: 'input', bytes: 2, encoding: 'json' } });
+    worker.payloadStore = 'slow';
+    await worker.offer(1);
+    await idle();
+    worker.shards = 'silent';
+    await worker.offer(2);
+    expect(worker.slots.reserved).toBeGreaterThanOrEqual(2);
+    await crash();
+    expect([worker.slots.reserved, worker.slots.free]).toEqual([0, 4]);
+    worker.shards = 'up';
+    worker.spec = testSpec();
+    const runId = await running(3);
+    worker.shards = 'silent';
+    await worker.end(runId);
+    expect(worker.slots.full).toBe(true);
+    await crash();
+    expect([worker.slots.full, worker.slots.reserved, worker.slots.free]).toEqual([false, 0, 4]);
+  });
+
   it('keep a message that rang when others had taken the slots, until there is one', async () => {
     await idle();
     expect(worker.slots.reserve(2)).toBe(2);
