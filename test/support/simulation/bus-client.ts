@@ -80,10 +80,12 @@ export class BusClient {
   }
 
   readonly publisher: Publisher = {
-    publishWork: (message) =>
-      this.#publish(() => {
-        this.#server.publishWork(message);
-      }),
+    publishWork: (message) => {
+      const stored = this.#server.onWork(message);
+      return this.#publish(() => {
+        this.#server.publishWork(message, stored);
+      });
+    },
     publishEvent: (event: JobEvent) =>
       this.#publish(() => {
         this.#server.publishEvent(event);

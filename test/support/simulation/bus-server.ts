@@ -43,6 +43,12 @@ export interface NodeRequest {
 
 export type Answer = { readonly value: unknown } | { readonly error: Error };
 
+/**
+ * Called when a WORK message is stored, without duplicates. `isUntaken` tells whether it is still there and was never
+ * delivered.
+ */
+export type WorkStored = (isUntaken: () => boolean) => void;
+
 /** A connected process, as the server sees it. */
 export interface Peer {
   readonly host: Host;
@@ -80,10 +86,8 @@ export class BusServer {
   process = 1;
   /** Called for each event that is stored, without duplicates. */
   onEvent: (event: JobEvent) => void = () => undefined;
-  /**
-   * Called for each WORK message that is stored. `isUntaken` tells whether it is still there and was never delivered.
-   */
-  onWork: (message: WorkMessage, isUntaken: () => boolean) => void = () => undefined;
+  /** Called for each WORK message that a process sends. */
+  onWork: (message: WorkMessage) => WorkStored = () => () => undefined;
 
   constructor(timeline: Timeline, random: Random) {
     this.timeline = timeline;
@@ -134,13 +138,13 @@ export class BusServer {
     return queue;
   }
 
-  publishWork(message: WorkMessage): void {
+  publishWork(message: WorkMessage, stored: WorkStored): void {
     const found = routeOfWork(message);
     this.#routes.set(routeName(found), found);
     const name = routeName(found);
     const queue = this.queue(name);
     const isUntaken = queue.publish(message);
-    if (isUntaken !== undefined) this.onWork(message, () => this.#queues.get(name) === queue && isUntaken());
+    if (isUntaken !== undefined) stored(() => this.#queues.get(name) === queue && isUntaken());
   }
 
   routes(): readonly RouteDepth[] {

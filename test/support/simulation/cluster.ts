@@ -57,7 +57,6 @@ export class Cluster {
   isStormy = true;
   /** Called when a process has dropped its copy of a job whose payloads are erased, and has answered. */
   onForgotten: (jobId: JobId, host: Host) => void = () => undefined;
-  readonly #work: WorkWatch;
   readonly #ground: ClusterGround;
   readonly #shape: ClusterShape;
   readonly #random;
@@ -82,10 +81,8 @@ export class Cluster {
       running.committed(group);
       this.queues.committed(group, before);
     });
-    this.#work = new WorkWatch(world, this.records);
-    this.server.onWork = (message, isUntaken) => {
-      this.#work.stored(message, isUntaken);
-    };
+    const work = new WorkWatch(world, this.records);
+    this.server.onWork = (message) => work.sends(message);
     this.subscriber = new Subscriber(world, this.server, this.records);
     this.witness = new Witness(world, this.records);
     const { flow } = shape;
@@ -214,7 +211,6 @@ export class Cluster {
       });
     }
     this.server.losePower();
-    this.#work.powerLost();
     this.witness.leasesLost();
     this.world.timeline.at(forMs, () => {
       for (const node of this.nodes) this.#mend(node);

@@ -31,6 +31,19 @@ export const messageMutations: Readonly<Record<string, Mutation>> = {
       }))(cluster, ports);
     },
   },
+  'a message is repeated although its job waits for a later one': {
+    breaks: [10],
+    within: 20,
+    faults: ['wiped bus'],
+    change: onPublisher((publisher, { host }) => ({
+      async publishWork(message) {
+        await publisher.publishWork(message);
+        // As if the confirmation were lost. A bus that was not wiped knows the id.
+        await new Promise<void>((resolve) => host.clock.setTimer(host.random() * 5_000, resolve));
+        await publisher.publishWork(message);
+      },
+    })),
+  },
   'each time a node with the handler comes, jobs get another message': {
     breaks: [10],
     within: 40,

@@ -3,6 +3,9 @@
  * a bounded window in flight; a failure pauses the outbox and is tried again for ever, since a job that was accepted is
  * dispatched whenever JetStream returns. Events of one job are published one after the other, so their order holds even
  * when one has to be repeated. What was confirmed is kept until a power cut of the server cannot take it any more.
+ *
+ * A WORK message leaves only while its job waits for it. One whose confirmation was lost may have started its job, and the
+ * job may wait for a later one by the time of the repetition: JetStream knows ids for 30 s only, and none after a wipe.
  */
 import type { JobEvent, Publisher, WorkMessage } from '../../../application/ports/bus.ts';
 import type { Clock } from '../../../application/ports/runtime.ts';
@@ -26,6 +29,8 @@ export interface OutboxOptions {
   readonly onIdleBucket?: (bucket: number) => void;
 }
 
+type WorkTask = Extract<OutboxTask, { readonly kind: 'work' }>;
+
 export class Outbox {
   readonly #options: OutboxOptions;
   #queue: OutboxTask[] = [];
@@ -37,7 +42,8 @@ export class Outbox {
   #failed: OutboxTask[] = [];
   /** Of what is not confirmed, so that no question needs a look at all of it. */
   readonly #instants = { work: new Instants(), event: new Instants() };
-  readonly #worksOf = new Map<JobId, number>();
+  /** The latest WORK message of each job, until it is confirmed. */
+  readonly #latestWork = new Map<JobId, WorkTask>();
   readonly #unsynced: Unsynced;
   #size = 0;
   #cancelRetry: (() => void) | undefined;
@@ -57,9 +63,9 @@ export class Outbox {
     return this.#perBucket.has(bucket) || this.#unsynced.holds(bucket);
   }
 
-  /** Whether a WORK message of the job is not confirmed. */
+  /** Whether the latest WORK message of the job is not confirmed. Earlier ones do not speak for it. */
   isToSend(jobId: JobId): boolean {
-    return this.#worksOf.has(jobId);
+    return this.#latestWork.has(jobId);
   }
 
   addWork(message: WorkMessage, atMs: number, bucket: number): void {
@@ -148,10 +154,16 @@ export class Outbox {
     this.#size += 1;
     this.#perBucket.set(task.bucket, (this.#perBucket.get(task.bucket) ?? 0) + 1);
     this.#instants[task.kind].add(task.atMs);
-    if (task.kind === 'work') countBy(this.#worksOf, task.message.jobId, 1);
+    if (task.kind === 'work' && !isLater(this.#latestWork.get(task.message.jobId), task)) {
+      this.#latestWork.set(task.message.jobId, task);
+    }
   }
 
   #publish(task: OutboxTask): void {
+    if (task.kind === 'work' && !this.#options.isWanted(task.message)) {
+      this.#done(task);
+      return;
+    }
     this.#inFlight.add(task);
     const { publisher } = this.#options;
     const sent = task.kind === 'work' ? publisher.publishWork(task.message) : publisher.publishEvent(task.event);
@@ -169,17 +181,26 @@ export class Outbox {
 
   #published(task: OutboxTask): void {
     this.#inFlight.delete(task);
-    this.#size -= 1;
-    this.#instants[task.kind].remove(task.atMs);
-    if (task.kind === 'work') countBy(this.#worksOf, task.message.jobId, -1);
     this.#unsynced.keep(task, this.#options.clock.monotonicMs());
     this.#options.onPublished();
+    this.#done(task);
+    if (task.kind === 'event') this.#nextOfChain(task.event.jobId);
+    this.pump();
+  }
+
+  /** Nothing is to be sent for the task any more. */
+  #done(task: OutboxTask): void {
+    this.#size -= 1;
+    this.#instants[task.kind].remove(task.atMs);
+    if (task.kind === 'work' && this.#latestWork.get(task.message.jobId) === task) {
+      this.#latestWork.delete(task.message.jobId);
+    }
     const left = (this.#perBucket.get(task.bucket) ?? 0) - 1;
     if (left > 0) this.#perBucket.set(task.bucket, left);
-    else this.#perBucket.delete(task.bucket);
-    if (task.kind === 'event') this.#nextOfChain(task.event.jobId);
-    if (left <= 0) this.#options.onIdleBucket?.(task.bucket);
-    this.pump();
+    else {
+      this.#perBucket.delete(task.bucket);
+      this.#options.onIdleBucket?.(task.bucket);
+    }
   }
 
   #nextOfChain(jobId: JobId): void {
@@ -201,8 +222,6 @@ export class Outbox {
   }
 }
 
-function countBy(counts: Map<JobId, number>, jobId: JobId, by: 1 | -1): void {
-  const count = (counts.get(jobId) ?? 0) + by;
-  if (count === 0) counts.delete(jobId);
-  else counts.set(jobId, count);
+function isLater(one: WorkTask | undefined, other: WorkTask): boolean {
+  return one !== undefined && (one.message.again ?? 0) > (other.message.again ?? 0);
 }
