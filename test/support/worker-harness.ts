@@ -2,8 +2,12 @@
 import { workersSupervisor } from '../../src/actors/worker/queue-watch-actor.ts';
 import type { AttemptsMessage } from '../../src/actors/worker/attempts-message.ts';
 import { NodeHandlers } from '../../src/actors/worker/node-handlers.ts';
-import { SlotPool, type UnreportedBounds } from '../../src/actors/worker/slot-pool.ts';
-import { createWorkerMetrics, defaultWorkerLimits } from '../../src/actors/worker/worker-services.ts';
+import { SlotPool } from '../../src/actors/worker/slot-pool.ts';
+import {
+  createWorkerMetrics,
+  defaultWorkerLimits,
+  type WorkerLimits,
+} from '../../src/actors/worker/worker-services.ts';
 import type { ActorRef } from '../../src/kernel/index.ts';
 import { createTestKit, type TestKit } from '../../src/kernel/testkit/index.ts';
 import type {
@@ -83,7 +87,7 @@ export interface WorkerHarness {
 }
 type RunOutcomeLike = Extract<AttemptsMessage, { kind: 'ended' }>['outcome'];
 
-export async function createWorkerHarness(threads = 2, bounds: Partial<UnreportedBounds> = {}): Promise<WorkerHarness> {
+export async function createWorkerHarness(threads = 2, bounds: Partial<WorkerLimits> = {}): Promise<WorkerHarness> {
   const kit = createTestKit();
   const ended = new Set<string>();
   const pool = {

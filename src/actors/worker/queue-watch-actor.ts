@@ -12,8 +12,8 @@ import type { HandlerFleet } from '../../application/cluster/handler-fleet.ts';
 import type { WorkRoute, RouteDepth } from '../../application/ports/bus.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
 import { type HandlerNeed, needText } from '../../domain/handler-need.ts';
-import { type ChildSpec, supervise, type SupervisorMessage } from '../../supervisor/index.ts';
-import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/index.ts';
+import { type ChildSpec, type StartChildReply, supervise, type SupervisorMessage } from '../../supervisor/index.ts';
+import { type ActorContext, type ActorDefinition, type ActorRef, ask, type Behavior } from '../../kernel/index.ts';
 import { pullerActor } from './puller-actor.ts';
 import type { AttemptsMessage } from './attempts-message.ts';
 import { attemptsActor } from './attempts-actor.ts';
@@ -24,7 +24,8 @@ type Outcome<T> = PromiseSettledResult<T>;
 type QueueWatchMessage =
   | { readonly kind: 'look' }
   | { readonly kind: 'seen'; readonly outcome: Outcome<readonly RouteDepth[]> }
-  | { readonly kind: 'ready'; readonly route: WorkRoute; readonly outcome: Outcome<void> };
+  | { readonly kind: 'ready'; readonly route: WorkRoute; readonly outcome: Outcome<void> }
+  | { readonly kind: 'begun'; readonly name: string; readonly outcome: Outcome<StartChildReply> };
 
 /** News of queues come by a watch, levels and handler routes are found by looking: so long the first job of one may wait. */
 const lookEveryMs = 1_000;
@@ -35,6 +36,8 @@ const deletedLooks = 2;
 /** Own routes pulled at a time; what is beyond waits until one of them is idle. */
 const handlerRoutesMax = 256;
 const pullerStopMs = 1_000;
+/** Nothing but a supervisor that has stopped takes so long to answer. */
+const startMs = 30_000;
 
 type WatchedConfig = Pick<SharedConfig, 'queues' | 'onChange'>;
 type WatchedFleet = Pick<HandlerFleet, 'someNodeHas'>;
@@ -49,7 +52,16 @@ export function workersSupervisor(
   fleet: WatchedFleet,
 ): ActorDefinition<SupervisorMessage> {
   const intensity = { maxRestarts: 10, windowMs: 60_000 };
-  const queues = supervise({ strategy: 'one-for-one', intensity, kind: 'queues', children: [], maxChildren: 10_000 });
+  const maxChildren = services.limits.pullersMax;
+  const queues = supervise({
+    strategy: 'one-for-one',
+    intensity,
+    kind: 'queues',
+    children: [],
+    maxChildren,
+    // All of them may be told to begin, or to end, at once.
+    mailboxCapacity: maxChildren,
+  });
   const watch: ActorDefinition<QueueWatchMessage> = {
     kind: 'queue-watch',
     mailboxCapacity: 1_024,
@@ -79,6 +91,8 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   readonly #unserved = new Map<string, WorkRoute & { readonly need: HandlerNeed }>();
   readonly #stopListening: readonly (() => void)[];
   #looking = false;
+  /** A puller did not begin, and none has since. */
+  #isFull = false;
 
   constructor(
     services: WorkerServices,
@@ -107,6 +121,9 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
         break;
       case 'ready':
         this.#ready(message.route, message.outcome);
+        break;
+      case 'begun':
+        this.#begun(message.name, message.outcome);
         break;
     }
   }
@@ -175,14 +192,34 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
       this.#context.log.warn({ err: outcome.reason, queue: route.queue }, 'consumer of a queue is not ready');
       return;
     }
-    if (this.#pulled.has(name)) {
-      this.#queues.tell({ kind: 'startChild', spec: pullerSpec(name, route, this.#services, this.#runs) });
+    if (!this.#pulled.has(name)) return;
+    const spec = pullerSpec(name, route, this.#services, this.#runs);
+    const { clock } = this.#context;
+    const begun = ask<SupervisorMessage, StartChildReply>(
+      this.#queues,
+      (reply) => ({ kind: 'startChild', spec, reply }),
+      { timeoutMs: startMs, clock },
+    );
+    this.#context.pipeToSelf(begun, (outcome) => ({ kind: 'begun', name, outcome }));
+  }
+
+  /** A route whose puller was refused must not count as pulled: nobody would begin with it any more. */
+  #begun(name: string, outcome: Outcome<StartChildReply>): void {
+    const refusal =
+      outcome.status === 'rejected' ? (outcome.reason as unknown) : outcome.value.ok ? undefined : outcome.value.error;
+    if (refusal === undefined) {
+      this.#isFull = false;
+      return;
     }
+    // Tried again at the next look.
+    this.#pulled.delete(name);
+    if (!this.#isFull) this.#context.log.warn({ err: refusal, route: name }, 'no puller for a route; tried again');
+    this.#isFull = true;
   }
 
   #leave(name: string): void {
-    this.#pulled.delete(name);
-    this.#queues.tell({ kind: 'stopChild', name });
+    // Tried again at the next look when its mailbox is full.
+    if (this.#queues.tell({ kind: 'stopChild', name })) this.#pulled.delete(name);
   }
 
   /** A queue without a message is not in the list, and measures 0. */

@@ -30,6 +30,8 @@ export interface WorkerLimits extends UnreportedBounds {
   readonly heartbeatMs: number;
   /** Messages asked for at once. */
   readonly pullMax: number;
+  /** Routes pulled at a time. */
+  readonly pullersMax: number;
   /** How long one pull waits for a message. */
   readonly pullExpiresMs: number;
 }
@@ -41,6 +43,7 @@ export const defaultWorkerLimits: WorkerLimits = {
   unreportedMaxBytes: 256 * 1_048_576,
   heartbeatMs: 2_000,
   pullMax: 256,
+  pullersMax: 10_000,
   pullExpiresMs: 5_000,
 };
 

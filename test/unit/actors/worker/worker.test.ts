@@ -76,6 +76,30 @@ describe('the workers of a node', () => {
     expect([worker.claims, worker.slots.reserved]).toEqual([[], 0]);
   });
 
+  it('come to a queue that there was no puller for as soon as there is one, and say once that there is none', async () => {
+    worker = await createWorkerHarness(2, { pullersMax: 1 });
+    await idle();
+    worker.queues.set('default/second', 1);
+    await worker.kit.advance(10_000);
+    const pulled = (): string[] => worker.pulls.splice(0).map(({ route }) => route.queue);
+    expect(pulled()).toEqual(['default']);
+    expect(worker.kit.logEntries.filter(({ message }) => message.startsWith('no puller'))).toHaveLength(1);
+    worker.queues.delete('default/default');
+    await worker.kit.advance(10_000);
+    expect(pulled()).toEqual(['second']);
+  });
+
+  it('begin with every one of thousands of queues, and leave them all', async () => {
+    const named = Array.from({ length: 2_000 }, (_, n): [string, number] => [`default/q${n}`, 1]);
+    for (const [key, stamp] of named) worker.queues.set(key, stamp);
+    await worker.kit.advance(5_000);
+    const pullers = (): number => worker.kit.system.tree().filter(({ kind }) => kind === 'puller').length;
+    expect(pullers()).toBe(1 + named.length);
+    worker.queues.clear();
+    await worker.kit.advance(10_000);
+    expect([pullers(), worker.slots.reserved]).toEqual([0, 0]);
+  });
+
   it('give back what came at the moment at which they end', async () => {
     const offered = worker.offer(1);
     worker.kit.system.stop(worker.kit.system.refAt('/workers/queues/default.default'));
