@@ -37,6 +37,11 @@ const nestedSpread = {
   message: 'Write the properties themselves.',
 };
 
+const conditionalSpread = {
+  selector: "ObjectExpression > SpreadElement > LogicalExpression[operator='&&'][right.type='ObjectExpression']",
+  message: 'Write `...given({ … })`, with undefined for what is absent.',
+};
+
 export default tseslint.config(
   {
     ignores: [
@@ -93,7 +98,7 @@ export default tseslint.config(
     rules: {
       'no-restricted-properties': ['error', environment],
       'no-restricted-imports': ['error', { paths: [environmentImport] }],
-      'no-restricted-syntax': ['error', nestedSpread],
+      'no-restricted-syntax': ['error', nestedSpread, conditionalSpread],
     },
   },
   {
@@ -110,6 +115,7 @@ export default tseslint.config(
         },
         { selector: "CallExpression[callee.name='Date']", message: 'Time is a port: take a Clock.' },
         nestedSpread,
+        conditionalSpread,
       ],
     },
   },

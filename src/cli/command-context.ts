@@ -17,6 +17,7 @@ import { fileProblem } from './file-problem.ts';
 import { documentLine } from './job-document.ts';
 import { isUnproxied } from './no-proxy.ts';
 import type { Terminal } from './terminal.ts';
+import { given } from '../domain/given.ts';
 
 export const defaultAddress = '127.0.0.1:50051';
 
@@ -116,8 +117,8 @@ export async function withSession<T>(
   const useTls = flags.tls === true || ca !== undefined;
   // Submits get an idempotency key, so that a repeated one creates no second job. People watch a command less closely
   // than a program watches its calls.
-  const access = { ...(token !== undefined && { token }) };
-  const tls = useTls ? { ...(ca && { ca }) } : undefined;
+  const access = given({ token });
+  const tls = useTls ? given({ ca }) : undefined;
   const proxy = proxyFor(address, context.noProxy);
   const isJson = flags.json === true;
   const retry = { onRetry: sayRetry(context, isJson) };
@@ -128,7 +129,7 @@ export async function withSession<T>(
     retry,
     proxy,
     ...access,
-    ...(tls && { tls }),
+    ...given({ tls }),
   });
   try {
     const addressFlag = flags.address === undefined ? '' : ` --address ${flags.address}`;

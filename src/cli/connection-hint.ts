@@ -4,6 +4,7 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { given } from '../domain/given.ts';
 
 export interface Addressed {
   readonly host: string;
@@ -57,8 +58,7 @@ export async function connectionHint({ host, port, tls }: Addressed): Promise<st
         port,
         ALPNProtocols: ['h2'],
         rejectUnauthorized: verify,
-        ...(tls?.ca && { ca: tls.ca }),
-        ...(servername && { servername }),
+        ...given({ ca: tls?.ca ? tls.ca : undefined, servername: servername || undefined }),
       }),
       'secureConnect',
     );

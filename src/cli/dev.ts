@@ -22,6 +22,7 @@ import { exitCodes } from './exit-code.ts';
 import { hasTsconfig } from './handler-tsconfig.ts';
 import { aborted, liveAndDie } from './node-life.ts';
 import { packageRoot, packageVersion } from './package-facts.ts';
+import { given } from '../domain/given.ts';
 
 const examplesDir = join(packageRoot, 'examples');
 const sampleDataDir = join(examplesDir, 'data');
@@ -57,7 +58,7 @@ async function runCluster(options: DevOptions, log: Logger, stop: AbortSignal): 
       onHandlerNews: (one) => {
         news.tell(one);
       },
-      ...(onStep && { onStep }),
+      ...given({ onStep }),
     });
     isStarted = true;
     return await runNode(options, { troupe, services, stop, say });

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import type { JobFilterOptions } from '../client/index.ts';
 import type { FailureReason, JobState } from '../domain/job.ts';
-import { given, labelFlag, reasonFlag, stateFlag, textFlag, timeFlag } from './flag-values.ts';
+import { labelFlag, reasonFlag, stateFlag, textFlag, timeFlag } from './flag-values.ts';
+import { given } from '../domain/given.ts';
 
 export interface FilterFlags {
   readonly queue?: string;

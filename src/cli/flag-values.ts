@@ -3,6 +3,7 @@ import { type FailureReason, failureReasons, type JobState, jobStates } from '..
 import { parseDurationMs } from '../domain/duration-text.ts';
 import { parseInstantMs } from '../domain/instant-text.ts';
 import { UsageError } from './exit-code.ts';
+import { given } from '../domain/given.ts';
 
 /** A hundred years. This is longer than any retention, and a time so far ahead can still be encoded. */
 const durationMaxMs = 36_500 * 86_400_000;
@@ -78,7 +79,7 @@ export function stateFlag(text: string, former: readonly JobState[] = []): reado
 export function rateFlag(text: string): { readonly perSecond: number; readonly burst?: number } {
   const [, perSecond, burst] = /^(\d+(?:\.\d+)?)(?::(\d+))?$/.exec(text) ?? [];
   if (perSecond === undefined) throw new UsageError(`--rate ${text}: write starts per second, such as 10 or 10:50`);
-  return { perSecond: Number(perSecond), ...(burst !== undefined && { burst: Number(burst) }) };
+  return { perSecond: Number(perSecond), ...given({ burst: burst === undefined ? undefined : Number(burst) }) };
 }
 
 /** Collects `--fairness-weight gold=5 --fairness-weight silver=2`. */
@@ -101,10 +102,4 @@ export function reasonFlag(text: string, former: readonly FailureReason[] = []):
 /** Maps 0 to null, which removes a limit. */
 export function orNone(value: number | undefined): number | null | undefined {
   return value === 0 ? null : value;
-}
-
-/** Removes keys whose value is undefined. */
-export function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const present = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

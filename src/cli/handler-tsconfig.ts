@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
+import { given } from '../domain/given.ts';
 
 /** True if the folder or a parent has a tsconfig.json that an editor would use. */
 export function hasTsconfig(folder: string): boolean {
@@ -41,7 +42,7 @@ export function handlerTsconfig(root: string): string {
     paths: {
       'troupe/handlers': [file('index')],
       'troupe/handlers/testing': [file('testing')],
-      ...(zod !== undefined && { zod: [zod], 'zod/*': [`${zod}/*`] }),
+      ...given({ zod: zod === undefined ? undefined : [zod], 'zod/*': zod === undefined ? undefined : [`${zod}/*`] }),
     },
     ...(nodeTypes === undefined ? { types: [] } : { types: ['node'], typeRoots: [dirname(nodeTypes)] }),
   };

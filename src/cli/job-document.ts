@@ -2,6 +2,7 @@
  * The output of `--json`: one document per line, the job as the client returns it. Of bytes only the number is printed.
  */
 import type { JobInfo } from '../client/index.ts';
+import { given } from '../domain/given.ts';
 
 function payloadDocument(payload: unknown): unknown {
   return payload instanceof Uint8Array ? { bytes: payload.byteLength } : payload;
@@ -10,8 +11,10 @@ function payloadDocument(payload: unknown): unknown {
 export function jobDocument(job: JobInfo): Readonly<Record<string, unknown>> {
   return {
     ...job,
-    ...(job.input !== undefined && { input: payloadDocument(job.input) }),
-    ...(job.output !== undefined && { output: payloadDocument(job.output) }),
+    ...given({
+      input: job.input === undefined ? undefined : payloadDocument(job.input),
+      output: job.output === undefined ? undefined : payloadDocument(job.output),
+    }),
   };
 }
 

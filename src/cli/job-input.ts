@@ -5,6 +5,7 @@ import { JsonText } from '../client/index.ts';
 import { UsageError } from './exit-code.ts';
 import { fileProblem } from './file-problem.ts';
 import type { Terminal } from './terminal.ts';
+import { given } from '../domain/given.ts';
 
 type InputForm = 'json' | 'bytes';
 
@@ -72,7 +73,7 @@ function fileInput(file: string, form: InputForm | undefined, label = basename(f
     label,
     bytes,
     read: () => toInput(bytesOf(file), chosen, file),
-    ...(isStreamed && { open: () => createReadStream(file) as AsyncIterable<Uint8Array> }),
+    ...given({ open: isStreamed ? () => createReadStream(file) as AsyncIterable<Uint8Array> : undefined }),
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type Config, type ConfigInput, findConfigFile, loadConfig, readEnvironment } from '../config/index.ts';
 import { UsageError } from './exit-code.ts';
-import { given } from './flag-values.ts';
+import { given } from '../domain/given.ts';
 
 export interface ProcessFlags {
   readonly config?: string;
@@ -91,6 +91,9 @@ export function processConfig(flags: ProcessFlags, presets: ConfigInput = {}): C
     env,
     presets,
     flags: flagValues(flags),
-    ...(file !== undefined && { fileText: file.text, fileName: file.path }),
+    ...given({
+      fileText: file?.text,
+      fileName: file?.path,
+    }),
   });
 }

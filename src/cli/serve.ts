@@ -11,6 +11,7 @@ import { exitCodes } from './exit-code.ts';
 import { aborted, liveAndDie } from './node-life.ts';
 import { packageVersion } from './package-facts.ts';
 import type { Terminal } from './terminal.ts';
+import { given } from '../domain/given.ts';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -26,7 +27,7 @@ export function runServe({ config, terminal, onStep }: ServeOptions): Promise<nu
     const troupe = await startProcess(config, packageVersion(), {
       stop,
       handlerVariables: handlerVariables(config, readEnvironment()),
-      ...(onStep && { onStep }),
+      ...given({ onStep }),
     });
     const { nodeId, gatewayPort, scalerPort, httpPort, threads, handlers } = troupe;
     const ports = { gatewayPort, scalerPort, httpPort };

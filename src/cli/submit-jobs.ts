@@ -5,7 +5,8 @@ import { oneLine } from '../domain/printable.ts';
 import type { CommandContext, Session } from './command-context.ts';
 import { errorDocument, explainError } from './explain-error.ts';
 import { exitCodeOf } from './exit-code.ts';
-import { given, orNone } from './flag-values.ts';
+import { orNone } from './flag-values.ts';
+import { complete, given } from '../domain/given.ts';
 import type { FollowedJob } from './follow-jobs.ts';
 import { documentLine } from './job-document.ts';
 import type { PlannedInput } from './job-input.ts';
@@ -76,31 +77,30 @@ function draftOf({ handler, flags }: SubmitPlan, input: PlannedInput, nowMs: num
     nonRetryableCodes: flags.nonRetryableCode,
   });
   const key = flags.key === undefined || flags.each === undefined ? flags.key : `${flags.key}:${input.label}`;
-  return {
+  return complete<JobDraft>({
     handler,
-    ...(value !== undefined && { input: value }),
-    ...given({
-      handlerVersion: flags.handlerVersion,
-      queue: flags.queue,
-      runAt: flags.delay === undefined ? flags.runAt : new Date(nowMs + flags.delay),
-      queueTimeoutMs: flags.queueTimeout,
-      executionTimeoutMs: flags.executionTimeout,
-      heartbeatTimeoutMs: orNone(flags.heartbeatTimeout),
-      totalTimeoutMs: flags.totalTimeout,
-      retentionMs: flags.retention,
-      payloadRetentionMs: flags.payloadRetention,
-      idempotencyKey: key,
-      uniqueKey: flags.uniqueKey,
-      uniqueWindowMs: flags.uniqueWindow,
-      onConflict: flags.onConflict,
-      priority: flags.priority,
-      refuseLate: flags.refuseLate,
-      concurrencyKey: flags.concurrencyKey,
-      fairnessKey: flags.fairnessKey,
-      labels: flags.label,
-      retry: Object.keys(retry).length === 0 ? undefined : retry,
-    }),
-  };
+    input: value,
+    handlerVersion: flags.handlerVersion,
+    queue: flags.queue,
+    runAt: flags.delay === undefined ? flags.runAt : new Date(nowMs + flags.delay),
+    queueTimeoutMs: flags.queueTimeout,
+    executionTimeoutMs: flags.executionTimeout,
+    heartbeatTimeoutMs: orNone(flags.heartbeatTimeout),
+    totalTimeoutMs: flags.totalTimeout,
+    retentionMs: flags.retention,
+    payloadRetentionMs: flags.payloadRetention,
+    idempotencyKey: key,
+    idempotent: undefined,
+    uniqueKey: flags.uniqueKey,
+    uniqueWindowMs: flags.uniqueWindow,
+    onConflict: flags.onConflict,
+    priority: flags.priority,
+    refuseLate: flags.refuseLate,
+    concurrencyKey: flags.concurrencyKey,
+    fairnessKey: flags.fairnessKey,
+    labels: flags.label,
+    retry: Object.keys(retry).length === 0 ? undefined : retry,
+  });
 }
 
 interface Drafted {

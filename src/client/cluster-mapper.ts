@@ -15,6 +15,7 @@ import type {
   RunInfo,
   ShardInfo,
 } from './cluster-types.ts';
+import { given } from '../domain/given.ts';
 
 export function fromNode(node: wire.Node): NodeInfo {
   // Copied field by field, because a decoded message has no own properties for fields with their default value.
@@ -32,7 +33,7 @@ export function fromNode(node: wire.Node): NodeInfo {
     incarnation: numberOf(node.incarnation),
     state: nodeStateOf(node.state) ?? 'unspecified',
     ...dateOf('startedAt', node.startTime),
-    ...(node.workerClass !== '' && { workerClass: node.workerClass }),
+    ...given({ workerClass: node.workerClass || undefined }),
     handlers: node.handlers.map(({ name, version: of }) => ({ name, version: of })),
     rssBytes: numberOf(node.rssBytes),
   };
@@ -44,14 +45,14 @@ export function fromShard(shard: wire.Shard): ShardInfo {
   return {
     number: shard.number,
     state: shardStateOf(shard.state) ?? 'unspecified',
-    ...(shard.node !== '' && { node: shard.node }),
+    ...given({ node: shard.node || undefined }),
     epoch: numberOf(shard.epoch),
-    ...(leaseAgeMs !== undefined && { leaseAgeMs }),
+    ...given({ leaseAgeMs }),
     jobs: shard.jobs.map(({ state, jobs }) => ({ state: jobStateOf(state) ?? 'UNKNOWN', jobs: numberOf(jobs) })),
     backlog: numberOf(shard.backlog),
     undurable: numberOf(shard.undurable),
     outbox: numberOf(shard.outbox),
-    ...(lastCommitAgeMs !== undefined && { lastCommitAgeMs }),
+    ...given({ lastCommitAgeMs }),
   };
 }
 
@@ -67,17 +68,19 @@ export function fromActor(actor: wire.Actor): ActorInfo {
     busyShare,
     state: actorStateOf(state) ?? 'unspecified',
     ...dateOf('startedAt', actor.startTime),
-    ...(restartLimit !== null && { restartLimit }),
+    ...given({ restartLimit: restartLimit ?? undefined }),
     mailboxSize: actor.mailboxSize,
     mailboxCapacity: actor.mailboxCapacity,
     stashed: actor.stashed,
     messages: numberOf(actor.messages),
     busyMs: durationMs(actor.busyDuration) ?? 0,
-    ...(actor.lastError !== '' && { lastError: actor.lastError }),
+    ...given({ lastError: actor.lastError || undefined }),
     ...dateOf('lastErrorAt', actor.lastErrorTime),
     facts: { ...actor.facts },
-    ...(actor.detail === 'run' && actor.run !== undefined && { run: fromRun(actor.run) }),
-    ...(actor.detail === 'cell' && actor.cell !== undefined && { cell: fromCell(actor.cell) }),
+    ...given({
+      run: actor.detail === 'run' && actor.run !== undefined ? fromRun(actor.run) : undefined,
+      cell: actor.detail === 'cell' && actor.cell !== undefined ? fromCell(actor.cell) : undefined,
+    }),
   };
 }
 
@@ -90,8 +93,7 @@ function fromRun(run: wire.RunDetail): RunInfo {
     progress,
     note,
     suspect,
-    ...(cellPid !== null && { cellPid }),
-    ...(thread !== null && { thread }),
+    ...given({ cellPid: cellPid ?? undefined, thread: thread ?? undefined }),
     ...dateOf('pulseAt', run.pulseTime),
     ...dateOf('deadline', run.deadline),
   };
@@ -101,8 +103,7 @@ function fromCell(cell: wire.CellDetail): CellInfo {
   const { pid, eventLoopUtilization, threads, busy, leaked } = cell;
   const rssBytes = presentNumber(cell, 'rssBytes');
   return {
-    ...(pid !== null && { pid }),
-    ...(rssBytes !== undefined && { rssBytes }),
+    ...given({ pid: pid ?? undefined, rssBytes }),
     eventLoopUtilization,
     threads,
     busy,
@@ -125,8 +126,7 @@ function fromEvent({ time, path, type, incarnation, error }: wire.ActorEvent): A
     at: new Date(timestampMs(time) ?? 0),
     path,
     type,
-    ...(incarnation !== null && { incarnation }),
-    ...(error !== '' && { error }),
+    ...given({ incarnation: incarnation ?? undefined, error: error || undefined }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Limits on the starts of a queue, in the form that users of the client set and read. */
 import type { Init } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
+import { given } from '../domain/given.ts';
 
 /** Limits on the starts of a queue. */
 export interface FlowInfo {
@@ -44,9 +45,11 @@ export function fromFlow(flow: wire.FlowRule | null | undefined): FlowInfo {
   const { paused, maxRunning, maxRunningPerKey, rate, fairnessWeights } = flow ?? {};
   return {
     paused: paused ?? false,
-    ...(typeof maxRunning === 'number' && { maxRunning }),
-    ...(typeof maxRunningPerKey === 'number' && { maxRunningPerKey }),
-    ...(rate && { rate: { perSecond: rate.perSecond, burst: rate.burst ?? 1 } }),
+    ...given({
+      maxRunning: typeof maxRunning === 'number' ? maxRunning : undefined,
+      maxRunningPerKey: typeof maxRunningPerKey === 'number' ? maxRunningPerKey : undefined,
+      rate: rate ? { perSecond: rate.perSecond, burst: rate.burst ?? 1 } : undefined,
+    }),
     fairnessWeights: fairnessWeights ?? {},
   };
 }

@@ -27,6 +27,7 @@ import type {
   RetryInfo,
   SubmittedJob,
 } from './job-types.ts';
+import { complete, given } from '../domain/given.ts';
 
 export function fromSubmitResponse({ jobId, state, duplicate }: wire.SubmitJobResponse): SubmittedJob {
   return { jobId, state: jobStateOf(state) ?? 'UNKNOWN', duplicate };
@@ -37,11 +38,14 @@ export function fromSubmitResponse({ jobId, state, duplicate }: wire.SubmitJobRe
  * gateways.
  */
 export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): JobInfo {
-  const { spec } = job;
+  const { spec, run, progress, checkpoint, failure } = job;
   const state = jobStateOf(job.state) ?? 'UNKNOWN';
-  return {
+  const isInputGone = spec?.input?.kind === 'gone';
+  const isOutputGone = job.output?.kind === 'gone';
+  return complete<JobInfo>({
     id: job.id,
     handler: spec?.handler ?? '',
+    handlerVersion: spec?.handlerVersion || undefined,
     queue: spec?.queue ?? '',
     state,
     final: state !== 'UNKNOWN' && isTerminal(state),
@@ -53,78 +57,39 @@ export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): Jo
     createdAt: dateOf(job.createTime),
     updatedAt: dateOf(job.updateTime),
     readyAt: dateOf(job.readyTime),
+    firstStartedAt: job.firstStartTime ? dateOf(job.firstStartTime) : undefined,
+    endedAt: job.endTime ? dateOf(job.endTime) : undefined,
     expiresAt: dateOf(job.expireTime),
+    runAt: spec?.runTime ? dateOf(spec.runTime) : undefined,
+    queueTimeoutMs: durationMs(spec?.queueTimeout),
     executionTimeoutMs: durationMs(spec?.executionTimeout) ?? 0,
+    heartbeatTimeoutMs: durationMs(spec?.heartbeatTimeout),
+    totalTimeoutMs: durationMs(spec?.totalTimeout),
     retry: fromRetry(spec?.retry),
     retentionMs: durationMs(spec?.retention) ?? 0,
     payloadRetentionMs: durationMs(spec?.payloadRetention) ?? durationMs(spec?.retention) ?? 0,
     labels: spec?.labels ?? {},
     priority: spec?.priority ?? 0,
+    concurrencyKey: spec?.concurrencyKey || undefined,
+    fairnessKey: spec?.fairnessKey || undefined,
+    uniqueKey: spec?.unique?.key,
+    uniqueWindowMs: durationMs(spec?.unique?.window),
+    retryOf: job.retryOf || undefined,
+    waiting: job.waiting ? fromWaiting(job.waiting) : undefined,
+    run: run ? { attempt: run.attempt, node: run.node, startedAt: dateOf(run.startTime) } : undefined,
+    progress: progress ? { fraction: progress.fraction, note: progress.note } : undefined,
+    checkpoint: checkpoint ? fromCheckpoint(checkpoint) : undefined,
+    input: spec?.input && !isInputGone ? fromPayload(spec.input, parseJson) : undefined,
+    inputGone: spec?.input && isInputGone ? goneOf(spec.input) : undefined,
+    output: job.output && !isOutputGone ? fromPayload(job.output, parseJson) : undefined,
+    outputGone: job.output && isOutputGone ? goneOf(job.output) : undefined,
+    payloadsExpireAt: job.payloadsExpireTime ? dateOf(job.payloadsExpireTime) : undefined,
+    payloadsErasedAt: job.payloadsEraseTime ? dateOf(job.payloadsEraseTime) : undefined,
+    failure: failure ? fromFailure(failure) : undefined,
+    cancelReason: job.cancelReason || undefined,
     history: job.history.map(fromEvent),
     attempts: job.attempts.map(fromAttempt),
-    ...optionalParts(job, parseJson),
-  };
-}
-
-type Optional =
-  | 'handlerVersion'
-  | 'firstStartedAt'
-  | 'endedAt'
-  | 'runAt'
-  | 'queueTimeoutMs'
-  | 'heartbeatTimeoutMs'
-  | 'totalTimeoutMs'
-  | 'run'
-  | 'progress'
-  | 'checkpoint'
-  | 'input'
-  | 'inputGone'
-  | 'output'
-  | 'outputGone'
-  | 'payloadsErasedAt'
-  | 'payloadsExpireAt'
-  | 'failure'
-  | 'cancelReason'
-  | 'retryOf'
-  | 'uniqueKey'
-  | 'uniqueWindowMs'
-  | 'waiting'
-  | 'concurrencyKey'
-  | 'fairnessKey';
-
-function optionalParts(job: wire.Job, parseJson: (text: string) => unknown): Pick<JobInfo, Optional> {
-  const { spec, run, progress, checkpoint, failure } = job;
-  const queueTimeoutMs = durationMs(spec?.queueTimeout);
-  const totalTimeoutMs = durationMs(spec?.totalTimeout);
-  const heartbeatTimeoutMs = durationMs(spec?.heartbeatTimeout);
-  return {
-    ...(spec !== null && spec.handlerVersion !== '' && { handlerVersion: spec.handlerVersion }),
-    ...(job.firstStartTime && { firstStartedAt: dateOf(job.firstStartTime) }),
-    ...(job.endTime && { endedAt: dateOf(job.endTime) }),
-    ...(spec?.runTime && { runAt: dateOf(spec.runTime) }),
-    ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
-    ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
-    ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
-    ...(run && { run: { attempt: run.attempt, node: run.node, startedAt: dateOf(run.startTime) } }),
-    ...(progress && { progress: { fraction: progress.fraction, note: progress.note } }),
-    ...(spec?.input &&
-      (spec.input.kind === 'gone' ? { inputGone: goneOf(spec.input) } : { input: fromPayload(spec.input, parseJson) })),
-    ...(job.output &&
-      (job.output.kind === 'gone'
-        ? { outputGone: goneOf(job.output) }
-        : { output: fromPayload(job.output, parseJson) })),
-    ...(job.payloadsExpireTime && { payloadsExpireAt: dateOf(job.payloadsExpireTime) }),
-    ...(job.payloadsEraseTime && { payloadsErasedAt: dateOf(job.payloadsEraseTime) }),
-    ...(checkpoint && { checkpoint: fromCheckpoint(checkpoint) }),
-    ...(failure && { failure: fromFailure(failure) }),
-    ...(spec && spec.concurrencyKey !== '' && { concurrencyKey: spec.concurrencyKey }),
-    ...(spec && spec.fairnessKey !== '' && { fairnessKey: spec.fairnessKey }),
-    ...(spec?.unique && { uniqueKey: spec.unique.key }),
-    ...(spec?.unique?.window && { uniqueWindowMs: durationMs(spec.unique.window) ?? 0 }),
-    ...(job.retryOf !== '' && { retryOf: job.retryOf }),
-    ...(job.waiting && { waiting: fromWaiting(job.waiting) }),
-    ...(job.cancelReason !== '' && { cancelReason: job.cancelReason }),
-  };
+  });
 }
 
 function goneOf({ gone }: wire.Payload): GoneReason | 'unknown' {
@@ -144,14 +109,16 @@ function fromFailure(failure: wire.JobFailure): JobFailureInfo {
   return {
     reason: failureReasonOf(failure.reason) ?? 'UNKNOWN',
     message: failure.message,
-    ...(failure.code !== '' && { code: failure.code }),
-    ...(failure.causes.length > 0 && { causes: failure.causes.map(fromCause) }),
-    ...(failure.stack !== '' && { stack: failure.stack }),
+    ...given({
+      code: failure.code || undefined,
+      causes: failure.causes.length > 0 ? failure.causes.map(fromCause) : undefined,
+      stack: failure.stack || undefined,
+    }),
   };
 }
 
 function fromCause({ message, code }: wire.FailureCause): FailureCauseInfo {
-  return { message, ...(code !== '' && { code }) };
+  return { message, ...given({ code: code || undefined }) };
 }
 
 function fromEvent(event: wire.JobEvent): JobEventInfo {
@@ -160,23 +127,25 @@ function fromEvent(event: wire.JobEvent): JobEventInfo {
     type: jobEventTypeOf(event.type) ?? 'unknown',
     at: dateOf(event.time),
     attempt: event.attempt,
-    ...(event.reason !== 0 && { reason: failureReasonOf(event.reason) ?? 'UNKNOWN' }),
-    ...(event.node !== '' && { node: event.node }),
+    ...given({
+      reason: event.reason !== 0 ? (failureReasonOf(event.reason) ?? 'UNKNOWN') : undefined,
+      node: event.node || undefined,
+    }),
   };
 }
 
 function fromAttempt(attempt: wire.JobAttempt): JobAttemptInfo {
   return {
     number: attempt.number,
-    ...(attempt.node !== '' && { node: attempt.node }),
+    ...given({ node: attempt.node || undefined }),
     startedAt: dateOf(attempt.startTime),
-    ...(attempt.endTime && {
-      endedAt: dateOf(attempt.endTime),
-      outcome: attemptOutcomeOf(attempt.outcome) ?? 'unknown',
+    ...given({
+      endedAt: attempt.endTime ? dateOf(attempt.endTime) : undefined,
+      outcome: attempt.endTime ? (attemptOutcomeOf(attempt.outcome) ?? 'unknown') : undefined,
+      reason: attempt.reason !== 0 ? (failureReasonOf(attempt.reason) ?? 'UNKNOWN') : undefined,
+      message: attempt.message || undefined,
+      code: attempt.code || undefined,
     }),
-    ...(attempt.reason !== 0 && { reason: failureReasonOf(attempt.reason) ?? 'UNKNOWN' }),
-    ...(attempt.message !== '' && { message: attempt.message }),
-    ...(attempt.code !== '' && { code: attempt.code }),
   };
 }
 
@@ -185,15 +154,17 @@ function fromWaiting({ reason, detail, ahead, etaP50, etaP90 }: wire.JobWaiting)
   return {
     reason: waitingReasonOf(reason) ?? 'UNKNOWN',
     detail,
-    ...(typeof ahead === 'number' && { ahead }),
-    ...(p50Ms !== undefined && p90Ms !== undefined && { eta: { p50Ms, p90Ms } }),
+    ...given({
+      ahead: typeof ahead === 'number' ? ahead : undefined,
+      eta: p50Ms !== undefined && p90Ms !== undefined ? { p50Ms, p90Ms } : undefined,
+    }),
   };
 }
 
 function limitsOf(settings: wire.QueueSettings | null): Pick<QueueSettingsInfo, 'maxDepth' | 'maxBytes'> {
   const maxDepth = settings?.maxDepth;
   const maxBytes = presentNumber(settings, 'maxBytes');
-  return { ...(typeof maxDepth === 'number' && { maxDepth }), ...(maxBytes !== undefined && { maxBytes }) };
+  return given({ maxDepth: typeof maxDepth === 'number' ? maxDepth : undefined, maxBytes });
 }
 
 export function fromQueue(queue: wire.Queue): QueueInfo {
@@ -202,7 +173,7 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
     name: queue.name,
     settings: {
       executionTimeoutMs: durationMs(queue.settings?.executionTimeout) ?? 0,
-      ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
+      ...given({ heartbeatTimeoutMs }),
       retry: fromRetry(queue.settings?.retry),
       retentionMs: durationMs(queue.settings?.retention) ?? 0,
       payloadRetentionMs: durationMs(queue.settings?.payloadRetention) ?? durationMs(queue.settings?.retention) ?? 0,
@@ -213,7 +184,7 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
     createdAt: dateOf(queue.createTime),
     updatedAt: dateOf(queue.updateTime),
     quarantines: queue.quarantines.map(({ node, reason, time }) => ({
-      ...(node !== '' && { node }),
+      ...given({ node: node || undefined }),
       reason,
       since: dateOf(time),
     })),
@@ -222,14 +193,14 @@ export function fromQueue(queue: wire.Queue): QueueInfo {
 
 function fromRetry(retry: wire.RetryPolicy | null | undefined): RetryInfo {
   const codes = retry?.nonRetryableCodes?.codes ?? [];
-  return {
+  return complete<RetryInfo>({
     maxAttempts: retry?.maxAttempts ?? 1,
     initialDelayMs: durationMs(retry?.initialDelay) ?? 0,
     coefficient: retry?.coefficient ?? 1,
     maxDelayMs: durationMs(retry?.maxDelay) ?? 0,
-    ...(codes.length > 0 && { nonRetryableCodes: codes }),
+    nonRetryableCodes: codes.length > 0 ? codes : undefined,
     maxLosses: retry?.maxLosses ?? maxLossesDefault,
-  };
+  });
 }
 
 function dateOf(time: wire.Timestamp | null): Date {

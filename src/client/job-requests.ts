@@ -1,5 +1,5 @@
 /** Maps requests of users to messages of the contract. Values that the wire cannot encode are refused here. */
-import type { Contract, Init } from '../contract/codec.ts';
+import type { Contract, Init, Whole } from '../contract/codec.ts';
 import { failureReasonCodes, jobStateCodes, uniqueConflictCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
@@ -23,30 +23,30 @@ export function toSubmitRequest(
 }
 
 function submitRequestOf(draft: JobDraft, idempotencyKey: string | undefined): Init<wire.SubmitJobRequest> {
+  return { job: specOf(draft), idempotencyKey };
+}
+
+function specOf(draft: JobDraft): Whole<wire.JobSpec, 'heartbeat'> {
   return {
-    job: {
-      handler: draft.handler,
-      handlerVersion: draft.handlerVersion,
-      queue: draft.queue,
-      input: toPayload(draft.input, 'job.input'),
-      runTime: draft.runAt && toTime(draft.runAt.getTime()),
-      queueTimeout: toOptionalTime(draft.queueTimeoutMs),
-      executionTimeout: toOptionalTime(draft.executionTimeoutMs),
-      ...(draft.heartbeatTimeoutMs === null
-        ? { noHeartbeatTimeout: true }
-        : { heartbeatTimeout: toOptionalTime(draft.heartbeatTimeoutMs) }),
-      totalTimeout: toOptionalTime(draft.totalTimeoutMs),
-      retry: toRetry(draft.retry),
-      retention: toOptionalTime(draft.retentionMs),
-      payloadRetention: toOptionalTime(draft.payloadRetentionMs),
-      labels: draft.labels,
-      priority: draft.priority,
-      refuseLate: draft.refuseLate,
-      concurrencyKey: draft.concurrencyKey,
-      fairnessKey: draft.fairnessKey,
-      unique: toUnique(draft),
-    },
-    idempotencyKey,
+    handler: draft.handler,
+    handlerVersion: draft.handlerVersion,
+    queue: draft.queue,
+    input: toPayload(draft.input, 'job.input'),
+    runTime: draft.runAt && toTime(draft.runAt.getTime()),
+    queueTimeout: toOptionalTime(draft.queueTimeoutMs),
+    executionTimeout: toOptionalTime(draft.executionTimeoutMs),
+    heartbeatTimeout: toOptionalTime(draft.heartbeatTimeoutMs ?? undefined),
+    noHeartbeatTimeout: draft.heartbeatTimeoutMs === null ? true : undefined,
+    totalTimeout: toOptionalTime(draft.totalTimeoutMs),
+    retry: toRetry(draft.retry),
+    retention: toOptionalTime(draft.retentionMs),
+    payloadRetention: toOptionalTime(draft.payloadRetentionMs),
+    labels: draft.labels,
+    priority: draft.priority,
+    refuseLate: draft.refuseLate,
+    concurrencyKey: draft.concurrencyKey,
+    fairnessKey: draft.fairnessKey,
+    unique: toUnique(draft),
   };
 }
 
@@ -141,7 +141,7 @@ export function givenPaths({ retry = {}, flow = {}, ...settings }: QueueSettings
   return Object.entries(values).flatMap(([path, value]) => (value === undefined ? [] : [path]));
 }
 
-function toRetry(retry: Partial<RetryInfo> | undefined): Init<wire.RetryPolicy> | undefined {
+function toRetry(retry: Partial<RetryInfo> | undefined): Whole<wire.RetryPolicy> | undefined {
   if (!retry) return undefined;
   return {
     maxAttempts: retry.maxAttempts,

@@ -2,6 +2,7 @@
 import { numberOf } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
+import { given } from '../domain/given.ts';
 
 /** Quantiles of durations. Each is within a fifth of the exact value. */
 export interface DurationQuantiles {
@@ -53,12 +54,14 @@ export function fromQueueStats(stats: wire.QueueStats): QueueStatsInfo {
     dueLater: stats.dueLater,
     running: stats.running,
     bytes: numberOf(stats.bytes),
-    ...(oldestAgeMs !== undefined && { oldestAgeMs }),
+    ...given({ oldestAgeMs }),
     arrivalsPerSecond: stats.arrivalsPerSecond,
     startsPerSecond: stats.startsPerSecond,
     endsPerSecond: stats.endsPerSecond,
-    ...(stats.wait && { wait: fromQuantiles(stats.wait) }),
-    ...(stats.run && { run: fromQuantiles(stats.run) }),
+    ...given({
+      wait: stats.wait ? fromQuantiles(stats.wait) : undefined,
+      run: stats.run ? fromQuantiles(stats.run) : undefined,
+    }),
     shards: stats.shards,
     silentShards: stats.silentShards,
     at: new Date(timestampMs(stats.time) ?? 0),

@@ -7,26 +7,25 @@ import type { CassandraAccess } from '../adapters/cassandra/cql-client.ts';
 import type { NatsTls } from '../adapters/nats/link.ts';
 import type { NatsLogin } from '../adapters/nats/login.ts';
 import { type Config, ConfigError, operatorTokenPattern } from '../config/index.ts';
+import { given } from '../domain/given.ts';
 
-export function natsAccess({ credsPath, user, passwordPath, tls }: Config['nats']): {
-  readonly login?: NatsLogin;
-  readonly tls?: NatsTls;
-} {
+export function natsAccess(nats: Config['nats']): { readonly login?: NatsLogin; readonly tls?: NatsTls } {
+  const { credsPath, passwordPath, tls } = nats;
   // The NATS adapter reads these files at each connection. Read them here too, so that a wrong path is reported now
   // with its key.
   for (const [name, path] of Object.entries({ credsPath, passwordPath })) readNamed(`nats.${name}`, path);
   for (const [name, path] of Object.entries(tls)) readNamed(`nats.tls.${name}`, path);
-  return {
-    ...(credsPath !== undefined && { login: { kind: 'creds', credsPath } }),
-    ...(user !== undefined && passwordPath !== undefined && { login: { kind: 'user', user, passwordPath } }),
-    ...(tls.caPath !== undefined && {
-      tls: {
-        caFile: tls.caPath,
-        ...(tls.certPath !== undefined && { certFile: tls.certPath }),
-        ...(tls.keyPath !== undefined && { keyFile: tls.keyPath }),
-      },
-    }),
-  };
+  const { caPath, certPath, keyPath } = tls;
+  return given({
+    login: natsLogin(nats),
+    tls: caPath === undefined ? undefined : { caFile: caPath, ...given({ certFile: certPath, keyFile: keyPath }) },
+  });
+}
+
+/** A user with a password counts before a file of credentials. */
+function natsLogin({ credsPath, user, passwordPath }: Config['nats']): NatsLogin | undefined {
+  if (user !== undefined && passwordPath !== undefined) return { kind: 'user', user, passwordPath };
+  return credsPath === undefined ? undefined : { kind: 'creds', credsPath };
 }
 
 export function cassandraAccess({ user, passwordPath, tls }: Config['store']['cassandra']): CassandraAccess {
@@ -34,10 +33,10 @@ export function cassandraAccess({ user, passwordPath, tls }: Config['store']['ca
   const ca = readNamed('store.cassandra.tls.caPath', tls.caPath);
   const cert = readNamed('store.cassandra.tls.certPath', tls.certPath);
   const key = readNamed('store.cassandra.tls.keyPath', tls.keyPath);
-  return {
-    ...(user !== undefined && password !== undefined && { login: { user, password } }),
-    ...(ca !== undefined && { tls: { ca, ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) } }),
-  };
+  return given({
+    login: user !== undefined && password !== undefined ? { user, password } : undefined,
+    tls: ca === undefined ? undefined : { ca, ...given({ cert, key }) },
+  });
 }
 
 export function operatorToken(gateway: Config['gateway']): string | undefined {

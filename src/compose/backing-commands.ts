@@ -15,6 +15,7 @@ import type { Config } from '../config/index.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { cassandraPorts } from './backing-services.ts';
 import { ownSyncInterval } from './nats-sync.ts';
+import { given } from '../domain/given.ts';
 
 export interface BackingCommand {
   /** A path, or a name that is looked up in the PATH. */
@@ -33,7 +34,7 @@ interface Surroundings {
 export async function natsCommand(config: Config, { cacheDir, log }: Surroundings): Promise<BackingCommand> {
   const { serverPath, port } = config.nats;
   const binary = await findNatsServer({
-    ...(serverPath !== undefined && { explicitPath: serverPath }),
+    ...given({ explicitPath: serverPath }),
     cacheDir: join(cacheDir, 'bin'),
     log,
     allowInstall: true,

@@ -14,6 +14,7 @@ import type { Logger } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';
 import { natsSyncMs, ownSyncInterval } from './nats-sync.ts';
 import { KeptService, type KeptServiceOptions } from './kept-service.ts';
+import { given } from '../domain/given.ts';
 
 export interface BackingServices {
   /** The configuration, completed with the addresses of the started services. */
@@ -98,7 +99,7 @@ async function startNats(config: Config, options: BackingOptions): Promise<Servi
   const { cacheDir, log } = options;
   const { serverPath, port } = config.nats;
   const binary = await findNatsServer({
-    ...(serverPath !== undefined && { explicitPath: serverPath }),
+    ...given({ explicitPath: serverPath }),
     cacheDir: resolve(cacheDir, 'bin'),
     log,
     allowInstall: true,
@@ -110,7 +111,7 @@ async function startNats(config: Config, options: BackingOptions): Promise<Servi
       port: onPort,
       syncInterval: ownSyncInterval(config.nats),
       log,
-      ...(stop && { stop }),
+      ...given({ stop }),
     });
   const first = await start(port);
   const kept = keep(options, { name: 'nats-server', first, start: (stop) => start(first.port, stop) });
@@ -130,7 +131,7 @@ async function startCassandraIfAway(config: Config, options: BackingOptions): Pr
       dataDir: resolve(config.dataDir, 'cassandra'),
       ...cassandraPorts(config),
       heapMb: cassandraHeapMb,
-      ...(stop && { stop }),
+      ...given({ stop }),
     });
   const kept = keep(options, { name: 'Cassandra', first: await start(), start });
   return { note: `Cassandra ${install.version} on ${address}`, kept };

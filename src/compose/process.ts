@@ -28,6 +28,7 @@ import { createRuntime, type ProcessRuntime } from './runtime.ts';
 import { Opened, type StartOptions, unlessStopped } from './start-steps.ts';
 import { type OpenedStore, openStore } from './store.ts';
 import { watchWrites } from './watch-writes.ts';
+import { given } from '../domain/given.ts';
 
 export interface TroupeProcess {
   readonly nodeId: string;
@@ -113,7 +114,7 @@ async function start(config: Config, version: string, opened: Opened, options: S
   opened.begin('workers');
   const handlersAreTold = options.onHandlerNews !== undefined && config.log.pretty;
   const parts = { ...shared, system, node, order, startedAtMs, cache, handlersAreTold };
-  const roles = await startClusterRoles({ ...parts, ...(pool && { pool }) });
+  const roles = await startClusterRoles({ ...parts, ...given({ pool }) });
   opened.push(startPodCost(config, runtime, { pool, slots: threads }));
   opened.begin('queues');
   await ensureDefaultQueue({ store, facts }, bus, runtime);
@@ -263,7 +264,7 @@ function createPool(
     clock,
     log,
     telemetry,
-    ...(onNews && { onNews }),
+    ...given({ onNews }),
     outputMaxBytes: config.gateway.payloadMaxBytes,
   });
 }

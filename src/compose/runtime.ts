@@ -4,6 +4,7 @@ import { createLogger, type FlushableLogger } from '../adapters/telemetry/logger
 import { createPrometheusTelemetry, type PrometheusTelemetry } from '../adapters/telemetry/prometheus.ts';
 import type { Clock, Random } from '../application/ports/runtime.ts';
 import type { Config } from '../config/index.ts';
+import { given } from '../domain/given.ts';
 
 export interface ProcessRuntime {
   readonly clock: Clock;
@@ -18,7 +19,7 @@ export function createRuntime(config: Config, nodeId: string, writeLog?: (line: 
   return {
     clock: createSystemClock(),
     random: createSystemRandom(),
-    log: createLogger({ level, pretty, bindings: pretty ? {} : { nodeId }, ...(writeLog && { write: writeLog }) }),
+    log: createLogger({ level, pretty, bindings: pretty ? {} : { nodeId }, ...given({ write: writeLog }) }),
     telemetry: createPrometheusTelemetry({ processMetrics: true }),
   };
 }

@@ -4,6 +4,7 @@
  */
 import type protobuf from 'protobufjs';
 import type * as wire from './messages.ts';
+import type { Named } from '../domain/given.ts';
 import { loadContractRoot } from './root.ts';
 import { type ViolationsOf, violationsOfType } from './sayable.ts';
 import { decodeRequest, RepairingReader, RepairingWriter } from './utf8.ts';
@@ -16,6 +17,9 @@ export type Init<T> = T extends Uint8Array
     : T extends object
       ? { readonly [K in keyof T]?: Init<T[K]> | undefined }
       : T;
+
+/** A message to encode in which every field is named, so that a mapper cannot forget one. `Oneof`: names of its oneofs. */
+export type Whole<T, Oneof extends keyof T = never> = Named<Omit<Init<T>, Oneof>>;
 
 export interface MessageCodec<T> {
   readonly encode: (message: Init<T>) => Buffer;

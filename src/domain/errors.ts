@@ -3,6 +3,7 @@
  * (`errCode`) and in the documentation. Only `src/gateway/status-mapper.ts` knows how codes map to gRPC.
  */
 import { oneLine } from './printable.ts';
+import { given } from './given.ts';
 
 /** All codes, with the default message and whether the same request may succeed later. */
 export const errorRegistry = {
@@ -117,9 +118,11 @@ export class TroupeError extends Error {
     return {
       code: this.code,
       message: this.message,
-      ...(Object.keys(this.metadata).length > 0 && { metadata: this.metadata }),
-      ...(this.violations.length > 0 && { violations: this.violations }),
-      ...(this.retryAfterMs !== undefined && { retryAfterMs: this.retryAfterMs }),
+      ...given({
+        metadata: Object.keys(this.metadata).length > 0 ? this.metadata : undefined,
+        violations: this.violations.length > 0 ? this.violations : undefined,
+        retryAfterMs: this.retryAfterMs,
+      }),
     };
   }
 

@@ -7,6 +7,7 @@
 import { invariant, TroupeError } from './errors.ts';
 import { isTerminal, type JobRecord, type JobSpec, terminalStates } from './job.ts';
 import { keptAfterEndMs } from './record-life.ts';
+import { given } from './given.ts';
 
 const erased = { kind: 'erased' } as const;
 
@@ -61,9 +62,11 @@ export function eraseJob(record: JobRecord, nowMs: number): JobRecord {
   return {
     ...record,
     spec: { ...record.spec, input: erased },
-    ...(record.output !== undefined && { output: erased }),
-    ...(record.checkpoint !== undefined && { checkpoint: { ...record.checkpoint, payload: erased } }),
-    ...(record.logs !== undefined && { logs: record.logs.map((log) => ({ ...log, payload: erased })) }),
+    ...given({
+      output: record.output === undefined ? undefined : erased,
+      checkpoint: record.checkpoint === undefined ? undefined : { ...record.checkpoint, payload: erased },
+      logs: record.logs?.map((log) => ({ ...log, payload: erased })),
+    }),
     payloadsErasedAtMs: Math.max(nowMs, record.updatedAtMs),
   };
 }

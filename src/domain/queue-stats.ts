@@ -1,6 +1,7 @@
 /** Statistics of a queue in one shard, or summed over several. All fields can be added up, weights included. */
 import { addWeights, type DurationWeights } from './duration-histogram.ts';
 import { priorities } from './priority.ts';
+import { given } from './given.ts';
 
 /** The state of a queue at one moment. Rates are per second and fade over about a minute. */
 export interface QueueStats {
@@ -49,7 +50,7 @@ export function addStats(one: QueueStats, other: QueueStats): QueueStats {
     arrivalsPerSecond: one.arrivalsPerSecond + other.arrivalsPerSecond,
     startsPerSecond: one.startsPerSecond + other.startsPerSecond,
     endsPerSecond: one.endsPerSecond + other.endsPerSecond,
-    ...(Number.isFinite(oldestReadyAtMs) && { oldestReadyAtMs }),
+    ...given({ oldestReadyAtMs: Number.isFinite(oldestReadyAtMs) ? oldestReadyAtMs : undefined }),
     waits: addWeights(one.waits, other.waits),
     runs: addWeights(one.runs, other.runs),
   };

@@ -16,6 +16,7 @@
  * It changes nothing but its own state. Times are monotonic ms.
  */
 import type { RateRule } from './flow-rule.ts';
+import { given } from './given.ts';
 
 /** A cluster-wide limit. An absent part is unlimited. */
 export interface LimitRule {
@@ -123,8 +124,7 @@ export class QuotaAccount {
     const running = this.#grantRunning(holder, mine, nowMs);
     const starts = this.#grantTokens(mine, nowMs);
     return {
-      ...(running !== undefined && { running }),
-      ...(starts !== undefined && { tokens: starts.granted }),
+      ...given({ running, tokens: starts?.granted }),
       againMs: starts?.againMs ?? againMs.usual,
     };
   }

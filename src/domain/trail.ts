@@ -15,6 +15,7 @@ import {
   trailMax,
 } from './job.ts';
 import type { Cause } from './state-machine.ts';
+import { given } from './given.ts';
 
 /** The number of attempts that can be read from a trail. Each has at most three entries. */
 export const attemptsMax = Math.floor(trailMax / 3);
@@ -71,12 +72,12 @@ export function failureEntry(
   failure: Failure | undefined,
   outcome: RecordedOutcome | undefined,
 ): Pick<TrailEntry, 'outcome' | 'reason' | 'message' | 'code'> {
-  return {
-    ...(outcome !== undefined && { outcome }),
-    ...(failure !== undefined && { reason: failure.reason }),
-    ...(failure !== undefined && outcome !== undefined && { message: clipped(failure.message, messageMaxChars) }),
-    ...(failure?.code !== undefined && outcome !== undefined && { code: failure.code }),
-  };
+  return given({
+    outcome,
+    reason: failure?.reason,
+    message: failure !== undefined && outcome !== undefined ? clipped(failure.message, messageMaxChars) : undefined,
+    code: failure?.code !== undefined && outcome !== undefined ? failure.code : undefined,
+  });
 }
 
 /**
@@ -103,7 +104,7 @@ export function attemptsOf({ trail }: Pick<JobRecord, 'trail'>): readonly Attemp
 }
 
 function startedBy({ attempt, node, atMs }: TrailEntry): Attempt {
-  return { number: attempt, ...(node !== undefined && { node }), startedAtMs: atMs };
+  return { number: attempt, ...given({ node }), startedAtMs: atMs };
 }
 
 function endedBy(entry: TrailEntry): Partial<Attempt> {
@@ -111,9 +112,7 @@ function endedBy(entry: TrailEntry): Partial<Attempt> {
   return {
     endedAtMs: atMs,
     outcome: entry.outcome ?? outcomeOfOld(entry),
-    ...(reason !== undefined && { reason }),
-    ...(message !== undefined && { message }),
-    ...(code !== undefined && { code }),
+    ...given({ reason, message, code }),
   };
 }
 

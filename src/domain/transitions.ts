@@ -29,6 +29,7 @@ import { payloadsKeptMs } from './payload-life.ts';
 import { endsByMs } from './record-life.ts';
 import { type Cause, edgeOf } from './state-machine.ts';
 import { failureEntry, recordedOutcome } from './trail.ts';
+import { given } from './given.ts';
 
 /** A command to a job. */
 export type JobCommand =
@@ -84,7 +85,7 @@ export function acceptJob(input: {
   return {
     id,
     spec,
-    ...(requestKey !== undefined && { requestKey }),
+    ...given({ requestKey }),
     state: scheduled ? 'SCHEDULED' : 'QUEUED',
     seq: 1,
     attempt: 0,
@@ -209,7 +210,7 @@ function lose(record: JobRecord, outcome: Outcome<'stopped' | 'lost'>, { nowMs, 
   const blame = outcome.kind === 'lost' ? outcome.blame : undefined;
   const losses = record.losses + 1;
   const blamed = (record.blamedLosses ?? 0) + (blame === undefined ? 0 : 1);
-  const counts = { losses, ...(blamed > 0 && { blamedLosses: blamed }) };
+  const counts = { losses, ...given({ blamedLosses: blamed > 0 ? blamed : undefined }) };
   const convictions =
     blame === 'convicted' ? record.convictions + 1 : Math.max(record.convictions, blame === 'suspect' ? 1 : 0);
   if (convictions >= convictionsMax) {
@@ -292,17 +293,17 @@ function move(record: JobRecord, { by, to, nowMs }: Step, change: Change): Decis
     type: edge.event,
     atMs,
     attempt,
-    ...(node !== undefined && { node }),
+    ...given({ node }),
     ...failureEntry(change.failure, recordedOutcome(by, record.state)),
   };
   const next: JobRecord = {
     ...kept,
-    ...(holdsRun && run !== undefined && { run }),
+    ...given({ run: holdsRun && run !== undefined ? run : undefined }),
     ...change,
     state: to,
     seq,
     updatedAtMs: atMs,
-    ...(isTerminal(to) && { finishedAtMs: atMs }),
+    ...given({ finishedAtMs: isTerminal(to) ? atMs : undefined }),
     trail: [...record.trail.slice(-(trailMax - 1)), entry],
   };
   return { kind: 'changed', record: next };

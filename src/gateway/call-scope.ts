@@ -22,6 +22,7 @@ import { pump, type PumpParts } from './pump.ts';
 import type { SendBudget } from './send-budget.ts';
 import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 import { counters, histograms } from '../domain/measures.ts';
+import { given } from '../domain/given.ts';
 
 /** Wraps the handlers of methods for each kind of call. */
 export interface CallScope {
@@ -237,9 +238,7 @@ function contextOf(call: IncomingCall, clock: Clock): CallContext {
   return {
     tenant: defaultTenant,
     requestId: headerOf(call.metadata, 'x-request-id', requestIdPattern) ?? randomUUID(),
-    ...(Number.isFinite(deadlineAtMs) && { deadlineAtMs }),
-    ...(traceparent !== undefined && { traceparent }),
-    ...(bearerToken !== undefined && { bearerToken }),
+    ...given({ deadlineAtMs: Number.isFinite(deadlineAtMs) ? deadlineAtMs : undefined, traceparent, bearerToken }),
   };
 }
 

@@ -19,6 +19,7 @@ import { jobStateCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
 import { jobStates } from '../domain/job.ts';
+import { given } from '../domain/given.ts';
 
 export function toNode({ node, answer }: SeenNode): Init<wire.Node> {
   const known = {
@@ -86,8 +87,10 @@ export function toActor({ node, row }: SeenActor): Init<wire.Actor> {
     lastError: row.lastError,
     lastErrorTime: toOptionalTime(row.lastErrorAtMs),
     facts: row.facts,
-    ...(row.run !== undefined && { run: toRun(row.run) }),
-    ...(row.cell !== undefined && { cell: toCell(row.cell) }),
+    ...given({
+      run: row.run === undefined ? undefined : toRun(row.run),
+      cell: row.cell === undefined ? undefined : toCell(row.cell),
+    }),
   };
 }
 

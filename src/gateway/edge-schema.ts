@@ -10,6 +10,7 @@
  * The thread then checks the input against the whole schema.
  */
 import { ownValue } from '../domain/own-value.ts';
+import { given } from '../domain/given.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -69,8 +70,10 @@ function withoutSurplus(part: unknown): unknown {
   const { additionalProperties: _surplus, $ref: _elsewhere, anyOf, allOf, ...rest } = part;
   return {
     ...rest,
-    ...(Array.isArray(anyOf) && { anyOf: anyOf.map(withoutSurplus) }),
-    ...(Array.isArray(allOf) && { allOf: allOf.map(withoutSurplus) }),
+    ...given({
+      anyOf: Array.isArray(anyOf) ? anyOf.map(withoutSurplus) : undefined,
+      allOf: Array.isArray(allOf) ? allOf.map(withoutSurplus) : undefined,
+    }),
   };
 }
 

@@ -2,11 +2,16 @@
 import type { FullJob, OpenedPayload } from '../application/jobs/get-job.ts';
 import type { JobWaiting } from '../application/jobs/explain-job.ts';
 import type { BulkQuery } from '../application/jobs/bulk-jobs.ts';
-import type { AcceptedJob, JobRequest, RequestPayload } from '../application/jobs/job-request.ts';
+import {
+  type AcceptedJob,
+  emptyJobRequest,
+  type JobRequest,
+  type RequestPayload,
+} from '../application/jobs/job-request.ts';
 import type { ListJobsQuery } from '../application/jobs/list-jobs.ts';
 import type { NewTime } from '../application/jobs/reschedule-job.ts';
 import type { RetryRequest } from '../application/jobs/retry-job.ts';
-import type { Init } from '../contract/codec.ts';
+import type { Init, Whole } from '../contract/codec.ts';
 import {
   attemptOutcomeCodes,
   failureReasonCodes,
@@ -39,6 +44,7 @@ import {
 } from '../domain/job.ts';
 import { type Attempt, attemptsOf } from '../domain/trail.ts';
 import { fromRetry, toRetry } from './retry-mapper.ts';
+import { given } from '../domain/given.ts';
 
 export function toAccepted({ jobId, state, duplicate }: AcceptedJob): Init<wire.SubmitJobResponse> {
   return { jobId, state: jobStateCodes[state], duplicate };
@@ -47,10 +53,10 @@ export function toAccepted({ jobId, state, duplicate }: AcceptedJob): Init<wire.
 export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
   const { job, idempotencyKey } = request;
   // A missing job becomes one with an empty handler, which the use case refuses with the name of the field.
-  if (!job) return { handler: '', queue: '', idempotencyKey };
+  if (!job) return { ...emptyJobRequest, idempotencyKey };
   return {
     handler: job.handler,
-    handlerVersion: job.handlerVersion === '' ? undefined : job.handlerVersion,
+    handlerVersion: job.handlerVersion || undefined,
     queue: job.queue,
     input: fromPayload(job.input),
     runAtMs: timestampMs(job.runTime),
@@ -65,8 +71,9 @@ export function fromSubmitRequest(request: wire.SubmitJobRequest): JobRequest {
     unique: fromUnique(job.unique),
     priority: job.priority ?? undefined,
     refuseLate: job.refuseLate,
-    concurrencyKey: job.concurrencyKey === '' ? undefined : job.concurrencyKey,
-    fairnessKey: job.fairnessKey === '' ? undefined : job.fairnessKey,
+    concurrencyKey: job.concurrencyKey || undefined,
+    fairnessKey: job.fairnessKey || undefined,
+    retryOf: undefined,
     idempotencyKey,
   };
 }
@@ -129,7 +136,7 @@ function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {
   if (!unique) return undefined;
   const onConflict = uniqueConflictOf(unique.onConflict);
   const windowMs = durationMs(unique.window);
-  if (onConflict !== undefined) return { key: unique.key, onConflict, ...(windowMs !== undefined && { windowMs }) };
+  if (onConflict !== undefined) return { key: unique.key, onConflict, ...given({ windowMs }) };
   const violations = [{ field: 'job.unique.on_conflict', description: `unknown value ${unique.onConflict}` }];
   throw new TroupeError('INVALID_JOB_SPEC', { violations });
 }
@@ -186,7 +193,7 @@ function toWaiting({ reason, detail, ahead, eta }: JobWaiting): Init<wire.JobWai
  * Maps a spec so that it can be submitted again. With a start far ahead, stored times may exceed the range of a submit,
  * so they are limited to it.
  */
-function toSpec(spec: JobSpec): Init<wire.JobSpec> {
+function toSpec(spec: JobSpec): Omit<Whole<wire.JobSpec, 'heartbeat'>, 'input'> {
   const sayable = (ms: number): number => Math.min(ms, retentionRange.max);
   return {
     handler: spec.handler,
@@ -195,9 +202,8 @@ function toSpec(spec: JobSpec): Init<wire.JobSpec> {
     runTime: toOptionalTime(spec.runAtMs),
     queueTimeout: toOptionalTime(spec.queueTimeoutMs && sayable(spec.queueTimeoutMs)),
     executionTimeout: toTime(spec.executionTimeoutMs),
-    ...(spec.heartbeatTimeoutMs === undefined
-      ? { noHeartbeatTimeout: true }
-      : { heartbeatTimeout: toTime(spec.heartbeatTimeoutMs) }),
+    heartbeatTimeout: toOptionalTime(spec.heartbeatTimeoutMs),
+    noHeartbeatTimeout: spec.heartbeatTimeoutMs === undefined ? true : undefined,
     totalTimeout: toOptionalTime(spec.totalTimeoutMs && sayable(spec.totalTimeoutMs)),
     retry: toRetry(spec.retry),
     retention: toTime(sayable(spec.retentionMs)),

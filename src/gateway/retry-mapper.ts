@@ -1,12 +1,12 @@
 /** Maps retry policies of jobs and queues between the contract and the domain. */
-import type { JobRequest } from '../application/jobs/job-request.ts';
-import type { Init } from '../contract/codec.ts';
+import type { RequestedRetry } from '../application/jobs/job-request.ts';
+import type { Whole } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, toTime } from '../contract/time.ts';
 import type { RetryPolicy } from '../domain/job.ts';
 import { maxLossesDefault } from '../domain/retry-policy.ts';
 
-export function fromRetry(retry: wire.RetryPolicy | null | undefined): JobRequest['retry'] {
+export function fromRetry(retry: wire.RetryPolicy | null | undefined): RequestedRetry | undefined {
   if (!retry) return undefined;
   return {
     maxAttempts: retry.maxAttempts ?? undefined,
@@ -18,7 +18,7 @@ export function fromRetry(retry: wire.RetryPolicy | null | undefined): JobReques
   };
 }
 
-export function toRetry(retry: RetryPolicy): Init<wire.RetryPolicy> {
+export function toRetry(retry: RetryPolicy): Whole<wire.RetryPolicy> {
   return {
     maxAttempts: retry.maxAttempts,
     initialDelay: toTime(retry.initialMs),

@@ -8,6 +8,7 @@ import type { WorkerClass } from '../domain/demand.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { handlerNamePattern, namePattern } from '../domain/queue.ts';
 import { workerClassPattern, workerClassText } from '../domain/worker-class.ts';
+import { given } from '../domain/given.ts';
 
 export interface ScaledClass extends WorkerClass {
   /** Attempts that one pod runs at a time. */
@@ -40,7 +41,7 @@ export function readScaledClass(ref: Pick<ScaledObjectRef, 'scalerMetadata'> | n
     const message = violations.map(({ field: path, description }) => `${path} ${description}`).join('; ');
     throw new TroupeError('INVALID_ARGUMENT', { message, violations });
   }
-  return { name, slotsPerPod, ...(queues && { queues }), ...(handlers && { handlers }) };
+  return { name, slotsPerPod, ...given({ queues, handlers }) };
 }
 
 function slots(text: string, checks: FieldChecks): number {

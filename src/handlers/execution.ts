@@ -12,6 +12,7 @@ import type { HandlerContext } from './context.ts';
 import type { AnyHandler } from './definition.ts';
 import { fateOf, snoozeMsOf } from './handler-error.ts';
 import { inputKindOf } from './schema.ts';
+import { given } from '../domain/given.ts';
 
 /** How a handler can end an attempt. `stopped`: it noticed the request to stop and returned. */
 export type HandlerOutcome = Exclude<AttemptOutcome<RunPayload>, { readonly kind: 'released' | 'lost' }>;
@@ -142,9 +143,11 @@ function outcomeAsTold(thrown: unknown): HandlerOutcome {
   const failure: Failure = {
     reason: fate === 'reject' ? 'HANDLER_REJECTED' : 'HANDLER_FAILED',
     message: describeThrown(thrown),
-    ...(code !== undefined && { code }),
-    ...(causes.length > 0 && { causes }),
-    ...(typeof stack === 'string' && { stack: clipped(stack, stackMaxChars) }),
+    ...given({
+      code,
+      causes: causes.length > 0 ? causes : undefined,
+      stack: typeof stack === 'string' ? clipped(stack, stackMaxChars) : undefined,
+    }),
   };
   return { kind: 'failed', failure, retryable };
 }
@@ -161,7 +164,7 @@ function causesOf(thrown: unknown): readonly FailureCause[] {
       seen.add(behind);
       const code = codeOf(behind);
       const message = clipped(describeThrown(behind), causeMaxChars);
-      causes.push({ message, ...(code !== undefined && { code }) });
+      causes.push({ message, ...given({ code }) });
       follow(behind);
     }
   };

@@ -8,6 +8,7 @@ import type { AnyHandler } from './definition.ts';
 import { inputKindOf, jsonPartOf } from './schema.ts';
 import { valibotOptions } from './valibot-schema.ts';
 import { zodOptions } from './zod-schema.ts';
+import { given } from '../domain/given.ts';
 
 const libraryOptions = { ...zodOptions, ...valibotOptions };
 
@@ -18,13 +19,15 @@ export function manifestOf(handler: AnyHandler): HandlerManifest {
     name: handler.name,
     version: handler.version,
     inputKind: inputKindOf(handler.input),
-    ...(inputSchema !== undefined && { inputSchema }),
-    ...(handler.executionTimeoutMs !== undefined && { executionTimeoutMs: handler.executionTimeoutMs }),
-    ...(handler.heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs: handler.heartbeatTimeoutMs }),
-    ...(handler.memoryMb !== undefined && { memoryMb: handler.memoryMb }),
-    ...(handler.memoryMaxMb !== undefined && { memoryMaxMb: handler.memoryMaxMb }),
-    ...(Object.keys(handler.retry).length > 0 && { retry: handler.retry }),
-    ...(handler.cancelGraceMs !== undefined && { cancelGraceMs: handler.cancelGraceMs }),
+    ...given({
+      inputSchema,
+      executionTimeoutMs: handler.executionTimeoutMs,
+      heartbeatTimeoutMs: handler.heartbeatTimeoutMs,
+      memoryMb: handler.memoryMb,
+      memoryMaxMb: handler.memoryMaxMb,
+      retry: Object.keys(handler.retry).length > 0 ? handler.retry : undefined,
+      cancelGraceMs: handler.cancelGraceMs,
+    }),
   };
 }
 

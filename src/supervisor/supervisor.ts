@@ -212,7 +212,7 @@ class Supervisor implements Behavior<Message> {
       new TroupeError('INTERNAL_ERROR', {
         message: 'children failed more often than their supervisor allows',
         metadata: { child: child.spec.name, maxRestarts: String(maxRestarts), windowMs: String(windowMs) },
-        ...(reason.kind === 'failed' && { cause: reason.error }),
+        ...(reason.kind === 'failed' ? { cause: reason.error } : {}),
       }),
     );
   }

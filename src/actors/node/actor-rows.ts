@@ -16,6 +16,7 @@ import type { TreeNode } from '../../kernel/index.ts';
 import type { Activity } from './activity-meter.ts';
 import { queueOfPath, runsPath } from './node-paths.ts';
 import { isInstantFact } from './shard-reports.ts';
+import { given } from '../../domain/given.ts';
 
 export interface RowSources {
   readonly tree: readonly TreeNode[];
@@ -62,7 +63,11 @@ export function nodeRow(node: NodeReport): ActorRow {
     facts: {
       version,
       roles: node.roles.join(','),
-      ...(slotsTotal > 0 && { slotsTotal: String(slotsTotal), slotsFree: String(slotsFree), runs: String(runs) }),
+      ...given({
+        slotsTotal: slotsTotal > 0 ? String(slotsTotal) : undefined,
+        slotsFree: slotsTotal > 0 ? String(slotsFree) : undefined,
+        runs: slotsTotal > 0 ? String(runs) : undefined,
+      }),
       shards: String(shards),
       loop: vitals.eventLoopUtilization.toFixed(2),
       rssMiB: String(Math.round(vitals.rssBytes / 1_048_576)),
@@ -79,10 +84,10 @@ function actorRow(actor: TreeNode, sources: RowSources): ActorRow {
     path: actor.path,
     kind: actor.kind,
     state: heldFor === undefined ? actor.state : 'quarantined',
-    ...(actor.upMs !== undefined && { startedAtMs: Math.round(sources.nowMs - actor.upMs) }),
+    ...given({ startedAtMs: actor.upMs === undefined ? undefined : Math.round(sources.nowMs - actor.upMs) }),
     restarts: actor.restarts,
     restartsInWindow: actor.budget?.inWindow ?? 0,
-    ...(actor.budget !== undefined && { restartLimit: actor.budget.limit }),
+    ...given({ restartLimit: actor.budget?.limit }),
     mailboxSize: actor.mailboxSize,
     mailboxCapacity: actor.mailboxCapacity,
     stashed: actor.stashed,
@@ -90,8 +95,7 @@ function actorRow(actor: TreeNode, sources: RowSources): ActorRow {
     messageRate,
     busyMs: actor.busyMs,
     busyShare,
-    ...(actor.lastError !== undefined && { lastError: actor.lastError }),
-    ...(actor.lastErrorAtMs !== undefined && { lastErrorAtMs: actor.lastErrorAtMs }),
+    ...given({ lastError: actor.lastError, lastErrorAtMs: actor.lastErrorAtMs }),
     facts: heldFor === undefined ? facts : { ...facts, quarantine: heldFor },
   };
 }
@@ -115,17 +119,18 @@ function runRow(run: RunView, nowMs: number): ActorRow {
     path: `${runsPath}/run:${jobId}#${attempt}`,
     kind: 'run',
     state: startedAtMs === undefined ? 'waiting' : 'running',
-    ...(startedAtMs !== undefined && { startedAtMs }),
+    ...given({ startedAtMs }),
     run: {
       jobId,
       attempt,
       handler,
-      ...(cellPid !== undefined && { cellPid }),
-      ...(thread !== undefined && { thread }),
+      ...given({ cellPid, thread }),
       progress,
       note,
-      ...(pulseAgoMs !== undefined && { pulseAtMs: Math.round(nowMs - pulseAgoMs) }),
-      ...(startedAtMs !== undefined && endsMs.length > 0 && { deadlineAtMs: Math.min(...endsMs) }),
+      ...given({
+        pulseAtMs: pulseAgoMs === undefined ? undefined : Math.round(nowMs - pulseAgoMs),
+        deadlineAtMs: startedAtMs !== undefined && endsMs.length > 0 ? Math.min(...endsMs) : undefined,
+      }),
       suspect,
     },
   };
@@ -147,6 +152,6 @@ function cellRow(cell: RunPoolStats['cells'][number], index: number): ActorRow {
     kind: 'cell',
     state: cellStates[state],
     restarts,
-    cell: { ...(pid !== undefined && { pid }), rssBytes, eventLoopUtilization, threads, busy, leaked },
+    cell: { ...given({ pid }), rssBytes, eventLoopUtilization, threads, busy, leaked },
   };
 }

@@ -1,6 +1,7 @@
 /** The latest events of this node's actors. It keeps at most `eventsKept` and drops the oldest. */
 import { type ActorEventReport, isWithin } from '../../application/protocol/node-protocol.ts';
 import type { SystemEvent } from '../../kernel/index.ts';
+import { given } from '../../domain/given.ts';
 
 export const eventsKept = 1_000;
 const errorMaxChars = 500;
@@ -23,7 +24,7 @@ export class EventLog {
       path: event.path,
       type: event.type,
       life: 'incarnation' in event ? event.incarnation : 0,
-      ...(error !== undefined && { error }),
+      ...given({ error }),
     };
     this.#next = (this.#next + 1) % eventsKept;
   }

@@ -7,6 +7,7 @@ import { type JobState, jobStates } from '../../domain/job.ts';
 import { ownValue } from '../../domain/own-value.ts';
 import type { TreeNode } from '../../kernel/index.ts';
 import { shardManagerPath, shardOfPath } from './node-paths.ts';
+import { given } from '../../domain/given.ts';
 
 export function isInstantFact(name: string): boolean {
   return name === 'committedMs' || name.startsWith('lease.');
@@ -41,6 +42,9 @@ function reportOf(shard: number, actor: TreeNode | undefined, leaseAgeMs: number
     backlog: count('jobs'),
     undurable: count('undurable'),
     outbox: count('outbox'),
-    ...(committedMs !== undefined && { lastCommitAgeMs: Math.max(0, Math.round(monotonicMs - Number(committedMs))) }),
+    ...given({
+      lastCommitAgeMs:
+        committedMs === undefined ? undefined : Math.max(0, Math.round(monotonicMs - Number(committedMs))),
+    }),
   };
 }

@@ -28,6 +28,7 @@ import type { ShardMessage } from './shard-message.ts';
 import { ShardLogs } from './shard-logs.ts';
 import type { ShardServices } from './shard-services.ts';
 import type { RecoveredShard } from './commit/recovery.ts';
+import { given } from '../../domain/given.ts';
 
 const handOverGraceMs = 3_000;
 /** How long a grant may wait for company before it is written. */
@@ -228,7 +229,7 @@ export class ShardCore {
       jobs: this.table.size,
       undurable: this.undurable,
       outbox: this.dispatcher.backlog,
-      ...(this.#committedMs !== undefined && { committedMs: Math.round(this.#committedMs) }),
+      ...given({ committedMs: this.#committedMs === undefined ? undefined : Math.round(this.#committedMs) }),
       ...jobFacts(this.table.counts),
     });
     this.askFlush();

@@ -16,6 +16,7 @@ import type { JobLog } from '../../domain/job-log.ts';
 import type { CheckpointSaver, OfferedCheckpoint } from './checkpoint-saver.ts';
 import { attemptOutcome, bytesOf, type PayloadLocation, stored } from './attempt-payloads.ts';
 import type { WorkerServices } from './worker-services.ts';
+import { given } from '../../domain/given.ts';
 
 export type Grant = Extract<ClaimResult, { kind: 'granted' }>;
 export type Phase = 'fetching' | 'handed' | 'running' | 'reporting';
@@ -84,12 +85,12 @@ export function requestOf(run: NodeAttempt, input: RunPayload, checkpoint: RunPa
     handler: spec.handler,
     input,
     executionTimeoutMs: spec.executionTimeoutMs,
-    ...(spec.heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs: spec.heartbeatTimeoutMs }),
-    ...(deadlineAtMs !== undefined && { deadlineAtMs: deadlineAtMs + run.aheadMs }),
+    ...given({
+      heartbeatTimeoutMs: spec.heartbeatTimeoutMs,
+      deadlineAtMs: deadlineAtMs === undefined ? undefined : deadlineAtMs + run.aheadMs,
+    }),
     suspect,
-    ...(memoryMb !== undefined && { memoryMb }),
-    ...(checkpoint !== undefined && { checkpoint }),
-    ...(spec.traceparent !== undefined && { traceparent: spec.traceparent }),
+    ...given({ memoryMb, checkpoint, traceparent: spec.traceparent }),
   };
 }
 
@@ -144,7 +145,7 @@ export async function reportItem(
       ? undefined
       : stored({ kind: 'json', json: JSON.stringify(lines) }, payloadLocation(run, 'log', services)),
   ]);
-  return { jobId: run.jobId, token: run.grant.token, outcome, ...(log !== undefined && { log }) };
+  return { jobId: run.jobId, token: run.grant.token, outcome, ...given({ log }) };
 }
 
 /** What is told of the runs in a heartbeat; of one that another attempt has overtaken nothing is. */

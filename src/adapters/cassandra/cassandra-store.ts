@@ -21,6 +21,7 @@ import { createKeyspace } from './tables/keyspace.ts';
 import { createPartitionExpiries } from './time-to-live.ts';
 import { repeatUndecided } from './undecided.ts';
 import { createWriteTimestamps } from './write-timestamps.ts';
+import { given } from '../../domain/given.ts';
 
 export interface CassandraStoreOptions {
   /** `host:port`, at least one. */
@@ -124,7 +125,7 @@ export async function openCassandraStore(options: CassandraStoreOptions): Promis
   const clientOptions: CqlClientOptions = {
     contactPoints,
     localDataCenter,
-    ...(options.access !== undefined && { access: options.access }),
+    ...given({ access: options.access }),
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     measures: createStoreMeasures('cassandra', clock, options.telemetry),
     log,

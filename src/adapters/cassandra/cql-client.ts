@@ -10,6 +10,7 @@ import { isUnknownName, translateCassandraError } from './cassandra-error.ts';
 import { guardControlConnection } from './control-connection-guard.ts';
 import type { CqlStatement, StatementMode } from './cql-statement.ts';
 import { createInFlightLimit } from './in-flight-limit.ts';
+import { given } from '../../domain/given.ts';
 
 /** Beyond this a node only queues requests. By default the server runs 128 at once. */
 const inFlightMax = 512;
@@ -87,9 +88,11 @@ const optionsByMode: Readonly<Record<StatementMode, QueryOptions>> = {
 
 function accessOptions({ login, tls }: CassandraAccess): ClientOptions {
   return {
-    ...(login !== undefined && { authProvider: new auth.PlainTextAuthProvider(login.user, login.password) }),
+    ...given({
+      authProvider: login === undefined ? undefined : new auth.PlainTextAuthProvider(login.user, login.password),
+    }),
     // The driver turns verification off unless it is switched on explicitly.
-    ...(tls !== undefined && { sslOptions: { ...tls, rejectUnauthorized: true } }),
+    ...given({ sslOptions: tls === undefined ? undefined : { ...tls, rejectUnauthorized: true } }),
   };
 }
 
@@ -100,7 +103,7 @@ function createDriver(options: CqlClientOptions): Client {
     localDataCenter: options.localDataCenter,
     protocolOptions: { port },
     ...accessOptions(options.access ?? {}),
-    ...(options.keyspace !== undefined && { keyspace: options.keyspace }),
+    ...given({ keyspace: options.keyspace }),
     pooling: { coreConnectionsPerHost: { [types.distance.local]: 2, [types.distance.remote]: 1 } },
     socketOptions: { readTimeout: options.requestTimeoutMs, connectTimeout: options.requestTimeoutMs },
     encoding: { useBigIntAsLong: true },

@@ -2,6 +2,7 @@
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { InvalidArgumentError, PermissionViolationError, RequestError } from '@nats-io/transport-node';
 import { TroupeError } from '../../domain/errors.ts';
+import { given } from '../../domain/given.ts';
 
 /** The error codes of the JetStream API that this adapter reacts to. */
 export const apiCodes = {
@@ -55,7 +56,7 @@ export function isNotReady(error: unknown): boolean {
 
 /** An error that callers may retry after half a second. */
 export function brokerUnavailable(message: string, cause?: unknown): TroupeError {
-  return new TroupeError('BROKER_UNAVAILABLE', { message, retryAfterMs: 500, ...(cause !== undefined && { cause }) });
+  return new TroupeError('BROKER_UNAVAILABLE', { message, retryAfterMs: 500, ...given({ cause }) });
 }
 
 /** Translates any error of the client. A `TroupeError` passes unchanged. */

@@ -30,6 +30,7 @@ import { NatsSharedConfig } from './shared-config.ts';
 import { StreamGuard } from './stream-guard.ts';
 import { type Difference, Topology } from './topology.ts';
 import { NatsWorkSource } from './work-source.ts';
+import { given } from '../../domain/given.ts';
 
 /** How to connect, and what to create if it is missing. */
 export interface ConnectNatsOptions {
@@ -169,7 +170,7 @@ function assemble(options: ConnectNatsOptions, ground: Ground): NatsBus {
     health: () => ({
       connected: link.connected,
       publishing: guard.isSure,
-      ...(link.server !== undefined && { server: link.server }),
+      ...given({ server: link.server }),
     }),
     requestNode: (nodeId, verb, payload, timeoutMs) => nodeLink.request(nodeId, verb, payload, timeoutMs),
     serveNode: (nodeId, handler, face) => nodeLink.serve(nodeId, handler, face),
@@ -211,6 +212,6 @@ function openBucket(options: ConnectNatsOptions, ground: Ground, bucket: string,
     log: options.log,
     bucket,
     timeoutMs,
-    ...(vitals && { vitals }),
+    ...given({ vitals }),
   });
 }

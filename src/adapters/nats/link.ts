@@ -16,6 +16,7 @@ import type { Clock, Logger } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { brokerUnavailable } from './broker-error.ts';
 import { loginOf, type NatsLogin } from './login.ts';
+import { given } from '../../domain/given.ts';
 
 export type NatsTls = Pick<TlsOptions, 'caFile' | 'certFile' | 'keyFile'>;
 
@@ -197,8 +198,7 @@ function dial(options: LinkOptions, timeoutMs: number): Promise<NatsConnection> 
   return connect({
     servers: [...options.servers],
     name: options.name,
-    ...(options.login !== undefined && { authenticator: loginOf(options.login) }),
-    ...(options.tls !== undefined && { tls: options.tls }),
+    ...given({ authenticator: options.login === undefined ? undefined : loginOf(options.login), tls: options.tls }),
     inboxPrefix: options.inboxPrefix ?? defaultInboxPrefix,
     timeout: Math.min(timeoutMs, 5_000),
     maxReconnectAttempts: -1,

@@ -13,6 +13,7 @@ import { defaultWorkerClass } from '../../domain/worker-class.ts';
 import type { KeyBucket } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
 import { SeenKeys, type SeenKeysOptions } from './seen-keys.ts';
+import { given } from '../../domain/given.ts';
 
 /**
  * What this process has announced: the revision of its key (0 before the first write), and when it sent the last write
@@ -115,7 +116,7 @@ function readNode(text: string): NodeInfo | undefined {
       workerClass: node.workerClass ?? defaultWorkerClass,
       handlers: node.handlers ?? [],
       draining: node.draining ?? false,
-      ...(node.storeAway === true && { storeAway: true }),
+      ...given({ storeAway: node.storeAway === true ? true : undefined }),
       version: node.version ?? '',
     };
   } catch {

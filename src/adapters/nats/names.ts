@@ -8,6 +8,7 @@ import { invariant } from '../../domain/errors.ts';
 import { needText } from '../../domain/handler-need.ts';
 import { defaultPriority, isPriority } from '../../domain/priority.ts';
 import { namePattern } from '../../domain/queue.ts';
+import { given } from '../../domain/given.ts';
 
 export interface NatsNames {
   readonly root: string;
@@ -77,9 +78,9 @@ export function routeOf(workSubject: string): WorkRoute | undefined {
   const [, digit, handler, version] = /^(\d)(?::([^@]+)(?:@(.+))?)?$/.exec(unescapeToken(token)) ?? [];
   const level = Number(digit);
   if (digit === undefined || !isPriority(level)) return undefined;
-  const place = { tenant, queue, ...(level !== defaultPriority && { level }) };
+  const place = { tenant, queue, ...given({ level: level !== defaultPriority ? level : undefined }) };
   if (handler === undefined) return place;
-  return { ...place, need: { handler, ...(version !== undefined && { version }) } };
+  return { ...place, need: { handler, ...given({ version }) } };
 }
 
 const freeCharacter = /[^A-Za-z0-9_-]/gu;

@@ -10,6 +10,7 @@ import type { KeyBucket, KeyChange } from './key-bucket.ts';
 import { escapeToken } from './names.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import { TakenAway } from './taken-away.ts';
+import { given } from '../../domain/given.ts';
 
 const prefix = 'quarantine.';
 
@@ -118,7 +119,7 @@ function readMark(text: string): QueueMark | undefined {
     const mark = JSON.parse(text) as Partial<QueueMark> | null;
     if (typeof mark?.tenant !== 'string' || typeof mark.queue !== 'string') return undefined;
     const { tenant, queue, node, reason = '', sinceMs = 0 } = mark;
-    return { tenant, queue, ...(typeof node === 'string' && { node }), reason, sinceMs };
+    return { tenant, queue, ...given({ node: typeof node === 'string' ? node : undefined }), reason, sinceMs };
   } catch {
     return undefined;
   }

@@ -14,6 +14,7 @@ import { nanos } from '@nats-io/transport-node';
 import type { NatsLimits } from './limits.ts';
 import type { WorkRoute } from '../../application/ports/bus.ts';
 import { consumerName, type NatsNames } from './names.ts';
+import { given } from '../../domain/given.ts';
 
 export type DesiredStream = Partial<StreamConfig> & { readonly name: string; readonly subjects: string[] };
 export type DesiredConsumer = Partial<ConsumerConfig> & { readonly durable_name: string };
@@ -98,9 +99,9 @@ function bucketStream(bucket: string, replicas: number, ttlMs: number | undefine
     allow_rollup_hdrs: true,
     allow_direct: false,
     num_replicas: replicas,
-    ...(ttlMs !== undefined && {
-      max_age: nanos(ttlMs),
-      duplicate_window: nanos(Math.min(ttlMs, workDuplicateWindowMs)),
+    ...given({
+      max_age: ttlMs === undefined ? undefined : nanos(ttlMs),
+      duplicate_window: ttlMs === undefined ? undefined : nanos(Math.min(ttlMs, workDuplicateWindowMs)),
     }),
   };
 }
@@ -114,7 +115,7 @@ export function desiredConsumer(names: NatsNames, limits: NatsLimits, route: Wor
   return {
     durable_name: consumerName(route),
     filter_subject: names.workSubject(route),
-    ...(route.need !== undefined && { inactive_threshold: nanos(limits.handlerRouteIdleMs) }),
+    ...given({ inactive_threshold: route.need === undefined ? undefined : nanos(limits.handlerRouteIdleMs) }),
     deliver_policy: DeliverPolicy.All,
     replay_policy: ReplayPolicy.Instant,
     ack_policy: AckPolicy.Explicit,

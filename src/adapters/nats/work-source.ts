@@ -24,6 +24,7 @@ import { Pull, type PullInput } from './pull.ts';
 import type { StreamGuard } from './stream-guard.ts';
 import type { Topology } from './topology.ts';
 import { counters } from '../../domain/measures.ts';
+import { given } from '../../domain/given.ts';
 
 export interface WorkSourceOptions {
   readonly link: NatsLink;
@@ -205,7 +206,15 @@ function readDelivery(message: Msg, ackTo: string): WorkDelivery | undefined {
     if (jobId === undefined || typeof handler !== 'string') return undefined;
     const need = typeof version === 'string' ? { handler, version } : { handler };
     const route = place.need === undefined ? 'shared' : 'handler';
-    const work = { ...place, jobId, attempt, epoch, need, route, ...(isCount(again) && { again }) } as const;
+    const work = {
+      ...place,
+      jobId,
+      attempt,
+      epoch,
+      need,
+      route,
+      ...given({ again: isCount(again) ? again : undefined }),
+    } as const;
     return { message: work, ackTo, deliveries: deliveriesOf(ackTo) };
   } catch {
     return undefined;

@@ -14,6 +14,7 @@ import type { Clock } from '../ports/runtime.ts';
 import { type ClusterQueueStats, type QueueStatsReader, statsPatienceMs } from '../queues/queue-stats.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { HeldBy, PlaceResult } from '../protocol/shard-protocol.ts';
+import { given } from '../../domain/given.ts';
 
 export interface JobWaiting extends WhyWaiting {
   /** Number of jobs that start before this one. Absent if unknown. */
@@ -58,7 +59,7 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
     });
     if (why === undefined) return undefined;
     const eta = etaOf(why, record, { stats: answer.stats, ahead, nowMs: clock.nowMs() });
-    return { ...why, ...(ahead !== undefined && { ahead }), ...(eta !== undefined && { eta }) };
+    return { ...why, ...given({ ahead, eta }) };
   };
 }
 

@@ -8,6 +8,7 @@ import type { RequestPayload } from './job-request.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { JobView } from '../protocol/shard-protocol.ts';
+import { given } from '../../domain/given.ts';
 
 export type OpenedPayload = RequestPayload | { readonly kind: 'gone'; readonly why: GoneReason };
 
@@ -44,7 +45,7 @@ export function createGetJob(parts: GetJobParts): GetJob {
       openOutput(payloads, record, nowMs),
       options?.explain === true ? parts.explain(record) : undefined,
     ]);
-    return { ...view, input, ...(output && { output }), ...(waiting && { waiting }) };
+    return { ...view, input, ...given({ output, waiting }) };
   };
 }
 

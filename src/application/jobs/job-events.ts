@@ -2,6 +2,7 @@
 import { invariant } from '../../domain/errors.ts';
 import { isTerminal, type JobEventType, type JobRecord, type JobState, type TrailEntry } from '../../domain/job.ts';
 import type { JobEvent } from '../ports/bus.ts';
+import { given } from '../../domain/given.ts';
 
 export function jobEventOf(record: JobRecord, entry: TrailEntry): JobEvent {
   const { spec } = record;
@@ -13,16 +14,19 @@ export function jobEventOf(record: JobRecord, entry: TrailEntry): JobEvent {
     tenant: spec.tenant,
     queue: spec.queue,
     atMs: entry.atMs,
-    ...(spec.traceparent !== undefined && { traceparent: spec.traceparent }),
+    ...given({ traceparent: spec.traceparent }),
     data: {
       jobId: record.id,
       seq: entry.seq,
       handler: spec.handler,
       attempt: entry.attempt,
       state: stateAfter[entry.type],
-      ...(entry.reason !== undefined && { reason: entry.reason }),
-      ...(newest && record.state === 'RETRYING' && { retryAt: new Date(record.readyAtMs).toISOString() }),
-      ...(newest && isTerminal(record.state) && { failures: record.failures, losses: record.losses }),
+      ...given({
+        reason: entry.reason,
+        retryAt: newest && record.state === 'RETRYING' ? new Date(record.readyAtMs).toISOString() : undefined,
+        failures: newest && isTerminal(record.state) ? record.failures : undefined,
+        losses: newest && isTerminal(record.state) ? record.losses : undefined,
+      }),
     },
   };
 }

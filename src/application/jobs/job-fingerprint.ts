@@ -3,7 +3,7 @@
  * filled in. So a repeated call has the same content even if the queue's defaults changed in between.
  */
 import { hash } from 'node:crypto';
-import type { UniqueKey } from '../../domain/job.ts';
+import type { RetryPolicy, UniqueKey } from '../../domain/job.ts';
 import { maxLossesDefault } from '../../domain/retry-policy.ts';
 import type { JobRequest } from './job-request.ts';
 
@@ -42,40 +42,65 @@ function digestOf({ input }: JobRequest, streamed: Uint8Array | undefined): read
   return [input.kind, hash('sha256', input.kind === 'json' ? input.json : input.bytes, 'base64url')];
 }
 
+/** What each field adds to the text, in the order of the text. The fields of the retry policy count one by one. */
+type ContentParts = Readonly<Record<Exclude<keyof JobRequest, 'retry'> | keyof RetryPolicy, readonly unknown[]>>;
+
+/**
+ * The text must not change between versions, or the repeat of an older version's submit would be refused. So the first
+ * fields stand at fixed places, and each later one adds something only if it has a value.
+ */
 function canonicalText(request: JobRequest, inputDigest: readonly [kind: string, digest: string]): string {
+  return JSON.stringify(Object.values(contentParts(request, inputDigest)).flat(1));
+}
+
+function contentParts(request: JobRequest, inputDigest: readonly [kind: string, digest: string]): ContentParts {
   const { retry } = request;
-  const version = request.handlerVersion === undefined ? [] : [request.handlerVersion];
-  const labelled = Object.entries(request.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  const labels = labelled.length === 0 ? [] : [labelled];
+  const labels = Object.entries(request.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const codes = retry?.nonRetryableCodes;
   // An explicit default counts as no value, so that a resubmission of a job from an older version keeps its content
   // hash.
-  const maxLosses = retry?.maxLosses;
+  const maxLosses = retry?.maxLosses === maxLossesDefault ? undefined : retry?.maxLosses;
   // A copy states the payload retention of its original. Copies made by older versions did not, so the equal value is
   // left out.
   const isWhole = request.retryOf !== undefined && request.payloadRetentionMs === request.retentionMs;
-  const payloadRetentionMs = isWhole ? undefined : request.payloadRetentionMs;
-  return JSON.stringify([
-    request.handler,
-    request.queue === '' ? 'default' : request.queue,
-    inputDigest,
-    request.runAtMs ?? null,
-    request.queueTimeoutMs ?? null,
-    request.executionTimeoutMs ?? null,
-    request.totalTimeoutMs ?? null,
-    request.retentionMs ?? null,
-    [retry?.maxAttempts ?? null, retry?.initialMs ?? null, retry?.coefficient ?? null, retry?.maxMs ?? null],
-    ...version,
-    ...labels,
-    ...(request.unique === undefined ? [] : [uniqueParts(request.unique)]),
-    ...(request.retryOf === undefined ? [] : [request.retryOf]),
-    ...(request.heartbeatTimeoutMs === undefined ? [] : [{ heartbeatTimeoutMs: request.heartbeatTimeoutMs }]),
-    ...(codes === undefined ? [] : [{ nonRetryableCodes: codes }]),
-    ...(maxLosses === undefined || maxLosses === maxLossesDefault ? [] : [{ maxLosses }]),
-    ...(payloadRetentionMs === undefined ? [] : [{ payloadRetentionMs }]),
-    ...(request.priority === undefined ? [] : [{ priority: request.priority }]),
-    ...(request.refuseLate === true ? [{ refuseLate: true }] : []),
-    ...(request.concurrencyKey === undefined ? [] : [{ concurrencyKey: request.concurrencyKey }]),
-    ...(request.fairnessKey === undefined ? [] : [{ fairnessKey: request.fairnessKey }]),
-  ]);
+  return {
+    handler: [request.handler],
+    queue: [request.queue === '' ? 'default' : request.queue],
+    input: [inputDigest],
+    runAtMs: [request.runAtMs ?? null],
+    queueTimeoutMs: [request.queueTimeoutMs ?? null],
+    executionTimeoutMs: [request.executionTimeoutMs ?? null],
+    totalTimeoutMs: [request.totalTimeoutMs ?? null],
+    retentionMs: [request.retentionMs ?? null],
+    maxAttempts: [
+      [retry?.maxAttempts ?? null, retry?.initialMs ?? null, retry?.coefficient ?? null, retry?.maxMs ?? null],
+    ],
+    // These three are in the list above.
+    initialMs: [],
+    coefficient: [],
+    maxMs: [],
+    handlerVersion: ifGiven(request.handlerVersion),
+    labels: labels.length === 0 ? [] : [labels],
+    unique: request.unique === undefined ? [] : [uniqueParts(request.unique)],
+    retryOf: ifGiven(request.retryOf),
+    heartbeatTimeoutMs: named({ heartbeatTimeoutMs: request.heartbeatTimeoutMs }),
+    nonRetryableCodes: named({ nonRetryableCodes: codes }),
+    maxLosses: named({ maxLosses }),
+    payloadRetentionMs: isWhole ? [] : named({ payloadRetentionMs: request.payloadRetentionMs }),
+    priority: named({ priority: request.priority }),
+    refuseLate: request.refuseLate === true ? [{ refuseLate: true }] : [],
+    concurrencyKey: named({ concurrencyKey: request.concurrencyKey }),
+    fairnessKey: named({ fairnessKey: request.fairnessKey }),
+    // The key identifies the request. It is not part of the content.
+    idempotencyKey: [],
+  };
+}
+
+function ifGiven(value: unknown): readonly unknown[] {
+  return value === undefined ? [] : [value];
+}
+
+/** For a new field: its name is in the text, so that no two fields can be mixed up. */
+function named(field: Readonly<Record<string, unknown>>): readonly unknown[] {
+  return Object.values(field).includes(undefined) ? [] : [field];
 }

@@ -27,6 +27,7 @@ import {
 } from '../queues/settings-checks.ts';
 import { similarText } from '../../domain/similar-names.ts';
 import { queueNotFound } from '../queues/queue-names.ts';
+import { complete } from '../../domain/given.ts';
 
 const priorityRange = { min: 0, max: 4, text: '0 (lowest) to 4' };
 /** Most characters of an idempotency key. */
@@ -202,31 +203,31 @@ function fillIn(
   const executionTimeoutMs = executionTimeoutOf(request, facts, kept);
   const heartbeats = [request, manifest, settings].map((layer) => layer.heartbeatTimeoutMs);
   const heartbeatTimeoutMs = mergeHeartbeat(heartbeats, executionTimeoutMs);
-  return {
+  return complete<Omit<JobSpec, 'input'>>({
     tenant: facts.tenant,
     queue: queue.name,
     queueNo: queue.queueNo,
     handler: request.handler,
-    ...(version !== undefined && { handlerVersion: version }),
+    handlerVersion: version,
     // The shard decides whether the time is still ahead, because its clock makes the job due.
-    ...(request.runAtMs !== undefined && request.runAtMs >= 0 && { runAtMs: request.runAtMs }),
-    ...(request.queueTimeoutMs !== undefined && { queueTimeoutMs: request.queueTimeoutMs }),
+    runAtMs: request.runAtMs !== undefined && request.runAtMs >= 0 ? request.runAtMs : undefined,
+    queueTimeoutMs: request.queueTimeoutMs,
     executionTimeoutMs,
-    ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
-    ...(request.totalTimeoutMs !== undefined && { totalTimeoutMs: request.totalTimeoutMs }),
+    heartbeatTimeoutMs,
+    totalTimeoutMs: request.totalTimeoutMs,
     retry: mergeRetry([request.retry, manifest.retry], settings.retry),
     retentionMs: kept.retentionMs,
-    ...(kept.payloadRetentionMs < kept.retentionMs && { payloadRetentionMs: kept.payloadRetentionMs }),
-    ...(request.idempotencyKey !== '' && { idempotencyKey: request.idempotencyKey }),
-    ...(request.labels !== undefined && Object.keys(request.labels).length > 0 && { labels: request.labels }),
-    ...(request.unique !== undefined && { unique: request.unique }),
-    ...(request.concurrencyKey !== undefined && { concurrencyKey: request.concurrencyKey }),
-    ...(request.fairnessKey !== undefined && { fairnessKey: request.fairnessKey }),
-    ...(request.priority !== undefined && isPriority(request.priority) && { priority: request.priority }),
-    ...(request.refuseLate === true && { refuseLate: true }),
-    ...(request.retryOf !== undefined && { retryOf: request.retryOf }),
-    ...(facts.traceparent !== undefined && { traceparent: facts.traceparent }),
-  };
+    payloadRetentionMs: kept.payloadRetentionMs < kept.retentionMs ? kept.payloadRetentionMs : undefined,
+    idempotencyKey: request.idempotencyKey || undefined,
+    labels: request.labels !== undefined && Object.keys(request.labels).length > 0 ? request.labels : undefined,
+    unique: request.unique,
+    concurrencyKey: request.concurrencyKey,
+    fairnessKey: request.fairnessKey,
+    priority: request.priority !== undefined && isPriority(request.priority) ? request.priority : undefined,
+    refuseLate: request.refuseLate === true ? true : undefined,
+    retryOf: request.retryOf,
+    traceparent: facts.traceparent,
+  });
 }
 
 /** The form in which a small input is stored in the record. */

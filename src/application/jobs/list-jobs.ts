@@ -6,6 +6,7 @@ import { jobPageToken, parseJobPageToken } from './page-token.ts';
 import type { JobStore } from '../ports/job-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { type QueueCatalog, queueNamed } from '../queues/queue-catalog.ts';
+import { given } from '../../domain/given.ts';
 
 const pageSizeMax = 1_000;
 const pageSizeDefault = 50;
@@ -48,11 +49,7 @@ export function createListJobs({ store, catalog, clock }: ListJobsParts): ListJo
       order: query.oldestFirst ? 'oldest' : 'newest',
       limit: query.pageSize === 0 ? pageSizeDefault : Math.min(query.pageSize, pageSizeMax),
       nowMs: clock.nowMs(),
-      ...(cursor && { cursor }),
-      ...(createdFromMs !== undefined && { createdFromMs }),
-      ...(createdBeforeMs !== undefined && { createdBeforeMs }),
-      ...(ended && { ended }),
-      ...(matches && { matches }),
+      ...given({ cursor: cursor || undefined, createdFromMs, createdBeforeMs, ended, matches }),
     });
     return { records: page.records, nextPageToken: page.next ? jobPageToken(page.next, digest) : '' };
   };

@@ -8,6 +8,7 @@ import type { JobReader } from './job-reader.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import type { JobView } from '../protocol/shard-protocol.ts';
+import { given } from '../../domain/given.ts';
 
 /** Undefined if the caller gave neither a time nor `now`. */
 export type NewTime = { readonly atMs: number } | 'now' | undefined;
@@ -28,7 +29,7 @@ export function createRescheduleJob({ reader, batcher, clock }: RescheduleJobPar
     const { record } = await reader.read(context.tenant, jobId);
     if (when !== 'now') ensureKept(record, when.atMs);
     const deadline = context.deadlineAtMs === undefined ? {} : { deadlineAtMs: context.deadlineAtMs };
-    const item = { jobId: record.id, ...(when !== 'now' && { runAtMs: when.atMs }) };
+    const item = { jobId: record.id, ...given({ runAtMs: when !== 'now' ? when.atMs : undefined }) };
     return batcher.call(jobIdParts(record.id).shard, 'reschedule', item, deadline);
   };
 }

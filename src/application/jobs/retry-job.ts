@@ -5,12 +5,13 @@ import { payloadsKeptMs } from '../../domain/payload-life.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { openInput } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
-import type { AcceptedJob, JobRequest, RequestPayload } from './job-request.ts';
+import type { AcceptedJob, JobRequest, RequestedRetry, RequestPayload } from './job-request.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { maxLossesDefault } from '../../domain/retry-policy.ts';
 import { coefficientRange, delayRange, retentionRange } from '../../domain/setting-ranges.ts';
 import type { SubmitJobs } from './submit-jobs.ts';
+import { given } from '../../domain/given.ts';
 
 export interface RetryRequest {
   readonly jobId: string;
@@ -61,10 +62,10 @@ export function createRetryJob({ reader, payloads, submit, clock }: RetryJobPart
 }
 
 /** Clamps the policy to the present ranges, which are narrower than those of earlier handlers. */
-function retryAgain(retry: RetryPolicy): JobRequest['retry'] {
+function retryAgain(retry: RetryPolicy): RequestedRetry {
   const maxMs = Math.min(retry.maxMs, delayRange.max);
   return {
-    ...retry,
+    maxAttempts: retry.maxAttempts,
     maxMs,
     initialMs: Math.min(retry.initialMs, maxMs),
     coefficient: Math.min(retry.coefficient, coefficientRange.max),
@@ -88,6 +89,7 @@ export function requestAgain({ id, spec }: JobRecord, input: RequestPayload, ide
     handlerVersion: spec.handlerVersion,
     queue: spec.queue,
     input,
+    runAtMs: undefined,
     queueTimeoutMs: within(spec.queueTimeoutMs),
     executionTimeoutMs: Math.min(spec.executionTimeoutMs, retentionMs),
     heartbeatTimeoutMs: within(spec.heartbeatTimeoutMs) ?? 0,
@@ -96,7 +98,7 @@ export function requestAgain({ id, spec }: JobRecord, input: RequestPayload, ide
     retentionMs,
     payloadRetentionMs: within(payloadsKeptMs(spec)),
     labels: spec.labels,
-    unique: unique && { ...unique, ...(windowMs !== undefined && { windowMs }) },
+    unique: unique && { ...unique, ...given({ windowMs }) },
     refuseLate: spec.refuseLate,
     priority: spec.priority,
     concurrencyKey: spec.concurrencyKey,

@@ -17,6 +17,7 @@ import { LogCursor, type LogPage, logStart } from './read-log.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
 import { createWakeUp } from './wake-up.ts';
 import { WatchedProgress } from './watched-progress.ts';
+import { given } from '../../domain/given.ts';
 
 /** Without news the job is read again after this time. */
 const pollMs = 5_000;
@@ -142,8 +143,8 @@ async function toUpdate(
   const known = progress.of(record);
   progress.told(record);
   return {
-    job: { record, ...(known && { progress: known }), ...(output && { output }) },
+    job: { record, ...given({ progress: known, output }) },
     resumeToken: resumeToken(record.id, record.seq, cursor?.seen),
-    ...(log && { log }),
+    ...given({ log }),
   };
 }

@@ -3,6 +3,7 @@ import type { JobEventType } from '../../domain/job.ts';
 import type { HandlerNeed } from '../../domain/handler-need.ts';
 import type { Priority } from '../../domain/priority.ts';
 import type { JobId } from '../../domain/job-id.ts';
+import { given } from '../../domain/given.ts';
 
 export interface WorkMessage {
   readonly jobId: JobId;
@@ -44,7 +45,7 @@ export interface WorkRoute {
 
 /** The route on which a message waits. */
 export function routeOfWork({ tenant, queue, level, need, route }: WorkMessage): WorkRoute {
-  return { tenant, queue, ...(level !== undefined && { level }), ...(route === 'handler' && { need }) };
+  return { tenant, queue, ...given({ level, need: route === 'handler' ? need : undefined }) };
 }
 
 /** Number of messages on a route, including those that were taken and not yet acknowledged. */

@@ -5,6 +5,7 @@
 import { fairnessKeyMax, fairnessWeightsMax, type FlowRule, type RateRule } from '../../domain/flow-rule.ts';
 import { burstRange, perKeyRange, rateRange, runningRange, weightRange } from '../../domain/setting-ranges.ts';
 import type { FieldChecks } from '../jobs/field-checks.ts';
+import { given } from '../../domain/given.ts';
 
 /** Absent fields keep their value. */
 export interface FlowRequest {
@@ -43,13 +44,13 @@ export function mergeFlow(request: FlowRequest | undefined, base: FlowRule | und
   const maxRunningPerKey = request.maxRunningPerKey ?? base?.maxRunningPerKey ?? 0;
   const rate = request.rate === undefined ? base?.rate : rateOf(request.rate);
   const weights = Object.entries(request.fairnessWeights ?? base?.fairnessWeights ?? {}).filter(([, one]) => one > 1);
-  const rule: FlowRule = {
-    ...(paused === true && { paused }),
-    ...(maxRunning > 0 && { maxRunning }),
-    ...(maxRunningPerKey > 0 && { maxRunningPerKey }),
-    ...(rate !== undefined && { rate }),
-    ...(weights.length > 0 && { fairnessWeights: Object.fromEntries(weights.slice(0, fairnessWeightsMax)) }),
-  };
+  const rule: FlowRule = given({
+    paused: paused === true ? paused : undefined,
+    maxRunning: maxRunning > 0 ? maxRunning : undefined,
+    maxRunningPerKey: maxRunningPerKey > 0 ? maxRunningPerKey : undefined,
+    rate,
+    fairnessWeights: weights.length > 0 ? Object.fromEntries(weights.slice(0, fairnessWeightsMax)) : undefined,
+  });
   return Object.keys(rule).length === 0 ? undefined : rule;
 }
 

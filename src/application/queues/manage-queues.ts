@@ -12,15 +12,22 @@ import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import type { DeleteQueue } from './delete-queue.ts';
 import { FieldChecks } from '../jobs/field-checks.ts';
 import { checkFlow, type FlowRequest, mergeFlow } from './flow-request.ts';
-import type { JobRequest } from '../jobs/job-request.ts';
 import { parseQueuePageToken, queuePageToken } from '../jobs/page-token.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';
 import type { ClusterQueueStats, QueueStatsReader } from './queue-stats.ts';
 import type { QueueView, QueueViews } from './queue-views.ts';
-import { checkHeartbeat, checkPayloadRetention, checkRetry, mergeHeartbeat, mergeRetry } from './settings-checks.ts';
+import {
+  checkHeartbeat,
+  checkPayloadRetention,
+  checkRetry,
+  mergeHeartbeat,
+  mergeRetry,
+  type RetryLayer,
+} from './settings-checks.ts';
 import { queueNotFound } from './queue-names.ts';
+import { given } from '../../domain/given.ts';
 
 const pageSizeMax = 1_000;
 const pageSizeDefault = 100;
@@ -30,7 +37,7 @@ export interface SettingsRequest {
   readonly executionTimeoutMs?: number | undefined;
   /** 0 means no limit. */
   readonly heartbeatTimeoutMs?: number | undefined;
-  readonly retry?: JobRequest['retry'];
+  readonly retry?: RetryLayer;
   readonly retentionMs?: number | undefined;
   /** 0 means as long as the jobs. */
   readonly payloadRetentionMs?: number | undefined;
@@ -177,13 +184,13 @@ function merge(request: SettingsRequest, base: QueueSettings): QueueSettings {
   const flow = mergeFlow(request.flow, base.flow);
   return {
     executionTimeoutMs,
-    ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
+    ...given({ heartbeatTimeoutMs }),
     retry: mergeRetry([request.retry], base.retry),
     retentionMs,
-    ...(payloadRetentionMs !== undefined && { payloadRetentionMs }),
+    ...given({ payloadRetentionMs }),
     ...limit('maxDepth', request, base),
     ...limit('maxBytes', request, base),
-    ...(flow !== undefined && { flow }),
+    ...given({ flow }),
   };
 }
 

@@ -14,6 +14,7 @@ import type { QueuePosition } from '../jobs/page-token.ts';
 import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { WakeUp } from '../jobs/wake-up.ts';
+import { given } from '../../domain/given.ts';
 
 /** Without news the reader checks the log after this time and reports its position. */
 const checkMs = 5_000;
@@ -57,7 +58,10 @@ export class QueueEvents {
     this.#wanted = (event) =>
       (handler === '' || event.handler === handler) && (states.size === 0 || states.has(event.state));
     const [state] = states;
-    this.#events = { ...place, ...(states.size === 1 && state !== undefined && { type: eventTypeInto(state) }) };
+    this.#events = {
+      ...place,
+      ...given({ type: states.size === 1 && state !== undefined ? eventTypeInto(state) : undefined }),
+    };
   }
 
   /** Position up to which everything was read, wanted or not. */

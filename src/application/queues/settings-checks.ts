@@ -10,7 +10,10 @@ import {
   payloadRetentionRange,
 } from '../../domain/setting-ranges.ts';
 import type { FieldChecks } from '../jobs/field-checks.ts';
-import type { JobRequest } from '../jobs/job-request.ts';
+import { complete } from '../../domain/given.ts';
+
+/** Fields that are undefined come from the next layer: job, handler, queue. */
+export type RetryLayer = { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined;
 
 /** Adds a violation of `field` if payloads would be kept longer than their job. */
 export function checkPayloadRetention(
@@ -36,7 +39,7 @@ export function mergeHeartbeat(layers: readonly (number | undefined)[], executio
 }
 
 /** `prefix` is the path of the retry message in the contract. */
-export function checkRetry(checks: FieldChecks, prefix: string, retry: JobRequest['retry']): void {
+export function checkRetry(checks: FieldChecks, prefix: string, retry: RetryLayer): void {
   if (!retry) return;
   checks.range(`${prefix}.max_attempts`, retry.maxAttempts, attemptsRange);
   checks.range(`${prefix}.max_losses`, retry.maxLosses, lossesRange);
@@ -58,19 +61,19 @@ function checkCodes(checks: FieldChecks, field: string, codes: readonly string[]
  * The first layer with a value wins, and an empty list is a value. An initial delay above an inherited maximum raises
  * the maximum.
  */
-export function mergeRetry(layers: readonly JobRequest['retry'][], base: RetryPolicy): RetryPolicy {
+export function mergeRetry(layers: readonly RetryLayer[], base: RetryPolicy): RetryPolicy {
   const pick = <K extends keyof RetryPolicy>(key: K): RetryPolicy[K] =>
     layers.find((layer) => layer?.[key] !== undefined)?.[key] ?? base[key];
   // Nodes of earlier versions publish handlers with wider ranges. Clamp them, because the result must be valid.
   const initialMs = Math.min(pick('initialMs'), delayRange.max);
   const nonRetryableCodes = pick('nonRetryableCodes') ?? [];
   const maxLosses = pick('maxLosses') ?? maxLossesDefault;
-  return {
+  return complete<RetryPolicy>({
     maxAttempts: pick('maxAttempts'),
     initialMs,
     coefficient: Math.min(pick('coefficient'), coefficientRange.max),
     maxMs: Math.min(Math.max(pick('maxMs'), initialMs), delayRange.max),
-    ...(nonRetryableCodes.length > 0 && { nonRetryableCodes }),
-    ...(maxLosses < maxLossesDefault && { maxLosses }),
-  };
+    nonRetryableCodes: nonRetryableCodes.length > 0 ? nonRetryableCodes : undefined,
+    maxLosses: maxLosses < maxLossesDefault ? maxLosses : undefined,
+  });
 }

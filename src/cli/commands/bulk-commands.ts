@@ -12,7 +12,8 @@ import {
   type FilterFlags,
   filterOf,
 } from '../filter-flags.ts';
-import { countFlag, given, textFlag } from '../flag-values.ts';
+import { countFlag, textFlag } from '../flag-values.ts';
+import { given } from '../../domain/given.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { jsonInput } from '../job-input.ts';
 import { stateText } from '../job-text.ts';

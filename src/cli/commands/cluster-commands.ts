@@ -13,7 +13,8 @@ import {
   shardTable,
 } from '../cluster-text.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
-import { countFlag, durationFlag, given, textFlag } from '../flag-values.ts';
+import { countFlag, durationFlag, textFlag } from '../flag-values.ts';
+import { given } from '../../domain/given.ts';
 import { documentLine } from '../job-document.ts';
 import { LiveTable } from '../live-table.ts';
 import { treeText } from '../tree-text.ts';

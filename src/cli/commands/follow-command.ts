@@ -4,7 +4,8 @@ import type { WatchedJobs } from '../../client/index.ts';
 import { type CommandContext, withSession } from '../command-context.ts';
 import { exitCodes } from '../exit-code.ts';
 import { addEndedFilterFlags, type EndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
-import { given, textFlag } from '../flag-values.ts';
+import { textFlag } from '../flag-values.ts';
+import { given } from '../../domain/given.ts';
 import { documentLine, jobDocument } from '../job-document.ts';
 import { stateText } from '../job-text.ts';
 
@@ -32,7 +33,7 @@ export function addFollowCommand(program: Command, context: CommandContext): voi
 }
 
 function updateLine({ job, ...update }: WatchedJobs): string {
-  return documentLine({ ...update, ...(job && { job: jobDocument(job) }) });
+  return documentLine({ ...update, ...given({ job: job ? jobDocument(job) : undefined }) });
 }
 
 function tell({ terminal, nowMs }: CommandContext, { job, gap }: WatchedJobs): void {

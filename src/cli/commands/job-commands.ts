@@ -11,6 +11,7 @@ import { documentLine, jobDocument } from '../job-document.ts';
 import { exitCodeOfStates, jobTable, jobText, stateText } from '../job-text.ts';
 import { logLines } from '../log-text.ts';
 import { writeOutput } from '../output-file.ts';
+import { given } from '../../domain/given.ts';
 
 function print(context: CommandContext, isJson: boolean, job: JobInfo): void {
   context.terminal.out(isJson ? documentLine(jobDocument(job)) : jobText(job, context.nowMs()));
@@ -75,8 +76,11 @@ export function addWatchCommand(program: Command, context: CommandContext): void
             failed ??= exitCodeOf(error);
             tellOfJob(context, session, id, error);
           },
-          ...(isJson && { changeText: change, endText: change }),
-          ...(flags.logs === true && { logText: (log: JobLog, { id }: FollowedJob) => logLines(log, isJson, id) }),
+          ...given({
+            changeText: isJson ? change : undefined,
+            endText: isJson ? change : undefined,
+            logText: flags.logs === true ? (log: JobLog, { id }: FollowedJob) => logLines(log, isJson, id) : undefined,
+          }),
         });
       });
       context.done(failed ?? exitCodeOfStates(ended.map((job) => job.state)));

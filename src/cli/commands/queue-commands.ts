@@ -6,7 +6,8 @@ import type { FlowInfo, FlowInput, QueueInfo, QueueSettingsInput } from '../../c
 import { type CommandContext, withSession } from '../command-context.ts';
 import { durationText, relativeText } from '../duration-text.ts';
 import { exitCodes, UsageError } from '../exit-code.ts';
-import { codesFlag, countFlag, durationFlag, given, numberFlag, orNone, rateFlag, weightFlag } from '../flag-values.ts';
+import { codesFlag, countFlag, durationFlag, numberFlag, orNone, rateFlag, weightFlag } from '../flag-values.ts';
+import { given } from '../../domain/given.ts';
 import { followBulk } from '../follow-bulk.ts';
 import { documentLine } from '../job-document.ts';
 import { statsText } from '../queue-text.ts';
@@ -104,8 +105,10 @@ function settingsOf(flags: SettingsFlags): QueueSettingsInput {
       maxDepth: orNone(flags.maxDepth),
       maxBytes: orNone(flags.maxBytes),
     }),
-    ...(Object.keys(retry).length > 0 && { retry }),
-    ...(Object.keys(flow).length > 0 && { flow }),
+    ...given({
+      retry: Object.keys(retry).length > 0 ? retry : undefined,
+      flow: Object.keys(flow).length > 0 ? flow : undefined,
+    }),
   };
 }
 

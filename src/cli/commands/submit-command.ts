@@ -15,6 +15,7 @@ import { type InputFlags, planInputs, type PlannedInput } from '../job-input.ts'
 import { exitCodeOfStates, stateText } from '../job-text.ts';
 import { OutputFolder } from '../output-file.ts';
 import { type JobFlags, submitJobs } from '../submit-jobs.ts';
+import { given } from '../../domain/given.ts';
 
 interface SubmitFlags extends JobFlags, InputFlags {
   readonly each?: string;
@@ -56,7 +57,10 @@ function resultText(
   const { job, label, path } = ended;
   const isOnly = inputs.length === 1;
   if (isJson) {
-    return documentLine({ ...jobDocument(job), ...(!isOnly && { label }), ...(path && { outputFile: path }) });
+    return documentLine({
+      ...jobDocument(job),
+      ...given({ label: !isOnly ? label : undefined, outputFile: path || undefined }),
+    });
   }
   if (path !== undefined) return `${path}\n`;
   if (flags.watch === true) return '';

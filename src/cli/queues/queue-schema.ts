@@ -8,7 +8,7 @@ import * as ranges from '../../domain/setting-ranges.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
 import { parseDurationMs } from '../../domain/duration-text.ts';
 import { wordRecord } from './word-record.ts';
-import { given } from '../flag-values.ts';
+import { given } from '../../domain/given.ts';
 
 /** Uses `read` to turn a value into a number, null for none, or an error text. */
 function number<T extends number | null>(read: (value: unknown) => T | string): z.ZodType<T> {

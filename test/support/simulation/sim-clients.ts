@@ -2,7 +2,12 @@
  * The load: clients that submit, read, cancel and watch jobs through the gateways of nodes that are up. A submit with a
  * key is repeated through another gateway until it is answered, as clients should do.
  */
-import type { AcceptedJob, JobRequest } from '../../../src/application/jobs/job-request.ts';
+import {
+  type AcceptedJob,
+  emptyJobRequest,
+  type JobRequest,
+  noRetryOptions,
+} from '../../../src/application/jobs/job-request.ts';
 import type { CallContext } from '../../../src/application/protocol/call-context.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { type JobId, parseJobId } from '../../../src/domain/job-id.ts';
@@ -98,11 +103,17 @@ export class SimClients {
     const filled = this.#random() < 0.1 ? { ...script, fill: 'x'.repeat(largeBytes) } : script;
     const nowMs = this.#anyNode()?.host.clock.nowMs() ?? 0;
     return {
+      ...emptyJobRequest,
       handler: this.#parts.handler,
-      queue: '',
       input: { kind: 'json', json: JSON.stringify(filled) },
       idempotencyKey,
-      retry: { maxAttempts: 3, initialMs: 300, maxMs: 2_000, ...(script.once && { maxAttempts: 1, maxLosses: 0 }) },
+      retry: {
+        ...noRetryOptions,
+        maxAttempts: 3,
+        initialMs: 300,
+        maxMs: 2_000,
+        ...(script.once && { maxAttempts: 1, maxLosses: 0 }),
+      },
       executionTimeoutMs: 4_000,
       ...(this.#random() < 0.15 && { runAtMs: nowMs + Math.floor(this.#random() * 8_000) }),
       ...(this.#random() < 0.08 && { queueTimeoutMs: 2_000 + Math.floor(this.#random() * 8_000) }),
@@ -111,7 +122,7 @@ export class SimClients {
     };
   }
 
-  #keys(): Pick<JobRequest, 'concurrencyKey' | 'fairnessKey' | 'priority'> {
+  #keys(): Partial<Pick<JobRequest, 'concurrencyKey' | 'fairnessKey' | 'priority'>> {
     if (!this.#parts.keyed) return {};
     const one = (of: string): string => of[Math.floor(this.#random() * of.length)] ?? '';
     return {

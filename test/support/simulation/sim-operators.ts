@@ -4,7 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import type { CallContext } from '../../../src/application/protocol/call-context.ts';
-import type { AcceptedJob, JobRequest } from '../../../src/application/jobs/job-request.ts';
+import {
+  type AcceptedJob,
+  emptyJobRequest,
+  type JobRequest,
+  noRetryOptions,
+} from '../../../src/application/jobs/job-request.ts';
 import type { InputPiece } from '../../../src/application/jobs/streamed-input.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
@@ -106,7 +111,7 @@ export class SimOperators {
       yield { kind: 'chunk', bytes: bytes.subarray(half) };
       yield { kind: 'sha256', sha256: createHash('sha256').update(bytes).digest() };
     }
-    const { input: _input, ...open } = request;
+    const open = { ...request, input: undefined };
     const submitted = this.#ask((useCases, context) =>
       useCases.submit.streamed(context, { request: open, inputBytes: bytes.byteLength }, pieces()),
     );
@@ -150,11 +155,10 @@ export class SimOperators {
       operator: true,
     };
     return {
+      ...emptyJobRequest,
       handler: this.#parts.handler,
-      queue: '',
       input: { kind: 'json', json: JSON.stringify(script) },
-      idempotencyKey: '',
-      retry: { maxAttempts: 2, initialMs: 300, maxMs: 2_000 },
+      retry: { ...noRetryOptions, maxAttempts: 2, initialMs: 300, maxMs: 2_000 },
       executionTimeoutMs: 4_000,
     };
   }

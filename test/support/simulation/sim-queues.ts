@@ -2,7 +2,7 @@
  * Load: queues are created, used and deleted. Some submits arrive at the very moment of the deletion, through gateways
  * that do not know of it. `QueueWatch` checks the result, and every accepted job must end like any other.
  */
-import type { JobRequest } from '../../../src/application/jobs/job-request.ts';
+import { emptyJobRequest, type JobRequest } from '../../../src/application/jobs/job-request.ts';
 import { parseJobId } from '../../../src/domain/job-id.ts';
 import type { JobScript } from './executions.ts';
 import type { QueueWatch } from './queue-watch.ts';
@@ -121,10 +121,10 @@ export class SimQueues {
       once: false,
     };
     const request: JobRequest = {
+      ...emptyJobRequest,
       handler: this.#parts.handler,
       queue,
       input: { kind: 'json', json: JSON.stringify(script) },
-      idempotencyKey: '',
       executionTimeoutMs: 4_000,
     };
     this.#caller

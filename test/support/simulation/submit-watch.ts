@@ -3,7 +3,7 @@
  * that submits jobs again creates at most one copy of each, and as many copies exist as it reported.
  */
 import { fingerprint } from '../../../src/application/jobs/job-fingerprint.ts';
-import type { JobRequest } from '../../../src/application/jobs/job-request.ts';
+import { emptyJobRequest, type JobRequest } from '../../../src/application/jobs/job-request.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import type { JobId } from '../../../src/domain/job-id.ts';
 import { epochMs } from './host.ts';
@@ -71,8 +71,7 @@ export class SubmitWatch {
 
   #keyHash(redriveId: string, id: JobId): string | undefined {
     const idempotencyKey = `redrive:${redriveId}:${id}`;
-    const request = { idempotencyKey, handler: '', queue: '', input: { kind: 'json', json: '' } } as const;
-    return fingerprint(this.#parts.tenant, request)?.keyHash;
+    return fingerprint(this.#parts.tenant, { ...emptyJobRequest, idempotencyKey })?.keyHash;
   }
 
   #textOf({ spec: { input } }: JobRecord): string | undefined {

@@ -6,6 +6,7 @@ import type { ActorContext } from '../../../kernel/index.ts';
 import { PartitionWriter } from './partition-writer.ts';
 import type { ShardMessage } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
+import { given } from '../../../domain/given.ts';
 
 /** A partition is sealed when no clock can still want to add to it. */
 const sealAfterMs = 3 * bucketMs;
@@ -116,7 +117,7 @@ export class PartitionSet {
       partition: { shard: this.#shard, bucket },
       epoch: this.#epoch,
       groupMaxRecords: limits.groupMaxRecords,
-      ...(commits !== undefined && { commits }),
+      ...given({ commits }),
       pause: (tries) => this.#pause(tries),
     });
   }

@@ -24,6 +24,7 @@ import type { Outbox } from './outbox.ts';
 import type { WorkMessages } from './work-messages.ts';
 import type { LookTurn, WorkLooks } from './work-looks.ts';
 import { type WorkGroup, type LevelQueue, WorkWalk } from './work-walk.ts';
+import { given } from '../../../domain/given.ts';
 
 /** What became QUEUED later than this is not looked at. */
 const waitsSinceMs = 5_000;
@@ -200,7 +201,7 @@ function suspectsOf({ levelQueue, jobs }: WorkGroup): Suspects {
   const [first] = jobs;
   if (first === undefined) throw new Error('a group has a job');
   const { tenant, queue, priority: level } = first.current.spec;
-  const main: WorkRoute = { tenant, queue, ...(level !== undefined && { level }) };
+  const main: WorkRoute = { tenant, queue, ...given({ level }) };
   return {
     levelQueue,
     routes: [main, { ...main, need: needOf(first.current.spec) }],

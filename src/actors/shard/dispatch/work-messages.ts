@@ -6,6 +6,7 @@ import { bucketOf } from '../../../domain/job-id.ts';
 import type { ShardServices } from '../shard-services.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { Outbox } from './outbox.ts';
+import { given } from '../../../domain/given.ts';
 
 export interface WorkMessagesParts {
   readonly epoch: number;
@@ -33,7 +34,7 @@ export class WorkMessages {
     entry.hasLeftShared = route === 'handler';
     const { id: jobId, attempt } = record;
     const again = entry.dispatches > 1 ? { again: entry.dispatches - 1 } : {};
-    const address = { tenant, queue, ...(level !== undefined && { level }) };
+    const address = { tenant, queue, ...given({ level }) };
     const message: WorkMessage = { ...address, ...again, jobId, attempt, epoch, need, route };
     outbox.addWork(message, queuedAtMs(record), bucketOf(jobId));
   }

@@ -13,6 +13,7 @@ import { needsLimiter, QueueLimiter } from './queue-limiter.ts';
 import type { QueueIndex } from '../table/queue-index.ts';
 import { type ShardMessage, whenAnswered } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
+import { given } from '../../../domain/given.ts';
 
 /** Patience with the home of a limit. */
 const askMaxMs = 2_000;
@@ -150,7 +151,7 @@ export class QueueLimiters {
   reportUsage(home: number, homeEpoch: number): LimitUse[] {
     const uses: LimitUse[] = [];
     for (const [{ tenant, queue }, limiter] of this.#limiters) {
-      const limitOf = (key?: string) => ({ tenant, queue, ...(key !== undefined && { key }) });
+      const limitOf = (key?: string) => ({ tenant, queue, ...given({ key }) });
       const isOfHome = (key?: string): boolean => homeOfLimit(limitOf(key), this.#parts.services.shardCount) === home;
       for (const { key, using } of limiter.reportUsage(isOfHome, homeEpoch)) uses.push({ ...limitOf(key), using });
     }

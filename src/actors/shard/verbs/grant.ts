@@ -2,6 +2,7 @@
 import type { ClaimResult } from '../../../application/protocol/shard-protocol.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { endsByMs } from '../../../domain/record-life.ts';
+import { given } from '../../../domain/given.ts';
 
 export function grantOf(record: JobRecord, token: string, nowMs: number): ClaimResult {
   return {
@@ -13,7 +14,9 @@ export function grantOf(record: JobRecord, token: string, nowMs: number): ClaimR
     nowMs,
     deadlineAtMs: endsByMs(record),
     suspect: record.convictions > 0,
-    ...(record.memoryMb !== undefined && { memoryMb: record.memoryMb }),
-    ...(record.checkpoint !== undefined && { checkpoint: record.checkpoint.payload }),
+    ...given({
+      memoryMb: record.memoryMb,
+      checkpoint: record.checkpoint?.payload,
+    }),
   };
 }

@@ -6,6 +6,7 @@ import type { ShardCore } from '../shard-core.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { QueueIndex } from '../table/queue-index.ts';
 import type { Slot } from './batch-reply.ts';
+import { given } from '../../../domain/given.ts';
 
 /** Counting stops here: further back an estimate is as good. */
 const placesMax = 10_000;
@@ -23,7 +24,7 @@ function placeOf(core: ShardCore, entry: JobEntry | undefined): PlaceResult {
     before += 1;
   }
   const heldBy = core.limiters.heldBy(entry);
-  return { before, waiting: level?.size ?? 0, ...(heldBy !== undefined && { heldBy }) };
+  return { before, waiting: level?.size ?? 0, ...given({ heldBy }) };
 }
 
 export function queueStats(core: ShardCore, { tenant, queue }: QueueStatsItem, slot: Slot<QueueStats>): void {
@@ -41,7 +42,7 @@ function statsOf(index: QueueIndex, nowMs: number): QueueStats {
     arrivalsPerSecond: index.arrivals.perSecond(nowMs),
     startsPerSecond: index.starts.perSecond(nowMs),
     endsPerSecond: index.ends.perSecond(nowMs),
-    ...(oldestReadyAtMs !== undefined && { oldestReadyAtMs }),
+    ...given({ oldestReadyAtMs }),
     waits: index.waits.weights(nowMs),
     runs: index.runs.weights(nowMs),
   };

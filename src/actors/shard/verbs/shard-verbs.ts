@@ -35,6 +35,7 @@ import { keepLog, readLog } from './log-verbs.ts';
 import { submit } from './submit-verb.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { ShardCore } from '../shard-core.ts';
+import { given } from '../../../domain/given.ts';
 
 const cancellable: readonly JobState[] = ['SCHEDULED', 'QUEUED', 'RUNNING', 'RETRYING', 'CANCELLING'];
 
@@ -236,7 +237,7 @@ function get(core: ShardCore, { jobId }: GetItem, slot: Slot<JobView>): void {
     const doubt = ownershipDoubt(core);
     if (doubt !== undefined) slot.fail(doubt);
     else if (record === undefined) slot.fail(notFound(jobId));
-    else slot.ok({ record, ...(entry?.progress !== undefined && { progress: entry.progress }) });
+    else slot.ok({ record, ...given({ progress: entry?.progress === undefined ? undefined : entry.progress }) });
   };
   if (entry === undefined) answer(core.table.recent(jobId));
   else core.whenReadable(entry, answer);

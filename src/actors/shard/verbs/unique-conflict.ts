@@ -8,6 +8,7 @@ import { ownershipDoubt, withHolder } from './job-lookup.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { ShardCore } from '../shard-core.ts';
 import { entryOf } from '../keys/shard-keys.ts';
+import { given } from '../../../domain/given.ts';
 
 /** For the end of the holder to be durable, and for its code to stop. Less than callers wait for a batch. */
 const replaceMaxMs = 5_000;
@@ -113,6 +114,6 @@ function waitForEnd(core: ShardCore, { item, holder, slot, again }: Conflict): v
 
 function taken({ id: jobId, state, createdAtMs, spec: { unique } }: JobRecord): TroupeError {
   const windowEnd = unique?.windowMs === undefined ? undefined : new Date(createdAtMs + unique.windowMs).toISOString();
-  const metadata = { jobId, state, ...(windowEnd !== undefined && { windowEndTime: windowEnd }) };
+  const metadata = { jobId, state, ...given({ windowEndTime: windowEnd }) };
   return new TroupeError('UNIQUE_KEY_TAKEN', { metadata });
 }

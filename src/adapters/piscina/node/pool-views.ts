@@ -2,6 +2,7 @@
 import type { CellStats, RunPoolStats, RunView } from '../../../application/ports/run-pool.ts';
 import type { CellSupervisor } from './cell-supervisor.ts';
 import type { PoolRun, RunHome } from './pool-run.ts';
+import { given } from '../../../domain/given.ts';
 
 export function poolStats(
   supervisors: readonly CellSupervisor[],
@@ -37,13 +38,16 @@ export function runView(run: PoolRun, home: RunHome | undefined, nowMs: number):
   const { request, startedAtMs, fraction, note } = run;
   const { runId, jobId, attempt, handler, executionTimeoutMs, deadlineAtMs, suspect } = request;
   const waiting = { runId, jobId, attempt, handler, executionTimeoutMs, suspect, progress: fraction, note };
-  const view = { ...waiting, ...(deadlineAtMs !== undefined && { deadlineAtMs }) };
+  const view = { ...waiting, ...given({ deadlineAtMs }) };
   if (startedAtMs === undefined) return view;
   const told = home?.vitals?.runs.find((vitals) => vitals.runId === runId);
   return {
     ...view,
     startedAgoMs: nowMs - startedAtMs,
-    ...(home?.pid !== undefined && { cellPid: home.pid }),
-    ...(told !== undefined && { thread: told.thread, pulseAgoMs: told.quietMs }),
+    ...given({
+      cellPid: home?.pid === undefined ? undefined : home.pid,
+      thread: told?.thread,
+      pulseAgoMs: told?.quietMs,
+    }),
   };
 }

@@ -7,6 +7,7 @@
  */
 import { registerHooks } from 'node:module';
 import type { Sources } from '../protocol/thread-messages.ts';
+import { given } from '../../../domain/given.ts';
 
 const suppliedPattern = /^(troupe\/handlers|troupe\/handlers\/testing|zod|zod\/.+)$/;
 
@@ -16,7 +17,7 @@ export function installModuleHooks(sources: Sources): void {
       const url = writtenUrl(snapshotUrl(specifier, context.parentURL), sources);
       if (url !== undefined) {
         const format = formatOf(url);
-        return { url, shortCircuit: true, ...(format !== undefined && { format }) };
+        return { url, shortCircuit: true, ...given({ format }) };
       }
       try {
         return nextResolve(specifier, context);

@@ -1,6 +1,7 @@
 // A large JSON is held against the schema of its handler by its thread alone: a gateway would stand still meanwhile.
 import { expect, it } from 'vitest';
 import { type Resolution, resolveJob, schemaCheckMaxBytes } from '../../../../src/application/jobs/job-resolution.ts';
+import { emptyJobRequest } from '../../../../src/application/jobs/job-request.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import type { HandlerManifest } from '../../../../src/domain/handler-manifest.ts';
 import { defaultQueueSettings } from '../../../../src/domain/queue.ts';
@@ -14,7 +15,7 @@ const queue = { tenant: 'default', name: 'default', queueNo: 1, settings: defaul
 
 function resolve(json: string): Resolution {
   return resolveJob(
-    { handler: 'test.sum', queue: 'default', idempotencyKey: '', input: { kind: 'json', json } },
+    { ...emptyJobRequest, handler: 'test.sum', queue: 'default', input: { kind: 'json', json } },
     {
       tenant: 'default',
       queueName: 'default',

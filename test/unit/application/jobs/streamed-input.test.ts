@@ -10,6 +10,7 @@ import {
   uploadMaxMs,
   type InputPiece,
 } from '../../../../src/application/jobs/streamed-input.ts';
+import { emptyJobRequest } from '../../../../src/application/jobs/job-request.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { createManualClock } from '../manual-clock.ts';
 
@@ -83,7 +84,7 @@ describe('a streamed input', () => {
   });
 
   it.each([-1, 1.5, NaN, Infinity])('of %d bytes is refused', (inputBytes) => {
-    const request = { handler: 'h', queue: '', idempotencyKey: '' };
+    const request = { ...emptyJobRequest, handler: 'h' };
     expect(() => checkStreamed({ request, inputBytes })).toThrow(TroupeError);
     expect(() =>
       checkStreamed({ request: { ...request, input: { kind: 'json', json: '1' } }, inputBytes: 1 }),

@@ -1,11 +1,12 @@
 /** What was accepted once is accepted again: by RetryJob and RedriveJobs, and from what GetJob shows of it. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { JobRequest } from '../../../../src/application/jobs/job-request.ts';
+import { emptyJobRequest, type JobRequest } from '../../../../src/application/jobs/job-request.ts';
 import { resolveJob } from '../../../../src/application/jobs/job-resolution.ts';
 import { requestAgain } from '../../../../src/application/jobs/retry-job.ts';
 import { loadContract } from '../../../../src/contract/codec.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
+import { given } from '../../../../src/domain/given.ts';
 import type { HandlerManifest } from '../../../../src/domain/handler-manifest.ts';
 import type { JobRecord, RetryPolicy } from '../../../../src/domain/job.ts';
 import { defaultQueueSettings, type Queue } from '../../../../src/domain/queue.ts';
@@ -27,8 +28,6 @@ function around(min: number, max: number, usual = min): fc.Arbitrary<number> {
   );
 }
 const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined });
-const given = <T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  JSON.parse(JSON.stringify(value)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 
 /** Wider than today's: as handlers of before may have said. */
 const retry = (most: { readonly coefficient: number; readonly maxMs: number }): fc.Arbitrary<Partial<RetryPolicy>> =>
@@ -88,7 +87,7 @@ const request: fc.Arbitrary<JobRequest> = fc
     labels: maybe(fc.constant({ team: 'red' })),
     unique: maybe(maybe(around(1_000, 365 * dayMs)).map((windowMs) => ({ key: 'u', onConflict: 'reject', windowMs }))),
   })
-  .map((more) => ({ handler: 'test.echo', queue: '', idempotencyKey: '', ...given(more) }) as JobRequest);
+  .map((more) => ({ ...emptyJobRequest, handler: 'test.echo', ...given(more) }) as JobRequest);
 
 interface Cluster {
   readonly queue: Queue;

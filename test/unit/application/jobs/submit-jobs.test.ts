@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../../src/application/protocol/call-context.ts';
 import { fingerprint } from '../../../../src/application/jobs/job-fingerprint.ts';
-import type { JobRequest } from '../../../../src/application/jobs/job-request.ts';
+import { emptyJobRequest, type JobRequest } from '../../../../src/application/jobs/job-request.ts';
 import { writeParts } from '../../../../src/application/ports/payload-store.ts';
 import { createQueueCatalog } from '../../../../src/application/queues/queue-catalog.ts';
 import { createShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
@@ -19,7 +19,7 @@ import { silentLog } from '../../../support/stores.ts';
 import { createManualClock } from '../manual-clock.ts';
 
 const context: CallContext = { tenant: 'default', requestId: 'r' };
-const echo: JobRequest = { handler: 'test.echo', queue: '', idempotencyKey: '' };
+const echo: JobRequest = { ...emptyJobRequest, handler: 'test.echo' };
 
 interface Options {
   readonly local?: readonly number[];
