@@ -114,11 +114,20 @@ export interface ActorInfo {
   /** Kind of the actor: `node`, `supervisor`, `shard`, `puller`, `cell`, `run`, … */
   readonly kind: string;
   /**
-   * State. `waiting`: the actor is between two incarnations and its messages wait. `quarantined`: its supervisor has
-   * suspended it.
+   * State. `waiting`: the actor is between two incarnations and its messages wait. `suspended`: it failed too often,
+   * and its supervisor does not restart it. `quarantined`: its queue is in quarantine.
    */
   readonly state:
-    'starting' | 'running' | 'stopping' | 'waiting' | 'quarantined' | 'stopped' | 'draining' | 'silent' | 'unspecified';
+    | 'starting'
+    | 'running'
+    | 'stopping'
+    | 'waiting'
+    | 'suspended'
+    | 'quarantined'
+    | 'stopped'
+    | 'draining'
+    | 'silent'
+    | 'unspecified';
   /** When its present incarnation started. Absent between two incarnations. */
   readonly startedAt?: Date;
   /** Restarts since the process started. */
@@ -175,7 +184,7 @@ export interface DeadLetterInfo {
   readonly node: string;
   /** Path of the receiver. */
   readonly path: string;
-  /** The reason: `mailbox_full`, `stash_full`, `stopped`, `quarantined` or `no_actor`. */
+  /** The reason: `mailbox_full`, `stash_full`, `stopped`, `suspended` or `no_actor`. */
   readonly reason: string;
   /** Kind of the message. */
   readonly message: string;
@@ -189,7 +198,7 @@ export interface ActorEventInfo {
   readonly at: Date;
   /** Path of the actor. */
   readonly path: string;
-  /** Type: `started`, `restarted`, `crashed`, `stopped`, `quarantined` or `abandoned`. */
+  /** Type: `started`, `restarted`, `crashed`, `stopped`, `suspended` or `abandoned`. */
   readonly type: string;
   /** Incarnation of the actor, from 1. Absent where it does not matter. */
   readonly incarnation?: number;

@@ -15,6 +15,7 @@ export const actorStateCodes = {
   stopped: 6,
   draining: 7,
   silent: 8,
+  suspended: 9,
 } as const;
 
 export type NodeStateWord = keyof typeof nodeStateCodes;

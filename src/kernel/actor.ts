@@ -29,7 +29,7 @@ export type DeadLetterReason =
   /** The actor had stopped, or stopped while the message was waiting. */
   | 'stopped'
   /** The supervisor has suspended the actor. */
-  | 'quarantined'
+  | 'suspended'
   /** No actor exists at the path. */
   | 'no_actor';
 
@@ -101,7 +101,7 @@ export interface SupervisedChild<C> {
    * Refuses messages: waiting and later ones become dead letters, and watchers receive `terminated`. Throws if the
    * child has an incarnation.
    */
-  close(as: 'stopped' | 'quarantined', reason: StopReason): void;
+  close(as: 'stopped' | 'suspended', reason: StopReason): void;
   /** Undoes `close`: messages wait for the next incarnation again. `start` does this too. */
   open(): void;
   /** Ends the current incarnation, if there is one, without an `ended` event, then frees the name. */

@@ -43,7 +43,7 @@ export function createDeadLetters(clock: Clock, telemetry: Telemetry, events: Ev
     mailbox_full: 0,
     stash_full: 0,
     stopped: 0,
-    quarantined: 0,
+    suspended: 0,
     no_actor: 0,
   };
   return {

@@ -23,7 +23,7 @@ export type SystemEvent =
     }
   /** The actor takes no more messages. A suspended actor can be resumed. */
   | {
-      readonly type: 'stopped' | 'quarantined';
+      readonly type: 'stopped' | 'suspended';
       readonly path: string;
       readonly kind: string;
       readonly reason: StopReason;

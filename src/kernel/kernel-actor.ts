@@ -225,7 +225,7 @@ export class KernelActor<M> extends MessageLoop<M> implements Actor<M> {
 
   // --- closing and removal -------------------------------------------------------------------------------------------
 
-  close(as: 'stopped' | 'quarantined', reason: StopReason): void {
+  close(as: 'stopped' | 'suspended', reason: StopReason): void {
     invariant(this.incarnation === undefined, `only an actor without a incarnation can be closed (${this.path})`);
     if (this.closed !== undefined) return;
     this.closed = { as, reason };

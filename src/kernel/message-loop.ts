@@ -25,7 +25,7 @@ export abstract class MessageLoop<M> implements ActorRef<M>, Runnable {
   protected readonly mailbox: Mailbox<M>;
   protected handled = 0;
   /** If set, the actor accepts no messages. */
-  protected closed: { readonly as: 'stopped' | 'quarantined'; readonly reason: StopReason } | undefined;
+  protected closed: { readonly as: 'stopped' | 'suspended'; readonly reason: StopReason } | undefined;
   /** Needs no bound of its own, see `SystemItem`. */
   readonly #system = new RingBuffer<SystemItem<M>>(Number.MAX_SAFE_INTEGER);
   #inHand: M | typeof NONE = NONE;

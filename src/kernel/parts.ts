@@ -54,7 +54,7 @@ export interface Actor<M> extends ActorRef<M> {
   /** Ends the actor for good: it gets no further incarnation, and its name becomes free. */
   remove(reason: StopReason, deadlineMs?: number): void;
   /** Refuses messages and notifies the watchers. Throws if there is an incarnation. */
-  close(as: 'stopped' | 'quarantined', reason: StopReason): void;
+  close(as: 'stopped' | 'suspended', reason: StopReason): void;
   /** Undoes `close`, unless the actor was removed. */
   open(): void;
   /** Ends the incarnation at once, without waiting for its hooks, and abandons its children. */

@@ -7,7 +7,7 @@ export type ActorState =
   /** Between two incarnations; messages wait in the mailbox. */
   | 'waiting'
   /** Down until someone resumes it; messages become dead letters. */
-  | 'quarantined'
+  | 'suspended'
   | 'stopped';
 
 /** How many more failures the supervisor tolerates. */

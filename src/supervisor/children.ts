@@ -19,13 +19,13 @@ export interface Child {
   /** The actual state. */
   phase: 'down' | 'starting' | 'up' | 'ending';
   /** The state to reach. `gone` removes the child and its spec. */
-  wanted: 'up' | 'retired' | 'quarantined' | 'gone';
+  wanted: 'up' | 'retired' | 'suspended' | 'gone';
   /** The current incarnation must end. Its end was requested, so it does not count as a failure. */
   marked: boolean;
   /** The child waits for its backoff and must not start. */
   delayed: boolean;
   /**
-   * Restarts after the child's own failures. They determine its backoff and, for a child with `quarantine`, its restart
+   * Restarts after the child's own failures. They determine its backoff and, for a child with `suspend`, its restart
    * budget.
    */
   restarts: RestartHistory;
@@ -137,9 +137,9 @@ export class Children {
   /** A suspended child holds back the siblings that depend on it under the strategy. */
   #notHeldBack(): Child[] {
     const children = this.inOrder();
-    const quarantined = children.findIndex((child) => child.wanted === 'quarantined');
-    if (quarantined < 0 || this.#strategy === 'one-for-one') return children;
-    return this.#strategy === 'one-for-all' ? [] : children.slice(0, quarantined);
+    const suspended = children.findIndex((child) => child.wanted === 'suspended');
+    if (suspended < 0 || this.#strategy === 'one-for-one') return children;
+    return this.#strategy === 'one-for-all' ? [] : children.slice(0, suspended);
   }
 
   /** The status to report for a child. */
@@ -159,5 +159,5 @@ function isAwaited(child: Child): boolean {
 
 function stateOf(child: Child): ChildStatus['state'] {
   if (child.phase !== 'down') return child.phase;
-  return child.wanted === 'retired' || child.wanted === 'quarantined' ? child.wanted : 'waiting';
+  return child.wanted === 'retired' || child.wanted === 'suspended' ? child.wanted : 'waiting';
 }

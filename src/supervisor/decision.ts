@@ -9,10 +9,10 @@ import { addRestart, type Intensity, type RestartHistory } from './intensity.ts'
 export type RestartPolicy = 'permanent' | 'transient' | 'temporary';
 
 /**
- * What happens when a child exceeds its restart intensity. `escalate` fails the supervisor. `quarantine` suspends the
+ * What happens when a child exceeds its restart intensity. `escalate` fails the supervisor. `suspend` suspends the
  * child: it stays down until someone resumes it.
  */
-export type OnExhausted = 'escalate' | 'quarantine';
+export type OnExhausted = 'escalate' | 'suspend';
 
 /** The rules of one child. */
 export interface DecisionRules {
@@ -39,7 +39,7 @@ export type Directive =
   /** Restart the child. `history` includes this restart and replaces the old history. */
   | { readonly kind: 'restart'; readonly history: RestartHistory }
   /** Suspend the child. */
-  | { readonly kind: 'quarantine' }
+  | { readonly kind: 'suspend' }
   /** Fail the supervisor. */
   | { readonly kind: 'escalate' };
 

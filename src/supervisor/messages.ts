@@ -35,7 +35,7 @@ export interface ChildStatus {
     /** Transient, and completed. */
     | 'retired'
     /** Suspended until `resume`. */
-    | 'quarantined';
+    | 'suspended';
   /** Restarts after its own failures, within the window before the last one. */
   readonly recentRestarts: number;
 }

@@ -23,12 +23,12 @@ export interface ChildSpec {
    */
   readonly shutdownMs: number | 'infinity';
   /**
-   * What happens when the child fails too often. Default `escalate`. A child with `quarantine` has its own restart
+   * What happens when the child fails too often. Default `escalate`. A child with `suspend` has its own restart
    * budget, and its failures never count against the supervisor's.
    */
   readonly onExhausted?: OnExhausted;
   /**
-   * The restart budget of a child with `quarantine`; not allowed otherwise. Default: the same limits as the
+   * The restart budget of a child with `suspend`; not allowed otherwise. Default: the same limits as the
    * supervisor's.
    */
   readonly intensity?: Intensity;
@@ -112,8 +112,8 @@ export function compileChild(
 ): CompiledChildSpec {
   const onExhausted = child.onExhausted ?? 'escalate';
   invariant(
-    onExhausted === 'quarantine' || child.intensity === undefined,
-    `only a child with quarantine has an intensity of its own (${child.name})`,
+    onExhausted === 'suspend' || child.intensity === undefined,
+    `only a child with onExhausted suspend has an intensity of its own (${child.name})`,
   );
   const intensity = child.intensity ?? supervisor.intensity;
   const backoff = child.backoff ?? supervisor.backoff;

@@ -137,7 +137,7 @@ class Supervisor implements Behavior<Message> {
 
   /** A child without its own budget draws on the supervisor's. */
   #budgetOf({ name, onExhausted, intensity }: CompiledChildSpec): RestartBudget {
-    const own = onExhausted === 'quarantine';
+    const own = onExhausted === 'suspend';
     const history = own ? (this.#children.get(name)?.restarts ?? []) : this.#restarts;
     return { inWindow: restartsInWindow(history, intensity, this.#nowMs()).length, limit: intensity.maxRestarts };
   }
@@ -159,7 +159,7 @@ class Supervisor implements Behavior<Message> {
   /** The child ended although nobody asked for it. */
   #ended(child: Child, reason: StopReason): void {
     const { spec } = child;
-    const ownBudget = spec.onExhausted === 'quarantine';
+    const ownBudget = spec.onExhausted === 'suspend';
     const history = ownBudget ? child.restarts : this.#restarts;
     const directive = decide(spec, history, { failed: reason.kind === 'failed' }, this.#nowMs());
     switch (directive.kind) {
@@ -176,11 +176,11 @@ class Supervisor implements Behavior<Message> {
         this.#takeDownWith(child);
         this.#delay(child);
         return;
-      case 'quarantine':
-        child.wanted = 'quarantined';
-        child.handle.close('quarantined', reason);
+      case 'suspend':
+        child.wanted = 'suspended';
+        child.handle.close('suspended', reason);
         this.#takeDownWith(child);
-        this.#context.log.error({ child: spec.name, ...spec.intensity }, 'child quarantined: it failed too often');
+        this.#context.log.error({ child: spec.name, ...spec.intensity }, 'child suspended: it failed too often');
         return;
       case 'escalate':
         this.#escalate(child, reason);
@@ -267,7 +267,7 @@ class Supervisor implements Behavior<Message> {
 
   #resume(name: string): OrderReply {
     const child = this.#children.get(name);
-    if (child?.wanted !== 'quarantined') return refused(`there is no child named ${name} in quarantine`);
+    if (child?.wanted !== 'suspended') return refused(`no child named ${name} is suspended`);
     this.#children.want(child);
     child.restarts = [];
     this.#endDelay(child);

@@ -29,7 +29,7 @@ function startAdmin(services: AdminServices, context: ActorContext<AdminMessage>
   const profiles = new ProfileStore(() => clock.monotonicMs());
   const stopEvents = services.system.subscribe((event) => {
     view.events.note(event);
-    if (event.type === 'quarantined') quarantines.failed(event.path, event.reason);
+    if (event.type === 'suspended') quarantines.failed(event.path, event.reason);
   });
   const stopChanges = services.quarantines.onChange(() => context.self.tell({ kind: 'quarantines-changed' }));
   const mark = (): void => {

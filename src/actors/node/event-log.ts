@@ -41,7 +41,7 @@ export class EventLog {
 
 function errorOf(event: SystemEvent): string | undefined {
   if (event.type === 'crashed') return textOf(event.error);
-  if (event.type !== 'stopped' && event.type !== 'quarantined') return undefined;
+  if (event.type !== 'stopped' && event.type !== 'suspended') return undefined;
   return event.reason.kind === 'failed' ? textOf(event.reason.error) : undefined;
 }
 

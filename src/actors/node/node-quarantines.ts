@@ -52,7 +52,7 @@ export class NodeQuarantines {
     this.#write();
     const queues = this.#context.refAt<SupervisorMessage>(queuesPath);
     for (const { path, state } of this.#services.system.tree()) {
-      const queue = state === 'quarantined' ? queueOfPath(path) : undefined;
+      const queue = state === 'suspended' ? queueOfPath(path) : undefined;
       if (queue === undefined || this.#isHeld(queue)) continue;
       queues.tell({ kind: 'resume', name: path.slice(queuesPath.length + 1) });
     }

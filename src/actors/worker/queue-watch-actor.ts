@@ -279,7 +279,7 @@ function pullerSpec(
     definition: pullerActor(route, services, runs),
     restart: 'permanent',
     shutdownMs: pullerStopMs,
-    onExhausted: 'quarantine',
+    onExhausted: 'suspend',
     intensity: { maxRestarts: 5, windowMs: 30_000 },
     backoff: { initialMs: 200, maxMs: 10_000, jitter: 0.2 },
   };

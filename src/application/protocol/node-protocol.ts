@@ -32,7 +32,7 @@ export interface NodeVitals {
 }
 
 export type ActorRowState =
-  'starting' | 'running' | 'stopping' | 'waiting' | 'quarantined' | 'stopped' | 'draining' | 'silent';
+  'starting' | 'running' | 'stopping' | 'waiting' | 'suspended' | 'quarantined' | 'stopped' | 'draining' | 'silent';
 
 export interface RunFacts {
   readonly jobId: string;

@@ -266,7 +266,7 @@ test('every message is handled or a dead letter, whatever crashes and stops', as
         supervise({
           strategy: 'one-for-one',
           intensity: { maxRestarts: 3, windowMs: 1_000 },
-          children: [{ name: 'child', definition, restart: 'transient', shutdownMs: 100, onExhausted: 'quarantine' }],
+          children: [{ name: 'child', definition, restart: 'transient', shutdownMs: 100, onExhausted: 'suspend' }],
         }),
       );
       await kit.settle();

@@ -44,17 +44,17 @@ test('the restarts that count are those within the window, beside how many are a
   expect(row()?.restarts).toBe(2);
 });
 
-test('a child with a budget of its own shows that one, and is shown in quarantine past it', async () => {
+test('a child with a budget of its own shows that one, and is shown as suspended past it', async () => {
   const kit = createTestKit();
   const { ref, row } = await supervised(kit, {
-    onExhausted: 'quarantine',
+    onExhausted: 'suspend',
     intensity: { maxRestarts: 1, windowMs: 60_000 },
   });
   for (const message of ['one', 'two']) {
     ref.tell(message);
     await kit.advance(1);
   }
-  expect(row()).toMatchObject({ state: 'quarantined', lastError: 'two', upMs: undefined });
+  expect(row()).toMatchObject({ state: 'suspended', lastError: 'two', upMs: undefined });
   expect(row()?.budget).toEqual({ inWindow: 1, limit: 1 });
 });
 

@@ -83,7 +83,7 @@ describe('watch', () => {
     expect(signals.map((signal) => signal.ref.path)).toEqual(['/b']);
   });
 
-  test('a restart is no end, a quarantine is one', async () => {
+  test('a restart is no end, to be suspended is one', async () => {
     const kit = createTestKit();
     const signals: Signal[] = [];
     const ref = watcher(kit, signals);
@@ -92,7 +92,7 @@ describe('watch', () => {
       supervise({
         strategy: 'one-for-one',
         intensity: { maxRestarts: 1, windowMs: 1_000 },
-        children: [{ name: 'a', definition: mortal, restart: 'permanent', shutdownMs: 100, onExhausted: 'quarantine' }],
+        children: [{ name: 'a', definition: mortal, restart: 'permanent', shutdownMs: 100, onExhausted: 'suspend' }],
       }),
     );
     await kit.settle();

@@ -71,9 +71,9 @@ describe('decide', () => {
     expect(decide(rules(restart), [], { failed }, 0).kind).toBe(directive);
   });
 
-  test('past the intensity: escalate or quarantine, but a temporary child touches no budget', () => {
+  test('past the intensity: escalate or suspend, but a temporary child touches no budget', () => {
     expect(decide(rules('permanent'), [0], { failed: true }, 50)).toEqual({ kind: 'escalate' });
-    expect(decide(rules('permanent', 'quarantine'), [0], { failed: true }, 50)).toEqual({ kind: 'quarantine' });
+    expect(decide(rules('permanent', 'suspend'), [0], { failed: true }, 50)).toEqual({ kind: 'suspend' });
     expect(decide(rules('transient'), [0], { failed: false }, 50)).toEqual({ kind: 'retire' });
     expect(decide(rules('temporary'), [0], { failed: true }, 50)).toEqual({ kind: 'forget' });
     expect(decide(rules('permanent'), [0], { failed: true }, 101)).toEqual({ kind: 'restart', history: [101] });

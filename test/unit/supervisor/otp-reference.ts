@@ -1,5 +1,5 @@
 /**
- * The rules of OTP supervision (with quarantine) said a second time, as directly as possible: synchronous, recursive, no
+ * The rules of OTP supervision (with suspended children) said a second time, as directly as possible: synchronous, recursive, no
  * actors. The property tests compare what the real tree does with what this says.
  */
 import type { Intensity, RestartPolicy, Strategy } from '../../../src/supervisor/index.ts';
@@ -8,15 +8,15 @@ interface WorkerShape {
   readonly type: 'worker';
   readonly name: string;
   readonly restart: RestartPolicy;
-  /** Its own budget; past it quarantine. */
-  readonly quarantine: Intensity | undefined;
+  /** Its own budget; past it the child is suspended. */
+  readonly suspension: Intensity | undefined;
 }
 
 export interface SupervisorShape {
   readonly type: 'supervisor';
   readonly name: string;
   readonly restart: RestartPolicy;
-  readonly quarantine: Intensity | undefined;
+  readonly suspension: Intensity | undefined;
   readonly strategy: Strategy;
   readonly intensity: Intensity;
   readonly children: readonly Shape[];
@@ -27,7 +27,7 @@ export type Shape = WorkerShape | SupervisorShape;
 interface Node {
   readonly shape: Shape;
   readonly path: string;
-  state: 'down' | 'up' | 'retired' | 'quarantined' | 'gone';
+  state: 'down' | 'up' | 'retired' | 'suspended' | 'gone';
   ownRestarts: number[];
   /** Of a supervisor that is up. */
   restarts: number[];
@@ -74,7 +74,7 @@ export class OtpReference {
   resume(path: string): void {
     const node = this.#all(this.root).find((candidate) => candidate.path === path);
     const parent = this.#parentOf(path);
-    if (node?.state !== 'quarantined' || parent === undefined) throw new Error(`${path} is not in quarantine`);
+    if (node?.state !== 'suspended' || parent === undefined) throw new Error(`${path} is not suspended`);
     node.state = 'down';
     node.ownRestarts = [];
     if (!this.#bringUp(parent)) this.#ended(parent, true);
@@ -90,21 +90,21 @@ export class OtpReference {
   /** False when the supervisor has failed (and is down with all its children). */
   #childEnded(parent: Node, child: Node, failed: boolean): boolean {
     const shape = parent.shape as SupervisorShape;
-    const { restart, quarantine } = child.shape;
+    const { restart, suspension } = child.shape;
     if (restart === 'temporary' || (restart === 'transient' && !failed)) {
       child.state = restart === 'temporary' ? 'gone' : 'retired';
       return true;
     }
-    const budget = quarantine ?? shape.intensity;
-    const young = (quarantine ? child.ownRestarts : parent.restarts).filter((at) => this.nowMs - at <= budget.windowMs);
+    const budget = suspension ?? shape.intensity;
+    const young = (suspension ? child.ownRestarts : parent.restarts).filter((at) => this.nowMs - at <= budget.windowMs);
     const spent = young.length >= budget.maxRestarts;
-    if (spent && !quarantine) {
+    if (spent && !suspension) {
       this.#stop(parent);
       return false;
     }
-    if (quarantine) child.ownRestarts = [...young, this.nowMs];
+    if (suspension) child.ownRestarts = [...young, this.nowMs];
     else parent.restarts = [...young, this.nowMs];
-    child.state = spent ? 'quarantined' : 'down';
+    child.state = spent ? 'suspended' : 'down';
     this.#takeDownSiblings(parent, child);
     return true;
   }
@@ -114,7 +114,7 @@ export class OtpReference {
     if (strategy === 'one-for-one') return;
     const from = strategy === 'rest-for-one' ? parent.children.indexOf(failed) : 0;
     for (const sibling of parent.children.slice(from).reverse()) {
-      if (sibling === failed || sibling.state === 'quarantined') continue;
+      if (sibling === failed || sibling.state === 'suspended') continue;
       if (sibling.state === 'up') this.#stop(sibling);
       if (sibling.shape.restart === 'temporary') sibling.state = 'gone';
       else if (sibling.state === 'retired') sibling.state = 'down';
@@ -126,8 +126,8 @@ export class OtpReference {
     const { strategy } = parent.shape as SupervisorShape;
     for (;;) {
       parent.children = parent.children.filter((child) => child.state !== 'gone');
-      if (strategy === 'one-for-all' && parent.children.some((child) => child.state === 'quarantined')) return true;
-      const blocked = parent.children.findIndex((child) => child.state === 'quarantined');
+      if (strategy === 'one-for-all' && parent.children.some((child) => child.state === 'suspended')) return true;
+      const blocked = parent.children.findIndex((child) => child.state === 'suspended');
       const startable =
         strategy === 'rest-for-one' && blocked >= 0 ? parent.children.slice(0, blocked) : parent.children;
       const next = startable.find((child) => child.state === 'down');

@@ -15,8 +15,8 @@ type Step =
 const strategy = fc.constantFrom<Strategy>('one-for-one', 'one-for-all', 'rest-for-one');
 const restart = fc.constantFrom<RestartPolicy>('permanent', 'permanent', 'transient', 'temporary');
 const intensity = fc.record({ maxRestarts: fc.nat(3), windowMs: fc.constantFrom(50, 100, 1_000) });
-const quarantine = fc.option(intensity, { nil: undefined, freq: 3 });
-const common = { restart, quarantine };
+const suspension = fc.option(intensity, { nil: undefined, freq: 3 });
+const common = { restart, suspension };
 
 const worker = fc.record({ type: fc.constant('worker' as const), ...common });
 type Unnamed = { readonly type: 'worker' } | { readonly type: 'supervisor'; readonly children: readonly Unnamed[] };
@@ -91,10 +91,10 @@ describe('supervision against a reference of the rules', () => {
             await kit.advance(order.ms);
             reference.nowMs += order.ms;
           } else if (order.do === 'resume') {
-            const quarantined = Object.entries(reference.states()).flatMap(([path, state]) =>
-              state === 'quarantined' ? [path] : [],
+            const suspended = Object.entries(reference.states()).flatMap(([path, state]) =>
+              state === 'suspended' ? [path] : [],
             );
-            const path = pick(quarantined, order.who);
+            const path = pick(suspended, order.who);
             if (path === undefined) continue;
             const parent = path.slice(0, path.lastIndexOf('/'));
             kit.system.refAt<SupervisorMessage>(parent).tell({ kind: 'resume', name: path.slice(parent.length + 1) });
@@ -162,12 +162,12 @@ function announced(what: string): number {
   return seed;
 }
 
-/** Nobody is half way: only what is held back by a quarantined sibling waits. */
+/** Nobody is half way: only what is held back by a suspended sibling waits. */
 function expectAtRest(system: ActorSystem): void {
   const nodes = system.tree();
-  const isHeldUp = nodes.some((node) => node.state === 'quarantined');
+  const isHeldUp = nodes.some((node) => node.state === 'suspended');
   for (const node of nodes) {
-    const allowed = ['running', 'stopped', 'quarantined', ...(isHeldUp ? ['waiting'] : [])];
+    const allowed = ['running', 'stopped', 'suspended', ...(isHeldUp ? ['waiting'] : [])];
     expect(allowed, `${node.path} is ${node.state}`).toContain(node.state);
   }
 }

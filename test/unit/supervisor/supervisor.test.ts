@@ -236,9 +236,9 @@ describe('restarts', () => {
   });
 });
 
-describe('quarantine', () => {
+describe('suspend', () => {
   const fragile = (log: string[]): ChildSpec =>
-    child('a', log, { onExhausted: 'quarantine', intensity: { maxRestarts: 1, windowMs: 1_000 } });
+    child('a', log, { onExhausted: 'suspend', intensity: { maxRestarts: 1, windowMs: 1_000 } });
 
   test('a child past its own budget stays down, is shown and refuses messages, until it is resumed', async () => {
     const kit = createTestKit();
@@ -251,15 +251,15 @@ describe('quarantine', () => {
       await kit.settle();
     }
     expect([stateOf(kit, '/sup/a'), stateOf(kit, '/sup/b'), stateOf(kit, '/sup')]).toEqual([
-      'quarantined',
+      'suspended',
       'running',
       'running',
     ]);
     expect(a.tell('x')).toBe(false);
-    expect(kit.telemetry.counted('troupe_dead_letters_total', { reason: 'quarantined' })).toBe(1);
-    expect(kit.events.at(-2)).toMatchObject({ type: 'quarantined', path: '/sup/a' });
+    expect(kit.telemetry.counted('troupe_dead_letters_total', { reason: 'suspended' })).toBe(1);
+    expect(kit.events.at(-2)).toMatchObject({ type: 'suspended', path: '/sup/a' });
     await kit.advance(100_000);
-    expect(stateOf(kit, '/sup/a')).toBe('quarantined');
+    expect(stateOf(kit, '/sup/a')).toBe('suspended');
 
     expect(await order<OrderReply>(kit, sup, (reply) => ({ kind: 'resume', name: 'a', reply }))).toEqual({ ok: true });
     a.tell('hello');
@@ -270,7 +270,7 @@ describe('quarantine', () => {
     expect(stateOf(kit, '/sup/a')).toBe('running'); // its budget is fresh
   });
 
-  test('held back by a quarantine a supervisor counts as up, but only when those it takes down have ended', async () => {
+  test('held back by a suspended child a supervisor counts as up, but only when those it takes down have ended', async () => {
     const kit = createTestKit();
     const log: string[] = [];
     const held = gate();
@@ -278,7 +278,7 @@ describe('quarantine', () => {
       definition: actor<string>(() => ({ receive: () => undefined, onStop: () => held.opened })),
     });
     const broken = child('broken', log, {
-      onExhausted: 'quarantine',
+      onExhausted: 'suspend',
       intensity: { maxRestarts: 0, windowMs: 1 },
       definition: actor<string>(() => Promise.reject(new Error('no'))),
     });
@@ -294,7 +294,7 @@ describe('quarantine', () => {
     await kit.settle();
     expect([stateOf(kit, '/sup/inner/slow'), stateOf(kit, '/sup/inner/broken'), log]).toEqual([
       'stopping',
-      'quarantined',
+      'suspended',
       [],
     ]);
     held.open();
@@ -309,7 +309,7 @@ describe('quarantine', () => {
   test('it can be stopped for good, and the name used again', async () => {
     const kit = createTestKit();
     const sup = superviseIn(kit, [
-      child('a', [], { onExhausted: 'quarantine', intensity: { maxRestarts: 0, windowMs: 1 } }),
+      child('a', [], { onExhausted: 'suspend', intensity: { maxRestarts: 0, windowMs: 1 } }),
     ]);
     await kit.settle();
     kit.system.refAt<string>('/sup/a').tell('crash');
@@ -464,6 +464,6 @@ test('a wrong spec is refused when it is written, not when it is needed', () => 
   expect(spec({ intensity: { maxRestarts: -1, windowMs: 1 } })).toThrow(/maxRestarts/);
   expect(spec({ intensity: { maxRestarts: 1, windowMs: 0 } })).toThrow(/windowMs/);
   expect(spec({ backoff: { initialMs: 2, maxMs: 1, jitter: 0 } })).toThrow(/backoff/);
-  expect(spec({ children: [child('a', [], { intensity })] })).toThrow(/quarantine/);
+  expect(spec({ children: [child('a', [], { intensity })] })).toThrow(/suspend/);
   expect(spec({ children: [child('a', [])], maxChildren: 0 })).toThrow(/at most/);
 });

@@ -59,7 +59,7 @@ function tracedSupervisor(
       definition: definitionOf(child, path, script),
       restart: child.restart,
       shutdownMs: 'infinity',
-      ...(child.quarantine !== undefined && { onExhausted: 'quarantine', intensity: child.quarantine }),
+      ...(child.suspension !== undefined && { onExhausted: 'suspend', intensity: child.suspension }),
     })),
   });
   return {

@@ -75,7 +75,7 @@ function queues(kit: TestKit) {
     ),
     restart: 'permanent',
     shutdownMs: 0,
-    onExhausted: 'quarantine',
+    onExhausted: 'suspend',
     intensity: { maxRestarts: 1, windowMs: 60_000 },
   };
   const one = { strategy: 'one-for-one', intensity: { maxRestarts: 3, windowMs: 1_000 } } as const;
@@ -104,7 +104,7 @@ test('a queue that failed too often is marked for this node with the error, and 
     mail.tell(message);
     await kit.settle();
   }
-  expect(stateOf(kit, pullerPath)).toBe('quarantined');
+  expect(stateOf(kit, pullerPath)).toBe('suspended');
   expect(quarantines.of('default', 'mail')).toMatchObject([
     { node: 'n1', reason: 'its actor failed too often: the broker said something odd' },
   ]);
@@ -112,7 +112,7 @@ test('a queue that failed too often is marked for this node with the error, and 
   expect(rows).toMatchObject([{ state: 'quarantined', lastError: 'the broker said something odd' }]);
   // It stays so as long as the mark does.
   await kit.advance(60_000);
-  expect(stateOf(kit, pullerPath)).toBe('quarantined');
+  expect(stateOf(kit, pullerPath)).toBe('suspended');
   await quarantines.clear('default', 'mail');
   await kit.settle();
   expect(stateOf(kit, pullerPath)).toBe('running');
@@ -134,7 +134,7 @@ test('a mark that could not be written is written later', async () => {
     await kit.settle();
   }
   await kit.advance(10_000);
-  expect([quarantines.marks.size, stateOf(kit, pullerPath)]).toEqual([0, 'quarantined']);
+  expect([quarantines.marks.size, stateOf(kit, pullerPath)]).toEqual([0, 'suspended']);
   away = false;
   await kit.advance(2_000);
   expect(quarantines.marks.size).toBe(1);
