@@ -82,6 +82,7 @@ export class ShardCore {
       services,
       context,
       table,
+      standingOf: (entry) => this.limiters.standingOf(entry),
       onPublished: () => this.published.add(nowMs()),
       onIdleBucket: () => {
         // A hand-over waits for this. It need not wait for the next tick as well.

@@ -44,6 +44,20 @@ export const messageMutations: Readonly<Record<string, Mutation>> = {
       },
     })),
   },
+  'a shard looks at all jobs after a wipe as if none had been told again': {
+    breaks: [10],
+    within: 20,
+    faults: ['wiped bus'],
+    // By then what was told again is confirmed.
+    change: onPublisher((publisher, { host }) => ({
+      onStreamsReplaced: (listener) =>
+        publisher.onStreamsReplaced((streams) => {
+          host.clock.setTimer(200, () => {
+            listener(streams);
+          });
+        }),
+    })),
+  },
   'each time a node with the handler comes, jobs get another message': {
     breaks: [10],
     within: 40,

@@ -42,7 +42,6 @@ export class Dispatcher {
   readonly #watermark: WatermarkStore;
   readonly #check: WorkCheck;
   readonly #stopListening: readonly (() => void)[];
-  #areStreamsNew = false;
   #mustReload = false;
 
   constructor(parts: DispatcherParts) {
@@ -68,7 +67,7 @@ export class Dispatcher {
         this.#tellAgain();
       }),
       services.publisher.onStreamsReplaced(() => {
-        this.#areStreamsNew = true;
+        outbox.wiped();
         // A full mailbox takes no message: the next tick looks as well.
         context.self.tell({ kind: 'streams-replaced' });
       }),
@@ -146,13 +145,13 @@ export class Dispatcher {
     this.#check.look(turn);
   }
 
-  /** JetStream was wiped: every job that was sent is sent again. A message too many is refused at its claim. */
+  /** JetStream was wiped: every job that was sent before is sent again. A message too many is refused at its claim. */
   sendAllAgain(): void {
-    if (!this.#areStreamsNew) return;
-    this.#areStreamsNew = false;
+    const isSentAnew = this.#parts.outbox.takeWiped();
+    if (isSentAnew === undefined) return;
     for (const entry of this.#parts.table.entries()) {
       const { durable } = entry;
-      if (durable?.state !== 'QUEUED' || this.#parts.outbox.isToSend(durable.id)) continue;
+      if (durable?.state !== 'QUEUED' || isSentAnew(durable.id)) continue;
       if (this.#parts.limiters.standingOf(entry) === 'out') this.#parts.work.add(entry);
     }
     this.#parts.outbox.pump();
@@ -193,13 +192,15 @@ export class Dispatcher {
 }
 
 export interface OutboxParts extends Pick<DispatcherParts, 'services' | 'context' | 'table'> {
+  readonly standingOf: QueueLimiters['standingOf'];
   /** Called for each fact that JetStream took. */
   readonly onPublished: () => void;
   /** A bucket has nothing to publish any more. */
   readonly onIdleBucket: () => void;
 }
 
-export function createOutbox({ services, context, table, onPublished, onIdleBucket }: OutboxParts): Outbox {
+export function createOutbox(parts: OutboxParts): Outbox {
+  const { services, context, table, standingOf, onPublished, onIdleBucket } = parts;
   const { publisher, limits } = services;
   return new Outbox({
     publisher,
@@ -208,14 +209,19 @@ export function createOutbox({ services, context, table, onPublished, onIdleBuck
     retryMs: outboxRetryMs,
     syncMs: limits.brokerSyncMs,
     unsyncedMax: limits.unsyncedMax,
-    isWanted: (message) => isWanted(table.get(message.jobId), message),
+    isWanted: (message) => {
+      const entry = table.get(message.jobId);
+      return entry !== undefined && isWanted(entry, message) && standingOf(entry) === 'out';
+    },
     onPublished,
     onIdleBucket,
   });
 }
 
-/** A message that was sent again later has a successor, which speaks for the job. */
-function isWanted(entry: JobEntry | undefined, { attempt, again = 0 }: WorkMessage): boolean {
-  if (entry === undefined || !isNewest(entry, again)) return false;
-  return entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
+/**
+ * A message that was sent again later has a successor, which speaks for the job. One that its limiter took back was used up
+ * by a claim without room, and the job gets another one when its turn comes.
+ */
+function isWanted(entry: JobEntry, { attempt, again = 0 }: WorkMessage): boolean {
+  return isNewest(entry, again) && entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
 }

@@ -44,6 +44,8 @@ export class Outbox {
   readonly #instants = { work: new Instants(), event: new Instants() };
   /** The latest WORK message of each job, until it is confirmed. */
   readonly #latestWork = new Map<JobId, WorkTask>();
+  /** Those whose latest WORK message was confirmed since JetStream was wiped, until all jobs were looked at. */
+  #confirmedAnew: Set<JobId> | undefined;
   readonly #unsynced: Unsynced;
   #size = 0;
   #cancelRetry: (() => void) | undefined;
@@ -66,6 +68,21 @@ export class Outbox {
   /** Whether the latest WORK message of the job is not confirmed. Earlier ones do not speak for it. */
   isToSend(jobId: JobId): boolean {
     return this.#latestWork.has(jobId);
+  }
+
+  /** JetStream was wiped: of what it confirmed before it has nothing. */
+  wiped(): void {
+    this.#confirmedAnew = new Set();
+  }
+
+  /**
+   * Whether JetStream has the latest WORK message of a job since it was wiped, or gets it from here. Undefined: it was not
+   * wiped since the last call. What was told again may be confirmed long before anybody looks at all jobs.
+   */
+  takeWiped(): ((jobId: JobId) => boolean) | undefined {
+    const confirmed = this.#confirmedAnew;
+    this.#confirmedAnew = undefined;
+    return confirmed && ((jobId) => confirmed.has(jobId) || this.isToSend(jobId));
   }
 
   addWork(message: WorkMessage, atMs: number, bucket: number): void {
@@ -182,6 +199,7 @@ export class Outbox {
   #published(task: OutboxTask): void {
     this.#inFlight.delete(task);
     this.#unsynced.keep(task, this.#options.clock.monotonicMs());
+    if (this.#isLatest(task)) this.#confirmedAnew?.add(task.message.jobId);
     this.#options.onPublished();
     this.#done(task);
     if (task.kind === 'event') this.#nextOfChain(task.event.jobId);
@@ -192,15 +210,17 @@ export class Outbox {
   #done(task: OutboxTask): void {
     this.#size -= 1;
     this.#instants[task.kind].remove(task.atMs);
-    if (task.kind === 'work' && this.#latestWork.get(task.message.jobId) === task) {
-      this.#latestWork.delete(task.message.jobId);
-    }
+    if (this.#isLatest(task)) this.#latestWork.delete(task.message.jobId);
     const left = (this.#perBucket.get(task.bucket) ?? 0) - 1;
     if (left > 0) this.#perBucket.set(task.bucket, left);
     else {
       this.#perBucket.delete(task.bucket);
       this.#options.onIdleBucket?.(task.bucket);
     }
+  }
+
+  #isLatest(task: OutboxTask): task is WorkTask {
+    return task.kind === 'work' && this.#latestWork.get(task.message.jobId) === task;
   }
 
   #nextOfChain(jobId: JobId): void {

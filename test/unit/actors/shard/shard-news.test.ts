@@ -53,3 +53,41 @@ describe('a doubt about more than is remembered', () => {
     expect(ofJob()).toEqual([1, 2]);
   });
 });
+
+describe('a wipe of JetStream, of which the shard hears late because its mailbox is full', () => {
+  it('lets a job have one message in the new stream, under the id of the first time', async () => {
+    shard = await createShardHarness();
+    await shard.start();
+    const { record } = await shard.call('submit', { spec: testSpec() });
+    await shard.kit.advance(500);
+    expect(shard.work).toHaveLength(1);
+    const flood = Array.from({ length: 5_000 }, () => shard.send('get', { jobId: record.id }));
+    // As the bus says it: first what it may have lost is told again, then the shard looks at all jobs.
+    shard.doubt();
+    shard.replaceStreams();
+    const answers = await shard.kit.outcome(Promise.allSettled(flood), 1_000);
+    expect(
+      answers.some(({ status }) => status === 'rejected'),
+      'the mailbox was full',
+    ).toBe(true);
+    await shard.kit.advance(3_000);
+    expect(shard.work.map(({ again = 0 }) => again)).toEqual([0, 0]);
+  });
+
+  it('sends what it had told long before, and nothing of what came after the wipe', async () => {
+    shard = await createShardHarness();
+    await shard.start();
+    const { record: before } = await shard.call('submit', { spec: testSpec() });
+    await shard.kit.advance(60_000);
+    const submitted = shard.call('submit', { spec: testSpec() });
+    const flood = Array.from({ length: 5_000 }, () => shard.send('get', { jobId: before.id }));
+    shard.doubt();
+    shard.replaceStreams();
+    await shard.kit.outcome(Promise.allSettled(flood), 1_000);
+    const { record: after } = await submitted;
+    await shard.kit.advance(3_000);
+    const sent = Map.groupBy(shard.work, ({ jobId }) => jobId);
+    expect(sent.get(before.id)?.map(({ again = 0 }) => again)).toEqual([0, 1]);
+    expect(sent.get(after.id)?.map(({ again = 0 }) => again)).toEqual([0]);
+  });
+});

@@ -366,6 +366,36 @@ describe('a limiter', () => {
     expect(new Set(sent())).toEqual(new Set(lost));
   });
 
+  it.each([
+    ['was confirmed', async () => undefined],
+    [
+      'was not confirmed',
+      async () => {
+        shard.broker = 'down';
+      },
+    ],
+  ])(
+    'sends one message for a job whose last one %s and was used up, though JetStream may have lost it',
+    async (_, before) => {
+      await begin();
+      await before();
+      const jobId = await submit();
+      await shard.kit.advance(200);
+      sent();
+      shard.setRule('default', { paused: true });
+      await shard.kit.settle();
+      expect(await claim(jobId)).toEqual({ kind: 'held' });
+      shard.broker = 'up';
+      shard.doubt();
+      await shard.kit.advance(2_000);
+      expect(sent()).toEqual([]);
+      shard.setRule('default', {});
+      await shard.kit.advance(2_000);
+      expect(sent()).toEqual([jobId]);
+      await start(jobId);
+    },
+  );
+
   it('runs again what its node gave back', async () => {
     await begin({ maxRunning: 1 });
     const jobId = await submit();
