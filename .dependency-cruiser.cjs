@@ -124,14 +124,15 @@ module.exports = {
     {
       name: 'adapters-import-ports',
       severity: 'error',
-      comment: 'An adapter knows the ports, the domain and its own driver; never another adapter.',
+      comment:
+        'An adapter knows the ports, what all stores do alike, the domain and its own driver; never another adapter.',
       from: { path: '^src/adapters/([^/]+)/' },
       to: {
         path: '^src/',
         pathNot: [
           '^src/adapters/$1/',
           '^src/domain/',
-          '^src/application/(ports/|protocol/shard-protocol\\.ts$)',
+          '^src/application/(ports/|storage/|cluster/vital-signs\\.ts$|protocol/shard-protocol\\.ts$)',
           '^src/(handlers|compose)/',
         ],
       },

@@ -11,7 +11,7 @@ import { giveHeapBackWhenIdle } from '../adapters/system/idle-heap.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import { createShardBatcher, type ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import { createShardRouter, type ShardRouter } from '../application/protocol/shard-router.ts';
-import { type Trouble, VitalSigns } from '../application/ports/vital-signs.ts';
+import { type Trouble, VitalSigns } from '../application/cluster/vital-signs.ts';
 import type { Config } from '../config/index.ts';
 import { defaultQueueName, defaultQueueSettings, defaultTenant, queueStamp } from '../domain/queue.ts';
 import type { Readiness } from '../gateway/http-edge.ts';

@@ -3,7 +3,7 @@
  */
 import type { JobStore } from '../application/ports/job-store.ts';
 import type { Store } from '../application/ports/store.ts';
-import type { VitalSigns } from '../application/ports/vital-signs.ts';
+import type { VitalSigns } from '../application/cluster/vital-signs.ts';
 import { TroupeError } from '../domain/errors.ts';
 
 export function watchWrites(store: Store, vitals: VitalSigns): Store {

@@ -6,6 +6,8 @@
  */
 import { isTerminal, type JobRecord, type JobSpec } from './job.ts';
 
+/** No record is kept longer, so a listing looks no further back. */
+export const retentionMaxMs = 400 * 24 * 3_600_000;
 const keptAfterEndMaxMs = 3_600_000;
 
 /** The latest end of the job: its total timeout or the end of its retention, whichever comes first. */

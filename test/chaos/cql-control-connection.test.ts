@@ -4,7 +4,7 @@
  * with each outage.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createStoreMeasures } from '../../src/application/ports/store-measures.ts';
+import { createStoreMeasures } from '../../src/application/storage/store-measures.ts';
 import { connectCqlClient, type CqlClient } from '../../src/adapters/cassandra/cql-client.ts';
 import type { CqlStatement } from '../../src/adapters/cassandra/cql-statement.ts';
 import { waitFor } from '../support/cluster.ts';

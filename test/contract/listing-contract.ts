@@ -1,6 +1,6 @@
 /** Listings: newest first, every job once, page tokens that inserts do not disturb, and bounded work per page. */
 import { describe, expect, it } from 'vitest';
-import { listPartitionsMax } from '../../src/application/ports/job-listing.ts';
+import { listPartitionsMax } from '../../src/application/storage/job-listing.ts';
 import type { JobListPage, JobListQuery } from '../../src/application/ports/job-store.ts';
 import type { Store } from '../../src/application/ports/store.ts';
 import type { JobRecord } from '../../src/domain/job.ts';

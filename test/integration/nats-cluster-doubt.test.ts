@@ -7,7 +7,7 @@ import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { connectNats, type ConnectNatsOptions, type NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { JobEvent } from '../../src/application/ports/bus.ts';
-import { VitalSigns } from '../../src/application/ports/vital-signs.ts';
+import { VitalSigns } from '../../src/application/cluster/vital-signs.ts';
 import { eventually, natsTestClock, natsTestLog, natsTestTelemetry, testJobId } from '../support/nats.ts';
 import { type NatsCluster, startNatsCluster } from '../support/nats-cluster.ts';
 

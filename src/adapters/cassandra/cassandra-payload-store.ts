@@ -4,13 +4,8 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import {
-  partCount,
-  partsFrom,
-  payloadPartBytes,
-  writeParts,
-  type PayloadStore,
-} from '../../application/ports/payload-store.ts';
+import { payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
+import { partCount, partsFrom, writeParts } from '../../application/storage/payload-parts.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
 import { forEachBounded } from './in-flight-limit.ts';

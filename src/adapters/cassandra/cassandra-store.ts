@@ -5,7 +5,7 @@
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { SchemaClimb, Store } from '../../application/ports/store.ts';
-import { createStoreMeasures } from '../../application/ports/store-measures.ts';
+import { createStoreMeasures } from '../../application/storage/store-measures.ts';
 import { createCassandraPayloadStore } from './cassandra-payload-store.ts';
 import { createCassandraQueueStore } from './cassandra-queue-store.ts';
 import { connectCqlClient, type CassandraAccess, type CqlClient, type CqlClientOptions } from './cql-client.ts';

@@ -5,7 +5,7 @@
 import { auth, Client, policies, types, type ClientOptions, type QueryOptions } from 'cassandra-driver';
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import type { Logger } from '../../application/ports/runtime.ts';
-import type { StoreMeasures } from '../../application/ports/store-measures.ts';
+import type { StoreMeasures } from '../../application/storage/store-measures.ts';
 import { isUnknownName, translateCassandraError } from './cassandra-error.ts';
 import { guardControlConnection } from './control-connection-guard.ts';
 import type { CqlStatement, StatementMode } from './cql-statement.ts';

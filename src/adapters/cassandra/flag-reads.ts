@@ -1,6 +1,6 @@
 /** Reads the flags of a queue day by day. Days without jobs cost nothing. */
 import { types } from 'cassandra-driver';
-import { flagPageRows, flagPages, type EndedSource, type JobFlag } from '../../application/ports/ended-listing.ts';
+import { flagPageRows, flagPages, type EndedSource, type JobFlag } from '../../application/storage/ended-listing.ts';
 import type { FailureReason } from '../../domain/job.ts';
 import { bucketOf, type JobId } from '../../domain/job-id.ts';
 import type { CqlClient } from './cql-client.ts';

@@ -11,7 +11,7 @@ import { invariant, TroupeError } from '../../domain/errors.ts';
 import { bucketMs, jobIdParts } from '../../domain/job-id.ts';
 import { goneAtMs, listedUntilMs } from '../../domain/record-life.ts';
 import { commitGroupMax, type CommitGroup, type CommitOutcome } from '../../application/ports/job-store.ts';
-import { flagOf, type JobFlag } from '../../application/ports/ended-listing.ts';
+import { flagOf, type JobFlag } from '../../application/storage/ended-listing.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { BatchItem, CqlClient } from './cql-client.ts';
 import { forEachBounded } from './in-flight-limit.ts';

@@ -6,8 +6,13 @@ import { types } from 'cassandra-driver';
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts } from '../../domain/job-id.ts';
 import { goneAtMs } from '../../domain/record-life.ts';
-import { listEnded } from '../../application/ports/ended-listing.ts';
-import { listJobs, type IdRange, type ListedMinute, type ListingSource } from '../../application/ports/job-listing.ts';
+import { listEnded } from '../../application/storage/ended-listing.ts';
+import {
+  listJobs,
+  type IdRange,
+  type ListedMinute,
+  type ListingSource,
+} from '../../application/storage/job-listing.ts';
 import type { JobStore, ListOrder, Partition } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';

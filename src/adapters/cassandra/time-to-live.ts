@@ -2,10 +2,9 @@
  * Lifetimes in the unit of CQL: whole seconds, rounded up. Cassandra counts from the start of the present second, so
  * one second is added. A row may live a second or two too long, but never too short.
  */
-import { retentionMaxMs } from '../../application/ports/job-listing.ts';
 import type { Partition } from '../../application/ports/job-store.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
-import { goneAtMs } from '../../domain/record-life.ts';
+import { goneAtMs, retentionMaxMs } from '../../domain/record-life.ts';
 
 const dayMs = 24 * 3_600_000;
 /** The fence of a partition outlives its rows by this much. */

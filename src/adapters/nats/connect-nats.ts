@@ -8,7 +8,7 @@ import type { Membership, ShardLeases, SharedConfig } from '../../application/po
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { ShardClient, ShardServer } from '../../application/ports/shard-link.ts';
-import { VitalSigns } from '../../application/ports/vital-signs.ts';
+import { VitalSigns } from '../../application/cluster/vital-signs.ts';
 import { isNotReady } from './broker-error.ts';
 import { KeyBucket } from './key-bucket.ts';
 import { defaultNatsLimits, type NatsLimits } from './limits.ts';

@@ -6,7 +6,7 @@ import { jetstream } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm, type KvWatchEntry } from '@nats-io/kv';
 import type { QueuedIterator } from '@nats-io/transport-node';
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
-import type { VitalSigns } from '../../application/ports/vital-signs.ts';
+import type { VitalSigns } from '../../application/cluster/vital-signs.ts';
 import { brokerError, brokerUnavailable, isMissingAsset, isRevisionConflict } from './broker-error.ts';
 import type { NatsLink } from './link.ts';
 import type { StreamGuard } from './stream-guard.ts';

@@ -11,7 +11,7 @@ import {
   type WorkStanding,
 } from '../../application/ports/bus.ts';
 import type { Telemetry } from '../../application/ports/runtime.ts';
-import type { VitalSign, VitalSigns } from '../../application/ports/vital-signs.ts';
+import type { VitalSign, VitalSigns } from '../../application/cluster/vital-signs.ts';
 import { cloudEventHeaders } from './cloud-event.ts';
 import type { NatsLimits } from './limits.ts';
 import type { NatsLink } from './link.ts';

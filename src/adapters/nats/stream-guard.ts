@@ -13,7 +13,7 @@
  * (`isSure`). What was lost must be published again before anything new.
  */
 import type { Clock, Logger } from '../../application/ports/runtime.ts';
-import type { VitalSigns } from '../../application/ports/vital-signs.ts';
+import type { VitalSigns } from '../../application/cluster/vital-signs.ts';
 import { type ConfirmedPlace, ConfirmedPlaces } from './confirmed-places.ts';
 import type { NatsLink } from './link.ts';
 import { RegularLook } from './regular-look.ts';

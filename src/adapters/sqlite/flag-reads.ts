@@ -1,5 +1,5 @@
 /** Reads the flags of a queue in the order of their ids. */
-import { flagPageRows, flagPages, type EndedSource, type JobFlag } from '../../application/ports/ended-listing.ts';
+import { flagPageRows, flagPages, type EndedSource, type JobFlag } from '../../application/storage/ended-listing.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 export type FlagReads = (queueNo: number, nowMs: number) => EndedSource['flags'];

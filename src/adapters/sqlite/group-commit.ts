@@ -6,7 +6,7 @@ import { bucketMs, jobIdParts, type JobIdParts } from '../../domain/job-id.ts';
 import { invariant } from '../../domain/errors.ts';
 import { goneAtMs, listedUntilMs } from '../../domain/record-life.ts';
 import { commitGroupMax, type CommitGroup, type CommitOutcome } from '../../application/ports/job-store.ts';
-import { flagOf, type JobFlag } from '../../application/ports/ended-listing.ts';
+import { flagOf, type JobFlag } from '../../application/storage/ended-listing.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Expiry of a row that has none yet: the latest instant that a date can hold. */

@@ -12,7 +12,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
-import type { StoreMeasures } from '../../application/ports/store-measures.ts';
+import type { StoreMeasures } from '../../application/storage/store-measures.ts';
 import { isLocked, openingError, translateSqliteError } from './sqlite-error.ts';
 import { WriteQueue } from './write-queue.ts';
 

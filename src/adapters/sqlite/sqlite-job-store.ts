@@ -1,10 +1,10 @@
 /** `JobStore` on SQLite. Every read skips expired rows. The row of an unfinished job does not expire. */
 import type { JobRecord } from '../../domain/job.ts';
 import { bucketMs, jobIdParts, maxShards } from '../../domain/job-id.ts';
-import { listJobs } from '../../application/ports/job-listing.ts';
+import { listJobs } from '../../application/storage/job-listing.ts';
 import type { JobListQuery, JobStore, Partition } from '../../application/ports/job-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
-import { listEnded } from '../../application/ports/ended-listing.ts';
+import { listEnded } from '../../application/storage/ended-listing.ts';
 import { createFlagReads } from './flag-reads.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createKeyEntries } from './key-entries.ts';

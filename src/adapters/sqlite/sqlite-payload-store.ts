@@ -2,13 +2,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
-import {
-  partCount,
-  partsFrom,
-  payloadPartBytes,
-  writeParts,
-  type PayloadStore,
-} from '../../application/ports/payload-store.ts';
+import { payloadPartBytes, type PayloadStore } from '../../application/ports/payload-store.ts';
+import { partCount, partsFrom, writeParts } from '../../application/storage/payload-parts.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
 /** Parts that one transaction deletes. It blocks the thread and every other writer meanwhile. */

@@ -5,7 +5,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { Clock, Logger, Telemetry } from '../../application/ports/runtime.ts';
 import type { ClusterFacts, Store } from '../../application/ports/store.ts';
-import { createStoreMeasures } from '../../application/ports/store-measures.ts';
+import { createStoreMeasures } from '../../application/storage/store-measures.ts';
 import { startExpirySweep } from './expiry-sweep.ts';
 import { migrateSchema } from './schema-migrations.ts';
 import { createSqliteDatabase, openDatabaseFile, type SqliteDatabase } from './sqlite-database.ts';

@@ -16,7 +16,7 @@ import { FieldChecks } from './field-checks.ts';
 import { type HandlerChoice, versionFor } from './handler-choice.ts';
 import { parseJson } from './json-input.ts';
 import { type JobRequest, payloadBytes, type RequestPayload } from './job-request.ts';
-import { retentionMaxMs } from '../ports/job-listing.ts';
+import { retentionMaxMs } from '../../domain/record-life.ts';
 import type { InputValidator } from '../ports/input-validator.ts';
 import {
   checkHeartbeat,

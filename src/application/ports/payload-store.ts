@@ -3,8 +3,6 @@
  * changes. So an orphan is harmless, and a reference is never dangling before the retention ends. A payload of up to 1
  * MiB is one part; a larger one has many.
  */
-import { TroupeError } from '../../domain/errors.ts';
-
 export const payloadPartBytes = 1 << 20;
 
 /**
@@ -53,45 +51,4 @@ export interface StoredPayload {
    * meanwhile.
    */
   readFrom(offset: number): AsyncIterable<Uint8Array>;
-}
-
-export function partCount(bytes: number): number {
-  return Math.max(1, Math.ceil(bytes / payloadPartBytes));
-}
-
-/**
- * Writes the parts of a payload for an adapter. The first part is written last, so a reader finds the whole payload or
- * none.
- */
-export async function writeParts(
-  parts: PayloadParts,
-  put: (part: number, bytes: Uint8Array, sha256: Uint8Array) => Promise<unknown>,
-): Promise<Uint8Array> {
-  const unknown = new Uint8Array();
-  let first: Uint8Array = unknown;
-  for (let part = 0; ; part += 1) {
-    const next = await parts.next();
-    if (next.done === true) {
-      await put(0, first, next.value);
-      return next.value;
-    }
-    if (part === 0) first = next.value;
-    else await put(part, next.value, unknown);
-  }
-}
-
-/** Reads the parts of a payload for an adapter, starting with the part that holds the byte at `offset`. */
-export async function* partsFrom(
-  offset: number,
-  bytes: number,
-  readPart: (part: number) => Promise<Uint8Array | undefined>,
-): AsyncGenerator<Uint8Array, void> {
-  for (let at = offset; at < bytes;) {
-    const part = Math.floor(at / payloadPartBytes);
-    const found = await readPart(part);
-    if (found === undefined) throw new TroupeError('PAYLOAD_GONE', { metadata: { why: 'missing' } });
-    const end = Math.min((part + 1) * payloadPartBytes, bytes);
-    yield found.subarray(at - part * payloadPartBytes);
-    at = end;
-  }
 }

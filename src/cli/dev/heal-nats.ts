@@ -4,7 +4,7 @@
  * While the disk is full, the terminal shows which disk it is.
  */
 import { statfs } from 'node:fs/promises';
-import type { Trouble } from '../../application/ports/vital-signs.ts';
+import type { Trouble } from '../../application/cluster/vital-signs.ts';
 
 const lookMs = 2_000;
 const patienceMs = 10_000;

@@ -4,7 +4,7 @@
  * stores.
  */
 import { createHash } from 'node:crypto';
-import { listJobs } from '../../../src/application/ports/job-listing.ts';
+import { listJobs } from '../../../src/application/storage/job-listing.ts';
 import {
   type CommitGroup,
   type JobListPage,
@@ -12,12 +12,8 @@ import {
   keysPutMax,
   type Partition,
 } from '../../../src/application/ports/job-store.ts';
-import {
-  partsFrom,
-  payloadPartBytes,
-  type StoredPayload,
-  writeParts,
-} from '../../../src/application/ports/payload-store.ts';
+import { payloadPartBytes, type StoredPayload } from '../../../src/application/ports/payload-store.ts';
+import { partsFrom, writeParts } from '../../../src/application/storage/payload-parts.ts';
 import type { Clock } from '../../../src/application/ports/runtime.ts';
 import type { Store } from '../../../src/application/ports/store.ts';
 import { invariant, TroupeError } from '../../../src/domain/errors.ts';

@@ -7,7 +7,7 @@ import { marksMax } from '../../../../src/adapters/nats/confirmed-places.ts';
 import { StreamGuard } from '../../../../src/adapters/nats/stream-guard.ts';
 import type { StreamName } from '../../../../src/adapters/nats/topology.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
-import { VitalSigns } from '../../../../src/application/ports/vital-signs.ts';
+import { VitalSigns } from '../../../../src/application/cluster/vital-signs.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { silentLog } from '../../../support/stores.ts';
 

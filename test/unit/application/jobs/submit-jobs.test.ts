@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CallContext } from '../../../../src/application/protocol/call-context.ts';
 import { fingerprint } from '../../../../src/application/jobs/job-fingerprint.ts';
 import { emptyJobRequest, type JobRequest } from '../../../../src/application/jobs/job-request.ts';
-import { writeParts } from '../../../../src/application/ports/payload-store.ts';
+import { writeParts } from '../../../../src/application/storage/payload-parts.ts';
 import { createQueueCatalog } from '../../../../src/application/queues/queue-catalog.ts';
 import { createShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import { createShardChoice } from '../../../../src/application/protocol/shard-choice.ts';

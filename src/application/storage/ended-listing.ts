@@ -10,7 +10,7 @@
 import { type EndedState, endedStates, type FailureReason, type JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
 import { type IdRange, listRowsMax, rangeOf } from './job-listing.ts';
-import type { JobListPage, JobListQuery, ListOrder } from './job-store.ts';
+import type { JobListPage, JobListQuery, ListOrder } from '../ports/job-store.ts';
 
 /** States that a job has ended without success, and why. */
 export interface JobFlag {

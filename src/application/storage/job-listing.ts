@@ -18,14 +18,13 @@ import {
   maxUnique,
   type JobId,
 } from '../../domain/job-id.ts';
-import type { JobListPage, JobListQuery, ListOrder } from './job-store.ts';
+import { retentionMaxMs } from '../../domain/record-life.ts';
+import type { JobListPage, JobListQuery, ListOrder } from '../ports/job-store.ts';
 
 /** Partitions that a page may open. */
 export const listPartitionsMax = 64;
 /** Rows that a page may look at. The page may not contain all of them, because the filter is applied after reading. */
 export const listRowsMax = 5_000;
-/** How far back a listing looks. No retention is longer. */
-export const retentionMaxMs = 400 * 24 * 3_600_000;
 
 /** Rows that are fetched from one shard at a time. */
 const chunkMax = 500;

@@ -1,6 +1,6 @@
 // Signs of life: in trouble from the first failure to the next success, and no longer than failures are fresh.
 import { describe, expect, it } from 'vitest';
-import { VitalSigns } from '../../../../src/application/ports/vital-signs.ts';
+import { VitalSigns } from '../../../../src/application/cluster/vital-signs.ts';
 
 describe('VitalSigns', () => {
   it('tells what fails, since when, with the newest reason, until it succeeds', () => {

@@ -1,6 +1,6 @@
 /** Metrics of every store: one histogram of durations and one counter of errors, labelled by store and query. */
 import { TroupeError } from '../../domain/errors.ts';
-import type { Clock, Telemetry } from './runtime.ts';
+import type { Clock, Telemetry } from '../ports/runtime.ts';
 import { counters, histograms } from '../../domain/measures.ts';
 
 /** Runs one query of the store, measures its duration and counts its error. */

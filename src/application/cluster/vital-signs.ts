@@ -4,7 +4,7 @@
  * anyway, and repeats a failed write every few seconds. A failure that is not repeated within `staleMs` therefore no
  * longer counts; for example, the shard that failed may have moved to another node.
  */
-import type { Clock } from './runtime.ts';
+import type { Clock } from '../ports/runtime.ts';
 
 export type VitalSign = 'leases' | 'streams' | 'WORK' | 'EVENTS' | 'store';
 

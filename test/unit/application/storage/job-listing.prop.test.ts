@@ -6,7 +6,7 @@ import {
   listJobs,
   listPartitionsMax,
   listRowsMax,
-} from '../../../../src/application/ports/job-listing.ts';
+} from '../../../../src/application/storage/job-listing.ts';
 import type { JobListPage, JobListQuery } from '../../../../src/application/ports/job-store.ts';
 import type { JobRecord } from '../../../../src/domain/job.ts';
 import { bucketMs, bucketOf, jobIdParts, type JobId } from '../../../../src/domain/job-id.ts';

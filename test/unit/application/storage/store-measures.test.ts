@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createStoreMeasures } from '../../../../src/application/ports/store-measures.ts';
+import { createStoreMeasures } from '../../../../src/application/storage/store-measures.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { realClock } from '../../../support/stores.ts';
 
