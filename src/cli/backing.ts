@@ -8,14 +8,14 @@ import type { Terminal } from './terminal.ts';
 
 export type BackingService = 'nats' | 'cassandra';
 
-export interface BackingOptions {
+export interface BackingRun {
   readonly service: BackingService;
   readonly config: Config;
   readonly heapMb: number;
   readonly terminal: Terminal;
 }
 
-export async function runBacking({ service, config, heapMb, terminal }: BackingOptions): Promise<number> {
+export async function runBacking({ service, config, heapMb, terminal }: BackingRun): Promise<number> {
   // Only the command goes to standard output. Downloading a server takes a while, so its progress goes to standard
   // error.
   const { level, pretty } = config.log;

@@ -1,5 +1,5 @@
 /** Reads a stream across lost connections. Each new call continues after the last message that was received. */
-import { type Backoff, mayRepeat } from './retry.ts';
+import { type RetryPacing, mayRepeat } from './retry.ts';
 
 export interface ResumedStream<Message> {
   /** Opens the stream after the message with this token. An empty token is the beginning. */
@@ -14,7 +14,7 @@ export interface ResumedStream<Message> {
 }
 
 export async function* resumedStream<Message>(
-  backoff: Backoff,
+  backoff: RetryPacing,
   { open, tokenOf, token: first = '', patience = 1, signal }: ResumedStream<Message>,
 ): AsyncGenerator<Message, void> {
   let token = first;

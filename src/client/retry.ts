@@ -22,7 +22,7 @@ export interface RetryOptions {
 export type RepeatSafety = 'always' | 'if-not-done';
 
 /** Decides how often and how long to wait before a retry. */
-export interface Backoff {
+export interface RetryPacing {
   readonly maxAttempts: number;
   /** The delay before try number `attempt + 1`. */
   delayMs(attempt: number, retryAfterMs: number | undefined): number;
@@ -30,7 +30,7 @@ export interface Backoff {
   pause(attempt: number, error: TroupeClientError, signal: AbortSignal | undefined): Promise<void>;
 }
 
-export function createBackoff(options: RetryOptions, random: () => number = Math.random): Backoff {
+export function createBackoff(options: RetryOptions, random: () => number = Math.random): RetryPacing {
   const { maxAttempts = 5, initialMs = 100, maxMs = 5_000 } = options;
   const delayMs = (attempt: number, retryAfterMs = 0): number =>
     Math.min(retryAfterMs + random() * Math.min(maxMs, initialMs * 2 ** (attempt - 1)), timeoutMaxMs);
@@ -50,7 +50,7 @@ export function createBackoff(options: RetryOptions, random: () => number = Math
 
 /** Runs a call, and retries it as far as `safety` permits. Rejects with the last error. */
 export async function withRetries<T>(
-  backoff: Backoff,
+  backoff: RetryPacing,
   safety: RepeatSafety,
   signal: AbortSignal | undefined,
   run: () => Promise<T>,

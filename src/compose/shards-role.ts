@@ -1,5 +1,5 @@
 /** Wires the shard manager of this node with what its shards need. */
-import { createClosedQueues } from '../application/queues/closed-queues.ts';
+import { createClosedQueueWatch } from '../application/queues/closed-queues.ts';
 import { createFlowRules } from '../application/queues/flow-rules.ts';
 import { WorkLooks } from '../actors/shard/dispatch/work-looks.ts';
 import { shardManagerActor } from '../actors/shard/shard-manager-actor.ts';
@@ -24,7 +24,7 @@ export function shardsOf(parts: ClusterParts, wiring: Wiring): ReturnType<typeof
     store: store.jobs,
     publisher: bus.publisher,
     flowRules: createFlowRules({ store: store.queues, config: bus.config, clock, log }),
-    closedQueues: createClosedQueues({ store: store.queues, clock, log }),
+    closedQueues: createClosedQueueWatch({ store: store.queues, clock, log }),
     workLooks: new WorkLooks(),
     peers: batcher,
     server: router,

@@ -55,7 +55,7 @@ export interface WorkerClass {
 }
 
 /** Limits on what a queue may start in addition to what runs. Default: no limit. */
-export interface QueueLimits {
+export interface StartLimits {
   /** The queue is paused, or in quarantine on all nodes. */
   readonly isClosed?: boolean;
   /** Attempts that may run at a time in the whole cluster. */
@@ -104,7 +104,7 @@ export function queuesAwaiting(
 export function demandOf(
   load: ClusterLoad,
   wanted: WorkerClass,
-  { members, limits }: { readonly members: readonly ClassMember[]; readonly limits: ReadonlyMap<string, QueueLimits> },
+  { members, limits }: { readonly members: readonly ClassMember[]; readonly limits: ReadonlyMap<string, StartLimits> },
 ): Demand {
   const serves = servedBy(wanted, members);
   const classOf = new Map(members.map(({ nodeId, workerClass }) => [nodeId, workerClass]));

@@ -14,10 +14,9 @@ import {
   type Range,
 } from '../domain/setting-ranges.ts';
 import type { HandlerContext } from './context.ts';
+import { handlerNamePattern } from '../domain/queue.ts';
 import { durationMsOf, parseSizeBytes, type Duration, type Size } from './quantity.ts';
 
-/** Names of handlers: one to four tokens, joined by dots. */
-export const handlerNamePattern = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/;
 /** Versions of handlers. */
 export const handlerVersionPattern = /^[A-Za-z0-9._+-]{1,64}$/;
 const dayMs = 86_400_000;

@@ -47,7 +47,7 @@ export type Directive =
  * Returns what to do about a child that ended at `nowMs` (monotonic). `history` holds the restarts of the budget that
  * applies.
  */
-export function decide(rules: DecisionRules, history: RestartHistory, ending: Ending, nowMs: number): Directive {
+export function directiveFor(rules: DecisionRules, history: RestartHistory, ending: Ending, nowMs: number): Directive {
   switch (rules.restart) {
     case 'temporary':
       return { kind: 'forget' };

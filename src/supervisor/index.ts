@@ -1,7 +1,7 @@
 /** The public interface of supervision. */
 export { backoffDelayMs } from './backoff.ts';
 export type { Backoff } from './backoff.ts';
-export { decide } from './decision.ts';
+export { directiveFor } from './decision.ts';
 export type { DecisionRules, Directive, Ending, OnExhausted, RestartPolicy } from './decision.ts';
 export { addRestart } from './intensity.ts';
 export type { Intensity, RestartHistory } from './intensity.ts';

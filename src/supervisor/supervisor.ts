@@ -16,7 +16,7 @@ import type {
 } from '../kernel/index.ts';
 import { TroupeError, assertNever } from '../domain/errors.ts';
 import { backoffDelayMs } from './backoff.ts';
-import { decide } from './decision.ts';
+import { directiveFor } from './decision.ts';
 import { type RestartHistory, restartsInWindow } from './intensity.ts';
 import type { OrderReply, StartChildReply, SupervisorMessage } from './messages.ts';
 import { type Child, Children } from './children.ts';
@@ -161,7 +161,7 @@ class Supervisor implements Behavior<Message> {
     const { spec } = child;
     const ownBudget = spec.onExhausted === 'suspend';
     const history = ownBudget ? child.restarts : this.#restarts;
-    const directive = decide(spec, history, { failed: reason.kind === 'failed' }, this.#nowMs());
+    const directive = directiveFor(spec, history, { failed: reason.kind === 'failed' }, this.#nowMs());
     switch (directive.kind) {
       case 'forget':
         child.wanted = 'gone';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { natsNames } from '../../src/adapters/nats/names.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
-import { createClosedQueues } from '../../src/application/queues/closed-queues.ts';
+import { createClosedQueueWatch } from '../../src/application/queues/closed-queues.ts';
 import {
   type JobEvent,
   type Publisher,
@@ -227,7 +227,7 @@ export async function createShardHarness(options: ShardHarnessOptions = {}): Pro
           return () => ruleListeners.delete(listener);
         },
       },
-      closedQueues: createClosedQueues({ store: store.queues, clock: kit.clock, log: silentLog }),
+      closedQueues: createClosedQueueWatch({ store: store.queues, clock: kit.clock, log: silentLog }),
       // This shard is the home of every limit; the other shards use nothing.
       peers: {
         call: async (shard, verb, item) => {

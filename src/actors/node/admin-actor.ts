@@ -13,7 +13,7 @@ import { type AdminServices, NodeView } from './node-view.ts';
 import { NodeQuarantines } from './node-quarantines.ts';
 import { ProfileStore } from './profile-store.ts';
 import type { AdminMessage, Reply } from './admin-message.ts';
-import { answerOf } from './admin-verbs.ts';
+import { handleVerb } from './admin-verbs.ts';
 
 /** Questions that may wait. Beyond this they are refused at once. */
 const mailboxCapacity = 256;
@@ -44,7 +44,7 @@ function startAdmin(services: AdminServices, context: ActorContext<AdminMessage>
     receive(message) {
       switch (message.kind) {
         case 'ask':
-          settle(answerOf(message.verb, message.question, { services, view, profiles }), message.reply);
+          settle(handleVerb(message.verb, message.question, { services, view, profiles }), message.reply);
           break;
         case 'mark':
           mark();

@@ -42,7 +42,7 @@ const handlers: { readonly [V in NodeVerb]: VerbHandler<V> } = {
 };
 
 /** The verb determines the type of its question, because both ends are this code. */
-export async function answerOf(verb: NodeVerb, question: unknown, parts: AdminParts): Promise<Answer<NodeVerb>> {
+export async function handleVerb(verb: NodeVerb, question: unknown, parts: AdminParts): Promise<Answer<NodeVerb>> {
   const handle = handlers[verb] as (question: unknown, parts: AdminParts) => Answer<NodeVerb>;
   return handle(question, parts);
 }

@@ -6,7 +6,7 @@ import { given } from '../../domain/given.ts';
 export const eventsKept = 1_000;
 const errorMaxChars = 500;
 
-export class EventLog {
+export class ActorEvents {
   readonly #nowMs: () => number;
   readonly #kept: ActorEventReport[] = [];
   #next = 0;

@@ -9,7 +9,7 @@ import type { JobRecord } from '../../domain/job.ts';
 import type { ActorSystem, TreeNode } from '../../kernel/index.ts';
 import { ActivityMeter } from './activity-meter.ts';
 import { actorRows } from './actor-rows.ts';
-import { EventLog } from './event-log.ts';
+import { ActorEvents } from './event-log.ts';
 import { shardReports } from './shard-reports.ts';
 
 export interface AdminServices {
@@ -30,7 +30,7 @@ export interface AdminServices {
 }
 
 export class NodeView {
-  readonly events: EventLog;
+  readonly events: ActorEvents;
   readonly #services: AdminServices;
   readonly #clock: Clock;
   readonly #meter = new ActivityMeter();
@@ -38,7 +38,7 @@ export class NodeView {
   constructor(services: AdminServices, clock: Clock) {
     this.#services = services;
     this.#clock = clock;
-    this.events = new EventLog(() => clock.nowMs());
+    this.events = new ActorEvents(() => clock.nowMs());
   }
 
   /** Call this every `markEveryMs`. Rates cover the time since the last but one call. */

@@ -108,7 +108,7 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorRegistry, code);
 }
 
-export interface ServeOptions {
+export interface ReplyOptions {
   readonly link: NatsLink;
   /** Ends in `.*`. The last token is the verb. */
   readonly subject: string;
@@ -121,7 +121,7 @@ export interface ServeOptions {
  * Answers requests until the returned function is called. Requests above `maxInProgress` are refused at once and not
  * queued.
  */
-export function serve(options: ServeOptions): () => void {
+export function serve(options: ReplyOptions): () => void {
   const { link } = options;
   let inProgress = 0;
   let stopped = false;

@@ -9,10 +9,10 @@ import type { Logger } from '../../application/ports/runtime.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { printable } from '../../domain/printable.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export type LogThreshold = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 export interface LoggerOptions {
-  readonly level: LogLevel;
+  readonly level: LogThreshold;
   readonly pretty: boolean;
   /** Fields of every line: node, version, … */
   readonly bindings?: Readonly<Record<string, unknown>>;

@@ -44,7 +44,7 @@ export interface BulkStep {
   readonly pageToken: string;
 }
 
-export interface BulkParts {
+export interface BulkJobsParts {
   readonly listJobs: ListJobs;
   readonly clock: Clock;
 }
@@ -60,7 +60,7 @@ export interface BulkAction {
 }
 
 export async function* forEachJob(
-  { listJobs, clock }: BulkParts,
+  { listJobs, clock }: BulkJobsParts,
   context: CallContext,
   query: BulkQuery,
   { states, perSecond, act, isOwn = () => false }: BulkAction,

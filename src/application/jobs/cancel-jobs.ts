@@ -4,7 +4,7 @@
  */
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobState, jobStates } from '../../domain/job.ts';
-import { type BulkParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
+import { type BulkJobsParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
 import type { CallContext } from '../protocol/call-context.ts';
 import type { CancelJob } from './cancel-job.ts';
 
@@ -17,7 +17,7 @@ interface CancelJobsQuery extends BulkQuery {
 
 export type CancelJobs = (context: CallContext, query: CancelJobsQuery) => AsyncGenerator<BulkStep, void>;
 
-export function createCancelJobs(parts: BulkParts & { readonly cancelJob: CancelJob }): CancelJobs {
+export function createCancelJobs(parts: BulkJobsParts & { readonly cancelJob: CancelJob }): CancelJobs {
   return async function* cancelJobs(context, query) {
     const ended = query.filter.states.findIndex((state) => isTerminal(state));
     if (ended >= 0) {

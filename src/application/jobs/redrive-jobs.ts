@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { isTerminal, terminalStates } from '../../domain/job.ts';
 import { namePattern } from '../../domain/queue.ts';
-import { type BulkParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
+import { type BulkJobsParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
 import type { CallContext } from '../protocol/call-context.ts';
 import { FieldChecks } from './field-checks.ts';
 import type { RetryJob } from './retry-job.ts';
@@ -25,7 +25,7 @@ export type RedriveJobs = (
   query: RedriveQuery,
 ) => AsyncGenerator<BulkStep & { readonly redriveId: string }, void>;
 
-export function createRedriveJobs(parts: BulkParts & { readonly retryJob: RetryJob }): RedriveJobs {
+export function createRedriveJobs(parts: BulkJobsParts & { readonly retryJob: RetryJob }): RedriveJobs {
   return async function* redriveJobs(context, query) {
     const redriveId = query.redriveId === '' ? randomUUID() : query.redriveId;
     const perSecond = query.perSecond === 0 ? perSecondDefault : query.perSecond;

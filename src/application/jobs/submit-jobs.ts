@@ -12,7 +12,7 @@ import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { inlinePayload, type Resolution } from './job-resolution.ts';
 import { payloadMarginMs, type PayloadStore } from '../ports/payload-store.ts';
 import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
-import { acceptJob } from './submit-send.ts';
+import { sendJob } from './submit-send.ts';
 import { submitStreamed } from './submit-stream.ts';
 import type { InputPiece, StreamedRequest } from './streamed-input.ts';
 
@@ -41,7 +41,7 @@ export function createSubmitJobs(parts: SubmitParts): SubmitJobs {
       const print = fingerprint(context.tenant, request);
       const small = resolution.inputBytes <= inlineLimit(resolution.spec, inlineMaxBytes);
       const input = small ? inlinePayload(resolution.input) : await storeInput(parts.payloads, resolution, nowMs);
-      return acceptJob(parts, context, { spec: { ...resolution.spec, input }, ...print }, shard);
+      return sendJob(parts, context, { spec: { ...resolution.spec, input }, ...print }, shard);
     });
   }
 

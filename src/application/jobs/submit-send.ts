@@ -17,7 +17,7 @@ const shardAttempts = 3;
 type SendParts = Pick<SubmitParts, 'batcher' | 'shards' | 'payloads' | 'catalog'>;
 
 /** `shard` is the preferred shard of a job that may go to any. */
-export async function acceptJob(
+export async function sendJob(
   parts: SendParts,
   context: CallContext,
   item: SubmitItem,

@@ -7,7 +7,7 @@ import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { payloadMarginMs } from '../ports/payload-store.ts';
 import { checkJob, inItsPlace, type SubmitParts } from './submit-check.ts';
-import { acceptJob } from './submit-send.ts';
+import { sendJob } from './submit-send.ts';
 import {
   checkStreamed,
   inputParts,
@@ -36,6 +36,6 @@ export async function submitStreamed(
     const source = inputParts(inTime(context, { pieces, clock: parts.clock, fromMs }), inputBytes);
     const sha256 = await parts.payloads.writePayload({ id, bytes: inputBytes, expiresAtMs }, source);
     const input: Payload = { kind: 'ref', id, bytes: inputBytes, encoding: 'bytes' };
-    return acceptJob(parts, context, { spec: { ...spec, input }, ...fingerprint(context.tenant, request, sha256) });
+    return sendJob(parts, context, { spec: { ...spec, input }, ...fingerprint(context.tenant, request, sha256) });
   });
 }

@@ -61,7 +61,7 @@ export async function endClosing(
   return true;
 }
 
-export function createClosedQueues({ store, clock, log }: ClosedQueuesParts): ClosedQueues {
+export function createClosedQueueWatch({ store, clock, log }: ClosedQueuesParts): ClosedQueues {
   const entries = new Map<number, Entry>();
 
   function close(closing: QueueClosing): void {

@@ -6,7 +6,7 @@ import {
   type Demand,
   demandOf,
   queueKey,
-  type QueueLimits,
+  type StartLimits,
   type QueueRef,
   queuesAwaiting,
   runsAtRate,
@@ -56,7 +56,7 @@ export function createWorkerDemand(parts: WorkerDemandParts): WorkerDemand {
     return membership.nodes().filter(({ roles }) => roles.includes('workers'));
   }
 
-  async function limitsOf({ tenant, queue }: QueueRef): Promise<QueueLimits> {
+  async function limitsOf({ tenant, queue }: QueueRef): Promise<StartLimits> {
     const found = await catalog.find(tenant, queue);
     const { paused = false, maxRunning = Infinity, rate } = found?.settings.flow ?? {};
     const isQuarantined = quarantines.of(tenant, queue).some(({ node }) => node === undefined);
@@ -80,7 +80,7 @@ export function createWorkerDemand(parts: WorkerDemandParts): WorkerDemand {
     await ensureQueues(context, wanted.queues ?? []);
     const present = await load.read();
     const nodes = members();
-    const limits = new Map<string, QueueLimits>();
+    const limits = new Map<string, StartLimits>();
     const known = queuesAwaiting(present, wanted, nodes).map(async (ref) => {
       limits.set(queueKey(ref), await limitsOf(ref));
     });

@@ -8,7 +8,7 @@ import {
   demandOf,
   type JobCount,
   noLoad,
-  type QueueLimits,
+  type StartLimits,
   queuesAwaiting,
   runsAtRate,
   slotsOf,
@@ -50,9 +50,9 @@ const limits = fc
     fc.constantFrom('default/a', 'default/b', 'default/c'),
     fc.record({ isClosed: fc.boolean(), runningMax: fc.nat(80) }, { requiredKeys: [] }),
   )
-  .map((made): ReadonlyMap<string, QueueLimits> => new Map(Object.entries(made)));
+  .map((made): ReadonlyMap<string, StartLimits> => new Map(Object.entries(made)));
 
-const noLimits: ReadonlyMap<string, QueueLimits> = new Map();
+const noLimits: ReadonlyMap<string, StartLimits> = new Map();
 const small: WorkerClass = { name: 'small' };
 const sum = (counts: readonly { readonly jobs: number }[]): number => counts.reduce((all, { jobs }) => all + jobs, 0);
 const have = [

@@ -5,7 +5,7 @@ import {
   addRestart,
   affectedBy,
   backoffDelayMs,
-  decide,
+  directiveFor,
   type DecisionRules,
   type RestartHistory,
 } from '../../../src/supervisor/index.ts';
@@ -68,15 +68,15 @@ describe('decide', () => {
   ] as const;
 
   test.each(cases)('%s, failed %s: %s', (restart, failed, directive) => {
-    expect(decide(rules(restart), [], { failed }, 0).kind).toBe(directive);
+    expect(directiveFor(rules(restart), [], { failed }, 0).kind).toBe(directive);
   });
 
   test('past the intensity: escalate or suspend, but a temporary child touches no budget', () => {
-    expect(decide(rules('permanent'), [0], { failed: true }, 50)).toEqual({ kind: 'escalate' });
-    expect(decide(rules('permanent', 'suspend'), [0], { failed: true }, 50)).toEqual({ kind: 'suspend' });
-    expect(decide(rules('transient'), [0], { failed: false }, 50)).toEqual({ kind: 'retire' });
-    expect(decide(rules('temporary'), [0], { failed: true }, 50)).toEqual({ kind: 'forget' });
-    expect(decide(rules('permanent'), [0], { failed: true }, 101)).toEqual({ kind: 'restart', history: [101] });
+    expect(directiveFor(rules('permanent'), [0], { failed: true }, 50)).toEqual({ kind: 'escalate' });
+    expect(directiveFor(rules('permanent', 'suspend'), [0], { failed: true }, 50)).toEqual({ kind: 'suspend' });
+    expect(directiveFor(rules('transient'), [0], { failed: false }, 50)).toEqual({ kind: 'retire' });
+    expect(directiveFor(rules('temporary'), [0], { failed: true }, 50)).toEqual({ kind: 'forget' });
+    expect(directiveFor(rules('permanent'), [0], { failed: true }, 101)).toEqual({ kind: 'restart', history: [101] });
   });
 });
 

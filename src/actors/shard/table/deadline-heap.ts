@@ -2,13 +2,13 @@
 import type { JobId } from '../../../domain/job-id.ts';
 import { MinHeap } from './min-heap.ts';
 
-export interface Deadline {
+export interface JobDeadline {
   readonly atMs: number;
   readonly jobId: JobId;
 }
 
 export class DeadlineHeap {
-  readonly #heap = new MinHeap<Deadline>(({ atMs }) => atMs);
+  readonly #heap = new MinHeap<JobDeadline>(({ atMs }) => atMs);
 
   get size(): number {
     return this.#heap.size;
@@ -23,13 +23,13 @@ export class DeadlineHeap {
   }
 
   /** The earliest entry that is due, or undefined. */
-  popDue(nowMs: number): Deadline | undefined {
+  popDue(nowMs: number): JobDeadline | undefined {
     const top = this.#heap.first;
     return top === undefined || top.atMs > nowMs ? undefined : this.#heap.pop();
   }
 
   /** Lets go of all others. */
-  keep(counts: (deadline: Deadline) => boolean): void {
+  keep(counts: (deadline: JobDeadline) => boolean): void {
     this.#heap.keep(counts);
   }
 }

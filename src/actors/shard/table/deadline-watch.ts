@@ -7,7 +7,7 @@ import type { JobRecord } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { nextDeadline } from '../../../domain/deadline.ts';
 import type { ActorContext } from '../../../kernel/index.ts';
-import { type Deadline, DeadlineHeap } from './deadline-heap.ts';
+import { type JobDeadline, DeadlineHeap } from './deadline-heap.ts';
 import type { ShardMessage } from '../shard-message.ts';
 
 /** A far deadline is armed again when this is over. */
@@ -69,7 +69,7 @@ export class DeadlineWatch {
     this.#stale = 0;
   }
 
-  #counts({ jobId, atMs }: Deadline): boolean {
+  #counts({ jobId, atMs }: JobDeadline): boolean {
     return this.#nearestAtMs.get(jobId) === atMs;
   }
 

@@ -8,7 +8,7 @@ import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts
 import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
 import type { JobProgress } from '../../../application/protocol/shard-protocol.ts';
-import { QueueIndexes, type QueueRef } from './queue-index.ts';
+import { QueueIndexes, type IndexedQueue } from './queue-index.ts';
 
 export interface JobEntry {
   current: JobRecord;
@@ -19,7 +19,7 @@ export interface JobEntry {
   heardMs: number;
   /** Of the present run. */
   progress: JobProgress | undefined;
-  readonly queueRef: QueueRef;
+  readonly queueRef: IndexedQueue;
   /** WORK messages that this owner has sent for it. */
   dispatches: number;
   /** Its WORK message, if in the stream, has this place or one before it. Infinity: not looked at since it was told. */

@@ -9,7 +9,7 @@ export const queuesMax = 1_000;
 const toldEveryMs = 1_000;
 
 /** What a shard knows of one queue; a QueueBook is one. */
-export interface QueueLoad {
+export interface CountedQueue {
   readonly tenant: string;
   readonly queue: string;
   readonly waitingCount: number;
@@ -32,7 +32,7 @@ export class QueueGauges {
   readonly #jobs: Gauge;
   readonly #bytes: Gauge;
   readonly #oldest: Gauge;
-  readonly #byShard = new Map<number, readonly QueueLoad[]>();
+  readonly #byShard = new Map<number, readonly CountedQueue[]>();
   /** Told before: what is empty now has to be told as empty. */
   readonly #sums = new Map<string, Sum>();
   #toldAtMs = -Infinity;
@@ -55,7 +55,7 @@ export class QueueGauges {
   /** `loads` are read at each telling, so that they may go on changing. */
   tell(
     shard: number,
-    loads: readonly QueueLoad[],
+    loads: readonly CountedQueue[],
     now: { readonly nowMs: number; readonly monotonicMs: number },
   ): void {
     this.#byShard.set(shard, loads);
@@ -82,7 +82,7 @@ export class QueueGauges {
     }
   }
 
-  #add(load: QueueLoad): void {
+  #add(load: CountedQueue): void {
     const sum = this.#sumOf(load.tenant, load.queue);
     if (sum === undefined) return;
     sum.waiting += load.waitingCount;

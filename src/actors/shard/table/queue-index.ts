@@ -41,7 +41,7 @@ export function standingOf(state: JobState): Standing | undefined {
 }
 
 /** A job of a queue, what its input weighs and what it needs: looked at once, since they never change. */
-export interface QueueRef {
+export interface IndexedQueue {
   readonly index: QueueIndex;
   readonly inputBytes: number;
   readonly tally: NeedTally;
@@ -148,7 +148,7 @@ export class QueueIndex {
   }
 
   /** Forgets what no live job needs any more. After a move: in the middle of one a job is nowhere. */
-  settle({ tally }: QueueRef): void {
+  settle({ tally }: IndexedQueue): void {
     if (tally.live === 0) this.#needs.delete(needText(tally.need));
   }
 
@@ -190,7 +190,7 @@ export class QueueIndexes {
     for (const ofTenant of this.#byTenant.values()) yield* ofTenant.values();
   }
 
-  refOf(record: JobRecord): QueueRef {
+  refOf(record: JobRecord): IndexedQueue {
     const { tenant, queue, input } = record.spec;
     const index = this.get(tenant, queue) ?? this.#open(tenant, queue);
     return { index, inputBytes: inputBytes(input), tally: index.tallyOf(record) };

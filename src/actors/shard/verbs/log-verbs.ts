@@ -10,7 +10,7 @@ export function keepLog(core: ShardCore, { jobId, token, after, lines }: LogItem
   else slot.ok({ kind: 'stale' });
 }
 
-export function readLog(core: ShardCore, { jobId, seen }: ReadLogItem, slot: Slot<ReadLogResult>): void {
+export function readAttemptLog(core: ShardCore, { jobId, seen }: ReadLogItem, slot: Slot<ReadLogResult>): void {
   const doubt = ownershipDoubt(core);
   if (doubt !== undefined) throw doubt;
   const entry = core.table.get(jobId);

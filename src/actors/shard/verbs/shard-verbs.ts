@@ -31,7 +31,7 @@ import { grantOf } from './grant.ts';
 import { notFound, ownershipDoubt, withRecord } from './job-lookup.ts';
 import { load } from './load-verb.ts';
 import { place, queueStats } from './queue-verbs.ts';
-import { keepLog, readLog } from './log-verbs.ts';
+import { keepLog, readAttemptLog } from './log-verbs.ts';
 import { submit } from './submit-verb.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import type { ShardCore } from '../shard-core.ts';
@@ -52,7 +52,7 @@ const handlers: { readonly [V in ShardVerb]: VerbHandler<V> } = {
   report,
   checkpoint,
   log: keepLog,
-  readLog,
+  readLog: readAttemptLog,
   heartbeat,
   cancel,
   erase,

@@ -3,7 +3,7 @@
  * itself, and would fill the memory of the cell and the node.
  */
 import { checkpointMaxBytes } from '../../../domain/job.ts';
-import { payloadBytes } from '../protocol/output-bound.ts';
+import { outputBytes } from '../protocol/output-bound.ts';
 import type { ThreadNote } from '../protocol/thread-messages.ts';
 
 const notesBurst = 500;
@@ -24,7 +24,7 @@ export class NoteBounds {
     this.#notes += 1;
     if (note.kind === 'checkpoint') {
       this.#open += 1;
-      this.#bytes += payloadBytes(note.payload);
+      this.#bytes += outputBytes(note.payload);
       if (this.#open > checkpointsOpenMax) return false;
       if (!stopping && this.#bytes > checkpointsBurstBytes + checkpointsBytesPerSecond * seconds) return false;
     }

@@ -8,7 +8,7 @@ import { checkpointMaxBytes } from '../../../domain/job.ts';
 import { type LogLevel, logLevels } from '../../../domain/job-log.ts';
 import type { HandlerOutcome } from '../../../handlers/execution.ts';
 import { failureShape } from '../protocol/cell-frame-shape.ts';
-import { boundedOutput, payloadBytes } from '../protocol/output-bound.ts';
+import { boundedOutput, outputBytes } from '../protocol/output-bound.ts';
 import {
   noteMaxChars,
   type ThreadFate,
@@ -28,7 +28,7 @@ export function noteFrom(message: unknown): ThreadNote | undefined {
   const { kind, text, level, number, payload } = message;
   if (kind === 'checkpoint') {
     const saved = payloadFrom(payload);
-    const fits = isAmount(number) && number >= 1 && saved !== undefined && payloadBytes(saved) <= checkpointMaxBytes;
+    const fits = isAmount(number) && number >= 1 && saved !== undefined && outputBytes(saved) <= checkpointMaxBytes;
     return fits ? { kind, number, payload: saved } : undefined;
   }
   if (typeof text !== 'string' || text.length > noteMaxChars) return undefined;

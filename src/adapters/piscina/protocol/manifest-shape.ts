@@ -13,7 +13,8 @@ import {
   lossesRange,
   type Range,
 } from '../../../domain/setting-ranges.ts';
-import { handlerNamePattern, handlerVersionPattern } from '../../../handlers/definition.ts';
+import { handlerNamePattern } from '../../../domain/queue.ts';
+import { handlerVersionPattern } from '../../../handlers/definition.ts';
 
 /** A manifest travels as one message. What is larger is left out: then only the handler itself checks its input. */
 const schemaMaxBytes = 256 * 1_024;

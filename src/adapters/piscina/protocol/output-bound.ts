@@ -7,15 +7,15 @@ import type { HandlerOutcome } from '../../../handlers/execution.ts';
 
 export function boundedOutput(outcome: HandlerOutcome, maxBytes: number): HandlerOutcome {
   if (outcome.kind !== 'succeeded' || outcome.output === undefined || fits(outcome.output, maxBytes)) return outcome;
-  const message = `the output has ${payloadBytes(outcome.output)} bytes, at most ${maxBytes} are allowed`;
+  const message = `the output has ${outputBytes(outcome.output)} bytes, at most ${maxBytes} are allowed`;
   return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
 }
 
 /** A character has at most three bytes: what is short need not be counted. */
 function fits(output: RunPayload, maxBytes: number): boolean {
-  return (output.kind === 'json' && 3 * output.json.length <= maxBytes) || payloadBytes(output) <= maxBytes;
+  return (output.kind === 'json' && 3 * output.json.length <= maxBytes) || outputBytes(output) <= maxBytes;
 }
 
-export function payloadBytes(output: RunPayload): number {
+export function outputBytes(output: RunPayload): number {
   return output.kind === 'json' ? Buffer.byteLength(output.json) : output.bytes.byteLength;
 }

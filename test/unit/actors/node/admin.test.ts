@@ -1,7 +1,7 @@
 /** The admin actor of a node in virtual time, below it a real supervisor with queues that fail. */
 import { expect, test } from 'vitest';
 import { adminActor, askAdmin } from '../../../../src/actors/node/admin-actor.ts';
-import { eventsKept, EventLog } from '../../../../src/actors/node/event-log.ts';
+import { eventsKept, ActorEvents } from '../../../../src/actors/node/event-log.ts';
 import type { TreeNode } from '../../../../src/kernel/index.ts';
 import { ActivityMeter } from '../../../../src/actors/node/activity-meter.ts';
 import { actorRows, boundedTree } from '../../../../src/actors/node/actor-rows.ts';
@@ -234,7 +234,7 @@ test('what is kept is bounded: profiles, events, marks of actors that are gone',
   expect(desk.part(ids[1] ?? '', 0).base64).toBe(Buffer.from('{}').toString('base64'));
 
   let nowMs = 0;
-  const log = new EventLog(() => (nowMs += 1));
+  const log = new ActorEvents(() => (nowMs += 1));
   for (let incarnation = 1; incarnation <= eventsKept + 10; incarnation += 1)
     log.note({ type: 'restarted', path: '/a', kind: 'x', incarnation });
   const all = log.within('/', eventsKept * 2);

@@ -14,7 +14,7 @@ import { WorkLooks } from '../../../../src/actors/shard/dispatch/work-looks.ts';
 import { restMaxMs } from '../../../../src/actors/shard/placement/store-reach.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
 import { openSqliteStore } from '../../../../src/adapters/sqlite/sqlite-store.ts';
-import { createClosedQueues } from '../../../../src/application/queues/closed-queues.ts';
+import { createClosedQueueWatch } from '../../../../src/application/queues/closed-queues.ts';
 import type { LeaseHold, NodeInfo } from '../../../../src/application/ports/membership.ts';
 import type { ShardHandler } from '../../../../src/application/ports/shard-link.ts';
 import type { Store } from '../../../../src/application/ports/store.ts';
@@ -79,7 +79,7 @@ describe('the shardManager of a node', () => {
       incarnation: 1,
       shardCount,
       flowRules: { prepare: () => Promise.resolve(), ruleOf: () => ({}), onChange: () => () => undefined },
-      closedQueues: createClosedQueues({ store: store.queues, clock: kit.clock, log: silentLog }),
+      closedQueues: createClosedQueueWatch({ store: store.queues, clock: kit.clock, log: silentLog }),
       workLooks: new WorkLooks(),
       peers: { call: () => Promise.reject(new Error('not expected')) },
       store: new Proxy(store.jobs, {
