@@ -1,6 +1,7 @@
 /**
- * Generates `src/contract/*messages.ts` from `proto/troupe`: one interface per message, as the codec decodes it. Do not
- * edit these files; a test compares them with the output of this script. Run: `node scripts/contract-types.ts`.
+ * Generates `src/contract/*messages.ts` and `src/contract/codes.ts` from `proto/troupe`: one interface per message, as
+ * the codec decodes it, the methods of each service, and the numbers of each enum. Do not edit these files; a test
+ * compares them with the output of this script. Run: `node scripts/contract-types.ts`.
  */
 import { writeFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
@@ -30,6 +31,18 @@ const sharedHead = `/** The messages that several services use. Made by scripts/
 export type Int64 = number | { toNumber(): number };
 `;
 
+const codesHead = `/**
+ * The numbers of the contract's enums for the words used inside. Made by scripts/contract-types.ts from proto/; do not
+ * edit. A mapper compiles only while the domain and the contract have the same words.
+ */
+`;
+
+/** Enums whose words are written in capitals inside. All others are written like-this. */
+const inCapitals: ReadonlySet<string> = new Set(['JobState', 'FailureReason', 'WaitingReason']);
+
+/** As in .prettierrc. */
+const lineMax = 120;
+
 /** Foreign messages that the project's own messages contain. */
 const borrowed: ReadonlySet<string> = new Set([
   '.google.rpc.Status',
@@ -51,24 +64,29 @@ const apart = [
 
 /** File contents by name. */
 export function contractTypes(): Readonly<Record<string, string>> {
+  const root = loadContractRoot();
   const types: protobuf.Type[] = [];
+  const enums: protobuf.Enum[] = [];
   const visit = (node: protobuf.ReflectionObject): void => {
     const { fullName } = node;
+    if (node instanceof protobuf.Enum && fullName.startsWith('.troupe.')) enums.push(node);
     if (node instanceof protobuf.Type && (fullName.startsWith('.troupe.') || borrowed.has(fullName))) types.push(node);
     if (node instanceof protobuf.Namespace) node.nestedArray.forEach(visit);
   };
-  visit(loadContractRoot());
+  visit(root);
   const fileOf = (type: protobuf.Type): string =>
     apart.find(({ proto }) => type.filename?.endsWith(proto) === true)?.file ?? sharedFile;
   const files = apart.map(({ file, service }) => {
     const own = types.filter((type) => fileOf(type) === file);
-    return { file, own, text: apartHead(service, own, fileOf) + textOf(own) };
+    const methods = methodsOf(root.lookupService(`troupe.v1.${service}`));
+    return { file, own, text: apartHead(service, own, fileOf) + textOf(own) + methods };
   });
   const rest = types.filter((type) => !files.some(({ own }) => own.includes(type)));
   const exported = [...files.map(({ file }) => file), sharedFile];
   return {
     'messages.ts': `${head}${exported.map((file) => `export type * from './${file}';\n`).join('')}`,
     [sharedFile]: sharedHead + textOf(rest),
+    'codes.ts': codesHead + enums.map(codesOf).join(''),
     ...Object.fromEntries(files.map(({ file, text }) => [file, text])),
   };
 }
@@ -90,6 +108,30 @@ function apartHead(service: string, own: readonly protobuf.Type[], fileOf: (type
     .map(([file, names]) => `import type { ${[...names].sort().join(', ')} } from './${file}';\n`);
   const what = `The messages of the service ${service}. Made by scripts/contract-types.ts from proto/; do not edit.`;
   return `/** ${what} */\n${imports.join('')}`;
+}
+
+/** The methods of a service, each with its request and its response. */
+function methodsOf({ name, methodsArray }: protobuf.Service): string {
+  const members = methodsArray.map(
+    ({ name: method, resolvedRequestType: request, resolvedResponseType: response }) =>
+      `  readonly ${method}: readonly [${request?.name}, ${response?.name}];\n`,
+  );
+  return `\n/** Request and response of each method. */\nexport interface ${name}Methods {\n${members.join('')}}\n`;
+}
+
+/** Values carry the name of their enum, and 0 means that none is set. */
+function codesOf({ name, values }: protobuf.Enum): string {
+  const prefix = `${name.replaceAll(/(?<=.)[A-Z]/g, '_$&').toUpperCase()}_`;
+  const members = Object.entries(values).flatMap(([value, code]) => {
+    if (code === 0) return [];
+    const rest = value.slice(prefix.length);
+    const word = inCapitals.has(name) ? rest : rest.toLowerCase().replaceAll('_', '-');
+    return [`${word.includes('-') ? `'${word}'` : word}: ${code}`];
+  });
+  const textOfAll = (open: string, between: string, close: string): string =>
+    `\nexport const ${name[0]?.toLowerCase()}${name.slice(1)}Codes = {${open}${members.join(between)}${close}} as const;\n`;
+  const line = textOfAll(' ', ', ', ' ');
+  return line.length <= lineMax + 2 ? line : textOfAll('\n  ', ',\n  ', ',\n');
 }
 
 function interfaceOf(type: protobuf.Type): string {

@@ -1,9 +1,9 @@
 /** Maps nodes, shards and actors of the contract to the client's types. */
-import { actorStateOf, nodeStateOf, shardStateOf } from '../contract/cluster-codes.ts';
-import { jobStateOf } from '../contract/job-codes.ts';
+import { actorStateCodes, jobStateCodes, nodeStateCodes, shardStateCodes } from '../contract/codes.ts';
 import { numberOf, presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
+import { wordOf } from '../contract/word-of.ts';
 import type {
   ActorEventInfo,
   ActorInfo,
@@ -31,7 +31,7 @@ export function fromNode(node: wire.Node): NodeInfo {
     eventLoopUtilization,
     machineLoad,
     incarnation: numberOf(node.incarnation),
-    state: nodeStateOf(node.state) ?? 'unspecified',
+    state: wordOf(nodeStateCodes, node.state) ?? 'unspecified',
     ...dateOf('startedAt', node.startTime),
     ...given({ workerClass: node.workerClass || undefined }),
     handlers: node.handlers.map(({ name, version: of }) => ({ name, version: of })),
@@ -44,11 +44,14 @@ export function fromShard(shard: wire.Shard): ShardInfo {
   const lastCommitAgeMs = durationMs(shard.lastCommitAge);
   return {
     number: shard.number,
-    state: shardStateOf(shard.state) ?? 'unspecified',
+    state: wordOf(shardStateCodes, shard.state) ?? 'unspecified',
     ...given({ node: shard.node || undefined }),
     epoch: numberOf(shard.epoch),
     ...given({ leaseAgeMs }),
-    jobs: shard.jobs.map(({ state, jobs }) => ({ state: jobStateOf(state) ?? 'UNKNOWN', jobs: numberOf(jobs) })),
+    jobs: shard.jobs.map(({ state, jobs }) => ({
+      state: wordOf(jobStateCodes, state) ?? 'UNKNOWN',
+      jobs: numberOf(jobs),
+    })),
     backlog: numberOf(shard.backlog),
     undurable: numberOf(shard.undurable),
     outbox: numberOf(shard.outbox),
@@ -66,7 +69,7 @@ export function fromActor(actor: wire.Actor): ActorInfo {
     restartsInWindow,
     messageRate,
     busyShare,
-    state: actorStateOf(state) ?? 'unspecified',
+    state: wordOf(actorStateCodes, state) ?? 'unspecified',
     ...dateOf('startedAt', actor.startTime),
     ...given({ restartLimit: restartLimit ?? undefined }),
     mailboxSize: actor.mailboxSize,

@@ -4,8 +4,8 @@
  */
 import type { CallParts } from './call-parts.ts';
 import { createHash } from 'node:crypto';
+import { payloadChoiceCodes } from '../contract/codes.ts';
 import { numberOf } from '../contract/int64.ts';
-import { payloadChoiceCodes } from '../contract/job-codes.ts';
 import { TroupeClientError } from './client-error.ts';
 import { resumedStream } from './resumed-stream.ts';
 

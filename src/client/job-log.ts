@@ -1,8 +1,9 @@
 /** The log lines of a job's attempts, in the client's form. */
 import type { CallParts } from './call-parts.ts';
-import { logLevelOf } from '../contract/job-codes.ts';
+import { logLevelCodes } from '../contract/codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { timestampMs } from '../contract/time.ts';
+import { wordOf } from '../contract/word-of.ts';
 import type { LogLevel } from '../domain/job-log.ts';
 import type { CallSettings } from './connection.ts';
 import { withRetries } from './retry.ts';
@@ -35,7 +36,7 @@ export function fromLog(log: wire.JobLog | null): JobLog {
     number,
     text,
     at: new Date(timestampMs(time) ?? 0),
-    level: logLevelOf(level) ?? ('unknown' as const),
+    level: wordOf(logLevelCodes, level) ?? ('unknown' as const),
   }));
   return { lines, skipped: log?.skipped ?? 0 };
 }

@@ -1,15 +1,16 @@
 /** Maps messages of the contract to the types of the client. job-requests.ts maps the other way. */
 import {
-  attemptOutcomeOf,
-  failureReasonOf,
-  goneReasonOf,
-  jobEventTypeOf,
-  jobStateOf,
-  waitingReasonOf,
-} from '../contract/job-codes.ts';
+  attemptOutcomeCodes,
+  failureReasonCodes,
+  jobEventTypeCodes,
+  jobStateCodes,
+  payloadGoneCodes,
+  waitingReasonCodes,
+} from '../contract/codes.ts';
 import { numberOf, presentNumber } from '../contract/int64.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs } from '../contract/time.ts';
+import { wordOf } from '../contract/word-of.ts';
 import type { GoneReason } from '../domain/payload-life.ts';
 import { isTerminal } from '../domain/job.ts';
 import { maxLossesDefault } from '../domain/retry-policy.ts';
@@ -30,7 +31,7 @@ import type {
 import { complete, given } from '../domain/given.ts';
 
 export function fromSubmitResponse({ jobId, state, duplicate }: wire.SubmitJobResponse): SubmittedJob {
-  return { jobId, state: jobStateOf(state) ?? 'UNKNOWN', duplicate };
+  return { jobId, state: wordOf(jobStateCodes, state) ?? 'UNKNOWN', duplicate };
 }
 
 /**
@@ -39,7 +40,7 @@ export function fromSubmitResponse({ jobId, state, duplicate }: wire.SubmitJobRe
  */
 export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): JobInfo {
   const { spec, run, progress, checkpoint, failure } = job;
-  const state = jobStateOf(job.state) ?? 'UNKNOWN';
+  const state = wordOf(jobStateCodes, job.state) ?? 'UNKNOWN';
   const isInputGone = spec?.input?.kind === 'gone';
   const isOutputGone = job.output?.kind === 'gone';
   return complete<JobInfo>({
@@ -93,7 +94,7 @@ export function fromJob(job: wire.Job, parseJson: (text: string) => unknown): Jo
 }
 
 function goneOf({ gone }: wire.Payload): GoneReason | 'unknown' {
-  return goneReasonOf(gone ?? 0) ?? 'unknown';
+  return wordOf(payloadGoneCodes, gone ?? 0) ?? 'unknown';
 }
 
 function fromPayload(payload: wire.Payload, parseJson: (text: string) => unknown): unknown {
@@ -107,7 +108,7 @@ function fromCheckpoint({ attempt, time, sizeBytes }: wire.JobCheckpoint): JobCh
 
 function fromFailure(failure: wire.JobFailure): JobFailureInfo {
   return {
-    reason: failureReasonOf(failure.reason) ?? 'UNKNOWN',
+    reason: wordOf(failureReasonCodes, failure.reason) ?? 'UNKNOWN',
     message: failure.message,
     ...given({
       code: failure.code || undefined,
@@ -124,11 +125,11 @@ function fromCause({ message, code }: wire.FailureCause): FailureCauseInfo {
 function fromEvent(event: wire.JobEvent): JobEventInfo {
   return {
     seq: event.seq,
-    type: jobEventTypeOf(event.type) ?? 'unknown',
+    type: wordOf(jobEventTypeCodes, event.type) ?? 'unknown',
     at: dateOf(event.time),
     attempt: event.attempt,
     ...given({
-      reason: event.reason !== 0 ? (failureReasonOf(event.reason) ?? 'UNKNOWN') : undefined,
+      reason: event.reason !== 0 ? (wordOf(failureReasonCodes, event.reason) ?? 'UNKNOWN') : undefined,
       node: event.node || undefined,
     }),
   };
@@ -141,8 +142,8 @@ function fromAttempt(attempt: wire.JobAttempt): JobAttemptInfo {
     startedAt: dateOf(attempt.startTime),
     ...given({
       endedAt: attempt.endTime ? dateOf(attempt.endTime) : undefined,
-      outcome: attempt.endTime ? (attemptOutcomeOf(attempt.outcome) ?? 'unknown') : undefined,
-      reason: attempt.reason !== 0 ? (failureReasonOf(attempt.reason) ?? 'UNKNOWN') : undefined,
+      outcome: attempt.endTime ? (wordOf(attemptOutcomeCodes, attempt.outcome) ?? 'unknown') : undefined,
+      reason: attempt.reason !== 0 ? (wordOf(failureReasonCodes, attempt.reason) ?? 'UNKNOWN') : undefined,
       message: attempt.message || undefined,
       code: attempt.code || undefined,
     }),
@@ -152,7 +153,7 @@ function fromAttempt(attempt: wire.JobAttempt): JobAttemptInfo {
 function fromWaiting({ reason, detail, ahead, etaP50, etaP90 }: wire.JobWaiting): JobWaitingInfo {
   const [p50Ms, p90Ms] = [durationMs(etaP50), durationMs(etaP90)];
   return {
-    reason: waitingReasonOf(reason) ?? 'UNKNOWN',
+    reason: wordOf(waitingReasonCodes, reason) ?? 'UNKNOWN',
     detail,
     ...given({
       ahead: typeof ahead === 'number' ? ahead : undefined,

@@ -1,6 +1,6 @@
 /** Maps requests of users to messages of the contract. Values that the wire cannot encode are refused here. */
+import { failureReasonCodes, jobStateCodes, uniqueConflictCodes } from '../contract/codes.ts';
 import type { Contract, Init, Whole } from '../contract/codec.ts';
-import { failureReasonCodes, jobStateCodes, uniqueConflictCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
 import { ownValue } from '../domain/own-value.ts';

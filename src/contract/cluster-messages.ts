@@ -213,3 +213,17 @@ export interface ProfileRunRequest {
 export interface ProfileRunResponse {
   readonly part: Uint8Array;
 }
+
+/** Request and response of each method. */
+export interface ClusterMethods {
+  readonly ListNodes: readonly [ListNodesRequest, ListNodesResponse];
+  readonly ListShards: readonly [ListShardsRequest, ListShardsResponse];
+  readonly GetTree: readonly [GetTreeRequest, GetTreeResponse];
+  readonly WatchTree: readonly [WatchTreeRequest, WatchTreeResponse];
+  readonly Inspect: readonly [InspectRequest, InspectResponse];
+  readonly ListDeadLetters: readonly [ListDeadLettersRequest, ListDeadLettersResponse];
+  readonly DrainNode: readonly [DrainNodeRequest, DrainNodeResponse];
+  readonly QuarantineQueue: readonly [QuarantineQueueRequest, QuarantineQueueResponse];
+  readonly ResumeQueue: readonly [ResumeQueueRequest, ResumeQueueResponse];
+  readonly ProfileRun: readonly [ProfileRunRequest, ProfileRunResponse];
+}

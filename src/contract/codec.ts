@@ -41,67 +41,35 @@ export interface MethodCodec<Request, Response> {
   readonly responseDeserialize: (bytes: Buffer) => Response;
 }
 
-type JobsContract = {
-  readonly SubmitJob: MethodCodec<wire.SubmitJobRequest, wire.SubmitJobResponse>;
-  readonly SubmitJobStream: MethodCodec<wire.SubmitJobStreamRequest, wire.SubmitJobStreamResponse>;
-  readonly SubmitJobs: MethodCodec<wire.SubmitJobsRequest, wire.SubmitJobsResponse>;
-  readonly GetJob: MethodCodec<wire.GetJobRequest, wire.GetJobResponse>;
-  readonly ListJobs: MethodCodec<wire.ListJobsRequest, wire.ListJobsResponse>;
-  readonly RescheduleJob: MethodCodec<wire.RescheduleJobRequest, wire.RescheduleJobResponse>;
-  readonly CancelJob: MethodCodec<wire.CancelJobRequest, wire.CancelJobResponse>;
-  readonly RetryJob: MethodCodec<wire.RetryJobRequest, wire.RetryJobResponse>;
-  readonly RedriveJobs: MethodCodec<wire.RedriveJobsRequest, wire.RedriveJobsResponse>;
-  readonly CancelJobs: MethodCodec<wire.CancelJobsRequest, wire.CancelJobsResponse>;
-  readonly DownloadPayload: MethodCodec<wire.DownloadPayloadRequest, wire.DownloadPayloadResponse>;
-  readonly EraseJobPayloads: MethodCodec<wire.EraseJobPayloadsRequest, wire.EraseJobPayloadsResponse>;
-  readonly WatchJob: MethodCodec<wire.WatchJobRequest, wire.WatchJobResponse>;
-  readonly WatchJobs: MethodCodec<wire.WatchJobsRequest, wire.WatchJobsResponse>;
-  readonly GetJobLog: MethodCodec<wire.GetJobLogRequest, wire.GetJobLogResponse>;
-};
-
-type QueuesContract = {
-  readonly CreateQueue: MethodCodec<wire.CreateQueueRequest, wire.CreateQueueResponse>;
-  readonly GetQueue: MethodCodec<wire.GetQueueRequest, wire.GetQueueResponse>;
-  readonly ListQueues: MethodCodec<wire.ListQueuesRequest, wire.ListQueuesResponse>;
-  readonly UpdateQueue: MethodCodec<wire.UpdateQueueRequest, wire.UpdateQueueResponse>;
-  readonly DeleteQueue: MethodCodec<wire.DeleteQueueRequest, wire.DeleteQueueResponse>;
-  readonly GetQueueStats: MethodCodec<wire.GetQueueStatsRequest, wire.GetQueueStatsResponse>;
-};
-
-type ClusterContract = {
-  readonly ListNodes: MethodCodec<wire.ListNodesRequest, wire.ListNodesResponse>;
-  readonly ListShards: MethodCodec<wire.ListShardsRequest, wire.ListShardsResponse>;
-  readonly GetTree: MethodCodec<wire.GetTreeRequest, wire.GetTreeResponse>;
-  readonly WatchTree: MethodCodec<wire.WatchTreeRequest, wire.WatchTreeResponse>;
-  readonly Inspect: MethodCodec<wire.InspectRequest, wire.InspectResponse>;
-  readonly ListDeadLetters: MethodCodec<wire.ListDeadLettersRequest, wire.ListDeadLettersResponse>;
-  readonly DrainNode: MethodCodec<wire.DrainNodeRequest, wire.DrainNodeResponse>;
-  readonly QuarantineQueue: MethodCodec<wire.QuarantineQueueRequest, wire.QuarantineQueueResponse>;
-  readonly ResumeQueue: MethodCodec<wire.ResumeQueueRequest, wire.ResumeQueueResponse>;
-  readonly ProfileRun: MethodCodec<wire.ProfileRunRequest, wire.ProfileRunResponse>;
+/** The codecs of a service. `Methods` names its methods, each with its request and response. */
+export type ServiceCodec<Methods> = {
+  readonly [M in keyof Methods]: Methods[M] extends readonly [infer Request, infer Response]
+    ? MethodCodec<Request, Response>
+    : never;
 };
 
 export interface Contract {
-  readonly jobs: JobsContract;
-  readonly queues: QueuesContract;
-  readonly cluster: ClusterContract;
+  readonly jobs: ServiceCodec<wire.JobsMethods>;
+  readonly queues: ServiceCodec<wire.QueuesMethods>;
+  readonly cluster: ServiceCodec<wire.ClusterMethods>;
   message<T>(fullName: string): MessageCodec<T>;
 }
 
 export function loadContract(): Contract {
   const root = loadContractRoot();
   return {
-    // Unchecked cast: the types were generated from the same files, and a test compares them.
-    jobs: serviceCodec(root, 'troupe.v1.Jobs') as unknown as JobsContract,
-    queues: serviceCodec(root, 'troupe.v1.Queues') as unknown as QueuesContract,
-    cluster: serviceCodec(root, 'troupe.v1.Cluster') as unknown as ClusterContract,
+    jobs: serviceCodec(root, 'troupe.v1.Jobs'),
+    queues: serviceCodec(root, 'troupe.v1.Queues'),
+    cluster: serviceCodec(root, 'troupe.v1.Cluster'),
     message: (fullName) => messageCodec(root.lookupType(fullName)),
   };
 }
 
-export function serviceCodec(root: protobuf.Root, name: string): Record<string, MethodCodec<unknown, unknown>> {
-  const service = root.lookupService(name);
-  return Object.fromEntries(service.methodsArray.map((method) => [method.name, methodCodec(root, name, method)]));
+export function serviceCodec<Methods>(root: protobuf.Root, name: string): ServiceCodec<Methods> {
+  const { methodsArray } = root.lookupService(name);
+  const codecs = Object.fromEntries(methodsArray.map((method) => [method.name, methodCodec(root, name, method)]));
+  // Unchecked cast: the methods of our services are generated from the same files; tests call those of the others.
+  return codecs as unknown as ServiceCodec<Methods>;
 }
 
 function methodCodec(root: protobuf.Root, service: string, method: protobuf.Method): MethodCodec<unknown, unknown> {

@@ -1,6 +1,6 @@
 /** KEDA's contract in code: encodes and decodes `proto/keda/externalscaler.proto`. */
 import protobuf from 'protobufjs';
-import { type MethodCodec, serviceCodec } from './codec.ts';
+import { type ServiceCodec, serviceCodec } from './codec.ts';
 import type { Int64 } from './messages.ts';
 import { protoDir } from './root.ts';
 
@@ -39,17 +39,17 @@ export interface GetMetricsResponse {
   readonly metricValues: readonly MetricValue[];
 }
 
-export type ExternalScalerContract = {
-  readonly IsActive: MethodCodec<ScaledObjectRef, IsActiveResponse>;
-  readonly StreamIsActive: MethodCodec<ScaledObjectRef, IsActiveResponse>;
-  readonly GetMetricSpec: MethodCodec<ScaledObjectRef, GetMetricSpecResponse>;
-  readonly GetMetrics: MethodCodec<GetMetricsRequest, GetMetricsResponse>;
-};
+export interface ExternalScalerMethods {
+  readonly IsActive: readonly [ScaledObjectRef, IsActiveResponse];
+  readonly StreamIsActive: readonly [ScaledObjectRef, IsActiveResponse];
+  readonly GetMetricSpec: readonly [ScaledObjectRef, GetMetricSpecResponse];
+  readonly GetMetrics: readonly [GetMetricsRequest, GetMetricsResponse];
+}
 
-export function loadExternalScaler(): ExternalScalerContract {
+/** A test calls each method with a client that parses the .proto file itself. */
+export function loadExternalScaler(): ServiceCodec<ExternalScalerMethods> {
   const root = new protobuf.Root();
   root.loadSync(`${protoDir}keda/externalscaler.proto`);
   root.resolveAll();
-  // Unchecked cast: a test calls each method with a client that parses the .proto file itself.
-  return serviceCodec(root, 'externalscaler.ExternalScaler') as unknown as ExternalScalerContract;
+  return serviceCodec(root, 'externalscaler.ExternalScaler');
 }

@@ -201,3 +201,22 @@ export interface CancelJobsResponse {
   readonly failures: readonly BulkFailure[];
   readonly pageToken: string;
 }
+
+/** Request and response of each method. */
+export interface JobsMethods {
+  readonly SubmitJob: readonly [SubmitJobRequest, SubmitJobResponse];
+  readonly SubmitJobs: readonly [SubmitJobsRequest, SubmitJobsResponse];
+  readonly SubmitJobStream: readonly [SubmitJobStreamRequest, SubmitJobStreamResponse];
+  readonly RetryJob: readonly [RetryJobRequest, RetryJobResponse];
+  readonly RedriveJobs: readonly [RedriveJobsRequest, RedriveJobsResponse];
+  readonly CancelJobs: readonly [CancelJobsRequest, CancelJobsResponse];
+  readonly GetJob: readonly [GetJobRequest, GetJobResponse];
+  readonly ListJobs: readonly [ListJobsRequest, ListJobsResponse];
+  readonly CancelJob: readonly [CancelJobRequest, CancelJobResponse];
+  readonly DownloadPayload: readonly [DownloadPayloadRequest, DownloadPayloadResponse];
+  readonly EraseJobPayloads: readonly [EraseJobPayloadsRequest, EraseJobPayloadsResponse];
+  readonly RescheduleJob: readonly [RescheduleJobRequest, RescheduleJobResponse];
+  readonly GetJobLog: readonly [GetJobLogRequest, GetJobLogResponse];
+  readonly WatchJob: readonly [WatchJobRequest, WatchJobResponse];
+  readonly WatchJobs: readonly [WatchJobsRequest, WatchJobsResponse];
+}

@@ -114,3 +114,13 @@ export interface DurationQuantiles {
   readonly p90: Duration | null;
   readonly p99: Duration | null;
 }
+
+/** Request and response of each method. */
+export interface QueuesMethods {
+  readonly CreateQueue: readonly [CreateQueueRequest, CreateQueueResponse];
+  readonly GetQueue: readonly [GetQueueRequest, GetQueueResponse];
+  readonly ListQueues: readonly [ListQueuesRequest, ListQueuesResponse];
+  readonly UpdateQueue: readonly [UpdateQueueRequest, UpdateQueueResponse];
+  readonly DeleteQueue: readonly [DeleteQueueRequest, DeleteQueueResponse];
+  readonly GetQueueStats: readonly [GetQueueStatsRequest, GetQueueStatsResponse];
+}

@@ -1,6 +1,6 @@
 /** gRPC server reflection in code, from `proto/grpc/reflection`. Its two versions differ only in their package. */
 import protobuf from 'protobufjs';
-import { type MethodCodec, serviceCodec } from './codec.ts';
+import { type ServiceCodec, serviceCodec } from './codec.ts';
 import { protoDir } from './root.ts';
 
 export interface ReflectionRequest {
@@ -32,17 +32,16 @@ export interface ReflectionResponse {
   readonly errorResponse?: { readonly errorCode: number; readonly errorMessage: string };
 }
 
-export type ReflectionContract = {
-  readonly ServerReflectionInfo: MethodCodec<ReflectionRequest, ReflectionResponse>;
-};
+export interface ReflectionMethods {
+  readonly ServerReflectionInfo: readonly [ReflectionRequest, ReflectionResponse];
+}
 
-/** Newest version first, because clients ask for it first and then fall back. */
-export function loadReflection(): readonly ReflectionContract[] {
+/** Newest version first, because clients ask for it first and then fall back. Tests call both with standard clients. */
+export function loadReflection(): readonly ServiceCodec<ReflectionMethods>[] {
   return ['v1', 'v1alpha'].map((version) => {
     const root = new protobuf.Root();
     root.loadSync(`${protoDir}grpc/reflection/${version}/reflection.proto`);
     root.resolveAll();
-    // Unchecked cast: tests call it with standard clients of both versions.
-    return serviceCodec(root, `grpc.reflection.${version}.ServerReflection`) as unknown as ReflectionContract;
+    return serviceCodec(root, `grpc.reflection.${version}.ServerReflection`);
   });
 }

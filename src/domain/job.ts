@@ -207,8 +207,7 @@ export type JobEventType = (typeof jobEventTypes)[number];
  * How an attempt ended, in the words of stored records. `given-back` means that its node stopped it, or released it
  * before it started.
  */
-export const recordedOutcomes = ['succeeded', 'failed', 'snoozed', 'cancelled', 'lost', 'given-back'] as const;
-export type RecordedOutcome = (typeof recordedOutcomes)[number];
+export type RecordedOutcome = 'succeeded' | 'failed' | 'snoozed' | 'cancelled' | 'lost' | 'given-back';
 
 /** One entry of the job's history. `seq` counts from 1 without gaps and is also the number of the event on NATS. */
 export interface TrailEntry {

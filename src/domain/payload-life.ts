@@ -16,8 +16,7 @@ const erased = { kind: 'erased' } as const;
  * should be in the store but is not, as after an EraseJobPayloads that was interrupted between the payloads and the
  * record.
  */
-export const goneReasons = ['erased', 'missing', 'expired'] as const;
-export type GoneReason = (typeof goneReasons)[number];
+export type GoneReason = 'erased' | 'missing' | 'expired';
 
 /** How long payloads can be read, from the creation of the job. The job must have started by then. */
 export function payloadsKeptMs(spec: Pick<JobSpec, 'payloadRetentionMs' | 'retentionMs'>): number {

@@ -13,7 +13,7 @@ export function bulkMethods({ useCases, scope, admission, mapper }: ServiceParts
     failures.map(({ jobId, error }) => ({ jobId, error: mapper.toStatus(error, requestId) }));
 
   return {
-    RedriveJobs: scope.stream<wire.RedriveJobsRequest, wire.RedriveJobsResponse>(
+    RedriveJobs: scope.stream(
       'RedriveJobs',
       ({ filter, queue, pageToken, redriveId, ratePerSecond: perSecond }, context) =>
         admission.watch(
@@ -26,17 +26,15 @@ export function bulkMethods({ useCases, scope, admission, mapper }: ServiceParts
         ),
     ),
 
-    CancelJobs: scope.stream<wire.CancelJobsRequest, wire.CancelJobsResponse>(
-      'CancelJobs',
-      ({ filter, queue, pageToken, reason }, context) =>
-        admission.watch(
-          () => useCases.cancelJobs(context, { queue, pageToken, reason, filter: fromFilter(filter) }),
-          ({ done, failures, ...step }) => ({
-            ...step,
-            cancelled: done,
-            failures: toFailures(failures, context.requestId),
-          }),
-        ),
+    CancelJobs: scope.stream('CancelJobs', ({ filter, queue, pageToken, reason }, context) =>
+      admission.watch(
+        () => useCases.cancelJobs(context, { queue, pageToken, reason, filter: fromFilter(filter) }),
+        ({ done, failures, ...step }) => ({
+          ...step,
+          cancelled: done,
+          failures: toFailures(failures, context.requestId),
+        }),
+      ),
     ),
   };
 }

@@ -14,6 +14,9 @@ import {
 import type { CallContext } from '../application/protocol/call-context.ts';
 import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
 import type { Init } from '../contract/codec.ts';
+import type { ExternalScalerMethods } from '../contract/external-scaler.ts';
+import type { ClusterMethods, JobsMethods, QueuesMethods } from '../contract/messages.ts';
+import type { ReflectionMethods } from '../contract/reflection.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultTenant } from '../domain/queue.ts';
 import { arriving } from './arriving-messages.ts';
@@ -24,41 +27,43 @@ import type { GrpcFailure, StatusMapper } from './status-mapper.ts';
 import { counters, histograms } from '../domain/measures.ts';
 import { given } from '../domain/given.ts';
 
+interface Methods extends JobsMethods, QueuesMethods, ClusterMethods, ExternalScalerMethods, ReflectionMethods {}
+type Method = keyof Methods;
+type Request<M extends Method> = Methods[M][0];
+type Response<M extends Method> = Methods[M][1];
+
 /** Wraps the handlers of methods for each kind of call. */
 export interface CallScope {
-  unary<Request, Response>(
-    method: string,
-    handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
-  ): handleUnaryCall<Request, Init<Response>>;
+  unary<M extends Method>(
+    method: M,
+    handle: (request: Request<M>, context: CallContext) => Promise<Init<Response<M>>>,
+  ): handleUnaryCall<Request<M>, Init<Response<M>>>;
   /**
    * Like `unary`, for calls that change nothing. It is refused if there is no room for its answer, although the work is
    * done.
    */
-  read<Request, Response>(
-    method: string,
-    handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
-  ): handleUnaryCall<Request, Init<Response>>;
+  readonly read: CallScope['unary'];
   /** A client-streaming call. It reads messages as fast as `handle` takes them, and fails if none arrives in time. */
-  upload<Request, Response>(
-    method: string,
-    handle: (messages: AsyncIterable<Request>, context: CallContext) => Promise<Init<Response>>,
-  ): handleClientStreamingCall<Request, Init<Response>>;
+  upload<M extends Method>(
+    method: M,
+    handle: (messages: AsyncIterable<Request<M>>, context: CallContext) => Promise<Init<Response<M>>>,
+  ): handleClientStreamingCall<Request<M>, Init<Response<M>>>;
   /**
    * A server-streaming call. It writes as fast as the client reads, within the budget, and stops the source if the
    * client leaves.
    */
-  stream<Request, Response>(
-    method: string,
-    handle: (request: Request, context: CallContext) => AsyncIterable<Init<Response>>,
-  ): handleServerStreamingCall<Request, Init<Response>>;
+  stream<M extends Method>(
+    method: M,
+    handle: (request: Request<M>, context: CallContext) => AsyncIterable<Init<Response<M>>>,
+  ): handleServerStreamingCall<Request<M>, Init<Response<M>>>;
   /**
    * A bidirectional call. It takes one message at a time, as fast as the client reads the answers, and fails if none
    * arrives in time.
    */
-  duplex<Request, Response>(
-    method: string,
-    handle: (messages: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Init<Response>>,
-  ): handleBidiStreamingCall<Request, Init<Response>>;
+  duplex<M extends Method>(
+    method: M,
+    handle: (messages: AsyncIterable<Request<M>>, context: CallContext) => AsyncIterable<Init<Response<M>>>,
+  ): handleBidiStreamingCall<Request<M>, Init<Response<M>>>;
   /** Ends all streams with SHUTTING_DOWN, so that their clients continue with another gateway. */
   readonly endStreams: () => void;
   /** Answers all unary calls in progress with OUTCOME_UNKNOWN. Their results can no longer be reported. */
@@ -92,29 +97,24 @@ export function createCallScope(parts: CallScopeParts): CallScope {
 
   const failureOf = createFailures(parts, requests);
 
-  function unary<Request, Response>(
-    method: string,
-    handle: (request: Request, context: CallContext) => Promise<Init<Response>>,
-  ): handleUnaryCall<Request, Init<Response>> {
-    return (call, callback) => {
-      const startedAtMs = clock.monotonicMs();
-      const context = contextOf(call, clock);
-      const fail = (error: unknown): void => {
-        // A call is settled once: `cutCalls` may have failed it already.
-        if (!calls.delete(fail)) return;
-        durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
-        callback(failureOf(method, error, context.requestId));
-      };
-      calls.add(fail);
-      const answer = async (): Promise<Init<Response>> => handle(readable(call.request), context);
-      answer().then((response) => {
-        if (!calls.delete(fail)) return;
-        durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
-        requests.add(1, { method, code: 'OK' });
-        callback(null, response, trailers(context));
-      }, fail);
+  const unary: CallScope['unary'] = (method, handle) => (call, callback) => {
+    const startedAtMs = clock.monotonicMs();
+    const context = contextOf(call, clock);
+    const fail = (error: unknown): void => {
+      // A call is settled once: `cutCalls` may have failed it already.
+      if (!calls.delete(fail)) return;
+      durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
+      callback(failureOf(method, error, context.requestId));
     };
-  }
+    calls.add(fail);
+    const answer = async () => handle(readable(call.request), context);
+    answer().then((response) => {
+      if (!calls.delete(fail)) return;
+      durations.observe((clock.monotonicMs() - startedAtMs) / 1_000, { method });
+      requests.add(1, { method, code: 'OK' });
+      callback(null, response, trailers(context));
+    }, fail);
+  };
 
   const read: CallScope['read'] = (method, handle) =>
     unary(method, async (request, context) => {

@@ -13,9 +13,8 @@ import type {
   DeadLetterReport,
   RunFacts,
 } from '../application/protocol/node-protocol.ts';
-import { actorStateCodes, nodeStateCodes, shardStateCodes } from '../contract/cluster-codes.ts';
+import { actorStateCodes, jobStateCodes, nodeStateCodes, shardStateCodes } from '../contract/codes.ts';
 import type { Init } from '../contract/codec.ts';
-import { jobStateCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { toOptionalTime, toTime } from '../contract/time.ts';
 import { jobStates } from '../domain/job.ts';

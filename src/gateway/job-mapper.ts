@@ -11,21 +11,19 @@ import {
 import type { ListJobsQuery } from '../application/jobs/list-jobs.ts';
 import type { NewTime } from '../application/jobs/reschedule-job.ts';
 import type { RetryRequest } from '../application/jobs/retry-job.ts';
-import type { Init, Whole } from '../contract/codec.ts';
 import {
   attemptOutcomeCodes,
   failureReasonCodes,
-  failureReasonOf,
-  goneReasonCodes,
   jobEventTypeCodes,
   jobStateCodes,
-  jobStateOf,
+  payloadGoneCodes,
   uniqueConflictCodes,
-  uniqueConflictOf,
   waitingReasonCodes,
-} from '../contract/job-codes.ts';
+} from '../contract/codes.ts';
+import type { Init, Whole } from '../contract/codec.ts';
 import type * as wire from '../contract/messages.ts';
 import { durationMs, timestampMs, toOptionalTime, toTime } from '../contract/time.ts';
+import { wordOf } from '../contract/word-of.ts';
 import { payloadsExpireAtMs, payloadsKeptMs } from '../domain/payload-life.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { defaultPriority } from '../domain/priority.ts';
@@ -107,7 +105,7 @@ export function fromFilter(filter: wire.JobFilter | null): BulkQuery['filter'] {
 
 /** Refuses an unknown reason: ignoring it would select other jobs than the caller asked for. */
 function knownReason(code: number, index: number): FailureReason {
-  const reason = failureReasonOf(code);
+  const reason = wordOf(failureReasonCodes, code);
   if (reason !== undefined) return reason;
   const violations = [{ field: `filter.failure_reasons[${index}]`, description: `unknown failure reason ${code}` }];
   throw new TroupeError('INVALID_ARGUMENT', { violations });
@@ -115,7 +113,7 @@ function knownReason(code: number, index: number): FailureReason {
 
 /** Refuses an unknown state, for the same reason. */
 function knownState(code: number, index: number): JobState {
-  const state = jobStateOf(code);
+  const state = wordOf(jobStateCodes, code);
   if (state !== undefined) return state;
   const violations = [{ field: `filter.states[${index}]`, description: `unknown state ${code}` }];
   throw new TroupeError('INVALID_ARGUMENT', { violations });
@@ -134,7 +132,7 @@ export function fromWhen(request: wire.RescheduleJobRequest): NewTime {
 
 function fromUnique(unique: wire.UniqueKey | null): UniqueKey | undefined {
   if (!unique) return undefined;
-  const onConflict = uniqueConflictOf(unique.onConflict);
+  const onConflict = unique.onConflict === 0 ? 'reject' : wordOf(uniqueConflictCodes, unique.onConflict);
   const windowMs = durationMs(unique.window);
   if (onConflict !== undefined) return { key: unique.key, onConflict, ...given({ windowMs }) };
   const violations = [{ field: 'job.unique.on_conflict', description: `unknown value ${unique.onConflict}` }];
@@ -234,7 +232,7 @@ function toPayload(payload: OpenedPayload | undefined): Init<wire.Payload> | und
     case 'bytes':
       return { data: payload.bytes };
     case 'gone':
-      return { gone: goneReasonCodes[payload.why] };
+      return { gone: payloadGoneCodes[payload.why] };
   }
 }
 

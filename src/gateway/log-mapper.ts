@@ -1,7 +1,7 @@
 /** Maps log lines of jobs to the contract. */
 import type { LogPage } from '../application/jobs/read-log.ts';
+import { logLevelCodes } from '../contract/codes.ts';
 import type { Init } from '../contract/codec.ts';
-import { logLevelCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
 import { toTime } from '../contract/time.ts';
 

@@ -3,9 +3,10 @@ import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { chunkBytes, type DownloadQuery } from '../application/jobs/download-payload.ts';
 import { payloadPartBytes } from '../application/ports/payload-store.ts';
 import type { InputPiece, StreamedRequest } from '../application/jobs/streamed-input.ts';
+import { payloadChoiceCodes } from '../contract/codes.ts';
 import { numberOf } from '../contract/int64.ts';
-import { payloadChoiceCodes } from '../contract/job-codes.ts';
 import type * as wire from '../contract/messages.ts';
+import { wordOf } from '../contract/word-of.ts';
 import { TroupeError } from '../domain/errors.ts';
 import { fromSubmitRequest, toAccepted } from './job-mapper.ts';
 import { pieceMaxBytes } from './readable-requests.ts';
@@ -21,27 +22,23 @@ const uploadHeldBytes = 2 * payloadPartBytes + readAhead * pieceMaxBytes;
 
 export function payloadMethods({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   return {
-    SubmitJobStream: scope.upload<wire.SubmitJobStreamRequest, wire.SubmitJobStreamResponse>(
-      'SubmitJobStream',
-      (messages, context) =>
-        admission.submit({ jobs: 1, bytes: uploadHeldBytes }, async () => {
-          const pieces = messages[Symbol.asyncIterator]();
-          const open = openingOf(await pieces.next());
-          return toAccepted(await useCases.submit.streamed(context, open, piecesOf(pieces)));
-        }),
+    SubmitJobStream: scope.upload('SubmitJobStream', (messages, context) =>
+      admission.submit({ jobs: 1, bytes: uploadHeldBytes }, async () => {
+        const pieces = messages[Symbol.asyncIterator]();
+        const open = openingOf(await pieces.next());
+        return toAccepted(await useCases.submit.streamed(context, open, piecesOf(pieces)));
+      }),
     ),
 
-    DownloadPayload: scope.stream<wire.DownloadPayloadRequest, wire.DownloadPayloadResponse>(
-      'DownloadPayload',
-      ({ jobId, payload, offset }, context) =>
-        admission.download(
-          () => useCases.downloadPayload(context, { jobId, which: choiceOf(payload), offset: numberOf(offset) }),
-          ({ offset: at, bytes, whole }) => ({
-            summary: whole && { sizeBytes: whole.bytes, sha256: whole.sha256, json: whole.encoding === 'json' },
-            offset: at,
-            chunk: bytes,
-          }),
-        ),
+    DownloadPayload: scope.stream('DownloadPayload', ({ jobId, payload, offset }, context) =>
+      admission.download(
+        () => useCases.downloadPayload(context, { jobId, which: choiceOf(payload), offset: numberOf(offset) }),
+        ({ offset: at, bytes, whole }) => ({
+          summary: whole && { sizeBytes: whole.bytes, sha256: whole.sha256, json: whole.encoding === 'json' },
+          offset: at,
+          chunk: bytes,
+        }),
+      ),
     ),
   };
 }
@@ -71,8 +68,8 @@ async function* piecesOf(
 }
 
 function choiceOf(code: number): DownloadQuery['which'] {
-  if (code === 0 || code === payloadChoiceCodes.output) return 'output';
-  if (code === payloadChoiceCodes.input) return 'input';
+  const choice = code === 0 ? 'output' : wordOf(payloadChoiceCodes, code);
+  if (choice !== undefined) return choice;
   throw invalid('payload', `unknown payload ${code}`);
 }
 

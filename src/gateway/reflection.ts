@@ -13,7 +13,7 @@ export function reflectionService(
   { scope, admission }: Pick<ServiceParts, 'scope' | 'admission'>,
 ): UntypedServiceImplementation {
   return {
-    ServerReflectionInfo: scope.duplex<ReflectionRequest, ReflectionResponse>('ServerReflectionInfo', (requests) =>
+    ServerReflectionInfo: scope.duplex('ServerReflectionInfo', (requests) =>
       admission.watch(
         () => requests,
         (request) => ({ validHost: request.host, originalRequest: request, ...answer(descriptors, request) }),

@@ -57,15 +57,13 @@ export function scalerService({
   }
 
   return {
-    IsActive: scope.unary<wire.ScaledObjectRef, wire.IsActiveResponse>('IsActive', async (ref, context) => ({
+    IsActive: scope.unary('IsActive', async (ref, context) => ({
       result: slotsOf(await read(context, readScaledClass(ref))) > 0,
     })),
 
-    StreamIsActive: scope.stream<wire.ScaledObjectRef, wire.IsActiveResponse>('StreamIsActive', (ref, context) =>
-      changes(context, ref),
-    ),
+    StreamIsActive: scope.stream('StreamIsActive', (ref, context) => changes(context, ref)),
 
-    GetMetricSpec: scope.unary<wire.ScaledObjectRef, wire.GetMetricSpecResponse>('GetMetricSpec', async (ref) => {
+    GetMetricSpec: scope.unary('GetMetricSpec', async (ref) => {
       const wanted = readScaledClass(ref);
       const { slotsPerPod } = wanted;
       return {
@@ -74,16 +72,13 @@ export function scalerService({
       };
     }),
 
-    GetMetrics: scope.unary<wire.GetMetricsRequest, wire.GetMetricsResponse>(
-      'GetMetrics',
-      async ({ scaledObjectRef, metricName: asked }, context) => {
-        const wanted = readScaledClass(scaledObjectRef);
-        const name = metricName(wanted);
-        if (asked !== name) throw unknownMetric(asked, name);
-        const slots = slotsOf(await read(context, wanted));
-        return { metricValues: [{ metricName: name, metricValue: slots, metricValueFloat: slots }] };
-      },
-    ),
+    GetMetrics: scope.unary('GetMetrics', async ({ scaledObjectRef, metricName: asked }, context) => {
+      const wanted = readScaledClass(scaledObjectRef);
+      const name = metricName(wanted);
+      if (asked !== name) throw unknownMetric(asked, name);
+      const slots = slotsOf(await read(context, wanted));
+      return { metricValues: [{ metricName: name, metricValue: slots, metricValueFloat: slots }] };
+    }),
   };
 }
 

@@ -1,7 +1,6 @@
 /** The methods of Jobs and Queues. Each maps a request, calls its use case and maps the answer. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { type JobRequest, payloadBytes } from '../application/jobs/job-request.ts';
-import type * as wire from '../contract/messages.ts';
 import { bulkMethods } from './bulk-methods.ts';
 import {
   fromFilter,
@@ -21,12 +20,12 @@ import type { ServiceParts } from './service-parts.ts';
 export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
   const { useCases, scope, admission, mapper } = parts;
   return {
-    SubmitJob: scope.unary<wire.SubmitJobRequest, wire.SubmitJobResponse>('SubmitJob', async (request, context) => {
+    SubmitJob: scope.unary('SubmitJob', async (request, context) => {
       const job = fromSubmitRequest(request);
       return admission.submit(loadOf([job]), async () => toAccepted(await useCases.submit.one(context, job)));
     }),
 
-    SubmitJobs: scope.unary<wire.SubmitJobsRequest, wire.SubmitJobsResponse>('SubmitJobs', async (request, context) => {
+    SubmitJobs: scope.unary('SubmitJobs', async (request, context) => {
       const jobs = request.requests.map(fromSubmitRequest);
       const outcomes = await admission.submit(loadOf(jobs), () => useCases.submit.many(context, jobs));
       return {
@@ -38,34 +37,28 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
       };
     }),
 
-    GetJob: scope.read<wire.GetJobRequest, wire.GetJobResponse>('GetJob', async (request, context) => ({
+    GetJob: scope.read('GetJob', async (request, context) => ({
       job: toJob(await useCases.getJob(context, request.jobId, { explain: request.explain }), { history: true }),
     })),
 
-    ListJobs: scope.read<wire.ListJobsRequest, wire.ListJobsResponse>('ListJobs', async (request, context) => {
+    ListJobs: scope.read('ListJobs', async (request, context) => {
       const { records, nextPageToken } = await useCases.listJobs(context, fromListRequest(request));
       return { jobs: records.map((record) => toJob({ record })), nextPageToken };
     }),
 
-    CancelJob: scope.unary<wire.CancelJobRequest, wire.CancelJobResponse>('CancelJob', async (request, context) => ({
+    CancelJob: scope.unary('CancelJob', async (request, context) => ({
       job: toJob(await useCases.cancelJob(context, request.jobId, request.reason)),
     })),
 
-    EraseJobPayloads: scope.unary<wire.EraseJobPayloadsRequest, wire.EraseJobPayloadsResponse>(
-      'EraseJobPayloads',
-      async (request, context) => ({
-        job: toJob(await useCases.eraseJobPayloads(context, request.jobId)),
-      }),
-    ),
+    EraseJobPayloads: scope.unary('EraseJobPayloads', async (request, context) => ({
+      job: toJob(await useCases.eraseJobPayloads(context, request.jobId)),
+    })),
 
-    RescheduleJob: scope.unary<wire.RescheduleJobRequest, wire.RescheduleJobResponse>(
-      'RescheduleJob',
-      async (request, context) => ({
-        job: toJob(await useCases.rescheduleJob(context, request.jobId, fromWhen(request))),
-      }),
-    ),
+    RescheduleJob: scope.unary('RescheduleJob', async (request, context) => ({
+      job: toJob(await useCases.rescheduleJob(context, request.jobId, fromWhen(request))),
+    })),
 
-    RetryJob: scope.unary<wire.RetryJobRequest, wire.RetryJobResponse>('RetryJob', async (request, context) => {
+    RetryJob: scope.unary('RetryJob', async (request, context) => {
       const retry = fromRetryRequest(request);
       const bytes = retry.input ? payloadBytes(retry.input) : 0;
       return admission.submit({ jobs: 1, bytes }, async () => toAccepted(await useCases.retryJob.one(context, retry)));
@@ -74,14 +67,14 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
     ...bulkMethods(parts),
     ...payloadMethods(parts),
 
-    WatchJob: scope.stream<wire.WatchJobRequest, wire.WatchJobResponse>('WatchJob', (request, context) =>
+    WatchJob: scope.stream('WatchJob', (request, context) =>
       admission.watch(
         () => useCases.watchJob(context, request.jobId, { token: request.resumeToken, logs: request.includeLogs }),
         ({ job, resumeToken, log }) => ({ job: toJob(job), resumeToken, log: log && toLog(log) }),
       ),
     ),
 
-    WatchJobs: scope.stream<wire.WatchJobsRequest, wire.WatchJobsResponse>('WatchJobs', (request, context) =>
+    WatchJobs: scope.stream('WatchJobs', (request, context) =>
       admission.watch(
         () => {
           const { queue, filter, resumeToken: token } = request;
@@ -91,7 +84,7 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
       ),
     ),
 
-    GetJobLog: scope.read<wire.GetJobLogRequest, wire.GetJobLogResponse>('GetJobLog', async (request, context) => ({
+    GetJobLog: scope.read('GetJobLog', async (request, context) => ({
       log: toLog(await useCases.getJobLog(context, request.jobId)),
     })),
   };
@@ -99,50 +92,33 @@ export function jobsService(parts: ServiceParts): UntypedServiceImplementation {
 
 export function queuesService({ useCases: { queues }, scope }: ServiceParts): UntypedServiceImplementation {
   return {
-    CreateQueue: scope.unary<wire.CreateQueueRequest, wire.CreateQueueResponse>(
-      'CreateQueue',
-      async (request, context) => ({
-        queue: toQueue(await queues.create(context, request.name, fromSettings(request.settings))),
-      }),
-    ),
+    CreateQueue: scope.unary('CreateQueue', async (request, context) => ({
+      queue: toQueue(await queues.create(context, request.name, fromSettings(request.settings))),
+    })),
 
-    DeleteQueue: scope.unary<wire.DeleteQueueRequest, wire.DeleteQueueResponse>(
-      'DeleteQueue',
-      async (request, context) => {
-        await queues.remove(context, request.name);
-        return {};
-      },
-    ),
+    DeleteQueue: scope.unary('DeleteQueue', async (request, context) => {
+      await queues.remove(context, request.name);
+      return {};
+    }),
 
-    GetQueue: scope.read<wire.GetQueueRequest, wire.GetQueueResponse>('GetQueue', async (request, context) => ({
+    GetQueue: scope.read('GetQueue', async (request, context) => ({
       queue: toQueue(await queues.get(context, request.name)),
     })),
 
-    GetQueueStats: scope.read<wire.GetQueueStatsRequest, wire.GetQueueStatsResponse>(
-      'GetQueueStats',
-      async (request, context) => ({ stats: toQueueStats(await queues.stats(context, request.name)) }),
-    ),
+    GetQueueStats: scope.read('GetQueueStats', async (request, context) => ({
+      stats: toQueueStats(await queues.stats(context, request.name)),
+    })),
 
-    ListQueues: scope.read<wire.ListQueuesRequest, wire.ListQueuesResponse>('ListQueues', async (request, context) => {
+    ListQueues: scope.read('ListQueues', async (request, context) => {
       const page = await queues.list(context, request);
       return { queues: page.queues.map(toQueue), nextPageToken: page.nextPageToken };
     }),
 
-    UpdateQueue: scope.unary<wire.UpdateQueueRequest, wire.UpdateQueueResponse>(
-      'UpdateQueue',
-      async (request, context) => {
-        const { name, version } = request;
-        return {
-          queue: toQueue(
-            await queues.update(context, {
-              name,
-              version,
-              settings: fromSettings(request.settings, request.updateMask),
-            }),
-          ),
-        };
-      },
-    ),
+    UpdateQueue: scope.unary('UpdateQueue', async (request, context) => {
+      const { name, version } = request;
+      const settings = fromSettings(request.settings, request.updateMask);
+      return { queue: toQueue(await queues.update(context, { name, version, settings })) };
+    }),
   };
 }
 

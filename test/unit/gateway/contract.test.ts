@@ -3,16 +3,7 @@ import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { actorStateCodes, nodeStateCodes, shardStateCodes } from '../../../src/contract/cluster-codes.ts';
 import { loadContract } from '../../../src/contract/codec.ts';
-import {
-  failureReasonCodes,
-  goneReasonCodes,
-  jobEventTypeCodes,
-  jobStateCodes,
-  payloadChoiceCodes,
-  uniqueConflictCodes,
-} from '../../../src/contract/job-codes.ts';
 import { loadContractRoot } from '../../../src/contract/root.ts';
 import { durationMs, timestampMs, toTime } from '../../../src/contract/time.ts';
 import type { Duration, SubmitJobsRequest } from '../../../src/contract/messages.ts';
@@ -20,45 +11,12 @@ import { contractTypes } from '../../../scripts/contract-types.ts';
 
 const root = loadContractRoot();
 
-/** Without `X_UNSPECIFIED`, and without the prefix that enums of proto files carry. */
-function words(enumName: string, prefix: string): Record<string, number> {
-  const { values } = root.lookupEnum(`troupe.v1.${enumName}`);
-  return Object.fromEntries(
-    Object.entries(values)
-      .filter(([, code]) => code !== 0)
-      .map(([name, code]) => [name.slice(prefix.length), code]),
-  );
-}
-
 describe('the contract', () => {
   it('has its types in step', () => {
     for (const [file, text] of Object.entries(contractTypes())) {
       const path = new URL(`../../../src/contract/${file}`, import.meta.url);
       expect(readFileSync(path, 'utf8'), 'run `npm run proto:types`').toBe(text);
     }
-  });
-
-  it('has the words of the domain, with the same numbers', () => {
-    expect(words('JobState', 'JOB_STATE_')).toEqual(jobStateCodes);
-    const conflicts = Object.entries(uniqueConflictCodes).map(([way, code]) => [
-      way.toUpperCase().replaceAll('-', '_'),
-      code,
-    ]);
-    expect(words('UniqueConflict', 'UNIQUE_CONFLICT_')).toEqual(Object.fromEntries(conflicts));
-    const gone = Object.entries(goneReasonCodes).map(([why, code]) => [why.toUpperCase(), code]);
-    expect(words('PayloadGone', 'PAYLOAD_GONE_')).toEqual(Object.fromEntries(gone));
-    expect(words('PayloadChoice', 'PAYLOAD_CHOICE_')).toEqual({
-      OUTPUT: payloadChoiceCodes.output,
-      INPUT: payloadChoiceCodes.input,
-    });
-    expect(words('FailureReason', 'FAILURE_REASON_')).toEqual(failureReasonCodes);
-    const upper = Object.entries(jobEventTypeCodes).map(([type, code]) => [type.toUpperCase(), code]);
-    const spoken = (codes: Readonly<Record<string, number>>): Record<string, number> =>
-      Object.fromEntries(Object.entries(codes).map(([word, code]) => [word.toUpperCase(), code]));
-    expect(words('NodeState', 'NODE_STATE_')).toEqual(spoken(nodeStateCodes));
-    expect(words('ShardState', 'SHARD_STATE_')).toEqual(spoken(shardStateCodes));
-    expect(words('ActorState', 'ACTOR_STATE_')).toEqual(spoken(actorStateCodes));
-    expect(words('JobEventType', 'JOB_EVENT_TYPE_')).toEqual(Object.fromEntries(upper));
   });
 
   it('names methods as the codec does', () => {

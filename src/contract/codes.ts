@@ -1,0 +1,88 @@
+/**
+ * The numbers of the contract's enums for the words used inside. Made by scripts/contract-types.ts from proto/; do not
+ * edit. A mapper compiles only while the domain and the contract have the same words.
+ */
+
+export const payloadChoiceCodes = { output: 1, input: 2 } as const;
+
+export const payloadGoneCodes = { erased: 1, missing: 2, expired: 3 } as const;
+
+export const uniqueConflictCodes = { reject: 1, 'return-existing': 2, 'replace-waiting': 3, replace: 4 } as const;
+
+export const jobStateCodes = {
+  SCHEDULED: 1,
+  QUEUED: 2,
+  RUNNING: 3,
+  RETRYING: 4,
+  CANCELLING: 5,
+  SUCCEEDED: 6,
+  FAILED: 7,
+  CANCELLED: 8,
+  EXPIRED: 9,
+} as const;
+
+export const failureReasonCodes = {
+  HANDLER_FAILED: 1,
+  HANDLER_REJECTED: 2,
+  HANDLER_NOT_FOUND: 3,
+  INVALID_INPUT: 4,
+  INVALID_OUTPUT: 5,
+  ATTEMPT_TIMED_OUT: 6,
+  DEADLINE_EXCEEDED: 7,
+  HEARTBEAT_LOST: 8,
+  NODE_LOST: 9,
+  OUT_OF_MEMORY: 10,
+  THREAD_CRASHED: 11,
+  POISON: 12,
+} as const;
+
+export const logLevelCodes = { debug: 1, info: 2, warn: 3, error: 4 } as const;
+
+export const jobEventTypeCodes = {
+  scheduled: 1,
+  queued: 2,
+  started: 3,
+  retrying: 4,
+  cancelling: 5,
+  succeeded: 6,
+  failed: 7,
+  cancelled: 8,
+  expired: 9,
+} as const;
+
+export const attemptOutcomeCodes = {
+  succeeded: 1,
+  failed: 2,
+  snoozed: 3,
+  cancelled: 4,
+  lost: 5,
+  'given-back': 6,
+} as const;
+
+export const waitingReasonCodes = {
+  DUE_LATER: 1,
+  BACKING_OFF: 2,
+  QUEUE_PAUSED: 3,
+  QUEUE_QUARANTINED: 4,
+  RATE_LIMITED: 5,
+  QUEUE_LIMIT: 6,
+  KEY_LIMIT: 7,
+  NO_NODE_HAS_HANDLER: 8,
+  BEHIND_OTHERS: 9,
+} as const;
+
+export const nodeStateCodes = { live: 1, draining: 2, silent: 3 } as const;
+
+export const shardStateCodes = { owned: 1, opening: 2, unowned: 3, unknown: 4 } as const;
+
+export const actorStateCodes = {
+  starting: 1,
+  running: 2,
+  stopping: 3,
+  waiting: 4,
+  quarantined: 5,
+  stopped: 6,
+  draining: 7,
+  silent: 8,
+  suspended: 9,
+} as const;
