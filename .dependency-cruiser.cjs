@@ -138,6 +138,21 @@ module.exports = {
       },
     },
     {
+      name: 'processes-meet-in-the-protocol',
+      severity: 'error',
+      comment:
+        'Of adapters/piscina each room runs in a process or thread of its own; what two of them share is protocol/.',
+      from: { path: '^src/adapters/piscina/(node|thread|protocol)/' },
+      to: { path: '^src/adapters/piscina/(node|cell|thread)/', pathNot: '^src/adapters/piscina/$1/' },
+    },
+    {
+      name: 'cell-knows-no-node',
+      severity: 'error',
+      comment: 'A cell starts and inspects its threads; its parent is at the other end of the protocol.',
+      from: { path: '^src/adapters/piscina/cell/' },
+      to: { path: '^src/adapters/piscina/node/' },
+    },
+    {
       name: 'handlers-only-in-piscina',
       severity: 'error',
       comment: 'Handler code runs in threads; of the adapters only piscina knows the SDK.',

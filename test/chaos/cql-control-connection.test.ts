@@ -6,7 +6,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createStoreMeasures } from '../../src/application/storage/store-measures.ts';
 import { connectCqlClient, type CqlClient } from '../../src/adapters/cassandra/cql-client.ts';
-import type { CqlStatement } from '../../src/adapters/cassandra/cql-statement.ts';
+import type { CqlStatement } from '../../src/adapters/cassandra/tables/cql-statement.ts';
 import { waitFor } from '../support/cluster.ts';
 import { type StandInCql, startStandInCql } from '../support/stand-in-cql.ts';
 import { noTelemetry, realClock, silentLog } from '../support/stores.ts';

@@ -5,7 +5,7 @@
  */
 import { errors, types } from 'cassandra-driver';
 import { TroupeError } from '../../domain/errors.ts';
-import type { StatementMode } from './cql-statement.ts';
+import type { StatementMode } from './tables/cql-statement.ts';
 
 /** The server refused the request before it did anything. */
 const refusedCodes: ReadonlySet<number> = new Set([

@@ -7,7 +7,7 @@ import type { Queue, QueueClosing, QueueSettings } from '../../domain/queue.ts';
 import { closedKeptMs, type QueueStore } from '../../application/ports/queue-store.ts';
 import type { Clock } from '../../application/ports/runtime.ts';
 import type { CqlClient } from './cql-client.ts';
-import type { CqlStatement } from './cql-statement.ts';
+import type { CqlStatement } from './tables/cql-statement.ts';
 import * as closed from './tables/closed-queues.ts';
 import * as queues from './tables/queues.ts';
 import { repeatUndecided } from './undecided.ts';

@@ -8,7 +8,7 @@ import type { Logger } from '../../application/ports/runtime.ts';
 import type { StoreMeasures } from '../../application/storage/store-measures.ts';
 import { isUnknownName, translateCassandraError } from './cassandra-error.ts';
 import { guardControlConnection } from './control-connection-guard.ts';
-import type { CqlStatement, StatementMode } from './cql-statement.ts';
+import type { CqlStatement, StatementMode } from './tables/cql-statement.ts';
 import { createInFlightLimit } from './in-flight-limit.ts';
 import { given } from '../../domain/given.ts';
 

@@ -2,7 +2,7 @@
  * `closed_queues`: removals of queues, in progress or carried out. New owners of shards read them during recovery. One
  * partition (scope 0) with a row for each removal of the last 7 days, written plainly before the removal itself.
  */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createClosedQueues = `CREATE TABLE IF NOT EXISTS closed_queues (
   scope int, queue_no int, version int, tenant text, name text, PRIMARY KEY (scope, queue_no, version)

@@ -1,5 +1,5 @@
 /** `cluster`: the facts on which all processes must agree. One row, written once, no TTL. */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createCluster = `CREATE TABLE IF NOT EXISTS cluster (
   scope int PRIMARY KEY, cluster_id text, shard_count int

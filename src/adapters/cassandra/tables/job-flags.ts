@@ -5,7 +5,7 @@
  * Not time-windowed, because its timestamps are epochs and not times.
  */
 import type { types } from 'cassandra-driver';
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createJobFlags = `CREATE TABLE IF NOT EXISTS job_flags (
   queue_no int, day int, id uuid, state text, reason text, PRIMARY KEY ((queue_no, day), id)

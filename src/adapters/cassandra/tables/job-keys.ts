@@ -5,7 +5,7 @@
  * its job ends, with the time of the job's creation.
  */
 import type { types } from 'cassandra-driver';
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createJobKeys = `CREATE TABLE IF NOT EXISTS job_keys (
   shard int, slice int, key_hash text, job_id uuid, content_hash text, expires_at bigint,

@@ -9,7 +9,7 @@
  * Partition size: 5,000 jobs/s in one shard make 300,000 rows, 270 MB. Give a cluster enough shards; 10 MB is healthy,
  * which is 200 jobs/s per shard. Rows expire by TTL and are never deleted, so TWCS drops whole files.
  */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createJobs = `CREATE TABLE IF NOT EXISTS jobs (
   shard int, bucket int, epoch int STATIC, commits int STATIC, expires_at bigint STATIC,

@@ -3,7 +3,7 @@
  * not sealed: normally some minutes to hours, at worst 1,440 rows a day. Sealing deletes the row. The tombstone may be
  * dropped after an hour: if the row came back, the bucket would only be read and sealed once more.
  */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createOpenBuckets = `CREATE TABLE IF NOT EXISTS open_buckets (
   shard int, bucket int, PRIMARY KEY (shard, bucket)

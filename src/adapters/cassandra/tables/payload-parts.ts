@@ -5,7 +5,7 @@
  * Deletes are rare (EraseJobPayloads) and remove whole partitions, so reads never walk over tombstones. The bytes leave
  * the disks with their file, at the latest when its window has expired.
  */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createPayloadParts = `CREATE TABLE IF NOT EXISTS payload_parts (
   id text, part int, parts int, total_bytes bigint, sha256 blob, bytes blob,

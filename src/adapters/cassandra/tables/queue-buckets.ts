@@ -4,7 +4,7 @@
  * Partition sizes: `queue_buckets` holds one queue and day, at most 1,440 rows per shard that the queue used (92,000
  * rows or 3 MB with 64 shards); `queue_days` has at most 400 rows.
  */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export interface QueueBucketRow {
   readonly bucket: number;

@@ -3,7 +3,7 @@
  * with its number. About 400 bytes per queue: 10,000 queues are 4 MB. Rarely written, and read through caches. No TTL.
  */
 import type { types } from 'cassandra-driver';
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createQueues = `CREATE TABLE IF NOT EXISTS queues (
   scope int, last_queue_no int STATIC, tenant text, name text, queue_no int, settings text, version int,

@@ -1,5 +1,5 @@
 /** `system_views.settings`: a virtual table in which the coordinator describes itself. */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 /** Settings of a single node. Idempotent. */
 export const readSettings: CqlStatement<{ readonly name: string; readonly value: string | null }> = {

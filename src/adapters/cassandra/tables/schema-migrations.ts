@@ -3,7 +3,7 @@
  * per version. The lock is a static cell with a TTL, so a process that dies while holding it blocks others no longer
  * than that.
  */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 /**
  * Created before there is a lock. The id is derived from the keyspace, so two coordinators that create the table at the

@@ -2,7 +2,7 @@
  * `shard_watermarks`: what JetStream is known to have of each shard. One row per shard, at most 4,096, no TTL. Separate
  * from `shards`, because these writes are plain, and plain writes beside conditional ones can undo them.
  */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createShardWatermarks = `CREATE TABLE IF NOT EXISTS shard_watermarks (
   shard int PRIMARY KEY, watermark text

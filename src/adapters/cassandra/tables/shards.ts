@@ -1,5 +1,5 @@
 /** `shards`: the owner of each shard. One row per shard, at most 4,096, only written conditionally, no TTL. */
-import type { CqlStatement } from '../cql-statement.ts';
+import type { CqlStatement } from './cql-statement.ts';
 
 export const createShards = `CREATE TABLE IF NOT EXISTS shards (
   shard int PRIMARY KEY, epoch int, owner text

@@ -20,7 +20,7 @@ import { CellOutbox } from './cell-outbox.ts';
 import { CellRuns } from './cell-runs.ts';
 import { CellThreads } from './cell-threads.ts';
 import { endOrphans, endProcessTree } from '../protocol/child-processes.ts';
-import { bootHandlers } from '../node/handler-boot.ts';
+import { bootHandlers } from './handler-boot.ts';
 import { HandlerLimits, problemOfMemory } from './handler-limits.ts';
 
 let runs: CellRuns | undefined;

@@ -3,11 +3,8 @@
  * for a thread, news that nobody needs at once (a start, a success) waits for company, so that many outcomes share a
  * frame, a claim, a commit and their publishes. Bounds of that wait: `patienceMs`, and `heldEndsMax` runs.
  */
-import type { CellEvent } from '../protocol/cell-frames.ts';
+import { type CellEvent, heldEndsMax } from '../protocol/cell-frames.ts';
 import { inFrames } from '../protocol/frame-cut.ts';
-
-/** Ends the parent may not have heard of when the cell dies: it counts them in when it looks for suspects. */
-export const heldEndsMax = 16;
 
 export interface CellOutboxOptions {
   /** Resolves when the frame is written: the parent will read it, whatever becomes of this process. */

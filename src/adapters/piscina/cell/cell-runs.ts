@@ -9,13 +9,14 @@ import { newRun, taskOf, type Run } from './cell-run.ts';
 import type { CellThread } from './cell-thread.ts';
 import { exitMaxMs, type CellThreads } from './cell-threads.ts';
 import type { HandlerLimits } from './handler-limits.ts';
-import { deadlineExceeded, failed, processFull, threadDied, unaskedOutcome } from '../node/run-endings.ts';
+import { deadlineExceeded } from '../protocol/past-deadline.ts';
+import { failed, processFull, threadDied, unaskedOutcome } from './run-endings.ts';
 import { limitPassed, lookForSigns } from './run-limits.ts';
-import { slotPhases } from '../node/run-slot.ts';
+import { slotPhases } from '../protocol/run-slot.ts';
 import { strayIn } from './stray-finder.ts';
 import { ThreadProfiler } from './thread-profiler.ts';
 import type { ThreadNote, ThreadResult } from '../protocol/thread-messages.ts';
-import { WaitingRuns } from '../node/waiting-runs.ts';
+import { WaitingRuns } from './waiting-runs.ts';
 
 const startPollMs = 1;
 const tickMs = 50;

@@ -8,7 +8,7 @@ import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { endChildrenOf, endOrphans } from '../protocol/child-processes.ts';
 import { entryPath } from '../protocol/entry-path.ts';
-import { createSlotMemory, RunSlot } from '../node/run-slot.ts';
+import { createSlotMemory, RunSlot } from '../protocol/run-slot.ts';
 import type {
   RunTask,
   Sources,

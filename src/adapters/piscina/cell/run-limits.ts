@@ -1,7 +1,8 @@
 /** The limits of a run in its thread: when it has to end although nobody asked for it, and how it then ends. */
 import type { RunOutcome } from '../../../application/ports/run-pool.ts';
 import { isPastDeadline, type Run } from './cell-run.ts';
-import { deadlineExceeded, heartbeatLost, timedOut } from '../node/run-endings.ts';
+import { deadlineExceeded } from '../protocol/past-deadline.ts';
+import { heartbeatLost, timedOut } from './run-endings.ts';
 
 /**
  * Looks for a sign of life since the last look. `stoodStill`: this process did, so the silence may be its own and is

@@ -4,7 +4,7 @@
  * nobody, unless it said what no code of ours says.
  */
 import type { RunOutcome } from '../../../application/ports/run-pool.ts';
-import { heldEndsMax } from '../cell/cell-outbox.ts';
+import { heldEndsMax } from '../protocol/cell-frames.ts';
 import type { PoolRun } from './pool-run.ts';
 
 /** `sent` in the order in which the cell was given them. */

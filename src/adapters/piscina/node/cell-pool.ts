@@ -25,8 +25,8 @@ import { LookAhead, lookAheadMaxRuns } from './look-ahead.ts';
 import { newPoolRun, type PoolRun } from './pool-run.ts';
 import { poolStats, runView } from './pool-views.ts';
 import { IsolatedRuns } from './isolated-runs.ts';
-import { deadlineExceeded } from './run-endings.ts';
-import { checkProfile } from '../cell/run-profile.ts';
+import { deadlineExceeded } from '../protocol/past-deadline.ts';
+import { checkProfile } from './run-profile.ts';
 
 const measureEveryMs = 1_000;
 const lookForLateEveryMs = 250;

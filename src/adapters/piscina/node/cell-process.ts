@@ -18,7 +18,7 @@ import {
 import { endProcessTree } from '../protocol/child-processes.ts';
 import { entryPath } from '../protocol/entry-path.ts';
 import { inFrames } from '../protocol/frame-cut.ts';
-import { LineBuffer } from '../thread/output-capture.ts';
+import { LineBuffer } from '../protocol/output-capture.ts';
 
 /** Of a frame besides an output, which has up to two bytes in it for each that it may have: the list of all handlers is longest. */
 const frameRestMaxBytes = 64 * 2 ** 20;

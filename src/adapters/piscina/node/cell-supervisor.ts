@@ -12,7 +12,7 @@ import { lossesOf } from './cell-losses.ts';
 import { CellProcess, describeExit, type CellExit } from './cell-process.ts';
 import type { PoolRun, RunHome } from './pool-run.ts';
 import { RestartPauses } from './restart-pauses.ts';
-import { CellProfiles } from '../cell/run-profile.ts';
+import { CellProfiles } from './run-profile.ts';
 
 export interface CellLoad {
   readonly handlers: readonly LoadedHandler[];

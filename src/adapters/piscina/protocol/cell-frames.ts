@@ -7,6 +7,12 @@ import type { RunEvent, RunOutcome, RunRequest } from '../../../application/port
 import type { MemoryBounds } from '../../../domain/memory-class.ts';
 import type { Sources } from './thread-messages.ts';
 
+/**
+ * Ended runs that a cell may hold back. When the cell dies, its parent has not heard of them and counts them in when it
+ * looks for suspects.
+ */
+export const heldEndsMax = 16;
+
 export interface CellSetup {
   readonly threads: number;
   /** Default and largest memory class. */

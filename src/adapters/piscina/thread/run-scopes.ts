@@ -5,7 +5,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describeThrown } from '../../../handlers/execution.ts';
-import type { RunOutput } from './output-capture.ts';
+import type { RunOutput } from '../protocol/output-capture.ts';
 
 /** For whoever interrupts the thread: evaluates to the name of what is at work, unless it is the present run. */
 export const strayQuestion = `globalThis[Symbol.for('troupe.thread.stray')]?.()`;

@@ -4,8 +4,8 @@ import type { LogLevel } from '../../../domain/job-log.ts';
 import { decodeCheckpoint } from '../../../handlers/checkpoint.ts';
 import type { HandlerContext, HandlerLog } from '../../../handlers/context.ts';
 import { cancelled } from '../../../handlers/handler-error.ts';
-import type { RunSlot } from '../node/run-slot.ts';
-import { ThreadCheckpoints } from '../cell/thread-checkpoints.ts';
+import type { RunSlot } from '../protocol/run-slot.ts';
+import { ThreadCheckpoints } from './thread-checkpoints.ts';
 import { noteMaxChars, type CheckpointNote, type RunTask, type ThreadNote } from '../protocol/thread-messages.ts';
 
 const noteEveryMs = 100;

@@ -12,9 +12,9 @@ import { LeftOver } from './left-over.ts';
 import { ListenerGuard } from './listener-guard.ts';
 import { installModuleHooks } from './module-hooks.ts';
 import { boundedOutput } from '../protocol/output-bound.ts';
-import { captureOutput, RunOutput } from './output-capture.ts';
+import { captureOutput, RunOutput } from '../protocol/output-capture.ts';
 import { RunScopes, type Scope } from './run-scopes.ts';
-import { RunSlot, slotPhases } from '../node/run-slot.ts';
+import { RunSlot, slotPhases } from '../protocol/run-slot.ts';
 import { createThreadContext, RunVoice } from './thread-context.ts';
 import type {
   RunTask,

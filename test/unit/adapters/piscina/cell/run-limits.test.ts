@@ -5,7 +5,7 @@ import type { RunRequest } from '../../../../../src/application/ports/run-pool.t
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { newRun, type Run } from '../../../../../src/adapters/piscina/cell/cell-run.ts';
 import { limitPassed, lookForSigns } from '../../../../../src/adapters/piscina/cell/run-limits.ts';
-import { createSlotMemory, RunSlot } from '../../../../../src/adapters/piscina/node/run-slot.ts';
+import { createSlotMemory, RunSlot } from '../../../../../src/adapters/piscina/protocol/run-slot.ts';
 import { createThreadContext, RunVoice } from '../../../../../src/adapters/piscina/thread/thread-context.ts';
 import type { HandlerContext } from '../../../../../src/handlers/context.ts';
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseEvents } from '../../../../../src/adapters/piscina/protocol/cell-frame-shape.ts';
 import { NoteBounds } from '../../../../../src/adapters/piscina/cell/note-bounds.ts';
-import { unaskedOutcome } from '../../../../../src/adapters/piscina/node/run-endings.ts';
+import { unaskedOutcome } from '../../../../../src/adapters/piscina/cell/run-endings.ts';
 import type { ThreadNote } from '../../../../../src/adapters/piscina/protocol/thread-messages.ts';
 import { noteFrom, resultFrom } from '../../../../../src/adapters/piscina/cell/thread-news.ts';
 

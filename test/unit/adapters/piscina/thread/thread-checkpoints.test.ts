@@ -1,7 +1,7 @@
 // `ctx.checkpoint` of one run, with the real slot memory between it and its cell and a clock of its own.
 import { describe, expect, it } from 'vitest';
-import { createSlotMemory, RunSlot } from '../../../../../src/adapters/piscina/node/run-slot.ts';
-import { ThreadCheckpoints } from '../../../../../src/adapters/piscina/cell/thread-checkpoints.ts';
+import { createSlotMemory, RunSlot } from '../../../../../src/adapters/piscina/protocol/run-slot.ts';
+import { ThreadCheckpoints } from '../../../../../src/adapters/piscina/thread/thread-checkpoints.ts';
 import type { CheckpointNote } from '../../../../../src/adapters/piscina/protocol/thread-messages.ts';
 
 function voice() {

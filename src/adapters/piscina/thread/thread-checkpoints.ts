@@ -5,7 +5,7 @@
 import { encodeCheckpoint } from '../../../handlers/checkpoint.ts';
 import type { RunPayload } from '../../../domain/attempt-outcome.ts';
 import { fail } from '../../../handlers/handler-error.ts';
-import type { RunSlot } from '../node/run-slot.ts';
+import type { RunSlot } from '../protocol/run-slot.ts';
 import type { CheckpointNote } from '../protocol/thread-messages.ts';
 
 /** After a checkpoint the next one waits at least so long, and longer by the size of the former. */

@@ -2,9 +2,9 @@
  * Runs of a cell that wait for a thread: first in, first out for each memory class. One whose class has no thread yet does
  * not hold up the others, and is the first to be looked at again.
  */
-import { isPastDeadline, type Run } from '../cell/cell-run.ts';
-import type { CellThread } from '../cell/cell-thread.ts';
-import type { CellThreads } from '../cell/cell-threads.ts';
+import { isPastDeadline, type Run } from './cell-run.ts';
+import type { CellThread } from './cell-thread.ts';
+import type { CellThreads } from './cell-threads.ts';
 
 export class WaitingRuns {
   readonly #runs: Run[] = [];

@@ -2,7 +2,7 @@
 import type { RunOutcome } from '../../../application/ports/run-pool.ts';
 import type { FailureReason } from '../../../domain/job.ts';
 import { describeThrown, type HandlerOutcome } from '../../../handlers/execution.ts';
-import type { HandlerLimits } from '../cell/handler-limits.ts';
+import type { HandlerLimits } from './handler-limits.ts';
 
 export function failed(reason: FailureReason, message: string, retryable: boolean): RunOutcome {
   return { kind: 'failed', failure: { reason, message }, retryable };
@@ -12,10 +12,6 @@ export function failed(reason: FailureReason, message: string, retryable: boolea
 export function unaskedOutcome(outcome: HandlerOutcome): RunOutcome {
   if (outcome.kind !== 'stopped') return outcome;
   return failed('HANDLER_FAILED', 'the handler threw the error of a stop, but no stop was requested', true);
-}
-
-export function deadlineExceeded(): RunOutcome {
-  return failed('DEADLINE_EXCEEDED', 'the time of the whole job is over', false);
 }
 
 export function timedOut(executionTimeoutMs: number): RunOutcome {
