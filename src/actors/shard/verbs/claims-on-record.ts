@@ -4,11 +4,12 @@
  * never been claimed: no code of it has begun.
  */
 import type { ClaimResult } from '../../../application/protocol/shard-protocol.ts';
+import type { JobRecord } from '../../../domain/job.ts';
 import type { Decision, JobCommand } from '../../../domain/transitions.ts';
 import type { Slot } from './batch-reply.ts';
 import type { JobEntry } from '../table/job-table.ts';
 import { grantOf } from './grant.ts';
-import type { ShardCore } from '../shard-core.ts';
+import type { Clock } from '../../../application/ports/runtime.ts';
 
 /** Claims that came in the same message are answered together with it; and whoever asks does not wait for ever. */
 const answerMaxMs = 3_000;
@@ -18,11 +19,19 @@ interface Waiting {
   readonly untilMs: number;
 }
 
+/** What a claim needs of its shard. */
+export interface ClaimingShard {
+  readonly context: { readonly clock: Pick<Clock, 'monotonicMs'> };
+  nowMs(): number;
+  decide(entry: JobEntry, command: JobCommand, done?: (record: JobRecord) => void): Decision;
+  askFlush(): void;
+}
+
 export class ClaimsOnRecord {
   readonly #waiting = new Set<Waiting>();
 
   claim(
-    core: ShardCore,
+    core: ClaimingShard,
     entry: JobEntry,
     command: Extract<JobCommand, { kind: 'claim' }>,
     { slot, acknowledge }: { readonly slot: Slot<ClaimResult>; readonly acknowledge: () => void },

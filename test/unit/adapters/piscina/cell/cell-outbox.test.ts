@@ -1,8 +1,7 @@
 /** What a cell may hold back, and for how long: checked in frames, with fake timers. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { CellEvent } from '../../../../../src/adapters/piscina/protocol/cell-frames.ts';
+import { type CellEvent, heldEndsMax } from '../../../../../src/adapters/piscina/protocol/cell-frames.ts';
 import { CellOutbox } from '../../../../../src/adapters/piscina/cell/cell-outbox.ts';
-import { heldEndsMax } from '../../../../../src/adapters/piscina/protocol/cell-frames.ts';
 
 const success = (runId: string): CellEvent => ({ kind: 'ended', runId, outcome: { kind: 'succeeded' }, durationMs: 1 });
 const start = (runId: string): CellEvent => ({ kind: 'started', runId });
