@@ -29,7 +29,7 @@ export class ReadinessWatch {
     this.#options = options;
     this.#ready = options.telemetry.gauge({
       ...gauges.ready,
-      help: '1: the process can do what it is for, or ends in order; 0: not.',
+      help: '1 if the process can do its work or is shutting down in order, otherwise 0.',
     });
     void this.#look();
   }

@@ -11,7 +11,7 @@ import { gauges } from '../domain/measures.ts';
 import type { SendBudget } from './send-budget.ts';
 
 interface AdmissionLimits {
-  /** Jobs of submits that are not answered yet. */
+  /** Jobs in submits that have not been answered yet. */
   readonly maxJobs: number;
   /** Input bytes of these jobs. */
   readonly maxBytes: number;
@@ -59,7 +59,7 @@ export function createAdmission({ telemetry, limits, budget, ...runtime }: Admis
   const watches = new Quota('watches', limits.maxWatches, runtime);
   const jobsGauge = telemetry.gauge({
     ...gauges.gatewayJobsInFlight,
-    help: 'Jobs of submits that are not answered yet.',
+    help: 'Jobs in submits that have not been answered yet.',
   });
   const watchesGauge = telemetry.gauge({ ...gauges.gatewayWatchesOpen, help: 'Open watches.' });
   watchesGauge.set(0);

@@ -42,7 +42,7 @@ export function createJobCache(options: JobCacheOptions): ClosableJobCache {
   const cache = new NodeCache({ useClones: false, checkperiod: sweepSeconds, deleteOnExpire: true });
   const requests = options.telemetry.counter({
     ...counters.cacheRequests,
-    help: 'Look-ups in a cache of the gateway by their result.',
+    help: 'Lookups in a cache of the gateway, by result.',
   });
   /** Bytes by id, in the order of insertion. */
   const order = new Map<string, number>();

@@ -97,7 +97,7 @@ function unknownMetric(asked: string, name: string): TroupeError {
 function demandMeasure(telemetry: Telemetry): (wanted: ScaledClass, found: Demand) => void {
   const gauge = telemetry.gauge({
     ...gauges.workerDemandSlots,
-    help: 'Slots of a worker class that its autoscaler was told are wanted: for jobs that run, for jobs that wait.',
+    help: 'Slots that the autoscaler of a worker class was asked to provide, for running and for waiting jobs.',
   });
   const measured = new Set<string>();
   return ({ name }, { running, waiting }) => {

@@ -36,7 +36,7 @@ const KEPT = 256;
 export function createDeadLetters(clock: Clock, telemetry: Telemetry, events: EventBus): DeadLetters {
   const counter = telemetry.counter({
     ...counters.deadLetters,
-    help: 'Messages between actors that nobody handled, by reason.',
+    help: 'Messages between actors that no actor handled, by reason.',
   });
   const kept = new RingBuffer<DeadLetter>(KEPT);
   const counts: Record<DeadLetterReason, number> = {

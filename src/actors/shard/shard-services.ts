@@ -121,17 +121,17 @@ export function createShardMetrics(telemetry: Telemetry): ShardMetrics {
     queues: new QueueGauges(telemetry),
     commitSeconds: telemetry.histogram({
       ...histograms.commitDuration,
-      help: 'Time of one group commit.',
+      help: 'Duration of a group commit.',
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
     }),
     commitRecords: telemetry.histogram({
       ...histograms.commitGroupRecords,
-      help: 'Records in one group commit.',
+      help: 'Records in a group commit.',
       buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
     }),
     waitSeconds: telemetry.histogram({
       ...histograms.startLatency,
-      help: 'From QUEUED to the claim.',
+      help: 'Time from QUEUED to the claim.',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30, 300],
     }),
     transitions: telemetry.counter({

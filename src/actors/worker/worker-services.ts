@@ -59,16 +59,16 @@ export function createWorkerMetrics(telemetry: Telemetry): WorkerMetrics {
   return {
     queueDepth: telemetry.gauge({
       ...gauges.queueDepth,
-      help: 'Messages of a queue in JetStream, taken ones not yet acknowledged included, as this node saw it last.',
+      help: 'Messages of a queue in JetStream, including those taken and not yet acknowledged, as this node last saw them.',
     }),
     unserved: telemetry.gauge({
       ...gauges.jobsUnserved,
-      help: 'Messages of jobs that wait for a handler, or a version of it, that no live node has.',
+      help: 'Messages of jobs that wait for a handler, or for a version of it, that no live node has.',
     }),
     runs: telemetry.gauge({ ...gauges.runs, help: 'Runs of this node by phase.' }),
     runSeconds: telemetry.histogram({
       ...histograms.attemptDuration,
-      help: 'Time of one attempt, by handler.',
+      help: 'Duration of an attempt, by handler.',
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800],
     }),
     ended: telemetry.counter({

@@ -58,7 +58,7 @@ export class NatsWorkSource implements WorkSource {
     this.#releases = new ReleaseQueue(options.clock, options.limits.ackWaitMs, (ackTo) => this.release(ackTo));
     this.#handedBack = options.telemetry.counter({
       ...counters.natsLateDeliveries,
-      help: 'Work messages given back because no pull was waiting for them any more.',
+      help: 'Work messages released because no pull was waiting for them any more.',
     });
     options.link.connection.subscribe(`${this.#inbox}*`, { callback: (_error, message) => this.#receive(message) });
     options.link.onDown(() => this.#failAll());

@@ -14,7 +14,7 @@ const durationBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.
 export function createStoreMeasures(store: string, clock: Clock, telemetry: Telemetry): StoreMeasures {
   const durations = telemetry.histogram({
     ...histograms.storeQueryDuration,
-    help: 'Time of one query of the store, as its caller sees it.',
+    help: 'Duration of a query of the store, as its caller sees it.',
     buckets: durationBuckets,
   });
   const errors = telemetry.counter({

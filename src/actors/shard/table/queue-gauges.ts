@@ -44,11 +44,11 @@ export class QueueGauges {
     });
     this.#bytes = telemetry.gauge({
       ...gauges.queueOpenBytes,
-      help: 'Inputs of the jobs of a queue that do not run yet.',
+      help: 'Size of the inputs of the jobs of a queue that are not running.',
     });
     this.#oldest = telemetry.gauge({
       ...gauges.queueOldestWait,
-      help: 'How long the oldest QUEUED job of a queue has waited; 0 when none does.',
+      help: 'How long the oldest QUEUED job of a queue has waited. 0 if none waits.',
     });
   }
 

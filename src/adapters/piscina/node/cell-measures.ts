@@ -19,7 +19,7 @@ export function cellMeasures(telemetry: Telemetry): CellMeasures {
     }),
     runDuration: telemetry.histogram({
       ...histograms.runDuration,
-      help: 'From the start of a run in its thread to its end.',
+      help: 'Time from the start of a run in its thread to its end.',
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1_800],
     }),
     cellExits: telemetry.counter({
@@ -32,7 +32,7 @@ export function cellMeasures(telemetry: Telemetry): CellMeasures {
     }),
     threads: telemetry.gauge({
       ...gauges.threads,
-      help: 'Threads of this node: `configured`, `busy` with a run, `leaked` (told to end, and still there).',
+      help: 'Threads of this node: `configured`, `busy` with a run, `leaked` (asked to end, but still there).',
     }),
     rss: telemetry.gauge({ ...gauges.cellsResidentBytes, help: 'Resident memory of the cell processes.' }),
   };
