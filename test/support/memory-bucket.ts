@@ -1,8 +1,9 @@
 /** A NATS key-value bucket in memory that can fail as a real one does: by losing its newest writes, or all of them. */
-import type { KeyBucket, KeyChange } from '../../src/adapters/nats/key-bucket.ts';
+import type { KeyBucket, KeyChange, StoredKey } from '../../src/adapters/nats/key-bucket.ts';
+import type { NatsLink } from '../../src/adapters/nats/link.ts';
 import type { StreamGuard } from '../../src/adapters/nats/stream-guard.ts';
 
-type BucketLike = Pick<KeyBucket, 'put' | 'update' | 'delete' | 'watch'>;
+type BucketLike = Pick<KeyBucket, 'put' | 'get' | 'update' | 'delete' | 'watch'>;
 
 export class MemoryBucket {
   /** The writes that are on disk, in the order of their revisions. */
@@ -48,6 +49,16 @@ export class BucketView implements BucketLike {
   readonly #watchers = new Set<(change: KeyChange) => void>();
   readonly #repairs: (() => Promise<void>)[] = [];
   readonly #doubters: (() => void)[] = [];
+  readonly #downListeners: (() => void)[] = [];
+
+  readonly link: Pick<NatsLink, 'connected' | 'onUp' | 'onDown'> = {
+    connected: true,
+    onUp: () => () => undefined,
+    onDown: (listener) => {
+      this.#downListeners.push(listener);
+      return () => undefined;
+    },
+  };
 
   readonly guard: Pick<StreamGuard, 'onBucketRepair' | 'onBucketDoubt'> = {
     onBucketRepair: (repair) => {
@@ -66,6 +77,10 @@ export class BucketView implements BucketLike {
 
   async put(key: string, value: string): Promise<number> {
     return this.#bucket.write(key, value);
+  }
+
+  async get(key: string): Promise<StoredKey | undefined> {
+    return this.#bucket.present(key);
   }
 
   async update(key: string, value: string, revision: number): Promise<number | undefined> {
@@ -87,6 +102,11 @@ export class BucketView implements BucketLike {
 
   tell(change: KeyChange): void {
     if (this.isConnected) for (const watcher of this.#watchers) watcher(change);
+  }
+
+  /** The connection breaks. Whether the bucket has lost something is not looked at yet. */
+  disconnect(): void {
+    for (const listener of this.#downListeners) listener();
   }
 
   /** The connection is back, or the bucket is in doubt: the watch starts again. */

@@ -25,13 +25,15 @@ interface Own {
   readonly sentMs: number;
 }
 
+type NodesBucket = Pick<KeyBucket, 'get' | 'update' | 'delete' | 'watch'>;
+
 export class NatsMembership implements Membership {
-  readonly #bucket: KeyBucket;
+  readonly #bucket: NodesBucket;
   readonly #seen: SeenKeys<NodeInfo>;
   readonly #options: Pick<SeenKeysOptions<NodeInfo>, 'clock' | 'ttlMs'>;
   readonly #own = new Map<string, Own>();
 
-  constructor(options: Omit<SeenKeysOptions<NodeInfo>, 'read'>) {
+  constructor(options: Omit<SeenKeysOptions<NodeInfo>, 'read'> & { readonly bucket: NodesBucket }) {
     this.#options = options;
     this.#bucket = options.bucket;
     this.#seen = new SeenKeys({ ...options, read: (_key, text) => readNode(text) });
@@ -80,7 +82,8 @@ export class NatsMembership implements Membership {
 
   /**
    * Resolves to undefined if the key is gone. If the revision is not the one we know, an earlier write of ours
-   * succeeded and its answer was lost; we continue from the revision that is stored.
+   * succeeded and its answer was lost; we continue from the revision that is stored. Only this process writes the key,
+   * so a revision that a power cut let be issued twice is ours as well.
    */
   async #renew(node: NodeInfo, revision: number): Promise<number | undefined> {
     const key = keyOf(node);

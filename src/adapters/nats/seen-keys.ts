@@ -11,9 +11,9 @@ import type { NatsLink } from './link.ts';
 import type { StreamGuard } from './stream-guard.ts';
 
 export interface SeenKeysOptions<T> {
-  readonly link: NatsLink;
-  readonly guard: StreamGuard;
-  readonly bucket: KeyBucket;
+  readonly link: Pick<NatsLink, 'connected' | 'onUp'>;
+  readonly guard: Pick<StreamGuard, 'onBucketRepair' | 'onBucketDoubt'>;
+  readonly bucket: Pick<KeyBucket, 'watch'>;
   readonly clock: Clock;
   readonly ttlMs: number;
   /** Returns undefined if the key is not ours. */

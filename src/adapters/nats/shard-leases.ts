@@ -8,9 +8,14 @@
  * A renewal fails if it finds another holder, or if the key is gone (expired, or the bucket was recreated). Another
  * node may have owned and released the shard meanwhile, so this owner's view of its jobs may be outdated. A renewal
  * whose answer was lost finds its own value under a newer revision and continues from there.
+ *
+ * After a power cut, or in a bucket that was recreated, revisions are issued again, and the lease of another node may
+ * have the one that we know. So a revision counts only on the connection on which it was written, and while there is no
+ * doubt about the bucket. Otherwise the key is read, and its holder decides.
  */
 import type { LeaseHold, ShardLeases } from '../../application/ports/membership.ts';
 import type { KeyBucket } from './key-bucket.ts';
+import type { NatsLink } from './link.ts';
 import { SeenKeys, type SeenKeysOptions } from './seen-keys.ts';
 
 interface LeaseValue {
@@ -18,15 +23,33 @@ interface LeaseValue {
   readonly incarnation: number;
 }
 
+type LeasesBucket = Pick<KeyBucket, 'get' | 'update' | 'delete' | 'watch'>;
+
+export interface ShardLeasesOptions extends Omit<SeenKeysOptions<never>, 'read'> {
+  readonly link: Pick<NatsLink, 'connected' | 'onUp' | 'onDown'>;
+  readonly bucket: LeasesBucket;
+}
+
 const expiryMarginMs = 2_000;
 
 export class NatsShardLeases implements ShardLeases {
   readonly ttlMs: number;
-  readonly #bucket: KeyBucket;
+  readonly #bucket: LeasesBucket;
   readonly #seen: SeenKeys<readonly [shard: number, holder: string]>;
+  /** The last revision of each shard that we wrote, as long as no other node can have the same one. */
+  readonly #written = new Map<number, number>();
+  /** How often revisions may have been issued again. */
+  #doubts = 0;
+  readonly #stops: readonly (() => void)[];
 
-  constructor(options: Omit<SeenKeysOptions<never>, 'read'>) {
+  constructor(options: ShardLeasesOptions) {
     this.#bucket = options.bucket;
+    const doubt = (): void => {
+      this.#doubts += 1;
+      this.#written.clear();
+    };
+    const { link, guard } = options;
+    this.#stops = [link.onDown(doubt), guard.onBucketRepair(async () => doubt()), guard.onBucketDoubt(doubt)];
     this.ttlMs = options.ttlMs;
     // The server may remove a key this much later than its ttl.
     this.#seen = new SeenKeys({ ...options, ttlMs: options.ttlMs + expiryMarginMs, read: readHolder });
@@ -41,6 +64,7 @@ export class NatsShardLeases implements ShardLeases {
   }
 
   close(): void {
+    for (const stop of this.#stops) stop();
     this.#seen.close();
   }
 
@@ -60,25 +84,35 @@ export class NatsShardLeases implements ShardLeases {
   }
 
   async renew(hold: LeaseHold): Promise<LeaseHold | undefined> {
-    const renewed = await this.#write(hold.shard, hold, hold.revision);
+    const renewed = this.#isSure(hold) ? await this.#write(hold.shard, hold, hold.revision) : undefined;
     if (renewed !== undefined) return renewed;
-    const found = await this.#bucket.get(keyOf(hold.shard));
-    if (found?.value === undefined || !isHeldBy(hold, found.value)) return undefined;
-    return this.#write(hold.shard, hold, found.revision);
+    const revision = await this.#revisionOf(hold);
+    return revision === undefined ? undefined : this.#write(hold.shard, hold, revision);
   }
 
   async release(hold: LeaseHold): Promise<void> {
-    if (await this.#bucket.delete(keyOf(hold.shard), hold.revision)) return;
+    if (this.#isSure(hold) && (await this.#bucket.delete(keyOf(hold.shard), hold.revision))) return;
+    const revision = await this.#revisionOf(hold);
+    if (revision !== undefined) await this.#bucket.delete(keyOf(hold.shard), revision);
+  }
+
+  #isSure({ shard, revision }: LeaseHold): boolean {
+    return this.#written.get(shard) === revision;
+  }
+
+  /** Undefined if the lease is not the one of the hold. */
+  async #revisionOf(hold: LeaseHold): Promise<number | undefined> {
     const found = await this.#bucket.get(keyOf(hold.shard));
-    if (found?.value !== undefined && isHeldBy(hold, found.value)) {
-      await this.#bucket.delete(keyOf(hold.shard), found.revision);
-    }
+    return found?.value !== undefined && isHeldBy(hold, found.value) ? found.revision : undefined;
   }
 
   async #write(shard: number, value: LeaseValue, revision: number): Promise<LeaseHold | undefined> {
     const { holder, incarnation } = value;
+    const doubts = this.#doubts;
     const written = await this.#bucket.update(keyOf(shard), JSON.stringify({ holder, incarnation }), revision);
-    return written === undefined ? undefined : { shard, holder, incarnation, revision: written };
+    if (written === undefined) return undefined;
+    if (doubts === this.#doubts) this.#written.set(shard, written);
+    return { shard, holder, incarnation, revision: written };
   }
 }
 

@@ -61,7 +61,7 @@ export interface LeaseHold {
   readonly shard: number;
   readonly holder: string;
   readonly incarnation: number;
-  /** Revision of the key. It identifies the lease for renewal and release. */
+  /** Revision of the key. It identifies the lease for renewal and release, until NATS may have issued it again. */
   readonly revision: number;
 }
 

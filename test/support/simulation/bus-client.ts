@@ -411,13 +411,13 @@ export class BusClient {
   async #saw({ streams, process }: Seen, beganMs: number, look: number): Promise<void> {
     const isReplaced = streams !== this.#streams;
     if (isReplaced) {
-      this.leases.seen.replaced();
+      this.leases.replaced();
       await Promise.all([this.membership.replaced(), this.config.restore()]);
       if (look !== this.#looks) return;
     }
     this.#isSure = true;
     if (isReplaced || process !== this.#process) {
-      this.leases.seen.replaced();
+      this.leases.replaced();
       this.membership.seen.replaced();
       void this.config.restore().catch(() => undefined);
       for (const listener of [...this.#doubters]) listener();

@@ -18,11 +18,23 @@ export class BusLeases implements ShardLeases {
   readonly seen: BusSeenKeys<LeaseValue>;
   readonly #link: BusLink;
   readonly #server: BusServer;
+  /** The last revision of each shard that this host wrote, as long as no other host can have the same one. */
+  readonly #written = new Map<number, number>();
+  #doubts = 0;
 
   constructor(link: BusLink, server: BusServer) {
     this.#link = link;
     this.#server = server;
     this.seen = new BusSeenKeys(link, ttlMs + expiryMarginMs);
+    link.onDown(() => {
+      this.#doubt();
+    });
+  }
+
+  /** The bucket was created again, or may have lost its last writes: its revisions are issued again. */
+  replaced(): void {
+    this.#doubt();
+    this.seen.replaced();
   }
 
   holders(): ReadonlyMap<number, string> {
@@ -44,20 +56,32 @@ export class BusLeases implements ShardLeases {
   }
 
   async renew(hold: LeaseHold): Promise<LeaseHold | undefined> {
-    const renewed = await this.#write(hold.shard, hold, hold.revision);
+    const renewed = this.#isSure(hold) ? await this.#write(hold.shard, hold, hold.revision) : undefined;
     if (renewed !== undefined) return renewed;
-    const found = await this.#read(hold.shard);
-    return found !== undefined && isHeldBy(hold, found.value)
-      ? this.#write(hold.shard, hold, found.revision)
-      : undefined;
+    const revision = await this.#revisionOf(hold);
+    return revision === undefined ? undefined : this.#write(hold.shard, hold, revision);
   }
 
   async release(hold: LeaseHold): Promise<void> {
     const remove = (revision: number): Promise<boolean> =>
       this.#call(() => this.#server.leases.delete(String(hold.shard), revision));
-    if (await remove(hold.revision)) return;
+    if (this.#isSure(hold) && (await remove(hold.revision))) return;
+    const revision = await this.#revisionOf(hold);
+    if (revision !== undefined) await remove(revision);
+  }
+
+  #isSure({ shard, revision }: LeaseHold): boolean {
+    return this.#written.get(shard) === revision;
+  }
+
+  #doubt(): void {
+    this.#doubts += 1;
+    this.#written.clear();
+  }
+
+  async #revisionOf(hold: LeaseHold): Promise<number | undefined> {
     const found = await this.#read(hold.shard);
-    if (found !== undefined && isHeldBy(hold, found.value)) await remove(found.revision);
+    return found !== undefined && isHeldBy(hold, found.value) ? found.revision : undefined;
   }
 
   #read(shard: number): Promise<{ readonly value: LeaseValue; readonly revision: number } | undefined> {
@@ -66,10 +90,13 @@ export class BusLeases implements ShardLeases {
 
   async #write(shard: number, value: LeaseValue, revision: number): Promise<LeaseHold | undefined> {
     const { holder, incarnation } = value;
+    const doubts = this.#doubts;
     const written = await this.#call(() =>
       this.#server.leases.update(String(shard), { holder, incarnation }, { revision, ttlMs }),
     );
-    return written === undefined ? undefined : { shard, holder, incarnation, revision: written };
+    if (written === undefined) return undefined;
+    if (doubts === this.#doubts) this.#written.set(shard, written);
+    return { shard, holder, incarnation, revision: written };
   }
 
   #call<T>(serve: () => T): Promise<T> {
