@@ -1,38 +1,34 @@
 /**
- * What this node's runs say, on its way to their shards: gathered for a moment, so that however much is said, a shard gets
- * one message in that time; one of a run is under way at a time. A shard that knows less than thought, as a new owner does,
- * says so, and is told again. Each run holds its own log, bounded, until it has ended.
+ * Sends the log lines of runs to their shards. Lines are gathered for a moment, so a shard gets one message in that time,
+ * however much the runs log. One message of a run is under way at a time. The answer says how far the log of the shard
+ * goes. A new owner may have fewer lines than the previous one: it gets them again. Each run keeps its whole log, which is
+ * bounded, until it is forgotten.
  */
-import { JobLog, type LogLevel } from '../../domain/job-log.ts';
 import type { LogResult } from '../../application/protocol/shard-protocol.ts';
+import { JobLog } from '../../domain/job-log.ts';
+import type { AttemptParts } from './attempt-table.ts';
+import type { MessageOf } from './attempts-message.ts';
 import type { NodeAttempt } from './node-attempt.ts';
 
 const gatherMs = 200;
 const retryMs = 1_000;
 
-export interface AttemptLogsOptions {
-  readonly nowMs: () => number;
-  readonly send: (run: NodeAttempt, after: number, log: JobLog) => Promise<LogResult>;
-  /** The shard has lines that it did not have. */
-  readonly onShipped: (run: NodeAttempt, through: number) => void;
-  readonly then: <T>(promise: Promise<T>, act: (outcome: PromiseSettledResult<T>) => void) => void;
-  readonly later: (delayMs: number, act: () => void) => void;
-}
-
 export class AttemptLogs {
-  readonly #options: AttemptLogsOptions;
+  readonly #parts: AttemptParts;
   readonly #unshipped = new Set<NodeAttempt>();
   #planned = false;
 
-  constructor(options: AttemptLogsOptions) {
-    this.#options = options;
+  constructor(parts: AttemptParts) {
+    this.#parts = parts;
   }
 
-  add(run: NodeAttempt, level: LogLevel, text: string): void {
+  added({ runId, level, text }: MessageOf<'log'>): void {
+    const run = this.#parts.runs.get(runId);
+    if (run === undefined) return;
     run.log ??= { log: new JobLog(), shipped: 0, underWay: false };
     const { log } = run.log;
     const { attempt } = run.grant;
-    log.add({ attempt, number: log.through + 1, atMs: this.#options.nowMs(), level, text });
+    log.add({ attempt, number: log.through + 1, atMs: this.#parts.context.clock.nowMs(), level, text });
     this.#ship(run, gatherMs);
   }
 
@@ -40,33 +36,43 @@ export class AttemptLogs {
     this.#unshipped.delete(run);
   }
 
+  shipAll(): void {
+    this.#planned = false;
+    const runs = [...this.#unshipped];
+    this.#unshipped.clear();
+    for (const run of runs) this.#send(run);
+  }
+
+  answered(run: NodeAttempt, outcome: PromiseSettledResult<LogResult>): void {
+    const { log: own, jobId, grant } = run;
+    if (own === undefined) return;
+    own.underWay = false;
+    if (outcome.status === 'rejected') {
+      this.#ship(run, retryMs);
+      return;
+    }
+    if (outcome.value.kind === 'stale') return;
+    const { through } = outcome.value;
+    if (through > own.shipped) this.#parts.services.live.publishLogNews(grant.spec.tenant, grant.spec.queue, jobId);
+    own.shipped = through;
+    if (through < own.log.through) this.#ship(run, gatherMs);
+  }
+
   #ship(run: NodeAttempt, delayMs: number): void {
     this.#unshipped.add(run);
     if (this.#planned) return;
     this.#planned = true;
-    this.#options.later(delayMs, () => {
-      this.#planned = false;
-      const runs = [...this.#unshipped];
-      this.#unshipped.clear();
-      for (const one of runs) this.#send(one);
-    });
+    this.#parts.context.setTimer('logs', delayMs, { kind: 'logs-due' });
   }
 
   #send(run: NodeAttempt): void {
-    const { log: own } = run;
+    const { log: own, jobId, grant, shard } = run;
     if (own === undefined || own.underWay || run.superseded || own.shipped === own.log.through) return;
     own.underWay = true;
-    this.#options.then(this.#options.send(run, own.shipped, own.log), (outcome) => {
-      own.underWay = false;
-      if (outcome.status === 'rejected') {
-        this.#ship(run, retryMs);
-        return;
-      }
-      if (outcome.value.kind === 'stale') return;
-      const { through } = outcome.value;
-      if (through > own.shipped) this.#options.onShipped(run, through);
-      own.shipped = through;
-      if (through < own.log.through) this.#ship(run, gatherMs);
-    });
+    const after = own.shipped;
+    const item = { jobId, token: grant.token, after, lines: own.log.after(after) };
+    const { services, context } = this.#parts;
+    const kept = services.batcher.call(shard, 'log', item);
+    context.pipeToSelf(kept, (outcome) => ({ kind: 'log-answered', run, outcome }));
   }
 }

@@ -1,119 +1,92 @@
-/**
- * From a delivery to its grant. Each delivery comes with a reserved slot, which is held here until the run pool counts the
- * run, or no run comes of it.
- */
+/** Claims the job of each delivery from its shard, and settles the message. */
 import type { WorkDelivery } from '../../application/ports/bus.ts';
 import type { ClaimResult } from '../../application/protocol/shard-protocol.ts';
 import { assertNever } from '../../domain/errors.ts';
-import { type JobId, jobIdParts } from '../../domain/job-id.ts';
-import type { ActorContext } from '../../kernel/actor.ts';
-import type { AttemptsMessage } from './attempts-message.ts';
-import type { Grant } from './node-attempt.ts';
-import type { WorkerServices } from './worker-services.ts';
+import { jobIdParts } from '../../domain/job-id.ts';
+import type { AttemptStarts } from './attempt-starts.ts';
+import type { AttemptParts } from './attempt-table.ts';
+import type { HeldSlots } from './held-slots.ts';
 
-/** A message whose shard does not answer goes back for this long, plus as much again at random. */
+/** How long a message goes back. If its shard did not answer, a random time of up to as much is added. */
 const releaseDelayMs = 1_000;
 
-export interface WorkClaimsParts {
-  readonly services: Pick<WorkerServices, 'batcher' | 'handlers' | 'nodeId' | 'publisher' | 'slots' | 'source'>;
-  readonly context: Pick<ActorContext<AttemptsMessage>, 'log' | 'random'>;
-  readonly then: <T>(promise: Promise<T>, act: (outcome: PromiseSettledResult<T>) => void) => void;
-  /** The slot is still held: `freeSlots` must follow. */
-  readonly onGranted: (jobId: JobId, grant: Grant) => void;
-  /** A claim is no longer under way, whatever came of it. */
-  readonly onAnswered: () => void;
+interface Parts extends AttemptParts {
+  readonly heldSlots: HeldSlots;
+  readonly starts: AttemptStarts;
 }
 
 export class WorkClaims {
-  readonly #parts: WorkClaimsParts;
-  #underWay = 0;
-  #held = 0;
+  readonly #parts: Parts;
 
-  constructor(parts: WorkClaimsParts) {
+  constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  /** Claims that were not answered yet. */
-  get underWay(): number {
-    return this.#underWay;
-  }
-
   take(deliveries: readonly WorkDelivery[]): void {
-    this.#held += deliveries.length;
+    this.#parts.heldSlots.hold(deliveries.length);
     for (const delivery of deliveries) this.#claim(delivery);
   }
 
-  freeSlots(slots: number): void {
-    this.#held -= slots;
-    this.#parts.services.slots.release(slots);
-  }
-
-  stop(): void {
-    this.freeSlots(this.#held);
-  }
-
   #claim(delivery: WorkDelivery): void {
-    const { services, context, then, onAnswered } = this.#parts;
+    const { services, context, runs } = this.#parts;
     const { jobId, epoch, again = 0, need } = delivery.message;
     if (!services.handlers.meet(need)) {
       this.#passOn(delivery);
       return;
     }
-    const { shard } = jobIdParts(jobId);
-    this.#underWay += 1;
-    const { nodeId: node } = services;
-    const claimed = services.batcher.call(shard, 'claim', { jobId, node, epoch, again, ackTo: delivery.ackTo });
-    then(claimed, (outcome) => {
-      this.#underWay -= 1;
-      if (outcome.status === 'rejected') {
-        const delayMs = Math.round(releaseDelayMs * (1 + context.random()));
-        services.source.release(delivery.ackTo, delayMs);
-        this.freeSlots(1);
-        context.log.debug({ err: outcome.reason, jobId }, 'claim not answered; message released');
-      } else this.#claimed(delivery, outcome.value);
-      onAnswered();
-    });
+    runs.counts.claiming += 1;
+    const item = { jobId, node: services.nodeId, epoch, again, ackTo: delivery.ackTo };
+    const claimed = services.batcher.call(jobIdParts(jobId).shard, 'claim', item);
+    context.pipeToSelf(claimed, (outcome) => ({ kind: 'claim-answered', delivery, outcome }));
   }
 
-  /**
-   * Nothing is claimed for what this node cannot run. From the shared route it moves, once, to the need's own, which only
-   * nodes that meet it pull; the old message is acknowledged when the new one is there, and a copy too many is refused at
-   * its claim.
-   */
-  #passOn({ message, ackTo }: WorkDelivery): void {
-    this.freeSlots(1);
-    const { services, then } = this.#parts;
-    const { source, publisher } = services;
-    const later = (): void => {
-      source.release(ackTo, releaseDelayMs);
-    };
-    if (message.route === 'handler') {
-      later();
+  answered({ message, ackTo }: WorkDelivery, outcome: PromiseSettledResult<ClaimResult>): void {
+    const { services, context, runs, heldSlots, starts } = this.#parts;
+    runs.counts.claiming -= 1;
+    if (outcome.status === 'rejected') {
+      services.source.release(ackTo, Math.round(releaseDelayMs * (1 + context.random())));
+      heldSlots.free(1);
+      context.log.debug({ err: outcome.reason, jobId: message.jobId }, 'claim not answered; message released');
       return;
     }
-    then(publisher.publishWork({ ...message, route: 'handler' }), (moved) => {
-      if (moved.status === 'fulfilled') publisher.acknowledge(ackTo);
-      else later();
-    });
-  }
-
-  #claimed({ message, ackTo }: WorkDelivery, result: ClaimResult): void {
-    const { publisher, source } = this.#parts.services;
+    const result = outcome.value;
     switch (result.kind) {
       case 'granted':
-        this.#parts.onGranted(message.jobId, result);
+        starts.begin(message.jobId, result);
         return;
       case 'drop':
-        publisher.acknowledge(ackTo);
+        services.publisher.acknowledge(ackTo);
         break;
       case 'later':
-        source.release(ackTo, releaseDelayMs);
+        services.source.release(ackTo, releaseDelayMs);
         break;
       case 'held':
         break;
       default:
         assertNever(result);
     }
-    this.freeSlots(1);
+    heldSlots.free(1);
+  }
+
+  /**
+   * This node cannot run the job, so it does not claim it. A message of the shared route moves to the handler route, once:
+   * only nodes that can run the job pull from there. The old message is acknowledged after the new one is stored, so none
+   * is lost. If both exist, the shard refuses the claim of the second.
+   */
+  #passOn({ message, ackTo }: WorkDelivery): void {
+    const { services, context, heldSlots } = this.#parts;
+    heldSlots.free(1);
+    if (message.route === 'handler') {
+      services.source.release(ackTo, releaseDelayMs);
+      return;
+    }
+    const moved = services.publisher.publishWork({ ...message, route: 'handler' });
+    context.pipeToSelf(moved, (outcome) => ({ kind: 'work-moved', ackTo, outcome }));
+  }
+
+  moved(ackTo: string, { status }: PromiseSettledResult<void>): void {
+    const { source, publisher } = this.#parts.services;
+    if (status === 'fulfilled') publisher.acknowledge(ackTo);
+    else source.release(ackTo, releaseDelayMs);
   }
 }

@@ -111,12 +111,12 @@ describe('the workers of a node', () => {
   it('have all slots again when their runs are started again, whatever these were at', async () => {
     worker = await createWorkerHarness(4, { unreportedMax: 1 });
     const crash = async (): Promise<void> => {
-      worker.runs.tell({
-        kind: 'continue',
-        run: () => {
+      const broken = {
+        get stop(): never {
           throw new Error('as the test asks');
         },
-      });
+      };
+      worker.runs.tell({ kind: 'heartbeat-answered', outcome: { status: 'fulfilled', value: broken } });
       await worker.kit.advance(1_000);
       worker.pulls.splice(0).forEach(({ resolve }) => {
         resolve([]);

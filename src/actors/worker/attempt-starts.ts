@@ -1,0 +1,83 @@
+/** Starts runs: fetches the payloads of a granted attempt and hands it over to the run pool. */
+import type { RunRequest } from '../../application/ports/run-pool.ts';
+import type { RunPayload } from '../../domain/attempt-outcome.ts';
+import { given } from '../../domain/given.ts';
+import type { JobId } from '../../domain/job-id.ts';
+import { type AttemptPayloads, fetchPayloads, outcomeUnfetched } from './attempt-payloads.ts';
+import type { AttemptReports } from './attempt-reports.ts';
+import type { AttemptStops } from './attempt-stops.ts';
+import type { AttemptParts } from './attempt-table.ts';
+import type { HeldSlots } from './held-slots.ts';
+import { type Grant, newAttempt, type NodeAttempt } from './node-attempt.ts';
+
+interface Parts extends AttemptParts {
+  readonly heldSlots: HeldSlots;
+  readonly reports: AttemptReports;
+  readonly stops: AttemptStops;
+}
+
+export class AttemptStarts {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  begin(jobId: JobId, grant: Grant): void {
+    const { services, context, runs } = this.#parts;
+    const run = newAttempt(jobId, grant, context.clock.nowMs());
+    runs.add(run);
+    const { input } = grant.spec;
+    if (input.kind === 'json' && grant.checkpoint === undefined) {
+      this.#handOver(run, input);
+      return;
+    }
+    const fetched = fetchPayloads(grant, services.payloads);
+    context.pipeToSelf(fetched, (outcome) => ({ kind: 'payloads-fetched', run, outcome }));
+  }
+
+  fetched(run: NodeAttempt, outcome: PromiseSettledResult<AttemptPayloads>): void {
+    if (outcome.status === 'fulfilled' && outcome.value.input !== undefined) {
+      this.#handOver(run, outcome.value.input, outcome.value.checkpoint);
+      return;
+    }
+    this.#parts.heldSlots.free(1);
+    this.#parts.reports.finish(run, outcomeUnfetched(outcome.status === 'fulfilled'));
+  }
+
+  started(runId: string): void {
+    const { runs } = this.#parts;
+    const run = runs.get(runId);
+    if (run?.phase === 'handed') runs.enter(run, 'running');
+  }
+
+  #handOver(run: NodeAttempt, input: RunPayload, checkpoint?: RunPayload): void {
+    const { services, runs, heldSlots, reports, stops } = this.#parts;
+    if (run.cancelled || stops.isDraining) {
+      heldSlots.free(1);
+      reports.finish(run, { kind: 'released' });
+      return;
+    }
+    runs.enter(run, 'handed');
+    services.pool.run(requestOf(run, input, checkpoint));
+    heldSlots.free(1);
+  }
+}
+
+function requestOf(run: NodeAttempt, input: RunPayload, checkpoint: RunPayload | undefined): RunRequest {
+  const { spec, attempt, deadlineAtMs, suspect, memoryMb } = run.grant;
+  return {
+    runId: run.runId,
+    jobId: run.jobId,
+    attempt,
+    handler: spec.handler,
+    input,
+    executionTimeoutMs: spec.executionTimeoutMs,
+    ...given({
+      heartbeatTimeoutMs: spec.heartbeatTimeoutMs,
+      deadlineAtMs: deadlineAtMs === undefined ? undefined : deadlineAtMs + run.aheadMs,
+    }),
+    suspect,
+    ...given({ memoryMb, checkpoint, traceparent: spec.traceparent }),
+  };
+}
