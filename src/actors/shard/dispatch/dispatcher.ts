@@ -19,7 +19,7 @@ import type { ShardMessage } from '../shard-message.ts';
 import type { ShardServices } from '../shard-services.ts';
 import type { LookTurn } from './work-looks.ts';
 import { WorkCheck } from './work-check.ts';
-import { isNewest, type WorkMessages } from './work-messages.ts';
+import { isLatestMessage, type WorkMessages } from './work-messages.ts';
 import { WatermarkStore, watermarkMarginMs } from './watermark-store.ts';
 
 const outboxRetryMs = 500;
@@ -157,9 +157,12 @@ export class Dispatcher {
     this.#parts.outbox.pump();
   }
 
-  /** Whether no later WORK message of this owner is out for the job. A node of before does not say which one it has. */
-  isNewest(entry: JobEntry, { epoch, again }: Pick<ClaimItem, 'epoch' | 'again'>): boolean {
-    return epoch === this.#parts.epoch && (again === undefined || isNewest(entry, again));
+  /**
+   * Whether a node claims with the latest WORK message of this owner, so that no other one is out. A node of an earlier
+   * version does not say which message it has; it is taken to be the latest.
+   */
+  claimsByLatestMessage(entry: JobEntry, { epoch, again }: Pick<ClaimItem, 'epoch' | 'again'>): boolean {
+    return epoch === this.#parts.epoch && (again === undefined || isLatestMessage(entry, again));
   }
 
   /** A node brought the WORK message of a job that is held. */
@@ -223,5 +226,5 @@ export function createOutbox(parts: OutboxParts): Outbox {
  * by a claim without room, and the job gets another one when its turn comes.
  */
 function isWanted(entry: JobEntry, { attempt, again = 0 }: WorkMessage): boolean {
-  return isNewest(entry, again) && entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
+  return isLatestMessage(entry, again) && entry.durable?.state === 'QUEUED' && entry.durable.attempt === attempt;
 }

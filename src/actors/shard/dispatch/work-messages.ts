@@ -46,6 +46,6 @@ export class WorkMessages {
 }
 
 /** Whether a message is the latest that this owner has sent for the job. Only that one speaks for it. */
-export function isNewest({ dispatches }: JobEntry, again: number): boolean {
+export function isLatestMessage({ dispatches }: JobEntry, again: number): boolean {
   return again === dispatches - 1;
 }

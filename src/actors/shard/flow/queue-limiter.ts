@@ -141,12 +141,12 @@ export class QueueLimiter {
   }
 
   /**
-   * A node claims the job. `false`: it is held, and that message is used up. If it was the newest of this owner, another one
-   * is sent when the job's turn comes; beside one of a predecessor, or of before, the newest is still out.
+   * A node claims the job. `false`: it is held, and the message of that node is used up. If it was the latest of this owner,
+   * another one is sent when the job's turn comes. Otherwise the latest is still on its way to a node.
    */
-  mayStart(entry: JobEntry, isNewest: boolean): boolean {
+  mayStart(entry: JobEntry, isLatestMessage: boolean): boolean {
     const may = this.#mayStart(entry);
-    if (!may && isNewest) this.#takeBack(entry);
+    if (!may && isLatestMessage) this.#takeBack(entry);
     return may;
   }
 

@@ -76,11 +76,11 @@ export class QueueLimiters {
   }
 
   /** `later`: that it waits is not durable yet. `held`: see `QueueLimiter.mayStart`. */
-  mayStart(entry: JobEntry, isNewest: boolean): 'yes' | 'later' | 'held' {
+  mayStart(entry: JobEntry, isLatestMessage: boolean): 'yes' | 'later' | 'held' {
     const limiter = this.#limiters.size === 0 ? undefined : this.#limiters.get(entry.queueRef.index);
     if (limiter === undefined) return 'yes';
     if (entry.durable !== entry.current) return 'later';
-    return limiter.mayStart(entry, isNewest) ? 'yes' : 'held';
+    return limiter.mayStart(entry, isLatestMessage) ? 'yes' : 'held';
   }
 
   /** A rule was read, or has changed; `applyRules` looks at it, in the actor's own time. */

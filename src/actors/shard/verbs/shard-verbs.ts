@@ -114,7 +114,9 @@ function claim(core: ShardCore, item: ClaimItem, slot: Slot<ClaimResult>): void 
   }
   const { ackTo } = item;
   const may =
-    entry.current.state === 'QUEUED' ? core.limiters.mayStart(entry, core.dispatcher.isNewest(entry, item)) : 'yes';
+    entry.current.state === 'QUEUED'
+      ? core.limiters.mayStart(entry, core.dispatcher.claimsByLatestMessage(entry, item))
+      : 'yes';
   if (may !== 'yes') {
     if (may === 'held' && ackTo !== undefined) core.dispatcher.acknowledgeHeld(ackTo);
     slot.ok({ kind: may });
