@@ -1,4 +1,4 @@
-/** Payloads on their way to and from a run: small ones lie in the record, large ones go to the payload store first. */
+/** Converts payloads between runs and records. A record holds a small payload itself; a large one is in the payload store. */
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { AttemptOutcome, RunPayload } from '../../domain/attempt-outcome.ts';
@@ -8,14 +8,14 @@ import type { Payload } from '../../domain/job.ts';
 export interface PayloadLocation {
   readonly payloads: PayloadStore;
   readonly limits: { readonly outputMaxBytes: number };
-  /** What is larger lies in the store. */
+  /** A larger payload goes to the payload store. */
   readonly inlineMaxBytes: number;
-  /** Unique to the attempt: two attempts may return different bytes. */
+  /** Unique to the attempt, because two attempts may return different bytes. */
   readonly payloadId: string;
   readonly expiresAtMs: number;
 }
 
-/** Rejects when the payload store does not answer; the caller tries again. */
+/** Rejects if the payload store does not answer. The caller then tries again. */
 export async function attemptOutcome(outcome: RunOutcome, place: PayloadLocation): Promise<AttemptOutcome> {
   if (outcome.kind !== 'succeeded') return outcome;
   if (outcome.output === undefined) return { kind: 'succeeded' };
@@ -27,7 +27,7 @@ export async function attemptOutcome(outcome: RunOutcome, place: PayloadLocation
   return { kind: 'succeeded', output: await stored(outcome.output, place) };
 }
 
-/** In the form that a record can hold; durable where it is only referred to. */
+/** Returns the payload in the form that a record can hold. If that is a reference, its bytes are durable. */
 export async function stored(payload: RunPayload, place: PayloadLocation): Promise<Payload> {
   const bytes = bytesOf(payload);
   if (bytes <= place.inlineMaxBytes) return inline(payload);
@@ -49,9 +49,9 @@ function inline(payload: RunPayload): Payload {
     : { kind: 'bytes', base64: Buffer.from(payload.bytes).toString('base64') };
 }
 
-/** What a run is given. */
+/** The payloads that a run receives. */
 export interface AttemptPayloads {
-  /** Undefined: the payload store no longer has it. */
+  /** Undefined if the payload store no longer has it. */
   readonly input: RunPayload | undefined;
   readonly checkpoint?: RunPayload | undefined;
 }
@@ -67,7 +67,7 @@ export async function fetchPayloads(
   return { input, checkpoint: saved };
 }
 
-/** As the run pool wants it. Undefined when the payload store no longer has it. */
+/** Returns the payload in the form of the run pool, or undefined if the payload store no longer has it. */
 async function opened(payload: Payload, payloads: PayloadStore): Promise<RunPayload | undefined> {
   if (payload.kind === 'json') return payload;
   if (payload.kind === 'bytes') return { kind: 'bytes', bytes: Buffer.from(payload.base64, 'base64') };
@@ -79,7 +79,10 @@ async function opened(payload: Payload, payloads: PayloadStore): Promise<RunPayl
     : { kind: 'bytes', bytes };
 }
 
-/** Of a run without its input. A store that does not answer is not the job's fault: it is released as if never claimed. */
+/**
+ * The outcome of a run whose input could not be fetched. If the payload store did not answer, that is not the job's fault,
+ * so the attempt is released as if nobody had claimed it.
+ */
 export function outcomeUnfetched(answered: boolean): RunOutcome {
   if (!answered) return { kind: 'released' };
   const failure = { reason: 'INVALID_INPUT', message: 'the input is no longer in the payload store' } as const;

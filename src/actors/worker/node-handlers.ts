@@ -1,4 +1,4 @@
-/** The handlers that this node has now: what it may take work for. Changes when handler files are reloaded. */
+/** The handlers that this node has now. It takes work only for them. They change when handler files are reloaded. */
 import { type HandlerNeed, type HandlerVersion, meetsNeed } from '../../domain/handler-need.ts';
 
 export class NodeHandlers {

@@ -1,10 +1,13 @@
 /**
- * Keeps the node's free slots filled from one route of a queue. Modes:
- *   burst → slots are reserved, then as many messages asked for as there are at once; full answer: burst again,
- *   else → doorbell: wait for one message without holding a slot, so that idle queues cost the busy ones nothing;
- *   a message that rings while no slot is free is kept (one per queue) until there is one → burst;
- *   the node drains → what is kept or still comes goes back at once, nothing is asked for any more.
- * When it ends, in whatever mode and however, its reserved slots are free again and its messages go back.
+ * Keeps the node's free slots filled from one route of a queue. It has two modes:
+ * - Burst: it reserves slots, then asks for as many messages as it has slots, without waiting. After a full answer it does
+ *   so again. After any other answer it goes on with the doorbell.
+ * - Doorbell: it waits for one message without holding a slot, so an idle queue costs the busy ones nothing. If no slot is
+ *   free when the message comes, the puller keeps it until there is one, then goes on with a burst.
+ *
+ * When the node drains, the kept message and any later one go back at once, and the puller asks for nothing more.
+ *
+ * Invariant: however a puller ends, its reserved slots are free again and its messages go back.
  */
 import type { WorkRoute, WorkDelivery } from '../../application/ports/bus.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior } from '../../kernel/actor.ts';
@@ -22,7 +25,7 @@ export type PullerMessage =
   | { readonly kind: 'rung'; readonly outcome: PromiseSettledResult<Deliveries> };
 
 const retryMs = 500;
-/** Another node may have a slot: a kept message goes back soon. */
+/** How long a message is kept. It goes back soon, because another node may have a slot. */
 const keepMs = 1_000;
 
 export function pullerActor(
@@ -44,9 +47,9 @@ class Puller implements Behavior<PullerMessage> {
   readonly #context: ActorContext<PullerMessage>;
   readonly #abort = new AbortController();
   readonly #turn: Turn;
-  /** Slots of the burst that is under way. */
+  /** Slots that the current burst has reserved. */
   #reserved = 0;
-  /** What a pull has brought and no message of this actor has taken yet. */
+  /** Messages that a pull has brought, before the actor has handled its answer. */
   #arrived: Deliveries = [];
   #isOver = false;
   /** A pull is under way, or a retry is set. */
@@ -102,7 +105,7 @@ class Puller implements Behavior<PullerMessage> {
     this.#turn.leave();
     this.#leave();
     this.#release(this.#arrived);
-    // The answer of a pull no longer reaches an actor that ends, so nobody else would ever free these slots.
+    // The answer of the pull no longer reaches this actor, so nobody else would free these slots.
     this.#freeReserved();
   }
 
@@ -154,7 +157,7 @@ class Puller implements Behavior<PullerMessage> {
     this.#reserved -= deliveries.length;
     const isFull = this.#reserved === 0;
     this.#deliver(deliveries);
-    // Doorbell before release: the freed slots wake every puller, this one included, and it must not burst in a circle.
+    // The doorbell comes first. Freed slots wake all pullers, this one included, and it must not start another burst now.
     if (!isFull) {
       this.#turn.rests();
       this.#doorbell();
@@ -199,7 +202,7 @@ class Puller implements Behavior<PullerMessage> {
     this.#context.pipeToSelf(pull, toMessage);
   }
 
-  /** Other nodes get them at once. */
+  /** Gives the messages back, so other nodes get them at once. */
   #release(deliveries: Deliveries): void {
     for (const { ackTo } of deliveries) this.#services.source.release(ackTo);
   }
@@ -210,7 +213,7 @@ class Puller implements Behavior<PullerMessage> {
     this.#services.slots.release(reserved);
   }
 
-  /** The slots of the deliveries pass to the runs. */
+  /** Passes deliveries on to the `runs` actor, and their slots with them. */
   #deliver(deliveries: Deliveries): void {
     if (deliveries.length === 0) return;
     this.#turn.took(deliveries.length);

@@ -1,12 +1,16 @@
 /**
- * Starts a puller for the shared route of every queue that the shared configuration names, one for every other shared route,
- * or further level of a queue, once it holds messages, and one for every handler route that holds messages and whose need this
- * node meets. The pullers of a queue end when the configuration does not name it and its routes have been empty for a
- * moment. The puller of a handler route ends when the route has been empty for a while, or the node no longer meets the need.
+ * Starts and ends the pullers of this node. It starts one for
+ * - the shared route of each queue that the shared configuration names,
+ * - each other shared route, such as that of another priority level, that holds messages,
+ * - each handler route that holds messages and whose need this node meets.
  *
- * Which routes there are is read from the stream itself, so that nobody has to announce them and nothing can be forgotten
- * by a crash: a queue whose news were lost with the broker has its jobs run all the same. What no live node can run is said
- * once, and measured.
+ * The puller of a shared route ends when the configuration does not name its queue and the route has been empty for a
+ * moment. The puller of a handler route ends when the route has been empty for a while, or when this node no longer meets
+ * the need.
+ *
+ * The stream itself says which routes there are. So nobody has to announce a route, and no crash can lose one: the jobs of
+ * a queue run even if the broker has lost the configuration that names it. If no live node can run the messages of a
+ * route, the actor logs that once and measures them.
  */
 import type { HandlerFleet } from '../../application/cluster/handler-fleet.ts';
 import type { WorkRoute, RouteDepth } from '../../application/ports/bus.ts';
@@ -27,24 +31,24 @@ type QueueWatchMessage =
   | { readonly kind: 'ready'; readonly route: WorkRoute; readonly outcome: Outcome<void> }
   | { readonly kind: 'begun'; readonly name: string; readonly outcome: Outcome<StartChildReply> };
 
-/** News of queues come by a watch, levels and handler routes are found by looking: so long the first job of one may wait. */
+/** The first job of a level or a handler route may wait this long. A new queue comes by a watch and does not wait. */
 const lookEveryMs = 1_000;
-/** An handler route that was empty for so many looks in a row. */
+/** The puller of a handler route ends after more empty looks in a row than this. */
 const idleLooks = 30;
-/** A route of a queue that the configuration does not name. */
+/** The same for a shared route of a queue that the configuration does not name. */
 const deletedLooks = 2;
-/** Own routes pulled at a time; what is beyond waits until one of them is idle. */
+/** Handler routes pulled at a time. Another one waits until one of them is idle. */
 const handlerRoutesMax = 256;
 const pullerStopMs = 1_000;
-/** Nothing but a supervisor that has stopped takes so long to answer. */
+/** Only a supervisor that has stopped takes this long to answer. */
 const startMs = 30_000;
 
 type WatchedConfig = Pick<SharedConfig, 'queues' | 'onChange'>;
 type WatchedFleet = Pick<HandlerFleet, 'someNodeHas'>;
 
 /**
- * The worker half of a node: `runs`, then the pullers below `queues`, then their watch. A later one relies on the earlier
- * ones, so what follows a failed child is started again with it.
+ * The worker half of a node: `runs`, then `queues` with the pullers, then the watch that starts them. Each child relies on
+ * the ones before it, so when one fails, the ones after it restart with it.
  */
 export function workersSupervisor(
   services: WorkerServices,
@@ -59,7 +63,7 @@ export function workersSupervisor(
     kind: 'queues',
     children: [],
     maxChildren,
-    // All of them may be told to begin, or to end, at once.
+    // All pullers may have to start, or to end, at once.
     mailboxCapacity: maxChildren,
   });
   const watch: ActorDefinition<QueueWatchMessage> = {
@@ -86,12 +90,12 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   readonly #context: ActorContext<QueueWatchMessage>;
   readonly #queues: ActorRef<SupervisorMessage>;
   readonly #runs: ActorRef<AttemptsMessage>;
-  /** Routes with a puller, or about to have one; how often in a row they were seen empty and free to go. */
+  /** Routes that have a puller or are about to have one. `emptyLooks` counts looks in a row that found it not needed. */
   readonly #pulled = new Map<string, { readonly route: WorkRoute; emptyLooks: number }>();
   readonly #unserved = new Map<string, WorkRoute & { readonly need: HandlerNeed }>();
   readonly #stopListening: readonly (() => void)[];
   #looking = false;
-  /** A puller did not begin, and none has since. */
+  /** A puller was refused, and none has started since. */
   #isFull = false;
 
   constructor(
@@ -187,7 +191,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
   #ready(route: WorkRoute, outcome: Outcome<void>): void {
     const name = nameOf(route);
     if (outcome.status === 'rejected') {
-      // Tried again at the next look.
+      // The next look tries again.
       this.#pulled.delete(name);
       this.#context.log.warn({ err: outcome.reason, queue: route.queue }, 'consumer of a queue is not ready');
       return;
@@ -203,7 +207,7 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
     this.#context.pipeToSelf(begun, (outcome) => ({ kind: 'begun', name, outcome }));
   }
 
-  /** A route whose puller was refused must not count as pulled: nobody would begin with it any more. */
+  /** A route whose puller was refused does not count as pulled, or nobody would ever start one for it. */
   #begun(name: string, outcome: Outcome<StartChildReply>): void {
     const refusal =
       outcome.status === 'rejected' ? (outcome.reason as unknown) : outcome.value.ok ? undefined : outcome.value.error;
@@ -211,18 +215,18 @@ class QueueWatch implements Behavior<QueueWatchMessage> {
       this.#isFull = false;
       return;
     }
-    // Tried again at the next look.
+    // The next look tries again.
     this.#pulled.delete(name);
     if (!this.#isFull) this.#context.log.warn({ err: refusal, route: name }, 'no puller for a route; tried again');
     this.#isFull = true;
   }
 
   #leave(name: string): void {
-    // Tried again at the next look when its mailbox is full.
+    // If the mailbox is full, the next look tries again.
     if (this.#queues.tell({ kind: 'stopChild', name })) this.#pulled.delete(name);
   }
 
-  /** A queue without a message is not in the list, and measures 0. */
+  /** A configured queue that is not in the list has no messages, so its depth is 0. */
   #measure(depths: readonly RouteDepth[]): void {
     const sums = new Map([...this.#config.queues().keys()].map((key) => [key, 0]));
     for (const { tenant, queue, messages } of depths) {
@@ -267,7 +271,7 @@ function nameOf({ tenant, queue, level, need }: WorkRoute): string {
   return need === undefined ? main : `${main}:${needText(need)}`;
 }
 
-/** A queue whose puller fails too often is quarantined and shown; the others go on. */
+/** A puller that fails too often is suspended and shown as such. The others go on. */
 function pullerSpec(
   name: string,
   route: WorkRoute,

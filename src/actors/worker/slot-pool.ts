@@ -1,9 +1,12 @@
 /**
- * The places for runs on this node. A puller reserves places first and only then asks for messages; a place passes to
- * the run pool when the run is handed over, and is free again when its code is gone. Who waits for room is told in fair
- * order: tenants alike, the queues of a tenant alike, the routes of a queue by the weight of their level and by its age.
- * While more outcomes wait for their shard than is allowed, no place is given out: what is running adds to them still, so
- * they are at most the bound and what the pool may hold.
+ * The slots for runs on this node. A puller reserves slots first and only then asks for messages. A slot passes to the run
+ * pool when the run is handed over, and is free again when the code of the run is gone.
+ *
+ * Pullers that wait for a slot are woken in fair order: all tenants are equal, all queues of a tenant are equal, and the
+ * routes of a queue are ordered by the weight of their level and by how long they wait.
+ *
+ * Invariant: while the unreported outcomes have reached their bound, no slot is given out. Runs that have a slot still end
+ * and add their outcomes, so there are never more than the bound plus what the pool may hold.
  */
 import type { WorkRoute } from '../../application/ports/bus.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
@@ -13,16 +16,16 @@ import { FairOrder, type FairShare } from '../../domain/fair-order.ts';
 
 /** How one route waits for room. */
 export interface Turn {
-  /** It has got so many jobs; the others come first for as long as that is worth. */
+  /** The route has received this many jobs. The others come first until they have had their share. */
   took(jobs: number): void;
-  /** It has work and got no place: from now on it ages. */
+  /** The route has work and got no slot. It ages from now on. */
   waits(): void;
-  /** It has no work. */
+  /** The route has no work. */
   rests(): void;
   leave(): void;
 }
 
-/** Of ended runs whose outcome no shard has taken yet; past either the node pulls no more. */
+/** Bounds of outcomes that no shard has taken yet. When either is reached, the node pulls no more. */
 export interface UnreportedBounds {
   readonly unreportedMax: number;
   readonly unreportedMaxBytes: number;
@@ -47,13 +50,13 @@ export class SlotPool {
     return this.#closed || this.full ? 0 : Math.max(0, this.#pool.capacity() - this.#reserved);
   }
 
-  /** Too many outcomes wait for their shard. */
+  /** The unreported outcomes have reached a bound. */
   get full(): boolean {
     const { unreportedMax, unreportedMaxBytes } = this.#bounds;
     return this.#unreported >= unreportedMax || this.#unreportedBytes >= unreportedMaxBytes;
   }
 
-  /** An outcome waits for its shard: it holds so many bytes. True: with it there are too many. */
+  /** Adds an outcome that waits for its shard and holds `bytes`. Returns true if this one reaches a bound. */
   unreported(bytes: number): boolean {
     const wasFull = this.full;
     this.#unreported += 1;
@@ -61,7 +64,7 @@ export class SlotPool {
     return this.full && !wasFull;
   }
 
-  /** Its shard has it, or nobody wants it any more. */
+  /** Removes an outcome that its shard has taken, or that nobody wants any more. */
   reported(bytes: number): void {
     this.#unreported -= 1;
     this.#unreportedBytes -= bytes;
@@ -72,16 +75,16 @@ export class SlotPool {
     return this.#reserved;
   }
 
-  /** Takes up to `wanted` places; answers how many. */
+  /** Reserves up to `wanted` slots and returns how many. */
   reserve(wanted: number): number {
     const taken = Math.min(wanted, this.free);
     this.#reserved += taken;
     return taken;
   }
 
-  /** The place is free again, or the run pool counts it from now on. */
-  release(places: number): void {
-    this.#reserved -= places;
+  /** The slots are free again, or the run pool counts them from now on. */
+  release(slots: number): void {
+    this.#reserved -= slots;
     this.changed();
   }
 
@@ -89,12 +92,12 @@ export class SlotPool {
     return this.#closed;
   }
 
-  /** The pool may have room again: who comes first may take it all. */
+  /** The pool may have room again. The first that is woken may take all of it. */
   changed(): void {
     if (this.free > 0) this.#wakeAll();
   }
 
-  /** `wake` is called whenever there is room, or none will ever be again. */
+  /** Calls `wake` whenever there is room, and when there will never be any again. */
   wait(route: WorkRoute, wake: () => void): Turn {
     const path = sharePath(route);
     const leave = this.#wakers.add(path, wake);
@@ -112,7 +115,7 @@ export class SlotPool {
     };
   }
 
-  /** No place is given out any more: the node drains. Whoever waits for one is told. */
+  /** The node drains: no slot is given out any more, and all that wait for one are woken. */
   close(): void {
     this.#closed = true;
     this.#wakeAll();

@@ -1,4 +1,4 @@
-/** What the actors of a worker node are given. */
+/** What the actors of a worker receive from the process around them. */
 import type { LiveFeed, Publisher, WorkSource } from '../../application/ports/bus.ts';
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
@@ -23,16 +23,16 @@ export interface WorkerServices {
 }
 
 export interface WorkerLimits extends UnreportedBounds {
-  /** Outputs up to this size lie inline in the record. */
+  /** A payload up to this size is inline in the record. */
   readonly inlineMaxBytes: number;
   /** A larger output fails the attempt (INVALID_OUTPUT). */
   readonly outputMaxBytes: number;
   readonly heartbeatMs: number;
-  /** Messages asked for at once. */
+  /** The most messages of one pull. */
   readonly pullMax: number;
-  /** Routes pulled at a time. */
+  /** The most routes that are pulled at a time. */
   readonly pullersMax: number;
-  /** How long one pull waits for a message. */
+  /** How long the doorbell waits for a message before it asks again. */
   readonly pullExpiresMs: number;
 }
 
