@@ -8,6 +8,9 @@ const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-un
 /** The composition root wires everything by hand and may import everything. */
 const root = '^src/(compose/|cli/(dev/|(dev|serve|migrate|backing|backup|node-life)\\.ts$))';
 
+/** The pure part of the contract: types of messages, numbers of enums, times. Not what encodes them. */
+const messages = '^src/contract/(messages|codes|time|int64)\\.ts$';
+
 /** A driver package is known to one adapter alone (its tests, too, may talk to the real thing). */
 function driver(name, packages, homes) {
   return {
@@ -73,8 +76,8 @@ module.exports = {
     layer(
       'application-imports-domain',
       '^src/application/',
-      '^src/(application|domain)/',
-      'Use cases and ports know the domain only.',
+      `^src/(application|domain)/|${messages}`,
+      'Use cases and ports know the domain, and the messages in which nodes show themselves.',
     ),
     {
       name: 'application-needs-no-package',
@@ -104,7 +107,7 @@ module.exports = {
     layer(
       'actors-import-inward',
       '^src/actors/',
-      '^src/(actors|application|domain|kernel|supervisor)/',
+      `^src/(actors|application|domain|kernel|supervisor)/|${messages}`,
       'Actors reach the world through ports.',
     ),
     {

@@ -13,18 +13,21 @@ const actors = 10_000;
 const rounds = 21;
 const nothing = (): void => undefined;
 const node = {
-  nodeId: 'n1',
+  id: 'n1',
   incarnation: 1,
+  state: 1,
   roles: ['workers'],
   version: '1.0.0',
-  draining: false,
-  startedAtMs: 1,
+  startTime: null,
   slotsTotal: 2,
   slotsFree: 2,
   runs: 0,
   handlers: [],
   shards: 0,
-  vitals: { eventLoopUtilization: 0, rssBytes: 0, machineLoad: 0 },
+  eventLoopUtilization: 0,
+  rssBytes: 0,
+  machineLoad: 0,
+  workerClass: '',
 };
 
 function medianMs(work: () => void): number {

@@ -1,44 +1,31 @@
-/** The methods of Cluster. Each maps a request, calls its use case and maps the answer. */
+/** The methods of Cluster. What nodes show of themselves is passed on, because they speak the contract. */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { durationMs } from '../contract/time.ts';
-import { toActor, toDeadLetters, toInspection, toNode, toShard } from './cluster-mapper.ts';
 import { toQueue } from './queue-mapper.ts';
 import type { ServiceParts } from './service-parts.ts';
 
 export function clusterService({ useCases, scope, admission }: ServiceParts): UntypedServiceImplementation {
   const { seeCluster, steerCluster, watchTree } = useCases;
   return {
-    ListNodes: scope.read('ListNodes', async (_request, context) => ({
-      nodes: (await seeCluster.nodes(context)).map(toNode),
-    })),
+    ListNodes: scope.read('ListNodes', async (_request, context) => ({ nodes: await seeCluster.nodes(context) })),
 
-    ListShards: scope.read('ListShards', async (_request, context) => {
-      const { shards, silentNodes } = await seeCluster.shards(context);
-      return { shards: shards.map(toShard), silentNodes };
-    }),
+    ListShards: scope.read('ListShards', (_request, context) => seeCluster.shards(context)),
 
-    GetTree: scope.read('GetTree', async (request, context) => {
-      const { actors, omitted } = await seeCluster.tree(context, request);
-      return { actors: actors.map(toActor), omitted };
-    }),
+    GetTree: scope.read('GetTree', (request, context) => seeCluster.tree(context, request)),
 
     WatchTree: scope.stream('WatchTree', ({ node, path, interval }, context) =>
       admission.watch(
         () => watchTree(context, { node, path, intervalMs: durationMs(interval) }),
-        (change) => ({ ...change, changed: change.changed.map(toActor) }),
+        (change) => change,
       ),
     ),
 
-    Inspect: scope.read('Inspect', async (request, context) =>
-      toInspection(await seeCluster.inspect(context, request)),
-    ),
+    Inspect: scope.read('Inspect', (request, context) => seeCluster.inspect(context, request)),
 
-    ListDeadLetters: scope.read('ListDeadLetters', async (request, context) =>
-      toDeadLetters(await seeCluster.deadLetters(context, request)),
-    ),
+    ListDeadLetters: scope.read('ListDeadLetters', (request, context) => seeCluster.deadLetters(context, request)),
 
     DrainNode: scope.unary('DrainNode', async (request, context) => ({
-      node: toNode(await steerCluster.drain(context, request.node)),
+      node: await steerCluster.drain(context, request.node),
     })),
 
     QuarantineQueue: scope.unary('QuarantineQueue', async (request, context) => ({

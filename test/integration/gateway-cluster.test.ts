@@ -2,7 +2,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
-import type { ActorRow, NodeReport, ShardReport } from '../../src/application/protocol/node-protocol.ts';
+import { actorless } from '../../src/application/protocol/node-protocol.ts';
+import { actorStateCodes, jobStateCodes, nodeStateCodes, shardStateCodes } from '../../src/contract/codes.ts';
+import type * as wire from '../../src/contract/messages.ts';
+import { toTime } from '../../src/contract/time.ts';
 import { createOperatorAuthorizer } from '../../src/gateway/operator-authorizer.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 import { type Edge, openEdge, until } from './gateway-edge.ts';
@@ -23,44 +26,35 @@ beforeEach(() => {
   edge.authorizer = createOperatorAuthorizer({ operatorToken: undefined, host: '127.0.0.1' });
 });
 
-function reportOf(nodeId: string): NodeReport {
+function nodeOf(id: string): wire.Node {
   return {
-    nodeId,
+    id,
     incarnation: 5,
+    state: nodeStateCodes.live,
     roles: ['shards'],
     version: '1.0.0',
-    draining: false,
-    startedAtMs: 1_000,
+    startTime: toTime(1_000),
     slotsTotal: 0,
     slotsFree: 0,
     runs: 0,
     handlers: [],
     shards: 1,
-    vitals: { eventLoopUtilization: 0.25, rssBytes: 2 ** 33, machineLoad: 1.5 },
+    eventLoopUtilization: 0.25,
+    rssBytes: 2 ** 33,
+    machineLoad: 1.5,
+    workerClass: '',
   };
 }
 
-function row(path: string, more: Partial<ActorRow> = {}): ActorRow {
-  return {
-    path,
-    kind: 'x',
-    state: 'running',
-    restarts: 0,
-    restartsInWindow: 0,
-    mailboxSize: 0,
-    mailboxCapacity: 4,
-    stashed: 0,
-    messages: 2 ** 40,
-    messageRate: 0.5,
-    busyMs: 1.5,
-    busyShare: 0,
-    facts: {},
-    ...more,
-  };
+function row(path: string, more: Partial<wire.Actor> = {}): wire.Actor {
+  const state = actorStateCodes.running;
+  return { ...actorless, node: 'n1', path, kind: 'x', state, messages: 2 ** 40, ...more };
 }
 
-function shard(number: number, epoch: number): ShardReport {
-  return { shard: number, state: 'owned', epoch, jobs: { QUEUED: 2 }, backlog: 2, undurable: 0, outbox: 0 };
+function shard(node: string, number: number, epoch: number): wire.Shard {
+  const jobs = [{ state: jobStateCodes.QUEUED, jobs: 2 }];
+  const still = { leaseAge: null, lastCommitAge: null, undurable: 0, outbox: 0 };
+  return { ...still, number, state: shardStateCodes.owned, node, epoch, jobs, backlog: 2 };
 }
 
 type Answers = NonNullable<ReturnType<Edge['nodes']['get']>>['answers'];
@@ -105,7 +99,7 @@ describe('bad input', () => {
   });
 
   it('what is not there is NOT_FOUND, by its name', async () => {
-    join('n1', { inspect: () => null, tree: () => ({ rows: [row('/')], omitted: 0 }) });
+    join('n1', { inspect: () => null, tree: () => ({ actors: [row('/')], omitted: 0 }) });
     for (const call of [client.cluster.tree({ node: 'n2' }), client.cluster.drainNode('n2')]) {
       await expect(call).rejects.toMatchObject({ code: 'NODE_NOT_FOUND', metadata: { node: 'n2' } });
     }
@@ -129,7 +123,10 @@ describe('bad input', () => {
 
 describe('nodes that do not answer', () => {
   it('are silent rows, and the others are told', async () => {
-    join('b', { describe: () => reportOf('b'), tree: () => ({ rows: [row('/'), row('/node')], omitted: 3 }) });
+    join('b', {
+      describe: () => nodeOf('b'),
+      tree: () => ({ actors: [row('/', { node: 'b' }), row('/node', { node: 'b' })], omitted: 3 }),
+    });
     join('a', {});
     const nodes = await client.cluster.nodes();
     expect(nodes.map(({ id, state, rssBytes }) => [id, state, rssBytes])).toEqual([
@@ -147,8 +144,8 @@ describe('nodes that do not answer', () => {
   });
 
   it('make shards without an owner unknown; of two owners the newer counts', async () => {
-    join('a', { shards: () => [shard(0, 3), shard(1, 9)] });
-    join('b', { shards: () => [shard(1, 8), shard(2, 1)] });
+    join('a', { shards: () => [shard('a', 0, 3), shard('a', 1, 9)] });
+    join('b', { shards: () => [shard('b', 1, 8), shard('b', 2, 1)] });
     const all = await client.cluster.shards();
     expect(all.shards.map(({ number, node, state, epoch }) => [number, node, state, epoch])).toEqual([
       [0, 'a', 'owned', 3],
@@ -176,7 +173,7 @@ describe('a watch of the tree', () => {
     join('n1', {
       tree: () => {
         asked += 1;
-        return { rows, omitted: 0 };
+        return { actors: rows, omitted: 0 };
       },
     });
     const stop = new AbortController();
@@ -208,7 +205,7 @@ describe('a watch of the tree', () => {
     join('n1', {
       tree: () => {
         asked += 1;
-        return { rows: [row('/')], omitted: 0 };
+        return { actors: [row('/')], omitted: 0 };
       },
     });
     const watches = Array.from({ length: 20 }, () => client.cluster.watchTree());
@@ -239,7 +236,7 @@ describe('a queue in quarantine', () => {
 
 describe('who may steer', () => {
   it('nobody, where others can reach a gateway that has no token: it says what to configure', async () => {
-    join('n1', { drain: () => reportOf('n1') });
+    join('n1', { drain: () => nodeOf('n1') });
     expect((await client.cluster.drainNode('n1')).id).toBe('n1');
     edge.authorizer = createOperatorAuthorizer({ operatorToken: undefined, host: '0.0.0.0' });
     const refused = client.cluster.drainNode('n1').catch((error: unknown) => error);
@@ -248,7 +245,7 @@ describe('who may steer', () => {
   });
 
   it('who has the token, in the header that all tools know', async () => {
-    join('n1', { drain: () => reportOf('n1') });
+    join('n1', { drain: () => nodeOf('n1') });
     edge.authorizer = createOperatorAuthorizer({ operatorToken: 'open-sesame-open', host: '0.0.0.0' });
     await expect(client.cluster.drainNode('n1')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     const operator = edge.client({ token: 'open-sesame-open' });
@@ -258,7 +255,7 @@ describe('who may steer', () => {
 
 describe('a gateway full of watches', () => {
   it('refuses one more tree, and takes it when one has gone', async () => {
-    join('n1', { tree: () => ({ rows: [row('/')], omitted: 0 }) });
+    join('n1', { tree: () => ({ actors: [row('/')], omitted: 0 }) });
     const { port } = await edge.openGateway({ limits: { payloadMaxBytes: 65_536, maxWatches: 1 } });
     const other = edge.client({ address: `127.0.0.1:${port}`, retry: { maxAttempts: 1 } });
     const first = other.cluster.watchTree();
@@ -283,7 +280,7 @@ describe('a gateway full of watches', () => {
 describe('the command line', () => {
   it('draws the rows over each other on a terminal, and gives the screen back', async () => {
     join('n1', {
-      tree: () => ({ rows: [row('/'), ...Array.from({ length: 30 }, (_, n) => row(`/a${n}`))], omitted: 0 }),
+      tree: () => ({ actors: [row('/'), ...Array.from({ length: 30 }, (_, n) => row(`/a${n}`))], omitted: 0 }),
     });
     const terminal = recordedTerminal({ isTerminal: true });
     const stop = new AbortController();
@@ -301,7 +298,7 @@ describe('the command line', () => {
   });
 
   it('leaves the screen with q', async () => {
-    join('n1', { tree: () => ({ rows: [row('/')], omitted: 0 }) });
+    join('n1', { tree: () => ({ actors: [row('/')], omitted: 0 }) });
     const terminal = recordedTerminal({ isTerminal: true });
     const running = runCli(['ps', '--address', `127.0.0.1:${edge.port}`], { terminal });
     await until('a screen was drawn', () => terminal.written.out.includes('PATH'));

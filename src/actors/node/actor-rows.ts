@@ -2,15 +2,11 @@
  * The rows of a node's tree. Besides its actors they show the node itself (`/`), its cells (`/node/cells/...`) and its
  * runs (`/node/workers/runs/...`). Pure.
  */
-import {
-  actorless,
-  type ActorRow,
-  type ActorRowState,
-  isWithin,
-  type NodeReport,
-  treeMaxBytes,
-  type TreeReport,
-} from '../../application/protocol/node-protocol.ts';
+import { actorStateCodes, nodeStateCodes } from '../../contract/codes.ts';
+import { numberOf } from '../../contract/int64.ts';
+import type * as wire from '../../contract/messages.ts';
+import { toOptionalTime, toTime } from '../../contract/time.ts';
+import { actorless, isWithin, treeMaxBytes } from '../../application/protocol/node-protocol.ts';
 import type { RunPoolStats, RunView } from '../../application/ports/run-pool.ts';
 import type { TreeNode } from '../../kernel/index.ts';
 import type { Activity } from './activity-meter.ts';
@@ -20,7 +16,7 @@ import { given } from '../../domain/given.ts';
 
 export interface RowSources {
   readonly tree: readonly TreeNode[];
-  readonly node: NodeReport;
+  readonly node: wire.Node;
   readonly cells: RunPoolStats['cells'];
   readonly runs: readonly RunView[];
   readonly nowMs: number;
@@ -29,17 +25,17 @@ export interface RowSources {
   readonly heldFor: (tenant: string, queue: string) => string | undefined;
 }
 
-export function actorRows(sources: RowSources): readonly ActorRow[] {
-  const rows: ActorRow[] = [nodeRow(sources.node)];
+export function actorRows(sources: RowSources): readonly wire.Actor[] {
+  const rows: wire.Actor[] = [nodeRow(sources.node)];
   for (const actor of sources.tree) {
     rows.push(actorRow(actor, sources));
-    if (actor.path === runsPath) rows.push(...sources.runs.map((run) => runRow(run, sources.nowMs)));
+    if (actor.path === runsPath) rows.push(...sources.runs.map((run) => runRow(run, sources)));
   }
-  return [...rows, ...sources.cells.map((cell, index) => cellRow(cell, index))];
+  return [...rows, ...sources.cells.map((cell, index) => cellRow(cell, index, sources.node.id))];
 }
 
 /** The rows at and below `path`, as many as fit into `maxBytes`. */
-export function boundedTree(rows: readonly ActorRow[], path: string, maxBytes = treeMaxBytes): TreeReport {
+export function boundedTree(rows: readonly wire.Actor[], path: string, maxBytes = treeMaxBytes): wire.GetTreeResponse {
   const wanted = rows.filter((row) => isWithin(row.path, path));
   let bytes = 0;
   let count = 0;
@@ -49,17 +45,18 @@ export function boundedTree(rows: readonly ActorRow[], path: string, maxBytes = 
     if (bytes > maxBytes) break;
     count += 1;
   }
-  return { rows: wanted.slice(0, count), omitted: wanted.length - count };
+  return { actors: wanted.slice(0, count), omitted: wanted.length - count };
 }
 
-export function nodeRow(node: NodeReport): ActorRow {
-  const { slotsFree, slotsTotal, runs, shards, vitals, version } = node;
+function nodeRow(node: wire.Node): wire.Actor {
+  const { slotsFree, slotsTotal, runs, shards, version } = node;
   return {
     ...actorless,
+    node: node.id,
     path: '/',
     kind: 'node',
-    state: node.draining ? 'draining' : 'running',
-    startedAtMs: node.startedAtMs,
+    state: node.state === nodeStateCodes.draining ? actorStateCodes.draining : actorStateCodes.running,
+    startTime: node.startTime,
     facts: {
       version,
       roles: node.roles.join(','),
@@ -69,33 +66,33 @@ export function nodeRow(node: NodeReport): ActorRow {
         runs: slotsTotal > 0 ? String(runs) : undefined,
       }),
       shards: String(shards),
-      loop: vitals.eventLoopUtilization.toFixed(2),
-      rssMiB: String(Math.round(vitals.rssBytes / 1_048_576)),
+      loop: node.eventLoopUtilization.toFixed(2),
+      rssMiB: String(Math.round(numberOf(node.rssBytes) / 1_048_576)),
     },
   };
 }
 
-function actorRow(actor: TreeNode, sources: RowSources): ActorRow {
-  const { messageRate, busyShare } = sources.activityOf(actor);
+function actorRow(actor: TreeNode, sources: RowSources): wire.Actor {
   const queue = queueOfPath(actor.path);
   const heldFor = queue && sources.heldFor(queue.tenant, queue.name);
   const facts = shownFacts(actor);
   return {
+    node: sources.node.id,
     path: actor.path,
     kind: actor.kind,
-    state: heldFor === undefined ? actor.state : 'quarantined',
-    ...given({ startedAtMs: actor.upMs === undefined ? undefined : Math.round(sources.nowMs - actor.upMs) }),
+    state: actorStateCodes[heldFor === undefined ? actor.state : 'quarantined'],
+    startTime: timeAgo(sources, actor.upMs),
     restarts: actor.restarts,
     restartsInWindow: actor.budget?.inWindow ?? 0,
-    ...given({ restartLimit: actor.budget?.limit }),
+    restartLimit: actor.budget?.limit ?? null,
     mailboxSize: actor.mailboxSize,
     mailboxCapacity: actor.mailboxCapacity,
     stashed: actor.stashed,
     messages: actor.messagesHandled,
-    messageRate,
-    busyMs: actor.busyMs,
-    busyShare,
-    ...given({ lastError: actor.lastError, lastErrorAtMs: actor.lastErrorAtMs }),
+    ...sources.activityOf(actor),
+    busyDuration: toTime(actor.busyMs),
+    lastError: actor.lastError ?? '',
+    lastErrorTime: toOptionalTime(actor.lastErrorAtMs) ?? null,
     facts: heldFor === undefined ? facts : { ...facts, quarantine: heldFor },
   };
 }
@@ -109,31 +106,34 @@ function shownFacts({ facts }: TreeNode): Readonly<Record<string, string>> {
 }
 
 /** A run ends at the earlier of its execution timeout and the job's deadline. */
-function runRow(run: RunView, nowMs: number): ActorRow {
-  const { jobId, attempt, handler, startedAgoMs, pulseAgoMs, cellPid, thread, progress, note, suspect } = run;
-  const startedAtMs = startedAgoMs === undefined ? undefined : Math.round(nowMs - startedAgoMs);
-  const ownEndMs = startedAtMs === undefined ? undefined : startedAtMs + run.executionTimeoutMs;
-  const endsMs = [ownEndMs, run.deadlineAtMs].filter((atMs) => atMs !== undefined);
+function runRow(run: RunView, sources: RowSources): wire.Actor {
+  const { jobId, attempt, handler, startedAgoMs, cellPid, thread, progress, note, suspect, deadlineAtMs } = run;
+  const hasBegun = startedAgoMs !== undefined;
+  const ownEndMs = hasBegun ? Math.round(sources.nowMs - startedAgoMs) + run.executionTimeoutMs : 0;
   return {
     ...actorless,
+    node: sources.node.id,
     path: `${runsPath}/run:${jobId}#${attempt}`,
     kind: 'run',
-    state: startedAtMs === undefined ? 'waiting' : 'running',
-    ...given({ startedAtMs }),
+    state: hasBegun ? actorStateCodes.running : actorStateCodes.waiting,
+    startTime: timeAgo(sources, startedAgoMs),
     run: {
       jobId,
       attempt,
       handler,
-      ...given({ cellPid, thread }),
+      cellPid: cellPid ?? null,
+      thread: thread ?? null,
       progress,
       note,
-      ...given({
-        pulseAtMs: pulseAgoMs === undefined ? undefined : Math.round(nowMs - pulseAgoMs),
-        deadlineAtMs: startedAtMs !== undefined && endsMs.length > 0 ? Math.min(...endsMs) : undefined,
-      }),
+      pulseTime: timeAgo(sources, run.pulseAgoMs),
+      deadline: hasBegun ? toTime(Math.min(ownEndMs, deadlineAtMs ?? ownEndMs)) : null,
       suspect,
     },
   };
+}
+
+function timeAgo({ nowMs }: RowSources, agoMs: number | undefined): wire.Timestamp | null {
+  return agoMs === undefined ? null : toTime(Math.round(nowMs - agoMs));
 }
 
 /** Cells use the states of actors, so that clients know one list. */
@@ -142,16 +142,17 @@ const cellStates = {
   up: 'running',
   draining: 'stopping',
   down: 'waiting',
-} as const satisfies Record<RunPoolStats['cells'][number]['state'], ActorRowState>;
+} as const satisfies Record<RunPoolStats['cells'][number]['state'], keyof typeof actorStateCodes>;
 
-function cellRow(cell: RunPoolStats['cells'][number], index: number): ActorRow {
+function cellRow(cell: RunPoolStats['cells'][number], index: number, node: string): wire.Actor {
   const { pid, state, restarts, rssBytes, eventLoopUtilization, threads, busy, leaked } = cell;
   return {
     ...actorless,
+    node,
     path: `/node/cells/cell:${index}`,
     kind: 'cell',
-    state: cellStates[state],
+    state: actorStateCodes[cellStates[state]],
     restarts,
-    cell: { ...given({ pid }), rssBytes, eventLoopUtilization, threads, busy, leaked },
+    cell: { pid: pid ?? null, rssBytes: rssBytes || null, eventLoopUtilization, threads, busy, leaked },
   };
 }

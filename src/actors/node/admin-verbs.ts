@@ -1,12 +1,8 @@
 /** Answers each verb of a node. The questions come from gateways, which have validated them. */
-import {
-  type ActorReport,
-  type DeadLetterReport,
-  type DeadLettersReport,
-  isWithin,
-  type NodeVerb,
-  type NodeVerbs,
-} from '../../application/protocol/node-protocol.ts';
+import { nodeStateCodes } from '../../contract/codes.ts';
+import type * as wire from '../../contract/messages.ts';
+import { toTime } from '../../contract/time.ts';
+import { isWithin, type NodeVerb, type NodeVerbs } from '../../application/protocol/node-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { runIdOf } from '../worker/node-attempt.ts';
 import { boundedTree } from './actor-rows.ts';
@@ -49,7 +45,7 @@ export async function handleVerb(verb: NodeVerb, question: unknown, parts: Admin
 
 function drain(_: null, { services, view }: AdminParts): Answer<'drain'> {
   services.drain();
-  return { ...view.report(), draining: true };
+  return { ...view.report(), state: nodeStateCodes.draining };
 }
 
 function forgetPayloads(record: NodeVerbs['forgetPayloads']['ask'], { services }: AdminParts): null {
@@ -58,7 +54,7 @@ function forgetPayloads(record: NodeVerbs['forgetPayloads']['ask'], { services }
 }
 
 /** The actor at `path` with its direct children, recent events and dead letters. Null if no actor is there. */
-function inspect({ path }: NodeVerbs['inspect']['ask'], { services, view }: AdminParts): ActorReport | null {
+function inspect({ path }: NodeVerbs['inspect']['ask'], { services, view }: AdminParts): wire.ActorReport | null {
   const rows = view.rows();
   const actor = rows.find((row) => row.path === path);
   if (actor === undefined) return null;
@@ -73,20 +69,29 @@ function inspect({ path }: NodeVerbs['inspect']['ask'], { services, view }: Admi
   };
 }
 
-function deadLetters(question: NodeVerbs['deadLetters']['ask'], { services }: AdminParts): DeadLettersReport {
+function deadLetters(question: NodeVerbs['deadLetters']['ask'], { services }: AdminParts): Answer<'deadLetters'> {
+  const { node, system } = services;
   return {
-    letters: lettersWithin(question.path, question.limit, services),
-    counts: services.system.deadLetterCounts(),
+    deadLetters: lettersWithin(question.path, question.limit, services),
+    counts: Object.entries(system.deadLetterCounts()).flatMap(([reason, count]) =>
+      count === 0 ? [] : [{ node: node.nodeId, reason, count }],
+    ),
   };
 }
 
 /** Newest first. Only the tag of a message is included, because the message itself may hold payloads. */
-function lettersWithin(path: string, limit: number, { system }: AdminServices): readonly DeadLetterReport[] {
+function lettersWithin(path: string, limit: number, { node, system }: AdminServices): readonly wire.DeadLetter[] {
   return [...system.deadLetters()]
     .reverse()
     .filter((letter) => isWithin(letter.path, path))
     .slice(0, limit)
-    .map(({ reason, messageTag, atMs, path: to }) => ({ path: to, reason, message: messageTag, atMs }));
+    .map(({ reason, messageTag: message, atMs, path: to }) => ({
+      node: node.nodeId,
+      path: to,
+      reason,
+      message,
+      time: toTime(atMs),
+    }));
 }
 
 /** Takes a profile and keeps it, because it is larger than one message. The caller then fetches it part by part. */

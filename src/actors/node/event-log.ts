@@ -1,14 +1,15 @@
 /** The latest events of this node's actors. It keeps at most `eventsKept` and drops the oldest. */
-import { type ActorEventReport, isWithin } from '../../application/protocol/node-protocol.ts';
+import type * as wire from '../../contract/messages.ts';
+import { toTime } from '../../contract/time.ts';
+import { isWithin } from '../../application/protocol/node-protocol.ts';
 import type { SystemEvent } from '../../kernel/index.ts';
-import { given } from '../../domain/given.ts';
 
 export const eventsKept = 1_000;
 const errorMaxChars = 500;
 
 export class ActorEvents {
   readonly #nowMs: () => number;
-  readonly #kept: ActorEventReport[] = [];
+  readonly #kept: wire.ActorEvent[] = [];
   #next = 0;
 
   constructor(nowMs: () => number) {
@@ -18,19 +19,18 @@ export class ActorEvents {
   note(event: SystemEvent): void {
     // Dead letters are kept elsewhere, because there may be many.
     if (event.type === 'dead_letter') return;
-    const error = errorOf(event);
     this.#kept[this.#next] = {
-      atMs: this.#nowMs(),
+      time: toTime(this.#nowMs()),
       path: event.path,
       type: event.type,
-      life: 'incarnation' in event ? event.incarnation : 0,
-      ...given({ error }),
+      incarnation: 'incarnation' in event ? event.incarnation : null,
+      error: errorOf(event),
     };
     this.#next = (this.#next + 1) % eventsKept;
   }
 
   /** Newest first. */
-  within(path: string, limit: number): readonly ActorEventReport[] {
+  within(path: string, limit: number): readonly wire.ActorEvent[] {
     const oldestFirst = [...this.#kept.slice(this.#next), ...this.#kept.slice(0, this.#next)];
     return oldestFirst
       .reverse()
@@ -39,10 +39,10 @@ export class ActorEvents {
   }
 }
 
-function errorOf(event: SystemEvent): string | undefined {
+function errorOf(event: SystemEvent): string {
   if (event.type === 'crashed') return textOf(event.error);
-  if (event.type !== 'stopped' && event.type !== 'suspended') return undefined;
-  return event.reason.kind === 'failed' ? textOf(event.reason.error) : undefined;
+  if (event.type !== 'stopped' && event.type !== 'suspended') return '';
+  return event.reason.kind === 'failed' ? textOf(event.reason.error) : '';
 }
 
 export function textOf(error: unknown): string {

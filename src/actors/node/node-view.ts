@@ -1,5 +1,8 @@
 /** The present state of this node, assembled from all parts that know some of it. */
-import type { ActorRow, NodeReport, NodeVitals, ShardReport } from '../../application/protocol/node-protocol.ts';
+import { nodeStateCodes } from '../../contract/codes.ts';
+import type * as wire from '../../contract/messages.ts';
+import { toTime } from '../../contract/time.ts';
+import type { NodeVitals } from '../../application/protocol/node-protocol.ts';
 import type { NodeInfo } from '../../application/ports/membership.ts';
 import { holdsBack, type QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';
@@ -46,16 +49,16 @@ export class NodeView {
     this.#meter.mark(this.#services.system.tree(), this.#clock.monotonicMs());
   }
 
-  report(): NodeReport {
+  report(): wire.Node {
     return this.#report(this.#services.system.tree());
   }
 
-  shards(): readonly ShardReport[] {
+  shards(): readonly wire.Shard[] {
     return this.#shards(this.#services.system.tree());
   }
 
   /** One look at the tree serves all rows, so that they fit together. */
-  rows(): readonly ActorRow[] {
+  rows(): readonly wire.Actor[] {
     const { system, node, pool, quarantines } = this.#services;
     const monotonicMs = this.#clock.monotonicMs();
     const tree = system.tree();
@@ -70,27 +73,28 @@ export class NodeView {
     });
   }
 
-  #report(tree: readonly TreeNode[]): NodeReport {
+  #report(tree: readonly TreeNode[]): wire.Node {
     const { node, startedAtMs, pool } = this.#services;
     const stats = pool?.stats();
     const handlers = this.#services.handlers().map(({ name, version }) => ({ name, version }));
     return {
-      nodeId: node.nodeId,
+      id: node.nodeId,
       incarnation: node.incarnation,
+      state: this.#services.isDraining() ? nodeStateCodes.draining : nodeStateCodes.live,
       roles: node.roles,
       version: node.version,
-      draining: this.#services.isDraining(),
-      startedAtMs,
+      startTime: toTime(startedAtMs),
       slotsTotal: stats?.threads ?? 0,
       slotsFree: this.#services.slotsFree(),
       runs: stats === undefined ? 0 : stats.busy + stats.waiting,
       handlers: handlers.sort((a, b) => (a.name < b.name ? -1 : 1)),
       shards: this.#shards(tree).length,
-      vitals: this.#services.vitals(),
+      ...this.#services.vitals(),
+      workerClass: node.roles.includes('workers') ? node.workerClass : '',
     };
   }
 
-  #shards(tree: readonly TreeNode[]): readonly ShardReport[] {
-    return shardReports(tree, this.#clock.monotonicMs());
+  #shards(tree: readonly TreeNode[]): readonly wire.Shard[] {
+    return shardReports(tree, this.#services.node.nodeId, this.#clock.monotonicMs());
   }
 }

@@ -1,67 +1,27 @@
 /** Shows nodes, shards, actors and dead letters of the cluster. Everything is asked of the nodes on demand. */
+import { actorStateCodes, nodeStateCodes, shardStateCodes } from '../../contract/codes.ts';
+import { numberOf } from '../../contract/int64.ts';
+import type * as wire from '../../contract/messages.ts';
+import { timestampMs } from '../../contract/time.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { namePattern } from '../../domain/queue.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { FieldChecks } from '../jobs/field-checks.ts';
-import {
-  actorless,
-  type ActorReport,
-  type ActorRow,
-  type DeadLetterReport,
-  type NodeReport,
-  type ShardReport,
-} from '../protocol/node-protocol.ts';
+import { actorless } from '../protocol/node-protocol.ts';
 import type { NodeInfo } from '../ports/membership.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { NodeAnswer, NodesAsker } from './ask-nodes.ts';
-
-export type SeenNode = NodeAnswer<NodeReport>;
-
-export type SeenShard =
-  | { readonly number: number; readonly node: string; readonly report: ShardReport }
-  /** `unknown` if some node did not answer, because it may own the shard. */
-  | { readonly number: number; readonly report: undefined; readonly state: 'unowned' | 'unknown' };
-
-export interface SeenActor {
-  readonly node: string;
-  readonly row: ActorRow;
-}
-
-export interface SeenTree {
-  readonly actors: readonly SeenActor[];
-  readonly omitted: number;
-}
-
-export interface TreeQuery {
-  /** If empty, all nodes. */
-  readonly node: string;
-  /** If empty, all actors. */
-  readonly path: string;
-}
-
-export interface SeenReports {
-  readonly reports: readonly { readonly node: string; readonly report: ActorReport }[];
-  readonly silentNodes: readonly string[];
-}
-
-export interface SeenDeadLetters {
-  /** Newest first. */
-  readonly letters: readonly { readonly node: string; readonly letter: DeadLetterReport }[];
-  readonly counts: readonly { readonly node: string; readonly reason: string; readonly count: number }[];
-  readonly silentNodes: readonly string[];
-}
 
 /**
  * Silent nodes are part of the result and not an error, so that the rest of the cluster is visible during an outage.
  */
 export interface SeeCluster {
-  nodes(context: CallContext): Promise<readonly SeenNode[]>;
-  shards(
-    context: CallContext,
-  ): Promise<{ readonly shards: readonly SeenShard[]; readonly silentNodes: readonly string[] }>;
-  tree(context: CallContext, query: TreeQuery): Promise<SeenTree>;
-  inspect(context: CallContext, query: TreeQuery): Promise<SeenReports>;
-  deadLetters(context: CallContext, query: TreeQuery & { readonly limit: number }): Promise<SeenDeadLetters>;
+  nodes(context: CallContext): Promise<readonly wire.Node[]>;
+  shards(context: CallContext): Promise<wire.ListShardsResponse>;
+  tree(context: CallContext, query: wire.GetTreeRequest): Promise<wire.GetTreeResponse>;
+  inspect(context: CallContext, query: wire.InspectRequest): Promise<wire.InspectResponse>;
+  /** Newest first. */
+  deadLetters(context: CallContext, query: wire.ListDeadLettersRequest): Promise<wire.ListDeadLettersResponse>;
 }
 
 const limitDefault = 100;
@@ -78,7 +38,11 @@ export function createSeeCluster(parts: {
   return {
     async nodes(context) {
       ensureAwaited(context, clock.nowMs());
-      return asker.askAll(context, asker.members(), 'describe', null);
+      const answers = await asker.askAll(context, asker.members(), 'describe', null);
+      return answers.map(({ node, answer }) => {
+        if (answer === undefined) return silentNode(node);
+        return node.draining ? { ...answer, state: nodeStateCodes.draining } : answer;
+      });
     },
 
     async shards(context) {
@@ -87,11 +51,12 @@ export function createSeeCluster(parts: {
       const answers = await asker.askAll(context, owners, 'shards', null);
       const silentNodes = silentOf(answers);
       const held = newestOwners(answers);
-      const ownerless = silentNodes.length > 0 ? 'unknown' : 'unowned';
-      const shards = Array.from({ length: shardCount }, (_, number): SeenShard => {
-        const owner = held.get(number);
-        return owner === undefined ? { number, report: undefined, state: ownerless } : { number, ...owner };
-      });
+      // A node that did not answer may own it.
+      const state = silentNodes.length > 0 ? shardStateCodes.unknown : shardStateCodes.unowned;
+      const shards = Array.from(
+        { length: shardCount },
+        (_, number) => held.get(number) ?? { ...ownerless, number, state },
+      );
       return { shards, silentNodes };
     },
 
@@ -100,9 +65,7 @@ export function createSeeCluster(parts: {
       const path = checkedPath(query);
       const answers = await asker.askAll(context, asker.members(query.node), 'tree', { path });
       return {
-        actors: answers.flatMap(({ node, answer }) =>
-          (answer?.rows ?? [silentRow(node)]).map((row) => ({ node: node.nodeId, row })),
-        ),
+        actors: answers.flatMap(({ node, answer }) => answer?.actors ?? [silentRow(node)]),
         omitted: answers.reduce((sum, { answer }) => sum + (answer?.omitted ?? 0), 0),
       };
     },
@@ -111,11 +74,9 @@ export function createSeeCluster(parts: {
       ensureAwaited(context, clock.nowMs());
       const path = checkedPath(query, { required: true });
       const answers = await asker.askAll(context, asker.members(query.node), 'inspect', { path });
-      const reports = answers.flatMap(({ node, answer }) =>
-        answer === undefined || answer === null ? [] : [{ node: node.nodeId, report: answer }],
-      );
+      const actors = answers.flatMap(({ answer }) => answer ?? []);
       const silentNodes = silentOf(answers);
-      if (reports.length > 0) return { reports, silentNodes };
+      if (actors.length > 0) return { actors, silentNodes };
       const silent = silentNodes.length === 0 ? {} : { silentNodes: silentNodes.join(',') };
       throw new TroupeError('ACTOR_NOT_FOUND', { metadata: { path, ...silent } });
     },
@@ -125,16 +86,10 @@ export function createSeeCluster(parts: {
       const path = checkedPath(query);
       const limit = query.limit === 0 ? limitDefault : Math.min(query.limit, limitMax);
       const answers = await asker.askAll(context, asker.members(query.node), 'deadLetters', { path, limit });
-      const letters = answers.flatMap(({ node, answer }) =>
-        (answer?.letters ?? []).map((letter) => ({ node: node.nodeId, letter })),
-      );
+      const letters = answers.flatMap(({ answer }) => answer?.deadLetters ?? []);
       return {
-        letters: letters.sort((a, b) => b.letter.atMs - a.letter.atMs).slice(0, limit),
-        counts: answers.flatMap(({ node, answer }) =>
-          Object.entries(answer?.counts ?? {}).flatMap(([reason, count]) =>
-            count === 0 ? [] : [{ node: node.nodeId, reason, count }],
-          ),
-        ),
+        deadLetters: letters.sort((a, b) => sentAtMs(b) - sentAtMs(a)).slice(0, limit),
+        counts: answers.flatMap(({ answer }) => answer?.counts ?? []),
         silentNodes: silentOf(answers),
       };
     },
@@ -142,7 +97,7 @@ export function createSeeCluster(parts: {
 }
 
 /** Validates the query and returns its path. An empty path means the whole tree. */
-function checkedPath({ node, path }: TreeQuery, { required } = { required: false }): string {
+function checkedPath({ node, path }: wire.GetTreeRequest, { required } = { required: false }): string {
   const checks = new FieldChecks();
   if (node !== '') checks.pattern('node', node, namePattern);
   if (path === '' && required) checks.add('path', 'is required');
@@ -156,31 +111,63 @@ function silentOf(answers: readonly NodeAnswer<unknown>[]): readonly string[] {
   return answers.filter(({ answer }) => answer === undefined).map(({ node }) => node.nodeId);
 }
 
+function sentAtMs({ time }: wire.DeadLetter): number {
+  return timestampMs(time) ?? 0;
+}
+
 /**
  * For a moment two nodes may believe that they own a shard. The one with the higher epoch counts, since only it can
  * write.
  */
-function newestOwners(
-  answers: readonly NodeAnswer<readonly ShardReport[]>[],
-): ReadonlyMap<number, { readonly node: string; readonly report: ShardReport }> {
-  const held = new Map<number, { readonly node: string; readonly report: ShardReport }>();
-  for (const { node, answer } of answers) {
-    for (const report of answer ?? []) {
-      const other = held.get(report.shard);
-      if (other === undefined || other.report.epoch < report.epoch)
-        held.set(report.shard, { node: node.nodeId, report });
-    }
+function newestOwners(answers: readonly NodeAnswer<readonly wire.Shard[]>[]): ReadonlyMap<number, wire.Shard> {
+  const held = new Map<number, wire.Shard>();
+  for (const shard of answers.flatMap(({ answer }) => answer ?? [])) {
+    const other = held.get(shard.number);
+    if (other === undefined || numberOf(other.epoch) < numberOf(shard.epoch)) held.set(shard.number, shard);
   }
   return held;
 }
 
+const ownerless = {
+  node: '',
+  epoch: 0,
+  leaseAge: null,
+  jobs: [],
+  backlog: 0,
+  undurable: 0,
+  outbox: 0,
+  lastCommitAge: null,
+} as const satisfies Partial<wire.Shard>;
+
+/** What the membership knows of a node that did not answer. */
+function silentNode({ nodeId, slots, incarnation, roles, version, handlers, workerClass }: NodeInfo): wire.Node {
+  return {
+    id: nodeId,
+    incarnation,
+    state: nodeStateCodes.silent,
+    roles,
+    version,
+    startTime: null,
+    slotsTotal: slots,
+    slotsFree: 0,
+    runs: 0,
+    handlers,
+    shards: 0,
+    eventLoopUtilization: 0,
+    rssBytes: 0,
+    machineLoad: 0,
+    workerClass: roles.includes('workers') ? workerClass : '',
+  };
+}
+
 /** Represents a node that did not answer, so that it does not disappear from the tree. */
-function silentRow(node: NodeInfo): ActorRow {
+function silentRow({ nodeId, version, roles }: NodeInfo): wire.Actor {
   return {
     ...actorless,
+    node: nodeId,
     path: '/',
     kind: 'node',
-    state: 'silent',
-    facts: { version: node.version, roles: node.roles.join(',') },
+    state: actorStateCodes.silent,
+    facts: { version, roles: roles.join(',') },
   };
 }

@@ -1,4 +1,5 @@
 /** Changes the cluster, or profiles the code that it runs. For operators only. */
+import type * as wire from '../../contract/messages.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { namePattern } from '../../domain/queue.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
@@ -6,9 +7,7 @@ import { FieldChecks } from '../jobs/field-checks.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
 import type { JobReader } from '../jobs/job-reader.ts';
 import type { QueueView, QueueViews } from '../queues/queue-views.ts';
-import type { NodeReport } from '../protocol/node-protocol.ts';
 import type { Authorizer } from '../ports/authorizer.ts';
-import type { NodeInfo } from '../ports/membership.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import { profileMaxMs, profileMinMs } from '../ports/run-pool.ts';
 import type { Clock } from '../ports/runtime.ts';
@@ -26,7 +25,7 @@ const reasonMax = 256;
 
 export interface SteerCluster {
   /** Resolves when the drain has begun. */
-  drain(context: CallContext, node: string): Promise<{ readonly node: NodeInfo; readonly answer: NodeReport }>;
+  drain(context: CallContext, node: string): Promise<wire.Node>;
   quarantine(context: CallContext, order: { readonly queue: string; readonly reason: string }): Promise<QueueView>;
   resume(context: CallContext, queue: string): Promise<QueueView>;
   /** Yields the parts of a `.cpuprofile`, in order. */
@@ -60,9 +59,9 @@ export function createSteerCluster(parts: SteerClusterParts): SteerCluster {
       check((checks) => {
         checks.pattern('node', nodeId, namePattern);
       });
-      const [node] = asker.members(nodeId);
-      if (node === undefined) throw new TroupeError('NODE_NOT_FOUND', { metadata: { node: nodeId } });
-      return { node, answer: await asker.ask(nodeId, 'drain', null, asker.timeoutMs(context, drainMaxMs)) };
+      // Throws NODE_NOT_FOUND.
+      asker.members(nodeId);
+      return asker.ask(nodeId, 'drain', null, asker.timeoutMs(context, drainMaxMs));
     },
 
     async quarantine(context, { queue, reason }) {

@@ -3,12 +3,13 @@
  * nodes only after the reader has taken the previous message, and shares recent answers with watches of the same
  * subtree.
  */
+import type * as wire from '../../contract/messages.ts';
 import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
 import { FieldChecks } from '../jobs/field-checks.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { createWakeUp } from '../jobs/wake-up.ts';
-import type { SeeCluster, SeenActor, SeenTree, TreeQuery } from './see-cluster.ts';
+import type { SeeCluster } from './see-cluster.ts';
 
 const intervalDefaultMs = 1_000;
 const intervalRange: Range = { min: 250, max: 60_000, text: '250 ms to 1 minute' };
@@ -17,16 +18,10 @@ const sharedMs = 200;
 /** Most answers that are shared at a time. Beyond that every watch asks for itself. */
 const sharedMax = 64;
 
-interface TreeChange {
-  readonly changed: readonly SeenActor[];
-  readonly gone: readonly { readonly node: string; readonly path: string }[];
-  readonly omitted: number;
-}
-
 export type WatchTree = (
   context: CallContext,
-  query: TreeQuery & { readonly intervalMs: number | undefined },
-) => AsyncGenerator<TreeChange, void>;
+  query: wire.GetTreeRequest & { readonly intervalMs: number | undefined },
+) => AsyncGenerator<wire.WatchTreeResponse, void>;
 
 export function createWatchTree(parts: { readonly see: Pick<SeeCluster, 'tree'>; readonly clock: Clock }): WatchTree {
   const { clock } = parts;
@@ -56,9 +51,9 @@ export function createWatchTree(parts: { readonly see: Pick<SeeCluster, 'tree'>;
 
 function sharedReads(parts: { readonly see: Pick<SeeCluster, 'tree'>; readonly clock: Clock }) {
   const { see, clock } = parts;
-  const shared = new Map<string, Promise<SeenTree>>();
+  const shared = new Map<string, Promise<wire.GetTreeResponse>>();
 
-  return (context: CallContext, { node, path }: TreeQuery): Promise<SeenTree> => {
+  return (context: CallContext, { node, path }: wire.GetTreeRequest): Promise<wire.GetTreeResponse> => {
     const key = `${node} ${path}`;
     const known = shared.get(key);
     if (known !== undefined) return known;
@@ -76,13 +71,13 @@ function sharedReads(parts: { readonly see: Pick<SeeCluster, 'tree'>; readonly c
 /** Compares rows by their text, so any new value makes a row different. */
 function difference(
   told: ReadonlyMap<string, string> | undefined,
-  { actors, omitted }: SeenTree,
-): { readonly change: TreeChange; readonly now: ReadonlyMap<string, string> } {
+  { actors, omitted }: wire.GetTreeResponse,
+): { readonly change: wire.WatchTreeResponse; readonly now: ReadonlyMap<string, string> } {
   const now = new Map<string, string>();
-  const changed: SeenActor[] = [];
+  const changed: wire.Actor[] = [];
   for (const actor of actors) {
-    const key = keyOf(actor.node, actor.row.path);
-    const text = JSON.stringify(actor.row);
+    const key = keyOf(actor);
+    const text = JSON.stringify(actor);
     now.set(key, text);
     if (told?.get(key) !== text) changed.push(actor);
   }
@@ -90,11 +85,11 @@ function difference(
   return { change: { changed, gone, omitted }, now };
 }
 
-function keyOf(node: string, path: string): string {
+function keyOf({ node, path }: wire.ActorKey): string {
   return `${node} ${path}`;
 }
 
-function fromKey(key: string): { readonly node: string; readonly path: string } {
+function fromKey(key: string): wire.ActorKey {
   const at = key.indexOf(' ');
   return { node: key.slice(0, at), path: key.slice(at + 1) };
 }

@@ -10,12 +10,10 @@ import type { AdminServices } from '../../../../src/actors/node/node-view.ts';
 import { ProfileStore, profilesKept } from '../../../../src/actors/node/profile-store.ts';
 import { shardReports } from '../../../../src/actors/node/shard-reports.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
-import {
-  type NodeReport,
-  type NodeVerb,
-  type NodeVerbs,
-  profilePartBytes,
-} from '../../../../src/application/protocol/node-protocol.ts';
+import { type NodeVerb, type NodeVerbs, profilePartBytes } from '../../../../src/application/protocol/node-protocol.ts';
+import { actorStateCodes, jobStateCodes, nodeStateCodes, shardStateCodes } from '../../../../src/contract/codes.ts';
+import type * as wire from '../../../../src/contract/messages.ts';
+import { toTime } from '../../../../src/contract/time.ts';
 import type { RunView } from '../../../../src/application/ports/run-pool.ts';
 import { type ChildSpec, supervise } from '../../../../src/supervisor/index.ts';
 import { memoryQuarantines } from '../../../support/queue-marks.ts';
@@ -108,8 +106,10 @@ test('a queue that failed too often is marked for this node with the error, and 
   expect(quarantines.of('default', 'mail')).toMatchObject([
     { node: 'n1', reason: 'its actor failed too often: the broker said something odd' },
   ]);
-  const { rows } = await ask('tree', { path: pullerPath });
-  expect(rows).toMatchObject([{ state: 'quarantined', lastError: 'the broker said something odd' }]);
+  const { actors } = await ask('tree', { path: pullerPath });
+  expect(actors).toMatchObject([
+    { node: 'n1', state: actorStateCodes.quarantined, lastError: 'the broker said something odd' },
+  ]);
   // It stays so as long as the mark does.
   await kit.advance(60_000);
   expect(stateOf(kit, pullerPath)).toBe('suspended');
@@ -146,10 +146,10 @@ test('a mark of another node or queue resumes and holds nothing here', async () 
   const { ask, quarantines } = await adminOf(kit);
   await quarantines.put({ tenant: 'default', queue: 'mail', node: 'n2', reason: 'there', sinceMs: 1 });
   await quarantines.put({ tenant: 'default', queue: 'post', reason: 'other', sinceMs: 1 });
-  expect((await ask('tree', { path: pullerPath })).rows).toMatchObject([{ state: 'running' }]);
+  expect((await ask('tree', { path: pullerPath })).actors).toMatchObject([{ state: actorStateCodes.running }]);
   await quarantines.put({ tenant: 'default', queue: 'mail', reason: 'everywhere', sinceMs: 1 });
-  expect((await ask('tree', { path: pullerPath })).rows).toMatchObject([
-    { state: 'quarantined', facts: { quarantine: 'everywhere' } },
+  expect((await ask('tree', { path: pullerPath })).actors).toMatchObject([
+    { state: actorStateCodes.quarantined, facts: { quarantine: 'everywhere' } },
   ]);
 });
 
@@ -157,9 +157,11 @@ test('the node describes itself; a drain is ordered once and said at once', asyn
   const kit = createTestKit();
   const { ask, drains } = await adminOf(kit);
   expect(await ask('describe', null)).toMatchObject({
-    nodeId: 'n1',
+    id: 'n1',
     incarnation: 7,
-    draining: false,
+    state: nodeStateCodes.live,
+    startTime: toTime(5),
+    workerClass: 'default',
     slotsFree: 1,
     slotsTotal: 0,
     version: '1.2.3',
@@ -168,7 +170,7 @@ test('the node describes itself; a drain is ordered once and said at once', asyn
       { name: 'b', version: '2' },
     ],
   });
-  expect(await ask('drain', null)).toMatchObject({ draining: true });
+  expect(await ask('drain', null)).toMatchObject({ state: nodeStateCodes.draining });
   expect(drains()).toBe(1);
 });
 
@@ -182,20 +184,25 @@ test('an actor is inspected with its children, its news and its dead letters, ne
   kit.system.refAt('/node/workers/queues/default.gone').tell({ kind: 'room' });
   const report = await ask('inspect', { path: '/node/workers/queues' });
   expect(report?.children.map(({ path }) => path)).toEqual([pullerPath]);
-  expect(report?.events.filter(({ path }) => path === pullerPath).map(({ type, life }) => [type, life])).toEqual([
+  expect(
+    report?.events.filter(({ path }) => path === pullerPath).map(({ type, incarnation: life }) => [type, life]),
+  ).toEqual([
     ['restarted', 2],
     ['crashed', 1],
     ['started', 1],
   ]);
   expect(report?.events.find(({ type }) => type === 'crashed')?.error).toBe('the broker said something odd');
   expect(report?.deadLetters).toMatchObject([
-    { path: '/node/workers/queues/default.gone', reason: 'no_actor', message: 'room' },
+    { node: 'n1', path: '/node/workers/queues/default.gone', reason: 'no_actor', message: 'room' },
   ]);
   expect((await ask('inspect', { path: '/' }))?.children.map(({ path }) => path)).toEqual(['/admin', '/node']);
   expect(await ask('inspect', { path: '/node/workers/queue' })).toBeNull();
   const letters = await ask('deadLetters', { path: '/', limit: 10 });
-  expect(letters).toMatchObject({ letters: [{ reason: 'no_actor' }], counts: { no_actor: 1, mailbox_full: 0 } });
-  expect((await ask('deadLetters', { path: '/elsewhere', limit: 10 })).letters).toEqual([]);
+  expect(letters).toMatchObject({
+    deadLetters: [{ reason: 'no_actor' }],
+    counts: [{ node: 'n1', reason: 'no_actor', count: 1 }],
+  });
+  expect((await ask('deadLetters', { path: '/elsewhere', limit: 10 })).deadLetters).toEqual([]);
 });
 
 test('a profile is handed over in parts, and kept for a minute and not longer', async () => {
@@ -238,8 +245,12 @@ test('what is kept is bounded: profiles, events, marks of actors that are gone',
   for (let incarnation = 1; incarnation <= eventsKept + 10; incarnation += 1)
     log.note({ type: 'restarted', path: '/a', kind: 'x', incarnation });
   const all = log.within('/', eventsKept * 2);
-  expect([all.length, all[0]?.life, all.at(-1)?.life]).toEqual([eventsKept, eventsKept + 10, 11]);
-  expect(log.within('/a', 3).map(({ life }) => life)).toEqual([eventsKept + 10, eventsKept + 9, eventsKept + 8]);
+  expect([all.length, all[0]?.incarnation, all.at(-1)?.incarnation]).toEqual([eventsKept, eventsKept + 10, 11]);
+  expect(log.within('/a', 3).map(({ incarnation }) => incarnation)).toEqual([
+    eventsKept + 10,
+    eventsKept + 9,
+    eventsKept + 8,
+  ]);
 });
 
 const blankActor: Omit<TreeNode, 'path' | 'messagesHandled' | 'busyMs'> = {
@@ -274,19 +285,22 @@ test('rates are those of the last two to four seconds, and of its life for an ac
   expect(meter.activityOf(at(0, 0), 5_000)).toEqual({ messageRate: 0, busyShare: 0 });
 });
 
-const report: NodeReport = {
-  nodeId: 'n1',
+const report: wire.Node = {
+  id: 'n1',
   incarnation: 1,
+  state: nodeStateCodes.draining,
   roles: ['workers'],
   version: '1.0.0',
-  draining: true,
-  startedAtMs: 9,
+  startTime: toTime(9),
   slotsTotal: 2,
   slotsFree: 1,
   runs: 1,
   handlers: [],
   shards: 0,
-  vitals: { eventLoopUtilization: 0, rssBytes: 0, machineLoad: 0 },
+  eventLoopUtilization: 0,
+  rssBytes: 0,
+  machineLoad: 0,
+  workerClass: 'default',
 };
 
 test('the rows of a node: itself, its actors, runs below those who mind them, cells; no more than fit', () => {
@@ -339,13 +353,16 @@ test('the rows of a node: itself, its actors, runs below those who mind them, ce
     '/node/workers/queues',
     '/node/cells/cell:0',
   ]);
-  expect(rows[0]?.state).toBe('draining');
-  expect(rows[3]).toMatchObject({ startedAtMs: 99_000, run: { pulseAtMs: 99_800, deadlineAtMs: 159_000, thread: 4 } });
+  expect(rows[0]?.state).toBe(actorStateCodes.draining);
+  expect(rows[3]).toMatchObject({
+    startTime: toTime(99_000),
+    run: { pulseTime: toTime(99_800), deadline: toTime(159_000), thread: 4 },
+  });
   // The job's own deadline comes first.
-  expect(rows[4]?.run?.deadlineAtMs).toBe(120_000);
-  expect(boundedTree(rows, '/node/workers').rows).toHaveLength(4);
+  expect(rows[4]?.run?.deadline).toEqual(toTime(120_000));
+  expect(boundedTree(rows, '/node/workers').actors).toHaveLength(4);
   const bytes = rows.slice(0, 2).reduce((sum, row) => sum + JSON.stringify(row).length + 1, 0);
-  expect(boundedTree(rows, '/', bytes)).toEqual({ rows: rows.slice(0, 2), omitted: rows.length - 2 });
+  expect(boundedTree(rows, '/', bytes)).toEqual({ actors: rows.slice(0, 2), omitted: rows.length - 2 });
 });
 
 test('a shard is opening until its actor says its epoch, and its ages are ages', () => {
@@ -365,21 +382,33 @@ test('a shard is opening until its actor says its epoch, and its ages are ages',
     outbox: 2,
     committedMs: 8_000,
   });
-  expect(shardReports([keeper, open], 10_000)).toEqual([
-    { shard: 0, state: 'opening', epoch: 0, leaseAgeMs: 1_000, jobs: {}, backlog: 0, undurable: 0, outbox: 0 },
+  expect(shardReports([keeper, open], 'n1', 10_000)).toEqual([
     {
-      shard: 7,
-      state: 'owned',
+      number: 0,
+      state: shardStateCodes.opening,
+      node: 'n1',
+      epoch: 0,
+      leaseAge: toTime(1_000),
+      jobs: [],
+      backlog: 0,
+      undurable: 0,
+      outbox: 0,
+      lastCommitAge: null,
+    },
+    {
+      number: 7,
+      state: shardStateCodes.owned,
+      node: 'n1',
       epoch: 4,
-      leaseAgeMs: 500,
-      jobs: { QUEUED: 3 },
+      leaseAge: toTime(500),
+      jobs: [{ state: jobStateCodes.QUEUED, jobs: 3 }],
       backlog: 3,
       undurable: 1,
       outbox: 2,
-      lastCommitAgeMs: 2_000,
+      lastCommitAge: toTime(2_000),
     },
   ]);
-  expect(shardReports([], 10_000)).toEqual([]);
+  expect(shardReports([], 'n1', 10_000)).toEqual([]);
 });
 
 test('a puller names its queue, also one of a route of its own', () => {

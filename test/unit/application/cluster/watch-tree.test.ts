@@ -1,9 +1,8 @@
 /** A watch of the tree in virtual time: how often it asks, and for whom. */
 import { expect, test } from 'vitest';
 import { createVirtualClock } from '../../../../src/kernel/testkit/index.ts';
-import type { SeenTree } from '../../../../src/application/cluster/see-cluster.ts';
 import { createWatchTree } from '../../../../src/application/cluster/watch-tree.ts';
-import type { ActorRow } from '../../../../src/application/protocol/node-protocol.ts';
+import type * as wire from '../../../../src/contract/messages.ts';
 
 const query = { node: '', path: '', intervalMs: 1_000 };
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -12,10 +11,10 @@ function watching() {
   const clock = createVirtualClock();
   let asked = 0;
   const see = {
-    tree(): Promise<SeenTree> {
+    tree(): Promise<wire.GetTreeResponse> {
       asked += 1;
-      const row = { path: '/', mailboxSize: asked } as ActorRow;
-      return Promise.resolve({ actors: [{ node: 'n1', row }], omitted: 0 });
+      const actor = { node: 'n1', path: '/', mailboxSize: asked } as wire.Actor;
+      return Promise.resolve({ actors: [actor], omitted: 0 });
     },
   };
   const watch = createWatchTree({ see, clock });
@@ -37,7 +36,7 @@ test('a reader that does not read costs nothing: nobody is asked for it, and it 
   expect(asked()).toBe(1);
   const next = reader.next();
   await advance(1_000);
-  expect((await next).value).toMatchObject({ changed: [{ row: { mailboxSize: 2 } }] });
+  expect((await next).value).toMatchObject({ changed: [{ mailboxSize: 2 }] });
   await reader.return();
 });
 
