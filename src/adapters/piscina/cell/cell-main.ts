@@ -1,6 +1,6 @@
 /**
- * The process of a cell. Its main loop runs no user code, only its threads do; so it always answers, and when it does
- * not the parent ends it. It never outlives its parent.
+ * The process of a cell. Only its threads run user code. The main loop therefore always answers, and the parent kills a
+ * cell that does not. A cell never outlives its parent.
  */
 import { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -30,9 +30,9 @@ const channel = new CellChannel<readonly CellCommand[], readonly CellEvent[]>(ne
   onFrame(frame) {
     for (const command of frame) obey(command);
   },
-  // Something in here reads along, or the parent is none of ours.
+  // Either a thread of this cell reads from the pipe as well, or the parent is not our node process.
   onBroken: (why) => fail(`of its parent: ${why}`),
-  // At once, whatever the threads do: `process.exit` would wait for one that is in native code.
+  // Ends at once. `process.exit` would wait for a thread that is in native code.
   onClosed: end,
 });
 const outbox = new CellOutbox({
@@ -42,7 +42,7 @@ const outbox = new CellOutbox({
 
 function emit(event: CellEvent): void {
   outbox.emit(event);
-  // The parent decides by the leak whether to replace this cell: it need not wait for the next second.
+  // The parent replaces a cell that has leaked too many threads. This pulse saves it from waiting for the next one.
   if (event.kind === 'stuck') outbox.emit({ kind: 'pulse', vitals: vitals() });
 }
 
@@ -82,7 +82,7 @@ function fail(reason: string): void {
   void outbox.flush().then(end);
 }
 
-/** With whatever its threads have started. */
+/** Also ends the processes that its threads have started. */
 function end(): void {
   endProcessTree(process.pid);
 }
@@ -122,7 +122,7 @@ function vitals(): CellVitals {
   };
 }
 
-// When to stop is the parent's decision.
+// The parent decides when the cell stops, so the cell ignores signals.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 setInterval(() => {
   threads?.tend();

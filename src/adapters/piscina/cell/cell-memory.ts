@@ -1,9 +1,10 @@
 /**
- * Keeps the process of a cell within its memory. Heap limits do not count ArrayBuffers, so the resident memory of the
- * process is watched. Past the bound the idle threads are ended, once, with what runs may have left in them; if that does
- * not help, and it is no garbage, the run that holds most is, before the kernel ends something of its own choice. One at a
- * time: the next look is after that thread is gone. Where the runs hold too little to be the reason, none is ended: the
- * parent sees the memory in the pulses, and replaces the cell.
+ * Keeps the process of a cell within its memory bound. Heap limits do not count ArrayBuffers, so we watch the resident
+ * memory of the process. When it exceeds the bound, we first end the idle threads, once, because earlier runs may have
+ * left memory in them. If that does not help, and garbage collection does not either, we end the run that holds most,
+ * before the kernel kills something of its own choice. We end one run at a time: the next check waits until that thread
+ * is gone. If the runs hold too little to be the cause, we end none. The parent then sees the memory in the pulses and
+ * replaces the cell.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -13,11 +14,15 @@ import type { Run } from './cell-run.ts';
 import { culpritOf } from './memory-culprit.ts';
 
 const lookEveryMs = 100;
-/** A thread in native code does not answer; it is taken to be the one, the newest if there are more. */
+/**
+ * A thread in native code does not answer in time, so we assume that it holds most. Of several such threads we end the
+ * newest.
+ */
 const answerMaxMs = 250;
 const goneMaxMs = 1_000;
 
-// Of the main thread alone: it is idle when its threads work, and an idle heap is not collected.
+// This collects the heap of the main thread only. V8 does not collect an idle heap, and the main thread is idle while
+// its threads work.
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 setFlagsFromString('--no-expose-gc');
@@ -72,7 +77,7 @@ export class CellMemory {
   }
 }
 
-/** Heap and buffers of its thread; a thread that does not answer counts as the largest. */
+/** Heap and buffers of the run's thread. A thread that does not answer counts as the largest. */
 async function held({ thread }: Run): Promise<number> {
   if (thread === undefined) return 0;
   const asked = thread.native.getHeapStatistics().then(

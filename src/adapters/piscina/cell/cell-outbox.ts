@@ -1,15 +1,16 @@
 /**
- * What a cell says to its parent, in frames. Everything of one turn of the event loop is one frame; and while runs wait
- * for a thread, news that nobody needs at once (a start, a success) waits for company, so that many outcomes share a
- * frame, a claim, a commit and their publishes. Bounds of that wait: `patienceMs`, and `heldEndsMax` runs.
+ * Sends the events of a cell to its parent in frames. All events of one turn of the event loop share a frame. While
+ * runs wait for a thread, nobody needs to know of a start or a success at once, so these are held back for a moment.
+ * Then many outcomes share a frame, a claim, a commit and their publishes. The delay is bounded by `patienceMs`, and by
+ * `heldEndsMax` ended runs.
  */
 import { type CellEvent, heldEndsMax } from '../protocol/cell-frames.ts';
 import { inFrames } from '../protocol/frame-cut.ts';
 
 export interface CellOutboxOptions {
-  /** Resolves when the frame is written: the parent will read it, whatever becomes of this process. */
+  /** Resolves when the frame is written. The parent will then read it, even if this process dies. */
   readonly send: (frame: readonly CellEvent[]) => Promise<void>;
-  /** How long news may wait for company now; 0 while a thread may need what the news makes room for. */
+  /** How long events may be held back now. 0 while a thread may need the work that the events make room for. */
   readonly patienceMs: () => number;
 }
 

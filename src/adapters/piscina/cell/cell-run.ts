@@ -1,4 +1,4 @@
-/** What a cell knows of one run, from its command to its end. */
+/** What a cell knows about one run, from the command that starts it to its end. */
 import type { RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
 import { SteadyTime } from '../../../domain/steady-time.ts';
 import type { CellThread } from './cell-thread.ts';
@@ -14,21 +14,21 @@ export interface Run {
   assignedAtMs: number;
   takenAtMs: number | undefined;
   started: boolean;
-  /** It has been asked to stop, and this is how it will end. */
+  /** Set when the run was asked to stop: when that was, and the outcome it will have. */
   stop: { outcome: RunOutcome; readonly atMs: number } | undefined;
   stuck: boolean;
   fraction: number;
   note: string;
   noted: boolean;
-  /** Notes heard so far. */
+  /** Number of notes received so far. */
   heard: number;
   readonly bounds: NoteBounds;
-  /** Signs of life at the last look, and when there was a new one. */
+  /** Number of signs of life at the last check. `signAtMs` is when it last changed. */
   signs: number;
   signAtMs: number;
-  /** It has ended, but for what it left behind: its outcome once its thread is gone. */
+  /** Set when the handler has returned but left something behind: the outcome to report once the thread is gone. */
   leaving: RunOutcome | undefined;
-  /** Has come, but not all of its notes have. */
+  /** The result from the thread. It may arrive before the last notes of the run. */
   result: { readonly result: ThreadResult; readonly atMs: number } | undefined;
 }
 
@@ -56,19 +56,19 @@ export function newRun(request: RunRequest, memoryMb: number, nowMs: number): Ru
   };
 }
 
-/** A step of the wall clock ends no run. */
+/** A sudden step of the wall clock must not end a run. */
 const time = new SteadyTime({ wallMs: () => Date.now(), monotonicMs: () => performance.now() });
 
 export function isPastDeadline({ request: { deadlineAtMs } }: Run): boolean {
   return deadlineAtMs !== undefined && time.nowMs() >= deadlineAtMs;
 }
 
-/** What its thread is sent; bytes are a copy of their own, to be handed over and not copied again. */
+/** The task to send to the thread. Bytes are copied here, so that they can be transferred instead of copied again. */
 export function taskOf({ request }: Run): { readonly task: RunTask; readonly transfer?: ArrayBuffer[] } {
   const { input, executionTimeoutMs, deadlineAtMs = Infinity } = request;
   const endsAtMs = Math.min(time.nowMs() + executionTimeoutMs, deadlineAtMs);
   if (input.kind === 'json') return { task: { kind: 'run', request, endsAtMs } };
-  // What came in a frame is a view into the whole frame; it is kept in case the run has to be assigned again.
+  // The bytes are a view into the whole frame. We keep them, because the run may have to be assigned again.
   const bytes = new Uint8Array(input.bytes);
   const own = { ...request, input: { kind: 'bytes', bytes } } as const;
   return { task: { kind: 'run', request: own, endsAtMs }, transfer: [bytes.buffer] };

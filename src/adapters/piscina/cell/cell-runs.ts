@@ -1,7 +1,7 @@
 /**
- * The runs of one cell: first in, first out in front of the threads, then one thread each, until the code is gone.
- * Ending a run: stop flag → grace → the thread is ended → after a second more the parent is told that it is stuck.
- * `ended` is sent exactly once per run.
+ * The runs of one cell. A run waits for a thread, first in, first out, and then holds that thread until its code is
+ * gone. To end a run, we set its stop flag, wait for the grace period, and end the thread. If the thread has not exited
+ * a second later, we report the run to the parent as stuck. `ended` is sent exactly once per run.
  */
 import type { RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
 import type { CellEvent, RunVitals } from '../protocol/cell-frames.ts';
@@ -21,12 +21,12 @@ import { WaitingRuns } from './waiting-runs.ts';
 const startPollMs = 1;
 const tickMs = 50;
 const sampleEveryMs = 100;
-/** A tick that comes so late says that this process did not run, and its threads perhaps not either. */
+/** A tick that is this late shows that this process did not run. Its threads may not have run either. */
 const stoodStillMs = 1_000;
-/** A thread that does not take its task is blocked by what an earlier run left behind. */
+/** A thread that does not take its task in this time is blocked by something that an earlier run left behind. */
 const takeMaxMs = 5_000;
 const requeuesMax = 2;
-/** Notes come by another way than the result, and a handler may have closed that way. */
+/** How long a result waits for missing notes. Notes use another port, and a handler may have closed it. */
 const notesMaxMs = 1_000;
 export interface CellRunsOptions {
   readonly threads: CellThreads;
@@ -97,7 +97,7 @@ export class CellRuns {
     run.thread?.slot.settleCheckpoint(number, saved);
   }
 
-  /** Only of what runs now: a profile of a waiting run would be one of its predecessor. */
+  /** Profiles only a run that executes now. A profile of a waiting run would show the run before it. */
   profile(runId: string, durationMs: number): void {
     const run = this.#active.get(runId);
     const free = run?.thread !== undefined && run.started && run.result === undefined && run.stop === undefined;
@@ -105,19 +105,19 @@ export class CellRuns {
     else this.#options.emit({ kind: 'profile-failed', runId, why: 'not-running' });
   }
 
-  /** Those in a thread that have not been asked to stop. */
+  /** Runs in a thread that have not been asked to stop. */
   get inThreads(): readonly Run[] {
     return [...this.#active.values()].filter((run) => run.thread !== undefined && run.stop === undefined);
   }
 
-  /** At once, without grace: each moment takes more memory. */
+  /** Ends the run at once, without a grace period, because it may take more memory every moment. */
   endForMemory(run: Run, rssMaxBytes: number): void {
     if (run.stop !== undefined || run.thread === undefined) return;
     this.#requestStop(run, processFull(run.request.handler, rssMaxBytes));
     this.#threads.terminate(run.thread);
   }
 
-  /** Asked once a second. */
+  /** Called once a second. */
   vitals(): readonly RunVitals[] {
     const nowMs = performance.now();
     return [...this.#active.values()].flatMap((run) => {
@@ -127,7 +127,7 @@ export class CellRuns {
     });
   }
 
-  /** How long starts and successes may wait for company: not at all unless the threads have more to do. */
+  /** How long starts and successes may be held back: not at all unless more runs wait for the threads. */
   get patienceMs(): number {
     return this.#waiting.size > 0 ? this.#options.gatherMs : 0;
   }
@@ -188,7 +188,7 @@ export class CellRuns {
     }
   }
 
-  /** Its thread died of something else before the run began. */
+  /** Puts the run back in the queue when its thread died of another cause before the run began. */
   #assignAgain(run: Run, thread: CellThread): void {
     this.#active.delete(run.request.runId);
     this.#byThread.delete(thread);
@@ -252,7 +252,7 @@ export class CellRuns {
       if (sampling) this.#sample(run);
       starting ||= !run.started;
     }
-    // What runs now is longer than what the look-ahead was sized by.
+    // The present runs take longer than those by which the look-ahead was sized.
     for (const run of this.#waiting.overdue(nowMs, this.#options.waitMaxMs, this.#threads)) {
       this.#end(run, { kind: 'released' });
     }
@@ -274,7 +274,7 @@ export class CellRuns {
     this.#options.emit({ kind: 'started', runId: run.request.runId });
   }
 
-  /** One step of the ladder, if it is time. */
+  /** Takes the next step towards the end of the run, if it is due. */
   #enforce(run: Run, nowMs: number): void {
     const { request, thread } = run;
     if (thread === undefined) return;
@@ -283,7 +283,7 @@ export class CellRuns {
       return;
     }
     if (run.leaving !== undefined) {
-      // Its thread has been told to end.
+      // Its thread is already ending.
     } else if (run.stop === undefined) {
       const passed = limitPassed(run, nowMs);
       if (passed !== undefined) this.#outOfTime(run, thread, passed);

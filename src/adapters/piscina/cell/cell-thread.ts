@@ -1,8 +1,8 @@
 /**
- * One thread for its whole life: a Piscina pool of one, which is given a task only when it has none, so nothing ever waits
- * inside Piscina. Pools of one, because a pool cannot be resized, and because threads then share nothing: each has its
- * own slot memory, and what it says is known to be its own.
- *   starting → idle ⇄ running → ended        a thread that does not end when it is told to is `leaked`
+ * One thread for its whole life: a Piscina pool of size one. The pool gets a task only when it has none, so nothing
+ * ever waits inside Piscina. We use pools of one because a pool cannot be resized, and because such threads share
+ * nothing. Each has its own slot memory, and we know which thread a message comes from.
+ *   starting → idle ⇄ running → ended        a thread that does not end when asked to is `leaked`
  */
 import type { Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -19,7 +19,7 @@ import type {
 } from '../protocol/thread-messages.ts';
 import { noteFrom, resultFrom } from './thread-news.ts';
 
-/** Past it, importing the handlers is taken for blocked. */
+/** If importing the handlers takes longer than this, we assume that it is blocked. */
 const warmMaxMs = 10_000;
 
 export interface CellThreadOptions {
@@ -33,9 +33,9 @@ export interface CellThreadOptions {
   readonly onNote: (thread: CellThread, note: ThreadNote) => void;
 }
 
-/** A recording of what the thread does. */
+/** A CPU profile that is being recorded. */
 interface ThreadProfile {
-  /** Ends it; resolves when the thread is free of it. */
+  /** Ends the recording. Resolves when the thread is no longer being profiled. */
   finish(): Promise<void>;
 }
 
@@ -46,23 +46,22 @@ export class CellThread {
   readonly #pool: Piscina;
   readonly #outputMaxBytes: number;
   readonly native: Worker;
-  /** Rejects when it ended before it could take a task. */
+  /** Rejects when the thread ended before it could take a task. */
   readonly ready: Promise<void>;
-  /** Resolves with the exit code once no code runs in it any more, nor in what it started. */
+  /** Resolves with the exit code once no code runs in the thread any more, nor in the processes that it started. */
   readonly exited: Promise<number>;
-  /** What it died of, if it was an error. */
+  /** The error that the thread died of, if any. */
   error: unknown;
   #osThread: number | undefined;
-  /** It is being profiled. */
+  /** The profile that is being recorded, if any. */
   profile: ThreadProfile | undefined;
-  /** It was told to end, at this moment. */
+  /** When the thread was asked to end. */
   terminatedAtMs: number | undefined;
-  /** How many it has been given. */
+  /** Number of runs that the thread was given. */
   runs = 0;
-  /** When it became idle. */
   idleSinceMs = 0;
 
-  /** `warm`: it imports every handler first, so that the first job finds it warm. */
+  /** `warm`: the thread imports every handler at its start, so that the first job need not wait for that. */
   constructor(options: CellThreadOptions, warm: boolean) {
     const { memoryMb, sources, env, handlers, outputMaxBytes, onNote } = options;
     this.memoryMb = memoryMb;
@@ -73,20 +72,21 @@ export class CellThread {
     this.#pool = new Piscina({
       filename: entryPath('thread/thread-main'),
       name: 'runTask',
-      // Made for its first task, and not made again.
+      // Piscina creates the thread for the first task, and never again.
       minThreads: 0,
       maxThreads: 1,
       idleTimeout: Infinity,
       concurrentTasksPerWorker: 1,
       maxQueue: 0,
       recordTiming: false,
-      // An idle thread that blocks in Atomics.wait keeps a stale loop time: the next run's timers would fire early.
+      // An idle thread that blocks in Atomics.wait keeps a stale loop time, so the timers of the next run would fire
+      // early.
       atomics: 'disabled',
       env: Object.fromEntries(env),
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },
       workerData: setup,
     });
-    this.#pool.on('error', () => undefined); // it died while idle: `exited` tells
+    this.#pool.on('error', () => undefined); // the thread died while idle; `exited` reports that
     this.#pool.on('message', (message: unknown) => {
       const note = noteFrom(message);
       if (note !== undefined) onNote(this, note);
@@ -108,7 +108,7 @@ export class CellThread {
     this.ready = this.#whenStarted(started);
   }
 
-  /** Only when it is idle. Rejects when the thread dies; see `exited` and `error`. */
+  /** The thread must be idle. Rejects when the thread dies; see `exited` and `error`. */
   async run(task: RunTask, transfer?: ArrayBuffer[]): Promise<ThreadResult> {
     this.slot.clear();
     this.runs += 1;
@@ -117,12 +117,12 @@ export class CellThread {
     if (this.profile !== undefined) await this.profile.finish();
     const result = resultFrom(told, this.#outputMaxBytes);
     if (result !== undefined) return result;
-    // Whatever has answered, it was not `runTask`.
+    // The answer did not come from `runTask`.
     this.terminate();
     throw new Error('the thread answered with something other than a result');
   }
 
-  /** What it has started goes first: it may be what its code waits for. */
+  /** Ends the thread's child processes first, because its code may be waiting for one of them. */
   terminate(): void {
     if (this.terminatedAtMs !== undefined) return;
     this.terminatedAtMs = performance.now();

@@ -1,29 +1,30 @@
 /**
- * The threads of a cell, by memory class. Threads of the default class are there from the start and replaced when they
- * end; those of other classes come when a run needs one and go when they are idle or their memory is needed. At most
- * `threads` of them run at once; one that does not end when it is told to keeps its place (it is leaked).
+ * The threads of a cell, by memory class. Threads of the default class exist from the start and are replaced when they
+ * end. Threads of other classes are opened when a run needs one. They end when they have been idle for long or when
+ * their memory is needed. At most `threads` of them run at once. A thread that does not end when asked to is leaked,
+ * and keeps its place.
  */
 import { CellThread, type CellThreadOptions } from './cell-thread.ts';
 import { displacedBy, outlived } from './thread-eviction.ts';
 
-/** From ending a thread until its exit; after it the thread counts as leaked. */
+/** How long an ended thread may take to exit. After that it counts as leaked. */
 export const exitMaxMs = 1_000;
-/** Starts that may fail in a row before the cell is given up. */
+/** How many starts may fail in a row before we give up the cell. */
 const failedStartsMax = 10;
 
 export interface CellThreadsOptions extends Omit<CellThreadOptions, 'memoryMb'> {
   readonly threads: number;
   readonly defaultMb: number;
-  /** A thread is free, or may be had now. */
+  /** A thread is free, or can be opened now. */
   readonly onRoom: () => void;
   readonly onFailing: (reason: string) => void;
 }
 
 export class CellThreads {
   readonly #options: CellThreadsOptions;
-  /** Not told to end yet. */
+  /** Threads that were not asked to end yet. */
   readonly #live = new Set<CellThread>();
-  /** Told to end, and not gone. */
+  /** Threads that were asked to end and have not exited. */
   readonly #ending = new Set<CellThread>();
   readonly #running = new Set<CellThread>();
   readonly #idle = new Map<number, CellThread[]>();
@@ -31,7 +32,7 @@ export class CellThreads {
   #leakedIdle = 0;
   #warm = true;
   #failedStarts = 0;
-  /** The first threads are up, with every handler imported as far as it can be. */
+  /** Resolves when the first threads are up and have imported every handler, as far as that is possible. */
   readonly started: Promise<unknown>;
 
   constructor(options: CellThreadsOptions) {
@@ -40,7 +41,7 @@ export class CellThreads {
     this.started = Promise.allSettled(first.map((thread) => thread.ready));
   }
 
-  /** Runs that may be taken up now. */
+  /** How many more runs can be taken now. */
   get room(): number {
     return this.#options.threads - this.#running.size - this.#leakedIdle;
   }
@@ -50,12 +51,12 @@ export class CellThreads {
   get running(): ReadonlySet<CellThread> {
     return this.#running;
   }
-  /** Told to end longer ago than any JavaScript needs for it. */
+  /** Threads that were asked to end so long ago that JavaScript alone cannot be the reason. */
   get leaked(): number {
     return this.#leakedOf((thread) => this.#ending.has(thread));
   }
 
-  /** An idle thread of this class; it is the caller's until it is released or gone. */
+  /** Takes an idle thread of this class. It belongs to the caller until it is released or gone. */
   take(memoryMb: number): CellThread | undefined {
     if (this.room <= 0) return undefined;
     const thread = this.#idle.get(memoryMb)?.pop();
@@ -63,20 +64,22 @@ export class CellThreads {
     return thread;
   }
 
-  /** So many runs wait for a thread of this class. */
+  /** Opens threads of this class for so many waiting runs. */
   want(memoryMb: number, runs: number): void {
-    // Those that run and those that start are together no more than may run.
+    // Running and starting threads together must not exceed the number that may run.
     while ((this.#starting.get(memoryMb) ?? 0) < runs && this.#startingAll() < this.room) this.#open(memoryMb);
   }
 
-  /** After its run, if it lives: it may be given another, or ends when the run left it unfit for one. */
+  /**
+   * Returns a thread after its run. It becomes idle if it is alive, and ends if the run left it unfit for another one.
+   */
   release(thread: CellThread, fit: boolean): void {
     if (!fit) this.terminate(thread);
     if (!this.#live.has(thread) || !this.#running.delete(thread)) return;
     this.#toIdle(thread);
   }
 
-  /** It is gone when `exited` says so, and is replaced. */
+  /** Ends a thread. `exited` resolves when it is gone; then it is replaced. */
   terminate(thread: CellThread): void {
     thread.terminate();
     if (!this.#live.delete(thread)) return;
@@ -84,14 +87,14 @@ export class CellThreads {
     this.#dropIdle(thread);
   }
 
-  /** All idle ones, with whatever they hold; resolves when each is gone. */
+  /** Ends all idle threads, to free what they hold. Each promise resolves when its thread is gone. */
   endIdle(): readonly Promise<unknown>[] {
     const idle = this.#allIdle();
     for (const thread of idle) this.terminate(thread);
     return idle.map((thread) => thread.exited);
   }
 
-  /** Once a second: what has been idle for long ends, what is missing is opened. */
+  /** Called once a second. Ends threads that have been idle for long, and opens those that are missing. */
   tend(): void {
     for (const thread of outlived(performance.now(), this.#allIdle(), this.#options.defaultMb)) this.terminate(thread);
     this.#leakedIdle = this.#leakedOf((thread) => !this.#running.has(thread));
@@ -146,7 +149,7 @@ export class CellThreads {
     this.#ending.delete(thread);
     this.#running.delete(thread);
     this.#dropIdle(thread);
-    // After failed starts it is `tend` that tries again: no faster than once a second.
+    // After a failed start we leave it to `tend` to try again, so that we try at most once a second.
     if (this.#failedStarts === 0) this.#fillUp();
     this.#options.onRoom();
   }

@@ -1,6 +1,6 @@
 /**
- * Learns what the handler files define, in boot threads: a file that throws, exits, or never ends its import costs only
- * itself. After such a file a new boot thread goes on with the rest.
+ * Finds out what the handler files define by importing them in boot threads. A file that throws, exits or never
+ * finishes its import harms only itself. If it ended or blocked its boot thread, a new one goes on with the rest.
  */
 import { Worker } from 'node:worker_threads';
 import type { BootReport, BootSetup } from '../thread/boot-thread.ts';
@@ -17,7 +17,7 @@ export interface BootOptions {
   /** What the files see in `process.env`. */
   readonly env: ReadonlyMap<string, string>;
   readonly memoryMb: number;
-  /** Resolves when the news is out of this process; the import waits for it. */
+  /** Resolves when the event has left this process. The import waits for that. */
   readonly onImporting: (url: string) => Promise<void>;
 }
 export interface BootResult {
@@ -41,7 +41,7 @@ export async function bootHandlers(options: BootOptions): Promise<BootResult> {
   return { handlers, problems };
 }
 
-/** What it says of itself is looked at here, where none of its code runs. */
+/** We check the manifest here, because none of the file's code runs here. */
 function addUnique(handlers: LoadedHandler[], problems: HandlerProblem[], found: LoadedHandler): void {
   const { url } = found;
   const manifest = manifestOrProblem(found.manifest);
@@ -54,7 +54,7 @@ function addUnique(handlers: LoadedHandler[], problems: HandlerProblem[], found:
   else problems.push({ url, reason: `the handler "${manifest.name}" is already defined by ${twin.url}` });
 }
 
-/** Resolves with the file that ended the thread, if one did. */
+/** Resolves with the file that ended the thread, or with undefined if none did. */
 async function importInThread(
   options: BootOptions,
   onReport: (report: BootReport) => void,

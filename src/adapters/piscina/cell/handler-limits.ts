@@ -1,4 +1,7 @@
-/** What a cell grants the runs of each handler: grace to stop, and heap. Refuses handlers that need more than there is. */
+/**
+ * What a cell grants the runs of each handler: a grace period to stop in, and a heap. Refuses handlers that need more
+ * heap than the node allows.
+ */
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
 import { memoryClassOf, nextMemoryClass } from '../../../domain/memory-class.ts';
 import type { CellSetup, HandlerProblem, LoadedHandler } from '../protocol/cell-frames.ts';
@@ -16,13 +19,16 @@ export class HandlerLimits {
     return this.#manifests.get(handler)?.cancelGraceMs ?? this.#setup.cancelGraceMs;
   }
 
-  /** The class of a run; `leastMb` is what its job was found to need. */
+  /** The memory class of a run. `leastMb` is what its job was found to need. */
   memoryMb(handler: string, leastMb: number | undefined): number {
     const ownMb = memoryClassOf(this.#manifests.get(handler)?.memoryMb, this.#setup.memory);
     return leastMb === undefined ? ownMb : Math.max(ownMb, memoryClassOf(leastMb, this.#setup.memory));
   }
 
-  /** The class to repeat in what ran out of memory in this one, if its handler allows it and the node has it. */
+  /**
+   * The memory class for another attempt after one ran out of memory in this class. Undefined unless the handler allows
+   * a larger class and the node has one.
+   */
   nextMemoryMb(handler: string, memoryMb: number): number | undefined {
     const upToMb = this.#manifests.get(handler)?.memoryMaxMb;
     return upToMb === undefined ? undefined : nextMemoryClass(memoryMb, upToMb, this.#setup.memory);

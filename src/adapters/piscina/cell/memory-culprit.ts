@@ -1,18 +1,27 @@
-/** Which run of a cell that is past its memory is ended for it: a pure decision. */
+/** Decides which run ends when a cell exceeds its memory bound. A pure decision. */
 
-/** Runs that hold less than this together are not what fills the process. */
+/** Runs that together hold less than this share of the process are not what fills it. */
 const blamedShare = 1 / 2;
-/** So far past the level somebody goes, whoever it is: memory of native code is in no heap, and in no buffer. */
+/**
+ * So far above the level we end a run in any case. Memory of native code is in no heap and in no buffer, so we cannot
+ * see whose it is.
+ */
 const intolerableShare = 1.1;
 
 export interface ProcessMemory {
   readonly rssBytes: number;
   readonly rssMaxBytes: number;
-  /** What there still was when the last culprit was gone: it is nobody's who is left. 0: none was ended since it was full. */
+  /**
+   * Memory that remained when the last culprit was gone. None of the remaining runs holds it. 0 if none was ended since
+   * the process became full.
+   */
   readonly leftBytes: number;
 }
 
-/** The index of the last of those that hold most: runs are in order of their start. Undefined: none of them. */
+/**
+ * The index of the run that holds most. Runs are in order of their start, and of several the last is chosen. Undefined
+ * if no run is to blame.
+ */
 export function culpritOf(
   heldBytes: readonly number[],
   { rssBytes, rssMaxBytes, leftBytes }: ProcessMemory,

@@ -1,4 +1,4 @@
-/** The ways a cell itself ends a run, in words for its job. */
+/** The outcomes that a cell itself gives a run, with the messages that its job shows. */
 import type { RunOutcome } from '../../../application/ports/run-pool.ts';
 import type { FailureReason } from '../../../domain/job.ts';
 import { describeThrown, type HandlerOutcome } from '../../../handlers/execution.ts';
@@ -8,7 +8,7 @@ export function failed(reason: FailureReason, message: string, retryable: boolea
   return { kind: 'failed', failure: { reason, message }, retryable };
 }
 
-/** Of a handler that ended while nobody had asked it to stop. */
+/** The outcome of a handler that ended although nobody had asked it to stop. */
 export function unaskedOutcome(outcome: HandlerOutcome): RunOutcome {
   if (outcome.kind !== 'stopped') return outcome;
   return failed('HANDLER_FAILED', 'the handler threw the error of a stop, but no stop was requested', true);
@@ -22,7 +22,7 @@ export function heartbeatLost(heartbeatTimeoutMs: number): RunOutcome {
   return failed('HEARTBEAT_LOST', `the attempt gave no sign of life for ${heartbeatTimeoutMs} ms`, true);
 }
 
-/** Of a run whose thread died with this error. */
+/** The outcome of a run whose thread died with this error. */
 export function threadDied(handler: string, memoryMb: number, error: unknown, limits: HandlerLimits): RunOutcome {
   const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') return outOfHeap(handler, memoryMb, limits.nextMemoryMb(handler, memoryMb));
@@ -36,7 +36,7 @@ function outOfHeap(handler: string, memoryMb: number, nextMemoryMb: number | und
   return { kind: 'failed', failure: { reason: 'OUT_OF_MEMORY', message }, retryable: true, nextMemoryMb };
 }
 
-/** Of the run that held most when its process had reached its bound. */
+/** The outcome of the run that held most memory when its process reached the bound. */
 export function processFull(handler: string, rssMaxBytes: number): RunOutcome {
   const limitMb = Math.floor(rssMaxBytes / 2 ** 20);
   const message = `the process of the handler "${handler}" reached its ${limitMb} MiB, and this run held most of it`;

@@ -1,12 +1,12 @@
-/** The limits of a run in its thread: when it has to end although nobody asked for it, and how it then ends. */
+/** The limits of a run in its thread: when the run must end although nobody asked for it, and with which outcome. */
 import type { RunOutcome } from '../../../application/ports/run-pool.ts';
 import { isPastDeadline, type Run } from './cell-run.ts';
 import { deadlineExceeded } from '../protocol/past-deadline.ts';
 import { heartbeatLost, timedOut } from './run-endings.ts';
 
 /**
- * Looks for a sign of life since the last look. `stoodStill`: this process did, so the silence may be its own and is
- * counted from now on.
+ * Checks for a sign of life since the last check. `stoodStill`: this process did not run for a while, so the silence
+ * may be its own. It counts from now on.
  */
 export function lookForSigns(run: Run, nowMs: number, stoodStill = false): void {
   const signs = (run.thread?.slot.pulse ?? 0) + run.heard;
@@ -16,8 +16,9 @@ export function lookForSigns(run: Run, nowMs: number, stoodStill = false): void 
 }
 
 /**
- * How it ends if it has to end now. Of several limits, the end of the job comes before that of the attempt, and that before
- * its silence. Silence counts from the first instruction of the handler: what is loaded before cannot give a sign.
+ * The outcome of a run that must end now; undefined if it need not. If several limits are exceeded, the deadline of the
+ * job comes first, then the timeout of the attempt, then its silence. Silence counts from the first instruction of the
+ * handler, because nothing can give a sign while the handler is loaded.
  */
 export function limitPassed(run: Run, nowMs: number): RunOutcome | undefined {
   const { request, takenAtMs, started, signAtMs } = run;

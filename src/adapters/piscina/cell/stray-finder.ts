@@ -1,14 +1,14 @@
 /**
- * Whose code holds a thread whose run is out of time: asked of the thread itself, in the middle of a loop that never
- * returns. What an earlier run has left behind is not the fault of the one that waits for it.
+ * Finds out whose code holds a thread when its run is out of time. We ask the thread itself, which answers even in the
+ * middle of an endless loop. A run is not to blame for what an earlier run left behind.
  */
 import { strayQuestion } from '../thread/run-scopes.ts';
 import { ThreadInspector } from './thread-inspector.ts';
 
-/** A thread in native code does not answer; its run is taken to be at fault. */
+/** A thread in native code does not answer. We then blame its run. */
 const answerMaxMs = 500;
 
-/** In words; undefined when it is the run's own, or nobody answers. */
+/** Describes the code that holds the thread. Undefined when it is the run's own, or when nobody answers. */
 export async function strayIn(threadId: number): Promise<string | undefined> {
   const inspector = new ThreadInspector(threadId);
   const answer = await inspector.ask('Runtime.evaluate', answerMaxMs, {

@@ -1,14 +1,14 @@
 /**
- * Which threads of a cell are for which memory class: pure bookkeeping. Bounds: at most `threads` run at once, over all
- * classes; at most twice as many exist; and idle threads never make the cell larger than it would be with all of its
- * threads in the largest class that is needed.
+ * Decides which threads of a cell serve which memory class. Pure bookkeeping, with three bounds. At most `threads` of
+ * them run at once, over all classes. At most twice as many exist. Idle threads never make the cell larger than it
+ * would be with all its threads in the largest class that is needed.
  */
 export interface EvictableThread {
   readonly memoryMb: number;
   readonly idleSinceMs: number;
 }
 
-/** How long a thread outside of the default class is kept idle. */
+/** How long an idle thread outside of the default class is kept. */
 const idleMaxMs = 30_000;
 
 export interface EvictionBounds {
@@ -16,7 +16,7 @@ export interface EvictionBounds {
   readonly defaultMb: number;
 }
 
-/** Idle threads to be ended, longest idle first, before one of `memoryMb` is opened. */
+/** The idle threads to end before a thread of `memoryMb` is opened, longest idle first. */
 export function displacedBy<T extends EvictableThread>(
   memoryMb: number,
   all: Iterable<T>,
@@ -42,7 +42,7 @@ export function displacedBy<T extends EvictableThread>(
   return displaced;
 }
 
-/** Idle threads that nobody has needed for a while. */
+/** Idle threads outside of the default class that nobody has needed for a while. */
 export function outlived<T extends EvictableThread>(
   nowMs: number,
   idle: readonly T[],

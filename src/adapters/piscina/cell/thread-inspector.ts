@@ -1,6 +1,7 @@
 /**
- * V8's inspector on one thread of this process, spoken from the main thread: its requests interrupt JavaScript, so that a
- * synchronous loop answers too. A thread in native code answers when it comes back from it, or never: `ask` is bounded.
+ * V8's inspector on one thread of this process, used from the main thread. Its requests interrupt JavaScript, so even a
+ * synchronous loop answers. A thread in native code answers when it returns to JavaScript, or never. So `ask` is
+ * bounded in time.
  */
 import { Session } from 'node:inspector';
 
@@ -15,7 +16,8 @@ export class ThreadInspector {
   constructor(threadId: number) {
     this.#session.connect();
     this.#session.on('NodeWorker.attachedToWorker', ({ params }) => {
-      // Every thread is attached; the others are left alone again. `workerId` is a number of the inspector's own.
+      // The inspector attaches to every thread, so we detach from the others. We go by the title, because `workerId` is
+      // a number of the inspector's own.
       if (params.workerInfo.title.startsWith(`[worker ${threadId}]`)) this.#sessionId = params.sessionId;
       else this.#session.post('NodeWorker.detach', { sessionId: params.sessionId });
     });
@@ -26,7 +28,7 @@ export class ThreadInspector {
     this.#session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
   }
 
-  /** Undefined when the thread is not there, refuses, or does not answer in time. */
+  /** Undefined when the thread does not exist, refuses, or does not answer in time. */
   async ask(method: string, maxMs: number, params: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     const sessionId = this.#sessionId;
     if (sessionId === undefined) return undefined;
@@ -43,7 +45,7 @@ export class ThreadInspector {
     return answer?.result;
   }
 
-  /** What is asked and not answered is over; what was begun in the thread is undone. */
+  /** Settles open requests as unanswered. Disconnecting undoes what was begun in the thread. */
   close(): void {
     this.#sessionId = undefined;
     this.#session.disconnect();

@@ -1,7 +1,7 @@
 /**
- * What a cell believes of what comes from a thread. The handler in it has the same ports and can post by itself; so what is
- * passed on is made anew of the fields that are known, each of its kind and within its bound. What is not of this shape
- * would otherwise end the cell, with all that runs in it, where it is written to the node or read there.
+ * Checks what a cell receives from a thread. The handler in it has the same ports and can post messages by itself. So
+ * we build each message anew from the fields that are known, if each has its type and is within its bound. A message of
+ * another shape would otherwise end the cell, with all its runs, when the message is written to the node or read there.
  */
 import type { RunPayload } from '../../../domain/attempt-outcome.ts';
 import { checkpointMaxBytes } from '../../../domain/job.ts';
@@ -22,7 +22,7 @@ const fates: ReadonlySet<unknown> = new Set<ThreadFate>(threadFates);
 
 type Told = Readonly<Record<string, unknown>>;
 
-/** Undefined: it is none. */
+/** Undefined if the message is not a note. */
 export function noteFrom(message: unknown): ThreadNote | undefined {
   if (!isObject(message)) return undefined;
   const { kind, text, level, number, payload } = message;
@@ -36,7 +36,7 @@ export function noteFrom(message: unknown): ThreadNote | undefined {
   return kind === 'log' && isLevel(level) ? { kind, level, text } : undefined;
 }
 
-/** Undefined: it is none. */
+/** Undefined if the message is not a result. */
 export function resultFrom(message: unknown, outputMaxBytes: number): ThreadResult | undefined {
   if (!isObject(message)) return undefined;
   const { durationMs, notes, thread } = message;

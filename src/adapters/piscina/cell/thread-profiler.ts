@@ -1,6 +1,7 @@
 /**
- * A CPU profile of one thread while one run runs in it. Ends when its time is over, when the run ends (before the thread
- * gets another), and before the thread is terminated. One at a time; every wait is bounded.
+ * Records a CPU profile of one thread while one run executes in it. The recording ends when its time is over, when the
+ * run ends (before the thread gets another one), or before the thread is terminated. There is one at a time, and every
+ * wait is bounded.
  */
 import { profileMaxBytes } from '../../../application/ports/run-pool.ts';
 import { cutAt } from '../../../domain/clipped-text.ts';
@@ -9,9 +10,9 @@ import type { CellThread } from './cell-thread.ts';
 import { ThreadInspector } from './thread-inspector.ts';
 
 const partMaxChars = 256 * 1_024;
-/** A thread in native code begins when it comes back. */
+/** A thread in native code starts to record when it returns to JavaScript. */
 const startMaxMs = 5_000;
-/** Well below what a thread that is ended has for its exit. */
+/** Well below the time that an ended thread has to exit. */
 const stopMaxMs = 500;
 
 export class ThreadProfiler {
@@ -21,7 +22,7 @@ export class ThreadProfiler {
     this.#emit = emit;
   }
 
-  /** The caller sees to it that the thread runs this run. */
+  /** The caller ensures that the thread executes this run. */
   async profile(runId: string, thread: CellThread, durationMs: number): Promise<void> {
     const over = Promise.withResolvers<undefined>();
     const finished = Promise.withResolvers<undefined>();
@@ -43,7 +44,7 @@ export class ThreadProfiler {
     else await this.#send(runId, text);
   }
 
-  /** A part per turn of the event loop: frames of runs go between them. */
+  /** Sends one part per turn of the event loop, so that frames of runs can go between them. */
   async #send(runId: string, text: string): Promise<void> {
     let from = 0;
     while (from < text.length) {
@@ -55,7 +56,7 @@ export class ThreadProfiler {
   }
 }
 
-/** Undefined when the thread ended, or did not answer. */
+/** Undefined when the thread ended or did not answer. */
 async function record(
   inspector: ThreadInspector,
   durationMs: number,
@@ -72,8 +73,8 @@ async function record(
 async function begin(inspector: ThreadInspector): Promise<void> {
   await inspector.ask('Profiler.enable', startMaxMs);
   await inspector.ask('Profiler.start', startMaxMs);
-  // A loop that was optimised while it ran is unknown to the profiler, which would blame its caller. Counting calls makes
-  // V8 drop optimised code; it is optimised again, and seen, a moment later.
+  // The profiler does not know a loop that was optimised while it ran, and would blame its caller. Counting calls makes
+  // V8 drop optimised code. V8 optimises it again a moment later, and then the profiler sees it.
   await inspector.ask('Profiler.startPreciseCoverage', startMaxMs, { callCount: true, detailed: false });
   await inspector.ask('Profiler.stopPreciseCoverage', startMaxMs);
 }

@@ -1,6 +1,6 @@
 /**
- * Runs of a cell that wait for a thread: first in, first out for each memory class. One whose class has no thread yet does
- * not hold up the others, and is the first to be looked at again.
+ * Runs of a cell that wait for a thread: first in, first out within each memory class. A run whose class has no thread
+ * yet does not hold up the others, and is the first to be looked at again.
  */
 import { isPastDeadline, type Run } from './cell-run.ts';
 import type { CellThread } from './cell-thread.ts';
@@ -49,7 +49,10 @@ export class WaitingRuns {
     for (const [memoryMb, runs] of missing) threads.want(memoryMb, runs);
   }
 
-  /** Those that waited longer than `maxMs` although all threads are busy, removed. With room, a thread is on its way. */
+  /**
+   * Removes and returns the runs that have waited longer than `maxMs` while all threads are busy. None is overdue while
+   * there is room, because a thread is then on its way.
+   */
   overdue(nowMs: number, maxMs: number, threads: CellThreads): readonly Run[] {
     const [oldest] = this.#runs;
     if (oldest === undefined || threads.room > 0 || nowMs - oldest.acceptedAtMs <= maxMs) return [];

@@ -1,25 +1,31 @@
-/** When a cell should be replaced by a new one, from what it says of itself: a pure decision. */
+/** Decides when a cell should be replaced by a new one, from what the cell reports. A pure decision. */
 import type { CellVitals } from '../protocol/cell-frames.ts';
 
 export type UnfitReason = 'leaked threads' | 'memory' | 'child processes' | 'runs';
 
-/** A cell with fewer threads left than three quarters of its own is replaced. */
+/** A cell is replaced when it has leaked this share of its threads. */
 const leakedShare = 1 / 4;
-/** A single leaked thread is put up with for this long: its run waits for the end of its code. */
+/** How long fewer leaked threads are tolerated. Meanwhile their runs wait until their code ends. */
 const leakedMaxMs = 30_000;
-/** So many processes that its runs had left behind keep their numbers, which only its end releases. */
+/**
+ * A cell is replaced when its runs have left behind so many processes. Those are ended, but keep their process ids
+ * until the cell ends.
+ */
 const orphansMax = 256;
-/** Above its bound for so many pulses although nothing in it could be ended for that. */
+/**
+ * A cell is replaced after so many pulses above its memory bound, because nothing in it could be ended to free the
+ * memory.
+ */
 const overMemoryPulses = 3;
 
 export interface FitnessBounds {
   readonly threads: number;
   readonly rssMaxBytes: number;
-  /** Runs after which it is replaced in any case; 0: never. */
+  /** Runs after which the cell is replaced in any case; 0: never. */
   readonly runsMax: number;
 }
 
-/** What is remembered from pulse to pulse. */
+/** What is remembered from one pulse to the next. */
 export interface Fitness {
   readonly leakedSinceMs: number | undefined;
   readonly overMemory: number;

@@ -1,6 +1,6 @@
 /**
- * The cells that run one version of the handlers. A new version is a new generation; the old one drains. A cell that is no
- * longer fit is replaced within its generation: it goes on until its successor is up, then it drains.
+ * The cells that run one version of the handlers. A new version is a new generation, and the old one drains. A cell
+ * that is no longer fit is replaced within its generation: it works until its successor is up, and then drains.
  */
 import type { Logger } from '../../../application/ports/runtime.ts';
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
@@ -23,9 +23,9 @@ export interface GenerationOptions {
 export class CellGeneration {
   readonly files: HandlerFiles;
   readonly #options: GenerationOptions;
-  /** Those that are given runs. */
+  /** Cells that are given runs. */
   #supervisors: CellSupervisor[];
-  /** Cells for one run at a time, and cells that drain. */
+  /** Cells for one run at a time, successors that are starting, and cells that drain. */
   #others: CellSupervisor[] = [];
   readonly #replacing = new Set<CellSupervisor>();
   #handlers: readonly LoadedHandler[] = [];
@@ -57,7 +57,7 @@ export class CellGeneration {
   get manifests(): readonly HandlerManifest[] {
     return this.#handlers.map(({ manifest }) => manifest);
   }
-  /** All that have a process, or will have one. */
+  /** Supervisors of all cells that have a process or will have one. */
   get supervisors(): readonly CellSupervisor[] {
     return [...this.#supervisors, ...this.#others].filter(({ closed }) => !closed);
   }
@@ -65,7 +65,7 @@ export class CellGeneration {
     return this.#names.has(handler);
   }
 
-  /** The cell with the fewest runs, one that is up if there is any. */
+  /** The cell with the fewest runs; one that is up, if there is any. */
   choose(): CellSupervisor | undefined {
     let best: CellSupervisor | undefined;
     for (const supervisor of this.#supervisors) {
@@ -88,7 +88,7 @@ export class CellGeneration {
     return threads;
   }
 
-  /** A cell of its own for one run at a time. */
+  /** Opens a separate cell for one run at a time. */
   isolated(): CellSupervisor {
     const supervisor = this.#supervisor(1, () => undefined);
     this.#others = [...this.#others.filter(({ closed }) => !closed), supervisor];
@@ -119,7 +119,7 @@ export class CellGeneration {
     try {
       await next.loaded;
     } catch (error) {
-      // The old one goes on, and says again that it is unfit.
+      // The old cell goes on, and reports again that it is unfit.
       log.error({ err: error }, 'cell not replaced');
       this.#replacing.delete(old);
       return;
@@ -135,7 +135,7 @@ export class CellGeneration {
     for (const run of old.drain()) next.run(run);
   }
 
-  /** It may have become so while a cell was started. */
+  /** A method, because the value may have changed while a cell was started. */
   #isClosing(): boolean {
     return this.#closing;
   }

@@ -1,4 +1,4 @@
-/** What the pool counts. */
+/** The metrics of the pool. */
 import type { Counter, Gauge, Histogram, Telemetry } from '../../../application/ports/runtime.ts';
 import { counters, gauges, histograms } from '../../../domain/measures.ts';
 

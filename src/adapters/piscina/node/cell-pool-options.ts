@@ -1,4 +1,4 @@
-/** What a pool can be told, with every default filled in once. */
+/** The options of a pool, with every default filled in once. */
 import { totalmem } from 'node:os';
 import type { HandlerNewsListener } from '../../../application/ports/handler-news.ts';
 import type { Clock, Logger, Telemetry } from '../../../application/ports/runtime.ts';
@@ -6,35 +6,38 @@ import type { MemoryBounds } from '../../../domain/memory-class.ts';
 
 export interface CellPoolOptions {
   readonly handlerDirs: readonly string[];
-  /** Over all cells. */
+  /** Number of threads over all cells. */
   readonly threads: number;
-  /** Work kept ready beyond the free threads; default 200. */
+  /** Work kept ready beyond the free threads, as time; default 200. */
   readonly lookaheadMs?: number;
-  /** Heap of a thread, unless a handler asks for another; default 512. */
+  /** Heap of a thread, unless a handler asks for another size; default 512. */
   readonly memoryMb?: number;
   /** Largest heap that a handler may ask for; default 4,096, at least `memoryMb`. */
   readonly memoryMaxMb?: number;
-  /** Resident memory of one cell process, past which a run is ended; 0, the default: its share of 80 % of what there is. */
+  /**
+   * Resident memory of one cell process above which a run is ended. 0, the default, means its share of 80 % of the
+   * available memory.
+   */
   readonly cellRssMaxMb?: number;
   /** Runs after which a cell is replaced; default 0: never. */
   readonly cellRunsMax?: number;
-  /** From a request to stop until the thread is ended, unless a handler says otherwise; default 1,000. */
+  /** Time from a request to stop until the thread is ended, unless a handler sets another; default 1,000. */
   readonly cancelGraceMs?: number;
-  /** Of what a run returns; more is INVALID_OUTPUT; default 16 MiB. */
+  /** Limit of a run's output. A larger output is INVALID_OUTPUT. Default 16 MiB. */
   readonly outputMaxBytes?: number;
-  /** A cell that says nothing for this long is ended; default 10,000. It says something every second. */
+  /** A cell that sends nothing for this long is ended; default 10,000. A cell sends a pulse every second. */
   readonly silenceMaxMs?: number;
   /** How long a cell that is replaced because of a stuck run waits for its other runs; default 30,000. */
   readonly stuckDrainMaxMs?: number;
-  /** Processes the threads are spread over; default 1. */
+  /** Number of processes over which the threads are spread; default 1. */
   readonly cells?: number;
   /** What handlers see in `process.env`; default nothing. */
   readonly handlerEnv?: ReadonlyMap<string, string>;
-  /** Environment of the cells, which threads do not see. Default none. */
+  /** Environment of the cell processes, which threads do not see; default none. */
   readonly env?: Readonly<Record<string, string>>;
   /** Reload handlers when their files change; default true. */
   readonly watch?: boolean;
-  /** Told of reloads, and of each line that runs say. */
+  /** Called for each reload, and for each line that a run logs. */
   readonly onNews?: HandlerNewsListener;
   readonly clock: Clock;
   readonly log: Logger;
@@ -69,7 +72,7 @@ export function completeOptions(options: CellPoolOptions): CompleteOptions {
   };
 }
 
-/** Of the container, if it has a limit, else of the machine. */
+/** The memory of the container if it has a limit, else of the machine. */
 function memoryThereIs(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();

@@ -1,7 +1,7 @@
 /**
- * `RunPool` over cells: forked processes with Piscina threads. This process never imports handler code.
- * Invariants: a run accepted ends exactly once; none is handed to Piscina before a thread is free; `capacity()` is what
- * the threads can take now plus a look-ahead measured in time.
+ * `RunPool` over cells, which are child processes with Piscina threads. This process never imports handler code.
+ * Invariants: an accepted run ends exactly once. No run is handed to Piscina before a thread is free. `capacity()` is
+ * what the threads can take now, plus a look-ahead that is measured in time.
  */
 import type {
   PoolEvent,
@@ -107,7 +107,7 @@ class CellPool implements RunPool {
   capacity(): number {
     const threads = this.#stopping === undefined ? (this.#generations.current?.threadsUp() ?? 0) : 0;
     if (threads === 0) return 0;
-    // The isolated run has a thread of its own; suspects that wait for it count like any other run.
+    // The isolated run has its own thread. Suspects that wait for that thread count like any other run.
     const apart = this.#isolated.size > 0 ? 1 : 0;
     return this.#lookAhead.room(threads, this.#runs.size - apart);
   }
@@ -243,7 +243,10 @@ class CellPool implements RunPool {
     if (this.#runs.size === 0) this.#onEmpty();
   }
 
-  /** What waits for a thread past the end of its job, wherever it waits: a cell looks at what has a thread. */
+  /**
+   * Cancels runs that still wait for a thread after the deadline of their job, wherever they wait. A cell checks only
+   * runs that have a thread.
+   */
   #endLate(): void {
     const { clock } = this.#options;
     const nowMs = clock.nowMs();
@@ -256,7 +259,10 @@ class CellPool implements RunPool {
     this.#stopLooking = clock.setTimer(lookForLateEveryMs, () => this.#endLate());
   }
 
-  /** A reload took the handler away after the node had claimed it. Not from inside `run`: callers expect news later. */
+  /**
+   * Releases a run whose handler was removed by a reload after the node had claimed the job. The event comes later,
+   * because callers do not expect it from inside `run`.
+   */
   #refuse(run: PoolRun): void {
     setImmediate(() => this.#emit(released(run)));
   }

@@ -1,7 +1,8 @@
 /**
- * One cell as its parent sees it: frames both ways, one per turn; what it prints becomes log lines; a cell that gives no
- * sign of life, or says what is no frame, is ended. It leads a session of its own, and what its runs have started ends with
- * it. It is told apart from its successor: nothing arrives after `onExit`.
+ * One cell as its parent sees it. Frames go both ways, one per turn of the event loop. What the cell prints becomes log
+ * lines. A cell that gives no sign of life, or sends something that is not a frame, is killed. It leads its own
+ * session, so what its runs have started ends with it. Nothing arrives after `onExit`, so a cell is never mistaken for
+ * its successor.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Duplex } from 'node:stream';
@@ -20,16 +21,20 @@ import { entryPath } from '../protocol/entry-path.ts';
 import { inFrames } from '../protocol/frame-cut.ts';
 import { LineBuffer } from '../protocol/output-capture.ts';
 
-/** Of a frame besides an output, which has up to two bytes in it for each that it may have: the list of all handlers is longest. */
+/**
+ * Limit of a frame apart from an output; the longest such frame is the list of all handlers. An output takes up to two
+ * bytes in a frame for each byte of its own limit.
+ */
 const frameRestMaxBytes = 64 * 2 ** 20;
-/** A frame on its way that grows by so much in a second is a sign of life. */
+/** A frame that is still arriving is a sign of life if it grows by this much in a second. */
 const arrivingMinBytes = 2 ** 20;
 const lastFramesMaxMs = 1_000;
 const outputLinesMax = 200;
 const outputLineMaxChars = 500;
 /**
- * Of glibc; other allocators do not look at it. It would keep the large buffers of an ended thread for later ones, and the
- * process would look full although no run holds anything: so whatever is larger is released as soon as it is free.
+ * A setting of glibc; other allocators ignore it. Without it, glibc keeps the large buffers of an ended thread for
+ * later ones, and the process looks full although no run holds anything. With it, every larger block is returned as
+ * soon as it is free.
  */
 const allocatorEnv = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) };
 
@@ -38,7 +43,7 @@ export interface CellExit {
   readonly signal: NodeJS.Signals | null;
   /** Why the parent ended it, if it did. */
   readonly killedFor: string | undefined;
-  /** It was ended for something that only its own code can have done. */
+  /** It was ended for something that only code inside the cell can have done. */
   readonly ownFault: boolean;
   /** The last lines it printed, such as V8's reason to abort. */
   readonly lastLines: readonly string[];
@@ -47,7 +52,7 @@ export interface CellExit {
 export interface CellProcessOptions {
   readonly setup: CellSetup;
   readonly env: Readonly<Record<string, string>>;
-  /** Without any frame for this long the cell is taken for hung. */
+  /** A cell that sends no frame for this long is considered hung. */
   readonly silenceMaxMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -104,7 +109,7 @@ export class CellProcess {
     if (this.#outbox.length === 1) setImmediate(() => this.#flush());
   }
 
-  /** At once and without asking: no code in it may be trusted to end. */
+  /** Kills the process at once, because none of its code can be trusted to end by itself. */
   kill(why: string, ownFault = false): void {
     if (this.#gone || this.#killedFor !== undefined) return;
     this.#killedFor = why;
@@ -112,12 +117,15 @@ export class CellProcess {
     this.#endTree();
   }
 
-  /** What is left of the group after the exit is ended too: the number of a group is not given away while it has members. */
+  /**
+   * Also ends what is left of the process group after the exit. The system does not reuse the id of a group that has
+   * members.
+   */
   #endTree(): void {
     if (this.pid !== undefined) endProcessTree(this.pid);
   }
 
-  /** Undefined when no process could be started, which `error` tells. */
+  /** Undefined when no process could be started. The `error` event reports that. */
   #open(onClosed: () => void): CellChannel<readonly CellEvent[], readonly CellCommand[]> | undefined {
     const pipe = this.#child.stdio[cellDescriptor];
     if (!(pipe instanceof Duplex)) return undefined;
@@ -146,7 +154,7 @@ export class CellProcess {
 
   #watch(): void {
     this.#stopWatch = this.#options.clock.setTimer(pulseEveryMs, () => {
-      // Counted in ticks of the parent's own loop, so that a pause of the parent is not taken for silence of the cell.
+      // We count ticks of the parent's own loop, so that a pause of the parent is not taken for silence of the cell.
       const arrived = (this.#channel?.arrivedBytes ?? 0) - this.#arrivedBytes;
       this.#arrivedBytes += arrived;
       if (arrived < arrivingMinBytes) this.#silentTicks += 1;

@@ -1,7 +1,8 @@
 /**
- * Keeps one cell alive: starts it, starts it again after a death (backoff 0.2 s doubling to 30 s), and accounts for the
- * runs it held. When the cell is no longer fit it says so once, and goes on until it is drained.
- *   starting → up ⇄ down → closed        `drain`: no restart, closed when its last run has ended, or what is left is stuck
+ * Keeps one cell alive. It starts the cell, restarts it after a death (backoff 0.2 s doubling to 30 s), and accounts
+ * for the runs that the cell held. While the cell is no longer fit, each pulse reports that, and the cell works until
+ * it is drained.
+ *   starting → up ⇄ down → closed        `drain`: no restart; closed when the last run has ended, or what is left is stuck
  */
 import type { Clock, Logger } from '../../../application/ports/runtime.ts';
 import type { RunEvent, RunOutcome } from '../../../application/ports/run-pool.ts';
@@ -25,21 +26,24 @@ export interface CellSupervisorOptions {
   readonly silenceMaxMs: number;
   /** Runs after which the cell is replaced; 0: never. */
   readonly runsMax: number;
-  /** How long the neighbours of a stuck run have in a draining cell; then they are lost, and run again elsewhere. */
+  /**
+   * How long other runs may go on in a draining cell that has a stuck run. After that they are lost, and run again
+   * elsewhere.
+   */
   readonly stuckDrainMaxMs: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onRunEvent: (run: PoolRun, event: RunEvent) => void;
   readonly onDeath: (exit: CellExit) => void;
   readonly onUp: () => void;
-  /** It should be replaced; said once. */
+  /** Called with each pulse while the cell should be replaced. */
   readonly onUnfit: (supervisor: CellSupervisor, why: UnfitReason) => void;
 }
 
 export class CellSupervisor implements RunHome {
   readonly #options: CellSupervisorOptions;
   readonly #runs = new Map<string, PoolRun>();
-  /** Files whose import killed the process; not imported again in this generation. */
+  /** Files whose import killed the process. They are not imported again in this generation. */
   readonly #deadly: HandlerProblem[] = [];
   readonly #loaded = Promise.withResolvers<CellLoad>();
   readonly #profiles = new CellProfiles();
@@ -47,7 +51,7 @@ export class CellSupervisor implements RunHome {
   #process: CellProcess | undefined;
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   #importing: string | undefined;
-  /** Accepted while the cell was not up. */
+  /** Runs that were accepted while the cell was not up. */
   #unsent: PoolRun[] = [];
   #upAtMs = 0;
   #stuck = 0;
@@ -65,7 +69,7 @@ export class CellSupervisor implements RunHome {
     this.#fork();
   }
 
-  /** Resolves when the cell is up for the first time; rejects when it cannot be started. */
+  /** Resolves when the cell is up for the first time. Rejects when it cannot be started. */
   get loaded(): Promise<CellLoad> {
     return this.#loaded.promise;
   }
@@ -82,7 +86,7 @@ export class CellSupervisor implements RunHome {
   get size(): number {
     return this.#runs.size;
   }
-  /** As the cell last told; undefined while it is not up, or has not told yet. */
+  /** The cell's last report. Undefined while the cell is not up, or has not reported yet. */
   get vitals(): CellVitals | undefined {
     return this.#state === 'up' ? this.#vitals : undefined;
   }
@@ -111,14 +115,17 @@ export class CellSupervisor implements RunHome {
     this.#process?.send({ kind: 'checkpointed', runId, number, saved });
   }
 
-  /** Rejects with RUN_NOT_FOUND, PROFILE_BUSY, PAYLOAD_TOO_LARGE. */
+  /** Rejects with RUN_NOT_FOUND, PROFILE_BUSY or PAYLOAD_TOO_LARGE. */
   async profile({ request: { runId } }: PoolRun, durationMs: number): Promise<string> {
     const profile = this.#profiles.begin(runId);
     this.#process?.send({ kind: 'profile', runId, durationMs });
     return profile;
   }
 
-  /** No new runs; closes after the last one. Returns those that had not been sent: they belong to the successor. */
+  /**
+   * Takes no more runs, and closes after the last one. Returns the runs that had not been sent: they belong to the
+   * successor.
+   */
   drain(): readonly PoolRun[] {
     this.#draining = true;
     const unsent = this.#unsent;
@@ -129,7 +136,7 @@ export class CellSupervisor implements RunHome {
     return unsent;
   }
 
-  /** Ends the process, and with it every run, as `lost`. Resolves when it is gone. */
+  /** Kills the process. Every run in it ends as `lost`. Resolves when the process is gone. */
   async close(why: string): Promise<void> {
     this.#draining = true;
     this.#cancelRestart();
@@ -273,7 +280,10 @@ export class CellSupervisor implements RunHome {
     this.#cancelRestart = this.#options.clock.setTimer(pauseMs, () => this.#fork());
   }
 
-  /** Only the end of the process ends a stuck run: at once when nothing else is in it, else when the neighbours are done. */
+  /**
+   * A stuck run ends only with the process. We kill the process at once when nothing else is left in it. If it drains,
+   * we wait for the other runs, but no longer than `stuckDrainMaxMs`.
+   */
   #endStuck(): void {
     if (this.#stuck === 0) return;
     const kill = (): void => this.#process?.kill('a thread could not be ended');
@@ -281,7 +291,7 @@ export class CellSupervisor implements RunHome {
     else if (this.#draining) this.#cancelDrainEnd ??= this.#options.clock.setTimer(this.#options.stuckDrainMaxMs, kill);
   }
 
-  /** Every run that had been sent is lost with its process. */
+  /** Every run that was sent to the process is lost with it. */
   #endAll(died: boolean): void {
     const unsent = new Set(this.#unsent);
     const sent = [...this.#runs.values()].filter((run) => !unsent.has(run));

@@ -1,8 +1,9 @@
 /**
- * Which changes in the handler folders reload: any of the code; of the other files those that were there when the handlers were
- * loaded and are others now (what came later, nobody can have read then). While a handler file does not load, new files
- * count as well: one may be what it misses. A file that has made `reloadsMax` reloads within `restMs` is written by
- * something that runs, a handler perhaps, whose every run would reload: it makes none until it has rested for `restMs`.
+ * Decides which changes in the handler folders cause a reload. Any change of code does. Another file does if it existed
+ * when the handlers were loaded and has changed since; nobody can have read a file that came later. While a handler
+ * file does not load, new files count as well, because one of them may be what it misses. A file that has caused
+ * `reloadsMax` reloads within `restMs` is written by something that runs, perhaps by a handler, and then each of its
+ * runs would cause a reload. Such a file causes none until it has rested for `restMs`.
  */
 import type { FileChange } from '../../../application/ports/handler-news.ts';
 import { type HandlerFiles, isJson } from './handler-files.ts';
@@ -11,7 +12,7 @@ const reloadsMax = 3;
 export const restMs = 60_000;
 
 export interface Seen {
-  /** Nothing has been written for a moment; else data files may be half written, and only code counts. */
+  /** Nothing has been written for a moment. Otherwise data files may be half written, and only code counts. */
   readonly quiet: boolean;
   /** A handler file does not load. */
   readonly isBroken: boolean;
@@ -20,25 +21,25 @@ export interface Seen {
 
 export interface Admitted {
   readonly changes: readonly FileChange[];
-  /** They make no reload from now on. */
+  /** Files that cause no reload from now on. */
   readonly heldNow: readonly string[];
-  /** Something may have rested by then: look again. */
+  /** Check again after this time, because a file may have rested by then. */
   readonly againInMs: number | undefined;
 }
 
-/** It makes no reload; how it was when it was seen to change last, and when that was. */
+/** A file that causes no reload: its stamp when it was last seen to change, and when that was. */
 interface Held {
   readonly stamp: string;
   readonly sinceMs: number;
 }
 
 export class HandlerChanges {
-  /** Of data files, and of all new ones together under no name: when they have made reloads. */
+  /** When each data file has caused reloads. All new files together have the empty name. */
   readonly #reloads = new Map<string, number[]>();
   readonly #held = new Map<string, Held>();
   #lastSeen: ReadonlyMap<string, string> | undefined;
 
-  /** `old`: as they were loaded, or tried, last. */
+  /** `old`: the files as they were last loaded, or tried. */
   admit(old: HandlerFiles, now: HandlerFiles, { quiet, isBroken, nowMs }: Seen): Admitted {
     const changes = [...codeChanges(old, now)];
     const heldNow: string[] = [];
@@ -79,7 +80,7 @@ export class HandlerChanges {
     return may;
   }
 
-  /** What has rested, or is gone. So there are never more than there are data files. */
+  /** Forgets what has rested or is gone, so that there are never more entries than data files. */
   #forget(nowMs: number, { data }: HandlerFiles): void {
     for (const [key, atMs] of this.#reloads) if (nowMs - (atMs.at(-1) ?? 0) >= restMs) this.#reloads.delete(key);
     for (const url of this.#held.keys()) if (!data.has(url)) this.#held.delete(url);
@@ -101,7 +102,7 @@ function codeChanges(old: HandlerFiles, now: HandlerFiles): readonly FileChange[
   return changes;
 }
 
-/** JSON is written by handlers as well as by people: it counts as data. */
+/** JSON counts as data, because handlers write it as well as people. */
 function codeOf({ sources }: HandlerFiles): ReadonlyMap<string, string> {
   return new Map([...sources].filter(([url]) => !isJson(url)));
 }

@@ -1,8 +1,8 @@
 /**
- * The handler folders as they are at one instant: which files define handlers (`*.job.{ts,mts,js,mjs}`, at any depth;
- * `.cjs` and `.cts` are taken for handlers too, so that somebody says that they cannot be),
- * the text of all code beside them, and how the other files stand. `node_modules`, dot files and dot folders are left out.
- * Read, never imported, here.
+ * The handler folders as they are at one instant: which files define handlers (`*.job.{ts,mts,js,mjs}`, at any depth),
+ * the text of all code beside them, and a stamp of each other file. `.cjs` and `.cts` count as handler files too, so
+ * that an error says that they cannot be. `node_modules`, dot files and dot folders are left out. Files are read here,
+ * never imported.
  */
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -14,24 +14,27 @@ const handlerPattern = /\.job\.[cm]?[jt]s$/;
 const fileMaxBytes = 1024 * 1024;
 const filesMax = 5_000;
 const totalMaxBytes = 32 * 1024 * 1024;
-/** Data files whose changes are seen; folders may hold more. */
+/** Limit of the data files whose changes are seen. Folders may hold more. */
 const dataFilesMax = 5_000;
 
 export interface HandlerFiles {
   /** URLs of the files that define handlers, in order of their paths. */
   readonly handlers: readonly string[];
   readonly sources: ReadonlyMap<string, string>;
-  /** Data files (JSON is one, imported or not), and code that is too large to be held: URL → what changes when the file does. */
+  /**
+   * Data files, and code that is too large to be held: URL → a value that changes when the file does. JSON is data,
+   * whether it is imported or not.
+   */
   readonly data: ReadonlyMap<string, string>;
-  /** There are more data files than are looked at. */
+  /** The folders hold more data files than are looked at. */
   readonly hasMoreData: boolean;
-  /** All folders seen, to be watched. */
+  /** All folders that were found, to be watched. */
   readonly folders: readonly string[];
-  /** The path of a file below its folder of handlers. */
+  /** The path of a file relative to its handler folder. */
   nameOf(url: string): string;
 }
 
-/** What is found on the way through the folders. */
+/** What a walk through the folders finds. */
 interface Found {
   readonly folders: string[];
   readonly code: string[];
@@ -77,7 +80,10 @@ export function isJson(url: string): boolean {
   return url.endsWith('.json');
 }
 
-/** Its content is not read: it may be gigabytes. A file that is saved beside and renamed has another number. */
+/**
+ * We do not read the content, because it may be gigabytes. The stamp includes the inode, because a program may save a
+ * file by writing another one and renaming it.
+ */
 async function stampsOf(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const stamps = new Map<string, string>();
   for (const path of paths) {
@@ -105,7 +111,7 @@ async function realFolder(dir: string): Promise<string> {
 
 async function collect(folder: string, found: Found): Promise<void> {
   found.folders.push(folder);
-  // A folder may go while it is read; what is left of it comes with the next change.
+  // A folder may be removed while it is read. The next change then shows what is left of it.
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
     if (entry.name === 'node_modules' || entry.name.startsWith('.')) continue;
@@ -117,7 +123,7 @@ async function collect(folder: string, found: Found): Promise<void> {
   }
 }
 
-/** Undefined when it is gone or is too large to be code; then it is read from the disk when it is imported. */
+/** Undefined when the file is gone, or too large to be held. It is then read from the disk when it is imported. */
 async function readSource(path: string): Promise<string | undefined> {
   try {
     const { size } = await stat(path);

@@ -1,6 +1,7 @@
 /**
- * The generations of handler code in a pool: the present one, and those that drain or are tried. Reads the folders, and
- * again when they change; if a file that worked is broken then, the whole reload is refused and the old code stays.
+ * The generations of handler code in a pool: the present one, and those that drain or are being tried. Reads the
+ * folders at the start, and again when they change. If a file that worked is then broken, the whole reload is refused
+ * and the old code stays.
  */
 import type { FileChange, FileProblem, HandlerNewsListener } from '../../../application/ports/handler-news.ts';
 import type { Clock, Logger } from '../../../application/ports/runtime.ts';
@@ -20,28 +21,28 @@ export interface HandlerGenerationsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly open: (files: HandlerFiles) => CellGeneration;
-  /** `unsent`: runs the old generation had not begun with. */
   readonly onNews: HandlerNewsListener;
+  /** `unsent`: runs that the old generation had not begun. */
   readonly onSwitch: (next: CellGeneration, unsent: readonly PoolRun[]) => void;
 }
 
 export class HandlerGenerations {
   readonly #options: HandlerGenerationsOptions;
   readonly #watch: HandlerWatch;
-  /** Those that drain, and one that is being tried. */
+  /** Generations that drain, and one that is being tried. */
   readonly #others = new Set<CellGeneration>();
   readonly #changes = new HandlerChanges();
   #current: CellGeneration | undefined;
-  /** As they were when they were loaded last, if only to be refused. */
+  /** The files as they were at the last load, even if that load was refused. */
   #tried: HandlerFiles | undefined;
-  /** Something did not load then. */
+  /** Something did not load at that time. */
   #isBroken = false;
   #closed = false;
   #reloading = false;
   #reloadAgain = false;
-  /** Why the folders cannot be read; said once. */
+  /** Why the folders cannot be read. Remembered so that it is reported once. */
   #failure: string | undefined;
-  /** Of all changes that wait to be looked at. */
+  /** Whether writes had settled at the last reported change. */
   #quiet = true;
 
   constructor(options: HandlerGenerationsOptions) {
@@ -75,14 +76,14 @@ export class HandlerGenerations {
       await generation.close('stopping');
       throw error;
     }
-    // They may have changed meanwhile.
+    // The folders may have changed while the handlers were loaded.
     if (this.#options.watch && this.#watch.follow(files.folders)) this.#watch.lookAgain(1);
     if (this.#options.watch && files.hasMoreData)
       this.#options.log.warn({}, 'the handler folders hold more data files than are watched');
     return generation;
   }
 
-  /** No more reloads. */
+  /** Stops reloading. */
   settle(): void {
     this.#closed = true;
     this.#watch.close();
@@ -102,7 +103,7 @@ export class HandlerGenerations {
     return problems.map(({ url, reason }) => ({ file: files.nameOf(url), reason }));
   }
 
-  /** One at a time; what changes meanwhile is looked at afterwards. */
+  /** One reload at a time. Changes that come meanwhile are looked at afterwards. */
   async #reload(quiet: boolean): Promise<void> {
     this.#quiet = quiet;
     this.#reloadAgain = true;
@@ -117,7 +118,10 @@ export class HandlerGenerations {
     this.#reloading = false;
   }
 
-  /** Such as a folder that is gone, for a build perhaps: nobody tells when it is back. */
+  /**
+   * The folders cannot be read, for example because a build has removed one. Nothing reports when it is back, so we
+   * look again.
+   */
   #cannot(error: unknown): void {
     this.#watch.lookAgain(lookAgainMs);
     const reason = error instanceof Error ? error.message : String(error);
@@ -173,7 +177,7 @@ export class HandlerGenerations {
     this.#options.onNews({ kind: 'reloaded', handlers, changes, problems });
   }
 
-  /** It may have become so while a generation was loaded. */
+  /** A method, because the value may have changed while a generation was loaded. */
   #isClosed(): boolean {
     return this.#closed;
   }

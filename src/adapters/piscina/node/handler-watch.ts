@@ -1,6 +1,7 @@
 /**
- * Watches the handler folders, one watcher per folder (a recursive one would descend into node_modules), and calls back
- * once a burst of changes has settled, and within `patienceMs` when it does not: something in there may write all the time.
+ * Watches the handler folders. There is one watcher per folder, because a recursive one would descend into
+ * node_modules. It calls back once a burst of changes has settled, or after `patienceMs` if the burst does not settle,
+ * because something may write to the folders all the time.
  */
 import { watch, type FSWatcher } from 'node:fs';
 import { basename } from 'node:path';
@@ -14,7 +15,10 @@ export interface HandlerWatchOptions {
   readonly clock: Clock;
   /** `quiet`: nothing has changed for a moment. */
   readonly onChange: (quiet: boolean) => void;
-  /** It is the first that is not watched: the system watches no more, or there are too many. Said once. */
+  /**
+   * Called once, for the first folder that is not watched: the system allows no more watchers, or there are too many
+   * folders.
+   */
   readonly onUnwatched: (folder: string, error: unknown) => void;
 }
 
@@ -25,7 +29,7 @@ export class HandlerWatch {
   readonly #onUnwatched: HandlerWatchOptions['onUnwatched'];
   #isTold = false;
   #cancelSettled: () => void = () => undefined;
-  /** Undefined: no burst is under way. */
+  /** Undefined while no burst is under way. */
   #cancelPatience: (() => void) | undefined;
   #cancelLook: () => void = () => undefined;
   #closed = false;
@@ -36,7 +40,10 @@ export class HandlerWatch {
     this.#onUnwatched = options.onUnwatched;
   }
 
-  /** From now on these folders. Answers whether there are new ones among them, in which something may have changed already. */
+  /**
+   * Watches these folders from now on, and no others. Returns whether there are new ones among them, in which something
+   * may have changed already.
+   */
   follow(folders: readonly string[]): boolean {
     if (this.#closed) return false;
     let hasNew = false;
@@ -57,7 +64,7 @@ export class HandlerWatch {
     return hasNew;
   }
 
-  /** Calls back after this time, whatever happens; once, the last that was said. */
+  /** Calls back after this time, even if nothing changes. Replaces the previous such request. */
   lookAgain(inMs: number | undefined): void {
     this.#cancelLook();
     if (inMs !== undefined && !this.#closed) this.#cancelLook = this.#clock.setTimer(inMs, () => this.#touched());
@@ -75,16 +82,17 @@ export class HandlerWatch {
   #watch(folder: string): void {
     try {
       const watcher = watch(folder, (_event, name) => {
-        // The folder itself was removed or moved; what has its name now is another, and would be watched by nobody.
+        // The folder itself was removed or moved. What has its name now is another folder, which nobody would watch.
         const isItself = name === basename(folder);
         if (isItself) this.#forget(folder, watcher);
         if (isItself || name === null || (!name.startsWith('.') && name !== 'node_modules')) this.#touched();
       });
-      // The folder is gone; its parent has told so as well.
+      // The folder is gone. The watcher of its parent reports that as well.
       watcher.on('error', () => this.#forget(folder, watcher));
       this.#watchers.set(folder, watcher);
     } catch (error) {
-      // One that has gone meanwhile is missed by its parent; else the system watches no more for us.
+      // If the folder has gone meanwhile, the watcher of its parent reports that. Otherwise the system allows us no
+      // more watchers.
       if (!isGone(error)) this.#unwatched(folder, error);
     }
   }

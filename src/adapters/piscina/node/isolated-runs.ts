@@ -1,6 +1,6 @@
 /**
- * Runs that were in a cell when it died: each runs alone in a cell of its own, so that the innocent are cleared and the
- * culprit is convicted. The cell is started when needed and ended when it has been idle for a while.
+ * Runs that were in a cell when it died. Each of them runs alone in a separate cell, so that the innocent are cleared
+ * and the culprit is convicted. That cell is started when it is needed, and ended when it has been idle for a while.
  */
 import type { Clock } from '../../../application/ports/runtime.ts';
 import { TroupeError } from '../../../domain/errors.ts';
@@ -12,12 +12,12 @@ const idleMaxMs = 30_000;
 export interface IsolatedRunsOptions {
   readonly clock: Clock;
   readonly open: () => CellSupervisor | undefined;
-  /** A run that only waited was cancelled. */
+  /** A run was cancelled while it waited. */
   readonly onWithdrawn: (run: PoolRun) => void;
 }
 
 export class IsolatedRuns implements RunHome {
-  /** Of the runs that wait. */
+  /** Waiting runs have no process. */
   readonly pid = undefined;
   readonly vitals = undefined;
   readonly #options: IsolatedRunsOptions;
@@ -40,7 +40,7 @@ export class IsolatedRuns implements RunHome {
     this.#next();
   }
 
-  /** Of a run that waits; the one in the cell is the cell's. */
+  /** Cancels a run that waits here. The run in the cell is cancelled by its cell. */
   cancel(run: PoolRun): void {
     const at = this.#waiting.indexOf(run);
     if (at < 0) return;
@@ -62,7 +62,7 @@ export class IsolatedRuns implements RunHome {
     this.#next();
   }
 
-  /** New code: the cell is ended once it is free, the next suspect gets a new one. */
+  /** There is new code: the cell ends once it is free, and the next suspect gets a new one. */
   retire(): void {
     for (const unsent of this.#supervisor?.drain() ?? []) {
       unsent.home = this;

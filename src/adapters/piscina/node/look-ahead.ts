@@ -1,17 +1,20 @@
 /**
  * How many runs a cell should hold beyond its threads, so that a thread never waits for the round trip to its node:
- * about `lookaheadMs` of work per thread by a moving average. Long runs get none, because what waits behind a long run
- * could be run elsewhere. Unknown durations count as long.
+ * about `lookaheadMs` of work per thread, by a moving average. Long runs get no look-ahead, because a run that waits
+ * behind a long one could run elsewhere. Unknown durations count as long.
  *
- * It is refilled in bulk, when half of it is used up: one pull, one claim and one commit for many runs.
+ * The look-ahead is refilled in bulk when half of it is used up, so that many runs share one pull, one claim and one
+ * commit.
  */
 export const lookAheadMaxRuns = 256;
 
-/** Growing durations are believed sooner than shrinking ones: too much look-ahead hurts more than too little. */
+/**
+ * Growing durations are believed sooner than shrinking ones, because too much look-ahead hurts more than too little.
+ */
 const weightUp = 0.3;
 const weightDown = 0.1;
 const dispatchCostMs = 0.1;
-/** Shorter waits are not worth a second trip. */
+/** A shorter wait is not worth a second round trip. */
 const waitMinMs = 100;
 
 export class LookAhead {
@@ -30,7 +33,10 @@ export class LookAhead {
     this.#averageMs += (costMs - this.#averageMs) * (costMs > this.#averageMs ? weightUp : weightDown);
   }
 
-  /** A run waited too long: what runs now is longer than what ended so far. None until something ends. */
+  /**
+   * Call this when a run waited too long: the present runs take longer than those that ended so far. There is no
+   * look-ahead until another run ends.
+   */
   forget(): void {
     this.#averageMs = undefined;
   }
@@ -40,7 +46,7 @@ export class LookAhead {
     return Math.max(waitMinMs, this.#lookaheadMs * 2);
   }
 
-  /** How long outcomes may wait for company: the other half of the look-ahead feeds the threads meanwhile. */
+  /** How long outcomes may be held back. Meanwhile the other half of the look-ahead feeds the threads. */
   get gatherMs(): number {
     return Math.floor(this.#lookaheadMs / 2);
   }
@@ -50,7 +56,7 @@ export class LookAhead {
     return Math.min(lookAheadMaxRuns, Math.floor((this.#lookaheadMs * this.#threads) / this.#averageMs));
   }
 
-  /** Runs to take now, with `threads` up and `held` runs in them or ahead of them. */
+  /** How many runs to take now, with `threads` up and `held` runs in them or waiting for them. */
   room(threads: number, held: number): number {
     const ahead = this.runs();
     const room = threads + ahead - held;

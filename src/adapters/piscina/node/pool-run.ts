@@ -1,8 +1,8 @@
-/** A run the pool has accepted, from `run()` to `ended`. */
+/** A run that the pool has accepted, from `run()` to `ended`. */
 import type { RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
 import type { CellVitals } from '../protocol/cell-frames.ts';
 
-/** Who has the run now. */
+/** What holds the run now: a cell, or the isolated runs. */
 export interface RunHome {
   readonly pid: number | undefined;
   readonly vitals: CellVitals | undefined;
@@ -14,15 +14,15 @@ export interface RunHome {
 export interface PoolRun {
   readonly request: RunRequest;
   home: RunHome | undefined;
-  /** Monotonic; undefined until its handler has started. */
+  /** Monotonic. Undefined until the handler has started. */
   startedAtMs: number | undefined;
   fraction: number;
   note: string;
-  /** It does not end by itself: this is its outcome once its process is gone. */
+  /** Set when the run does not end by itself: its outcome once its process is gone. */
   stuckOutcome: RunOutcome | undefined;
-  /** It waited past the end of its job, and was told to stop for that. */
+  /** It waited past the deadline of its job, and was asked to stop for that. */
   late: boolean;
-  /** It was told to stop. */
+  /** It was asked to stop. */
   withdrawn: boolean;
 }
 

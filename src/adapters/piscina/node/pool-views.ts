@@ -1,4 +1,4 @@
-/** Cells and runs as the pool shows them: what the parent knows, and what the cell said a second ago at most. */
+/** Cells and runs as the pool shows them: what the parent knows, and what the cell reported at most a second ago. */
 import type { CellStats, RunPoolStats, RunView } from '../../../application/ports/run-pool.ts';
 import type { CellSupervisor } from './cell-supervisor.ts';
 import type { PoolRun, RunHome } from './pool-run.ts';

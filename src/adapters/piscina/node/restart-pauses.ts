@@ -1,9 +1,9 @@
-/** How long to wait before a cell is started again: 0.2 s doubling to 30 s, and from the beginning after a healthy minute. */
+/** How long to wait before a cell is restarted: 0.2 s doubling to 30 s, and 0.2 s again after a healthy minute. */
 const backoffMinMs = 200;
 const backoffMaxMs = 30_000;
-/** Up this long, a cell has earned a fast restart. */
+/** A cell that was up for this long is restarted fast again. */
 const healthyAfterMs = 60_000;
-/** Deaths without ever having been up, after which the first start is given up. */
+/** How many times a cell may die without ever having been up. Then we give up the first start. */
 const firstStartsMax = 5;
 
 export class RestartPauses {
@@ -11,7 +11,10 @@ export class RestartPauses {
   #failedStarts = 0;
   #everUp = false;
 
-  /** `upForMs` of the cell that ended; undefined when it never was. The answer is undefined when it cannot be started at all. */
+  /**
+   * `upForMs`: how long the ended cell was up; undefined if it never was. Returns undefined when the cell cannot be
+   * started at all.
+   */
   next(upForMs: number | undefined): number | undefined {
     this.#everUp ||= upForMs !== undefined;
     this.#failedStarts = upForMs === undefined ? this.#failedStarts + 1 : 0;

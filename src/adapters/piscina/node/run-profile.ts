@@ -1,4 +1,4 @@
-/** The parent's side of a profile: its errors, and the parts put together. A cell takes one at a time. */
+/** The parent's side of a profile: it checks the request and assembles the parts. A cell records one at a time. */
 import { profileMaxBytes, profileMaxMs, profileMinMs } from '../../../application/ports/run-pool.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { ProfileEvent } from '../protocol/cell-frames.ts';
@@ -18,7 +18,7 @@ export class CellProfiles {
   #parts: string[] = [];
   #pending = Promise.withResolvers<string>();
 
-  /** The answer to what is asked next. Throws PROFILE_BUSY. */
+  /** Resolves with the profile that is requested next. Throws PROFILE_BUSY. */
   begin(runId: string): Promise<string> {
     if (this.#runId !== undefined) throw new TroupeError('PROFILE_BUSY');
     this.#runId = runId;
@@ -41,7 +41,7 @@ export class CellProfiles {
     }
   }
 
-  /** The cell is gone. */
+  /** Call this when the cell is gone. */
   abandon(): void {
     if (this.#runId !== undefined) this.#fail(runGone());
   }

@@ -1,7 +1,7 @@
 /**
- * Frames over a pipe between the node process and a cell, and what is done about a broken one. All threads of a cell can
- * reach the descriptor of this pipe, and so can write to it: nothing that comes is believed before its mark, length and
- * shape are checked. The first thing that is wrong ends the channel: `onBroken`, and nothing more is read.
+ * Frames over a pipe between the node process and a cell. All threads of a cell can reach the descriptor of this pipe,
+ * and so can write to it. We trust nothing that arrives before we have checked its mark, length and shape. The first
+ * error ends the channel: we call `onBroken` and read nothing more.
  *   frame = mark (4 bytes) · length of the body (4 bytes) · body (V8 serialisation)
  */
 import type { Duplex } from 'node:stream';
@@ -9,17 +9,17 @@ import { deserialize, serialize } from 'node:v8';
 
 const mark = 0x54_52_50_31;
 const headBytes = 8;
-/** Unless a side knows better. A frame carries one payload that is large, at most. */
+/** The default limit. A frame carries at most one large payload. */
 export const frameMaxBytes = 2 ** 30 + 2 ** 26;
 
 export interface CellChannelOptions<In> {
-  /** Undefined: it has not the shape of a frame. */
+  /** Undefined if the body does not have the shape of a frame. */
   readonly parse: (body: unknown) => In | undefined;
-  /** What is larger comes from no code of ours; default `frameMaxBytes`. */
+  /** Our own code sends no larger frame. Default `frameMaxBytes`. */
   readonly frameMaxBytes?: number;
   readonly onFrame: (frame: In) => void;
   readonly onBroken: (why: string) => void;
-  /** Nothing comes any more. */
+  /** Nothing will arrive any more. */
   readonly onClosed: () => void;
 }
 
@@ -28,21 +28,21 @@ export class CellChannel<In, Out> {
   readonly #options: CellChannelOptions<In>;
   #chunks: Buffer[] = [];
   #held = 0;
-  /** Of the frame that is being read, its head included; `headBytes` until that is known. */
+  /** Size of the frame that is being read, including its head; `headBytes` until it is known. */
   #wanted = headBytes;
   #over = false;
-  /** All that has come so far. */
+  /** Bytes received so far. */
   arrivedBytes = 0;
 
   constructor(stream: Duplex, options: CellChannelOptions<In>) {
     this.#stream = stream;
     this.#options = options;
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
-    stream.on('error', () => undefined); // the other side is gone: `close` tells
+    stream.on('error', () => undefined); // the other side is gone; `close` reports that
     stream.once('close', () => options.onClosed());
   }
 
-  /** Resolves when it is written: the other side will read it, whatever becomes of this process. */
+  /** Resolves when the frame is written. The other side will then read it, even if this process dies. */
   send(frame: Out): Promise<void> {
     const body = serialize(frame);
     if (this.#stream.destroyed || !this.#stream.writable) return Promise.resolve();
@@ -62,7 +62,7 @@ export class CellChannel<In, Out> {
     while (this.#held >= this.#wanted) this.#step();
   }
 
-  /** A head, or a body, is there as a whole. */
+  /** Called when a whole head or a whole body has arrived. */
   #step(): void {
     const all = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks);
     if (all === undefined) return;

@@ -1,6 +1,6 @@
 /**
- * What a frame between node and cell must look like. It is checked on both sides, because any thread of a cell can reach
- * the pipe: what has another shape must not reach code that trusts its types.
+ * The shape of a frame between node and cell. Both sides check it, because any thread of a cell can write to the pipe,
+ * and a frame of another shape must not reach code that trusts its types.
  */
 import { z } from 'zod';
 import type { RunRequest } from '../../../application/ports/run-pool.ts';
@@ -19,13 +19,13 @@ const kind = <Kind extends string>(name: Kind): z.ZodLiteral<Kind> => z.literal(
 const json = z.object({ kind: kind('json'), json: z.string() });
 const bytes = z.instanceof(Uint8Array);
 const payload = z.discriminatedUnion('kind', [json, z.object({ kind: kind('bytes'), bytes })]);
-/** A copy: bytes that came in a frame are a view into it, and a small payload must not keep a large frame alive. */
+/** Copies the bytes. They are a view into their frame, and a small payload must not keep a large frame alive. */
 const ownPayload = z.discriminatedUnion('kind', [
   json,
   z.object({ kind: kind('bytes'), bytes: bytes.transform((view) => new Uint8Array(view)) }),
 ]);
 
-/** Longer than any of ours. */
+/** Longer than any text that our own code sends. */
 const text = z.string().max(4_096);
 
 export const failureShape = z.object({
@@ -120,7 +120,7 @@ const command: z.ZodType<CellCommand> = z.discriminatedUnion('kind', [
 const events = z.array(event);
 const commands = z.array(command);
 
-/** Undefined when it has another shape. */
+/** Undefined when the frame has another shape. */
 export function parseEvents(frame: unknown): readonly CellEvent[] | undefined {
   return events.safeParse(frame).data;
 }

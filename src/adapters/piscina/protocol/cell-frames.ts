@@ -1,6 +1,6 @@
 /**
- * The protocol between the node process and a cell. One frame per turn of the event loop each way, holding everything
- * that happened in it.
+ * The protocol between the node process and a cell. Each side sends one frame per turn of its event loop, with
+ * everything that happened in that turn.
  */
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
 import type { RunEvent, RunOutcome, RunRequest } from '../../../application/ports/run-pool.ts';
@@ -8,8 +8,8 @@ import type { MemoryBounds } from '../../../domain/memory-class.ts';
 import type { Sources } from './thread-messages.ts';
 
 /**
- * Ended runs that a cell may hold back. When the cell dies, its parent has not heard of them and counts them in when it
- * looks for suspects.
+ * How many ended runs a cell may hold back. When the cell dies, its parent does not know of them, and allows for them
+ * when it looks for suspects.
  */
 export const heldEndsMax = 16;
 
@@ -17,14 +17,14 @@ export interface CellSetup {
   readonly threads: number;
   /** Default and largest memory class. */
   readonly memory: MemoryBounds;
-  /** Past this resident memory of the process, a run is ended. */
+  /** When the resident memory of the process exceeds this, a run is ended. */
   readonly rssMaxBytes: number;
   readonly cancelGraceMs: number;
-  /** Of what a run returns; more does not leave its thread. */
+  /** Limit of a run's output. A larger output does not leave its thread. */
   readonly outputMaxBytes: number;
-  /** A run that waited longer for a thread is released: some other node may have one. */
+  /** A run that has waited longer for a thread is released, because another node may have one. */
   readonly waitMaxMs: number;
-  /** How long starts and successes may wait for company while runs wait for a thread. */
+  /** How long starts and successes may be held back while runs wait for a thread. */
   readonly gatherMs: number;
   /** What handlers see in `process.env`. */
   readonly handlerEnv: ReadonlyMap<string, string>;
@@ -43,25 +43,25 @@ export type CellCommand =
 export interface RunVitals {
   readonly runId: string;
   readonly thread: number;
-  /** Since its thread gave the last sign of life; to the second. */
+  /** Time since its thread gave the last sign of life, to the second. */
   readonly quietMs: number;
 }
 
 export interface CellVitals {
   readonly rssBytes: number;
-  /** Of the cell's own loop, over the last second; 0..1. */
+  /** Of the cell's own event loop, over the last second; 0..1. */
   readonly eventLoopUtilization: number;
-  /** Idle ones of every memory class included. */
+  /** Including idle threads of every memory class. */
   readonly threadsAlive: number;
   /** Threads that could not be ended. */
   readonly leaked: number;
-  /** Processes that ended threads had started: ended, and their numbers kept until the cell ends. */
+  /** Processes that ended threads had started. They are ended too, but keep their process ids until the cell ends. */
   readonly orphans: number;
   /** One per busy thread. */
   readonly runs: readonly RunVitals[];
 }
 
-/** A handler file that is not served, and why. `url` of the file. */
+/** A handler file that is not served, and why. `url` is that of the file. */
 export interface HandlerProblem {
   readonly url: string;
   readonly reason: string;
@@ -71,7 +71,7 @@ export interface LoadedHandler {
   readonly manifest: HandlerManifest;
 }
 
-/** A profile comes in parts, so that no frame grows large; `failed` ends it too. */
+/** A profile is sent in parts, so that no frame grows large. `profile-failed` ends it too. */
 export type ProfileEvent =
   | { readonly kind: 'profile-part'; readonly runId: string; readonly text: string; readonly last: boolean }
   | { readonly kind: 'profile-failed'; readonly runId: string; readonly why: 'not-running' | 'too-large' };
@@ -81,13 +81,13 @@ export type CellEvent =
   | { readonly kind: 'importing'; readonly url: string }
   | { readonly kind: 'up'; readonly handlers: readonly LoadedHandler[]; readonly problems: readonly HandlerProblem[] }
   | { readonly kind: 'failed'; readonly reason: string }
-  /** Once a second: alive, and how it fares. */
+  /** Sent once a second, to show that the cell is alive and how it fares. */
   | { readonly kind: 'pulse'; readonly vitals: CellVitals }
   | RunEvent
   | ProfileEvent
-  /** The thread does not end: only the death of the process will, and then this is the run's outcome. */
+  /** The thread does not end. Only the death of the process will end the run, with this outcome. */
   | { readonly kind: 'stuck'; readonly runId: string; readonly outcome: RunOutcome };
 
 export const pulseEveryMs = 1_000;
-/** Where a cell finds the pipe to its parent. */
+/** The descriptor at which a cell finds the pipe to its parent. */
 export const cellDescriptor = 3;

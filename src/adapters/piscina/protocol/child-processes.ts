@@ -1,15 +1,16 @@
 /**
- * The processes that handlers start. Linux tells which thread started one (`/proc/<process>/task/<thread>/children`), and
- * gives the children of a thread that ends to the first thread of its process, which is the cell's own and starts none
- * itself. So what a thread started is known while it lives, and what is left of it after. Elsewhere nothing is known, and
- * what a run started ends with its cell, whose process group it is in.
+ * The processes that handlers start. Linux reports which thread started a process
+ * (`/proc/<process>/task/<thread>/children`). When a thread ends, its children pass to the first thread of its process.
+ * In a cell that is the main thread, which starts none itself. So we know what a thread started while it lives, and
+ * what is left of it afterwards. Other systems report nothing. There, what a run started ends with its cell, because it
+ * is in the cell's process group.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** Passes over what a process starts while its like are being ended. */
+/** How many passes we make. Processes may start others while we are ending them. */
 const passesMax = 3;
 
-/** Of the calling thread, as the system numbers it. */
+/** The id that the system gives the calling thread. */
 export function ownThread(): number | undefined {
   try {
     return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
@@ -18,7 +19,7 @@ export function ownThread(): number | undefined {
   }
 }
 
-/** Ends what this thread of this process has started, with all that came of it. */
+/** Ends the processes that this thread of this process has started, and their descendants. */
 export function endChildrenOf(thread: number | undefined): void {
   if (thread === undefined) return;
   for (let pass = 0; pass < passesMax; pass += 1) {
@@ -29,15 +30,19 @@ export function endChildrenOf(thread: number | undefined): void {
 }
 
 /**
- * Ends what ended threads have left behind. Answers how many of these are ended and still hold their number: they do until
- * this process ends, since the thread that would have asked for their exit codes is gone.
+ * Ends the processes that ended threads have left behind. Returns how many of them have ended but still hold their
+ * process id. They hold it until this process ends, because the thread that would have collected their exit codes is
+ * gone.
  */
 export function endOrphans(): number {
   endChildrenOf(process.pid);
   return childrenOf(process.pid, process.pid).length;
 }
 
-/** What is known to descend from this process, its group left or not, and then the group; it may be the caller's own. */
+/**
+ * Ends all known descendants of this process, even those that have left its group, and then the group. The group may be
+ * the caller's own.
+ */
 export function endProcessTree(leader: number): void {
   for (const pid of descendantsOf(leader)) endProcess(pid);
   endProcess(-leader);
@@ -54,7 +59,7 @@ function childrenOf(pid: number, thread: number): number[] {
   return text === '' ? [] : text.split(' ').map(Number);
 }
 
-/** Neither ended nor gone. */
+/** Neither a zombie nor gone. */
 function isAlive(pid: number): boolean {
   const stat = textOf(`/proc/${pid}/stat`);
   const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
@@ -65,7 +70,7 @@ function endProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It is gone, or a program of another user's, which is for its starter to end.
+    // The process is gone, or it belongs to another user. In that case, whoever started it must end it.
   }
 }
 

@@ -1,4 +1,4 @@
-/** Files that run in processes and threads of their own: `.ts` when run from source, `.js` when built. */
+/** Files that run in a process or thread of their own: `.ts` when run from source, `.js` when built. */
 import { fileURLToPath } from 'node:url';
 
 export function entryPath(name: 'cell/cell-main' | 'thread/thread-main' | 'thread/boot-thread'): string {

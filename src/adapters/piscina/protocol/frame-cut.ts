@@ -1,12 +1,12 @@
 /**
- * What is sent in one turn, in frames of a size that is written and read in a moment. A frame carries at least one item,
- * however large that is: what one run is given, or returns.
+ * Splits what is sent in one turn into frames that take only a moment to write and to read. A frame carries at least
+ * one item, however large its input or output is.
  */
 import type { CellCommand, CellEvent } from './cell-frames.ts';
 import type { RunPayload } from '../../../domain/attempt-outcome.ts';
 
 export const frameAimBytes = 16 * 2 ** 20;
-/** Of all besides payloads; none of it is longer. */
+/** Assumed size of an item apart from its payloads. No item has more. */
 const restBytes = 4_096;
 
 export function inFrames<Item extends CellCommand | CellEvent>(items: readonly Item[]): readonly (readonly Item[])[] {
@@ -35,7 +35,7 @@ function sizeOf(item: CellCommand | CellEvent): number {
   return restBytes + (hasOutput ? payloadSize(item.outcome.output) : 0);
 }
 
-/** In V8's form a character has up to two bytes. */
+/** V8 serialises a character in up to two bytes. */
 function payloadSize(payload: RunPayload | undefined): number {
   if (payload === undefined) return 0;
   return payload.kind === 'json' ? 2 * payload.json.length : payload.bytes.byteLength;

@@ -1,7 +1,7 @@
 /**
- * What a manifest must look like. `defineHandler` sees to it, and a module need not have called it: it may export an object
- * of its own, one of another version of this package, or a schema whose library says something else than JSON Schema. Then
- * the file is broken, and no other one.
+ * The shape of a manifest. `defineHandler` ensures it, but a module need not have called `defineHandler`. The module
+ * may export an object of its own, one of another version of this package, or a schema whose library produces something
+ * other than JSON Schema. Then that file is broken, and no other one.
  */
 import { z } from 'zod';
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
@@ -16,7 +16,7 @@ import {
 import { handlerNamePattern } from '../../../domain/queue.ts';
 import { handlerVersionPattern } from '../../../handlers/definition.ts';
 
-/** A manifest travels as one message. What is larger is left out: then only the handler itself checks its input. */
+/** A manifest travels as one message, so a larger schema is left out. Then only the handler itself checks its input. */
 const schemaMaxBytes = 256 * 1_024;
 
 const dayMs = 86_400_000;
@@ -46,7 +46,10 @@ export const manifestShape: z.ZodType<HandlerManifest> = z.object({
   cancelGraceMs: whole(0, 600_000).exactOptional(),
 });
 
-/** Without a schema that is too large, or that JSON cannot say; in words what else is wrong with it. */
+/**
+ * Returns the manifest, or a text that says what is wrong with it. A schema is left out if it is too large, or if JSON
+ * cannot express it.
+ */
 export function manifestOrProblem(told: unknown): HandlerManifest | string {
   const parsed = manifestShape.safeParse(withUsableSchema(told));
   if (parsed.success) return parsed.data;

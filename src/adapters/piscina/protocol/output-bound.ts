@@ -1,6 +1,7 @@
 /**
- * What a run may return: looked at in its thread, so that more is never copied, and once more in its cell, where none of its
- * code runs. Nothing larger comes to the node, whose memory is that of the whole cluster.
+ * Limits what a run may return. The thread checks the output first, so that a larger one is never copied. The cell
+ * checks it again, because none of the handler's code runs there. Nothing larger reaches the node process, whose memory
+ * serves the whole cluster.
  */
 import type { RunPayload } from '../../../domain/attempt-outcome.ts';
 import type { HandlerOutcome } from '../../../handlers/execution.ts';
@@ -11,7 +12,7 @@ export function boundedOutput(outcome: HandlerOutcome, maxBytes: number): Handle
   return { kind: 'failed', retryable: false, failure: { reason: 'INVALID_OUTPUT', message } };
 }
 
-/** A character has at most three bytes: what is short need not be counted. */
+/** A character has at most three bytes, so a short text need not be measured. */
 function fits(output: RunPayload, maxBytes: number): boolean {
   return (output.kind === 'json' && 3 * output.json.length <= maxBytes) || outputBytes(output) <= maxBytes;
 }

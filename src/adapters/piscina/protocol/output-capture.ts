@@ -1,6 +1,6 @@
 /**
- * What handlers print (`console.log`, `process.stdout.write`) becomes log lines of the run that printed it. Lines are
- * cut at a bound; how many may pass is the run's own limit.
+ * Turns what handlers print (`console.log`, `process.stdout.write`) into log lines of the run that printed it. Lines
+ * are cut at a bound. The run's own limit decides how many may pass.
  */
 import type { LogLevel } from '../../../domain/job-log.ts';
 
@@ -38,14 +38,14 @@ export class RunOutput {
     this.stderr = new LineBuffer((line) => emit('warn', line));
   }
 
-  /** What has no newline yet. */
+  /** Emits text that has no newline yet. */
   flush(): void {
     this.stdout.flush();
     this.stderr.flush();
   }
 }
 
-/** Redirects this thread's stdout and stderr to whoever prints; what belongs to nobody is dropped. */
+/** Redirects this thread's stdout and stderr to the run that prints. Output that belongs to no run is dropped. */
 export function captureOutput(outputNow: () => RunOutput | undefined): void {
   for (const name of ['stdout', 'stderr'] as const) {
     const write = (chunk: unknown, encodingOrDone?: unknown, done?: unknown): boolean => {

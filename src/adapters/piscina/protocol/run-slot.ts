@@ -1,7 +1,8 @@
 /**
- * Shared memory between a cell and one of its threads: the only channel a synchronous loop can see and be seen on. Each
- * thread has memory of its own, so that none can touch another's. The cell clears it before a task and writes `stop`; the
- * thread writes the rest. The functions of `Atomics` are kept from the start: a handler may put others in their place.
+ * Memory shared between a cell and one of its threads. It is the only channel that works during a synchronous loop: the
+ * loop can read it, and the cell can see what the loop writes. Each thread has its own memory, so that none can touch
+ * another's. The cell clears it before a task, and writes `stop` and the settled checkpoints. The thread writes the
+ * rest. We keep the functions of `Atomics` from the start, because a handler may replace them.
  */
 const { add, load, notify, store, waitAsync } = Atomics;
 
@@ -13,7 +14,9 @@ const fieldProgress = 3;
 const fieldSettled = 4;
 const fieldRefused = 5;
 
-/** `assigned`: sent to the thread. `taken`: the thread has it, loads and validates. `running`: the handler runs. */
+/**
+ * `assigned`: sent to the thread. `taken`: the thread has it, and loads and validates. `running`: the handler executes.
+ */
 export const slotPhases = { assigned: 0, taken: 1, running: 2, done: 3 } as const;
 
 const progressSteps = 1_000;
@@ -29,12 +32,12 @@ export class RunSlot {
     this.#ints = new Int32Array(memory);
   }
 
-  /** Cell: before a task is sent. */
+  /** Cell: call this before a task is sent. */
   clear(): void {
     for (let field = 0; field < slotInts; field += 1) store(this.#ints, field, 0);
   }
 
-  /** Cell: ask the code to stop. */
+  /** Cell: asks the code to stop. */
   requestStop(): void {
     store(this.#ints, fieldStop, 1);
   }
@@ -47,7 +50,7 @@ export class RunSlot {
     return load(this.#ints, fieldPhase);
   }
 
-  /** Counts up with each sign of life. */
+  /** Grows with each sign of life. */
   get pulse(): number {
     return load(this.#ints, fieldPulse);
   }
@@ -63,20 +66,20 @@ export class RunSlot {
     return load(this.#ints, fieldStop) !== 0;
   }
 
-  /** Cell: this checkpoint is durable, or never will be. */
+  /** Cell: reports that this checkpoint is durable, or never will be. */
   settleCheckpoint(number: number, saved: boolean): void {
     if (!saved) store(this.#ints, fieldRefused, number);
     store(this.#ints, fieldSettled, number);
     notify(this.#ints, fieldSettled);
   }
 
-  /** Thread: the checkpoint that was settled last, 0 for none. */
+  /** Thread: the checkpoint that was settled last; 0 for none. */
   get settled(): { readonly number: number; readonly saved: boolean } {
     const number = load(this.#ints, fieldSettled);
     return { number, saved: load(this.#ints, fieldRefused) !== number };
   }
 
-  /** Thread: until another checkpoint than this one has been settled last. Keeps nothing alive. */
+  /** Thread: resolves when a checkpoint other than this one is the last that was settled. Keeps nothing alive. */
   async otherSettled(number: number): Promise<void> {
     await waitAsync(this.#ints, fieldSettled, number).value;
   }

@@ -1,4 +1,7 @@
-/** What a cell and its threads say to each other. Plain data only: it is cloned. A thread runs one task at a time. */
+/**
+ * The messages between a cell and its threads. They are plain data, because they are cloned. A thread executes one task
+ * at a time.
+ */
 import type { RunRequest } from '../../../application/ports/run-pool.ts';
 import type { LogLevel } from '../../../domain/job-log.ts';
 import type { RunPayload } from '../../../domain/attempt-outcome.ts';
@@ -18,10 +21,10 @@ export interface ThreadSetup {
 export interface RunTask {
   readonly kind: 'run';
   readonly request: RunRequest;
-  /** Epoch ms by which the attempt has ended, or is ended. */
+  /** Epoch ms at which the attempt is ended if it has not ended by then. */
   readonly endsAtMs: number;
 }
-/** The first of each thread. `warm`: it imports every handler, so that the first job finds it warm. */
+/** The first task of each thread. `warm`: it imports every handler, so that the first job need not wait for that. */
 interface StartTask {
   readonly kind: 'start';
   readonly warm: boolean;
@@ -30,13 +33,13 @@ export type ThreadTask = RunTask | StartTask;
 
 /** Answer to `start`. */
 export interface ThreadStarted {
-  /** Its number in the operating system, where that can be told. */
+  /** The thread's id in the operating system, where the system reports it. */
   readonly osThread: number | undefined;
 }
 
 /**
- * What becomes of the thread after a run. `spent`: no other run should find what was changed in it, so it ends. `busy`: code
- * of the run goes on in it, so the run has ended when the thread has.
+ * What becomes of the thread after a run. `spent`: the run changed something that no other run should find, so the
+ * thread ends. `busy`: code of the run still executes in the thread, so the run ends when the thread does.
  */
 export const threadFates = ['free', 'spent', 'busy'] as const;
 export type ThreadFate = (typeof threadFates)[number];
@@ -44,19 +47,19 @@ export type ThreadFate = (typeof threadFates)[number];
 export interface ThreadResult {
   readonly outcome: HandlerOutcome;
   readonly durationMs: number;
-  /** How many `ThreadNote`s it sent: they take another port, and may come after the result. */
+  /** How many `ThreadNote`s the run sent. They use another port, and may arrive after the result. */
   readonly notes: number;
   readonly thread: ThreadFate;
 }
 
-/** Numbers of a run only grow. */
+/** Within a run the numbers only grow. */
 export interface CheckpointNote {
   readonly kind: 'checkpoint';
   readonly number: number;
   readonly payload: RunPayload;
 }
 
-/** Sent while a task runs; bounded in rate by the thread. */
+/** Sent while a task executes. The thread limits their rate. */
 export type ThreadNote =
   | { readonly kind: 'log'; readonly level: LogLevel; readonly text: string }
   | { readonly kind: 'note'; readonly text: string }

@@ -1,6 +1,6 @@
 /**
- * Imports handler files one by one and tells what they define. A file that kills or blocks the thread is known by the
- * `importing` that had no answer.
+ * Imports handler files one by one and reports what they define. If a file kills or blocks the thread, the last
+ * `importing` report names it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { HandlerManifest } from '../../../domain/handler-manifest.ts';
@@ -13,7 +13,7 @@ import type { Sources } from '../protocol/thread-messages.ts';
 export interface BootSetup {
   readonly files: readonly string[];
   readonly sources: Sources;
-  /** One Int32: counts the `importing` reports that are surely out of this process. */
+  /** One Int32. It counts the `importing` reports that have surely left this process. */
   readonly told: SharedArrayBuffer;
 }
 
@@ -24,7 +24,7 @@ export type BootReport =
   | { readonly kind: 'broken'; readonly url: string; readonly reason: string }
   | { readonly kind: 'finished' };
 
-/** Past it the parent is stuck, and the import goes on unannounced. */
+/** If it takes longer, the parent is stuck, and we go on with the import. */
 const toldMaxMs = 5_000;
 
 const setup = workerData as BootSetup;
@@ -37,7 +37,9 @@ for (const url of setup.files) {
 }
 report({ kind: 'finished' });
 
-/** The import may kill the process: whoever has to know which file it was must know before. */
+/**
+ * Reports a file before its import. The import may kill the process, and the parent must then know which file it was.
+ */
 function announce(url: string): void {
   const before = Atomics.load(told, 0);
   report({ kind: 'importing', url });
@@ -63,7 +65,7 @@ async function importHandler(url: string): Promise<BootReport> {
   }
 }
 
-/** A syntax error says where only in its stack. */
+/** A syntax error names its place only in its stack. */
 function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof SyntaxError)) return describeThrown(thrown);
   const where = thrown.stack?.split('\n', 1)[0] ?? '';

@@ -1,10 +1,12 @@
 /**
- * What JavaScript itself provides, as it was when the thread had loaded its handlers. A run that changes it (a prototype, a
- * global function) would change it for every later run of its thread, and for the thread's own protocol: so it is looked
- * at after each run, put back, and the thread is not used again. Protection from accidents, not a border against attackers.
- * The whole look takes 40 µs: after short runs only what the protocol itself uses is looked at, but for one in 64.
+ * Protects what JavaScript itself provides, as it was when the thread had loaded its handlers. A run that changes it (a
+ * prototype, a global function) would change it for every later run of its thread, and for the thread's own protocol.
+ * So we check it after each run, restore what was changed, and do not use the thread again. This protects against
+ * accidents, not against attackers. A whole check takes 40 µs. After short runs we check only what the protocol itself
+ * uses, except for one run in 64.
  *
- * Nothing here may rely on what a handler can replace: functions are kept from the start, loops use indices.
+ * The code here must not rely on anything that a handler can replace. So it keeps functions from the start, and its
+ * loops use indices.
  */
 import { MessagePort } from 'node:worker_threads';
 
@@ -12,7 +14,7 @@ const { ownKeys, getOwnPropertyDescriptor, defineProperty, deleteProperty, get, 
 
 interface Kept {
   readonly name: string;
-  /** All that its owner has, not some of it. */
+  /** All properties of the owner are kept, not only some. */
   readonly isWhole: boolean;
   readonly owner: object;
   readonly keys: readonly PropertyKey[];
@@ -28,7 +30,7 @@ const globalNames = [
   ...['queueMicrotask', 'structuredClone', 'console'],
 ] as const;
 
-/** Their `prototype` and their own functions are watched too. */
+/** We also watch the `prototype` and the own functions of these. */
 const classNames: ReadonlySet<string> = new Set([
   ...['Object', 'Function', 'Array', 'Promise', 'Map', 'Set', 'WeakMap', 'String', 'Number', 'RegExp', 'Date'],
   ...['ArrayBuffer', 'Uint8Array', 'Int32Array', 'Symbol', 'EventTarget', 'AbortSignal'],
@@ -50,7 +52,7 @@ const { prototype: port } = MessagePort;
 // eslint-disable-next-line @typescript-eslint/unbound-method -- only compared, never called
 const [then, concat, push, postMessage] = [promise.then, array.concat, array.push, port.postMessage];
 
-/** Fixed names, so that it costs next to nothing. */
+/** Uses fixed names, so that it costs almost nothing. */
 function quickLook(): boolean {
   for (const _ in {}) return false;
   return (
@@ -75,7 +77,7 @@ function quickLook(): boolean {
 
 export class IntrinsicsGuard {
   readonly #kept: readonly Kept[];
-  /** What a run prints comes by these: changed, they would take the lines of later runs. */
+  /** What a run prints passes through these. If they stayed changed, they would take the lines of later runs. */
   readonly #printing: readonly Kept[];
   #runs = 0;
 
@@ -104,12 +106,14 @@ export class IntrinsicsGuard {
     this.#kept = kept;
   }
 
-  /** Before anything looks at what the handler returned. */
+  /** Call this before anything looks at what the handler returned. */
   whenReturned(): string | undefined {
     return this.#quickLook() ? undefined : this.#restore();
   }
 
-  /** After a run: the first thing found changed, with all of it put back as far as it lets itself be. */
+  /**
+   * Call this after a run. Returns the first thing that was found changed. Everything is restored as far as it can be.
+   */
   afterRun(durationMs: number): string | undefined {
     this.#runs += 1;
     const short = durationMs < wholeAfterMs && this.#runs % wholeEveryRuns !== 0;
@@ -144,7 +148,8 @@ function objectOf(value: unknown): object {
 function keep(name: string, owner: object, only?: readonly string[]): Kept {
   const keys = only ?? ownKeys(owner);
   const descriptors = keys.map((key) => getOwnPropertyDescriptor(owner, key) ?? {});
-  // Some globals are made when they are first asked for; getters of prototypes are not for prototypes to answer.
+  // Some globals are created when they are first read. Getters on a prototype are not meant to be called on the
+  // prototype itself.
   const values = keys.map((key, at) =>
     only === undefined ? (descriptors[at]?.value as unknown) : (get(owner, key) as unknown),
   );

@@ -1,13 +1,13 @@
 /**
- * What a run leaves behind that is still alive when it has ended, and will run its code later: timers, child processes,
- * files being read, servers. Told from what was there before it, which its handler's modules opened when they were
- * imported. Connections may stay: pools live from that. What has been unref'd may stay as well, since whoever wrote it
- * said that nobody waits for it.
+ * Finds what a run leaves behind: whatever is still alive after its end and will run its code later, such as timers,
+ * child processes, files being read and servers. We compare with what was there before the run, which the handler's
+ * modules opened when they were imported. Connections may stay, because pools depend on that. What has been unref'd may
+ * stay as well, since its author has declared that nobody waits for it.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-/** What is just closing gets so long; it costs the run as much. */
+/** How long we wait for something that is just closing. The run takes that much longer. */
 const settleMaxMs = 10;
 
 const mayStay: ReadonlySet<string> = new Set(['TCPSocketWrap', 'TLSWrap', 'PipeWrap', 'UDPWrap', 'TTYWrap']);
@@ -20,11 +20,14 @@ const words: ReadonlyMap<string, string> = new Map([
   ['Worker', 'thread'],
 ]);
 
-/** Kept from the start: a handler may put others in their place. */
+/** Kept from the start, because a handler may replace them. */
 const activeNow = process.getActiveResourcesInfo.bind(process);
 const now = performance.now.bind(performance);
 
-/** Threads of this thread that live and have not been unref'd: Node does not tell of them, and they need not be idle. */
+/**
+ * Threads that this thread has started, that are alive, and that have not been unref'd. Node does not report them among
+ * its active resources, and they may be busy.
+ */
 const threads = new Set<Worker>();
 const unreferenced = new WeakSet<Worker>();
 const { ref, unref } = Worker.prototype as unknown as Readonly<Record<'ref' | 'unref', () => void>>;
@@ -45,7 +48,7 @@ process.on('worker', (thread) => {
 });
 
 export class LeftOver {
-  /** Most of each kind that was there when a run began. */
+  /** The largest number of each kind that was there when a run began. */
   readonly #before = new Map<string, number>();
 
   begin(): void {
@@ -54,7 +57,7 @@ export class LeftOver {
     }
   }
 
-  /** In words; undefined when nothing is left. */
+  /** Describes what is left; undefined when there is nothing. */
   async afterRun(): Promise<string | undefined> {
     const untilMs = now() + settleMaxMs;
     let left = this.#look();

@@ -1,13 +1,13 @@
 /**
- * Who hears of errors that nobody catches. A listener that a run adds to its process would swallow them for every later run of
- * the thread, which then never ends; one that it takes away may be ours. So they are put back after each run. Those that the
- * modules of handlers add when they are imported are theirs to add.
+ * Protects the listeners for uncaught errors. A listener that a run adds to the process would swallow the errors of
+ * every later run of the thread, which would then never end. A listener that a run removes may be ours. So we restore
+ * the listeners after each run. Handler modules may add listeners when they are imported.
  */
 const events = ['uncaughtException', 'unhandledRejection', 'uncaughtExceptionMonitor'] as const;
 
 type Listener = (...args: unknown[]) => void;
 
-/** Kept from the start: a handler may put others in their place. */
+/** Kept from the start, because a handler may replace them. */
 const rawListeners = process.rawListeners.bind(process) as (event: string) => Listener[];
 const add = process.on.bind(process) as (event: string, listener: Listener) => unknown;
 const removeAll = process.removeAllListeners.bind(process) as (event: string) => unknown;
@@ -19,7 +19,7 @@ export class ListenerGuard {
     this.#kept = events.map((event) => ({ event, listeners: rawListeners(event) }));
   }
 
-  /** The first event whose listeners were changed, with all of them put back. */
+  /** Restores the listeners of all events. Returns the first event whose listeners were changed. */
   restore(): string | undefined {
     let changed: string | undefined;
     for (let at = 0; at < this.#kept.length; at += 1) {

@@ -1,8 +1,8 @@
 /**
- * How handler files are resolved and read inside a cell's threads.
- * - Code comes from the snapshot of its generation, not from the disk: a thread that is replaced, or a cell that is
- *   restarted, runs the code its generation began with.
- * - A relative import of `./a.js` finds `./a.ts`, as in TypeScript, when there is no `./a.js`.
+ * How handler files are resolved and read in the threads of a cell.
+ * - Code comes from the snapshot of its generation, not from the disk. So a replaced thread or a restarted cell runs
+ *   the code that its generation began with.
+ * - A relative import of `./a.js` finds `./a.ts` when there is no `./a.js`, as in TypeScript.
  * - `troupe/handlers` and `zod` are found even when the handler's own folder has nothing installed.
  */
 import { registerHooks } from 'node:module';
@@ -40,14 +40,14 @@ function snapshotUrl(specifier: string, parentUrl: string | undefined): string |
   return URL.parse(specifier, parentUrl)?.href;
 }
 
-/** The file that is meant, if it is in the snapshot: `./a.js` is also how TypeScript (NodeNext) writes `./a.ts`. */
+/** The file that is meant, if it is in the snapshot. TypeScript (NodeNext) also writes `./a.js` for `./a.ts`. */
 function writtenUrl(url: string | undefined, sources: Sources): string | undefined {
   if (url === undefined || sources.has(url)) return url;
   const typed = url.replace(/\.([cm]?)js$/, '.$1ts');
   return sources.has(typed) ? typed : undefined;
 }
 
-/** Undefined for `.js`: its format depends on the nearest package.json, else it is taken for a module. */
+/** Undefined for `.js`, because its format depends on the nearest package.json. Without one it counts as a module. */
 function formatOf(url: string): string | undefined {
   if (url.endsWith('.ts') || url.endsWith('.mts')) return 'module-typescript';
   if (url.endsWith('.cts')) return 'commonjs-typescript';

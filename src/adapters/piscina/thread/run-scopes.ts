@@ -1,21 +1,24 @@
 /**
- * Whose code it is that runs in a thread now: that of the present run, what an earlier run has left behind, or the modules
- * of a handler. Told by the asynchronous context, which timers, sockets and promises carry along. So what is left over
- * throws, exits and prints under its own name, and not under that of the run that happens to be there.
+ * Tracks whose code runs in a thread now: that of the present run, something that an earlier run left behind, or the
+ * modules of a handler. We know it from the asynchronous context, which timers, sockets and promises carry along. So
+ * left-over code throws, exits and prints under its own name, and not under that of the present run.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describeThrown } from '../../../handlers/execution.ts';
 import type { RunOutput } from '../protocol/output-capture.ts';
 
-/** For whoever interrupts the thread: evaluates to the name of what is at work, unless it is the present run. */
+/**
+ * An expression for the inspector, which interrupts the thread. It yields the name of the code that is running, or
+ * undefined if that is the present run.
+ */
 export const strayQuestion = `globalThis[Symbol.for('troupe.thread.stray')]?.()`;
 const strayKey = Symbol.for('troupe.thread.stray');
 
 export interface Scope {
-  /** As a person knows it. */
+  /** A name for people. */
   readonly name: string;
   readonly handler: string;
-  /** Of a run: where what it prints goes. Modules have none of their own. */
+  /** Where the output of a run goes. Modules have none of their own. */
   readonly output: RunOutput | undefined;
 }
 
@@ -24,7 +27,7 @@ export class RunScopes {
   readonly #onStray: (text: string) => void;
   #present: Scope | undefined;
 
-  /** `onStray`: what is not of the present run did something that would have ended it. */
+  /** `onStray`: code that is not of the present run did something that would have ended the run. */
   constructor(onStray: (text: string) => void) {
     this.#onStray = onStray;
     process.on('uncaughtExceptionMonitor', (error) => {
@@ -42,19 +45,21 @@ export class RunScopes {
     return this.#storage.run(scope, act);
   }
 
-  /** Until the next call this is the present run. */
+  /** Makes this the present run until the next call. */
   enter(scope: Scope | undefined): void {
     this.#present = scope;
   }
 
-  /** Where what is printed now belongs; undefined when it belongs nowhere. */
+  /** The output that receives what is printed now. Undefined when that belongs to no run. */
   get output(): RunOutput | undefined {
     const scope = this.#storage.getStore();
     if (scope?.output !== undefined) return scope.output;
     return scope === undefined || scope.handler === this.#present?.handler ? this.#present?.output : undefined;
   }
 
-  /** Who is at work, if not the present run. A module of its own handler counts as the run. */
+  /**
+   * The scope of the running code, unless it is the present run. A module of the run's own handler counts as the run.
+   */
   #stray(): Scope | undefined {
     const scope = this.#storage.getStore();
     const present = this.#present;
@@ -65,7 +70,7 @@ export class RunScopes {
   #guardExit(): void {
     const exit = process.exit.bind(process);
     process.exit = (code) => {
-      // Thrown, so that it ends nobody but its caller; the monitor hears of it.
+      // We throw, so that only the caller ends. The monitor above sees the error.
       if (this.#stray() !== undefined) throw new Error(`process.exit(${code ?? ''})`);
       return exit(code);
     };

@@ -1,6 +1,6 @@
 /**
- * `ctx.checkpoint` inside a thread. One is under way at a time, and of those that wait only the newest is sent. Whether
- * it is durable is read from the run's slot, so that a synchronous loop learns of it as well, at its next call.
+ * `ctx.checkpoint` inside a thread. One checkpoint is under way at a time. Of those that wait, only the newest is sent.
+ * The run's slot says whether a checkpoint is durable, so that a synchronous loop learns of it too, at its next call.
  */
 import { encodeCheckpoint } from '../../../handlers/checkpoint.ts';
 import type { RunPayload } from '../../../domain/attempt-outcome.ts';
@@ -8,7 +8,7 @@ import { fail } from '../../../handlers/handler-error.ts';
 import type { RunSlot } from '../protocol/run-slot.ts';
 import type { CheckpointNote } from '../protocol/thread-messages.ts';
 
-/** After a checkpoint the next one waits at least so long, and longer by the size of the former. */
+/** The next checkpoint waits at least this long, and longer if the last one was large. */
 const gapMinMs = 100;
 const bytesPerMs = 1_024;
 
@@ -16,7 +16,7 @@ interface Waiting {
   number: number;
   payload: RunPayload;
   bytes: number;
-  /** Of all that this one stands for. */
+  /** Shared by all waiting checkpoints that this one replaces. */
   readonly settled: PromiseWithResolvers<undefined>;
 }
 
@@ -37,7 +37,7 @@ export class ThreadCheckpoints {
     this.#now = now;
   }
 
-  /** Throws at once what is wrong with the value. */
+  /** Throws at once if the value cannot be saved. */
   save(value: unknown): Promise<void> {
     const { payload, bytes } = encodeCheckpoint(value);
     if (this.#closed) return handled(Promise.reject(fail('the attempt has ended')));
@@ -48,7 +48,7 @@ export class ThreadCheckpoints {
     return handled(settled.promise);
   }
 
-  /** `keep`: what waits is sent all the same; another attempt may need it. */
+  /** `keep`: a waiting checkpoint is still sent, because another attempt may need it. */
   close(keep: boolean): void {
     clearTimeout(this.#timer);
     if (keep && this.#next !== undefined) this.#post(noteOf(this.#next));
@@ -87,7 +87,7 @@ function noteOf({ number, payload }: Waiting): CheckpointNote {
   return { kind: 'checkpoint', number, payload };
 }
 
-/** Who does not wait for it need not catch it either. */
+/** A caller that does not wait for the checkpoint need not catch its rejection either. */
 function handled(promise: Promise<undefined>): Promise<undefined> {
   promise.catch(() => undefined);
   return promise;

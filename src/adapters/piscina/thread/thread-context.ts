@@ -1,4 +1,7 @@
-/** `ctx` inside a thread: reads and writes the run's slot, sends notes, logs and checkpoints at a bounded rate. */
+/**
+ * `ctx` inside a thread. It reads and writes the run's slot, and sends notes, log lines and checkpoints at a bounded
+ * rate.
+ */
 import { clipped } from '../../../domain/clipped-text.ts';
 import type { LogLevel } from '../../../domain/job-log.ts';
 import { decodeCheckpoint } from '../../../handlers/checkpoint.ts';
@@ -11,13 +14,15 @@ import { noteMaxChars, type CheckpointNote, type RunTask, type ThreadNote } from
 const noteEveryMs = 100;
 const progressMaxChars = 200;
 const signalPollMs = 20;
-/** Lines of one run: a burst, then a steady rate. What is over is counted and said at the end. */
+/**
+ * Log lines of one run: a burst, then a steady rate. Excess lines are dropped, and their number is logged at the end.
+ */
 const logBurst = 200;
 const logPerSecond = 50;
 
 type Post = (note: ThreadNote) => void;
 
-/** Of one run. After `close()` whatever its left-over code still calls has no effect. */
+/** What one run sends. After `close()`, calls by its left-over code have no effect. */
 export class RunVoice {
   readonly #send: Post;
   readonly #now: () => number;
@@ -126,7 +131,7 @@ export function createThreadContext(
   const heartbeat = (): void => {
     if (open) slot.beat();
   };
-  // Lines past the rate are not sent, and are signs of life all the same.
+  // Lines above the rate are not sent, but still count as signs of life.
   const line = (level: LogLevel) => (text: string) => {
     heartbeat();
     voice.line(level, text);

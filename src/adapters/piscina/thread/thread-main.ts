@@ -1,6 +1,6 @@
 /**
- * The file Piscina loads in each thread: the only place where handler code runs. One task at a time.
- * Everything that can go wrong is returned as data; what kills the thread is seen by the cell.
+ * The file that Piscina loads in each thread, and the only place where handler code runs. One task at a time. Every
+ * error is returned as data, except what kills the thread, which the cell sees.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -35,7 +35,7 @@ let guard: IntrinsicsGuard | undefined;
 let listeners: ListenerGuard | undefined;
 let leftOver = new LeftOver();
 let voice: RunVoice | undefined;
-/** Something else than the present run has failed in this thread. */
+/** Code other than the present run has failed in this thread. */
 let strayed = false;
 
 installModuleHooks(setup.sources);
@@ -57,7 +57,7 @@ export async function runTask(task: ThreadTask): Promise<ThreadResult | ThreadSt
   return result({ outcome, durationMs: now() - startedAtMs, notes: own.sent, thread });
 }
 
-/** Without a prototype: a `then` that a handler gave to all objects would be asked for it. */
+/** Without a prototype, so that a `then` that a handler added to all objects is not called. */
 function result(fields: ThreadResult): ThreadResult {
   return { __proto__: null, ...fields } as ThreadResult;
 }
@@ -78,7 +78,8 @@ async function run(
   let left: string | undefined;
   try {
     const handler = await load(name);
-    // What a handler's own modules add when they are imported is theirs to add.
+    // Created after the load, because a handler's own modules may add to the globals and listeners while they are
+    // imported.
     const intrinsics = (guard ??= new IntrinsicsGuard());
     listeners ??= new ListenerGuard();
     leftOver.begin();
@@ -93,7 +94,8 @@ async function run(
         },
       }),
     );
-    // One turn of the event loop: a rejection nobody handles ends the thread now, while it is still this run's own.
+    // Waits for one turn of the event loop, so that an unhandled rejection ends the thread while it still belongs to
+    // this run.
     await nextTurn();
     outcome = ownBytes(boundedOutput(outcome, setup.outputMaxBytes));
     left = await leftOver.afterRun();
@@ -126,7 +128,7 @@ async function load(name: string): Promise<AnyHandler> {
   if (known !== undefined) return known;
   const url = setup.handlers.get(name);
   if (url === undefined) throw new Error(`this cell has no handler "${name}"`);
-  // Its modules may add to what JavaScript provides, and open what stays open: then both are looked at anew.
+  // The modules may add to what JavaScript provides, and may open resources that stay open. So the guards start anew.
   guard = undefined;
   listeners = undefined;
   leftOver = new LeftOver();
@@ -137,7 +139,7 @@ async function load(name: string): Promise<AnyHandler> {
   return exports.default;
 }
 
-/** A view into a larger buffer would take all of it along when it is cloned. */
+/** Cloning a view into a larger buffer would copy the whole buffer. */
 function ownBytes(outcome: HandlerOutcome): HandlerOutcome {
   if (outcome.kind !== 'succeeded' || outcome.output?.kind !== 'bytes') return outcome;
   const { bytes } = outcome.output;
