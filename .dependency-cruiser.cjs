@@ -80,6 +80,27 @@ module.exports = {
       'Use cases and ports know the domain, and the messages in which nodes show themselves.',
     ),
     {
+      name: 'ports-stand-alone',
+      severity: 'error',
+      comment: 'A port says what the application needs from outside. It needs no use case to say so.',
+      from: { path: '^src/application/ports/' },
+      to: { path: '^src/application/(?!ports/)' },
+    },
+    {
+      name: 'queues-know-no-job-call',
+      severity: 'error',
+      comment: 'Calls about jobs use the rules of queues, never the other way round.',
+      from: { path: '^src/application/(calls|protocol|storage|queues)/' },
+      to: { path: '^src/application/(jobs|cluster|scaling)/' },
+    },
+    {
+      name: 'jobs-know-no-cluster-call',
+      severity: 'error',
+      comment: 'Calls about nodes may read jobs, never the other way round.',
+      from: { path: '^src/application/jobs/' },
+      to: { path: '^src/application/(cluster|scaling)/' },
+    },
+    {
       name: 'application-needs-no-package',
       severity: 'error',
       comment: 'What the application needs from outside is a port (node:crypto for digests excepted).',
@@ -135,7 +156,7 @@ module.exports = {
         pathNot: [
           '^src/adapters/$1/',
           '^src/domain/',
-          '^src/application/(ports/|storage/|cluster/vital-signs\\.ts$|protocol/shard-protocol\\.ts$)',
+          '^src/application/(ports/|storage/|cluster/vital-signs\\.ts$)',
           '^src/(handlers|compose)/',
         ],
       },

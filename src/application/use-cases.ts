@@ -1,8 +1,8 @@
 /** All use cases of the edge, wired from the ports that they need. */
 import { type CancelJobs, createCancelJobs } from './jobs/cancel-jobs.ts';
 import { type CancelJob, createCancelJob } from './jobs/cancel-job.ts';
-import type { HandlerFleet } from './cluster/handler-fleet.ts';
-import { NodesAsker } from './cluster/ask-nodes.ts';
+import type { HandlerFleet } from './jobs/handler-fleet.ts';
+import { NodesAsker } from './protocol/ask-nodes.ts';
 import { createSeeCluster, type SeeCluster } from './cluster/see-cluster.ts';
 import { createSteerCluster, type SteerCluster } from './cluster/steer-cluster.ts';
 import { createWatchTree, type WatchTree } from './cluster/watch-tree.ts';

@@ -1,5 +1,5 @@
 /** Starts and drains the actors of a node: its membership, its shards, its workers. */
-import { HandlerFleet } from '../application/cluster/handler-fleet.ts';
+import { HandlerFleet } from '../application/jobs/handler-fleet.ts';
 import { createQuarantineAwareSource } from '../application/cluster/quarantine-aware-source.ts';
 import type { RunPool } from '../application/ports/run-pool.ts';
 import type { ActorDefinition, ActorRef } from '../kernel/index.ts';

@@ -6,7 +6,7 @@ import type { NodeClient } from '../application/ports/node-link.ts';
 import type { ShardBatcher } from '../application/protocol/shard-batcher.ts';
 import type { ShardRouter } from '../application/protocol/shard-router.ts';
 import type { Store } from '../application/ports/store.ts';
-import { HandlerFleet } from '../application/cluster/handler-fleet.ts';
+import { HandlerFleet } from '../application/jobs/handler-fleet.ts';
 import { createUseCases, type UseCases } from '../application/use-cases.ts';
 import type { Config } from '../config/index.ts';
 import { createHttpEdge, type HttpEdge, type Readiness } from '../gateway/http-edge.ts';

@@ -6,7 +6,7 @@ import type { AdminMessage } from '../actors/node/admin-message.ts';
 import type { ActorDefinition, ActorRef } from '../kernel/index.ts';
 import type { AdminServices } from '../actors/node/node-view.ts';
 import type { StopRun } from '../actors/shard/shard-services.ts';
-import { isNodeVerb, type NodeVerb, type NodeVerbs } from '../application/protocol/node-protocol.ts';
+import { isNodeVerb, type NodeVerb, type NodeVerbs } from '../application/ports/node-protocol.ts';
 import type { NodeInfo } from '../application/ports/membership.ts';
 import type { NodeClient } from '../application/ports/node-link.ts';
 import type { Clock } from '../application/ports/runtime.ts';

@@ -11,7 +11,7 @@ import {
   Metadata,
   status as grpc,
 } from '@grpc/grpc-js';
-import type { CallContext } from '../application/protocol/call-context.ts';
+import type { CallContext } from '../application/ports/call-context.ts';
 import type { Clock, Counter, Histogram, Logger, Telemetry } from '../application/ports/runtime.ts';
 import type { Init } from '../contract/codec.ts';
 import type { ExternalScalerMethods } from '../contract/external-scaler.ts';

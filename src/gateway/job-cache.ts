@@ -3,7 +3,7 @@
  * leaves by age, or, oldest first, when the cache is full. node-cache limits age and number; bytes are counted here.
  */
 import NodeCache from 'node-cache';
-import { jsonBytes } from '../application/jobs/json-bytes.ts';
+import { jsonBytes } from '../application/protocol/json-bytes.ts';
 import type { JobCache } from '../application/ports/job-cache.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import { isTerminal, type JobRecord } from '../domain/job.ts';

@@ -2,7 +2,7 @@
  * Maps queues between the contract and the domain. On the wire, a setting is reset by naming it in the mask without a
  * value. The domain represents this as 0 or an empty list. So a 0 that comes over the wire is refused.
  */
-import { FieldChecks } from '../application/jobs/field-checks.ts';
+import { FieldChecks } from '../application/calls/field-checks.ts';
 import type { FlowRequest } from '../application/queues/flow-request.ts';
 import type { SettingsRequest } from '../application/queues/manage-queues.ts';
 import type { QueueView } from '../application/queues/queue-views.ts';

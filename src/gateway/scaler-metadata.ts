@@ -2,7 +2,7 @@
  * Parses the metadata of a KEDA trigger: the worker class it asks for. All problems are reported together, each with
  * its key.
  */
-import { FieldChecks } from '../application/jobs/field-checks.ts';
+import { FieldChecks } from '../application/calls/field-checks.ts';
 import type { ScaledObjectRef } from '../contract/external-scaler.ts';
 import type { WorkerClass } from '../domain/demand.ts';
 import { TroupeError } from '../domain/errors.ts';

@@ -3,7 +3,7 @@
  * them among pods.
  */
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { CallContext } from '../application/protocol/call-context.ts';
+import type { CallContext } from '../application/ports/call-context.ts';
 import type { Telemetry } from '../application/ports/runtime.ts';
 import type { WorkerDemand } from '../application/scaling/worker-demand.ts';
 import type * as wire from '../contract/external-scaler.ts';

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
 import type { TroupeClient } from '../../src/client/index.ts';
-import { actorless } from '../../src/application/protocol/node-protocol.ts';
+import { actorless } from '../../src/application/ports/node-protocol.ts';
 import { actorStateCodes, jobStateCodes, nodeStateCodes, shardStateCodes } from '../../src/contract/codes.ts';
 import type * as wire from '../../src/contract/messages.ts';
 import { toTime } from '../../src/contract/time.ts';

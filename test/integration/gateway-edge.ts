@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createPrometheusTelemetry, type PrometheusTelemetry } from '../../src/adapters/telemetry/prometheus.ts';
 import { openSqliteStore } from '../../src/adapters/sqlite/sqlite-store.ts';
 import { createShardBatcher } from '../../src/application/protocol/shard-batcher.ts';
-import type { NodeVerb, NodeVerbs } from '../../src/application/protocol/node-protocol.ts';
+import type { NodeVerb, NodeVerbs } from '../../src/application/ports/node-protocol.ts';
 import type { Authorizer } from '../../src/application/ports/authorizer.ts';
 import type { LiveFeed } from '../../src/application/ports/bus.ts';
 import type { EventLog, KeptEvent } from '../../src/application/ports/event-log.ts';
@@ -23,7 +23,7 @@ import type {
   SubmitItem,
   SubmitResult,
   UnfinishedJobs,
-} from '../../src/application/protocol/shard-protocol.ts';
+} from '../../src/application/ports/shard-protocol.ts';
 import { noStats, type QueueStats } from '../../src/domain/queue-stats.ts';
 import { createUseCases } from '../../src/application/use-cases.ts';
 import { type ClientOptions, connect, type TroupeClient } from '../../src/client/index.ts';

@@ -2,7 +2,7 @@ import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NatsBus } from '../../src/adapters/nats/connect-nats.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
-import type { ItemResult } from '../../src/application/protocol/shard-protocol.ts';
+import type { ItemResult } from '../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import { eventually, startTestNats, testJobId, type TestNats } from '../support/nats.ts';
 

@@ -19,7 +19,7 @@ import {
 import type { JobStore, Watermark } from '../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../src/application/ports/shard-link.ts';
 import type { Store } from '../../src/application/ports/store.ts';
-import type { QuotaItem, ShardVerb, ShardVerbs } from '../../src/application/protocol/shard-protocol.ts';
+import type { QuotaItem, ShardVerb, ShardVerbs } from '../../src/application/ports/shard-protocol.ts';
 import { shardActor } from '../../src/actors/shard/shard-actor.ts';
 import type { ShardMessage } from '../../src/actors/shard/shard-message.ts';
 import { WorkLooks } from '../../src/actors/shard/dispatch/work-looks.ts';

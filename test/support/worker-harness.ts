@@ -27,7 +27,7 @@ import type {
   ReportItem,
   ShardVerb,
   ShardVerbs,
-} from '../../src/application/protocol/shard-protocol.ts';
+} from '../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../src/domain/errors.ts';
 import type { JobSpec, Payload } from '../../src/domain/job.ts';
 import { composeJobId, type JobId } from '../../src/domain/job-id.ts';

@@ -6,7 +6,7 @@ import { actorStateCodes, nodeStateCodes } from '../../contract/codes.ts';
 import { numberOf } from '../../contract/int64.ts';
 import type * as wire from '../../contract/messages.ts';
 import { toOptionalTime, toTime } from '../../contract/time.ts';
-import { actorless, isWithin, treeMaxBytes } from '../../application/protocol/node-protocol.ts';
+import { actorless, isWithin, treeMaxBytes } from '../../application/ports/node-protocol.ts';
 import type { RunPoolStats, RunView } from '../../application/ports/run-pool.ts';
 import type { TreeNode } from '../../kernel/index.ts';
 import type { Activity } from './activity-meter.ts';

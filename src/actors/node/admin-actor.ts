@@ -6,7 +6,7 @@
  * that everybody can see it and it outlives a restart. Once the marks of a queue are gone, its actors are resumed.
  */
 import { type ActorContext, type ActorDefinition, type ActorRef, ask, type Behavior } from '../../kernel/index.ts';
-import type { NodeVerb, NodeVerbs } from '../../application/protocol/node-protocol.ts';
+import type { NodeVerb, NodeVerbs } from '../../application/ports/node-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { markEveryMs } from './activity-meter.ts';
 import { type AdminServices, NodeView } from './node-view.ts';

@@ -1,5 +1,5 @@
 /** Messages of a node's admin actor. */
-import type { NodeVerb, NodeVerbs } from '../../application/protocol/node-protocol.ts';
+import type { NodeVerb, NodeVerbs } from '../../application/ports/node-protocol.ts';
 import type { ActorRef } from '../../kernel/index.ts';
 
 export type Reply = ActorRef<PromiseSettledResult<NodeVerbs[NodeVerb]['answer']>>;

@@ -2,7 +2,7 @@
 import { nodeStateCodes } from '../../contract/codes.ts';
 import type * as wire from '../../contract/messages.ts';
 import { toTime } from '../../contract/time.ts';
-import { isWithin, type NodeVerb, type NodeVerbs } from '../../application/protocol/node-protocol.ts';
+import { isWithin, type NodeVerb, type NodeVerbs } from '../../application/ports/node-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { runIdOf } from '../worker/node-attempt.ts';
 import { boundedTree } from './actor-rows.ts';

@@ -1,7 +1,7 @@
 /** The latest events of this node's actors. It keeps at most `eventsKept` and drops the oldest. */
 import type * as wire from '../../contract/messages.ts';
 import { toTime } from '../../contract/time.ts';
-import { isWithin } from '../../application/protocol/node-protocol.ts';
+import { isWithin } from '../../application/ports/node-protocol.ts';
 import type { SystemEvent } from '../../kernel/index.ts';
 
 export const eventsKept = 1_000;

@@ -2,7 +2,7 @@
 import { nodeStateCodes } from '../../contract/codes.ts';
 import type * as wire from '../../contract/messages.ts';
 import { toTime } from '../../contract/time.ts';
-import type { NodeVitals } from '../../application/protocol/node-protocol.ts';
+import type { NodeVitals } from '../../application/ports/node-protocol.ts';
 import type { NodeInfo } from '../../application/ports/membership.ts';
 import { holdsBack, type QueueQuarantines } from '../../application/ports/queue-quarantines.ts';
 import type { RunPool } from '../../application/ports/run-pool.ts';

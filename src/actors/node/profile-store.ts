@@ -2,7 +2,7 @@
  * Finished profiles that wait to be fetched in parts, because the broker transfers at most one MiB at a time. It keeps
  * at most `profilesKept`, each for at most `profileKeptMs`.
  */
-import { profileKeptMs, profilePartBytes } from '../../application/protocol/node-protocol.ts';
+import { profileKeptMs, profilePartBytes } from '../../application/ports/node-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 
 export const profilesKept = 2;

@@ -4,7 +4,7 @@
  * that is durable answered and published (a claim alone is answered at once: see DESIGN 3.4).
  */
 import type { ShardHandler } from '../../application/ports/shard-link.ts';
-import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/protocol/shard-protocol.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { ActorContext, ActorDefinition, Behavior } from '../../kernel/actor.ts';
 import { ShardCore } from './shard-core.ts';

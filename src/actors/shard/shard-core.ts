@@ -2,7 +2,7 @@
  * The working memory of a shard: jobs, open partitions, deadlines, outbox; and the one way a decision takes:
  * decide → table → group → (durable) → answers, events, dispatch. The verbs that callers use are in `shard-verbs.ts`.
  */
-import type { ItemResult } from '../../application/protocol/shard-protocol.ts';
+import type { ItemResult } from '../../application/ports/shard-protocol.ts';
 import { type Deadline, nextDeadline, waitsForDate } from '../../domain/deadline.ts';
 import type { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';

@@ -11,7 +11,7 @@
  * While the store does not answer this node alone, or takes none of its commits (`store-reach.ts`), its shards are given up: nothing can be flushed, and
  * whoever takes them over reads them from the store.
  */
-import { HandlerFleet } from '../../application/cluster/handler-fleet.ts';
+import { HandlerFleet } from '../../application/jobs/handler-fleet.ts';
 import type { LeaseHold, Membership, ShardLeases } from '../../application/ports/membership.ts';
 import type { ActorContext, ActorDefinition, ActorRef, Behavior, Signal } from '../../kernel/actor.ts';
 import { shardActor } from './shard-actor.ts';

@@ -3,7 +3,7 @@
  * the others waits. If the shard does not answer, it is sent again while the run lives, and once more after the run has
  * ended. Then it is given up. That breaks no promise, because the handler was never told that it is durable.
  */
-import type { CheckpointResult } from '../../application/protocol/shard-protocol.ts';
+import type { CheckpointResult } from '../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { bytesOf, stored } from './attempt-payloads.ts';
 import type { AttemptReports } from './attempt-reports.ts';

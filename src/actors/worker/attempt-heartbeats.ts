@@ -3,7 +3,7 @@
  * from its grant until its shard has taken the outcome, so a new owner of the shard neither gives the job to another node
  * nor forgets it.
  */
-import type { AttemptPulse, HeartbeatResult } from '../../application/protocol/shard-protocol.ts';
+import type { AttemptPulse, HeartbeatResult } from '../../application/ports/shard-protocol.ts';
 import type { AttemptStops } from './attempt-stops.ts';
 import type { AttemptParts } from './attempt-table.ts';
 import type { MessageOf } from './attempts-message.ts';

@@ -4,7 +4,7 @@
  * goes. A new owner may have fewer lines than the previous one: it gets them again. Each run keeps its whole log, which is
  * bounded, until it is forgotten.
  */
-import type { LogResult } from '../../application/protocol/shard-protocol.ts';
+import type { LogResult } from '../../application/ports/shard-protocol.ts';
 import { JobLog } from '../../domain/job-log.ts';
 import type { AttemptParts } from './attempt-table.ts';
 import type { MessageOf } from './attempts-message.ts';

@@ -2,7 +2,7 @@
 import type { PayloadStore } from '../../application/ports/payload-store.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
 import type { AttemptOutcome, RunPayload } from '../../domain/attempt-outcome.ts';
-import type { ClaimResult } from '../../application/protocol/shard-protocol.ts';
+import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
 import type { Payload } from '../../domain/job.ts';
 
 export interface PayloadLocation {

@@ -3,7 +3,7 @@
  * Until then its outcome counts against the node's bounds of unreported outcomes.
  */
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
-import type { ReportItem, ReportResult } from '../../application/protocol/shard-protocol.ts';
+import type { ReportItem, ReportResult } from '../../application/ports/shard-protocol.ts';
 import { invariant, TroupeError } from '../../domain/errors.ts';
 import { given } from '../../domain/given.ts';
 import type { AttemptLogs } from './attempt-logs.ts';

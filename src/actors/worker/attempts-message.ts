@@ -7,7 +7,7 @@ import type {
   HeartbeatResult,
   LogResult,
   ReportResult,
-} from '../../application/protocol/shard-protocol.ts';
+} from '../../application/ports/shard-protocol.ts';
 import type { AttemptPayloads } from './attempt-payloads.ts';
 import type { NodeAttempt, OfferedCheckpoint } from './node-attempt.ts';
 

@@ -2,7 +2,7 @@
 import type { ProgressNote } from '../../application/ports/bus.ts';
 import { payloadMarginMs } from '../../application/ports/payload-store.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
-import type { ClaimResult } from '../../application/protocol/shard-protocol.ts';
+import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
 import type { RunPayload } from '../../domain/attempt-outcome.ts';
 import { type JobId, jobIdParts } from '../../domain/job-id.ts';
 import type { JobLog } from '../../domain/job-log.ts';

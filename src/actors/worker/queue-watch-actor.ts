@@ -12,7 +12,7 @@
  * a queue run even if the broker has lost the configuration that names it. If no live node can run the messages of a
  * route, the actor logs that once and measures them.
  */
-import type { HandlerFleet } from '../../application/cluster/handler-fleet.ts';
+import type { HandlerFleet } from '../../application/jobs/handler-fleet.ts';
 import type { WorkRoute, RouteDepth } from '../../application/ports/bus.ts';
 import type { SharedConfig } from '../../application/ports/membership.ts';
 import { type HandlerNeed, needText } from '../../domain/handler-need.ts';

@@ -1,6 +1,6 @@
 /** Claims the job of each delivery from its shard, and settles the message. */
 import type { WorkDelivery } from '../../application/ports/bus.ts';
-import type { ClaimResult } from '../../application/protocol/shard-protocol.ts';
+import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
 import { assertNever } from '../../domain/errors.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { AttemptStarts } from './attempt-starts.ts';

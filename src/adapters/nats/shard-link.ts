@@ -10,7 +10,7 @@ import {
   isShardVerb,
   type ShardVerb,
   type ShardVerbs,
-} from '../../application/protocol/shard-protocol.ts';
+} from '../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import type { NatsLink } from './link.ts';
 import type { NatsNames } from './names.ts';

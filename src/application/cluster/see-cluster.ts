@@ -5,12 +5,12 @@ import type * as wire from '../../contract/messages.ts';
 import { timestampMs } from '../../contract/time.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { namePattern } from '../../domain/queue.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
-import { FieldChecks } from '../jobs/field-checks.ts';
-import { actorless } from '../protocol/node-protocol.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { FieldChecks } from '../calls/field-checks.ts';
+import { actorless } from '../ports/node-protocol.ts';
 import type { NodeInfo } from '../ports/membership.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { NodeAnswer, NodesAsker } from './ask-nodes.ts';
+import type { NodeAnswer, NodesAsker } from '../protocol/ask-nodes.ts';
 
 /**
  * Silent nodes are part of the result and not an error, so that the rest of the cluster is visible during an outage.

@@ -2,8 +2,8 @@
 import type * as wire from '../../contract/messages.ts';
 import { TroupeError } from '../../domain/errors.ts';
 import { namePattern } from '../../domain/queue.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
-import { FieldChecks } from '../jobs/field-checks.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { FieldChecks } from '../calls/field-checks.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
 import type { JobReader } from '../jobs/job-reader.ts';
 import type { QueueView, QueueViews } from '../queues/queue-views.ts';
@@ -11,7 +11,7 @@ import type { Authorizer } from '../ports/authorizer.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import { profileMaxMs, profileMinMs } from '../ports/run-pool.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { NodesAsker } from './ask-nodes.ts';
+import type { NodesAsker } from '../protocol/ask-nodes.ts';
 
 const profileDefaultMs = 5_000;
 const profileRange: Range = { min: profileMinMs, max: profileMaxMs, text: '1 s to 60 s' };

@@ -4,11 +4,11 @@
  * subtree.
  */
 import type * as wire from '../../contract/messages.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
-import { FieldChecks } from '../jobs/field-checks.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import { FieldChecks } from '../calls/field-checks.ts';
 import type { Range } from '../../domain/setting-ranges.ts';
 import type { Clock } from '../ports/runtime.ts';
-import { createWakeUp } from '../jobs/wake-up.ts';
+import { createWakeUp } from '../calls/wake-up.ts';
 import type { SeeCluster } from './see-cluster.ts';
 
 const intervalDefaultMs = 1_000;

@@ -11,12 +11,12 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, JobState } from '../../domain/job.ts';
 import { clockAheadMaxMs } from '../../domain/steady-time.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { JobFilter } from './job-filter.ts';
 import type { ListJobs } from './list-jobs.ts';
-import { bulkPageToken, parseBulkPageToken } from './page-token.ts';
+import { bulkPageToken, parseBulkPageToken } from '../calls/page-token.ts';
 import type { Clock } from '../ports/runtime.ts';
-import { createWakeUp } from './wake-up.ts';
+import { createWakeUp } from '../calls/wake-up.ts';
 
 const inFlightMax = 16;
 const pageJobs = 100;

@@ -5,7 +5,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobState, jobStates } from '../../domain/job.ts';
 import { type BulkJobsParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import type { CallContext } from '../ports/call-context.ts';
 import type { CancelJob } from './cancel-job.ts';
 
 const runs: ReadonlySet<JobState> = new Set(['RUNNING', 'CANCELLING']);

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord, Payload } from '../../domain/job.ts';
 import type { GoneReason } from '../../domain/payload-life.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { goneSince } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { PayloadStore, StoredPayload } from '../ports/payload-store.ts';

@@ -7,14 +7,14 @@
 import { notEnded, payloadIds } from '../../domain/payload-life.ts';
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
-import type { NodesAsker } from '../cluster/ask-nodes.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
+import type { NodesAsker } from '../protocol/ask-nodes.ts';
 import type { JobReader } from './job-reader.ts';
 import type { JobCache } from '../ports/job-cache.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
-import type { JobView } from '../protocol/shard-protocol.ts';
+import type { JobView } from '../ports/shard-protocol.ts';
 
 export interface EraseJobPayloadsParts {
   readonly reader: JobReader;

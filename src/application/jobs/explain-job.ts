@@ -8,12 +8,12 @@ import { jobIdParts } from '../../domain/job-id.ts';
 import { defaultPriority } from '../../domain/priority.ts';
 import { estimateStart, jobsAhead, type StartEstimate } from '../../domain/start-estimate.ts';
 import { type WaitingFacts, type WhyWaiting, whyWaiting } from '../../domain/why-waiting.ts';
-import type { HandlerFleet } from '../cluster/handler-fleet.ts';
+import type { HandlerFleet } from './handler-fleet.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { type ClusterQueueStats, type QueueStatsReader, statsPatienceMs } from '../queues/queue-stats.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
-import type { HeldBy, PlaceResult } from '../protocol/shard-protocol.ts';
+import type { HeldBy, PlaceResult } from '../ports/shard-protocol.ts';
 import { given } from '../../domain/given.ts';
 
 export interface JobWaiting extends WhyWaiting {

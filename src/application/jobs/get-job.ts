@@ -1,13 +1,13 @@
 /** Reads a job with its payloads, from the record or from the payload store. */
 import { type GoneReason, payloadsExpireAtMs, payloadsStoredUntilMs } from '../../domain/payload-life.ts';
 import type { JobRecord, Payload } from '../../domain/job.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { ExplainJob, JobWaiting } from './explain-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { RequestPayload } from './job-request.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { JobView } from '../protocol/shard-protocol.ts';
+import type { JobView } from '../ports/shard-protocol.ts';
 import { given } from '../../domain/given.ts';
 
 export type OpenedPayload = RequestPayload | { readonly kind: 'gone'; readonly why: GoneReason };

@@ -4,7 +4,7 @@ import { checkLabels, type Labels } from '../../domain/labels.ts';
 import { endedStates, type FailureReason, type JobRecord, type JobState } from '../../domain/job.ts';
 import { ownValue } from '../../domain/own-value.ts';
 import { handlerNamePattern } from '../../domain/queue.ts';
-import { FieldChecks } from './field-checks.ts';
+import { FieldChecks } from '../calls/field-checks.ts';
 import type { JobListQuery } from '../ports/job-store.ts';
 
 export interface JobFilter {

@@ -12,7 +12,7 @@ import { type JobId, jobIdParts, parseJobId } from '../../domain/job-id.ts';
 import type { JobCache } from '../ports/job-cache.ts';
 import type { JobStore } from '../ports/job-store.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
-import type { JobView } from '../protocol/shard-protocol.ts';
+import type { JobView } from '../ports/shard-protocol.ts';
 
 export interface JobReader {
   /**

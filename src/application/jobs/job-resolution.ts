@@ -12,7 +12,7 @@ import { checkLabels } from '../../domain/labels.ts';
 import { isPriority } from '../../domain/priority.ts';
 import { defaultQueueSettings, handlerNamePattern, namePattern, type Queue } from '../../domain/queue.ts';
 import { executionTimeoutWithin, retentionRange } from '../../domain/setting-ranges.ts';
-import { FieldChecks } from './field-checks.ts';
+import { FieldChecks } from '../calls/field-checks.ts';
 import { type HandlerChoice, versionFor } from './handler-choice.ts';
 import { parseJson } from './json-input.ts';
 import { type JobRequest, payloadBytes, type RequestPayload } from './job-request.ts';

@@ -1,8 +1,8 @@
 /** Lists the jobs of one queue that match a filter, newest or oldest first, directly from the store. */
 import type { JobRecord } from '../../domain/job.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { checkFilter, endedOf, filterDigest, type JobFilter, matcherOf } from './job-filter.ts';
-import { jobPageToken, parseJobPageToken } from './page-token.ts';
+import { jobPageToken, parseJobPageToken } from '../calls/page-token.ts';
 import type { JobStore } from '../ports/job-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { type QueueCatalog, queueNamed } from '../queues/queue-catalog.ts';

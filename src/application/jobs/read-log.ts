@@ -7,13 +7,13 @@ import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import { isAfter, type LogLine, type LogPosition, skippedBefore, type StoredLog } from '../../domain/job-log.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { openPayload } from './get-job.ts';
 import { awayCodes, type JobReader } from './job-reader.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
-import type { ReadLogResult } from '../protocol/shard-protocol.ts';
+import type { ReadLogResult } from '../ports/shard-protocol.ts';
 
 export interface LogParts {
   readonly reader: JobReader;

@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { isTerminal, terminalStates } from '../../domain/job.ts';
 import { namePattern } from '../../domain/queue.ts';
 import { type BulkJobsParts, type BulkQuery, type BulkStep, forEachJob } from './bulk-jobs.ts';
-import type { CallContext } from '../protocol/call-context.ts';
-import { FieldChecks } from './field-checks.ts';
+import type { CallContext } from '../ports/call-context.ts';
+import { FieldChecks } from '../calls/field-checks.ts';
 import type { RetryJob } from './retry-job.ts';
 
 const perSecondDefault = 100;

@@ -3,11 +3,11 @@ import { TroupeError } from '../../domain/errors.ts';
 import { jobIdParts } from '../../domain/job-id.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { payloadsKeptMs } from '../../domain/payload-life.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { JobReader } from './job-reader.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
-import type { JobView } from '../protocol/shard-protocol.ts';
+import type { JobView } from '../ports/shard-protocol.ts';
 import { given } from '../../domain/given.ts';
 
 /** Undefined if the caller gave neither a time nor `now`. */

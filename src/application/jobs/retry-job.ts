@@ -2,7 +2,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RetryPolicy } from '../../domain/job.ts';
 import { payloadsKeptMs } from '../../domain/payload-life.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { openInput } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
 import type { AcceptedJob, JobRequest, RequestedRetry, RequestPayload } from './job-request.ts';

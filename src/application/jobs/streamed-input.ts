@@ -5,7 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { JobRequest } from './job-request.ts';
 import { payloadPartBytes } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';

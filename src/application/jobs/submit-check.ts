@@ -1,8 +1,8 @@
 /** Checks a job before anything of it is stored: whether it is valid, can be in time, and has room in its queue. */
 import { defaultQueueName } from '../../domain/queue.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { chooseHandler, type HandlerChoice } from './handler-choice.ts';
-import type { HandlerFleet } from '../cluster/handler-fleet.ts';
+import type { HandlerFleet } from './handler-fleet.ts';
 import type { JobRequest } from './job-request.ts';
 import { type Resolution, resolveJob } from './job-resolution.ts';
 import type { LateCheck } from './late-check.ts';

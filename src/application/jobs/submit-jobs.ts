@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { TroupeError } from '../../domain/errors.ts';
 import type { Payload } from '../../domain/job.ts';
 import { inlineLimit, payloadsStoredMs } from '../../domain/payload-life.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob, JobRequest } from './job-request.ts';
 import { inlinePayload, type Resolution } from './job-resolution.ts';

@@ -2,13 +2,13 @@
 import { type ErrorCode, TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import { payloadIds } from '../../domain/payload-life.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import type { CallContext } from '../ports/call-context.ts';
 import { uniqueHash } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { limitHash } from '../queues/limit-home.ts';
 import { queueNotFound } from '../queues/queue-names.ts';
 import type { ShardChoice } from '../protocol/shard-choice.ts';
-import type { SubmitItem, SubmitResult } from '../protocol/shard-protocol.ts';
+import type { SubmitItem, SubmitResult } from '../ports/shard-protocol.ts';
 import type { SubmitParts } from './submit-check.ts';
 
 /** Shards to which a job without a key is offered while owners are away. */

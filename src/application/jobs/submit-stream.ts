@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Payload } from '../../domain/job.ts';
 import { payloadsStoredMs } from '../../domain/payload-life.ts';
-import type { CallContext } from '../protocol/call-context.ts';
+import type { CallContext } from '../ports/call-context.ts';
 import { fingerprint } from './job-fingerprint.ts';
 import type { AcceptedJob } from './job-request.ts';
 import { payloadMarginMs } from '../ports/payload-store.ts';

@@ -6,16 +6,16 @@
  * views, and nothing queues up for it. Views never go back (by `seq`).
  */
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { type FullJob, openOutput } from './get-job.ts';
 import type { JobReader } from './job-reader.ts';
-import { parseResumeToken, resumeToken } from './page-token.ts';
+import { parseResumeToken, resumeToken } from '../calls/page-token.ts';
 import type { LiveFeed } from '../ports/bus.ts';
 import type { PayloadStore } from '../ports/payload-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { LogCursor, type LogPage, logStart } from './read-log.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
-import { createWakeUp } from './wake-up.ts';
+import { createWakeUp } from '../calls/wake-up.ts';
 import { WatchedProgress } from './watched-progress.ts';
 import { given } from '../../domain/given.ts';
 

@@ -10,15 +10,15 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobRecord } from '../../domain/job.ts';
 import type { JobId } from '../../domain/job-id.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { checkFilter, type JobFilter, matcherOf } from './job-filter.ts';
 import type { JobReader } from './job-reader.ts';
-import { parseQueueResumeToken, type QueuePosition, queueResumeToken } from './page-token.ts';
+import { parseQueueResumeToken, type QueuePosition, queueResumeToken } from '../calls/page-token.ts';
 import type { EventLog, KeptEvent } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';
 import { type QueueCatalog, queueNamed } from '../queues/queue-catalog.ts';
-import { QueueEvents } from '../queues/queue-events.ts';
-import { createWakeUp } from './wake-up.ts';
+import { QueueEvents } from './queue-events.ts';
+import { createWakeUp } from '../calls/wake-up.ts';
 
 const pageEvents = 500;
 const readsAtOnce = 50;

@@ -4,7 +4,7 @@
  */
 import type { JobRecord } from '../../domain/job.ts';
 import type { ProgressNote } from '../ports/bus.ts';
-import type { JobProgress, JobView } from '../protocol/shard-protocol.ts';
+import type { JobProgress, JobView } from '../ports/shard-protocol.ts';
 
 export class WatchedProgress {
   /** The newest progress, whether it was sent or not. */

@@ -1,7 +1,7 @@
 /**
  * Decides who may do more than work with jobs. There is one role today. Real authentication will implement this port.
  */
-import type { CallContext } from '../protocol/call-context.ts';
+import type { CallContext } from './call-context.ts';
 
 type Role = 'operator';
 

@@ -1,5 +1,5 @@
 /** Sends requests to one node of the cluster, which is named by its id. */
-import type { NodeVerb, NodeVerbs } from '../protocol/node-protocol.ts';
+import type { NodeVerb, NodeVerbs } from './node-protocol.ts';
 
 export interface NodeClient {
   /**

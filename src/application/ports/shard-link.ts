@@ -1,5 +1,5 @@
 /** Sends batches to the owner of a shard, and serves them on the owner's side. */
-import type { ItemResult, ShardVerb, ShardVerbs } from '../protocol/shard-protocol.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from './shard-protocol.ts';
 
 export interface ShardClient {
   /**

@@ -3,10 +3,10 @@
  * came, and each is settled exactly once. If a batch fails as a whole, each of its items fails.
  */
 import { TroupeError } from '../../domain/errors.ts';
-import { jsonBytes } from '../jobs/json-bytes.ts';
+import { jsonBytes } from './json-bytes.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardClient } from '../ports/shard-link.ts';
-import { type ItemResult, type ShardVerb, type ShardVerbs, shardVerbs } from './shard-protocol.ts';
+import { type ItemResult, type ShardVerb, type ShardVerbs, shardVerbs } from '../ports/shard-protocol.ts';
 
 export interface BatchCallOptions {
   /**

@@ -10,7 +10,7 @@ import { TroupeError } from '../../domain/errors.ts';
 import { type BatchCallOptions, BatchQueue, type BatchQueueParts } from './batch-queue.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { ShardClient } from '../ports/shard-link.ts';
-import { batchMaxBytes, batchMaxItems, type ShardVerb, type ShardVerbs, shardVerbs } from './shard-protocol.ts';
+import { batchMaxBytes, batchMaxItems, type ShardVerb, type ShardVerbs, shardVerbs } from '../ports/shard-protocol.ts';
 
 export interface ShardBatcher {
   /**

@@ -14,7 +14,7 @@
 import { TroupeError } from '../../domain/errors.ts';
 import type { Queue, QueueClosing } from '../../domain/queue.ts';
 import { depthOf } from '../../domain/queue-stats.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import { endClosing } from './closed-queues.ts';
 import { everyShard } from '../protocol/every-shard.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
@@ -23,7 +23,7 @@ import type { QueueCatalog } from './queue-catalog.ts';
 import { queueNotFound } from './queue-names.ts';
 import type { QueueStatsReader } from './queue-stats.ts';
 import type { ShardBatcher } from '../protocol/shard-batcher.ts';
-import type { UnfinishedJobs } from '../protocol/shard-protocol.ts';
+import type { UnfinishedJobs } from '../ports/shard-protocol.ts';
 
 export interface DeleteQueueParts {
   readonly store: QueueStore;

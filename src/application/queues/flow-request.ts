@@ -4,7 +4,7 @@
  */
 import { fairnessKeyMax, fairnessWeightsMax, type FlowRule, type RateRule } from '../../domain/flow-rule.ts';
 import { burstRange, perKeyRange, rateRange, runningRange, weightRange } from '../../domain/setting-ranges.ts';
-import type { FieldChecks } from '../jobs/field-checks.ts';
+import type { FieldChecks } from '../calls/field-checks.ts';
 import { given } from '../../domain/given.ts';
 
 /** Absent fields keep their value. */

@@ -8,11 +8,11 @@ import {
   type QueueSettings,
 } from '../../domain/queue.ts';
 import { executionTimeoutRange, maxBytesRange, maxDepthRange, retentionRange } from '../../domain/setting-ranges.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { DeleteQueue } from './delete-queue.ts';
-import { FieldChecks } from '../jobs/field-checks.ts';
+import { FieldChecks } from '../calls/field-checks.ts';
 import { checkFlow, type FlowRequest, mergeFlow } from './flow-request.ts';
-import { parseQueuePageToken, queuePageToken } from '../jobs/page-token.ts';
+import { parseQueuePageToken, queuePageToken } from '../calls/page-token.ts';
 import type { QueueStore } from '../ports/queue-store.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { QueueCatalog } from './queue-catalog.ts';

@@ -9,7 +9,7 @@ import {
   lossesRange,
   payloadRetentionRange,
 } from '../../domain/setting-ranges.ts';
-import type { FieldChecks } from '../jobs/field-checks.ts';
+import type { FieldChecks } from '../calls/field-checks.ts';
 import { complete } from '../../domain/given.ts';
 
 /** Fields that are undefined come from the next layer: job, handler, queue. */

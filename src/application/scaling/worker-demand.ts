@@ -15,13 +15,13 @@ import {
 } from '../../domain/demand.ts';
 import { meanMs } from '../../domain/duration-histogram.ts';
 import { TroupeError } from '../../domain/errors.ts';
-import { type CallContext, ensureAwaited } from '../protocol/call-context.ts';
+import { type CallContext, ensureAwaited } from '../ports/call-context.ts';
 import type { Membership } from '../ports/membership.ts';
 import type { QueueQuarantines } from '../ports/queue-quarantines.ts';
 import type { Clock } from '../ports/runtime.ts';
 import type { QueueCatalog } from '../queues/queue-catalog.ts';
 import type { QueueStatsReader } from '../queues/queue-stats.ts';
-import { createWakeUp } from '../jobs/wake-up.ts';
+import { createWakeUp } from '../calls/wake-up.ts';
 import type { ClusterLoadReader } from './cluster-load.ts';
 
 /** Interval between two reads of a watch. */

@@ -4,7 +4,7 @@
  */
 import type { JobEvent, LiveFeed, Publisher, WorkDelivery, WorkSource } from '../../../src/application/ports/bus.ts';
 import type { ShardClient, ShardHandler, ShardServer } from '../../../src/application/ports/shard-link.ts';
-import type { ItemResult, ShardVerb, ShardVerbs } from '../../../src/application/protocol/shard-protocol.ts';
+import type { ItemResult, ShardVerb, ShardVerbs } from '../../../src/application/ports/shard-protocol.ts';
 import type { NatsBus } from '../../../src/adapters/nats/connect-nats.ts';
 import type { HandlerManifest } from '../../../src/domain/handler-manifest.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';

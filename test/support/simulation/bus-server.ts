@@ -14,7 +14,7 @@ import {
 } from '../../../src/application/ports/bus.ts';
 import type { NodeInfo } from '../../../src/application/ports/membership.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
-import type { ShardVerb } from '../../../src/application/protocol/shard-protocol.ts';
+import type { ShardVerb } from '../../../src/application/ports/shard-protocol.ts';
 import { needText } from '../../../src/domain/handler-need.ts';
 import { defaultPriority } from '../../../src/domain/priority.ts';
 import { ConfigBucket } from './bus-config.ts';

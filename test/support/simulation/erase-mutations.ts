@@ -1,5 +1,5 @@
 /** Seeded bugs in the erasing of payloads. */
-import type { EraseItem } from '../../../src/application/protocol/shard-protocol.ts';
+import type { EraseItem } from '../../../src/application/ports/shard-protocol.ts';
 import { eraseJob } from '../../../src/domain/payload-life.ts';
 import { type Mutation, onHandler } from './mutation.ts';
 

@@ -1,5 +1,5 @@
 /** Seeded bugs in the logs of attempts. */
-import type { ReportItem, ReadLogResult } from '../../../src/application/protocol/shard-protocol.ts';
+import type { ReportItem, ReadLogResult } from '../../../src/application/ports/shard-protocol.ts';
 import { type Mutation, onHandler } from './mutation.ts';
 
 export const logMutations: Readonly<Record<string, Mutation>> = {

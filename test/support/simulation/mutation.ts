@@ -2,7 +2,7 @@
 import type { Publisher } from '../../../src/application/ports/bus.ts';
 import type { JobStore } from '../../../src/application/ports/job-store.ts';
 import type { ShardHandler } from '../../../src/application/ports/shard-link.ts';
-import type { SubmitItem } from '../../../src/application/protocol/shard-protocol.ts';
+import type { SubmitItem } from '../../../src/application/ports/shard-protocol.ts';
 import type { Cluster } from './cluster.ts';
 import type { FaultKind } from './nemesis.ts';
 import type { NodePorts } from './sim-node.ts';

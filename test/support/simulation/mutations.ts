@@ -12,7 +12,7 @@ import type {
   LimitUseItem,
   RescheduleItem,
   SubmitItem,
-} from '../../../src/application/protocol/shard-protocol.ts';
+} from '../../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { eraseMutations } from './erase-mutations.ts';

@@ -2,7 +2,7 @@
  * A client that calls periodically, through a gateway that is up and within its process, so that its pauses and its
  * death have an effect.
  */
-import type { CallContext } from '../../../src/application/protocol/call-context.ts';
+import type { CallContext } from '../../../src/application/ports/call-context.ts';
 import type { Random } from '../../../src/application/ports/runtime.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';

@@ -8,7 +8,7 @@ import {
   type JobRequest,
   noRetryOptions,
 } from '../../../src/application/jobs/job-request.ts';
-import type { CallContext } from '../../../src/application/protocol/call-context.ts';
+import type { CallContext } from '../../../src/application/ports/call-context.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { type JobId, parseJobId } from '../../../src/domain/job-id.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';

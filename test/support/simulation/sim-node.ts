@@ -5,7 +5,7 @@
  */
 import { type ActorSystem, createActorSystem } from '../../../src/kernel/index.ts';
 import type { AdminMessage } from '../../../src/actors/node/admin-message.ts';
-import { HandlerFleet } from '../../../src/application/cluster/handler-fleet.ts';
+import { HandlerFleet } from '../../../src/application/jobs/handler-fleet.ts';
 import { createShardBatcher, type ShardBatcher } from '../../../src/application/protocol/shard-batcher.ts';
 import { createShardRouter, type ShardRouter } from '../../../src/application/protocol/shard-router.ts';
 import type { JobCache } from '../../../src/application/ports/job-cache.ts';

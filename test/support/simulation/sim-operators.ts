@@ -3,7 +3,7 @@
  * jobs again. `Witness`, `RecordWatch`, `StartTimes` and `SubmitWatch` check the results.
  */
 import { createHash } from 'node:crypto';
-import type { CallContext } from '../../../src/application/protocol/call-context.ts';
+import type { CallContext } from '../../../src/application/ports/call-context.ts';
 import {
   type AcceptedJob,
   emptyJobRequest,

@@ -3,7 +3,7 @@
  * gateway. Checks that every update was durable and that no job goes back. It also checks that the client hears of the
  * end of every job in its filter, if that came after the watch began, or after the last gap that was reported.
  */
-import type { CallContext } from '../../../src/application/protocol/call-context.ts';
+import type { CallContext } from '../../../src/application/ports/call-context.ts';
 import type { JobFilter } from '../../../src/application/jobs/job-filter.ts';
 import type { UseCases } from '../../../src/application/use-cases.ts';
 import type { JobsUpdate } from '../../../src/application/jobs/watch-jobs.ts';

@@ -1,6 +1,6 @@
 /** Seeded bugs in a shard's answers to submits: of repeated jobs, and of streamed inputs. */
 import { hash } from 'node:crypto';
-import type { ItemResult, SubmitItem, SubmitResult } from '../../../src/application/protocol/shard-protocol.ts';
+import type { ItemResult, SubmitItem, SubmitResult } from '../../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../src/domain/errors.ts';
 import { composeJobId } from '../../../src/domain/job-id.ts';
 import { acceptJob } from '../../../src/domain/transitions.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { jsonBytes } from '../../../src/application/jobs/json-bytes.ts';
+import { jsonBytes } from '../../../src/application/protocol/json-bytes.ts';
 import { eraseJob } from '../../../src/domain/payload-life.ts';
 import type { JobRecord } from '../../../src/domain/job.ts';
 import { type ClosableJobCache, createJobCache, type JobCacheOptions } from '../../../src/gateway/job-cache.ts';

@@ -5,7 +5,7 @@
  */
 import { jobEventOf } from '../../../application/jobs/job-events.ts';
 import type { WorkMessage } from '../../../application/ports/bus.ts';
-import type { ClaimItem } from '../../../application/protocol/shard-protocol.ts';
+import type { ClaimItem } from '../../../application/ports/shard-protocol.ts';
 import type { Watermark } from '../../../application/ports/job-store.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { type JobRecord, queuedAtMs } from '../../../domain/job.ts';

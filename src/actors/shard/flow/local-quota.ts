@@ -3,7 +3,7 @@
  * or has to say that it uses less. From the question to the answer nothing is begun, and without an answer nothing is
  * allowed: so the home never counts less than what is used, whatever is lost (see `domain/quota-lease.ts`).
  */
-import type { QuotaItem, QuotaResult } from '../../../application/protocol/shard-protocol.ts';
+import type { QuotaItem, QuotaResult } from '../../../application/ports/shard-protocol.ts';
 
 /** A grant that is not renewed is used no longer: much shorter than its home remembers it. */
 const validMs = 10_000;

@@ -7,7 +7,7 @@
  * `UnservedJobs`, which also knows the held ones that have a message out, and get no second one when their turn comes. What
  * is held survives nowhere but in the store, as every QUEUED job does: a new owner holds all of them again.
  */
-import type { HeldBy } from '../../../application/protocol/shard-protocol.ts';
+import type { HeldBy } from '../../../application/ports/shard-protocol.ts';
 import { type FlowRule, isPlain } from '../../../domain/flow-rule.ts';
 import type { HandlerNeed } from '../../../domain/handler-need.ts';
 import { type JobRecord, queuedAtMs } from '../../../domain/job.ts';

@@ -3,7 +3,7 @@
  * are dispatched as soon as they wait, which is what most queues want and costs nothing here.
  */
 import { homeOfLimit } from '../../../application/queues/limit-home.ts';
-import type { QuotaItem, QuotaResult, HeldBy, LimitUse } from '../../../application/protocol/shard-protocol.ts';
+import type { QuotaItem, QuotaResult, HeldBy, LimitUse } from '../../../application/ports/shard-protocol.ts';
 import type { FlowRule } from '../../../domain/flow-rule.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { ActorContext } from '../../../kernel/index.ts';

@@ -3,7 +3,7 @@
  * all shards say that they use, and gives out nothing before it has heard them, or `forgetMs` have passed: by then
  * whatever an unheard one had been granted is over.
  */
-import type { QuotaItem, QuotaResult, LimitUse } from '../../../application/protocol/shard-protocol.ts';
+import type { QuotaItem, QuotaResult, LimitUse } from '../../../application/ports/shard-protocol.ts';
 import { type LimitName, limitText } from '../../../application/queues/limit-home.ts';
 import { QuotaAccount, forgetMs, type LimitRule } from '../../../domain/quota-lease.ts';
 import { defaultMaxRunningPerKey } from '../../../domain/flow-rule.ts';

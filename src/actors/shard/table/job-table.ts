@@ -7,7 +7,7 @@
 import { type JobRecord, type JobState, jobStates } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';
 import { RateMeter } from '../../../domain/rate-meter.ts';
-import type { JobProgress } from '../../../application/protocol/shard-protocol.ts';
+import type { JobProgress } from '../../../application/ports/shard-protocol.ts';
 import { QueueIndexes, type IndexedQueue } from './queue-index.ts';
 
 export interface JobEntry {

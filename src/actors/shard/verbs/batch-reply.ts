@@ -1,6 +1,6 @@
 /** Collects the results of one batch; answers when the last item has its own. Each slot is set once. */
 import { TroupeError } from '../../../domain/errors.ts';
-import type { ItemResult } from '../../../application/protocol/shard-protocol.ts';
+import type { ItemResult } from '../../../application/ports/shard-protocol.ts';
 
 /** The place of one item's result. */
 export interface Slot<T> {

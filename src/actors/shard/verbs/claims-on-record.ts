@@ -3,7 +3,7 @@
  * before the store has it, and one that the store takes too late is given to nobody. The job then waits again as if it had
  * never been claimed: no code of it has begun.
  */
-import type { ClaimResult } from '../../../application/protocol/shard-protocol.ts';
+import type { ClaimResult } from '../../../application/ports/shard-protocol.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import type { Decision, JobCommand } from '../../../domain/transitions.ts';
 import type { Slot } from './batch-reply.ts';

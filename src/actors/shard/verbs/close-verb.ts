@@ -1,5 +1,5 @@
 /** A queue is to be deleted: no job of it is accepted any more, and those that are unfinished are counted. */
-import type { UnfinishedJobs } from '../../../application/protocol/shard-protocol.ts';
+import type { UnfinishedJobs } from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';
 import type { Slot } from './batch-reply.ts';

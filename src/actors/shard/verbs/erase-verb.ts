@@ -3,7 +3,7 @@
  * partition, with state, number and outcome unchanged. Opens the partition once more if it was sealed; the next tick
  * seals it again.
  */
-import type { EraseItem, JobView } from '../../../application/protocol/shard-protocol.ts';
+import type { EraseItem, JobView } from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal } from '../../../domain/job.ts';
 import { notEnded } from '../../../domain/payload-life.ts';

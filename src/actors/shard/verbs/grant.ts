@@ -1,5 +1,5 @@
 /** What a node is told of a job that it may run. */
-import type { ClaimResult } from '../../../application/protocol/shard-protocol.ts';
+import type { ClaimResult } from '../../../application/ports/shard-protocol.ts';
 import type { JobRecord } from '../../../domain/job.ts';
 import { endsByMs } from '../../../domain/record-life.ts';
 import { given } from '../../../domain/given.ts';

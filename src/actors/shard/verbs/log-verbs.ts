@@ -1,5 +1,5 @@
 /** What nodes tell of their runs' logs, and what watchers ask of them. */
-import type { LogItem, LogResult, ReadLogItem, ReadLogResult } from '../../../application/protocol/shard-protocol.ts';
+import type { LogItem, LogResult, ReadLogItem, ReadLogResult } from '../../../application/ports/shard-protocol.ts';
 import type { Slot } from './batch-reply.ts';
 import { notFound, ownershipDoubt } from './job-lookup.ts';
 import type { ShardCore } from '../shard-core.ts';

@@ -1,5 +1,5 @@
 /** What callers may ask of a shard about its queues. Estimates from memory: nothing here is durable or promised. */
-import type { PlaceItem, PlaceResult, QueueStatsItem } from '../../../application/protocol/shard-protocol.ts';
+import type { PlaceItem, PlaceResult, QueueStatsItem } from '../../../application/ports/shard-protocol.ts';
 import { defaultPriority } from '../../../domain/priority.ts';
 import { noStats, type QueueStats } from '../../../domain/queue-stats.ts';
 import type { ShardCore } from '../shard-core.ts';

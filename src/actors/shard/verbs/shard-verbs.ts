@@ -19,7 +19,7 @@ import type {
   RescheduleItem,
   ShardVerb,
   ShardVerbs,
-} from '../../../application/protocol/shard-protocol.ts';
+} from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord, type JobState } from '../../../domain/job.ts';
 import type { QueueClosing } from '../../../domain/queue.ts';

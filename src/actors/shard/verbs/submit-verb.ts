@@ -1,6 +1,6 @@
 /** Accepting jobs: limits, one job for one idempotency key, one for a unique key until its end and its window are over. */
 import type { IdempotencyEntry } from '../../../application/ports/job-store.ts';
-import type { SubmitItem, SubmitResult } from '../../../application/protocol/shard-protocol.ts';
+import type { SubmitItem, SubmitResult } from '../../../application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../domain/errors.ts';
 import type { RequestKey, UniqueKey } from '../../../domain/job.ts';
 import { type JobId, jobIdParts } from '../../../domain/job-id.ts';

@@ -1,5 +1,5 @@
 /** What becomes of a submit whose unique key another job holds: an unfinished one, or one whose window is not over. */
-import type { SubmitItem, SubmitResult } from '../../../application/protocol/shard-protocol.ts';
+import type { SubmitItem, SubmitResult } from '../../../application/ports/shard-protocol.ts';
 import { assertNever, invariant, TroupeError } from '../../../domain/errors.ts';
 import { isTerminal, type JobRecord, type RequestKey, type UniqueConflict } from '../../../domain/job.ts';
 import type { JobId } from '../../../domain/job-id.ts';

@@ -10,7 +10,7 @@ import type { AdminServices } from '../../../../src/actors/node/node-view.ts';
 import { ProfileStore, profilesKept } from '../../../../src/actors/node/profile-store.ts';
 import { shardReports } from '../../../../src/actors/node/shard-reports.ts';
 import { createTestKit, type TestKit } from '../../../../src/kernel/testkit/index.ts';
-import { type NodeVerb, type NodeVerbs, profilePartBytes } from '../../../../src/application/protocol/node-protocol.ts';
+import { type NodeVerb, type NodeVerbs, profilePartBytes } from '../../../../src/application/ports/node-protocol.ts';
 import { actorStateCodes, jobStateCodes, nodeStateCodes, shardStateCodes } from '../../../../src/contract/codes.ts';
 import type * as wire from '../../../../src/contract/messages.ts';
 import { toTime } from '../../../../src/contract/time.ts';

@@ -3,7 +3,7 @@
  * QUEUED is walked by a job that has waited so long that its place in the line lies far behind the watermark.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ReportItem } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { ReportItem } from '../../../../src/application/ports/shard-protocol.ts';
 import type { JobSpec } from '../../../../src/domain/job.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
 import { edges } from '../../../../src/domain/state-machine.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { SubmitItem } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { SubmitItem } from '../../../../src/application/ports/shard-protocol.ts';
 import type { JobSpec } from '../../../../src/domain/job.ts';
 import { composeJobId, type JobId } from '../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../support/jobs.ts';

@@ -1,6 +1,6 @@
 /** A job that may begin once: its claim is answered when the store has it, so that no owner can forget it and hand it out again. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ClaimResult } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { ClaimResult } from '../../../../src/application/ports/shard-protocol.ts';
 import type { JobId } from '../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../support/jobs.ts';
 import { type ShardHarness, startShardHarness } from '../../../support/shard-harness.ts';

@@ -3,7 +3,7 @@ import { createExplainJob } from '../../../../src/application/jobs/explain-job.t
 import type { QueueMark } from '../../../../src/application/ports/queue-quarantines.ts';
 import { createQueueStatsReader } from '../../../../src/application/queues/queue-stats.ts';
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
-import type { PlaceResult } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { PlaceResult } from '../../../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { noStats, type QueueStats } from '../../../../src/domain/queue-stats.ts';
 import { decide } from '../../../../src/domain/transitions.ts';

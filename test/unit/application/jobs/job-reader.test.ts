@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createJobReader } from '../../../../src/application/jobs/job-reader.ts';
-import type { JobView } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { JobView } from '../../../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import type { JobRecord } from '../../../../src/domain/job.ts';
 import { composeJobId, idTimeMaxMs } from '../../../../src/domain/job-id.ts';

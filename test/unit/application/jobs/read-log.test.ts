@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { ShardLogs } from '../../../../src/actors/shard/shard-logs.ts';
 import { LogCursor, type LogParts, logStart } from '../../../../src/application/jobs/read-log.ts';
-import type { ReadLogItem } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { ReadLogItem } from '../../../../src/application/ports/shard-protocol.ts';
 import type { ShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import type { JobRecord } from '../../../../src/domain/job.ts';
 import { JobLog, type LogLine, type LogPosition, type StoredLog } from '../../../../src/domain/job-log.ts';

@@ -1,6 +1,6 @@
 /** What a submit sends and stores, and where. */
 import { describe, expect, it } from 'vitest';
-import type { CallContext } from '../../../../src/application/protocol/call-context.ts';
+import type { CallContext } from '../../../../src/application/ports/call-context.ts';
 import { fingerprint } from '../../../../src/application/jobs/job-fingerprint.ts';
 import { emptyJobRequest, type JobRequest } from '../../../../src/application/jobs/job-request.ts';
 import { writeParts } from '../../../../src/application/storage/payload-parts.ts';
@@ -9,7 +9,7 @@ import { createShardBatcher } from '../../../../src/application/protocol/shard-b
 import { createShardChoice } from '../../../../src/application/protocol/shard-choice.ts';
 import { createSubmitJobs } from '../../../../src/application/jobs/submit-jobs.ts';
 import type { InputPiece, StreamedRequest } from '../../../../src/application/jobs/streamed-input.ts';
-import type { SubmitItem, SubmitResult } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { SubmitItem, SubmitResult } from '../../../../src/application/ports/shard-protocol.ts';
 import { type ErrorCode, TroupeError } from '../../../../src/domain/errors.ts';
 import { defaultQueueSettings, type Queue, queueStamp } from '../../../../src/domain/queue.ts';
 import type { HandlerManifest } from '../../../../src/domain/handler-manifest.ts';

@@ -1,9 +1,9 @@
 /** Watching in virtual time: what is told when, whatever becomes of the news. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CallContext } from '../../../../src/application/protocol/call-context.ts';
+import type { CallContext } from '../../../../src/application/ports/call-context.ts';
 import type { LiveFeed } from '../../../../src/application/ports/bus.ts';
-import type { JobProgress } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { JobProgress } from '../../../../src/application/ports/shard-protocol.ts';
 import { createWatchJob, type WatchUpdate } from '../../../../src/application/jobs/watch-job.ts';
 import { isTerminal, type JobRecord } from '../../../../src/domain/job.ts';
 import { decide, type JobCommand } from '../../../../src/domain/transitions.ts';

@@ -1,7 +1,7 @@
 /** Following a queue in virtual time: what is told, from where it goes on, and what a slow reader costs. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { CallContext } from '../../../../src/application/protocol/call-context.ts';
+import type { CallContext } from '../../../../src/application/ports/call-context.ts';
 import { jobEventOf } from '../../../../src/application/jobs/job-events.ts';
 import type { EventLog, EventsOfQueue, KeptEvent } from '../../../../src/application/ports/event-log.ts';
 import type { QueueCatalog } from '../../../../src/application/queues/queue-catalog.ts';

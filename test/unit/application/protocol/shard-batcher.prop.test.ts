@@ -1,10 +1,10 @@
 /** Whatever comes in which turn and however batches end: nothing is lost or doubled, order is kept, bounds hold. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jsonBytes } from '../../../../src/application/jobs/json-bytes.ts';
+import { jsonBytes } from '../../../../src/application/protocol/json-bytes.ts';
 import { createShardBatcher } from '../../../../src/application/protocol/shard-batcher.ts';
 import type { ShardClient } from '../../../../src/application/ports/shard-link.ts';
-import type { CancelItem, ItemResult } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { CancelItem, ItemResult } from '../../../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { parseJobId } from '../../../../src/domain/job-id.ts';
 import { createManualClock } from '../manual-clock.ts';

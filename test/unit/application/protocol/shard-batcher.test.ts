@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createShardBatcher, type ShardBatcherOptions } from '../../../../src/application/protocol/shard-batcher.ts';
 import type { ShardClient } from '../../../../src/application/ports/shard-link.ts';
-import type { ReportItem, ItemResult } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { ReportItem, ItemResult } from '../../../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { parseJobId } from '../../../../src/domain/job-id.ts';
 import { createManualClock } from '../manual-clock.ts';

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createDeleteQueue } from '../../../../src/application/queues/delete-queue.ts';
 import type { QueueStore } from '../../../../src/application/ports/queue-store.ts';
 import type { ClusterQueueStats } from '../../../../src/application/queues/queue-stats.ts';
-import type { ShardVerb, UnfinishedJobs } from '../../../../src/application/protocol/shard-protocol.ts';
+import type { ShardVerb, UnfinishedJobs } from '../../../../src/application/ports/shard-protocol.ts';
 import { TroupeError } from '../../../../src/domain/errors.ts';
 import { defaultQueueSettings, type Queue, type QueueClosing } from '../../../../src/domain/queue.ts';
 import { noStats } from '../../../../src/domain/queue-stats.ts';

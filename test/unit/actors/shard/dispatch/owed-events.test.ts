@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobEvent } from '../../../../../src/application/ports/bus.ts';
-import type { ReportItem } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { ReportItem } from '../../../../../src/application/ports/shard-protocol.ts';
 import { trailLongestMax, trailMax } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';

@@ -1,6 +1,6 @@
 /** What holds jobs back in a shard: pause, limits, rates, keys; and that nothing that is held is ever lost or forgotten. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ClaimResult } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { ClaimResult } from '../../../../../src/application/ports/shard-protocol.ts';
 import type { FlowRule } from '../../../../../src/domain/flow-rule.ts';
 import { priorityAgeingMs } from '../../../../../src/domain/priority.ts';
 import type { JobSpec } from '../../../../../src/domain/job.ts';

@@ -3,7 +3,7 @@
  * is sent twice, whoever can run goes on, and when a node comes (or was there all the time) all of them run in fair order.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ClaimResult } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { ClaimResult } from '../../../../../src/application/ports/shard-protocol.ts';
 import type { FlowRule } from '../../../../../src/domain/flow-rule.ts';
 import type { JobSpec } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';

@@ -1,6 +1,6 @@
 // The idempotency key of a submit that was answered with another job: it is that job's from then on, durably.
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { SubmitItem } from '../../../../../src/application/ports/shard-protocol.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
 import { harnessShard, type ShardHarness, startShardHarness } from '../../../../support/shard-harness.ts';

@@ -1,6 +1,6 @@
 // A key is in the store once its job is over, and never forgotten before: store failures, crashes, sealing, its bound.
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { SubmitItem } from '../../../../../src/application/ports/shard-protocol.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';
 import {

@@ -1,6 +1,6 @@
 // One unfinished job for a unique key: each way of meeting its holder, crashes in between, and waiting that has a bound.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { SubmitItem } from '../../../../../src/application/ports/shard-protocol.ts';
 import type { UniqueConflict } from '../../../../../src/domain/job.ts';
 import type { JobId } from '../../../../../src/domain/job-id.ts';
 import { testSpec } from '../../../../support/jobs.ts';

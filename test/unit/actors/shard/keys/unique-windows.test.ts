@@ -1,7 +1,7 @@
 // Unique keys that outlive their holder: each way of meeting it, crashes, orphans, and that it costs others nothing.
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { SubmitItem } from '../../../../../src/application/ports/shard-protocol.ts';
 import { uniqueHash } from '../../../../../src/application/jobs/job-fingerprint.ts';
 import type { UniqueConflict } from '../../../../../src/domain/job.ts';
 import { type JobId, jobIdParts } from '../../../../../src/domain/job-id.ts';

@@ -1,7 +1,7 @@
 // A queue that is being deleted, as its shards see it: what is counted, what is refused, and who may answer.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { abandonedMs } from '../../../../../src/application/queues/closed-queues.ts';
-import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { SubmitItem } from '../../../../../src/application/ports/shard-protocol.ts';
 import { defaultQueueSettings, type Queue, type QueueClosing } from '../../../../../src/domain/queue.ts';
 import { testSpec } from '../../../../support/jobs.ts';
 import { createShardHarness, harnessShard, type ShardHarness } from '../../../../support/shard-harness.ts';

@@ -1,6 +1,6 @@
 // What a shard tells of its queues, in virtual time on a real embedded store.
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { SubmitItem } from '../../../../../src/application/protocol/shard-protocol.ts';
+import type { SubmitItem } from '../../../../../src/application/ports/shard-protocol.ts';
 import { quantileMs } from '../../../../../src/domain/duration-histogram.ts';
 import type { TroupeError } from '../../../../../src/domain/errors.ts';
 import { noStats } from '../../../../../src/domain/queue-stats.ts';

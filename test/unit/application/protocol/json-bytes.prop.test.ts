@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jsonBytes } from '../../../../src/application/jobs/json-bytes.ts';
+import { jsonBytes } from '../../../../src/application/protocol/json-bytes.ts';
 
 /** Any UTF-16 units: controls, quotes, surrogates with and without their other half. */
 const text = fc.array(fc.nat(0xffff)).map((units) => String.fromCharCode(...units));

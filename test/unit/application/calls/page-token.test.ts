@@ -7,7 +7,7 @@ import {
   parseResumeToken,
   queuePageToken,
   resumeToken,
-} from '../../../../src/application/jobs/page-token.ts';
+} from '../../../../src/application/calls/page-token.ts';
 import { composeJobId } from '../../../../src/domain/job-id.ts';
 
 const id = composeJobId({ createdAtMs: 1_700_000_000_000, shard: 3, queueNo: 17 }, 5n);

@@ -2,8 +2,8 @@
  * Asks many nodes the same question at once. A node that does not answer in time is silent. Silence is an answer too,
  * so the call does not fail because of a node.
  */
-import type { CallContext } from '../protocol/call-context.ts';
-import type { NodeVerb, NodeVerbs } from '../protocol/node-protocol.ts';
+import type { CallContext } from '../ports/call-context.ts';
+import type { NodeVerb, NodeVerbs } from '../ports/node-protocol.ts';
 import type { Membership, NodeInfo } from '../ports/membership.ts';
 import type { NodeClient } from '../ports/node-link.ts';
 import type { Clock, Logger } from '../ports/runtime.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HandlerFleet } from '../../../../src/application/cluster/handler-fleet.ts';
+import { HandlerFleet } from '../../../../src/application/jobs/handler-fleet.ts';
 import type { NodeInfo } from '../../../../src/application/ports/membership.ts';
 
 function node(nodeId: string, versions: Readonly<Record<string, string>>, more: Partial<NodeInfo> = {}): NodeInfo {

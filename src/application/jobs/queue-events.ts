@@ -8,12 +8,12 @@
  * and everything after it is new.
  */
 import type { JobId } from '../../domain/job-id.ts';
-import { eventTypeInto } from '../jobs/job-events.ts';
-import { type JobFilter, statesOf } from '../jobs/job-filter.ts';
-import type { QueuePosition } from '../jobs/page-token.ts';
+import { eventTypeInto } from './job-events.ts';
+import { type JobFilter, statesOf } from './job-filter.ts';
+import type { QueuePosition } from '../calls/page-token.ts';
 import type { EventLog, EventLogBounds, EventsOfQueue, KeptEvent } from '../ports/event-log.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { WakeUp } from '../jobs/wake-up.ts';
+import type { WakeUp } from '../calls/wake-up.ts';
 import { given } from '../../domain/given.ts';
 
 /** Without news the reader checks the log after this time and reports its position. */
