@@ -70,12 +70,14 @@ export class AttemptCheckpoints {
   /** Resolves when the shard has recorded it. A large payload is durable in the payload store before that. */
   async #save(run: NodeAttempt, { number, payload }: OfferedCheckpoint): Promise<CheckpointResult> {
     const { services } = this.#parts;
-    const { jobId, grant, shard } = run;
+    const { jobId, grant, shard, checkpoints } = run;
     const place = payloadLocation(run, `checkpoint-${number}`, services);
     const bytes = bytesOf(payload);
-    if (bytes > place.inlineMaxBytes) run.stored = [...run.stored, { number, id: place.payloadId }];
-    const item = { jobId, token: grant.token, number, bytes, payload: await stored(payload, place) };
-    return services.batcher.call(shard, 'checkpoint', item);
+    if (checkpoints.sent?.number !== number) {
+      if (bytes > place.inlineMaxBytes) run.stored = [...run.stored, { number, id: place.payloadId }];
+      checkpoints.sent = { jobId, token: grant.token, number, bytes, payload: await stored(payload, place) };
+    }
+    return services.batcher.call(shard, 'checkpoint', checkpoints.sent);
   }
 }
 

@@ -99,6 +99,7 @@ function heldBytesOf({ outcome, log }: NodeAttempt): number {
 /** What the shard learns at the end of the run. Large payloads are durable by then. */
 async function reportItem(run: NodeAttempt, services: WorkerServices): Promise<ReportItem> {
   invariant(run.outcome !== undefined, 'a run is reported when it has ended');
+  if (run.report !== undefined) return run.report;
   const lines = run.log?.log.after(0) ?? [];
   const [outcome, log] = await Promise.all([
     attemptOutcome(run.outcome, payloadLocation(run, 'output', services)),
@@ -106,5 +107,6 @@ async function reportItem(run: NodeAttempt, services: WorkerServices): Promise<R
       ? undefined
       : stored({ kind: 'json', json: JSON.stringify(lines) }, payloadLocation(run, 'log', services)),
   ]);
-  return { jobId: run.jobId, token: run.grant.token, outcome, ...given({ log }) };
+  run.report = { jobId: run.jobId, token: run.grant.token, outcome, ...given({ log }) };
+  return run.report;
 }

@@ -2,7 +2,7 @@
 import type { ProgressNote } from '../../application/ports/bus.ts';
 import { payloadMarginMs } from '../../application/ports/payload-store.ts';
 import type { RunOutcome } from '../../application/ports/run-pool.ts';
-import type { ClaimResult } from '../../application/ports/shard-protocol.ts';
+import type { CheckpointItem, ClaimResult, ReportItem } from '../../application/ports/shard-protocol.ts';
 import type { RunPayload } from '../../domain/attempt-outcome.ts';
 import { type JobId, jobIdParts } from '../../domain/job-id.ts';
 import type { JobLog } from '../../domain/job-log.ts';
@@ -24,6 +24,8 @@ interface RunCheckpoints {
   waiting: OfferedCheckpoint | undefined;
   /** One was sent, or will be sent again, and is not settled. */
   underWay: boolean;
+  /** What was sent last. Its payload is in the store, and is not written again when it is sent again. */
+  sent: CheckpointItem | undefined;
   tries: number;
   /** The run has ended, and its report waits until nothing is under way. */
   holdReport: boolean;
@@ -51,6 +53,11 @@ export interface NodeAttempt {
   /** Checkpoints in the payload store, oldest first. Number 0 is the one of an earlier attempt. */
   stored: readonly { readonly number: number; readonly id: string }[];
   outcome: RunOutcome | undefined;
+  /**
+   * What the shard is told of its end, once the payloads are in the store. They are not written again when that is told
+   * again: the shard may have it already, and the payloads of the job may be erased.
+   */
+  report: ReportItem | undefined;
   /** The bytes of its outcome and its log while it is reported. */
   heldBytes: number;
   /** Reports that failed. */
@@ -73,10 +80,11 @@ export function newAttempt(jobId: JobId, grant: Grant, nowMs: number): NodeAttem
     aheadMs: nowMs - (grant.nowMs ?? nowMs),
     phase: 'fetching',
     progress: undefined,
-    checkpoints: { waiting: undefined, underWay: false, tries: 0, holdReport: false },
+    checkpoints: { waiting: undefined, underWay: false, sent: undefined, tries: 0, holdReport: false },
     log: undefined,
     stored: grant.checkpoint?.kind === 'ref' ? [{ number: 0, id: grant.checkpoint.id }] : [],
     outcome: undefined,
+    report: undefined,
     heldBytes: 0,
     reports: 0,
     superseded: false,

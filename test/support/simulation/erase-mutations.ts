@@ -44,4 +44,25 @@ export const eraseMutations: Readonly<Record<string, Mutation>> = {
       ports.store = { ...store, payloads: { ...store.payloads, deletePayload: () => Promise.resolve() } };
     },
   },
+  'a payload is written again after a while': {
+    breaks: [1],
+    within: 60,
+    load: 'deletes',
+    change: (_cluster, ports) => {
+      const { host, store } = ports;
+      const { payloads } = store;
+      ports.store = {
+        ...store,
+        payloads: {
+          ...payloads,
+          async putPayload(input) {
+            await payloads.putPayload(input);
+            host.clock.setTimer(host.random() * 5_000, () => {
+              payloads.putPayload(input).catch(() => undefined);
+            });
+          },
+        },
+      };
+    },
+  },
 };
