@@ -32,11 +32,11 @@ function present(): string {
 }
 
 const environment = parseEnvironment('environments/local-docker.ts', input);
-if (environment.kind !== 'docker') throw new Error('environments/local-docker.ts is not of kind docker');
+if (environment.kind !== 'docker') throw new Error('the kind of environments/local-docker.ts is not docker');
 const wanted = head + composeFile(containersOf(environment));
 if (!process.argv.includes('--check')) {
   writeFileSync(path, wanted);
 } else if (present() !== wanted) {
-  console.error('compose.yaml is not what infra/src/objects/containers.ts says: run `npm run docs:compose`');
+  console.error('compose.yaml is out of date with infra/src/objects/containers.ts: run `npm run docs:compose`');
   process.exitCode = 1;
 }

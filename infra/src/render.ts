@@ -51,7 +51,7 @@ function clear(out: string): void {
   if (!existsSync(out) || readdirSync(out).length === 0) return;
   const mark = join(out, kustomizationFile);
   if (!existsSync(mark) || !readFileSync(mark, 'utf8').startsWith(firstLine)) {
-    throw new UsageError(`${out} has files that are not of infra:render; give an empty folder`);
+    throw new UsageError(`${out} has files that are not of infra:render; name an empty folder`);
   }
   rmSync(out, { recursive: true });
 }

@@ -8,10 +8,10 @@ import { dnsLabel, gibibytes } from './primitives.ts';
 import type { WorkerClassConfig } from './workloads.ts';
 
 const instanceTypes = z
-  .array(z.string().regex(/^[a-z0-9-]+\.[a-z0-9-]+$/, 'a type of instance such as m7i.large'))
+  .array(z.string().regex(/^[a-z0-9-]+\.[a-z0-9-]+$/, 'an instance type such as m7i.large'))
   .min(1)
   .max(20);
-const subnetId = z.string().regex(/^subnet-[0-9a-f]{8,17}$/, 'the id of a subnet');
+const subnetId = z.string().regex(/^subnet-[0-9a-f]{8,17}$/, 'a subnet id');
 const zone = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'an availability zone such as eu-central-1a');
 const roleArn = z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/\S+$/, 'the ARN of a role');
 const cidr = z.cidrv4();
@@ -29,9 +29,9 @@ const network = z.discriminatedUnion('kind', [
       .default('10.40.0.0/16'),
     zones: z
       .array(zone)
-      .length(3, 'names three zones: NATS and Cassandra need a majority when one is lost')
+      .length(3, 'names three zones, because NATS and Cassandra need a majority when one is lost')
       .refine((zones) => new Set(zones).size === zones.length, 'names a zone twice'),
-    /** `one` is cheaper, but if its zone fails, the other zones lose their way out, too. */
+    /** `one` is cheaper, but if its zone fails, the other zones lose their connection to the internet, too. */
     natGateways: z.enum(['each-zone', 'one']).default('each-zone'),
   }),
   z.strictObject({
@@ -79,7 +79,7 @@ export const awsSchema = z.strictObject({
   cluster: z.strictObject({
     version: z
       .string()
-      .regex(/^1\.\d{2}$/, 'a version of Kubernetes such as 1.33')
+      .regex(/^1\.\d{2}$/, 'a Kubernetes version such as 1.33')
       .default('1.33'),
     /** Networks outside that may reach the API server. If empty, it is reachable from inside only. */
     publicCidrs: z.array(cidr).max(40).default([]),
@@ -102,7 +102,7 @@ export const awsSchema = z.strictObject({
   /** Name of the image repository. */
   repository: z
     .string()
-    .regex(/^[a-z0-9]+([._/-][a-z0-9]+)*$/, 'the name of a repository')
+    .regex(/^[a-z0-9]+([._/-][a-z0-9]+)*$/, 'a repository name')
     .default('troupe'),
 });
 
@@ -134,19 +134,19 @@ function dataProblems({ nodes, region }: AwsConfig, data: DataConfig): readonly 
   if (data.kind === 'external') {
     return nodes.data === undefined
       ? []
-      : [{ path, message: 'there is no Cassandra of this environment to run on it' }];
+      : [{ path, message: 'there is no Cassandra in this environment that could use these machines' }];
   }
   if (nodes.data === undefined) problems.push({ path, message: 'the Cassandra of this environment needs machines' });
   else if (nodes.data.nodes < data.nodes) {
     problems.push({
       path: [...path, 'nodes'],
-      message: `is at least data.nodes (${data.nodes}): one machine for each`,
+      message: `is at least data.nodes (${data.nodes}), because each node needs a machine`,
     });
   }
   if (data.backup !== undefined && data.backup.region !== region) {
     problems.push({
       path: ['data', 'backup', 'region'],
-      message: `is aws.region (${region}), where the bucket is made`,
+      message: `is aws.region (${region}), where the bucket is created`,
     });
   }
   return problems;
@@ -165,7 +165,7 @@ function groupProblems(name: string, at: number, workers: readonly WorkerClassCo
   if (found.nodeSelector[workerTaint] !== name) {
     problems.push({
       path: ['workers', index, 'nodeSelector'],
-      message: `has '${workerTaint}': '${name}', the label of its machines`,
+      message: `contains '${workerTaint}': '${name}', the label of its machines`,
     });
   }
   const isTolerated = found.tolerations.some(

@@ -44,7 +44,7 @@ const k8ssandra = z
         clientCertificates: dnsLabel.default('medusa-client-certificates'),
         schedule: z
           .string()
-          .regex(/^(\S+ ){4}\S+$/, 'five fields of cron, such as 0 3 * * *')
+          .regex(/^(\S+ ){4}\S+$/, 'a cron schedule with five fields, such as 0 3 * * *')
           .default('0 3 * * *'),
         keepDays: z.int().min(1).max(3_650).default(14),
       })
@@ -52,7 +52,7 @@ const k8ssandra = z
   })
   .refine(({ nodes, replication }) => replication <= nodes, { message: 'is at most `nodes`', path: ['replication'] })
   .refine(({ heapMb, memoryMb }) => heapMb <= memoryMb / 2, {
-    message: 'is at most half of `memoryMb`: the rest is for the files that Cassandra reads',
+    message: 'is at most half of `memoryMb`, because the rest caches the files that Cassandra reads',
     path: ['heapMb'],
   });
 

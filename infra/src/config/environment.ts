@@ -48,7 +48,7 @@ const kubernetesParts = z.strictObject({
 
 const kubernetesSchema = kubernetesParts
   .refine(({ workers, network }) => network.kubernetesApi || !workers.some(({ podDeletionCost }) => podDeletionCost), {
-    message: 'a class with `podDeletionCost` must reach the API of Kubernetes: say where it answers',
+    message: 'a class with `podDeletionCost` must reach the Kubernetes API: add its endpoints here',
     path: ['network', 'kubernetesApi'],
   })
   .superRefine((environment, context) => {

@@ -43,8 +43,8 @@ export const image = z
   .refine(({ tag, digest }) => (tag === undefined) !== (digest === undefined), 'give either `tag` or `digest`');
 
 export const labels = z.record(
-  z.string().regex(/^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, 'a label of Kubernetes'),
-  z.string().regex(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, 'a value of a label of Kubernetes'),
+  z.string().regex(/^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, 'a Kubernetes label key'),
+  z.string().regex(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, 'a Kubernetes label value'),
 );
 
 export type Image = z.infer<typeof image>;

@@ -65,7 +65,7 @@ export const queueGatewaySchema = z.strictObject({
 });
 
 export const declaredQueuesSchema = z
-  .record(z.string().regex(bounds.namePattern, 'a name of a queue: letters, digits, _ and -'), queueSettingsSchema)
+  .record(z.string().regex(bounds.namePattern, 'a queue name: letters, digits, _ and -'), queueSettingsSchema)
   .refine((queues) => Object.keys(queues).length <= 1_000, 'at most 1,000 queues');
 
 export const queuesSchema = z.strictObject({ gateway: queueGatewaySchema, declared: declaredQueuesSchema });

@@ -12,7 +12,7 @@
 const processMb = 256;
 const cellMb = 160;
 const headroom = 1.2;
-/** The node refuses a smaller limit. */
+/** Nodes refuse a smaller limit. */
 const leastCellRssMb = 256;
 
 export interface WorkerMemory {

@@ -73,7 +73,7 @@ export const gatewaySchema = z
     ...placement,
   })
   .refine(({ rollout, route }) => rollout.kind !== 'canary' || route !== undefined, {
-    message: 'a canary moves traffic by a route: give `route`',
+    message: 'a canary moves traffic on a route: add `route`',
     path: ['rollout'],
   });
 
@@ -91,7 +91,7 @@ export const shardsSchema = z
     ...placement,
   })
   .refine(({ replicas, count }) => replicas <= count, {
-    message: 'is at most `count`: a node without a shard is never ready',
+    message: 'is at most `count`, because a node without a shard is never ready',
     path: ['replicas'],
   });
 
@@ -104,7 +104,7 @@ const scaling = z
       max: z.int().min(1).max(10_000),
       /** Only jobs that wait in these queues count as demand. If absent, all queues count. */
       queues: z
-        .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a name of a queue'))
+        .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a queue name'))
         .min(1)
         .max(100)
         .optional(),
@@ -113,7 +113,7 @@ const scaling = z
        * are unknown.
        */
       handlers: z
-        .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/, 'a name of a handler'))
+        .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,3}$/, 'a handler name'))
         .min(1)
         .max(100)
         .optional(),
@@ -229,9 +229,13 @@ function brokenRelations(workers: WorkerClassConfig): readonly { readonly path: 
     {
       holds: !(blueGreen && scaling.kind === 'hpa-cpu'),
       path: ['scaling', 'kind'],
-      message: 'blue-green needs `keda` or `none`: an HPA cannot hold the track that stands by',
+      message: 'blue-green needs `keda` or `none`, because an HPA cannot keep the standby track at a fixed size',
     },
-    { holds: !(blueGreen && workers.image), path: ['image'], message: 'the images are those of `rollout`' },
+    {
+      holds: !(blueGreen && workers.image),
+      path: ['image'],
+      message: 'the images are set in `rollout`',
+    },
     { holds: new Set(names).size === names.length, path: ['egress'], message: 'two edges have one name' },
   ];
   return relations.filter(({ holds }) => !holds);

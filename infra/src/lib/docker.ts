@@ -111,8 +111,8 @@ const confinement = {
 } as const;
 
 /**
- * How long a container lives. A service is up once it is healthy. A one-shot container is done once it has ended with
- * code 0.
+ * When a container counts as up. A service is up once it is healthy. A one-shot container is done once it has ended
+ * with code 0.
  */
 function lifeOf({ health, stopSeconds }: Container) {
   if (health === undefined) return { restart: 'no', must_run: false, attach: true, logs: true };

@@ -16,7 +16,7 @@ async function run(verb: string, subject: string): Promise<void> {
   if (verb === 'sweep') return sweep(subject, say);
   const deployed = deployedProcessSchema.parse(JSON.parse(subject));
   if (verb === 'stop') return stopProcess(deployed.spec, say);
-  if (verb !== 'start') throw new Error(`there is no '${verb}'`);
+  if (verb !== 'start') throw new Error(`unknown command '${verb}'`);
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
   return startProcess(deployed, { say, signal: stop.signal, environment: process.env });

@@ -63,14 +63,16 @@ function gatewayAlerts(environment: KubernetesEnvironment): readonly Alert[] {
       expr: burns(14.4, '1h', '5m'),
       for: '2m',
       severity: 'page',
-      summary: '{{ $value | humanizePercentage }} of all calls fail: the budget of 30 days is gone within two.',
+      summary:
+        '{{ $value | humanizePercentage }} of all calls fail. At this rate the error budget of 30 days lasts two days.',
     },
     {
       name: 'TroupeCallsFail',
       expr: burns(6, '6h', '30m'),
       for: '15m',
       severity: 'ticket',
-      summary: '{{ $value | humanizePercentage }} of all calls fail: the budget of 30 days is gone within five.',
+      summary:
+        '{{ $value | humanizePercentage }} of all calls fail. At this rate the error budget of 30 days lasts five days.',
     },
   ];
 }
@@ -82,7 +84,7 @@ function shardAlerts(query: Queries): readonly Alert[] {
       expr: query.absent(histograms.commitDuration),
       for: '2m',
       severity: 'page',
-      summary: 'No node with shards is there: no job is accepted and none goes on.',
+      summary: 'No shard node is up: no job is accepted, and none makes progress.',
     },
     {
       name: 'TroupeCommitsSlow',
@@ -96,14 +98,15 @@ function shardAlerts(query: Queries): readonly Alert[] {
       expr: `${query.rate(counters.storeErrors, '5m', ['code'])} > 0.1`,
       for: '5m',
       severity: 'page',
-      summary: 'The store fails {{ $value | humanize }} questions a second with {{ $labels.code }}.',
+      summary: '{{ $value | humanize }} queries of the store fail per second with {{ $labels.code }}.',
     },
     {
       name: 'TroupeOutboxGrows',
       expr: `${query.sum(gauges.outboxTasks)} > 10000`,
       for: '5m',
       severity: 'page',
-      summary: '{{ $value | humanize }} facts are durable and not yet on JetStream: jobs start late, events come late.',
+      summary:
+        '{{ $value | humanize }} dispatches and events are durable but not yet on JetStream, so they arrive late.',
     },
     {
       name: 'TroupeMailboxesFull',
@@ -111,7 +114,7 @@ function shardAlerts(query: Queries): readonly Alert[] {
       for: '10m',
       severity: 'ticket',
       summary:
-        'Nodes of {{ $labels.component }} refuse {{ $value | humanize }} messages a second: they have too much to do.',
+        'Nodes of {{ $labels.component }} refuse {{ $value | humanize }} messages per second, because their mailboxes are full.',
     },
     {
       name: 'TroupeActorsRestart',
@@ -133,14 +136,14 @@ function workerAlerts(query: Queries): readonly Alert[] {
       for: '15m',
       severity: 'ticket',
       summary:
-        'The class {{ $labels.worker_class }} is {{ $value | humanizePercentage }} busy, and was not given more.',
+        'The class {{ $labels.worker_class }} is {{ $value | humanizePercentage }} busy and has not been scaled up.',
     },
     {
       name: 'TroupeThreadsLeaked',
       expr: `${query.max(gauges.threads, ['pod'], { state: 'leaked' })} > 0`,
       for: '15m',
       severity: 'ticket',
-      summary: '{{ $value }} threads on {{ $labels.pod }} were told to end and are still there.',
+      summary: '{{ $value }} threads on {{ $labels.pod }} were asked to end and have not ended.',
     },
     {
       name: 'TroupeCellsDie',
@@ -160,14 +163,14 @@ function busAlerts(query: Queries): readonly Alert[] {
       expr: `${query.rate(counters.natsPublishFailures, '5m', ['code'])} > 1`,
       for: '5m',
       severity: 'page',
-      summary: 'JetStream does not take {{ $value | humanize }} messages a second: {{ $labels.code }}.',
+      summary: '{{ $value | humanize }} messages per second cannot be published to JetStream: {{ $labels.code }}.',
     },
     {
       name: 'TroupeDeliveriesLate',
       expr: `${query.rate(counters.natsLateDeliveries, '15m')} > 10`,
       for: '15m',
       severity: 'ticket',
-      summary: '{{ $value | humanize }} deliveries a second come when nobody waits for them any more.',
+      summary: '{{ $value | humanize }} deliveries per second arrive when nobody waits for them any more.',
     },
   ];
 }
@@ -190,7 +193,7 @@ function platformAlerts(query: Queries, environment: KubernetesEnvironment): rea
       expr: `${query.min(gauges.ready, ['component', 'pod'])} == 0`,
       for: '5m',
       severity: 'page',
-      summary: '{{ $labels.pod }} ({{ $labels.component }}) runs and cannot do what it is for.',
+      summary: '{{ $labels.pod }} ({{ $labels.component }}) runs, but is not ready.',
     },
     ...silent,
   ];
@@ -213,7 +216,7 @@ function platformAlerts(query: Queries, environment: KubernetesEnvironment): rea
       expr: `sum by (scaledObject) (rate(keda_scaler_detail_errors_total{exported_namespace="${namespace}"}[5m])) > 0`,
       for: '10m',
       severity: 'page',
-      summary: 'KEDA gets no demand for {{ $labels.scaledObject }} and keeps its fallback.',
+      summary: 'KEDA cannot read the demand for {{ $labels.scaledObject }} and uses its fallback.',
     });
   }
   return alerts;

@@ -63,7 +63,8 @@ function policiesOf(environment: KubernetesEnvironment, component: Component, na
 }
 
 /**
- * Denies all ingress that no other policy permits. Egress of servers is answers, backups and traffic among themselves.
+ * Denies all ingress that no other policy permits. The servers need egress only for answers, backups and traffic among
+ * themselves.
  */
 const defaultDeny = (...types: readonly string[]): NetworkPolicySpec => ({ podSelector: {}, policyTypes: [...types] });
 
@@ -111,7 +112,8 @@ export function cassandraBackingPolicies(environment: KubernetesEnvironment): re
     platform.k8ssandra === 'present' ? 'k8ssandra-operator' : platform.k8ssandra.namespace,
   );
   return [
-    // Egress stays open: backups go to a bucket and calls to the Kubernetes API, and a policy can name neither.
+    // Egress stays open, because backups go to a bucket and calls go to the Kubernetes API, and a policy can name
+    // neither.
     policy('default-deny', defaultDeny('Ingress')),
     ingress('troupe-to-cassandra', nodes, ports.cassandra),
     ingress('ring-to-ring', [pods(ring)], cassandraInternode, cassandraInternodeTls, ports.cassandra, medusa),

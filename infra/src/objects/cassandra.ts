@@ -56,9 +56,9 @@ function cluster(environment: KubernetesEnvironment, ring: Ring): KubernetesObje
 }
 
 /**
- * A shard waits for two things per commit: one round trip of the conditional write (Paxos v2), and one sync for the
- * commits of 5 ms. A commit is never acknowledged before it is on disk. If a disk refuses writes, the server exits
- * (`die`) and is restarted. By default it would stay up without serving.
+ * A shard waits for two things per commit: one round trip of the conditional write (Paxos v2), and one sync of the
+ * commit log, which covers the commits of 5 ms. A commit is never acknowledged before it is on disk. If a disk refuses
+ * writes, the server exits (`die`) and is restarted. By default it would stay up without serving.
  */
 const cassandraYaml = {
   paxos_variant: 'v2',

@@ -1,7 +1,7 @@
 /**
  * From the deletion of a pod to its end:
  *
- *   preStop (gateways: 5 s)    the pod serves on, while Services and edges remove it
+ *   preStop (gateways: 5 s)    the pod keeps serving while Services and edges remove it
  *   SIGTERM, drainSeconds      attempts and calls may end (`shutdown.graceMs`)
  *   at most 15 s               what is left is stopped, reported and released
  *   5 s                        reserve

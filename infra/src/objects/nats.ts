@@ -1,6 +1,6 @@
 /**
- * The NATS of an environment: values for the official chart. Troupe creates streams and buckets itself. This declares
- * servers, disks, accounts, certificates, and who may reach which port.
+ * The NATS of an environment: values for the official chart. Troupe creates streams and buckets itself. This file
+ * declares servers, disks, accounts, certificates, and who may reach which port.
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { natsSyncIntervalMs } from '../config/messaging.ts';
@@ -97,8 +97,9 @@ function serverContainer({ serverVersion, cpuMilli, memoryMb }: Cluster): object
 }
 
 /**
- * Two servers on one machine would fail together, and the majority with them. A server drains for 30 s (lame duck mode)
- * before it exits, so that its clients have moved by then. The chart allows 60 s.
+ * Two servers on one machine would fail together, and the majority with them. So they are spread over machines. A
+ * server drains for 30 s (lame duck mode) before it exits, so that its clients have moved by then. The chart allows 60
+ * s.
  */
 function podTemplate(): object {
   return {

@@ -1,8 +1,8 @@
 /**
- * The gateways as an Argo Rollout: a new version gets a share of the calls, step by step, by the weights of the
+ * The gateways as an Argo Rollout. A new version gets a share of the calls, step by step, by the weights of the
  * GRPCRoute. The pod template is embedded and does not refer to a Deployment (`workloadRef`), because autoscalers
- * support only the former. To roll back at once, run `kubectl argo rollouts abort troupe-gateway`, then set the former
- * image in the environment.
+ * support only an embedded one. To roll back at once, run `kubectl argo rollouts abort troupe-gateway`, and then set
+ * the former image in the environment.
  */
 import type { KubernetesEnvironment } from '../config/environment.ts';
 import { type KubernetesObject, metadata } from './kubernetes-object.ts';

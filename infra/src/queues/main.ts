@@ -24,7 +24,7 @@ function deleteQueue(gateway: QueueGateway, name: string): number {
   const code = run(troupeArguments(gateway, 'delete', name));
   if (code === exitCodes.notFound) return 0;
   if (code === exitCodes.refused) {
-    console.error(`queue ${name} stays: it has unfinished jobs. Wait for them, or purge it, and do the same again.`);
+    console.error(`queue ${name} stays, because it has unfinished jobs. Wait for them or purge it, then try again.`);
   }
   return code;
 }
