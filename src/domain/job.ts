@@ -161,7 +161,7 @@ export interface JobSpec {
   readonly traceparent?: string;
 }
 
-/** Of one checkpoint, as JSON text or bytes. */
+/** The largest size of a checkpoint, as JSON text or bytes. */
 export const checkpointMaxBytes = 1_048_576;
 
 /** What an attempt saved for the next attempt to continue from. */
@@ -218,7 +218,7 @@ export interface TrailEntry {
   readonly reason?: FailureReason;
   /** Only on `started`: the node that claimed the attempt. */
   readonly node?: string;
-  /** Of the entry that ended an attempt. Absent in records from before it was noted. */
+  /** Only on an entry that ended an attempt. Absent in records that were written before outcomes were recorded. */
   readonly outcome?: RecordedOutcome;
   /** Only on a failure that ended an attempt: the first 200 characters. */
   readonly message?: string;
@@ -257,7 +257,7 @@ export interface JobRecord {
   readonly firstStartedAtMs?: number;
   readonly finishedAtMs?: number;
   readonly run?: AttemptLease;
-  /** The newest one, of whichever attempt; absent: none. */
+  /** The newest checkpoint of any attempt. Absent if there is none. */
   readonly checkpoint?: Checkpoint;
   /** Logs of the newest completed attempts that logged anything, oldest first. At most `storedLogsMax`. */
   readonly logs?: readonly { readonly attempt: number; readonly payload: Payload }[];
@@ -265,7 +265,7 @@ export interface JobRecord {
   /** The last failure. In a FAILED job, the reason for its end. */
   readonly failure?: Failure;
   readonly cancelReason?: string;
-  /** When somebody had input and output erased. State, sequence number and outcome are unchanged. */
+  /** When input and output were erased on request. State, sequence number and outcome are unchanged. */
   readonly payloadsErasedAtMs?: number;
   /**
    * The newest entries: `trailMax`, and older ones that JetStream may still lose, up to `trailLongestMax` in all. They

@@ -1,8 +1,7 @@
 /**
- * Every metric on /metrics with its kind, name and labels. The place that creates a metric adds its help text and
- * buckets.
- * Alerts and dashboards (infra/) are built from this list, so they cannot refer to a metric or a label that does not
- * exist.
+ * Every metric on /metrics with its kind, name and labels. The code that creates a metric adds its help text and
+ * buckets. Alerts and dashboards (infra/) are built from this list, so they cannot refer to a metric or a label that
+ * does not exist.
  */
 interface Measure {
   readonly name: `troupe_${string}`;

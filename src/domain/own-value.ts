@@ -8,6 +8,6 @@ export function ownValue<Words extends object, Word extends string>(
   map: Words | null | undefined,
   word: Word,
 ): Words[Word & keyof Words] | undefined {
-  // eslint-disable-next-line troupe/word-index -- here it is looked first whether the map has the word
+  // eslint-disable-next-line troupe/word-index -- the check that the map has the word comes first
   return map && Object.hasOwn(map, word) ? map[word as Word & keyof Words] : undefined;
 }

@@ -14,7 +14,7 @@ export interface Edge {
   readonly from?: JobState;
   readonly by: Cause;
   readonly to: JobState;
-  /** The event that is published. */
+  /** The type of the event that is published. */
   readonly event: JobEventType;
   /** When the edge is taken, as text for the documentation. */
   readonly when: string;

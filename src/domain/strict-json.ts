@@ -1,6 +1,6 @@
 /**
  * JSON that refuses what `JSON.stringify` would silently drop or change. Every value from a handler or a client goes
- * through it. The table in docs/guides/payloads.md shows what becomes of each type.
+ * through it. The table in docs/guides/payloads.md shows what happens to each type.
  */
 
 /** Deeper than any sensible document, and shallow enough not to overflow the stack of JSON readers. */

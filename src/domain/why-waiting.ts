@@ -1,4 +1,4 @@
-/** Why a job does not run. Of several reasons the one that somebody must do something about comes first. */
+/** Explains why a job does not run. Of several reasons, the one that somebody must act on comes first. */
 import type { JobState } from './job.ts';
 
 /** The reasons why a job does not run. */
@@ -15,24 +15,24 @@ export const waitingReasons = [
 ] as const;
 export type WaitingReason = (typeof waitingReasons)[number];
 
-/** What is absent does not hold the job back, or is not known. Texts are for people. */
+/** An absent fact does not hold the job back, or is not known. Texts are for people. */
 export interface WaitingFacts {
   readonly state: JobState;
-  /** Words of who paused the queue. */
+  /** The reason that was given when the queue was paused. */
   readonly paused?: string | undefined;
-  /** Words of who, or what, took the queue out of use on all nodes. */
+  /** Why the queue is in quarantine on all nodes. */
   readonly quarantined?: string | undefined;
-  /** What it needs, while no live node has it. */
+  /** The handler that the job needs, if no live node has it. */
   readonly missingHandler?: string | undefined;
-  /** Which limit holds it back, such as `2 of 2 run`. */
+  /** The limit that holds the job back, such as `2 of 2 run`. */
   readonly keyLimit?: string | undefined;
   readonly queueLimit?: string | undefined;
   readonly rateLimit?: string | undefined;
-  /** Jobs that start before it. */
+  /** Number of jobs that start before it. */
   readonly ahead?: number | undefined;
 }
 
-/** The reason, and a sentence about it for people. */
+/** The reason, and a sentence that explains it to people. */
 export interface WhyWaiting {
   readonly reason: WaitingReason;
   readonly detail: string;

@@ -1,4 +1,4 @@
-/** A worker class: workers that are made alike and scaled together. A label of Kubernetes can hold its name. */
+/** A worker class: workers that are made alike and scaled together. Its name is also valid as a Kubernetes label. */
 export const workerClassPattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** For messages to people. */

@@ -1,14 +1,14 @@
 /**
- * One sleeper that news, a timeout or the end of the call wakes. News that arrive while nobody sleeps shorten the next
- * sleep.
+ * A sleeper that an announcement, a timeout or the end of the call wakes. An announcement that arrives while nobody
+ * sleeps shortens the next sleep.
  */
 import type { Clock } from '../ports/runtime.ts';
 
 export interface WakeUp {
   wake(): void;
   /**
-   * Ends on news, after `ms`, or when the signal aborts. With `deaf`, news do not end it; they are kept for the next
-   * sleep.
+   * Ends on an announcement, after `ms`, or when the signal aborts. With `deaf`, announcements do not end it; they are
+   * kept for the next sleep.
    */
   sleep(ms: number, options?: { readonly deaf: boolean }): Promise<void>;
   close(): void;

@@ -37,7 +37,7 @@ export interface ExplainJobParts {
 export function createExplainJob(parts: ExplainJobParts): ExplainJob {
   const { batcher, stats, quarantines, fleet, clock } = parts;
 
-  /** While the owner is away the position is unknown; everything else is explained all the same. */
+  /** While the owner is away the position is unknown. Everything else is still explained. */
   async function placeOf({ id, state }: JobRecord): Promise<PlaceResult> {
     if (state !== 'QUEUED') return {};
     const deadlineAtMs = clock.nowMs() + statsPatienceMs;
@@ -63,7 +63,7 @@ export function createExplainJob(parts: ExplainJobParts): ExplainJob {
   };
 }
 
-/** The facts have empty texts, because no more is known about the limits here. */
+/** The facts have empty texts, because the details of the limits are not known here. */
 function limitsOf(heldBy: HeldBy | undefined): Pick<WaitingFacts, 'paused' | 'keyLimit' | 'queueLimit' | 'rateLimit'> {
   switch (heldBy) {
     case undefined:

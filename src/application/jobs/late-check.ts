@@ -1,4 +1,4 @@
-/** Refuses a job that requested it, if the job would more likely than not miss its deadline. */
+/** If a job asks for it, refuses the job when it would more likely than not miss its deadline. */
 import { TroupeError } from '../../domain/errors.ts';
 import type { JobSpec } from '../../domain/job.ts';
 import { lateStart } from '../../domain/late-start.ts';

@@ -18,7 +18,10 @@ import { given } from '../../domain/given.ts';
 
 /** Without news the reader checks the log after this time and reports its position. */
 const checkMs = 5_000;
-/** Delay between news and reading: more may arrive, and the log may have an event later than its listeners. */
+/**
+ * Delay between an announcement and the read: more announcements may arrive, and the log may receive an event later
+ * than its listeners do.
+ */
 const lagFloorMs = 50;
 
 export interface QueueEventsParts {

@@ -1,9 +1,9 @@
 /**
  * Follows one job: yields its present view, then each newer one up to the last.
  *
- * Live news only announce that something changed; the change itself is read from the job. So lost, duplicate or
- * reordered news only cost time, and a poll finds what no news announced. The watch is bounded: a slow reader skips
- * views, and nothing queues up for it. Views never go back (by `seq`).
+ * A live announcement only says that something changed; the change itself is read from the job. So lost, duplicate or
+ * reordered announcements only cost time, and a poll finds what none of them announced. The watch is bounded: a slow
+ * reader skips views, and nothing queues up for it. Views never go back (by `seq`).
  */
 import { isTerminal, type JobRecord } from '../../domain/job.ts';
 import { type CallContext, ensureAwaited } from '../ports/call-context.ts';

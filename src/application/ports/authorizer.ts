@@ -1,5 +1,6 @@
 /**
- * Decides who may do more than work with jobs. There is one role today. Real authentication will implement this port.
+ * Decides which callers may do more than work with jobs. There is one role today. Real authentication will implement
+ * this port.
  */
 import type { CallContext } from './call-context.ts';
 

@@ -1,4 +1,4 @@
-/** Who calls, and until when the caller waits for the answer. */
+/** The caller of a call, and how long it waits for the answer. */
 import { TroupeError } from '../../domain/errors.ts';
 
 export interface CallContext {

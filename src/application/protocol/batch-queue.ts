@@ -51,7 +51,7 @@ export class BatchQueue<V extends ShardVerb> {
   readonly #waiting: Entry<V>[] = [];
   readonly #underWay = new Set<readonly Entry<V>[]>();
   #flushPlanned = false;
-  /** Duration of the last batch. It determines how long a refused caller is asked to wait. */
+  /** Duration of the last batch. A refused caller is asked to wait for a time that is derived from it. */
   #lastBatchMs = 0;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #cancelTimer: () => void = () => undefined;

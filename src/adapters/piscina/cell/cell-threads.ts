@@ -9,7 +9,7 @@ import { displacedBy, outlived } from './thread-eviction.ts';
 
 /** How long an ended thread may take to exit. After that it counts as leaked. */
 export const exitMaxMs = 1_000;
-/** How many starts may fail in a row before we give up the cell. */
+/** How many starts may fail in a row before the cell gives up. */
 const failedStartsMax = 10;
 
 export interface CellThreadsOptions extends Omit<CellThreadOptions, 'memoryMb'> {
@@ -64,7 +64,7 @@ export class CellThreads {
     return thread;
   }
 
-  /** Opens threads of this class for so many waiting runs. */
+  /** Opens threads of this class for this number of waiting runs. */
   want(memoryMb: number, runs: number): void {
     // Running and starting threads together must not exceed the number that may run.
     while ((this.#starting.get(memoryMb) ?? 0) < runs && this.#startingAll() < this.room) this.#open(memoryMb);

@@ -1,6 +1,6 @@
 /**
  * Finds out what the handler files define by importing them in boot threads. A file that throws, exits or never
- * finishes its import harms only itself. If it ended or blocked its boot thread, a new one goes on with the rest.
+ * finishes its import harms only itself. If it ended or blocked its boot thread, a new boot thread imports the rest.
  */
 import { Worker } from 'node:worker_threads';
 import type { BootReport, BootSetup } from '../thread/boot-thread.ts';

@@ -8,12 +8,12 @@ const leakedShare = 1 / 4;
 /** How long fewer leaked threads are tolerated. Meanwhile their runs wait until their code ends. */
 const leakedMaxMs = 30_000;
 /**
- * A cell is replaced when its runs have left behind so many processes. Those are ended, but keep their process ids
+ * A cell is replaced when its runs have left behind this many processes. Those are ended, but keep their process ids
  * until the cell ends.
  */
 const orphansMax = 256;
 /**
- * A cell is replaced after so many pulses above its memory bound, because nothing in it could be ended to free the
+ * A cell is replaced after this many pulses above its memory bound, because nothing in it could be ended to free the
  * memory.
  */
 const overMemoryPulses = 3;

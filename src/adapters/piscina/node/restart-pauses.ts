@@ -3,7 +3,7 @@ const backoffMinMs = 200;
 const backoffMaxMs = 30_000;
 /** A cell that was up for this long is restarted fast again. */
 const healthyAfterMs = 60_000;
-/** How many times a cell may die without ever having been up. Then we give up the first start. */
+/** How many times a cell may die without ever having been up. Then it cannot be started at all. */
 const firstStartsMax = 5;
 
 export class RestartPauses {

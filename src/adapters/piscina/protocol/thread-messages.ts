@@ -38,7 +38,7 @@ export interface ThreadStarted {
 }
 
 /**
- * What becomes of the thread after a run. `spent`: the run changed something that no other run should find, so the
+ * What happens to the thread after a run. `spent`: the run changed something that no other run should find, so the
  * thread ends. `busy`: code of the run still executes in the thread, so the run ends when the thread does.
  */
 export const threadFates = ['free', 'spent', 'busy'] as const;
