@@ -92,7 +92,7 @@ export interface HandlerOptions<In extends StandardSchemaV1, Out extends Standar
   ): StandardSchemaV1.InferInput<Out> | Promise<StandardSchemaV1.InferInput<Out>>;
 }
 
-/** A handler made by `defineHandler`. A `*.job.ts` file exports one as its default, or several by name. */
+/** A handler made by `defineHandler`. A `*.job.ts` file exports one as its default. */
 export interface Handler<
   In extends StandardSchemaV1 = StandardSchemaV1,
   Out extends StandardSchemaV1 = StandardSchemaV1,
@@ -103,21 +103,27 @@ export interface Handler<
   readonly name: string;
   /** The version that it was defined with. */
   readonly version: string;
-  /** The schema of the input. Undefined: any input. */
+  /** The schema of the input. Undefined if any input is accepted. */
   readonly input: In | undefined;
-  /** The schema of the output. Undefined: any output. */
+  /** The schema of the output. Undefined if any output is accepted. */
   readonly output: Out | undefined;
-  /** The time limit of one attempt, in ms. Undefined: the queue's. */
+  /** The time limit of one attempt, in ms. If undefined, that of the queue applies. */
   readonly executionTimeoutMs: number | undefined;
-  /** The longest time without a sign of life, in ms; 0 for none. Undefined: the queue's. */
+  /** The longest time without a sign of life, in ms; 0 means no limit. If undefined, that of the queue applies. */
   readonly heartbeatTimeoutMs: number | undefined;
-  /** The heap of the thread, in MiB. Undefined: the node's default. */
+  /** The heap of the thread, in MiB. If undefined, the node's default applies. */
   readonly memoryMb: number | undefined;
-  /** The largest heap in which an attempt is repeated after it ran out of memory, in MiB. Undefined: no repeat. */
+  /**
+   * The largest heap in which an attempt is repeated after it ran out of memory, in MiB. If undefined, it is not
+   * repeated.
+   */
   readonly memoryMaxMb: number | undefined;
   /** The parts of the retry policy that the handler sets. */
   readonly retry: Partial<RetryPolicy>;
-  /** The time from the abort of `signal` until the thread is terminated, in ms. Undefined: the node's setting. */
+  /**
+   * The time from the abort of `signal` until the thread is terminated, in ms. If undefined, the node's setting
+   * applies.
+   */
   readonly cancelGraceMs: number | undefined;
   /** Does the work, in a thread of its own. */
   run(

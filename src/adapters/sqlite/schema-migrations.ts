@@ -84,7 +84,7 @@ const version3 = `
   ) WITHOUT ROWID, STRICT;
 `;
 
-/** Of two entries of a key, the job that was created later now counts, and no longer the higher epoch. */
+/** If a key has two entries, the one of the later job now counts. Before, the one with the higher epoch did. */
 const version4 = `ALTER TABLE idempotency_keys RENAME COLUMN epoch TO rank;`;
 
 /** Jobs that have not ended no longer expire. */

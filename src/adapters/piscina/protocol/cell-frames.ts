@@ -49,7 +49,7 @@ export interface RunVitals {
 
 export interface CellVitals {
   readonly rssBytes: number;
-  /** Of the cell's own event loop, over the last second; 0..1. */
+  /** Utilization of the cell's own event loop over the last second; 0..1. */
   readonly eventLoopUtilization: number;
   /** Including idle threads of every memory class. */
   readonly threadsAlive: number;
