@@ -6,7 +6,7 @@ const path = require('node:path');
 
 const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'];
 /** The composition root wires everything by hand and may import everything. */
-const root = '^src/(compose/|cli/(dev/|(dev|serve|migrate|backing|backup|node-life)\\.ts$))';
+const root = '^src/(compose/|cli/(dev|processes)/)';
 
 /** The pure part of the contract: types of messages, numbers of enums, times. Not what encodes them. */
 const messages = '^src/contract/(messages|codes|time|int64)\\.ts$';
@@ -212,7 +212,7 @@ module.exports = {
       'cli-imports-edges',
       '^src/cli/',
       '^src/(cli|config|client|domain)/',
-      'The CLI is a client; only `cli/dev`, `serve`, `migrate`, `backing`, `backup` and `node-life` run a part of a cluster.',
+      'The CLI is a client; only `cli/dev` and `cli/processes` run a part of a cluster.',
     ),
     {
       name: 'only-dev-composes',

@@ -1,6 +1,6 @@
-/** Writes docs/reference/exit-codes.md from the table in src/cli/exit-code.ts. With `--check` it only compares. */
+/** Writes docs/reference/exit-codes.md from the table in src/cli/errors/exit-code.ts. With `--check` it only compares. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { exitCodesDocument } from '../src/cli/exit-codes-document.ts';
+import { exitCodesDocument } from '../src/cli/errors/exit-codes-document.ts';
 
 const path = new URL('../docs/reference/exit-codes.md', import.meta.url);
 const text = exitCodesDocument();

@@ -6,7 +6,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../config/index.ts';
-import { type CommandContext, defaultAddress } from './command-context.ts';
+import { type CommandContext, defaultAddress } from './calls/command-context.ts';
 import {
   addDeadLettersCommand,
   addInspectCommand,
@@ -29,11 +29,11 @@ import { addQueueCommands } from './commands/queue-commands.ts';
 import { addServeCommand } from './commands/serve-command.ts';
 import { addSubmitCommand } from './commands/submit-command.ts';
 import { addTsconfigCommand } from './commands/tsconfig-command.ts';
-import { errorDocument, explainError } from './explain-error.ts';
-import { exitCodeHelp, exitCodeOf, exitCodes } from './exit-code.ts';
-import { documentLine } from './job-document.ts';
-import { packageVersion } from './package-facts.ts';
-import { isReaderGone, processTerminal, type Terminal } from './terminal.ts';
+import { errorDocument, explainError } from './errors/explain-error.ts';
+import { exitCodeHelp, exitCodeOf, exitCodes } from './errors/exit-code.ts';
+import { documentLine } from './text/job-document.ts';
+import { packageVersion } from './processes/package-facts.ts';
+import { isReaderGone, processTerminal, type Terminal } from './text/terminal.ts';
 
 function buildProgram(context: CommandContext): Command {
   const { terminal } = context;

@@ -13,7 +13,7 @@ const { options } = ts.parseJsonConfigFileContent(
 const rootNames = [
   'application/jobs/submit-jobs.ts',
   'application/jobs/retry-job.ts',
-  'cli/submit-jobs.ts',
+  'cli/calls/submit-jobs.ts',
   'client/job-mapper.ts',
   'client/job-requests.ts',
   'gateway/job-mapper.ts',
@@ -79,7 +79,9 @@ describe('one more job option', () => {
   });
 
   it('in the client has to be set by the CLI, and in what it shows to be read', () => {
-    expect(brokenBy('client/job-types.ts', 'JobDraft', 'readonly extra?: number;')).toEqual(['cli/submit-jobs.ts']);
+    expect(brokenBy('client/job-types.ts', 'JobDraft', 'readonly extra?: number;')).toEqual([
+      'cli/calls/submit-jobs.ts',
+    ]);
     expect(brokenBy('client/job-types.ts', 'JobInfo', 'readonly extra?: number;')).toEqual(['client/job-mapper.ts']);
     expect(brokenBy('client/job-types.ts', 'RetryInfo', 'readonly extra?: number;')).toEqual(['client/job-mapper.ts']);
   });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/main.ts';
-import { hasTsconfig } from '../../src/cli/handler-tsconfig.ts';
+import { hasTsconfig } from '../../src/cli/processes/handler-tsconfig.ts';
 import { fileInPage } from '../support/docs-commands.ts';
 import { recordedTerminal } from '../support/recorded-terminal.ts';
 

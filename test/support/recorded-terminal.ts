@@ -1,5 +1,5 @@
 /** A terminal that records what is written to it, for tests of the command line. */
-import { type Terminal, terminalOn } from '../../src/cli/terminal.ts';
+import { type Terminal, terminalOn } from '../../src/cli/text/terminal.ts';
 
 export interface RecordedTerminal extends Terminal {
   readonly written: { out: string; err: string };

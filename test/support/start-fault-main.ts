@@ -2,9 +2,9 @@
  * A process of a cluster with a fault during its start: `start-fault-main.ts dev|serve FAULT STEP KEY=VALUE...`.
  * At that step it prints `at STEP` to standard error and then causes the fault.
  */
-import { runDev } from '../../src/cli/dev.ts';
-import { runServe } from '../../src/cli/serve.ts';
-import { processTerminal } from '../../src/cli/terminal.ts';
+import { runDev } from '../../src/cli/dev/dev.ts';
+import { runServe } from '../../src/cli/processes/serve.ts';
+import { processTerminal } from '../../src/cli/text/terminal.ts';
 import { loadConfig } from '../../src/config/index.ts';
 
 const [command, fault, at, ...settings] = process.argv.slice(2);

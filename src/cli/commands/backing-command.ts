@@ -1,9 +1,9 @@
 /** `troupe backing nats|cassandra`: a server that `troupe dev` would start itself, to be run by another supervisor. */
 import { Argument, type Command } from 'commander';
-import type { BackingService } from '../backing.ts';
-import type { CommandContext } from '../command-context.ts';
-import { countFlag } from '../flag-values.ts';
-import { addStoreFlags, processConfig, type ProcessFlags } from '../process-flags.ts';
+import type { BackingService } from '../processes/backing.ts';
+import type { CommandContext } from '../calls/command-context.ts';
+import { countFlag } from '../flags/flag-values.ts';
+import { addStoreFlags, processConfig, type ProcessFlags } from '../flags/process-flags.ts';
 
 interface BackingFlags extends ProcessFlags {
   readonly heapMb: number;
@@ -18,7 +18,7 @@ export function addBackingCommand(program: Command, { terminal, done }: CommandC
     .addArgument(new Argument('<service>', 'which').choices(['nats', 'cassandra']))
     .option('--heap-mb <count>', 'heap of Cassandra, in MiB', countFlag('heap-mb', 128, 1_048_576), 1_024);
   addStoreFlags(command).action(async (service: BackingService, flags: BackingFlags) => {
-    const { runBacking } = await import('../backing.ts');
+    const { runBacking } = await import('../processes/backing.ts');
     done(await runBacking({ service, config: processConfig(flags), heapMb: flags.heapMb, terminal }));
   });
 }

@@ -1,7 +1,7 @@
 /** `troupe backup FILE`: copies the embedded store while the cluster runs. */
 import type { Command } from 'commander';
-import type { CommandContext } from '../command-context.ts';
-import { addStoreFlags, processConfig, type ProcessFlags } from '../process-flags.ts';
+import type { CommandContext } from '../calls/command-context.ts';
+import { addStoreFlags, processConfig, type ProcessFlags } from '../flags/process-flags.ts';
 
 export function addBackupCommand(program: Command, { terminal, done }: CommandContext): void {
   const command = program
@@ -10,7 +10,7 @@ export function addBackupCommand(program: Command, { terminal, done }: CommandCo
   addStoreFlags(command).action(async (file: string, flags: ProcessFlags) => {
     const config = processConfig(flags);
     const isJson = program.opts<{ readonly json?: boolean }>().json === true;
-    const { runBackup } = await import('../backup.ts');
+    const { runBackup } = await import('../processes/backup.ts');
     done(runBackup({ config, file, terminal, isJson }));
   });
 }

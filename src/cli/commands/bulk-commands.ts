@@ -1,9 +1,9 @@
 /** `troupe retry`, `redrive`, `cancel`: submit ended jobs again, and cancel jobs. */
 import type { Command } from 'commander';
-import { type CommandContext, type Session, withSession } from '../command-context.ts';
-import { eachJob } from '../each-job.ts';
-import { followBulk } from '../follow-bulk.ts';
-import { UsageError } from '../exit-code.ts';
+import { type CommandContext, type Session, withSession } from '../calls/command-context.ts';
+import { eachJob } from '../calls/each-job.ts';
+import { followBulk } from '../calls/follow-bulk.ts';
+import { UsageError } from '../errors/exit-code.ts';
 import {
   addEndedFilterFlags,
   addFilterFlags,
@@ -11,12 +11,12 @@ import {
   endedFilterOf,
   type FilterFlags,
   filterOf,
-} from '../filter-flags.ts';
-import { countFlag, textFlag } from '../flag-values.ts';
+} from '../flags/filter-flags.ts';
+import { countFlag, textFlag } from '../flags/flag-values.ts';
 import { given } from '../../domain/given.ts';
-import { documentLine, jobDocument } from '../job-document.ts';
-import { jsonInput } from '../job-input.ts';
-import { stateText } from '../job-text.ts';
+import { documentLine, jobDocument } from '../text/job-document.ts';
+import { jsonInput } from '../calls/job-input.ts';
+import { stateText } from '../text/job-text.ts';
 
 export function addRetryCommand(program: Command, context: CommandContext): void {
   program

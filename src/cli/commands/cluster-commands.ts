@@ -1,7 +1,7 @@
 /** `troupe ps`, `tree`, `nodes`, `shards`, `inspect`, `dead-letters`: show what the cluster does. */
 import type { Command } from 'commander';
 import type { ActorInfo, TreeOptions } from '../../client/index.ts';
-import { type CommandContext, type Session, withSession } from '../command-context.ts';
+import { type CommandContext, type Session, withSession } from '../calls/command-context.ts';
 import {
   deadLettersText,
   nodeTable,
@@ -11,13 +11,13 @@ import {
   psTable,
   reportText,
   shardTable,
-} from '../cluster-text.ts';
-import { exitCodes, UsageError } from '../exit-code.ts';
-import { countFlag, durationFlag, textFlag } from '../flag-values.ts';
+} from '../text/cluster-text.ts';
+import { exitCodes, UsageError } from '../errors/exit-code.ts';
+import { countFlag, durationFlag, textFlag } from '../flags/flag-values.ts';
 import { given } from '../../domain/given.ts';
-import { documentLine } from '../job-document.ts';
-import { LiveTable } from '../live-table.ts';
-import { treeText } from '../tree-text.ts';
+import { documentLine } from '../text/job-document.ts';
+import { LiveTable } from '../text/live-table.ts';
+import { treeText } from '../text/tree-text.ts';
 
 interface WhereFlags {
   readonly node?: string;

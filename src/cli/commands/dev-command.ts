@@ -1,9 +1,9 @@
-/** `troupe dev`: builds the configuration from flags, environment and file. src/cli/dev.ts starts the cluster. */
+/** `troupe dev`: builds the configuration from flags, environment and file. src/cli/dev/dev.ts starts the cluster. */
 import type { Command } from 'commander';
 import { type Config, devPreset } from '../../config/index.ts';
-import type { CommandContext } from '../command-context.ts';
-import { addProcessFlags, processConfig, type ProcessFlags } from '../process-flags.ts';
-import type { Terminal } from '../terminal.ts';
+import type { CommandContext } from '../calls/command-context.ts';
+import { addProcessFlags, processConfig, type ProcessFlags } from '../flags/process-flags.ts';
+import type { Terminal } from '../text/terminal.ts';
 
 interface DevFlags extends ProcessFlags {
   readonly samples: boolean;
@@ -23,7 +23,7 @@ export function addDevCommand(program: Command, { terminal, done }: CommandConte
     .option('--demo', 'run the sample jobs to the end, print a report, and stop')
     .action(async (flags: DevFlags) => {
       const config = devConfig(flags, terminal);
-      const { runDev } = await import('../dev.ts');
+      const { runDev } = await import('../dev/dev.ts');
       done(await runDev({ config, samples: flags.samples, demo: flags.demo === true, terminal }));
     });
 }

@@ -1,13 +1,13 @@
 /** `troupe follow`: shows the jobs of a queue as they change. */
 import type { Command } from 'commander';
 import type { WatchedJobs } from '../../client/index.ts';
-import { type CommandContext, withSession } from '../command-context.ts';
-import { exitCodes } from '../exit-code.ts';
-import { addEndedFilterFlags, type EndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
-import { textFlag } from '../flag-values.ts';
+import { type CommandContext, withSession } from '../calls/command-context.ts';
+import { exitCodes } from '../errors/exit-code.ts';
+import { addEndedFilterFlags, type EndedFilterFlags, endedFilterOf } from '../flags/filter-flags.ts';
+import { textFlag } from '../flags/flag-values.ts';
 import { given } from '../../domain/given.ts';
-import { documentLine, jobDocument } from '../job-document.ts';
-import { stateText } from '../job-text.ts';
+import { documentLine, jobDocument } from '../text/job-document.ts';
+import { stateText } from '../text/job-text.ts';
 
 interface FollowFlags extends EndedFilterFlags {
   readonly resume?: string;

@@ -1,16 +1,16 @@
 /** `troupe get`, `watch`, `list`, `reschedule`. */
 import type { Command } from 'commander';
 import type { JobInfo, JobLog } from '../../client/index.ts';
-import { type CommandContext, withSession } from '../command-context.ts';
-import { eachJob, isOfOneJob, tellOfJob } from '../each-job.ts';
-import { UsageError, exitCodeOf, exitCodes } from '../exit-code.ts';
-import { addEndedFilterFlags, type EndedFilterFlags, endedFilterOf } from '../filter-flags.ts';
-import { countFlag, durationFlag, timeFlag } from '../flag-values.ts';
-import { type FollowedJob, followJobs } from '../follow-jobs.ts';
-import { documentLine, jobDocument } from '../job-document.ts';
-import { exitCodeOfStates, jobTable, jobText, stateText } from '../job-text.ts';
-import { logLines } from '../log-text.ts';
-import { writeOutput } from '../output-file.ts';
+import { type CommandContext, withSession } from '../calls/command-context.ts';
+import { eachJob, isOfOneJob, tellOfJob } from '../calls/each-job.ts';
+import { UsageError, exitCodeOf, exitCodes } from '../errors/exit-code.ts';
+import { addEndedFilterFlags, type EndedFilterFlags, endedFilterOf } from '../flags/filter-flags.ts';
+import { countFlag, durationFlag, timeFlag } from '../flags/flag-values.ts';
+import { type FollowedJob, followJobs } from '../calls/follow-jobs.ts';
+import { documentLine, jobDocument } from '../text/job-document.ts';
+import { exitCodeOfStates, jobTable, jobText, stateText } from '../text/job-text.ts';
+import { logLines } from '../text/log-text.ts';
+import { writeOutput } from '../calls/output-file.ts';
 import { given } from '../../domain/given.ts';
 
 function print(context: CommandContext, isJson: boolean, job: JobInfo): void {

@@ -1,9 +1,9 @@
 /** `troupe logs`: shows the log lines of a job's attempts. */
 import type { Command } from 'commander';
 import type { JobLog } from '../../client/index.ts';
-import { type CommandContext, withSession } from '../command-context.ts';
-import { exitCodes } from '../exit-code.ts';
-import { logLines } from '../log-text.ts';
+import { type CommandContext, withSession } from '../calls/command-context.ts';
+import { exitCodes } from '../errors/exit-code.ts';
+import { logLines } from '../text/log-text.ts';
 
 export function addLogsCommand(program: Command, context: CommandContext): void {
   program

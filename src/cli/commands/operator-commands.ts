@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { QueueInfo } from '../../client/index.ts';
-import { type CommandContext, type Session, withSession } from '../command-context.ts';
+import { type CommandContext, type Session, withSession } from '../calls/command-context.ts';
 import { oneLine } from '../../domain/printable.ts';
-import { exitCodes, UsageError } from '../exit-code.ts';
-import { writeResult } from '../output-file.ts';
-import { documentLine } from '../job-document.ts';
+import { exitCodes, UsageError } from '../errors/exit-code.ts';
+import { writeResult } from '../calls/output-file.ts';
+import { documentLine } from '../text/job-document.ts';
 
 const waitPollMs = 500;
 const profileMaxSeconds = 60;

@@ -3,11 +3,11 @@ import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { type CommandContext, withSession } from '../command-context.ts';
-import { eachJob } from '../each-job.ts';
-import { fileProblem } from '../file-problem.ts';
-import { exitCodes } from '../exit-code.ts';
-import { documentLine, jobDocument } from '../job-document.ts';
+import { type CommandContext, withSession } from '../calls/command-context.ts';
+import { eachJob } from '../calls/each-job.ts';
+import { fileProblem } from '../errors/file-problem.ts';
+import { exitCodes } from '../errors/exit-code.ts';
+import { documentLine, jobDocument } from '../text/job-document.ts';
 
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error;

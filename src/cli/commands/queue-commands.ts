@@ -3,15 +3,15 @@
  */
 import type { Command } from 'commander';
 import type { FlowInfo, FlowInput, QueueInfo, QueueSettingsInput } from '../../client/index.ts';
-import { type CommandContext, withSession } from '../command-context.ts';
-import { durationText, relativeText } from '../duration-text.ts';
-import { exitCodes, UsageError } from '../exit-code.ts';
-import { codesFlag, countFlag, durationFlag, numberFlag, orNone, rateFlag, weightFlag } from '../flag-values.ts';
+import { type CommandContext, withSession } from '../calls/command-context.ts';
+import { durationText, relativeText } from '../text/duration-text.ts';
+import { exitCodes, UsageError } from '../errors/exit-code.ts';
+import { codesFlag, countFlag, durationFlag, numberFlag, orNone, rateFlag, weightFlag } from '../flags/flag-values.ts';
 import { given } from '../../domain/given.ts';
-import { followBulk } from '../follow-bulk.ts';
-import { documentLine } from '../job-document.ts';
-import { statsText } from '../queue-text.ts';
-import { tableText } from '../text-table.ts';
+import { followBulk } from '../calls/follow-bulk.ts';
+import { documentLine } from '../text/job-document.ts';
+import { statsText } from '../text/queue-text.ts';
+import { tableText } from '../text/text-table.ts';
 import { addApplyCommand, addDeleteQueueCommand, addDiffCommand } from './queue-file-commands.ts';
 
 interface SettingsFlags {

@@ -1,9 +1,9 @@
 /** `troupe queues diff|apply FILE`: compare and apply queues that are declared in a file. */
 import type { Command } from 'commander';
 import { applyQueues, plansOf } from '../../client/index.ts';
-import { type CommandContext, withSession } from '../command-context.ts';
-import { exitCodes } from '../exit-code.ts';
-import { documentLine } from '../job-document.ts';
+import { type CommandContext, withSession } from '../calls/command-context.ts';
+import { exitCodes } from '../errors/exit-code.ts';
+import { documentLine } from '../text/job-document.ts';
 import { readQueueFile } from '../queues/queue-file.ts';
 import { isPruned, isSettled, planText, stepText } from '../queues/plan-text.ts';
 

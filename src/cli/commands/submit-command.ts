@@ -6,15 +6,15 @@ import { type Command, Option } from 'commander';
 import type { JobInfo } from '../../client/index.ts';
 import { uniqueConflicts } from '../../domain/job.ts';
 import { oneLine } from '../../domain/printable.ts';
-import { type CommandContext, type Session, withSession } from '../command-context.ts';
-import { exitCodes } from '../exit-code.ts';
-import { codesFlag, countFlag, durationFlag, labelFlag, textFlag, timeFlag } from '../flag-values.ts';
-import { type FollowedJob, followJobs } from '../follow-jobs.ts';
-import { documentLine, jobDocument } from '../job-document.ts';
-import { type InputFlags, planInputs, type PlannedInput } from '../job-input.ts';
-import { exitCodeOfStates, stateText } from '../job-text.ts';
-import { OutputFolder } from '../output-file.ts';
-import { type JobFlags, submitJobs } from '../submit-jobs.ts';
+import { type CommandContext, type Session, withSession } from '../calls/command-context.ts';
+import { exitCodes } from '../errors/exit-code.ts';
+import { codesFlag, countFlag, durationFlag, labelFlag, textFlag, timeFlag } from '../flags/flag-values.ts';
+import { type FollowedJob, followJobs } from '../calls/follow-jobs.ts';
+import { documentLine, jobDocument } from '../text/job-document.ts';
+import { type InputFlags, planInputs, type PlannedInput } from '../calls/job-input.ts';
+import { exitCodeOfStates, stateText } from '../text/job-text.ts';
+import { OutputFolder } from '../calls/output-file.ts';
+import { type JobFlags, submitJobs } from '../calls/submit-jobs.ts';
 import { given } from '../../domain/given.ts';
 
 interface SubmitFlags extends JobFlags, InputFlags {

@@ -5,10 +5,10 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { CommandContext } from '../command-context.ts';
-import { exitCodes, UsageError } from '../exit-code.ts';
-import { handlerTsconfig } from '../handler-tsconfig.ts';
-import { packageRoot } from '../package-facts.ts';
+import type { CommandContext } from '../calls/command-context.ts';
+import { exitCodes, UsageError } from '../errors/exit-code.ts';
+import { handlerTsconfig } from '../processes/handler-tsconfig.ts';
+import { packageRoot } from '../processes/package-facts.ts';
 
 export function addTsconfigCommand(program: Command, { terminal, done }: CommandContext): void {
   program

@@ -1,5 +1,5 @@
 /** The final report of the demo: jobs, attempts and times per handler, and the speed-up by threads. */
-import { tableText } from '../text-table.ts';
+import { tableText } from '../text/text-table.ts';
 import type { SampleResult, SampleRun } from './run-samples.ts';
 
 export interface DemoReport {

@@ -1,7 +1,7 @@
 /** Options of `troupe dev`. */
 import type { StartStep } from '../../compose/start-steps.ts';
 import type { Config } from '../../config/index.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../text/terminal.ts';
 
 export interface DevOptions {
   readonly config: Config;

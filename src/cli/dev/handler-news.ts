@@ -6,7 +6,7 @@
 import type { FileChange, FileProblem, HandlerNews } from '../../application/ports/handler-news.ts';
 import { clipped } from '../../domain/clipped-text.ts';
 import { oneLine } from '../../domain/printable.ts';
-import { durationText } from '../duration-text.ts';
+import { durationText } from '../text/duration-text.ts';
 
 /** Rate limit of handlers' lines: a burst, then a rate per second. */
 export const lineBurst = 100;

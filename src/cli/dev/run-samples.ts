@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobInfo, SubmitOutcome, TroupeClient } from '../../client/index.ts';
-import { ProgressBars, type ProgressRow } from '../progress-bars.ts';
-import type { Terminal } from '../terminal.ts';
+import { ProgressBars, type ProgressRow } from '../text/progress-bars.ts';
+import type { Terminal } from '../text/terminal.ts';
 import type { Sample } from './samples.ts';
 
 export interface SampleResult {

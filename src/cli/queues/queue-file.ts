@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import type { DeclaredQueues } from '../../client/index.ts';
-import { UsageError } from '../exit-code.ts';
-import { fileProblem } from '../file-problem.ts';
+import { UsageError } from '../errors/exit-code.ts';
+import { fileProblem } from '../errors/file-problem.ts';
 import { queueFileSchema } from './queue-schema.ts';
 
 /** Throws UsageError if the file cannot be read or is invalid. */
